@@ -1,0 +1,2 @@
+//! The `spore` binary: see [`spore_drive::cli`].
+fn main() {}
