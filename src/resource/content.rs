@@ -55,7 +55,8 @@ impl FromStr for Sha256 {
     }
 }
 
-/// Keys the digests of secrets, so that they can be compared between here and
+/// Keys the digests of those secrets that might be guessed (passwords and what
+/// else stands in a configuration), so that they can be compared between here and
 /// one host, and nowhere else.
 ///
 /// The same network and host make the same key every time, so plans are
@@ -80,7 +81,7 @@ impl DigestKey {
     }
 
     /// SHA-256 of the key's digits followed by `secret` without the line breaks
-    /// that end it: what `printf %s%s "$key" "$(cat file)" | sha256sum` says.
+    /// that end it: what `printf %s%s "$key" "$secret" | sha256sum` says.
     pub fn digest(&self, secret: &[u8]) -> Sha256 {
         let end = secret.iter().rposition(|&b| b != b'\n').map_or(0, |last| last + 1);
         let mut hasher = sha2::Sha256::new();
@@ -96,30 +97,13 @@ impl fmt::Debug for DigestKey {
     }
 }
 
-/// Tells a file's bytes apart from any others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Fingerprint {
-    /// Of a file that everyone may see: its SHA-256.
-    Plain(Sha256),
-    /// Of a file with a secret in it: see [`DigestKey::digest`].
-    Keyed(Sha256),
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(digest) => write!(f, "plain:{digest}"),
-            Self::Keyed(digest) => write!(f, "keyed:{digest}"),
-        }
-    }
-}
-
 /// What a file says, as far as it may be known on this side.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// Text that everyone may see.
     Text(String),
-    /// A secret as a whole, by its keyed digest.
+    /// A secret as a whole, by its digest. Such a file holds a key of 256 random
+    /// bits, so its plain digest gives nothing away.
     Secret(Sha256),
     /// Bytes too many to show, by their digest.
     Blob {

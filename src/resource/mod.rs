@@ -10,7 +10,7 @@ mod graph;
 mod name;
 mod secret;
 
-pub use content::{Content, DigestKey, Fingerprint, ParseDigestError, Sha256};
+pub use content::{Content, DigestKey, ParseDigestError, Sha256};
 pub use document::{Document, Effect, Field, FieldPath, Value};
 pub use graph::{Cycle, Edge, Graph};
 pub use name::{HostName, InvalidName, NodeName, ShapeName};
@@ -122,8 +122,8 @@ pub struct File {
     pub access: Access,
     /// What it says, as far as it may be known here.
     pub content: Content,
-    /// Tells its bytes apart from any others, on the host and here.
-    pub fingerprint: Fingerprint,
+    /// The digest of its bytes, by which the host tells them apart too.
+    pub sha256: Sha256,
 }
 
 /// A symbolic link.
@@ -217,9 +217,18 @@ pub struct Started {
 pub enum Inputs {
     /// By path. In a desired state these are the files that the unit has an
     /// [`Edge::Reads`] from, and the map is left empty.
-    Known(BTreeMap<String, Content>),
+    Known(BTreeMap<String, Input>),
     /// Not to be told any more, and why.
     Unknown(String),
+}
+
+/// A file as a process read it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// What it said.
+    pub content: Content,
+    /// The digest of its bytes, where there is a record of it.
+    pub sha256: Option<Sha256>,
 }
 
 /// How to tell that a unit's start has succeeded.
