@@ -109,8 +109,8 @@ pub enum Content {
     Blob {
         /// The digest of all of them.
         sha256: Sha256,
-        /// How many.
-        size: u64,
+        /// How many, where that is known.
+        size: Option<u64>,
     },
     /// Text with a meaning, compared field by field.
     Document(Document),

@@ -57,7 +57,7 @@ impl<W> Graph<W> {
     /// isn't in the graph.
     pub fn connect(&mut self, earlier: &ResourceId, later: &ResourceId, edge: Edge) {
         if let (Some(&a), Some(&b)) = (self.index.get(earlier), self.index.get(later)) {
-            self.inner.update_edge(a, b, edge);
+            self.inner.add_edge(a, b, edge);
         }
     }
 

@@ -44,6 +44,8 @@ pub enum Key {
     Link(String),
     /// A port that the host's firewall lets in.
     Rule(Port),
+    /// What the service manager knows of its units' files.
+    Units,
     /// A unit of the host's service manager.
     Service(String),
 }
@@ -53,7 +55,7 @@ impl Key {
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Directory(path) | Self::File(path) | Self::Link(path) => Some(path),
-            Self::Package(_) | Self::Rule(_) | Self::Service(_) => None,
+            Self::Package(_) | Self::Rule(_) | Self::Units | Self::Service(_) => None,
         }
     }
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Key {
             Self::Directory(path) => write!(f, "{path}/"),
             Self::File(path) | Self::Link(path) => f.write_str(path),
             Self::Rule(port) => write!(f, "ufw allow {port}"),
+            Self::Units => f.write_str("systemd's units"),
             Self::Service(unit) => f.write_str(unit),
         }
     }
@@ -83,6 +86,8 @@ pub enum Resource {
     Link(Link),
     /// A port let in.
     Rule,
+    /// The service manager has read its units' files as they are.
+    Units,
     /// A unit.
     Service(Service),
     /// Found, but not to be read or not what its name says: never taken for
