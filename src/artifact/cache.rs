@@ -18,11 +18,7 @@ impl Cache {
     /// home nothing is kept.
     #[must_use]
     pub fn of_user() -> Self {
-        let absolute = |name| {
-            std::env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         Self(
             absolute("XDG_CACHE_HOME")
                 .or_else(|| absolute("HOME").map(|home| home.join(".cache")))

@@ -74,14 +74,8 @@ mod tests {
 
     #[test]
     fn what_is_no_digest() {
-        for text in [
-            "",
-            "e3",
-            &EMPTY[1..],
-            &format!("{EMPTY}0"),
-            &EMPTY.replace('e', "g"),
-            &"é".repeat(32),
-        ] {
+        for text in ["", "e3", &EMPTY[1..], &format!("{EMPTY}0"), &EMPTY.replace('e', "g"), &"é".repeat(32)]
+        {
             assert_eq!(text.parse::<Sha256>(), Err(NotASha256), "{text}");
         }
     }

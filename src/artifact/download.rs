@@ -28,10 +28,7 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            size: SIZE_LIMIT,
-            silence: Duration::from_secs(30),
-        }
+        Self { size: SIZE_LIMIT, silence: Duration::from_secs(30) }
     }
 }
 
@@ -68,18 +65,12 @@ impl DownloadError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {
-            Self::Status(401 | 403) => {
-                "it isn't public: download it yourself and pin the file".to_owned()
-            }
+            Self::Status(401 | 403) => "it isn't public: download it yourself and pin the file".to_owned(),
             Self::Status(404 | 410) => {
                 "look whether the release still exists and the address is right".to_owned()
             }
-            Self::Status(500..) | Self::Silence(_) | Self::CutShort { .. } => {
-                "try again".to_owned()
-            }
-            Self::Downgraded => {
-                "use the http address itself, or download the file and pin that".to_owned()
-            }
+            Self::Status(500..) | Self::Silence(_) | Self::CutShort { .. } => "try again".to_owned(),
+            Self::Downgraded => "use the http address itself, or download the file and pin that".to_owned(),
             // What rustls refuses arrives as such.
             Self::Connection(e) if e.kind() == io::ErrorKind::InvalidData => {
                 "name a file with your own certificate authorities in SSL_CERT_FILE, \
@@ -101,10 +92,7 @@ pub(super) fn download(
     limits: &Limits,
     progress: &mut dyn FnMut(u64, Option<u64>),
 ) -> Result<Vec<u8>, DownloadError> {
-    let response = agent(url, limits)
-        .get(url.as_str())
-        .call()
-        .map_err(|e| failed(e, limits))?;
+    let response = agent(url, limits).get(url.as_str()).call().map_err(|e| failed(e, limits))?;
     let expected = response.body().content_length();
     if expected.is_some_and(|expected| expected > limits.size) {
         return Err(DownloadError::TooLarge(limits.size));
@@ -129,10 +117,9 @@ pub(super) fn download(
         }
     }
     match expected {
-        Some(expected) if expected != bytes.len() as u64 => Err(DownloadError::CutShort {
-            received: bytes.len() as u64,
-            expected,
-        }),
+        Some(expected) if expected != bytes.len() as u64 => {
+            Err(DownloadError::CutShort { received: bytes.len() as u64, expected })
+        }
         _ => Ok(bytes),
     }
 }
@@ -148,19 +135,14 @@ fn agent(url: &Url, limits: &Limits) -> Agent {
         .timeout_per_read(Some(limits.silence))
         .user_agent(concat!("spore/", env!("CARGO_PKG_VERSION")));
     // A proxy's loopback isn't ours.
-    let config = if is_loopback(url) {
-        config.proxy(None)
-    } else {
-        config
-    };
+    let config = if is_loopback(url) { config.proxy(None) } else { config };
     config.build().new_agent()
 }
 
 /// Mozilla's, or those that a company gives its machines, where other tools
 /// look for them too.
 fn authorities() -> RootCerts {
-    let Some(text) = std::env::var_os("SSL_CERT_FILE").and_then(|path| std::fs::read(path).ok())
-    else {
+    let Some(text) = std::env::var_os("SSL_CERT_FILE").and_then(|path| std::fs::read(path).ok()) else {
         return RootCerts::WebPki;
     };
     let mut certificates = parse_pem(&text)
@@ -180,10 +162,7 @@ fn is_loopback(url: &Url) -> bool {
         return false;
     };
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn failed(error: Error, limits: &Limits) -> DownloadError {

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::download::{Limits, download};
 use super::unpack::unpack;
 use super::{
-    Architecture, Cache, DownloadError, FileError, Kind, NotAProgram, Pin, Sha256, Source,
-    UnpackError, UrlError, file, gzip,
+    Architecture, Cache, DownloadError, FileError, Kind, NotAProgram, Pin, Sha256, Source, UnpackError,
+    UrlError, file, gzip,
 };
 
 /// A file for hosts, held once: share it in an `Arc`.
@@ -24,8 +24,7 @@ pub struct Artifact {
 impl Artifact {
     /// Any file, as it is: a plugin needn't be a program.
     pub fn from_file(path: &Path) -> Result<Self, FetchError> {
-        let bytes =
-            file::read(path).map_err(|e| FetchError::File(path.display().to_string(), e))?;
+        let bytes = file::read(path).map_err(|e| FetchError::File(path.display().to_string(), e))?;
         Ok(Self::new(bytes.into()))
     }
 
@@ -163,19 +162,15 @@ impl FetchError {
             Self::Unpack(_, e) => e.help(),
             Self::NotAProgram(_, e) => e.help(),
             Self::File(..) => None,
-            Self::Mismatch {
-                kind: kind @ (Kind::Elf | Kind::Gzip),
-                from,
-                ..
-            } => Some(format!(
+            Self::Mismatch { kind: kind @ (Kind::Elf | Kind::Gzip), from, .. } => Some(format!(
                 "what came is {kind}; if it was meant to change, and you trust what is there now, `spore tau pin {from}`"
             )),
             Self::Mismatch { kind, .. } => Some(format!(
                 "what came is {kind}, which is no tau: look at the address, or at what stands between you and it"
             )),
-            Self::MismatchInside { from, .. } => Some(format!(
-                "`spore tau pin {from}` writes both digests as they belong together"
-            )),
+            Self::MismatchInside { from, .. } => {
+                Some(format!("`spore tau pin {from}` writes both digests as they belong together"))
+            }
             Self::Undeclared { binary, .. } => Some(format!("add `binary: {binary}` to the pin")),
             Self::WrongArchitecture { found, from, .. } => {
                 Some(format!("`spore tau pin {from}` files it under {found}"))
@@ -193,14 +188,7 @@ pub fn fetch(
     cache: &Cache,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Artifact, FetchError> {
-    fetch_within(
-        architecture,
-        pin,
-        folder,
-        cache,
-        &Limits::default(),
-        progress,
-    )
+    fetch_within(architecture, pin, folder, cache, &Limits::default(), progress)
 }
 
 pub(super) fn fetch_within(
@@ -223,12 +211,7 @@ pub(super) fn fetch_within(
             let got = Sha256::of(&file);
             if got != pin.sha256 {
                 let kind = Kind::of(&file);
-                return Err(FetchError::Mismatch {
-                    from: source.clone(),
-                    expected: pin.sha256,
-                    got,
-                    kind,
-                });
+                return Err(FetchError::Mismatch { from: source.clone(), expected: pin.sha256, got, kind });
             }
             keep(source, cache, &got, &file, progress);
             file
@@ -239,27 +222,16 @@ pub(super) fn fetch_within(
     match (pin.binary(), pin.binary) {
         (Some(expected), _) if expected == got => {}
         (Some(_), None) => {
-            return Err(FetchError::Undeclared {
-                from: source.clone(),
-                binary: got,
-            });
+            return Err(FetchError::Undeclared { from: source.clone(), binary: got });
         }
         (Some(expected), _) => {
-            return Err(FetchError::MismatchInside {
-                from: source.clone(),
-                expected,
-                got,
-            });
+            return Err(FetchError::MismatchInside { from: source.clone(), expected, got });
         }
         (None, _) => {}
     }
     if program.architecture != architecture {
         let found = program.architecture;
-        return Err(FetchError::WrongArchitecture {
-            from: source.clone(),
-            pinned: architecture,
-            found,
-        });
+        return Err(FetchError::WrongArchitecture { from: source.clone(), pinned: architecture, found });
     }
     Ok(program.artifact)
 }
@@ -280,10 +252,7 @@ pub fn pin(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Architecture, Pin), FetchError> {
     let limits = Limits::default();
-    let source = match text
-        .parse()
-        .map_err(|e| FetchError::Url(text.to_owned(), e))?
-    {
+    let source = match text.parse().map_err(|e| FetchError::Url(text.to_owned(), e))? {
         Source::Path(path) => Source::Path(seen_from(folder, &path)),
         url @ Source::Url(_) => url,
     };
@@ -292,14 +261,7 @@ pub fn pin(
     let program = Program::inside(file.clone(), &source, &limits)?;
     keep(&source, cache, &sha256, &file, progress);
     let binary = (program.packed || source.is_packed()).then_some(program.artifact.sha256);
-    Ok((
-        program.architecture,
-        Pin {
-            source,
-            sha256,
-            binary,
-        },
-    ))
+    Ok((program.architecture, Pin { source, sha256, binary }))
 }
 
 /// A path for `tau.yaml`: relative where the file is in the folder, so that
@@ -310,17 +272,10 @@ fn seen_from(folder: &Path, path: &str) -> String {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let seen = match (
-        directory.canonicalize(),
-        path.file_name(),
-        folder.canonicalize(),
-    ) {
+    let seen = match (directory.canonicalize(), path.file_name(), folder.canonicalize()) {
         (Ok(directory), Some(name), Ok(folder)) => {
             let whole = directory.join(name);
-            whole
-                .strip_prefix(&folder)
-                .map(Path::to_owned)
-                .unwrap_or(whole)
+            whole.strip_prefix(&folder).map(Path::to_owned).unwrap_or(whole)
         }
         // There is no such file: whoever reads it will say so.
         _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
@@ -340,22 +295,16 @@ fn obtain(
             let path = folder.join(path);
             file::read(&path).map_err(|e| FetchError::File(path.display().to_string(), e))?
         }
-        Source::Url(url) => download(url, limits, &mut |bytes, total| {
-            progress(Progress::Received { bytes, total })
-        })
-        .map_err(|e| FetchError::Download(url.as_str().to_owned(), e))?,
+        Source::Url(url) => {
+            download(url, limits, &mut |bytes, total| progress(Progress::Received { bytes, total }))
+                .map_err(|e| FetchError::Download(url.as_str().to_owned(), e))?
+        }
     };
     Ok(bytes.into())
 }
 
 /// Keeps a download; a local file is where it is.
-fn keep(
-    source: &Source,
-    cache: &Cache,
-    sha256: &Sha256,
-    file: &[u8],
-    progress: &mut dyn FnMut(Progress),
-) {
+fn keep(source: &Source, cache: &Cache, sha256: &Sha256, file: &[u8], progress: &mut dyn FnMut(Progress)) {
     if let Source::Url(_) = source
         && let Err(e) = cache.put(sha256, file)
     {
@@ -372,14 +321,9 @@ struct Program {
 
 impl Program {
     fn inside(file: Bytes, source: &Source, limits: &Limits) -> Result<Self, FetchError> {
-        let unpacked =
-            unpack(file, limits.size).map_err(|e| FetchError::Unpack(source.to_string(), e))?;
+        let unpacked = unpack(file, limits.size).map_err(|e| FetchError::Unpack(source.to_string(), e))?;
         let architecture = Architecture::of_program(&unpacked.bytes)
             .map_err(|e| FetchError::NotAProgram(source.to_string(), e))?;
-        Ok(Self {
-            artifact: Artifact::new(unpacked.bytes),
-            architecture,
-            packed: unpacked.packed,
-        })
+        Ok(Self { artifact: Artifact::new(unpacked.bytes), architecture, packed: unpacked.packed })
     }
 }

@@ -32,9 +32,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
     let file = File::open(path).map_err(FileError::Read)?;
-    file.take(SIZE_LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(FileError::Read)?;
+    file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).map_err(FileError::Read)?;
     if bytes.len() as u64 > SIZE_LIMIT {
         return Err(FileError::TooLarge);
     }

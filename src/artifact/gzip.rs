@@ -50,17 +50,11 @@ fn in_blocks_of(size: usize, bytes: &[u8]) -> Bytes {
         }
         work();
     });
-    let members: Vec<Vec<u8>> = members
-        .into_iter()
-        .filter_map(OnceLock::into_inner)
-        .collect();
+    let members: Vec<Vec<u8>> = members.into_iter().filter_map(OnceLock::into_inner).collect();
     members.concat().into()
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "writing to a Vec has no error to return"
-)]
+#[expect(clippy::expect_used, reason = "writing to a Vec has no error to return")]
 fn member(block: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(block.len() / 2), Compression::new(LEVEL));
     encoder.write_all(block).expect("a Vec takes every byte");
@@ -86,9 +80,7 @@ mod tests {
         for length in [0, 1, 999, 1000, 1001, mixed.len()] {
             let packed = in_blocks_of(1000, &mixed[..length]);
             let mut back = Vec::new();
-            flate2::read::MultiGzDecoder::new(&packed[..])
-                .read_to_end(&mut back)
-                .unwrap();
+            flate2::read::MultiGzDecoder::new(&packed[..]).read_to_end(&mut back).unwrap();
             assert!(back == mixed[..length], "{length}");
             assert_eq!(packed, in_blocks_of(1000, &mixed[..length]));
         }

@@ -51,10 +51,7 @@ impl Kind {
             return Self::Tar;
         }
         let start = &bytes[..bytes.len().min(512)];
-        if start
-            .iter()
-            .any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
-        {
+        if start.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()) {
             return Self::Unknown;
         }
         match start.trim_ascii_start() {

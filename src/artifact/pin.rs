@@ -33,8 +33,7 @@ impl Pin {
     /// then only [`fetch`](super::fetch) can tell.
     #[must_use]
     pub fn binary(&self) -> Option<Sha256> {
-        self.binary
-            .or_else(|| (!self.source.is_packed()).then_some(self.sha256))
+        self.binary.or_else(|| (!self.source.is_packed()).then_some(self.sha256))
     }
 }
 
@@ -75,11 +74,7 @@ impl FromStr for Source {
 
     /// Text that starts with a scheme is a URL, any other is a path.
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        if text.contains("://") {
-            text.parse().map(Self::Url)
-        } else {
-            Ok(Self::Path(text.to_owned()))
-        }
+        if text.contains("://") { text.parse().map(Self::Url) } else { Ok(Self::Path(text.to_owned())) }
     }
 }
 
@@ -95,9 +90,7 @@ impl Url {
     }
 
     pub(super) fn is_https(&self) -> bool {
-        self.0
-            .get(..8)
-            .is_some_and(|start| start.eq_ignore_ascii_case("https://"))
+        self.0.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
     }
 
     /// What stands between the scheme and the query.
@@ -128,7 +121,8 @@ impl UrlError {
             Self::Malformed => return None,
             Self::Scheme => "download the file and use its path".to_owned(),
             Self::Credentials => {
-                "it would be kept, readable, in the network's folder: download the file and use its path".to_owned()
+                "it would be kept, readable, in the network's folder: download the file and use its path"
+                    .to_owned()
             }
         })
     }
@@ -166,15 +160,7 @@ impl Pins {
     #[must_use]
     pub fn to_yaml(&self) -> String {
         let mut text = HEADER.to_owned();
-        for (
-            architecture,
-            Pin {
-                source,
-                sha256,
-                binary,
-            },
-        ) in &self.0
-        {
+        for (architecture, Pin { source, sha256, binary }) in &self.0 {
             let (key, place) = match source {
                 Source::Path(path) => ("path", path.as_str()),
                 Source::Url(url) => ("url", url.as_str()),
@@ -218,11 +204,7 @@ mod tests {
     use super::*;
 
     fn pin(source: &str, binary: Option<Sha256>) -> Pin {
-        Pin {
-            source: source.parse().unwrap(),
-            sha256: Sha256::of(b"file"),
-            binary,
-        }
+        Pin { source: source.parse().unwrap(), sha256: Sha256::of(b"file"), binary }
     }
 
     #[test]
@@ -273,11 +255,7 @@ mod tests {
         ] {
             let line = format!("key: {}\n", scalar(text));
             let read: BTreeMap<String, serde_yaml::Value> = serde_yaml::from_str(&line).unwrap();
-            assert_eq!(
-                read["key"],
-                serde_yaml::Value::String(text.to_owned()),
-                "{line}"
-            );
+            assert_eq!(read["key"], serde_yaml::Value::String(text.to_owned()), "{line}");
         }
     }
 
@@ -287,10 +265,7 @@ mod tests {
         let tau = Some(Sha256::of(b"tau"));
         assert_eq!(pin("bin/tau", None).binary(), file);
         assert_eq!(pin("https://example.org/tau.gz/tau", None).binary(), file);
-        assert_eq!(
-            pin("https://example.org/tau.tar.gz?download=1", None).binary(),
-            None
-        );
+        assert_eq!(pin("https://example.org/tau.tar.gz?download=1", None).binary(), None);
         assert_eq!(pin("tau.TGZ", None).binary(), None);
         assert_eq!(pin("tau.tgz", tau).binary(), tau);
     }
@@ -298,29 +273,11 @@ mod tests {
     #[test]
     fn paths_and_addresses() {
         assert!(matches!("./a:b/tau".parse(), Ok(Source::Path(_))));
-        assert!(matches!(
-            "http://127.0.0.1:80/tau".parse(),
-            Ok(Source::Url(_))
-        ));
-        assert_eq!(
-            "ftp://example.org/tau".parse::<Source>(),
-            Err(UrlError::Scheme)
-        );
-        assert_eq!(
-            "https://me:secret@example.org/tau".parse::<Source>(),
-            Err(UrlError::Credentials)
-        );
-        for malformed in [
-            "https://",
-            "https:///tau",
-            "https://a b/tau",
-            "https://example.org/\u{7}",
-        ] {
-            assert_eq!(
-                malformed.parse::<Source>(),
-                Err(UrlError::Malformed),
-                "{malformed}"
-            );
+        assert!(matches!("http://127.0.0.1:80/tau".parse(), Ok(Source::Url(_))));
+        assert_eq!("ftp://example.org/tau".parse::<Source>(), Err(UrlError::Scheme));
+        assert_eq!("https://me:secret@example.org/tau".parse::<Source>(), Err(UrlError::Credentials));
+        for malformed in ["https://", "https:///tau", "https://a b/tau", "https://example.org/\u{7}"] {
+            assert_eq!(malformed.parse::<Source>(), Err(UrlError::Malformed), "{malformed}");
         }
     }
 }

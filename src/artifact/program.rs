@@ -23,13 +23,7 @@ pub enum Architecture {
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Self; 5] = [
-        Self::Amd64,
-        Self::Arm64,
-        Self::Arm,
-        Self::I386,
-        Self::Riscv64,
-    ];
+    pub const ALL: [Self; 5] = [Self::Amd64, Self::Arm64, Self::Arm, Self::I386, Self::Riscv64];
 
     /// What a Linux program runs on, as its ELF header says.
     pub fn of_program(bytes: &[u8]) -> Result<Self, NotAProgram> {
@@ -54,10 +48,7 @@ impl Architecture {
             (3, false, true) => Self::I386,
             (machine, ..) => return Err(NotAProgram::OtherMachine(machine)),
         };
-        if header
-            .loads_up_to(bytes)
-            .is_none_or(|end| end > bytes.len() as u64)
-        {
+        if header.loads_up_to(bytes).is_none_or(|end| end > bytes.len() as u64) {
             return Err(NotAProgram::CutShort);
         }
         Ok(architecture)
@@ -69,9 +60,7 @@ impl Architecture {
         Some(match machine {
             "x86_64" | "amd64" => Self::Amd64,
             "aarch64" | "arm64" => Self::Arm64,
-            "armv5l" | "armv5tel" | "armv5tejl" | "armv6l" | "armv7l" | "armv8l" | "arm" => {
-                Self::Arm
-            }
+            "armv5l" | "armv5tel" | "armv5tejl" | "armv6l" | "armv7l" | "armv8l" | "arm" => Self::Arm,
             "i386" | "i486" | "i586" | "i686" => Self::I386,
             "riscv64" => Self::Riscv64,
             _ => return None,
@@ -176,11 +165,7 @@ impl Header {
         let little_endian = *bytes.get(5)? == 1;
         let half = |at: usize| -> Option<u16> {
             let field = *bytes.get(at..)?.first_chunk()?;
-            Some(if little_endian {
-                u16::from_le_bytes(field)
-            } else {
-                u16::from_be_bytes(field)
-            })
+            Some(if little_endian { u16::from_le_bytes(field) } else { u16::from_be_bytes(field) })
         };
         Some(Self {
             wide: *bytes.get(4)? == 2,
@@ -205,15 +190,9 @@ impl Header {
         };
         // Where the table of segments is; the size and number of its entries; and within an entry,
         // where the segment starts in the file and how long it is there.
-        let (table, entry, number, offset, length) = if self.wide {
-            (32, 54, 56, 8, 32)
-        } else {
-            (28, 42, 44, 4, 16)
-        };
-        let (table, entry) = (
-            usize::try_from(word(table)?).ok()?,
-            usize::from(half(entry)?),
-        );
+        let (table, entry, number, offset, length) =
+            if self.wide { (32, 54, 56, 8, 32) } else { (28, 42, 44, 4, 16) };
+        let (table, entry) = (usize::try_from(word(table)?).ok()?, usize::from(half(entry)?));
         let mut end = 0;
         for segment in 0..usize::from(half(number)?) {
             let at = table.checked_add(segment.checked_mul(entry)?)?;
@@ -242,10 +221,7 @@ mod tests {
     #[test]
     fn each_architecture_from_its_header() {
         for architecture in Architecture::ALL {
-            assert_eq!(
-                Architecture::of_program(&elf(architecture)),
-                Ok(architecture)
-            );
+            assert_eq!(Architecture::of_program(&elf(architecture)), Ok(architecture));
             assert_eq!(architecture.to_string().parse(), Ok(architecture));
         }
     }
@@ -273,21 +249,11 @@ mod tests {
         for architecture in Architecture::ALL {
             let whole = elf(architecture);
             for length in 0..whole.len() {
-                assert!(
-                    Architecture::of_program(&whole[..length]).is_err(),
-                    "{architecture} {length}"
-                );
+                assert!(Architecture::of_program(&whole[..length]).is_err(), "{architecture} {length}");
             }
         }
-        let absurd: Vec<u8> = elf(Architecture::Amd64)
-            .into_iter()
-            .take(20)
-            .chain([0xff; 200])
-            .collect();
-        assert_eq!(
-            Architecture::of_program(&absurd),
-            Err(NotAProgram::CutShort)
-        );
+        let absurd: Vec<u8> = elf(Architecture::Amd64).into_iter().take(20).chain([0xff; 200]).collect();
+        assert_eq!(Architecture::of_program(&absurd), Err(NotAProgram::CutShort));
     }
 
     #[test]
@@ -298,9 +264,7 @@ mod tests {
         assert_eq!(Architecture::of_uname("i686"), Some(Architecture::I386));
         assert_eq!(Architecture::of_uname("mips"), None);
         assert!(
-            "x86_64"
-                .parse::<Architecture>()
-                .is_err_and(|e| e.help().is_some_and(|h| h.contains("amd64")))
+            "x86_64".parse::<Architecture>().is_err_and(|e| e.help().is_some_and(|h| h.contains("amd64")))
         );
     }
 }

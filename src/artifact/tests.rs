@@ -26,11 +26,8 @@ pub(super) fn elf(architecture: Architecture) -> Vec<u8> {
         Architecture::Arm => (40, false),
         Architecture::I386 => (3, false),
     };
-    let (length, table, entry, number, file_size, header) = if wide {
-        (120, 32, 54, 56, 32, 64)
-    } else {
-        (84, 28, 42, 44, 16, 52)
-    };
+    let (length, table, entry, number, file_size, header) =
+        if wide { (120, 32, 54, 56, 32, 64) } else { (84, 28, 42, 44, 16, 52) };
     let mut bytes = vec![0; length];
     bytes[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', if wide { 2 } else { 1 }, 1, 1]);
     bytes[16] = 2;
@@ -89,27 +86,13 @@ impl Place {
     }
 
     fn fetch(&self, pin: &Pin) -> Result<Artifact, FetchError> {
-        let limits = Limits {
-            size: 1 << 20,
-            silence: Duration::from_secs(20),
-        };
-        fetch_within(
-            Architecture::Amd64,
-            pin,
-            self.path(),
-            &self.cache(),
-            &limits,
-            &mut |_| {},
-        )
+        let limits = Limits { size: 1 << 20, silence: Duration::from_secs(20) };
+        fetch_within(Architecture::Amd64, pin, self.path(), &self.cache(), &limits, &mut |_| {})
     }
 }
 
 fn pinned(source: &str, file: &[u8]) -> Pin {
-    Pin {
-        source: source.parse().unwrap(),
-        sha256: Sha256::of(file),
-        binary: None,
-    }
+    Pin { source: source.parse().unwrap(), sha256: Sha256::of(file), binary: None }
 }
 
 #[test]
@@ -118,27 +101,12 @@ fn a_download_is_made_once() {
     let server = Server::start([Answer::File(amd64())]);
     let pin = pinned(&server.url("tau"), &amd64());
     let mut heard = Vec::new();
-    let artifact = fetch(
-        Architecture::Amd64,
-        &pin,
-        place.path(),
-        &place.cache(),
-        &mut |p| heard.push(p),
-    )
-    .unwrap();
+    let artifact =
+        fetch(Architecture::Amd64, &pin, place.path(), &place.cache(), &mut |p| heard.push(p)).unwrap();
     assert_eq!(artifact.sha256(), pin.sha256);
     assert_eq!(artifact.bytes(), &amd64());
     assert_eq!(artifact.architecture(), Some(Architecture::Amd64));
-    assert!(
-        matches!(
-            heard[..],
-            [Progress::Received {
-                bytes: 120,
-                total: Some(120)
-            }]
-        ),
-        "{heard:?}"
-    );
+    assert!(matches!(heard[..], [Progress::Received { bytes: 120, total: Some(120) }]), "{heard:?}");
 
     // The server has no second answer.
     let again = place.fetch(&pin).unwrap();
@@ -162,26 +130,12 @@ fn a_damaged_cache_is_mended() {
 #[test]
 fn a_cache_that_cannot_be_written_is_no_obstacle() {
     let place = Place::new();
-    fs::write(
-        place.path().join("cache"),
-        "a file where the folder should be",
-    )
-    .unwrap();
+    fs::write(place.path().join("cache"), "a file where the folder should be").unwrap();
     let server = Server::start([Answer::File(amd64())]);
     let mut heard = Vec::new();
     let pin = pinned(&server.url("tau"), &amd64());
-    fetch(
-        Architecture::Amd64,
-        &pin,
-        place.path(),
-        &place.cache(),
-        &mut |p| heard.push(p),
-    )
-    .unwrap();
-    assert!(
-        heard.iter().any(|p| matches!(p, Progress::NotKept(_))),
-        "{heard:?}"
-    );
+    fetch(Architecture::Amd64, &pin, place.path(), &place.cache(), &mut |p| heard.push(p)).unwrap();
+    assert!(heard.iter().any(|p| matches!(p, Progress::NotKept(_))), "{heard:?}");
 }
 
 #[test]
@@ -199,76 +153,39 @@ fn other_bytes_than_pinned_are_not_used() {
             pin.source
         )
     );
-    assert!(
-        error.help().unwrap().contains("an HTML page"),
-        "{:?}",
-        error.help()
-    );
+    assert!(error.help().unwrap().contains("an HTML page"), "{:?}", error.help());
     assert_eq!(place.kept(), 0);
 }
 
 #[test]
 fn what_servers_do_wrong() {
     let silence = Duration::from_millis(300);
-    let limits = Limits {
-        size: 1 << 20,
-        silence,
-    };
+    let limits = Limits { size: 1 << 20, silence };
     let failure = |answers: Vec<Answer>, limits: Limits| {
         let place = Place::new();
         let server = Server::start(answers);
         let pin = pinned(&server.url("tau"), &amd64());
-        let error = fetch_within(
-            Architecture::Amd64,
-            &pin,
-            place.path(),
-            &place.cache(),
-            &limits,
-            &mut |_| {},
-        )
-        .unwrap_err();
+        let error =
+            fetch_within(Architecture::Amd64, &pin, place.path(), &place.cache(), &limits, &mut |_| {})
+                .unwrap_err();
         assert_eq!(place.kept(), 0);
         match error {
             FetchError::Download(_, e) => e,
             other => panic!("{other:?}"),
         }
     };
-    let patient = Limits {
-        silence: Duration::from_secs(20),
-        ..limits
-    };
+    let patient = Limits { silence: Duration::from_secs(20), ..limits };
     let e = failure(vec![Answer::Status(404)], patient);
     assert!(matches!(e, DownloadError::Status(404)), "{e:?}");
     let e = failure(vec![Answer::Truncated(amd64())], patient);
-    assert!(
-        matches!(
-            e,
-            DownloadError::CutShort {
-                received: 60,
-                expected: 120
-            }
-        ),
-        "{e:?}"
-    );
+    assert!(matches!(e, DownloadError::CutShort { received: 60, expected: 120 }), "{e:?}");
     let e = failure(vec![Answer::Stalled(amd64())], limits);
     assert!(matches!(e, DownloadError::Silence(_)), "{e:?}");
     let e = failure(vec![Answer::Mute], limits);
     assert!(matches!(e, DownloadError::Silence(_)), "{e:?}");
-    let e = failure(
-        vec![Answer::File(amd64())],
-        Limits {
-            size: 119,
-            ..patient
-        },
-    );
+    let e = failure(vec![Answer::File(amd64())], Limits { size: 119, ..patient });
     assert!(matches!(e, DownloadError::TooLarge(119)), "{e:?}");
-    let e = failure(
-        vec![Answer::Unsized(amd64())],
-        Limits {
-            size: 119,
-            ..patient
-        },
-    );
+    let e = failure(vec![Answer::Unsized(amd64())], Limits { size: 119, ..patient });
     assert!(matches!(e, DownloadError::TooLarge(119)), "{e:?}");
     let e = failure(vec![Answer::Redirect("/tau"); 11], patient);
     assert!(matches!(e, DownloadError::Connection(_)), "{e:?}");
@@ -295,10 +212,7 @@ fn a_release_is_unpacked() {
 
     pin.binary = Some(Sha256::of(b"another"));
     let error = place.fetch(&pin).unwrap_err();
-    assert!(
-        matches!(error, FetchError::MismatchInside { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, FetchError::MismatchInside { .. }), "{error:?}");
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -309,10 +223,7 @@ fn a_binary_that_a_plan_believed_in_must_be_what_comes() {
     let error = place.fetch(&pinned("tau", &release())).unwrap_err();
     let help = error.help().unwrap();
     assert!(matches!(error, FetchError::Undeclared { .. }), "{error:?}");
-    assert_eq!(
-        help,
-        format!("add `binary: {}` to the pin", Sha256::of(&amd64()))
-    );
+    assert_eq!(help, format!("add `binary: {}` to the pin", Sha256::of(&amd64())));
 }
 
 #[test]
@@ -321,19 +232,10 @@ fn a_program_for_other_hosts_is_refused() {
     let arm64 = elf(Architecture::Arm64);
     fs::write(place.path().join("tau"), &arm64).unwrap();
     let error = place.fetch(&pinned("tau", &arm64)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "tau is pinned for amd64 and is a program for arm64"
-    );
+    assert_eq!(error.to_string(), "tau is pinned for amd64 and is a program for arm64");
     fs::write(place.path().join("tau"), "#!/bin/sh").unwrap();
     let error = place.fetch(&pinned("tau", b"#!/bin/sh")).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            FetchError::NotAProgram(_, NotAProgram::Other(Kind::Script))
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, FetchError::NotAProgram(_, NotAProgram::Other(Kind::Script))), "{error:?}");
 }
 
 #[test]
@@ -343,26 +245,15 @@ fn local_files_are_read_where_they_are() {
     fs::write(place.path().join("bin/tau"), amd64()).unwrap();
     place.fetch(&pinned("bin/tau", &amd64())).unwrap();
     let absolute = place.path().join("bin/tau");
-    place
-        .fetch(&pinned(absolute.to_str().unwrap(), &amd64()))
-        .unwrap();
+    place.fetch(&pinned(absolute.to_str().unwrap(), &amd64())).unwrap();
     assert_eq!(place.kept(), 0);
     assert_eq!(open(&absolute).unwrap().sha256(), Sha256::of(&amd64()));
 
     let error = place.fetch(&pinned("bin", &amd64())).unwrap_err();
-    assert!(
-        matches!(error, FetchError::File(_, FileError::NotAFile)),
-        "{error:?}"
-    );
+    assert!(matches!(error, FetchError::File(_, FileError::NotAFile)), "{error:?}");
     let error = place.fetch(&pinned("bin/none", &amd64())).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("can't use {}", place.path().join("bin/none").display())
-    );
-    assert!(
-        matches!(error, FetchError::File(_, FileError::Read(_))),
-        "{error:?}"
-    );
+    assert_eq!(error.to_string(), format!("can't use {}", place.path().join("bin/none").display()));
+    assert!(matches!(error, FetchError::File(_, FileError::Read(_))), "{error:?}");
 }
 
 #[test]
@@ -371,10 +262,7 @@ fn a_plugin_need_not_be_a_program() {
     let path = place.path().join("plugin");
     fs::write(&path, "anything").unwrap();
     let plugin = Artifact::from_file(&path).unwrap();
-    assert_eq!(
-        (plugin.sha256(), plugin.architecture()),
-        (Sha256::of(b"anything"), None)
-    );
+    assert_eq!((plugin.sha256(), plugin.architecture()), (Sha256::of(b"anything"), None));
     assert_eq!(plugin.gzip(), &gzip(b"anything"));
     fs::write(&path, release()).unwrap();
     assert_eq!(Artifact::from_file(&path).unwrap().bytes(), &release());

@@ -54,11 +54,7 @@ impl UnpackError {
 }
 
 fn listed(members: &[String]) -> String {
-    if members.is_empty() {
-        String::new()
-    } else {
-        format!("; it has {}", members.join(", "))
-    }
+    if members.is_empty() { String::new() } else { format!("; it has {}", members.join(", ")) }
 }
 
 /// The binary in `file`: the file `tau` of a compressed tar archive, the
@@ -66,31 +62,18 @@ fn listed(members: &[String]) -> String {
 /// Nothing that unpacks to more than `limit` bytes is read to its end.
 pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
     if Kind::of(&file) != Kind::Gzip {
-        return Ok(Unpacked {
-            bytes: file,
-            packed: false,
-        });
+        return Ok(Unpacked { bytes: file, packed: false });
     }
     let refused = |e: io::Error| match e.kind() {
         io::ErrorKind::FileTooLarge => UnpackError::TooLarge(limit),
         _ => UnpackError::Damaged(e),
     };
-    let mut content = Limited {
-        inner: MultiGzDecoder::new(&file[..]),
-        left: limit,
-    };
+    let mut content = Limited { inner: MultiGzDecoder::new(&file[..]), left: limit };
     let mut start = Vec::new();
-    content
-        .by_ref()
-        .take(TAR_BLOCK)
-        .read_to_end(&mut start)
-        .map_err(refused)?;
+    content.by_ref().take(TAR_BLOCK).read_to_end(&mut start).map_err(refused)?;
     let bytes = if Kind::of(&start) == Kind::Tar {
-        let found = members(BufReader::with_capacity(
-            64 << 10,
-            start.chain(&mut content),
-        ))
-        .map_err(refused)?;
+        let found =
+            members(BufReader::with_capacity(64 << 10, start.chain(&mut content))).map_err(refused)?;
         // A tar archive ends before its file does: only the end of that says that all of it was right.
         io::copy(&mut content, &mut io::sink()).map_err(refused)?;
         found.only()?
@@ -98,10 +81,7 @@ pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
         content.read_to_end(&mut start).map_err(refused)?;
         start
     };
-    Ok(Unpacked {
-        bytes: bytes.into(),
-        packed: true,
-    })
+    Ok(Unpacked { bytes: bytes.into(), packed: true })
 }
 
 /// What an archive has.
@@ -116,21 +96,14 @@ impl Found {
             (None, _) => Err(UnpackError::NoTau(self.others)),
             (Some((_, bytes)), true) => Ok(bytes),
             (Some((last, _)), false) => Err(UnpackError::ManyTaus(
-                self.taus
-                    .into_iter()
-                    .map(|(name, _)| name)
-                    .chain([last])
-                    .collect(),
+                self.taus.into_iter().map(|(name, _)| name).chain([last]).collect(),
             )),
         }
     }
 }
 
 fn members(archive: impl Read) -> io::Result<Found> {
-    let mut found = Found {
-        taus: Vec::new(),
-        others: Vec::new(),
-    };
+    let mut found = Found { taus: Vec::new(), others: Vec::new() };
     for entry in tar::Archive::new(archive).entries()? {
         let mut entry = entry?;
         let path = entry.path()?.into_owned();
@@ -157,10 +130,7 @@ struct Limited<R> {
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(read as u64)
-            .ok_or(io::ErrorKind::FileTooLarge)?;
+        self.left = self.left.checked_sub(read as u64).ok_or(io::ErrorKind::FileTooLarge)?;
         Ok(read)
     }
 }
@@ -176,34 +146,20 @@ mod tests {
     #[test]
     fn what_is_not_compressed_stays() {
         let unpacked = unpack(Bytes::from_static(b"\x7fELF"), 0).unwrap();
-        assert_eq!(
-            (&unpacked.bytes[..], unpacked.packed),
-            (&b"\x7fELF"[..], false)
-        );
+        assert_eq!((&unpacked.bytes[..], unpacked.packed), (&b"\x7fELF"[..], false));
     }
 
     #[test]
     fn a_compressed_binary() {
         let unpacked = unpack(gzip(b"binary"), LIMIT).unwrap();
-        assert_eq!(
-            (&unpacked.bytes[..], unpacked.packed),
-            (&b"binary"[..], true)
-        );
+        assert_eq!((&unpacked.bytes[..], unpacked.packed), (&b"binary"[..], true));
     }
 
     #[test]
     fn a_release() {
         for name in ["tau", "./tau", "tau_1.0_linux_amd64/tau"] {
-            let archive = gzip(&tar(&[
-                ("README.md", b"read"),
-                (name, b"binary"),
-                ("tau.txt", b"text"),
-            ]));
-            assert_eq!(
-                unpack(archive, LIMIT).unwrap().bytes,
-                &b"binary"[..],
-                "{name}"
-            );
+            let archive = gzip(&tar(&[("README.md", b"read"), (name, b"binary"), ("tau.txt", b"text")]));
+            assert_eq!(unpack(archive, LIMIT).unwrap().bytes, &b"binary"[..], "{name}");
         }
     }
 
@@ -211,18 +167,13 @@ mod tests {
     fn a_release_without_tau() {
         let archive = gzip(&tar(&[("README\u{1b}.md", b"read"), ("dream", b"binary")]));
         let error = unpack(archive, LIMIT).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the archive has no file `tau`; it has README\\u{1b}.md, dream"
-        );
+        assert_eq!(error.to_string(), "the archive has no file `tau`; it has README\\u{1b}.md, dream");
         // A link or a folder of that name is none.
         let mut builder = tar::Builder::new(Vec::new());
         let mut header = tar::Header::new_gnu();
         header.set_size(0);
         header.set_entry_type(tar::EntryType::Symlink);
-        builder
-            .append_link(&mut header, "tau", "/etc/passwd")
-            .unwrap();
+        builder.append_link(&mut header, "tau", "/etc/passwd").unwrap();
         let error = unpack(gzip(&builder.into_inner().unwrap()), LIMIT).unwrap_err();
         assert!(matches!(error, UnpackError::NoTau(_)), "{error:?}");
     }
@@ -231,10 +182,7 @@ mod tests {
     fn a_release_with_two() {
         let archive = gzip(&tar(&[("amd64/tau", b"one"), ("arm64/tau", b"two")]));
         let error = unpack(archive, LIMIT).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the archive has more than one file `tau`: amd64/tau, arm64/tau"
-        );
+        assert_eq!(error.to_string(), "the archive has more than one file `tau`: amd64/tau, arm64/tau");
     }
 
     #[test]
@@ -258,9 +206,6 @@ mod tests {
         let mut damaged = archive.to_vec();
         let crc = damaged.len() - 8;
         damaged[crc] ^= 1;
-        assert!(matches!(
-            unpack(damaged.into(), LIMIT),
-            Err(UnpackError::Damaged(_))
-        ));
+        assert!(matches!(unpack(damaged.into(), LIMIT), Err(UnpackError::Damaged(_))));
     }
 }

@@ -22,6 +22,9 @@ use thiserror::Error;
 pub const ENGINE_PACKAGE: &str = "docker.io";
 /// Turns the stub listener of systemd-resolved off, which holds port 53.
 pub const RESOLVER_DROP_IN: &str = "/etc/systemd/resolved.conf.d/spore.conf";
+/// What [`RESOLVER_DROP_IN`] says. The owner's DNS servers stay as they are.
+pub const RESOLVER_DROP_IN_TEXT: &str =
+    "# Written by spore: seer answers DNS on this host.\n[Resolve]\nDNSStubListener=no\n";
 
 /// What the hosts should be, and the bytes that this takes.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +93,8 @@ pub enum CompileError {
 /// Where a configuration can't be written; see [`CompileError`].
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
     let mut desired = Desired::default();
+    let drop_in = Secret::new(RESOLVER_DROP_IN_TEXT);
+    desired.payloads.insert(Sha256::of(drop_in.expose()), drop_in);
     let bootstrap = peers::bootstrap(network);
     for host in network.hosts.values() {
         let key = DigestKey::derive(network.swarm_key.line(), host.name.as_str());
@@ -158,9 +163,17 @@ impl HostCompiler<'_> {
     fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &Secret) {
         let sha256 = Sha256::of(bytes.expose());
         self.desired.payloads.entry(sha256).or_insert_with(|| bytes.clone());
-        let file = File { access: Access::root(mode), content, sha256 };
+        let file = File { access: Access::root(mode), content, sha256, judge: Vec::new() };
         self.have(Key::File(path.to_owned()), Resource::File(file));
         self.in_directory(path);
+    }
+
+    /// Has a program judge a file before it is put in its place.
+    fn judged(&mut self, path: &str, judge: Vec<String>) {
+        let id = self.id(Key::File(path.to_owned()));
+        if let Some(Goal::Have(Resource::File(file))) = self.desired.goals.get_mut(&id) {
+            file.judge = judge;
+        }
     }
 
     fn in_directory(&mut self, path: &str) {

@@ -4,8 +4,7 @@ use super::peers::BootstrapNode;
 use super::{CompileError, Goal, HostCompiler};
 use crate::network::{Identity, Shape};
 use crate::resource::{
-    Activity, Content, Edge, Effect, File, Inputs, Key, Node, NodeName, Resource, Secret, Service,
-    Started,
+    Activity, Content, Edge, Effect, File, Key, Node, NodeName, Resource, Secret, Service, Started,
 };
 use crate::tau::config::{App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
 use crate::tau::{self, ServiceTraits};
@@ -33,19 +32,19 @@ impl HostCompiler<'_> {
         let text = config.to_yaml().map_err(unwritable)?;
         let path = tau::config_path(shape_name);
         self.file(&path, 0o600, Content::Document(document), &text);
+        self.judged(&path, tau::validation(shape_name));
 
-        let is_bootstrap =
-            network.bootstrap.get(shape_name).is_some_and(|hosts| hosts.iter().any(|host| **host == name.host));
+        let is_bootstrap = network
+            .bootstrap
+            .get(shape_name)
+            .is_some_and(|hosts| hosts.iter().any(|host| **host == name.host));
         let services = || shape.services.iter().map(|service| service.as_str());
         let health = tau::health(shape_name, &identity.id.to_string(), *shape.ports.main, services());
         self.have(
             unit.clone(),
             Resource::Service(Service {
                 enabled: true,
-                activity: Activity::Running(Started {
-                    invocation: None,
-                    inputs: Inputs::Known(std::collections::BTreeMap::new()),
-                }),
+                activity: Activity::Running(Started::WANTED),
                 node: Some(Node {
                     name,
                     bootstrap: is_bootstrap,
@@ -63,9 +62,14 @@ impl HostCompiler<'_> {
             self.secret_file(tau::VALIDATION_PRIVATE, 0o600, private);
             self.reads(&unit, tau::VALIDATION_PRIVATE);
         }
-        for path in [tau::BINARY, tau::unit::PATH, tau::SWARM_KEY, tau::VALIDATION_PUBLIC, &path] {
+        for path in [tau::BINARY, tau::unit::PATH, tau::VALIDATION_PUBLIC, &path] {
             self.reads(&unit, path);
         }
+        self.connect(
+            Key::File(tau::SWARM_KEY.to_owned()),
+            unit.clone(),
+            Edge::Reads(Effect::RestartTogether),
+        );
         self.plugins(shape, &unit)?;
 
         let ipfs = shape.ports.ipfs.as_ref().map(|port| **port);
@@ -99,7 +103,7 @@ impl HostCompiler<'_> {
             let access = crate::resource::Access::root(0o755);
             self.have(
                 Key::File(path.clone()),
-                Resource::File(File { access, content, sha256: artifact.sha256 }),
+                Resource::File(File { access, content, sha256: artifact.sha256, judge: Vec::new() }),
             );
             self.in_directory(&path);
             self.reads(unit, &path);
@@ -147,7 +151,11 @@ impl HostCompiler<'_> {
             domains: Domains {
                 key: KeyFiles { private, public },
                 generated: domain.generated.to_string(),
-                hosts: domain.hosts.iter().map(|(name, service)| (name.clone(), service.to_string())).collect(),
+                hosts: domain
+                    .hosts
+                    .iter()
+                    .map(|(name, service)| (name.clone(), service.to_string()))
+                    .collect(),
             },
             tenancy: self.tenancy(trusted),
             accounts: self.network.accounts.as_ref().filter(|_| runs_accounts).map(|a| a.expose().clone()),

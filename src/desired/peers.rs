@@ -40,8 +40,7 @@ pub(super) fn connect(network: &Network, goals: &mut Graph<Goal>) {
     let mut others = Vec::new();
     for host in network.hosts.values() {
         for shape in host.nodes.keys() {
-            let id =
-                ResourceId { host: (*host.name).clone(), key: Key::Service(tau::unit_name(shape)) };
+            let id = ResourceId { host: (*host.name).clone(), key: Key::Service(tau::unit_name(shape)) };
             let dialled = network
                 .bootstrap
                 .get(shape)

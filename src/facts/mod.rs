@@ -1,1 +1,3 @@
-//! (to be written)
+//! (mine for now)
+mod conditions;
+pub use conditions::*;

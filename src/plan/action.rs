@@ -127,8 +127,6 @@ pub struct Staged {
     pub path: String,
     /// What it will hold.
     pub sha256: Sha256,
-    /// How many bytes that is.
-    pub size: u64,
     /// Owner and mode.
     pub access: Access,
 }

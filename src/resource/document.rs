@@ -44,6 +44,9 @@ pub enum Effect {
     NextStart,
     /// A restart.
     Restart,
+    /// A restart of everything that reads it, in one go: those with the old
+    /// content and those with the new can't talk to each other.
+    RestartTogether,
     /// It can wait as long as at least half of the entries that the process was
     /// started with still hold; a restart is due otherwise.
     RestartUnlessHalfHolds,

@@ -66,6 +66,11 @@ impl<W> Graph<W> {
         self.index.get(id).map(|&at| &self.inner[at].1)
     }
 
+    /// What is at `id`, to be changed.
+    pub fn get_mut(&mut self, id: &ResourceId) -> Option<&mut W> {
+        self.index.get(id).map(|&at| &mut self.inner[at].1)
+    }
+
     /// Everything, in the order of ids.
     pub fn iter(&self) -> impl Iterator<Item = (&ResourceId, &W)> {
         self.index.iter().map(|(id, &at)| (id, &self.inner[at].1))

@@ -46,6 +46,8 @@ pub enum Key {
     Rule(Port),
     /// What the service manager knows of its units' files.
     Units,
+    /// Data that a node has left behind, by absolute path.
+    Storage(String),
     /// A unit of the host's service manager.
     Service(String),
 }
@@ -54,7 +56,7 @@ impl Key {
     /// The path, of what has one.
     pub fn path(&self) -> Option<&str> {
         match self {
-            Self::Directory(path) | Self::File(path) | Self::Link(path) => Some(path),
+            Self::Directory(path) | Self::File(path) | Self::Link(path) | Self::Storage(path) => Some(path),
             Self::Package(_) | Self::Rule(_) | Self::Units | Self::Service(_) => None,
         }
     }
@@ -64,7 +66,7 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Package(name) => write!(f, "package {name}"),
-            Self::Directory(path) => write!(f, "{path}/"),
+            Self::Directory(path) | Self::Storage(path) => write!(f, "{path}/"),
             Self::File(path) | Self::Link(path) => f.write_str(path),
             Self::Rule(port) => write!(f, "ufw allow {port}"),
             Self::Units => f.write_str("systemd's units"),
@@ -88,6 +90,8 @@ pub enum Resource {
     Rule,
     /// The service manager has read its units' files as they are.
     Units,
+    /// Data that is to go. Only in a current graph.
+    Storage,
     /// A unit.
     Service(Service),
     /// Found, but not to be read or not what its name says: never taken for
@@ -129,6 +133,9 @@ pub struct File {
     pub content: Content,
     /// The digest of its bytes, by which the host tells them apart too.
     pub sha256: Sha256,
+    /// A program that judges it before it is put in its place: the program and
+    /// its arguments, this file's path among them. Only in a desired state.
+    pub judge: Vec<String>,
 }
 
 /// A symbolic link.
@@ -201,6 +208,8 @@ pub enum Activity {
     Failing {
         /// What the service manager says of it.
         what: String,
+        /// What it was last started with.
+        started: Started,
     },
     /// Down.
     Stopped,
@@ -215,6 +224,15 @@ pub struct Started {
     pub invocation: Option<String>,
     /// What it read at its start.
     pub inputs: Inputs,
+    /// Whether the host has a note of that, so that it will still be known
+    /// when these files have changed.
+    pub recorded: bool,
+}
+
+impl Started {
+    /// Any start, with the files that are wanted.
+    pub const WANTED: Self =
+        Self { invocation: None, inputs: Inputs::Known(BTreeMap::new()), recorded: false };
 }
 
 /// What a process read when it started.

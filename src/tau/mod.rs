@@ -54,6 +54,13 @@ pub fn plugin_path(plugin: &str) -> String {
     format!("{PLUGINS}/{plugin}")
 }
 
+/// The command that judges a shape's configuration. The keys that it names must
+/// be in their places.
+pub fn validation(shape: &ShapeName) -> Vec<String> {
+    let words = [BINARY, "config", "validate", "-s", shape.as_str(), "-p", &config_path(shape)];
+    words.map(str::to_owned).to_vec()
+}
+
 /// The unit that runs a shape's node.
 pub fn unit_name(shape: &ShapeName) -> String {
     format!("tau@{shape}.service")

@@ -55,24 +55,16 @@ impl Server {
 fn serve(mut stream: TcpStream, answer: &Answer, heard: &Mutex<Vec<String>>) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
     let request = lines.next().unwrap().unwrap();
-    heard
-        .lock()
-        .unwrap()
-        .push(request.trim_end_matches(" HTTP/1.1").to_owned());
+    heard.lock().unwrap().push(request.trim_end_matches(" HTTP/1.1").to_owned());
     lines.find(|line| line.as_ref().is_ok_and(String::is_empty));
     let sized = |bytes: &[u8]| format!("200 OK\r\nContent-Length: {}", bytes.len());
     let (head, body): (String, &[u8]) = match answer {
         Answer::File(bytes) => (sized(bytes), bytes),
         Answer::Unsized(bytes) => ("200 OK".to_owned(), bytes),
-        Answer::Truncated(bytes) | Answer::Stalled(bytes) => {
-            (sized(bytes), &bytes[..bytes.len() / 2])
-        }
+        Answer::Truncated(bytes) | Answer::Stalled(bytes) => (sized(bytes), &bytes[..bytes.len() / 2]),
         Answer::Mute => return until_closed(stream),
         Answer::Status(status) => (format!("{status} No\r\nContent-Length: 0"), &[]),
-        Answer::Redirect(to) => (
-            format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0"),
-            &[],
-        ),
+        Answer::Redirect(to) => (format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0"), &[]),
     };
     // The client may have gone, which is what some tests are about.
     let _ = write!(stream, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
