@@ -1,7 +1,7 @@
 //! What a difference is, by the kind of resource. What is in place is no
 //! change at all.
 
-use crate::resource::{Access, Content, Effect, FieldPath, File, Link, Resource, Service, Value};
+use crate::resource::{Access, Content, Effect, FieldPath, File, Link, Resource, Service, Sha256, Value};
 
 /// One resource that isn't as it should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub enum Change {
     Link {
         /// Where it points now.
         before: Option<Link>,
+        /// The digest of a file that stands in its place.
+        displaces: Option<Sha256>,
         /// Where it should.
         after: Link,
     },

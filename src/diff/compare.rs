@@ -84,9 +84,15 @@ fn change(
         Resource::Link(after) => match found {
             Some(Resource::Link(before)) if before == after => None,
             Some(Resource::Link(before)) => {
-                Some(Change::Link { before: Some(before.clone()), after: after.clone() })
+                Some(Change::Link { before: Some(before.clone()), displaces: None, after: after.clone() })
             }
-            _ => Some(Change::Link { before: None, after: after.clone() }),
+            found => {
+                let displaces = match found {
+                    Some(Resource::File(file)) => Some(file.sha256),
+                    _ => None,
+                };
+                Some(Change::Link { before: None, displaces, after: after.clone() })
+            }
         },
         Resource::File(after) => file(found, after).map(|change| Change::File(Box::new(change))),
         Resource::Service(after) => {

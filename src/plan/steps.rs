@@ -271,9 +271,12 @@ fn switch(id: &ResourceId, change: &Change, busy: bool) -> Vec<Action> {
         }
         Change::File(change) if is_early(change, busy) => Vec::new(),
         Change::File(change) => vec![file(path, change)],
-        Change::Link { before, after } => {
-            let before =
-                before.as_ref().map_or(LinkBefore::Absent, |link| LinkBefore::Link(link.target.clone()));
+        Change::Link { before, displaces, after } => {
+            let before = match (before, displaces) {
+                (Some(link), _) => LinkBefore::Link(link.target.clone()),
+                (None, Some(sha256)) => LinkBefore::File(*sha256),
+                (None, None) => LinkBefore::Absent,
+            };
             vec![Action::Link { path, before, target: after.target.clone() }]
         }
         Change::Rule => match &id.key {
