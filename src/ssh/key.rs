@@ -12,6 +12,9 @@ use russh::keys::{PrivateKey, decode_secret_key};
 
 use super::Secret;
 
+#[cfg(test)]
+mod tests;
+
 /// A file that gives no key to log in with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -1,6 +1,7 @@
 //! A connection that stands: commands are run over it.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -183,6 +184,11 @@ impl client::Handler for Client {
             }
             DisconnectReason::Error(russh::Error::KeepaliveTimeout) => {
                 "the host does not answer any more".into()
+            }
+            DisconnectReason::Error(russh::Error::IO(error))
+                if error.kind() == io::ErrorKind::UnexpectedEof =>
+            {
+                "the other side hung up".into()
             }
             DisconnectReason::Error(error) => printable(&error.to_string()),
         };
