@@ -84,21 +84,14 @@ impl Wire<TcpStream> {
         #[cfg(not(target_os = "linux"))]
         let _ = silence;
         acknowledge_promptly(&stream);
-        Ok(Self {
-            answered: acknowledge_promptly,
-            ..Self::over(stream)
-        })
+        Ok(Self { answered: acknowledge_promptly, ..Self::over(stream) })
     }
 }
 
 impl<S> Wire<S> {
     /// A wire over any other stream.
     pub(super) fn over(stream: S) -> Self {
-        Self {
-            stream,
-            tap: Arc::default(),
-            answered: |_| (),
-        }
+        Self { stream, tap: Arc::default(), answered: |_| () }
     }
 
     pub(super) fn tap(&self) -> Arc<Tap> {
@@ -107,10 +100,7 @@ impl<S> Wire<S> {
 }
 
 async fn dial(address: &Address) -> io::Result<TcpStream> {
-    let mut found = lookup_host((address.host.as_str(), address.port))
-        .await?
-        .collect::<Vec<_>>()
-        .into_iter();
+    let mut found = lookup_host((address.host.as_str(), address.port)).await?.collect::<Vec<_>>().into_iter();
     let mut attempts = JoinSet::new();
     let mut failure = None;
     loop {
@@ -145,11 +135,7 @@ fn acknowledge_promptly(stream: &TcpStream) {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
         let before = buf.filled().len();
         let polled = Pin::new(&mut wire.stream).poll_read(cx, buf);
@@ -165,8 +151,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             Poll::Ready(Ok(())) => {
                 let read = buf.filled().get(before..).unwrap_or_default();
                 let room = FIRST_WORDS.saturating_sub(seen.first_words.len());
-                seen.first_words
-                    .extend_from_slice(read.get(..room).unwrap_or(read));
+                seen.first_words.extend_from_slice(read.get(..room).unwrap_or(read));
                 if read.len() < SMALL {
                     (wire.answered)(&wire.stream);
                 }
@@ -179,11 +164,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let wire = self.get_mut();
         let mut seen = wire.tap.lock();
         if seen.cut {
