@@ -26,11 +26,8 @@ impl Stock {
     /// Where a file is missing or isn't what it should be.
     pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
         let mut stock = Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: Vec::new() };
-        for (name, pin) in &network.tau {
-            let architecture: Architecture = name.parse().map_err(|error: artifact::UnknownArchitecture| {
-                Failure::because(format!("tau.yaml names `{name}`"), Some(error.help().unwrap_or_default()), error)
-            })?;
-            stock.tau.insert(architecture, (Some(read_pin(pin)?), OnceLock::new()));
+        for (architecture, pin) in pins(network)? {
+            stock.tau.insert(architecture, (Some(pin), OnceLock::new()));
         }
         if let Some(path) = tau {
             let found = artifact::open(path).map_err(failure)?;
@@ -89,21 +86,39 @@ fn fetch(
             artifact::fetch(architecture, pin, folder, &Cache::of_user(), &mut show).map_err(failure)?;
         let _ = fetched.set(Arc::new(artifact));
     }
-    let missing = || Failure::new(format!("there is no tau for {architecture}"), "pin one with `spore tau pin`");
+    let missing =
+        || Failure::new(format!("there is no tau for {architecture}"), "pin one with `spore tau pin`");
     fetched.get().cloned().ok_or_else(|| missing().into())
 }
 
-fn show(progress: Progress) {
+pub(crate) fn show(progress: Progress) {
     if let Progress::NotKept(error) = progress {
         terminal::note(&format!("the download couldn't be kept for the next time: {error}"));
     }
+}
+
+/// The folder's pins.
+///
+/// # Errors
+/// Where one names an architecture or an address that is none.
+pub(crate) fn pins(network: &Network) -> miette::Result<BTreeMap<Architecture, Pin>> {
+    network
+        .tau
+        .iter()
+        .map(|(name, pin)| {
+            let architecture = name.parse().map_err(|error: artifact::UnknownArchitecture| {
+                Failure::because(format!("tau.yaml names `{name}`"), error.help(), error)
+            })?;
+            Ok((architecture, read_pin(pin)?))
+        })
+        .collect()
 }
 
 fn read_pin(pin: &TauPin) -> miette::Result<Pin> {
     let source = match pin.is_url {
         false => Source::Path(pin.source.to_string()),
         true => Source::Url(pin.source.parse().map_err(|error: artifact::UrlError| {
-            Failure::because(format!("tau.yaml names `{}`", *pin.source), Some(error.help().unwrap_or_default()), error)
+            Failure::because(format!("tau.yaml names `{}`", *pin.source), error.help(), error)
         })?),
     };
     Ok(Pin { source, sha256: *pin.sha256, binary: pin.binary })

@@ -7,12 +7,16 @@
 //! sends (`texts.awk`), and sends nothing of a file that it can't follow. How a
 //! request travels is left to others.
 
+mod answer;
 mod conditions;
 mod interpret;
+mod probe;
 mod units;
 
+pub use answer::{AnswerError, parse};
 pub use conditions::{Conditions, Engine, Firewall, Resolver};
 pub use interpret::{Folder, interpret};
+pub use probe::Request;
 
 use crate::resource::{Access, Port, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
