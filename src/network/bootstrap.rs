@@ -69,7 +69,9 @@ fn carries(
     match (found, shape) {
         (Ok(found), Some(shape)) if !found.nodes.contains_key(&shape.value) => {
             let message = format!("the host `{}` has no node of shape `{}`", *host, **shape);
-            let problem = Diagnostic::error(message).at(&host.place, "others can't dial it").at(&found.name.place, "this host");
+            let problem = Diagnostic::error(message)
+                .at(&host.place, "others can't dial it")
+                .at(&found.name.place, "this host");
             let help = format!("add `{}` to its `shapes`, or take it out of `bootstrap`", **shape);
             Err(report.push(problem.help(help)))
         }

@@ -106,7 +106,8 @@ impl Files {
             let path = entry.path();
             if known(&name) && path.is_dir() {
                 files.gather_below(&name, &path)?;
-            } else if stem(&name).is_some_and(known) || known(&name) && path.symlink_metadata()?.is_symlink() {
+            } else if stem(&name).is_some_and(known) || known(&name) && path.symlink_metadata()?.is_symlink()
+            {
                 // A link of a component's name that leads nowhere was meant as its folder.
                 let key = if stem(&name).is_some() { name } else { format!("{name}.{}", ENDINGS[0]) };
                 files.load(key, &path);

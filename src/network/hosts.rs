@@ -1,6 +1,6 @@
 //! The hosts and which nodes they carry: `hosts.yaml`.
 
-use super::fields::{Item, Fields, Slot, shown_name};
+use super::fields::{Fields, Item, Slot, shown_name};
 use super::problem::{Diagnostic, Read, Report, Reported};
 use super::{At, Login, Shape};
 use crate::identity::{NodeKey, PeerId};
@@ -77,7 +77,11 @@ pub struct Identity {
 }
 
 /// Reads the hosts; `Err` where one is there, but wrong.
-pub(super) fn read(fields: Fields<'_>, known: &Known<'_>, report: &mut Report) -> BTreeMap<HostName, Read<Host>> {
+pub(super) fn read(
+    fields: Fields<'_>,
+    known: &Known<'_>,
+    report: &mut Report,
+) -> BTreeMap<HostName, Read<Host>> {
     let mut hosts = BTreeMap::new();
     for slot in fields.slots {
         if let Ok(name) = slot.name_of::<HostName>("host", report) {
@@ -96,15 +100,15 @@ pub(super) struct Known<'k> {
 }
 
 fn read_host(slot: &Slot<'_>, name: At<HostName>, known: &Known<'_>, report: &mut Report) -> Read<Host> {
-    let mut fields = slot.item.fields(&format!("host `{}`", *name), report)?.named_at(&slot.place);
+    let mut fields = slot.item.fields(&format!("host `{}`", *name), report)?;
     let addresses = fields.take("addr").map(|item| addresses(item, report));
     let ssh = fields
-        .need("ssh", "ssh: {addr: 192.0.2.1, auth: [root]}", report)
+        .need("ssh", "ssh: {addr: 192.0.2.1, auth: [root]}")
         .and_then(|item| read_ssh(item, &name, known, report));
     let location = fields.either(["gps", "location"], report, read_location).transpose();
     let nodes = fields.take("shapes").map(|item| nodes(item, &name, known, report));
     if let (None, Some(_)) = (&addresses, &nodes) {
-        fields.missing("addr", "addr: 192.0.2.1", report);
+        fields.missing(&["addr"], "addr: 192.0.2.1");
     }
     fields.finish(report);
     Ok(Host {
@@ -163,12 +167,14 @@ impl FromStr for Address {
 
 fn read_ssh(item: Item<'_>, host: &HostName, known: &Known<'_>, report: &mut Report) -> Read<Ssh> {
     let mut fields = item.fields(&format!("`ssh` of host `{host}`"), report)?;
-    let address = fields.need("addr", "addr: 192.0.2.1", report).and_then(|item| {
+    let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| {
         let text = item.text("an address", report)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "_.-:%".contains(c);
         match text.parse::<Address>() {
             Ok(address) => Ok(item.at(address.ip.to_string())),
-            Err(NotAnAddress) if !text.starts_with('-') && text.chars().all(plain) => Ok(item.at(text.to_owned())),
+            Err(NotAnAddress) if !text.starts_with('-') && text.chars().all(plain) => {
+                Ok(item.at(text.to_owned()))
+            }
             Err(NotAnAddress) => {
                 let message = format!("`{}` is neither an address nor the name of a machine", item.shown());
                 Err(item.wrong(&message, "this", "write it as `192.0.2.1` or `host.example.org`", report))
@@ -185,8 +191,8 @@ fn read_ssh(item: Item<'_>, host: &HostName, known: &Known<'_>, report: &mut Rep
         Ok(names)
     });
     let names = match names {
-        Some(Ok(names)) if names.is_empty() => Err(fields.missing("auth", "auth: [root]", report)),
-        None => Err(fields.missing("auth", "auth: [root]", report)),
+        Some(Ok(names)) if names.is_empty() => Err(fields.missing(&["auth", "key"], "auth: [root]")),
+        None => Err(fields.missing(&["auth", "key"], "auth: [root]")),
         Some(names) => names,
     };
     fields.finish(report);
@@ -212,7 +218,7 @@ fn logins(names: &[At<String>], known: &Known<'_>, report: &mut Report) -> Read<
 pub(super) fn unknown<'n, T: ToString>(
     what: &str,
     name: &At<T>,
-    names: impl Iterator<Item = &'n str> + Clone,
+    mut names: impl Iterator<Item = &'n str> + Clone,
     report: &mut Report,
 ) -> Reported {
     let text = name.value.to_string();
@@ -221,14 +227,16 @@ pub(super) fn unknown<'n, T: ToString>(
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             let some: Vec<_> = names.clone().take(8).map(|name| format!("`{name}`")).collect();
-            match (some.len(), names.skip(8).next()) {
+            match (some.len(), names.nth(8)) {
                 (0, _) => format!("define the {what}: there is none yet"),
                 (_, None) => format!("define it, or use one that is there: {}", some.join(", ")),
                 (_, Some(_)) => format!("define it, or use one that is there: {}, …", some.join(", ")),
             }
         }
     };
-    report.push(Diagnostic::error(format!("there is no {what} `{shown}`")).at(&name.place, "named here").help(help))
+    report.push(
+        Diagnostic::error(format!("there is no {what} `{shown}`")).at(&name.place, "named here").help(help),
+    )
 }
 
 fn read_location(item: Item<'_>, report: &mut Report) -> Read<Location> {
@@ -244,7 +252,7 @@ fn read_location(item: Item<'_>, report: &mut Report) -> Read<Location> {
     }
     let mut fields = item.fields("`location`", report)?;
     let mut number = |name, report: &mut Report| {
-        fields.need(name, &format!("{name}: 1.25"), report).and_then(|item| item.number("degrees", report))
+        fields.need(name, &format!("{name}: 1.25")).and_then(|item| item.number("degrees", report))
     };
     let (lat, long) = (number("lat", report), number("long", report));
     fields.finish(report);
@@ -279,26 +287,37 @@ fn nodes(
     nodes
 }
 
-fn read_identity(slot: &Slot<'_>, shape: &At<ShapeName>, host: &HostName, report: &mut Report) -> Read<Identity> {
-    const NEITHER: &str = "add `key`, the node's private key: `CAES…`; keys that are made on the host come later";
+fn read_identity(
+    slot: &Slot<'_>,
+    shape: &At<ShapeName>,
+    host: &HostName,
+    report: &mut Report,
+) -> Read<Identity> {
+    const NEITHER: &str =
+        "add `key`, the node's private key: `CAES…`; keys that are made on the host come later";
     let node = format!("node `{}@{host}`", **shape);
     if slot.item.is_null() {
         let problem = Diagnostic::error(format!("{node} has neither `key` nor `id`"));
         return Err(report.push(problem.at(&slot.place, "this node").help(NEITHER)));
     }
-    let mut fields = slot.item.fields(&node, report)?.named_at(&slot.place);
+    let mut fields = slot.item.fields(&node, report)?;
     let key = fields.take("key").map(|item| {
         let text = item.text("a private key", report)?;
         text.parse::<NodeKey>().map(|key| item.at(key)).map_err(|error| {
             let help = "it is base64 of a libp2p ed25519 private key: 92 characters that start with `CAES`";
-            item.wrong(&format!("{error}, of {node}"), "this key", help, report)
+            item.wrong(&format!("{node}: {error}"), "this key", help, report)
         })
     });
     let id = fields.take("id").map(|item| {
         let text = item.text("a peer id", report)?;
         text.parse::<PeerId>().map(|id| item.at(id)).map_err(|_| {
             let message = format!("`{}` is not a peer id", item.shown());
-            item.wrong(&message, "of this node", "it starts with `12D3KooW`; remove it, and it is made of the key", report)
+            item.wrong(
+                &message,
+                "of this node",
+                "it starts with `12D3KooW`; remove it, and it is made of the key",
+                report,
+            )
         })
     });
     fields.finish(report);
@@ -307,7 +326,8 @@ fn read_identity(slot: &Slot<'_>, shape: &At<ShapeName>, host: &HostName, report
             let problem = Diagnostic::error(format!("key and id of {node} don't belong together"))
                 .at(&id.place, "this id")
                 .at(&key.place, "this key makes another");
-            let help = format!("the key makes the id `{}`: correct one of the two, or remove the id", key.peer_id());
+            let help =
+                format!("the key makes the id `{}`: correct one of the two, or remove the id", key.peer_id());
             return Err(report.push(problem.help(help)));
         }
         (Some(key), id) => {
@@ -315,7 +335,8 @@ fn read_identity(slot: &Slot<'_>, shape: &At<ShapeName>, host: &HostName, report
             (key, id)
         }
         (None, Some(id)) => {
-            let problem = Diagnostic::error(format!("{node} has no `key`: its configuration can't be written"));
+            let problem =
+                Diagnostic::error(format!("{node} has no `key`: its configuration can't be written"));
             let problem = problem.at(&id.place, "only its id is here");
             return Err(report.push(problem.help(NEITHER)));
         }

@@ -66,7 +66,9 @@ impl<'t> Mask<'t> {
             let begins = at != start || start == 0 || self.text.as_bytes()[start - 1] == b'\n';
             let shown = match name {
                 Some(end) if begins && line[indent + end..].starts_with(':') => indent + end + 1,
-                _ if line.trim_start_matches([' ', '\t']).starts_with(':') => line.len() - line.trim_start().len() + 1,
+                _ if line.trim_start_matches([' ', '\t']).starts_with(':') => {
+                    line.len() - line.trim_start().len() + 1
+                }
                 _ => indent,
             };
             self.hide(at + shown..at + line.len());
@@ -107,7 +109,9 @@ impl<'t> Mask<'t> {
         let Some(key) = key else { return !self.guarded() };
         match self.component {
             Component::Hosts => match key {
-                "addr" | "port" | "auth" | "location" | "lat" | "long" | "gps" | "id" | "ssh" | "shapes" => true,
+                "addr" | "port" | "auth" | "location" | "lat" | "long" | "gps" | "id" | "ssh" | "shapes" => {
+                    true
+                }
                 "key" => above == Some("ssh"),
                 _ => false,
             },
@@ -116,7 +120,9 @@ impl<'t> Mask<'t> {
             Component::Accounts => false,
             Component::Network | Component::Shapes | Component::Tau => {
                 let key = key.to_ascii_lowercase();
-                !["pass", "secret", "token", "private-key", "privatekey"].iter().any(|word| key.starts_with(word))
+                !["pass", "secret", "token", "private-key", "privatekey"]
+                    .iter()
+                    .any(|word| key.starts_with(word))
             }
         }
     }

@@ -19,6 +19,7 @@ mod mask;
 mod place;
 mod problem;
 mod shapes;
+mod syntax;
 mod tau_yaml;
 mod tenancy;
 #[cfg(test)]
@@ -99,9 +100,15 @@ impl Network {
     pub fn from_files(files: &Files) -> Result<Self, Problems> {
         let mut report = Report::default();
         let network = assemble(files, &mut report);
-        let (problems, any_error) = report.finish();
+        let (mut problems, any_error) = report.finish();
         match network {
             Ok(network) if !any_error => Ok(Self { warnings: problems, ..network }),
+            Err(Reported) if !any_error => {
+                let defect =
+                    "the network can't be read, and nothing says why: a defect of spore, please report it";
+                problems.push(Diagnostic::error(defect));
+                Err(Problems(problems))
+            }
             _ => Err(Problems(problems)),
         }
     }
@@ -124,8 +131,10 @@ fn assemble(files: &Files, report: &mut Report) -> Read<Network> {
     let [network, logins, hosts, shapes, tenancy, accounts, tau] = &documents;
     let folder = files.folder();
 
-    let shapes_found = shapes.as_ref().map(|documents| shapes::read(documents.fields(report), folder, report));
-    let logins_found = logins.as_ref().map(|documents| logins::read(documents.fields(report), folder, report));
+    let shapes_found =
+        shapes.as_ref().map(|documents| shapes::read(documents.fields(report), folder, report));
+    let logins_found =
+        logins.as_ref().map(|documents| logins::read(documents.fields(report), folder, report));
     // Where part of a component couldn't be read, nothing is missing from it.
     let whole = |documents: &Option<Documents<'_>>| documents.as_ref().is_some_and(|d| !d.partial);
     let known = hosts::Known {
@@ -146,7 +155,8 @@ fn assemble(files: &Files, report: &mut Report) -> Read<Network> {
         (domain, swarm_key) = raw.finish(files, report);
     }
 
-    let tenancy = tenancy.as_ref().map(|documents| tenancy::read(documents.fields(report), report)).transpose();
+    let tenancy =
+        tenancy.as_ref().map(|documents| tenancy::read(documents.fields(report), report)).transpose();
     let accounts = accounts.as_ref().and_then(|documents| tenancy::read_accounts(&documents.fields(report)));
     let tau = tau.as_ref().map(|documents| tau_yaml::read(documents.fields(report), report));
     Ok(Network {
