@@ -5,7 +5,8 @@ use super::files::{Files, Found};
 use super::mask::Mask;
 use super::place::{Place, Source, Span};
 use super::problem::{Diagnostic, Report};
-use super::yaml::{self, Content, Flaw, Node};
+use super::syntax::Flaw;
+use super::yaml::{self, Content, Node};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -99,13 +100,13 @@ impl<'f> Documents<'f> {
         }
         let mut all =
             Self { component, title: first.title(), documents: Vec::new(), partial: places.len() > 1 };
-        for place in &places {
-            match place {
-                Where::File(path) => all.file(path, None, files, report),
-                Where::Folder(name) => all.folder(name, files, report),
-            }
+        match first {
+            Where::File(path) => all.file(path, None, files, report),
+            Where::Folder(name) => all.folder(name, files, report),
         }
-        Some(all)
+        // An optional file with nothing in it is as good as none.
+        let nothing = all.documents.is_empty() && !all.partial && component.example().is_none();
+        (!nothing).then_some(all)
     }
 
     fn folder(&mut self, name: &str, files: &'f Files, report: &mut Report) {
@@ -184,17 +185,22 @@ impl<'f> Documents<'f> {
     /// their names.
     pub(super) fn fields(&self, report: &mut Report) -> Fields<'_> {
         let mut fields = Fields::new(format!("`{}`", self.title), None);
+        fields.partial = self.partial;
         for document in &self.documents {
-            let item = Item { node: &document.root, source: &document.source };
+            let key = document.entry.map(|_| Span::default());
+            let item = Item { node: &document.root, source: &document.source, key, via: None };
             match document.entry {
                 Some(name) => {
                     let place = Place::new(&document.source, Span::default());
                     fields.slots.push(Slot { name, place, item, taken: false });
                 }
                 None => {
-                    if let Ok(inner) = item.fields(&format!("`{}`", self.title), report) {
-                        fields.place = inner.place;
-                        fields.slots.extend(inner.slots);
+                    let inner = item.fields(&format!("`{}`", self.title), report);
+                    fields.partial |= inner.is_err();
+                    if let Ok(inner) = inner {
+                        // What is missing is shown where the file begins.
+                        fields.place = Some(Place::new(&document.source, Span::default()));
+                        fields.slots = inner.slots;
                     }
                 }
             }

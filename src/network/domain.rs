@@ -39,14 +39,13 @@ struct RawPair<'t> {
 /// Reads what the file itself says.
 pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwork<'t> {
     let domain = fields
-        .need("domain", "domain: {root: example.org, generated: g.example.org, …}", report)
+        .need("domain", "domain: {root: example.org, generated: g.example.org, …}")
         .and_then(|item| item.fields("`domain`", report));
     let (mut root, mut generated, mut validation) = (Err(Reported), Err(Reported), Err(Reported));
     let mut hosts = BTreeMap::new();
     if let Ok(mut domain) = domain {
-        root = domain.need("root", "root: example.org", report).and_then(|item| name(item, report));
-        generated =
-            domain.need("generated", "generated: g.example.org", report).and_then(|item| name(item, report));
+        root = domain.need("root", "root: example.org").and_then(|item| name(item, report));
+        generated = domain.need("generated", "generated: g.example.org").and_then(|item| name(item, report));
         validation = read_pair(&mut domain, report);
         if let Some(Ok(custom)) = domain.take("hosts").map(|item| item.fields("`domain.hosts`", report)) {
             for slot in &custom.slots {
@@ -58,7 +57,7 @@ pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwor
         domain.finish(report);
     }
     let p2p = fields
-        .need("p2p", "p2p: {swarm: {key: keys/swarm.key}, bootstrap: {…}}", report)
+        .need("p2p", "p2p: {swarm: {key: keys/swarm.key}, bootstrap: {…}}")
         .and_then(|item| item.fields("`p2p`", report));
     let (mut swarm_key, mut bootstrap) = (Err(Reported), None);
     if let Ok(mut p2p) = p2p {
@@ -72,18 +71,18 @@ pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwor
 
 fn read_pair<'t>(domain: &mut Fields<'t>, report: &mut Report) -> Read<RawPair<'t>> {
     const EXAMPLE: &str = "validation: {key: {private: keys/dv_private.key, public: keys/dv_public.key}}";
-    let item = domain.need("validation", EXAMPLE, report)?;
+    let item = domain.need("validation", EXAMPLE)?;
     let mut validation = item.fields("`domain.validation`", report)?;
-    let key =
-        validation.need("key", "key: {private: keys/dv_private.key, public: keys/dv_public.key}", report);
+    let key = validation.need("key", "key: {private: keys/dv_private.key, public: keys/dv_public.key}");
     validation.finish(report);
     let whole = key?;
     let mut pair = whole.fields("`domain.validation.key`", report)?;
     let private = pair.take("private").map(|item| path(item, report)).transpose();
     let public = pair.take("public").map(|item| path(item, report)).transpose();
     if let (Ok(None), Ok(None)) = (&private, &public) {
-        pair.missing("private", "private: keys/dv_private.key", report);
-        return Err(Reported);
+        let missing = pair.missing(&["private", "public"], "private: keys/dv_private.key");
+        pair.finish(report);
+        return Err(missing);
     }
     pair.finish(report);
     Ok(RawPair { whole, private: private?, public: public? })
@@ -92,20 +91,16 @@ fn read_pair<'t>(domain: &mut Fields<'t>, report: &mut Report) -> Read<RawPair<'
 fn read_swarm<'t>(p2p: &mut Fields<'t>, report: &mut Report) -> Read<(Item<'t>, &'t str)> {
     let mut swarm = match p2p.take("swarm") {
         Some(item) => item.fields("`p2p.swarm`", report)?,
-        None => return Err(no_swarm_key(p2p, "swarm: {key: keys/swarm.key}", report)),
+        None => return Err(no_swarm_key(p2p, "swarm", "swarm: {key: keys/swarm.key}")),
     };
-    let key = swarm.take("key").ok_or_else(|| no_swarm_key(&swarm, "key: keys/swarm.key", report));
+    let key = swarm.take("key").ok_or_else(|| no_swarm_key(&mut swarm, "key", "key: keys/swarm.key"));
     swarm.finish(report);
     path(key?, report)
 }
 
 /// tau starts without one, too.
-fn no_swarm_key(fields: &Fields<'_>, example: &str, report: &mut Report) -> Reported {
-    let mut problem = Diagnostic::error("the network has no swarm key: anyone could join it");
-    if let Some(place) = &fields.place {
-        problem = problem.at(place, "here");
-    }
-    report.push(problem.help(format!("add `{example}`")))
+fn no_swarm_key(fields: &mut Fields<'_>, name: &'static str, example: &str) -> Reported {
+    fields.missing_because(&[name], "the network has no swarm key: anyone could join it", example)
 }
 
 impl RawNetwork<'_> {

@@ -4,7 +4,7 @@
 //! Text that reaches a message comes from the masked source, never from the
 //! value.
 
-use super::place::{At, Place, Source};
+use super::place::{At, Place, Source, Span};
 use super::problem::{Diagnostic, Read, Report, Reported};
 use super::yaml::{Content, Node};
 use std::borrow::Cow;
@@ -16,11 +16,24 @@ use std::sync::Arc;
 pub(super) struct Item<'t> {
     pub(super) node: &'t Node<'t>,
     pub(super) source: &'t Arc<Source>,
+    /// Its name, where it has one.
+    pub(super) key: Option<Span>,
+    /// The alias or merge key that what it is in was used by.
+    pub(super) via: Option<Span>,
 }
 
 impl<'t> Item<'t> {
     pub(super) fn place(self) -> Place {
-        Place::new(self.source, self.node.span).defined_at(self.node.defined)
+        let Node { span, defined, .. } = *self.node;
+        match self.via {
+            Some(via) => Place::new(self.source, via).defined_at(Some(defined.unwrap_or(span))),
+            None => Place::new(self.source, span).defined_at(defined),
+        }
+    }
+
+    /// By which alias its parts are used.
+    fn inner_via(self) -> Option<Span> {
+        self.via.or(self.node.defined.map(|_| self.node.span))
     }
 
     pub(super) fn at<T>(self, value: T) -> At<T> {
@@ -44,6 +57,14 @@ impl<'t> Item<'t> {
         report.push(problem)
     }
 
+    /// Its name, where it has one: what to show when something of it is missing.
+    fn head(self) -> Place {
+        match self.key {
+            Some(span) => Place::new(self.source, span),
+            None => self.place(),
+        }
+    }
+
     fn not(self, expected: &str, report: &mut Report) -> Reported {
         let found = match self.node.content.resolved() {
             Content::Broken => return Reported,
@@ -53,7 +74,8 @@ impl<'t> Item<'t> {
             Content::Map(_) | Content::Shared(_) => "a mapping",
         };
         let problem = Diagnostic::error(format!("expected {expected}, found {found}"));
-        report.push(problem.at(&self.place(), "this").help(format!("write {expected} here")))
+        let place = if self.is_null() { self.head() } else { self.place() };
+        report.push(problem.at(&place, "this").help(format!("write {expected} here")))
     }
 
     /// Text, whatever it looks like; `expected` says what it is.
@@ -108,7 +130,7 @@ impl<'t> Item<'t> {
             Content::List(nodes) => {
                 let mut items = Vec::with_capacity(nodes.len());
                 for node in nodes {
-                    let item = Item { node, source: self.source };
+                    let item = Item { node, source: self.source, key: None, via: self.inner_via() };
                     if matches!(node.content.resolved(), Content::Null) {
                         let problem = Diagnostic::error("an item of a list that is empty");
                         report.push(
@@ -144,13 +166,23 @@ impl<'t> Item<'t> {
         let Content::Map(entries) = self.node.content.resolved() else {
             return Err(self.not(&format!("a mapping for {owner}"), report));
         };
-        let mut fields = Fields::new(owner.to_owned(), Some(self.place()));
+        let mut fields = Fields::new(owner.to_owned(), Some(self.head()));
         fields.slots = entries
             .iter()
             .map(|entry| Slot {
                 name: &entry.key,
-                place: Place::new(self.source, entry.span).defined_at(entry.defined),
-                item: Item { node: &entry.value, source: self.source },
+                place: match self.inner_via() {
+                    Some(via) => {
+                        Place::new(self.source, via).defined_at(Some(entry.defined.unwrap_or(entry.span)))
+                    }
+                    None => Place::new(self.source, entry.span).defined_at(entry.defined),
+                },
+                item: Item {
+                    node: &entry.value,
+                    source: self.source,
+                    key: Some(entry.span),
+                    via: self.inner_via().or(entry.defined.map(|_| entry.span)),
+                },
                 taken: false,
             })
             .collect();
@@ -165,6 +197,10 @@ pub(super) struct Fields<'t> {
     pub(super) place: Option<Place>,
     pub(super) slots: Vec<Slot<'t>>,
     asked: Vec<&'static str>,
+    /// What isn't there: reported at the end, if it isn't just misspelt.
+    missing: Vec<(Vec<&'static str>, Diagnostic)>,
+    /// Part of this couldn't be read: nothing is missing from it.
+    pub(super) partial: bool,
 }
 
 pub(super) struct Slot<'t> {
@@ -177,13 +213,7 @@ pub(super) struct Slot<'t> {
 
 impl<'t> Fields<'t> {
     pub(super) fn new(owner: String, place: Option<Place>) -> Self {
-        Self { owner, place, slots: Vec::new(), asked: Vec::new() }
-    }
-
-    /// Shows what is missing at the name of this, not at all of its contents.
-    pub(super) fn named_at(mut self, place: &Place) -> Self {
-        self.place = Some(place.clone());
-        self
+        Self { owner, place, slots: Vec::new(), asked: Vec::new(), missing: Vec::new(), partial: false }
     }
 
     /// The value of `name`; one that is null counts as absent.
@@ -200,16 +230,31 @@ impl<'t> Fields<'t> {
     }
 
     /// The value of `name`, which must be there.
-    pub(super) fn need(&mut self, name: &'static str, example: &str, report: &mut Report) -> Read<Item<'t>> {
-        self.take(name).ok_or_else(|| self.missing(name, example, report))
+    pub(super) fn need(&mut self, name: &'static str, example: &str) -> Read<Item<'t>> {
+        self.take(name).ok_or_else(|| self.missing(&[name], example))
     }
 
-    pub(super) fn missing(&self, name: &str, example: &str, report: &mut Report) -> Reported {
-        let mut problem = Diagnostic::error(format!("{} has no `{name}`", self.owner));
+    /// None of `names` is there, the first of which should be.
+    pub(super) fn missing(&mut self, names: &[&'static str], example: &str) -> Reported {
+        let message = format!("{} has no `{}`", self.owner, names.first().copied().unwrap_or_default());
+        self.missing_because(names, &message, example)
+    }
+
+    /// As [`Fields::missing`], in other words.
+    pub(super) fn missing_because(
+        &mut self,
+        names: &[&'static str],
+        message: &str,
+        example: &str,
+    ) -> Reported {
+        let mut problem = Diagnostic::error(message).help(format!("add `{example}`"));
         if let Some(place) = &self.place {
             problem = problem.at(place, "here");
         }
-        report.push(problem.help(format!("add `{example}`")))
+        if !self.partial {
+            self.missing.push((names.to_vec(), problem));
+        }
+        Reported
     }
 
     /// The value of the one of two names that is there: one thing in two
@@ -248,8 +293,8 @@ impl<'t> Fields<'t> {
         report.push(problem.help(format!("keep one: `{one}` is the older name of `{other}`")))
     }
 
-    /// Reports every entry that nobody asked for.
-    pub(super) fn finish(self, report: &mut Report) {
+    /// Reports every entry that nobody asked for, and what is missing.
+    pub(super) fn finish(mut self, report: &mut Report) {
         for slot in &self.slots {
             if slot.taken {
                 continue;
@@ -257,7 +302,10 @@ impl<'t> Fields<'t> {
             let shown = shown_name(&slot.place, slot.name);
             let problem = Diagnostic::error(format!("{} has no field `{shown}`", self.owner));
             let help = match report.nearest(slot.name, self.asked.iter().copied()) {
-                Some(name) => format!("did you mean `{name}`?"),
+                Some(name) => {
+                    self.missing.retain(|(names, _)| !names.contains(&name));
+                    format!("did you mean `{name}`?")
+                }
                 None => {
                     let mut all: Vec<_> = self.asked.iter().map(|name| format!("`{name}`")).collect();
                     all.sort();
@@ -266,6 +314,9 @@ impl<'t> Fields<'t> {
                 }
             };
             report.push(problem.at(&slot.place, "nothing reads this").help(help));
+        }
+        for (_, problem) in self.missing {
+            report.push(problem);
         }
     }
 }
@@ -289,8 +340,9 @@ pub(super) const NAME_HELP: &str = "letters, digits, `_`, `.` and `-`, the first
 
 /// What may be seen of a name.
 pub(super) fn shown_name<'a>(place: &'a Place, name: &'a str) -> Cow<'a, str> {
+    let span = place.definition().map_or(place.span(), |definition| definition.span());
     let masked = |text: &&str| text.contains("**");
-    match place.source().text().get(place.span()).filter(masked) {
+    match place.source().text().get(span).filter(masked) {
         Some(masked) => Cow::Borrowed(masked),
         None => Cow::Borrowed(name),
     }

@@ -100,15 +100,15 @@ pub(super) struct Known<'k> {
 }
 
 fn read_host(slot: &Slot<'_>, name: At<HostName>, known: &Known<'_>, report: &mut Report) -> Read<Host> {
-    let mut fields = slot.item.fields(&format!("host `{}`", *name), report)?.named_at(&slot.place);
+    let mut fields = slot.item.fields(&format!("host `{}`", *name), report)?;
     let addresses = fields.take("addr").map(|item| addresses(item, report));
     let ssh = fields
-        .need("ssh", "ssh: {addr: 192.0.2.1, auth: [root]}", report)
+        .need("ssh", "ssh: {addr: 192.0.2.1, auth: [root]}")
         .and_then(|item| read_ssh(item, &name, known, report));
     let location = fields.either(["gps", "location"], report, read_location).transpose();
     let nodes = fields.take("shapes").map(|item| nodes(item, &name, known, report));
     if let (None, Some(_)) = (&addresses, &nodes) {
-        fields.missing("addr", "addr: 192.0.2.1", report);
+        fields.missing(&["addr"], "addr: 192.0.2.1");
     }
     fields.finish(report);
     Ok(Host {
@@ -167,7 +167,7 @@ impl FromStr for Address {
 
 fn read_ssh(item: Item<'_>, host: &HostName, known: &Known<'_>, report: &mut Report) -> Read<Ssh> {
     let mut fields = item.fields(&format!("`ssh` of host `{host}`"), report)?;
-    let address = fields.need("addr", "addr: 192.0.2.1", report).and_then(|item| {
+    let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| {
         let text = item.text("an address", report)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "_.-:%".contains(c);
         match text.parse::<Address>() {
@@ -191,8 +191,8 @@ fn read_ssh(item: Item<'_>, host: &HostName, known: &Known<'_>, report: &mut Rep
         Ok(names)
     });
     let names = match names {
-        Some(Ok(names)) if names.is_empty() => Err(fields.missing("auth", "auth: [root]", report)),
-        None => Err(fields.missing("auth", "auth: [root]", report)),
+        Some(Ok(names)) if names.is_empty() => Err(fields.missing(&["auth", "key"], "auth: [root]")),
+        None => Err(fields.missing(&["auth", "key"], "auth: [root]")),
         Some(names) => names,
     };
     fields.finish(report);
@@ -218,7 +218,7 @@ fn logins(names: &[At<String>], known: &Known<'_>, report: &mut Report) -> Read<
 pub(super) fn unknown<'n, T: ToString>(
     what: &str,
     name: &At<T>,
-    names: impl Iterator<Item = &'n str> + Clone,
+    mut names: impl Iterator<Item = &'n str> + Clone,
     report: &mut Report,
 ) -> Reported {
     let text = name.value.to_string();
@@ -227,7 +227,7 @@ pub(super) fn unknown<'n, T: ToString>(
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             let some: Vec<_> = names.clone().take(8).map(|name| format!("`{name}`")).collect();
-            match (some.len(), names.skip(8).next()) {
+            match (some.len(), names.nth(8)) {
                 (0, _) => format!("define the {what}: there is none yet"),
                 (_, None) => format!("define it, or use one that is there: {}", some.join(", ")),
                 (_, Some(_)) => format!("define it, or use one that is there: {}, …", some.join(", ")),
@@ -252,7 +252,7 @@ fn read_location(item: Item<'_>, report: &mut Report) -> Read<Location> {
     }
     let mut fields = item.fields("`location`", report)?;
     let mut number = |name, report: &mut Report| {
-        fields.need(name, &format!("{name}: 1.25"), report).and_then(|item| item.number("degrees", report))
+        fields.need(name, &format!("{name}: 1.25")).and_then(|item| item.number("degrees", report))
     };
     let (lat, long) = (number("lat", report), number("long", report));
     fields.finish(report);
@@ -300,12 +300,12 @@ fn read_identity(
         let problem = Diagnostic::error(format!("{node} has neither `key` nor `id`"));
         return Err(report.push(problem.at(&slot.place, "this node").help(NEITHER)));
     }
-    let mut fields = slot.item.fields(&node, report)?.named_at(&slot.place);
+    let mut fields = slot.item.fields(&node, report)?;
     let key = fields.take("key").map(|item| {
         let text = item.text("a private key", report)?;
         text.parse::<NodeKey>().map(|key| item.at(key)).map_err(|error| {
             let help = "it is base64 of a libp2p ed25519 private key: 92 characters that start with `CAES`";
-            item.wrong(&format!("{error}, of {node}"), "this key", help, report)
+            item.wrong(&format!("{node}: {error}"), "this key", help, report)
         })
     });
     let id = fields.take("id").map(|item| {

@@ -47,16 +47,16 @@ pub(super) fn read(
 
 fn read_login(slot: &Slot<'_>, folder: &Path, report: &mut Report) -> Read<Login> {
     let shown = shown_name(&slot.place, slot.name);
-    let mut fields = slot.item.fields(&format!("login `{shown}`"), report)?.named_at(&slot.place);
+    let mut fields = slot.item.fields(&format!("login `{shown}`"), report)?;
     let user = fields.either(["user", "username"], report, |item, report| user(item, report));
-    let user = user.unwrap_or_else(|| Err(fields.missing("username", "username: root", report)));
+    let user = user.unwrap_or_else(|| Err(fields.missing(&["username", "user"], "username: root")));
     let keys = fields.either(["files", "key"], report, |item, report| key_files(item, folder, report));
     let password = fields.take("password").map(|item| {
         let text = item.text("a password", report)?;
         Ok(item.at(Secret::new(text)))
     });
     if keys.is_none() && password.is_none() {
-        fields.missing("key", "key: keys/id_ed25519", report);
+        fields.missing(&["key", "files", "password"], "key: keys/id_ed25519");
         fields.finish(report);
         return Err(Reported);
     }

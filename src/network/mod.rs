@@ -19,6 +19,7 @@ mod mask;
 mod place;
 mod problem;
 mod shapes;
+mod syntax;
 mod tau_yaml;
 mod tenancy;
 #[cfg(test)]
@@ -99,9 +100,15 @@ impl Network {
     pub fn from_files(files: &Files) -> Result<Self, Problems> {
         let mut report = Report::default();
         let network = assemble(files, &mut report);
-        let (problems, any_error) = report.finish();
+        let (mut problems, any_error) = report.finish();
         match network {
             Ok(network) if !any_error => Ok(Self { warnings: problems, ..network }),
+            Err(Reported) if !any_error => {
+                let defect =
+                    "the network can't be read, and nothing says why: a defect of spore, please report it";
+                problems.push(Diagnostic::error(defect));
+                Err(Problems(problems))
+            }
             _ => Err(Problems(problems)),
         }
     }

@@ -198,7 +198,7 @@ impl Report {
         name: &str,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Option<&'n str> {
-        let most = 1 + name.chars().count() / 4;
+        let most = (name.chars().count() / 3).min(3);
         let mut best = None;
         for other in names {
             self.compared += 1;

@@ -61,7 +61,7 @@ pub(super) fn read(
 }
 
 fn read_shape(slot: &Slot<'_>, name: At<ShapeName>, folder: &Path, report: &mut Report) -> Read<Shape> {
-    let mut fields = slot.item.fields(&format!("shape `{}`", *name), report)?.named_at(&slot.place);
+    let mut fields = slot.item.fields(&format!("shape `{}`", *name), report)?;
     let services = fields.either(["protocols", "services"], report, services);
     let ports = read_ports(&mut fields, report);
     let plugins = fields.take("plugins").map(|item| plugins(item, folder, report));
@@ -114,12 +114,12 @@ fn plugins(item: Item<'_>, folder: &Path, report: &mut Report) -> Read<Vec<At<Pl
 /// Today `{main: N, lite: N, ipfs: N}`, in the manual `{main: {p2p: N}, lite:
 /// {p2p: N, ipfs: N}}`.
 fn read_ports(fields: &mut Fields<'_>, report: &mut Report) -> Read<Ports> {
-    let item = fields.need("ports", "ports: {main: 4242, lite: 4247}", report)?;
+    let item = fields.need("ports", "ports: {main: 4242, lite: 4247}")?;
     let mut ports = item.fields("`ports`", report)?;
     let mut nested_ipfs = None;
-    let main = match ports.need("main", "main: 4242", report) {
+    let main = match ports.need("main", "main: 4242") {
         Ok(item) if item.is_mapping() => item.fields("`ports.main`", report).and_then(|mut main| {
-            let port = main.need("p2p", "p2p: 4242", report).and_then(|item| item.port(report));
+            let port = main.need("p2p", "p2p: 4242").and_then(|item| item.port(report));
             main.finish(report);
             port
         }),

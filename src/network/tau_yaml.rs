@@ -36,7 +36,7 @@ pub(super) fn read(fields: Fields<'_>, report: &mut Report) -> Read<BTreeMap<Str
 
 fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<TauPin> {
     let shown = shown_name(&slot.place, slot.name);
-    let mut fields = slot.item.fields(&format!("tau for `{shown}`"), report)?.named_at(&slot.place);
+    let mut fields = slot.item.fields(&format!("tau for `{shown}`"), report)?;
     let url = fields.take("url").map(|item| (item, item.text("a URL", report)));
     let path = fields.take("path").map(|item| (item, item.text("the path of a file", report)));
     let is_url = url.is_some();
@@ -47,11 +47,10 @@ fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<TauPin> {
             Err(report.push(problem.help("keep one of the two")))
         }
         (Some((item, text)), None) | (None, Some((item, text))) => text.map(|text| item.at(text.to_owned())),
-        (None, None) => Err(fields.missing("url", "url: https://…` or `path: bin/tau", report)),
+        (None, None) => Err(fields.missing(&["url", "path"], "url: https://…` or `path: bin/tau")),
     };
-    let sha256 = fields
-        .need("sha256", "sha256: <what `sha256sum` prints>", report)
-        .and_then(|item| digest(item, report));
+    let sha256 =
+        fields.need("sha256", "sha256: <what `sha256sum` prints>").and_then(|item| digest(item, report));
     let binary = fields.take("binary").map(|item| digest(item, report)).transpose();
     fields.finish(report);
     Ok(TauPin { source: source?, is_url, sha256: sha256?, binary: binary?.map(|digest| digest.value) })

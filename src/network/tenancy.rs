@@ -81,8 +81,8 @@ fn shape(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// Reads whose network it is.
 pub(super) fn read(mut fields: Fields<'_>, report: &mut Report) -> Read<Tenancy> {
-    let provider = fields.need("provider", "provider: github", report).and_then(|item| text(item, report));
-    let owner = fields.need("owner", "owner: an-organisation", report).and_then(|item| text(item, report));
+    let provider = fields.need("provider", "provider: github").and_then(|item| text(item, report));
+    let owner = fields.need("owner", "owner: an-organisation").and_then(|item| text(item, report));
     let app = fields.take("app").map(|item| {
         let mut fields = item.fields("`app`", report)?;
         let client_id = fields.take("client-id").map(|item| text(item, report)).transpose();

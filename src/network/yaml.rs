@@ -6,9 +6,8 @@
 
 use super::mask::Mask;
 use super::place::Span;
-use serde_saphyr::granit_parser::{
-    ErrorKind, Event, Marker, Options, Parser, ScalarStyle, ScanError, Span as EventSpan, Tag,
-};
+use super::syntax::{Flaw, flaw, span_of, syntax};
+use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -50,16 +49,6 @@ pub(super) struct Entry<'a> {
     pub(super) value: Node<'a>,
 }
 
-/// What is wrong with a document as YAML.
-pub(super) struct Flaw {
-    /// Continues the quoted text, where there is one.
-    pub(super) message: String,
-    /// Shown in quotes before the message.
-    pub(super) quoted: Option<Span>,
-    pub(super) labels: Vec<(Span, &'static str)>,
-    pub(super) help: Option<&'static str>,
-}
-
 /// What became of a text.
 pub(super) struct Parsed<'a> {
     /// `None` where there is nothing in it, or where it breaks off.
@@ -83,6 +72,7 @@ pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
     let mut options = Options::default();
     options.flow_nesting_limit = DEEPEST;
     options.block_nesting_limit = DEEPEST;
+    options.emit_unresolved_aliases = true;
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut builder =
         Builder { mask, stack: Vec::new(), anchors: HashMap::new(), root: None, flaws: Vec::new(), nodes: 0 };
@@ -177,6 +167,11 @@ impl<'a> Builder<'a, '_, '_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(at)?,
             Event::Alias(id) => self.alias(id, at)?,
+            Event::UnresolvedAlias(_) => {
+                let help = "define the anchor above, or quote the value";
+                self.flaws.push(*flaw("an alias to an anchor that isn't there", at, "this alias").help(help));
+                self.add(Node { content: Content::Broken, span: at, defined: None }, 0, 1, 0)?;
+            }
             _ => {}
         }
         Ok(())
@@ -236,7 +231,7 @@ impl<'a> Builder<'a, '_, '_> {
         let (key, above) = path(&self.stack);
         let Some(anchored) = self.anchors.get(&id) else {
             let help = "write the value out";
-            self.flaws.push(*flaw("an alias to what it is itself a part of", at, "").help(help));
+            self.flaws.push(*flaw("an alias to what it is itself a part of", at, "this alias").help(help));
             return self.add(Node { content: Content::Broken, span: at, defined: None }, 0, 1, 0);
         };
         self.mask.value_again(anchored.span, key, above);
@@ -344,7 +339,7 @@ impl<'a> Builder<'a, '_, '_> {
             let Content::Map(entries) = source.content.resolved() else {
                 if !matches!(source.content.resolved(), Content::Broken) {
                     let help = "`<<` takes a mapping, or a list of them";
-                    self.flaws.push(*flaw("not a mapping to merge", source.span, "").help(help));
+                    self.flaws.push(*flaw("not a mapping to merge", source.span, "this").help(help));
                 }
                 continue;
             };
@@ -366,70 +361,4 @@ fn path<'s>(stack: &'s [Frame<'_>]) -> (Option<&'s str>, Option<&'s str>) {
         _ => None,
     });
     (keys.next(), keys.next())
-}
-
-fn flaw(message: &str, at: Span, label: &'static str) -> Box<Flaw> {
-    Box::new(Flaw { message: message.to_owned(), quoted: None, labels: vec![(at, label)], help: None })
-}
-
-impl Flaw {
-    fn help(mut self: Box<Self>, help: &'static str) -> Box<Self> {
-        self.help = Some(help);
-        self
-    }
-}
-
-fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
-    let at = point(error.marker(), text);
-    let (message, help) = match error.kind() {
-        ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed => {
-            ("a tab where YAML allows none", Some("indent with spaces"))
-        }
-        ErrorKind::UnknownAnchor => {
-            ("an alias to an anchor that isn't there", Some("define the anchor before, or quote the value"))
-        }
-        ErrorKind::InvalidIndentation => {
-            ("this indentation fits nothing above", Some("align it with the line that it belongs to"))
-        }
-        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            ("a `:` is missing", Some("write `name: value`, with a space after the `:`"))
-        }
-        _ => {
-            let message = format!("not YAML: {}", error.info());
-            return flaw(&message, at, "here").help("correct the line, or the one above it");
-        }
-    };
-    let mut flaw = flaw(message, at, "here");
-    flaw.help = help;
-    flaw
-}
-
-fn span_of(span: &EventSpan, text: &str) -> Span {
-    let start = offset(&span.start, text);
-    let end = offset(&span.end, text).max(start);
-    let trimmed = text.get(start..end).map_or(end, |slice| start + slice.trim_end().len());
-    Span { start: small(start), end: small(trimmed) }
-}
-
-/// The character at a marker; the last one before it at the end of a line.
-fn point(marker: &Marker, text: &str) -> Span {
-    let start = offset(marker, text);
-    let length = text
-        .get(start..)
-        .and_then(|rest| rest.chars().next())
-        .map_or(0, |next| if next == '\n' || next == '\r' { 0 } else { next.len_utf8() });
-    Span { start: small(start), end: small(start + length) }
-}
-
-fn offset(marker: &Marker, text: &str) -> usize {
-    let mut at = marker.byte_offset().unwrap_or(text.len()).min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-/// No file of more than 16 MB is read.
-fn small(offset: usize) -> u32 {
-    u32::try_from(offset).unwrap_or(u32::MAX)
 }
