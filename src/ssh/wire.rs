@@ -23,9 +23,6 @@ use super::Address;
 /// Enough for the line in which a server says its name.
 const FIRST_WORDS: usize = 255;
 
-/// Reads below this are answers, not bulk.
-const SMALL: usize = 4096;
-
 /// How long an address of a host is waited for before the next is tried too.
 const HEAD_START: Duration = Duration::from_millis(250);
 
@@ -33,8 +30,8 @@ const HEAD_START: Duration = Duration::from_millis(250);
 pub(super) struct Wire<S> {
     stream: S,
     tap: Arc<Tap>,
-    /// Called after each small read.
-    answered: fn(&S),
+    /// Called when everything that came has been read.
+    drained: fn(&S),
 }
 
 /// The outside view of a [`Wire`].
@@ -85,7 +82,7 @@ impl Wire<TcpStream> {
         let _ = silence;
         acknowledge_promptly(&stream);
         Ok(Self {
-            answered: acknowledge_promptly,
+            drained: acknowledge_promptly,
             ..Self::over(stream)
         })
     }
@@ -97,7 +94,7 @@ impl<S> Wire<S> {
         Self {
             stream,
             tap: Arc::default(),
-            answered: |_| (),
+            drained: |_| (),
         }
     }
 
@@ -160,16 +157,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         }
         match polled {
             Poll::Pending => {
-                seen.reader.clone_from(&Some(cx.waker().clone()));
+                seen.reader = Some(cx.waker().clone());
+                (wire.drained)(&wire.stream);
             }
             Poll::Ready(Ok(())) => {
                 let read = buf.filled().get(before..).unwrap_or_default();
                 let room = FIRST_WORDS.saturating_sub(seen.first_words.len());
                 seen.first_words
                     .extend_from_slice(read.get(..room).unwrap_or(read));
-                if read.len() < SMALL {
-                    (wire.answered)(&wire.stream);
-                }
             }
             Poll::Ready(Err(_)) => {}
         }
