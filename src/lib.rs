@@ -9,6 +9,8 @@ pub mod resource;
 
 pub mod identity;
 
+pub mod artifact;
+
 pub mod tau;
 
 pub mod network;
@@ -24,8 +26,6 @@ pub mod plan;
 pub mod render;
 
 pub mod ssh;
-
-pub mod artifact;
 
 pub mod remote;
 

@@ -1,1 +1,42 @@
-//! (to be written)
+//! Binaries that go to hosts: `tau` itself and the plugins, by path or URL.
+//!
+//! Enter by [`fetch`] (what a network folder pins), [`open`] (`--tau PATH`),
+//! [`pin`] (`spore tau pin`) and [`Artifact::from_file`] (a plugin). Each ends
+//! in an [`Artifact`]: bytes held once in memory, and compressed once for all
+//! hosts.
+//!
+//! What always holds:
+//! - Bytes that have a pin are compared with it before anything looks inside
+//!   them, wherever they come from; what is in the cache is compared again.
+//! - A pin of an archive also names the binary inside, so that a plan for
+//!   hosts that are right needs neither the network nor the cache.
+//! - No source can fill the memory: files, downloads and what they unpack to
+//!   are limited.
+//!
+//! Everything here blocks, on sockets, files and the processor, and uses
+//! plain threads: asynchronous callers wrap it in `spawn_blocking`. It knows
+//! nothing of hosts, and doesn't read `tau.yaml`: that is the network's.
+
+mod cache;
+mod digest;
+mod download;
+mod fetch;
+mod file;
+mod gzip;
+mod kind;
+mod pin;
+mod program;
+mod unpack;
+
+#[cfg(test)]
+mod tests;
+
+pub use cache::Cache;
+pub use digest::{NotASha256, Sha256};
+pub use download::DownloadError;
+pub use fetch::{Artifact, FetchError, Progress, fetch, open, pin};
+pub use file::FileError;
+pub use kind::Kind;
+pub use pin::{Pin, Pins, Source, Url, UrlError};
+pub use program::{Architecture, NotAProgram, UnknownArchitecture};
+pub use unpack::UnpackError;

@@ -1,1 +1,323 @@
-//! (to be written)
+//! From what differs to what is done, in which order: the [`Plan`].
+//!
+//! Enter at [`plan`]. A plan is complete: whoever applies it makes no choice.
+//! It is a function of its arguments alone, so the same folder and the same
+//! hosts give the same plan, byte for byte.
+
+pub mod action;
+mod order;
+mod steps;
+mod target;
+
+pub use order::Rank;
+pub use target::{InvalidSelector, Selector};
+
+use crate::desired::Desired;
+use crate::diff::{Change, Changes, Obstacle, compare, ground};
+use crate::facts::Conditions;
+use crate::resource::{
+    Activity, Content, Cycle, Edge, Effect, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
+};
+use action::Action;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is to be done, wave by wave.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The network's root domain.
+    pub network: String,
+    /// Everything that isn't as it should be.
+    pub changes: Graph<Change>,
+    /// How many resources are as they should be.
+    pub unchanged: usize,
+    /// Hosts that couldn't be planned.
+    pub unplanned: BTreeMap<HostName, Vec<Unplanned>>,
+    /// Every node of the hosts that were planned, and its part in the plan.
+    pub nodes: BTreeMap<NodeName, NodePlan>,
+    /// Written beside its place on all hosts at once, before anything is switched.
+    pub stage: BTreeMap<HostName, Vec<Action>>,
+    /// Done one after the other, each when the one before has succeeded.
+    pub waves: Vec<Wave>,
+    /// What a person should know before agreeing.
+    pub notes: Vec<Note>,
+    /// Why it can't be applied as it is.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Why a host isn't part of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplanned {
+    /// What happened.
+    pub why: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// A node's part in a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodePlan {
+    /// Whether the others dial it first.
+    pub bootstrap: bool,
+    /// The wave, counted from one, in which its process is started, restarted,
+    /// waited for or stopped.
+    pub wave: Option<usize>,
+}
+
+/// What is done at the same time on several hosts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wave {
+    /// What for.
+    pub rank: Rank,
+    /// By host, in order.
+    pub hosts: BTreeMap<HostName, Vec<Action>>,
+}
+
+/// Something that isn't a change, and yet matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The only bootstrap node is restarted.
+    NoElder(NodeName),
+    /// A bootstrap node's host couldn't be planned, so nothing is known of it.
+    ElderUnplanned(HostName),
+    /// A secret is replaced everywhere: nodes with the old one and with the new
+    /// one can't talk until the last has it.
+    Split,
+    /// A process that the folder has no say in any more keeps its data.
+    StorageKept(NodeName),
+}
+
+/// Why a plan can't be applied as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A rotation that would leave some nodes behind, for they aren't targets.
+    PartialRotation,
+    /// A rotation that would leave these hosts behind.
+    RotationWithout(Vec<HostName>),
+}
+
+/// What narrows or shapes a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only these; everything where it is empty.
+    pub targets: Vec<Selector>,
+    /// How many nodes are updated at a time, after the first of each shape; a
+    /// quarter of them where it isn't given.
+    pub batch: Option<usize>,
+    /// Hosts of other networks are made part of this one.
+    pub take_over: bool,
+}
+
+/// What is known of a host.
+#[derive(Clone, Debug)]
+pub enum Observed {
+    /// It answered.
+    Host {
+        /// What it is.
+        conditions: Box<Conditions>,
+        /// What it has.
+        current: Graph<Resource>,
+    },
+    /// It didn't, or not as a host should.
+    Nothing(Unplanned),
+}
+
+/// Plans what makes the hosts what they should be.
+///
+/// # Errors
+/// Where resources wait for each other in a circle, which would be a defect.
+pub fn plan(
+    network: &str,
+    desired: &Desired,
+    observed: &BTreeMap<HostName, Observed>,
+    options: &Options,
+) -> Result<Plan, Cycle> {
+    let mut plan = Plan { network: network.to_owned(), ..Plan::default() };
+    let mut conditions = BTreeMap::new();
+    let mut current = Graph::default();
+    for (name, observed) in observed {
+        match observed {
+            Observed::Host { conditions: found, current: has } => {
+                conditions.insert(name.clone(), (**found).clone());
+                for (id, resource) in has.iter() {
+                    current.insert(id.clone(), resource.clone());
+                }
+            }
+            Observed::Nothing(why) => {
+                plan.unplanned.entry(name.clone()).or_default().push(why.clone());
+            }
+        }
+    }
+    let grounded = ground(&desired.goals, &conditions);
+    let mut obstacles = grounded.obstacles;
+    for (host, found) in &conditions {
+        let others: Vec<_> = found.networks.iter().filter(|name| *name != network).cloned().collect();
+        if !others.is_empty() && !options.take_over {
+            let other = Obstacle::OtherNetwork(others.join(", "));
+            obstacles.entry(host.clone()).or_default().push(other);
+        }
+    }
+    unreadable(&grounded.desired, &current, &mut obstacles);
+    let changes = compare(&grounded.desired, &current);
+    no_space(&changes.graph, &conditions, &mut obstacles);
+    for (host, obstacles) in obstacles {
+        let reasons = obstacles.iter().map(|o| Unplanned { why: o.to_string(), help: o.help() });
+        plan.unplanned.entry(host).or_default().extend(reasons);
+    }
+
+    let Changes { graph, unchanged } = target::narrow(changes, &plan.unplanned, &options.targets);
+    plan.unchanged = unchanged;
+    plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
+    let order = order::order(&graph, &grounded.desired, &plan.nodes, options.batch);
+    steps::fill(&mut plan, &graph, &current, order)?;
+    notes(&mut plan, &graph, desired);
+    refusals(&mut plan, &graph, options);
+    plan.changes = graph;
+    Ok(plan)
+}
+
+/// What couldn't be read, and what the plan would have to know of it.
+fn unreadable(
+    desired: &Graph<Resource>,
+    current: &Graph<Resource>,
+    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+) {
+    for (id, resource) in current.iter() {
+        let obstacle = match resource {
+            Resource::Unreadable { why } => {
+                Obstacle::Unreadable { path: id.key.to_string(), why: why.clone() }
+            }
+            Resource::Service(service)
+                if service.activity == Activity::Masked && desired.get(id).is_some() =>
+            {
+                Obstacle::Masked(id.key.to_string())
+            }
+            _ => continue,
+        };
+        obstacles.entry(id.host.clone()).or_default().push(obstacle);
+    }
+}
+
+/// New files stand beside the old ones for a while.
+fn no_space(
+    changes: &Graph<Change>,
+    conditions: &BTreeMap<HostName, Conditions>,
+    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+) {
+    let mut needed: BTreeMap<&HostName, u64> = BTreeMap::new();
+    for (id, change) in changes.iter() {
+        if let Change::File(change) = change
+            && change.rewritten
+            && let Content::Blob { size: Some(size), .. } = change.after.content
+        {
+            *needed.entry(&id.host).or_default() += size;
+        }
+    }
+    for (host, needed) in needed {
+        let free = conditions.get(host).map_or(u64::MAX, |conditions| conditions.free_bytes);
+        if free < needed {
+            obstacles.entry(host.clone()).or_default().push(Obstacle::NoSpace { needed, free });
+        }
+    }
+}
+
+/// The node that a change of a unit is about.
+fn node_of(change: &Change) -> Option<&Node> {
+    match change {
+        Change::Service(change) => change.after.node.as_ref(),
+        Change::Remove(resource) => match &**resource {
+            Resource::Service(service) => service.node.as_ref(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn nodes(
+    desired: &Graph<Resource>,
+    changes: &Graph<Change>,
+    unplanned: &BTreeMap<HostName, Vec<Unplanned>>,
+) -> BTreeMap<NodeName, NodePlan> {
+    let wanted = desired.iter().filter_map(|(_, resource)| match resource {
+        Resource::Service(service) => service.node.as_ref(),
+        _ => None,
+    });
+    wanted
+        .chain(changes.iter().filter_map(|(_, change)| node_of(change)))
+        .filter(|node| !unplanned.contains_key(&node.name.host))
+        .map(|node| (node.name.clone(), NodePlan { bootstrap: node.bootstrap, wave: None }))
+        .collect()
+}
+
+fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
+    let bootstrap: BTreeSet<&HostName> = desired
+        .goals
+        .iter()
+        .filter_map(|(id, goal)| match goal {
+            crate::desired::Goal::Have(Resource::Service(service)) => {
+                service.node.as_ref().filter(|node| node.bootstrap).map(|_| &id.host)
+            }
+            _ => None,
+        })
+        .collect();
+    let unplanned = bootstrap.iter().filter(|host| plan.unplanned.contains_key(**host));
+    plan.notes.extend(unplanned.map(|host| Note::ElderUnplanned((**host).clone())));
+    if is_rotation(changes) {
+        plan.notes.push(Note::Split);
+    } else if bootstrap.len() == 1 {
+        for (_, change) in changes.iter() {
+            if let Change::Service(service) = change
+                && service.verb == Some(crate::diff::Verb::Restart)
+                && let Some(node) = service.after.node.as_ref().filter(|node| node.bootstrap)
+            {
+                plan.notes.push(Note::NoElder(node.name.clone()));
+            }
+        }
+    }
+    for (id, change) in changes.iter() {
+        if let (Change::Remove(_), Some(node)) = (change, node_of(change)) {
+            let purged = changes.iter().any(|(other, _)| {
+                other.host == id.host
+                    && matches!(&other.key, Key::Storage(path) if path.ends_with(node.name.shape.as_str()))
+            });
+            if !purged {
+                plan.notes.push(Note::StorageKept(node.name.clone()));
+            }
+        }
+    }
+}
+
+/// Whether a secret is replaced that everyone must have at the same time.
+fn is_rotation(changes: &Graph<Change>) -> bool {
+    changes.iter().any(|(id, change)| match change {
+        Change::File(file) => {
+            file.rewritten
+                && file.before.is_some()
+                && changes.after(id).iter().any(|(_, edge)| *edge == Edge::Reads(Effect::RestartTogether))
+        }
+        _ => false,
+    })
+}
+
+fn refusals(plan: &mut Plan, changes: &Graph<Change>, options: &Options) {
+    if !is_rotation(changes) {
+        return;
+    }
+    if !options.targets.is_empty() {
+        plan.refusals.push(Refusal::PartialRotation);
+    }
+    if !plan.unplanned.is_empty() {
+        plan.refusals.push(Refusal::RotationWithout(plan.unplanned.keys().cloned().collect()));
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The changes that can't be undone, or cut a node off.
+    pub fn destructive(&self) -> impl Iterator<Item = (&ResourceId, &Change)> {
+        self.changes.iter().filter(|(_, change)| change.is_destructive())
+    }
+}

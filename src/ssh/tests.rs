@@ -1,9 +1,6 @@
 //! Connecting to a host inside the process, and to ports that are no such host.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets something else fails there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
 use std::time::Duration;
 
@@ -17,10 +14,7 @@ mod server;
 
 /// Time-outs that a test can wait for; a machine that is busy meets them.
 fn patience() -> Timeouts {
-    Timeouts {
-        handshake: Duration::from_secs(20),
-        ..Timeouts::default()
-    }
+    Timeouts { handshake: Duration::from_secs(20), ..Timeouts::default() }
 }
 
 async fn connect(host: &Host, login: &Login) -> Result<Session, ConnectError> {

@@ -104,10 +104,7 @@ impl<S> Wire<S> {
 }
 
 async fn dial(address: &Address) -> io::Result<TcpStream> {
-    let mut found = lookup_host((address.host.as_str(), address.port))
-        .await?
-        .collect::<Vec<_>>()
-        .into_iter();
+    let mut found = lookup_host((address.host.as_str(), address.port)).await?.collect::<Vec<_>>().into_iter();
     let mut attempts = JoinSet::new();
     let mut failure = None;
     loop {
@@ -142,11 +139,7 @@ fn acknowledge_promptly(stream: &TcpStream) {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
         let before = buf.filled().len();
         let polled = Pin::new(&mut wire.stream).poll_read(cx, buf);
@@ -174,11 +167,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let wire = self.get_mut();
         let mut seen = wire.tap.lock();
         if seen.cut {

@@ -1,1 +1,148 @@
-//! (to be written)
+//! All that is tau's: its files and their modes, its services and ports, its
+//! configuration with what a change of each field needs, its unit, and what
+//! "started" looks like. Another daemon would be a neighbour of this module.
+//!
+//! The source of these facts is the real tau: `fixtures/tau-cases` holds what
+//! it says to each configuration that they rest on.
+
+pub mod config;
+pub mod unit;
+
+use crate::resource::{Health, Port, ShapeName, Transport};
+use std::time::Duration;
+
+/// Below this directory is everything of tau's.
+pub const ROOT: &str = "/tb";
+/// The binary.
+pub const BINARY: &str = "/tb/bin/tau";
+/// Node configurations.
+pub const CONFIG: &str = "/tb/config";
+/// Keys that configurations name.
+pub const KEYS: &str = "/tb/config/keys";
+/// Plugins, one file each.
+pub const PLUGINS: &str = "/tb/plugins";
+/// The nodes' own data.
+pub const STORAGE: &str = "/tb/storage";
+/// The pre-shared key of the swarm.
+pub const SWARM_KEY: &str = "/tb/config/keys/swarm.key";
+/// The private half of the domain-validation pair.
+pub const VALIDATION_PRIVATE: &str = "/tb/config/keys/dv_private.key";
+/// Its public half.
+pub const VALIDATION_PUBLIC: &str = "/tb/config/keys/dv_public.key";
+
+/// Every directory that tau uses, with its mode.
+pub const DIRECTORIES: &[(&str, u32)] = &[
+    (ROOT, 0o755),
+    ("/tb/bin", 0o755),
+    ("/tb/scripts", 0o750),
+    ("/tb/priv", 0o750),
+    ("/tb/cache", 0o750),
+    ("/tb/logs", 0o750),
+    (STORAGE, 0o750),
+    (PLUGINS, 0o750),
+    (CONFIG, 0o750),
+    (KEYS, 0o750),
+];
+
+/// The configuration file of a shape's node.
+pub fn config_path(shape: &ShapeName) -> String {
+    format!("{CONFIG}/{shape}.yaml")
+}
+
+/// The file of a plugin.
+pub fn plugin_path(plugin: &str) -> String {
+    format!("{PLUGINS}/{plugin}")
+}
+
+/// The command that judges a shape's configuration. The keys that it names must
+/// be in their places.
+pub fn validation(shape: &ShapeName) -> Vec<String> {
+    let words = [BINARY, "config", "validate", "-s", shape.as_str(), "-p", &config_path(shape)];
+    words.map(str::to_owned).to_vec()
+}
+
+/// The unit that runs a shape's node.
+pub fn unit_name(shape: &ShapeName) -> String {
+    format!("tau@{shape}.service")
+}
+
+/// The shape that a unit runs, if it is one of tau's.
+pub fn shape_of_unit(unit: &str) -> Option<ShapeName> {
+    unit.strip_prefix("tau@")?.strip_suffix(".service")?.parse().ok()
+}
+
+/// What a node leaves in its storage: its own data, and its client's.
+pub fn storage_paths(shape: &ShapeName) -> [String; 2] {
+    [format!("{STORAGE}/{shape}"), format!("{STORAGE}/{shape}_client")]
+}
+
+/// What running a service takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceTraits {
+    /// Its name in a configuration.
+    pub name: &'static str,
+    /// It binds 443.
+    pub http: bool,
+    /// It answers DNS on port 53, and 953.
+    pub dns: bool,
+    /// It needs a container engine.
+    pub containers: bool,
+    /// It reads the private validation key and the tenancy's credential.
+    pub trusted: bool,
+}
+
+const PLAIN: ServiceTraits =
+    ServiceTraits { name: "", http: false, dns: false, containers: false, trusted: false };
+
+/// Every service that some build of tau knows.
+pub const SERVICES: &[ServiceTraits] = &[
+    ServiceTraits { name: "accounts", ..PLAIN },
+    ServiceTraits { name: "auth", http: true, trusted: true, ..PLAIN },
+    ServiceTraits { name: "gateway", http: true, ..PLAIN },
+    ServiceTraits { name: "hoarder", ..PLAIN },
+    ServiceTraits { name: "monkey", containers: true, ..PLAIN },
+    ServiceTraits { name: "patrick", http: true, ..PLAIN },
+    ServiceTraits { name: "seer", http: true, dns: true, ..PLAIN },
+    ServiceTraits { name: "substrate", http: true, ..PLAIN },
+    ServiceTraits { name: "tns", ..PLAIN },
+];
+
+/// What is known of a service by its name.
+pub fn service(name: &str) -> Option<&'static ServiceTraits> {
+    SERVICES.iter().find(|service| service.name == name)
+}
+
+/// The ports that the outside must reach, of a node with these services.
+pub fn open_ports<'a>(services: impl Iterator<Item = &'a str>, main: u16, ipfs: Option<u16>) -> Vec<Port> {
+    let tcp = |number| Port { number, transport: Transport::Tcp };
+    let mut ports = vec![tcp(main)];
+    ports.extend(ipfs.map(tcp));
+    for traits in services.filter_map(service) {
+        if traits.http {
+            ports.extend([tcp(80), tcp(443)]);
+        }
+        if traits.dns {
+            ports.extend([tcp(53), Port { number: 53, transport: Transport::Udp }, tcp(953)]);
+        }
+    }
+    ports.sort();
+    ports.dedup();
+    ports
+}
+
+/// What a node looks like once it has started.
+///
+/// `patrick` says so only when its raft cluster has formed: up to 45 s were
+/// seen; the others take 5 s when their peers don't answer.
+pub fn health<'a>(
+    shape: &ShapeName,
+    peer_id: &str,
+    main: u16,
+    mut services: impl Iterator<Item = &'a str>,
+) -> Health {
+    Health {
+        says: format!("{shape} started! with id: {peer_id}"),
+        listens: main,
+        within: Duration::from_secs(if services.any(|name| name == "patrick") { 90 } else { 30 }),
+    }
+}

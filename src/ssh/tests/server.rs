@@ -74,10 +74,7 @@ impl Host {
             window_size: self.window,
             ..Config::default()
         };
-        let client = Client {
-            host: self,
-            channels: HashMap::new(),
-        };
+        let client = Client { host: self, channels: HashMap::new() };
         if let Ok(session) = run_stream(Arc::new(config), stream, client).await {
             // Clients hang up as they like.
             let _ = session.await;
@@ -94,10 +91,7 @@ impl Host {
 }
 
 pub(super) fn login(credentials: impl Into<Vec<Credential>>) -> Login {
-    Login {
-        user: USER.into(),
-        credentials: credentials.into(),
-    }
+    Login { user: USER.into(), credentials: credentials.into() }
 }
 
 pub(super) fn password(text: &str) -> Credential {
@@ -137,11 +131,7 @@ impl Client {
 impl Handler for Client {
     type Error = russh::Error;
 
-    async fn auth_publickey(
-        &mut self,
-        user: &str,
-        key: VerifiedPublicKey<'_>,
-    ) -> Result<Auth, Self::Error> {
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         let theirs = key.public_key.key_data();
         let right = user == USER && theirs == self.host.user_key.public_key().key_data();
         if right && self.host.two_factors {
@@ -154,11 +144,8 @@ impl Handler for Client {
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(self.judge(
-            user == USER
-                && password == PASSWORD
-                && self.host.methods.contains(&MethodKind::Password),
-        ))
+        Ok(self
+            .judge(user == USER && password == PASSWORD && self.host.methods.contains(&MethodKind::Password)))
     }
 
     async fn auth_keyboard_interactive<'a>(

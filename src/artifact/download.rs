@@ -1,0 +1,175 @@
+//! One file over HTTP, into memory.
+//!
+//! It isn't written anywhere before its digest is known to be right: nothing
+//! half-done lies about, and a full disk doesn't stop it.
+
+use std::io::{self, Read as _};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Error};
+
+use super::Url;
+
+/// What no file that is sent to a host, and nothing in an archive, exceeds.
+pub(super) const SIZE_LIMIT: u64 = 1 << 30;
+
+const CHUNK: usize = 256 << 10;
+
+/// How much and how long to wait for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) size: u64,
+    /// How long a server may be silent: to answer, and between any two reads.
+    /// There is no limit to the whole, which a slow line may need.
+    pub(super) silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { size: SIZE_LIMIT, silence: Duration::from_secs(30) }
+    }
+}
+
+/// Why a download failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// An answer other than success.
+    #[error("the server answered {0}")]
+    Status(u16),
+    /// Nothing came for too long.
+    #[error("the server fell silent for {} s", .0.as_secs())]
+    Silence(Duration),
+    /// More than is ever accepted.
+    #[error("it is larger than {0} bytes")]
+    TooLarge(u64),
+    /// The connection ended before the file did.
+    #[error("the connection ended after {received} of {expected} bytes")]
+    CutShort {
+        /// What came.
+        received: u64,
+        /// What was announced.
+        expected: u64,
+    },
+    /// A secure address led to one that isn't.
+    #[error("the server redirected from https to http")]
+    Downgraded,
+    /// No connection, no such host, a wrong certificate.
+    #[error("the connection failed")]
+    Connection(#[source] io::Error),
+}
+
+impl DownloadError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Status(401 | 403) => "it isn't public: download it yourself and pin the file".to_owned(),
+            Self::Status(404 | 410) => {
+                "look whether the release still exists and the address is right".to_owned()
+            }
+            Self::Status(500..) | Self::Silence(_) | Self::CutShort { .. } => "try again".to_owned(),
+            Self::Downgraded => "use the http address itself, or download the file and pin that".to_owned(),
+            // What rustls refuses arrives as such.
+            Self::Connection(e) if e.kind() == io::ErrorKind::InvalidData => {
+                "name a file with your own certificate authorities in SSL_CERT_FILE, \
+                 or download the file yourself and pin that"
+                    .to_owned()
+            }
+            Self::Connection(_) => "try again, look at HTTPS_PROXY if there is a proxy, \
+                 or download the file yourself and pin that"
+                .to_owned(),
+            Self::Status(_) | Self::TooLarge(_) => return None,
+        })
+    }
+}
+
+/// The bytes that are at `url`; `progress` hears how many came, and of how
+/// many.
+pub(super) fn download(
+    url: &Url,
+    limits: &Limits,
+    progress: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<Vec<u8>, DownloadError> {
+    let response = agent(url, limits).get(url.as_str()).call().map_err(|e| failed(e, limits))?;
+    let expected = response.body().content_length();
+    if expected.is_some_and(|expected| expected > limits.size) {
+        return Err(DownloadError::TooLarge(limits.size));
+    }
+    // The limit keeps an announced size from reserving more than it may.
+    let mut bytes = Vec::with_capacity(usize::try_from(expected.unwrap_or(0)).unwrap_or(0));
+    let mut body = response.into_body().into_reader();
+    loop {
+        let before = bytes.len();
+        let outcome = body.by_ref().take(CHUNK as u64).read_to_end(&mut bytes);
+        let received = bytes.len() as u64;
+        if received > limits.size {
+            return Err(DownloadError::TooLarge(limits.size));
+        }
+        match (outcome, expected) {
+            (Err(e), Some(expected)) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(DownloadError::CutShort { received, expected });
+            }
+            (Err(e), _) => return Err(failed(e.into(), limits)),
+            (Ok(_), _) if bytes.len() == before => break,
+            (Ok(_), _) => progress(received, expected),
+        }
+    }
+    match expected {
+        Some(expected) if expected != bytes.len() as u64 => {
+            Err(DownloadError::CutShort { received: bytes.len() as u64, expected })
+        }
+        _ => Ok(bytes),
+    }
+}
+
+fn agent(url: &Url, limits: &Limits) -> Agent {
+    let config = Agent::config_builder()
+        .https_only(url.is_https())
+        .tls_config(TlsConfig::builder().root_certs(authorities()).build())
+        .max_redirects(10)
+        .timeout_resolve(Some(limits.silence))
+        .timeout_connect(Some(limits.silence))
+        .timeout_recv_response(Some(limits.silence))
+        .timeout_per_read(Some(limits.silence))
+        .user_agent(concat!("spore/", env!("CARGO_PKG_VERSION")));
+    // A proxy's loopback isn't ours.
+    let config = if is_loopback(url) { config.proxy(None) } else { config };
+    config.build().new_agent()
+}
+
+/// Mozilla's, or those that a company gives its machines, where other tools
+/// look for them too.
+fn authorities() -> RootCerts {
+    let Some(text) = std::env::var_os("SSL_CERT_FILE").and_then(|path| std::fs::read(path).ok()) else {
+        return RootCerts::WebPki;
+    };
+    let mut certificates = parse_pem(&text)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .peekable();
+    match certificates.peek() {
+        Some(_) => RootCerts::from(certificates),
+        None => RootCerts::WebPki,
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let Ok(uri) = url.as_str().parse::<ureq::http::Uri>() else {
+        return false;
+    };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn failed(error: Error, limits: &Limits) -> DownloadError {
+    match error {
+        Error::StatusCode(status) => DownloadError::Status(status),
+        Error::Timeout(_) => DownloadError::Silence(limits.silence),
+        Error::RequireHttpsOnly(_) => DownloadError::Downgraded,
+        other => DownloadError::Connection(other.into_io()),
+    }
+}

@@ -1,0 +1,283 @@
+//! What `tau.yaml` says: for each architecture, where its binary is and which
+//! bytes it has. Reading it is the network's; the text is made here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use ureq::http::Uri;
+
+use super::{Architecture, Sha256};
+
+/// The binary of each architecture.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pins(pub BTreeMap<Architecture, Pin>);
+
+/// A file, and which one it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// Where it is.
+    pub source: Source,
+    /// The digest of the file as it is there, which is the one that a release
+    /// page publishes.
+    pub sha256: Sha256,
+    /// Where that file is an archive: the digest of the `tau` inside, which
+    /// is the one that a host shows. `spore tau pin` always writes it; who
+    /// writes a pin by hand may leave it out.
+    pub binary: Option<Sha256>,
+}
+
+impl Pin {
+    /// The digest of the binary itself, without looking at the file; `None`
+    /// where the file is an archive and the pin doesn't say what is inside:
+    /// then only [`fetch`](super::fetch) can tell.
+    #[must_use]
+    pub fn binary(&self) -> Option<Sha256> {
+        self.binary.or_else(|| (!self.source.is_packed()).then_some(self.sha256))
+    }
+}
+
+/// Where a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A local path as it is written: absolute, or relative to the folder of
+    /// the network.
+    Path(String),
+    /// An address to download it from.
+    Url(Url),
+}
+
+impl Source {
+    /// Whether its name says that it is compressed.
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        let path = match self {
+            Self::Path(path) => path.as_str(),
+            Self::Url(url) => url.path(),
+        };
+        let path = path.to_ascii_lowercase();
+        path.ends_with(".gz") || path.ends_with(".tgz")
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Path(path) => path,
+            Self::Url(url) => url.as_str(),
+        })
+    }
+}
+
+impl FromStr for Source {
+    type Err = UrlError;
+
+    /// Text that starts with a scheme is a URL, any other is a path.
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        if text.contains("://") { text.parse().map(Self::Url) } else { Ok(Self::Path(text.to_owned())) }
+    }
+}
+
+/// An `http` or `https` address without a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url(String);
+
+impl Url {
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.0.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
+    }
+
+    /// What stands between the scheme and the query.
+    fn path(&self) -> &str {
+        self.0.split(['?', '#']).next().unwrap_or_default()
+    }
+}
+
+/// Why a text is no address of a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It can't be parsed.
+    #[error("not a URL")]
+    Malformed,
+    /// Neither `http` nor `https`.
+    #[error("only http and https URLs can be downloaded")]
+    Scheme,
+    /// `user:password@` before the host.
+    #[error("a URL with a user or password in it")]
+    Credentials,
+}
+
+impl UrlError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Malformed => return None,
+            Self::Scheme => "download the file and use its path".to_owned(),
+            Self::Credentials => {
+                "it would be kept, readable, in the network's folder: download the file and use its path"
+                    .to_owned()
+            }
+        })
+    }
+}
+
+impl FromStr for Url {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let uri: Uri = text.parse().map_err(|_| UrlError::Malformed)?;
+        match uri.scheme_str() {
+            Some("http" | "https") => {}
+            Some(_) => return Err(UrlError::Scheme),
+            None => return Err(UrlError::Malformed),
+        }
+        let authority = uri.authority().ok_or(UrlError::Malformed)?;
+        if authority.as_str().contains('@') {
+            return Err(UrlError::Credentials);
+        }
+        if authority.host().is_empty() {
+            return Err(UrlError::Malformed);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+const HEADER: &str = "\
+# The tau that runs on this network's hosts, by architecture.
+# `spore tau pin URL|FILE…` writes it. `sha256` is that of the file named here,
+# `binary` that of the tau inside it, where it is an archive.
+";
+
+impl Pins {
+    /// The text of `tau.yaml`: the same pins, the same bytes.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let mut text = HEADER.to_owned();
+        for (architecture, Pin { source, sha256, binary }) in &self.0 {
+            let (key, place) = match source {
+                Source::Path(path) => ("path", path.as_str()),
+                Source::Url(url) => ("url", url.as_str()),
+            };
+            text += &format!("\n{}:\n", scalar(architecture.name()));
+            text += &format!("  {key}: {}\n", scalar(place));
+            text += &format!("  sha256: {}\n", scalar(&sha256.to_string()));
+            if let Some(binary) = binary {
+                text += &format!("  binary: {}\n", scalar(&binary.to_string()));
+            }
+        }
+        text
+    }
+}
+
+/// Plain where no reader of YAML can take it for anything but this text, in
+/// double quotes otherwise.
+fn scalar(text: &str) -> String {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "-._/+=%~?&@,:".contains(c);
+    // `386` and `12e4` are numbers, `true` is none, `key:` is a mapping.
+    let a_word = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '.')
+        && (text.contains(['/', '-']) || text.ends_with("64"));
+    let a_digest = text.len() == 64 && text.contains(['a', 'c', 'd', 'f']);
+    if (a_word || a_digest) && text.chars().all(harmless) && !text.ends_with(':') {
+        return text.to_owned();
+    }
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted += &format!("\\u{:04x}", u32::from(c)),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn pin(source: &str, binary: Option<Sha256>) -> Pin {
+        Pin { source: source.parse().unwrap(), sha256: Sha256::of(b"file"), binary }
+    }
+
+    #[test]
+    fn the_text_is_stable_and_quotes_what_must_be() {
+        let release = "https://example.org/v1/tau_linux_amd64.tar.gz?x=1";
+        let pins = Pins(BTreeMap::from([
+            (Architecture::I386, pin("my files/tau \"x\"", None)),
+            (Architecture::Amd64, pin(release, Some(Sha256::of(b"tau")))),
+        ]));
+        let file = Sha256::of(b"file");
+        let tau = Sha256::of(b"tau");
+        let expected = format!(
+            "{HEADER}\namd64:\n  url: {release}\n  sha256: {file}\n  binary: {tau}\n\n\"386\":\n  path: \"my files/tau \\\"x\\\"\"\n  sha256: {file}\n"
+        );
+        assert_eq!(pins.to_yaml(), expected);
+    }
+
+    #[test]
+    fn any_scalar_is_read_back_as_the_text_it_was() {
+        let digits = "1".repeat(62) + "e1";
+        for text in [
+            "tau",
+            "386",
+            "amd64",
+            "true",
+            "1.5",
+            "null",
+            "~",
+            "a: b",
+            "a/b:",
+            "- a",
+            "a/ #b",
+            "/tb/tau",
+            "./tau",
+            "../x",
+            "x-y",
+            "é/ü",
+            "a\tb\n",
+            "'",
+            "\"\\",
+            "",
+            "{a}",
+            "&a/b",
+            "*a",
+            "\u{85}\u{7f}",
+            &digits,
+            "https://example.org/a?b=c&d=e",
+        ] {
+            let line = format!("key: {}\n", scalar(text));
+            let read: BTreeMap<String, serde_yaml::Value> = serde_yaml::from_str(&line).unwrap();
+            assert_eq!(read["key"], serde_yaml::Value::String(text.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn when_the_binary_is_known_without_looking() {
+        let file = Some(Sha256::of(b"file"));
+        let tau = Some(Sha256::of(b"tau"));
+        assert_eq!(pin("bin/tau", None).binary(), file);
+        assert_eq!(pin("https://example.org/tau.gz/tau", None).binary(), file);
+        assert_eq!(pin("https://example.org/tau.tar.gz?download=1", None).binary(), None);
+        assert_eq!(pin("tau.TGZ", None).binary(), None);
+        assert_eq!(pin("tau.tgz", tau).binary(), tau);
+    }
+
+    #[test]
+    fn paths_and_addresses() {
+        assert!(matches!("./a:b/tau".parse(), Ok(Source::Path(_))));
+        assert!(matches!("http://127.0.0.1:80/tau".parse(), Ok(Source::Url(_))));
+        assert_eq!("ftp://example.org/tau".parse::<Source>(), Err(UrlError::Scheme));
+        assert_eq!("https://me:secret@example.org/tau".parse::<Source>(), Err(UrlError::Credentials));
+        for malformed in ["https://", "https:///tau", "https://a b/tau", "https://example.org/\u{7}"] {
+            assert_eq!(malformed.parse::<Source>(), Err(UrlError::Malformed), "{malformed}");
+        }
+    }
+}

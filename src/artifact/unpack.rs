@@ -1,0 +1,211 @@
+//! From a release's file to the binary inside.
+
+use std::io::{self, BufReader, Read};
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+
+use super::Kind;
+
+/// The member of an archive that is looked for.
+const MEMBER: &str = "tau";
+
+/// The first block of a tar archive says that it is one.
+const TAR_BLOCK: u64 = 512;
+
+/// How many members an error names.
+const NAMED: usize = 5;
+
+/// What is inside a file.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    pub(super) bytes: Bytes,
+    /// Whether there was anything to unpack.
+    pub(super) packed: bool,
+}
+
+/// Why an archive can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// It is damaged or ends early.
+    #[error("the archive is damaged")]
+    Damaged(#[source] io::Error),
+    /// It would fill the memory.
+    #[error("the archive unpacks to more than {0} bytes")]
+    TooLarge(u64),
+    /// No file of that name.
+    #[error("the archive has no file `tau`{}", listed(.0))]
+    NoTau(Vec<String>),
+    /// Which one is meant?
+    #[error("the archive has more than one file `tau`: {}", .0.join(", "))]
+    ManyTaus(Vec<String>),
+}
+
+impl UnpackError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Damaged(_) => "download or copy it again".to_owned(),
+            Self::TooLarge(_) => return None,
+            Self::NoTau(_) | Self::ManyTaus(_) => "unpack it and use the program inside".to_owned(),
+        })
+    }
+}
+
+fn listed(members: &[String]) -> String {
+    if members.is_empty() { String::new() } else { format!("; it has {}", members.join(", ")) }
+}
+
+/// The binary in `file`: the file `tau` of a compressed tar archive, the
+/// content of any other gzip file, and what isn't compressed as it is.
+/// Nothing that unpacks to more than `limit` bytes is read to its end.
+pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
+    if Kind::of(&file) != Kind::Gzip {
+        return Ok(Unpacked { bytes: file, packed: false });
+    }
+    let refused = |e: io::Error| match e.kind() {
+        io::ErrorKind::FileTooLarge => UnpackError::TooLarge(limit),
+        _ => UnpackError::Damaged(e),
+    };
+    let mut content = Limited { inner: MultiGzDecoder::new(&file[..]), left: limit };
+    let mut start = Vec::new();
+    content.by_ref().take(TAR_BLOCK).read_to_end(&mut start).map_err(refused)?;
+    let bytes = if Kind::of(&start) == Kind::Tar {
+        let found =
+            members(BufReader::with_capacity(64 << 10, start.chain(&mut content))).map_err(refused)?;
+        // A tar archive ends before its file does: only the end of that says that all of it was right.
+        io::copy(&mut content, &mut io::sink()).map_err(refused)?;
+        found.only()?
+    } else {
+        content.read_to_end(&mut start).map_err(refused)?;
+        start
+    };
+    Ok(Unpacked { bytes: bytes.into(), packed: true })
+}
+
+/// What an archive has.
+struct Found {
+    taus: Vec<(String, Vec<u8>)>,
+    others: Vec<String>,
+}
+
+impl Found {
+    fn only(mut self) -> Result<Vec<u8>, UnpackError> {
+        match (self.taus.pop(), self.taus.is_empty()) {
+            (None, _) => Err(UnpackError::NoTau(self.others)),
+            (Some((_, bytes)), true) => Ok(bytes),
+            (Some((last, _)), false) => Err(UnpackError::ManyTaus(
+                self.taus.into_iter().map(|(name, _)| name).chain([last]).collect(),
+            )),
+        }
+    }
+}
+
+fn members(archive: impl Read) -> io::Result<Found> {
+    let mut found = Found { taus: Vec::new(), others: Vec::new() };
+    for entry in tar::Archive::new(archive).entries()? {
+        let mut entry = entry?;
+        let path = entry.path()?.into_owned();
+        // Names come from elsewhere and go to a terminal.
+        let name = path.to_string_lossy().escape_debug().to_string();
+        // Only what is stored as it is: a sparse file of a few bytes has any size.
+        if entry.header().entry_type().is_file() && path.file_name() == Some(MEMBER.as_ref()) {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes)?;
+            found.taus.push((name, bytes));
+        } else if found.others.len() < NAMED {
+            found.others.push(name);
+        }
+    }
+    Ok(found)
+}
+
+/// Fails instead of giving more than so many bytes.
+struct Limited<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::artifact::tests::{gzip, tar};
+
+    const LIMIT: u64 = 1 << 20;
+
+    #[test]
+    fn what_is_not_compressed_stays() {
+        let unpacked = unpack(Bytes::from_static(b"\x7fELF"), 0).unwrap();
+        assert_eq!((&unpacked.bytes[..], unpacked.packed), (&b"\x7fELF"[..], false));
+    }
+
+    #[test]
+    fn a_compressed_binary() {
+        let unpacked = unpack(gzip(b"binary"), LIMIT).unwrap();
+        assert_eq!((&unpacked.bytes[..], unpacked.packed), (&b"binary"[..], true));
+    }
+
+    #[test]
+    fn a_release() {
+        for name in ["tau", "./tau", "tau_1.0_linux_amd64/tau"] {
+            let archive = gzip(&tar(&[("README.md", b"read"), (name, b"binary"), ("tau.txt", b"text")]));
+            assert_eq!(unpack(archive, LIMIT).unwrap().bytes, &b"binary"[..], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_release_without_tau() {
+        let archive = gzip(&tar(&[("README\u{1b}.md", b"read"), ("dream", b"binary")]));
+        let error = unpack(archive, LIMIT).unwrap_err();
+        assert_eq!(error.to_string(), "the archive has no file `tau`; it has README\\u{1b}.md, dream");
+        // A link or a folder of that name is none.
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        header.set_entry_type(tar::EntryType::Symlink);
+        builder.append_link(&mut header, "tau", "/etc/passwd").unwrap();
+        let error = unpack(gzip(&builder.into_inner().unwrap()), LIMIT).unwrap_err();
+        assert!(matches!(error, UnpackError::NoTau(_)), "{error:?}");
+    }
+
+    #[test]
+    fn a_release_with_two() {
+        let archive = gzip(&tar(&[("amd64/tau", b"one"), ("arm64/tau", b"two")]));
+        let error = unpack(archive, LIMIT).unwrap_err();
+        assert_eq!(error.to_string(), "the archive has more than one file `tau`: amd64/tau, arm64/tau");
+    }
+
+    #[test]
+    fn nothing_unpacks_to_more_than_the_limit() {
+        let zeros = vec![0; 3000];
+        let binary = gzip(&zeros);
+        let archive = gzip(&tar(&[("tau", &zeros)]));
+        assert_eq!(unpack(binary.clone(), 3000).unwrap().bytes, zeros);
+        for bomb in [binary, archive, gzip(&tar(&[("other", &zeros)]))] {
+            let error = unpack(bomb, 2999).unwrap_err();
+            assert!(matches!(error, UnpackError::TooLarge(2999)), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn no_part_of_an_archive_passes_for_it() {
+        let archive = gzip(&tar(&[("tau", b"binary")]));
+        for length in 2..archive.len() {
+            assert!(unpack(archive.slice(..length), LIMIT).is_err(), "{length}");
+        }
+        let mut damaged = archive.to_vec();
+        let crc = damaged.len() - 8;
+        damaged[crc] ^= 1;
+        assert!(matches!(unpack(damaged.into(), LIMIT), Err(UnpackError::Damaged(_))));
+    }
+}

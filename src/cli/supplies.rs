@@ -1,0 +1,119 @@
+//! The files that the folder only names: tau, and plugins.
+
+use super::{Failure, terminal};
+use crate::artifact::{self, Architecture, Artifact, Cache, Pin, Progress, Source};
+use crate::desired::{self, Supplies};
+use crate::network::{Network, TauPin};
+use crate::resource::Sha256;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+/// What is known of them, and the way to their bytes.
+pub(crate) struct Stock {
+    /// What planning needs.
+    pub(crate) supplies: Supplies,
+    /// tau, by architecture and as far as it had to be fetched already.
+    tau: BTreeMap<Architecture, (Option<Pin>, OnceLock<Arc<Artifact>>)>,
+    plugins: Vec<Arc<Artifact>>,
+}
+
+impl Stock {
+    /// Looks at what the folder names. tau is fetched only where its digest
+    /// can't be told without.
+    ///
+    /// # Errors
+    /// Where a file is missing or isn't what it should be.
+    pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
+        let mut stock = Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: Vec::new() };
+        for (name, pin) in &network.tau {
+            let architecture: Architecture = name.parse().map_err(|error: artifact::UnknownArchitecture| {
+                Failure::because(format!("tau.yaml names `{name}`"), Some(error.help().unwrap_or_default()), error)
+            })?;
+            stock.tau.insert(architecture, (Some(read_pin(pin)?), OnceLock::new()));
+        }
+        if let Some(path) = tau {
+            let found = artifact::open(path).map_err(failure)?;
+            if let Some(architecture) = found.architecture() {
+                stock.tau.insert(architecture, (None, OnceLock::from(Arc::new(found))));
+            }
+        }
+        for (architecture, (pin, fetched)) in &stock.tau {
+            let known = match pin.as_ref().and_then(Pin::binary).filter(|_| fetched.get().is_none()) {
+                Some(sha256) => desired::Artifact { sha256, size: None },
+                None => describe(&*fetch(*architecture, pin.as_ref(), fetched, &network.folder)?),
+            };
+            stock.supplies.tau.insert(*architecture, known);
+        }
+        for plugin in network.shapes.values().flat_map(|shape| &shape.plugins) {
+            if !stock.supplies.plugins.contains_key(&plugin.name) {
+                let found = Artifact::from_file(&plugin.file).map_err(failure)?;
+                stock.supplies.plugins.insert(plugin.name.clone(), describe(&found));
+                stock.plugins.push(Arc::new(found));
+            }
+        }
+        Ok(stock)
+    }
+
+    /// The file with that digest, fetched if need be; `None` if it is none of
+    /// ours.
+    ///
+    /// # Errors
+    /// Where it can't be fetched.
+    pub(crate) fn artifact(&self, sha256: Sha256, folder: &Path) -> miette::Result<Option<Arc<Artifact>>> {
+        if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.sha256() == sha256) {
+            return Ok(Some(Arc::clone(plugin)));
+        }
+        for (architecture, (pin, fetched)) in &self.tau {
+            if self.supplies.tau.get(architecture).is_some_and(|known| known.sha256 == sha256) {
+                return fetch(*architecture, pin.as_ref(), fetched, folder).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn describe(artifact: &Artifact) -> desired::Artifact {
+    desired::Artifact { sha256: artifact.sha256(), size: Some(artifact.bytes().len() as u64) }
+}
+
+fn fetch(
+    architecture: Architecture,
+    pin: Option<&Pin>,
+    fetched: &OnceLock<Arc<Artifact>>,
+    folder: &Path,
+) -> miette::Result<Arc<Artifact>> {
+    if let (None, Some(pin)) = (fetched.get(), pin) {
+        terminal::note(&format!("fetching tau for {architecture} from {}", pin.source));
+        let artifact =
+            artifact::fetch(architecture, pin, folder, &Cache::of_user(), &mut show).map_err(failure)?;
+        let _ = fetched.set(Arc::new(artifact));
+    }
+    let missing = || Failure::new(format!("there is no tau for {architecture}"), "pin one with `spore tau pin`");
+    fetched.get().cloned().ok_or_else(|| missing().into())
+}
+
+fn show(progress: Progress) {
+    if let Progress::NotKept(error) = progress {
+        terminal::note(&format!("the download couldn't be kept for the next time: {error}"));
+    }
+}
+
+fn read_pin(pin: &TauPin) -> miette::Result<Pin> {
+    let source = match pin.is_url {
+        false => Source::Path(pin.source.to_string()),
+        true => Source::Url(pin.source.parse().map_err(|error: artifact::UrlError| {
+            Failure::because(format!("tau.yaml names `{}`", *pin.source), Some(error.help().unwrap_or_default()), error)
+        })?),
+    };
+    Ok(Pin { source, sha256: *pin.sha256, binary: pin.binary })
+}
+
+pub(crate) fn failure(error: artifact::FetchError) -> miette::Report {
+    let help = error.help();
+    let what = error.to_string();
+    match std::error::Error::source(&error).map(ToString::to_string) {
+        Some(source) => Failure::because(what, help, source).into(),
+        None => Failure { what, help, source: None }.into(),
+    }
+}

@@ -1,0 +1,188 @@
+//! A node's goals: its configuration, its unit, and what its services take.
+
+use super::peers::BootstrapNode;
+use super::{CompileError, Goal, HostCompiler};
+use crate::network::{Identity, Shape};
+use crate::resource::{
+    Activity, Content, Edge, Effect, File, Key, Node, NodeName, Resource, Secret, Service, Started,
+};
+use crate::tau::config::{App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
+use crate::tau::{self, ServiceTraits};
+use std::net::IpAddr;
+
+impl HostCompiler<'_> {
+    /// The node of one shape.
+    pub(super) fn node(
+        &mut self,
+        identity: &Identity,
+        bootstrap: &[BootstrapNode],
+    ) -> Result<(), CompileError> {
+        let network = self.network;
+        let shape_name = &*identity.shape;
+        // Reading has made sure that every shape of a host is there.
+        let Some(shape) = network.shapes.get(shape_name) else { return Ok(()) };
+        let name = NodeName { shape: shape_name.clone(), host: (*self.host.name).clone() };
+        let unit = Key::Service(tau::unit_name(shape_name));
+        let traits: Vec<&ServiceTraits> = shape.services.iter().filter_map(|s| tau::service(s)).collect();
+        let trusted = traits.iter().any(|service| service.trusted);
+
+        let config = self.config(&name, identity, shape, bootstrap, trusted)?;
+        let unwritable = |error| CompileError::Unwritable(name.clone(), error);
+        let document = config.document(self.key).map_err(unwritable)?;
+        let text = config.to_yaml().map_err(unwritable)?;
+        let path = tau::config_path(shape_name);
+        self.file(&path, 0o600, Content::Document(document), &text);
+        self.judged(&path, tau::validation(shape_name));
+
+        let is_bootstrap = network
+            .bootstrap
+            .get(shape_name)
+            .is_some_and(|hosts| hosts.iter().any(|host| **host == name.host));
+        let services = || shape.services.iter().map(|service| service.as_str());
+        let health = tau::health(shape_name, &identity.id.to_string(), *shape.ports.main, services());
+        self.have(
+            unit.clone(),
+            Resource::Service(Service {
+                enabled: true,
+                activity: Activity::Running(Started::WANTED),
+                node: Some(Node {
+                    name,
+                    bootstrap: is_bootstrap,
+                    serves: services().map(str::to_owned).collect(),
+                    health,
+                }),
+            }),
+        );
+        self.connect(Key::Units, unit.clone(), Edge::Needs);
+        for directory in tau::DIRECTORIES {
+            self.connect(Key::Directory(directory.0.to_owned()), unit.clone(), Edge::Needs);
+        }
+
+        if trusted && let Some(private) = network.domain.validation.private() {
+            self.secret_file(tau::VALIDATION_PRIVATE, 0o600, private);
+            self.reads(&unit, tau::VALIDATION_PRIVATE);
+        }
+        for path in [tau::BINARY, tau::unit::PATH, tau::VALIDATION_PUBLIC, &path] {
+            self.reads(&unit, path);
+        }
+        self.connect(
+            Key::File(tau::SWARM_KEY.to_owned()),
+            unit.clone(),
+            Edge::Reads(Effect::RestartTogether),
+        );
+        self.plugins(shape, &unit)?;
+
+        let ipfs = shape.ports.ipfs.as_ref().map(|port| **port);
+        for port in tau::open_ports(services(), *shape.ports.main, ipfs) {
+            self.goal(Key::Rule(port), Goal::Reachable(port));
+            self.connect(Key::Rule(port), unit.clone(), Edge::Needs);
+        }
+        if traits.iter().any(|service| service.containers) {
+            let engine = Key::Package(super::ENGINE_PACKAGE.to_owned());
+            self.goal(engine.clone(), Goal::ContainerEngine);
+            self.connect(engine, unit.clone(), Edge::Needs);
+        }
+        if traits.iter().any(|service| service.dns) {
+            let stub = Key::File(super::RESOLVER_DROP_IN.to_owned());
+            self.goal(stub.clone(), Goal::DnsPortFree);
+            self.connect(stub, unit, Edge::Needs);
+        }
+        Ok(())
+    }
+
+    fn reads(&mut self, unit: &Key, path: &str) {
+        self.connect(Key::File(path.to_owned()), unit.clone(), Edge::Reads(Effect::Restart));
+    }
+
+    fn plugins(&mut self, shape: &Shape, unit: &Key) -> Result<(), CompileError> {
+        for plugin in &shape.plugins {
+            let artifact = self.supplies.plugins.get(&plugin.name);
+            let artifact = *artifact.ok_or_else(|| CompileError::NoPlugin(plugin.name.clone()))?;
+            let path = tau::plugin_path(&plugin.name);
+            let content = Content::Blob { sha256: artifact.sha256, size: artifact.size };
+            let access = crate::resource::Access::root(0o755);
+            self.have(
+                Key::File(path.clone()),
+                Resource::File(File { access, content, sha256: artifact.sha256, judge: Vec::new() }),
+            );
+            self.in_directory(&path);
+            self.reads(unit, &path);
+        }
+        Ok(())
+    }
+
+    fn config(
+        &self,
+        name: &NodeName,
+        identity: &Identity,
+        shape: &Shape,
+        bootstrap: &[BootstrapNode],
+        trusted: bool,
+    ) -> Result<NodeConfig, CompileError> {
+        let key = identity.key.as_ref().ok_or_else(|| CompileError::NoKey(name.clone()))?;
+        let main = *shape.ports.main;
+        let domain = &self.network.domain;
+        let addresses = || self.host.addresses.iter().map(|address| address.ip);
+        let mut listen = vec![format!("/ip4/0.0.0.0/tcp/{main}")];
+        if addresses().any(|ip| ip.is_ipv6()) {
+            listen.push(format!("/ip6/::/tcp/{main}"));
+        }
+        let public = relative(tau::VALIDATION_PUBLIC);
+        let private = if trusted { relative(tau::VALIDATION_PRIVATE) } else { public.clone() };
+        let runs_accounts = shape.services.iter().any(|service| service.as_str() == "accounts");
+        Ok(NodeConfig {
+            privatekey: key.expose().clone(),
+            swarmkey: relative(tau::SWARM_KEY),
+            services: shape.services.iter().map(|service| service.to_string()).collect(),
+            p2p_listen: listen,
+            p2p_announce: addresses().map(|ip| multiaddr(ip, main)).collect(),
+            ports: Ports {
+                main,
+                lite: shape.ports.lite.as_ref().map(|port| **port),
+                ipfs: shape.ports.ipfs.as_ref().map(|port| **port),
+            },
+            location: self.host.location.as_ref().map(|at| Location { lat: *at.lat, long: *at.long }),
+            peers: bootstrap
+                .iter()
+                .filter(|node| node.host != name.host)
+                .flat_map(|node| node.multiaddrs.iter().cloned())
+                .collect(),
+            network_fqdn: domain.root.to_string(),
+            domains: Domains {
+                key: KeyFiles { private, public },
+                generated: domain.generated.to_string(),
+                hosts: domain
+                    .hosts
+                    .iter()
+                    .map(|(name, service)| (name.clone(), service.to_string()))
+                    .collect(),
+            },
+            tenancy: self.tenancy(trusted),
+            accounts: self.network.accounts.as_ref().filter(|_| runs_accounts).map(|a| a.expose().clone()),
+            plugins: Plugins { plugins: shape.plugins.iter().map(|plugin| plugin.name.clone()).collect() },
+        })
+    }
+
+    /// Provider and owner for everyone; the credential where `auth` runs.
+    fn tenancy(&self, trusted: bool) -> Option<Tenancy> {
+        let tenancy = self.network.tenancy.as_ref()?;
+        let app = tenancy.app.as_ref().filter(|_| trusted).map(|app| App {
+            client_id: app.client_id.as_ref().map(|id| id.to_string()).unwrap_or_default(),
+            key: app.key.as_ref().map_or_else(|| Secret::new(""), |key| (**key).clone()),
+        });
+        Some(Tenancy { provider: tenancy.provider.to_string(), owner: tenancy.owner.to_string(), app })
+    }
+}
+
+/// A path below `/tb/config`, as a configuration names it.
+fn relative(path: &str) -> String {
+    path.strip_prefix("/tb/config/").unwrap_or(path).to_owned()
+}
+
+/// `/ip4/10.0.0.1/tcp/4242`
+pub(super) fn multiaddr(ip: IpAddr, port: u16) -> String {
+    match ip {
+        IpAddr::V4(ip) => format!("/ip4/{ip}/tcp/{port}"),
+        IpAddr::V6(ip) => format!("/ip6/{ip}/tcp/{port}"),
+    }
+}

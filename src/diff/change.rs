@@ -1,0 +1,139 @@
+//! What a difference is, by the kind of resource. What is in place is no
+//! change at all.
+
+use crate::resource::{Access, Content, Effect, FieldPath, File, Link, Resource, Service, Sha256, Value};
+
+/// One resource that isn't as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A package to install.
+    Package,
+    /// A directory to make, or to make another's.
+    Directory {
+        /// As it was found.
+        before: Option<Access>,
+        /// As it should be.
+        after: Access,
+    },
+    /// A file to write, or to make another's.
+    File(Box<FileChange>),
+    /// A link to make.
+    Link {
+        /// Where it points now.
+        before: Option<Link>,
+        /// The digest of a file that stands in its place.
+        displaces: Option<Sha256>,
+        /// Where it should.
+        after: Link,
+    },
+    /// A port to let in.
+    Rule,
+    /// Unit files that the service manager is to read.
+    Units,
+    /// A unit to start, restart or enable.
+    Service(Box<ServiceChange>),
+    /// What should not be there.
+    Remove(Box<Resource>),
+}
+
+/// A file that isn't as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileChange {
+    /// As it was found.
+    pub before: Option<File>,
+    /// As it should be.
+    pub after: File,
+    /// Whether what it says differs; owner and mode alone otherwise.
+    pub rewritten: bool,
+    /// Where both are documents: what they say differently.
+    pub fields: Vec<FieldChange>,
+}
+
+/// One field that says something else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChange {
+    /// Which.
+    pub path: FieldPath,
+    /// As it was found.
+    pub before: Option<Value>,
+    /// As it should be.
+    pub after: Option<Value>,
+    /// What it needs to become effective.
+    pub effect: Effect,
+}
+
+/// A unit that isn't as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceChange {
+    /// As it was found.
+    pub before: Option<Service>,
+    /// As it should be.
+    pub after: Service,
+    /// What is to be done to its process.
+    pub verb: Option<Verb>,
+    /// Whether it is to be started at boot.
+    pub enable: bool,
+    /// Why it is restarted, or what is wrong with it.
+    pub reasons: Vec<Reason>,
+}
+
+/// What is done to a unit's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// It is down.
+    Start,
+    /// It runs with something else than it should.
+    Restart,
+    /// It is on its way, with what it should.
+    Await,
+}
+
+/// Why a unit is restarted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// What it was started with differs from what it should run with.
+    Input {
+        /// The file.
+        path: String,
+        /// Its fields, where that is a document; empty where it is the whole.
+        fields: Vec<FieldChange>,
+    },
+    /// What it was started with isn't known.
+    Unknown(String),
+    /// It dies and is restarted by the service manager.
+    Failing(String),
+}
+
+impl Change {
+    /// What was found, where that is a file.
+    pub fn file_before(&self) -> Option<&File> {
+        match self {
+            Self::File(change) => change.before.as_ref(),
+            Self::Remove(resource) => match &**resource {
+                Resource::File(file) => Some(file),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether it can't be undone, or cuts a node off: see design.md.
+    pub fn is_destructive(&self) -> bool {
+        match self {
+            Self::Remove(resource) => match &**resource {
+                Resource::Service(service) => service.node.is_some(),
+                Resource::Storage => true,
+                _ => false,
+            },
+            Self::File(change) => {
+                let replaces_secret = matches!(
+                    (&change.before, &change.after.content),
+                    (Some(before), Content::Secret(_)) if matches!(before.content, Content::Secret(_)) && change.rewritten
+                );
+                replaces_secret
+                    || change.fields.iter().any(|field| field.path == "identity" && field.before.is_some())
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The mechanical comparison of two graphs.
+
+use super::content::{Difference, difference, needs_restart};
+use super::{Change, FileChange, Reason, ServiceChange, Verb};
+use crate::resource::{
+    Activity, Content, Edge, Effect, File, Graph, Input, Inputs, Resource, ResourceId, Service, Started,
+};
+use std::collections::BTreeMap;
+
+/// What differs.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Every resource that isn't as it should be, with the edges of the wanted
+    /// graph among them.
+    pub graph: Graph<Change>,
+    /// How many are as they should be.
+    pub unchanged: usize,
+}
+
+/// Compares what is wanted with what was found.
+pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>) -> Changes {
+    let mut changes = Changes::default();
+    for (id, wanted) in desired.iter() {
+        match change(id, wanted, desired, current) {
+            Some(change) => changes.graph.insert(id.clone(), change),
+            None => changes.unchanged += 1,
+        }
+    }
+    for (id, found) in current.iter() {
+        if desired.get(id).is_none() && is_ours_to_remove(found) {
+            changes.graph.insert(id.clone(), Change::Remove(Box::new(found.clone())));
+        }
+    }
+    for (id, _) in desired.iter() {
+        for (later, edge) in desired.after(id) {
+            changes.graph.connect(id, later, edge);
+        }
+    }
+    changes
+}
+
+/// Directories, packages and links stay, for others may have come to rely on
+/// them; and so do units that run no node.
+fn is_ours_to_remove(found: &Resource) -> bool {
+    match found {
+        Resource::File(_) | Resource::Rule | Resource::Storage => true,
+        Resource::Service(service) => service.node.is_some(),
+        Resource::Package
+        | Resource::Directory(_)
+        | Resource::Link(_)
+        | Resource::Units
+        | Resource::Unreadable { .. } => false,
+    }
+}
+
+fn change(
+    id: &ResourceId,
+    wanted: &Resource,
+    desired: &Graph<Resource>,
+    current: &Graph<Resource>,
+) -> Option<Change> {
+    let found = current.get(id);
+    match wanted {
+        Resource::Package => found.is_none().then_some(Change::Package),
+        Resource::Rule => found.is_none().then_some(Change::Rule),
+        Resource::Units => {
+            let stale = found.is_none()
+                || desired.before(id).iter().any(|(file, edge)| {
+                    *edge == Edge::Reads(Effect::Reload)
+                        && matches!(
+                            desired.get(file).and_then(|wanted| change(file, wanted, desired, current)),
+                            Some(Change::File(change)) if change.rewritten
+                        )
+                });
+            stale.then_some(Change::Units)
+        }
+        Resource::Directory(after) => match found {
+            Some(Resource::Directory(before)) if before == after => None,
+            Some(Resource::Directory(before)) => {
+                Some(Change::Directory { before: Some(before.clone()), after: after.clone() })
+            }
+            _ => Some(Change::Directory { before: None, after: after.clone() }),
+        },
+        Resource::Link(after) => match found {
+            Some(Resource::Link(before)) if before == after => None,
+            Some(Resource::Link(before)) => {
+                Some(Change::Link { before: Some(before.clone()), displaces: None, after: after.clone() })
+            }
+            found => {
+                let displaces = match found {
+                    Some(Resource::File(file)) => Some(file.sha256),
+                    _ => None,
+                };
+                Some(Change::Link { before: None, displaces, after: after.clone() })
+            }
+        },
+        Resource::File(after) => file(found, after).map(|change| Change::File(Box::new(change))),
+        Resource::Service(after) => {
+            let before = match found {
+                Some(Resource::Service(service)) => Some(service),
+                _ => None,
+            };
+            service(id, before, after, desired).map(|change| Change::Service(Box::new(change)))
+        }
+        // Only found, never wanted.
+        Resource::Unreadable { .. } | Resource::Storage => None,
+    }
+}
+
+fn file(found: Option<&Resource>, after: &File) -> Option<FileChange> {
+    let Some(Resource::File(before)) = found else {
+        return Some(FileChange { before: None, after: after.clone(), rewritten: true, fields: Vec::new() });
+    };
+    let (rewritten, fields) =
+        match difference((&before.content, Some(&before.sha256)), (&after.content, &after.sha256)) {
+            Difference::None => (false, Vec::new()),
+            Difference::Fields(fields) => (true, fields),
+            Difference::Whole => (true, Vec::new()),
+        };
+    (rewritten || before.access != after.access).then(|| FileChange {
+        before: Some(before.clone()),
+        after: after.clone(),
+        rewritten,
+        fields,
+    })
+}
+
+fn service(
+    id: &ResourceId,
+    before: Option<&Service>,
+    after: &Service,
+    desired: &Graph<Resource>,
+) -> Option<ServiceChange> {
+    let enable = after.enabled && !before.is_some_and(|before| before.enabled);
+    let (verb, reasons) = match before.map(|before| &before.activity) {
+        None | Some(Activity::Stopped | Activity::Masked) => (Some(Verb::Start), Vec::new()),
+        Some(Activity::Failing { what, started }) => {
+            let mut reasons = stale_inputs(id, started, desired);
+            let verb = if reasons.is_empty() { Verb::Await } else { Verb::Restart };
+            reasons.insert(0, Reason::Failing(what.clone()));
+            (Some(verb), reasons)
+        }
+        Some(Activity::Starting(started)) => {
+            let reasons = stale_inputs(id, started, desired);
+            (Some(if reasons.is_empty() { Verb::Await } else { Verb::Restart }), reasons)
+        }
+        Some(Activity::Running(started)) => {
+            let reasons = stale_inputs(id, started, desired);
+            ((!reasons.is_empty()).then_some(Verb::Restart), reasons)
+        }
+    };
+    (verb.is_some() || enable).then(|| ServiceChange {
+        before: before.cloned(),
+        after: after.clone(),
+        verb,
+        enable,
+        reasons,
+    })
+}
+
+/// What a process was started with that isn't what it should run with, as far
+/// as that takes a restart.
+fn stale_inputs(id: &ResourceId, started: &Started, desired: &Graph<Resource>) -> Vec<Reason> {
+    let known = match &started.inputs {
+        Inputs::Known(known) => known,
+        Inputs::Unknown(why) => return vec![Reason::Unknown(why.clone())],
+    };
+    desired
+        .before(id)
+        .into_iter()
+        .filter_map(|(file, edge)| {
+            let Edge::Reads(effect) = edge else { return None };
+            let (Some(Resource::File(wanted)), Some(path)) = (desired.get(file), file.key.path()) else {
+                return None;
+            };
+            stale_input(path, wanted, effect, known)
+        })
+        .collect()
+}
+
+fn stale_input(path: &str, wanted: &File, effect: Effect, known: &BTreeMap<String, Input>) -> Option<Reason> {
+    let whole = || Some(Reason::Input { path: path.to_owned(), fields: Vec::new() });
+    let Some(input) = known.get(path) else {
+        return if restarts(effect) { whole() } else { None };
+    };
+    // A secret that says the same in other bytes has been told by its digest
+    // already; a process that read other bytes has read another file.
+    match difference((&input.content, input.sha256.as_ref()), (&wanted.content, &wanted.sha256)) {
+        Difference::None => None,
+        Difference::Whole => {
+            if restarts(effect) || matches!(input.content, Content::Opaque) {
+                whole()
+            } else {
+                None
+            }
+        }
+        Difference::Fields(fields) => {
+            let fields: Vec<_> = fields.into_iter().filter(needs_restart).collect();
+            (!fields.is_empty()).then(|| Reason::Input { path: path.to_owned(), fields })
+        }
+    }
+}
+
+fn restarts(effect: Effect) -> bool {
+    matches!(effect, Effect::Restart | Effect::RestartTogether)
+}

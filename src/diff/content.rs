@@ -1,0 +1,86 @@
+//! When two contents say the same.
+
+use super::FieldChange;
+use crate::resource::{Content, Document, Effect, Field, Sha256, Value};
+use std::collections::BTreeSet;
+
+/// What two contents say differently.
+#[derive(Debug)]
+pub(super) enum Difference {
+    /// Nothing.
+    None,
+    /// These fields.
+    Fields(Vec<FieldChange>),
+    /// The whole.
+    Whole,
+}
+
+/// Compares by meaning; equal bytes mean the same whatever they are.
+pub(super) fn difference(before: (&Content, Option<&Sha256>), after: (&Content, &Sha256)) -> Difference {
+    if before.1 == Some(after.1) {
+        return Difference::None;
+    }
+    match (before.0, after.0) {
+        (Content::Document(before), Content::Document(after)) => {
+            let fields = fields(before, after);
+            if fields.is_empty() { Difference::None } else { Difference::Fields(fields) }
+        }
+        (Content::Text(before), Content::Text(after)) => same(before == after),
+        (Content::Secret(before), Content::Secret(after)) => same(before == after),
+        (Content::Blob { sha256: before, size: _ }, Content::Blob { sha256: after, size: _ }) => {
+            same(before == after)
+        }
+        (
+            Content::Document(_)
+            | Content::Text(_)
+            | Content::Secret(_)
+            | Content::Blob { .. }
+            | Content::Opaque,
+            _,
+        ) => Difference::Whole,
+    }
+}
+
+fn same(same: bool) -> Difference {
+    if same { Difference::None } else { Difference::Whole }
+}
+
+fn fields(before: &Document, after: &Document) -> Vec<FieldChange> {
+    let Document { fields: before } = before;
+    let Document { fields: after } = after;
+    let paths: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let (old, new) = (before.get(path), after.get(path));
+            let value = |field: &Field| field.value.clone();
+            let (old_value, new_value) = (old.map(value), new.map(value));
+            // The wanted side knows best what a change takes; a field that goes
+            // is judged by what it was.
+            let effect = new.or(old)?.effect;
+            (old_value != new_value).then(|| FieldChange {
+                path: path.clone(),
+                before: old_value,
+                after: new_value,
+                effect,
+            })
+        })
+        .collect()
+}
+
+/// Whether a process that was started with the field's value before must be
+/// restarted for the one after.
+pub(super) fn needs_restart(change: &FieldChange) -> bool {
+    match change.effect {
+        Effect::Restart | Effect::RestartTogether => true,
+        Effect::NextStart | Effect::Reload => false,
+        Effect::RestartUnlessHalfHolds => match (&change.before, &change.after) {
+            (Some(Value::Set(before)), Some(Value::Set(after))) => {
+                before.intersection(after).count() * 2 < before.len()
+            }
+            // Started with none: it misses nothing. None left: nobody to dial.
+            (None, _) | (_, None) => false,
+            _ => true,
+        },
+    }
+}

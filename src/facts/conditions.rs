@@ -1,0 +1,61 @@
+//! What a host is, as far as it decides which resources a goal takes there.
+
+use crate::artifact::Architecture;
+use crate::resource::{File, Link, Port};
+use std::collections::BTreeSet;
+
+/// What a host is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conditions {
+    /// What `uname -m` says, and the architecture that it means.
+    pub architecture: (String, Option<Architecture>),
+    /// systemd runs it.
+    pub systemd: bool,
+    /// Packages can be installed with apt.
+    pub apt: bool,
+    /// How many bytes are free where tau's files are, or would be.
+    pub free_bytes: u64,
+    /// The binary that is there.
+    pub program: Option<File>,
+    /// The firewall, where one keeps ports shut.
+    pub firewall: Option<Firewall>,
+    /// The container engine.
+    pub engine: Engine,
+    /// Who answers DNS there.
+    pub resolver: Resolver,
+    /// The networks that the configurations there are of.
+    pub networks: BTreeSet<String>,
+}
+
+/// An active firewall.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Firewall {
+    /// Ports that its owner lets in from anywhere.
+    pub allowed: BTreeSet<Port>,
+}
+
+/// A container engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// It runs, or is started when it is asked for something.
+    Running,
+    /// It is installed.
+    Stopped {
+        /// The unit to start.
+        unit: String,
+        /// Whether that is started at boot.
+        enabled: bool,
+    },
+    /// There is none.
+    Absent,
+}
+
+/// What systemd-resolved does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolver {
+    /// Its stub listener holds port 53, or would if it weren't for our drop-in.
+    pub holds_dns_port: bool,
+    /// `/etc/resolv.conf` where it leads to the stub listener: the link, or
+    /// `None` for a file of its own.
+    pub leads_to_stub: Option<Option<Link>>,
+}

@@ -1,0 +1,304 @@
+//! What the facts mean: the host's [`Conditions`], and its current graph.
+
+use super::units::{self, Host};
+use super::{Conditions, Engine, Facts, FileFact, Firewall, PathFact, Resolver};
+use crate::artifact::Architecture;
+use crate::desired::{Desired, RESOLVER_DROP_IN};
+use crate::resource::{
+    Content, Document, File, Graph, HostName, Key, Link, Port, Resource, ResourceId, Sha256, ShapeName,
+    Transport, Value,
+};
+use crate::tau;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What of the folder one must know to understand a host.
+#[derive(Clone, Copy, Debug)]
+pub struct Folder<'a> {
+    /// The desired state; of it, which files say the same in other bytes.
+    pub desired: &'a Desired,
+    /// The shapes that the host should run.
+    pub shapes: &'a BTreeSet<ShapeName>,
+    /// Whether what removed nodes left behind is to go.
+    pub purge_storage: bool,
+}
+
+/// Reads a host's state out of its facts.
+pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditions, Graph<Resource>) {
+    let mut current = Current { host, facts, folder, graph: Graph::default(), networks: BTreeSet::new() };
+    current.directories();
+    current.files();
+    current.rules();
+    current.links();
+    current.storage();
+    units::services(&Host { name: host, facts, desired: folder.desired }, &mut current.graph);
+    let Current { mut graph, networks, .. } = current;
+    if !facts.units.iter().any(|(name, unit)| tau::shape_of_unit(name).is_some() && unit.need_reload) {
+        graph.insert(ResourceId { host: host.clone(), key: Key::Units }, Resource::Units);
+    }
+    (conditions(facts, &graph, host, networks), graph)
+}
+
+struct Current<'a> {
+    host: &'a HostName,
+    facts: &'a Facts,
+    folder: Folder<'a>,
+    graph: Graph<Resource>,
+    networks: BTreeSet<String>,
+}
+
+impl Current<'_> {
+    fn put(&mut self, key: Key, resource: Resource) {
+        self.graph.insert(ResourceId { host: self.host.clone(), key }, resource);
+    }
+
+    fn directories(&mut self) {
+        let resolver = RESOLVER_DROP_IN.rsplit_once('/').map_or("", |(directory, _)| directory);
+        for path in tau::DIRECTORIES.iter().map(|(path, _)| *path).chain([resolver]) {
+            let resource = match self.facts.paths.get(path) {
+                None => continue,
+                Some(PathFact::Directory { access, through: _ }) => Resource::Directory(access.clone()),
+                Some(PathFact::Unreadable(why)) => Resource::Unreadable { why: why.clone() },
+                Some(PathFact::File(_) | PathFact::Link { .. } | PathFact::Other(_)) => {
+                    Resource::Unreadable { why: "is not a directory".to_owned() }
+                }
+            };
+            self.put(Key::Directory(path.to_owned()), resource);
+        }
+    }
+
+    fn files(&mut self) {
+        for (path, fact) in &self.facts.paths {
+            let Some(meaning) = meaning(path) else { continue };
+            let resource = match fact {
+                PathFact::File(file) => match self.file(path, file, &meaning) {
+                    Some(resource) => resource,
+                    None => continue,
+                },
+                PathFact::Unreadable(why) => Resource::Unreadable { why: why.clone() },
+                PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
+                    // What others may have put into /tmp is theirs.
+                    if meaning == Meaning::Leftover {
+                        continue;
+                    }
+                    Resource::Unreadable { why: "is not a regular file".to_owned() }
+                }
+            };
+            self.put(Key::File(path.clone()), resource);
+        }
+    }
+
+    fn file(&mut self, path: &str, fact: &FileFact, meaning: &Meaning) -> Option<Resource> {
+        let Some(sha256) = fact.sha256 else {
+            return Some(Resource::Unreadable { why: "is too big to be what its name says".to_owned() });
+        };
+        let ours = self.folder.desired.equivalents.get(&sha256);
+        let text = self.facts.texts.get(path);
+        let content = match meaning {
+            Meaning::Config(shape) => {
+                let parsed = text.and_then(|text| tau::config::parse(text).ok());
+                match &parsed {
+                    Some(document) => self.networks.extend(network_of(document)),
+                    None if !self.folder.shapes.contains(shape) => {
+                        let why = "is no node's configuration that spore can read".to_owned();
+                        return Some(Resource::Unreadable { why });
+                    }
+                    None => {}
+                }
+                parsed.map_or(Content::Opaque, Content::Document)
+            }
+            Meaning::Secret => Content::Secret(*ours.unwrap_or(&sha256)),
+            Meaning::Leftover => Content::Secret(*ours?),
+            Meaning::Text => {
+                let text = text.cloned().unwrap_or_default();
+                Content::Text(text)
+            }
+            Meaning::Unit => text.map_or(Content::Opaque, |text| Content::Document(tau::unit::parse(text))),
+            Meaning::Blob | Meaning::Staged => Content::Blob { sha256, size: Some(fact.size) },
+        };
+        // What says the same in other bytes is as good as ours.
+        let sha256 = match meaning {
+            Meaning::Text => *ours.unwrap_or(&sha256),
+            _ => sha256,
+        };
+        Some(Resource::File(File { access: fact.access.clone(), content, sha256, judge: Vec::new() }))
+    }
+
+    fn rules(&mut self) {
+        for (port, owned) in allowed_ports(self.facts) {
+            if owned {
+                self.put(Key::Rule(port), Resource::Rule);
+            }
+        }
+    }
+
+    fn links(&mut self) {
+        const RESOLV_CONF: &str = "/etc/resolv.conf";
+        match self.facts.paths.get(RESOLV_CONF) {
+            Some(PathFact::Link { target }) => {
+                let link = Link { target: target.clone() };
+                self.put(Key::Link(RESOLV_CONF.to_owned()), Resource::Link(link));
+            }
+            Some(PathFact::File(fact)) => {
+                if let Some(sha256) = fact.sha256 {
+                    let access = fact.access.clone();
+                    let content = Content::Opaque;
+                    let file = File { access, content, sha256, judge: Vec::new() };
+                    self.put(Key::Link(RESOLV_CONF.to_owned()), Resource::File(file));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What nodes that aren't wanted here have left.
+    fn storage(&mut self) {
+        if !self.folder.purge_storage {
+            return;
+        }
+        let wanted: BTreeSet<String> = self.folder.shapes.iter().flat_map(tau::storage_paths).collect();
+        for (path, fact) in &self.facts.paths {
+            let below = path.strip_prefix(tau::STORAGE).and_then(|rest| rest.strip_prefix('/'));
+            if below.is_some() && matches!(fact, PathFact::Directory { .. }) && !wanted.contains(path) {
+                self.put(Key::Storage(path.clone()), Resource::Storage);
+            }
+        }
+    }
+}
+
+/// What a file is, by its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Meaning {
+    Config(ShapeName),
+    Secret,
+    /// A secret that upstream's tool leaves lying about, if it is one of ours.
+    Leftover,
+    Text,
+    Unit,
+    Blob,
+    /// Staged by an apply that didn't come to its end.
+    Staged,
+}
+
+fn meaning(path: &str) -> Option<Meaning> {
+    let (directory, name) = path.rsplit_once('/')?;
+    if name.starts_with(".spore-") {
+        return Some(Meaning::Staged);
+    }
+    match path {
+        tau::BINARY => return Some(Meaning::Blob),
+        tau::SWARM_KEY | tau::VALIDATION_PRIVATE => return Some(Meaning::Secret),
+        tau::VALIDATION_PUBLIC | RESOLVER_DROP_IN => return Some(Meaning::Text),
+        tau::unit::PATH => return Some(Meaning::Unit),
+        "/tmp/swarm.key" | "/tmp/dv_private.key" => return Some(Meaning::Leftover),
+        _ => {}
+    }
+    match directory {
+        tau::CONFIG => Some(Meaning::Config(name.strip_suffix(".yaml")?.parse().ok()?)),
+        tau::PLUGINS => Some(Meaning::Blob),
+        _ => None,
+    }
+}
+
+fn network_of(document: &Document) -> Option<String> {
+    match &document.fields.get("network-fqdn")?.value {
+        Value::Scalar(name) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+fn conditions(
+    facts: &Facts,
+    graph: &Graph<Resource>,
+    host: &HostName,
+    networks: BTreeSet<String>,
+) -> Conditions {
+    let id = |key| ResourceId { host: host.clone(), key };
+    let program = match graph.get(&id(Key::File(tau::BINARY.to_owned()))) {
+        Some(Resource::File(file)) => Some(file.clone()),
+        _ => None,
+    };
+    let drop_in = graph.get(&id(Key::File(RESOLVER_DROP_IN.to_owned()))).is_some();
+    let stub = facts.listening.iter().any(|(address, port)| {
+        port.number == 53 && matches!(address.to_string().as_str(), "127.0.0.53" | "127.0.0.54")
+    });
+    let resolved = facts.units.get("systemd-resolved.service").is_some_and(|unit| unit.active == "active");
+    let leads_to_stub = match graph.get(&id(Key::Link("/etc/resolv.conf".to_owned()))) {
+        Some(Resource::Link(link)) if link.target.ends_with("/stub-resolv.conf") => Some(Some(link.clone())),
+        Some(Resource::File(_))
+            if facts.texts.get("/etc/resolv.conf").is_some_and(|text| text.contains("127.0.0.53")) =>
+        {
+            Some(None)
+        }
+        _ => None,
+    };
+    Conditions {
+        architecture: (facts.architecture.clone(), Architecture::of_uname(&facts.architecture)),
+        systemd: facts.systemd,
+        apt: facts.apt,
+        free_bytes: facts.free_bytes,
+        program,
+        firewall: firewall_is_on(facts).then(|| Firewall {
+            allowed: allowed_ports(facts)
+                .into_iter()
+                .filter(|(_, ours)| !ours)
+                .map(|(port, _)| port)
+                .collect(),
+        }),
+        engine: engine(facts),
+        resolver: Resolver { holds_dns_port: resolved && (stub || drop_in), leads_to_stub },
+        networks,
+    }
+}
+
+fn engine(facts: &Facts) -> Engine {
+    let units = ["docker.service", "containerd.service"];
+    let found = || units.iter().filter_map(|name| Some((*name, facts.units.get(*name)?)));
+    if found().any(|(_, unit)| unit.active == "active") {
+        return Engine::Running;
+    }
+    match found().find(|(_, unit)| unit.load == "loaded") {
+        Some((name, unit)) => Engine::Stopped { unit: name.to_owned(), enabled: unit.enabled == "enabled" },
+        None => Engine::Absent,
+    }
+}
+
+fn firewall_is_on(facts: &Facts) -> bool {
+    let settings = facts.texts.get("/etc/ufw/ufw.conf");
+    settings.is_some_and(|text| text.lines().any(|line| line.trim().eq_ignore_ascii_case("ENABLED=yes")))
+}
+
+/// Ports that are let in from anywhere, and whether by a rule of ours.
+///
+/// ufw keeps a line for each rule: `### tuple ### allow tcp 4242 0.0.0.0/0 any
+/// 0.0.0.0/0 in comment=73706f7265`, the comment in hexadecimal.
+fn allowed_ports(facts: &Facts) -> BTreeMap<Port, bool> {
+    let mut ports = BTreeMap::new();
+    let rules = facts.texts.get("/etc/ufw/user.rules").map_or("", String::as_str);
+    for rule in rules.lines().filter_map(|line| line.strip_prefix("### tuple ### ")) {
+        let words: Vec<&str> = rule.split_whitespace().collect();
+        let ["allow", protocol, port, "0.0.0.0/0", "any", "0.0.0.0/0", "in", rest @ ..] = words.as_slice()
+        else {
+            continue;
+        };
+        let ours = rest.contains(&"comment=73706f7265");
+        let transports: &[Transport] = match *protocol {
+            "tcp" => &[Transport::Tcp],
+            "udp" => &[Transport::Udp],
+            _ => &[Transport::Tcp, Transport::Udp],
+        };
+        for (transport, range) in transports.iter().flat_map(|t| port.split(',').map(move |p| (*t, p))) {
+            let (from, to) = range.split_once(':').unwrap_or((range, range));
+            let (Ok(from), Ok(to)) = (from.parse::<u16>(), to.parse::<u16>()) else { continue };
+            for number in from..=to {
+                let owned = ports.entry(Port { number, transport }).or_insert(ours);
+                *owned = *owned && ours;
+            }
+        }
+    }
+    ports
+}
+
+/// The digest of ours that `sha256` stands for, if it is one of ours at all.
+pub(super) fn canonical(desired: &Desired, sha256: Sha256) -> Sha256 {
+    desired.equivalents.get(&sha256).copied().unwrap_or(sha256)
+}

@@ -1,0 +1,261 @@
+//! What a host's units do, and what their processes were started with.
+
+use super::interpret::canonical;
+use super::{Facts, PathFact, Process, Record, UnitFact};
+use crate::desired::{Desired, RESOLVER_DROP_IN};
+use crate::resource::{
+    Activity, Content, Document, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Resource,
+    ResourceId, Service, ShapeName, Started, Value,
+};
+use crate::tau;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A start that is older than this is judged without its journal, which may
+/// have been rotated away.
+const SETTLED: Duration = Duration::from_secs(600);
+/// A node that was restarted by itself less than this ago is failing.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// A host whose units are looked at.
+pub(super) struct Host<'a> {
+    pub(super) name: &'a HostName,
+    pub(super) facts: &'a Facts,
+    pub(super) desired: &'a Desired,
+}
+
+/// Puts the host's units into its graph.
+pub(super) fn services(host: &Host<'_>, graph: &mut Graph<Resource>) {
+    for (name, unit) in &host.facts.units {
+        let service = match tau::shape_of_unit(name) {
+            Some(shape) => host.node(&shape, name, unit),
+            None => host.other(name, unit),
+        };
+        if let Some(service) = service {
+            let id = ResourceId { host: host.name.clone(), key: Key::Service(name.clone()) };
+            graph.insert(id, Resource::Service(service));
+        }
+    }
+}
+
+impl Host<'_> {
+    fn other(&self, name: &str, unit: &UnitFact) -> Option<Service> {
+        if unit.load != "loaded" {
+            return None;
+        }
+        let mut inputs = BTreeMap::new();
+        // The resolver holds port 53 until it has been started with our drop-in.
+        if let (Some(text), false) = (self.facts.texts.get(RESOLVER_DROP_IN), self.stub_listens()) {
+            let input = Input { content: Content::Text(text.clone()), sha256: None };
+            inputs.insert(RESOLVER_DROP_IN.to_owned(), input);
+        }
+        let started =
+            Started { invocation: unit.invocation.clone(), inputs: Inputs::Known(inputs), recorded: true };
+        let activity = match unit.active.as_str() {
+            "active" => Activity::Running(started),
+            _ => Activity::Stopped,
+        };
+        let enabled = matches!(unit.enabled.as_str(), "enabled" | "static" | "alias" | "indirect");
+        let _ = name;
+        Some(Service { enabled, activity, node: None })
+    }
+
+    fn stub_listens(&self) -> bool {
+        self.facts
+            .listening
+            .iter()
+            .any(|(address, port)| port.number == 53 && address.to_string() == "127.0.0.53")
+    }
+
+    fn node(&self, shape: &ShapeName, name: &str, unit: &UnitFact) -> Option<Service> {
+        let enabled = unit.enabled.starts_with("enabled");
+        let activity = self.activity(shape, unit);
+        if !enabled && activity == Activity::Stopped {
+            return None;
+        }
+        let _ = name;
+        let config = self.config(shape);
+        let serves = match config.as_ref().and_then(|config| config.fields.get("services")) {
+            Some(field) => match &field.value {
+                Value::Set(names) => names.clone(),
+                _ => BTreeSet::new(),
+            },
+            None => BTreeSet::new(),
+        };
+        // Nobody waits for what is only found.
+        let health = Health { says: String::new(), listens: 0, within: Duration::ZERO };
+        let name = NodeName { shape: shape.clone(), host: self.name.clone() };
+        Some(Service { enabled, activity, node: Some(Node { name, bootstrap: false, serves, health }) })
+    }
+
+    fn config(&self, shape: &ShapeName) -> Option<Document> {
+        tau::config::parse(self.facts.texts.get(&tau::config_path(shape))?).ok()
+    }
+
+    fn activity(&self, shape: &ShapeName, unit: &UnitFact) -> Activity {
+        if unit.load == "masked" || unit.enabled.starts_with("masked") {
+            return Activity::Masked;
+        }
+        let started = || Started {
+            invocation: unit.invocation.clone(),
+            inputs: self.inputs(shape, unit),
+            recorded: unit.record.is_some(),
+        };
+        match (unit.active.as_str(), unit.sub.as_str()) {
+            ("active", _) => self.up(shape, unit, started()),
+            ("activating", "auto-restart" | "auto-restart-queued") => {
+                Activity::Failing { what: format!("ended by itself ({})", unit.result), started: started() }
+            }
+            ("activating" | "reloading", _) => Activity::Starting(started()),
+            _ => Activity::Stopped,
+        }
+    }
+
+    fn up(&self, shape: &ShapeName, unit: &UnitFact, started: Started) -> Activity {
+        let age = unit.age.unwrap_or_default();
+        if unit.restarts > 0 && age < STABLE {
+            let what = format!("was restarted by itself {} times", unit.restarts);
+            return Activity::Failing { what, started };
+        }
+        if unit.healthy || unit.said.is_some() {
+            return Activity::Running(started);
+        }
+        if age < SETTLED {
+            return Activity::Starting(started);
+        }
+        match self.main_port(shape) {
+            Some(main) if !self.facts.listening.iter().any(|(_, port)| port.number == main) => {
+                Activity::Failing { what: format!("is up, and doesn't listen on {main}"), started }
+            }
+            _ => Activity::Running(started),
+        }
+    }
+
+    fn main_port(&self, shape: &ShapeName) -> Option<u16> {
+        match &self.config(shape)?.fields.get("ports.main")?.value {
+            Value::Scalar(port) => port.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// What the process was started with: from the record of that very start,
+    /// or else from the disk, where nothing has changed there since.
+    fn inputs(&self, shape: &ShapeName, unit: &UnitFact) -> Inputs {
+        let (Some(process), Some(started)) = (&unit.process, unit.started_ns) else {
+            return Inputs::Unknown("what it was started with can't be told".to_owned());
+        };
+        let mut known = BTreeMap::new();
+        match &unit.record {
+            Some(record) => self.recorded(shape, record, &mut known),
+            None => {
+                if let Err(path) = self.on_disk(shape, started, &mut known) {
+                    return Inputs::Unknown(format!("{path} has changed since it was started"));
+                }
+            }
+        }
+        self.plugins(started, &mut known);
+        if let Some(exe) = process.exe {
+            let content = Content::Blob { sha256: exe, size: None };
+            known.insert(tau::BINARY.to_owned(), Input { content, sha256: Some(exe) });
+        }
+        let unit = Content::Document(self.directives(shape, unit, process));
+        known.insert(tau::unit::PATH.to_owned(), Input { content: unit, sha256: None });
+        Inputs::Known(known)
+    }
+
+    fn recorded(&self, shape: &ShapeName, record: &Record, known: &mut BTreeMap<String, Input>) {
+        let config = tau::config_path(shape);
+        for (path, sha256) in &record.digests {
+            let sha256 = canonical(self.desired, *sha256);
+            let content = if *path == config {
+                let document = record.config.as_ref().and_then(|text| tau::config::parse(text).ok());
+                document.map_or(Content::Opaque, Content::Document)
+            } else {
+                Content::Secret(sha256)
+            };
+            known.insert(path.clone(), Input { content, sha256: Some(sha256) });
+        }
+    }
+
+    /// The inputs as they are on the disk.
+    ///
+    /// # Errors
+    /// With the first that has been touched since the start.
+    fn on_disk(
+        &self,
+        shape: &ShapeName,
+        started: i64,
+        known: &mut BTreeMap<String, Input>,
+    ) -> Result<(), String> {
+        let config = tau::config_path(shape);
+        for (path, fact) in &self.facts.paths {
+            let is_key = path.starts_with(tau::KEYS) && path.ends_with(".key") && !path.contains("/.spore-");
+            let PathFact::File(file) = fact else { continue };
+            if !is_key && *path != config {
+                continue;
+            }
+            if file.ctime_ns >= started {
+                return Err(path.clone());
+            }
+            let Some(sha256) = file.sha256.map(|sha256| canonical(self.desired, sha256)) else { continue };
+            let content = if *path == config {
+                self.config(shape).map_or(Content::Opaque, Content::Document)
+            } else {
+                Content::Secret(sha256)
+            };
+            known.insert(path.clone(), Input { content, sha256: Some(sha256) });
+        }
+        Ok(())
+    }
+
+    /// Plugins that haven't been touched since the start.
+    fn plugins(&self, started: i64, known: &mut BTreeMap<String, Input>) {
+        for (path, fact) in &self.facts.paths {
+            if let PathFact::File(file) = fact
+                && path.strip_prefix(tau::PLUGINS).is_some_and(|rest| rest.starts_with('/'))
+                && file.ctime_ns < started
+                && let Some(sha256) = file.sha256
+            {
+                let content = Content::Blob { sha256, size: Some(file.size) };
+                known.insert(path.clone(), Input { content, sha256: Some(sha256) });
+            }
+        }
+    }
+
+    /// The unit's directives that the process runs with, as the template says
+    /// them.
+    fn directives(&self, shape: &ShapeName, unit: &UnitFact, process: &Process) -> Document {
+        // What the owner's drop-ins say comes after the template, and goes.
+        if !unit.drop_ins.is_empty() {
+            return tau::unit::parse(tau::unit::TEXT);
+        }
+        let template = self.facts.paths.get(tau::unit::PATH);
+        let edited_since = match (template, unit.started_ns) {
+            (Some(PathFact::File(file)), Some(started)) => file.ctime_ns >= started,
+            _ => false,
+        };
+        let mut text = format!("[Service]\nExecStart={}\n", with_specifier(&process.arguments, shape));
+        for (name, loaded) in unit.directives.iter().filter(|(name, _)| *name != "ExecStart") {
+            // A host may grant less than its unit asks for, so the process is
+            // only believed where the unit may have asked for something else.
+            let value = process.limits.get(name).filter(|_| edited_since).unwrap_or(loaded);
+            let value =
+                if value.is_empty() && matches!(name.as_str(), "User" | "Group") { "root" } else { value };
+            if !value.is_empty() {
+                text.push_str(&format!("{name}={value}\n"));
+            }
+        }
+        tau::unit::parse(&text)
+    }
+}
+
+/// `… -s elders …` → `… -s %i …`
+fn with_specifier(arguments: &str, shape: &ShapeName) -> String {
+    let mut words: Vec<&str> = arguments.split_whitespace().collect();
+    for i in 1..words.len() {
+        if words[i - 1] == "-s" && words[i] == shape.as_str() {
+            words[i] = "%i";
+        }
+    }
+    words.join(" ")
+}

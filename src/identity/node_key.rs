@@ -1,0 +1,171 @@
+//! The private key of a node.
+
+use super::PeerId;
+use crate::resource::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use libp2p_identity::ed25519;
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// An ed25519 private key in libp2p's protobuf form, written in base64:
+/// `CAES…`, 68 bytes, of which the last 32 are the public half.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NodeKey {
+    text: Secret,
+    public_half: String,
+    peer_id: PeerId,
+}
+
+/// Why a text is no node key. It never says what the text was.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum NodeKeyError {
+    /// Nothing at all.
+    #[error("the node key is empty")]
+    Empty,
+    /// A character or length that base64 doesn't have.
+    #[error("the node key is not base64")]
+    NotBase64,
+    /// Base64 of something else.
+    #[error("the node key is not a libp2p private key")]
+    NotAKey,
+    /// RSA, secp256k1 or ECDSA.
+    #[error("the node key is an {0} key, not an ed25519 one")]
+    NotEd25519(&'static str),
+    /// An ed25519 key with too few or too many bytes.
+    #[error("the node key holds {0} bytes where an ed25519 key has 64")]
+    WrongLength(usize),
+    /// The public half belongs to another private half.
+    #[error("the public half of the node key does not belong to its private half")]
+    HalvesDiffer,
+}
+
+impl NodeKey {
+    /// The peer id that the key makes.
+    pub fn peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
+    /// The public half alone: what `base64 -d | tail -c 32 | base64` makes of
+    /// the key.
+    pub fn public_half_base64(&self) -> &str {
+        &self.public_half
+    }
+
+    /// The key as a configuration has it.
+    pub fn expose(&self) -> &Secret {
+        &self.text
+    }
+}
+
+impl FromStr for NodeKey {
+    type Err = NodeKeyError;
+
+    fn from_str(text: &str) -> Result<Self, NodeKeyError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(NodeKeyError::Empty);
+        }
+        let bytes = Zeroizing::new(STANDARD.decode(text).map_err(|_| NodeKeyError::NotBase64)?);
+        let (kind, key) = fields(&bytes).ok_or(NodeKeyError::NotAKey)?;
+        match kind {
+            0 => return Err(NodeKeyError::NotEd25519("RSA")),
+            1 => {}
+            2 => return Err(NodeKeyError::NotEd25519("secp256k1")),
+            3 => return Err(NodeKeyError::NotEd25519("ECDSA")),
+            _ => return Err(NodeKeyError::NotAKey),
+        }
+        if key.len() != 64 {
+            return Err(NodeKeyError::WrongLength(key.len()));
+        }
+        let mut pair = Zeroizing::new(key.to_vec());
+        let pair = ed25519::Keypair::try_from_bytes(&mut pair).map_err(|_| NodeKeyError::HalvesDiffer)?;
+        let public = pair.public();
+        Ok(Self {
+            text: Secret::new(text),
+            public_half: STANDARD.encode(public.to_bytes()),
+            peer_id: libp2p_identity::PublicKey::from(public).to_peer_id(),
+        })
+    }
+}
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeKey(*** of {})", self.peer_id)
+    }
+}
+
+/// The type and the data of libp2p's `PrivateKey { Type = 1; Data = 2 }`.
+fn fields(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let [0x08, kind @ 0..=0x7f, 0x12, rest @ ..] = bytes else { return None };
+    let (length, data) = match rest {
+        [short @ 0..=0x7f, data @ ..] => (usize::from(*short), data),
+        [low, high @ 0..=0x7f, data @ ..] => (usize::from(low & 0x7f) | usize::from(*high) << 7, data),
+        _ => return None,
+    };
+    (data.len() == length).then_some((*kind, data))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    const KEY: &str =
+        "CAESQOJkDHrAJJW/TRqJSxPXZHyJ3Ssd0kbb2B4MomLPwf1TNZCLhar8c2+KZDZiZb3NWHYM5E+Ynf5dOB0TPeYGGKQ=";
+
+    fn encode(bytes: &[u8]) -> String {
+        STANDARD.encode(bytes)
+    }
+
+    #[test]
+    fn a_key_makes_the_id_that_upstream_made_of_it() {
+        let key: NodeKey = KEY.parse().unwrap();
+        assert_eq!(key.peer_id().to_string(), "12D3KooWDRTcWpeV4opeiLa18kSEriggMNuBXys4Hi52frwHVkdH");
+        assert_eq!(key.expose().expose(), KEY.as_bytes());
+        let bytes = STANDARD.decode(KEY).unwrap();
+        assert_eq!(key.public_half_base64(), encode(&bytes[36..]));
+        assert_eq!(key.public_half_base64().len(), 44);
+        assert!(!format!("{key:?}").contains("CAES"));
+    }
+
+    #[test]
+    fn whitespace_around_it_is_not_part_of_it() {
+        let key: NodeKey = format!("  {KEY}\n").parse().unwrap();
+        assert_eq!(key.expose().expose(), KEY.as_bytes());
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_with_the_reason() {
+        let good = STANDARD.decode(KEY).unwrap();
+        let with = |change: fn(&mut Vec<u8>)| {
+            let mut bytes = good.clone();
+            change(&mut bytes);
+            encode(&bytes)
+        };
+        let cases = [
+            (String::new(), NodeKeyError::Empty),
+            ("not base64!".to_owned(), NodeKeyError::NotBase64),
+            (KEY.trim_end_matches('=').to_owned(), NodeKeyError::NotBase64),
+            ("CAES...GGKQ=".to_owned(), NodeKeyError::NotBase64),
+            (encode(b"something else"), NodeKeyError::NotAKey),
+            (with(|b| b.truncate(40)), NodeKeyError::NotAKey),
+            (with(|b| b[1] = 9), NodeKeyError::NotAKey),
+            (with(|b| b[1] = 0), NodeKeyError::NotEd25519("RSA")),
+            (with(|b| b[1] = 3), NodeKeyError::NotEd25519("ECDSA")),
+            (
+                with(|b| {
+                    b.truncate(36);
+                    b[3] = 32;
+                }),
+                NodeKeyError::WrongLength(32),
+            ),
+            (with(|b| b[67] ^= 1), NodeKeyError::HalvesDiffer),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse::<NodeKey>(), Err(expected), "{text}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The key that every node of a network shares.
+
+use crate::resource::Secret;
+use thiserror::Error;
+
+const HEAD: &str = "/key/swarm/psk/1.0.0/";
+/// Where only one slash parts the two: a form that tau accepts on one line.
+const SINGLE: &str = "/key/swarm/psk/1.0.0";
+const ENCODING: &str = "/base16/";
+
+/// A pre-shared key: nodes with another, or with none, can't talk to those
+/// that have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwarmKey(Secret);
+
+/// Why a file is no swarm key. It never says what was in it.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum SwarmKeyError {
+    /// Nothing in it.
+    #[error("the swarm key is empty")]
+    Empty,
+    /// Bytes that are no text.
+    #[error("the swarm key is not text")]
+    NotText,
+    /// Only the digits: tau refuses those.
+    #[error("the swarm key lacks its `{HEAD}` header")]
+    NoHeader,
+    /// Another encoding than `/base16/`.
+    #[error("the swarm key is not in base16")]
+    NotBase16,
+    /// Something that is no hexadecimal digit.
+    #[error("the swarm key has characters that are no hexadecimal digits")]
+    NotHex,
+    /// Too few or too many.
+    #[error("the swarm key has {0} hexadecimal digits where 64 are needed")]
+    WrongLength(usize),
+}
+
+impl SwarmKey {
+    /// Reads what a file says: tau's one line, with two slashes before
+    /// `base16` or with one, or go-libp2p's three lines.
+    ///
+    /// # Errors
+    /// For anything else, with what is wrong about it.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SwarmKeyError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| SwarmKeyError::NotText)?;
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() {
+            return Err(SwarmKeyError::Empty);
+        }
+        let mut lines = text.lines().map(str::trim_end);
+        let digits = match (lines.next(), lines.next(), lines.next(), lines.next()) {
+            (Some(line), None, None, None) => {
+                // The longer one first: it starts with the shorter one.
+                let rest = line.strip_prefix(HEAD).filter(|rest| rest.starts_with('/'));
+                let rest = rest.or_else(|| line.strip_prefix(SINGLE)).ok_or(SwarmKeyError::NoHeader)?;
+                rest.strip_prefix(ENCODING).ok_or(SwarmKeyError::NotBase16)?
+            }
+            (Some(HEAD), Some(ENCODING), Some(digits), None) => digits,
+            (Some(HEAD), Some(encoding), _, _) if encoding != ENCODING => {
+                return Err(SwarmKeyError::NotBase16);
+            }
+            (Some(HEAD), _, digits, _) => {
+                return Err(if digits.is_some() {
+                    SwarmKeyError::NotHex
+                } else {
+                    SwarmKeyError::WrongLength(0)
+                });
+            }
+            _ => return Err(SwarmKeyError::NoHeader),
+        };
+        if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(SwarmKeyError::NotHex);
+        }
+        if digits.len() != 64 {
+            return Err(SwarmKeyError::WrongLength(digits.len()));
+        }
+        // One key, one text: another spelling of it is no rotation.
+        Ok(Self(Secret::new(format!("{HEAD}{ENCODING}{}", digits.to_ascii_lowercase()))))
+    }
+
+    /// The one line that tau reads, without a line break.
+    pub fn line(&self) -> &Secret {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    const DIGITS: &str = "b52d0bdba53031176322c0374b9d9edd62b39b0d0175ba53aba30bd3aad8683a";
+
+    #[test]
+    fn every_form_becomes_the_one_line() {
+        let line = format!("/key/swarm/psk/1.0.0//base16/{DIGITS}");
+        for text in [
+            line.clone(),
+            format!("{line}\n"),
+            format!("{line}\r\n"),
+            format!("/key/swarm/psk/1.0.0/\n/base16/\n{DIGITS}"),
+            format!("/key/swarm/psk/1.0.0/\r\n/base16/\r\n{DIGITS}\r\n"),
+            format!("/key/swarm/psk/1.0.0/base16/{DIGITS}"),
+            format!("/key/swarm/psk/1.0.0//base16/{}", DIGITS.to_uppercase()),
+        ] {
+            let key = SwarmKey::parse(text.as_bytes()).unwrap();
+            assert_eq!(key.line().expose(), line.as_bytes(), "{text}");
+            assert!(!format!("{key:?}").contains("b52d"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_with_the_reason() {
+        let short = "/key/swarm/psk/1.0.0//base16/abcd";
+        let no_hex = format!("/key/swarm/psk/1.0.0//base16/{}", DIGITS.replace('b', "x"));
+        let four_lines = format!("/key/swarm/psk/1.0.0/\n/base16/\n{DIGITS}\n{DIGITS}");
+        for (text, expected) in [
+            ("", SwarmKeyError::Empty),
+            ("\n", SwarmKeyError::Empty),
+            (DIGITS, SwarmKeyError::NoHeader),
+            ("/key/swarm/psk/2.0.0//base16/abcd", SwarmKeyError::NoHeader),
+            ("/key/swarm/psk/1.0.0//base64/abcd", SwarmKeyError::NotBase16),
+            ("/key/swarm/psk/1.0.0/\n/bin/\nabcd", SwarmKeyError::NotBase16),
+            ("/key/swarm/psk/1.0.0/\n/base16/", SwarmKeyError::WrongLength(0)),
+            ("/key/swarm/psk/1.0.0/", SwarmKeyError::NotBase16),
+            (short, SwarmKeyError::WrongLength(4)),
+            (no_hex.as_str(), SwarmKeyError::NotHex),
+            (four_lines.as_str(), SwarmKeyError::NotHex),
+        ] {
+            assert_eq!(SwarmKey::parse(text.as_bytes()), Err(expected), "{text}");
+        }
+        assert_eq!(SwarmKey::parse(&[0xff]), Err(SwarmKeyError::NotText));
+    }
+}

@@ -1,0 +1,350 @@
+//! From changes and waves to the actions of each host.
+
+use super::action::{Action, LinkBefore, Running, Staged, staged_path};
+use super::order::{Order, Rank};
+use super::{Plan, Wave, node_of};
+use crate::diff::{Change, FileChange, ServiceChange, Verb};
+use crate::resource::{
+    Activity, Content, Edge, Graph, HostName, Inputs, Key, NodeName, Resource, ResourceId, Service, Started,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Fills in what each host does while staging and in each wave.
+pub(super) fn fill(
+    plan: &mut Plan,
+    changes: &Graph<Change>,
+    current: &Graph<Resource>,
+    mut order: Order,
+) -> Result<(), crate::resource::Cycle> {
+    let ids = changes.order()?;
+    let busy = busy_hosts(current);
+    stage(plan, changes, current, &ids, &busy);
+
+    let turns = turns(changes, &ids, &order);
+    if turns.iter().any(|(_, turn)| *turn == When::Settle) {
+        order.wave_of(Rank::Settle);
+    }
+    if turns.iter().any(|(_, turn)| *turn == When::Remove) {
+        order.wave_of(Rank::Remove);
+    }
+    plan.waves = order.ranks.iter().map(|rank| Wave { rank: *rank, hosts: BTreeMap::new() }).collect();
+    let settle = order.ranks.iter().position(|rank| *rank == Rank::Settle);
+    let remove = order.ranks.iter().position(|rank| *rank == Rank::Remove);
+    for (id, turn) in turns {
+        let (Some(change), host) = (changes.get(id), &id.host) else { continue };
+        let wave = match turn {
+            When::Staged => continue,
+            When::Settle => settle,
+            When::With(node) => order.nodes.get(&node).copied(),
+            // What makes room on a host for a node to start goes before it.
+            When::Remove => match change {
+                Change::Remove(_) if node_of(change).is_some() => {
+                    first_start(changes, &order, host).or(remove)
+                }
+                _ => remove,
+            },
+        };
+        let Some(wave) = wave.and_then(|at| plan.waves.get_mut(at)) else { continue };
+        let makes_room = turn_is_early(change, wave.rank);
+        let actions = wave.hosts.entry(host.clone()).or_default();
+        let new = switch(id, change, busy.contains(host));
+        if makes_room {
+            actions.splice(0..0, new);
+        } else {
+            actions.extend(new);
+        }
+    }
+    for wave in &mut plan.waves {
+        wave.hosts.retain(|_, actions| !actions.is_empty());
+    }
+    for (node, part) in &mut plan.nodes {
+        part.wave = order.nodes.get(node).map(|wave| wave + 1);
+    }
+    for (id, change) in changes.iter() {
+        if let (Change::Remove(_), Some(node)) = (change, node_of(change))
+            && let Some(part) = plan.nodes.get_mut(&node.name)
+        {
+            part.wave = first_start(changes, &order, &id.host).or(remove).map(|wave| wave + 1);
+        }
+    }
+    Ok(())
+}
+
+fn turn_is_early(change: &Change, rank: Rank) -> bool {
+    matches!(change, Change::Remove(_)) && rank != Rank::Remove
+}
+
+/// When a change's turn comes.
+#[derive(Clone, Debug, PartialEq)]
+enum When {
+    /// While staging.
+    Staged,
+    /// Before all else, for no process takes notice.
+    Settle,
+    /// Right before this node's process is touched.
+    With(NodeName),
+    /// After all else.
+    Remove,
+}
+
+/// A change goes with the first node that needs it.
+fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> Vec<(&'a ResourceId, When)> {
+    let mut found: BTreeMap<&ResourceId, When> = BTreeMap::new();
+    for id in ids.iter().rev() {
+        let Some(change) = changes.get(id) else { continue };
+        let own = node_of(change).filter(|node| order.nodes.contains_key(&node.name));
+        let when = match change {
+            Change::Remove(_) => When::Remove,
+            Change::Package => When::Staged,
+            Change::Directory { before: None, .. } => When::Staged,
+            _ if own.is_some() => own.map_or(When::Settle, |node| When::With(node.name.clone())),
+            _ => changes
+                .after(id)
+                .into_iter()
+                .filter(|(_, edge)| *edge != Edge::Dials)
+                .filter_map(|(later, _)| match found.get(later) {
+                    Some(When::With(node)) => Some(node),
+                    _ => None,
+                })
+                .min_by_key(|node| order.nodes.get(node))
+                .map_or(When::Settle, |node| When::With(node.clone())),
+        };
+        found.insert(id, when);
+    }
+    ids.iter().filter_map(|id| found.remove(id).map(|when| (*id, when))).collect()
+}
+
+/// The wave in which the first node of a host is started.
+fn first_start(changes: &Graph<Change>, order: &Order, host: &HostName) -> Option<usize> {
+    changes
+        .iter()
+        .filter(|(id, _)| id.host == *host)
+        .filter_map(|(_, change)| match change {
+            Change::Service(service) if service.verb == Some(Verb::Start) => node_of(change),
+            _ => None,
+        })
+        .filter_map(|node| order.nodes.get(&node.name).copied())
+        .min()
+}
+
+/// Hosts where a node's process may read the files that are there.
+fn busy_hosts(current: &Graph<Resource>) -> BTreeSet<HostName> {
+    current
+        .iter()
+        .filter(|(_, resource)| match resource {
+            Resource::Service(service) => {
+                service.node.is_some() && !matches!(service.activity, Activity::Stopped | Activity::Masked)
+            }
+            _ => false,
+        })
+        .map(|(id, _)| id.host.clone())
+        .collect()
+}
+
+/// Everything that takes time and that no process takes notice of.
+fn stage(
+    plan: &mut Plan,
+    changes: &Graph<Change>,
+    current: &Graph<Resource>,
+    ids: &[&ResourceId],
+    busy: &BTreeSet<HostName>,
+) {
+    let mut staged: BTreeMap<&HostName, BTreeMap<&str, String>> = BTreeMap::new();
+    for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
+        let actions = plan.stage.entry(id.host.clone()).or_default();
+        match change {
+            Change::Package => {
+                if let Key::Package(name) = &id.key {
+                    actions.push(Action::Install { packages: vec![name.clone()] });
+                }
+            }
+            Change::Directory { before: None, after } => {
+                if let Some(path) = id.key.path() {
+                    actions.push(Action::MakeDirectory { path: path.to_owned(), access: after.clone() });
+                }
+            }
+            Change::File(change) if change.rewritten => {
+                if let Some(path) = id.key.path() {
+                    let file = staged_file(path, change);
+                    staged.entry(&id.host).or_default().insert(path, file.staged_path());
+                    actions.push(Action::Stage(file));
+                }
+            }
+            _ => {}
+        }
+    }
+    place_early(plan, changes, ids, busy);
+    judge(plan, changes, ids, busy, &staged);
+    record(plan, current, changes);
+    plan.stage.retain(|_, actions| !actions.is_empty());
+}
+
+/// What nobody reads yet can be put in its place at once, which is where
+/// programs that judge other files look for it.
+fn place_early(plan: &mut Plan, changes: &Graph<Change>, ids: &[&ResourceId], busy: &BTreeSet<HostName>) {
+    for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
+        if let (Change::File(change), Some(path)) = (change, id.key.path())
+            && is_early(change, busy.contains(&id.host))
+        {
+            let file = staged_file(path, change);
+            let actions = plan.stage.entry(id.host.clone()).or_default();
+            actions.push(Action::Place { file, before: None });
+        }
+    }
+}
+
+fn is_early(change: &FileChange, busy: bool) -> bool {
+    !busy && change.before.is_none() && matches!(change.after.content, Content::Secret(_) | Content::Text(_))
+}
+
+fn judge(
+    plan: &mut Plan,
+    changes: &Graph<Change>,
+    ids: &[&ResourceId],
+    busy: &BTreeSet<HostName>,
+    staged: &BTreeMap<&HostName, BTreeMap<&str, String>>,
+) {
+    let lacks_files: BTreeSet<&HostName> = changes
+        .iter()
+        .filter(|(id, change)| match change {
+            Change::File(change) => {
+                change.before.is_none()
+                    && matches!(change.after.content, Content::Secret(_) | Content::Text(_))
+                    && busy.contains(&id.host)
+            }
+            _ => false,
+        })
+        .map(|(id, _)| &id.host)
+        .collect();
+    for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
+        let (Change::File(change), Some(path)) = (change, id.key.path()) else { continue };
+        if !change.rewritten || change.after.judge.is_empty() || lacks_files.contains(&id.host) {
+            continue;
+        }
+        let there = staged.get(&id.host);
+        let word = |word: &String| {
+            there.and_then(|there| there.get(word.as_str())).cloned().unwrap_or_else(|| word.clone())
+        };
+        let command = change.after.judge.iter().map(word).collect();
+        let staged = staged_path(path, &change.after.sha256);
+        plan.stage.entry(id.host.clone()).or_default().push(Action::Verify { command, staged });
+    }
+}
+
+/// A process whose own unit doesn't note what it was started with: we do,
+/// before the first of these files is touched.
+fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
+    let touched: BTreeSet<&HostName> = changes.iter().map(|(id, _)| &id.host).collect();
+    for (id, resource) in current.iter().filter(|(id, _)| touched.contains(&id.host)) {
+        let Resource::Service(Service {
+            activity:
+                Activity::Running(Started { invocation: Some(invocation), inputs, recorded: false })
+                | Activity::Starting(Started { invocation: Some(invocation), inputs, recorded: false }),
+            node: Some(_),
+            enabled: _,
+        }) = resource
+        else {
+            continue;
+        };
+        if let (Inputs::Known(inputs), Key::Service(unit)) = (inputs, &id.key) {
+            plan.stage.entry(id.host.clone()).or_default().push(Action::Record {
+                unit: unit.clone(),
+                invocation: invocation.clone(),
+                inputs: inputs.keys().cloned().collect(),
+            });
+        }
+    }
+}
+
+fn staged_file(path: &str, change: &FileChange) -> Staged {
+    Staged { path: path.to_owned(), sha256: change.after.sha256, access: change.after.access.clone() }
+}
+
+/// What is done when a change's turn has come.
+fn switch(id: &ResourceId, change: &Change, busy: bool) -> Vec<Action> {
+    let path = id.key.path().unwrap_or_default().to_owned();
+    match change {
+        // Done while staging.
+        Change::Package | Change::Directory { before: None, .. } => Vec::new(),
+        Change::Directory { before: Some(before), after } => {
+            vec![Action::SetAccess { path, before: before.clone(), after: after.clone() }]
+        }
+        Change::File(change) if is_early(change, busy) => Vec::new(),
+        Change::File(change) => vec![file(path, change)],
+        Change::Link { before, displaces, after } => {
+            let before = match (before, displaces) {
+                (Some(link), _) => LinkBefore::Link(link.target.clone()),
+                (None, Some(sha256)) => LinkBefore::File(*sha256),
+                (None, None) => LinkBefore::Absent,
+            };
+            vec![Action::Link { path, before, target: after.target.clone() }]
+        }
+        Change::Rule => match &id.key {
+            Key::Rule(port) => vec![Action::Allow(*port)],
+            _ => Vec::new(),
+        },
+        Change::Units => vec![Action::Reload],
+        Change::Service(change) => service(&id.key, change),
+        Change::Remove(resource) => remove(&id.key, resource),
+    }
+}
+
+fn file(path: String, change: &FileChange) -> Action {
+    match &change.before {
+        Some(before) if !change.rewritten => {
+            Action::SetAccess { path, before: before.access.clone(), after: change.after.access.clone() }
+        }
+        before => Action::Place {
+            file: staged_file(&path, change),
+            before: before.as_ref().map(|before| before.sha256),
+        },
+    }
+}
+
+fn service(key: &Key, change: &ServiceChange) -> Vec<Action> {
+    let Key::Service(unit) = key else { return Vec::new() };
+    let mut actions = Vec::new();
+    if change.enable {
+        actions.push(Action::Enable { unit: unit.clone() });
+    }
+    let health = change.after.node.as_ref().map(|node| node.health.clone());
+    let unit = unit.clone();
+    match (change.verb, health) {
+        (None, _) => {}
+        (Some(Verb::Start | Verb::Restart), health) => {
+            let before = running(change.before.as_ref());
+            actions.push(Action::Start { unit, before, health });
+        }
+        (Some(Verb::Await), Some(health)) => actions.push(Action::Await { unit, health }),
+        (Some(Verb::Await), None) => {}
+    }
+    actions
+}
+
+fn running(before: Option<&Service>) -> Running {
+    match before.map(|service| &service.activity) {
+        None | Some(Activity::Stopped | Activity::Masked) => Running::Stopped,
+        Some(Activity::Failing { .. }) => Running::Failing,
+        Some(Activity::Running(started) | Activity::Starting(started)) => {
+            started.invocation.clone().map_or(Running::Stopped, Running::Invocation)
+        }
+    }
+}
+
+fn remove(key: &Key, resource: &Resource) -> Vec<Action> {
+    match (key, resource) {
+        (Key::Service(unit), Resource::Service(_)) => {
+            vec![Action::Stop { unit: unit.clone() }, Action::Disable { unit: unit.clone() }]
+        }
+        (Key::File(path), Resource::File(file)) => {
+            let mut actions = vec![Action::Remove { path: path.clone(), before: file.sha256 }];
+            if path.starts_with("/etc/systemd/system/") {
+                actions.push(Action::Reload);
+            }
+            actions
+        }
+        (Key::Rule(port), _) => vec![Action::Disallow(*port)],
+        (Key::Storage(path), _) => vec![Action::Purge { path: path.clone() }],
+        _ => Vec::new(),
+    }
+}

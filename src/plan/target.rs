@@ -1,0 +1,119 @@
+//! Narrowing a plan to some nodes or hosts.
+
+use super::action::staged_path;
+use super::{Unplanned, node_of};
+use crate::diff::{Change, Changes};
+use crate::resource::{Edge, Graph, HostName, Key, ResourceId, ShapeName};
+use crate::tau;
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+use thiserror::Error;
+
+/// `shape@host`, `@host` or `shape@`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector {
+    /// Only this shape.
+    pub shape: Option<ShapeName>,
+    /// Only this host.
+    pub host: Option<HostName>,
+}
+
+/// Text that selects nothing.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("`{0}` is none of `shape@host`, `@host` and `shape@`")]
+pub struct InvalidSelector(String);
+
+impl FromStr for Selector {
+    type Err = InvalidSelector;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSelector> {
+        let invalid = || InvalidSelector(text.to_owned());
+        let (shape, host) = text.split_once('@').ok_or_else(invalid)?;
+        let selector = Self {
+            shape: (!shape.is_empty()).then(|| shape.parse()).transpose().map_err(|_| invalid())?,
+            host: (!host.is_empty()).then(|| host.parse()).transpose().map_err(|_| invalid())?,
+        };
+        if selector.shape.is_none() && selector.host.is_none() { Err(invalid()) } else { Ok(selector) }
+    }
+}
+
+impl Selector {
+    /// Whether anything of this host may be selected.
+    pub fn may_select(&self, host: &HostName) -> bool {
+        self.host.as_ref().is_none_or(|name| name == host)
+    }
+
+    fn selects(&self, host: &HostName, shape: &ShapeName) -> bool {
+        self.may_select(host) && self.shape.as_ref().is_none_or(|name| name == shape)
+    }
+}
+
+/// Leaves out the hosts that couldn't be planned, and what no target needs.
+pub(super) fn narrow(
+    changes: Changes,
+    unplanned: &BTreeMap<HostName, Vec<Unplanned>>,
+    targets: &[Selector],
+) -> Changes {
+    let mut kept: BTreeSet<ResourceId> = BTreeSet::new();
+    // What an interrupted apply has staged is used, where it is still wanted.
+    let resumed: BTreeSet<(&HostName, String)> = changes
+        .graph
+        .iter()
+        .filter_map(|(id, change)| match (change, id.key.path()) {
+            (Change::File(file), Some(path)) => Some((&id.host, staged_path(path, &file.after.sha256))),
+            _ => None,
+        })
+        .collect();
+    let planned = || {
+        changes.graph.iter().filter(|(id, _)| {
+            !unplanned.contains_key(&id.host)
+                && !id.key.path().is_some_and(|path| resumed.contains(&(&id.host, path.to_owned())))
+        })
+    };
+    for (id, change) in planned() {
+        let wanted = targets.is_empty()
+            || targets.iter().any(|target| match (&target.shape, shape_of(&id.key, change)) {
+                (Some(_), Some(shape)) => target.selects(&id.host, &shape),
+                (None, _) => target.may_select(&id.host),
+                (Some(_), None) => false,
+            });
+        if wanted {
+            keep(id, &changes.graph, &mut kept);
+        }
+    }
+    let mut graph = Graph::default();
+    for (id, change) in planned().filter(|(id, _)| kept.contains(*id)) {
+        graph.insert(id.clone(), change.clone());
+    }
+    for id in &kept {
+        for (later, edge) in changes.graph.after(id) {
+            graph.connect(id, later, edge);
+        }
+    }
+    Changes { graph, unchanged: changes.unchanged }
+}
+
+/// What is wanted, and all that comes before it on the same host.
+fn keep(id: &ResourceId, changes: &Graph<Change>, kept: &mut BTreeSet<ResourceId>) {
+    if kept.insert(id.clone()) {
+        for (earlier, edge) in changes.before(id) {
+            if edge != Edge::Dials {
+                keep(earlier, changes, kept);
+            }
+        }
+    }
+}
+
+/// The shape that a change belongs to, where it is one's alone.
+fn shape_of(key: &Key, change: &Change) -> Option<ShapeName> {
+    if let Some(node) = node_of(change) {
+        return Some(node.name.shape.clone());
+    }
+    match key {
+        Key::File(path) => {
+            path.strip_prefix(tau::CONFIG)?.strip_prefix('/')?.strip_suffix(".yaml")?.parse().ok()
+        }
+        Key::Storage(path) => path.rsplit('/').next()?.parse().ok(),
+        _ => None,
+    }
+}

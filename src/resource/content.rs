@@ -1,0 +1,120 @@
+//! What a file says, and how that is told apart without showing it.
+
+use super::{Document, Secret};
+use hkdf::Hkdf;
+use sha2::Digest as _;
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256([u8; 32]);
+
+impl Sha256 {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+}
+
+impl From<[u8; 32]> for Sha256 {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Text that is no SHA-256 digest.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("a SHA-256 digest has 64 hexadecimal digits")]
+pub struct ParseDigestError;
+
+impl FromStr for Sha256 {
+    type Err = ParseDigestError;
+    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
+        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(ParseDigestError);
+        }
+        let mut bytes = [0; 32];
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| ParseDigestError)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// Keys the digests of those secrets that might be guessed (passwords and what
+/// else stands in a configuration), so that they can be compared between here and
+/// one host, and nowhere else.
+///
+/// The same network and host make the same key every time, so plans are
+/// reproducible; it travels on standard input and is never stored.
+#[derive(Clone)]
+pub struct DigestKey(Secret);
+
+impl DigestKey {
+    /// The key for one host of the network that `swarm_key` protects.
+    pub fn derive(swarm_key: &Secret, host: &str) -> Self {
+        let mut key = [0; 32];
+        // 32 bytes are far below HKDF's limit of 255 blocks, its only error.
+        let expanded = Hkdf::<sha2::Sha256>::new(Some(b"spore digest key v1"), swarm_key.expose())
+            .expand(host.as_bytes(), &mut key);
+        debug_assert!(expanded.is_ok());
+        Self(Secret::new(Sha256(key).to_string()))
+    }
+
+    /// The key as it is sent: 64 hexadecimal digits.
+    pub fn expose(&self) -> &Secret {
+        &self.0
+    }
+
+    /// SHA-256 of the key's digits followed by `secret` without the line breaks
+    /// that end it: what `printf %s%s "$key" "$secret" | sha256sum` says.
+    pub fn digest(&self, secret: &[u8]) -> Sha256 {
+        let end = secret.iter().rposition(|&b| b != b'\n').map_or(0, |last| last + 1);
+        let mut hasher = sha2::Sha256::new();
+        hasher.update(self.0.expose());
+        hasher.update(&secret[..end]);
+        Sha256(hasher.finalize().into())
+    }
+}
+
+impl fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DigestKey(***)")
+    }
+}
+
+/// What a file says, as far as it may be known on this side.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// Text that everyone may see.
+    Text(String),
+    /// A secret as a whole, by its digest. Such a file holds a key of 256 random
+    /// bits, so its plain digest gives nothing away.
+    Secret(Sha256),
+    /// Bytes too many to show, by their digest.
+    Blob {
+        /// The digest of all of them.
+        sha256: Sha256,
+        /// How many, where that is known.
+        size: Option<u64>,
+    },
+    /// Text with a meaning, compared field by field.
+    Document(Document),
+    /// A document in a style that the host's cutting of secrets doesn't follow:
+    /// it differs from every other content.
+    Opaque,
+}

@@ -1,0 +1,70 @@
+//! Faults that a test plants: `<root>/config/<shape>.fault`, read once at start, one fault a line.
+//!
+//! - `die-after SECONDS`: ends with status 1 that long after it said that it has started;
+//! - `start-slowly SECONDS`: says so that much later;
+//! - `ignore-sigterm`: has to be killed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::refusal::Refusal;
+
+/// How this node misbehaves. The default is: not at all.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) die_after: Option<Duration>,
+    pub(crate) start_slowly: Option<Duration>,
+    pub(crate) ignore_sigterm: bool,
+}
+
+impl Fault {
+    /// Reads the file, if there is one.
+    pub(crate) fn planted(root: &str, shape: &str) -> Result<Self, Refusal> {
+        let path = Path::new(root).join("config").join(format!("{shape}.fault"));
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                Self::parse(&text).map_err(|e| e.within(format_args!("stand-in: {}", path.display())))
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(Refusal::reading(&path, &e).within("stand-in")),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let mut fault = Self::default();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words[..] {
+                ["die-after", seconds] => fault.die_after = Some(duration(seconds)?),
+                ["start-slowly", seconds] => fault.start_slowly = Some(duration(seconds)?),
+                ["ignore-sigterm"] => fault.ignore_sigterm = true,
+                _ => return Err(Refusal::new(format!("unknown fault `{line}`"))),
+            }
+        }
+        Ok(fault)
+    }
+}
+
+fn duration(seconds: &str) -> Result<Duration, Refusal> {
+    seconds
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| Refusal::new(format!("`{seconds}` is no number of seconds")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_add_up() -> Result<(), Refusal> {
+        let fault = Fault::parse("die-after 0.5\n\n# a comment\nignore-sigterm\n")?;
+        assert_eq!(fault.die_after, Some(Duration::from_millis(500)));
+        assert_eq!(fault.start_slowly, None);
+        assert!(fault.ignore_sigterm);
+        assert!(Fault::parse("die-after soon").is_err());
+        assert!(Fault::parse("die").is_err());
+        Ok(())
+    }
+}

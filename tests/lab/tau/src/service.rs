@@ -1,0 +1,75 @@
+//! The services that a community build of tau has, and what each needs in order to start.
+//!
+//! None of them does anything here. `accounts` is the enterprise build's; `node` was `substrate` once.
+
+use std::os::unix::net::UnixStream;
+
+use pkcs8::{ObjectIdentifier, PrivateKeyInfo};
+
+use crate::config::{Node, Tenancy};
+use crate::refusal::Refusal;
+
+const KNOWN: [&str; 8] = ["auth", "patrick", "monkey", "tns", "hoarder", "substrate", "seer", "gateway"];
+const ENGINES: [&str; 3] = ["/run/docker.sock", "/var/run/docker.sock", "/run/containerd/containerd.sock"];
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+/// Starts the node's services in the order given, but `substrate` last.
+pub(crate) fn start_all(node: &Node) -> Result<(), Refusal> {
+    for service in node.services.iter().filter(|service| *service != "substrate") {
+        if !KNOWN.contains(&service.as_str()) {
+            return Err(Refusal::new(format!("services `{service}` does not exist ")));
+        }
+        let started = match service.as_str() {
+            "auth" => auth(&node.tenancy),
+            "monkey" => container_engine(&ENGINES),
+            _ => Ok(()),
+        };
+        started.map_err(|e| e.within(format_args!("new for service `{service}` failed with")))?;
+    }
+    Ok(())
+}
+
+fn auth(tenancy: &Tenancy) -> Result<(), Refusal> {
+    if tenancy.owner.is_empty() {
+        return Err(Refusal::new(
+            "no tenancy configured: this cloud registers repositories for a configured namespace only",
+        ));
+    }
+    let credential = if tenancy.app.client_id.is_empty() {
+        Err(Refusal::new("tenancy app client-id is empty"))
+    } else {
+        rsa_key(&tenancy.app.key).map_err(|e| e.after("parsing tenancy app key failed with"))
+    };
+    credential
+        .map_err(|e| e.within(format_args!("tenancy `{}` needs a usable app credential", tenancy.owner)))
+}
+
+/// A PEM block, whatever its label, that holds an RSA key in either of two forms.
+fn rsa_key(text: &str) -> Result<(), Refusal> {
+    let block = pem::parse(text)
+        .map_err(|_| Refusal::new("invalid key: Key must be a PEM encoded PKCS1 or PKCS8 key"))?;
+    let der = block.contents();
+    if pkcs1::RsaPrivateKey::try_from(der).is_ok() {
+        return Ok(());
+    }
+    if sec1::EcPrivateKey::try_from(der).is_ok() {
+        return Err(Refusal::new(
+            "x509: failed to parse private key (use ParseECPrivateKey instead for this key format)",
+        ));
+    }
+    match PrivateKeyInfo::try_from(der) {
+        Ok(key) if key.algorithm.oid == RSA => Ok(()),
+        Ok(_) => Err(Refusal::new("key is not a valid RSA private key")),
+        Err(e) => Err(Refusal::new(format!("asn1: structure error: {e}"))),
+    }
+}
+
+/// An engine counts as running when its socket takes a connection.
+fn container_engine(sockets: &[&str]) -> Result<(), Refusal> {
+    if sockets.iter().any(|socket| UnixStream::connect(socket).is_ok()) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "failed to initialize backend: no available backend: docker health check failed, containerd health check failed",
+    ))
+}

@@ -1,0 +1,92 @@
+//! What keeps the stand-in honest: every case of `fixtures/tau-cases` is put to it and to the real tau, and both
+//! must do what `cases.tsv` says. Further, both must meet in one swarm, and the stand-in's faults must work.
+//!
+//! A case is a folder with `all.yaml`, and `swarm.key` where it has a special one; adding one needs a line in
+//! `cases.tsv` and no Rust. Each trial has a world of its own ([`world`]): it needs root, touches nothing of the
+//! machine (but an empty `/tb`, made if it isn't there), and sends nothing to anyone. What can't be run is listed as
+//! an ignored trial that says why.
+
+mod case;
+mod daemon;
+mod meeting;
+mod misbehaviour;
+mod real;
+mod table;
+mod world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Conclusion, Trial};
+
+/// Trials mostly wait.
+const AT_ONCE: usize = 4;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    if args.next().as_deref() == Some(world::INSIDE) {
+        return world::inside(&args.collect::<Vec<_>>());
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let conclusion: Conclusion = libtest_mimic::run(&arguments, trials());
+    conclusion.exit_code()
+}
+
+fn trials() -> Vec<Trial> {
+    if !world::can_be_made() {
+        return vec![skipped("not root: no case was put to either tau")];
+    }
+    let stand_in = PathBuf::from(env!("CARGO_BIN_EXE_tau-stand-in"));
+    let mut taus = vec![("stand-in", stand_in.clone())];
+    let mut trials = Vec::new();
+    match real::find() {
+        Ok(Some(real)) => taus.push(("real", real)),
+        Ok(None) => trials.push(skipped("real tau not found: only the stand-in was put to the cases")),
+        Err(e) => trials.push(failed("the real tau can't be unpacked", e)),
+    }
+    match table::names() {
+        Err(e) => trials.push(failed("cases.tsv can't be read", e)),
+        Ok(names) => {
+            for (who, tau) in &taus {
+                trials.extend(names.iter().map(|name| {
+                    let words = ["case".to_owned(), name.clone(), tau.display().to_string()];
+                    world::trial(format!("{who}::{name}"), words)
+                }));
+            }
+        }
+    }
+    for ((elder, elder_tau), (member, member_tau)) in
+        taus.iter().flat_map(|elder| taus.iter().map(move |member| (elder, member)))
+    {
+        if *elder == "real" && *member == "real" {
+            continue; // They can't be in one network namespace, and there is nothing here to learn from it.
+        }
+        for keys in meeting::Keys::ALL {
+            let words = ["meeting".to_owned(), keys.name().to_owned()];
+            let taus = [
+                elder,
+                elder_tau.to_str().unwrap_or_default(),
+                member,
+                member_tau.to_str().unwrap_or_default(),
+            ];
+            trials.push(world::trial(
+                format!("swarm::{}::{elder}-elder::{member}-member", keys.name()),
+                words.into_iter().chain(taus.map(str::to_owned)),
+            ));
+        }
+    }
+    for what in misbehaviour::NAMES {
+        let words = ["misbehaviour".to_owned(), what.to_owned(), stand_in.display().to_string()];
+        trials.push(world::trial(format!("stand-in-only::{what}"), words));
+    }
+    trials
+}
+
+fn skipped(why: &str) -> Trial {
+    Trial::test(why, || Ok(())).with_ignored_flag(true)
+}
+
+fn failed(what: &str, why: String) -> Trial {
+    Trial::test(what, || Err(why.into()))
+}

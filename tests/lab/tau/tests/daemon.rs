@@ -1,0 +1,89 @@
+//! A tau that was started, and what it has said so far.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Running until dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    output: PathBuf,
+}
+
+impl Daemon {
+    /// Starts the shape, from `/tb`, as the unit does.
+    pub(crate) fn start(tau: &Path, shape: &str) -> Result<Self, String> {
+        let output = PathBuf::from(format!("/run/{shape}.log"));
+        let io = |e: std::io::Error| format!("{}: {e}", tau.display());
+        let file = File::create(&output).map_err(io)?;
+        let child = Command::new(tau)
+            .args(["start", "-s", shape, "--root", "/tb"])
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().map_err(io)?)
+            .stderr(file)
+            .spawn()
+            .map_err(io)?;
+        Ok(Self { child, output })
+    }
+
+    /// All it has said.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, String> {
+        self.child.try_wait().map_err(|e| e.to_string())
+    }
+
+    /// Waits until it ends.
+    pub(crate) fn wait_for_end(&mut self, within: Duration) -> Result<ExitStatus, String> {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            self.pause_until(deadline, "still runs")?;
+        }
+    }
+
+    /// Waits until it has said `text` that many times; ends early where it ends before.
+    pub(crate) fn wait_for(&mut self, text: &str, times: usize, within: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + within;
+        loop {
+            let ended = self.ended()?;
+            if self.said().matches(text).count() >= times {
+                return Ok(());
+            }
+            if let Some(status) = ended {
+                return Err(format!("{status} instead of {text:?}; said:\n{}", self.said()));
+            }
+            self.pause_until(deadline, &format!("hasn't said {text:?} ({times} times)"))?;
+        }
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) -> Result<(), String> {
+        let kill =
+            Command::new("kill").arg(self.child.id().to_string()).status().map_err(|e| e.to_string())?;
+        if kill.success() { Ok(()) } else { Err(format!("kill: {kill}")) }
+    }
+
+    fn pause_until(&self, deadline: Instant, otherwise: &str) -> Result<(), String> {
+        if Instant::now() > deadline {
+            return Err(format!("{otherwise}; said:\n{}", self.said()));
+        }
+        sleep(Duration::from_millis(20));
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

@@ -1,0 +1,52 @@
+//! Where the real tau is: `SPORE_TEST_TAU` (a binary, or one packed by `xz`), or `shared/tau/tau-linux-amd64.xz`
+//! beside the repository or above. A packed one is unpacked once, into `${SPORE_LAB_DIR:-/var/tmp/spore-lab}`,
+//! under a name with the archive's digest.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// `None` where there is none; an error where there is one that can't be used.
+pub(crate) fn find() -> Result<Option<PathBuf>, String> {
+    let found = match std::env::var_os("SPORE_TEST_TAU").filter(|named| !named.is_empty()) {
+        Some(named) => Some(PathBuf::from(named)),
+        None => Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .map(|above| above.join("shared/tau/tau-linux-amd64.xz"))
+            .find(|path| path.is_file()),
+    };
+    let Some(found) = found else { return Ok(None) };
+    let found = fs::canonicalize(&found).map_err(|e| format!("{}: {e}", found.display()))?;
+    if found.extension() == Some(OsStr::new("xz")) { unpacked(&found).map(Some) } else { Ok(Some(found)) }
+}
+
+fn unpacked(archive: &Path) -> Result<PathBuf, String> {
+    let cache = std::env::var_os("SPORE_LAB_DIR").map_or_else(|| "/var/tmp/spore-lab".into(), PathBuf::from);
+    let digest = Command::new("sha256sum").arg(archive).output().map_err(|e| format!("sha256sum: {e}"))?;
+    let digest = String::from_utf8_lossy(&digest.stdout);
+    let digest = digest.split_whitespace().next().ok_or("sha256sum said nothing")?;
+    let place = cache.join(format!("tau-{digest}"));
+    if place.is_file() {
+        return Ok(place);
+    }
+    let io = |e: std::io::Error| format!("{}: {e}", cache.display());
+    fs::create_dir_all(&cache).map_err(io)?;
+    // Under a name of its own until it is whole, for those who look at the same moment.
+    let partial = cache.join(format!(".tau-{}", std::process::id()));
+    let file = fs::File::create(&partial).map_err(io)?;
+    let status = Command::new("xz")
+        .arg("-dc")
+        .arg(archive)
+        .stdout(Stdio::from(file))
+        .status()
+        .map_err(|e| format!("xz (package xz-utils): {e}"))?;
+    if !status.success() {
+        fs::remove_file(&partial).ok();
+        return Err(format!("xz -dc {}: {status}", archive.display()));
+    }
+    fs::set_permissions(&partial, fs::Permissions::from_mode(0o755)).map_err(io)?;
+    fs::rename(&partial, &place).map_err(io)?;
+    Ok(place)
+}
