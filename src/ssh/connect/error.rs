@@ -184,6 +184,7 @@ impl ConnectError {
             }
             Self::HostKeyRevoked { .. } => "never log in to it: whoever holds this key need not be the host. Give the host a new key".into(),
             Self::Refused { tried, .. } if tried.is_empty() => "there is nothing to log in with: name a key file or a password for the host".into(),
+            Self::Refused { partly: false, tried, .. } if tried.iter().all(|it| it == "password") => "check the password, and that the user may log in".into(),
             Self::Refused { user, offered, partly, .. } => {
                 let more = if *partly { "it accepted one and wants another; " } else { "" };
                 format!("{more}the host takes {}: check that the public key is in {user}'s authorized_keys there, and that the user may log in", list(offered))

@@ -211,9 +211,8 @@ async fn run(channel: Channel<Msg>, command: String) {
         while let Some(message) = input.wait().await {
             match (message, &mut stdin) {
                 (ChannelMsg::Data { data }, Some(pipe)) => {
-                    if pipe.write_all(&data).await.is_err() {
-                        stdin = None;
-                    }
+                    let taken = pipe.write_all(&data).await;
+                    stdin = taken.is_ok().then_some(stdin).flatten();
                 }
                 (ChannelMsg::Eof, _) => stdin = None,
                 (ChannelMsg::Close, _) => return,
@@ -227,14 +226,9 @@ async fn run(channel: Channel<Msg>, command: String) {
         tokio::join!(said, complained);
         child.wait().await.unwrap()
     };
-    let hung_up = async {
-        feed.await;
-        // Input that has ended is no reason to end.
-    };
-    tokio::pin!(hung_up);
     let status = tokio::select! {
         status = answer => status,
-        () = &mut hung_up => return,
+        () = feed => return,
     };
     let code = u32::try_from(status.code().unwrap_or(255)).unwrap();
     let _ = output.exit_status(code).await;
