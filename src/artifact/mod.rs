@@ -30,8 +30,8 @@ mod unpack;
 #[cfg(test)]
 mod tests;
 
-pub use cache::Cache;
 pub use crate::resource::Sha256;
+pub use cache::Cache;
 pub use download::DownloadError;
 pub use fetch::{Artifact, FetchError, Progress, fetch, open, pin};
 pub use file::FileError;

@@ -68,9 +68,13 @@ remembered() {
 
 # A line each: what to digest, and arguments of the awk program.
 sums='' reads="net$nl$root/proc/net$nl"
-units="systemd-resolved.service docker.service containerd.service tau@*.service"
+units=" systemd-resolved.service docker.service containerd.service tau@*.service "
+unit() {
+    case $units in *" $1 "*) return ;; esac
+    case $1 in *[!A-Za-z0-9_.@-]* | tau@[!A-Za-z0-9]*) ;; *) units="$units$1 " ;; esac
+}
 for shape in $shapes; do
-    units="$units tau@$shape.service"
+    unit "tau@$shape.service"
 done
 while IFS=$tab read -r tag mode access owner size inode mtime ctime name; do
     # Names are escaped: those with a backslash stand for others.
@@ -101,17 +105,18 @@ while IFS=$tab read -r tag mode access owner size inode mtime ctime name; do
         sums=$sums$name$nl
         case $path in
         /tb/config/keys/* | /tmp/* | /etc/resolv.conf) ;;
+        *.conf) reads=${reads}settings$nl$name$nl ;;
         /tb/config/*)
             reads=${reads}cut$nl$name$nl
-            shape=${path##*/} shape=${shape%.yaml}
-            case $shape in *[!A-Za-z0-9_.-]* | [!A-Za-z0-9]*) ;; *) units="$units tau@$shape.service" ;; esac
+            shape=${path##*/}
+            unit "tau@${shape%.yaml}.service"
             ;;
         *) reads=${reads}text$nl$name$nl ;;
         esac
         ;;
     *:/etc/systemd/system/multi-user.target.wants/*)
-        unit=${path%% -> *} unit=${unit##*/}
-        case $unit in *[!A-Za-z0-9_.@-]*) ;; *) units="$units $unit" ;; esac
+        path=${path%% -> *}
+        unit "${path##*/}"
         ;;
     esac
 done <<EOF
@@ -171,7 +176,8 @@ if [ -d "$root/run/systemd/system" ]; then
     else
         printf 'failed\tsystemctl show\t%s\n' "${shown##*"$nl"}"
     fi
-    id='' invocation='' active='' pid=0 started=0
+    # One that is named twice is shown twice.
+    seen=' ' id='' invocation='' active='' pid=0 started=0
     while IFS= read -r line; do
         case $line in
         Id=*) id=${line#*=} ;;
@@ -180,7 +186,11 @@ if [ -d "$root/run/systemd/system" ]; then
         MainPID=*) pid=${line#*=} ;;
         ExecMainStartTimestampMonotonic=*) started=${line#*=} ;;
         '')
-            case $id in tau@*.service) node ;; esac
+            case $id$seen in
+            *" $id "*) ;;
+            tau@*) node ;;
+            esac
+            seen="$seen$id "
             id='' invocation='' active='' pid=0 started=0
             ;;
         esac

@@ -17,8 +17,9 @@ BEGIN {
     for (i in names) public[names[i]] = 1
     for (i = 1; i < ARGC; i += 2) {
         if (ARGV[i] == "cut") cut(ARGV[i + 1])
-        else if (ARGV[i] == "text") text(ARGV[i + 1], "")
-        else if (ARGV[i] == "tuples") text(ARGV[i + 1], "### tuple ###")
+        else if (ARGV[i] == "text") text(ARGV[i + 1], "^")
+        else if (ARGV[i] == "settings") text(ARGV[i + 1], "^[^#;]")
+        else if (ARGV[i] == "tuples") text(ARGV[i + 1], "^### tuple ###")
         else if (ARGV[i] == "process") process(ARGV[i + 1])
         else if (ARGV[i] == "net") {
             sockets(ARGV[i + 1], "tcp", "0A")
@@ -28,11 +29,11 @@ BEGIN {
     exit
 }
 
-# Of a public file, the lines that begin with `start`.
-function text(file, start,    line) {
+# Of a public file, the lines that matter.
+function text(file, pattern,    line) {
     print "text\t" file
     while ((getline line < file) > 0)
-        if (index(line, start) == 1 || start == "") print "|" line
+        if (line ~ pattern) print "|" line
     close(file)
 }
 

@@ -29,7 +29,16 @@ pub async fn gather(
 ) -> BTreeMap<HostName, Result<(Host, String), HostError>> {
     let mut answers = BTreeMap::new();
     for target in targets {
-        let answer = Err(HostError::NoShell { said: String::new() });
+        let answer =
+            match Host::connect(target.name.clone(), &target.address, &target.logins[0], _known, _settings)
+                .await
+            {
+                Ok(mut h) => match h.ask(&target.script).await {
+                    Ok(t) => Ok((h, t)),
+                    Err(e) => Err(e),
+                },
+                Err(e) => Err(e),
+            };
         answered(&target.name, &answer);
         answers.insert(target.name, answer);
     }
