@@ -81,21 +81,14 @@ impl Wire<TcpStream> {
         #[cfg(not(target_os = "linux"))]
         let _ = silence;
         acknowledge_promptly(&stream);
-        Ok(Self {
-            drained: acknowledge_promptly,
-            ..Self::over(stream)
-        })
+        Ok(Self { drained: acknowledge_promptly, ..Self::over(stream) })
     }
 }
 
 impl<S> Wire<S> {
     /// A wire over any other stream.
     pub(super) fn over(stream: S) -> Self {
-        Self {
-            stream,
-            tap: Arc::default(),
-            drained: |_| (),
-        }
+        Self { stream, tap: Arc::default(), drained: |_| () }
     }
 
     pub(super) fn tap(&self) -> Arc<Tap> {
@@ -156,8 +149,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             Poll::Ready(Ok(())) => {
                 let read = buf.filled().get(before..).unwrap_or_default();
                 let room = FIRST_WORDS.saturating_sub(seen.first_words.len());
-                seen.first_words
-                    .extend_from_slice(read.get(..room).unwrap_or(read));
+                seen.first_words.extend_from_slice(read.get(..room).unwrap_or(read));
             }
             Poll::Ready(Err(_)) => {}
         }

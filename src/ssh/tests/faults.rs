@@ -33,31 +33,15 @@ async fn port(words: &'static str, stay: bool) -> Address {
 #[tokio::test]
 async fn ports_that_are_no_ssh_server_are_told_apart() {
     let table = [
-        (
-            "",
-            true,
-            "no answer within 0.3 s while waiting for the SSH server's first words",
-        ),
-        (
-            "SSH-2.0-Tarpit\r\n",
-            true,
-            "no answer within 0.3 s while agreeing on keys",
-        ),
-        (
-            "",
-            false,
-            "the host hung up while waiting for the SSH server's first words",
-        ),
+        ("", true, "no answer within 0.3 s while waiting for the SSH server's first words"),
+        ("SSH-2.0-Tarpit\r\n", true, "no answer within 0.3 s while agreeing on keys"),
+        ("", false, "the host hung up while waiting for the SSH server's first words"),
         (
             "Not allowed at this time\r\n",
             false,
             "the host hung up while waiting for the SSH server's first words: Not allowed at this time",
         ),
-        (
-            "SSH-2.0-Tarpit\r\n",
-            false,
-            "the host hung up while agreeing on keys",
-        ),
+        ("SSH-2.0-Tarpit\r\n", false, "the host hung up while agreeing on keys"),
         (
             "HTTP/1.1 400 Bad \x1b[31mRequest\r\n\r\n",
             false,
@@ -70,9 +54,8 @@ async fn ports_that_are_no_ssh_server_are_told_apart() {
         if stay {
             timeouts.handshake = Duration::from_millis(300);
         }
-        let error = Session::connect(&address, &login([]), &KnownHosts::default(), &timeouts)
-            .await
-            .unwrap_err();
+        let error =
+            Session::connect(&address, &login([]), &KnownHosts::default(), &timeouts).await.unwrap_err();
         assert_eq!(error.to_string(), expected);
         assert!(!error.help().is_empty());
     }
@@ -84,23 +67,12 @@ async fn a_closed_port_and_a_wrong_name_are_told_apart() {
     let closed = address_of(listener.local_addr().unwrap());
     drop(listener);
     let no_one = KnownHosts::default();
-    let error = Session::connect(&closed, &login([]), &no_one, &patience())
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, ConnectError::Unreachable { .. }),
-        "{error:?}"
-    );
-    assert!(
-        error.help().contains("nothing listens on port"),
-        "{}",
-        error.help()
-    );
+    let error = Session::connect(&closed, &login([]), &no_one, &patience()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    assert!(error.help().contains("nothing listens on port"), "{}", error.help());
 
     let nowhere = Address::new("nowhere.invalid", 22);
-    let error = Session::connect(&nowhere, &login([]), &no_one, &patience())
-        .await
-        .unwrap_err();
+    let error = Session::connect(&nowhere, &login([]), &no_one, &patience()).await.unwrap_err();
     assert!(matches!(error, ConnectError::NotFound { .. }), "{error:?}");
 }
 
@@ -112,28 +84,15 @@ async fn a_host_that_hangs_up_is_noticed() {
     let hang_up = wire.tap();
     tokio::spawn(host.clone().serve(wire));
     let address = Address::new("pretend", 22);
-    let session = Session::over(
-        ours,
-        &address,
-        &host.login(),
-        &host.known(&address),
-        &patience(),
-    )
-    .await
-    .unwrap();
+    let session =
+        Session::over(ours, &address, &host.login(), &host.known(&address), &patience()).await.unwrap();
     let mut channel = session.exec("cat").await.unwrap();
     hang_up.cut();
     assert_eq!(session.closed().await.reason, "the other side hung up");
-    assert!(matches!(
-        channel.reader.next().await,
-        Err(ChannelError::Lost(_))
-    ));
+    assert!(matches!(channel.reader.next().await, Err(ChannelError::Lost(_))));
     let sent = channel.writer.send(Bytes::from(vec![0; 64 << 20])).await;
     assert!(matches!(sent, Err(ChannelError::Lost(_))), "{sent:?}");
-    assert!(matches!(
-        session.exec("true").await,
-        Err(ChannelError::Lost(_))
-    ));
+    assert!(matches!(session.exec("true").await, Err(ChannelError::Lost(_))));
 }
 
 /// Passes bytes on until it is told to stop, and then keeps both ends open: a
@@ -144,9 +103,7 @@ async fn flaky(to: Address) -> (Address, oneshot::Sender<()>) {
     let (cut, is_cut) = oneshot::channel();
     tokio::spawn(async move {
         let (mut near, _) = listener.accept().await.unwrap();
-        let mut far = TcpStream::connect((to.host.as_str(), to.port))
-            .await
-            .unwrap();
+        let mut far = TcpStream::connect((to.host.as_str(), to.port)).await.unwrap();
         tokio::select! {
             _ = copy_bidirectional(&mut near, &mut far) => {}
             _ = is_cut => std::future::pending().await,
@@ -159,40 +116,22 @@ async fn flaky(to: Address) -> (Address, oneshot::Sender<()>) {
 async fn a_cut_network_is_noticed() {
     let host = Host::new();
     let (address, cut) = flaky(host.listen().await).await;
-    let timeouts = Timeouts {
-        keepalive: Duration::from_millis(500),
-        unanswered: 2,
-        ..patience()
-    };
-    let session = Session::connect(&address, &host.login(), &host.known(&address), &timeouts)
-        .await
-        .unwrap();
+    let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };
+    let session = Session::connect(&address, &host.login(), &host.known(&address), &timeouts).await.unwrap();
     let mut channel = session.exec("cat").await.unwrap();
     cut.send(()).unwrap();
     let start = Instant::now();
-    assert_eq!(
-        session.closed().await.reason,
-        "the host does not answer any more"
-    );
+    assert_eq!(session.closed().await.reason, "the host does not answer any more");
     assert!(start.elapsed() < Duration::from_secs(10));
-    assert!(matches!(
-        channel.reader.next().await,
-        Err(ChannelError::Lost(_))
-    ));
+    assert!(matches!(channel.reader.next().await, Err(ChannelError::Lost(_))));
 }
 
 #[tokio::test]
 async fn a_network_cut_while_sending_is_noticed() {
     let host = Host::new();
     let (address, cut) = flaky(host.listen().await).await;
-    let timeouts = Timeouts {
-        keepalive: Duration::from_millis(500),
-        unanswered: 2,
-        ..patience()
-    };
-    let session = Session::connect(&address, &host.login(), &host.known(&address), &timeouts)
-        .await
-        .unwrap();
+    let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };
+    let session = Session::connect(&address, &host.login(), &host.known(&address), &timeouts).await.unwrap();
     let mut channel = session.exec("cat >/dev/null").await.unwrap();
     cut.send(()).unwrap();
     let sent = channel.writer.send(Bytes::from(vec![0; 64 << 20])).await;
