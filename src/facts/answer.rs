@@ -337,6 +337,3 @@ fn socket(text: &str) -> Option<(IpAddr, u16)> {
     };
     Some((address, port))
 }
-
-#[cfg(test)]
-mod tests;

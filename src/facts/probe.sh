@@ -16,7 +16,7 @@ nl='
 printf 'root\t%s\narchitecture\t%s\n' "$root" "$(uname -m)"
 if [ -r "$root/etc/os-release" ]; then
     while IFS= read -r line || [ -n "$line" ]; do
-        case $line in PRETTY_NAME=*) printf 'os\t%s\n' "${line#*=}" ;; esac
+        case $line in PRETTY_NAME=*) printf 'os\t%s\n' "${line#*=}" && break ;; esac
     done <"$root/etc/os-release"
 fi
 uptime=0
@@ -76,9 +76,15 @@ unit() {
 for shape in $shapes; do
     unit "tau@$shape.service"
 done
-while IFS=$tab read -r tag mode access owner size inode mtime ctime name; do
+# Not `read`, which makes a system call for every byte.
+IFS=$nl
+for line in $found; do
     # Names are escaped: those with a backslash stand for others.
-    case $tag:$name in path:*\\*) continue ;; path:*) ;; *) continue ;; esac
+    case $line in *\\*) continue ;; "path$tab"*) ;; *) continue ;; esac
+    IFS=$tab
+    # shellcheck disable=SC2086 # fields
+    set -- $line
+    mode=$2 access=$3 owner=$4 size=$5 inode=$6 mtime=$7 ctime=$8 name=$9
     path=${name#"$root"}
     case $mode:$path in
     8*:/var/lib/spore/digests)
@@ -119,9 +125,8 @@ while IFS=$tab read -r tag mode access owner size inode mtime ctime name; do
         unit "${path##*/}"
         ;;
     esac
-done <<EOF
-$found
-EOF
+done
+unset IFS
 
 for path in "$root/tb/bin/." "$root/tb/." "$root/"; do
     [ -d "$path" ] || continue
@@ -129,10 +134,19 @@ for path in "$root/tb/bin/." "$root/tb/." "$root/"; do
     break
 done
 
+# What the unit in `block` says of a property, in `is`; empty if nothing.
+property() {
+    is=${block#*"$nl$1="}
+    is=${is%%"$nl"*}
+}
+
 # What a unit of tau runs, and what is known of its start.
 node() {
-    shape=${id#tau@} shape=${shape%.service}
+    id=$1 shape=${1#tau@}
+    shape=${shape%.service}
     healthy=
+    property InvocationID
+    invocation=$is
     if [ -n "$invocation" ]; then
         record=$root/run/spore/$shape/$invocation
         [ ! -f "$record/config.yaml" ] || reads=${reads}cut$nl$record/config.yaml$nl
@@ -142,7 +156,9 @@ node() {
             healthy=yes
         fi
     fi
-    [ "$pid" -gt 0 ] || return
+    property MainPID
+    pid=$is
+    [ "${pid:-0}" -gt 0 ] || return
     reads=${reads}process$nl$root/proc/$pid$nl
     exe=$root/proc/$pid/exe
     # shellcheck disable=SC3013 # dash has -ef
@@ -157,7 +173,10 @@ node() {
         fi
     fi
     # The journal is slow, and only says something new while a start is young.
-    [ "$active:$healthy" = active: ] || return
+    property ActiveState
+    [ "$is:$healthy" = active: ] || return
+    property ExecMainStartTimestampMonotonic
+    started=${is:-0}
     [ $((${uptime%%.*} - started / 1000000)) -lt 600 ] || return
     said=$(journalctl -q --no-pager -o cat "_SYSTEMD_INVOCATION_ID=$invocation" |
         grep -m1 -F 'started! with id: ') && printf 'said\t%s\t%.500s\n' "$id" "$said"
@@ -177,27 +196,17 @@ if [ -d "$root/run/systemd/system" ]; then
         printf 'failed\tsystemctl show\t%s\n' "${shown##*"$nl"}"
     fi
     # One that is named twice is shown twice.
-    seen=' ' id='' invocation='' active='' pid=0 started=0
-    while IFS= read -r line; do
-        case $line in
-        Id=*) id=${line#*=} ;;
-        InvocationID=*) invocation=${line#*=} ;;
-        ActiveState=*) active=${line#*=} ;;
-        MainPID=*) pid=${line#*=} ;;
-        ExecMainStartTimestampMonotonic=*) started=${line#*=} ;;
-        '')
-            case $id$seen in
-            *" $id "*) ;;
-            tau@*) node ;;
-            esac
-            seen="$seen$id "
-            id='' invocation='' active='' pid=0 started=0
-            ;;
+    seen=' '
+    while [ -n "$shown" ]; do
+        block=$nl${shown%%"$nl$nl"*}$nl
+        case $shown in *"$nl$nl"*) shown=${shown#*"$nl$nl"} ;; *) shown='' ;; esac
+        property Id
+        case $is$seen in
+        *" $is "*) ;;
+        tau@*) node "$is" ;;
         esac
-    done <<EOF
-$shown
-
-EOF
+        seen="$seen$is "
+    done
 fi
 
 IFS=$nl
