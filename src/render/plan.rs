@@ -6,7 +6,7 @@ use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Reason, ServiceChange, Verb};
 use crate::plan::{Note, Plan, Rank, Refusal};
 use crate::resource::{Access, Content, Effect, HostName, Key, Resource, ResourceId, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The whole plan, each line with its end.
@@ -104,10 +104,25 @@ impl Page<'_> {
         let names: BTreeSet<&HostName> = self.plan.changes.iter().map(|(id, _)| &id.host).collect();
         for host in names {
             self.heading(host.as_str());
+            self.new_directories(host);
             for (id, change) in self.plan.changes.iter().filter(|(id, _)| id.host == *host) {
                 self.change(id, change);
             }
             self.line("");
+        }
+    }
+
+    /// All of the same mode on one line: there are many, and they say little.
+    fn new_directories(&mut self, host: &HostName) {
+        let mut by_access: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (id, change) in self.plan.changes.iter().filter(|(id, _)| id.host == *host) {
+            if let Change::Directory { before: None, after } = change {
+                by_access.entry(after.to_string()).or_default().push(id.key.to_string());
+            }
+        }
+        for (access, paths) in by_access.iter().rev() {
+            let sign = self.style.paint(Tone::Good, '+');
+            self.line(&format!("  {sign} {}  {access}", paths.join(" ")));
         }
     }
 
@@ -116,7 +131,8 @@ impl Page<'_> {
             Change::Package => self.entry('+', &id.key, "is installed"),
             Change::Rule => self.entry('+', &id.key, ""),
             Change::Units => self.entry('~', &id.key, "are read again"),
-            Change::Directory { before: None, after } => self.entry('+', &id.key, &after.to_string()),
+            // All of them are on one line.
+            Change::Directory { before: None, .. } => {}
             Change::Directory { before: Some(before), after } => {
                 self.entry('~', &id.key, &access(before, after));
             }
