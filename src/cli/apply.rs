@@ -235,7 +235,9 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     out.push_str(&line);
     out.push('\n');
     if !applied.failed.is_empty() || applied.not_reached > 0 {
-        out.push_str("mend what failed and run the same command again: it goes on from there\n");
+        let words: Vec<String> = std::env::args().skip(1).collect();
+        let command = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
+        out.push_str(&format!("to go on from there, mend what failed and run: spore {command}\n"));
     }
     out
 }
