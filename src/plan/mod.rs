@@ -17,7 +17,7 @@ use crate::desired::Desired;
 use crate::diff::{Change, Changes, Obstacle, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{
-    Activity, Content, Cycle, Edge, Effect, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
+    Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
 };
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
