@@ -1,0 +1,278 @@
+//! A command that runs on a host: what it reads, what it writes, how it ends.
+//!
+//! A task per channel takes what the connection delivers, so that the
+//! connection is never held up by one who reads slowly, and so that a
+//! [`Writer`] learns that the command is gone. russh's own sender waits for ever
+//! then, for a window that nobody opens any more.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use russh::client::Msg;
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use super::printable;
+use super::session::{Ending, Lost};
+
+/// What may be delivered and not yet read, before the connection is made to
+/// wait. Far above what an answer takes, far below what a runaway command writes.
+const UNREAD: usize = 16 << 20;
+
+/// What RFC 4254 calls the standard error.
+const STDERR: u32 = 1;
+
+/// A running command. Take it apart to send while reading.
+///
+/// Dropping the [`Reader`] closes the channel: the command is told so as if a
+/// terminal had hung up, and nobody waits for its end.
+#[derive(Debug)]
+pub struct Channel {
+    /// The command's standard input.
+    pub writer: Writer,
+    /// Its output and its end.
+    pub reader: Reader,
+}
+
+/// The standard input of a command.
+pub struct Writer {
+    half: Arc<ChannelWriteHalf<Msg>>,
+    over: watch::Receiver<bool>,
+    end: Ending,
+}
+
+/// What a command writes, and how it ends.
+///
+/// It must be read: what is unread is kept, up to a limit above which the whole
+/// connection waits.
+#[derive(Debug)]
+pub struct Reader {
+    events: mpsc::UnboundedReceiver<Delivery>,
+    /// Set when the last delivery came.
+    done: Option<Result<(), ChannelError>>,
+    end: Ending,
+}
+
+/// Something a command did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It wrote to its standard output.
+    Stdout(Bytes),
+    /// It wrote to its standard error.
+    Stderr(Bytes),
+    /// It ended. Output of processes it left behind may follow.
+    Exit(Exit),
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this status.
+    Status(u32),
+    /// By a signal, named without `SIG`.
+    Signal(String),
+}
+
+/// A command that could not be run to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChannelError {
+    /// The host opens no channel, for instance because too many are open.
+    #[error("the host opens no channel: {reason}")]
+    NotOpened {
+        /// In the host's words.
+        reason: String,
+    },
+    /// The host does not let this user run commands.
+    #[error("the host runs no command for this user")]
+    NotStarted,
+    /// The command ended before it had read what was sent. Its [`Exit`] says more.
+    #[error("the command ended before it had read its input")]
+    Ended,
+    /// The connection is gone.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+enum Delivery {
+    /// With the share of [`UNREAD`] that it takes up until it is read.
+    Event(Event, Option<OwnedSemaphorePermit>),
+    Done(Result<(), ChannelError>),
+}
+
+impl Channel {
+    pub(super) async fn start(
+        channel: russh::Channel<Msg>,
+        command: &str,
+        end: Ending,
+    ) -> Result<Self, ChannelError> {
+        let (inbound, outbound) = channel.split();
+        let half = Arc::new(outbound);
+        let (events, received) = mpsc::unbounded_channel();
+        let (over, is_over) = watch::channel(false);
+        let pump = Pump {
+            inbound,
+            outbound: Arc::clone(&half),
+            events,
+            over,
+            unread: Arc::new(Semaphore::new(UNREAD)),
+            end: end.clone(),
+        };
+        // Before anything is awaited: whoever gives up from here on drops the
+        // reader, which closes the channel.
+        tokio::spawn(pump.run());
+        let channel = Self {
+            writer: Writer {
+                half: Arc::clone(&half),
+                over: is_over,
+                end: end.clone(),
+            },
+            reader: Reader {
+                events: received,
+                done: None,
+                end: end.clone(),
+            },
+        };
+        match half.exec(true, command).await {
+            Ok(()) => Ok(channel),
+            Err(_) => Err(end.lost().into()),
+        }
+    }
+}
+
+impl Writer {
+    /// Sends, without copying, as fast as the command reads. What comes back
+    /// has to be read meanwhile.
+    ///
+    /// Dropping this future leaves open how much was sent.
+    ///
+    /// # Errors
+    /// The command ended before it took everything, or the connection is lost.
+    pub async fn send(&mut self, data: Bytes) -> Result<(), ChannelError> {
+        tokio::select! {
+            biased;
+            over = self.over.wait_for(|over| *over) => Err(match over {
+                Ok(_) => ChannelError::Ended,
+                Err(_) => self.end.lost().into(),
+            }),
+            sent = self.half.data_bytes(data) => sent.map_err(|_| self.end.lost().into()),
+        }
+    }
+
+    /// Says that no more input follows. Without it a command waits for more
+    /// until the channel is closed.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn eof(self) -> Result<(), ChannelError> {
+        self.half.eof().await.map_err(|_| self.end.lost().into())
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// The next thing the command does, or `None` once the host has closed the
+    /// channel. Dropping this future loses nothing.
+    ///
+    /// # Errors
+    /// The command wasn't started, or the connection is lost; and the same
+    /// again for whoever asks again.
+    pub async fn next(&mut self) -> Result<Option<Event>, ChannelError> {
+        if let Some(done) = &self.done {
+            return done.clone().map(|()| None);
+        }
+        let done = match self.events.recv().await {
+            Some(Delivery::Event(event, _share)) => return Ok(Some(event)),
+            Some(Delivery::Done(done)) => done,
+            None => Err(self.end.lost().into()),
+        };
+        self.done = Some(done.clone());
+        done.map(|()| None)
+    }
+}
+
+/// Takes what russh delivers for a channel and passes it on.
+struct Pump {
+    inbound: ChannelReadHalf,
+    outbound: Arc<ChannelWriteHalf<Msg>>,
+    events: mpsc::UnboundedSender<Delivery>,
+    over: watch::Sender<bool>,
+    unread: Arc<Semaphore>,
+    end: Ending,
+}
+
+impl Pump {
+    async fn run(mut self) {
+        let events = self.events.clone();
+        tokio::select! {
+            done = self.deliver() => {
+                if !matches!(done, Err(ChannelError::Lost(_))) {
+                    let _ = self.over.send(true);
+                }
+                if done.is_err() {
+                    let _ = self.outbound.close().await;
+                }
+                let _ = self.events.send(Delivery::Done(done));
+            }
+            () = events.closed() => {
+                let _ = self.over.send(true);
+                let _ = self.outbound.close().await;
+            }
+        }
+    }
+
+    async fn deliver(&mut self) -> Result<(), ChannelError> {
+        while let Some(message) = self.inbound.wait().await {
+            let event = match message {
+                ChannelMsg::Data { data } => Event::Stdout(data),
+                ChannelMsg::ExtendedData { data, ext: STDERR } => Event::Stderr(data),
+                ChannelMsg::ExitStatus { exit_status } => Event::Exit(Exit::Status(exit_status)),
+                ChannelMsg::ExitSignal { signal_name, .. } => {
+                    Event::Exit(Exit::Signal(signal(&signal_name)))
+                }
+                ChannelMsg::Failure => return Err(ChannelError::NotStarted),
+                ChannelMsg::Close => return Ok(()),
+                _ => continue,
+            };
+            if matches!(event, Event::Exit(_)) {
+                let _ = self.over.send(true);
+            }
+            let share = match &event {
+                Event::Stdout(data) | Event::Stderr(data) => self.share(data.len()).await,
+                Event::Exit(_) => None,
+            };
+            let _ = self.events.send(Delivery::Event(event, share));
+        }
+        Err(self.end.lost().into())
+    }
+
+    async fn share(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes.min(UNREAD)).ok()?;
+        // The semaphore is never closed.
+        Arc::clone(&self.unread)
+            .acquire_many_owned(bytes)
+            .await
+            .ok()
+    }
+}
+
+fn signal(signal: &russh::Sig) -> String {
+    match signal {
+        russh::Sig::Custom(name) => printable(name),
+        known => format!("{known:?}"),
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event(event, _) => event.fmt(f),
+            Self::Done(done) => done.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! From an address to a [`Session`]: dialling, agreeing on keys, judging the
+//! host's key, logging in.
+//!
+//! Each step has its time-out and its own errors; whatever fails leaves no
+//! connection and no task behind.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use russh::client::{self, AuthResult, KeyboardInteractiveAuthResponse as Asked};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+
+use super::session::{Client, Observer, Session};
+use super::wire::{Tap, Wire};
+use super::{Address, Credential, KnownHosts, Login, Secret, Timeouts, Verdict};
+
+mod error;
+
+pub use error::{ConnectError, Phase};
+
+/// curve25519 is cheapest and everywhere; the rest is for hosts without it. The
+/// last two are no key exchange: they ask for the signature algorithms the host
+/// knows, and for the exchange that Terrapin can't truncate.
+const KEX: &[kex::Name] = &[
+    kex::CURVE25519,
+    kex::CURVE25519_PRE_RFC_8731,
+    kex::MLKEM768X25519_SHA256,
+    kex::ECDH_SHA2_NISTP256,
+    kex::ECDH_SHA2_NISTP384,
+    kex::ECDH_SHA2_NISTP521,
+    kex::DH_GEX_SHA256,
+    kex::DH_G16_SHA512,
+    kex::DH_G18_SHA512,
+    kex::DH_G14_SHA256,
+    kex::EXTENSION_SUPPORT_AS_CLIENT,
+    kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
+];
+
+/// The processor does AES; the shorter key is half again as fast.
+const CIPHERS: &[cipher::Name] = &[
+    cipher::AES_128_GCM,
+    cipher::AES_256_GCM,
+    cipher::CHACHA20_POLY1305,
+    cipher::AES_256_CTR,
+    cipher::AES_128_CTR,
+];
+
+/// For ciphers that don't authenticate by themselves.
+const MACS: &[mac::Name] = &[
+    mac::HMAC_SHA256_ETM,
+    mac::HMAC_SHA512_ETM,
+    mac::HMAC_SHA256,
+    mac::HMAC_SHA512,
+];
+
+/// How much a host may send on a channel before it waits for us.
+const WINDOW: u32 = 4 << 20;
+
+/// Judges the key that a host shows.
+pub(super) struct Guard {
+    address: Address,
+    known: KnownHosts,
+}
+
+impl Guard {
+    pub(super) fn check(&self, key: &PublicKey) -> Verdict {
+        self.known.check(&self.address, key)
+    }
+}
+
+impl Session {
+    /// Connects, makes sure it is the right host, and logs in.
+    ///
+    /// # Errors
+    /// Whatever kept it from that, told apart as far as an operator can do
+    /// something about it: see [`ConnectError`] and [`ConnectError::help`].
+    pub async fn connect(
+        address: &Address,
+        login: &Login,
+        known: &KnownHosts,
+        timeouts: &Timeouts,
+    ) -> Result<Self, ConnectError> {
+        let dialled = timeout(timeouts.connect, Wire::dial(address, timeouts.silence()));
+        let wire = dialled
+            .await
+            .map_err(|_| ConnectError::TimedOut {
+                phase: Phase::Connect,
+                after: timeouts.connect,
+            })?
+            .map_err(|source| ConnectError::unreachable(address, source))?;
+        open(wire, address, login, known, timeouts).await
+    }
+
+    /// As [`Session::connect`], over a stream that leads to the host already.
+    ///
+    /// # Errors
+    /// As there, but for those of dialling.
+    pub async fn over<S>(
+        stream: S,
+        address: &Address,
+        login: &Login,
+        known: &KnownHosts,
+        timeouts: &Timeouts,
+    ) -> Result<Self, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        open(Wire::over(stream), address, login, known, timeouts).await
+    }
+}
+
+/// Cuts the wire unless it is told to leave it, so that giving up at any point
+/// ends the task that russh runs behind it.
+struct CutUnlessKept(Option<Arc<Tap>>);
+
+impl Drop for CutUnlessKept {
+    fn drop(&mut self) {
+        if let Some(tap) = &self.0 {
+            tap.cut();
+        }
+    }
+}
+
+async fn open<S>(
+    wire: Wire<S>,
+    address: &Address,
+    login: &Login,
+    known: &KnownHosts,
+    timeouts: &Timeouts,
+) -> Result<Session, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let tap = wire.tap();
+    let mut cut = CutUnlessKept(Some(Arc::clone(&tap)));
+    let known = known.of(address);
+    let config = Arc::new(config(&known, address, timeouts));
+    let (client, observer) = Client::new(Guard {
+        address: address.clone(),
+        known: known.clone(),
+    });
+
+    let handshake = client::connect_stream(config, wire, client);
+    let mut handle = match timeout(timeouts.handshake, handshake).await {
+        Ok(Ok(handle)) => handle,
+        Ok(Err(error)) => {
+            return Err(match observer.refused() {
+                Some((key, verdict)) => ConnectError::host_key(address, &known, &key, verdict),
+                None => ConnectError::handshake(error, &tap.first_words(), observer.end.reason()),
+            });
+        }
+        Err(_) => {
+            return Err(ConnectError::TimedOut {
+                phase: match tap.first_words().is_empty() {
+                    true => Phase::Greeting,
+                    false => Phase::KeyExchange,
+                },
+                after: timeouts.handshake,
+            });
+        }
+    };
+    let authenticated = authenticate(&mut handle, login, &observer);
+    timeout(timeouts.login, authenticated)
+        .await
+        .map_err(|_| ConnectError::TimedOut {
+            phase: Phase::Login,
+            after: timeouts.login,
+        })??;
+    cut.0 = None;
+    Ok(Session::new(handle, observer.end, tap))
+}
+
+fn config(known: &KnownHosts, address: &Address, timeouts: &Timeouts) -> client::Config {
+    let name = concat!("SSH-2.0-spore_", env!("CARGO_PKG_VERSION"));
+    client::Config {
+        client_id: SshId::Standard(Cow::Borrowed(name)),
+        window_size: WINDOW,
+        maximum_packet_size: 65535,
+        preferred: Preferred {
+            kex: Cow::Borrowed(KEX),
+            key: Cow::Owned(known.algorithms(address)),
+            host_key_certificates: Cow::Borrowed(&[]),
+            cipher: Cow::Borrowed(CIPHERS),
+            mac: Cow::Borrowed(MACS),
+            compression: Cow::Borrowed(&[compression::NONE]),
+        },
+        keepalive_interval: Some(timeouts.keepalive),
+        keepalive_max: usize::try_from(timeouts.unanswered.max(1)).unwrap_or(usize::MAX),
+        ..client::Config::default()
+    }
+}
+
+type Handle = client::Handle<Client>;
+
+async fn authenticate(
+    handle: &mut Handle,
+    login: &Login,
+    observer: &Observer,
+) -> Result<(), ConnectError> {
+    let mut tried = Vec::new();
+    let mut offered = None;
+    let mut partly = false;
+    for credential in &login.credentials {
+        let method = match credential {
+            Credential::Key(_) => MethodKind::PublicKey,
+            Credential::Password(_) => MethodKind::Password,
+        };
+        if !worth_trying(method, offered.as_ref()) {
+            continue;
+        }
+        tried.push(describe(credential));
+        let answer = match credential {
+            Credential::Key(key) => with_key(handle, &login.user, key).await,
+            Credential::Password(password) => with_password(handle, &login.user, password).await,
+        };
+        match answer {
+            Ok(AuthResult::Success) => return Ok(()),
+            Ok(AuthResult::Failure {
+                remaining_methods,
+                partial_success,
+            }) if !handle.is_closed() => {
+                partly |= partial_success;
+                offered = Some(remaining_methods);
+            }
+            // Among others: too many wrong credentials.
+            _ => {
+                return Err(ConnectError::HungUp {
+                    phase: Phase::Login,
+                    said: observer.end.lost().reason,
+                });
+            }
+        }
+    }
+    Err(ConnectError::Refused {
+        user: login.user.clone(),
+        tried,
+        offered: offered
+            .iter()
+            .flat_map(|methods| methods.iter())
+            .map(|method| <&str>::from(method).into())
+            .collect(),
+        partly,
+    })
+}
+
+/// Whether a server that offers these, if it said so yet, would take it.
+fn worth_trying(method: MethodKind, offered: Option<&MethodSet>) -> bool {
+    offered.is_none_or(|offered| {
+        offered.contains(&method)
+            || method == MethodKind::Password && offered.contains(&MethodKind::KeyboardInteractive)
+    })
+}
+
+fn describe(credential: &Credential) -> String {
+    match credential {
+        Credential::Key(key) => {
+            let key = key.public_key();
+            format!(
+                "{} key {}",
+                key.algorithm(),
+                key.fingerprint(HashAlg::Sha256)
+            )
+        }
+        Credential::Password(_) => "password".into(),
+    }
+}
+
+async fn with_key(
+    handle: &mut Handle,
+    user: &str,
+    key: &Arc<PrivateKey>,
+) -> Result<AuthResult, russh::Error> {
+    let hash = match key.algorithm() {
+        // SHA-1, which the key's own name stands for, is never signed with.
+        Algorithm::Rsa { .. } => handle
+            .best_supported_rsa_hash()
+            .await?
+            .flatten()
+            .or(Some(HashAlg::Sha512)),
+        _ => None,
+    };
+    let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
+    handle.authenticate_publickey(user, key).await
+}
+
+async fn with_password(
+    handle: &mut Handle,
+    user: &str,
+    password: &Secret,
+) -> Result<AuthResult, russh::Error> {
+    let answer = handle
+        .authenticate_password(user, password.expose())
+        .await?;
+    let AuthResult::Failure {
+        remaining_methods: offered,
+        ..
+    } = &answer
+    else {
+        return Ok(answer);
+    };
+    // A server that takes passwords only as answers to its questions.
+    if offered.contains(&MethodKind::Password)
+        || !offered.contains(&MethodKind::KeyboardInteractive)
+    {
+        return Ok(answer);
+    }
+    let mut asked = handle
+        .authenticate_keyboard_interactive_start(user, None)
+        .await?;
+    let mut answered = false;
+    loop {
+        let answers = match &asked {
+            Asked::Success => return Ok(AuthResult::Success),
+            Asked::Failure { .. } => return Ok(answer),
+            Asked::InfoRequest { prompts, .. } => match prompts.as_slice() {
+                [] => Vec::new(),
+                // One hidden answer, once: anything else isn't a password prompt.
+                [prompt] if !prompt.echo && !answered => {
+                    answered = true;
+                    vec![password.expose().to_owned()]
+                }
+                _ => return Ok(answer),
+            },
+        };
+        asked = handle
+            .authenticate_keyboard_interactive_respond(answers)
+            .await?;
+    }
+}

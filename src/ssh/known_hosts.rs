@@ -1,0 +1,323 @@
+//! The user's `known_hosts`: which key a host must show.
+//!
+//! [`ssh_key`](russh::keys::ssh_key) reads a line; what a line means for a host
+//! is decided here, as OpenSSH decides it (`hostfile.c`, `match.c`), because
+//! russh's own check accepts revoked keys and negated hosts.
+//!
+//! What always holds: a line that can't be read is as if it weren't there, so it
+//! can make a host unknown but never known; a revoked key is refused whatever
+//! else the files say.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, fs, io};
+
+use hmac::{Hmac, KeyInit, Mac};
+use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
+use sha1::Sha1;
+
+use super::Address;
+
+#[cfg(test)]
+mod tests;
+
+/// The port that `known_hosts` leaves unsaid.
+const USUAL_PORT: u16 = 22;
+
+/// Host keys that the user trusts, from one or more files.
+#[derive(Clone, Debug, Default)]
+pub struct KnownHosts {
+    files: Vec<Arc<Path>>,
+    lines: Vec<(KnownLine, Entry)>,
+}
+
+/// A line of a `known_hosts` file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownLine {
+    /// The file it stands in.
+    pub file: Arc<Path>,
+    /// Counted from 1.
+    pub line: usize,
+    /// The kind of key it names.
+    pub algorithm: Algorithm,
+}
+
+impl fmt::Display for KnownLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// What the files say about a key that a host shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the host's.
+    Known,
+    /// Nothing is said about this host.
+    Unknown {
+        /// The first line that names a certificate authority for the host,
+        /// which would do for OpenSSH if the host had shown a certificate.
+        authority: Option<KnownLine>,
+    },
+    /// The host is known by other keys. They are all listed, those of the kind
+    /// that the host shows first; there may be none of that kind, which is no
+    /// better: who sits in the middle can choose the kind.
+    Changed {
+        /// Never empty.
+        known: Vec<KnownLine>,
+    },
+    /// The key is marked as one that must never be trusted again.
+    Revoked {
+        /// The line that says so.
+        by: KnownLine,
+    },
+}
+
+/// A `known_hosts` file that can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}", path.display())]
+pub struct KnownHostsError {
+    /// The file.
+    pub path: PathBuf,
+    source: io::Error,
+}
+
+impl KnownHosts {
+    /// Reads files in the order in which they are to be searched. One that
+    /// doesn't exist is empty, as it is to OpenSSH.
+    ///
+    /// # Errors
+    /// A file exists and can't be read.
+    pub fn read<P: AsRef<Path>>(files: &[P]) -> Result<Self, KnownHostsError> {
+        let mut known = Self::default();
+        for path in files.iter().map(AsRef::as_ref) {
+            let text = match fs::read(path) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                Err(source) => {
+                    let path = path.to_owned();
+                    return Err(KnownHostsError { path, source });
+                }
+            };
+            known.add(path, &String::from_utf8_lossy(&text));
+        }
+        Ok(known)
+    }
+
+    /// What a single file with this text says.
+    pub fn parse(file: &Path, text: &str) -> Self {
+        let mut known = Self::default();
+        known.add(file, text);
+        known
+    }
+
+    /// The file to add a new host to, if any was read.
+    pub fn file(&self) -> Option<&Path> {
+        self.files.first().map(AsRef::as_ref)
+    }
+
+    /// Whether the host may show this key.
+    pub fn check(&self, address: &Address, key: &PublicKey) -> Verdict {
+        let full = name(address);
+        let lines = self.naming(&full).collect::<Vec<_>>();
+        // A server on another port is also known by what is known of its host
+        // (OpenSSH: "checking without port identifier"), but not mistrusted by
+        // it: two servers behind one address have different keys.
+        let bare = match address.port {
+            USUAL_PORT => Vec::new(),
+            _ => self.naming(&address.host.to_lowercase()).collect(),
+        };
+        let same = |entry: &Entry| entry.public_key().key_data() == key.key_data();
+        let all = || lines.iter().chain(&bare);
+
+        if let Some((by, _)) =
+            all().find(|(_, entry)| entry.marker() == Some(&Marker::Revoked) && same(entry))
+        {
+            return Verdict::Revoked { by: by.clone() };
+        }
+        if all().any(|(_, entry)| entry.marker().is_none() && same(entry)) {
+            return Verdict::Known;
+        }
+        let (mut known, others) = lines
+            .iter()
+            .filter(|(_, entry)| entry.marker().is_none())
+            .map(|(line, _)| line.clone())
+            .partition::<Vec<_>, _>(|line| line.algorithm == key.algorithm());
+        known.extend(others);
+        if known.is_empty() {
+            let authority = all()
+                .find(|(_, entry)| entry.marker() == Some(&Marker::CertAuthority))
+                .map(|(line, _)| line.clone());
+            Verdict::Unknown { authority }
+        } else {
+            Verdict::Changed { known }
+        }
+    }
+
+    /// What the files say about one host, and nothing else.
+    pub(super) fn of(&self, address: &Address) -> Self {
+        let full = name(address);
+        let bare = address.host.to_lowercase();
+        let about = |entry: &Entry| {
+            names(entry.host_patterns(), &full) || names(entry.host_patterns(), &bare)
+        };
+        let lines = self.lines.iter().filter(|(_, entry)| about(entry));
+        Self {
+            files: self.files.clone(),
+            lines: lines.cloned().collect(),
+        }
+    }
+
+    /// The line that makes this key known for this host.
+    pub fn line_to_add(address: &Address, key: &PublicKey) -> String {
+        let key = PublicKey::new(key.key_data().clone(), "");
+        let key = key.to_openssh().unwrap_or_default();
+        format!("{} {key}", name(address))
+    }
+
+    /// Kinds of host key in the order in which to ask a host for them: those
+    /// it is known by first, else it would show another and count as changed.
+    pub(super) fn algorithms(&self, address: &Address) -> Vec<Algorithm> {
+        let usual = [
+            Algorithm::Ed25519,
+            ecdsa(EcdsaCurve::NistP256),
+            ecdsa(EcdsaCurve::NistP384),
+            ecdsa(EcdsaCurve::NistP521),
+            Algorithm::Rsa { hash: None },
+        ];
+        let mut kinds = Vec::new();
+        let (full, bare) = (name(address), address.host.to_lowercase());
+        let known = self.naming(&full).chain(self.naming(&bare));
+        let known = known
+            .filter(|(_, entry)| entry.marker().is_none())
+            .map(|(line, _)| line.algorithm.clone());
+        for kind in known.chain(usual.clone()) {
+            if usual.contains(&kind) && !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        kinds.into_iter().flat_map(signatures).collect()
+    }
+
+    /// Lines whose patterns name the host, in the order of the files.
+    fn naming(&self, host: &str) -> impl Iterator<Item = &(KnownLine, Entry)> {
+        self.lines
+            .iter()
+            .filter(move |(_, entry)| names(entry.host_patterns(), host))
+    }
+
+    fn add(&mut self, file: &Path, text: &str) {
+        let file: Arc<Path> = file.into();
+        self.files.push(Arc::clone(&file));
+        for (index, line) in text.lines().enumerate() {
+            if let Some(entry) = entry(line) {
+                let known = KnownLine {
+                    file: Arc::clone(&file),
+                    line: index + 1,
+                    algorithm: entry.public_key().algorithm(),
+                };
+                self.lines.push((known, entry));
+            }
+        }
+    }
+}
+
+/// Reads a line, or nothing if it is empty, a comment, or none of ours.
+fn entry(line: &str) -> Option<Entry> {
+    let mut fields = line.split_ascii_whitespace().peekable();
+    let marked = fields.next_if(|field| field.starts_with('@')).into_iter();
+    let wanted = marked.chain(fields.take(3)).collect::<Vec<_>>();
+    if wanted.first()?.starts_with('#') {
+        return None;
+    }
+    // The comment is left out, and fields are one space apart: ssh_key takes
+    // it more literally than OpenSSH does.
+    wanted.join(" ").parse().ok()
+}
+
+/// The name under which `known_hosts` has an address.
+pub(super) fn name(address: &Address) -> String {
+    let host = address.host.to_lowercase();
+    match address.port {
+        USUAL_PORT => host,
+        port => format!("[{host}]:{port}"),
+    }
+}
+
+fn names(patterns: &HostPatterns, host: &str) -> bool {
+    match patterns {
+        HostPatterns::HashedName { salt, hash } => {
+            Hmac::<Sha1>::new_from_slice(salt).is_ok_and(|mut mac| {
+                mac.update(host.as_bytes());
+                mac.verify_slice(hash).is_ok()
+            })
+        }
+        HostPatterns::Patterns(patterns) => {
+            let mut named = false;
+            for pattern in patterns {
+                let pattern = pattern.to_lowercase();
+                match pattern.strip_prefix('!') {
+                    // Wherever it stands, and whatever else fits.
+                    Some(excluded) if fits(excluded.as_bytes(), host.as_bytes()) => return false,
+                    Some(_) => {}
+                    None => named |= fits(pattern.as_bytes(), host.as_bytes()),
+                }
+            }
+            named
+        }
+    }
+}
+
+/// Whether a pattern of `*` and `?` covers the whole text. Brackets are
+/// nothing special.
+fn fits(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    // Where to go on when a guess of what the last star swallows was wrong.
+    let mut star = None;
+    while let Some(&c) = text.get(t) {
+        match pattern.get(p) {
+            Some(b'*') => {
+                p += 1;
+                star = Some((p, t));
+            }
+            Some(&wanted) if wanted == b'?' || wanted == c => {
+                p += 1;
+                t += 1;
+            }
+            _ => match &mut star {
+                Some((after, swallowed)) => {
+                    *swallowed += 1;
+                    (p, t) = (*after, *swallowed);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|&c| c == b'*')
+}
+
+fn ecdsa(curve: EcdsaCurve) -> Algorithm {
+    Algorithm::Ecdsa { curve }
+}
+
+/// The signatures that a kind of key may sign with, the best first. That of
+/// RSA with SHA-1 isn't one of them.
+fn signatures(kind: Algorithm) -> Vec<Algorithm> {
+    match kind {
+        Algorithm::Rsa { .. } => [HashAlg::Sha512, HashAlg::Sha256]
+            .map(|hash| Algorithm::Rsa { hash: Some(hash) })
+            .to_vec(),
+        other => vec![other],
+    }
+}
+
+impl Verdict {
+    /// The kinds of key that a changed host is known by, for a message.
+    pub(super) fn kinds(known: &[KnownLine]) -> String {
+        let kinds = known.iter().map(|line| line.algorithm.to_string());
+        let kinds = kinds.collect::<BTreeSet<_>>();
+        kinds.into_iter().collect::<Vec<_>>().join(", ")
+    }
+}

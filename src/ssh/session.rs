@@ -1,0 +1,201 @@
+//! A connection that stands: commands are run over it.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use russh::client::{self, DisconnectReason};
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::channel::{Channel, ChannelError};
+use super::connect::Guard;
+use super::{Verdict, printable, wire::Tap};
+
+/// How long a goodbye may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// An authenticated connection to one host. It may be shared, and commands may
+/// run over it at the same time, as many as the host allows (OpenSSH: ten).
+///
+/// It lasts until it and the channels opened over it are dropped, or until
+/// [`Session::close`].
+pub struct Session {
+    handle: client::Handle<Client>,
+    end: Ending,
+    tap: Arc<Tap>,
+}
+
+/// A connection that ended, or broke.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("connection lost: {reason}")]
+pub struct Lost {
+    /// Why, as far as is known.
+    pub reason: String,
+}
+
+/// Says when a connection has ended and why.
+#[derive(Clone, Debug)]
+pub(super) struct Ending(watch::Receiver<Option<String>>);
+
+impl Ending {
+    pub(super) fn lost(&self) -> Lost {
+        Lost {
+            reason: self
+                .reason()
+                .unwrap_or_else(|| "the other side hung up".into()),
+        }
+    }
+
+    pub(super) fn reason(&self) -> Option<String> {
+        self.0.borrow().clone()
+    }
+
+    async fn wait(&mut self) -> Lost {
+        // An error means that the connection's task is gone, which is an end too.
+        let _ = self.0.wait_for(Option::is_some).await;
+        self.lost()
+    }
+}
+
+impl Session {
+    pub(super) fn new(handle: client::Handle<Client>, end: Ending, tap: Arc<Tap>) -> Self {
+        Self { handle, end, tap }
+    }
+
+    /// Starts a command; the host gives it to the user's login shell. This
+    /// returns as soon as the host has a channel for it: input sent at once
+    /// travels together with the command. Whether it could be started is for
+    /// [`Reader::next`](super::Reader::next) to tell.
+    ///
+    /// # Errors
+    /// The host allows no more channels, or the connection is lost.
+    pub async fn exec(&self, command: &str) -> Result<Channel, ChannelError> {
+        let opened = self.handle.channel_open_session().await;
+        let channel = opened.map_err(|error| match error {
+            russh::Error::ChannelOpenFailure(reason) => ChannelError::NotOpened {
+                reason: printable(reason.description()),
+            },
+            _ => ChannelError::Lost(self.end.lost()),
+        })?;
+        Channel::start(channel, command, self.end.clone()).await
+    }
+
+    /// Whether the connection is known to have ended.
+    pub fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// Waits until the connection has ended, for whatever reason. A network
+    /// that was cut is noticed within [`Timeouts::silence`](super::Timeouts::silence).
+    pub async fn closed(&self) -> Lost {
+        self.end.clone().wait().await
+    }
+
+    /// Says goodbye and ends the connection, and with it whatever channels are
+    /// still open.
+    pub async fn close(self) {
+        let Self { handle, tap, .. } = self;
+        // The other side owes us no answer, and need not be there any more.
+        let _ = timeout(FAREWELL, async {
+            let why = russh::Disconnect::ByApplication;
+            let _ = handle.disconnect(why, "", "").await;
+            let _ = handle.await;
+        })
+        .await;
+        tap.cut();
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+/// What russh calls back: it judges the host's key and hears how it ended.
+pub(super) struct Client {
+    guard: Guard,
+    refused: Arc<Mutex<Option<(PublicKey, Verdict)>>>,
+    end: watch::Sender<Option<String>>,
+}
+
+/// What remains in the hands of the one who connects.
+pub(super) struct Observer {
+    pub(super) end: Ending,
+    refused: Arc<Mutex<Option<(PublicKey, Verdict)>>>,
+}
+
+impl Observer {
+    /// The key that was turned down, if that is what happened.
+    pub(super) fn refused(&self) -> Option<(PublicKey, Verdict)> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.take()
+    }
+}
+
+impl Client {
+    pub(super) fn new(guard: Guard) -> (Self, Observer) {
+        let refused = Arc::default();
+        let (end, ended) = watch::channel(None);
+        let observer = Observer {
+            end: Ending(ended),
+            refused: Arc::clone(&refused),
+        };
+        let client = Self {
+            guard,
+            refused,
+            end,
+        };
+        (client, observer)
+    }
+}
+
+impl client::Handler for Client {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        shown: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        let key = shown.public_key();
+        let verdict = self.guard.check(&key);
+        if verdict == Verdict::Known {
+            return Ok(true);
+        }
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused = Some((key, verdict));
+        Ok(false)
+    }
+
+    async fn disconnected(
+        &mut self,
+        reason: DisconnectReason<Self::Error>,
+    ) -> Result<(), Self::Error> {
+        let said = match &reason {
+            DisconnectReason::ReceivedDisconnect(info) if !info.message.trim().is_empty() => {
+                format!("the host says: {}", printable(&info.message))
+            }
+            DisconnectReason::ReceivedDisconnect(_)
+            | DisconnectReason::Error(russh::Error::Disconnect | russh::Error::HUP) => {
+                "the other side hung up".into()
+            }
+            DisconnectReason::Error(russh::Error::KeepaliveTimeout) => {
+                "the host does not answer any more".into()
+            }
+            DisconnectReason::Error(russh::Error::IO(error))
+                if error.kind() == io::ErrorKind::UnexpectedEof =>
+            {
+                "the other side hung up".into()
+            }
+            DisconnectReason::Error(error) => printable(&error.to_string()),
+        };
+        let _ = self.end.send(Some(said));
+        match reason {
+            DisconnectReason::ReceivedDisconnect(_) => Ok(()),
+            DisconnectReason::Error(error) => Err(error),
+        }
+    }
+}

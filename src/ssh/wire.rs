@@ -1,0 +1,207 @@
+//! The byte stream below a connection: it can be cut from outside, remembers
+//! what the other side said first, and asks for prompt acknowledgements.
+//!
+//! russh runs a connection in a task of its own, which would wait for ever when
+//! the one who asked for it has given up: [`Tap::cut`] ends it. What was said
+//! first tells a server that isn't SSH, or that turned us away, from one that
+//! is slow.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::Address;
+
+/// Enough for the line in which a server says its name.
+const FIRST_WORDS: usize = 255;
+
+/// Reads below this are answers, not bulk.
+const SMALL: usize = 4096;
+
+/// How long an address of a host is waited for before the next is tried too.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// A stream with a [`Tap`].
+pub(super) struct Wire<S> {
+    stream: S,
+    tap: Arc<Tap>,
+    /// Called after each small read.
+    answered: fn(&S),
+}
+
+/// The outside view of a [`Wire`].
+#[derive(Debug, Default)]
+pub(super) struct Tap(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    first_words: Vec<u8>,
+    cut: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl Tap {
+    /// What the other side said first, as far as it came.
+    pub(super) fn first_words(&self) -> Vec<u8> {
+        self.lock().first_words.clone()
+    }
+
+    /// To whoever reads or writes the wire, it is as if the other side had hung up.
+    pub(super) fn cut(&self) {
+        let mut seen = self.lock();
+        seen.cut = true;
+        let wakers = [seen.reader.take(), seen.writer.take()];
+        drop(seen);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wire<TcpStream> {
+    /// Connects to whichever of the host's addresses answers first. Data that
+    /// the other side doesn't acknowledge for `silence` ends the connection:
+    /// keep-alives can't see that while a write is stuck.
+    ///
+    /// # Errors
+    /// The first thing that went wrong with any of its addresses.
+    pub(super) async fn dial(address: &Address, silence: Duration) -> io::Result<Self> {
+        let stream = dial(address).await?;
+        stream.set_nodelay(true)?;
+        #[cfg(target_os = "linux")]
+        SockRef::from(&stream).set_tcp_user_timeout(Some(silence))?;
+        #[cfg(not(target_os = "linux"))]
+        let _ = silence;
+        acknowledge_promptly(&stream);
+        Ok(Self {
+            answered: acknowledge_promptly,
+            ..Self::over(stream)
+        })
+    }
+}
+
+impl<S> Wire<S> {
+    /// A wire over any other stream.
+    pub(super) fn over(stream: S) -> Self {
+        Self {
+            stream,
+            tap: Arc::default(),
+            answered: |_| (),
+        }
+    }
+
+    pub(super) fn tap(&self) -> Arc<Tap> {
+        Arc::clone(&self.tap)
+    }
+}
+
+async fn dial(address: &Address) -> io::Result<TcpStream> {
+    let mut found = lookup_host((address.host.as_str(), address.port))
+        .await?
+        .collect::<Vec<_>>()
+        .into_iter();
+    let mut attempts = JoinSet::new();
+    let mut failure = None;
+    loop {
+        match found.next() {
+            Some(next) => {
+                attempts.spawn(TcpStream::connect(next));
+            }
+            None if attempts.is_empty() => {
+                return Err(failure.unwrap_or_else(|| io::ErrorKind::NotFound.into()));
+            }
+            None => {}
+        }
+        tokio::select! {
+            Some(attempt) = attempts.join_next() => match attempt {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => { failure.get_or_insert(error); }
+                Err(error) => { failure.get_or_insert(error.into()); }
+            },
+            () = sleep(HEAD_START), if found.len() > 0 => {}
+        }
+    }
+}
+
+/// The kernel delays acknowledgements by 40 ms once a connection looks
+/// interactive, and goes back to it after every few packets.
+fn acknowledge_promptly(stream: &TcpStream) {
+    // Only speed depends on it.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let wire = self.get_mut();
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut wire.stream).poll_read(cx, buf);
+        let mut seen = wire.tap.lock();
+        if seen.cut {
+            buf.set_filled(before);
+            return Poll::Ready(Ok(()));
+        }
+        match polled {
+            Poll::Pending => {
+                seen.reader.clone_from(&Some(cx.waker().clone()));
+            }
+            Poll::Ready(Ok(())) => {
+                let read = buf.filled().get(before..).unwrap_or_default();
+                let room = FIRST_WORDS.saturating_sub(seen.first_words.len());
+                seen.first_words
+                    .extend_from_slice(read.get(..room).unwrap_or(read));
+                if read.len() < SMALL {
+                    (wire.answered)(&wire.stream);
+                }
+            }
+            Poll::Ready(Err(_)) => {}
+        }
+        drop(seen);
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let wire = self.get_mut();
+        let mut seen = wire.tap.lock();
+        if seen.cut {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let polled = Pin::new(&mut wire.stream).poll_write(cx, buf);
+        if polled.is_pending() {
+            seen.writer = Some(cx.waker().clone());
+        }
+        drop(seen);
+        polled
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
