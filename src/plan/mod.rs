@@ -8,6 +8,7 @@ pub mod action;
 mod order;
 mod steps;
 mod target;
+pub mod wire;
 
 pub use order::Rank;
 pub use target::{InvalidSelector, Selector};

@@ -1,1 +1,30 @@
-//! (to be written)
+//! What is said to a host: facts are gathered, a lock is taken, actions are
+//! run.
+//!
+//! Enter at [`gather`], which connects to all hosts at once and asks each for
+//! its facts; go on with [`Host::lock`] and [`Locked::run`].
+//!
+//! What always holds:
+//! - One connection a host, and one shell on it, as root. Scripts, arguments
+//!   and secrets reach it over its standard input only.
+//! - Without [`Host::lock`] nothing is changed on a host, and nothing written.
+//! - Every wait ends, by [`Settings`].
+//! - What a host says is bounded, searched for secrets by a [`Redactor`], and
+//!   its control characters are escaped, before it becomes part of anything.
+//!
+//! What is done, and in which order, is the plan's; who is waited for, and
+//! what a failure means for others, is the caller's.
+
+mod error;
+mod gather;
+mod host;
+mod payload;
+mod redact;
+mod settings;
+
+pub use error::{During, HostError};
+pub use gather::{Target, gather};
+pub use host::{Holder, Host, Locked, NotLocked, Run};
+pub use payload::{Payload, Payloads};
+pub use redact::Redactor;
+pub use settings::Settings;
