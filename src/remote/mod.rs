@@ -18,13 +18,18 @@
 mod error;
 mod gather;
 mod host;
+mod lock;
 mod payload;
 mod redact;
+mod run;
 mod settings;
+mod shell;
+mod text;
 
 pub use error::{During, HostError};
-pub use gather::{Target, gather};
-pub use host::{Holder, Host, Locked, NotLocked, Run};
+pub use gather::{Gathered, Target, gather};
+pub use host::{Host, Locked, NotLocked, Run};
+pub use lock::Holder;
 pub use payload::{Payload, Payloads};
 pub use redact::Redactor;
 pub use settings::Settings;
