@@ -15,18 +15,21 @@
 //! What is done, and in which order, is the plan's; who is waited for, and
 //! what a failure means for others, is the caller's.
 
-mod apply;
 mod error;
 mod gather;
 mod host;
+mod lock;
 mod payload;
 mod redact;
+mod run;
 mod settings;
+mod shell;
+mod text;
 
-pub use apply::{Applied, Progress, Step, Stop, apply};
 pub use error::{During, HostError};
-pub use gather::{Target, gather};
-pub use host::{Holder, Host, Locked, NotLocked, Run};
+pub use gather::{Gathered, Target, gather};
+pub use host::{Host, Locked, NotLocked, Run};
+pub use lock::Holder;
 pub use payload::{Payload, Payloads};
 pub use redact::Redactor;
 pub use settings::Settings;
