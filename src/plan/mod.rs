@@ -16,9 +16,7 @@ pub use target::{InvalidSelector, Selector};
 use crate::desired::Desired;
 use crate::diff::{Change, Changes, Obstacle, compare, ground};
 use crate::facts::Conditions;
-use crate::resource::{
-    Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
-};
+use crate::resource::{Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId};
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
 
