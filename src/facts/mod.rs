@@ -1,1 +1,166 @@
-//! (to be written)
+//! What a host is: one [`Request`] asks it everything at once, [`parse`] reads
+//! its answer into [`Facts`].
+//!
+//! A path is known, absent (it is not in [`Facts::paths`]) or
+//! [unreadable](PathFact::Unreadable), and the last is never taken for the
+//! second. Nothing secret is in an answer: the host cuts it out before it
+//! sends (`texts.awk`), and sends nothing of a file that it can't follow. How a
+//! request travels is left to others.
+
+mod answer;
+mod probe;
+
+pub use answer::{AnswerError, parse};
+pub use probe::Request;
+
+use crate::resource::{Access, Port, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Everything that was asked of one host. Paths are absolute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// As `uname -m` says it.
+    pub architecture: String,
+    /// What the distribution calls itself.
+    pub os: String,
+    /// Whether the probe ran as root. As anyone else it sees too little to plan on.
+    pub root: bool,
+    /// Whether systemd is process 1.
+    pub systemd: bool,
+    /// Whether packages can be installed with apt.
+    pub apt: bool,
+    /// Free space where `/tb/bin` is or would be.
+    pub free_bytes: u64,
+    /// Files that can still be made there; the greatest number where the file
+    /// system has no such limit.
+    pub free_inodes: u64,
+    /// What was looked at and is there.
+    pub paths: BTreeMap<String, PathFact>,
+    /// Public text files that were read, and configurations without their
+    /// secrets, as [`crate::tau::config::parse`] takes them. Of ufw's rules only
+    /// the `### tuple ###` lines.
+    pub texts: BTreeMap<String, String>,
+    /// Configurations in a style that can't be followed well enough to cut the
+    /// secrets out, so that nothing of them is known but the digest.
+    pub opaque: BTreeSet<String>,
+    /// Units of tau that are wanted, configured, enabled or loaded, and those of
+    /// others that matter; also where the service manager knows none of that name.
+    pub units: BTreeMap<String, UnitFact>,
+    /// Where something listens.
+    pub listening: BTreeSet<(IpAddr, Port)>,
+}
+
+/// What is at a path.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PathFact {
+    /// A directory.
+    Directory {
+        /// Its own, at the end of a link.
+        access: Access,
+        /// The link it is reached through: where that points. Only for those of
+        /// [`crate::tau::DIRECTORIES`], which may be on a disk of their own.
+        through: Option<String>,
+    },
+    /// A regular file.
+    File(FileFact),
+    /// A symbolic link; to what, isn't looked at.
+    Link {
+        /// As written in the link.
+        target: String,
+    },
+    /// Something else: a socket, a fifo, a device.
+    Other(String),
+    /// There may be something, but it can't be told what; and why.
+    Unreadable(String),
+}
+
+/// A regular file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileFact {
+    /// Who may do what with it.
+    pub access: Access,
+    /// Bytes.
+    pub size: u64,
+    /// `device:inode`, in decimal.
+    pub device_inode: String,
+    /// When its content last changed, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// When anything of it last changed.
+    pub ctime_ns: i64,
+    /// The digest of its bytes; `None` where it is too big for what it should
+    /// be, or isn't asked for.
+    pub sha256: Option<Sha256>,
+}
+
+/// A unit, as the service manager describes it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnitFact {
+    /// `LoadState`: `loaded`, `not-found`, `masked`, ...
+    pub load: String,
+    /// `ActiveState`
+    pub active: String,
+    /// `SubState`
+    pub sub: String,
+    /// How it last ended, where not well: `exit-code 1`.
+    pub result: String,
+    /// `UnitFileState`: `enabled`, `disabled`, ...; empty where it has no file.
+    pub enabled: String,
+    /// The id of its last start.
+    pub invocation: Option<String>,
+    /// Its main process.
+    pub pid: Option<u32>,
+    /// How often it was restarted by itself.
+    pub restarts: u32,
+    /// The unit's file.
+    pub fragment: String,
+    /// Files that add to it.
+    pub drop_ins: Vec<String>,
+    /// Whether its files have changed since the service manager read them.
+    pub need_reload: bool,
+    /// The directives that a process is started with, drop-ins included, as the
+    /// service manager has them: `User`, `Group`, `LimitNOFILE`, ..., and
+    /// `ExecStart` with its arguments.
+    pub directives: BTreeMap<String, String>,
+    /// When its main process was started, in nanoseconds since 1970 by the
+    /// host's clock; exact to a microsecond, rounded down.
+    pub started_ns: Option<i64>,
+    /// How long ago that was.
+    pub age: Option<Duration>,
+    /// What runs; `None` if nothing does, or it just ended.
+    pub process: Option<Process>,
+    /// What that start read, where there is a record.
+    pub record: Option<Record>,
+    /// The line of its journal that says it started, of this very start.
+    /// Looked for only where it matters: while it is young, active and not
+    /// yet marked healthy.
+    pub said: Option<String>,
+    /// Whether an apply has seen this start healthy.
+    pub healthy: bool,
+}
+
+/// A running process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Process {
+    /// The digest of the program that it runs, which may be on the disk no more.
+    pub exe: Option<Sha256>,
+    /// Its arguments, with spaces between them.
+    pub arguments: String,
+    /// By directive, in systemd's terms: `LimitNOFILE` → `65536`, `infinity`,
+    /// or `soft:hard` where these differ.
+    pub limits: BTreeMap<String, String>,
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+}
+
+/// What a start's record says of what it read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The configuration, as in [`Facts::texts`]; `None` where it can't be followed.
+    pub config: Option<String>,
+    /// Digests of the files it read, by absolute path.
+    pub digests: BTreeMap<String, Sha256>,
+}

@@ -1,0 +1,50 @@
+//! What is asked of a host.
+
+use crate::resource::{DigestKey, Secret, ShapeName};
+use crate::tau;
+
+/// The probe of one host.
+pub struct Request<'a> {
+    /// Keys the digests that come back in the place of secrets.
+    pub key: &'a DigestKey,
+    /// The shapes that are wanted there; those that are there are found.
+    pub shapes: &'a [ShapeName],
+    /// Whether to digest what is big although the host remembers its digest.
+    pub rehash: bool,
+}
+
+/// Reads text files and cuts the secrets out of them.
+const TEXTS: &str = include_str!("texts.awk");
+
+/// Everything else.
+const PROBE: &str = include_str!("probe.sh");
+
+impl Request<'_> {
+    /// The shell script that answers. It changes nothing on the host, reads no
+    /// standard input, and holds the key: it is for standard input only.
+    pub fn script(&self) -> Secret {
+        self.below("")
+    }
+
+    /// The same, of a host whose files are all below `root`.
+    fn below(&self, root: &str) -> Secret {
+        let directories: Vec<&str> = tau::DIRECTORIES.iter().map(|&(path, _)| path).collect();
+        let shapes: Vec<&str> = self.shapes.iter().map(ShapeName::as_str).collect();
+        let mut script = Vec::new();
+        for (name, value) in [
+            ("root", root.as_bytes()),
+            ("key", self.key.expose().expose()),
+            ("shapes", shapes.join(" ").as_bytes()),
+            ("directories", directories.join(" ").as_bytes()),
+            ("rehash", if self.rehash { b"yes" } else { b"" }),
+            ("texts", TEXTS.as_bytes()),
+        ] {
+            script.extend_from_slice(name.as_bytes());
+            script.push(b'=');
+            script.extend_from_slice(&shlex::bytes::Quoter::new().quote(value).unwrap_or_default());
+            script.push(b'\n');
+        }
+        script.extend_from_slice(PROBE.as_bytes());
+        Secret::new(script)
+    }
+}
