@@ -268,6 +268,7 @@ impl Raw {
         let mut paths = BTreeMap::new();
         let mut stats = std::mem::take(&mut self.stats);
         for (directory, _) in tau::DIRECTORIES {
+            // Looked at only where the first is a link.
             let Some(end) = stats.remove(&format!("{directory}/.")) else { continue };
             let through = stats.remove(*directory).and_then(|stat| stat.target);
             let fact = PathFact::Directory { access: end.file.access, through };
@@ -336,6 +337,3 @@ fn socket(text: &str) -> Option<(IpAddr, u16)> {
     };
     Some((address, port))
 }
-
-#[cfg(test)]
-mod tests;

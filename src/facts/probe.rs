@@ -30,21 +30,35 @@ impl Request<'_> {
     fn below(&self, root: &str) -> Secret {
         let directories: Vec<&str> = tau::DIRECTORIES.iter().map(|&(path, _)| path).collect();
         let shapes: Vec<&str> = self.shapes.iter().map(ShapeName::as_str).collect();
-        let mut script = Vec::new();
+        // In a shell of its own: the one that reads requests keeps none of this.
+        let mut script = b"(\n".to_vec();
         for (name, value) in [
             ("root", root.as_bytes()),
             ("key", self.key.expose().expose()),
             ("shapes", shapes.join(" ").as_bytes()),
             ("directories", directories.join(" ").as_bytes()),
             ("rehash", if self.rehash { b"yes" } else { b"" }),
-            ("texts", TEXTS.as_bytes()),
+            ("texts", lean(TEXTS).as_bytes()),
         ] {
             script.extend_from_slice(name.as_bytes());
             script.push(b'=');
             script.extend_from_slice(&shlex::bytes::Quoter::new().quote(value).unwrap_or_default());
             script.push(b'\n');
         }
-        script.extend_from_slice(PROBE.as_bytes());
+        script.extend_from_slice(lean(PROBE).as_bytes());
+        script.extend_from_slice(b") </dev/null\n");
         Secret::new(script)
     }
+}
+
+/// A program as it travels, without comments and indentation: a request should
+/// fit into what TCP sends before it waits for the first acknowledgement.
+fn lean(program: &str) -> String {
+    let mut lean = String::with_capacity(program.len());
+    for line in program.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        lean.push_str(line);
+        lean.push('\n');
+    }
+    lean
 }
