@@ -41,7 +41,8 @@ pub(crate) async fn run(
 
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
-    let shown = tokio::spawn(show(receiver, style, plan.waves.len()));
+    let staged = plan.stage.iter().map(|(host, actions)| (host.clone(), actions.len())).collect();
+    let shown = tokio::spawn(show(receiver, style, plan.waves.len(), staged));
     let applying = apply(&plan, locked, Arc::new(payloads), Arc::new(redactor), &stop, sender);
     let (applied, hosts) = tokio::select! {
         applied = applying => applied,
@@ -191,19 +192,29 @@ async fn interrupted_twice(stop: &Stop) {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-/// One line an action, as it ends.
-async fn show(mut progress: UnboundedReceiver<Progress>, style: Style, waves: usize) {
+/// One line an action, as it ends; while staging, one a host: there are many.
+async fn show(
+    mut progress: UnboundedReceiver<Progress>,
+    style: Style,
+    waves: usize,
+    mut staging: BTreeMap<HostName, usize>,
+) {
     while let Some(progress) = progress.recv().await {
         match progress {
             Progress::Began(Step::Stage) => {
                 terminal::out(&format!("{}\n", style.paint(Tone::Strong, "stage")))
             }
             Progress::Began(Step::Wave(i)) => {
+                staging.clear();
                 let heading = format!("wave {} of {waves}", i + 1);
                 terminal::out(&format!("{}\n", style.paint(Tone::Strong, heading)));
             }
             Progress::Action { host, action, report: Report::Ended { outcome, .. } } => {
-                terminal::out(&render::ended(&host, &action, &outcome, style));
+                match staging.get_mut(&host).filter(|_| outcome.is_good()) {
+                    Some(left) if *left > 1 => *left -= 1,
+                    Some(_) => terminal::out(&format!("  {} {host} staged\n", style.paint(Tone::Good, "✓"))),
+                    None => terminal::out(&render::ended(&host, &action, &outcome, style)),
+                }
             }
             Progress::Action { .. } => {}
             Progress::Lost { host, error } => {
