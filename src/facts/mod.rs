@@ -8,9 +8,14 @@
 //! request travels is left to others.
 
 mod answer;
+mod conditions;
+mod interpret;
 mod probe;
+mod units;
 
 pub use answer::{AnswerError, parse};
+pub use conditions::{Conditions, Engine, Firewall, Resolver};
+pub use interpret::{Folder, interpret};
 pub use probe::Request;
 
 use crate::resource::{Access, Port, Sha256};

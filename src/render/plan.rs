@@ -146,7 +146,7 @@ impl Page<'_> {
                 self.entry(sign, &id.key, &format!("→ {}{was}", after.target));
             }
             Change::File(change) => self.file(&id.key, change),
-            Change::Service(change) => self.service(&id.key, change),
+            Change::Service(change) => self.service(id, change),
             Change::Remove(resource) => self.removal(&id.key, resource),
         }
     }
@@ -198,7 +198,8 @@ impl Page<'_> {
         }
     }
 
-    fn service(&mut self, key: &Key, change: &ServiceChange) {
+    fn service(&mut self, id: &ResourceId, change: &ServiceChange) {
+        let key = &id.key;
         let what = match change.verb {
             Some(Verb::Start) => "is started",
             Some(Verb::Restart) => "is restarted",
@@ -225,8 +226,30 @@ impl Page<'_> {
         let sign = if change.verb == Some(Verb::Start) { '+' } else { '~' };
         self.entry(sign, key, text.trim());
         for reason in &change.reasons {
-            self.line(&format!("      {}", reason_text(reason)));
+            let text = self.reason(&id.host, reason);
+            self.line(&format!("      {text}"));
         }
+    }
+
+    /// What the plan changes is shown there; values are named here only where
+    /// the file is in place already and just the process lags behind.
+    fn reason(&self, host: &HostName, reason: &Reason) -> String {
+        let (path, fields) = match reason {
+            Reason::Unknown(why) => return format!("because {why}"),
+            Reason::Failing(what) => return format!("it {what}"),
+            Reason::Input { path, fields } => (path, fields),
+        };
+        let id = ResourceId { host: host.clone(), key: Key::File(path.clone()) };
+        let is_shown = self.plan.changes.get(&id).is_some();
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|field| match is_shown {
+                true => field.path.clone(),
+                false => format!("{} {} → {}", field.path, value(&field.before), value(&field.after)),
+            })
+            .collect();
+        let colon = if fields.is_empty() { "" } else { ": " };
+        format!("because it runs with another {path}{colon}{}", fields.join(", "))
     }
 
     fn removal(&mut self, key: &Key, resource: &Resource) {
@@ -326,21 +349,6 @@ fn destruction(id: &ResourceId, change: &Change) -> String {
             format!("{} on {} is replaced by another", id.key, id.host)
         }
         _ => format!("the node of {} on {} gets another identity", id.key, id.host),
-    }
-}
-
-fn reason_text(reason: &Reason) -> String {
-    match reason {
-        Reason::Unknown(why) => format!("because {why}"),
-        Reason::Failing(what) => format!("it {what}"),
-        Reason::Input { path, fields } if fields.is_empty() => format!("because it runs with another {path}"),
-        Reason::Input { path, fields } => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|field| format!("{} {} → {}", field.path, value(&field.before), value(&field.after)))
-                .collect();
-            format!("because it runs with another {path}: {}", fields.join(", "))
-        }
     }
 }
 
