@@ -1,5 +1,5 @@
 //! What is shown to a person, and asked of one.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where output leaves the program")]
+#![expect(clippy::print_stderr, reason = "this is where output leaves the program")]
 
 use super::args::{Args, Colour};
 use crate::render::Style;

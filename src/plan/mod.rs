@@ -287,7 +287,7 @@ fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
 
 /// Whether a secret is replaced that everyone must have at the same time.
 fn is_rotation(plan: &Plan) -> bool {
-    plan.waves.iter().any(|wave| matches!(wave.rank, Rank::RotateBootstrap | Rank::Rotate))
+    plan.waves.iter().any(|wave| wave.rank.is_rotation())
 }
 
 fn refusals(plan: &mut Plan, options: &Options) {

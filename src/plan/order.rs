@@ -36,6 +36,13 @@ pub enum Rank {
     Remove,
 }
 
+impl Rank {
+    /// Whether the wave must follow the one before it, whatever happens there.
+    pub fn is_rotation(self) -> bool {
+        matches!(self, Self::RotateBootstrap | Self::Rotate)
+    }
+}
+
 /// The waves, and who is in them.
 #[derive(Debug, Default)]
 pub(super) struct Order {
