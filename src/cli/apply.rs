@@ -1,19 +1,17 @@
 //! `spore apply`, and `spore retire`, which is an apply of a cleared host.
 
 use super::args::{ApplyOptions, Args};
+use super::progress::{self, Watched};
 use super::survey::{Survey, survey};
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::plan::wire::Report;
-use crate::remote::{
-    Applied, Holder, Host, Locked, Payload, Payloads, Progress, Redactor, Step, Stop, apply,
-};
+use crate::remote::{Applied, Holder, Host, Locked, Payload, Payloads, Redactor, Stop, apply};
 use crate::render::{self, Style, Tone};
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 
 pub(crate) async fn run(
     args: &Args,
@@ -41,8 +39,7 @@ pub(crate) async fn run(
 
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
-    let staged = plan.stage.iter().map(|(host, actions)| (host.clone(), actions.len())).collect();
-    let shown = tokio::spawn(show(receiver, style, plan.waves.len(), staged));
+    let shown = tokio::spawn(progress::show(receiver, Watched::new(&plan, style)));
     let applying = apply(&plan, locked, Arc::new(payloads), Arc::new(redactor), &stop, sender);
     let (applied, hosts) = tokio::select! {
         applied = applying => applied,
@@ -190,42 +187,6 @@ async fn interrupted_twice(stop: &Stop) {
     stop.ask();
     terminal::note("interrupted: what runs is let end, nothing new begins; once more to end at once");
     let _ = tokio::signal::ctrl_c().await;
-}
-
-/// One line an action, as it ends; while staging, one a host: there are many.
-async fn show(
-    mut progress: UnboundedReceiver<Progress>,
-    style: Style,
-    waves: usize,
-    mut staging: BTreeMap<HostName, usize>,
-) {
-    while let Some(progress) = progress.recv().await {
-        match progress {
-            Progress::Began(Step::Stage) => {
-                terminal::out(&format!("{}\n", style.paint(Tone::Strong, "stage")))
-            }
-            Progress::Began(Step::Wave(i)) => {
-                staging.clear();
-                let heading = format!("wave {} of {waves}", i + 1);
-                terminal::out(&format!("{}\n", style.paint(Tone::Strong, heading)));
-            }
-            Progress::Action { host, action, report: Report::Ended { outcome, .. } } => {
-                match staging.get_mut(&host).filter(|_| outcome.is_good()) {
-                    Some(left) if *left > 1 => *left -= 1,
-                    Some(_) => terminal::out(&format!("  {} {host} staged\n", style.paint(Tone::Good, "✓"))),
-                    None => terminal::out(&render::ended(&host, &action, &outcome, style)),
-                }
-            }
-            Progress::Action { .. } => {}
-            Progress::Lost { host, error } => {
-                terminal::out(&format!(
-                    "  {} {host}: {error}; {}\n",
-                    style.paint(Tone::Bad, "✗"),
-                    error.help()
-                ));
-            }
-        }
-    }
 }
 
 /// What was done, what failed, what wasn't reached, and how to go on.

@@ -51,6 +51,11 @@ pub(crate) fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Whether progress that is drawn over itself has a place to be drawn.
+pub(crate) fn shows_progress() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Asks for a yes.
 pub(crate) fn confirm(question: &str) -> bool {
     eprint!("{question} [yes/no] ");
