@@ -140,7 +140,8 @@ fn scalars(yaml: &serde_yaml::Value) -> Vec<Secret> {
 
 /// Locks every host that the plan touches, or none.
 async fn lock(hosts: BTreeMap<HostName, Host>, plan: &Plan) -> miette::Result<BTreeMap<HostName, Locked>> {
-    let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
+    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let user = user.unwrap_or_else(|| "somebody".to_owned());
     let machine = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let holder = Holder {
         who: format!("{user}@{}", machine.trim()),

@@ -44,7 +44,8 @@ pub fn summary(plan: &Plan) -> String {
     let mut parts: Vec<String> =
         counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if parts.is_empty() {
-        parts.push("nothing to do".to_owned());
+        let where_it_could_be_told = if plan.unplanned.is_empty() { "" } else { " on the other hosts" };
+        parts.push(format!("nothing to do{where_it_could_be_told}"));
     }
     let mut line = format!("plan: {}; {} in place", parts.join(", "), plan.unchanged);
     if !plan.unplanned.is_empty() {
@@ -78,7 +79,8 @@ impl Page<'_> {
         for (host, reasons) in &self.plan.unplanned {
             for reason in reasons {
                 let name = self.style.paint(Tone::Bad, format!("{host}: not planned"));
-                self.line(&format!("{name}: {}; {}", reason.why, reason.help));
+                // One line a reason, whoever worded it.
+                self.line(&format!("{name}: {}; {}", reason.why, reason.help).replace('\n', " "));
             }
         }
         if !self.plan.unplanned.is_empty() {
