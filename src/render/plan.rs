@@ -358,12 +358,16 @@ fn value(value: &Option<Value>) -> String {
     match value {
         None => "(none)".to_owned(),
         Some(Value::Scalar(text)) => text.escape_debug().to_string(),
-        Some(Value::List(items)) => items.join(" "),
-        Some(Value::Set(items)) => match items.len() {
-            0..=3 => items.iter().cloned().collect::<Vec<_>>().join(" "),
-            n => format!("({n} entries)"),
-        },
+        Some(Value::List(items)) => several(items.iter()),
+        Some(Value::Set(items)) => several(items.iter()),
         Some(Value::Secret(_)) => "(secret)".to_owned(),
+    }
+}
+
+fn several<'a>(items: impl ExactSizeIterator<Item = &'a String>) -> String {
+    match items.len() {
+        0..=3 => items.map(|item| item.escape_debug().to_string()).collect::<Vec<_>>().join(" "),
+        n => format!("({n} entries)"),
     }
 }
 
