@@ -100,8 +100,14 @@ pub(crate) fn show(progress: Progress) {
 pub(crate) fn failure(error: artifact::FetchError) -> miette::Report {
     let help = error.help();
     let what = error.to_string();
-    match std::error::Error::source(&error).map(ToString::to_string) {
-        Some(source) => Failure::because(what, help, source).into(),
-        None => Failure { what, help, source: None }.into(),
+    match causes(&error) {
+        causes if causes.is_empty() => Failure { what, help, source: None }.into(),
+        causes => Failure::because(what, help, causes).into(),
     }
+}
+
+/// Why an error came about, down to the first cause.
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(error.source(), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
