@@ -4,8 +4,12 @@
 //! that is no failure: `tests/run` is where one is.
 #![expect(clippy::print_stdout, reason = "a test binary reports on its standard output")]
 
+mod access;
+mod binary;
 mod host;
+mod network;
 mod selftest;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -19,7 +23,12 @@ fn main() -> ExitCode {
         println!("lab: not run: {reason}");
         return ExitCode::SUCCESS;
     }
-    let tests = vec![trial("lab::selftest", selftest::run)];
+    let tests = vec![
+        trial("lab::selftest", selftest::run),
+        trial("access::users", access::users),
+        trial("access::hosts_that_are_down", access::hosts_that_are_down),
+        trial("access::host_keys", access::host_keys),
+    ];
     libtest_mimic::run(&arguments, tests).exit_code()
 }
 
