@@ -149,6 +149,24 @@ impl Network {
         self.swarm = format!("/key/swarm/psk/1.0.0/\n/base16/\n{digits}\n");
     }
 
+    /// As upstream needs it, instead of go-libp2p's three lines.
+    pub(crate) fn put_swarm_key_on_one_line(&mut self) {
+        self.swarm = self.swarm.replace('\n', "").replace("1.0.0/base16", "1.0.0//base16") + "\n";
+    }
+
+    /// A node's private key, as the folder has it.
+    pub(crate) fn key(&self, shape: &str, host: &Host) -> &str {
+        let key = self.hosts.get(host.name()).and_then(|entry| entry.keys.get(shape));
+        key.unwrap_or_else(|| panic!("there is no {shape}@{}", host.name()))
+    }
+
+    /// What its peers know it by.
+    pub(crate) fn peer_id(&self, shape: &str, host: &Host) -> String {
+        let key = base64::engine::general_purpose::STANDARD.decode(self.key(shape, host));
+        let key = libp2p_identity::Keypair::from_protobuf_encoding(&key.unwrap_or_default());
+        key.unwrap_or_else(|error| panic!("{error}")).public().to_peer_id().to_string()
+    }
+
     /// The same hosts, as another network.
     pub(crate) fn rename(&mut self, root: &str) {
         root.clone_into(&mut self.root);
