@@ -1,9 +1,9 @@
 //! The files that the folder only names: tau, and plugins.
 
 use super::{Failure, terminal};
-use crate::artifact::{self, Architecture, Artifact, Cache, Pin, Progress, Source};
+use crate::artifact::{self, Architecture, Artifact, Cache, Pin, Progress};
 use crate::desired::{self, Supplies};
-use crate::network::{Network, TauPin};
+use crate::network::Network;
 use crate::resource::Sha256;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,8 +26,8 @@ impl Stock {
     /// Where a file is missing or isn't what it should be.
     pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
         let mut stock = Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: Vec::new() };
-        for (architecture, pin) in pins(network)? {
-            stock.tau.insert(architecture, (Some(pin), OnceLock::new()));
+        for (architecture, pin) in &network.tau {
+            stock.tau.insert(*architecture, (Some(pin.clone()), OnceLock::new()));
         }
         if let Some(path) = tau {
             let found = artifact::open(path).map_err(failure)?;
@@ -97,38 +97,17 @@ pub(crate) fn show(progress: Progress) {
     }
 }
 
-/// The folder's pins.
-///
-/// # Errors
-/// Where one names an architecture or an address that is none.
-pub(crate) fn pins(network: &Network) -> miette::Result<BTreeMap<Architecture, Pin>> {
-    network
-        .tau
-        .iter()
-        .map(|(name, pin)| {
-            let architecture = name.parse().map_err(|error: artifact::UnknownArchitecture| {
-                Failure::because(format!("tau.yaml names `{name}`"), error.help(), error)
-            })?;
-            Ok((architecture, read_pin(pin)?))
-        })
-        .collect()
-}
-
-fn read_pin(pin: &TauPin) -> miette::Result<Pin> {
-    let source = match pin.is_url {
-        false => Source::Path(pin.source.to_string()),
-        true => Source::Url(pin.source.parse().map_err(|error: artifact::UrlError| {
-            Failure::because(format!("tau.yaml names `{}`", *pin.source), error.help(), error)
-        })?),
-    };
-    Ok(Pin { source, sha256: *pin.sha256, binary: pin.binary })
-}
-
 pub(crate) fn failure(error: artifact::FetchError) -> miette::Report {
     let help = error.help();
     let what = error.to_string();
-    match std::error::Error::source(&error).map(ToString::to_string) {
-        Some(source) => Failure::because(what, help, source).into(),
-        None => Failure { what, help, source: None }.into(),
+    match causes(&error) {
+        causes if causes.is_empty() => Failure { what, help, source: None }.into(),
+        causes => Failure::because(what, help, causes).into(),
     }
+}
+
+/// Why an error came about, down to the first cause.
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(error.source(), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

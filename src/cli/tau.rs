@@ -15,7 +15,7 @@ pub(crate) async fn run(args: &Args, command: &TauCommand) -> miette::Result<Exi
 }
 
 fn pin(folder: &Path, network: &Network, sources: &[String]) -> miette::Result<Exit> {
-    let mut pins = Pins(supplies::pins(network)?);
+    let mut pins = Pins(network.tau.clone());
     for source in sources {
         let (architecture, pin) = artifact::pin(source, folder, &Cache::of_user(), &mut supplies::show)
             .map_err(supplies::failure)?;

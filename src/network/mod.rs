@@ -34,12 +34,12 @@ pub use logins::{KeyFile, Login};
 pub use place::{At, Place, Source};
 pub use problem::{Diagnostic, Problems};
 pub use shapes::{Plugin, Ports, Shape};
-pub use tau_yaml::TauPin;
 pub use tenancy::{Accounts, App, Tenancy};
 
 use component::{Component, Documents};
 use problem::{Read, Report, Reported};
 
+use crate::artifact::{Architecture, Pin};
 use crate::identity::SwarmKey;
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
@@ -69,9 +69,8 @@ pub struct Network {
     pub tenancy: Option<Tenancy>,
     /// What the `accounts` service is given.
     pub accounts: Option<At<Accounts>>,
-    /// The tau it runs, by architecture as written (`amd64`, `arm64`); empty
-    /// where the folder names none.
-    pub tau: BTreeMap<String, TauPin>,
+    /// The tau it runs; empty where the folder names none.
+    pub tau: BTreeMap<Architecture, Pin>,
     /// What is odd about the folder and doesn't stop anyone.
     pub warnings: Vec<Diagnostic>,
 }

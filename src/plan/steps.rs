@@ -20,7 +20,9 @@ pub(super) fn fill(
     let busy = busy_hosts(current);
     stage(plan, changes, current, &ids, &busy);
 
-    let turns = turns(changes, &ids, &order);
+    let mut turns = turns(changes, &ids, &order);
+    // A process ends before what it reads goes.
+    turns.sort_by_key(|(id, when)| *when == When::Remove && !matches!(id.key, Key::Service(_)));
     if turns.iter().any(|(_, turn)| *turn == When::Settle) {
         order.wave_of(Rank::Settle);
     }

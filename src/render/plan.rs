@@ -6,7 +6,7 @@ use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Reason, ServiceChange, Verb};
 use crate::plan::{Note, Plan, Rank, Refusal};
 use crate::resource::{Access, Content, Effect, HostName, Key, Resource, ResourceId, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The whole plan, each line with its end.
@@ -44,7 +44,8 @@ pub fn summary(plan: &Plan) -> String {
     let mut parts: Vec<String> =
         counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if parts.is_empty() {
-        parts.push("nothing to do".to_owned());
+        let where_it_could_be_told = if plan.unplanned.is_empty() { "" } else { " on the other hosts" };
+        parts.push(format!("nothing to do{where_it_could_be_told}"));
     }
     let mut line = format!("plan: {}; {} in place", parts.join(", "), plan.unchanged);
     if !plan.unplanned.is_empty() {
@@ -78,7 +79,8 @@ impl Page<'_> {
         for (host, reasons) in &self.plan.unplanned {
             for reason in reasons {
                 let name = self.style.paint(Tone::Bad, format!("{host}: not planned"));
-                self.line(&format!("{name}: {}; {}", reason.why, reason.help));
+                // One line a reason, whoever worded it.
+                self.line(&format!("{name}: {}; {}", reason.why, reason.help).replace('\n', " "));
             }
         }
         if !self.plan.unplanned.is_empty() {
@@ -104,10 +106,25 @@ impl Page<'_> {
         let names: BTreeSet<&HostName> = self.plan.changes.iter().map(|(id, _)| &id.host).collect();
         for host in names {
             self.heading(host.as_str());
+            self.new_directories(host);
             for (id, change) in self.plan.changes.iter().filter(|(id, _)| id.host == *host) {
                 self.change(id, change);
             }
             self.line("");
+        }
+    }
+
+    /// All of the same mode on one line: there are many, and they say little.
+    fn new_directories(&mut self, host: &HostName) {
+        let mut by_access: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (id, change) in self.plan.changes.iter().filter(|(id, _)| id.host == *host) {
+            if let Change::Directory { before: None, after } = change {
+                by_access.entry(after.to_string()).or_default().push(id.key.to_string());
+            }
+        }
+        for (access, paths) in by_access.iter().rev() {
+            let sign = self.style.paint(Tone::Good, '+');
+            self.line(&format!("  {sign} {}  {access}", paths.join(" ")));
         }
     }
 
@@ -116,7 +133,8 @@ impl Page<'_> {
             Change::Package => self.entry('+', &id.key, "is installed"),
             Change::Rule => self.entry('+', &id.key, ""),
             Change::Units => self.entry('~', &id.key, "are read again"),
-            Change::Directory { before: None, after } => self.entry('+', &id.key, &after.to_string()),
+            // All of them are on one line.
+            Change::Directory { before: None, .. } => {}
             Change::Directory { before: Some(before), after } => {
                 self.entry('~', &id.key, &access(before, after));
             }
@@ -130,7 +148,7 @@ impl Page<'_> {
                 self.entry(sign, &id.key, &format!("→ {}{was}", after.target));
             }
             Change::File(change) => self.file(&id.key, change),
-            Change::Service(change) => self.service(&id.key, change),
+            Change::Service(change) => self.service(id, change),
             Change::Remove(resource) => self.removal(&id.key, resource),
         }
     }
@@ -182,7 +200,8 @@ impl Page<'_> {
         }
     }
 
-    fn service(&mut self, key: &Key, change: &ServiceChange) {
+    fn service(&mut self, id: &ResourceId, change: &ServiceChange) {
+        let key = &id.key;
         let what = match change.verb {
             Some(Verb::Start) => "is started",
             Some(Verb::Restart) => "is restarted",
@@ -209,8 +228,30 @@ impl Page<'_> {
         let sign = if change.verb == Some(Verb::Start) { '+' } else { '~' };
         self.entry(sign, key, text.trim());
         for reason in &change.reasons {
-            self.line(&format!("      {}", reason_text(reason)));
+            let text = self.reason(&id.host, reason);
+            self.line(&format!("      {text}"));
         }
+    }
+
+    /// What the plan changes is shown there; values are named here only where
+    /// the file is in place already and just the process lags behind.
+    fn reason(&self, host: &HostName, reason: &Reason) -> String {
+        let (path, fields) = match reason {
+            Reason::Unknown(why) => return format!("because {why}"),
+            Reason::Failing(what) => return format!("it {what}"),
+            Reason::Input { path, fields } => (path, fields),
+        };
+        let id = ResourceId { host: host.clone(), key: Key::File(path.clone()) };
+        let is_shown = self.plan.changes.get(&id).is_some();
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|field| match is_shown {
+                true => field.path.clone(),
+                false => format!("{} {} → {}", field.path, value(&field.before), value(&field.after)),
+            })
+            .collect();
+        let colon = if fields.is_empty() { "" } else { ": " };
+        format!("because it runs with another {path}{colon}{}", fields.join(", "))
     }
 
     fn removal(&mut self, key: &Key, resource: &Resource) {
@@ -313,31 +354,20 @@ fn destruction(id: &ResourceId, change: &Change) -> String {
     }
 }
 
-fn reason_text(reason: &Reason) -> String {
-    match reason {
-        Reason::Unknown(why) => format!("because {why}"),
-        Reason::Failing(what) => format!("it {what}"),
-        Reason::Input { path, fields } if fields.is_empty() => format!("because it runs with another {path}"),
-        Reason::Input { path, fields } => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|field| format!("{} {} → {}", field.path, value(&field.before), value(&field.after)))
-                .collect();
-            format!("because it runs with another {path}: {}", fields.join(", "))
-        }
-    }
-}
-
 fn value(value: &Option<Value>) -> String {
     match value {
         None => "(none)".to_owned(),
         Some(Value::Scalar(text)) => text.escape_debug().to_string(),
-        Some(Value::List(items)) => items.join(" "),
-        Some(Value::Set(items)) => match items.len() {
-            0..=3 => items.iter().cloned().collect::<Vec<_>>().join(" "),
-            n => format!("({n} entries)"),
-        },
+        Some(Value::List(items)) => several(items.iter()),
+        Some(Value::Set(items)) => several(items.iter()),
         Some(Value::Secret(_)) => "(secret)".to_owned(),
+    }
+}
+
+fn several<'a>(items: impl ExactSizeIterator<Item = &'a String>) -> String {
+    match items.len() {
+        0..=3 => items.map(|item| item.escape_debug().to_string()).collect::<Vec<_>>().join(" "),
+        n => format!("({n} entries)"),
     }
 }
 
