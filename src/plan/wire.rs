@@ -292,3 +292,6 @@ impl Answer {
         words.next().is_none().then_some(answer)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ allow() {
 }
 
 disallow() {
-    rule "$1" "$2" ' comment=73706f7265$' || already
+    rule "$1" "$2" 'comment=73706f7265$' || already
     try "ufw delete allow $1/$2" ufw delete allow "$1/$2"
     finish
 }

@@ -20,7 +20,7 @@ newline='
 step() {
     index=$1
     shift
-    [ -z "${supervisor-}" ] || kill -0 "$supervisor" || exit 1
+    [ -z "${supervisor-}" ] || kill -0 "$supervisor" 2>/dev/null || exit 1
     printf '%s %s began\n' "$m" "$index" >&3
     # It says itself how it ended, and then ends with 40 or 41.
     ("$@")
@@ -59,6 +59,7 @@ run() {
     said=$({ "$@" 2>&1 3>&- </dev/null; printf '\n%s' "$?"; } | tail -c 8000)
     status=${said##*"$newline"}
     said=${said%"$newline"*}
+    said=${said%"$newline"}
 }
 
 # try WHAT COMMAND...: fails with what the command said.
@@ -158,7 +159,7 @@ remember() {
 
 # short DIGEST: as much of it as tells it apart for a person.
 short() {
-    printf '%s' "${1%"${1#????????????}"}"
+    printf %.12s "$1"
 }
 
 # Of what was looked at last, in words, with its digest where there is one.

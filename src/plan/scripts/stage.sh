@@ -48,7 +48,8 @@ stage() {
         printf '\n%s' "$?"
     )
     status=${said##*"$newline"}
-    [ "$status" = 0 ] || fail "cannot write $part: ${said%"$newline"*}"
+    said=${said%"$newline"*}
+    [ "$status" = 0 ] || fail "cannot write $part: ${said%"$newline"}"
     look "$part"
     digest
     [ "$digest" = "$3" ] || fail "$1 arrived as $(short "$digest"), not $(short "$3")"
