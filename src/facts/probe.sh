@@ -213,5 +213,5 @@ IFS=$nl
 # shellcheck disable=SC2086 # lines
 [ -z "$sums" ] || sha256sum -- $sums 2>&1
 # shellcheck disable=SC2086 # lines
-SPORE_KEY=$key awk "$texts" $reads
+SPORE_KEY=$key awk "$texts" $reads || printf 'failed\tawk\tcode %s\n' $?
 echo end
