@@ -50,8 +50,9 @@ pub struct Facts {
     /// Configurations in a style that can't be followed well enough to cut the
     /// secrets out, so that nothing of them is known but the digest.
     pub opaque: BTreeSet<String>,
-    /// Units of tau that are wanted, configured, enabled or loaded, and those of
-    /// others that matter; also where the service manager knows none of that name.
+    /// Units of tau that are wanted, configured, enabled or loaded, also where the
+    /// service manager knows none of that name; and those of others that matter,
+    /// where they are installed.
     pub units: BTreeMap<String, UnitFact>,
     /// Where something listens.
     pub listening: BTreeSet<(IpAddr, Port)>,

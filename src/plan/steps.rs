@@ -5,7 +5,8 @@ use super::order::{Order, Rank};
 use super::{Plan, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, Content, Edge, Graph, HostName, Inputs, Key, NodeName, Resource, ResourceId, Service, Started,
+    Activity, Content, Edge, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
+    Started,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -252,10 +253,20 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
             plan.stage.entry(id.host.clone()).or_default().push(Action::Record {
                 unit: unit.clone(),
                 invocation: invocation.clone(),
-                inputs: inputs.keys().cloned().collect(),
+                inputs: inputs
+                    .iter()
+                    .filter(|(_, input)| is_noted(input))
+                    .map(|(path, _)| path.clone())
+                    .collect(),
             });
         }
     }
+}
+
+/// Configuration and keys; what a process does with its program, its unit and
+/// its plugins can be told without a note.
+fn is_noted(input: &Input) -> bool {
+    input.sha256.is_some() && !matches!(input.content, Content::Blob { .. })
 }
 
 fn staged_file(path: &str, change: &FileChange) -> Staged {
