@@ -193,6 +193,13 @@ fn unit(facts: &mut Facts, name: &str, properties: &[&str]) {
             "healthy" => unit.healthy = value == "yes",
             "need_reload" => unit.need_reload = value == "yes",
             "drop_in" => unit.drop_ins.push(value.to_owned()),
+            // A directive, as the service manager has it.
+            _ if property.starts_with(char::is_uppercase) => {
+                unit.directives.insert(property.to_owned(), value.to_owned());
+                if let Some(process) = unit.process.as_mut().filter(|_| property.starts_with("Limit")) {
+                    process.limits.insert(property.to_owned(), value.to_owned());
+                }
+            }
             _ => panic!("no property of a unit: {property}"),
         }
     }
