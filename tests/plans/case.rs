@@ -12,6 +12,7 @@ use spore_drive::resource::{HostName, Sha256, ShapeName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// When the hosts of every case were asked first: later than anything there.
 const NOON: i64 = 1_800_000_000_000_000_000;
@@ -62,8 +63,8 @@ pub(crate) struct Case {
 /// A network that is wanted, and the hosts as they are.
 #[derive(Clone)]
 pub(crate) struct World {
-    pub(crate) network: Network,
-    pub(crate) desired: Desired,
+    pub(crate) network: Arc<Network>,
+    pub(crate) desired: Arc<Desired>,
     pub(crate) hosts: Simulation,
     pub(crate) options: Options,
     pub(crate) purge_storage: bool,
@@ -125,6 +126,7 @@ impl Case {
             take_over: raw.options.take_over,
         };
         let purge_storage = raw.options.purge_storage;
+        let (network, desired) = (Arc::new(network), Arc::new(desired));
         let world = World { network, desired, hosts, options, purge_storage };
         Self { about: raw.about, same_as: raw.same_as, world }
     }
