@@ -358,7 +358,8 @@ impl Host<'_> {
         if name == "systemd-resolved.service" {
             let drop_in = self.facts.paths.contains_key(RESOLVER_DROP_IN);
             let both = [Transport::Tcp, Transport::Udp];
-            for (last, transport) in both.into_iter().flat_map(|transport| [(53, transport), (54, transport)]) {
+            for (last, transport) in both.into_iter().flat_map(|transport| [(53, transport), (54, transport)])
+            {
                 let stub = (IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), Port { number: 53, transport });
                 if drop_in {
                     self.facts.listening.remove(&stub);

@@ -111,7 +111,10 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
         };
         found.insert(id, when);
     }
-    ids.iter().filter_map(|id| found.remove(id).map(|when| (*id, when))).collect()
+    let mut turns: Vec<_> = ids.iter().filter_map(|id| found.remove(id).map(|when| (*id, when))).collect();
+    // What a process uses goes after the process.
+    turns.sort_by_key(|(id, when)| *when == When::Remove && !matches!(id.key, Key::Service(_)));
+    turns
 }
 
 /// The wave in which the first node of a host is started.
