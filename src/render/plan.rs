@@ -147,7 +147,7 @@ impl Page<'_> {
                 let sign = if was.is_empty() { '+' } else { '~' };
                 self.entry(sign, &id.key, &format!("→ {}{was}", after.target));
             }
-Change::File(change) => self.file(id, change),
+            Change::File(change) => self.file(id, change),
             Change::Service(change) => self.service(id, change),
             Change::Remove(resource) => self.removal(&id.key, resource),
         }
