@@ -25,7 +25,7 @@ pub(crate) fn drift(lab: &Lab) {
     let (elder_before, edited_before) = (start("elders", elder), start("all", edited));
 
     elder.sh("rm /etc/systemd/system/tau@.service; systemctl daemon-reload; chmod 0777 /tb/config");
-    edited.sh("sed -i 's/5242/5999/; s/^network-fqdn:.*/&\\nsurplus: yes/' /tb/config/all.yaml
+    edited.sh("sed -i 's/5242/5999/' /tb/config/all.yaml
         rm /tb/config/keys/swarm.key
         cp /tb/bin/tau /tb/bin/new; echo trailer >>/tb/bin/new; mv /tb/bin/new /tb/bin/tau
         echo nobody:nobody >/tb/config/keys/dv_private.key");
