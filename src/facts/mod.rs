@@ -156,6 +156,9 @@ pub struct Process {
     /// By directive, in systemd's terms: `LimitNOFILE` → `65536`, `infinity`,
     /// or `soft:hard` where these differ.
     pub limits: BTreeMap<String, String>,
+    /// Those of the limits that are all the host has to grant, so that its unit
+    /// may well have asked for more.
+    pub scant: BTreeSet<String>,
     /// Its effective user.
     pub uid: u32,
     /// Its effective group.

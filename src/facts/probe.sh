@@ -67,7 +67,8 @@ remembered() {
 }
 
 # A line each: what to digest, and arguments of the awk program.
-sums='' reads="net$nl$root/proc/net$nl"
+# Of process 1, for nobody is granted more than it has.
+sums='' reads="net$nl$root/proc/net${nl}process$nl$root/proc/1$nl"
 # Each unit costs the service manager as much as another process: those of others
 # are asked for only where there is such a file.
 units=" tau@*.service "

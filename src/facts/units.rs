@@ -248,8 +248,10 @@ impl Host<'_> {
         let mut text = format!("[Service]\nExecStart={}\n", with_specifier(&process.arguments, shape));
         for (name, loaded) in unit.directives.iter().filter(|(name, _)| *name != "ExecStart") {
             // A host may grant less than its unit asks for, so the process is
-            // only believed where the unit may have asked for something else.
-            let value = process.limits.get(name).filter(|_| other_since).unwrap_or(loaded);
+            // only believed where the unit may have asked for something else,
+            // and would have been granted more if it had.
+            let is_telling = other_since && !process.scant.contains(name);
+            let value = process.limits.get(name).filter(|_| is_telling).unwrap_or(loaded);
             let value =
                 if value.is_empty() && matches!(name.as_str(), "User" | "Group") { "root" } else { value };
             if !value.is_empty() {
