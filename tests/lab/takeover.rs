@@ -68,15 +68,19 @@ pub(crate) fn hardened(lab: &Lab, tau: &Path) {
             plan.of_host(host).into_iter().partition(|line| line.starts_with("      "));
         entries.sort_unstable();
         assert_eq!(entries, hardening(shape), "{}: {plan}", host.name());
-        let changed: Vec<_> =
-            details.iter().map(|line| line.trim_start()).filter(|line| line.starts_with(['+', '-'])).collect();
+        let changed: Vec<_> = details
+            .iter()
+            .map(|line| line.trim_start())
+            .filter(|line| line.starts_with(['+', '-']))
+            .collect();
         assert_eq!(changed, CONFIGURATION, "{}: {plan}", host.name());
     }
-    network.apply(&[]).exits(0).is_silent_on("restart");
+    network.apply(&[]).exits(0).is_silent_on("restarted").is_silent_on("✓ restart");
     assert_eq!((starts("elders", &elders), starts("all", &members)), before, "nobody is restarted");
     for (host, kept) in hosts.iter().zip(kept) {
         assert_eq!(files_to_keep(host), kept, "{}", host.name());
-        let left = host.sh("ls -d /tmp/*.key /tb/config/keys/* /tb/config/.spore* /tb/bin/* 2>/dev/null || true");
+        let left =
+            host.sh("ls -d /tmp/*.key /tb/config/keys/* /tb/config/.spore* /tb/bin/* 2>/dev/null || true");
         assert_eq!(
             left,
             "/tb/bin/tau\n/tb/config/keys/dv_public.key\n/tb/config/keys/swarm.key\n/tmp/dv_public.key\n",
@@ -84,7 +88,8 @@ pub(crate) fn hardened(lab: &Lab, tau: &Path) {
             host.name()
         );
         host.sh("! grep -q -e PRIVATE -e client-id -e dv_private /tb/config/*.yaml");
-        let modes = "stat -c '%a %U:%G' /tb/bin/tau /tb/config/*.yaml /tb/config/keys/* /tb/config /tb/storage";
+        let modes =
+            "stat -c '%a %U:%G' /tb/bin/tau /tb/config/*.yaml /tb/config/keys/* /tb/config /tb/storage";
         assert_eq!(
             host.sh(modes),
             "755 root:root\n600 root:root\n644 root:root\n600 root:root\n750 root:root\n750 root:root\n"
@@ -127,7 +132,8 @@ pub(crate) fn touched_before_we_came(lab: &Lab, tau: &Path) {
 
     let plan = network.plan(&[]).exits(2).last_says("1 to restart");
     let because = "      because /tb/config/all.yaml has changed since it was started";
-    let of = |host| plan.of_host(host).into_iter().filter(|line| line.contains("because")).collect::<Vec<_>>();
+    let of =
+        |host| plan.of_host(host).into_iter().filter(|line| line.contains("because")).collect::<Vec<_>>();
     assert_eq!((of(elder), of(touched)), (vec![], vec![because]), "{plan}");
     assert!(plan.of_host(touched).iter().any(|line| line.contains("~ tau@all.service")), "{plan}");
     network.apply(&[]).exits(0);
@@ -166,8 +172,13 @@ fn files_to_keep(host: &Host) -> String {
         /lib/systemd/system/tau@.service /tmp/dv_public.key")
 }
 
-/// What changes in a configuration.
-const CONFIGURATION: [&str; 3] = ["x", "x", "x"];
+/// What changes in a configuration: what only `auth` reads goes.
+const CONFIGURATION: [&str; 4] = [
+    "-domains.key.private: keys/dv_private.key",
+    "+domains.key.private: keys/dv_public.key",
+    "-tenancy.app.client-id: Iv1.0000000000000000",
+    "-tenancy.app.key: (secret)",
+];
 
 /// The whole of what is to be done there, sorted.
 fn hardening(shape: &str) -> Vec<String> {
