@@ -192,6 +192,12 @@ impl Host<'_> {
         known: &mut BTreeMap<String, Input>,
     ) -> Result<(), String> {
         let config = tau::config_path(shape);
+        // What is gone may have been there: when it went can't be told.
+        for path in [config.as_str(), tau::SWARM_KEY, tau::VALIDATION_PUBLIC] {
+            if !matches!(self.facts.paths.get(path), Some(PathFact::File(_))) {
+                return Err(path.to_owned());
+            }
+        }
         for (path, fact) in &self.facts.paths {
             let is_key = path.starts_with(tau::KEYS) && path.ends_with(".key") && !path.contains("/.spore-");
             let PathFact::File(file) = fact else { continue };

@@ -6,6 +6,7 @@
 
 pub mod action;
 mod order;
+pub mod simulate;
 mod steps;
 mod target;
 pub mod wire;

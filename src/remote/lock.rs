@@ -5,7 +5,7 @@
 
 use super::error::{During, HostError};
 use super::settings::Settings;
-use super::shell::{DRIVER, Line, NoLine, Shell};
+use super::shell::{Line, NoLine, Shell, bare, driver};
 use super::text::tidy;
 use crate::plan::wire::quote;
 use crate::ssh::{ChannelError, Session};
@@ -57,9 +57,9 @@ pub(super) async fn take(
 ) -> Result<Beats, HostError> {
     let step = (settings.let_go / LOOKS).max(Duration::from_millis(50));
     let words =
-        [shell.marker(), DRIVER, &holder.lines(), &step.as_secs_f64().to_string(), &LOOKS.to_string()];
+        [shell.marker(), &driver(), &holder.lines(), &step.as_secs_f64().to_string(), &LOOKS.to_string()];
     let words = words.map(quote).join(" ");
-    let request = format!("exec setsid sh -c {} spore {words}\n", quote(LOCK));
+    let request = format!("exec setsid sh -c {} spore {words}\n", quote(&bare(LOCK)));
     shell.request(request.as_bytes(), During::Locking, settings.ready).await?;
     shell.ready(settings.ready).await?;
     let answered = timeout(settings.action, answer(shell)).await;

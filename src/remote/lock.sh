@@ -37,14 +37,25 @@ worker=$!
 exec 8<&-
 printf '\n%s locked %s\n' "$m" "$beats"
 
-# Whether anything runs that the worker has begun.
-busy() {
-    kill -0 "$worker" 2>/dev/null || kill -0 -- "-$worker" 2>/dev/null
+# Whatever runs of the worker's session, into $members. Its process group isn't
+# enough: `timeout`, for one, makes a group of its own.
+members() {
+    members=''
+    for stat in /proc/[0-9]*/stat; do
+        { read -r line <"$stat"; } 2>/dev/null || continue
+        # The name may hold anything; state, parent, group and session follow it.
+        # shellcheck disable=SC2086 # words
+        set -- ${line##*) }
+        if [ "$4" = "$worker" ] && [ "$1" != Z ]; then
+            members="$members ${line%% *}"
+        fi
+    done
+    [ -n "$members" ]
 }
 
 watch() {
     last='' missed=0
-    while busy; do
+    while kill -0 "$worker" 2>/dev/null || members; do
         sleep "$step" 9>&-
         beat=''
         [ ! -f "$beats/beat" ] || read -r beat <"$beats/beat"
@@ -53,11 +64,14 @@ watch() {
         else
             missed=$((missed + 1))
         fi
-        if [ "$missed" = "$limit" ]; then
-            kill -s TERM -- "-$worker"
-        elif [ "$missed" -gt "$((limit + 5))" ]; then
-            kill -s KILL -- "-$worker" "$worker"
+        if [ "$missed" -lt "$limit" ] || ! members; then
+            continue
         fi
+        # What doesn't end when it is told to isn't asked twice.
+        signal=KILL
+        [ "$missed" -gt "$((limit + 5))" ] || signal=TERM
+        # shellcheck disable=SC2086 # words
+        kill -s "$signal" -- $members
     done
 }
 watch >/dev/null 2>&1 &
@@ -67,7 +81,7 @@ watcher=$!
 while kill -0 "$worker" 2>/dev/null; do
     wait "$worker"
 done
-while busy; do
+while members; do
     sleep 0.1 9>&-
 done
 kill "$watcher" 2>/dev/null

@@ -29,7 +29,7 @@ pub(super) async fn run(
     redactor: &Redactor,
     tell: &mut (dyn FnMut(Report) + Send),
 ) -> Result<Run, HostError> {
-    let mut runner = Runner { settings, actions, redactor, tell, at: 0, began: false };
+    let mut runner = Runner { settings, actions, redactor, tell, at: 0, began: false, told: 0 };
     let mut from = 0;
     for group in actions.chunk_by(|a, b| is_stage(a) == is_stage(b)) {
         let calls: Vec<Call> = group.iter().zip(from..).map(|(action, i)| wire::call(i, action)).collect();
@@ -81,6 +81,8 @@ struct Runner<'a> {
     at: usize,
     /// Whether the host has begun with it.
     began: bool,
+    /// The first action that nobody has heard of; a file's has two requests.
+    told: usize,
 }
 
 impl Runner<'_> {
@@ -147,7 +149,9 @@ impl Runner<'_> {
             return Ok(Err(stopped));
         }
         if self.began {
-            return Err(self.malformed(format!("its script broke off: {}", lines.noise())));
+            // The lock's holder does that when it hears of nobody any more.
+            let reason = format!("the host ended what ran there: {}", lines.noise());
+            return Err(HostError::Lost { during: self.during(), reason });
         }
         Ok(Ok(needed))
     }
@@ -171,7 +175,10 @@ impl Runner<'_> {
     fn begin(&mut self, index: usize) {
         self.at = index;
         self.began = true;
-        (self.tell)(Report::Began { index });
+        if index >= self.told {
+            self.told = index + 1;
+            (self.tell)(Report::Began { index });
+        }
     }
 
     /// Passes on how an action ended, and says whether it is the last.

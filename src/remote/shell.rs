@@ -17,14 +17,25 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 const OPEN: &str = include_str!("open.sh");
-/// The shell that reads requests.
-pub(super) const DRIVER: &str = include_str!("driver.sh");
+const DRIVER: &str = include_str!("driver.sh");
 
 /// How much of what wasn't asked for is kept, to say why there is no shell.
 const NOISE: usize = 4096;
 
 /// How long a line of an answer may be. Scripts keep theirs far shorter.
 const LONGEST_LINE: usize = 64 << 10;
+
+/// The shell that reads requests.
+pub(super) fn driver() -> String {
+    bare(DRIVER)
+}
+
+/// A script as an argument, where everyone on the host sees it: without what is
+/// meant for its readers here.
+pub(super) fn bare(script: &str) -> String {
+    let lines = script.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines.collect::<Vec<_>>().join("\n")
+}
 
 /// A shell on a host, or one on its way.
 #[derive(Debug)]
@@ -71,7 +82,7 @@ impl Shell {
     pub(super) async fn open(session: &Session) -> Result<Self, HostError> {
         let hash = || RandomState::new().hash_one("spore");
         let marker = format!("spore-{:016x}{:016x}", hash(), hash());
-        let script = format!("driver={}\n{OPEN}", quote(DRIVER));
+        let script = format!("driver={}\n{OPEN}", quote(&driver()));
         let command = format!("exec sh -c 'eval \"$(head -c {})\"' spore {marker}", script.len());
         let Channel { writer, reader } = session.exec(&command).await.map_err(opening)?;
         let lines = Lines {
@@ -101,6 +112,9 @@ impl Shell {
         during: During,
         patience: Duration,
     ) -> Result<(), HostError> {
+        if self.lines.ready {
+            self.lines.noise.clear();
+        }
         let mut request = format!("{}\n", script.len()).into_bytes();
         request.extend_from_slice(script);
         let request = Bytes::from_owner(Exposed(Secret::new(request)));

@@ -4,8 +4,8 @@
 use super::diff::unified;
 use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Reason, ServiceChange, Verb};
-use crate::plan::{Note, Plan, Rank, Refusal};
-use crate::resource::{Access, Content, Effect, HostName, Key, Resource, ResourceId, Value};
+use crate::plan::{NodePlan, Note, Plan, Rank, Refusal};
+use crate::resource::{Access, Content, Effect, HostName, Key, NodeName, Resource, ResourceId, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -147,7 +147,7 @@ impl Page<'_> {
                 let sign = if was.is_empty() { '+' } else { '~' };
                 self.entry(sign, &id.key, &format!("→ {}{was}", after.target));
             }
-            Change::File(change) => self.file(&id.key, change),
+            Change::File(change) => self.file(id, change),
             Change::Service(change) => self.service(id, change),
             Change::Remove(resource) => self.removal(&id.key, resource),
         }
@@ -164,7 +164,8 @@ impl Page<'_> {
         self.line(line.trim_end());
     }
 
-    fn file(&mut self, key: &Key, change: &FileChange) {
+    fn file(&mut self, id: &ResourceId, change: &FileChange) {
+        let key = &id.key;
         let Some(before) = &change.before else {
             let text = format!("{}{}", content(&change.after.content), change.after.access);
             self.entry('+', key, &text);
@@ -184,7 +185,8 @@ impl Page<'_> {
         if before.access != change.after.access {
             parts.push(access(&before.access, &change.after.access));
         }
-        if change.rewritten && !change.fields.is_empty() && change.fields.iter().all(waits) {
+        let waits = !change.fields.is_empty() && change.fields.iter().all(waits);
+        if change.rewritten && waits && !self.is_read_now(id) {
             parts.push("takes effect at the next start".to_owned());
         }
         parts.retain(|part| !part.is_empty());
@@ -192,6 +194,14 @@ impl Page<'_> {
         if change.rewritten {
             self.indented(&unified(&before.content, &change.after.content, self.style));
         }
+    }
+
+    /// Whether what reads it is started in this plan.
+    fn is_read_now(&self, id: &ResourceId) -> bool {
+        self.plan.changes.after(id).into_iter().any(|(reader, _)| match self.plan.changes.get(reader) {
+            Some(Change::Service(service)) => matches!(service.verb, Some(Verb::Start | Verb::Restart)),
+            _ => false,
+        })
     }
 
     fn indented(&mut self, text: &str) {
@@ -283,17 +293,27 @@ impl Page<'_> {
             ));
         }
         for (i, wave) in self.plan.waves.iter().enumerate() {
-            let nodes: Vec<String> = self
-                .plan
-                .nodes
-                .iter()
-                .filter(|(_, part)| part.wave == Some(i + 1))
-                .map(|(name, _)| name.to_string())
-                .collect();
+            let here =
+                |(name, part): (&NodeName, &NodePlan)| (part.wave == Some(i + 1)).then(|| name.clone());
+            let here: Vec<NodeName> = self.plan.nodes.iter().filter_map(here).collect();
+            let (go, stay): (Vec<_>, Vec<_>) =
+                here.iter().partition(|name| wave.rank != Rank::Remove && self.goes(name));
+            let mut nodes: Vec<String> = stay.into_iter().map(ToString::to_string).collect();
+            nodes.extend(go.into_iter().map(|name| format!("(in the place of {name})")));
             let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
             self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank)));
         }
         self.line("");
+    }
+
+    fn goes(&self, name: &NodeName) -> bool {
+        self.plan.changes.iter().any(|(_, change)| match change {
+            Change::Remove(resource) => match &**resource {
+                Resource::Service(service) => service.node.as_ref().is_some_and(|node| node.name == *name),
+                _ => false,
+            },
+            _ => false,
+        })
     }
 
     fn notes(&mut self) {

@@ -7,9 +7,10 @@ make_directory() {
         parent "$1"
         # Beside its place first, so that nobody ever sees it with other access.
         part=$parent/.spore-${1##*/}.part
-        try "cannot clear $part away" rm -rf -- "$root$part"
+        [ ! -e "$root$part" ] || try "cannot clear $part away" rm -rf -- "$root$part"
         try "cannot make $1" mkdir -m "$2" -- "$root$part"
-        set_access "$part" "$2" "$3"
+        look "$part"
+        [ "$access" = "$2 $3" ] || set_access "$part" "$2" "$3"
         try "cannot make $1" mv -T -- "$root$part" "$root$1"
         sync_path "$parent"
         finish

@@ -49,11 +49,14 @@ stage() {
     )
     status=${said##*"$newline"}
     said=${said%"$newline"*}
+    # What the shell says of itself says nothing of the file.
+    said=${said#*: eval: }
+    said=${said#"$newline"}
     [ "$status" = 0 ] || fail "cannot write $part: ${said%"$newline"}"
     look "$part"
     digest
     [ "$digest" = "$3" ] || fail "$1 arrived as $(short "$digest"), not $(short "$3")"
-    set_access "$part" "$4" "$5"
+    [ "$access" = "$4 $5" ] || set_access "$part" "$4" "$5"
     sync_path "$part"
     try "cannot rename $part" mv -fT -- "$root$part" "$root$2"
     sync_path "${dir:-/}"

@@ -58,7 +58,7 @@ await() {
 gate() {
     now
     within=${4:-$starting}
-    begun=$now watched='' since='' deaths=0 first='' fresh=yes
+    begun=$now watched='' since='' deaths=0 first='' why='' fresh=yes
     while :; do
         show "$1"
         if [ "$invocation" != "$watched" ]; then
@@ -67,11 +67,15 @@ gate() {
         fi
         [ -n "$first" ] || first=$restarts
         [ "$deaths" -ge $((restarts - first)) ] || deaths=$((restarts - first))
+        # It says "success" again of the start that follows.
+        if [ "$result" != success ]; then
+            why=" ($result, status $status_of)"
+        fi
         now
         case $active in
-            inactive | failed) unhealthy "$1" "it has ended ($result, status $status_of)" ;;
+            inactive | failed) unhealthy "$1" "it has ended$why" ;;
         esac
-        [ "$deaths" -lt 2 ] || unhealthy "$1" "it died $deaths times ($result, status $status_of)"
+        [ "$deaths" -lt 2 ] || unhealthy "$1" "it died $deaths times$why"
         if healthy "$2" "$3"; then
             if [ -z "$since" ]; then
                 since=$now
