@@ -11,8 +11,10 @@ mod drift;
 mod first;
 mod gate;
 mod host;
+mod mending;
 mod network;
 mod selftest;
+mod services;
 mod surroundings;
 mod takeover;
 mod watch;
@@ -39,6 +41,12 @@ fn main() -> ExitCode {
         trial("first::nine", first::nine),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),
+        trial("mending::style_is_no_difference", mending::style_is_no_difference),
+        trial("mending::with_a_restart", mending::with_a_restart),
+        trial("mending::without_a_restart", mending::without_a_restart),
+        trial("services::engines", services::engines),
+        trial("services::ipv6", services::ipv6),
+        trial("services::what_is_left_alone", services::what_is_left_alone),
         trial("surroundings::engine_and_plugins", surroundings::engine_and_plugins),
         trial("surroundings::firewall", surroundings::firewall),
         trial("surroundings::hosts_that_are_not_to_be_had", surroundings::hosts_that_are_not_to_be_had),

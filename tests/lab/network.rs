@@ -138,6 +138,11 @@ impl Network {
         self.entry(host).login = login.to_owned();
     }
 
+    /// Logs in to a host at another of its addresses.
+    pub(crate) fn reach_at(&mut self, host: &Host, address: &str) {
+        self.entry(host).ssh = format!("'{address}'");
+    }
+
     /// What `known_hosts` says of a host, which is the truth unless told otherwise.
     pub(crate) fn know(&mut self, host: &Host, lines: &str) {
         self.known.insert(host.name().to_owned(), lines.to_owned());
