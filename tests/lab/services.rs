@@ -26,6 +26,7 @@ pub(crate) fn what_is_left_alone(lab: &Lab) {
     let mut network = network(lab, elder);
     network.shape("dns", Shape::new(5242).services(&["seer"]));
     [quiet, plain].map(|host| network.node("dns", host));
+    quiet.sh("systemctl disable --quiet --now systemd-resolved.service; ! ss -Hulnp 'sport = :53' | grep .");
     plain.sh("rm -f /etc/resolv.conf; echo nameserver 192.0.2.53 >/etc/resolv.conf
         systemctl start systemd-resolved.service
         ss -Hulnp 'sport = :53' | grep -q resolve");
