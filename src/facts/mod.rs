@@ -54,6 +54,9 @@ pub struct Facts {
     /// service manager knows none of that name; and those of others that matter,
     /// where they are installed.
     pub units: BTreeMap<String, UnitFact>,
+    /// The limits of the service manager's own process, as in
+    /// [`Process::limits`]: in a container it can't grant more.
+    pub ceilings: BTreeMap<String, String>,
     /// Where something listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
 }

@@ -46,7 +46,8 @@ found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@"
     "$root"/etc/systemd/resolved.conf.d/.spore-* \
     "$root/etc/systemd/system/tau@.service" "$root/lib/systemd/system/tau@.service" \
     "$root"/etc/systemd/system/multi-user.target.wants/tau@*.service \
-    "$root/etc/systemd/resolved.conf" "$root"/etc/systemd/resolved.conf.d/*.conf \
+    "$root/etc/systemd/resolved.conf" "$root/etc/systemd/resolved.conf.d" \
+    "$root"/etc/systemd/resolved.conf.d/*.conf \
     "$root/etc/resolv.conf" "$root/etc/ufw/ufw.conf" "$root/etc/ufw/user.rules" \
     "$root/etc/ufw/user6.rules" "$root/usr/bin/apt-get" \
     "$root/tmp/swarm.key" "$root/tmp/dv_private.key" "$root/tmp/dv_public.key" 2>&1)
@@ -194,6 +195,7 @@ node() {
 
 if [ -d "$root/run/systemd/system" ]; then
     echo systemd
+    reads=${reads}process$nl$root/proc/1$nl
     # shellcheck disable=SC2086 # words
     if shown=$(systemctl show --no-pager --timestamp=us+utc \
         -p Id,LoadState,ActiveState,SubState,Result,UnitFileState,InvocationID,FragmentPath,DropInPaths \

@@ -46,7 +46,12 @@ impl Host<'_> {
         let mut inputs = BTreeMap::new();
         // The resolver holds port 53 until it has been started with our drop-in.
         if let (Some(text), false) = (self.facts.texts.get(RESOLVER_DROP_IN), self.stub_listens()) {
-            let input = Input { content: Content::Text(text.clone()), sha256: None };
+            // Of the text there are only the lines that matter: its digest tells.
+            let sha256 = match self.facts.paths.get(RESOLVER_DROP_IN) {
+                Some(PathFact::File(file)) => file.sha256.map(|sum| canonical(self.desired, sum)),
+                _ => None,
+            };
+            let input = Input { content: Content::Text(text.clone()), sha256 };
             inputs.insert(RESOLVER_DROP_IN.to_owned(), input);
         }
         let started =
@@ -245,11 +250,19 @@ impl Host<'_> {
             (Some(PathFact::File(file)), Some(started)) => file.ctime_ns >= started,
             _ => unit.load != "loaded",
         };
+        let wanted = tau::unit::parse(tau::unit::TEXT);
         let mut text = format!("[Service]\nExecStart={}\n", with_specifier(&process.arguments, shape));
         for (name, loaded) in unit.directives.iter().filter(|(name, _)| *name != "ExecStart") {
             // A host may grant less than its unit asks for, so the process is
             // only believed where the unit may have asked for something else.
             let value = process.limits.get(name).filter(|_| other_since).unwrap_or(loaded);
+            let value = match wanted.fields.get(&format!("Service.{name}")).map(|field| &field.value) {
+                // A restart would give it no more.
+                Some(Value::Scalar(wanted)) if other_since && self.is_all_there_is(name, value, wanted) => {
+                    wanted
+                }
+                _ => value,
+            };
             let value =
                 if value.is_empty() && matches!(name.as_str(), "User" | "Group") { "root" } else { value };
             if !value.is_empty() {
@@ -258,6 +271,18 @@ impl Host<'_> {
         }
         tau::unit::parse(&text)
     }
+
+    /// Whether a process has as much as the host can grant, where more is wanted.
+    fn is_all_there_is(&self, limit: &str, has: &str, wanted: &str) -> bool {
+        let ceiling =
+            self.facts.ceilings.get(limit).map(|limits| limits.rsplit(':').next().unwrap_or(limits));
+        ceiling.is_some_and(|ceiling| ceiling == has && number(ceiling) < number(wanted))
+    }
+}
+
+/// A limit as a number.
+fn number(limit: &str) -> u64 {
+    limit.parse().unwrap_or(u64::MAX)
 }
 
 /// `… -s elders …` → `… -s %i …`

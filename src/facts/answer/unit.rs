@@ -74,6 +74,11 @@ impl Units {
         Some(())
     }
 
+    /// The limits of process 1.
+    pub(super) fn ceilings(&self) -> BTreeMap<String, String> {
+        self.processes.get(&1).map(|process| process.limits.clone()).unwrap_or_default()
+    }
+
     /// Puts it all together, and takes the records out of `texts`.
     pub(super) fn assemble(
         mut self,
