@@ -14,7 +14,7 @@ mod host;
 mod network;
 mod selftest;
 mod surroundings;
-mod upstream;
+mod takeover;
 mod watch;
 
 use std::process::ExitCode;
@@ -43,7 +43,8 @@ fn main() -> ExitCode {
         trial("surroundings::firewall", surroundings::firewall),
         trial("surroundings::hosts_that_are_not_to_be_had", surroundings::hosts_that_are_not_to_be_had),
         trial("surroundings::seer_beside_the_resolver", surroundings::seer_beside_the_resolver),
-        real_only("upstream::taken_over", upstream::taken_over),
+        real_only("takeover::hardened", takeover::hardened),
+        real_only("takeover::touched_before_we_came", takeover::touched_before_we_came),
     ];
     libtest_mimic::run(&arguments, tests).exit_code()
 }

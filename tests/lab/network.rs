@@ -151,7 +151,8 @@ impl Network {
 
     /// As upstream needs it, instead of go-libp2p's three lines.
     pub(crate) fn put_swarm_key_on_one_line(&mut self) {
-        self.swarm = self.swarm.replace('\n', "").replace("1.0.0/base16", "1.0.0//base16") + "\n";
+        self.swarm = self.swarm.replace('\n', "");
+        self.secret("keys/swarm.key", &self.swarm);
     }
 
     /// A node's private key, as the folder has it.
