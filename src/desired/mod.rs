@@ -140,6 +140,10 @@ impl HostCompiler<'_> {
         self.have(Key::Units, Resource::Units);
         self.connect(Key::File(tau::unit::PATH.to_owned()), Key::Units, Edge::Reads(Effect::Reload));
         self.secret_file(tau::SWARM_KEY, 0o600, self.network.swarm_key.line());
+        // Known wherever it lies about, also where no node needs it.
+        if let Some(private) = self.network.domain.validation.private() {
+            self.equivalent(private.expose(), &String::from_utf8_lossy(private.expose()));
+        }
         let public = self.network.domain.validation.public().to_owned();
         self.equivalent(public.as_bytes(), &public);
         self.file(tau::VALIDATION_PUBLIC, 0o644, Content::Text(public.clone()), &Secret::new(public));

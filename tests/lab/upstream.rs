@@ -54,6 +54,7 @@ pub(crate) fn taken_over(lab: &Lab, tau: &Path) {
         network.log_in_as(host, "tau");
     }
 
+    network.save();
     std::thread::scope(|scope| {
         for host in elders {
             let peers = elders.iter().filter(|other| other.name() != host.name()).copied().collect();
