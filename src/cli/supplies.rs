@@ -37,7 +37,10 @@ impl Stock {
         }
         for (architecture, (pin, fetched)) in &stock.tau {
             let known = match pin.as_ref().and_then(Pin::binary).filter(|_| fetched.get().is_none()) {
-                Some(sha256) => desired::Artifact { sha256, size: None },
+                Some(sha256) => {
+                    let size = pin.as_ref().and_then(|pin| size(pin, &network.folder));
+                    desired::Artifact { sha256, size }
+                }
                 None => describe(&*fetch(*architecture, pin.as_ref(), fetched, &network.folder)?),
             };
             stock.supplies.tau.insert(*architecture, known);
@@ -68,6 +71,13 @@ impl Stock {
         }
         Ok(None)
     }
+}
+
+/// How big the binary is, where that can be told without reading it.
+fn size(pin: &Pin, folder: &Path) -> Option<u64> {
+    let artifact::Source::Path(path) = &pin.source else { return None };
+    let file = folder.join(path).metadata().ok().filter(|_| !pin.source.is_packed())?;
+    Some(file.len())
 }
 
 fn describe(artifact: &Artifact) -> desired::Artifact {

@@ -235,7 +235,7 @@ impl Network {
 
     /// Runs `spore` on the folder, five minutes at most.
     pub(crate) fn spore(&self, arguments: &[&str]) -> Run {
-        self.write_folder();
+        self.save();
         let known: String = self.known.values().map(String::as_str).collect();
         let known_hosts = self.home.path().join("known_hosts");
         fs::write(&known_hosts, known).unwrap_or_else(|error| panic!("{error}"));
@@ -273,7 +273,8 @@ impl Network {
         }
     }
 
-    fn write_folder(&self) {
+    /// Writes the folder as it is now; every command does that by itself.
+    pub(crate) fn save(&self) {
         let mut text = format!(
             "domain:\n  root: {}\n  generated: g.{}\n  validation: {{key: {{private: keys/dv_private.key, \
              public: keys/dv_public.key}}}}\np2p:\n  swarm: {{key: keys/swarm.key}}\n  bootstrap:\n",
