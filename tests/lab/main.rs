@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a test binary reports on its standard output")]
 
 mod host;
+mod remote;
 mod selftest;
 
 use std::process::ExitCode;
@@ -19,7 +20,12 @@ fn main() -> ExitCode {
         println!("lab: not run: {reason}");
         return ExitCode::SUCCESS;
     }
-    let tests = vec![trial("lab::selftest", selftest::run)];
+    let tests = vec![
+        trial("lab::selftest", selftest::run),
+        trial("remote::acts", remote::acts),
+        trial("remote::locks", remote::locks),
+        trial("remote::lets_go", remote::lets_go),
+    ];
     libtest_mimic::run(&arguments, tests).exit_code()
 }
 
