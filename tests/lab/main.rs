@@ -13,6 +13,7 @@ mod gate;
 mod host;
 mod mending;
 mod network;
+mod remote;
 mod selftest;
 mod services;
 mod surroundings;
@@ -53,6 +54,9 @@ fn main() -> ExitCode {
         trial("surroundings::seer_beside_the_resolver", surroundings::seer_beside_the_resolver),
         real_only("takeover::hardened", takeover::hardened),
         real_only("takeover::touched_before_we_came", takeover::touched_before_we_came),
+        trial("remote::acts", remote::acts),
+        trial("remote::locks", remote::locks),
+        trial("remote::lets_go", remote::lets_go),
     ];
     libtest_mimic::run(&arguments, tests).exit_code()
 }
