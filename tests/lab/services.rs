@@ -25,7 +25,7 @@ pub(crate) fn what_is_left_alone(lab: &Lab) {
     ]);
     let mut network = network(lab, elder);
     network.shape("dns", Shape::new(5242).services(&["seer"]));
-    [quiet, plain].map(|host| network.node("dns", host));
+    [quiet, plain].into_iter().for_each(|host| network.node("dns", host));
     quiet.sh("systemctl disable --quiet --now systemd-resolved.service; ! ss -Hulnp 'sport = :53' | grep .");
     plain.sh("rm -f /etc/resolv.conf; echo nameserver 192.0.2.53 >/etc/resolv.conf
         systemctl start systemd-resolved.service
@@ -59,7 +59,7 @@ pub(crate) fn engines(lab: &Lab) {
     ]);
     let mut network = network(lab, elder);
     network.shape("build", Shape::new(5242).services(&["monkey"]));
-    [no_apt, no_source, stopped].map(|host| network.node("build", host));
+    [no_apt, no_source, stopped].into_iter().for_each(|host| network.node("build", host));
     no_apt.sh("mv /usr/bin/apt-get /usr/bin/apt-gone");
     no_source.sh("rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*");
     stopped.sh("(apt-get -q update && apt-get -q install -y docker.io) >/dev/null 2>&1
@@ -107,7 +107,7 @@ pub(crate) fn ipv6(lab: &Lab) {
     network.shape("elders", Shape::new(4242));
     network.shape("all", Shape::new(5242).services(&["tns"]));
     network.elder("elders", elder);
-    [member, v4].map(|host| network.node("all", host));
+    [member, v4].into_iter().for_each(|host| network.node("all", host));
     let v6 = |host: &Host| host.addresses().iter().find(|ip| ip.is_ipv6()).map(IpAddr::to_string);
     let (Some(elder6), Some(member6)) = (v6(elder), v6(member)) else { panic!("IPv6") };
     network.reach_at(member, &member6);
