@@ -229,7 +229,6 @@ impl Raw {
             PathFact::File(file) => file.sha256,
             _ => None,
         });
-        let ceilings = self.units.ceilings();
         let (units, texts) = self.units.assemble(now_ns, binary, &self.digests, texts);
         Ok(Facts {
             architecture: self.architecture,
@@ -243,7 +242,6 @@ impl Raw {
             texts,
             opaque: self.opaque,
             units,
-            ceilings,
             listening: self.listening,
         })
     }

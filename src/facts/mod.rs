@@ -54,9 +54,6 @@ pub struct Facts {
     /// service manager knows none of that name; and those of others that matter,
     /// where they are installed.
     pub units: BTreeMap<String, UnitFact>,
-    /// The limits of the service manager's own process, as in
-    /// [`Process::limits`]: in a container it can't grant more.
-    pub ceilings: BTreeMap<String, String>,
     /// Where something listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
 }
@@ -159,6 +156,9 @@ pub struct Process {
     /// By directive, in systemd's terms: `LimitNOFILE` → `65536`, `infinity`,
     /// or `soft:hard` where these differ.
     pub limits: BTreeMap<String, String>,
+    /// Those of the limits that are all the host has to grant, so that its unit
+    /// may well have asked for more.
+    pub scant: BTreeSet<String>,
     /// Its effective user.
     pub uid: u32,
     /// Its effective group.

@@ -68,7 +68,8 @@ remembered() {
 }
 
 # A line each: what to digest, and arguments of the awk program.
-sums='' reads="net$nl$root/proc/net$nl"
+# Of process 1, for nobody is granted more than it has.
+sums='' reads="net$nl$root/proc/net${nl}process$nl$root/proc/1$nl"
 # Each unit costs the service manager as much as another process: those of others
 # are asked for only where there is such a file.
 units=" tau@*.service "
@@ -195,7 +196,6 @@ node() {
 
 if [ -d "$root/run/systemd/system" ]; then
     echo systemd
-    reads=${reads}process$nl$root/proc/1$nl
     # shellcheck disable=SC2086 # words
     if shown=$(systemctl show --no-pager --timestamp=us+utc \
         -p Id,LoadState,ActiveState,SubState,Result,UnitFileState,InvocationID,FragmentPath,DropInPaths \

@@ -250,19 +250,13 @@ impl Host<'_> {
             (Some(PathFact::File(file)), Some(started)) => file.ctime_ns >= started,
             _ => unit.load != "loaded",
         };
-        let wanted = tau::unit::parse(tau::unit::TEXT);
         let mut text = format!("[Service]\nExecStart={}\n", with_specifier(&process.arguments, shape));
         for (name, loaded) in unit.directives.iter().filter(|(name, _)| *name != "ExecStart") {
             // A host may grant less than its unit asks for, so the process is
-            // only believed where the unit may have asked for something else.
-            let value = process.limits.get(name).filter(|_| other_since).unwrap_or(loaded);
-            let value = match wanted.fields.get(&format!("Service.{name}")).map(|field| &field.value) {
-                // A restart would give it no more.
-                Some(Value::Scalar(wanted)) if other_since && self.is_all_there_is(name, value, wanted) => {
-                    wanted
-                }
-                _ => value,
-            };
+            // only believed where the unit may have asked for something else,
+            // and would have been granted more if it had.
+            let is_telling = other_since && !process.scant.contains(name);
+            let value = process.limits.get(name).filter(|_| is_telling).unwrap_or(loaded);
             let value =
                 if value.is_empty() && matches!(name.as_str(), "User" | "Group") { "root" } else { value };
             if !value.is_empty() {
@@ -271,18 +265,6 @@ impl Host<'_> {
         }
         tau::unit::parse(&text)
     }
-
-    /// Whether a process has as much as the host can grant, where more is wanted.
-    fn is_all_there_is(&self, limit: &str, has: &str, wanted: &str) -> bool {
-        let ceiling =
-            self.facts.ceilings.get(limit).map(|limits| limits.rsplit(':').next().unwrap_or(limits));
-        ceiling.is_some_and(|ceiling| ceiling == has && number(ceiling) < number(wanted))
-    }
-}
-
-/// A limit as a number.
-fn number(limit: &str) -> u64 {
-    limit.parse().unwrap_or(u64::MAX)
 }
 
 /// `… -s elders …` → `… -s %i …`

@@ -11,10 +11,13 @@ mod drift;
 mod first;
 mod gate;
 mod host;
+mod mending;
 mod network;
+mod remote;
 mod selftest;
+mod services;
 mod surroundings;
-mod upstream;
+mod takeover;
 mod watch;
 
 use std::process::ExitCode;
@@ -39,11 +42,21 @@ fn main() -> ExitCode {
         trial("first::nine", first::nine),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),
+        trial("mending::style_is_no_difference", mending::style_is_no_difference),
+        trial("mending::with_a_restart", mending::with_a_restart),
+        trial("mending::without_a_restart", mending::without_a_restart),
+        trial("services::engines", services::engines),
+        trial("services::ipv6", services::ipv6),
+        trial("services::what_is_left_alone", services::what_is_left_alone),
         trial("surroundings::engine_and_plugins", surroundings::engine_and_plugins),
         trial("surroundings::firewall", surroundings::firewall),
         trial("surroundings::hosts_that_are_not_to_be_had", surroundings::hosts_that_are_not_to_be_had),
         trial("surroundings::seer_beside_the_resolver", surroundings::seer_beside_the_resolver),
-        real_only("upstream::taken_over", upstream::taken_over),
+        real_only("takeover::hardened", takeover::hardened),
+        real_only("takeover::touched_before_we_came", takeover::touched_before_we_came),
+        trial("remote::acts", remote::acts),
+        trial("remote::locks", remote::locks),
+        trial("remote::lets_go", remote::lets_go),
     ];
     libtest_mimic::run(&arguments, tests).exit_code()
 }

@@ -138,6 +138,11 @@ impl Network {
         self.entry(host).login = login.to_owned();
     }
 
+    /// Logs in to a host at another of its addresses.
+    pub(crate) fn reach_at(&mut self, host: &Host, address: &str) {
+        self.entry(host).ssh = format!("'{address}'");
+    }
+
     /// What `known_hosts` says of a host, which is the truth unless told otherwise.
     pub(crate) fn know(&mut self, host: &Host, lines: &str) {
         self.known.insert(host.name().to_owned(), lines.to_owned());
@@ -151,7 +156,8 @@ impl Network {
 
     /// As upstream needs it, instead of go-libp2p's three lines.
     pub(crate) fn put_swarm_key_on_one_line(&mut self) {
-        self.swarm = self.swarm.replace('\n', "").replace("1.0.0/base16", "1.0.0//base16") + "\n";
+        self.swarm = self.swarm.replace('\n', "");
+        self.secret("keys/swarm.key", &self.swarm);
     }
 
     /// A node's private key, as the folder has it.
