@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 
 const UNIT: &str = "tau@elders.service";
 const CONFIG: &str = "services: []\nprivatekey: \
-    0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghi=\n";
+    CAESQ56789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghi=\n";
 const SOON: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(20);
 
