@@ -99,6 +99,10 @@ pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, Compil
     for host in network.hosts.values() {
         let key = DigestKey::derive(network.swarm_key.line(), host.name.as_str());
         let mut compiler = HostCompiler { network, supplies, host, key: &key, desired: &mut desired };
+        if let Some(private) = network.domain.validation.private() {
+            // To be known for ours also where no node needs it.
+            compiler.equivalent(private.expose(), &String::from_utf8_lossy(private.expose()));
+        }
         if !host.nodes.is_empty() {
             compiler.ground_floor();
         }

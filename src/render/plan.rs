@@ -146,7 +146,7 @@ impl Page<'_> {
                 self.entry(sign, &id.key, &format!("→ {}{was}", after.target));
             }
             Change::File(change) => self.file(id, change),
-            Change::Service(change) => self.service(&id.key, change),
+            Change::Service(change) => self.service(id, change),
             Change::Remove(resource) => self.removal(&id.key, resource),
         }
     }
@@ -176,6 +176,7 @@ impl Page<'_> {
                 (Content::Blob { sha256: old, .. }, Content::Blob { sha256: new, size }) => {
                     format!("{}sha256 {:.12} → {:.12}", bytes(*size), old.to_string(), new.to_string())
                 }
+                (Content::Blob { .. }, Content::Text(_)) => "replaced by another".to_owned(),
                 (Content::Opaque, _) => "in a style that can't be compared; written anew".to_owned(),
                 _ => String::new(),
             });
@@ -208,7 +209,8 @@ impl Page<'_> {
         }
     }
 
-    fn service(&mut self, key: &Key, change: &ServiceChange) {
+    fn service(&mut self, id: &ResourceId, change: &ServiceChange) {
+        let (host, key) = (&id.host, &id.key);
         let what = match change.verb {
             Some(Verb::Start) => "is started",
             Some(Verb::Restart) => "is restarted",
@@ -235,8 +237,19 @@ impl Page<'_> {
         let sign = if change.verb == Some(Verb::Start) { '+' } else { '~' };
         self.entry(sign, key, text.trim());
         for reason in &change.reasons {
-            self.line(&format!("      {}", reason_text(reason)));
+            let text = match reason {
+                Reason::Input { path, fields: _ } if self.is_missing(host, path) => {
+                    format!("because it runs without {path}")
+                }
+                reason => reason_text(reason),
+            };
+            self.line(&format!("      {text}"));
         }
+    }
+
+    fn is_missing(&self, host: &HostName, path: &str) -> bool {
+        let id = ResourceId { host: host.clone(), key: Key::File(path.to_owned()) };
+        matches!(self.plan.changes.get(&id), Some(Change::File(file)) if file.before.is_none())
     }
 
     fn removal(&mut self, key: &Key, resource: &Resource) {
@@ -405,7 +418,7 @@ fn rank(rank: Rank) -> &'static str {
     match rank {
         Rank::Settle => "what needs no restart",
         Rank::StartBootstrap => "elders come up",
-        Rank::UpdateBootstrap => "an elder is restarted, the others are up",
+        Rank::UpdateBootstrap => "one elder is restarted",
         Rank::Start => "nodes come up",
         Rank::Canary => "the first of each shape is restarted",
         Rank::Update => "more are restarted",
