@@ -131,7 +131,7 @@ impl Folder {
         let mut shapes = String::new();
         for (i, shape) in self.shapes.iter().enumerate() {
             let (services, port) = (shape.services.join(", "), shape.port + 10 * u16::try_from(i).unwrap());
-            let _ = write!(shapes, "s{i}:\n  services: [{services}]\n  ports: {{main: {port}}}\n");
+            let _ = writeln!(shapes, "s{i}:\n  services: [{services}]\n  ports: {{main: {port}}}");
         }
         files.insert("shapes.yaml", shapes);
         let mut bootstrap: BTreeMap<usize, Vec<String>> = BTreeMap::new();
@@ -145,7 +145,7 @@ impl Folder {
             hosts.push_str(if nodes.is_empty() { " {}\n" } else { "\n" });
             for (shape, key) in nodes {
                 let key = &keys[(at * 3 + shape) * 2 + key];
-                let _ = write!(hosts, "  s{shape}: {{key: {key}}}\n");
+                let _ = writeln!(hosts, "  s{shape}: {{key: {key}}}");
                 if self.bootstrap >> (at * 3 + shape) & 3 == 3 {
                     bootstrap.entry(*shape).or_default().push(format!("h{n}"));
                 }
@@ -158,7 +158,7 @@ impl Folder {
             cloud = cloud.replace("  bootstrap:\n", "");
         }
         for (shape, hosts) in bootstrap {
-            let _ = write!(cloud, "    s{shape}: [{}]\n", hosts.join(", "));
+            let _ = writeln!(cloud, "    s{shape}: [{}]", hosts.join(", "));
         }
         files.insert("cloud.yaml", cloud);
         files
