@@ -1,2 +1,4 @@
 //! The `spore` binary: see [`spore_drive::cli`].
-fn main() {}
+fn main() -> std::process::ExitCode {
+    spore_drive::cli::main()
+}

@@ -18,7 +18,6 @@
 //! nothing of hosts, and doesn't read `tau.yaml`: that is the network's.
 
 mod cache;
-mod digest;
 mod download;
 mod fetch;
 mod file;
@@ -31,8 +30,8 @@ mod unpack;
 #[cfg(test)]
 mod tests;
 
+pub use crate::resource::Sha256;
 pub use cache::Cache;
-pub use digest::{NotASha256, Sha256};
 pub use download::DownloadError;
 pub use fetch::{Artifact, FetchError, Progress, fetch, open, pin};
 pub use file::FileError;

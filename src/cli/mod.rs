@@ -1,1 +1,96 @@
-//! (to be written)
+//! The command line: arguments, files, the terminal and exit codes. It decides
+//! nothing about a network; each file here is one command, or what several
+//! share.
+
+mod apply;
+mod args;
+mod folder;
+mod logins;
+mod plan;
+mod progress;
+mod supplies;
+mod survey;
+mod tau;
+mod terminal;
+
+use args::{Args, Command};
+use clap::Parser as _;
+use std::process::ExitCode;
+use thiserror::Error;
+
+/// What a run ends with: see `README.md`, exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing to do, or all done.
+    Done = 0,
+    /// An error, or an apply that did only a part.
+    Failed = 1,
+    /// There are changes to make.
+    Changes = 2,
+    /// Some host couldn't be planned.
+    Unplanned = 3,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+/// An error that ends the run, with what to do about it.
+#[derive(Debug, Error, miette::Diagnostic)]
+#[error("{what}")]
+pub(crate) struct Failure {
+    what: String,
+    #[help]
+    help: Option<String>,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Failure {
+    fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { what: what.into(), help: Some(help.into()), source: None }
+    }
+
+    fn because(
+        what: impl Into<String>,
+        help: Option<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { what: what.into(), help, source: Some(source.into()) }
+    }
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            terminal::print_usage(&error);
+            return ExitCode::from(if error.use_stderr() { Exit::Failed } else { Exit::Done } as u8);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::error(&Failure::because("no threads could be started", None, error).into());
+            return ExitCode::from(Exit::Failed as u8);
+        }
+    };
+    let exit = match runtime.block_on(run(&args)) {
+        Ok(exit) => exit,
+        Err(report) => {
+            terminal::error(&report);
+            Exit::Failed
+        }
+    };
+    // Connections that hang must not keep a finished run from ending.
+    runtime.shutdown_background();
+    ExitCode::from(exit as u8)
+}
+
+async fn run(args: &Args) -> miette::Result<Exit> {
+    match &args.command {
+        Command::Plan(options) => plan::run(args, options).await,
+        Command::Apply(options) => apply::run(args, options, None).await,
+        Command::Retire { host, options } => apply::run(args, options, Some(host)).await,
+        Command::Tau(command) => tau::run(args, command).await,
+    }
+}

@@ -3,7 +3,7 @@
 use super::content::{Difference, difference, needs_restart};
 use super::{Change, FileChange, Reason, ServiceChange, Verb};
 use crate::resource::{
-    Activity, Content, Edge, Effect, File, Graph, Input, Inputs, Resource, ResourceId, Service, Started,
+    Activity, Content, Edge, Effect, File, Graph, Input, Inputs, Key, Resource, ResourceId, Service, Started,
 };
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>) -> Changes 
         }
     }
     for (id, found) in current.iter() {
-        if desired.get(id).is_none() && is_ours_to_remove(found) {
+        if desired.get(id).is_none() && is_ours_to_remove(&id.key, found) {
             changes.graph.insert(id.clone(), Change::Remove(Box::new(found.clone())));
         }
     }
@@ -41,9 +41,10 @@ pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>) -> Changes 
 
 /// Directories, packages and links stay, for others may have come to rely on
 /// them; and so do units that run no node.
-fn is_ours_to_remove(found: &Resource) -> bool {
+fn is_ours_to_remove(key: &Key, found: &Resource) -> bool {
     match found {
-        Resource::File(_) | Resource::Rule | Resource::Storage => true,
+        Resource::File(_) => matches!(key, Key::File(_)),
+        Resource::Rule | Resource::Storage => true,
         Resource::Service(service) => service.node.is_some(),
         Resource::Package
         | Resource::Directory(_)

@@ -24,7 +24,7 @@ pub enum PemError {
     #[error("not PEM")]
     NotPem,
     /// PEM of something else.
-    #[error("PEM of a `{found}`, not of a `{expected}`")]
+    #[error("labelled `{found}`, not `{expected}`")]
     Label {
         /// What it should be.
         expected: &'static str,

@@ -1,7 +1,10 @@
 //! The network itself: `network.yaml`, today's `cloud.yaml`.
 
 use super::At;
-use crate::identity::ValidationKeys;
+use super::fields::{Fields, Item};
+use super::files::{Files, Found};
+use super::problem::{Diagnostic, Read, Report, Reported};
+use crate::identity::{SwarmKey, ValidationError, ValidationKeys};
 use std::collections::BTreeMap;
 
 /// The names that a network goes by.
@@ -15,4 +18,178 @@ pub struct Domain {
     pub validation: At<ValidationKeys>,
     /// Custom domains and the service each leads to.
     pub hosts: BTreeMap<String, At<String>>,
+}
+
+/// The file as it stands, before the files that it names are read.
+pub(super) struct RawNetwork<'t> {
+    root: Read<At<String>>,
+    generated: Read<At<String>>,
+    hosts: BTreeMap<String, At<String>>,
+    validation: Read<RawPair<'t>>,
+    swarm_key: Read<(Item<'t>, &'t str)>,
+    pub(super) bootstrap: Option<Fields<'t>>,
+}
+
+struct RawPair<'t> {
+    whole: Item<'t>,
+    private: Option<(Item<'t>, &'t str)>,
+    public: Option<(Item<'t>, &'t str)>,
+}
+
+/// Reads what the file itself says.
+pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwork<'t> {
+    let domain = fields
+        .need("domain", "domain: {root: example.org, generated: g.example.org, …}")
+        .and_then(|item| item.fields("`domain`", report));
+    let (mut root, mut generated, mut validation) = (Err(Reported), Err(Reported), Err(Reported));
+    let mut hosts = BTreeMap::new();
+    if let Ok(mut domain) = domain {
+        root = domain.need("root", "root: example.org").and_then(|item| name(item, report));
+        generated = domain.need("generated", "generated: g.example.org").and_then(|item| name(item, report));
+        validation = read_pair(&mut domain, report);
+        if let Some(Ok(custom)) = domain.take("hosts").map(|item| item.fields("`domain.hosts`", report)) {
+            for slot in &custom.slots {
+                if let Ok(service) = slot.item.text("the name of a service", report) {
+                    hosts.insert(slot.name.to_owned(), slot.item.at(service.to_owned()));
+                }
+            }
+        }
+        domain.finish(report);
+    }
+    let p2p = fields
+        .need("p2p", "p2p: {swarm: {key: keys/swarm.key}, bootstrap: {…}}")
+        .and_then(|item| item.fields("`p2p`", report));
+    let (mut swarm_key, mut bootstrap) = (Err(Reported), None);
+    if let Ok(mut p2p) = p2p {
+        swarm_key = read_swarm(&mut p2p, report);
+        bootstrap = p2p.take("bootstrap").and_then(|item| item.fields("`p2p.bootstrap`", report).ok());
+        p2p.finish(report);
+    }
+    fields.finish(report);
+    RawNetwork { root, generated, hosts, validation, swarm_key, bootstrap }
+}
+
+fn read_pair<'t>(domain: &mut Fields<'t>, report: &mut Report) -> Read<RawPair<'t>> {
+    const EXAMPLE: &str = "validation: {key: {private: keys/dv_private.key, public: keys/dv_public.key}}";
+    let item = domain.need("validation", EXAMPLE)?;
+    let mut validation = item.fields("`domain.validation`", report)?;
+    let key = validation.need("key", "key: {private: keys/dv_private.key, public: keys/dv_public.key}");
+    validation.finish(report);
+    let whole = key?;
+    let mut pair = whole.fields("`domain.validation.key`", report)?;
+    let private = pair.take("private").map(|item| path(item, report)).transpose();
+    let public = pair.take("public").map(|item| path(item, report)).transpose();
+    if let (Ok(None), Ok(None)) = (&private, &public) {
+        let missing = pair.missing(&["private", "public"], "private: keys/dv_private.key");
+        pair.finish(report);
+        return Err(missing);
+    }
+    pair.finish(report);
+    Ok(RawPair { whole, private: private?, public: public? })
+}
+
+fn read_swarm<'t>(p2p: &mut Fields<'t>, report: &mut Report) -> Read<(Item<'t>, &'t str)> {
+    let mut swarm = match p2p.take("swarm") {
+        Some(item) => item.fields("`p2p.swarm`", report)?,
+        None => return Err(no_swarm_key(p2p, "swarm", "swarm: {key: keys/swarm.key}")),
+    };
+    let key = swarm.take("key").ok_or_else(|| no_swarm_key(&mut swarm, "key", "key: keys/swarm.key"));
+    swarm.finish(report);
+    path(key?, report)
+}
+
+/// tau starts without one, too.
+fn no_swarm_key(fields: &mut Fields<'_>, name: &'static str, example: &str) -> Reported {
+    fields.missing_because(&[name], "the network has no swarm key: anyone could join it", example)
+}
+
+impl RawNetwork<'_> {
+    /// The files that it names, as written.
+    pub(super) fn named(&self) -> Vec<String> {
+        let pair = self.validation.as_ref().ok();
+        let halves = pair.into_iter().flat_map(|pair| [&pair.private, &pair.public]).flatten();
+        halves.chain(self.swarm_key.as_ref().ok()).map(|(_, path)| (*path).to_owned()).collect()
+    }
+
+    /// Reads the files that it names.
+    pub(super) fn finish(self, files: &Files, report: &mut Report) -> (Read<Domain>, Read<At<SwarmKey>>) {
+        let swarm_key = self.swarm_key.and_then(|(item, path)| swarm_key(item, path, files, report));
+        let validation = self.validation.and_then(|pair| pair.finish(files, report));
+        let domain = (|| {
+            Ok(Domain {
+                root: self.root?,
+                generated: self.generated?,
+                validation: validation?,
+                hosts: self.hosts,
+            })
+        })();
+        (domain, swarm_key)
+    }
+}
+
+impl RawPair<'_> {
+    fn finish(self, files: &Files, report: &mut Report) -> Read<At<ValidationKeys>> {
+        let mut load = |half: Option<(Item<'_>, &str)>| {
+            half.map(|(item, path)| bytes(item, path, files, report)).transpose()
+        };
+        let (private, public) = (load(self.private), load(self.public));
+        let keys = match ValidationKeys::new(private?, public?) {
+            Ok(keys) => keys,
+            Err(error) => {
+                let half = match error {
+                    ValidationError::Private(_) => self.private,
+                    ValidationError::Public(_) => self.public,
+                    ValidationError::Mismatch | ValidationError::Neither => None,
+                };
+                let mut problem = Diagnostic::error(error.to_string());
+                match half {
+                    Some((item, _)) => problem = problem.at(&item.place(), "this file"),
+                    None => {
+                        for (half, label) in [(self.private, "this one"), (self.public, "and this one")] {
+                            if let Some((item, _)) = half {
+                                problem = problem.at(&item.place(), label);
+                            }
+                        }
+                    }
+                }
+                let help = "it takes a P-256 pair: `EC PRIVATE KEY` and `PUBLIC KEY`, in PEM; the public half can be left out";
+                return Err(report.push(problem.help(help)));
+            }
+        };
+        Ok(self.whole.at(keys))
+    }
+}
+
+fn swarm_key(item: Item<'_>, path: &str, files: &Files, report: &mut Report) -> Read<At<SwarmKey>> {
+    match SwarmKey::parse(bytes(item, path, files, report)?) {
+        Ok(key) => Ok(item.at(key)),
+        Err(error) => {
+            let help = "the file has one line: `/key/swarm/psk/1.0.0//base16/` and 64 hexadecimal digits";
+            Err(item.wrong(&error.to_string(), "this file", help, report))
+        }
+    }
+}
+
+fn bytes<'f>(item: Item<'_>, path: &str, files: &'f Files, report: &mut Report) -> Read<&'f [u8]> {
+    let message = match files.get(path) {
+        Some(Found::File(bytes)) => return Ok(bytes),
+        Some(Found::Unreadable(why)) => {
+            return Err(item.wrong(&format!("`{}` {why}", item.shown()), "named here", why.help(), report));
+        }
+        None => format!("there is no file `{}`", item.shown()),
+    };
+    Err(item.wrong(
+        &message,
+        "named here",
+        "put the file there, or correct the path; it is relative to the folder",
+        report,
+    ))
+}
+
+fn name(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
+    Ok(item.at(item.text("a domain name", report)?.trim().to_owned()))
+}
+
+fn path<'t>(item: Item<'t>, report: &mut Report) -> Read<(Item<'t>, &'t str)> {
+    Ok((item, item.text("the path of a file", report)?))
 }

@@ -1,12 +1,16 @@
 //! The hosts and which nodes they carry: `hosts.yaml`.
 
-use super::{At, Login};
+use super::fields::{Fields, Item, Slot, shown_name};
+use super::problem::{Diagnostic, Read, Report, Reported};
+use super::{At, Login, Shape};
 use crate::identity::{NodeKey, PeerId};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Deref;
+use std::str::FromStr;
 use std::sync::Arc;
+use thiserror::Error;
 
 /// A machine.
 #[derive(Clone, Debug)]
@@ -52,7 +56,7 @@ pub struct Ssh {
 }
 
 /// A point on the globe, in degrees.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Location {
     /// North of the equator.
     pub lat: At<f64>,
@@ -70,4 +74,276 @@ pub struct Identity {
     pub key: Option<At<NodeKey>>,
     /// Its peer id, as written or else as the key makes it: they agree.
     pub id: At<PeerId>,
+}
+
+/// Reads the hosts; `Err` where one is there, but wrong.
+pub(super) fn read(
+    fields: Fields<'_>,
+    known: &Known<'_>,
+    report: &mut Report,
+) -> BTreeMap<HostName, Read<Host>> {
+    let mut hosts = BTreeMap::new();
+    for slot in fields.slots {
+        if let Ok(name) = slot.name_of::<HostName>("host", report) {
+            let key = name.value.clone();
+            hosts.insert(key, read_host(&slot, name, known, report));
+        }
+    }
+    hosts
+}
+
+/// What a host may refer to; `None` where that couldn't be read, so that
+/// nothing can be said about what it refers to.
+pub(super) struct Known<'k> {
+    pub(super) shapes: Option<&'k BTreeMap<ShapeName, Read<Shape>>>,
+    pub(super) logins: Option<&'k BTreeMap<String, Read<Arc<Login>>>>,
+}
+
+fn read_host(slot: &Slot<'_>, name: At<HostName>, known: &Known<'_>, report: &mut Report) -> Read<Host> {
+    let mut fields = slot.item.fields(&format!("host `{}`", *name), report)?;
+    let addresses = fields.take("addr").map(|item| addresses(item, report));
+    let ssh = fields
+        .need("ssh", "ssh: {addr: 192.0.2.1, auth: [root]}")
+        .and_then(|item| read_ssh(item, &name, known, report));
+    let location = fields.either(["gps", "location"], report, read_location).transpose();
+    let nodes = fields.take("shapes").map(|item| nodes(item, &name, known, report));
+    if let (None, Some(_)) = (&addresses, &nodes) {
+        fields.missing(&["addr"], "addr: 192.0.2.1");
+    }
+    fields.finish(report);
+    Ok(Host {
+        name,
+        addresses: addresses.unwrap_or(Ok(Vec::new()))?,
+        ssh: ssh?,
+        location: location?,
+        nodes: nodes.unwrap_or(Ok(BTreeMap::new()))?,
+    })
+}
+
+fn addresses(item: Item<'_>, report: &mut Report) -> Read<Vec<At<Address>>> {
+    let mut addresses = Ok(Vec::new());
+    for item in item.items(report) {
+        let address = item.text("an IP address", report).and_then(|text| match text.parse::<Address>() {
+            Ok(address) => Ok(item.at(address)),
+            Err(NotAnAddress) => {
+                let message = format!("`{}` is not an IP address", item.shown());
+                let help = "write it as `192.0.2.1` or `192.0.2.1/24`; names are for `ssh.addr` only";
+                Err(item.wrong(&message, "expected an address", help, report))
+            }
+        });
+        match (address, &mut addresses) {
+            (Ok(address), Ok(addresses)) => addresses.push(address),
+            (Err(reported), _) => addresses = Err(reported),
+            (Ok(_), Err(_)) => {}
+        }
+    }
+    addresses
+}
+
+/// Text that is no IP address, with or without a prefix length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("an IP address is written as `192.0.2.1` or `192.0.2.1/24`")]
+pub struct NotAnAddress;
+
+impl FromStr for Address {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        let (ip, prefix) = match text.split_once('/') {
+            None => (text, None),
+            Some((ip, bits)) if bits.bytes().all(|b| b.is_ascii_digit()) => {
+                (ip, Some(bits.parse().map_err(|_| NotAnAddress)?))
+            }
+            Some(_) => return Err(NotAnAddress),
+        };
+        let ip: IpAddr = ip.parse().map_err(|_| NotAnAddress)?;
+        let most = if ip.is_ipv4() { 32 } else { 128 };
+        if prefix.is_some_and(|bits| bits > most) {
+            return Err(NotAnAddress);
+        }
+        Ok(Self { ip, prefix })
+    }
+}
+
+fn read_ssh(item: Item<'_>, host: &HostName, known: &Known<'_>, report: &mut Report) -> Read<Ssh> {
+    let mut fields = item.fields(&format!("`ssh` of host `{host}`"), report)?;
+    let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| {
+        let text = item.text("an address", report)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.-:%".contains(c);
+        match text.parse::<Address>() {
+            Ok(address) => Ok(item.at(address.ip.to_string())),
+            Err(NotAnAddress) if !text.starts_with('-') && text.chars().all(plain) => {
+                Ok(item.at(text.to_owned()))
+            }
+            Err(NotAnAddress) => {
+                let message = format!("`{}` is neither an address nor the name of a machine", item.shown());
+                Err(item.wrong(&message, "this", "write it as `192.0.2.1` or `host.example.org`", report))
+            }
+        }
+    });
+    let port = fields.take("port").map(|item| item.port(report)).transpose();
+    let names = fields.either(["key", "auth"], report, |item, report| {
+        let mut names = Vec::new();
+        for item in item.items(report) {
+            let name = item.text("the name of a login", report)?;
+            names.push(item.at(name.to_owned()));
+        }
+        Ok(names)
+    });
+    let names = match names {
+        Some(Ok(names)) if names.is_empty() => Err(fields.missing(&["auth", "key"], "auth: [root]")),
+        None => Err(fields.missing(&["auth", "key"], "auth: [root]")),
+        Some(names) => names,
+    };
+    fields.finish(report);
+    let logins = names.and_then(|names| logins(&names, known, report));
+    Ok(Ssh { address: address?, port: port?.map_or(22, |port| port.value), logins: logins? })
+}
+
+fn logins(names: &[At<String>], known: &Known<'_>, report: &mut Report) -> Read<Vec<Arc<Login>>> {
+    let all = known.logins.ok_or(Reported)?;
+    let mut logins = Ok(Vec::new());
+    for name in names {
+        match (all.get(&name.value), &mut logins) {
+            (Some(Ok(login)), Ok(logins)) => logins.push(Arc::clone(login)),
+            (Some(Ok(_)), Err(_)) => {}
+            (Some(Err(reported)), _) => logins = Err(*reported),
+            (None, _) => logins = Err(unknown("login", name, all.keys().map(String::as_str), report)),
+        }
+    }
+    logins
+}
+
+/// Reports that `name` refers to nothing.
+pub(super) fn unknown<'n, T: ToString>(
+    what: &str,
+    name: &At<T>,
+    mut names: impl Iterator<Item = &'n str> + Clone,
+    report: &mut Report,
+) -> Reported {
+    let text = name.value.to_string();
+    let shown = shown_name(&name.place, &text);
+    let help = match report.nearest(&text, names.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let some: Vec<_> = names.clone().take(8).map(|name| format!("`{name}`")).collect();
+            match (some.len(), names.nth(8)) {
+                (0, _) => format!("define the {what}: there is none yet"),
+                (_, None) => format!("define it, or use one that is there: {}", some.join(", ")),
+                (_, Some(_)) => format!("define it, or use one that is there: {}, …", some.join(", ")),
+            }
+        }
+    };
+    report.push(
+        Diagnostic::error(format!("there is no {what} `{shown}`")).at(&name.place, "named here").help(help),
+    )
+}
+
+fn read_location(item: Item<'_>, report: &mut Report) -> Read<Location> {
+    const HELP: &str = "write `location: {lat: 1.25, long: 25.1}`";
+    if item.is_list() {
+        let items = item.items(report);
+        let [lat, long] = items.as_slice() else {
+            let message = format!("a place has two numbers, not {}", items.len());
+            return Err(item.wrong(&message, "expected latitude and longitude", HELP, report));
+        };
+        let (lat, long) = (lat.number("a latitude", report), long.number("a longitude", report));
+        return Ok(Location { lat: lat?, long: long? });
+    }
+    let mut fields = item.fields("`location`", report)?;
+    let mut number = |name, report: &mut Report| {
+        fields.need(name, &format!("{name}: 1.25")).and_then(|item| item.number("degrees", report))
+    };
+    let (lat, long) = (number("lat", report), number("long", report));
+    fields.finish(report);
+    Ok(Location { lat: lat?, long: long? })
+}
+
+fn nodes(
+    item: Item<'_>,
+    host: &HostName,
+    known: &Known<'_>,
+    report: &mut Report,
+) -> Read<BTreeMap<ShapeName, Identity>> {
+    let mut nodes = Ok(BTreeMap::new());
+    for slot in item.fields(&format!("`shapes` of host `{host}`"), report)?.slots {
+        let node = slot.name_of::<ShapeName>("shape", report).and_then(|shape| {
+            let identity = read_identity(&slot, &shape, host, report);
+            match known.shapes {
+                Some(shapes) if !shapes.contains_key(&shape.value) => {
+                    Err(unknown("shape", &shape, shapes.keys().map(ShapeName::as_str), report))
+                }
+                _ => Ok((shape.value.clone(), identity?)),
+            }
+        });
+        match (node, &mut nodes) {
+            (Ok((shape, identity)), Ok(nodes)) => {
+                nodes.insert(shape, identity);
+            }
+            (Err(reported), _) => nodes = Err(reported),
+            (Ok(_), Err(_)) => {}
+        }
+    }
+    nodes
+}
+
+fn read_identity(
+    slot: &Slot<'_>,
+    shape: &At<ShapeName>,
+    host: &HostName,
+    report: &mut Report,
+) -> Read<Identity> {
+    const NEITHER: &str =
+        "add `key`, the node's private key: `CAES…`; keys that are made on the host come later";
+    let node = format!("node `{}@{host}`", **shape);
+    if slot.item.is_null() {
+        let problem = Diagnostic::error(format!("{node} has neither `key` nor `id`"));
+        return Err(report.push(problem.at(&slot.place, "this node").help(NEITHER)));
+    }
+    let mut fields = slot.item.fields(&node, report)?;
+    let key = fields.take("key").map(|item| {
+        let text = item.text("a private key", report)?;
+        text.parse::<NodeKey>().map(|key| item.at(key)).map_err(|error| {
+            let help = "it is base64 of a libp2p ed25519 private key: 92 characters that start with `CAES`";
+            item.wrong(&format!("{node}: {error}"), "this key", help, report)
+        })
+    });
+    let id = fields.take("id").map(|item| {
+        let text = item.text("a peer id", report)?;
+        text.parse::<PeerId>().map(|id| item.at(id)).map_err(|_| {
+            let message = format!("`{}` is not a peer id", item.shown());
+            item.wrong(
+                &message,
+                "of this node",
+                "it starts with `12D3KooW`; remove it, and it is made of the key",
+                report,
+            )
+        })
+    });
+    fields.finish(report);
+    let (key, id) = match (key.transpose()?, id.transpose()?) {
+        (Some(key), Some(id)) if key.peer_id() != id.value => {
+            let problem = Diagnostic::error(format!("key and id of {node} don't belong together"))
+                .at(&id.place, "this id")
+                .at(&key.place, "this key makes another");
+            let help =
+                format!("the key makes the id `{}`: correct one of the two, or remove the id", key.peer_id());
+            return Err(report.push(problem.help(help)));
+        }
+        (Some(key), id) => {
+            let id = id.unwrap_or_else(|| At { value: key.peer_id(), place: key.place.clone() });
+            (key, id)
+        }
+        (None, Some(id)) => {
+            let problem =
+                Diagnostic::error(format!("{node} has no `key`: its configuration can't be written"));
+            let problem = problem.at(&id.place, "only its id is here");
+            return Err(report.push(problem.help(NEITHER)));
+        }
+        (None, None) => {
+            let problem = Diagnostic::error(format!("{node} has neither `key` nor `id`"));
+            return Err(report.push(problem.at(&slot.place, "this node").help(NEITHER)));
+        }
+    };
+    Ok(Identity { shape: shape.clone(), key: Some(key), id })
 }

@@ -1,13 +1,74 @@
 //! Where a value was written.
 
-use miette::NamedSource;
+use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 /// A file of the folder, as a person may see it: every secret in it is masked,
 /// byte for byte, so that places still fit.
-pub type Source = NamedSource<String>;
+pub struct Source {
+    name: String,
+    text: String,
+    /// Where each line begins: a big file may have many problems.
+    lines: Vec<usize>,
+}
+
+impl Source {
+    pub(super) fn new(name: &str, text: String) -> Self {
+        let after = |(at, _): (usize, &str)| at + 1;
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(after)).collect();
+        Self { name: name.to_owned(), text, lines }
+    }
+
+    /// What it is called, relative to the folder.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it says, with the secrets masked; without a byte-order mark.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Counted from zero.
+    fn line_of(&self, offset: usize) -> usize {
+        self.lines.partition_point(|&start| start <= offset).saturating_sub(1)
+    }
+}
+
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let (start, end) = (span.offset(), span.offset() + span.len());
+        if end > self.text.len() {
+            return Err(MietteError::OutOfBounds);
+        }
+        let (own, last) = (self.line_of(start), self.line_of(end.saturating_sub(1).max(start)));
+        let first = own.saturating_sub(before);
+        let from = self.lines[first];
+        let to = self.lines.get(last + after + 1).copied().unwrap_or(self.text.len());
+        let column = if before == 0 { start - self.lines[own] } else { 0 };
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            &self.text.as_bytes()[from..to],
+            (from, to - from).into(),
+            first,
+            column,
+            last - first + 1,
+        )))
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
 
 /// A place in a file: what a problem is shown at.
 #[derive(Clone)]
@@ -25,8 +86,8 @@ impl Place {
         Self { source: Arc::clone(source), start: span.start, end: span.end, defined: None }
     }
 
-    pub(super) fn defined_at(mut self, span: Span) -> Self {
-        self.defined = Some((span.start, span.end));
+    pub(super) fn defined_at(mut self, span: Option<Span>) -> Self {
+        self.defined = span.map(|span| (span.start, span.end));
         self
     }
 
@@ -53,11 +114,9 @@ impl Place {
 
     /// Line and column, both counted from one.
     pub fn line_and_column(&self) -> (usize, usize) {
-        let text = self.source.inner();
-        let before = text.get(..self.start as usize).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
-        (line, column)
+        let line = self.source.line_of(self.start as usize);
+        let before = self.source.text.get(self.source.lines[line]..self.start as usize);
+        (line + 1, before.unwrap_or_default().chars().count() + 1)
     }
 }
 
@@ -90,8 +149,8 @@ impl Span {
 
 /// A value and where it was written.
 ///
-/// Its `Debug` shows the value alone: two folders that say the same look the
-/// same.
+/// Its `Debug` and `==` know the value alone: two folders that say the same
+/// look the same.
 #[derive(Clone)]
 pub struct At<T> {
     /// What was written.
@@ -104,6 +163,12 @@ impl<T> At<T> {
     /// Another value at the same place.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
         At { value: change(self.value), place: self.place }
+    }
+}
+
+impl<T: PartialEq> PartialEq for At<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
     }
 }
 

@@ -160,3 +160,75 @@ impl miette::Diagnostic for Problems {
         Some(Box::new(self.0.iter().map(|problem| problem as &dyn miette::Diagnostic)))
     }
 }
+
+/// Gathers what is wrong while a folder is read.
+#[derive(Default)]
+pub(super) struct Report {
+    problems: Vec<Diagnostic>,
+    left_out: usize,
+    /// How many names have been compared in search of the nearest.
+    compared: usize,
+}
+
+/// More than this nobody reads.
+const MOST_PROBLEMS: usize = 10_000;
+/// Finding what was meant must not take longer than reading.
+const MOST_COMPARED: usize = 1_000_000;
+
+/// Something is wrong, and the report has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reported;
+
+/// A value, unless what is wrong with it was reported.
+pub(super) type Read<T> = Result<T, Reported>;
+
+impl Report {
+    pub(super) fn push(&mut self, problem: Diagnostic) -> Reported {
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(problem);
+        } else {
+            self.left_out += 1;
+        }
+        Reported
+    }
+
+    /// The one of `names` that `name` was probably meant to be.
+    pub(super) fn nearest<'n>(
+        &mut self,
+        name: &str,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Option<&'n str> {
+        let most = (name.chars().count() / 3).min(3);
+        let mut best = None;
+        for other in names {
+            self.compared += 1;
+            if self.compared > MOST_COMPARED {
+                break;
+            }
+            if name.len().abs_diff(other.len()) > most {
+                continue;
+            }
+            let distance = strsim::osa_distance(name, other);
+            if distance <= most && best.is_none_or(|(nearest, _)| distance < nearest) {
+                best = Some((distance, other));
+            }
+        }
+        best.map(|(_, name)| name)
+    }
+
+    /// Everything, in the order of the files; whether there is an error in it.
+    pub(super) fn finish(mut self) -> (Vec<Diagnostic>, bool) {
+        self.problems.sort_by(|a, b| {
+            let key = |problem: &Diagnostic| {
+                problem.labels.first().map(|(place, _)| (place.file().to_owned(), place.span().start))
+            };
+            key(a).cmp(&key(b))
+        });
+        if self.left_out > 0 {
+            let message = format!("{} more problems are not shown", self.left_out);
+            self.problems.push(Diagnostic::error(message).help("correct some of the others first"));
+        }
+        let any_error = self.problems.iter().any(Diagnostic::is_error);
+        (self.problems, any_error)
+    }
+}

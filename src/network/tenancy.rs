@@ -2,7 +2,12 @@
 //! given, `accounts.yaml`.
 
 use super::At;
+use super::fields::{Fields, Item};
+use super::problem::{Read, Report};
+use super::yaml::Content;
 use crate::resource::Secret;
+use serde_yaml::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Whose repositories the network serves.
@@ -28,16 +33,16 @@ pub struct App {
 
 /// What `accounts.yaml` says. Every scalar of it counts as a secret.
 #[derive(Clone, PartialEq)]
-pub struct Accounts(serde_yaml::Value);
+pub struct Accounts(Value);
 
 impl Accounts {
     /// Takes the document over.
-    pub fn new(document: serde_yaml::Value) -> Self {
+    pub fn new(document: Value) -> Self {
         Self(document)
     }
 
     /// The document itself: for the configuration.
-    pub fn expose(&self) -> &serde_yaml::Value {
+    pub fn expose(&self) -> &Value {
         &self.0
     }
 }
@@ -51,9 +56,9 @@ impl fmt::Debug for Accounts {
 }
 
 /// The keys, and `***` for everything else.
-fn shape(value: &serde_yaml::Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn shape(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match value {
-        serde_yaml::Value::Mapping(entries) => {
+        Value::Mapping(entries) => {
             f.write_str("{")?;
             for (i, (key, value)) in entries.iter().enumerate() {
                 let comma = if i == 0 { "" } else { ", " };
@@ -62,7 +67,7 @@ fn shape(value: &serde_yaml::Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             }
             f.write_str("}")
         }
-        serde_yaml::Value::Sequence(items) => {
+        Value::Sequence(items) => {
             f.write_str("[")?;
             for (i, value) in items.iter().enumerate() {
                 f.write_str(if i == 0 { "" } else { ", " })?;
@@ -72,4 +77,76 @@ fn shape(value: &serde_yaml::Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         _ => f.write_str("***"),
     }
+}
+
+/// Reads whose network it is.
+pub(super) fn read(mut fields: Fields<'_>, report: &mut Report) -> Read<Tenancy> {
+    let provider = fields.need("provider", "provider: github").and_then(|item| text(item, report));
+    let owner = fields.need("owner", "owner: an-organisation").and_then(|item| text(item, report));
+    let app = fields.take("app").map(|item| {
+        let mut fields = item.fields("`app`", report)?;
+        let client_id = fields.take("client-id").map(|item| text(item, report)).transpose();
+        let key = fields.take("key").map(|item| {
+            let text = item.text("a private key", report)?;
+            Ok(item.at(Secret::new(text)))
+        });
+        fields.finish(report);
+        Ok(App { client_id: client_id?, key: key.transpose()? })
+    });
+    fields.finish(report);
+    Ok(Tenancy { provider: provider?, owner: owner?, app: app.transpose()? })
+}
+
+fn text(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
+    Ok(item.at(item.text("a name", report)?.to_owned()))
+}
+
+/// Reads the document as it stands.
+pub(super) fn read_accounts(fields: &Fields<'_>) -> Option<At<Accounts>> {
+    let first = fields.slots.first()?;
+    let place = fields.place.clone().unwrap_or_else(|| first.place.clone());
+    let entries = fields.slots.iter().map(|slot| (slot.name, &slot.item.node.content));
+    Some(At { value: Accounts(mapping(entries)), place })
+}
+
+/// In the order of the names, whatever that of the file is.
+fn mapping<'a>(entries: impl Iterator<Item = (&'a str, &'a Content<'a>)>) -> Value {
+    let sorted: BTreeMap<_, _> = entries.collect();
+    Value::Mapping(
+        sorted.into_iter().map(|(key, content)| (Value::String(key.to_owned()), value(content))).collect(),
+    )
+}
+
+/// The reader bounds depth and size.
+fn value(content: &Content<'_>) -> Value {
+    match content.resolved() {
+        Content::Null | Content::Broken | Content::Shared(_) => Value::Null,
+        Content::Scalar { text, plain: false } => Value::String(text.to_string()),
+        Content::Scalar { text, plain: true } => plain(text),
+        Content::List(items) => Value::Sequence(items.iter().map(|item| value(&item.content)).collect()),
+        Content::Map(entries) => mapping(entries.iter().map(|entry| (&*entry.key, &entry.value.content))),
+    }
+}
+
+/// YAML 1.2's core schema, which is what tau's reader goes by where nothing
+/// says of which type a field is.
+fn plain(text: &str) -> Value {
+    match text {
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        _ => {}
+    }
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && unsigned.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
+    // `007` is a number to some readers and text to others: as text it stays what it is.
+    if number && !(unsigned.len() > 1 && unsigned.starts_with('0') && !unsigned.contains('.')) {
+        if let Ok(number) = text.parse::<i64>() {
+            return number.into();
+        }
+        if let Ok(number) = text.parse::<f64>() {
+            return number.into();
+        }
+    }
+    Value::String(text.to_owned())
 }

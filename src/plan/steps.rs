@@ -5,7 +5,8 @@ use super::order::{Order, Rank};
 use super::{Plan, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, Content, Edge, Graph, HostName, Inputs, Key, NodeName, Resource, ResourceId, Service, Started,
+    Activity, Content, Edge, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
+    Started,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,9 @@ pub(super) fn fill(
     let busy = busy_hosts(current);
     stage(plan, changes, current, &ids, &busy);
 
-    let turns = turns(changes, &ids, &order);
+    let mut turns = turns(changes, &ids, &order);
+    // A process ends before what it reads goes.
+    turns.sort_by_key(|(id, when)| *when == When::Remove && !matches!(id.key, Key::Service(_)));
     if turns.iter().any(|(_, turn)| *turn == When::Settle) {
         order.wave_of(Rank::Settle);
     }
@@ -47,7 +50,7 @@ pub(super) fn fill(
         let Some(wave) = wave.and_then(|at| plan.waves.get_mut(at)) else { continue };
         let makes_room = turn_is_early(change, wave.rank);
         let actions = wave.hosts.entry(host.clone()).or_default();
-        let new = switch(id, change, busy.contains(host));
+        let new = switch(id, change, is_early(id, changes, &busy));
         if makes_room {
             actions.splice(0..0, new);
         } else {
@@ -111,7 +114,10 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
         };
         found.insert(id, when);
     }
-    ids.iter().filter_map(|id| found.remove(id).map(|when| (*id, when))).collect()
+    let mut turns: Vec<_> = ids.iter().filter_map(|id| found.remove(id).map(|when| (*id, when))).collect();
+    // What a process uses goes after the process.
+    turns.sort_by_key(|(id, when)| *when == When::Remove && !matches!(id.key, Key::Service(_)));
+    turns
 }
 
 /// The wave in which the first node of a host is started.
@@ -184,7 +190,7 @@ fn stage(
 fn place_early(plan: &mut Plan, changes: &Graph<Change>, ids: &[&ResourceId], busy: &BTreeSet<HostName>) {
     for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
         if let (Change::File(change), Some(path)) = (change, id.key.path())
-            && is_early(change, busy.contains(&id.host))
+            && is_early(id, changes, busy)
         {
             let file = staged_file(path, change);
             let actions = plan.stage.entry(id.host.clone()).or_default();
@@ -193,8 +199,23 @@ fn place_early(plan: &mut Plan, changes: &Graph<Change>, ids: &[&ResourceId], bu
     }
 }
 
-fn is_early(change: &FileChange, busy: bool) -> bool {
-    !busy && change.before.is_none() && matches!(change.after.content, Content::Secret(_) | Content::Text(_))
+fn is_early(id: &ResourceId, changes: &Graph<Change>, busy: &BTreeSet<HostName>) -> bool {
+    let is_new = matches!(
+        changes.get(id),
+        Some(Change::File(file))
+            if file.before.is_none() && matches!(file.after.content, Content::Secret(_) | Content::Text(_))
+    );
+    // Nor does anything else read it that is up.
+    let is_read = || {
+        changes.after(id).into_iter().any(|(reader, edge)| {
+            matches!(edge, Edge::Reads(_))
+                && matches!(
+                    changes.get(reader),
+                    Some(Change::Service(service)) if running(service.before.as_ref()) != Running::Stopped
+                )
+        })
+    };
+    is_new && !busy.contains(&id.host) && !is_read()
 }
 
 fn judge(
@@ -250,10 +271,20 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
             plan.stage.entry(id.host.clone()).or_default().push(Action::Record {
                 unit: unit.clone(),
                 invocation: invocation.clone(),
-                inputs: inputs.keys().cloned().collect(),
+                inputs: inputs
+                    .iter()
+                    .filter(|(_, input)| is_noted(input))
+                    .map(|(path, _)| path.clone())
+                    .collect(),
             });
         }
     }
+}
+
+/// Configuration and keys; what a process does with its program, its unit and
+/// its plugins can be told without a note.
+fn is_noted(input: &Input) -> bool {
+    input.sha256.is_some() && !matches!(input.content, Content::Blob { .. })
 }
 
 fn staged_file(path: &str, change: &FileChange) -> Staged {
@@ -261,7 +292,7 @@ fn staged_file(path: &str, change: &FileChange) -> Staged {
 }
 
 /// What is done when a change's turn has come.
-fn switch(id: &ResourceId, change: &Change, busy: bool) -> Vec<Action> {
+fn switch(id: &ResourceId, change: &Change, early: bool) -> Vec<Action> {
     let path = id.key.path().unwrap_or_default().to_owned();
     match change {
         // Done while staging.
@@ -269,7 +300,7 @@ fn switch(id: &ResourceId, change: &Change, busy: bool) -> Vec<Action> {
         Change::Directory { before: Some(before), after } => {
             vec![Action::SetAccess { path, before: before.clone(), after: after.clone() }]
         }
-        Change::File(change) if is_early(change, busy) => Vec::new(),
+        Change::File(_) if early => Vec::new(),
         Change::File(change) => vec![file(path, change)],
         Change::Link { before, displaces, after } => {
             let before = match (before, displaces) {

@@ -6,6 +6,7 @@ use crate::diff::{Change, Changes};
 use crate::resource::{Edge, Graph, HostName, Key, ResourceId, ShapeName};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
@@ -34,6 +35,14 @@ impl FromStr for Selector {
             host: (!host.is_empty()).then(|| host.parse()).transpose().map_err(|_| invalid())?,
         };
         if selector.shape.is_none() && selector.host.is_none() { Err(invalid()) } else { Ok(selector) }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape = self.shape.as_ref().map_or("", ShapeName::as_str);
+        let host = self.host.as_ref().map_or("", HostName::as_str);
+        write!(f, "{shape}@{host}")
     }
 }
 

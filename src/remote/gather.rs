@@ -13,8 +13,8 @@ pub struct Target {
     pub name: HostName,
     /// Where it is.
     pub address: Address,
-    /// Who logs in.
-    pub login: Login,
+    /// Who may log in: each is tried while the one before is refused.
+    pub logins: Vec<Login>,
     /// What it is asked: a script that changes nothing and answers on its
     /// standard output.
     pub script: Secret,
@@ -58,8 +58,8 @@ pub async fn gather(
 }
 
 async fn ask(target: &Target, known: &KnownHosts, settings: &Settings) -> Gathered {
-    let Target { name, address, login, script } = target;
-    let mut host = Host::connect(name.clone(), address, login, known, settings).await?;
+    let Target { name, address, logins, script } = target;
+    let mut host = Host::connect(name.clone(), address, logins, known, settings).await?;
     let answer = host.ask(script).await?;
     Ok((host, answer))
 }

@@ -7,7 +7,7 @@ use super::{HostError, Payloads, Redactor, Settings};
 use crate::plan::action::Action;
 use crate::plan::wire::{Outcome, Report};
 use crate::resource::{HostName, Secret};
-use crate::ssh::{Address, KnownHosts, Login, Session};
+use crate::ssh::{Address, ConnectError, KnownHosts, Login, Session};
 use std::sync::Arc;
 
 /// A host that is connected to, with a shell on it.
@@ -58,11 +58,11 @@ impl Host {
     pub async fn connect(
         name: HostName,
         address: &Address,
-        login: &Login,
+        logins: &[Login],
         known: &KnownHosts,
         settings: &Settings,
     ) -> Result<Self, HostError> {
-        let session = Session::connect(address, login, known, &settings.ssh).await?;
+        let session = log_in(address, logins, known, settings).await?;
         let shell = Shell::open(&session).await?;
         Ok(Self { name, session: Arc::new(session), shell, settings: settings.clone() })
     }
@@ -102,6 +102,24 @@ impl Host {
             session.close().await;
         }
     }
+}
+
+/// With the first login that isn't refused.
+async fn log_in(
+    address: &Address,
+    logins: &[Login],
+    known: &KnownHosts,
+    settings: &Settings,
+) -> Result<Session, ConnectError> {
+    let mut refused =
+        ConnectError::Refused { user: String::new(), tried: Vec::new(), offered: Vec::new(), partly: false };
+    for login in logins {
+        match Session::connect(address, login, known, &settings.ssh).await {
+            Err(error @ ConnectError::Refused { .. }) => refused = error,
+            ended => return ended,
+        }
+    }
+    Err(refused)
 }
 
 impl Locked {

@@ -15,6 +15,7 @@
 //! What is done, and in which order, is the plan's; who is waited for, and
 //! what a failure means for others, is the caller's.
 
+mod apply;
 mod error;
 mod gather;
 mod host;
@@ -26,6 +27,7 @@ mod settings;
 mod shell;
 mod text;
 
+pub use apply::{Applied, Progress, Step, Stop, apply};
 pub use error::{During, HostError};
 pub use gather::{Gathered, Target, gather};
 pub use host::{Host, Locked, NotLocked, Run};

@@ -122,16 +122,8 @@ impl Channel {
         // reader, which closes the channel.
         tokio::spawn(pump.run());
         let channel = Self {
-            writer: Writer {
-                half: Arc::clone(&half),
-                over: is_over,
-                end: end.clone(),
-            },
-            reader: Reader {
-                events: received,
-                done: None,
-                end: end.clone(),
-            },
+            writer: Writer { half: Arc::clone(&half), over: is_over, end: end.clone() },
+            reader: Reader { events: received, done: None, end: end.clone() },
         };
         match half.exec(true, command).await {
             Ok(()) => Ok(channel),
@@ -232,9 +224,7 @@ impl Pump {
                 ChannelMsg::Data { data } => Event::Stdout(data),
                 ChannelMsg::ExtendedData { data, ext: STDERR } => Event::Stderr(data),
                 ChannelMsg::ExitStatus { exit_status } => Event::Exit(Exit::Status(exit_status)),
-                ChannelMsg::ExitSignal { signal_name, .. } => {
-                    Event::Exit(Exit::Signal(signal(&signal_name)))
-                }
+                ChannelMsg::ExitSignal { signal_name, .. } => Event::Exit(Exit::Signal(signal(&signal_name))),
                 ChannelMsg::Failure => return Err(ChannelError::NotStarted),
                 ChannelMsg::Close => return Ok(()),
                 _ => continue,
@@ -254,10 +244,7 @@ impl Pump {
     async fn share(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let bytes = u32::try_from(bytes.min(UNREAD)).ok()?;
         // The semaphore is never closed.
-        Arc::clone(&self.unread)
-            .acquire_many_owned(bytes)
-            .await
-            .ok()
+        Arc::clone(&self.unread).acquire_many_owned(bytes).await.ok()
     }
 }
 

@@ -88,8 +88,7 @@ impl KeyError {
                 path.display()
             ),
             Self::Damaged { .. } | Self::NotAKey { .. } => {
-                "name a private key in OpenSSH's format, such as `ssh-keygen -t ed25519` makes"
-                    .into()
+                "name a private key in OpenSSH's format, such as `ssh-keygen -t ed25519` makes".into()
             }
         }
     }
@@ -106,10 +105,7 @@ pub type Ask<'a> = &'a mut dyn FnMut(&Path) -> io::Result<Option<Secret>>;
 /// variants a user has to tell apart.
 pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, KeyError> {
     let owned = || path.to_owned();
-    let unsupported = |what: &str| KeyError::Unsupported {
-        path: owned(),
-        what: what.into(),
-    };
+    let unsupported = |what: &str| KeyError::Unsupported { path: owned(), what: what.into() };
     let text = text.trim_start_matches('\u{feff}').trim();
     let encrypted = match kind(text) {
         Kind::Plain => false,
@@ -128,10 +124,7 @@ pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, Ke
             Ok(Some(passphrase)) => Some(passphrase),
             Ok(None) => return Err(KeyError::NoPassphrase { path: owned() }),
             Err(source) => {
-                return Err(KeyError::Ask {
-                    path: owned(),
-                    source,
-                });
+                return Err(KeyError::Ask { path: owned(), source });
             }
         },
     };
@@ -180,12 +173,10 @@ fn kind(text: &str) -> Kind {
         "-----BEGIN ENCRYPTED PRIVATE KEY-----" => Kind::Encrypted,
         "-----BEGIN PRIVATE KEY-----" => Kind::Plain,
         "-----BEGIN RSA PRIVATE KEY-----" if has("DEK-Info: AES-128-CBC,") => Kind::Encrypted,
-        "-----BEGIN RSA PRIVATE KEY-----" | "-----BEGIN EC PRIVATE KEY-----" => {
-            match has("DEK-Info:") {
-                true => Kind::Unsupported("encrypted in an outdated way"),
-                false => Kind::Plain,
-            }
-        }
+        "-----BEGIN RSA PRIVATE KEY-----" | "-----BEGIN EC PRIVATE KEY-----" => match has("DEK-Info:") {
+            true => Kind::Unsupported("encrypted in an outdated way"),
+            false => Kind::Plain,
+        },
         "-----BEGIN DSA PRIVATE KEY-----" => Kind::Unsupported("a DSA key"),
         _ if starts("PuTTY-User-Key-File-") => match has("Encryption: none") {
             true => Kind::Plain,

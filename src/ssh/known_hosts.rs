@@ -160,14 +160,10 @@ impl KnownHosts {
     pub(super) fn of(&self, address: &Address) -> Self {
         let full = name(address);
         let bare = address.host.to_lowercase();
-        let about = |entry: &Entry| {
-            names(entry.host_patterns(), &full) || names(entry.host_patterns(), &bare)
-        };
+        let about =
+            |entry: &Entry| names(entry.host_patterns(), &full) || names(entry.host_patterns(), &bare);
         let lines = self.lines.iter().filter(|(_, entry)| about(entry));
-        Self {
-            files: self.files.clone(),
-            lines: lines.cloned().collect(),
-        }
+        Self { files: self.files.clone(), lines: lines.cloned().collect() }
     }
 
     /// The line that makes this key known for this host.
@@ -190,9 +186,8 @@ impl KnownHosts {
         let mut kinds = Vec::new();
         let (full, bare) = (name(address), address.host.to_lowercase());
         let known = self.naming(&full).chain(self.naming(&bare));
-        let known = known
-            .filter(|(_, entry)| entry.marker().is_none())
-            .map(|(line, _)| line.algorithm.clone());
+        let known =
+            known.filter(|(_, entry)| entry.marker().is_none()).map(|(line, _)| line.algorithm.clone());
         for kind in known.chain(usual.clone()) {
             if usual.contains(&kind) && !kinds.contains(&kind) {
                 kinds.push(kind);
@@ -203,9 +198,7 @@ impl KnownHosts {
 
     /// Lines whose patterns name the host, in the order of the files.
     fn naming(&self, host: &str) -> impl Iterator<Item = &(KnownLine, Entry)> {
-        self.lines
-            .iter()
-            .filter(move |(_, entry)| names(entry.host_patterns(), host))
+        self.lines.iter().filter(move |(_, entry)| names(entry.host_patterns(), host))
     }
 
     fn add(&mut self, file: &Path, text: &str) {
@@ -248,12 +241,10 @@ pub(super) fn name(address: &Address) -> String {
 
 fn names(patterns: &HostPatterns, host: &str) -> bool {
     match patterns {
-        HostPatterns::HashedName { salt, hash } => {
-            Hmac::<Sha1>::new_from_slice(salt).is_ok_and(|mut mac| {
-                mac.update(host.as_bytes());
-                mac.verify_slice(hash).is_ok()
-            })
-        }
+        HostPatterns::HashedName { salt, hash } => Hmac::<Sha1>::new_from_slice(salt).is_ok_and(|mut mac| {
+            mac.update(host.as_bytes());
+            mac.verify_slice(hash).is_ok()
+        }),
         HostPatterns::Patterns(patterns) => {
             let mut named = false;
             for pattern in patterns {
@@ -306,9 +297,9 @@ fn ecdsa(curve: EcdsaCurve) -> Algorithm {
 /// RSA with SHA-1 isn't one of them.
 fn signatures(kind: Algorithm) -> Vec<Algorithm> {
     match kind {
-        Algorithm::Rsa { .. } => [HashAlg::Sha512, HashAlg::Sha256]
-            .map(|hash| Algorithm::Rsa { hash: Some(hash) })
-            .to_vec(),
+        Algorithm::Rsa { .. } => {
+            [HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }).to_vec()
+        }
         other => vec![other],
     }
 }

@@ -51,10 +51,7 @@ pub struct Address {
 impl Address {
     /// An address from its parts.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self {
-            host: host.into(),
-            port,
-        }
+        Self { host: host.into(), port }
     }
 }
 

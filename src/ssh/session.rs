@@ -42,11 +42,7 @@ pub(super) struct Ending(watch::Receiver<Option<String>>);
 
 impl Ending {
     pub(super) fn lost(&self) -> Lost {
-        Lost {
-            reason: self
-                .reason()
-                .unwrap_or_else(|| "the other side hung up".into()),
-        }
+        Lost { reason: self.reason().unwrap_or_else(|| "the other side hung up".into()) }
     }
 
     pub(super) fn reason(&self) -> Option<String> {
@@ -75,9 +71,9 @@ impl Session {
     pub async fn exec(&self, command: &str) -> Result<Channel, ChannelError> {
         let opened = self.handle.channel_open_session().await;
         let channel = opened.map_err(|error| match error {
-            russh::Error::ChannelOpenFailure(reason) => ChannelError::NotOpened {
-                reason: printable(reason.description()),
-            },
+            russh::Error::ChannelOpenFailure(reason) => {
+                ChannelError::NotOpened { reason: printable(reason.description()) }
+            }
             _ => ChannelError::Lost(self.end.lost()),
         })?;
         Channel::start(channel, command, self.end.clone()).await
@@ -140,15 +136,8 @@ impl Client {
     pub(super) fn new(guard: Guard) -> (Self, Observer) {
         let refused = Arc::default();
         let (end, ended) = watch::channel(None);
-        let observer = Observer {
-            end: Ending(ended),
-            refused: Arc::clone(&refused),
-        };
-        let client = Self {
-            guard,
-            refused,
-            end,
-        };
+        let observer = Observer { end: Ending(ended), refused: Arc::clone(&refused) };
+        let client = Self { guard, refused, end };
         (client, observer)
     }
 }
@@ -156,10 +145,7 @@ impl Client {
 impl client::Handler for Client {
     type Error = russh::Error;
 
-    async fn check_server_key(
-        &mut self,
-        shown: &PublicKeyOrCertificate,
-    ) -> Result<bool, Self::Error> {
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
         let key = shown.public_key();
         let verdict = self.guard.check(&key);
         if verdict == Verdict::Known {
@@ -170,10 +156,7 @@ impl client::Handler for Client {
         Ok(false)
     }
 
-    async fn disconnected(
-        &mut self,
-        reason: DisconnectReason<Self::Error>,
-    ) -> Result<(), Self::Error> {
+    async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
         let said = match &reason {
             DisconnectReason::ReceivedDisconnect(info) if !info.message.trim().is_empty() => {
                 format!("the host says: {}", printable(&info.message))

@@ -23,9 +23,6 @@ use super::Address;
 /// Enough for the line in which a server says its name.
 const FIRST_WORDS: usize = 255;
 
-/// Reads below this are answers, not bulk.
-const SMALL: usize = 4096;
-
 /// How long an address of a host is waited for before the next is tried too.
 const HEAD_START: Duration = Duration::from_millis(250);
 
@@ -33,8 +30,8 @@ const HEAD_START: Duration = Duration::from_millis(250);
 pub(super) struct Wire<S> {
     stream: S,
     tap: Arc<Tap>,
-    /// Called after each small read.
-    answered: fn(&S),
+    /// Called when everything that came has been read.
+    drained: fn(&S),
 }
 
 /// The outside view of a [`Wire`].
@@ -84,21 +81,14 @@ impl Wire<TcpStream> {
         #[cfg(not(target_os = "linux"))]
         let _ = silence;
         acknowledge_promptly(&stream);
-        Ok(Self {
-            answered: acknowledge_promptly,
-            ..Self::over(stream)
-        })
+        Ok(Self { drained: acknowledge_promptly, ..Self::over(stream) })
     }
 }
 
 impl<S> Wire<S> {
     /// A wire over any other stream.
     pub(super) fn over(stream: S) -> Self {
-        Self {
-            stream,
-            tap: Arc::default(),
-            answered: |_| (),
-        }
+        Self { stream, tap: Arc::default(), drained: |_| () }
     }
 
     pub(super) fn tap(&self) -> Arc<Tap> {
@@ -107,10 +97,7 @@ impl<S> Wire<S> {
 }
 
 async fn dial(address: &Address) -> io::Result<TcpStream> {
-    let mut found = lookup_host((address.host.as_str(), address.port))
-        .await?
-        .collect::<Vec<_>>()
-        .into_iter();
+    let mut found = lookup_host((address.host.as_str(), address.port)).await?.collect::<Vec<_>>().into_iter();
     let mut attempts = JoinSet::new();
     let mut failure = None;
     loop {
@@ -145,11 +132,7 @@ fn acknowledge_promptly(stream: &TcpStream) {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
         let before = buf.filled().len();
         let polled = Pin::new(&mut wire.stream).poll_read(cx, buf);
@@ -160,16 +143,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         }
         match polled {
             Poll::Pending => {
-                seen.reader.clone_from(&Some(cx.waker().clone()));
+                seen.reader = Some(cx.waker().clone());
+                (wire.drained)(&wire.stream);
             }
             Poll::Ready(Ok(())) => {
                 let read = buf.filled().get(before..).unwrap_or_default();
                 let room = FIRST_WORDS.saturating_sub(seen.first_words.len());
-                seen.first_words
-                    .extend_from_slice(read.get(..room).unwrap_or(read));
-                if read.len() < SMALL {
-                    (wire.answered)(&wire.stream);
-                }
+                seen.first_words.extend_from_slice(read.get(..room).unwrap_or(read));
             }
             Poll::Ready(Err(_)) => {}
         }
@@ -179,11 +159,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let wire = self.get_mut();
         let mut seen = wire.tap.lock();
         if seen.cut {

@@ -25,7 +25,8 @@ record() {
             # Without the private key, of which the last 32 of 68 bytes are public.
             *.yaml)
                 try "cannot note $input" sed -n \
-                    -e 's/^privatekey:.*\(.\{44\}\)[^=]*$/publickey: \1/' -e "w $root$part/config.yaml" \
+                    -e 's|^privatekey:.*CAESQ[A-Za-z0-9+/]\{43\}\([A-Za-z0-9+/]\{43\}=\).*|publickey: \1|' \
+                    -e '/^privatekey/d' -e "w $root$part/config.yaml" \
                     -- "$root$input"
                 ;;
         esac

@@ -11,6 +11,14 @@ start() {
         failing:inactive | failing:failed | stopped:inactive | stopped:failed) ;;
         failing:*) verb=restart ;;
         "$invocation":active) verb=restart ;;
+        stopped:active)
+            # Installing a package may start its unit.
+            if [ "$3" != - ] && ! runs_with_what_is_there "$1"; then
+                differs "expected $1 to be stopped, found it $active ($(short "$invocation")), not started with what is there now"
+            fi
+            verb=''
+            did=already
+            ;;
         *)
             # Somebody started it: we did, if it is with what is there now.
             if [ "$active" = inactive ] || [ "$active" = failed ] || ! runs_with_what_is_there "$1"; then

@@ -21,6 +21,9 @@ disable() {
     esac
     try "systemctl disable $1" timeout -k 5 "$patience" systemctl disable -- "$1"
     sync_wants
+    # What was noted of its starts.
+    record_of "$1" none
+    rm -rf -- "$root${record%/*}"
     finish
 }
 

@@ -83,10 +83,7 @@ pub enum ConnectError {
         authority: Option<KnownLine>,
     },
     /// The host is known by other keys.
-    #[error(
-        "changed host key: {algorithm} {fingerprint}, not that of {}",
-        places(known)
-    )]
+    #[error("changed host key: {algorithm} {fingerprint}, not that of {}", places(known))]
     HostKeyChanged {
         /// The host.
         address: Address,
@@ -187,6 +184,7 @@ impl ConnectError {
             }
             Self::HostKeyRevoked { .. } => "never log in to it: whoever holds this key need not be the host. Give the host a new key".into(),
             Self::Refused { tried, .. } if tried.is_empty() => "there is nothing to log in with: name a key file or a password for the host".into(),
+            Self::Refused { partly: false, tried, .. } if tried.iter().all(|it| it == "password") => "check the password, and that the user may log in".into(),
             Self::Refused { user, offered, partly, .. } => {
                 let more = if *partly { "it accepted one and wants another; " } else { "" };
                 format!("{more}the host takes {}: check that the public key is in {user}'s authorized_keys there, and that the user may log in", list(offered))
@@ -204,26 +202,14 @@ impl ConnectError {
         }
     }
 
-    pub(super) fn host_key(
-        address: &Address,
-        files: &KnownHosts,
-        key: &PublicKey,
-        verdict: Verdict,
-    ) -> Self {
+    pub(super) fn host_key(address: &Address, files: &KnownHosts, key: &PublicKey, verdict: Verdict) -> Self {
         let algorithm = key.algorithm();
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         match verdict {
-            Verdict::Revoked { by } => Self::HostKeyRevoked {
-                algorithm,
-                fingerprint,
-                by,
-            },
-            Verdict::Changed { known } => Self::HostKeyChanged {
-                address: address.clone(),
-                algorithm,
-                fingerprint,
-                known,
-            },
+            Verdict::Revoked { by } => Self::HostKeyRevoked { algorithm, fingerprint, by },
+            Verdict::Changed { known } => {
+                Self::HostKeyChanged { address: address.clone(), algorithm, fingerprint, known }
+            }
             Verdict::Unknown { authority } => Self::HostKeyUnknown {
                 algorithm,
                 fingerprint,
@@ -231,18 +217,12 @@ impl ConnectError {
                 file: files.file().map(Into::into),
                 authority,
             },
-            Verdict::Known => Self::Protocol {
-                what: "its key is known, and yet was refused".into(),
-            },
+            Verdict::Known => Self::Protocol { what: "its key is known, and yet was refused".into() },
         }
     }
 
     /// Tells apart why the handshake failed, by what the other side had said.
-    pub(super) fn handshake(
-        error: russh::Error,
-        first_words: &[u8],
-        goodbye: Option<String>,
-    ) -> Self {
+    pub(super) fn handshake(error: russh::Error, first_words: &[u8], goodbye: Option<String>) -> Self {
         let said = printable(first_line(first_words));
         match error {
             russh::Error::NoCommonAlgo { kind, theirs, .. } => Self::NoCommonAlgorithm {
@@ -258,22 +238,14 @@ impl ConnectError {
             russh::Error::Version => Self::NotSsh { said },
             russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_) => {
                 if said.starts_with("SSH-") {
-                    Self::HungUp {
-                        phase: Phase::KeyExchange,
-                        said: goodbye.unwrap_or_default(),
-                    }
+                    Self::HungUp { phase: Phase::KeyExchange, said: goodbye.unwrap_or_default() }
                 } else if said.is_empty() || turned_away(&said) {
-                    Self::HungUp {
-                        phase: Phase::Greeting,
-                        said,
-                    }
+                    Self::HungUp { phase: Phase::Greeting, said }
                 } else {
                     Self::NotSsh { said }
                 }
             }
-            other => Self::Protocol {
-                what: printable(&other.to_string()),
-            },
+            other => Self::Protocol { what: printable(&other.to_string()) },
         }
     }
 }

@@ -1,7 +1,4 @@
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets something else fails there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
 use std::cell::Cell;
 
@@ -57,11 +54,7 @@ fn the_same_key_is_the_same_in_every_format() {
         key.public_key().fingerprint(Default::default())
     };
     let rsa = of(file!("rsa"));
-    for text in [
-        file!("rsa.pkcs1"),
-        file!("rsa.pkcs1.encrypted"),
-        file!("rsa.pkcs8"),
-    ] {
+    for text in [file!("rsa.pkcs1"), file!("rsa.pkcs1.encrypted"), file!("rsa.pkcs8")] {
         assert_eq!(of(text), rsa);
     }
     let ecdsa = of(file!("ecdsa"));
@@ -72,29 +65,14 @@ fn the_same_key_is_the_same_in_every_format() {
 
 #[test]
 fn each_mistake_is_told() {
-    let encrypted = [
-        file!("ed25519.encrypted"),
-        file!("rsa.pkcs1.encrypted"),
-        file!("ecdsa.pkcs8.encrypted"),
-    ];
+    let encrypted =
+        [file!("ed25519.encrypted"), file!("rsa.pkcs1.encrypted"), file!("ecdsa.pkcs8.encrypted")];
     let damaged = file!("ed25519").replace("b3Bl", "YWJj");
-    let cut = file!("rsa.pkcs1")
-        .lines()
-        .take(5)
-        .collect::<Vec<_>>()
-        .join("\n");
+    let cut = file!("rsa.pkcs1").lines().take(5).collect::<Vec<_>>().join("\n");
     let table = [
         (file!("ed25519.pub"), None, "/k/id is a public key"),
-        (
-            "-----BEGIN PUBLIC KEY-----\nMFkw",
-            None,
-            "/k/id is a public key",
-        ),
-        (
-            encrypted[0],
-            None,
-            "/k/id is encrypted, and there is no passphrase",
-        ),
+        ("-----BEGIN PUBLIC KEY-----\nMFkw", None, "/k/id is a public key"),
+        (encrypted[0], None, "/k/id is encrypted, and there is no passphrase"),
         (encrypted[0], Some("open"), "wrong passphrase for /k/id"),
         (encrypted[1], Some("open"), "wrong passphrase for /k/id"),
         (encrypted[2], Some("open"), "wrong passphrase for /k/id"),
@@ -103,11 +81,7 @@ fn each_mistake_is_told() {
             Some(PASSPHRASE),
             "/k/id is encrypted in an outdated way, which spore cannot use",
         ),
-        (
-            "-----BEGIN DSA PRIVATE KEY-----\nMFkw",
-            None,
-            "/k/id is a DSA key, which spore cannot use",
-        ),
+        ("-----BEGIN DSA PRIVATE KEY-----\nMFkw", None, "/k/id is a DSA key, which spore cannot use"),
         (&damaged, None, "/k/id is a damaged key"),
         (&cut, None, "/k/id is a damaged key"),
         ("", None, "/k/id is no private key"),

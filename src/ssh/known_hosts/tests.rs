@@ -1,7 +1,4 @@
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets something else fails there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
 use super::*;
 
@@ -30,9 +27,7 @@ fn say(known: &KnownHosts, host: &str, port: u16, shown: &str) -> String {
     match known.check(&Address::new(host, port), &key(shown)) {
         Verdict::Known => "known".into(),
         Verdict::Unknown { authority: None } => "unknown".into(),
-        Verdict::Unknown {
-            authority: Some(by),
-        } => format!("unknown, authority {}", by.line),
+        Verdict::Unknown { authority: Some(by) } => format!("unknown, authority {}", by.line),
         Verdict::Changed { known } => {
             let lines = known.iter().map(|line| line.line.to_string());
             format!("changed {}", lines.collect::<Vec<_>>().join(" "))
@@ -82,13 +77,7 @@ fn lines_mean_what_they_mean_to_openssh() {
         (format!("[*.example]:* {A}"), "h.example", PORT, A, "known"),
         (format!("* {A}"), "h", PORT, A, "known"),
         (format!("*.example {A}"), "h.example", PORT, A, "known"),
-        (
-            format!("[2001:db8::1]:2222 {A}"),
-            "2001:DB8::1",
-            PORT,
-            A,
-            "known",
-        ),
+        (format!("[2001:db8::1]:2222 {A}"), "2001:DB8::1", PORT, A, "known"),
         (format!("2001:db8::1 {A}"), "2001:db8::1", 22, A, "known"),
         // Revoked keys, before and after, for the host and for all.
         (format!("h {A}\n@revoked h {A}"), "h", 22, A, "revoked 2"),
@@ -97,64 +86,24 @@ fn lines_mean_what_they_mean_to_openssh() {
         (format!("@revoked h {A}"), "h", 22, A, "revoked 1"),
         (format!("@revoked h {A}"), "h", 22, B, "unknown"),
         (format!("@revoked g {A}\nh {A}"), "h", 22, A, "known"),
-        (
-            format!("@revoked h {A}\n[h]:2222 {A}"),
-            "h",
-            PORT,
-            A,
-            "revoked 1",
-        ),
+        (format!("@revoked h {A}\n[h]:2222 {A}"), "h", PORT, A, "revoked 1"),
         // Authorities sign host keys; theirs isn't one.
-        (
-            format!("@cert-authority h {A}"),
-            "h",
-            22,
-            A,
-            "unknown, authority 1",
-        ),
-        (
-            format!("@cert-authority h {A}"),
-            "h",
-            22,
-            B,
-            "unknown, authority 1",
-        ),
+        (format!("@cert-authority h {A}"), "h", 22, A, "unknown, authority 1"),
+        (format!("@cert-authority h {A}"), "h", 22, B, "unknown, authority 1"),
         (format!("@cert-authority h {B}\nh {A}"), "h", 22, A, "known"),
         // Lines that can't be read are passed over, and counted.
-        (
-            format!("garbage\n\n# h {A}\nh {B}"),
-            "h",
-            22,
-            A,
-            "changed 4",
-        ),
+        (format!("garbage\n\n# h {A}\nh {B}"), "h", 22, A, "changed 4"),
         (format!("h ssh-ed25519 AAAA\nh {A}"), "h", 22, A, "known"),
-        (
-            format!("h {}\nh {A}", A.replace("ed25519 ", "rsa ")),
-            "h",
-            22,
-            B,
-            "changed 2",
-        ),
+        (format!("h {}\nh {A}", A.replace("ed25519 ", "rsa ")), "h", 22, B, "changed 2"),
         (format!("@odd h {A}"), "h", 22, A, "unknown"),
         (format!("#h {A}"), "#h", 22, A, "unknown"),
         (format!("h {A} a comment # of words"), "h", 22, A, "known"),
-        (
-            format!("  h\t{}\t", A.replace(' ', "\t \t")),
-            "h",
-            22,
-            A,
-            "known",
-        ),
+        (format!("  h\t{}\t", A.replace(' ', "\t \t")), "h", 22, A, "known"),
         (format!("h {A}\r\n"), "h", 22, A, "known"),
         (format!("@revoked \t h {A}"), "h", 22, A, "revoked 1"),
     ];
     for (text, host, port, shown, expected) in table {
-        assert_eq!(
-            say(&file(&text), host, port, shown),
-            expected,
-            "{host}:{port} in {text:?}"
-        );
+        assert_eq!(say(&file(&text), host, port, shown), expected, "{host}:{port} in {text:?}");
     }
 }
 
@@ -204,10 +153,7 @@ fn a_host_is_asked_for_the_kind_it_is_known_by() {
     assert_eq!(first(&format!("h {c}\nh {A}"), 22), "ecdsa-sha2-nistp256");
     assert_eq!(first(&format!("@revoked h {c}"), 22), "ssh-ed25519");
     assert_eq!(first(&format!("g {c}"), 22), "ssh-ed25519");
-    assert_eq!(
-        first(&format!("h {A}\n[h]:2222 {c}"), PORT),
-        "ecdsa-sha2-nistp256"
-    );
+    assert_eq!(first(&format!("h {A}\n[h]:2222 {c}"), PORT), "ecdsa-sha2-nistp256");
     assert_eq!(first(&format!("h {c}"), PORT), "ecdsa-sha2-nistp256");
 }
 
@@ -227,10 +173,7 @@ fn files_are_read_in_their_order_and_may_be_missing() {
     assert_eq!(known[0].to_string(), format!("{}:2", two.display()));
 
     let error = KnownHosts::read(&[dir.path()]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("cannot read {}", dir.path().display())
-    );
+    assert_eq!(error.to_string(), format!("cannot read {}", dir.path().display()));
 }
 
 #[test]

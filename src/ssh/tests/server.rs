@@ -74,10 +74,7 @@ impl Host {
             window_size: self.window,
             ..Config::default()
         };
-        let client = Client {
-            host: self,
-            channels: HashMap::new(),
-        };
+        let client = Client { host: self, channels: HashMap::new() };
         if let Ok(session) = run_stream(Arc::new(config), stream, client).await {
             // Clients hang up as they like.
             let _ = session.await;
@@ -94,10 +91,7 @@ impl Host {
 }
 
 pub(super) fn login(credentials: impl Into<Vec<Credential>>) -> Login {
-    Login {
-        user: USER.into(),
-        credentials: credentials.into(),
-    }
+    Login { user: USER.into(), credentials: credentials.into() }
 }
 
 pub(super) fn password(text: &str) -> Credential {
@@ -137,11 +131,7 @@ impl Client {
 impl Handler for Client {
     type Error = russh::Error;
 
-    async fn auth_publickey(
-        &mut self,
-        user: &str,
-        key: VerifiedPublicKey<'_>,
-    ) -> Result<Auth, Self::Error> {
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         let theirs = key.public_key.key_data();
         let right = user == USER && theirs == self.host.user_key.public_key().key_data();
         if right && self.host.two_factors {
@@ -154,11 +144,8 @@ impl Handler for Client {
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(self.judge(
-            user == USER
-                && password == PASSWORD
-                && self.host.methods.contains(&MethodKind::Password),
-        ))
+        Ok(self
+            .judge(user == USER && password == PASSWORD && self.host.methods.contains(&MethodKind::Password)))
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -224,9 +211,8 @@ async fn run(channel: Channel<Msg>, command: String) {
         while let Some(message) = input.wait().await {
             match (message, &mut stdin) {
                 (ChannelMsg::Data { data }, Some(pipe)) => {
-                    if pipe.write_all(&data).await.is_err() {
-                        stdin = None;
-                    }
+                    let taken = pipe.write_all(&data).await;
+                    stdin = taken.is_ok().then_some(stdin).flatten();
                 }
                 (ChannelMsg::Eof, _) => stdin = None,
                 (ChannelMsg::Close, _) => return,
@@ -240,14 +226,9 @@ async fn run(channel: Channel<Msg>, command: String) {
         tokio::join!(said, complained);
         child.wait().await.unwrap()
     };
-    let hung_up = async {
-        feed.await;
-        // Input that has ended is no reason to end.
-    };
-    tokio::pin!(hung_up);
     let status = tokio::select! {
         status = answer => status,
-        () = &mut hung_up => return,
+        () = feed => return,
     };
     let code = u32::try_from(status.code().unwrap_or(255)).unwrap();
     let _ = output.exit_status(code).await;

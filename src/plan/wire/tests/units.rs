@@ -198,10 +198,7 @@ fn a_unit_that_dies_is_not_waited_for() {
         esac"#;
     host.stand_in("systemctl", systemctl);
     let outcome = host.act(&start(Running::Stopped, health("b2", 5242, LONG)));
-    assert!(
-        failed(&outcome).contains("it died 2 times; its journal ends:"),
-        "{outcome:?}"
-    );
+    assert!(failed(&outcome).contains("it died 2 times; its journal ends:"), "{outcome:?}");
 
     let host = with_unit("inactive", "a1", "b2");
     show(&host, "next", "failed", "b2");

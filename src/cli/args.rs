@@ -1,0 +1,113 @@
+//! What can be said on the command line.
+
+use crate::plan::Selector;
+use crate::resource::HostName;
+use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "Exit codes of plan: 0 nothing to do, 2 changes, 1 error, 3 some host couldn't be \
+planned; of apply: 0 done, 1 failed or partly done; 130 interrupted.";
+
+/// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
+#[derive(Debug, Parser)]
+#[command(name = "spore", version, after_help = EXIT_CODES, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// The network: its folder, or its name below ~/.taubyte/networks [default: the current folder]
+    #[arg(short, long, global = true, value_name = "PATH|NAME", env = "SPORE_NETWORK")]
+    pub(crate) network: Option<String>,
+    /// Colour the output; NO_COLOR is honoured
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Colour,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl From<Colour> for ColorChoice {
+    fn from(colour: Colour) -> Self {
+        match colour {
+            Colour::Auto => Self::Auto,
+            Colour::Always => Self::Always,
+            Colour::Never => Self::Never,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what would change, and change nothing
+    #[command(after_help = "Example: spore plan --target @host1")]
+    Plan(PlanOptions),
+    /// Show what changes, ask, and do exactly that
+    #[command(after_help = "Example, in a pipeline: spore apply --yes")]
+    Apply(ApplyOptions),
+    /// Clear a host of its nodes, before it is taken out of the YAML
+    #[command(after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml.")]
+    Retire {
+        /// The host to clear
+        host: HostName,
+        #[command(flatten)]
+        options: ApplyOptions,
+    },
+    /// The tau that the network runs
+    #[command(subcommand)]
+    Tau(TauCommand),
+}
+
+/// What shapes a plan; the same wherever a plan is made.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PlanOptions {
+    /// Only these: shape@host, @host or shape@; may be given several times
+    #[arg(short, long = "target", value_name = "SELECTOR")]
+    pub(crate) targets: Vec<Selector>,
+    /// Run this tau, whatever tau.yaml says for its architecture
+    #[arg(long, value_name = "PATH")]
+    pub(crate) tau: Option<PathBuf>,
+    /// How many nodes are updated at a time [default: a quarter]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch: Option<u16>,
+    /// Remove the data of nodes that are removed
+    #[arg(long)]
+    pub(crate) purge_storage: bool,
+    /// Make hosts of another network part of this one
+    #[arg(long)]
+    pub(crate) take_over: bool,
+    /// Digest every file on the hosts, whatever an earlier apply has noted of it
+    #[arg(long)]
+    pub(crate) rehash: bool,
+    /// Check host keys against this file instead of ~/.ssh/known_hosts
+    #[arg(long, value_name = "FILE", env = "SPORE_KNOWN_HOSTS")]
+    pub(crate) known_hosts: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ApplyOptions {
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// Don't ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// With --yes: agree to what can't be undone, too
+    #[arg(long)]
+    pub(crate) allow_destructive: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TauCommand {
+    /// Write a binary's place and digest into tau.yaml
+    #[command(after_help = "Example: spore tau pin https://example.com/tau_linux_amd64.tar.gz")]
+    Pin {
+        /// URLs or files: a tau, or a release's .tar.gz
+        #[arg(required = true, value_name = "URL|FILE")]
+        sources: Vec<String>,
+    },
+}

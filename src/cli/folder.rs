@@ -1,0 +1,52 @@
+//! Finding the network's folder and reading it.
+
+use super::{Failure, terminal};
+use crate::network::Network;
+use std::path::{Path, PathBuf};
+
+/// The folder that `-n`, `SPORE_NETWORK` or the current folder names.
+///
+/// # Errors
+/// Where there is no such folder.
+pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
+    let Some(named) = named.filter(|named| !named.is_empty()) else { return Ok(PathBuf::from(".")) };
+    let path = PathBuf::from(named);
+    if path.is_dir() {
+        return Ok(path);
+    }
+    let is_name = !named.contains('/');
+    let by_name = home().map(|home| home.join(".taubyte/networks").join(named));
+    match by_name.filter(|path| is_name && path.is_dir()) {
+        Some(path) => Ok(path),
+        None => Err(Failure::new(
+            format!("there is no network `{named}`"),
+            "name a folder, or a network below ~/.taubyte/networks",
+        )
+        .into()),
+    }
+}
+
+/// Reads it, and says what is odd about it.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub(crate) fn read(folder: &Path) -> miette::Result<Network> {
+    let network = Network::read(folder)?;
+    for warning in &network.warnings {
+        terminal::error(&warning.clone().into());
+    }
+    Ok(network)
+}
+
+/// The user's home, if there is one.
+pub(crate) fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+}
+
+/// A path as a person writes it: `~/` is the home.
+pub(crate) fn expand(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), home()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}

@@ -1,0 +1,123 @@
+//! The files that the folder only names: tau, and plugins.
+
+use super::{Failure, terminal};
+use crate::artifact::{self, Architecture, Artifact, Cache, Pin, Progress};
+use crate::desired::{self, Supplies};
+use crate::network::Network;
+use crate::resource::Sha256;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+/// What is known of them, and the way to their bytes.
+pub(crate) struct Stock {
+    /// What planning needs.
+    pub(crate) supplies: Supplies,
+    /// tau, by architecture and as far as it had to be fetched already.
+    tau: BTreeMap<Architecture, (Option<Pin>, OnceLock<Arc<Artifact>>)>,
+    plugins: Vec<Arc<Artifact>>,
+}
+
+impl Stock {
+    /// Looks at what the folder names. tau is fetched only where its digest
+    /// can't be told without.
+    ///
+    /// # Errors
+    /// Where a file is missing or isn't what it should be.
+    pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
+        let mut stock = Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: Vec::new() };
+        for (architecture, pin) in &network.tau {
+            stock.tau.insert(*architecture, (Some(pin.clone()), OnceLock::new()));
+        }
+        if let Some(path) = tau {
+            let found = artifact::open(path).map_err(failure)?;
+            if let Some(architecture) = found.architecture() {
+                stock.tau.insert(architecture, (None, OnceLock::from(Arc::new(found))));
+            }
+        }
+        for (architecture, (pin, fetched)) in &stock.tau {
+            let known = match pin.as_ref().and_then(Pin::binary).filter(|_| fetched.get().is_none()) {
+                Some(sha256) => {
+                    let size = pin.as_ref().and_then(|pin| size(pin, &network.folder));
+                    desired::Artifact { sha256, size }
+                }
+                None => describe(&*fetch(*architecture, pin.as_ref(), fetched, &network.folder)?),
+            };
+            stock.supplies.tau.insert(*architecture, known);
+        }
+        for plugin in network.shapes.values().flat_map(|shape| &shape.plugins) {
+            if !stock.supplies.plugins.contains_key(&plugin.name) {
+                let found = Artifact::from_file(&plugin.file).map_err(failure)?;
+                stock.supplies.plugins.insert(plugin.name.clone(), describe(&found));
+                stock.plugins.push(Arc::new(found));
+            }
+        }
+        Ok(stock)
+    }
+
+    /// The file with that digest, fetched if need be; `None` if it is none of
+    /// ours.
+    ///
+    /// # Errors
+    /// Where it can't be fetched.
+    pub(crate) fn artifact(&self, sha256: Sha256, folder: &Path) -> miette::Result<Option<Arc<Artifact>>> {
+        if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.sha256() == sha256) {
+            return Ok(Some(Arc::clone(plugin)));
+        }
+        for (architecture, (pin, fetched)) in &self.tau {
+            if self.supplies.tau.get(architecture).is_some_and(|known| known.sha256 == sha256) {
+                return fetch(*architecture, pin.as_ref(), fetched, folder).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// How big the binary is, where that can be told without reading it.
+fn size(pin: &Pin, folder: &Path) -> Option<u64> {
+    let artifact::Source::Path(path) = &pin.source else { return None };
+    let file = folder.join(path).metadata().ok().filter(|_| !pin.source.is_packed())?;
+    Some(file.len())
+}
+
+fn describe(artifact: &Artifact) -> desired::Artifact {
+    desired::Artifact { sha256: artifact.sha256(), size: Some(artifact.bytes().len() as u64) }
+}
+
+fn fetch(
+    architecture: Architecture,
+    pin: Option<&Pin>,
+    fetched: &OnceLock<Arc<Artifact>>,
+    folder: &Path,
+) -> miette::Result<Arc<Artifact>> {
+    if let (None, Some(pin)) = (fetched.get(), pin) {
+        terminal::note(&format!("fetching tau for {architecture} from {}", pin.source));
+        let artifact =
+            artifact::fetch(architecture, pin, folder, &Cache::of_user(), &mut show).map_err(failure)?;
+        let _ = fetched.set(Arc::new(artifact));
+    }
+    let missing =
+        || Failure::new(format!("there is no tau for {architecture}"), "pin one with `spore tau pin`");
+    fetched.get().cloned().ok_or_else(|| missing().into())
+}
+
+pub(crate) fn show(progress: Progress) {
+    if let Progress::NotKept(error) = progress {
+        terminal::note(&format!("the download couldn't be kept for the next time: {error}"));
+    }
+}
+
+pub(crate) fn failure(error: artifact::FetchError) -> miette::Report {
+    let help = error.help();
+    let what = error.to_string();
+    match causes(&error) {
+        causes if causes.is_empty() => Failure { what, help, source: None }.into(),
+        causes => Failure::because(what, help, causes).into(),
+    }
+}
+
+/// Why an error came about, down to the first cause.
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(error.source(), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

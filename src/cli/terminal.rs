@@ -1,0 +1,73 @@
+//! What is shown to a person, and asked of one.
+#![expect(clippy::print_stderr, reason = "this is where output leaves the program")]
+
+use super::args::{Args, Colour};
+use crate::render::Style;
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+/// The result of a command, which may be piped. A closed pipe ends nothing.
+pub(crate) fn out(text: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Progress, warnings: whatever isn't the result.
+pub(crate) fn note(text: &str) {
+    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+}
+
+/// An error, with its causes and what to do.
+pub(crate) fn error(report: &miette::Report) {
+    eprintln!("{report:?}");
+}
+
+/// What clap has to say.
+pub(crate) fn print_usage(error: &clap::Error) {
+    let _ = error.print();
+}
+
+/// Whether the output is coloured.
+pub(crate) fn style(args: &Args) -> Style {
+    let colour = match args.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
+    };
+    if colour { Style::Colour } else { Style::Plain }
+}
+
+/// Has miette draw its reports as the rest is drawn.
+pub(crate) fn set_up_reports(args: &Args) {
+    let colour = style(args) == Style::Colour && io::stderr().is_terminal();
+    // It is set once; a second time changes nothing, and that is fine.
+    let _ = miette::set_hook(Box::new(move |_| {
+        Box::new(miette::MietteHandlerOpts::new().color(colour).unicode(colour).width(100).build())
+    }));
+}
+
+/// Whether somebody is there to be asked.
+pub(crate) fn is_attended() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether progress that is drawn over itself has a place to be drawn.
+pub(crate) fn shows_progress() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for a yes.
+pub(crate) fn confirm(question: &str) -> bool {
+    eprint!("{question} [yes/no] ");
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "yes")
+}
+
+/// Asks for a secret, without showing it.
+///
+/// # Errors
+/// Where the terminal can't be read.
+pub(crate) fn ask_secret(question: &str) -> io::Result<String> {
+    rpassword::prompt_password(format!("{question}: "))
+}

@@ -1,0 +1,342 @@
+//! Reads what a host answers to a probe.
+//!
+//! An answer is lines. Those of the probe's own begin with a tag and have tabs
+//! between their fields; those of `stat`, `sha256sum` and `systemctl show` are as
+//! these programs write them. A text comes as `text` and its path, then its lines,
+//! each behind `|`, or behind `=`, the number of a secret, and a tab, where that
+//! secret's digest belongs at the end. The last line is `end`.
+
+mod unit;
+
+use super::{Facts, FileFact, PathFact};
+use crate::resource::{Access, Port, Sha256, Transport};
+use crate::tau;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use thiserror::Error;
+use unit::Units;
+
+/// An answer that says nothing about the host.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum AnswerError {
+    /// The last line is missing.
+    #[error("the host's answer breaks off after {0} lines")]
+    Truncated(usize),
+    /// The host couldn't be asked about something.
+    #[error("`{what}` failed on the host: {message}")]
+    Failed {
+        /// What was run.
+        what: String,
+        /// What it said.
+        message: String,
+    },
+    /// Not what a probe prints.
+    #[error("line {0} of the host's answer is not understood")]
+    Malformed(usize),
+    /// Something that every host can say isn't in it.
+    #[error("the host's answer lacks {0}")]
+    Incomplete(&'static str),
+}
+
+/// What the host answered to [`Request::script`](super::Request::script).
+///
+/// # Errors
+/// Where it isn't such an answer, or not all of one.
+pub fn parse(answer: &str) -> Result<Facts, AnswerError> {
+    let mut raw = Raw::default();
+    let mut lines = answer.split('\n').enumerate();
+    let mut count = 0;
+    while let Some((i, line)) = lines.next() {
+        count = i;
+        if line == "end" {
+            return raw.assemble();
+        }
+        if line == "units" {
+            let block = lines.by_ref().map(|(_, line)| line).take_while(|&line| line != ".");
+            raw.units.read(block);
+        } else if let Some(failed) = line.strip_prefix("failed\t") {
+            let (what, message) = failed.split_once('\t').unwrap_or((failed, ""));
+            return Err(AnswerError::Failed { what: what.to_owned(), message: message.to_owned() });
+        } else if raw.line(line).is_none() {
+            // What breaks off is no news about the rest.
+            let broken = !answer.ends_with("end\n") && lines.next().is_none();
+            return Err(if broken { AnswerError::Truncated(i) } else { AnswerError::Malformed(i + 1) });
+        }
+    }
+    Err(AnswerError::Truncated(count))
+}
+
+/// The answer's lines, sorted by what they are about.
+#[derive(Default)]
+struct Raw {
+    root: String,
+    architecture: String,
+    os: String,
+    systemd: bool,
+    space: Option<[u64; 4]>,
+    /// By path; every link among them also tells its target.
+    stats: BTreeMap<String, Stat>,
+    unreadable: BTreeMap<String, String>,
+    digests: BTreeMap<String, Sha256>,
+    texts: BTreeMap<String, Vec<Line>>,
+    opaque: BTreeSet<String>,
+    /// The text whose lines follow.
+    text: Option<String>,
+    /// The keyed digests of secrets, in the order of their numbers.
+    keyed: Vec<Sha256>,
+    listening: BTreeSet<(IpAddr, Port)>,
+    units: Units,
+}
+
+/// A line of a text.
+enum Line {
+    Plain(String),
+    /// What comes before the digest of a secret, and the secret's number.
+    Cut(String, usize),
+}
+
+/// A line of `stat`.
+struct Stat {
+    /// The type's bits and the others.
+    mode: u32,
+    file: FileFact,
+    target: Option<String>,
+}
+
+impl Raw {
+    fn line(&mut self, line: &str) -> Option<()> {
+        if let Some(text) = line.strip_prefix('|') {
+            self.texts.get_mut(self.text.as_ref()?)?.push(Line::Plain(text.to_owned()));
+            return Some(());
+        }
+        if let Some(cut) = line.strip_prefix('=') {
+            let (number, before) = cut.split_once('\t')?;
+            let number = number.parse::<usize>().ok()?.checked_sub(1)?;
+            self.texts.get_mut(self.text.as_ref()?)?.push(Line::Cut(before.to_owned(), number));
+            return Some(());
+        }
+        if let Some(complaint) = line.strip_prefix("stat: ") {
+            return self.stat_complaint(complaint);
+        }
+        if let Some(complaint) = line.strip_prefix("sha256sum: ") {
+            let (path, why) = complaint.rsplit_once(": ")?;
+            let path = self.path(path)?;
+            self.unreadable.insert(path, why.to_owned());
+            return Some(());
+        }
+        if let Some((sum, path)) = line.split_once("  ").filter(|(sum, _)| sum.len() == 64) {
+            let sum = sum.parse().ok()?;
+            if path == "-" {
+                self.keyed.push(sum);
+            } else {
+                self.digests.insert(self.path(path)?, sum);
+            }
+            return Some(());
+        }
+        let (tag, rest) = line.split_once('\t').unwrap_or((line, ""));
+        match tag {
+            "root" => rest.clone_into(&mut self.root),
+            "architecture" => rest.clone_into(&mut self.architecture),
+            "os" => self.os = unquoted(rest),
+            "systemd" => self.systemd = true,
+            "space" => {
+                let numbers: Result<Vec<u64>, _> = rest.split(' ').map(str::parse).collect();
+                self.space = Some(numbers.ok()?.try_into().ok()?);
+            }
+            "path" => self.stat(rest)?,
+            "text" => {
+                let path = self.path(rest)?;
+                self.texts.insert(path.clone(), Vec::new());
+                self.text = Some(path);
+            }
+            "opaque" => {
+                let path = self.path(rest)?;
+                self.opaque.insert(path);
+            }
+            "listen" => {
+                let (transport, address) = rest.split_once('\t')?;
+                let transport = match transport {
+                    "tcp" => Transport::Tcp,
+                    "udp" => Transport::Udp,
+                    _ => return None,
+                };
+                let (address, number) = socket(address)?;
+                self.listening.insert((address, Port { number, transport }));
+            }
+            _ => self.units.line(tag, rest)?,
+        }
+        Some(())
+    }
+
+    /// A path of the answer as the host knows it.
+    fn path(&self, path: &str) -> Option<String> {
+        path.strip_prefix(&self.root).filter(|path| path.starts_with('/')).map(str::to_owned)
+    }
+
+    fn stat(&mut self, fields: &str) -> Option<()> {
+        let fields: Vec<&str> = fields.split('\t').collect();
+        let [mode, permissions, owner, size, device_inode, mtime, ctime, name] = fields[..] else {
+            return None;
+        };
+        let mode = u32::from_str_radix(mode, 16).ok()?;
+        let (name, target) = match name.split_once(" -> ") {
+            Some((name, target)) if mode & TYPE == LINK => (name, Some(target.to_owned())),
+            _ => (name, None),
+        };
+        let path = self.path(name)?;
+        // Names are escaped; those that differ from what they stand for are of
+        // no use to anyone, and neither is a link's that can be read in two ways.
+        let odd = path.contains('\\') || target.as_ref().is_some_and(|target| target.contains(" -> "));
+        if odd {
+            self.unreadable.insert(path, "its name has unusual characters".to_owned());
+            return Some(());
+        }
+        let access = Access { mode: u32::from_str_radix(permissions, 8).ok()?, owner: owner.to_owned() };
+        let file = FileFact {
+            access,
+            size: size.parse().ok()?,
+            device_inode: device_inode.to_owned(),
+            mtime_ns: nanoseconds(mtime)?,
+            ctime_ns: nanoseconds(ctime)?,
+            sha256: None,
+        };
+        self.stats.insert(path, Stat { mode, file, target });
+        Some(())
+    }
+
+    fn stat_complaint(&mut self, complaint: &str) -> Option<()> {
+        let (name, why) = complaint.rsplit_once("': ")?;
+        let (_, name) = name.split_once('\'')?;
+        let path = self.path(name)?;
+        if why != "No such file or directory" && !path.ends_with("/.") {
+            self.unreadable.insert(path, why.to_owned());
+        }
+        Some(())
+    }
+
+    fn assemble(mut self) -> Result<Facts, AnswerError> {
+        let space = self.space.ok_or(AnswerError::Incomplete("free space"))?;
+        let [blocks, block_size, inodes, free_inodes] = space;
+        if self.architecture.is_empty() {
+            return Err(AnswerError::Incomplete("the architecture"));
+        }
+        // A process that has just begun: it is who the probe runs as, and now.
+        let now = self.stats.remove("/proc/self/.");
+        let texts = self.texts().ok_or(AnswerError::Incomplete("a digest"))?;
+        let paths = self.paths();
+        let now_ns = now.as_ref().map(|now| now.file.ctime_ns);
+        let binary = paths.get(tau::BINARY).and_then(|fact| match fact {
+            PathFact::File(file) => file.sha256,
+            _ => None,
+        });
+        let (units, texts) = self.units.assemble(now_ns, binary, &self.digests, texts);
+        Ok(Facts {
+            architecture: self.architecture,
+            os: self.os,
+            root: now.is_some_and(|now| now.file.access.owner.starts_with("root:")),
+            systemd: self.systemd,
+            apt: paths.contains_key("/usr/bin/apt-get"),
+            free_bytes: blocks.saturating_mul(block_size),
+            free_inodes: if inodes == 0 { u64::MAX } else { free_inodes },
+            paths,
+            texts,
+            opaque: self.opaque,
+            units,
+            listening: self.listening,
+        })
+    }
+
+    /// The texts, digests in place.
+    fn texts(&mut self) -> Option<BTreeMap<String, String>> {
+        let texts = std::mem::take(&mut self.texts).into_iter();
+        texts
+            .map(|(path, lines)| {
+                let mut text = String::new();
+                for line in lines {
+                    match line {
+                        Line::Plain(line) => text.push_str(&line),
+                        Line::Cut(before, number) => {
+                            let digest = self.keyed.get(number)?;
+                            text.push_str(&format!("{before}!keyed \"{digest}\""));
+                        }
+                    }
+                    text.push('\n');
+                }
+                Some((path, text))
+            })
+            .collect()
+    }
+
+    fn paths(&mut self) -> BTreeMap<String, PathFact> {
+        let mut paths = BTreeMap::new();
+        let mut stats = std::mem::take(&mut self.stats);
+        for (directory, _) in tau::DIRECTORIES {
+            // Looked at only where the first is a link.
+            let Some(end) = stats.remove(&format!("{directory}/.")) else { continue };
+            let through = stats.remove(*directory).and_then(|stat| stat.target);
+            let fact = PathFact::Directory { access: end.file.access, through };
+            paths.insert((*directory).to_owned(), fact);
+        }
+        for (path, Stat { mode, mut file, target }) in stats {
+            let fact = match (mode & TYPE, target) {
+                (LINK, Some(target)) => PathFact::Link { target },
+                (DIRECTORY, _) => PathFact::Directory { access: file.access, through: None },
+                (REGULAR, _) => {
+                    file.sha256 = self.digests.get(&path).copied();
+                    PathFact::File(file)
+                }
+                (0o010_000, _) => PathFact::Other("a fifo".to_owned()),
+                (0o140_000, _) => PathFact::Other("a socket".to_owned()),
+                (0o020_000 | 0o060_000, _) => PathFact::Other("a device".to_owned()),
+                _ => PathFact::Other("something unknown".to_owned()),
+            };
+            paths.insert(path, fact);
+        }
+        let unreadable = std::mem::take(&mut self.unreadable).into_iter();
+        paths.extend(
+            unreadable
+                .filter(|(path, _)| !path.starts_with("/proc/"))
+                .map(|(path, why)| (path, PathFact::Unreadable(why))),
+        );
+        paths
+    }
+}
+
+const TYPE: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+const DIRECTORY: u32 = 0o040_000;
+const LINK: u32 = 0o120_000;
+
+/// The value of a shell assignment, as in `/etc/os-release`.
+fn unquoted(value: &str) -> String {
+    shlex::split(value).map_or_else(|| value.to_owned(), |words| words.join(" "))
+}
+
+/// Seconds with nine decimals, as `stat` prints them.
+fn nanoseconds(text: &str) -> Option<i64> {
+    let (seconds, fraction) = text.split_once('.')?;
+    let below = fraction.parse::<i64>().ok().filter(|_| fraction.len() == 9)?;
+    let whole = seconds.parse::<i64>().ok()?.checked_mul(1_000_000_000)?;
+    // Before 1970, `stat` counts the fraction away from zero.
+    whole.checked_add(if seconds.starts_with('-') { -below } else { below })
+}
+
+/// An address of `/proc/net`: groups of four bytes in the machine's order, which
+/// is little-endian on everything that tau runs on.
+fn socket(text: &str) -> Option<(IpAddr, u16)> {
+    let (address, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let group = |i: usize| {
+        let digits = address.get(8 * i..8 * i + 8)?;
+        Some(u32::from_str_radix(digits, 16).ok()?.swap_bytes())
+    };
+    let address = match address.len() {
+        8 => IpAddr::V4(Ipv4Addr::from_bits(group(0)?)),
+        32 => {
+            let bits = (0..4).try_fold(0u128, |bits, i| Some(bits << 32 | u128::from(group(i)?)))?;
+            IpAddr::V6(Ipv6Addr::from_bits(bits))
+        }
+        _ => return None,
+    };
+    Some((address, port))
+}

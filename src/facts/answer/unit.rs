@@ -1,0 +1,224 @@
+//! What is said of units and of what they run.
+
+use super::super::{Process, Record, UnitFact};
+use crate::resource::Sha256;
+use crate::tau;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The lines about units, not yet put together.
+#[derive(Default)]
+pub(super) struct Units {
+    /// Properties by unit.
+    properties: BTreeMap<String, BTreeMap<String, String>>,
+    processes: BTreeMap<u32, Process>,
+    /// Processes that run the very file `/tb/bin/tau`.
+    same: BTreeSet<u32>,
+    healthy: BTreeSet<String>,
+    said: BTreeMap<String, String>,
+    uptime: Option<Duration>,
+}
+
+impl Units {
+    /// Takes what `systemctl show` prints: a property a line, a blank line
+    /// between units.
+    pub(super) fn read<'a>(&mut self, lines: impl Iterator<Item = &'a str>) {
+        let mut block = BTreeMap::new();
+        for line in lines.chain([""]) {
+            if let Some((name, value)) = line.split_once('=') {
+                block.insert(name.to_owned(), value.to_owned());
+            } else if line.is_empty() {
+                let block = std::mem::take(&mut block);
+                if let Some(id) = block.get("Id") {
+                    self.properties.insert(id.clone(), block);
+                }
+            }
+        }
+    }
+
+    pub(super) fn line(&mut self, tag: &str, rest: &str) -> Option<()> {
+        match tag {
+            "uptime" => self.uptime = Some(Duration::try_from_secs_f64(rest.parse().ok()?).ok()?),
+            "healthy" => {
+                self.healthy.insert(rest.to_owned());
+            }
+            "said" => {
+                let (unit, line) = rest.split_once('\t')?;
+                self.said.insert(unit.to_owned(), line.to_owned());
+            }
+            "exe" => {
+                self.same.insert(rest.parse().ok()?);
+            }
+            "process" => {
+                let fields: Vec<&str> = rest.splitn(4, '\t').collect();
+                let [pid, uid, gid, arguments] = fields[..] else { return None };
+                let process = Process {
+                    exe: None,
+                    arguments: arguments.trim_end().to_owned(),
+                    limits: BTreeMap::new(),
+                    scant: BTreeSet::new(),
+                    uid: uid.parse().ok()?,
+                    gid: gid.parse().ok()?,
+                };
+                self.processes.insert(pid.parse().ok()?, process);
+            }
+            "limit" => {
+                let fields: Vec<&str> = rest.split('\t').collect();
+                let [pid, name, soft, hard] = fields[..] else { return None };
+                let process = self.processes.get_mut(&pid.parse().ok()?)?;
+                if let Some((_, directive)) = LIMITS.iter().find(|(kernel, _)| *kernel == name) {
+                    process.limits.insert((*directive).to_owned(), limit(soft, hard));
+                }
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Puts it all together, and takes the records out of `texts`.
+    pub(super) fn assemble(
+        mut self,
+        now_ns: Option<i64>,
+        binary: Option<Sha256>,
+        digests: &BTreeMap<String, Sha256>,
+        mut texts: BTreeMap<String, String>,
+    ) -> (BTreeMap<String, UnitFact>, BTreeMap<String, String>) {
+        let mut units = BTreeMap::new();
+        let most = self.processes.get(&1).map(|manager| manager.limits.clone()).unwrap_or_default();
+        for (name, properties) in std::mem::take(&mut self.properties) {
+            let mut unit = unit(&properties);
+            unit.age = self.age(&properties, unit.started_ns, now_ns);
+            unit.process = unit.pid.and_then(|pid| {
+                let mut process = self.processes.remove(&pid)?;
+                let is_most = |(name, limit): &(&String, &String)| {
+                    most.get(*name).is_some_and(|most| hard(most) == hard(limit) && hard(limit) != "infinity")
+                };
+                process.scant = process.limits.iter().filter(is_most).map(|(name, _)| name.clone()).collect();
+                process.exe = if self.same.contains(&pid) {
+                    binary
+                } else {
+                    digests.get(&format!("/proc/{pid}/exe")).copied()
+                };
+                Some(process)
+            });
+            if let (Some(shape), Some(invocation)) = (tau::shape_of_unit(&name), &unit.invocation) {
+                unit.record = record(&format!("/run/spore/{shape}/{invocation}"), &mut texts);
+            }
+            unit.healthy = self.healthy.contains(&name);
+            unit.said = self.said.remove(&name);
+            units.insert(name, unit);
+        }
+        texts.retain(|path, _| !path.starts_with("/run/spore/"));
+        (units, texts)
+    }
+
+    /// How long ago its main process was started: by the clock that never
+    /// jumps, unless that of a container isn't the one systemd counts by.
+    fn age(
+        &self,
+        properties: &BTreeMap<String, String>,
+        started_ns: Option<i64>,
+        now_ns: Option<i64>,
+    ) -> Option<Duration> {
+        let started_ns = started_ns?;
+        let monotonic = properties.get("ExecMainStartTimestampMonotonic")?.parse().ok()?;
+        let by_uptime = self.uptime?.checked_sub(Duration::from_micros(monotonic));
+        by_uptime.or_else(|| Some(Duration::from_nanos(now_ns?.checked_sub(started_ns)?.try_into().ok()?)))
+    }
+}
+
+fn unit(properties: &BTreeMap<String, String>) -> UnitFact {
+    let get = |name: &str| properties.get(name).map_or("", String::as_str);
+    let mut directives = BTreeMap::new();
+    for name in ["User", "Group"] {
+        directives.insert(name.to_owned(), get(name).to_owned());
+    }
+    for (_, name) in LIMITS {
+        let soft = get(&format!("{name}Soft"));
+        if !soft.is_empty() {
+            directives.insert((*name).to_owned(), limit(soft, get(name)));
+        }
+    }
+    let command = get("ExecStart").split_once("argv[]=").and_then(|(_, rest)| rest.split_once(" ; "));
+    if let Some((arguments, _)) = command {
+        directives.insert("ExecStart".to_owned(), arguments.to_owned());
+    }
+    let result = match get("Result") {
+        "success" | "" => String::new(),
+        result => format!("{result} {}", get("ExecMainStatus")),
+    };
+    UnitFact {
+        load: get("LoadState").to_owned(),
+        active: get("ActiveState").to_owned(),
+        sub: get("SubState").to_owned(),
+        result,
+        enabled: get("UnitFileState").to_owned(),
+        invocation: Some(get("InvocationID").to_owned()).filter(|id| !id.is_empty()),
+        pid: get("MainPID").parse().ok().filter(|&pid| pid != 0),
+        restarts: get("NRestarts").parse().unwrap_or_default(),
+        fragment: get("FragmentPath").to_owned(),
+        drop_ins: get("DropInPaths").split_whitespace().map(str::to_owned).collect(),
+        need_reload: get("NeedDaemonReload") == "yes",
+        directives,
+        started_ns: timestamp(get("ExecMainStartTimestamp")),
+        ..UnitFact::default()
+    }
+}
+
+/// The record of one start: its digests are written last, so where they are
+/// missing there is none.
+fn record(directory: &str, texts: &mut BTreeMap<String, String>) -> Option<Record> {
+    let config = texts.remove(&format!("{directory}/config.yaml"));
+    let digests = texts.remove(&format!("{directory}/digests"))?;
+    let digests = digests.lines().filter_map(|line| {
+        let (sum, path) = line.split_once("  ")?;
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", tau::CONFIG) };
+        Some((path, sum.parse().ok()?))
+    });
+    Some(Record { config, digests: digests.collect() })
+}
+
+/// What the kernel calls each limit, and the directive that sets it.
+const LIMITS: &[(&str, &str)] = &[
+    ("Max open files", "LimitNOFILE"),
+    ("Max address space", "LimitAS"),
+    ("Max resident set", "LimitRSS"),
+    ("Max core file size", "LimitCORE"),
+];
+
+/// A limit as systemd's directives spell it.
+fn limit(soft: &str, hard: &str) -> String {
+    let spelled = |limit: &str| if limit == "unlimited" { "infinity".to_owned() } else { limit.to_owned() };
+    if soft == hard { spelled(soft) } else { format!("{}:{}", spelled(soft), spelled(hard)) }
+}
+
+/// `1024:4096` → `4096`
+fn hard(limit: &str) -> &str {
+    limit.rsplit_once(':').map_or(limit, |(_, hard)| hard)
+}
+
+/// `Sat 2026-11-21 08:05:01.123456 UTC`, in nanoseconds since 1970.
+fn timestamp(text: &str) -> Option<i64> {
+    let mut words = text.split(' ');
+    let (_, date, time, "UTC", None) =
+        (words.next()?, words.next()?, words.next()?, words.next()?, words.next())
+    else {
+        return None;
+    };
+    let mut date = date.splitn(3, '-').map(str::parse::<i64>);
+    let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut time = time.splitn(3, ':').map(str::parse::<i64>);
+    let (hours, minutes, seconds) = (time.next()?.ok()?, time.next()?.ok()?, time.next()?.ok()?);
+    let nanoseconds: i64 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+    let seconds = ((days(year, month, day) * 24 + hours) * 60 + minutes) * 60 + seconds;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
+}
+
+/// Days from 1970 to a day of the Gregorian calendar, by counting years from
+/// March, so that the leap day is their last.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468
+}

@@ -1,0 +1,229 @@
+# shellcheck shell=sh
+# Says what a host is, and changes nothing on it. `probe.rs` puts assignments of
+# root, key, shapes, directories, rehash and texts (an awk program) before it and
+# a subshell around it; `answer.rs` describes what comes out.
+#
+# Few processes, for they are what a probe costs: one `stat`, one `sha256sum`,
+# one `systemctl show`, one `awk`, each with everything it is to look at.
+#
+# shellcheck disable=SC2154 # assigned by probe.rs
+
+LC_ALL=C QUOTING_STYLE=escape
+export LC_ALL QUOTING_STYLE
+tab='	'
+nl='
+'
+printf 'root\t%s\narchitecture\t%s\n' "$root" "$(uname -m)"
+if [ -r "$root/etc/os-release" ]; then
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $line in PRETTY_NAME=*) printf 'os\t%s\n' "${line#*=}" && break ;; esac
+    done <"$root/etc/os-release"
+fi
+uptime=0
+if [ -r "$root/proc/uptime" ]; then
+    read -r uptime line <"$root/proc/uptime"
+    printf 'uptime\t%s\n' "$uptime"
+fi
+
+# The paths. The file of digests comes first, the others are looked up in it.
+# `/.` shows what is behind a link to a directory; the directory of a process
+# that has just begun shows who it is, and the time. What is wanted is asked for
+# by name where no pattern finds it: so it is absent only if that is certain.
+set -- "$root/var/lib/spore/digests" "$root/proc/self/."
+for path in $directories; do
+    set -- "$@" "$root$path"
+    [ ! -L "$root$path" ] || set -- "$@" "$root$path/."
+done
+for shape in $shapes; do
+    [ -f "$root/tb/config/$shape.yaml" ] || set -- "$@" "$root/tb/config/$shape.yaml"
+done
+# What a pattern doesn't find is named as it stands, and absent.
+found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@" \
+    "$root/tb/bin/tau" "$root"/tb/config/*.yaml "$root"/tb/config/keys/* \
+    "$root"/tb/plugins/* "$root"/tb/storage/* \
+    "$root"/tb/bin/.spore-* "$root"/tb/config/.spore-* "$root"/tb/config/keys/.spore-* \
+    "$root"/tb/plugins/.spore-* "$root"/etc/systemd/system/.spore-* \
+    "$root"/etc/systemd/resolved.conf.d/.spore-* \
+    "$root/etc/systemd/system/tau@.service" "$root/lib/systemd/system/tau@.service" \
+    "$root"/etc/systemd/system/multi-user.target.wants/tau@*.service \
+    "$root/etc/systemd/resolved.conf" "$root/etc/systemd/resolved.conf.d" \
+    "$root"/etc/systemd/resolved.conf.d/*.conf \
+    "$root/etc/resolv.conf" "$root/etc/ufw/ufw.conf" "$root/etc/ufw/user.rules" \
+    "$root/etc/ufw/user6.rules" "$root/usr/bin/apt-get" \
+    "$root/tmp/swarm.key" "$root/tmp/dv_private.key" "$root/tmp/dv_public.key" 2>&1)
+printf '%s\n' "$found"
+set -f
+
+# Looks a file up among the digests that are remembered: DEVICE:INODE SIZE MTIME
+# CTIME. It counts only if the file last changed before they were written down:
+# one that changed in the same tick may have changed again.
+known='' known_since=0
+remembered() {
+    case $known in *"$nl"*" $1 $2 $3 $4$nl"*) ;; *) return 1 ;; esac
+    [ "${4%.*}${4#*.}" -lt "$known_since" ] || return 1
+    sum=${known%%" $1 $2 $3 $4$nl"*}
+    sum=${sum##*"$nl"}
+    case $sum in *[!0-9a-f]*) return 1 ;; esac
+    [ ${#sum} -eq 64 ]
+}
+
+# A line each: what to digest, and arguments of the awk program.
+# Of process 1, for nobody is granted more than it has.
+sums='' reads="net$nl$root/proc/net${nl}process$nl$root/proc/1$nl"
+# Each unit costs the service manager as much as another process: those of others
+# are asked for only where there is such a file.
+units=" tau@*.service "
+for unit in systemd-resolved docker containerd; do
+    for path in "$root"/etc/systemd/system "$root"/lib/systemd/system; do
+        if [ -e "$path/$unit.service" ] || [ -L "$path/$unit.service" ]; then
+            units="$units$unit.service "
+            break
+        fi
+    done
+done
+unit() {
+    case $units in *" $1 "*) return ;; esac
+    case $1 in *[!A-Za-z0-9_.@-]* | tau@[!A-Za-z0-9]*) ;; *) units="$units$1 " ;; esac
+}
+for shape in $shapes; do
+    unit "tau@$shape.service"
+done
+# Not `read`, which makes a system call for every byte.
+IFS=$nl
+for line in $found; do
+    # Names are escaped: those with a backslash stand for others.
+    case $line in *\\*) continue ;; "path$tab"*) ;; *) continue ;; esac
+    IFS=$tab
+    # shellcheck disable=SC2086 # fields
+    set -- $line
+    mode=$2 access=$3 owner=$4 size=$5 inode=$6 mtime=$7 ctime=$8 name=$9
+    path=${name#"$root"}
+    case $mode:$path in
+    8*:/var/lib/spore/digests)
+        # Only root may say what isn't looked at.
+        case $owner:$access in root:*[2367] | root:*[2367]?) continue ;; root:*) ;; *) continue ;; esac
+        [ -z "$rehash" ] || continue
+        known=$nl known_since=${mtime%.*}${mtime#*.}
+        while IFS= read -r line; do
+            known=$known$line$nl
+        done <"$name"
+        ;;
+    8*/.spore-*) sums=$sums$name$nl ;;
+    8*:/tb/bin/tau | 8*:/tb/plugins/*)
+        if remembered "$inode" "$size" "$mtime" "$ctime"; then
+            printf '%s  %s\n' "$sum" "$name"
+        else
+            sums=$sums$name$nl
+        fi
+        ;;
+    8*:/tb/storage/* | 8*:/usr/bin/apt-get) ;;
+    8*:/etc/ufw/user*.rules) reads=${reads}tuples$nl$name$nl ;;
+    8*)
+        [ "$size" -le 1048576 ] || continue
+        sums=$sums$name$nl
+        case $path in
+        /tb/config/keys/* | /tmp/* | /etc/resolv.conf) ;;
+        *.conf) reads=${reads}settings$nl$name$nl ;;
+        /tb/config/*)
+            reads=${reads}cut$nl$name$nl
+            shape=${path##*/}
+            unit "tau@${shape%.yaml}.service"
+            ;;
+        *) reads=${reads}text$nl$name$nl ;;
+        esac
+        ;;
+    *:/etc/systemd/system/multi-user.target.wants/*)
+        path=${path%% -> *}
+        unit "${path##*/}"
+        ;;
+    esac
+done
+unset IFS
+
+for path in "$root/tb/bin/." "$root/tb/." "$root/"; do
+    [ -d "$path" ] || continue
+    printf 'space\t%s\n' "$(stat -f -c '%a %S %c %d' -- "$path")"
+    break
+done
+
+# What the unit in `block` says of a property, in `is`; empty if nothing.
+property() {
+    is=${block#*"$nl$1="}
+    is=${is%%"$nl"*}
+}
+
+# What a unit of tau runs, and what is known of its start.
+node() {
+    id=$1 shape=${1#tau@}
+    shape=${shape%.service}
+    healthy=
+    property InvocationID
+    invocation=$is
+    if [ -n "$invocation" ]; then
+        record=$root/run/spore/$shape/$invocation
+        [ ! -f "$record/config.yaml" ] || reads=${reads}cut$nl$record/config.yaml$nl
+        [ ! -f "$record/digests" ] || reads=${reads}text$nl$record/digests$nl
+        if [ -e "$record/healthy" ]; then
+            printf 'healthy\t%s\n' "$id"
+            healthy=yes
+        fi
+    fi
+    property MainPID
+    pid=$is
+    [ "${pid:-0}" -gt 0 ] || return
+    reads=${reads}process$nl$root/proc/$pid$nl
+    exe=$root/proc/$pid/exe
+    # shellcheck disable=SC3013 # dash has -ef
+    if [ "$exe" -ef "$root/tb/bin/tau" ]; then
+        printf 'exe\t%s\n' "$pid"
+    else
+        # shellcheck disable=SC2046 # four words
+        if remembered $(stat -L -c '%d:%i %s %.9Y %.9Z' -- "$exe" 2>/dev/null || echo - - - -); then
+            printf '%s  %s\n' "$sum" "$exe"
+        else
+            sums=$sums$exe$nl
+        fi
+    fi
+    # The journal is slow, and only says something new while a start is young.
+    property ActiveState
+    [ "$is:$healthy" = active: ] || return
+    property ExecMainStartTimestampMonotonic
+    started=${is:-0}
+    [ $((${uptime%%.*} - started / 1000000)) -lt 600 ] || return
+    said=$(journalctl -q --no-pager -o cat "_SYSTEMD_INVOCATION_ID=$invocation" |
+        grep -m1 -F 'started! with id: ') && printf 'said\t%s\t%.500s\n' "$id" "$said"
+}
+
+if [ -d "$root/run/systemd/system" ]; then
+    echo systemd
+    # shellcheck disable=SC2086 # words
+    if shown=$(systemctl show --no-pager --timestamp=us+utc \
+        -p Id,LoadState,ActiveState,SubState,Result,UnitFileState,InvocationID,FragmentPath,DropInPaths \
+        -p NeedDaemonReload,MainPID,NRestarts,ExecMainStatus,ExecMainStartTimestamp \
+        -p ExecMainStartTimestampMonotonic,ExecStart,User,Group,LimitNOFILE,LimitNOFILESoft \
+        -p LimitAS,LimitASSoft,LimitRSS,LimitRSSSoft,LimitCORE,LimitCORESoft \
+        -- $units 2>&1); then
+        printf 'units\n%s\n.\n' "$shown"
+    else
+        printf 'failed\tsystemctl show\t%s\n' "${shown##*"$nl"}"
+    fi
+    # One that is named twice is shown twice.
+    seen=' '
+    while [ -n "$shown" ]; do
+        block=$nl${shown%%"$nl$nl"*}$nl
+        case $shown in *"$nl$nl"*) shown=${shown#*"$nl$nl"} ;; *) shown='' ;; esac
+        property Id
+        case $is$seen in
+        *" $is "*) ;;
+        tau@*) node "$is" ;;
+        esac
+        seen="$seen$is "
+    done
+fi
+
+IFS=$nl
+# shellcheck disable=SC2086 # lines
+[ -z "$sums" ] || sha256sum -- $sums 2>&1
+# shellcheck disable=SC2086 # lines
+SPORE_KEY=$key awk "$texts" $reads || printf 'failed\tawk\tcode %s\n' $?
+echo end

@@ -1,0 +1,80 @@
+//! Which nodes the others dial first: `p2p.bootstrap` of the network's file.
+
+use super::fields::{Fields, NAME_HELP};
+use super::hosts::unknown;
+use super::problem::{Diagnostic, Read, Report};
+use super::{At, Host, Shape};
+use crate::resource::{HostName, ShapeName};
+use std::collections::BTreeMap;
+
+/// Reads the hosts by shape. `shapes` and `hosts` are `None` where they
+/// couldn't be read, so that nothing can be said about what is named here.
+pub(super) fn read(
+    fields: Fields<'_>,
+    shapes: Option<&BTreeMap<ShapeName, Read<Shape>>>,
+    hosts: Option<&BTreeMap<HostName, Read<Host>>>,
+    report: &mut Report,
+) -> Read<BTreeMap<ShapeName, Vec<At<HostName>>>> {
+    let mut bootstrap = Ok(BTreeMap::new());
+    for slot in fields.slots {
+        let shape = slot.name_of::<ShapeName>("shape", report).and_then(|shape| match shapes {
+            Some(shapes) if !shapes.contains_key(&shape.value) => {
+                Err(unknown("shape", &shape, shapes.keys().map(ShapeName::as_str), report))
+            }
+            _ => Ok(shape),
+        });
+        let mut named: Vec<At<HostName>> = Vec::new();
+        for item in slot.item.items(report) {
+            let host = item.text("the name of a host", report).and_then(|text| {
+                text.parse::<HostName>().map(|name| item.at(name)).map_err(|_| {
+                    let message = format!("`{}` can't be the name of a host", item.shown());
+                    item.wrong(&message, "this", NAME_HELP, report)
+                })
+            });
+            let host = host.and_then(|host| carries(host, shape.as_ref().ok(), hosts, report));
+            match host {
+                Ok(host) => match named.iter().find(|other| other.value == host.value) {
+                    None => named.push(host),
+                    Some(first) => {
+                        let problem = Diagnostic::warning(format!("the host `{}` is there twice", *host));
+                        let problem = problem.at(&host.place, "again here").at(&first.place, "first here");
+                        report.push(problem.help("remove one of the two"));
+                    }
+                },
+                Err(reported) => bootstrap = Err(reported),
+            }
+        }
+        match (shape, &mut bootstrap) {
+            (Ok(shape), Ok(bootstrap)) if !named.is_empty() => {
+                bootstrap.insert(shape.value, named);
+            }
+            (Ok(_), _) => {}
+            (Err(reported), _) => bootstrap = Err(reported),
+        }
+    }
+    bootstrap
+}
+
+/// The host, if it is there and has a node of the shape.
+fn carries(
+    host: At<HostName>,
+    shape: Option<&At<ShapeName>>,
+    hosts: Option<&BTreeMap<HostName, Read<Host>>>,
+    report: &mut Report,
+) -> Read<At<HostName>> {
+    let Some(hosts) = hosts else { return Ok(host) };
+    let Some(found) = hosts.get(&host.value) else {
+        return Err(unknown("host", &host, hosts.keys().map(HostName::as_str), report));
+    };
+    match (found, shape) {
+        (Ok(found), Some(shape)) if !found.nodes.contains_key(&shape.value) => {
+            let message = format!("the host `{}` has no node of shape `{}`", *host, **shape);
+            let problem = Diagnostic::error(message)
+                .at(&host.place, "others can't dial it")
+                .at(&found.name.place, "this host");
+            let help = format!("add `{}` to its `shapes`, or take it out of `bootstrap`", **shape);
+            Err(report.push(problem.help(help)))
+        }
+        _ => Ok(host),
+    }
+}

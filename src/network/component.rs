@@ -1,0 +1,270 @@
+//! Which files make up which component of the folder.
+
+use super::fields::{Fields, Item, Slot};
+use super::files::{Files, Found};
+use super::mask::Mask;
+use super::place::{Place, Source, Span};
+use super::problem::{Diagnostic, Report};
+use super::syntax::Flaw;
+use super::yaml::{self, Content, Node};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A part of the folder: a file, or a folder with a file for each of its
+/// entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Component {
+    Network,
+    Logins,
+    Hosts,
+    Shapes,
+    Tenancy,
+    Accounts,
+    Tau,
+}
+
+impl Component {
+    pub(super) const ALL: [Self; 7] =
+        [Self::Network, Self::Logins, Self::Hosts, Self::Shapes, Self::Tenancy, Self::Accounts, Self::Tau];
+
+    /// What its file is called, without the ending; today's name last.
+    pub(super) fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Network => &["network", "cloud"],
+            Self::Logins => &["keys", "auth"],
+            Self::Hosts => &["hosts"],
+            Self::Shapes => &["shapes"],
+            Self::Tenancy => &["tenancy"],
+            Self::Accounts => &["accounts"],
+            Self::Tau => &["tau"],
+        }
+    }
+
+    /// What to write where it is missing; `None` where it may be.
+    fn example(self) -> Option<&'static str> {
+        match self {
+            Self::Network => Some("it names the domain, the swarm key and the bootstrap nodes"),
+            Self::Logins => Some("it names who logs in, as `root: {username: root, key: keys/id_ed25519}`"),
+            Self::Hosts => Some("it names the hosts, each with `addr`, `ssh` and `shapes`"),
+            Self::Shapes => Some("it names the shapes, each with `ports` and `services`"),
+            Self::Tenancy | Self::Accounts | Self::Tau => None,
+        }
+    }
+}
+
+/// The endings of a file that is read.
+pub(super) const ENDINGS: [&str; 2] = ["yaml", "yml"];
+
+/// The documents of one component.
+pub(super) struct Documents<'f> {
+    component: Component,
+    /// What to call it: `hosts.yaml`, `hosts/`.
+    title: String,
+    documents: Vec<Document<'f>>,
+    /// Some of it couldn't be read: what isn't there may be there.
+    pub(super) partial: bool,
+}
+
+struct Document<'f> {
+    /// The entry that it is, in a folder.
+    entry: Option<&'f str>,
+    source: Arc<Source>,
+    root: Node<'f>,
+}
+
+impl<'f> Documents<'f> {
+    /// Finds and parses what there is of a component. `None` where there is
+    /// nothing, which is reported if it must be there.
+    pub(super) fn read(component: Component, files: &'f Files, report: &mut Report) -> Option<Self> {
+        let places = places(component, files);
+        let Some(first) = places.first() else {
+            if let Some(example) = component.example() {
+                let name = component.names().last().copied().unwrap_or_default();
+                let older = match component.names() {
+                    [older, _] => format!(" (or `{older}.yaml`)"),
+                    _ => String::new(),
+                };
+                let help = format!("write `{name}.yaml`{older}: {example}");
+                report.push(Diagnostic::error(format!("the folder has no `{name}.yaml`")).help(help));
+            }
+            return None;
+        };
+        if let [_, second, ..] = places.as_slice() {
+            let help = format!("keep one of the two, with everything that belongs there: {}", {
+                let all: Vec<_> = places.iter().map(|place| format!("`{}`", place.title())).collect();
+                all.join(", ")
+            });
+            let message =
+                format!("`{}` and `{}` are the same part of the network", first.title(), second.title());
+            report.push(Diagnostic::error(message).help(help));
+        }
+        let mut all =
+            Self { component, title: first.title(), documents: Vec::new(), partial: places.len() > 1 };
+        match first {
+            Where::File(path) => all.file(path, None, files, report),
+            Where::Folder(name) => all.folder(name, files, report),
+        }
+        // An optional file with nothing in it is as good as none.
+        let nothing = all.documents.is_empty() && !all.partial && component.example().is_none();
+        (!nothing).then_some(all)
+    }
+
+    fn folder(&mut self, name: &str, files: &'f Files, report: &mut Report) {
+        let mut seen = BTreeSet::new();
+        for path in files.below(name) {
+            let rest = &path[name.len() + 1..];
+            if rest.starts_with('.') {
+                continue;
+            }
+            if rest.contains('/') {
+                if self.component != Component::Logins {
+                    let message = format!("`{path}` is a file too deep");
+                    report.push(Diagnostic::error(message).help(format!("move it into `{name}/`")));
+                }
+                continue;
+            }
+            let Some(entry) = stem(rest) else { continue };
+            if !seen.insert(entry) {
+                let message = format!("`{name}/{entry}` is there both as `.yaml` and as `.yml`");
+                report.push(Diagnostic::error(message).help("remove one of the two"));
+                continue;
+            }
+            self.file(path, Some(entry), files, report);
+        }
+    }
+
+    fn file(&mut self, path: &'f str, entry: Option<&'f str>, files: &'f Files, report: &mut Report) {
+        let bytes = match files.get(path) {
+            Some(Found::File(bytes)) => bytes,
+            Some(Found::Unreadable(why)) => {
+                self.partial = true;
+                report.push(Diagnostic::error(format!("`{path}` {why}")).help(why.help()));
+                return;
+            }
+            None => return,
+        };
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+            Err(error) => {
+                self.partial = true;
+                let line = bytes[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
+                let message = format!("`{path}` is not UTF-8 text, from line {line} on");
+                report.push(Diagnostic::error(message).help("save it as UTF-8"));
+                return;
+            }
+        };
+        let mut mask = Mask::new(text, self.component);
+        let parsed = yaml::parse(text, &mut mask);
+        let source = Arc::new(Source::new(path, mask.finish()));
+        for flaw in parsed.flaws {
+            report.push(explain(flaw, &source));
+        }
+        self.partial |= parsed.broken;
+        match parsed.root {
+            Some(Node { content: Content::Null, .. }) | None if !parsed.broken => {
+                let place = Place::new(&source, Span::default());
+                let problem = if self.component.example().is_some() {
+                    self.partial = true;
+                    Diagnostic::error(format!("`{path}` is empty"))
+                } else {
+                    Diagnostic::warning(format!("`{path}` is empty, as if it were not there"))
+                };
+                let help = match self.component.example() {
+                    Some(_) if entry.is_some() => "write the entry, or remove the file".to_owned(),
+                    Some(example) => format!("{example}; `{{}}` if there are none yet"),
+                    None => "write something, or remove the file".to_owned(),
+                };
+                report.push(problem.at(&place, "nothing here").help(help));
+            }
+            Some(root) => self.documents.push(Document { entry, source, root }),
+            None => {}
+        }
+    }
+
+    /// The whole as one mapping: the file's, or one of the folder's files by
+    /// their names.
+    pub(super) fn fields(&self, report: &mut Report) -> Fields<'_> {
+        let mut fields = Fields::new(format!("`{}`", self.title), None);
+        fields.partial = self.partial;
+        for document in &self.documents {
+            let key = document.entry.map(|_| Span::default());
+            let item = Item { node: &document.root, source: &document.source, key, via: None };
+            match document.entry {
+                Some(name) => {
+                    let place = Place::new(&document.source, Span::default());
+                    fields.slots.push(Slot { name, place, item, taken: false });
+                }
+                None => {
+                    let inner = item.fields(&format!("`{}`", self.title), report);
+                    fields.partial |= inner.is_err();
+                    if let Ok(inner) = inner {
+                        // What is missing is shown where the file begins.
+                        fields.place = Some(Place::new(&document.source, Span::default()));
+                        fields.slots = inner.slots;
+                    }
+                }
+            }
+        }
+        fields
+    }
+}
+
+enum Where<'f> {
+    File(&'f str),
+    Folder(&'static str),
+}
+
+impl Where<'_> {
+    fn title(&self) -> String {
+        match self {
+            Self::File(path) => (*path).to_owned(),
+            Self::Folder(name) => format!("{name}/"),
+        }
+    }
+}
+
+fn places(component: Component, files: &Files) -> Vec<Where<'_>> {
+    let mut places = Vec::new();
+    for name in component.names() {
+        for ending in ENDINGS {
+            if let Some((path, _)) = files.entry(&format!("{name}.{ending}")) {
+                places.push(Where::File(path));
+            }
+        }
+        // `keys/` holds the secret files, too: only an entry makes it a component.
+        let holds_entry = |path: &str| {
+            let rest = &path[name.len() + 1..];
+            !rest.starts_with('.') && !rest.contains('/') && stem(rest).is_some()
+        };
+        let is_folder = if component == Component::Logins {
+            files.below(name).any(holds_entry)
+        } else {
+            files.is_folder(name)
+        };
+        if is_folder {
+            places.push(Where::Folder(name));
+        }
+    }
+    places
+}
+
+/// The name of a file that is read, without its ending.
+pub(super) fn stem(file: &str) -> Option<&str> {
+    let (stem, ending) = file.rsplit_once('.')?;
+    (!stem.is_empty() && ENDINGS.contains(&ending)).then_some(stem)
+}
+
+fn explain(flaw: Flaw, source: &Arc<Source>) -> Diagnostic {
+    let message = match flaw.quoted {
+        Some(span) => format!("`{}` {}", source.text().get(span.range()).unwrap_or_default(), flaw.message),
+        None => flaw.message,
+    };
+    let mut problem = Diagnostic::error(message);
+    for (span, label) in flaw.labels {
+        problem = problem.at(&Place::new(source, span), label);
+    }
+    match flaw.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
+}

@@ -1,0 +1,349 @@
+//! Values of a document, asked for one by one; what is wrong goes into the
+//! report.
+//!
+//! Text that reaches a message comes from the masked source, never from the
+//! value.
+
+use super::place::{At, Place, Source, Span};
+use super::problem::{Diagnostic, Read, Report, Reported};
+use super::yaml::{Content, Node};
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A value in a document.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'t> {
+    pub(super) node: &'t Node<'t>,
+    pub(super) source: &'t Arc<Source>,
+    /// Its name, where it has one.
+    pub(super) key: Option<Span>,
+    /// The alias or merge key that what it is in was used by.
+    pub(super) via: Option<Span>,
+}
+
+impl<'t> Item<'t> {
+    pub(super) fn place(self) -> Place {
+        let Node { span, defined, .. } = *self.node;
+        match self.via {
+            Some(via) => Place::new(self.source, via).defined_at(Some(defined.unwrap_or(span))),
+            None => Place::new(self.source, span).defined_at(defined),
+        }
+    }
+
+    /// By which alias its parts are used.
+    fn inner_via(self) -> Option<Span> {
+        self.via.or(self.node.defined.map(|_| self.node.span))
+    }
+
+    pub(super) fn at<T>(self, value: T) -> At<T> {
+        At { value, place: self.place() }
+    }
+
+    /// What may be seen of it, in one line.
+    pub(super) fn shown(self) -> String {
+        let span = self.node.defined.unwrap_or(self.node.span);
+        let text = self.source.text().get(span.range()).unwrap_or_default();
+        let line = text.lines().next().unwrap_or_default();
+        match line.char_indices().nth(60) {
+            Some((cut, _)) => format!("{}…", &line[..cut]),
+            None => line.to_owned(),
+        }
+    }
+
+    /// Reports that this is not what is expected.
+    pub(super) fn wrong(self, message: &str, expected: &str, help: &str, report: &mut Report) -> Reported {
+        let problem = Diagnostic::error(message).at(&self.place(), expected).help(help);
+        report.push(problem)
+    }
+
+    /// Its name, where it has one: what to show when something of it is missing.
+    fn head(self) -> Place {
+        match self.key {
+            Some(span) => Place::new(self.source, span),
+            None => self.place(),
+        }
+    }
+
+    fn not(self, expected: &str, report: &mut Report) -> Reported {
+        let found = match self.node.content.resolved() {
+            Content::Broken => return Reported,
+            Content::Null => "nothing",
+            Content::Scalar { .. } => "a single value",
+            Content::List(_) => "a list",
+            Content::Map(_) | Content::Shared(_) => "a mapping",
+        };
+        let problem = Diagnostic::error(format!("expected {expected}, found {found}"));
+        let place = if self.is_null() { self.head() } else { self.place() };
+        report.push(problem.at(&place, "this").help(format!("write {expected} here")))
+    }
+
+    /// Text, whatever it looks like; `expected` says what it is.
+    pub(super) fn text(self, expected: &str, report: &mut Report) -> Read<&'t str> {
+        match self.node.content.resolved() {
+            Content::Scalar { text, .. } if text.trim().is_empty() => Err(self.wrong(
+                &format!("expected {expected}, found nothing"),
+                "empty",
+                &format!("write {expected} here"),
+                report,
+            )),
+            Content::Scalar { text, .. } => Ok(text),
+            _ => Err(self.not(expected, report)),
+        }
+    }
+
+    /// A decimal number in plain digits, as every reader of YAML takes it.
+    pub(super) fn port(self, report: &mut Report) -> Read<At<u16>> {
+        const HELP: &str = "a port is a number from 1 to 65535, without quotes";
+        let text = self.text("a port", report)?;
+        let plain = matches!(self.node.content.resolved(), Content::Scalar { plain: true, .. });
+        let decimal = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+        match text.parse() {
+            Ok(port) if plain && decimal => Ok(self.at(port)),
+            _ => {
+                Err(self.wrong(&format!("`{}` is not a port", self.shown()), "expected a port", HELP, report))
+            }
+        }
+    }
+
+    /// A number, quoted or not.
+    pub(super) fn number(self, expected: &str, report: &mut Report) -> Read<At<f64>> {
+        let text = self.text(expected, report)?;
+        let digits = text.trim().bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+        match text.trim().parse::<f64>() {
+            Ok(number) if digits && number.is_finite() => Ok(self.at(number)),
+            _ => {
+                let message = format!("`{}` is not a number", self.shown());
+                Err(self.wrong(
+                    &message,
+                    &format!("expected {expected}"),
+                    "write degrees as `-33.87`",
+                    report,
+                ))
+            }
+        }
+    }
+
+    /// The items of a list; a single value counts as a list of one.
+    pub(super) fn items(self, report: &mut Report) -> Vec<Item<'t>> {
+        match self.node.content.resolved() {
+            Content::List(nodes) => {
+                let mut items = Vec::with_capacity(nodes.len());
+                for node in nodes {
+                    let item = Item { node, source: self.source, key: None, via: self.inner_via() };
+                    if matches!(node.content.resolved(), Content::Null) {
+                        let problem = Diagnostic::error("an item of a list that is empty");
+                        report.push(
+                            problem
+                                .at(&item.place(), "nothing here")
+                                .help("write it out, or remove the line"),
+                        );
+                    } else {
+                        items.push(item);
+                    }
+                }
+                items
+            }
+            Content::Null | Content::Broken => Vec::new(),
+            _ => vec![self],
+        }
+    }
+
+    pub(super) fn is_null(self) -> bool {
+        matches!(self.node.content.resolved(), Content::Null)
+    }
+
+    pub(super) fn is_list(self) -> bool {
+        matches!(self.node.content.resolved(), Content::List(_))
+    }
+
+    pub(super) fn is_mapping(self) -> bool {
+        matches!(self.node.content.resolved(), Content::Map(_))
+    }
+
+    /// The entries of a mapping; `owner` says whose.
+    pub(super) fn fields(self, owner: &str, report: &mut Report) -> Read<Fields<'t>> {
+        let Content::Map(entries) = self.node.content.resolved() else {
+            return Err(self.not(&format!("a mapping for {owner}"), report));
+        };
+        let mut fields = Fields::new(owner.to_owned(), Some(self.head()));
+        fields.slots = entries
+            .iter()
+            .map(|entry| Slot {
+                name: &entry.key,
+                place: match self.inner_via() {
+                    Some(via) => {
+                        Place::new(self.source, via).defined_at(Some(entry.defined.unwrap_or(entry.span)))
+                    }
+                    None => Place::new(self.source, entry.span).defined_at(entry.defined),
+                },
+                item: Item {
+                    node: &entry.value,
+                    source: self.source,
+                    key: Some(entry.span),
+                    via: self.inner_via().or(entry.defined.map(|_| entry.span)),
+                },
+                taken: false,
+            })
+            .collect();
+        Ok(fields)
+    }
+}
+
+/// A mapping whose entries are taken out one by one.
+pub(super) struct Fields<'t> {
+    /// Whose they are: `host `h1``.
+    owner: String,
+    pub(super) place: Option<Place>,
+    pub(super) slots: Vec<Slot<'t>>,
+    asked: Vec<&'static str>,
+    /// What isn't there: reported at the end, if it isn't just misspelt.
+    missing: Vec<(Vec<&'static str>, Diagnostic)>,
+    /// Part of this couldn't be read: nothing is missing from it.
+    pub(super) partial: bool,
+}
+
+pub(super) struct Slot<'t> {
+    pub(super) name: &'t str,
+    /// Of the name.
+    pub(super) place: Place,
+    pub(super) item: Item<'t>,
+    pub(super) taken: bool,
+}
+
+impl<'t> Fields<'t> {
+    pub(super) fn new(owner: String, place: Option<Place>) -> Self {
+        Self { owner, place, slots: Vec::new(), asked: Vec::new(), missing: Vec::new(), partial: false }
+    }
+
+    /// The value of `name`; one that is null counts as absent.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Item<'t>> {
+        self.take_named(name).map(|(_, item)| item)
+    }
+
+    fn take_named(&mut self, name: &'static str) -> Option<(Place, Item<'t>)> {
+        self.asked.push(name);
+        let slot = self.slots.iter_mut().find(|slot| slot.name == name)?;
+        slot.taken = true;
+        let empty = matches!(slot.item.node.content.resolved(), Content::Null);
+        (!empty).then(|| (slot.place.clone(), slot.item))
+    }
+
+    /// The value of `name`, which must be there.
+    pub(super) fn need(&mut self, name: &'static str, example: &str) -> Read<Item<'t>> {
+        self.take(name).ok_or_else(|| self.missing(&[name], example))
+    }
+
+    /// None of `names` is there, the first of which should be.
+    pub(super) fn missing(&mut self, names: &[&'static str], example: &str) -> Reported {
+        let message = format!("{} has no `{}`", self.owner, names.first().copied().unwrap_or_default());
+        self.missing_because(names, &message, example)
+    }
+
+    /// As [`Fields::missing`], in other words.
+    pub(super) fn missing_because(
+        &mut self,
+        names: &[&'static str],
+        message: &str,
+        example: &str,
+    ) -> Reported {
+        let mut problem = Diagnostic::error(message).help(format!("add `{example}`"));
+        if let Some(place) = &self.place {
+            problem = problem.at(place, "here");
+        }
+        if !self.partial {
+            self.missing.push((names.to_vec(), problem));
+        }
+        Reported
+    }
+
+    /// The value of the one of two names that is there: one thing in two
+    /// dialects. Both may be, if they say the same.
+    pub(super) fn either<T: PartialEq>(
+        &mut self,
+        names: [&'static str; 2],
+        report: &mut Report,
+        mut read: impl FnMut(Item<'t>, &mut Report) -> Read<T>,
+    ) -> Option<Read<T>> {
+        let [first, second] = names.map(|name| self.take_named(name));
+        match (first, second) {
+            (None, None) => None,
+            (Some((_, item)), None) | (None, Some((_, item))) => Some(read(item, report)),
+            (Some((one, first)), Some((other, second))) => {
+                let (first, second) = (read(first, report), read(second, report));
+                if let (Ok(a), Ok(b)) = (&first, &second)
+                    && a != b
+                {
+                    return Some(Err(self.contradiction(names, &one, &other, report)));
+                }
+                Some(first.and(second))
+            }
+        }
+    }
+
+    fn contradiction(
+        &self,
+        [one, other]: [&str; 2],
+        here: &Place,
+        there: &Place,
+        report: &mut Report,
+    ) -> Reported {
+        let message = format!("`{one}` and `{other}` of {} say different things", self.owner);
+        let problem = Diagnostic::error(message).at(here, "this").at(there, "and this");
+        report.push(problem.help(format!("keep one: `{one}` is the older name of `{other}`")))
+    }
+
+    /// Reports every entry that nobody asked for, and what is missing.
+    pub(super) fn finish(mut self, report: &mut Report) {
+        for slot in &self.slots {
+            if slot.taken {
+                continue;
+            }
+            let shown = shown_name(&slot.place, slot.name);
+            let problem = Diagnostic::error(format!("{} has no field `{shown}`", self.owner));
+            let help = match report.nearest(slot.name, self.asked.iter().copied()) {
+                Some(name) => {
+                    self.missing.retain(|(names, _)| !names.contains(&name));
+                    format!("did you mean `{name}`?")
+                }
+                None => {
+                    let mut all: Vec<_> = self.asked.iter().map(|name| format!("`{name}`")).collect();
+                    all.sort();
+                    all.dedup();
+                    format!("it can have {}", all.join(", "))
+                }
+            };
+            report.push(problem.at(&slot.place, "nothing reads this").help(help));
+        }
+        for (_, problem) in self.missing {
+            report.push(problem);
+        }
+    }
+}
+
+impl Slot<'_> {
+    /// The name as one of a host or a shape, which `what` says.
+    pub(super) fn name_of<N: FromStr>(&self, what: &str, report: &mut Report) -> Read<At<N>> {
+        match self.name.parse() {
+            Ok(value) => Ok(At { value, place: self.place.clone() }),
+            Err(_) => {
+                let shown = shown_name(&self.place, self.name);
+                let problem = Diagnostic::error(format!("`{shown}` can't be the name of a {what}"));
+                Err(report.push(problem.at(&self.place, "this").help(NAME_HELP)))
+            }
+        }
+    }
+}
+
+/// What a name may be.
+pub(super) const NAME_HELP: &str = "letters, digits, `_`, `.` and `-`, the first a letter or digit";
+
+/// What may be seen of a name.
+pub(super) fn shown_name<'a>(place: &'a Place, name: &'a str) -> Cow<'a, str> {
+    let span = place.definition().map_or(place.span(), |definition| definition.span());
+    let masked = |text: &&str| text.contains("**");
+    match place.source().text().get(span).filter(masked) {
+        Some(masked) => Cow::Borrowed(masked),
+        None => Cow::Borrowed(name),
+    }
+}

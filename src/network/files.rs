@@ -1,0 +1,229 @@
+//! The folder's files, in memory: all that reading a network needs to know of
+//! a file system.
+
+use super::component::{Component, ENDINGS, stem};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// A file of more than this is not read.
+const MOST_BYTES: u64 = 16_000_000;
+
+/// The files of a network folder, by their paths relative to it, with `/`.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    folder: PathBuf,
+    found: BTreeMap<String, Found>,
+    /// Files at the top that nothing reads, but that somebody may think are.
+    unread: Vec<String>,
+}
+
+/// What became of a file.
+#[derive(Clone)]
+pub enum Found {
+    /// Its bytes.
+    File(Vec<u8>),
+    /// It is there, but not to be read.
+    Unreadable(Unreadable),
+}
+
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(bytes) => write!(f, "File({} bytes)", bytes.len()),
+            Self::Unreadable(why) => write!(f, "Unreadable({why})"),
+        }
+    }
+}
+
+/// Why a file wasn't read; continues its name.
+#[derive(Clone, Debug)]
+pub enum Unreadable {
+    /// A symbolic link to nothing, or to itself.
+    Dangling(String),
+    /// A folder, a socket, a device.
+    NotAFile,
+    /// More than is read.
+    TooBig(u64),
+    /// What the system says.
+    Failed(String),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dangling(target) => write!(f, "is a symbolic link to `{target}`, which can't be followed"),
+            Self::NotAFile => f.write_str("is not a file"),
+            Self::TooBig(size) => write!(f, "has {size} bytes: more than {MOST_BYTES} are not read"),
+            Self::Failed(error) => write!(f, "can't be read: {error}"),
+        }
+    }
+}
+
+impl Unreadable {
+    pub(super) fn help(&self) -> &'static str {
+        match self {
+            Self::Dangling(_) => "correct the link, or put the file in its place",
+            Self::NotAFile => "put a file in its place",
+            Self::TooBig(_) => "use a folder with a file for each entry",
+            Self::Failed(_) => "let the user who runs this read it",
+        }
+    }
+}
+
+impl Files {
+    /// No files yet, of a folder of this name.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), ..Self::default() }
+    }
+
+    /// Adds a file.
+    pub fn insert(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+        self.found.insert(path.into(), Found::File(bytes.into()));
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads the components of the folder, but none of the files that they
+    /// name.
+    ///
+    /// # Errors
+    /// Where the folder itself can't be read.
+    pub fn gather(folder: &Path) -> io::Result<Self> {
+        let mut files = Self::new(folder);
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if name.starts_with('.') {
+                continue;
+            }
+            let known = |name: &str| Component::ALL.iter().any(|part| part.names().contains(&name));
+            let path = entry.path();
+            if known(&name) && path.is_dir() {
+                files.gather_below(&name, &path)?;
+            } else if stem(&name).is_some_and(known) || known(&name) && path.symlink_metadata()?.is_symlink()
+            {
+                // A link of a component's name that leads nowhere was meant as its folder.
+                let key = if stem(&name).is_some() { name } else { format!("{name}.{}", ENDINGS[0]) };
+                files.load(key, &path);
+            } else if stem(&name).is_some() {
+                files.unread.push(name);
+            }
+        }
+        files.unread.sort();
+        Ok(files)
+    }
+
+    fn gather_below(&mut self, name: &str, folder: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let Ok(file) = entry.file_name().into_string() else { continue };
+            let path = entry.path();
+            if file.starts_with('.') {
+                continue;
+            }
+            if stem(&file).is_some() {
+                self.load(format!("{name}/{file}"), &path);
+            } else if path.is_dir() {
+                // Whoever sorted entries into folders must hear that they aren't read.
+                for inner in fs::read_dir(path)?.flatten() {
+                    let inner = inner.file_name();
+                    if let Some(inner) = inner.to_str().filter(|inner| stem(inner).is_some()) {
+                        self.insert(format!("{name}/{file}/{inner}"), Vec::new());
+                    }
+                }
+            }
+        }
+        self.found.entry(format!("{name}/")).or_insert(Found::Unreadable(Unreadable::NotAFile));
+        Ok(())
+    }
+
+    /// Reads one more file, by its path as the folder has it.
+    pub(super) fn load_named(&mut self, written: &str) {
+        if self.found.contains_key(written) {
+            return;
+        }
+        let path = match written.strip_prefix("~/") {
+            Some(rest) => match std::env::home_dir() {
+                Some(home) => home.join(rest),
+                None => return,
+            },
+            None => self.folder.join(written),
+        };
+        self.load(written.to_owned(), &path);
+    }
+
+    fn load(&mut self, key: String, path: &Path) {
+        match read(path) {
+            Ok(bytes) => self.found.insert(key, Found::File(bytes)),
+            Err(Some(why)) => self.found.insert(key, Found::Unreadable(why)),
+            Err(None) => None,
+        };
+    }
+
+    pub(super) fn get(&self, path: &str) -> Option<&Found> {
+        self.found.get(path)
+    }
+
+    pub(super) fn entry(&self, path: &str) -> Option<(&str, &Found)> {
+        self.found.get_key_value(path).map(|(path, found)| (path.as_str(), found))
+    }
+
+    /// The paths in a folder, and in the folders in it.
+    pub(super) fn below(&self, folder: &str) -> impl Iterator<Item = &str> {
+        let prefix = format!("{folder}/");
+        let start = prefix.clone();
+        let paths = self.found.range(start..).map(|(path, _)| path.as_str());
+        paths.take_while(move |path| path.starts_with(&prefix)).filter(|path| !path.ends_with('/'))
+    }
+
+    pub(super) fn is_folder(&self, folder: &str) -> bool {
+        self.found.contains_key(&format!("{folder}/")) || self.below(folder).next().is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn yaml(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.found.iter().filter_map(|(path, found)| match found {
+            Found::File(bytes) => Some((path.as_str(), bytes.as_slice())),
+            Found::Unreadable(_) => None,
+        })
+    }
+
+    pub(super) fn unread(&self) -> &[String] {
+        &self.unread
+    }
+}
+
+/// `Err(None)` where there is no such file.
+fn read(path: &Path) -> Result<Vec<u8>, Option<Unreadable>> {
+    let failed = |error: io::Error| Some(Unreadable::Failed(error.to_string()));
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            return Err(match fs::read_link(path) {
+                Ok(target) => Some(Unreadable::Dangling(target.display().to_string())),
+                Err(_) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(_) => failed(error),
+            });
+        }
+    };
+    if !metadata.is_file() {
+        return Err(Some(Unreadable::NotAFile));
+    }
+    if metadata.len() > MOST_BYTES {
+        return Err(Some(Unreadable::TooBig(metadata.len())));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    let file = fs::File::open(path).map_err(failed)?;
+    // It may grow while it is read.
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Some(Unreadable::TooBig(bytes.len() as u64)));
+    }
+    Ok(bytes)
+}

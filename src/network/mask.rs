@@ -1,0 +1,181 @@
+//! What of a file may be shown: a copy of the same length, with the secrets
+//! masked.
+//!
+//! Where secrets are at home (hosts, logins, tenancy, accounts), a value is
+//! shown only under a key that is known to hold none: a misspelt `passwrod:`
+//! hides what follows it. Everywhere, what looks like a secret is masked
+//! whatever it is called.
+
+use super::component::Component;
+use super::place::Span;
+use std::ops::Range;
+
+/// Gathers what to mask of one text.
+pub(super) struct Mask<'t> {
+    text: &'t str,
+    component: Component,
+    hidden: Vec<Range<usize>>,
+}
+
+impl<'t> Mask<'t> {
+    pub(super) fn new(text: &'t str, component: Component) -> Self {
+        Self { text, component, hidden: Vec::new() }
+    }
+
+    /// A comment stands at `at`.
+    pub(super) fn comment(&mut self, at: Span) {
+        if self.guarded() {
+            self.hide(at.start as usize + 1..at.end as usize);
+        }
+    }
+
+    /// A key of a mapping stands at `at`.
+    pub(super) fn key(&mut self, at: Span) {
+        let shown = |c: char| c.is_ascii_alphanumeric() || "_.-@/<'\"*&".contains(c);
+        if self.guarded() && !self.text.get(at.range()).unwrap_or_default().chars().all(shown) {
+            self.hide(at.range());
+        }
+    }
+
+    /// A value stands at `at`, below the key `key`, which is below `above`.
+    pub(super) fn value(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
+        let text = self.text.get(at.range()).unwrap_or_default();
+        if !self.shows(key, above) || (self.guarded() && text.contains('\n')) {
+            self.hide(at.range());
+        }
+    }
+
+    /// What stands at `at` is used below `key`, too.
+    pub(super) fn value_again(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
+        // A merge has no key of its own, and its keys are looked at where they stand.
+        if key.is_some() && !self.shows(key, above) && !self.is_mapping(at) {
+            self.hide(at.range());
+        }
+    }
+
+    /// Nobody knows what there is from `start` on.
+    pub(super) fn rest(&mut self, start: usize) {
+        if !self.guarded() {
+            return;
+        }
+        let mut at = start;
+        for line in self.text.get(start..).unwrap_or_default().split_inclusive('\n') {
+            let indent = line.len() - line.trim_start_matches([' ', '\t', '-']).len();
+            let name = line[indent..].find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c)));
+            // The first line may begin in the middle of a value.
+            let begins = at != start || start == 0 || self.text.as_bytes()[start - 1] == b'\n';
+            let shown = match name {
+                Some(end) if begins && line[indent + end..].starts_with(':') => indent + end + 1,
+                _ if line.trim_start_matches([' ', '\t']).starts_with(':') => {
+                    line.len() - line.trim_start().len() + 1
+                }
+                _ => indent,
+            };
+            self.hide(at + shown..at + line.len());
+            at += line.len();
+        }
+    }
+
+    /// The text to show.
+    pub(super) fn finish(mut self) -> String {
+        self.hide_what_looks_secret();
+        let mut bytes = self.text.as_bytes().to_vec();
+        for range in self.hidden {
+            for byte in &mut bytes[range] {
+                if !matches!(byte, b'\n' | b'\r' | b' ' | b'\t') {
+                    *byte = b'*';
+                }
+            }
+        }
+        // Whole characters were replaced, so it is still text.
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    fn hide(&mut self, range: Range<usize>) {
+        if self.text.get(range.clone()).is_some() {
+            self.hidden.push(range);
+        }
+    }
+
+    /// Whether secrets are at home in this file.
+    fn guarded(&self) -> bool {
+        match self.component {
+            Component::Hosts | Component::Logins | Component::Tenancy | Component::Accounts => true,
+            Component::Network | Component::Shapes | Component::Tau => false,
+        }
+    }
+
+    fn shows(&self, key: Option<&str>, above: Option<&str>) -> bool {
+        let Some(key) = key else { return !self.guarded() };
+        match self.component {
+            Component::Hosts => match key {
+                "addr" | "port" | "auth" | "location" | "lat" | "long" | "gps" | "id" | "ssh" | "shapes" => {
+                    true
+                }
+                "key" => above == Some("ssh"),
+                _ => false,
+            },
+            Component::Logins => matches!(key, "user" | "username" | "files" | "key"),
+            Component::Tenancy => matches!(key, "provider" | "owner" | "client-id"),
+            Component::Accounts => false,
+            Component::Network | Component::Shapes | Component::Tau => {
+                let key = key.to_ascii_lowercase();
+                !["pass", "secret", "token", "private-key", "privatekey"]
+                    .iter()
+                    .any(|word| key.starts_with(word))
+            }
+        }
+    }
+
+    fn is_mapping(&self, at: Span) -> bool {
+        self.text.get(at.range()).is_some_and(|text| text.contains(':'))
+    }
+
+    fn hide_what_looks_secret(&mut self) {
+        let text = self.text;
+        let mut from = 0;
+        while let Some(start) = text[from..].find("-----BEGIN").map(|at| from + at) {
+            let end = text[start..].find("-----END").map_or(text.len(), |at| start + at);
+            let end = text[end..].find('\n').map_or(text.len(), |at| end + at);
+            self.hide(start..end);
+            from = end;
+        }
+        let mut from = 0;
+        while let Some(start) = text[from..].find("//").map(|at| from + at + 2) {
+            let end = text[start..].find(char::is_whitespace).map_or(text.len(), |at| start + at);
+            if let Some(user) = text[start..end].rfind('@') {
+                self.hide(start..start + user);
+            }
+            if let Some(query) = text[start..end].find('?') {
+                self.hide(start + query + 1..end);
+            }
+            from = end;
+        }
+        let mut at = 0;
+        for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-.".contains(c))) {
+            // What is left out by the split is one character.
+            if self.looks_secret(word) {
+                self.hide(at..at + word.len());
+            }
+            at += word.len();
+            at += text[at..].chars().next().map_or(0, char::len_utf8);
+        }
+    }
+
+    /// Base64 or hexadecimal of more than a few bytes, unless it is a peer id
+    /// or the digest of a file. Rather a harmless word too many.
+    fn looks_secret(&self, word: &str) -> bool {
+        if word.len() < 16 || word.starts_with("12D3KooW") {
+            return false;
+        }
+        let tail = word.rsplit('/').next().unwrap_or(word);
+        if tail.len() >= 16 && tail.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return !(self.component == Component::Tau && word.len() == 64);
+        }
+        let count = |test: fn(&u8) -> bool| word.as_bytes().iter().filter(|b| test(b)).count();
+        count(u8::is_ascii_uppercase) >= 3
+            && count(u8::is_ascii_lowercase) >= 3
+            && (word.len() >= 24 || count(u8::is_ascii_digit) >= 1)
+            && (word.starts_with("CAES") || !word.contains(['.', '_', '-']) && word.matches('/').count() < 4)
+    }
+}

@@ -1,0 +1,382 @@
+//! What a plan does to hosts, without hosts: every action is done to what is
+//! known of them.
+//!
+//! Enter at [`Simulation`]. It works on [`Facts`], the form in which a host
+//! tells what it is, so that what is planned next is read the way it is read
+//! from a real one. Like a host it refuses an action whose state before doesn't
+//! hold, and starts no node that tau wouldn't start. It has no clock but its own.
+
+mod node;
+
+use super::Plan;
+use super::action::{Action, LinkBefore, Running, Staged};
+use crate::desired::{Desired, RESOLVER_DROP_IN};
+use crate::facts::{Facts, FileFact, PathFact, Record, UnitFact};
+use crate::resource::{Access, HostName, Port, Sha256, Transport};
+use crate::tau;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use thiserror::Error;
+
+const RULES: &str = "/etc/ufw/user.rules";
+const SECOND: i64 = 1_000_000_000;
+
+/// An action in its turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// The wave, counted from one; `None` while staging.
+    pub wave: Option<usize>,
+    /// Where it is done.
+    pub host: &'a HostName,
+    /// What is done.
+    pub action: &'a Action,
+}
+
+/// Every action of a plan in an order in which they may be done: hosts do theirs
+/// at the same time within a stage or wave, here it is one after the other.
+pub fn steps(plan: &Plan) -> impl Iterator<Item = Step<'_>> {
+    let waves = plan.waves.iter().enumerate().map(|(i, wave)| (Some(i + 1), &wave.hosts));
+    std::iter::once((None, &plan.stage)).chain(waves).flat_map(|(wave, hosts)| {
+        hosts
+            .iter()
+            .flat_map(move |(host, actions)| actions.iter().map(move |action| Step { wave, host, action }))
+    })
+}
+
+/// An action that a host would refuse.
+#[derive(Debug, Error)]
+#[error("on {host}, {action:?}: {why}")]
+pub struct Impossible {
+    /// Where.
+    pub host: HostName,
+    /// Which.
+    pub action: Box<Action>,
+    /// Why.
+    pub why: String,
+}
+
+/// Hosts to which plans can be done.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    /// What is known of each.
+    pub hosts: BTreeMap<HostName, Facts>,
+    /// The time there, in nanoseconds since 1970.
+    pub now_ns: i64,
+}
+
+impl Simulation {
+    /// Does one action. `desired` has the bytes of what is written.
+    ///
+    /// # Errors
+    /// Where the host would refuse it.
+    pub fn act(&mut self, step: Step<'_>, desired: &Desired) -> Result<(), Impossible> {
+        self.now_ns += SECOND;
+        let refused =
+            |why| Impossible { host: step.host.clone(), action: Box::new(step.action.clone()), why };
+        let Some(facts) = self.hosts.get_mut(step.host) else {
+            return Err(refused("nothing is known of this host".to_owned()));
+        };
+        let mut host = Host { name: step.host, facts, desired, now_ns: self.now_ns };
+        host.act(step.action).map_err(refused)
+    }
+}
+
+/// Does all of `plan`.
+///
+/// # Errors
+/// With the first action that a host would refuse.
+pub fn simulate(plan: &Plan, hosts: &mut Simulation, desired: &Desired) -> Result<(), Impossible> {
+    steps(plan).try_for_each(|step| hosts.act(step, desired))
+}
+
+struct Host<'a> {
+    name: &'a HostName,
+    facts: &'a mut Facts,
+    desired: &'a Desired,
+    now_ns: i64,
+}
+
+type Done = Result<(), String>;
+
+impl Host<'_> {
+    fn act(&mut self, action: &Action) -> Done {
+        match action {
+            Action::Install { packages } => self.install(packages),
+            Action::MakeDirectory { path, access } => self.make_directory(path, access),
+            Action::SetAccess { path, before, after } => self.set_access(path, before, after),
+            Action::Stage(file) => self.stage(file),
+            Action::Verify { command, staged } => self.verify(command, staged),
+            Action::Place { file, before } => self.place(file, before.as_ref()),
+            Action::Link { path, before, target } => self.link(path, before, target),
+            Action::Remove { path, before } => self.remove(path, before),
+            Action::Purge { path } => {
+                let below = format!("{path}/");
+                self.facts.paths.retain(|other, _| other != path && !other.starts_with(&below));
+                Ok(())
+            }
+            Action::Allow(port) => {
+                self.disallow(*port);
+                let rules = self.facts.texts.entry(RULES.to_owned()).or_default();
+                rules.push_str(&rule(*port));
+                Ok(())
+            }
+            Action::Disallow(port) => {
+                self.disallow(*port);
+                Ok(())
+            }
+            Action::Reload => {
+                self.reload();
+                Ok(())
+            }
+            Action::Enable { unit } => self.set_enabled(unit, "enabled"),
+            Action::Disable { unit } => self.set_enabled(unit, "disabled"),
+            Action::Record { unit, invocation, inputs } => self.record(unit, invocation, inputs),
+            Action::Start { unit, before, health } => {
+                let node = health.is_some().then(|| tau::shape_of_unit(unit)).flatten();
+                self.before_start(unit, before, node.is_some())?;
+                match node {
+                    Some(shape) => self.start_node(unit, &shape),
+                    None => self.start_other(unit),
+                }
+            }
+            Action::Await { unit, health: _ } => self.become_healthy(unit),
+            Action::Stop { unit } => {
+                self.silence(unit);
+                let unit = self.unit(unit);
+                node::set(unit, "inactive", "dead");
+                Ok(())
+            }
+        }
+    }
+
+    fn install(&mut self, packages: &[String]) -> Done {
+        if !self.facts.apt {
+            return Err("there is no apt".to_owned());
+        }
+        // Debian's package starts and enables what it brings.
+        if packages.iter().any(|name| name == "docker.io") {
+            self.unit("docker.service").enabled = "enabled".to_owned();
+            self.start_other("docker.service")?;
+        }
+        Ok(())
+    }
+
+    fn make_directory(&mut self, path: &str, access: &Access) -> Done {
+        match self.facts.paths.get(path) {
+            None => {}
+            Some(PathFact::Directory { access: found, .. }) if found == access => return Ok(()),
+            Some(other) => return Err(format!("there is {other:?}")),
+        }
+        self.parent_is_there(path)?;
+        let directory = PathFact::Directory { access: access.clone(), through: None };
+        self.facts.paths.insert(path.to_owned(), directory);
+        Ok(())
+    }
+
+    /// Of what is below tau's directories and our drop-ins; the rest is there.
+    fn parent_is_there(&self, path: &str) -> Done {
+        let Some((parent, _)) = path.rsplit_once('/') else { return Ok(()) };
+        let drop_ins = RESOLVER_DROP_IN.rsplit_once('/').map(|(directory, _)| directory);
+        let watched = parent.starts_with(tau::ROOT) || Some(parent) == drop_ins;
+        match self.facts.paths.get(parent) {
+            Some(PathFact::Directory { .. }) => Ok(()),
+            _ if !watched => Ok(()),
+            other => Err(format!("{parent} is no directory: {other:?}")),
+        }
+    }
+
+    fn set_access(&mut self, path: &str, before: &Access, after: &Access) -> Done {
+        let now_ns = self.now_ns;
+        let access = match self.facts.paths.get_mut(path) {
+            Some(PathFact::Directory { access, .. }) => access,
+            Some(PathFact::File(file)) => {
+                file.ctime_ns = now_ns;
+                &mut file.access
+            }
+            other => return Err(format!("there is {other:?}")),
+        };
+        if access != before && access != after {
+            return Err(format!("it is {access}"));
+        }
+        *access = after.clone();
+        Ok(())
+    }
+
+    fn stage(&mut self, file: &Staged) -> Done {
+        let path = file.staged_path();
+        self.parent_is_there(&path)?;
+        let fact = self.file(file);
+        self.facts.paths.insert(path, PathFact::File(fact));
+        Ok(())
+    }
+
+    fn file(&self, file: &Staged) -> FileFact {
+        let payload = self.desired.payloads.get(&file.sha256);
+        FileFact {
+            access: file.access.clone(),
+            size: payload.map_or(100_000_000, |bytes| bytes.expose().len() as u64),
+            device_inode: format!("1:{}", self.now_ns),
+            mtime_ns: self.now_ns,
+            ctime_ns: self.now_ns,
+            sha256: Some(file.sha256),
+        }
+    }
+
+    fn verify(&mut self, command: &[String], staged: &str) -> Done {
+        let Some(PathFact::File(file)) = self.facts.paths.get(staged) else { return Ok(()) };
+        let program = command.first().map_or("", String::as_str);
+        if !matches!(self.facts.paths.get(program), Some(PathFact::File(_))) {
+            return Err(format!("there is no {program}"));
+        }
+        let text = file.sha256.and_then(|sha256| self.desired.payloads.get(&sha256));
+        let text = text.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned());
+        self.names_files_that_are_there(&text.ok_or("nobody knows what is staged")?)
+    }
+
+    fn place(&mut self, file: &Staged, before: Option<&Sha256>) -> Done {
+        let staged = file.staged_path();
+        let found = match self.facts.paths.get(&file.path) {
+            None => None,
+            Some(PathFact::File(found)) => Some(found),
+            Some(other) => return Err(format!("there is {other:?}")),
+        };
+        let Some(PathFact::File(ready)) = self.facts.paths.get(&staged) else {
+            let done =
+                found.is_some_and(|found| found.sha256 == Some(file.sha256) && found.access == file.access);
+            return if done { Ok(()) } else { Err(format!("{staged} is not there")) };
+        };
+        if ready.sha256 != Some(file.sha256) || ready.access != file.access {
+            return Err(format!("{staged} is {ready:?}"));
+        }
+        if found.and_then(|found| found.sha256).as_ref() != before {
+            return Err(format!("{} is {found:?}", file.path));
+        }
+        let fact = FileFact { ctime_ns: self.now_ns, ..ready.clone() };
+        self.facts.paths.remove(&staged);
+        self.facts.paths.insert(file.path.clone(), PathFact::File(fact));
+        self.read(&file.path, &file.sha256)
+    }
+
+    /// Has the probe see what a file says, as far as it does.
+    fn read(&mut self, path: &str, sha256: &Sha256) -> Done {
+        self.facts.opaque.remove(path);
+        self.facts.texts.remove(path);
+        let Some(payload) = self.desired.payloads.get(sha256) else { return Ok(()) };
+        let text = String::from_utf8_lossy(payload.expose()).into_owned();
+        if path == tau::unit::PATH {
+            self.unit_file_changed();
+        } else if path.ends_with(".yaml") {
+            let key = self.desired.digest_keys.get(self.name).ok_or("this host has no key")?;
+            let text = node::without_secrets(&text, key).ok_or("its secrets can't be cut out")?;
+            self.facts.texts.insert(path.to_owned(), text);
+            return Ok(());
+        } else if path.starts_with(tau::KEYS) {
+            return Ok(());
+        }
+        self.facts.texts.insert(path.to_owned(), text);
+        Ok(())
+    }
+
+    fn link(&mut self, path: &str, before: &LinkBefore, target: &str) -> Done {
+        let found = self.facts.paths.get(path);
+        let holds = match (before, found) {
+            (LinkBefore::Absent, None) => true,
+            (LinkBefore::Link(before), Some(PathFact::Link { target: found })) => {
+                before == found || found == target
+            }
+            (LinkBefore::File(before), Some(PathFact::File(found))) => found.sha256.as_ref() == Some(before),
+            _ => false,
+        };
+        if !holds {
+            return Err(format!("there is {found:?}"));
+        }
+        self.facts.paths.insert(path.to_owned(), PathFact::Link { target: target.to_owned() });
+        Ok(())
+    }
+
+    fn remove(&mut self, path: &str, before: &Sha256) -> Done {
+        match self.facts.paths.get(path) {
+            None => return Ok(()),
+            Some(PathFact::File(found)) if found.sha256.as_ref() == Some(before) => {}
+            other => return Err(format!("there is {other:?}")),
+        }
+        self.facts.paths.remove(path);
+        self.facts.texts.remove(path);
+        self.facts.opaque.remove(path);
+        if path == tau::unit::PATH {
+            self.unit_file_changed();
+        }
+        Ok(())
+    }
+
+    fn disallow(&mut self, port: Port) {
+        if let Some(rules) = self.facts.texts.get_mut(RULES) {
+            *rules = rules.replace(&rule(port), "");
+        }
+    }
+
+    fn unit(&mut self, name: &str) -> &mut UnitFact {
+        self.facts.units.entry(name.to_owned()).or_insert_with(|| UnitFact {
+            load: "loaded".to_owned(),
+            active: "inactive".to_owned(),
+            sub: "dead".to_owned(),
+            enabled: "disabled".to_owned(),
+            ..UnitFact::default()
+        })
+    }
+
+    fn set_enabled(&mut self, unit: &str, enabled: &str) -> Done {
+        let unit = self.unit(unit);
+        if unit.load == "masked" {
+            return Err("it is masked".to_owned());
+        }
+        enabled.clone_into(&mut unit.enabled);
+        Ok(())
+    }
+
+    fn before_start(&mut self, name: &str, before: &Running, is_node: bool) -> Done {
+        let unit = self.unit(name);
+        if unit.load == "masked" {
+            return Err("it is masked".to_owned());
+        }
+        let up = unit.active == "active";
+        let holds = match before {
+            // A package may have started what it brought.
+            Running::Stopped => !up || !is_node,
+            Running::Failing => true,
+            Running::Invocation(invocation) => up && unit.invocation.as_ref() == Some(invocation),
+        };
+        if holds { Ok(()) } else { Err(format!("it is {} as {:?}", unit.active, unit.invocation)) }
+    }
+
+    fn start_other(&mut self, name: &str) -> Done {
+        let now_ns = self.now_ns;
+        let unit = self.unit(name);
+        unit.load = "loaded".to_owned();
+        unit.invocation = Some(format!("start-{now_ns}"));
+        node::set(unit, "active", "running");
+        if name == "systemd-resolved.service" {
+            let drop_in = self.facts.paths.contains_key(RESOLVER_DROP_IN);
+            let both = [Transport::Tcp, Transport::Udp];
+            for (last, transport) in both.into_iter().flat_map(|transport| [(53, transport), (54, transport)])
+            {
+                let stub = (IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), Port { number: 53, transport });
+                if drop_in {
+                    self.facts.listening.remove(&stub);
+                } else {
+                    self.facts.listening.insert(stub);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rule(port: Port) -> String {
+    let transport = match port.transport {
+        Transport::Tcp => "tcp",
+        Transport::Udp => "udp",
+    };
+    let number = port.number;
+    format!("### tuple ### allow {transport} {number} 0.0.0.0/0 any 0.0.0.0/0 in comment=73706f7265\n")
+}

@@ -1,0 +1,249 @@
+//! Nodes: what tau wants at their start, and what a start takes note of.
+
+use super::{Done, Host, IpAddr, PathFact, Port, Record, Transport, UnitFact};
+use crate::facts::Process;
+use crate::resource::{DigestKey, ShapeName, Value};
+use crate::tau;
+use serde_yaml::Value as Yaml;
+use serde_yaml::value::{Tag, TaggedValue};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// Long ago, as far as anyone asks.
+const SETTLED: Duration = Duration::from_secs(3600);
+/// Upstream's, which ours goes before.
+const PACKAGED_UNIT: &str = "/lib/systemd/system/tau@.service";
+
+impl Host<'_> {
+    /// Starts a node as tau does: with what is on the disk, or not at all.
+    pub(super) fn start_node(&mut self, name: &str, shape: &ShapeName) -> Done {
+        self.silence(name);
+        let config = tau::config_path(shape);
+        for (directory, _) in tau::DIRECTORIES {
+            if !matches!(self.facts.paths.get(*directory), Some(PathFact::Directory { .. })) {
+                return Err(format!("there is no {directory}"));
+            }
+        }
+        let text = self.facts.texts.get(&config).cloned().ok_or("it has no configuration")?;
+        self.names_files_that_are_there(&text)?;
+        self.has_what_its_services_take(&text)?;
+        let Some(PathFact::File(program)) = self.facts.paths.get(tau::BINARY) else {
+            return Err("there is no tau".to_owned());
+        };
+        let exe = program.sha256;
+        let template = self.template().ok_or("there is no unit for it")?;
+        if self.unit(name).need_reload {
+            return Err("systemd hasn't read its unit".to_owned());
+        }
+        let directives = directives(&template, shape);
+        let arguments = directives.get("ExecStart").cloned().unwrap_or_default();
+        let limits = directives.iter().filter(|(name, _)| name.starts_with("Limit"));
+        let process = Process {
+            exe,
+            arguments,
+            limits: limits.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            scant: BTreeSet::new(),
+            uid: 0,
+            gid: 0,
+        };
+        let record = template.contains("/run/spore/").then(|| self.note(&config));
+        let main = main_port(&text);
+        if let Some(main) = main
+            && !self.facts.listening.insert(any(main))
+        {
+            return Err(format!("port {main} is in use"));
+        }
+        let now_ns = self.now_ns;
+        let unit = self.unit(name);
+        *unit = UnitFact {
+            load: "loaded".to_owned(),
+            enabled: unit.enabled.clone(),
+            invocation: Some(format!("start-{now_ns}")),
+            pid: Some(1000),
+            directives,
+            started_ns: Some(now_ns),
+            age: Some(SETTLED),
+            process: Some(process),
+            record,
+            healthy: true,
+            ..UnitFact::default()
+        };
+        set(unit, "active", "running");
+        Ok(())
+    }
+
+    pub(super) fn become_healthy(&mut self, name: &str) -> Done {
+        let unit = self.unit(name);
+        if !matches!(unit.active.as_str(), "active" | "activating" | "reloading") {
+            return Err(format!("it is {}", unit.active));
+        }
+        set(unit, "active", "running");
+        unit.healthy = true;
+        unit.age = Some(SETTLED);
+        Ok(())
+    }
+
+    /// A process that ends listens no more.
+    pub(super) fn silence(&mut self, name: &str) {
+        let Some(shape) = tau::shape_of_unit(name) else { return };
+        let unit = self.unit(name);
+        let was = unit.process.take().is_some();
+        let record = unit.record.take().and_then(|record| record.config);
+        let text = record.or_else(|| self.facts.texts.get(&tau::config_path(&shape)).cloned());
+        if let Some(main) = text.filter(|_| was).and_then(|text| main_port(&text)) {
+            self.facts.listening.remove(&any(main));
+        }
+    }
+
+    /// The keys that a configuration names are in their places.
+    pub(super) fn names_files_that_are_there(&self, config: &str) -> Done {
+        let config: Yaml = serde_yaml::from_str(config).map_err(|error| error.to_string())?;
+        let key = |name: &str| config.get("domains")?.get("key")?.get(name);
+        for name in [config.get("swarmkey"), key("private"), key("public")] {
+            let path = format!("{}/{}", tau::CONFIG, name.and_then(Yaml::as_str).unwrap_or_default());
+            if !matches!(self.facts.paths.get(&path), Some(PathFact::File(_))) {
+                return Err(format!("it names {path}, which is not there"));
+            }
+        }
+        let plugins = config.get("plugins").and_then(|plugins| plugins.get("plugins"));
+        for plugin in plugins.and_then(Yaml::as_sequence).into_iter().flatten().filter_map(Yaml::as_str) {
+            let staged = format!("{}/.spore-{plugin}-", tau::PLUGINS);
+            let path = tau::plugin_path(plugin);
+            if !self.facts.paths.keys().any(|found| *found == path || found.starts_with(&staged)) {
+                return Err(format!("it names {path}, which is not there"));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_what_its_services_take(&self, config: &str) -> Done {
+        let config: Yaml = serde_yaml::from_str(config).map_err(|error| error.to_string())?;
+        let services = config.get("services").and_then(Yaml::as_sequence).cloned().unwrap_or_default();
+        for traits in services.iter().filter_map(|name| tau::service(name.as_str()?)) {
+            let engine = ["docker.service", "containerd.service"];
+            let runs = |unit: &UnitFact| unit.active == "active";
+            if traits.containers && !engine.iter().any(|name| self.facts.units.get(*name).is_some_and(runs)) {
+                return Err("no container engine runs".to_owned());
+            }
+            if traits.dns && self.facts.listening.iter().any(|(_, port)| port.number == 53) {
+                return Err("port 53 is in use".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// What our unit, or an apply, writes down of a start.
+    fn note(&self, config: &str) -> Record {
+        let keys = format!("{}/", tau::KEYS);
+        let read = self.facts.paths.iter().filter_map(|(path, fact)| match fact {
+            PathFact::File(file) if path == config || path.starts_with(&keys) && path.ends_with(".key") => {
+                Some((path.clone(), file.sha256?))
+            }
+            _ => None,
+        });
+        Record { config: self.facts.texts.get(config).cloned(), digests: read.collect() }
+    }
+
+    pub(super) fn record(&mut self, name: &str, invocation: &str, inputs: &[String]) -> Done {
+        let shape = tau::shape_of_unit(name).ok_or("it is no node's")?;
+        let started = match self.facts.units.get(name) {
+            Some(unit) if unit.invocation.as_deref() == Some(invocation) => unit.started_ns,
+            _ => return Err("it isn't that start any more".to_owned()),
+        };
+        for path in inputs.iter().filter(|path| path.starts_with(tau::CONFIG)) {
+            match self.facts.paths.get(path) {
+                Some(PathFact::File(file)) if Some(file.ctime_ns) < started => {}
+                other => return Err(format!("{path} has changed since: {other:?}")),
+            }
+        }
+        let note = self.note(&tau::config_path(&shape));
+        self.unit(name).record.get_or_insert(note);
+        Ok(())
+    }
+
+    /// The unit template that systemd goes by.
+    fn template(&self) -> Option<String> {
+        [tau::unit::PATH, PACKAGED_UNIT].iter().find_map(|path| self.facts.texts.get(*path)).cloned()
+    }
+
+    pub(super) fn unit_file_changed(&mut self) {
+        for (name, unit) in &mut self.facts.units {
+            if tau::shape_of_unit(name).is_some() && unit.load == "loaded" {
+                unit.need_reload = true;
+            }
+        }
+    }
+
+    pub(super) fn reload(&mut self) {
+        let template = self.template();
+        for (name, unit) in &mut self.facts.units {
+            let Some(shape) = tau::shape_of_unit(name) else { continue };
+            unit.need_reload = false;
+            if let Some(template) = &template {
+                unit.directives = directives(template, &shape);
+            }
+        }
+    }
+}
+
+/// What a process is started with, as the service manager tells it.
+pub(super) fn directives(template: &str, shape: &ShapeName) -> BTreeMap<String, String> {
+    let document = tau::unit::parse(template);
+    let of_process = document.fields.iter().filter_map(|(path, field)| {
+        let name = path.strip_prefix("Service.")?;
+        let counts = matches!(name, "ExecStart" | "User" | "Group") || name.starts_with("Limit");
+        match &field.value {
+            Value::Scalar(value) if counts => Some((name.to_owned(), value.replace("%i", shape.as_str()))),
+            _ => None,
+        }
+    });
+    of_process.collect()
+}
+
+fn main_port(config: &str) -> Option<u16> {
+    let config: Yaml = serde_yaml::from_str(config).ok()?;
+    config.get("ports")?.get("main")?.as_u64()?.try_into().ok()
+}
+
+fn any(number: u16) -> (IpAddr, Port) {
+    (IpAddr::V4(Ipv4Addr::UNSPECIFIED), Port { number, transport: Transport::Tcp })
+}
+
+/// What the probe makes of a configuration (`texts.awk`).
+pub(super) fn without_secrets(config: &str, key: &DigestKey) -> Option<String> {
+    let mut config: Yaml = serde_yaml::from_str(config).ok()?;
+    let fields = config.as_mapping_mut()?;
+    if let Some(private) = fields.remove("privatekey") {
+        fields.insert("publickey".into(), private.as_str()?.get(48..)?.into());
+    }
+    if let Some(app_key) =
+        fields.get_mut("tenancy").and_then(|tenancy| tenancy.get_mut("app")?.get_mut("key"))
+    {
+        digest(app_key, key);
+    }
+    if let Some(accounts) = fields.get_mut("accounts") {
+        digest(accounts, key);
+    }
+    serde_yaml::to_string(&config).ok()
+}
+
+fn digest(secret: &mut Yaml, key: &DigestKey) {
+    let text = match secret {
+        Yaml::Mapping(fields) => return fields.values_mut().for_each(|below| digest(below, key)),
+        Yaml::Sequence(items) => return items.iter_mut().for_each(|item| digest(item, key)),
+        Yaml::Null | Yaml::Tagged(_) => return,
+        Yaml::String(text) if text.is_empty() => return,
+        Yaml::String(text) => text.clone(),
+        Yaml::Number(number) => number.to_string(),
+        Yaml::Bool(value) => value.to_string(),
+    };
+    let digest = key.digest(text.as_bytes()).to_string();
+    *secret = Yaml::Tagged(Box::new(TaggedValue { tag: Tag::new("keyed"), value: digest.into() }));
+}
+
+/// Sets what a unit does, in systemd's words.
+pub(super) fn set(unit: &mut UnitFact, active: &str, sub: &str) {
+    active.clone_into(&mut unit.active);
+    sub.clone_into(&mut unit.sub);
+}

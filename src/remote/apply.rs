@@ -1,0 +1,219 @@
+//! A plan's waves, carried out: each host of a wave side by side, each wave when
+//! the one before has succeeded.
+//!
+//! What a failure means is decided here, and nowhere else: a host that can't be
+//! staged is left out; a failure in a wave ends the apply after that wave; a
+//! rotation begins on all hosts or on none, and is never stopped half-way.
+
+use super::{HostError, Locked, Payloads, Redactor, Run};
+use crate::plan::Plan;
+use crate::plan::action::Action;
+use crate::plan::wire::{Outcome, Report};
+use crate::resource::HostName;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+
+/// Where a plan is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Everything is written beside its place.
+    Stage,
+    /// The wave of this index.
+    Wave(usize),
+}
+
+/// What happens while a plan is applied.
+#[derive(Debug)]
+pub enum Progress {
+    /// A step begins.
+    Began(Step),
+    /// A host's action goes on.
+    Action {
+        /// The host.
+        host: HostName,
+        /// What it does.
+        action: Action,
+        /// How that goes.
+        report: Report,
+    },
+    /// A host can't be worked with any more.
+    Lost {
+        /// The host.
+        host: HostName,
+        /// Why, and what to do.
+        error: HostError,
+    },
+}
+
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// How many actions ended well.
+    pub done: usize,
+    /// How many of them had been done before.
+    pub already: usize,
+    /// By host, what went wrong there.
+    pub failed: BTreeMap<HostName, String>,
+    /// How many actions were never begun.
+    pub not_reached: usize,
+    /// Whether somebody asked to stop.
+    pub interrupted: bool,
+}
+
+/// Asks a running apply to begin nothing new.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// What runs is let end.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that was asked.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Applies `plan` to the hosts, which come back with their locks.
+pub async fn apply(
+    plan: &Plan,
+    hosts: BTreeMap<HostName, Locked>,
+    payloads: Arc<Payloads>,
+    redactor: Arc<Redactor>,
+    stop: &Stop,
+    progress: UnboundedSender<Progress>,
+) -> (Applied, BTreeMap<HostName, Locked>) {
+    let mut runner = Runner { hosts, payloads, redactor, progress, applied: Applied::default() };
+    let mut goes_on = true;
+    if !plan.stage.is_empty() {
+        runner.step(Step::Stage, &plan.stage).await;
+        // What isn't staged isn't switched. Of a rotation, no one is left behind.
+        goes_on = runner.applied.failed.is_empty() || !plan.waves.iter().any(|wave| wave.rank.is_rotation());
+    }
+    let unstaged: BTreeSet<HostName> = runner.applied.failed.keys().cloned().collect();
+    let mut rotating = false;
+    for (i, wave) in plan.waves.iter().enumerate() {
+        // Nodes with the old secret and with the new one can't talk: once some
+        // have the new one, the others must get it, whatever happens.
+        rotating &= wave.rank.is_rotation();
+        if !rotating {
+            runner.applied.interrupted |= stop.is_asked();
+            if !goes_on || stop.is_asked() {
+                runner.applied.not_reached += wave.hosts.values().map(Vec::len).sum::<usize>();
+                continue;
+            }
+        }
+        rotating = wave.rank.is_rotation();
+        let failed = runner.applied.failed.len();
+        let (out, hosts): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            wave.hosts.clone().into_iter().partition(|(host, _)| unstaged.contains(host));
+        runner.applied.not_reached += out.values().map(Vec::len).sum::<usize>();
+        runner.step(Step::Wave(i), &hosts).await;
+        goes_on &= runner.applied.failed.len() == failed;
+    }
+    (runner.applied, runner.hosts)
+}
+
+struct Runner {
+    hosts: BTreeMap<HostName, Locked>,
+    payloads: Arc<Payloads>,
+    redactor: Arc<Redactor>,
+    progress: UnboundedSender<Progress>,
+    applied: Applied,
+}
+
+impl Runner {
+    /// Runs every host's list at once, and waits for all of them.
+    async fn step(&mut self, step: Step, lists: &BTreeMap<HostName, Vec<Action>>) {
+        // Whoever listens may have gone; the work goes on.
+        let _ = self.progress.send(Progress::Began(step));
+        let mut running = JoinSet::new();
+        for (name, actions) in lists {
+            match self.hosts.remove(name) {
+                Some(host) => {
+                    running.spawn(run(
+                        host,
+                        actions.clone(),
+                        Arc::clone(&self.payloads),
+                        Arc::clone(&self.redactor),
+                        self.progress.clone(),
+                    ));
+                }
+                None => {
+                    self.applied.not_reached += actions.len();
+                    self.applied.failed.entry(name.clone()).or_insert_with(|| "was lost before".to_owned());
+                }
+            }
+        }
+        while let Some(ended) = running.join_next().await {
+            let Ok(ended) = ended else { continue };
+            self.applied.done += ended.done;
+            self.applied.already += ended.already;
+            self.applied.not_reached += ended.not_reached;
+            if let Some(what) = ended.failed {
+                self.applied.failed.insert(ended.name.clone(), what);
+            }
+            if let Some(host) = ended.host {
+                self.hosts.insert(ended.name, host);
+            }
+        }
+    }
+}
+
+/// How a host's list ended.
+struct Ended {
+    name: HostName,
+    host: Option<Locked>,
+    done: usize,
+    already: usize,
+    not_reached: usize,
+    failed: Option<String>,
+}
+
+async fn run(
+    mut host: Locked,
+    actions: Vec<Action>,
+    payloads: Arc<Payloads>,
+    redactor: Arc<Redactor>,
+    progress: UnboundedSender<Progress>,
+) -> Ended {
+    let name = host.name().clone();
+    let (mut done, mut already) = (0, 0);
+    let mut tell = |report: Report| {
+        match &report {
+            Report::Ended { outcome: Outcome::Done, .. } => done += 1,
+            Report::Ended { outcome: Outcome::Already, .. } => already += 1,
+            _ => {}
+        }
+        let index = match &report {
+            Report::Began { index } | Report::Sent { index, .. } | Report::Ended { index, .. } => *index,
+        };
+        if let Some(action) = actions.get(index) {
+            let (host, action) = (name.clone(), action.clone());
+            let _ = progress.send(Progress::Action { host, action, report });
+        }
+    };
+    let run = host.run(&actions, &payloads, &redactor, &mut tell).await;
+    let ended = done + already;
+    let (failed, not_reached, host) = match run {
+        Ok(Run::Done) => (None, 0, Some(host)),
+        Ok(Run::Stopped { at, outcome }) => {
+            let what = match outcome {
+                Outcome::Differs { text } | Outcome::Failed { text } => text,
+                Outcome::Done | Outcome::Already => String::new(),
+            };
+            (Some(what), actions.len().saturating_sub(at + 1), Some(host))
+        }
+        Err(error) => {
+            let what = error.to_string();
+            let _ = progress.send(Progress::Lost { host: name.clone(), error });
+            (Some(what), actions.len().saturating_sub(ended + 1), None)
+        }
+    };
+    Ended { name, host, done: done + already, already, not_reached, failed }
+}

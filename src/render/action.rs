@@ -1,0 +1,65 @@
+//! An action and how it ended, as one line; a failure with what the host said.
+
+use super::{Style, Tone};
+use crate::plan::action::{Action, LinkBefore};
+use crate::plan::wire::Outcome;
+use crate::resource::HostName;
+
+/// `  ✓ host1 restart tau@elders.service`
+pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) -> String {
+    let what = describe(action);
+    match outcome {
+        Outcome::Done => format!("  {} {host} {what}\n", style.paint(Tone::Good, "✓")),
+        Outcome::Already => {
+            format!(
+                "  {} {host} {what} {}\n",
+                style.paint(Tone::Good, "✓"),
+                style.paint(Tone::Faint, "(done before)")
+            )
+        }
+        Outcome::Differs { text } => {
+            let text = indented(text);
+            format!(
+                "  {} {host} {what}: it isn't as it was planned on, and nothing was touched; plan again\n{text}",
+                style.paint(Tone::Bad, "✗")
+            )
+        }
+        Outcome::Failed { text } => {
+            format!("  {} {host} {what}\n{}", style.paint(Tone::Bad, "✗"), indented(text))
+        }
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("      {line}\n")).collect()
+}
+
+fn describe(action: &Action) -> String {
+    match action {
+        Action::Install { packages } => format!("install {}", packages.join(" ")),
+        Action::MakeDirectory { path, access } => format!("make {path} ({access})"),
+        Action::SetAccess { path, before: _, after } => format!("set {path} to {after}"),
+        Action::Stage(file) => format!("stage {}", file.path),
+        Action::Verify { command, staged: _ } => format!("verify: {}", command.join(" ")),
+        Action::Place { file, before: None } => format!("write {}", file.path),
+        Action::Place { file, before: Some(_) } => format!("replace {}", file.path),
+        Action::Link { path, before: LinkBefore::File(_), target } => {
+            format!("link {path} → {target}, keeping the file that is there")
+        }
+        Action::Link { path, before: _, target } => format!("link {path} → {target}"),
+        Action::Remove { path, before: _ } => format!("remove {path}"),
+        Action::Purge { path } => format!("remove {path} with all that is in it"),
+        Action::Allow(port) => format!("ufw allow {port}"),
+        Action::Disallow(port) => format!("ufw delete allow {port}"),
+        Action::Reload => "have systemd read its units again".to_owned(),
+        Action::Enable { unit } => format!("enable {unit}"),
+        Action::Disable { unit } => format!("disable {unit}"),
+        Action::Record { unit, .. } => format!("note what {unit} was started with"),
+        Action::Start { unit, before: crate::plan::action::Running::Stopped, health: _ } => {
+            format!("start {unit}")
+        }
+        Action::Start { unit, before: _, health: _ } => format!("restart {unit}"),
+        Action::Await { unit, health: _ } => format!("wait until {unit} is healthy"),
+        Action::Stop { unit } => format!("stop {unit}"),
+    }
+}

@@ -1,0 +1,70 @@
+//! Two contents side by side, as a unified diff; secrets only ever as that.
+
+use super::{Style, Tone};
+use crate::resource::{Content, Document, Value};
+use similar::{ChangeTag, TextDiff};
+
+/// A unified diff without its header, each line with its end; empty where the
+/// two contents have no text to compare.
+pub(super) fn unified(before: &Content, after: &Content, style: Style) -> String {
+    let (Some(mut old), Some(new)) = (text(before), text(after)) else { return String::new() };
+    // Two secrets look alike, so a replaced one is told in words.
+    if let (Content::Document(before), Content::Document(after)) = (before, after) {
+        for (path, field) in &before.fields {
+            let replaced = after.fields.get(path).is_some_and(|new| new.value != field.value);
+            if replaced && matches!(field.value, Value::Secret(_)) {
+                old = old.replace(&secret(path), &format!("{path}: (secret, another one)\n"));
+            }
+        }
+    }
+    let diff = TextDiff::from_lines(&old, &new);
+    let mut out = String::new();
+    for hunk in diff.unified_diff().context_radius(1).iter_hunks() {
+        out.push_str(&style.paint(Tone::Faint, hunk.header()));
+        out.push('\n');
+        for change in hunk.iter_changes() {
+            let line = change.value().trim_end_matches('\n');
+            let line = match change.tag() {
+                ChangeTag::Delete => style.paint(Tone::Bad, format!("-{line}")),
+                ChangeTag::Insert => style.paint(Tone::Good, format!("+{line}")),
+                ChangeTag::Equal => format!(" {line}"),
+            };
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn text(content: &Content) -> Option<String> {
+    match content {
+        Content::Text(text) => Some(text.clone()),
+        Content::Document(document) => Some(lines(document)),
+        Content::Secret(_) | Content::Blob { .. } | Content::Opaque => None,
+    }
+}
+
+/// One line a value, in the order of fields.
+fn lines(document: &Document) -> String {
+    let mut out = String::new();
+    for (path, field) in &document.fields {
+        match &field.value {
+            Value::Scalar(value) => out.push_str(&format!("{path}: {}\n", value.escape_debug())),
+            Value::Secret(_) => out.push_str(&secret(path)),
+            Value::List(items) => list(path, items.iter(), &mut out),
+            Value::Set(items) => list(path, items.iter(), &mut out),
+        }
+    }
+    out
+}
+
+fn list<'a>(path: &str, items: impl Iterator<Item = &'a String>, out: &mut String) {
+    out.push_str(&format!("{path}:\n"));
+    for item in items {
+        out.push_str(&format!("  - {}\n", item.escape_debug()));
+    }
+}
+
+fn secret(path: &str) -> String {
+    format!("{path}: (secret)\n")
+}

@@ -1,0 +1,430 @@
+//! A plan as text: what is destructive first, then host by host what changes,
+//! then the waves, then one line to search for.
+
+use super::diff::unified;
+use super::{Style, Tone};
+use crate::diff::{Change, FileChange, Reason, ServiceChange, Verb};
+use crate::plan::{NodePlan, Note, Plan, Rank, Refusal};
+use crate::resource::{Access, Content, Effect, HostName, Key, NodeName, Resource, ResourceId, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+/// The whole plan, each line with its end.
+pub fn plan(plan: &Plan, style: Style) -> String {
+    let mut page = Page { plan, style, out: String::new() };
+    page.unplanned();
+    page.destructive();
+    page.hosts();
+    page.waves();
+    page.notes();
+    page.out.push_str(&summary(plan));
+    page.out.push('\n');
+    page.out
+}
+
+/// The plan in one line, which starts with `plan:`.
+pub fn summary(plan: &Plan) -> String {
+    let mut counts =
+        [(0, "to create"), (0, "to change"), (0, "to remove"), (0, "to start"), (0, "to restart")];
+    for (_, change) in plan.changes.iter() {
+        let at = match change {
+            Change::Remove(_) => 2,
+            Change::Service(service) => match service.verb {
+                Some(Verb::Start) => 3,
+                Some(Verb::Restart) => 4,
+                Some(Verb::Await) | None => 1,
+            },
+            Change::Package | Change::Rule => 0,
+            Change::Directory { before: None, .. } | Change::Link { before: None, displaces: None, .. } => 0,
+            Change::File(file) if file.before.is_none() => 0,
+            Change::Directory { .. } | Change::File(_) | Change::Link { .. } | Change::Units => 1,
+        };
+        counts[at].0 += 1;
+    }
+    let mut parts: Vec<String> =
+        counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if parts.is_empty() {
+        let where_it_could_be_told = if plan.unplanned.is_empty() { "" } else { " on the other hosts" };
+        parts.push(format!("nothing to do{where_it_could_be_told}"));
+    }
+    let mut line = format!("plan: {}; {} in place", parts.join(", "), plan.unchanged);
+    if !plan.unplanned.is_empty() {
+        let _ = write!(line, "; {} not planned", hosts(plan.unplanned.len()));
+    }
+    line
+}
+
+fn hosts(n: usize) -> String {
+    if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") }
+}
+
+struct Page<'a> {
+    plan: &'a Plan,
+    style: Style,
+    out: String,
+}
+
+impl Page<'_> {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    fn heading(&mut self, text: &str) {
+        let text = self.style.paint(Tone::Strong, text);
+        self.line(&text);
+    }
+
+    fn unplanned(&mut self) {
+        for (host, reasons) in &self.plan.unplanned {
+            for reason in reasons {
+                let name = self.style.paint(Tone::Bad, format!("{host}: not planned"));
+                // One line a reason, whoever worded it.
+                self.line(&format!("{name}: {}; {}", reason.why, reason.help).replace('\n', " "));
+            }
+        }
+        if !self.plan.unplanned.is_empty() {
+            self.line("");
+        }
+    }
+
+    fn destructive(&mut self) {
+        let destructive: Vec<_> = self.plan.destructive().collect();
+        if destructive.is_empty() {
+            return;
+        }
+        self.heading("destructive");
+        for (id, change) in destructive {
+            let text = format!("  ! {}", destruction(id, change));
+            let text = self.style.paint(Tone::Bad, text);
+            self.line(&text);
+        }
+        self.line("");
+    }
+
+    fn hosts(&mut self) {
+        let names: BTreeSet<&HostName> = self.plan.changes.iter().map(|(id, _)| &id.host).collect();
+        for host in names {
+            self.heading(host.as_str());
+            self.new_directories(host);
+            for (id, change) in self.plan.changes.iter().filter(|(id, _)| id.host == *host) {
+                self.change(id, change);
+            }
+            self.line("");
+        }
+    }
+
+    /// All of the same mode on one line: there are many, and they say little.
+    fn new_directories(&mut self, host: &HostName) {
+        let mut by_access: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (id, change) in self.plan.changes.iter().filter(|(id, _)| id.host == *host) {
+            if let Change::Directory { before: None, after } = change {
+                by_access.entry(after.to_string()).or_default().push(id.key.to_string());
+            }
+        }
+        for (access, paths) in by_access.iter().rev() {
+            let sign = self.style.paint(Tone::Good, '+');
+            self.line(&format!("  {sign} {}  {access}", paths.join(" ")));
+        }
+    }
+
+    fn change(&mut self, id: &ResourceId, change: &Change) {
+        match change {
+            Change::Package => self.entry('+', &id.key, "is installed"),
+            Change::Rule => self.entry('+', &id.key, ""),
+            Change::Units => self.entry('~', &id.key, "are read again"),
+            // All of them are on one line.
+            Change::Directory { before: None, .. } => {}
+            Change::Directory { before: Some(before), after } => {
+                self.entry('~', &id.key, &access(before, after));
+            }
+            Change::Link { before, displaces, after } => {
+                let was = match (before, displaces) {
+                    (Some(link), _) => format!(", was → {}", link.target),
+                    (None, Some(_)) => ", was a file, which is kept beside it".to_owned(),
+                    (None, None) => String::new(),
+                };
+                let sign = if was.is_empty() { '+' } else { '~' };
+                self.entry(sign, &id.key, &format!("→ {}{was}", after.target));
+            }
+            Change::File(change) => self.file(id, change),
+            Change::Service(change) => self.service(id, change),
+            Change::Remove(resource) => self.removal(&id.key, resource),
+        }
+    }
+
+    fn entry(&mut self, sign: char, key: &Key, text: &str) {
+        let tone = match sign {
+            '+' => Tone::Good,
+            '-' => Tone::Bad,
+            _ => Tone::Change,
+        };
+        let sign = self.style.paint(tone, sign);
+        let line = format!("  {sign} {key}  {text}");
+        self.line(line.trim_end());
+    }
+
+    fn file(&mut self, id: &ResourceId, change: &FileChange) {
+        let key = &id.key;
+        let Some(before) = &change.before else {
+            let text = format!("{}{}", content(&change.after.content), change.after.access);
+            self.entry('+', key, &text);
+            return;
+        };
+        let mut parts = Vec::new();
+        if change.rewritten {
+            parts.push(match (&before.content, &change.after.content) {
+                (_, Content::Secret(_)) => "secret, replaced by another".to_owned(),
+                (Content::Blob { sha256: old, .. }, Content::Blob { sha256: new, size }) => {
+                    format!("{}sha256 {:.12} → {:.12}", bytes(*size), old.to_string(), new.to_string())
+                }
+                (Content::Opaque, _) => "in a style that can't be compared; written anew".to_owned(),
+                _ => String::new(),
+            });
+        }
+        if before.access != change.after.access {
+            parts.push(access(&before.access, &change.after.access));
+        }
+        let waits = !change.fields.is_empty() && change.fields.iter().all(waits);
+        if change.rewritten && waits && !self.is_read_now(id) {
+            parts.push("takes effect at the next start".to_owned());
+        }
+        parts.retain(|part| !part.is_empty());
+        self.entry('~', key, &parts.join("; "));
+        if change.rewritten {
+            self.indented(&unified(&before.content, &change.after.content, self.style));
+        }
+    }
+
+    /// Whether what reads it is started in this plan.
+    fn is_read_now(&self, id: &ResourceId) -> bool {
+        self.plan.changes.after(id).into_iter().any(|(reader, _)| match self.plan.changes.get(reader) {
+            Some(Change::Service(service)) => matches!(service.verb, Some(Verb::Start | Verb::Restart)),
+            _ => false,
+        })
+    }
+
+    fn indented(&mut self, text: &str) {
+        for line in text.lines() {
+            self.line(&format!("      {line}"));
+        }
+    }
+
+    fn service(&mut self, id: &ResourceId, change: &ServiceChange) {
+        let key = &id.key;
+        let what = match change.verb {
+            Some(Verb::Start) => "is started",
+            Some(Verb::Restart) => "is restarted",
+            Some(Verb::Await) => "is waited for until it is healthy",
+            None => "",
+        };
+        let mut text = match &change.after.node {
+            Some(node) => format!("{} {what}", node.name),
+            None => what.to_owned(),
+        };
+        if let Some(wave) = change
+            .after
+            .node
+            .as_ref()
+            .and_then(|node| self.plan.nodes.get(&node.name)?.wave)
+            .filter(|_| change.verb.is_some())
+        {
+            let _ = write!(text, " in wave {wave}");
+        }
+        if change.enable {
+            let comma = if change.verb.is_some() { ", and" } else { "" };
+            let _ = write!(text, "{comma} is enabled at boot");
+        }
+        let sign = if change.verb == Some(Verb::Start) { '+' } else { '~' };
+        self.entry(sign, key, text.trim());
+        for reason in &change.reasons {
+            let text = self.reason(&id.host, reason);
+            self.line(&format!("      {text}"));
+        }
+    }
+
+    /// What the plan changes is shown there; values are named here only where
+    /// the file is in place already and just the process lags behind.
+    fn reason(&self, host: &HostName, reason: &Reason) -> String {
+        let (path, fields) = match reason {
+            Reason::Unknown(why) => return format!("because {why}"),
+            Reason::Failing(what) => return format!("it {what}"),
+            Reason::Input { path, fields } => (path, fields),
+        };
+        let id = ResourceId { host: host.clone(), key: Key::File(path.clone()) };
+        let is_shown = self.plan.changes.get(&id).is_some();
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|field| match is_shown {
+                true => field.path.clone(),
+                false => format!("{} {} → {}", field.path, value(&field.before), value(&field.after)),
+            })
+            .collect();
+        let colon = if fields.is_empty() { "" } else { ": " };
+        format!("because it runs with another {path}{colon}{}", fields.join(", "))
+    }
+
+    fn removal(&mut self, key: &Key, resource: &Resource) {
+        let text = match resource {
+            Resource::Service(service) => match &service.node {
+                Some(node) => format!("{} is stopped and disabled", node.name),
+                None => "is stopped".to_owned(),
+            },
+            Resource::File(file) => match file.content {
+                Content::Secret(_) => "secret, of no use there; removed".to_owned(),
+                _ => "removed".to_owned(),
+            },
+            Resource::Storage => "removed with all that is in it".to_owned(),
+            _ => "removed".to_owned(),
+        };
+        self.entry('-', key, &text);
+    }
+
+    fn waves(&mut self) {
+        if self.plan.is_empty() {
+            return;
+        }
+        self.heading("order");
+        let staged = self.plan.stage.len();
+        if staged > 0 {
+            self.line(&format!(
+                "  stage   {}: everything is written beside its place and checked",
+                hosts(staged)
+            ));
+        }
+        for (i, wave) in self.plan.waves.iter().enumerate() {
+            let here =
+                |(name, part): (&NodeName, &NodePlan)| (part.wave == Some(i + 1)).then(|| name.clone());
+            let here: Vec<NodeName> = self.plan.nodes.iter().filter_map(here).collect();
+            let (go, stay): (Vec<_>, Vec<_>) =
+                here.iter().partition(|name| wave.rank != Rank::Remove && self.goes(name));
+            let mut nodes: Vec<String> = stay.into_iter().map(ToString::to_string).collect();
+            nodes.extend(go.into_iter().map(|name| format!("(in the place of {name})")));
+            let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
+            self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank)));
+        }
+        self.line("");
+    }
+
+    fn goes(&self, name: &NodeName) -> bool {
+        self.plan.changes.iter().any(|(_, change)| match change {
+            Change::Remove(resource) => match &**resource {
+                Resource::Service(service) => service.node.as_ref().is_some_and(|node| node.name == *name),
+                _ => false,
+            },
+            _ => false,
+        })
+    }
+
+    fn notes(&mut self) {
+        for note in &self.plan.notes {
+            let text = match note {
+                Note::NoElder(node) => {
+                    format!("note: {node} is the only elder: no elder for a moment while it restarts")
+                }
+                Note::ElderUnplanned(host) => {
+                    format!("note: nothing is known of the elder on {host}, which couldn't be planned")
+                }
+                Note::Split => "note: the network is split until the last node has the new key".to_owned(),
+                Note::StorageKept(node) => {
+                    format!("note: the storage of {node} is kept; `--purge-storage` removes it")
+                }
+            };
+            self.line(&text);
+        }
+        for refusal in &self.plan.refusals {
+            let text = match refusal {
+                Refusal::PartialRotation => {
+                    "refused: a key of the whole network can't be replaced with --target".to_owned()
+                }
+                Refusal::RotationWithout(hosts) => {
+                    let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+                    format!(
+                        "refused: a key of the whole network can't be replaced while {} can't be planned",
+                        names.join(", ")
+                    )
+                }
+            };
+            let text = self.style.paint(Tone::Bad, text);
+            self.line(&text);
+        }
+        if !self.plan.notes.is_empty() || !self.plan.refusals.is_empty() {
+            self.line("");
+        }
+    }
+}
+
+fn waits(field: &crate::diff::FieldChange) -> bool {
+    matches!(field.effect, Effect::NextStart | Effect::RestartUnlessHalfHolds)
+}
+
+fn destruction(id: &ResourceId, change: &Change) -> String {
+    match change {
+        Change::Remove(resource) => match &**resource {
+            Resource::Service(service) => match &service.node {
+                Some(node) => format!("{node} is taken out of the network", node = node.name),
+                None => format!("{} on {}", id.key, id.host),
+            },
+            _ => format!("{} on {} is removed with all that is in it", id.key, id.host),
+        },
+        Change::File(change) if matches!(change.after.content, Content::Secret(_)) => {
+            format!("{} on {} is replaced by another", id.key, id.host)
+        }
+        _ => format!("the node of {} on {} gets another identity", id.key, id.host),
+    }
+}
+
+fn value(value: &Option<Value>) -> String {
+    match value {
+        None => "(none)".to_owned(),
+        Some(Value::Scalar(text)) => text.escape_debug().to_string(),
+        Some(Value::List(items)) => several(items.iter()),
+        Some(Value::Set(items)) => several(items.iter()),
+        Some(Value::Secret(_)) => "(secret)".to_owned(),
+    }
+}
+
+fn several<'a>(items: impl ExactSizeIterator<Item = &'a String>) -> String {
+    match items.len() {
+        0..=3 => items.map(|item| item.escape_debug().to_string()).collect::<Vec<_>>().join(" "),
+        n => format!("({n} entries)"),
+    }
+}
+
+fn content(content: &Content) -> String {
+    match content {
+        Content::Blob { sha256, size } => format!("{}sha256 {:.12}, ", bytes(*size), sha256.to_string()),
+        Content::Secret(_) => "secret, ".to_owned(),
+        Content::Text(_) | Content::Document(_) | Content::Opaque => String::new(),
+    }
+}
+
+fn bytes(size: Option<u64>) -> String {
+    match size {
+        None => String::new(),
+        Some(size) if size < 1_000_000 => format!("{size} bytes, "),
+        Some(size) => format!("{:.1} MB, ", size as f64 / 1e6),
+    }
+}
+
+fn access(before: &Access, after: &Access) -> String {
+    match (before.mode == after.mode, before.owner == after.owner) {
+        (false, true) => format!("mode {:04o} → {:04o}", before.mode, after.mode),
+        (true, false) => format!("owner {} → {}", before.owner, after.owner),
+        _ => format!("{before} → {after}"),
+    }
+}
+
+fn rank(rank: Rank) -> &'static str {
+    match rank {
+        Rank::Settle => "what needs no restart",
+        Rank::StartBootstrap => "elders come up",
+        Rank::UpdateBootstrap => "an elder is restarted, the others are up",
+        Rank::Start => "nodes come up",
+        Rank::Canary => "the first of each shape is restarted",
+        Rank::Update => "more are restarted",
+        Rank::RotateBootstrap => "all elders are restarted at once",
+        Rank::Rotate => "all other nodes are restarted at once",
+        Rank::Remove => "what should not be there goes",
+    }
+}

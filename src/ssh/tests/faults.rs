@@ -1,0 +1,139 @@
+//! Ports that are no SSH server, and connections that break.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional, duplex};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use super::patience;
+use super::server::{Host, address_of, login};
+use crate::ssh::*;
+
+/// A port that says this to whoever comes, and then keeps them waiting or hangs up.
+async fn port(words: &'static str, stay: bool) -> Address {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = address_of(listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut guest, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                guest.write_all(words.as_bytes()).await.unwrap();
+                if stay {
+                    let _ = guest.read_to_end(&mut Vec::new()).await;
+                } else {
+                    let _ = guest.shutdown().await;
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn ports_that_are_no_ssh_server_are_told_apart() {
+    let table = [
+        ("", true, "no answer within 0.3 s while waiting for the SSH server's first words"),
+        ("SSH-2.0-Tarpit\r\n", true, "no answer within 0.3 s while agreeing on keys"),
+        ("", false, "the host hung up while waiting for the SSH server's first words"),
+        (
+            "Not allowed at this time\r\n",
+            false,
+            "the host hung up while waiting for the SSH server's first words: Not allowed at this time",
+        ),
+        ("SSH-2.0-Tarpit\r\n", false, "the host hung up while agreeing on keys"),
+        (
+            "HTTP/1.1 400 Bad \x1b[31mRequest\r\n\r\n",
+            false,
+            "this is no SSH server: it says `HTTP/1.1 400 Bad \\u{1b}[31mRequest`",
+        ),
+    ];
+    for (words, stay, expected) in table {
+        let address = port(words, stay).await;
+        let mut timeouts = patience();
+        if stay {
+            timeouts.handshake = Duration::from_millis(300);
+        }
+        let error =
+            Session::connect(&address, &login([]), &KnownHosts::default(), &timeouts).await.unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        assert!(!error.help().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_closed_port_and_a_wrong_name_are_told_apart() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let closed = address_of(listener.local_addr().unwrap());
+    drop(listener);
+    let no_one = KnownHosts::default();
+    let error = Session::connect(&closed, &login([]), &no_one, &patience()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    assert!(error.help().contains("nothing listens on port"), "{}", error.help());
+
+    let nowhere = Address::new("nowhere.invalid", 22);
+    let error = Session::connect(&nowhere, &login([]), &no_one, &patience()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::NotFound { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_up_is_noticed() {
+    let host = Host::new();
+    let (ours, theirs) = duplex(1 << 16);
+    let wire = crate::ssh::wire::Wire::over(theirs);
+    let hang_up = wire.tap();
+    tokio::spawn(host.clone().serve(wire));
+    let address = Address::new("pretend", 22);
+    let session =
+        Session::over(ours, &address, &host.login(), &host.known(&address), &patience()).await.unwrap();
+    let mut channel = session.exec("cat").await.unwrap();
+    hang_up.cut();
+    assert_eq!(session.closed().await.reason, "the other side hung up");
+    assert!(matches!(channel.reader.next().await, Err(ChannelError::Lost(_))));
+    let sent = channel.writer.send(Bytes::from(vec![0; 64 << 20])).await;
+    assert!(matches!(sent, Err(ChannelError::Lost(_))), "{sent:?}");
+    assert!(matches!(session.exec("true").await, Err(ChannelError::Lost(_))));
+}
+
+/// Passes bytes on until it is told to stop, and then keeps both ends open: a
+/// network that was cut.
+async fn flaky(to: Address) -> (Address, oneshot::Sender<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = address_of(listener.local_addr().unwrap());
+    let (cut, is_cut) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = TcpStream::connect((to.host.as_str(), to.port)).await.unwrap();
+        tokio::select! {
+            _ = copy_bidirectional(&mut near, &mut far) => {}
+            _ = is_cut => std::future::pending().await,
+        }
+    });
+    (address, cut)
+}
+
+#[tokio::test]
+async fn a_cut_network_is_noticed() {
+    let host = Host::new();
+    let (address, cut) = flaky(host.listen().await).await;
+    let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };
+    let session = Session::connect(&address, &host.login(), &host.known(&address), &timeouts).await.unwrap();
+    let mut channel = session.exec("cat").await.unwrap();
+    cut.send(()).unwrap();
+    let start = Instant::now();
+    assert_eq!(session.closed().await.reason, "the host does not answer any more");
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(matches!(channel.reader.next().await, Err(ChannelError::Lost(_))));
+}
+
+#[tokio::test]
+async fn a_network_cut_while_sending_is_noticed() {
+    let host = Host::new();
+    let (address, cut) = flaky(host.listen().await).await;
+    let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };
+    let session = Session::connect(&address, &host.login(), &host.known(&address), &timeouts).await.unwrap();
+    let mut channel = session.exec("cat >/dev/null").await.unwrap();
+    cut.send(()).unwrap();
+    let sent = channel.writer.send(Bytes::from(vec![0; 64 << 20])).await;
+    assert!(matches!(sent, Err(ChannelError::Lost(_))), "{sent:?}");
+}

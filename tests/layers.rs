@@ -1,0 +1,112 @@
+//! The rooms of `src` know each other in one direction only, and some crates
+//! stay inside one room: read from the sources as they are written.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A crate, and the only places that may name it.
+const KEPT: &[(&str, &[&str])] = &[
+    ("petgraph", &["resource/graph.rs"]),
+    ("russh", &["ssh/", "pretend/"]),
+    ("similar", &["render/diff.rs"]),
+    ("tokio", &["ssh/", "artifact/", "remote/", "pretend/", "cli/", "main.rs"]),
+];
+
+/// Every source file below `src`, its path relative to that, and its text.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders: Vec<PathBuf> = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                sources.push((name, fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    sources.sort();
+    sources
+}
+
+/// The rooms in the order of `lib.rs`.
+fn rooms(sources: &[(String, String)]) -> Vec<String> {
+    let (_, lib) = sources.iter().find(|(name, _)| name == "lib.rs").unwrap();
+    lib.lines()
+        .filter_map(|line| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned()))
+        .collect()
+}
+
+/// Its lines of code: what is in comments and in tests of its own is left out.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().map(|(i, line)| (i + 1, line.trim_start()));
+    lines.take_while(|(_, line)| !line.starts_with("mod tests {")).filter(|(_, line)| !line.starts_with("//"))
+}
+
+/// What follows each occurrence of `prefix` that begins a word.
+fn named<'a>(line: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    line.match_indices(prefix).filter_map(move |(at, _)| {
+        let begins = !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '$');
+        begins.then(|| {
+            let rest = &line[at + prefix.len()..];
+            &rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())]
+        })
+    })
+}
+
+#[test]
+fn imports_run_one_way() {
+    let sources = sources();
+    let rooms = rooms(&sources);
+    assert!(rooms.len() > 10, "the rooms of lib.rs aren't found: {rooms:?}");
+    let at = |room: &str| rooms.iter().position(|name| name == room);
+    let mut wrong = Vec::new();
+    for (file, text) in &sources {
+        let room = file.split(['/', '.']).next().unwrap();
+        let Some(here) = at(room) else {
+            assert!(matches!(room, "lib" | "main"), "{file} is in no room of lib.rs");
+            continue;
+        };
+        for (line, code) in code(text) {
+            assert!(!code.starts_with("use crate::{"), "{file}:{line}: one `use` a room, please");
+            for other in named(code, "crate::").filter_map(at).filter(|other| *other > here) {
+                wrong.push(format!("{file}:{line}: `{room}` may not know `{}`", rooms[other]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn crates_stay_in_their_rooms() {
+    let mut wrong = Vec::new();
+    for (file, text) in &sources() {
+        // Tests may drive what they test.
+        if file.contains("/tests") {
+            continue;
+        }
+        for (line, code) in code(text) {
+            for (name, places) in KEPT {
+                let prefix = format!("{name}::");
+                let used = named(code, &prefix).next().is_some();
+                if used && !places.iter().any(|place| file.starts_with(place)) {
+                    wrong.push(format!("{file}:{line}: `{name}` belongs to {}", places.join(", ")));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The reader above would notice: it reads these as it should.
+#[test]
+fn words_are_found() {
+    let found = |line: &'static str| named(line, "crate::").collect::<Vec<_>>();
+    assert_eq!(found("use crate::plan::action::Action;"), ["plan"]);
+    assert_eq!(found("fn f(a: &crate::ssh::Session) -> crate::cli::Exit {"), ["ssh", "cli"]);
+    assert_eq!(found("pub(crate) fn mycrate::x()"), Vec::<&str>::new());
+}

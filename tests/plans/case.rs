@@ -1,0 +1,230 @@
+//! A case: a folder, hosts, and what is asked for. See `fixtures/plans/README.md`.
+
+use crate::edit;
+use serde::Deserialize;
+use spore_drive::artifact::Architecture;
+use spore_drive::desired::{Artifact, Desired, Supplies, compile};
+use spore_drive::facts::{self, Facts, Folder, interpret};
+use spore_drive::network::Network;
+use spore_drive::plan::simulate::{Simulation, simulate, steps};
+use spore_drive::plan::{self, Observed, Options, Plan, Unplanned};
+use spore_drive::resource::{HostName, Sha256, ShapeName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// When the hosts of every case were asked first: later than anything there.
+const NOON: i64 = 1_800_000_000_000_000_000;
+
+/// `case.yaml`, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    about: String,
+    #[serde(default)]
+    from: Option<From>,
+    #[serde(default)]
+    folder: BTreeMap<String, Option<BTreeMap<String, String>>>,
+    #[serde(default)]
+    hosts: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    options: RawOptions,
+    #[serde(default)]
+    same_as: Option<String>,
+}
+
+/// The case whose plan has been done on the hosts, or the beginning of it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum From {
+    All(String),
+    Part { case: String, actions: usize },
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RawOptions {
+    tau: Option<String>,
+    targets: Vec<String>,
+    batch: Option<usize>,
+    take_over: bool,
+    purge_storage: bool,
+    retire: Option<String>,
+}
+
+/// A case, read.
+pub(crate) struct Case {
+    pub(crate) about: String,
+    pub(crate) same_as: Option<String>,
+    world: World,
+}
+
+/// A network that is wanted, and the hosts as they are.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) network: Arc<Network>,
+    pub(crate) desired: Arc<Desired>,
+    pub(crate) hosts: Simulation,
+    pub(crate) options: Options,
+    pub(crate) purge_storage: bool,
+}
+
+fn cases() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/plans")
+}
+
+/// Every case there is.
+pub(crate) fn names() -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(cases())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().join("case.yaml").is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+impl Case {
+    pub(crate) fn read(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::read_into(name, folder.path())
+    }
+
+    /// Leaves the case's network folder in `scratch`.
+    fn read_into(name: &str, scratch: &Path) -> Self {
+        let path = cases().join(name);
+        let text = fs::read_to_string(path.join("case.yaml")).expect(name);
+        let raw: Raw = serde_yaml::from_str(&text).expect(name);
+        let from = raw.from.map(|from| match from {
+            From::All(case) => (case, usize::MAX),
+            From::Part { case, actions } => (case, actions),
+        });
+        let mut hosts = from.map_or_else(
+            || Simulation { hosts: BTreeMap::new(), now_ns: NOON },
+            |(case, actions)| {
+                let Self { world: mut before, .. } = Self::read_into(&case, scratch);
+                let plan = before.plan();
+                for step in steps(&plan).take(actions) {
+                    before.hosts.act(step, &before.desired).expect(name);
+                }
+                before.hosts
+            },
+        );
+        copy(&path.join("folder"), scratch);
+        change(scratch, &raw.folder);
+        let mut network = Network::read(scratch).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        if let Some(host) = &raw.options.retire {
+            retire(&mut network, &host.parse().unwrap());
+        }
+        let desired = compile(&network, &supplies(&network, raw.options.tau.as_deref())).expect(name);
+        edit::hosts(&path, &network, &desired, &raw.hosts, &mut hosts);
+        let options = Options {
+            targets: raw.options.targets.iter().map(|target| target.parse().unwrap()).collect(),
+            batch: raw.options.batch,
+            take_over: raw.options.take_over,
+        };
+        let purge_storage = raw.options.purge_storage;
+        let (network, desired) = (Arc::new(network), Arc::new(desired));
+        let world = World { network, desired, hosts, options, purge_storage };
+        Self { about: raw.about, same_as: raw.same_as, world }
+    }
+
+    pub(crate) fn world(&self) -> World {
+        self.world.clone()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let Ok(entries) = fs::read_dir(from) else { return };
+    for entry in entries.map(|entry| entry.unwrap()) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir_all(&to).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// Each a text to be found in that file, and what stands there instead; or the
+/// file goes.
+fn change(folder: &Path, changes: &BTreeMap<String, Option<BTreeMap<String, String>>>) {
+    for (file, replacements) in changes {
+        let path = folder.join(file);
+        let Some(replacements) = replacements else {
+            fs::remove_file(&path).expect(file);
+            continue;
+        };
+        let mut text = fs::read_to_string(&path).expect(file);
+        for (old, new) in replacements {
+            assert!(text.contains(old), "{file} doesn't say `{old}`");
+            text = text.replace(old, new);
+        }
+        fs::write(path, text).unwrap();
+    }
+}
+
+/// As `spore retire` does it.
+fn retire(network: &mut Network, name: &HostName) {
+    network.hosts.get_mut(name).unwrap().nodes.clear();
+    for hosts in network.bootstrap.values_mut() {
+        hosts.retain(|host| **host != *name);
+    }
+}
+
+/// A tau is known by a word here, `none` for none at all; a plugin by its file.
+pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
+    let mut supplies = Supplies::default();
+    if tau != Some("none") {
+        for architecture in Architecture::ALL {
+            let sha256 = Sha256::of(format!("{} {architecture}", tau.unwrap_or("v1")).as_bytes());
+            supplies.tau.insert(architecture, Artifact { sha256, size: Some(100_000_000) });
+        }
+    }
+    for plugin in network.shapes.values().flat_map(|shape| &shape.plugins) {
+        let bytes = fs::read(&plugin.file).unwrap_or_else(|error| panic!("{}: {error}", plugin.name));
+        let artifact = Artifact { sha256: Sha256::of(&bytes), size: Some(bytes.len() as u64) };
+        supplies.plugins.insert(plugin.name.clone(), artifact);
+    }
+    supplies
+}
+
+impl World {
+    /// What is planned for the hosts as they are now.
+    pub(crate) fn plan(&self) -> Plan {
+        let observed = self.network.hosts.keys().map(|name| (name.clone(), self.observe(name))).collect();
+        plan::plan(&self.network.domain.root, &self.desired, &observed, &self.options).unwrap()
+    }
+
+    fn observe(&self, name: &HostName) -> Observed {
+        match self.hosts.hosts.get(name) {
+            Some(facts) => {
+                let (conditions, current) = self.interpret(name, facts);
+                Observed::Host { conditions: Box::new(conditions), current }
+            }
+            None => Observed::Nothing(Unplanned {
+                why: "it didn't answer within 10 s".to_owned(),
+                help: "is it up?".to_owned(),
+            }),
+        }
+    }
+
+    /// What a host's facts mean.
+    pub(crate) fn interpret(
+        &self,
+        name: &HostName,
+        facts: &Facts,
+    ) -> (facts::Conditions, spore_drive::resource::Graph<spore_drive::resource::Resource>) {
+        let shapes: BTreeSet<ShapeName> = self.network.hosts[name].nodes.keys().cloned().collect();
+        let folder = Folder { desired: &self.desired, shapes: &shapes, purge_storage: self.purge_storage };
+        interpret(name, facts, folder)
+    }
+
+    /// Does all of a plan.
+    pub(crate) fn apply(&mut self, plan: &Plan) -> Result<(), String> {
+        simulate(plan, &mut self.hosts, &self.desired).map_err(|error| error.to_string())
+    }
+}

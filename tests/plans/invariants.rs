@@ -1,0 +1,268 @@
+//! What holds for every plan.
+
+use crate::case::World;
+use spore_drive::diff::compare;
+use spore_drive::facts::{Facts, PathFact};
+use spore_drive::plan::action::{Action, Running};
+use spore_drive::plan::simulate::{Step, steps};
+use spore_drive::plan::{Plan, Rank};
+use spore_drive::resource::{Edge, Graph, HostName, Key, Node, Resource, ResourceId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+type Held = Result<(), String>;
+
+/// Every one of them, and every prefix of the plan's actions.
+pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
+    order(world, plan)?;
+    itself(world)?;
+    if !plan.refusals.is_empty() {
+        return Ok(());
+    }
+    let done = settles(world, plan)?;
+    // What is staged is alike, so a few of these are as good as all.
+    let staged = plan.stage.values().map(Vec::len).sum::<usize>();
+    let cuts = (0..staged).step_by(1 + staged / 8).chain(staged..steps(plan).count());
+    cuts.into_iter().try_for_each(|cut| resumes(world, plan, cut, &done))
+}
+
+/// The diff of a graph with itself is empty.
+fn itself(world: &World) -> Held {
+    for (name, facts) in &world.hosts.hosts {
+        let (_, mut graph) = world.interpret(name, facts);
+        // Services found may be off, and what is unreadable is in no diff.
+        let odd: Vec<ResourceId> = graph
+            .iter()
+            .filter(|(_, resource)| matches!(resource, Resource::Service(_) | Resource::Unreadable { .. }))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let mut plain = Graph::default();
+        for (id, resource) in graph.iter().filter(|(id, _)| !odd.contains(id)) {
+            plain.insert(id.clone(), resource.clone());
+        }
+        graph = plain;
+        let changes = compare(&graph, &graph);
+        if !changes.graph.is_empty() {
+            let differs: Vec<_> = changes.graph.iter().map(|(id, _)| id.key.to_string()).collect();
+            return Err(format!("{name} differs from itself: {}", differs.join(" ")));
+        }
+    }
+    Ok(())
+}
+
+/// Applied, there is nothing more to do. The hosts as they are then.
+pub(crate) fn settles(world: &World, plan: &Plan) -> Result<World, String> {
+    let mut done = world.clone();
+    done.apply(plan)?;
+    let again = done.plan();
+    if again.is_empty() {
+        return Ok(done);
+    }
+    Err(format!("applied, there is more to do:\n{}", crate::page::page("", &again)))
+}
+
+/// Cut off after some actions, the next plan comes to the same end, and
+/// restarts nothing that has been restarted.
+pub(crate) fn resumes(world: &World, plan: &Plan, cut: usize, done: &World) -> Held {
+    let all: Vec<Step<'_>> = steps(plan).collect();
+    let after = |what: &str| {
+        format!("cut off after {cut} actions, {:?}: {what}", cut.checked_sub(1).map(|last| all[last]))
+    };
+    let mut world = world.clone();
+    for step in &all[..cut] {
+        world.hosts.act(*step, &world.desired).map_err(|error| after(&error.to_string()))?;
+    }
+    let rest = world.plan();
+    order(&world, &rest).map_err(|why| after(&why))?;
+    if !rest.refusals.is_empty() {
+        return Err(after(&format!("what is left is refused: {:?}", rest.refusals)));
+    }
+    let page = || crate::page::page("", &rest);
+    world.apply(&rest).map_err(|why| after(&format!("{why}\n{}", page())))?;
+    let again = world.plan();
+    if !again.is_empty() {
+        return Err(after(&format!(
+            "{}\nthere is still more to do:\n{}",
+            page(),
+            crate::page::page("", &again)
+        )));
+    }
+    let differs = difference(&world, done);
+    if !differs.is_empty() {
+        return Err(after(&format!("another end:\n{differs}\n{}", page())));
+    }
+    let before: BTreeSet<_> = all[..cut].iter().filter_map(started).collect();
+    let twice: Vec<_> =
+        steps(&rest).filter_map(|step| started(&step)).filter(|id| before.contains(id)).collect();
+    if !twice.is_empty() {
+        return Err(after(&format!("started twice: {twice:?}\n{}", page())));
+    }
+    Ok(())
+}
+
+fn started<'a>(step: &Step<'a>) -> Option<(&'a HostName, &'a str)> {
+    match step.action {
+        Action::Start { unit, .. } => Some((step.host, unit)),
+        _ => None,
+    }
+}
+
+/// Two ends, without what only says when and how often.
+fn difference(one: &World, other: &World) -> String {
+    let mut text = String::new();
+    for (name, facts) in &one.hosts.hosts {
+        let (left, right) = (gist(facts), gist(&other.hosts.hosts[name]));
+        for line in left.symmetric_difference(&right) {
+            let side = if left.contains(line) { "resumed" } else { "straight" };
+            let _ = writeln!(text, "{name} {side}: {line}");
+        }
+    }
+    text
+}
+
+fn gist(facts: &Facts) -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    for (path, fact) in &facts.paths {
+        lines.insert(match fact {
+            PathFact::File(file) => format!("{path}: {} {:?}", file.access, file.sha256),
+            other => format!("{path}: {other:?}"),
+        });
+    }
+    for (path, text) in &facts.texts {
+        // The order of ufw's rules is that of their making.
+        let words: BTreeSet<&str> = text.lines().collect();
+        lines.insert(format!("{path} says {words:?}"));
+    }
+    for (name, unit) in &facts.units {
+        let state = format!("{} {} {} {}", unit.load, unit.active, unit.sub, unit.enabled);
+        let exe = unit.process.as_ref().map(|process| process.exe);
+        if state != "loaded inactive dead disabled" {
+            lines.insert(format!("{name}: {state} {exe:?} {:?}", unit.record));
+        }
+    }
+    for address in &facts.listening {
+        lines.insert(format!("listens: {address:?}"));
+    }
+    lines
+}
+
+/// Who goes before whom.
+pub(crate) fn order(world: &World, plan: &Plan) -> Held {
+    let nodes = nodes(world);
+    let starts = starts(plan, &nodes);
+    for (at, (wave, _, first)) in starts.iter().enumerate() {
+        for (other_wave, _, later) in &starts[at..] {
+            if wave == other_wave && first.bootstrap && !later.bootstrap {
+                return Err(format!("wave {wave} has {} and {}", first.name, later.name));
+            }
+            if !first.bootstrap && later.bootstrap && wave < other_wave {
+                return Err(format!("{} goes before {}, which it dials", first.name, later.name));
+            }
+        }
+    }
+    for (i, wave) in plan.waves.iter().enumerate() {
+        if matches!(wave.rank, Rank::RotateBootstrap | Rank::Rotate) {
+            continue;
+        }
+        // Only those that are interrupted: who is down is missed by nobody.
+        let down: Vec<&Node> =
+            starts.iter().filter(|(at, up, _)| *at == i + 1 && *up).map(|(_, _, node)| *node).collect();
+        not_all(plan, i + 1, "bootstrap nodes", &nodes, &down, |node| node.bootstrap)?;
+        let services: BTreeSet<&String> = down.iter().flat_map(|node| &node.serves).collect();
+        for service in services {
+            not_all(plan, i + 1, service, &nodes, &down, |node| node.serves.contains(service))?;
+        }
+    }
+    reads_before_starts(world, plan)
+}
+
+fn not_all(
+    plan: &Plan,
+    wave: usize,
+    what: &str,
+    nodes: &BTreeMap<(HostName, String), Node>,
+    down: &[&Node],
+    counts: impl Fn(&Node) -> bool,
+) -> Held {
+    let planned = |node: &&Node| !plan.unplanned.contains_key(&node.name.host);
+    let all = nodes.values().filter(planned).filter(|node| counts(node)).count();
+    let down = down.iter().filter(|node| counts(node)).count();
+    if all > 1 && down == all { Err(format!("wave {wave} interrupts all {what}")) } else { Ok(()) }
+}
+
+fn nodes(world: &World) -> BTreeMap<(HostName, String), Node> {
+    let mut nodes = BTreeMap::new();
+    for (id, goal) in world.desired.goals.iter() {
+        if let (spore_drive::desired::Goal::Have(Resource::Service(service)), Key::Service(unit)) =
+            (goal, &id.key)
+            && let Some(node) = &service.node
+        {
+            nodes.insert((id.host.clone(), unit.clone()), node.clone());
+        }
+    }
+    nodes
+}
+
+/// The wave of every node that is started or restarted, and whether it is up.
+fn starts<'a>(plan: &Plan, nodes: &'a BTreeMap<(HostName, String), Node>) -> Vec<(usize, bool, &'a Node)> {
+    steps(plan)
+        .filter_map(|step| match step.action {
+            Action::Start { unit, before, .. } => {
+                let node = nodes.get(&(step.host.clone(), unit.clone()))?;
+                Some((step.wave?, matches!(before, Running::Invocation(_)), node))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// A file is in its place, as it should be, before a unit that reads it is
+/// started; and it is put there in the wave of the first that is.
+fn reads_before_starts(world: &World, plan: &Plan) -> Held {
+    let mut started: BTreeMap<(&HostName, &str), (usize, usize)> = BTreeMap::new();
+    let mut placed: BTreeMap<(&HostName, &str), (usize, usize)> = BTreeMap::new();
+    for (i, step) in steps(plan).enumerate() {
+        match step.action {
+            Action::Start { unit, .. } => {
+                started.insert((step.host, unit), (i, step.wave.unwrap_or(0)));
+            }
+            Action::Place { file, .. } => {
+                placed.insert((step.host, &file.path), (i, step.wave.unwrap_or(0)));
+            }
+            Action::SetAccess { path, .. } => {
+                placed.insert((step.host, path), (i, step.wave.unwrap_or(0)));
+            }
+            _ => {}
+        }
+    }
+    for ((host, unit), (start, wave)) in started {
+        let id = ResourceId { host: host.clone(), key: Key::Service(unit.to_owned()) };
+        for (file, edge) in world.desired.goals.before(&id) {
+            let Some((place, place_wave)) = file.key.path().and_then(|path| placed.get(&(host, path))) else {
+                continue;
+            };
+            if !matches!(edge, Edge::Reads(_)) {
+                continue;
+            }
+            if *place > start {
+                return Err(format!("on {host}, {} is put in its place after {unit} is started", file.key));
+            }
+            let early = *place_wave == 0 || plan.waves[*place_wave - 1].rank == Rank::Settle;
+            let others = || {
+                world
+                    .desired
+                    .goals
+                    .after(file)
+                    .into_iter()
+                    .any(|(reader, _)| matches!(&reader.key, Key::Service(other) if other != unit))
+            };
+            if *place_wave != wave && !early && !others() {
+                return Err(format!(
+                    "on {host}, {} and {unit} are in waves {place_wave} and {wave}",
+                    file.key
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Plans, without hosts: every folder of `fixtures/plans` is a case, whose plan
+//! is compared with `snapshots/<case>.txt` and done in simulation.
+//!
+//! `fixtures/plans/README.md` says how a case is written. `SPORE_BLESS=1` writes
+//! the snapshots anew.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod case;
+mod edit;
+mod invariants;
+mod page;
+mod random;
+
+use case::Case;
+use libtest_mimic::{Arguments, Trial};
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut tests: Vec<Trial> = case::names().into_iter().map(trial).collect();
+    tests.extend(random::trials());
+    libtest_mimic::run(&arguments, tests).exit_code()
+}
+
+fn trial(name: String) -> Trial {
+    Trial::test(format!("plans::{name}"), move || {
+        let case = Case::read(&name);
+        let world = case.world();
+        let plan = world.plan();
+        let text = page::page(&case.about, &plan);
+        compare(&name, &text)?;
+        if let Some(same) = &case.same_as {
+            let other = page::page(&case.about, &Case::read(same).world().plan());
+            if other != text {
+                return Err(format!("the plan differs from that of {same}").into());
+            }
+        }
+        invariants::hold(&world, &plan).map_err(Into::into)
+    })
+}
+
+fn compare(name: &str, text: &str) -> Result<(), String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(format!("{name}.txt"));
+    if std::env::var_os("SPORE_BLESS").is_some() {
+        return fs::write(&path, text).map_err(|error| error.to_string());
+    }
+    let wanted = fs::read_to_string(&path).unwrap_or_default();
+    if wanted == text {
+        return Ok(());
+    }
+    let diff = similar::TextDiff::from_lines(wanted.as_str(), text)
+        .unified_diff()
+        .header("snapshot", "plan")
+        .to_string();
+    Err(format!("{diff}\nSPORE_BLESS=1 writes the snapshots anew"))
+}

@@ -1,0 +1,32 @@
+//! A plan as a snapshot: what an operator reads, and then every action.
+
+use spore_drive::plan::Plan;
+use spore_drive::plan::action::Action;
+use spore_drive::plan::simulate::steps;
+use spore_drive::plan::wire::Outcome;
+use spore_drive::render::{self, Style};
+use spore_drive::resource::HostName;
+use std::fmt::Write as _;
+
+pub(crate) fn page(about: &str, plan: &Plan) -> String {
+    let mut page = format!("# {}\n\n{}", about.trim(), render::plan(plan, Style::Plain));
+    let mut last = None;
+    for step in steps(plan) {
+        if last != Some(step.wave) {
+            last = Some(step.wave);
+            match step.wave {
+                None => page.push_str("\nstage\n"),
+                Some(wave) => {
+                    let _ = write!(page, "\nwave {wave}\n");
+                }
+            }
+        }
+        page.push_str(&one_line(step.host, step.action));
+    }
+    page
+}
+
+/// As apply reports it, without the tick.
+fn one_line(host: &HostName, action: &Action) -> String {
+    render::ended(host, action, &Outcome::Done, Style::Plain).replace("✓ ", "")
+}
