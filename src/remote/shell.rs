@@ -95,8 +95,11 @@ impl Shell {
             noise: Vec::new(),
         };
         let mut shell = Self { writer, lines };
-        shell.send(script.into()).await.map_err(|error| shell.lines.gone(During::Opening, Some(error)))?;
-        Ok(shell)
+        match shell.send(script.into()).await {
+            // Of a command that has ended already the answer will say more.
+            Ok(()) | Err(ChannelError::Ended) => Ok(shell),
+            Err(error) => Err(shell.lines.gone(During::Opening, Some(error))),
+        }
     }
 
     /// The marker of this session's answers.
