@@ -203,7 +203,8 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     }
     line.push_str(&format!("; {} failed; {} not reached", applied.failed.len(), applied.not_reached));
     if !plan.unplanned.is_empty() {
-        line.push_str(&format!("; {} hosts not planned", plan.unplanned.len()));
+        let hosts = if plan.unplanned.len() == 1 { "host" } else { "hosts" };
+        line.push_str(&format!("; {} {hosts} not planned", plan.unplanned.len()));
     }
     out.push_str(&line);
     out.push('\n');

@@ -33,7 +33,7 @@ pub(crate) fn users(lab: &Lab) {
     for host in [root, sudo, word] {
         assert!(!plan.of_host(host).is_empty(), "{} is to be planned: {plan}", host.name());
     }
-    network.apply(&[]).exits(1).says("1 hosts not planned");
+    network.apply(&[]).exits(1).says("1 host not planned");
     meshed(&[sudo, word], &[root], 4242);
     assert!(plain.stat("/tb").is_none(), "nothing was done there");
 

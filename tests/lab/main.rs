@@ -33,13 +33,14 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let tests = vec![
+        // Those that take longest begin first.
+        trial("first::nine", first::nine),
+        trial("changes::updates", changes::updates),
         trial("lab::selftest", selftest::run),
         trial("access::users", access::users),
         trial("access::hosts_that_are_down", access::hosts_that_are_down),
         trial("access::host_keys", access::host_keys),
-        trial("changes::updates", changes::updates),
         trial("drift::drift", drift::drift),
-        trial("first::nine", first::nine),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),
         trial("mending::style_is_no_difference", mending::style_is_no_difference),
