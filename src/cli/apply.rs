@@ -1,19 +1,17 @@
 //! `spore apply`, and `spore retire`, which is an apply of a cleared host.
 
 use super::args::{ApplyOptions, Args};
+use super::progress::{self, Watched};
 use super::survey::{Survey, survey};
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::plan::wire::Report;
-use crate::remote::{
-    Applied, Holder, Host, Locked, Payload, Payloads, Progress, Redactor, Step, Stop, apply,
-};
+use crate::remote::{Applied, Holder, Host, Locked, Payload, Payloads, Redactor, Stop, apply};
 use crate::render::{self, Style, Tone};
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 
 pub(crate) async fn run(
     args: &Args,
@@ -41,7 +39,7 @@ pub(crate) async fn run(
 
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
-    let shown = tokio::spawn(show(receiver, style, plan.waves.len()));
+    let shown = tokio::spawn(progress::show(receiver, Watched::new(&plan, style)));
     let applying = apply(&plan, locked, Arc::new(payloads), Arc::new(redactor), &stop, sender);
     let (applied, hosts) = tokio::select! {
         applied = applying => applied,
@@ -142,7 +140,8 @@ fn scalars(yaml: &serde_yaml::Value) -> Vec<Secret> {
 
 /// Locks every host that the plan touches, or none.
 async fn lock(hosts: BTreeMap<HostName, Host>, plan: &Plan) -> miette::Result<BTreeMap<HostName, Locked>> {
-    let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
+    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let user = user.unwrap_or_else(|| "somebody".to_owned());
     let machine = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let holder = Holder {
         who: format!("{user}@{}", machine.trim()),
@@ -191,32 +190,6 @@ async fn interrupted_twice(stop: &Stop) {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-/// One line an action, as it ends.
-async fn show(mut progress: UnboundedReceiver<Progress>, style: Style, waves: usize) {
-    while let Some(progress) = progress.recv().await {
-        match progress {
-            Progress::Began(Step::Stage) => {
-                terminal::out(&format!("{}\n", style.paint(Tone::Strong, "stage")))
-            }
-            Progress::Began(Step::Wave(i)) => {
-                let heading = format!("wave {} of {waves}", i + 1);
-                terminal::out(&format!("{}\n", style.paint(Tone::Strong, heading)));
-            }
-            Progress::Action { host, action, report: Report::Ended { outcome, .. } } => {
-                terminal::out(&render::ended(&host, &action, &outcome, style));
-            }
-            Progress::Action { .. } => {}
-            Progress::Lost { host, error } => {
-                terminal::out(&format!(
-                    "  {} {host}: {error}; {}\n",
-                    style.paint(Tone::Bad, "✗"),
-                    error.help()
-                ));
-            }
-        }
-    }
-}
-
 /// What was done, what failed, what wasn't reached, and how to go on.
 fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     let mut out = String::new();
@@ -235,7 +208,9 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     out.push_str(&line);
     out.push('\n');
     if !applied.failed.is_empty() || applied.not_reached > 0 {
-        out.push_str("mend what failed and run the same command again: it goes on from there\n");
+        let words: Vec<String> = std::env::args().skip(1).collect();
+        let command = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
+        out.push_str(&format!("to go on from there, mend what failed and run: spore {command}\n"));
     }
     out
 }

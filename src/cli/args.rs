@@ -96,7 +96,7 @@ pub(crate) struct ApplyOptions {
     /// Don't ask
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Agree to what can't be undone, too; without a terminal it takes this besides --yes
+    /// With --yes: agree to what can't be undone, too
     #[arg(long)]
     pub(crate) allow_destructive: bool,
 }

@@ -7,6 +7,7 @@ mod args;
 mod folder;
 mod logins;
 mod plan;
+mod progress;
 mod supplies;
 mod survey;
 mod tau;

@@ -37,7 +37,10 @@ impl Stock {
         }
         for (architecture, (pin, fetched)) in &stock.tau {
             let known = match pin.as_ref().and_then(Pin::binary).filter(|_| fetched.get().is_none()) {
-                Some(sha256) => desired::Artifact { sha256, size: None },
+                Some(sha256) => {
+                    let size = pin.as_ref().and_then(|pin| size(pin, &network.folder));
+                    desired::Artifact { sha256, size }
+                }
                 None => describe(&*fetch(*architecture, pin.as_ref(), fetched, &network.folder)?),
             };
             stock.supplies.tau.insert(*architecture, known);
@@ -70,6 +73,13 @@ impl Stock {
     }
 }
 
+/// How big the binary is, where that can be told without reading it.
+fn size(pin: &Pin, folder: &Path) -> Option<u64> {
+    let artifact::Source::Path(path) = &pin.source else { return None };
+    let file = folder.join(path).metadata().ok().filter(|_| !pin.source.is_packed())?;
+    Some(file.len())
+}
+
 fn describe(artifact: &Artifact) -> desired::Artifact {
     desired::Artifact { sha256: artifact.sha256(), size: Some(artifact.bytes().len() as u64) }
 }
@@ -100,8 +110,14 @@ pub(crate) fn show(progress: Progress) {
 pub(crate) fn failure(error: artifact::FetchError) -> miette::Report {
     let help = error.help();
     let what = error.to_string();
-    match std::error::Error::source(&error).map(ToString::to_string) {
-        Some(source) => Failure::because(what, help, source).into(),
-        None => Failure { what, help, source: None }.into(),
+    match causes(&error) {
+        causes if causes.is_empty() => Failure { what, help, source: None }.into(),
+        causes => Failure::because(what, help, causes).into(),
     }
+}
+
+/// Why an error came about, down to the first cause.
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(error.source(), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -54,7 +54,7 @@ pub(crate) async fn survey(
         .iter()
         .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
         .collect();
-    let answers = gather(targets, &known, &Settings::from_environment(), |_, _| {}).await;
+    let answers = gather(targets, &known, &Settings::default(), |_, _| {}).await;
     let mut hosts = BTreeMap::new();
     for (name, answer) in answers {
         let none = BTreeSet::new();

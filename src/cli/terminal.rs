@@ -1,5 +1,5 @@
 //! What is shown to a person, and asked of one.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where output leaves the program")]
+#![expect(clippy::print_stderr, reason = "this is where output leaves the program")]
 
 use super::args::{Args, Colour};
 use crate::render::Style;
@@ -49,6 +49,11 @@ pub(crate) fn set_up_reports(args: &Args) {
 /// Whether somebody is there to be asked.
 pub(crate) fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether progress that is drawn over itself has a place to be drawn.
+pub(crate) fn shows_progress() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Asks for a yes.

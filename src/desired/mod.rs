@@ -99,10 +99,7 @@ pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, Compil
     for host in network.hosts.values() {
         let key = DigestKey::derive(network.swarm_key.line(), host.name.as_str());
         let mut compiler = HostCompiler { network, supplies, host, key: &key, desired: &mut desired };
-        if let Some(private) = network.domain.validation.private() {
-            // To be known for ours also where no node needs it.
-            compiler.equivalent(private.expose(), &String::from_utf8_lossy(private.expose()));
-        }
+        compiler.own_secrets();
         if !host.nodes.is_empty() {
             compiler.ground_floor();
         }
@@ -125,6 +122,16 @@ struct HostCompiler<'a> {
 }
 
 impl HostCompiler<'_> {
+    /// Wherever these are, they are the network's, needed there or not.
+    fn own_secrets(&mut self) {
+        let network = self.network;
+        for secret in
+            [Some(network.swarm_key.line()), network.domain.validation.private()].into_iter().flatten()
+        {
+            self.equivalent(secret.expose(), &String::from_utf8_lossy(secret.expose()));
+        }
+    }
+
     /// What every host with a node has, whatever the node is.
     fn ground_floor(&mut self) {
         for (path, mode) in tau::DIRECTORIES {

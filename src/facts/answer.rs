@@ -33,6 +33,9 @@ pub enum AnswerError {
     /// Not what a probe prints.
     #[error("line {0} of the host's answer is not understood")]
     Malformed(usize),
+    /// Something that every host can say isn't in it.
+    #[error("the host's answer lacks {0}")]
+    Incomplete(&'static str),
 }
 
 /// What the host answered to [`Request::script`](super::Request::script).
@@ -212,14 +215,14 @@ impl Raw {
     }
 
     fn assemble(mut self) -> Result<Facts, AnswerError> {
-        let missing = AnswerError::Malformed(0);
-        let [blocks, block_size, inodes, free_inodes] = self.space.ok_or_else(|| missing.clone())?;
+        let space = self.space.ok_or(AnswerError::Incomplete("free space"))?;
+        let [blocks, block_size, inodes, free_inodes] = space;
         if self.architecture.is_empty() {
-            return Err(missing);
+            return Err(AnswerError::Incomplete("the architecture"));
         }
         // A process that has just begun: it is who the probe runs as, and now.
         let now = self.stats.remove("/proc/self/.");
-        let texts = self.texts().ok_or(missing)?;
+        let texts = self.texts().ok_or(AnswerError::Incomplete("a digest"))?;
         let paths = self.paths();
         let now_ns = now.as_ref().map(|now| now.file.ctime_ns);
         let binary = paths.get(tau::BINARY).and_then(|fact| match fact {

@@ -44,14 +44,15 @@ pub struct Facts {
     /// What was looked at and is there.
     pub paths: BTreeMap<String, PathFact>,
     /// Public text files that were read, and configurations without their
-    /// secrets, as [`crate::tau::config::parse`] takes them. Of ufw's rules only
-    /// the `### tuple ###` lines.
+    /// secrets, as [`crate::tau::config::parse`] takes them. Settings (`.conf`) are
+    /// without their comments; of ufw's rules there are only the tuples.
     pub texts: BTreeMap<String, String>,
     /// Configurations in a style that can't be followed well enough to cut the
     /// secrets out, so that nothing of them is known but the digest.
     pub opaque: BTreeSet<String>,
-    /// Units of tau that are wanted, configured, enabled or loaded, and those of
-    /// others that matter; also where the service manager knows none of that name.
+    /// Units of tau that are wanted, configured, enabled or loaded, also where the
+    /// service manager knows none of that name; and those of others that matter,
+    /// where they are installed.
     pub units: BTreeMap<String, UnitFact>,
     /// Where something listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
@@ -155,6 +156,9 @@ pub struct Process {
     /// By directive, in systemd's terms: `LimitNOFILE` → `65536`, `infinity`,
     /// or `soft:hard` where these differ.
     pub limits: BTreeMap<String, String>,
+    /// Those of the limits that are all the host has to grant, so that its unit
+    /// may well have asked for more.
+    pub scant: BTreeSet<String>,
     /// Its effective user.
     pub uid: u32,
     /// Its effective group.

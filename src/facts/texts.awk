@@ -4,17 +4,15 @@
 # The hard one is `cut`: a node's configuration without its secrets. It follows
 # YAML line by line, as far as tau, spore and people write it, and whatever it
 # doesn't follow makes the whole file "opaque": nothing of it is printed. What is
-# public is known by its key and by its characters, so that nothing can be
-# smuggled through; of the rest only keys are printed, and of each secret
-# a digest, made by a program that gets it through a pipe.
+# public is known by its key and by what it looks like, so that nothing slips
+# through where lines are lost or in the wrong place; of the rest only keys are
+# printed, and of each secret a digest, made by a program that gets it through
+# a pipe.
 #
-# Must run in mawk 1.3.4, which has no interval expressions ({n,m}), in LC_ALL=C.
+# For LC_ALL=C in mawk 1.3.4, which has no interval expressions ({n,m}), and gawk.
 
 BEGIN {
     digest_key = ENVIRON["SPORE_KEY"]
-    split("swarmkey services protocols p2p-listen p2p-announce ports location peers " \
-        "network-fqdn domains plugins", names, " ")
-    for (i in names) public[names[i]] = 1
     for (i = 1; i < ARGC; i += 2) {
         if (ARGV[i] == "cut") cut(ARGV[i + 1])
         else if (ARGV[i] == "text") text(ARGV[i + 1], "^")
@@ -135,7 +133,7 @@ function follow(line,    indent, content) {
     if (content == "" || content ~ /^#/) return 1
     if (content ~ /\t/) return 0
     if (indent == 0 && content !~ /^-( |$)/) return top(content)
-    if (section == "public") return keep(line)
+    if (section == "public") return keep(line, content)
     if (section == "secret") return structure(indent, content, substr(line, 1, indent))
     return 0
 }
@@ -151,11 +149,12 @@ function top(line,    name, rest) {
     rest = substr(line, RLENGTH + 1)
     if (rest !~ /^( |$)/) return 0
     top_name = name
-    if (name in public) {
+    if (name ~ /^(services|protocols|p2p-listen|p2p-announce|ports|location|peers|domains|plugins)$/) {
         section = "public"
-        return keep(line)
+        return keep(line, rest)
     }
     section = "closed"
+    if (name == "swarmkey" || name == "network-fqdn") return keep(line, rest)
     gsub(/^ +| +$/, "", rest)
     if (name == "privatekey" && scalar(rest)) {
         # Protobuf of an ed25519 key: its type and length, seed, public half.
@@ -177,17 +176,39 @@ function top(line,    name, rest) {
     return add(line)
 }
 
-# A line that everyone may see, if it looks like one: no anchors and aliases, by
-# which a secret may stand elsewhere than its key, and nothing that looks like one.
-function keep(line,    rest, words, n) {
+# A line that everyone may see, if each piece of `rest` is what belongs there.
+function keep(line, rest,    pieces, n) {
     sub(/ +#.*$/, "", line)
-    rest = line
-    gsub(/["']\*\./, "", rest)
-    if (rest !~ /^[][ A-Za-z0-9_.:\/@{},'"%+-]*$/) return 0
-    if (rest ~ /PRIVATE KEY|\/psk\/|(^|[^A-Za-z0-9])CAESQ/) return 0
-    n = top_name == "plugins" ? 0 : split(rest, words, /[^A-Za-z0-9+_-]+/)
-    for (; n > 0; n--) if (length(words[n]) > 63) return 0
+    sub(/ +#.*$/, "", rest)
+    for (n = split(rest, pieces, /[][{},]/); n > 0; n--) if (!belongs(pieces[n])) return 0
     return add(line)
+}
+
+function belongs(piece,    slot) {
+    slot = top_name
+    while (sub(/^ *-( +|$)/, "", piece)) {}
+    gsub(/^ +| +$/, "", piece)
+    if (match(piece, /^["']?[A-Za-z0-9_.-]+["']?:( |$)/)) {
+        slot = slot "/" substr(piece, 1, RLENGTH)
+        piece = substr(piece, RLENGTH + 1)
+        gsub(/["': ]/, "", slot)
+        gsub(/^ +/, "", piece)
+    }
+    if (slot ~ /^(domains\/(key|aliases|hosts)|plugins\/plugins)$/) return piece == "" || empty(piece)
+    if (piece ~ /^("[^"]*"|'[^']*')$/) piece = substr(piece, 2, length(piece) - 2)
+    else if (piece == "" || empty(piece)) piece = ""
+    if (slot ~ /^(services|protocols)$/ || slot ~ /^domains\/.*\./)
+        return piece ~ /^[a-z-]*$/
+    if (slot ~ /^(p2p-listen|p2p-announce|peers)$/)
+        return piece ~ /^(\/(ip4|ip6|ip6zone|dns|dns4|dns6|dnsaddr)\/[A-Za-z0-9.:%\/_-]+)?$/
+    if (slot ~ /^(ports(\/[a-z0-9]+)?|location(\/lat|\/long)?)$/)
+        return piece ~ /^[-+]?[0-9]*(\.[0-9]*)?(e[-+]?[0-9]+)?$/
+    if (slot ~ /^(swarmkey|domains\/private|domains\/public)$/)
+        return piece ~ /^([A-Za-z0-9_\/-]*\.[A-Za-z0-9_.\/-]*)?$/ && piece !~ /\/psk\//
+    if (slot ~ /^(network-fqdn|domains(\/generated)?)$/)
+        return piece ~ /^((\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+)?$/
+    if (slot == "plugins") return piece ~ /^([A-Za-z0-9_.+-]+@[A-Za-z0-9_.+-]+)?$/
+    return 0
 }
 
 # A line below `tenancy` or `accounts`: at[], kinds[] and paths[] say which lists
@@ -246,12 +267,13 @@ function leaf(before, path, content) {
     awaits = ""
     sub(/ +$/, "", content)
     if (empty(content)) return add(before content)
-    if (path ~ /^tenancy\/(provider|owner|app\/client-id)$/) return scalar(content) && keep(before content)
+    if (path ~ /^tenancy\/(provider|owner|app\/client-id)$/)
+        return scalar(content) && value ~ /^[A-Za-z0-9_.-]*$/ && add(before content)
     if (path != "tenancy/app/key" && path !~ /^accounts\//) return 0
-    if (content ~ /^\|[+-]?$/) {
+    if (content ~ /^\|[1-9]?[+-]?$/) {
         literal = add(before)
         literal_parent = at[depth]
-        literal_indent = 0
+        literal_indent = content ~ /[1-9]/ ? literal_parent + substr(content, 2, 1) : 0
         literal_text = ""
         return 1
     }

@@ -46,7 +46,12 @@ impl Host<'_> {
         let mut inputs = BTreeMap::new();
         // The resolver holds port 53 until it has been started with our drop-in.
         if let (Some(text), false) = (self.facts.texts.get(RESOLVER_DROP_IN), self.stub_listens()) {
-            let input = Input { content: Content::Text(text.clone()), sha256: None };
+            // Of the text there are only the lines that matter: its digest tells.
+            let sha256 = match self.facts.paths.get(RESOLVER_DROP_IN) {
+                Some(PathFact::File(file)) => file.sha256.map(|sum| canonical(self.desired, sum)),
+                _ => None,
+            };
+            let input = Input { content: Content::Text(text.clone()), sha256 };
             inputs.insert(RESOLVER_DROP_IN.to_owned(), input);
         }
         let started =
@@ -113,11 +118,15 @@ impl Host<'_> {
 
     fn up(&self, shape: &ShapeName, unit: &UnitFact, started: Started) -> Activity {
         let age = unit.age.unwrap_or_default();
+        // An apply has watched this very start: how it came to it is past.
+        if unit.healthy {
+            return Activity::Running(started);
+        }
         if unit.restarts > 0 && age < STABLE {
             let what = format!("was restarted by itself {} times", unit.restarts);
             return Activity::Failing { what, started };
         }
-        if unit.healthy || unit.said.is_some() {
+        if unit.said.is_some() {
             return Activity::Running(started);
         }
         if age < SETTLED {
@@ -230,15 +239,18 @@ impl Host<'_> {
             return tau::unit::parse(tau::unit::TEXT);
         }
         let template = self.facts.paths.get(tau::unit::PATH);
-        let edited_since = match (template, unit.started_ns) {
+        // Of a unit without a file the service manager has only defaults to tell.
+        let other_since = match (template, unit.started_ns) {
             (Some(PathFact::File(file)), Some(started)) => file.ctime_ns >= started,
-            _ => false,
+            _ => unit.load != "loaded",
         };
         let mut text = format!("[Service]\nExecStart={}\n", with_specifier(&process.arguments, shape));
         for (name, loaded) in unit.directives.iter().filter(|(name, _)| *name != "ExecStart") {
             // A host may grant less than its unit asks for, so the process is
-            // only believed where the unit may have asked for something else.
-            let value = process.limits.get(name).filter(|_| edited_since).unwrap_or(loaded);
+            // only believed where the unit may have asked for something else,
+            // and would have been granted more if it had.
+            let is_telling = other_since && !process.scant.contains(name);
+            let value = process.limits.get(name).filter(|_| is_telling).unwrap_or(loaded);
             let value =
                 if value.is_empty() && matches!(name.as_str(), "User" | "Group") { "root" } else { value };
             if !value.is_empty() {

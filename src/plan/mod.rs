@@ -17,9 +17,7 @@ pub use target::{InvalidSelector, Selector};
 use crate::desired::Desired;
 use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::Conditions;
-use crate::resource::{
-    Activity, Content, Cycle, Edge, Effect, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
-};
+use crate::resource::{Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId};
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,7 +173,7 @@ pub fn plan(
     let order = order::order(&graph, &grounded.desired, &plan.nodes, options.batch);
     steps::fill(&mut plan, &graph, &current, order)?;
     notes(&mut plan, &graph, desired);
-    refusals(&mut plan, &graph, options);
+    refusals(&mut plan, options);
     plan.changes = graph;
     Ok(plan)
 }
@@ -266,7 +264,7 @@ fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
         .collect();
     let unplanned = bootstrap.iter().filter(|host| plan.unplanned.contains_key(**host));
     plan.notes.extend(unplanned.map(|host| Note::ElderUnplanned((**host).clone())));
-    if is_rotation(changes) {
+    if is_rotation(plan) {
         plan.notes.push(Note::Split);
     } else if bootstrap.len() == 1 {
         for (_, change) in changes.iter() {
@@ -292,19 +290,12 @@ fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
 }
 
 /// Whether a secret is replaced that everyone must have at the same time.
-fn is_rotation(changes: &Graph<Change>) -> bool {
-    changes.iter().any(|(id, change)| match change {
-        Change::File(file) => {
-            file.rewritten
-                && file.before.is_some()
-                && changes.after(id).iter().any(|(_, edge)| *edge == Edge::Reads(Effect::RestartTogether))
-        }
-        _ => false,
-    })
+fn is_rotation(plan: &Plan) -> bool {
+    plan.waves.iter().any(|wave| wave.rank.is_rotation())
 }
 
-fn refusals(plan: &mut Plan, changes: &Graph<Change>, options: &Options) {
-    if !is_rotation(changes) {
+fn refusals(plan: &mut Plan, options: &Options) {
+    if !is_rotation(plan) {
         return;
     }
     if !options.targets.is_empty() {

@@ -7,8 +7,8 @@
 //! shape alone, as the canary, then batches, never all that serve the same
 //! thing at once where there is more than one.
 
-use super::{NodePlan, is_rotation, node_of};
-use crate::diff::{Change, Verb};
+use super::{NodePlan, node_of};
+use crate::diff::{Change, Reason, Verb};
 use crate::resource::{Activity, Edge, Effect, Graph, Node, NodeName, Resource, ResourceId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +17,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Rank {
     /// What needs no restart.
     Settle,
+    /// Everything is restarted in one go, bootstrap nodes first, and it is
+    /// never stopped half-way.
+    RotateBootstrap,
+    /// See [`Rank::RotateBootstrap`].
+    Rotate,
     /// Bootstrap nodes that are down come up.
     StartBootstrap,
     /// Bootstrap nodes that are up are restarted.
@@ -27,13 +32,15 @@ pub enum Rank {
     Canary,
     /// The rest of them.
     Update,
-    /// Everything is restarted in one go, bootstrap nodes first, and it is
-    /// never stopped half-way.
-    RotateBootstrap,
-    /// See [`Rank::RotateBootstrap`].
-    Rotate,
     /// What should not be there goes.
     Remove,
+}
+
+impl Rank {
+    /// Whether the wave must follow the one before it, whatever happens there.
+    pub fn is_rotation(self) -> bool {
+        matches!(self, Self::RotateBootstrap | Self::Rotate)
+    }
 }
 
 /// The waves, and who is in them.
@@ -83,15 +90,17 @@ pub(super) fn order(
     nodes: &BTreeMap<NodeName, NodePlan>,
     batch: Option<usize>,
 ) -> Order {
-    let turns: Vec<Turn<'_>> = changes.iter().filter_map(|(_, change)| turn(change)).collect();
     let name = |turn: &&Turn<'_>| turn.node.name.clone();
     let mut order = Order::default();
-    if rotates(changes, desired) {
-        let (first, rest): (Vec<_>, Vec<_>) = turns.iter().partition(|turn| turn.node.bootstrap);
-        order.push(Rank::RotateBootstrap, first.iter().map(name));
-        order.push(Rank::Rotate, rest.iter().map(name));
-        return order;
-    }
+    let together = together(changes, desired);
+    let (rotated, turns): (Vec<Turn<'_>>, Vec<Turn<'_>>) = changes
+        .iter()
+        .filter_map(|(_, change)| turn(change))
+        .partition(|turn| together.contains(&turn.node.name));
+    let (first, rest): (Vec<_>, Vec<_>) = rotated.iter().partition(|turn| turn.node.bootstrap);
+    order.push(Rank::RotateBootstrap, first.iter().map(name));
+    order.push(Rank::Rotate, rest.iter().map(name));
+
     let (bootstrap, others): (Vec<_>, Vec<_>) = turns.iter().partition(|turn| turn.node.bootstrap);
     order.push(Rank::StartBootstrap, bootstrap.iter().filter(|turn| !turn.interrupts).map(name));
     for turn in bootstrap.iter().filter(|turn| turn.interrupts) {
@@ -117,17 +126,18 @@ fn turn(change: &Change) -> Option<Turn<'_>> {
     Some(Turn { node: node_of(change)?, interrupts: verb == Verb::Restart && up })
 }
 
-/// Whether a secret changes under the hands of those that read it, be it on
-/// the disk or only for their processes.
-fn rotates(changes: &Graph<Change>, desired: &Graph<Resource>) -> bool {
-    is_rotation(changes)
-        || changes.iter().any(|(id, change)| match change {
-            Change::Service(service) => service.reasons.iter().any(|reason| match reason {
-                crate::diff::Reason::Input { path, .. } => reads_together(desired, id, path),
-                _ => false,
-            }),
-            _ => false,
-        })
+/// The nodes whose process runs with another secret than everyone should have
+/// at the same time.
+pub(super) fn together(changes: &Graph<Change>, desired: &Graph<Resource>) -> BTreeSet<NodeName> {
+    let nodes = changes.iter().filter_map(|(id, change)| {
+        let Change::Service(service) = change else { return None };
+        let stale = service.reasons.iter().any(|reason| match reason {
+            Reason::Input { path, .. } => reads_together(desired, id, path),
+            Reason::Unknown(_) | Reason::Failing(_) => false,
+        });
+        node_of(change).filter(|_| stale).map(|node| node.name.clone())
+    });
+    nodes.collect()
 }
 
 fn reads_together(desired: &Graph<Resource>, service: &ResourceId, path: &str) -> bool {

@@ -5,7 +5,8 @@ use super::order::{Order, Rank};
 use super::{Plan, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, Content, Edge, Graph, HostName, Inputs, Key, NodeName, Resource, ResourceId, Service, Started,
+    Activity, Content, Edge, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
+    Started,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,9 @@ pub(super) fn fill(
     let busy = busy_hosts(current);
     stage(plan, changes, current, &ids, &busy);
 
-    let turns = turns(changes, &ids, &order);
+    let mut turns = turns(changes, &ids, &order);
+    // A process ends before what it reads goes.
+    turns.sort_by_key(|(id, when)| *when == When::Remove && !matches!(id.key, Key::Service(_)));
     if turns.iter().any(|(_, turn)| *turn == When::Settle) {
         order.wave_of(Rank::Settle);
     }
@@ -268,10 +271,20 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
             plan.stage.entry(id.host.clone()).or_default().push(Action::Record {
                 unit: unit.clone(),
                 invocation: invocation.clone(),
-                inputs: inputs.keys().cloned().collect(),
+                inputs: inputs
+                    .iter()
+                    .filter(|(_, input)| is_noted(input))
+                    .map(|(path, _)| path.clone())
+                    .collect(),
             });
         }
     }
+}
+
+/// Configuration and keys; what a process does with its program, its unit and
+/// its plugins can be told without a note.
+fn is_noted(input: &Input) -> bool {
+    input.sha256.is_some() && !matches!(input.content, Content::Blob { .. })
 }
 
 fn staged_file(path: &str, change: &FileChange) -> Staged {
@@ -342,8 +355,9 @@ fn service(key: &Key, change: &ServiceChange) -> Vec<Action> {
 fn running(before: Option<&Service>) -> Running {
     match before.map(|service| &service.activity) {
         None | Some(Activity::Stopped | Activity::Masked) => Running::Stopped,
-        Some(Activity::Failing { .. }) => Running::Failing,
-        Some(Activity::Running(started) | Activity::Starting(started)) => {
+        // One that isn't up for good may be at its next start by the time we come.
+        Some(Activity::Failing { .. } | Activity::Starting(_)) => Running::Failing,
+        Some(Activity::Running(started)) => {
             started.invocation.clone().map_or(Running::Stopped, Running::Invocation)
         }
     }

@@ -1,7 +1,17 @@
-//! What crosses the wire: an [`Action`](super::action::Action) as a call of its script, and what the
-//! host says to it as an [`Outcome`].
+//! What crosses the wire: an [`Action`] as a call of its script, and what the
+//! host says to it.
 //!
-//! Nothing here waits or sends; `remote` does.
+//! A request is [`request`]: the scripts that its calls need, and the calls. The
+//! host answers to each with lines that [`Answer::parse`] reads. Nothing secret
+//! is in a call, and nothing here waits or sends; `remote` does.
+
+use super::action::{Action, LinkBefore, Running, Staged};
+use crate::resource::{Access, Health, Port, Transport};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
 
 /// How an action ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,3 +67,231 @@ pub enum Report {
         outcome: Outcome,
     },
 }
+
+/// How long scripts wait for what, on the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For the service manager to answer.
+    pub manager: Duration,
+    /// For a unit to start or stop.
+    pub stop: Duration,
+    /// For a unit to be active that has no other sign of health.
+    pub start: Duration,
+    /// How long a unit has to be healthy.
+    pub settle: Duration,
+    /// For a program to judge what is staged.
+    pub verify: Duration,
+    /// For another's lock on the packages.
+    pub packages: Duration,
+}
+
+/// One call of a script's function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    scripts: &'static [&'static str],
+    /// With its arguments, quoted.
+    line: String,
+}
+
+macro_rules! scripts {
+    ($($name:literal),*) => { &[$(include_str!(concat!("scripts/", $name, ".sh"))),*] };
+}
+
+const LIB: &str = include_str!("scripts/lib.sh");
+
+/// How a file travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// So many bytes follow on standard input.
+    pub bytes: usize,
+    /// They are compressed.
+    pub gzip: bool,
+}
+
+/// The call that does an action. To stage a file it only asks whether the file
+/// has to be sent.
+pub fn call(index: usize, action: &Action) -> Call {
+    let (scripts, words): (&'static [&'static str], Vec<String>) = match action {
+        Action::Install { packages } => (scripts!("install"), words("install_packages", packages)),
+        Action::MakeDirectory { path, access } => {
+            (scripts!("make_directory"), words("make_directory", [path, &mode(access), &access.owner]))
+        }
+        Action::SetAccess { path, before, after } => (
+            scripts!("set_access"),
+            words("change_access", [path, &mode(before), &before.owner, &mode(after), &after.owner]),
+        ),
+        Action::Stage(file) => (scripts!("stage"), file_words("is_staged", file)),
+        Action::Verify { command, staged } => {
+            (scripts!("verify"), words("verify", std::iter::once(staged).chain(command)))
+        }
+        Action::Place { file, before } => {
+            let mut words = file_words("place", file);
+            words.push(before.map_or_else(|| "-".to_owned(), |digest| digest.to_string()));
+            (scripts!("place"), words)
+        }
+        Action::Link { path, before, target } => {
+            let (kind, value) = match before {
+                LinkBefore::Absent => ("absent", String::new()),
+                LinkBefore::Link(target) => ("link", target.clone()),
+                LinkBefore::File(digest) => ("file", digest.to_string()),
+            };
+            (scripts!("link"), words("link", [path.as_str(), target.as_str(), kind, value.as_str()]))
+        }
+        Action::Remove { path, before } => (scripts!("remove"), words("remove", [path, &before.to_string()])),
+        Action::Purge { path } => (scripts!("purge"), words("purge", [path])),
+        Action::Allow(port) => (scripts!("firewall"), port_words("allow", *port)),
+        Action::Disallow(port) => (scripts!("firewall"), port_words("disallow", *port)),
+        Action::Reload => (scripts!("unit", "units"), words("reload_units", [""; 0])),
+        Action::Enable { unit } => (scripts!("unit", "units"), words("enable", [unit])),
+        Action::Disable { unit } => (scripts!("unit", "units"), words("disable", [unit])),
+        Action::Stop { unit } => (scripts!("unit", "units"), words("stop", [unit])),
+        Action::Record { unit, invocation, inputs } => {
+            (scripts!("unit", "record"), words("record", [unit, invocation].into_iter().chain(inputs)))
+        }
+        Action::Start { unit, before, health } => {
+            let before = match before {
+                Running::Stopped => "stopped",
+                Running::Failing => "failing",
+                Running::Invocation(id) => id,
+            };
+            let mut words = words("start", [unit.as_str(), before]);
+            words.extend(health_words(health.as_ref()));
+            (scripts!("unit", "start"), words)
+        }
+        Action::Await { unit, health } => {
+            let mut words = words("await", [unit]);
+            words.extend(health_words(Some(health)));
+            (scripts!("unit", "start"), words)
+        }
+    };
+    Call { scripts, line: line(index, &words) }
+}
+
+/// The call that takes a file from standard input.
+pub fn receive(index: usize, file: &Staged, transfer: Transfer) -> Call {
+    let mut words = file_words("stage", file);
+    words.extend([transfer.bytes.to_string(), if transfer.gzip { "gzip" } else { "raw" }.to_owned()]);
+    Call { scripts: scripts!("stage"), line: line(index, &words) }
+}
+
+/// A script that makes these calls, until one doesn't end well. `input` is how
+/// many bytes follow it on standard input; all of them are taken, whatever
+/// happens.
+pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
+    let mut text = String::from(LIB);
+    for (name, time) in [
+        ("patience", patience.manager),
+        ("stopping", patience.stop),
+        ("judging", patience.verify),
+        ("package_lock", patience.packages),
+    ] {
+        // Never none at all, which `timeout` takes for no limit.
+        let _ = writeln!(text, "{name}={}", time.as_secs().max(1));
+    }
+    let _ = writeln!(text, "settle={} starting={}", hundredths(patience.settle), hundredths(patience.start));
+    let mut defined = BTreeSet::new();
+    for script in calls.iter().flat_map(|call| call.scripts) {
+        if defined.insert(*script) {
+            text.push_str(script);
+        }
+    }
+    let calls: String = calls.iter().map(|call| call.line.as_str()).collect();
+    if input == 0 {
+        let _ = write!(text, "exec </dev/null\n{calls}");
+    } else {
+        let _ = write!(text, "head -c {input} | {{\n(\n{calls})\ncat\n}}\n");
+    }
+    text
+}
+
+fn line(index: usize, words: &[String]) -> String {
+    let words = words.iter().map(|word| quote(word)).collect::<Vec<_>>();
+    format!("step {index} {}\n", words.join(" "))
+}
+
+/// A word for the shell. One that no word can hold is left empty, and no script
+/// takes an empty one for a name.
+pub fn quote(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| "''".to_owned(), Into::into)
+}
+
+fn words<T: AsRef<str>>(function: &str, words: impl IntoIterator<Item = T>) -> Vec<String> {
+    let words = words.into_iter().map(|word| word.as_ref().to_owned());
+    std::iter::once(function.to_owned()).chain(words).collect()
+}
+
+fn file_words(function: &str, file: &Staged) -> Vec<String> {
+    let digest = file.sha256.to_string();
+    words(function, [&file.path, &file.staged_path(), &digest, &mode(&file.access), &file.access.owner])
+}
+
+fn port_words(function: &str, port: Port) -> Vec<String> {
+    let transport = match port.transport {
+        Transport::Tcp => "tcp",
+        Transport::Udp => "udp",
+    };
+    words(function, [port.number.to_string().as_str(), transport])
+}
+
+fn health_words(health: Option<&Health>) -> [String; 3] {
+    match health {
+        Some(health) => {
+            [health.listens.to_string(), health.says.clone(), hundredths(health.within).to_string()]
+        }
+        None => ["-", "", ""].map(ToOwned::to_owned),
+    }
+}
+
+/// As `stat -c %a` says it.
+fn mode(access: &Access) -> String {
+    format!("{:o}", access.mode)
+}
+
+fn hundredths(time: Duration) -> u128 {
+    time.as_millis() / 10
+}
+
+/// What a host says of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It has begun.
+    Began(usize),
+    /// It asks for the file.
+    Need(usize),
+    /// It has ended.
+    Ended(usize, Ending),
+}
+
+/// How a call ended, in the host's own words: not yet fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// See [`Outcome::Done`].
+    Done,
+    /// See [`Outcome::Already`].
+    Already,
+    /// See [`Outcome::Differs`].
+    Differs(Vec<u8>),
+    /// See [`Outcome::Failed`].
+    Failed(Vec<u8>),
+}
+
+impl Answer {
+    /// Reads what follows the marker in a line.
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let index = words.next()?.parse().ok()?;
+        let answer = match words.next()? {
+            "began" => Self::Began(index),
+            "need" => Self::Need(index),
+            "done" => Self::Ended(index, Ending::Done),
+            "already" => Self::Ended(index, Ending::Already),
+            "differs" => Self::Ended(index, Ending::Differs(BASE64_STANDARD.decode(words.next()?).ok()?)),
+            "failed" => Self::Ended(index, Ending::Failed(BASE64_STANDARD.decode(words.next()?).ok()?)),
+            _ => return None,
+        };
+        words.next().is_none().then_some(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,11 +6,11 @@
 //! rotation begins on all hosts or on none, and is never stopped half-way.
 
 use super::{HostError, Locked, Payloads, Redactor, Run};
+use crate::plan::Plan;
 use crate::plan::action::Action;
 use crate::plan::wire::{Outcome, Report};
-use crate::plan::{Plan, Rank};
 use crate::resource::HostName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
@@ -89,32 +89,32 @@ pub async fn apply(
     progress: UnboundedSender<Progress>,
 ) -> (Applied, BTreeMap<HostName, Locked>) {
     let mut runner = Runner { hosts, payloads, redactor, progress, applied: Applied::default() };
-    let rotates =
-        plan.waves.iter().any(|wave| wave.rank == Rank::Rotate || wave.rank == Rank::RotateBootstrap);
     let mut goes_on = true;
     if !plan.stage.is_empty() {
         runner.step(Step::Stage, &plan.stage).await;
         // What isn't staged isn't switched. Of a rotation, no one is left behind.
-        goes_on = !(rotates && !runner.applied.failed.is_empty());
+        goes_on = runner.applied.failed.is_empty() || !plan.waves.iter().any(|wave| wave.rank.is_rotation());
     }
-    let unstaged: Vec<HostName> = runner.applied.failed.keys().cloned().collect();
+    let unstaged: BTreeSet<HostName> = runner.applied.failed.keys().cloned().collect();
+    let mut rotating = false;
     for (i, wave) in plan.waves.iter().enumerate() {
-        let never_stops = matches!(wave.rank, Rank::Rotate | Rank::RotateBootstrap);
-        let begun = i > 0 && matches!(plan.waves[i - 1].rank, Rank::Rotate | Rank::RotateBootstrap);
-        if stop.is_asked() && !(never_stops && begun) {
-            runner.applied.interrupted = true;
-            goes_on = false;
+        // Nodes with the old secret and with the new one can't talk: once some
+        // have the new one, the others must get it, whatever happens.
+        rotating &= wave.rank.is_rotation();
+        if !rotating {
+            runner.applied.interrupted |= stop.is_asked();
+            if !goes_on || stop.is_asked() {
+                runner.applied.not_reached += wave.hosts.values().map(Vec::len).sum::<usize>();
+                continue;
+            }
         }
-        if !goes_on && !(never_stops && begun) {
-            runner.applied.not_reached += wave.hosts.values().map(Vec::len).sum::<usize>();
-            continue;
-        }
-        let before = runner.applied.failed.len();
+        rotating = wave.rank.is_rotation();
+        let failed = runner.applied.failed.len();
         let (out, hosts): (BTreeMap<_, _>, BTreeMap<_, _>) =
             wave.hosts.clone().into_iter().partition(|(host, _)| unstaged.contains(host));
         runner.applied.not_reached += out.values().map(Vec::len).sum::<usize>();
         runner.step(Step::Wave(i), &hosts).await;
-        goes_on &= runner.applied.failed.len() == before;
+        goes_on &= runner.applied.failed.len() == failed;
     }
     (runner.applied, runner.hosts)
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub enum HostError {
     /// No connection, or no login.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(Box<ConnectError>),
     /// The user isn't root, and can't become root without being asked.
     #[error("no password-less sudo{}", colon(said))]
     NoSudo {
@@ -86,6 +86,12 @@ impl fmt::Display for During {
             Self::Action { index, began: true } => write!(f, "doing action {}", index + 1),
             Self::Action { index, began: false } => write!(f, "waiting for action {} to begin", index + 1),
         }
+    }
+}
+
+impl From<ConnectError> for HostError {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(Box::new(error))
     }
 }
 

@@ -1,17 +1,21 @@
 //! One host, from the connection to the lock and back.
 
-use super::{During, HostError, Payloads, Redactor, Settings};
+use super::lock::{self, Beats, Holder};
+use super::run;
+use super::shell::Shell;
+use super::{HostError, Payloads, Redactor, Settings};
 use crate::plan::action::Action;
 use crate::plan::wire::{Outcome, Report};
 use crate::resource::{HostName, Secret};
-use crate::ssh::{Address, KnownHosts, Login, Session};
-use std::fmt;
+use crate::ssh::{Address, ConnectError, KnownHosts, Login, Session};
+use std::sync::Arc;
 
 /// A host that is connected to, with a shell on it.
 #[derive(Debug)]
 pub struct Host {
     name: HostName,
-    session: Session,
+    session: Arc<Session>,
+    shell: Shell,
     settings: Settings,
 }
 
@@ -19,6 +23,7 @@ pub struct Host {
 #[derive(Debug)]
 pub struct Locked {
     host: Host,
+    beats: Beats,
 }
 
 /// A host that couldn't be locked.
@@ -28,20 +33,6 @@ pub struct NotLocked {
     pub error: HostError,
     /// The host, to try again; `None` where the connection is of no use any more.
     pub host: Option<Host>,
-}
-
-/// Who holds a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// `user@machine`.
-    pub who: String,
-    /// The process there.
-    pub pid: u32,
-    /// What it does: `spore apply`.
-    pub command: String,
-    /// Since when, by the host's clock: `2026-08-05 10:15:00 UTC`. The host
-    /// fills it in.
-    pub since: String,
 }
 
 /// How a list of actions ended.
@@ -59,19 +50,21 @@ pub enum Run {
 }
 
 impl Host {
-    /// Connects and logs in.
+    /// Connects, logs in and starts a shell.
     ///
     /// # Errors
-    /// See [`HostError::Connect`].
+    /// See [`HostError::Connect`]; that there is no shell is seen when it is
+    /// asked something.
     pub async fn connect(
         name: HostName,
         address: &Address,
-        login: &Login,
+        logins: &[Login],
         known: &KnownHosts,
         settings: &Settings,
     ) -> Result<Self, HostError> {
-        let session = Session::connect(address, login, known, &settings.ssh).await?;
-        Ok(Self { name, session, settings: settings.clone() })
+        let session = log_in(address, logins, known, settings).await?;
+        let shell = Shell::open(&session).await?;
+        Ok(Self { name, session: Arc::new(session), shell, settings: settings.clone() })
     }
 
     /// What the folder calls it.
@@ -82,41 +75,51 @@ impl Host {
     /// Runs a script that changes nothing, and returns what it writes.
     ///
     /// # Errors
-    /// Where the host gives no answer, or none in time, or too long a one.
+    /// Where the host gives no answer, or none in time, or too long a one. The
+    /// connection is of no use any more then.
     pub async fn ask(&mut self, script: &Secret) -> Result<String, HostError> {
-        let lost =
-            |e: crate::ssh::ChannelError| HostError::Lost { during: During::Asking, reason: e.to_string() };
-        let mut ch = self
-            .session
-            .exec("sh -c '[ \"$(id -u)\" = 0 ] && exec sh || exec sudo -n sh'")
-            .await
-            .map_err(lost)?;
-        let s = bytes::Bytes::copy_from_slice(script.expose());
-        ch.writer.send(s).await.map_err(lost)?;
-        ch.writer.eof().await.map_err(lost)?;
-        let mut out = Vec::new();
-        while let Some(e) = ch.reader.next().await.map_err(lost)? {
-            match e {
-                crate::ssh::Event::Stdout(b) => out.extend_from_slice(&b),
-                crate::ssh::Event::Stderr(b) => eprintln!("{}", String::from_utf8_lossy(&b)),
-                _ => {}
-            }
-        }
-        Ok(String::from_utf8_lossy(&out).into_owned())
+        let Settings { ready, answer, answer_limit, .. } = self.settings;
+        self.shell.ask(script, ready, answer, answer_limit).await
     }
 
-    /// Takes the host's lock, without waiting for it.
+    /// Takes the host's lock, without waiting for it, and keeps it alive.
     ///
     /// # Errors
     /// Where somebody else has it, or the connection is lost.
-    pub async fn lock(self, _holder: &Holder) -> Result<Locked, NotLocked> {
-        Ok(Locked { host: self })
+    pub async fn lock(mut self, holder: &Holder) -> Result<Locked, Box<NotLocked>> {
+        match lock::take(&mut self.shell, &self.session, holder, &self.settings).await {
+            Ok(beats) => Ok(Locked { host: self, beats }),
+            Err(error) => {
+                let host = matches!(error, HostError::Locked(_)).then_some(self);
+                Err(Box::new(NotLocked { error, host }))
+            }
+        }
     }
 
     /// Ends the connection.
     pub async fn close(self) {
-        self.session.close().await;
+        if let Ok(session) = Arc::try_unwrap(self.session) {
+            session.close().await;
+        }
     }
+}
+
+/// With the first login that isn't refused.
+async fn log_in(
+    address: &Address,
+    logins: &[Login],
+    known: &KnownHosts,
+    settings: &Settings,
+) -> Result<Session, ConnectError> {
+    let mut refused =
+        ConnectError::Refused { user: String::new(), tried: Vec::new(), offered: Vec::new(), partly: false };
+    for login in logins {
+        match Session::connect(address, login, known, &settings.ssh).await {
+            Err(error @ ConnectError::Refused { .. }) => refused = error,
+            ended => return ended,
+        }
+    }
+    Err(refused)
 }
 
 impl Locked {
@@ -137,18 +140,20 @@ impl Locked {
     /// hears of each as it begins and ends.
     ///
     /// After an error the connection is of no use any more, and whether the
-    /// action under way was done isn't known.
+    /// action under way was done isn't known. So it is when this future is
+    /// dropped.
     ///
     /// # Errors
     /// Where the connection is lost, or the host takes too long.
     pub async fn run(
         &mut self,
-        _actions: &[Action],
-        _payloads: &Payloads,
-        _redactor: &Redactor,
-        _tell: &mut (dyn FnMut(Report) + Send),
+        actions: &[Action],
+        payloads: &Payloads,
+        redactor: &Redactor,
+        tell: &mut (dyn FnMut(Report) + Send),
     ) -> Result<Run, HostError> {
-        Ok(Run::Done)
+        let Host { shell, settings, .. } = &mut self.host;
+        run::run(shell, settings, actions, payloads, redactor, tell).await
     }
 
     /// Lets the lock go, and clears away what it took.
@@ -156,12 +161,9 @@ impl Locked {
     /// # Errors
     /// Where the connection is lost: the host then lets go by itself.
     pub async fn unlock(self) -> Result<Host, HostError> {
-        Ok(self.host)
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (process {}, `{}`) since {}", self.who, self.pid, self.command, self.since)
+        let Self { mut host, beats } = self;
+        drop(beats);
+        lock::release(&mut host.shell, &host.settings).await?;
+        Ok(host)
     }
 }

@@ -1,15 +1,138 @@
 //! Keeps secrets out of what hosts say.
+//!
+//! Programs echo what they were given: whole, a line of it, quoted, encoded, or
+//! cut off somewhere. So every piece of a secret that is long enough to be no
+//! coincidence is masked, wherever it stands.
 
+use super::text::tidy;
 use crate::resource::Secret;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// A piece of a secret, of so many bytes, is masked.
+const PIECE: usize = 12;
+
+/// A secret shorter than this can't be told from other text.
+const SHORTEST: usize = 4;
+
+/// What stands in place of a secret.
+const MASK: &str = "***";
 
 /// Masks secrets in text that comes from a host, before anyone sees it.
-#[derive(Clone, Debug, Default)]
-pub struct Redactor {}
+#[derive(Clone, Default)]
+pub struct Redactor {
+    /// In order.
+    pieces: Zeroizing<Vec<[u8; PIECE]>>,
+    /// Those too short to be cut up.
+    short: Vec<Secret>,
+}
 
 impl Redactor {
     /// One that knows these secrets: the values themselves, not files that
     /// hold them among other things.
-    pub fn new<'a>(_secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        Self {}
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut redactor = Self::default();
+        for secret in secrets {
+            // What every key of a kind begins with gives nothing away.
+            let lines = secret.expose().split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+            for line in lines.filter(|line| !line.starts_with(b"-----")) {
+                redactor.add(line.strip_prefix(b"/key/swarm/psk/1.0.0//base16/").unwrap_or(line));
+            }
+            redactor.add_encoded(secret.expose());
+        }
+        redactor.pieces.sort_unstable();
+        redactor
+    }
+
+    fn add(&mut self, value: &[u8]) {
+        if value.len() >= PIECE + 4 {
+            self.pieces.extend(value.array_windows::<PIECE>());
+        } else if value.len() >= SHORTEST {
+            self.short.push(Secret::new(value));
+        }
+    }
+
+    /// Base64 of it, whichever the byte that it begins with falls on.
+    fn add_encoded(&mut self, secret: &[u8]) {
+        for skipped in 0..3.min(secret.len()) {
+            let encoded = Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(&secret[skipped..]));
+            // The last digits depend on what follows.
+            let certain = encoded.len().saturating_sub(2);
+            if certain >= PIECE + 4 {
+                self.add(&encoded.as_bytes()[..certain]);
+            }
+        }
+    }
+
+    /// Text from a host, without secrets and fit to be shown.
+    pub fn clean(&self, said: &[u8]) -> String {
+        let mut masked = vec![false; said.len()];
+        for (at, piece) in said.array_windows::<PIECE>().enumerate() {
+            if self.pieces.binary_search(piece).is_ok() {
+                masked[at..at + PIECE].fill(true);
+            }
+        }
+        for secret in self.short.iter().map(Secret::expose) {
+            for (at, _) in said.windows(secret.len()).enumerate().filter(|(_, found)| *found == secret) {
+                masked[at..at + secret.len()].fill(true);
+            }
+        }
+        let mut text = Vec::with_capacity(said.len());
+        for (at, &byte) in said.iter().enumerate() {
+            if !masked[at] {
+                text.push(byte);
+            } else if at == 0 || !masked[at - 1] {
+                text.extend_from_slice(MASK.as_bytes());
+            }
+        }
+        tidy(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redactor(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_in_every_form() {
+        let key = "0123456789abcdefFEDCBA9876543210";
+        let pem = format!(
+            "-----BEGIN EC PRIVATE KEY-----\n{key}\nMHcCAQEEIIrYSSNQFaA2Hw==\n-----END EC PRIVATE KEY-----\n"
+        );
+        let redactor = Redactor::new(&[Secret::new(pem.clone()), Secret::new("hunter2")]);
+        let encoded = BASE64_STANDARD_NO_PAD.encode(format!("x: {pem}"));
+        for said in [
+            format!("cannot parse {key:?}"),
+            format!("bad key `{}`", &key[3..20]),
+            pem.escape_default().to_string(),
+            format!("data: {}", &encoded[8..]),
+            "password hunter2!".to_owned(),
+        ] {
+            let clean = redactor.clean(said.as_bytes());
+            assert!(clean.contains(MASK), "{said} → {clean}");
+            for piece in [&key[4..16], "hunter2", "MHcCAQEEIIrY"] {
+                assert!(!clean.contains(piece), "{said} → {clean}");
+            }
+        }
+        assert_eq!(
+            redactor.clean(b"-----BEGIN EC PRIVATE KEY----- expected"),
+            "-----BEGIN EC PRIVATE KEY----- expected"
+        );
+    }
+
+    #[test]
+    fn the_rest_of_a_text_stays() {
+        let redactor =
+            Redactor::new(&[Secret::new("/key/swarm/psk/1.0.0//base16/00112233445566778899aabbccddeeff")]);
+        let said = "line 3: `/key/swarm/psk/1.0.0//base16/00112233445566778899aabbccddeeff` is short";
+        assert_eq!(redactor.clean(said.as_bytes()), "line 3: `/key/swarm/psk/1.0.0//base16/***` is short");
     }
 }

@@ -57,10 +57,3 @@ impl Default for Settings {
         }
     }
 }
-
-impl Settings {
-    /// The defaults, with what `SPORE_…` variables say otherwise.
-    pub fn from_environment() -> Self {
-        Self::default()
-    }
-}

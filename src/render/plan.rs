@@ -44,7 +44,8 @@ pub fn summary(plan: &Plan) -> String {
     let mut parts: Vec<String> =
         counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if parts.is_empty() {
-        parts.push("nothing to do".to_owned());
+        let where_it_could_be_told = if plan.unplanned.is_empty() { "" } else { " on the other hosts" };
+        parts.push(format!("nothing to do{where_it_could_be_told}"));
     }
     let mut line = format!("plan: {}; {} in place", parts.join(", "), plan.unchanged);
     if !plan.unplanned.is_empty() {
@@ -78,7 +79,8 @@ impl Page<'_> {
         for (host, reasons) in &self.plan.unplanned {
             for reason in reasons {
                 let name = self.style.paint(Tone::Bad, format!("{host}: not planned"));
-                self.line(&format!("{name}: {}; {}", reason.why, reason.help));
+                // One line a reason, whoever worded it.
+                self.line(&format!("{name}: {}; {}", reason.why, reason.help).replace('\n', " "));
             }
         }
         if !self.plan.unplanned.is_empty() {
@@ -210,7 +212,7 @@ impl Page<'_> {
     }
 
     fn service(&mut self, id: &ResourceId, change: &ServiceChange) {
-        let (host, key) = (&id.host, &id.key);
+        let key = &id.key;
         let what = match change.verb {
             Some(Verb::Start) => "is started",
             Some(Verb::Restart) => "is restarted",
@@ -237,19 +239,33 @@ impl Page<'_> {
         let sign = if change.verb == Some(Verb::Start) { '+' } else { '~' };
         self.entry(sign, key, text.trim());
         for reason in &change.reasons {
-            let text = match reason {
-                Reason::Input { path, fields: _ } if self.is_missing(host, path) => {
-                    format!("because it runs without {path}")
-                }
-                reason => reason_text(reason),
-            };
+            let text = self.reason(&id.host, reason);
             self.line(&format!("      {text}"));
         }
     }
 
-    fn is_missing(&self, host: &HostName, path: &str) -> bool {
-        let id = ResourceId { host: host.clone(), key: Key::File(path.to_owned()) };
-        matches!(self.plan.changes.get(&id), Some(Change::File(file)) if file.before.is_none())
+    /// What the plan changes is shown there; values are named here only where
+    /// the file is in place already and just the process lags behind.
+    fn reason(&self, host: &HostName, reason: &Reason) -> String {
+        let (path, fields) = match reason {
+            Reason::Unknown(why) => return format!("because {why}"),
+            Reason::Failing(what) => return format!("it {what}"),
+            Reason::Input { path, fields } => (path, fields),
+        };
+        let id = ResourceId { host: host.clone(), key: Key::File(path.clone()) };
+        let shown = self.plan.changes.get(&id);
+        if matches!(shown, Some(Change::File(file)) if file.before.is_none()) {
+            return format!("because it runs without {path}");
+        }
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|field| match shown.is_some() {
+                true => field.path.clone(),
+                false => format!("{} {} → {}", field.path, value(&field.before), value(&field.after)),
+            })
+            .collect();
+        let colon = if fields.is_empty() { "" } else { ": " };
+        format!("because it runs with another {path}{colon}{}", fields.join(", "))
     }
 
     fn removal(&mut self, key: &Key, resource: &Resource) {
@@ -362,31 +378,20 @@ fn destruction(id: &ResourceId, change: &Change) -> String {
     }
 }
 
-fn reason_text(reason: &Reason) -> String {
-    match reason {
-        Reason::Unknown(why) => format!("because {why}"),
-        Reason::Failing(what) => format!("it {what}"),
-        Reason::Input { path, fields } if fields.is_empty() => format!("because it runs with another {path}"),
-        Reason::Input { path, fields } => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|field| format!("{} {} → {}", field.path, value(&field.before), value(&field.after)))
-                .collect();
-            format!("because it runs with another {path}: {}", fields.join(", "))
-        }
-    }
-}
-
 fn value(value: &Option<Value>) -> String {
     match value {
         None => "(none)".to_owned(),
         Some(Value::Scalar(text)) => text.escape_debug().to_string(),
-        Some(Value::List(items)) => items.join(" "),
-        Some(Value::Set(items)) => match items.len() {
-            0..=3 => items.iter().cloned().collect::<Vec<_>>().join(" "),
-            n => format!("({n} entries)"),
-        },
+        Some(Value::List(items)) => several(items.iter()),
+        Some(Value::Set(items)) => several(items.iter()),
         Some(Value::Secret(_)) => "(secret)".to_owned(),
+    }
+}
+
+fn several<'a>(items: impl ExactSizeIterator<Item = &'a String>) -> String {
+    match items.len() {
+        0..=3 => items.map(|item| item.escape_debug().to_string()).collect::<Vec<_>>().join(" "),
+        n => format!("({n} entries)"),
     }
 }
 

@@ -4,8 +4,21 @@
 //! that is no failure: `tests/run` is where one is.
 #![expect(clippy::print_stdout, reason = "a test binary reports on its standard output")]
 
+mod access;
+mod binary;
+mod changes;
+mod drift;
+mod first;
+mod gate;
 mod host;
+mod mending;
+mod network;
+mod remote;
 mod selftest;
+mod services;
+mod surroundings;
+mod takeover;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -19,15 +32,50 @@ fn main() -> ExitCode {
         println!("lab: not run: {reason}");
         return ExitCode::SUCCESS;
     }
-    let tests = vec![trial("lab::selftest", selftest::run)];
+    let tests = vec![
+        trial("lab::selftest", selftest::run),
+        trial("access::users", access::users),
+        trial("access::hosts_that_are_down", access::hosts_that_are_down),
+        trial("access::host_keys", access::host_keys),
+        trial("changes::updates", changes::updates),
+        trial("drift::drift", drift::drift),
+        trial("first::nine", first::nine),
+        trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
+        trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),
+        trial("mending::style_is_no_difference", mending::style_is_no_difference),
+        trial("mending::with_a_restart", mending::with_a_restart),
+        trial("mending::without_a_restart", mending::without_a_restart),
+        trial("services::engines", services::engines),
+        trial("services::ipv6", services::ipv6),
+        trial("services::what_is_left_alone", services::what_is_left_alone),
+        trial("surroundings::engine_and_plugins", surroundings::engine_and_plugins),
+        trial("surroundings::firewall", surroundings::firewall),
+        trial("surroundings::hosts_that_are_not_to_be_had", surroundings::hosts_that_are_not_to_be_had),
+        trial("surroundings::seer_beside_the_resolver", surroundings::seer_beside_the_resolver),
+        real_only("takeover::hardened", takeover::hardened),
+        real_only("takeover::touched_before_we_came", takeover::touched_before_we_came),
+        trial("remote::acts", remote::acts),
+        trial("remote::locks", remote::locks),
+        trial("remote::lets_go", remote::lets_go),
+    ];
     libtest_mimic::run(&arguments, tests).exit_code()
 }
 
 /// A test is given a lab whose hosts carry its name.
-fn trial(name: &str, test: fn(&host::Lab)) -> Trial {
+fn trial(name: &str, test: impl Fn(&host::Lab) + Send + 'static) -> Trial {
     let prefix = name.rsplit("::").next().unwrap_or(name).replace('_', "-");
     Trial::test(name, move || {
         test(&host::Lab::new(&prefix)?);
         Ok(())
     })
+}
+
+/// A test of what only the real tau can show; ignored where there is none.
+fn real_only(name: &'static str, test: fn(&host::Lab, &std::path::Path)) -> Trial {
+    let Some(tau) = binary::real() else {
+        return Trial::test(name, || Ok(()))
+            .with_kind("needs the real tau: SPORE_TEST_TAU")
+            .with_ignored_flag(true);
+    };
+    trial(name, move |lab| test(lab, tau))
 }

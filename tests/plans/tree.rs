@@ -87,6 +87,7 @@ fn run(facts: &mut Facts, shape: &ShapeName, now_ns: i64) {
     let Some(PathFact::File(program)) = facts.paths.get(tau::BINARY) else { panic!("there is no tau") };
     let limits = directives.iter().filter(|(name, _)| name.starts_with("Limit"));
     let process = Process {
+        scant: std::collections::BTreeSet::new(),
         exe: program.sha256,
         arguments: directives["ExecStart"].clone(),
         limits: limits.map(|(name, value)| (name.clone(), value.clone())).collect(),

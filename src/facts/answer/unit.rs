@@ -56,6 +56,7 @@ impl Units {
                     exe: None,
                     arguments: arguments.trim_end().to_owned(),
                     limits: BTreeMap::new(),
+                    scant: BTreeSet::new(),
                     uid: uid.parse().ok()?,
                     gid: gid.parse().ok()?,
                 };
@@ -83,11 +84,16 @@ impl Units {
         mut texts: BTreeMap<String, String>,
     ) -> (BTreeMap<String, UnitFact>, BTreeMap<String, String>) {
         let mut units = BTreeMap::new();
+        let most = self.processes.get(&1).map(|manager| manager.limits.clone()).unwrap_or_default();
         for (name, properties) in std::mem::take(&mut self.properties) {
             let mut unit = unit(&properties);
             unit.age = self.age(&properties, unit.started_ns, now_ns);
             unit.process = unit.pid.and_then(|pid| {
                 let mut process = self.processes.remove(&pid)?;
+                let is_most = |(name, limit): &(&String, &String)| {
+                    most.get(*name).is_some_and(|most| hard(most) == hard(limit) && hard(limit) != "infinity")
+                };
+                process.scant = process.limits.iter().filter(is_most).map(|(name, _)| name.clone()).collect();
                 process.exe = if self.same.contains(&pid) {
                     binary
                 } else {
@@ -184,6 +190,11 @@ const LIMITS: &[(&str, &str)] = &[
 fn limit(soft: &str, hard: &str) -> String {
     let spelled = |limit: &str| if limit == "unlimited" { "infinity".to_owned() } else { limit.to_owned() };
     if soft == hard { spelled(soft) } else { format!("{}:{}", spelled(soft), spelled(hard)) }
+}
+
+/// `1024:4096` → `4096`
+fn hard(limit: &str) -> &str {
+    limit.rsplit_once(':').map_or(limit, |(_, hard)| hard)
 }
 
 /// `Sat 2026-11-21 08:05:01.123456 UTC`, in nanoseconds since 1970.

@@ -6,7 +6,7 @@ use crate::resource::{DigestKey, ShapeName, Value};
 use crate::tau;
 use serde_yaml::Value as Yaml;
 use serde_yaml::value::{Tag, TaggedValue};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ impl Host<'_> {
             exe,
             arguments,
             limits: limits.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            scant: BTreeSet::new(),
             uid: 0,
             gid: 0,
         };

@@ -1,0 +1,104 @@
+//! An apply as it goes on: one line an action as it ends; while staging, one a
+//! host, for there are many, and on a terminal a bar for what is being sent.
+
+use super::terminal;
+use crate::plan::Plan;
+use crate::plan::wire::Report;
+use crate::remote::{Progress, Step};
+use crate::render::{self, Style, Tone};
+use crate::resource::HostName;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// What is shown of an apply.
+pub(super) struct Watched {
+    style: Style,
+    waves: usize,
+    /// By host, how many actions are left to stage; empty once that is over.
+    staging: BTreeMap<HostName, usize>,
+    bars: Option<MultiProgress>,
+    bar_of: BTreeMap<HostName, ProgressBar>,
+}
+
+/// Shows everything that comes, until nothing can come any more.
+pub(super) async fn show(mut progress: UnboundedReceiver<Progress>, mut watched: Watched) {
+    while let Some(progress) = progress.recv().await {
+        watched.show(progress);
+    }
+}
+
+impl Watched {
+    pub(super) fn new(plan: &Plan, style: Style) -> Self {
+        Self {
+            style,
+            waves: plan.waves.len(),
+            staging: plan.stage.iter().map(|(host, actions)| (host.clone(), actions.len())).collect(),
+            bars: terminal::shows_progress().then(MultiProgress::new),
+            bar_of: BTreeMap::new(),
+        }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        match progress {
+            Progress::Began(Step::Stage) => self.line(&self.style.paint(Tone::Strong, "stage")),
+            Progress::Began(Step::Wave(i)) => {
+                self.staging.clear();
+                let heading = format!("wave {} of {}", i + 1, self.waves);
+                self.line(&self.style.paint(Tone::Strong, heading));
+            }
+            Progress::Action { report: Report::Began { .. }, .. } => {}
+            Progress::Action { host, report: Report::Sent { sent, total, .. }, .. } => {
+                self.sent(host, sent, total);
+            }
+            Progress::Action { host, action, report: Report::Ended { outcome, .. } } => {
+                match self.staging.get_mut(&host).filter(|_| outcome.is_good()) {
+                    Some(left) if *left > 1 => *left -= 1,
+                    Some(_) => {
+                        self.clear(&host);
+                        self.line(&format!("  {} {host} staged", self.style.paint(Tone::Good, "✓")));
+                    }
+                    None => {
+                        self.clear(&host);
+                        let text = render::ended(&host, &action, &outcome, self.style);
+                        self.line(text.trim_end_matches('\n'));
+                    }
+                }
+            }
+            Progress::Lost { host, error } => {
+                self.clear(&host);
+                let sign = self.style.paint(Tone::Bad, "✗");
+                self.line(&format!("  {sign} {host}: {error}; {}", error.help()));
+            }
+        }
+    }
+
+    fn line(&self, text: &str) {
+        let text = format!("{text}\n");
+        match &self.bars {
+            Some(bars) => bars.suspend(|| terminal::out(&text)),
+            None => terminal::out(&text),
+        }
+    }
+
+    fn sent(&mut self, host: HostName, sent: u64, total: u64) {
+        let Some(bars) = &self.bars else { return };
+        let bar = self.bar_of.entry(host).or_insert_with_key(|host| {
+            let bar = bars.add(ProgressBar::new(total));
+            // A template that is known to be right; the default one otherwise.
+            if let Ok(style) = ProgressStyle::with_template("  {msg} {bar:30} {bytes}/{total_bytes}") {
+                bar.set_style(style);
+            }
+            bar.set_message(host.to_string());
+            bar
+        });
+        bar.set_length(total);
+        bar.set_position(sent);
+    }
+
+    fn clear(&mut self, host: &HostName) {
+        if let Some(bar) = self.bar_of.remove(host) {
+            bar.finish_and_clear();
+        }
+    }
+}

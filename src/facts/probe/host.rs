@@ -1,0 +1,107 @@
+//! A made-up host for tests: a folder that the probe takes for `/`, and
+//! stand-ins for the programs that would ask this machine's own systemd.
+
+use super::super::{Facts, parse};
+use super::Request;
+use crate::resource::{DigestKey, Secret, ShapeName};
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub(super) struct Host {
+    directory: tempfile::TempDir,
+}
+
+/// What a driver on the host runs, as `crates.md` has it.
+const DRIVER: &str = r#"while IFS= read -r n; do eval "$(head -c "$n")"; done"#;
+
+impl Host {
+    pub(super) fn new() -> Self {
+        let host = Self { directory: tempfile::tempdir().unwrap() };
+        host.file("/etc/os-release", "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
+        host.file("/proc/uptime", "1000.50 3999.00\n");
+        host.directory("/proc/self");
+        host.directory("/proc/net");
+        for program in ["systemctl", "journalctl"] {
+            let stand_in = "#!/bin/sh\necho \"$*\" >>\"$0.asked\"\ncat \"$0.says\"\n";
+            let path = host.directory.path().join(program);
+            fs::write(&path, stand_in).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        host
+    }
+
+    pub(super) fn at(&self, path: &str) -> PathBuf {
+        self.directory.path().join("root").join(path.trim_start_matches('/'))
+    }
+
+    pub(super) fn directory(&self, path: &str) {
+        fs::create_dir_all(self.at(path)).unwrap();
+    }
+
+    pub(super) fn file(&self, path: &str, content: impl AsRef<[u8]>) {
+        fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
+        fs::write(self.at(path), content).unwrap();
+        self.mode(path, 0o600);
+    }
+
+    pub(super) fn mode(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub(super) fn link(&self, path: &str, target: impl AsRef<Path>) {
+        fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
+        symlink(target, self.at(path)).unwrap();
+    }
+
+    /// Has systemd run there, and `program` say something.
+    pub(super) fn says(&self, program: &str, text: &str) {
+        self.directory("/run/systemd/system");
+        fs::write(self.directory.path().join(format!("{program}.says")), text).unwrap();
+    }
+
+    /// The arguments that `program` was run with, a line each time.
+    pub(super) fn asked(&self, program: &str) -> String {
+        fs::read_to_string(self.directory.path().join(format!("{program}.asked"))).unwrap_or_default()
+    }
+
+    pub(super) fn answer(&self, shapes: &[&str], rehash: bool) -> String {
+        let shapes: Vec<ShapeName> = shapes.iter().map(|shape| shape.parse().unwrap()).collect();
+        let request = Request { key: &key(), shapes: &shapes, rehash };
+        let script = request.below(self.at("/").to_str().unwrap().trim_end_matches('/'));
+        let path = format!("{}:/usr/bin:/bin", self.directory.path().display());
+        let mut shell = Command::new("sh")
+            .args(["-c", DRIVER])
+            .env_clear()
+            .env("PATH", path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = shell.stdin.take().unwrap();
+        let script = script.expose().to_vec();
+        let writer = std::thread::spawn(move || {
+            writeln!(input, "{}", script.len()).unwrap();
+            input.write_all(&script).unwrap();
+            // Another request follows: the first must have left it alone.
+            input.write_all(b"11\necho again\n").unwrap();
+        });
+        let output = shell.wait_with_output().unwrap();
+        writer.join().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        let answer = answer.strip_suffix("again\n").expect("the second request is answered too");
+        answer.to_owned()
+    }
+
+    pub(super) fn facts(&self, shapes: &[&str]) -> Facts {
+        parse(&self.answer(shapes, false)).unwrap()
+    }
+}
+
+pub(super) fn key() -> DigestKey {
+    DigestKey::derive(&Secret::new("swarm key"), "h1")
+}

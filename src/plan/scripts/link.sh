@@ -1,0 +1,33 @@
+# link PATH TARGET KIND VALUE: the last two say what is there: absent, a link to
+# VALUE, or a file with the digest VALUE.
+# shellcheck shell=sh disable=SC2154
+
+link() {
+    parent "$1"
+    look "$1"
+    value=''
+    case $kind in
+        link) value=$(readlink -- "$root$1") ;;
+        file)
+            digest
+            value=$digest
+            ;;
+    esac
+    if [ "$kind" = link ] && [ "$value" = "$2" ]; then
+        already
+    fi
+    if [ "$kind" != "$3" ] || [ "$value" != "$4" ]; then
+        differs "expected $1 to be as it was ($3 $(short "$4")), found $(found)"
+    fi
+    if [ "$kind" = file ]; then
+        kept=$1.before-spore
+        # shellcheck disable=SC3013 # dash has -ef
+        [ "$root$1" -ef "$root$kept" ] ||
+            try "cannot keep $1 as $kept" ln --backup=numbered -- "$root$1" "$root$kept"
+    fi
+    part=$parent/.spore-${1##*/}.part
+    try "cannot link $1" ln -sfn -- "$2" "$root$part"
+    try "cannot link $1" mv -fT -- "$root$part" "$root$1"
+    sync_path "$parent"
+    finish
+}

@@ -1,0 +1,15 @@
+# remove PATH DIGEST
+# shellcheck shell=sh disable=SC2154
+
+remove() {
+    look "$1"
+    [ "$kind" != absent ] || already
+    [ "$kind" != file ] || digest
+    if [ "$kind" != file ] || [ "$digest" != "$2" ]; then
+        differs "expected a file $(short "$2") at $1, found $(found)"
+    fi
+    try "cannot remove $1" rm -f -- "$root$1"
+    parent "$1"
+    sync_path "$parent"
+    finish
+}

@@ -1,0 +1,65 @@
+# A file is staged in two requests: the first asks whether it has to be sent.
+# shellcheck shell=sh disable=SC2154
+
+# is_staged PATH STAGED DIGEST MODE OWNER
+is_staged() {
+    look "$1"
+    if [ "$kind" = file ]; then
+        digest
+        [ "$digest" != "$3" ] || already
+    fi
+    look "$2"
+    if [ "$kind" = file ]; then
+        digest
+        if [ "$digest" = "$3" ]; then
+            [ "$access" = "$4 $5" ] || set_access "$2" "$4" "$5"
+            already
+        fi
+    fi
+    printf '%s %s need\n' "$m" "$index" >&3
+    exit 40
+}
+
+# stage PATH STAGED DIGEST MODE OWNER BYTES gzip|raw: takes the file from standard
+# input. Whoever feeds it sees to it that what is left there is thrown away.
+stage() {
+    dir=${1%/*}
+    name=${1##*/}
+    # What was staged for this place before, and what of it was cut off.
+    hex='[0-9a-f]'
+    hex=$hex$hex$hex$hex
+    # shellcheck disable=SC2231 # a pattern
+    for old in "$root$dir/.spore-$name"-$hex$hex$hex$hex "$root$dir/.spore-$name"-$hex$hex$hex$hex.part; do
+        if [ -e "$old" ] || [ -L "$old" ]; then
+            try "cannot clear ${old#"$root"} away" rm -rf -- "$old"
+        fi
+    done
+    part=$2.part
+    # shellcheck disable=SC2064 # as it is now
+    trap "rm -f -- '$root$part'" EXIT
+    said=$(
+        umask 077
+        {
+            case $7 in
+                gzip) head -c "$6" | gzip -dc >"$root$part" ;;
+                *) head -c "$6" >"$root$part" ;;
+            esac
+        } 2>&1 3>&-
+        printf '\n%s' "$?"
+    )
+    status=${said##*"$newline"}
+    said=${said%"$newline"*}
+    # What the shell says of itself says nothing of the file.
+    said=${said#*: eval: }
+    said=${said#"$newline"}
+    [ "$status" = 0 ] || fail "cannot write $part: ${said%"$newline"}"
+    look "$part"
+    digest
+    [ "$digest" = "$3" ] || fail "$1 arrived as $(short "$digest"), not $(short "$3")"
+    [ "$access" = "$4 $5" ] || set_access "$part" "$4" "$5"
+    sync_path "$part"
+    try "cannot rename $part" mv -fT -- "$root$part" "$root$2"
+    sync_path "${dir:-/}"
+    remember "$2" "$3"
+    finish
+}

@@ -1,0 +1,145 @@
+# start UNIT BEFORE PORT SAYS WITHIN: BEFORE is stopped, failing or the id of a
+# start; PORT is - where the service manager's word is enough.
+# await UNIT PORT SAYS WITHIN
+# shellcheck shell=sh disable=SC2154
+
+start() {
+    show "$1"
+    verb=start
+    did=finish
+    case $2:$active in
+        failing:inactive | failing:failed | stopped:inactive | stopped:failed) ;;
+        failing:*) verb=restart ;;
+        "$invocation":active) verb=restart ;;
+        stopped:active)
+            # Installing a package may start its unit.
+            if [ "$3" != - ] && ! runs_with_what_is_there "$1"; then
+                differs "expected $1 to be stopped, found it $active ($(short "$invocation")), not started with what is there now"
+            fi
+            verb=''
+            did=already
+            ;;
+        *)
+            # Somebody started it: we did, if it is with what is there now.
+            if [ "$active" = inactive ] || [ "$active" = failed ] || ! runs_with_what_is_there "$1"; then
+                differs "expected $1 to be as it was ($(short "$2")), found it $active ($(short "$invocation")), not started with what is there now"
+            fi
+            verb=''
+            did=already
+            ;;
+    esac
+    if [ -n "$verb" ]; then
+        if [ "$active" = failed ]; then
+            try "systemctl reset-failed $1" timeout -k 5 "$patience" systemctl reset-failed -- "$1"
+        fi
+        run timeout -k 5 "$stopping" systemctl "$verb" -- "$1"
+        case $status in
+            0) ;;
+            124 | 137) fail "systemctl $verb $1 took more than $stopping s" ;;
+            *)
+                words=$said
+                last_words "$1"
+                fail "systemctl $verb $1: $words$last"
+                ;;
+        esac
+    fi
+    gate "$1" "$3" "$4" "$5"
+    "$did"
+}
+
+await() {
+    gate "$1" "$2" "$3" "$4"
+    finish
+}
+
+# gate UNIT PORT SAYS WITHIN: returns when the unit is healthy, and has been so for
+# $settle seconds: of one start it says so in its journal, is active and listens.
+# One that died twice meanwhile won't get there.
+gate() {
+    now
+    within=${4:-$starting}
+    begun=$now watched='' since='' deaths=0 first='' why='' fresh=yes
+    while :; do
+        show "$1"
+        if [ "$invocation" != "$watched" ]; then
+            [ -z "$watched" ] || deaths=$((deaths + 1))
+            watched=$invocation since=''
+        fi
+        [ -n "$first" ] || first=$restarts
+        [ "$deaths" -ge $((restarts - first)) ] || deaths=$((restarts - first))
+        # It says "success" again of the start that follows.
+        if [ "$result" != success ]; then
+            why=" ($result, status $status_of)"
+        fi
+        now
+        case $active in
+            inactive | failed) unhealthy "$1" "it has ended$why" ;;
+        esac
+        [ "$deaths" -lt 2 ] || unhealthy "$1" "it died $deaths times$why"
+        if healthy "$2" "$3"; then
+            if [ -z "$since" ]; then
+                since=$now
+                # One that had been up for long when we came has settled.
+                [ -z "$fresh" ] || since=$((entered / 10000))
+            fi
+            [ $((now - since)) -lt "$settle" ] || break
+        else
+            since=''
+            if [ $((now - begun)) -ge "$within" ]; then
+                unhealthy "$1" "within $((within / 100)) s $(missing "$2" "$3")"
+            fi
+        fi
+        fresh=''
+        # Often while it matters; what takes long isn't asked as often.
+        if [ $((now - begun)) -lt 300 ]; then
+            sleep 0.1
+        else
+            sleep 0.5
+        fi
+    done
+    record_of "$1" "$invocation"
+    if [ -d "$root$record" ]; then
+        (umask 077 && : >"$root$record/healthy")
+    fi
+}
+
+healthy() {
+    [ "$active" = active ] || return 1
+    [ "$1" != - ] || return 0
+    listens "$1" && says "$2"
+}
+
+missing() {
+    if [ "$active" != active ]; then
+        printf 'it was not up, but %s (%s)' "$active" "$sub"
+    elif ! listens "$1"; then
+        printf 'it did not listen on TCP port %s' "$1"
+    else
+        printf 'its journal did not say "%s"' "$2"
+    fi
+}
+
+listens() {
+    cat "$root/proc/net/tcp" "$root/proc/net/tcp6" 2>/dev/null |
+        grep -Eq "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F]+:0000 0A "
+}
+
+says() {
+    journalctl -q --no-pager -o cat "_SYSTEMD_INVOCATION_ID=$invocation" 2>/dev/null 3>&- | grep -Fq -e "$1"
+}
+
+# Hundredths of a second since boot.
+now() {
+    read -r now _ <"$root/proc/uptime"
+    now=${now%.*}${now#*.}
+}
+
+unhealthy() {
+    last_words "$1"
+    fail "$1 is not healthy: $2$last"
+}
+
+last_words() {
+    last=$(journalctl -q --no-pager -o cat -n 10 -u "$1" 2>&1 3>&- | tail -c 4000)
+    [ -z "$last" ] || last="; its journal ends:$newline$last"
+}

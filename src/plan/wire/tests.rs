@@ -1,0 +1,97 @@
+//! Every script, run by the machine's own `sh` on a folder that stands for a
+//! host, with stand-ins for what would act on the machine.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
+
+mod files;
+mod host;
+mod units;
+
+use super::*;
+use crate::resource::Sha256;
+use host::Host;
+
+fn staged(path: &str, content: &[u8], host: &Host) -> Staged {
+    Staged { path: path.to_owned(), sha256: Sha256::of(content), access: host.access(0o640) }
+}
+
+fn differs(outcome: &Outcome) -> &str {
+    let Outcome::Differs { text } = outcome else { panic!("{outcome:?}") };
+    text
+}
+
+fn failed(outcome: &Outcome) -> &str {
+    let Outcome::Failed { text } = outcome else { panic!("{outcome:?}") };
+    text
+}
+
+#[test]
+fn words_arrive_as_they_are() {
+    let host = Host::new();
+    for word in ["a b", "it's", "$(false)", "-n", "*", "ä\\n", "a\nb"] {
+        let path = format!("/tb/{word}");
+        host.write(&path, b"x");
+        let remove = Action::Remove { path: path.clone(), before: Sha256::of(b"x") };
+        assert_eq!(host.act(&remove), Outcome::Done, "{word}");
+        assert!(!host.exists(&path), "{word}");
+    }
+}
+
+#[test]
+fn nothing_after_a_failure_is_begun() {
+    let host = Host::new();
+    let remove = |path: &str| Action::Remove { path: path.to_owned(), before: Sha256::of(b"planned") };
+    host.write("/tb/a", b"planned");
+    host.write("/tb/b", b"other");
+    host.write("/tb/c", b"planned");
+    let outcomes = host.run(&[remove("/tb/a"), remove("/tb/b"), remove("/tb/c")]);
+    assert_eq!(outcomes.len(), 2, "{outcomes:?}");
+    assert_eq!(outcomes[0], Outcome::Done);
+    let digest = |text: &[u8]| Sha256::of(text).to_string()[..12].to_owned();
+    let expected =
+        format!("expected a file {} at /tb/b, found a file {}", digest(b"planned"), digest(b"other"));
+    assert_eq!(differs(&outcomes[1]), expected);
+    assert!(host.exists("/tb/c"));
+}
+
+#[test]
+fn nothing_is_begun_without_the_lock() {
+    let host = Host::new();
+    host.write("/tb/a", b"x");
+    let remove = Action::Remove { path: "/tb/a".to_owned(), before: Sha256::of(b"x") };
+    // No process has this id.
+    let said = host.shell(&format!("supervisor=99999999\n{}", host.request(&[remove])), b"");
+    assert_eq!(said, "");
+    assert!(host.exists("/tb/a"));
+}
+
+#[test]
+fn what_a_script_says_of_itself_is_read() {
+    let parse = Answer::parse;
+    assert_eq!(parse("3 began"), Some(Answer::Began(3)));
+    assert_eq!(parse("0 need"), Some(Answer::Need(0)));
+    assert_eq!(parse("12 done"), Some(Answer::Ended(12, Ending::Done)));
+    assert_eq!(parse("1 failed bm8="), Some(Answer::Ended(1, Ending::Failed(b"no".to_vec()))));
+    assert_eq!(parse("1 differs "), Some(Answer::Ended(1, Ending::Differs(Vec::new()))));
+    for wrong in ["", "x done", "1", "1 failed", "1 failed !", "1 done 2", "1 well"] {
+        assert_eq!(parse(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn the_table_names_no_command_that_no_script_runs() {
+    let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut text = String::new();
+    for folder in ["plan/scripts", "remote", "facts"] {
+        for entry in std::fs::read_dir(room.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|kind| kind == "sh") {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let words: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+    for command in host::commands().filter(|name| !["awk", "uname"].contains(name)) {
+        assert!(words.contains(command), "{command}");
+    }
+}

@@ -1,0 +1,267 @@
+//! Files, directories, links.
+
+use super::*;
+use flate2::write::GzEncoder;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+
+#[test]
+fn a_directory_is_made_once() {
+    let host = Host::new();
+    let make = Action::MakeDirectory { path: "/tb/plugins".to_owned(), access: host.access(0o750) };
+    assert_eq!(host.act(&make), Outcome::Done);
+    assert_eq!(host.mode("/tb/plugins"), 0o750);
+    assert_eq!(host.act(&make), Outcome::Already);
+    host.chmod("/tb/plugins", 0o700);
+    let outcome = host.act(&make);
+    assert!(
+        differs(&outcome).starts_with("expected nothing at /tb/plugins, found a directory with access 700 ")
+    );
+    assert_eq!(host.list("/tb"), ["bin", "config", "plugins", "storage"]);
+}
+
+#[test]
+fn a_directory_may_be_on_another_disk() {
+    let host = Host::new();
+    host.write("/disk/x", b"");
+    host.chmod("/disk", 0o750);
+    symlink(host.at("/disk"), host.at("/tb/cache")).unwrap();
+    let access = host.access(0o750);
+    let make = Action::MakeDirectory { path: "/tb/cache".to_owned(), access: access.clone() };
+    assert_eq!(host.act(&make), Outcome::Already);
+    let change =
+        Action::SetAccess { path: "/tb/cache".to_owned(), before: access, after: host.access(0o700) };
+    assert_eq!(host.act(&change), Outcome::Done);
+    assert_eq!(host.mode("/disk"), 0o700);
+    assert_eq!(host.act(&change), Outcome::Already);
+}
+
+#[test]
+fn access_changes_from_what_was_planned_on() {
+    let host = Host::new();
+    host.write("/tb/config/a.yaml", b"x");
+    host.chmod("/tb/config/a.yaml", 0o644);
+    let change = Action::SetAccess {
+        path: "/tb/config/a.yaml".to_owned(),
+        before: host.access(0o644),
+        after: host.access(0o600),
+    };
+    assert_eq!(host.act(&change), Outcome::Done);
+    assert_eq!(host.mode("/tb/config/a.yaml"), 0o600);
+    assert_eq!(host.act(&change), Outcome::Already);
+    host.chmod("/tb/config/a.yaml", 0o666);
+    assert!(differs(&host.act(&change)).contains(" found file 666 "));
+    fs::remove_file(host.at("/tb/config/a.yaml")).unwrap();
+    assert!(differs(&host.act(&change)).ends_with(" found absent "));
+}
+
+#[test]
+fn a_file_is_staged_once() {
+    let host = Host::new();
+    let file = staged("/tb/config/a.yaml", b"new", &host);
+    assert!(host.needs(&file));
+    assert_eq!(host.send(&[(&file, b"new", false)]), [Outcome::Done]);
+    assert!(!host.needs(&file));
+    let name = file.staged_path();
+    assert_eq!((host.read(&name).as_str(), host.mode(&name)), ("new", 0o640));
+    assert!(!host.exists("/tb/config/a.yaml"));
+    // What is there by accident isn't believed.
+    host.write(&name, b"half");
+    assert!(host.needs(&file));
+    // Where it is in place already, nothing is staged.
+    host.write("/tb/config/a.yaml", b"new");
+    assert!(!host.needs(&file));
+}
+
+#[test]
+fn what_was_staged_before_goes() {
+    let host = Host::new();
+    let old = host.stage("/tb/config/a.yaml", b"old");
+    host.write(&format!("{}.part", old.staged_path()), b"o");
+    let other = host.stage("/tb/config/a.yaml-b", b"other");
+    let new = host.stage("/tb/config/a.yaml", b"new");
+    let names = [&new, &other].map(|file| file.staged_path()["/tb/config/".len()..].to_owned());
+    let mut expected = vec![names[0].clone(), names[1].clone(), "keys".to_owned()];
+    expected.sort();
+    assert_eq!(host.list("/tb/config"), expected);
+}
+
+#[test]
+fn a_compressed_file_arrives() {
+    let host = Host::new();
+    let content = vec![b'x'; 3 << 20];
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&content).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let big = staged("/tb/bin/tau", &content, &host);
+    let small = staged("/tb/config/a.yaml", b"after it", &host);
+    let outcomes = host.send(&[(&big, &gzip, true), (&small, b"after it", false)]);
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Done]);
+    assert_eq!(host.at(&big.staged_path()).metadata().unwrap().len(), 3 << 20);
+}
+
+#[test]
+fn a_file_that_cannot_arrive_leaves_the_session_in_step() {
+    let host = Host::new();
+    let content = vec![7; 1 << 20];
+    let after = staged("/tb/config/a.yaml", b"x", &host);
+    let damaged = Staged { sha256: Sha256::of(b"else"), ..staged("/tb/bin/tau", &content, &host) };
+    let nowhere = staged("/nowhere/tau", &content, &host);
+    // `shell` checks that nothing of the input is left.
+    for (file, gzip, why) in [
+        (&damaged, false, "/tb/bin/tau arrived as "),
+        (&nowhere, false, "cannot write /nowhere/.spore-tau-"),
+        (&damaged, true, "not in gzip format"),
+    ] {
+        let outcomes = host.send(&[(file, &content, gzip), (&after, b"x", false)]);
+        assert_eq!(outcomes.len(), 1, "{outcomes:?}");
+        assert!(failed(&outcomes[0]).contains(why), "{outcomes:?}");
+        assert!(host.list("/tb/bin").is_empty());
+    }
+}
+
+#[test]
+fn a_full_disk_fails_the_file_and_nothing_else() {
+    let host = Host::new();
+    host.stand_in("gzip", "exec cat >/dev/full");
+    let content = vec![7; 1 << 20];
+    let file = staged("/tb/bin/tau", &content, &host);
+    let outcomes = host.send(&[(&file, &content, true)]);
+    assert!(failed(&outcomes[0]).ends_with("No space left on device"), "{outcomes:?}");
+    assert!(host.list("/tb/bin").is_empty());
+}
+
+#[test]
+fn a_staged_file_takes_its_place_once() {
+    let host = Host::new();
+    host.write("/tb/config/a.yaml", b"old");
+    let file = host.stage("/tb/config/a.yaml", b"new");
+    let place = Action::Place { file: file.clone(), before: Some(Sha256::of(b"old")) };
+    let inode = host.at(&file.staged_path()).metadata().unwrap().ino();
+    assert_eq!(host.act(&place), Outcome::Done);
+    assert_eq!(host.read("/tb/config/a.yaml"), "new");
+    assert_eq!(host.at("/tb/config/a.yaml").metadata().unwrap().ino(), inode);
+    assert_eq!(host.act(&place), Outcome::Already);
+    assert_eq!(host.list("/tb/config"), ["a.yaml", "keys"]);
+    // The state after is more than the bytes.
+    host.chmod("/tb/config/a.yaml", 0o666);
+    assert_eq!(host.act(&place), Outcome::Done);
+    assert_eq!(host.mode("/tb/config/a.yaml"), 0o640);
+}
+
+#[test]
+fn a_meddled_file_stays() {
+    let host = Host::new();
+    let file = host.stage("/tb/config/a.yaml", b"new");
+    let fresh = Action::Place { file: file.clone(), before: None };
+    let replace = Action::Place { file, before: Some(Sha256::of(b"old")) };
+    assert!(differs(&host.act(&replace)).ends_with("found nothing there"));
+    host.write("/tb/config/a.yaml", b"edited");
+    for place in [&fresh, &replace] {
+        assert!(differs(&host.act(place)).starts_with("expected /tb/config/a.yaml to be as it was ("));
+        assert_eq!(host.read("/tb/config/a.yaml"), "edited");
+    }
+    fs::remove_file(host.at("/tb/config/a.yaml")).unwrap();
+    symlink("elsewhere", host.at("/tb/config/a.yaml")).unwrap();
+    assert!(differs(&host.act(&fresh)).ends_with("found a symbolic link to elsewhere"));
+}
+
+#[test]
+fn what_is_staged_is_checked_again() {
+    let host = Host::new();
+    let file = host.stage("/tb/config/a.yaml", b"new");
+    let place = Action::Place { file: file.clone(), before: None };
+    host.write(&file.staged_path(), b"nEw");
+    assert!(differs(&host.act(&place)).starts_with("expected /tb/config/a.yaml to be staged as "));
+    fs::remove_file(host.at(&file.staged_path())).unwrap();
+    assert!(differs(&host.act(&place)).contains(" to be staged, found nothing there at "));
+    assert!(!host.exists("/tb/config/a.yaml"));
+}
+
+#[test]
+fn a_big_files_digest_is_remembered_until_it_changes() {
+    let host = Host::new();
+    let content = vec![7; 1 << 20];
+    let file = host.stage("/tb/bin/tau", &content);
+    let place = Action::Place { file: file.clone(), before: None };
+    assert_eq!(host.act(&place), Outcome::Done);
+    assert_eq!(host.mode("/var/lib/spore"), 0o700);
+    let noted = host.read("/var/lib/spore/digests");
+    assert_eq!(noted.lines().count(), 1, "{noted}");
+    assert!(noted.starts_with(&file.sha256.to_string()), "{noted}");
+    // Nobody reads it again.
+    host.stand_in("sha256sum", "echo read >&2; exit 1");
+    assert_eq!(host.act(&place), Outcome::Already);
+    host.link_command("sha256sum");
+    fs::OpenOptions::new().append(true).open(host.at("/tb/bin/tau")).unwrap().write_all(b"!").unwrap();
+    assert!(differs(&host.act(&place)).contains(" to be as it was (nothing there), found a file "));
+}
+
+#[test]
+fn a_judge_is_heard() {
+    let host = Host::new();
+    let file = staged("/tb/config/a.yaml", b"new", &host);
+    host.write("/tb/bin/judge", b"#!/bin/sh\necho \"judged $2\"; exit \"$3\"\n");
+    host.chmod("/tb/bin/judge", 0o755);
+    let verify = |status: &str| Action::Verify {
+        command: ["/tb/bin/judge", "-p", "it's", status].map(ToOwned::to_owned).to_vec(),
+        staged: file.staged_path(),
+    };
+    assert_eq!(host.act(&verify("0")), Outcome::Already, "there is nothing to judge");
+    host.stage("/tb/config/a.yaml", b"new");
+    assert_eq!(host.act(&verify("0")), Outcome::Done);
+    assert_eq!(failed(&host.act(&verify("3"))), "judged it's");
+}
+
+#[test]
+fn a_link_is_made_over_what_was_there() {
+    let host = Host::new();
+    let path = "/etc/resolv.conf".to_owned();
+    let link = |before, target: &str| Action::Link { path: path.clone(), before, target: target.to_owned() };
+    let pointing = || fs::read_link(host.at(&path)).unwrap();
+    assert_eq!(host.act(&link(LinkBefore::Absent, "a")), Outcome::Done);
+    assert_eq!(host.act(&link(LinkBefore::Absent, "a")), Outcome::Already);
+    assert!(differs(&host.act(&link(LinkBefore::Absent, "b"))).ends_with("found a symbolic link to a"));
+    assert_eq!(host.act(&link(LinkBefore::Link("a".to_owned()), "b")), Outcome::Done);
+    assert_eq!(pointing().to_str(), Some("b"));
+    // A file is kept; so is one that was kept before.
+    for (content, times) in [(b"one", 1), (b"two", 2)] {
+        fs::remove_file(host.at(&path)).unwrap();
+        host.write(&path, content);
+        let before = LinkBefore::File(Sha256::of(content));
+        assert_eq!(host.act(&link(before, "c")), Outcome::Done);
+        assert_eq!(host.list("/etc").len(), 1 + times, "{:?}", host.list("/etc"));
+    }
+    assert_eq!(host.read("/etc/resolv.conf.before-spore"), "two");
+    assert_eq!(host.read("/etc/resolv.conf.before-spore.~1~"), "one");
+}
+
+#[test]
+fn a_file_is_removed_if_it_is_the_one() {
+    let host = Host::new();
+    host.write("/tb/config/a.yaml", b"x");
+    let remove =
+        |content: &[u8]| Action::Remove { path: "/tb/config/a.yaml".to_owned(), before: Sha256::of(content) };
+    assert!(differs(&host.act(&remove(b"y"))).contains(" found a file "));
+    assert_eq!(host.act(&remove(b"x")), Outcome::Done);
+    assert_eq!(host.act(&remove(b"x")), Outcome::Already);
+}
+
+#[test]
+fn only_storage_is_purged() {
+    let host = Host::new();
+    host.write("/tb/storage/elders/deep/file", b"x");
+    let purge = |path: &str| Action::Purge { path: path.to_owned() };
+    for path in
+        ["/", "/tb", "/tb/storage", "/tb/storage/", "/tb/storage/..", "/tb/storage/../config", "", "/etc"]
+            .into_iter()
+            .chain(["/tb/storage/a/../../x", "/tb/storage//", "/tb/storage/."])
+    {
+        assert!(failed(&host.act(&purge(path))).starts_with("refuses to remove "), "{path}");
+    }
+    assert!(host.exists("/tb/storage/elders/deep/file"));
+    assert_eq!(host.act(&purge("/tb/storage/elders")), Outcome::Done);
+    assert_eq!(host.act(&purge("/tb/storage/elders")), Outcome::Already);
+    assert!(host.list("/tb/storage").is_empty());
+}

@@ -1,0 +1,278 @@
+//! A folder that stands for a host.
+
+use super::super::*;
+use crate::resource::Sha256;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+pub(super) struct Host {
+    dir: TempDir,
+    owner: String,
+}
+
+/// Stands in for the service manager: what it says of every unit is in
+/// /manager/show; to start, restart or stop one makes that /manager/next.
+const SYSTEMCTL: &str = r#"
+manager=$SPORE_ROOT/manager
+echo "systemctl $*" >>"$SPORE_ROOT/calls"
+[ ! -e "$manager/$1.fails" ] || { cat "$manager/$1.fails"; exit 1; }
+case $1 in
+    show) cat "$manager/show" ;;
+    start | restart | stop) mv "$manager/next" "$manager/show" ;;
+    is-enabled) cat "$manager/enabled" ;;
+    enable) echo enabled >"$manager/enabled" ;;
+    disable) echo disabled >"$manager/enabled" ;;
+    reset-failed) sed -i s/=failed/=inactive/ "$manager/show" ;;
+esac
+"#;
+
+const JOURNALCTL: &str = r#"
+case $* in
+    *INVOCATION*) cat "$SPORE_ROOT/manager/journal-${*##*=}" ;;
+    *) echo 'one line'; echo 'the last line' ;;
+esac
+"#;
+
+const UFW: &str = r####"
+echo "ufw $*" >>"$SPORE_ROOT/calls"
+rules=$SPORE_ROOT/etc/ufw/user.rules
+case $1 in
+    allow) echo "### tuple ### allow ${2#*/} ${2%/*} 0.0.0.0/0 any 0.0.0.0/0 in comment=73706f7265" >>"$rules" ;;
+    delete) : >"$rules" ;;
+esac
+"####;
+
+/// Knows a package only once its lists have been read.
+const APT_GET: &str = r#"
+echo "apt-get $*" >>"$SPORE_ROOT/calls"
+case $* in
+    *update*) touch "$SPORE_ROOT/lists" ;;
+    *' broken') echo 'E: Sub-process /usr/bin/dpkg returned an error code (1)'; exit 100 ;;
+    *install*)
+        [ -e "$SPORE_ROOT/lists" ] || { echo "E: Unable to locate package ${*##* }"; exit 100; }
+        touch "$SPORE_ROOT/installed-${*##* }"
+        ;;
+esac
+"#;
+
+const DPKG_QUERY: &str = r#"
+[ ! -e "$SPORE_ROOT/installed-${*##* }" ] || echo installed
+"#;
+
+/// Every command in the table.
+pub(super) fn commands() -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("../../scripts/commands.txt").lines();
+    lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_whitespace().next())
+}
+
+impl Host {
+    /// One with nothing but empty directories. Only the commands in the table
+    /// can be run on it.
+    pub(super) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for name in
+            ["bin", "host/tb/config/keys", "host/tb/bin", "host/tb/storage", "host/etc", "host/proc/net"]
+                .into_iter()
+                .chain(["host/run", "host/manager", "host/var/lib"])
+        {
+            fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        let host = Self { dir, owner: machine("echo $(id -un):$(id -gn)") };
+        commands().for_each(|name| host.link_command(name));
+        for (name, script) in [
+            ("systemctl", SYSTEMCTL),
+            ("journalctl", JOURNALCTL),
+            ("ufw", UFW),
+            ("apt-get", APT_GET),
+            ("dpkg-query", DPKG_QUERY),
+        ] {
+            host.stand_in(name, script);
+        }
+        symlink("/proc/uptime", host.at("/proc/uptime")).unwrap();
+        host.write("/proc/net/tcp", b"  sl  local_address rem_address   st\n");
+        host
+    }
+
+    /// Makes a command of the machine's one of the host's.
+    pub(super) fn link_command(&self, name: &str) {
+        let found = PathBuf::from(machine(&format!("command -v {name}")));
+        let path = self.dir.path().join("bin").join(name);
+        let _ = fs::remove_file(&path);
+        if found.is_absolute() {
+            symlink(found, path).unwrap();
+        }
+    }
+
+    pub(super) fn stand_in(&self, name: &str, script: &str) {
+        let path = self.dir.path().join("bin").join(name);
+        let _ = fs::remove_file(&path);
+        fs::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    pub(super) fn at(&self, path: &str) -> PathBuf {
+        self.dir.path().join("host").join(path.trim_start_matches('/'))
+    }
+
+    pub(super) fn write(&self, path: &str, content: &[u8]) {
+        fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
+        fs::write(self.at(path), content).unwrap();
+    }
+
+    pub(super) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.at(path)).unwrap()
+    }
+
+    pub(super) fn exists(&self, path: &str) -> bool {
+        self.at(path).symlink_metadata().is_ok()
+    }
+
+    pub(super) fn chmod(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub(super) fn mode(&self, path: &str) -> u32 {
+        self.at(path).metadata().unwrap().mode() & 0o7777
+    }
+
+    /// Names in a folder, in order.
+    pub(super) fn list(&self, path: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.at(path)).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// What was called of the stand-ins that act, since the last time.
+    pub(super) fn calls(&self) -> Vec<String> {
+        let calls = fs::read_to_string(self.at("/calls")).unwrap_or_default();
+        let _ = fs::remove_file(self.at("/calls"));
+        let acts = |line: &&str| !line.contains(" show ") && !line.contains(" is-enabled ");
+        calls.lines().filter(acts).map(ToOwned::to_owned).collect()
+    }
+
+    /// What whoever runs the tests can give away.
+    pub(super) fn access(&self, mode: u32) -> Access {
+        Access { mode, owner: self.owner.clone() }
+    }
+
+    pub(super) fn request(&self, actions: &[Action]) -> String {
+        let calls: Vec<Call> = actions.iter().enumerate().map(|(i, action)| call(i, action)).collect();
+        request(&calls, &patience(), 0)
+    }
+
+    /// Runs a script; what it leaves of its input must be the next request.
+    pub(super) fn shell(&self, script: &str, input: &[u8]) -> String {
+        let check = "IFS= read -r left; [ \"$left\" = next ] || echo \"left: $left\"";
+        let script = format!("m=marker\n({script})\n{check}");
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .env_clear()
+            .env("PATH", self.dir.path().join("bin"))
+            .env("SPORE_ROOT", self.dir.path().join("host"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = [input, b"next\n"].concat();
+        let feeding = std::thread::spawn(move || stdin.write_all(&input));
+        let out = child.wait_with_output().unwrap();
+        feeding.join().unwrap().unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.stderr), "");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    fn answers(&self, script: &str, input: &[u8]) -> Vec<Answer> {
+        let said = self.shell(script, input);
+        said.lines()
+            .map(|line| {
+                line.strip_prefix("marker ").and_then(Answer::parse).unwrap_or_else(|| panic!("{said}"))
+            })
+            .collect()
+    }
+
+    /// How each of these actions ended, up to the one that didn't end well.
+    pub(super) fn run(&self, actions: &[Action]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for answer in self.answers(&self.request(actions), b"") {
+            match answer {
+                Answer::Began(index) => assert_eq!(index, outcomes.len()),
+                Answer::Ended(_, ending) => outcomes.push(outcome(ending)),
+                Answer::Need(_) => panic!("{actions:?}"),
+            }
+        }
+        outcomes
+    }
+
+    pub(super) fn act(&self, action: &Action) -> Outcome {
+        let mut outcomes = self.run(std::slice::from_ref(action));
+        assert_eq!(outcomes.len(), 1, "{outcomes:?}");
+        outcomes.remove(0)
+    }
+
+    /// Whether a file has to be sent.
+    pub(super) fn needs(&self, file: &Staged) -> bool {
+        let answers = self.answers(&self.request(&[Action::Stage(file.clone())]), b"");
+        match &answers[1..] {
+            [Answer::Need(0)] => true,
+            [Answer::Ended(0, Ending::Already)] => false,
+            _ => panic!("{answers:?}"),
+        }
+    }
+
+    /// Sends files, and says how each ended.
+    pub(super) fn send(&self, files: &[(&Staged, &[u8], bool)]) -> Vec<Outcome> {
+        let calls: Vec<Call> = files
+            .iter()
+            .enumerate()
+            .map(|(i, (file, bytes, gzip))| receive(i, file, Transfer { bytes: bytes.len(), gzip: *gzip }))
+            .collect();
+        let input: Vec<u8> = files.iter().flat_map(|(_, bytes, _)| bytes.to_vec()).collect();
+        let answers = self.answers(&request(&calls, &patience(), input.len()), &input);
+        let ended = answers.into_iter().filter_map(|answer| match answer {
+            Answer::Ended(_, ending) => Some(outcome(ending)),
+            _ => None,
+        });
+        ended.collect()
+    }
+
+    pub(super) fn stage(&self, path: &str, content: &[u8]) -> Staged {
+        let file = Staged { path: path.to_owned(), sha256: Sha256::of(content), access: self.access(0o640) };
+        assert_eq!(self.send(&[(&file, content, false)]), [Outcome::Done]);
+        file
+    }
+}
+
+/// What a command says on this machine.
+fn machine(command: &str) -> String {
+    let out = Command::new("sh").args(["-c", command]).output().unwrap();
+    String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
+
+fn outcome(ending: Ending) -> Outcome {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    match ending {
+        Ending::Done => Outcome::Done,
+        Ending::Already => Outcome::Already,
+        Ending::Differs(said) => Outcome::Differs { text: text(said) },
+        Ending::Failed(said) => Outcome::Failed { text: text(said) },
+    }
+}
+
+fn patience() -> Patience {
+    let second = Duration::from_secs(1);
+    Patience {
+        manager: 20 * second,
+        stop: 20 * second,
+        start: 20 * second,
+        settle: Duration::ZERO,
+        verify: 20 * second,
+        packages: second,
+    }
+}

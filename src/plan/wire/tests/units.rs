@@ -1,0 +1,249 @@
+//! Packages, the firewall, units.
+
+use super::*;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+const UNIT: &str = "tau@elders.service";
+const CONFIG: &str = "services: []\nprivatekey: \
+    CAESQ56789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghi=\n";
+const SOON: Duration = Duration::from_millis(50);
+const LONG: Duration = Duration::from_secs(20);
+
+fn show(host: &Host, file: &str, active: &str, invocation: &str) {
+    let text = format!(
+        "ActiveState={active}\nSubState=running\nResult=success\nInvocationID={invocation}\nMainPID=42\n\
+         NRestarts=0\nExecMainStatus=0\nActiveEnterTimestampMonotonic=1\n\
+         ExecMainStartTimestamp=Fri 2100-01-01 00:00:00.000000 UTC\nFragmentPath=/etc/tau@.service\nDropInPaths=\n"
+    );
+    host.write(&format!("/manager/{file}"), text.as_bytes());
+}
+
+/// A host with a unit that, once it is started as `next`, becomes healthy.
+fn with_unit(active: &str, invocation: &str, next: &str) -> Host {
+    let host = Host::new();
+    show(&host, "show", active, invocation);
+    show(&host, "next", "active", next);
+    for id in [invocation, next] {
+        let said = format!("noise\nelders started! with id: {id}\n");
+        host.write(&format!("/manager/journal-{id}"), said.as_bytes());
+    }
+    host.write("/etc/tau@.service", b"[Unit]\n");
+    host.write("/tb/config/elders.yaml", CONFIG.as_bytes());
+    host.write("/tb/config/keys/swarm.key", b"/key/...\n");
+    fs::create_dir(host.at("/proc/42")).unwrap();
+    symlink("/tb/bin/tau", host.at("/proc/42/exe")).unwrap();
+    let listens = "   0: 00000000000000000000000000000000:147A 00000000000000000000000000000000:0000 0A 0\n";
+    host.write("/proc/net/tcp6", listens.as_bytes());
+    host
+}
+
+fn health(id: &str, port: u16, within: Duration) -> Option<Health> {
+    Some(Health { says: format!("elders started! with id: {id}"), listens: port, within })
+}
+
+fn start(before: Running, health: Option<Health>) -> Action {
+    Action::Start { unit: UNIT.to_owned(), before, health }
+}
+
+fn invocation(id: &str) -> Running {
+    Running::Invocation(id.to_owned())
+}
+
+fn record(id: &str) -> Action {
+    let inputs = ["/tb/config/elders.yaml", "/tb/config/keys/swarm.key"];
+    Action::Record {
+        unit: UNIT.to_owned(),
+        invocation: id.to_owned(),
+        inputs: inputs.map(ToOwned::to_owned).to_vec(),
+    }
+}
+
+#[test]
+fn a_package_is_installed_once() {
+    let host = Host::new();
+    let install = |name: &str| Action::Install { packages: vec![name.to_owned()] };
+    let verbs = || -> Vec<&str> {
+        let verb =
+            |call: &String| ["update", "install"].into_iter().find(|verb| call.contains(verb)).unwrap();
+        host.calls().iter().map(verb).collect()
+    };
+    assert_eq!(host.act(&install("docker.io")), Outcome::Done);
+    assert_eq!(verbs(), ["install", "update", "install"]);
+    assert_eq!(host.act(&install("docker.io")), Outcome::Already);
+    assert_eq!(host.calls(), [""; 0]);
+    assert_eq!(host.act(&install("other")), Outcome::Done);
+    assert_eq!(verbs(), ["install"]);
+    assert!(failed(&host.act(&install("broken"))).contains("returned an error code"));
+}
+
+#[test]
+fn a_port_is_let_in_and_out() {
+    let host = Host::new();
+    host.write("/etc/ufw/user.rules", b"### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n");
+    let port = |number| Port { number, transport: Transport::Tcp };
+    assert_eq!(host.act(&Action::Allow(port(22))), Outcome::Already, "the owner's");
+    assert_eq!(host.act(&Action::Disallow(port(22))), Outcome::Already, "not ours to close");
+    assert_eq!(host.calls(), [""; 0]);
+    assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Done);
+    assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Already);
+    assert_eq!(host.act(&Action::Disallow(port(5242))), Outcome::Done);
+    assert_eq!(host.act(&Action::Disallow(port(5242))), Outcome::Already);
+    assert_eq!(host.calls(), ["ufw allow 5242/tcp comment spore", "ufw delete allow 5242/tcp"]);
+}
+
+#[test]
+fn a_unit_is_enabled_and_disabled_once() {
+    let host = Host::new();
+    host.write("/manager/enabled", b"disabled\n");
+    host.write("/etc/systemd/system/multi-user.target.wants/x", b"");
+    let unit = || UNIT.to_owned();
+    let (enable, disable) = (Action::Enable { unit: unit() }, Action::Disable { unit: unit() });
+    assert_eq!(host.act(&disable), Outcome::Already);
+    assert_eq!(host.act(&enable), Outcome::Done);
+    assert_eq!(host.act(&enable), Outcome::Already);
+    assert_eq!(host.act(&disable), Outcome::Done);
+    assert_eq!(host.act(&Action::Reload), Outcome::Done);
+    host.write("/manager/enable.fails", b"Unit is masked.\n");
+    assert_eq!(failed(&host.act(&enable)), "systemctl enable tau@elders.service: Unit is masked.");
+}
+
+#[test]
+fn a_unit_is_stopped_once() {
+    let host = with_unit("active", "a1", "b2");
+    show(&host, "next", "failed", "a1");
+    let stop = Action::Stop { unit: UNIT.to_owned() };
+    assert_eq!(host.act(&stop), Outcome::Done);
+    assert_eq!(host.calls(), ["stop", "reset-failed"].map(|verb| format!("systemctl {verb} -- {UNIT}")));
+    assert_eq!(host.act(&stop), Outcome::Already);
+}
+
+#[test]
+fn a_unit_is_started_once() {
+    let host = with_unit("failed", "a1", "b2");
+    let start = start(Running::Stopped, health("b2", 5242, LONG));
+    assert_eq!(host.act(&start), Outcome::Done);
+    assert_eq!(host.calls(), ["reset-failed", "start"].map(|verb| format!("systemctl {verb} -- {UNIT}")));
+    // Nobody knows what it runs with.
+    assert!(differs(&host.act(&start)).contains("not started with what is there now"));
+    // What its own unit would have noted.
+    assert_eq!(host.act(&record("b2")), Outcome::Done);
+    assert_eq!(host.act(&start), Outcome::Already);
+    assert!(host.exists("/run/spore/elders/b2/healthy"));
+    assert_eq!(host.calls(), [""; 0]);
+}
+
+#[test]
+fn a_restart_replaces_the_start_that_was_planned_on() {
+    let host = with_unit("active", "a1", "b2");
+    assert_eq!(host.act(&record("a1")), Outcome::Done);
+    host.write("/tb/config/elders.yaml", b"new");
+    let start = start(invocation("a1"), health("b2", 5242, LONG));
+    assert_eq!(host.act(&start), Outcome::Done);
+    assert_eq!(host.calls(), [format!("systemctl restart -- {UNIT}")]);
+    assert_eq!(host.act(&record("b2")), Outcome::Done);
+    assert_eq!(host.act(&start), Outcome::Already);
+    host.write("/tb/config/elders.yaml", b"newer");
+    let expected = "expected tau@elders.service to be as it was (a1), found it active (b2)";
+    let outcome = host.act(&start);
+    assert!(differs(&outcome).starts_with(expected), "{outcome:?}");
+    assert_eq!(host.calls(), [""; 0]);
+}
+
+#[test]
+fn a_program_that_was_replaced_asks_for_a_restart() {
+    let host = with_unit("active", "b2", "c3");
+    assert_eq!(host.act(&record("b2")), Outcome::Done);
+    let start = start(invocation("a1"), health("b2", 5242, LONG));
+    assert_eq!(host.act(&start), Outcome::Already);
+    fs::remove_file(host.at("/proc/42/exe")).unwrap();
+    symlink("/tb/bin/tau (deleted)", host.at("/proc/42/exe")).unwrap();
+    differs(&host.act(&start));
+}
+
+#[test]
+fn a_failing_unit_is_restarted_whatever_it_is() {
+    let host = with_unit("activating", "a1", "b2");
+    assert_eq!(host.act(&start(Running::Failing, health("b2", 5242, LONG))), Outcome::Done);
+    assert_eq!(host.calls(), [format!("systemctl restart -- {UNIT}")]);
+}
+
+#[test]
+fn a_unit_that_is_not_healthy_is_told_why() {
+    for (id, port, missing) in [
+        ("b2", 5243, "within 0 s it did not listen on TCP port 5243"),
+        ("c3", 5242, "within 0 s its journal did not say \"elders started! with id: c3\""),
+    ] {
+        let host = with_unit("inactive", "a1", "b2");
+        let outcome = host.act(&start(Running::Stopped, health(id, port, SOON)));
+        let expected =
+            format!("{UNIT} is not healthy: {missing}; its journal ends:\none line\nthe last line");
+        assert_eq!(failed(&outcome), expected);
+        assert!(!host.exists("/run/spore/elders/b2/healthy"));
+    }
+}
+
+#[test]
+fn a_unit_that_dies_is_not_waited_for() {
+    let host = with_unit("inactive", "a1", "b2");
+    // Each look finds it started once more.
+    let systemctl = r#"
+        [ "$1" = show ] || exit 0
+        count=$SPORE_ROOT/manager/count
+        printf x >>"$count"
+        read -r n <"$count"
+        case $n in
+            x) cat "$SPORE_ROOT/manager/show" ;;
+            *) sed "s/inactive/activating/; s/a1/b$n/" "$SPORE_ROOT/manager/show" ;;
+        esac"#;
+    host.stand_in("systemctl", systemctl);
+    let outcome = host.act(&start(Running::Stopped, health("b2", 5242, LONG)));
+    assert!(failed(&outcome).contains("it died 2 times; its journal ends:"), "{outcome:?}");
+
+    let host = with_unit("inactive", "a1", "b2");
+    show(&host, "next", "failed", "b2");
+    let outcome = host.act(&start(Running::Stopped, health("b2", 5242, LONG)));
+    assert!(failed(&outcome).contains("it has ended; its"), "{outcome:?}");
+}
+
+#[test]
+fn a_unit_without_signs_of_health_only_has_to_be_active() {
+    let host = with_unit("inactive", "a1", "b2");
+    assert_eq!(host.act(&start(Running::Stopped, None)), Outcome::Done);
+}
+
+#[test]
+fn a_unit_on_its_way_is_waited_for() {
+    let host = with_unit("active", "b2", "");
+    let health = health("b2", 5242, LONG).unwrap();
+    let wait = Action::Await { unit: UNIT.to_owned(), health };
+    assert_eq!(host.act(&wait), Outcome::Done);
+    assert_eq!(host.calls(), [""; 0]);
+}
+
+#[test]
+fn what_a_unit_runs_with_is_noted_once() {
+    let host = with_unit("active", "a1", "b2");
+    host.write("/run/spore/elders/earlier/digests", b"");
+    assert_eq!(host.act(&record("a1")), Outcome::Done);
+    assert_eq!(host.list("/run/spore/elders"), ["a1"]);
+    let noted = host.read("/run/spore/elders/a1/config.yaml");
+    assert_eq!(noted, "services: []\npublickey: cdefghijklmnopqrstuvwxyz0123456789abcdefghi=\n");
+    let digests = host.read("/run/spore/elders/a1/digests");
+    let names: Vec<_> = digests.lines().map(|line| line.split_once("  ").unwrap().1).collect();
+    assert_eq!(names, ["elders.yaml", "keys/swarm.key"]);
+    assert_eq!(host.mode("/run/spore/elders/a1"), 0o700);
+    host.write("/tb/config/elders.yaml", b"changed");
+    assert_eq!(host.act(&record("a1")), Outcome::Already, "never over one that is there");
+    assert_eq!(host.read("/run/spore/elders/a1/config.yaml"), noted);
+    assert!(differs(&host.act(&record("c3"))).contains("started in c3, found a1"));
+}
+
+#[test]
+fn a_start_older_than_its_files_is_not_noted() {
+    let host = with_unit("active", "a1", "b2");
+    let said = host.read("/manager/show").replace("Fri 2100-01-01", "Thu 1970-01-01");
+    host.write("/manager/show", said.as_bytes());
+    assert!(differs(&host.act(&record("a1"))).ends_with("older than its start"));
+    assert!(!host.exists("/run/spore/elders/a1"));
+}

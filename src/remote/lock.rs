@@ -1,0 +1,174 @@
+//! The lock of a host, and the beats that keep it.
+//!
+//! `lock.sh` says what happens on the host. The controller beats on a channel of
+//! its own, so that a long action, or a long file on its way, holds no beat up.
+
+use super::error::{During, HostError};
+use super::settings::Settings;
+use super::shell::{Line, NoLine, Shell, bare, driver};
+use super::text::tidy;
+use crate::plan::wire::quote;
+use crate::ssh::{ChannelError, Session};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+const LOCK: &str = include_str!("lock.sh");
+
+/// How often the host looks for a beat, in the time after which it lets go.
+const LOOKS: u32 = 30;
+
+/// Who holds a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// `user@machine`.
+    pub who: String,
+    /// The process there.
+    pub pid: u32,
+    /// What it does: `spore apply`.
+    pub command: String,
+    /// Since when, by the host's clock: `2026-08-05 10:15:00 UTC`. The host
+    /// fills it in.
+    pub since: String,
+}
+
+/// Beats until it is dropped.
+#[derive(Debug)]
+pub(super) struct Beats(JoinHandle<()>);
+
+impl Drop for Beats {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Takes the lock: from then on `shell` talks to the one that the lock's
+/// holder on the host has begun.
+pub(super) async fn take(
+    shell: &mut Shell,
+    session: &Arc<Session>,
+    holder: &Holder,
+    settings: &Settings,
+) -> Result<Beats, HostError> {
+    let step = (settings.let_go / LOOKS).max(Duration::from_millis(50));
+    let words =
+        [shell.marker(), &driver(), &holder.lines(), &step.as_secs_f64().to_string(), &LOOKS.to_string()];
+    let words = words.map(quote).join(" ");
+    let request = format!("exec setsid sh -c {} spore {words}\n", quote(&bare(LOCK)));
+    shell.request(request.as_bytes(), During::Locking, settings.ready).await?;
+    shell.ready(settings.ready).await?;
+    let answered = timeout(settings.action, answer(shell)).await;
+    let directory =
+        answered.map_err(|_| HostError::TimedOut { during: During::Locking, after: settings.action })??;
+    let beating = beat(Arc::clone(session), format!("{directory}/beat"), settings.beat);
+    Ok(Beats(tokio::spawn(beating)))
+}
+
+/// Where to beat.
+async fn answer(shell: &mut Shell) -> Result<String, HostError> {
+    let (mut directory, mut held, mut ready) = (None, None, false);
+    loop {
+        let answer = match shell.lines.next().await {
+            Ok(Line::Answer(answer)) => answer,
+            Ok(Line::Other(noise)) => {
+                shell.lines.note(&noise);
+                continue;
+            }
+            Err(NoLine::Gone(error)) => return Err(shell.lines.gone(During::Locking, error)),
+            Err(NoLine::TooLong) => return Err(malformed("a line without end".to_owned())),
+        };
+        match answer.split_once(' ').unwrap_or((&answer, "")) {
+            ("ready", _) => ready = true,
+            ("locked", at) => directory = Some(at.to_owned()),
+            ("held", by) => held = Some(Holder::parse(by)),
+            ("end", status) => {
+                return Err(match held {
+                    Some(holder) => HostError::Locked(holder),
+                    None => malformed(format!("status {}: {}", tidy(status), shell.lines.noise())),
+                });
+            }
+            _ => return Err(malformed(tidy(&answer))),
+        }
+        if let (Some(directory), true) = (&directory, ready) {
+            return Ok(directory.clone());
+        }
+    }
+}
+
+fn malformed(what: String) -> HostError {
+    HostError::Malformed { during: During::Locking, what }
+}
+
+/// Gives the lock back: from then on `shell` talks to the first one again.
+pub(super) async fn release(shell: &mut Shell, settings: &Settings) -> Result<(), HostError> {
+    let during = || During::Unlocking;
+    let releasing = async {
+        let end = Bytes::from_static(b"end\n");
+        shell.send(end).await.map_err(|error| shell.lines.gone(during(), Some(error)))?;
+        shell.lines.until_end(during(), settings.answer_limit).await
+    };
+    match timeout(settings.action, releasing).await {
+        Ok(released) => released.map(drop),
+        Err(_) => Err(HostError::TimedOut { during: during(), after: settings.action }),
+    }
+}
+
+/// Writes to a file there, as whoever logged in, as long as there is a
+/// connection.
+async fn beat(session: Arc<Session>, file: String, every: Duration) {
+    let command = r#"exec sh -c 'while IFS= read -r n; do echo "$n" >"$1"; done' spore "#;
+    let command = format!("{command}{}", quote(&file));
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut channel = None;
+    for n in 1_u64.. {
+        ticks.tick().await;
+        if channel.is_none() {
+            channel = session.exec(&command).await.ok();
+        }
+        if let Some(open) = &mut channel {
+            match open.writer.send(format!("{n}\n").into()).await {
+                Ok(()) => {}
+                Err(ChannelError::Lost(_)) => return,
+                Err(_) => channel = None,
+            }
+        }
+    }
+}
+
+impl Holder {
+    fn lines(&self) -> String {
+        let line = |text: &str| text.replace(['\n', '\0'], " ");
+        format!("who {}\npid {}\ncommand {}", line(&self.who), self.pid, line(&self.command))
+    }
+
+    fn parse(encoded: &str) -> Self {
+        let mut holder = Self::default();
+        let decoded = BASE64_STANDARD.decode(encoded).unwrap_or_default();
+        for line in String::from_utf8_lossy(&decoded).lines() {
+            match line.split_once(' ') {
+                Some(("who", who)) => holder.who = tidy(who),
+                Some(("pid", pid)) => holder.pid = pid.parse().unwrap_or_default(),
+                Some(("command", command)) => holder.command = tidy(command),
+                Some(("since", since)) => holder.since = tidy(since),
+                _ => {}
+            }
+        }
+        holder
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.who.is_empty() {
+            // It has the lock, and hasn't yet said who it is.
+            return f.write_str("another spore");
+        }
+        write!(f, "{} (process {}, `{}`) since {}", self.who, self.pid, self.command, self.since)
+    }
+}

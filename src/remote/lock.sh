@@ -1,0 +1,88 @@
+# Holds the host's lock while a second shell reads requests, and ends that one and
+# all it has begun when the controller isn't heard of any more. Only then the lock
+# is let go. Runs in a session of its own, so that nothing that happens to the
+# connection's processes ends it before those it answers for.
+#
+# lock.sh MARKER DRIVER HOLDER STEP LIMIT: it looks every STEP seconds; after LIMIT
+# looks without a beat it has heard enough.
+# shellcheck shell=sh disable=SC2154
+
+m=$1 driver=$2 holder=$3 step=$4 limit=$5
+dir=${SPORE_ROOT-}/run/spore
+umask 077
+mkdir -p -- "$dir" || exit 1
+
+# The file stays: to remove it would let two hold it. Neither name can be a shape's.
+exec 9>>"$dir/.lock" || exit 1
+if ! flock -n 9; then
+    printf '\n%s held %s\n' "$m" "$(head -c 4000 -- "$dir/.holder" 2>/dev/null | base64 -w0)"
+    exit 0
+fi
+trap : HUP INT TERM PIPE
+
+# What holders left that were killed.
+rm -rf -- "$dir"/../spore-beat-* "$dir/.holder.part"
+beats=$(mktemp -d -- "${dir%/spore}/spore-beat-XXXXXXXX") || exit 1
+if [ -n "${SUDO_UID-}" ]; then
+    # Beats come from whoever logged in, who needn't become root for them.
+    chown -- "$SUDO_UID:${SUDO_GID-}" "$beats"
+fi
+printf '%s\nsince %s\n' "$holder" "$(date -u '+%Y-%m-%d %H:%M:%S UTC')" >"$dir/.holder.part" &&
+    mv -f -- "$dir/.holder.part" "$dir/.holder"
+
+# A process in the background gets no input but by another name.
+exec 8<&0 </dev/null
+supervisor=$$ setsid sh -c "$driver" spore "$m" <&8 8<&- 9>&- &
+worker=$!
+exec 8<&-
+printf '\n%s locked %s\n' "$m" "$beats"
+
+# Whatever runs of the worker's session, into $members. Its process group isn't
+# enough: `timeout`, for one, makes a group of its own.
+members() {
+    members=''
+    for stat in /proc/[0-9]*/stat; do
+        { read -r line <"$stat"; } 2>/dev/null || continue
+        # The name may hold anything; state, parent, group and session follow it.
+        # shellcheck disable=SC2086 # words
+        set -- ${line##*) }
+        if [ "$4" = "$worker" ] && [ "$1" != Z ]; then
+            members="$members ${line%% *}"
+        fi
+    done
+    [ -n "$members" ]
+}
+
+watch() {
+    last='' missed=0
+    while kill -0 "$worker" 2>/dev/null || members; do
+        sleep "$step" 9>&-
+        beat=''
+        [ ! -f "$beats/beat" ] || read -r beat <"$beats/beat"
+        if [ "$beat" != "$last" ]; then
+            last=$beat missed=0
+        else
+            missed=$((missed + 1))
+        fi
+        if [ "$missed" -lt "$limit" ] || ! members; then
+            continue
+        fi
+        # What doesn't end when it is told to isn't asked twice.
+        signal=KILL
+        [ "$missed" -gt "$((limit + 5))" ] || signal=TERM
+        # shellcheck disable=SC2086 # words
+        kill -s "$signal" -- $members
+    done
+}
+watch >/dev/null 2>&1 &
+watcher=$!
+
+# A signal ends a wait early.
+while kill -0 "$worker" 2>/dev/null; do
+    wait "$worker"
+done
+while members; do
+    sleep 0.1 9>&-
+done
+kill "$watcher" 2>/dev/null
+rm -rf -- "$beats" "$dir/.holder"

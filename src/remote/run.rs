@@ -1,0 +1,276 @@
+//! Actions on one host, in as few round trips as they allow: those that
+//! follow each other are one request; files are asked for in one more, and
+//! sent in another.
+
+use super::error::{During, HostError};
+use super::host::Run;
+use super::payload::{Payload, Payloads};
+use super::redact::Redactor;
+use super::settings::Settings;
+use super::shell::{Exposed, Line, Lines, NoLine, Shell};
+use super::text::tidy;
+use crate::plan::action::{Action, Staged};
+use crate::plan::wire::{self, Answer, Call, Ending, Outcome, Patience, Report, Transfer};
+use crate::ssh::{ChannelError, Writer};
+use bytes::Bytes;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// How much is sent between two looks at how it goes.
+const CHUNK: usize = 256 << 10;
+
+/// Does actions one after the other.
+pub(super) async fn run(
+    shell: &mut Shell,
+    settings: &Settings,
+    actions: &[Action],
+    payloads: &Payloads,
+    redactor: &Redactor,
+    tell: &mut (dyn FnMut(Report) + Send),
+) -> Result<Run, HostError> {
+    let mut runner = Runner { settings, actions, redactor, tell, at: 0, began: false, told: 0 };
+    let mut from = 0;
+    for group in actions.chunk_by(|a, b| is_stage(a) == is_stage(b)) {
+        let calls: Vec<Call> = group.iter().zip(from..).map(|(action, i)| wire::call(i, action)).collect();
+        let needed = match runner.request(shell, calls, Vec::new()).await? {
+            Ok(needed) => needed,
+            Err(stopped) => return Ok(stopped),
+        };
+        if !needed.is_empty() {
+            let (mut calls, mut files) = (Vec::new(), Vec::new());
+            for index in needed {
+                let Some(Action::Stage(file)) = actions.get(index) else {
+                    return Err(runner.malformed("it asks for what is no file".to_owned()));
+                };
+                let Some((bytes, gzip)) = payloads.get(&file.sha256).map(bytes) else {
+                    return Ok(runner.without(index, file));
+                };
+                calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), gzip }));
+                files.push((index, bytes));
+            }
+            if let Err(stopped) = runner.request(shell, calls, files).await? {
+                return Ok(stopped);
+            }
+        }
+        from += group.len();
+    }
+    Ok(Run::Done)
+}
+
+fn is_stage(action: &Action) -> bool {
+    matches!(action, Action::Stage(_))
+}
+
+/// What is sent, and whether it is compressed.
+fn bytes(payload: &Payload) -> (Bytes, bool) {
+    match payload {
+        Payload::Bytes(bytes) => (bytes.clone(), false),
+        Payload::Secret(secret) => (Bytes::from_owner(Exposed(secret.clone())), false),
+        Payload::Artifact { raw, gzip } if gzip.len() < raw.len() => (gzip.clone(), true),
+        Payload::Artifact { raw, .. } => (raw.clone(), false),
+    }
+}
+
+struct Runner<'a> {
+    settings: &'a Settings,
+    actions: &'a [Action],
+    redactor: &'a Redactor,
+    tell: &'a mut (dyn FnMut(Report) + Send),
+    /// The first action that hasn't ended.
+    at: usize,
+    /// Whether the host has begun with it.
+    began: bool,
+    /// The first action that nobody has heard of; a file's has two requests.
+    told: usize,
+}
+
+impl Runner<'_> {
+    /// Makes calls, feeds them their files, and hears them out. What it returns
+    /// is what the host asks for, or how it stopped.
+    async fn request(
+        &mut self,
+        shell: &mut Shell,
+        calls: Vec<Call>,
+        files: Vec<(usize, Bytes)>,
+    ) -> Result<Result<Vec<usize>, Run>, HostError> {
+        let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
+        let script = wire::request(&calls, &patience(self.settings), input);
+        shell.request(script.as_bytes(), self.during(), self.settings.stall).await?;
+        let Shell { writer, lines } = shell;
+
+        let (progress, mut sent) = mpsc::unbounded_channel();
+        let sending = send(writer, files, self.settings.stall, progress);
+        tokio::pin!(sending);
+        let mut is_sent = false;
+        let mut deadline = Instant::now() + self.settings.action;
+        let (mut needed, mut stopped) = (Vec::new(), None);
+        loop {
+            let line = tokio::select! {
+                biased;
+                Some((index, sent, total)) = sent.recv() => {
+                    (self.tell)(Report::Sent { index, sent, total });
+                    continue;
+                }
+                line = lines.next() => line,
+                sending = &mut sending, if !is_sent => {
+                    match sending {
+                        // What it ended of will be heard.
+                        Ok(()) | Err(Unsent::Failed(ChannelError::Ended)) => {}
+                        Err(Unsent::Failed(error)) => return Err(lines.gone(self.during(), Some(error))),
+                        Err(Unsent::Stalled(after)) => {
+                            return Err(HostError::TimedOut { during: self.during(), after });
+                        }
+                    }
+                    is_sent = true;
+                    deadline = deadline.max(Instant::now() + self.settings.action);
+                    continue;
+                }
+                () = sleep_until(deadline), if is_sent => {
+                    return Err(HostError::TimedOut { during: self.during(), after: self.allowance() });
+                }
+            };
+            let Some(answer) = self.answer(lines, line)? else { continue };
+            match answer {
+                Heard::End => break,
+                Heard::Answer(Answer::Began(index)) => self.begin(index),
+                Heard::Answer(Answer::Need(index)) => {
+                    needed.push(index);
+                    self.at = index + 1;
+                    self.began = false;
+                }
+                Heard::Answer(Answer::Ended(index, ending)) => {
+                    stopped = stopped.or(self.end(index, ending));
+                }
+            }
+            deadline = Instant::now() + self.allowance();
+        }
+        if let Some(stopped) = stopped {
+            return Ok(Err(stopped));
+        }
+        if self.began {
+            // The lock's holder does that when it hears of nobody any more.
+            let reason = format!("the host ended what ran there: {}", lines.noise());
+            return Err(HostError::Lost { during: self.during(), reason });
+        }
+        Ok(Ok(needed))
+    }
+
+    fn answer(&self, lines: &mut Lines, line: Result<Line, NoLine>) -> Result<Option<Heard>, HostError> {
+        match line {
+            Ok(Line::Answer(answer)) if answer.starts_with("end ") => Ok(Some(Heard::End)),
+            Ok(Line::Answer(answer)) => match Answer::parse(&answer) {
+                Some(answer) => Ok(Some(Heard::Answer(answer))),
+                None => Err(self.malformed(tidy(&answer))),
+            },
+            Ok(Line::Other(noise)) => {
+                lines.note(&noise);
+                Ok(None)
+            }
+            Err(NoLine::TooLong) => Err(self.malformed("a line without end".to_owned())),
+            Err(NoLine::Gone(error)) => Err(lines.gone(self.during(), error)),
+        }
+    }
+
+    fn begin(&mut self, index: usize) {
+        self.at = index;
+        self.began = true;
+        if index >= self.told {
+            self.told = index + 1;
+            (self.tell)(Report::Began { index });
+        }
+    }
+
+    /// Passes on how an action ended, and says whether it is the last.
+    fn end(&mut self, index: usize, ending: Ending) -> Option<Run> {
+        let text = |said: Vec<u8>| self.redactor.clean(&said);
+        let outcome = match ending {
+            Ending::Done => Outcome::Done,
+            Ending::Already => Outcome::Already,
+            Ending::Differs(said) => Outcome::Differs { text: text(said) },
+            Ending::Failed(said) => Outcome::Failed { text: text(said) },
+        };
+        self.at = index + 1;
+        self.began = false;
+        (self.tell)(Report::Ended { index, outcome: outcome.clone() });
+        (!outcome.is_good()).then_some(Run::Stopped { at: index, outcome })
+    }
+
+    /// There is nothing to send for a file.
+    fn without(&mut self, index: usize, file: &Staged) -> Run {
+        let outcome = Outcome::Failed { text: format!("spore has no bytes for {}", file.path) };
+        (self.tell)(Report::Ended { index, outcome: outcome.clone() });
+        Run::Stopped { at: index, outcome }
+    }
+
+    /// How long the host may take for what it is at.
+    fn allowance(&self) -> Duration {
+        let Settings { action, install, stop, start, verify, settle, .. } = *self.settings;
+        let own = match self.actions.get(self.at).filter(|_| self.began) {
+            Some(Action::Install { .. }) => install,
+            Some(Action::Verify { .. }) => verify,
+            Some(Action::Stop { .. }) => stop,
+            Some(Action::Start { health, .. }) => {
+                stop + settle + health.as_ref().map_or(start, |health| health.within)
+            }
+            Some(Action::Await { health, .. }) => settle + health.within,
+            _ => Duration::ZERO,
+        };
+        own + action
+    }
+
+    fn during(&self) -> During {
+        During::Action { index: self.at, began: self.began }
+    }
+
+    fn malformed(&self, what: String) -> HostError {
+        HostError::Malformed { during: self.during(), what: self.redactor.clean(what.as_bytes()) }
+    }
+}
+
+/// What the host said.
+enum Heard {
+    Answer(Answer),
+    /// The request has ended.
+    End,
+}
+
+/// Why not everything was sent.
+enum Unsent {
+    Failed(ChannelError),
+    Stalled(Duration),
+}
+
+async fn send(
+    writer: &mut Writer,
+    files: Vec<(usize, Bytes)>,
+    stall: Duration,
+    progress: mpsc::UnboundedSender<(usize, u64, u64)>,
+) -> Result<(), Unsent> {
+    for (index, bytes) in files {
+        let total = bytes.len() as u64;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let chunk = rest.split_to(rest.len().min(CHUNK));
+            match timeout(stall, writer.send(chunk)).await {
+                Ok(sent) => sent.map_err(Unsent::Failed)?,
+                Err(_) => return Err(Unsent::Stalled(stall)),
+            }
+            // Nobody listens any more only when nobody waits for this either.
+            let _ = progress.send((index, total - rest.len() as u64, total));
+        }
+    }
+    Ok(())
+}
+
+/// What scripts are told of it.
+fn patience(settings: &Settings) -> Patience {
+    Patience {
+        manager: settings.action,
+        stop: settings.stop,
+        start: settings.start,
+        settle: settings.settle,
+        verify: settings.verify,
+        packages: settings.install / 2,
+    }
+}

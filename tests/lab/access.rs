@@ -1,0 +1,118 @@
+//! Who is let in to a host and who isn't, and that one host's trouble is no
+//! other host's: it is named in one line that says what to do, and the others
+//! are planned and applied all the same.
+
+use crate::binary;
+use crate::host::{Host, Lab, Suite};
+use crate::network::{Network, Shape};
+use crate::watch::{meshed, start};
+
+/// A network of one elder, which is the first host, and members.
+fn network(lab: &Lab, hosts: &[Host]) -> Network {
+    let mut network = Network::new(lab, binary::stand_in());
+    network.shape("elders", Shape::new(4242));
+    network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));
+    for (i, host) in hosts.iter().enumerate() {
+        if i == 0 { network.elder("elders", host) } else { network.node("all", host) }
+    }
+    network
+}
+
+/// root, a user with sudo, one with a password, and those who won't do.
+pub(crate) fn users(lab: &Lab) {
+    let hosts = lab.up_many(4, &Suite::Bookworm.machine());
+    let [root, sudo, word, plain] = &hosts[..] else { panic!("four hosts") };
+    let mut network = network(lab, &hosts);
+    network.log_in_as(sudo, "tau");
+    network.log_in_as(word, "word");
+    network.log_in_as(plain, "plain");
+
+    let plan = network.plan(&[]).exits(3).last_says("1 host not planned");
+    let plan = plan.says_in_one_line(&[plain.name(), "not planned", "no password-less sudo", "NOPASSWD"]);
+    assert_eq!(plan.lines_with("not planned:").count(), 1, "{plan}");
+    for host in [root, sudo, word] {
+        assert!(!plan.of_host(host).is_empty(), "{} is to be planned: {plan}", host.name());
+    }
+    network.apply(&[]).exits(1).says("1 hosts not planned");
+    meshed(&[sudo, word], &[root], 4242);
+    assert!(plain.stat("/tb").is_none(), "nothing was done there");
+
+    network.log_in_as(plain, "stranger");
+    network.plan(&[]).exits(3).says_in_one_line(&[plain.name(), "refuses word", "check the password"]);
+
+    // The key in the folder is encrypted.
+    network.log_in_as(plain, "root");
+    network.encrypt_key("correct horse");
+    network.plan(&[]).exits(3).says_in_one_line(&[root.name(), "not planned", "SPORE_SSH_PASSPHRASE"]);
+    network.set("SPORE_SSH_PASSPHRASE", "wrong");
+    network.plan(&[]).exits(3).says_in_one_line(&[root.name(), "not planned", "passphrase"]);
+    network.set("SPORE_SSH_PASSPHRASE", "correct horse");
+    network.apply(&[]).exits(0);
+    start("all", plain);
+    network.is_in_place(&[]);
+}
+
+/// One host doesn't answer, be it a member's or an elder's.
+pub(crate) fn hosts_that_are_down(lab: &Lab) {
+    let hosts = lab.up_many(5, &Suite::Bookworm.machine());
+    let [elder, other_elder, member, sick, last] = &hosts[..] else { panic!("five hosts") };
+    let mut network = network(lab, &hosts[..4]);
+    network.remove_node("all", other_elder);
+    network.elder("elders", other_elder);
+
+    sick.power_cut();
+    let line = [sick.name(), "not planned", "no answer", "check that the host is up"];
+    network.plan(&[]).exits(3).says_in_one_line(&line).last_says("1 host not planned");
+    network.apply(&[]).exits(1).says("not planned");
+    meshed(&[elder, other_elder, member], &[elder, other_elder], 4242);
+    let before = start("all", member);
+
+    sick.boot();
+    network.apply(&[]).exits(0);
+    meshed(&[member, sick], &[elder, other_elder], 4242);
+    network.is_in_place(&[]);
+
+    // Now an elder; there is another one, so what dials them can start.
+    network.node("all", last);
+    other_elder.power_cut();
+    let plan = network.plan(&[]).exits(3).says_in_one_line(&[other_elder.name(), "not planned"]);
+    plan.says_in_one_line(&["note: nothing is known of the elder", other_elder.name()]);
+    network.apply(&[]).exits(1).says("not planned");
+    meshed(&[last], &[elder], 4242);
+    assert_eq!(start("all", member), before, "nobody else was touched");
+
+    other_elder.boot();
+    meshed(&[member, sick, last], &[elder, other_elder], 4242);
+    network.is_in_place(&[]);
+}
+
+/// A host whose key nobody knows, and one that shows another than it had.
+pub(crate) fn host_keys(lab: &Lab) {
+    let hosts = lab.up_many(3, &Suite::Trixie.machine());
+    let [elder, unknown, changed] = &hosts[..] else { panic!("three hosts") };
+    let mut network = network(lab, &hosts);
+    network.know(unknown, "");
+    changed.sh(
+        "rm /etc/ssh/ssh_host_ed25519_key; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
+        systemctl restart ssh.service",
+    );
+    changed.wait();
+
+    let plan = network.plan(&[]).exits(3).last_says("2 hosts not planned");
+    let fingerprint = unknown.sh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub");
+    let Some(fingerprint) = fingerprint.split_whitespace().nth(1) else { panic!("{fingerprint}") };
+    let plan = plan.says_in_one_line(&[unknown.name(), "unknown host key", fingerprint, "known_hosts"]);
+    let plan = plan.says_in_one_line(&[changed.name(), "changed host key", "someone may be in between"]);
+    assert!(!plan.of_host(elder).is_empty(), "{plan}");
+    network.apply(&[]).exits(1);
+    start("elders", elder);
+    for host in [unknown, changed] {
+        assert!(host.stat("/tb").is_none(), "nothing was done on {}", host.name());
+    }
+    // What it says to add to known_hosts is what makes the host known.
+    let address = unknown.addr().to_string();
+    let line = plan.lines_with("unknown host key").find_map(|line| line.find(&address).map(|at| &line[at..]));
+    let Some(line) = line.map(|line| format!("{line}\n")) else { panic!("{plan}") };
+    network.know(unknown, &line);
+    network.plan(&[]).exits(3).last_says("1 host not planned");
+}

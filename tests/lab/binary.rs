@@ -1,0 +1,58 @@
+//! Which tau the hosts run: the real one where there is one, or the stand-in.
+//!
+//! The stand-in is what `SPORE_STAND_IN` names, or else what was built beside
+//! the tests. It goes to hosts without its symbols, which are most of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+#[path = "tau/tests/real.rs"]
+mod real;
+
+/// The real tau, if this machine has it.
+pub(crate) fn real() -> Option<&'static Path> {
+    static REAL: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || real::find().unwrap_or_else(|why| panic!("the real tau: {why}"));
+    REAL.get_or_init(find).as_deref()
+}
+
+/// The stand-in. That there is none is a fault of the machine's.
+pub(crate) fn stand_in() -> &'static Path {
+    static STAND_IN: OnceLock<PathBuf> = OnceLock::new();
+    STAND_IN.get_or_init(|| {
+        let built = Path::new(env!("CARGO_BIN_EXE_spore")).with_file_name("tau-stand-in");
+        let found = std::env::var_os("SPORE_STAND_IN").map_or(built, PathBuf::from);
+        assert!(
+            found.is_file(),
+            "there is no stand-in at {}; `cargo build -p tau-stand-in` makes it, and tests/run does all that",
+            found.display()
+        );
+        // Process ids are a world's own, and its folder goes when it does.
+        let folder = std::env::var_os("SPORE_LAB_WORLD").map_or_else(std::env::temp_dir, PathBuf::from);
+        let mine = folder.join("stand-in");
+        let stripped = Command::new("strip").arg("-o").arg(&mine).arg(&found).status();
+        if !stripped.is_ok_and(|status| status.success()) {
+            fs::copy(&found, &mine).unwrap_or_else(|error| panic!("{}: {error}", found.display()));
+        }
+        mine
+    })
+}
+
+/// The real one, or else the stand-in: for tests that hold for both.
+pub(crate) fn any() -> &'static Path {
+    real().unwrap_or_else(stand_in)
+}
+
+/// A tau that does the same and is another file: what follows the end of a
+/// program is never looked at.
+pub(crate) fn another(tau: &Path, mark: &str, folder: &Path) -> PathBuf {
+    let mut bytes = fs::read(tau).unwrap_or_else(|error| panic!("{}: {error}", tau.display()));
+    bytes.extend_from_slice(mark.as_bytes());
+    let path = folder.join(format!("tau-{mark}"));
+    fs::write(&path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    path
+}

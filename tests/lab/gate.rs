@@ -1,0 +1,98 @@
+//! Several nodes on a host; and nodes that don't start: what comes after them
+//! waits, the gate says why, and the next plan still knows.
+
+use std::time::Duration;
+
+use crate::binary;
+use crate::host::{Lab, Suite, wait_until};
+use crate::network::{Network, Shape};
+use crate::watch::{meshed, start, starts};
+
+pub(crate) fn two_shapes_on_one_host(lab: &Lab) {
+    let [elder, both] = &lab.up([("elder", Suite::Trixie.machine()), ("both", Suite::Bookworm.machine())]);
+    let mut network = Network::new(lab, binary::stand_in());
+    network.shape("elders", Shape::new(4242));
+    network.shape("all", Shape::new(5242).services(&["tns"]));
+    network.shape("store", Shape::new(6242).services(&["hoarder"]));
+    network.elder("elders", elder);
+    network.node("all", both);
+    network.node("store", both);
+    network.apply(&[]).exits(0);
+    let (all, store) = (start("all", both), start("store", both));
+    assert_ne!(all.pid, store.pid);
+    let connections = || both.sh("ss -Htn state established 'dport = :4242' | wc -l");
+    wait_until(Duration::from_secs(20), "both are connected", || connections() == "2\n");
+    network.is_in_place(&[]);
+
+    // One changes, one goes; the other stays.
+    network.shape("store", Shape::new(6342).services(&["hoarder"]));
+    network.apply(&[]).exits(0);
+    assert_eq!(start("all", both), all);
+    let store_now = start("store", both);
+    assert_ne!(store_now, store);
+    network.remove_node("all", both);
+    network.apply(&["--allow-destructive"]).exits(0);
+    assert_eq!(start("store", both), store_now);
+    both.sh("! systemctl is-active --quiet tau@all.service; [ ! -e /tb/config/all.yaml ]; [ -e /tb/config/keys/swarm.key ]");
+    network.is_in_place(&[]);
+
+    // What takes another's port makes room and is made room for.
+    network.remove_node("store", both);
+    network.shape("web", Shape::new(6342).services(&["substrate"]));
+    network.node("web", both);
+    network.apply(&["--allow-destructive"]).exits(0);
+    meshed(&[both], &[elder], 4242);
+    network.is_in_place(&[]);
+}
+
+pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
+    let hosts = lab.up_many(4, &Suite::Bookworm.machine());
+    let [elder, first, second, third] = &hosts[..] else { panic!("four hosts") };
+    let members = [first, second, third];
+    let mut network = Network::new(lab, binary::stand_in());
+    network.shape("elders", Shape::new(4242));
+    network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));
+    network.elder("elders", elder);
+    members.iter().for_each(|host| network.node("all", host));
+
+    // The elder dies at its first start: nobody who dials it is started.
+    elder.sh("mkdir -p /tb/config; echo die-after 0.1 >/tb/config/elders.fault");
+    let run = network.apply(&[]).exits(1).says("dying, as the fault file says");
+    let run = run.says_in_one_line(&["not reached"]).says("mend what failed and run: spore apply");
+    assert!(run.lines_with(elder.name()).any(|line| line.contains("failed")), "{run}");
+    for host in members {
+        host.sh("! systemctl is-active --quiet tau@all.service");
+    }
+    network.plan(&[]).exits(2);
+    elder.sh("rm /tb/config/elders.fault");
+    network.apply(&[]).exits(0);
+    meshed(&members, &[elder], 4242);
+    network.is_in_place(&[]);
+
+    // The first of the members dies of an update: the others don't begin.
+    let before = starts("all", &members);
+    network.shape("all", Shape::new(5342).services(&["tns", "hoarder"]));
+    first.sh("systemd-run --quiet --unit=squatter systemd-socket-activate --listen=5342 /bin/cat");
+    wait_until(Duration::from_secs(10), "something else holds the port", || {
+        first.sh("ss -Htln 'sport = :5342' | wc -l") != "0\n"
+    });
+    let run = network.apply(&[]).exits(1).says("address already in use");
+    run.says_in_one_line(&["not reached"]);
+    assert_eq!(starts("all", &[second, third]), before[1..], "the next waves wait");
+    for host in [second, third] {
+        host.sh("grep -q 5242 /tb/config/all.yaml; ss -Htln 'sport = :5242' | grep -q .");
+    }
+    // The plan after that begins with the same node.
+    let plan = network.plan(&[]).exits(2);
+    assert!(plan.of_host(first).iter().any(|line| line.contains("tau@all.service")), "{plan}");
+    // Going back is applying what was.
+    network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));
+    network.apply(&[]).exits(0);
+    assert_eq!(starts("all", &[second, third]), before[1..], "they never left");
+    network.is_in_place(&[]);
+    first.sh("systemctl stop squatter.service");
+    network.shape("all", Shape::new(5342).services(&["tns", "hoarder"]));
+    network.apply(&[]).exits(0);
+    meshed(&members, &[elder], 4242);
+    network.is_in_place(&[]);
+}

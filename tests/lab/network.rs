@@ -1,0 +1,452 @@
+//! A network folder that a test describes, changes and has `spore` work on.
+//!
+//! Enter at [`Network::new`]. What is written is what a person would write, in
+//! today's dialect, with keys made for this one test. The folder is written
+//! anew before each command, so a test only says what changes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Read as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use base64::Engine as _;
+use p256::pkcs8::{EncodePublicKey as _, LineEnding};
+use tempfile::TempDir;
+
+use crate::host::{Host, Lab};
+
+/// A network, and the command line that works on it.
+pub(crate) struct Network {
+    home: TempDir,
+    root: String,
+    shapes: BTreeMap<String, Shape>,
+    hosts: BTreeMap<String, Entry>,
+    bootstrap: BTreeMap<String, BTreeSet<String>>,
+    swarm: String,
+    known: BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
+}
+
+/// What the nodes of a shape are.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    main: u16,
+    services: Vec<String>,
+    plugins: Vec<String>,
+}
+
+/// A host as the folder has it.
+struct Entry {
+    addresses: Vec<String>,
+    ssh: String,
+    login: String,
+    /// By shape.
+    keys: BTreeMap<String, String>,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Run {
+    command: String,
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Network {
+    /// Without hosts and shapes, and with that tau.
+    pub(crate) fn new(lab: &Lab, tau: &Path) -> Self {
+        let home = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let mut network = Self {
+            home,
+            root: "lab.test".to_owned(),
+            shapes: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            bootstrap: BTreeMap::new(),
+            swarm: String::new(),
+            known: BTreeMap::new(),
+            environment: BTreeMap::new(),
+        };
+        network.rotate_swarm_key();
+        let (private, public) = validation_pair();
+        network.write("keys/dv_private.key", &private);
+        network.write("keys/dv_public.key", &public);
+        let key = fs::read_to_string(lab.key()).unwrap_or_else(|error| panic!("{error}"));
+        network.secret("keys/id", &key);
+        network.pin(tau);
+        network
+    }
+
+    /// Writes `tau.yaml`, as its user does.
+    pub(crate) fn pin(&mut self, tau: &Path) {
+        self.spore(&["tau", "pin", &tau.display().to_string()]).exits(0);
+    }
+
+    /// Adds a shape, or changes it.
+    pub(crate) fn shape(&mut self, name: &str, shape: Shape) {
+        self.shapes.insert(name.to_owned(), shape);
+    }
+
+    /// Adds a host without nodes, to log in to as `login`, and makes its key known.
+    pub(crate) fn host(&mut self, host: &Host, login: &str) {
+        let entry = Entry {
+            addresses: host.addresses().iter().map(ToString::to_string).collect(),
+            ssh: host.addr().to_string(),
+            login: login.to_owned(),
+            keys: BTreeMap::new(),
+        };
+        self.hosts.insert(host.name().to_owned(), entry);
+        self.known.insert(host.name().to_owned(), host.known_hosts());
+    }
+
+    /// Has a host run a shape; the host is added if it isn't there.
+    pub(crate) fn node(&mut self, shape: &str, host: &Host) {
+        if !self.hosts.contains_key(host.name()) {
+            self.host(host, "root");
+        }
+        self.entry(host).keys.insert(shape.to_owned(), node_key());
+    }
+
+    /// The same, and everyone dials it first.
+    pub(crate) fn elder(&mut self, shape: &str, host: &Host) {
+        self.node(shape, host);
+        self.bootstrap.entry(shape.to_owned()).or_default().insert(host.name().to_owned());
+    }
+
+    /// Takes a node out.
+    pub(crate) fn remove_node(&mut self, shape: &str, host: &Host) {
+        self.entry(host).keys.remove(shape);
+        if let Some(hosts) = self.bootstrap.get_mut(shape) {
+            hosts.remove(host.name());
+        }
+    }
+
+    /// Takes a host out of the folder, whatever it runs.
+    pub(crate) fn remove_host(&mut self, host: &Host) {
+        self.hosts.remove(host.name());
+        self.bootstrap.values_mut().for_each(|hosts| {
+            hosts.remove(host.name());
+        });
+    }
+
+    /// Logs in to a host as somebody else.
+    pub(crate) fn log_in_as(&mut self, host: &Host, login: &str) {
+        self.entry(host).login = login.to_owned();
+    }
+
+    /// Logs in to a host at another of its addresses.
+    pub(crate) fn reach_at(&mut self, host: &Host, address: &str) {
+        self.entry(host).ssh = format!("'{address}'");
+    }
+
+    /// What `known_hosts` says of a host, which is the truth unless told otherwise.
+    pub(crate) fn know(&mut self, host: &Host, lines: &str) {
+        self.known.insert(host.name().to_owned(), lines.to_owned());
+    }
+
+    /// All nodes are to have another one.
+    pub(crate) fn rotate_swarm_key(&mut self) {
+        let digits: String = random().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.swarm = format!("/key/swarm/psk/1.0.0/\n/base16/\n{digits}\n");
+    }
+
+    /// As upstream needs it, instead of go-libp2p's three lines.
+    pub(crate) fn put_swarm_key_on_one_line(&mut self) {
+        self.swarm = self.swarm.replace('\n', "");
+        self.secret("keys/swarm.key", &self.swarm);
+    }
+
+    /// A node's private key, as the folder has it.
+    pub(crate) fn key(&self, shape: &str, host: &Host) -> &str {
+        let key = self.hosts.get(host.name()).and_then(|entry| entry.keys.get(shape));
+        key.unwrap_or_else(|| panic!("there is no {shape}@{}", host.name()))
+    }
+
+    /// What its peers know it by.
+    pub(crate) fn peer_id(&self, shape: &str, host: &Host) -> String {
+        let key = base64::engine::general_purpose::STANDARD.decode(self.key(shape, host));
+        let key = libp2p_identity::Keypair::from_protobuf_encoding(&key.unwrap_or_default());
+        key.unwrap_or_else(|error| panic!("{error}")).public().to_peer_id().to_string()
+    }
+
+    /// The same hosts, as another network.
+    pub(crate) fn rename(&mut self, root: &str) {
+        root.clone_into(&mut self.root);
+    }
+
+    /// Puts a file into the folder.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.folder().join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).unwrap_or_else(|error| panic!("{error}"));
+        }
+        fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    fn secret(&self, path: &str, text: &str) {
+        self.write(path, text);
+        let path = self.folder().join(path);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    /// Sets a variable for every command that follows.
+    pub(crate) fn set(&mut self, variable: &str, value: &str) {
+        self.environment.insert(variable.to_owned(), value.to_owned());
+    }
+
+    /// Encrypts the key that logs in.
+    pub(crate) fn encrypt_key(&self, passphrase: &str) {
+        let key = self.folder().join("keys/id");
+        let encrypted =
+            Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", passphrase, "-f"]).arg(key).status();
+        assert!(encrypted.is_ok_and(|status| status.success()), "ssh-keygen -p");
+    }
+
+    /// Where the network is written.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.home.path().join("network")
+    }
+
+    /// The user's home.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// `spore plan`
+    pub(crate) fn plan(&self, options: &[&str]) -> Run {
+        self.spore(&[&["plan"], options].concat())
+    }
+
+    /// `spore apply --yes`
+    pub(crate) fn apply(&self, options: &[&str]) -> Run {
+        self.spore(&[&["apply", "--yes"], options].concat())
+    }
+
+    /// What was just applied is all there is to do.
+    #[track_caller]
+    pub(crate) fn is_in_place(&self, options: &[&str]) {
+        self.plan(options).exits(0).last_says("nothing to do");
+    }
+
+    /// Runs `spore` on the folder, five minutes at most.
+    pub(crate) fn spore(&self, arguments: &[&str]) -> Run {
+        self.save();
+        let known: String = self.known.values().map(String::as_str).collect();
+        let known_hosts = self.home.path().join("known_hosts");
+        fs::write(&known_hosts, known).unwrap_or_else(|error| panic!("{error}"));
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=5", "300", env!("CARGO_BIN_EXE_spore")]).args(arguments);
+        command.arg("--network").arg(self.folder());
+        command.env_clear().envs(
+            ["PATH", "RUST_BACKTRACE"]
+                .iter()
+                .filter_map(|name| std::env::var_os(name).map(|value| (*name, value))),
+        );
+        command.env("HOME", self.home.path()).env("USER", "tester").env("SPORE_KNOWN_HOSTS", known_hosts);
+        command.envs(&self.environment).stdin(Stdio::null());
+        let output = command.output().unwrap_or_else(|error| panic!("spore: {error}"));
+        let run = Run {
+            command: format!("spore {}", arguments.join(" ")),
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        if std::env::var_os("SPORE_LAB_SHOW").is_some() {
+            eprintln_run(&run);
+        }
+        self.keeps_secrets(&run);
+        run
+    }
+
+    /// None of the folder's secrets is ever printed.
+    #[track_caller]
+    fn keeps_secrets(&self, run: &Run) {
+        let keys = self.hosts.values().flat_map(|host| host.keys.values()).map(String::as_str);
+        let secrets = keys.chain(self.swarm.lines().last());
+        for secret in secrets {
+            assert!(!run.out.contains(secret) && !run.err.contains(secret), "a secret was printed: {run}");
+        }
+    }
+
+    /// Writes the folder as it is now; every command does that by itself.
+    pub(crate) fn save(&self) {
+        let mut text = format!(
+            "domain:\n  root: {}\n  generated: g.{}\n  validation: {{key: {{private: keys/dv_private.key, \
+             public: keys/dv_public.key}}}}\np2p:\n  swarm: {{key: keys/swarm.key}}\n  bootstrap:\n",
+            self.root, self.root
+        );
+        if self.bootstrap.values().all(BTreeSet::is_empty) {
+            text = text.replace("  bootstrap:\n", "  bootstrap: {}\n");
+        }
+        for (shape, hosts) in self.bootstrap.iter().filter(|(_, hosts)| !hosts.is_empty()) {
+            text += &format!("    {shape}: [{}]\n", list(hosts));
+        }
+        self.write("cloud.yaml", &text);
+        self.write(
+            "auth.yaml",
+            "root: {username: root, key: keys/id}\n\
+             tau: {username: tau, key: keys/id}\n\
+             plain: {username: plain, key: keys/id}\n\
+             word: {username: word, password: lab-password}\n\
+             stranger: {username: word, password: another-password}\n",
+        );
+        let mut text = String::new();
+        for (name, shape) in &self.shapes {
+            let Shape { main, services, plugins } = shape;
+            text += &format!("{name}:\n  ports: {{main: {main}, lite: {}}}\n", main + 5);
+            for (key, values) in [("services", services), ("plugins", plugins)] {
+                if !values.is_empty() {
+                    text += &format!("  {key}: [{}]\n", list(values));
+                }
+            }
+        }
+        self.write("shapes.yaml", or_none(&text));
+        let mut text = String::new();
+        for (name, host) in &self.hosts {
+            let Entry { addresses, ssh, login, keys } = host;
+            text += &format!(
+                "{name}:\n  addr: [{}]\n  ssh: {{addr: {ssh}, port: 22, auth: [{login}]}}\n  \
+                 location: {{lat: 1.25, long: 25.1}}\n",
+                list(addresses)
+            );
+            let keys: Vec<String> =
+                keys.iter().map(|(shape, key)| format!("    {shape}: {{key: {key}}}\n")).collect();
+            text += &match keys.as_slice() {
+                [] => "  shapes: {}\n".to_owned(),
+                keys => format!("  shapes:\n{}", keys.concat()),
+            };
+        }
+        self.write("hosts.yaml", or_none(&text));
+        self.secret("keys/swarm.key", &self.swarm);
+    }
+
+    fn entry(&mut self, host: &Host) -> &mut Entry {
+        match self.hosts.get_mut(host.name()) {
+            Some(entry) => entry,
+            None => panic!("{} isn't in the folder", host.name()),
+        }
+    }
+}
+
+impl Shape {
+    /// An elder's: it runs no service.
+    pub(crate) fn new(main: u16) -> Self {
+        Self { main, services: Vec::new(), plugins: Vec::new() }
+    }
+
+    /// With these services.
+    pub(crate) fn services(self, services: &[&str]) -> Self {
+        Self { services: services.iter().map(|name| (*name).to_owned()).collect(), ..self }
+    }
+
+    /// With these plugins, whose files are in the folder's `plugins/`.
+    pub(crate) fn plugins(self, plugins: &[&str]) -> Self {
+        Self { plugins: plugins.iter().map(|name| (*name).to_owned()).collect(), ..self }
+    }
+}
+
+impl Run {
+    /// It ended with that exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert!(self.code == Some(code), "wanted exit code {code}: {self}");
+        self
+    }
+
+    /// One line or another of what it printed has this in it.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(self.lines_with(text).next().is_some(), "wanted a line with `{text}`: {self}");
+        self
+    }
+
+    /// One line has all of these in it.
+    #[track_caller]
+    pub(crate) fn says_in_one_line(self, texts: &[&str]) -> Self {
+        let found = self.lines().any(|line| texts.iter().all(|text| line.contains(text)));
+        assert!(found, "wanted one line with {texts:?}: {self}");
+        self
+    }
+
+    /// No line has this in it.
+    #[track_caller]
+    #[expect(clippy::wrong_self_convention, reason = "a link of a chain, as its neighbours are")]
+    pub(crate) fn is_silent_on(self, text: &str) -> Self {
+        assert!(self.lines_with(text).next().is_none(), "wanted no line with `{text}`: {self}");
+        self
+    }
+
+    /// The line that starts with `plan: ` has this in it.
+    #[track_caller]
+    pub(crate) fn last_says(self, text: &str) -> Self {
+        let last = self.out.lines().rfind(|line| line.starts_with("plan: "));
+        assert!(last.is_some_and(|line| line.contains(text)), "wanted `plan: …{text}`: {self}");
+        self
+    }
+
+    /// The lines with this in them.
+    pub(crate) fn lines_with<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        self.lines().filter(move |line| line.contains(text))
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.out.lines().chain(self.err.lines())
+    }
+
+    /// What a plan says of one host: the lines below its heading.
+    pub(crate) fn of_host(&self, host: &Host) -> Vec<&str> {
+        let below = self.out.lines().skip_while(|line| *line != host.name()).skip(1);
+        below.take_while(|line| !line.is_empty()).collect()
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { command, code, out, err } = self;
+        write!(f, "\n`{command}` ended with {code:?}\n--- output\n{out}--- errors\n{err}---")
+    }
+}
+
+/// For who writes a test: `SPORE_LAB_SHOW=1` shows every run.
+#[expect(clippy::print_stderr, reason = "only where it was asked for")]
+fn eprintln_run(run: &Run) {
+    eprintln!("{run}");
+}
+
+/// A component without entries says so.
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "{}\n" } else { text }
+}
+
+fn list<'a>(items: impl IntoIterator<Item = &'a String>) -> String {
+    let items: Vec<&str> = items.into_iter().map(String::as_str).collect();
+    items.join(", ")
+}
+
+fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .unwrap_or_else(|error| panic!("/dev/urandom: {error}"));
+    bytes
+}
+
+/// As libp2p writes a private key, in base64.
+fn node_key() -> String {
+    let key = libp2p_identity::Keypair::generate_ed25519();
+    let bytes = key.to_protobuf_encoding().unwrap_or_else(|error| panic!("{error}"));
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// The private and the public half, as PEM.
+fn validation_pair() -> (String, String) {
+    let private = p256::SecretKey::from_slice(&random()).unwrap_or_else(|error| panic!("{error}"));
+    let public = private.public_key().to_public_key_pem(LineEnding::LF);
+    let private = private.to_sec1_pem(LineEnding::LF).unwrap_or_else(|error| panic!("{error}"));
+    (private.to_string(), public.unwrap_or_else(|error| panic!("{error}")))
+}

@@ -1,0 +1,249 @@
+//! Shells, actions and locks on real hosts.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
+
+use std::{
+    io::Write,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use spore_drive::{
+    plan::{
+        action::{Action, Running, Staged},
+        wire::{Outcome, Report},
+    },
+    remote::{Holder, Host, HostError, Locked, NotLocked, Payload, Payloads, Redactor, Run, Settings},
+    resource::{Access, Health, Port, Secret, Sha256, Transport},
+    ssh::{self, Address, Credential, KnownHosts, Login},
+};
+
+use crate::host::{self, Lab, Suite, wait_until};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A unit that is healthy on port 2222, and what it takes it to be.
+const UNIT: &str = "[Service]\nExecStart=/bin/sh -c 'echo started! with id: 7; exec /usr/sbin/sshd -D -p 2222'\n\
+    ExecStartPre=/bin/sh -c 'umask 077; d=/run/spore/probe/$INVOCATION_ID; mkdir -p $d; cd /tb/config && sha256sum probe.yaml >$d/digests'\n\
+    [Install]\nWantedBy=multi-user.target\n";
+
+pub(crate) fn acts(lab: &Lab) {
+    let hosts = lab.up([("bookworm", Suite::Bookworm.machine()), ("trixie", Suite::Trixie.machine())]);
+    block_on(async {
+        let [bookworm, trixie] = &hosts;
+        for (host, user) in [(bookworm, "root"), (trixie, "tau")] {
+            let mut connected = connect(lab, host, user, &Settings::default()).await;
+            let who = Secret::new("hostname; id -u; printf 'no break'");
+            assert_eq!(connected.ask(&who).await.unwrap(), format!("{}\n0\nno break", host.name()));
+            assert_eq!(left_behind(host), "", "to ask leaves nothing");
+            let mut locked = lock(connected, "spore apply").await;
+            plants(&mut locked, host).await;
+            dies(&mut locked).await;
+            lets_in(&mut locked).await;
+            let mut connected = locked.unlock().await.unwrap();
+            assert_eq!(left_behind(host), "probe\n");
+            assert_eq!(connected.ask(&Secret::new("echo again")).await.unwrap(), "again\n");
+            connected.close().await;
+        }
+        let error = connect(lab, trixie, "plain", &Settings::default()).await.ask(&Secret::new("id")).await;
+        assert!(matches!(error, Err(HostError::NoSudo { .. })), "{error:?}");
+        trixie.sh("rm /usr/bin/sudo");
+        let error = connect(lab, trixie, "tau", &Settings::default()).await.ask(&Secret::new("id")).await;
+        assert_eq!(error.unwrap_err().to_string(), "no password-less sudo: sudo is not installed");
+        trixie.sh("chsh -s /usr/sbin/nologin tau");
+        let error = connect(lab, trixie, "tau", &Settings::default()).await.ask(&Secret::new("id")).await;
+        assert!(error.unwrap_err().to_string().starts_with("no usable shell: This account"));
+        bookworm.sh("echo 'echo welcome; echo to you >&2' >>/root/.bashrc");
+        let mut connected = connect(lab, bookworm, "root", &Settings::default()).await;
+        assert_eq!(connected.ask(&Secret::new("echo hi")).await.unwrap(), "hi\n", "who greets isn't heard");
+    });
+}
+
+/// Files of all kinds are staged and placed, a unit is started, and all of it
+/// once more is done already.
+async fn plants(locked: &mut Locked, host: &host::Host) {
+    let mut payloads = Payloads::new();
+    let program: Vec<u8> = (0..3_u32 << 20).map(|i| (i ^ (i >> 9)) as u8).collect();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(&program).unwrap();
+    let gzip = gzip.finish().unwrap().into();
+    let file = |path: &str, content: &[u8], mode| Staged {
+        path: path.to_owned(),
+        sha256: Sha256::of(content),
+        access: Access::root(mode),
+    };
+    let binary = file("/tb/bin/probe", &program, 0o755);
+    payloads.insert(binary.sha256, Payload::Artifact { raw: program.into(), gzip });
+    let config = file("/tb/config/probe.yaml", b"secret", 0o600);
+    payloads.insert(config.sha256, Payload::Secret(Secret::new("secret")));
+    let unit = file("/etc/systemd/system/probe.service", UNIT.as_bytes(), 0o644);
+    payloads.insert(unit.sha256, Payload::Bytes(UNIT.into()));
+
+    let directory = |path: &str| Action::MakeDirectory { path: path.to_owned(), access: Access::root(0o750) };
+    let place = |file: &Staged| Action::Place { file: file.clone(), before: None };
+    let actions = vec![
+        directory("/tb"),
+        directory("/tb/bin"),
+        directory("/tb/config"),
+        Action::Stage(binary.clone()),
+        Action::Stage(config.clone()),
+        Action::Stage(unit.clone()),
+        place(&binary),
+        place(&config),
+        place(&unit),
+        Action::Reload,
+        Action::Enable { unit: "probe.service".to_owned() },
+        start(Running::Stopped),
+    ];
+    let first = run(locked, &actions, &payloads).await;
+    assert_eq!(first, vec![Outcome::Done; actions.len()]);
+    let (pid, inode) = (host.pid_of("probe.service"), host.stat("/tb/bin/probe"));
+    let mut expected = vec![Outcome::Already; actions.len()];
+    expected[9] = Outcome::Done;
+    assert_eq!(run(locked, &actions, &payloads).await, expected);
+    assert_eq!((host.pid_of("probe.service"), host.stat("/tb/bin/probe")), (pid, inode), "untouched");
+    let restart = start(Running::Invocation(host.invocation("probe.service")));
+    assert_eq!(run(locked, std::slice::from_ref(&restart), &payloads).await, [Outcome::Done]);
+    assert_ne!(host.pid_of("probe.service"), pid);
+    assert_eq!(run(locked, &[restart], &payloads).await, [Outcome::Already]);
+}
+
+/// A unit that dies is given up early, in words of its journal.
+async fn dies(locked: &mut Locked) {
+    let redactor = Redactor::new(&[Secret::new("hunter2")]);
+    let broken = "systemctl stop probe; mkdir -p /run/systemd/system/probe.service.d\n\
+        printf '[Service]\\nExecStart=\\nExecStart=/bin/sh -c \"echo hunter2 is wrong; exit 3\"\\nRestart=always\\nRestartSec=1\\n' \
+        >/run/systemd/system/probe.service.d/x.conf; systemctl daemon-reload";
+    locked.ask(&Secret::new(broken)).await.unwrap();
+    let begun = Instant::now();
+    let ended =
+        locked.run(&[start(Running::Stopped)], &Payloads::new(), &redactor, &mut |_| {}).await.unwrap();
+    let Run::Stopped { at: 0, outcome: Outcome::Failed { text } } = ended else { panic!("{ended:?}") };
+    assert!(
+        text.starts_with("probe.service is not healthy: it died 2 times (exit-code, status 3)"),
+        "{text}"
+    );
+    assert!(text.contains("*** is wrong") && !text.contains("hunter2"), "{text}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert_eq!(
+        run(locked, &[Action::Stop { unit: "probe.service".to_owned() }], &Payloads::new()).await,
+        [Outcome::Done]
+    );
+}
+
+async fn lets_in(locked: &mut Locked) {
+    let port = Port { number: 5242, transport: Transport::Tcp };
+    let actions = [Action::Allow(port), Action::Allow(port), Action::Disallow(port), Action::Disallow(port)];
+    let outcomes = run(locked, &actions, &Payloads::new()).await;
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Already, Outcome::Done, Outcome::Already]);
+    let install = Action::Install { packages: vec!["docker.io".to_owned()] };
+    let outcomes = run(locked, &[install.clone(), install], &Payloads::new()).await;
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Already]);
+}
+
+/// Who comes second is told who is there, and may try again.
+pub(crate) fn locks(lab: &Lab) {
+    let [host] = lab.up([("host", Suite::Bookworm.machine())]);
+    block_on(async {
+        let first = lock(connect(lab, &host, "tau", &Settings::default()).await, "spore apply").await;
+        let second = connect(lab, &host, "root", &Settings::default()).await;
+        let NotLocked { error, host: second } = *second.lock(&holder("other")).await.unwrap_err();
+        let said = error.to_string();
+        assert!(said.starts_with("locked by someone@here (process 1, `spore apply`) since 2"), "{said}");
+        first.unlock().await.unwrap();
+        let mut second = lock(second.unwrap(), "other").await;
+        // What it runs can't keep the lock when it is over.
+        second.ask(&Secret::new("setsid sleep 1000 >/dev/null 2>&1 &")).await.unwrap();
+        let second = second.unlock().await.unwrap();
+        lock(second, "again").await.unlock().await.unwrap();
+        assert_eq!(left_behind(&host), "");
+    });
+}
+
+/// A controller that is gone holds a host no longer than it is told to; and
+/// what it began is gone before.
+pub(crate) fn lets_go(lab: &Lab) {
+    let [host] = lab.up([("host", Suite::Trixie.machine())]);
+    let settings =
+        Settings { beat: Duration::from_millis(300), let_go: Duration::from_secs(3), ..Settings::default() };
+    let hang = || Action::Verify {
+        command: ["/bin/sleep", "1000"].map(ToOwned::to_owned).to_vec(),
+        staged: "/etc/passwd".to_owned(),
+    };
+    let sleeps = || host.try_sh("pgrep -x sleep -a | grep 1000").is_ok();
+    for cut in [false, true] {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let locked = runtime
+            .block_on(async { lock(connect(lab, &host, "tau", &settings).await, "spore apply").await });
+        runtime.spawn(async move {
+            let mut locked = locked;
+            locked.run(&[hang()], &Payloads::new(), &Redactor::default(), &mut |_| {}).await
+        });
+        wait_until(SOON, "it runs", sleeps);
+        // Beats keep it for longer than it would go without.
+        let begun = Instant::now();
+        wait_until(SOON, "time passes", || begun.elapsed() > settings.let_go * 2);
+        assert!(sleeps() && left_behind(&host).contains("spore-beat-"));
+        if cut {
+            host.cut();
+        }
+        let begun = Instant::now();
+        runtime.shutdown_background();
+        wait_until(SOON, "it lets go", || !left_behind(&host).contains("spore-beat-"));
+        assert!(!sleeps(), "it ended what ran");
+        assert!(begun.elapsed() > settings.let_go / 2, "{:?}", begun.elapsed());
+        host.heal();
+        block_on(async {
+            let next = lock(connect(lab, &host, "root", &settings).await, "next").await;
+            next.unlock().await.unwrap();
+        });
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Runtime::new().unwrap().block_on(future)
+}
+
+async fn connect(lab: &Lab, host: &host::Host, user: &str, settings: &Settings) -> Host {
+    let text = std::fs::read_to_string(lab.key()).unwrap();
+    let key = ssh::key::load(&lab.key(), &text, &mut |_: &Path| Ok(None)).unwrap();
+    let known = KnownHosts::parse(Path::new("known"), &host.known_hosts());
+    let address = Address::new(host.addr().to_string(), 22);
+    let login = Login { user: user.to_owned(), credentials: vec![Credential::Key(key)] };
+    Host::connect("host".parse().unwrap(), &address, std::slice::from_ref(&login), &known, settings)
+        .await
+        .unwrap()
+}
+
+fn holder(command: &str) -> Holder {
+    Holder { who: "someone@here".to_owned(), pid: 1, command: command.to_owned(), since: String::new() }
+}
+
+async fn lock(host: Host, command: &str) -> Locked {
+    host.lock(&holder(command)).await.unwrap()
+}
+
+fn start(before: Running) -> Action {
+    let says = "started! with id: 7".to_owned();
+    let health = Health { says, listens: 2222, within: Duration::from_secs(30) };
+    Action::Start { unit: "probe.service".to_owned(), before, health: Some(health) }
+}
+
+/// How each ended.
+async fn run(locked: &mut Locked, actions: &[Action], payloads: &Payloads) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let mut tell = |report| {
+        if let Report::Ended { index, outcome } = report {
+            outcomes.push((index, outcome));
+        }
+    };
+    locked.run(actions, payloads, &Redactor::default(), &mut tell).await.unwrap();
+    outcomes.sort_by_key(|(index, _)| *index);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// What there is of spore's in /run.
+fn left_behind(host: &host::Host) -> String {
+    host.sh("ls -A /run/spore 2>/dev/null | grep -vx .lock || true; ls -A /run | grep spore- || true")
+}

@@ -1,0 +1,186 @@
+//! What a node needs of its host beside `/tb`: port 53, a way through the
+//! firewall, a container engine, plugins, space; and that it is ours to plan.
+
+use std::time::Duration;
+
+use crate::binary;
+use crate::host::{Host, Lab, Suite, wait_until};
+use crate::network::{Network, Shape};
+use crate::watch::{meshed, start, still};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn network(lab: &Lab, tau: &std::path::Path, elder: &Host) -> Network {
+    let mut network = Network::new(lab, tau);
+    network.shape("elders", Shape::new(4242));
+    network.elder("elders", elder);
+    network
+}
+
+/// `seer` answers on port 53, where systemd-resolved had its stub.
+pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
+    let hosts = lab.up([
+        ("elder", Suite::Bookworm.machine()),
+        ("bookworm", Suite::Bookworm.machine()),
+        ("trixie", Suite::Trixie.machine()),
+    ]);
+    let [elder, bookworm, trixie] = &hosts;
+    let mut network = network(lab, binary::any(), elder);
+    network.shape("dns", Shape::new(5242).services(&["seer"]));
+    for host in [bookworm, trixie] {
+        network.node("dns", host);
+        host.sh("systemctl start systemd-resolved.service
+            mkdir -p /etc/systemd/resolved.conf.d
+            printf '[Resolve]\\nDNS=10.77.0.1\\n' >/etc/systemd/resolved.conf.d/owner.conf
+            ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+            systemctl restart systemd-resolved.service");
+        wait_until(SOON, "the stub listens", || holder(host).contains("resolve"));
+    }
+    let owners = |host: &Host| host.stat("/etc/systemd/resolved.conf.d/owner.conf");
+    let before = [owners(bookworm), owners(trixie)];
+    let plan = network.plan(&[]).exits(2);
+    for host in [bookworm, trixie] {
+        let lines = plan.of_host(host);
+        let found = |what: &str| lines.iter().any(|line| line.contains(what));
+        assert!(found("/etc/systemd/resolved.conf.d/") && found("/etc/resolv.conf"), "{plan}");
+    }
+    network.apply(&[]).exits(0);
+    meshed(&[bookworm, trixie], &[elder], 4242);
+    for host in [bookworm, trixie] {
+        wait_until(SOON, "tau answers on port 53", || holder(host).contains("tau"));
+        assert!(!holder(host).contains("resolve"), "{}", holder(host));
+        resolves(host);
+    }
+    assert_eq!([owners(bookworm), owners(trixie)], before, "the owner's DNS servers are the owner's");
+    network.is_in_place(&[]);
+
+    // With the node goes what was only there for it.
+    network.remove_node("dns", trixie);
+    network.apply(&["--allow-destructive"]).exits(0);
+    assert_eq!(trixie.sh("ls /etc/systemd/resolved.conf.d"), "owner.conf\n");
+    resolves(trixie);
+    network.is_in_place(&[]);
+}
+
+/// Whoever has port 53.
+fn holder(host: &Host) -> String {
+    host.sh("ss -Hulnp 'sport = :53'; ss -Htlnp 'sport = :53'")
+}
+
+/// The host knows its own name, and asks the servers that its owner set.
+fn resolves(host: &Host) {
+    host.sh("getent hosts $(hostname); systemctl is-active systemd-resolved.service
+        grep -qx 'nameserver 10.77.0.1' /etc/resolv.conf
+        resolvectl dns | grep -q 10.77.0.1");
+}
+
+/// An active firewall lets tau's ports in, and they go with the node.
+pub(crate) fn firewall(lab: &Lab) {
+    let [walled, other] =
+        &lab.up([("walled", Suite::Bookworm.machine()), ("other", Suite::Trixie.machine())]);
+    let mut network = network(lab, binary::stand_in(), walled);
+    network.shape("all", Shape::new(5242).services(&["tns"]));
+    network.node("all", other);
+    for host in [walled, other] {
+        host.sh("ufw allow 22/tcp >/dev/null; ufw allow 8080/tcp comment owner >/dev/null; ufw --force enable >/dev/null");
+    }
+    network.plan(&[]).exits(2).says("+ ufw allow 4242/tcp").says("+ ufw allow 5242/tcp");
+    network.apply(&[]).exits(0);
+    meshed(&[other], &[walled], 4242);
+    let rules =
+        |host: &Host| host.sh("ufw status | grep -v v6 | awk '$2 == \"ALLOW\" { print $1, $NF }' | sort");
+    assert_eq!(rules(walled), "22/tcp Anywhere\n4242/tcp spore\n8080/tcp owner\n");
+    assert_eq!(rules(other), "22/tcp Anywhere\n5242/tcp spore\n8080/tcp owner\n");
+    network.is_in_place(&[]);
+
+    network.shape("all", Shape::new(5342).services(&["tns", "gateway"]));
+    network.apply(&[]).exits(0);
+    assert_eq!(
+        rules(other),
+        "22/tcp Anywhere\n443/tcp spore\n5342/tcp spore\n80/tcp spore\n8080/tcp owner\n",
+        "the new ports, and not the old"
+    );
+    network.remove_node("all", other);
+    network.apply(&["--allow-destructive"]).exits(0);
+    assert_eq!(rules(other), "22/tcp Anywhere\n8080/tcp owner\n");
+    network.is_in_place(&[]);
+}
+
+/// `monkey` gets a container engine; plugins go where their shape goes.
+pub(crate) fn engine_and_plugins(lab: &Lab) {
+    let [elder, builder] =
+        &lab.up([("elder", Suite::Trixie.machine()), ("builder", Suite::Bookworm.machine())]);
+    let mut network = network(lab, binary::stand_in(), elder);
+    let shape = || Shape::new(5242).services(&["monkey"]);
+    network.shape("build", shape().plugins(&["p1@v0.1", "p2@v2"]));
+    network.node("build", builder);
+    network.write("plugins/p1@v0.1", "the first\n");
+    network.write("plugins/p2@v2", "the second\n");
+    network.plan(&[]).exits(2).says_in_one_line(&["+ package docker.io", "is installed"]);
+    network.apply(&[]).exits(0);
+    builder.sh("dpkg -s docker.io | grep -q 'ok installed'; systemctl is-active docker.service; systemctl is-enabled docker.service");
+    let before = start("build", builder);
+    assert_eq!(builder.sh("cat /tb/plugins/*"), "the first\nthe second\n");
+    assert_eq!(builder.stat("/tb/plugins/p1@v0.1").map(|stat| stat.mode), Some(0o755));
+    builder.sh("grep -q 'p1@v0.1' /tb/config/build.yaml");
+    assert_eq!(elder.sh("ls /tb/plugins"), "");
+    network.is_in_place(&[]);
+
+    // Another plugin, the same name: the node is restarted with it.
+    network.write("plugins/p2@v2", "the second, mended\n");
+    network.plan(&[]).exits(2).last_says("1 to restart");
+    network.apply(&[]).exits(0);
+    let now = start("build", builder);
+    assert_ne!(now, before);
+    assert_eq!(builder.sh("cat /tb/plugins/p2@v2"), "the second, mended\n");
+    network.is_in_place(&[]);
+
+    network.shape("build", shape().plugins(&["p1@v0.1"]));
+    network.apply(&[]).exits(0);
+    assert_eq!(builder.sh("ls /tb/plugins"), "p1@v0.1\n");
+    network.is_in_place(&[]);
+
+    // Packages stay, and so does the engine.
+    network.remove_node("build", builder);
+    network.apply(&["--allow-destructive"]).exits(0);
+    builder.sh("systemctl is-active docker.service");
+    assert_eq!(builder.sh("ls /tb/plugins"), "");
+    network.is_in_place(&[]);
+}
+
+/// A host of another network isn't planned unless told so; nor is one that is full.
+pub(crate) fn hosts_that_are_not_to_be_had(lab: &Lab) {
+    let machine = Suite::Bookworm.machine();
+    let [elder, full, free] = &lab.up([
+        ("elder", machine.clone()),
+        ("full", machine.clone().disk("8M")),
+        ("free", machine.clone()),
+    ]);
+    let mut network = network(lab, binary::stand_in(), elder);
+    network.shape("all", Shape::new(5242).services(&["tns"]));
+    network.node("all", full);
+    network.node("all", free);
+    let line = [full.name(), "not planned", "bytes are free", "free some space"];
+    network.plan(&[]).exits(3).says_in_one_line(&line).last_says("1 host not planned");
+    network.apply(&[]).exits(1);
+    meshed(&[free], &[elder], 4242);
+    network.remove_host(full);
+    network.is_in_place(&[]);
+
+    // The same hosts, in somebody else's folder.
+    let mut other = self::network(lab, binary::stand_in(), elder);
+    other.rename("other.test");
+    other.shape("all", Shape::new(5242).services(&["tns"]));
+    other.node("all", free);
+    let before = still(free);
+    let plan = other.plan(&[]).exits(3).last_says("2 hosts not planned");
+    plan.says_in_one_line(&[free.name(), "not planned", "another network, lab.test", "--take-over"]);
+    other.apply(&["--allow-destructive"]).exits(1);
+    before.holds(free);
+    other.plan(&["--take-over"]).exits(2).says("destructive");
+    other.apply(&["--take-over", "--allow-destructive"]).exits(0);
+    meshed(&[free], &[elder], 4242);
+    free.sh("grep -q 'network-fqdn: other.test' /tb/config/all.yaml");
+    other.is_in_place(&[]);
+    network.plan(&[]).exits(3);
+}

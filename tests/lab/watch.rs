@@ -1,0 +1,125 @@
+//! What tests assert about nodes, asked of their hosts.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    thread,
+    time::Duration,
+};
+
+use crate::host::{Host, wait_until};
+
+/// Time enough for nodes to find each other.
+pub(crate) const SOON: Duration = Duration::from_secs(40);
+
+/// All that must stay as it is where nothing is to be changed: every file below
+/// `/tb`, but for what nodes keep there themselves, the unit and its links with
+/// inode, times, mode and owner; and every node's process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Still(BTreeSet<String>);
+
+/// One start of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) pid: u32,
+    /// Microseconds by the clock that all hosts share.
+    pub(crate) at: u64,
+}
+
+/// What a host looks like now.
+pub(crate) fn still(host: &Host) -> Still {
+    let lines = host.sh(
+        "for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/ufw /var/lib/spore; do
+            [ ! -e $path ] || find $path -path '/tb/storage/*' -prune -o -path '/tb/cache/*' -prune \
+                -o -path '/tb/logs/*' -prune -o -printf '%p %i %T@ %C@ %m %u:%g %s %l\\n'
+        done
+        systemctl list-units --all --plain --no-legend 'tau@*' | while read -r unit rest; do
+            systemctl show -p Id,MainPID,InvocationID,ActiveState,UnitFileState $unit | tr '\\n' ' '
+            echo
+        done",
+    );
+    Still(lines.lines().map(str::to_owned).collect())
+}
+
+impl Still {
+    /// The host is as it was; what isn't is named.
+    #[track_caller]
+    pub(crate) fn holds(&self, host: &Host) {
+        let now = still(host);
+        let gone: Vec<_> = self.0.difference(&now.0).collect();
+        let new: Vec<_> = now.0.difference(&self.0).collect();
+        assert!(*self == now, "{} was touched:\nwas {gone:#?}\nis {new:#?}", host.name());
+    }
+}
+
+/// What all these hosts look like, asked side by side.
+pub(crate) fn all_still(hosts: &[&Host]) -> Vec<Still> {
+    each(hosts, still)
+}
+
+/// A question to many hosts at once.
+pub(crate) fn each<T: Send>(hosts: &[&Host], ask: impl Fn(&Host) -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let asked: Vec<_> = hosts.iter().map(|host| scope.spawn(|| ask(host))).collect();
+        let answer = |asked: thread::ScopedJoinHandle<'_, T>| match asked.join() {
+            Ok(answer) => answer,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        asked.into_iter().map(answer).collect()
+    })
+}
+
+/// The running start of a node.
+#[track_caller]
+pub(crate) fn start(shape: &str, host: &Host) -> Start {
+    let unit = format!("tau@{shape}.service");
+    let answer = host.sh(&format!(
+        "systemctl is-active --quiet '{unit}' || systemctl status '{unit}' >&2
+        systemctl show -P MainPID -P ExecMainStartTimestampMonotonic '{unit}'"
+    ));
+    let numbers: Vec<u64> = answer.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let [pid, at] = numbers[..] else { panic!("{unit} on {}: {answer}", host.name()) };
+    assert!(pid != 0, "{unit} on {} doesn't run", host.name());
+    Start { pid: u32::try_from(pid).unwrap_or_default(), at }
+}
+
+/// The starts of a shape's nodes on these hosts.
+pub(crate) fn starts(shape: &str, hosts: &[&Host]) -> Vec<Start> {
+    each(hosts, |host| start(shape, host))
+}
+
+/// When this start said that it had started, by the clock of [`Start::at`].
+#[track_caller]
+pub(crate) fn healthy_at(shape: &str, host: &Host) -> u64 {
+    let unit = format!("tau@{shape}.service");
+    let line = host.sh(&format!(
+        "journalctl -q -o json _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID '{unit}') |
+            grep -m1 'started! with id'"
+    ));
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+    let at = line.get("__MONOTONIC_TIMESTAMP").and_then(|at| at.as_str()?.parse().ok());
+    at.unwrap_or_else(|| panic!("{unit} on {} hasn't said that it started: {line}", host.name()))
+}
+
+/// Every one of `nodes` is connected to each of `elders` on this port, but to itself.
+#[track_caller]
+pub(crate) fn meshed(nodes: &[&Host], elders: &[&Host], port: u16) {
+    let wanted: BTreeSet<IpAddr> = elders.iter().map(|host| host.addr()).collect();
+    let mut missing = BTreeMap::new();
+    let complete = || {
+        missing = each(nodes, |host| {
+            let mut wanted = wanted.clone();
+            wanted.remove(&host.addr());
+            let peers = host.peers_connected(port);
+            (host.name().to_owned(), wanted.difference(&peers).copied().collect::<Vec<_>>())
+        })
+        .into_iter()
+        .filter(|(_, missing)| !missing.is_empty())
+        .collect();
+        missing.is_empty()
+    };
+    let within = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wait_until(SOON, "all are connected to every elder", complete);
+    }));
+    assert!(within.is_ok(), "after {SOON:?}, not connected on {port}: {missing:?}");
+}
