@@ -140,7 +140,7 @@ fn gist(facts: &Facts) -> BTreeSet<String> {
             lines.insert(format!("{name}: {state} {exe:?} {:?}", unit.record));
         }
     }
-    for address in &facts.listening {
+    for address in facts.listening.iter().filter(|(_, port)| port.number == 53) {
         lines.insert(format!("listens: {address:?}"));
     }
     lines

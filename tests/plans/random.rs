@@ -246,7 +246,7 @@ fn happen(world: &mut World, host: usize, event: &Event) {
         return;
     }
     let Some(facts) = world.hosts.hosts.get_mut(&name) else { return };
-    let Some((_, unit)) = facts.units.iter_mut().find(|(name, _)| name.starts_with("tau@")) else { return };
+    let Some(unit) = facts.units.values_mut().find(|unit| unit.process.is_some()) else { return };
     let key = "/tb/config/keys/swarm.key";
     match event {
         Event::Stopped => {

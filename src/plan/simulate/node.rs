@@ -48,11 +48,11 @@ impl Host<'_> {
             gid: 0,
         };
         let record = template.contains("/run/spore/").then(|| self.note(&config));
-        let main = main_port(&text);
-        if let Some(main) = main
-            && !self.facts.listening.insert(any(main))
-        {
-            return Err(format!("port {main} is in use"));
+        if let Some(main) = main_port(&text) {
+            if let Some(other) = self.others().find(|(_, port)| *port == main) {
+                return Err(format!("{} listens on {main}", other.0));
+            }
+            self.facts.listening.insert(any(main));
         }
         let now_ns = self.now_ns;
         let unit = self.unit(name);
@@ -98,6 +98,15 @@ impl Host<'_> {
         if let Some(main) = text.filter(|_| was).and_then(|text| main_port(&text)) {
             self.facts.listening.remove(&any(main));
         }
+    }
+
+    /// The nodes that run, and where each listens.
+    fn others(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.facts.units.iter().filter(|(_, unit)| unit.process.is_some()).filter_map(|(name, unit)| {
+            let path = tau::config_path(&tau::shape_of_unit(name)?);
+            let record = unit.record.as_ref().and_then(|record| record.config.as_ref());
+            Some((name.as_str(), main_port(record.or_else(|| self.facts.texts.get(&path))?)?))
+        })
     }
 
     /// The keys that a configuration names are in their places.
