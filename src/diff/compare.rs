@@ -13,17 +13,14 @@ pub struct Changes {
     /// Every resource that isn't as it should be, with the edges of the wanted
     /// graph among them.
     pub graph: Graph<Change>,
-    /// How many are as they should be.
-    pub unchanged: usize,
 }
 
 /// Compares what is wanted with what was found.
 pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>) -> Changes {
     let mut changes = Changes::default();
     for (id, wanted) in desired.iter() {
-        match change(id, wanted, desired, current) {
-            Some(change) => changes.graph.insert(id.clone(), change),
-            None => changes.unchanged += 1,
+        if let Some(change) = change(id, wanted, desired, current) {
+            changes.graph.insert(id.clone(), change);
         }
     }
     for (id, found) in current.iter() {

@@ -57,7 +57,9 @@ impl Current<'_> {
             let resource = match self.facts.paths.get(path) {
                 None => continue,
                 Some(PathFact::Directory { access, through: _ }) => Resource::Directory(access.clone()),
-                Some(PathFact::Unreadable(why)) => Resource::Unreadable { why: why.clone() },
+                Some(PathFact::Unreadable(why)) => {
+                    Resource::Unreadable { why: format!("can't be read: {why}") }
+                }
                 Some(PathFact::File(_) | PathFact::Link { .. } | PathFact::Other(_)) => {
                     Resource::Unreadable { why: "is not a directory".to_owned() }
                 }
@@ -74,7 +76,7 @@ impl Current<'_> {
                     Some(resource) => resource,
                     None => continue,
                 },
-                PathFact::Unreadable(why) => Resource::Unreadable { why: why.clone() },
+                PathFact::Unreadable(why) => Resource::Unreadable { why: format!("can't be read: {why}") },
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
                     // What others may have put into /tmp is theirs.
                     if meaning == Meaning::Leftover {
@@ -93,6 +95,7 @@ impl Current<'_> {
         };
         let ours = self.folder.desired.equivalents.get(&sha256);
         let text = self.facts.texts.get(path);
+        let blob = Content::Blob { sha256, size: Some(fact.size) };
         let content = match meaning {
             Meaning::Config(shape) => {
                 let parsed = text.and_then(|text| tau::config::parse(text).ok());
@@ -108,17 +111,13 @@ impl Current<'_> {
             }
             Meaning::Secret => Content::Secret(*ours.unwrap_or(&sha256)),
             Meaning::Leftover => Content::Secret(*ours?),
-            Meaning::Text => {
-                let text = text.cloned().unwrap_or_default();
-                Content::Text(text)
-            }
+            // What says the same in other bytes is as good as ours.
+            Meaning::Text => match ours.and_then(|ours| self.folder.desired.payloads.get(ours)) {
+                Some(ours) => Content::Text(String::from_utf8_lossy(ours.expose()).into_owned()),
+                None => text.cloned().map_or(blob, Content::Text),
+            },
             Meaning::Unit => text.map_or(Content::Opaque, |text| Content::Document(tau::unit::parse(text))),
-            Meaning::Blob | Meaning::Staged => Content::Blob { sha256, size: Some(fact.size) },
-        };
-        // What says the same in other bytes is as good as ours.
-        let sha256 = match meaning {
-            Meaning::Text => *ours.unwrap_or(&sha256),
-            _ => sha256,
+            Meaning::Blob | Meaning::Staged => blob,
         };
         Some(Resource::File(File { access: fact.access.clone(), content, sha256, judge: Vec::new() }))
     }

@@ -132,18 +132,12 @@ impl Host<'_> {
         if age < SETTLED {
             return Activity::Starting(started);
         }
-        match self.main_port(shape) {
+        // Of the file that it was started with, which may not be the one on the disk.
+        match main_port(shape, &started) {
             Some(main) if !self.facts.listening.iter().any(|(_, port)| port.number == main) => {
                 Activity::Failing { what: format!("is up, and doesn't listen on {main}"), started }
             }
             _ => Activity::Running(started),
-        }
-    }
-
-    fn main_port(&self, shape: &ShapeName) -> Option<u16> {
-        match &self.config(shape)?.fields.get("ports.main")?.value {
-            Value::Scalar(port) => port.parse().ok(),
-            _ => None,
         }
     }
 
@@ -264,6 +258,16 @@ impl Host<'_> {
             }
         }
         tau::unit::parse(&text)
+    }
+}
+
+/// Where a node listens by the configuration that it was started with.
+fn main_port(shape: &ShapeName, started: &Started) -> Option<u16> {
+    let Inputs::Known(inputs) = &started.inputs else { return None };
+    let Content::Document(config) = &inputs.get(&tau::config_path(shape))?.content else { return None };
+    match &config.fields.get("ports.main")?.value {
+        Value::Scalar(port) => port.parse().ok(),
+        _ => None,
     }
 }
 

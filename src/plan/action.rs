@@ -149,7 +149,8 @@ pub enum Running {
     Stopped,
     /// The start of this id.
     Invocation(String),
-    /// Dying and being restarted, so that its start's id says nothing.
+    /// Starting, or dying and being restarted, so that its start's id says
+    /// nothing.
     Failing,
 }
 

@@ -15,7 +15,7 @@ pub use order::Rank;
 pub use target::{InvalidSelector, Selector};
 
 use crate::desired::Desired;
-use crate::diff::{Change, Changes, Obstacle, compare, ground};
+use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId};
 use action::Action;
@@ -164,8 +164,11 @@ pub fn plan(
         plan.unplanned.entry(host).or_default().extend(reasons);
     }
 
-    let Changes { graph, unchanged } = target::narrow(changes, &plan.unplanned, &options.targets);
-    plan.unchanged = unchanged;
+    // Of a host that isn't planned nobody should believe that it is in place.
+    let in_place =
+        |id: &ResourceId| !plan.unplanned.contains_key(&id.host) && changes.graph.get(id).is_none();
+    plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
+    let graph = target::narrow(changes, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
     let order = order::order(&graph, &grounded.desired, &plan.nodes, options.batch);
     steps::fill(&mut plan, &graph, &current, order)?;

@@ -8,6 +8,8 @@
 
 mod node;
 
+pub use node::{directives, without_secrets};
+
 use super::Plan;
 use super::action::{Action, LinkBefore, Running, Staged};
 use crate::desired::{Desired, RESOLVER_DROP_IN};

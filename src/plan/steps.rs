@@ -355,8 +355,9 @@ fn service(key: &Key, change: &ServiceChange) -> Vec<Action> {
 fn running(before: Option<&Service>) -> Running {
     match before.map(|service| &service.activity) {
         None | Some(Activity::Stopped | Activity::Masked) => Running::Stopped,
-        Some(Activity::Failing { .. }) => Running::Failing,
-        Some(Activity::Running(started) | Activity::Starting(started)) => {
+        // One that isn't up for good may be at its next start by the time we come.
+        Some(Activity::Failing { .. } | Activity::Starting(_)) => Running::Failing,
+        Some(Activity::Running(started)) => {
             started.invocation.clone().map_or(Running::Stopped, Running::Invocation)
         }
     }

@@ -62,7 +62,7 @@ pub(super) fn narrow(
     changes: Changes,
     unplanned: &BTreeMap<HostName, Vec<Unplanned>>,
     targets: &[Selector],
-) -> Changes {
+) -> Graph<Change> {
     let mut kept: BTreeSet<ResourceId> = BTreeSet::new();
     // What an interrupted apply has staged is used, where it is still wanted.
     let resumed: BTreeSet<(&HostName, String)> = changes
@@ -99,7 +99,7 @@ pub(super) fn narrow(
             graph.connect(id, later, edge);
         }
     }
-    Changes { graph, unchanged: changes.unchanged }
+    graph
 }
 
 /// What is wanted, and all that comes before it on the same host.

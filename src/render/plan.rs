@@ -178,6 +178,7 @@ impl Page<'_> {
                 (Content::Blob { sha256: old, .. }, Content::Blob { sha256: new, size }) => {
                     format!("{}sha256 {:.12} → {:.12}", bytes(*size), old.to_string(), new.to_string())
                 }
+                (Content::Blob { .. }, Content::Text(_)) => "replaced by another".to_owned(),
                 (Content::Opaque, _) => "in a style that can't be compared; written anew".to_owned(),
                 _ => String::new(),
             });
@@ -252,10 +253,13 @@ impl Page<'_> {
             Reason::Input { path, fields } => (path, fields),
         };
         let id = ResourceId { host: host.clone(), key: Key::File(path.clone()) };
-        let is_shown = self.plan.changes.get(&id).is_some();
+        let shown = self.plan.changes.get(&id);
+        if matches!(shown, Some(Change::File(file)) if file.before.is_none()) {
+            return format!("because it runs without {path}");
+        }
         let fields: Vec<String> = fields
             .iter()
-            .map(|field| match is_shown {
+            .map(|field| match shown.is_some() {
                 true => field.path.clone(),
                 false => format!("{} {} → {}", field.path, value(&field.before), value(&field.after)),
             })
@@ -419,7 +423,7 @@ fn rank(rank: Rank) -> &'static str {
     match rank {
         Rank::Settle => "what needs no restart",
         Rank::StartBootstrap => "elders come up",
-        Rank::UpdateBootstrap => "an elder is restarted, the others are up",
+        Rank::UpdateBootstrap => "one elder is restarted",
         Rank::Start => "nodes come up",
         Rank::Canary => "the first of each shape is restarted",
         Rank::Update => "more are restarted",

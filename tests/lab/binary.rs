@@ -31,7 +31,9 @@ pub(crate) fn stand_in() -> &'static Path {
             "there is no stand-in at {}; `cargo build -p tau-stand-in` makes it, and tests/run does all that",
             found.display()
         );
-        let mine = std::env::temp_dir().join(format!("spore-stand-in-{}", std::process::id()));
+        // Process ids are a world's own, and its folder goes when it does.
+        let folder = std::env::var_os("SPORE_LAB_WORLD").map_or_else(std::env::temp_dir, PathBuf::from);
+        let mine = folder.join("stand-in");
         let stripped = Command::new("strip").arg("-o").arg(&mine).arg(&found).status();
         if !stripped.is_ok_and(|status| status.success()) {
             fs::copy(&found, &mine).unwrap_or_else(|error| panic!("{}: {error}", found.display()));

@@ -11,12 +11,8 @@ const ELDERS: u16 = 4242;
 struct Nine<'a> {
     network: Network,
     elders: Vec<&'a Host>,
-    members: Vec<&'a Host>,
-}
-
-/// The shape of the member of that number.
-fn shape_of(member: usize) -> &'static str {
-    if member < 4 { "all" } else { "store" }
+    /// With their shapes.
+    members: Vec<(&'static str, &'a Host)>,
 }
 
 pub(crate) fn nine(lab: &Lab) {
@@ -33,32 +29,35 @@ pub(crate) fn nine(lab: &Lab) {
     network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));
     network.shape("store", Shape::new(6242).services(&["hoarder"]));
     elders.iter().for_each(|host| network.elder("elders", host));
-    members.iter().enumerate().for_each(|(i, host)| network.node(shape_of(i), host));
-    let mut nine = Nine { network, elders: elders.iter().collect(), members: members.iter().collect() };
+    let (most, rest) = members.split_at(4);
+    let members: Vec<_> =
+        most.iter().map(|host| ("all", host)).chain(rest.iter().map(|host| ("store", host))).collect();
+    members.iter().for_each(|(shape, host)| network.node(shape, host));
+    let (leaving_node, leaving_host) = (members[5].1, members[3].1);
+    let mut nine = Nine { network, elders: elders.iter().collect(), members };
 
     nine.come_up();
     nine.stay_as_they_are();
     nine.gain_a_member(&spare[0]);
     nine.gain_an_elder(&spare[1]);
-    nine.lose_a_node(&members[5]);
-    nine.lose_a_host(&members[3]);
+    nine.lose_a_node(leaving_node);
+    nine.lose_a_host(leaving_host);
     nine.lose_an_elder(&spare[1]);
 }
 
 impl<'a> Nine<'a> {
     fn hosts(&self) -> Vec<&'a Host> {
-        [self.elders.as_slice(), self.members.as_slice()].concat()
+        self.elders.iter().chain(self.members.iter().map(|(_, host)| host)).copied().collect()
     }
 
     fn come_up(&self) {
         let plan = self.network.plan(&[]).exits(2);
         assert!(self.hosts().iter().all(|host| host.stat("/tb").is_none()), "a plan changes nothing");
-        assert!(!plan.of_host(self.members[0]).is_empty(), "{plan}");
+        assert!(!plan.of_host(self.members[0].1).is_empty(), "{plan}");
         self.network.apply(&[]).exits(0).says("apply: ");
 
         let last_elder = each(&self.elders, |host| healthy_at("elders", host)).into_iter().max();
-        let numbered = || self.members.iter().enumerate();
-        let first_other = numbered().map(|(i, host)| start(shape_of(i), host).at).min();
+        let first_other = self.members.iter().map(|(shape, host)| start(shape, host).at).min();
         assert!(
             last_elder < first_other,
             "elders are healthy at {last_elder:?}, others begin at {first_other:?}"
@@ -81,8 +80,8 @@ impl<'a> Nine<'a> {
             );
             assert_eq!(odd, "", "on {}", host.name());
         }
-        for (i, host) in numbered() {
-            host.sh(&format!("systemctl is-enabled tau@{}.service", shape_of(i)));
+        for (shape, host) in &self.members {
+            host.sh(&format!("systemctl is-enabled tau@{shape}.service"));
         }
     }
 
@@ -145,11 +144,11 @@ impl<'a> Nine<'a> {
         assert_eq!(left, "", "nothing of it is left");
         self.network.is_in_place(&["--purge-storage"]);
         others.iter().zip(before).for_each(|(host, before)| before.holds(host));
-        self.members.retain(|other| other.name() != host.name());
+        self.members.retain(|(_, other)| other.name() != host.name());
     }
 
     fn lose_a_host(&mut self, host: &Host) {
-        self.members.retain(|other| other.name() != host.name());
+        self.members.retain(|(_, other)| other.name() != host.name());
         let before = all_still(&self.hosts());
         self.network.spore(&["retire", host.name(), "--yes", "--allow-destructive"]).exits(0);
         self.is_gone("all", host);
@@ -174,16 +173,17 @@ impl<'a> Nine<'a> {
 
     fn all_starts(&self) -> Vec<crate::watch::Start> {
         let mut all = starts("elders", &self.elders);
-        all.extend(self.members.iter().enumerate().map(|(i, host)| start(shape_of(i), host)));
+        all.extend(self.members.iter().map(|(shape, host)| start(shape, host)));
         all
     }
 
     fn is_gone(&self, shape: &str, host: &Host) {
         let unit = format!("tau@{shape}.service");
         let state = host.sh(&format!(
-            "systemctl is-active {unit} || true; systemctl is-enabled {unit} || true; ls /tb/config/*.yaml 2>/dev/null || true"
+            "systemctl is-active {unit} || true
+            ls /etc/systemd/system/*.wants/tau@* /etc/systemd/system/tau@* /tb/config/*.yaml 2>/dev/null || true"
         ));
-        assert_eq!(state, "inactive\ndisabled\n", "{unit} on {}", host.name());
+        assert_eq!(state, "inactive\n", "{unit} on {}", host.name());
         assert!(host.stat("/tb/config/keys/swarm.key").is_none(), "a key that no node needs is left");
     }
 }

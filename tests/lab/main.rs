@@ -45,9 +45,6 @@ fn main() -> ExitCode {
         trial("mending::style_is_no_difference", mending::style_is_no_difference),
         trial("mending::with_a_restart", mending::with_a_restart),
         trial("mending::without_a_restart", mending::without_a_restart),
-        trial("remote::acts", remote::acts),
-        trial("remote::lets_go", remote::lets_go),
-        trial("remote::locks", remote::locks),
         trial("services::engines", services::engines),
         trial("services::ipv6", services::ipv6),
         trial("services::what_is_left_alone", services::what_is_left_alone),
@@ -57,6 +54,9 @@ fn main() -> ExitCode {
         trial("surroundings::seer_beside_the_resolver", surroundings::seer_beside_the_resolver),
         real_only("takeover::hardened", takeover::hardened),
         real_only("takeover::touched_before_we_came", takeover::touched_before_we_came),
+        trial("remote::acts", remote::acts),
+        trial("remote::locks", remote::locks),
+        trial("remote::lets_go", remote::lets_go),
     ];
     libtest_mimic::run(&arguments, tests).exit_code()
 }

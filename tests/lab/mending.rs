@@ -2,9 +2,9 @@
 //! no difference, and what is mended is mended without a restart unless one is due.
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite};
+use crate::host::{Host, Lab, Suite, wait_until};
 use crate::network::{Network, Run, Shape};
-use crate::watch::{all_still, meshed, start, starts};
+use crate::watch::{SOON, all_still, meshed, start, starts};
 
 fn network(lab: &Lab, elder: &Host, members: &[&Host]) -> Network {
     let mut network = Network::new(lab, binary::stand_in());
@@ -45,6 +45,10 @@ pub(crate) fn style_is_no_difference(lab: &Lab) {
 
     member.sh("systemctl restart tau@all.service");
     meshed(&[member], &[elder], 4242);
+    let said =
+        "journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID tau@all.service) |
+        grep -F 'started! with id'";
+    wait_until(SOON, "it says that it has started", || member.try_sh(said).is_ok());
     let before = start("all", member);
     network.is_in_place(&[]);
     assert_eq!(start("all", member), before);

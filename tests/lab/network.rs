@@ -375,6 +375,7 @@ impl Run {
 
     /// No line has this in it.
     #[track_caller]
+    #[expect(clippy::wrong_self_convention, reason = "a link of a chain, as its neighbours are")]
     pub(crate) fn is_silent_on(self, text: &str) -> Self {
         assert!(self.lines_with(text).next().is_none(), "wanted no line with `{text}`: {self}");
         self

@@ -1,5 +1,6 @@
 //! What has happened to hosts: the lines below `hosts` of a case.
 
+use crate::tree;
 use shlex::Shlex;
 use spore_drive::desired::Desired;
 use spore_drive::facts::{self, Facts, FileFact, PathFact, UnitFact};
@@ -60,6 +61,11 @@ impl Host<'_> {
     fn edit(&mut self, words: &[&str]) {
         match words {
             ["is", name] => self.facts = Some(answer(self.case, name)),
+            ["is", "tree", name] => {
+                let key = &self.desired.digest_keys[self.name];
+                let bare = answer(self.case, "debian-12");
+                self.facts = Some(tree::facts(bare, &self.case.join("hosts").join(name), key, self.now_ns));
+            }
             ["unreachable"] => self.facts = None,
             _ => self.edit_facts(words),
         }
@@ -149,7 +155,6 @@ impl Host<'_> {
         if !path.starts_with(tau::KEYS) && !path.starts_with("/tmp/") {
             facts.texts.insert(path.to_owned(), text.to_owned());
         }
-        let _ = self.desired;
     }
 }
 

@@ -10,6 +10,7 @@ mod edit;
 mod invariants;
 mod page;
 mod random;
+mod tree;
 
 use case::Case;
 use libtest_mimic::{Arguments, Trial};

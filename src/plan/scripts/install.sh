@@ -26,7 +26,7 @@ install_packages() {
 # The owner's changes to configuration files are kept, nothing is asked, and
 # another's package lock is waited for.
 apt_get() {
-    run env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -q \
+    run env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq \
         -o DPkg::Lock::Timeout="$package_lock" -o Dpkg::Use-Pty=0 \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }

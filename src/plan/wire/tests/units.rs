@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 
 const UNIT: &str = "tau@elders.service";
 const CONFIG: &str = "services: []\nprivatekey: \
-    CAESQFzkK6GJhi46qx0LoLn+Tro8EyQIuxg5zzsEx5z8Ha20AcCZQaaVlPQMTmdiuA0DVgbD1jdxhJZ9NzMi8GfIPZw=\n";
+    CAESQ56789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghi=\n";
 const SOON: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(20);
 
@@ -228,7 +228,7 @@ fn what_a_unit_runs_with_is_noted_once() {
     assert_eq!(host.act(&record("a1")), Outcome::Done);
     assert_eq!(host.list("/run/spore/elders"), ["a1"]);
     let noted = host.read("/run/spore/elders/a1/config.yaml");
-    assert_eq!(noted, "services: []\npublickey: AcCZQaaVlPQMTmdiuA0DVgbD1jdxhJZ9NzMi8GfIPZw=\n");
+    assert_eq!(noted, "services: []\npublickey: cdefghijklmnopqrstuvwxyz0123456789abcdefghi=\n");
     let digests = host.read("/run/spore/elders/a1/digests");
     let names: Vec<_> = digests.lines().map(|line| line.split_once("  ").unwrap().1).collect();
     assert_eq!(names, ["elders.yaml", "keys/swarm.key"]);
