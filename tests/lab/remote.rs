@@ -211,7 +211,9 @@ async fn connect(lab: &Lab, host: &host::Host, user: &str, settings: &Settings) 
     let known = KnownHosts::parse(Path::new("known"), &host.known_hosts());
     let address = Address::new(host.addr().to_string(), 22);
     let login = Login { user: user.to_owned(), credentials: vec![Credential::Key(key)] };
-    Host::connect("host".parse().unwrap(), &address, &[login], &known, settings).await.unwrap()
+    Host::connect("host".parse().unwrap(), &address, std::slice::from_ref(&login), &known, settings)
+        .await
+        .unwrap()
 }
 
 fn holder(command: &str) -> Holder {
