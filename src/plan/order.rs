@@ -98,11 +98,14 @@ pub(super) fn order(
         .filter_map(|(_, change)| turn(change))
         .partition(|turn| together.contains(&turn.node.name));
     let (first, rest): (Vec<_>, Vec<_>) = rotated.iter().partition(|turn| turn.node.bootstrap);
-    order.push(Rank::RotateBootstrap, first.iter().map(name));
-    order.push(Rank::Rotate, rest.iter().map(name));
-
     let (bootstrap, others): (Vec<_>, Vec<_>) = turns.iter().partition(|turn| turn.node.bootstrap);
-    order.push(Rank::StartBootstrap, bootstrap.iter().filter(|turn| !turn.interrupts).map(name));
+    // In a rotation, bootstrap nodes that are down come up with the others of
+    // their kind, for those that are rotated next dial them too.
+    let (with_rotated, alone): (Vec<_>, Vec<_>) =
+        bootstrap.iter().filter(|turn| !turn.interrupts).partition(|_| !rotated.is_empty());
+    order.push(Rank::RotateBootstrap, first.iter().map(name).chain(with_rotated.into_iter().map(name)));
+    order.push(Rank::Rotate, rest.iter().map(name));
+    order.push(Rank::StartBootstrap, alone.into_iter().map(name));
     for turn in bootstrap.iter().filter(|turn| turn.interrupts) {
         order.push(Rank::UpdateBootstrap, [turn.node.name.clone()]);
     }
