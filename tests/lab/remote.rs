@@ -4,6 +4,7 @@
 
 use std::{
     io::Write,
+    net::TcpStream,
     path::Path,
     time::{Duration, Instant},
 };
@@ -194,6 +195,8 @@ pub(crate) fn lets_go(lab: &Lab) {
         assert!(!sleeps(), "it ended what ran");
         assert!(begun.elapsed() > settings.let_go / 2, "{:?}", begun.elapsed());
         host.heal();
+        // The neighbours find each other again in their own time.
+        wait_until(SOON, "it can be reached", || TcpStream::connect((host.addr(), 22)).is_ok());
         block_on(async {
             let next = lock(connect(lab, &host, "root", &settings).await, "next").await;
             next.unlock().await.unwrap();
