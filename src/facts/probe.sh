@@ -122,7 +122,7 @@ for line in $found; do
         [ "$size" -le 1048576 ] || continue
         sums=$sums$name$nl
         case $path in
-        /tb/config/keys/* | /tmp/* | /etc/resolv.conf) ;;
+        /tb/config/keys/* | /tmp/*) ;;
         *.conf) reads=${reads}settings$nl$name$nl ;;
         /tb/config/*)
             reads=${reads}cut$nl$name$nl
