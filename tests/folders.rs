@@ -5,6 +5,7 @@
 //! `secrets.txt` lists what must be in none.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stderr, reason = "what could not be compared is said")]
 
 use spore_drive::check::check;
 use spore_drive::network::{Draft, Network, Secrets};
