@@ -165,3 +165,47 @@ fn the_golden_folder_is_ours() {
         assert_eq!(fs::read(&file).unwrap(), fs::read(&copy).unwrap(), "{}", copy.display());
     }
 }
+
+/// `spore COMMAND -n CASE`: its exit code, and what it says on both streams.
+fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&Path::new(CASES).join(case).join("folder"), folder.path(), &[]);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spore"));
+    let output = command.args(arguments).arg("-n").arg(folder.path()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_exit_code_says_whether_there_are_mistakes() {
+    for (case, arguments, code, last) in [
+        ("sound", &["check"][..], 0, "check: nothing is wrong with 2 shapes, 3 hosts and 3 nodes"),
+        (
+            "sound",
+            &["check", "--deny-warnings"],
+            0,
+            "check: nothing is wrong with 2 shapes, 3 hosts and 3 nodes",
+        ),
+        ("unused", &["check"], 0, "check: 2 warnings"),
+        ("unused", &["check", "--deny-warnings"], 1, "check: 2 warnings"),
+        ("upstream", &["check"], 1, "check: 1 error, 4 warnings"),
+        ("secrets-missing", &["check"], 1, "check: 4 errors"),
+        ("secrets-missing", &["check", "--without-secrets"], 0, "check: 1 warning"),
+    ] {
+        let (status, said, errors) = spore(case, arguments);
+        assert_eq!((status, said.lines().last(), &*errors), (Some(code), Some(last), ""), "{case}: {said}");
+    }
+}
+
+/// No host is asked about a folder with mistakes: these hosts would not answer.
+#[test]
+fn a_plan_is_made_only_of_a_folder_without_mistakes() {
+    for command in ["plan", "apply"] {
+        let (status, said, errors) = spore("everything-at-once", &[command]);
+        assert_eq!((status, &*said), (Some(1), ""), "{errors}");
+        let report = fs::read_to_string(format!("{CASES}/everything-at-once/report.txt")).unwrap();
+        let (report, _tally) = report.trim_end().rsplit_once('\n').unwrap();
+        assert!(errors.starts_with(report.trim_end()), "{errors}");
+        assert!(errors.contains("the network folder has 10 mistakes"), "{errors}");
+    }
+}
