@@ -177,6 +177,12 @@ impl Host {
         self.world("", &["known", &self.name])
     }
 
+    /// Its disk, from outside: what was written since it was made. While it is
+    /// off, its files may be changed there.
+    pub(crate) fn disk(&self) -> PathBuf {
+        self.world.join(&self.name).join("disk/upper")
+    }
+
     /// Until it has booted and its sshd answers.
     pub(crate) fn wait(&self) {
         self.world("", &["wait", &self.name]);

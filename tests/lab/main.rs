@@ -8,6 +8,7 @@ mod access;
 mod binary;
 mod changes;
 mod drift;
+mod faults;
 mod first;
 mod gate;
 mod host;
@@ -25,6 +26,12 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, rest @ ..] = &words[..]
+        && first == "--faults"
+    {
+        return faults::main(rest);
+    }
     let mut arguments = Arguments::from_args();
     // Tests wait more than they work.
     arguments.test_threads.get_or_insert(4);

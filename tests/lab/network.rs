@@ -29,6 +29,8 @@ pub(crate) struct Network {
     swarm: String,
     known: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
+    /// Secrets that aren't keys.
+    planted: Vec<(&'static str, String)>,
 }
 
 /// What the nodes of a shape are.
@@ -71,6 +73,7 @@ impl Network {
             known: BTreeMap::new(),
             // What has started in the lab stays up; a test of the opposite sets this anew.
             environment: BTreeMap::from([("SPORE_TIMEOUT".to_owned(), "settle=1".to_owned())]),
+            planted: Vec::new(),
         };
         network.rotate_swarm_key();
         let (private, public) = validation_pair();
@@ -151,8 +154,7 @@ impl Network {
 
     /// All nodes are to have another one.
     pub(crate) fn rotate_swarm_key(&mut self) {
-        let digits: String = random().iter().map(|byte| format!("{byte:02x}")).collect();
-        self.swarm = format!("/key/swarm/psk/1.0.0/\n/base16/\n{digits}\n");
+        self.swarm = format!("/key/swarm/psk/1.0.0/\n/base16/\n{}\n", hex());
     }
 
     /// As upstream needs it, instead of go-libp2p's three lines.
@@ -236,42 +238,89 @@ impl Network {
 
     /// Runs `spore` on the folder, five minutes at most.
     pub(crate) fn spore(&self, arguments: &[&str]) -> Run {
+        let mut command = self.command(&["timeout", "--kill-after=5", "300"], arguments);
+        let output = command.output().unwrap_or_else(|error| panic!("spore: {error}"));
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        self.ended(arguments, output.status.code(), out.into_owned(), err.into_owned())
+    }
+
+    /// `spore` on the folder as it is now, or what is to run it.
+    pub(crate) fn command(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
         self.save();
         let known: String = self.known.values().map(String::as_str).collect();
         let known_hosts = self.home.path().join("known_hosts");
         fs::write(&known_hosts, known).unwrap_or_else(|error| panic!("{error}"));
-        let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", "300", env!("CARGO_BIN_EXE_spore")]).args(arguments);
-        command.arg("--network").arg(self.folder());
+        let temporary = self.home.path().join("tmp");
+        fs::create_dir_all(&temporary).unwrap_or_else(|error| panic!("{error}"));
+        let mut words = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_spore")]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).args(arguments).arg("--network").arg(self.folder());
         command.env_clear().envs(
             ["PATH", "RUST_BACKTRACE"]
                 .iter()
                 .filter_map(|name| std::env::var_os(name).map(|value| (*name, value))),
         );
-        command.env("HOME", self.home.path()).env("USER", "tester").env("SPORE_KNOWN_HOSTS", known_hosts);
-        command.envs(&self.environment).stdin(Stdio::null());
-        let output = command.output().unwrap_or_else(|error| panic!("spore: {error}"));
-        let run = Run {
-            command: format!("spore {}", arguments.join(" ")),
-            code: output.status.code(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        };
+        command.env("HOME", self.home.path()).env("USER", "tester").env("TMPDIR", temporary);
+        command.env("SPORE_KNOWN_HOSTS", known_hosts).envs(&self.environment).stdin(Stdio::null());
+        command
+    }
+
+    /// What a command said, which holds none of the folder's secrets.
+    #[track_caller]
+    pub(crate) fn ended(&self, arguments: &[&str], code: Option<i32>, out: String, err: String) -> Run {
+        let run = Run { command: format!("spore {}", arguments.join(" ")), code, out, err };
         if std::env::var_os("SPORE_LAB_SHOW").is_some() {
             eprintln_run(&run);
         }
-        self.keeps_secrets(&run);
+        for (what, secret) in self.secrets() {
+            let printed = run.out.contains(&secret) || run.err.contains(&secret);
+            assert!(!printed, "the {what} was printed: {run}");
+        }
         run
     }
 
-    /// None of the folder's secrets is ever printed.
-    #[track_caller]
-    fn keeps_secrets(&self, run: &Run) {
-        let keys = self.hosts.values().flat_map(|host| host.keys.values()).map(String::as_str);
-        let secrets = keys.chain(self.swarm.lines().last());
-        for secret in secrets {
-            assert!(!run.out.contains(secret) && !run.err.contains(secret), "a secret was printed: {run}");
-        }
+    /// All of the folder's secrets, by what they are.
+    pub(crate) fn secrets(&self) -> Vec<(&'static str, String)> {
+        let keys = self.hosts.values().flat_map(|host| host.keys.values());
+        let mut secrets: Vec<_> = keys.map(|key| ("node key", key.clone())).collect();
+        secrets.extend(self.swarm.lines().last().map(|key| ("swarm key", key.to_owned())));
+        let validation = fs::read_to_string(self.folder().join("keys/dv_private.key")).unwrap_or_default();
+        secrets.extend(validation.lines().nth(1).map(|line| ("validation key", line.to_owned())));
+        secrets.extend(self.planted.clone());
+        secrets.push(("SSH password", "lab-password".to_owned()));
+        secrets
+    }
+
+    /// Adds what a folder may hold of secrets besides its keys: a password of
+    /// the accounts, a key of the tenancy.
+    pub(crate) fn plant_secrets(&mut self) {
+        let password = hex();
+        self.write(
+            "accounts.yaml",
+            &format!(
+                "session-ttl: 168h\nemail:\n  smtp:\n    host: smtp.lab.test\n    port: 587\n    \
+                 user: noreply@lab.test\n    pass: {password}\n    from: noreply@lab.test\n"
+            ),
+        );
+        let key = rsa_key();
+        let indented: String = key.lines().map(|line| format!("    {line}\n")).collect();
+        self.write(
+            "tenancy.yaml",
+            &format!(
+                "provider: github\nowner: lab\napp:\n  client-id: Iv1.0000000000000000\n  key: |\n{indented}"
+            ),
+        );
+        // Where it is in one line, and where it is in many.
+        let line = key.lines().nth(5).unwrap_or_default().to_owned();
+        self.planted.extend([("SMTP password", password), ("tenancy key", line)]);
+    }
+
+    /// Encrypts the key that logs in, and tells every command how to read it.
+    pub(crate) fn plant_passphrase(&mut self) {
+        let passphrase = hex();
+        self.encrypt_key(&passphrase);
+        self.set("SPORE_SSH_PASSPHRASE", &passphrase);
+        self.planted.push(("SSH passphrase", passphrase));
     }
 
     /// Writes the folder as it is now; every command does that by itself.
@@ -352,6 +401,11 @@ impl Shape {
 }
 
 impl Run {
+    /// Its exit code; none where a signal ended it.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.code
+    }
+
     /// It ended with that exit code.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
@@ -435,6 +489,18 @@ fn random() -> [u8; 32] {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .unwrap_or_else(|error| panic!("/dev/urandom: {error}"));
     bytes
+}
+
+fn hex() -> String {
+    random().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As GitHub hands it out.
+fn rsa_key() -> String {
+    let output = Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output();
+    let output = output.unwrap_or_else(|error| panic!("openssl: {error}"));
+    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// As libp2p writes a private key, in base64.

@@ -2,7 +2,8 @@
 //!
 //! - `die-after SECONDS`: ends with status 1 that long after it said that it has started;
 //! - `start-slowly SECONDS`: says so that much later;
-//! - `ignore-sigterm`: has to be killed.
+//! - `ignore-sigterm`: has to be killed;
+//! - `enterprise`: has the services of the enterprise build, which do nothing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub(crate) struct Fault {
     pub(crate) die_after: Option<Duration>,
     pub(crate) start_slowly: Option<Duration>,
     pub(crate) ignore_sigterm: bool,
+    pub(crate) enterprise: bool,
 }
 
 impl Fault {
@@ -38,6 +40,7 @@ impl Fault {
                 ["die-after", seconds] => fault.die_after = Some(duration(seconds)?),
                 ["start-slowly", seconds] => fault.start_slowly = Some(duration(seconds)?),
                 ["ignore-sigterm"] => fault.ignore_sigterm = true,
+                ["enterprise"] => fault.enterprise = true,
                 _ => return Err(Refusal::new(format!("unknown fault `{line}`"))),
             }
         }

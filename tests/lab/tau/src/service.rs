@@ -14,8 +14,11 @@ const ENGINES: [&str; 3] = ["/run/docker.sock", "/var/run/docker.sock", "/run/co
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 /// Starts the node's services in the order given, but `substrate` last.
-pub(crate) fn start_all(node: &Node) -> Result<(), Refusal> {
+pub(crate) fn start_all(node: &Node, enterprise: bool) -> Result<(), Refusal> {
     for service in node.services.iter().filter(|service| *service != "substrate") {
+        if enterprise && service == "accounts" {
+            continue;
+        }
         if !KNOWN.contains(&service.as_str()) {
             return Err(Refusal::new(format!("services `{service}` does not exist ")));
         }

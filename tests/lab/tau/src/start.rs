@@ -48,7 +48,7 @@ async fn run(node: &Node, fault: &Fault) -> Result<(), Refusal> {
     let mut held: Vec<Socket> = Vec::new();
     if !node.services.is_empty() {
         held.push(client(node).map_err(|e| e.within("creating client node failed with"))?);
-        service::start_all(node)?;
+        service::start_all(node, fault.enterprise)?;
         let beacon = node.announce.first().map(|first| address::parse(first)).transpose()?;
         if !beacon.is_some_and(|first| address::has_ip4(&first)) {
             return Err(

@@ -1,0 +1,183 @@
+//! The fault harness: one fault after the other is put into hosts and network
+//! while `spore` applies, and each time what the plan promised has to come out
+//! in the end, or a clear error.
+//!
+//! Enter at [`main`], by way of `tests/faults`. A case is a function of one of
+//! the files beside this: it brings up hosts of its own, does something to them
+//! at an instant that the seed decides, asserts, and puts a row into the table.
+//! What is looked at after every fault is in `bench.rs` and `secrets.rs`.
+
+mod bench;
+mod cable;
+mod controller;
+mod killed;
+mod locks;
+mod order;
+mod others;
+mod power;
+mod random;
+mod refusals;
+mod secrets;
+mod skipped;
+mod table;
+mod trip;
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::host::Lab;
+use bench::Bench;
+use random::Random;
+use table::Table;
+
+/// What breaks in a case, and the case.
+type Case = (&'static str, fn(&mut Bench<'_>));
+
+/// Those that take longest begin first.
+const CASES: &[Case] = &[
+    ("killed::first_apply", killed::first_apply),
+    ("killed::update", killed::update),
+    ("refusals::services", refusals::services),
+    ("order::elders_and_batches", order::elders_and_batches),
+    ("power::first_apply", power::first_apply),
+    ("power::update", power::update),
+    ("refusals::disk", refusals::disk),
+    ("refusals::programs", refusals::programs),
+    ("cable::cut", cable::cut),
+    ("cable::stalled", cable::stalled),
+    ("others::edited", others::edited),
+    ("others::two_at_once", others::two_at_once),
+    ("others::another_machine", others::another_machine),
+    ("skipped::hosts", skipped::hosts),
+    ("skipped::interrupted", skipped::interrupted),
+    ("locks::let_go", locks::let_go),
+    ("power::synced", power::synced),
+];
+
+thread_local! {
+    /// Where a case found something else than it wanted.
+    static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// What was asked for on the command line.
+struct Asked {
+    seed: u64,
+    time: Duration,
+    short: bool,
+    at_once: usize,
+    only: Vec<String>,
+    table: Option<PathBuf>,
+}
+
+pub(crate) fn main(arguments: &[String]) -> ExitCode {
+    let asked = match Asked::parse(arguments) {
+        Ok(asked) => asked,
+        Err(why) => {
+            println!("{why}\nusage: tests/faults [--seed N] [--minutes M | --short] [--at-once N] [--table FILE] [CASE...]");
+            return ExitCode::from(2);
+        }
+    };
+    let cases: Vec<Case> = CASES
+        .iter()
+        .filter(|(name, _)| asked.only.is_empty() || asked.only.iter().any(|only| name.contains(only)))
+        .copied()
+        .collect();
+    let table = Mutex::new(Table::default());
+    let begun = Instant::now();
+    // It is told once, in the table.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        PANICKED_AT.set(at);
+    }));
+    println!("faults: seed {}", asked.seed);
+    let rounds = secrets::sampled(|| rounds(&asked, &cases, &table, begun));
+    let mut table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for found in secrets::sampled_where_they_do_not_belong() {
+        table.broken("secrets::processes", &found);
+    }
+    println!("\n{}", table.text());
+    println!("faults: seed {}, {rounds} rounds, {} s", asked.seed, begun.elapsed().as_secs());
+    if let Some(path) = &asked.table {
+        if let Err(error) = std::fs::write(path, table.markdown(asked.seed, rounds, begun.elapsed())) {
+            println!("{}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    if table.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Does every case, and again with other instants as long as there is time for
+/// it; returns how often.
+fn rounds(asked: &Asked, cases: &[Case], table: &Mutex<Table>, begun: Instant) -> usize {
+    let (next, running) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        loop {
+            let turn = next.fetch_add(1, Ordering::SeqCst);
+            let again = turn >= cases.len();
+            if cases.is_empty() || again && (asked.short || begun.elapsed() >= asked.time) {
+                return;
+            }
+            let (name, case) = cases[turn % cases.len()];
+            running.fetch_max(turn / cases.len() + 1, Ordering::SeqCst);
+            let random = Random::new(asked.seed ^ (turn as u64) << 32);
+            run(name, case, turn, random, asked.short, table);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..asked.at_once {
+            scope.spawn(work);
+        }
+    });
+    running.into_inner()
+}
+
+fn run(name: &str, case: fn(&mut Bench<'_>), turn: usize, random: Random, short: bool, table: &Mutex<Table>) {
+    let begun = Instant::now();
+    let prefix = format!("{}-{turn}", name.rsplit("::").next().unwrap_or(name).replace('_', "-"));
+    let lab = match Lab::new(&prefix) {
+        Ok(lab) => lab,
+        Err(none) => return table.lock().unwrap_or_else(PoisonError::into_inner).broken(name, &none.to_string()),
+    };
+    let mut bench = Bench::new(lab, random, short, table);
+    let ended = catch_unwind(AssertUnwindSafe(|| case(&mut bench)));
+    if let Err(panic) = ended {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let at = PANICKED_AT.take();
+        let text = format!("{}: {at}: {}", bench.doing(), text.unwrap_or_default());
+        table.lock().unwrap_or_else(PoisonError::into_inner).broken(name, &text);
+    }
+    println!("faults: {name} took {} s", begun.elapsed().as_secs());
+}
+
+impl Asked {
+    fn parse(arguments: &[String]) -> Result<Self, String> {
+        let mut asked =
+            Self { seed: 1, time: Duration::ZERO, short: false, at_once: 4, only: Vec::new(), table: None };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
+            let number = |text: &String| text.parse::<u64>().map_err(|_| format!("`{text}` is no number"));
+            match word.as_str() {
+                "--seed" => asked.seed = number(value()?)?,
+                "--minutes" => asked.time = Duration::from_secs(60 * number(value()?)?),
+                "--at-once" => asked.at_once = usize::try_from(number(value()?)?).unwrap_or(1).max(1),
+                "--table" => asked.table = Some(value()?.into()),
+                "--short" => asked.short = true,
+                option if option.starts_with('-') => return Err(format!("there is no option {option}")),
+                name => asked.only.push(name.to_owned()),
+            }
+        }
+        Ok(asked)
+    }
+}

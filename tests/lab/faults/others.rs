@@ -1,0 +1,146 @@
+//! Others change things meanwhile: a person edits, a second apply comes, a host
+//! isn't the one that it was.
+
+use super::bench::{Bench, LOCK_WAIT, converges, members_shape, pictures, settled};
+use super::controller::Controller;
+use super::table::Came;
+use super::trip::{Side, Trip};
+use crate::host::Suite;
+use crate::watch::{start, starts};
+
+const FAULT: &str = "others";
+
+pub(crate) fn edited(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
+    let [elder, member] = &hosts;
+    let hosts = [elder, member];
+    let mut network = bench.network(&[elder], &[member]);
+    network.apply(&[]).exits(0);
+    let edit = "echo '# mine' >>/tb/config/all.yaml; sed -i 's/^cluster:.*/cluster: mine/' /tb/config/all.yaml";
+
+    bench.begin(FAULT, "configuration edited between plan and apply");
+    network.shape("all", members_shape(5342));
+    // The plan is made when the lock is taken.
+    let trip = Trip::lay(member, "mktemp", "*spore-beat*", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    member.sh(edit);
+    let (before, pid) = (member.sh("sha256sum /tb/config/all.yaml"), start("all", member));
+    trip.go();
+    let run = controller.end().exits(1);
+    let run = run.says_in_one_line(&[member.name(), "/tb/config/all.yaml", "it isn't as it was planned on, and nothing was touched"]);
+    run.says_in_one_line(&["expected /tb/config/all.yaml to be as it was", "found a file"]);
+    assert_eq!((member.sh("sha256sum /tb/config/all.yaml"), start("all", member)), (before, pid), "nothing was touched");
+    drop(trip);
+    converges(&network, &hosts);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "configuration edited between two waves");
+    network.shape("all", members_shape(5242));
+    network.shape("elders", crate::network::Shape::new(4342));
+    let trip = Trip::lay(elder, "systemctl", "*start\\ --\\ tau@elders*", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    member.sh(edit);
+    let (before, pid) = (member.sh("sha256sum /tb/config/all.yaml"), start("all", member));
+    trip.go();
+    let run = controller.end().exits(1);
+    run.says_in_one_line(&[member.name(), "/tb/config/all.yaml", "it isn't as it was planned on, and nothing was touched"]);
+    assert_eq!((member.sh("sha256sum /tb/config/all.yaml"), start("all", member)), (before, pid), "nothing was touched");
+    drop(trip);
+    converges(&network, &hosts);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "node restarted between plan and apply");
+    network.shape("all", members_shape(5342));
+    let trip = Trip::lay(member, "mktemp", "*spore-beat*", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    member.sh("systemctl restart tau@all.service");
+    trip.go();
+    controller.end();
+    drop(trip);
+    converges(&network, &hosts);
+    bench.came(Came::Converged);
+}
+
+pub(crate) fn two_at_once(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
+    let [elder, member] = &hosts;
+    let hosts = [elder, member];
+    let network = bench.network(&[elder], &[member]);
+    bench.begin(FAULT, "two at once: the second is told who, or waits");
+    let trip = Trip::lay(member, "mv", "*/.spore-tau-*\\ /tb/bin/tau", Side::Before);
+    let first = Controller::apply(&network, &[]);
+    trip.wait();
+    let who = ["locked by tester@", "(process ", "`spore apply`) since 2"];
+    let told = network.apply(&[]).exits(1);
+    told.says_in_one_line(&who).says("nothing was changed").says("--lock-wait");
+    let told = network.apply(&["--lock-wait", "2"]).exits(1);
+    told.says_in_one_line(&who);
+    let mut second = Controller::apply(&network, &LOCK_WAIT);
+    second.says("waiting for it");
+    trip.go();
+    first.end().exits(0);
+    let before = [start("elders", elder), start("all", member)];
+    second.says("planning again");
+    second.end().exits(0);
+    assert_eq!([start("elders", elder), start("all", member)], before, "there was nothing left to do");
+    drop(trip);
+    settled(&network, &hosts);
+    bench.came(Came::Through);
+}
+
+/// Rebooted, installed anew, or another one in its place.
+pub(crate) fn another_machine(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([
+        ("elder", Suite::Trixie.machine()),
+        ("member", Suite::Bookworm.machine()),
+        ("other", Suite::Bookworm.machine()),
+    ]);
+    let [elder, member, other] = &hosts;
+    let hosts = [elder, member];
+    let mut network = bench.network(&[elder], &[member]);
+    network.apply(&[]).exits(0);
+
+    bench.begin(FAULT, "host rebooted between plan and apply");
+    network.shape("all", members_shape(5342));
+    network.shape("elders", crate::network::Shape::new(4342));
+    let trip = Trip::lay(elder, "systemctl", "*start\\ --\\ tau@elders*", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    member.power_cut();
+    member.boot();
+    trip.go();
+    let run = controller.end().exits(1);
+    run.says_in_one_line(&[member.name(), "lost while"]);
+    drop(trip);
+    converges(&network, &hosts);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "host installed anew: another host key");
+    let before = pictures(&hosts);
+    network.shape("all", members_shape(5242));
+    member.sh("rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; systemctl restart ssh");
+    let plan = network.plan(&[]).exits(3);
+    plan.says_in_one_line(&[member.name(), "not planned", "key"]);
+    assert_eq!(pictures(&[member]), before[1..], "nothing was touched");
+    let known = format!("{} {}", member.addr(), member.sh("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub"));
+    network.know(member, &known);
+    converges(&network, &hosts);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "another machine at the same address");
+    let before = pictures(&[other]);
+    network.shape("all", members_shape(5342));
+    network.reach_at(member, &other.addr().to_string());
+    network.know(member, &known.replace(&member.addr().to_string(), &other.addr().to_string()));
+    let run = network.apply(&[]);
+    run.exits(1).says_in_one_line(&[member.name(), "not planned", "key"]);
+    assert_eq!(pictures(&[other]), before, "nothing was touched");
+    network.reach_at(member, &member.addr().to_string());
+    network.know(member, &known);
+    converges(&network, &hosts);
+    assert_eq!(starts("all", &[member]).len(), 1);
+    bench.came(Came::ClearError);
+}

@@ -1,0 +1,262 @@
+//! A host loses power at an instant that matters, and what readers saw of its
+//! files; and the trace that shows that what is said to be done is on the disk.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, SystemTime},
+};
+
+use spore_drive::resource::Sha256;
+
+use super::bench::{Bench, another_tau, converges, look_like, members_shape, pictures, settled, wipe};
+use super::controller::{Controller, LIMIT};
+use super::table::Came;
+use super::trip::{Side, Trip};
+use crate::host::{Host, Suite, wait_until};
+
+/// Where the power goes, as a command that is about to be run, or has been.
+const INSTANTS: &[(&str, &str, &str, Side)] = &[
+    ("the binary is written, not yet digested", "chmod", "*/tb/bin/.spore-tau-*.part*", Side::Before),
+    ("between write and rename: staging", "mv", "*.spore-tau-*.part*", Side::Before),
+    ("between write and rename: the binary", "mv", "*/.spore-tau-*\\ /tb/bin/tau", Side::Before),
+    ("renamed, not synced: the configuration", "mv", "*\\ /tb/config/all.yaml", Side::After),
+    ("before daemon-reload", "systemctl", "daemon-reload", Side::Before),
+    ("after daemon-reload", "systemctl", "daemon-reload", Side::After),
+    ("before the start", "systemctl", "*start\\ --\\ tau@all*", Side::Before),
+    ("during the start", "systemctl", "*start\\ --\\ tau@all*", Side::After),
+];
+
+pub(crate) fn first_apply(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
+    let [elder, member] = &hosts;
+    let hosts = [elder, member];
+    let network = bench.network(&[elder], &[member]);
+    bench.begin("power cut, first apply", "reference");
+    network.apply(&[]).exits(0);
+    settled(&network, &hosts);
+    let wanted = pictures(&hosts);
+    // The elder's own come first: it is started before the other.
+    for &(situation, command, pattern, side) in bench.some(INSTANTS.to_vec(), 2).iter() {
+        wipe(&hosts);
+        bench.begin("power cut, first apply", situation);
+        let reader = Reader::of(member);
+        cut_at(&network, member, command, pattern, side);
+        converges(&network, &hosts);
+        look_like(&hosts, &wanted);
+        reader.saw_only_whole_files(member);
+        bench.came(Came::Converged);
+    }
+    wipe(&hosts);
+    bench.begin("power cut, first apply", "in the middle of the binary");
+    let reader = Reader::of(member);
+    let controller = Controller::apply(&network, &[]);
+    wait_until(LIMIT, "the binary is being staged", || {
+        let folder = fs::read_dir(member.disk().join("tb/bin"));
+        folder.into_iter().flatten().flatten().any(|entry| entry.file_name().to_string_lossy().contains(".part"))
+    });
+    member.power_cut();
+    controller.end().exits(1).says_in_one_line(&[member.name(), "stage /tb/bin/tau"]);
+    member.boot();
+    converges(&network, &hosts);
+    look_like(&hosts, &wanted);
+    reader.saw_only_whole_files(member);
+    bench.came(Came::Converged);
+}
+
+pub(crate) fn update(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
+    let [elder, member] = &hosts;
+    let hosts = [elder, member];
+    let mut network = bench.network(&[elder], &[member]);
+    bench.begin("power cut, update", "reference");
+    network.apply(&[]).exits(0);
+    let taus = ["one", "two"].map(|mark| another_tau(&network, mark));
+    // The unit doesn't change, so that there is nothing to be read again.
+    let instants = INSTANTS.iter().filter(|(situation, ..)| !situation.contains("reload")).copied().collect();
+    for (turn, &(situation, command, pattern, side)) in bench.some(instants, 2).iter().enumerate() {
+        network.pin(&taus[turn % 2]);
+        network.shape("all", members_shape([5342, 5242][turn % 2]));
+        bench.begin("power cut, update", situation);
+        let reader = Reader::of(member);
+        cut_at(&network, member, command, pattern, side);
+        converges(&network, &hosts);
+        reader.saw_only_whole_files(member);
+        bench.came(Came::Converged);
+    }
+}
+
+fn cut_at(network: &crate::network::Network, host: &Host, command: &'static str, pattern: &str, side: Side) {
+    let trip = Trip::lay(host, command, pattern, side);
+    let controller = Controller::apply(network, &[]);
+    trip.wait();
+    host.power_cut();
+    trip.lift_from_disk();
+    controller.end().exits(1).says_in_one_line(&[host.name(), "may or may not have been done"]);
+    host.boot();
+}
+
+/// Looks at a host's files as often as it can, as a node that starts would.
+struct Reader {
+    over: Arc<AtomicBool>,
+    seen: Arc<Mutex<BTreeMap<PathBuf, BTreeSet<Sha256>>>>,
+    thread: JoinHandle<()>,
+    before: BTreeMap<PathBuf, Sha256>,
+}
+
+const READ: &[&str] = &["tb/bin/tau", "tb/config/all.yaml", "tb/config/keys/swarm.key", "etc/systemd/system/tau@.service"];
+
+impl Reader {
+    fn of(host: &Host) -> Self {
+        let files: Vec<PathBuf> = READ.iter().map(|path| host.disk().join(path)).collect();
+        let before = digests(&files);
+        let (over, seen) = (Arc::new(AtomicBool::new(false)), Arc::<Mutex<BTreeMap<_, BTreeSet<_>>>>::default());
+        let (over_too, seen_too) = (Arc::clone(&over), Arc::clone(&seen));
+        let thread = thread::spawn(move || {
+            let mut known: BTreeMap<PathBuf, (u64, SystemTime)> = BTreeMap::new();
+            while !over_too.load(Ordering::SeqCst) {
+                for file in &files {
+                    // What looks as it did is as it was.
+                    let Ok(stat) = fs::metadata(file) else { continue };
+                    let looks = (stat.len(), stat.modified().unwrap_or(SystemTime::UNIX_EPOCH));
+                    if known.insert(file.clone(), looks) != Some(looks) {
+                        if let Ok(bytes) = fs::read(file) {
+                            let mut seen = seen_too.lock().unwrap_or_else(PoisonError::into_inner);
+                            seen.entry(file.clone()).or_default().insert(Sha256::of(&bytes));
+                        }
+                    }
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Self { over, seen, thread, before }
+    }
+
+    /// What it saw of each file was what had been there, or what is there now.
+    #[track_caller]
+    fn saw_only_whole_files(self, host: &Host) {
+        self.over.store(true, Ordering::SeqCst);
+        assert!(self.thread.join().is_ok());
+        let files: Vec<PathBuf> = READ.iter().map(|path| host.disk().join(path)).collect();
+        let now = digests(&files);
+        for (file, seen) in self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let strange: Vec<_> =
+                seen.iter().filter(|sha| Some(*sha) != self.before.get(file) && Some(*sha) != now.get(file)).collect();
+            assert!(strange.is_empty(), "a reader saw something else in {}: {strange:?}", file.display());
+        }
+    }
+}
+
+fn digests(files: &[PathBuf]) -> BTreeMap<PathBuf, Sha256> {
+    let digest = |file: &PathBuf| Some((file.clone(), Sha256::of(&fs::read(file).ok()?)));
+    files.iter().filter_map(digest).collect()
+}
+
+/// Every file is synced before its rename, and its directory after that, before
+/// the host says that it is done.
+pub(crate) fn synced(bench: &mut Bench<'_>) {
+    let [host] = bench.lab.up([("host", Suite::Trixie.machine())]);
+    let network = bench.network(&[&host], &[]);
+    bench.begin("power cut", "trace: sync, rename, sync, done");
+    let trace = network.home().join("trace");
+    let mut tracer = trace_sshd(&host, &trace);
+    network.apply(&[]).exits(0);
+    let _ = Command::new("kill").arg(tracer.id().to_string()).status();
+    let _ = tracer.wait();
+    let text = fs::read_to_string(&trace).unwrap_or_default();
+    let renamed = renames(&text);
+    for file in READ.iter().filter(|file| !file.contains("all.yaml")) {
+        let file = format!("/{file}");
+        assert!(renamed.contains(&file), "{file} isn't among what was renamed: {renamed:?}");
+    }
+    fs::remove_file(&trace).unwrap_or_else(|error| panic!("{error}"));
+    settled(&network, &[&host]);
+    bench.came(Came::Through);
+}
+
+fn trace_sshd(host: &Host, trace: &std::path::Path) -> Child {
+    let pid = host.sh("systemctl show -P MainPID ssh.service");
+    // As it is called out here: the one with that number in there.
+    let wanted = format!("\t{}", pid.trim());
+    let outside = fs::read_dir("/proc").into_iter().flatten().flatten().find_map(|process| {
+        let status = fs::read_to_string(process.path().join("status")).ok()?;
+        let line = status.lines().find(|line| line.starts_with("NSpid:"))?;
+        let fits = line.ends_with(&wanted) && status.starts_with("Name:\tsshd\n");
+        // Each host has a process 1, and its own number for this one.
+        let cgroup = fs::read_to_string(process.path().join("cgroup")).ok()?;
+        (fits && cgroup.contains(&format!("/{}/", host.name()))).then(|| process.file_name())
+    });
+    let outside = outside.unwrap_or_else(|| panic!("sshd of {} isn't found", host.name()));
+    let calls = "trace=rename,renameat,renameat2,fsync,fdatasync,sync,syncfs,write";
+    let tracer = Command::new("strace")
+        .args(["-f", "-qq", "-y", "-s", "64", "-e", calls, "-o"])
+        .arg(trace)
+        .arg("-p")
+        .arg(&outside)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("strace: {error}"));
+    let status = PathBuf::from("/proc").join(outside).join("status");
+    wait_until(Duration::from_secs(10), "sshd is traced", || {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        status.lines().any(|line| line.strip_prefix("TracerPid:").is_some_and(|pid| pid.trim() != "0"))
+    });
+    tracer
+}
+
+/// What was renamed into its place, each in order: the file was synced before,
+/// and the directory after, before anything was said to be done.
+fn renames(trace: &str) -> BTreeSet<String> {
+    let (mut synced, mut renamed, mut unsynced) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for call in calls(trace) {
+        if call.starts_with("fsync(") || call.starts_with("fdatasync(") {
+            let Some(path) = call.split_once('<').and_then(|(_, rest)| rest.split_once('>')) else { continue };
+            synced.insert(path.0.to_owned());
+            unsynced.remove(path.0);
+        } else if call.starts_with("rename") && call.contains("= 0") {
+            let paths: Vec<&str> = call.split('"').skip(1).step_by(2).collect();
+            let [from, to] = paths[..] else { continue };
+            if !to.starts_with("/tb/") && !to.starts_with("/etc/") || to.ends_with('/') {
+                continue;
+            }
+            let (parent, name) = to.rsplit_once('/').unwrap_or_default();
+            let directory = from == format!("{parent}/.spore-{name}.part");
+            assert!(directory || synced.contains(from), "{from} was renamed before it was synced");
+            // It is the same file, under its new name.
+            if synced.contains(from) {
+                synced.insert(to.to_owned());
+            }
+            renamed.insert(to.to_owned());
+            unsynced.insert(if parent.is_empty() { "/" } else { parent }.to_owned());
+        } else if call.starts_with("write(") && call.contains(" done\\n") {
+            assert!(unsynced.is_empty(), "done was said before {unsynced:?} were synced: {call}");
+        }
+    }
+    renamed
+}
+
+/// Each call when it has come back, whoever else's came in between.
+fn calls(trace: &str) -> Vec<String> {
+    let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let Some((pid, call)) = line.split_once(' ') else { continue };
+        let call = call.trim_start();
+        if let Some(half) = call.strip_suffix("<unfinished ...>") {
+            begun.insert(pid, half);
+        } else if let Some((_, rest)) = call.split_once(" resumed>").filter(|_| call.starts_with("<...")) {
+            calls.push(format!("{}{rest}", begun.remove(pid).unwrap_or_default()));
+        } else {
+            calls.push(call.to_owned());
+        }
+    }
+    calls
+}

@@ -1,0 +1,247 @@
+//! The host says no: each time the error says so, nothing that worked stops
+//! working, and once that is mended, applying again gets there.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use super::bench::{Bench, TIME_OUTS, another_tau, converges, members_shape, settled, wipe};
+use super::controller::Controller;
+use super::table::Came;
+use super::trip::{Side, Trip};
+use crate::host::{Host, Suite, wait_until};
+use crate::network::{Network, Run, Shape};
+use crate::watch::start;
+
+const FAULT: &str = "the host says no";
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Something is put wrong once the plan has been made and the lock is being
+/// taken.
+fn meanwhile(network: &Network, host: &Host, wrong: &str) -> Run {
+    let trip = Trip::lay(host, "mktemp", "*spore-beat*", Side::Before);
+    let controller = Controller::apply(network, &[]);
+    trip.wait();
+    host.sh(wrong);
+    trip.go();
+    controller.end()
+}
+
+pub(crate) fn disk(bench: &mut Bench<'_>) {
+    let small = Suite::Bookworm.machine().disk("128M");
+    let [host, link] = &bench.lab.up([("host", small), ("link", Suite::Trixie.machine())]);
+    let network = bench.network(&[host], &[]);
+    let fill = "rm -f /var/tmp/filler; ! dd if=/dev/zero of=/var/tmp/filler bs=64k 2>/dev/null";
+
+    bench.begin(FAULT, "disk full from the start");
+    host.sh(fill);
+    network.plan(&[]).exits(3).says_in_one_line(&[host.name(), "not planned", "bytes are free", "free some space"]);
+    host.sh("rm /var/tmp/filler");
+    converges(&network, &[host]);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "disk full in the middle of the binary");
+    wipe(&[host]);
+    let run = meanwhile(&network, host, &format!("{fill}; truncate -s -3M /var/tmp/filler"));
+    run.exits(1).says_in_one_line(&[host.name(), "stage /tb/bin/tau"]).says("No space left on device");
+    assert!(host.sh("find /tb -name '.spore-*'").is_empty(), "what was cut off is cleared away");
+    host.sh("rm /var/tmp/filler");
+    converges(&network, &[host]);
+    bench.came(Came::ClearError);
+
+    for (situation, wrong, said, right) in [
+        ("/tb read-only", "mkdir -p /tb; mount -t tmpfs -o ro,mode=755 tmpfs /tb", "Read-only file system", "umount /tb; rmdir /tb"),
+        ("no inodes", "mkdir -p /tb; mount -t tmpfs -o nr_inodes=12,mode=755 tmpfs /tb", "No space left on device", "umount /tb; rmdir /tb"),
+        ("/tb is a file", "rm -rf /tb; echo mine >/tb", "/tb", "rm /tb"),
+    ] {
+        for planned in [false, true] {
+            bench.begin(FAULT, &format!("{situation}{}", if planned { ", seen by the plan" } else { "" }));
+            wipe(&[host]);
+            let run = if planned {
+                host.sh(wrong);
+                network.apply(&[])
+            } else {
+                meanwhile(&network, host, wrong)
+            };
+            run.exits(1).says(said).says_in_one_line(&[host.name()]);
+            host.sh(right);
+            converges(&network, &[host]);
+            bench.came(Came::ClearError);
+        }
+    }
+
+    bench.begin(FAULT, "/tb is a link to another disk, which is fine");
+    let mut network = bench.network(&[link], &[]);
+    link.sh("mkdir /srv/disk; mount -t tmpfs -o mode=755 disk /srv/disk; mkdir -m 755 /srv/disk/tb; ln -s /srv/disk/tb /tb");
+    network.apply(&[]).exits(0);
+    settled(&network, &[link]);
+    assert_eq!(link.sh("readlink /tb"), "/srv/disk/tb\n");
+    bench.came(Came::Through);
+
+    bench.begin(FAULT, "a file that can't be changed");
+    link.sh("rm /tb; cp -a /srv/disk/tb /; umount /srv/disk");
+    network.shape("elders", Shape::new(4342));
+    let config = link.disk().join("tb/config/elders.yaml");
+    if chattr("+i", &config) {
+        let pid = start("elders", link);
+        let run = network.apply(&[]);
+        chattr("-i", &config);
+        run.exits(1).says_in_one_line(&[link.name(), "/tb/config/elders.yaml"]).says("Operation not permitted");
+        assert_eq!(start("elders", link), pid);
+        converges(&network, &[link]);
+        bench.came(Came::ClearError);
+    }
+}
+
+/// Not every file system has it.
+fn chattr(flag: &str, file: &Path) -> bool {
+    Command::new("chattr").arg(flag).arg(file).status().is_ok_and(|status| status.success())
+}
+
+pub(crate) fn services(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up_many(3, &Suite::Bookworm.machine());
+    let [elder, first, second] = &hosts[..] else { panic!("three hosts") };
+    let all: Vec<&Host> = hosts.iter().collect();
+    let mut network = bench.network(&[elder], &[first, second]);
+    network.apply(&[]).exits(0);
+
+    bench.begin(FAULT, "port taken by a stranger");
+    network.shape("all", members_shape(5342));
+    first.sh("systemd-run --quiet --unit=stranger systemd-socket-activate --listen=5342 /bin/cat");
+    wait_until(SOON, "a stranger has the port", || first.sh("ss -Htln 'sport = :5342'") != "");
+    let other = start("all", second);
+    let run = network.apply(&[]).exits(1).says("address already in use");
+    run.says_in_one_line(&["failed", first.name(), "restart tau@all.service"]);
+    assert_eq!(start("all", second), other, "the next wave doesn't start");
+    first.sh("systemctl stop stranger");
+    converges(&network, &all);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "a node that starts and dies after 3 s");
+    network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},settle=5"));
+    network.pin(&another_tau(&network, "dies"));
+    let other = start("all", second);
+    first.sh("echo die-after 3 >/tb/config/all.fault");
+    let run = network.apply(&[]).exits(1).says("dying, as the fault file says");
+    run.says_in_one_line(&["failed", first.name(), "restart tau@all.service", "not healthy"]);
+    assert_eq!(start("all", second), other, "the next wave doesn't start");
+    first.sh("rm /tb/config/all.fault");
+    converges(&network, &all);
+    network.set("SPORE_TIMEOUT", TIME_OUTS);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "an old node that doesn't stop, and is given the time");
+    let stubborn = "echo ignore-sigterm >/tb/config/all.fault; systemctl restart tau@all";
+    let healthy = || first.try_sh("journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID tau@all) | grep -q 'started! with id'").is_ok();
+    first.sh(stubborn);
+    wait_until(SOON, "it has started", healthy);
+    first.sh("rm /tb/config/all.fault");
+    network.pin(&another_tau(&network, "patient"));
+    network.apply(&[]).exits(0);
+    settled(&network, &all);
+    bench.came(Came::Through);
+
+    bench.begin(FAULT, "an old node that doesn't stop in time");
+    first.sh(stubborn);
+    wait_until(SOON, "it has started", healthy);
+    first.sh("rm /tb/config/all.fault");
+    network.pin(&another_tau(&network, "impatient"));
+    network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},stop=3"));
+    let other = start("all", second);
+    let run = network.apply(&[]).exits(1);
+    run.says_in_one_line(&["failed", first.name(), "systemctl restart tau@all.service took more than 3 s"]);
+    assert_eq!(start("all", second), other, "the next wave doesn't start");
+    network.set("SPORE_TIMEOUT", TIME_OUTS);
+    converges(&network, &all);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "a unit that is masked");
+    first.sh("systemctl stop tau@all; systemctl mask --runtime tau@all");
+    let run = network.apply(&[]).exits(1);
+    run.says_in_one_line(&[first.name(), "masked"]);
+    first.sh("systemctl unmask --runtime tau@all");
+    converges(&network, &all);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "systemctl hangs");
+    network.pin(&another_tau(&network, "hangs"));
+    network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},action=4,stop=4,start=4"));
+    let trip = Trip::lay(first, "systemctl", "*restart\\ --\\ tau@all*", Side::Before);
+    let run = network.apply(&[]).exits(1);
+    run.says_in_one_line(&[first.name(), "restart tau@all.service"]).says("took more than 4 s");
+    drop(trip);
+    network.set("SPORE_TIMEOUT", TIME_OUTS);
+    converges(&network, &all);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "systemctl hangs, seen by the plan");
+    network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},answer=5"));
+    let trip = Trip::lay(first, "systemctl", "*", Side::Before);
+    let plan = network.plan(&[]).exits(3);
+    plan.says_in_one_line(&[first.name(), "not planned", "asking for facts"]);
+    drop(trip);
+    network.set("SPORE_TIMEOUT", TIME_OUTS);
+    converges(&network, &all);
+    bench.came(Came::ClearError);
+}
+
+/// What spore runs besides: sudo, apt, dpkg.
+pub(crate) fn programs(bench: &mut Bench<'_>) {
+    let [host] = &bench.lab.up([("host", Suite::Bookworm.machine())]);
+    let mut network = bench.network(&[host], &[]);
+    network.log_in_as(host, "word");
+
+    bench.begin(FAULT, "sudo asks for a password");
+    host.sh("sed -i 's/tau word/tau/' /etc/sudoers.d/lab; gpasswd -q -a word sudo");
+    let plan = network.plan(&[]).exits(3);
+    plan.says_in_one_line(&[host.name(), "not planned", "no password-less sudo", "a password is required", "NOPASSWD"]);
+    host.sh("sed -i 's/^tau/tau,word/; s/tau,word ALL/tau ALL/; $ a word ALL=(ALL:ALL) NOPASSWD:ALL' /etc/sudoers.d/lab");
+    converges(&network, &[host]);
+    bench.came(Came::ClearError);
+
+    let slow = "printf '#!/bin/sh\\nsleep 20\\nexec /usr/bin/sudo \"$@\"\\n' >/usr/local/bin/sudo; chmod 755 /usr/local/bin/sudo";
+    bench.begin(FAULT, "sudo takes 20 s, which is more than is set");
+    host.sh(slow);
+    network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},ready=4"));
+    network.plan(&[]).exits(3).says_in_one_line(&[host.name(), "not planned", "no answer within 4 s while starting a shell"]);
+    bench.came(Came::ClearError);
+    bench.begin(FAULT, "sudo takes 20 s");
+    network.set("SPORE_TIMEOUT", TIME_OUTS);
+    wipe(&[host]);
+    network.apply(&[]).exits(0);
+    host.sh("rm /usr/local/bin/sudo");
+    settled(&network, &[host]);
+    bench.came(Came::Through);
+
+    network.shape("build", Shape::new(5242).services(&["monkey"]));
+    network.node("build", host);
+    let lock = "systemd-run --quiet --unit=other-apt perl -e 'open F, \">>\", \"/var/lib/dpkg/lock-frontend\"; fcntl(F, 6, pack(\"s s l! l! i\", 1, 0, 0, 0, 0)) or die; print STDERR \"held\\n\"; sleep 1000'";
+    let held = || host.sh("journalctl -q -o cat -u other-apt") .contains("held");
+    bench.begin(FAULT, "dpkg's lock held by another");
+    host.sh(lock);
+    wait_until(SOON, "another holds the lock", held);
+    network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},install=6"));
+    let run = network.apply(&[]).exits(1);
+    run.says_in_one_line(&["failed", host.name(), "install docker.io"]).says("/var/lib/dpkg/lock-frontend");
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "dpkg's lock held by another, for a while");
+    network.set("SPORE_TIMEOUT", TIME_OUTS);
+    let trip = Trip::lay(host, "apt-get", "*install*", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    trip.go();
+    wait_until(SOON, "apt waits", || host.try_sh("pgrep -x apt-get").is_ok());
+    host.sh("systemctl stop other-apt");
+    controller.end().exits(0);
+    drop(trip);
+    settled(&network, &[host]);
+    bench.came(Came::Through);
+
+    bench.begin(FAULT, "apt fails");
+    host.sh("apt-get -qq purge -y docker.io >/dev/null 2>&1; mv /srv/repo/docker.io.deb /srv/");
+    let run = network.apply(&[]).exits(1);
+    run.says_in_one_line(&["failed", host.name(), "install docker.io"]).says("docker.io.deb");
+    host.sh("mv /srv/docker.io.deb /srv/repo/");
+    converges(&network, &[host]);
+    bench.came(Came::ClearError);
+}

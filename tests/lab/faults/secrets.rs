@@ -1,0 +1,163 @@
+//! Where secrets are looked for while faults go on: in what every command says
+//! (by [`Network::ended`]), in the arguments and environments of all processes
+//! of hosts and controllers, and in what is written on either side.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::host::Host;
+use crate::network::Network;
+use crate::watch::each;
+
+/// All that were ever planted.
+static PLANTED: Mutex<BTreeSet<(&'static str, String)>> = Mutex::new(BTreeSet::new());
+
+/// Processes that had one.
+static FOUND: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// How often all processes are looked at.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Looks at the processes of this world, which is all hosts and controllers,
+/// for as long as something is done.
+pub(crate) fn sampled<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                sample();
+                thread::sleep(EVERY);
+            }
+        });
+        let done = work();
+        over.store(true, Ordering::SeqCst);
+        done
+    })
+}
+
+/// Processes in whose arguments or environment one was seen.
+pub(crate) fn sampled_where_they_do_not_belong() -> Vec<String> {
+    FOUND.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+}
+
+fn sample() {
+    let planted = PLANTED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let path = process.path();
+        if !process.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
+            continue;
+        }
+        for file in ["cmdline", "environ"] {
+            let text = fs::read(path.join(file)).unwrap_or_default();
+            for (what, _) in planted.iter().filter(|(_, secret)| contains(&text, secret.as_bytes())) {
+                // Who ran it put it there.
+                let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
+                let own = matches!(name.trim(), "spore" | "timeout");
+                if *what == "SSH passphrase" && file == "environ" && own {
+                    continue;
+                }
+                let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+                found.insert(format!("the {what} is in the {file} of `{}`", name.trim()));
+            }
+        }
+    }
+}
+
+fn contains(text: &[u8], secret: &[u8]) -> bool {
+    text.len() >= secret.len() && text.windows(secret.len()).any(|window| window == secret)
+}
+
+/// No secret of the folder is on the disk, in the memory disks or the journal of
+/// a host, or beside the folder here, but where it belongs.
+#[track_caller]
+pub(crate) fn searched(network: &Network, hosts: &[&Host]) {
+    let secrets = network.secrets();
+    PLANTED.lock().unwrap_or_else(PoisonError::into_inner).extend(secrets.iter().cloned());
+    let patterns: String = secrets.iter().map(|(_, secret)| format!("{secret}\n")).collect();
+    let wrong: Vec<String> = each(hosts, |host| {
+        let mut found: Vec<String> = Vec::new();
+        let disk = host.disk();
+        let Some(first) = first_process(host) else { return vec![format!("{} is off", host.name())] };
+        let run = Path::new("/proc").join(first).join("root/run");
+        for (folder, prefix) in [(disk.as_path(), ""), (run.as_path(), "/run")] {
+            for (file, secret) in grep(folder, &patterns) {
+                let what = name_of(&secrets, &secret);
+                let place = format!("{prefix}{}", file.strip_prefix(&folder.display().to_string()).unwrap_or(&file));
+                if !belongs(&what, &place) {
+                    found.push(format!("the {what} in {}:{place}", host.name()));
+                }
+            }
+        }
+        let journal = host.sh("journalctl -q --no-pager -a");
+        let loose = secrets.iter().filter(|(_, secret)| journal.contains(secret.as_str()));
+        found.extend(loose.map(|(what, _)| format!("the {what} in the journal of {}", host.name())));
+        let open = host.sh("find /tb/config /run/spore -type f ! -name dv_public.key -perm /077 2>/dev/null || true");
+        found.extend(open.lines().map(|file| format!("{}:{file} is open to others", host.name())));
+        found
+    })
+    .concat();
+    assert!(wrong.is_empty(), "secrets where they don't belong: {wrong:#?}");
+    let here = grep(network.home(), &patterns);
+    let folder = network.folder().display().to_string();
+    let loose: Vec<_> = here.into_iter().filter(|(file, _)| !file.starts_with(&folder)).map(|(file, _)| file).collect();
+    assert!(loose.is_empty(), "secrets of the folder are in {loose:?}");
+}
+
+/// Whether a secret may be in a file of a host.
+fn belongs(what: &str, place: &str) -> bool {
+    let configuration = || place.starts_with("/tb/config/") && place.ends_with(".yaml");
+    match what {
+        "node key" => configuration(),
+        "swarm key" => place == "/tb/config/keys/swarm.key",
+        "validation key" => place == "/tb/config/keys/dv_private.key",
+        // What a node was started with is noted without its own key.
+        "SMTP password" | "tenancy key" => {
+            configuration() || place.starts_with("/run/spore/") && place.ends_with("/config.yaml")
+        }
+        _ => false,
+    }
+}
+
+fn name_of(secrets: &[(&'static str, String)], secret: &str) -> String {
+    let name = secrets.iter().find(|(_, text)| text == secret).map(|(what, _)| *what);
+    name.unwrap_or("secret").to_owned()
+}
+
+/// Files below a folder that have one of the patterns, which are lines.
+fn grep(folder: &Path, patterns: &str) -> Vec<(String, String)> {
+    let grep = || {
+        let mut child = Command::new("grep")
+            .args(["-raoFsZ", "--devices=skip", "-f", "-"])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(patterns.as_bytes())?;
+        }
+        child.wait_with_output()
+    };
+    let output = grep().unwrap_or_else(|error: std::io::Error| panic!("grep: {error}"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let pair = |line: &str| line.split_once('\0').map(|(file, secret)| (file.to_owned(), secret.to_owned()));
+    text.lines().filter_map(pair).collect()
+}
+
+/// The process 1 of a host, as it is known here.
+fn first_process(host: &Host) -> Option<String> {
+    let folder = host.disk();
+    let pid = fs::read_to_string(folder.parent()?.parent()?.join("pid")).ok()?;
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", pid.trim())).ok()?;
+    children.split_whitespace().next().map(str::to_owned)
+}
