@@ -4,6 +4,7 @@ use super::args::{ApplyOptions, Args};
 use super::lock::{self, Taken};
 use super::progress::{self, Watched};
 use super::survey::{Survey, survey};
+use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
@@ -21,14 +22,15 @@ pub(crate) async fn run(
     retire: Option<&HostName>,
 ) -> miette::Result<Exit> {
     let patience = Instant::now() + Duration::from_secs(options.lock_wait);
+    let mut interrupts = Interrupts::listen();
     let (prepared, locked) = tokio::select! {
         prepared = prepare(args, options, retire, patience) => match prepared? {
             Ok(prepared) => prepared,
             Err(exit) => return Ok(exit),
         },
-        () = terminal::interrupt() => return Ok(Exit::Interrupted),
+        () = interrupts.next() => return Ok(Exit::Interrupted),
     };
-    Ok(carry_out(args, options, prepared, locked).await)
+    Ok(carry_out(args, options, prepared, locked, interrupts).await)
 }
 
 /// Plans, asks, fetches what will be sent, and locks the hosts; where somebody
@@ -71,6 +73,7 @@ async fn carry_out(
     options: &ApplyOptions,
     prepared: Prepared,
     locked: BTreeMap<HostName, Locked>,
+    mut interrupts: Interrupts,
 ) -> Exit {
     let Prepared { plan, payloads, redactor } = prepared;
     let style = terminal::style(args);
@@ -81,7 +84,7 @@ async fn carry_out(
     let applying = apply(&plan, locked, payloads, redactor, &stop, options.max_failures, sender);
     let (applied, hosts) = tokio::select! {
         applied = applying => applied,
-        () = interrupted_twice(&stop) => {
+        () = interrupted_twice(&mut interrupts, &stop) => {
             terminal::note("ended at once: run the same command again to go on from there");
             return Exit::Interrupted;
         }
@@ -180,11 +183,11 @@ fn scalars(yaml: &serde_yaml::Value) -> Vec<Secret> {
 }
 
 /// The first interruption lets what runs end; the second ends at once.
-async fn interrupted_twice(stop: &Stop) {
-    terminal::interrupt().await;
+async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop) {
+    interrupts.next().await;
     stop.ask();
     terminal::note("interrupted: what runs is let end, nothing new begins; once more to end at once");
-    terminal::interrupt().await;
+    interrupts.next().await;
 }
 
 /// What was done, what failed, what wasn't reached, and how to go on.

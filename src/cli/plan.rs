@@ -7,9 +7,10 @@ use crate::plan::Plan;
 use crate::render;
 
 pub(crate) async fn run(args: &Args, options: &PlanOptions) -> miette::Result<Exit> {
+    let mut interrupts = terminal::Interrupts::listen();
     let survey = tokio::select! {
         survey = survey(args, options, None) => survey?,
-        () = terminal::interrupt() => return Ok(Exit::Interrupted),
+        () = interrupts.next() => return Ok(Exit::Interrupted),
     };
     terminal::out(&render::plan(&survey.plan, terminal::style(args)));
     Ok(verdict(&survey.plan))

@@ -3,8 +3,10 @@
 
 use super::args::{Args, Colour};
 use crate::render::Style;
+use std::future::poll_fn;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use tokio::signal::unix::{SignalKind, signal};
+use std::task::Poll;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The result of a command, which may be piped. A closed pipe ends nothing.
 pub(crate) fn out(text: &str) {
@@ -55,20 +57,25 @@ pub(crate) fn set_up_reports(args: &Args) {
     }));
 }
 
-/// Waits for somebody to end the run: Ctrl-C, a pipeline that is cancelled, a
-/// terminal that is closed.
-pub(crate) async fn interrupt() {
-    let ended = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => drop(signal.recv().await),
-            // It ends the process, as it always did.
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = ended(SignalKind::interrupt()) => {}
-        () = ended(SignalKind::terminate()) => {}
-        () = ended(SignalKind::hangup()) => {}
+/// Hears whoever wants to end the run: Ctrl-C, a pipeline that is cancelled, a
+/// terminal that is closed. A command has one from its beginning, so that none
+/// is lost that comes while nobody waits for it.
+pub(crate) struct Interrupts(Vec<Signal>);
+
+impl Interrupts {
+    pub(crate) fn listen() -> Self {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        // One that can't be heard ends the process, as it always did.
+        Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
+    }
+
+    /// Waits for the next.
+    pub(crate) async fn next(&mut self) {
+        poll_fn(|context| match self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
     }
 }
 

@@ -9,6 +9,8 @@ start() {
     did=finish
     case $2:$active in
         failing:inactive | failing:failed | stopped:inactive | stopped:failed) ;;
+        # It is on its way down still: it starts when it has ended.
+        stopped:deactivating) ;;
         failing:*) verb=restart ;;
         "$invocation":active) verb=restart ;;
         stopped:active)

@@ -124,7 +124,7 @@ fn sound(network: &Network, host: &Host) {
             (cd /tb/config && sha256sum --quiet -c /run/spore/$shape/$(systemctl show -P InvocationID $unit)/digests >&2)
         done",
     );
-    let free = "mkdir -p /run/spore; [ ! -e /run/spore/.holder ] && flock -n /run/spore/.lock true";
+    let free = "[ ! -e /run/spore/.holder ]; [ ! -e /run/spore/.lock ] || flock -n /run/spore/.lock true";
     wait_until(Duration::from_secs(20), "nobody holds the host", || host.try_sh(free).is_ok());
     let left = host.sh(
         "find /tb /etc /var /root /home /usr/local /run /tmp -xdev \\

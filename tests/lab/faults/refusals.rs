@@ -78,7 +78,8 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
     bench.came(Came::Through);
 
     bench.begin(FAULT, "a file that can't be changed");
-    link.sh("rm /tb; cp -a /srv/disk/tb /; umount /srv/disk");
+    wipe(&[link]);
+    network.apply(&[]).exits(0);
     network.shape("elders", Shape::new(4342));
     let config = link.disk().join("tb/config/elders.yaml");
     if chattr("+i", &config) {
@@ -191,7 +192,7 @@ pub(crate) fn programs(bench: &mut Bench<'_>) {
     network.log_in_as(host, "word");
 
     bench.begin(FAULT, "sudo asks for a password");
-    host.sh("sed -i 's/tau word/tau/' /etc/sudoers.d/lab; gpasswd -q -a word sudo");
+    host.sh("sed -i 's/tau word/tau/' /etc/sudoers.d/lab; usermod -aG sudo word");
     let plan = network.plan(&[]).exits(3);
     plan.says_in_one_line(&[host.name(), "not planned", "no password-less sudo", "a password is required", "NOPASSWD"]);
     host.sh("sed -i 's/^tau/tau,word/; s/tau,word ALL/tau ALL/; $ a word ALL=(ALL:ALL) NOPASSWD:ALL' /etc/sudoers.d/lab");

@@ -134,6 +134,13 @@ fn a_unit_is_started_once() {
 }
 
 #[test]
+fn a_unit_on_its_way_down_is_started_when_it_has_ended() {
+    let host = with_unit("deactivating", "one", "two");
+    assert_eq!(host.act(&start(Running::Stopped, health("two", 5242, LONG))), Outcome::Done);
+    assert!(host.calls().iter().any(|call| call.contains(&format!("start -- {UNIT}"))));
+}
+
+#[test]
 fn a_restart_replaces_the_start_that_was_planned_on() {
     let host = with_unit("active", "a1", "b2");
     assert_eq!(host.act(&record("a1")), Outcome::Done);
