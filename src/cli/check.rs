@@ -2,14 +2,13 @@
 
 use super::args::{Args, CheckOptions};
 use super::{Exit, folder, terminal};
-use crate::check::check;
+use crate::check;
 use crate::network::{Diagnostic, Draft, Secrets};
 use crate::render;
 
 pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
     let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
-    let mut draft = Draft::read(&folder::find(args.network.as_deref())?, secrets);
-    draft.report(check(&draft));
+    let draft = check::read(&folder::find(args.network.as_deref())?, secrets);
     let problems = draft.problems();
     terminal::out(&render::problems(problems, terminal::style(args)));
     terminal::out(&conclusion(&draft));

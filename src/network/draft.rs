@@ -5,14 +5,14 @@
 //! so that nobody draws conclusions from a gap. A draft without errors is a
 //! [`Network`].
 
-use super::problem::{Diagnostic, Problems, Read, Report, Reported, sort};
+use super::problem::{Diagnostic, Problems, Report, sort};
 use super::{
-    Accounts, Address, At, CustomDomain, Domain, Files, Identity, Location, Login, Network, Plugin, Ssh,
-    Tenancy,
+    Accounts, Address, App, At, CustomDomain, Domain, Files, Identity, KeyFile, Location, Login, Network,
+    Place, Plugin, Ssh, Tenancy,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::identity::{NodeKey, PeerId, SwarmKey, ValidationKeys};
-use crate::resource::{HostName, ShapeName};
+use crate::resource::{HostName, Secret, ShapeName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,9 +43,9 @@ pub struct Draft {
     /// The machines.
     pub hosts: BTreeMap<HostName, HostDraft>,
     /// The SSH users.
-    pub logins: BTreeMap<String, Arc<Login>>,
+    pub logins: BTreeMap<String, LoginDraft>,
     /// Whose repositories it serves.
-    pub tenancy: Option<Tenancy>,
+    pub tenancy: Option<TenancyDraft>,
     /// What the `accounts` service is given.
     pub accounts: Option<At<Accounts>>,
     /// The tau it runs.
@@ -60,10 +60,8 @@ pub struct Draft {
 /// Parts of which something couldn't be read: what isn't in them may be there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Partial {
-    /// The network's own file.
-    pub network: bool,
-    /// The shapes.
-    pub shapes: bool,
+    /// The bootstrap nodes.
+    pub bootstrap: bool,
     /// The hosts.
     pub hosts: bool,
     /// The tenancy.
@@ -110,13 +108,50 @@ pub struct HostDraft {
     /// Whether these are all that the folder gives it.
     pub all_addresses: bool,
     /// How to get in.
-    pub ssh: Option<Ssh>,
+    pub ssh: Option<SshDraft>,
     /// Where on earth it is.
     pub location: Option<Location>,
     /// Its nodes.
     pub nodes: BTreeMap<ShapeName, NodeDraft>,
     /// Whether these are all that the folder gives it.
     pub all_nodes: bool,
+}
+
+/// How to get into a host, as far as it is known.
+#[derive(Clone, Debug)]
+pub struct SshDraft {
+    /// An address or a name.
+    pub address: At<String>,
+    /// 22, if not said otherwise.
+    pub port: u16,
+    /// Whom to log in as, by the names of the logins.
+    pub logins: Vec<At<String>>,
+}
+
+/// A user of hosts, as far as it is known.
+#[derive(Clone, Debug)]
+pub struct LoginDraft {
+    /// What hosts call it.
+    pub name: At<String>,
+    /// The user to log in as.
+    pub user: Option<At<String>>,
+    /// Private keys, whether they are there or not.
+    pub keys: Vec<At<KeyFile>>,
+    /// The password.
+    pub password: Option<At<Secret>>,
+}
+
+/// Whose repositories the network serves, as far as it is known.
+#[derive(Clone, Debug)]
+pub struct TenancyDraft {
+    /// Who hosts the repositories.
+    pub provider: Option<At<String>>,
+    /// The owner there.
+    pub owner: Option<At<String>>,
+    /// The application that acts for the owner.
+    pub app: Option<App>,
+    /// Where all this is said.
+    pub place: Place,
 }
 
 /// Who a node is, as far as that is known.
@@ -199,15 +234,22 @@ impl Draft {
     /// Everything of it; `None` where something isn't known.
     fn whole(self) -> Option<Network> {
         let DomainDraft { root, generated, validation, custom } = self.domain;
+        let logins = each(self.logins, |login| login.whole().map(Arc::new))?;
+        let tenancy = match self.tenancy {
+            Some(TenancyDraft { provider, owner, app, place: _ }) => {
+                Some(Tenancy { provider: provider?, owner: owner?, app })
+            }
+            None => None,
+        };
         Some(Network {
             folder: self.folder,
             domain: Domain { root: root?, generated: generated?, validation: validation?, custom },
             swarm_key: self.swarm_key?,
             bootstrap: self.bootstrap.map(|bootstrap| bootstrap.value).unwrap_or_default(),
             shapes: each(self.shapes, ShapeDraft::whole)?,
-            hosts: each(self.hosts, HostDraft::whole)?,
-            logins: self.logins,
-            tenancy: self.tenancy,
+            hosts: each(self.hosts, |host| host.whole(&logins))?,
+            logins,
+            tenancy,
             accounts: self.accounts,
             tau: self.tau,
             warnings: Vec::new(),
@@ -223,25 +265,22 @@ impl ShapeDraft {
 }
 
 impl HostDraft {
-    fn whole(self) -> Option<super::Host> {
+    fn whole(self, logins: &BTreeMap<String, Arc<Login>>) -> Option<super::Host> {
         let Self { name, addresses, ssh, location, nodes, all_addresses: _, all_nodes: _ } = self;
         let nodes = each(nodes, |NodeDraft { shape, key, id }| Some(Identity { shape, key, id: id? }))?;
-        Some(super::Host { name, addresses, ssh: ssh?, location, nodes })
+        let SshDraft { address, port, logins: names } = ssh?;
+        let logins = names.iter().map(|name| logins.get(&name.value).cloned()).collect::<Option<_>>()?;
+        Some(super::Host { name, addresses, ssh: Ssh { address, port, logins }, location, nodes })
+    }
+}
+
+impl LoginDraft {
+    fn whole(self) -> Option<Login> {
+        let Self { name, user, keys, password } = self;
+        Some(Login { name, user: user?, keys, password })
     }
 }
 
 fn each<K: Ord, V, W>(map: BTreeMap<K, V>, whole: impl Fn(V) -> Option<W>) -> Option<BTreeMap<K, W>> {
     map.into_iter().map(|(key, value)| Some((key, whole(value)?))).collect()
-}
-
-/// Notes that a value was there and couldn't be read.
-pub(super) trait OrPartial<T> {
-    /// The value; otherwise, what it is part of is partial.
-    fn or_partial(self, partial: &mut bool) -> Option<T>;
-}
-
-impl<T> OrPartial<T> for Read<T> {
-    fn or_partial(self, partial: &mut bool) -> Option<T> {
-        self.map_err(|Reported| *partial = true).ok()
-    }
 }

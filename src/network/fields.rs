@@ -303,7 +303,13 @@ impl<'t> Fields<'t> {
             }
             let shown = slot.place.shown(slot.name);
             let message = format!("{} has no field `{shown}`", self.owner);
+            let joined = slot.name.split_once(':').map(|(name, _)| name);
             let problem = match report.nearest(slot.name, self.asked.iter().copied()) {
+                None if joined.is_some_and(|name| self.asked.contains(&name)) => {
+                    misspelt = true;
+                    self.missing.retain(|(names, _)| !names.iter().any(|name| joined == Some(name)));
+                    Diagnostic::error(message).help("write a space after the `:`")
+                }
                 Some(name) => {
                     misspelt = true;
                     self.missing.retain(|(names, _)| !names.contains(&name));

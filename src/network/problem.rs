@@ -194,12 +194,13 @@ pub(super) fn sort(problems: &mut [Diagnostic]) {
 /// The one of `names` that `name` was probably meant to be.
 pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let most = (name.chars().count() / 3).min(3);
+    let name = name.to_lowercase();
     let mut best = None;
     for other in names {
         if name.len().abs_diff(other.len()) > most {
             continue;
         }
-        let distance = strsim::osa_distance(name, other);
+        let distance = strsim::osa_distance(&name, &other.to_lowercase());
         if distance <= most && best.is_none_or(|(nearest, _)| distance < nearest) {
             best = Some((distance, other));
         }
