@@ -24,7 +24,7 @@ impl Diagnostic {
     pub fn error(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
-            message: message.into(),
+            message: readable(message.into()),
             help: None,
             labels: Vec::new(),
             elsewhere: Vec::new(),
@@ -50,7 +50,7 @@ impl Diagnostic {
     /// Says what to do about it: an edit that a person can make.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(readable(help.into()));
         self
     }
 
@@ -89,6 +89,24 @@ impl Diagnostic {
     }
 }
 
+/// What a person can read of a text that may quote a name as long as a file,
+/// or one that would move the cursor.
+fn readable(text: String) -> String {
+    const MOST: usize = 400;
+    if text.len() <= MOST && !text.contains(char::is_control) {
+        return text;
+    }
+    let mut shown = String::new();
+    for c in text.chars() {
+        if shown.len() > MOST {
+            shown.push('…');
+            break;
+        }
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.message.is_empty(), self.labels.first()) {
@@ -119,7 +137,7 @@ impl miette::Diagnostic for Diagnostic {
         }
         Some(Box::new(self.labels.iter().map(|(place, text)| {
             let text = (!text.is_empty()).then(|| text.clone());
-            let span = place.span();
+            let span = place.shown();
             LabeledSpan::new(text, span.start, span.len())
         })))
     }
@@ -166,14 +184,16 @@ impl miette::Diagnostic for Problems {
 pub(super) struct Report {
     problems: Vec<Diagnostic>,
     left_out: usize,
-    /// How many names have been compared in search of the nearest.
+    /// How many characters have been compared in search of the nearest name.
     compared: usize,
 }
 
 /// More than this nobody reads.
 const MOST_PROBLEMS: usize = 10_000;
 /// Finding what was meant must not take longer than reading.
-const MOST_COMPARED: usize = 1_000_000;
+const MOST_COMPARED: usize = 100_000_000;
+/// Nobody misspells a name of more than this.
+const LONGEST_NAME: usize = 64;
 
 /// Something is wrong, and the report has it.
 #[derive(Clone, Copy, Debug)]
@@ -198,6 +218,9 @@ impl Report {
         name: &str,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Option<&'n str> {
+        if name.len() > LONGEST_NAME {
+            return None;
+        }
         let most = (name.chars().count() / 3).min(3);
         let mut best = None;
         for other in names {
@@ -208,6 +231,7 @@ impl Report {
             if name.len().abs_diff(other.len()) > most {
                 continue;
             }
+            self.compared += name.len() * other.len();
             let distance = strsim::osa_distance(name, other);
             if distance <= most && best.is_none_or(|(nearest, _)| distance < nearest) {
                 best = Some((distance, other));
