@@ -198,7 +198,11 @@ fn defuse(text: String) -> String {
     let harmful = |c: char| match c {
         '\n' | '\t' => false,
         c if c.is_control() => true,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => true,
+        '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => true,
         _ => false,
     };
     if !text.contains(harmful) {

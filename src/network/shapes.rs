@@ -76,13 +76,17 @@ fn read_shape(slot: &Slot<'_>, name: At<ShapeName>, folder: &Path, report: &mut 
 
 fn services(item: Item<'_>, report: &mut Report) -> Read<Vec<At<String>>> {
     let mut services: Vec<At<String>> = Vec::new();
+    let mut seen = BTreeMap::new();
     for item in item.items(report) {
         let name = match item.text("the name of a service", report)? {
             "node" => "substrate",
             name => name,
         };
-        match services.iter().find(|other| other.value == name) {
-            None => services.push(item.at(name.to_owned())),
+        match seen.get(name).and_then(|&first: &usize| services.get(first)) {
+            None => {
+                seen.insert(name, services.len());
+                services.push(item.at(name.to_owned()));
+            }
             Some(first) => {
                 let problem = Diagnostic::warning(format!("the service `{}` is there twice", item.shown()));
                 let problem = problem.at(&item.place(), "again here").at(&first.place, "first here");

@@ -2,6 +2,8 @@
 //! comes of it is compared with `network.txt` or `report.txt` beside it.
 //! `SPORE_BLESS=1` writes those. `secrets.txt` lists what must be in none.
 
+mod limits;
+
 use super::{Diagnostic, Files, Network, Problems};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use std::fmt::Write as _;
@@ -21,6 +23,15 @@ fn show(problems: &[Diagnostic]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// All that there is to say about a folder: the one way by which the tests
+/// beside this one reach the reader.
+fn problems_of(files: &Files) -> Vec<Diagnostic> {
+    match Network::from_files(files) {
+        Ok(network) => network.warnings,
+        Err(problems) => problems.0,
+    }
 }
 
 /// The name of the file that the outcome belongs into, and what it says.

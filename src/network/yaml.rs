@@ -19,6 +19,8 @@ const MOST_VALUES: usize = 500_000;
 const BYTES_A_VALUE: usize = 10;
 /// So many bytes of a long text count as one value.
 const BYTES_OF_TEXT: usize = 64;
+/// One after another, before a value.
+const MOST_COMMENTS: usize = 500_000;
 /// Far deeper than anything in a folder; it bounds recursion.
 const DEEPEST: usize = 64;
 
@@ -81,7 +83,7 @@ pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
     options.block_nesting_limit = DEEPEST;
     options.emit_unresolved_aliases = true;
     // However much of a file somebody has commented out, it is no mistake.
-    options.max_buffered_comment_events = usize::MAX;
+    options.max_buffered_comment_events = MOST_COMMENTS;
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut builder = Builder {
         mask,
