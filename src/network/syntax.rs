@@ -63,6 +63,9 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
         ErrorKind::InvalidIndentation => {
             ("this indentation fits nothing above", Some("align it with the line that it belongs to"))
         }
+        ErrorKind::RecursionLimitExceeded => {
+            ("deeper nesting than a network can need", Some("write it with fewer levels"))
+        }
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             ("a `:` is missing", Some("write `name: value`, with a space after the `:`"))
         }

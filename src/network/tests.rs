@@ -3,6 +3,7 @@
 //! `SPORE_BLESS=1` writes those. `secrets.txt` lists what must be in none.
 
 mod limits;
+mod yaml;
 
 use super::{Diagnostic, Files, Network, Problems};
 use miette::{GraphicalReportHandler, GraphicalTheme};

@@ -215,7 +215,8 @@ impl<'a> Builder<'a, '_, '_> {
         at: Span,
     ) -> Result<(), Box<Flaw>> {
         self.tag(tag, at);
-        let plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.core_suffix() != Some("str"));
+        let plain = style == ScalarStyle::Plain
+            && tag.is_none_or(|tag| !is_bare(tag) && tag.core_suffix() != Some("str"));
         let awaits_key =
             matches!(self.stack.last(), Some(Frame { kind: Kind::Map { key: Key::Awaited, .. }, .. }));
         if awaits_key {
@@ -236,7 +237,7 @@ impl<'a> Builder<'a, '_, '_> {
     /// Tags that change nothing are let through, others could mean anything.
     fn tag(&mut self, tag: Option<&Tag>, at: Span) {
         let Some(tag) = tag else { return };
-        if !tag.is_yaml_core_schema() && tag.parts() != ("", "!") && tag.parts() != ("!", "") {
+        if !tag.is_yaml_core_schema() && !is_bare(tag) {
             let message = "a tag that means nothing here";
             self.flaws.push(|| flaw(message, at, "this value has it").help("remove the tag"));
         }
@@ -330,6 +331,11 @@ fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> Key<'a> {
     };
     flaws.push(|| flaw(what, node.span, "a name is expected here").help(help));
     Key::Bad
+}
+
+/// `!`, which makes a text of every scalar.
+fn is_bare(tag: &Tag) -> bool {
+    matches!(tag.parts(), ("", "!") | ("!", ""))
 }
 
 /// The key that the next value belongs to, and the key above that one.
