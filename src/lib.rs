@@ -15,6 +15,8 @@ pub mod tau;
 
 pub mod network;
 
+pub mod check;
+
 pub mod desired;
 
 pub mod facts;

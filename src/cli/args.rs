@@ -5,7 +5,7 @@ use crate::resource::HostName;
 use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-const EXIT_CODES: &str = "Exit codes of plan: 0 nothing to do, 2 changes, 1 error, 3 some host couldn't be \
+const EXIT_CODES: &str = "Exit codes of check: 0 no error, 1 errors; of plan: 0 nothing to do, 2 changes, 1 error, 3 some host couldn't be \
 planned; of apply: 0 done, 1 failed or partly done; 130 interrupted.";
 
 /// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
@@ -44,6 +44,11 @@ impl From<Colour> for ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Name every mistake in the network's folder; no host is asked
+    #[command(
+        after_help = "Example, for a pull request from a fork: spore check --without-secrets --deny-warnings"
+    )]
+    Check(CheckOptions),
     /// Show what would change, and change nothing
     #[command(after_help = "Example: spore plan --target @host1")]
     Plan(PlanOptions),
@@ -61,6 +66,16 @@ pub(crate) enum Command {
     /// The tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckOptions {
+    /// Count warnings as errors
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// Check what can be checked without the keys, wherever they are
+    #[arg(long)]
+    pub(crate) without_secrets: bool,
 }
 
 /// What shapes a plan; the same wherever a plan is made.

@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod check;
 mod folder;
 mod logins;
 mod plan;
@@ -88,6 +89,7 @@ pub fn main() -> ExitCode {
 
 async fn run(args: &Args) -> miette::Result<Exit> {
     match &args.command {
+        Command::Check(options) => check::run(args, options),
         Command::Plan(options) => plan::run(args, options).await,
         Command::Apply(options) => apply::run(args, options, None).await,
         Command::Retire { host, options } => apply::run(args, options, Some(host)).await,

@@ -34,7 +34,7 @@ pub(crate) async fn survey(
     retire: Option<&HostName>,
 ) -> miette::Result<Survey> {
     terminal::set_up_reports(args);
-    let mut network = folder::read(&folder::find(args.network.as_deref())?)?;
+    let mut network = folder::read(args, &folder::find(args.network.as_deref())?)?;
     if let Some(host) = retire {
         clear(&mut network, host)?;
     }

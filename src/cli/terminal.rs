@@ -37,6 +37,14 @@ pub(crate) fn style(args: &Args) -> Style {
     if colour { Style::Colour } else { Style::Plain }
 }
 
+/// Whether what isn't the result is coloured.
+pub(crate) fn error_style(args: &Args) -> Style {
+    match style(args) {
+        Style::Colour if args.color == Colour::Always || io::stderr().is_terminal() => Style::Colour,
+        _ => Style::Plain,
+    }
+}
+
 /// Has miette draw its reports as the rest is drawn.
 pub(crate) fn set_up_reports(args: &Args) {
     let colour = style(args) == Style::Colour && io::stderr().is_terminal();

@@ -170,7 +170,7 @@ impl Place {
     }
 
     /// What of them is underlined: not more than anybody reads.
-    pub(super) fn shown(&self) -> Range<usize> {
+    pub fn underlined(&self) -> Range<usize> {
         self.source.shown(self.span())
     }
 
@@ -178,6 +178,13 @@ impl Place {
     pub fn definition(&self) -> Option<Place> {
         let (start, end) = self.defined?;
         Some(Place { source: Arc::clone(&self.source), start, end, defined: None })
+    }
+
+    /// What may be seen of `text`, which was written here.
+    pub fn shown<'a>(&'a self, text: &'a str) -> &'a str {
+        let (start, end) = self.defined.unwrap_or((self.start, self.end));
+        let written = self.source.text().get(start as usize..end as usize);
+        written.filter(|written| written.contains("**")).unwrap_or(text)
     }
 
     /// Line and column, both counted from one.
@@ -231,6 +238,13 @@ impl<T> At<T> {
     /// Another value at the same place.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
         At { value: change(self.value), place: self.place }
+    }
+}
+
+impl At<String> {
+    /// What may be seen of the text.
+    pub fn shown(&self) -> &str {
+        self.place.shown(&self.value)
     }
 }
 

@@ -320,15 +320,16 @@ impl<'a> Builder<'a, '_, '_> {
 }
 
 fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> Key<'a> {
-    let (what, help) = match node.content.resolved() {
+    let what = match node.content.resolved() {
         Content::Scalar { text, plain: true } if text == "<<" => return Key::Merge,
         Content::Scalar { text, plain } => return Key::Is(text.clone(), *plain, node.span),
         Content::Broken => return Key::Bad,
-        Content::Null if node.span.start == node.span.end => ("a key that is empty", "write a name"),
-        Content::Null => ("a null as a key", "quote it, if it is meant as a name"),
-        Content::List(_) => ("a list as a key", "write a name"),
-        _ => ("a mapping as a key", "write a name"),
+        Content::Null if node.span.start == node.span.end => "a key that is empty",
+        Content::Null => "a null as a key",
+        Content::List(_) => "a list as a key",
+        _ => "a mapping as a key",
     };
+    let help = "write a name, in quotes if need be";
     flaws.push(|| flaw(what, node.span, "a name is expected here").help(help));
     Key::Bad
 }
