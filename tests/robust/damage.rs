@@ -3,21 +3,15 @@
 //! `SPORE_FUZZ_SEED` where to begin; what goes wrong is left in a folder that
 //! the message names.
 
-use super::{problems_of, shown};
-use spore_drive::network::{Diagnostic, Files, Secrets};
-use std::collections::BTreeMap;
+use super::judge::{Folder, folders, is_yaml, judge, secrets};
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const CASES: &str = "fixtures/folders";
 /// Without optimisation; a folder of this size takes some milliseconds.
 const SOON: Duration = Duration::from_secs(10);
-
-type Folder = BTreeMap<String, Vec<u8>>;
 
 #[test]
 fn damaged_folders_are_read_to_the_end_and_leak_nothing() {
@@ -30,7 +24,7 @@ fn damaged_folders_are_read_to_the_end_and_leak_nothing() {
     // One that hangs can't be ended, but it can be told which it is.
     let (sender, receiver) = mpsc::sync_channel::<(String, Folder)>(0);
     let (done, finished) = mpsc::channel();
-    let judge = thread::spawn(move || {
+    let reader = thread::spawn(move || {
         for (what, folder) in receiver {
             let wrong = judge(&folder, &secrets).err();
             if done.send(wrong.map(|wrong| format!("{what}: {wrong}"))).is_err() {
@@ -53,97 +47,8 @@ fn damaged_folders_are_read_to_the_end_and_leak_nothing() {
         read += 1;
     }
     drop(sender);
-    judge.join().unwrap();
+    reader.join().unwrap();
     assert!(read > 50, "only {read} folders were read");
-}
-
-/// What must hold of everything that is said of any folder.
-fn judge(folder: &Folder, secrets: &[String]) -> Result<(), String> {
-    let mut files = Files::new("folder");
-    for (path, bytes) in folder {
-        files.insert(path.clone(), bytes.clone());
-    }
-    for kind in [Secrets::Needed, Secrets::Elsewhere] {
-        let problems = catch_unwind(AssertUnwindSafe(|| problems_of(&files, kind))).map_err(|_| "a panic")?;
-        let text =
-            catch_unwind(AssertUnwindSafe(|| shown(&problems))).map_err(|_| "a panic while rendering")?;
-        problems.iter().try_for_each(place_is_right)?;
-        in_order(&problems)?;
-        if text.contains("defect of spore") {
-            return Err("a defect of spore".to_owned());
-        }
-        if let Some(c) = text.chars().find(|&c| c.is_control() && c != '\n' && c != '\t') {
-            return Err(format!("{c:?} is shown:\n{text}"));
-        }
-        if let Some(leaked) = secrets.iter().find(|secret| text.contains(*secret)) {
-            return Err(format!("{leaked:?} is shown:\n{text}"));
-        }
-        for (place, _) in problems.iter().flat_map(Diagnostic::labels) {
-            let source = place.source().text();
-            if let Some(leaked) = secrets.iter().find(|secret| source.contains(*secret)) {
-                return Err(format!("{leaked:?} could be shown:\n{source}"));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn place_is_right(problem: &Diagnostic) -> Result<(), String> {
-    for (place, label) in problem.labels() {
-        let text = place.source().text();
-        for span in [place.span(), place.underlined()] {
-            if text.get(span.clone()).is_none() {
-                return Err(format!("{span:?} is no place in {}: {problem}, {label}", place.file()));
-            }
-        }
-        // It has to be the line that an editor shows.
-        let (line, _) = place.line_and_column();
-        let breaks = text[..place.span().start].matches('\n').count();
-        if line != breaks + 1 {
-            return Err(format!("line {line} is {}: {problem}", breaks + 1));
-        }
-    }
-    Ok(())
-}
-
-fn in_order(problems: &[Diagnostic]) -> Result<(), String> {
-    let position = |problem: &Diagnostic| {
-        problem.labels().first().map(|(place, _)| (place.file().to_owned(), place.span().start))
-    };
-    let mut positions: Vec<_> = problems.iter().map(position).collect();
-    // How many were left out is said last.
-    if problems.last().is_some_and(|problem| problem.message().ends_with("not shown")) {
-        positions.pop();
-    }
-    if positions.is_sorted() { Ok(()) } else { Err(format!("out of order: {positions:?}")) }
-}
-
-/// The text of every file of every fixture.
-fn folders() -> Vec<(String, Folder)> {
-    let mut folders = Vec::new();
-    let mut cases: Vec<_> = fs::read_dir(CASES).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.sort();
-    for case in cases.iter().filter(|path| path.is_dir()) {
-        let mut folder = Folder::new();
-        gather(&case.join("folder"), "", &mut folder);
-        folders.push((case.file_name().unwrap().to_string_lossy().into_owned(), folder));
-    }
-    folders
-}
-
-fn gather(from: &Path, prefix: &str, folder: &mut Folder) {
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        if entry.path().is_dir() {
-            gather(&entry.path(), &format!("{name}/"), folder);
-        } else if let Ok(bytes) = fs::read(entry.path()) {
-            folder.insert(name, bytes);
-        }
-    }
-}
-
-fn is_yaml(path: &str) -> bool {
-    path.ends_with(".yaml") || path.ends_with(".yml")
 }
 
 /// Lines of fixtures and documents of `fixtures/yaml`: what others are
@@ -361,17 +266,6 @@ fn line(bytes: &[u8], at: usize) -> Vec<u8> {
     let end =
         bytes[start..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| start + end + 1);
     bytes[start..end].to_vec()
-}
-
-/// Every part of a secret that is long enough to tell.
-fn secrets() -> Vec<String> {
-    let text = fs::read_to_string(format!("{CASES}/secrets.txt")).unwrap();
-    let mut parts = Vec::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let length = line.len().min(16);
-        parts.extend((0..=line.len() - length).map(|at| line[at..at + length].to_owned()));
-    }
-    parts
 }
 
 fn number(variable: &str) -> Option<u64> {

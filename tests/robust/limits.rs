@@ -5,7 +5,7 @@
 //! a release build they are as big as a file may be:
 //! `cargo test --release --test robust limits -- --nocapture` shows the figures.
 
-use super::{problems_of, shown};
+use super::judge::{problems_of, shown};
 use spore_drive::network::{Files, Secrets};
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
