@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 use crate::plan::Selector;
+use crate::remote::Settings;
 use crate::resource::HostName;
 use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -102,6 +103,15 @@ pub(crate) struct PlanOptions {
     /// Check host keys against this file instead of ~/.ssh/known_hosts
     #[arg(long, value_name = "FILE", env = "SPORE_KNOWN_HOSTS")]
     pub(crate) known_hosts: Option<PathBuf>,
+    /// Wait longer or shorter for something: settle=2.5, connect=30 …
+    #[arg(long = "timeout", value_name = "NAME=SECONDS", env = "SPORE_TIMEOUT", value_delimiter = ',')]
+    #[arg(value_parser = time_out)]
+    pub(crate) timeouts: Vec<String>,
+}
+
+/// A time-out that can be set.
+fn time_out(text: &str) -> Result<String, String> {
+    Settings::default().set(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, ClapArgs)]
@@ -114,6 +124,12 @@ pub(crate) struct ApplyOptions {
     /// With --yes: agree to what can't be undone, too
     #[arg(long)]
     pub(crate) allow_destructive: bool,
+    /// Go on while at most so many hosts have failed; elders and canaries always stop what follows
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) max_failures: usize,
+    /// Where somebody else holds a host, wait so long for it and plan again
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) lock_wait: u64,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod apply;
 mod args;
 mod check;
 mod folder;
+mod lock;
 mod logins;
 mod plan;
 mod progress;

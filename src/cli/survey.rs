@@ -54,7 +54,7 @@ pub(crate) async fn survey(
         .iter()
         .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
         .collect();
-    let answers = gather(targets, &known, &Settings::default(), |_, _| {}).await;
+    let answers = gather(targets, &known, &settings(options)?, |_, _| {}).await;
     let mut hosts = BTreeMap::new();
     for (name, answer) in answers {
         let none = BTreeSet::new();
@@ -84,6 +84,16 @@ pub(crate) async fn survey(
         source: None,
     })?;
     Ok(Survey { network, stock, desired, plan, hosts })
+}
+
+/// The time-outs as they are set.
+fn settings(options: &PlanOptions) -> miette::Result<Settings> {
+    let mut settings = Settings::default();
+    for text in &options.timeouts {
+        let error = |error| Failure::new(format!("--timeout {text}: {error}"), "see `spore plan --help`");
+        settings.set(text).map_err(error)?;
+    }
+    Ok(settings)
 }
 
 fn observe(name: &HostName, answer: &str, folder: Folder<'_>) -> Observed {

@@ -7,7 +7,7 @@ mod plan;
 mod problems;
 mod style;
 
-pub use action::ended;
+pub use action::{action, ended};
 pub use plan::{plan, summary};
 pub use problems::{problems, tally};
 pub use style::{Style, Tone};
