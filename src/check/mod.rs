@@ -35,6 +35,12 @@ const FAMILIES: [Family; 9] = [
     shapes::check,
 ];
 
+/// More of one kind nobody reads, and a file can have a million.
+const MOST: usize = 10_000;
+/// Of the nodes on one host no more are compared, or shown: of several, one
+/// starts.
+const MOST_ON_A_HOST: usize = 30;
+
 /// Everything that is wrong with `draft` beyond what reading it has found.
 pub fn check(draft: &Draft) -> Vec<Diagnostic> {
     FAMILIES.into_iter().flat_map(|family| family(draft)).collect()

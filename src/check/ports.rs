@@ -1,6 +1,6 @@
 //! Ports that two listeners want, and hosts with more nodes than can run.
 
-use super::on;
+use super::{MOST_ON_A_HOST, on};
 use crate::network::{Diagnostic, Draft, HostDraft, Place, ShapeDraft};
 use crate::resource::ShapeName;
 use crate::tau::{self, SENSORS_PORT};
@@ -19,7 +19,7 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     for hosts in together.values() {
         let Some(first) = hosts.first() else { continue };
         problems.push(crowded(first, hosts));
-        let shapes: Vec<_> = on(first, draft).map(|(_, shape)| shape).collect();
+        let shapes: Vec<_> = on(first, draft).map(|(_, shape)| shape).take(MOST_ON_A_HOST).collect();
         for (i, one) in shapes.iter().enumerate() {
             for other in &shapes[i + 1..] {
                 if compared.insert((&*one.name, &*other.name)) {
@@ -128,7 +128,7 @@ fn crowded(host: &HostDraft, hosts: &[&HostDraft]) -> Diagnostic {
     let mut problem = Diagnostic::warning(format!("{} has {count} nodes", named(hosts)));
     let mut places: Vec<_> = host.nodes.values().map(|node| &node.shape.place).collect();
     places.sort_by_key(|place| (place.file(), place.span().start));
-    for (i, place) in places.into_iter().enumerate() {
+    for (i, place) in places.into_iter().take(MOST_ON_A_HOST).enumerate() {
         let label = if i == 0 { "of these only one starts" } else { "" };
         problem = problem.at(place, label);
     }

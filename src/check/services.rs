@@ -1,14 +1,15 @@
 //! Services that tau doesn't have, or that won't do what they are for.
 
-use super::nodes;
+use super::{MOST, nodes};
 use crate::identity::check_app_key;
 use crate::network::{At, Diagnostic, Draft, Secrets, ShapeDraft, Tenancy, nearest};
 use crate::tau;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
+    let services = draft.shapes.values().flat_map(|shape| &shape.services);
+    problems.extend(services.filter_map(unknown).take(MOST));
     for shape in draft.shapes.values() {
-        problems.extend(shape.services.iter().filter_map(unknown));
         problems.extend(gateway_and_substrate(shape));
         problems.extend(service(shape, "accounts").map(|accounts| {
             Diagnostic::warning("`accounts` is only in tau's enterprise build")

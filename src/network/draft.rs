@@ -5,7 +5,7 @@
 //! so that nobody draws conclusions from a gap. A draft without errors is a
 //! [`Network`].
 
-use super::problem::{Diagnostic, Problems, Read, Report, Reported, sort};
+use super::problem::{Diagnostic, Problems, Read, Report, Reported, in_order};
 use super::{
     Accounts, Address, At, CustomDomain, Domain, Files, Identity, Location, Login, Network, Plugin, Ssh,
     Tenancy,
@@ -176,8 +176,9 @@ impl Draft {
 
     /// Adds what else is wrong with it.
     pub fn report(&mut self, problems: Vec<Diagnostic>) {
-        self.problems.extend(problems);
-        sort(&mut self.problems);
+        let mut all = std::mem::take(&mut self.problems);
+        all.extend(problems);
+        self.problems = in_order(all);
     }
 
     /// The network, if there is no error in its folder.

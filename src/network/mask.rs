@@ -180,8 +180,10 @@ impl<'t> Mask<'t> {
             return false;
         }
         let tail = word.rsplit('/').next().unwrap_or(word);
-        if tail.len() >= 16 && tail.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return !(self.component == Component::Tau && word.len() == 64);
+        // A digit too many or a stray character doesn't make a key less of one.
+        let longest = tail.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max();
+        if longest.is_some_and(|length| length >= 16) {
+            return !(self.component == Component::Tau && word.len() == 64 && tail.len() == 64);
         }
         let count = |test: fn(&u8) -> bool| word.as_bytes().iter().filter(|b| test(b)).count();
         count(u8::is_ascii_uppercase) >= 3

@@ -126,6 +126,8 @@ pub(super) struct Report {
 
 /// More than this nobody reads.
 const MOST_PROBLEMS: usize = 10_000;
+/// Follows how many.
+const NOT_SHOWN: &str = " more problems are not shown";
 /// Finding what was meant must not take longer than reading.
 const MOST_COMPARED: usize = 1_000_000;
 /// Nobody misspells a name of more than this.
@@ -183,12 +185,11 @@ impl Report {
         if let Some(warning) = self.without_secrets() {
             self.problems.push(warning);
         }
-        sort(&mut self.problems);
+        let mut problems = in_order(self.problems);
         if self.left_out > 0 {
-            let message = format!("{} more problems are not shown", self.left_out);
-            self.problems.push(Diagnostic::error(message).help("correct some of the others first"));
+            problems.push(not_shown(self.left_out, true));
         }
-        self.problems
+        problems
     }
 
     fn without_secrets(&self) -> Option<Diagnostic> {
@@ -205,8 +206,36 @@ impl Report {
     }
 }
 
-/// Puts problems into the order of the files; what has no place comes first.
-pub(super) fn sort(problems: &mut [Diagnostic]) {
+fn not_shown(count: usize, is_error: bool) -> Diagnostic {
+    let problem = Diagnostic::error(format!("{count}{NOT_SHOWN}"));
+    Diagnostic { is_error, ..problem.help("correct some of the others first") }
+}
+
+/// Puts problems into the order of the files, as many as anybody reads, errors
+/// rather than warnings; what has no place comes first, and how many there are
+/// besides last.
+pub(super) fn in_order(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let (mut left_out, mut stops) = (0, false);
+    problems.retain(|problem| {
+        let count = problem.message.strip_suffix(NOT_SHOWN).and_then(|count| count.parse::<usize>().ok());
+        left_out += count.unwrap_or_default();
+        stops |= count.is_some() && problem.is_error;
+        count.is_none()
+    });
+    if problems.len() > MOST_PROBLEMS {
+        problems.sort_by_key(|problem| !problem.is_error);
+        left_out += problems.len() - MOST_PROBLEMS;
+        stops |= problems.get(MOST_PROBLEMS).is_some_and(|problem| problem.is_error);
+        problems.truncate(MOST_PROBLEMS);
+    }
+    sort(&mut problems);
+    if left_out > 0 {
+        problems.push(not_shown(left_out, stops));
+    }
+    problems
+}
+
+fn sort(problems: &mut [Diagnostic]) {
     fn position(problem: &Diagnostic) -> Option<(&str, usize)> {
         problem.labels.first().map(|(place, _)| (place.file(), place.span().start))
     }

@@ -6,7 +6,7 @@ use super::files::{Files, PLUGINS};
 use super::problem::{Diagnostic, Read, Report, Reported};
 use super::{At, ShapeDraft};
 use crate::resource::ShapeName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A template of nodes.
@@ -105,9 +105,10 @@ fn services(item: Item<'_>, report: &mut Report) -> Read<Vec<At<String>>> {
 
 fn plugins(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<Plugin>> {
     let mut plugins: Vec<At<Plugin>> = Vec::new();
+    let mut seen = BTreeSet::new();
     for item in item.items(report) {
         if let Ok(plugin) = plugin(item, files, report)
-            && plugins.iter().all(|other| other.name != plugin.name)
+            && seen.insert(plugin.name.clone())
         {
             plugins.push(item.at(plugin));
         }

@@ -67,7 +67,7 @@ const CASES: &[Case] = &[
         })
         .into()
     }),
-    ("not text", "hosts.yaml", || (0..SIZE).map(|n| (n * 7919 >> 3) as u8).collect()),
+    ("not text", "hosts.yaml", || (0..SIZE).map(|n| ((n * 7919) >> 3) as u8).collect()),
     ("not YAML", "hosts.yaml", || lines(|n| format!("{}\n", n.wrapping_mul(2_654_435_761))).into()),
     ("zeros", "hosts.yaml", || vec![0; SIZE]),
     ("open brackets", "hosts.yaml", || repeat("[").into()),
@@ -197,6 +197,11 @@ const CASES: &[Case] = &[
     }),
     ("elders of many shapes", "cloud.yaml", || {
         format!("p2p: {{bootstrap: {{{}}}}}", lines(|n| format!("s{n}: [h{n}{PAD}],"))).into()
+    }),
+    ("nodes on one host", "hosts.yaml", || {
+        let key =
+            "CAESQHNwb3JlIHRlc3Qgbm9kZSBrZXksIG5vdCByZWFsIDAyLjSLlYVXguuEU5lSzc+oKmLMoxqD4zXGF/zlIw/w7xM=";
+        format!("h: {{addr: 192.0.2.1, shapes: {{{}}}}}", lines(|n| format!("s{n}: {{key: {key}}},"))).into()
     }),
     ("what looks like keys", "accounts.yaml", || repeat("-----BEGIN ").into()),
     ("what looks like URLs", "accounts.yaml", || repeat("//").into()),
