@@ -176,13 +176,14 @@ impl<'t> Mask<'t> {
     /// Base64 or hexadecimal of more than a few bytes, unless it is a peer id
     /// or the digest of a file. Rather a harmless word too many.
     fn looks_secret(&self, word: &str) -> bool {
-        if word.len() < 16 || word.starts_with("12D3KooW") {
+        // A peer id has 52 characters; what is much longer has something else in it.
+        if word.len() < 16 || word.starts_with("12D3KooW") && word.len() < 56 {
             return false;
         }
         let tail = word.rsplit('/').next().unwrap_or(word);
         // A digit too many or a stray character doesn't make a key less of one.
         let longest = tail.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max();
-        if longest.is_some_and(|length| length >= 16) {
+        if longest.is_some_and(|length| length >= 32 || length >= 16 && length == tail.len()) {
             return !(self.component == Component::Tau && word.len() == 64 && tail.len() == 64);
         }
         let count = |test: fn(&u8) -> bool| word.as_bytes().iter().filter(|b| test(b)).count();

@@ -6,32 +6,6 @@ use super::{Files, Network};
 use std::fs;
 use std::path::Path;
 
-const CASES: &str = "fixtures/folders";
-
-/// `--ignored --nocapture` shows how long the largest folder takes.
-#[test]
-#[ignore = "a figure, not a test"]
-fn ten_thousand_hosts() {
-    let folder = Path::new(CASES).join("same-today/folder");
-    let mut files = Files::gather(&folder).unwrap();
-    for path in super::named(&files) {
-        files.load_named(&path);
-    }
-    let hosts = fs::read_to_string(folder.join("hosts.yaml")).unwrap();
-    let second = &hosts[hosts.find("h2:").unwrap()..];
-    let many: String = (2..10_002).map(|n| second.replacen("h2:", &format!("h{n}:"), 1)).collect();
-    let first = &hosts[..hosts.find("h2:").unwrap()];
-    files.insert("hosts.yaml", format!("{first}{many}"));
-    let start = std::time::Instant::now();
-    let read = Network::from_files(&files);
-    let took = start.elapsed();
-    let network = read.unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert_eq!(network.hosts.len(), 10_001);
-    let memory = fs::read_to_string("/proc/self/status").unwrap();
-    let peak = memory.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    panic!("{took:?} for {} bytes; {peak}", first.len() + many.len());
-}
-
 #[test]
 fn a_file_too_big_is_refused_unread() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,4 +40,35 @@ fn a_billion_laughs_are_cut_short() {
     let mut files = Files::new("folder");
     files.insert("accounts.yaml", "[".repeat(100_000));
     assert!(Network::from_files(&files).is_err());
+}
+
+/// Found by `tests/robust/damage.rs`.
+#[test]
+fn what_damage_leaves_of_a_secret_is_masked() {
+    for (text, secret) in [
+        (
+            "key: /key/swarm/psk/1.0.0//base16/73706f7265207465737420737761726d206b65792c=206e6f74207265",
+            "7370",
+        ),
+        ("id: 12D3KooWPJkKv96HofXKAqucUUQfXoKtNR5At4XVXoHNwb3JlIHRlc3Qgbm9kZSBrZXksIG5v", "Nwb3"),
+    ] {
+        let shown = super::mask::Mask::new(text, super::component::Component::Shapes).finish();
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+/// A name as long as a file is shown in part, and no terminal obeys it.
+#[test]
+fn what_is_shown_is_bounded_and_harmless() {
+    let mut files = Files::new("folder");
+    let name = "n".repeat(100_000);
+    files.insert("shapes.yaml", format!("s: {{? {name} : 1, \"\\e[31m\": 2, \u{9b}: 3}}"));
+    let problems = Network::from_files(&files).unwrap_err();
+    for problem in problems.0 {
+        assert!(problem.message().len() < 500 && !problem.message().contains(char::is_control), "{problem}");
+        for (place, _) in problem.labels() {
+            assert!(place.underlined().len() <= 400, "{problem}");
+            assert!(!place.source().text().contains(char::is_control), "{problem}");
+        }
+    }
 }

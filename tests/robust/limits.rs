@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// A file may have 16 MB. Without optimisation everything takes ten times as
 /// long, so there it is less.
-const SIZE: usize = if cfg!(debug_assertions) { 1_600_000 } else { 15_900_000 };
+const SIZE: usize = if cfg!(debug_assertions) { 400_000 } else { 15_900_000 };
 const LEAST: usize = 200 << 20;
 const TIMES: usize = 40;
 const SOON: Duration = Duration::from_secs(if cfg!(debug_assertions) { 40 } else { 15 });
