@@ -61,9 +61,9 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
         false => Secrets::Needed,
     };
     let draft = check::read(folder.path(), secrets);
-    let shown = render::problems(draft.problems(), Style::Plain);
-    let mut outcome =
-        BTreeMap::from([("report.txt", format!("{shown}{}\n", render::tally(draft.problems())))]);
+    let problems = draft.problems();
+    let shown = render::problems(&problems, Style::Plain);
+    let mut outcome = BTreeMap::from([("report.txt", format!("{shown}{}\n", render::tally(&problems)))]);
     if let Ok(network) = draft.finish() {
         let network = Network { warnings: Vec::new(), ..network };
         outcome.insert("network.txt", format!("{network:#?}\n"));

@@ -1,6 +1,7 @@
 //! Addresses that nobody can reach, that tau can't announce, or that are
 //! another host's, too.
 
+use super::MOST;
 use crate::network::{Address, At, Diagnostic, Draft, HostDraft};
 use crate::resource::HostName;
 use ipnet::IpNet;
@@ -9,10 +10,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    for host in draft.hosts.values() {
-        problems.extend(announced(host));
-        problems.extend(host.addresses.iter().filter_map(unreachable));
-    }
+    problems.extend(draft.hosts.values().filter_map(announced).take(MOST));
+    let addresses = draft.hosts.values().flat_map(|host| &host.addresses);
+    problems.extend(addresses.filter_map(unreachable).take(MOST));
     problems.extend(one_machine_twice(draft));
     problems.extend(shared(draft));
     problems
@@ -103,6 +103,9 @@ fn shared(draft: &Draft) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
         for address in &host.addresses {
+            if problems.len() == MOST {
+                return problems;
+            }
             let Some((owner, first)) = seen.insert(address.ip.to_canonical(), (&host.name, address)) else {
                 continue;
             };

@@ -38,6 +38,11 @@ const FAMILIES: [Family; 9] = [
     shapes::check,
 ];
 
+/// More of one kind nobody reads, and a file can have a million.
+const MOST: usize = 10_000;
+/// Of the nodes on one host that are wrong in the same way, so many are shown.
+const MOST_ON_A_HOST: usize = 8;
+
 /// Everything that is wrong with `draft` beyond what reading it has found.
 pub fn check(draft: &Draft) -> Vec<Diagnostic> {
     FAMILIES.into_iter().flat_map(|family| family(draft)).collect()

@@ -1,6 +1,6 @@
 //! Ports that two listeners want, and hosts with more nodes than can run.
 
-use super::{on, problem, used};
+use super::{MOST_ON_A_HOST, on, problem, used};
 use crate::network::{Diagnostic, Draft, HostDraft, Place, ShapeDraft};
 use crate::resource::ShapeName;
 use crate::tau::{self, SENSORS_PORT};
@@ -124,7 +124,7 @@ fn crowded(host: &HostDraft, hosts: &[&HostDraft]) -> Diagnostic {
     let mut problem = Diagnostic::warning(format!("{} has {} nodes", named(hosts), host.nodes.len()));
     let mut places: Vec<_> = host.nodes.values().map(|node| &node.shape.place).collect();
     places.sort_by_key(|place| (place.file(), place.span().start));
-    for (i, place) in places.into_iter().take(MOST_SHOWN).enumerate() {
+    for (i, place) in places.into_iter().take(MOST_ON_A_HOST).enumerate() {
         problem = problem.at(place, if i == 0 { "of these only one starts" } else { "" });
     }
     problem.help(format!(
@@ -132,9 +132,6 @@ fn crowded(host: &HostDraft, hosts: &[&HostDraft]) -> Diagnostic {
          an older one is not concerned"
     ))
 }
-
-/// Of places that are wrong in the same way, so many are shown.
-const MOST_SHOWN: usize = 8;
 
 /// Nodes of one host that want the same port. What was said of the same shapes
 /// on another host isn't said again.
@@ -164,7 +161,7 @@ fn between<'d>(
             return;
         }
         let mut problem = Diagnostic::error(message);
-        for (i, (_, listener)) in all.iter().take(MOST_SHOWN).enumerate() {
+        for (i, (_, listener)) in all.iter().take(MOST_ON_A_HOST).enumerate() {
             problem = problem.at(listener.place, if i == 0 { "this" } else { "and this" });
         }
         problems.push(problem.at(&host.name.place, "on this host, which has the port once").help(help));

@@ -1,16 +1,20 @@
 //! Services that tau doesn't have, or that won't do what they are for.
 
-use super::{problem, used};
+use super::{MOST, problem, used};
 use crate::identity::check_app_key;
 use crate::network::{At, Diagnostic, Draft, Secrets, ShapeDraft, TenancyDraft, nearest};
 use crate::tau;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     let used = used(draft);
-    let mut problems = Vec::new();
+    let mut problems: Vec<_> = draft
+        .shapes
+        .values()
+        .flat_map(|shape| shape.services.iter().map(|service| (service, used.contains(&*shape.name))))
+        .filter_map(|(service, runs)| unknown(service, runs))
+        .take(MOST)
+        .collect();
     for shape in draft.shapes.values() {
-        let runs = used.contains(&*shape.name);
-        problems.extend(shape.services.iter().filter_map(|service| unknown(service, runs)));
         problems.extend(gateway_and_substrate(shape));
         problems.extend(service(shape, "accounts").map(|accounts| {
             Diagnostic::warning("`accounts` is only in tau's enterprise build")

@@ -35,8 +35,9 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
 /// Where anything is.
 pub(crate) fn read(args: &Args, folder: &Path) -> miette::Result<Network> {
     let draft = check::read(folder, Secrets::Needed);
-    if !draft.problems().is_empty() {
-        terminal::note(render::problems(draft.problems(), terminal::error_style(args)).trim_end());
+    let problems = draft.problems();
+    if !problems.is_empty() {
+        terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
     }
     draft.finish().map_err(|problems| {
         let help = "correct them; `spore check` looks without asking any host";

@@ -26,6 +26,7 @@ pub(super) fn read(
         });
         partial |= shape.is_err();
         let mut named: Vec<At<HostName>> = Vec::new();
+        let mut seen = BTreeMap::new();
         for item in slot.item.items(report) {
             let host = item.text("the name of a host", report).and_then(|text| {
                 text.parse::<HostName>().map(|name| item.at(name)).map_err(|_| {
@@ -39,8 +40,11 @@ pub(super) fn read(
                 partial = true;
                 continue;
             };
-            match named.iter().find(|other| other.value == host.value) {
-                None => named.push(host),
+            match seen.get(&host.value).and_then(|&first: &usize| named.get(first)) {
+                None => {
+                    seen.insert(host.value.clone(), named.len());
+                    named.push(host);
+                }
                 Some(first) => {
                     let problem = Diagnostic::warning(format!("the host `{}` is there twice", *host));
                     let problem = problem.at(&host.place, "again here").at(&first.place, "first here");

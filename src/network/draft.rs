@@ -5,7 +5,7 @@
 //! so that nobody draws conclusions from a gap. A draft without errors is a
 //! [`Network`].
 
-use super::problem::{Diagnostic, Problems, Report, sort};
+use super::problem::{Diagnostic, Findings, Problems, Report};
 use super::{
     Accounts, Address, App, At, CustomDomain, Domain, Files, Identity, KeyFile, Location, Login, Network,
     Place, Plugin, Ssh, Tenancy,
@@ -54,7 +54,7 @@ pub struct Draft {
     pub partial: Partial,
     /// Whether its secrets were expected in the folder.
     pub secrets: Secrets,
-    problems: Vec<Diagnostic>,
+    findings: Findings,
 }
 
 /// Parts of which something couldn't be read: what isn't in them may be there.
@@ -173,7 +173,9 @@ impl Draft {
             Err(error) => {
                 let message = format!("the network folder `{}` can't be read: {error}", folder.display());
                 let help = "name another with `-n`, or `SPORE_NETWORK`";
-                Self { problems: vec![Diagnostic::error(message).help(help)], ..Self::empty(folder, secrets) }
+                let mut draft = Self::empty(folder, secrets);
+                draft.findings.push(Diagnostic::error(message).help(help));
+                draft
             }
         }
     }
@@ -182,7 +184,7 @@ impl Draft {
     pub fn from_files(files: &Files, secrets: Secrets) -> Self {
         let mut report = Report::new(secrets);
         let draft = super::assemble(files, secrets, &mut report);
-        Self { problems: report.finish(), ..draft }
+        Self { findings: report.finish(), ..draft }
     }
 
     /// Nothing is known yet.
@@ -200,27 +202,26 @@ impl Draft {
             tau: BTreeMap::new(),
             partial: Partial::default(),
             secrets,
-            problems: Vec::new(),
+            findings: Findings::default(),
         }
     }
 
     /// What was found wrong, in the order of the files.
-    pub fn problems(&self) -> &[Diagnostic] {
-        &self.problems
+    pub fn problems(&self) -> Vec<Diagnostic> {
+        self.findings.in_order()
     }
 
     /// Adds what else is wrong with it.
-    pub fn report(&mut self, problems: Vec<Diagnostic>) {
-        self.problems.extend(problems);
-        sort(&mut self.problems);
+    pub fn report(&mut self, problems: impl IntoIterator<Item = Diagnostic>) {
+        problems.into_iter().for_each(|problem| self.findings.push(problem));
     }
 
     /// The network, if there is no error in its folder.
     ///
     /// # Errors
     /// With everything that is wrong with it.
-    pub fn finish(mut self) -> Result<Network, Problems> {
-        let mut problems = std::mem::take(&mut self.problems);
+    pub fn finish(self) -> Result<Network, Problems> {
+        let mut problems = self.problems();
         if problems.iter().any(Diagnostic::is_error) {
             return Err(Problems(problems));
         }

@@ -237,14 +237,6 @@ impl Files {
         self.found.contains_key(&format!("{folder}/")) || self.below(folder).next().is_some()
     }
 
-    #[cfg(test)]
-    pub(super) fn yaml(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.found.iter().filter_map(|(path, found)| match found {
-            Found::File(bytes) => Some((path.as_str(), bytes.as_slice())),
-            Found::Unopened | Found::Unreadable(_) => None,
-        })
-    }
-
     pub(super) fn unread(&self) -> &[String] {
         &self.unread
     }

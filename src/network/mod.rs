@@ -18,6 +18,7 @@ mod files;
 mod hosts;
 mod logins;
 mod mask;
+mod merge;
 mod place;
 mod problem;
 mod shapes;

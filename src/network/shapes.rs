@@ -5,7 +5,7 @@ use super::files::{Files, PLUGINS};
 use super::problem::{Diagnostic, Read, Report, Reported};
 use super::{At, ShapeDraft};
 use crate::resource::ShapeName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A template of nodes.
@@ -75,14 +75,18 @@ fn read_shape(slot: &Slot<'_>, files: &Files, report: &mut Report) -> Option<Sha
 
 fn read_services(item: Item<'_>, report: &mut Report) -> Vec<At<String>> {
     let mut services: Vec<At<String>> = Vec::new();
+    let mut seen = BTreeMap::new();
     for item in item.items(report) {
         let name = match item.text("the name of a service", report) {
             Ok("node") => "substrate",
             Ok(name) => name,
             Err(Reported) => continue,
         };
-        match services.iter().find(|other| other.value == name) {
-            None => services.push(item.at(name.to_owned())),
+        match seen.get(name).and_then(|&first: &usize| services.get(first)) {
+            None => {
+                seen.insert(name, services.len());
+                services.push(item.at(name.to_owned()));
+            }
             Some(first) => {
                 let problem = Diagnostic::warning(format!("the service `{}` is there twice", item.shown()));
                 let problem = problem.at(&item.place(), "again here").at(&first.place, "first here");
@@ -95,9 +99,10 @@ fn read_services(item: Item<'_>, report: &mut Report) -> Vec<At<String>> {
 
 fn read_plugins(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<Plugin>> {
     let mut plugins: Vec<At<Plugin>> = Vec::new();
+    let mut seen = BTreeSet::new();
     for item in item.items(report) {
         if let Ok(plugin) = plugin(item, files, report)
-            && plugins.iter().all(|other| other.name != plugin.name)
+            && seen.insert(plugin.name.clone())
         {
             plugins.push(item.at(plugin));
         }
