@@ -29,4 +29,6 @@ pub mod ssh;
 
 pub mod remote;
 
+pub mod pretend;
+
 pub mod cli;

@@ -61,6 +61,11 @@ pub(crate) enum Command {
     /// The tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
+    /// See all of it in ten seconds, on hosts that this machine pretends
+    #[command(
+        after_help = "Example: spore demo --pause\nNothing is installed, needs root or is left behind."
+    )]
+    Demo(DemoOptions),
 }
 
 /// What shapes a plan; the same wherever a plan is made.
@@ -99,6 +104,16 @@ pub(crate) struct ApplyOptions {
     /// With --yes: agree to what can't be undone, too
     #[arg(long)]
     pub(crate) allow_destructive: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoOptions {
+    /// Wait for Enter before each step
+    #[arg(long)]
+    pub(crate) pause: bool,
+    /// Leave the folder and the hosts there until Ctrl-C, to play with
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Subcommand)]

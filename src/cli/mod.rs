@@ -4,7 +4,9 @@
 
 mod apply;
 mod args;
+mod demo;
 mod folder;
+mod interrupts;
 mod logins;
 mod plan;
 mod progress;
@@ -92,5 +94,6 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Apply(options) => apply::run(args, options, None).await,
         Command::Retire { host, options } => apply::run(args, options, Some(host)).await,
         Command::Tau(command) => tau::run(args, command).await,
+        Command::Demo(options) => demo::run(options, terminal::style(args)).await,
     }
 }
