@@ -31,6 +31,11 @@ pub(crate) async fn run(
         terminal::note("nothing was changed");
         return Ok(Exit::Failed);
     }
+    carry_out(survey, style).await
+}
+
+/// Does what the plan says, shows how it goes, and how it ended.
+pub(super) async fn carry_out(survey: Survey, style: Style) -> miette::Result<Exit> {
     let Survey { network, stock, desired, plan, hosts } = survey;
     let payloads =
         tokio::task::block_in_place(|| payloads(&plan, &desired.payloads, &stock, &network.folder))?;

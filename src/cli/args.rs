@@ -61,6 +61,10 @@ pub(crate) enum Command {
     /// The tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
+    /// Plan and apply this folder from nothing, on hosts that this machine pretends
+    #[command(after_help = "Example: spore rehearse -n my-network\nNothing real is reached, and no key of \
+    the folder gets anybody in anywhere.")]
+    Rehearse,
     /// See all of it in ten seconds, on hosts that this machine pretends
     #[command(
         after_help = "Example: spore demo --pause\nNothing is installed, needs root or is left behind."
@@ -69,7 +73,7 @@ pub(crate) enum Command {
 }
 
 /// What shapes a plan; the same wherever a plan is made.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 pub(crate) struct PlanOptions {
     /// Only these: shape@host, @host or shape@; may be given several times
     #[arg(short, long = "target", value_name = "SELECTOR")]

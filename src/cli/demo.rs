@@ -4,8 +4,9 @@
 mod folder;
 
 use super::args::DemoOptions;
+use super::pretended::{failure, written};
 use super::{Exit, Failure, interrupts, terminal};
-use crate::pretend::{Fleet, FleetError, Host, here};
+use crate::pretend::{Fleet, Host, here};
 use crate::render::{Style, Tone};
 use crate::resource::HostName;
 use std::fs;
@@ -184,21 +185,4 @@ fn name(number: u8) -> miette::Result<HostName> {
     format!("h{number}").parse().map_err(|error: crate::resource::InvalidName| {
         Failure::because("no host can be made", None, error).into()
     })
-}
-
-fn failure(error: FleetError) -> Failure {
-    let help = match &error {
-        FleetError::NotLinux => "try it on any Linux, in a container for instance".to_owned(),
-        FleetError::NoCommand(_) => "install it: coreutils, util-linux and gzip have all of them".to_owned(),
-        FleetError::Io(_) | FleetError::Key(_) => "TMPDIR must be a directory that can be written".to_owned(),
-    };
-    let source = std::error::Error::source(&error).map(ToString::to_string);
-    match source {
-        Some(source) => Failure::because(error.to_string(), Some(help), source),
-        None => Failure::new(error.to_string(), help),
-    }
-}
-
-fn written(error: std::io::Error) -> Failure {
-    failure(error.into())
 }

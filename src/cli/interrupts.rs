@@ -14,9 +14,11 @@ pub(super) async fn unless_interrupted(
         return work.await;
     };
     tokio::select! {
-        exit = work => exit,
+        // Before `work` takes notice of it by itself.
+        biased;
         _ = interrupt.recv() => Ok(Exit::Interrupted),
         _ = terminate.recv() => Ok(Exit::Interrupted),
         _ = hang_up.recv() => Ok(Exit::Interrupted),
+        exit = work => exit,
     }
 }

@@ -9,7 +9,9 @@ mod folder;
 mod interrupts;
 mod logins;
 mod plan;
+mod pretended;
 mod progress;
+mod rehearse;
 mod supplies;
 mod survey;
 mod tau;
@@ -94,6 +96,7 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Apply(options) => apply::run(args, options, None).await,
         Command::Retire { host, options } => apply::run(args, options, Some(host)).await,
         Command::Tau(command) => tau::run(args, command).await,
+        Command::Rehearse => rehearse::run(args).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,
     }
 }

@@ -13,12 +13,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Output;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::task::AbortHandle;
 
 /// Pretended hosts, in a temporary directory. Dropping it ends them and
@@ -48,6 +48,8 @@ pub(super) struct Machine {
     /// Where the stand-ins are.
     fleet: PathBuf,
     faults: Mutex<Faults>,
+    /// Nothing is begun any more.
+    ended: Mutex<bool>,
 }
 
 /// Why there is no pretended host.
@@ -102,6 +104,7 @@ impl Fleet {
             root,
             fleet: self.directory.path().to_owned(),
             faults: Mutex::default(),
+            ended: Mutex::default(),
         });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = Address::new("127.0.0.1", listener.local_addr()?.port());
@@ -139,6 +142,7 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         for host in self.hosts.values() {
             host.accepting.abort();
+            *lock(&host.machine.ended) = true;
         }
         leftovers::end(self.directory.path());
         // Somebody may have shut a directory.
@@ -179,7 +183,7 @@ impl Host {
 
     /// Connections that come from now on have these faults.
     pub fn set_faults(&self, faults: Faults) {
-        *self.machine.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+        *lock(&self.machine.faults) = faults;
     }
 
     /// Runs a script on the host, as its root who sits in front of it: no SSH,
@@ -188,13 +192,22 @@ impl Host {
     /// # Errors
     /// Where there is no shell.
     pub async fn sh(&self, script: &str) -> io::Result<Output> {
-        self.machine.shell("root", script, &Faults::default()).output().await
+        let mut command = self.machine.shell("root", script, &Faults::default());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.machine.spawn(&mut command)?.wait_with_output().await
     }
 }
 
 impl Machine {
     pub(super) fn faults(&self) -> Faults {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.faults).clone()
+    }
+
+    /// Begins a command, unless the fleet has ended. When this returns the
+    /// command is there for [`leftovers::end`] to see.
+    pub(super) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+        let ended = lock(&self.ended);
+        if *ended { Err(io::ErrorKind::NotConnected.into()) } else { command.spawn() }
     }
 
     /// What a user's login shell does with a command.
@@ -222,6 +235,10 @@ impl Machine {
             .env("USER", user);
         shell
     }
+}
+
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where this machine's own commands are.

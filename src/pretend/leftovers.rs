@@ -16,10 +16,17 @@ const LOOKS: u32 = 300;
 /// Ends every process whose host is below `directory`: all of them, for they
 /// inherit `SPORE_ROOT` wherever they run off to.
 pub(super) fn end(directory: &Path) {
+    let mut none = 0;
     for _ in 0..LOOKS {
         let left = below(directory);
-        if left.is_empty() {
+        // One that is just becoming another program shows nothing for a moment.
+        none = if left.is_empty() { none + 1 } else { 0 };
+        if none == 2 {
             return;
+        }
+        if left.is_empty() {
+            std::thread::sleep(LOOK);
+            continue;
         }
         // The shell's own `kill`: there is no other way without unsafe code.
         let pids = left.iter().map(u32::to_string);

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
 
 /// How much is read of a command's output at once.
 const CHUNK: usize = 1 << 16;
@@ -91,7 +92,8 @@ impl Handler for Client {
             let name = &self.machine.name;
             command = format!("echo 'Welcome to {name}!'; printf 'You have mail. ' >&2\n{command}");
         }
-        tokio::spawn(run(channel, self.machine.shell(&self.user, &command, &self.faults), self.faults.slow));
+        let command = self.machine.shell(&self.user, &command, &self.faults);
+        tokio::spawn(run(channel, Arc::clone(&self.machine), command, self.faults.slow));
         Ok(())
     }
 }
@@ -99,10 +101,10 @@ impl Handler for Client {
 /// Runs a command between the two ends of a channel, as sshd does: it says how
 /// the command ended, and closes, without reading what is left of the input.
 /// When the client is gone the command is left to itself, its pipes closed.
-async fn run(channel: Channel<Msg>, mut command: tokio::process::Command, slow: Option<Duration>) {
+async fn run(channel: Channel<Msg>, machine: Arc<Machine>, mut command: Command, slow: Option<Duration>) {
     let (mut input, output) = channel.split();
-    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let Ok(mut child) = pipes.spawn() else { return };
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Ok(mut child) = machine.spawn(&mut command) else { return };
     let mut stdin = child.stdin.take();
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else { return };
     let feed = async {

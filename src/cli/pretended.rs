@@ -1,0 +1,23 @@
+//! Errors of hosts that are pretended, for who asked for some.
+
+use super::Failure;
+use crate::pretend::FleetError;
+
+/// With what to do about it.
+pub(super) fn failure(error: FleetError) -> Failure {
+    let help = match &error {
+        FleetError::NotLinux => "try it on any Linux, in a container for instance".to_owned(),
+        FleetError::NoCommand(_) => "install it: coreutils, util-linux and gzip have all of them".to_owned(),
+        FleetError::Io(_) | FleetError::Key(_) => "TMPDIR must be a directory that can be written".to_owned(),
+    };
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    match source {
+        Some(source) => Failure::because(error.to_string(), Some(help), source),
+        None => Failure::new(error.to_string(), help),
+    }
+}
+
+/// Of a file beside the hosts.
+pub(super) fn written(error: std::io::Error) -> Failure {
+    failure(error.into())
+}
