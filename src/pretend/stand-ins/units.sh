@@ -117,9 +117,9 @@ start_unit() {
     set_state "$1" started "$(date -u '+%a %Y-%m-%d %H:%M:%S.%6N UTC')"
 
     said=$(begin "$1")
-    status=$?
+    ended=$?
     printf '%s\n' "$said" | tee -a "$state/journal/$1" >"$state/journal/$invocation"
-    if [ "$status" = 0 ]; then
+    if [ "$ended" = 0 ]; then
         set_state "$1" active active
         set_state "$1" sub running
         set_state "$1" pid "$pid"
@@ -129,7 +129,7 @@ start_unit() {
         set_state "$1" active activating
         set_state "$1" sub auto-restart
         set_state "$1" result exit-code
-        set_state "$1" code "$status"
+        set_state "$1" code "$ended"
     fi
 }
 
