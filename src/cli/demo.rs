@@ -60,7 +60,7 @@ impl Demo {
 
     async fn steps(&self) -> miette::Result<()> {
         self.say("Three hosts, pretended by this process: SSH servers on 127.0.0.1 with a directory for a disk.\nA folder says what network they are to be. Have a look at it:");
-        self.typed(&format!("cd {}", self.folder.display()));
+        self.typed(&self.cd());
         self.typed("export SPORE_KNOWN_HOSTS=known_hosts");
         self.show("cat cloud.yaml shapes.yaml").await?;
         self.step("1. What would have to be done? `plan` looks, and changes nothing.").await;
@@ -103,9 +103,9 @@ impl Demo {
 
     /// The folder and the hosts stay until somebody ends it.
     async fn keep(&self) {
-        let folder = self.folder.display();
         self.say(&format!(
-            "The hosts stay until Ctrl-C. In another terminal:\n\n    cd {folder}\n    export SPORE_KNOWN_HOSTS=known_hosts\n    spore plan\n\nEdit the YAML and plan again. Their disks are in {}.",
+            "The hosts stay until Ctrl-C. In another terminal:\n\n    {}\n    export SPORE_KNOWN_HOSTS=known_hosts\n    spore plan\n\nEdit the YAML and plan again. Their disks are in {}.",
+            self.cd(),
             self.fleet.directory().join("hosts").display()
         ));
         std::future::pending::<()>().await;
@@ -162,6 +162,11 @@ impl Demo {
         let out = self.host(number)?.sh(&script).await.map_err(written)?;
         terminal::out(&String::from_utf8_lossy(&[out.stdout, out.stderr].concat()));
         Ok(())
+    }
+
+    fn cd(&self) -> String {
+        let folder = self.folder.to_string_lossy();
+        format!("cd {}", shlex::try_quote(&folder).unwrap_or_default())
     }
 
     fn typed(&self, line: &str) {

@@ -8,6 +8,10 @@ pub(super) fn failure(error: FleetError) -> Failure {
     let help = match &error {
         FleetError::NotLinux => "try it on any Linux, in a container for instance".to_owned(),
         FleetError::NoCommand(_) => "install it: coreutils, util-linux and gzip have all of them".to_owned(),
+        FleetError::Place(_) => "let TMPDIR name a directory like /tmp".to_owned(),
+        FleetError::NoPrograms(..) => {
+            "let TMPDIR name a directory that isn't mounted with `noexec`".to_owned()
+        }
         FleetError::Io(_) | FleetError::Key(_) => "TMPDIR must be a directory that can be written".to_owned(),
     };
     let source = std::error::Error::source(&error).map(ToString::to_string);

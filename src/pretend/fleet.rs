@@ -61,6 +61,12 @@ pub enum FleetError {
     /// A command of the scripts' is missing here.
     #[error("pretended hosts need `{0}` on this machine, as real hosts do")]
     NoCommand(String),
+    /// Programs that spore runs on hosts would quote its name, or split it.
+    #[error("pretended hosts can't be in {}: its name has unusual characters", .0.display())]
+    Place(PathBuf),
+    /// The file system of temporary files doesn't let programs run.
+    #[error("no program can be run in {}", .0.display())]
+    NoPrograms(PathBuf, #[source] io::Error),
     /// A directory can't be written, or a port can't be had.
     #[error("no pretended host could be made")]
     Io(#[from] io::Error),
@@ -82,7 +88,15 @@ impl Fleet {
             return Err(FleetError::NoCommand(missing.to_owned()));
         }
         let directory = tempfile::Builder::new().prefix("spore-").tempdir()?;
+        if !is_plain(directory.path()) {
+            return Err(FleetError::Place(directory.path().to_owned()));
+        }
         root::make_stand_ins(directory.path())?;
+        // Where the file system runs no programs, no host would say why.
+        let mut stand_in = std::process::Command::new(directory.path().join("stand-ins/sync"));
+        if let Err(error) = stand_in.env("SPORE_ROOT", directory.path()).status() {
+            return Err(FleetError::NoPrograms(directory.path().to_owned(), error));
+        }
         Ok(Self { directory, user_key: key()?, hosts: BTreeMap::new() })
     }
 
@@ -239,6 +253,12 @@ impl Machine {
 
 fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether nothing in a path needs quotes in what `stat` or `PATH` say.
+fn is_plain(path: &Path) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@,=~ ".contains(c);
+    path.to_str().is_some_and(|path| path.chars().all(plain))
 }
 
 /// Where this machine's own commands are.
