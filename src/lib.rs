@@ -29,6 +29,7 @@ pub mod ssh;
 
 pub mod remote;
 
+#[cfg(unix)]
 pub mod pretend;
 
 pub mod cli;

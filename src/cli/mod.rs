@@ -4,13 +4,17 @@
 
 mod apply;
 mod args;
+#[cfg(unix)]
 mod demo;
 mod folder;
+#[cfg(unix)]
 mod interrupts;
 mod logins;
 mod plan;
+#[cfg(unix)]
 mod pretended;
 mod progress;
+#[cfg(unix)]
 mod rehearse;
 mod supplies;
 mod survey;
@@ -96,7 +100,14 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Apply(options) => apply::run(args, options, None).await,
         Command::Retire { host, options } => apply::run(args, options, Some(host)).await,
         Command::Tau(command) => tau::run(args, command).await,
+        #[cfg(unix)]
         Command::Rehearse => rehearse::run(args).await,
+        #[cfg(unix)]
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,
+        #[cfg(not(unix))]
+        Command::Rehearse | Command::Demo(_) => {
+            Err(Failure::new("hosts can be pretended on Linux only", "try it there, or in a container")
+                .into())
+        }
     }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod faults;
 mod killed;
 mod page;
+mod quick;
 mod rehearse;
 mod world;
 

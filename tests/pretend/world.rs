@@ -61,6 +61,20 @@ impl World {
         Self { folder, fleet, runtime }
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Whether the host's node runs, by the notes of its service manager.
+    pub(crate) fn is_up(&self, name: &str) -> bool {
+        let units = self.host(name).root().join("run/pretend/units");
+        fs::read_dir(units).unwrap().count() > 0
+    }
+
     pub(crate) fn host(&self, name: &str) -> &Host {
         self.fleet.host(&name.parse().unwrap()).unwrap()
     }
