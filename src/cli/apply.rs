@@ -31,33 +31,32 @@ pub(crate) async fn run(
         terminal::note("nothing was changed");
         return Ok(Exit::Failed);
     }
-    carry_out(survey, style).await
+    let stop = Stop::default();
+    tokio::select! {
+        exit = carry_out(survey, style, &stop) => exit,
+        () = interrupted_twice(&stop) => Ok(Exit::Interrupted),
+    }
 }
 
-/// Does what the plan says, shows how it goes, and how it ended.
-pub(super) async fn carry_out(survey: Survey, style: Style) -> miette::Result<Exit> {
+/// Does what the plan says, until `stop` is asked, and shows how it goes and
+/// how it ended.
+pub(super) async fn carry_out(survey: Survey, style: Style, stop: &Stop) -> miette::Result<Exit> {
     let Survey { network, stock, desired, plan, hosts } = survey;
     let payloads =
         tokio::task::block_in_place(|| payloads(&plan, &desired.payloads, &stock, &network.folder))?;
     let redactor = Redactor::new(secrets(&network).iter());
     let locked = lock(hosts, &plan).await?;
+    if stop.is_asked() {
+        unlock(locked).await;
+        return Ok(Exit::Interrupted);
+    }
 
     let (sender, receiver) = unbounded_channel();
-    let stop = Stop::default();
     let shown = tokio::spawn(progress::show(receiver, Watched::new(&plan, style)));
-    let applying = apply(&plan, locked, Arc::new(payloads), Arc::new(redactor), &stop, sender);
-    let (applied, hosts) = tokio::select! {
-        applied = applying => applied,
-        () = interrupted_twice(&stop) => return Ok(Exit::Interrupted),
-    };
+    let (applied, hosts) = apply(&plan, locked, Arc::new(payloads), Arc::new(redactor), stop, sender).await;
     // It ends when the last sender is gone.
     let _ = shown.await;
-    for host in hosts.into_values() {
-        // A host that can't be told lets go by itself.
-        if let Ok(host) = host.unlock().await {
-            host.close().await;
-        }
-    }
+    unlock(hosts).await;
     terminal::out(&conclusion(&applied, &plan, style));
     Ok(match (applied.interrupted, applied.failed.is_empty() && plan.unplanned.is_empty()) {
         (true, _) => Exit::Interrupted,
@@ -183,6 +182,15 @@ async fn lock(hosts: BTreeMap<HostName, Host>, plan: &Plan) -> miette::Result<BT
                 let _ = host.unlock().await;
             }
             Err(Failure::new(what, help).into())
+        }
+    }
+}
+
+async fn unlock(hosts: BTreeMap<HostName, Locked>) {
+    for host in hosts.into_values() {
+        // A host that can't be told lets go by itself.
+        if let Ok(host) = host.unlock().await {
+            host.close().await;
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{Exit, Failure, apply, folder, interrupts, terminal};
 use crate::artifact::{Architecture, Pin, Source};
 use crate::network::{At, KeyFile, Login, Network, Ssh};
 use crate::pretend::{Fleet, here, program};
+use crate::remote::Stop;
 use crate::render::{self, Style, Tone};
 use crate::resource::Sha256;
 use crate::ssh::KnownHosts;
@@ -45,7 +46,7 @@ async fn rehearse(network: Network, style: Style) -> miette::Result<Exit> {
     }
     if !survey.plan.is_empty() {
         terminal::out("\n");
-        let applied = apply::carry_out(survey, style).await?;
+        let applied = apply::carry_out(survey, style, &Stop::default()).await?;
         if applied != Exit::Done {
             terminal::out("rehearsal: it failed; your hosts were not touched\n");
             return Ok(applied);
