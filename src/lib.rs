@@ -15,6 +15,8 @@ pub mod tau;
 
 pub mod network;
 
+pub mod check;
+
 pub mod desired;
 
 pub mod facts;
@@ -29,7 +31,6 @@ pub mod ssh;
 
 pub mod remote;
 
-#[cfg(unix)]
 pub mod pretend;
 
 pub mod cli;

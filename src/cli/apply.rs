@@ -1,16 +1,18 @@
 //! `spore apply`, and `spore retire`, which is an apply of a cleared host.
 
 use super::args::{ApplyOptions, Args};
+use super::lock::{self, Taken};
 use super::progress::{self, Watched};
 use super::survey::{Survey, survey};
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::remote::{Applied, Holder, Host, Locked, Payload, Payloads, Redactor, Stop, apply};
+use crate::remote::{Applied, Host, Locked, Payload, Payloads, Redactor, Stop, apply};
 use crate::render::{self, Style, Tone};
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
 
 pub(crate) async fn run(
@@ -18,51 +20,108 @@ pub(crate) async fn run(
     options: &ApplyOptions,
     retire: Option<&HostName>,
 ) -> miette::Result<Exit> {
-    let survey = tokio::select! {
-        survey = survey(args, &options.plan, retire) => survey?,
-        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+    let patience = Instant::now() + Duration::from_secs(options.lock_wait);
+    let (prepared, locked) = tokio::select! {
+        prepared = prepare(args, options, retire, patience) => match prepared? {
+            Ok(prepared) => prepared,
+            Err(exit) => return Ok(exit),
+        },
+        () = terminal::interrupt() => return Ok(Exit::Interrupted),
     };
-    let style = terminal::style(args);
-    terminal::out(&render::plan(&survey.plan, style));
-    if survey.plan.is_empty() {
-        return Ok(if survey.plan.unplanned.is_empty() { Exit::Done } else { Exit::Failed });
-    }
-    if !agreed(&survey.plan, options)? {
-        terminal::note("nothing was changed");
-        return Ok(Exit::Failed);
-    }
-    let stop = Stop::default();
-    tokio::select! {
-        exit = carry_out(survey, style, &stop) => exit,
-        () = interrupted_twice(&stop) => Ok(Exit::Interrupted),
+    Ok(carry_out(args, options, prepared, locked).await)
+}
+
+/// Plans, asks, fetches what will be sent, and locks the hosts; where somebody
+/// else has one, waits for it and begins again, for it will have changed.
+async fn prepare(
+    args: &Args,
+    options: &ApplyOptions,
+    retire: Option<&HostName>,
+    patience: Instant,
+) -> miette::Result<Result<(Prepared, BTreeMap<HostName, Locked>), Exit>> {
+    loop {
+        let survey = survey(args, &options.plan, retire).await?;
+        let plan = &survey.plan;
+        terminal::out(&render::plan(plan, terminal::style(args)));
+        if plan.is_empty() {
+            return Ok(Err(if plan.unplanned.is_empty() { Exit::Done } else { Exit::Failed }));
+        }
+        if !agreed(plan, options)? {
+            terminal::note("nothing was changed");
+            return Ok(Err(Exit::Failed));
+        }
+        let (prepared, hosts) = Prepared::of(survey)?;
+        match lock::take(hosts, &prepared.plan, patience).await? {
+            Taken::Locked(locked) => return Ok(Ok((prepared, locked))),
+            Taken::Waited => terminal::note("the hosts are free now; planning again"),
+        }
     }
 }
 
-/// Does what the plan says, until `stop` is asked, and shows how it goes and
-/// how it ended.
-pub(super) async fn carry_out(survey: Survey, style: Style, stop: &Stop) -> miette::Result<Exit> {
-    let Survey { network, stock, desired, plan, hosts } = survey;
-    let payloads =
-        tokio::task::block_in_place(|| payloads(&plan, &desired.payloads, &stock, &network.folder))?;
-    let redactor = Redactor::new(secrets(&network).iter());
-    let locked = lock(hosts, &plan).await?;
-    if stop.is_asked() {
-        unlock(locked).await;
-        return Ok(Exit::Interrupted);
-    }
+/// A plan that was agreed to, and what it takes to apply it.
+struct Prepared {
+    plan: Plan,
+    payloads: Payloads,
+    redactor: Redactor,
+}
 
+impl Prepared {
+    /// Fetches what will be sent.
+    fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Host>)> {
+        let Survey { network, stock, desired, plan, hosts } = survey;
+        let payloads =
+            tokio::task::block_in_place(|| payloads(&plan, &desired.payloads, &stock, &network.folder))?;
+        let redactor = Redactor::new(secrets(&network).iter());
+        Ok((Self { plan, payloads, redactor }, hosts))
+    }
+}
+
+/// Applies a plan that nobody has to agree to, to hosts that are nobody else's.
+///
+/// # Errors
+/// Where something can't be fetched, or a host not be locked.
+pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
+    let (prepared, hosts) = Prepared::of(survey)?;
+    match lock::take(hosts, &prepared.plan, Instant::now()).await? {
+        Taken::Locked(locked) => Ok(carry_out(args, options, prepared, locked).await),
+        Taken::Waited => Ok(Exit::Failed),
+    }
+}
+
+async fn carry_out(
+    args: &Args,
+    options: &ApplyOptions,
+    prepared: Prepared,
+    locked: BTreeMap<HostName, Locked>,
+) -> Exit {
+    let Prepared { plan, payloads, redactor } = prepared;
+    let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
+    let stop = Stop::default();
     let shown = tokio::spawn(progress::show(receiver, Watched::new(&plan, style)));
-    let (applied, hosts) = apply(&plan, locked, Arc::new(payloads), Arc::new(redactor), stop, sender).await;
+    let (payloads, redactor) = (Arc::new(payloads), Arc::new(redactor));
+    let applying = apply(&plan, locked, payloads, redactor, &stop, options.max_failures, sender);
+    let (applied, hosts) = tokio::select! {
+        applied = applying => applied,
+        () = interrupted_twice(&stop) => {
+            terminal::note("ended at once: run the same command again to go on from there");
+            return Exit::Interrupted;
+        }
+    };
     // It ends when the last sender is gone.
     let _ = shown.await;
-    unlock(hosts).await;
+    for host in hosts.into_values() {
+        // A host that can't be told lets go by itself.
+        if let Ok(host) = host.unlock().await {
+            host.close().await;
+        }
+    }
     terminal::out(&conclusion(&applied, &plan, style));
-    Ok(match (applied.interrupted, applied.failed.is_empty() && plan.unplanned.is_empty()) {
+    match (applied.interrupted, applied.failed.is_empty() && plan.unplanned.is_empty()) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
         (false, false) => Exit::Failed,
-    })
+    }
 }
 
 /// Whether a person, or the command line, has agreed to the plan.
@@ -142,73 +201,23 @@ fn scalars(yaml: &serde_yaml::Value) -> Vec<Secret> {
     }
 }
 
-/// Locks every host that the plan touches, or none.
-async fn lock(hosts: BTreeMap<HostName, Host>, plan: &Plan) -> miette::Result<BTreeMap<HostName, Locked>> {
-    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| "somebody".to_owned());
-    let machine = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let holder = Holder {
-        who: format!("{user}@{}", machine.trim()),
-        pid: std::process::id(),
-        command: "spore apply".to_owned(),
-        since: String::new(),
-    };
-    let touched: BTreeSet<&HostName> =
-        plan.stage.keys().chain(plan.waves.iter().flat_map(|wave| wave.hosts.keys())).collect();
-    let mut locking = tokio::task::JoinSet::new();
-    for (name, host) in hosts {
-        if touched.contains(&name) {
-            let holder = holder.clone();
-            locking.spawn(async move { (name, host.lock(&holder).await) });
-        }
-    }
-    let mut locked = BTreeMap::new();
-    let mut refused = Vec::new();
-    while let Some(joined) = locking.join_next().await {
-        match joined {
-            Ok((name, Ok(host))) => {
-                locked.insert(name, host);
-            }
-            Ok((name, Err(refusal))) => refused.push((name, refusal.error)),
-            Err(_) => {}
-        }
-    }
-    refused.sort_by(|a, b| a.0.cmp(&b.0));
-    match refused.first() {
-        None => Ok(locked),
-        Some((name, error)) => {
-            let (what, help) = (format!("{name}: {error}; nothing was changed"), error.help());
-            for host in locked.into_values() {
-                let _ = host.unlock().await;
-            }
-            Err(Failure::new(what, help).into())
-        }
-    }
-}
-
-async fn unlock(hosts: BTreeMap<HostName, Locked>) {
-    for host in hosts.into_values() {
-        // A host that can't be told lets go by itself.
-        if let Ok(host) = host.unlock().await {
-            host.close().await;
-        }
-    }
-}
-
-/// The first Ctrl-C lets what runs end; the second ends at once.
+/// The first interruption lets what runs end; the second ends at once.
 async fn interrupted_twice(stop: &Stop) {
-    let _ = tokio::signal::ctrl_c().await;
+    terminal::interrupt().await;
     stop.ask();
     terminal::note("interrupted: what runs is let end, nothing new begins; once more to end at once");
-    let _ = tokio::signal::ctrl_c().await;
+    terminal::interrupt().await;
 }
 
 /// What was done, what failed, what wasn't reached, and how to go on.
 fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     let mut out = String::new();
-    for (host, what) in &applied.failed {
-        let first = what.lines().next().unwrap_or_default();
-        out.push_str(&format!("{} {host}: {first}\n", style.paint(Tone::Bad, "failed")));
+    for (host, failure) in &applied.failed {
+        let action = failure.action.as_ref().map(|action| format!(" {}", render::action(action)));
+        // More was said where it happened.
+        let what = failure.what.lines().next().unwrap_or_default().trim_end_matches("; its journal ends:");
+        let sign = style.paint(Tone::Bad, "failed");
+        out.push_str(&format!("{sign} {host}{}: {what}\n", action.unwrap_or_default()));
     }
     let mut line = format!("apply: {} done", applied.done);
     if applied.already > 0 {

@@ -1,11 +1,12 @@
 //! What can be said on the command line.
 
 use crate::plan::Selector;
+use crate::remote::Settings;
 use crate::resource::HostName;
 use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-const EXIT_CODES: &str = "Exit codes of plan: 0 nothing to do, 2 changes, 1 error, 3 some host couldn't be \
+const EXIT_CODES: &str = "Exit codes of check: 0 no error, 1 errors; of plan: 0 nothing to do, 2 changes, 1 error, 3 some host couldn't be \
 planned; of apply: 0 done, 1 failed or partly done; 130 interrupted.";
 
 /// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
@@ -44,6 +45,11 @@ impl From<Colour> for ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Name every mistake in the network's folder; no host is asked
+    #[command(
+        after_help = "Example, for a pull request from a fork: spore check --without-secrets --deny-warnings"
+    )]
+    Check(CheckOptions),
     /// Show what would change, and change nothing
     #[command(after_help = "Example: spore plan --target @host1")]
     Plan(PlanOptions),
@@ -72,6 +78,16 @@ pub(crate) enum Command {
     Demo(DemoOptions),
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckOptions {
+    /// Count warnings as errors
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// Check what can be checked without the keys, wherever they are
+    #[arg(long)]
+    pub(crate) without_secrets: bool,
+}
+
 /// What shapes a plan; the same wherever a plan is made.
 #[derive(Debug, Default, ClapArgs)]
 pub(crate) struct PlanOptions {
@@ -96,9 +112,18 @@ pub(crate) struct PlanOptions {
     /// Check host keys against this file instead of ~/.ssh/known_hosts
     #[arg(long, value_name = "FILE", env = "SPORE_KNOWN_HOSTS")]
     pub(crate) known_hosts: Option<PathBuf>,
+    /// Wait longer or shorter for something: settle=2.5, connect=30 …
+    #[arg(long = "timeout", value_name = "NAME=SECONDS", env = "SPORE_TIMEOUT", value_delimiter = ',')]
+    #[arg(value_parser = time_out)]
+    pub(crate) timeouts: Vec<String>,
 }
 
-#[derive(Debug, ClapArgs)]
+/// A time-out that can be set.
+fn time_out(text: &str) -> Result<String, String> {
+    Settings::default().set(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
+#[derive(Debug, Default, ClapArgs)]
 pub(crate) struct ApplyOptions {
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
@@ -108,6 +133,12 @@ pub(crate) struct ApplyOptions {
     /// With --yes: agree to what can't be undone, too
     #[arg(long)]
     pub(crate) allow_destructive: bool,
+    /// Go on while at most so many hosts have failed; elders and canaries always stop what follows
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) max_failures: usize,
+    /// Where somebody else holds a host, wait so long for it and plan again
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) lock_wait: u64,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,8 +4,8 @@
 mod folder;
 
 use super::args::DemoOptions;
-use super::pretended::{failure, written};
-use super::{Exit, Failure, interrupts, terminal};
+use super::pretended::{failure, unless_interrupted, written};
+use super::{Exit, Failure, terminal};
 use crate::pretend::{Fleet, Host, here};
 use crate::render::{Style, Tone};
 use crate::resource::HostName;
@@ -20,7 +20,7 @@ const MEMBERS: [u8; 1] = [3];
 const NEWCOMER: u8 = 4;
 
 pub(crate) async fn run(options: &DemoOptions, style: Style) -> miette::Result<Exit> {
-    interrupts::unless_interrupted(async {
+    unless_interrupted(async {
         let demo = Demo::begin(options, style).await?;
         demo.steps().await?;
         if options.keep {

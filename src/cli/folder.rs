@@ -1,7 +1,10 @@
 //! Finding the network's folder and reading it.
 
+use super::args::Args;
 use super::{Failure, terminal};
-use crate::network::Network;
+use crate::check::check;
+use crate::network::{Draft, Network, Secrets};
+use crate::render;
 use std::path::{Path, PathBuf};
 
 /// The folder that `-n`, `SPORE_NETWORK` or the current folder names.
@@ -26,16 +29,20 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
     }
 }
 
-/// Reads it, and says what is odd about it.
+/// Reads and checks it, and says everything that is wrong with it.
 ///
 /// # Errors
-/// With everything that is wrong with it.
-pub(crate) fn read(folder: &Path) -> miette::Result<Network> {
-    let network = Network::read(folder)?;
-    for warning in &network.warnings {
-        terminal::error(&warning.clone().into());
+/// Where anything is.
+pub(crate) fn read(args: &Args, folder: &Path) -> miette::Result<Network> {
+    let mut draft = Draft::read(folder, Secrets::Needed);
+    draft.report(check(&draft));
+    if !draft.problems().is_empty() {
+        terminal::note(render::problems(draft.problems(), terminal::error_style(args)).trim_end());
     }
-    Ok(network)
+    draft.finish().map_err(|problems| {
+        let help = "correct them; `spore check` looks without asking any host";
+        Failure::new(problems.to_string(), help).into()
+    })
 }
 
 /// The user's home, if there is one.

@@ -4,17 +4,14 @@
 
 mod apply;
 mod args;
-#[cfg(unix)]
+mod check;
 mod demo;
 mod folder;
-#[cfg(unix)]
-mod interrupts;
+mod lock;
 mod logins;
 mod plan;
-#[cfg(unix)]
 mod pretended;
 mod progress;
-#[cfg(unix)]
 mod rehearse;
 mod supplies;
 mod survey;
@@ -96,18 +93,12 @@ pub fn main() -> ExitCode {
 
 async fn run(args: &Args) -> miette::Result<Exit> {
     match &args.command {
+        Command::Check(options) => check::run(args, options),
         Command::Plan(options) => plan::run(args, options).await,
         Command::Apply(options) => apply::run(args, options, None).await,
         Command::Retire { host, options } => apply::run(args, options, Some(host)).await,
         Command::Tau(command) => tau::run(args, command).await,
-        #[cfg(unix)]
         Command::Rehearse => rehearse::run(args).await,
-        #[cfg(unix)]
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,
-        #[cfg(not(unix))]
-        Command::Rehearse | Command::Demo(_) => {
-            Err(Failure::new("hosts can be pretended on Linux only", "try it there, or in a container")
-                .into())
-        }
     }
 }

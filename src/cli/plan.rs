@@ -9,7 +9,7 @@ use crate::render;
 pub(crate) async fn run(args: &Args, options: &PlanOptions) -> miette::Result<Exit> {
     let survey = tokio::select! {
         survey = survey(args, options, None) => survey?,
-        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+        () = terminal::interrupt() => return Ok(Exit::Interrupted),
     };
     terminal::out(&render::plan(&survey.plan, terminal::style(args)));
     Ok(verdict(&survey.plan))

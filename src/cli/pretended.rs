@@ -1,7 +1,21 @@
-//! Errors of hosts that are pretended, for who asked for some.
+//! What `demo` and `rehearse` have in common: the end of pretended hosts, and
+//! why there are none.
 
-use super::Failure;
+use super::{Exit, Failure, terminal};
 use crate::pretend::FleetError;
+
+/// Goes on with `work` until it ends or somebody ends it. It is then dropped
+/// where it stands, and its hosts with it.
+pub(super) async fn unless_interrupted(
+    work: impl Future<Output = miette::Result<Exit>>,
+) -> miette::Result<Exit> {
+    tokio::select! {
+        // First: so no signal ends the process any more when `work` begins.
+        biased;
+        () = terminal::interrupt() => Ok(Exit::Interrupted),
+        exit = work => exit,
+    }
+}
 
 /// With what to do about it.
 pub(super) fn failure(error: FleetError) -> Failure {

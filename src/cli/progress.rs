@@ -65,10 +65,11 @@ impl Watched {
                     }
                 }
             }
-            Progress::Lost { host, error } => {
+            Progress::Lost { host, action, error } => {
                 self.clear(&host);
                 let sign = self.style.paint(Tone::Bad, "✗");
-                self.line(&format!("  {sign} {host}: {error}; {}", error.help()));
+                let what = action.map(|action| format!(" {}", render::action(&action))).unwrap_or_default();
+                self.line(&format!("  {sign} {host}{what}: {error}; {}", error.help()));
             }
         }
     }

@@ -2,14 +2,13 @@
 //! hosts. What leads to anything real is taken out of the network once it has
 //! been read; from there on it goes as it always goes.
 
-use super::args::{Args, PlanOptions};
-use super::pretended::{failure, written};
+use super::args::{ApplyOptions, Args};
+use super::pretended::{failure, unless_interrupted, written};
 use super::survey::survey_of;
-use super::{Exit, Failure, apply, folder, interrupts, terminal};
+use super::{Exit, Failure, apply, folder, terminal};
 use crate::artifact::{Architecture, Pin, Source};
 use crate::network::{At, KeyFile, Login, Network, Ssh};
 use crate::pretend::{Fleet, here, program};
-use crate::remote::Stop;
 use crate::render::{self, Style, Tone};
 use crate::resource::Sha256;
 use crate::ssh::KnownHosts;
@@ -20,14 +19,14 @@ use std::sync::Arc;
 pub(crate) async fn run(args: &Args) -> miette::Result<Exit> {
     terminal::set_up_reports(args);
     let style = terminal::style(args);
-    let network = folder::read(&folder::find(args.network.as_deref())?)?;
+    let network = folder::read(args, &folder::find(args.network.as_deref())?)?;
     if network.hosts.is_empty() {
         return Err(Failure::new("there is no host to pretend", "add one to hosts.yaml first").into());
     }
-    interrupts::unless_interrupted(rehearse(network, style)).await
+    unless_interrupted(rehearse(args, network, style)).await
 }
 
-async fn rehearse(network: Network, style: Style) -> miette::Result<Exit> {
+async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result<Exit> {
     let mut fleet = Fleet::begin().map_err(failure)?;
     let architecture = network.tau.keys().next().copied().unwrap_or_else(here);
     terminal::out(&format!("{}\n\n", style.paint(Tone::Strong, "a rehearsal: no host of yours is reached")));
@@ -35,8 +34,8 @@ async fn rehearse(network: Network, style: Style) -> miette::Result<Exit> {
     let network = pretended(network, architecture, &mut fleet).await?;
     let known = KnownHosts::parse(Path::new("known_hosts"), &fleet.known_hosts());
 
-    let options = PlanOptions::default();
-    let survey = survey_of(network.clone(), &known, &options).await?;
+    let options = ApplyOptions::default();
+    let survey = survey_of(network.clone(), &known, &options.plan).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.unplanned.is_empty() || !survey.plan.refusals.is_empty() {
         terminal::out(
@@ -46,14 +45,14 @@ async fn rehearse(network: Network, style: Style) -> miette::Result<Exit> {
     }
     if !survey.plan.is_empty() {
         terminal::out("\n");
-        let applied = apply::carry_out(survey, style, &Stop::default()).await?;
+        let applied = apply::unasked(args, &options, survey).await?;
         if applied != Exit::Done {
             terminal::out("rehearsal: it failed; your hosts were not touched\n");
             return Ok(applied);
         }
     }
     terminal::out("\nand planned again:\n");
-    let survey = survey_of(network, &known, &options).await?;
+    let survey = survey_of(network, &known, &options.plan).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.is_empty() {
         terminal::out("rehearsal: something is left to do; your hosts were not touched\n");
@@ -115,7 +114,8 @@ async fn pretended(
     for (name, host) in &mut network.hosts {
         let address = fleet.add(name, architecture).await.map_err(failure)?.address().clone();
         let Some(theirs) = host.ssh.logins.first() else { continue };
-        let key = KeyFile { written: "ssh_key".to_owned(), path: ssh_key.clone() };
+        let key =
+            KeyFile { written: "ssh_key".to_owned(), path: ssh_key.clone(), kind: None, is_open: false };
         let login = Login {
             name: theirs.name.clone(),
             user: theirs.user.clone(),

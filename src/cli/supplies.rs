@@ -45,7 +45,8 @@ impl Stock {
             };
             stock.supplies.tau.insert(*architecture, known);
         }
-        for plugin in network.shapes.values().flat_map(|shape| &shape.plugins) {
+        let plugins = network.shapes.values().flat_map(|shape| &shape.plugins);
+        for plugin in plugins.filter(|plugin| plugin.is_there) {
             if !stock.supplies.plugins.contains_key(&plugin.name) {
                 let found = Artifact::from_file(&plugin.file).map_err(failure)?;
                 stock.supplies.plugins.insert(plugin.name.clone(), describe(&found));

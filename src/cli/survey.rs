@@ -34,7 +34,7 @@ pub(crate) async fn survey(
     retire: Option<&HostName>,
 ) -> miette::Result<Survey> {
     terminal::set_up_reports(args);
-    let mut network = folder::read(&folder::find(args.network.as_deref())?)?;
+    let mut network = folder::read(args, &folder::find(args.network.as_deref())?)?;
     if let Some(host) = retire {
         clear(&mut network, host)?;
     }
@@ -66,7 +66,7 @@ pub(crate) async fn survey_of(
         .iter()
         .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
         .collect();
-    let answers = gather(targets, known, &Settings::default(), |_, _| {}).await;
+    let answers = gather(targets, known, &settings(options)?, |_, _| {}).await;
     let mut hosts = BTreeMap::new();
     for (name, answer) in answers {
         let none = BTreeSet::new();
@@ -96,6 +96,16 @@ pub(crate) async fn survey_of(
         source: None,
     })?;
     Ok(Survey { network, stock, desired, plan, hosts })
+}
+
+/// The time-outs as they are set.
+fn settings(options: &PlanOptions) -> miette::Result<Settings> {
+    let mut settings = Settings::default();
+    for text in &options.timeouts {
+        let error = |error| Failure::new(format!("--timeout {text}: {error}"), "see `spore plan --help`");
+        settings.set(text).map_err(error)?;
+    }
+    Ok(settings)
 }
 
 fn observe(name: &HostName, answer: &str, folder: Folder<'_>) -> Observed {

@@ -10,7 +10,7 @@ pub(crate) async fn run(args: &Args, command: &TauCommand) -> miette::Result<Exi
     terminal::set_up_reports(args);
     let TauCommand::Pin { sources } = command;
     let folder = folder::find(args.network.as_deref())?;
-    let network = folder::read(&folder)?;
+    let network = folder::read(args, &folder)?;
     tokio::task::block_in_place(|| pin(&folder, &network, sources))
 }
 

@@ -4,6 +4,7 @@
 use super::args::{Args, Colour};
 use crate::render::Style;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The result of a command, which may be piped. A closed pipe ends nothing.
 pub(crate) fn out(text: &str) {
@@ -37,6 +38,14 @@ pub(crate) fn style(args: &Args) -> Style {
     if colour { Style::Colour } else { Style::Plain }
 }
 
+/// Whether what isn't the result is coloured.
+pub(crate) fn error_style(args: &Args) -> Style {
+    match style(args) {
+        Style::Colour if args.color == Colour::Always || io::stderr().is_terminal() => Style::Colour,
+        _ => Style::Plain,
+    }
+}
+
 /// Has miette draw its reports as the rest is drawn.
 pub(crate) fn set_up_reports(args: &Args) {
     let colour = style(args) == Style::Colour && io::stderr().is_terminal();
@@ -44,6 +53,23 @@ pub(crate) fn set_up_reports(args: &Args) {
     let _ = miette::set_hook(Box::new(move |_| {
         Box::new(miette::MietteHandlerOpts::new().color(colour).unicode(colour).width(100).build())
     }));
+}
+
+/// Waits for somebody to end the run: Ctrl-C, a pipeline that is cancelled, a
+/// terminal that is closed.
+pub(crate) async fn interrupt() {
+    let ended = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => drop(signal.recv().await),
+            // It ends the process, as it always did.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = ended(SignalKind::interrupt()) => {}
+        () = ended(SignalKind::terminate()) => {}
+        () = ended(SignalKind::hangup()) => {}
+    }
 }
 
 /// Whether somebody is there to be asked.

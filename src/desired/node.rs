@@ -2,7 +2,7 @@
 
 use super::peers::BootstrapNode;
 use super::{CompileError, Goal, HostCompiler};
-use crate::network::{Identity, Shape};
+use crate::network::{Identity, Plugin, Shape};
 use crate::resource::{
     Activity, Content, Edge, Effect, File, Key, Node, NodeName, Resource, Secret, Service, Started,
 };
@@ -95,7 +95,7 @@ impl HostCompiler<'_> {
     }
 
     fn plugins(&mut self, shape: &Shape, unit: &Key) -> Result<(), CompileError> {
-        for plugin in &shape.plugins {
+        for plugin in plugins(shape) {
             let artifact = self.supplies.plugins.get(&plugin.name);
             let artifact = *artifact.ok_or_else(|| CompileError::NoPlugin(plugin.name.clone()))?;
             let path = tau::plugin_path(&plugin.name);
@@ -128,7 +128,9 @@ impl HostCompiler<'_> {
             listen.push(format!("/ip6/::/tcp/{main}"));
         }
         let public = relative(tau::VALIDATION_PUBLIC);
-        let private = if trusted { relative(tau::VALIDATION_PRIVATE) } else { public.clone() };
+        // tau wants a file whatever the node runs; who has no private half names the public one.
+        let has_private = trusted && domain.validation.private().is_some();
+        let private = if has_private { relative(tau::VALIDATION_PRIVATE) } else { public.clone() };
         let runs_accounts = shape.services.iter().any(|service| service.as_str() == "accounts");
         Ok(NodeConfig {
             privatekey: key.expose().clone(),
@@ -152,14 +154,14 @@ impl HostCompiler<'_> {
                 key: KeyFiles { private, public },
                 generated: domain.generated.to_string(),
                 hosts: domain
-                    .hosts
+                    .custom
                     .iter()
-                    .map(|(name, service)| (name.clone(), service.to_string()))
+                    .map(|(name, custom)| (name.clone(), custom.service.to_string()))
                     .collect(),
             },
             tenancy: self.tenancy(trusted),
             accounts: self.network.accounts.as_ref().filter(|_| runs_accounts).map(|a| a.expose().clone()),
-            plugins: Plugins { plugins: shape.plugins.iter().map(|plugin| plugin.name.clone()).collect() },
+            plugins: Plugins { plugins: plugins(shape).map(|plugin| plugin.name.clone()).collect() },
         })
     }
 
@@ -172,6 +174,11 @@ impl HostCompiler<'_> {
         });
         Some(Tenancy { provider: tenancy.provider.to_string(), owner: tenancy.owner.to_string(), app })
     }
+}
+
+/// Those whose files are there: nodes run without the others, as upstream's do.
+fn plugins(shape: &Shape) -> impl Iterator<Item = &Plugin> {
+    shape.plugins.iter().map(|plugin| &plugin.value).filter(|plugin| plugin.is_there)
 }
 
 /// A path below `/tb/config`, as a configuration names it.

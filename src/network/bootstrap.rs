@@ -1,9 +1,10 @@
 //! Which nodes the others dial first: `p2p.bootstrap` of the network's file.
 
+use super::draft::OrPartial as _;
 use super::fields::{Fields, NAME_HELP};
 use super::hosts::unknown;
 use super::problem::{Diagnostic, Read, Report};
-use super::{At, Host, Shape};
+use super::{At, HostDraft, ShapeDraft};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
 
@@ -11,11 +12,12 @@ use std::collections::BTreeMap;
 /// couldn't be read, so that nothing can be said about what is named here.
 pub(super) fn read(
     fields: Fields<'_>,
-    shapes: Option<&BTreeMap<ShapeName, Read<Shape>>>,
-    hosts: Option<&BTreeMap<HostName, Read<Host>>>,
+    shapes: Option<&BTreeMap<ShapeName, ShapeDraft>>,
+    hosts: Option<&BTreeMap<HostName, HostDraft>>,
+    partial: &mut bool,
     report: &mut Report,
-) -> Read<BTreeMap<ShapeName, Vec<At<HostName>>>> {
-    let mut bootstrap = Ok(BTreeMap::new());
+) -> BTreeMap<ShapeName, Vec<At<HostName>>> {
+    let mut bootstrap = BTreeMap::new();
     for slot in fields.slots {
         let shape = slot.name_of::<ShapeName>("shape", report).and_then(|shape| match shapes {
             Some(shapes) if !shapes.contains_key(&shape.value) => {
@@ -23,6 +25,7 @@ pub(super) fn read(
             }
             _ => Ok(shape),
         });
+        let shape = shape.or_partial(partial);
         let mut named: Vec<At<HostName>> = Vec::new();
         for item in slot.item.items(report) {
             let host = item.text("the name of a host", report).and_then(|text| {
@@ -31,25 +34,19 @@ pub(super) fn read(
                     item.wrong(&message, "this", NAME_HELP, report)
                 })
             });
-            let host = host.and_then(|host| carries(host, shape.as_ref().ok(), hosts, report));
-            match host {
-                Ok(host) => match named.iter().find(|other| other.value == host.value) {
-                    None => named.push(host),
-                    Some(first) => {
-                        let problem = Diagnostic::warning(format!("the host `{}` is there twice", *host));
-                        let problem = problem.at(&host.place, "again here").at(&first.place, "first here");
-                        report.push(problem.help("remove one of the two"));
-                    }
-                },
-                Err(reported) => bootstrap = Err(reported),
+            let host = host.and_then(|host| carries(host, shape.as_ref(), hosts, report));
+            let Some(host) = host.or_partial(partial) else { continue };
+            match named.iter().find(|other| other.value == host.value) {
+                None => named.push(host),
+                Some(first) => {
+                    let problem = Diagnostic::warning(format!("the host `{}` is there twice", *host));
+                    let problem = problem.at(&host.place, "again here").at(&first.place, "first here");
+                    report.push(problem.help("remove one of the two"));
+                }
             }
         }
-        match (shape, &mut bootstrap) {
-            (Ok(shape), Ok(bootstrap)) if !named.is_empty() => {
-                bootstrap.insert(shape.value, named);
-            }
-            (Ok(_), _) => {}
-            (Err(reported), _) => bootstrap = Err(reported),
+        if let Some(shape) = shape.filter(|_| !named.is_empty()) {
+            bootstrap.insert(shape.value, named);
         }
     }
     bootstrap
@@ -59,15 +56,15 @@ pub(super) fn read(
 fn carries(
     host: At<HostName>,
     shape: Option<&At<ShapeName>>,
-    hosts: Option<&BTreeMap<HostName, Read<Host>>>,
+    hosts: Option<&BTreeMap<HostName, HostDraft>>,
     report: &mut Report,
 ) -> Read<At<HostName>> {
     let Some(hosts) = hosts else { return Ok(host) };
     let Some(found) = hosts.get(&host.value) else {
         return Err(unknown("host", &host, hosts.keys().map(HostName::as_str), report));
     };
-    match (found, shape) {
-        (Ok(found), Some(shape)) if !found.nodes.contains_key(&shape.value) => {
+    match shape {
+        Some(shape) if found.all_nodes && !found.nodes.contains_key(&shape.value) => {
             let message = format!("the host `{}` has no node of shape `{}`", *host, **shape);
             let problem = Diagnostic::error(message)
                 .at(&host.place, "others can't dial it")

@@ -141,7 +141,7 @@ impl<'f> Documents<'f> {
                 report.push(Diagnostic::error(format!("`{path}` {why}")).help(why.help()));
                 return;
             }
-            None => return,
+            Some(Found::Unopened) | None => return,
         };
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),

@@ -1,9 +1,10 @@
 //! The network itself: `network.yaml`, today's `cloud.yaml`.
 
-use super::At;
+use super::draft::OrPartial as _;
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};
 use super::problem::{Diagnostic, Read, Report, Reported};
+use super::{At, DomainDraft, Place};
 use crate::identity::{SwarmKey, ValidationError, ValidationKeys};
 use std::collections::BTreeMap;
 
@@ -16,18 +17,27 @@ pub struct Domain {
     pub generated: At<String>,
     /// The pair that validates domains; its private half may be absent.
     pub validation: At<ValidationKeys>,
-    /// Custom domains and the service each leads to.
-    pub hosts: BTreeMap<String, At<String>>,
+    /// Custom domains.
+    pub custom: BTreeMap<String, CustomDomain>,
+}
+
+/// A domain of somebody's, and the service that it leads to.
+#[derive(Clone, Debug)]
+pub struct CustomDomain {
+    /// The domain.
+    pub name: At<String>,
+    /// The service.
+    pub service: At<String>,
 }
 
 /// The file as it stands, before the files that it names are read.
 pub(super) struct RawNetwork<'t> {
     root: Read<At<String>>,
     generated: Read<At<String>>,
-    hosts: BTreeMap<String, At<String>>,
+    custom: BTreeMap<String, CustomDomain>,
     validation: Read<RawPair<'t>>,
     swarm_key: Read<(Item<'t>, &'t str)>,
-    pub(super) bootstrap: Option<Fields<'t>>,
+    pub(super) bootstrap: Option<(Place, Fields<'t>)>,
 }
 
 struct RawPair<'t> {
@@ -42,15 +52,17 @@ pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwor
         .need("domain", "domain: {root: example.org, generated: g.example.org, …}")
         .and_then(|item| item.fields("`domain`", report));
     let (mut root, mut generated, mut validation) = (Err(Reported), Err(Reported), Err(Reported));
-    let mut hosts = BTreeMap::new();
+    let mut custom = BTreeMap::new();
     if let Ok(mut domain) = domain {
         root = domain.need("root", "root: example.org").and_then(|item| name(item, report));
         generated = domain.need("generated", "generated: g.example.org").and_then(|item| name(item, report));
         validation = read_pair(&mut domain, report);
-        if let Some(Ok(custom)) = domain.take("hosts").map(|item| item.fields("`domain.hosts`", report)) {
-            for slot in &custom.slots {
+        if let Some(Ok(fields)) = domain.take("hosts").map(|item| item.fields("`domain.hosts`", report)) {
+            for slot in &fields.slots {
                 if let Ok(service) = slot.item.text("the name of a service", report) {
-                    hosts.insert(slot.name.to_owned(), slot.item.at(service.to_owned()));
+                    let name = At { value: slot.name.to_owned(), place: slot.place.clone() };
+                    let service = slot.item.at(service.to_owned());
+                    custom.insert(slot.name.to_owned(), CustomDomain { name, service });
                 }
             }
         }
@@ -62,11 +74,14 @@ pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwor
     let (mut swarm_key, mut bootstrap) = (Err(Reported), None);
     if let Ok(mut p2p) = p2p {
         swarm_key = read_swarm(&mut p2p, report);
-        bootstrap = p2p.take("bootstrap").and_then(|item| item.fields("`p2p.bootstrap`", report).ok());
+        bootstrap = match p2p.take("bootstrap") {
+            Some(item) => item.fields("`p2p.bootstrap`", report).ok().map(|fields| (item.head(), fields)),
+            None => p2p.place.clone().map(|place| (place, Fields::new(String::new(), None))),
+        };
         p2p.finish(report);
     }
     fields.finish(report);
-    RawNetwork { root, generated, hosts, validation, swarm_key, bootstrap }
+    RawNetwork { root, generated, custom, validation, swarm_key, bootstrap }
 }
 
 fn read_pair<'t>(domain: &mut Fields<'t>, report: &mut Report) -> Read<RawPair<'t>> {
@@ -112,18 +127,21 @@ impl RawNetwork<'_> {
     }
 
     /// Reads the files that it names.
-    pub(super) fn finish(self, files: &Files, report: &mut Report) -> (Read<Domain>, Read<At<SwarmKey>>) {
+    pub(super) fn finish(
+        self,
+        files: &Files,
+        partial: &mut bool,
+        report: &mut Report,
+    ) -> (DomainDraft, Option<At<SwarmKey>>) {
         let swarm_key = self.swarm_key.and_then(|(item, path)| swarm_key(item, path, files, report));
         let validation = self.validation.and_then(|pair| pair.finish(files, report));
-        let domain = (|| {
-            Ok(Domain {
-                root: self.root?,
-                generated: self.generated?,
-                validation: validation?,
-                hosts: self.hosts,
-            })
-        })();
-        (domain, swarm_key)
+        let domain = DomainDraft {
+            root: self.root.or_partial(partial),
+            generated: self.generated.or_partial(partial),
+            validation: validation.or_partial(partial),
+            custom: self.custom,
+        };
+        (domain, swarm_key.or_partial(partial))
     }
 }
 
@@ -171,19 +189,18 @@ fn swarm_key(item: Item<'_>, path: &str, files: &Files, report: &mut Report) -> 
 }
 
 fn bytes<'f>(item: Item<'_>, path: &str, files: &'f Files, report: &mut Report) -> Read<&'f [u8]> {
-    let message = match files.get(path) {
+    let (message, help) = match files.get(path) {
         Some(Found::File(bytes)) => return Ok(bytes),
-        Some(Found::Unreadable(why)) => {
-            return Err(item.wrong(&format!("`{}` {why}", item.shown()), "named here", why.help(), report));
+        Some(Found::Unreadable(why)) => (format!("`{}` {why}", item.shown()), why.help()),
+        Some(Found::Unopened) => (format!("`{}` is a plugin", item.shown()), "name the file of the key"),
+        None => {
+            let message = format!("there is no file `{}`", item.shown());
+            let help = "put the file there, or correct the path; it is relative to the folder";
+            let problem = Diagnostic::error(message).at(&item.place(), "named here").help(help);
+            return Err(report.no_secret(item.place(), "this file", problem));
         }
-        None => format!("there is no file `{}`", item.shown()),
     };
-    Err(item.wrong(
-        &message,
-        "named here",
-        "put the file there, or correct the path; it is relative to the folder",
-        report,
-    ))
+    Err(item.wrong(&message, "named here", help, report))
 }
 
 fn name(item: Item<'_>, report: &mut Report) -> Read<At<String>> {

@@ -7,7 +7,6 @@
 use super::place::{At, Place, Source, Span};
 use super::problem::{Diagnostic, Read, Report, Reported};
 use super::yaml::{Content, Node};
-use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -58,7 +57,7 @@ impl<'t> Item<'t> {
     }
 
     /// Its name, where it has one: what to show when something of it is missing.
-    fn head(self) -> Place {
+    pub(super) fn head(self) -> Place {
         match self.key {
             Some(span) => Place::new(self.source, span),
             None => self.place(),
@@ -293,31 +292,37 @@ impl<'t> Fields<'t> {
         report.push(problem.help(format!("keep one: `{one}` is the older name of `{other}`")))
     }
 
-    /// Reports every entry that nobody asked for, and what is missing.
-    pub(super) fn finish(mut self, report: &mut Report) {
+    /// Reports every entry that nobody asked for, and what is missing. One
+    /// that looks misspelt is an error, and makes the answer `true`; what is
+    /// unlike anything is read by nobody, as upstream's tool has it.
+    pub(super) fn finish(mut self, report: &mut Report) -> bool {
+        let mut misspelt = false;
         for slot in &self.slots {
             if slot.taken {
                 continue;
             }
-            let shown = shown_name(&slot.place, slot.name);
-            let problem = Diagnostic::error(format!("{} has no field `{shown}`", self.owner));
-            let help = match report.nearest(slot.name, self.asked.iter().copied()) {
+            let shown = slot.place.shown(slot.name);
+            let message = format!("{} has no field `{shown}`", self.owner);
+            let problem = match report.nearest(slot.name, self.asked.iter().copied()) {
                 Some(name) => {
+                    misspelt = true;
                     self.missing.retain(|(names, _)| !names.contains(&name));
-                    format!("did you mean `{name}`?")
+                    Diagnostic::error(message).help(format!("did you mean `{name}`?"))
                 }
                 None => {
                     let mut all: Vec<_> = self.asked.iter().map(|name| format!("`{name}`")).collect();
                     all.sort();
                     all.dedup();
-                    format!("it can have {}", all.join(", "))
+                    let help = format!("remove it; {} can have {}", self.owner, all.join(", "));
+                    Diagnostic::warning(message).help(help)
                 }
             };
-            report.push(problem.at(&slot.place, "nothing reads this").help(help));
+            report.push(problem.at(&slot.place, "nothing reads this"));
         }
         for (_, problem) in self.missing {
             report.push(problem);
         }
+        misspelt
     }
 }
 
@@ -325,9 +330,12 @@ impl Slot<'_> {
     /// The name as one of a host or a shape, which `what` says.
     pub(super) fn name_of<N: FromStr>(&self, what: &str, report: &mut Report) -> Read<At<N>> {
         match self.name.parse() {
-            Ok(value) => Ok(At { value, place: self.place.clone() }),
+            Ok(value) => {
+                self.warn_of_other_readers(report);
+                Ok(At { value, place: self.place.clone() })
+            }
             Err(_) => {
-                let shown = shown_name(&self.place, self.name);
+                let shown = self.place.shown(self.name);
                 let problem = Diagnostic::error(format!("`{shown}` can't be the name of a {what}"));
                 Err(report.push(problem.at(&self.place, "this").help(NAME_HELP)))
             }
@@ -335,15 +343,43 @@ impl Slot<'_> {
     }
 }
 
-/// What a name may be.
-pub(super) const NAME_HELP: &str = "letters, digits, `_`, `.` and `-`, the first a letter or digit";
-
-/// What may be seen of a name.
-pub(super) fn shown_name<'a>(place: &'a Place, name: &'a str) -> Cow<'a, str> {
-    let span = place.definition().map_or(place.span(), |definition| definition.span());
-    let masked = |text: &&str| text.contains("**");
-    match place.source().text().get(span).filter(masked) {
-        Some(masked) => Cow::Borrowed(masked),
-        None => Cow::Borrowed(name),
+impl Slot<'_> {
+    /// Without quotes, some readers of YAML take a name for something else.
+    fn warn_of_other_readers(&self, report: &mut Report) {
+        let is_quoted = self.place.source().text().get(self.place.span()) != Some(self.name);
+        let Some(what) = taken_for(self.name).filter(|_| !is_quoted) else { return };
+        let problem = Diagnostic::warning(format!("`{}` is {what} to other readers of YAML", self.name));
+        report.push(
+            problem.at(&self.place, "this name").help(format!("put it in quotes: `\"{}\"`", self.name)),
+        );
     }
 }
+
+/// What YAML 1.1 makes of a name that was written without quotes.
+fn taken_for(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    let radix = |prefix: &str, radix: u32| {
+        lower.strip_prefix(prefix).is_some_and(|rest| u64::from_str_radix(rest, radix).is_ok())
+    };
+    let digits: String = lower.chars().filter(|&c| c != '_').collect();
+    let begins_with_digit = lower.starts_with(|c: char| c.is_ascii_digit());
+    match lower.as_str() {
+        "yes" | "no" | "on" | "off" | "y" | "n" | "true" | "false" => Some("a truth value"),
+        "null" => Some("nothing"),
+        _ if radix("0x", 16) || radix("0o", 8) || radix("0b", 2) => Some("a number"),
+        _ if begins_with_digit && digits.parse::<f64>().is_ok() => Some("a number"),
+        _ if is_date(&lower) => Some("a date"),
+        _ => None,
+    }
+}
+
+/// `2026-11-21`
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    matches!(lengths[..], [4, 1..=2, 1..=2]) && parts.into_iter().all(digits)
+}
+
+/// What a name may be.
+pub(super) const NAME_HELP: &str = "letters, digits, `_`, `.` and `-`, the first a letter or digit";

@@ -2,12 +2,15 @@
 //! a file system.
 
 use super::component::{Component, ENDINGS, stem};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+/// Where plugins are, a file each.
+pub(super) const PLUGINS: &str = "plugins";
 /// A file of more than this is not read.
 const MOST_BYTES: u64 = 16_000_000;
 
@@ -16,6 +19,8 @@ const MOST_BYTES: u64 = 16_000_000;
 pub struct Files {
     folder: PathBuf,
     found: BTreeMap<String, Found>,
+    /// Files that others than their owner may read.
+    open: BTreeSet<String>,
     /// Files at the top that nothing reads, but that somebody may think are.
     unread: Vec<String>,
 }
@@ -25,6 +30,8 @@ pub struct Files {
 pub enum Found {
     /// Its bytes.
     File(Vec<u8>),
+    /// It is there, and nobody has to know what is in it: a plugin.
+    Unopened,
     /// It is there, but not to be read.
     Unreadable(Unreadable),
 }
@@ -33,6 +40,7 @@ impl fmt::Debug for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(bytes) => write!(f, "File({} bytes)", bytes.len()),
+            Self::Unopened => f.write_str("Unopened"),
             Self::Unreadable(why) => write!(f, "Unreadable({why})"),
         }
     }
@@ -84,6 +92,18 @@ impl Files {
         self.found.insert(path.into(), Found::File(bytes.into()));
     }
 
+    /// Reads a folder, and the files that it names.
+    ///
+    /// # Errors
+    /// Where the folder itself can't be read.
+    pub fn read(folder: &Path) -> io::Result<Self> {
+        let mut files = Self::gather(folder)?;
+        for path in super::named(&files) {
+            files.load_named(&path);
+        }
+        Ok(files)
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -111,6 +131,8 @@ impl Files {
                 // A link of a component's name that leads nowhere was meant as its folder.
                 let key = if stem(&name).is_some() { name } else { format!("{name}.{}", ENDINGS[0]) };
                 files.load(key, &path);
+            } else if name == PLUGINS && path.is_dir() {
+                files.note_below(&name, &path)?;
             } else if stem(&name).is_some() {
                 files.unread.push(name);
             }
@@ -143,6 +165,19 @@ impl Files {
         Ok(())
     }
 
+    /// Notes which files are in a folder, without reading them.
+    fn note_below(&mut self, name: &str, folder: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if let Ok(file) = entry.file_name().into_string()
+                && entry.path().is_file()
+            {
+                self.found.insert(format!("{name}/{file}"), Found::Unopened);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads one more file, by its path as the folder has it.
     pub(super) fn load_named(&mut self, written: &str) {
         if self.found.contains_key(written) {
@@ -160,10 +195,22 @@ impl Files {
 
     fn load(&mut self, key: String, path: &Path) {
         match read(path) {
-            Ok(bytes) => self.found.insert(key, Found::File(bytes)),
-            Err(Some(why)) => self.found.insert(key, Found::Unreadable(why)),
-            Err(None) => None,
-        };
+            Ok((bytes, open)) => {
+                if open {
+                    self.open.insert(key.clone());
+                }
+                self.found.insert(key, Found::File(bytes));
+            }
+            Err(Some(why)) => {
+                self.found.insert(key, Found::Unreadable(why));
+            }
+            Err(None) => {}
+        }
+    }
+
+    /// Whether others than its owner may read it.
+    pub(super) fn is_open(&self, path: &str) -> bool {
+        self.open.contains(path)
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&Found> {
@@ -190,7 +237,7 @@ impl Files {
     pub(super) fn yaml(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.found.iter().filter_map(|(path, found)| match found {
             Found::File(bytes) => Some((path.as_str(), bytes.as_slice())),
-            Found::Unreadable(_) => None,
+            Found::Unopened | Found::Unreadable(_) => None,
         })
     }
 
@@ -199,8 +246,8 @@ impl Files {
     }
 }
 
-/// `Err(None)` where there is no such file.
-fn read(path: &Path) -> Result<Vec<u8>, Option<Unreadable>> {
+/// Its bytes, and whether others may read it; `Err(None)` where there is no such file.
+fn read(path: &Path) -> Result<(Vec<u8>, bool), Option<Unreadable>> {
     let failed = |error: io::Error| Some(Unreadable::Failed(error.to_string()));
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -225,5 +272,5 @@ fn read(path: &Path) -> Result<Vec<u8>, Option<Unreadable>> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(Some(Unreadable::TooBig(bytes.len() as u64)));
     }
-    Ok(bytes)
+    Ok((bytes, metadata.permissions().mode() & 0o077 != 0))
 }

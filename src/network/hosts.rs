@@ -1,8 +1,9 @@
 //! The hosts and which nodes they carry: `hosts.yaml`.
 
-use super::fields::{Fields, Item, Slot, shown_name};
+use super::draft::OrPartial as _;
+use super::fields::{Fields, Item, Slot};
 use super::problem::{Diagnostic, Read, Report, Reported};
-use super::{At, Login, Shape};
+use super::{At, HostDraft, Login, NodeDraft, ShapeDraft};
 use crate::identity::{NodeKey, PeerId};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
@@ -76,68 +77,80 @@ pub struct Identity {
     pub id: At<PeerId>,
 }
 
-/// Reads the hosts; `Err` where one is there, but wrong.
+/// Reads the hosts.
 pub(super) fn read(
     fields: Fields<'_>,
     known: &Known<'_>,
+    partial: &mut bool,
     report: &mut Report,
-) -> BTreeMap<HostName, Read<Host>> {
+) -> BTreeMap<HostName, HostDraft> {
     let mut hosts = BTreeMap::new();
     for slot in fields.slots {
-        if let Ok(name) = slot.name_of::<HostName>("host", report) {
-            let key = name.value.clone();
-            hosts.insert(key, read_host(&slot, name, known, report));
+        if let Some(name) = slot.name_of::<HostName>("host", report).or_partial(partial) {
+            hosts.insert(name.value.clone(), read_host(&slot, name, known, report));
         }
     }
     hosts
 }
 
-/// What a host may refer to; `None` where that couldn't be read, so that
-/// nothing can be said about what it refers to.
+/// What a host may refer to.
 pub(super) struct Known<'k> {
-    pub(super) shapes: Option<&'k BTreeMap<ShapeName, Read<Shape>>>,
+    /// `None` where they couldn't be read, so that nothing can be said about
+    /// one that isn't there.
+    pub(super) shapes: Option<&'k BTreeMap<ShapeName, ShapeDraft>>,
     pub(super) logins: Option<&'k BTreeMap<String, Read<Arc<Login>>>>,
+    /// Whether these are all.
+    pub(super) all_logins: bool,
 }
 
-fn read_host(slot: &Slot<'_>, name: At<HostName>, known: &Known<'_>, report: &mut Report) -> Read<Host> {
-    let mut fields = slot.item.fields(&format!("host `{}`", *name), report)?;
-    let addresses = fields.take("addr").map(|item| addresses(item, report));
-    let ssh = fields
-        .need("ssh", "ssh: {addr: 192.0.2.1, auth: [root]}")
-        .and_then(|item| read_ssh(item, &name, known, report));
-    let location = fields.either(["gps", "location"], report, read_location).transpose();
-    let nodes = fields.take("shapes").map(|item| nodes(item, &name, known, report));
-    if let (None, Some(_)) = (&addresses, &nodes) {
-        fields.missing(&["addr"], "addr: 192.0.2.1");
-    }
-    fields.finish(report);
-    Ok(Host {
+fn read_host(slot: &Slot<'_>, name: At<HostName>, known: &Known<'_>, report: &mut Report) -> HostDraft {
+    let mut host = HostDraft {
         name,
-        addresses: addresses.unwrap_or(Ok(Vec::new()))?,
-        ssh: ssh?,
-        location: location?,
-        nodes: nodes.unwrap_or(Ok(BTreeMap::new()))?,
-    })
-}
-
-fn addresses(item: Item<'_>, report: &mut Report) -> Read<Vec<At<Address>>> {
-    let mut addresses = Ok(Vec::new());
-    for item in item.items(report) {
-        let address = item.text("an IP address", report).and_then(|text| match text.parse::<Address>() {
-            Ok(address) => Ok(item.at(address)),
-            Err(NotAnAddress) => {
-                let message = format!("`{}` is not an IP address", item.shown());
-                let help = "write it as `192.0.2.1` or `192.0.2.1/24`; names are for `ssh.addr` only";
-                Err(item.wrong(&message, "expected an address", help, report))
+        addresses: Vec::new(),
+        all_addresses: true,
+        ssh: None,
+        location: None,
+        nodes: BTreeMap::new(),
+        all_nodes: true,
+    };
+    let name = &host.name;
+    let Ok(mut fields) = slot.item.fields(&format!("host `{}`", **name), report) else {
+        return HostDraft { all_addresses: false, all_nodes: false, ..host };
+    };
+    let has_addresses = fields.take("addr").map(|item| {
+        for item in item.items(report) {
+            match address(item, report) {
+                Ok(address) => host.addresses.push(address),
+                Err(Reported) => host.all_addresses = false,
             }
-        });
-        match (address, &mut addresses) {
-            (Ok(address), Ok(addresses)) => addresses.push(address),
-            (Err(reported), _) => addresses = Err(reported),
-            (Ok(_), Err(_)) => {}
+        }
+    });
+    let ssh = fields.need("ssh", "ssh: {addr: 192.0.2.1, auth: [root]}");
+    host.ssh = ssh.and_then(|item| read_ssh(item, name, known, report)).ok();
+    host.location = fields.either(["gps", "location"], report, read_location).and_then(Result::ok);
+    if let Some(item) = fields.take("shapes") {
+        host.nodes = nodes(item, name, known, &mut host.all_nodes, report);
+        if has_addresses.is_none() {
+            host.all_addresses = false;
+            fields.missing(&["addr"], "addr: 192.0.2.1");
         }
     }
-    addresses
+    // A misspelt name may have been meant for them.
+    let misspelt = fields.finish(report);
+    host.all_addresses &= !misspelt;
+    host.all_nodes &= !misspelt;
+    host
+}
+
+fn address(item: Item<'_>, report: &mut Report) -> Read<At<Address>> {
+    match item.text("an IP address", report)?.parse::<Address>() {
+        Ok(address) => Ok(item.at(address)),
+        Err(NotAnAddress) => {
+            let message = format!("`{}` is not an IP address", item.shown());
+            let help = "write it as `192.0.2.1` or `192.0.2.1/24`; names are for `ssh.addr` only";
+            Err(item.wrong(&message, "expected an address", help, report))
+        }
+    }
 }
 
 /// Text that is no IP address, with or without a prefix length.
@@ -196,19 +209,20 @@ fn read_ssh(item: Item<'_>, host: &HostName, known: &Known<'_>, report: &mut Rep
         Some(names) => names,
     };
     fields.finish(report);
-    let logins = names.and_then(|names| logins(&names, known, report));
-    Ok(Ssh { address: address?, port: port?.map_or(22, |port| port.value), logins: logins? })
+    let logins = names.map(|names| logins(&names, known, report)).unwrap_or_default();
+    Ok(Ssh { address: address?, port: port.ok().flatten().map_or(22, |port| port.value), logins })
 }
 
-fn logins(names: &[At<String>], known: &Known<'_>, report: &mut Report) -> Read<Vec<Arc<Login>>> {
-    let all = known.logins.ok_or(Reported)?;
-    let mut logins = Ok(Vec::new());
+fn logins(names: &[At<String>], known: &Known<'_>, report: &mut Report) -> Vec<Arc<Login>> {
+    let Some(all) = known.logins else { return Vec::new() };
+    let mut logins = Vec::new();
     for name in names {
-        match (all.get(&name.value), &mut logins) {
-            (Some(Ok(login)), Ok(logins)) => logins.push(Arc::clone(login)),
-            (Some(Ok(_)), Err(_)) => {}
-            (Some(Err(reported)), _) => logins = Err(*reported),
-            (None, _) => logins = Err(unknown("login", name, all.keys().map(String::as_str), report)),
+        match all.get(&name.value) {
+            Some(login) => logins.extend(login.as_ref().ok().cloned()),
+            None if known.all_logins => {
+                unknown("login", name, all.keys().map(String::as_str), report);
+            }
+            None => {}
         }
     }
     logins
@@ -222,7 +236,7 @@ pub(super) fn unknown<'n, T: ToString>(
     report: &mut Report,
 ) -> Reported {
     let text = name.value.to_string();
-    let shown = shown_name(&name.place, &text);
+    let shown = name.place.shown(&text);
     let help = match report.nearest(&text, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
@@ -263,49 +277,49 @@ fn nodes(
     item: Item<'_>,
     host: &HostName,
     known: &Known<'_>,
+    all: &mut bool,
     report: &mut Report,
-) -> Read<BTreeMap<ShapeName, Identity>> {
-    let mut nodes = Ok(BTreeMap::new());
-    for slot in item.fields(&format!("`shapes` of host `{host}`"), report)?.slots {
-        let node = slot.name_of::<ShapeName>("shape", report).and_then(|shape| {
-            let identity = read_identity(&slot, &shape, host, report);
-            match known.shapes {
-                Some(shapes) if !shapes.contains_key(&shape.value) => {
-                    Err(unknown("shape", &shape, shapes.keys().map(ShapeName::as_str), report))
-                }
-                _ => Ok((shape.value.clone(), identity?)),
-            }
-        });
-        match (node, &mut nodes) {
-            (Ok((shape, identity)), Ok(nodes)) => {
-                nodes.insert(shape, identity);
-            }
-            (Err(reported), _) => nodes = Err(reported),
-            (Ok(_), Err(_)) => {}
+) -> BTreeMap<ShapeName, NodeDraft> {
+    let mut nodes = BTreeMap::new();
+    let Ok(fields) = item.fields(&format!("`shapes` of host `{host}`"), report) else {
+        *all = false;
+        return nodes;
+    };
+    for slot in fields.slots {
+        let Ok(shape) = slot.name_of::<ShapeName>("shape", report) else {
+            *all = false;
+            continue;
+        };
+        if let Some(shapes) = known.shapes
+            && !shapes.contains_key(&shape.value)
+        {
+            unknown("shape", &shape, shapes.keys().map(ShapeName::as_str), report);
+            *all = false;
         }
+        nodes.insert(shape.value.clone(), read_node(&slot, shape, host, report));
     }
     nodes
 }
 
-fn read_identity(
-    slot: &Slot<'_>,
-    shape: &At<ShapeName>,
-    host: &HostName,
-    report: &mut Report,
-) -> Read<Identity> {
-    const NEITHER: &str =
+fn read_node(slot: &Slot<'_>, shape: At<ShapeName>, host: &HostName, report: &mut Report) -> NodeDraft {
+    const NO_KEY: &str =
         "add `key`, the node's private key: `CAES…`; keys that are made on the host come later";
-    let node = format!("node `{}@{host}`", **shape);
+    let name = format!("node `{}@{host}`", *shape);
+    let mut node = NodeDraft { shape, key: None, id: None };
+    let neither = |report: &mut Report| {
+        let problem = Diagnostic::error(format!("{name} has neither `key` nor `id`"));
+        report.push(problem.at(&slot.place, "this node").help(NO_KEY));
+    };
     if slot.item.is_null() {
-        let problem = Diagnostic::error(format!("{node} has neither `key` nor `id`"));
-        return Err(report.push(problem.at(&slot.place, "this node").help(NEITHER)));
+        neither(report);
+        return node;
     }
-    let mut fields = slot.item.fields(&node, report)?;
+    let Ok(mut fields) = slot.item.fields(&name, report) else { return node };
     let key = fields.take("key").map(|item| {
         let text = item.text("a private key", report)?;
         text.parse::<NodeKey>().map(|key| item.at(key)).map_err(|error| {
             let help = "it is base64 of a libp2p ed25519 private key: 92 characters that start with `CAES`";
-            item.wrong(&format!("{node}: {error}"), "this key", help, report)
+            item.wrong(&format!("{name}: {error}"), "this key", help, report)
         })
     });
     let id = fields.take("id").map(|item| {
@@ -320,30 +334,27 @@ fn read_identity(
             )
         })
     });
-    fields.finish(report);
-    let (key, id) = match (key.transpose()?, id.transpose()?) {
-        (Some(key), Some(id)) if key.peer_id() != id.value => {
-            let problem = Diagnostic::error(format!("key and id of {node} don't belong together"))
+    let misspelt = fields.finish(report);
+    match (&key, &id) {
+        (Some(Ok(key)), Some(Ok(id))) if key.peer_id() != id.value => {
+            let problem = Diagnostic::error(format!("key and id of {name} don't belong together"))
                 .at(&id.place, "this id")
                 .at(&key.place, "this key makes another");
             let help =
                 format!("the key makes the id `{}`: correct one of the two, or remove the id", key.peer_id());
-            return Err(report.push(problem.help(help)));
+            report.push(problem.help(help));
         }
-        (Some(key), id) => {
-            let id = id.unwrap_or_else(|| At { value: key.peer_id(), place: key.place.clone() });
-            (key, id)
-        }
-        (None, Some(id)) => {
+        (None, Some(Ok(id))) if !misspelt => {
             let problem =
-                Diagnostic::error(format!("{node} has no `key`: its configuration can't be written"));
-            let problem = problem.at(&id.place, "only its id is here");
-            return Err(report.push(problem.help(NEITHER)));
+                Diagnostic::error(format!("{name} has no `key`: its configuration can't be written"));
+            let problem = problem.at(&id.place, "only its id is here").help(NO_KEY);
+            report.no_secret(slot.place.clone(), "the key of this node", problem);
         }
-        (None, None) => {
-            let problem = Diagnostic::error(format!("{node} has neither `key` nor `id`"));
-            return Err(report.push(problem.at(&slot.place, "this node").help(NEITHER)));
-        }
-    };
-    Ok(Identity { shape: shape.clone(), key: Some(key), id })
+        (None, None) if !misspelt => neither(report),
+        _ => {}
+    }
+    node.key = key.and_then(Result::ok);
+    let made = || node.key.as_ref().map(|key| At { value: key.peer_id(), place: key.place.clone() });
+    node.id = id.and_then(Result::ok).or_else(made);
+    node
 }

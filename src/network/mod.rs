@@ -1,9 +1,10 @@
 //! The network folder, read: what its owner believes a network to be.
 //!
-//! Enter at [`Network::read`]. Both dialects of the folder end in the same
-//! [`Network`]; each value keeps the place it was written at, for whoever has
+//! Enter at [`Draft::read`]. Both dialects of the folder end in the same
+//! [`Draft`]; each value keeps the place it was written at, for whoever has
 //! to complain about it. All that is wrong is reported at once, and no report
-//! shows a secret. Nothing is written, and no host is asked.
+//! shows a secret. A draft without errors is a [`Network`]. Nothing is written,
+//! and no host is asked.
 //!
 //! One file here is one component of the folder. What can be read but can't
 //! run is left to `check`.
@@ -11,6 +12,7 @@
 mod bootstrap;
 mod component;
 mod domain;
+mod draft;
 mod fields;
 mod files;
 mod hosts;
@@ -27,17 +29,19 @@ mod tenancy;
 mod tests;
 mod yaml;
 
-pub use domain::Domain;
+pub use domain::{CustomDomain, Domain};
+pub use draft::{DomainDraft, Draft, HostDraft, NodeDraft, Partial, Secrets, ShapeDraft};
 pub use files::{Files, Found, Unreadable};
 pub use hosts::{Address, Host, Identity, Location, NotAnAddress, Ssh};
 pub use logins::{KeyFile, Login};
 pub use place::{At, Place, Source};
-pub use problem::{Diagnostic, Problems};
+pub use problem::{Diagnostic, Problems, nearest};
 pub use shapes::{Plugin, Ports, Shape};
 pub use tenancy::{Accounts, App, Tenancy};
 
 use component::{Component, Documents};
-use problem::{Read, Report, Reported};
+use draft::OrPartial as _;
+use problem::{Read, Report};
 
 use crate::artifact::{Architecture, Pin};
 use crate::identity::SwarmKey;
@@ -76,20 +80,12 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads the folder.
+    /// Reads a folder whose secrets are all there.
     ///
     /// # Errors
     /// With everything that is wrong with it.
     pub fn read(folder: &Path) -> Result<Self, Problems> {
-        let mut files = Files::gather(folder).map_err(|error| {
-            let message = format!("the network folder `{}` can't be read: {error}", folder.display());
-            let help = "name another with `-n`, or `SPORE_NETWORK`";
-            Problems(vec![Diagnostic::error(message).help(help)])
-        })?;
-        for path in named(&files) {
-            files.load_named(&path);
-        }
-        Self::from_files(&files)
+        Draft::read(folder, Secrets::Needed).finish()
     }
 
     /// Reads a folder that is in memory. Nothing but `files` is looked at.
@@ -97,90 +93,83 @@ impl Network {
     /// # Errors
     /// With everything that is wrong with it.
     pub fn from_files(files: &Files) -> Result<Self, Problems> {
-        let mut report = Report::default();
-        let network = assemble(files, &mut report);
-        let (mut problems, any_error) = report.finish();
-        match network {
-            Ok(network) if !any_error => Ok(Self { warnings: problems, ..network }),
-            Err(Reported) if !any_error => {
-                let defect =
-                    "the network can't be read, and nothing says why: a defect of spore, please report it";
-                problems.push(Diagnostic::error(defect));
-                Err(Problems(problems))
-            }
-            _ => Err(Problems(problems)),
-        }
+        Draft::from_files(files, Secrets::Needed).finish()
     }
 }
 
-/// The files that the network's own file names, as written.
+/// The files that the folder's own files name, as written.
 fn named(files: &Files) -> Vec<String> {
-    let mut ignored = Report::default();
-    // Where it is missing or wrong, reading it again says so.
-    let Some(documents) = Documents::read(Component::Network, files, &mut ignored) else { return Vec::new() };
-    let fields = documents.fields(&mut ignored);
-    domain::read(fields, &mut ignored).named()
+    // Where something is missing or wrong, reading it again says so.
+    let mut ignored = Report::new(Secrets::Needed);
+    let mut named = Vec::new();
+    if let Some(documents) = Documents::read(Component::Network, files, &mut ignored) {
+        named.extend(domain::read(documents.fields(&mut ignored), &mut ignored).named());
+    }
+    if let Some(documents) = Documents::read(Component::Logins, files, &mut ignored) {
+        named.extend(logins::named(documents.fields(&mut ignored), &mut ignored));
+    }
+    named
 }
 
-fn assemble(files: &Files, report: &mut Report) -> Read<Network> {
+fn assemble(files: &Files, secrets: Secrets, report: &mut Report) -> Draft {
     for file in files.unread() {
         report.push(misnamed(file));
     }
     let documents = Component::ALL.map(|component| Documents::read(component, files, report));
     let [network, logins, hosts, shapes, tenancy, accounts, tau] = &documents;
     let folder = files.folder();
-
-    let shapes_found =
-        shapes.as_ref().map(|documents| shapes::read(documents.fields(report), folder, report));
-    let logins_found =
-        logins.as_ref().map(|documents| logins::read(documents.fields(report), folder, report));
+    let mut draft = Draft::empty(folder, secrets);
     // Where part of a component couldn't be read, nothing is missing from it.
-    let whole = |documents: &Option<Documents<'_>>| documents.as_ref().is_some_and(|d| !d.partial);
-    let known = hosts::Known {
-        shapes: shapes_found.as_ref().filter(|_| whole(shapes)),
-        logins: logins_found.as_ref().filter(|_| whole(logins)),
+    let partial = |documents: &Option<Documents<'_>>| documents.as_ref().is_none_or(|d| d.partial);
+    draft.partial = Partial {
+        network: partial(network),
+        shapes: partial(shapes),
+        hosts: partial(hosts),
+        tenancy: tenancy.as_ref().is_some_and(|documents| documents.partial),
     };
-    let hosts_found = hosts.as_ref().map(|documents| hosts::read(documents.fields(report), &known, report));
 
-    let raw = network.as_ref().map(|documents| domain::read(documents.fields(report), report));
-    let mut bootstrap = Ok(BTreeMap::new());
-    let (mut domain, mut swarm_key) = (Err(Reported), Err(Reported));
-    if let Some(mut raw) = raw {
-        if let Some(fields) = raw.bootstrap.take() {
-            let shapes = known.shapes;
-            let hosts = hosts_found.as_ref().filter(|_| whole(hosts));
-            bootstrap = bootstrap::read(fields, shapes, hosts, report);
-        }
-        (domain, swarm_key) = raw.finish(files, report);
+    if let Some(documents) = shapes {
+        let fields = documents.fields(report);
+        draft.shapes = shapes::read(fields, files, &mut draft.partial.shapes, report);
     }
-
-    let tenancy =
-        tenancy.as_ref().map(|documents| tenancy::read(documents.fields(report), report)).transpose();
-    let accounts = accounts.as_ref().and_then(|documents| tenancy::read_accounts(&documents.fields(report)));
-    let tau = tau.as_ref().map(|documents| tau_yaml::read(documents.fields(report), report));
-    Ok(Network {
-        folder: folder.to_owned(),
-        domain: domain?,
-        swarm_key: swarm_key?,
-        bootstrap: bootstrap?,
-        shapes: all(shapes_found)?,
-        hosts: all(hosts_found)?,
-        logins: all(logins_found)?,
-        tenancy: tenancy?,
-        accounts,
-        tau: tau.unwrap_or(Ok(BTreeMap::new()))?,
-        warnings: Vec::new(),
-    })
-}
-
-fn all<K: Ord, V>(found: Option<BTreeMap<K, Read<V>>>) -> Read<BTreeMap<K, V>> {
-    found.ok_or(Reported)?.into_iter().map(|(key, value)| Ok((key, value?))).collect()
+    let logins_found = logins.as_ref().map(|documents| logins::read(documents.fields(report), files, report));
+    let known_shapes = (!partial(shapes)).then_some(&draft.shapes);
+    if let Some(documents) = hosts {
+        let known = hosts::Known {
+            shapes: known_shapes,
+            logins: logins_found.as_ref(),
+            all_logins: !partial(logins),
+        };
+        let fields = documents.fields(report);
+        draft.hosts = hosts::read(fields, &known, &mut draft.partial.hosts, report);
+    }
+    if let Some(documents) = network {
+        let mut raw = domain::read(documents.fields(report), report);
+        if let Some((place, fields)) = raw.bootstrap.take() {
+            let known_hosts = (!partial(hosts)).then_some(&draft.hosts);
+            let read = bootstrap::read(fields, known_shapes, known_hosts, &mut draft.partial.network, report);
+            draft.bootstrap = Some(At { value: read, place });
+        }
+        (draft.domain, draft.swarm_key) = raw.finish(files, &mut draft.partial.network, report);
+    }
+    let known = |(name, login): (String, Read<Arc<Login>>)| Some((name, login.ok()?));
+    draft.logins = logins_found.into_iter().flatten().filter_map(known).collect();
+    if let Some(documents) = tenancy {
+        let read = tenancy::read(documents.fields(report), report);
+        draft.tenancy = read.or_partial(&mut draft.partial.tenancy);
+    }
+    draft.accounts =
+        accounts.as_ref().and_then(|documents| tenancy::read_accounts(&documents.fields(report)));
+    if let Some(documents) = tau {
+        draft.tau = tau_yaml::read(documents.fields(report), report);
+    }
+    draft
 }
 
 fn misnamed(file: &str) -> Diagnostic {
     let names = Component::ALL.iter().flat_map(|component| component.names()).copied();
     let stem = component::stem(file).unwrap_or(file).to_ascii_lowercase();
-    let help = match Report::default().nearest(&stem, names) {
+    let help = match nearest(&stem, names) {
         Some(near) => format!("did you mean `{near}.yaml`?"),
         None => "rename or move it, if it was meant for the network".to_owned(),
     };

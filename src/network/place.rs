@@ -112,6 +112,13 @@ impl Place {
         Some(Place { source: Arc::clone(&self.source), start, end, defined: None })
     }
 
+    /// What may be seen of `text`, which was written here.
+    pub fn shown<'a>(&'a self, text: &'a str) -> &'a str {
+        let (start, end) = self.defined.unwrap_or((self.start, self.end));
+        let written = self.source.text().get(start as usize..end as usize);
+        written.filter(|written| written.contains("**")).unwrap_or(text)
+    }
+
     /// Line and column, both counted from one.
     pub fn line_and_column(&self) -> (usize, usize) {
         let line = self.source.line_of(self.start as usize);
@@ -163,6 +170,13 @@ impl<T> At<T> {
     /// Another value at the same place.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
         At { value: change(self.value), place: self.place }
+    }
+}
+
+impl At<String> {
+    /// What may be seen of the text.
+    pub fn shown(&self) -> &str {
+        self.place.shown(&self.value)
     }
 }
 

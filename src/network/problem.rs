@@ -1,48 +1,37 @@
 //! What is wrong with a folder, each with its place and what to do about it.
 
-use super::Place;
-use miette::{LabeledSpan, Severity, SourceCode};
+use super::{Place, Secrets};
 use std::error::Error;
 use std::fmt;
 
 /// One thing that is wrong.
-///
-/// As a [`miette::Diagnostic`] it shows the places of its first file itself,
-/// and those of other files as related to it.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    severity: Severity,
+    is_error: bool,
     message: String,
     help: Option<String>,
     labels: Vec<(Place, String)>,
-    elsewhere: Vec<Diagnostic>,
 }
 
 impl Diagnostic {
     /// Something that stops: what tau, sshd or the reader would refuse, or
     /// what can be read in two ways. `message` is a lowercase fragment.
     pub fn error(message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            message: message.into(),
-            help: None,
-            labels: Vec::new(),
-            elsewhere: Vec::new(),
-        }
+        Self { is_error: true, message: message.into(), help: None, labels: Vec::new() }
     }
 
     /// Something that doesn't.
     pub fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(message) }
+        Self { is_error: false, ..Self::error(message) }
     }
 
     /// Shows it at `place`, with `text` beneath. Where the value is only
     /// referred to there, shows its definition too.
     #[must_use]
     pub fn at(mut self, place: &Place, text: impl Into<String>) -> Self {
-        self.push(place.clone(), text.into());
+        self.labels.push((place.clone(), text.into()));
         if let Some(definition) = place.definition() {
-            self.push(definition, "defined here".to_owned());
+            self.labels.push((definition, "defined here".to_owned()));
         }
         self
     }
@@ -54,19 +43,6 @@ impl Diagnostic {
         self
     }
 
-    fn push(&mut self, place: Place, text: String) {
-        let same_file =
-            |labels: &[(Place, String)]| labels.first().is_none_or(|(first, _)| first.file() == place.file());
-        if same_file(&self.labels) {
-            self.labels.push((place, text));
-        } else if let Some(other) = self.elsewhere.iter_mut().find(|other| same_file(&other.labels)) {
-            other.labels.push((place, text));
-        } else {
-            let other = Self { severity: Severity::Advice, labels: vec![(place, text)], ..Self::error("") };
-            self.elsewhere.push(other);
-        }
-    }
-
     /// What is wrong.
     pub fn message(&self) -> &str {
         &self.message
@@ -74,13 +50,12 @@ impl Diagnostic {
 
     /// Whether it stops.
     pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
+        self.is_error
     }
 
-    /// Where it is shown, the places of the first file first.
-    pub fn labels(&self) -> impl Iterator<Item = (&Place, &str)> {
-        let all = std::iter::once(self).chain(&self.elsewhere);
-        all.flat_map(|part| part.labels.iter().map(|(place, text)| (place, text.as_str())))
+    /// Where it is shown, and what is said there; the first is where it counts.
+    pub fn labels(&self) -> &[(Place, String)] {
+        &self.labels
     }
 
     /// What to do about it.
@@ -91,46 +66,11 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.message.is_empty(), self.labels.first()) {
-            (true, Some((place, _))) => write!(f, "see also {}", place.file()),
-            _ => f.write_str(&self.message),
-        }
+        f.write_str(&self.message)
     }
 }
 
 impl Error for Diagnostic {}
-
-impl miette::Diagnostic for Diagnostic {
-    fn severity(&self) -> Option<Severity> {
-        Some(self.severity)
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.labels.first().map(|(place, _)| place.source().as_ref() as &dyn SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        if self.labels.is_empty() {
-            return None;
-        }
-        Some(Box::new(self.labels.iter().map(|(place, text)| {
-            let text = (!text.is_empty()).then(|| text.clone());
-            let span = place.span();
-            LabeledSpan::new(text, span.start, span.len())
-        })))
-    }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        if self.elsewhere.is_empty() {
-            return None;
-        }
-        Some(Box::new(self.elsewhere.iter().map(|other| other as &dyn miette::Diagnostic)))
-    }
-}
 
 /// Everything that is wrong with a folder, in the order of its files: at least
 /// one error, and the warnings.
@@ -155,16 +95,12 @@ impl fmt::Display for Problems {
 
 impl Error for Problems {}
 
-impl miette::Diagnostic for Problems {
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        Some(Box::new(self.0.iter().map(|problem| problem as &dyn miette::Diagnostic)))
-    }
-}
-
 /// Gathers what is wrong while a folder is read.
-#[derive(Default)]
 pub(super) struct Report {
+    secrets: Secrets,
     problems: Vec<Diagnostic>,
+    /// Where secrets are named, or missing, that aren't at hand.
+    elsewhere: Vec<(Place, &'static str)>,
     left_out: usize,
     /// How many names have been compared in search of the nearest.
     compared: usize,
@@ -174,6 +110,8 @@ pub(super) struct Report {
 const MOST_PROBLEMS: usize = 10_000;
 /// Finding what was meant must not take longer than reading.
 const MOST_COMPARED: usize = 1_000_000;
+/// Of the secrets that aren't at hand, so many are shown.
+const MOST_SHOWN: usize = 8;
 
 /// Something is wrong, and the report has it.
 #[derive(Clone, Copy, Debug)]
@@ -183,6 +121,10 @@ pub(super) struct Reported;
 pub(super) type Read<T> = Result<T, Reported>;
 
 impl Report {
+    pub(super) fn new(secrets: Secrets) -> Self {
+        Self { secrets, problems: Vec::new(), elsewhere: Vec::new(), left_out: 0, compared: 0 }
+    }
+
     pub(super) fn push(&mut self, problem: Diagnostic) -> Reported {
         if self.problems.len() < MOST_PROBLEMS {
             self.problems.push(problem);
@@ -192,43 +134,75 @@ impl Report {
         Reported
     }
 
+    /// A secret isn't at hand: an error, unless it may be elsewhere.
+    pub(super) fn no_secret(&mut self, place: Place, label: &'static str, problem: Diagnostic) -> Reported {
+        match self.secrets {
+            Secrets::Needed => self.push(problem),
+            Secrets::Elsewhere => {
+                self.elsewhere.push((place, label));
+                Reported
+            }
+        }
+    }
+
     /// The one of `names` that `name` was probably meant to be.
     pub(super) fn nearest<'n>(
         &mut self,
         name: &str,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Option<&'n str> {
-        let most = (name.chars().count() / 3).min(3);
-        let mut best = None;
-        for other in names {
-            self.compared += 1;
-            if self.compared > MOST_COMPARED {
-                break;
-            }
-            if name.len().abs_diff(other.len()) > most {
-                continue;
-            }
-            let distance = strsim::osa_distance(name, other);
-            if distance <= most && best.is_none_or(|(nearest, _)| distance < nearest) {
-                best = Some((distance, other));
-            }
-        }
-        best.map(|(_, name)| name)
+        let rest = MOST_COMPARED.saturating_sub(self.compared);
+        let names = names.into_iter().take(rest).inspect(|_| self.compared += 1);
+        nearest(name, names)
     }
 
-    /// Everything, in the order of the files; whether there is an error in it.
-    pub(super) fn finish(mut self) -> (Vec<Diagnostic>, bool) {
-        self.problems.sort_by(|a, b| {
-            let key = |problem: &Diagnostic| {
-                problem.labels.first().map(|(place, _)| (place.file().to_owned(), place.span().start))
-            };
-            key(a).cmp(&key(b))
-        });
+    /// Everything, in the order of the files.
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        if let Some(warning) = self.without_secrets() {
+            self.problems.push(warning);
+        }
+        sort(&mut self.problems);
         if self.left_out > 0 {
             let message = format!("{} more problems are not shown", self.left_out);
             self.problems.push(Diagnostic::error(message).help("correct some of the others first"));
         }
-        let any_error = self.problems.iter().any(Diagnostic::is_error);
-        (self.problems, any_error)
+        self.problems
     }
+
+    fn without_secrets(&self) -> Option<Diagnostic> {
+        let message = match self.elsewhere.len() {
+            0 => return None,
+            1 => "a secret is not at hand, and was not checked".to_owned(),
+            count => format!("{count} secrets are not at hand, and were not checked"),
+        };
+        let mut warning = Diagnostic::warning(message);
+        for (place, label) in self.elsewhere.iter().take(MOST_SHOWN) {
+            warning = warning.at(place, *label);
+        }
+        Some(warning.help("run `spore check` where they are, too"))
+    }
+}
+
+/// Puts problems into the order of the files; what has no place comes first.
+pub(super) fn sort(problems: &mut [Diagnostic]) {
+    fn position(problem: &Diagnostic) -> Option<(&str, usize)> {
+        problem.labels.first().map(|(place, _)| (place.file(), place.span().start))
+    }
+    problems.sort_by(|a, b| position(a).cmp(&position(b)));
+}
+
+/// The one of `names` that `name` was probably meant to be.
+pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let most = (name.chars().count() / 3).min(3);
+    let mut best = None;
+    for other in names {
+        if name.len().abs_diff(other.len()) > most {
+            continue;
+        }
+        let distance = strsim::osa_distance(name, other);
+        if distance <= most && best.is_none_or(|(nearest, _)| distance < nearest) {
+            best = Some((distance, other));
+        }
+    }
+    best.map(|(_, name)| name)
 }

@@ -1,11 +1,13 @@
 //! The shapes: `shapes.yaml`.
 
-use super::At;
+use super::draft::OrPartial as _;
 use super::fields::{Fields, Item, Slot};
+use super::files::{Files, PLUGINS};
 use super::problem::{Diagnostic, Read, Report, Reported};
+use super::{At, ShapeDraft};
 use crate::resource::ShapeName;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A template of nodes.
 #[derive(Clone, Debug)]
@@ -37,41 +39,45 @@ pub struct Ports {
 pub struct Plugin {
     /// As written: `name@version`.
     pub name: String,
-    /// `plugins/<name>@<version>` in the folder. Nobody has looked whether it
-    /// is there.
+    /// `plugins/<name>@<version>` in the folder.
     pub file: PathBuf,
+    /// Whether there is such a file.
+    pub is_there: bool,
 }
 
-/// Reads the shapes; `Err` where one is there, but wrong.
+/// Reads the shapes.
 pub(super) fn read(
     fields: Fields<'_>,
-    folder: &Path,
+    files: &Files,
+    partial: &mut bool,
     report: &mut Report,
-) -> BTreeMap<ShapeName, Read<Shape>> {
+) -> BTreeMap<ShapeName, ShapeDraft> {
     let mut shapes = BTreeMap::new();
     for slot in fields.slots {
-        if let Ok(name) = slot.name_of::<ShapeName>("shape", report) {
-            let shape = read_shape(&slot, name, folder, report);
-            if let Ok(name) = slot.name.parse() {
-                shapes.insert(name, shape);
-            }
+        if let Some(name) = slot.name_of::<ShapeName>("shape", report).or_partial(partial) {
+            shapes.insert(name.value.clone(), read_shape(&slot, name, files, report));
         }
     }
     shapes
 }
 
-fn read_shape(slot: &Slot<'_>, name: At<ShapeName>, folder: &Path, report: &mut Report) -> Read<Shape> {
-    let mut fields = slot.item.fields(&format!("shape `{}`", *name), report)?;
-    let services = fields.either(["protocols", "services"], report, services);
-    let ports = read_ports(&mut fields, report);
-    let plugins = fields.take("plugins").map(|item| plugins(item, folder, report));
+fn read_shape(slot: &Slot<'_>, name: At<ShapeName>, files: &Files, report: &mut Report) -> ShapeDraft {
+    let mut shape =
+        ShapeDraft { name, services: Vec::new(), main: None, lite: None, ipfs: None, plugins: Vec::new() };
+    let Ok(mut fields) = slot.item.fields(&format!("shape `{}`", *shape.name), report) else { return shape };
+    if let Some(Ok(services)) = fields.either(["protocols", "services"], report, services) {
+        shape.services = services;
+    }
+    if let Ok(ports) = read_ports(&mut fields, report) {
+        shape.main = ports.main.ok();
+        shape.lite = ports.lite.ok().flatten();
+        shape.ipfs = ports.ipfs.ok().flatten();
+    }
+    if let Some(item) = fields.take("plugins") {
+        shape.plugins = plugins(item, files, report);
+    }
     fields.finish(report);
-    Ok(Shape {
-        name,
-        services: services.unwrap_or(Ok(Vec::new()))?,
-        ports: ports?,
-        plugins: plugins.unwrap_or(Ok(Vec::new()))?,
-    })
+    shape
 }
 
 fn services(item: Item<'_>, report: &mut Report) -> Read<Vec<At<String>>> {
@@ -93,27 +99,39 @@ fn services(item: Item<'_>, report: &mut Report) -> Read<Vec<At<String>>> {
     Ok(services)
 }
 
-fn plugins(item: Item<'_>, folder: &Path, report: &mut Report) -> Read<Vec<At<Plugin>>> {
-    let mut plugins = Vec::new();
-    let mut seen = BTreeSet::new();
+fn plugins(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<Plugin>> {
+    let mut plugins: Vec<At<Plugin>> = Vec::new();
     for item in item.items(report) {
-        let name = item.text("a plugin", report)?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_.-@".contains(c);
-        if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(plain) {
-            let help = "write `name@version`: letters, digits, `_`, `.` and `-`";
-            return Err(item.wrong(&format!("`{}` is not a plugin", item.shown()), "this", help, report));
-        }
-        if seen.insert(name) {
-            let file = folder.join("plugins").join(name);
-            plugins.push(item.at(Plugin { name: name.to_owned(), file }));
+        if let Ok(plugin) = plugin(item, files, report)
+            && plugins.iter().all(|other| other.name != plugin.name)
+        {
+            plugins.push(item.at(plugin));
         }
     }
-    Ok(plugins)
+    plugins
+}
+
+fn plugin(item: Item<'_>, files: &Files, report: &mut Report) -> Read<Plugin> {
+    let name = item.text("a plugin", report)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-@".contains(c);
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(plain) {
+        let help = "write `name@version`: letters, digits, `_`, `.` and `-`";
+        return Err(item.wrong(&format!("`{}` is not a plugin", item.shown()), "this", help, report));
+    }
+    let path = format!("{PLUGINS}/{name}");
+    let is_there = files.get(&path).is_some();
+    Ok(Plugin { name: name.to_owned(), file: files.folder().join(path), is_there })
+}
+
+struct RawPorts {
+    main: Read<At<u16>>,
+    lite: Read<Option<At<u16>>>,
+    ipfs: Read<Option<At<u16>>>,
 }
 
 /// Today `{main: N, lite: N, ipfs: N}`, in the manual `{main: {p2p: N}, lite:
 /// {p2p: N, ipfs: N}}`.
-fn read_ports(fields: &mut Fields<'_>, report: &mut Report) -> Read<Ports> {
+fn read_ports(fields: &mut Fields<'_>, report: &mut Report) -> Read<RawPorts> {
     let item = fields.need("ports", "ports: {main: 4242, lite: 4247}")?;
     let mut ports = item.fields("`ports`", report)?;
     let mut nested_ipfs = None;
@@ -145,5 +163,5 @@ fn read_ports(fields: &mut Fields<'_>, report: &mut Report) -> Read<Ports> {
         (one, other) => one.or(other).transpose(),
     };
     ports.finish(report);
-    Ok(Ports { main: main?, lite: lite?, ipfs: ipfs? })
+    Ok(RawPorts { main, lite, ipfs })
 }

@@ -1,29 +1,19 @@
 //! The tau that the network runs: `tau.yaml`.
 
 use super::At;
-use super::fields::{Fields, Item, Slot, shown_name};
+use super::fields::{Fields, Item, Slot};
 use super::problem::{Diagnostic, Read, Report};
 use crate::artifact::{Architecture, Pin, Source};
 use crate::resource::Sha256;
 use std::collections::BTreeMap;
 
 /// Reads the pins.
-pub(super) fn read(fields: Fields<'_>, report: &mut Report) -> Read<BTreeMap<Architecture, Pin>> {
-    let mut pins = Ok(BTreeMap::new());
-    for slot in fields.slots {
-        match (read_pin(&slot, report), &mut pins) {
-            (Ok((architecture, pin)), Ok(pins)) => {
-                pins.insert(architecture, pin);
-            }
-            (Err(reported), _) => pins = Err(reported),
-            (Ok(_), Err(_)) => {}
-        }
-    }
-    pins
+pub(super) fn read(fields: Fields<'_>, report: &mut Report) -> BTreeMap<Architecture, Pin> {
+    fields.slots.iter().filter_map(|slot| read_pin(slot, report).ok()).collect()
 }
 
 fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<(Architecture, Pin)> {
-    let shown = shown_name(&slot.place, slot.name);
+    let shown = slot.place.shown(slot.name);
     let architecture = slot.name.parse::<Architecture>().map_err(|_| {
         let names: Vec<&str> = Architecture::ALL.into_iter().map(Architecture::name).collect();
         let problem = Diagnostic::error(format!("`{shown}` is no architecture that spore knows"));

@@ -1,44 +1,19 @@
-//! Every folder of `fixtures/folders` is a case: `folder/` is read, and what
-//! comes of it is compared with `network.txt` or `report.txt` beside it.
-//! `SPORE_BLESS=1` writes those. `secrets.txt` lists what must be in none.
+//! What reading does with folders that no fixture has: damaged, huge, absent.
 
-use super::{Diagnostic, Files, Network, Problems};
-use miette::{GraphicalReportHandler, GraphicalTheme};
-use std::fmt::Write as _;
+use super::{Diagnostic, Draft, Files, Network, Secrets};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const CASES: &str = "fixtures/folders";
 
-fn show(problems: &[Diagnostic]) -> String {
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(110);
-    let mut text = String::new();
-    for problem in problems {
-        handler.render_report(&mut text, problem).unwrap();
-        for (place, label) in problem.labels() {
-            writeln!(text, "  at {place}: {label}").unwrap();
-        }
-        text.push('\n');
-    }
-    text
-}
-
-/// The name of the file that the outcome belongs into, and what it says.
-fn outcome(read: &Result<Network, Problems>) -> (&'static str, String) {
-    match read {
-        Ok(network) => {
-            let mut network = network.clone();
-            let warnings = show(&std::mem::take(&mut network.warnings));
-            ("network.txt", format!("{network:#?}\n{warnings}"))
-        }
-        Err(problems) => ("report.txt", format!("{problems}\n\n{}", show(&problems.0))),
-    }
-}
-
-fn read(case: &Path) -> (&'static str, String) {
-    let folder = case.join("folder");
-    let (name, text) = outcome(&Network::read(&folder));
-    (name, text.replace(&*folder.to_string_lossy(), "folder"))
+/// All that a person could get to see.
+fn shown(files: &Files) -> String {
+    let draft = Draft::from_files(files, Secrets::Needed);
+    let said = |problem: &Diagnostic| {
+        let sources: String = problem.labels().iter().map(|(place, _)| place.source().text()).collect();
+        format!("{problem:?}\n{sources}\n")
+    };
+    draft.problems().iter().map(said).collect()
 }
 
 fn cases() -> Vec<PathBuf> {
@@ -59,47 +34,12 @@ fn secrets() -> Vec<String> {
     parts
 }
 
-#[test]
-fn every_case_is_read_as_it_says() {
-    let bless = std::env::var_os("SPORE_BLESS").is_some();
-    let secrets = secrets();
-    let mut wrong = Vec::new();
-    for case in cases() {
-        let (name, found) = read(&case);
-        let leaked = secrets.iter().find(|secret| found.contains(*secret));
-        assert!(leaked.is_none(), "{} shows the secret {leaked:?}:\n{found}", case.display());
-        let other = if name == "report.txt" { "network.txt" } else { "report.txt" };
-        if bless {
-            fs::write(case.join(name), &found).unwrap();
-            let _ = fs::remove_file(case.join(other));
-        } else if fs::read_to_string(case.join(name)).ok().as_deref() != Some(&*found) {
-            wrong.push(format!("{}:\n{found}", case.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "SPORE_BLESS=1 takes these over:\n{}", wrong.join("\n"));
-}
-
-/// The cases `same-…` are one network, written in different ways.
-#[test]
-fn one_network_in_any_dialect_is_the_same_network() {
-    let mut outcomes = Vec::new();
-    for case in cases() {
-        if case.file_name().unwrap().to_str().unwrap().starts_with("same-") {
-            outcomes.push((case.clone(), read(&case)));
-        }
-    }
-    let (_, expected) = &outcomes[0];
-    for (case, outcome) in &outcomes {
-        assert_eq!(outcome, expected, "{}", case.display());
-    }
-}
-
 /// Whatever is cut off or put in, reading ends, and shows no secret.
 #[test]
 fn damaged_folders_neither_panic_nor_leak() {
     let secrets = secrets();
     let check = |files: &Files, what: &str| {
-        let (_, text) = outcome(&Network::from_files(files));
+        let text = shown(files);
         assert!(!text.contains("defect of spore"), "{what}:\n{text}");
         if let Some(leaked) = secrets.iter().find(|secret| text.contains(*secret)) {
             panic!("{what} shows {leaked:?}:\n{text}");
@@ -145,7 +85,7 @@ fn ten_thousand_hosts() {
     let start = std::time::Instant::now();
     let read = Network::from_files(&files);
     let took = start.elapsed();
-    let network = read.unwrap_or_else(|problems| panic!("{}", show(&problems.0)));
+    let network = read.unwrap_or_else(|problems| panic!("{problems:?}"));
     assert_eq!(network.hosts.len(), 10_001);
     let memory = fs::read_to_string("/proc/self/status").unwrap();
     let peak = memory.lines().find(|line| line.starts_with("VmHWM")).unwrap();

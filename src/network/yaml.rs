@@ -285,7 +285,10 @@ impl<'a> Builder<'a, '_, '_> {
                             _ => "a mapping as a key",
                         };
                         *key = Key::Bad;
-                        self.flaws.push(*flaw(what, node.span, "a name is expected here"));
+                        self.flaws.push(
+                            *flaw(what, node.span, "a name is expected here")
+                                .help("write a name, in quotes if need be"),
+                        );
                     }
                 },
             },

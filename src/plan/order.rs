@@ -41,6 +41,12 @@ impl Rank {
     pub fn is_rotation(self) -> bool {
         matches!(self, Self::RotateBootstrap | Self::Rotate)
     }
+
+    /// Whether a failure in the wave ends everything, however many are allowed:
+    /// the others dial these nodes, or go by what becomes of them.
+    pub fn is_decisive(self) -> bool {
+        matches!(self, Self::StartBootstrap | Self::UpdateBootstrap | Self::Canary)
+    }
 }
 
 /// The waves, and who is in them.

@@ -2,15 +2,17 @@
 //! the one before has succeeded.
 //!
 //! What a failure means is decided here, and nowhere else: a host that can't be
-//! staged is left out; a failure in a wave ends the apply after that wave; a
-//! rotation begins on all hosts or on none, and is never stopped half-way.
+//! staged, or that fails, is left out from then on; failures in a wave end the
+//! apply after that wave, unless as many are allowed; where an elder or a canary
+//! failed, nothing follows. A rotation begins on all hosts or on none, and is
+//! never stopped half-way.
 
 use super::{HostError, Locked, Payloads, Redactor, Run};
 use crate::plan::Plan;
 use crate::plan::action::Action;
 use crate::plan::wire::{Outcome, Report};
 use crate::resource::HostName;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
@@ -43,6 +45,8 @@ pub enum Progress {
     Lost {
         /// The host.
         host: HostName,
+        /// What was under way there.
+        action: Option<Action>,
         /// Why, and what to do.
         error: HostError,
     },
@@ -56,11 +60,20 @@ pub struct Applied {
     /// How many of them had been done before.
     pub already: usize,
     /// By host, what went wrong there.
-    pub failed: BTreeMap<HostName, String>,
+    pub failed: BTreeMap<HostName, Failure>,
     /// How many actions were never begun.
     pub not_reached: usize,
     /// Whether somebody asked to stop.
     pub interrupted: bool,
+}
+
+/// Something that went wrong on a host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// What was under way.
+    pub action: Option<Action>,
+    /// What was wrong, in one line or more.
+    pub what: String,
 }
 
 /// Asks a running apply to begin nothing new.
@@ -79,13 +92,15 @@ impl Stop {
     }
 }
 
-/// Applies `plan` to the hosts, which come back with their locks.
+/// Applies `plan` to the hosts, which come back with their locks. It goes on
+/// while at most `max_failures` hosts have failed in its waves.
 pub async fn apply(
     plan: &Plan,
     hosts: BTreeMap<HostName, Locked>,
     payloads: Arc<Payloads>,
     redactor: Arc<Redactor>,
     stop: &Stop,
+    max_failures: usize,
     progress: UnboundedSender<Progress>,
 ) -> (Applied, BTreeMap<HostName, Locked>) {
     let mut runner = Runner { hosts, payloads, redactor, progress, applied: Applied::default() };
@@ -95,7 +110,7 @@ pub async fn apply(
         // What isn't staged isn't switched. Of a rotation, no one is left behind.
         goes_on = runner.applied.failed.is_empty() || !plan.waves.iter().any(|wave| wave.rank.is_rotation());
     }
-    let unstaged: BTreeSet<HostName> = runner.applied.failed.keys().cloned().collect();
+    let unstaged = runner.applied.failed.len();
     let mut rotating = false;
     for (i, wave) in plan.waves.iter().enumerate() {
         // Nodes with the old secret and with the new one can't talk: once some
@@ -111,10 +126,11 @@ pub async fn apply(
         rotating = wave.rank.is_rotation();
         let failed = runner.applied.failed.len();
         let (out, hosts): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            wave.hosts.clone().into_iter().partition(|(host, _)| unstaged.contains(host));
+            wave.hosts.clone().into_iter().partition(|(host, _)| runner.applied.failed.contains_key(host));
         runner.applied.not_reached += out.values().map(Vec::len).sum::<usize>();
         runner.step(Step::Wave(i), &hosts).await;
-        goes_on &= runner.applied.failed.len() == failed;
+        let now = runner.applied.failed.len();
+        goes_on &= now - unstaged <= max_failures && !(now > failed && wave.rank.is_decisive());
     }
     (runner.applied, runner.hosts)
 }
@@ -146,7 +162,8 @@ impl Runner {
                 }
                 None => {
                     self.applied.not_reached += actions.len();
-                    self.applied.failed.entry(name.clone()).or_insert_with(|| "was lost before".to_owned());
+                    let lost = || Failure { action: None, what: "was lost before".to_owned() };
+                    self.applied.failed.entry(name.clone()).or_insert_with(lost);
                 }
             }
         }
@@ -172,7 +189,7 @@ struct Ended {
     done: usize,
     already: usize,
     not_reached: usize,
-    failed: Option<String>,
+    failed: Option<Failure>,
 }
 
 async fn run(
@@ -207,12 +224,17 @@ async fn run(
                 Outcome::Differs { text } | Outcome::Failed { text } => text,
                 Outcome::Done | Outcome::Already => String::new(),
             };
-            (Some(what), actions.len().saturating_sub(at + 1), Some(host))
+            let failure = Failure { action: actions.get(at).cloned(), what };
+            (Some(failure), actions.len().saturating_sub(at + 1), Some(host))
         }
         Err(error) => {
-            let what = error.to_string();
-            let _ = progress.send(Progress::Lost { host: name.clone(), error });
-            (Some(what), actions.len().saturating_sub(ended + 1), None)
+            let failure = Failure {
+                action: error.action().and_then(|at| actions.get(at).cloned()),
+                what: error.to_string(),
+            };
+            let action = failure.action.clone();
+            let _ = progress.send(Progress::Lost { host: name.clone(), action, error });
+            (Some(failure), actions.len().saturating_sub(ended + 1), None)
         }
     };
     Ended { name, host, done: done + already, already, not_reached, failed }

@@ -83,8 +83,8 @@ impl fmt::Display for During {
             Self::Asking => f.write_str("asking for facts"),
             Self::Locking => f.write_str("locking the host"),
             Self::Unlocking => f.write_str("unlocking the host"),
-            Self::Action { index, began: true } => write!(f, "doing action {}", index + 1),
-            Self::Action { index, began: false } => write!(f, "waiting for action {} to begin", index + 1),
+            Self::Action { began: true, .. } => f.write_str("this was being done"),
+            Self::Action { began: false, .. } => f.write_str("this was about to begin"),
         }
     }
 }
@@ -96,6 +96,19 @@ impl From<ConnectError> for HostError {
 }
 
 impl HostError {
+    /// Which action of the list was under way.
+    pub fn action(&self) -> Option<usize> {
+        match self {
+            Self::Lost { during, .. } | Self::TimedOut { during, .. } | Self::Malformed { during, .. } => {
+                match during {
+                    During::Action { index, .. } => Some(*index),
+                    During::Opening | During::Asking | During::Locking | During::Unlocking => None,
+                }
+            }
+            Self::Connect(_) | Self::NoSudo { .. } | Self::NoShell { .. } | Self::Locked(_) => None,
+        }
+    }
+
     /// What to do about it, in a sentence or two.
     pub fn help(&self) -> String {
         match self {

@@ -29,6 +29,8 @@ pub(super) async fn run(
     redactor: &Redactor,
     tell: &mut (dyn FnMut(Report) + Send),
 ) -> Result<Run, HostError> {
+    let actions: &[Action] =
+        &actions.iter().map(|action| impatient(action, settings.healthy)).collect::<Vec<_>>();
     let mut runner = Runner { settings, actions, redactor, tell, at: 0, began: false, told: 0 };
     let mut from = 0;
     for group in actions.chunk_by(|a, b| is_stage(a) == is_stage(b)) {
@@ -56,6 +58,18 @@ pub(super) async fn run(
         from += group.len();
     }
     Ok(Run::Done)
+}
+
+/// Waits no longer for a node's health than is set.
+fn impatient(action: &Action, most: Duration) -> Action {
+    let mut action = action.clone();
+    match &mut action {
+        Action::Start { health: Some(health), .. } | Action::Await { health, .. } => {
+            health.within = health.within.min(most);
+        }
+        _ => {}
+    }
+    action
 }
 
 fn is_stage(action: &Action) -> bool {

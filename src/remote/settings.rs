@@ -2,6 +2,7 @@
 
 use crate::ssh::Timeouts;
 use std::time::Duration;
+use thiserror::Error;
 
 /// Every time-out and limit of this room. A test shortens them.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +25,10 @@ pub struct Settings {
     pub stop: Duration,
     /// For a unit without a [`Health`](crate::resource::Health) to be active.
     pub start: Duration,
-    /// How long a healthy unit has to stay so, before that is believed.
+    /// For a node to be healthy, at most: each says itself how long it takes.
+    pub healthy: Duration,
+    /// How long a healthy unit has to stay so, before that is believed: some
+    /// die seconds after they said that they had started.
     pub settle: Duration,
     /// For a program to judge what is staged.
     pub verify: Duration,
@@ -49,11 +53,109 @@ impl Default for Settings {
             install: seconds(15 * 60),
             stop: seconds(100),
             start: seconds(30),
-            settle: seconds(1),
+            healthy: seconds(10 * 60),
+            settle: seconds(5),
             verify: seconds(30),
             stall: seconds(60),
             beat: seconds(5),
             let_go: seconds(60),
         }
+    }
+}
+
+impl Settings {
+    /// Sets one time-out by its name, as a person writes it: `settle=2.5`.
+    ///
+    /// # Errors
+    /// Where `text` is none.
+    pub fn set(&mut self, text: &str) -> Result<(), NoTimeOut> {
+        let (name, seconds) = text.split_once('=').ok_or(NoTimeOut::Form)?;
+        let number = seconds.parse().ok().filter(|number: &f64| (0.0..=86_400.0).contains(number));
+        let number = number.ok_or_else(|| NoTimeOut::Seconds(seconds.to_owned()))?;
+        let (_, field) = self
+            .named()
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| NoTimeOut::Name { name: name.to_owned() })?;
+        *field = Duration::from_secs_f64(number);
+        Ok(())
+    }
+
+    /// Every time-out, by the name that a person uses.
+    fn named(&mut self) -> [(&'static str, &mut Duration); 16] {
+        let Self {
+            ssh,
+            ready,
+            answer,
+            action,
+            install,
+            stop,
+            start,
+            settle,
+            verify,
+            stall,
+            beat,
+            let_go,
+            healthy,
+            ..
+        } = self;
+        let Timeouts { connect, handshake, login, keepalive, unanswered: _ } = ssh;
+        [
+            ("connect", connect),
+            ("handshake", handshake),
+            ("login", login),
+            ("keepalive", keepalive),
+            ("ready", ready),
+            ("answer", answer),
+            ("action", action),
+            ("install", install),
+            ("stop", stop),
+            ("start", start),
+            ("settle", settle),
+            ("verify", verify),
+            ("stall", stall),
+            ("beat", beat),
+            ("let-go", let_go),
+            ("healthy", healthy),
+        ]
+    }
+}
+
+/// What sets no time-out.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NoTimeOut {
+    /// Another form than `name=seconds`.
+    #[error("write it as `settle=2.5`: a name and a number of seconds")]
+    Form,
+    /// None has this name.
+    #[error("there is no time-out `{name}`; there are {}", names())]
+    Name {
+        /// What was asked for.
+        name: String,
+    },
+    /// No number of seconds that can be waited.
+    #[error("`{0}` is no number of seconds")]
+    Seconds(String),
+}
+
+fn names() -> String {
+    Settings::default().named().map(|(name, _)| name).join(", ")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_out_is_set_by_its_name() {
+        let mut settings = Settings::default();
+        settings.set("settle=0.5").unwrap();
+        settings.set("let-go=3").unwrap();
+        assert_eq!((settings.settle, settings.let_go), (Duration::from_millis(500), Duration::from_secs(3)));
+        assert_eq!(settings.set("settle"), Err(NoTimeOut::Form));
+        assert_eq!(settings.set("settle=-1"), Err(NoTimeOut::Seconds("-1".to_owned())));
+        let error = settings.set("setle=1").unwrap_err();
+        assert!(error.to_string().contains("no time-out `setle`; there are connect, "), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use crate::resource::HostName;
 
 /// `  ✓ host1 restart tau@elders.service`
 pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) -> String {
-    let what = describe(action);
+    let what = self::action(action);
     match outcome {
         Outcome::Done => format!("  {} {host} {what}\n", style.paint(Tone::Good, "✓")),
         Outcome::Already => {
@@ -34,7 +34,8 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("      {line}\n")).collect()
 }
 
-fn describe(action: &Action) -> String {
+/// `restart tau@elders.service`
+pub fn action(action: &Action) -> String {
     match action {
         Action::Install { packages } => format!("install {}", packages.join(" ")),
         Action::MakeDirectory { path, access } => format!("make {path} ({access})"),

@@ -1,11 +1,13 @@
-//! A plan or an event as a person reads it. Nothing is computed here: what is
+//! A plan, an event or a mistake as a person reads it. Nothing is computed here: what is
 //! shown is what the plan says.
 
 mod action;
 mod diff;
 mod plan;
+mod problems;
 mod style;
 
-pub use action::ended;
+pub use action::{action, ended};
 pub use plan::{plan, summary};
+pub use problems::{problems, tally};
 pub use style::{Style, Tone};

@@ -11,6 +11,7 @@ use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{PrivateKey, decode_secret_key};
 
 use super::Secret;
+use crate::identity::SshKeyKind;
 
 #[cfg(test)]
 mod tests;
@@ -107,16 +108,13 @@ pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, Ke
     let owned = || path.to_owned();
     let unsupported = |what: &str| KeyError::Unsupported { path: owned(), what: what.into() };
     let text = text.trim_start_matches('\u{feff}').trim();
-    let encrypted = match kind(text) {
-        Kind::Plain => false,
-        Kind::Encrypted => true,
-        Kind::OpenSsh => match PrivateKey::from_openssh(text) {
-            Ok(key) => key.is_encrypted(),
-            Err(_) => return Err(KeyError::Damaged { path: owned() }),
-        },
-        Kind::Public => return Err(KeyError::Public { path: owned() }),
-        Kind::Other => return Err(KeyError::NotAKey { path: owned() }),
-        Kind::Unsupported(what) => return Err(unsupported(what)),
+    let encrypted = match SshKeyKind::of(text) {
+        SshKeyKind::Plain => false,
+        SshKeyKind::Encrypted => true,
+        SshKeyKind::Public => return Err(KeyError::Public { path: owned() }),
+        SshKeyKind::Unsupported(what) => return Err(unsupported(what)),
+        SshKeyKind::Damaged => return Err(KeyError::Damaged { path: owned() }),
+        SshKeyKind::NotAKey => return Err(KeyError::NotAKey { path: owned() }),
     };
     let passphrase = match encrypted {
         false => None,
@@ -131,7 +129,7 @@ pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, Ke
     let key = decode_secret_key(text, passphrase.as_ref().map(Secret::expose));
     let key = key.map_err(|error| match error {
         russh::keys::Error::UnknownAlgorithm(_) | russh::keys::Error::UnsupportedKeyType { .. } => {
-            unsupported("of an unknown kind")
+            unsupported("a key of an unknown kind")
         }
         _ if encrypted => KeyError::WrongPassphrase { path: owned() },
         _ => KeyError::Damaged { path: owned() },
@@ -142,47 +140,6 @@ pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, Ke
             Err(unsupported("a key that lives in a security token"))
         }
         KeypairData::Dsa(_) => Err(unsupported("a DSA key")),
-        _ => Err(unsupported("of an unknown kind")),
-    }
-}
-
-enum Kind {
-    /// Says itself whether it is encrypted.
-    OpenSsh,
-    Plain,
-    Encrypted,
-    Public,
-    Unsupported(&'static str),
-    Other,
-}
-
-/// What a text is, by its first lines.
-fn kind(text: &str) -> Kind {
-    const PUBLIC: [&str; 6] = [
-        "ssh-",
-        "ecdsa-sha2-",
-        "sk-",
-        "-----BEGIN PUBLIC KEY-----",
-        "-----BEGIN RSA PUBLIC KEY-----",
-        "---- BEGIN SSH2 PUBLIC KEY ----",
-    ];
-    let has = |line: &str| text.lines().any(|l| l.trim().starts_with(line));
-    let starts = |line: &str| text.starts_with(line);
-    match text.lines().next().unwrap_or_default().trim_end() {
-        "-----BEGIN OPENSSH PRIVATE KEY-----" => Kind::OpenSsh,
-        "-----BEGIN ENCRYPTED PRIVATE KEY-----" => Kind::Encrypted,
-        "-----BEGIN PRIVATE KEY-----" => Kind::Plain,
-        "-----BEGIN RSA PRIVATE KEY-----" if has("DEK-Info: AES-128-CBC,") => Kind::Encrypted,
-        "-----BEGIN RSA PRIVATE KEY-----" | "-----BEGIN EC PRIVATE KEY-----" => match has("DEK-Info:") {
-            true => Kind::Unsupported("encrypted in an outdated way"),
-            false => Kind::Plain,
-        },
-        "-----BEGIN DSA PRIVATE KEY-----" => Kind::Unsupported("a DSA key"),
-        _ if starts("PuTTY-User-Key-File-") => match has("Encryption: none") {
-            true => Kind::Plain,
-            false => Kind::Encrypted,
-        },
-        _ if PUBLIC.iter().any(|start| starts(start)) => Kind::Public,
-        _ => Kind::Other,
+        _ => Err(unsupported("a key of an unknown kind")),
     }
 }

@@ -30,6 +30,10 @@ pub const VALIDATION_PRIVATE: &str = "/tb/config/keys/dv_private.key";
 /// Its public half.
 pub const VALIDATION_PUBLIC: &str = "/tb/config/keys/dv_public.key";
 
+/// On loopback, the sensors service of every tau since November 2025: of two
+/// nodes on one host only one starts.
+pub const SENSORS_PORT: u16 = 4217;
+
 /// Every directory that tau uses, with its mode.
 pub const DIRECTORIES: &[(&str, u32)] = &[
     (ROOT, 0o755),

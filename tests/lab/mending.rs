@@ -150,6 +150,9 @@ pub(crate) fn with_a_restart(lab: &Lab) {
     broken.sh("sed -i 's/^- hoarder/- horder/; s/- tns/- tsn/' /tb/config/all.yaml; systemctl restart tau@all.service");
     replaced.sh("cp /tb/bin/tau /tb/bin/new; echo trailer >>/tb/bin/new; mv /tb/bin/new /tb/bin/tau
         systemctl restart tau@all.service");
+    // Until it has died once it is only a node that starts.
+    let restarts = "systemctl show -P NRestarts tau@all.service";
+    wait_until(SOON, "the node with unknown services dies", || broken.sh(restarts).trim() != "0");
     let plan = network.plan(&[]).exits(2).last_says("3 to restart");
     assert!(plan.of_host(elder).is_empty(), "{plan}");
     names(&plan, edited, &[&["because it runs with another /tb/config/all.yaml", "location.long"]]);

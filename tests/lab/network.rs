@@ -69,7 +69,8 @@ impl Network {
             bootstrap: BTreeMap::new(),
             swarm: String::new(),
             known: BTreeMap::new(),
-            environment: BTreeMap::new(),
+            // What has started in the lab stays up; a test of the opposite sets this anew.
+            environment: BTreeMap::from([("SPORE_TIMEOUT".to_owned(), "settle=1".to_owned())]),
         };
         network.rotate_swarm_key();
         let (private, public) = validation_pair();

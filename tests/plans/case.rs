@@ -184,7 +184,7 @@ pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
             supplies.tau.insert(architecture, Artifact { sha256, size: Some(100_000_000) });
         }
     }
-    for plugin in network.shapes.values().flat_map(|shape| &shape.plugins) {
+    for plugin in network.shapes.values().flat_map(|shape| &shape.plugins).filter(|plugin| plugin.is_there) {
         let bytes = fs::read(&plugin.file).unwrap_or_else(|error| panic!("{}: {error}", plugin.name));
         let artifact = Artifact { sha256: Sha256::of(&bytes), size: Some(bytes.len() as u64) };
         supplies.plugins.insert(plugin.name.clone(), artifact);

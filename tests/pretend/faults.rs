@@ -37,7 +37,7 @@ fn its_disk_fills_up() {
     let world = World::new();
     world.faults(Faults { disk: Disk::Filling, ..Faults::default() });
     let apply = world.spore(&["apply", "--yes"]).exits(1);
-    apply.says("No space left on device").says("failed h4: cannot write /");
+    apply.says("No space left on device").says("failed h4 stage /");
     // What had arrived so far isn't left there.
     assert_eq!(world.sh("h4", "find \"$SPORE_ROOT\" -name '.spore-*'"), "");
     world.faults(Faults::default());

@@ -96,7 +96,7 @@ impl<'w> Controller<'w> {
         let (sender, _receiver) = unbounded_channel();
         let payloads = Arc::new(self.payloads(&plan));
         let redactor = Arc::new(Redactor::default());
-        let (applied, hosts) = apply(&plan, locked, payloads, redactor, &Stop::default(), sender).await;
+        let (applied, hosts) = apply(&plan, locked, payloads, redactor, &Stop::default(), 0, sender).await;
         for host in hosts.into_values() {
             if let Ok(host) = host.unlock().await {
                 host.close().await;

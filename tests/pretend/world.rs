@@ -5,6 +5,7 @@ use spore_drive::pretend::{Faults, Fleet, Host, here, program};
 use spore_drive::resource::Sha256;
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -42,6 +43,7 @@ impl World {
         fs::write(at("cloud.yaml"), text("cloud.yaml").replace("[h1, h2, h3]", "[h1]")).unwrap();
         fs::write(at("auth.yaml"), "planter: {username: planter, key: keys/ssh}\n").unwrap();
         fs::write(at("keys/ssh"), fleet.user_key().unwrap()).unwrap();
+        fs::set_permissions(at("keys/ssh"), fs::Permissions::from_mode(0o600)).unwrap();
         let tau = program(here(), "no tau");
         let source = Source::Path("tau".to_owned());
         let pin = Pin { source, sha256: Sha256::of(&tau), binary: None };

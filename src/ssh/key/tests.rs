@@ -79,7 +79,7 @@ fn each_mistake_is_told() {
         (
             file!("ecdsa.sec1.encrypted"),
             Some(PASSPHRASE),
-            "/k/id is encrypted in an outdated way, which spore cannot use",
+            "/k/id is a key encrypted in an outdated way, which spore cannot use",
         ),
         ("-----BEGIN DSA PRIVATE KEY-----\nMFkw", None, "/k/id is a DSA key, which spore cannot use"),
         (&damaged, None, "/k/id is a damaged key"),

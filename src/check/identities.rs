@@ -1,0 +1,37 @@
+//! Two nodes that claim to be one.
+
+use crate::identity::PeerId;
+use crate::network::{Diagnostic, Draft, NodeDraft};
+use std::collections::HashMap;
+
+/// A peer id that two nodes have may be either: whoever dials it finds one of
+/// them, by chance.
+pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
+    let mut seen: HashMap<PeerId, (String, &NodeDraft)> = HashMap::new();
+    let mut problems = Vec::new();
+    for host in draft.hosts.values() {
+        for node in host.nodes.values() {
+            let Some(id) = &node.id else { continue };
+            let name = format!("{}@{}", *node.shape, *host.name);
+            match seen.get(&id.value) {
+                None => {
+                    seen.insert(id.value, (name, node));
+                }
+                Some((first, other)) => {
+                    let place = |node: &NodeDraft| match (&node.key, &node.id) {
+                        (Some(key), _) => key.place.clone(),
+                        (None, Some(id)) => id.place.clone(),
+                        (None, None) => node.shape.place.clone(),
+                    };
+                    problems.push(
+                        Diagnostic::error(format!("`{first}` and `{name}` have the same identity"))
+                            .at(&place(node), "again here")
+                            .at(&place(other), "first here")
+                            .help("give each node a key of its own"),
+                    );
+                }
+            }
+        }
+    }
+    problems
+}

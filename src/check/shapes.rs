@@ -1,0 +1,27 @@
+//! Shapes that are there in vain, and their plugins that aren't there.
+
+use crate::network::{Diagnostic, Draft};
+use std::collections::BTreeSet;
+
+pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let all_nodes = !draft.partial.hosts && draft.hosts.values().all(|host| host.all_nodes);
+    let used: BTreeSet<_> = draft.hosts.values().flat_map(|host| host.nodes.keys()).collect();
+    for shape in draft.shapes.values() {
+        if all_nodes && !used.contains(&*shape.name) {
+            problems.push(
+                Diagnostic::warning(format!("no host has a node of shape `{}`", *shape.name))
+                    .at(&shape.name.place, "nobody uses this")
+                    .help("add it to a host's `shapes`, or remove it"),
+            );
+        }
+        for plugin in shape.plugins.iter().filter(|plugin| !plugin.is_there) {
+            problems.push(
+                Diagnostic::warning(format!("the plugin `{}` has no file", plugin.name))
+                    .at(&plugin.place, "nodes run without it")
+                    .help(format!("put it into the folder as `plugins/{}`, or remove the line", plugin.name)),
+            );
+        }
+    }
+    problems
+}

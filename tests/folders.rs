@@ -1,0 +1,211 @@
+//! Every folder of `fixtures/folders` is a case: `folder/` is read and checked,
+//! and `report.txt` beside it has what `spore check` prints. Where nothing stops,
+//! `network.txt` has the network. `options` may have `--without-secrets`, and
+//! `open` the files that others may read. `SPORE_BLESS=1` writes the results;
+//! `secrets.txt` lists what must be in none.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stderr, reason = "what could not be compared is said")]
+
+use spore_drive::check::check;
+use spore_drive::network::{Draft, Network, Secrets};
+use spore_drive::render::{self, Style};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+const CASES: &str = "fixtures/folders";
+
+fn cases() -> Vec<PathBuf> {
+    let mut cases: Vec<_> = fs::read_dir(CASES).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|path| path.is_dir());
+    cases.sort();
+    assert!(cases.len() > 20);
+    cases
+}
+
+fn name(case: &Path) -> &str {
+    case.file_name().unwrap().to_str().unwrap()
+}
+
+/// A copy that only its owner may read, whatever the checkout made of it.
+fn copy(from: &Path, to: &Path, open: &[String]) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let from = entry.unwrap().path();
+        let to = to.join(from.file_name().unwrap());
+        if from.is_symlink() {
+            symlink(fs::read_link(&from).unwrap(), &to).unwrap();
+        } else if from.is_dir() {
+            copy(&from, &to, open);
+        } else {
+            fs::copy(&from, &to).unwrap();
+            let is_open = open.iter().any(|path| to.ends_with(path));
+            let mode = if is_open { 0o644 } else { 0o600 };
+            fs::set_permissions(&to, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    }
+}
+
+fn lines(file: &Path) -> Vec<String> {
+    fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// What is said of a case, and the network if it is one.
+fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&case.join("folder"), folder.path(), &lines(&case.join("open")));
+    let secrets = match lines(&case.join("options")).iter().any(|option| option == "--without-secrets") {
+        true => Secrets::Elsewhere,
+        false => Secrets::Needed,
+    };
+    let mut draft = Draft::read(folder.path(), secrets);
+    draft.report(check(&draft));
+    let shown = render::problems(draft.problems(), Style::Plain);
+    let mut outcome =
+        BTreeMap::from([("report.txt", format!("{shown}{}\n", render::tally(draft.problems())))]);
+    if let Ok(network) = draft.finish() {
+        let network = Network { warnings: Vec::new(), ..network };
+        outcome.insert("network.txt", format!("{network:#?}\n"));
+    }
+    let folder = folder.path().to_str().unwrap().to_owned();
+    outcome.into_iter().map(|(file, text)| (file, text.replace(&folder, "folder"))).collect()
+}
+
+/// Every part of a secret that is long enough to tell.
+fn secrets() -> Vec<String> {
+    let text = fs::read_to_string(format!("{CASES}/secrets.txt")).unwrap();
+    let mut parts = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let length = line.len().min(16);
+        parts.extend((0..=line.len() - length).map(|at| line[at..at + length].to_owned()));
+    }
+    parts
+}
+
+#[test]
+fn every_case_is_reported_as_it_says() {
+    let bless = std::env::var_os("SPORE_BLESS").is_some();
+    let secrets = secrets();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let outcome = outcome(&case);
+        for (file, found) in &outcome {
+            let leaked = secrets.iter().find(|secret| found.contains(*secret));
+            assert!(leaked.is_none(), "{} shows the secret {leaked:?}:\n{found}", case.display());
+            if bless {
+                fs::write(case.join(file), found).unwrap();
+            } else if fs::read_to_string(case.join(file)).ok().as_deref() != Some(&**found) {
+                wrong.push(format!("{}/{file}:\n{found}", case.display()));
+            }
+        }
+        if !outcome.contains_key("network.txt") && case.join("network.txt").exists() {
+            match bless {
+                true => fs::remove_file(case.join("network.txt")).unwrap(),
+                false => wrong.push(format!("{} is no network any more", case.display())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "SPORE_BLESS=1 takes these over:\n{}", wrong.join("\n"));
+}
+
+/// The cases `same-…` are one network, written in different ways.
+#[test]
+fn one_network_in_any_dialect_is_the_same_network() {
+    let same: Vec<_> = cases().into_iter().filter(|case| name(case).starts_with("same-")).collect();
+    let network = |case: &Path| outcome(case).remove("network.txt").expect("it is a network");
+    let expected = network(&same[0]);
+    for case in &same {
+        assert_eq!(network(case), expected, "{}", case.display());
+    }
+}
+
+/// Whatever a folder can cause that the real tau refuses to start with is found.
+#[test]
+fn what_tau_refuses_is_found() {
+    let columns = |file: &str| -> Vec<Vec<String>> {
+        let text = fs::read_to_string(format!("fixtures/tau-cases/{file}")).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+    };
+    let refused: Vec<String> = columns("cases.tsv")
+        .into_iter()
+        .filter(|case| case[2].starts_with("exits"))
+        .map(|case| case[0].clone())
+        .collect();
+    assert!(refused.len() > 20);
+    let checks = columns("checks.tsv");
+    let mut listed: Vec<String> = checks.iter().map(|check| check[0].clone()).collect();
+    listed.sort();
+    let mut expected = refused;
+    expected.sort();
+    assert_eq!(listed, expected, "checks.tsv lists every case that `start` refuses, and no other");
+    for check in &checks {
+        let [case, folder, says] = &check[..] else { panic!("three columns: {check:?}") };
+        assert!(!says.is_empty(), "{case}: what is said, or why no folder can cause it");
+        if folder != "-" {
+            let report = outcome(&Path::new(CASES).join(folder)).remove("report.txt").unwrap();
+            assert!(report.contains(says.as_str()), "{case}: `{says}` isn't said of {folder}:\n{report}");
+        }
+    }
+}
+
+/// The golden folder of upstream's tool, where it is at hand, is our copy of it.
+#[test]
+fn the_golden_folder_is_ours() {
+    let golden = Path::new("../shared/golden/upstream/folder");
+    let ours = Path::new("fixtures/folders/upstream/folder");
+    let Ok(files) = fs::read_dir(golden) else {
+        eprintln!("{} isn't here, so the copy wasn't compared", golden.display());
+        return;
+    };
+    for file in files.map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+        let copy = ours.join(file.file_name().unwrap());
+        assert_eq!(fs::read(&file).unwrap(), fs::read(&copy).unwrap(), "{}", copy.display());
+    }
+}
+
+/// `spore COMMAND -n CASE`: its exit code, and what it says on both streams.
+fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&Path::new(CASES).join(case).join("folder"), folder.path(), &[]);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spore"));
+    let output = command.args(arguments).arg("-n").arg(folder.path()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_exit_code_says_whether_there_are_mistakes() {
+    for (case, arguments, code, last) in [
+        ("sound", &["check"][..], 0, "check: nothing is wrong with 2 shapes, 3 hosts and 3 nodes"),
+        (
+            "sound",
+            &["check", "--deny-warnings"],
+            0,
+            "check: nothing is wrong with 2 shapes, 3 hosts and 3 nodes",
+        ),
+        ("unused", &["check"], 0, "check: 2 warnings"),
+        ("unused", &["check", "--deny-warnings"], 1, "check: 2 warnings"),
+        ("upstream", &["check"], 1, "check: 1 error, 4 warnings"),
+        ("secrets-missing", &["check"], 1, "check: 4 errors"),
+        ("secrets-missing", &["check", "--without-secrets"], 0, "check: 1 warning"),
+    ] {
+        let (status, said, errors) = spore(case, arguments);
+        assert_eq!((status, said.lines().last(), &*errors), (Some(code), Some(last), ""), "{case}: {said}");
+    }
+}
+
+/// No host is asked about a folder with mistakes: these hosts would not answer.
+#[test]
+fn a_plan_is_made_only_of_a_folder_without_mistakes() {
+    for command in ["plan", "apply"] {
+        let (status, said, errors) = spore("everything-at-once", &[command]);
+        assert_eq!((status, &*said), (Some(1), ""), "{errors}");
+        let report = fs::read_to_string(format!("{CASES}/everything-at-once/report.txt")).unwrap();
+        let (report, _tally) = report.trim_end().rsplit_once('\n').unwrap();
+        assert!(errors.starts_with(report.trim_end()), "{errors}");
+        assert!(errors.contains("the network folder has 10 mistakes"), "{errors}");
+    }
+}
