@@ -14,6 +14,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::process::Command;
 
+/// Nodes that are pretended don't die seconds after they have started, so they
+/// aren't watched for so long.
+const APPLY: &[&str] = &["apply", "--yes", "--timeout", "settle=0.5"];
 const ELDERS: [u8; 2] = [1, 2];
 const MEMBERS: [u8; 1] = [3];
 /// It joins later.
@@ -67,7 +70,7 @@ impl Demo {
         self.spore(&["plan"], &[2]).await?;
         self.step("2. `apply` does exactly that: elders come up first, the others when those are healthy.")
             .await;
-        self.spore(&["apply", "--yes"], &[0]).await?;
+        self.spore(APPLY, &[0]).await?;
         self.step("3. The hosts say themselves what is so, no file keeps it: nothing is left to do.").await;
         self.spore(&["plan"], &[0]).await?;
         self.step("4. Somebody meddles with the hosts.").await;
@@ -80,7 +83,7 @@ impl Demo {
         .await;
         self.spore(&["plan"], &[2]).await?;
         self.step("6. `apply` mends that, and touches nothing else.").await;
-        self.spore(&["apply", "--yes"], &[0]).await?;
+        self.spore(APPLY, &[0]).await?;
         self.step("7. Another elder joins: its host gets a file, and the network a name.").await;
         let before = self.starts().await?;
         folder::add_host(&self.folder, NEWCOMER, "elders", self.host(NEWCOMER)?.address())
@@ -89,7 +92,7 @@ impl Demo {
         self.show("sed -i 's/elders: .h1, h2./elders: [h1, h2, h4]/' cloud.yaml").await?;
         self.spore(&["plan"], &[2]).await?;
         self.step("8. The others learn of it, and none of them restarts.").await;
-        self.spore(&["apply", "--yes"], &[0]).await?;
+        self.spore(APPLY, &[0]).await?;
         self.spore(&["plan"], &[0]).await?;
         let after = self.starts().await?;
         if before != after {

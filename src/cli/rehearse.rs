@@ -34,7 +34,9 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
     let network = pretended(network, architecture, &mut fleet).await?;
     let known = KnownHosts::parse(Path::new("known_hosts"), &fleet.known_hosts());
 
-    let options = ApplyOptions::default();
+    let mut options = ApplyOptions::default();
+    // Nodes that are pretended don't die seconds after they have started.
+    options.plan.timeouts.push("settle=0.5".to_owned());
     let survey = survey_of(network.clone(), &known, &options.plan).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.unplanned.is_empty() || !survey.plan.refusals.is_empty() {

@@ -2,7 +2,7 @@
 //! the other host is planned all the same; once it is gone, all goes well.
 //! `quick` has more of them, without the command line.
 
-use crate::world::World;
+use crate::world::{APPLY, World};
 use spore_drive::pretend::{Disk, Faults};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn keep_a_host_from_being_planned() {
             assert!(line.contains(word), "not said: {word}\n{line}");
         }
     }
-    world.spore(&["apply", "--yes"]).exits(1).says("1 host not planned");
+    world.spore(APPLY).exits(1).says("1 host not planned");
     world.faults(Faults::default());
     world.applied_in_the_end();
 }
@@ -36,12 +36,12 @@ fn keep_a_host_from_being_planned() {
 fn its_disk_fills_up() {
     let world = World::new();
     world.faults(Faults { disk: Disk::Filling, ..Faults::default() });
-    let apply = world.spore(&["apply", "--yes"]).exits(1);
+    let apply = world.spore(APPLY).exits(1);
     apply.says("No space left on device").says("failed h4 stage /");
     // What had arrived so far isn't left there.
     assert_eq!(world.sh("h4", "find \"$SPORE_ROOT\" -name '.spore-*'"), "");
     world.faults(Faults::default());
-    world.spore(&["apply", "--yes"]).exits(0);
+    world.spore(APPLY).exits(0);
     world.spore(&["plan"]).exits(0);
 }
 
@@ -50,7 +50,7 @@ fn greets_and_is_slow() {
     let world = World::new();
     let slow = Some(Duration::from_millis(30));
     world.faults(Faults { noisy: true, slow, ..Faults::default() });
-    world.spore(&["apply", "--yes"]).exits(0);
+    world.spore(APPLY).exits(0);
     world.spore(&["plan"]).exits(0);
 }
 

@@ -1,6 +1,6 @@
 //! The controller is killed while it applies; whoever comes next goes on.
 
-use crate::world::{Run, World};
+use crate::world::{APPLY, Run, World};
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 fn the_controller_is_killed() {
     let world = World::new();
     for milliseconds in [150, 250, 350, 450, 600, 900, 1_500, 2_100] {
-        let mut apply = world.command(&["apply", "--yes"]);
+        let mut apply = world.command(APPLY);
         let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         sleep(Duration::from_millis(milliseconds));
         apply.kill().unwrap();
@@ -24,7 +24,7 @@ impl World {
     pub(crate) fn apply_when_free(&self) -> Run {
         let begun = Instant::now();
         loop {
-            let run = self.spore(&["apply", "--yes"]);
+            let run = self.spore(APPLY);
             if !run.text.contains("locked by") || begun.elapsed() > Duration::from_secs(20) {
                 return run;
             }

@@ -10,7 +10,7 @@ mod quick;
 mod rehearse;
 mod world;
 
-use world::World;
+use world::{APPLY, World};
 
 /// From nothing to everything in its place, as a user who needs `sudo`; then a
 /// look at what the host has come to.
@@ -18,7 +18,7 @@ use world::World;
 fn applied() {
     let world = World::new();
     world.spore(&["plan"]).exits(2).says("plan: ");
-    world.spore(&["apply", "--yes"]).exits(0).says("0 failed; 0 not reached");
+    world.spore(APPLY).exits(0).says("0 failed; 0 not reached");
     world.spore(&["plan"]).exits(0).says("plan: nothing to do");
     let said = world.sh(
         "h4",
@@ -37,7 +37,7 @@ fn applied() {
 #[test]
 fn mended() {
     let world = World::new();
-    world.spore(&["apply", "--yes"]).exits(0);
+    world.spore(APPLY).exits(0);
     world.sh("h1", "cd \"$SPORE_ROOT\" && chown nobody tb/config/elders.yaml && chmod 0 tb/priv");
     world.sh(
         "h4",
@@ -45,7 +45,7 @@ fn mended() {
     );
     let plan = world.spore(&["plan"]).exits(2);
     plan.says("nobody:root").says("/tb/priv").says("because it runs with another /tb/config/store.yaml");
-    world.spore(&["apply", "--yes"]).exits(0);
+    world.spore(APPLY).exits(0);
     world.spore(&["plan"]).exits(0);
 }
 
@@ -54,7 +54,7 @@ fn mended() {
 #[test]
 fn a_node_that_dies_is_told_of() {
     let world = World::new();
-    world.spore(&["apply", "--yes"]).exits(0);
+    world.spore(APPLY).exits(0);
     // Something that spore doesn't know has the port of the node.
     let unit = "[Service]\nExecStart=/tb/bin/tau start -s other --root /tb\n";
     world.sh(
@@ -64,12 +64,12 @@ fn a_node_that_dies_is_told_of() {
             printf '{unit}' >etc/systemd/system/other.service && systemctl start other && rm tb/config/other.yaml"
         ),
     );
-    let apply = world.spore(&["apply", "--yes"]).exits(1);
+    let apply = world.spore(APPLY).exits(1);
     apply
         .says("tau@store.service is not healthy")
         .says("its journal ends:")
         .says("bind: address already in use");
     world.sh("h4", "systemctl stop other");
-    world.spore(&["apply", "--yes"]).exits(0);
+    world.spore(APPLY).exits(0);
     world.spore(&["plan"]).exits(0);
 }

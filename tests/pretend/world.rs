@@ -11,6 +11,9 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+/// Without watching nodes that can't die for long.
+pub(crate) const APPLY: &[&str] = &["apply", "--yes", "--timeout", "settle=0.5"];
+
 /// An elder on h1 and a member on h4, of the fixture that has both.
 pub(crate) struct World {
     folder: TempDir,
