@@ -31,4 +31,6 @@ pub mod ssh;
 
 pub mod remote;
 
+pub mod pretend;
+
 pub mod cli;

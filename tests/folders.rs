@@ -7,8 +7,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stderr, reason = "what could not be compared is said")]
 
-use spore_drive::check::check;
-use spore_drive::network::{Draft, Network, Secrets};
+use spore_drive::check;
+use spore_drive::network::{Network, Secrets};
 use spore_drive::render::{self, Style};
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,11 +60,10 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
         true => Secrets::Elsewhere,
         false => Secrets::Needed,
     };
-    let mut draft = Draft::read(folder.path(), secrets);
-    draft.report(check(&draft));
-    let shown = render::problems(draft.problems(), Style::Plain);
-    let mut outcome =
-        BTreeMap::from([("report.txt", format!("{shown}{}\n", render::tally(draft.problems())))]);
+    let draft = check::read(folder.path(), secrets);
+    let problems = draft.problems();
+    let shown = render::problems(&problems, Style::Plain);
+    let mut outcome = BTreeMap::from([("report.txt", format!("{shown}{}\n", render::tally(&problems)))]);
     if let Ok(network) = draft.finish() {
         let network = Network { warnings: Vec::new(), ..network };
         outcome.insert("network.txt", format!("{network:#?}\n"));

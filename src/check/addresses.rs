@@ -1,18 +1,18 @@
 //! Addresses that nobody can reach, that tau can't announce, or that are
 //! another host's, too.
 
+use super::MOST;
 use crate::network::{Address, At, Diagnostic, Draft, HostDraft};
 use crate::resource::HostName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    for host in draft.hosts.values() {
-        problems.extend(announced(host));
-        problems.extend(host.addresses.iter().filter_map(unreachable));
-    }
+    problems.extend(draft.hosts.values().filter_map(announced).take(MOST));
+    let addresses = draft.hosts.values().flat_map(|host| &host.addresses);
+    problems.extend(addresses.filter_map(unreachable).take(MOST));
     problems.extend(one_machine_twice(draft));
     problems.extend(shared(draft));
     problems
@@ -45,12 +45,12 @@ fn announced(host: &HostDraft) -> Option<Diagnostic> {
 
 /// Nobody else can dial it.
 fn unreachable(address: &At<Address>) -> Option<Diagnostic> {
-    let ip = address.ip;
+    let ip = address.ip.to_canonical();
     let what = match address.prefix.map(|prefix| IpNet::new(ip, prefix)) {
         _ if ip.is_unspecified() => "every address of whoever uses it",
         _ if ip.is_loopback() => "a loopback address: only the host itself reaches it",
         _ if ip.is_multicast() => "a multicast address",
-        _ if ip.is_ipv4() && ip.to_string() == "255.255.255.255" => "the broadcast address",
+        _ if ip == Ipv4Addr::BROADCAST => "the broadcast address",
         _ if is_link_local(ip) => "a link-local address: it means nothing beyond one link",
         // Of /31 and /32 every address is a host's.
         Some(Ok(IpNet::V4(net))) if net.prefix_len() < 31 && net.network() == ip => {
@@ -71,20 +71,20 @@ fn unreachable(address: &At<Address>) -> Option<Diagnostic> {
 fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => Ipv6Addr::is_unicast_link_local(&ip),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }
 
 /// Two hosts that are one machine: each would be cleared of the other's nodes.
 fn one_machine_twice(draft: &Draft) -> Vec<Diagnostic> {
-    let mut seen: BTreeMap<(&str, u16), &HostDraft> = BTreeMap::new();
+    let mut seen: BTreeMap<(String, u16), &HostDraft> = BTreeMap::new();
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
         let Some(ssh) = &host.ssh else { continue };
-        match seen.get(&(ssh.address.as_str(), ssh.port)).and_then(|first| Some((first, first.ssh.as_ref()?)))
-        {
+        let endpoint = (ssh.address.to_ascii_lowercase(), ssh.port);
+        match seen.get(&endpoint).and_then(|first| Some((first, first.ssh.as_ref()?))) {
             None => {
-                seen.insert((ssh.address.as_str(), ssh.port), host);
+                seen.insert(endpoint, host);
             }
             Some((first, other)) => problems.push(
                 Diagnostic::error(format!("`{}` and `{}` are the same machine", *first.name, *host.name))
@@ -103,7 +103,12 @@ fn shared(draft: &Draft) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
         for address in &host.addresses {
-            let Some((owner, first)) = seen.insert(address.ip, (&host.name, address)) else { continue };
+            if problems.len() == MOST {
+                return problems;
+            }
+            let Some((owner, first)) = seen.insert(address.ip.to_canonical(), (&host.name, address)) else {
+                continue;
+            };
             let message = match *owner == *host.name {
                 true => format!("the address `{}` is there twice", address.ip),
                 false => format!("`{owner}` and `{}` have the same address `{}`", *host.name, address.ip),

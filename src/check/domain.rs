@@ -3,10 +3,12 @@
 
 use crate::network::{At, Diagnostic, Draft, nearest};
 use crate::tau;
+use std::net::IpAddr;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     let domain = &draft.domain;
-    let mut problems: Vec<_> = domain.root.iter().chain(&domain.generated).filter_map(own).collect();
+    let mut problems: Vec<_> =
+        domain.root.iter().chain(&domain.generated).filter_map(of_the_network).collect();
     problems.extend(shadows(draft));
     for custom in domain.custom.values() {
         let no_domain = |why| described(Diagnostic::warning(NO_DOMAIN), &custom.name, why);
@@ -21,7 +23,7 @@ const NO_DOMAIN: &str = "not the name of a domain";
 /// tau makes a regular expression of the network's own names, as they are: with
 /// `(` it panics, and `+` means something else. With other names that DNS can't
 /// have it starts, and nobody finds it.
-fn own(name: &At<String>) -> Option<Diagnostic> {
+fn of_the_network(name: &At<String>) -> Option<Diagnostic> {
     let why = flaw(name)?;
     Some(match name.contains(|c: char| "()[]{}*+?|\\^$".contains(c)) {
         true => described(Diagnostic::error(NO_DOMAIN), name, "tau takes this for a regular expression"),
@@ -41,6 +43,9 @@ fn flaw(name: &str) -> Option<&'static str> {
     }
     if name.contains("://") || name.contains('/') {
         return Some("this is an address of the web");
+    }
+    if name.parse::<IpAddr>().is_ok() {
+        return Some("this is an address, not a name");
     }
     if name.ends_with('.') && name.len() > 1 {
         return Some("it ends with a dot");
@@ -81,6 +86,7 @@ fn leads_nowhere(service: &At<String>) -> Option<Diagnostic> {
     }
     let problem = Diagnostic::warning(format!("tau has no service `{}`", service.shown()));
     let help = match nearest(service, tau::SERVICES.iter().map(|service| service.name)) {
+        None if **service == "node" => "today it is called `substrate`".to_owned(),
         Some(near) => format!("did you mean `{near}`?"),
         None => "name the service that answers for this domain, such as `substrate`".to_owned(),
     };

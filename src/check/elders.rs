@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     // Whoever can't be read may be an elder.
-    if draft.partial.network || draft.partial.hosts || draft.hosts.values().all(|host| host.nodes.is_empty())
+    if draft.partial.bootstrap
+        || draft.partial.hosts
+        || draft.hosts.values().all(|host| host.nodes.is_empty())
     {
         return Vec::new();
     }

@@ -1,50 +1,49 @@
 //! SSH keys that can't be used, or that others can.
 
+use super::problem;
 use crate::identity::SshKeyKind;
 use crate::network::{At, Diagnostic, Draft, KeyFile};
 use std::collections::BTreeSet;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
-    let keys = draft.logins.values().flat_map(|login| &login.keys);
+    let named = draft.hosts.values().filter_map(|host| host.ssh.as_ref()).flat_map(|ssh| &ssh.logins);
+    let named: BTreeSet<&str> = named.map(|name| name.as_str()).collect();
+    let mut open = BTreeSet::new();
     let mut problems = Vec::new();
-    let mut seen = BTreeSet::new();
-    for key in keys {
-        if !seen.insert(&key.path) {
-            continue;
-        }
-        problems.extend(unusable(key));
-        // OpenSSH refuses to use such a key.
-        if key.is_open && matches!(key.kind, Some(SshKeyKind::Plain | SshKeyKind::Encrypted)) {
-            problems.push(
-                Diagnostic::warning("others than its owner may read this private key")
-                    .at(&key.place, "named here")
-                    .help(format!("chmod 600 {}", key.place.shown(&key.written))),
-            );
+    for login in draft.logins.values() {
+        let is_needed = draft.partial.hosts || named.contains(login.name.as_str());
+        for key in &login.keys {
+            problems.extend(unusable(key, is_needed));
+            // OpenSSH refuses to use such a key.
+            let is_key = matches!(key.kind, Some(SshKeyKind::Plain | SshKeyKind::Encrypted));
+            if is_key && key.is_open && open.insert(&key.path) {
+                problems.push(
+                    Diagnostic::warning("others than its owner may read this private key")
+                        .at(&key.place, "named here")
+                        .help("let only its owner read it: `chmod 600`"),
+                );
+            }
         }
     }
     problems
 }
 
-fn unusable(key: &At<KeyFile>) -> Option<Diagnostic> {
+fn unusable(key: &At<KeyFile>, is_needed: bool) -> Option<Diagnostic> {
+    const MAKE: &str = "use a key in OpenSSH's format, such as `ssh-keygen -t ed25519` makes";
     let name = key.place.shown(&key.written);
     let (what, help) = match key.kind? {
         SshKeyKind::Plain | SshKeyKind::Encrypted => return None,
         SshKeyKind::Public => {
-            let private = name.strip_suffix(".pub");
-            let help = match private {
+            let help = match name.strip_suffix(".pub") {
                 Some(private) => format!("name the private half: `{private}`"),
                 None => "name the file of the private half".to_owned(),
             };
             ("the public half of a key", help)
         }
-        SshKeyKind::Unsupported(what) => {
-            (what, "use another, such as `ssh-keygen -t ed25519` makes".to_owned())
-        }
+        SshKeyKind::Unsupported(what) => (what, MAKE.to_owned()),
         SshKeyKind::Damaged => ("a damaged key", "put a copy that is whole in its place".to_owned()),
-        SshKeyKind::NotAKey => (
-            "no private key",
-            "name a key in OpenSSH's format, such as `ssh-keygen -t ed25519` makes".to_owned(),
-        ),
+        SshKeyKind::NotAKey => ("no private key", MAKE.to_owned()),
     };
-    Some(Diagnostic::error(format!("`{name}` is {what}")).at(&key.place, "nobody gets in with it").help(help))
+    let problem = problem(is_needed, format!("`{name}` is {what}"));
+    Some(problem.at(&key.place, "nobody gets in with it").help(help))
 }

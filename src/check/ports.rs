@@ -1,6 +1,6 @@
 //! Ports that two listeners want, and hosts with more nodes than can run.
 
-use super::on;
+use super::{MOST_ON_A_HOST, on, problem, used};
 use crate::network::{Diagnostic, Draft, HostDraft, Place, ShapeDraft};
 use crate::resource::ShapeName;
 use crate::tau::{self, SENSORS_PORT};
@@ -8,84 +8,82 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
-    let mut problems: Vec<_> = draft.shapes.values().flat_map(within).collect();
+    let used = used(draft);
+    let shapes = draft.shapes.values();
+    let mut problems: Vec<_> = shapes.flat_map(|shape| within(shape, used.contains(&*shape.name))).collect();
     problems.extend(with_sshd(draft));
-    // What is wrong with two shapes is so on every host that has both.
+    // What is wrong with shapes is so on every host that has all of them.
     let mut together: BTreeMap<Vec<&ShapeName>, Vec<&HostDraft>> = BTreeMap::new();
     for host in draft.hosts.values().filter(|host| host.nodes.len() > 1) {
         together.entry(host.nodes.keys().collect()).or_default().push(host);
     }
-    let mut compared = BTreeSet::new();
+    let mut said = BTreeSet::new();
     for hosts in together.values() {
         let Some(first) = hosts.first() else { continue };
         problems.push(crowded(first, hosts));
-        let shapes: Vec<_> = on(first, draft).map(|(_, shape)| shape).collect();
-        for (i, one) in shapes.iter().enumerate() {
-            for other in &shapes[i + 1..] {
-                if compared.insert((&*one.name, &*other.name)) {
-                    problems.extend(between(one, other, first));
-                }
-            }
-        }
+        problems.extend(between(first, draft, &mut said));
     }
     problems
 }
 
 /// Something that a node listens on.
+#[derive(Clone, Copy)]
 struct Listener<'s> {
     port: u16,
-    /// What for; continues "the port of".
+    /// What for.
     what: &'static str,
     place: &'s Place,
+    /// The folder chooses the port; otherwise it comes with a service.
+    chosen: bool,
 }
 
-/// What the folder says itself.
-fn own(shape: &ShapeDraft) -> Vec<Listener<'_>> {
+/// Everything that a node of the shape listens on.
+fn listeners(shape: &ShapeDraft) -> Vec<Listener<'_>> {
     let ports = [("`main`", &shape.main), ("`lite`", &shape.lite), ("`ipfs`", &shape.ipfs)];
-    let known = ports.into_iter().filter_map(|(what, port)| Some((what, port.as_ref()?)));
-    known.map(|(what, port)| Listener { port: **port, what, place: &port.place }).collect()
-}
-
-/// What comes with its services.
-fn of_services(shape: &ShapeDraft) -> Vec<Listener<'_>> {
-    let mut listeners: BTreeMap<u16, Listener<'_>> = BTreeMap::new();
-    for service in &shape.services {
-        let Some(traits) = tau::service(service) else { continue };
-        let http = [(80, "HTTP"), (443, "HTTPS")];
-        let dns = [(53, "DNS"), (953, "DNS")];
-        let ports = http.iter().filter(|_| traits.http).chain(dns.iter().filter(|_| traits.dns));
-        for &(port, what) in ports {
-            listeners.entry(port).or_insert(Listener { port, what, place: &service.place });
-        }
+    let chosen = ports.into_iter().filter_map(|(what, port)| Some((what, port.as_ref()?)));
+    let mut listeners: Vec<_> = chosen
+        .map(|(what, port)| Listener { port: **port, what, place: &port.place, chosen: true })
+        .collect();
+    for (port, what, serves) in [
+        (80, "HTTP", (|traits| traits.http) as fn(&tau::ServiceTraits) -> bool),
+        (443, "HTTPS", |traits| traits.http),
+        (53, "DNS", |traits| traits.dns),
+        (953, "DNS", |traits| traits.dns),
+    ] {
+        let service = shape.services.iter().find(|service| tau::service(service).is_some_and(serves));
+        listeners.extend(service.map(|service| Listener {
+            port,
+            what,
+            place: &service.place,
+            chosen: false,
+        }));
     }
-    listeners.into_values().collect()
+    listeners
 }
 
 /// One node's listeners among themselves. tau starts with two of its own on
 /// one port (seen with `main` and each of the others); what is dialled there
 /// finds one of the two. Only its sensors service insists on its port.
-fn within(shape: &ShapeDraft) -> Vec<Diagnostic> {
-    let own = own(shape);
+fn within(shape: &ShapeDraft, runs: bool) -> Vec<Diagnostic> {
+    let all = listeners(shape);
     let mut problems = Vec::new();
-    for (i, listener) in own.iter().enumerate() {
-        let Listener { port, what, place } = listener;
+    for (i, listener) in all.iter().enumerate().filter(|(_, listener)| listener.chosen) {
+        let Listener { port, what, place, .. } = listener;
         if *port == SENSORS_PORT && *what != "`ipfs`" {
             problems.push(
-                Diagnostic::error(format!("{what} of shape `{}` is tau's own port {port}", *shape.name))
+                problem(runs, format!("{what} of shape `{}` is tau's own port {port}", *shape.name))
                     .at(place, "tau's sensors service listens here, on loopback, and tau refuses to start")
                     .help("choose another port"),
             );
         }
-        let services = of_services(shape);
-        for other in own[..i].iter().chain(services.iter()).filter(|other| other.port == *port) {
+        for other in all[i + 1..].iter().filter(|other| other.port == *port) {
+            let message =
+                format!("{what} and {} of shape `{}` are both port {port}", other.what, *shape.name);
             problems.push(
-                Diagnostic::warning(format!(
-                    "{what} and {} of shape `{}` are both port {port}",
-                    other.what, *shape.name
-                ))
-                .at(place, "who dials this finds either")
-                .at(other.place, "and this")
-                .help("choose another port"),
+                Diagnostic::warning(message)
+                    .at(place, "who dials this finds either")
+                    .at(other.place, "or this")
+                    .help("choose another port"),
             );
         }
     }
@@ -98,20 +96,19 @@ fn with_sshd(draft: &Draft) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
         let Some(ssh) = &host.ssh else { continue };
+        // What is reached elsewhere may be forwarded from another port.
+        let reached = ssh.address.parse::<IpAddr>();
+        let is_sshd = reached.is_ok_and(|ip| host.addresses.iter().any(|address| address.ip == ip));
         for (_, shape) in on(host, draft) {
-            for Listener { port, what, place } in own(shape) {
-                if port != ssh.port || !seen.insert((&*shape.name, port)) {
+            let taken = |listener: &Listener<'_>| listener.chosen && listener.port == ssh.port;
+            for Listener { port, what, place, .. } in listeners(shape).into_iter().filter(taken) {
+                if !seen.insert((&*shape.name, port, is_sshd)) {
                     continue;
                 }
                 let message =
                     format!("{what} of shape `{}` is the port of sshd on `{}`", *shape.name, *host.name);
-                // What is reached elsewhere may be forwarded from another port.
-                let reached_here = ssh.address.parse::<IpAddr>();
-                let is_sshd =
-                    reached_here.is_ok_and(|ip| host.addresses.iter().any(|address| address.ip == ip));
-                let problem = if is_sshd { Diagnostic::error(message) } else { Diagnostic::warning(message) };
                 problems.push(
-                    problem
+                    problem(is_sshd, message)
                         .at(place, format!("sshd has port {port}, and tau refuses to start"))
                         .at(&host.name.place, "this host")
                         .help("choose another port"),
@@ -124,13 +121,11 @@ fn with_sshd(draft: &Draft) -> Vec<Diagnostic> {
 
 /// Since its sensors service, of several nodes on a host one starts.
 fn crowded(host: &HostDraft, hosts: &[&HostDraft]) -> Diagnostic {
-    let count = host.nodes.len();
-    let mut problem = Diagnostic::warning(format!("{} has {count} nodes", named(hosts)));
+    let mut problem = Diagnostic::warning(format!("{} has {} nodes", named(hosts), host.nodes.len()));
     let mut places: Vec<_> = host.nodes.values().map(|node| &node.shape.place).collect();
     places.sort_by_key(|place| (place.file(), place.span().start));
-    for (i, place) in places.into_iter().enumerate() {
-        let label = if i == 0 { "of these only one starts" } else { "" };
-        problem = problem.at(place, label);
+    for (i, place) in places.into_iter().take(MOST_ON_A_HOST).enumerate() {
+        problem = problem.at(place, if i == 0 { "of these only one starts" } else { "" });
     }
     problem.help(format!(
         "give each a host of its own: every tau since November 2025 listens on 127.0.0.1:{SENSORS_PORT}; \
@@ -138,45 +133,62 @@ fn crowded(host: &HostDraft, hosts: &[&HostDraft]) -> Diagnostic {
     ))
 }
 
-/// The listeners of two nodes on one host.
-fn between(one: &ShapeDraft, other: &ShapeDraft, host: &HostDraft) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
-    let services = [of_services(one), of_services(other)];
-    let both_http = services.iter().all(|listeners| listeners.iter().any(|listener| listener.port == 443));
-    if let ([first, ..], [second, ..], true) = (&*services[0], &*services[1], both_http) {
-        problems.push(
-            Diagnostic::error(format!("`{}` and `{}` both answer HTTPS", *one.name, *other.name))
-                .at(first.place, "this service")
-                .at(second.place, "and this")
-                .at(&host.name.place, "both are on this host, which has one port 443")
-                .help("give one of the two a host of its own"),
-        );
-    }
-    let [mine, theirs] = [(one, &services[0]), (other, &services[1])].map(|(shape, services)| {
-        own(shape)
-            .into_iter()
-            .map(|listener| (true, listener))
-            .chain(services.iter().map(|l| (false, Listener { port: l.port, what: l.what, place: l.place })))
-    });
-    let theirs: Vec<_> = theirs.collect();
-    for (is_own, listener) in mine {
-        for (is_own_too, taken) in &theirs {
-            // Two services of the same kind have been dealt with.
-            if taken.port != listener.port || !(is_own || *is_own_too) {
-                continue;
+/// Nodes of one host that want the same port. What was said of the same shapes
+/// on another host isn't said again.
+fn between<'d>(
+    host: &'d HostDraft,
+    draft: &'d Draft,
+    said: &mut BTreeSet<(u16, Vec<&'d ShapeName>)>,
+) -> Vec<Diagnostic> {
+    let mut wanted: BTreeMap<u16, Vec<(&ShapeDraft, Listener<'_>)>> = BTreeMap::new();
+    let mut https = Vec::new();
+    for (_, shape) in on(host, draft) {
+        let mut ports = BTreeSet::new();
+        for listener in listeners(shape) {
+            if listener.port == 443 && !listener.chosen {
+                https.push((shape, listener));
             }
-            let message = format!(
-                "{} of `{}` and {} of `{}` are both port {}",
-                listener.what, *one.name, taken.what, *other.name, taken.port
-            );
-            problems.push(
-                Diagnostic::error(message)
-                    .at(listener.place, "this port")
-                    .at(taken.place, "and this")
-                    .at(&host.name.place, "both are on this host")
-                    .help("choose another port for one of the two"),
-            );
+            // Among themselves, one node's have been looked at.
+            if ports.insert(listener.port) {
+                wanted.entry(listener.port).or_default().push((shape, listener));
+            }
         }
+    }
+    let mut problems = Vec::new();
+    let mut clash = |port, all: &[(&'d ShapeDraft, Listener<'_>)], message: String, help| {
+        let shapes: Vec<_> = all.iter().map(|(shape, _)| &*shape.name).collect();
+        if !said.insert((port, shapes)) {
+            return;
+        }
+        let mut problem = Diagnostic::error(message);
+        for (i, (_, listener)) in all.iter().take(MOST_ON_A_HOST).enumerate() {
+            problem = problem.at(listener.place, if i == 0 { "this" } else { "and this" });
+        }
+        problems.push(problem.at(&host.name.place, "on this host, which has the port once").help(help));
+    };
+    match &https[..] {
+        [] | [_] => {}
+        [one, other] => {
+            let message = format!("`{}` and `{}` both answer HTTPS", *one.0.name, *other.0.name);
+            clash(0, &https, message, "give each a host of its own");
+        }
+        [one, others @ ..] => {
+            let message = format!("`{}` and {} others all answer HTTPS", *one.0.name, others.len());
+            clash(0, &https, message, "give each a host of its own");
+        }
+    }
+    for (port, all) in &wanted {
+        // Who answers HTTPS answers HTTP, and DNS, too: that has been said.
+        if all.iter().all(|(_, listener)| !listener.chosen) {
+            continue;
+        }
+        let whose = |at: usize| format!("{} of `{}`", all[at].1.what, *all[at].0.name);
+        let message = match all.len() {
+            0 | 1 => continue,
+            2 => format!("{} and {} are both port {port}", whose(0), whose(1)),
+            count => format!("{} and {} others are all port {port}", whose(0), count - 1),
+        };
+        clash(*port, all, message, "choose another port for all but one of them");
     }
     problems
 }

@@ -1,14 +1,20 @@
 //! Services that tau doesn't have, or that won't do what they are for.
 
-use super::nodes;
+use super::{MOST, problem, used};
 use crate::identity::check_app_key;
-use crate::network::{At, Diagnostic, Draft, Secrets, ShapeDraft, Tenancy, nearest};
+use crate::network::{At, Diagnostic, Draft, Secrets, ShapeDraft, TenancyDraft, nearest};
 use crate::tau;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
+    let used = used(draft);
+    let mut problems: Vec<_> = draft
+        .shapes
+        .values()
+        .flat_map(|shape| shape.services.iter().map(|service| (service, used.contains(&*shape.name))))
+        .filter_map(|(service, runs)| unknown(service, runs))
+        .take(MOST)
+        .collect();
     for shape in draft.shapes.values() {
-        problems.extend(shape.services.iter().filter_map(unknown));
         problems.extend(gateway_and_substrate(shape));
         problems.extend(service(shape, "accounts").map(|accounts| {
             Diagnostic::warning("`accounts` is only in tau's enterprise build")
@@ -16,9 +22,8 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
                 .help("remove it, unless your tau has it")
         }));
     }
-    // Of a shape that no host has, nothing is refused.
-    let auth = nodes(draft).find_map(|(_, _, shape)| service(shape, "auth"));
-    if let Some(auth) = auth {
+    let auth = draft.shapes.values().filter(|shape| used.contains(&*shape.name));
+    if let Some(auth) = auth.into_iter().find_map(|shape| service(shape, "auth")) {
         problems.extend(tenancy(auth, draft));
         problems.extend(validation(auth, draft));
     }
@@ -30,7 +35,7 @@ fn service<'s>(shape: &'s ShapeDraft, name: &str) -> Option<&'s At<String>> {
 }
 
 /// `service-nosuch`
-fn unknown(service: &At<String>) -> Option<Diagnostic> {
+fn unknown(service: &At<String>, runs: bool) -> Option<Diagnostic> {
     if tau::service(service).is_some() {
         return None;
     }
@@ -39,7 +44,7 @@ fn unknown(service: &At<String>) -> Option<Diagnostic> {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("tau has {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
     };
-    let problem = Diagnostic::error(format!("tau has no service `{}`", service.shown()));
+    let problem = problem(runs, format!("tau has no service `{}`", service.shown()));
     Some(problem.at(&service.place, "tau refuses to start").help(help))
 }
 
@@ -60,7 +65,7 @@ fn tenancy(auth: &At<String>, draft: &Draft) -> Option<Diagnostic> {
     if draft.partial.tenancy {
         return None;
     }
-    let Some(Tenancy { owner, app, .. }) = &draft.tenancy else {
+    let Some(TenancyDraft { owner, app, place, .. }) = &draft.tenancy else {
         return Some(
             Diagnostic::error("`auth` has no tenancy")
                 .at(&auth.place, "tau refuses to start it without")
@@ -69,18 +74,19 @@ fn tenancy(auth: &At<String>, draft: &Draft) -> Option<Diagnostic> {
     };
     let client_id = app.as_ref().and_then(|app| app.client_id.as_ref());
     let key = app.as_ref().and_then(|app| app.key.as_ref());
+    let place = owner.as_ref().map_or(place, |owner| &owner.place);
     match (client_id, key) {
         (None, _) => Some(
-            Diagnostic::error(format!("the tenancy of `{}` has no application's `client-id`", owner.shown()))
-                .at(&owner.place, "this owner's")
+            Diagnostic::error("the tenancy has no application's `client-id`")
+                .at(place, "this owner's")
                 .at(&auth.place, REFUSES)
                 .help("add `app: {client-id: Iv1.…, key: |…}`, as the owner's provider shows it"),
         ),
         // Whoever has the secrets has it.
         (_, None) if draft.secrets == Secrets::Elsewhere => None,
         (_, None) => Some(
-            Diagnostic::error(format!("the tenancy of `{}` has no application's `key`", owner.shown()))
-                .at(&owner.place, "this owner's")
+            Diagnostic::error("the tenancy has no application's `key`")
+                .at(place, "this owner's")
                 .at(&auth.place, REFUSES)
                 .help("add the application's private key below `app`: `key: |`, in PEM"),
         ),

@@ -1,5 +1,6 @@
 //! Shapes that are there in vain, and their plugins that aren't there.
 
+use super::MOST;
 use crate::network::{Diagnostic, Draft};
 use std::collections::BTreeSet;
 
@@ -16,6 +17,9 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
             );
         }
         for plugin in shape.plugins.iter().filter(|plugin| !plugin.is_there) {
+            if problems.len() == MOST {
+                return problems;
+            }
             problems.push(
                 Diagnostic::warning(format!("the plugin `{}` has no file", plugin.name))
                     .at(&plugin.place, "nodes run without it")

@@ -8,7 +8,7 @@ use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::remote::{Applied, Locked, Payload, Payloads, Redactor, Stop, apply};
+use crate::remote::{Applied, Host, Locked, Payload, Payloads, Redactor, Stop, apply};
 use crate::render::{self, Style, Tone};
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,20 +42,19 @@ async fn prepare(
     patience: Instant,
 ) -> miette::Result<Result<(Prepared, BTreeMap<HostName, Locked>), Exit>> {
     loop {
-        let Survey { network, stock, desired, plan, hosts } = survey(args, &options.plan, retire).await?;
-        terminal::out(&render::plan(&plan, terminal::style(args)));
+        let survey = survey(args, &options.plan, retire).await?;
+        let plan = &survey.plan;
+        terminal::out(&render::plan(plan, terminal::style(args)));
         if plan.is_empty() {
             return Ok(Err(if plan.unplanned.is_empty() { Exit::Done } else { Exit::Failed }));
         }
-        if !agreed(&plan, options)? {
+        if !agreed(plan, options)? {
             terminal::note("nothing was changed");
             return Ok(Err(Exit::Failed));
         }
-        let payloads =
-            tokio::task::block_in_place(|| payloads(&plan, &desired.payloads, &stock, &network.folder))?;
-        let redactor = Redactor::new(secrets(&network).iter());
-        match lock::take(hosts, &plan, patience).await? {
-            Taken::Locked(locked) => return Ok(Ok((Prepared { plan, payloads, redactor }, locked))),
+        let (prepared, hosts) = Prepared::of(survey)?;
+        match lock::take(hosts, &prepared.plan, patience).await? {
+            Taken::Locked(locked) => return Ok(Ok((prepared, locked))),
             Taken::Waited => terminal::note("the hosts are free now; planning again"),
         }
     }
@@ -66,6 +65,29 @@ struct Prepared {
     plan: Plan,
     payloads: Payloads,
     redactor: Redactor,
+}
+
+impl Prepared {
+    /// Fetches what will be sent.
+    fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Host>)> {
+        let Survey { network, stock, desired, plan, hosts } = survey;
+        let payloads =
+            tokio::task::block_in_place(|| payloads(&plan, &desired.payloads, &stock, &network.folder))?;
+        let redactor = Redactor::new(secrets(&network).iter());
+        Ok((Self { plan, payloads, redactor }, hosts))
+    }
+}
+
+/// Applies a plan that nobody has to agree to, to hosts that are nobody else's.
+///
+/// # Errors
+/// Where something can't be fetched, or a host not be locked.
+pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
+    let (prepared, hosts) = Prepared::of(survey)?;
+    match lock::take(hosts, &prepared.plan, Instant::now()).await? {
+        Taken::Locked(locked) => Ok(carry_out(args, options, prepared, locked).await),
+        Taken::Waited => Ok(Exit::Failed),
+    }
 }
 
 async fn carry_out(

@@ -67,6 +67,15 @@ pub(crate) enum Command {
     /// The tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
+    /// Plan and apply this folder from nothing, on hosts that this machine pretends
+    #[command(after_help = "Example: spore rehearse -n my-network\nNothing real is reached, and no key of \
+    the folder gets anybody in anywhere.")]
+    Rehearse,
+    /// See all of it in ten seconds, on hosts that this machine pretends
+    #[command(
+        after_help = "Example: spore demo --pause\nNothing is installed, needs root or is left behind."
+    )]
+    Demo(DemoOptions),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -80,7 +89,7 @@ pub(crate) struct CheckOptions {
 }
 
 /// What shapes a plan; the same wherever a plan is made.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 pub(crate) struct PlanOptions {
     /// Only these: shape@host, @host or shape@; may be given several times
     #[arg(short, long = "target", value_name = "SELECTOR")]
@@ -114,7 +123,7 @@ fn time_out(text: &str) -> Result<String, String> {
     Settings::default().set(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 pub(crate) struct ApplyOptions {
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
@@ -130,6 +139,16 @@ pub(crate) struct ApplyOptions {
     /// Where somebody else holds a host, wait so long for it and plan again
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) lock_wait: u64,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoOptions {
+    /// Wait for Enter before each step
+    #[arg(long)]
+    pub(crate) pause: bool,
+    /// Leave the folder and the hosts there until Ctrl-C, to play with
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,24 +2,23 @@
 
 use super::args::{Args, CheckOptions};
 use super::{Exit, folder, terminal};
-use crate::check::check;
+use crate::check;
 use crate::network::{Diagnostic, Draft, Secrets};
 use crate::render;
 
 pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
     let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
-    let mut draft = Draft::read(&folder::find(args.network.as_deref())?, secrets);
-    draft.report(check(&draft));
+    let draft = check::read(&folder::find(args.network.as_deref())?, secrets);
     let problems = draft.problems();
-    terminal::out(&render::problems(problems, terminal::style(args)));
-    terminal::out(&conclusion(&draft));
+    terminal::out(&render::problems(&problems, terminal::style(args)));
+    terminal::out(&conclusion(&draft, &problems));
     let stops = |problem: &Diagnostic| problem.is_error() || options.deny_warnings;
     Ok(if problems.iter().any(stops) { Exit::Failed } else { Exit::Done })
 }
 
-fn conclusion(draft: &Draft) -> String {
-    if !draft.problems().is_empty() {
-        return format!("check: {}\n", render::tally(draft.problems()));
+fn conclusion(draft: &Draft, problems: &[Diagnostic]) -> String {
+    if !problems.is_empty() {
+        return format!("check: {}\n", render::tally(problems));
     }
     let nodes: usize = draft.hosts.values().map(|host| host.nodes.len()).sum();
     let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });

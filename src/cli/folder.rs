@@ -2,8 +2,8 @@
 
 use super::args::Args;
 use super::{Failure, terminal};
-use crate::check::check;
-use crate::network::{Draft, Network, Secrets};
+use crate::check;
+use crate::network::{Network, Secrets};
 use crate::render;
 use std::path::{Path, PathBuf};
 
@@ -34,10 +34,10 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
 /// # Errors
 /// Where anything is.
 pub(crate) fn read(args: &Args, folder: &Path) -> miette::Result<Network> {
-    let mut draft = Draft::read(folder, Secrets::Needed);
-    draft.report(check(&draft));
-    if !draft.problems().is_empty() {
-        terminal::note(render::problems(draft.problems(), terminal::error_style(args)).trim_end());
+    let draft = check::read(folder, Secrets::Needed);
+    let problems = draft.problems();
+    if !problems.is_empty() {
+        terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
     }
     draft.finish().map_err(|problems| {
         let help = "correct them; `spore check` looks without asking any host";

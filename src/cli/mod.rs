@@ -5,11 +5,14 @@
 mod apply;
 mod args;
 mod check;
+mod demo;
 mod folder;
 mod lock;
 mod logins;
 mod plan;
+mod pretended;
 mod progress;
+mod rehearse;
 mod supplies;
 mod survey;
 mod tau;
@@ -95,5 +98,7 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Apply(options) => apply::run(args, options, None).await,
         Command::Retire { host, options } => apply::run(args, options, Some(host)).await,
         Command::Tau(command) => tau::run(args, command).await,
+        Command::Rehearse => rehearse::run(args).await,
+        Command::Demo(options) => demo::run(options, terminal::style(args)).await,
     }
 }

@@ -92,7 +92,9 @@ fn fetch(
     folder: &Path,
 ) -> miette::Result<Arc<Artifact>> {
     if let (None, Some(pin)) = (fetched.get(), pin) {
-        terminal::note(&format!("fetching tau for {architecture} from {}", pin.source));
+        if let artifact::Source::Url(url) = &pin.source {
+            terminal::note(&format!("fetching tau for {architecture} from {}", url.as_str()));
+        }
         let artifact =
             artifact::fetch(architecture, pin, folder, &Cache::of_user(), &mut show).map_err(failure)?;
         let _ = fetched.set(Arc::new(artifact));

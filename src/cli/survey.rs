@@ -38,6 +38,19 @@ pub(crate) async fn survey(
     if let Some(host) = retire {
         clear(&mut network, host)?;
     }
+    let known = known_hosts(options)?;
+    survey_of(network, &known, options).await
+}
+
+/// The same, of a network that has been read.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn survey_of(
+    network: Network,
+    known: &KnownHosts,
+    options: &PlanOptions,
+) -> miette::Result<Survey> {
     let stock = Stock::take(&network, options.tau.as_deref())?;
     let desired = compile(&network, &stock.supplies).map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string);
@@ -47,14 +60,13 @@ pub(crate) async fn survey(
             None => Failure { what, help: None, source: None },
         }
     })?;
-    let known = known_hosts(options)?;
     let (targets, mut observed) = targets(&network, &desired, options)?;
     let shapes: BTreeMap<HostName, BTreeSet<ShapeName>> = network
         .hosts
         .iter()
         .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
         .collect();
-    let answers = gather(targets, &known, &settings(options)?, |_, _| {}).await;
+    let answers = gather(targets, known, &settings(options)?, |_, _| {}).await;
     let mut hosts = BTreeMap::new();
     for (name, answer) in answers {
         let none = BTreeSet::new();

@@ -97,6 +97,13 @@ pub(crate) fn confirm(question: &str) -> bool {
     io::stdin().lock().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "yes")
 }
 
+/// Waits for a person to go on.
+pub(crate) fn wait_for_enter() {
+    eprint!("\n(Enter goes on) ");
+    let _ = io::stderr().flush();
+    let _ = io::stdin().lock().read_line(&mut String::new());
+}
+
 /// Asks for a secret, without showing it.
 ///
 /// # Errors

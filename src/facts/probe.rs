@@ -23,17 +23,17 @@ impl Request<'_> {
     /// The shell script that answers. It changes nothing on the host, reads no
     /// standard input, and holds the key: it is for standard input only.
     pub fn script(&self) -> Secret {
-        self.below("")
+        // Unset on a host; where one is pretended, all its files are below it.
+        self.below(b"${SPORE_ROOT-}")
     }
 
-    /// The same, of a host whose files are all below `root`.
-    fn below(&self, root: &str) -> Secret {
+    /// The same, of a host whose files are all below `root`, a word for the shell.
+    fn below(&self, root: &[u8]) -> Secret {
         let directories: Vec<&str> = tau::DIRECTORIES.iter().map(|&(path, _)| path).collect();
         let shapes: Vec<&str> = self.shapes.iter().map(ShapeName::as_str).collect();
         // In a shell of its own: the one that reads requests keeps none of this.
-        let mut script = b"(\n".to_vec();
+        let mut script = [b"(\nroot=", root, b"\n"].concat();
         for (name, value) in [
-            ("root", root.as_bytes()),
             ("key", self.key.expose().expose()),
             ("shapes", shapes.join(" ").as_bytes()),
             ("directories", directories.join(" ").as_bytes()),

@@ -21,8 +21,8 @@ pub enum SshKeyKind {
 }
 
 impl SshKeyKind {
-    /// What `text` is, by its first lines: OpenSSH's format, PKCS#1, PKCS#8,
-    /// SEC1 or PuTTY's.
+    /// What `text` is: OpenSSH's format, PKCS#1, PKCS#8, SEC1 or PuTTY's. What
+    /// stands before the first block of PEM doesn't count.
     pub fn of(text: &str) -> Self {
         const PUBLIC: [&str; 6] = [
             "ssh-",
@@ -33,22 +33,35 @@ impl SshKeyKind {
             "---- BEGIN SSH2 PUBLIC KEY ----",
         ];
         let text = text.trim_start_matches('\u{feff}').trim();
-        let has = |line: &str| text.lines().any(|l| l.trim().starts_with(line));
-        match text.lines().next().unwrap_or_default().trim_end() {
-            "-----BEGIN OPENSSH PRIVATE KEY-----" => openssh(text).unwrap_or(Self::Damaged),
-            "-----BEGIN ENCRYPTED PRIVATE KEY-----" => Self::Encrypted,
-            "-----BEGIN PRIVATE KEY-----" => Self::Plain,
-            "-----BEGIN RSA PRIVATE KEY-----" if has("DEK-Info: AES-128-CBC,") => Self::Encrypted,
-            "-----BEGIN RSA PRIVATE KEY-----" | "-----BEGIN EC PRIVATE KEY-----" => match has("DEK-Info:") {
-                true => Self::Unsupported("a key encrypted in an outdated way"),
-                false => Self::Plain,
-            },
-            "-----BEGIN DSA PRIVATE KEY-----" => Self::Unsupported(DSA),
-            _ if text.starts_with("PuTTY-User-Key-File-") => match has("Encryption: none") {
-                true => Self::Plain,
-                false => Self::Encrypted,
-            },
-            _ if PUBLIC.iter().any(|start| text.starts_with(start)) => Self::Public,
+        let lines = || text.lines().map(str::trim);
+        let has = |start: &str| lines().any(|line| line.starts_with(start));
+        let Some(head) = lines().find(|line| line.starts_with("-----BEGIN ")) else {
+            return match () {
+                () if PUBLIC.iter().any(|start| text.starts_with(start)) => Self::Public,
+                () if !text.starts_with("PuTTY-User-Key-File-") => Self::NotAKey,
+                () if has("Encryption: none") => Self::Plain,
+                () => Self::Encrypted,
+            };
+        };
+        if PUBLIC.contains(&head) {
+            return Self::Public;
+        }
+        let Some(kind) = head.strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----")) else {
+            return Self::NotAKey;
+        };
+        if kind == "DSA PRIVATE KEY" {
+            return Self::Unsupported(DSA);
+        }
+        let Some(body) = body(text, kind) else { return Self::Damaged };
+        match kind {
+            "OPENSSH PRIVATE KEY" => openssh(&body).unwrap_or(Self::Damaged),
+            "ENCRYPTED PRIVATE KEY" => Self::Encrypted,
+            "PRIVATE KEY" => Self::Plain,
+            "RSA PRIVATE KEY" if has("DEK-Info: AES-128-CBC,") => Self::Encrypted,
+            "RSA PRIVATE KEY" | "EC PRIVATE KEY" if has("DEK-Info:") => {
+                Self::Unsupported("a key encrypted in an outdated way")
+            }
+            "RSA PRIVATE KEY" | "EC PRIVATE KEY" => Self::Plain,
             _ => Self::NotAKey,
         }
     }
@@ -56,16 +69,32 @@ impl SshKeyKind {
 
 const DSA: &str = "a DSA key";
 
+/// The bytes between a block's first and last line, without its headers; `None`
+/// where it doesn't end, or isn't base64.
+fn body(text: &str, kind: &str) -> Option<Vec<u8>> {
+    let (begin, end) = (format!("-----BEGIN {kind}-----"), format!("-----END {kind}-----"));
+    let mut lines = text.lines().map(str::trim).skip_while(|line| *line != begin).skip(1);
+    let mut base64 = String::new();
+    loop {
+        match lines.next()? {
+            line if line == end => break,
+            header if header.contains(": ") => {}
+            line => base64.push_str(line),
+        }
+    }
+    STANDARD.decode(base64).ok()
+}
+
 /// What the head of `openssh-key-v1` says (OpenSSH's `PROTOCOL.key`): the
 /// cipher, and the public half, which begins with its kind, are in the clear.
-fn openssh(text: &str) -> Option<SshKeyKind> {
-    let body: String = text.lines().skip(1).take_while(|line| !line.starts_with("-----END")).collect();
-    let bytes = STANDARD.decode(body.trim()).ok()?;
+fn openssh(bytes: &[u8]) -> Option<SshKeyKind> {
     let (cipher, rest) = string(bytes.strip_prefix(b"openssh-key-v1\0")?)?;
     let (_kdf, rest) = string(rest)?;
     let (_options, rest) = string(rest)?;
     let one_key = rest.strip_prefix(&[0, 0, 0, 1])?;
-    let (public, _) = string(one_key)?;
+    let (public, rest) = string(one_key)?;
+    // The private half is there in full.
+    let (_private, _) = string(rest)?;
     let (kind, _) = string(public)?;
     Some(match kind {
         b"ssh-dss" => SshKeyKind::Unsupported(DSA),
@@ -98,8 +127,13 @@ mod tests {
         let public = string(kind.as_bytes());
         let head =
             [b"openssh-key-v1\0".as_slice(), &string(cipher.as_bytes()), &string(b"none"), &string(b"")];
-        let body = STANDARD.encode([&head.concat(), [0, 0, 0, 1].as_slice(), &string(&public)].concat());
+        let keys = [[0, 0, 0, 1].as_slice(), &string(&public), &string(b"no private key")].concat();
+        let body = STANDARD.encode([head.concat(), keys].concat());
         format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n")
+    }
+
+    fn pem(kind: &str, headers: &str) -> String {
+        format!("-----BEGIN {kind}-----\n{headers}AAAA\n-----END {kind}-----\n")
     }
 
     #[test]
@@ -115,11 +149,16 @@ mod tests {
             (key("none", "ssh-ed25519").replace('\n', "\r\n"), Plain),
             (key("none", "ssh-ed25519").replacen("b3Bl", "b3..", 1), Damaged),
             ("-----BEGIN OPENSSH PRIVATE KEY-----".to_owned(), Damaged),
-            ("-----BEGIN PRIVATE KEY-----\n".to_owned(), Plain),
+            (key("none", "ssh-ed25519").replace("-----END OPENSSH PRIVATE KEY-----", ""), Damaged),
+            (format!("Bag Attributes\n    friendlyName: x\n{}", pem("PRIVATE KEY", "")), Plain),
+            (pem("RSA PRIVATE KEY", ""), Plain),
+            (pem("RSA PRIVATE KEY", "").replace("AAAA", "AAA..."), Damaged),
+            (pem("RSA PRIVATE KEY", "DEK-Info: AES-128-CBC,00\n\n"), Encrypted),
             (
-                "-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: DES-EDE3-CBC,0\n".to_owned(),
+                pem("RSA PRIVATE KEY", "DEK-Info: DES-EDE3-CBC,0\n\n"),
                 Unsupported("a key encrypted in an outdated way"),
             ),
+            (pem("CERTIFICATE", ""), NotAKey),
             ("ssh-ed25519 AAAA somebody".to_owned(), Public),
             ("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n".to_owned(), Plain),
             ("hello".to_owned(), NotAKey),

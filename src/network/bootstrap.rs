@@ -1,6 +1,5 @@
 //! Which nodes the others dial first: `p2p.bootstrap` of the network's file.
 
-use super::draft::OrPartial as _;
 use super::fields::{Fields, NAME_HELP};
 use super::hosts::unknown;
 use super::problem::{Diagnostic, Read, Report};
@@ -8,16 +7,16 @@ use super::{At, HostDraft, ShapeDraft};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
 
-/// Reads the hosts by shape. `shapes` and `hosts` are `None` where they
+/// Reads the hosts by shape, and whether some couldn't be read. `shapes` and `hosts` are `None` where they
 /// couldn't be read, so that nothing can be said about what is named here.
 pub(super) fn read(
     fields: Fields<'_>,
     shapes: Option<&BTreeMap<ShapeName, ShapeDraft>>,
     hosts: Option<&BTreeMap<HostName, HostDraft>>,
-    partial: &mut bool,
     report: &mut Report,
-) -> BTreeMap<ShapeName, Vec<At<HostName>>> {
+) -> (BTreeMap<ShapeName, Vec<At<HostName>>>, bool) {
     let mut bootstrap = BTreeMap::new();
+    let mut partial = false;
     for slot in fields.slots {
         let shape = slot.name_of::<ShapeName>("shape", report).and_then(|shape| match shapes {
             Some(shapes) if !shapes.contains_key(&shape.value) => {
@@ -25,19 +24,27 @@ pub(super) fn read(
             }
             _ => Ok(shape),
         });
-        let shape = shape.or_partial(partial);
+        partial |= shape.is_err();
         let mut named: Vec<At<HostName>> = Vec::new();
+        let mut seen = BTreeMap::new();
         for item in slot.item.items(report) {
             let host = item.text("the name of a host", report).and_then(|text| {
                 text.parse::<HostName>().map(|name| item.at(name)).map_err(|_| {
                     let message = format!("`{}` can't be the name of a host", item.shown());
-                    item.wrong(&message, "this", NAME_HELP, report)
+                    let help =
+                        if text.contains(',') { "write several as a list: `[h1, h2]`" } else { NAME_HELP };
+                    item.wrong(&message, "this", help, report)
                 })
             });
-            let host = host.and_then(|host| carries(host, shape.as_ref(), hosts, report));
-            let Some(host) = host.or_partial(partial) else { continue };
-            match named.iter().find(|other| other.value == host.value) {
-                None => named.push(host),
+            let Ok(host) = host.and_then(|host| carries(host, shape.as_ref().ok(), hosts, report)) else {
+                partial = true;
+                continue;
+            };
+            match seen.get(&host.value).and_then(|&first: &usize| named.get(first)) {
+                None => {
+                    seen.insert(host.value.clone(), named.len());
+                    named.push(host);
+                }
                 Some(first) => {
                     let problem = Diagnostic::warning(format!("the host `{}` is there twice", *host));
                     let problem = problem.at(&host.place, "again here").at(&first.place, "first here");
@@ -45,11 +52,13 @@ pub(super) fn read(
                 }
             }
         }
-        if let Some(shape) = shape.filter(|_| !named.is_empty()) {
+        if let Ok(shape) = shape
+            && !named.is_empty()
+        {
             bootstrap.insert(shape.value, named);
         }
     }
-    bootstrap
+    (bootstrap, partial)
 }
 
 /// The host, if it is there and has a node of the shape.

@@ -192,7 +192,7 @@ impl<'f> Documents<'f> {
             match document.entry {
                 Some(name) => {
                     let place = Place::new(&document.source, Span::default());
-                    fields.slots.push(Slot { name, place, item, taken: false });
+                    fields.slots.push(Slot { name, plain: false, place, item, taken: false });
                 }
                 None => {
                     let inner = item.fields(&format!("`{}`", self.title), report);

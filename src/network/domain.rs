@@ -1,11 +1,10 @@
 //! The network itself: `network.yaml`, today's `cloud.yaml`.
 
-use super::draft::OrPartial as _;
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};
 use super::problem::{Diagnostic, Read, Report, Reported};
 use super::{At, DomainDraft, Place};
-use crate::identity::{SwarmKey, ValidationError, ValidationKeys};
+use crate::identity::{SwarmKey, ValidationKeys};
 use std::collections::BTreeMap;
 
 /// The names that a network goes by.
@@ -37,7 +36,7 @@ pub(super) struct RawNetwork<'t> {
     custom: BTreeMap<String, CustomDomain>,
     validation: Read<RawPair<'t>>,
     swarm_key: Read<(Item<'t>, &'t str)>,
-    pub(super) bootstrap: Option<(Place, Fields<'t>)>,
+    pub(super) bootstrap: Read<(Place, Fields<'t>)>,
 }
 
 struct RawPair<'t> {
@@ -71,14 +70,18 @@ pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwor
     let p2p = fields
         .need("p2p", "p2p: {swarm: {key: keys/swarm.key}, bootstrap: {…}}")
         .and_then(|item| item.fields("`p2p`", report));
-    let (mut swarm_key, mut bootstrap) = (Err(Reported), None);
+    let (mut swarm_key, mut bootstrap) = (Err(Reported), Err(Reported));
     if let Ok(mut p2p) = p2p {
         swarm_key = read_swarm(&mut p2p, report);
         bootstrap = match p2p.take("bootstrap") {
-            Some(item) => item.fields("`p2p.bootstrap`", report).ok().map(|fields| (item.head(), fields)),
-            None => p2p.place.clone().map(|place| (place, Fields::new(String::new(), None))),
+            Some(item) => item.fields("`p2p.bootstrap`", report).map(|fields| (item.head(), fields)),
+            None => p2p.place.clone().map(|place| (place, Fields::new(String::new(), None))).ok_or(Reported),
         };
-        p2p.finish(report);
+        // A misspelt name may have been meant for it.
+        if p2p.finish(report) {
+            bootstrap =
+                bootstrap.and_then(|found| if found.1.slots.is_empty() { Err(Reported) } else { Ok(found) });
+        }
     }
     fields.finish(report);
     RawNetwork { root, generated, custom, validation, swarm_key, bootstrap }
@@ -127,54 +130,45 @@ impl RawNetwork<'_> {
     }
 
     /// Reads the files that it names.
-    pub(super) fn finish(
-        self,
-        files: &Files,
-        partial: &mut bool,
-        report: &mut Report,
-    ) -> (DomainDraft, Option<At<SwarmKey>>) {
+    pub(super) fn finish(self, files: &Files, report: &mut Report) -> (DomainDraft, Option<At<SwarmKey>>) {
         let swarm_key = self.swarm_key.and_then(|(item, path)| swarm_key(item, path, files, report));
         let validation = self.validation.and_then(|pair| pair.finish(files, report));
         let domain = DomainDraft {
-            root: self.root.or_partial(partial),
-            generated: self.generated.or_partial(partial),
-            validation: validation.or_partial(partial),
+            root: self.root.ok(),
+            generated: self.generated.ok(),
+            validation: validation.ok(),
             custom: self.custom,
         };
-        (domain, swarm_key.or_partial(partial))
+        (domain, swarm_key.ok())
     }
 }
 
 impl RawPair<'_> {
+    /// Each half is looked at, whatever the other is.
     fn finish(self, files: &Files, report: &mut Report) -> Read<At<ValidationKeys>> {
-        let mut load = |half: Option<(Item<'_>, &str)>| {
-            half.map(|(item, path)| bytes(item, path, files, report)).transpose()
-        };
-        let (private, public) = (load(self.private), load(self.public));
-        let keys = match ValidationKeys::new(private?, public?) {
-            Ok(keys) => keys,
-            Err(error) => {
-                let half = match error {
-                    ValidationError::Private(_) => self.private,
-                    ValidationError::Public(_) => self.public,
-                    ValidationError::Mismatch | ValidationError::Neither => None,
-                };
-                let mut problem = Diagnostic::error(error.to_string());
-                match half {
-                    Some((item, _)) => problem = problem.at(&item.place(), "this file"),
-                    None => {
-                        for (half, label) in [(self.private, "this one"), (self.public, "and this one")] {
-                            if let Some((item, _)) = half {
-                                problem = problem.at(&item.place(), label);
-                            }
-                        }
-                    }
-                }
-                let help = "it takes a P-256 pair: `EC PRIVATE KEY` and `PUBLIC KEY`, in PEM; the public half can be left out";
-                return Err(report.push(problem.help(help)));
+        const HELP: &str = "it takes a P-256 pair: `EC PRIVATE KEY` and `PUBLIC KEY`, in PEM; the public half can be left out";
+        let mut half = |half: Option<(Item<'_>, &str)>, is_private: bool| {
+            let Some((item, path)) = half else { return Ok(None) };
+            let bytes = bytes(item, path, files, report)?;
+            let parts = if is_private { (Some(bytes), None) } else { (None, Some(bytes)) };
+            match ValidationKeys::new(parts.0, parts.1) {
+                Ok(_) => Ok(Some(bytes)),
+                Err(error) => Err(item.wrong(&error.to_string(), "this file", HELP, report)),
             }
         };
-        Ok(self.whole.at(keys))
+        let (private, public) = (half(self.private, true), half(self.public, false));
+        match ValidationKeys::new(private?, public?) {
+            Ok(keys) => Ok(self.whole.at(keys)),
+            Err(error) => {
+                let mut problem = Diagnostic::error(error.to_string());
+                for (half, label) in [(self.private, "this one"), (self.public, "and this one")] {
+                    if let Some((item, _)) = half {
+                        problem = problem.at(&item.place(), label);
+                    }
+                }
+                Err(report.push(problem.help(HELP)))
+            }
+        }
     }
 }
 

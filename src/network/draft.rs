@@ -5,14 +5,14 @@
 //! so that nobody draws conclusions from a gap. A draft without errors is a
 //! [`Network`].
 
-use super::problem::{Diagnostic, Problems, Read, Report, Reported, sort};
+use super::problem::{Diagnostic, Findings, Problems, Report};
 use super::{
-    Accounts, Address, At, CustomDomain, Domain, Files, Identity, Location, Login, Network, Plugin, Ssh,
-    Tenancy,
+    Accounts, Address, App, At, CustomDomain, Domain, Files, Identity, KeyFile, Location, Login, Network,
+    Place, Plugin, Ssh, Tenancy,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::identity::{NodeKey, PeerId, SwarmKey, ValidationKeys};
-use crate::resource::{HostName, ShapeName};
+use crate::resource::{HostName, Secret, ShapeName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,9 +43,9 @@ pub struct Draft {
     /// The machines.
     pub hosts: BTreeMap<HostName, HostDraft>,
     /// The SSH users.
-    pub logins: BTreeMap<String, Arc<Login>>,
+    pub logins: BTreeMap<String, LoginDraft>,
     /// Whose repositories it serves.
-    pub tenancy: Option<Tenancy>,
+    pub tenancy: Option<TenancyDraft>,
     /// What the `accounts` service is given.
     pub accounts: Option<At<Accounts>>,
     /// The tau it runs.
@@ -54,16 +54,14 @@ pub struct Draft {
     pub partial: Partial,
     /// Whether its secrets were expected in the folder.
     pub secrets: Secrets,
-    problems: Vec<Diagnostic>,
+    findings: Findings,
 }
 
 /// Parts of which something couldn't be read: what isn't in them may be there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Partial {
-    /// The network's own file.
-    pub network: bool,
-    /// The shapes.
-    pub shapes: bool,
+    /// The bootstrap nodes.
+    pub bootstrap: bool,
     /// The hosts.
     pub hosts: bool,
     /// The tenancy.
@@ -110,13 +108,50 @@ pub struct HostDraft {
     /// Whether these are all that the folder gives it.
     pub all_addresses: bool,
     /// How to get in.
-    pub ssh: Option<Ssh>,
+    pub ssh: Option<SshDraft>,
     /// Where on earth it is.
     pub location: Option<Location>,
     /// Its nodes.
     pub nodes: BTreeMap<ShapeName, NodeDraft>,
     /// Whether these are all that the folder gives it.
     pub all_nodes: bool,
+}
+
+/// How to get into a host, as far as it is known.
+#[derive(Clone, Debug)]
+pub struct SshDraft {
+    /// An address or a name.
+    pub address: At<String>,
+    /// 22, if not said otherwise.
+    pub port: u16,
+    /// Whom to log in as, by the names of the logins.
+    pub logins: Vec<At<String>>,
+}
+
+/// A user of hosts, as far as it is known.
+#[derive(Clone, Debug)]
+pub struct LoginDraft {
+    /// What hosts call it.
+    pub name: At<String>,
+    /// The user to log in as.
+    pub user: Option<At<String>>,
+    /// Private keys, whether they are there or not.
+    pub keys: Vec<At<KeyFile>>,
+    /// The password.
+    pub password: Option<At<Secret>>,
+}
+
+/// Whose repositories the network serves, as far as it is known.
+#[derive(Clone, Debug)]
+pub struct TenancyDraft {
+    /// Who hosts the repositories.
+    pub provider: Option<At<String>>,
+    /// The owner there.
+    pub owner: Option<At<String>>,
+    /// The application that acts for the owner.
+    pub app: Option<App>,
+    /// Where all this is said.
+    pub place: Place,
 }
 
 /// Who a node is, as far as that is known.
@@ -138,7 +173,9 @@ impl Draft {
             Err(error) => {
                 let message = format!("the network folder `{}` can't be read: {error}", folder.display());
                 let help = "name another with `-n`, or `SPORE_NETWORK`";
-                Self { problems: vec![Diagnostic::error(message).help(help)], ..Self::empty(folder, secrets) }
+                let mut draft = Self::empty(folder, secrets);
+                draft.findings.push(Diagnostic::error(message).help(help));
+                draft
             }
         }
     }
@@ -147,7 +184,7 @@ impl Draft {
     pub fn from_files(files: &Files, secrets: Secrets) -> Self {
         let mut report = Report::new(secrets);
         let draft = super::assemble(files, secrets, &mut report);
-        Self { problems: report.finish(), ..draft }
+        Self { findings: report.finish(), ..draft }
     }
 
     /// Nothing is known yet.
@@ -165,27 +202,26 @@ impl Draft {
             tau: BTreeMap::new(),
             partial: Partial::default(),
             secrets,
-            problems: Vec::new(),
+            findings: Findings::default(),
         }
     }
 
     /// What was found wrong, in the order of the files.
-    pub fn problems(&self) -> &[Diagnostic] {
-        &self.problems
+    pub fn problems(&self) -> Vec<Diagnostic> {
+        self.findings.in_order()
     }
 
     /// Adds what else is wrong with it.
-    pub fn report(&mut self, problems: Vec<Diagnostic>) {
-        self.problems.extend(problems);
-        sort(&mut self.problems);
+    pub fn report(&mut self, problems: impl IntoIterator<Item = Diagnostic>) {
+        problems.into_iter().for_each(|problem| self.findings.push(problem));
     }
 
     /// The network, if there is no error in its folder.
     ///
     /// # Errors
     /// With everything that is wrong with it.
-    pub fn finish(mut self) -> Result<Network, Problems> {
-        let mut problems = std::mem::take(&mut self.problems);
+    pub fn finish(self) -> Result<Network, Problems> {
+        let mut problems = self.problems();
         if problems.iter().any(Diagnostic::is_error) {
             return Err(Problems(problems));
         }
@@ -199,15 +235,22 @@ impl Draft {
     /// Everything of it; `None` where something isn't known.
     fn whole(self) -> Option<Network> {
         let DomainDraft { root, generated, validation, custom } = self.domain;
+        let logins = each(self.logins, |login| login.whole().map(Arc::new))?;
+        let tenancy = match self.tenancy {
+            Some(TenancyDraft { provider, owner, app, place: _ }) => {
+                Some(Tenancy { provider: provider?, owner: owner?, app })
+            }
+            None => None,
+        };
         Some(Network {
             folder: self.folder,
             domain: Domain { root: root?, generated: generated?, validation: validation?, custom },
             swarm_key: self.swarm_key?,
             bootstrap: self.bootstrap.map(|bootstrap| bootstrap.value).unwrap_or_default(),
             shapes: each(self.shapes, ShapeDraft::whole)?,
-            hosts: each(self.hosts, HostDraft::whole)?,
-            logins: self.logins,
-            tenancy: self.tenancy,
+            hosts: each(self.hosts, |host| host.whole(&logins))?,
+            logins,
+            tenancy,
             accounts: self.accounts,
             tau: self.tau,
             warnings: Vec::new(),
@@ -223,25 +266,22 @@ impl ShapeDraft {
 }
 
 impl HostDraft {
-    fn whole(self) -> Option<super::Host> {
+    fn whole(self, logins: &BTreeMap<String, Arc<Login>>) -> Option<super::Host> {
         let Self { name, addresses, ssh, location, nodes, all_addresses: _, all_nodes: _ } = self;
         let nodes = each(nodes, |NodeDraft { shape, key, id }| Some(Identity { shape, key, id: id? }))?;
-        Some(super::Host { name, addresses, ssh: ssh?, location, nodes })
+        let SshDraft { address, port, logins: names } = ssh?;
+        let logins = names.iter().map(|name| logins.get(&name.value).cloned()).collect::<Option<_>>()?;
+        Some(super::Host { name, addresses, ssh: Ssh { address, port, logins }, location, nodes })
+    }
+}
+
+impl LoginDraft {
+    fn whole(self) -> Option<Login> {
+        let Self { name, user, keys, password } = self;
+        Some(Login { name, user: user?, keys, password })
     }
 }
 
 fn each<K: Ord, V, W>(map: BTreeMap<K, V>, whole: impl Fn(V) -> Option<W>) -> Option<BTreeMap<K, W>> {
     map.into_iter().map(|(key, value)| Some((key, whole(value)?))).collect()
-}
-
-/// Notes that a value was there and couldn't be read.
-pub(super) trait OrPartial<T> {
-    /// The value; otherwise, what it is part of is partial.
-    fn or_partial(self, partial: &mut bool) -> Option<T>;
-}
-
-impl<T> OrPartial<T> for Read<T> {
-    fn or_partial(self, partial: &mut bool) -> Option<T> {
-        self.map_err(|Reported| *partial = true).ok()
-    }
 }

@@ -170,6 +170,7 @@ impl<'t> Item<'t> {
             .iter()
             .map(|entry| Slot {
                 name: &entry.key,
+                plain: entry.plain,
                 place: match self.inner_via() {
                     Some(via) => {
                         Place::new(self.source, via).defined_at(Some(entry.defined.unwrap_or(entry.span)))
@@ -204,6 +205,10 @@ pub(super) struct Fields<'t> {
 
 pub(super) struct Slot<'t> {
     pub(super) name: &'t str,
+    /// The name was not quoted: other readers may take it for a number. That
+    /// of a file never is one.
+    #[expect(dead_code, reason = "a check of names is being written")]
+    pub(super) plain: bool,
     /// Of the name.
     pub(super) place: Place,
     pub(super) item: Item<'t>,
@@ -303,7 +308,13 @@ impl<'t> Fields<'t> {
             }
             let shown = slot.place.shown(slot.name);
             let message = format!("{} has no field `{shown}`", self.owner);
+            let joined = slot.name.split_once(':').map(|(name, _)| name);
             let problem = match report.nearest(slot.name, self.asked.iter().copied()) {
+                None if joined.is_some_and(|name| self.asked.contains(&name)) => {
+                    misspelt = true;
+                    self.missing.retain(|(names, _)| !names.iter().any(|name| joined == Some(name)));
+                    Diagnostic::error(message).help("write a space after the `:`")
+                }
                 Some(name) => {
                     misspelt = true;
                     self.missing.retain(|(names, _)| !names.contains(&name));

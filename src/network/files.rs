@@ -9,6 +9,8 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+/// Where secrets are, beside the SSH users.
+const KEYS: &str = "keys";
 /// Where plugins are, a file each.
 pub(super) const PLUGINS: &str = "plugins";
 /// A file of more than this is not read.
@@ -133,7 +135,7 @@ impl Files {
                 files.load(key, &path);
             } else if name == PLUGINS && path.is_dir() {
                 files.note_below(&name, &path)?;
-            } else if stem(&name).is_some() {
+            } else if stem(&name.to_ascii_lowercase()).is_some() {
                 files.unread.push(name);
             }
         }
@@ -151,6 +153,8 @@ impl Files {
             }
             if stem(&file).is_some() {
                 self.load(format!("{name}/{file}"), &path);
+            } else if stem(&file.to_ascii_lowercase()).is_some() || name != KEYS && path.is_file() {
+                self.unread.push(format!("{name}/{file}"));
             } else if path.is_dir() {
                 // Whoever sorted entries into folders must hear that they aren't read.
                 for inner in fs::read_dir(path)?.flatten() {
@@ -231,14 +235,6 @@ impl Files {
 
     pub(super) fn is_folder(&self, folder: &str) -> bool {
         self.found.contains_key(&format!("{folder}/")) || self.below(folder).next().is_some()
-    }
-
-    #[cfg(test)]
-    pub(super) fn yaml(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.found.iter().filter_map(|(path, found)| match found {
-            Found::File(bytes) => Some((path.as_str(), bytes.as_slice())),
-            Found::Unopened | Found::Unreadable(_) => None,
-        })
     }
 
     pub(super) fn unread(&self) -> &[String] {

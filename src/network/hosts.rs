@@ -1,9 +1,8 @@
 //! The hosts and which nodes they carry: `hosts.yaml`.
 
-use super::draft::OrPartial as _;
 use super::fields::{Fields, Item, Slot};
 use super::problem::{Diagnostic, Read, Report, Reported};
-use super::{At, HostDraft, Login, NodeDraft, ShapeDraft};
+use super::{At, HostDraft, Login, LoginDraft, NodeDraft, ShapeDraft, SshDraft};
 use crate::identity::{NodeKey, PeerId};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
@@ -77,7 +76,8 @@ pub struct Identity {
     pub id: At<PeerId>,
 }
 
-/// Reads the hosts.
+/// Reads the hosts. One whose name can't be is read for its mistakes, and makes
+/// them partial.
 pub(super) fn read(
     fields: Fields<'_>,
     known: &Known<'_>,
@@ -85,61 +85,54 @@ pub(super) fn read(
     report: &mut Report,
 ) -> BTreeMap<HostName, HostDraft> {
     let mut hosts = BTreeMap::new();
-    for slot in fields.slots {
-        if let Some(name) = slot.name_of::<HostName>("host", report).or_partial(partial) {
-            hosts.insert(name.value.clone(), read_host(&slot, name, known, report));
+    for slot in &fields.slots {
+        match read_host(slot, known, report) {
+            Some(host) => {
+                hosts.insert(host.name.value.clone(), host);
+            }
+            None => *partial = true,
         }
     }
     hosts
 }
 
-/// What a host may refer to.
+/// What a host may refer to; `None` where it couldn't be read, so that nothing
+/// can be said about what isn't there.
 pub(super) struct Known<'k> {
-    /// `None` where they couldn't be read, so that nothing can be said about
-    /// one that isn't there.
     pub(super) shapes: Option<&'k BTreeMap<ShapeName, ShapeDraft>>,
-    pub(super) logins: Option<&'k BTreeMap<String, Read<Arc<Login>>>>,
-    /// Whether these are all.
-    pub(super) all_logins: bool,
+    pub(super) logins: Option<&'k BTreeMap<String, LoginDraft>>,
 }
 
-fn read_host(slot: &Slot<'_>, name: At<HostName>, known: &Known<'_>, report: &mut Report) -> HostDraft {
-    let mut host = HostDraft {
-        name,
-        addresses: Vec::new(),
-        all_addresses: true,
-        ssh: None,
-        location: None,
-        nodes: BTreeMap::new(),
-        all_nodes: true,
-    };
-    let name = &host.name;
-    let Ok(mut fields) = slot.item.fields(&format!("host `{}`", **name), report) else {
-        return HostDraft { all_addresses: false, all_nodes: false, ..host };
-    };
-    let has_addresses = fields.take("addr").map(|item| {
-        for item in item.items(report) {
+fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut Report) -> Option<HostDraft> {
+    let name = slot.name_of::<HostName>("host", report);
+    let shown = slot.place.shown(slot.name);
+    let (mut addresses, mut ssh, mut location, mut nodes) = (Vec::new(), None, None, BTreeMap::new());
+    let (mut all_addresses, mut all_nodes) = (false, false);
+    if let Ok(mut fields) = slot.item.fields(&format!("host `{shown}`"), report) {
+        (all_addresses, all_nodes) = (true, true);
+        let listed = fields.take("addr");
+        for item in listed.map(|item| item.items(report)).unwrap_or_default() {
             match address(item, report) {
-                Ok(address) => host.addresses.push(address),
-                Err(Reported) => host.all_addresses = false,
+                Ok(address) => addresses.push(address),
+                Err(Reported) => all_addresses = false,
             }
         }
-    });
-    let ssh = fields.need("ssh", "ssh: {addr: 192.0.2.1, auth: [root]}");
-    host.ssh = ssh.and_then(|item| read_ssh(item, name, known, report)).ok();
-    host.location = fields.either(["gps", "location"], report, read_location).and_then(Result::ok);
-    if let Some(item) = fields.take("shapes") {
-        host.nodes = nodes(item, name, known, &mut host.all_nodes, report);
-        if has_addresses.is_none() {
-            host.all_addresses = false;
-            fields.missing(&["addr"], "addr: 192.0.2.1");
+        let needed = fields.need("ssh", "ssh: {addr: 192.0.2.1, auth: [root]}");
+        ssh = needed.and_then(|item| read_ssh(item, shown, known, report)).ok();
+        location = fields.either(["gps", "location"], report, read_location).and_then(Result::ok);
+        if let Some(item) = fields.take("shapes") {
+            nodes = read_nodes(item, shown, known, &mut all_nodes, report);
+            if listed.is_none() {
+                all_addresses = false;
+                fields.missing(&["addr"], "addr: 192.0.2.1");
+            }
         }
+        // A misspelt name may have been meant for them.
+        let misspelt = fields.finish(report);
+        all_addresses &= !misspelt;
+        all_nodes &= !misspelt;
     }
-    // A misspelt name may have been meant for them.
-    let misspelt = fields.finish(report);
-    host.all_addresses &= !misspelt;
-    host.all_nodes &= !misspelt;
-    host
+    Some(HostDraft { name: name.ok()?, addresses, all_addresses, ssh, location, nodes, all_nodes })
 }
 
 fn address(item: Item<'_>, report: &mut Report) -> Read<At<Address>> {
@@ -178,7 +171,7 @@ impl FromStr for Address {
     }
 }
 
-fn read_ssh(item: Item<'_>, host: &HostName, known: &Known<'_>, report: &mut Report) -> Read<Ssh> {
+fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut Report) -> Read<SshDraft> {
     let mut fields = item.fields(&format!("`ssh` of host `{host}`"), report)?;
     let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| {
         let text = item.text("an address", report)?;
@@ -195,37 +188,24 @@ fn read_ssh(item: Item<'_>, host: &HostName, known: &Known<'_>, report: &mut Rep
         }
     });
     let port = fields.take("port").map(|item| item.port(report)).transpose();
+    let mut is_named = false;
     let names = fields.either(["key", "auth"], report, |item, report| {
-        let mut names = Vec::new();
-        for item in item.items(report) {
-            let name = item.text("the name of a login", report)?;
-            names.push(item.at(name.to_owned()));
-        }
-        Ok(names)
+        let items = item.items(report);
+        is_named = !items.is_empty();
+        let name = |item: Item<'_>| Some(item.at(item.text("the name of a login", report).ok()?.to_owned()));
+        Ok(items.into_iter().filter_map(name).collect::<Vec<_>>())
     });
-    let names = match names {
-        Some(Ok(names)) if names.is_empty() => Err(fields.missing(&["auth", "key"], "auth: [root]")),
-        None => Err(fields.missing(&["auth", "key"], "auth: [root]")),
-        Some(names) => names,
-    };
+    if !is_named {
+        fields.missing(&["auth", "key"], "auth: [root]");
+    }
     fields.finish(report);
-    let logins = names.map(|names| logins(&names, known, report)).unwrap_or_default();
-    Ok(Ssh { address: address?, port: port.ok().flatten().map_or(22, |port| port.value), logins })
-}
-
-fn logins(names: &[At<String>], known: &Known<'_>, report: &mut Report) -> Vec<Arc<Login>> {
-    let Some(all) = known.logins else { return Vec::new() };
-    let mut logins = Vec::new();
-    for name in names {
-        match all.get(&name.value) {
-            Some(login) => logins.extend(login.as_ref().ok().cloned()),
-            None if known.all_logins => {
-                unknown("login", name, all.keys().map(String::as_str), report);
-            }
-            None => {}
+    let logins = names.and_then(Result::ok).unwrap_or_default();
+    if let Some(all) = known.logins {
+        for name in logins.iter().filter(|name| !all.contains_key(&name.value)) {
+            unknown("login", name, all.keys().map(String::as_str), report);
         }
     }
-    logins
+    Ok(SshDraft { address: address?, port: port.ok().flatten().map_or(22, |port| port.value), logins })
 }
 
 /// Reports that `name` refers to nothing.
@@ -273,9 +253,9 @@ fn read_location(item: Item<'_>, report: &mut Report) -> Read<Location> {
     Ok(Location { lat: lat?, long: long? })
 }
 
-fn nodes(
+fn read_nodes(
     item: Item<'_>,
-    host: &HostName,
+    host: &str,
     known: &Known<'_>,
     all: &mut bool,
     report: &mut Report,
@@ -285,36 +265,43 @@ fn nodes(
         *all = false;
         return nodes;
     };
-    for slot in fields.slots {
-        let Ok(shape) = slot.name_of::<ShapeName>("shape", report) else {
-            *all = false;
-            continue;
-        };
-        if let Some(shapes) = known.shapes
+    for slot in &fields.slots {
+        let shape = slot.name_of::<ShapeName>("shape", report);
+        if let (Ok(shape), Some(shapes)) = (&shape, known.shapes)
             && !shapes.contains_key(&shape.value)
         {
-            unknown("shape", &shape, shapes.keys().map(ShapeName::as_str), report);
+            unknown("shape", shape, shapes.keys().map(ShapeName::as_str), report);
             *all = false;
         }
-        nodes.insert(shape.value.clone(), read_node(&slot, shape, host, report));
+        match read_node(slot, shape, host, report) {
+            Some(node) => {
+                nodes.insert(node.shape.value.clone(), node);
+            }
+            None => *all = false,
+        }
     }
     nodes
 }
 
-fn read_node(slot: &Slot<'_>, shape: At<ShapeName>, host: &HostName, report: &mut Report) -> NodeDraft {
+fn read_node(
+    slot: &Slot<'_>,
+    shape: Read<At<ShapeName>>,
+    host: &str,
+    report: &mut Report,
+) -> Option<NodeDraft> {
     const NO_KEY: &str =
         "add `key`, the node's private key: `CAES…`; keys that are made on the host come later";
-    let name = format!("node `{}@{host}`", *shape);
-    let mut node = NodeDraft { shape, key: None, id: None };
+    let name = format!("node `{}@{host}`", slot.place.shown(slot.name));
+    let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
     let neither = |report: &mut Report| {
         let problem = Diagnostic::error(format!("{name} has neither `key` nor `id`"));
         report.push(problem.at(&slot.place, "this node").help(NO_KEY));
     };
     if slot.item.is_null() {
         neither(report);
-        return node;
+        return node(None, None);
     }
-    let Ok(mut fields) = slot.item.fields(&name, report) else { return node };
+    let Ok(mut fields) = slot.item.fields(&name, report) else { return node(None, None) };
     let key = fields.take("key").map(|item| {
         let text = item.text("a private key", report)?;
         text.parse::<NodeKey>().map(|key| item.at(key)).map_err(|error| {
@@ -353,8 +340,10 @@ fn read_node(slot: &Slot<'_>, shape: At<ShapeName>, host: &HostName, report: &mu
         (None, None) if !misspelt => neither(report),
         _ => {}
     }
-    node.key = key.and_then(Result::ok);
-    let made = || node.key.as_ref().map(|key| At { value: key.peer_id(), place: key.place.clone() });
-    node.id = id.and_then(Result::ok).or_else(made);
-    node
+    let (key, id) = (key.and_then(Result::ok), id.and_then(Result::ok));
+    // Where the two disagree, the key counts: tau goes by it.
+    let made = key.as_ref().map(|key| At { value: key.peer_id(), place: key.place.clone() });
+    let agrees = |id: &At<PeerId>| made.as_ref().is_none_or(|made| made.value == id.value);
+    let id = id.filter(agrees).or_else(|| made.clone());
+    node(key, id)
 }

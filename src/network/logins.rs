@@ -1,14 +1,13 @@
 //! The SSH users: `keys.yaml`, today's `auth.yaml`.
 
-use super::At;
 use super::fields::{Fields, Item, Slot};
 use super::files::{Files, Found};
 use super::problem::{Diagnostic, Read, Report};
+use super::{At, Draft, LoginDraft};
 use crate::identity::SshKeyKind;
 use crate::resource::Secret;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// A user of hosts, and the ways to prove to be it.
 #[derive(Clone, Debug)]
@@ -37,52 +36,48 @@ pub struct KeyFile {
     pub is_open: bool,
 }
 
-/// Reads the users, by name; `Err` where one is there, but wrong.
-pub(super) fn read(
-    fields: Fields<'_>,
-    files: &Files,
-    report: &mut Report,
-) -> BTreeMap<String, Read<Arc<Login>>> {
-    let read = |slot: &Slot<'_>| (slot.name.to_owned(), read_login(slot, files, report).map(Arc::new));
-    fields.slots.iter().map(read).collect()
+/// Reads the users, by name.
+pub(super) fn read(fields: Fields<'_>, files: &Files, report: &mut Report) -> BTreeMap<String, LoginDraft> {
+    fields.slots.iter().map(|slot| (slot.name.to_owned(), read_login(slot, files, report))).collect()
 }
 
-/// The files that the users' entries name, as written.
-pub(super) fn named(fields: Fields<'_>, report: &mut Report) -> Vec<String> {
-    let logins = read(fields, &Files::default(), report).into_values().flatten();
-    let keys = logins.flat_map(|login| login.keys.clone());
-    keys.map(|key| key.value.written).collect()
-}
-
-fn read_login(slot: &Slot<'_>, files: &Files, report: &mut Report) -> Read<Login> {
+fn read_login(slot: &Slot<'_>, files: &Files, report: &mut Report) -> LoginDraft {
+    let name = At { value: slot.name.to_owned(), place: slot.place.clone() };
+    let mut login = LoginDraft { name, user: None, keys: Vec::new(), password: None };
     let shown = slot.place.shown(slot.name);
-    let mut fields = slot.item.fields(&format!("login `{shown}`"), report)?;
+    let Ok(mut fields) = slot.item.fields(&format!("login `{shown}`"), report) else { return login };
     let user = fields.either(["user", "username"], report, |item, report| user(item, report));
-    let user = user.unwrap_or_else(|| Err(fields.missing(&["username", "user"], "username: root")));
-    let keys = fields.either(["files", "key"], report, |item, report| key_files(item, files, report));
-    let password = fields.take("password").map(|item| {
-        let text = item.text("a password", report)?;
-        Ok(item.at(Secret::new(text)))
-    });
+    login.user = user.unwrap_or_else(|| Err(fields.missing(&["username", "user"], "username: root"))).ok();
+    let keys = fields.either(["files", "key"], report, |item, report| Ok(key_files(item, files, report)));
+    let password = fields.take("password");
     if keys.is_none() && password.is_none() {
         fields.missing(&["key", "files", "password"], "key: keys/id_ed25519");
     }
+    login.keys = keys.and_then(Result::ok).unwrap_or_default();
+    login.password = password.and_then(|item| {
+        let text = item.text("a password", report).ok()?;
+        Some(item.at(Secret::new(text)))
+    });
     fields.finish(report);
-    let name = At { value: slot.name.to_owned(), place: slot.place.clone() };
-    let keys = keys.unwrap_or(Ok(Vec::new()));
-    let login = Login { name, user: user?, keys: keys?, password: password.and_then(Read::ok) };
-    missing_keys(&login, report);
-    Ok(login)
+    login
 }
 
-/// A key that isn't there matters most where nothing else gets in.
-fn missing_keys(login: &Login, report: &mut Report) {
-    let gets_in = login.password.is_some() || login.keys.iter().any(|key| key.kind.is_some());
-    for key in login.keys.iter().filter(|key| key.kind.is_none()) {
-        let message = format!("there is no file `{}`", key.place.shown(&key.written));
-        let problem = if gets_in { Diagnostic::warning(message) } else { Diagnostic::error(message) };
-        let help = "put the private key there, or correct the path; it is relative to the folder";
-        report.no_secret(key.place.clone(), "this key", problem.at(&key.place, "named here").help(help));
+/// Reports the keys that aren't there. One stops where nothing else gets a user
+/// in who is needed.
+pub(super) fn missing_keys(draft: &Draft, report: &mut Report) {
+    let named = draft.hosts.values().filter_map(|host| host.ssh.as_ref()).flat_map(|ssh| &ssh.logins);
+    let named: BTreeSet<&str> = named.map(|name| name.as_str()).collect();
+    for login in draft.logins.values() {
+        let is_needed = draft.partial.hosts || named.contains(login.name.as_str());
+        let gets_in = login.password.is_some() || login.keys.iter().any(|key| key.kind.is_some());
+        for key in login.keys.iter().filter(|key| key.kind.is_none()) {
+            let message = format!("there is no file `{}`", key.place.shown(&key.written));
+            let stops = is_needed && !gets_in;
+            let problem = if stops { Diagnostic::error(message) } else { Diagnostic::warning(message) };
+            let help = "put the private key there, or correct the path; it is relative to the folder";
+            let problem = problem.at(&key.place, "named here").help(help);
+            report.no_secret(key.place.clone(), "this key", problem);
+        }
     }
 }
 
@@ -96,16 +91,9 @@ fn user(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
     Err(item.wrong(&format!("`{}` is not the name of a user", item.shown()), "this", help, report))
 }
 
-fn key_files(item: Item<'_>, files: &Files, report: &mut Report) -> Read<Vec<At<KeyFile>>> {
-    let mut keys = Ok(Vec::new());
-    for item in item.items(report) {
-        match (key_file(item, files, report), &mut keys) {
-            (Ok(key), Ok(keys)) => keys.push(item.at(key)),
-            (Err(reported), _) => keys = Err(reported),
-            (Ok(_), Err(_)) => {}
-        }
-    }
-    keys
+fn key_files(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<KeyFile>> {
+    let items = item.items(report);
+    items.into_iter().filter_map(|item| Some(item.at(key_file(item, files, report).ok()?))).collect()
 }
 
 fn key_file(item: Item<'_>, files: &Files, report: &mut Report) -> Read<KeyFile> {

@@ -8,13 +8,14 @@
 
 use super::component::Component;
 use super::place::Span;
+use super::syntax::small;
 use std::ops::Range;
 
 /// Gathers what to mask of one text.
 pub(super) struct Mask<'t> {
     text: &'t str,
     component: Component,
-    hidden: Vec<Range<usize>>,
+    hidden: Vec<Span>,
 }
 
 impl<'t> Mask<'t> {
@@ -47,8 +48,8 @@ impl<'t> Mask<'t> {
 
     /// What stands at `at` is used below `key`, too.
     pub(super) fn value_again(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
-        // A merge has no key of its own, and its keys are looked at where they stand.
-        if key.is_some() && !self.shows(key, above) && !self.is_mapping(at) {
+        // A merge has no key of its own.
+        if key.is_some() && !self.shows(key, above) {
             self.hide(at.range());
         }
     }
@@ -80,21 +81,35 @@ impl<'t> Mask<'t> {
     pub(super) fn finish(mut self) -> String {
         self.hide_what_looks_secret();
         let mut bytes = self.text.as_bytes().to_vec();
+        // Anything can be hidden many times over: by every alias to it.
+        self.hidden.sort_unstable();
+        let mut done = 0;
         for range in self.hidden {
-            for byte in &mut bytes[range] {
+            let from = done.max(range.start as usize);
+            done = done.max(range.end as usize);
+            for byte in bytes.get_mut(from..done).unwrap_or_default() {
                 if !matches!(byte, b'\n' | b'\r' | b' ' | b'\t') {
                     *byte = b'*';
                 }
             }
         }
         // Whole characters were replaced, so it is still text.
-        String::from_utf8(bytes).unwrap_or_default()
+        defuse(String::from_utf8(bytes).unwrap_or_default())
     }
 
+    /// Hides every character of which a part is in `range`.
     fn hide(&mut self, range: Range<usize>) {
-        if self.text.get(range.clone()).is_some() {
-            self.hidden.push(range);
+        let (mut start, mut end) = (range.start, range.end.min(self.text.len()));
+        if start >= end {
+            return;
         }
+        while !self.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !self.text.is_char_boundary(end) {
+            end += 1;
+        }
+        self.hidden.push(Span { start: small(start), end: small(end) });
     }
 
     /// Whether secrets are at home in this file.
@@ -125,10 +140,6 @@ impl<'t> Mask<'t> {
                     .any(|word| key.starts_with(word))
             }
         }
-    }
-
-    fn is_mapping(&self, at: Span) -> bool {
-        self.text.get(at.range()).is_some_and(|text| text.contains(':'))
     }
 
     fn hide_what_looks_secret(&mut self) {
@@ -165,12 +176,15 @@ impl<'t> Mask<'t> {
     /// Base64 or hexadecimal of more than a few bytes, unless it is a peer id
     /// or the digest of a file. Rather a harmless word too many.
     fn looks_secret(&self, word: &str) -> bool {
-        if word.len() < 16 || word.starts_with("12D3KooW") {
+        // A peer id has 52 characters; what is much longer has something else in it.
+        if word.len() < 16 || word.starts_with("12D3KooW") && word.len() < 56 {
             return false;
         }
         let tail = word.rsplit('/').next().unwrap_or(word);
-        if tail.len() >= 16 && tail.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return !(self.component == Component::Tau && word.len() == 64);
+        // A digit too many or a stray character doesn't make a key less of one.
+        let longest = tail.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max();
+        if longest.is_some_and(|length| length >= 32 || length >= 16 && length == tail.len()) {
+            return !(self.component == Component::Tau && word.len() == 64 && tail.len() == 64);
         }
         let count = |test: fn(&u8) -> bool| word.as_bytes().iter().filter(|b| test(b)).count();
         count(u8::is_ascii_uppercase) >= 3
@@ -178,4 +192,39 @@ impl<'t> Mask<'t> {
             && (word.len() >= 24 || count(u8::is_ascii_digit) >= 1)
             && (word.starts_with("CAES") || !word.contains(['.', '_', '-']) && word.matches('/').count() < 4)
     }
+}
+
+/// Puts something harmless of the same length in the place of each character
+/// that a terminal obeys instead of showing it, or that hides others. A line
+/// that only a carriage return ends is ended by a line feed.
+fn defuse(text: String) -> String {
+    let harmful = |c: char| match c {
+        '\n' | '\t' => false,
+        c if c.is_control() => true,
+        '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => true,
+        _ => false,
+    };
+    if !text.contains(harmful) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        shown.push_str(match (c, c.len_utf8()) {
+            ('\r', _) if rest.peek() == Some(&'\n') => "\r",
+            ('\r', _) => "\n",
+            (_, 1) if harmful(c) => "?",
+            (_, 2) if harmful(c) => "·",
+            (_, 3) if harmful(c) => "\u{fffd}",
+            _ => {
+                shown.push(c);
+                continue;
+            }
+        });
+    }
+    shown
 }

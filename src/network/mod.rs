@@ -18,6 +18,7 @@ mod files;
 mod hosts;
 mod logins;
 mod mask;
+mod merge;
 mod place;
 mod problem;
 mod shapes;
@@ -30,7 +31,10 @@ mod tests;
 mod yaml;
 
 pub use domain::{CustomDomain, Domain};
-pub use draft::{DomainDraft, Draft, HostDraft, NodeDraft, Partial, Secrets, ShapeDraft};
+pub use draft::{
+    DomainDraft, Draft, HostDraft, LoginDraft, NodeDraft, Partial, Secrets, ShapeDraft, SshDraft,
+    TenancyDraft,
+};
 pub use files::{Files, Found, Unreadable};
 pub use hosts::{Address, Host, Identity, Location, NotAnAddress, Ssh};
 pub use logins::{KeyFile, Login};
@@ -40,8 +44,8 @@ pub use shapes::{Plugin, Ports, Shape};
 pub use tenancy::{Accounts, App, Tenancy};
 
 use component::{Component, Documents};
-use draft::OrPartial as _;
-use problem::{Read, Report};
+use fields::Fields;
+use problem::{Report, Reported};
 
 use crate::artifact::{Architecture, Pin};
 use crate::identity::SwarmKey;
@@ -106,7 +110,8 @@ fn named(files: &Files) -> Vec<String> {
         named.extend(domain::read(documents.fields(&mut ignored), &mut ignored).named());
     }
     if let Some(documents) = Documents::read(Component::Logins, files, &mut ignored) {
-        named.extend(logins::named(documents.fields(&mut ignored), &mut ignored));
+        let logins = logins::read(documents.fields(&mut ignored), files, &mut ignored).into_values();
+        named.extend(logins.flat_map(|login| login.keys).map(|key| key.value.written));
     }
     named
 }
@@ -116,60 +121,54 @@ fn assemble(files: &Files, secrets: Secrets, report: &mut Report) -> Draft {
         report.push(misnamed(file));
     }
     let documents = Component::ALL.map(|component| Documents::read(component, files, report));
-    let [network, logins, hosts, shapes, tenancy, accounts, tau] = &documents;
-    let folder = files.folder();
-    let mut draft = Draft::empty(folder, secrets);
+    let [network, logins, hosts, shapes, tenancy, accounts, tau] =
+        documents.each_ref().map(|documents| documents.as_ref().map(|documents| documents.fields(report)));
     // Where part of a component couldn't be read, nothing is missing from it.
-    let partial = |documents: &Option<Documents<'_>>| documents.as_ref().is_none_or(|d| d.partial);
-    draft.partial = Partial {
-        network: partial(network),
-        shapes: partial(shapes),
-        hosts: partial(hosts),
-        tenancy: tenancy.as_ref().is_some_and(|documents| documents.partial),
-    };
+    let whole = |fields: &Option<Fields<'_>>| fields.as_ref().is_some_and(|fields| !fields.partial);
+    let (all_shapes, all_logins, all_hosts) = (whole(&shapes), whole(&logins), whole(&hosts));
 
-    if let Some(documents) = shapes {
-        let fields = documents.fields(report);
-        draft.shapes = shapes::read(fields, files, &mut draft.partial.shapes, report);
+    let mut draft = Draft::empty(files.folder(), secrets);
+    if let Some(fields) = shapes {
+        draft.shapes = shapes::read(fields, files, report);
     }
-    let logins_found = logins.as_ref().map(|documents| logins::read(documents.fields(report), files, report));
-    let known_shapes = (!partial(shapes)).then_some(&draft.shapes);
-    if let Some(documents) = hosts {
+    if let Some(fields) = logins {
+        draft.logins = logins::read(fields, files, report);
+    }
+    draft.partial.hosts = !all_hosts;
+    if let Some(fields) = hosts {
         let known = hosts::Known {
-            shapes: known_shapes,
-            logins: logins_found.as_ref(),
-            all_logins: !partial(logins),
+            shapes: all_shapes.then_some(&draft.shapes),
+            logins: all_logins.then_some(&draft.logins),
         };
-        let fields = documents.fields(report);
         draft.hosts = hosts::read(fields, &known, &mut draft.partial.hosts, report);
     }
-    if let Some(documents) = network {
-        let mut raw = domain::read(documents.fields(report), report);
-        if let Some((place, fields)) = raw.bootstrap.take() {
-            let known_hosts = (!partial(hosts)).then_some(&draft.hosts);
-            let read = bootstrap::read(fields, known_shapes, known_hosts, &mut draft.partial.network, report);
-            draft.bootstrap = Some(At { value: read, place });
+    draft.partial.bootstrap = true;
+    if let Some(fields) = network {
+        let mut raw = domain::read(fields, report);
+        if let Ok((place, fields)) = raw.bootstrap {
+            let (shapes, hosts) = (all_shapes.then_some(&draft.shapes), all_hosts.then_some(&draft.hosts));
+            let (value, partial) = bootstrap::read(fields, shapes, hosts, report);
+            draft.bootstrap = Some(At { value, place });
+            draft.partial.bootstrap = partial;
         }
-        (draft.domain, draft.swarm_key) = raw.finish(files, &mut draft.partial.network, report);
+        raw.bootstrap = Err(Reported);
+        (draft.domain, draft.swarm_key) = raw.finish(files, report);
     }
-    let known = |(name, login): (String, Read<Arc<Login>>)| Some((name, login.ok()?));
-    draft.logins = logins_found.into_iter().flatten().filter_map(known).collect();
-    if let Some(documents) = tenancy {
-        let read = tenancy::read(documents.fields(report), report);
-        draft.tenancy = read.or_partial(&mut draft.partial.tenancy);
-    }
-    draft.accounts =
-        accounts.as_ref().and_then(|documents| tenancy::read_accounts(&documents.fields(report)));
-    if let Some(documents) = tau {
-        draft.tau = tau_yaml::read(documents.fields(report), report);
+    logins::missing_keys(&draft, report);
+    draft.partial.tenancy = tenancy.as_ref().is_some_and(|fields| fields.partial);
+    draft.tenancy = tenancy.and_then(|fields| tenancy::read(fields, report));
+    draft.accounts = accounts.and_then(|fields| tenancy::read_accounts(&fields));
+    if let Some(fields) = tau {
+        draft.tau = tau_yaml::read(fields, report);
     }
     draft
 }
 
 fn misnamed(file: &str) -> Diagnostic {
     let names = Component::ALL.iter().flat_map(|component| component.names()).copied();
-    let stem = component::stem(file).unwrap_or(file).to_ascii_lowercase();
-    let help = match nearest(&stem, names) {
+    let name = file.to_ascii_lowercase();
+    let help = match nearest(component::stem(&name).unwrap_or(&name), names) {
+        _ if file.contains('/') => "name it `….yaml` if it is an entry, or move it elsewhere".to_owned(),
         Some(near) => format!("did you mean `{near}.yaml`?"),
         None => "rename or move it, if it was meant for the network".to_owned(),
     };

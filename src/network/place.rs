@@ -1,5 +1,6 @@
 //! Where a value was written.
 
+use super::syntax::small;
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::fmt;
 use std::ops::{Deref, Range};
@@ -11,14 +12,31 @@ pub struct Source {
     name: String,
     text: String,
     /// Where each line begins: a big file may have many problems.
-    lines: Vec<usize>,
+    lines: Vec<u32>,
+    /// How many characters there are before each [`BLOCK`]: one line may be
+    /// the whole of a big file.
+    characters: Vec<u32>,
 }
+
+const BLOCK: usize = 1024;
+/// Of a line that is longer, and of what spans many lines, only so many bytes
+/// around the place are shown.
+const MOST_SHOWN: usize = 400;
+/// Places that are farther apart are shown apart.
+const MOST_TOGETHER: usize = 2_000;
 
 impl Source {
     pub(super) fn new(name: &str, text: String) -> Self {
-        let after = |(at, _): (usize, &str)| at + 1;
-        let lines = std::iter::once(0).chain(text.match_indices('\n').map(after)).collect();
-        Self { name: name.to_owned(), text, lines }
+        let mut lines = Vec::with_capacity(1 + text.bytes().filter(|&byte| byte == b'\n').count());
+        lines.push(0);
+        lines.extend(text.match_indices('\n').map(|(at, _)| small(at + 1)));
+        let mut characters = Vec::with_capacity(1 + text.len() / BLOCK);
+        let mut before = 0;
+        for block in text.as_bytes().chunks(BLOCK) {
+            characters.push(before);
+            before += small(starts(block));
+        }
+        Self { name: name.to_owned(), text, lines, characters }
     }
 
     /// What it is called, relative to the folder.
@@ -33,8 +51,43 @@ impl Source {
 
     /// Counted from zero.
     fn line_of(&self, offset: usize) -> usize {
-        self.lines.partition_point(|&start| start <= offset).saturating_sub(1)
+        self.lines.partition_point(|&start| start as usize <= offset).saturating_sub(1)
     }
+
+    /// Where the line begins.
+    fn line(&self, line: usize) -> usize {
+        self.lines.get(line).map_or(self.text.len(), |&start| start as usize)
+    }
+
+    /// How many characters there are before `offset`.
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = (offset / BLOCK).min(self.characters.len().saturating_sub(1));
+        let before = self.characters.get(block).map_or(0, |&before| before as usize);
+        before + starts(self.text.as_bytes().get(block * BLOCK..offset).unwrap_or_default())
+    }
+
+    /// The place as it is shown: not more of it than anybody reads.
+    pub(super) fn shown(&self, span: Range<usize>) -> Range<usize> {
+        if span.len() <= MOST_SHOWN {
+            return span;
+        }
+        let line = self.line(self.line_of(span.start) + 1);
+        let end = span.end.min(line.max(span.start + 1)).min(span.start + MOST_SHOWN);
+        let shown = span.start..self.boundary(end);
+        let text = self.text.get(shown.clone()).unwrap_or_default();
+        shown.start..shown.start + text.trim_end().len()
+    }
+
+    /// The last character boundary up to `offset`.
+    fn boundary(&self, offset: usize) -> usize {
+        let offset = offset.min(self.text.len());
+        (0..=offset).rev().find(|&at| self.text.is_char_boundary(at)).unwrap_or_default()
+    }
+}
+
+/// How many characters begin in these bytes of a text.
+fn starts(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
 }
 
 impl SourceCode for Source {
@@ -45,14 +98,24 @@ impl SourceCode for Source {
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let (start, end) = (span.offset(), span.offset() + span.len());
-        if end > self.text.len() {
+        if end > self.text.len() || span.len() > MOST_TOGETHER {
             return Err(MietteError::OutOfBounds);
         }
         let (own, last) = (self.line_of(start), self.line_of(end.saturating_sub(1).max(start)));
-        let first = own.saturating_sub(before);
-        let from = self.lines[first];
-        let to = self.lines.get(last + after + 1).copied().unwrap_or(self.text.len());
-        let column = if before == 0 { start - self.lines[own] } else { 0 };
+        let mut first = own.saturating_sub(before);
+        let mut from = self.line(first);
+        let mut to = self.line(last + after + 1);
+        if start - from > MOST_SHOWN {
+            from = self.boundary((start - MOST_SHOWN / 4).max(self.line(own)));
+            first = own;
+        }
+        if to - end > MOST_SHOWN {
+            to = self.boundary((end + MOST_SHOWN / 4).min(self.line(last + 1)));
+        }
+        let column = match before {
+            0 => self.characters_before(start) - self.characters_before(self.line(own)),
+            _ => self.characters_before(from) - self.characters_before(self.line(first)),
+        };
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.clone(),
             &self.text.as_bytes()[from..to],
@@ -106,6 +169,11 @@ impl Place {
         self.start as usize..self.end as usize
     }
 
+    /// What of them is underlined: not more than anybody reads.
+    pub fn underlined(&self) -> Range<usize> {
+        self.source.shown(self.span())
+    }
+
     /// Where the value is defined, where it is only referred to here.
     pub fn definition(&self) -> Option<Place> {
         let (start, end) = self.defined?;
@@ -122,8 +190,8 @@ impl Place {
     /// Line and column, both counted from one.
     pub fn line_and_column(&self) -> (usize, usize) {
         let line = self.source.line_of(self.start as usize);
-        let before = self.source.text.get(self.source.lines[line]..self.start as usize);
-        (line + 1, before.unwrap_or_default().chars().count() + 1)
+        let before = self.source.characters_before(self.source.line(line));
+        (line + 1, self.source.characters_before(self.start as usize) - before + 1)
     }
 }
 

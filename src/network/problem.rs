@@ -17,7 +17,7 @@ impl Diagnostic {
     /// Something that stops: what tau, sshd or the reader would refuse, or
     /// what can be read in two ways. `message` is a lowercase fragment.
     pub fn error(message: impl Into<String>) -> Self {
-        Self { is_error: true, message: message.into(), help: None, labels: Vec::new() }
+        Self { is_error: true, message: readable(message.into()), help: None, labels: Vec::new() }
     }
 
     /// Something that doesn't.
@@ -39,7 +39,7 @@ impl Diagnostic {
     /// Says what to do about it: an edit that a person can make.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(readable(help.into()));
         self
     }
 
@@ -62,6 +62,24 @@ impl Diagnostic {
     pub fn advice(&self) -> Option<&str> {
         self.help.as_deref()
     }
+}
+
+/// What a person can read of a text that may quote a name as long as a file,
+/// or one that would move the cursor.
+fn readable(text: String) -> String {
+    const MOST: usize = 400;
+    if text.len() <= MOST && !text.contains(char::is_control) {
+        return text;
+    }
+    let mut shown = String::new();
+    for c in text.chars() {
+        if shown.len() > MOST {
+            shown.push('…');
+            break;
+        }
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
 }
 
 impl fmt::Display for Diagnostic {
@@ -95,13 +113,44 @@ impl fmt::Display for Problems {
 
 impl Error for Problems {}
 
+/// What is wrong, as much of it as anybody reads.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Findings {
+    problems: Vec<Diagnostic>,
+    left_out: usize,
+    /// Whether there is an error among those.
+    left_out_stops: bool,
+}
+
+impl Findings {
+    pub(super) fn push(&mut self, problem: Diagnostic) {
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(problem);
+        } else {
+            self.left_out += 1;
+            self.left_out_stops |= problem.is_error;
+        }
+    }
+
+    /// Everything, in the order of the files, and how much more there is.
+    pub(super) fn in_order(&self) -> Vec<Diagnostic> {
+        let mut problems = self.problems.clone();
+        sort(&mut problems);
+        if self.left_out > 0 {
+            let message = format!("{} more problems are not shown", self.left_out);
+            let more = Diagnostic::error(message).help("correct some of the others first");
+            problems.push(Diagnostic { is_error: self.left_out_stops, ..more });
+        }
+        problems
+    }
+}
+
 /// Gathers what is wrong while a folder is read.
 pub(super) struct Report {
     secrets: Secrets,
-    problems: Vec<Diagnostic>,
+    findings: Findings,
     /// Where secrets are named, or missing, that aren't at hand.
     elsewhere: Vec<(Place, &'static str)>,
-    left_out: usize,
     /// How many names have been compared in search of the nearest.
     compared: usize,
 }
@@ -110,6 +159,8 @@ pub(super) struct Report {
 const MOST_PROBLEMS: usize = 10_000;
 /// Finding what was meant must not take longer than reading.
 const MOST_COMPARED: usize = 1_000_000;
+/// Nobody misspells a name of more than this.
+const LONGEST_NAME: usize = 64;
 /// Of the secrets that aren't at hand, so many are shown.
 const MOST_SHOWN: usize = 8;
 
@@ -122,15 +173,11 @@ pub(super) type Read<T> = Result<T, Reported>;
 
 impl Report {
     pub(super) fn new(secrets: Secrets) -> Self {
-        Self { secrets, problems: Vec::new(), elsewhere: Vec::new(), left_out: 0, compared: 0 }
+        Self { secrets, findings: Findings::default(), elsewhere: Vec::new(), compared: 0 }
     }
 
     pub(super) fn push(&mut self, problem: Diagnostic) -> Reported {
-        if self.problems.len() < MOST_PROBLEMS {
-            self.problems.push(problem);
-        } else {
-            self.left_out += 1;
-        }
+        self.findings.push(problem);
         Reported
     }
 
@@ -152,21 +199,18 @@ impl Report {
         names: impl IntoIterator<Item = &'n str>,
     ) -> Option<&'n str> {
         let rest = MOST_COMPARED.saturating_sub(self.compared);
-        let names = names.into_iter().take(rest).inspect(|_| self.compared += 1);
+        // To compare long names takes longer.
+        let cost = 1 + name.len() / 8;
+        let names = names.into_iter().take(rest / cost).inspect(|_| self.compared += cost);
         nearest(name, names)
     }
 
     /// Everything, in the order of the files.
-    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+    pub(super) fn finish(mut self) -> Findings {
         if let Some(warning) = self.without_secrets() {
-            self.problems.push(warning);
+            self.findings.push(warning);
         }
-        sort(&mut self.problems);
-        if self.left_out > 0 {
-            let message = format!("{} more problems are not shown", self.left_out);
-            self.problems.push(Diagnostic::error(message).help("correct some of the others first"));
-        }
-        self.problems
+        self.findings
     }
 
     fn without_secrets(&self) -> Option<Diagnostic> {
@@ -183,8 +227,7 @@ impl Report {
     }
 }
 
-/// Puts problems into the order of the files; what has no place comes first.
-pub(super) fn sort(problems: &mut [Diagnostic]) {
+fn sort(problems: &mut [Diagnostic]) {
     fn position(problem: &Diagnostic) -> Option<(&str, usize)> {
         problem.labels.first().map(|(place, _)| (place.file(), place.span().start))
     }
@@ -193,13 +236,17 @@ pub(super) fn sort(problems: &mut [Diagnostic]) {
 
 /// The one of `names` that `name` was probably meant to be.
 pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    if name.len() > LONGEST_NAME {
+        return None;
+    }
     let most = (name.chars().count() / 3).min(3);
+    let name = name.to_lowercase();
     let mut best = None;
     for other in names {
         if name.len().abs_diff(other.len()) > most {
             continue;
         }
-        let distance = strsim::osa_distance(name, other);
+        let distance = strsim::osa_distance(&name, &other.to_lowercase());
         if distance <= most && best.is_none_or(|(nearest, _)| distance < nearest) {
             best = Some((distance, other));
         }

@@ -1,12 +1,11 @@
 //! The shapes: `shapes.yaml`.
 
-use super::draft::OrPartial as _;
 use super::fields::{Fields, Item, Slot};
 use super::files::{Files, PLUGINS};
 use super::problem::{Diagnostic, Read, Report, Reported};
 use super::{At, ShapeDraft};
 use crate::resource::ShapeName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A template of nodes.
@@ -45,50 +44,49 @@ pub struct Plugin {
     pub is_there: bool,
 }
 
-/// Reads the shapes.
+/// Reads the shapes. One whose name can't be is read for its mistakes.
 pub(super) fn read(
     fields: Fields<'_>,
     files: &Files,
-    partial: &mut bool,
     report: &mut Report,
 ) -> BTreeMap<ShapeName, ShapeDraft> {
-    let mut shapes = BTreeMap::new();
-    for slot in fields.slots {
-        if let Some(name) = slot.name_of::<ShapeName>("shape", report).or_partial(partial) {
-            shapes.insert(name.value.clone(), read_shape(&slot, name, files, report));
-        }
-    }
-    shapes
+    let shapes = fields.slots.iter().filter_map(|slot| read_shape(slot, files, report));
+    shapes.map(|shape| (shape.name.value.clone(), shape)).collect()
 }
 
-fn read_shape(slot: &Slot<'_>, name: At<ShapeName>, files: &Files, report: &mut Report) -> ShapeDraft {
-    let mut shape =
-        ShapeDraft { name, services: Vec::new(), main: None, lite: None, ipfs: None, plugins: Vec::new() };
-    let Ok(mut fields) = slot.item.fields(&format!("shape `{}`", *shape.name), report) else { return shape };
-    if let Some(Ok(services)) = fields.either(["protocols", "services"], report, services) {
-        shape.services = services;
+fn read_shape(slot: &Slot<'_>, files: &Files, report: &mut Report) -> Option<ShapeDraft> {
+    let name = slot.name_of::<ShapeName>("shape", report);
+    let owner = format!("shape `{}`", slot.place.shown(slot.name));
+    let (mut services, mut ports, mut plugins) = (Vec::new(), None, Vec::new());
+    if let Ok(mut fields) = slot.item.fields(&owner, report) {
+        let read = |item: Item<'_>, report: &mut Report| Ok(read_services(item, report));
+        services =
+            fields.either(["protocols", "services"], report, read).and_then(Result::ok).unwrap_or_default();
+        ports = read_ports(&mut fields, report).ok();
+        plugins = fields.take("plugins").map(|item| read_plugins(item, files, report)).unwrap_or_default();
+        fields.finish(report);
     }
-    if let Ok(ports) = read_ports(&mut fields, report) {
-        shape.main = ports.main.ok();
-        shape.lite = ports.lite.ok().flatten();
-        shape.ipfs = ports.ipfs.ok().flatten();
-    }
-    if let Some(item) = fields.take("plugins") {
-        shape.plugins = plugins(item, files, report);
-    }
-    fields.finish(report);
-    shape
+    let (main, lite, ipfs) = match ports {
+        Some(ports) => (ports.main.ok(), ports.lite.ok().flatten(), ports.ipfs.ok().flatten()),
+        None => (None, None, None),
+    };
+    Some(ShapeDraft { name: name.ok()?, services, main, lite, ipfs, plugins })
 }
 
-fn services(item: Item<'_>, report: &mut Report) -> Read<Vec<At<String>>> {
+fn read_services(item: Item<'_>, report: &mut Report) -> Vec<At<String>> {
     let mut services: Vec<At<String>> = Vec::new();
+    let mut seen = BTreeMap::new();
     for item in item.items(report) {
-        let name = match item.text("the name of a service", report)? {
-            "node" => "substrate",
-            name => name,
+        let name = match item.text("the name of a service", report) {
+            Ok("node") => "substrate",
+            Ok(name) => name,
+            Err(Reported) => continue,
         };
-        match services.iter().find(|other| other.value == name) {
-            None => services.push(item.at(name.to_owned())),
+        match seen.get(name).and_then(|&first: &usize| services.get(first)) {
+            None => {
+                seen.insert(name, services.len());
+                services.push(item.at(name.to_owned()));
+            }
             Some(first) => {
                 let problem = Diagnostic::warning(format!("the service `{}` is there twice", item.shown()));
                 let problem = problem.at(&item.place(), "again here").at(&first.place, "first here");
@@ -96,14 +94,15 @@ fn services(item: Item<'_>, report: &mut Report) -> Read<Vec<At<String>>> {
             }
         }
     }
-    Ok(services)
+    services
 }
 
-fn plugins(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<Plugin>> {
+fn read_plugins(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<Plugin>> {
     let mut plugins: Vec<At<Plugin>> = Vec::new();
+    let mut seen = BTreeSet::new();
     for item in item.items(report) {
         if let Ok(plugin) = plugin(item, files, report)
-            && plugins.iter().all(|other| other.name != plugin.name)
+            && seen.insert(plugin.name.clone())
         {
             plugins.push(item.at(plugin));
         }

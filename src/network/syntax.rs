@@ -24,6 +24,36 @@ impl Flaw {
     }
 }
 
+/// More mistakes of one file nobody reads.
+const MOST_FLAWS: usize = 1_000;
+
+/// What is wrong and doesn't end the reading.
+#[derive(Default)]
+pub(super) struct Flaws {
+    all: Vec<Flaw>,
+    left_out: usize,
+}
+
+impl Flaws {
+    pub(super) fn push(&mut self, flaw: impl FnOnce() -> Box<Flaw>) {
+        if self.all.len() < MOST_FLAWS {
+            self.all.push(*flaw());
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Vec<Flaw> {
+        if self.left_out > 0 {
+            let message = format!("{} more mistakes of this kind are not shown", self.left_out);
+            let last = self.all.last().and_then(|flaw| flaw.labels.first()).map(|(span, _)| *span);
+            let flaw = flaw(&message, last.unwrap_or_default(), "the last that is");
+            self.all.push(*flaw.help("correct some of the others first"));
+        }
+        self.all
+    }
+}
+
 pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
     let at = point(error.marker(), text);
     let (message, help) = match error.kind() {
@@ -32,6 +62,9 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
         }
         ErrorKind::InvalidIndentation => {
             ("this indentation fits nothing above", Some("align it with the line that it belongs to"))
+        }
+        ErrorKind::RecursionLimitExceeded => {
+            ("deeper nesting than a network can need", Some("write it with fewer levels"))
         }
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             ("a `:` is missing", Some("write `name: value`, with a space after the `:`"))
@@ -72,6 +105,6 @@ fn offset(marker: &Marker, text: &str) -> usize {
 }
 
 /// No file of more than 16 MB is read.
-fn small(offset: usize) -> u32 {
+pub(super) fn small(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }

@@ -1,10 +1,10 @@
 //! Whose network it is, `tenancy.yaml`, and what the `accounts` service is
 //! given, `accounts.yaml`.
 
-use super::At;
 use super::fields::{Fields, Item};
 use super::problem::{Read, Report};
 use super::yaml::Content;
+use super::{At, TenancyDraft};
 use crate::resource::Secret;
 use serde_yaml::Value;
 use std::collections::BTreeMap;
@@ -80,21 +80,23 @@ fn shape(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Reads whose network it is.
-pub(super) fn read(mut fields: Fields<'_>, report: &mut Report) -> Read<Tenancy> {
-    let provider = fields.need("provider", "provider: github").and_then(|item| text(item, report));
-    let owner = fields.need("owner", "owner: an-organisation").and_then(|item| text(item, report));
-    let app = fields.take("app").map(|item| {
-        let mut fields = item.fields("`app`", report)?;
-        let client_id = fields.take("client-id").map(|item| text(item, report)).transpose();
-        let key = fields.take("key").map(|item| {
-            let text = item.text("a private key", report)?;
-            Ok(item.at(Secret::new(text)))
+pub(super) fn read(mut fields: Fields<'_>, report: &mut Report) -> Option<TenancyDraft> {
+    // In a folder each entry is a file, and the whole has no place of its own.
+    let place = fields.place.clone().or_else(|| Some(fields.slots.first()?.place.clone()))?;
+    let provider = fields.need("provider", "provider: github").and_then(|item| text(item, report)).ok();
+    let owner = fields.need("owner", "owner: an-organisation").and_then(|item| text(item, report)).ok();
+    let app = fields.take("app").and_then(|item| {
+        let mut fields = item.fields("`app`", report).ok()?;
+        let client_id = fields.take("client-id").and_then(|item| text(item, report).ok());
+        let key = fields.take("key").and_then(|item| {
+            let text = item.text("a private key", report).ok()?;
+            Some(item.at(Secret::new(text)))
         });
         fields.finish(report);
-        Ok(App { client_id: client_id?, key: key.transpose()? })
+        Some(App { client_id, key })
     });
     fields.finish(report);
-    Ok(Tenancy { provider: provider?, owner: owner?, app: app.transpose()? })
+    Some(TenancyDraft { provider, owner, app, place })
 }
 
 fn text(item: Item<'_>, report: &mut Report) -> Read<At<String>> {

@@ -1,96 +1,10 @@
 //! What reading does with folders that no fixture has: damaged, huge, absent.
 
-use super::{Diagnostic, Draft, Files, Network, Secrets};
+mod yaml;
+
+use super::{Files, Network};
 use std::fs;
-use std::path::{Path, PathBuf};
-
-const CASES: &str = "fixtures/folders";
-
-/// All that a person could get to see.
-fn shown(files: &Files) -> String {
-    let draft = Draft::from_files(files, Secrets::Needed);
-    let said = |problem: &Diagnostic| {
-        let sources: String = problem.labels().iter().map(|(place, _)| place.source().text()).collect();
-        format!("{problem:?}\n{sources}\n")
-    };
-    draft.problems().iter().map(said).collect()
-}
-
-fn cases() -> Vec<PathBuf> {
-    let mut cases: Vec<_> = fs::read_dir(CASES).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|path| path.is_dir());
-    cases.sort();
-    cases
-}
-
-/// Every part of a secret that is long enough to tell.
-fn secrets() -> Vec<String> {
-    let text = fs::read_to_string(format!("{CASES}/secrets.txt")).unwrap();
-    let mut parts = Vec::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let length = line.len().min(16);
-        parts.extend((0..=line.len() - length).map(|at| line[at..at + length].to_owned()));
-    }
-    parts
-}
-
-/// Whatever is cut off or put in, reading ends, and shows no secret.
-#[test]
-fn damaged_folders_neither_panic_nor_leak() {
-    let secrets = secrets();
-    let check = |files: &Files, what: &str| {
-        let text = shown(files);
-        assert!(!text.contains("defect of spore"), "{what}:\n{text}");
-        if let Some(leaked) = secrets.iter().find(|secret| text.contains(*secret)) {
-            panic!("{what} shows {leaked:?}:\n{text}");
-        }
-    };
-    for case in cases() {
-        let folder = case.join("folder");
-        let Ok(files) = Files::gather(&folder) else { continue };
-        for (path, bytes) in files.yaml() {
-            // What stands in a URL is known by the URL's form alone.
-            if bytes.len() > 20_000 || path.contains("tau") {
-                continue;
-            }
-            for (n, cut) in (0..bytes.len()).step_by(61).enumerate() {
-                let mut damaged = files.clone();
-                let (head, tail) = bytes.split_at(cut);
-                match n % 4 {
-                    0 => damaged.insert(path, head),
-                    1 => damaged.insert(path, [head, tail.get(1..).unwrap_or_default()].concat()),
-                    2 => damaged.insert(path, [head, b": [", tail].concat()),
-                    _ => damaged.insert(path, [head, b"\n\t", tail].concat()),
-                }
-                check(&damaged, &format!("{} {path}, damaged at {cut}", case.display()));
-            }
-        }
-    }
-}
-
-/// `--ignored --nocapture` shows how long the largest folder takes.
-#[test]
-#[ignore = "a figure, not a test"]
-fn ten_thousand_hosts() {
-    let folder = Path::new(CASES).join("same-today/folder");
-    let mut files = Files::gather(&folder).unwrap();
-    for path in super::named(&files) {
-        files.load_named(&path);
-    }
-    let hosts = fs::read_to_string(folder.join("hosts.yaml")).unwrap();
-    let second = &hosts[hosts.find("h2:").unwrap()..];
-    let many: String = (2..10_002).map(|n| second.replacen("h2:", &format!("h{n}:"), 1)).collect();
-    let first = &hosts[..hosts.find("h2:").unwrap()];
-    files.insert("hosts.yaml", format!("{first}{many}"));
-    let start = std::time::Instant::now();
-    let read = Network::from_files(&files);
-    let took = start.elapsed();
-    let network = read.unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert_eq!(network.hosts.len(), 10_001);
-    let memory = fs::read_to_string("/proc/self/status").unwrap();
-    let peak = memory.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    panic!("{took:?} for {} bytes; {peak}", first.len() + many.len());
-}
+use std::path::Path;
 
 #[test]
 fn a_file_too_big_is_refused_unread() {
@@ -126,4 +40,35 @@ fn a_billion_laughs_are_cut_short() {
     let mut files = Files::new("folder");
     files.insert("accounts.yaml", "[".repeat(100_000));
     assert!(Network::from_files(&files).is_err());
+}
+
+/// Found by `tests/robust/damage.rs`.
+#[test]
+fn what_damage_leaves_of_a_secret_is_masked() {
+    for (text, secret) in [
+        (
+            "key: /key/swarm/psk/1.0.0//base16/73706f7265207465737420737761726d206b65792c=206e6f74207265",
+            "7370",
+        ),
+        ("id: 12D3KooWPJkKv96HofXKAqucUUQfXoKtNR5At4XVXoHNwb3JlIHRlc3Qgbm9kZSBrZXksIG5v", "Nwb3"),
+    ] {
+        let shown = super::mask::Mask::new(text, super::component::Component::Shapes).finish();
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+/// A name as long as a file is shown in part, and no terminal obeys it.
+#[test]
+fn what_is_shown_is_bounded_and_harmless() {
+    let mut files = Files::new("folder");
+    let name = "n".repeat(100_000);
+    files.insert("shapes.yaml", format!("s: {{? {name} : 1, \"\\e[31m\": 2, \u{9b}: 3}}"));
+    let problems = Network::from_files(&files).unwrap_err();
+    for problem in problems.0 {
+        assert!(problem.message().len() < 500 && !problem.message().contains(char::is_control), "{problem}");
+        for (place, _) in problem.labels() {
+            assert!(place.underlined().len() <= 400, "{problem}");
+            assert!(!place.source().text().contains(char::is_control), "{problem}");
+        }
+    }
 }

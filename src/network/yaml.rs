@@ -5,15 +5,22 @@
 //! even of a document that breaks off. Aliases are shared, not copied.
 
 use super::mask::Mask;
+use super::merge::merged;
 use super::place::Span;
-use super::syntax::{Flaw, flaw, span_of, syntax};
+use super::syntax::{Flaw, Flaws, flaw, span_of, syntax};
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Far more than a folder of the largest size that may be read has.
-const MOST_NODES: usize = 2_000_000;
+/// Far more than a network needs, whatever is multiplied by aliases; besides
+/// one for every few bytes, which no folder that was written out exceeds.
+const MOST_VALUES: usize = 500_000;
+const BYTES_A_VALUE: usize = 10;
+/// So many bytes of a long text count as one value.
+const BYTES_OF_TEXT: usize = 64;
+/// One after another, before a value.
+const MOST_COMMENTS: usize = 500_000;
 /// Far deeper than anything in a folder; it bounds recursion.
 const DEEPEST: usize = 64;
 
@@ -43,6 +50,8 @@ pub(super) enum Content<'a> {
 #[derive(Clone)]
 pub(super) struct Entry<'a> {
     pub(super) key: Cow<'a, str>,
+    /// The key was not quoted: other readers may take it for a number.
+    pub(super) plain: bool,
     pub(super) span: Span,
     /// Where the entry is defined, if it came by a merge key.
     pub(super) defined: Option<Span>,
@@ -73,9 +82,18 @@ pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
     options.flow_nesting_limit = DEEPEST;
     options.block_nesting_limit = DEEPEST;
     options.emit_unresolved_aliases = true;
+    // However much of a file somebody has commented out, it is no mistake.
+    options.max_buffered_comment_events = MOST_COMMENTS;
     let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut builder =
-        Builder { mask, stack: Vec::new(), anchors: HashMap::new(), root: None, flaws: Vec::new(), nodes: 0 };
+    let mut builder = Builder {
+        mask,
+        stack: Vec::new(),
+        anchors: HashMap::new(),
+        root: None,
+        flaws: Flaws::default(),
+        values: 0,
+        most_values: MOST_VALUES + text.len() / BYTES_A_VALUE,
+    };
     let mut reached = 0;
     loop {
         let stopped = match parser.next_event() {
@@ -91,12 +109,13 @@ pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
             Some(Err(error)) => Err(syntax(&error, text)),
         };
         if let Err(flaw) = stopped {
-            builder.flaws.push(*flaw);
             builder.mask.rest(reached as usize);
-            return Parsed { root: None, flaws: builder.flaws, broken: true };
+            let mut flaws = builder.flaws.finish();
+            flaws.push(*flaw);
+            return Parsed { root: None, flaws, broken: true };
         }
     }
-    Parsed { root: builder.root, flaws: builder.flaws, broken: false }
+    Parsed { root: builder.root, flaws: builder.flaws.finish(), broken: false }
 }
 
 struct Builder<'a, 'm, 't> {
@@ -104,17 +123,27 @@ struct Builder<'a, 'm, 't> {
     stack: Vec<Frame<'a>>,
     anchors: HashMap<usize, Anchored<'a>>,
     root: Option<Node<'a>>,
-    flaws: Vec<Flaw>,
-    nodes: usize,
+    flaws: Flaws,
+    values: usize,
+    most_values: usize,
 }
 
 /// A finished node with an anchor, ready to be used again.
 struct Anchored<'a> {
     content: Rc<Content<'a>>,
     span: Span,
-    /// Nodes in it, aliases followed.
-    size: usize,
+    extent: Extent,
+}
+
+/// How much there is of a node, aliases followed.
+#[derive(Clone, Copy)]
+struct Extent {
+    values: usize,
     depth: usize,
+}
+
+impl Extent {
+    const SCALAR: Self = Self { values: 1, depth: 0 };
 }
 
 /// A collection that hasn't ended.
@@ -124,8 +153,7 @@ struct Frame<'a> {
     start: u32,
     /// Where its last part ended.
     end: u32,
-    size: usize,
-    depth: usize,
+    extent: Extent,
 }
 
 enum Kind<'a> {
@@ -137,8 +165,8 @@ enum Kind<'a> {
 enum Key<'a> {
     /// A key.
     Awaited,
-    /// The value of this key.
-    Is(Cow<'a, str>, Span),
+    /// The value of this key; whether that is plain.
+    Is(Cow<'a, str>, bool, Span),
     /// What to merge.
     Merge,
     /// The value of a key that was none.
@@ -169,8 +197,9 @@ impl<'a> Builder<'a, '_, '_> {
             Event::Alias(id) => self.alias(id, at)?,
             Event::UnresolvedAlias(_) => {
                 let help = "define the anchor above, or quote the value";
-                self.flaws.push(*flaw("an alias to an anchor that isn't there", at, "this alias").help(help));
-                self.add(Node { content: Content::Broken, span: at, defined: None }, 0, 1, 0)?;
+                let message = "an alias to an anchor that isn't there";
+                self.flaws.push(|| flaw(message, at, "this alias").help(help));
+                self.add(Node { content: Content::Broken, span: at, defined: None }, 0, Extent::SCALAR)?;
             }
             _ => {}
         }
@@ -186,7 +215,8 @@ impl<'a> Builder<'a, '_, '_> {
         at: Span,
     ) -> Result<(), Box<Flaw>> {
         self.tag(tag, at);
-        let plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.core_suffix() != Some("str"));
+        let plain = style == ScalarStyle::Plain
+            && tag.is_none_or(|tag| !is_bare(tag) && tag.core_suffix() != Some("str"));
         let awaits_key =
             matches!(self.stack.last(), Some(Frame { kind: Kind::Map { key: Key::Awaited, .. }, .. }));
         if awaits_key {
@@ -195,172 +225,124 @@ impl<'a> Builder<'a, '_, '_> {
             let (key, above) = path(&self.stack);
             self.mask.value(at, key, above);
         }
+        let values = 1 + text.len() / BYTES_OF_TEXT;
         let content = if plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
             Content::Null
         } else {
             Content::Scalar { text, plain }
         };
-        self.add(Node { content, span: at, defined: None }, anchor, 1, 0)
+        self.add(Node { content, span: at, defined: None }, anchor, Extent { values, ..Extent::SCALAR })
     }
 
     /// Tags that change nothing are let through, others could mean anything.
     fn tag(&mut self, tag: Option<&Tag>, at: Span) {
         let Some(tag) = tag else { return };
-        if !tag.is_yaml_core_schema() && tag.parts() != ("", "!") && tag.parts() != ("!", "") {
-            let flaw = flaw("a tag that means nothing here", at, "this value has it").help("remove the tag");
-            self.flaws.push(*flaw);
+        if !tag.is_yaml_core_schema() && !is_bare(tag) {
+            let message = "a tag that means nothing here";
+            self.flaws.push(|| flaw(message, at, "this value has it").help("remove the tag"));
         }
     }
 
     fn open(&mut self, kind: Kind<'a>, anchor: usize, at: Span) {
-        self.stack.push(Frame { kind, anchor, start: at.start, end: at.end, size: 1, depth: 0 });
+        self.stack.push(Frame { kind, anchor, start: at.start, end: at.end, extent: Extent::SCALAR });
     }
 
     fn close(&mut self, at: Span) -> Result<(), Box<Flaw>> {
-        let Some(Frame { kind, anchor, start, end, size, depth }) = self.stack.pop() else { return Ok(()) };
+        let Some(Frame { kind, anchor, start, end, mut extent }) = self.stack.pop() else { return Ok(()) };
         // Of a block collection the end has no extent, and stands too far down.
         let end = if at.start == at.end { end } else { at.end };
         let content = match kind {
             Kind::List(items) => Content::List(items),
-            Kind::Map { entries, merges, .. } => Content::Map(self.merged(entries, merges)),
+            Kind::Map { entries, merges, .. } => Content::Map(merged(entries, merges, &mut self.flaws)),
         };
-        self.add(Node { content, span: Span { start, end }, defined: None }, anchor, size, depth + 1)
+        extent.depth += 1;
+        self.add(Node { content, span: Span { start, end }, defined: None }, anchor, extent)
     }
 
     fn alias(&mut self, id: usize, at: Span) -> Result<(), Box<Flaw>> {
         let (key, above) = path(&self.stack);
         let Some(anchored) = self.anchors.get(&id) else {
             let help = "write the value out";
-            self.flaws.push(*flaw("an alias to what it is itself a part of", at, "this alias").help(help));
-            return self.add(Node { content: Content::Broken, span: at, defined: None }, 0, 1, 0);
+            let message = "an alias to what it is itself a part of";
+            self.flaws.push(|| flaw(message, at, "this alias").help(help));
+            return self.add(Node { content: Content::Broken, span: at, defined: None }, 0, Extent::SCALAR);
         };
-        self.mask.value_again(anchored.span, key, above);
+        // The keys of a mapping are looked at where they stand.
+        if !matches!(*anchored.content, Content::Map(_)) {
+            self.mask.value_again(anchored.span, key, above);
+        }
         let node = Node {
             content: Content::Shared(Rc::clone(&anchored.content)),
             span: at,
             defined: Some(anchored.span),
         };
-        let (size, depth) = (anchored.size, anchored.depth);
-        self.add(node, 0, size, depth)
+        let extent = anchored.extent;
+        self.add(node, 0, extent)
     }
 
-    fn add(&mut self, mut node: Node<'a>, anchor: usize, size: usize, depth: usize) -> Result<(), Box<Flaw>> {
-        if !matches!(node.content, Content::List(_) | Content::Map(_)) {
-            self.nodes = self.nodes.saturating_add(size);
-        }
-        if self.nodes > MOST_NODES {
+    fn add(&mut self, mut node: Node<'a>, anchor: usize, extent: Extent) -> Result<(), Box<Flaw>> {
+        // What is in a collection has been counted when it was added.
+        let fresh = !matches!(node.content, Content::List(_) | Content::Map(_));
+        self.values = self.values.saturating_add(if fresh { extent.values } else { 1 });
+        if self.values > self.most_values {
             return Err(flaw("more values than a network can need", node.span, "reading stopped here")
                 .help("look for aliases that multiply each other"));
         }
-        if depth > DEEPEST {
+        if extent.depth > DEEPEST {
             return Err(flaw("deeper nesting than a network can need", node.span, "reading stopped here")
                 .help("look for aliases that nest in each other"));
         }
         if anchor != 0 {
             let content = Rc::new(node.content);
             node.content = Content::Shared(Rc::clone(&content));
-            self.anchors.insert(anchor, Anchored { content, span: node.span, size, depth });
+            self.anchors.insert(anchor, Anchored { content, span: node.span, extent });
         }
         let Some(frame) = self.stack.last_mut() else {
             self.root = Some(node);
             return Ok(());
         };
         frame.end = frame.end.max(node.span.end);
-        frame.size = frame.size.saturating_add(size);
-        frame.depth = frame.depth.max(depth);
+        frame.extent.values = frame.extent.values.saturating_add(extent.values);
+        frame.extent.depth = frame.extent.depth.max(extent.depth);
         match &mut frame.kind {
             Kind::List(items) => items.push(node),
             Kind::Map { entries, merges, key } => match std::mem::replace(key, Key::Awaited) {
-                Key::Is(name, span) => entries.push(Entry { key: name, span, defined: None, value: node }),
+                Key::Is(name, plain, span) => {
+                    entries.push(Entry { key: name, plain, span, defined: None, value: node });
+                }
                 Key::Merge => merges.push(node),
                 Key::Bad => {}
-                Key::Awaited => match node.content.resolved() {
-                    Content::Scalar { text, plain: true } if text == "<<" => *key = Key::Merge,
-                    Content::Scalar { text, .. } => *key = Key::Is(text.clone(), node.span),
-                    Content::Broken => *key = Key::Bad,
-                    content => {
-                        let what = match content {
-                            Content::Null => "a key that is empty",
-                            Content::List(_) => "a list as a key",
-                            _ => "a mapping as a key",
-                        };
-                        *key = Key::Bad;
-                        self.flaws.push(
-                            *flaw(what, node.span, "a name is expected here")
-                                .help("write a name, in quotes if need be"),
-                        );
-                    }
-                },
+                Key::Awaited => *key = key_of(&node, &mut self.flaws),
             },
         }
         Ok(())
     }
+}
 
-    /// The entries, without those whose key is there already, and then those
-    /// of the mappings that were merged in.
-    fn merged(&mut self, entries: Vec<Entry<'a>>, merges: Vec<Node<'a>>) -> Vec<Entry<'a>> {
-        let mut seen: HashMap<Cow<'a, str>, Span> = HashMap::new();
-        let mut kept: Vec<Entry<'a>> = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let first = if kept.len() < 8 {
-                kept.iter().find(|other| other.key == entry.key).map(|other| other.span)
-            } else {
-                if seen.is_empty() {
-                    seen.extend(kept.iter().map(|other| (other.key.clone(), other.span)));
-                }
-                let first = seen.get(&entry.key).copied();
-                seen.entry(entry.key.clone()).or_insert(entry.span);
-                first
-            };
-            match first {
-                None => kept.push(entry),
-                Some(first) => self.flaws.push(Flaw {
-                    message: "is there twice".to_owned(),
-                    quoted: Some(entry.span),
-                    labels: vec![(entry.span, "again here"), (first, "first here")],
-                    help: Some("remove or rename one of the two"),
-                }),
-            }
-        }
-        let mut sources = Vec::new();
-        for merge in merges {
-            match merge.content.resolved() {
-                Content::List(items) => {
-                    let shared = merge.defined.is_some();
-                    sources.extend(items.iter().map(|item| {
-                        let mut item = item.clone();
-                        if shared {
-                            item.span = merge.span;
-                        }
-                        item
-                    }));
-                }
-                _ => sources.push(merge),
-            }
-        }
-        for source in sources {
-            let Content::Map(entries) = source.content.resolved() else {
-                if !matches!(source.content.resolved(), Content::Broken) {
-                    let help = "`<<` takes a mapping, or a list of them";
-                    self.flaws.push(*flaw("not a mapping to merge", source.span, "this").help(help));
-                }
-                continue;
-            };
-            for entry in entries {
-                if kept.iter().all(|other| other.key != entry.key) {
-                    let defined = Some(entry.defined.unwrap_or(entry.span));
-                    kept.push(Entry { span: source.span, defined, ..entry.clone() });
-                }
-            }
-        }
-        kept
-    }
+fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> Key<'a> {
+    let what = match node.content.resolved() {
+        Content::Scalar { text, plain: true } if text == "<<" => return Key::Merge,
+        Content::Scalar { text, plain } => return Key::Is(text.clone(), *plain, node.span),
+        Content::Broken => return Key::Bad,
+        Content::Null if node.span.start == node.span.end => "a key that is empty",
+        Content::Null => "a null as a key",
+        Content::List(_) => "a list as a key",
+        _ => "a mapping as a key",
+    };
+    let help = "write a name, in quotes if need be";
+    flaws.push(|| flaw(what, node.span, "a name is expected here").help(help));
+    Key::Bad
+}
+
+/// `!`, which makes a text of every scalar.
+fn is_bare(tag: &Tag) -> bool {
+    matches!(tag.parts(), ("", "!") | ("!", ""))
 }
 
 /// The key that the next value belongs to, and the key above that one.
 fn path<'s>(stack: &'s [Frame<'_>]) -> (Option<&'s str>, Option<&'s str>) {
     let mut keys = stack.iter().rev().filter_map(|frame| match &frame.kind {
-        Kind::Map { key: Key::Is(key, _), .. } => Some(key.as_ref()),
+        Kind::Map { key: Key::Is(key, ..), .. } => Some(key.as_ref()),
         _ => None,
     });
     (keys.next(), keys.next())

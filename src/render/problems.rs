@@ -98,7 +98,7 @@ impl miette::Diagnostic for Part<'_> {
         }
         Some(Box::new(self.labels.iter().map(|(place, text)| {
             let text = (!text.is_empty()).then(|| text.clone());
-            let span = place.span();
+            let span = place.underlined();
             LabeledSpan::new(text, span.start, span.len())
         })))
     }

@@ -14,6 +14,7 @@ mod gate;
 mod host;
 mod mending;
 mod network;
+mod pretended;
 mod remote;
 mod selftest;
 mod services;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         trial("mending::style_is_no_difference", mending::style_is_no_difference),
         trial("mending::with_a_restart", mending::with_a_restart),
         trial("mending::without_a_restart", mending::without_a_restart),
+        trial("pretended::answers_as_a_real_one", pretended::answers_as_a_real_one),
         trial("remote::acts", remote::acts),
         trial("remote::lets_go", remote::lets_go),
         trial("remote::locks", remote::locks),

@@ -70,7 +70,9 @@ impl Host {
     pub(super) fn answer(&self, shapes: &[&str], rehash: bool) -> String {
         let shapes: Vec<ShapeName> = shapes.iter().map(|shape| shape.parse().unwrap()).collect();
         let request = Request { key: &key(), shapes: &shapes, rehash };
-        let script = request.below(self.at("/").to_str().unwrap().trim_end_matches('/'));
+        let root = self.at("/");
+        let root = shlex::try_quote(root.to_str().unwrap().trim_end_matches('/')).unwrap();
+        let script = request.below(root.as_bytes());
         let path = format!("{}:/usr/bin:/bin", self.directory.path().display());
         let mut shell = Command::new("sh")
             .args(["-c", DRIVER])

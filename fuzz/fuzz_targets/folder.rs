@@ -1,0 +1,40 @@
+//! One file of a sound folder, replaced by anything. The first byte says
+//! which; the rest is what is in it. What must hold is what the tests hold it
+//! to, and `fuzz/run` says how to begin with the fixtures.
+
+#![no_main]
+#![allow(clippy::unwrap_used, reason = "it stops by panicking")]
+
+#[allow(dead_code, reason = "the tests use all of it")]
+#[path = "../../tests/robust/judge.rs"]
+mod judge;
+
+use judge::{Folder, folders, judge};
+use libfuzzer_sys::fuzz_target;
+use std::sync::OnceLock;
+
+const FILES: [&str; 8] = [
+    "cloud.yaml",
+    "auth.yaml",
+    "hosts.yaml",
+    "shapes.yaml",
+    "tenancy.yaml",
+    "accounts.yaml",
+    "tau.yaml",
+    "shapes/all.yaml",
+];
+
+fn sound() -> &'static Folder {
+    static SOUND: OnceLock<Folder> = OnceLock::new();
+    SOUND.get_or_init(|| folders().into_iter().find(|(name, _)| name == "sound").unwrap().1)
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((first, rest)) = data.split_first() else { return };
+    let mut folder = sound().clone();
+    folder.insert(FILES[usize::from(*first) % FILES.len()].to_owned(), rest.to_vec());
+    // A secret is changed until nothing tells that it is one: leaks are for the tests.
+    if let Err(wrong) = judge(&folder, &[]) {
+        panic!("{wrong}");
+    }
+});

@@ -1,0 +1,85 @@
+//! The entries of a mapping, once all of it has been read: keys that are there
+//! twice, and those of the mappings that are merged in.
+
+use super::place::Span;
+use super::syntax::{Flaw, Flaws, flaw};
+use super::yaml::{Content, Entry, Node};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// The entries, without those whose key is there already, and then those of
+/// `merges` that are new.
+pub(super) fn merged<'a>(
+    entries: Vec<Entry<'a>>,
+    merges: Vec<Node<'a>>,
+    flaws: &mut Flaws,
+) -> Vec<Entry<'a>> {
+    let mut kept = Kept { entries: Vec::with_capacity(entries.len()), seen: HashMap::new() };
+    for entry in entries {
+        let span = entry.span;
+        if let Some(first) = kept.push(entry) {
+            flaws.push(|| {
+                Box::new(Flaw {
+                    message: "is there twice".to_owned(),
+                    quoted: Some(span),
+                    labels: vec![(span, "again here"), (first, "first here")],
+                    help: Some("remove or rename one of the two"),
+                })
+            });
+        }
+    }
+    for source in merges.into_iter().flat_map(sources) {
+        match source.content.resolved() {
+            Content::Map(entries) => {
+                for entry in entries {
+                    let defined = Some(entry.defined.unwrap_or(entry.span));
+                    kept.push(Entry { span: source.span, defined, ..entry.clone() });
+                }
+            }
+            Content::Broken => {}
+            _ => {
+                let help = "`<<` takes a mapping, or a list of them";
+                flaws.push(|| flaw("not a mapping to merge", source.span, "this").help(help));
+            }
+        }
+    }
+    kept.entries
+}
+
+/// What one `<<` merges in; items of a list that is defined elsewhere are
+/// shown where it is used.
+fn sources(merge: Node<'_>) -> Vec<Node<'_>> {
+    let Content::List(items) = merge.content.resolved() else { return vec![merge] };
+    let shown = |item: &Node<'_>| merge.defined.map_or(item.span, |_| merge.span);
+    items.iter().map(|item| Node { span: shown(item), ..item.clone() }).collect()
+}
+
+/// Fewer keys than this are compared one by one, as nearly all mappings have.
+const FEW: usize = 8;
+
+struct Kept<'a> {
+    entries: Vec<Entry<'a>>,
+    /// Where each key was first, once there are more than a few.
+    seen: HashMap<Cow<'a, str>, Span>,
+}
+
+impl<'a> Kept<'a> {
+    /// Adds an entry, unless its key is there: then where.
+    fn push(&mut self, entry: Entry<'a>) -> Option<Span> {
+        let first = if self.entries.len() < FEW {
+            self.entries.iter().find(|other| other.key == entry.key).map(|other| other.span)
+        } else {
+            if self.seen.is_empty() {
+                self.seen.extend(self.entries.iter().map(|other| (other.key.clone(), other.span)));
+            }
+            self.seen.get(&entry.key).copied()
+        };
+        if first.is_none() {
+            if !self.seen.is_empty() {
+                self.seen.insert(entry.key.clone(), entry.span);
+            }
+            self.entries.push(entry);
+        }
+        first
+    }
+}

@@ -1,0 +1,273 @@
+//! Hosts that live and end together.
+
+use super::faults::{Disk, Faults};
+use super::program::uname;
+use super::{leftovers, root, server};
+use crate::artifact::Architecture;
+use crate::resource::HostName;
+use crate::ssh::{Address, Algorithm, KnownHosts, PrivateKey};
+use russh::keys::ssh_key::LineEnding;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tempfile::TempDir;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::task::AbortHandle;
+
+/// Pretended hosts, in a temporary directory. Dropping it ends them and
+/// everything that runs on them, and removes the directory.
+#[derive(Debug)]
+pub struct Fleet {
+    directory: TempDir,
+    user_key: PrivateKey,
+    hosts: BTreeMap<HostName, Host>,
+}
+
+/// One of a fleet. Cloning it makes another handle on the same host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    name: HostName,
+    address: Address,
+    key: PrivateKey,
+    pub(super) machine: Arc<Machine>,
+    accepting: AbortHandle,
+}
+
+/// What runs commands.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) name: HostName,
+    root: PathBuf,
+    /// Where the stand-ins are.
+    fleet: PathBuf,
+    faults: Mutex<Faults>,
+    /// Nothing is begun any more.
+    ended: Mutex<bool>,
+}
+
+/// Why there is no pretended host.
+#[derive(Debug, Error)]
+pub enum FleetError {
+    /// Not on this system.
+    #[error("pretended hosts need Linux: the scripts that spore runs on hosts are run here")]
+    NotLinux,
+    /// A command of the scripts' is missing here.
+    #[error("pretended hosts need `{0}` on this machine, as real hosts do")]
+    NoCommand(String),
+    /// Programs that spore runs on hosts would quote its name, or split it.
+    #[error("pretended hosts can't be in {}: its name has unusual characters", .0.display())]
+    Place(PathBuf),
+    /// The file system of temporary files doesn't let programs run.
+    #[error("no program can be run in {}", .0.display())]
+    NoPrograms(PathBuf, #[source] io::Error),
+    /// A directory can't be written, or a port can't be had.
+    #[error("no pretended host could be made")]
+    Io(#[from] io::Error),
+    /// No key could be made.
+    #[error("no SSH key could be made")]
+    Key(#[from] russh::keys::ssh_key::Error),
+}
+
+impl Fleet {
+    /// Makes the directory, a key to log in with, and no host yet.
+    ///
+    /// # Errors
+    /// Where this machine can't have pretended hosts.
+    pub fn begin() -> Result<Self, FleetError> {
+        if !cfg!(target_os = "linux") {
+            return Err(FleetError::NotLinux);
+        }
+        if let Some(missing) = root::missing_commands(&path()).next() {
+            return Err(FleetError::NoCommand(missing.to_owned()));
+        }
+        let directory = tempfile::Builder::new().prefix("spore-").tempdir()?;
+        if !is_plain(directory.path()) {
+            return Err(FleetError::Place(directory.path().to_owned()));
+        }
+        root::make_stand_ins(directory.path())?;
+        // Where the file system runs no programs, no host would say why.
+        let mut stand_in = std::process::Command::new(directory.path().join("stand-ins/sync"));
+        if let Err(error) = stand_in.env("SPORE_ROOT", directory.path()).status() {
+            return Err(FleetError::NoPrograms(directory.path().to_owned(), error));
+        }
+        Ok(Self { directory, user_key: key()?, hosts: BTreeMap::new() })
+    }
+
+    /// Where everything of it is. Others may put files there, too.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Makes a host of an architecture, which may be another than this machine's.
+    ///
+    /// # Errors
+    /// Where no directory or no port can be had for it.
+    pub async fn add(&mut self, name: &HostName, architecture: Architecture) -> Result<&Host, FleetError> {
+        let root = self.directory.path().join("hosts").join(name.as_str());
+        root::make(&root, uname(architecture))?;
+        let key = key()?;
+        let machine = Arc::new(Machine {
+            name: name.clone(),
+            root,
+            fleet: self.directory.path().to_owned(),
+            faults: Mutex::default(),
+            ended: Mutex::default(),
+        });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = Address::new("127.0.0.1", listener.local_addr()?.port());
+        let user = self.user_key.public_key().clone();
+        let accepting = tokio::spawn(server::accept(listener, Arc::clone(&machine), key.clone(), user));
+        let accepting = accepting.abort_handle();
+        let host = Host { name: name.clone(), address, key, machine, accepting };
+        if let Some(replaced) = self.hosts.insert(name.clone(), host) {
+            replaced.accepting.abort();
+        }
+        self.host(name).ok_or_else(|| io::Error::other("it was not added").into())
+    }
+
+    /// One of the hosts.
+    pub fn host(&self, name: &HostName) -> Option<&Host> {
+        self.hosts.get(name)
+    }
+
+    /// The key of everyone who may log in, as a file holds it.
+    ///
+    /// # Errors
+    /// Where it can't be written down.
+    pub fn user_key(&self) -> Result<String, FleetError> {
+        Ok(self.user_key.to_openssh(LineEnding::LF)?.to_string())
+    }
+
+    /// What makes the hosts known, as `~/.ssh/known_hosts` has it.
+    pub fn known_hosts(&self) -> String {
+        let lines = self.hosts.values();
+        lines.map(|host| KnownHosts::line_to_add(&host.address, host.key.public_key()) + "\n").collect()
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for host in self.hosts.values() {
+            host.accepting.abort();
+            *lock(&host.machine.ended) = true;
+        }
+        leftovers::end(self.directory.path());
+        // Somebody may have shut a directory.
+        open(&self.directory.path().join("hosts"));
+    }
+}
+
+/// Makes every directory below `path` one that can be removed.
+fn open(path: &Path) {
+    let Ok(metadata) = path.symlink_metadata() else { return };
+    if !metadata.is_dir() {
+        return;
+    }
+    if metadata.permissions().mode() & 0o700 != 0o700 {
+        // Where that fails, so does the removal; there is nobody to tell.
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+    }
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        open(&entry.path());
+    }
+}
+
+impl Host {
+    /// What it is called.
+    pub fn name(&self) -> &HostName {
+        &self.name
+    }
+
+    /// Where its SSH server listens.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// What stands for its `/`.
+    pub fn root(&self) -> &Path {
+        &self.machine.root
+    }
+
+    /// Connections that come from now on have these faults.
+    pub fn set_faults(&self, faults: Faults) {
+        *lock(&self.machine.faults) = faults;
+    }
+
+    /// Runs a script on the host, as its root who sits in front of it: no SSH,
+    /// no faults. Paths are the script's to begin with `$SPORE_ROOT`.
+    ///
+    /// # Errors
+    /// Where there is no shell.
+    pub async fn sh(&self, script: &str) -> io::Result<Output> {
+        let mut command = self.machine.shell("root", script, &Faults::default());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.machine.spawn(&mut command)?.wait_with_output().await
+    }
+}
+
+impl Machine {
+    pub(super) fn faults(&self) -> Faults {
+        lock(&self.faults).clone()
+    }
+
+    /// Begins a command, unless the fleet has ended. When this returns the
+    /// command is there for [`leftovers::end`] to see.
+    pub(super) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+        let ended = lock(&self.ended);
+        if *ended { Err(io::ErrorKind::NotConnected.into()) } else { command.spawn() }
+    }
+
+    /// What a user's login shell does with a command.
+    pub(super) fn shell(&self, user: &str, command: &str, faults: &Faults) -> Command {
+        let mut path = OsString::new();
+        if faults.disk == Disk::Filling {
+            path.push(self.fleet.join("filling"));
+            path.push(":");
+        }
+        path.push(self.fleet.join("stand-ins"));
+        path.push(":");
+        path.push(self::path());
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", command])
+            .current_dir(&self.root)
+            .env_clear()
+            .env("HOME", self.root.join("root"))
+            .env("LOGNAME", user)
+            .env("PATH", path)
+            .env("SHELL", "/bin/sh")
+            .env("SPORE_FAULTS", faults.of_stand_ins())
+            .env("SPORE_ROOT", &self.root)
+            .env("TMPDIR", self.root.join("tmp"))
+            .env("USER", user);
+        shell
+    }
+}
+
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether nothing in a path needs quotes in what `stat` or `PATH` say.
+fn is_plain(path: &Path) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@,=~ ".contains(c);
+    path.to_str().is_some_and(|path| path.chars().all(plain))
+}
+
+/// Where this machine's own commands are.
+fn path() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    path
+}
+
+fn key() -> Result<PrivateKey, russh::keys::ssh_key::Error> {
+    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519)
+}

@@ -1,0 +1,115 @@
+//! The directory that stands for a host's `/`, and the stand-ins beside it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+macro_rules! stand_ins {
+    ($($name:literal)*) => { &[$(($name, include_str!(concat!("stand-ins/", $name, ".sh")))),*] };
+}
+
+/// By the name they are called by. The last two are shared by others.
+pub(super) const STAND_INS: &[(&str, &str)] = stand_ins! {
+    "apt-get" "chown" "dpkg" "dpkg-query" "id" "journalctl" "readlink" "stat" "sudo" "sync" "systemctl"
+    "tau" "timeout" "ufw" "uname" "machine" "units"
+};
+
+/// What writes files that were sent, on a disk that fills up.
+const FILLING: &str = include_str!("stand-ins/filling.sh");
+
+/// Writes the stand-ins into `directory`.
+pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
+    let stand_ins = directory.join("stand-ins");
+    fs::create_dir(&stand_ins)?;
+    for (name, text) in STAND_INS {
+        // The shared ones are sourced, by the name they have here.
+        let name = match *name {
+            "machine" | "units" => format!("{name}.sh"),
+            name => name.to_owned(),
+        };
+        program(&stand_ins.join(name), text)?;
+    }
+    let filling = directory.join("filling");
+    fs::create_dir(&filling)?;
+    fs::write(filling.join("machine.sh"), include_str!("stand-ins/machine.sh"))?;
+    ["gzip", "head"].iter().try_for_each(|name| program(&filling.join(name), FILLING))
+}
+
+fn program(path: &Path, text: &str) -> io::Result<()> {
+    fs::write(path, text)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+const OS_RELEASE: &str = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux, pretended\"\n";
+
+/// What the kernel says of a process that nothing limits.
+const STATUS: &str = "Name:\tsystemd\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n";
+const LIMITS: &str = "\
+Limit                     Soft Limit           Hard Limit           Units     
+Max core file size        unlimited            unlimited            bytes     
+Max resident set          unlimited            unlimited            bytes     
+Max open files            1073741816           1073741816           files     
+Max address space         unlimited            unlimited            bytes     
+";
+/// sshd listens, and nobody else.
+const TCP: &str = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1000
+";
+const NO_SOCKETS: &str =
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+
+/// Makes a Debian with systemd, freshly installed, of `root`.
+pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
+    for directory in [
+        "etc/systemd/system/multi-user.target.wants",
+        "etc/ufw",
+        "lib/systemd/system",
+        "proc/1",
+        "proc/net",
+        "proc/self",
+        "root",
+        "run/pretend/journal",
+        "run/pretend/packages",
+        "run/pretend/units",
+        "run/systemd/system",
+        "tmp",
+        "usr/bin",
+        "var/lib",
+    ] {
+        fs::create_dir_all(root.join(directory))?;
+    }
+    for (path, text) in [
+        ("etc/os-release", OS_RELEASE),
+        ("proc/1/cmdline", "/sbin/init\0"),
+        ("proc/1/status", STATUS),
+        ("proc/1/limits", LIMITS),
+        ("proc/net/tcp", TCP),
+        ("proc/net/tcp6", NO_SOCKETS),
+        ("proc/net/udp", NO_SOCKETS),
+        ("proc/net/udp6", NO_SOCKETS),
+        ("usr/bin/apt-get", ""),
+    ] {
+        fs::write(root.join(path), text)?;
+    }
+    fs::write(root.join("run/pretend/machine"), format!("{machine}\n"))?;
+    symlink("/proc/uptime", root.join("proc/uptime"))
+}
+
+/// The commands of the scripts' that nothing stands in for and that aren't
+/// found in `path`.
+pub(super) fn missing_commands(path: &OsStr) -> impl Iterator<Item = &'static str> {
+    let table = include_str!("../plan/scripts/commands.txt").lines();
+    let commands =
+        table.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_whitespace().next());
+    let real = |name: &&str| ["stat", "timeout", "readlink"].contains(name) || !stands_in(name);
+    commands
+        .filter(real)
+        .filter(|name| !std::env::split_paths(path).any(|directory| directory.join(name).is_file()))
+}
+
+fn stands_in(name: &str) -> bool {
+    STAND_INS.iter().any(|(stand_in, _)| *stand_in == name)
+}

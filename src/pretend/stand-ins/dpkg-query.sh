@@ -1,0 +1,13 @@
+#!/bin/sh
+# dpkg-query -W -f FORMAT -- PACKAGE...: what `apt-get` has installed.
+# shellcheck source=machine.sh
+. "${0%/*}/machine.sh"
+
+status=1
+for package; do
+    case $package in
+    */*) ;;
+    *) [ ! -e "$state/packages/$package" ] || { echo installed && status=0; } ;;
+    esac
+done
+exit "$status"

@@ -1,0 +1,26 @@
+#!/bin/sh
+# journalctl: what a unit said, of one start or of all, kept in a file each.
+# journalctl -q --no-pager -o cat [-n LINES] (-u UNIT | _SYSTEMD_INVOCATION_ID=ID)
+# shellcheck source=machine.sh
+. "${0%/*}/machine.sh"
+
+lines=+1 name=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    -q | --no-pager) ;;
+    -o) shift ;;
+    -n)
+        lines=$2
+        shift
+        ;;
+    -u)
+        name=$2
+        shift
+        ;;
+    _SYSTEMD_INVOCATION_ID=*) name=${1#*=} ;;
+    *) refuse "$@" ;;
+    esac
+    shift
+done
+case $name in '' | */*) refuse "$name" ;; esac
+[ ! -f "$state/journal/$name" ] || exec tail -n "$lines" -- "$state/journal/$name"

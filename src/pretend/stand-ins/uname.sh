@@ -1,0 +1,7 @@
+#!/bin/sh
+# uname -m: the machine that the host pretends to be.
+# shellcheck source=machine.sh
+. "${0%/*}/machine.sh"
+
+[ "$*" = -m ] || refuse "$@"
+read -r machine <"$state/machine" && echo "$machine"

@@ -1,0 +1,61 @@
+//! Stand-ins, and the end of a fleet.
+
+use super::root::STAND_INS;
+use super::*;
+use crate::resource::HostName;
+use std::path::Path;
+
+fn name(text: &str) -> HostName {
+    text.parse().unwrap()
+}
+
+async fn sh(host: &Host, script: &str) -> String {
+    let out = host.sh(script).await.unwrap();
+    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+}
+
+/// What stands in is in the table of commands, but for what is ours.
+#[test]
+fn stand_ins_are_commands_of_the_scripts() {
+    let table = include_str!("../plan/scripts/commands.txt");
+    for (name, _) in STAND_INS.iter().filter(|(name, _)| !["machine", "units", "tau"].contains(name)) {
+        let listed = table.lines().any(|line| line.split_whitespace().next() == Some(name));
+        assert!(listed, "{name} is no command of the scripts");
+    }
+}
+
+#[tokio::test]
+async fn owners_are_noted() {
+    let mut fleet = Fleet::begin().unwrap();
+    let host = fleet.add(&name("h1"), here()).await.unwrap();
+    let said = sh(
+        host,
+        "cd \"$SPORE_ROOT\" && touch a b && chown nobody a && chown -h 7:8 b && stat -c '%U:%G %n' a b etc
+        chown root:root b && rm a && touch a && stat -c '%a %U:%G' -- a b; stat -c %U:%G nothing || echo absent",
+    )
+    .await;
+    assert_eq!(
+        said,
+        "nobody:root a\n7:8 b\nroot:root etc\n644 root:root\n644 root:root\nabsent\n\
+         stat: cannot statx 'nothing': No such file or directory\n"
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_left() {
+    let mut fleet = Fleet::begin().unwrap();
+    let directory = fleet.directory().to_owned();
+    let host = fleet.add(&name("h1"), here()).await.unwrap().clone();
+    let said = sh(
+        &host,
+        "setsid sh -c 'sleep 1000; :' >/dev/null 2>&1 & echo $!
+        mkdir -p \"$SPORE_ROOT/shut/inside\" && chmod 0 \"$SPORE_ROOT/shut\"",
+    )
+    .await;
+    assert!(Path::new(&format!("/proc/{}", said.trim())).exists());
+    drop(fleet);
+    assert!(!directory.exists());
+    // Its parent may not have been told yet: a zombie is no process any more.
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", said.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z"), "{state}");
+}

@@ -1,0 +1,39 @@
+//! The controller is killed while it applies; whoever comes next goes on.
+
+use crate::world::{APPLY, Run, World};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+#[test]
+fn the_controller_is_killed() {
+    let world = World::new();
+    for milliseconds in [150, 250, 350, 450, 600, 900, 1_500, 2_100] {
+        let mut apply = world.command(APPLY);
+        let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        sleep(Duration::from_millis(milliseconds));
+        apply.kill().unwrap();
+        apply.wait().unwrap();
+    }
+    world.applied_in_the_end();
+}
+
+impl World {
+    /// Applies as soon as nobody holds the hosts any more: what runs there when
+    /// its controller is lost is let end.
+    pub(crate) fn apply_when_free(&self) -> Run {
+        let begun = Instant::now();
+        loop {
+            let run = self.spore(APPLY);
+            if !run.text.contains("locked by") || begun.elapsed() > Duration::from_secs(20) {
+                return run;
+            }
+            sleep(Duration::from_millis(100));
+        }
+    }
+
+    pub(crate) fn applied_in_the_end(&self) {
+        self.apply_when_free().exits(0);
+        self.spore(&["plan"]).exits(0);
+    }
+}

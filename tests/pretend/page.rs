@@ -1,0 +1,53 @@
+//! Output as a snapshot: what differs from run to run is taken out.
+
+use std::fs;
+use std::path::Path;
+
+/// Without temporary names, ports, ids and digests; lines of an apply that come
+/// as each host gets there are in order.
+pub(crate) fn normal(text: &str, directory: &Path) -> String {
+    let mut text = text.replace(directory.to_str().unwrap(), "/tmp");
+    text = text.replace(spore_drive::pretend::here().name(), "ARCHITECTURE");
+    let word = |c: char| c.is_ascii_alphanumeric();
+    for (before, with) in
+        [("/tmp/spore-", "XXXXXX"), ("12D3KooW", "…"), ("sha256 ", "DIGEST"), ("port: ", "PORT")]
+    {
+        text = after(&text, before, with, word);
+    }
+    let mut lines: Vec<&str> = text.lines().collect();
+    for run in lines.chunk_by_mut(|a, b| is_step(a) == is_step(b)).filter(|run| is_step(run[0])) {
+        // Those of one host come in its order.
+        run.sort_by_key(|line| line.split_whitespace().nth(1));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn is_step(line: &str) -> bool {
+    line.starts_with("  ✓ ")
+}
+
+/// Replaces the word that follows each `before`.
+fn after(text: &str, before: &str, with: &str, is_part: impl Fn(char) -> bool) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(before) {
+        let (head, tail) = rest.split_at(at + before.len());
+        out.push_str(head);
+        out.push_str(with);
+        rest = tail.trim_start_matches(&is_part);
+    }
+    out + rest
+}
+
+/// With `snapshots/<name>.txt`.
+#[track_caller]
+pub(crate) fn compare(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(format!("{name}.txt"));
+    if std::env::var_os("SPORE_BLESS").is_some() {
+        return fs::write(&path, text).unwrap();
+    }
+    let wanted = fs::read_to_string(&path).unwrap_or_default();
+    let diff = similar::TextDiff::from_lines(wanted.as_str(), text);
+    let diff = diff.unified_diff().header("snapshot", "now").to_string();
+    assert!(wanted == text, "{diff}\nSPORE_BLESS=1 writes the snapshots anew");
+}

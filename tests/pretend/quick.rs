@@ -1,0 +1,197 @@
+//! The same without the command line: a controller in this process that waits
+//! for nothing, so that a plan or an apply takes a fraction of a second, and
+//! connections can be broken at many places.
+
+use crate::world::World;
+use spore_drive::desired::{self, Desired, Supplies, compile};
+use spore_drive::facts::{Folder, Request, interpret, parse};
+use spore_drive::network::Network;
+use spore_drive::plan::action::Action;
+use spore_drive::plan::{self, Observed, Options, Plan, Unplanned};
+use spore_drive::pretend::{Disk, Faults, here, program};
+use spore_drive::remote::{
+    Applied, Holder, Host, HostError, Payload, Payloads, Redactor, Settings, Stop, Target, apply, gather,
+};
+use spore_drive::resource::{HostName, Sha256, ShapeName};
+use spore_drive::ssh::{Address, Credential, KnownHosts, Login, key};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::unbounded_channel;
+
+/// `spore`, as far as it isn't the command line.
+struct Controller<'w> {
+    world: &'w World,
+    network: Network,
+    desired: Desired,
+    known: KnownHosts,
+    login: Login,
+    settings: Settings,
+}
+
+/// What the hosts said, and what is to be done about it.
+struct Survey {
+    plan: Plan,
+    hosts: BTreeMap<HostName, Host>,
+    errors: BTreeMap<HostName, HostError>,
+}
+
+impl<'w> Controller<'w> {
+    fn new(world: &'w World) -> Self {
+        let network = Network::read(world.folder()).unwrap();
+        let tau = desired::Artifact { sha256: Sha256::of(&program(here(), "no tau")), size: Some(126) };
+        let supplies = Supplies { tau: [(here(), tau)].into(), plugins: BTreeMap::new() };
+        let desired = compile(&network, &supplies).unwrap();
+        let at = |path: &str| fs::read_to_string(world.folder().join(path)).unwrap();
+        let known = KnownHosts::parse("known_hosts".as_ref(), &at("known_hosts"));
+        let key = key::load("key".as_ref(), &at("keys/ssh"), &mut |_| Ok(None)).unwrap();
+        let login = Login { user: "planter".to_owned(), credentials: vec![Credential::Key(key)] };
+        let settings = Settings { settle: Duration::ZERO, ..Settings::default() };
+        Self { world, network, desired, known, login, settings }
+    }
+
+    async fn survey(&self) -> Survey {
+        let target = |name: &HostName, host: &spore_drive::network::Host| {
+            let shapes: Vec<ShapeName> = host.nodes.keys().cloned().collect();
+            let key = &self.desired.digest_keys[name];
+            Target {
+                name: name.clone(),
+                address: Address::new(host.ssh.address.to_string(), host.ssh.port),
+                logins: vec![self.login.clone()],
+                script: Request { key, shapes: &shapes, rehash: false }.script(),
+            }
+        };
+        let targets = self.network.hosts.iter().map(|(name, host)| target(name, host)).collect();
+        let (mut observed, mut hosts, mut errors) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for (name, answer) in gather(targets, &self.known, &self.settings, |_, _| {}).await {
+            let shapes: BTreeSet<ShapeName> = self.network.hosts[&name].nodes.keys().cloned().collect();
+            let folder = Folder { desired: &self.desired, shapes: &shapes, purge_storage: false };
+            let found = match answer {
+                Ok((host, text)) => {
+                    let (conditions, current) = interpret(&name, &parse(&text).unwrap(), folder);
+                    hosts.insert(name.clone(), host);
+                    Observed::Host { conditions: Box::new(conditions), current }
+                }
+                Err(error) => {
+                    let why = Unplanned { why: error.to_string(), help: error.help() };
+                    errors.insert(name.clone(), error);
+                    Observed::Nothing(why)
+                }
+            };
+            observed.insert(name, found);
+        }
+        let plan =
+            plan::plan(&self.network.domain.root, &self.desired, &observed, &Options::default()).unwrap();
+        Survey { plan, hosts, errors }
+    }
+
+    /// Plans and applies; `None` where a host couldn't be locked.
+    async fn apply(&self) -> Option<Applied> {
+        let Survey { plan, hosts, errors: _ } = self.survey().await;
+        let mut locked = BTreeMap::new();
+        for (name, host) in hosts {
+            locked.insert(name, host.lock(&Holder::default()).await.ok()?);
+        }
+        let (sender, _receiver) = unbounded_channel();
+        let payloads = Arc::new(self.payloads(&plan));
+        let redactor = Arc::new(Redactor::default());
+        let (applied, hosts) = apply(&plan, locked, payloads, redactor, &Stop::default(), 0, sender).await;
+        for host in hosts.into_values() {
+            if let Ok(host) = host.unlock().await {
+                host.close().await;
+            }
+        }
+        Some(applied)
+    }
+
+    fn payloads(&self, plan: &Plan) -> Payloads {
+        let tau = program(here(), "no tau");
+        let staged = plan.stage.values().flatten().filter_map(|action| match action {
+            Action::Stage(file) => Some(file.sha256),
+            _ => None,
+        });
+        staged
+            .map(|sha256| {
+                let own = || Payload::Bytes(tau.clone().into());
+                (sha256, self.desired.payloads.get(&sha256).cloned().map_or_else(own, Payload::Secret))
+            })
+            .collect()
+    }
+
+    /// As soon as what was left to itself has ended.
+    async fn applied_in_the_end(&self) {
+        let begun = Instant::now();
+        loop {
+            if self.apply().await.is_some_and(|applied| applied.failed.is_empty()) {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "h4 isn't let go");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let plan = self.survey().await.plan;
+        assert!(plan.is_empty() && plan.unplanned.is_empty(), "{plan:?}");
+    }
+}
+
+/// Without anybody's patience.
+#[test]
+fn in_no_time() {
+    let world = World::new();
+    world.block_on(async {
+        let controller = Controller::new(&world);
+        let applied = controller.apply().await.unwrap();
+        assert_eq!((applied.failed.len(), applied.not_reached), (0, 0), "{applied:?}");
+        assert!(controller.survey().await.plan.is_empty());
+    });
+}
+
+/// What each fault makes of a plan, one after the other on one host.
+#[test]
+fn faults_in_a_row() {
+    let world = World::new();
+    world.block_on(async {
+        let controller = Controller::new(&world);
+        let table = [
+            (Faults { refuses_key: true, ..Faults::default() }, "refuses planter"),
+            (Faults { no_sudo: true, ..Faults::default() }, "no password-less sudo"),
+            (Faults { drops_after: Some(100), ..Faults::default() }, "the host hung up"),
+            (Faults { drops_after: Some(6_000), ..Faults::default() }, "lost while"),
+        ];
+        for (faults, words) in table {
+            world.faults(faults.clone());
+            let survey = controller.survey().await;
+            let said = survey.errors.values().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            assert!(said.contains(words), "{faults:?}: {said}");
+            assert_eq!(survey.plan.unplanned.len(), 1, "{faults:?}");
+        }
+        for disk in [Disk::Full, Disk::Filling] {
+            world.faults(Faults { disk, noisy: true, ..Faults::default() });
+            let survey = controller.survey().await;
+            assert_eq!(survey.plan.unplanned.len(), usize::from(disk == Disk::Full), "{disk:?}");
+        }
+    });
+}
+
+/// The connection breaks at any byte; whoever comes next goes on, and ends where
+/// an apply ends that nothing happened to.
+#[test]
+fn broken_anywhere() {
+    let world = World::new();
+    world.block_on(async {
+        let controller = Controller::new(&world);
+        let (mut bytes, mut broken) = (500, 0);
+        loop {
+            world.faults(Faults { drops_after: Some(bytes), ..Faults::default() });
+            // A lock that is still held is no reason to go on with more bytes.
+            match controller.apply().await {
+                Some(applied) if applied.failed.is_empty() && controller.world.is_up("h4") => break,
+                _ => broken += 1,
+            }
+            bytes += 3_331;
+        }
+        assert!(broken > 8, "it was broken {broken} times");
+        world.faults(Faults::default());
+        controller.applied_in_the_end().await;
+    });
+}

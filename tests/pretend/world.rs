@@ -1,0 +1,142 @@
+//! A small network on pretended hosts, and `spore` to work on it.
+
+use spore_drive::artifact::{Pin, Pins, Source};
+use spore_drive::pretend::{Faults, Fleet, Host, here, program};
+use spore_drive::resource::Sha256;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Without watching nodes that can't die for long.
+pub(crate) const APPLY: &[&str] = &["apply", "--yes", "--timeout", "settle=0.5"];
+
+/// An elder on h1 and a member on h4, of the fixture that has both.
+pub(crate) struct World {
+    folder: TempDir,
+    fleet: Fleet,
+    runtime: Runtime,
+}
+
+/// What a command did.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) text: String,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let mut fleet = Fleet::begin().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/plans/first/folder");
+        let text = |path: &str| fs::read_to_string(fixture.join(path)).unwrap();
+        for directory in ["hosts", "keys"] {
+            fs::create_dir(at(directory)).unwrap();
+        }
+        for path in
+            ["shapes.yaml", "tenancy.yaml", "keys/dv_private.key", "keys/dv_public.key", "keys/swarm.key"]
+        {
+            fs::copy(fixture.join(path), at(path)).unwrap();
+        }
+        fs::write(at("cloud.yaml"), text("cloud.yaml").replace("[h1, h2, h3]", "[h1]")).unwrap();
+        fs::write(at("auth.yaml"), "planter: {username: planter, key: keys/ssh}\n").unwrap();
+        fs::write(at("keys/ssh"), fleet.user_key().unwrap()).unwrap();
+        fs::set_permissions(at("keys/ssh"), fs::Permissions::from_mode(0o600)).unwrap();
+        let tau = program(here(), "no tau");
+        let source = Source::Path("tau".to_owned());
+        let pin = Pin { source, sha256: Sha256::of(&tau), binary: None };
+        fs::write(at("tau.yaml"), Pins([(here(), pin)].into()).to_yaml()).unwrap();
+        fs::write(at("tau"), tau).unwrap();
+        for name in ["h1", "h4"] {
+            let host = runtime.block_on(fleet.add(&name.parse().unwrap(), here())).unwrap();
+            let ssh = format!("ssh: {{addr: 127.0.0.1, port: {}, auth: [planter]}}\n", host.address().port);
+            let path = format!("hosts/{name}.yaml");
+            let lines: String = text(&path)
+                .lines()
+                .map(|line| if line.starts_with("ssh:") { ssh.clone() } else { format!("{line}\n") })
+                .collect();
+            fs::write(at(&path), lines).unwrap();
+        }
+        fs::write(at("known_hosts"), fleet.known_hosts()).unwrap();
+        Self { folder, fleet, runtime }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Whether the host's node runs, by the notes of its service manager.
+    pub(crate) fn is_up(&self, name: &str) -> bool {
+        let units = self.host(name).root().join("run/pretend/units");
+        fs::read_dir(units).unwrap().count() > 0
+    }
+
+    pub(crate) fn host(&self, name: &str) -> &Host {
+        self.fleet.host(&name.parse().unwrap()).unwrap()
+    }
+
+    /// Of h4; h1 is always well.
+    pub(crate) fn faults(&self, faults: Faults) {
+        self.host("h4").set_faults(faults);
+    }
+
+    /// Runs a script on a host, which must succeed, and returns its output.
+    pub(crate) fn sh(&self, name: &str, script: &str) -> String {
+        let out = self.runtime.block_on(self.host(name).sh(script)).unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(out.status.success(), "{script}: {text}{}", String::from_utf8_lossy(&out.stderr));
+        text
+    }
+
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = spore(words);
+        command.current_dir(self.folder.path()).env("SPORE_KNOWN_HOSTS", "known_hosts");
+        command
+    }
+
+    pub(crate) fn spore(&self, words: &[&str]) -> Run {
+        Run::of(&mut self.command(words))
+    }
+}
+
+/// The program, in nobody's folder.
+pub(crate) fn spore(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spore"));
+    command.args(words).stdin(Stdio::null()).env_remove("SPORE_NETWORK").env_remove("SPORE_KNOWN_HOSTS");
+    command
+}
+
+impl Run {
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let out = command.output().unwrap();
+        let text = [out.stdout, out.stderr].concat();
+        Self { code: out.status.code(), text: String::from_utf8(text).unwrap() }
+    }
+
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn says(&self, text: &str) -> &Self {
+        assert!(self.text.contains(text), "not said: {text}\n{self}");
+        self
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}\n{}", self.code, self.text)
+    }
+}

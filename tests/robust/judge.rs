@@ -1,0 +1,126 @@
+//! What must hold of everything that is said of any folder, and the folders
+//! to begin with. `fuzz/` uses this, too.
+
+use spore_drive::check::check;
+use spore_drive::network::{Diagnostic, Draft, Files, Secrets};
+use spore_drive::render::{self, Style};
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+const CASES: &str = "fixtures/folders";
+
+/// Files by their paths.
+pub(crate) type Folder = BTreeMap<String, Vec<u8>>;
+
+/// All that `spore check` has to say of a folder.
+pub(crate) fn problems_of(files: &Files, secrets: Secrets) -> Vec<Diagnostic> {
+    let mut draft = Draft::from_files(files, secrets);
+    draft.report(check(&draft));
+    draft.problems().to_vec()
+}
+
+pub(crate) fn shown(problems: &[Diagnostic]) -> String {
+    render::problems(problems, Style::Plain)
+}
+
+/// What must hold of everything that is said of any folder.
+pub(crate) fn judge(folder: &Folder, secrets: &[String]) -> Result<(), String> {
+    let mut files = Files::new("folder");
+    for (path, bytes) in folder {
+        files.insert(path.clone(), bytes.clone());
+    }
+    for kind in [Secrets::Needed, Secrets::Elsewhere] {
+        let problems = catch_unwind(AssertUnwindSafe(|| problems_of(&files, kind))).map_err(|_| "a panic")?;
+        let text =
+            catch_unwind(AssertUnwindSafe(|| shown(&problems))).map_err(|_| "a panic while rendering")?;
+        problems.iter().try_for_each(place_is_right)?;
+        in_order(&problems)?;
+        if text.contains("defect of spore") {
+            return Err("a defect of spore".to_owned());
+        }
+        if let Some(c) = text.chars().find(|&c| c.is_control() && c != '\n' && c != '\t') {
+            return Err(format!("{c:?} is shown:\n{text}"));
+        }
+        if let Some(leaked) = secrets.iter().find(|secret| text.contains(*secret)) {
+            return Err(format!("{leaked:?} is shown:\n{text}"));
+        }
+        for (place, _) in problems.iter().flat_map(Diagnostic::labels) {
+            let source = place.source().text();
+            if let Some(leaked) = secrets.iter().find(|secret| source.contains(*secret)) {
+                return Err(format!("{leaked:?} could be shown:\n{source}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn place_is_right(problem: &Diagnostic) -> Result<(), String> {
+    for (place, label) in problem.labels() {
+        let text = place.source().text();
+        for span in [place.span(), place.underlined()] {
+            if text.get(span.clone()).is_none() {
+                return Err(format!("{span:?} is no place in {}: {problem}, {label}", place.file()));
+            }
+        }
+        // It has to be the line that an editor shows.
+        let (line, _) = place.line_and_column();
+        let breaks = text[..place.span().start].matches('\n').count();
+        if line != breaks + 1 {
+            return Err(format!("line {line} is {}: {problem}", breaks + 1));
+        }
+    }
+    Ok(())
+}
+
+fn in_order(problems: &[Diagnostic]) -> Result<(), String> {
+    let position = |problem: &Diagnostic| {
+        problem.labels().first().map(|(place, _)| (place.file().to_owned(), place.span().start))
+    };
+    let mut positions: Vec<_> = problems.iter().map(position).collect();
+    // How many were left out is said last.
+    if problems.last().is_some_and(|problem| problem.message().ends_with("not shown")) {
+        positions.pop();
+    }
+    if positions.is_sorted() { Ok(()) } else { Err(format!("out of order: {positions:?}")) }
+}
+
+/// The text of every file of every fixture.
+pub(crate) fn folders() -> Vec<(String, Folder)> {
+    let mut folders = Vec::new();
+    let mut cases: Vec<_> = fs::read_dir(CASES).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    for case in cases.iter().filter(|path| path.is_dir()) {
+        let mut folder = Folder::new();
+        gather(&case.join("folder"), "", &mut folder);
+        folders.push((case.file_name().unwrap().to_string_lossy().into_owned(), folder));
+    }
+    folders
+}
+
+fn gather(from: &Path, prefix: &str, folder: &mut Folder) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            gather(&entry.path(), &format!("{name}/"), folder);
+        } else if let Ok(bytes) = fs::read(entry.path()) {
+            folder.insert(name, bytes);
+        }
+    }
+}
+
+pub(crate) fn is_yaml(path: &str) -> bool {
+    path.ends_with(".yaml") || path.ends_with(".yml")
+}
+
+/// Every part of a secret that is long enough to tell.
+pub(crate) fn secrets() -> Vec<String> {
+    let text = fs::read_to_string(format!("{CASES}/secrets.txt")).unwrap();
+    let mut parts = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let length = line.len().min(16);
+        parts.extend((0..=line.len() - length).map(|at| line[at..at + length].to_owned()));
+    }
+    parts
+}
