@@ -85,7 +85,7 @@ impl Prepared {
 pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
     let (prepared, hosts) = Prepared::of(survey)?;
     match lock::take(hosts, &prepared.plan, Instant::now()).await? {
-        Taken::Locked(locked) => Ok(carry_out(args, options, prepared, locked).await),
+        Taken::Locked(locked) => Ok(carry_out(args, options, prepared, locked, Interrupts::listen()).await),
         Taken::Waited => Ok(Exit::Failed),
     }
 }

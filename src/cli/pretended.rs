@@ -9,10 +9,11 @@ use crate::pretend::FleetError;
 pub(super) async fn unless_interrupted(
     work: impl Future<Output = miette::Result<Exit>>,
 ) -> miette::Result<Exit> {
+    let mut interrupts = terminal::Interrupts::listen();
     tokio::select! {
         // First: so no signal ends the process any more when `work` begins.
         biased;
-        () = terminal::interrupt() => Ok(Exit::Interrupted),
+        () = interrupts.next() => Ok(Exit::Interrupted),
         exit = work => exit,
     }
 }

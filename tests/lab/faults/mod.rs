@@ -47,6 +47,7 @@ type Case = (&'static str, fn(&mut Bench<'_>));
 const CASES: &[Case] = &[
     ("killed::first_apply", killed::first_apply),
     ("killed::update", killed::update),
+    ("refusals::nodes", refusals::nodes),
     ("refusals::services", refusals::services),
     ("order::elders_and_batches", order::elders_and_batches),
     ("power::first_apply", power::first_apply),
@@ -62,6 +63,7 @@ const CASES: &[Case] = &[
     ("skipped::interrupted", skipped::interrupted),
     ("locks::let_go", locks::let_go),
     ("power::synced", power::synced),
+    ("power::real_tau", power::real_tau),
 ];
 
 thread_local! {

@@ -20,6 +20,7 @@ use super::bench::{Bench, another_tau, converges, look_like, members_shape, pict
 use super::controller::{Controller, LIMIT};
 use super::table::Came;
 use super::trip::{Side, Trip};
+use crate::binary;
 use crate::host::{Host, Suite, wait_until};
 
 /// Where the power goes, as a command that is about to be run, or has been.
@@ -58,10 +59,7 @@ pub(crate) fn first_apply(bench: &mut Bench<'_>) {
     bench.begin("power cut, first apply", "in the middle of the binary");
     let reader = Reader::of(member);
     let controller = Controller::apply(&network, &[]);
-    wait_until(LIMIT, "the binary is being staged", || {
-        let folder = fs::read_dir(member.disk().join("tb/bin"));
-        folder.into_iter().flatten().flatten().any(|entry| entry.file_name().to_string_lossy().contains(".part"))
-    });
+    wait_until(LIMIT, "the binary is being staged", || staged_part(member) > 0);
     member.power_cut();
     controller.end().exits(1).says_in_one_line(&[member.name(), "stage /tb/bin/tau"]);
     member.boot();
@@ -91,6 +89,40 @@ pub(crate) fn update(bench: &mut Bench<'_>) {
         reader.saw_only_whole_files(member);
         bench.came(Came::Converged);
     }
+}
+
+/// The real one is a hundred megabytes: power and controller go while it is on
+/// its way. Where there is none, or little time, this is left out.
+pub(crate) fn real_tau(bench: &mut Bench<'_>) {
+    let Some(tau) = binary::real().filter(|_| !bench.short) else { return };
+    let [host] = &bench.lab.up([("host", Suite::Trixie.machine())]);
+    let mut network = bench.network(&[host], &[]);
+    network.pin(tau);
+    for (situation, power) in [("controller killed", false), ("power cut", true)] {
+        wipe(&[host]);
+        bench.begin("the real tau", &format!("{situation} in the middle of the binary"));
+        let reader = Reader::of(host);
+        let controller = Controller::apply(&network, &[]);
+        let least = 1 + bench.random.below(80 << 20) as u64;
+        wait_until(LIMIT, "the binary is being staged", || staged_part(host) > least);
+        if power {
+            host.power_cut();
+            controller.end().exits(1).says_in_one_line(&[host.name(), "stage /tb/bin/tau"]);
+            host.boot();
+        } else {
+            controller.kill();
+        }
+        converges(&network, &[host]);
+        reader.saw_only_whole_files(host);
+        bench.came(Came::Converged);
+    }
+}
+
+/// How much of the binary has come.
+fn staged_part(host: &Host) -> u64 {
+    let entries = fs::read_dir(host.disk().join("tb/bin")).into_iter().flatten().flatten();
+    let parts = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part"));
+    parts.filter_map(|entry| Some(entry.metadata().ok()?.len())).max().unwrap_or_default()
 }
 
 fn cut_at(network: &crate::network::Network, host: &Host, command: &'static str, pattern: &str, side: Side) {

@@ -76,7 +76,7 @@ pub(crate) fn interrupted(bench: &mut Bench<'_>) {
     let [elder, member] = &hosts;
     let hosts = [elder, member];
     let network = bench.network(&[elder], &[member]);
-    let signals = bench.some(vec!["INT", "TERM", "HUP"], 1);
+    let signals: &[_] = if bench.short { &["INT"] } else { &["INT", "TERM", "HUP"] };
     for signal in signals {
         for (situation, command, pattern) in [
             ("while staging", "chmod", "*/tb/bin/.spore-tau-*.part*"),
