@@ -77,6 +77,7 @@ impl<'a> Bench<'a> {
         members.iter().for_each(|host| network.node("all", host));
         network.plant_secrets();
         network.set("SPORE_TIMEOUT", TIME_OUTS);
+        secrets::look_for(&network);
         network
     }
 }
@@ -126,11 +127,9 @@ fn sound(network: &Network, host: &Host) {
     );
     let free = "[ ! -e /run/spore/.holder ]; [ ! -e /run/spore/.lock ] || flock -n /run/spore/.lock true";
     wait_until(Duration::from_secs(20), "nobody holds the host", || host.try_sh(free).is_ok());
-    let left = host.sh(
-        "find /tb /etc /var /root /home /usr/local /run /tmp -xdev \\
+    let left = host.sh("find /tb /etc /var /root /home /usr/local /run /tmp -xdev \\
             \\( -name '.spore-*' -o -name 'spore-*' -o -name '*.part' \\) ! -path '/run/systemd/*'
-        find /tmp -mindepth 1 ! -path '/tmp/systemd-*' ! -name '.*-unix'",
-    );
+        find /tmp -mindepth 1 ! -path '/tmp/systemd-*' ! -name '.*-unix'");
     assert_eq!(left, "", "left on {} by {}", host.name(), network.home().display());
 }
 
@@ -142,14 +141,12 @@ fn left_here(network: &Network) -> Vec<PathBuf> {
 
 /// What is on a host now.
 pub(crate) fn picture(host: &Host) -> Picture {
-    let lines = host.sh(
-        "for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/ufw; do
+    let lines = host.sh("for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/ufw; do
             [ ! -e $path ] || find $path -path '/tb/storage/*' -prune -o -path '/tb/cache/*' -prune \
                 -o -path '/tb/logs/*' -prune -o -name '*.fault' -prune -o -printf '%p %y %m %u:%g %l\\n'
         done
         [ ! -e /tb ] || find -L /tb -path '/tb/storage/*' -prune -o -path '/tb/cache/*' -prune \
-            -o -path '/tb/logs/*' -prune -o -name '*.fault' -prune -o -type f -exec sha256sum {} +",
-    );
+            -o -path '/tb/logs/*' -prune -o -name '*.fault' -prune -o -type f -exec sha256sum {} +");
     Picture(lines.lines().map(str::to_owned).collect())
 }
 
@@ -165,7 +162,11 @@ impl Picture {
         let now = picture(host);
         let gone: Vec<_> = self.0.difference(&now.0).collect();
         let new: Vec<_> = now.0.difference(&self.0).collect();
-        assert!(*self == now, "{} is not as it should be:\nmissing {gone:#?}\ntoo much {new:#?}", host.name());
+        assert!(
+            *self == now,
+            "{} is not as it should be:\nmissing {gone:#?}\ntoo much {new:#?}",
+            host.name()
+        );
     }
 }
 

@@ -22,8 +22,7 @@ enum Instant {
 }
 
 pub(crate) fn first_apply(bench: &mut Bench<'_>) {
-    let hosts =
-        bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
+    let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
     let [elder, member] = &hosts;
     let mut network = bench.network(&[elder], &[member]);
     network.log_in_as(member, "tau");
@@ -43,8 +42,7 @@ pub(crate) fn first_apply(bench: &mut Bench<'_>) {
 }
 
 pub(crate) fn update(bench: &mut Bench<'_>) {
-    let hosts =
-        bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
+    let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
     let [elder, member] = &hosts;
     let hosts = [elder, member];
     let mut network = bench.network(&[elder], &[member]);
@@ -95,9 +93,7 @@ fn killed_at(network: &Network, hosts: &[&Host], instant: &Instant, wanted: &[Pi
         Instant::Ended(count, _) => (0..*count).for_each(|_| drop(controller.says("✓"))),
         Instant::Staged(count) => {
             let last = hosts[hosts.len() - 1];
-            wait_until(LIMIT, "files are staged", || {
-                staged(&last.disk()) >= *count || !controller.runs()
-            });
+            wait_until(LIMIT, "files are staged", || staged(&last.disk()) >= *count || !controller.runs());
         }
     }
     controller.kill();
@@ -111,7 +107,8 @@ fn killed_at(network: &Network, hosts: &[&Host], instant: &Instant, wanted: &[Pi
 /// How many files stand beside their places on a host's disk.
 fn staged(disk: &Path) -> usize {
     let folders = ["tb/bin", "tb/config", "tb/config/keys", "etc/systemd/system"];
-    let entries = folders.iter().filter_map(|folder| fs::read_dir(disk.join(folder)).ok()).flatten().flatten();
+    let entries =
+        folders.iter().filter_map(|folder| fs::read_dir(disk.join(folder)).ok()).flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.filter(|name| name.starts_with(".spore-") && !name.ends_with(".part")).count()
 }

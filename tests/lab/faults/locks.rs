@@ -17,7 +17,9 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     network.log_in_as(host, "tau");
 
     // What the dead controller began never acts beside the next one.
-    for (situation, cut) in [("controller killed, its shell hangs", false), ("network cut, its shell hangs", true)] {
+    for (situation, cut) in
+        [("controller killed, its shell hangs", false), ("network cut, its shell hangs", true)]
+    {
         wipe(&[host]);
         bench.begin(FAULT, situation);
         let trip = Trip::lay(host, "mv", "*/.spore-tau-*\\ /tb/bin/tau", Side::Before);
@@ -73,7 +75,9 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     let controller = Controller::apply(&network, &[]);
     trip.wait();
     controller.kill();
-    wait_until(Duration::from_secs(20), "apt is ended", || host.try_sh("pgrep -f '[a]pt-get.*install'").is_err());
+    wait_until(Duration::from_secs(20), "apt is ended", || {
+        host.try_sh("pgrep -f '[a]pt-get.*install'").is_err()
+    });
     drop(trip);
     converges(&network, &[host]);
     bench.came(Came::Converged);

@@ -85,7 +85,9 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     let asked = match Asked::parse(arguments) {
         Ok(asked) => asked,
         Err(why) => {
-            println!("{why}\nusage: tests/faults [--seed N] [--minutes M | --short] [--at-once N] [--table FILE] [CASE...]");
+            println!(
+                "{why}\nusage: tests/faults [--seed N] [--minutes M | --short] [--at-once N] [--table FILE] [CASE...]"
+            );
             return ExitCode::from(2);
         }
     };
@@ -148,7 +150,9 @@ fn run(name: &str, case: fn(&mut Bench<'_>), turn: usize, random: Random, short:
     let prefix = format!("{}-{turn}", name.rsplit("::").next().unwrap_or(name).replace('_', "-"));
     let lab = match Lab::new(&prefix) {
         Ok(lab) => lab,
-        Err(none) => return table.lock().unwrap_or_else(PoisonError::into_inner).broken(name, &none.to_string()),
+        Err(none) => {
+            return table.lock().unwrap_or_else(PoisonError::into_inner).broken(name, &none.to_string());
+        }
     };
     let mut bench = Bench::new(lab, random, short, table);
     let ended = catch_unwind(AssertUnwindSafe(|| case(&mut bench)));
@@ -165,7 +169,7 @@ fn run(name: &str, case: fn(&mut Bench<'_>), turn: usize, random: Random, short:
 impl Asked {
     fn parse(arguments: &[String]) -> Result<Self, String> {
         let mut asked =
-            Self { seed: 1, time: Duration::ZERO, short: false, at_once: 4, only: Vec::new(), table: None };
+            Self { seed: 1, time: Duration::ZERO, short: false, at_once: 5, only: Vec::new(), table: None };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));

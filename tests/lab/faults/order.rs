@@ -46,13 +46,18 @@ pub(crate) fn elders_and_batches(bench: &mut Bench<'_>) {
     assert!(!alone.load(Ordering::SeqCst), "a member was without an elder");
     // One after the other: each was healthy before the next began.
     let shape = |host: &Host| if elders.contains(&host.addr()) { "elders" } else { "all" };
-    let mut turns: Vec<_> =
-        all.iter().map(|host| (start(shape(host), host).at, healthy_at(shape(host), host), shape(host))).collect();
+    let mut turns: Vec<_> = all
+        .iter()
+        .map(|host| (start(shape(host), host).at, healthy_at(shape(host), host), shape(host)))
+        .collect();
     turns.sort_unstable();
     for pair in turns.windows(2) {
         assert!(pair[0].1 < pair[1].0, "each is healthy before the next begins: {turns:?}");
     }
-    assert_eq!(turns.iter().map(|turn| turn.2).collect::<Vec<_>>(), ["elders", "elders", "all", "all", "all"]);
+    assert_eq!(
+        turns.iter().map(|turn| turn.2).collect::<Vec<_>>(),
+        ["elders", "elders", "all", "all", "all"]
+    );
     settled(&network, &all);
     wait_until(Duration::from_secs(20), "all are connected again", || {
         members.iter().all(|host| elders.is_subset(&host.peers_connected(4242)))

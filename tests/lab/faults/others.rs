@@ -16,7 +16,8 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     let hosts = [elder, member];
     let mut network = bench.network(&[elder], &[member]);
     network.apply(&[]).exits(0);
-    let edit = "echo '# mine' >>/tb/config/all.yaml; sed -i 's/^cluster:.*/cluster: mine/' /tb/config/all.yaml";
+    let edit =
+        "echo '# mine' >>/tb/config/all.yaml; sed -i 's/^cluster:.*/cluster: mine/' /tb/config/all.yaml";
 
     bench.begin(FAULT, "configuration edited between plan and apply");
     network.shape("all", members_shape(5342));
@@ -28,9 +29,17 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     let (before, pid) = (member.sh("sha256sum /tb/config/all.yaml"), start("all", member));
     trip.go();
     let run = controller.end().exits(1);
-    let run = run.says_in_one_line(&[member.name(), "/tb/config/all.yaml", "it isn't as it was planned on, and nothing was touched"]);
+    let run = run.says_in_one_line(&[
+        member.name(),
+        "/tb/config/all.yaml",
+        "it isn't as it was planned on, and nothing was touched",
+    ]);
     run.says_in_one_line(&["expected /tb/config/all.yaml to be as it was", "found a file"]);
-    assert_eq!((member.sh("sha256sum /tb/config/all.yaml"), start("all", member)), (before, pid), "nothing was touched");
+    assert_eq!(
+        (member.sh("sha256sum /tb/config/all.yaml"), start("all", member)),
+        (before, pid),
+        "nothing was touched"
+    );
     drop(trip);
     converges(&network, &hosts);
     bench.came(Came::ClearError);
@@ -45,8 +54,16 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     let (before, pid) = (member.sh("sha256sum /tb/config/all.yaml"), start("all", member));
     trip.go();
     let run = controller.end().exits(1);
-    run.says_in_one_line(&[member.name(), "/tb/config/all.yaml", "it isn't as it was planned on, and nothing was touched"]);
-    assert_eq!((member.sh("sha256sum /tb/config/all.yaml"), start("all", member)), (before, pid), "nothing was touched");
+    run.says_in_one_line(&[
+        member.name(),
+        "/tb/config/all.yaml",
+        "it isn't as it was planned on, and nothing was touched",
+    ]);
+    assert_eq!(
+        (member.sh("sha256sum /tb/config/all.yaml"), start("all", member)),
+        (before, pid),
+        "nothing was touched"
+    );
     drop(trip);
     converges(&network, &hosts);
     bench.came(Came::ClearError);
@@ -125,7 +142,8 @@ pub(crate) fn another_machine(bench: &mut Bench<'_>) {
     let plan = network.plan(&[]).exits(3);
     plan.says_in_one_line(&[member.name(), "not planned", "key"]);
     assert_eq!(pictures(&[member]), before[1..], "nothing was touched");
-    let known = format!("{} {}", member.addr(), member.sh("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub"));
+    let known =
+        format!("{} {}", member.addr(), member.sh("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub"));
     network.know(member, &known);
     converges(&network, &hosts);
     bench.came(Came::ClearError);

@@ -143,13 +143,15 @@ struct Reader {
     before: BTreeMap<PathBuf, Sha256>,
 }
 
-const READ: &[&str] = &["tb/bin/tau", "tb/config/all.yaml", "tb/config/keys/swarm.key", "etc/systemd/system/tau@.service"];
+const READ: &[&str] =
+    &["tb/bin/tau", "tb/config/all.yaml", "tb/config/keys/swarm.key", "etc/systemd/system/tau@.service"];
 
 impl Reader {
     fn of(host: &Host) -> Self {
         let files: Vec<PathBuf> = READ.iter().map(|path| host.disk().join(path)).collect();
         let before = digests(&files);
-        let (over, seen) = (Arc::new(AtomicBool::new(false)), Arc::<Mutex<BTreeMap<_, BTreeSet<_>>>>::default());
+        let (over, seen) =
+            (Arc::new(AtomicBool::new(false)), Arc::<Mutex<BTreeMap<_, BTreeSet<_>>>>::default());
         let (over_too, seen_too) = (Arc::clone(&over), Arc::clone(&seen));
         let thread = thread::spawn(move || {
             let mut known: BTreeMap<PathBuf, (u64, SystemTime)> = BTreeMap::new();
@@ -179,8 +181,10 @@ impl Reader {
         let files: Vec<PathBuf> = READ.iter().map(|path| host.disk().join(path)).collect();
         let now = digests(&files);
         for (file, seen) in self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let strange: Vec<_> =
-                seen.iter().filter(|sha| Some(*sha) != self.before.get(file) && Some(*sha) != now.get(file)).collect();
+            let strange: Vec<_> = seen
+                .iter()
+                .filter(|sha| Some(*sha) != self.before.get(file) && Some(*sha) != now.get(file))
+                .collect();
             assert!(strange.is_empty(), "a reader saw something else in {}: {strange:?}", file.display());
         }
     }
@@ -250,7 +254,9 @@ fn renames(trace: &str) -> BTreeSet<String> {
     let (mut synced, mut renamed, mut unsynced) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for call in calls(trace) {
         if call.starts_with("fsync(") || call.starts_with("fdatasync(") {
-            let Some(path) = call.split_once('<').and_then(|(_, rest)| rest.split_once('>')) else { continue };
+            let Some(path) = call.split_once('<').and_then(|(_, rest)| rest.split_once('>')) else {
+                continue;
+            };
             synced.insert(path.0.to_owned());
             unsynced.remove(path.0);
         } else if call.starts_with("rename") && call.contains("= 0") {

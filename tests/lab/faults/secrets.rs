@@ -32,6 +32,7 @@ const EVERY: Duration = Duration::from_millis(100);
 /// Looks at the processes of this world, which is all hosts and controllers,
 /// for as long as something is done.
 pub(crate) fn sampled<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    assert!(sees(), "a secret in an environment is not seen: nothing would be");
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -44,6 +45,24 @@ pub(crate) fn sampled<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         over.store(true, Ordering::SeqCst);
         done
     })
+}
+
+/// Whether one that is planted where it doesn't belong is seen.
+fn sees() -> bool {
+    let secret = ("canary", "a canary in the mine of processes".to_owned());
+    let child = Command::new("sleep").arg("100").env("CANARY", &secret.1).spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("sleep: {error}"));
+    PLANTED.lock().unwrap_or_else(PoisonError::into_inner).insert(secret.clone());
+    sample();
+    let _ = child.kill();
+    let _ = child.wait();
+    PLANTED.lock().unwrap_or_else(PoisonError::into_inner).remove(&secret);
+    !std::mem::take(&mut *FOUND.lock().unwrap_or_else(PoisonError::into_inner)).is_empty()
+}
+
+/// All that a folder has are looked for from now on.
+pub(crate) fn look_for(network: &Network) {
+    PLANTED.lock().unwrap_or_else(PoisonError::into_inner).extend(network.secrets());
 }
 
 /// Processes in whose arguments or environment one was seen.
@@ -82,8 +101,8 @@ fn contains(text: &[u8], secret: &[u8]) -> bool {
 /// a host, or beside the folder here, but where it belongs.
 #[track_caller]
 pub(crate) fn searched(network: &Network, hosts: &[&Host]) {
+    look_for(network);
     let secrets = network.secrets();
-    PLANTED.lock().unwrap_or_else(PoisonError::into_inner).extend(secrets.iter().cloned());
     let patterns: String = secrets.iter().map(|(_, secret)| format!("{secret}\n")).collect();
     let wrong: Vec<String> = each(hosts, |host| {
         let mut found: Vec<String> = Vec::new();
@@ -110,7 +129,8 @@ pub(crate) fn searched(network: &Network, hosts: &[&Host]) {
     assert!(wrong.is_empty(), "secrets where they don't belong: {wrong:#?}");
     let here = grep(network.home(), &patterns);
     let folder = network.folder().display().to_string();
-    let loose: Vec<_> = here.into_iter().filter(|(file, _)| !file.starts_with(&folder)).map(|(file, _)| file).collect();
+    let loose: Vec<_> =
+        here.into_iter().filter(|(file, _)| !file.starts_with(&folder)).map(|(file, _)| file).collect();
     assert!(loose.is_empty(), "secrets of the folder are in {loose:?}");
 }
 

@@ -78,9 +78,6 @@ END
 impl Drop for Trip<'_> {
     fn drop(&mut self) {
         // The host may be off, or gone.
-        let _ = self.host.try_sh(&format!(
-            "touch /var/tmp/go; rm -f /usr/local/bin/{}",
-            self.command
-        ));
+        let _ = self.host.try_sh(&format!("touch /var/tmp/go; rm -f /usr/local/bin/{}", self.command));
     }
 }
