@@ -21,7 +21,7 @@ fi
 trap : HUP INT TERM PIPE
 
 # What holders left that were killed.
-rm -rf -- "$dir"/../spore-beat-* "$dir/.holder.part"
+rm -rf -- "$dir"/../spore-beat-* "$dir/.holder.part" "$dir/.verify"
 beats=$(mktemp -d -- "${dir%/spore}/spore-beat-XXXXXXXX") || exit 1
 if [ -n "${SUDO_UID-}" ]; then
     # Beats come from whoever logged in, who needn't become root for them.

@@ -206,8 +206,8 @@ impl Network {
     pub(crate) fn encrypt_key(&self, passphrase: &str) {
         let key = self.folder().join("keys/id");
         let encrypted =
-            Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", passphrase, "-f"]).arg(key).status();
-        assert!(encrypted.is_ok_and(|status| status.success()), "ssh-keygen -p");
+            Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", passphrase, "-f"]).arg(key).output();
+        assert!(encrypted.is_ok_and(|output| output.status.success()), "ssh-keygen -p");
     }
 
     /// Where the network is written.

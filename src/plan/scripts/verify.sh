@@ -7,7 +7,13 @@ verify() {
     shift
     program=$root$1
     shift
-    run timeout -k 5 "$judging" "$program" "$@"
+    # What it leaves where temporary files go, goes.
+    scratch=$root/run/spore/.verify
+    umask 077
+    try "cannot clear ${scratch#"$root"} away" rm -rf -- "$scratch"
+    try "cannot make ${scratch#"$root"}" mkdir -p -- "$scratch"
+    run env TMPDIR="$scratch" timeout -k 5 "$judging" "$program" "$@"
+    rm -rf -- "$scratch"
     case $status in
         0) finish ;;
         124 | 137) fail "${program##*/} came to no judgement within $judging s: $said" ;;

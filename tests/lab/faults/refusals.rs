@@ -125,7 +125,7 @@ pub(crate) fn services(bench: &mut Bench<'_>) {
     bench.begin(FAULT, "port taken by a stranger");
     network.shape("all", members_shape(5342));
     first.sh("systemd-run --quiet --unit=stranger systemd-socket-activate --listen=5342 /bin/cat");
-    wait_until(SOON, "a stranger has the port", || first.sh("ss -Htln 'sport = :5342'") != "");
+    wait_until(SOON, "a stranger has the port", || !first.sh("ss -Htln 'sport = :5342'").is_empty());
     let other = start("all", second);
     let run = network.apply(&[]).exits(1).says("address already in use");
     run.says_in_one_line(&["failed", first.name(), "restart tau@all.service"]);

@@ -202,7 +202,7 @@ fn a_big_files_digest_is_remembered_until_it_changes() {
 fn a_judge_is_heard() {
     let host = Host::new();
     let file = staged("/tb/config/a.yaml", b"new", &host);
-    host.write("/tb/bin/judge", b"#!/bin/sh\necho \"judged $2\"; exit \"$3\"\n");
+    host.write("/tb/bin/judge", b"#!/bin/sh\n: >\"$TMPDIR/left\"\necho \"judged $2\"; exit \"$3\"\n");
     host.chmod("/tb/bin/judge", 0o755);
     let verify = |status: &str| Action::Verify {
         command: ["/tb/bin/judge", "-p", "it's", status].map(ToOwned::to_owned).to_vec(),
@@ -212,6 +212,7 @@ fn a_judge_is_heard() {
     host.stage("/tb/config/a.yaml", b"new");
     assert_eq!(host.act(&verify("0")), Outcome::Done);
     assert_eq!(failed(&host.act(&verify("3"))), "judged it's");
+    assert!(!host.exists("/run/spore/.verify"), "what it left is gone");
 }
 
 #[test]
