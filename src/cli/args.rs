@@ -6,17 +6,27 @@ use crate::resource::HostName;
 use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-const EXIT_CODES: &str = "Exit codes of check: 0 no error, 1 errors; of plan: 0 nothing to do, 2 changes, 1 error, 3 some host couldn't be \
-planned; of apply: 0 done, 1 failed or partly done; 130 interrupted.";
+const AFTER_HELP: &str = "\
+Alone in a network's folder, spore says where one stands. `spore COMMAND --help` has an example.
+Exit codes: 0 done, or nothing to do; 1 errors, or only partly done; 2 plan: changes;
+3 plan: some host couldn't be planned; 130 interrupted.";
 
 /// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
 #[derive(Debug, Parser)]
-#[command(name = "spore", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "spore", version, after_help = AFTER_HELP, propagate_version = true)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    pub(crate) command: Command,
-    /// The network: its folder, or its name below ~/.taubyte/networks [default: the current folder]
-    #[arg(short, long, global = true, value_name = "PATH|NAME", env = "SPORE_NETWORK")]
+    pub(crate) command: Option<Command>,
+    /// The network: its folder, or its name below ~/.taubyte/networks [default: .]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "PATH|NAME",
+        env = "SPORE_NETWORK",
+        hide_env_values = true
+    )]
     pub(crate) network: Option<String>,
     /// Colour the output; NO_COLOR is honoured
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -25,11 +35,9 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
-    /// On a terminal
+    // Without a help of their own, help stays one line an option.
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 
@@ -45,6 +53,11 @@ impl From<Colour> for ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// See all of it in ten seconds, on hosts that this machine pretends
+    #[command(
+        after_help = "Example: spore demo --pause\nNothing is installed, needs root or is left behind."
+    )]
+    Demo(DemoOptions),
     /// Name every mistake in the network's folder; no host is asked
     #[command(
         after_help = "Example, for a pull request from a fork: spore check --without-secrets --deny-warnings"
@@ -56,6 +69,10 @@ pub(crate) enum Command {
     /// Show what changes, ask, and do exactly that
     #[command(after_help = "Example, in a pipeline: spore apply --yes")]
     Apply(ApplyOptions),
+    /// Plan and apply this folder from nothing, on hosts that this machine pretends
+    #[command(after_help = "Example: spore rehearse -n my-network\nNothing real is reached, and no key of \
+    the folder gets anybody in anywhere.")]
+    Rehearse,
     /// Clear a host of its nodes, before it is taken out of the YAML
     #[command(after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml.")]
     Retire {
@@ -67,15 +84,6 @@ pub(crate) enum Command {
     /// The tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
-    /// Plan and apply this folder from nothing, on hosts that this machine pretends
-    #[command(after_help = "Example: spore rehearse -n my-network\nNothing real is reached, and no key of \
-    the folder gets anybody in anywhere.")]
-    Rehearse,
-    /// See all of it in ten seconds, on hosts that this machine pretends
-    #[command(
-        after_help = "Example: spore demo --pause\nNothing is installed, needs root or is left behind."
-    )]
-    Demo(DemoOptions),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -110,10 +118,16 @@ pub(crate) struct PlanOptions {
     #[arg(long)]
     pub(crate) rehash: bool,
     /// Check host keys against this file instead of ~/.ssh/known_hosts
-    #[arg(long, value_name = "FILE", env = "SPORE_KNOWN_HOSTS")]
+    #[arg(long, value_name = "FILE", env = "SPORE_KNOWN_HOSTS", hide_env_values = true)]
     pub(crate) known_hosts: Option<PathBuf>,
     /// Wait longer or shorter for something: settle=2.5, connect=30 …
-    #[arg(long = "timeout", value_name = "NAME=SECONDS", env = "SPORE_TIMEOUT", value_delimiter = ',')]
+    #[arg(
+        long = "timeout",
+        value_name = "NAME=SECONDS",
+        env = "SPORE_TIMEOUT",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     #[arg(value_parser = time_out)]
     pub(crate) timeouts: Vec<String>,
 }

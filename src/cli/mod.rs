@@ -13,6 +13,7 @@ mod plan;
 mod pretended;
 mod progress;
 mod rehearse;
+mod standing;
 mod supplies;
 mod survey;
 mod tau;
@@ -92,7 +93,8 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> miette::Result<Exit> {
-    match &args.command {
+    let Some(command) = &args.command else { return standing::run(args) };
+    match command {
         Command::Check(options) => check::run(args, options),
         Command::Plan(options) => plan::run(args, options).await,
         Command::Apply(options) => apply::run(args, options, None).await,

@@ -106,6 +106,15 @@ impl Files {
         Ok(files)
     }
 
+    /// Whether any part of a network is among them.
+    pub fn is_network(&self) -> bool {
+        let parts = Component::ALL.iter().flat_map(|part| part.names());
+        parts.into_iter().any(|name| {
+            self.is_folder(name) && *name != KEYS
+                || ENDINGS.iter().any(|ending| self.found.contains_key(&format!("{name}.{ending}")))
+        })
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -4,9 +4,11 @@
 
 mod demo;
 mod faults;
+mod help;
 mod killed;
 mod page;
 mod quick;
+mod readme;
 mod rehearse;
 mod world;
 

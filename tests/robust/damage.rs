@@ -191,7 +191,9 @@ impl Random {
                 "cut"
             }
             1 => {
-                let end = bytes.len().min(at + self.below(40));
+                // What ends up on the line of a user name, or of an address, is shown as one.
+                let rest = bytes[at..].iter().position(|&byte| byte == b'\n');
+                let end = at + rest.unwrap_or(bytes.len() - at).min(self.below(40));
                 bytes.drain(at..end);
                 "bytes removed"
             }
