@@ -77,11 +77,12 @@ fn sample() {
         if !process.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
             continue;
         }
+        // First: what has no name any more has no environment either.
+        let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
         for file in ["cmdline", "environ"] {
             let text = fs::read(path.join(file)).unwrap_or_default();
             for (what, _) in planted.iter().filter(|(_, secret)| contains(&text, secret.as_bytes())) {
                 // Who ran it put it there.
-                let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
                 let own = matches!(name.trim(), "spore" | "timeout");
                 if *what == "SSH passphrase" && file == "environ" && own {
                     continue;
