@@ -205,6 +205,6 @@ fn a_plan_is_made_only_of_a_folder_without_mistakes() {
         let report = fs::read_to_string(format!("{CASES}/everything-at-once/report.txt")).unwrap();
         let (report, _tally) = report.trim_end().rsplit_once('\n').unwrap();
         assert!(errors.starts_with(report.trim_end()), "{errors}");
-        assert!(errors.contains("the network folder has 10 mistakes"), "{errors}");
+        assert!(errors.contains("the network folder has 10 errors"), "{errors}");
     }
 }

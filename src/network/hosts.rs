@@ -223,8 +223,12 @@ pub(super) fn unknown<'n, T: ToString>(
             let some: Vec<_> = names.clone().take(8).map(|name| format!("`{name}`")).collect();
             match (some.len(), names.nth(8)) {
                 (0, _) => format!("define the {what}: there is none yet"),
-                (_, None) => format!("define it, or use one that is there: {}", some.join(", ")),
-                (_, Some(_)) => format!("define it, or use one that is there: {}, …", some.join(", ")),
+                (_, None) => {
+                    format!("define it, take it out here, or use one that is there: {}", some.join(", "))
+                }
+                (_, Some(_)) => {
+                    format!("define it, take it out here, or use one that is there: {}, …", some.join(", "))
+                }
             }
         }
     };
