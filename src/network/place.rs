@@ -1,5 +1,6 @@
 //! Where a value was written.
 
+use super::problem::readable;
 use super::syntax::small;
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::fmt;
@@ -36,7 +37,7 @@ impl Source {
             characters.push(before);
             before += small(starts(block));
         }
-        Self { name: name.to_owned(), text, lines, characters }
+        Self { name: readable(name.to_owned()), text, lines, characters }
     }
 
     /// What it is called, relative to the folder.

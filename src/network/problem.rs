@@ -1,5 +1,6 @@
 //! What is wrong with a folder, each with its place and what to do about it.
 
+use super::mask::is_obeyed;
 use super::{Place, Secrets};
 use std::error::Error;
 use std::fmt;
@@ -29,7 +30,7 @@ impl Diagnostic {
     /// referred to there, shows its definition too.
     #[must_use]
     pub fn at(mut self, place: &Place, text: impl Into<String>) -> Self {
-        self.labels.push((place.clone(), text.into()));
+        self.labels.push((place.clone(), readable(text.into())));
         if let Some(definition) = place.definition() {
             self.labels.push((definition, "defined here".to_owned()));
         }
@@ -66,9 +67,9 @@ impl Diagnostic {
 
 /// What a person can read of a text that may quote a name as long as a file,
 /// or one that would move the cursor.
-fn readable(text: String) -> String {
+pub(super) fn readable(text: String) -> String {
     const MOST: usize = 400;
-    if text.len() <= MOST && !text.contains(char::is_control) {
+    if text.len() <= MOST && !text.contains(is_obeyed) {
         return text;
     }
     let mut shown = String::new();
@@ -77,7 +78,7 @@ fn readable(text: String) -> String {
             shown.push('…');
             break;
         }
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if is_obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
 }
