@@ -20,10 +20,13 @@ pub struct Source {
 }
 
 const BLOCK: usize = 1024;
-/// Of a line that is longer, and of what spans many lines, only so many bytes
-/// around the place are shown.
+/// Of what is longer only so many bytes are underlined.
 const MOST_SHOWN: usize = 400;
-/// Places that are farther apart are shown apart.
+/// Where a line goes on for more than this beside the place, only a part of it
+/// is shown.
+const LONG: usize = 120;
+const PART: usize = 40;
+/// Places that are farther apart are shown apart; on one line, sooner.
 const MOST_TOGETHER: usize = 2_000;
 
 impl Source {
@@ -99,19 +102,26 @@ impl SourceCode for Source {
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let (start, end) = (span.offset(), span.offset() + span.len());
-        if end > self.text.len() || span.len() > MOST_TOGETHER {
+        let (own, last) = (self.line_of(start), self.line_of(end.saturating_sub(1).max(start)));
+        let most = if own == last { MOST_SHOWN } else { MOST_TOGETHER };
+        if end > self.text.len() || span.len() > most {
             return Err(MietteError::OutOfBounds);
         }
-        let (own, last) = (self.line_of(start), self.line_of(end.saturating_sub(1).max(start)));
         let mut first = own.saturating_sub(before);
         let mut from = self.line(first);
         let mut to = self.line(last + after + 1);
-        if start - from > MOST_SHOWN {
-            from = self.boundary((start - MOST_SHOWN / 4).max(self.line(own)));
-            first = own;
+        // What stands in the lines around it is shown if it isn't long, either.
+        if start - from > 2 * LONG {
+            (from, first) = (self.line(own), own);
         }
-        if to - end > MOST_SHOWN {
-            to = self.boundary((end + MOST_SHOWN / 4).min(self.line(last + 1)));
+        if start - from > LONG {
+            from = self.boundary(start - PART);
+        }
+        if to - end > 2 * LONG {
+            to = self.line(last + 1);
+        }
+        if to - end > LONG {
+            to = self.boundary(end + PART);
         }
         let column = match before {
             0 => self.characters_before(start) - self.characters_before(self.line(own)),
