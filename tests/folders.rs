@@ -9,7 +9,7 @@
 #![expect(clippy::print_stderr, reason = "what could not be compared is said")]
 
 use spore_drive::check;
-use spore_drive::network::{Network, Secrets};
+use spore_drive::network::{Draft, Files, Network, Secrets};
 use spore_drive::render::{self, Style};
 use std::collections::BTreeMap;
 use std::fs;
@@ -165,6 +165,28 @@ fn the_golden_folder_is_ours() {
         let copy = ours.join(file.file_name().unwrap());
         assert_eq!(fs::read(&file).unwrap(), fs::read(&copy).unwrap(), "{}", copy.display());
     }
+}
+
+/// Whoever has all hosts on one line sees the part of it that is meant, and
+/// not more problems than anybody reads.
+#[test]
+fn a_very_long_line_is_shown_in_part() {
+    use std::fmt::Write as _;
+    let mut text = String::from("{");
+    for host in 0..11_000 {
+        write!(text, r#""h{host}": {{"addr": ["bad"], "ssh": {{"addr": "192.0.2.1", "auth": ["root"]}}}}, "#)
+            .unwrap();
+    }
+    let mut files = Files::new("folder");
+    files.insert("hosts.yaml", text.clone() + "}");
+    let problems = Draft::from_files(&files, Secrets::Needed).problems();
+    let shown = render::problems(&problems, Style::Plain);
+    let of_the_line = shown.lines().filter(|line| line.starts_with(" 1 | "));
+    assert!(of_the_line.clone().count() >= 9_990);
+    of_the_line.for_each(|line| assert!(line.len() < 420, "{line}"));
+    let column = text.match_indices("bad").nth(9_000).unwrap().0;
+    assert!(shown.contains(&format!("[hosts.yaml:1:{column}]")), "{column}");
+    assert!(shown.contains("more problems are not shown"));
 }
 
 /// `spore COMMAND -n CASE`: its exit code, and what it says on both streams.

@@ -47,13 +47,29 @@ impl<'t> Mask<'t> {
     pub(super) fn value(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
         self.rest = at.end as usize;
         let text = self.text.get(at.range()).unwrap_or_default();
-        let unknown =
-            text.contains(['\n', '\r']) || text.contains(PEM) || self.guarded() && text.contains('\\');
-        if unknown || !self.shows(key, above) {
+        if text.contains(PEM) || self.guarded() && text.contains('\\') || !self.shows(key, above) {
             self.hide(at.range());
+        } else if text.contains(['\n', '\r']) {
+            self.lines(at);
         } else if let Some(password) = after_a_user(text, self.guarded()) {
             self.hide(at.start as usize + password.start..at.start as usize + password.end);
         }
+    }
+
+    /// A value of many lines is one that somebody pasted, or lines that are
+    /// indented too far: of those, the first and a key at the end are shown.
+    fn lines(&mut self, at: Span) {
+        let text = self.text.get(at.range()).unwrap_or_default();
+        if !self.guarded() && !text.split(is_between).any(|word| self.looks_secret(word)) {
+            return;
+        }
+        let is_name = |line: &str| line.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let start = text.find(['\n', '\r']).unwrap_or_default();
+        let last = text.rfind(['\n', '\r']).unwrap_or_default();
+        let is_key = self.text[at.end as usize..].starts_with(':') && is_name(text[last..].trim());
+        let end = if is_key { last } else { text.len() };
+        let first = after_a_user(&text[..start], true).map_or(start, |password| password.start);
+        self.hide(at.start as usize + first..at.start as usize + end);
     }
 
     /// What stands at `at` is used below `key`, too.
@@ -167,7 +183,7 @@ impl<'t> Mask<'t> {
             from = end;
         }
         let mut at = 0;
-        for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-.".contains(c))) {
+        for word in text.split(is_between) {
             // What is left out by the split is one character.
             if self.looks_secret(word) {
                 self.hide(at..at + word.len());
@@ -196,6 +212,11 @@ impl<'t> Mask<'t> {
 
 /// What a private key in a file begins with.
 const PEM: &str = "-----BEGIN";
+
+/// What no secret has in it.
+fn is_between(c: char) -> bool {
+    !(c.is_ascii_alphanumeric() || "+/=_-.".contains(c))
+}
 
 /// How much of a line is a key and what stands before it.
 fn up_to_the_value(line: &str, begins: bool) -> usize {

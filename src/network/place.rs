@@ -24,8 +24,8 @@ const BLOCK: usize = 1024;
 const MOST_SHOWN: usize = 400;
 /// Where a line goes on for more than this beside the place, only a part of it
 /// is shown.
-const LONG: usize = 120;
-const PART: usize = 40;
+const LONG: usize = 200;
+const PART: usize = 60;
 /// Places that are farther apart are shown apart; on one line, sooner.
 const MOST_TOGETHER: usize = 2_000;
 
@@ -110,18 +110,16 @@ impl SourceCode for Source {
         let mut first = own.saturating_sub(before);
         let mut from = self.line(first);
         let mut to = self.line(last + after + 1);
-        // What stands in the lines around it is shown if it isn't long, either.
-        if start - from > 2 * LONG {
+        // The lines around it are shown if they aren't long, either.
+        if start - self.line(own) > LONG {
+            (from, first) = (self.boundary(start - PART), own);
+        } else if start - from > 2 * LONG {
             (from, first) = (self.line(own), own);
         }
-        if start - from > LONG {
-            from = self.boundary(start - PART);
-        }
-        if to - end > 2 * LONG {
-            to = self.line(last + 1);
-        }
-        if to - end > LONG {
+        if self.line(last + 1).saturating_sub(end) > LONG {
             to = self.boundary(end + PART);
+        } else if to.saturating_sub(end) > 2 * LONG {
+            to = self.line(last + 1);
         }
         let column = match before {
             0 => self.characters_before(start) - self.characters_before(self.line(own)),
