@@ -189,6 +189,26 @@ fn a_very_long_line_is_shown_in_part() {
     assert!(shown.contains("more problems are not shown"));
 }
 
+/// Names of files, targets of links and names in quotes can hold anything.
+#[test]
+fn no_terminal_obeys_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&Path::new(CASES).join("sound/folder"), folder.path(), &[]);
+    let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
+    fs::remove_file(folder.path().join("shapes.yaml")).unwrap();
+    fs::create_dir(folder.path().join("shapes")).unwrap();
+    write("shapes/a\x1b[31mb.yaml", "ports: \u{1b}[2J\u{9b}31m\n");
+    write("shapes/all.yaml", "ports: {main: 4242}\n\"a\\e[31m\\u202e\": 1\nservices: [\"\\e[31m\"]\n");
+    write("shapes/x\x1b[31m.YAML", "");
+    symlink("nowhere\x1b[31m", folder.path().join("tau.yaml")).unwrap();
+    let problems = check::read(folder.path(), Secrets::Needed).problems();
+    let shown = render::problems(&problems, Style::Plain);
+    assert!(!shown.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{shown:?}");
+    for part in [r"shapes/a\u{1b}[31mb.yaml", r"`a\u{1b}[31m\u{202e}`", r"nowhere\u{1b}[31m", ".YAML"] {
+        assert!(shown.contains(part), "{part} isn't in {shown}");
+    }
+}
+
 /// `spore COMMAND -n CASE`: its exit code, and what it says on both streams.
 fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();

@@ -87,6 +87,7 @@ pub(super) fn read(
     let mut hosts = BTreeMap::new();
     for slot in &fields.slots {
         match read_host(slot, known, report) {
+            Some(_) if slot.again => {}
             Some(host) => {
                 hosts.insert(host.name.value.clone(), host);
             }
@@ -274,6 +275,7 @@ fn read_nodes(
             *all = false;
         }
         match read_node(slot, shape, host, report) {
+            Some(_) if slot.again => {}
             Some(node) => {
                 nodes.insert(node.shape.value.clone(), node);
             }

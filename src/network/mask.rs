@@ -101,6 +101,10 @@ impl<'t> Mask<'t> {
     /// The text to show.
     pub(super) fn finish(mut self) -> String {
         self.hide_what_looks_secret();
+        // No text that is read: of UTF-16, every other byte. Nothing looks like itself there.
+        if self.text.contains('\0') {
+            self.hide(0..self.text.len());
+        }
         let mut bytes = self.text.as_bytes().to_vec();
         // Anything can be hidden many times over: by every alias to it.
         self.hidden.sort_unstable();

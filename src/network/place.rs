@@ -158,6 +158,11 @@ impl Place {
         Self { source: Arc::clone(source), start: span.start, end: span.end, defined: None }
     }
 
+    /// A file as a whole, of which nothing is shown.
+    pub(super) fn of(path: &str) -> Self {
+        Self::new(&Arc::new(Source::new(path, String::new())), Span::default())
+    }
+
     pub(super) fn defined_at(mut self, span: Option<Span>) -> Self {
         self.defined = span.map(|span| (span.start, span.end));
         self
