@@ -152,6 +152,11 @@ impl<'t> Item<'t> {
         matches!(self.node.content.resolved(), Content::Null)
     }
 
+    /// Whether others can use it by an alias.
+    pub(super) fn is_anchored(self) -> bool {
+        matches!(self.node.content, Content::Shared(_)) && self.node.defined.is_none()
+    }
+
     pub(super) fn is_list(self) -> bool {
         matches!(self.node.content.resolved(), Content::List(_))
     }

@@ -164,7 +164,13 @@ impl Place {
     }
 
     pub(super) fn defined_at(mut self, span: Option<Span>) -> Self {
-        self.defined = span.map(|span| (span.start, span.end));
+        match span {
+            // What is merged where it is written is shown there.
+            Some(span) if self.start <= span.start && span.end <= self.end => {
+                (self.start, self.end) = (span.start, span.end);
+            }
+            span => self.defined = span.map(|span| (span.start, span.end)),
+        }
         self
     }
 

@@ -30,11 +30,26 @@ impl Diagnostic {
     /// referred to there, shows its definition too.
     #[must_use]
     pub fn at(mut self, place: &Place, text: impl Into<String>) -> Self {
-        self.labels.push((place.clone(), readable(text.into())));
-        if let Some(definition) = place.definition() {
-            self.labels.push((definition, "defined here".to_owned()));
+        let text = readable(text.into());
+        match self.labelled(place) {
+            // Somebody else's alias led here.
+            Some(label) if label.ends_with(DEFINED) => *label = format!("{text}; {label}"),
+            _ => self.labels.push((place.clone(), text)),
+        }
+        let Some(definition) = place.definition() else { return self };
+        if self.labelled(&definition).is_none() {
+            let alias = place.source().text().get(place.span()).unwrap_or_default();
+            let is_named = alias.starts_with('*') && !alias.contains("**");
+            let label = if is_named { format!("`{alias}` is {DEFINED}") } else { DEFINED.to_owned() };
+            self.labels.push((definition, readable(label)));
         }
         self
+    }
+
+    /// What is said at this very place.
+    fn labelled(&mut self, place: &Place) -> Option<&mut String> {
+        let same = |other: &Place| other.file() == place.file() && other.span() == place.span();
+        self.labels.iter_mut().find(|(other, _)| same(other)).map(|(_, text)| text)
     }
 
     /// Says what to do about it: an edit that a person can make.
@@ -64,6 +79,9 @@ impl Diagnostic {
         self.help.as_deref()
     }
 }
+
+/// What is said where the value of an alias stands.
+const DEFINED: &str = "defined here";
 
 /// What a person can read of a text that may quote a name as long as a file,
 /// or one that would move the cursor.
@@ -180,6 +198,17 @@ impl Report {
     pub(super) fn push(&mut self, problem: Diagnostic) -> Reported {
         self.findings.push(problem);
         Reported
+    }
+
+    /// Says one thing more to do about whatever `read` reports.
+    pub(super) fn advising<T>(&mut self, advice: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.findings.problems.len();
+        let value = read(self);
+        for problem in &mut self.findings.problems[before..] {
+            let help = problem.help.take().map_or_else(String::new, |help| format!("{help}; "));
+            problem.help = Some(readable(format!("{help}{advice}")));
+        }
+        value
     }
 
     /// A secret isn't at hand: an error, unless it may be elsewhere.
