@@ -36,7 +36,9 @@ impl<'t> Mask<'t> {
         self.rest = at.end as usize;
         let text = self.text.get(at.range()).unwrap_or_default();
         let shown = |c: char| c.is_ascii_alphanumeric() || " _.-@/<'\"*&".contains(c);
-        if text.contains(PEM) || self.guarded() && !text.chars().all(shown) {
+        // One that no `:` follows may be what is left of a value.
+        let is_key = || self.text[at.end as usize..].trim_start().starts_with(':');
+        if text.contains(PEM) || self.guarded() && !(text.chars().all(shown) && is_key()) {
             self.hide(at.range());
         } else if let Some(end) = text.find(' ').and_then(|_| after_the_name_of_a_secret(text)) {
             self.hide(at.start as usize + end..at.end as usize);
