@@ -2,13 +2,14 @@
 //! and `report.txt` beside it has what `spore check` prints. Where nothing stops,
 //! `network.txt` has the network. `options` may have `--without-secrets`, and
 //! `open` the files that others may read. `SPORE_BLESS=1` writes the results;
-//! `secrets.txt` lists what must be in none.
+//! `secrets.txt` lists what must be in none, and `secrets` what must not be in
+//! those of this case: what is a secret only by where it stands.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stderr, reason = "what could not be compared is said")]
 
 use spore_drive::check;
-use spore_drive::network::{Network, Secrets};
+use spore_drive::network::{Draft, Files, Network, Secrets};
 use spore_drive::render::{self, Style};
 use std::collections::BTreeMap;
 use std::fs;
@@ -91,7 +92,8 @@ fn every_case_is_reported_as_it_says() {
     for case in cases() {
         let outcome = outcome(&case);
         for (file, found) in &outcome {
-            let leaked = secrets.iter().find(|secret| found.contains(*secret));
+            let own = lines(&case.join("secrets"));
+            let leaked = secrets.iter().chain(&own).find(|secret| found.contains(*secret));
             assert!(leaked.is_none(), "{} shows the secret {leaked:?}:\n{found}", case.display());
             if bless {
                 fs::write(case.join(file), found).unwrap();
@@ -165,6 +167,48 @@ fn the_golden_folder_is_ours() {
     }
 }
 
+/// Whoever has all hosts on one line sees the part of it that is meant, and
+/// not more problems than anybody reads.
+#[test]
+fn a_very_long_line_is_shown_in_part() {
+    use std::fmt::Write as _;
+    let mut text = String::from("{");
+    for host in 0..11_000 {
+        write!(text, r#""h{host}": {{"addr": ["bad"], "ssh": {{"addr": "192.0.2.1", "auth": ["root"]}}}}, "#)
+            .unwrap();
+    }
+    let mut files = Files::new("folder");
+    files.insert("hosts.yaml", text.clone() + "}");
+    let problems = Draft::from_files(&files, Secrets::Needed).problems();
+    let shown = render::problems(&problems, Style::Plain);
+    let of_the_line = shown.lines().filter(|line| line.starts_with(" 1 | "));
+    assert!(of_the_line.clone().count() >= 9_990);
+    of_the_line.for_each(|line| assert!(line.len() < 420, "{line}"));
+    let column = text.match_indices("bad").nth(9_000).unwrap().0;
+    assert!(shown.contains(&format!("[hosts.yaml:1:{column}]")), "{column}");
+    assert!(shown.contains("more problems are not shown"));
+}
+
+/// Names of files, targets of links and names in quotes can hold anything.
+#[test]
+fn no_terminal_obeys_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&Path::new(CASES).join("sound/folder"), folder.path(), &[]);
+    let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
+    fs::remove_file(folder.path().join("shapes.yaml")).unwrap();
+    fs::create_dir(folder.path().join("shapes")).unwrap();
+    write("shapes/a\x1b[31mb.yaml", "ports: \u{1b}[2J\u{9b}31m\n");
+    write("shapes/all.yaml", "ports: {main: 4242}\n\"a\\e[31m\\u202e\": 1\nservices: [\"\\e[31m\"]\n");
+    write("shapes/x\x1b[31m.YAML", "");
+    symlink("nowhere\x1b[31m", folder.path().join("tau.yaml")).unwrap();
+    let problems = check::read(folder.path(), Secrets::Needed).problems();
+    let shown = render::problems(&problems, Style::Plain);
+    assert!(!shown.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{shown:?}");
+    for part in [r"shapes/a\u{1b}[31mb.yaml", r"`a\u{1b}[31m\u{202e}`", r"nowhere\u{1b}[31m", ".YAML"] {
+        assert!(shown.contains(part), "{part} isn't in {shown}");
+    }
+}
+
 /// `spore COMMAND -n CASE`: its exit code, and what it says on both streams.
 fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -205,6 +249,6 @@ fn a_plan_is_made_only_of_a_folder_without_mistakes() {
         let report = fs::read_to_string(format!("{CASES}/everything-at-once/report.txt")).unwrap();
         let (report, _tally) = report.trim_end().rsplit_once('\n').unwrap();
         assert!(errors.starts_with(report.trim_end()), "{errors}");
-        assert!(errors.contains("the network folder has 10 mistakes"), "{errors}");
+        assert!(errors.contains("the network folder has 10 errors"), "{errors}");
     }
 }

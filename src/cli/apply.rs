@@ -28,9 +28,18 @@ pub(crate) async fn run(
             Ok(prepared) => prepared,
             Err(exit) => return Ok(exit),
         },
-        () = interrupts.next() => return Ok(Exit::Interrupted),
+        () = interrupts.next() => {
+            terminal::note("interrupted: nothing was changed");
+            return Ok(Exit::Interrupted);
+        }
     };
-    Ok(carry_out(args, options, prepared, locked, interrupts).await)
+    let exit = carry_out(args, options, prepared, locked, interrupts).await;
+    if let (Exit::Done, Some(host)) = (exit, retire) {
+        terminal::note(&format!(
+            "now delete {host} from the folder, and from `p2p.bootstrap` where it is named: until then a plan puts it back"
+        ));
+    }
+    Ok(exit)
 }
 
 /// Plans, asks, fetches what will be sent, and locks the hosts; where somebody
@@ -48,7 +57,7 @@ async fn prepare(
         if plan.is_empty() {
             return Ok(Err(if plan.unplanned.is_empty() { Exit::Done } else { Exit::Failed }));
         }
-        if !agreed(plan, options)? {
+        if !agreed(plan, options).await? {
             terminal::note("nothing was changed");
             return Ok(Err(Exit::Failed));
         }
@@ -128,7 +137,7 @@ async fn carry_out(
 }
 
 /// Whether a person, or the command line, has agreed to the plan.
-fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
+async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
     if !plan.refusals.is_empty() {
         return Err(Failure::new(
             "the plan can't be applied as it is",
@@ -152,7 +161,8 @@ fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
     }
     let question =
         if destructive { "apply this plan, its destructive part included?" } else { "apply this plan?" };
-    Ok(terminal::confirm(question))
+    // Whoever interrupts the run needn't answer.
+    Ok(tokio::task::spawn_blocking(move || terminal::confirm(question)).await.unwrap_or(false))
 }
 
 /// The bytes that the plan sends: artifacts are fetched and compressed here,
@@ -233,10 +243,11 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     }
     out.push_str(&line);
     out.push('\n');
+    let mend = if applied.failed.is_empty() { "" } else { "mend what failed and " };
     if !applied.failed.is_empty() || applied.not_reached > 0 {
         let words: Vec<String> = std::env::args().skip(1).collect();
         let command = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
-        out.push_str(&format!("to go on from there, mend what failed and run: spore {command}\n"));
+        out.push_str(&format!("to go on from there, {mend}run: spore {command}\n"));
     }
     out
 }

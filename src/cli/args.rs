@@ -7,18 +7,16 @@ use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Alone in a network's folder, spore says where one stands. `spore COMMAND --help` has an example.
-Exit codes: 0 done, or nothing to do; 1 errors, or only partly done; 2 plan: changes;
-3 plan: some host couldn't be planned; 130 interrupted.";
+Exit codes: 0 done, or nothing to do; 1 errors, or partly done; 2 plan: changes; 3 plan: some
+host couldn't be planned; 130 interrupted. Alone in a folder, spore says where one stands.";
 
 /// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
 #[derive(Debug, Parser)]
 #[command(name = "spore", version, after_help = AFTER_HELP, propagate_version = true)]
-#[command(disable_help_subcommand = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// The network: its folder, or its name below ~/.taubyte/networks [default: .]
+    /// Its folder, or name below ~/.taubyte/networks
     #[arg(
         short,
         long,
@@ -28,7 +26,7 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     pub(crate) network: Option<String>,
-    /// Colour the output; NO_COLOR is honoured
+    /// Colour what is shown
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Colour,
 }
@@ -74,7 +72,10 @@ pub(crate) enum Command {
     the folder gets anybody in anywhere.")]
     Rehearse,
     /// Clear a host of its nodes, before it is taken out of the YAML
-    #[command(after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml.")]
+    #[command(
+        after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml, and from p2p.bootstrap \
+    where it is named. What else has changed in the folder is part of the plan."
+    )]
     Retire {
         /// The host to clear
         host: HostName,
@@ -84,6 +85,20 @@ pub(crate) enum Command {
     /// The tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
+    /// Make a new key, and write it to the standard output
+    #[command(after_help = "Example: spore key swarm >keys/swarm.key\n\
+    node: for `key:` of a node; swarm: for the file that lets nodes in; validation: the private half, which is enough.")]
+    Key {
+        /// What it is for
+        kind: KeyKind,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    Node,
+    Swarm,
+    Validation,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -100,15 +100,16 @@ impl Demo {
                 Failure::new("a node was restarted", "this is a defect of spore: please report it").into()
             );
         }
-        self.say("All three nodes are still in the very start of step 2 or 6.");
+        self.say("h1 and h3 still run as started in step 2, and h2 in step 6: none was restarted for h4.");
         Ok(())
     }
 
     /// The folder and the hosts stay until somebody ends it.
     async fn keep(&self) {
         self.say(&format!(
-            "The hosts stay until Ctrl-C. In another terminal:\n\n    {}\n    export SPORE_KNOWN_HOSTS=known_hosts\n    spore plan\n\nEdit the YAML and plan again. Their disks are in {}.",
+            "The hosts stay until Ctrl-C. In another terminal:\n\n    {}\n    export SPORE_KNOWN_HOSTS=known_hosts\n    {} plan\n\nEdit the YAML and plan again. Their disks are in {}.",
             self.cd(),
+            self.spore.display(),
             self.fleet.directory().join("hosts").display()
         ));
         std::future::pending::<()>().await;

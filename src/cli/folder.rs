@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::{Failure, terminal};
 use crate::check;
-use crate::network::{Network, Secrets};
+use crate::network::{Diagnostic, Network, Secrets};
 use crate::render;
 use std::path::{Path, PathBuf};
 
@@ -36,12 +36,14 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
 pub(crate) fn read(args: &Args, folder: &Path) -> miette::Result<Network> {
     let draft = check::read(folder, Secrets::Needed);
     let problems = draft.problems();
-    if !problems.is_empty() {
+    if problems.iter().any(Diagnostic::is_error) {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
+    } else if !problems.is_empty() {
+        terminal::note(&format!("{}: `spore check` shows what is odd\n", render::tally(&problems)));
     }
-    draft.finish().map_err(|problems| {
-        let help = "correct them; `spore check` looks without asking any host";
-        Failure::new(problems.to_string(), help).into()
+    draft.finish().map_err(|_| {
+        let message = format!("the network folder has {}", render::tally(&problems));
+        Failure::new(message, "mend the errors; `spore check` looks without asking any host").into()
     })
 }
 

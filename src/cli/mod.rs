@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod demo;
 mod folder;
+mod key;
 mod lock;
 mod logins;
 mod plan;
@@ -99,6 +100,7 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Plan(options) => plan::run(args, options).await,
         Command::Apply(options) => apply::run(args, options, None).await,
         Command::Retire { host, options } => apply::run(args, options, Some(host)).await,
+        Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse => rehearse::run(args).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,

@@ -30,7 +30,7 @@ fn standing(draft: &Draft) -> String {
     let tau: Vec<&str> = draft.tau.keys().map(|architecture| architecture.name()).collect();
     let lines = [
         ("network", format!("{name}, in {}", draft.folder.display())),
-        ("hosts", format!("{}, with {nodes} nodes of {} shapes", draft.hosts.len(), draft.shapes.len())),
+        ("hosts", format!("{}; {nodes} nodes of {} shapes", draft.hosts.len(), draft.shapes.len())),
         ("elders", if elders.is_empty() { "none".to_owned() } else { elders.join(", ") }),
         (
             "tau",

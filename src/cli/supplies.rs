@@ -36,7 +36,11 @@ impl Stock {
             }
         }
         for (architecture, (pin, fetched)) in &stock.tau {
-            let known = match pin.as_ref().and_then(Pin::binary).filter(|_| fetched.get().is_none()) {
+            // A file of one's own may have changed since it was pinned: a plan must not say
+            // otherwise. What a URL leads to is looked at when it is needed.
+            let is_away = |pin: &&Pin| matches!(pin.source, artifact::Source::Url(_));
+            let away = pin.as_ref().filter(is_away).filter(|_| fetched.get().is_none());
+            let known = match away.and_then(Pin::binary) {
                 Some(sha256) => {
                     let size = pin.as_ref().and_then(|pin| size(pin, &network.folder));
                     desired::Artifact { sha256, size }

@@ -123,7 +123,9 @@ impl Host<'_> {
             return Activity::Running(started);
         }
         if unit.restarts > 0 && age < STABLE {
-            let what = format!("was restarted by itself {} times", unit.restarts);
+            let times =
+                if unit.restarts == 1 { "once".to_owned() } else { format!("{} times", unit.restarts) };
+            let what = format!("was restarted by itself {times}");
             return Activity::Failing { what, started };
         }
         if unit.said.is_some() {

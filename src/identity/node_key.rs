@@ -43,6 +43,19 @@ pub enum NodeKeyError {
 }
 
 impl NodeKey {
+    /// A new one.
+    pub fn generate() -> Self {
+        let keypair = ed25519::Keypair::generate();
+        let pair = Zeroizing::new(keypair.to_bytes());
+        let bytes = Zeroizing::new([&[0x08, 0x01, 0x12, 0x40], pair.as_slice()].concat());
+        let public = keypair.public();
+        Self {
+            text: Secret::new(STANDARD.encode(&*bytes)),
+            public_half: STANDARD.encode(public.to_bytes()),
+            peer_id: libp2p_identity::PublicKey::from(public).to_peer_id(),
+        }
+    }
+
     /// The peer id that the key makes.
     pub fn peer_id(&self) -> PeerId {
         self.peer_id
@@ -129,6 +142,13 @@ mod tests {
         assert_eq!(key.public_half_base64(), encode(&bytes[36..]));
         assert_eq!(key.public_half_base64().len(), 44);
         assert!(!format!("{key:?}").contains("CAES"));
+    }
+
+    #[test]
+    fn a_new_one_is_one() {
+        let key = NodeKey::generate();
+        let text = String::from_utf8(key.expose().expose().to_vec()).unwrap();
+        assert_eq!(text.parse::<NodeKey>(), Ok(key));
     }
 
     #[test]

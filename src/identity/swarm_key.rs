@@ -2,6 +2,7 @@
 
 use crate::resource::Secret;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 const HEAD: &str = "/key/swarm/psk/1.0.0/";
 /// Where only one slash parts the two: a form that tau accepts on one line.
@@ -37,6 +38,14 @@ pub enum SwarmKeyError {
 }
 
 impl SwarmKey {
+    /// A new one.
+    pub fn generate() -> Self {
+        let digits = libp2p_identity::ed25519::SecretKey::generate();
+        let digits: Zeroizing<String> =
+            digits.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        Self(Secret::new(format!("{HEAD}{ENCODING}{}", *digits)))
+    }
+
     /// Reads what a file says: tau's one line, with two slashes before
     /// `base16` or with one, or go-libp2p's three lines.
     ///

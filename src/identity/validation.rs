@@ -57,6 +57,19 @@ pub enum ValidationError {
 }
 
 impl ValidationKeys {
+    /// A new pair.
+    pub fn generate() -> Self {
+        loop {
+            // Hardly ever a number isn't one of the curve's.
+            let number = libp2p_identity::ed25519::SecretKey::generate();
+            let Ok(key) = SecretKey::from_slice(number.as_ref()) else { continue };
+            let Ok(pem) = key.to_sec1_pem(LineEnding::LF) else { continue };
+            if let Ok(keys) = Self::new(Some(pem.as_bytes()), None) {
+                return keys;
+            }
+        }
+    }
+
     /// Takes what the files say, as far as there are any: the public half can
     /// be made of the private one, not the other way round.
     ///

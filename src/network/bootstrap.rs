@@ -54,6 +54,7 @@ pub(super) fn read(
         }
         if let Ok(shape) = shape
             && !named.is_empty()
+            && !slot.again
         {
             bootstrap.insert(shape.value, named);
         }

@@ -5,9 +5,9 @@ use super::files::{Files, Found};
 use super::mask::Mask;
 use super::place::{Place, Source, Span};
 use super::problem::{Diagnostic, Report};
-use super::syntax::Flaw;
+use super::syntax::{Flaw, small};
 use super::yaml::{self, Content, Node};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A part of the folder: a file, or a folder with a file for each of its
@@ -68,6 +68,8 @@ pub(super) struct Documents<'f> {
 struct Document<'f> {
     /// The entry that it is, in a folder.
     entry: Option<&'f str>,
+    /// The entry is there already: it is read for its mistakes only.
+    again: bool,
     source: Arc<Source>,
     root: Node<'f>,
 }
@@ -89,6 +91,10 @@ impl<'f> Documents<'f> {
             }
             return None;
         };
+        // What is there besides the first is read for its mistakes only.
+        let mut all =
+            places.iter().map(|place| Self::load(component, place, files, report)).collect::<Vec<_>>();
+        let mut all = all.swap_remove(0);
         if let [_, second, ..] = places.as_slice() {
             let help = format!("keep one of the two, with everything that belongs there: {}", {
                 let all: Vec<_> = places.iter().map(|place| format!("`{}`", place.title())).collect();
@@ -96,21 +102,26 @@ impl<'f> Documents<'f> {
             });
             let message =
                 format!("`{}` and `{}` are the same part of the network", first.title(), second.title());
-            report.push(Diagnostic::error(message).help(help));
-        }
-        let mut all =
-            Self { component, title: first.title(), documents: Vec::new(), partial: places.len() > 1 };
-        match first {
-            Where::File(path) => all.file(path, None, files, report),
-            Where::Folder(name) => all.folder(name, files, report),
+            let problem = Diagnostic::error(message).at(&first.place(files), "");
+            report.push(problem.at(&second.place(files), "").help(help));
+            all.partial = true;
         }
         // An optional file with nothing in it is as good as none.
         let nothing = all.documents.is_empty() && !all.partial && component.example().is_none();
         (!nothing).then_some(all)
     }
 
+    fn load(component: Component, place: &Where<'f>, files: &'f Files, report: &mut Report) -> Self {
+        let mut all = Self { component, title: place.title(), documents: Vec::new(), partial: false };
+        match place {
+            Where::File(path) => all.file(path, None, false, files, report),
+            Where::Folder(name) => all.folder(name, files, report),
+        }
+        all
+    }
+
     fn folder(&mut self, name: &str, files: &'f Files, report: &mut Report) {
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeMap::new();
         for path in files.below(name) {
             let rest = &path[name.len() + 1..];
             if rest.starts_with('.') {
@@ -118,27 +129,37 @@ impl<'f> Documents<'f> {
             }
             if rest.contains('/') {
                 if self.component != Component::Logins {
-                    let message = format!("`{path}` is a file too deep");
-                    report.push(Diagnostic::error(message).help(format!("move it into `{name}/`")));
+                    let problem = Diagnostic::error(format!("`{path}` is a file too deep"));
+                    report.push(problem.at(&Place::of(path), "").help(format!("move it into `{name}/`")));
                 }
                 continue;
             }
             let Some(entry) = stem(rest) else { continue };
-            if !seen.insert(entry) {
+            let first = seen.get(entry).copied();
+            if let Some(first) = first {
                 let message = format!("`{name}/{entry}` is there both as `.yaml` and as `.yml`");
-                report.push(Diagnostic::error(message).help("remove one of the two"));
-                continue;
+                let problem = Diagnostic::error(message).at(&Place::of(path), "").at(&Place::of(first), "");
+                report.push(problem.help("remove one of the two"));
             }
-            self.file(path, Some(entry), files, report);
+            seen.insert(entry, path);
+            self.file(path, Some(entry), first.is_some(), files, report);
         }
     }
 
-    fn file(&mut self, path: &'f str, entry: Option<&'f str>, files: &'f Files, report: &mut Report) {
+    fn file(
+        &mut self,
+        path: &'f str,
+        entry: Option<&'f str>,
+        again: bool,
+        files: &'f Files,
+        report: &mut Report,
+    ) {
         let bytes = match files.get(path) {
             Some(Found::File(bytes)) => bytes,
             Some(Found::Unreadable(why)) => {
                 self.partial = true;
-                report.push(Diagnostic::error(format!("`{path}` {why}")).help(why.help()));
+                let problem = Diagnostic::error(format!("`{path}` {why}")).at(&Place::of(path), "");
+                report.push(problem.help(why.help()));
                 return;
             }
             Some(Found::Unopened) | None => return,
@@ -147,9 +168,9 @@ impl<'f> Documents<'f> {
             Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
             Err(error) => {
                 self.partial = true;
-                let line = bytes[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
-                let message = format!("`{path}` is not UTF-8 text, from line {line} on");
-                report.push(Diagnostic::error(message).help("save it as UTF-8"));
+                let message = format!("`{path}` is not UTF-8 text");
+                let place = self.not_text(path, bytes, error.valid_up_to());
+                report.push(Diagnostic::error(message).at(&place, "here").help("save it as UTF-8"));
                 return;
             }
         };
@@ -176,9 +197,22 @@ impl<'f> Documents<'f> {
                 };
                 report.push(problem.at(&place, "nothing here").help(help));
             }
-            Some(root) => self.documents.push(Document { entry, source, root }),
+            Some(root) => self.documents.push(Document { entry, again, source, root }),
             None => {}
         }
+    }
+
+    /// The first byte of a file that is part of no character.
+    fn not_text(&self, path: &str, bytes: &[u8], at: usize) -> Place {
+        let mut text = String::with_capacity(bytes.len());
+        for part in bytes.utf8_chunks() {
+            text.push_str(part.valid());
+            text.extend(part.invalid().iter().map(|_| '?'));
+        }
+        let mut mask = Mask::new(&text, self.component);
+        mask.rest(0);
+        let source = Arc::new(Source::new(path, mask.finish()));
+        Place::new(&source, Span { start: small(at), end: small(at + 1) })
     }
 
     /// The whole as one mapping: the file's, or one of the folder's files by
@@ -192,7 +226,14 @@ impl<'f> Documents<'f> {
             match document.entry {
                 Some(name) => {
                     let place = Place::new(&document.source, Span::default());
-                    fields.slots.push(Slot { name, plain: false, place, item, taken: false });
+                    fields.slots.push(Slot {
+                        name,
+                        plain: false,
+                        place,
+                        item,
+                        taken: false,
+                        again: document.again,
+                    });
                 }
                 None => {
                     let inner = item.fields(&format!("`{}`", self.title), report);
@@ -219,6 +260,17 @@ impl Where<'_> {
         match self {
             Self::File(path) => (*path).to_owned(),
             Self::Folder(name) => format!("{name}/"),
+        }
+    }
+
+    /// Its file, or the first in it.
+    fn place(&self, files: &Files) -> Place {
+        match self {
+            Self::File(path) => Place::of(path),
+            Self::Folder(name) => {
+                let entry = files.below(name).find(|path| stem(path).is_some());
+                Place::of(entry.unwrap_or(name))
+            }
         }
     }
 }

@@ -152,6 +152,11 @@ impl<'t> Item<'t> {
         matches!(self.node.content.resolved(), Content::Null)
     }
 
+    /// Whether others can use it by an alias.
+    pub(super) fn is_anchored(self) -> bool {
+        matches!(self.node.content, Content::Shared(_)) && self.node.defined.is_none()
+    }
+
     pub(super) fn is_list(self) -> bool {
         matches!(self.node.content.resolved(), Content::List(_))
     }
@@ -184,6 +189,7 @@ impl<'t> Item<'t> {
                     via: self.inner_via().or(entry.defined.map(|_| entry.span)),
                 },
                 taken: false,
+                again: entry.again,
             })
             .collect();
         Ok(fields)
@@ -213,6 +219,8 @@ pub(super) struct Slot<'t> {
     pub(super) place: Place,
     pub(super) item: Item<'t>,
     pub(super) taken: bool,
+    /// The name is there already: it is read for its mistakes only.
+    pub(super) again: bool,
 }
 
 impl<'t> Fields<'t> {
@@ -303,7 +311,7 @@ impl<'t> Fields<'t> {
     pub(super) fn finish(mut self, report: &mut Report) -> bool {
         let mut misspelt = false;
         for slot in &self.slots {
-            if slot.taken {
+            if slot.taken || slot.again {
                 continue;
             }
             let shown = slot.place.shown(slot.name);

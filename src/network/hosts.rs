@@ -86,7 +86,15 @@ pub(super) fn read(
 ) -> BTreeMap<HostName, HostDraft> {
     let mut hosts = BTreeMap::new();
     for slot in &fields.slots {
-        match read_host(slot, known, report) {
+        let host = if slot.item.is_anchored() {
+            // Whoever wants only a template for others doesn't know.
+            let advice = format!("each entry is a host, `{}` too", slot.place.shown(slot.name));
+            report.advising(&advice, |report| read_host(slot, known, report))
+        } else {
+            read_host(slot, known, report)
+        };
+        match host {
+            Some(_) if slot.again => {}
             Some(host) => {
                 hosts.insert(host.name.value.clone(), host);
             }
@@ -223,8 +231,12 @@ pub(super) fn unknown<'n, T: ToString>(
             let some: Vec<_> = names.clone().take(8).map(|name| format!("`{name}`")).collect();
             match (some.len(), names.nth(8)) {
                 (0, _) => format!("define the {what}: there is none yet"),
-                (_, None) => format!("define it, or use one that is there: {}", some.join(", ")),
-                (_, Some(_)) => format!("define it, or use one that is there: {}, …", some.join(", ")),
+                (_, None) => {
+                    format!("define it, take it out here, or use one that is there: {}", some.join(", "))
+                }
+                (_, Some(_)) => {
+                    format!("define it, take it out here, or use one that is there: {}, …", some.join(", "))
+                }
             }
         }
     };
@@ -274,6 +286,7 @@ fn read_nodes(
             *all = false;
         }
         match read_node(slot, shape, host, report) {
+            Some(_) if slot.again => {}
             Some(node) => {
                 nodes.insert(node.shape.value.clone(), node);
             }

@@ -38,7 +38,11 @@ pub struct KeyFile {
 
 /// Reads the users, by name.
 pub(super) fn read(fields: Fields<'_>, files: &Files, report: &mut Report) -> BTreeMap<String, LoginDraft> {
-    fields.slots.iter().map(|slot| (slot.name.to_owned(), read_login(slot, files, report))).collect()
+    let read = |slot: &Slot<'_>| {
+        let login = read_login(slot, files, report);
+        (!slot.again).then(|| (slot.name.to_owned(), login))
+    };
+    fields.slots.iter().filter_map(read).collect()
 }
 
 fn read_login(slot: &Slot<'_>, files: &Files, report: &mut Report) -> LoginDraft {

@@ -3,8 +3,8 @@
 //!
 //! Where secrets are at home (hosts, logins, tenancy, accounts), a value is
 //! shown only under a key that is known to hold none: a misspelt `passwrod:`
-//! hides what follows it. Everywhere, what looks like a secret is masked
-//! whatever it is called.
+//! hides what follows it. Everywhere, comments are masked, and what looks like
+//! a secret is, whatever it is called.
 
 use super::component::Component;
 use super::place::Span;
@@ -16,34 +16,62 @@ pub(super) struct Mask<'t> {
     text: &'t str,
     component: Component,
     hidden: Vec<Span>,
+    /// From here on nobody knows what there is.
+    rest: usize,
 }
 
 impl<'t> Mask<'t> {
     pub(super) fn new(text: &'t str, component: Component) -> Self {
-        Self { text, component, hidden: Vec::new() }
+        Self { text, component, hidden: Vec::new(), rest: 0 }
     }
 
     /// A comment stands at `at`.
     pub(super) fn comment(&mut self, at: Span) {
-        if self.guarded() {
-            self.hide(at.start as usize + 1..at.end as usize);
-        }
+        self.rest = at.end as usize;
+        self.hide(at.start as usize + 1..at.end as usize);
     }
 
     /// A key of a mapping stands at `at`.
     pub(super) fn key(&mut self, at: Span) {
-        let shown = |c: char| c.is_ascii_alphanumeric() || "_.-@/<'\"*&".contains(c);
-        if self.guarded() && !self.text.get(at.range()).unwrap_or_default().chars().all(shown) {
+        self.rest = at.end as usize;
+        let text = self.text.get(at.range()).unwrap_or_default();
+        let shown = |c: char| c.is_ascii_alphanumeric() || " _.-@/<'\"*&".contains(c);
+        // One that no `:` follows may be what is left of a value.
+        let is_key = || self.text[at.end as usize..].trim_start().starts_with(':');
+        if text.contains(PEM) || self.guarded() && !(text.chars().all(shown) && is_key()) {
             self.hide(at.range());
+        } else if let Some(end) = text.find(' ').and_then(|_| after_the_name_of_a_secret(text)) {
+            self.hide(at.start as usize + end..at.end as usize);
         }
     }
 
     /// A value stands at `at`, below the key `key`, which is below `above`.
     pub(super) fn value(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
+        self.rest = at.end as usize;
         let text = self.text.get(at.range()).unwrap_or_default();
-        if !self.shows(key, above) || (self.guarded() && text.contains('\n')) {
+        if text.contains(PEM) || self.guarded() && text.contains('\\') || !self.shows(key, above) {
             self.hide(at.range());
+        } else if text.contains(['\n', '\r']) {
+            self.lines(at);
+        } else if let Some(password) = after_a_user(text, self.guarded()) {
+            self.hide(at.start as usize + password.start..at.start as usize + password.end);
         }
+    }
+
+    /// A value of many lines is one that somebody pasted, or lines that are
+    /// indented too far: of those, the first and a key at the end are shown.
+    fn lines(&mut self, at: Span) {
+        let text = self.text.get(at.range()).unwrap_or_default();
+        if !self.guarded() && !text.split(is_between).any(|word| self.looks_secret(word)) {
+            return;
+        }
+        let is_name = |line: &str| line.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let start = text.find(['\n', '\r']).unwrap_or_default();
+        let last = text.rfind(['\n', '\r']).unwrap_or_default();
+        let is_key = self.text[at.end as usize..].starts_with(':') && is_name(text[last..].trim());
+        let end = if is_key { last } else { text.len() };
+        let first = after_a_user(&text[..start], true).map_or(start, |password| password.start);
+        self.hide(at.start as usize + first..at.start as usize + end);
     }
 
     /// What stands at `at` is used below `key`, too.
@@ -56,21 +84,16 @@ impl<'t> Mask<'t> {
 
     /// Nobody knows what there is from `start` on.
     pub(super) fn rest(&mut self, start: usize) {
-        if !self.guarded() {
-            return;
-        }
+        self.rest = start;
         let mut at = start;
         for line in self.text.get(start..).unwrap_or_default().split_inclusive('\n') {
-            let indent = line.len() - line.trim_start_matches([' ', '\t', '-']).len();
-            let name = line[indent..].find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c)));
             // The first line may begin in the middle of a value.
             let begins = at != start || start == 0 || self.text.as_bytes()[start - 1] == b'\n';
-            let shown = match name {
-                Some(end) if begins && line[indent + end..].starts_with(':') => indent + end + 1,
-                _ if line.trim_start_matches([' ', '\t']).starts_with(':') => {
-                    line.len() - line.trim_start().len() + 1
-                }
-                _ => indent,
+            let shown = if self.guarded() {
+                up_to_the_value(line, begins)
+            } else {
+                let comment = line.find('#').map_or(line.len(), |hash| hash + 1);
+                comment.min(after_the_name_of_a_secret(line).unwrap_or(line.len()))
             };
             self.hide(at + shown..at + line.len());
             at += line.len();
@@ -80,6 +103,10 @@ impl<'t> Mask<'t> {
     /// The text to show.
     pub(super) fn finish(mut self) -> String {
         self.hide_what_looks_secret();
+        // No text that is read: of UTF-16, every other byte. Nothing looks like itself there.
+        if self.text.contains('\0') {
+            self.hide(0..self.text.len());
+        }
         let mut bytes = self.text.as_bytes().to_vec();
         // Anything can be hidden many times over: by every alias to it.
         self.hidden.sort_unstable();
@@ -135,17 +162,16 @@ impl<'t> Mask<'t> {
             Component::Accounts => false,
             Component::Network | Component::Shapes | Component::Tau => {
                 let key = key.to_ascii_lowercase();
-                !["pass", "secret", "token", "private-key", "privatekey"]
-                    .iter()
-                    .any(|word| key.starts_with(word))
+                !SECRETS.iter().any(|name| key.starts_with(name))
             }
         }
     }
 
     fn hide_what_looks_secret(&mut self) {
         let text = self.text;
-        let mut from = 0;
-        while let Some(start) = text[from..].find("-----BEGIN").map(|at| from + at) {
+        // In what was read, a key is masked with the value that it stands in.
+        let mut from = self.rest;
+        while let Some(start) = text[from..].find(PEM).map(|at| from + at) {
             let end = text[start..].find("-----END").map_or(text.len(), |at| start + at);
             let end = text[end..].find('\n').map_or(text.len(), |at| end + at);
             self.hide(start..end);
@@ -163,7 +189,7 @@ impl<'t> Mask<'t> {
             from = end;
         }
         let mut at = 0;
-        for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=_-.".contains(c))) {
+        for word in text.split(is_between) {
             // What is left out by the split is one character.
             if self.looks_secret(word) {
                 self.hide(at..at + word.len());
@@ -186,28 +212,86 @@ impl<'t> Mask<'t> {
         if longest.is_some_and(|length| length >= 32 || length >= 16 && length == tail.len()) {
             return !(self.component == Component::Tau && word.len() == 64 && tail.len() == 64);
         }
-        let count = |test: fn(&u8) -> bool| word.as_bytes().iter().filter(|b| test(b)).count();
-        count(u8::is_ascii_uppercase) >= 3
-            && count(u8::is_ascii_lowercase) >= 3
-            && (word.len() >= 24 || count(u8::is_ascii_digit) >= 1)
-            && (word.starts_with("CAES") || !word.contains(['.', '_', '-']) && word.matches('/').count() < 4)
+        is_random(word)
     }
+}
+
+/// What a private key in a file begins with.
+const PEM: &str = "-----BEGIN";
+
+/// What no secret has in it.
+fn is_between(c: char) -> bool {
+    !(c.is_ascii_alphanumeric() || "+/=_-.".contains(c))
+}
+
+/// How much of a line is a key and what stands before it.
+fn up_to_the_value(line: &str, begins: bool) -> usize {
+    let indent = line.len() - line.trim_start_matches([' ', '\t', '-']).len();
+    let name = line[indent..].find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c)));
+    match name {
+        Some(end) if begins && line[indent + end..].starts_with(':') => indent + end + 1,
+        _ if line.trim_start_matches([' ', '\t']).starts_with(':') => {
+            line.len() - line.trim_start().len() + 1
+        }
+        _ => indent,
+    }
+}
+
+/// Names of what nobody may see, in lowercase.
+const SECRETS: [&str; 5] = ["pass", "secret", "token", "private-key", "privatekey"];
+
+/// Where the word ends by which `text` says that a secret follows.
+fn after_the_name_of_a_secret(text: &str) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    let start = SECRETS.iter().filter_map(|name| lower.find(name)).min()?;
+    let end = lower[start..].find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c)));
+    end.map(|end| start + end)
+}
+
+/// Where a password may be in what should be a name or an address: `…` of
+/// `root:…@192.0.2.1`, and of `root:…` where secrets are at home.
+fn after_a_user(text: &str, guarded: bool) -> Option<Range<usize>> {
+    // Of a URL, what comes before it is harmless.
+    let begin = text.find("://").map_or(0, |at| at + 3);
+    let start = begin + text[begin..].find(':')? + 1;
+    if let Some(end) = text.rfind('@').filter(|&end| end > start) {
+        return Some(start..end);
+    }
+    let rest = text[start..].split('%').next().unwrap_or_default();
+    let is_address = rest.chars().all(|c| c.is_ascii_hexdigit() || ":./[]'\"".contains(c));
+    (guarded && !is_address).then_some(start..text.trim_end_matches(['\'', '"']).len())
+}
+
+/// Whether letters and digits are mixed as nobody mixes them who writes words:
+/// a `ProductionDeployKey` changes between them less often than base64.
+fn is_random(word: &str) -> bool {
+    let kind = |c: u8| match c {
+        b'A'..=b'Z' => 'A',
+        b'a'..=b'z' => 'a',
+        b'0'..=b'9' => '0',
+        _ => '-',
+    };
+    let kinds: Vec<char> = word.bytes().map(kind).collect();
+    let count = |kind: char| kinds.iter().filter(|&&other| other == kind).count();
+    let (upper, lower, digits) = (count('A'), count('a'), count('0'));
+    let mut parts = 0;
+    for (at, &kind) in kinds.iter().enumerate() {
+        let before = |by: usize| at.checked_sub(by).and_then(|at| kinds.get(at)).copied();
+        // One capital begins a word.
+        let goes_on =
+            before(1) == Some(kind) || kind == 'a' && before(1) == Some('A') && before(2) != Some('A');
+        parts += usize::from(kind != '-' && !goes_on);
+    }
+    let characters = upper + lower + digits;
+    let is_mixed = upper >= 3 && lower >= 3 || digits >= 5 && lower + upper >= 5 && characters == word.len();
+    is_mixed && characters >= 16 && characters < 3 * parts
 }
 
 /// Puts something harmless of the same length in the place of each character
 /// that a terminal obeys instead of showing it, or that hides others. A line
 /// that only a carriage return ends is ended by a line feed.
 fn defuse(text: String) -> String {
-    let harmful = |c: char| match c {
-        '\n' | '\t' => false,
-        c if c.is_control() => true,
-        '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}'
-        | '\u{feff}' => true,
-        _ => false,
-    };
+    let harmful = |c: char| !matches!(c, '\n' | '\t') && is_obeyed(c);
     if !text.contains(harmful) {
         return text;
     }
@@ -227,4 +311,17 @@ fn defuse(text: String) -> String {
         });
     }
     shown
+}
+
+/// Whether a terminal obeys it instead of showing it, or hides others with it.
+pub(super) fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }

@@ -7,17 +7,19 @@ use super::yaml::{Content, Entry, Node};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// The entries, without those whose key is there already, and then those of
-/// `merges` that are new.
+/// The entries, those of `merges` that are new, and at the end those whose key
+/// is there already.
 pub(super) fn merged<'a>(
     entries: Vec<Entry<'a>>,
     merges: Vec<Node<'a>>,
     flaws: &mut Flaws,
 ) -> Vec<Entry<'a>> {
     let mut kept = Kept { entries: Vec::with_capacity(entries.len()), seen: HashMap::new() };
+    let mut again = Vec::new();
     for entry in entries {
         let span = entry.span;
-        if let Some(first) = kept.push(entry) {
+        if let Err((entry, first)) = kept.push(entry) {
+            again.push(Entry { again: true, ..entry });
             flaws.push(|| {
                 Box::new(Flaw {
                     message: "is there twice".to_owned(),
@@ -31,9 +33,10 @@ pub(super) fn merged<'a>(
     for source in merges.into_iter().flat_map(sources) {
         match source.content.resolved() {
             Content::Map(entries) => {
-                for entry in entries {
+                for entry in entries.iter().filter(|entry| !entry.again) {
                     let defined = Some(entry.defined.unwrap_or(entry.span));
-                    kept.push(Entry { span: source.span, defined, ..entry.clone() });
+                    // What is there already goes before what is merged.
+                    kept.push(Entry { span: source.span, defined, ..entry.clone() }).ok();
                 }
             }
             Content::Broken => {}
@@ -43,6 +46,7 @@ pub(super) fn merged<'a>(
             }
         }
     }
+    kept.entries.extend(again);
     kept.entries
 }
 
@@ -64,8 +68,8 @@ struct Kept<'a> {
 }
 
 impl<'a> Kept<'a> {
-    /// Adds an entry, unless its key is there: then where.
-    fn push(&mut self, entry: Entry<'a>) -> Option<Span> {
+    /// Adds an entry, or gives it back and says where its key was first.
+    fn push(&mut self, entry: Entry<'a>) -> Result<(), (Entry<'a>, Span)> {
         let first = if self.entries.len() < FEW {
             self.entries.iter().find(|other| other.key == entry.key).map(|other| other.span)
         } else {
@@ -74,12 +78,13 @@ impl<'a> Kept<'a> {
             }
             self.seen.get(&entry.key).copied()
         };
-        if first.is_none() {
-            if !self.seen.is_empty() {
-                self.seen.insert(entry.key.clone(), entry.span);
-            }
-            self.entries.push(entry);
+        if let Some(first) = first {
+            return Err((entry, first));
         }
-        first
+        if !self.seen.is_empty() {
+            self.seen.insert(entry.key.clone(), entry.span);
+        }
+        self.entries.push(entry);
+        Ok(())
     }
 }

@@ -172,5 +172,5 @@ fn misnamed(file: &str) -> Diagnostic {
         Some(near) => format!("did you mean `{near}.yaml`?"),
         None => "rename or move it, if it was meant for the network".to_owned(),
     };
-    Diagnostic::warning(format!("nothing reads `{file}`")).help(help)
+    Diagnostic::warning(format!("nothing reads `{file}`")).at(&Place::of(file), "").help(help)
 }

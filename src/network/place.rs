@@ -1,5 +1,6 @@
 //! Where a value was written.
 
+use super::problem::readable;
 use super::syntax::small;
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::fmt;
@@ -19,10 +20,13 @@ pub struct Source {
 }
 
 const BLOCK: usize = 1024;
-/// Of a line that is longer, and of what spans many lines, only so many bytes
-/// around the place are shown.
+/// Of what is longer only so many bytes are underlined.
 const MOST_SHOWN: usize = 400;
-/// Places that are farther apart are shown apart.
+/// Where a line goes on for more than this beside the place, only a part of it
+/// is shown.
+const LONG: usize = 200;
+const PART: usize = 60;
+/// Places that are farther apart are shown apart; on one line, sooner.
 const MOST_TOGETHER: usize = 2_000;
 
 impl Source {
@@ -36,7 +40,7 @@ impl Source {
             characters.push(before);
             before += small(starts(block));
         }
-        Self { name: name.to_owned(), text, lines, characters }
+        Self { name: readable(name.to_owned()), text, lines, characters }
     }
 
     /// What it is called, relative to the folder.
@@ -98,19 +102,24 @@ impl SourceCode for Source {
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let (start, end) = (span.offset(), span.offset() + span.len());
-        if end > self.text.len() || span.len() > MOST_TOGETHER {
+        let (own, last) = (self.line_of(start), self.line_of(end.saturating_sub(1).max(start)));
+        let most = if own == last { MOST_SHOWN } else { MOST_TOGETHER };
+        if end > self.text.len() || span.len() > most {
             return Err(MietteError::OutOfBounds);
         }
-        let (own, last) = (self.line_of(start), self.line_of(end.saturating_sub(1).max(start)));
         let mut first = own.saturating_sub(before);
         let mut from = self.line(first);
         let mut to = self.line(last + after + 1);
-        if start - from > MOST_SHOWN {
-            from = self.boundary((start - MOST_SHOWN / 4).max(self.line(own)));
-            first = own;
+        // The lines around it are shown if they aren't long, either.
+        if start - self.line(own) > LONG {
+            (from, first) = (self.boundary(start - PART), own);
+        } else if start - from > 2 * LONG {
+            (from, first) = (self.line(own), own);
         }
-        if to - end > MOST_SHOWN {
-            to = self.boundary((end + MOST_SHOWN / 4).min(self.line(last + 1)));
+        if self.line(last + 1).saturating_sub(end) > LONG {
+            to = self.boundary(end + PART);
+        } else if to.saturating_sub(end) > 2 * LONG {
+            to = self.line(last + 1);
         }
         let column = match before {
             0 => self.characters_before(start) - self.characters_before(self.line(own)),
@@ -149,8 +158,19 @@ impl Place {
         Self { source: Arc::clone(source), start: span.start, end: span.end, defined: None }
     }
 
+    /// A file as a whole, of which nothing is shown.
+    pub(super) fn of(path: &str) -> Self {
+        Self::new(&Arc::new(Source::new(path, String::new())), Span::default())
+    }
+
     pub(super) fn defined_at(mut self, span: Option<Span>) -> Self {
-        self.defined = span.map(|span| (span.start, span.end));
+        match span {
+            // What is merged where it is written is shown there.
+            Some(span) if self.start <= span.start && span.end <= self.end => {
+                (self.start, self.end) = (span.start, span.end);
+            }
+            span => self.defined = span.map(|span| (span.start, span.end)),
+        }
         self
     }
 

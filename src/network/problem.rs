@@ -1,5 +1,6 @@
 //! What is wrong with a folder, each with its place and what to do about it.
 
+use super::mask::is_obeyed;
 use super::{Place, Secrets};
 use std::error::Error;
 use std::fmt;
@@ -29,11 +30,26 @@ impl Diagnostic {
     /// referred to there, shows its definition too.
     #[must_use]
     pub fn at(mut self, place: &Place, text: impl Into<String>) -> Self {
-        self.labels.push((place.clone(), text.into()));
-        if let Some(definition) = place.definition() {
-            self.labels.push((definition, "defined here".to_owned()));
+        let text = readable(text.into());
+        match self.labelled(place) {
+            // Somebody else's alias led here.
+            Some(label) if label.ends_with(DEFINED) => *label = format!("{text}; {label}"),
+            _ => self.labels.push((place.clone(), text)),
+        }
+        let Some(definition) = place.definition() else { return self };
+        if self.labelled(&definition).is_none() {
+            let alias = place.source().text().get(place.span()).unwrap_or_default();
+            let is_named = alias.starts_with('*') && !alias.contains("**");
+            let label = if is_named { format!("`{alias}` is {DEFINED}") } else { DEFINED.to_owned() };
+            self.labels.push((definition, readable(label)));
         }
         self
+    }
+
+    /// What is said at this very place.
+    fn labelled(&mut self, place: &Place) -> Option<&mut String> {
+        let same = |other: &Place| other.file() == place.file() && other.span() == place.span();
+        self.labels.iter_mut().find(|(other, _)| same(other)).map(|(_, text)| text)
     }
 
     /// Says what to do about it: an edit that a person can make.
@@ -64,11 +80,14 @@ impl Diagnostic {
     }
 }
 
+/// What is said where the value of an alias stands.
+const DEFINED: &str = "defined here";
+
 /// What a person can read of a text that may quote a name as long as a file,
 /// or one that would move the cursor.
-fn readable(text: String) -> String {
+pub(super) fn readable(text: String) -> String {
     const MOST: usize = 400;
-    if text.len() <= MOST && !text.contains(char::is_control) {
+    if text.len() <= MOST && !text.contains(is_obeyed) {
         return text;
     }
     let mut shown = String::new();
@@ -77,7 +96,7 @@ fn readable(text: String) -> String {
             shown.push('…');
             break;
         }
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if is_obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
 }
@@ -179,6 +198,17 @@ impl Report {
     pub(super) fn push(&mut self, problem: Diagnostic) -> Reported {
         self.findings.push(problem);
         Reported
+    }
+
+    /// Says one thing more to do about whatever `read` reports.
+    pub(super) fn advising<T>(&mut self, advice: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.findings.problems.len();
+        let value = read(self);
+        for problem in &mut self.findings.problems[before..] {
+            let help = problem.help.take().map_or_else(String::new, |help| format!("{help}; "));
+            problem.help = Some(readable(format!("{help}{advice}")));
+        }
+        value
     }
 
     /// A secret isn't at hand: an error, unless it may be elsewhere.

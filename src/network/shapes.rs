@@ -50,7 +50,8 @@ pub(super) fn read(
     files: &Files,
     report: &mut Report,
 ) -> BTreeMap<ShapeName, ShapeDraft> {
-    let shapes = fields.slots.iter().filter_map(|slot| read_shape(slot, files, report));
+    let read = |slot: &Slot<'_>| read_shape(slot, files, report).filter(|_| !slot.again);
+    let shapes = fields.slots.iter().filter_map(read);
     shapes.map(|shape| (shape.name.value.clone(), shape)).collect()
 }
 

@@ -54,29 +54,172 @@ impl Flaws {
     }
 }
 
+const INDENT: &str = "this indentation fits nothing above";
+const ALIGN: &str = "align it with the line that it belongs to";
+const COLON: &str = "write `name: value`, with a space after the `:`";
+
+/// In the words of whoever wrote the document: the parser's own are for those
+/// who know its grammar.
 pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
-    let at = point(error.marker(), text);
+    let mut at = point(error.marker(), text);
+    let (before, line) = lines(at.start as usize, text);
+    let written = &text[line.range()];
     let (message, help) = match error.kind() {
-        ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed => {
-            ("a tab where YAML allows none", Some("indent with spaces"))
+        _ if written.starts_with("<<<<<<<") || written.starts_with("=======") => {
+            at = line;
+            ("a conflict that git left here", "keep one of the two versions, and remove git's own lines")
         }
-        ErrorKind::InvalidIndentation => {
-            ("this indentation fits nothing above", Some("align it with the line that it belongs to"))
+        ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabNotAllowed
+        | ErrorKind::TabInPlainScalar
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabAtBlockScalarStart => {
+            at = text[at.start as usize..].find('\t').map_or(at, |tab| {
+                let start = at.start + small(tab);
+                Span { start, end: start + 1 }
+            });
+            ("a tab where YAML allows none", "indent with spaces")
+        }
+        ErrorKind::InvalidIndentation
+        | ErrorKind::InvalidBlockScalarIndent
+        | ErrorKind::InvalidFlowScalarIndent
+        | ErrorKind::ExpectedDocumentStart => {
+            at = line;
+            (INDENT, ALIGN)
         }
         ErrorKind::RecursionLimitExceeded => {
-            ("deeper nesting than a network can need", Some("write it with fewer levels"))
+            ("deeper nesting than a network can need", "write it with fewer levels")
         }
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
-            ("a `:` is missing", Some("write `name: value`, with a space after the `:`"))
+            at = line;
+            match written.strip_prefix('-') {
+                Some(rest) if !rest.starts_with([' ', '-']) => {
+                    ("a space is missing after the `-`", "write `- item`")
+                }
+                _ => ("a `:` is missing", COLON),
+            }
+        }
+        kind @ (ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry) => {
+            at = line;
+            match (kind, written.starts_with("- ")) {
+                (ErrorKind::ExpectedBlockMappingKey, true) => (
+                    "an item of a list where `name: value` is expected",
+                    "put it below the name that it belongs to, indented",
+                ),
+                (ErrorKind::ExpectedBlockSequenceEntry, false) => (
+                    "an item of a list is expected here",
+                    "begin the line with `- `, or align it with the line that it belongs to",
+                ),
+                _ => (INDENT, ALIGN),
+            }
+        }
+        ErrorKind::MappingValueNotAllowed => match before {
+            _ if text[line.start as usize..at.start as usize].contains(": ") => {
+                ("a second `:` in one line", "put the value in quotes, or on lines of its own, indented")
+            }
+            Some(before) if has_a_key(&text[before.range()]) => {
+                at = line;
+                ("this line is indented too far", "align it with the line above it")
+            }
+            Some(before) => {
+                at = before;
+                ("a `:` is missing", COLON)
+            }
+            None => ("a `:` that belongs to nothing", COLON),
+        },
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+            if text[at.range()] == *"," =>
+        {
+            ("nothing between two commas", "remove one of them, or write what belongs between")
+        }
+        ErrorKind::UnclosedFlowCollection { .. }
+        | ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping => {
+            ("a bracket that is never closed", "close it: `[` with `]`, and `{` with `}`")
+        }
+        ErrorKind::MismatchedFlowCollectionEnd { .. } => {
+            ("a bracket that another kind closes", "close `[` with `]`, and `{` with `}`")
+        }
+        ErrorKind::MisplacedFlowCollectionEnd => {
+            ("a bracket that closes nothing", "remove it, or add the one that opens it")
+        }
+        ErrorKind::ExpectedFlowMappingSeparator
+        | ErrorKind::ExpectedFlowSequenceSeparator
+        | ErrorKind::InvalidColonPlacement => (
+            "a `,` or a closing bracket is missing before this",
+            "put a `,` after each entry, and close the bracket after the last",
+        ),
+        ErrorKind::UnclosedQuotedScalar
+        | ErrorKind::InvalidQuotedScalarIndent
+        | ErrorKind::DocumentIndicatorInQuotedScalar => {
+            ("a quote above isn't closed", "close it on the line where it was opened")
+        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
+            "something follows the closing quote",
+            "put a `,` or a `:` between, or quotes around all of it; a `'` in single quotes is written `''`",
+        ),
+        ErrorKind::UnknownQuotedScalarEscape
+        | ErrorKind::InvalidQuotedScalarHexEscape
+        | ErrorKind::InvalidLowSurrogateHexEscape
+        | ErrorKind::InvalidLowSurrogate
+        | ErrorKind::MissingLowSurrogate
+        | ErrorKind::UnpairedLowSurrogate
+        | ErrorKind::InvalidUnicodeEscape => {
+            ("a `\\` that means nothing here", "write `\\\\`, or put the value in single quotes")
+        }
+        ErrorKind::UnexpectedCharacter { .. } | ErrorKind::MappingKeyNotAllowed => {
+            ("no value can start with this", "put the value in quotes")
+        }
+        ErrorKind::MissingDocumentEndBeforeDirective => {
+            ("no line can start with this", "put the name in quotes")
+        }
+        ErrorKind::MissingAnchorOrAliasName => {
+            ("`*` and `&` need a name", "put the value in quotes, or write the name of an anchor")
+        }
+        ErrorKind::BlockSequenceEntryNotAllowed => {
+            ("a list can't begin here", "begin it on a line of its own, or write `[one, two]`")
+        }
+        ErrorKind::BlockEntryInFlowCollection | ErrorKind::PlainScalarStartsWithDashFlowIndicator => {
+            ("a `-` between brackets", "remove it, or put it in quotes: `[one, two]` is a list already")
+        }
+        ErrorKind::CommentNotSeparated | ErrorKind::CommentInterceptedScalar => {
+            ("a `#` in the wrong place", "put a space before a comment, or quotes around the value")
+        }
+        ErrorKind::InvalidBlockScalarHeader | ErrorKind::ZeroBlockScalarIndent => {
+            ("something follows the `|` or `>`", "begin the text on the next line, or put it in quotes")
+        }
+        ErrorKind::BomInsideDocument => ("a byte-order mark inside the file", "remove it"),
+        ErrorKind::UndeclaredTagHandle | ErrorKind::UnclosedVerbatimTag | ErrorKind::MissingTagUri => {
+            ("a tag that means nothing here", "remove it, or put the value in quotes")
         }
         _ => {
             let message = format!("not YAML: {}", error.info());
             return flaw(&message, at, "here").help("correct the line, or the one above it");
         }
     };
-    let mut flaw = flaw(message, at, "here");
-    flaw.help = help;
-    flaw
+    flaw(message, at, "here").help(help)
+}
+
+/// The line of an offset, and the last one before it that has anything in it.
+fn lines(at: usize, text: &str) -> (Option<Span>, Span) {
+    let content = |start: usize, end: usize| {
+        let line = &text[start..end];
+        let first = start + line.len() - line.trim_start().len();
+        Span { start: small(first), end: small((start + line.trim_end().len()).max(first)) }
+    };
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+    let before = text[..start].trim_end();
+    let above = before.rfind('\n').map_or(0, |end| end + 1);
+    ((!before.is_empty()).then(|| content(above, before.len())), content(start, end))
+}
+
+/// Whether a line is `name: …`.
+fn has_a_key(line: &str) -> bool {
+    line.contains(": ") || line.ends_with(':')
 }
 
 pub(super) fn span_of(span: &EventSpan, text: &str) -> Span {

@@ -51,6 +51,7 @@ fn what_damage_leaves_of_a_secret_is_masked() {
             "7370",
         ),
         ("id: 12D3KooWPJkKv96HofXKAqucUUQfXoKtNR5At4XVXoHNwb3JlIHRlc3Qgbm9kZSBrZXksIG5v", "Nwb3"),
+        ("k\0e\0y\0:\0 \0s\0e\0c\0r\0e\0t\0", "s"),
     ] {
         let shown = super::mask::Mask::new(text, super::component::Component::Shapes).finish();
         assert!(!shown.contains(secret), "{shown}");

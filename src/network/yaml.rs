@@ -55,6 +55,8 @@ pub(super) struct Entry<'a> {
     pub(super) span: Span,
     /// Where the entry is defined, if it came by a merge key.
     pub(super) defined: Option<Span>,
+    /// Its key is there already: it is read for its mistakes only.
+    pub(super) again: bool,
     pub(super) value: Node<'a>,
 }
 
@@ -308,7 +310,7 @@ impl<'a> Builder<'a, '_, '_> {
             Kind::List(items) => items.push(node),
             Kind::Map { entries, merges, key } => match std::mem::replace(key, Key::Awaited) {
                 Key::Is(name, plain, span) => {
-                    entries.push(Entry { key: name, plain, span, defined: None, value: node });
+                    entries.push(Entry { key: name, plain, span, defined: None, again: false, value: node });
                 }
                 Key::Merge => merges.push(node),
                 Key::Bad => {}

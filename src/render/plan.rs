@@ -44,7 +44,8 @@ pub fn summary(plan: &Plan) -> String {
     let mut parts: Vec<String> =
         counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if parts.is_empty() {
-        let where_it_could_be_told = if plan.unplanned.is_empty() { "" } else { " on the other hosts" };
+        let where_it_could_be_told =
+            if plan.unplanned.is_empty() { "" } else { " where it could be planned" };
         parts.push(format!("nothing to do{where_it_could_be_told}"));
     }
     let mut line = format!("plan: {}; {} in place", parts.join(", "), plan.unchanged);

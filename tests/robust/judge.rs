@@ -1,5 +1,5 @@
 //! What must hold of everything that is said of any folder, and the folders
-//! to begin with. `fuzz/` uses this, too.
+//! to begin with. `tests/fuzz` uses this, too.
 
 use spore_drive::check::check;
 use spore_drive::network::{Diagnostic, Draft, Files, Secrets};

@@ -1,12 +1,12 @@
 //! One file of a sound folder, replaced by anything. The first byte says
 //! which; the rest is what is in it. What must hold is what the tests hold it
-//! to, and `fuzz/run` says how to begin with the fixtures.
+//! to, and `tests/fuzz/run` says how to begin with the fixtures.
 
 #![no_main]
 #![allow(clippy::unwrap_used, reason = "it stops by panicking")]
 
 #[allow(dead_code, reason = "the tests use all of it")]
-#[path = "../../tests/robust/judge.rs"]
+#[path = "../../robust/judge.rs"]
 mod judge;
 
 use judge::{Folder, folders, judge};
