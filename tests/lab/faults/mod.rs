@@ -98,11 +98,6 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
         .collect();
     let table = Mutex::new(Table::default());
     let begun = Instant::now();
-    // It is told once, in the table.
-    std::panic::set_hook(Box::new(|panic| {
-        let at = panic.location().map(ToString::to_string).unwrap_or_default();
-        PANICKED_AT.set(at);
-    }));
     println!("faults: seed {}", asked.seed);
     let rounds = secrets::sampled(|| rounds(&asked, &cases, &table, begun));
     let mut table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -123,6 +118,11 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 /// Does every case, and again with other instants as long as there is time for
 /// it; returns how often.
 fn rounds(asked: &Asked, cases: &[Case], table: &Mutex<Table>, begun: Instant) -> usize {
+    // It is told once, in the table.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        PANICKED_AT.set(at);
+    }));
     let (next, running) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
         loop {

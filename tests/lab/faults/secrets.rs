@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use crate::host::Host;
+use crate::host::{Host, wait_until};
 use crate::network::Network;
 use crate::watch::each;
 
@@ -32,7 +32,7 @@ const EVERY: Duration = Duration::from_millis(100);
 /// Looks at the processes of this world, which is all hosts and controllers,
 /// for as long as something is done.
 pub(crate) fn sampled<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    assert!(sees(), "a secret in an environment is not seen: nothing would be");
+    sees();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -47,17 +47,21 @@ pub(crate) fn sampled<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Whether one that is planted where it doesn't belong is seen.
-fn sees() -> bool {
+/// One that is planted where it doesn't belong is seen; else nothing would be.
+fn sees() {
     let secret = ("canary", "a canary in the mine of processes".to_owned());
     let child = Command::new("sleep").arg("100").env("CANARY", &secret.1).spawn();
     let mut child = child.unwrap_or_else(|error| panic!("sleep: {error}"));
     PLANTED.lock().unwrap_or_else(PoisonError::into_inner).insert(secret.clone());
-    sample();
+    // A moment after it is there, so is its environment.
+    wait_until(Duration::from_secs(5), "a secret in an environment is seen", || {
+        sample();
+        !FOUND.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    });
     let _ = child.kill();
     let _ = child.wait();
     PLANTED.lock().unwrap_or_else(PoisonError::into_inner).remove(&secret);
-    !std::mem::take(&mut *FOUND.lock().unwrap_or_else(PoisonError::into_inner)).is_empty()
+    FOUND.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 /// All that a folder has are looked for from now on.
