@@ -292,12 +292,18 @@ impl Raw {
             };
             paths.insert(path, fact);
         }
-        let unreadable = std::mem::take(&mut self.unreadable).into_iter();
-        paths.extend(
-            unreadable
-                .filter(|(path, _)| !path.starts_with("/proc/"))
-                .map(|(path, why)| (path, PathFact::Unreadable(why))),
-        );
+        for (path, why) in std::mem::take(&mut self.unreadable) {
+            if path.starts_with("/proc/") {
+                continue;
+            }
+            // It went while it was being looked at: what an apply leaves that was
+            // killed a moment ago clears away after itself.
+            if why == "No such file or directory" {
+                paths.remove(&path);
+            } else {
+                paths.insert(path, PathFact::Unreadable(why));
+            }
+        }
         paths
     }
 }

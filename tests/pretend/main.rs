@@ -5,6 +5,7 @@
 mod demo;
 mod faults;
 mod help;
+mod instants;
 mod killed;
 mod page;
 mod quick;

@@ -60,15 +60,17 @@ await() {
 gate() {
     now
     within=${4:-$starting}
-    begun=$now watched='' since='' deaths=0 first='' why='' fresh=yes
+    begun=$now watched='' since='' changes=0 first='' why='' fresh=yes
     while :; do
         show "$1"
         if [ "$invocation" != "$watched" ]; then
-            [ -z "$watched" ] || deaths=$((deaths + 1))
+            [ -z "$watched" ] || changes=$((changes + 1))
             watched=$invocation since=''
         fi
         [ -n "$first" ] || first=$restarts
-        [ "$deaths" -ge $((restarts - first)) ] || deaths=$((restarts - first))
+        # Either count may be behind: of the same death they tell at different times.
+        deaths=$((restarts - first))
+        [ "$deaths" -ge "$changes" ] || deaths=$changes
         # It says "success" again of the start that follows.
         if [ "$result" != success ]; then
             why=" ($result, status $status_of)"

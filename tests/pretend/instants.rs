@@ -1,0 +1,138 @@
+//! The controller is killed at random instants of a first apply and of an
+//! update; whoever comes next ends in the same state: the same files, each node
+//! started as often as was due, nothing temporary left.
+//!
+//! `SPORE_INSTANTS` says how many of each, `SPORE_SEED` which; a few of the same
+//! where nobody says.
+
+use crate::world::{APPLY, World};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const HOSTS: [(&str, &str); 2] = [("h1", "elders"), ("h4", "store")];
+/// Each waits for its own hosts most of the time.
+const AT_ONCE: u64 = 4;
+
+#[test]
+fn of_a_first_apply() {
+    let whole = World::new();
+    let begun = Instant::now();
+    whole.spore(APPLY).exits(0);
+    at_random_instants(begun.elapsed(), &picture(&whole), 1, World::new);
+}
+
+#[test]
+fn of_an_update() {
+    let applied = || {
+        let world = World::new();
+        world.spore(APPLY).exits(0);
+        let shapes = world.folder().join("shapes.yaml");
+        let text = fs::read_to_string(&shapes).unwrap();
+        fs::write(shapes, text.replace("main: 4242", "main: 4342").replace("main: 5242", "main: 5342"))
+            .unwrap();
+        world
+    };
+    let whole = applied();
+    let begun = Instant::now();
+    whole.spore(APPLY).exits(0);
+    at_random_instants(begun.elapsed(), &picture(&whole), 2, applied);
+}
+
+fn at_random_instants(whole: Duration, wanted: &Picture, starts: usize, world: impl Fn() -> World + Sync) {
+    let number = |name: &str, otherwise: u64| {
+        std::env::var(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
+    };
+    let (count, seed) = (number("SPORE_INSTANTS", 4), number("SPORE_SEED", 1));
+    let next = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(count) {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= count {
+                        return;
+                    }
+                    let instant = whole.mul_f64(random(seed, n));
+                    let world = world();
+                    killed_after(&world, instant);
+                    world.applied_in_the_end();
+                    let what = format!("killed after {instant:?} of {whole:?} (seed {seed}, number {n})");
+                    assert_eq!(&picture(&world), wanted, "{what}");
+                    for (host, shape) in HOSTS {
+                        let said = world
+                            .sh(host, &format!("journalctl -q --no-pager -o cat -u tau@{shape}.service"));
+                        assert_eq!(
+                            said.matches("started! with id").count(),
+                            starts,
+                            "{what}: {host}: {said}"
+                        );
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn killed_after(world: &World, instant: Duration) {
+    let mut apply = world.command(APPLY);
+    let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    thread::sleep(instant);
+    // It may have ended by then.
+    let _ = apply.kill();
+    apply.wait().unwrap();
+}
+
+/// From 0 to 1: SplitMix64, so that a seed is the same everywhere.
+fn random(seed: u64, n: u64) -> f64 {
+    let mut bits = seed.wrapping_add((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (bits ^ (bits >> 31)) as f64 / u64::MAX as f64
+}
+
+/// By host and path, the mode and what is in it.
+type Picture = BTreeMap<String, (u32, Vec<u8>)>;
+
+fn picture(world: &World) -> Picture {
+    let mut picture = Picture::new();
+    for (host, _) in HOSTS {
+        let root = world.host(host).root().to_owned();
+        for below in ["tb", "etc/systemd", "tmp"] {
+            walk(&root, &root.join(below), host, &mut picture);
+        }
+        let_go(&root.join("run"));
+    }
+    picture
+}
+
+/// Whoever held the host is gone; where nothing was left to do, that may take
+/// longer than what came after.
+fn let_go(run: &Path) {
+    let begun = Instant::now();
+    let is_held = || {
+        let names = fs::read_dir(run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.into_iter().any(|name| name.starts_with("spore-beat")) || run.join("spore/.holder").exists()
+    };
+    while is_held() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{} is still held", run.display());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn walk(root: &Path, path: &Path, host: &str, picture: &mut Picture) {
+    let Ok(metadata) = path.symlink_metadata() else { return };
+    let content = if metadata.is_file() { fs::read(path).unwrap() } else { Vec::new() };
+    let name = format!("{host}:{}", path.strip_prefix(root).unwrap().display());
+    picture.insert(name, (metadata.permissions().mode(), content));
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            walk(root, &entry.unwrap().path(), host, picture);
+        }
+    }
+}
