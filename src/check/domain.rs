@@ -41,7 +41,7 @@ fn flaw(name: &str) -> Option<&'static str> {
     if name.len() > 253 {
         return Some("it has more than 253 characters");
     }
-    if name.contains("://") || name.contains('/') {
+    if name.contains('/') {
         return Some("this is an address of the web");
     }
     if name.parse::<IpAddr>().is_ok() {

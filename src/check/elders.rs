@@ -17,12 +17,11 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     };
     let hosts: BTreeSet<_> = elders.iter().map(|elder| &elder.value).collect();
     let (message, label) = match (elders.len(), hosts.len()) {
-        (0, _) => (
-            "no node of the network is dialled first".to_owned(),
-            "nodes find each other by those that are named here",
-        ),
-        (1, _) => ("the network has one elder".to_owned(), "without it no node can join, nor rejoin"),
-        (_, 1) => ("all elders are on one host".to_owned(), "without it no node can join, nor rejoin"),
+        (0, _) => {
+            ("no node of the network is dialled first", "nodes find each other by those that are named here")
+        }
+        (1, _) => ("the network has one elder", "without it no node can join, nor rejoin"),
+        (_, 1) => ("all elders are on one host", "without it no node can join, nor rejoin"),
         _ => return Vec::new(),
     };
     let mut problem = Diagnostic::warning(message);

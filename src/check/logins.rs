@@ -6,12 +6,11 @@ use crate::network::{At, Diagnostic, Draft, KeyFile};
 use std::collections::BTreeSet;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
-    let named = draft.hosts.values().filter_map(|host| host.ssh.as_ref()).flat_map(|ssh| &ssh.logins);
-    let named: BTreeSet<&str> = named.map(|name| name.as_str()).collect();
+    let needed = draft.needed_logins();
     let mut open = BTreeSet::new();
     let mut problems = Vec::new();
     for login in draft.logins.values() {
-        let is_needed = draft.partial.hosts || named.contains(login.name.as_str());
+        let is_needed = needed.contains(login.name.as_str());
         for key in &login.keys {
             problems.extend(unusable(key, is_needed));
             // OpenSSH refuses to use such a key.

@@ -7,6 +7,7 @@ use super::pretended::{failure, unless_interrupted, written};
 use super::survey::survey_of;
 use super::{Exit, Failure, apply, folder, terminal};
 use crate::artifact::{Architecture, Pin, Source};
+use crate::identity::SshKeyKind;
 use crate::network::{At, KeyFile, Login, Network, Ssh};
 use crate::pretend::{Fleet, here, program};
 use crate::render::{self, Style, Tone};
@@ -77,7 +78,7 @@ passwords are not used.
 ",
         if count == 1 { "host is" } else { "hosts are" }
     );
-    let plugins = network.shapes.values().any(|shape| !shape.plugins.is_empty());
+    let plugins = network.shapes.values().flat_map(|shape| &shape.plugins).any(|plugin| plugin.is_there);
     let files = if plugins { "tau and plugins are" } else { "tau is" };
     text.push_str(&format!(
         "In the place of files, {files} a few bytes that are never run: so nothing is downloaded, and\nit isn't tau that judges configurations.\n",
@@ -116,8 +117,12 @@ async fn pretended(
     for (name, host) in &mut network.hosts {
         let address = fleet.add(name, architecture).await.map_err(failure)?.address().clone();
         let Some(theirs) = host.ssh.logins.first() else { continue };
-        let key =
-            KeyFile { written: "ssh_key".to_owned(), path: ssh_key.clone(), kind: None, is_open: false };
+        let key = KeyFile {
+            written: "ssh_key".to_owned(),
+            path: ssh_key.clone(),
+            kind: Some(SshKeyKind::Plain),
+            is_open: false,
+        };
         let login = Login {
             name: theirs.name.clone(),
             user: theirs.user.clone(),

@@ -19,8 +19,8 @@ pub(crate) struct Stock {
 }
 
 impl Stock {
-    /// Looks at what the folder names. tau is fetched only where its digest
-    /// can't be told without.
+    /// Looks at what the folder names. A tau that is elsewhere is fetched only
+    /// where its digest can't be told without.
     ///
     /// # Errors
     /// Where a file is missing or isn't what it should be.
@@ -36,15 +36,12 @@ impl Stock {
             }
         }
         for (architecture, (pin, fetched)) in &stock.tau {
-            // A file of one's own may have changed since it was pinned: a plan must not say
-            // otherwise. What a URL leads to is looked at when it is needed.
+            // What a URL leads to is looked at when it is needed; a file of one's own may
+            // have changed since it was pinned, and a plan must not say otherwise.
             let is_away = |pin: &&Pin| matches!(pin.source, artifact::Source::Url(_));
             let away = pin.as_ref().filter(is_away).filter(|_| fetched.get().is_none());
             let known = match away.and_then(Pin::binary) {
-                Some(sha256) => {
-                    let size = pin.as_ref().and_then(|pin| size(pin, &network.folder));
-                    desired::Artifact { sha256, size }
-                }
+                Some(sha256) => desired::Artifact { sha256, size: None },
                 None => describe(&*fetch(*architecture, pin.as_ref(), fetched, &network.folder)?),
             };
             stock.supplies.tau.insert(*architecture, known);
@@ -76,13 +73,6 @@ impl Stock {
         }
         Ok(None)
     }
-}
-
-/// How big the binary is, where that can be told without reading it.
-fn size(pin: &Pin, folder: &Path) -> Option<u64> {
-    let artifact::Source::Path(path) = &pin.source else { return None };
-    let file = folder.join(path).metadata().ok().filter(|_| !pin.source.is_packed())?;
-    Some(file.len())
 }
 
 fn describe(artifact: &Artifact) -> desired::Artifact {

@@ -1,8 +1,9 @@
 //! Which nodes the others dial first: `p2p.bootstrap` of the network's file.
 
-use super::fields::{Fields, NAME_HELP};
+use super::fields::Fields;
 use super::hosts::unknown;
 use super::problem::{Diagnostic, Read, Report};
+use super::slot::NAME_HELP;
 use super::{At, HostDraft, ShapeDraft};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;

@@ -1,10 +1,11 @@
 //! Which files make up which component of the folder.
 
-use super::fields::{Fields, Item, Slot};
+use super::fields::{Fields, Item};
 use super::files::{Files, Found};
 use super::mask::Mask;
 use super::place::{Place, Source, Span};
 use super::problem::{Diagnostic, Report};
+use super::slot::Slot;
 use super::syntax::{Flaw, small};
 use super::yaml::{self, Content, Node};
 use std::collections::BTreeMap;
@@ -92,9 +93,10 @@ impl<'f> Documents<'f> {
             return None;
         };
         // What is there besides the first is read for its mistakes only.
-        let mut all =
-            places.iter().map(|place| Self::load(component, place, files, report)).collect::<Vec<_>>();
-        let mut all = all.swap_remove(0);
+        let mut all = Self::load(component, first, files, report);
+        for place in &places[1..] {
+            Self::load(component, place, files, report);
+        }
         if let [_, second, ..] = places.as_slice() {
             let help = format!("keep one of the two, with everything that belongs there: {}", {
                 let all: Vec<_> = places.iter().map(|place| format!("`{}`", place.title())).collect();

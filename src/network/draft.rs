@@ -13,7 +13,7 @@ use super::{
 use crate::artifact::{Architecture, Pin};
 use crate::identity::{NodeKey, PeerId, SwarmKey, ValidationKeys};
 use crate::resource::{HostName, Secret, ShapeName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -204,6 +204,15 @@ impl Draft {
             secrets,
             findings: Findings::default(),
         }
+    }
+
+    /// The logins that hosts name, or may name: of the others nothing is needed.
+    pub fn needed_logins(&self) -> BTreeSet<&str> {
+        if self.partial.hosts {
+            return self.logins.keys().map(String::as_str).collect();
+        }
+        let named = self.hosts.values().filter_map(|host| host.ssh.as_ref()).flat_map(|ssh| &ssh.logins);
+        named.map(|name| name.as_str()).collect()
     }
 
     /// What was found wrong, in the order of the files.

@@ -6,8 +6,8 @@
 
 use super::place::{At, Place, Source, Span};
 use super::problem::{Diagnostic, Read, Report, Reported};
+use super::slot::Slot;
 use super::yaml::{Content, Node};
-use std::str::FromStr;
 use std::sync::Arc;
 
 /// A value in a document.
@@ -209,20 +209,6 @@ pub(super) struct Fields<'t> {
     pub(super) partial: bool,
 }
 
-pub(super) struct Slot<'t> {
-    pub(super) name: &'t str,
-    /// The name was not quoted: other readers may take it for a number. That
-    /// of a file never is one.
-    #[expect(dead_code, reason = "a check of names is being written")]
-    pub(super) plain: bool,
-    /// Of the name.
-    pub(super) place: Place,
-    pub(super) item: Item<'t>,
-    pub(super) taken: bool,
-    /// The name is there already: it is read for its mistakes only.
-    pub(super) again: bool,
-}
-
 impl<'t> Fields<'t> {
     pub(super) fn new(owner: String, place: Option<Place>) -> Self {
         Self { owner, place, slots: Vec::new(), asked: Vec::new(), missing: Vec::new(), partial: false }
@@ -344,61 +330,3 @@ impl<'t> Fields<'t> {
         misspelt
     }
 }
-
-impl Slot<'_> {
-    /// The name as one of a host or a shape, which `what` says.
-    pub(super) fn name_of<N: FromStr>(&self, what: &str, report: &mut Report) -> Read<At<N>> {
-        match self.name.parse() {
-            Ok(value) => {
-                self.warn_of_other_readers(report);
-                Ok(At { value, place: self.place.clone() })
-            }
-            Err(_) => {
-                let shown = self.place.shown(self.name);
-                let problem = Diagnostic::error(format!("`{shown}` can't be the name of a {what}"));
-                Err(report.push(problem.at(&self.place, "this").help(NAME_HELP)))
-            }
-        }
-    }
-}
-
-impl Slot<'_> {
-    /// Without quotes, some readers of YAML take a name for something else.
-    fn warn_of_other_readers(&self, report: &mut Report) {
-        let is_quoted = self.place.source().text().get(self.place.span()) != Some(self.name);
-        let Some(what) = taken_for(self.name).filter(|_| !is_quoted) else { return };
-        let problem = Diagnostic::warning(format!("`{}` is {what} to other readers of YAML", self.name));
-        report.push(
-            problem.at(&self.place, "this name").help(format!("put it in quotes: `\"{}\"`", self.name)),
-        );
-    }
-}
-
-/// What YAML 1.1 makes of a name that was written without quotes.
-fn taken_for(name: &str) -> Option<&'static str> {
-    let lower = name.to_ascii_lowercase();
-    let radix = |prefix: &str, radix: u32| {
-        lower.strip_prefix(prefix).is_some_and(|rest| u64::from_str_radix(rest, radix).is_ok())
-    };
-    let digits: String = lower.chars().filter(|&c| c != '_').collect();
-    let begins_with_digit = lower.starts_with(|c: char| c.is_ascii_digit());
-    match lower.as_str() {
-        "yes" | "no" | "on" | "off" | "y" | "n" | "true" | "false" => Some("a truth value"),
-        "null" => Some("nothing"),
-        _ if radix("0x", 16) || radix("0o", 8) || radix("0b", 2) => Some("a number"),
-        _ if begins_with_digit && digits.parse::<f64>().is_ok() => Some("a number"),
-        _ if is_date(&lower) => Some("a date"),
-        _ => None,
-    }
-}
-
-/// `2026-11-21`
-fn is_date(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-    matches!(lengths[..], [4, 1..=2, 1..=2]) && parts.into_iter().all(digits)
-}
-
-/// What a name may be.
-pub(super) const NAME_HELP: &str = "letters, digits, `_`, `.` and `-`, the first a letter or digit";

@@ -1,7 +1,8 @@
 //! The hosts and which nodes they carry: `hosts.yaml`.
 
-use super::fields::{Fields, Item, Slot};
+use super::fields::{Fields, Item};
 use super::problem::{Diagnostic, Read, Report, Reported};
+use super::slot::Slot;
 use super::{At, HostDraft, Login, LoginDraft, NodeDraft, ShapeDraft, SshDraft};
 use crate::identity::{NodeKey, PeerId};
 use crate::resource::{HostName, ShapeName};

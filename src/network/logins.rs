@@ -1,12 +1,13 @@
 //! The SSH users: `keys.yaml`, today's `auth.yaml`.
 
-use super::fields::{Fields, Item, Slot};
+use super::fields::{Fields, Item};
 use super::files::{Files, Found};
 use super::problem::{Diagnostic, Read, Report};
+use super::slot::Slot;
 use super::{At, Draft, LoginDraft};
 use crate::identity::SshKeyKind;
 use crate::resource::Secret;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A user of hosts, and the ways to prove to be it.
@@ -69,10 +70,9 @@ fn read_login(slot: &Slot<'_>, files: &Files, report: &mut Report) -> LoginDraft
 /// Reports the keys that aren't there. One stops where nothing else gets a user
 /// in who is needed.
 pub(super) fn missing_keys(draft: &Draft, report: &mut Report) {
-    let named = draft.hosts.values().filter_map(|host| host.ssh.as_ref()).flat_map(|ssh| &ssh.logins);
-    let named: BTreeSet<&str> = named.map(|name| name.as_str()).collect();
+    let needed = draft.needed_logins();
     for login in draft.logins.values() {
-        let is_needed = draft.partial.hosts || named.contains(login.name.as_str());
+        let is_needed = needed.contains(login.name.as_str());
         let gets_in = login.password.is_some() || login.keys.iter().any(|key| key.kind.is_some());
         for key in login.keys.iter().filter(|key| key.kind.is_none()) {
             let message = format!("there is no file `{}`", key.place.shown(&key.written));

@@ -22,6 +22,7 @@ mod merge;
 mod place;
 mod problem;
 mod shapes;
+mod slot;
 mod syntax;
 mod tau_yaml;
 mod tenancy;

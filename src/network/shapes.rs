@@ -1,8 +1,9 @@
 //! The shapes: `shapes.yaml`.
 
-use super::fields::{Fields, Item, Slot};
+use super::fields::{Fields, Item};
 use super::files::{Files, PLUGINS};
 use super::problem::{Diagnostic, Read, Report, Reported};
+use super::slot::Slot;
 use super::{At, ShapeDraft};
 use crate::resource::ShapeName;
 use std::collections::{BTreeMap, BTreeSet};

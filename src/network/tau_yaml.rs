@@ -1,8 +1,9 @@
 //! The tau that the network runs: `tau.yaml`.
 
 use super::At;
-use super::fields::{Fields, Item, Slot};
+use super::fields::{Fields, Item};
 use super::problem::{Diagnostic, Read, Report};
+use super::slot::Slot;
 use crate::artifact::{Architecture, Pin, Source};
 use crate::resource::Sha256;
 use std::collections::BTreeMap;
