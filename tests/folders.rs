@@ -8,6 +8,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stderr, reason = "what could not be compared is said")]
 
+mod secrets;
+
+use secrets::secrets;
 use spore_drive::check;
 use spore_drive::network::{Draft, Files, Network, Secrets};
 use spore_drive::render::{self, Style};
@@ -71,17 +74,6 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
     }
     let folder = folder.path().to_str().unwrap().to_owned();
     outcome.into_iter().map(|(file, text)| (file, text.replace(&folder, "folder"))).collect()
-}
-
-/// Every part of a secret that is long enough to tell.
-fn secrets() -> Vec<String> {
-    let text = fs::read_to_string(format!("{CASES}/secrets.txt")).unwrap();
-    let mut parts = Vec::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let length = line.len().min(16);
-        parts.extend((0..=line.len() - length).map(|at| line[at..at + length].to_owned()));
-    }
-    parts
 }
 
 #[test]

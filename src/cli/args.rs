@@ -1,7 +1,7 @@
 //! What can be said on the command line.
 
 use crate::plan::Selector;
-use crate::remote::Settings;
+use crate::remote::TimeOut;
 use crate::resource::HostName;
 use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -143,13 +143,7 @@ pub(crate) struct PlanOptions {
         hide_env_values = true,
         value_delimiter = ','
     )]
-    #[arg(value_parser = time_out)]
-    pub(crate) timeouts: Vec<String>,
-}
-
-/// A time-out that can be set.
-fn time_out(text: &str) -> Result<String, String> {
-    Settings::default().set(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+    pub(crate) timeouts: Vec<TimeOut>,
 }
 
 #[derive(Debug, Default, ClapArgs)]

@@ -10,6 +10,7 @@ use crate::artifact::{Architecture, Pin, Source};
 use crate::identity::SshKeyKind;
 use crate::network::{At, KeyFile, Login, Network, Ssh};
 use crate::pretend::{Fleet, here, program};
+use crate::remote::TimeOut;
 use crate::render::{self, Style, Tone};
 use crate::resource::Sha256;
 use crate::ssh::KnownHosts;
@@ -37,7 +38,7 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
 
     let mut options = ApplyOptions::default();
     // Nodes that are pretended don't die seconds after they have started.
-    options.plan.timeouts.push("settle=0.5".to_owned());
+    options.plan.timeouts.extend("settle=0.5".parse::<TimeOut>());
     let survey = survey_of(network.clone(), &known, &options.plan).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.unplanned.is_empty() || !survey.plan.refusals.is_empty() {

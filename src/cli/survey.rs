@@ -66,7 +66,9 @@ pub(crate) async fn survey_of(
         .iter()
         .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
         .collect();
-    let answers = gather(targets, known, &settings(options)?, |_, _| {}).await;
+    let mut settings = Settings::default();
+    options.timeouts.iter().for_each(|time_out| settings.set(*time_out));
+    let answers = gather(targets, known, &settings, |_, _| {}).await;
     let mut hosts = BTreeMap::new();
     for (name, answer) in answers {
         let none = BTreeSet::new();
@@ -96,16 +98,6 @@ pub(crate) async fn survey_of(
         source: None,
     })?;
     Ok(Survey { network, stock, desired, plan, hosts })
-}
-
-/// The time-outs as they are set.
-fn settings(options: &PlanOptions) -> miette::Result<Settings> {
-    let mut settings = Settings::default();
-    for text in &options.timeouts {
-        let error = |error| Failure::new(format!("--timeout {text}: {error}"), "see `spore plan --help`");
-        settings.set(text).map_err(error)?;
-    }
-    Ok(settings)
 }
 
 fn observe(name: &HostName, answer: &str, folder: Folder<'_>) -> Observed {

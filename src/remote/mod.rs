@@ -34,4 +34,4 @@ pub use host::{Host, Locked, NotLocked, Run};
 pub use lock::Holder;
 pub use payload::{Payload, Payloads};
 pub use redact::Redactor;
-pub use settings::Settings;
+pub use settings::{NoTimeOut, Settings, TimeOut};

@@ -1,6 +1,7 @@
 //! How long to wait for what, and how much to do at once.
 
 use crate::ssh::Timeouts;
+use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -64,21 +65,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Sets one time-out by its name, as a person writes it: `settle=2.5`.
-    ///
-    /// # Errors
-    /// Where `text` is none.
-    pub fn set(&mut self, text: &str) -> Result<(), NoTimeOut> {
-        let (name, seconds) = text.split_once('=').ok_or(NoTimeOut::Form)?;
-        let number = seconds.parse().ok().filter(|number: &f64| (0.0..=86_400.0).contains(number));
-        let number = number.ok_or_else(|| NoTimeOut::Seconds(seconds.to_owned()))?;
-        let (_, field) = self
-            .named()
-            .into_iter()
-            .find(|(known, _)| *known == name)
-            .ok_or_else(|| NoTimeOut::Name { name: name.to_owned() })?;
-        *field = Duration::from_secs_f64(number);
-        Ok(())
+    /// Sets one time-out.
+    pub fn set(&mut self, time_out: TimeOut) {
+        for (name, field) in self.named() {
+            if name == time_out.name {
+                *field = time_out.duration;
+            }
+        }
     }
 
     /// Every time-out, by the name that a person uses.
@@ -121,6 +114,27 @@ impl Settings {
     }
 }
 
+/// A time-out by its name, as a person sets it: `settle=2.5`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimeOut {
+    name: &'static str,
+    duration: Duration,
+}
+
+impl FromStr for TimeOut {
+    type Err = NoTimeOut;
+
+    fn from_str(text: &str) -> Result<Self, NoTimeOut> {
+        let (name, seconds) = text.split_once('=').ok_or(NoTimeOut::Form)?;
+        let number = seconds.parse().ok().filter(|number: &f64| (0.0..=86_400.0).contains(number));
+        let number = number.ok_or_else(|| NoTimeOut::Seconds(seconds.to_owned()))?;
+        let known =
+            Settings::default().named().map(|(known, _)| known).into_iter().find(|known| *known == name);
+        let name = known.ok_or_else(|| NoTimeOut::Name { name: name.to_owned() })?;
+        Ok(Self { name, duration: Duration::from_secs_f64(number) })
+    }
+}
+
 /// What sets no time-out.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NoTimeOut {
@@ -150,12 +164,13 @@ mod tests {
     #[test]
     fn a_time_out_is_set_by_its_name() {
         let mut settings = Settings::default();
-        settings.set("settle=0.5").unwrap();
-        settings.set("let-go=3").unwrap();
+        settings.set("settle=0.5".parse().unwrap());
+        settings.set("let-go=3".parse().unwrap());
         assert_eq!((settings.settle, settings.let_go), (Duration::from_millis(500), Duration::from_secs(3)));
-        assert_eq!(settings.set("settle"), Err(NoTimeOut::Form));
-        assert_eq!(settings.set("settle=-1"), Err(NoTimeOut::Seconds("-1".to_owned())));
-        let error = settings.set("setle=1").unwrap_err();
+        let wrong = |text: &str| text.parse::<TimeOut>().unwrap_err();
+        assert_eq!(wrong("settle"), NoTimeOut::Form);
+        assert_eq!(wrong("settle=-1"), NoTimeOut::Seconds("-1".to_owned()));
+        let error = wrong("setle=1");
         assert!(error.to_string().contains("no time-out `setle`; there are connect, "), "{error}");
     }
 }

@@ -3,7 +3,8 @@
 //! `SPORE_FUZZ_SEED` where to begin; what goes wrong is left in a folder that
 //! the message names.
 
-use super::judge::{Folder, folders, is_yaml, judge, secrets};
+use super::judge::{Folder, folders, is_yaml, judge};
+use super::secrets::secrets;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc;

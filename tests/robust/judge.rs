@@ -113,14 +113,3 @@ fn gather(from: &Path, prefix: &str, folder: &mut Folder) {
 pub(crate) fn is_yaml(path: &str) -> bool {
     path.ends_with(".yaml") || path.ends_with(".yml")
 }
-
-/// Every part of a secret that is long enough to tell.
-pub(crate) fn secrets() -> Vec<String> {
-    let text = fs::read_to_string(format!("{CASES}/secrets.txt")).unwrap();
-    let mut parts = Vec::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let length = line.len().min(16);
-        parts.extend((0..=line.len() - length).map(|at| line[at..at + length].to_owned()));
-    }
-    parts
-}

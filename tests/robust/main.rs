@@ -6,3 +6,5 @@
 mod damage;
 mod judge;
 mod limits;
+#[path = "../secrets.rs"]
+mod secrets;
