@@ -110,7 +110,7 @@ async fn carry_out(
     let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
-    let shown = tokio::spawn(progress::show(receiver, Watched::new(&plan, style)));
+    let shown = tokio::spawn(progress::show(receiver, Watched::new(&plan, style, options.verbose)));
     let (payloads, redactor) = (Arc::new(payloads), Arc::new(redactor));
     let applying = apply(&plan, locked, payloads, redactor, &stop, options.max_failures, sender);
     let (applied, hosts) = tokio::select! {

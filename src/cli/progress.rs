@@ -1,5 +1,6 @@
 //! An apply as it goes on: one line an action as it ends; while staging, one a
-//! host, for there are many, and on a terminal a bar for what is being sent.
+//! host, for there are many, unless all are asked for; and on a terminal a bar
+//! for what is being sent.
 
 use super::terminal;
 use crate::plan::Plan;
@@ -15,7 +16,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub(super) struct Watched {
     style: Style,
     waves: usize,
-    /// By host, how many actions are left to stage; empty once that is over.
+    /// By host, how many actions are left to stage; empty once that is over, or
+    /// where each is named.
     staging: BTreeMap<HostName, usize>,
     bars: Option<MultiProgress>,
     bar_of: BTreeMap<HostName, ProgressBar>,
@@ -29,11 +31,12 @@ pub(super) async fn show(mut progress: UnboundedReceiver<Progress>, mut watched:
 }
 
 impl Watched {
-    pub(super) fn new(plan: &Plan, style: Style) -> Self {
+    pub(super) fn new(plan: &Plan, style: Style, verbose: bool) -> Self {
+        let staging = plan.stage.iter().filter(|_| !verbose);
         Self {
             style,
             waves: plan.waves.len(),
-            staging: plan.stage.iter().map(|(host, actions)| (host.clone(), actions.len())).collect(),
+            staging: staging.map(|(host, actions)| (host.clone(), actions.len())).collect(),
             bars: terminal::shows_progress().then(MultiProgress::new),
             bar_of: BTreeMap::new(),
         }

@@ -3,7 +3,8 @@
 
 use crate::binary;
 use crate::host::{Host, Lab, Suite};
-use crate::network::{Network, Run, Shape};
+use crate::network::{Network, Shape};
+use crate::run::Run;
 use crate::watch::{Start, all_still, each, healthy_at, meshed, start, starts};
 
 struct Seven<'a> {

@@ -3,7 +3,8 @@
 
 use crate::binary;
 use crate::host::{Host, Lab, Suite, wait_until};
-use crate::network::{Network, Run, Shape};
+use crate::network::{Network, Shape};
+use crate::run::Run;
 use crate::watch::{SOON, all_still, meshed, start, starts};
 
 fn network(lab: &Lab, elder: &Host, members: &[&Host]) -> Network {

@@ -7,17 +7,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Read as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use base64::Engine as _;
-use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 use tempfile::TempDir;
 
 use crate::host::{Host, Lab};
+use crate::keys::{hex, node_key, rsa_key, validation_pair};
+use crate::run::Run;
 
 /// A network, and the command line that works on it.
 pub(crate) struct Network {
@@ -48,15 +48,6 @@ struct Entry {
     login: String,
     /// By shape.
     keys: BTreeMap<String, String>,
-}
-
-/// What a command did.
-#[derive(Debug)]
-pub(crate) struct Run {
-    command: String,
-    code: Option<i32>,
-    out: String,
-    err: String,
 }
 
 impl Network {
@@ -109,10 +100,15 @@ impl Network {
 
     /// Has a host run a shape; the host is added if it isn't there.
     pub(crate) fn node(&mut self, shape: &str, host: &Host) {
+        self.node_with_key(shape, host, &node_key());
+    }
+
+    /// The same, and its node is one that has been before.
+    pub(crate) fn node_with_key(&mut self, shape: &str, host: &Host, key: &str) {
         if !self.hosts.contains_key(host.name()) {
             self.host(host, "root");
         }
-        self.entry(host).keys.insert(shape.to_owned(), node_key());
+        self.entry(host).keys.insert(shape.to_owned(), key.to_owned());
     }
 
     /// The same, and everyone dials it first.
@@ -152,9 +148,14 @@ impl Network {
         self.known.insert(host.name().to_owned(), lines.to_owned());
     }
 
-    /// All nodes are to have another one.
-    pub(crate) fn rotate_swarm_key(&mut self) {
-        self.swarm = format!("/key/swarm/psk/1.0.0/\n/base16/\n{}\n", hex());
+    /// All nodes are to have another one; returns the one they had.
+    pub(crate) fn rotate_swarm_key(&mut self) -> String {
+        self.put_swarm_key(format!("/key/swarm/psk/1.0.0/\n/base16/\n{}\n", hex()))
+    }
+
+    /// All nodes are to have this one; returns the one they had.
+    pub(crate) fn put_swarm_key(&mut self, key: String) -> String {
+        std::mem::replace(&mut self.swarm, key)
     }
 
     /// As upstream needs it, instead of go-libp2p's three lines.
@@ -268,13 +269,9 @@ impl Network {
     /// What a command said, which holds none of the folder's secrets.
     #[track_caller]
     pub(crate) fn ended(&self, arguments: &[&str], code: Option<i32>, out: String, err: String) -> Run {
-        let run = Run { command: format!("spore {}", arguments.join(" ")), code, out, err };
-        if std::env::var_os("SPORE_LAB_SHOW").is_some() {
-            eprintln_run(&run);
-        }
+        let run = Run::new(arguments, code, out, err);
         for (what, secret) in self.secrets() {
-            let printed = run.out.contains(&secret) || run.err.contains(&secret);
-            assert!(!printed, "the {what} was printed: {run}");
+            assert!(!run.printed(&secret), "the {what} was printed: {run}");
         }
         run
     }
@@ -400,79 +397,6 @@ impl Shape {
     }
 }
 
-impl Run {
-    /// Its exit code; none where a signal ended it.
-    pub(crate) fn code(&self) -> Option<i32> {
-        self.code
-    }
-
-    /// It ended with that exit code.
-    #[track_caller]
-    pub(crate) fn exits(self, code: i32) -> Self {
-        assert!(self.code == Some(code), "wanted exit code {code}: {self}");
-        self
-    }
-
-    /// One line or another of what it printed has this in it.
-    #[track_caller]
-    pub(crate) fn says(self, text: &str) -> Self {
-        assert!(self.lines_with(text).next().is_some(), "wanted a line with `{text}`: {self}");
-        self
-    }
-
-    /// One line has all of these in it.
-    #[track_caller]
-    pub(crate) fn says_in_one_line(self, texts: &[&str]) -> Self {
-        let found = self.lines().any(|line| texts.iter().all(|text| line.contains(text)));
-        assert!(found, "wanted one line with {texts:?}: {self}");
-        self
-    }
-
-    /// No line has this in it.
-    #[track_caller]
-    #[expect(clippy::wrong_self_convention, reason = "a link of a chain, as its neighbours are")]
-    pub(crate) fn is_silent_on(self, text: &str) -> Self {
-        assert!(self.lines_with(text).next().is_none(), "wanted no line with `{text}`: {self}");
-        self
-    }
-
-    /// The line that starts with `plan: ` has this in it.
-    #[track_caller]
-    pub(crate) fn last_says(self, text: &str) -> Self {
-        let last = self.out.lines().rfind(|line| line.starts_with("plan: "));
-        assert!(last.is_some_and(|line| line.contains(text)), "wanted `plan: …{text}`: {self}");
-        self
-    }
-
-    /// The lines with this in them.
-    pub(crate) fn lines_with<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
-        self.lines().filter(move |line| line.contains(text))
-    }
-
-    fn lines(&self) -> impl Iterator<Item = &str> {
-        self.out.lines().chain(self.err.lines())
-    }
-
-    /// What a plan says of one host: the lines below its heading.
-    pub(crate) fn of_host(&self, host: &Host) -> Vec<&str> {
-        let below = self.out.lines().skip_while(|line| *line != host.name()).skip(1);
-        below.take_while(|line| !line.is_empty()).collect()
-    }
-}
-
-impl std::fmt::Display for Run {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { command, code, out, err } = self;
-        write!(f, "\n`{command}` ended with {code:?}\n--- output\n{out}--- errors\n{err}---")
-    }
-}
-
-/// For who writes a test: `SPORE_LAB_SHOW=1` shows every run.
-#[expect(clippy::print_stderr, reason = "only where it was asked for")]
-fn eprintln_run(run: &Run) {
-    eprintln!("{run}");
-}
-
 /// A component without entries says so.
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "{}\n" } else { text }
@@ -481,39 +405,4 @@ fn or_none(text: &str) -> &str {
 fn list<'a>(items: impl IntoIterator<Item = &'a String>) -> String {
     let items: Vec<&str> = items.into_iter().map(String::as_str).collect();
     items.join(", ")
-}
-
-fn random() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .unwrap_or_else(|error| panic!("/dev/urandom: {error}"));
-    bytes
-}
-
-fn hex() -> String {
-    random().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// As GitHub hands it out.
-fn rsa_key() -> String {
-    let output = Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output();
-    let output = output.unwrap_or_else(|error| panic!("openssl: {error}"));
-    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// As libp2p writes a private key, in base64.
-fn node_key() -> String {
-    let key = libp2p_identity::Keypair::generate_ed25519();
-    let bytes = key.to_protobuf_encoding().unwrap_or_else(|error| panic!("{error}"));
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-/// The private and the public half, as PEM.
-fn validation_pair() -> (String, String) {
-    let private = p256::SecretKey::from_slice(&random()).unwrap_or_else(|error| panic!("{error}"));
-    let public = private.public_key().to_public_key_pem(LineEnding::LF);
-    let private = private.to_sec1_pem(LineEnding::LF).unwrap_or_else(|error| panic!("{error}"));
-    (private.to_string(), public.unwrap_or_else(|error| panic!("{error}")))
 }

@@ -10,9 +10,9 @@ use std::{
 
 use base64::Engine as _;
 
-use crate::host::{Host, Lab, Suite};
+use crate::host::{Host, Lab, Suite, wait_until};
 use crate::network::{Network, Shape};
-use crate::watch::{meshed, start, starts};
+use crate::watch::{SOON, meshed, start, starts};
 
 const UNIT: &str = "[Unit]
 Description = Taubyte Tau Service Running %i
@@ -154,16 +154,21 @@ fn planted(lab: &Lab, tau: &Path, elders: &[&Host], members: &[&Host]) -> Networ
     // Upstream needs it on one line; it logs in as a user with sudo.
     network.put_swarm_key_on_one_line();
     elders.iter().chain(members).for_each(|host| network.log_in_as(host, "tau"));
+    plant_all(&network, elders, members, tau);
+    network
+}
+
+/// As upstream leaves the hosts of a folder, its nodes connected.
+pub(crate) fn plant_all(network: &Network, elders: &[&Host], members: &[&Host], tau: &Path) {
+    network.save();
     std::thread::scope(|scope| {
         let nodes = elders.iter().map(|host| ("elders", 4242, host));
         for (shape, port, host) in nodes.chain(members.iter().map(|host| ("all", 5242, host))) {
-            let network = &network;
             scope.spawn(move || plant(network, shape, port, host, elders, tau));
         }
     });
     meshed(members, elders, 4242);
     meshed(elders, elders, 4242);
-    network
 }
 
 /// Inode, and time of the last change, of what has no need to be written anew.
@@ -244,6 +249,12 @@ fn plant(network: &Network, shape: &str, port: u16, host: &Host, elders: &[&Host
         systemctl daemon-reload
         systemctl enable --quiet --now tau@{shape}.service"
     ));
+    // It may be connected before it says so.
+    let said = format!(
+        "journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID tau@{shape}.service) |
+            grep -q 'started! with id'"
+    );
+    wait_until(SOON, "the node says that it started", || host.try_sh(&said).is_ok());
 }
 
 /// The binary, as upstream sends it: over SSH.

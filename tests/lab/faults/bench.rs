@@ -14,7 +14,8 @@ use super::secrets;
 use super::table::{Came, Table};
 use crate::binary;
 use crate::host::{Host, Lab, wait_until};
-use crate::network::{Network, Run, Shape};
+use crate::network::{Network, Shape};
+use crate::run::Run;
 use crate::watch::each;
 
 /// Longer than any host is held by somebody who is gone: see [`TIME_OUTS`].
@@ -95,9 +96,15 @@ pub(crate) fn another_tau(network: &Network, mark: &str) -> PathBuf {
 /// Applies once more, after a plan, and looks at everything.
 #[track_caller]
 pub(crate) fn converges(network: &Network, hosts: &[&Host]) -> Run {
+    converges_with(network, hosts, &[])
+}
+
+/// The same, where the apply is to be told more.
+#[track_caller]
+pub(crate) fn converges_with(network: &Network, hosts: &[&Host], options: &[&str]) -> Run {
     let plan = network.plan(&[]);
     assert!(matches!(plan.code(), Some(0 | 2)), "{plan}");
-    let run = network.apply(&LOCK_WAIT).exits(0);
+    let run = network.apply(&[&LOCK_WAIT, options].concat()).exits(0);
     settled(network, hosts);
     run
 }
@@ -122,7 +129,7 @@ fn sound(network: &Network, host: &Host) {
             [ $pid != 0 ] || { echo \"$unit does not run\" >&2; exit 1; }
             [ /proc/$pid/exe -ef /tb/bin/tau ] || { echo \"$unit runs $(readlink /proc/$pid/exe)\" >&2; exit 1; }
             [ $(systemctl show -P NeedDaemonReload $unit) = no ] || { echo \"$unit wants a reload\" >&2; exit 1; }
-            (cd /tb/config && sha256sum --quiet -c /run/spore/$shape/$(systemctl show -P InvocationID $unit)/digests >&2)
+            (cd /tb/config && sha256sum --quiet --ignore-missing -c /run/spore/$shape/$(systemctl show -P InvocationID $unit)/digests >&2)
         done",
     );
     let free = "[ ! -e /run/spore/.holder ]; [ ! -e /run/spore/.lock ] || flock -n /run/spore/.lock true";
@@ -143,12 +150,17 @@ fn left_here(network: &Network) -> Vec<PathBuf> {
 
 /// What is on a host now.
 pub(crate) fn picture(host: &Host) -> Picture {
-    let lines = host.sh("for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/ufw; do
+    let lines = host.sh(
+        "for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/resolv.conf* /etc/ufw; do
             [ ! -e $path ] || find $path -path '/tb/storage/*' -prune -o -path '/tb/cache/*' -prune \
                 -o -path '/tb/logs/*' -prune -o -name '*.fault' -prune -o -printf '%p %y %m %u:%g %l\\n'
         done
         [ ! -e /tb ] || find -L /tb -path '/tb/storage/*' -prune -o -path '/tb/cache/*' -prune \
-            -o -path '/tb/logs/*' -prune -o -name '*.fault' -prune -o -type f -exec sha256sum {} +");
+            -o -path '/tb/logs/*' -prune -o -name '*.fault' -prune -o -type f -exec sha256sum {} +
+        find /etc/systemd/system/tau@* /etc/systemd/resolved.conf.d /etc/ufw/user*.rules -type f \
+            -exec sha256sum {} + 2>/dev/null || true
+        dpkg-query -W -f '${Package} ${db:Status-Status}\\n' docker.io 2>/dev/null || true",
+    );
     Picture(lines.lines().map(str::to_owned).collect())
 }
 

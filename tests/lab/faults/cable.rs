@@ -8,7 +8,7 @@ use super::controller::Controller;
 use super::table::Came;
 use super::trip::{Side, Trip};
 use crate::host::{Host, Suite, wait_until};
-use crate::network::Run;
+use crate::run::Run;
 
 const FAULT: &str = "network";
 

@@ -9,7 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::network::{Network, Run};
+use crate::network::Network;
+use crate::run::Run;
 
 /// How long anything may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(150);

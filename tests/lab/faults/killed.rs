@@ -1,123 +1,259 @@
-//! The controller is killed after an action, each in its turn, and after each
-//! file that was staged: plan and apply then lead to the same end, with no start
-//! too many and none too few.
+//! The controller is killed after an action, each in its turn: plan and apply
+//! then lead to the same end, with no start too many and none too few.
 
-use std::{fs, path::Path};
+use std::collections::BTreeSet;
 
 use super::bench::{
-    Bench, Picture, another_tau, converges, look_like, members_shape, pictures, settled, starts, wipe,
+    Bench, Picture, another_tau, converges_with, look_like, members_shape, pictures, settled, starts, wipe,
 };
-use super::controller::{Controller, LIMIT};
+use super::controller::Controller;
 use super::table::Came;
 use crate::host::{Host, Suite, wait_until};
-use crate::network::Network;
+use crate::network::{Network, Shape};
+use crate::takeover;
+use crate::watch::each;
 
-/// When it is killed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Instant {
-    /// So many actions have ended, the last of which is this one.
-    Ended(usize, String),
-    /// So many files are staged on the last host.
-    Staged(usize),
+/// What is applied over and over, and cut short each time somewhere else.
+struct Story<'a> {
+    fault: &'static str,
+    hosts: &'a [&'a Host],
+    /// What the apply is told besides.
+    options: &'static [&'static str],
+    /// So many instants where there is little time.
+    short: usize,
+    /// Brings hosts and folder to where it begins. What it leads to may be one
+    /// thing in even turns and another in odd ones: there and back again.
+    begin: &'a dyn Fn(&mut Network, usize),
 }
 
+/// A host's action has ended, which is its so manieth.
+struct Instant<'a> {
+    host: &'a Host,
+    nth: usize,
+    action: String,
+}
+
+/// An apply that nobody interrupted.
+struct Whole {
+    pictures: Vec<Picture>,
+    /// How often nodes of each host were started.
+    starts: Vec<usize>,
+}
+
+/// Everything that a first apply may have to do: packages, firewall, port 53.
 pub(crate) fn first_apply(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
     let [elder, member] = &hosts;
     let mut network = bench.network(&[elder], &[member]);
     network.log_in_as(member, "tau");
-    bench.begin("controller killed, first apply", "reference");
-    let run = network.apply(&[]).exits(0);
-    let hosts = [elder, member];
-    settled(&network, &hosts);
-    let wanted = pictures(&hosts);
-    let mut instants = instants(&run.to_string(), &hosts);
-    instants.extend((1..5).map(Instant::Staged));
-    for instant in bench.some(instants, 3) {
-        wipe(&hosts);
-        bench.begin("controller killed, first apply", &instant.to_string());
-        killed_at(&network, &hosts, &instant, &wanted);
-        bench.came(Came::Converged);
-    }
+    network.shape("all", members_shape(5242).services(&["tns", "auth", "seer", "monkey"]).plugins(&["p@v1"]));
+    network.write("plugins/p@v1", "a plugin\n");
+    firewall(member);
+    let story = Story {
+        fault: "controller killed, first apply",
+        hosts: &[elder, member],
+        options: &[],
+        short: 3,
+        begin: &|_, _| {
+            wipe(&[elder, member]);
+            member.sh("dpkg --purge docker.io >/dev/null 2>&1; rm -rf /var/lib/apt/lists/*
+                mkdir -p /tb/config; chmod 0711 /tb/config");
+            resolver(member);
+        },
+    };
+    story.told(bench, &mut network);
 }
 
+/// Another binary, another port, and what somebody has meddled with.
 pub(crate) fn update(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
     let [elder, member] = &hosts;
-    let hosts = [elder, member];
     let mut network = bench.network(&[elder], &[member]);
     network.log_in_as(elder, "tau");
     network.plant_passphrase();
     let shape = |main| members_shape(main).services(&["tns", "auth", "accounts"]);
     network.shape("all", shape(5242));
     member.sh("mkdir -p /tb/config; echo enterprise >/tb/config/all.fault");
-    bench.begin("controller killed, update", "reference");
+    firewall(member);
+    bench.begin("controller killed, update", "before");
     network.apply(&[]).exits(0);
-    // There and back again: everything changes each time.
     let taus = ["one", "two"].map(|mark| another_tau(&network, mark));
-    let mut wanted = Vec::new();
-    let mut found = Vec::new();
-    for (tau, port) in taus.iter().zip([5342, 5242]) {
-        network.pin(tau);
-        network.shape("all", shape(port));
-        let run = network.apply(&[]).exits(0);
-        settled(&network, &hosts);
-        wanted.push(pictures(&hosts));
-        found = instants(&run.to_string(), &hosts);
-    }
-    found.extend((1..3).map(Instant::Staged));
-    for (turn, instant) in bench.some(found, 3).into_iter().enumerate() {
-        network.pin(&taus[turn % 2]);
-        network.shape("all", shape([5342, 5242][turn % 2]));
-        bench.begin("controller killed, update", &instant.to_string());
-        killed_at(&network, &hosts, &instant, &wanted[turn % 2]);
-        bench.came(Came::Converged);
-    }
-}
-
-/// Each action that was said to have ended, in the order that the plan has;
-/// side by side, hosts may come in another.
-fn instants(said: &str, hosts: &[&Host]) -> Vec<Instant> {
-    let ended = said.lines().filter(|line| line.contains('✓'));
-    let name = |line: &str| {
-        let words = line.trim().trim_start_matches('✓').trim();
-        hosts.iter().fold(words.to_owned(), |words, host| words.replace(host.name(), "").trim().to_owned())
+    let story = Story {
+        fault: "controller killed, update",
+        hosts: &[elder, member],
+        options: &[],
+        short: 3,
+        begin: &|network, turn| {
+            network.pin(&taus[turn % 2]);
+            network.shape("all", shape([5342, 5242][turn % 2]));
+            member.sh("sed -i 's/^RestartSec=.*/RestartSec=9/' /etc/systemd/system/tau@.service; systemctl daemon-reload
+                systemctl -q disable tau@all.service
+                chmod 644 /tb/config/keys/swarm.key; rm /tb/config/keys/dv_public.key");
+        },
     };
-    ended.enumerate().map(|(i, line)| Instant::Ended(i + 1, name(line))).collect()
+    story.told(bench, &mut network);
 }
 
-fn killed_at(network: &Network, hosts: &[&Host], instant: &Instant, wanted: &[Picture]) {
-    let before: Vec<usize> = hosts.iter().map(|host| starts(host)).collect();
-    let mut controller = Controller::apply(network, &[]);
-    match instant {
-        Instant::Ended(count, _) => (0..*count).for_each(|_| drop(controller.says("✓"))),
-        Instant::Staged(count) => {
-            let last = hosts[hosts.len() - 1];
-            wait_until(LIMIT, "files are staged", || staged(&last.disk()) >= *count || !controller.runs());
+/// A node goes, with all that was there for it, and another takes its place.
+pub(crate) fn removal(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
+    let [elder, member] = &hosts;
+    let mut network = bench.network(&[elder], &[member]);
+    network.shape("all", members_shape(5242).services(&["tns", "seer"]).plugins(&["p@v1"]));
+    network.write("plugins/p@v1", "a plugin\n");
+    network.shape("next", Shape::new(6242).services(&["hoarder"]));
+    network.node("next", member);
+    let keys = ["all", "next"].map(|shape| network.key(shape, member).to_owned());
+    network.remove_node("next", member);
+    firewall(member);
+    let story = Story {
+        fault: "controller killed, removal",
+        hosts: &[elder, member],
+        options: &["--allow-destructive", "--purge-storage"],
+        short: 2,
+        begin: &|network, _| {
+            resolver(member);
+            network.remove_node("next", member);
+            network.node_with_key("all", member, &keys[0]);
+            network.apply(&["--allow-destructive", "--purge-storage"]).exits(0);
+            member.sh("mkdir -p /tb/storage/all; echo data >/tb/storage/all/data");
+            network.remove_node("all", member);
+            network.node_with_key("next", member, &keys[1]);
+        },
+    };
+    story.told(bench, &mut network);
+}
+
+/// Hosts that upstream's tool has planted, whose nodes are to change: what they
+/// were started with has to be noted before.
+pub(crate) fn takeover(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
+    let [elder, member] = &hosts;
+    let mut network = bench.network(&[elder], &[member]);
+    network.shape("elders", Shape::new(4342));
+    network.shape("all", Shape::new(5342).services(&["tns", "hoarder"]));
+    network.put_swarm_key_on_one_line();
+    let tau = another_tau(&network, "of-upstream");
+    let story = Story {
+        fault: "controller killed, take-over",
+        hosts: &[elder, member],
+        options: &[],
+        short: 2,
+        begin: &|network, _| {
+            wipe(&[elder, member]);
+            takeover::plant_all(network, &[elder], &[member], &tau);
+            // No secret, so it may stay; but nothing else may.
+            each(&[elder, member], |host| drop(host.sh("rm /tmp/dv_public.key")));
+        },
+    };
+    story.told(bench, &mut network);
+}
+
+/// All nodes are restarted with another swarm key: the elders, then the rest.
+pub(crate) fn rotation(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
+    let [elder, member] = &hosts;
+    let mut network = bench.network(&[elder], &[member]);
+    bench.begin("controller killed, rotation", "before");
+    network.apply(&[]).exits(0);
+    let one = network.rotate_swarm_key();
+    let two = network.put_swarm_key(one.clone());
+    let story = Story {
+        fault: "controller killed, rotation",
+        hosts: &[elder, member],
+        options: &["--allow-destructive"],
+        short: 2,
+        begin: &|network, turn| drop(network.put_swarm_key([&two, &one][turn % 2].clone())),
+    };
+    story.told(bench, &mut network);
+}
+
+/// An active firewall, through which one gets in.
+fn firewall(host: &Host) {
+    host.sh("ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null");
+}
+
+/// Its stub listens on port 53, as on a new host.
+fn resolver(host: &Host) {
+    host.sh("rm -f /etc/systemd/resolved.conf.d/* /etc/resolv.conf*
+        ln -s /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+        systemctl restart systemd-resolved.service");
+    let stub = || host.sh("ss -Hulnp 'sport = :53'").contains("resolve");
+    wait_until(std::time::Duration::from_secs(20), "the stub listens", stub);
+}
+
+impl Story<'_> {
+    fn told(&self, bench: &mut Bench<'_>, network: &mut Network) {
+        let mut said = String::new();
+        let wholes = [0, 1].map(|turn| {
+            bench.begin(self.fault, "nobody interrupts");
+            (self.begin)(network, turn);
+            let (whole, run) = self.whole(network);
+            said = run;
+            whole
+        });
+        let instants = self.instants(&said);
+        for (turn, instant) in bench.some(instants, self.short).iter().enumerate() {
+            bench.begin(self.fault, &format!("after: {}", instant.action));
+            (self.begin)(network, turn);
+            self.killed_at(network, instant, &wholes[turn % 2]);
+            bench.came(Came::Converged);
         }
     }
-    controller.kill();
-    converges(network, hosts);
-    look_like(hosts, wanted);
-    let after: Vec<usize> = hosts.iter().map(|host| starts(host)).collect();
-    let due: Vec<usize> = before.iter().map(|count| count + 1).collect();
-    assert_eq!(after, due, "starts, where each node was due to be started once");
-}
 
-/// How many files stand beside their places on a host's disk.
-fn staged(disk: &Path) -> usize {
-    let folders = ["tb/bin", "tb/config", "tb/config/keys", "etc/systemd/system"];
-    let entries =
-        folders.iter().filter_map(|folder| fs::read_dir(disk.join(folder)).ok()).flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with(".spore-") && !name.ends_with(".part")).count()
-}
+    fn apply(&self) -> Vec<&'static str> {
+        [self.options, &["--verbose"]].concat()
+    }
 
-impl std::fmt::Display for Instant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Ended(_, action) => write!(f, "after: {action}"),
-            Self::Staged(count) => write!(f, "after: staging of {count} files"),
+    fn whole(&self, network: &Network) -> (Whole, String) {
+        let before = self.starts();
+        let run = network.apply(&self.apply()).exits(0);
+        settled(network, self.hosts);
+        (Whole { pictures: pictures(self.hosts), starts: self.starts_since(&before) }, run.to_string())
+    }
+
+    fn killed_at(&self, network: &Network, instant: &Instant<'_>, whole: &Whole) {
+        let before = self.starts();
+        let mut controller = Controller::apply(network, &self.apply());
+        for _ in 0..instant.nth {
+            controller.says(&format!("✓ {} ", instant.host.name()));
         }
+        controller.kill();
+        converges_with(network, self.hosts, self.options);
+        look_like(self.hosts, &whole.pictures);
+        assert_eq!(self.starts_since(&before), whole.starts, "each node starts as often as is due");
+    }
+
+    /// Each action that was said to have ended, once. On one host they come in
+    /// the order of the plan; side by side, hosts may come in another.
+    fn instants(&self, said: &str) -> Vec<Instant<'_>> {
+        let mut known = BTreeSet::new();
+        let of_host = |host| {
+            let sign = format!("✓ {} ", Host::name(host));
+            let ended = said.lines().filter_map(move |line| line.trim().strip_prefix(&sign).map(name));
+            ended.enumerate().map(move |(i, action)| Instant { host, nth: i + 1, action }).collect::<Vec<_>>()
+        };
+        let all = self.hosts.iter().flat_map(|&host| of_host(host));
+        all.filter(|instant| known.insert(instant.action.clone())).collect()
+    }
+
+    fn starts(&self) -> Vec<usize> {
+        each(self.hosts, starts)
+    }
+
+    fn starts_since(&self, before: &[usize]) -> Vec<usize> {
+        self.starts().iter().zip(before).map(|(now, before)| now - before).collect()
+    }
+}
+
+/// An action without what is another each time.
+fn name(action: &str) -> String {
+    match action.split_once(": ") {
+        Some((verb, command)) => {
+            let file = command.split_whitespace().find_map(|word| word.strip_prefix("/tb/config/"));
+            let file = file.map(|file| file.trim_start_matches(".spore-").split('-').next().unwrap_or(file));
+            format!("{verb} {}", file.unwrap_or_default())
+        }
+        None => action.to_owned(),
     }
 }

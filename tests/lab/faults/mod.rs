@@ -47,6 +47,9 @@ type Case = (&'static str, fn(&mut Bench<'_>));
 const CASES: &[Case] = &[
     ("killed::first_apply", killed::first_apply),
     ("killed::update", killed::update),
+    ("killed::removal", killed::removal),
+    ("killed::takeover", killed::takeover),
+    ("killed::rotation", killed::rotation),
     ("refusals::nodes", refusals::nodes),
     ("refusals::services", refusals::services),
     ("order::elders_and_batches", order::elders_and_batches),

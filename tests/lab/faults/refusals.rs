@@ -8,7 +8,8 @@ use super::controller::Controller;
 use super::table::Came;
 use super::trip::{Side, Trip};
 use crate::host::{Host, Suite, wait_until};
-use crate::network::{Network, Run, Shape};
+use crate::network::{Network, Shape};
+use crate::run::Run;
 use crate::watch::start;
 
 const FAULT: &str = "the host says no";

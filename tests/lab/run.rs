@@ -1,0 +1,95 @@
+//! What one `spore` did: its exit code and all that it printed, for tests to
+//! assert on.
+
+use crate::host::Host;
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Run {
+    command: String,
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    /// For who writes a test: `SPORE_LAB_SHOW=1` shows every run.
+    #[expect(clippy::print_stderr, reason = "only where it was asked for")]
+    pub(crate) fn new(arguments: &[&str], code: Option<i32>, out: String, err: String) -> Self {
+        let run = Self { command: format!("spore {}", arguments.join(" ")), code, out, err };
+        if std::env::var_os("SPORE_LAB_SHOW").is_some() {
+            eprintln!("{run}");
+        }
+        run
+    }
+
+    /// Its exit code; none where a signal ended it.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.code
+    }
+
+    /// It ended with that exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert!(self.code == Some(code), "wanted exit code {code}: {self}");
+        self
+    }
+
+    /// One line or another of what it printed has this in it.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(self.lines_with(text).next().is_some(), "wanted a line with `{text}`: {self}");
+        self
+    }
+
+    /// One line has all of these in it.
+    #[track_caller]
+    pub(crate) fn says_in_one_line(self, texts: &[&str]) -> Self {
+        let found = self.lines().any(|line| texts.iter().all(|text| line.contains(text)));
+        assert!(found, "wanted one line with {texts:?}: {self}");
+        self
+    }
+
+    /// No line has this in it.
+    #[track_caller]
+    #[expect(clippy::wrong_self_convention, reason = "a link of a chain, as its neighbours are")]
+    pub(crate) fn is_silent_on(self, text: &str) -> Self {
+        assert!(self.lines_with(text).next().is_none(), "wanted no line with `{text}`: {self}");
+        self
+    }
+
+    /// The line that starts with `plan: ` has this in it.
+    #[track_caller]
+    pub(crate) fn last_says(self, text: &str) -> Self {
+        let last = self.out.lines().rfind(|line| line.starts_with("plan: "));
+        assert!(last.is_some_and(|line| line.contains(text)), "wanted `plan: …{text}`: {self}");
+        self
+    }
+
+    /// The lines with this in them.
+    pub(crate) fn lines_with<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        self.lines().filter(move |line| line.contains(text))
+    }
+
+    /// Whether it printed that.
+    pub(crate) fn printed(&self, text: &str) -> bool {
+        self.out.contains(text) || self.err.contains(text)
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.out.lines().chain(self.err.lines())
+    }
+
+    /// What a plan says of one host: the lines below its heading.
+    pub(crate) fn of_host(&self, host: &Host) -> Vec<&str> {
+        let below = self.out.lines().skip_while(|line| *line != host.name()).skip(1);
+        below.take_while(|line| !line.is_empty()).collect()
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { command, code, out, err } = self;
+        write!(f, "\n`{command}` ended with {code:?}\n--- output\n{out}--- errors\n{err}---")
+    }
+}
