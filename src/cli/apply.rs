@@ -8,7 +8,7 @@ use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::remote::{Applied, Host, Locked, Payload, Payloads, Redactor, Stop, apply};
+use crate::remote::{Applied, Host, Locks, Payload, Payloads, Redactor, Stop, apply};
 use crate::render::{self, Style, Tone};
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,23 +23,35 @@ pub(crate) async fn run(
 ) -> miette::Result<Exit> {
     let patience = Instant::now() + Duration::from_secs(options.lock_wait);
     let mut interrupts = Interrupts::listen();
-    let (prepared, locked) = tokio::select! {
-        prepared = prepare(args, options, retire, patience) => match prepared? {
+    // A task of its own, so that who interrupts is heard whatever it is at.
+    let (args_of_it, options_of_it, retire_of_it) = (args.clone(), options.clone(), retire.cloned());
+    let preparing =
+        tokio::spawn(
+            async move { prepare(&args_of_it, &options_of_it, retire_of_it.as_ref(), patience).await },
+        );
+    let (prepared, locks) = tokio::select! {
+        prepared = preparing => match joined(prepared)? {
             Ok(prepared) => prepared,
             Err(exit) => return Ok(exit),
         },
         () = interrupts.next() => {
+            terminal::give_back();
             terminal::note("interrupted: nothing was changed");
             return Ok(Exit::Interrupted);
         }
     };
-    let exit = carry_out(args, options, prepared, locked, interrupts).await;
+    let exit = carry_out(args, options, prepared, locks, interrupts).await;
     if let (Exit::Done, Some(host)) = (exit, retire) {
         terminal::note(&format!(
             "now delete {host} from the folder, and from `p2p.bootstrap` where it is named: until then a plan puts it back"
         ));
     }
     Ok(exit)
+}
+
+/// What a task of ours came to, which panics where it did.
+fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
+    result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Plans, asks, fetches what will be sent, and locks the hosts; where somebody
@@ -49,7 +61,7 @@ async fn prepare(
     options: &ApplyOptions,
     retire: Option<&HostName>,
     patience: Instant,
-) -> miette::Result<Result<(Prepared, BTreeMap<HostName, Locked>), Exit>> {
+) -> miette::Result<Result<(Prepared, Locks), Exit>> {
     loop {
         let survey = survey(args, &options.plan, retire).await?;
         let plan = &survey.plan;
@@ -63,7 +75,7 @@ async fn prepare(
         }
         let (prepared, hosts) = Prepared::of(survey)?;
         match lock::take(hosts, &prepared.plan, patience).await? {
-            Taken::Locked(locked) => return Ok(Ok((prepared, locked))),
+            Taken::Locked(locks) => return Ok(Ok((prepared, locks))),
             Taken::Waited => terminal::note("the hosts are free now; planning again"),
         }
     }
@@ -94,7 +106,7 @@ impl Prepared {
 pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
     let (prepared, hosts) = Prepared::of(survey)?;
     match lock::take(hosts, &prepared.plan, Instant::now()).await? {
-        Taken::Locked(locked) => Ok(carry_out(args, options, prepared, locked, Interrupts::listen()).await),
+        Taken::Locked(locks) => Ok(carry_out(args, options, prepared, locks, Interrupts::listen()).await),
         Taken::Waited => Ok(Exit::Failed),
     }
 }
@@ -103,7 +115,7 @@ async fn carry_out(
     args: &Args,
     options: &ApplyOptions,
     prepared: Prepared,
-    locked: BTreeMap<HostName, Locked>,
+    locks: Locks,
     mut interrupts: Interrupts,
 ) -> Exit {
     let Prepared { plan, payloads, redactor } = prepared;
@@ -112,22 +124,23 @@ async fn carry_out(
     let stop = Stop::default();
     let shown = tokio::spawn(progress::show(receiver, Watched::new(&plan, style, options.verbose)));
     let (payloads, redactor) = (Arc::new(payloads), Arc::new(redactor));
-    let applying = apply(&plan, locked, payloads, redactor, &stop, options.max_failures, sender);
-    let (applied, hosts) = tokio::select! {
+    let applying = async {
+        let most = options.max_failures;
+        let (applied, hosts) = apply(&plan, locks, payloads, redactor, &stop, most, sender).await;
+        // It ends when the last sender is gone.
+        joined(shown.await);
+        for host in lock::release(hosts).await.into_values() {
+            host.close().await;
+        }
+        applied
+    };
+    let applied = tokio::select! {
         applied = applying => applied,
         () = interrupted_twice(&mut interrupts, &stop) => {
             terminal::note("ended at once: run the same command again to go on from there");
             return Exit::Interrupted;
         }
     };
-    // It ends when the last sender is gone.
-    let _ = shown.await;
-    for host in hosts.into_values() {
-        // A host that can't be told lets go by itself.
-        if let Ok(host) = host.unlock().await {
-            host.close().await;
-        }
-    }
     terminal::out(&conclusion(&applied, &plan, style));
     match (applied.interrupted, applied.failed.is_empty() && plan.unplanned.is_empty()) {
         (true, _) => Exit::Interrupted,
@@ -245,7 +258,8 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     out.push('\n');
     let mend = if applied.failed.is_empty() { "" } else { "mend what failed and " };
     if !applied.failed.is_empty() || applied.not_reached > 0 {
-        let words: Vec<String> = std::env::args().skip(1).collect();
+        let words: Vec<String> =
+            std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let command = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
         out.push_str(&format!("to go on from there, {mend}run: spore {command}\n"));
     }

@@ -11,7 +11,7 @@ Exit codes: 0 done, or nothing to do; 1 errors, or partly done; 2 plan: changes;
 host couldn't be planned; 130 interrupted. Alone in a folder, spore says where one stands.";
 
 /// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "spore", version, after_help = AFTER_HELP, propagate_version = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -49,7 +49,7 @@ impl From<Colour> for ColorChoice {
     }
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// See all of it in ten seconds, on hosts that this machine pretends
     #[command(
@@ -101,7 +101,7 @@ pub(crate) enum KeyKind {
     Validation,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct CheckOptions {
     /// Count warnings as errors
     #[arg(long)]
@@ -112,7 +112,7 @@ pub(crate) struct CheckOptions {
 }
 
 /// What shapes a plan; the same wherever a plan is made.
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct PlanOptions {
     /// Only these: shape@host, @host or shape@; may be given several times
     #[arg(short, long = "target", value_name = "SELECTOR")]
@@ -146,7 +146,7 @@ pub(crate) struct PlanOptions {
     pub(crate) timeouts: Vec<TimeOut>,
 }
 
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct ApplyOptions {
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
@@ -167,7 +167,7 @@ pub(crate) struct ApplyOptions {
     pub(crate) lock_wait: u64,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct DemoOptions {
     /// Wait for Enter before each step
     #[arg(long)]
@@ -177,7 +177,7 @@ pub(crate) struct DemoOptions {
     pub(crate) keep: bool,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum TauCommand {
     /// Write a binary's place and digest into tau.yaml
     #[command(after_help = "Example: spore tau pin https://example.com/tau_linux_amd64.tar.gz")]

@@ -1,29 +1,30 @@
-//! The locks of an apply: on all hosts, or on none.
+//! The locks of an apply, which nobody else who applies has any of.
 
 use super::{Failure, terminal};
 use crate::plan::Plan;
-use crate::remote::{Holder, Host, HostError, Locked};
+use crate::remote::{Holder, Host, HostError, Locked, Locks};
 use crate::resource::HostName;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// How often it is looked whether a host is free again.
+/// How often it is looked whether a host is free again, about.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// What became of the locks.
 pub(super) enum Taken {
-    /// All hosts that the plan touches are ours.
-    Locked(BTreeMap<HostName, Locked>),
+    /// No host that the plan touches is anybody else's.
+    Locked(Locks),
     /// Somebody else had one, and has let it go since. None is ours.
     Waited,
 }
 
-/// Locks every host that the plan touches, or none. Where somebody else holds
-/// one, waits for that until `patience` ends.
+/// Locks every host that the plan touches. Where somebody else holds one, none
+/// is kept, and it waits for that one until `patience` ends.
 ///
 /// # Errors
-/// Where one can't be locked: nothing was changed then.
+/// Where somebody else holds one for longer: nothing was changed then.
 pub(super) async fn take(
     mut hosts: BTreeMap<HostName, Host>,
     plan: &Plan,
@@ -34,75 +35,87 @@ pub(super) async fn take(
     hosts.retain(|name, _| touched.contains(name));
     let mut waited = false;
     loop {
-        let mut tried = try_all(hosts).await;
-        let Some((name, error)) = tried.refused.pop_first() else {
+        let Tried { locks, held, free } = try_all(hosts).await;
+        let Some((name, holder)) = held.first_key_value() else {
             if !waited {
-                return Ok(Taken::Locked(tried.locked));
+                return Ok(Taken::Locked(locks));
             }
-            release(tried.locked).await;
+            release(locks.locked).await;
             return Ok(Taken::Waited);
         };
-        let freed = release(tried.locked).await;
-        hosts = tried.free.into_iter().chain(freed).collect();
-        let conflict = matches!(error, HostError::Locked(_));
-        if !conflict || Instant::now() >= patience {
-            let help = match conflict {
-                true => format!("{}; or wait for it with `--lock-wait`", error.help()),
-                false => error.help(),
-            };
+        hosts = release(locks.locked).await;
+        hosts.extend(free);
+        let error = HostError::Locked(holder.clone());
+        if Instant::now() >= patience {
+            let help = format!("{}; or wait for it with `--lock-wait`", error.help());
             return Err(Failure::new(format!("{name}: {error}; nothing was changed"), help).into());
         }
         if !waited {
             terminal::note(&format!("{name}: {error}; waiting for it"));
         }
         waited = true;
-        tokio::time::sleep(RETRY).await;
+        // Two that wait for each other don't come at the same moment again and again.
+        let uneven = RandomState::new().hash_one(name) % 1000;
+        tokio::time::sleep(RETRY / 2 + Duration::from_millis(uneven)).await;
     }
 }
 
 /// What one try came to.
 #[derive(Default)]
 struct Tried {
-    locked: BTreeMap<HostName, Locked>,
-    refused: BTreeMap<HostName, HostError>,
+    locks: Locks,
+    held: BTreeMap<HostName, Holder>,
     /// Not locked, and still connected.
     free: BTreeMap<HostName, Host>,
 }
 
-async fn try_all(hosts: BTreeMap<HostName, Host>) -> Tried {
+/// The first host alone, then the others side by side: of two that come at the
+/// same moment for the same hosts, one gets all of them.
+async fn try_all(mut hosts: BTreeMap<HostName, Host>) -> Tried {
     let holder = holder();
-    let mut locking = JoinSet::new();
-    for (name, host) in hosts {
-        let holder = holder.clone();
-        locking.spawn(async move { (name, host.lock(&holder).await) });
-    }
     let mut tried = Tried::default();
-    while let Some(joined) = locking.join_next().await {
-        match joined {
-            Ok((name, Ok(host))) => {
-                tried.locked.insert(name, host);
-            }
-            Ok((name, Err(refusal))) => {
-                if let Some(host) = refusal.host {
-                    tried.free.insert(name.clone(), host);
-                }
-                tried.refused.insert(name, refusal.error);
-            }
-            Err(_) => {}
-        }
+    if let Some(first) = hosts.pop_first() {
+        tried.lock(BTreeMap::from([first]), &holder).await;
+    }
+    if tried.held.is_empty() {
+        tried.lock(hosts, &holder).await;
+    } else {
+        tried.free.extend(hosts);
     }
     tried
 }
 
-async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<HostName, Host> {
-    let mut hosts = BTreeMap::new();
-    for (name, host) in locked {
-        // One that can't be told lets go by itself.
-        if let Ok(host) = host.unlock().await {
-            hosts.insert(name, host);
+impl Tried {
+    async fn lock(&mut self, hosts: BTreeMap<HostName, Host>, holder: &Holder) {
+        let mut locking = JoinSet::new();
+        for (name, host) in hosts {
+            let holder = holder.clone();
+            locking.spawn(async move { (name, host.lock(&holder).await) });
+        }
+        for (name, locked) in locking.join_all().await {
+            let refusal = match locked {
+                Ok(host) => {
+                    self.locks.locked.insert(name, host);
+                    continue;
+                }
+                Err(refusal) => *refusal,
+            };
+            self.free.extend(refusal.host.map(|host| (name.clone(), host)));
+            match refusal.error {
+                HostError::Locked(holder) => drop(self.held.insert(name, holder)),
+                error => drop(self.locks.lost.insert(name, error)),
+            }
         }
     }
-    hosts
+}
+
+/// Lets them go, side by side. One that can't be told lets go by itself.
+pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<HostName, Host> {
+    let mut unlocking = JoinSet::new();
+    for (name, host) in locked {
+        unlocking.spawn(async move { host.unlock().await.ok().map(|host| (name, host)) });
+    }
+    unlocking.join_all().await.into_iter().flatten().collect()
 }
 
 /// Who we are, for others who want the hosts.

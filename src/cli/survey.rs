@@ -12,6 +12,7 @@ use crate::remote::{Host, Settings, Target, gather};
 use crate::resource::{HostName, ShapeName};
 use crate::ssh::{Address, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::task::block_in_place;
 
 /// A plan, and all that it takes to apply it.
 pub(crate) struct Survey {
@@ -51,7 +52,8 @@ pub(crate) async fn survey_of(
     known: &KnownHosts,
     options: &PlanOptions,
 ) -> miette::Result<Survey> {
-    let stock = Stock::take(&network, options.tau.as_deref())?;
+    // A tau may have to be fetched, a person be asked for a passphrase.
+    let stock = block_in_place(|| Stock::take(&network, options.tau.as_deref()))?;
     let desired = compile(&network, &stock.supplies).map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string);
         let what = error.to_string();
@@ -60,7 +62,7 @@ pub(crate) async fn survey_of(
             None => Failure { what, help: None, source: None },
         }
     })?;
-    let (targets, mut observed) = targets(&network, &desired, options)?;
+    let (targets, mut observed) = block_in_place(|| targets(&network, &desired, options))?;
     let shapes: BTreeMap<HostName, BTreeSet<ShapeName>> = network
         .hosts
         .iter()

@@ -5,6 +5,8 @@ use super::args::{Args, Colour};
 use crate::render::Style;
 use std::future::poll_fn;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -104,10 +106,25 @@ pub(crate) fn wait_for_enter() {
     let _ = io::stdin().lock().read_line(&mut String::new());
 }
 
+/// Whether the terminal shows nothing of what is typed, for it is a secret.
+static IS_SECRET: AtomicBool = AtomicBool::new(false);
+
 /// Asks for a secret, without showing it.
 ///
 /// # Errors
 /// Where the terminal can't be read.
 pub(crate) fn ask_secret(question: &str) -> io::Result<String> {
-    rpassword::prompt_password(format!("{question}: "))
+    IS_SECRET.store(true, Ordering::SeqCst);
+    let secret = rpassword::prompt_password(format!("{question}: "));
+    IS_SECRET.store(false, Ordering::SeqCst);
+    secret
+}
+
+/// Who was asked for a secret, and interrupts, gets a terminal back that shows
+/// what is typed.
+pub(crate) fn give_back() {
+    if IS_SECRET.load(Ordering::SeqCst) {
+        let _ = Command::new("stty").arg("echo").status();
+        note("");
+    }
 }

@@ -52,6 +52,16 @@ pub enum Progress {
     },
 }
 
+/// The hosts of a plan, nobody else's.
+#[derive(Debug, Default)]
+pub struct Locks {
+    /// Those that are ours.
+    pub locked: BTreeMap<HostName, Locked>,
+    /// Those that can't be anybody's: gone, or without room for a lock. They
+    /// count as not staged.
+    pub lost: BTreeMap<HostName, HostError>,
+}
+
 /// What became of a plan.
 #[derive(Debug, Default)]
 pub struct Applied {
@@ -96,17 +106,23 @@ impl Stop {
 /// while at most `max_failures` hosts have failed in its waves.
 pub async fn apply(
     plan: &Plan,
-    hosts: BTreeMap<HostName, Locked>,
+    locks: Locks,
     payloads: Arc<Payloads>,
     redactor: Arc<Redactor>,
     stop: &Stop,
     max_failures: usize,
     progress: UnboundedSender<Progress>,
 ) -> (Applied, BTreeMap<HostName, Locked>) {
+    let Locks { locked: hosts, lost } = locks;
     let mut runner = Runner { hosts, payloads, redactor, progress, applied: Applied::default() };
+    for (host, error) in lost {
+        let failure = Failure { action: None, what: error.to_string() };
+        runner.applied.failed.insert(host.clone(), failure);
+        let _ = runner.progress.send(Progress::Lost { host, action: None, error });
+    }
     let mut goes_on = true;
     if !plan.stage.is_empty() {
-        runner.step(Step::Stage, &plan.stage).await;
+        runner.step(Step::Stage, &plan.stage, stop).await;
         // What isn't staged isn't switched. Of a rotation, no one is left behind.
         goes_on = runner.applied.failed.is_empty() || !plan.waves.iter().any(|wave| wave.rank.is_rotation());
     }
@@ -128,7 +144,8 @@ pub async fn apply(
         let (out, hosts): (BTreeMap<_, _>, BTreeMap<_, _>) =
             wave.hosts.clone().into_iter().partition(|(host, _)| runner.applied.failed.contains_key(host));
         runner.applied.not_reached += out.values().map(Vec::len).sum::<usize>();
-        runner.step(Step::Wave(i), &hosts).await;
+        let never = Stop::default();
+        runner.step(Step::Wave(i), &hosts, if rotating { &never } else { stop }).await;
         let now = runner.applied.failed.len();
         goes_on &= now - unstaged <= max_failures && !(now > failed && wave.rank.is_decisive());
     }
@@ -145,7 +162,7 @@ struct Runner {
 
 impl Runner {
     /// Runs every host's list at once, and waits for all of them.
-    async fn step(&mut self, step: Step, lists: &BTreeMap<HostName, Vec<Action>>) {
+    async fn step(&mut self, step: Step, lists: &BTreeMap<HostName, Vec<Action>>, stop: &Stop) {
         // Whoever listens may have gone; the work goes on.
         let _ = self.progress.send(Progress::Began(step));
         let mut running = JoinSet::new();
@@ -157,6 +174,7 @@ impl Runner {
                         actions.clone(),
                         Arc::clone(&self.payloads),
                         Arc::clone(&self.redactor),
+                        stop.clone(),
                         self.progress.clone(),
                     ));
                 }
@@ -168,7 +186,11 @@ impl Runner {
             }
         }
         while let Some(ended) = running.join_next().await {
-            let Ok(ended) = ended else { continue };
+            let ended = match ended {
+                Ok(ended) => ended,
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            };
+            self.applied.interrupted |= ended.interrupted;
             self.applied.done += ended.done;
             self.applied.already += ended.already;
             self.applied.not_reached += ended.not_reached;
@@ -190,6 +212,7 @@ struct Ended {
     already: usize,
     not_reached: usize,
     failed: Option<Failure>,
+    interrupted: bool,
 }
 
 async fn run(
@@ -197,6 +220,7 @@ async fn run(
     actions: Vec<Action>,
     payloads: Arc<Payloads>,
     redactor: Arc<Redactor>,
+    stop: Stop,
     progress: UnboundedSender<Progress>,
 ) -> Ended {
     let name = host.name().clone();
@@ -215,10 +239,12 @@ async fn run(
             let _ = progress.send(Progress::Action { host, action, report });
         }
     };
-    let run = host.run(&actions, &payloads, &redactor, &mut tell).await;
+    let run = host.run(&actions, &payloads, &redactor, &stop, &mut tell).await;
     let ended = done + already;
+    let interrupted = matches!(run, Ok(Run::Interrupted));
     let (failed, not_reached, host) = match run {
         Ok(Run::Done) => (None, 0, Some(host)),
+        Ok(Run::Interrupted) => (None, actions.len().saturating_sub(ended), Some(host)),
         Ok(Run::Stopped { at, outcome }) => {
             let what = match outcome {
                 Outcome::Differs { text } | Outcome::Failed { text } => text,
@@ -237,5 +263,5 @@ async fn run(
             (Some(failure), actions.len().saturating_sub(ended + 1), None)
         }
     };
-    Ended { name, host, done: done + already, already, not_reached, failed }
+    Ended { name, host, done: done + already, already, not_reached, failed, interrupted }
 }

@@ -42,6 +42,14 @@ pub enum HostError {
         /// How long that was waited for.
         after: Duration,
     },
+    /// The host can't be locked, or can't be kept locked.
+    #[error("can't be locked: {said}")]
+    NoLock {
+        /// What the host said.
+        said: String,
+        /// What it takes.
+        help: &'static str,
+    },
     /// Somebody else is at work there.
     #[error("locked by {0}")]
     Locked(Holder),
@@ -105,8 +113,26 @@ impl HostError {
                     During::Opening | During::Asking | During::Locking | During::Unlocking => None,
                 }
             }
-            Self::Connect(_) | Self::NoSudo { .. } | Self::NoShell { .. } | Self::Locked(_) => None,
+            Self::Connect(_)
+            | Self::NoSudo { .. }
+            | Self::NoShell { .. }
+            | Self::NoLock { .. }
+            | Self::Locked(_) => None,
         }
+    }
+
+    /// The same error, after `clean` has been through what the host said.
+    #[must_use]
+    pub(super) fn with_words(mut self, clean: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::NoSudo { said: words }
+            | Self::NoShell { said: words }
+            | Self::NoLock { said: words, .. }
+            | Self::Lost { reason: words, .. }
+            | Self::Malformed { what: words, .. } => *words = clean(words),
+            Self::Connect(_) | Self::TimedOut { .. } | Self::Locked(_) => {}
+        }
+        self
     }
 
     /// What to do about it, in a sentence or two.
@@ -126,6 +152,7 @@ impl HostError {
             Self::Locked(_) => {
                 "wait for it to end; if it was killed, the host lets go by itself within about a minute"
             }
+            Self::NoLock { help, .. } => help,
             Self::Malformed { .. } => "this may be a defect of spore: please report it",
         }
         .to_owned()

@@ -3,7 +3,7 @@
 use super::lock::{self, Beats, Holder};
 use super::run;
 use super::shell::Shell;
-use super::{HostError, Payloads, Redactor, Settings};
+use super::{HostError, Payloads, Redactor, Settings, Stop};
 use crate::plan::action::Action;
 use crate::plan::wire::{Outcome, Report};
 use crate::resource::{HostName, Secret};
@@ -47,6 +47,8 @@ pub enum Run {
         /// How it ended.
         outcome: Outcome,
     },
+    /// Somebody asked to stop, and the rest wasn't begun.
+    Interrupted,
 }
 
 impl Host {
@@ -137,7 +139,8 @@ impl Locked {
     }
 
     /// Does one action after the other, until one doesn't end well. `tell`
-    /// hears of each as it begins and ends.
+    /// hears of each as it begins and ends. Once `stop` was asked, what the host
+    /// has been told to do is let end, and it is told nothing more.
     ///
     /// After an error the connection is of no use any more, and whether the
     /// action under way was done isn't known. So it is when this future is
@@ -150,10 +153,11 @@ impl Locked {
         actions: &[Action],
         payloads: &Payloads,
         redactor: &Redactor,
+        stop: &Stop,
         tell: &mut (dyn FnMut(Report) + Send),
     ) -> Result<Run, HostError> {
         let Host { shell, settings, .. } = &mut self.host;
-        run::run(shell, settings, actions, payloads, redactor, tell).await
+        run::run(shell, settings, actions, payloads, redactor, stop, tell).await
     }
 
     /// Lets the lock go, and clears away what it took.

@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::shell::{Line, NoLine, Shell, bare, driver};
 use super::text::tidy;
 use crate::plan::wire::quote;
-use crate::ssh::{ChannelError, Session};
+use crate::ssh::{Channel, ChannelError, Session};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -19,6 +19,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 const LOCK: &str = include_str!("lock.sh");
+
+/// What `lock.sh` ends with where it has let the lock go unasked.
+pub(super) const GIVEN_UP: u8 = 75;
 
 /// How often the host looks for a beat, in the time after which it lets go.
 const LOOKS: u32 = 30;
@@ -63,10 +66,13 @@ pub(super) async fn take(
     shell.request(request.as_bytes(), During::Locking, settings.ready).await?;
     shell.ready(settings.ready).await?;
     let answered = timeout(settings.action, answer(shell)).await;
-    let directory =
-        answered.map_err(|_| HostError::TimedOut { during: During::Locking, after: settings.action })??;
-    let beating = beat(Arc::clone(session), format!("{directory}/beat"), settings.beat);
-    Ok(Beats(tokio::spawn(beating)))
+    let too_long = |_| HostError::TimedOut { during: During::Locking, after: settings.action };
+    let directory = answered.map_err(too_long)??;
+    let heart = Heart::begin(Arc::clone(session), format!("{directory}/beat"));
+    let heart = timeout(settings.action, heart).await.map_err(too_long)??;
+    // Well before it is missed.
+    let every = settings.beat.min(settings.let_go / 4).max(Duration::from_millis(20));
+    Ok(Beats(tokio::spawn(heart.beat(every))))
 }
 
 /// Where to beat.
@@ -89,7 +95,10 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
             ("end", status) => {
                 return Err(match held {
                     Some(holder) => HostError::Locked(holder),
-                    None => malformed(format!("status {}: {}", tidy(status), shell.lines.noise())),
+                    None => HostError::NoLock {
+                        said: format!("{} (status {})", shell.lines.noise(), tidy(status)),
+                        help: "the lock is a file in /run/spore: make room in /run, and see that root may write there",
+                    },
                 });
             }
             _ => return Err(malformed(tidy(&answer))),
@@ -120,22 +129,38 @@ pub(super) async fn release(shell: &mut Shell, settings: &Settings) -> Result<()
 
 /// Writes to a file there, as whoever logged in, as long as there is a
 /// connection.
-async fn beat(session: Arc<Session>, file: String, every: Duration) {
-    let command = r#"exec sh -c 'while IFS= read -r n; do echo "$n" >"$1"; done' spore "#;
-    let command = format!("{command}{}", quote(&file));
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut channel = None;
-    for n in 1_u64.. {
-        ticks.tick().await;
-        if channel.is_none() {
-            channel = session.exec(&command).await.ok();
-        }
-        if let Some(open) = &mut channel {
-            match open.writer.send(format!("{n}\n").into()).await {
-                Ok(()) => {}
-                Err(ChannelError::Lost(_)) => return,
-                Err(_) => channel = None,
+struct Heart {
+    session: Arc<Session>,
+    command: String,
+    channel: Option<Channel>,
+}
+
+impl Heart {
+    /// With a channel that is open: where none can be, the lock wouldn't last.
+    async fn begin(session: Arc<Session>, file: String) -> Result<Self, HostError> {
+        let command = r#"exec sh -c 'while IFS= read -r n; do echo "$n" >"$1"; done' spore "#;
+        let command = format!("{command}{}", quote(&file));
+        let channel = session.exec(&command).await.map_err(|error| HostError::NoLock {
+            said: format!("a second session on the connection: {error}"),
+            help: "sshd has to allow two sessions on a connection: see MaxSessions in /etc/ssh/sshd_config",
+        })?;
+        Ok(Self { session, command, channel: Some(channel) })
+    }
+
+    async fn beat(mut self, every: Duration) {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for n in 1_u64.. {
+            ticks.tick().await;
+            if self.channel.is_none() {
+                self.channel = self.session.exec(&self.command).await.ok();
+            }
+            if let Some(open) = &mut self.channel {
+                match open.writer.send(format!("{n}\n").into()).await {
+                    Ok(()) => {}
+                    Err(ChannelError::Lost(_)) => return,
+                    Err(_) => self.channel = None,
+                }
             }
         }
     }

@@ -3,6 +3,9 @@
 # is let go. Runs in a session of its own, so that nothing that happens to the
 # connection's processes ends it before those it answers for.
 #
+# It ends with 0 where it was told to; with 75 where the controller was given up:
+# who was that must not go on without the lock.
+#
 # lock.sh MARKER DRIVER HOLDER STEP LIMIT: it looks every STEP seconds; after LIMIT
 # looks without a beat it has heard enough.
 # shellcheck shell=sh disable=SC2154
@@ -80,9 +83,11 @@ watcher=$!
 # A signal ends a wait early.
 while kill -0 "$worker" 2>/dev/null; do
     wait "$worker"
+    ended=$?
 done
 while members; do
     sleep 0.1 9>&-
 done
 kill "$watcher" 2>/dev/null
 rm -rf -- "$beats" "$dir/.holder"
+[ "$ended" = 0 ] || exit 75

@@ -27,7 +27,7 @@ mod settings;
 mod shell;
 mod text;
 
-pub use apply::{Applied, Failure, Progress, Step, Stop, apply};
+pub use apply::{Applied, Failure, Locks, Progress, Step, Stop, apply};
 pub use error::{During, HostError};
 pub use gather::{Gathered, Target, gather};
 pub use host::{Host, Locked, NotLocked, Run};

@@ -2,8 +2,10 @@
 //! follow each other are one request; files are asked for in one more, and
 //! sent in another.
 
+use super::apply::Stop;
 use super::error::{During, HostError};
 use super::host::Run;
+use super::lock;
 use super::payload::{Payload, Payloads};
 use super::redact::Redactor;
 use super::settings::Settings;
@@ -20,44 +22,22 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// How much is sent between two looks at how it goes.
 const CHUNK: usize = 256 << 10;
 
-/// Does actions one after the other.
+/// Does actions one after the other; asks for nothing more once `stop` was asked.
 pub(super) async fn run(
     shell: &mut Shell,
     settings: &Settings,
     actions: &[Action],
     payloads: &Payloads,
     redactor: &Redactor,
+    stop: &Stop,
     tell: &mut (dyn FnMut(Report) + Send),
 ) -> Result<Run, HostError> {
     let actions: &[Action] =
         &actions.iter().map(|action| impatient(action, settings.healthy)).collect::<Vec<_>>();
     let mut runner = Runner { settings, actions, redactor, tell, at: 0, began: false, told: 0 };
-    let mut from = 0;
-    for group in actions.chunk_by(|a, b| is_stage(a) == is_stage(b)) {
-        let calls: Vec<Call> = group.iter().zip(from..).map(|(action, i)| wire::call(i, action)).collect();
-        let needed = match runner.request(shell, calls, Vec::new()).await? {
-            Ok(needed) => needed,
-            Err(stopped) => return Ok(stopped),
-        };
-        if !needed.is_empty() {
-            let (mut calls, mut files) = (Vec::new(), Vec::new());
-            for index in needed {
-                let Some(Action::Stage(file)) = actions.get(index) else {
-                    return Err(runner.malformed("it asks for what is no file".to_owned()));
-                };
-                let Some((bytes, gzip)) = payloads.get(&file.sha256).map(bytes) else {
-                    return Ok(runner.without(index, file));
-                };
-                calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), gzip }));
-                files.push((index, bytes));
-            }
-            if let Err(stopped) = runner.request(shell, calls, files).await? {
-                return Ok(stopped);
-            }
-        }
-        from += group.len();
-    }
-    Ok(Run::Done)
+    let ran = runner.all(shell, payloads, stop).await;
+    // A host that ends in disorder may say anything.
+    ran.map_err(|error| error.with_words(|words| redactor.clean(words.as_bytes())))
 }
 
 /// Waits no longer for a node's health than is set.
@@ -100,6 +80,43 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
+    async fn all(&mut self, shell: &mut Shell, payloads: &Payloads, stop: &Stop) -> Result<Run, HostError> {
+        let actions = self.actions;
+        let mut from = 0;
+        for group in actions.chunk_by(|a, b| is_stage(a) == is_stage(b)) {
+            let calls: Vec<Call> =
+                group.iter().zip(from..).map(|(action, i)| wire::call(i, action)).collect();
+            if stop.is_asked() {
+                return Ok(Run::Interrupted);
+            }
+            let needed = match self.request(shell, calls, Vec::new()).await? {
+                Ok(needed) => needed,
+                Err(stopped) => return Ok(stopped),
+            };
+            if !needed.is_empty() {
+                if stop.is_asked() {
+                    return Ok(Run::Interrupted);
+                }
+                let (mut calls, mut files) = (Vec::new(), Vec::new());
+                for index in needed {
+                    let Some(Action::Stage(file)) = actions.get(index) else {
+                        return Err(self.malformed("it asks for what is no file".to_owned()));
+                    };
+                    let Some((bytes, gzip)) = payloads.get(&file.sha256).map(bytes) else {
+                        return Ok(self.without(index, file));
+                    };
+                    calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), gzip }));
+                    files.push((index, bytes));
+                }
+                if let Err(stopped) = self.request(shell, calls, files).await? {
+                    return Ok(stopped);
+                }
+            }
+            from += group.len();
+        }
+        Ok(Run::Done)
+    }
+
     /// Makes calls, feeds them their files, and hears them out. What it returns
     /// is what the host asks for, or how it stopped.
     async fn request(
@@ -109,6 +126,7 @@ impl Runner<'_> {
         files: Vec<(usize, Bytes)>,
     ) -> Result<Result<Vec<usize>, Run>, HostError> {
         let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
+        let mut unanswered = calls.len();
         let script = wire::request(&calls, &patience(self.settings), input);
         shell.request(script.as_bytes(), self.during(), self.settings.stall).await?;
         let Shell { writer, lines } = shell;
@@ -119,7 +137,7 @@ impl Runner<'_> {
         let mut is_sent = false;
         let mut deadline = Instant::now() + self.settings.action;
         let (mut needed, mut stopped) = (Vec::new(), None);
-        loop {
+        let status = loop {
             let line = tokio::select! {
                 biased;
                 Some((index, sent, total)) = sent.recv() => {
@@ -146,25 +164,34 @@ impl Runner<'_> {
             };
             let Some(answer) = self.answer(lines, line)? else { continue };
             match answer {
-                Heard::End => break,
+                Heard::End(status) => break status,
                 Heard::Answer(Answer::Began(index)) => self.begin(index),
                 Heard::Answer(Answer::Need(index)) => {
+                    unanswered = unanswered.saturating_sub(1);
                     needed.push(index);
                     self.at = index + 1;
                     self.began = false;
                 }
                 Heard::Answer(Answer::Ended(index, ending)) => {
+                    unanswered = unanswered.saturating_sub(1);
                     stopped = stopped.or(self.end(index, ending));
                 }
             }
             deadline = Instant::now() + self.allowance();
-        }
+        };
         if let Some(stopped) = stopped {
             return Ok(Err(stopped));
         }
-        if self.began {
-            // The lock's holder does that when it hears of nobody any more.
-            let reason = format!("the host ended what ran there: {}", lines.noise());
+        // Silence isn't success.
+        if unanswered > 0 {
+            let reason = match status {
+                lock::GIVEN_UP => {
+                    "it heard nothing of this spore for so long that it has let its lock go".to_owned()
+                }
+                status => format!("what ran there was ended (status {status}) {}", lines.noise())
+                    .trim_end()
+                    .to_owned(),
+            };
             return Err(HostError::Lost { during: self.during(), reason });
         }
         Ok(Ok(needed))
@@ -172,9 +199,8 @@ impl Runner<'_> {
 
     fn answer(&self, lines: &mut Lines, line: Result<Line, NoLine>) -> Result<Option<Heard>, HostError> {
         match line {
-            Ok(Line::Answer(answer)) if answer.starts_with("end ") => Ok(Some(Heard::End)),
-            Ok(Line::Answer(answer)) => match Answer::parse(&answer) {
-                Some(answer) => Ok(Some(Heard::Answer(answer))),
+            Ok(Line::Answer(answer)) => match Heard::parse(&answer) {
+                Some(heard) => Ok(Some(heard)),
                 None => Err(self.malformed(tidy(&answer))),
             },
             Ok(Line::Other(noise)) => {
@@ -238,15 +264,24 @@ impl Runner<'_> {
     }
 
     fn malformed(&self, what: String) -> HostError {
-        HostError::Malformed { during: self.during(), what: self.redactor.clean(what.as_bytes()) }
+        HostError::Malformed { during: self.during(), what }
     }
 }
 
 /// What the host said.
 enum Heard {
     Answer(Answer),
-    /// The request has ended.
-    End,
+    /// The request has ended, with this status.
+    End(u8),
+}
+
+impl Heard {
+    fn parse(answer: &str) -> Option<Self> {
+        match answer.strip_prefix("end ") {
+            Some(status) => status.parse().ok().map(Self::End),
+            None => Answer::parse(answer).map(Self::Answer),
+        }
+    }
 }
 
 /// Why not everything was sent.

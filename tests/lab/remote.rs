@@ -15,7 +15,7 @@ use spore_drive::{
         action::{Action, Running, Staged},
         wire::{Outcome, Report},
     },
-    remote::{Holder, Host, HostError, Locked, NotLocked, Payload, Payloads, Redactor, Run, Settings},
+    remote::{Holder, Host, HostError, Locked, NotLocked, Payload, Payloads, Redactor, Run, Settings, Stop},
     resource::{Access, Health, Port, Secret, Sha256, Transport},
     ssh::{self, Address, Credential, KnownHosts, Login},
 };
@@ -118,8 +118,10 @@ async fn dies(locked: &mut Locked) {
         >/run/systemd/system/probe.service.d/x.conf; systemctl daemon-reload";
     locked.ask(&Secret::new(broken)).await.unwrap();
     let begun = Instant::now();
-    let ended =
-        locked.run(&[start(Running::Stopped)], &Payloads::new(), &redactor, &mut |_| {}).await.unwrap();
+    let ended = locked
+        .run(&[start(Running::Stopped)], &Payloads::new(), &redactor, &Stop::default(), &mut |_| {})
+        .await
+        .unwrap();
     let Run::Stopped { at: 0, outcome: Outcome::Failed { text } } = ended else { panic!("{ended:?}") };
     assert!(
         text.starts_with("probe.service is not healthy: it died 2 times (exit-code, status 3)"),
@@ -179,7 +181,7 @@ pub(crate) fn lets_go(lab: &Lab) {
             .block_on(async { lock(connect(lab, &host, "tau", &settings).await, "spore apply").await });
         runtime.spawn(async move {
             let mut locked = locked;
-            locked.run(&[hang()], &Payloads::new(), &Redactor::default(), &mut |_| {}).await
+            locked.run(&[hang()], &Payloads::new(), &Redactor::default(), &Stop::default(), &mut |_| {}).await
         });
         wait_until(SOON, "it runs", sleeps);
         // Beats keep it for longer than it would go without.
@@ -241,7 +243,7 @@ async fn run(locked: &mut Locked, actions: &[Action], payloads: &Payloads) -> Ve
             outcomes.push((index, outcome));
         }
     };
-    locked.run(actions, payloads, &Redactor::default(), &mut tell).await.unwrap();
+    locked.run(actions, payloads, &Redactor::default(), &Stop::default(), &mut tell).await.unwrap();
     outcomes.sort_by_key(|(index, _)| *index);
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }

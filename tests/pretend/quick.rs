@@ -10,7 +10,8 @@ use spore_drive::plan::action::Action;
 use spore_drive::plan::{self, Observed, Options, Plan, Unplanned};
 use spore_drive::pretend::{Disk, Faults, here, program};
 use spore_drive::remote::{
-    Applied, Holder, Host, HostError, Payload, Payloads, Redactor, Settings, Stop, Target, apply, gather,
+    Applied, Holder, Host, HostError, Locks, Payload, Payloads, Redactor, Settings, Stop, Target, apply,
+    gather,
 };
 use spore_drive::resource::{HostName, Sha256, ShapeName};
 use spore_drive::ssh::{Address, Credential, KnownHosts, Login, key};
@@ -89,14 +90,14 @@ impl<'w> Controller<'w> {
     /// Plans and applies; `None` where a host couldn't be locked.
     async fn apply(&self) -> Option<Applied> {
         let Survey { plan, hosts, errors: _ } = self.survey().await;
-        let mut locked = BTreeMap::new();
+        let mut locks = Locks::default();
         for (name, host) in hosts {
-            locked.insert(name, host.lock(&Holder::default()).await.ok()?);
+            locks.locked.insert(name, host.lock(&Holder::default()).await.ok()?);
         }
         let (sender, _receiver) = unbounded_channel();
         let payloads = Arc::new(self.payloads(&plan));
         let redactor = Arc::new(Redactor::default());
-        let (applied, hosts) = apply(&plan, locked, payloads, redactor, &Stop::default(), 0, sender).await;
+        let (applied, hosts) = apply(&plan, locks, payloads, redactor, &Stop::default(), 0, sender).await;
         for host in hosts.into_values() {
             if let Ok(host) = host.unlock().await {
                 host.close().await;

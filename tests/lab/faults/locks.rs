@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::bench::{Bench, LOCK_WAIT, another_tau, converges, settled, wipe};
+use super::bench::{Bench, LOCK_WAIT, another_tau, converges, look_like, pictures, settled, wipe};
 use super::controller::Controller;
 use super::table::Came;
 use super::trip::{Side, Trip};
@@ -81,4 +81,58 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     drop(trip);
     converges(&network, &[host]);
     bench.came(Came::Converged);
+}
+
+/// Nobody acts without the lock, and nobody takes silence for success.
+pub(crate) fn given_up(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
+    let [elder, member] = &hosts;
+    let hosts = [elder, member];
+    let mut network = bench.network(&[elder], &[member]);
+
+    // A laptop that sleeps: the hosts give it up, and somebody else applies.
+    bench.begin(FAULT, "controller asleep for longer than let-go");
+    let trip = Trip::lay(elder, "systemctl", "*start\\ --\\ tau@elders*", Side::Before);
+    let first = Controller::apply(&network, &[]);
+    trip.wait();
+    first.signal("STOP");
+    trip.go();
+    let free = "[ ! -e /run/spore/.holder ] && systemctl is-active --quiet tau@elders.service";
+    wait_until(Duration::from_secs(40), "the elder is given up", || elder.try_sh(free).is_ok());
+    let free = "[ ! -e /run/spore/.holder ]";
+    wait_until(Duration::from_secs(20), "the member is given up", || member.try_sh(free).is_ok());
+    drop(trip);
+    let another = another_tau(&network, "somebody-else's").display().to_string();
+    network.apply(&["--tau", &another]).exits(0);
+    let before = pictures(&hosts);
+    first.signal("CONT");
+    let run = first.end().exits(1);
+    run.says_in_one_line(&[member.name(), "lost while this was about to begin", "let its lock go"]);
+    look_like(&hosts, &before);
+    converges(&network, &hosts);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "who holds the lock there is killed");
+    wipe(&hosts);
+    let trip = Trip::lay(member, "mv", "*/.spore-tau-*\\ /tb/bin/tau", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    member.sh("pkill -9 -o -f 'flock -n [9]'");
+    trip.go();
+    let run = controller.end().exits(1);
+    run.says_in_one_line(&[member.name(), "lost while this was being done", "was ended (status 137)"]);
+    drop(trip);
+    converges(&network, &hosts);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "sshd allows one session on a connection");
+    network.pin(&another_tau(&network, "next"));
+    let before = pictures(&[member]);
+    member.sh("echo MaxSessions 1 >/etc/ssh/sshd_config.d/one.conf; systemctl reload ssh");
+    let run = network.apply(&[]).exits(1);
+    run.says_in_one_line(&[member.name(), "can't be locked", "MaxSessions"]);
+    look_like(&[member], &before);
+    member.sh("rm /etc/ssh/sshd_config.d/one.conf; systemctl reload ssh");
+    converges(&network, &hosts);
+    bench.came(Came::ClearError);
 }

@@ -65,6 +65,7 @@ const CASES: &[Case] = &[
     ("skipped::hosts", skipped::hosts),
     ("skipped::interrupted", skipped::interrupted),
     ("locks::let_go", locks::let_go),
+    ("locks::given_up", locks::given_up),
     ("power::synced", power::synced),
     ("power::real_tau", power::real_tau),
 ];
