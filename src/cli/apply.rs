@@ -23,35 +23,28 @@ pub(crate) async fn run(
 ) -> miette::Result<Exit> {
     let patience = Instant::now() + Duration::from_secs(options.lock_wait);
     let mut interrupts = Interrupts::listen();
-    // A task of its own, so that who interrupts is heard whatever it is at.
-    let (args_of_it, options_of_it, retire_of_it) = (args.clone(), options.clone(), retire.cloned());
-    let preparing =
-        tokio::spawn(
-            async move { prepare(&args_of_it, &options_of_it, retire_of_it.as_ref(), patience).await },
-        );
-    let (prepared, locks) = tokio::select! {
-        prepared = preparing => match joined(prepared)? {
-            Ok(prepared) => prepared,
-            Err(exit) => return Ok(exit),
-        },
-        () = interrupts.next() => {
-            terminal::give_back();
-            terminal::note("interrupted: nothing was changed");
-            return Ok(Exit::Interrupted);
-        }
+    let preparing = {
+        let (args, options, retire) = (args.clone(), options.clone(), retire.cloned());
+        async move { prepare(&args, &options, retire.as_ref(), patience).await }
     };
-    let exit = carry_out(args, options, prepared, locks, interrupts).await;
-    if let (Exit::Done, Some(host)) = (exit, retire) {
-        terminal::note(&format!(
-            "now delete {host} from the folder, and from `p2p.bootstrap` where it is named: until then a plan puts it back"
-        ));
+    let Some(prepared) = interrupts.unless(preparing).await else {
+        terminal::out("apply: interrupted; nothing was changed\n");
+        return Ok(Exit::Interrupted);
+    };
+    let exit = match prepared? {
+        Ok((prepared, locks)) => carry_out(args, options, prepared, locks, interrupts).await,
+        Err(exit) => exit,
+    };
+    match (exit, retire) {
+        (Exit::Done, Some(host)) => terminal::out(&format!(
+            "now delete {host} from the folder, and from `p2p.bootstrap` where it is named: until then a plan puts it back\n"
+        )),
+        (_, Some(host)) => {
+            terminal::out(&format!("keep {host} in the folder until `spore retire {host}` has ended well\n"))
+        }
+        _ => {}
     }
     Ok(exit)
-}
-
-/// What a task of ours came to, which panics where it did.
-fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
-    result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Plans, asks, fetches what will be sent, and locks the hosts; where somebody
@@ -128,7 +121,7 @@ async fn carry_out(
         let most = options.max_failures;
         let (applied, hosts) = apply(&plan, locks, payloads, redactor, &stop, most, sender).await;
         // It ends when the last sender is gone.
-        joined(shown.await);
+        let _ = shown.await;
         for host in lock::release(hosts).await.into_values() {
             host.close().await;
         }
@@ -137,7 +130,7 @@ async fn carry_out(
     let applied = tokio::select! {
         applied = applying => applied,
         () = interrupted_twice(&mut interrupts, &stop) => {
-            terminal::note("ended at once: run the same command again to go on from there");
+            terminal::out(&format!("apply: ended at once; to go on from there, run: {}\n", command()));
             return Exit::Interrupted;
         }
     };
@@ -251,17 +244,29 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     }
     line.push_str(&format!("; {} failed; {} not reached", applied.failed.len(), applied.not_reached));
     if !plan.unplanned.is_empty() {
-        let hosts = if plan.unplanned.len() == 1 { "host" } else { "hosts" };
-        line.push_str(&format!("; {} {hosts} not planned", plan.unplanned.len()));
+        let names: Vec<&str> = plan.unplanned.keys().take(NAMED).map(HostName::as_str).collect();
+        let more = match plan.unplanned.len() - names.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        line.push_str(&format!("; not planned: {}{more}", names.join(", ")));
     }
     out.push_str(&line);
     out.push('\n');
-    let mend = if applied.failed.is_empty() { "" } else { "mend what failed and " };
+    let mend =
+        if applied.failed.values().all(|failure| failure.is_stale) { "" } else { "mend what failed and " };
     if !applied.failed.is_empty() || applied.not_reached > 0 {
-        let words: Vec<String> =
-            std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-        let command = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
-        out.push_str(&format!("to go on from there, {mend}run: spore {command}\n"));
+        out.push_str(&format!("to go on from there, {mend}run: {}\n", command()));
     }
     out
+}
+
+/// How many hosts are named at the end; all are where it began.
+const NAMED: usize = 5;
+
+/// What was typed.
+fn command() -> String {
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    format!("spore {}", shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default())
 }

@@ -159,7 +159,7 @@ pub(crate) struct ApplyOptions {
     /// Go on while at most so many hosts have failed; elders and canaries always stop what follows
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) max_failures: usize,
-    /// Name every action while staging too, not only each host that is staged
+    /// Name every action, while staging too, and what takes long as it begins
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// Where somebody else holds a host, wait so long for it and plan again

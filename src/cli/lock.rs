@@ -6,6 +6,7 @@ use crate::remote::{Holder, Host, HostError, Locked, Locks};
 use crate::resource::HostName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -47,7 +48,7 @@ pub(super) async fn take(
         hosts.extend(free);
         let error = HostError::Locked(holder.clone());
         if Instant::now() >= patience {
-            let help = format!("{}; or wait for it with `--lock-wait`", error.help());
+            let help = format!("{}; or wait for it with `--lock-wait SECONDS`", error.help());
             return Err(Failure::new(format!("{name}: {error}; nothing was changed"), help).into());
         }
         if !waited {
@@ -121,6 +122,9 @@ pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<Host
 /// Who we are, for others who want the hosts.
 fn holder() -> Holder {
     let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    // Pipelines and cron needn't set either.
+    let id = || Command::new("id").arg("-un").output().ok().filter(|output| output.status.success());
+    let user = user.or_else(|| id().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()));
     let user = user.unwrap_or_else(|| "somebody".to_owned());
     let machine = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     Holder {

@@ -8,12 +8,14 @@ use crate::render;
 
 pub(crate) async fn run(args: &Args, options: &PlanOptions) -> miette::Result<Exit> {
     let mut interrupts = terminal::Interrupts::listen();
-    let survey = tokio::select! {
-        survey = survey(args, options, None) => survey?,
-        () = interrupts.next() => return Ok(Exit::Interrupted),
+    let surveying = {
+        let (args, options) = (args.clone(), options.clone());
+        async move { survey(&args, &options, None).await }
     };
-    terminal::out(&render::plan(&survey.plan, terminal::style(args)));
-    Ok(verdict(&survey.plan))
+    let Some(survey) = interrupts.unless(surveying).await else { return Ok(Exit::Interrupted) };
+    let plan = survey?.plan;
+    terminal::out(&render::plan(&plan, terminal::style(args)));
+    Ok(verdict(&plan))
 }
 
 fn verdict(plan: &Plan) -> Exit {

@@ -4,12 +4,14 @@
 
 use super::terminal;
 use crate::plan::Plan;
+use crate::plan::action::Action;
 use crate::plan::wire::Report;
 use crate::remote::{Progress, Step};
 use crate::render::{self, Style, Tone};
 use crate::resource::HostName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// What is shown of an apply.
@@ -19,6 +21,7 @@ pub(super) struct Watched {
     /// By host, how many actions are left to stage; empty once that is over, or
     /// where each is named.
     staging: BTreeMap<HostName, usize>,
+    verbose: bool,
     bars: Option<MultiProgress>,
     bar_of: BTreeMap<HostName, ProgressBar>,
 }
@@ -37,6 +40,7 @@ impl Watched {
             style,
             waves: plan.waves.len(),
             staging: staging.map(|(host, actions)| (host.clone(), actions.len())).collect(),
+            verbose,
             bars: terminal::shows_progress().then(MultiProgress::new),
             bar_of: BTreeMap::new(),
         }
@@ -50,19 +54,18 @@ impl Watched {
                 let heading = format!("wave {} of {}", i + 1, self.waves);
                 self.line(&self.style.paint(Tone::Strong, heading));
             }
-            Progress::Action { report: Report::Began { .. }, .. } => {}
+            Progress::Action { host, action, report: Report::Began { .. } } => self.began(host, &action),
             Progress::Action { host, report: Report::Sent { sent, total, .. }, .. } => {
                 self.sent(host, sent, total);
             }
             Progress::Action { host, action, report: Report::Ended { outcome, .. } } => {
+                self.clear(&host);
                 match self.staging.get_mut(&host).filter(|_| outcome.is_good()) {
                     Some(left) if *left > 1 => *left -= 1,
                     Some(_) => {
-                        self.clear(&host);
                         self.line(&format!("  {} {host} staged", self.style.paint(Tone::Good, "✓")));
                     }
                     None => {
-                        self.clear(&host);
                         let text = render::ended(&host, &action, &outcome, self.style);
                         self.line(text.trim_end_matches('\n'));
                     }
@@ -82,6 +85,29 @@ impl Watched {
         match &self.bars {
             Some(bars) => bars.suspend(|| terminal::out(&text)),
             None => terminal::out(&text),
+        }
+    }
+
+    /// What may take minutes is shown while it does.
+    fn began(&mut self, host: HostName, action: &Action) {
+        if !matches!(
+            action,
+            Action::Install { .. } | Action::Start { .. } | Action::Await { .. } | Action::Stop { .. }
+        ) {
+            return;
+        }
+        let text = format!("{host} {}", render::action(action));
+        match &self.bars {
+            Some(bars) => {
+                let bar = bars.add(ProgressBar::new_spinner().with_message(text));
+                if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
+                    bar.set_style(style);
+                }
+                bar.enable_steady_tick(Duration::from_millis(100));
+                self.bar_of.insert(host, bar);
+            }
+            None if self.verbose => self.line(&format!("  … {text}")),
+            None => {}
         }
     }
 

@@ -7,10 +7,11 @@ use super::{Failure, folder, terminal};
 use crate::desired::{Desired, compile};
 use crate::facts::{self, Folder, Request, interpret};
 use crate::network::Network;
-use crate::plan::{self, Observed, Options, Plan, Unplanned};
+use crate::plan::{self, Observed, Options, Plan, Selector, Unplanned};
 use crate::remote::{Host, Settings, Target, gather};
-use crate::resource::{HostName, ShapeName};
+use crate::resource::{HostName, Key, ShapeName};
 use crate::ssh::{Address, KnownHosts};
+use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::block_in_place;
 
@@ -38,6 +39,16 @@ pub(crate) async fn survey(
     let mut network = folder::read(args, &folder::find(args.network.as_deref())?)?;
     if let Some(host) = retire {
         clear(&mut network, host)?;
+    }
+    if let Some(host) = retire
+        && !options.targets.is_empty()
+        && !options.targets.iter().any(|target| target.may_select(host))
+    {
+        return Err(Failure::new(
+            format!("`--target` leaves {host} out, which is to be retired"),
+            format!("`--target @{host}` retires it and does nothing else"),
+        )
+        .into());
     }
     let known = known_hosts(options)?;
     survey_of(network, &known, options).await
@@ -89,6 +100,15 @@ pub(crate) async fn survey_of(
         };
         observed.insert(name, found);
     }
+    for selector in &options.targets {
+        if is_in_vain(selector, &network, &observed) {
+            return Err(Failure::new(
+                format!("`--target {selector}` selects nothing"),
+                "no such node is in the folder, nor on a host that it may be on",
+            )
+            .into());
+        }
+    }
     let shape = Options {
         targets: options.targets.clone(),
         batch: options.batch.map(usize::from),
@@ -100,6 +120,26 @@ pub(crate) async fn survey_of(
         source: None,
     })?;
     Ok(Survey { network, stock, desired, plan, hosts })
+}
+
+/// Whether there is no node that it may mean: none that should be, and none
+/// that is and should go.
+fn is_in_vain(selector: &Selector, network: &Network, observed: &BTreeMap<HostName, Observed>) -> bool {
+    let Some(shape) = &selector.shape else { return false };
+    let mut hosts = network.hosts.values().filter(|host| selector.may_select(&host.name));
+    hosts.all(|host| {
+        let is_there = match observed.get(&host.name) {
+            Some(Observed::Host { current, .. }) => current.iter().any(|(id, _)| match &id.key {
+                Key::Service(unit) => tau::shape_of_unit(unit).as_ref() == Some(shape),
+                Key::File(path) => *path == tau::config_path(shape),
+                Key::Storage(path) => tau::storage_paths(shape).contains(path),
+                _ => false,
+            }),
+            // Nobody knows what is there.
+            Some(Observed::Nothing(_)) | None => true,
+        };
+        !is_there && !host.nodes.contains_key(shape)
+    })
 }
 
 fn observe(name: &HostName, answer: &str, folder: Folder<'_>) -> Observed {

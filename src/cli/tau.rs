@@ -2,28 +2,51 @@
 
 use super::args::{Args, TauCommand};
 use super::{Exit, Failure, folder, supplies, terminal};
-use crate::artifact::{self, Cache, Pins};
-use crate::network::Network;
+use crate::artifact::{self, Architecture, Cache, Pin, Pins, Source};
+use crate::check;
+use crate::network::{Diagnostic, Secrets};
+use crate::render;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(crate) async fn run(args: &Args, command: &TauCommand) -> miette::Result<Exit> {
     terminal::set_up_reports(args);
     let TauCommand::Pin { sources } = command;
     let folder = folder::find(args.network.as_deref())?;
-    let network = folder::read(args, &folder)?;
-    tokio::task::block_in_place(|| pin(&folder, &network, sources))
+    // What else is wrong with the folder may be mended later.
+    let draft = check::read(&folder, Secrets::Elsewhere);
+    let problems: Vec<Diagnostic> =
+        draft.problems().into_iter().filter(|problem| problem.is_error() && problem.is_in(FILE)).collect();
+    if !problems.is_empty() {
+        terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
+        return Err(Failure::new(
+            format!("what {FILE} already says can't be kept"),
+            "mend it, or remove the file and pin anew",
+        )
+        .into());
+    }
+    tokio::task::block_in_place(|| pin(&folder, draft.tau, sources))
 }
 
-fn pin(folder: &Path, network: &Network, sources: &[String]) -> miette::Result<Exit> {
-    let mut pins = Pins(network.tau.clone());
+const FILE: &str = "tau.yaml";
+
+fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -> miette::Result<Exit> {
+    let mut pins = Pins(pinned);
     for source in sources {
         let (architecture, pin) = artifact::pin(source, folder, &Cache::of_user(), &mut supplies::show)
             .map_err(supplies::failure)?;
         let digest = pin.binary().unwrap_or(pin.sha256);
         terminal::out(&format!("{architecture}: {} (tau's sha256 {digest})\n", pin.source));
+        if let Source::Path(path) = &pin.source
+            && Path::new(path).is_absolute()
+        {
+            terminal::note(&format!(
+                "note: {path} is outside of the folder: who has the folder elsewhere needs it there, too; a URL, or a file in the folder, goes along"
+            ));
+        }
         pins.0.insert(architecture, pin);
     }
-    let path = folder.join("tau.yaml");
+    let path = folder.join(FILE);
     write(folder, &path, &pins.to_yaml())
         .map_err(|error| Failure::because(format!("{} can't be written", path.display()), None, error))?;
     terminal::out(&format!("written to {}\n", path.display()));

@@ -71,6 +71,25 @@ impl Interrupts {
         Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
     }
 
+    /// Does something that may keep a thread busy, until somebody interrupts:
+    /// `None` then. It goes on by itself until the process ends.
+    pub(crate) async fn unless<T: Send + 'static>(
+        &mut self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        // In a task of its own, or else nobody is heard while it is busy.
+        let work = tokio::spawn(work);
+        tokio::select! {
+            done = work => {
+                Some(done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
+            }
+            () = self.next() => {
+                give_back();
+                None
+            }
+        }
+    }
+
     /// Waits for the next.
     pub(crate) async fn next(&mut self) {
         poll_fn(|context| match self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready()) {
@@ -122,7 +141,7 @@ pub(crate) fn ask_secret(question: &str) -> io::Result<String> {
 
 /// Who was asked for a secret, and interrupts, gets a terminal back that shows
 /// what is typed.
-pub(crate) fn give_back() {
+fn give_back() {
     if IS_SECRET.load(Ordering::SeqCst) {
         let _ = Command::new("stty").arg("echo").status();
         note("");

@@ -74,6 +74,11 @@ impl Diagnostic {
         &self.labels
     }
 
+    /// Whether it is shown in this file of the folder.
+    pub fn is_in(&self, file: &str) -> bool {
+        self.labels.iter().any(|(place, _)| place.file() == file)
+    }
+
     /// What to do about it.
     pub fn advice(&self) -> Option<&str> {
         self.help.as_deref()

@@ -84,6 +84,9 @@ pub struct Failure {
     pub action: Option<Action>,
     /// What was wrong, in one line or more.
     pub what: String,
+    /// Whether there is nothing to mend: the host isn't as it was planned on,
+    /// and the next plan is another.
+    pub is_stale: bool,
 }
 
 /// Asks a running apply to begin nothing new.
@@ -116,7 +119,7 @@ pub async fn apply(
     let Locks { locked: hosts, lost } = locks;
     let mut runner = Runner { hosts, payloads, redactor, progress, applied: Applied::default() };
     for (host, error) in lost {
-        let failure = Failure { action: None, what: error.to_string() };
+        let failure = Failure { action: None, what: error.to_string(), is_stale: false };
         runner.applied.failed.insert(host.clone(), failure);
         let _ = runner.progress.send(Progress::Lost { host, action: None, error });
     }
@@ -180,7 +183,8 @@ impl Runner {
                 }
                 None => {
                     self.applied.not_reached += actions.len();
-                    let lost = || Failure { action: None, what: "was lost before".to_owned() };
+                    let lost =
+                        || Failure { action: None, what: "was lost before".to_owned(), is_stale: false };
                     self.applied.failed.entry(name.clone()).or_insert_with(lost);
                 }
             }
@@ -246,17 +250,19 @@ async fn run(
         Ok(Run::Done) => (None, 0, Some(host)),
         Ok(Run::Interrupted) => (None, actions.len().saturating_sub(ended), Some(host)),
         Ok(Run::Stopped { at, outcome }) => {
-            let what = match outcome {
-                Outcome::Differs { text } | Outcome::Failed { text } => text,
-                Outcome::Done | Outcome::Already => String::new(),
+            let (what, is_stale) = match outcome {
+                Outcome::Differs { text } => (text, true),
+                Outcome::Failed { text } => (text, false),
+                Outcome::Done | Outcome::Already => (String::new(), false),
             };
-            let failure = Failure { action: actions.get(at).cloned(), what };
+            let failure = Failure { action: actions.get(at).cloned(), what, is_stale };
             (Some(failure), actions.len().saturating_sub(at + 1), Some(host))
         }
         Err(error) => {
             let failure = Failure {
                 action: error.action().and_then(|at| actions.get(at).cloned()),
                 what: error.to_string(),
+                is_stale: false,
             };
             let action = failure.action.clone();
             let _ = progress.send(Progress::Lost { host: name.clone(), action, error });

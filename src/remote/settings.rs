@@ -162,6 +162,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_manual_has_them_all() {
+        let readme = include_str!("../../README.md");
+        for (name, default) in Settings::default().named() {
+            let row = format!("| {name} | {} | ", default.as_secs());
+            assert!(readme.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn a_time_out_is_set_by_its_name() {
         let mut settings = Settings::default();
         settings.set("settle=0.5".parse().unwrap());

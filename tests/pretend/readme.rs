@@ -75,7 +75,7 @@ fn prepare(world: &World, network: &Path) {
     {
         fs::rename(world.folder().join(name), network.join(name)).unwrap();
     }
-    fs::rename(network.join("tau"), world.folder().join("tau-linux-amd64")).unwrap();
+    fs::rename(network.join("tau"), network.join("tau-linux-amd64")).unwrap();
     let shapes = fs::read_to_string(network.join("shapes.yaml")).unwrap();
     fs::write(network.join("shapes.yaml"), shapes.split("trust:").next().unwrap()).unwrap();
     let cloud = fs::read_to_string(network.join("cloud.yaml")).unwrap();
