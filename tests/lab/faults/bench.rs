@@ -57,6 +57,11 @@ impl<'a> Bench<'a> {
         self.begun = Instant::now();
     }
 
+    /// The same one has another name, now that more is known of it.
+    pub(crate) fn begin_again(&mut self, fault: &str, situation: &str) {
+        (self.fault, self.situation) = (fault.to_owned(), situation.to_owned());
+    }
+
     /// It ended as it should.
     pub(crate) fn came(&mut self, came: Came) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);

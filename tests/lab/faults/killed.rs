@@ -1,21 +1,27 @@
-//! The controller is killed after an action, each in its turn: plan and apply
-//! then lead to the same end, with no start too many and none too few.
+//! Stories of an apply that is cut short. The controller is killed after an
+//! action, each in its turn; controller or host go before a command that changes
+//! something, on a host, of any that were run there. Plan and apply then lead to
+//! the same end, with no start too many and none too few.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::bench::{
     Bench, Picture, another_tau, converges_with, look_like, members_shape, pictures, settled, starts, wipe,
 };
-use super::controller::Controller;
+use super::controller::{Controller, LIMIT};
 use super::table::Came;
+use super::trip::Turnstile;
 use crate::host::{Host, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::takeover;
 use crate::watch::each;
 
+/// So many commands are chosen of a story, where there is time.
+const COMMANDS: usize = 12;
+
 /// What is applied over and over, and cut short each time somewhere else.
 struct Story<'a> {
-    fault: &'static str,
+    name: &'static str,
     hosts: &'a [&'a Host],
     /// What the apply is told besides.
     options: &'static [&'static str],
@@ -31,6 +37,21 @@ struct Instant<'a> {
     host: &'a Host,
     nth: usize,
     action: String,
+}
+
+/// A host's command is about to be run, which is its so manieth that changes
+/// something.
+#[derive(Clone)]
+struct Command<'a> {
+    host: &'a Host,
+    nth: usize,
+}
+
+/// What goes then.
+#[derive(Clone, Copy, PartialEq)]
+enum Gone {
+    Controller,
+    Power,
 }
 
 /// An apply that nobody interrupted.
@@ -50,7 +71,7 @@ pub(crate) fn first_apply(bench: &mut Bench<'_>) {
     network.write("plugins/p@v1", "a plugin\n");
     firewall(member);
     let story = Story {
-        fault: "controller killed, first apply",
+        name: "first apply",
         hosts: &[elder, member],
         options: &[],
         short: 3,
@@ -79,7 +100,7 @@ pub(crate) fn update(bench: &mut Bench<'_>) {
     network.apply(&[]).exits(0);
     let taus = ["one", "two"].map(|mark| another_tau(&network, mark));
     let story = Story {
-        fault: "controller killed, update",
+        name: "update",
         hosts: &[elder, member],
         options: &[],
         short: 3,
@@ -107,7 +128,7 @@ pub(crate) fn removal(bench: &mut Bench<'_>) {
     network.remove_node("next", member);
     firewall(member);
     let story = Story {
-        fault: "controller killed, removal",
+        name: "removal",
         hosts: &[elder, member],
         options: &["--allow-destructive", "--purge-storage"],
         short: 2,
@@ -135,7 +156,7 @@ pub(crate) fn takeover(bench: &mut Bench<'_>) {
     network.put_swarm_key_on_one_line();
     let tau = another_tau(&network, "of-upstream");
     let story = Story {
-        fault: "controller killed, take-over",
+        name: "take-over",
         hosts: &[elder, member],
         options: &[],
         short: 2,
@@ -159,7 +180,7 @@ pub(crate) fn rotation(bench: &mut Bench<'_>) {
     let one = network.rotate_swarm_key();
     let two = network.put_swarm_key(one.clone());
     let story = Story {
-        fault: "controller killed, rotation",
+        name: "rotation",
         hosts: &[elder, member],
         options: &["--allow-destructive"],
         short: 2,
@@ -179,25 +200,47 @@ fn resolver(host: &Host) {
         ln -s /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
         systemctl restart systemd-resolved.service");
     let stub = || host.sh("ss -Hulnp 'sport = :53'").contains("resolve");
-    wait_until(std::time::Duration::from_secs(20), "the stub listens", stub);
+    wait_until(Duration::from_secs(20), "the stub listens", stub);
 }
 
 impl Story<'_> {
     fn told(&self, bench: &mut Bench<'_>, network: &mut Network) {
-        let mut said = String::new();
+        let (mut said, mut commands) = (String::new(), Vec::new());
         let wholes = [0, 1].map(|turn| {
-            bench.begin(self.fault, "nobody interrupts");
+            bench.begin(&format!("controller killed, {}", self.name), "nobody interrupts");
             (self.begin)(network, turn);
-            let (whole, run) = self.whole(network);
+            let counting: Vec<_> =
+                self.hosts.iter().map(|&host| (host, Turnstile::lay(host, None))).collect();
+            let (whole, run) = self.whole(network, || {
+                let passed = counting.into_iter().map(|(host, counting)| (host, counting.passed().len()));
+                commands = passed
+                    .flat_map(|(host, count)| (1..=count).map(move |nth| Command { host, nth }))
+                    .collect();
+            });
             said = run;
             whole
         });
-        let instants = self.instants(&said);
-        for (turn, instant) in bench.some(instants, self.short).iter().enumerate() {
-            bench.begin(self.fault, &format!("after: {}", instant.action));
+        let mut turns = (0..2).cycle();
+        for instant in bench.some(self.instants(&said), self.short) {
+            let turn = turns.next().unwrap_or_default();
+            bench.begin(&format!("controller killed, {}", self.name), &format!("after: {}", instant.action));
             (self.begin)(network, turn);
-            self.killed_at(network, instant, &wholes[turn % 2]);
+            self.killed_after(network, &instant, &wholes[turn]);
             bench.came(Came::Converged);
+        }
+        for command in bench.random.some(commands, if bench.short { 1 } else { COMMANDS }) {
+            let turn = turns.next().unwrap_or_default();
+            let gone = [Gone::Controller, Gone::Power][bench.random.below(2)];
+            let fault = match gone {
+                Gone::Controller => format!("controller killed, {}", self.name),
+                Gone::Power => format!("power cut, {}", self.name),
+            };
+            bench.begin(&fault, &format!("before command {} of {}", command.nth, command.host.name()));
+            (self.begin)(network, turn);
+            if let Some(held) = self.gone_before(network, &command, gone, &wholes[turn]) {
+                bench.begin_again(&fault, &format!("before: {}", line(&held)));
+                bench.came(Came::Converged);
+            }
         }
     }
 
@@ -205,14 +248,16 @@ impl Story<'_> {
         [self.options, &["--verbose"]].concat()
     }
 
-    fn whole(&self, network: &Network) -> (Whole, String) {
+    /// `over` is called when it has ended, before anything is looked at.
+    fn whole(&self, network: &Network, over: impl FnOnce()) -> (Whole, String) {
         let before = self.starts();
         let run = network.apply(&self.apply()).exits(0);
+        over();
         settled(network, self.hosts);
         (Whole { pictures: pictures(self.hosts), starts: self.starts_since(&before) }, run.to_string())
     }
 
-    fn killed_at(&self, network: &Network, instant: &Instant<'_>, whole: &Whole) {
+    fn killed_after(&self, network: &Network, instant: &Instant<'_>, whole: &Whole) {
         let before = self.starts();
         let mut controller = Controller::apply(network, &self.apply());
         for _ in 0..instant.nth {
@@ -222,6 +267,43 @@ impl Story<'_> {
         converges_with(network, self.hosts, self.options);
         look_like(self.hosts, &whole.pictures);
         assert_eq!(self.starts_since(&before), whole.starts, "each node starts as often as is due");
+    }
+
+    /// Returns what was about to be run; `None` where it didn't come to that.
+    fn gone_before(
+        &self,
+        network: &Network,
+        command: &Command<'_>,
+        gone: Gone,
+        whole: &Whole,
+    ) -> Option<String> {
+        let before = self.starts();
+        let wires = Turnstile::lay(command.host, Some(command.nth));
+        let mut controller = Controller::apply(network, &self.apply());
+        wait_until(LIMIT, "somebody is held up", || wires.held().is_some() || !controller.runs());
+        let held = wires.held()?;
+        match gone {
+            Gone::Controller => {
+                controller.kill();
+                // What it began there is ended, and doesn't go on later.
+                let is_free = || command.host.try_sh("[ ! -e /run/spore/.holder ]").is_ok();
+                wait_until(Duration::from_secs(30), "the host is let go", is_free);
+                drop(wires);
+            }
+            Gone::Power => {
+                command.host.power_cut();
+                wires.lift_from_disk();
+                controller.end();
+                command.host.boot();
+            }
+        }
+        converges_with(network, self.hosts, self.options);
+        look_like(self.hosts, &whole.pictures);
+        // A host forgets what it has started when its power goes.
+        if gone == Gone::Controller {
+            assert_eq!(self.starts_since(&before), whole.starts, "each node starts as often as is due");
+        }
+        Some(held)
     }
 
     /// Each action that was said to have ended, once. On one host they come in
@@ -256,4 +338,18 @@ fn name(action: &str) -> String {
         }
         None => action.to_owned(),
     }
+}
+
+/// A command without what is another each time.
+fn line(command: &str) -> String {
+    let words = command.split_whitespace().filter(|word| *word != "--").map(|word| {
+        let digest = |part: &str| part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let parts = word.split('-').map(|part| match part.split_once('.') {
+            Some((start, end)) if digest(start) && word.contains(".spore-") => format!("….{end}"),
+            None if digest(part) && word.contains("spore-") => "…".to_owned(),
+            _ => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join("-")
+    });
+    words.collect::<Vec<_>>().join(" ").chars().take(90).collect()
 }

@@ -1,6 +1,7 @@
 //! A wire across a command's path on a host: whoever runs the command for the
 //! first time with words that fit stops there until let go on. So a fault hits
-//! exactly where it is meant to.
+//! exactly where it is meant to. And wires across all that change something, of
+//! which the so manieth holds.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -48,17 +49,13 @@ END
         Self { host, command }
     }
 
-    fn at(&self, path: &str) -> PathBuf {
-        self.host.disk().join(path)
-    }
-
     /// Waits until somebody is held up.
     pub(crate) fn wait(&self) {
         wait_until(LIMIT, "somebody trips", || self.is_tripped());
     }
 
     pub(crate) fn is_tripped(&self) -> bool {
-        self.at("var/tmp/tripped").exists()
+        at(self.host, "var/tmp/tripped").exists()
     }
 
     /// Lets go on who is held up.
@@ -69,9 +66,9 @@ END
     /// Takes it up while the host is off.
     pub(crate) fn lift_from_disk(self) {
         for path in [format!("usr/local/bin/{}", self.command), "var/tmp/go".to_owned()] {
-            let _ = fs::remove_file(self.at(&path));
+            let _ = fs::remove_file(at(self.host, &path));
         }
-        let _ = fs::remove_dir(self.at("var/tmp/tripped"));
+        let _ = fs::remove_dir(at(self.host, "var/tmp/tripped"));
     }
 }
 
@@ -79,5 +76,72 @@ impl Drop for Trip<'_> {
     fn drop(&mut self) {
         // The host may be off, or gone.
         let _ = self.host.try_sh(&format!("touch /var/tmp/go; rm -f /usr/local/bin/{}", self.command));
+    }
+}
+
+fn at(host: &Host, path: &str) -> PathBuf {
+    host.disk().join(path)
+}
+
+/// Commands of scripts, units and packages that change something.
+const ACTING: &str = "apt-get chmod chown dpkg gzip ln mkdir mktemp mv rm sync systemctl touch ufw";
+
+/// Wires across all of [`ACTING`]; they go when this does.
+#[derive(Debug)]
+pub(crate) struct Turnstile<'a>(&'a Host);
+
+impl<'a> Turnstile<'a> {
+    /// Counts who passes, and holds up the `nth`, where there is one.
+    pub(crate) fn lay(host: &'a Host, nth: Option<usize>) -> Self {
+        let nth = nth.map_or_else(String::new, |nth| nth.to_string());
+        host.sh(&format!(
+            "rm -rf /var/tmp/tripped /var/tmp/go /var/tmp/passed
+            cat >/usr/local/bin/.turnstile <<'END'
+#!/bin/sh
+name=${{0##*/}}
+real=$(PATH=/usr/bin:/bin:/usr/sbin:/sbin command -v \"$name\")
+case $name:$1 in
+    systemctl:start | systemctl:restart | systemctl:stop | systemctl:enable | systemctl:disable) ;;
+    systemctl:daemon-reload | systemctl:reset-failed) ;;
+    systemctl:*) exec \"$real\" \"$@\" ;;
+esac
+echo \"$name $*\" >>/var/tmp/passed
+if [ -n '{nth}' ] && [ \"$(/usr/bin/wc -l </var/tmp/passed)\" -ge '{nth}' ] && /usr/bin/mkdir /var/tmp/tripped 2>/dev/null; then
+    echo \"$name $*\" >/var/tmp/tripped/by
+    until [ -e /var/tmp/go ]; do sleep 0.02; done
+fi
+exec \"$real\" \"$@\"
+END
+            /usr/bin/chmod 755 /usr/local/bin/.turnstile
+            for name in {ACTING}; do /usr/bin/ln -sfn .turnstile /usr/local/bin/$name; done"
+        ));
+        Self(host)
+    }
+
+    /// All that have passed, in order.
+    pub(crate) fn passed(&self) -> Vec<String> {
+        let passed = fs::read_to_string(at(self.0, "var/tmp/passed")).unwrap_or_default();
+        passed.lines().map(str::to_owned).collect()
+    }
+
+    /// Who was held up.
+    pub(crate) fn held(&self) -> Option<String> {
+        fs::read_to_string(at(self.0, "var/tmp/tripped/by")).ok().filter(|text| text.ends_with('\n'))
+    }
+
+    /// Takes them up while the host is off.
+    pub(crate) fn lift_from_disk(self) {
+        for name in ACTING.split(' ').chain([".turnstile"]) {
+            let _ = fs::remove_file(at(self.0, &format!("usr/local/bin/{name}")));
+        }
+        let _ = fs::remove_dir_all(at(self.0, "var/tmp/tripped"));
+    }
+}
+
+impl Drop for Turnstile<'_> {
+    fn drop(&mut self) {
+        let lift = format!("touch /var/tmp/go; cd /usr/local/bin; rm -f .turnstile {ACTING}");
+        // The host may be off, or gone.
+        let _ = self.0.try_sh(&lift);
     }
 }
