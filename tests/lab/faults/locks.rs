@@ -83,6 +83,49 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     bench.came(Came::Converged);
 }
 
+/// With the time-outs that a person has who sets none: what takes long is let
+/// be, who is gone isn't waited for. Only where there is time.
+pub(crate) fn by_default(bench: &mut Bench<'_>) {
+    if bench.short {
+        return;
+    }
+    let [host] = &bench.lab.up([("host", Suite::Bookworm.machine())]);
+    let mut network = bench.network(&[host], &[]);
+    network.shape("build", Shape::new(5242).services(&["monkey"]));
+    network.node("build", host);
+    network.set("SPORE_TIMEOUT", "settle=1");
+
+    bench.begin(FAULT, "by default: apt takes five minutes");
+    let trip = Trip::lay(host, "apt-get", "*install*", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    super::cable::pass(Duration::from_secs(300));
+    assert!(host.try_sh("pgrep -f '[a]pt-get.*install'").is_ok(), "it is still there");
+    trip.go();
+    controller.end().exits(0);
+    drop(trip);
+    settled(&network, &[host]);
+    bench.came(Came::Through);
+
+    bench.begin(FAULT, "by default: network cut for good, its shell hangs");
+    wipe(&[host]);
+    let trip = Trip::lay(host, "mv", "*/.spore-tau-*\\ /tb/bin/tau", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    host.cut();
+    let begun = Instant::now();
+    controller.kill();
+    let is_free = || host.try_sh("[ ! -e /run/spore/.holder ]").is_ok();
+    wait_until(Duration::from_secs(100), "the host lets go", is_free);
+    let held = begun.elapsed().as_secs();
+    assert!((50..80).contains(&held), "it held the host for {held} s");
+    host.heal();
+    super::cable::reachable(host);
+    drop(trip);
+    converges(&network, &[host]);
+    bench.came(Came::Converged);
+}
+
 /// Nobody acts without the lock, and nobody takes silence for success.
 pub(crate) fn given_up(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);

@@ -10,6 +10,7 @@
 mod bench;
 mod cable;
 mod controller;
+mod instants;
 mod killed;
 mod locks;
 mod order;
@@ -45,6 +46,8 @@ type Case = (&'static str, fn(&mut Bench<'_>));
 
 /// Those that take longest begin first.
 const CASES: &[Case] = &[
+    ("locks::by_default", locks::by_default),
+    ("instants::pretended", instants::pretended),
     ("killed::first_apply", killed::first_apply),
     ("killed::update", killed::update),
     ("killed::removal", killed::removal),

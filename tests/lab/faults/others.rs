@@ -16,8 +16,7 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     let hosts = [elder, member];
     let mut network = bench.network(&[elder], &[member]);
     network.apply(&[]).exits(0);
-    let edit =
-        "echo '# mine' >>/tb/config/all.yaml; sed -i 's/^cluster:.*/cluster: mine/' /tb/config/all.yaml";
+    let edit = "sed -i 's/lat: .*/lat: 2.5/' /tb/config/all.yaml; grep -q 'lat: 2.5' /tb/config/all.yaml";
 
     bench.begin(FAULT, "configuration edited between plan and apply");
     network.shape("all", members_shape(5342));
@@ -74,11 +73,14 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     let controller = Controller::apply(&network, &[]);
     trip.wait();
     member.sh("systemctl restart tau@all.service");
+    let before = starts("all", &[member]);
     trip.go();
-    controller.end();
+    let run = controller.end().exits(1);
+    run.says_in_one_line(&[member.name(), "restart tau@all.service", "it isn't as it was planned on"]);
+    assert_eq!(starts("all", &[member]), before, "whoever restarted it may have had a reason");
     drop(trip);
     converges(&network, &hosts);
-    bench.came(Came::Converged);
+    bench.came(Came::ClearError);
 }
 
 pub(crate) fn two_at_once(bench: &mut Bench<'_>) {
@@ -120,7 +122,20 @@ pub(crate) fn another_machine(bench: &mut Bench<'_>) {
     let mut network = bench.network(&[elder], &[member]);
     network.apply(&[]).exits(0);
 
-    bench.begin(FAULT, "host rebooted between plan and apply");
+    bench.begin(FAULT, "host rebooted between plan and lock");
+    network.shape("all", members_shape(5442));
+    let trip = Trip::lay(member, "mktemp", "*spore-beat*", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    member.power_cut();
+    trip.lift_from_disk();
+    let run = controller.end().exits(1);
+    run.says_in_one_line(&[member.name(), "lost while locking the host"]);
+    member.boot();
+    converges(&network, &hosts);
+    bench.came(Came::ClearError);
+
+    bench.begin(FAULT, "host rebooted between two waves");
     network.shape("all", members_shape(5342));
     network.shape("elders", crate::network::Shape::new(4342));
     let trip = Trip::lay(elder, "systemctl", "*start\\ --\\ tau@elders*", Side::Before);

@@ -54,31 +54,40 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
     converges(&network, &[host]);
     bench.came(Came::ClearError);
 
-    for (situation, wrong, said, right) in [
+    for (situation, wrong, after, before, right) in [
         (
             "/tb read-only",
             "mkdir -p /tb; mount -t tmpfs -o ro,mode=755 tmpfs /tb",
-            "Read-only file system",
+            &["make /tb/bin", "Read-only file system"][..],
+            &["make /tb/bin", "Read-only file system"][..],
             "umount /tb; rmdir /tb",
         ),
         (
             "no inodes",
             "mkdir -p /tb; mount -t tmpfs -o nr_inodes=12,mode=755 tmpfs /tb",
-            "No space left on device",
+            &["stage /tb/", "No space left on device"],
+            &["stage /tb/", "No space left on device"],
             "umount /tb; rmdir /tb",
         ),
-        ("/tb is a file", "rm -rf /tb; echo mine >/tb", "/tb", "rm /tb"),
+        (
+            "/tb is a file",
+            "rm -rf /tb; echo mine >/tb",
+            &["expected nothing at /tb, found a file"],
+            &["not planned", "/tb/ is not a directory"],
+            "rm /tb",
+        ),
     ] {
         for planned in bench.some(vec![false, true], 1) {
-            bench.begin(FAULT, &format!("{situation}{}", if planned { ", seen by the plan" } else { "" }));
+            let since = if planned { "from the start" } else { "since the plan" };
+            bench.begin(FAULT, &format!("{situation}, {since}"));
             wipe(&[host]);
-            let run = if planned {
+            let (run, said) = if planned {
                 host.sh(wrong);
-                network.apply(&[])
+                (network.apply(&[]), before)
             } else {
-                meanwhile(&network, host, wrong)
+                (meanwhile(&network, host, wrong), after)
             };
-            run.exits(1).says(said).says_in_one_line(&[host.name()]);
+            run.exits(1).says_in_one_line(&[&[host.name()], said].concat());
             host.sh(right);
             converges(&network, &[host]);
             bench.came(Came::ClearError);

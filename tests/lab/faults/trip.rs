@@ -21,10 +21,26 @@ pub(crate) enum Side {
 #[derive(Debug)]
 pub(crate) struct Trip<'a> {
     host: &'a Host,
-    command: &'static str,
+    /// The wire.
+    path: String,
 }
 
 impl<'a> Trip<'a> {
+    /// In the middle of what systemd does when it reads its units again: it waits
+    /// for programs that generate some.
+    pub(crate) fn lay_in_reload(host: &'a Host) -> Self {
+        let path = "etc/systemd/system-generators/trip".to_owned();
+        host.sh(&format!(
+            "rm -rf /var/tmp/tripped /var/tmp/go
+            cat >/{path} <<'END'
+#!/bin/sh
+mkdir /var/tmp/tripped && until [ -e /var/tmp/go ]; do sleep 0.02; done
+END
+            chmod 755 /{path}"
+        ));
+        Self { host, path }
+    }
+
     /// `pattern` is the shell's, for all words of the command line.
     pub(crate) fn lay(host: &'a Host, command: &'static str, pattern: &str, side: Side) -> Self {
         let held = "mkdir /var/tmp/tripped 2>/dev/null && until [ -e /var/tmp/go ]; do sleep 0.02; done";
@@ -46,7 +62,7 @@ exec \"$real\" \"$@\"
 END
             chmod 755 /usr/local/bin/.{command}; mv /usr/local/bin/.{command} /usr/local/bin/{command}"
         ));
-        Self { host, command }
+        Self { host, path: format!("usr/local/bin/{command}") }
     }
 
     /// Waits until somebody is held up.
@@ -65,8 +81,8 @@ END
 
     /// Takes it up while the host is off.
     pub(crate) fn lift_from_disk(self) {
-        for path in [format!("usr/local/bin/{}", self.command), "var/tmp/go".to_owned()] {
-            let _ = fs::remove_file(at(self.host, &path));
+        for path in [self.path.as_str(), "var/tmp/go"] {
+            let _ = fs::remove_file(at(self.host, path));
         }
         let _ = fs::remove_dir(at(self.host, "var/tmp/tripped"));
     }
@@ -75,7 +91,7 @@ END
 impl Drop for Trip<'_> {
     fn drop(&mut self) {
         // The host may be off, or gone.
-        let _ = self.host.try_sh(&format!("touch /var/tmp/go; rm -f /usr/local/bin/{}", self.command));
+        let _ = self.host.try_sh(&format!("touch /var/tmp/go; rm -f /{}", self.path));
     }
 }
 

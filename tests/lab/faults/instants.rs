@@ -1,0 +1,30 @@
+//! The controller is killed at many random instants. On pretended hosts, which
+//! take no time of their own: it is their test that is run here, with this seed.
+
+use std::process::Command;
+
+use super::bench::Bench;
+use super::table::Came;
+
+/// Of each; `cargo test` does a few.
+const INSTANTS: usize = 200;
+
+pub(crate) fn pretended(bench: &mut Bench<'_>) {
+    if bench.short {
+        return;
+    }
+    let tests = std::env::var_os("SPORE_PRETEND_TESTS").unwrap_or_default();
+    for (situation, test) in
+        [("of a first apply", "instants::of_a_first_apply"), ("of an update", "instants::of_an_update")]
+    {
+        bench.begin("controller killed, pretended hosts", &format!("{INSTANTS} random instants {situation}"));
+        let mut command = Command::new(&tests);
+        command.args(["--exact", test]).env("SPORE_INSTANTS", INSTANTS.to_string());
+        command.env("SPORE_SEED", bench.random.below(1 << 32).to_string());
+        let output =
+            command.output().unwrap_or_else(|error| panic!("SPORE_PRETEND_TESTS={tests:?}: {error}"));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        bench.came(Came::Converged);
+    }
+}
