@@ -78,8 +78,10 @@ impl Current<'_> {
                 },
                 PathFact::Unreadable(why) => Resource::Unreadable { why: format!("can't be read: {why}") },
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
-                    // What others may have put into /tmp is theirs.
-                    if meaning == Meaning::Leftover {
+                    // What others may have put into /tmp is theirs; and what isn't
+                    // a file has been staged by nobody, and is in nobody's way:
+                    // who stages a file of that name clears it away.
+                    if matches!(meaning, Meaning::Leftover | Meaning::Staged) {
                         continue;
                     }
                     Resource::Unreadable { why: "is not a regular file".to_owned() }

@@ -21,6 +21,25 @@ fn a_directory_is_made_once() {
     assert_eq!(host.list("/tb"), ["bin", "config", "plugins", "storage"]);
 }
 
+/// What is half made would be in a later plan's way.
+#[test]
+fn a_directory_or_link_that_cannot_be_leaves_nothing() {
+    let host = Host::new();
+    host.stand_in("mv", "echo 'mv: No space left on device' >&2; exit 1");
+    host.stand_in("chown", "echo 'chown: Read-only file system' >&2; exit 1");
+    let access = Access { mode: 0o700, owner: "nobody:nobody".to_owned() };
+    let make = Action::MakeDirectory { path: "/tb/config/keys/deep".to_owned(), access };
+    assert!(failed(&host.act(&make)).ends_with("Read-only file system"));
+    let link = Action::Link {
+        path: "/etc/resolv.conf".to_owned(),
+        before: LinkBefore::Absent,
+        target: "a".to_owned(),
+    };
+    assert!(failed(&host.act(&link)).ends_with("No space left on device"));
+    assert_eq!((host.list("/tb/config/keys"), host.list("/etc")), (vec!["deep".to_owned()], Vec::new()));
+    assert_eq!(host.mode("/tb/config/keys/deep"), 0o700);
+}
+
 #[test]
 fn a_directory_may_be_on_another_disk() {
     let host = Host::new();
