@@ -3,7 +3,7 @@
 use super::units::{self, Host};
 use super::{Conditions, Engine, Facts, FileFact, Firewall, PathFact, Resolver};
 use crate::artifact::Architecture;
-use crate::desired::{Desired, RESOLVER_DROP_IN};
+use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
     Content, Document, File, Graph, HostName, Key, Link, Port, Resource, ResourceId, Sha256, ShapeName,
     Transport, Value,
@@ -252,6 +252,12 @@ fn conditions(
 }
 
 fn engine(facts: &Facts) -> Engine {
+    // Its unit may be there already, and even run.
+    for (package, unit) in [(ENGINE_PACKAGE, "docker.service"), ("containerd", "containerd.service")] {
+        if facts.unfinished.contains(package) {
+            return Engine::Unfinished { package: package.to_owned(), unit: unit.to_owned() };
+        }
+    }
     let units = ["docker.service", "containerd.service"];
     let found = || units.iter().filter_map(|name| Some((*name, facts.units.get(*name)?)));
     if found().any(|(_, unit)| unit.active == "active") {

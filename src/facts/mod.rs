@@ -36,11 +36,11 @@ pub struct Facts {
     pub systemd: bool,
     /// Whether packages can be installed with apt.
     pub apt: bool,
+    /// Packages of container engines whose installation was begun, and hasn't
+    /// come to its end.
+    pub unfinished: BTreeSet<String>,
     /// Free space where `/tb/bin` is or would be.
     pub free_bytes: u64,
-    /// Files that can still be made there; the greatest number where the file
-    /// system has no such limit.
-    pub free_inodes: u64,
     /// What was looked at and is there.
     pub paths: BTreeMap<String, PathFact>,
     /// Public text files that were read, and configurations without their

@@ -142,9 +142,16 @@ unset IFS
 
 for path in "$root/tb/bin/." "$root/tb/." "$root/"; do
     [ -d "$path" ] || continue
-    printf 'space\t%s\n' "$(stat -f -c '%a %S %c %d' -- "$path")"
+    printf 'space\t%s\n' "$(stat -f -c '%a %S' -- "$path")"
     break
 done
+
+# A container engine that dpkg has begun to install and not ended: where it knows
+# none, it isn't asked, for that takes it as long as all else.
+if [ -e "$root/var/lib/dpkg/info/docker.io.list" ] || [ -e "$root/var/lib/dpkg/info/containerd.list" ]; then
+    # One that it doesn't know is no news.
+    dpkg-query -W -f 'package\t${Package}\t${db:Status-Status}\n' -- docker.io containerd 2>/dev/null
+fi
 
 # What the unit in `block` says of a property, in `is`; empty if nothing.
 property() {

@@ -155,10 +155,13 @@ impl Host<'_> {
         if !self.facts.apt {
             return Err("there is no apt".to_owned());
         }
-        // Debian's package starts and enables what it brings.
-        if packages.iter().any(|name| name == "docker.io") {
-            self.unit("docker.service").enabled = "enabled".to_owned();
-            self.start_other("docker.service")?;
+        // Debian's packages start and enable what they bring.
+        for (package, unit) in [("docker.io", "docker.service"), ("containerd", "containerd.service")] {
+            if packages.iter().any(|name| name == package) {
+                self.facts.unfinished.remove(package);
+                self.unit(unit).enabled = "enabled".to_owned();
+                self.start_other(unit)?;
+            }
         }
         Ok(())
     }

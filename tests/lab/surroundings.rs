@@ -140,6 +140,13 @@ pub(crate) fn engine_and_plugins(lab: &Lab) {
     assert_eq!(builder.sh("ls /tb/plugins"), "p1@v0.1\n");
     network.is_in_place(&[]);
 
+    // The power goes while dpkg has unpacked the engine, and not set it up.
+    builder.sh("apt-get -qq purge -y docker.io; cd /tmp; apt-get -qq download docker.io; dpkg --unpack docker.io*.deb");
+    network.plan(&[]).exits(2).says_in_one_line(&["+ package docker.io", "is installed"]);
+    network.apply(&[]).exits(0);
+    builder.sh("dpkg -s docker.io | grep -q 'ok installed'; systemctl is-active docker.service; systemctl is-enabled docker.service");
+    network.is_in_place(&[]);
+
     // Packages stay, and so does the engine.
     network.remove_node("build", builder);
     network.apply(&["--allow-destructive"]).exits(0);

@@ -127,6 +127,9 @@ impl Host<'_> {
                 let port: u16 = port.parse().unwrap();
                 facts.listening.retain(|(_, open)| open.number != port);
             }
+            ["unfinished", package] => {
+                facts.unfinished.insert(package.to_owned());
+            }
             ["free", bytes] => facts.free_bytes = bytes.parse().unwrap(),
             ["architecture", name] => name.clone_into(&mut facts.architecture),
             ["no", "systemd"] => facts.systemd = false,
