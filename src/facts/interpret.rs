@@ -125,9 +125,17 @@ impl Current<'_> {
     }
 
     fn rules(&mut self) {
-        for (port, owned) in allowed_ports(self.facts) {
-            if owned {
-                self.put(Key::Rule(port), Resource::Rule);
+        for (port, rule) in allowed_ports(self.facts) {
+            let key = Key::Rule(port);
+            let id = ResourceId { host: self.host.clone(), key: key.clone() };
+            let is_there = match rule {
+                Rule::Owners => false,
+                Rule::Ours => true,
+                // Too little where it is wanted, too much where it isn't.
+                Rule::Half => self.folder.desired.goals.get(&id).is_none(),
+            };
+            if is_there {
+                self.put(key, Resource::Rule);
             }
         }
     }
@@ -241,7 +249,7 @@ fn conditions(
         firewall: firewall_is_on(facts).then(|| Firewall {
             allowed: allowed_ports(facts)
                 .into_iter()
-                .filter(|(_, ours)| !ours)
+                .filter(|(_, rule)| *rule == Rule::Owners)
                 .map(|(port, _)| port)
                 .collect(),
         }),
@@ -270,23 +278,68 @@ fn engine(facts: &Facts) -> Engine {
 }
 
 fn firewall_is_on(facts: &Facts) -> bool {
-    let settings = facts.texts.get("/etc/ufw/ufw.conf");
-    settings.is_some_and(|text| text.lines().any(|line| line.trim().eq_ignore_ascii_case("ENABLED=yes")))
+    says_yes(facts, "/etc/ufw/ufw.conf", "ENABLED")
 }
 
-/// Ports that are let in from anywhere, and whether by a rule of ours.
+/// As ufw reads its settings.
+fn says_yes(facts: &Facts, path: &str, name: &str) -> bool {
+    facts.texts.get(path).is_some_and(|text| {
+        text.lines().filter_map(|line| line.trim().split_once('=')).any(|(found, value)| {
+            found.eq_ignore_ascii_case(name) && value.trim_matches(['"', '\'']).eq_ignore_ascii_case("yes")
+        })
+    })
+}
+
+/// Whose rule lets a port in from anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    Owners,
+    Ours,
+    /// One of ours for IPv4 or for IPv6 only: ufw was cut off when it made it, or
+    /// removed it.
+    Half,
+}
+
+/// Ports that are let in from anywhere.
+fn allowed_ports(facts: &Facts) -> BTreeMap<Port, Rule> {
+    let ours = |ours| if ours { Rule::Ours } else { Rule::Owners };
+    let mut ports: BTreeMap<Port, Rule> = tuples(facts, "/etc/ufw/user.rules", "0.0.0.0/0")
+        .into_iter()
+        .map(|(port, is_ours)| (port, ours(is_ours)))
+        .collect();
+    // ufw leaves the other file alone unless both say so.
+    let ipv6 = says_yes(facts, "/etc/default/ufw", "IPV6") && facts.paths.contains_key("/proc/sys/net/ipv6");
+    if ipv6 {
+        let also = tuples(facts, "/etc/ufw/user6.rules", "::/0");
+        for (port, rule) in &mut ports {
+            if *rule == Rule::Ours && !also.contains_key(port) {
+                *rule = Rule::Half;
+            }
+        }
+        // What the owner lets in by one of them is the owner's choice.
+        for (port, _) in also.into_iter().filter(|(_, ours)| *ours) {
+            ports.entry(port).or_insert(Rule::Half);
+        }
+    }
+    ports
+}
+
+/// Ports that a file of ufw's lets in from `any` address, and whether by a rule
+/// of ours.
 ///
-/// ufw keeps a line for each rule: `### tuple ### allow tcp 4242 0.0.0.0/0 any
+/// It has a line for each rule: `### tuple ### allow tcp 4242 0.0.0.0/0 any
 /// 0.0.0.0/0 in comment=73706f7265`, the comment in hexadecimal.
-fn allowed_ports(facts: &Facts) -> BTreeMap<Port, bool> {
+fn tuples(facts: &Facts, path: &str, any: &str) -> BTreeMap<Port, bool> {
     let mut ports = BTreeMap::new();
-    let rules = facts.texts.get("/etc/ufw/user.rules").map_or("", String::as_str);
+    let rules = facts.texts.get(path).map_or("", String::as_str);
     for rule in rules.lines().filter_map(|line| line.strip_prefix("### tuple ### ")) {
         let words: Vec<&str> = rule.split_whitespace().collect();
-        let ["allow", protocol, port, "0.0.0.0/0", "any", "0.0.0.0/0", "in", rest @ ..] = words.as_slice()
-        else {
+        let ["allow", protocol, port, to, "any", from, "in", rest @ ..] = words.as_slice() else {
             continue;
         };
+        if [*to, *from] != [any; 2] {
+            continue;
+        }
         let ours = rest.contains(&"comment=73706f7265");
         let transports: &[Transport] = match *protocol {
             "tcp" => &[Transport::Tcp],

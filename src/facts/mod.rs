@@ -44,8 +44,8 @@ pub struct Facts {
     /// What was looked at and is there.
     pub paths: BTreeMap<String, PathFact>,
     /// Public text files that were read, and configurations without their
-    /// secrets, as [`crate::tau::config::parse`] takes them. Settings (`.conf`) are
-    /// without their comments; of ufw's rules there are only the tuples.
+    /// secrets, as [`crate::tau::config::parse`] takes them. Settings (`.conf`, and
+    /// ufw's) are without their comments; of ufw's rules there are only the tuples.
     pub texts: BTreeMap<String, String>,
     /// Configurations in a style that can't be followed well enough to cut the
     /// secrets out, so that nothing of them is known but the digest.

@@ -49,7 +49,8 @@ found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@"
     "$root/etc/systemd/resolved.conf" "$root/etc/systemd/resolved.conf.d" \
     "$root"/etc/systemd/resolved.conf.d/*.conf \
     "$root/etc/resolv.conf" "$root/etc/ufw/ufw.conf" "$root/etc/ufw/user.rules" \
-    "$root/etc/ufw/user6.rules" "$root/usr/bin/apt-get" \
+    "$root/etc/ufw/user6.rules" "$root/etc/default/ufw" "$root/proc/sys/net/ipv6" \
+    "$root/usr/bin/apt-get" \
     "$root/tmp/swarm.key" "$root/tmp/dv_private.key" "$root/tmp/dv_public.key" 2>&1)
 printf '%s\n' "$found"
 set -f
@@ -123,7 +124,7 @@ for line in $found; do
         sums=$sums$name$nl
         case $path in
         /tb/config/keys/* | /tmp/*) ;;
-        *.conf) reads=${reads}settings$nl$name$nl ;;
+        *.conf | /etc/default/ufw) reads=${reads}settings$nl$name$nl ;;
         /tb/config/*)
             reads=${reads}cut$nl$name$nl
             shape=${path##*/}

@@ -93,6 +93,22 @@ pub(crate) fn firewall(lab: &Lab) {
     assert_eq!(rules(other), "22/tcp Anywhere\n5242/tcp spore\n8080/tcp owner\n");
     network.is_in_place(&[]);
 
+    // ufw is cut off between IPv4 and IPv6, or between a file and the kernel.
+    walled.sh("sed -i '/ tcp 4242 /d' /etc/ufw/user6.rules
+        ip6tables -D ufw6-user-input -p tcp --dport 4242 -j ACCEPT
+        iptables -D ufw-user-input -p tcp --dport 4242 -j ACCEPT");
+    other.sh("sed -i '/ tcp 5242 /d' /etc/ufw/user.rules
+        iptables -D ufw-user-input -p tcp --dport 5242 -j ACCEPT");
+    network.plan(&[]).exits(2).says("+ ufw allow 4242/tcp").says("+ ufw allow 5242/tcp");
+    network.apply(&[]).exits(0);
+    for (host, port) in [(walled, 4242), (other, 5242)] {
+        for (command, chain) in [("iptables", "ufw-user-input"), ("ip6tables", "ufw6-user-input")] {
+            let kernel = host.sh(&format!("{command} -S {chain}"));
+            assert_eq!(kernel.matches(&format!("--dport {port} ")).count(), 1, "{command}: {kernel}");
+        }
+    }
+    network.is_in_place(&[]);
+
     network.shape("all", Shape::new(5342).services(&["tns", "gateway"]));
     network.apply(&[]).exits(0);
     assert_eq!(
@@ -100,8 +116,10 @@ pub(crate) fn firewall(lab: &Lab) {
         "22/tcp Anywhere\n443/tcp spore\n5342/tcp spore\n80/tcp spore\n8080/tcp owner\n",
         "the new ports, and not the old"
     );
+    other.sh("sed -i '/ tcp 443 /d' /etc/ufw/user.rules");
     network.remove_node("all", other);
     network.apply(&["--allow-destructive"]).exits(0);
+    assert_eq!(other.sh("ip6tables -S ufw6-user-input").matches("--dport").count(), 2);
     assert_eq!(rules(other), "22/tcp Anywhere\n8080/tcp owner\n");
     network.is_in_place(&[]);
 }

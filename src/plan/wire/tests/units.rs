@@ -85,11 +85,28 @@ fn a_port_is_let_in_and_out() {
     assert_eq!(host.act(&Action::Allow(port(22))), Outcome::Already, "the owner's");
     assert_eq!(host.act(&Action::Disallow(port(22))), Outcome::Already, "not ours to close");
     assert_eq!(host.calls(), [""; 0]);
+    let (allow, disallow, reload) =
+        ("ufw allow 5242/tcp comment spore", "ufw delete allow 5242/tcp", "ufw reload");
     assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Done);
+    assert_eq!(host.calls(), [allow]);
     assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Already);
+    assert_eq!(host.calls(), [reload], "by one that was cut off, perhaps");
     assert_eq!(host.act(&Action::Disallow(port(5242))), Outcome::Done);
+    assert_eq!(host.calls(), [disallow]);
     assert_eq!(host.act(&Action::Disallow(port(5242))), Outcome::Already);
-    assert_eq!(host.calls(), ["ufw allow 5242/tcp comment spore", "ufw delete allow 5242/tcp"]);
+    assert_eq!(host.calls(), [reload]);
+
+    // Cut off between IPv4 and IPv6.
+    for file in ["/etc/ufw/user.rules", "/etc/ufw/user6.rules"] {
+        assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Done);
+        host.write(file, b"");
+        host.calls();
+        assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Done);
+        assert_eq!(host.calls(), [allow, reload], "{file}");
+        host.write(file, b"");
+        assert_eq!(host.act(&Action::Disallow(port(5242))), Outcome::Done);
+        assert_eq!(host.calls(), [disallow, reload], "{file}");
+    }
 }
 
 #[test]
