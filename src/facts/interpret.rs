@@ -11,6 +11,9 @@ use crate::resource::{
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Where starts of nodes are noted.
+const RECORDS: &str = "/run/spore/";
+
 /// What of the folder one must know to understand a host.
 #[derive(Clone, Copy, Debug)]
 pub struct Folder<'a> {
@@ -31,6 +34,7 @@ pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditi
     current.links();
     current.storage();
     units::services(&Host { name: host, facts, desired: folder.desired }, &mut current.graph);
+    current.records();
     let Current { mut graph, networks, .. } = current;
     if !facts.units.iter().any(|(name, unit)| tau::shape_of_unit(name).is_some() && unit.need_reload) {
         graph.insert(ResourceId { host: host.clone(), key: Key::Units }, Resource::Units);
@@ -156,6 +160,27 @@ impl Current<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What was noted of starts of nodes that are neither wanted here nor there
+    /// any more. Whoever removes a node removes that; its owner may not, and it
+    /// holds the configuration's secrets.
+    fn records(&mut self) {
+        for (path, fact) in &self.facts.paths {
+            let Some((shape, _)) = path.strip_prefix(RECORDS).and_then(|rest| rest.split_once('/')) else {
+                continue;
+            };
+            let PathFact::File(FileFact { access, size, sha256: Some(sha256), .. }) = fact else { continue };
+            let Ok(shape) = shape.parse::<ShapeName>() else { continue };
+            let unit = Key::Service(tau::unit_name(&shape));
+            let is_there = self.graph.get(&ResourceId { host: self.host.clone(), key: unit }).is_some();
+            if is_there || self.folder.shapes.contains(&shape) {
+                continue;
+            }
+            let content = Content::Blob { sha256: *sha256, size: Some(*size) };
+            let file = File { access: access.clone(), content, sha256: *sha256, judge: Vec::new() };
+            self.put(Key::File(path.clone()), Resource::File(file));
         }
     }
 

@@ -51,6 +51,7 @@ found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@"
     "$root/etc/resolv.conf" "$root/etc/ufw/ufw.conf" "$root/etc/ufw/user.rules" \
     "$root/etc/ufw/user6.rules" "$root/etc/default/ufw" "$root/proc/sys/net/ipv6" \
     "$root/usr/bin/apt-get" \
+    "$root"/run/spore/*/*/config.yaml "$root"/run/spore/*/.part/config.yaml \
     "$root/tmp/swarm.key" "$root/tmp/dv_private.key" "$root/tmp/dv_public.key" 2>&1)
 printf '%s\n' "$found"
 set -f
@@ -109,7 +110,7 @@ for line in $found; do
             known=$known$line$nl
         done <"$name"
         ;;
-    8*/.spore-*) sums=$sums$name$nl ;;
+    8*/.spore-* | 8*:/run/spore/*) sums=$sums$name$nl ;;
     8*:/tb/bin/tau | 8*:/tb/plugins/*)
         if remembered "$inode" "$size" "$mtime" "$ctime"; then
             printf '%s  %s\n' "$sum" "$name"

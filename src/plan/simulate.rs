@@ -134,7 +134,14 @@ impl Host<'_> {
                 Ok(())
             }
             Action::Enable { unit } => self.set_enabled(unit, "enabled"),
-            Action::Disable { unit } => self.set_enabled(unit, "disabled"),
+            Action::Disable { unit } => {
+                // With it goes what was noted of its starts.
+                if let Some(shape) = tau::shape_of_unit(unit) {
+                    let records = format!("/run/spore/{shape}/");
+                    self.facts.paths.retain(|path, _| !path.starts_with(&records));
+                }
+                self.set_enabled(unit, "disabled")
+            }
             Action::Record { unit, invocation, inputs } => self.record(unit, invocation, inputs),
             Action::Start { unit, before, health } => {
                 let node = health.is_some().then(|| tau::shape_of_unit(unit)).flatten();

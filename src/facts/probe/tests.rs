@@ -40,6 +40,8 @@ fn files_of_every_kind() {
     host.mode(TAU, 0o755);
     host.file("/tb/config/keys/swarm.key", "swarm");
     host.file("/tb/config/.spore-elders.yaml-0123", "staged");
+    host.file("/run/spore/old/.part/config.yaml", "noted");
+    host.file("/run/spore/old/1f/config.yaml", "noted");
     host.file("/tmp/swarm.key", "swarm");
     host.file("/usr/bin/apt-get", "");
     host.file("/etc/systemd/system/tau@.service", "[Unit]\r\nDescription=\u{e9}");
@@ -66,6 +68,9 @@ fn files_of_every_kind() {
     assert_eq!(tau.ctime_ns, metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec());
     assert_eq!(file(paths, "/tb/config/keys/swarm.key").sha256, sum("swarm"));
     assert_eq!(file(paths, "/tmp/swarm.key").sha256, sum("swarm"));
+    for start in [".part", "1f"] {
+        assert_eq!(file(paths, &format!("/run/spore/old/{start}/config.yaml")).sha256, sum("noted"));
+    }
     assert_eq!(file(paths, "/tb/config/.spore-elders.yaml-0123").sha256, sum("staged"));
     assert_eq!(file(paths, "/tb/plugins/p@1").sha256, sum("plugin"));
     assert!(facts.apt && !paths.contains_key("/tb/config/elders.yaml"));

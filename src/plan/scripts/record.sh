@@ -23,6 +23,8 @@ record() {
         digest
         case $input in
             # Without the private key, of which the last 32 of 68 bytes are public.
+            # Other secrets stay in it: that they have changed asks for a restart,
+            # and the digests by which a probe tells that have a key that isn't here.
             *.yaml)
                 try "cannot note $input" sed -n \
                     -e 's|^privatekey:.*CAESQ[A-Za-z0-9+/]\{43\}\([A-Za-z0-9+/]\{43\}=\).*|publickey: \1|' \

@@ -116,9 +116,19 @@ fn a_unit_is_enabled_and_disabled_once() {
     host.write("/etc/systemd/system/multi-user.target.wants/x", b"");
     let unit = || UNIT.to_owned();
     let (enable, disable) = (Action::Enable { unit: unit() }, Action::Disable { unit: unit() });
+    // Secrets are in it: it goes whether there is more to do or not.
+    host.write("/run/spore/elders/a1/config.yaml", b"x");
+    host.write("/run/spore/elders/.part/config.yaml", b"x");
+    host.write("/run/spore/others/a1/config.yaml", b"x");
     assert_eq!(host.act(&disable), Outcome::Already);
+    assert_eq!(host.list("/run/spore"), ["others"]);
     assert_eq!(host.act(&enable), Outcome::Done);
     assert_eq!(host.act(&enable), Outcome::Already);
+    host.write("/run/spore/elders/a1/config.yaml", b"x");
+    host.write("/manager/disable.fails", b"Connection timed out\n");
+    assert!(failed(&host.act(&disable)).ends_with("Connection timed out"));
+    assert_eq!(host.list("/run/spore"), ["others"]);
+    std::fs::remove_file(host.at("/manager/disable.fails")).unwrap();
     assert_eq!(host.act(&disable), Outcome::Done);
     assert_eq!(host.act(&Action::Reload), Outcome::Done);
     host.write("/manager/enable.fails", b"Unit is masked.\n");
