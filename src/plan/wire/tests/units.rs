@@ -273,6 +273,65 @@ fn what_a_unit_runs_with_is_noted_once() {
     assert!(differs(&host.act(&record("c3"))).contains("started in c3, found a1"));
 }
 
+/// What the unit template runs before a node, on this host.
+fn noted_by_the_unit(host: &Host, invocation: &str) {
+    let command =
+        crate::tau::unit::TEXT.lines().find_map(|line| line.strip_prefix("ExecStartPre=-/bin/sh -c '"));
+    let command = command.unwrap().strip_suffix('\'').unwrap();
+    // As systemd reads it.
+    let command = command.replace("\\\\", "\\").replace("%i", "elders");
+    let root = host.at("/");
+    let root = root.to_str().unwrap().trim_end_matches('/');
+    let command = command.replace("/run/spore", &format!("{root}/run/spore"));
+    let command = command.replace("/tb/config", &format!("{root}/tb/config"));
+    host.shell(&format!("INVOCATION_ID={invocation}; {command}\n"), b"");
+}
+
+#[test]
+fn no_private_key_is_noted_however_it_is_written() {
+    let key = &CONFIG.trim_end()[CONFIG.find("CAES").unwrap()..];
+    let (seed, public) = (&key[5..48], &key[48..]);
+    let plain = [
+        format!("services: []\nprivatekey: {key}\n"),
+        format!("privatekey: \"{key}\"\nservices: []\n"),
+        format!("privatekey:   '{key}'  \nservices: []\n"),
+    ];
+    let odd = [
+        format!("\"privatekey\": {key}\n"),
+        format!("privatekey: |\n  {key}\n"),
+        format!("privatekey:\n  {key}\n"),
+        format!("privatekey: >-\n  {}\n  {}\n", &key[..9], &key[9..]),
+        format!("privatekey: \"{}\\\n  {}\"\n", &key[..9], &key[9..]),
+        format!("privatekey: {key} # it was {key}\n"),
+        format!("{{privatekey: {key}}}\n"),
+        format!("services: []\n# once {key}\n"),
+        format!("privatekey: {key}\nother: {key}\n"),
+    ];
+    let noted = "/run/spore/elders/a1";
+    let by_an_apply = |host: &Host| assert_eq!(host.act(&record("a1")), Outcome::Done);
+    let by_the_unit = |host: &Host| noted_by_the_unit(host, "a1");
+    for (note, who) in [(&by_an_apply as &dyn Fn(&Host), "an apply"), (&by_the_unit, "the unit")] {
+        for (config, is_plain) in [(&plain[..], true), (&odd, false)]
+            .into_iter()
+            .flat_map(|(configs, is_plain)| configs.iter().map(move |config| (config, is_plain)))
+        {
+            let host = with_unit("active", "a1", "b2");
+            host.write("/tb/config/elders.yaml", config.as_bytes());
+            note(&host);
+            let digests = host.read(&format!("{noted}/digests"));
+            let names: Vec<_> = digests.lines().map(|line| line.split_once("  ").unwrap().1).collect();
+            assert_eq!(names, ["elders.yaml", "keys/swarm.key"], "{who}: {config}");
+            if is_plain {
+                let text = host.read(&format!("{noted}/config.yaml"));
+                assert!(text.contains(&format!("publickey: {public}\n")), "{who}: {config}: {text}");
+                assert!(text.contains("services: []\n") && !text.contains(seed), "{who}: {config}: {text}");
+            } else {
+                assert_eq!(host.list(noted), ["digests"], "{who}: {config}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_start_older_than_its_files_is_not_noted() {
     let host = with_unit("active", "a1", "b2");
