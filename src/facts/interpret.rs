@@ -255,7 +255,13 @@ fn conditions(
     let stub = facts.listening.iter().any(|(address, port)| {
         port.number == 53 && matches!(address.to_string().as_str(), "127.0.0.53" | "127.0.0.54")
     });
-    let resolved = facts.units.get("systemd-resolved.service").is_some_and(|unit| unit.active == "active");
+    let resolver = facts.units.get("systemd-resolved.service").filter(|unit| unit.load == "loaded");
+    let holds_dns_port = resolver.is_some_and(|unit| {
+        // With our drop-in it was to run without the stub: where it failed, or is
+        // just starting, it still is. Who switched it off wants neither.
+        let is_wanted = unit.active != "inactive" || unit.enabled == "enabled";
+        unit.active == "active" && stub || drop_in && is_wanted
+    });
     let leads_to_stub = match graph.get(&id(Key::Link("/etc/resolv.conf".to_owned()))) {
         Some(Resource::Link(link)) if link.target.ends_with("/stub-resolv.conf") => Some(Some(link.clone())),
         Some(Resource::File(_))
@@ -279,7 +285,7 @@ fn conditions(
                 .collect(),
         }),
         engine: engine(facts),
-        resolver: Resolver { holds_dns_port: resolved && (stub || drop_in), leads_to_stub },
+        resolver: Resolver { holds_dns_port, leads_to_stub },
         networks,
     }
 }

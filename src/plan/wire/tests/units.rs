@@ -246,6 +246,27 @@ fn a_unit_without_signs_of_health_only_has_to_be_active() {
     assert_eq!(host.act(&start(Running::Stopped, None)), Outcome::Done);
 }
 
+/// Of one that isn't a node.
+#[test]
+fn a_unit_that_the_boot_starts_just_now_is_waited_for() {
+    let host = with_unit("activating", "a1", "b2");
+    host.stand_in(
+        "systemctl",
+        "cat \"$SPORE_ROOT/manager/show\"; sed -i s/=activating/=active/ \"$SPORE_ROOT/manager/show\"",
+    );
+    assert_eq!(host.act(&start(Running::Stopped, None)), Outcome::Already);
+}
+
+/// In a container, /proc/uptime may be the container's.
+#[test]
+fn a_unit_that_came_up_in_the_future_settles() {
+    let host = with_unit("inactive", "a1", "b2");
+    let next = host.read("/manager/next");
+    let next = next.replace("TimestampMonotonic=1\n", "TimestampMonotonic=900000000000000\n");
+    host.write("/manager/next", next.as_bytes());
+    assert_eq!(host.act(&start(Running::Stopped, health("b2", 5242, LONG))), Outcome::Done);
+}
+
 #[test]
 fn a_unit_on_its_way_is_waited_for() {
     let host = with_unit("active", "b2", "");
