@@ -14,6 +14,7 @@ link() {
             ;;
     esac
     if [ "$kind" = link ] && [ "$value" = "$2" ]; then
+        sync_path "$parent"
         already
     fi
     if [ "$kind" != "$3" ] || [ "$value" != "$4" ]; then

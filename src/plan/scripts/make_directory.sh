@@ -20,6 +20,8 @@ make_directory() {
         kind=directory access=$(stat -L -c '%a %U:%G' -- "$root$1")
     fi
     if [ "$kind $access" = "directory $2 $3" ]; then
+        parent "$1"
+        sync_path "$parent"
         already
     fi
     differs "expected nothing at $1, found $(found) with access $access"

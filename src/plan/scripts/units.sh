@@ -8,9 +8,11 @@ reload_units() {
 
 enable() {
     run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
-    [ "$said" != enabled ] || already
-    try "systemctl enable $1" timeout -k 5 "$patience" systemctl enable -- "$1"
+    before=$said
+    [ "$before" = enabled ] ||
+        try "systemctl enable $1" timeout -k 5 "$patience" systemctl enable -- "$1"
     sync_wants
+    [ "$before" != enabled ] || already
     finish
 }
 
@@ -20,7 +22,10 @@ disable() {
     try "cannot clear ${record%/*} away" rm -rf -- "$root${record%/*}"
     run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
     case $said in
-        disabled | static | masked | not-found | *'No such file'* | *'ot found'*) already ;;
+        disabled | static | masked | not-found | *'No such file'* | *'ot found'*)
+            sync_wants
+            already
+            ;;
     esac
     try "systemctl disable $1" timeout -k 5 "$patience" systemctl disable -- "$1"
     sync_wants
