@@ -54,6 +54,20 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     assert_eq!([owners(bookworm), owners(trixie)], before, "the owner's DNS servers are the owner's");
     network.is_in_place(&[]);
 
+    // It fails, as it may when it is restarted: it comes back, without its stub.
+    bookworm.sh("systemctl stop systemd-resolved.service
+        mkdir -p /run/systemd/system/systemd-resolved.service.d
+        printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\nRestart=no\\n' >/run/systemd/system/systemd-resolved.service.d/fails.conf
+        systemctl daemon-reload; systemctl start systemd-resolved.service || true
+        rm -r /run/systemd/system/systemd-resolved.service.d; systemctl daemon-reload
+        systemctl is-failed systemd-resolved.service");
+    let plan = network.plan(&[]).exits(2).is_silent_on("/etc/systemd/resolved.conf.d/");
+    plan.says_in_one_line(&["+ systemd-resolved.service", "is started"]);
+    network.apply(&[]).exits(0);
+    assert!(!holder(bookworm).contains("resolve"), "{}", holder(bookworm));
+    resolves(bookworm);
+    network.is_in_place(&[]);
+
     // With the node goes what was only there for it.
     network.remove_node("dns", trixie);
     network.apply(&["--allow-destructive"]).exits(0);
