@@ -151,22 +151,25 @@ fn container_engine(
     host: &Conditions,
     desired: &mut Graph<Resource>,
 ) -> Result<Option<ResourceId>, Obstacle> {
-    match &host.engine {
-        Engine::Running => Ok(None),
+    let (package, unit) = match &host.engine {
+        Engine::Running => return Ok(None),
         Engine::Stopped { unit, enabled } => {
             let unit = beside(id, Key::Service(unit.clone()));
             desired.insert(unit.clone(), running(*enabled));
-            Ok(Some(unit))
+            return Ok(Some(unit));
         }
-        Engine::Absent if host.apt => {
-            let unit = beside(id, Key::Service("docker.service".to_owned()));
-            desired.insert(id.clone(), Resource::Package);
-            desired.insert(unit.clone(), running(true));
-            desired.connect(id, &unit, Edge::Needs);
-            Ok(Some(unit))
-        }
-        Engine::Absent => Err(Obstacle::NoApt(ENGINE_PACKAGE.to_owned())),
+        Engine::Unfinished { package, unit } => (package.as_str(), unit.as_str()),
+        Engine::Absent => (ENGINE_PACKAGE, "docker.service"),
+    };
+    if !host.apt {
+        return Err(Obstacle::NoApt(package.to_owned()));
     }
+    let package = beside(id, Key::Package(package.to_owned()));
+    let unit = beside(id, Key::Service(unit.to_owned()));
+    desired.insert(package.clone(), Resource::Package);
+    desired.insert(unit.clone(), running(true));
+    desired.connect(&package, &unit, Edge::Needs);
+    Ok(Some(unit))
 }
 
 fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resource>) -> Option<ResourceId> {

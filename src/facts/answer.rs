@@ -73,13 +73,14 @@ struct Raw {
     architecture: String,
     os: String,
     systemd: bool,
-    space: Option<[u64; 4]>,
+    space: Option<[u64; 2]>,
     /// By path; every link among them also tells its target.
     stats: BTreeMap<String, Stat>,
     unreadable: BTreeMap<String, String>,
     digests: BTreeMap<String, Sha256>,
     texts: BTreeMap<String, Vec<Line>>,
     opaque: BTreeSet<String>,
+    unfinished: BTreeSet<String>,
     /// The text whose lines follow.
     text: Option<String>,
     /// The keyed digests of secrets, in the order of their numbers.
@@ -149,6 +150,13 @@ impl Raw {
                 self.texts.insert(path.clone(), Vec::new());
                 self.text = Some(path);
             }
+            "package" => {
+                let (name, status) = rest.split_once('\t')?;
+                // What was removed may have left its settings.
+                if !matches!(status, "installed" | "config-files" | "not-installed") {
+                    self.unfinished.insert(name.to_owned());
+                }
+            }
             "opaque" => {
                 let path = self.path(rest)?;
                 self.opaque.insert(path);
@@ -216,7 +224,7 @@ impl Raw {
 
     fn assemble(mut self) -> Result<Facts, AnswerError> {
         let space = self.space.ok_or(AnswerError::Incomplete("free space"))?;
-        let [blocks, block_size, inodes, free_inodes] = space;
+        let [blocks, block_size] = space;
         if self.architecture.is_empty() {
             return Err(AnswerError::Incomplete("the architecture"));
         }
@@ -236,8 +244,8 @@ impl Raw {
             root: now.is_some_and(|now| now.file.access.owner.starts_with("root:")),
             systemd: self.systemd,
             apt: paths.contains_key("/usr/bin/apt-get"),
+            unfinished: self.unfinished,
             free_bytes: blocks.saturating_mul(block_size),
-            free_inodes: if inodes == 0 { u64::MAX } else { free_inodes },
             paths,
             texts,
             opaque: self.opaque,

@@ -46,6 +46,13 @@ pub enum Engine {
         /// Whether that is started at boot.
         enabled: bool,
     },
+    /// Its installation was begun, and hasn't come to its end.
+    Unfinished {
+        /// The package.
+        package: String,
+        /// The unit that it brings.
+        unit: String,
+    },
     /// There is none.
     Absent,
 }

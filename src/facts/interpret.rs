@@ -3,13 +3,16 @@
 use super::units::{self, Host};
 use super::{Conditions, Engine, Facts, FileFact, Firewall, PathFact, Resolver};
 use crate::artifact::Architecture;
-use crate::desired::{Desired, RESOLVER_DROP_IN};
+use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
     Content, Document, File, Graph, HostName, Key, Link, Port, Resource, ResourceId, Sha256, ShapeName,
     Transport, Value,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Where starts of nodes are noted.
+const RECORDS: &str = "/run/spore/";
 
 /// What of the folder one must know to understand a host.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +34,7 @@ pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditi
     current.links();
     current.storage();
     units::services(&Host { name: host, facts, desired: folder.desired }, &mut current.graph);
+    current.records();
     let Current { mut graph, networks, .. } = current;
     if !facts.units.iter().any(|(name, unit)| tau::shape_of_unit(name).is_some() && unit.need_reload) {
         graph.insert(ResourceId { host: host.clone(), key: Key::Units }, Resource::Units);
@@ -78,8 +82,10 @@ impl Current<'_> {
                 },
                 PathFact::Unreadable(why) => Resource::Unreadable { why: format!("can't be read: {why}") },
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
-                    // What others may have put into /tmp is theirs.
-                    if meaning == Meaning::Leftover {
+                    // What others may have put into /tmp is theirs; and what isn't
+                    // a file has been staged by nobody, and is in nobody's way:
+                    // who stages a file of that name clears it away.
+                    if matches!(meaning, Meaning::Leftover | Meaning::Staged) {
                         continue;
                     }
                     Resource::Unreadable { why: "is not a regular file".to_owned() }
@@ -123,9 +129,17 @@ impl Current<'_> {
     }
 
     fn rules(&mut self) {
-        for (port, owned) in allowed_ports(self.facts) {
-            if owned {
-                self.put(Key::Rule(port), Resource::Rule);
+        for (port, rule) in allowed_ports(self.facts) {
+            let key = Key::Rule(port);
+            let id = ResourceId { host: self.host.clone(), key: key.clone() };
+            let is_there = match rule {
+                Rule::Owners => false,
+                Rule::Ours => true,
+                // Too little where it is wanted, too much where it isn't.
+                Rule::Half => self.folder.desired.goals.get(&id).is_none(),
+            };
+            if is_there {
+                self.put(key, Resource::Rule);
             }
         }
     }
@@ -146,6 +160,27 @@ impl Current<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What was noted of starts of nodes that are neither wanted here nor there
+    /// any more. Whoever removes a node removes that; its owner may not, and it
+    /// holds the configuration's secrets.
+    fn records(&mut self) {
+        for (path, fact) in &self.facts.paths {
+            let Some((shape, _)) = path.strip_prefix(RECORDS).and_then(|rest| rest.split_once('/')) else {
+                continue;
+            };
+            let PathFact::File(FileFact { access, size, sha256: Some(sha256), .. }) = fact else { continue };
+            let Ok(shape) = shape.parse::<ShapeName>() else { continue };
+            let unit = Key::Service(tau::unit_name(&shape));
+            let is_there = self.graph.get(&ResourceId { host: self.host.clone(), key: unit }).is_some();
+            if is_there || self.folder.shapes.contains(&shape) {
+                continue;
+            }
+            let content = Content::Blob { sha256: *sha256, size: Some(*size) };
+            let file = File { access: access.clone(), content, sha256: *sha256, judge: Vec::new() };
+            self.put(Key::File(path.clone()), Resource::File(file));
         }
     }
 
@@ -220,7 +255,13 @@ fn conditions(
     let stub = facts.listening.iter().any(|(address, port)| {
         port.number == 53 && matches!(address.to_string().as_str(), "127.0.0.53" | "127.0.0.54")
     });
-    let resolved = facts.units.get("systemd-resolved.service").is_some_and(|unit| unit.active == "active");
+    let resolver = facts.units.get("systemd-resolved.service").filter(|unit| unit.load == "loaded");
+    let holds_dns_port = resolver.is_some_and(|unit| {
+        // With our drop-in it was to run without the stub: where it failed, or is
+        // just starting, it still is. Who switched it off wants neither.
+        let is_wanted = unit.active != "inactive" || unit.enabled == "enabled";
+        unit.active == "active" && stub || drop_in && is_wanted
+    });
     let leads_to_stub = match graph.get(&id(Key::Link("/etc/resolv.conf".to_owned()))) {
         Some(Resource::Link(link)) if link.target.ends_with("/stub-resolv.conf") => Some(Some(link.clone())),
         Some(Resource::File(_))
@@ -239,17 +280,23 @@ fn conditions(
         firewall: firewall_is_on(facts).then(|| Firewall {
             allowed: allowed_ports(facts)
                 .into_iter()
-                .filter(|(_, ours)| !ours)
+                .filter(|(_, rule)| *rule == Rule::Owners)
                 .map(|(port, _)| port)
                 .collect(),
         }),
         engine: engine(facts),
-        resolver: Resolver { holds_dns_port: resolved && (stub || drop_in), leads_to_stub },
+        resolver: Resolver { holds_dns_port, leads_to_stub },
         networks,
     }
 }
 
 fn engine(facts: &Facts) -> Engine {
+    // Its unit may be there already, and even run.
+    for (package, unit) in [(ENGINE_PACKAGE, "docker.service"), ("containerd", "containerd.service")] {
+        if facts.unfinished.contains(package) {
+            return Engine::Unfinished { package: package.to_owned(), unit: unit.to_owned() };
+        }
+    }
     let units = ["docker.service", "containerd.service"];
     let found = || units.iter().filter_map(|name| Some((*name, facts.units.get(*name)?)));
     if found().any(|(_, unit)| unit.active == "active") {
@@ -262,23 +309,68 @@ fn engine(facts: &Facts) -> Engine {
 }
 
 fn firewall_is_on(facts: &Facts) -> bool {
-    let settings = facts.texts.get("/etc/ufw/ufw.conf");
-    settings.is_some_and(|text| text.lines().any(|line| line.trim().eq_ignore_ascii_case("ENABLED=yes")))
+    says_yes(facts, "/etc/ufw/ufw.conf", "ENABLED")
 }
 
-/// Ports that are let in from anywhere, and whether by a rule of ours.
+/// As ufw reads its settings.
+fn says_yes(facts: &Facts, path: &str, name: &str) -> bool {
+    facts.texts.get(path).is_some_and(|text| {
+        text.lines().filter_map(|line| line.trim().split_once('=')).any(|(found, value)| {
+            found.eq_ignore_ascii_case(name) && value.trim_matches(['"', '\'']).eq_ignore_ascii_case("yes")
+        })
+    })
+}
+
+/// Whose rule lets a port in from anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    Owners,
+    Ours,
+    /// One of ours for IPv4 or for IPv6 only: ufw was cut off when it made it, or
+    /// removed it.
+    Half,
+}
+
+/// Ports that are let in from anywhere.
+fn allowed_ports(facts: &Facts) -> BTreeMap<Port, Rule> {
+    let ours = |ours| if ours { Rule::Ours } else { Rule::Owners };
+    let mut ports: BTreeMap<Port, Rule> = tuples(facts, "/etc/ufw/user.rules", "0.0.0.0/0")
+        .into_iter()
+        .map(|(port, is_ours)| (port, ours(is_ours)))
+        .collect();
+    // ufw leaves the other file alone unless both say so.
+    let ipv6 = says_yes(facts, "/etc/default/ufw", "IPV6") && facts.paths.contains_key("/proc/sys/net/ipv6");
+    if ipv6 {
+        let also = tuples(facts, "/etc/ufw/user6.rules", "::/0");
+        for (port, rule) in &mut ports {
+            if *rule == Rule::Ours && !also.contains_key(port) {
+                *rule = Rule::Half;
+            }
+        }
+        // What the owner lets in by one of them is the owner's choice.
+        for (port, _) in also.into_iter().filter(|(_, ours)| *ours) {
+            ports.entry(port).or_insert(Rule::Half);
+        }
+    }
+    ports
+}
+
+/// Ports that a file of ufw's lets in from `any` address, and whether by a rule
+/// of ours.
 ///
-/// ufw keeps a line for each rule: `### tuple ### allow tcp 4242 0.0.0.0/0 any
+/// It has a line for each rule: `### tuple ### allow tcp 4242 0.0.0.0/0 any
 /// 0.0.0.0/0 in comment=73706f7265`, the comment in hexadecimal.
-fn allowed_ports(facts: &Facts) -> BTreeMap<Port, bool> {
+fn tuples(facts: &Facts, path: &str, any: &str) -> BTreeMap<Port, bool> {
     let mut ports = BTreeMap::new();
-    let rules = facts.texts.get("/etc/ufw/user.rules").map_or("", String::as_str);
+    let rules = facts.texts.get(path).map_or("", String::as_str);
     for rule in rules.lines().filter_map(|line| line.strip_prefix("### tuple ### ")) {
         let words: Vec<&str> = rule.split_whitespace().collect();
-        let ["allow", protocol, port, "0.0.0.0/0", "any", "0.0.0.0/0", "in", rest @ ..] = words.as_slice()
-        else {
+        let ["allow", protocol, port, to, "any", from, "in", rest @ ..] = words.as_slice() else {
             continue;
         };
+        if [*to, *from] != [any; 2] {
+            continue;
+        }
         let ours = rest.contains(&"comment=73706f7265");
         let transports: &[Transport] = match *protocol {
             "tcp" => &[Transport::Tcp],

@@ -36,16 +36,16 @@ pub struct Facts {
     pub systemd: bool,
     /// Whether packages can be installed with apt.
     pub apt: bool,
+    /// Packages of container engines whose installation was begun, and hasn't
+    /// come to its end.
+    pub unfinished: BTreeSet<String>,
     /// Free space where `/tb/bin` is or would be.
     pub free_bytes: u64,
-    /// Files that can still be made there; the greatest number where the file
-    /// system has no such limit.
-    pub free_inodes: u64,
     /// What was looked at and is there.
     pub paths: BTreeMap<String, PathFact>,
     /// Public text files that were read, and configurations without their
-    /// secrets, as [`crate::tau::config::parse`] takes them. Settings (`.conf`) are
-    /// without their comments; of ufw's rules there are only the tuples.
+    /// secrets, as [`crate::tau::config::parse`] takes them. Settings (`.conf`, and
+    /// ufw's) are without their comments; of ufw's rules there are only the tuples.
     pub texts: BTreeMap<String, String>,
     /// Configurations in a style that can't be followed well enough to cut the
     /// secrets out, so that nothing of them is known but the digest.

@@ -49,7 +49,9 @@ found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@"
     "$root/etc/systemd/resolved.conf" "$root/etc/systemd/resolved.conf.d" \
     "$root"/etc/systemd/resolved.conf.d/*.conf \
     "$root/etc/resolv.conf" "$root/etc/ufw/ufw.conf" "$root/etc/ufw/user.rules" \
-    "$root/etc/ufw/user6.rules" "$root/usr/bin/apt-get" \
+    "$root/etc/ufw/user6.rules" "$root/etc/default/ufw" "$root/proc/sys/net/ipv6" \
+    "$root/usr/bin/apt-get" \
+    "$root"/run/spore/*/*/config.yaml "$root"/run/spore/*/.part/config.yaml \
     "$root/tmp/swarm.key" "$root/tmp/dv_private.key" "$root/tmp/dv_public.key" 2>&1)
 printf '%s\n' "$found"
 set -f
@@ -108,7 +110,7 @@ for line in $found; do
             known=$known$line$nl
         done <"$name"
         ;;
-    8*/.spore-*) sums=$sums$name$nl ;;
+    8*/.spore-* | 8*:/run/spore/*) sums=$sums$name$nl ;;
     8*:/tb/bin/tau | 8*:/tb/plugins/*)
         if remembered "$inode" "$size" "$mtime" "$ctime"; then
             printf '%s  %s\n' "$sum" "$name"
@@ -123,7 +125,7 @@ for line in $found; do
         sums=$sums$name$nl
         case $path in
         /tb/config/keys/* | /tmp/*) ;;
-        *.conf) reads=${reads}settings$nl$name$nl ;;
+        *.conf | /etc/default/ufw) reads=${reads}settings$nl$name$nl ;;
         /tb/config/*)
             reads=${reads}cut$nl$name$nl
             shape=${path##*/}
@@ -142,9 +144,16 @@ unset IFS
 
 for path in "$root/tb/bin/." "$root/tb/." "$root/"; do
     [ -d "$path" ] || continue
-    printf 'space\t%s\n' "$(stat -f -c '%a %S %c %d' -- "$path")"
+    printf 'space\t%s\n' "$(stat -f -c '%a %S' -- "$path")"
     break
 done
+
+# A container engine that dpkg has begun to install and not ended: where it knows
+# none, it isn't asked, for that takes it as long as all else.
+if [ -e "$root/var/lib/dpkg/info/docker.io.list" ] || [ -e "$root/var/lib/dpkg/info/containerd.list" ]; then
+    # One that it doesn't know is no news.
+    dpkg-query -W -f 'package\t${Package}\t${db:Status-Status}\n' -- docker.io containerd 2>/dev/null
+fi
 
 # What the unit in `block` says of a property, in `is`; empty if nothing.
 property() {

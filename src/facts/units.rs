@@ -28,8 +28,8 @@ pub(super) struct Host<'a> {
 pub(super) fn services(host: &Host<'_>, graph: &mut Graph<Resource>) {
     for (name, unit) in &host.facts.units {
         let service = match tau::shape_of_unit(name) {
-            Some(shape) => host.node(&shape, name, unit),
-            None => host.other(name, unit),
+            Some(shape) => host.node(&shape, unit),
+            None => host.other(unit),
         };
         if let Some(service) = service {
             let id = ResourceId { host: host.name.clone(), key: Key::Service(name.clone()) };
@@ -39,7 +39,7 @@ pub(super) fn services(host: &Host<'_>, graph: &mut Graph<Resource>) {
 }
 
 impl Host<'_> {
-    fn other(&self, name: &str, unit: &UnitFact) -> Option<Service> {
+    fn other(&self, unit: &UnitFact) -> Option<Service> {
         if unit.load != "loaded" {
             return None;
         }
@@ -61,7 +61,6 @@ impl Host<'_> {
             _ => Activity::Stopped,
         };
         let enabled = matches!(unit.enabled.as_str(), "enabled" | "static" | "alias" | "indirect");
-        let _ = name;
         Some(Service { enabled, activity, node: None })
     }
 
@@ -72,13 +71,13 @@ impl Host<'_> {
             .any(|(address, port)| port.number == 53 && address.to_string() == "127.0.0.53")
     }
 
-    fn node(&self, shape: &ShapeName, name: &str, unit: &UnitFact) -> Option<Service> {
-        let enabled = unit.enabled.starts_with("enabled");
+    fn node(&self, shape: &ShapeName, unit: &UnitFact) -> Option<Service> {
+        // What is enabled at runtime only isn't any more after the next boot.
+        let enabled = unit.enabled == "enabled";
         let activity = self.activity(shape, unit);
         if !enabled && activity == Activity::Stopped {
             return None;
         }
-        let _ = name;
         let config = self.config(shape);
         let serves = match config.as_ref().and_then(|config| config.fields.get("services")) {
             Some(field) => match &field.value {

@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use thiserror::Error;
 
-const RULES: &str = "/etc/ufw/user.rules";
+/// ufw's rules, for each version of IP, and how they say "anywhere".
+const RULES: [(&str, &str); 2] = [("/etc/ufw/user.rules", "0.0.0.0/0"), ("/etc/ufw/user6.rules", "::/0")];
 const SECOND: i64 = 1_000_000_000;
 
 /// An action in its turn.
@@ -118,8 +119,10 @@ impl Host<'_> {
             }
             Action::Allow(port) => {
                 self.disallow(*port);
-                let rules = self.facts.texts.entry(RULES.to_owned()).or_default();
-                rules.push_str(&rule(*port));
+                for (path, any) in RULES {
+                    let rules = self.facts.texts.entry(path.to_owned()).or_default();
+                    rules.push_str(&rule(*port, any));
+                }
                 Ok(())
             }
             Action::Disallow(port) => {
@@ -131,7 +134,14 @@ impl Host<'_> {
                 Ok(())
             }
             Action::Enable { unit } => self.set_enabled(unit, "enabled"),
-            Action::Disable { unit } => self.set_enabled(unit, "disabled"),
+            Action::Disable { unit } => {
+                // With it goes what was noted of its starts.
+                if let Some(shape) = tau::shape_of_unit(unit) {
+                    let records = format!("/run/spore/{shape}/");
+                    self.facts.paths.retain(|path, _| !path.starts_with(&records));
+                }
+                self.set_enabled(unit, "disabled")
+            }
             Action::Record { unit, invocation, inputs } => self.record(unit, invocation, inputs),
             Action::Start { unit, before, health } => {
                 let node = health.is_some().then(|| tau::shape_of_unit(unit)).flatten();
@@ -155,10 +165,13 @@ impl Host<'_> {
         if !self.facts.apt {
             return Err("there is no apt".to_owned());
         }
-        // Debian's package starts and enables what it brings.
-        if packages.iter().any(|name| name == "docker.io") {
-            self.unit("docker.service").enabled = "enabled".to_owned();
-            self.start_other("docker.service")?;
+        // Debian's packages start and enable what they bring.
+        for (package, unit) in [("docker.io", "docker.service"), ("containerd", "containerd.service")] {
+            if packages.iter().any(|name| name == package) {
+                self.facts.unfinished.remove(package);
+                self.unit(unit).enabled = "enabled".to_owned();
+                self.start_other(unit)?;
+            }
         }
         Ok(())
     }
@@ -312,8 +325,10 @@ impl Host<'_> {
     }
 
     fn disallow(&mut self, port: Port) {
-        if let Some(rules) = self.facts.texts.get_mut(RULES) {
-            *rules = rules.replace(&rule(port), "");
+        for (path, any) in RULES {
+            if let Some(rules) = self.facts.texts.get_mut(path) {
+                *rules = rules.replace(&rule(port, any), "");
+            }
         }
     }
 
@@ -374,11 +389,11 @@ impl Host<'_> {
     }
 }
 
-fn rule(port: Port) -> String {
+fn rule(port: Port, any: &str) -> String {
     let transport = match port.transport {
         Transport::Tcp => "tcp",
         Transport::Udp => "udp",
     };
     let number = port.number;
-    format!("### tuple ### allow {transport} {number} 0.0.0.0/0 any 0.0.0.0/0 in comment=73706f7265\n")
+    format!("### tuple ### allow {transport} {number} {any} any {any} in comment=73706f7265\n")
 }

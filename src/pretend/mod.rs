@@ -27,7 +27,7 @@
 //! - `readlink`: of a process's program, as the kernel would say it.
 //! - `uname`: the architecture that the host was given.
 //! - `apt-get`, `dpkg`, `dpkg-query`: one package, `docker.io`, that is a unit.
-//! - `ufw`: writes its rules' file.
+//! - `ufw`: writes its rules' files.
 //! - `sync`: does nothing, for nothing here outlives a power cut.
 //! - `/proc` of the host holds only what the probe reads; its uptime is real.
 //!   `/proc/net` lists ports that nobody listens on.

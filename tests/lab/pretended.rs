@@ -82,8 +82,8 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         root,
         systemd,
         apt,
+        unfinished,
         free_bytes,
-        free_inodes,
         paths,
         texts,
         opaque,
@@ -95,7 +95,8 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
     line("architecture", architecture.clone());
     line("os is named", (!os.is_empty()).to_string());
     line("root, systemd, apt", format!("{root} {systemd} {apt}"));
-    line("there is space", (*free_bytes > 0 && *free_inodes > 0).to_string());
+    line("there is space", (*free_bytes > 0).to_string());
+    line("unfinished", format!("{unfinished:?}"));
     line("opaque", format!("{opaque:?}"));
     line("listens", listening.iter().any(|(_, port)| port.number == 5242).to_string());
     for (path, fact) in paths.iter().filter(|(path, _)| is_ours(path)) {

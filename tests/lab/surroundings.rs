@@ -54,6 +54,20 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     assert_eq!([owners(bookworm), owners(trixie)], before, "the owner's DNS servers are the owner's");
     network.is_in_place(&[]);
 
+    // It fails, as it may when it is restarted: it comes back, without its stub.
+    bookworm.sh("systemctl stop systemd-resolved.service
+        mkdir -p /run/systemd/system/systemd-resolved.service.d
+        printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\nRestart=no\\n' >/run/systemd/system/systemd-resolved.service.d/fails.conf
+        systemctl daemon-reload; systemctl start systemd-resolved.service || true
+        rm -r /run/systemd/system/systemd-resolved.service.d; systemctl daemon-reload
+        systemctl is-failed systemd-resolved.service");
+    let plan = network.plan(&[]).exits(2).is_silent_on("/etc/systemd/resolved.conf.d/");
+    plan.says_in_one_line(&["+ systemd-resolved.service", "is started"]);
+    network.apply(&[]).exits(0);
+    assert!(!holder(bookworm).contains("resolve"), "{}", holder(bookworm));
+    resolves(bookworm);
+    network.is_in_place(&[]);
+
     // With the node goes what was only there for it.
     network.remove_node("dns", trixie);
     network.apply(&["--allow-destructive"]).exits(0);
@@ -93,6 +107,22 @@ pub(crate) fn firewall(lab: &Lab) {
     assert_eq!(rules(other), "22/tcp Anywhere\n5242/tcp spore\n8080/tcp owner\n");
     network.is_in_place(&[]);
 
+    // ufw is cut off between IPv4 and IPv6, or between a file and the kernel.
+    walled.sh("sed -i '/ tcp 4242 /d' /etc/ufw/user6.rules
+        ip6tables -D ufw6-user-input -p tcp --dport 4242 -j ACCEPT
+        iptables -D ufw-user-input -p tcp --dport 4242 -j ACCEPT");
+    other.sh("sed -i '/ tcp 5242 /d' /etc/ufw/user.rules
+        iptables -D ufw-user-input -p tcp --dport 5242 -j ACCEPT");
+    network.plan(&[]).exits(2).says("+ ufw allow 4242/tcp").says("+ ufw allow 5242/tcp");
+    network.apply(&[]).exits(0);
+    for (host, port) in [(walled, 4242), (other, 5242)] {
+        for (command, chain) in [("iptables", "ufw-user-input"), ("ip6tables", "ufw6-user-input")] {
+            let kernel = host.sh(&format!("{command} -S {chain}"));
+            assert_eq!(kernel.matches(&format!("--dport {port} ")).count(), 1, "{command}: {kernel}");
+        }
+    }
+    network.is_in_place(&[]);
+
     network.shape("all", Shape::new(5342).services(&["tns", "gateway"]));
     network.apply(&[]).exits(0);
     assert_eq!(
@@ -100,8 +130,10 @@ pub(crate) fn firewall(lab: &Lab) {
         "22/tcp Anywhere\n443/tcp spore\n5342/tcp spore\n80/tcp spore\n8080/tcp owner\n",
         "the new ports, and not the old"
     );
+    other.sh("sed -i '/ tcp 443 /d' /etc/ufw/user.rules");
     network.remove_node("all", other);
     network.apply(&["--allow-destructive"]).exits(0);
+    assert_eq!(other.sh("ip6tables -S ufw6-user-input").matches("--dport").count(), 2);
     assert_eq!(rules(other), "22/tcp Anywhere\n8080/tcp owner\n");
     network.is_in_place(&[]);
 }
@@ -138,6 +170,13 @@ pub(crate) fn engine_and_plugins(lab: &Lab) {
     network.shape("build", shape().plugins(&["p1@v0.1"]));
     network.apply(&[]).exits(0);
     assert_eq!(builder.sh("ls /tb/plugins"), "p1@v0.1\n");
+    network.is_in_place(&[]);
+
+    // The power goes while dpkg has unpacked the engine, and not set it up.
+    builder.sh("apt-get -qq purge -y docker.io; cd /tmp; apt-get -qq download docker.io; dpkg --unpack docker.io*.deb");
+    network.plan(&[]).exits(2).says_in_one_line(&["+ package docker.io", "is installed"]);
+    network.apply(&[]).exits(0);
+    builder.sh("dpkg -s docker.io | grep -q 'ok installed'; systemctl is-active docker.service; systemctl is-enabled docker.service");
     network.is_in_place(&[]);
 
     // Packages stay, and so does the engine.

@@ -127,6 +127,9 @@ impl Host<'_> {
                 let port: u16 = port.parse().unwrap();
                 facts.listening.retain(|(_, open)| open.number != port);
             }
+            ["unfinished", package] => {
+                facts.unfinished.insert(package.to_owned());
+            }
             ["free", bytes] => facts.free_bytes = bytes.parse().unwrap(),
             ["architecture", name] => name.clone_into(&mut facts.architecture),
             ["no", "systemd"] => facts.systemd = false,
@@ -151,8 +154,8 @@ impl Host<'_> {
             file.sha256 = Some(Sha256::of(text.as_bytes()));
             (file.mtime_ns, file.ctime_ns) = (now_ns, now_ns);
         }
-        // Of keys, only the digest is told.
-        if !path.starts_with(tau::KEYS) && !path.starts_with("/tmp/") {
+        // Of keys and what is noted of starts, only the digest is told.
+        if ![tau::KEYS, "/tmp/", "/run/"].iter().any(|secret| path.starts_with(secret)) {
             facts.texts.insert(path.to_owned(), text.to_owned());
         }
     }

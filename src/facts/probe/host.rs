@@ -24,7 +24,7 @@ impl Host {
         host.file("/proc/uptime", "1000.50 3999.00\n");
         host.directory("/proc/self");
         host.directory("/proc/net");
-        for program in ["systemctl", "journalctl"] {
+        for program in ["systemctl", "journalctl", "dpkg-query"] {
             let stand_in = "#!/bin/sh\necho \"$*\" >>\"$0.asked\"\ncat \"$0.says\"\n";
             let path = host.directory.path().join(program);
             fs::write(&path, stand_in).unwrap();

@@ -14,6 +14,7 @@ link() {
             ;;
     esac
     if [ "$kind" = link ] && [ "$value" = "$2" ]; then
+        sync_path "$parent"
         already
     fi
     if [ "$kind" != "$3" ] || [ "$value" != "$4" ]; then
@@ -26,6 +27,8 @@ link() {
             try "cannot keep $1 as $kept" ln --backup=numbered -- "$root$1" "$root$kept"
     fi
     part=$parent/.spore-${1##*/}.part
+    # shellcheck disable=SC2064 # as it is now
+    trap "rm -f -- '$root$part'" EXIT
     try "cannot link $1" ln -sfn -- "$2" "$root$part"
     try "cannot link $1" mv -fT -- "$root$part" "$root$1"
     sync_path "$parent"

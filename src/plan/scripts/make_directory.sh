@@ -5,13 +5,13 @@ make_directory() {
     look "$1"
     if [ "$kind" = absent ]; then
         parent "$1"
-        # Beside its place first, so that nobody ever sees it with other access.
-        part=$parent/.spore-${1##*/}.part
-        [ ! -e "$root$part" ] || try "cannot clear $part away" rm -rf -- "$root$part"
-        try "cannot make $1" mkdir -m "$2" -- "$root$part"
-        look "$part"
-        [ "$access" = "$2 $3" ] || set_access "$part" "$2" "$3"
-        try "cannot make $1" mv -T -- "$root$part" "$root$1"
+        # In its place at once: it is empty, and has its mode from the beginning.
+        # Only of a parent that hands its group down the group is wrong at first;
+        # cut off there, the next plan sees it.
+        try "cannot make $1" mkdir -m "$2" -- "$root$1"
+        look "$1"
+        [ "$access" = "$2 $3" ] || set_access "$1" "$2" "$3"
+        sync_path "$1"
         sync_path "$parent"
         finish
     fi
@@ -20,6 +20,8 @@ make_directory() {
         kind=directory access=$(stat -L -c '%a %U:%G' -- "$root$1")
     fi
     if [ "$kind $access" = "directory $2 $3" ]; then
+        parent "$1"
+        sync_path "$parent"
         already
     fi
     differs "expected nothing at $1, found $(found) with access $access"

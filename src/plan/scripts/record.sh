@@ -23,11 +23,20 @@ record() {
         digest
         case $input in
             # Without the private key, of which the last 32 of 68 bytes are public.
+            # Other secrets stay in it: that they have changed asks for a restart,
+            # and the digests by which a probe tells that have a key that isn't here.
             *.yaml)
-                try "cannot note $input" sed -n \
-                    -e 's|^privatekey:.*CAESQ[A-Za-z0-9+/]\{43\}\([A-Za-z0-9+/]\{43\}=\).*|publickey: \1|' \
-                    -e '/^privatekey/d' -e "w $root$part/config.yaml" \
+                # Where it is named in any other way than tau and spore write it, what
+                # is left of the file can't be told from the key: only its digest stays.
+                run sed -n \
+                    -e 's|^privatekey: *[^A-Za-z]\{0,1\}CAESQ[A-Za-z0-9+/]\{43\}\([A-Za-z0-9+/]\{43\}=\)[^A-Za-z]\{0,1\} *$|publickey: \1|' \
+                    -e 't write' -e '/privatekey/Q9' -e '/CAES/Q9' -e ':write' -e "w $root$part/config.yaml" \
                     -- "$root$input"
+                case $status in
+                    0) ;;
+                    9) try "cannot note $input" rm -f -- "$root$part/config.yaml" ;;
+                    *) fail "cannot note $input: $said" ;;
+                esac
                 ;;
         esac
         printf '%s  %s\n' "$digest" "${input#/tb/config/}" >>"$root$part/digests" ||

@@ -3,13 +3,16 @@
 
 remove() {
     look "$1"
-    [ "$kind" != absent ] || already
+    parent "$1"
+    if [ "$kind" = absent ]; then
+        [ ! -d "$root$parent" ] || sync_path "$parent"
+        already
+    fi
     [ "$kind" != file ] || digest
     if [ "$kind" != file ] || [ "$digest" != "$2" ]; then
         differs "expected a file $(short "$2") at $1, found $(found)"
     fi
     try "cannot remove $1" rm -f -- "$root$1"
-    parent "$1"
     sync_path "$parent"
     finish
 }

@@ -7,7 +7,10 @@ change_access() {
         kind=directory access=$(stat -L -c '%a %U:%G' -- "$root$1")
     fi
     case $kind:$access in
-        *":$4 $5") already ;;
+        *":$4 $5")
+            sync_path "$1"
+            already
+            ;;
         file:"$2 $3" | directory:"$2 $3") ;;
         *) differs "expected access $2 $3 of $1, found $kind $access" ;;
     esac

@@ -12,7 +12,11 @@ is_staged() {
     if [ "$kind" = file ]; then
         digest
         if [ "$digest" = "$3" ]; then
-            [ "$access" = "$4 $5" ] || set_access "$2" "$4" "$5"
+            if [ "$access" != "$4 $5" ]; then
+                set_access "$2" "$4" "$5"
+                sync_path "$2"
+            fi
+            # Its name is synced with that of its place.
             already
         fi
     fi

@@ -8,22 +8,27 @@ reload_units() {
 
 enable() {
     run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
-    [ "$said" != enabled ] || already
-    try "systemctl enable $1" timeout -k 5 "$patience" systemctl enable -- "$1"
+    before=$said
+    [ "$before" = enabled ] ||
+        try "systemctl enable $1" timeout -k 5 "$patience" systemctl enable -- "$1"
     sync_wants
+    [ "$before" != enabled ] || already
     finish
 }
 
 disable() {
+    # What was noted of its starts: secrets are in it.
+    record_of "$1" none
+    try "cannot clear ${record%/*} away" rm -rf -- "$root${record%/*}"
     run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
     case $said in
-        disabled | static | masked | not-found | *'No such file'* | *'ot found'*) already ;;
+        disabled | static | masked | not-found | *'No such file'* | *'ot found'*)
+            sync_wants
+            already
+            ;;
     esac
     try "systemctl disable $1" timeout -k 5 "$patience" systemctl disable -- "$1"
     sync_wants
-    # What was noted of its starts.
-    record_of "$1" none
-    rm -rf -- "$root${record%/*}"
     finish
 }
 

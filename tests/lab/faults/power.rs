@@ -288,8 +288,8 @@ fn renames(trace: &str) -> BTreeSet<String> {
                 continue;
             }
             let (parent, name) = to.rsplit_once('/').unwrap_or_default();
-            let directory = from == format!("{parent}/.spore-{name}.part");
-            assert!(directory || synced.contains(from), "{from} was renamed before it was synced");
+            let link = from == format!("{parent}/.spore-{name}.part");
+            assert!(link || synced.contains(from), "{from} was renamed before it was synced");
             // It is the same file, under its new name.
             if synced.contains(from) {
                 synced.insert(to.to_owned());

@@ -21,6 +21,64 @@ fn a_directory_is_made_once() {
     assert_eq!(host.list("/tb"), ["bin", "config", "plugins", "storage"]);
 }
 
+/// Whoever did it may have been killed before it was synced.
+#[test]
+fn what_has_been_done_already_is_synced_too() {
+    let host = Host::new();
+    host.stand_in("sync", "echo \"sync ${2#\"$SPORE_ROOT\"}\" >>\"$SPORE_ROOT/calls\"");
+    let access = host.access(0o640);
+    let big = vec![b'x'; 2_000_000];
+    host.write("/tb/bin/tau", &big);
+    host.chmod("/tb/bin/tau", 0o640);
+    symlink("a", host.at("/etc/resolv.conf")).unwrap();
+    host.write("/manager/enabled", b"enabled\n");
+    host.write("/etc/systemd/system/multi-user.target.wants/x", b"");
+    let path = |path: &str| path.to_owned();
+    let memory = "/var/lib/spore/digests";
+    let wants = "/etc/systemd/system/multi-user.target.wants";
+    host.chmod("/tb/config", 0o640);
+    for (action, synced) in [
+        (Action::Place { file: staged("/tb/bin/tau", &big, &host), before: None }, "/tb/bin"),
+        (
+            Action::Link { path: path("/etc/resolv.conf"), before: LinkBefore::Absent, target: path("a") },
+            "/etc",
+        ),
+        (Action::MakeDirectory { path: path("/tb/config"), access: access.clone() }, "/tb"),
+        (
+            Action::SetAccess { path: path("/tb/bin/tau"), before: host.access(0o600), after: access },
+            "/tb/bin/tau",
+        ),
+        (Action::Remove { path: path("/tb/bin/old"), before: Sha256::of(b"x") }, "/tb/bin"),
+        (Action::Purge { path: path("/tb/storage/old") }, "/tb/storage"),
+        (Action::Enable { unit: path("tau@elders.service") }, wants),
+    ] {
+        assert_eq!(host.act(&action), Outcome::Already, "{action:?}");
+        let calls = host.calls();
+        assert!(calls.contains(&format!("sync {synced}")), "{action:?}: {calls:?}");
+    }
+    // And its digest is noted, where nobody came to that.
+    assert!(host.read(memory).starts_with(&Sha256::of(&big).to_string()));
+}
+
+/// What is half made would be in a later plan's way.
+#[test]
+fn a_directory_or_link_that_cannot_be_leaves_nothing() {
+    let host = Host::new();
+    host.stand_in("mv", "echo 'mv: No space left on device' >&2; exit 1");
+    host.stand_in("chown", "echo 'chown: Read-only file system' >&2; exit 1");
+    let access = Access { mode: 0o700, owner: "nobody:nobody".to_owned() };
+    let make = Action::MakeDirectory { path: "/tb/config/keys/deep".to_owned(), access };
+    assert!(failed(&host.act(&make)).ends_with("Read-only file system"));
+    let link = Action::Link {
+        path: "/etc/resolv.conf".to_owned(),
+        before: LinkBefore::Absent,
+        target: "a".to_owned(),
+    };
+    assert!(failed(&host.act(&link)).ends_with("No space left on device"));
+    assert_eq!((host.list("/tb/config/keys"), host.list("/etc")), (vec!["deep".to_owned()], Vec::new()));
+    assert_eq!(host.mode("/tb/config/keys/deep"), 0o700);
+}
+
 #[test]
 fn a_directory_may_be_on_another_disk() {
     let host = Host::new();

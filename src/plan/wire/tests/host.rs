@@ -39,10 +39,14 @@ esac
 
 const UFW: &str = r####"
 echo "ufw $*" >>"$SPORE_ROOT/calls"
-rules=$SPORE_ROOT/etc/ufw/user.rules
+rules=$SPORE_ROOT/etc/ufw/user
+tuple() { echo "### tuple ### allow ${1#*/} ${1%/*} $2 any $2 in comment=73706f7265"; }
 case $1 in
-    allow) echo "### tuple ### allow ${2#*/} ${2%/*} 0.0.0.0/0 any 0.0.0.0/0 in comment=73706f7265" >>"$rules" ;;
-    delete) : >"$rules" ;;
+    allow)
+        tuple "$2" 0.0.0.0/0 >>"$rules.rules"
+        tuple "$2" ::/0 >>"${rules}6.rules"
+        ;;
+    delete) : >"$rules.rules" >"${rules}6.rules" ;;
 esac
 "####;
 

@@ -85,11 +85,28 @@ fn a_port_is_let_in_and_out() {
     assert_eq!(host.act(&Action::Allow(port(22))), Outcome::Already, "the owner's");
     assert_eq!(host.act(&Action::Disallow(port(22))), Outcome::Already, "not ours to close");
     assert_eq!(host.calls(), [""; 0]);
+    let (allow, disallow, reload) =
+        ("ufw allow 5242/tcp comment spore", "ufw delete allow 5242/tcp", "ufw reload");
     assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Done);
+    assert_eq!(host.calls(), [allow]);
     assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Already);
+    assert_eq!(host.calls(), [reload], "by one that was cut off, perhaps");
     assert_eq!(host.act(&Action::Disallow(port(5242))), Outcome::Done);
+    assert_eq!(host.calls(), [disallow]);
     assert_eq!(host.act(&Action::Disallow(port(5242))), Outcome::Already);
-    assert_eq!(host.calls(), ["ufw allow 5242/tcp comment spore", "ufw delete allow 5242/tcp"]);
+    assert_eq!(host.calls(), [reload]);
+
+    // Cut off between IPv4 and IPv6.
+    for file in ["/etc/ufw/user.rules", "/etc/ufw/user6.rules"] {
+        assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Done);
+        host.write(file, b"");
+        host.calls();
+        assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Done);
+        assert_eq!(host.calls(), [allow, reload], "{file}");
+        host.write(file, b"");
+        assert_eq!(host.act(&Action::Disallow(port(5242))), Outcome::Done);
+        assert_eq!(host.calls(), [disallow, reload], "{file}");
+    }
 }
 
 #[test]
@@ -99,9 +116,19 @@ fn a_unit_is_enabled_and_disabled_once() {
     host.write("/etc/systemd/system/multi-user.target.wants/x", b"");
     let unit = || UNIT.to_owned();
     let (enable, disable) = (Action::Enable { unit: unit() }, Action::Disable { unit: unit() });
+    // Secrets are in it: it goes whether there is more to do or not.
+    host.write("/run/spore/elders/a1/config.yaml", b"x");
+    host.write("/run/spore/elders/.part/config.yaml", b"x");
+    host.write("/run/spore/others/a1/config.yaml", b"x");
     assert_eq!(host.act(&disable), Outcome::Already);
+    assert_eq!(host.list("/run/spore"), ["others"]);
     assert_eq!(host.act(&enable), Outcome::Done);
     assert_eq!(host.act(&enable), Outcome::Already);
+    host.write("/run/spore/elders/a1/config.yaml", b"x");
+    host.write("/manager/disable.fails", b"Connection timed out\n");
+    assert!(failed(&host.act(&disable)).ends_with("Connection timed out"));
+    assert_eq!(host.list("/run/spore"), ["others"]);
+    std::fs::remove_file(host.at("/manager/disable.fails")).unwrap();
     assert_eq!(host.act(&disable), Outcome::Done);
     assert_eq!(host.act(&Action::Reload), Outcome::Done);
     host.write("/manager/enable.fails", b"Unit is masked.\n");
@@ -219,6 +246,27 @@ fn a_unit_without_signs_of_health_only_has_to_be_active() {
     assert_eq!(host.act(&start(Running::Stopped, None)), Outcome::Done);
 }
 
+/// Of one that isn't a node.
+#[test]
+fn a_unit_that_the_boot_starts_just_now_is_waited_for() {
+    let host = with_unit("activating", "a1", "b2");
+    host.stand_in(
+        "systemctl",
+        "cat \"$SPORE_ROOT/manager/show\"; sed -i s/=activating/=active/ \"$SPORE_ROOT/manager/show\"",
+    );
+    assert_eq!(host.act(&start(Running::Stopped, None)), Outcome::Already);
+}
+
+/// In a container, /proc/uptime may be the container's.
+#[test]
+fn a_unit_that_came_up_in_the_future_settles() {
+    let host = with_unit("inactive", "a1", "b2");
+    let next = host.read("/manager/next");
+    let next = next.replace("TimestampMonotonic=1\n", "TimestampMonotonic=900000000000000\n");
+    host.write("/manager/next", next.as_bytes());
+    assert_eq!(host.act(&start(Running::Stopped, health("b2", 5242, LONG))), Outcome::Done);
+}
+
 #[test]
 fn a_unit_on_its_way_is_waited_for() {
     let host = with_unit("active", "b2", "");
@@ -244,6 +292,65 @@ fn what_a_unit_runs_with_is_noted_once() {
     assert_eq!(host.act(&record("a1")), Outcome::Already, "never over one that is there");
     assert_eq!(host.read("/run/spore/elders/a1/config.yaml"), noted);
     assert!(differs(&host.act(&record("c3"))).contains("started in c3, found a1"));
+}
+
+/// What the unit template runs before a node, on this host.
+fn noted_by_the_unit(host: &Host, invocation: &str) {
+    let command =
+        crate::tau::unit::TEXT.lines().find_map(|line| line.strip_prefix("ExecStartPre=-/bin/sh -c '"));
+    let command = command.unwrap().strip_suffix('\'').unwrap();
+    // As systemd reads it.
+    let command = command.replace("\\\\", "\\").replace("%i", "elders");
+    let root = host.at("/");
+    let root = root.to_str().unwrap().trim_end_matches('/');
+    let command = command.replace("/run/spore", &format!("{root}/run/spore"));
+    let command = command.replace("/tb/config", &format!("{root}/tb/config"));
+    host.shell(&format!("INVOCATION_ID={invocation}; {command}\n"), b"");
+}
+
+#[test]
+fn no_private_key_is_noted_however_it_is_written() {
+    let key = &CONFIG.trim_end()[CONFIG.find("CAES").unwrap()..];
+    let (seed, public) = (&key[5..48], &key[48..]);
+    let plain = [
+        format!("services: []\nprivatekey: {key}\n"),
+        format!("privatekey: \"{key}\"\nservices: []\n"),
+        format!("privatekey:   '{key}'  \nservices: []\n"),
+    ];
+    let odd = [
+        format!("\"privatekey\": {key}\n"),
+        format!("privatekey: |\n  {key}\n"),
+        format!("privatekey:\n  {key}\n"),
+        format!("privatekey: >-\n  {}\n  {}\n", &key[..9], &key[9..]),
+        format!("privatekey: \"{}\\\n  {}\"\n", &key[..9], &key[9..]),
+        format!("privatekey: {key} # it was {key}\n"),
+        format!("{{privatekey: {key}}}\n"),
+        format!("services: []\n# once {key}\n"),
+        format!("privatekey: {key}\nother: {key}\n"),
+    ];
+    let noted = "/run/spore/elders/a1";
+    let by_an_apply = |host: &Host| assert_eq!(host.act(&record("a1")), Outcome::Done);
+    let by_the_unit = |host: &Host| noted_by_the_unit(host, "a1");
+    for (note, who) in [(&by_an_apply as &dyn Fn(&Host), "an apply"), (&by_the_unit, "the unit")] {
+        for (config, is_plain) in [(&plain[..], true), (&odd, false)]
+            .into_iter()
+            .flat_map(|(configs, is_plain)| configs.iter().map(move |config| (config, is_plain)))
+        {
+            let host = with_unit("active", "a1", "b2");
+            host.write("/tb/config/elders.yaml", config.as_bytes());
+            note(&host);
+            let digests = host.read(&format!("{noted}/digests"));
+            let names: Vec<_> = digests.lines().map(|line| line.split_once("  ").unwrap().1).collect();
+            assert_eq!(names, ["elders.yaml", "keys/swarm.key"], "{who}: {config}");
+            if is_plain {
+                let text = host.read(&format!("{noted}/config.yaml"));
+                assert!(text.contains(&format!("publickey: {public}\n")), "{who}: {config}: {text}");
+                assert!(text.contains("services: []\n") && !text.contains(seed), "{who}: {config}: {text}");
+            } else {
+                assert_eq!(host.list(noted), ["digests"], "{who}: {config}");
+            }
+        }
+    }
 }
 
 #[test]
