@@ -41,6 +41,7 @@ pub struct Desired {
 }
 
 /// What should be so on a host.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Goal {
     /// This resource, whatever the host is.

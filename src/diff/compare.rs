@@ -132,9 +132,9 @@ fn service(
     let enable = after.enabled && !before.is_some_and(|before| before.enabled);
     let (verb, reasons) = match before.map(|before| &before.activity) {
         None | Some(Activity::Stopped | Activity::Masked) => (Some(Verb::Start), Vec::new()),
-        Some(Activity::Failing { what, started }) => {
+        Some(Activity::Failing { what, lasts, started }) => {
             let mut reasons = stale_inputs(id, started, desired);
-            let verb = if reasons.is_empty() { Verb::Await } else { Verb::Restart };
+            let verb = if reasons.is_empty() && !lasts { Verb::Await } else { Verb::Restart };
             reasons.insert(0, Reason::Failing(what.clone()));
             (Some(verb), reasons)
         }

@@ -252,15 +252,12 @@ fn conditions(
         _ => None,
     };
     let drop_in = graph.get(&id(Key::File(RESOLVER_DROP_IN.to_owned()))).is_some();
-    let stub = facts.listening.iter().any(|(address, port)| {
-        port.number == 53 && matches!(address.to_string().as_str(), "127.0.0.53" | "127.0.0.54")
-    });
     let resolver = facts.units.get("systemd-resolved.service").filter(|unit| unit.load == "loaded");
     let holds_dns_port = resolver.is_some_and(|unit| {
-        // With our drop-in it was to run without the stub: where it failed, or is
-        // just starting, it still is. Who switched it off wants neither.
+        // One that failed, or is just starting, will want the port. Whether it has it
+        // now says nothing: it may have been started with a drop-in that is gone.
         let is_wanted = unit.active != "inactive" || unit.enabled == "enabled";
-        unit.active == "active" && stub || drop_in && is_wanted
+        is_wanted && (drop_in || !stub_is_off(facts))
     });
     let leads_to_stub = match graph.get(&id(Key::Link("/etc/resolv.conf".to_owned()))) {
         Some(Resource::Link(link)) if link.target.ends_with("/stub-resolv.conf") => Some(Some(link.clone())),
@@ -288,6 +285,23 @@ fn conditions(
         resolver: Resolver { holds_dns_port, leads_to_stub },
         networks,
     }
+}
+
+/// Whether the owner of a host has switched the stub off: the last file says.
+fn stub_is_off(facts: &Facts) -> bool {
+    let own = "/etc/systemd/resolved.conf";
+    let is_below = |path: &str| path.starts_with("/etc/systemd/resolved.conf.d/") && path != RESOLVER_DROP_IN;
+    let below = facts.texts.iter().filter(|(path, _)| is_below(path)).map(|(_, text)| text);
+    let mut is_off = false;
+    for line in facts.texts.get(own).into_iter().chain(below).flat_map(|text| text.lines()) {
+        if let Some((name, value)) = line.split_once('=')
+            && name.trim() == "DNSStubListener"
+        {
+            let value = value.trim().to_ascii_lowercase();
+            is_off = ["no", "false", "n", "f", "off", "0"].contains(&value.as_str());
+        }
+    }
+    is_off
 }
 
 fn engine(facts: &Facts) -> Engine {

@@ -4,11 +4,12 @@ use super::interpret::canonical;
 use super::{Facts, PathFact, Process, Record, UnitFact};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::resource::{
-    Activity, Content, Document, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Resource,
-    ResourceId, Service, ShapeName, Started, Value,
+    Activity, Content, Document, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Port, Resource,
+    ResourceId, Service, ShapeName, Started, Transport, Value,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A start that is older than this is judged without its journal, which may
@@ -65,10 +66,7 @@ impl Host<'_> {
     }
 
     fn stub_listens(&self) -> bool {
-        self.facts
-            .listening
-            .iter()
-            .any(|(address, port)| port.number == 53 && address.to_string() == "127.0.0.53")
+        self.facts.listening.iter().any(|(address, port)| port.number == tau::DNS_PORT && is_stub(*address))
     }
 
     fn node(&self, shape: &ShapeName, unit: &UnitFact) -> Option<Service> {
@@ -87,7 +85,7 @@ impl Host<'_> {
             None => BTreeSet::new(),
         };
         // Nobody waits for what is only found.
-        let health = Health { says: String::new(), listens: 0, within: Duration::ZERO };
+        let health = Health { says: String::new(), listens: Vec::new(), within: Duration::ZERO };
         let name = NodeName { shape: shape.clone(), host: self.name.clone() };
         Some(Service { enabled, activity, node: Some(Node { name, bootstrap: false, serves, health }) })
     }
@@ -108,7 +106,8 @@ impl Host<'_> {
         match (unit.active.as_str(), unit.sub.as_str()) {
             ("active", _) => self.up(shape, unit, started()),
             ("activating", "auto-restart" | "auto-restart-queued") => {
-                Activity::Failing { what: format!("ended by itself ({})", unit.result), started: started() }
+                let what = format!("ended by itself ({})", unit.result);
+                Activity::Failing { what, lasts: false, started: started() }
             }
             ("activating" | "reloading", _) => Activity::Starting(started()),
             _ => Activity::Stopped,
@@ -117,6 +116,16 @@ impl Host<'_> {
 
     fn up(&self, shape: &ShapeName, unit: &UnitFact, started: Started) -> Activity {
         let age = unit.age.unwrap_or_default();
+        let (main, others) = ports(shape, &started);
+        let is_deaf = |port: &u16| !self.listens(*port);
+        let deaf = |port: u16| {
+            let what = format!("is up, and doesn't listen on TCP port {port}");
+            Activity::Failing { what, lasts: true, started: started.clone() }
+        };
+        // It was told that the port is taken, and doesn't ask again.
+        if let Some(port) = others.into_iter().find(is_deaf).filter(|_| age >= STABLE) {
+            return deaf(port);
+        }
         // An apply has watched this very start: how it came to it is past.
         if unit.healthy {
             return Activity::Running(started);
@@ -125,7 +134,7 @@ impl Host<'_> {
             let times =
                 if unit.restarts == 1 { "once".to_owned() } else { format!("{} times", unit.restarts) };
             let what = format!("was restarted by itself {times}");
-            return Activity::Failing { what, started };
+            return Activity::Failing { what, lasts: false, started };
         }
         if unit.said.is_some() {
             return Activity::Running(started);
@@ -134,12 +143,18 @@ impl Host<'_> {
             return Activity::Starting(started);
         }
         // Of the file that it was started with, which may not be the one on the disk.
-        match main_port(shape, &started) {
-            Some(main) if !self.facts.listening.iter().any(|(_, port)| port.number == main) => {
-                Activity::Failing { what: format!("is up, and doesn't listen on {main}"), started }
-            }
-            _ => Activity::Running(started),
+        match main.filter(is_deaf) {
+            Some(main) => deaf(main),
+            None => Activity::Running(started),
         }
+    }
+
+    /// Whether anybody but the resolver does.
+    fn listens(&self, port: u16) -> bool {
+        let mut listening = self.facts.listening.iter();
+        listening.any(|(address, found)| {
+            *found == Port { number: port, transport: Transport::Tcp } && !is_stub(*address)
+        })
     }
 
     /// What the process was started with: from the record of that very start,
@@ -262,14 +277,31 @@ impl Host<'_> {
     }
 }
 
-/// Where a node listens by the configuration that it was started with.
-fn main_port(shape: &ShapeName, started: &Started) -> Option<u16> {
-    let Inputs::Known(inputs) = &started.inputs else { return None };
-    let Content::Document(config) = &inputs.get(&tau::config_path(shape))?.content else { return None };
-    match &config.fields.get("ports.main")?.value {
-        Value::Scalar(port) => port.parse().ok(),
+/// Where systemd-resolved's stub listens, and nobody else.
+pub(super) fn is_stub(address: IpAddr) -> bool {
+    [[127, 0, 0, 53], [127, 0, 0, 54]].map(IpAddr::from).contains(&address)
+}
+
+/// Where a node listens by the configuration that it was started with: its main
+/// port, and others that it can't do without.
+fn ports(shape: &ShapeName, started: &Started) -> (Option<u16>, Vec<u16>) {
+    let none = (None, Vec::new());
+    let Inputs::Known(inputs) = &started.inputs else { return none };
+    let Some(Content::Document(config)) = inputs.get(&tau::config_path(shape)).map(|input| &input.content)
+    else {
+        return none;
+    };
+    let value = |name: &str| config.fields.get(name).map(|field| &field.value);
+    let main = match value("ports.main") {
+        Some(Value::Scalar(port)) => port.parse().ok(),
         _ => None,
-    }
+    };
+    let services = match value("services") {
+        Some(Value::Set(names)) => names.clone(),
+        _ => BTreeSet::new(),
+    };
+    let all = tau::listens(main.unwrap_or_default(), services.iter().map(String::as_str));
+    (main, all.into_iter().skip(1).collect())
 }
 
 /// `… -s elders …` → `… -s %i …`

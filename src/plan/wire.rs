@@ -236,7 +236,8 @@ fn port_words(function: &str, port: Port) -> Vec<String> {
 fn health_words(health: Option<&Health>) -> [String; 3] {
     match health {
         Some(health) => {
-            [health.listens.to_string(), health.says.clone(), hundredths(health.within).to_string()]
+            let ports: Vec<String> = health.listens.iter().map(ToString::to_string).collect();
+            [ports.join(" "), health.says.clone(), hundredths(health.within).to_string()]
         }
         None => ["-", "", ""].map(ToOwned::to_owned),
     }

@@ -204,10 +204,13 @@ pub enum Activity {
     Running(Started),
     /// Up, but not yet seen healthy; not yet in trouble either.
     Starting(Started),
-    /// Ends by itself and is restarted by the service manager.
+    /// Ends by itself and is restarted by the service manager, or is up without
+    /// doing what it is there for.
     Failing {
-        /// What the service manager says of it.
+        /// What is known of that.
         what: String,
+        /// Whether it stays so until it is restarted.
+        lasts: bool,
         /// What it was last started with.
         started: Started,
     },
@@ -259,8 +262,8 @@ pub struct Input {
 pub struct Health {
     /// A line of its journal, from this very start, contains this.
     pub says: String,
-    /// It listens on this TCP port.
-    pub listens: u16,
+    /// It listens on these TCP ports.
+    pub listens: Vec<u16>,
     /// How long that may take.
     pub within: Duration,
 }

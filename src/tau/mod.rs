@@ -30,6 +30,9 @@ pub const VALIDATION_PRIVATE: &str = "/tb/config/keys/dv_private.key";
 /// Its public half.
 pub const VALIDATION_PUBLIC: &str = "/tb/config/keys/dv_public.key";
 
+/// Where `seer` answers.
+pub const DNS_PORT: u16 = 53;
+
 /// On loopback, the sensors service of every tau since November 2025: of two
 /// nodes on one host only one starts.
 pub const SENSORS_PORT: u16 = 4217;
@@ -142,11 +145,18 @@ pub fn health<'a>(
     shape: &ShapeName,
     peer_id: &str,
     main: u16,
-    mut services: impl Iterator<Item = &'a str>,
+    services: impl Iterator<Item = &'a str> + Clone,
 ) -> Health {
     Health {
         says: format!("{shape} started! with id: {peer_id}"),
-        listens: main,
-        within: Duration::from_secs(if services.any(|name| name == "patrick") { 90 } else { 30 }),
+        listens: listens(main, services.clone()),
+        within: Duration::from_secs(if services.clone().any(|name| name == "patrick") { 90 } else { 30 }),
     }
+}
+
+/// The TCP ports without which a node isn't what it should be. One that finds
+/// port 53 taken says that it has started, and doesn't try again.
+pub fn listens<'a>(main: u16, mut services: impl Iterator<Item = &'a str>) -> Vec<u16> {
+    let answers_dns = services.any(|name| service(name).is_some_and(|service| service.dns));
+    if answers_dns { vec![main, DNS_PORT] } else { vec![main] }
 }

@@ -231,7 +231,7 @@ async fn lock(host: Host, command: &str) -> Locked {
 
 fn start(before: Running) -> Action {
     let says = "started! with id: 7".to_owned();
-    let health = Health { says, listens: 2222, within: Duration::from_secs(30) };
+    let health = Health { says, listens: vec![2222], within: Duration::from_secs(30) };
     Action::Start { unit: "probe.service".to_owned(), before, health: Some(health) }
 }
 

@@ -36,6 +36,11 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
             _ => panic!("{}: {line}", folder.display()),
         }
     }
+    // What upstream has written there isn't in the list.
+    let resolver = "/etc/systemd/resolved.conf";
+    if let Ok(text) = fs::read_to_string(folder.join(&resolver[1..])) {
+        facts.texts.insert(resolver.to_owned(), text);
+    }
     let prefix = format!("{}/", tau::CONFIG);
     let shapes: Vec<ShapeName> = facts
         .texts

@@ -1,6 +1,6 @@
-# start UNIT BEFORE PORT SAYS WITHIN: BEFORE is stopped, failing or the id of a
-# start; PORT is - where the service manager's word is enough.
-# await UNIT PORT SAYS WITHIN
+# start UNIT BEFORE PORTS SAYS WITHIN: BEFORE is stopped, failing or the id of a
+# start; PORTS is - where the service manager's word is enough.
+# await UNIT PORTS SAYS WITHIN
 # shellcheck shell=sh disable=SC2154
 
 start() {
@@ -54,7 +54,7 @@ await() {
     finish
 }
 
-# gate UNIT PORT SAYS WITHIN: returns when the unit is healthy, and has been so for
+# gate UNIT PORTS SAYS WITHIN: returns when the unit is healthy, and has been so for
 # $settle seconds: of one start it says so in its journal, is active and listens.
 # One that died twice meanwhile won't get there.
 gate() {
@@ -118,15 +118,20 @@ missing() {
     if [ "$active" != active ]; then
         printf 'it was not up, but %s (%s)' "$active" "$sub"
     elif ! listens "$1"; then
-        printf 'it did not listen on TCP port %s' "$1"
+        printf 'it did not listen on TCP port %s' "$port"
     else
         printf 'its journal did not say "%s"' "$2"
     fi
 }
 
+# On all of them; the first on which nobody does is left in $port. What
+# systemd-resolved has on 127.0.0.53 and 127.0.0.54 is nobody else's.
 listens() {
-    cat "$root/proc/net/tcp" "$root/proc/net/tcp6" 2>/dev/null |
-        grep -Eq "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F]+:0000 0A "
+    sockets=$(cat "$root/proc/net/tcp" "$root/proc/net/tcp6" 2>/dev/null)
+    for port in $1; do
+        printf '%s\n' "$sockets" | grep -Ev '^ *[0-9]+: 3[56]00007F:' |
+            grep -Eq "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$port") [0-9A-F]+:0000 0A " || return 1
+    done
 }
 
 says() {

@@ -48,12 +48,13 @@ impl Host<'_> {
             gid: 0,
         };
         let record = template.contains("/run/spore/").then(|| self.note(&config));
-        if let Some(main) = main_port(&text) {
-            if let Some(other) = self.others().find(|(_, port)| *port == main) {
-                return Err(format!("{} listens on {main}", other.0));
-            }
-            self.facts.listening.insert(any(main));
+        let ports = ports(&text);
+        if let Some(other) =
+            self.others().find(|(_, others)| !ports.is_empty() && others.first() == ports.first())
+        {
+            return Err(format!("{} listens on {}", other.0, ports[0]));
         }
+        self.facts.listening.extend(ports.into_iter().map(any));
         let now_ns = self.now_ns;
         let unit = self.unit(name);
         *unit = UnitFact {
@@ -95,17 +96,19 @@ impl Host<'_> {
         let was = unit.process.take().is_some();
         let record = unit.record.take().and_then(|record| record.config);
         let text = record.or_else(|| self.facts.texts.get(&tau::config_path(&shape)).cloned());
-        if let Some(main) = text.filter(|_| was).and_then(|text| main_port(&text)) {
-            self.facts.listening.remove(&any(main));
+        for port in text.filter(|_| was).map(|text| ports(&text)).unwrap_or_default() {
+            self.facts.listening.remove(&any(port));
         }
+        let left: Vec<_> = self.others().flat_map(|(_, ports)| ports).map(any).collect();
+        self.facts.listening.extend(left);
     }
 
     /// The nodes that run, and where each listens.
-    fn others(&self) -> impl Iterator<Item = (&str, u16)> {
+    fn others(&self) -> impl Iterator<Item = (&str, Vec<u16>)> {
         self.facts.units.iter().filter(|(_, unit)| unit.process.is_some()).filter_map(|(name, unit)| {
             let path = tau::config_path(&tau::shape_of_unit(name)?);
             let record = unit.record.as_ref().and_then(|record| record.config.as_ref());
-            Some((name.as_str(), main_port(record.or_else(|| self.facts.texts.get(&path))?)?))
+            Some((name.as_str(), ports(record.or_else(|| self.facts.texts.get(&path))?)))
         })
     }
 
@@ -139,7 +142,9 @@ impl Host<'_> {
             if traits.containers && !engine.iter().any(|name| self.facts.units.get(*name).is_some_and(runs)) {
                 return Err("no container engine runs".to_owned());
             }
-            if traits.dns && self.facts.listening.iter().any(|(_, port)| port.number == 53) {
+            let is_others =
+                |(address, port): &(IpAddr, Port)| port.number == tau::DNS_PORT && !address.is_unspecified();
+            if traits.dns && self.facts.listening.iter().any(is_others) {
                 return Err("port 53 is in use".to_owned());
             }
         }
@@ -214,9 +219,13 @@ pub fn directives(template: &str, shape: &ShapeName) -> BTreeMap<String, String>
     of_process.collect()
 }
 
-fn main_port(config: &str) -> Option<u16> {
-    let config: Yaml = serde_yaml::from_str(config).ok()?;
-    config.get("ports")?.get("main")?.as_u64()?.try_into().ok()
+/// All on which such a node listens.
+fn ports(config: &str) -> Vec<u16> {
+    let config: Yaml = serde_yaml::from_str(config).unwrap_or_default();
+    let main = config.get("ports").and_then(|ports| ports.get("main")).and_then(Yaml::as_u64);
+    let Some(main) = main.and_then(|main| main.try_into().ok()) else { return Vec::new() };
+    let services = config.get("services").and_then(Yaml::as_sequence).cloned().unwrap_or_default();
+    tau::listens(main, services.iter().filter_map(Yaml::as_str))
 }
 
 fn any(number: u16) -> (IpAddr, Port) {

@@ -4,7 +4,7 @@
 #
 # tau config validate -s SHAPE -p FILE
 # tau start -s SHAPE --root /tb: its output is the node's journal; it ends with 0
-# where a node would run on, and leaves the port in $LISTENS.
+# where a node would run on, and leaves the ports in $LISTENS.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 
@@ -40,12 +40,13 @@ words=$(awk '
         files = files " " unquoted($2)
     }
     section == "ports:" && $1 == "main:" { port = unquoted($2) }
-    END { print (key == "" ? "-" : key), (port == "" ? "-" : port) files }
+    section == "services:" && $2 == "seer" { dns = "53" }
+    END { print (key == "" ? "-" : key), (port == "" ? "-" : port), (dns == "" ? "-" : dns) files }
 ' "$root$file")
 # shellcheck disable=SC2086 # words
 set -- $words
-key=$1 port=$2
-shift 2
+key=$1 port=$2 dns=${3#-}
+shift 3
 [ ${#key} -eq 92 ] || refused "$file has no private key"
 case $port in *[!0-9]*) refused "$file has no main port" ;; esac
 for name; do
@@ -80,5 +81,5 @@ if grep -q ":$(printf %04X "$port") 00000000:0000 0A" "$root/proc/net/tcp"; then
     echo "listen tcp4 0.0.0.0:$port: bind: address already in use"
     exit 1
 fi
-echo "$port" >"$LISTENS"
+echo "$port $dns" >"$LISTENS"
 echo "$shape started! with id: $id"

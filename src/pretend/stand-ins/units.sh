@@ -152,7 +152,7 @@ begin() {
             return 203
         fi
         # shellcheck disable=SC2086 # words
-        LISTENS=$state/units/$1/port "$stand_ins/tau" ${exec_start#* } 2>&1
+        LISTENS=$state/units/$1/ports "$stand_ins/tau" ${exec_start#* } 2>&1
         ;;
     *) echo "$program, pretended" ;;
     esac
@@ -203,11 +203,13 @@ listening() {
         echo '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
         socket 0 22
         n=1
-        for file in "$state"/units/*/port; do
+        for file in "$state"/units/*/ports; do
             [ -f "$file" ] || continue
-            read -r port <"$file"
-            socket "$n" "$port"
-            n=$((n + 1))
+            read -r ports <"$file"
+            for port in $ports; do
+                socket "$n" "$port"
+                n=$((n + 1))
+            done
         done
     } >"$root/proc/net/tcp.part"
     mv -f -- "$root/proc/net/tcp.part" "$root/proc/net/tcp"

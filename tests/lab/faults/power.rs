@@ -47,7 +47,10 @@ const INSTANTS: &[(&str, At)] = &[
     ("after daemon-reload", At::Command("systemctl", "daemon-reload", Side::After)),
     ("before the start", At::Command("systemctl", "*start\\ --\\ tau@all*", Side::Before)),
     ("during the start, before the process", At::Command("sha256sum", "all.yaml\\ keys/*", Side::Before)),
-    ("during the start, before it is healthy", At::Command("journalctl", "*INVOCATION*", Side::Before)),
+    (
+        "during the start, before it is healthy",
+        At::Command("grep", "*-Fq\\ -e\\ all\\ started*", Side::Before),
+    ),
     ("after the start", At::Command("systemctl", "*start\\ --\\ tau@all*", Side::After)),
 ];
 

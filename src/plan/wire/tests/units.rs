@@ -39,7 +39,7 @@ fn with_unit(active: &str, invocation: &str, next: &str) -> Host {
 }
 
 fn health(id: &str, port: u16, within: Duration) -> Option<Health> {
-    Some(Health { says: format!("elders started! with id: {id}"), listens: port, within })
+    Some(Health { says: format!("elders started! with id: {id}"), listens: vec![port], within })
 }
 
 fn start(before: Running, health: Option<Health>) -> Action {
