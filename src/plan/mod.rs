@@ -14,10 +14,11 @@ pub mod wire;
 pub use order::Rank;
 pub use target::{InvalidSelector, Selector};
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId};
+use crate::tau;
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,7 +76,7 @@ pub struct Wave {
 /// Something that isn't a change, and yet matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The only bootstrap node is restarted.
+    /// The only bootstrap node is restarted, or takes the place of another.
     NoElder(NodeName),
     /// A bootstrap node's host couldn't be planned, so nothing is known of it.
     ElderUnplanned(HostName),
@@ -170,8 +171,8 @@ pub fn plan(
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
-    let order = order::order(&graph, &grounded.desired, &plan.nodes, options.batch);
-    steps::fill(&mut plan, &graph, &current, order)?;
+    let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, options.batch);
+    steps::fill(&mut plan, &graph, &current, &order)?;
     notes(&mut plan, &graph, desired);
     refusals(&mut plan, options);
     plan.changes = graph;
@@ -252,41 +253,38 @@ fn nodes(
 }
 
 fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
-    let bootstrap: BTreeSet<&HostName> = desired
-        .goals
-        .iter()
-        .filter_map(|(id, goal)| match goal {
-            crate::desired::Goal::Have(Resource::Service(service)) => {
-                service.node.as_ref().filter(|node| node.bootstrap).map(|_| &id.host)
-            }
-            _ => None,
-        })
-        .collect();
-    let unplanned = bootstrap.iter().filter(|host| plan.unplanned.contains_key(**host));
-    plan.notes.extend(unplanned.map(|host| Note::ElderUnplanned((**host).clone())));
+    let elders: Vec<&Node> = elders(desired).map(|(_, node)| node).collect();
+    let unplanned: BTreeSet<&HostName> =
+        elders.iter().map(|node| &node.name.host).filter(|host| plan.unplanned.contains_key(*host)).collect();
+    plan.notes.extend(unplanned.into_iter().cloned().map(Note::ElderUnplanned));
     if is_rotation(plan) {
         plan.notes.push(Note::Split);
-    } else if bootstrap.len() == 1 {
-        for (_, change) in changes.iter() {
-            if let Change::Service(service) = change
-                && service.verb == Some(crate::diff::Verb::Restart)
-                && let Some(node) = service.after.node.as_ref().filter(|node| node.bootstrap)
-            {
-                plan.notes.push(Note::NoElder(node.name.clone()));
-            }
-        }
+    } else if let [node] = elders[..]
+        && plan.waves.iter().any(|wave| wave.rank == Rank::UpdateBootstrap)
+    {
+        plan.notes.push(Note::NoElder(node.name.clone()));
     }
     for (id, change) in changes.iter() {
         if let (Change::Remove(_), Some(node)) = (change, node_of(change)) {
             let purged = changes.iter().any(|(other, _)| {
                 other.host == id.host
-                    && matches!(&other.key, Key::Storage(path) if path.ends_with(node.name.shape.as_str()))
+                    && matches!(&other.key, Key::Storage(path) if tau::storage_paths(&node.name.shape).contains(path))
             });
             if !purged {
                 plan.notes.push(Note::StorageKept(node.name.clone()));
             }
         }
     }
+}
+
+/// The bootstrap nodes that are wanted.
+fn elders(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
+    desired.goals.iter().filter_map(|(id, goal)| match goal {
+        Goal::Have(Resource::Service(service)) => {
+            service.node.as_ref().filter(|node| node.bootstrap).map(|node| (id, node))
+        }
+        _ => None,
+    })
 }
 
 /// Whether a secret is replaced that everyone must have at the same time.

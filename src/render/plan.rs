@@ -301,12 +301,23 @@ impl Page<'_> {
             let here =
                 |(name, part): (&NodeName, &NodePlan)| (part.wave == Some(i + 1)).then(|| name.clone());
             let here: Vec<NodeName> = self.plan.nodes.iter().filter_map(here).collect();
-            let (go, stay): (Vec<_>, Vec<_>) =
+            let (mut go, stay): (Vec<&NodeName>, Vec<_>) =
                 here.iter().partition(|name| wave.rank != Rank::Remove && self.goes(name));
-            let mut nodes: Vec<String> = stay.into_iter().map(ToString::to_string).collect();
-            nodes.extend(go.into_iter().map(|name| format!("(in the place of {name})")));
+            let replaced = |node: &&NodeName| go.iter().any(|gone| gone.host == node.host);
+            let verb = match (go.is_empty(), stay.iter().all(replaced)) {
+                (true, _) => "restarted",
+                (false, true) => "replaced",
+                (false, false) => "restarted or replaced",
+            };
+            let mut nodes = Vec::new();
+            for node in stay {
+                nodes.push(node.to_string());
+                let (here, elsewhere) = go.into_iter().partition(|gone| gone.host == node.host);
+                go = elsewhere;
+                nodes.extend(here.iter().map(|gone: &&NodeName| format!("(in the place of {gone})")));
+            }
             let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
-            self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank)));
+            self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank, verb)));
         }
         self.line("");
     }
@@ -325,7 +336,7 @@ impl Page<'_> {
         for note in &self.plan.notes {
             let text = match note {
                 Note::NoElder(node) => {
-                    format!("note: {node} is the only elder: no elder for a moment while it restarts")
+                    format!("note: {node} is the only elder: no elder for a moment while it starts")
                 }
                 Note::ElderUnplanned(host) => {
                     format!("note: nothing is known of the elder on {host}, which couldn't be planned")
@@ -420,16 +431,17 @@ fn access(before: &Access, after: &Access) -> String {
     }
 }
 
-fn rank(rank: Rank) -> &'static str {
+/// What a wave is for, in words; `verb` is what becomes of nodes that are up.
+fn rank(rank: Rank, verb: &str) -> String {
     match rank {
-        Rank::Settle => "what needs no restart",
-        Rank::StartBootstrap => "elders come up",
-        Rank::UpdateBootstrap => "one elder is restarted",
-        Rank::Start => "nodes come up",
-        Rank::Canary => "the first of each shape is restarted",
-        Rank::Update => "more are restarted",
-        Rank::RotateBootstrap => "all elders are restarted at once",
-        Rank::Rotate => "all other nodes are restarted at once",
-        Rank::Remove => "what should not be there goes",
+        Rank::Settle => "what needs no restart".to_owned(),
+        Rank::StartBootstrap => "elders come up".to_owned(),
+        Rank::UpdateBootstrap => format!("one elder is {verb}"),
+        Rank::Start => "nodes come up".to_owned(),
+        Rank::Canary => format!("the first of each shape is {verb}"),
+        Rank::Update => format!("more are {verb}"),
+        Rank::RotateBootstrap => "all elders are restarted at once".to_owned(),
+        Rank::Rotate => "all other nodes are restarted at once".to_owned(),
+        Rank::Remove => "what should not be there goes".to_owned(),
     }
 }
