@@ -39,6 +39,9 @@ pub struct Plan {
     pub stage: BTreeMap<HostName, Vec<Action>>,
     /// Done one after the other, each when the one before has succeeded.
     pub waves: Vec<Wave>,
+    /// Where no bootstrap node is up: the hosts of those that come up in this
+    /// plan. Where all of them have failed, nothing that dials one is begun.
+    pub elders: Option<BTreeSet<HostName>>,
     /// What a person should know before agreeing.
     pub notes: Vec<Note>,
     /// Why it can't be applied as it is.
@@ -80,6 +83,9 @@ pub enum Note {
     NoElder(NodeName),
     /// A bootstrap node's host couldn't be planned, so nothing is known of it.
     ElderUnplanned(HostName),
+    /// No bootstrap node is known to be up, and none comes up in this plan: what
+    /// dials one isn't begun.
+    NoElderUp,
     /// A secret is replaced everywhere: nodes with the old one and with the new
     /// one can't talk until the last has it.
     Split,
@@ -173,6 +179,7 @@ pub fn plan(
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, options.batch);
     steps::fill(&mut plan, &graph, &current, &order)?;
+    plan.elders = awaited(&plan, desired, &current, &conditions);
     notes(&mut plan, &graph, desired);
     refusals(&mut plan, options);
     plan.changes = graph;
@@ -252,11 +259,39 @@ fn nodes(
         .collect()
 }
 
+/// See [`Plan::elders`].
+fn awaited(
+    plan: &Plan,
+    desired: &Desired,
+    current: &Graph<Resource>,
+    conditions: &BTreeMap<HostName, Conditions>,
+) -> Option<BTreeSet<HostName>> {
+    let is_ours = |host| {
+        conditions.get(host).is_some_and(|found| found.networks.iter().all(|name| *name == plan.network))
+    };
+    let mut is_up = elders(desired).map(|(id, _)| match current.get(id) {
+        Some(Resource::Service(service)) => {
+            matches!(service.activity, Activity::Running(_)) && is_ours(&id.host)
+        }
+        _ => false,
+    });
+    // Where the folder names none, nobody waits for one.
+    if elders(desired).next().is_none() || is_up.any(|up| up) {
+        return None;
+    }
+    let comes_up = |node: &Node| plan.nodes.get(&node.name).is_some_and(|part| part.wave.is_some());
+    Some(elders(desired).filter(|(_, node)| comes_up(node)).map(|(id, _)| id.host.clone()).collect())
+}
+
 fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
     let elders: Vec<&Node> = elders(desired).map(|(_, node)| node).collect();
     let unplanned: BTreeSet<&HostName> =
         elders.iter().map(|node| &node.name.host).filter(|host| plan.unplanned.contains_key(*host)).collect();
     plan.notes.extend(unplanned.into_iter().cloned().map(Note::ElderUnplanned));
+    let dials = plan.waves.iter().any(|wave| wave.rank.dials());
+    if dials && plan.elders.as_ref().is_some_and(BTreeSet::is_empty) {
+        plan.notes.push(Note::NoElderUp);
+    }
     if is_rotation(plan) {
         plan.notes.push(Note::Split);
     } else if let [node] = elders[..]

@@ -49,7 +49,13 @@ impl Rank {
     /// Whether a failure in the wave ends everything, however many are allowed:
     /// the others dial these nodes, or go by what becomes of them.
     pub fn is_decisive(self) -> bool {
-        matches!(self, Self::StartBootstrap | Self::UpdateBootstrap | Self::Canary)
+        matches!(self, Self::RotateBootstrap | Self::StartBootstrap | Self::UpdateBootstrap | Self::Canary)
+    }
+
+    /// Whether its nodes dial the bootstrap nodes when they start, outside of a
+    /// rotation.
+    pub fn dials(self) -> bool {
+        matches!(self, Self::Start | Self::Canary | Self::Update)
     }
 }
 

@@ -341,6 +341,11 @@ impl Page<'_> {
                 Note::ElderUnplanned(host) => {
                     format!("note: nothing is known of the elder on {host}, which couldn't be planned")
                 }
+                Note::NoElderUp => {
+                    "note: no elder is known to be up, and this plan starts none: apply stages \
+                                    everything, and starts or restarts nothing that would dial one"
+                        .to_owned()
+                }
                 Note::Split => "note: the network is split until the last node has the new key".to_owned(),
                 Note::StorageKept(node) => {
                     format!("note: the storage of {node} is kept; `--purge-storage` removes it")
