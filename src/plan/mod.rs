@@ -42,6 +42,8 @@ pub struct Plan {
     /// Where no bootstrap node is up: the hosts of those that come up in this
     /// plan. Where all of them have failed, nothing that dials one is begun.
     pub elders: Option<BTreeSet<HostName>>,
+    /// Whether a secret is replaced that everyone must have at the same time.
+    pub rotation: Option<Rotation>,
     /// What a person should know before agreeing.
     pub notes: Vec<Note>,
     /// Why it can't be applied as it is.
@@ -76,6 +78,17 @@ pub struct Wave {
     pub hosts: BTreeMap<HostName, Vec<Action>>,
 }
 
+/// A secret is replaced that everyone must have at the same time: nodes with
+/// the old one and with the new one can't talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// On all hosts or on none.
+    Begins,
+    /// Some nodes have the new one already, for an apply was ended half-way:
+    /// the sooner the others have it the better, whoever can't be planned.
+    Finishes,
+}
+
 /// Something that isn't a change, and yet matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -86,9 +99,12 @@ pub enum Note {
     /// No bootstrap node is known to be up, and none comes up in this plan: what
     /// dials one isn't begun.
     NoElderUp,
-    /// A secret is replaced everywhere: nodes with the old one and with the new
-    /// one can't talk until the last has it.
+    /// A rotation begins: nodes can't talk to each other until the last has the
+    /// new secret.
     Split,
+    /// A rotation that was begun is finished; but not on these hosts, which
+    /// couldn't be planned.
+    SplitUntilNow(Vec<HostName>),
     /// A process that the folder has no say in any more keeps its data.
     StorageKept(NodeName),
 }
@@ -179,6 +195,10 @@ pub fn plan(
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, options.batch);
     steps::fill(&mut plan, &graph, &current, &order)?;
+    if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
+        let begun = order::has_begun(&grounded.desired, &current);
+        plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });
+    }
     plan.elders = awaited(&plan, desired, &current, &conditions);
     notes(&mut plan, &graph, desired);
     refusals(&mut plan, options);
@@ -292,12 +312,18 @@ fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
     if dials && plan.elders.as_ref().is_some_and(BTreeSet::is_empty) {
         plan.notes.push(Note::NoElderUp);
     }
-    if is_rotation(plan) {
-        plan.notes.push(Note::Split);
-    } else if let [node] = elders[..]
-        && plan.waves.iter().any(|wave| wave.rank == Rank::UpdateBootstrap)
-    {
-        plan.notes.push(Note::NoElder(node.name.clone()));
+    match plan.rotation {
+        Some(Rotation::Begins) => plan.notes.push(Note::Split),
+        Some(Rotation::Finishes) => {
+            plan.notes.push(Note::SplitUntilNow(plan.unplanned.keys().cloned().collect()));
+        }
+        None => {
+            if let [node] = elders[..]
+                && plan.waves.iter().any(|wave| wave.rank == Rank::UpdateBootstrap)
+            {
+                plan.notes.push(Note::NoElder(node.name.clone()));
+            }
+        }
     }
     for (id, change) in changes.iter() {
         if let (Change::Remove(_), Some(node)) = (change, node_of(change)) {
@@ -322,19 +348,12 @@ fn elders(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
     })
 }
 
-/// Whether a secret is replaced that everyone must have at the same time.
-fn is_rotation(plan: &Plan) -> bool {
-    plan.waves.iter().any(|wave| wave.rank.is_rotation())
-}
-
 fn refusals(plan: &mut Plan, options: &Options) {
-    if !is_rotation(plan) {
-        return;
-    }
+    let Some(rotation) = plan.rotation else { return };
     if !options.targets.is_empty() {
         plan.refusals.push(Refusal::PartialRotation);
     }
-    if !plan.unplanned.is_empty() {
+    if rotation == Rotation::Begins && !plan.unplanned.is_empty() {
         plan.refusals.push(Refusal::RotationWithout(plan.unplanned.keys().cloned().collect()));
     }
 }

@@ -12,7 +12,7 @@
 use super::{NodePlan, node_of};
 use crate::diff::{Change, Reason, Verb};
 use crate::resource::{
-    Activity, Edge, Effect, Graph, HostName, Node, NodeName, Resource, ResourceId, Service,
+    Activity, Edge, Effect, Graph, HostName, Inputs, Node, NodeName, Resource, ResourceId, Service,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -226,6 +226,23 @@ pub(super) fn together(changes: &Graph<Change>, desired: &Graph<Resource>) -> BT
         node_of(change).filter(|_| stale).map(|node| node.name.clone())
     });
     nodes.collect()
+}
+
+/// Whether a node that is up runs with the secret that everyone should have.
+pub(super) fn has_begun(desired: &Graph<Resource>, current: &Graph<Resource>) -> bool {
+    current.iter().any(|(id, found)| {
+        let Resource::Service(Service { activity: Activity::Running(started), .. }) = found else {
+            return false;
+        };
+        let Inputs::Known(inputs) = &started.inputs else { return false };
+        desired.before(id).into_iter().any(|(file, edge)| match (edge, desired.get(file)) {
+            (Edge::Reads(Effect::RestartTogether), Some(Resource::File(wanted))) => {
+                let read = file.key.path().and_then(|path| inputs.get(path)?.sha256);
+                read == Some(wanted.sha256)
+            }
+            _ => false,
+        })
+    })
 }
 
 fn reads_together(desired: &Graph<Resource>, service: &ResourceId, path: &str) -> bool {

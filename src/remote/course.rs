@@ -5,14 +5,15 @@
 //! - Failures in a wave end the apply after that wave, unless as many are
 //!   allowed; where an elder or a canary failed, nothing follows.
 //! - Without an elder that is up, nothing begins that would dial one.
-//! - A rotation begins on all hosts or on none, and is never stopped half-way:
+//! - A rotation begins on all hosts or on none, and goes on whatever happens:
 //!   nodes with the old secret and with the new one can't talk, so that once
-//!   some have the new one, the others must get it, whatever happens.
+//!   some have the new one, the others must get it. One that was ended half-way
+//!   all the same is finished wherever it can be.
 
 use super::Failure;
-use crate::plan::{Plan, Wave};
+use crate::plan::{Plan, Rotation, Wave};
 use crate::resource::HostName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// By host, what went wrong there.
 pub(super) type Failed = BTreeMap<HostName, Failure>;
@@ -24,42 +25,49 @@ pub(super) struct Course<'a> {
     max_failures: usize,
     unstaged: usize,
     goes_on: bool,
-    rotating: bool,
+    /// While secrets are rotated: who had failed before that began.
+    rotating_without: Option<BTreeSet<HostName>>,
     /// Whether it ended for want of an elder.
     pub(super) without_elder: bool,
 }
 
 impl<'a> Course<'a> {
     pub(super) fn new(plan: &'a Plan, max_failures: usize) -> Self {
-        Self { plan, max_failures, unstaged: 0, goes_on: true, rotating: false, without_elder: false }
+        Self { plan, max_failures, unstaged: 0, goes_on: true, rotating_without: None, without_elder: false }
     }
 
     /// Everything is staged, but for what failed.
     pub(super) fn staged(&mut self, failed: &Failed) {
         self.unstaged = failed.len();
-        self.goes_on = failed.is_empty() || !self.plan.waves.iter().any(|wave| wave.rank.is_rotation());
+        self.goes_on = failed.is_empty() || self.plan.rotation != Some(Rotation::Begins);
     }
 
     /// Whether a wave begins. `stop`: somebody has asked for an end.
     pub(super) fn begins(&mut self, wave: &Wave, failed: &Failed, stop: bool) -> bool {
-        if self.rotating && wave.rank.is_rotation() {
+        if self.rotating_without.is_some() && wave.rank.is_rotation() {
             return true;
         }
-        self.rotating = false;
-        self.goes_on &= !stop && (failed.is_empty() || !wave.rank.is_rotation());
+        self.rotating_without = None;
+        let begins_rotation = wave.rank.is_rotation() && self.plan.rotation == Some(Rotation::Begins);
+        self.goes_on &= !stop && (failed.is_empty() || !begins_rotation);
         if self.goes_on && wave.rank.dials() {
             let has_failed = |host| failed.contains_key(host);
             self.without_elder =
                 self.plan.elders.as_ref().is_some_and(|elders| elders.iter().all(has_failed));
             self.goes_on = !self.without_elder;
         }
-        self.rotating = self.goes_on && wave.rank.is_rotation();
+        if self.goes_on && wave.rank.is_rotation() {
+            self.rotating_without = Some(failed.keys().cloned().collect());
+        }
         self.goes_on
     }
 
     /// Whether a host takes part in the wave that has begun.
     pub(super) fn takes_part(&self, host: &HostName, failed: &Failed) -> bool {
-        self.rotating || !failed.contains_key(host)
+        match &self.rotating_without {
+            Some(without) => !without.contains(host),
+            None => !failed.contains_key(host),
+        }
     }
 
     /// A wave has ended; `before` it, so many hosts had failed.
@@ -74,7 +82,6 @@ impl<'a> Course<'a> {
 mod tests {
     use super::*;
     use crate::plan::Rank;
-    use std::collections::BTreeSet;
 
     fn hosts(names: &str) -> BTreeSet<HostName> {
         names.split_whitespace().filter_map(|name| name.parse().ok()).collect()
@@ -89,12 +96,26 @@ mod tests {
         max_failures: usize,
         fails: &[(usize, &str)],
     ) -> String {
+        rotation(Rotation::Begins, ranks, elders, max_failures, fails)
+    }
+
+    fn rotation(
+        rotation: Rotation,
+        ranks: &[(Rank, &str)],
+        elders: Option<&str>,
+        max_failures: usize,
+        fails: &[(usize, &str)],
+    ) -> String {
         let wave = |(rank, names): &(Rank, &str)| Wave {
             rank: *rank,
             hosts: hosts(names).into_iter().map(|host| (host, Vec::new())).collect(),
         };
-        let plan =
-            Plan { waves: ranks.iter().map(wave).collect(), elders: elders.map(hosts), ..Plan::default() };
+        let plan = Plan {
+            waves: ranks.iter().map(wave).collect(),
+            elders: elders.map(hosts),
+            rotation: ranks.iter().any(|(rank, _)| rank.is_rotation()).then_some(rotation),
+            ..Plan::default()
+        };
         let fail = |failed: &mut Failed, at: usize, took_part: &BTreeSet<HostName>| {
             let here = fails.iter().filter(|(wave, _)| *wave == at).flat_map(|(_, names)| hosts(names));
             let failure = Failure { action: None, what: String::new() };
@@ -172,5 +193,13 @@ mod tests {
         assert_eq!(course(ROTATION, None, 9, &[(2, "e")]), rotated);
         assert_eq!(course(ROTATION, None, 0, &[(3, "m")]), rotated);
         assert_eq!(course(ROTATION, None, 1, &[(3, "n")]), format!("{rotated}, Start, Remove m"));
+    }
+
+    #[test]
+    fn a_rotation_that_was_begun_is_finished_wherever_it_can_be() {
+        let finish = |fails: &[(usize, &str)]| rotation(Rotation::Finishes, ROTATION, None, 1, fails);
+        let rest = "Settle e m, RotateBootstrap e f, Rotate e m, Start, Remove m";
+        assert_eq!(finish(&[(0, "n")]), rest);
+        assert_eq!(finish(&[(1, "m")]), "Settle e m, RotateBootstrap e f, Rotate e n, Start n, Remove");
     }
 }

@@ -347,6 +347,19 @@ impl Page<'_> {
                         .to_owned()
                 }
                 Note::Split => "note: the network is split until the last node has the new key".to_owned(),
+                Note::SplitUntilNow(without) => {
+                    let names: Vec<&str> = without.iter().map(HostName::as_str).collect();
+                    let without = match names[..] {
+                        [] => String::new(),
+                        _ => {
+                            format!(", but for {}, which couldn't be planned", names.join(", "))
+                        }
+                    };
+                    format!(
+                        "note: the network is split, for some nodes have the new key already: \
+                         this finishes what was begun{without}"
+                    )
+                }
                 Note::StorageKept(node) => {
                     format!("note: the storage of {node} is kept; `--purge-storage` removes it")
                 }
