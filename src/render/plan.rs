@@ -1,11 +1,13 @@
 //! A plan as text: what is destructive first, then host by host what changes,
-//! then the waves, then one line to search for.
+//! then in which order (`order`), then one line to search for.
+
+mod order;
 
 use super::diff::unified;
 use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Reason, ServiceChange, Verb};
-use crate::plan::{NodePlan, Note, Plan, Rank, Refusal};
-use crate::resource::{Access, Content, Effect, HostName, Key, NodeName, Resource, ResourceId, Value};
+use crate::plan::Plan;
+use crate::resource::{Access, Content, Effect, HostName, Key, Resource, ResourceId, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -284,108 +286,6 @@ impl Page<'_> {
         };
         self.entry('-', key, &text);
     }
-
-    fn waves(&mut self) {
-        if self.plan.is_empty() {
-            return;
-        }
-        self.heading("order");
-        let staged = self.plan.stage.len();
-        if staged > 0 {
-            self.line(&format!(
-                "  stage   {}: everything is written beside its place and checked",
-                hosts(staged)
-            ));
-        }
-        for (i, wave) in self.plan.waves.iter().enumerate() {
-            let here =
-                |(name, part): (&NodeName, &NodePlan)| (part.wave == Some(i + 1)).then(|| name.clone());
-            let here: Vec<NodeName> = self.plan.nodes.iter().filter_map(here).collect();
-            let (mut go, stay): (Vec<&NodeName>, Vec<_>) =
-                here.iter().partition(|name| wave.rank != Rank::Remove && self.goes(name));
-            let replaced = |node: &&NodeName| go.iter().any(|gone| gone.host == node.host);
-            let verb = match (go.is_empty(), stay.iter().all(replaced)) {
-                (true, _) => "restarted",
-                (false, true) => "replaced",
-                (false, false) => "restarted or replaced",
-            };
-            let mut nodes = Vec::new();
-            for node in stay {
-                nodes.push(node.to_string());
-                let (here, elsewhere) = go.into_iter().partition(|gone| gone.host == node.host);
-                go = elsewhere;
-                nodes.extend(here.iter().map(|gone: &&NodeName| format!("(in the place of {gone})")));
-            }
-            let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
-            self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank, verb)));
-        }
-        self.line("");
-    }
-
-    fn goes(&self, name: &NodeName) -> bool {
-        self.plan.changes.iter().any(|(_, change)| match change {
-            Change::Remove(resource) => match &**resource {
-                Resource::Service(service) => service.node.as_ref().is_some_and(|node| node.name == *name),
-                _ => false,
-            },
-            _ => false,
-        })
-    }
-
-    fn notes(&mut self) {
-        for note in &self.plan.notes {
-            let text = match note {
-                Note::NoElder(node) => {
-                    format!("note: {node} is the only elder: no elder for a moment while it starts")
-                }
-                Note::ElderUnplanned(host) => {
-                    format!("note: nothing is known of the elder on {host}, which couldn't be planned")
-                }
-                Note::NoElderUp => {
-                    "note: no elder is known to be up, and this plan starts none: apply stages \
-                                    everything, and starts or restarts nothing that would dial one"
-                        .to_owned()
-                }
-                Note::Split => "note: the network is split until the last node has the new key".to_owned(),
-                Note::SplitUntilNow(without) => {
-                    let names: Vec<&str> = without.iter().map(HostName::as_str).collect();
-                    let without = match names[..] {
-                        [] => String::new(),
-                        _ => {
-                            format!(", but for {}, which couldn't be planned", names.join(", "))
-                        }
-                    };
-                    format!(
-                        "note: the network is split, for some nodes have the new key already: \
-                         this finishes what was begun{without}"
-                    )
-                }
-                Note::StorageKept(node) => {
-                    format!("note: the storage of {node} is kept; `--purge-storage` removes it")
-                }
-            };
-            self.line(&text);
-        }
-        for refusal in &self.plan.refusals {
-            let text = match refusal {
-                Refusal::PartialRotation => {
-                    "refused: a key of the whole network can't be replaced with --target".to_owned()
-                }
-                Refusal::RotationWithout(hosts) => {
-                    let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
-                    format!(
-                        "refused: a key of the whole network can't be replaced while {} can't be planned",
-                        names.join(", ")
-                    )
-                }
-            };
-            let text = self.style.paint(Tone::Bad, text);
-            self.line(&text);
-        }
-        if !self.plan.notes.is_empty() || !self.plan.refusals.is_empty() {
-            self.line("");
-        }
-    }
 }
 
 fn waits(field: &crate::diff::FieldChange) -> bool {
@@ -446,20 +346,5 @@ fn access(before: &Access, after: &Access) -> String {
         (false, true) => format!("mode {:04o} → {:04o}", before.mode, after.mode),
         (true, false) => format!("owner {} → {}", before.owner, after.owner),
         _ => format!("{before} → {after}"),
-    }
-}
-
-/// What a wave is for, in words; `verb` is what becomes of nodes that are up.
-fn rank(rank: Rank, verb: &str) -> String {
-    match rank {
-        Rank::Settle => "what needs no restart".to_owned(),
-        Rank::StartBootstrap => "elders come up".to_owned(),
-        Rank::UpdateBootstrap => format!("one elder is {verb}"),
-        Rank::Start => "nodes come up".to_owned(),
-        Rank::Canary => format!("the first of each shape is {verb}"),
-        Rank::Update => format!("more are {verb}"),
-        Rank::RotateBootstrap => "all elders are restarted at once".to_owned(),
-        Rank::Rotate => "all other nodes are restarted at once".to_owned(),
-        Rank::Remove => "what should not be there goes".to_owned(),
     }
 }
