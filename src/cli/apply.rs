@@ -135,7 +135,8 @@ async fn carry_out(
         }
     };
     terminal::out(&conclusion(&applied, &plan, style));
-    match (applied.interrupted, applied.failed.is_empty() && plan.unplanned.is_empty()) {
+    let all = applied.failed.is_empty() && applied.not_reached == 0 && plan.unplanned.is_empty();
+    match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
         (false, false) => Exit::Failed,
@@ -237,6 +238,9 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
         let what = failure.what.lines().next().unwrap_or_default().trim_end_matches("; its journal ends:");
         let sign = style.paint(Tone::Bad, "failed");
         out.push_str(&format!("{sign} {host}{}: {what}\n", action.unwrap_or_default()));
+    }
+    if applied.without_elder {
+        out.push_str("not started: what dials an elder, for no elder is up\n");
     }
     let mut line = format!("apply: {} done", applied.done);
     if applied.already > 0 {

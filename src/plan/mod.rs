@@ -14,10 +14,11 @@ pub mod wire;
 pub use order::Rank;
 pub use target::{InvalidSelector, Selector};
 
-use crate::desired::Desired;
+use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId};
+use crate::tau;
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +39,11 @@ pub struct Plan {
     pub stage: BTreeMap<HostName, Vec<Action>>,
     /// Done one after the other, each when the one before has succeeded.
     pub waves: Vec<Wave>,
+    /// Where no bootstrap node is up: the hosts of those that come up in this
+    /// plan. Where all of them have failed, nothing that dials one is begun.
+    pub elders: Option<BTreeSet<HostName>>,
+    /// Whether a secret is replaced that everyone must have at the same time.
+    pub rotation: Option<Rotation>,
     /// What a person should know before agreeing.
     pub notes: Vec<Note>,
     /// Why it can't be applied as it is.
@@ -72,16 +78,33 @@ pub struct Wave {
     pub hosts: BTreeMap<HostName, Vec<Action>>,
 }
 
+/// A secret is replaced that everyone must have at the same time: nodes with
+/// the old one and with the new one can't talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// On all hosts or on none.
+    Begins,
+    /// Some nodes have the new one already, for an apply was ended half-way:
+    /// the sooner the others have it the better, whoever can't be planned.
+    Finishes,
+}
+
 /// Something that isn't a change, and yet matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The only bootstrap node is restarted.
+    /// The only bootstrap node is restarted, or takes the place of another.
     NoElder(NodeName),
     /// A bootstrap node's host couldn't be planned, so nothing is known of it.
     ElderUnplanned(HostName),
-    /// A secret is replaced everywhere: nodes with the old one and with the new
-    /// one can't talk until the last has it.
+    /// No bootstrap node is known to be up, and none comes up in this plan: what
+    /// dials one isn't begun.
+    NoElderUp,
+    /// A rotation begins: nodes can't talk to each other until the last has the
+    /// new secret.
     Split,
+    /// A rotation that was begun is finished; but not on these hosts, which
+    /// couldn't be planned.
+    SplitUntilNow(Vec<HostName>),
     /// A process that the folder has no say in any more keeps its data.
     StorageKept(NodeName),
 }
@@ -170,8 +193,13 @@ pub fn plan(
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
-    let order = order::order(&graph, &grounded.desired, &plan.nodes, options.batch);
-    steps::fill(&mut plan, &graph, &current, order)?;
+    let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, options.batch);
+    steps::fill(&mut plan, &graph, &current, &order)?;
+    if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
+        let begun = order::has_begun(&grounded.desired, &current);
+        plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });
+    }
+    plan.elders = awaited(&plan, desired, &current, &conditions);
     notes(&mut plan, &graph, desired);
     refusals(&mut plan, options);
     plan.changes = graph;
@@ -251,26 +279,47 @@ fn nodes(
         .collect()
 }
 
+/// See [`Plan::elders`].
+fn awaited(
+    plan: &Plan,
+    desired: &Desired,
+    current: &Graph<Resource>,
+    conditions: &BTreeMap<HostName, Conditions>,
+) -> Option<BTreeSet<HostName>> {
+    let is_ours = |host| {
+        conditions.get(host).is_some_and(|found| found.networks.iter().all(|name| *name == plan.network))
+    };
+    let mut is_up = elders(desired).map(|(id, _)| match current.get(id) {
+        Some(Resource::Service(service)) => {
+            matches!(service.activity, Activity::Running(_)) && is_ours(&id.host)
+        }
+        _ => false,
+    });
+    // Where the folder names none, nobody waits for one.
+    if elders(desired).next().is_none() || is_up.any(|up| up) {
+        return None;
+    }
+    let comes_up = |node: &Node| plan.nodes.get(&node.name).is_some_and(|part| part.wave.is_some());
+    Some(elders(desired).filter(|(_, node)| comes_up(node)).map(|(id, _)| id.host.clone()).collect())
+}
+
 fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
-    let bootstrap: BTreeSet<&HostName> = desired
-        .goals
-        .iter()
-        .filter_map(|(id, goal)| match goal {
-            crate::desired::Goal::Have(Resource::Service(service)) => {
-                service.node.as_ref().filter(|node| node.bootstrap).map(|_| &id.host)
-            }
-            _ => None,
-        })
-        .collect();
-    let unplanned = bootstrap.iter().filter(|host| plan.unplanned.contains_key(**host));
-    plan.notes.extend(unplanned.map(|host| Note::ElderUnplanned((**host).clone())));
-    if is_rotation(plan) {
-        plan.notes.push(Note::Split);
-    } else if bootstrap.len() == 1 {
-        for (_, change) in changes.iter() {
-            if let Change::Service(service) = change
-                && service.verb == Some(crate::diff::Verb::Restart)
-                && let Some(node) = service.after.node.as_ref().filter(|node| node.bootstrap)
+    let elders: Vec<&Node> = elders(desired).map(|(_, node)| node).collect();
+    let unplanned: BTreeSet<&HostName> =
+        elders.iter().map(|node| &node.name.host).filter(|host| plan.unplanned.contains_key(*host)).collect();
+    plan.notes.extend(unplanned.into_iter().cloned().map(Note::ElderUnplanned));
+    let dials = plan.waves.iter().any(|wave| wave.rank.dials());
+    if dials && plan.elders.as_ref().is_some_and(BTreeSet::is_empty) {
+        plan.notes.push(Note::NoElderUp);
+    }
+    match plan.rotation {
+        Some(Rotation::Begins) => plan.notes.push(Note::Split),
+        Some(Rotation::Finishes) => {
+            plan.notes.push(Note::SplitUntilNow(plan.unplanned.keys().cloned().collect()));
+        }
+        None => {
+            if let [node] = elders[..]
+                && plan.waves.iter().any(|wave| wave.rank == Rank::UpdateBootstrap)
             {
                 plan.notes.push(Note::NoElder(node.name.clone()));
             }
@@ -280,7 +329,7 @@ fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
         if let (Change::Remove(_), Some(node)) = (change, node_of(change)) {
             let purged = changes.iter().any(|(other, _)| {
                 other.host == id.host
-                    && matches!(&other.key, Key::Storage(path) if path.ends_with(node.name.shape.as_str()))
+                    && matches!(&other.key, Key::Storage(path) if tau::storage_paths(&node.name.shape).contains(path))
             });
             if !purged {
                 plan.notes.push(Note::StorageKept(node.name.clone()));
@@ -289,19 +338,22 @@ fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
     }
 }
 
-/// Whether a secret is replaced that everyone must have at the same time.
-fn is_rotation(plan: &Plan) -> bool {
-    plan.waves.iter().any(|wave| wave.rank.is_rotation())
+/// The bootstrap nodes that are wanted.
+fn elders(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
+    desired.goals.iter().filter_map(|(id, goal)| match goal {
+        Goal::Have(Resource::Service(service)) => {
+            service.node.as_ref().filter(|node| node.bootstrap).map(|node| (id, node))
+        }
+        _ => None,
+    })
 }
 
 fn refusals(plan: &mut Plan, options: &Options) {
-    if !is_rotation(plan) {
-        return;
-    }
+    let Some(rotation) = plan.rotation else { return };
     if !options.targets.is_empty() {
         plan.refusals.push(Refusal::PartialRotation);
     }
-    if !plan.unplanned.is_empty() {
+    if rotation == Rotation::Begins && !plan.unplanned.is_empty() {
         plan.refusals.push(Refusal::RotationWithout(plan.unplanned.keys().cloned().collect()));
     }
 }

@@ -4,12 +4,16 @@
 //! dial each other, so there is no order among them. Those that are down come
 //! up together; those that are up are restarted one at a time. Then the others:
 //! those that are down together, then of those that are up the first of each
-//! shape alone, as the canary, then batches, never all that serve the same
-//! thing at once where there is more than one.
+//! shape alone, as the canary, then batches, never all that are up and serve the
+//! same thing at once where there is more than one. A node that comes in the
+//! place of one that is up takes the turn of a restart, for so it looks to
+//! everyone else.
 
 use super::{NodePlan, node_of};
 use crate::diff::{Change, Reason, Verb};
-use crate::resource::{Activity, Edge, Effect, Graph, Node, NodeName, Resource, ResourceId};
+use crate::resource::{
+    Activity, Edge, Effect, Graph, HostName, Inputs, Node, NodeName, Resource, ResourceId, Service,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a wave is for, in the order of waves.
@@ -45,34 +49,27 @@ impl Rank {
     /// Whether a failure in the wave ends everything, however many are allowed:
     /// the others dial these nodes, or go by what becomes of them.
     pub fn is_decisive(self) -> bool {
-        matches!(self, Self::StartBootstrap | Self::UpdateBootstrap | Self::Canary)
+        matches!(self, Self::RotateBootstrap | Self::StartBootstrap | Self::UpdateBootstrap | Self::Canary)
+    }
+
+    /// Whether its nodes dial the bootstrap nodes when they start, outside of a
+    /// rotation.
+    pub fn dials(self) -> bool {
+        matches!(self, Self::Start | Self::Canary | Self::Update)
     }
 }
 
 /// The waves, and who is in them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Order {
-    /// What each wave is for.
+    /// What each wave is for: the first and the last are there even where
+    /// nobody turns out to be in them.
     pub(super) ranks: Vec<Rank>,
-    /// Each node's wave, counted from zero.
+    /// The wave, counted from zero, in which each node's process is touched.
     pub(super) nodes: BTreeMap<NodeName, usize>,
 }
 
 impl Order {
-    /// The wave of that rank, of which there is one at most; made where it
-    /// isn't there. Only for the first and the last rank.
-    pub(super) fn wave_of(&mut self, rank: Rank) -> usize {
-        if let Some(at) = self.ranks.iter().position(|have| *have == rank) {
-            return at;
-        }
-        let at = self.ranks.iter().position(|have| *have > rank).unwrap_or(self.ranks.len());
-        self.ranks.insert(at, rank);
-        for wave in self.nodes.values_mut().filter(|wave| **wave >= at) {
-            *wave += 1;
-        }
-        at
-    }
-
     fn push(&mut self, rank: Rank, nodes: impl IntoIterator<Item = NodeName>) {
         let wave = self.ranks.len();
         let before = self.nodes.len();
@@ -86,53 +83,138 @@ impl Order {
 /// A node whose process is to be touched.
 struct Turn<'a> {
     node: &'a Node,
-    /// Whether that interrupts something that works.
-    interrupts: bool,
+    /// It comes up where it was down.
+    starts: bool,
+    /// What works until its turn and not while that lasts, its own process and
+    /// those in whose place it comes: what each of them serves.
+    interrupts: Vec<&'a BTreeSet<String>>,
 }
 
 pub(super) fn order(
     changes: &Graph<Change>,
     desired: &Graph<Resource>,
+    current: &Graph<Resource>,
     nodes: &BTreeMap<NodeName, NodePlan>,
     batch: Option<usize>,
 ) -> Order {
     let name = |turn: &&Turn<'_>| turn.node.name.clone();
-    let mut order = Order::default();
+    let mut order = Order { ranks: vec![Rank::Settle], nodes: BTreeMap::new() };
     let together = together(changes, desired);
-    let (rotated, turns): (Vec<Turn<'_>>, Vec<Turn<'_>>) = changes
-        .iter()
-        .filter_map(|(_, change)| turn(change))
-        .partition(|turn| together.contains(&turn.node.name));
-    let (first, rest): (Vec<_>, Vec<_>) = rotated.iter().partition(|turn| turn.node.bootstrap);
-    let (bootstrap, others): (Vec<_>, Vec<_>) = turns.iter().partition(|turn| turn.node.bootstrap);
+    let turns = turns(changes, desired, current, !together.is_empty());
+    let (rotated, others): (Vec<&Turn<'_>>, Vec<_>) =
+        turns.iter().partition(|turn| together.contains(&turn.node.name));
+    let (first, rest): (Vec<&Turn<'_>>, Vec<_>) = rotated.iter().partition(|turn| turn.node.bootstrap);
+    let (bootstrap, others): (Vec<&Turn<'_>>, Vec<_>) = others.iter().partition(|turn| turn.node.bootstrap);
+    let (updated, started): (Vec<&Turn<'_>>, Vec<_>) =
+        bootstrap.iter().partition(|turn| !turn.interrupts.is_empty());
     // In a rotation, bootstrap nodes that are down come up with the others of
     // their kind, for those that are rotated next dial them too.
-    let (with_rotated, alone): (Vec<_>, Vec<_>) =
-        bootstrap.iter().filter(|turn| !turn.interrupts).partition(|_| !rotated.is_empty());
+    let (with_rotated, alone): (Vec<_>, Vec<_>) = started.iter().partition(|_| !rotated.is_empty());
     order.push(Rank::RotateBootstrap, first.iter().map(name).chain(with_rotated.into_iter().map(name)));
     order.push(Rank::Rotate, rest.iter().map(name));
     order.push(Rank::StartBootstrap, alone.into_iter().map(name));
-    for turn in bootstrap.iter().filter(|turn| turn.interrupts) {
+    for turn in updated {
         order.push(Rank::UpdateBootstrap, [turn.node.name.clone()]);
     }
-    order.push(Rank::Start, others.iter().filter(|turn| !turn.interrupts).map(name));
+    let (updated, started): (Vec<&Turn<'_>>, Vec<_>) =
+        others.iter().partition(|turn| !turn.interrupts.is_empty());
+    order.push(Rank::Start, started.iter().map(name));
 
-    let updates: Vec<&Node> = others.iter().filter(|turn| turn.interrupts).map(|turn| turn.node).collect();
-    let size = batch.unwrap_or_else(|| updates.len().div_ceil(4)).max(1);
-    let servers = servers(desired, nodes);
-    let (waves, canaries) = batches(updates, size, &servers);
+    // Where bootstrap nodes have failed, nothing follows; others that were to
+    // come up may have failed all the same.
+    let mut up = up(desired, current, nodes);
+    bootstrap.iter().for_each(|turn| had_its_turn(turn, &mut up));
+    let size = batch.unwrap_or_else(|| updated.len().div_ceil(4)).max(1);
+    let (waves, canaries) = batches(updated, size, up);
     for (i, wave) in waves.into_iter().enumerate() {
         let rank = if i < canaries { Rank::Canary } else { Rank::Update };
         order.push(rank, wave);
     }
+    order.ranks.push(Rank::Remove);
+    make_room(changes, &turns, &mut order);
     order
 }
 
-fn turn(change: &Change) -> Option<Turn<'_>> {
-    let Change::Service(service) = change else { return None };
-    let verb = service.verb?;
-    let up = service.before.as_ref().is_some_and(|before| matches!(before.activity, Activity::Running(_)));
-    Some(Turn { node: node_of(change)?, interrupts: verb == Verb::Restart && up })
+fn turns<'a>(
+    changes: &'a Graph<Change>,
+    desired: &'a Graph<Resource>,
+    current: &'a Graph<Resource>,
+    rotates: bool,
+) -> Vec<Turn<'a>> {
+    let mut turns: Vec<Turn<'_>> = Vec::new();
+    for (id, change) in changes.iter() {
+        let (Change::Service(service), Some(node)) = (change, node_of(change)) else { continue };
+        let interrupts = match service.verb {
+            None => continue,
+            Some(Verb::Restart) => served(id, desired, current).into_iter().collect(),
+            Some(Verb::Start | Verb::Await) => Vec::new(),
+        };
+        turns.push(Turn { node, starts: service.verb == Some(Verb::Start), interrupts });
+    }
+    // In a rotation what goes has the old secret: nobody can talk to it anyway.
+    if rotates {
+        return turns;
+    }
+    let elders: BTreeSet<&HostName> = turns
+        .iter()
+        .filter(|turn| turn.starts && turn.node.bootstrap)
+        .map(|turn| &turn.node.name.host)
+        .collect();
+    let mut gone: BTreeMap<&HostName, Vec<&BTreeSet<String>>> = BTreeMap::new();
+    for (id, _) in going(changes) {
+        gone.entry(&id.host).or_default().extend(served(id, desired, current));
+    }
+    for turn in turns.iter_mut().filter(|turn| turn.starts) {
+        let host = &turn.node.name.host;
+        if turn.node.bootstrap || !elders.contains(host) {
+            turn.interrupts.extend(gone.get(host).into_iter().flatten());
+        }
+    }
+    turns
+}
+
+/// The nodes that go.
+fn going(changes: &Graph<Change>) -> impl Iterator<Item = (&ResourceId, &NodeName)> {
+    changes
+        .iter()
+        .filter(|(_, change)| matches!(change, Change::Remove(_)))
+        .filter_map(|(id, change)| Some((id, &node_of(change)?.name)))
+}
+
+/// What goes on a host makes room there for the first that is started; where
+/// none is, it goes after all else.
+fn make_room(changes: &Graph<Change>, turns: &[Turn<'_>], order: &mut Order) {
+    let mut first: BTreeMap<&HostName, usize> = BTreeMap::new();
+    for turn in turns.iter().filter(|turn| turn.starts) {
+        if let Some(&wave) = order.nodes.get(&turn.node.name) {
+            first.entry(&turn.node.name.host).and_modify(|first| *first = wave.min(*first)).or_insert(wave);
+        }
+    }
+    let last = order.ranks.len() - 1;
+    for (id, node) in going(changes) {
+        order.nodes.insert(node.clone(), first.get(&id.host).copied().unwrap_or(last));
+    }
+}
+
+/// What a node serves, where it is up and stays so, whatever part of it doesn't
+/// work. Where its configuration doesn't tell, it is believed to do what it should.
+fn served<'a>(
+    id: &ResourceId,
+    desired: &'a Graph<Resource>,
+    current: &'a Graph<Resource>,
+) -> Option<&'a BTreeSet<String>> {
+    let node = |resource: Option<&'a Resource>| match resource {
+        Some(Resource::Service(service)) => {
+            service.node.as_ref().map(|node| (&service.activity, &node.serves))
+        }
+        _ => None,
+    };
+    let (activity, serves) = node(current.get(id))?;
+    if !matches!(activity, Activity::Running(_) | Activity::Failing { lasts: true, .. }) {
+        return None;
+    }
+    let wanted = node(desired.get(id)).filter(|_| serves.is_empty());
+    Some(wanted.map_or(serves, |(_, wanted)| wanted))
 }
 
 /// The nodes whose process runs with another secret than everyone should have
@@ -149,6 +231,23 @@ pub(super) fn together(changes: &Graph<Change>, desired: &Graph<Resource>) -> BT
     nodes.collect()
 }
 
+/// Whether a node that is up runs with the secret that everyone should have.
+pub(super) fn has_begun(desired: &Graph<Resource>, current: &Graph<Resource>) -> bool {
+    current.iter().any(|(id, found)| {
+        let Resource::Service(Service { activity: Activity::Running(started), .. }) = found else {
+            return false;
+        };
+        let Inputs::Known(inputs) = &started.inputs else { return false };
+        desired.before(id).into_iter().any(|(file, edge)| match (edge, desired.get(file)) {
+            (Edge::Reads(Effect::RestartTogether), Some(Resource::File(wanted))) => {
+                let read = file.key.path().and_then(|path| inputs.get(path)?.sha256);
+                read == Some(wanted.sha256)
+            }
+            _ => false,
+        })
+    })
+}
+
 fn reads_together(desired: &Graph<Resource>, service: &ResourceId, path: &str) -> bool {
     desired
         .before(service)
@@ -156,59 +255,72 @@ fn reads_together(desired: &Graph<Resource>, service: &ResourceId, path: &str) -
         .any(|(file, edge)| *edge == Edge::Reads(Effect::RestartTogether) && file.key.path() == Some(path))
 }
 
-/// How many nodes serve each thing.
-fn servers<'a>(
+/// How many nodes that are up serve each thing.
+fn up<'a>(
     desired: &'a Graph<Resource>,
+    current: &'a Graph<Resource>,
     nodes: &BTreeMap<NodeName, NodePlan>,
 ) -> BTreeMap<&'a str, usize> {
-    let mut servers = BTreeMap::new();
-    for (_, resource) in desired.iter() {
-        if let Resource::Service(service) = resource
-            && let Some(node) = service.node.as_ref().filter(|node| nodes.contains_key(&node.name))
+    let mut up = BTreeMap::new();
+    for (id, found) in current.iter() {
+        if let Resource::Service(Service { node: Some(node), .. }) = found
+            && nodes.contains_key(&node.name)
         {
-            for service in &node.serves {
-                *servers.entry(service.as_str()).or_default() += 1;
+            for service in served(id, desired, current).into_iter().flatten() {
+                *up.entry(service.as_str()).or_default() += 1;
             }
         }
     }
-    servers
+    up
 }
 
-/// First one of each shape, then `size` at a time; in none of them all that
-/// serve the same thing, where there is more than one. How many waves of the
-/// first kind there are comes second.
-fn batches(
-    mut nodes: Vec<&Node>,
+/// What served until then does so no more, and the node what it should.
+fn had_its_turn<'a>(turn: &Turn<'a>, up: &mut BTreeMap<&'a str, usize>) {
+    for service in turn.interrupts.iter().copied().flatten() {
+        let up = up.entry(service).or_default();
+        *up = up.saturating_sub(1);
+    }
+    for service in &turn.node.serves {
+        *up.entry(service).or_default() += 1;
+    }
+}
+
+/// First one of each shape, then `size` at a time; in none of them all that are
+/// up and serve the same thing, unless that is one. How many waves of the first
+/// kind there are comes second.
+fn batches<'a>(
+    mut turns: Vec<&Turn<'a>>,
     size: usize,
-    servers: &BTreeMap<&str, usize>,
+    mut up: BTreeMap<&'a str, usize>,
 ) -> (Vec<Vec<NodeName>>, usize) {
     let mut waves: Vec<Vec<NodeName>> = Vec::new();
     let mut seen = BTreeSet::new();
-    let (mut first, mut rest): (Vec<&Node>, Vec<&Node>) = (Vec::new(), Vec::new());
-    nodes.sort_by(|a, b| a.name.cmp(&b.name));
-    for node in nodes {
-        if seen.insert(&node.name.shape) { first.push(node) } else { rest.push(node) }
-    }
+    turns.sort_by(|a, b| a.node.name.cmp(&b.node.name));
+    let (first, rest): (Vec<&Turn<'a>>, Vec<_>) =
+        turns.into_iter().partition(|turn| seen.insert(&turn.node.name.shape));
     let mut canaries = 0;
     for (mut left, size) in [(first, usize::MAX), (rest, size)] {
         while !left.is_empty() {
-            let mut wave: Vec<&Node> = Vec::new();
+            let mut wave: Vec<&Turn<'a>> = Vec::new();
             let mut down: BTreeMap<&str, usize> = BTreeMap::new();
-            left.retain(|node| {
+            left.retain(|turn| {
+                let serves: BTreeSet<&str> =
+                    turn.interrupts.iter().copied().flatten().map(String::as_str).collect();
                 let fits = wave.len() < size
-                    && node.serves.iter().all(|service| {
-                        let all = servers.get(service.as_str()).copied().unwrap_or(1);
-                        all == 1 || down.get(service.as_str()).copied().unwrap_or(0) + 1 < all
+                    && serves.iter().all(|service| match down.get(service) {
+                        None => true,
+                        Some(down) => down + 1 < up.get(service).copied().unwrap_or(0),
                     });
                 if fits {
-                    wave.push(node);
-                    for service in &node.serves {
+                    wave.push(*turn);
+                    for service in serves {
                         *down.entry(service).or_default() += 1;
                     }
                 }
                 !fits
             });
-            waves.push(wave.iter().map(|node| node.name.clone()).collect());
+            wave.iter().for_each(|turn| had_its_turn(turn, &mut up));
+            waves.push(wave.iter().map(|turn| turn.node.name.clone()).collect());
         }
         if canaries == 0 {
             canaries = waves.len();

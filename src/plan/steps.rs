@@ -1,7 +1,7 @@
 //! From changes and waves to the actions of each host.
 
 use super::action::{Action, LinkBefore, Running, Staged, staged_path};
-use super::order::{Order, Rank};
+use super::order::Order;
 use super::{Plan, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
@@ -15,66 +15,47 @@ pub(super) fn fill(
     plan: &mut Plan,
     changes: &Graph<Change>,
     current: &Graph<Resource>,
-    mut order: Order,
+    order: &Order,
 ) -> Result<(), crate::resource::Cycle> {
     let ids = changes.order()?;
     let busy = busy_hosts(current);
     stage(plan, changes, current, &ids, &busy);
 
-    let mut turns = turns(changes, &ids, &order);
-    // A process ends before what it reads goes.
-    turns.sort_by_key(|(id, when)| *when == When::Remove && !matches!(id.key, Key::Service(_)));
-    if turns.iter().any(|(_, turn)| *turn == When::Settle) {
-        order.wave_of(Rank::Settle);
-    }
-    if turns.iter().any(|(_, turn)| *turn == When::Remove) {
-        order.wave_of(Rank::Remove);
-    }
     plan.waves = order.ranks.iter().map(|rank| Wave { rank: *rank, hosts: BTreeMap::new() }).collect();
-    let settle = order.ranks.iter().position(|rank| *rank == Rank::Settle);
-    let remove = order.ranks.iter().position(|rank| *rank == Rank::Remove);
-    for (id, turn) in turns {
-        let (Some(change), host) = (changes.get(id), &id.host) else { continue };
-        let wave = match turn {
+    let last = order.ranks.len() - 1;
+    for (id, when) in turns(changes, &ids, order) {
+        let Some(change) = changes.get(id) else { continue };
+        let at = match &when {
             When::Staged => continue,
-            When::Settle => settle,
-            When::With(node) => order.nodes.get(&node).copied(),
-            // What makes room on a host for a node to start goes before it.
-            When::Remove => match change {
-                Change::Remove(_) if node_of(change).is_some() => {
-                    first_start(changes, &order, host).or(remove)
-                }
-                _ => remove,
-            },
+            When::Settle => 0,
+            When::With(node) => order.nodes.get(node).copied().unwrap_or(last),
+            When::Remove => last,
         };
-        let Some(wave) = wave.and_then(|at| plan.waves.get_mut(at)) else { continue };
-        let makes_room = turn_is_early(change, wave.rank);
-        let actions = wave.hosts.entry(host.clone()).or_default();
+        let Some(wave) = plan.waves.get_mut(at) else { continue };
+        let actions = wave.hosts.entry(id.host.clone()).or_default();
         let new = switch(id, change, is_early(id, changes, &busy));
-        if makes_room {
-            actions.splice(0..0, new);
-        } else {
-            actions.extend(new);
-        }
+        // What makes room for a node goes before anything of that node's is done.
+        let makes_room = matches!(change, Change::Remove(_)) && at != last;
+        let place = if makes_room { 0 } else { actions.len() };
+        actions.splice(place..place, new);
     }
-    for wave in &mut plan.waves {
-        wave.hosts.retain(|_, actions| !actions.is_empty());
-    }
-    for (node, part) in &mut plan.nodes {
-        part.wave = order.nodes.get(node).map(|wave| wave + 1);
-    }
-    for (id, change) in changes.iter() {
-        if let (Change::Remove(_), Some(node)) = (change, node_of(change))
-            && let Some(part) = plan.nodes.get_mut(&node.name)
-        {
-            part.wave = first_start(changes, &order, &id.host).or(remove).map(|wave| wave + 1);
-        }
-    }
+    number(plan, order);
     Ok(())
 }
 
-fn turn_is_early(change: &Change, rank: Rank) -> bool {
-    matches!(change, Change::Remove(_)) && rank != Rank::Remove
+/// Nobody counts a wave in which nothing is done.
+fn number(plan: &mut Plan, order: &Order) {
+    let mut number = 0;
+    let mut numbers = Vec::new();
+    plan.waves.retain_mut(|wave| {
+        wave.hosts.retain(|_, actions| !actions.is_empty());
+        number += usize::from(!wave.hosts.is_empty());
+        numbers.push(number);
+        !wave.hosts.is_empty()
+    });
+    for (node, part) in &mut plan.nodes {
+        part.wave = order.nodes.get(node).and_then(|at| numbers.get(*at).copied());
+    }
 }
 
 /// When a change's turn comes.
@@ -84,7 +65,7 @@ enum When {
     Staged,
     /// Before all else, for no process takes notice.
     Settle,
-    /// Right before this node's process is touched.
+    /// When this node's process is touched, or right before.
     With(NodeName),
     /// After all else.
     Remove,
@@ -97,10 +78,10 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
         let Some(change) = changes.get(id) else { continue };
         let own = node_of(change).filter(|node| order.nodes.contains_key(&node.name));
         let when = match change {
+            _ if own.is_some() => own.map_or(When::Settle, |node| When::With(node.name.clone())),
             Change::Remove(_) => When::Remove,
             Change::Package => When::Staged,
             Change::Directory { before: None, .. } => When::Staged,
-            _ if own.is_some() => own.map_or(When::Settle, |node| When::With(node.name.clone())),
             _ => changes
                 .after(id)
                 .into_iter()
@@ -115,22 +96,9 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
         found.insert(id, when);
     }
     let mut turns: Vec<_> = ids.iter().filter_map(|id| found.remove(id).map(|when| (*id, when))).collect();
-    // What a process uses goes after the process.
-    turns.sort_by_key(|(id, when)| *when == When::Remove && !matches!(id.key, Key::Service(_)));
+    // A process ends before what it reads goes.
+    turns.sort_by_key(|(_, when)| *when == When::Remove);
     turns
-}
-
-/// The wave in which the first node of a host is started.
-fn first_start(changes: &Graph<Change>, order: &Order, host: &HostName) -> Option<usize> {
-    changes
-        .iter()
-        .filter(|(id, _)| id.host == *host)
-        .filter_map(|(_, change)| match change {
-            Change::Service(service) if service.verb == Some(Verb::Start) => node_of(change),
-            _ => None,
-        })
-        .filter_map(|node| order.nodes.get(&node.name).copied())
-        .min()
 }
 
 /// Hosts where a node's process may read the files that are there.

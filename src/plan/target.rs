@@ -51,10 +51,6 @@ impl Selector {
     pub fn may_select(&self, host: &HostName) -> bool {
         self.host.as_ref().is_none_or(|name| name == host)
     }
-
-    fn selects(&self, host: &HostName, shape: &ShapeName) -> bool {
-        self.may_select(host) && self.shape.as_ref().is_none_or(|name| name == shape)
-    }
 }
 
 /// Leaves out the hosts that couldn't be planned, and what no target needs.
@@ -81,10 +77,9 @@ pub(super) fn narrow(
     };
     for (id, change) in planned() {
         let wanted = targets.is_empty()
-            || targets.iter().any(|target| match (&target.shape, shape_of(&id.key, change)) {
-                (Some(_), Some(shape)) => target.selects(&id.host, &shape),
-                (None, _) => target.may_select(&id.host),
-                (Some(_), None) => false,
+            || targets.iter().any(|target| {
+                target.may_select(&id.host)
+                    && target.shape.as_ref().is_none_or(|shape| belongs_to(shape, &id.key, change))
             });
         if wanted {
             keep(id, &changes.graph, &mut kept);
@@ -113,16 +108,11 @@ fn keep(id: &ResourceId, changes: &Graph<Change>, kept: &mut BTreeSet<ResourceId
     }
 }
 
-/// The shape that a change belongs to, where it is one's alone.
-fn shape_of(key: &Key, change: &Change) -> Option<ShapeName> {
-    if let Some(node) = node_of(change) {
-        return Some(node.name.shape.clone());
-    }
+/// Whether a change is this shape's alone.
+fn belongs_to(shape: &ShapeName, key: &Key, change: &Change) -> bool {
     match key {
-        Key::File(path) => {
-            path.strip_prefix(tau::CONFIG)?.strip_prefix('/')?.strip_suffix(".yaml")?.parse().ok()
-        }
-        Key::Storage(path) => path.rsplit('/').next()?.parse().ok(),
-        _ => None,
+        Key::File(path) => *path == tau::config_path(shape),
+        Key::Storage(path) => tau::storage_paths(shape).contains(path),
+        _ => node_of(change).is_some_and(|node| node.name.shape == *shape),
     }
 }

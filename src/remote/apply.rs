@@ -1,12 +1,7 @@
 //! A plan's waves, carried out: each host of a wave side by side, each wave when
-//! the one before has succeeded.
-//!
-//! What a failure means is decided here, and nowhere else: a host that can't be
-//! staged, or that fails, is left out from then on; failures in a wave end the
-//! apply after that wave, unless as many are allowed; where an elder or a canary
-//! failed, nothing follows. A rotation begins on all hosts or on none, and is
-//! never stopped half-way.
+//! the one before has succeeded. What a failure means is in `course`.
 
+use super::course::Course;
 use super::{HostError, Locked, Payloads, Redactor, Run};
 use crate::plan::Plan;
 use crate::plan::action::Action;
@@ -73,6 +68,8 @@ pub struct Applied {
     pub failed: BTreeMap<HostName, Failure>,
     /// How many actions were never begun.
     pub not_reached: usize,
+    /// Whether that is because no elder is up that nodes could dial.
+    pub without_elder: bool,
     /// Whether somebody asked to stop.
     pub interrupted: bool,
 }
@@ -123,35 +120,34 @@ pub async fn apply(
         runner.applied.failed.insert(host.clone(), failure);
         let _ = runner.progress.send(Progress::Lost { host, action: None, error });
     }
-    let mut goes_on = true;
+    let mut course = Course::new(plan, max_failures);
     if !plan.stage.is_empty() {
         runner.step(Step::Stage, &plan.stage, stop).await;
-        // What isn't staged isn't switched. Of a rotation, no one is left behind.
-        goes_on = runner.applied.failed.is_empty() || !plan.waves.iter().any(|wave| wave.rank.is_rotation());
     }
-    let unstaged = runner.applied.failed.len();
-    let mut rotating = false;
+    course.staged(&runner.applied.failed);
     for (i, wave) in plan.waves.iter().enumerate() {
-        // Nodes with the old secret and with the new one can't talk: once some
-        // have the new one, the others must get it, whatever happens.
-        rotating &= wave.rank.is_rotation();
-        if !rotating {
-            runner.applied.interrupted |= stop.is_asked();
-            if !goes_on || stop.is_asked() {
-                runner.applied.not_reached += wave.hosts.values().map(Vec::len).sum::<usize>();
-                continue;
-            }
+        let asked = stop.is_asked();
+        if !course.begins(wave, &runner.applied.failed, asked) {
+            runner.applied.interrupted |= asked;
+            runner.applied.not_reached += wave.hosts.values().map(Vec::len).sum::<usize>();
+            continue;
         }
-        rotating = wave.rank.is_rotation();
-        let failed = runner.applied.failed.len();
-        let (out, hosts): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            wave.hosts.clone().into_iter().partition(|(host, _)| runner.applied.failed.contains_key(host));
+        let before = runner.applied.failed.len();
+        let (hosts, out): (BTreeMap<_, _>, BTreeMap<_, _>) = wave
+            .hosts
+            .clone()
+            .into_iter()
+            .partition(|(host, _)| course.takes_part(host, &runner.applied.failed));
         runner.applied.not_reached += out.values().map(Vec::len).sum::<usize>();
-        let never = Stop::default();
-        runner.step(Step::Wave(i), &hosts, if rotating { &never } else { stop }).await;
-        let now = runner.applied.failed.len();
-        goes_on &= now - unstaged <= max_failures && !(now > failed && wave.rank.is_decisive());
+        if !hosts.is_empty() {
+            // What must not be stopped half-way isn't.
+            let never = Stop::default();
+            let stop = if wave.rank.is_rotation() { &never } else { stop };
+            runner.step(Step::Wave(i), &hosts, stop).await;
+        }
+        course.ended(wave, before, &runner.applied.failed);
     }
+    runner.applied.without_elder = course.without_elder;
     (runner.applied, runner.hosts)
 }
 
@@ -190,10 +186,8 @@ impl Runner {
             }
         }
         while let Some(ended) = running.join_next().await {
-            let ended = match ended {
-                Ok(ended) => ended,
-                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-            };
+            // It panicked, as we should.
+            let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             self.applied.interrupted |= ended.interrupted;
             self.applied.done += ended.done;
             self.applied.already += ended.already;

@@ -16,6 +16,7 @@
 //! what a failure means for others, is the caller's.
 
 mod apply;
+mod course;
 mod error;
 mod gather;
 mod host;

@@ -1,11 +1,13 @@
 //! A plan as text: what is destructive first, then host by host what changes,
-//! then the waves, then one line to search for.
+//! then in which order (`order`), then one line to search for.
+
+mod order;
 
 use super::diff::unified;
 use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Reason, ServiceChange, Verb};
-use crate::plan::{NodePlan, Note, Plan, Rank, Refusal};
-use crate::resource::{Access, Content, Effect, HostName, Key, NodeName, Resource, ResourceId, Value};
+use crate::plan::Plan;
+use crate::resource::{Access, Content, Effect, HostName, Key, Resource, ResourceId, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -284,79 +286,6 @@ impl Page<'_> {
         };
         self.entry('-', key, &text);
     }
-
-    fn waves(&mut self) {
-        if self.plan.is_empty() {
-            return;
-        }
-        self.heading("order");
-        let staged = self.plan.stage.len();
-        if staged > 0 {
-            self.line(&format!(
-                "  stage   {}: everything is written beside its place and checked",
-                hosts(staged)
-            ));
-        }
-        for (i, wave) in self.plan.waves.iter().enumerate() {
-            let here =
-                |(name, part): (&NodeName, &NodePlan)| (part.wave == Some(i + 1)).then(|| name.clone());
-            let here: Vec<NodeName> = self.plan.nodes.iter().filter_map(here).collect();
-            let (go, stay): (Vec<_>, Vec<_>) =
-                here.iter().partition(|name| wave.rank != Rank::Remove && self.goes(name));
-            let mut nodes: Vec<String> = stay.into_iter().map(ToString::to_string).collect();
-            nodes.extend(go.into_iter().map(|name| format!("(in the place of {name})")));
-            let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
-            self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank)));
-        }
-        self.line("");
-    }
-
-    fn goes(&self, name: &NodeName) -> bool {
-        self.plan.changes.iter().any(|(_, change)| match change {
-            Change::Remove(resource) => match &**resource {
-                Resource::Service(service) => service.node.as_ref().is_some_and(|node| node.name == *name),
-                _ => false,
-            },
-            _ => false,
-        })
-    }
-
-    fn notes(&mut self) {
-        for note in &self.plan.notes {
-            let text = match note {
-                Note::NoElder(node) => {
-                    format!("note: {node} is the only elder: no elder for a moment while it restarts")
-                }
-                Note::ElderUnplanned(host) => {
-                    format!("note: nothing is known of the elder on {host}, which couldn't be planned")
-                }
-                Note::Split => "note: the network is split until the last node has the new key".to_owned(),
-                Note::StorageKept(node) => {
-                    format!("note: the storage of {node} is kept; `--purge-storage` removes it")
-                }
-            };
-            self.line(&text);
-        }
-        for refusal in &self.plan.refusals {
-            let text = match refusal {
-                Refusal::PartialRotation => {
-                    "refused: a key of the whole network can't be replaced with --target".to_owned()
-                }
-                Refusal::RotationWithout(hosts) => {
-                    let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
-                    format!(
-                        "refused: a key of the whole network can't be replaced while {} can't be planned",
-                        names.join(", ")
-                    )
-                }
-            };
-            let text = self.style.paint(Tone::Bad, text);
-            self.line(&text);
-        }
-        if !self.plan.notes.is_empty() || !self.plan.refusals.is_empty() {
-            self.line("");
-        }
-    }
 }
 
 fn waits(field: &crate::diff::FieldChange) -> bool {
@@ -417,19 +346,5 @@ fn access(before: &Access, after: &Access) -> String {
         (false, true) => format!("mode {:04o} → {:04o}", before.mode, after.mode),
         (true, false) => format!("owner {} → {}", before.owner, after.owner),
         _ => format!("{before} → {after}"),
-    }
-}
-
-fn rank(rank: Rank) -> &'static str {
-    match rank {
-        Rank::Settle => "what needs no restart",
-        Rank::StartBootstrap => "elders come up",
-        Rank::UpdateBootstrap => "one elder is restarted",
-        Rank::Start => "nodes come up",
-        Rank::Canary => "the first of each shape is restarted",
-        Rank::Update => "more are restarted",
-        Rank::RotateBootstrap => "all elders are restarted at once",
-        Rank::Rotate => "all other nodes are restarted at once",
-        Rank::Remove => "what should not be there goes",
     }
 }

@@ -3,10 +3,10 @@
 use crate::case::World;
 use spore_drive::diff::compare;
 use spore_drive::facts::{Facts, PathFact};
-use spore_drive::plan::action::{Action, Running};
+use spore_drive::plan::action::Action;
 use spore_drive::plan::simulate::{Step, steps};
 use spore_drive::plan::{Plan, Rank};
-use spore_drive::resource::{Edge, Graph, HostName, Key, Node, Resource, ResourceId};
+use spore_drive::resource::{Activity, Edge, Graph, HostName, Key, Node, Resource, ResourceId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -150,8 +150,8 @@ fn gist(facts: &Facts) -> BTreeSet<String> {
 pub(crate) fn order(world: &World, plan: &Plan) -> Held {
     let nodes = nodes(world);
     let starts = starts(plan, &nodes);
-    for (at, (wave, _, first)) in starts.iter().enumerate() {
-        for (other_wave, _, later) in &starts[at..] {
+    for (at, (wave, first)) in starts.iter().enumerate() {
+        for (other_wave, later) in &starts[at..] {
             if wave == other_wave && first.bootstrap && !later.bootstrap {
                 return Err(format!("wave {wave} has {} and {}", first.name, later.name));
             }
@@ -160,34 +160,84 @@ pub(crate) fn order(world: &World, plan: &Plan) -> Held {
             }
         }
     }
-    for (i, wave) in plan.waves.iter().enumerate() {
-        if matches!(wave.rank, Rank::RotateBootstrap | Rank::Rotate) {
-            continue;
-        }
-        // Only those that are interrupted: who is down is missed by nobody.
-        let down: Vec<&Node> =
-            starts.iter().filter(|(at, up, _)| *at == i + 1 && *up).map(|(_, _, node)| *node).collect();
-        not_all(plan, i + 1, "bootstrap nodes", &nodes, &down, |node| node.bootstrap)?;
-        let services: BTreeSet<&String> = down.iter().flat_map(|node| &node.serves).collect();
-        for service in services {
-            not_all(plan, i + 1, service, &nodes, &down, |node| node.serves.contains(service))?;
-        }
-    }
+    stays_up(world, plan, None)?;
+    stays_up(world, plan, Some(Rank::Start))?;
     reads_before_starts(world, plan)
 }
 
-fn not_all(
-    plan: &Plan,
-    wave: usize,
-    what: &str,
-    nodes: &BTreeMap<(HostName, String), Node>,
-    down: &[&Node],
-    counts: impl Fn(&Node) -> bool,
-) -> Held {
-    let planned = |node: &&Node| !plan.unplanned.contains_key(&node.name.host);
-    let all = nodes.values().filter(planned).filter(|node| counts(node)).count();
-    let down = down.iter().filter(|node| counts(node)).count();
-    if all > 1 && down == all { Err(format!("wave {wave} interrupts all {what}")) } else { Ok(()) }
+/// No wave takes down all elders, or all that serve the same thing, of those
+/// that are up by then; nor where the hosts of a wave of rank `fails` all fail
+/// there, as `--max-failures` allows.
+fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
+    let wanted = nodes(world);
+    let elders: BTreeSet<&HostName> =
+        wanted.values().filter(|node| node.bootstrap).map(|node| &node.name.host).collect();
+    let services: BTreeSet<&String> = wanted.values().flat_map(|node| &node.serves).collect();
+    let mut world = world.clone();
+    let mut failed: BTreeSet<&HostName> = BTreeSet::new();
+    let mut last = None;
+    for step in steps(plan) {
+        let rank = step.wave.map(|wave| plan.waves[wave - 1].rank);
+        // Together they go down anyway; and what goes last, nobody should miss.
+        let ends = matches!(rank, Some(Rank::RotateBootstrap | Rank::Rotate | Rank::Remove));
+        if let (Some(wave), false, true) = (step.wave, ends, last != step.wave) {
+            let up = up(&world, plan);
+            let down = |(host, unit): &(&HostName, &str)| {
+                let actions = plan.waves[wave - 1].hosts.get(*host).filter(|_| !failed.contains(host));
+                actions.into_iter().flatten().any(|action| match action {
+                    Action::Stop { unit: stopped } => stopped == unit,
+                    Action::Start { unit: started, .. } => started == unit,
+                    _ => false,
+                })
+            };
+            let not_all = |what: &str, nodes: Vec<(&HostName, &str)>| {
+                // All that go on one host make room there at once.
+                let one_place = nodes.iter().all(|(host, unit)| {
+                    *host == nodes[0].0 && !wanted.contains_key(&((*host).clone(), (*unit).to_owned()))
+                });
+                if nodes.len() > 1 && !one_place && nodes.iter().all(down) {
+                    return Err(format!("wave {wave} takes down all {what} that are up: {nodes:?}"));
+                }
+                Ok(())
+            };
+            let of = |counts: &dyn Fn(&HostName, &str, &Node) -> bool| {
+                let up = up.iter().filter(|((host, unit), node)| counts(host, unit, node));
+                up.map(|((host, unit), _)| (host, unit.as_str())).collect()
+            };
+            for service in &services {
+                not_all(service, of(&|_, _, node| node.serves.contains(*service)))?;
+            }
+            // The host of an elder has one that is, or one that another follows.
+            let is_elder = |host: &HostName, unit: &str, _: &Node| {
+                let wanted = wanted.get(&(host.clone(), unit.to_owned()));
+                elders.contains(host) && wanted.is_none_or(|node| node.bootstrap)
+            };
+            not_all("elders", of(&is_elder))?;
+        }
+        last = step.wave;
+        if rank.is_some() && rank == fails {
+            failed.insert(step.host);
+        }
+        if !failed.contains(step.host) {
+            world.hosts.act(step, &world.desired).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// The nodes that are up, on hosts that could be planned, and what they serve.
+fn up(world: &World, plan: &Plan) -> BTreeMap<(HostName, String), Node> {
+    let mut up = BTreeMap::new();
+    for (host, facts) in world.hosts.hosts.iter().filter(|(host, _)| !plan.unplanned.contains_key(*host)) {
+        for (id, found) in world.interpret(host, facts).1.iter() {
+            if let (Resource::Service(service), Key::Service(unit)) = (found, &id.key)
+                && let (Activity::Running(_), Some(node)) = (&service.activity, &service.node)
+            {
+                up.insert((host.clone(), unit.clone()), node.clone());
+            }
+        }
+    }
+    up
 }
 
 fn nodes(world: &World) -> BTreeMap<(HostName, String), Node> {
@@ -203,14 +253,11 @@ fn nodes(world: &World) -> BTreeMap<(HostName, String), Node> {
     nodes
 }
 
-/// The wave of every node that is started or restarted, and whether it is up.
-fn starts<'a>(plan: &Plan, nodes: &'a BTreeMap<(HostName, String), Node>) -> Vec<(usize, bool, &'a Node)> {
+/// The wave of every node that is started or restarted.
+fn starts<'a>(plan: &Plan, nodes: &'a BTreeMap<(HostName, String), Node>) -> Vec<(usize, &'a Node)> {
     steps(plan)
         .filter_map(|step| match step.action {
-            Action::Start { unit, before, .. } => {
-                let node = nodes.get(&(step.host.clone(), unit.clone()))?;
-                Some((step.wave?, matches!(before, Running::Invocation(_)), node))
-            }
+            Action::Start { unit, .. } => Some((step.wave?, nodes.get(&(step.host.clone(), unit.clone()))?)),
             _ => None,
         })
         .collect()

@@ -19,7 +19,10 @@ use std::time::{Duration, Instant};
 const LONG: Duration = Duration::from_secs(12);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![Trial::test("plans::of_random_networks", of_random_networks)]
+    vec![
+        Trial::test("plans::of_random_networks", of_random_networks),
+        Trial::test("plans::of_random_outages", of_random_outages),
+    ]
 }
 
 /// A folder, as far as it is random.
@@ -189,11 +192,8 @@ impl Folder {
 fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
     let keys: Vec<String> = (0..48u8).map(node_key).collect();
     let begun = Instant::now();
-    // The same at each run: what fails fails for everyone.
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let config = Config { cases: 400, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
     let strategy = (folder(), folder(), any::<u8>(), events(), any::<prop::sample::Index>());
-    let ran = TestRunner::new_with_rng(config, rng).run(&strategy, |(one, other, bits, events, cut)| {
+    let ran = runner(400).run(&strategy, |(one, other, bits, events, cut)| {
         if begun.elapsed() > LONG {
             return Ok(());
         }
@@ -225,6 +225,39 @@ fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
         Ok(())
     });
     ran.map_err(|error| error.to_string().into())
+}
+
+/// Everything gets another tau, and perhaps another folder, while some nodes
+/// are down: who goes before whom is quickly told, so there are more of these.
+fn of_random_outages() -> Result<(), libtest_mimic::Failed> {
+    let keys: Vec<String> = (0..48u8).map(node_key).collect();
+    let begun = Instant::now();
+    let stopped = prop::collection::vec((0..8usize, Just(Event::Stopped)), 0..3);
+    let ran = runner(2000).run(&(folder(), folder(), any::<u8>(), stopped), |(one, other, bits, events)| {
+        if begun.elapsed() > LONG {
+            return Ok(());
+        }
+        let hosts = Simulation { hosts: BTreeMap::new(), now_ns: 1_800_000_000_000_000_000 };
+        let mut first = one.world(hosts, &keys);
+        let plan = first.plan();
+        first.apply(&plan).map_err(TestCaseError::fail)?;
+        let mut changed = mixed(&one, &other, bits);
+        (changed.swarm_key, changed.tau) = (one.swarm_key, 1 - one.tau);
+        let mut second = changed.world(first.hosts, &keys);
+        for (host, event) in &events {
+            happen(&mut second, *host, event);
+        }
+        let plan = second.plan();
+        invariants::order(&second, &plan).map_err(TestCaseError::fail)
+    });
+    ran.map_err(|error| error.to_string().into())
+}
+
+/// The same at each run: what fails fails for everyone.
+fn runner(cases: u32) -> TestRunner {
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let config = Config { cases, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, rng)
 }
 
 fn check(world: &World, plan: &spore_drive::plan::Plan, cut: prop::sample::Index) -> Result<(), String> {

@@ -1,0 +1,128 @@
+//! In which order it is done, and what a person should know before agreeing.
+
+use super::super::Tone;
+use super::{Page, hosts};
+use crate::diff::Change;
+use crate::plan::{NodePlan, Note, Rank, Refusal};
+use crate::resource::{HostName, NodeName, Resource};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Page<'_> {
+    pub(super) fn waves(&mut self) {
+        if self.plan.is_empty() {
+            return;
+        }
+        self.heading("order");
+        let staged = self.plan.stage.len();
+        if staged > 0 {
+            self.line(&format!(
+                "  stage   {}: everything is written beside its place and checked",
+                hosts(staged)
+            ));
+        }
+        let going = self.going();
+        for (i, wave) in self.plan.waves.iter().enumerate() {
+            let here = |(name, part): (_, &NodePlan)| (part.wave == Some(i + 1)).then_some(name);
+            let here = self.plan.nodes.iter().filter_map(here);
+            let (go, stay): (Vec<&NodeName>, Vec<_>) =
+                here.partition(|name| wave.rank != Rank::Remove && going.contains(*name));
+            let mut room: BTreeMap<&HostName, Vec<&NodeName>> = BTreeMap::new();
+            for name in go {
+                room.entry(&name.host).or_default().push(name);
+            }
+            let verb = match (room.is_empty(), stay.iter().all(|name| room.contains_key(&name.host))) {
+                (true, _) => "restarted",
+                (false, true) => "replaced",
+                (false, false) => "restarted or replaced",
+            };
+            let mut nodes = Vec::new();
+            for name in stay {
+                nodes.push(name.to_string());
+                let gone = room.remove(&name.host).unwrap_or_default();
+                nodes.extend(gone.iter().map(|gone| format!("(in the place of {gone})")));
+            }
+            let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
+            self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank, verb)));
+        }
+        self.line("");
+    }
+
+    fn going(&self) -> BTreeSet<NodeName> {
+        let removed = self.plan.changes.iter().filter_map(|(_, change)| match change {
+            Change::Remove(resource) => Some(&**resource),
+            _ => None,
+        });
+        let nodes = removed.filter_map(|resource| match resource {
+            Resource::Service(service) => service.node.as_ref(),
+            _ => None,
+        });
+        nodes.map(|node| node.name.clone()).collect()
+    }
+
+    pub(super) fn notes(&mut self) {
+        for note in &self.plan.notes {
+            let text = match note {
+                Note::NoElder(node) => {
+                    format!("note: {node} is the only elder: no elder for a moment while it starts")
+                }
+                Note::ElderUnplanned(host) => {
+                    format!("note: nothing is known of the elder on {host}, which couldn't be planned")
+                }
+                Note::NoElderUp => {
+                    "note: no elder is known to be up, and this plan starts none: apply stages \
+                     everything, and starts or restarts nothing that would dial one"
+                        .to_owned()
+                }
+                Note::Split => "note: the network is split until the last node has the new key".to_owned(),
+                Note::SplitUntilNow(without) => {
+                    let names: Vec<&str> = without.iter().map(HostName::as_str).collect();
+                    let mut text = "note: the network is split, for some nodes have the new key already: \
+                                    this finishes what was begun"
+                        .to_owned();
+                    if !names.is_empty() {
+                        text.push_str(&format!(", but for {}, which couldn't be planned", names.join(", ")));
+                    }
+                    text
+                }
+                Note::StorageKept(node) => {
+                    format!("note: the storage of {node} is kept; `--purge-storage` removes it")
+                }
+            };
+            self.line(&text);
+        }
+        for refusal in &self.plan.refusals {
+            let text = match refusal {
+                Refusal::PartialRotation => {
+                    "refused: a key of the whole network can't be replaced with --target".to_owned()
+                }
+                Refusal::RotationWithout(hosts) => {
+                    let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+                    format!(
+                        "refused: a key of the whole network can't be replaced while {} can't be planned",
+                        names.join(", ")
+                    )
+                }
+            };
+            let text = self.style.paint(Tone::Bad, text);
+            self.line(&text);
+        }
+        if !self.plan.notes.is_empty() || !self.plan.refusals.is_empty() {
+            self.line("");
+        }
+    }
+}
+
+/// What a wave is for, in words; `verb` is what becomes of nodes that are up.
+fn rank(rank: Rank, verb: &str) -> String {
+    match rank {
+        Rank::Settle => "what needs no restart".to_owned(),
+        Rank::StartBootstrap => "elders come up".to_owned(),
+        Rank::UpdateBootstrap => format!("one elder is {verb}"),
+        Rank::Start => "nodes come up".to_owned(),
+        Rank::Canary => format!("the first of each shape is {verb}"),
+        Rank::Update => format!("more are {verb}"),
+        Rank::RotateBootstrap => "all elders are restarted at once".to_owned(),
+        Rank::Rotate => "all other nodes are restarted at once".to_owned(),
+        Rank::Remove => "what should not be there goes".to_owned(),
+    }
+}
