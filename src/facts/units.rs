@@ -122,9 +122,10 @@ impl Host<'_> {
             let what = format!("is up, and doesn't listen on TCP port {port}");
             Activity::Failing { what, lasts: true, started: started.clone() }
         };
-        // It was told that the port is taken, and doesn't ask again.
-        if let Some(port) = others.into_iter().find(is_deaf).filter(|_| age >= STABLE) {
-            return deaf(port);
+        // Where the port was taken it was told so, and doesn't ask again.
+        if let Some(port) = others.into_iter().find(is_deaf) {
+            let may_come = age < STABLE && !self.stub_listens();
+            return if may_come { Activity::Starting(started) } else { deaf(port) };
         }
         // An apply has watched this very start: how it came to it is past.
         if unit.healthy {

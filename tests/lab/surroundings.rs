@@ -74,6 +74,34 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     assert_eq!(trixie.sh("ls /etc/systemd/resolved.conf.d"), "owner.conf\n");
     resolves(trixie);
     network.is_in_place(&[]);
+
+    // It comes back, and stays after the next boot: the resolver, which runs without
+    // its stub still, would have it again.
+    let answers = |host: &Host| wait_until(SOON, "tau answers on port 53", || holder(host).contains("tau"));
+    network.node("dns", trixie);
+    network.apply(&[]).exits(0);
+    trixie.sh("systemctl enable --quiet systemd-resolved.service");
+    trixie.power_cut();
+    trixie.boot();
+    answers(trixie);
+    resolves(trixie);
+
+    // Where somebody gives the stub the port at the next boot, tau doesn't get it, and
+    // says that it runs.
+    bookworm.sh(
+        "systemctl enable --quiet systemd-resolved.service; rm /etc/systemd/resolved.conf.d/spore.conf
+        mkdir -p /etc/systemd/system/tau@.service.d
+        printf '[Unit]\\nAfter=systemd-resolved.service\\n' >/etc/systemd/system/tau@.service.d/after.conf",
+    );
+    bookworm.power_cut();
+    bookworm.boot();
+    let says = "journalctl -q -o cat -u tau@dns.service | grep -q 'started! with id'";
+    wait_until(SOON, "it says that it has started", || bookworm.try_sh(says).is_ok());
+    assert!(!holder(bookworm).contains("tau"), "{}", holder(bookworm));
+    network.apply(&[]).exits(0);
+    answers(bookworm);
+    resolves(bookworm);
+    network.is_in_place(&[]);
 }
 
 /// Whoever has port 53.
