@@ -135,6 +135,8 @@ fn service(
         Some(Activity::Failing { what, lasts, started }) => {
             let mut reasons = stale_inputs(id, started, desired);
             let verb = if reasons.is_empty() && !lasts { Verb::Await } else { Verb::Restart };
+            // One that isn't there for a moment can't be asked what it was started with.
+            reasons.retain(|reason| !matches!(reason, Reason::Unknown(_)));
             reasons.insert(0, Reason::Failing(what.clone()));
             (Some(verb), reasons)
         }

@@ -5,7 +5,7 @@ use crate::desired::{Artifact, ENGINE_PACKAGE, Goal, RESOLVER_DROP_IN, RESOLVER_
 use crate::facts::{Conditions, Engine};
 use crate::resource::{
     Access, Activity, Content, Edge, Effect, File, Graph, HostName, Key, Link, Resource, ResourceId, Service,
-    Sha256, Started,
+    Sha256, Size, Started,
 };
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -35,7 +35,7 @@ pub enum Obstacle {
     #[error("it needs the package {0}, and has no apt to install it with")]
     NoApt(String),
     /// There is less space than the new files take.
-    #[error("{free} bytes are free there, and the new files take {needed}")]
+    #[error("{} are free there, and the new files take {}", Size(*free), Size(*needed))]
     NoSpace {
         /// Bytes that are to be written.
         needed: u64,
@@ -71,7 +71,9 @@ impl Obstacle {
                 "is this the right folder? `--take-over` makes the host part of this network".to_owned()
             }
             Self::Unreadable { .. } => "look at it on the host and put it right, or move it away".to_owned(),
-            Self::Masked(unit) => format!("`systemctl unmask {unit}` there, if it should run"),
+            Self::Masked(unit) => format!(
+                "`systemctl unmask {unit}` there, if it should run; where it is masked until the next boot, with `--runtime`"
+            ),
         }
     }
 }

@@ -164,6 +164,10 @@ impl Host<'_> {
         let (Some(process), Some(started)) = (&unit.process, unit.started_ns) else {
             return Inputs::Unknown("what it was started with can't be told".to_owned());
         };
+        let program = process.arguments.split_whitespace().next().unwrap_or_default();
+        if let (Some(drop_in), true) = (unit.drop_ins.last(), program != tau::BINARY) {
+            return Inputs::Unknown(format!("it runs {program}, not tau: see {drop_in}"));
+        }
         let mut known = BTreeMap::new();
         match &unit.record {
             Some(record) => self.recorded(shape, record, &mut known),

@@ -212,8 +212,18 @@ fn unreadable(
     current: &Graph<Resource>,
     obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
 ) {
+    let is_unreadable = |id: &ResourceId| matches!(current.get(id), Some(Resource::Unreadable { .. }));
+    // What is in a directory that isn't one says nothing more.
+    let is_told = |id: &ResourceId| {
+        let above =
+            id.key.path().into_iter().flat_map(|path| path.match_indices('/').map(|(end, _)| &path[..end]));
+        above.filter(|path| !path.is_empty()).any(|path| {
+            is_unreadable(&ResourceId { host: id.host.clone(), key: Key::Directory(path.to_owned()) })
+        })
+    };
     for (id, resource) in current.iter() {
         let obstacle = match resource {
+            Resource::Unreadable { .. } if is_told(id) => continue,
             Resource::Unreadable { why } => {
                 Obstacle::Unreadable { path: id.key.to_string(), why: why.clone() }
             }
@@ -318,7 +328,8 @@ fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
             plan.notes.push(Note::SplitUntilNow(plan.unplanned.keys().cloned().collect()));
         }
         None => {
-            if let [node] = elders[..]
+            let known = elders.iter().filter(|node| !plan.unplanned.contains_key(&node.name.host));
+            if let [node] = known.collect::<Vec<_>>()[..]
                 && plan.waves.iter().any(|wave| wave.rank == Rank::UpdateBootstrap)
             {
                 plan.notes.push(Note::NoElder(node.name.clone()));

@@ -7,7 +7,7 @@ use super::diff::unified;
 use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Reason, ServiceChange, Verb};
 use crate::plan::Plan;
-use crate::resource::{Access, Content, Effect, HostName, Key, Resource, ResourceId, Value};
+use crate::resource::{Access, Content, Effect, HostName, Key, Resource, ResourceId, Size, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -334,11 +334,7 @@ fn content(content: &Content) -> String {
 }
 
 fn bytes(size: Option<u64>) -> String {
-    match size {
-        None => String::new(),
-        Some(size) if size < 1_000_000 => format!("{size} bytes, "),
-        Some(size) => format!("{:.1} MB, ", size as f64 / 1e6),
-    }
+    size.map(|size| format!("{}, ", Size(size))).unwrap_or_default()
 }
 
 fn access(before: &Access, after: &Access) -> String {

@@ -10,7 +10,7 @@ mod graph;
 mod name;
 mod secret;
 
-pub use content::{Content, DigestKey, ParseDigestError, Sha256};
+pub use content::{Content, DigestKey, ParseDigestError, Sha256, Size};
 pub use document::{Document, Effect, Field, FieldPath, Value};
 pub use graph::{Cycle, Edge, Graph};
 pub use name::{HostName, InvalidName, NodeName, ShapeName};

@@ -201,6 +201,7 @@ fn unit(facts: &mut Facts, name: &str, properties: &[&str]) {
             "healthy" => unit.healthy = value == "yes",
             "need_reload" => unit.need_reload = value == "yes",
             "drop_in" => unit.drop_ins.push(value.to_owned()),
+            "runs" => value.clone_into(&mut unit.process.as_mut().unwrap().arguments),
             // A directive, as the service manager has it.
             _ if property.starts_with(char::is_uppercase) => {
                 unit.directives.insert(property.to_owned(), value.to_owned());

@@ -38,7 +38,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
     network.plan(&[]).exits(3).says_in_one_line(&[
         host.name(),
         "not planned",
-        "bytes are free",
+        "are free there",
         "free some space",
     ]);
     host.sh("rm /var/tmp/filler");
