@@ -71,7 +71,7 @@ impl Table {
              *Converged*: applying once more did. *Clear error*: it said which host, what, and why, and applying once \
              more got there when that was mended. Each time the same was looked at afterwards: files (bytes, owners, modes), processes \
              that run with what is on disk, no start too many, nothing temporary, no lock, no secret where it doesn't belong. \
-             Time-outs were shortened.\n",
+             Time-outs were shortened, but where it says \"by default\".\n",
             took.as_secs() / 60
         );
         out.push_str("| fault | at | ended | times | how long |\n|---|---|---|---|---|\n");
