@@ -31,15 +31,15 @@ pub(crate) async fn run(
         terminal::out("apply: interrupted; nothing was changed\n");
         return Ok(Exit::Interrupted);
     };
-    let exit = match prepared? {
-        Ok((prepared, locks)) => carry_out(args, options, prepared, locks, interrupts).await,
-        Err(exit) => exit,
+    let (exit, began) = match prepared? {
+        Ok((prepared, locks)) => (carry_out(args, options, prepared, locks, interrupts).await, true),
+        Err(exit) => (exit, false),
     };
     match (exit, retire) {
         (Exit::Done, Some(host)) => terminal::out(&format!(
             "now delete {host} from the folder, and from `p2p.bootstrap` where it is named: until then a plan puts it back\n"
         )),
-        (_, Some(host)) => {
+        (_, Some(host)) if began => {
             terminal::out(&format!("keep {host} in the folder until `spore retire {host}` has ended well\n"))
         }
         _ => {}

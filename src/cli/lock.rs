@@ -15,7 +15,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What became of the locks.
 pub(super) enum Taken {
-    /// No host that the plan touches is anybody else's.
+    /// No host that the plan touches is known to be anybody else's.
     Locked(Locks),
     /// Somebody else had one, and has let it go since. None is ours.
     Waited,

@@ -9,9 +9,8 @@ use crate::facts::{self, Folder, Request, interpret};
 use crate::network::Network;
 use crate::plan::{self, Observed, Options, Plan, Selector, Unplanned};
 use crate::remote::{Host, Settings, Target, gather};
-use crate::resource::{HostName, Key, ShapeName};
+use crate::resource::{HostName, ShapeName};
 use crate::ssh::{Address, KnownHosts};
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::block_in_place;
 
@@ -42,10 +41,10 @@ pub(crate) async fn survey(
     }
     if let Some(host) = retire
         && !options.targets.is_empty()
-        && !options.targets.iter().any(|target| target.may_select(host))
+        && !options.targets.iter().any(|target| target.shape.is_none() && target.may_select(host))
     {
         return Err(Failure::new(
-            format!("`--target` leaves {host} out, which is to be retired"),
+            format!("`--target` leaves {host}, which is to be retired, out or in part"),
             format!("`--target @{host}` retires it and does nothing else"),
         )
         .into());
@@ -100,14 +99,10 @@ pub(crate) async fn survey_of(
         };
         observed.insert(name, found);
     }
-    for selector in &options.targets {
-        if is_in_vain(selector, &network, &observed) {
-            return Err(Failure::new(
-                format!("`--target {selector}` selects nothing"),
-                "no such node is in the folder, nor on a host that it may be on",
-            )
-            .into());
-        }
+    for selector in options.targets.iter().filter(|selector| is_in_vain(selector, &network, &observed)) {
+        terminal::note(&format!(
+            "note: `--target {selector}` selects nothing: there is no such node, nor should there be"
+        ));
     }
     let shape = Options {
         targets: options.targets.clone(),
@@ -129,12 +124,9 @@ fn is_in_vain(selector: &Selector, network: &Network, observed: &BTreeMap<HostNa
     let mut hosts = network.hosts.values().filter(|host| selector.may_select(&host.name));
     hosts.all(|host| {
         let is_there = match observed.get(&host.name) {
-            Some(Observed::Host { current, .. }) => current.iter().any(|(id, _)| match &id.key {
-                Key::Service(unit) => tau::shape_of_unit(unit).as_ref() == Some(shape),
-                Key::File(path) => *path == tau::config_path(shape),
-                Key::Storage(path) => tau::storage_paths(shape).contains(path),
-                _ => false,
-            }),
+            Some(Observed::Host { current, .. }) => {
+                current.iter().any(|(id, resource)| plan::belongs_to(shape, &id.key, resource))
+            }
             // Nobody knows what is there.
             Some(Observed::Nothing(_)) | None => true,
         };

@@ -127,6 +127,8 @@ pub(crate) fn wait_for_enter() {
 
 /// Whether the terminal shows nothing of what is typed, for it is a secret.
 static IS_SECRET: AtomicBool = AtomicBool::new(false);
+/// Whether nobody is asked anything any more.
+static IS_OVER: AtomicBool = AtomicBool::new(false);
 
 /// Asks for a secret, without showing it.
 ///
@@ -134,16 +136,20 @@ static IS_SECRET: AtomicBool = AtomicBool::new(false);
 /// Where the terminal can't be read.
 pub(crate) fn ask_secret(question: &str) -> io::Result<String> {
     IS_SECRET.store(true, Ordering::SeqCst);
+    if IS_OVER.load(Ordering::SeqCst) {
+        return Err(io::ErrorKind::Interrupted.into());
+    }
     let secret = rpassword::prompt_password(format!("{question}: "));
     IS_SECRET.store(false, Ordering::SeqCst);
     secret
 }
 
 /// Who was asked for a secret, and interrupts, gets a terminal back that shows
-/// what is typed.
+/// what is typed and hears Ctrl-C.
 fn give_back() {
+    IS_OVER.store(true, Ordering::SeqCst);
     if IS_SECRET.load(Ordering::SeqCst) {
-        let _ = Command::new("stty").arg("echo").status();
+        let _ = Command::new("stty").args(["echo", "icanon", "isig"]).status();
         note("");
     }
 }

@@ -175,7 +175,7 @@ fn container_engine(
 }
 
 fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resource>) -> Option<ResourceId> {
-    if !host.resolver.holds_dns_port {
+    if !host.resolver.wants_dns_port {
         return None;
     }
     let sha256 = Sha256::of(RESOLVER_DROP_IN_TEXT.as_bytes());
@@ -185,10 +185,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
         sha256,
         judge: Vec::new(),
     };
-    let unit = beside(id, Key::Service("systemd-resolved.service".to_owned()));
     desired.insert(id.clone(), Resource::File(drop_in));
-    desired.insert(unit.clone(), running(true));
-    desired.connect(id, &unit, Edge::Reads(Effect::Restart));
     if let Some((directory, _)) = RESOLVER_DROP_IN.rsplit_once('/') {
         let directory = beside(id, Key::Directory(directory.to_owned()));
         desired.insert(directory.clone(), Resource::Directory(Access::root(0o755)));
@@ -201,6 +198,13 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
         desired.insert(link.clone(), Resource::Link(Link { target }));
         desired.connect(&link, id, Edge::Needs);
     }
+    // Who has stopped it until the next boot is let be.
+    if !host.resolver.runs {
+        return Some(id.clone());
+    }
+    let unit = beside(id, Key::Service("systemd-resolved.service".to_owned()));
+    desired.insert(unit.clone(), running(true));
+    desired.connect(id, &unit, Edge::Reads(Effect::Restart));
     Some(unit)
 }
 

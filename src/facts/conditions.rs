@@ -60,8 +60,11 @@ pub enum Engine {
 /// What systemd-resolved does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolver {
-    /// Its stub listener holds port 53, or would if it weren't for our drop-in.
-    pub holds_dns_port: bool,
+    /// Its stub listener has port 53, or would have at its next start if it
+    /// weren't for our drop-in.
+    pub wants_dns_port: bool,
+    /// It is up, or should be: its owner hasn't stopped it.
+    pub runs: bool,
     /// `/etc/resolv.conf` where it leads to the stub listener: the link, or
     /// `None` for a file of its own.
     pub leads_to_stub: Option<Option<Link>>,

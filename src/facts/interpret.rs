@@ -1,15 +1,15 @@
 //! What the facts mean: the host's [`Conditions`], and its current graph.
 
-use super::units::{self, Host};
+use super::firewall::{self, Rule, allowed_ports};
+use super::units::{self, Host, is_stub};
 use super::{Conditions, Engine, Facts, FileFact, Firewall, PathFact, Resolver};
 use crate::artifact::Architecture;
 use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
-    Content, Document, File, Graph, HostName, Key, Link, Port, Resource, ResourceId, Sha256, ShapeName,
-    Transport, Value,
+    Content, Document, File, Graph, HostName, Key, Link, Resource, ResourceId, Sha256, ShapeName, Value,
 };
 use crate::tau;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Where starts of nodes are noted.
 const RECORDS: &str = "/run/spore/";
@@ -253,12 +253,15 @@ fn conditions(
     };
     let drop_in = graph.get(&id(Key::File(RESOLVER_DROP_IN.to_owned()))).is_some();
     let resolver = facts.units.get("systemd-resolved.service").filter(|unit| unit.load == "loaded");
-    let holds_dns_port = resolver.is_some_and(|unit| {
-        // One that failed, or is just starting, will want the port. Whether it has it
-        // now says nothing: it may have been started with a drop-in that is gone.
+    let wants_dns_port = resolver.is_some_and(|unit| {
+        // One that failed, or is just starting, will want the port. That it doesn't have
+        // it now says nothing: it may have been started with a drop-in that is gone.
         let is_wanted = unit.active != "inactive" || unit.enabled == "enabled";
-        is_wanted && (drop_in || !stub_is_off(facts))
+        let stub =
+            facts.listening.iter().any(|(address, port)| port.number == tau::DNS_PORT && is_stub(*address));
+        is_wanted && (drop_in || stub || !stub_is_off(facts))
     });
+    let runs = resolver.is_some_and(|unit| unit.active != "inactive");
     let leads_to_stub = match graph.get(&id(Key::Link("/etc/resolv.conf".to_owned()))) {
         Some(Resource::Link(link)) if link.target.ends_with("/stub-resolv.conf") => Some(Some(link.clone())),
         Some(Resource::File(_))
@@ -274,7 +277,7 @@ fn conditions(
         apt: facts.apt,
         free_bytes: facts.free_bytes,
         program,
-        firewall: firewall_is_on(facts).then(|| Firewall {
+        firewall: firewall::is_on(facts).then(|| Firewall {
             allowed: allowed_ports(facts)
                 .into_iter()
                 .filter(|(_, rule)| *rule == Rule::Owners)
@@ -282,7 +285,7 @@ fn conditions(
                 .collect(),
         }),
         engine: engine(facts),
-        resolver: Resolver { holds_dns_port, leads_to_stub },
+        resolver: Resolver { wants_dns_port, runs, leads_to_stub },
         networks,
     }
 }
@@ -320,87 +323,6 @@ fn engine(facts: &Facts) -> Engine {
         Some((name, unit)) => Engine::Stopped { unit: name.to_owned(), enabled: unit.enabled == "enabled" },
         None => Engine::Absent,
     }
-}
-
-fn firewall_is_on(facts: &Facts) -> bool {
-    says_yes(facts, "/etc/ufw/ufw.conf", "ENABLED")
-}
-
-/// As ufw reads its settings.
-fn says_yes(facts: &Facts, path: &str, name: &str) -> bool {
-    facts.texts.get(path).is_some_and(|text| {
-        text.lines().filter_map(|line| line.trim().split_once('=')).any(|(found, value)| {
-            found.eq_ignore_ascii_case(name) && value.trim_matches(['"', '\'']).eq_ignore_ascii_case("yes")
-        })
-    })
-}
-
-/// Whose rule lets a port in from anywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
-    Owners,
-    Ours,
-    /// One of ours for IPv4 or for IPv6 only: ufw was cut off when it made it, or
-    /// removed it.
-    Half,
-}
-
-/// Ports that are let in from anywhere.
-fn allowed_ports(facts: &Facts) -> BTreeMap<Port, Rule> {
-    let ours = |ours| if ours { Rule::Ours } else { Rule::Owners };
-    let mut ports: BTreeMap<Port, Rule> = tuples(facts, "/etc/ufw/user.rules", "0.0.0.0/0")
-        .into_iter()
-        .map(|(port, is_ours)| (port, ours(is_ours)))
-        .collect();
-    // ufw leaves the other file alone unless both say so.
-    let ipv6 = says_yes(facts, "/etc/default/ufw", "IPV6") && facts.paths.contains_key("/proc/sys/net/ipv6");
-    if ipv6 {
-        let also = tuples(facts, "/etc/ufw/user6.rules", "::/0");
-        for (port, rule) in &mut ports {
-            if *rule == Rule::Ours && !also.contains_key(port) {
-                *rule = Rule::Half;
-            }
-        }
-        // What the owner lets in by one of them is the owner's choice.
-        for (port, _) in also.into_iter().filter(|(_, ours)| *ours) {
-            ports.entry(port).or_insert(Rule::Half);
-        }
-    }
-    ports
-}
-
-/// Ports that a file of ufw's lets in from `any` address, and whether by a rule
-/// of ours.
-///
-/// It has a line for each rule: `### tuple ### allow tcp 4242 0.0.0.0/0 any
-/// 0.0.0.0/0 in comment=73706f7265`, the comment in hexadecimal.
-fn tuples(facts: &Facts, path: &str, any: &str) -> BTreeMap<Port, bool> {
-    let mut ports = BTreeMap::new();
-    let rules = facts.texts.get(path).map_or("", String::as_str);
-    for rule in rules.lines().filter_map(|line| line.strip_prefix("### tuple ### ")) {
-        let words: Vec<&str> = rule.split_whitespace().collect();
-        let ["allow", protocol, port, to, "any", from, "in", rest @ ..] = words.as_slice() else {
-            continue;
-        };
-        if [*to, *from] != [any; 2] {
-            continue;
-        }
-        let ours = rest.contains(&"comment=73706f7265");
-        let transports: &[Transport] = match *protocol {
-            "tcp" => &[Transport::Tcp],
-            "udp" => &[Transport::Udp],
-            _ => &[Transport::Tcp, Transport::Udp],
-        };
-        for (transport, range) in transports.iter().flat_map(|t| port.split(',').map(move |p| (*t, p))) {
-            let (from, to) = range.split_once(':').unwrap_or((range, range));
-            let (Ok(from), Ok(to)) = (from.parse::<u16>(), to.parse::<u16>()) else { continue };
-            for number in from..=to {
-                let owned = ports.entry(Port { number, transport }).or_insert(ours);
-                *owned = *owned && ours;
-            }
-        }
-    }
-    ports
 }
 
 /// The digest of ours that `sha256` stands for, if it is one of ours at all.

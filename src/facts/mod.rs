@@ -9,6 +9,7 @@
 
 mod answer;
 mod conditions;
+mod firewall;
 mod interpret;
 mod probe;
 mod units;

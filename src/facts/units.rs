@@ -77,13 +77,7 @@ impl Host<'_> {
             return None;
         }
         let config = self.config(shape);
-        let serves = match config.as_ref().and_then(|config| config.fields.get("services")) {
-            Some(field) => match &field.value {
-                Value::Set(names) => names.clone(),
-                _ => BTreeSet::new(),
-            },
-            None => BTreeSet::new(),
-        };
+        let serves = config.as_ref().map(services_of).unwrap_or_default();
         // Nobody waits for what is only found.
         let health = Health { says: String::new(), listens: Vec::new(), within: Duration::ZERO };
         let name = NodeName { shape: shape.clone(), host: self.name.clone() };
@@ -116,19 +110,21 @@ impl Host<'_> {
 
     fn up(&self, shape: &ShapeName, unit: &UnitFact, started: Started) -> Activity {
         let age = unit.age.unwrap_or_default();
-        let (main, others) = ports(shape, &started);
+        let (main, dns) = ports(shape, &started);
         let is_deaf = |port: &u16| !self.listens(*port);
         let deaf = |port: u16| {
             let what = format!("is up, and doesn't listen on TCP port {port}");
             Activity::Failing { what, lasts: true, started: started.clone() }
         };
-        // Where the port was taken it was told so, and doesn't ask again.
-        if let Some(port) = others.into_iter().find(is_deaf) {
-            let may_come = age < STABLE && !self.stub_listens();
-            return if may_come { Activity::Starting(started) } else { deaf(port) };
+        // Where it found the port taken it was told so, and doesn't ask again.
+        let says_so = unit.said.is_some() || unit.healthy;
+        let missing = dns.filter(is_deaf);
+        let may_come = !self.stub_listens() && age < if says_so { STABLE } else { SETTLED };
+        if let Some(port) = missing.filter(|_| !may_come) {
+            return deaf(port);
         }
         // An apply has watched this very start: how it came to it is past.
-        if unit.healthy {
+        if unit.healthy && missing.is_none() {
             return Activity::Running(started);
         }
         if unit.restarts > 0 && age < STABLE {
@@ -137,7 +133,7 @@ impl Host<'_> {
             let what = format!("was restarted by itself {times}");
             return Activity::Failing { what, lasts: false, started };
         }
-        if unit.said.is_some() {
+        if unit.said.is_some() && missing.is_none() {
             return Activity::Running(started);
         }
         if age < SETTLED {
@@ -288,25 +284,27 @@ pub(super) fn is_stub(address: IpAddr) -> bool {
 }
 
 /// Where a node listens by the configuration that it was started with: its main
-/// port, and others that it can't do without.
-fn ports(shape: &ShapeName, started: &Started) -> (Option<u16>, Vec<u16>) {
-    let none = (None, Vec::new());
-    let Inputs::Known(inputs) = &started.inputs else { return none };
+/// port, and that of DNS where it answers there.
+fn ports(shape: &ShapeName, started: &Started) -> (Option<u16>, Option<u16>) {
+    let Inputs::Known(inputs) = &started.inputs else { return (None, None) };
     let Some(Content::Document(config)) = inputs.get(&tau::config_path(shape)).map(|input| &input.content)
     else {
-        return none;
+        return (None, None);
     };
-    let value = |name: &str| config.fields.get(name).map(|field| &field.value);
-    let main = match value("ports.main") {
+    let main = match config.fields.get("ports.main").map(|field| &field.value) {
         Some(Value::Scalar(port)) => port.parse().ok(),
         _ => None,
     };
-    let services = match value("services") {
+    let answers_dns = tau::answer_dns(services_of(config).iter().map(String::as_str));
+    (main, answers_dns.then_some(tau::DNS_PORT))
+}
+
+/// The services that a configuration names.
+fn services_of(config: &Document) -> BTreeSet<String> {
+    match config.fields.get("services").map(|field| &field.value) {
         Some(Value::Set(names)) => names.clone(),
         _ => BTreeSet::new(),
-    };
-    let all = tau::listens(main.unwrap_or_default(), services.iter().map(String::as_str));
-    (main, all.into_iter().skip(1).collect())
+    }
 }
 
 /// `… -s elders …` → `… -s %i …`

@@ -12,7 +12,7 @@ mod target;
 pub mod wire;
 
 pub use order::Rank;
-pub use target::{InvalidSelector, Selector};
+pub use target::{InvalidSelector, Selector, belongs_to};
 
 use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, compare, ground};
@@ -199,7 +199,11 @@ pub fn plan(
         let begun = order::has_begun(&grounded.desired, &current);
         plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });
     }
-    plan.elders = awaited(&plan, desired, &current, &conditions);
+    plan.elders = match elders(desired).all(|(id, _)| observed.contains_key(&id.host)) {
+        true => awaited(&plan, desired, &current, &conditions),
+        // Who was asked for a part of the network didn't ask them all.
+        false => None,
+    };
     notes(&mut plan, &graph, desired);
     refusals(&mut plan, options);
     plan.changes = graph;

@@ -109,10 +109,11 @@ pub(super) fn order(
         bootstrap.iter().partition(|turn| !turn.interrupts.is_empty());
     // In a rotation, bootstrap nodes that are down come up with the others of
     // their kind, for those that are rotated next dial them too.
-    let (with_rotated, alone): (Vec<_>, Vec<_>) = started.iter().partition(|_| !rotated.is_empty());
-    order.push(Rank::RotateBootstrap, first.iter().map(name).chain(with_rotated.into_iter().map(name)));
+    let (with_rotated, alone) =
+        if rotated.is_empty() { (Vec::new(), started) } else { (started, Vec::new()) };
+    order.push(Rank::RotateBootstrap, first.iter().chain(&with_rotated).map(name));
     order.push(Rank::Rotate, rest.iter().map(name));
-    order.push(Rank::StartBootstrap, alone.into_iter().map(name));
+    order.push(Rank::StartBootstrap, alone.iter().map(name));
     for turn in updated {
         order.push(Rank::UpdateBootstrap, [turn.node.name.clone()]);
     }

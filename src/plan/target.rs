@@ -3,7 +3,7 @@
 use super::action::staged_path;
 use super::{Unplanned, node_of};
 use crate::diff::{Change, Changes};
-use crate::resource::{Edge, Graph, HostName, Key, ResourceId, ShapeName};
+use crate::resource::{Edge, Graph, HostName, Key, Resource, ResourceId, ShapeName};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -79,7 +79,7 @@ pub(super) fn narrow(
         let wanted = targets.is_empty()
             || targets.iter().any(|target| {
                 target.may_select(&id.host)
-                    && target.shape.as_ref().is_none_or(|shape| belongs_to(shape, &id.key, change))
+                    && target.shape.as_ref().is_none_or(|shape| changes_of(shape, &id.key, change))
             });
         if wanted {
             keep(id, &changes.graph, &mut kept);
@@ -109,10 +109,23 @@ fn keep(id: &ResourceId, changes: &Graph<Change>, kept: &mut BTreeSet<ResourceId
 }
 
 /// Whether a change is this shape's alone.
-fn belongs_to(shape: &ShapeName, key: &Key, change: &Change) -> bool {
+fn changes_of(shape: &ShapeName, key: &Key, change: &Change) -> bool {
+    is_path_of(shape, key) || node_of(change).is_some_and(|node| node.name.shape == *shape)
+}
+
+/// Whether something is this shape's alone.
+pub fn belongs_to(shape: &ShapeName, key: &Key, resource: &Resource) -> bool {
+    let node = match resource {
+        Resource::Service(service) => service.node.as_ref(),
+        _ => None,
+    };
+    is_path_of(shape, key) || node.is_some_and(|node| node.name.shape == *shape)
+}
+
+fn is_path_of(shape: &ShapeName, key: &Key) -> bool {
     match key {
         Key::File(path) => *path == tau::config_path(shape),
         Key::Storage(path) => tau::storage_paths(shape).contains(path),
-        _ => node_of(change).is_some_and(|node| node.name.shape == *shape),
+        _ => false,
     }
 }

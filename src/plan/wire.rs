@@ -18,7 +18,7 @@ use std::time::Duration;
 pub enum Outcome {
     /// It was done now.
     Done,
-    /// It had been done before; nothing was touched.
+    /// It had been done before; nothing that a process reads was touched.
     Already,
     /// What was found is neither what was planned on nor what it should
     /// become. Nothing was touched.

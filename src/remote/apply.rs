@@ -47,13 +47,13 @@ pub enum Progress {
     },
 }
 
-/// The hosts of a plan, nobody else's.
+/// The hosts of a plan, none of which is known to be anybody else's.
 #[derive(Debug, Default)]
 pub struct Locks {
     /// Those that are ours.
     pub locked: BTreeMap<HostName, Locked>,
-    /// Those that can't be anybody's: gone, or without room for a lock. They
-    /// count as not staged.
+    /// Those that couldn't be locked: gone, silent, or without room for a lock.
+    /// They count as not staged.
     pub lost: BTreeMap<HostName, HostError>,
 }
 

@@ -27,13 +27,23 @@ pub(super) struct Course<'a> {
     goes_on: bool,
     /// While secrets are rotated: who had failed before that began.
     rotating_without: Option<BTreeSet<HostName>>,
+    /// Whether a wave has begun that dials elders.
+    dials: bool,
     /// Whether it ended for want of an elder.
     pub(super) without_elder: bool,
 }
 
 impl<'a> Course<'a> {
     pub(super) fn new(plan: &'a Plan, max_failures: usize) -> Self {
-        Self { plan, max_failures, unstaged: 0, goes_on: true, rotating_without: None, without_elder: false }
+        Self {
+            plan,
+            max_failures,
+            unstaged: 0,
+            goes_on: true,
+            rotating_without: None,
+            dials: false,
+            without_elder: false,
+        }
     }
 
     /// Everything is staged, but for what failed.
@@ -50,7 +60,9 @@ impl<'a> Course<'a> {
         self.rotating_without = None;
         let begins_rotation = wave.rank.is_rotation() && self.plan.rotation == Some(Rotation::Begins);
         self.goes_on &= !stop && (failed.is_empty() || !begins_rotation);
-        if self.goes_on && wave.rank.dials() {
+        if self.goes_on && wave.rank.dials() && !self.dials {
+            // Those that came up are up, whatever fails on their hosts from now on.
+            self.dials = true;
             let has_failed = |host| failed.contains_key(host);
             self.without_elder =
                 self.plan.elders.as_ref().is_some_and(|elders| elders.iter().all(has_failed));
@@ -174,6 +186,9 @@ mod tests {
         let none = "Settle m n, StartBootstrap, no elder";
         assert_eq!(course(FIRST, Some("e f"), 0, &[(0, "e f")]), none);
         assert_eq!(course(FIRST, Some("e"), 1, &[(1, "e")]), "Settle e m n, StartBootstrap f, no elder");
+        // What else fails on its host doesn't take it down.
+        let shared: &[(Rank, &str)] = &[(StartBootstrap, "e"), (Start, "e m"), (Canary, "n")];
+        assert_eq!(course(shared, Some("e"), 1, &[(2, "e")]), "StartBootstrap e, Start e m, Canary n");
         // One is up already.
         assert_eq!(course(FIRST, None, 0, &[(0, "e f")]), "Settle m n, StartBootstrap, Start m n");
         // None can come up.

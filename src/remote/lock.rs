@@ -96,8 +96,10 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
                 return Err(match held {
                     Some(holder) => HostError::Locked(holder),
                     None => HostError::NoLock {
-                        said: format!("{} (status {})", shell.lines.noise(), tidy(status)),
-                        help: "the lock is a file in /run/spore: make room in /run, and see that root may write there",
+                        said: format!("{} (status {})", shell.lines.noise(), tidy(status))
+                            .trim_start()
+                            .to_owned(),
+                        help: "the lock is a file in /run/spore: see that there is room, and that flock and setsid (util-linux) are there",
                     },
                 });
             }

@@ -81,6 +81,7 @@ watch >/dev/null 2>&1 &
 watcher=$!
 
 # A signal ends a wait early.
+ended=0
 while kill -0 "$worker" 2>/dev/null; do
     wait "$worker"
     ended=$?

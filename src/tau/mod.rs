@@ -156,7 +156,11 @@ pub fn health<'a>(
 
 /// The TCP ports without which a node isn't what it should be. One that finds
 /// port 53 taken says that it has started, and doesn't try again.
-pub fn listens<'a>(main: u16, mut services: impl Iterator<Item = &'a str>) -> Vec<u16> {
-    let answers_dns = services.any(|name| service(name).is_some_and(|service| service.dns));
-    if answers_dns { vec![main, DNS_PORT] } else { vec![main] }
+pub fn listens<'a>(main: u16, services: impl Iterator<Item = &'a str>) -> Vec<u16> {
+    if answer_dns(services) { vec![main, DNS_PORT] } else { vec![main] }
+}
+
+/// Whether one of these services answers DNS.
+pub fn answer_dns<'a>(mut services: impl Iterator<Item = &'a str>) -> bool {
+    services.any(|name| service(name).is_some_and(|service| service.dns))
 }

@@ -37,3 +37,19 @@ impl World {
         self.spore(&["plan"]).exits(0);
     }
 }
+
+/// A part is applied without a look at the rest, elders included.
+#[test]
+fn of_a_part_nothing_else_is_asked() {
+    let world = World::new();
+    world.spore(APPLY).exits(0);
+    let shapes = world.folder().join("shapes.yaml");
+    let text = std::fs::read_to_string(&shapes).unwrap();
+    std::fs::write(shapes, text.replace("main: 5242", "main: 5342")).unwrap();
+    let target = ["--target", "store@h4"];
+    let run = world.spore(&[APPLY, &target].concat()).exits(0);
+    run.says("restart tau@store.service");
+    world.spore(&["plan"]).exits(0);
+    world.spore(&["plan", "--target", "elders@h4"]).exits(0).says("selects nothing");
+    world.spore(&["retire", "h4", "--yes", "--target", "@h1"]).exits(1).says("leaves h4");
+}

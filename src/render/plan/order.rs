@@ -63,9 +63,7 @@ impl Page<'_> {
         for note in &self.plan.notes {
             let text = match note {
                 Note::NoElder(node) => {
-                    format!(
-                        "note: {node} is the only elder that is known to be up: no elder for a moment while it starts"
-                    )
+                    format!("note: no elder for a moment while {node} starts, for no other is known to be up")
                 }
                 Note::ElderUnplanned(host) => {
                     format!("note: nothing is known of the elder on {host}, which couldn't be planned")

@@ -237,9 +237,12 @@ impl Story<'_> {
             };
             bench.begin(&fault, &format!("before command {} of {}", command.nth, command.host.name()));
             (self.begin)(network, turn);
-            if let Some(held) = self.gone_before(network, &command, gone, &wholes[turn]) {
-                bench.begin_again(&fault, &format!("before: {}", line(&held)));
-                bench.came(Came::Converged);
+            match self.gone_before(network, &command, gone, &wholes[turn]) {
+                Some(held) => {
+                    bench.begin_again(&fault, &format!("before: {}", line(&held)));
+                    bench.came(Came::Converged);
+                }
+                None => bench.came(Came::Through),
             }
         }
     }
@@ -269,7 +272,8 @@ impl Story<'_> {
         assert_eq!(self.starts_since(&before), whole.starts, "each node starts as often as is due");
     }
 
-    /// Returns what was about to be run; `None` where it didn't come to that.
+    /// Returns what was about to be run; `None` where all was done before it came
+    /// to that.
     fn gone_before(
         &self,
         network: &Network,
@@ -281,13 +285,22 @@ impl Story<'_> {
         let wires = Turnstile::lay(command.host, Some(command.nth));
         let mut controller = Controller::apply(network, &self.apply());
         wait_until(LIMIT, "somebody is held up", || wires.held().is_some() || !controller.runs());
-        let held = wires.held()?;
+        let Some(held) = wires.held() else {
+            controller.end().exits(0);
+            drop(wires);
+            settled(network, self.hosts);
+            look_like(self.hosts, &whole.pictures);
+            return None;
+        };
         match gone {
             Gone::Controller => {
                 controller.kill();
-                // What it began there is ended, and doesn't go on later.
-                let is_free = || command.host.try_sh("[ ! -e /run/spore/.holder ]").is_ok();
-                wait_until(Duration::from_secs(30), "the host is let go", is_free);
+                // What it began there is ended, and doesn't go on later; but for who
+                // would let the host go.
+                if !held.contains("/run/spore/.holder") {
+                    let is_free = || command.host.try_sh("[ ! -e /run/spore/.holder ]").is_ok();
+                    wait_until(Duration::from_secs(30), "the host is let go", is_free);
+                }
                 drop(wires);
             }
             Gone::Power => {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::bench::{Bench, LOCK_WAIT, another_tau, converges, look_like, pictures, settled, wipe};
+use super::bench::{Bench, LOCK_WAIT, TIME_OUTS, another_tau, converges, look_like, pictures, settled, wipe};
 use super::controller::Controller;
 use super::table::Came;
 use super::trip::{Side, Trip};
@@ -132,6 +132,8 @@ pub(crate) fn given_up(bench: &mut Bench<'_>) {
     let [elder, member] = &hosts;
     let hosts = [elder, member];
     let mut network = bench.network(&[elder], &[member]);
+    // Longer than a start takes.
+    network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},let-go=12"));
 
     // A laptop that sleeps: the hosts give it up, and somebody else applies.
     bench.begin(FAULT, "controller asleep for longer than let-go");
