@@ -2,7 +2,7 @@
 
 use super::firewall::{self, Rule, allowed_ports};
 use super::units::{self, Host, is_stub};
-use super::{Conditions, Engine, Facts, FileFact, Firewall, PathFact, Resolver};
+use super::{Conditions, Engine, Facts, FileFact, Firewall, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
 use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
@@ -36,10 +36,23 @@ pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditi
     units::services(&Host { name: host, facts, desired: folder.desired }, &mut current.graph);
     current.records();
     let Current { mut graph, networks, .. } = current;
-    if !facts.units.iter().any(|(name, unit)| tau::shape_of_unit(name).is_some() && unit.need_reload) {
+    if !facts.units.iter().any(|(name, unit)| tau::shape_of_unit(name).is_some() && is_outdated(unit, facts))
+    {
         graph.insert(ResourceId { host: host.clone(), key: Key::Units }, Resource::Units);
     }
     (conditions(facts, &graph, host, networks), graph)
+}
+
+/// Whether systemd goes by another file than that on the disk. It says so of the
+/// one that it has read, and knows nothing of one that takes its place.
+fn is_outdated(unit: &UnitFact, facts: &Facts) -> bool {
+    let is_overridden = || {
+        let name = tau::unit::PATH.rsplit('/').next();
+        facts.paths.contains_key(tau::unit::PATH)
+            && unit.fragment != tau::unit::PATH
+            && unit.fragment.rsplit('/').next() == name
+    };
+    unit.need_reload || is_overridden()
 }
 
 struct Current<'a> {

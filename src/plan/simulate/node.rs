@@ -33,7 +33,10 @@ impl Host<'_> {
         };
         let exe = program.sha256;
         let template = self.template().ok_or("there is no unit for it")?;
-        if self.unit(name).need_reload {
+        let path = self.template_path().unwrap_or_default();
+        let unit = self.unit(name);
+        // A unit that nobody asked for isn't loaded before it is started.
+        if unit.need_reload || !unit.fragment.is_empty() && unit.fragment != path {
             return Err("systemd hasn't read its unit".to_owned());
         }
         let directives = directives(&template, shape);
@@ -60,6 +63,7 @@ impl Host<'_> {
         *unit = UnitFact {
             load: "loaded".to_owned(),
             enabled: unit.enabled.clone(),
+            fragment: path.to_owned(),
             invocation: Some(format!("start-{now_ns}")),
             pid: Some(1000),
             directives,
@@ -180,25 +184,33 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// The unit template that systemd goes by.
+    /// The unit template that systemd goes by once it has read it.
     fn template(&self) -> Option<String> {
-        [tau::unit::PATH, PACKAGED_UNIT].iter().find_map(|path| self.facts.texts.get(*path)).cloned()
+        self.facts.texts.get(self.template_path()?).cloned()
+    }
+
+    fn template_path(&self) -> Option<&'static str> {
+        [tau::unit::PATH, PACKAGED_UNIT].into_iter().find(|path| self.facts.texts.contains_key(*path))
     }
 
     pub(super) fn unit_file_changed(&mut self) {
         for (name, unit) in &mut self.facts.units {
-            if tau::shape_of_unit(name).is_some() && unit.load == "loaded" {
+            // It compares the file that it has read; of one that takes precedence over
+            // that from now on it doesn't know.
+            if tau::shape_of_unit(name).is_some() && unit.load == "loaded" && unit.fragment == tau::unit::PATH
+            {
                 unit.need_reload = true;
             }
         }
     }
 
     pub(super) fn reload(&mut self) {
-        let template = self.template();
+        let template = self.template_path().map(|path| (path, self.facts.texts[path].clone()));
         for (name, unit) in &mut self.facts.units {
             let Some(shape) = tau::shape_of_unit(name) else { continue };
             unit.need_reload = false;
-            if let Some(template) = &template {
+            if let Some((path, template)) = &template {
+                (*path).clone_into(&mut unit.fragment);
                 unit.directives = directives(template, &shape);
             }
         }

@@ -134,7 +134,8 @@ fn sound(network: &Network, host: &Host) {
             [ $pid != 0 ] || { echo \"$unit does not run\" >&2; exit 1; }
             [ /proc/$pid/exe -ef /tb/bin/tau ] || { echo \"$unit runs $(readlink /proc/$pid/exe)\" >&2; exit 1; }
             [ $(systemctl show -P NeedDaemonReload $unit) = no ] || { echo \"$unit wants a reload\" >&2; exit 1; }
-            (cd /tb/config && sha256sum --quiet --ignore-missing -c /run/spore/$shape/$(systemctl show -P InvocationID $unit)/digests >&2)
+            (cd /tb/config && sha256sum --quiet --ignore-missing -c /run/spore/$shape/$(systemctl show -P InvocationID $unit)/digests >&2) ||
+                { ls -lR /run/spore; systemctl cat $unit; journalctl -q --no-pager -o short-monotonic -n 40 -u $unit; exit 1; } >&2
         done",
     );
     let free = "[ ! -e /run/spore/.holder ]; [ ! -e /run/spore/.lock ] || flock -n /run/spore/.lock true";
