@@ -75,7 +75,7 @@ function sockets(directory, transport, state,    version, file, line, words) {
 
 # A configuration. Its lines are held back until all of them have been followed.
 function cut(file,    got, line, i) {
-    count = 0; section = ""; literal = 0
+    count = 0; section = ""; literal = 0; gap = 0
     split("", lines); split("", secrets)
     recorded = index(file, "/run/spore/")
     followed = 1
@@ -130,8 +130,15 @@ function follow(line,    indent, content) {
         literal_ends()
     }
     content = substr(line, indent + 1)
-    if (content == "" || content ~ /^#/) return 1
+    if (content == "" || content ~ /^#/) {
+        gap = 1
+        return 1
+    }
     if (content ~ /\t/) return 0
+    # In a text of several lines an empty one, which isn't kept, says something.
+    if (gap && section == "public" && indent && content !~ /^-( |$)/ && content !~ /^["']?[A-Za-z0-9_.-]+["']?:( |$)/)
+        return 0
+    gap = 0
     if (indent == 0 && content !~ /^-( |$)/) return top(content)
     if (section == "public") return keep(line, content)
     if (section == "secret") return structure(indent, content, substr(line, 1, indent))

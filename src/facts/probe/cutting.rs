@@ -233,6 +233,8 @@ fn what_cannot_be_followed_stays_there() {
         pass("\u{feff}hunter2"),
         pass("- hunter2"),
         pass("`hunter2"),
+        // A text of several lines, with a break in it.
+        instead("- auth\n", "- auth\n\n      accounts\n"),
         // Secrets elsewhere than at their key.
         instead("swarmkey: keys/swarm.key", "swarmkey: &a hunter2"),
         instead("swarmkey: keys/swarm.key", "swarmkey: >\n  hunter2"),
