@@ -21,6 +21,7 @@ impl Daemon {
         let child = Command::new(tau)
             .args(["start", "-s", shape, "--root", "/tb"])
             .current_dir("/")
+            .env("TMPDIR", "/run")
             .stdin(Stdio::null())
             .stdout(file.try_clone().map_err(io)?)
             .stderr(file)
