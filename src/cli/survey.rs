@@ -38,16 +38,14 @@ pub(crate) async fn survey(
     let mut network = folder::read(args, &folder::find(args.network.as_deref())?)?;
     if let Some(host) = retire {
         clear(&mut network, host)?;
-    }
-    if let Some(host) = retire
-        && !options.targets.is_empty()
-        && !options.targets.iter().any(|target| target.shape.is_none() && target.may_select(host))
-    {
-        return Err(Failure::new(
-            format!("`--target` leaves {host}, which is to be retired, out or in part"),
-            format!("`--target @{host}` retires it and does nothing else"),
-        )
-        .into());
+        let is_whole = |target: &Selector| target.shape.is_none() && target.may_select(host);
+        if !options.targets.is_empty() && !options.targets.iter().any(is_whole) {
+            return Err(Failure::new(
+                format!("`--target` leaves {host}, which is to be retired, out or in part"),
+                format!("`--target @{host}` retires it and does nothing else"),
+            )
+            .into());
+        }
     }
     let known = known_hosts(options)?;
     survey_of(network, &known, options).await

@@ -1,7 +1,7 @@
 //! What the facts mean: the host's [`Conditions`], and its current graph.
 
 use super::firewall::{self, Rule, allowed_ports};
-use super::units::{self, Host, is_stub};
+use super::units::{self, Host, stub_listens};
 use super::{Conditions, Engine, Facts, FileFact, Firewall, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
 use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
@@ -270,9 +270,7 @@ fn conditions(
         // One that failed, or is just starting, will want the port. That it doesn't have
         // it now says nothing: it may have been started with a drop-in that is gone.
         let is_wanted = unit.active != "inactive" || unit.enabled == "enabled";
-        let stub =
-            facts.listening.iter().any(|(address, port)| port.number == tau::DNS_PORT && is_stub(*address));
-        is_wanted && (drop_in || stub || !stub_is_off(facts))
+        is_wanted && (drop_in || stub_listens(facts) || !stub_is_off(facts))
     });
     let runs = resolver.is_some_and(|unit| unit.active != "inactive");
     let leads_to_stub = match graph.get(&id(Key::Link("/etc/resolv.conf".to_owned()))) {
@@ -320,15 +318,17 @@ fn stub_is_off(facts: &Facts) -> bool {
     is_off
 }
 
+/// Packages that bring an engine, and their units.
+const ENGINES: [(&str, &str); 2] = [(ENGINE_PACKAGE, "docker.service"), ("containerd", "containerd.service")];
+
 fn engine(facts: &Facts) -> Engine {
     // Its unit may be there already, and even run.
-    for (package, unit) in [(ENGINE_PACKAGE, "docker.service"), ("containerd", "containerd.service")] {
-        if facts.unfinished.contains(package) {
-            return Engine::Unfinished { package: package.to_owned(), unit: unit.to_owned() };
-        }
+    if let Some((package, unit)) =
+        ENGINES.into_iter().find(|(package, _)| facts.unfinished.contains(*package))
+    {
+        return Engine::Unfinished { package: package.to_owned(), unit: unit.to_owned() };
     }
-    let units = ["docker.service", "containerd.service"];
-    let found = || units.iter().filter_map(|name| Some((*name, facts.units.get(*name)?)));
+    let found = || ENGINES.iter().filter_map(|(_, unit)| Some((*unit, facts.units.get(*unit)?)));
     if found().any(|(_, unit)| unit.active == "active") {
         return Engine::Running;
     }

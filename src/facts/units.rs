@@ -46,7 +46,7 @@ impl Host<'_> {
         }
         let mut inputs = BTreeMap::new();
         // The resolver holds port 53 until it has been started with our drop-in.
-        if let (Some(text), false) = (self.facts.texts.get(RESOLVER_DROP_IN), self.stub_listens()) {
+        if let (Some(text), false) = (self.facts.texts.get(RESOLVER_DROP_IN), stub_listens(self.facts)) {
             // Of the text there are only the lines that matter: its digest tells.
             let sha256 = match self.facts.paths.get(RESOLVER_DROP_IN) {
                 Some(PathFact::File(file)) => file.sha256.map(|sum| canonical(self.desired, sum)),
@@ -63,10 +63,6 @@ impl Host<'_> {
         };
         let enabled = matches!(unit.enabled.as_str(), "enabled" | "static" | "alias" | "indirect");
         Some(Service { enabled, activity, node: None })
-    }
-
-    fn stub_listens(&self) -> bool {
-        self.facts.listening.iter().any(|(address, port)| port.number == tau::DNS_PORT && is_stub(*address))
     }
 
     fn node(&self, shape: &ShapeName, unit: &UnitFact) -> Option<Service> {
@@ -119,7 +115,7 @@ impl Host<'_> {
         // Where it found the port taken it was told so, and doesn't ask again.
         let says_so = unit.said.is_some() || unit.healthy;
         let missing = dns.filter(is_deaf);
-        let may_come = !self.stub_listens() && age < if says_so { STABLE } else { SETTLED };
+        let may_come = !stub_listens(self.facts) && age < if says_so { STABLE } else { SETTLED };
         if let Some(port) = missing.filter(|_| !may_come) {
             return deaf(port);
         }
@@ -278,8 +274,13 @@ impl Host<'_> {
     }
 }
 
-/// Where systemd-resolved's stub listens, and nobody else.
-pub(super) fn is_stub(address: IpAddr) -> bool {
+/// Whether systemd-resolved's stub does.
+pub(super) fn stub_listens(facts: &Facts) -> bool {
+    facts.listening.iter().any(|(address, port)| port.number == tau::DNS_PORT && is_stub(*address))
+}
+
+/// Where it listens, and nobody else.
+fn is_stub(address: IpAddr) -> bool {
     [[127, 0, 0, 53], [127, 0, 0, 54]].map(IpAddr::from).contains(&address)
 }
 

@@ -92,7 +92,8 @@ pub enum Rotation {
 /// Something that isn't a change, and yet matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The only bootstrap node is restarted, or takes the place of another.
+    /// The only bootstrap node that could be planned is restarted, or takes the
+    /// place of another.
     NoElder(NodeName),
     /// A bootstrap node's host couldn't be planned, so nothing is known of it.
     ElderUnplanned(HostName),
@@ -340,15 +341,13 @@ fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
             }
         }
     }
-    for (id, change) in changes.iter() {
-        if let (Change::Remove(_), Some(node)) = (change, node_of(change)) {
-            let purged = changes.iter().any(|(other, _)| {
-                other.host == id.host
-                    && matches!(&other.key, Key::Storage(path) if tau::storage_paths(&node.name.shape).contains(path))
-            });
-            if !purged {
-                plan.notes.push(Note::StorageKept(node.name.clone()));
-            }
+    for (id, node) in order::going(changes) {
+        let purged = changes.iter().any(|(other, _)| {
+            other.host == id.host
+                && matches!(&other.key, Key::Storage(path) if tau::storage_paths(&node.shape).contains(path))
+        });
+        if !purged {
+            plan.notes.push(Note::StorageKept(node.clone()));
         }
     }
 }
@@ -377,6 +376,11 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// The nodes that go.
+    pub fn going(&self) -> impl Iterator<Item = &NodeName> {
+        order::going(&self.changes).map(|(_, node)| node)
     }
 
     /// The changes that can't be undone, or cut a node off.

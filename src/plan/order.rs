@@ -175,7 +175,7 @@ fn turns<'a>(
 }
 
 /// The nodes that go.
-fn going(changes: &Graph<Change>) -> impl Iterator<Item = (&ResourceId, &NodeName)> {
+pub(super) fn going(changes: &Graph<Change>) -> impl Iterator<Item = (&ResourceId, &NodeName)> {
     changes
         .iter()
         .filter(|(_, change)| matches!(change, Change::Remove(_)))

@@ -2,9 +2,8 @@
 
 use super::super::Tone;
 use super::{Page, hosts};
-use crate::diff::Change;
 use crate::plan::{NodePlan, Note, Rank, Refusal};
-use crate::resource::{HostName, NodeName, Resource};
+use crate::resource::{HostName, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Page<'_> {
@@ -20,12 +19,12 @@ impl Page<'_> {
                 hosts(staged)
             ));
         }
-        let going = self.going();
+        let going: BTreeSet<&NodeName> = self.plan.going().collect();
         for (i, wave) in self.plan.waves.iter().enumerate() {
             let here = |(name, part): (_, &NodePlan)| (part.wave == Some(i + 1)).then_some(name);
             let here = self.plan.nodes.iter().filter_map(here);
             let (go, stay): (Vec<&NodeName>, Vec<_>) =
-                here.partition(|name| wave.rank != Rank::Remove && going.contains(*name));
+                here.partition(|name| wave.rank != Rank::Remove && going.contains(name));
             let mut room: BTreeMap<&HostName, Vec<&NodeName>> = BTreeMap::new();
             for name in go {
                 room.entry(&name.host).or_default().push(name);
@@ -45,18 +44,6 @@ impl Page<'_> {
             self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank, verb)));
         }
         self.line("");
-    }
-
-    fn going(&self) -> BTreeSet<NodeName> {
-        let removed = self.plan.changes.iter().filter_map(|(_, change)| match change {
-            Change::Remove(resource) => Some(&**resource),
-            _ => None,
-        });
-        let nodes = removed.filter_map(|resource| match resource {
-            Resource::Service(service) => service.node.as_ref(),
-            _ => None,
-        });
-        nodes.map(|node| node.name.clone()).collect()
     }
 
     pub(super) fn notes(&mut self) {
