@@ -58,7 +58,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The same one has another name, now that more is known of it.
-    pub(crate) fn begin_again(&mut self, fault: &str, situation: &str) {
+    pub(crate) fn rename(&mut self, fault: &str, situation: &str) {
         (self.fault, self.situation) = (fault.to_owned(), situation.to_owned());
     }
 

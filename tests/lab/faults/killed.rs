@@ -212,7 +212,7 @@ impl Story<'_> {
             let counting: Vec<_> =
                 self.hosts.iter().map(|&host| (host, Turnstile::lay(host, None))).collect();
             let (whole, run) = self.whole(network, || {
-                let passed = counting.into_iter().map(|(host, counting)| (host, counting.passed().len()));
+                let passed = counting.into_iter().map(|(host, counting)| (host, counting.passed()));
                 commands = passed
                     .flat_map(|(host, count)| (1..=count).map(move |nth| Command { host, nth }))
                     .collect();
@@ -239,7 +239,7 @@ impl Story<'_> {
             (self.begin)(network, turn);
             match self.gone_before(network, &command, gone, &wholes[turn]) {
                 Some(held) => {
-                    bench.begin_again(&fault, &format!("before: {}", line(&held)));
+                    bench.rename(&fault, &format!("before: {}", line(&held)));
                     bench.came(Came::Converged);
                 }
                 None => bench.came(Came::Through),

@@ -5,7 +5,8 @@ use super::bench::{Bench, LOCK_WAIT, converges, members_shape, pictures, settled
 use super::controller::Controller;
 use super::table::Came;
 use super::trip::{Side, Trip};
-use crate::host::Suite;
+use crate::host::{Host, Suite};
+use crate::network::Network;
 use crate::watch::{start, starts};
 
 const FAULT: &str = "others";
@@ -16,30 +17,11 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     let hosts = [elder, member];
     let mut network = bench.network(&[elder], &[member]);
     network.apply(&[]).exits(0);
-    let edit = "sed -i 's/lat: .*/lat: 2.5/' /tb/config/all.yaml; grep -q 'lat: 2.5' /tb/config/all.yaml";
 
     bench.begin(FAULT, "configuration edited between plan and apply");
     network.shape("all", members_shape(5342));
     // The plan is made when the lock is taken.
-    let trip = Trip::lay(member, "mktemp", "*spore-beat*", Side::Before);
-    let controller = Controller::apply(&network, &[]);
-    trip.wait();
-    member.sh(edit);
-    let (before, pid) = (member.sh("sha256sum /tb/config/all.yaml"), start("all", member));
-    trip.go();
-    let run = controller.end().exits(1);
-    let run = run.says_in_one_line(&[
-        member.name(),
-        "/tb/config/all.yaml",
-        "it isn't as it was planned on, and nothing was touched",
-    ]);
-    run.says_in_one_line(&["expected /tb/config/all.yaml to be as it was", "found a file"]);
-    assert_eq!(
-        (member.sh("sha256sum /tb/config/all.yaml"), start("all", member)),
-        (before, pid),
-        "nothing was touched"
-    );
-    drop(trip);
+    edited_while(&network, member, Trip::lay(member, "mktemp", "*spore-beat*", Side::Before));
     converges(&network, &hosts);
     bench.came(Came::ClearError);
 
@@ -47,23 +29,7 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     network.shape("all", members_shape(5242));
     network.shape("elders", crate::network::Shape::new(4342));
     let trip = Trip::lay(elder, "systemctl", "*start\\ --\\ tau@elders*", Side::Before);
-    let controller = Controller::apply(&network, &[]);
-    trip.wait();
-    member.sh(edit);
-    let (before, pid) = (member.sh("sha256sum /tb/config/all.yaml"), start("all", member));
-    trip.go();
-    let run = controller.end().exits(1);
-    run.says_in_one_line(&[
-        member.name(),
-        "/tb/config/all.yaml",
-        "it isn't as it was planned on, and nothing was touched",
-    ]);
-    assert_eq!(
-        (member.sh("sha256sum /tb/config/all.yaml"), start("all", member)),
-        (before, pid),
-        "nothing was touched"
-    );
-    drop(trip);
+    edited_while(&network, member, trip);
     converges(&network, &hosts);
     bench.came(Came::ClearError);
 
@@ -81,6 +47,25 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     drop(trip);
     converges(&network, &hosts);
     bench.came(Came::ClearError);
+}
+
+/// Somebody edits a node's configuration while an apply is held up: it stops
+/// there, says what differs and touches nothing.
+fn edited_while(network: &Network, member: &Host, trip: Trip<'_>) {
+    let controller = Controller::apply(network, &[]);
+    trip.wait();
+    member.sh("sed -i 's/lat: .*/lat: 2.5/' /tb/config/all.yaml; grep -q 'lat: 2.5' /tb/config/all.yaml");
+    let looks = || (member.sh("sha256sum /tb/config/all.yaml"), start("all", member));
+    let before = looks();
+    trip.go();
+    let run = controller.end().exits(1);
+    let run = run.says_in_one_line(&[
+        member.name(),
+        "/tb/config/all.yaml",
+        "it isn't as it was planned on, and nothing was touched",
+    ]);
+    run.says_in_one_line(&["expected /tb/config/all.yaml to be as it was", "found a file"]);
+    assert_eq!(looks(), before, "nothing was touched");
 }
 
 pub(crate) fn two_at_once(bench: &mut Bench<'_>) {
