@@ -106,7 +106,8 @@ async fn pretended(
 
     let bytes = program(architecture, "\nThis is no tau: `spore rehearse` puts it where one would be.\n");
     let source = Source::Path(tau.to_string_lossy().into_owned());
-    network.tau = [(architecture, Pin { source, sha256: Sha256::of(&bytes), binary: None })].into();
+    network.tau =
+        [(architecture, Pin { source, sha256: Sha256::of(&bytes), binary: None, version: None })].into();
     fs::write(tau, bytes).map_err(written)?;
 
     fs::create_dir(&plugins).map_err(written)?;

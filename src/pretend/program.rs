@@ -1,10 +1,14 @@
-//! What is put in the place of a program on pretended hosts, where nothing of
-//! the host's is ever run.
+//! What stands for a program on simulated hosts, where nothing of the host's is
+//! ever run.
 
-use crate::artifact::Architecture;
+use crate::artifact::{Architecture, build_info};
 
-/// The header of a program for Linux that loads itself and does nothing, with
-/// `words` behind it for whoever looks into it. Other words are other bytes.
+/// The version of tau that [`program`] claims to be.
+const VERSION: &str = "v0.0.0-simulated";
+
+/// The header of a Linux program that does nothing, the build information by
+/// which tau is recognized (it stands for tau), and `words` that tell a reader
+/// what it is. Different words make different bytes.
 pub fn program(architecture: Architecture, words: &str) -> Vec<u8> {
     let (machine, wide): (u8, bool) = match architecture {
         Architecture::Amd64 => (62, true),
@@ -26,6 +30,8 @@ pub fn program(architecture: Architecture, words: &str) -> Vec<u8> {
     bytes[entry_size] = entry;
     bytes[entries] = 1;
     bytes[usize::from(header) + segment_size] = header + entry;
+    bytes.resize(bytes.len().next_multiple_of(16), 0);
+    bytes.extend_from_slice(&build_info(VERSION));
     bytes.extend_from_slice(words.as_bytes());
     bytes
 }
