@@ -98,7 +98,7 @@ fn openssh(bytes: &[u8]) -> Option<SshKeyKind> {
     let (kind, _) = string(public)?;
     Some(match kind {
         b"ssh-dss" => SshKeyKind::Unsupported(DSA),
-        kind if kind.starts_with(b"sk-") => SshKeyKind::Unsupported("a key that lives in a security token"),
+        kind if kind.starts_with(b"sk-") => SshKeyKind::Unsupported("a key on a hardware token"),
         b"ssh-ed25519"
         | b"ssh-rsa"
         | b"ecdsa-sha2-nistp256"
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_key_is_told_by_its_head() {
         use SshKeyKind::{Damaged, Encrypted, NotAKey, Plain, Public, Unsupported};
-        let token = Unsupported("a key that lives in a security token");
+        let token = Unsupported("a key on a hardware token");
         let cases = [
             (key("none", "ssh-ed25519"), Plain),
             (key("aes256-ctr", "ssh-rsa"), Encrypted),

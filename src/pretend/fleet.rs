@@ -56,22 +56,22 @@ pub(super) struct Machine {
 #[derive(Debug, Error)]
 pub enum FleetError {
     /// Not on this system.
-    #[error("pretended hosts need Linux: the scripts that spore runs on hosts are run here")]
+    #[error("simulated hosts need Linux, because spore runs the hosts' scripts on this machine")]
     NotLinux,
     /// A command of the scripts' is missing here.
-    #[error("pretended hosts need `{0}` on this machine, as real hosts do")]
+    #[error("simulated hosts need the command `{0}` on this machine")]
     NoCommand(String),
     /// Programs that spore runs on hosts would quote its name, or split it.
-    #[error("pretended hosts can't be in {}: its name has unusual characters", .0.display())]
+    #[error("simulated hosts can't be created in {}: the path has special characters", .0.display())]
     Place(PathBuf),
     /// The file system of temporary files doesn't let programs run.
-    #[error("no program can be run in {}", .0.display())]
+    #[error("cannot run programs in {}", .0.display())]
     NoPrograms(PathBuf, #[source] io::Error),
     /// A directory can't be written, or a port can't be had.
-    #[error("no pretended host could be made")]
+    #[error("cannot create a simulated host")]
     Io(#[from] io::Error),
     /// No key could be made.
-    #[error("no SSH key could be made")]
+    #[error("cannot generate an SSH key")]
     Key(#[from] russh::keys::ssh_key::Error),
 }
 

@@ -77,19 +77,19 @@ pub enum Exit {
 /// A command that could not be run to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
-    /// The host opens no channel, for instance because too many are open.
-    #[error("the host opens no channel: {reason}")]
+    /// The host refused to open a channel, for instance because too many are open.
+    #[error("the host refused to open a channel: {reason}")]
     NotOpened {
-        /// In the host's words.
+        /// The host's reason.
         reason: String,
     },
-    /// The host does not let this user run commands.
-    #[error("the host runs no command for this user")]
+    /// The host doesn't let this user run commands.
+    #[error("the host refused to run a command for this user")]
     NotStarted,
-    /// The command ended before it had read what was sent. Its [`Exit`] says more.
-    #[error("the command ended before it had read its input")]
+    /// The command exited before it had read all its input. Its [`Exit`] says more.
+    #[error("the command exited before reading all its input")]
     Ended,
-    /// The connection is gone.
+    /// The connection was lost.
     #[error(transparent)]
     Lost(#[from] Lost),
 }

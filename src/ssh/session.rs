@@ -42,7 +42,7 @@ pub(super) struct Ending(watch::Receiver<Option<String>>);
 
 impl Ending {
     pub(super) fn lost(&self) -> Lost {
-        Lost { reason: self.reason().unwrap_or_else(|| "the other side hung up".into()) }
+        Lost { reason: self.reason().unwrap_or_else(|| "the host closed the connection".into()) }
     }
 
     pub(super) fn reason(&self) -> Option<String> {
@@ -159,19 +159,17 @@ impl client::Handler for Client {
     async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
         let said = match &reason {
             DisconnectReason::ReceivedDisconnect(info) if !info.message.trim().is_empty() => {
-                format!("the host says: {}", printable(&info.message))
+                format!("the host disconnected: {}", printable(&info.message))
             }
             DisconnectReason::ReceivedDisconnect(_)
             | DisconnectReason::Error(russh::Error::Disconnect | russh::Error::HUP) => {
-                "the other side hung up".into()
+                "the host closed the connection".into()
             }
-            DisconnectReason::Error(russh::Error::KeepaliveTimeout) => {
-                "the host does not answer any more".into()
-            }
+            DisconnectReason::Error(russh::Error::KeepaliveTimeout) => "the host stopped responding".into(),
             DisconnectReason::Error(russh::Error::IO(error))
                 if error.kind() == io::ErrorKind::UnexpectedEof =>
             {
-                "the other side hung up".into()
+                "the host closed the connection".into()
             }
             DisconnectReason::Error(error) => printable(&error.to_string()),
         };

@@ -102,7 +102,7 @@ pub(crate) fn host_keys(lab: &Lab) {
     let fingerprint = unknown.sh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub");
     let Some(fingerprint) = fingerprint.split_whitespace().nth(1) else { panic!("{fingerprint}") };
     let plan = plan.says_in_one_line(&[unknown.name(), "unknown host key", fingerprint, "known_hosts"]);
-    let plan = plan.says_in_one_line(&[changed.name(), "changed host key", "someone may be in between"]);
+    let plan = plan.says_in_one_line(&[changed.name(), "changed host key", "possible man-in-the-middle"]);
     assert!(!plan.of_host(elder).is_empty(), "{plan}");
     network.apply(&[]).exits(1);
     start("elders", elder);

@@ -62,7 +62,9 @@ fn the_connection_breaks() {
         world.faults(Faults { drops_after: Some(bytes), ..Faults::default() });
         let run = world.apply_when_free();
         let run = run.exits(1);
-        let lost = ["hung up", "connection lost", "lost while"].iter().any(|words| run.text.contains(words));
+        let lost = ["closed the connection", "connection lost", "lost while"]
+            .iter()
+            .any(|words| run.text.contains(words));
         assert!(lost, "after {bytes}: {run}");
     }
     world.faults(Faults::default());

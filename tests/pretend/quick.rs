@@ -156,7 +156,7 @@ fn faults_in_a_row() {
         let table = [
             (Faults { refuses_key: true, ..Faults::default() }, "refuses planter"),
             (Faults { no_sudo: true, ..Faults::default() }, "no password-less sudo"),
-            (Faults { drops_after: Some(100), ..Faults::default() }, "the host hung up"),
+            (Faults { drops_after: Some(100), ..Faults::default() }, "the host closed the connection"),
             (Faults { drops_after: Some(6_000), ..Faults::default() }, "lost while"),
         ];
         for (faults, words) in table {
