@@ -38,7 +38,11 @@ pub(crate) fn users(lab: &Lab) {
     assert!(plain.stat("/tb").is_none(), "nothing was done there");
 
     network.log_in_as(plain, "stranger");
-    network.plan(&[]).exits(3).says_in_one_line(&[plain.name(), "refuses word", "check the password"]);
+    network.plan(&[]).exits(3).says_in_one_line(&[
+        plain.name(),
+        "login as word refused",
+        "check the password",
+    ]);
 
     // The key in the folder is encrypted.
     network.log_in_as(plain, "root");

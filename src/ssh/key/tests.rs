@@ -79,7 +79,7 @@ fn each_unusable_file_has_its_error() {
         (
             file!("ecdsa.sec1.encrypted"),
             Some(PASSPHRASE),
-            "/k/id is a key encrypted in an outdated way, which spore doesn't support",
+            "/k/id is a key with outdated encryption, which spore doesn't support",
         ),
         ("-----BEGIN DSA PRIVATE KEY-----\nMFkw", None, "/k/id is a DSA key, which spore doesn't support"),
         (&damaged, None, "/k/id is a damaged key"),
