@@ -88,8 +88,11 @@ pub enum Resource {
     Link(Link),
     /// An allowed port.
     Rule,
-    /// The service manager has loaded the unit files in their current version.
-    Units,
+    /// The unit files as the service manager has loaded them.
+    Units {
+        /// Whether it has loaded their current versions. Always true in a desired state.
+        fresh: bool,
+    },
     /// Data to be deleted. Only in a current graph.
     Storage,
     /// A unit.
