@@ -24,9 +24,8 @@ fn pin_by_hand(network: &Network, program: &[u8]) {
 fn with(program: &[u8], words: &str, others: &str) -> Vec<u8> {
     assert_eq!(words.len(), others.len());
     let mut program = program.to_vec();
-    let found: Vec<usize> = (0..=program.len() - words.len())
-        .filter(|at| program[*at..].starts_with(words.as_bytes()))
-        .collect();
+    let found: Vec<usize> =
+        (0..=program.len() - words.len()).filter(|at| program[*at..].starts_with(words.as_bytes())).collect();
     assert!(!found.is_empty(), "{words} is not in the program");
     for at in found {
         program[at..at + others.len()].copy_from_slice(others.as_bytes());
@@ -39,7 +38,8 @@ fn read(path: &Path) -> Vec<u8> {
 }
 
 pub(crate) fn what_cannot_run(lab: &Lab) {
-    let [elder, member] = &lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
+    let [elder, member] =
+        &lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
     let hosts = [elder, member];
     let mut network = Network::new(lab, binary::any());
     network.shape("elders", Shape::new(4242));
@@ -55,7 +55,7 @@ pub(crate) fn what_cannot_run(lab: &Lab) {
     let ls = read("/bin/ls".as_ref());
     let tau = read(binary::stand_in());
     let mut foreign = tau.clone();
-    foreign[18..20].copy_from_slice(if foreign[18] == 62 { &[183, 0] } else { &[62, 0] });
+    foreign[18] = if foreign[18] == 62 { 183 } else { 62 };
     for (program, why) in [
         (&ls[..], "it is a program, but not tau"),
         (&tau[..tau.len() / 2], "it is truncated"),
@@ -88,7 +88,11 @@ pub(crate) fn what_cannot_run(lab: &Lab) {
         network.plan(&[]).exits(2);
         let run = network.apply(&[]).exits(1).says(why);
         for host in hosts {
-            assert!(run.lines_with(host.name()).any(|line| line.contains("verify")), "{}: {run}", host.name());
+            assert!(
+                run.lines_with(host.name()).any(|line| line.contains("verify")),
+                "{}: {run}",
+                host.name()
+            );
         }
         assert_eq!(digests(), untouched, "{why}");
         assert_eq!([start("elders", elder), start("all", member)], before, "{why}");
