@@ -1,4 +1,11 @@
-//! Instants that a seed decides: splitmix64, the same everywhere and for ever.
+//! Instants that a seed decides: splitmix64, whose numbers never change.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+/// One that nobody has chosen, short enough to be typed.
+pub(crate) fn seed() -> u64 {
+    RandomState::new().hash_one(()) % 100_000_000
+}
 
 /// A sequence of numbers.
 #[derive(Clone, Debug)]
