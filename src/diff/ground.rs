@@ -91,7 +91,9 @@ impl Obstacle {
                  give it an id of its own (`rm /etc/machine-id; systemd-machine-id-setup`) and reboot it"
                 .to_owned(),
             Self::FirewallRule { rule, port } => {
-                format!("delete it there (`ufw delete {rule}`), or open {port} before it (`ufw insert 1 allow {port}`)")
+                format!(
+                    "delete it there (`ufw delete {rule}`), or open {port} before it (`ufw insert 1 allow {port}`)"
+                )
             }
             Self::Unreadable { .. } => "fix it on the host, or move it away".to_owned(),
             Self::Masked(unit) => format!(
@@ -141,13 +143,11 @@ fn settle(
     match goal {
         Goal::Have(resource) => desired.insert(id.clone(), resource.clone()),
         Goal::Program(artifacts) => desired.insert(id.clone(), Resource::File(program(artifacts, host)?)),
-        Goal::Reachable(port) => {
-            match host.firewall.as_ref().map(|firewall| firewall.verdict(*port)) {
-                None | Some(Verdict::Open) => {}
-                Some(Verdict::Ours) => desired.insert(id.clone(), Resource::Rule),
-                Some(Verdict::Obstructed(rule)) => return Err(Obstacle::FirewallRule { rule, port: *port }),
-            }
-        }
+        Goal::Reachable(port) => match host.firewall.as_ref().map(|firewall| firewall.verdict(*port)) {
+            None | Some(Verdict::Open) => {}
+            Some(Verdict::Ours) => desired.insert(id.clone(), Resource::Rule),
+            Some(Verdict::Obstructed(rule)) => return Err(Obstacle::FirewallRule { rule, port: *port }),
+        },
         Goal::ContainerEngine => return container_engine(id, host, desired),
         Goal::DnsPortFree => return Ok(dns_port_free(id, host, desired)),
     }

@@ -6,7 +6,8 @@ use super::{Conditions, Engine, Facts, FileFact, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
 use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
-    Content, Document, File, Graph, HostName, Key, Link, Resource, ResourceId, Sha256, ShapeName, Value,
+    Content, Document, Edge, Effect, File, Graph, HostName, Key, Link, Resource, ResourceId, Sha256,
+    ShapeName, Value,
 };
 use crate::tau;
 use std::collections::BTreeSet;
@@ -19,18 +20,18 @@ const DIGESTS: &str = "/var/lib/spore/digests";
 /// has left there (`remove.sh`).
 const REMOVED: &str = "/var/lib/spore/removed/";
 
-/// What of the folder one must know to understand a host.
+/// The part of the folder that decides what a host's facts mean.
 #[derive(Clone, Copy, Debug)]
 pub struct Folder<'a> {
     /// The desired state; of it, which files say the same in other bytes.
     pub desired: &'a Desired,
     /// The shapes that the host should run.
     pub shapes: &'a BTreeSet<ShapeName>,
-    /// Whether what removed nodes left behind is to go.
+    /// Whether the data of removed nodes is to be removed, too.
     pub purge_storage: bool,
 }
 
-/// Reads a host's state out of its facts.
+/// Derives a host's conditions and its current graph from its facts.
 pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditions, Graph<Resource>) {
     let mut current = Current { host, facts, folder, graph: Graph::default(), networks: BTreeSet::new() };
     current.directories();
@@ -42,10 +43,12 @@ pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditi
     current.notes();
     current.records();
     let Current { mut graph, networks, .. } = current;
-    if !facts.units.iter().any(|(name, unit)| tau::shape_of_unit(name).is_some() && is_outdated(unit, facts))
-    {
-        graph.insert(ResourceId { host: host.clone(), key: Key::Units }, Resource::Units);
-    }
+    let of_nodes = || facts.units.iter().filter(|(name, _)| tau::shape_of_unit(name).is_some());
+    let fresh = !of_nodes().any(|(_, unit)| is_outdated(unit, facts));
+    let id = |key| ResourceId { host: host.clone(), key };
+    graph.insert(id(Key::Units), Resource::Units { fresh });
+    let file = Key::File(tau::unit::PATH.to_owned());
+    graph.connect(&id(file), &id(Key::Units), Edge::Reads(Effect::Reload));
     (conditions(facts, &graph, host, networks), graph)
 }
 
@@ -101,9 +104,8 @@ impl Current<'_> {
                 },
                 PathFact::Unreadable(why) => Resource::Unreadable { why: format!("can't be read: {why}") },
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
-                    // What others may have put into /tmp is theirs; and what isn't
-                    // a file has been staged by nobody, and is in nobody's way:
-                    // who stages a file of that name clears it away.
+                    // Other users may put anything into /tmp. And spore stages
+                    // files only; staging one clears away what has its name.
                     if matches!(meaning, Meaning::Leftover | Meaning::Staged) {
                         continue;
                     }
@@ -127,7 +129,7 @@ impl Current<'_> {
                 match &parsed {
                     Some(document) => self.networks.extend(network_of(document)),
                     None if !self.folder.shapes.contains(shape) => {
-                        let why = "is no node's configuration that spore can read".to_owned();
+                        let why = "isn't a valid node configuration".to_owned();
                         return Some(Resource::Unreadable { why });
                     }
                     None => {}
@@ -179,9 +181,9 @@ impl Current<'_> {
         }
     }
 
-    /// What was noted of starts of nodes that are neither wanted here nor there
-    /// any more. Whoever removes a node removes that; its owner may not, and it
-    /// holds the configuration's secrets.
+    /// Records of starts, of nodes that are neither wanted nor there. `spore`
+    /// removes them together with the node; an owner who removes a node may not,
+    /// and a record holds digests of the configuration's secrets.
     fn records(&mut self) {
         for (path, fact) in &self.facts.paths {
             let Some((shape, _)) = path.strip_prefix(RECORDS).and_then(|rest| rest.split_once('/')) else {
@@ -255,7 +257,8 @@ impl Current<'_> {
 
 /// Directories where nodes keep their data, and what else is beside them.
 fn storage(facts: &Facts) -> BTreeSet<String> {
-    let is_below = |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
+    let is_below =
+        |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
     facts
         .paths
         .iter()
@@ -272,12 +275,12 @@ fn storage(facts: &Facts) -> BTreeSet<String> {
 enum Meaning {
     Config(ShapeName),
     Secret,
-    /// A secret that upstream's tool leaves lying about, if it is one of ours.
+    /// A secret that upstream's tool leaves in `/tmp`, if it is one of ours.
     Leftover,
     Text,
     Unit,
     Blob,
-    /// Staged by an apply that didn't come to its end.
+    /// A temporary file of ours, which an interrupted apply has left.
     Staged,
 }
 

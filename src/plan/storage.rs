@@ -40,9 +40,9 @@ pub(super) fn notes(changes: &Graph<Change>, conditions: &BTreeMap<HostName, Con
         let successor = match changes.get(&ResourceId { host: going.host.clone(), key }) {
             Some(Change::Remove(resource)) => match &**resource {
                 Resource::File(file) => match &file.content {
-                    Content::Document(old) => new
-                        .iter()
-                        .find(|(node, document)| node.host == going.host && is_alike(old, document)),
+                    Content::Document(old) => {
+                        new.iter().find(|(node, document)| node.host == going.host && is_alike(old, document))
+                    }
                     _ => None,
                 },
                 _ => None,

@@ -28,7 +28,8 @@ pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
         name => (name.to_owned(), *text),
     });
     make_programs(&directory.join("stand-ins"), stand_ins)?;
-    let filling = [("gzip", FILLING), ("head", FILLING), ("machine.sh", include_str!("stand-ins/machine.sh"))];
+    let filling =
+        [("gzip", FILLING), ("head", FILLING), ("machine.sh", include_str!("stand-ins/machine.sh"))];
     make_programs(&directory.join("filling"), filling.map(|(name, text)| (name.to_owned(), text)))
 }
 

@@ -14,8 +14,8 @@ allow() {
     rules "$1" "$2"
     case $owners in
         '') ;;
-        *' allow '* | *' limit '*) already ;;
-        *) differs "expected no rule of the owner's for $1/$2, found $owners" ;;
+        allow* | limit*) already ;;
+        *) differs "expected no rule of the owner's for $1/$2, found: $owners" ;;
     esac
     [ "$ours" = 2 ] || try "ufw allow $1/$2" ufw allow "$1/$2" comment spore
     [ "$ours" = 0 ] || try 'ufw reload' ufw reload
@@ -46,7 +46,7 @@ rules() {
         found=$(grep -m1 -E "^### tuple ### [a-z]+(_[a-z-]+)? $2 $1 $any any $any in( comment=.*)?\$" -- "$file")
         case $found in
             '### tuple ### allow '*' comment=73706f7265') ours=$((ours + 1)) ;;
-            ?*) owners=" ${found#'### tuple ### '}" ;;
+            ?*) owners=${found#'### tuple ### '} ;;
         esac
     done
 }
