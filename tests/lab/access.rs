@@ -38,7 +38,11 @@ pub(crate) fn users(lab: &Lab) {
     assert!(plain.stat("/tb").is_none(), "nothing was done there");
 
     network.log_in_as(plain, "stranger");
-    network.plan(&[]).exits(3).says_in_one_line(&[plain.name(), "refuses word", "check the password"]);
+    network.plan(&[]).exits(3).says_in_one_line(&[
+        plain.name(),
+        "login as word refused",
+        "check the password",
+    ]);
 
     // The key in the folder is encrypted.
     network.log_in_as(plain, "root");
@@ -102,7 +106,7 @@ pub(crate) fn host_keys(lab: &Lab) {
     let fingerprint = unknown.sh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub");
     let Some(fingerprint) = fingerprint.split_whitespace().nth(1) else { panic!("{fingerprint}") };
     let plan = plan.says_in_one_line(&[unknown.name(), "unknown host key", fingerprint, "known_hosts"]);
-    let plan = plan.says_in_one_line(&[changed.name(), "changed host key", "someone may be in between"]);
+    let plan = plan.says_in_one_line(&[changed.name(), "changed host key", "possible man-in-the-middle"]);
     assert!(!plan.of_host(elder).is_empty(), "{plan}");
     network.apply(&[]).exits(1);
     start("elders", elder);
