@@ -71,17 +71,10 @@ pub(crate) enum Command {
     #[command(after_help = "Example: spore rehearse -n my-network\nNothing real is reached, and no key of \
     the folder gets anybody in anywhere.")]
     Rehearse,
-    /// Clear a host of its nodes, before it is taken out of the YAML
-    #[command(
-        after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml, and from p2p.bootstrap \
-    where it is named. What else has changed in the folder is part of the plan."
-    )]
-    Retire {
-        /// The host to clear
-        host: HostName,
-        #[command(flatten)]
-        options: ApplyOptions,
-    },
+    /// Remove the network from a host, before the host is deleted from the YAML
+    #[command(after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml, and from \
+    p2p.bootstrap if it is named there. Nothing else is changed, whatever else differs.")]
+    Retire(RetireOptions),
     /// The tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
@@ -165,6 +158,17 @@ pub(crate) struct ApplyOptions {
     /// Where somebody else holds a host, wait so long for it and plan again
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) lock_wait: u64,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct RetireOptions {
+    /// The host to retire
+    pub(crate) host: HostName,
+    /// It will never come back: only remove it from the other hosts' configurations
+    #[arg(long)]
+    pub(crate) gone: bool,
+    #[command(flatten)]
+    pub(crate) apply: ApplyOptions,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -36,6 +36,8 @@ pub enum Exit {
     Changes = 2,
     /// Some host couldn't be planned.
     Unplanned = 3,
+    /// The user was asked, and declined.
+    Declined = 4,
     /// Interrupted.
     Interrupted = 130,
 }
@@ -99,7 +101,7 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Check(options) => check::run(args, options),
         Command::Plan(options) => plan::run(args, options).await,
         Command::Apply(options) => apply::run(args, options, None).await,
-        Command::Retire { host, options } => apply::run(args, options, Some(host)).await,
+        Command::Retire(options) => apply::run(args, &options.apply, Some(options)).await,
         Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse => rehearse::run(args).await,

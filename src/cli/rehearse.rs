@@ -39,7 +39,7 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
     let mut options = ApplyOptions::default();
     // Nodes that are pretended don't die seconds after they have started.
     options.plan.timeouts.extend("settle=0.5".parse::<TimeOut>());
-    let survey = survey_of(network.clone(), &known, &options.plan).await?;
+    let survey = survey_of(network.clone(), &known, &options.plan, None).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.unplanned.is_empty() || !survey.plan.refusals.is_empty() {
         terminal::out(
@@ -56,7 +56,7 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
         }
     }
     terminal::out("\nand planned again:\n");
-    let survey = survey_of(network, &known, &options.plan).await?;
+    let survey = survey_of(network, &known, &options.plan, None).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.is_empty() {
         terminal::out("rehearsal: something is left to do; your hosts were not touched\n");

@@ -1,13 +1,13 @@
 //! From a folder to a plan: what `plan` and `apply` have in common.
 
-use super::args::{Args, PlanOptions};
+use super::args::{Args, PlanOptions, RetireOptions};
 use super::logins::Keys;
 use super::supplies::Stock;
 use super::{Failure, folder, terminal};
-use crate::desired::{Desired, compile};
+use crate::desired::{CompileError, Desired, compile};
 use crate::facts::{self, Folder, Request, interpret};
 use crate::network::Network;
-use crate::plan::{self, Observed, Options, Plan, Selector, Unplanned};
+use crate::plan::{self, Observed, Options, Plan, Retirement, Selector, Unplanned};
 use crate::remote::{Host, Settings, Target, gather};
 use crate::resource::{HostName, ShapeName};
 use crate::ssh::{Address, KnownHosts};
@@ -24,31 +24,27 @@ pub(crate) struct Survey {
     pub(crate) hosts: BTreeMap<HostName, Host>,
 }
 
-/// Reads the folder, asks the hosts, and plans. A host to be retired is planned
-/// as if it had no nodes.
+/// Reads the folder, asks the hosts, and plans; with `retire`, only what it takes
+/// to retire that host.
 ///
 /// # Errors
 /// Where there is no plan at all. What is wrong with one host is in the plan.
 pub(crate) async fn survey(
     args: &Args,
     options: &PlanOptions,
-    retire: Option<&HostName>,
+    retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
     terminal::set_up_reports(args);
-    let mut network = folder::read(args, &folder::find(args.network.as_deref())?)?;
-    if let Some(host) = retire {
-        clear(&mut network, host)?;
-        let is_whole = |target: &Selector| target.shape.is_none() && target.may_select(host);
-        if !options.targets.is_empty() && !options.targets.iter().any(is_whole) {
-            return Err(Failure::new(
-                format!("`--target` leaves {host}, which is to be retired, out or in part"),
-                format!("`--target @{host}` retires it and does nothing else"),
-            )
-            .into());
-        }
+    let network = folder::read(args, &folder::find(args.network.as_deref())?)?;
+    if retire.is_some() && !options.targets.is_empty() {
+        return Err(Failure::new(
+            "`--target` has no place in a retirement",
+            "leave it out: only what the retirement needs is changed anyway",
+        )
+        .into());
     }
     let known = known_hosts(options)?;
-    survey_of(network, &known, options).await
+    survey_of(network, &known, options, retire).await
 }
 
 /// The same, of a network that has been read.
@@ -56,21 +52,24 @@ pub(crate) async fn survey(
 /// # Errors
 /// As there.
 pub(crate) async fn survey_of(
-    network: Network,
+    mut network: Network,
     known: &KnownHosts,
     options: &PlanOptions,
+    retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
     // A tau may have to be fetched, a person be asked for a passphrase.
     let stock = block_in_place(|| Stock::take(&network, options.tau.as_deref()))?;
-    let desired = compile(&network, &stock.supplies).map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        let what = error.to_string();
-        match source {
-            Some(source) => Failure::because(what, None, source),
-            None => Failure { what, help: None, source: None },
+    let retirement = match retire {
+        Some(RetireOptions { host, gone, .. }) => {
+            let found = Retirement::of(&mut network, host, *gone, &stock.supplies).map_err(uncompiled)?;
+            Some(found.ok_or_else(|| no_such_host(host))?)
         }
-    })?;
-    let (targets, mut observed) = block_in_place(|| targets(&network, &desired, options))?;
+        None => None,
+    };
+    let desired = compile(&network, &stock.supplies).map_err(uncompiled)?;
+    let concerned = retirement.as_ref().map(|retirement| retirement.concerns(&desired));
+    let (targets, mut observed) =
+        block_in_place(|| targets(&network, &desired, options, concerned.as_ref()))?;
     let shapes: BTreeMap<HostName, BTreeSet<ShapeName>> = network
         .hosts
         .iter()
@@ -106,6 +105,7 @@ pub(crate) async fn survey_of(
         targets: options.targets.clone(),
         batch: options.batch.map(usize::from),
         take_over: options.take_over,
+        retire: retirement,
     };
     let plan = plan::plan(&network.domain.root, &desired, &observed, &shape).map_err(|error| Failure {
         what: error.to_string(),
@@ -145,19 +145,20 @@ fn observe(name: &HostName, answer: &str, folder: Folder<'_>) -> Observed {
     }
 }
 
-/// Takes a host's nodes out of the network, and it out of everyone's peers.
-fn clear(network: &mut Network, name: &HostName) -> miette::Result<()> {
-    let host = network.hosts.get_mut(name).ok_or_else(|| {
-        Failure::new(
-            format!("the folder has no host `{name}`"),
-            "a host is retired first, and taken out of the folder afterwards",
-        )
-    })?;
-    host.nodes.clear();
-    for hosts in network.bootstrap.values_mut() {
-        hosts.retain(|host| **host != *name);
+fn uncompiled(error: CompileError) -> Failure {
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    let what = error.to_string();
+    match source {
+        Some(source) => Failure::because(what, None, source),
+        None => Failure { what, help: None, source: None },
     }
-    Ok(())
+}
+
+fn no_such_host(name: &HostName) -> Failure {
+    Failure::new(
+        format!("the folder has no host `{name}`"),
+        "retire a host while it is still in the folder, and delete it from there afterwards",
+    )
 }
 
 fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
@@ -181,11 +182,13 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     })
 }
 
-/// The hosts to ask, and those that can't be.
+/// The hosts to ask, and those that can't be; of those that are `concerned`,
+/// where not all are.
 fn targets(
     network: &Network,
     desired: &Desired,
     options: &PlanOptions,
+    concerned: Option<&BTreeSet<HostName>>,
 ) -> miette::Result<(Vec<Target>, BTreeMap<HostName, Observed>)> {
     for selector in &options.targets {
         let fits = network.hosts.values().any(|host| {
@@ -205,6 +208,9 @@ fn targets(
     let mut observed = BTreeMap::new();
     for (name, host) in &network.hosts {
         if !options.targets.is_empty() && !options.targets.iter().any(|target| target.may_select(name)) {
+            continue;
+        }
+        if concerned.is_some_and(|concerned| !concerned.contains(name)) {
             continue;
         }
         let (logins, problems) = keys.logins(&host.ssh);

@@ -112,10 +112,21 @@ pub(crate) fn shows_progress() -> bool {
 
 /// Asks for a yes.
 pub(crate) fn confirm(question: &str) -> bool {
-    eprint!("{question} [yes/no] ");
+    matches!(ask(&format!("{question} [yes/no] ")).as_str(), "y" | "yes")
+}
+
+/// Asks for a name, so that no habit of typing `y` answers the question.
+pub(crate) fn confirm_by_name(question: &str, name: &str) -> bool {
+    ask(&format!("{question} ({name}): ")) == name
+}
+
+/// What is typed, and nothing if that can't be read.
+fn ask(question: &str) -> String {
+    eprint!("{question}");
     let _ = io::stderr().flush();
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "yes")
+    let _ = io::stdin().lock().read_line(&mut answer);
+    answer.trim().to_owned()
 }
 
 /// Waits for a person to go on.
