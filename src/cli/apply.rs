@@ -8,7 +8,7 @@ use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::remote::{Applied, Host, Locks, Payload, Payloads, Redactor, Stop, apply};
+use crate::remote::{Applied, Host, Locks, Payload, Payloads, Redactor, Settings, Stop, apply};
 use crate::render::{self, Style, Tone};
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +90,7 @@ async fn prepare(
     loop {
         let survey = survey(args, &options.plan, retire).await?;
         let plan = &survey.plan;
-        terminal::out(&render::plan(plan, terminal::style(args)));
+        terminal::out(&survey.page(terminal::style(args)));
         if plan.is_empty() && plan.refusals.is_empty() {
             if plan.unplanned.is_empty() {
                 return Ok(Prepared::Over(Exit::Done));
@@ -120,7 +120,7 @@ struct Job {
 impl Job {
     /// Fetches what will be sent.
     fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Host>)> {
-        let Survey { network, stock, desired, plan, hosts } = survey;
+        let Survey { network, stock, desired, plan, hosts, .. } = survey;
         let payloads =
             tokio::task::block_in_place(|| payloads(&plan, &desired.payloads, &stock, &network.folder))?;
         let redactor = Redactor::new(secrets(&network).iter());
@@ -151,7 +151,9 @@ async fn carry_out(
     let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
-    let shown = tokio::spawn(progress::show(receiver, Watched::new(&plan, style, options.verbose)));
+    let watched = Watched::new(&plan, style, options.verbose);
+    let remind = Settings::with(&options.plan.timeouts).remind;
+    let shown = tokio::spawn(progress::show(receiver, watched, remind));
     let (payloads, redactor) = (Arc::new(payloads), Arc::new(redactor));
     let applying = async {
         let most = options.max_failures;
@@ -166,12 +168,12 @@ async fn carry_out(
     let applied = tokio::select! {
         applied = applying => applied,
         () = interrupted_twice(&mut interrupts, &stop) => {
-            terminal::out(&format!("apply: ended at once; to go on from there, run: {}\n", command()));
+            terminal::out(&format!("apply: aborted; resume with: {}\n", command()));
             return Exit::Interrupted;
         }
     };
     terminal::out(&conclusion(&applied, &plan, style));
-    let all = applied.failed.is_empty() && applied.not_reached == 0 && plan.unplanned.is_empty();
+    let all = applied.failed.is_empty() && applied.skipped(&plan) == 0 && plan.unplanned.is_empty();
     match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
@@ -230,7 +232,7 @@ fn payloads(
     folder: &std::path::Path,
 ) -> miette::Result<Payloads> {
     let mut payloads = Payloads::new();
-    let staged = plan.stage.values().flatten().filter_map(|action| match action {
+    let staged = plan.stage.values().flatten().filter_map(|step| match &step.action {
         Action::Stage(file) => Some(file.sha256),
         _ => None,
     });
@@ -245,8 +247,7 @@ fn payloads(
     Ok(payloads)
 }
 
-/// Every secret of the folder by itself, so that none gets out with what a
-/// host says.
+/// Every secret of the folder, to be removed from whatever a host says.
 fn secrets(network: &crate::network::Network) -> Vec<Secret> {
     let mut secrets = vec![network.swarm_key.line().clone()];
     secrets.extend(network.domain.validation.private().cloned());
@@ -270,15 +271,15 @@ fn scalars(yaml: &serde_yaml::Value) -> Vec<Secret> {
     }
 }
 
-/// The first interruption lets what runs end; the second ends at once.
+/// After the first interrupt, running actions finish; the second aborts.
 async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop) {
     interrupts.next().await;
     stop.ask();
-    terminal::note("interrupted: what runs is let end, nothing new begins; once more to end at once");
+    terminal::note("interrupted: finishing running actions; press Ctrl-C again to abort");
     interrupts.next().await;
 }
 
-/// What was done, what failed, what wasn't reached, and how to go on.
+/// What was done, what failed, what was skipped, and how to resume.
 fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     let mut out = String::new();
     for (host, failure) in &applied.failed {
@@ -289,13 +290,14 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
         out.push_str(&format!("{sign} {host}{}: {what}\n", action.unwrap_or_default()));
     }
     if applied.without_elder {
-        out.push_str("not started: what dials an elder, for no elder is up\n");
+        out.push_str("not started: every node that dials an elder, because no elder is up\n");
     }
-    let mut line = format!("apply: {} done", applied.done);
-    if applied.already > 0 {
-        line.push_str(&format!(" ({} of them before)", applied.already));
-    }
-    line.push_str(&format!("; {} failed; {} not reached", applied.failed.len(), applied.not_reached));
+    let skipped = applied.skipped(plan);
+    let mut line = format!(
+        "apply: {}; {} failed; {skipped} skipped",
+        render::applied(plan, &applied.done),
+        applied.failed.len(),
+    );
     if !plan.unplanned.is_empty() {
         let names: Vec<&str> = plan.unplanned.keys().take(NAMED).map(HostName::as_str).collect();
         let more = match plan.unplanned.len() - names.len() {
@@ -306,18 +308,20 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     }
     out.push_str(&line);
     out.push('\n');
-    let mend =
-        if applied.failed.values().all(|failure| failure.is_stale) { "" } else { "mend what failed and " };
-    if !applied.failed.is_empty() || applied.not_reached > 0 {
-        out.push_str(&format!("to go on from there, {mend}run: {}\n", command()));
+    let fix = match applied.failed.values().all(|failure| failure.is_stale) {
+        true => "resume with",
+        false => "fix the failure, then resume with",
+    };
+    if !applied.failed.is_empty() || skipped > 0 {
+        out.push_str(&format!("{fix}: {}\n", command()));
     }
     out
 }
 
-/// How many hosts are named at the end; all are where it began.
+/// How many hosts the last line names; the plan has named all of them.
 const NAMED: usize = 5;
 
-/// What was typed.
+/// The command line, to be typed again.
 fn command() -> String {
     let words: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();

@@ -1,4 +1,4 @@
-//! From a folder to a plan: what `plan` and `apply` have in common.
+//! From a folder to a plan, for every command that makes one.
 
 use super::args::{Args, PlanOptions, RetireOptions};
 use super::logins::Keys;
@@ -8,10 +8,12 @@ use crate::desired::{CompileError, Desired, compile};
 use crate::facts::{self, Folder, Request, interpret};
 use crate::network::Network;
 use crate::plan::{self, Observed, Options, Plan, Retirement, Selector, Unplanned};
-use crate::remote::{Host, Settings, Target, gather};
+use crate::remote::{Holder, Host, Settings, Target, gather};
+use crate::render::{self, Style};
 use crate::resource::{HostName, ShapeName};
 use crate::ssh::{Address, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::block_in_place;
 
 /// A plan, and all that it takes to apply it.
@@ -22,6 +24,19 @@ pub(crate) struct Survey {
     pub(crate) plan: Plan,
     /// The hosts that answered, still connected.
     pub(crate) hosts: BTreeMap<HostName, Host>,
+    /// Who had locked a host when it was asked.
+    holders: BTreeMap<HostName, Holder>,
+    /// When all had been asked, in seconds since 1970.
+    at: u64,
+}
+
+impl Survey {
+    /// The plan as a page, beginning with the network, the time and who is at work.
+    pub(crate) fn page(&self, style: Style) -> String {
+        let locked = self.holders.iter().map(|(host, holder)| (host, holder.to_string()));
+        let header = render::header(&self.plan.network, self.at, self.plan.asked, locked);
+        header + &render::plan(&self.plan, style)
+    }
 }
 
 /// Reads the folder, asks the hosts, and plans; with `retire`, only what it takes
@@ -47,7 +62,7 @@ pub(crate) async fn survey(
     survey_of(network, &known, options, retire).await
 }
 
-/// The same, of a network that has been read.
+/// The same for a network that has been read.
 ///
 /// # Errors
 /// As there.
@@ -75,10 +90,10 @@ pub(crate) async fn survey_of(
         .iter()
         .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
         .collect();
-    let mut settings = Settings::default();
-    options.timeouts.iter().for_each(|time_out| settings.set(*time_out));
+    let settings = Settings::with(&options.timeouts);
     let answers = gather(targets, known, &settings, |_, _| {}).await;
-    let mut hosts = BTreeMap::new();
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (mut hosts, mut holders) = (BTreeMap::new(), BTreeMap::new());
     for (name, answer) in answers {
         let none = BTreeSet::new();
         let folder = Folder {
@@ -88,9 +103,18 @@ pub(crate) async fn survey_of(
         };
         let found = match answer {
             Ok((host, text)) => {
-                let found = observe(&name, &text, folder);
                 hosts.insert(name.clone(), host);
-                found
+                match facts::parse(&text) {
+                    Ok(facts) => {
+                        holders.extend(facts.holder.as_deref().map(|by| (name.clone(), Holder::parse(by))));
+                        let (conditions, current) = interpret(&name, &facts, folder);
+                        Observed::Host { conditions: Box::new(conditions), current }
+                    }
+                    Err(error) => Observed::Nothing(Unplanned {
+                        why: error.to_string(),
+                        help: "this may be a bug in spore: please report it".to_owned(),
+                    }),
+                }
             }
             Err(error) => Observed::Nothing(Unplanned { why: error.to_string(), help: error.help() }),
         };
@@ -98,7 +122,7 @@ pub(crate) async fn survey_of(
     }
     for selector in options.targets.iter().filter(|selector| is_in_vain(selector, &network, &observed)) {
         terminal::note(&format!(
-            "note: `--target {selector}` selects nothing: there is no such node, nor should there be"
+            "note: `--target {selector}` selects nothing: no such node is wanted, and none exists"
         ));
     }
     let shape = Options {
@@ -112,11 +136,11 @@ pub(crate) async fn survey_of(
         help: None,
         source: None,
     })?;
-    Ok(Survey { network, stock, desired, plan, hosts })
+    Ok(Survey { network, stock, desired, plan, hosts, holders, at })
 }
 
-/// Whether there is no node that it may mean: none that should be, and none
-/// that is and should go.
+/// Whether it matches no node: none that is wanted, and none that exists and
+/// would be removed.
 fn is_in_vain(selector: &Selector, network: &Network, observed: &BTreeMap<HostName, Observed>) -> bool {
     let Some(shape) = &selector.shape else { return false };
     let mut hosts = network.hosts.values().filter(|host| selector.may_select(&host.name));
@@ -125,24 +149,11 @@ fn is_in_vain(selector: &Selector, network: &Network, observed: &BTreeMap<HostNa
             Some(Observed::Host { current, .. }) => {
                 current.iter().any(|(id, resource)| plan::belongs_to(shape, &id.key, resource))
             }
-            // Nobody knows what is there.
+            // There may be one.
             Some(Observed::Nothing(_)) | None => true,
         };
         !is_there && !host.nodes.contains_key(shape)
     })
-}
-
-fn observe(name: &HostName, answer: &str, folder: Folder<'_>) -> Observed {
-    match facts::parse(answer) {
-        Ok(facts) => {
-            let (conditions, current) = interpret(name, &facts, folder);
-            Observed::Host { conditions: Box::new(conditions), current }
-        }
-        Err(error) => Observed::Nothing(Unplanned {
-            why: error.to_string(),
-            help: "this may be a defect of spore: please report it".to_owned(),
-        }),
-    }
 }
 
 fn uncompiled(error: CompileError) -> Failure {
@@ -165,8 +176,8 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     let files = match &options.known_hosts {
         Some(file) if !file.is_file() => {
             return Err(Failure::new(
-                format!("there is no file {}", file.display()),
-                "`--known-hosts` names a file in the format of ~/.ssh/known_hosts",
+                format!("{} doesn't exist", file.display()),
+                "`--known-hosts` takes a file in the format of ~/.ssh/known_hosts",
             )
             .into());
         }
@@ -178,7 +189,7 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     };
     KnownHosts::read(&files).map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        Failure::because(error.to_string(), Some("make it readable for yourself".to_owned()), source).into()
+        Failure::because(error.to_string(), Some("make it readable for your user".to_owned()), source).into()
     })
 }
 
