@@ -293,26 +293,25 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
         out.push_str("not started: every node that dials an elder, because no elder is up\n");
     }
     let skipped = applied.skipped(plan);
-    let mut line = format!(
-        "apply: {}; {} failed; {skipped} skipped",
-        render::applied(plan, &applied.done),
-        applied.failed.len(),
-    );
+    let outcome = format!("{} failed; {skipped} skipped", applied.failed.len());
+    let mut parts = vec![render::applied(plan, &applied.done)];
+    // The worst comes first.
     if !plan.unplanned.is_empty() {
         let names: Vec<&str> = plan.unplanned.keys().take(NAMED).map(HostName::as_str).collect();
         let more = match plan.unplanned.len() - names.len() {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        line.push_str(&format!("; not planned: {}{more}", names.join(", ")));
+        parts.insert(0, format!("{} ({}{more})", render::unplanned(plan), names.join(", ")));
     }
-    out.push_str(&line);
-    out.push('\n');
+    let is_bad = !applied.failed.is_empty() || skipped > 0;
+    parts.insert(if is_bad { 0 } else { parts.len() }, outcome);
+    out.push_str(&format!("apply: {}\n", parts.join("; ")));
     let fix = match applied.failed.values().all(|failure| failure.is_stale) {
         true => "resume with",
         false => "fix the failure, then resume with",
     };
-    if !applied.failed.is_empty() || skipped > 0 {
+    if is_bad {
         out.push_str(&format!("{fix}: {}\n", command()));
     }
     out

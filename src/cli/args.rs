@@ -16,7 +16,7 @@ couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a su
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// The network: a folder, or a name below ~/.taubyte/networks
+    /// Its folder, or its name in ~/.taubyte/networks
     #[arg(
         short,
         long,
@@ -73,7 +73,8 @@ pub(crate) enum Command {
     Rehearse,
     /// Remove the network from a host, before the host is deleted from the YAML
     #[command(after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml, and from \
-    p2p.bootstrap if it is named there. Nothing else is changed, whatever else differs.")]
+    p2p.bootstrap if it is named there. Nothing else is changed, whatever else differs.",
+    mut_arg("targets", |targets| targets.hide(true)))]
     Retire(RetireOptions),
     /// Manage the tau that the network runs
     #[command(subcommand)]

@@ -89,10 +89,10 @@ pub(crate) fn interrupted(bench: &mut Bench<'_>) {
                 let mut controller = Controller::apply(&network, &[]);
                 trip.wait();
                 controller.signal(signal);
-                controller.says("interrupted: what runs is let end");
+                controller.says("interrupted: finishing running actions");
                 if times == 2 {
                     controller.signal(signal);
-                    controller.says("ended at once");
+                    controller.says("apply: aborted");
                 } else {
                     trip.go();
                     controller.says("skipped");
