@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::plan::{self, Observed, Options, Plan, Retirement, Selector, Unplanned};
 use crate::remote::{Holder, Host, Settings, Target, gather};
 use crate::render::{self, Style};
-use crate::resource::{HostName, ShapeName};
+use crate::resource::{DigestKey, HostName, ShapeName};
 use crate::ssh::{Address, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -214,6 +214,7 @@ fn targets(
             .into());
         }
     }
+    let machines = DigestKey::for_machines(network.swarm_key.line());
     let mut keys = Keys::default();
     let mut targets = Vec::new();
     let mut observed = BTreeMap::new();
@@ -241,7 +242,7 @@ fn targets(
             name: name.clone(),
             address: Address::new(host.ssh.address.to_string(), host.ssh.port),
             logins,
-            script: Request { key, shapes: &shapes, rehash: options.rehash }.script(),
+            script: Request { key, machines: &machines, shapes: &shapes, rehash: options.rehash }.script(),
         });
     }
     Ok((targets, observed))

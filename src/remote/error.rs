@@ -139,10 +139,10 @@ impl HostError {
     pub fn help(&self) -> String {
         match self {
             Self::Connect(error) => return error.help(),
-            Self::NoSudo { .. } => {
-                "log in as root, or give this user `NOPASSWD: ALL` in /etc/sudoers.d"
+            Self::NoSudo { .. } => "log in as root, or give this user `NOPASSWD: ALL` in /etc/sudoers.d",
+            Self::NoShell { .. } => {
+                "check the user's login shell, and that sh, head and base64 are installed"
             }
-            Self::NoShell { .. } => "check the user's login shell, and that sh, head and base64 are installed",
             Self::Lost { during: During::Action { .. }, .. }
             | Self::TimedOut { during: During::Action { .. }, .. } => {
                 "the action may not have completed; `spore plan` shows what is left"
