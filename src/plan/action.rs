@@ -5,7 +5,7 @@
 //! state after → it has been done already; anything else → it stops there and
 //! says what differs. `scripts/` holds what each runs there.
 
-use crate::resource::{Access, Health, Port, Sha256};
+use crate::resource::{Access, Health, Port, Sha256, Version};
 use std::collections::BTreeMap;
 
 /// One step on one host.
@@ -43,6 +43,9 @@ pub enum Action {
         /// By its place, each new file that this is about: where it is staged.
         /// Once none of them is staged any more, there is nothing to do.
         staged: BTreeMap<String, String>,
+        /// The program's version, where it is known: noted on the host, so that
+        /// later plans can show it.
+        version: Option<Version>,
     },
     /// Renames a staged file into its place.
     Place {

@@ -22,6 +22,7 @@ use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{
     Activity, Content, Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256,
+    Version,
 };
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,8 @@ pub struct Plan {
     pub elders: Option<BTreeSet<HostName>>,
     /// Whether a secret is replaced that everyone must have at the same time.
     pub rotation: Option<Rotation>,
+    /// Versions of tau, by the binary's digest, as far as they are known.
+    pub versions: BTreeMap<Sha256, Version>,
     /// What a person should know before agreeing.
     pub notes: Vec<Note>,
     /// Why it can't be applied as it is.
@@ -234,11 +237,13 @@ pub fn plan(
     options: &Options,
 ) -> Result<Plan, Cycle> {
     let mut plan = Plan { network: network.to_owned(), asked: observed.len(), ..Plan::default() };
+    plan.versions.clone_from(&desired.versions);
     let mut conditions = BTreeMap::new();
     let mut current = Graph::default();
     for (name, observed) in observed {
         match observed {
             Observed::Host { conditions: found, current: has } => {
+                plan.versions.extend(found.versions.clone());
                 conditions.insert(name.clone(), (**found).clone());
                 for (id, resource) in has.iter() {
                     current.insert(id.clone(), resource.clone());
