@@ -8,6 +8,7 @@ use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Kind, Reason, ServiceChange, Verb};
 use crate::plan::Plan;
 use crate::resource::{Access, Content, Effect, HostName, Key, Resource, ResourceId, Size, Value, Version};
+use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -200,7 +201,10 @@ impl Page<'_> {
             let version = self.version(&change.after.content).map(|version| format!("tau {version}, "));
             let content = content(&change.after.content);
             let text = format!("{}{content}{}", version.unwrap_or_default(), change.after.access);
-            self.new_content(id, &text, &whole(&change.after.content, self.style));
+            // The unit's directives are spore's own, and the same in every network.
+            let is_unit = key.path() == Some(tau::unit::PATH);
+            let whole = if is_unit { String::new() } else { whole(&change.after.content, self.style) };
+            self.new_content(id, &text, &whole);
             return;
         };
         let mut parts = Vec::new();
