@@ -4,7 +4,7 @@ use super::{Failure, terminal};
 use crate::plan::Plan;
 use crate::remote::{Holder, Host, HostError, Locked, Locks};
 use crate::resource::HostName;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What became of the locks.
 pub(super) enum Taken {
-    /// No host that the plan touches is known to be anybody else's.
+    /// No host that the plan needs is known to be anybody else's.
     Locked(Locks),
     /// Somebody else had one, and has let it go since. None is ours.
     Waited,
 }
 
-/// Locks every host that the plan touches. Where somebody else holds one, none
+/// Locks every host that the plan needs for itself. Where somebody else holds one, none
 /// is kept, and it waits for that one until `patience` ends.
 ///
 /// # Errors
@@ -31,9 +31,8 @@ pub(super) async fn take(
     plan: &Plan,
     patience: Instant,
 ) -> miette::Result<Taken> {
-    let touched: BTreeSet<&HostName> =
-        plan.stage.keys().chain(plan.waves.iter().flat_map(|wave| wave.hosts.keys())).collect();
-    hosts.retain(|name, _| touched.contains(name));
+    let needed = plan.hosts();
+    hosts.retain(|name, _| needed.contains(name));
     let mut waited = false;
     loop {
         let Tried { locks, held, free } = try_all(hosts).await;

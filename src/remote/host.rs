@@ -1,13 +1,16 @@
 //! One host, from the connection to the lock and back.
 
+use super::error::During;
 use super::lock::{self, Beats, Holder};
 use super::run;
 use super::shell::Shell;
 use super::{HostError, Payloads, Redactor, Settings, Stop};
 use crate::plan::action::Action;
-use crate::plan::wire::{Outcome, Report};
+use crate::plan::course::Seen;
+use crate::plan::wire::{self, Outcome, Report};
 use crate::resource::{HostName, Secret};
 use crate::ssh::{Address, ConnectError, KnownHosts, Login, Session};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A host that is connected to, with a shell on it.
@@ -136,6 +139,22 @@ impl Locked {
     /// As there.
     pub async fn ask(&mut self, script: &Secret) -> Result<String, HostError> {
         self.host.ask(script).await
+    }
+
+    /// What units do now. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Host::ask`], and where the service manager doesn't answer in time.
+    pub async fn watch(&mut self, units: &[String]) -> Result<BTreeMap<String, Seen>, HostError> {
+        let script = wire::watch(units, &run::patience(&self.host.settings));
+        let seen = wire::watched(&self.ask(&Secret::new(script)).await?);
+        match units.iter().find(|unit| !seen.contains_key(*unit)) {
+            None => Ok(seen),
+            Some(unit) => Err(HostError::Malformed {
+                during: During::Asking,
+                what: format!("systemctl didn't say what {unit} does"),
+            }),
+        }
     }
 
     /// Does one action after the other, until one doesn't end well. `tell`

@@ -12,11 +12,10 @@
 //! - What a host says is bounded, searched for secrets by a [`Redactor`], and
 //!   its control characters are escaped, before it becomes part of anything.
 //!
-//! What is done, and in which order, is the plan's; who is waited for, and
-//! what a failure means for others, is the caller's.
+//! What is done, in which order, and what a failure means for what follows, is
+//! decided in `plan`.
 
 mod apply;
-mod course;
 mod error;
 mod gather;
 mod host;
@@ -28,7 +27,7 @@ mod settings;
 mod shell;
 mod text;
 
-pub use apply::{Applied, Failure, Locks, Progress, Step, Stop, apply};
+pub use apply::{Locks, Progress, Stop, apply};
 pub use error::{During, HostError};
 pub use gather::{Gathered, Target, gather};
 pub use host::{Host, Locked, NotLocked, Run};

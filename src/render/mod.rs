@@ -2,12 +2,14 @@
 //! shown is what the plan says.
 
 mod action;
+mod applied;
 mod diff;
 mod plan;
 mod problems;
 mod style;
 
 pub use action::{action, ended};
-pub use plan::{applied, plan, summary};
+pub use applied::{conclusion, died, skips};
+pub use plan::{plan, summary};
 pub use problems::{problems, tally};
 pub use style::{Style, Tone};

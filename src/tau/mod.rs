@@ -78,6 +78,12 @@ pub fn shape_of_unit(unit: &str) -> Option<ShapeName> {
     unit.strip_prefix("tau@")?.strip_suffix(".service")?.parse().ok()
 }
 
+/// Whether a node whose configuration says something else there is dialed at
+/// another address or as another peer.
+pub fn is_dialed_by(field: &str) -> bool {
+    matches!(field, "ports.main" | "identity")
+}
+
 /// What a node leaves in its storage: its own data, and its client's.
 pub fn storage_paths(shape: &ShapeName) -> [String; 2] {
     [format!("{STORAGE}/{shape}"), format!("{STORAGE}/{shape}_client")]

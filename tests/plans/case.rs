@@ -195,10 +195,15 @@ pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
 impl World {
     /// What is planned for the hosts as they are now.
     pub(crate) fn plan(&self) -> Plan {
-        // Nobody asks a host of which nothing can be selected.
+        // Nobody asks a host of which nothing can be selected, unless it has an elder.
         let targets = &self.options.targets;
-        let is_asked =
-            |host: &&HostName| targets.is_empty() || targets.iter().any(|target| target.may_select(host));
+        let elders: BTreeSet<&HostName> =
+            self.network.bootstrap.values().flatten().map(|host| &host.value).collect();
+        let is_asked = |host: &&HostName| {
+            elders.contains(*host)
+                || targets.is_empty()
+                || targets.iter().any(|target| target.may_select(host))
+        };
         let asked = self.network.hosts.keys().filter(is_asked);
         let observed = asked.map(|name| (name.clone(), self.observe(name))).collect();
         plan::plan(&self.network.domain.root, &self.desired, &observed, &self.options).unwrap()
