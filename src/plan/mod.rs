@@ -10,6 +10,7 @@ pub mod course;
 mod order;
 pub mod simulate;
 mod steps;
+mod storage;
 mod target;
 pub mod wire;
 
@@ -22,7 +23,7 @@ use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, Reason, Verb, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{
-    Activity, Content, Cycle, Edge, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
+    Activity, Content, Cycle, Edge, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256,
 };
 use crate::tau;
 use action::Action;
@@ -163,8 +164,26 @@ pub enum Note {
     /// A rotation that was begun is finished; but not on these hosts, which
     /// couldn't be planned.
     SplitUntilNow(Vec<HostName>),
-    /// A process that the folder has no say in any more keeps its data.
+    /// The data of a node that is removed stays.
     StorageKept(NodeName),
+    /// A node starts with data that isn't its own.
+    OldStorage {
+        /// Which.
+        node: NodeName,
+        /// It gets another identity, and the data is that of the one before; if
+        /// not, it is new, and an earlier node of that name has left the data.
+        replaced: bool,
+    },
+    /// A node goes and another with the same port or services comes on its host,
+    /// where it starts with no data.
+    Renamed {
+        /// The one that goes.
+        from: NodeName,
+        /// The one that comes.
+        to: NodeName,
+        /// The data of the one that goes stays.
+        kept: bool,
+    },
 }
 
 /// Why a plan can't be applied as it is.
@@ -251,6 +270,7 @@ pub fn plan(
             obstacles.entry(host.clone()).or_default().push(other);
         }
     }
+    same_machine(&conditions, &mut obstacles);
     unreadable(&grounded.desired, &current, &mut obstacles);
     let changes = compare(&grounded.desired, &current);
     no_space(&changes.graph, &conditions, &mut obstacles);
@@ -298,10 +318,32 @@ pub fn plan(
         .collect();
     let moves = |node: &NodeName| moved.contains(node) && is_touched(node, &graph);
     let moves_all = !moved.is_empty() && moved.iter().all(moves);
-    notes(&mut plan, &graph, desired, &silent, moves_all);
+    notes(&mut plan, desired, &silent, moves_all);
+    plan.notes.extend(storage::notes(&graph, &conditions));
     refusals(&mut plan, options, desired, &grounded.desired, (&all, &graph), &moved);
     plan.changes = graph;
     Ok(plan)
+}
+
+/// Hosts of the folder that are one machine: whatever is planned for one of them
+/// would be undone for the other, at each apply.
+fn same_machine(
+    conditions: &BTreeMap<HostName, Conditions>,
+    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+) {
+    let mut machines: BTreeMap<Sha256, Vec<&HostName>> = BTreeMap::new();
+    for (host, found) in conditions {
+        if let Some(machine) = found.machine {
+            machines.entry(machine).or_default().push(host);
+        }
+    }
+    for hosts in machines.into_values().filter(|hosts| hosts.len() > 1) {
+        for host in &hosts {
+            let others = hosts.iter().filter(|other| *other != host).map(|other| (*other).clone());
+            let obstacle = Obstacle::SameMachine(others.collect());
+            obstacles.entry((*host).clone()).or_default().push(obstacle);
+        }
+    }
 }
 
 /// What couldn't be read, and what the plan would have to know of it.
@@ -390,13 +432,7 @@ fn nodes(
         .collect()
 }
 
-fn notes(
-    plan: &mut Plan,
-    changes: &Graph<Change>,
-    desired: &Desired,
-    silent: &BTreeSet<&HostName>,
-    moves_all: bool,
-) {
+fn notes(plan: &mut Plan, desired: &Desired, silent: &BTreeSet<&HostName>, moves_all: bool) {
     let elders: Vec<&Node> = elders(desired).map(|(_, node)| node).collect();
     let hosts: BTreeSet<&HostName> = elders.iter().map(|node| &node.name.host).collect();
     let unknown = |host: &&&HostName| silent.contains(**host) || plan.unplanned.contains_key(**host);
@@ -425,15 +461,6 @@ fn notes(
     }
     let kept = plan.last.iter().filter(|last| last.group != Group::Elders).cloned().map(Note::Kept);
     plan.notes.extend(kept.collect::<Vec<_>>());
-    for (id, node) in order::going(changes) {
-        let purged = changes.iter().any(|(other, _)| {
-            other.host == id.host
-                && matches!(&other.key, Key::Storage(path) if tau::storage_paths(&node.shape).contains(path))
-        });
-        if !purged {
-            plan.notes.push(Note::StorageKept(node.clone()));
-        }
-    }
 }
 
 /// The nodes that are wanted.
