@@ -8,6 +8,7 @@ pub mod action;
 mod applied;
 pub mod course;
 mod order;
+mod retire;
 pub mod simulate;
 mod steps;
 mod storage;
@@ -17,13 +18,15 @@ pub mod wire;
 pub use applied::{Applied, Failure};
 pub use course::Group;
 pub use order::Rank;
+pub use retire::Retirement;
 pub use target::{InvalidSelector, Selector, belongs_to};
 
 use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, Reason, Verb, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{
-    Activity, Content, Cycle, Edge, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256,
+    Activity, Content, Cycle, Edge, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
+    Sha256,
 };
 use crate::tau;
 use action::Action;
@@ -38,6 +41,8 @@ pub struct Plan {
     pub changes: Graph<Change>,
     /// How many resources are as they should be.
     pub unchanged: usize,
+    /// How many hosts it is about, planned or not.
+    pub asked: usize,
     /// Hosts that couldn't be planned.
     pub unplanned: BTreeMap<HostName, Vec<Unplanned>>,
     /// Every node of the hosts that were asked, whether they answered or not, and
@@ -166,6 +171,16 @@ pub enum Note {
     SplitUntilNow(Vec<HostName>),
     /// The data of a node that is removed stays.
     StorageKept(NodeName),
+    /// A host that is retired without being contacted: its nodes may still run,
+    /// and their keys stay valid.
+    NotContacted {
+        /// The host.
+        host: HostName,
+        /// Its nodes, as the folder has them.
+        nodes: Vec<NodeName>,
+    },
+    /// A retirement leaves that many other differences as they are.
+    LeftAlone(usize),
     /// A node starts with data that isn't its own.
     OldStorage {
         /// Which.
@@ -199,6 +214,27 @@ pub enum Refusal {
     /// The targets give all elders another address or identity, and leave out
     /// these, which dial them.
     WithoutMembers(Vec<NodeName>),
+    /// A host that is to be retired couldn't be planned.
+    RetiresUnplanned(HostName),
+    /// A retirement needs this to change, and that would bring along other
+    /// changes that are pending.
+    Mixed {
+        /// What has to change.
+        resource: ResourceId,
+        /// What else would.
+        others: Pending,
+    },
+}
+
+/// What is pending of a file or a unit that a retirement has to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// These fields of the file.
+    Fields(Vec<FieldPath>),
+    /// Nobody can tell, because the file can't be compared.
+    Unknown,
+    /// A restart for another reason.
+    Restart,
 }
 
 /// What narrows or shapes a plan.
@@ -211,6 +247,8 @@ pub struct Options {
     pub batch: Option<usize>,
     /// Hosts of other networks are made part of this one.
     pub take_over: bool,
+    /// Only what it takes to retire this host; `desired` is compiled without it.
+    pub retire: Option<Retirement>,
 }
 
 /// What is known of a host.
@@ -242,6 +280,7 @@ pub fn plan(
     let is_target = |host: &HostName| {
         options.targets.is_empty() || options.targets.iter().any(|target| target.may_select(host))
     };
+    plan.asked = observed.keys().filter(|name| is_target(name)).count();
     let mut conditions = BTreeMap::new();
     let mut current = Graph::default();
     for (name, observed) in observed {
@@ -272,7 +311,12 @@ pub fn plan(
     }
     same_machine(&conditions, &mut obstacles);
     unreadable(&grounded.desired, &current, &mut obstacles);
-    let changes = compare(&grounded.desired, &current);
+    let all = compare(&grounded.desired, &current);
+    let needed = options.retire.as_ref().map(|retirement| {
+        let before = ground(retirement.before(), &conditions).desired;
+        retire::narrow(retirement, &all, &before, &grounded.desired, &current)
+    });
+    let changes = needed.as_ref().map_or(&all, |needed| &needed.changes);
     no_space(&changes.graph, &conditions, &mut obstacles);
     for (host, obstacles) in obstacles.into_iter().filter(|(host, _)| is_target(host)) {
         let reasons = obstacles.iter().map(|o| Unplanned { why: o.to_string(), help: o.help() });
@@ -281,13 +325,12 @@ pub fn plan(
 
     // Of a host that isn't planned nobody should believe that it is in place.
     let in_place = |id: &ResourceId| {
-        is_target(&id.host) && !plan.unplanned.contains_key(&id.host) && changes.graph.get(id).is_none()
+        is_target(&id.host) && !plan.unplanned.contains_key(&id.host) && all.graph.get(id).is_none()
     };
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
-    let all = changes.graph.clone();
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
-    let moved = moved_elders(desired, &all);
+    let moved = moved_elders(desired, &changes.graph);
     // The sooner the others follow, the shorter they are cut off.
     let batch = options.batch.or((!moved.is_empty()).then_some(usize::MAX));
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, batch);
@@ -320,7 +363,10 @@ pub fn plan(
     let moves_all = !moved.is_empty() && moved.iter().all(moves);
     notes(&mut plan, desired, &silent, moves_all);
     plan.notes.extend(storage::notes(&graph, &conditions));
-    refusals(&mut plan, options, desired, &grounded.desired, (&all, &graph), &moved);
+    refusals(&mut plan, options, desired, &grounded.desired, (&changes.graph, &graph), &moved);
+    if let (Some(retirement), Some(needed)) = (&options.retire, needed) {
+        retire::conclude(&mut plan, retirement, needed);
+    }
     plan.changes = graph;
     Ok(plan)
 }

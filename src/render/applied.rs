@@ -1,7 +1,7 @@
 //! What became of a plan: what failed, what was skipped and why, and one line to
 //! search for that begins with `apply:` and the worst of it.
 
-use super::plan::{applied as made, listed};
+use super::plan::{applied as made, listed, unplanned};
 use super::{Style, Tone};
 use crate::plan::course::{SkipReason, Skipped};
 use crate::plan::{Applied, Group, Plan};
@@ -50,8 +50,7 @@ fn summary(applied: &Applied, plan: &Plan) -> String {
         parts.push(format!("{} skipped ({hosts})", plural(skipped.len(), "change")));
     }
     if !plan.unplanned.is_empty() {
-        let hosts = listed(plan.unplanned.keys());
-        parts.push(format!("{} not planned ({hosts})", plural(plan.unplanned.len(), "host")));
+        parts.push(format!("{} ({})", unplanned(plan), listed(plan.unplanned.keys())));
     }
     parts.push(made(plan, &applied.done));
     if failed.is_empty() {

@@ -4,12 +4,14 @@
 mod action;
 mod applied;
 mod diff;
+mod header;
 mod plan;
 mod problems;
 mod style;
 
-pub use action::{action, ended};
+pub use action::{action, ended, waiting};
 pub use applied::{conclusion, died, skips};
-pub use plan::{plan, summary};
+pub use header::header;
+pub use plan::{plan, summary, unplanned};
 pub use problems::{problems, tally};
 pub use style::{Style, Tone};
