@@ -334,7 +334,7 @@ pub fn plan(
     // The sooner the others follow, the shorter they are cut off.
     let batch = options.batch.or((!moved.is_empty()).then_some(usize::MAX));
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, batch);
-    steps::fill(&mut plan, &graph, &current, &order)?;
+    steps::fill(&mut plan, &graph, &grounded.desired, &current, &order)?;
     let is_ours = |host: &HostName| {
         conditions.get(host).is_some_and(|found| found.networks.iter().all(|name| *name == plan.network))
     };
