@@ -1,18 +1,20 @@
 //! Every folder of `fixtures/folders` is a case: `folder/` is read and checked,
-//! and `report.txt` beside it has what `spore check` prints. Where nothing stops,
-//! `network.txt` has the network. `options` may have `--without-secrets`, and
-//! `open` the files that others may read. `SPORE_BLESS=1` writes the results;
-//! `secrets.txt` lists what must be in none, and `secrets` what must not be in
-//! those of this case: what is a secret only by where it stands.
+//! and `report.txt` next to it is what `spore check` prints. If there is no
+//! error, `network.txt` is the network. `options` may contain
+//! `--without-secrets`, `open` lists files that other users can read, and
+//! `repository` makes the folder a git work tree in which the files that it
+//! lists are tracked. `SPORE_BLESS=1` writes the results. `secrets.txt` lists
+//! text that must not be in any result, and `secrets` text that must not be in
+//! those of this case: what is a secret only because of where it is written.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "what could not be compared is said")]
+#![expect(clippy::print_stderr, reason = "a comparison that was skipped is reported")]
 
 mod secrets;
 
 use secrets::secrets;
 use spore_drive::check;
-use spore_drive::network::{Draft, Files, Network, Secrets};
+use spore_drive::network::{Diagnostic, Draft, Files, Network, Secrets, Severity};
 use spore_drive::render::{self, Style};
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +35,7 @@ fn name(case: &Path) -> &str {
     case.file_name().unwrap().to_str().unwrap()
 }
 
-/// A copy that only its owner may read, whatever the checkout made of it.
+/// A copy that only its owner can read, whatever the modes of the checkout.
 fn copy(from: &Path, to: &Path, open: &[String]) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -52,14 +54,23 @@ fn copy(from: &Path, to: &Path, open: &[String]) {
     }
 }
 
+fn git(folder: &Path, arguments: &[&str]) {
+    let run = std::process::Command::new("git").arg("-C").arg(folder).args(arguments).output().unwrap();
+    assert!(run.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+}
+
 fn lines(file: &Path) -> Vec<String> {
     fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// What is said of a case, and the network if it is one.
+/// The report of a case, and the network if there is no error.
 fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
     let folder = tempfile::tempdir().unwrap();
     copy(&case.join("folder"), folder.path(), &lines(&case.join("open")));
+    if case.join("repository").exists() {
+        git(folder.path(), &["init", "--quiet"]);
+        lines(&case.join("repository")).iter().for_each(|file| git(folder.path(), &["add", "--force", file]));
+    }
     let secrets = match lines(&case.join("options")).iter().any(|option| option == "--without-secrets") {
         true => Secrets::Elsewhere,
         false => Secrets::Needed,
@@ -103,7 +114,7 @@ fn every_case_is_reported_as_it_says() {
     assert!(wrong.is_empty(), "SPORE_BLESS=1 takes these over:\n{}", wrong.join("\n"));
 }
 
-/// The cases `same-…` are one network, written in different ways.
+/// The cases `same-…` are the same network, written in different ways.
 #[test]
 fn one_network_in_any_dialect_is_the_same_network() {
     let same: Vec<_> = cases().into_iter().filter(|case| name(case).starts_with("same-")).collect();
@@ -114,7 +125,7 @@ fn one_network_in_any_dialect_is_the_same_network() {
     }
 }
 
-/// Whatever a folder can cause that the real tau refuses to start with is found.
+/// Finds everything in a folder that makes the real tau refuse to start.
 #[test]
 fn what_tau_refuses_is_found() {
     let columns = |file: &str| -> Vec<Vec<String>> {
@@ -144,7 +155,7 @@ fn what_tau_refuses_is_found() {
     }
 }
 
-/// The golden folder of upstream's tool, where it is at hand, is our copy of it.
+/// Our copy of upstream's golden folder is identical to it, if it is available.
 #[test]
 fn the_golden_folder_is_ours() {
     let golden = Path::new("../shared/golden/upstream/folder");
@@ -159,8 +170,8 @@ fn the_golden_folder_is_ours() {
     }
 }
 
-/// Whoever has all hosts on one line sees the part of it that is meant, and
-/// not more problems than anybody reads.
+/// Of a very long line only the relevant part is shown, and the number of
+/// findings is bounded.
 #[test]
 fn a_very_long_line_is_shown_in_part() {
     use std::fmt::Write as _;
@@ -181,7 +192,8 @@ fn a_very_long_line_is_shown_in_part() {
     assert!(shown.contains("more problems are not shown"));
 }
 
-/// Names of files, targets of links and names in quotes can hold anything.
+/// Names of files, targets of links and quoted names may contain control
+/// characters.
 #[test]
 fn no_terminal_obeys_a_report() {
     let folder = tempfile::tempdir().unwrap();
@@ -201,7 +213,7 @@ fn no_terminal_obeys_a_report() {
     }
 }
 
-/// `spore COMMAND -n CASE`: its exit code, and what it says on both streams.
+/// `spore COMMAND -n CASE`: its exit code, its output and its errors.
 fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     copy(&Path::new(CASES).join(case).join("folder"), folder.path(), &[]);
@@ -212,35 +224,139 @@ fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn the_exit_code_says_whether_there_are_mistakes() {
+fn the_exit_code_and_the_last_line_have_the_result() {
+    const NONE: &str = "check: no problems in 2 shapes, 3 hosts and 3 nodes";
     for (case, arguments, code, last) in [
-        ("sound", &["check"][..], 0, "check: nothing is wrong with 2 shapes, 3 hosts and 3 nodes"),
-        (
-            "sound",
-            &["check", "--deny-warnings"],
-            0,
-            "check: nothing is wrong with 2 shapes, 3 hosts and 3 nodes",
-        ),
+        ("sound", &["check"][..], 0, NONE),
+        ("sound", &["check", "--deny-warnings"], 0, NONE),
         ("unused", &["check"], 0, "check: 2 warnings"),
-        ("unused", &["check", "--deny-warnings"], 1, "check: 2 warnings"),
+        ("unused", &["check", "--deny-warnings"], 1, "check: 2 warnings, denied by --deny-warnings"),
         ("upstream", &["check"], 1, "check: 1 error, 4 warnings"),
+        ("upstream", &["check", "--deny-warnings"], 1, "check: 1 error, 4 warnings"),
         ("secrets-missing", &["check"], 1, "check: 4 errors"),
-        ("secrets-missing", &["check", "--without-secrets"], 0, "check: 1 warning"),
+        ("secrets-missing", &["check", "--without-secrets"], 0, NONE),
+        ("secrets-missing", &["check", "--without-secrets", "--deny-warnings"], 0, NONE),
+        (
+            "without-secrets",
+            &["check", "--without-secrets", "--deny-warnings"],
+            1,
+            "check: 1 warning, denied by --deny-warnings",
+        ),
     ] {
         let (status, said, errors) = spore(case, arguments);
         assert_eq!((status, said.lines().last(), &*errors), (Some(code), Some(last), ""), "{case}: {said}");
     }
 }
 
-/// No host is asked about a folder with mistakes: these hosts would not answer.
+/// A plan is made only from a folder without errors, before any host is
+/// contacted: these hosts wouldn't answer.
 #[test]
-fn a_plan_is_made_only_of_a_folder_without_mistakes() {
+fn a_folder_with_errors_is_not_planned() {
     for command in ["plan", "apply"] {
         let (status, said, errors) = spore("everything-at-once", &[command]);
         assert_eq!((status, &*said), (Some(1), ""), "{errors}");
         let report = fs::read_to_string(format!("{CASES}/everything-at-once/report.txt")).unwrap();
         let (report, _tally) = report.trim_end().rsplit_once('\n').unwrap();
         assert!(errors.starts_with(report.trim_end()), "{errors}");
-        assert!(errors.contains("the network folder has 10 errors"), "{errors}");
+        assert!(errors.contains("the network folder has 11 errors"), "{errors}");
     }
+}
+
+/// Files of a folder, by path.
+type Tree = BTreeMap<String, Vec<u8>>;
+
+fn tree(folder: &Path, prefix: &str, tree: &mut Tree) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            self::tree(&entry.path(), &format!("{name}/"), tree);
+        } else if let Ok(bytes) = fs::read(entry.path()) {
+            tree.insert(name, bytes);
+        }
+    }
+}
+
+/// The severity of each finding, which is identified by its text and its place
+/// in the file (without the line, which an edit above it changes).
+fn severities(tree: &Tree, secrets: Secrets) -> BTreeMap<String, Severity> {
+    let mut files = Files::new("folder");
+    for (path, bytes) in tree {
+        files.insert(path.clone(), bytes.clone());
+    }
+    let mut draft = Draft::from_files(&files, secrets);
+    draft.report(check::check(&draft));
+    let key = |problem: &Diagnostic| {
+        let place = problem.labels().first().map(|(place, _)| {
+            (place.file(), place.source().text().get(place.span()).unwrap_or_default().to_owned())
+        });
+        format!("{} {place:?}", problem.message())
+    };
+    draft.problems().iter().map(|problem| (key(problem), problem.severity())).collect()
+}
+
+/// Each entry at the top of a file, and each line below one, cut out; each file
+/// removed; and each replaced by that of a sound folder.
+fn edits(folder: &Tree, sound: &Tree) -> Vec<Tree> {
+    let mut edits = Vec::new();
+    for (path, bytes) in folder {
+        let mut without = folder.clone();
+        without.remove(path);
+        edits.push(without);
+        if let Some(other) = sound.get(path) {
+            edits.push(folder.clone().into_iter().chain([(path.clone(), other.clone())]).collect());
+        }
+        let Some(text) = std::str::from_utf8(bytes).ok().filter(|_| path.ends_with(".yaml")) else {
+            continue;
+        };
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        for start in 0..lines.len() {
+            let indent = |line: &str| line.len() - line.trim_start().len();
+            let below = lines[start + 1..].iter().take_while(|line| indent(line) > indent(lines[start]));
+            let end = start + 1 + below.count();
+            let rest = [&lines[..start], &lines[end..]].concat().concat().into_bytes();
+            edits.push(folder.clone().into_iter().chain([(path.clone(), rest)]).collect());
+        }
+    }
+    // A problem whose fix adds something: the files that sound folders have.
+    edits.extend(
+        sound
+            .iter()
+            .filter(|(path, _)| !folder.contains_key(*path))
+            .map(|(path, bytes)| folder.clone().into_iter().chain([(path.clone(), bytes.clone())]).collect()),
+    );
+    edits
+}
+
+/// Whatever is fixed or broken, no other finding becomes more or less severe.
+#[test]
+fn severity_depends_only_on_the_finding() {
+    let mut sound = Tree::new();
+    tree(&Path::new(CASES).join("sound/folder"), "", &mut sound);
+    // Every edit of these, which refer to much, and some of the others: it takes long.
+    const RICH: [&str; 5] =
+        ["everything-at-once", "logins-not-needed", "missing-things", "shapes-not-needed", "ssh-keys"];
+    let mut compared = 0;
+    for (nth, case) in cases().into_iter().enumerate() {
+        let mut folder = Tree::new();
+        tree(&case.join("folder"), "", &mut folder);
+        // Aliases that multiply take long to read, and are about nothing else.
+        if name(&case) == "odd-entries" {
+            continue;
+        }
+        for secrets in [Secrets::Needed, Secrets::Elsewhere] {
+            let before = severities(&folder, secrets);
+            let every = if RICH.contains(&name(&case)) { 1 } else { 12 };
+            for edit in edits(&folder, &sound).into_iter().skip(nth % every).step_by(every) {
+                for (finding, severity) in severities(&edit, secrets) {
+                    if let Some(was) = before.get(&finding) {
+                        compared += 1;
+                        let changed = edit.iter().find(|(path, bytes)| folder.get(*path) != Some(bytes));
+                        let changed = changed.map(|(path, bytes)| (path, String::from_utf8_lossy(bytes)));
+                        assert_eq!(*was, severity, "{}: {finding} after {changed:?}", case.display());
+                    }
+                }
+            }
+        }
+    }
+    assert!(compared > 1_000, "{compared} comparisons");
 }

@@ -5,7 +5,7 @@
 //! value.
 
 use super::place::{At, Place, Source, Span};
-use super::problem::{Diagnostic, Read, Report, Reported};
+use super::problem::{Diagnostic, Read, Report, Reported, nearest};
 use super::slot::Slot;
 use super::yaml::{Content, Node};
 use std::sync::Arc;
@@ -303,7 +303,7 @@ impl<'t> Fields<'t> {
             let shown = slot.place.shown(slot.name);
             let message = format!("{} has no field `{shown}`", self.owner);
             let joined = slot.name.split_once(':').map(|(name, _)| name);
-            let problem = match report.nearest(slot.name, self.asked.iter().copied()) {
+            let problem = match nearest(slot.name, self.asked.iter().copied()) {
                 None if joined.is_some_and(|name| self.asked.contains(&name)) => {
                     misspelt = true;
                     self.missing.retain(|(names, _)| !names.iter().any(|name| joined == Some(name)));

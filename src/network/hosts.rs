@@ -1,7 +1,7 @@
 //! The hosts and which nodes they carry: `hosts.yaml`.
 
 use super::fields::{Fields, Item};
-use super::problem::{Diagnostic, Read, Report, Reported};
+use super::problem::{Absent, Diagnostic, Read, Report, Reported};
 use super::slot::Slot;
 use super::{At, HostDraft, Login, LoginDraft, NodeDraft, ShapeDraft, SshDraft};
 use crate::identity::{NodeKey, PeerId};
@@ -182,20 +182,7 @@ impl FromStr for Address {
 
 fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut Report) -> Read<SshDraft> {
     let mut fields = item.fields(&format!("`ssh` of host `{host}`"), report)?;
-    let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| {
-        let text = item.text("an address", report)?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_.-:%".contains(c);
-        match text.parse::<Address>() {
-            Ok(address) => Ok(item.at(address.ip.to_string())),
-            Err(NotAnAddress) if !text.starts_with('-') && text.chars().all(plain) => {
-                Ok(item.at(text.to_owned()))
-            }
-            Err(NotAnAddress) => {
-                let message = format!("`{}` is neither an address nor the name of a machine", item.shown());
-                Err(item.wrong(&message, "this", "write it as `192.0.2.1` or `host.example.org`", report))
-            }
-        }
-    });
+    let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| super::endpoint::read(item, report));
     let port = fields.take("port").map(|item| item.port(report)).transpose();
     let mut is_named = false;
     let names = fields.either(["key", "auth"], report, |item, report| {
@@ -303,8 +290,7 @@ fn read_node(
     host: &str,
     report: &mut Report,
 ) -> Option<NodeDraft> {
-    const NO_KEY: &str =
-        "add `key`, the node's private key: `CAES…`; keys that are made on the host come later";
+    const NO_KEY: &str = "generate one with `spore key node`, and add it here as `key: CAES…`";
     let name = format!("node `{}@{host}`", slot.place.shown(slot.name));
     let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
     let neither = |report: &mut Report| {
@@ -349,7 +335,7 @@ fn read_node(
             let problem =
                 Diagnostic::error(format!("{name} has no `key`: its configuration can't be written"));
             let problem = problem.at(&id.place, "only its id is here").help(NO_KEY);
-            report.no_secret(slot.place.clone(), "the key of this node", problem);
+            report.missing(slot.place.clone(), Absent::NodeKey, problem);
         }
         (None, None) if !misspelt => neither(report),
         _ => {}
