@@ -3,7 +3,7 @@
 //! error, `network.txt` is the network. `options` may contain
 //! `--without-secrets`, `open` lists files that other users can read, and
 //! `repository` makes the folder a git work tree in which the files that it
-//! lists are tracked. `SPORE_BLESS=1` writes the results. `secrets.txt` lists
+//! lists are tracked, with `gitignore` and `gitattributes`. `SPORE_BLESS=1` writes the results. `secrets.txt` lists
 //! text that must not be in any result, and `secrets` text that must not be in
 //! those of this case: what is a secret only because of where it is written.
 
@@ -69,6 +69,9 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
     copy(&case.join("folder"), folder.path(), &lines(&case.join("open")));
     if case.join("repository").exists() {
         git(folder.path(), &["init", "--quiet"]);
+        for file in ["gitignore", "gitattributes"] {
+            fs::copy(case.join(file), folder.path().join(format!(".{file}"))).unwrap();
+        }
         lines(&case.join("repository")).iter().for_each(|file| git(folder.path(), &["add", "--force", file]));
     }
     let secrets = match lines(&case.join("options")).iter().any(|option| option == "--without-secrets") {

@@ -77,7 +77,12 @@ fn flaw(text: &str) -> Option<Flaw> {
         return flaw("this is more than one word", "write one address: the one that spore connects to");
     }
     match text.split_once(':') {
-        Some((host, port)) if is_sound(host) => with_port(host, port),
+        Some((host, port)) if is_sound(host) && port.bytes().all(|b| b.is_ascii_digit()) => {
+            with_port(host, port)
+        }
+        Some((_, rest)) if !rest.contains(':') => {
+            flaw("a host name has no `:`", "write only the host; a port is set beside it, as `port: 22`")
+        }
         Some(_) => flaw(
             "this is not an IPv6 address",
             "write it as `192.0.2.1`, `2001:db8::1` or `host.example.org`",
@@ -100,7 +105,9 @@ fn flaw_of_name(text: &str) -> Option<Flaw> {
     let flaw = |why: String| Some(Flaw { why, help: HELP.to_owned() });
     if let Some(other) = text.chars().find(|&c| !is_plain(c)) {
         return flaw(match other {
-            '/' => "the part after the `/` is not a prefix length".to_owned(),
+            '/' if text.starts_with(|c: char| c.is_ascii_digit()) => {
+                "the part after the `/` is not a prefix length".to_owned()
+            }
             // Printed as it is in the file, control characters escaped.
             other => format!("`{other}` can't be part of a host name"),
         });
