@@ -1,14 +1,13 @@
-//! Every folder of `fixtures/folders` is a case: `folder/` is read and checked,
-//! and `report.txt` next to it is what `spore check` prints. If there is no
-//! error, `network.txt` is the network. `options` may contain
-//! `--without-secrets`, `open` lists files that other users can read, and
-//! `repository` makes the folder a git work tree in which the files that it
-//! lists are tracked, with `gitignore` and `gitattributes`. `SPORE_BLESS=1` writes the results. `secrets.txt` lists
-//! text that must not be in any result, and `secrets` text that must not be in
-//! those of this case: what is a secret only because of where it is written.
+//! Every folder in `fixtures/folders` is a case. Its `folder/` is read and checked;
+//! `report.txt` is the expected output of `spore check`, and `network.txt` the network, if
+//! there are no errors. `options` may contain `--without-secrets`, and `open` the files
+//! that other users may read; `repository` makes the folder a git work tree that tracks the
+//! files listed there, with `gitignore` and `gitattributes`. `SPORE_BLESS=1` updates the results. `secrets.txt` lists the
+//! secrets that no result may contain, and a case's `secrets` those for this case only:
+//! values that are secret only because of the field they are in.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "a comparison that was skipped is reported")]
+#![expect(clippy::print_stderr, reason = "reports what couldn't be compared")]
 
 mod secrets;
 
@@ -35,7 +34,8 @@ fn name(case: &Path) -> &str {
     case.file_name().unwrap().to_str().unwrap()
 }
 
-/// A copy that only its owner can read, whatever the modes of the checkout.
+/// Copies a folder, with modes that don't depend on the checkout: only the owner may read
+/// the files, except for those in `open`.
 fn copy(from: &Path, to: &Path, open: &[String]) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -63,7 +63,7 @@ fn lines(file: &Path) -> Vec<String> {
     fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// The report of a case, and the network if there is no error.
+/// The files that a case results in: its report, and its network if there are no errors.
 fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
     let folder = tempfile::tempdir().unwrap();
     copy(&case.join("folder"), folder.path(), &lines(&case.join("open")));
@@ -91,7 +91,7 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
 }
 
 #[test]
-fn every_case_is_reported_as_it_says() {
+fn every_case_has_the_expected_result() {
     let bless = std::env::var_os("SPORE_BLESS").is_some();
     let secrets = secrets();
     let mut wrong = Vec::new();
@@ -110,27 +110,28 @@ fn every_case_is_reported_as_it_says() {
         if !outcome.contains_key("network.txt") && case.join("network.txt").exists() {
             match bless {
                 true => fs::remove_file(case.join("network.txt")).unwrap(),
-                false => wrong.push(format!("{} is no network any more", case.display())),
+                false => wrong.push(format!("{} isn't a valid network any more", case.display())),
             }
         }
     }
-    assert!(wrong.is_empty(), "SPORE_BLESS=1 takes these over:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "SPORE_BLESS=1 accepts these results:\n{}", wrong.join("\n"));
 }
 
-/// The cases `same-…` are the same network, written in different ways.
+/// The cases `same-…` describe the same network in different dialects.
 #[test]
-fn one_network_in_any_dialect_is_the_same_network() {
+fn all_dialects_give_the_same_network() {
     let same: Vec<_> = cases().into_iter().filter(|case| name(case).starts_with("same-")).collect();
-    let network = |case: &Path| outcome(case).remove("network.txt").expect("it is a network");
+    let network = |case: &Path| outcome(case).remove("network.txt").expect("a valid network");
     let expected = network(&same[0]);
     for case in &same {
         assert_eq!(network(case), expected, "{}", case.display());
     }
 }
 
-/// Finds everything in a folder that makes the real tau refuse to start.
+/// Every configuration with which the real tau refuses to start, and which a folder can
+/// cause, is found.
 #[test]
-fn what_tau_refuses_is_found() {
+fn configurations_that_tau_rejects_are_found() {
     let columns = |file: &str| -> Vec<Vec<String>> {
         let text = fs::read_to_string(format!("fixtures/tau-cases/{file}")).unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -150,21 +151,25 @@ fn what_tau_refuses_is_found() {
     assert_eq!(listed, expected, "checks.tsv lists every case that `start` refuses, and no other");
     for check in &checks {
         let [case, folder, says] = &check[..] else { panic!("three columns: {check:?}") };
-        assert!(!says.is_empty(), "{case}: what is said, or why no folder can cause it");
+        assert!(!says.is_empty(), "{case}: the message is missing, or the reason why no folder can cause it");
         if folder != "-" {
             let report = outcome(&Path::new(CASES).join(folder)).remove("report.txt").unwrap();
-            assert!(report.contains(says.as_str()), "{case}: `{says}` isn't said of {folder}:\n{report}");
+            assert!(
+                report.contains(says.as_str()),
+                "{case}: the report of {folder} lacks `{says}`:\n{report}"
+            );
         }
     }
 }
 
-/// Our copy of upstream's golden folder is identical to it, if it is available.
+/// Our copy of the golden folder of upstream's tool is identical to the original, if that
+/// is available.
 #[test]
 fn the_golden_folder_is_ours() {
     let golden = Path::new("../shared/golden/upstream/folder");
     let ours = Path::new("fixtures/folders/upstream/folder");
     let Ok(files) = fs::read_dir(golden) else {
-        eprintln!("{} isn't here, so the copy wasn't compared", golden.display());
+        eprintln!("{} doesn't exist, so the copy wasn't compared", golden.display());
         return;
     };
     for file in files.map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
@@ -173,8 +178,8 @@ fn the_golden_folder_is_ours() {
     }
 }
 
-/// Of a very long line only the relevant part is shown, and the number of
-/// findings is bounded.
+/// If all hosts are on one line, each problem shows only its part of the line, and the
+/// number of problems is limited.
 #[test]
 fn a_very_long_line_is_shown_in_part() {
     use std::fmt::Write as _;
@@ -195,10 +200,10 @@ fn a_very_long_line_is_shown_in_part() {
     assert!(shown.contains("more problems are not shown"));
 }
 
-/// Names of files, targets of links and quoted names may contain control
-/// characters.
+/// File names, link targets and quoted names can contain control characters, which a
+/// report must escape.
 #[test]
-fn no_terminal_obeys_a_report() {
+fn control_characters_are_escaped() {
     let folder = tempfile::tempdir().unwrap();
     copy(&Path::new(CASES).join("sound/folder"), folder.path(), &[]);
     let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
@@ -216,7 +221,7 @@ fn no_terminal_obeys_a_report() {
     }
 }
 
-/// `spore COMMAND -n CASE`: its exit code, its output and its errors.
+/// Runs `spore COMMAND -n CASE`, and returns its exit code, stdout and stderr.
 fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     copy(&Path::new(CASES).join(case).join("folder"), folder.path(), &[]);
@@ -251,8 +256,7 @@ fn the_exit_code_and_the_last_line_have_the_result() {
     }
 }
 
-/// A plan is made only from a folder without errors, before any host is
-/// contacted: these hosts wouldn't answer.
+/// A folder with errors isn't planned, and no host is contacted: these wouldn't answer.
 #[test]
 fn a_folder_with_errors_is_not_planned() {
     for command in ["plan", "apply"] {

@@ -14,9 +14,10 @@ pub(crate) fn pretended(bench: &mut Bench<'_>) {
         return;
     }
     let tests = std::env::var_os("SPORE_PRETEND_TESTS").unwrap_or_default();
-    for (situation, test) in
-        [("of a first apply", "instants::of_a_first_apply"), ("of an update", "instants::of_an_update")]
-    {
+    for (situation, test) in [
+        ("of a first apply", "instants::a_first_apply_survives_a_kill"),
+        ("of an update", "instants::an_update_survives_a_kill"),
+    ] {
         bench.begin("controller killed, pretended hosts", &format!("{INSTANTS} random instants {situation}"));
         let mut command = Command::new(&tests);
         command.args(["--exact", test]).env("SPORE_INSTANTS", INSTANTS.to_string());
