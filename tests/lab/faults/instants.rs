@@ -1,12 +1,12 @@
-//! The controller is killed at many random instants. On pretended hosts, which
-//! take no time of their own: it is their test that is run here, with this seed.
+//! The controller is killed at many random instants. Runs the test on simulated hosts, which
+//! are fast, with the current seed.
 
 use std::process::Command;
 
 use super::bench::Bench;
 use super::table::Came;
 
-/// Of each; `cargo test` does a few.
+/// The number of instants per situation; `cargo test` uses only a few.
 const INSTANTS: usize = 200;
 
 pub(crate) fn pretended(bench: &mut Bench<'_>) {
@@ -18,7 +18,7 @@ pub(crate) fn pretended(bench: &mut Bench<'_>) {
         ("of a first apply", "instants::a_first_apply_survives_a_kill"),
         ("of an update", "instants::an_update_survives_a_kill"),
     ] {
-        bench.begin("controller killed, pretended hosts", &format!("{INSTANTS} random instants {situation}"));
+        bench.begin("controller killed, simulated hosts", &format!("{INSTANTS} random instants {situation}"));
         let mut command = Command::new(&tests);
         command.args(["--exact", test]).env("SPORE_INSTANTS", INSTANTS.to_string());
         command.env("SPORE_SEED", bench.random.below(1 << 32).to_string());
