@@ -1,4 +1,4 @@
-//! Which files make up which component of the folder.
+//! The components of the folder, and their files.
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};
