@@ -11,6 +11,7 @@
 //! rejects was tested with the real one: `fixtures/tau-cases`.
 
 mod addresses;
+mod binaries;
 mod domain;
 mod elders;
 mod git;
@@ -20,6 +21,8 @@ mod logins;
 mod ports;
 mod services;
 mod shapes;
+
+pub use binaries::binaries;
 
 use crate::network::{Diagnostic, Draft, HostDraft, NodeDraft, Secrets, ShapeDraft};
 use crate::resource::ShapeName;

@@ -24,7 +24,10 @@ Generate its keys:               mkdir -p keys
 pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
     let folder = folder::find(args.network.as_deref())?;
     if Files::read(&folder).is_ok_and(|files| files.is_network()) {
-        terminal::out(&standing(&check::read(&folder, Secrets::Needed)));
+        let mut draft = check::read(&folder, Secrets::Needed);
+        let problems = tokio::task::block_in_place(|| check::binaries(&draft));
+        draft.report(problems);
+        terminal::out(&standing(&draft));
     } else {
         terminal::out(&Args::command().render_help().to_string());
         terminal::out(START);

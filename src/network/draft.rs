@@ -49,7 +49,7 @@ pub struct Draft {
     /// The configuration of the `accounts` service.
     pub accounts: Option<At<Accounts>>,
     /// The tau to run, by architecture.
-    pub tau: BTreeMap<Architecture, Pin>,
+    pub tau: BTreeMap<Architecture, At<Pin>>,
     /// The parts that couldn't be read in full.
     pub partial: Partial,
     /// Whether its secrets were expected in the folder.
@@ -268,7 +268,7 @@ impl Draft {
             logins,
             tenancy,
             accounts: self.accounts,
-            tau: self.tau,
+            tau: self.tau.into_iter().map(|(architecture, pin)| (architecture, pin.value)).collect(),
             warnings: Vec::new(),
         })
     }
