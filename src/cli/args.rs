@@ -129,6 +129,9 @@ pub(crate) struct PlanOptions {
     /// Make hosts of another network part of this one
     #[arg(long)]
     pub(crate) take_over: bool,
+    /// Leave a node that doesn't become healthy as it failed, instead of rolling it back
+    #[arg(long)]
+    pub(crate) no_revert: bool,
     /// Digest every file on the hosts, whatever an earlier apply has noted of it
     #[arg(long)]
     pub(crate) rehash: bool,

@@ -6,6 +6,7 @@
 
 pub mod action;
 mod order;
+mod revert;
 pub mod simulate;
 mod steps;
 mod target;
@@ -108,6 +109,10 @@ pub enum Note {
     SplitUntilNow(Vec<HostName>),
     /// A process that the folder has no say in any more keeps its data.
     StorageKept(NodeName),
+    /// A node that doesn't become healthy with new files gets its old ones back.
+    Rollback,
+    /// It could, and doesn't: it is left as it failed.
+    NoRollback,
 }
 
 /// Why a plan can't be applied as it is.
@@ -129,6 +134,9 @@ pub struct Options {
     pub batch: Option<usize>,
     /// Hosts of other networks are made part of this one.
     pub take_over: bool,
+    /// Nodes that don't become healthy are left as they failed: neither rolled back
+    /// nor stopped.
+    pub no_revert: bool,
 }
 
 /// What is known of a host.
@@ -195,7 +203,8 @@ pub fn plan(
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, options.batch);
-    steps::fill(&mut plan, &graph, &current, &order)?;
+    let graphs = revert::Graphs { changes: &graph, desired: &grounded.desired, current: &current };
+    let can_roll_back = steps::fill(&mut plan, graphs, &order, options.no_revert)?;
     if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
         let begun = order::has_begun(&grounded.desired, &current);
         plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });
@@ -206,6 +215,9 @@ pub fn plan(
         false => None,
     };
     notes(&mut plan, &graph, desired);
+    if can_roll_back {
+        plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });
+    }
     refusals(&mut plan, options);
     plan.changes = graph;
     Ok(plan)

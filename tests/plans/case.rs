@@ -49,6 +49,8 @@ struct RawOptions {
     targets: Vec<String>,
     batch: Option<usize>,
     take_over: bool,
+    #[serde(default)]
+    no_revert: bool,
     purge_storage: bool,
     retire: Option<String>,
 }
@@ -124,6 +126,7 @@ impl Case {
             targets: raw.options.targets.iter().map(|target| target.parse().unwrap()).collect(),
             batch: raw.options.batch,
             take_over: raw.options.take_over,
+            no_revert: raw.options.no_revert,
         };
         let purge_storage = raw.options.purge_storage;
         let (network, desired) = (Arc::new(network), Arc::new(desired));

@@ -2,11 +2,11 @@
 # shellcheck shell=sh disable=SC2154
 
 purge() {
-    # Whatever asks for anything else is mistaken.
+    # Asking for anything else is a mistake, whoever makes it.
     case $1 in
-        */ | *//* | */. | */.. | */./* | */../*) fail "refuses to remove $1" ;;
+        */ | *//* | */. | */.. | */./* | */../*) fail "refusing to remove $1" ;;
         /tb/storage/?*) ;;
-        *) fail "refuses to remove $1: it is not below /tb/storage" ;;
+        *) fail "refusing to remove $1: it isn't below /tb/storage" ;;
     esac
     look "$1"
     parent "$1"

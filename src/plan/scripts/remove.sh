@@ -10,7 +10,7 @@ remove() {
     fi
     [ "$kind" != file ] || digest
     if [ "$kind" != file ] || [ "$digest" != "$2" ]; then
-        differs "expected a file $(short "$2") at $1, found $(found)"
+        changed "$1" "a file with sha256 $(short "$2")"
     fi
     try "cannot remove $1" rm -f -- "$root$1"
     sync_path "$parent"

@@ -38,7 +38,7 @@ fn what_has_been_done_already_is_synced_too() {
     let wants = "/etc/systemd/system/multi-user.target.wants";
     host.chmod("/tb/config", 0o640);
     for (action, synced) in [
-        (Action::Place { file: staged("/tb/bin/tau", &big, &host), before: None }, "/tb/bin"),
+        (Action::Place { file: staged("/tb/bin/tau", &big, &host), before: None, keep: false }, "/tb/bin"),
         (
             Action::Link { path: path("/etc/resolv.conf"), before: LinkBefore::Absent, target: path("a") },
             "/etc",
@@ -195,7 +195,7 @@ fn a_staged_file_takes_its_place_once() {
     let host = Host::new();
     host.write("/tb/config/a.yaml", b"old");
     let file = host.stage("/tb/config/a.yaml", b"new");
-    let place = Action::Place { file: file.clone(), before: Some(Sha256::of(b"old")) };
+    let place = Action::Place { file: file.clone(), before: Some(Sha256::of(b"old")), keep: false };
     let inode = host.at(&file.staged_path()).metadata().unwrap().ino();
     assert_eq!(host.act(&place), Outcome::Done);
     assert_eq!(host.read("/tb/config/a.yaml"), "new");
@@ -212,8 +212,8 @@ fn a_staged_file_takes_its_place_once() {
 fn a_meddled_file_stays() {
     let host = Host::new();
     let file = host.stage("/tb/config/a.yaml", b"new");
-    let fresh = Action::Place { file: file.clone(), before: None };
-    let replace = Action::Place { file, before: Some(Sha256::of(b"old")) };
+    let fresh = Action::Place { file: file.clone(), before: None, keep: false };
+    let replace = Action::Place { file, before: Some(Sha256::of(b"old")), keep: false };
     assert!(differs(&host.act(&replace)).ends_with("found nothing there"));
     host.write("/tb/config/a.yaml", b"edited");
     for place in [&fresh, &replace] {
@@ -229,7 +229,7 @@ fn a_meddled_file_stays() {
 fn what_is_staged_is_checked_again() {
     let host = Host::new();
     let file = host.stage("/tb/config/a.yaml", b"new");
-    let place = Action::Place { file: file.clone(), before: None };
+    let place = Action::Place { file: file.clone(), before: None, keep: false };
     host.write(&file.staged_path(), b"nEw");
     assert!(differs(&host.act(&place)).starts_with("expected /tb/config/a.yaml to be staged as "));
     fs::remove_file(host.at(&file.staged_path())).unwrap();
@@ -242,7 +242,7 @@ fn a_big_files_digest_is_remembered_until_it_changes() {
     let host = Host::new();
     let content = vec![7; 1 << 20];
     let file = host.stage("/tb/bin/tau", &content);
-    let place = Action::Place { file: file.clone(), before: None };
+    let place = Action::Place { file: file.clone(), before: None, keep: false };
     assert_eq!(host.act(&place), Outcome::Done);
     assert_eq!(host.mode("/var/lib/spore"), 0o700);
     let noted = host.read("/var/lib/spore/digests");

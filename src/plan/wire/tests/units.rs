@@ -43,7 +43,7 @@ fn health(id: &str, port: u16, within: Duration) -> Option<Health> {
 }
 
 fn start(before: Running, health: Option<Health>) -> Action {
-    Action::Start { unit: UNIT.to_owned(), before, health }
+    Action::Start { unit: UNIT.to_owned(), before, health, fallback: Fallback::Leave }
 }
 
 fn invocation(id: &str) -> Running {
@@ -271,7 +271,7 @@ fn a_unit_that_came_up_in_the_future_settles() {
 fn a_unit_on_its_way_is_waited_for() {
     let host = with_unit("active", "b2", "");
     let health = health("b2", 5242, LONG).unwrap();
-    let wait = Action::Await { unit: UNIT.to_owned(), health };
+    let wait = Action::Await { unit: UNIT.to_owned(), health, fallback: Fallback::Leave };
     assert_eq!(host.act(&wait), Outcome::Done);
     assert_eq!(host.calls(), [""; 0]);
 }
