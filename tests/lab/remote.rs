@@ -12,7 +12,7 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use spore_drive::{
     plan::{
-        action::{Action, Running, Staged},
+        action::{Action, Fallback, Running, Staged},
         wire::{Outcome, Report},
     },
     remote::{Holder, Host, HostError, Locked, NotLocked, Payload, Payloads, Redactor, Run, Settings, Stop},

@@ -15,6 +15,7 @@ type Held = Result<(), String>;
 /// Every one of them, and every prefix of the plan's actions.
 pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
     order(world, plan)?;
+    counted(plan)?;
     itself(world)?;
     if !plan.refusals.is_empty() {
         return Ok(());
@@ -31,9 +32,12 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
 /// next plan comes to the same end as if it had come up. And if it doesn't come up
 /// then either, it falls back to what it would have fallen back to at first.
 pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
-    let mut before = world.clone();
+    let (mut before, mut seen) = (world.clone(), BTreeSet::new());
     for step in steps(plan) {
-        if let Some((unit, fallback)) = may_fail(step.action) {
+        // Nodes that fall back alike are as good as one.
+        if let Some((unit, fallback)) = may_fail(step.action)
+            && seen.insert(kind(unit, fallback))
+        {
             let whole = failed(&before, step, fallback.steps())?;
             for cut in 0..=fallback.steps() {
                 let why = |what: String| format!("{unit} fails, {cut} steps of {fallback:?}: {what}");
@@ -44,6 +48,15 @@ pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
         before.hosts.act(step, &before.desired).map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+fn kind(unit: &str, fallback: &Fallback) -> (String, Vec<String>) {
+    let files = match fallback {
+        Fallback::Leave => vec!["left".to_owned()],
+        Fallback::Stop => Vec::new(),
+        Fallback::Revert { files, health: _ } => files.iter().map(|file| file.path.clone()).collect(),
+    };
+    (unit.to_owned(), files)
 }
 
 fn may_fail(action: &Action) -> Option<(&str, &Fallback)> {
@@ -100,14 +113,41 @@ fn fails_twice(failed_once: &World, step: Step<'_>, whole: &World) -> Held {
     Err("the next plan doesn't start it".to_owned())
 }
 
+/// Every step that changes something carries out a change that the plan lists,
+/// and every change that it lists is carried out by some step: so an apply can
+/// count what its plan has counted.
+fn counted(plan: &Plan) -> Held {
+    let steps = plan.steps_of_changes();
+    let listed: BTreeSet<&ResourceId> = plan.changes.iter().map(|(id, _)| id).collect();
+    let carried_out: BTreeSet<&ResourceId> = steps.keys().collect();
+    let odd: Vec<_> = listed.symmetric_difference(&carried_out).collect();
+    let lists = std::iter::once(&plan.stage).chain(plan.waves.iter().map(|wave| &wave.hosts));
+    let uncounted: Vec<_> = lists
+        .flat_map(|hosts| hosts.values().flatten())
+        .filter(|step| {
+            step.change.is_none() && !matches!(step.action, Action::Verify { .. } | Action::Record { .. })
+        })
+        .collect();
+    match (odd.is_empty(), uncounted.is_empty()) {
+        (true, true) => Ok(()),
+        _ => Err(format!("not both listed and carried out: {odd:?}; part of no change: {uncounted:?}")),
+    }
+}
+
 /// The diff of a graph with itself is empty.
 fn itself(world: &World) -> Held {
     for (name, facts) in &world.hosts.hosts {
         let (_, mut graph) = world.interpret(name, facts);
-        // Services found may be off, and what is unreadable is in no diff.
+        // Services found may be off, units not be read yet, and what is unreadable is in
+        // no diff.
         let odd: Vec<ResourceId> = graph
             .iter()
-            .filter(|(_, resource)| matches!(resource, Resource::Service(_) | Resource::Unreadable { .. }))
+            .filter(|(_, resource)| {
+                matches!(
+                    resource,
+                    Resource::Service(_) | Resource::Units { fresh: false } | Resource::Unreadable { .. }
+                )
+            })
             .map(|(id, _)| id.clone())
             .collect();
         let mut plain = Graph::default();
@@ -258,7 +298,7 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
             let up = up(&world, plan);
             let down = |(host, unit): &(&HostName, &str)| {
                 let actions = plan.waves[wave - 1].hosts.get(*host).filter(|_| !failed.contains(host));
-                actions.into_iter().flatten().any(|action| match action {
+                actions.into_iter().flatten().any(|step| match &step.action {
                     Action::Stop { unit: stopped } => stopped == unit,
                     Action::Start { unit: started, .. } => started == unit,
                     _ => false,

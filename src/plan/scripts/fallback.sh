@@ -68,8 +68,9 @@ fall_back() {
 
 # roll_back PORTS SAYS WITHIN (PATH OLD KEPT NEW STAGED)...
 #
-# It may be cut off at any point. What it has put back by then the next plan shows
-# as a change, and what is still kept it uses to fall back on again.
+# It may be cut off at any point. The files stay kept until the unit is healthy with
+# them: they tell the next plan that this switch is unfinished, and what the unit
+# falls back on if it doesn't become healthy then either.
 roll_back() {
     ports=$1 says=$2 within=$3
     shift 3
@@ -87,6 +88,7 @@ roll_back() {
     if ! launch restart || ! healthy_in_time; then
         fail "$why"
     fi
+    each_file discard "$@"
     failure=${failure%, but *}
     fail ", and $unit is healthy again with the old files"
 }
@@ -96,8 +98,8 @@ can_be_put_back() {
     is_file "$3" "$2" || fail "expected the old file at $3, found $(found)"
 }
 
-# The new file gets its second name before it loses the first: at no time is one of
-# them, or the path itself, missing.
+# Every file has its second name before it loses its first: neither of them, nor the
+# path itself, is ever missing.
 put_back() {
     parent "$1"
     # shellcheck disable=SC3013 # dash has -ef
@@ -105,7 +107,8 @@ put_back() {
         try "cannot keep $1 as $5" ln -fT -- "$root$1" "$root$5"
     fi
     sync_path "$parent"
-    try "cannot rename $3 to $1" mv -fT -- "$root$3" "$root$1"
+    try "cannot link $3" ln -fT -- "$root$3" "$root$5.part"
+    try "cannot rename $5.part to $1" mv -fT -- "$root$5.part" "$root$1"
     sync_path "$parent"
     remember "$1" "$2"
     remember "$5" "$4"

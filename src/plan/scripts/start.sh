@@ -185,12 +185,13 @@ last_words() {
 # If a port that it needs is taken, adds to $why which process has it.
 holders() {
     wanted=$(printf '%s\n' "$last" |
-        sed -n 's/.*:\([0-9]\{1,5\}\): bind: address already in use.*/\1/p' | sort -u)
+        sed -n 's/.*:\([0-9]\{1,5\}\): bind: address already in use.*/\1/p')
     case $wanted$why in
         *'did not listen on TCP port'*) wanted="$wanted $port" ;;
     esac
-    [ -n "$wanted" ] && command -v ss >/dev/null || return 0
+    command -v ss >/dev/null || return 0
     for port in $wanted; do
+        case $why in *"TCP port $port is held"*) continue ;; esac
         holder=$(ss -Hltnp "sport = :$port" 2>/dev/null |
             sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\),.*/\1 (process \2)/p' | head -n 1)
         case $holder in

@@ -63,7 +63,9 @@ impl Host<'_> {
                     self.reload();
                 }
                 let shape = tau::shape_of_unit(unit).ok_or("it is no node's")?;
-                self.start_node(unit, &shape)
+                self.start_node(unit, &shape)?;
+                self.discard_kept(fallback);
+                Ok(())
             }
         }
     }
@@ -101,15 +103,15 @@ impl Host<'_> {
 
     fn put_back(&mut self, file: &Replaced) -> Done {
         let (path, kept) = (&file.path, kept_path(&file.path, &file.old));
-        let old = match self.facts.paths.remove(&kept) {
-            Some(PathFact::File(old)) if old.sha256 == Some(file.old) => old,
+        let old = match self.facts.paths.get(&kept) {
+            Some(PathFact::File(old)) if old.sha256 == Some(file.old) => old.clone(),
             other => return Err(format!("{kept} is {other:?}")),
         };
         let new = self.facts.paths.insert(path.clone(), PathFact::File(old));
         if let Some(new) = new {
             self.facts.paths.insert(staged_path(path, &file.new), new);
         }
-        match self.facts.texts.remove(&kept) {
+        match self.facts.texts.get(&kept).cloned() {
             Some(text) => self.facts.texts.insert(path.clone(), text),
             None => self.facts.texts.remove(path),
         };
