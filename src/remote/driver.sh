@@ -1,14 +1,16 @@
-# Reads requests: a line with the number of bytes of a script, and the script.
-# What else stands on standard input is for the script to take. `read` and
-# `head -c` take no byte too many; a shell that reads a script would.
+# Reads requests: a line with the number of bytes of a script, then the script.
+# Anything else on standard input is for the script to read. `read` and `head -c`
+# don't read a byte too many; a shell that reads a script would.
 #
-# `end` ends it. So does whatever else is no request: it is what a script didn't
-# take, and nobody should see it. And so does a request that was ended from
-# outside, or that says with 75 that nothing may follow it.
+# It exits on `end`, and on anything that isn't a request: that is input which a
+# script didn't read, and must not be shown. It also exits after a request that was
+# killed, or that exited with 75 because nothing may follow it.
 # shellcheck shell=sh
 
 m=$1
-PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# The usual directories first: scripts rely on what coreutils and util-linux do, and
+# an administrator may have put other programs of these names (busybox) first.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 LC_ALL=C
 export PATH LC_ALL
 unset ENV CDPATH

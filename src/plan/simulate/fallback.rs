@@ -1,6 +1,8 @@
 //! Nodes that don't become healthy, and what an apply does then.
 
-use super::{Action, Done, Fallback, Host, Impossible, PathFact, Simulation, Step, kept_path, node, staged_path};
+use super::{
+    Action, Done, Fallback, Host, Impossible, PathFact, Simulation, Step, kept_path, node, staged_path,
+};
 use crate::desired::Desired;
 use crate::plan::action::Replaced;
 use crate::tau;
