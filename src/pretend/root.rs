@@ -1,4 +1,4 @@
-//! The directory that stands for a host's `/`, and the stand-ins beside it.
+//! Creates the directory that is a host's `/`, and the stand-ins.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,13 +10,14 @@ macro_rules! stand_ins {
     ($($name:literal)*) => { &[$(($name, include_str!(concat!("stand-ins/", $name, ".sh")))),*] };
 }
 
-/// By the name they are called by. The last two are shared by others.
+/// The stand-ins, by the name of the command. The last two aren't commands; the
+/// others source them.
 pub(super) const STAND_INS: &[(&str, &str)] = stand_ins! {
     "apt-get" "chown" "dpkg" "dpkg-query" "id" "journalctl" "readlink" "stat" "sudo" "sync" "systemctl"
     "tau" "timeout" "ufw" "uname" "machine" "units"
 };
 
-/// What writes files that were sent, on a disk that fills up.
+/// The stand-in for the commands that write a file to a disk that fills up.
 const FILLING: &str = include_str!("stand-ins/filling.sh");
 
 /// Writes the stand-ins into `directory`.
@@ -24,7 +25,7 @@ pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
     let stand_ins = directory.join("stand-ins");
     fs::create_dir(&stand_ins)?;
     for (name, text) in STAND_INS {
-        // The shared ones are sourced, by the name they have here.
+        // These two are sourced under their file names.
         let name = match *name {
             "machine" | "units" => format!("{name}.sh"),
             name => name.to_owned(),
@@ -42,9 +43,9 @@ fn program(path: &Path, text: &str) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
 }
 
-const OS_RELEASE: &str = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux, pretended\"\n";
+const OS_RELEASE: &str = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux (simulated)\"\n";
 
-/// What the kernel says of a process that nothing limits.
+/// `/proc/1/status` and `/proc/1/limits` of a process without limits.
 const STATUS: &str = "Name:\tsystemd\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n";
 const LIMITS: &str = "\
 Limit                     Soft Limit           Hard Limit           Units     
@@ -53,7 +54,7 @@ Max resident set          unlimited            unlimited            bytes
 Max open files            1073741816           1073741816           files     
 Max address space         unlimited            unlimited            bytes     
 ";
-/// sshd listens, and nobody else.
+/// `/proc/net/tcp` of a host where only sshd listens.
 const TCP: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1000
@@ -61,7 +62,7 @@ const TCP: &str = "\
 const NO_SOCKETS: &str =
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
 
-/// Makes a Debian with systemd, freshly installed, of `root`.
+/// Fills `root` with the files of a freshly installed Debian with systemd.
 pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
     for directory in [
         "etc/systemd/system/multi-user.target.wants",
@@ -98,8 +99,7 @@ pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
     symlink("/proc/uptime", root.join("proc/uptime"))
 }
 
-/// The commands of the scripts' that nothing stands in for and that aren't
-/// found in `path`.
+/// The commands that the scripts need from this machine and that aren't in `path`.
 pub(super) fn missing_commands(path: &OsStr) -> impl Iterator<Item = &'static str> {
     let table = include_str!("../plan/scripts/commands.txt").lines();
     let commands =

@@ -1,4 +1,4 @@
-//! Stand-ins, and the end of a fleet.
+//! The stand-ins, and the cleanup when a fleet is dropped.
 
 use super::root::STAND_INS;
 use super::*;
@@ -14,18 +14,18 @@ async fn sh(host: &Host, script: &str) -> String {
     format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
 }
 
-/// What stands in is in the table of commands, but for what is ours.
+/// Every stand-in that replaces a system command is in the table of commands.
 #[test]
-fn stand_ins_are_commands_of_the_scripts() {
+fn stand_ins_replace_commands_of_the_scripts() {
     let table = include_str!("../plan/scripts/commands.txt");
     for (name, _) in STAND_INS.iter().filter(|(name, _)| !["machine", "units", "tau"].contains(name)) {
         let listed = table.lines().any(|line| line.split_whitespace().next() == Some(name));
-        assert!(listed, "{name} is no command of the scripts");
+        assert!(listed, "no script uses {name}");
     }
 }
 
 #[tokio::test]
-async fn owners_are_noted() {
+async fn chown_records_owners() {
     let mut fleet = Fleet::begin().unwrap();
     let host = fleet.add(&name("h1"), here()).await.unwrap();
     let said = sh(
@@ -42,7 +42,7 @@ async fn owners_are_noted() {
 }
 
 #[tokio::test]
-async fn nothing_is_left() {
+async fn a_dropped_fleet_leaves_nothing() {
     let mut fleet = Fleet::begin().unwrap();
     let directory = fleet.directory().to_owned();
     let host = fleet.add(&name("h1"), here()).await.unwrap().clone();
@@ -55,7 +55,7 @@ async fn nothing_is_left() {
     assert!(Path::new(&format!("/proc/{}", said.trim())).exists());
     drop(fleet);
     assert!(!directory.exists());
-    // Its parent may not have been told yet: a zombie is no process any more.
+    // Its parent may not have reaped it yet, so a zombie is fine.
     let state = std::fs::read_to_string(format!("/proc/{}/stat", said.trim())).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z"), "{state}");
 }

@@ -1,10 +1,10 @@
-# Reads requests: a line with the number of bytes of a script, then the script.
-# Anything else on standard input is for the script to read. `read` and `head -c`
-# don't read a byte too many; a shell that reads a script would.
+# Runs requests: each is a line with the size of a script in bytes, the script, and
+# the input that the script reads. `read` and `head -c` don't read beyond that; a
+# shell that reads its script from standard input would.
 #
-# It exits on `end`, and on anything that isn't a request: that is input which a
-# script didn't read, and must not be shown. It also exits after a request that was
-# killed, or that exited with 75 because nothing may follow it.
+# The line `end` exits. So does any other line that isn't a number: it is input that
+# a script left unread, and it may be secret. A script that is killed by a signal,
+# or that exits with 75 because no request may follow it, also ends the driver.
 # shellcheck shell=sh
 
 m=$1
