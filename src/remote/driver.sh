@@ -8,8 +8,7 @@
 # shellcheck shell=sh
 
 m=$1
-# The usual directories first: scripts rely on what coreutils and util-linux do, and
-# an administrator may have put other programs of these names (busybox) first.
+# The usual directories first: see shell.rs. sudo may have set a path of its own.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 LC_ALL=C
 export PATH LC_ALL
