@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
+use std::process::Command;
 
 macro_rules! stand_ins {
     ($($name:literal)*) => { &[$(($name, include_str!(concat!("stand-ins/", $name, ".sh")))),*] };
@@ -22,25 +23,39 @@ const FILLING: &str = include_str!("stand-ins/filling.sh");
 
 /// Writes the stand-ins into `directory`.
 pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
-    let stand_ins = directory.join("stand-ins");
-    fs::create_dir(&stand_ins)?;
-    for (name, text) in STAND_INS {
-        // These two are sourced under their file names.
-        let name = match *name {
-            "machine" | "units" => format!("{name}.sh"),
-            name => name.to_owned(),
-        };
-        program(&stand_ins.join(name), text)?;
-    }
-    let filling = directory.join("filling");
-    fs::create_dir(&filling)?;
-    fs::write(filling.join("machine.sh"), include_str!("stand-ins/machine.sh"))?;
-    ["gzip", "head"].iter().try_for_each(|name| program(&filling.join(name), FILLING))
+    // These two are sourced under their file names.
+    let stand_ins = STAND_INS.iter().map(|(name, text)| match *name {
+        "machine" | "units" => (format!("{name}.sh"), *text),
+        name => (name.to_owned(), *text),
+    });
+    make_programs(&directory.join("stand-ins"), stand_ins)?;
+    let filling =
+        [("gzip", FILLING), ("head", FILLING), ("machine.sh", include_str!("stand-ins/machine.sh"))];
+    make_programs(&directory.join("filling"), filling.map(|(name, text)| (name.to_owned(), text)))
 }
 
-fn program(path: &Path, text: &str) -> io::Result<()> {
-    fs::write(path, text)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+/// Makes `directory`, with these programs in it.
+///
+/// Another process makes them, because no process can run a file that is open
+/// for writing anywhere ("text file busy"). Were it open here, even for a moment,
+/// a child that another thread starts at that moment would inherit it, and would
+/// keep it open until it runs a program of its own.
+fn make_programs<'a>(
+    directory: &Path,
+    programs: impl IntoIterator<Item = (String, &'a str)>,
+) -> io::Result<()> {
+    let texts = directory.with_extension("texts");
+    fs::create_dir(&texts)?;
+    for (name, text) in programs {
+        let path = texts.join(name);
+        fs::write(&path, text)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    }
+    let copied = Command::new("cp").arg("-Rp").arg("--").arg(&texts).arg(directory).output()?;
+    if !copied.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&copied.stderr).into_owned()));
+    }
+    fs::remove_dir_all(texts)
 }
 
 const OS_RELEASE: &str = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux (simulated)\"\n";

@@ -3,6 +3,8 @@
 use super::root::STAND_INS;
 use super::*;
 use crate::resource::HostName;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 
 fn name(text: &str) -> HostName {
@@ -22,6 +24,27 @@ fn stand_ins_replace_commands_of_the_scripts() {
         let listed = table.lines().any(|line| line.split_whitespace().next() == Some(name));
         assert!(listed, "no script uses {name}");
     }
+}
+
+/// While one thread makes a fleet's programs, others start processes.
+#[test]
+fn programs_can_be_run_at_once() {
+    let uid = std::fs::metadata("/proc/self").unwrap().uid();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    // To become who it is already takes a child a while, and a fork.
+                    let mut child = std::process::Command::new("/bin/true");
+                    child.uid(uid).status().unwrap();
+                }
+            });
+        }
+        let failed = (0..20).find_map(|_| Fleet::begin().err());
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(failed.is_none(), "{failed:?}");
+    });
 }
 
 #[tokio::test]

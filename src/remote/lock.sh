@@ -13,15 +13,24 @@
 m=$1 driver=$2 holder=$3 step=$4 limit=$5
 dir=${SPORE_ROOT-}/run/spore
 umask 077
-mkdir -p -- "$dir" || exit 1
 
-# The file is never removed: otherwise two processes could each lock a file of that
-# name. Names that begin with a dot can't be those of shapes.
-exec 9>>"$dir/.lock" || exit 1
-if ! flock -n 9; then
-    printf '\n%s held %s\n' "$m" "$(head -c 4000 -- "$dir/.holder" 2>/dev/null | base64 -w0)"
-    exit 0
-fi
+# The last holder may remove the file, but only while it holds the lock. So a lock
+# counts only if the file is still the one of that name: otherwise two processes
+# could each lock a file of that name. Names that begin with a dot can't be those of
+# shapes.
+for _ in 1 2 3 4 5; do
+    mkdir -p -- "$dir" || exit 1
+    # Without `command` it would end the shell, should the directory go just now.
+    command exec 9>>"$dir/.lock" || continue
+    if ! flock -n 9; then
+        printf '\n%s held %s\n' "$m" "$(head -c 4000 -- "$dir/.holder" 2>/dev/null | base64 -w0)"
+        exit 0
+    fi
+    # shellcheck disable=SC3013 # dash has -ef
+    [ ! "/proc/$$/fd/9" -ef "$dir/.lock" ] || break
+    exec 9>&-
+done
+[ -e "/proc/$$/fd/9" ] || exit 1
 trap : HUP INT TERM PIPE
 
 # Remove the files of previous holders that were killed.
@@ -95,4 +104,16 @@ while members; do
 done
 kill "$watcher" 2>/dev/null
 rm -rf -- "$beats" "$dir/.holder"
+# Where no start of a node is recorded, spore has no business any more, or has none
+# yet: nothing of it stays.
+recorded=''
+for entry in "$dir"/* "$dir"/.[!.]*; do
+    if [ -e "$entry" ] && [ "$entry" != "$dir/.lock" ]; then
+        recorded=yes
+    fi
+done
+if [ -z "$recorded" ]; then
+    rm -f -- "$dir/.lock"
+    rmdir -- "$dir"
+fi 2>/dev/null
 [ "$ended" = 0 ] || exit 75

@@ -88,6 +88,12 @@ impl DigestKey {
         Self(Secret::new(Sha256(key).to_string()))
     }
 
+    /// The key for the machine-ids of all hosts of that network, so that those of
+    /// two hosts can be compared. No host has such a name.
+    pub fn for_machines(swarm_key: &Secret) -> Self {
+        Self::derive(swarm_key, "/etc/machine-id")
+    }
+
     /// The key as it is sent to the host: 64 hexadecimal digits.
     pub fn expose(&self) -> &Secret {
         &self.0

@@ -15,6 +15,7 @@ mod host;
 mod keys;
 mod mending;
 mod network;
+mod ownership;
 mod pretended;
 mod remote;
 mod rollback;
@@ -57,6 +58,9 @@ fn main() -> ExitCode {
         trial("mending::style_is_no_difference", mending::style_is_no_difference),
         trial("mending::with_a_restart", mending::with_a_restart),
         trial("mending::without_a_restart", mending::without_a_restart),
+        trial("ownership::firewall_rules", ownership::firewall_rules),
+        trial("ownership::one_machine", ownership::one_machine),
+        trial("ownership::storage", ownership::storage),
         trial("pretended::answers_as_a_real_one", pretended::answers_as_a_real_one),
         trial("rollback::an_update", rollback::an_update),
         trial("rollback::cut_off", rollback::cut_off),

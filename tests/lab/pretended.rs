@@ -65,7 +65,8 @@ fn apply(folder: &Path, known: &Path) {
 fn probe() -> String {
     let key = DigestKey::derive(&Secret::new("a key for both"), "h1");
     let shapes: [ShapeName; 1] = [sure(SHAPE.parse())];
-    let script = Request { key: &key, shapes: &shapes, rehash: true }.script();
+    let machines = DigestKey::for_machines(&Secret::new("a key for both"));
+    let script = Request { key: &key, machines: &machines, shapes: &shapes, rehash: true }.script();
     String::from_utf8_lossy(script.expose()).into_owned()
 }
 
@@ -89,6 +90,8 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         opaque,
         units,
         listening,
+        // A simulated host has none.
+        machine: _,
     } = facts;
     let mut lines = BTreeMap::new();
     let mut line = |name: &str, value: String| lines.insert(name.to_owned(), value);

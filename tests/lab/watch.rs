@@ -50,6 +50,15 @@ impl Still {
         let new: Vec<_> = now.0.difference(&self.0).collect();
         assert!(*self == now, "{} has changed:\nwas {gone:#?}\nis {new:#?}", host.name());
     }
+
+    /// The same of all that isn't below that path.
+    #[track_caller]
+    pub(crate) fn holds_but_for(&self, host: &Host, path: &str) {
+        let rest = |still: &Self| -> BTreeSet<String> {
+            still.0.iter().filter(|line| !line.starts_with(path)).cloned().collect()
+        };
+        assert_eq!(rest(self), rest(&still(host)), "{} was touched", host.name());
+    }
 }
 
 /// The current state of these hosts.

@@ -114,10 +114,16 @@ impl Host<'_> {
                 (unit.record, unit.healthy) = (None, false);
             }
             ["ufw", "on"] => self.write("/etc/ufw/ufw.conf", "ENABLED=yes\n"),
-            ["ufw", "allow", protocol, port] => {
-                let rule = format!("### tuple ### allow {protocol} {port} 0.0.0.0/0 any 0.0.0.0/0 in\n");
+            ["ufw", "off"] => self.write("/etc/ufw/ufw.conf", "ENABLED=no\n"),
+            ["ufw", action, protocol, port] => {
+                let rule = format!("### tuple ### {action} {protocol} {port} 0.0.0.0/0 any 0.0.0.0/0 in\n");
                 facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default().push_str(&rule);
             }
+            ["ufw", action, protocol, port, "from", address] => {
+                let rule = format!("### tuple ### {action} {protocol} {port} 0.0.0.0/0 any {address} in\n");
+                facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default().push_str(&rule);
+            }
+            ["machine", name] => facts.machine = Some(Sha256::of(name.as_bytes())),
             ["listen", address, port, protocol] => {
                 let transport = if protocol == "tcp" { Transport::Tcp } else { Transport::Udp };
                 let port = Port { number: port.parse().unwrap(), transport };

@@ -13,7 +13,7 @@ use spore_drive::remote::{
     Applied, Holder, Host, HostError, Locks, Payload, Payloads, Redactor, Settings, Stop, Target, apply,
     gather,
 };
-use spore_drive::resource::{HostName, Sha256, ShapeName};
+use spore_drive::resource::{DigestKey, HostName, Sha256, ShapeName};
 use spore_drive::ssh::{Address, Credential, KnownHosts, Login, key};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -53,6 +53,7 @@ impl<'w> Controller<'w> {
     }
 
     async fn survey(&self) -> Survey {
+        let machines = DigestKey::for_machines(self.network.swarm_key.line());
         let target = |name: &HostName, host: &spore_drive::network::Host| {
             let shapes: Vec<ShapeName> = host.nodes.keys().cloned().collect();
             let key = &self.desired.digest_keys[name];
@@ -60,7 +61,7 @@ impl<'w> Controller<'w> {
                 name: name.clone(),
                 address: Address::new(host.ssh.address.to_string(), host.ssh.port),
                 logins: vec![self.login.clone()],
-                script: Request { key, shapes: &shapes, rehash: false }.script(),
+                script: Request { key, machines: &machines, shapes: &shapes, rehash: false }.script(),
             }
         };
         let targets = self.network.hosts.iter().map(|(name, host)| target(name, host)).collect();

@@ -117,6 +117,8 @@ is_file() {
 }
 
 memory=/var/lib/spore/digests
+# The probe finds whatever is called .spore-*, should this one be left.
+new_memory=/var/lib/spore/.spore-digests
 
 # precedes A B: compares two times in stat's form with nine decimals.
 precedes() {
@@ -159,12 +161,12 @@ remember() {
                 done <"$root$memory"
             fi | head -n 63
             printf '%s\n' "$2 $identity $size $mtime $ctime"
-        } >"$root$memory.part" || exit 0
-        until precedes "$ctime" "$(stat -c %.9Y -- "$root$memory.part")"; do
+        } >"$root$new_memory" || exit 0
+        until precedes "$ctime" "$(stat -c %.9Y -- "$root$new_memory")"; do
             sleep 0.01
-            touch -- "$root$memory.part" || exit 0
+            touch -- "$root$new_memory" || exit 0
         done
-        sync -- "$root$memory.part" && mv -fT -- "$root$memory.part" "$root$memory"
+        sync -- "$root$new_memory" && mv -fT -- "$root$new_memory" "$root$memory"
     ) 2>/dev/null
 }
 
@@ -209,4 +211,16 @@ sync_path() {
 parent() {
     parent=${1%/*}
     parent=${parent:-/}
+}
+
+# has_storage SHAPE: whether a node of that shape has left data.
+has_storage() {
+    [ -d "$root/tb/storage/$1" ] || [ -d "$root/tb/storage/${1}_client" ] || [ -d "$root/tb/raft/$1" ]
+}
+
+# remove_if_empty DIRECTORY...
+remove_if_empty() {
+    for path; do
+        [ ! -d "$root$path" ] || run rmdir --ignore-fail-on-non-empty -- "$root$path"
+    done
 }

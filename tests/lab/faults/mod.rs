@@ -174,8 +174,14 @@ fn run(name: &str, case: fn(&mut Bench<'_>), turn: usize, random: Random, short:
 
 impl Asked {
     fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut asked =
-            Self { seed: 1, time: Duration::ZERO, short: false, at_once: 5, only: Vec::new(), table: None };
+        let mut asked = Self {
+            seed: random::seed(),
+            time: Duration::ZERO,
+            short: false,
+            at_once: 5,
+            only: Vec::new(),
+            table: None,
+        };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));

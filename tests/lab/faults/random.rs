@@ -1,5 +1,12 @@
 //! Random numbers by SplitMix64, so that a seed gives the same numbers everywhere.
 
+use std::hash::{BuildHasher as _, RandomState};
+
+/// A seed that is a new one each time, and short enough to be typed.
+pub(crate) fn seed() -> u64 {
+    RandomState::new().hash_one(()) % 100_000_000
+}
+
 /// A sequence of random numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
