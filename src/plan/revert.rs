@@ -147,7 +147,9 @@ struct Candidate<'a> {
     id: &'a ResourceId,
     path: &'a str,
     effect: Effect,
-    /// The one that is in place, if it is replaced.
+    /// The one that is in place.
+    in_place: Option<&'a File>,
+    /// The same, if it is replaced.
     found: Option<&'a File>,
     wanted: Option<Sha256>,
     /// What earlier switches have kept of it.
@@ -166,8 +168,8 @@ impl<'a> Candidate<'a> {
             Some(Change::File(change)) if change.rewritten => change.before.as_ref(),
             _ => None,
         };
-        let in_place = || match graphs.current.get(id) {
-            Some(Resource::File(file)) => Some(file.sha256),
+        let in_place = match graphs.current.get(id) {
+            Some(Resource::File(file)) => Some(file),
             _ => None,
         };
         let wanted = match (graphs.changes.get(id), graphs.desired.get(id)) {
@@ -175,12 +177,12 @@ impl<'a> Candidate<'a> {
                 Some(wanted.sha256)
             }
             // The same in other bytes is as good, and stays.
-            (_, Some(Resource::File(_))) => in_place(),
+            (_, Some(Resource::File(_))) => in_place.map(|file| file.sha256),
             _ => None,
         };
         let mut kept = kept.get(&(&id.host, path.to_owned())).cloned().unwrap_or_default();
         kept.retain(|kept| Some(*kept) != wanted);
-        Self { id, path, effect, found, wanted, kept }
+        Self { id, path, effect, in_place, found, wanted, kept }
     }
 
     /// The digest of the file to put back; see the rules above.
@@ -192,7 +194,10 @@ impl<'a> Candidate<'a> {
                 Inputs::Known(inputs) => {
                     let is_read = |file: &&File| runs_with(self.path, file, self.effect, inputs);
                     let read = inputs.get(self.path).and_then(|input| input.sha256);
-                    let is_kept = |kept: &&Sha256| read.is_none_or(|read| read == **kept);
+                    // A configuration that was kept may say in other bytes what the process has
+                    // read; but then the process doesn't run with the one that is in place.
+                    let is_stale = self.in_place.is_some_and(|file| !is_read(&file));
+                    let is_kept = |kept: &&Sha256| is_stale || read.is_none_or(|read| read == **kept);
                     self.found
                         .filter(is_read)
                         .map(|file| file.sha256)
