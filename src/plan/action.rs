@@ -12,6 +12,7 @@
 //! in the request that starts the node, so that neither needs the controller.
 
 use crate::resource::{Access, Health, Port, Sha256};
+use std::collections::BTreeMap;
 
 /// One step on one host.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,14 +41,14 @@ pub enum Action {
     /// Writes a file next to its destination, under a name that contains its
     /// digest, and checks and syncs it there. No process reads it yet.
     Stage(Staged),
-    /// Has a program validate a staged file.
+    /// Has a program validate a configuration, both as they will be once staged
+    /// files are in place. Nothing is switched on a host where it fails.
     Verify {
-        /// The program and its arguments; paths of staged files are spelled
-        /// with [`staged_path`].
+        /// The program and its arguments, naming files by their places.
         command: Vec<String>,
-        /// The staged file. If it isn't there, it is in place already and there
-        /// is nothing to validate.
-        staged: String,
+        /// By its place, each new file that this is about: where it is staged.
+        /// Once none of them is staged any more, there is nothing to do.
+        staged: BTreeMap<String, String>,
     },
     /// Renames a staged file to its destination.
     Place {
