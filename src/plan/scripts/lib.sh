@@ -56,6 +56,11 @@ fail() {
     exit 41
 }
 
+# runs INVOCATION: the start that a unit is in when its action ends.
+runs() {
+    printf '%s %s runs %s\n' "$m" "$index" "$1" >&3
+}
+
 # run COMMAND...: leaves its output (standard error included; of a long one, the
 # end) in $said and its exit status in $status.
 run() {

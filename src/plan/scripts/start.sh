@@ -39,6 +39,7 @@ start() {
     fi
     healthy_in_time || fall_back "$@"
     discard_kept "$@"
+    runs "$invocation"
     "$did"
 }
 
@@ -48,6 +49,7 @@ await() {
     switched "$@"
     healthy_in_time || fall_back "$@"
     discard_kept "$@"
+    runs "$invocation"
     finish
 }
 
