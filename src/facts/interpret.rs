@@ -298,6 +298,7 @@ fn conditions(
         engine: engine(facts),
         resolver: Resolver { wants_dns_port, runs, leads_to_stub },
         networks,
+        foreign: units::foreign(facts),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::resource::{
     Activity, Content, Edge, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
     Started,
 };
+use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fills in what each host does while staging and in each wave.
@@ -241,7 +242,7 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
                 invocation: invocation.clone(),
                 inputs: inputs
                     .iter()
-                    .filter(|(_, input)| is_noted(input))
+                    .filter(|(path, input)| is_noted(path, input))
                     .map(|(path, _)| path.clone())
                     .collect(),
             });
@@ -249,10 +250,10 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
     }
 }
 
-/// Configuration and keys; what a process does with its program, its unit and
-/// its plugins can be told without a note.
-fn is_noted(input: &Input) -> bool {
-    input.sha256.is_some() && !matches!(input.content, Content::Blob { .. })
+/// Configuration, keys and plugins. The kernel knows the program, and the unit is
+/// noted with them.
+fn is_noted(path: &str, input: &Input) -> bool {
+    input.sha256.is_some() && path != tau::BINARY
 }
 
 fn staged_file(path: &str, change: &FileChange) -> Staged {

@@ -204,11 +204,11 @@ pub enum Activity {
     Running(Started),
     /// Up, but not yet seen healthy; not yet in trouble either.
     Starting(Started),
-    /// Ends by itself and is restarted by the service manager, or is up without
-    /// doing what it is there for.
+    /// Exits and is restarted by the service manager, or is up without doing
+    /// what it is there for.
     Failing {
-        /// What is known of that.
-        what: String,
+        /// What was seen of that.
+        trouble: Trouble,
         /// Whether it stays so until it is restarted.
         lasts: bool,
         /// What it was last started with.
@@ -218,6 +218,27 @@ pub enum Activity {
     Stopped,
     /// Kept from starting by the host's owner.
     Masked,
+}
+
+/// What is wrong with a unit that should be up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Its process has exited; how, in the service manager's words: `exit-code 1`.
+    Exited(String),
+    /// The service manager had to restart it so many times, and its process is
+    /// too young to be trusted.
+    Restarted(u32),
+    /// It runs, but doesn't listen on this TCP port.
+    Deaf(u16),
+}
+
+/// Why nobody can tell what a process was started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Untold {
+    /// There is no process to ask.
+    NoProcess,
+    /// There is no record, and this file has changed since the start.
+    Changed(String),
 }
 
 /// One start of a unit.
@@ -244,8 +265,8 @@ pub enum Inputs {
     /// By path. In a desired state these are the files that the unit has an
     /// [`Edge::Reads`] from, and the map is left empty.
     Known(BTreeMap<String, Input>),
-    /// Not to be told any more, and why.
-    Unknown(String),
+    /// There is no evidence left, and why.
+    Unknown(Untold),
 }
 
 /// A file as a process read it.
