@@ -135,7 +135,7 @@ async fn carry_out(
         }
     };
     terminal::out(&conclusion(&applied, &plan, style));
-    let all = applied.failed.is_empty() && applied.not_reached == 0 && plan.reaches_everything();
+    let all = applied.failed.is_empty() && applied.skipped(&plan) == 0 && plan.reaches_everything();
     match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
@@ -181,7 +181,7 @@ fn payloads(
     folder: &std::path::Path,
 ) -> miette::Result<Payloads> {
     let mut payloads = Payloads::new();
-    let staged = plan.stage.values().flatten().filter_map(|action| match action {
+    let staged = plan.stage.values().flatten().filter_map(|step| match &step.action {
         Action::Stage(file) => Some(file.sha256),
         _ => None,
     });
@@ -242,11 +242,12 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     if applied.without_elder {
         out.push_str("not started: what dials an elder, for no elder is up\n");
     }
-    let mut line = format!("apply: {} done", applied.done);
-    if applied.already > 0 {
-        line.push_str(&format!(" ({} of them before)", applied.already));
-    }
-    line.push_str(&format!("; {} failed; {} not reached", applied.failed.len(), applied.not_reached));
+    let skipped = applied.skipped(plan);
+    let mut line = format!(
+        "apply: {}; {} failed; {skipped} skipped",
+        render::applied(plan, &applied.done),
+        applied.failed.len(),
+    );
     if !plan.unplanned.is_empty() {
         let names: Vec<&str> = plan.unplanned.keys().take(NAMED).map(HostName::as_str).collect();
         let more = match plan.unplanned.len() - names.len() {
@@ -262,7 +263,7 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     out.push('\n');
     let mend =
         if applied.failed.values().all(|failure| failure.is_stale) { "" } else { "mend what failed and " };
-    if !applied.failed.is_empty() || applied.not_reached > 0 {
+    if !applied.failed.is_empty() || skipped > 0 {
         out.push_str(&format!("to go on from there, {mend}run: {}\n", command()));
     }
     out

@@ -149,7 +149,7 @@ impl HostCompiler<'_> {
         self.in_directory(tau::BINARY);
         let unit = Secret::new(tau::unit::TEXT);
         self.file(tau::unit::PATH, 0o644, Content::Document(tau::unit::parse(tau::unit::TEXT)), &unit);
-        self.have(Key::Units, Resource::Units);
+        self.have(Key::Units, Resource::Units { fresh: true });
         self.connect(Key::File(tau::unit::PATH.to_owned()), Key::Units, Edge::Reads(Effect::Reload));
         self.secret_file(tau::SWARM_KEY, 0o600, self.network.swarm_key.line());
         let public = self.network.domain.validation.public().to_owned();

@@ -106,7 +106,40 @@ pub enum Reason {
     Failing(Trouble),
 }
 
+/// What a change does, in the terms in which plans and applies count changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Something is added that wasn't there.
+    Create,
+    /// Something that is there is changed, or waited for.
+    Change,
+    /// Something is removed.
+    Remove,
+    /// A unit that is down is started.
+    Start,
+    /// A unit that is up is restarted.
+    Restart,
+}
+
 impl Change {
+    /// How plans and applies count it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Remove(_) => Kind::Remove,
+            Self::Service(service) => match service.verb {
+                Some(Verb::Start) => Kind::Start,
+                Some(Verb::Restart) => Kind::Restart,
+                Some(Verb::Await) | None => Kind::Change,
+            },
+            Self::Package | Self::Rule => Kind::Create,
+            Self::Directory { before: None, .. } | Self::Link { before: None, displaces: None, .. } => {
+                Kind::Create
+            }
+            Self::File(file) if file.before.is_none() => Kind::Create,
+            Self::Directory { .. } | Self::File(_) | Self::Link { .. } | Self::Units => Kind::Change,
+        }
+    }
+
     /// What was found, where that is a file.
     pub fn file_before(&self) -> Option<&File> {
         match self {

@@ -24,7 +24,13 @@ pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>) -> Changes 
         }
     }
     for (id, found) in current.iter() {
-        if desired.get(id).is_none() && is_ours_to_remove(&id.key, found) {
+        if desired.get(id).is_some() {
+            continue;
+        }
+        if matches!(found, Resource::Units { fresh: false }) {
+            // An apply was cut off after it had removed a unit file.
+            changes.graph.insert(id.clone(), Change::Units);
+        } else if is_ours_to_remove(&id.key, found) {
             changes.graph.insert(id.clone(), Change::Remove(Box::new(found.clone())));
         }
     }
@@ -33,7 +39,25 @@ pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>) -> Changes 
             changes.graph.connect(id, later, edge);
         }
     }
+    reloads(current, &mut changes.graph);
     changes
+}
+
+/// The service manager forgets a unit file only when it reads its units again.
+fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
+    let removed: Vec<ResourceId> = changes
+        .iter()
+        .filter(|(_, change)| matches!(change, Change::Remove(_)))
+        .map(|(id, _)| id.clone())
+        .collect();
+    for id in removed {
+        for (units, edge) in current.after(&id) {
+            if edge == Edge::Reads(Effect::Reload) {
+                changes.insert(units.clone(), Change::Units);
+                changes.connect(&id, units, edge);
+            }
+        }
+    }
 }
 
 /// Directories, packages and links stay, for others may have come to rely on
@@ -46,7 +70,7 @@ fn is_ours_to_remove(key: &Key, found: &Resource) -> bool {
         Resource::Package
         | Resource::Directory(_)
         | Resource::Link(_)
-        | Resource::Units
+        | Resource::Units { .. }
         | Resource::Unreadable { .. } => false,
     }
 }
@@ -61,8 +85,8 @@ fn change(
     match wanted {
         Resource::Package => found.is_none().then_some(Change::Package),
         Resource::Rule => found.is_none().then_some(Change::Rule),
-        Resource::Units => {
-            let stale = found.is_none()
+        Resource::Units { .. } => {
+            let stale = !matches!(found, Some(Resource::Units { fresh: true }))
                 || desired.before(id).iter().any(|(file, edge)| {
                     *edge == Edge::Reads(Effect::Reload)
                         && matches!(

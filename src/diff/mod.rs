@@ -10,6 +10,6 @@ mod compare;
 mod content;
 mod ground;
 
-pub use change::{Change, FieldChange, FileChange, Reason, ServiceChange, Verb};
+pub use change::{Change, FieldChange, FileChange, Kind, Reason, ServiceChange, Verb};
 pub use compare::{Changes, compare};
 pub use ground::{Grounded, Obstacle, ground};

@@ -6,7 +6,8 @@ use super::{Conditions, Engine, Facts, FileFact, Firewall, PathFact, Resolver, U
 use crate::artifact::Architecture;
 use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
-    Content, Document, File, Graph, HostName, Key, Link, Resource, ResourceId, Sha256, ShapeName, Value,
+    Content, Document, Edge, Effect, File, Graph, HostName, Key, Link, Resource, ResourceId, Sha256,
+    ShapeName, Value,
 };
 use crate::tau;
 use std::collections::BTreeSet;
@@ -36,10 +37,12 @@ pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditi
     units::services(&Host { name: host, facts, desired: folder.desired }, &mut current.graph);
     current.records();
     let Current { mut graph, networks, .. } = current;
-    if !facts.units.iter().any(|(name, unit)| tau::shape_of_unit(name).is_some() && is_outdated(unit, facts))
-    {
-        graph.insert(ResourceId { host: host.clone(), key: Key::Units }, Resource::Units);
-    }
+    let of_nodes = || facts.units.iter().filter(|(name, _)| tau::shape_of_unit(name).is_some());
+    let fresh = !of_nodes().any(|(_, unit)| is_outdated(unit, facts));
+    let id = |key| ResourceId { host: host.clone(), key };
+    graph.insert(id(Key::Units), Resource::Units { fresh });
+    let file = Key::File(tau::unit::PATH.to_owned());
+    graph.connect(&id(file), &id(Key::Units), Edge::Reads(Effect::Reload));
     (conditions(facts, &graph, host, networks), graph)
 }
 

@@ -36,7 +36,7 @@ pub struct Plan {
     /// Every node of the hosts that were planned, and its part in the plan.
     pub nodes: BTreeMap<NodeName, NodePlan>,
     /// Written beside its place on all hosts at once, before anything is switched.
-    pub stage: BTreeMap<HostName, Vec<Action>>,
+    pub stage: BTreeMap<HostName, Vec<Step>>,
     /// Done one after the other, each when the one before has succeeded.
     pub waves: Vec<Wave>,
     /// Where no bootstrap node is up: the hosts of those that come up in this
@@ -78,7 +78,28 @@ pub struct Wave {
     /// What for.
     pub rank: Rank,
     /// By host, in order.
-    pub hosts: BTreeMap<HostName, Vec<Action>>,
+    pub hosts: BTreeMap<HostName, Vec<Step>>,
+}
+
+/// One action, and the change that it carries out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What is done.
+    pub action: Action,
+    /// What it is part of: [`Plan::changes`] lists this key for the step's host.
+    /// `None` where it changes nothing that a plan lists: it checks what is
+    /// staged, or records what a process was started with.
+    pub change: Option<Key>,
+}
+
+impl Step {
+    fn of(change: &Key, action: Action) -> Self {
+        Self { action, change: Some(change.clone()) }
+    }
+
+    fn check(action: Action) -> Self {
+        Self { action, change: None }
+    }
 }
 
 /// A secret is replaced that everyone must have at the same time: nodes with
@@ -180,6 +201,9 @@ pub fn plan(
                 conditions.insert(name.clone(), (**found).clone());
                 for (id, resource) in has.iter() {
                     current.insert(id.clone(), resource.clone());
+                }
+                for (id, _) in has.iter() {
+                    has.after(id).into_iter().for_each(|(later, edge)| current.connect(id, later, edge));
                 }
             }
             Observed::Nothing(why) => {
@@ -437,6 +461,18 @@ fn refusals(plan: &mut Plan, options: &Options) {
 }
 
 impl Plan {
+    /// By change, how many steps carry it out.
+    pub fn steps_of_changes(&self) -> BTreeMap<ResourceId, usize> {
+        let lists = std::iter::once(&self.stage).chain(self.waves.iter().map(|wave| &wave.hosts)).flatten();
+        let mut steps = BTreeMap::new();
+        for (host, list) in lists {
+            for key in list.iter().filter_map(|step| step.change.clone()) {
+                *steps.entry(ResourceId { host: host.clone(), key }).or_default() += 1;
+            }
+        }
+        steps
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()

@@ -40,9 +40,9 @@ pub struct Step<'a> {
 pub fn steps(plan: &Plan) -> impl Iterator<Item = Step<'_>> {
     let waves = plan.waves.iter().enumerate().map(|(i, wave)| (Some(i + 1), &wave.hosts));
     std::iter::once((None, &plan.stage)).chain(waves).flat_map(|(wave, hosts)| {
-        hosts
-            .iter()
-            .flat_map(move |(host, actions)| actions.iter().map(move |action| Step { wave, host, action }))
+        hosts.iter().flat_map(move |(host, steps)| {
+            steps.iter().map(move |step| Step { wave, host, action: &step.action })
+        })
     })
 }
 

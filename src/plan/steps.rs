@@ -2,7 +2,7 @@
 
 use super::action::{Action, LinkBefore, Running, Staged, staged_path};
 use super::order::Order;
-use super::{Plan, Wave, node_of};
+use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
     Activity, Content, Edge, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
@@ -34,7 +34,8 @@ pub(super) fn fill(
         };
         let Some(wave) = plan.waves.get_mut(at) else { continue };
         let actions = wave.hosts.entry(id.host.clone()).or_default();
-        let new = switch(id, change, is_early(id, changes, &busy));
+        let new = switch(id, change, is_early(id, changes, &busy)).into_iter();
+        let new = new.map(|action| Step::of(&id.key, action));
         // What makes room for a node goes before anything of that node's is done.
         let makes_room = matches!(change, Change::Remove(_)) && at != last;
         let place = if makes_room { 0 } else { actions.len() };
@@ -81,6 +82,8 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
         let when = match change {
             _ if own.is_some() => own.map_or(When::Settle, |node| When::With(node.name.clone())),
             Change::Remove(_) => When::Remove,
+            // It reads units again after the last of their files is gone.
+            Change::Units if follows_removal(id, changes) => When::Remove,
             Change::Package => When::Staged,
             Change::Directory { before: None, .. } => When::Staged,
             _ => changes
@@ -100,6 +103,10 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
     // A process ends before what it reads goes.
     turns.sort_by_key(|(_, when)| *when == When::Remove);
     turns
+}
+
+fn follows_removal(id: &ResourceId, changes: &Graph<Change>) -> bool {
+    changes.before(id).iter().any(|(earlier, _)| matches!(changes.get(earlier), Some(Change::Remove(_))))
 }
 
 /// Hosts where a node's process may read the files that are there.
@@ -130,19 +137,21 @@ fn stage(
         match change {
             Change::Package => {
                 if let Key::Package(name) = &id.key {
-                    actions.push(Action::Install { packages: vec![name.clone()] });
+                    let packages = vec![name.clone()];
+                    actions.push(Step::of(&id.key, Action::Install { packages }));
                 }
             }
             Change::Directory { before: None, after } => {
                 if let Some(path) = id.key.path() {
-                    actions.push(Action::MakeDirectory { path: path.to_owned(), access: after.clone() });
+                    let (path, access) = (path.to_owned(), after.clone());
+                    actions.push(Step::of(&id.key, Action::MakeDirectory { path, access }));
                 }
             }
             Change::File(change) if change.rewritten => {
                 if let Some(path) = id.key.path() {
                     let file = staged_file(path, change);
                     staged.entry(&id.host).or_default().insert(path, file.staged_path());
-                    actions.push(Action::Stage(file));
+                    actions.push(Step::of(&id.key, Action::Stage(file)));
                 }
             }
             _ => {}
@@ -163,7 +172,7 @@ fn place_early(plan: &mut Plan, changes: &Graph<Change>, ids: &[&ResourceId], bu
         {
             let file = staged_file(path, change);
             let actions = plan.stage.entry(id.host.clone()).or_default();
-            actions.push(Action::Place { file, before: None });
+            actions.push(Step::of(&id.key, Action::Place { file, before: None }));
         }
     }
 }
@@ -217,7 +226,8 @@ fn judge(
         };
         let command = change.after.judge.iter().map(word).collect();
         let staged = staged_path(path, &change.after.sha256);
-        plan.stage.entry(id.host.clone()).or_default().push(Action::Verify { command, staged });
+        let verify = Step::check(Action::Verify { command, staged });
+        plan.stage.entry(id.host.clone()).or_default().push(verify);
     }
 }
 
@@ -237,7 +247,7 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
             continue;
         };
         if let (Inputs::Known(inputs), Key::Service(unit)) = (inputs, &id.key) {
-            plan.stage.entry(id.host.clone()).or_default().push(Action::Record {
+            plan.stage.entry(id.host.clone()).or_default().push(Step::check(Action::Record {
                 unit: unit.clone(),
                 invocation: invocation.clone(),
                 inputs: inputs
@@ -245,7 +255,7 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
                     .filter(|(path, input)| is_noted(path, input))
                     .map(|(path, _)| path.clone())
                     .collect(),
-            });
+            }));
         }
     }
 }
@@ -338,11 +348,7 @@ fn remove(key: &Key, resource: &Resource) -> Vec<Action> {
             vec![Action::Stop { unit: unit.clone() }, Action::Disable { unit: unit.clone() }]
         }
         (Key::File(path), Resource::File(file)) => {
-            let mut actions = vec![Action::Remove { path: path.clone(), before: file.sha256 }];
-            if path.starts_with("/etc/systemd/system/") {
-                actions.push(Action::Reload);
-            }
-            actions
+            vec![Action::Remove { path: path.clone(), before: file.sha256 }]
         }
         (Key::Rule(port), _) => vec![Action::Disallow(*port)],
         (Key::Storage(path), _) => vec![Action::Purge { path: path.clone() }],

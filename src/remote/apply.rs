@@ -3,11 +3,11 @@
 
 use super::course::Course;
 use super::{HostError, Locked, Payloads, Redactor, Run};
-use crate::plan::Plan;
 use crate::plan::action::Action;
 use crate::plan::wire::{Outcome, Report};
-use crate::resource::HostName;
-use std::collections::BTreeMap;
+use crate::plan::{self, Plan};
+use crate::resource::{HostName, Key, ResourceId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
@@ -60,18 +60,23 @@ pub struct Locks {
 /// What became of a plan.
 #[derive(Debug, Default)]
 pub struct Applied {
-    /// How many actions ended well.
-    pub done: usize,
-    /// How many of them had been done before.
-    pub already: usize,
+    /// The plan's changes that have been made: every step of each ended well,
+    /// now or in an earlier apply.
+    pub done: BTreeSet<ResourceId>,
     /// By host, what went wrong there.
     pub failed: BTreeMap<HostName, Failure>,
-    /// How many actions were never begun.
-    pub not_reached: usize,
     /// Whether that is because no elder is up that nodes could dial.
     pub without_elder: bool,
     /// Whether somebody asked to stop.
     pub interrupted: bool,
+}
+
+impl Applied {
+    /// How many of the plan's changes were neither made nor failed.
+    pub fn skipped(&self, plan: &Plan) -> usize {
+        let failed = self.failed.values().filter(|failure| failure.change.is_some()).count();
+        plan.changes.len().saturating_sub(self.done.len() + failed)
+    }
 }
 
 /// Something that went wrong on a host.
@@ -79,6 +84,8 @@ pub struct Applied {
 pub struct Failure {
     /// What was under way.
     pub action: Option<Action>,
+    /// The change that this action was to carry out, if any.
+    pub change: Option<Key>,
     /// What was wrong, in one line or more.
     pub what: String,
     /// Whether there is nothing to mend: the host isn't as it was planned on,
@@ -114,9 +121,10 @@ pub async fn apply(
     progress: UnboundedSender<Progress>,
 ) -> (Applied, BTreeMap<HostName, Locked>) {
     let Locks { locked: hosts, lost } = locks;
-    let mut runner = Runner { hosts, payloads, redactor, progress, applied: Applied::default() };
+    let left = plan.steps_of_changes();
+    let mut runner = Runner { hosts, payloads, redactor, progress, left, applied: Applied::default() };
     for (host, error) in lost {
-        let failure = Failure { action: None, what: error.to_string(), is_stale: false };
+        let failure = Failure { action: None, change: None, what: error.to_string(), is_stale: false };
         runner.applied.failed.insert(host.clone(), failure);
         let _ = runner.progress.send(Progress::Lost { host, action: None, error });
     }
@@ -129,16 +137,11 @@ pub async fn apply(
         let asked = stop.is_asked();
         if !course.begins(wave, &runner.applied.failed, asked) {
             runner.applied.interrupted |= asked;
-            runner.applied.not_reached += wave.hosts.values().map(Vec::len).sum::<usize>();
             continue;
         }
         let before = runner.applied.failed.len();
-        let (hosts, out): (BTreeMap<_, _>, BTreeMap<_, _>) = wave
-            .hosts
-            .clone()
-            .into_iter()
-            .partition(|(host, _)| course.takes_part(host, &runner.applied.failed));
-        runner.applied.not_reached += out.values().map(Vec::len).sum::<usize>();
+        let mut hosts = wave.hosts.clone();
+        hosts.retain(|host, _| course.takes_part(host, &runner.applied.failed));
         if !hosts.is_empty() {
             // What must not be stopped half-way isn't.
             let never = Stop::default();
@@ -156,21 +159,23 @@ struct Runner {
     payloads: Arc<Payloads>,
     redactor: Arc<Redactor>,
     progress: UnboundedSender<Progress>,
+    /// By change, how many of its steps haven't ended well.
+    left: BTreeMap<ResourceId, usize>,
     applied: Applied,
 }
 
 impl Runner {
     /// Runs every host's list at once, and waits for all of them.
-    async fn step(&mut self, step: Step, lists: &BTreeMap<HostName, Vec<Action>>, stop: &Stop) {
+    async fn step(&mut self, step: Step, lists: &BTreeMap<HostName, Vec<plan::Step>>, stop: &Stop) {
         // Whoever listens may have gone; the work goes on.
         let _ = self.progress.send(Progress::Began(step));
         let mut running = JoinSet::new();
-        for (name, actions) in lists {
+        for (name, steps) in lists {
             match self.hosts.remove(name) {
                 Some(host) => {
                     running.spawn(run(
                         host,
-                        actions.clone(),
+                        steps.clone(),
                         Arc::clone(&self.payloads),
                         Arc::clone(&self.redactor),
                         stop.clone(),
@@ -178,9 +183,12 @@ impl Runner {
                     ));
                 }
                 None => {
-                    self.applied.not_reached += actions.len();
-                    let lost =
-                        || Failure { action: None, what: "was lost before".to_owned(), is_stale: false };
+                    let lost = || Failure {
+                        action: None,
+                        change: None,
+                        what: "was lost before".to_owned(),
+                        is_stale: false,
+                    };
                     self.applied.failed.entry(name.clone()).or_insert_with(lost);
                 }
             }
@@ -189,9 +197,15 @@ impl Runner {
             // It panicked, as we should.
             let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             self.applied.interrupted |= ended.interrupted;
-            self.applied.done += ended.done;
-            self.applied.already += ended.already;
-            self.applied.not_reached += ended.not_reached;
+            for key in ended.done {
+                let id = ResourceId { host: ended.name.clone(), key };
+                if let Some(left) = self.left.get_mut(&id) {
+                    *left = left.saturating_sub(1);
+                    if *left == 0 {
+                        self.applied.done.insert(id);
+                    }
+                }
+            }
             if let Some(what) = ended.failed {
                 self.applied.failed.insert(ended.name.clone(), what);
             }
@@ -206,28 +220,28 @@ impl Runner {
 struct Ended {
     name: HostName,
     host: Option<Locked>,
-    done: usize,
-    already: usize,
-    not_reached: usize,
+    /// The change of each step that ended well.
+    done: Vec<Key>,
     failed: Option<Failure>,
     interrupted: bool,
 }
 
 async fn run(
     mut host: Locked,
-    actions: Vec<Action>,
+    steps: Vec<plan::Step>,
     payloads: Arc<Payloads>,
     redactor: Arc<Redactor>,
     stop: Stop,
     progress: UnboundedSender<Progress>,
 ) -> Ended {
     let name = host.name().clone();
-    let (mut done, mut already) = (0, 0);
+    let actions: Vec<Action> = steps.iter().map(|step| step.action.clone()).collect();
+    let mut done = Vec::new();
     let mut tell = |report: Report| {
-        match &report {
-            Report::Ended { outcome: Outcome::Done, .. } => done += 1,
-            Report::Ended { outcome: Outcome::Already, .. } => already += 1,
-            _ => {}
+        if let Report::Ended { index, outcome } = &report
+            && outcome.is_good()
+        {
+            done.extend(steps.get(*index).and_then(|step| step.change.clone()));
         }
         let index = match &report {
             Report::Began { index } | Report::Sent { index, .. } | Report::Ended { index, .. } => *index,
@@ -238,30 +252,31 @@ async fn run(
         }
     };
     let run = host.run(&actions, &payloads, &redactor, &stop, &mut tell).await;
-    let ended = done + already;
     let interrupted = matches!(run, Ok(Run::Interrupted));
-    let (failed, not_reached, host) = match run {
-        Ok(Run::Done) => (None, 0, Some(host)),
-        Ok(Run::Interrupted) => (None, actions.len().saturating_sub(ended), Some(host)),
+    let (failed, host) = match run {
+        Ok(Run::Done | Run::Interrupted) => (None, Some(host)),
         Ok(Run::Stopped { at, outcome }) => {
             let (what, is_stale) = match outcome {
                 Outcome::Differs { text } => (text, true),
                 Outcome::Failed { text } => (text, false),
                 Outcome::Done | Outcome::Already => (String::new(), false),
             };
-            let failure = Failure { action: actions.get(at).cloned(), what, is_stale };
-            (Some(failure), actions.len().saturating_sub(at + 1), Some(host))
+            let change = steps.get(at).and_then(|step| step.change.clone());
+            let failure = Failure { action: actions.get(at).cloned(), change, what, is_stale };
+            (Some(failure), Some(host))
         }
         Err(error) => {
+            let at = error.action().and_then(|at| steps.get(at));
             let failure = Failure {
-                action: error.action().and_then(|at| actions.get(at).cloned()),
+                action: at.map(|step| step.action.clone()),
+                change: at.and_then(|step| step.change.clone()),
                 what: error.to_string(),
                 is_stale: false,
             };
             let action = failure.action.clone();
             let _ = progress.send(Progress::Lost { host: name.clone(), action, error });
-            (Some(failure), actions.len().saturating_sub(ended + 1), None)
+            (Some(failure), None)
         }
     };
-    Ended { name, host, done: done + already, already, not_reached, failed, interrupted }
+    Ended { name, host, done, failed, interrupted }
 }

@@ -131,7 +131,7 @@ mod tests {
         };
         let fail = |failed: &mut Failed, at: usize, took_part: &BTreeSet<HostName>| {
             let here = fails.iter().filter(|(wave, _)| *wave == at).flat_map(|(_, names)| hosts(names));
-            let failure = Failure { action: None, what: String::new(), is_stale: false };
+            let failure = Failure { action: None, change: None, what: String::new(), is_stale: false };
             failed.extend(here.filter(|host| took_part.contains(host)).map(|host| (host, failure.clone())));
         };
         let mut failed = Failed::new();

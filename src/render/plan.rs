@@ -5,7 +5,7 @@ mod order;
 
 use super::diff::unified;
 use super::{Style, Tone};
-use crate::diff::{Change, FileChange, Reason, ServiceChange, Verb};
+use crate::diff::{Change, FileChange, Kind, Reason, ServiceChange, Verb};
 use crate::plan::{Overridden, Plan};
 use crate::resource::{
     Access, Content, Effect, HostName, Key, Resource, ResourceId, Size, Trouble, Untold, Value,
@@ -29,25 +29,13 @@ pub fn plan(plan: &Plan, style: Style) -> String {
 
 /// The plan in one line, which starts with `plan:`.
 pub fn summary(plan: &Plan) -> String {
-    let mut counts =
-        [(0, "to create"), (0, "to change"), (0, "to remove"), (0, "to start"), (0, "to restart")];
-    for (_, change) in plan.changes.iter() {
-        let at = match change {
-            Change::Remove(_) => 2,
-            Change::Service(service) => match service.verb {
-                Some(Verb::Start) => 3,
-                Some(Verb::Restart) => 4,
-                Some(Verb::Await) | None => 1,
-            },
-            Change::Package | Change::Rule => 0,
-            Change::Directory { before: None, .. } | Change::Link { before: None, displaces: None, .. } => 0,
-            Change::File(file) if file.before.is_none() => 0,
-            Change::Directory { .. } | Change::File(_) | Change::Link { .. } | Change::Units => 1,
-        };
-        counts[at].0 += 1;
-    }
-    let mut parts: Vec<String> =
-        counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let mut parts = counts(plan.changes.iter().map(|(_, change)| change), |kind| match kind {
+        Kind::Create => "to create",
+        Kind::Change => "to change",
+        Kind::Remove => "to remove",
+        Kind::Start => "to start",
+        Kind::Restart => "to restart",
+    });
     if !plan.overridden.is_empty() {
         parts.insert(0, overridden(plan.overridden.len()));
     }
@@ -66,6 +54,31 @@ pub fn summary(plan: &Plan) -> String {
 /// How many directives other files override: `1 directive overridden`.
 pub fn overridden(n: usize) -> String {
     if n == 1 { "1 directive overridden".to_owned() } else { format!("{n} directives overridden") }
+}
+
+/// `3 created, 1 started`: of the plan's changes, those that have been made.
+pub fn applied(plan: &Plan, done: &BTreeSet<ResourceId>) -> String {
+    let made = plan.changes.iter().filter(|(id, _)| done.contains(id)).map(|(_, change)| change);
+    let parts = counts(made, |kind| match kind {
+        Kind::Create => "created",
+        Kind::Change => "changed",
+        Kind::Remove => "removed",
+        Kind::Start => "started",
+        Kind::Restart => "restarted",
+    });
+    if parts.is_empty() { "nothing changed".to_owned() } else { parts.join(", ") }
+}
+
+/// `3 to create`, `1 to start`: as many of each kind as there are.
+fn counts<'a>(
+    changes: impl Iterator<Item = &'a Change>,
+    words: impl Fn(Kind) -> &'static str,
+) -> Vec<String> {
+    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    for change in changes {
+        *counts.entry(change.kind()).or_default() += 1;
+    }
+    counts.into_iter().map(|(kind, n)| format!("{n} {}", words(kind))).collect()
 }
 
 fn hosts(n: usize) -> String {

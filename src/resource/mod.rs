@@ -88,8 +88,11 @@ pub enum Resource {
     Link(Link),
     /// A port let in.
     Rule,
-    /// The service manager has read its units' files as they are.
-    Units,
+    /// What the service manager knows of its units' files.
+    Units {
+        /// Whether it has read them as they are now. Desired states always say so.
+        fresh: bool,
+    },
     /// Data that is to go. Only in a current graph.
     Storage,
     /// A unit.

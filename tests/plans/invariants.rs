@@ -15,6 +15,7 @@ type Held = Result<(), String>;
 /// Every one of them, and every prefix of the plan's actions.
 pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
     order(world, plan)?;
+    counted(plan)?;
     itself(world)?;
     if !plan.refusals.is_empty() {
         return Ok(());
@@ -26,14 +27,41 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
     cuts.into_iter().try_for_each(|cut| resumes(world, plan, cut, &done))
 }
 
+/// Every step that changes something carries out a change that the plan lists,
+/// and every change that it lists is carried out by some step: so an apply can
+/// count what its plan has counted.
+fn counted(plan: &Plan) -> Held {
+    let steps = plan.steps_of_changes();
+    let listed: BTreeSet<&ResourceId> = plan.changes.iter().map(|(id, _)| id).collect();
+    let carried_out: BTreeSet<&ResourceId> = steps.keys().collect();
+    let odd: Vec<_> = listed.symmetric_difference(&carried_out).collect();
+    let lists = std::iter::once(&plan.stage).chain(plan.waves.iter().map(|wave| &wave.hosts));
+    let uncounted: Vec<_> = lists
+        .flat_map(|hosts| hosts.values().flatten())
+        .filter(|step| {
+            step.change.is_none() && !matches!(step.action, Action::Verify { .. } | Action::Record { .. })
+        })
+        .collect();
+    match (odd.is_empty(), uncounted.is_empty()) {
+        (true, true) => Ok(()),
+        _ => Err(format!("not both listed and carried out: {odd:?}; part of no change: {uncounted:?}")),
+    }
+}
+
 /// The diff of a graph with itself is empty.
 fn itself(world: &World) -> Held {
     for (name, facts) in &world.hosts.hosts {
         let (_, mut graph) = world.interpret(name, facts);
-        // Services found may be off, and what is unreadable is in no diff.
+        // Services found may be off, units not be read yet, and what is unreadable is in
+        // no diff.
         let odd: Vec<ResourceId> = graph
             .iter()
-            .filter(|(_, resource)| matches!(resource, Resource::Service(_) | Resource::Unreadable { .. }))
+            .filter(|(_, resource)| {
+                matches!(
+                    resource,
+                    Resource::Service(_) | Resource::Units { fresh: false } | Resource::Unreadable { .. }
+                )
+            })
             .map(|(id, _)| id.clone())
             .collect();
         let mut plain = Graph::default();
@@ -184,7 +212,7 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
             let up = up(&world, plan);
             let down = |(host, unit): &(&HostName, &str)| {
                 let actions = plan.waves[wave - 1].hosts.get(*host).filter(|_| !failed.contains(host));
-                actions.into_iter().flatten().any(|action| match action {
+                actions.into_iter().flatten().any(|step| match &step.action {
                     Action::Stop { unit: stopped } => stopped == unit,
                     Action::Start { unit: started, .. } => started == unit,
                     _ => false,

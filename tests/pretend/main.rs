@@ -21,7 +21,7 @@ use world::{APPLY, World};
 fn applied() {
     let world = World::new();
     world.spore(&["plan"]).exits(2).says("plan: ");
-    world.spore(APPLY).exits(0).says("0 failed; 0 not reached");
+    world.spore(APPLY).exits(0).says("0 failed; 0 skipped");
     world.spore(&["plan"]).exits(0).says("plan: nothing to do");
     let said = world.sh(
         "h4",

@@ -95,7 +95,7 @@ pub(crate) fn interrupted(bench: &mut Bench<'_>) {
                     controller.says("ended at once");
                 } else {
                     trip.go();
-                    controller.says("not reached");
+                    controller.says("skipped");
                 }
                 let run = controller.end().exits(130);
                 assert!(member.try_sh("systemctl is-active --quiet tau@all.service").is_err(), "{run}");
