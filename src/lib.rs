@@ -1,9 +1,9 @@
-//! `spore` plants and scales Taubyte networks over SSH: a folder of YAML says
-//! what a network is, `spore` finds out what its hosts are, shows the
-//! difference as an ordered plan, and applies that and nothing else.
+//! `spore` is a declarative reconciler for Taubyte networks: a folder of YAML
+//! describes a network; `spore` inspects its hosts over SSH, shows the difference
+//! as an ordered plan, and applies exactly that plan.
 //!
-//! The modules are listed in the order in which they may know each other: code
-//! imports only what stands above it (`tests/layers.rs` holds it to that).
+//! The modules are listed in dependency order: each imports only modules above it
+//! (enforced by `tests/layers.rs`).
 
 pub mod resource;
 

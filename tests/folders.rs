@@ -1,12 +1,12 @@
-//! Every folder of `fixtures/folders` is a case: `folder/` is read and checked,
-//! and `report.txt` beside it has what `spore check` prints. Where nothing stops,
-//! `network.txt` has the network. `options` may have `--without-secrets`, and
-//! `open` the files that others may read. `SPORE_BLESS=1` writes the results;
-//! `secrets.txt` lists what must be in none, and `secrets` what must not be in
-//! those of this case: what is a secret only by where it stands.
+//! Every folder in `fixtures/folders` is a case. Its `folder/` is read and checked;
+//! `report.txt` is the expected output of `spore check`, and `network.txt` the network, if
+//! there are no errors. `options` may contain `--without-secrets`, and `open` the files
+//! that other users may read. `SPORE_BLESS=1` updates the results. `secrets.txt` lists the
+//! secrets that no result may contain, and a case's `secrets` those for this case only:
+//! values that are secret only because of the field they are in.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stderr, reason = "what could not be compared is said")]
+#![expect(clippy::print_stderr, reason = "reports what couldn't be compared")]
 
 mod secrets;
 
@@ -33,7 +33,8 @@ fn name(case: &Path) -> &str {
     case.file_name().unwrap().to_str().unwrap()
 }
 
-/// A copy that only its owner may read, whatever the checkout made of it.
+/// Copies a folder, with modes that don't depend on the checkout: only the owner may read
+/// the files, except for those in `open`.
 fn copy(from: &Path, to: &Path, open: &[String]) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -56,7 +57,7 @@ fn lines(file: &Path) -> Vec<String> {
     fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// What is said of a case, and the network if it is one.
+/// The files that a case results in: its report, and its network if there are no errors.
 fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
     let folder = tempfile::tempdir().unwrap();
     copy(&case.join("folder"), folder.path(), &lines(&case.join("open")));
@@ -77,7 +78,7 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
 }
 
 #[test]
-fn every_case_is_reported_as_it_says() {
+fn every_case_has_the_expected_result() {
     let bless = std::env::var_os("SPORE_BLESS").is_some();
     let secrets = secrets();
     let mut wrong = Vec::new();
@@ -96,27 +97,28 @@ fn every_case_is_reported_as_it_says() {
         if !outcome.contains_key("network.txt") && case.join("network.txt").exists() {
             match bless {
                 true => fs::remove_file(case.join("network.txt")).unwrap(),
-                false => wrong.push(format!("{} is no network any more", case.display())),
+                false => wrong.push(format!("{} isn't a valid network any more", case.display())),
             }
         }
     }
-    assert!(wrong.is_empty(), "SPORE_BLESS=1 takes these over:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "SPORE_BLESS=1 accepts these results:\n{}", wrong.join("\n"));
 }
 
-/// The cases `same-…` are one network, written in different ways.
+/// The cases `same-…` describe the same network in different dialects.
 #[test]
-fn one_network_in_any_dialect_is_the_same_network() {
+fn all_dialects_give_the_same_network() {
     let same: Vec<_> = cases().into_iter().filter(|case| name(case).starts_with("same-")).collect();
-    let network = |case: &Path| outcome(case).remove("network.txt").expect("it is a network");
+    let network = |case: &Path| outcome(case).remove("network.txt").expect("a valid network");
     let expected = network(&same[0]);
     for case in &same {
         assert_eq!(network(case), expected, "{}", case.display());
     }
 }
 
-/// Whatever a folder can cause that the real tau refuses to start with is found.
+/// Every configuration with which the real tau refuses to start, and which a folder can
+/// cause, is found.
 #[test]
-fn what_tau_refuses_is_found() {
+fn configurations_that_tau_rejects_are_found() {
     let columns = |file: &str| -> Vec<Vec<String>> {
         let text = fs::read_to_string(format!("fixtures/tau-cases/{file}")).unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -136,21 +138,25 @@ fn what_tau_refuses_is_found() {
     assert_eq!(listed, expected, "checks.tsv lists every case that `start` refuses, and no other");
     for check in &checks {
         let [case, folder, says] = &check[..] else { panic!("three columns: {check:?}") };
-        assert!(!says.is_empty(), "{case}: what is said, or why no folder can cause it");
+        assert!(!says.is_empty(), "{case}: the message is missing, or the reason why no folder can cause it");
         if folder != "-" {
             let report = outcome(&Path::new(CASES).join(folder)).remove("report.txt").unwrap();
-            assert!(report.contains(says.as_str()), "{case}: `{says}` isn't said of {folder}:\n{report}");
+            assert!(
+                report.contains(says.as_str()),
+                "{case}: the report of {folder} lacks `{says}`:\n{report}"
+            );
         }
     }
 }
 
-/// The golden folder of upstream's tool, where it is at hand, is our copy of it.
+/// Our copy of the golden folder of upstream's tool is identical to the original, if that
+/// is available.
 #[test]
 fn the_golden_folder_is_ours() {
     let golden = Path::new("../shared/golden/upstream/folder");
     let ours = Path::new("fixtures/folders/upstream/folder");
     let Ok(files) = fs::read_dir(golden) else {
-        eprintln!("{} isn't here, so the copy wasn't compared", golden.display());
+        eprintln!("{} doesn't exist, so the copy wasn't compared", golden.display());
         return;
     };
     for file in files.map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
@@ -159,8 +165,8 @@ fn the_golden_folder_is_ours() {
     }
 }
 
-/// Whoever has all hosts on one line sees the part of it that is meant, and
-/// not more problems than anybody reads.
+/// If all hosts are on one line, each problem shows only its part of the line, and the
+/// number of problems is limited.
 #[test]
 fn a_very_long_line_is_shown_in_part() {
     use std::fmt::Write as _;
@@ -181,9 +187,10 @@ fn a_very_long_line_is_shown_in_part() {
     assert!(shown.contains("more problems are not shown"));
 }
 
-/// Names of files, targets of links and names in quotes can hold anything.
+/// File names, link targets and quoted names can contain control characters, which a
+/// report must escape.
 #[test]
-fn no_terminal_obeys_a_report() {
+fn control_characters_are_escaped() {
     let folder = tempfile::tempdir().unwrap();
     copy(&Path::new(CASES).join("sound/folder"), folder.path(), &[]);
     let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
@@ -201,7 +208,7 @@ fn no_terminal_obeys_a_report() {
     }
 }
 
-/// `spore COMMAND -n CASE`: its exit code, and what it says on both streams.
+/// Runs `spore COMMAND -n CASE`, and returns its exit code, stdout and stderr.
 fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     copy(&Path::new(CASES).join(case).join("folder"), folder.path(), &[]);
@@ -212,7 +219,7 @@ fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn the_exit_code_says_whether_there_are_mistakes() {
+fn the_exit_code_reports_errors() {
     for (case, arguments, code, last) in [
         ("sound", &["check"][..], 0, "check: nothing is wrong with 2 shapes, 3 hosts and 3 nodes"),
         (
@@ -232,9 +239,9 @@ fn the_exit_code_says_whether_there_are_mistakes() {
     }
 }
 
-/// No host is asked about a folder with mistakes: these hosts would not answer.
+/// A folder with errors isn't planned, and no host is contacted: these wouldn't answer.
 #[test]
-fn a_plan_is_made_only_of_a_folder_without_mistakes() {
+fn a_folder_with_errors_is_not_planned() {
     for command in ["plan", "apply"] {
         let (status, said, errors) = spore("everything-at-once", &[command]);
         assert_eq!((status, &*said), (Some(1), ""), "{errors}");

@@ -1,11 +1,11 @@
-//! The rooms of `src` know each other in one direction only, and some crates
-//! stay inside one room: read from the sources as they are written.
+//! The rooms of `src` import each other in one direction only, and some crates are used in
+//! certain rooms only. These tests read the source files.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A crate, and the only places that may name it.
+/// Crates, and the only places that may use them.
 const KEPT: &[(&str, &[&str])] = &[
     ("petgraph", &["resource/graph.rs"]),
     ("russh", &["ssh/", "pretend/"]),
@@ -13,7 +13,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("tokio", &["ssh/", "artifact/", "remote/", "pretend/", "cli/", "main.rs"]),
 ];
 
-/// Every source file below `src`, its path relative to that, and its text.
+/// The path, relative to `src`, and the text of every source file.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders: Vec<PathBuf> = vec![root.clone()];
@@ -41,13 +41,13 @@ fn rooms(sources: &[(String, String)]) -> Vec<String> {
         .collect()
 }
 
-/// Its lines of code: what is in comments and in tests of its own is left out.
+/// The numbered lines of code, without comments and without the module `tests`.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().map(|(i, line)| (i + 1, line.trim_start()));
     lines.take_while(|(_, line)| !line.starts_with("mod tests {")).filter(|(_, line)| !line.starts_with("//"))
 }
 
-/// What follows each occurrence of `prefix` that begins a word.
+/// The identifiers that follow `prefix`, where `prefix` is the start of a path.
 fn named<'a>(line: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
     line.match_indices(prefix).filter_map(move |(at, _)| {
         let begins = !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '$');
@@ -59,22 +59,22 @@ fn named<'a>(line: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
 }
 
 #[test]
-fn imports_run_one_way() {
+fn imports_go_in_one_direction() {
     let sources = sources();
     let rooms = rooms(&sources);
-    assert!(rooms.len() > 10, "the rooms of lib.rs aren't found: {rooms:?}");
+    assert!(rooms.len() > 10, "cannot parse the rooms in lib.rs: {rooms:?}");
     let at = |room: &str| rooms.iter().position(|name| name == room);
     let mut wrong = Vec::new();
     for (file, text) in &sources {
         let room = file.split(['/', '.']).next().unwrap();
         let Some(here) = at(room) else {
-            assert!(matches!(room, "lib" | "main"), "{file} is in no room of lib.rs");
+            assert!(matches!(room, "lib" | "main"), "{file} isn't in a room of lib.rs");
             continue;
         };
         for (line, code) in code(text) {
-            assert!(!code.starts_with("use crate::{"), "{file}:{line}: one `use` a room, please");
+            assert!(!code.starts_with("use crate::{"), "{file}:{line}: write one `use` for each room");
             for other in named(code, "crate::").filter_map(at).filter(|other| *other > here) {
-                wrong.push(format!("{file}:{line}: `{room}` may not know `{}`", rooms[other]));
+                wrong.push(format!("{file}:{line}: `{room}` may not import `{}`", rooms[other]));
             }
         }
     }
@@ -85,7 +85,7 @@ fn imports_run_one_way() {
 fn crates_stay_in_their_rooms() {
     let mut wrong = Vec::new();
     for (file, text) in &sources() {
-        // Tests may drive what they test.
+        // Tests may use any crate.
         if file.contains("/tests") {
             continue;
         }
@@ -94,7 +94,7 @@ fn crates_stay_in_their_rooms() {
                 let prefix = format!("{name}::");
                 let used = named(code, &prefix).next().is_some();
                 if used && !places.iter().any(|place| file.starts_with(place)) {
-                    wrong.push(format!("{file}:{line}: `{name}` belongs to {}", places.join(", ")));
+                    wrong.push(format!("{file}:{line}: `{name}` may only be used in {}", places.join(", ")));
                 }
             }
         }
@@ -102,9 +102,9 @@ fn crates_stay_in_their_rooms() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The reader above would notice: it reads these as it should.
+/// The parser above finds the imports in these lines.
 #[test]
-fn words_are_found() {
+fn paths_are_parsed() {
     let found = |line: &'static str| named(line, "crate::").collect::<Vec<_>>();
     assert_eq!(found("use crate::plan::action::Action;"), ["plan"]);
     assert_eq!(found("fn f(a: &crate::ssh::Session) -> crate::cli::Exit {"), ["ssh", "cli"]);

@@ -1,8 +1,8 @@
-//! What must be in no report, whoever makes one.
+//! The secrets that no report may contain.
 
 use std::fs;
 
-/// Every part of a secret that is long enough to tell.
+/// Every substring of a secret that is long enough not to occur by coincidence.
 pub(crate) fn secrets() -> Vec<String> {
     let text = fs::read_to_string("fixtures/folders/secrets.txt").unwrap();
     let mut parts = Vec::new();

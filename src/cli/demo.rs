@@ -1,5 +1,5 @@
-//! `spore demo`: a network on pretended hosts, from nothing to an elder that
-//! joins. Each step is a command as a person would type it, run as that.
+//! `spore demo`: a network on simulated hosts, from its first apply to a new
+//! elder. Each step runs the command that it shows, as a separate process.
 
 mod folder;
 
@@ -14,12 +14,12 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::process::Command;
 
-/// Nodes that are pretended don't die seconds after they have started, so they
-/// aren't watched for so long.
+/// A simulated node never exits seconds after its start, so a short settle time
+/// is enough.
 const APPLY: &[&str] = &["apply", "--yes", "--timeout", "settle=0.5"];
 const ELDERS: [u8; 2] = [1, 2];
 const MEMBERS: [u8; 1] = [3];
-/// It joins later.
+/// The elder that joins in step 7.
 const NEWCOMER: u8 = 4;
 
 pub(crate) async fn run(options: &DemoOptions, style: Style) -> miette::Result<Exit> {
@@ -62,52 +62,56 @@ impl Demo {
     }
 
     async fn steps(&self) -> miette::Result<()> {
-        self.say("Three hosts, pretended by this process: SSH servers on 127.0.0.1 with a directory for a disk.\nA folder says what network they are to be. Have a look at it:");
+        self.say("This process simulates three hosts: SSH servers on 127.0.0.1, each with a directory as its disk.\nA folder describes the network that they should form:");
         self.typed(&self.cd());
         self.typed("export SPORE_KNOWN_HOSTS=known_hosts");
         self.show("cat cloud.yaml shapes.yaml").await?;
-        self.step("1. What would have to be done? `plan` looks, and changes nothing.").await;
+        self.step("1. `plan` shows what has to be done, and changes nothing.").await;
         self.spore(&["plan"], &[2]).await?;
-        self.step("2. `apply` does exactly that: elders come up first, the others when those are healthy.")
+        self.step("2. `apply` does exactly that: the elders start first, the others once those are healthy.")
             .await;
         self.spore(APPLY, &[0]).await?;
-        self.step("3. The hosts say themselves what is so, no file keeps it: nothing is left to do.").await;
+        self.step(
+            "3. There is no state file: the hosts are the only source of truth. Nothing is left to do.",
+        )
+        .await;
         self.spore(&["plan"], &[0]).await?;
-        self.step("4. Somebody meddles with the hosts.").await;
+        self.step("4. Let's change some things by hand.").await;
         self.on(1, "chmod 644 /tb/config/keys/swarm.key").await?;
         self.on(2, "systemctl stop tau@elders").await?;
         self.on(3, "sed -i 's/ipfs: 5252/ipfs: 5253/' /tb/config/members.yaml").await?;
         self.step(
-            "5. `plan` finds it. The node on h3 still runs with what it was started with: no restart is due.",
+            "5. `plan` finds the drift. The node on h3 still runs with its original configuration, so it needs no restart.",
         )
         .await;
         self.spore(&["plan"], &[2]).await?;
-        self.step("6. `apply` mends that, and touches nothing else.").await;
+        self.step("6. `apply` fixes the drift, and touches nothing else.").await;
         self.spore(APPLY, &[0]).await?;
-        self.step("7. Another elder joins: its host gets a file, and the network a name.").await;
+        self.step("7. To add an elder, write a file for its host and add the host's name to the elders.")
+            .await;
         let before = self.starts().await?;
         folder::add_host(&self.folder, NEWCOMER, "elders", self.host(NEWCOMER)?.address())
             .map_err(written)?;
         self.show("sed 's/key: .*/key: (not shown)/' hosts/h4.yaml").await?;
         self.show("sed -i 's/elders: .h1, h2./elders: [h1, h2, h4]/' cloud.yaml").await?;
         self.spore(&["plan"], &[2]).await?;
-        self.step("8. The others learn of it, and none of them restarts.").await;
+        self.step("8. `apply` adds the new elder to the others' configurations without restarting them.")
+            .await;
         self.spore(APPLY, &[0]).await?;
         self.spore(&["plan"], &[0]).await?;
         let after = self.starts().await?;
         if before != after {
-            return Err(
-                Failure::new("a node was restarted", "this is a defect of spore: please report it").into()
-            );
+            let help = "this is a bug in spore: please report it";
+            return Err(Failure::new("adding h4 restarted another node", help).into());
         }
-        self.say("h1 and h3 still run as started in step 2, and h2 in step 6: none was restarted for h4.");
+        self.say("h1 and h3 have been running since step 2, and h2 since step 6: adding h4 restarted none of them.");
         Ok(())
     }
 
-    /// The folder and the hosts stay until somebody ends it.
+    /// Keeps the folder and the hosts until the user interrupts the demo.
     async fn keep(&self) {
         self.say(&format!(
-            "The hosts stay until Ctrl-C. In another terminal:\n\n    {}\n    export SPORE_KNOWN_HOSTS=known_hosts\n    {} plan\n\nEdit the YAML and plan again. Their disks are in {}.",
+            "The hosts stay up until you press Ctrl-C. In another terminal:\n\n    {}\n    export SPORE_KNOWN_HOSTS=known_hosts\n    {} plan\n\nEdit the YAML and plan again. The hosts' disks are in {}.",
             self.cd(),
             self.spore.display(),
             self.fleet.directory().join("hosts").display()
@@ -115,7 +119,7 @@ impl Demo {
         std::future::pending::<()>().await;
     }
 
-    /// Which start each node is in.
+    /// The invocation id of each node, which changes when the node is restarted.
     async fn starts(&self) -> miette::Result<Vec<String>> {
         let mut starts = Vec::new();
         for number in ELDERS.into_iter().chain(MEMBERS) {
@@ -127,12 +131,14 @@ impl Demo {
     }
 
     fn host(&self, number: u8) -> miette::Result<&Host> {
-        let missing =
-            || Failure::new(format!("there is no h{number}"), "this is a defect of spore: please report it");
+        let missing = || {
+            Failure::new(format!("there is no host h{number}"), "this is a bug in spore: please report it")
+        };
         Ok(self.fleet.host(&name(number)?).ok_or_else(missing)?)
     }
 
-    /// Runs `spore` as a person would, in the folder.
+    /// Shows a `spore` command and runs it in the folder; an exit code that isn't
+    /// `expected` ends the demo.
     async fn spore(&self, words: &[&str], expected: &[i32]) -> miette::Result<()> {
         self.typed(&format!("spore {}", words.join(" ")));
         let colour = if self.style == Style::Colour { "always" } else { "never" };
@@ -142,24 +148,25 @@ impl Demo {
         if status.code().is_some_and(|code| expected.contains(&code)) {
             return Ok(());
         }
-        let help = "this is a defect of spore: please report it, with what is above";
-        Err(Failure::new(format!("`spore {}` ended with {status}", words.join(" ")), help).into())
+        let help = "this is a bug in spore: please report it, and include the output above";
+        Err(Failure::new(format!("`spore {}` failed with {status}", words.join(" ")), help).into())
     }
 
-    /// Runs a line in the folder, as its owner would.
+    /// Shows a shell command and runs it in the folder.
     async fn show(&self, line: &str) -> miette::Result<()> {
         self.typed(line);
         self.run(Command::new("/bin/sh").args(["-c", line])).await.map(drop)
     }
 
     async fn run(&self, command: &mut Command) -> miette::Result<std::process::ExitStatus> {
-        // Ctrl-C is ours: it ends whatever runs.
+        // In a process group of its own, Ctrl-C reaches only us; dropping the
+        // command then kills it.
         let command =
             command.current_dir(&self.folder).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         command.status().await.map_err(|error| written(error).into())
     }
 
-    /// Runs a line on a host, as somebody who is root there.
+    /// Shows a shell command and runs it on a host, as root.
     async fn on(&self, number: u8, line: &str) -> miette::Result<()> {
         terminal::out(&format!("{} {line}\n", self.style.paint(Tone::Strong, format!("root@h{number}:~#"))));
         let script = line.replace(" /tb/", " \"$SPORE_ROOT\"/tb/");
@@ -183,7 +190,7 @@ impl Demo {
 
     async fn step(&self, text: &str) {
         if self.pause {
-            // Where nobody types, nobody is waited for.
+            // Standard input may not be a terminal; the demo then goes on at once.
             let _ = tokio::task::spawn_blocking(terminal::wait_for_enter).await;
         }
         self.say(text);
@@ -192,6 +199,6 @@ impl Demo {
 
 fn name(number: u8) -> miette::Result<HostName> {
     format!("h{number}").parse().map_err(|error: crate::resource::InvalidName| {
-        Failure::because("no host can be made", None, error).into()
+        Failure::because("cannot name the host", None, error).into()
     })
 }

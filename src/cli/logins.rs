@@ -1,4 +1,4 @@
-//! The keys and passwords that the folder's logins name.
+//! Loads the keys and passwords that the folder's logins name.
 
 use super::{folder, terminal};
 use crate::network;
@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Loaded keys, each read and asked for once.
+/// Loaded keys, by path: each file is read, and its passphrase asked for, only once.
 #[derive(Default)]
 pub(crate) struct Keys(BTreeMap<PathBuf, Result<Arc<PrivateKey>, String>>);
 
 impl Keys {
-    /// Everyone that a host lets in, with what could be loaded. What couldn't
-    /// comes second: it matters if nothing else gets in.
+    /// The host's logins with the credentials that could be loaded, and why the
+    /// others couldn't. The problems matter only if no login succeeds.
     pub(crate) fn logins(&mut self, ssh: &network::Ssh) -> (Vec<ssh::Login>, Vec<String>) {
         let mut problems = Vec::new();
         let mut logins = Vec::new();
@@ -41,7 +41,7 @@ impl Keys {
             .entry(path.to_owned())
             .or_insert_with(|| {
                 let text = std::fs::read_to_string(path)
-                    .map_err(|error| format!("the key {} can't be read: {error}", path.display()))?;
+                    .map_err(|error| format!("cannot read the key {}: {error}", path.display()))?;
                 ssh::key::load(path, &text, &mut passphrase)
                     .map_err(|error| format!("{error}; {}", error.help()))
             })
@@ -49,7 +49,8 @@ impl Keys {
     }
 }
 
-/// The passphrase of an encrypted key: from the environment, or a person.
+/// The passphrase of an encrypted key, from the environment or a prompt; `None` if
+/// there is no terminal to prompt on.
 fn passphrase(path: &Path) -> std::io::Result<Option<Secret>> {
     if let Ok(passphrase) = std::env::var("SPORE_SSH_PASSPHRASE") {
         return Ok(Some(Secret::new(passphrase)));
@@ -57,5 +58,5 @@ fn passphrase(path: &Path) -> std::io::Result<Option<Secret>> {
     if !terminal::is_attended() {
         return Ok(None);
     }
-    terminal::ask_secret(&format!("passphrase of {}", path.display())).map(|text| Some(Secret::new(text)))
+    terminal::ask_secret(&format!("passphrase for {}", path.display())).map(|text| Some(Secret::new(text)))
 }

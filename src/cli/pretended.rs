@@ -1,33 +1,32 @@
-//! What `demo` and `rehearse` have in common: the end of pretended hosts, and
-//! why there are none.
+//! What `demo` and `rehearse` share: ending the simulated hosts when interrupted,
+//! and the help for [`FleetError`].
 
 use super::{Exit, Failure, terminal};
 use crate::pretend::FleetError;
 
-/// Goes on with `work` until it ends or somebody ends it. It is then dropped
-/// where it stands, and its hosts with it.
+/// Runs `work` to its end. A signal drops it at its current `await`, and the
+/// simulated hosts with it.
 pub(super) async fn unless_interrupted(
     work: impl Future<Output = miette::Result<Exit>>,
 ) -> miette::Result<Exit> {
     let mut interrupts = terminal::Interrupts::listen();
     tokio::select! {
-        // First: so no signal ends the process any more when `work` begins.
+        // `interrupts` is polled first, so its signal handlers are installed before
+        // `work` begins.
         biased;
         () = interrupts.next() => Ok(Exit::Interrupted),
         exit = work => exit,
     }
 }
 
-/// With what to do about it.
+/// Adds the help for each error.
 pub(super) fn failure(error: FleetError) -> Failure {
     let help = match &error {
-        FleetError::NotLinux => "try it on any Linux, in a container for instance".to_owned(),
-        FleetError::NoCommand(_) => "install it: coreutils, util-linux and gzip have all of them".to_owned(),
-        FleetError::Place(_) => "let TMPDIR name a directory like /tmp".to_owned(),
-        FleetError::NoPrograms(..) => {
-            "let TMPDIR name a directory that isn't mounted with `noexec`".to_owned()
-        }
-        FleetError::Io(_) | FleetError::Key(_) => "TMPDIR must be a directory that can be written".to_owned(),
+        FleetError::NotLinux => "run it on Linux, for instance in a container".to_owned(),
+        FleetError::NoCommand(_) => "install it: it is part of coreutils, util-linux or gzip".to_owned(),
+        FleetError::Place(_) => "set TMPDIR to a directory with a plain name, such as /tmp".to_owned(),
+        FleetError::NoPrograms(..) => "set TMPDIR to a directory that isn't mounted with `noexec`".to_owned(),
+        FleetError::Io(_) | FleetError::Key(_) => "set TMPDIR to a writable directory".to_owned(),
     };
     let source = std::error::Error::source(&error).map(ToString::to_string);
     match source {
@@ -36,7 +35,7 @@ pub(super) fn failure(error: FleetError) -> Failure {
     }
 }
 
-/// Of a file beside the hosts.
+/// A failure to read or write one of the fleet's files.
 pub(super) fn written(error: std::io::Error) -> Failure {
     failure(error.into())
 }

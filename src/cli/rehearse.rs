@@ -1,6 +1,7 @@
-//! `spore rehearse`: the folder's plan and apply, from nothing, on pretended
-//! hosts. What leads to anything real is taken out of the network once it has
-//! been read; from there on it goes as it always goes.
+//! `spore rehearse`: plans and applies the folder to simulated, freshly installed
+//! hosts. Once the network has been read, its logins, addresses and artifacts are
+//! replaced by simulated ones; from there on the code is that of `plan` and
+//! `apply`.
 
 use super::args::{ApplyOptions, Args};
 use super::pretended::{failure, unless_interrupted, written};
@@ -23,7 +24,7 @@ pub(crate) async fn run(args: &Args) -> miette::Result<Exit> {
     let style = terminal::style(args);
     let network = folder::read(args, &folder::find(args.network.as_deref())?)?;
     if network.hosts.is_empty() {
-        return Err(Failure::new("there is no host to pretend", "add one to hosts.yaml first").into());
+        return Err(Failure::new("the folder has no hosts to simulate", "add one to hosts.yaml").into());
     }
     unless_interrupted(rehearse(args, network, style)).await
 }
@@ -31,19 +32,22 @@ pub(crate) async fn run(args: &Args) -> miette::Result<Exit> {
 async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result<Exit> {
     let mut fleet = Fleet::begin().map_err(failure)?;
     let architecture = network.tau.keys().next().copied().unwrap_or_else(here);
-    terminal::out(&format!("{}\n\n", style.paint(Tone::Strong, "a rehearsal: no host of yours is reached")));
+    terminal::out(&format!(
+        "{}\n\n",
+        style.paint(Tone::Strong, "rehearsal on simulated hosts; your hosts are not contacted")
+    ));
     terminal::out(&assumptions(&network, architecture));
     let network = pretended(network, architecture, &mut fleet).await?;
     let known = KnownHosts::parse(Path::new("known_hosts"), &fleet.known_hosts());
 
     let mut options = ApplyOptions::default();
-    // Nodes that are pretended don't die seconds after they have started.
+    // A simulated node never exits seconds after its start.
     options.plan.timeouts.extend("settle=0.5".parse::<TimeOut>());
     let survey = survey_of(network.clone(), &known, &options.plan).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.unplanned.is_empty() || !survey.plan.refusals.is_empty() {
         terminal::out(
-            "\nrehearsal: it can't be applied as it is, and would not be; your hosts were not touched\n",
+            "\nrehearsal: failed, because the plan above can't be applied; your hosts were not contacted\n",
         );
         return Ok(Exit::Failed);
     }
@@ -51,50 +55,57 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
         terminal::out("\n");
         let applied = apply::unasked(args, &options, survey).await?;
         if applied != Exit::Done {
-            terminal::out("rehearsal: it failed; your hosts were not touched\n");
+            terminal::out("rehearsal: the apply failed; your hosts were not contacted\n");
             return Ok(applied);
         }
     }
-    terminal::out("\nand planned again:\n");
+    terminal::out("\nplanning again:\n");
     let survey = survey_of(network, &known, &options.plan).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.is_empty() {
-        terminal::out("rehearsal: something is left to do; your hosts were not touched\n");
+        terminal::out(
+            "rehearsal: failed, because the plan isn't empty after the apply; your hosts were not contacted\n",
+        );
         return Ok(Exit::Failed);
     }
     terminal::out(
-        "rehearsal: it went well; your hosts were not touched. `spore plan` looks at them, and changes nothing\n",
+        "rehearsal: succeeded; your hosts were not contacted. Run `spore plan` to compare them with the folder\n",
     );
     Ok(Exit::Done)
 }
 
-/// What isn't known of the real hosts, and what is taken for it.
+/// Tells the user what the rehearsal assumes about the hosts, and what it
+/// doesn't check.
 fn assumptions(network: &Network, architecture: Architecture) -> String {
     let count = network.hosts.len();
     let mut text = format!(
-        "{count} {} named as yours, each a Debian for {architecture} as it is after installation: with systemd
-and apt, without a firewall, a resolver on port 53, a container engine or another tau.
-They are directories of this machine, with SSH servers on 127.0.0.1; your SSH keys and
+        "Simulating {count} {}, each as a freshly installed Debian on {architecture}: it has systemd and apt,
+but no firewall, no resolver on port 53, no container engine and no tau.
+Each is a directory on this machine with an SSH server on 127.0.0.1. Your SSH keys and
 passwords are not used.
 ",
-        if count == 1 { "host is" } else { "hosts are" }
+        if count == 1 { "host" } else { "hosts" }
     );
     let plugins = network.shapes.values().flat_map(|shape| &shape.plugins).any(|plugin| plugin.is_there);
-    let files = if plugins { "tau and plugins are" } else { "tau is" };
+    let files = if plugins {
+        "A placeholder stands in for tau and for each plugin"
+    } else {
+        "A placeholder stands in for tau"
+    };
     text.push_str(&format!(
-        "In the place of files, {files} a few bytes that are never run: so nothing is downloaded, and\nit isn't tau that judges configurations.\n",
+        "{files}: nothing is downloaded, and\ntau doesn't validate the configurations.\n",
     ));
     if network.tau.is_empty() {
         text.push_str(
-            "The folder names no tau: this takes one for granted (`spore tau pin URL|FILE` names it).\n",
+            "The folder pins no tau; the rehearsal assumes one (pin it with `spore tau pin URL|FILE`).\n",
         );
     }
     text.push('\n');
     text
 }
 
-/// The network, of hosts that are pretended: the same in everything but how
-/// they are reached and what the programs are.
+/// The network with simulated hosts: only the addresses, the logins, tau and the
+/// plugins are replaced.
 async fn pretended(
     mut network: Network,
     architecture: Architecture,
@@ -104,7 +115,10 @@ async fn pretended(
     let (ssh_key, tau, plugins) = (place("ssh_key"), place("tau"), place("plugins"));
     fs::write(&ssh_key, fleet.user_key().map_err(failure)?).map_err(written)?;
 
-    let bytes = program(architecture, "\nThis is no tau: `spore rehearse` puts it where one would be.\n");
+    let bytes = program(
+        architecture,
+        "\nThis isn't tau: it is the placeholder that `spore rehearse` installs instead.\n",
+    );
     let source = Source::Path(tau.to_string_lossy().into_owned());
     network.tau = [(architecture, Pin { source, sha256: Sha256::of(&bytes), binary: None })].into();
     fs::write(tau, bytes).map_err(written)?;

@@ -9,7 +9,7 @@ use crate::facts::{self, Folder, Request, interpret};
 use crate::network::Network;
 use crate::plan::{self, Observed, Options, Plan, Selector, Unplanned};
 use crate::remote::{Host, Settings, Target, gather};
-use crate::resource::{HostName, ShapeName};
+use crate::resource::{DigestKey, HostName, ShapeName};
 use crate::ssh::{Address, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::block_in_place;
@@ -200,6 +200,7 @@ fn targets(
             .into());
         }
     }
+    let machines = DigestKey::for_machines(network.swarm_key.line());
     let mut keys = Keys::default();
     let mut targets = Vec::new();
     let mut observed = BTreeMap::new();
@@ -224,7 +225,7 @@ fn targets(
             name: name.clone(),
             address: Address::new(host.ssh.address.to_string(), host.ssh.port),
             logins,
-            script: Request { key, shapes: &shapes, rehash: options.rehash }.script(),
+            script: Request { key, machines: &machines, shapes: &shapes, rehash: options.rehash }.script(),
         });
     }
     Ok((targets, observed))

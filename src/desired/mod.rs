@@ -1,9 +1,9 @@
-//! What the hosts should be: a [`Network`] compiled into a graph of goals.
+//! The desired state of the hosts: a [`Network`] compiled into a graph of goals.
 //!
-//! Enter at [`compile`]. A goal is either a resource as it stands, or depends
-//! on what the host is ("tau of this architecture", "port 53 is free"), which
-//! [`ground`](crate::diff::ground) settles once the host has been asked. The
-//! edges say what comes before what; in which order it is done is for the plan.
+//! The entry point is [`compile`]. A goal is either a resource, or depends on the host's
+//! conditions ("tau for this architecture", "port 53 is free"); the latter becomes a
+//! resource in [`ground`](crate::diff::ground), once the host has been probed. The edges
+//! constrain the order; the plan decides it.
 
 mod node;
 mod peers;
@@ -18,72 +18,72 @@ use crate::tau;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// Installed where a container engine is needed and none is there.
+/// The package to install on a host that needs a container engine and has none.
 pub const ENGINE_PACKAGE: &str = "docker.io";
-/// Turns the stub listener of systemd-resolved off, which holds port 53.
+/// The drop-in that disables systemd-resolved's stub listener, which occupies port 53.
 pub const RESOLVER_DROP_IN: &str = "/etc/systemd/resolved.conf.d/spore.conf";
-/// What [`RESOLVER_DROP_IN`] says. The owner's DNS servers stay as they are.
+/// The text of [`RESOLVER_DROP_IN`]. It doesn't change the host's DNS servers.
 pub const RESOLVER_DROP_IN_TEXT: &str =
     "# Written by spore: seer answers DNS on this host.\n[Resolve]\nDNSStubListener=no\n";
 
-/// What the hosts should be, and the bytes that this takes.
+/// The desired state of the hosts, and the bytes of their files.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
-    /// Goals, by the resource that they are about.
+    /// The goals, by the resource that they are about.
     pub goals: Graph<Goal>,
-    /// The bytes of every file but the artifacts', by their digest.
+    /// The bytes of every file except artifacts, by digest.
     pub payloads: BTreeMap<Sha256, Secret>,
-    /// By host: digests of what says the same as one of our files in other
-    /// bytes, and the digest of ours.
+    /// Maps the digest of a file with the same meaning but other bytes (such as a key
+    /// without its final line break) to the digest of ours.
     pub equivalents: BTreeMap<Sha256, Sha256>,
-    /// For each host, the key that its secrets' digests are keyed with.
+    /// The key for digests of secrets, by host.
     pub digest_keys: BTreeMap<HostName, DigestKey>,
 }
 
-/// What should be so on a host.
+/// Something that should be true of a host.
 #[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Goal {
-    /// This resource, whatever the host is.
+    /// This resource exists.
     Have(Resource),
-    /// The binary of the host's architecture.
+    /// The program for the host's architecture is installed.
     Program(BTreeMap<Architecture, Artifact>),
-    /// This port is let in, where something would keep it out.
+    /// If the host has a firewall, it allows this port.
     Reachable(Port),
     /// A container engine runs.
     ContainerEngine,
-    /// Nobody else answers DNS on the host.
+    /// Port 53 is free for the node.
     DnsPortFree,
 }
 
-/// A file too big to be held here.
+/// A file that is too large to hold in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Artifact {
     /// Its digest.
     pub sha256: Sha256,
-    /// Its size, where it is known without fetching it.
+    /// Its size in bytes, if known without downloading it.
     pub size: Option<u64>,
 }
 
-/// What is known of the files that the folder only names.
+/// The files to which the folder only refers.
 #[derive(Clone, Debug, Default)]
 pub struct Supplies {
-    /// tau, by architecture; empty where the hosts' own is left alone.
+    /// tau, by architecture; empty if the folder pins none and each host keeps its own.
     pub tau: BTreeMap<Architecture, Artifact>,
-    /// Plugins, by name.
+    /// The plugins, by name.
     pub plugins: BTreeMap<String, Artifact>,
 }
 
-/// A network that has no desired state.
+/// Why a network couldn't be compiled.
 #[derive(Debug, Error)]
 pub enum CompileError {
-    /// A node's private key isn't at hand, so its configuration can't be written.
-    #[error("the private key of {0} is not in the folder, so its configuration can't be written")]
+    /// The private key of a node is missing.
+    #[error("cannot write the configuration of {0}: its private key isn't in the folder")]
     NoKey(crate::resource::NodeName),
-    /// A value of `accounts.yaml` that YAML can't say.
-    #[error("the configuration of {0} can't be written")]
+    /// A value of `accounts.yaml` can't be represented in YAML.
+    #[error("cannot write the configuration of {0}")]
     Unwritable(crate::resource::NodeName, #[source] serde_yaml::Error),
-    /// A plugin's file isn't among the supplies.
+    /// The file of a plugin is missing from the supplies.
     #[error("the file of plugin {0} is missing")]
     NoPlugin(String),
 }
@@ -91,7 +91,7 @@ pub enum CompileError {
 /// Compiles the desired state of every host of `network`.
 ///
 /// # Errors
-/// Where a configuration can't be written; see [`CompileError`].
+/// See [`CompileError`].
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
     let mut desired = Desired::default();
     let drop_in = Secret::new(RESOLVER_DROP_IN_TEXT);
@@ -113,7 +113,7 @@ pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, Compil
     Ok(desired)
 }
 
-/// One host on its way into the graph.
+/// Adds one host's goals to the graph.
 struct HostCompiler<'a> {
     network: &'a Network,
     supplies: &'a Supplies,
@@ -123,7 +123,8 @@ struct HostCompiler<'a> {
 }
 
 impl HostCompiler<'_> {
-    /// Wherever these are, they are the network's, needed there or not.
+    /// Registers the network's secrets, so that their files are recognized on every host,
+    /// including on those that don't need them.
     fn own_secrets(&mut self) {
         let network = self.network;
         for secret in
@@ -133,7 +134,7 @@ impl HostCompiler<'_> {
         }
     }
 
-    /// What every host with a node has, whatever the node is.
+    /// The goals that every host with a node has.
     fn ground_floor(&mut self) {
         for (path, mode) in tau::DIRECTORIES {
             self.have(Key::Directory((*path).to_owned()), Resource::Directory(Access::root(*mode)));
@@ -157,7 +158,7 @@ impl HostCompiler<'_> {
         self.file(tau::VALIDATION_PUBLIC, 0o644, Content::Text(public.clone()), &Secret::new(public));
     }
 
-    /// A key file, which says the same with and without a line break at its end.
+    /// A key file, which is equivalent to one with or without a final line break.
     fn secret_file(&mut self, path: &str, mode: u32, secret: &Secret) {
         let text = String::from_utf8_lossy(secret.expose()).into_owned();
         self.equivalent(secret.expose(), &text);
@@ -171,7 +172,7 @@ impl HostCompiler<'_> {
         }
     }
 
-    /// A file with these bytes, in a directory of the host's.
+    /// A file with these bytes, owned by root.
     fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &Secret) {
         let sha256 = Sha256::of(bytes.expose());
         self.desired.payloads.entry(sha256).or_insert_with(|| bytes.clone());
@@ -180,7 +181,7 @@ impl HostCompiler<'_> {
         self.in_directory(path);
     }
 
-    /// Has a program judge a file before it is put in its place.
+    /// Sets the command that validates a file once it is staged.
     fn judged(&mut self, path: &str, judge: Vec<String>) {
         let id = self.id(Key::File(path.to_owned()));
         if let Some(Goal::Have(Resource::File(file))) = self.desired.goals.get_mut(&id) {

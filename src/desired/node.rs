@@ -1,4 +1,4 @@
-//! A node's goals: its configuration, its unit, and what its services take.
+//! The goals of a node: its configuration, its unit, and what its services need.
 
 use super::peers::BootstrapNode;
 use super::{CompileError, Goal, HostCompiler};
@@ -11,7 +11,7 @@ use crate::tau::{self, ServiceTraits};
 use std::net::IpAddr;
 
 impl HostCompiler<'_> {
-    /// The node of one shape.
+    /// Adds the goals of the host's node with this identity.
     pub(super) fn node(
         &mut self,
         identity: &Identity,
@@ -19,7 +19,7 @@ impl HostCompiler<'_> {
     ) -> Result<(), CompileError> {
         let network = self.network;
         let shape_name = &*identity.shape;
-        // Reading has made sure that every shape of a host is there.
+        // Reading the folder has already checked that the shape exists.
         let Some(shape) = network.shapes.get(shape_name) else { return Ok(()) };
         let name = NodeName { shape: shape_name.clone(), host: (*self.host.name).clone() };
         let unit = Key::Service(tau::unit_name(shape_name));
@@ -128,7 +128,8 @@ impl HostCompiler<'_> {
             listen.push(format!("/ip6/::/tcp/{main}"));
         }
         let public = relative(tau::VALIDATION_PUBLIC);
-        // tau wants a file whatever the node runs; who has no private half names the public one.
+        // tau requires a file here whatever services the node runs; without the private
+        // key, name the public one.
         let has_private = trusted && domain.validation.private().is_some();
         let private = if has_private { relative(tau::VALIDATION_PRIVATE) } else { public.clone() };
         let runs_accounts = shape.services.iter().any(|service| service.as_str() == "accounts");
@@ -165,7 +166,7 @@ impl HostCompiler<'_> {
         })
     }
 
-    /// Provider and owner for everyone; the credential where `auth` runs.
+    /// Every node gets the provider and the owner; only trusted ones get the credential.
     fn tenancy(&self, trusted: bool) -> Option<Tenancy> {
         let tenancy = self.network.tenancy.as_ref()?;
         let app = tenancy.app.as_ref().filter(|_| trusted).map(|app| App {
@@ -176,17 +177,17 @@ impl HostCompiler<'_> {
     }
 }
 
-/// Those whose files are there: nodes run without the others, as upstream's do.
+/// The plugins whose files exist. As upstream does, nodes are run without the others.
 fn plugins(shape: &Shape) -> impl Iterator<Item = &Plugin> {
     shape.plugins.iter().map(|plugin| &plugin.value).filter(|plugin| plugin.is_there)
 }
 
-/// A path below `/tb/config`, as a configuration names it.
+/// Makes a path relative to `/tb/config`, as it is written in a configuration.
 fn relative(path: &str) -> String {
     path.strip_prefix("/tb/config/").unwrap_or(path).to_owned()
 }
 
-/// `/ip4/10.0.0.1/tcp/4242`
+/// For example `/ip4/10.0.0.1/tcp/4242`.
 pub(super) fn multiaddr(ip: IpAddr, port: u16) -> String {
     match ip {
         IpAddr::V4(ip) => format!("/ip4/{ip}/tcp/{port}"),

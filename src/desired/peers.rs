@@ -1,4 +1,4 @@
-//! Whom a node dials first, and that these are up before it.
+//! The bootstrap nodes: their addresses, and that they start before the others.
 
 use super::Goal;
 use super::node::multiaddr;
@@ -6,15 +6,15 @@ use crate::network::Network;
 use crate::resource::{Edge, Graph, HostName, Key, ResourceId};
 use crate::tau;
 
-/// A node that the others dial.
+/// A node that the others dial when they start.
 pub(super) struct BootstrapNode {
-    /// Where it is.
+    /// Its host.
     pub(super) host: HostName,
-    /// One for each address of its host: `/ip4/10.0.0.1/tcp/4242/p2p/12D3…`.
+    /// One for each address of the host: `/ip4/10.0.0.1/tcp/4242/p2p/12D3…`.
     pub(super) multiaddrs: Vec<String>,
 }
 
-/// The bootstrap nodes, in the order of shapes and then of the folder.
+/// The bootstrap nodes, ordered by shape and then as in the folder.
 pub(super) fn bootstrap(network: &Network) -> Vec<BootstrapNode> {
     let mut nodes = Vec::new();
     for (shape, hosts) in &network.bootstrap {
@@ -33,8 +33,8 @@ pub(super) fn bootstrap(network: &Network) -> Vec<BootstrapNode> {
     nodes
 }
 
-/// Every other node's unit comes after every bootstrap node's. The bootstrap
-/// nodes dial each other, so among them there is no edge: they are one rank.
+/// Orders the unit of every other node after those of all bootstrap nodes. The bootstrap
+/// nodes dial each other, so edges among them would form a cycle.
 pub(super) fn connect(network: &Network, goals: &mut Graph<Goal>) {
     let mut bootstrap = Vec::new();
     let mut others = Vec::new();

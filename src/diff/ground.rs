@@ -2,36 +2,36 @@
 
 use crate::artifact::Architecture;
 use crate::desired::{Artifact, ENGINE_PACKAGE, Goal, RESOLVER_DROP_IN, RESOLVER_DROP_IN_TEXT};
-use crate::facts::{Conditions, Engine};
+use crate::facts::{Conditions, Engine, Verdict};
 use crate::resource::{
-    Access, Activity, Content, Edge, Effect, File, Graph, HostName, Key, Link, Resource, ResourceId, Service,
-    Sha256, Size, Started,
+    Access, Activity, Content, Edge, Effect, File, Graph, HostName, Key, Link, Port, Resource, ResourceId,
+    Service, Sha256, Size, Started,
 };
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// What the hosts that have answered should be.
+/// The desired state of the hosts that have answered.
 #[derive(Clone, Debug, Default)]
 pub struct Grounded {
     /// Concrete resources.
     pub desired: Graph<Resource>,
-    /// Why a host can't become what it should be.
+    /// What keeps a host from its desired state.
     pub obstacles: BTreeMap<HostName, Vec<Obstacle>>,
 }
 
-/// Something on a host that its plan fails on.
+/// Why a host can't be planned.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Obstacle {
     /// Not a systemd host.
     #[error("systemd doesn't run there")]
     NoSystemd,
-    /// No tau runs on it, as far as we know.
-    #[error("its architecture `{0}` is none that tau is built for")]
+    /// The name that the kernel gives its architecture.
+    #[error("tau isn't built for its architecture, `{0}`")]
     UnknownArchitecture(String),
     /// Neither the folder nor the host has a tau.
     #[error("it has no tau, and the folder names none for {0}")]
     NoProgram(Architecture),
-    /// Something would have to be installed.
+    /// A package is missing, and can't be installed.
     #[error("it needs the package {0}, and has no apt to install it with")]
     NoApt(String),
     /// There is less space than the new files take.
@@ -45,7 +45,20 @@ pub enum Obstacle {
     /// It is part of another network.
     #[error("it carries nodes of another network, {0}")]
     OtherNetwork(String),
-    /// Something there can't be read, so nobody can tell what to change.
+    /// It has the machine-id of these other hosts of the folder. What is planned
+    /// for one would undo what is planned for the other.
+    #[error("it is the same machine as {}: both have the same machine-id", names(.0))]
+    SameMachine(Vec<HostName>),
+    /// A rule of the owner's, as `ufw` takes it, stands where a port has to be
+    /// opened.
+    #[error("the owner's ufw rule `{rule}` keeps {port} shut, which a node there needs open")]
+    FirewallRule {
+        /// The rule.
+        rule: String,
+        /// The port.
+        port: Port,
+    },
+    /// Something there can't be read, so what to change can't be planned.
     #[error("{path} {why}")]
     Unreadable {
         /// What.
@@ -76,11 +89,15 @@ pub enum Obstacle {
     },
 }
 
+fn names(hosts: &[HostName]) -> String {
+    hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ")
+}
+
 impl Obstacle {
     /// What to do about it.
     pub fn help(&self) -> String {
         match self {
-            Self::NoSystemd => "only hosts that systemd runs can be planned".to_owned(),
+            Self::NoSystemd => "only hosts that run systemd can be planned".to_owned(),
             Self::UnknownArchitecture(_) => "use a host of another architecture".to_owned(),
             Self::NoProgram(_) => "name one with `spore tau pin URL|FILE` or `--tau PATH`".to_owned(),
             Self::NoApt(package) => format!("install {package} by hand"),
@@ -88,25 +105,33 @@ impl Obstacle {
             Self::OtherNetwork(_) => {
                 "is this the right folder? `--take-over` makes the host part of this network".to_owned()
             }
-            Self::Unreadable { .. } => "look at it on the host and put it right, or move it away".to_owned(),
             Self::ForeignFragment { file, .. } => format!(
                 "remove {file} there, or turn what you need of it into a drop-in, and run `systemctl daemon-reload`"
             ),
             Self::ForeignProgram { file, .. } => {
                 format!("remove ExecStart from {file} there, and run `systemctl daemon-reload`")
             }
+            Self::SameMachine(_) => "remove one of them from the folder; if it is a clone of the other, \
+                 give it an id of its own (`rm /etc/machine-id; systemd-machine-id-setup`) and reboot it"
+                .to_owned(),
+            Self::FirewallRule { rule, port } => {
+                format!(
+                    "delete it there (`ufw delete {rule}`), or open {port} before it (`ufw insert 1 allow {port}`)"
+                )
+            }
+            Self::Unreadable { .. } => "fix it on the host, or move it away".to_owned(),
             Self::Masked(unit) => format!(
-                "`systemctl unmask {unit}` there, if it should run; where it is masked until the next boot, with `--runtime`"
+                "`systemctl unmask {unit}` there, if it should run; with `--runtime` where it is masked until the next boot"
             ),
         }
     }
 }
 
-/// Settles the goals of every host that `conditions` knows; the others have no
-/// part in the result.
+/// Settles the goals of every host in `conditions`; other hosts are not in the
+/// result.
 pub fn ground(goals: &Graph<Goal>, conditions: &BTreeMap<HostName, Conditions>) -> Grounded {
     let mut grounded = Grounded::default();
-    // Units that a goal brings along: what comes after the goal comes after them.
+    // Units that a goal adds: whatever comes after the goal comes after them, too.
     let mut companions = Vec::new();
     for (id, goal) in goals.iter() {
         let Some(host) = conditions.get(&id.host) else { continue };
@@ -142,11 +167,11 @@ fn settle(
     match goal {
         Goal::Have(resource) => desired.insert(id.clone(), resource.clone()),
         Goal::Program(artifacts) => desired.insert(id.clone(), Resource::File(program(artifacts, host)?)),
-        Goal::Reachable(port) => {
-            if host.firewall.as_ref().is_some_and(|firewall| !firewall.allowed.contains(port)) {
-                desired.insert(id.clone(), Resource::Rule);
-            }
-        }
+        Goal::Reachable(port) => match host.firewall.as_ref().map(|firewall| firewall.verdict(*port)) {
+            None | Some(Verdict::Open) => {}
+            Some(Verdict::Ours) => desired.insert(id.clone(), Resource::Rule),
+            Some(Verdict::Obstructed(rule)) => return Err(Obstacle::FirewallRule { rule, port: *port }),
+        },
         Goal::ContainerEngine => return container_engine(id, host, desired),
         Goal::DnsPortFree => return Ok(dns_port_free(id, host, desired)),
     }
@@ -164,7 +189,7 @@ fn program(artifacts: &BTreeMap<Architecture, Artifact>, host: &Conditions) -> R
             sha256: *sha256,
             judge: Vec::new(),
         }),
-        // The folder names none: the host's own is left alone.
+        // The folder names none, so the host keeps its own.
         (None, Some(there)) if artifacts.is_empty() => {
             Ok(File { access, content: there.content.clone(), sha256: there.sha256, judge: Vec::new() })
         }
@@ -216,13 +241,13 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
         desired.connect(&directory, id, Edge::Needs);
     }
     if host.resolver.leads_to_stub.is_some() {
-        // First, so that names are resolved at every moment.
+        // First, so that name resolution never fails in between.
         let link = beside(id, Key::Link("/etc/resolv.conf".to_owned()));
         let target = "/run/systemd/resolve/resolv.conf".to_owned();
         desired.insert(link.clone(), Resource::Link(Link { target }));
         desired.connect(&link, id, Edge::Needs);
     }
-    // Who has stopped it until the next boot is let be.
+    // Its owner has stopped it, which lasts until the next boot: don't start it.
     if !host.resolver.runs {
         return Some(id.clone());
     }

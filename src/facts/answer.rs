@@ -73,6 +73,7 @@ struct Raw {
     architecture: String,
     os: String,
     systemd: bool,
+    machine: Option<Sha256>,
     space: Option<[u64; 2]>,
     /// By path; every link among them also tells its target.
     stats: BTreeMap<String, Stat>,
@@ -140,6 +141,7 @@ impl Raw {
             "architecture" => rest.clone_into(&mut self.architecture),
             "os" => self.os = unquoted(rest),
             "systemd" => self.systemd = true,
+            "machine" => self.machine = Some(rest.strip_suffix("  -")?.parse().ok()?),
             "space" => {
                 let numbers: Result<Vec<u64>, _> = rest.split(' ').map(str::parse).collect();
                 self.space = Some(numbers.ok()?.try_into().ok()?);
@@ -243,6 +245,7 @@ impl Raw {
             os: self.os,
             root: now.is_some_and(|now| now.file.access.owner.starts_with("root:")),
             systemd: self.systemd,
+            machine: self.machine,
             apt: paths.contains_key("/usr/bin/apt-get"),
             unfinished: self.unfinished,
             free_bytes: blocks.saturating_mul(block_size),

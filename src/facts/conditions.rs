@@ -1,7 +1,8 @@
 //! What a host is, as far as it decides which resources a goal takes there.
 
+use super::Firewall;
 use crate::artifact::Architecture;
-use crate::resource::{File, Link, Port};
+use crate::resource::{File, Link, Sha256};
 use std::collections::BTreeSet;
 
 /// What a host is.
@@ -11,18 +12,22 @@ pub struct Conditions {
     pub architecture: (String, Option<Architecture>),
     /// systemd runs it.
     pub systemd: bool,
+    /// See [`super::Facts::machine`].
+    pub machine: Option<Sha256>,
     /// Packages can be installed with apt.
     pub apt: bool,
     /// How many bytes are free where tau's files are, or would be.
     pub free_bytes: u64,
     /// The binary that is there.
     pub program: Option<File>,
-    /// The firewall, where one keeps ports shut.
+    /// ufw, where it is enabled.
     pub firewall: Option<Firewall>,
     /// The container engine.
     pub engine: Engine,
     /// Who answers DNS there.
     pub resolver: Resolver,
+    /// Where nodes keep their data there, wanted or not, by path.
+    pub storage: BTreeSet<String>,
     /// The networks that the configurations there are of.
     pub networks: BTreeSet<String>,
     /// Units of nodes that the host's owner has changed by other means than our
@@ -51,13 +56,6 @@ pub enum Overridden {
     Program(String),
     /// One directive: `LimitNOFILE`.
     Directive(String),
-}
-
-/// An active firewall.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Firewall {
-    /// Ports that its owner lets in from anywhere.
-    pub allowed: BTreeSet<Port>,
 }
 
 /// A container engine.

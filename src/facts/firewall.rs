@@ -1,12 +1,65 @@
-//! What ufw lets in, as its files say it.
+//! What ufw does with a port, read from its files.
+//!
+//! ufw tries its rules in order, and the first one that matches decides. A rule
+//! is ours if it carries our comment and still lets the port in; every other rule
+//! is the owner's. The owner's rules are never replaced or deleted: where one lets
+//! a port in there is nothing to add, where one keeps it shut the host has an
+//! obstacle. While ufw is disabled nothing of it is touched, not even our own
+//! rules, because the owner may enable it again.
 
 use super::Facts;
 use crate::resource::{Port, Transport};
 use std::collections::BTreeMap;
 
-/// Whether it is switched on.
-pub(super) fn is_on(facts: &Facts) -> bool {
-    says_yes(facts, "/etc/ufw/ufw.conf", "ENABLED")
+/// `spore`, as ufw writes a comment.
+const OUR_COMMENT: &str = "comment=73706f7265";
+
+/// An active ufw: the rules about connections from anywhere to any address of
+/// the host, in the order in which ufw tries them. A rule for some addresses or
+/// interfaces only neither opens a port nor shuts it, so it isn't in here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Firewall {
+    v4: Vec<Rule>,
+    /// `None` where ufw or the host has IPv6 disabled.
+    v6: Option<Vec<Rule>>,
+}
+
+/// What becomes of connections to a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A rule of the owner's lets them in.
+    Open,
+    /// A rule of the owner's shuts the port, or would be replaced by a rule of
+    /// ours: the rule as `ufw delete` takes it.
+    Obstructed(String),
+    /// That is for a rule of ours, whether there is one or not.
+    Ours,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rule {
+    /// `limit` lets connections in, too.
+    lets_in: bool,
+    ours: bool,
+    transports: &'static [Transport],
+    /// First and last.
+    ranges: Vec<(u16, u16)>,
+    /// As `ufw` takes it on its command line.
+    name: String,
+    /// The one port that it names, where `ufw allow PORT` would replace it.
+    exact: Option<Port>,
+}
+
+/// `None` while ufw is disabled.
+pub(super) fn of(facts: &Facts) -> Option<Firewall> {
+    if !says_yes(facts, "/etc/ufw/ufw.conf", "ENABLED") {
+        return None;
+    }
+    let v6 = says_yes(facts, "/etc/default/ufw", "IPV6") && facts.paths.contains_key("/proc/sys/net/ipv6");
+    Some(Firewall {
+        v4: rules(facts, "/etc/ufw/user.rules", "0.0.0.0/0"),
+        v6: v6.then(|| rules(facts, "/etc/ufw/user6.rules", "::/0")),
+    })
 }
 
 /// As ufw reads its settings.
@@ -18,70 +71,113 @@ fn says_yes(facts: &Facts, path: &str, name: &str) -> bool {
     })
 }
 
-/// Whose rule lets a port in from anywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
-    Owners,
-    Ours,
-    /// One of ours for IPv4 or for IPv6 only: ufw was cut off when it made it, or
-    /// removed it.
-    Half,
+fn rules(facts: &Facts, path: &str, any: &str) -> Vec<Rule> {
+    let text = facts.texts.get(path).map_or("", String::as_str);
+    text.lines()
+        .filter_map(|line| line.strip_prefix("### tuple ### "))
+        .filter_map(|tuple| Rule::parse(tuple, any))
+        .collect()
 }
 
-/// Ports that are let in from anywhere.
-pub(super) fn allowed_ports(facts: &Facts) -> BTreeMap<Port, Rule> {
-    let ours = |ours| if ours { Rule::Ours } else { Rule::Owners };
-    let mut ports: BTreeMap<Port, Rule> = tuples(facts, "/etc/ufw/user.rules", "0.0.0.0/0")
-        .into_iter()
-        .map(|(port, is_ours)| (port, ours(is_ours)))
-        .collect();
-    // ufw leaves the other file alone unless both say so.
-    let ipv6 = says_yes(facts, "/etc/default/ufw", "IPV6") && facts.paths.contains_key("/proc/sys/net/ipv6");
-    if ipv6 {
-        let also = tuples(facts, "/etc/ufw/user6.rules", "::/0");
-        for (port, rule) in &mut ports {
-            if *rule == Rule::Ours && !also.contains_key(port) {
-                *rule = Rule::Half;
-            }
+impl Firewall {
+    /// What becomes of connections to `port`.
+    pub fn verdict(&self, port: Port) -> Verdict {
+        let v6 = self.v6.as_deref().unwrap_or_default();
+        // `ufw allow` would replace it in both files.
+        if let Some(rule) = v6.iter().find(|rule| !rule.ours && rule.exact == Some(port))
+            && !self.v4.iter().any(|rule| !rule.ours && rule.exact == Some(port))
+        {
+            return Verdict::Obstructed(rule.name.clone());
         }
-        // What the owner lets in by one of them is the owner's choice.
-        for (port, _) in also.into_iter().filter(|(_, ours)| *ours) {
-            ports.entry(port).or_insert(Rule::Half);
+        match self.v4.iter().find(|rule| rule.matches(port)) {
+            Some(rule) if !rule.ours && !rule.lets_in => Verdict::Obstructed(rule.name.clone()),
+            // Ours stays where it is, should the owner's go.
+            Some(rule) if !rule.ours && !has_ours(&self.v4, port) => Verdict::Open,
+            _ => Verdict::Ours,
         }
     }
-    ports
+
+    /// The ports that rules of ours let in, and whether they do so in every file.
+    /// ufw may have been cut off between two of them.
+    pub(super) fn ours(&self) -> BTreeMap<Port, bool> {
+        let files = [Some(&self.v4), self.v6.as_ref()];
+        let files: Vec<&Vec<Rule>> = files.into_iter().flatten().collect();
+        let rules = files.iter().copied().flatten();
+        let ports = rules.clone().filter(|rule| rule.ours).filter_map(|rule| rule.exact);
+        // `ufw delete` would take both.
+        let is_owners = |port: &Port| rules.clone().any(|rule| !rule.ours && rule.exact == Some(*port));
+        ports
+            .filter(|port| !is_owners(port))
+            .map(|port| (port, files.iter().all(|file| has_ours(file, port))))
+            .collect()
+    }
 }
 
-/// Ports that a file of ufw's lets in from `any` address, and whether by a rule
-/// of ours.
-///
-/// It has a line for each rule: `### tuple ### allow tcp 4242 0.0.0.0/0 any
-/// 0.0.0.0/0 in comment=73706f7265`, the comment in hexadecimal.
-fn tuples(facts: &Facts, path: &str, any: &str) -> BTreeMap<Port, bool> {
-    let mut ports = BTreeMap::new();
-    let rules = facts.texts.get(path).map_or("", String::as_str);
-    for rule in rules.lines().filter_map(|line| line.strip_prefix("### tuple ### ")) {
-        let words: Vec<&str> = rule.split_whitespace().collect();
-        let ["allow", protocol, port, to, "any", from, "in", rest @ ..] = words.as_slice() else {
-            continue;
+fn has_ours(rules: &[Rule], port: Port) -> bool {
+    rules.iter().any(|rule| rule.ours && rule.exact == Some(port))
+}
+
+impl Rule {
+    /// Reads what follows `### tuple ###`: action, protocol, port, address,
+    /// source port, source address; then for an application profile two names;
+    /// then direction and interface; then perhaps a comment:
+    /// `allow tcp 4242 0.0.0.0/0 any 0.0.0.0/0 in comment=73706f7265`.
+    fn parse(tuple: &str, any: &str) -> Option<Self> {
+        let words: Vec<&str> = tuple.split_whitespace().collect();
+        let [action, protocol, ports, to, "any", from, rest @ ..] = words.as_slice() else { return None };
+        let (comment, rest): (Vec<&str>, Vec<&str>) =
+            rest.iter().copied().partition(|word| word.starts_with("comment="));
+        let (profile, direction) = match rest.as_slice() {
+            [] => (None, "in"),
+            [direction] => (None, *direction),
+            [profile, _] => (Some(*profile), "in"),
+            [profile, _, direction] => (Some(*profile), *direction),
+            _ => return None,
         };
-        if [*to, *from] != [any; 2] {
-            continue;
+        if [*to, *from] != [any; 2] || direction != "in" {
+            return None;
         }
-        let ours = rest.contains(&"comment=73706f7265");
+        // `deny_log`; forwarded connections (`route:allow`) aren't the host's.
+        let action = action.split('_').next().unwrap_or_default();
+        let lets_in = match action {
+            "allow" | "limit" => true,
+            "deny" | "reject" => false,
+            _ => return None,
+        };
         let transports: &[Transport] = match *protocol {
             "tcp" => &[Transport::Tcp],
             "udp" => &[Transport::Udp],
-            _ => &[Transport::Tcp, Transport::Udp],
+            "any" => &[Transport::Tcp, Transport::Udp],
+            _ => return None,
         };
-        for (transport, range) in transports.iter().flat_map(|t| port.split(',').map(move |p| (*t, p))) {
-            let (from, to) = range.split_once(':').unwrap_or((range, range));
-            let (Ok(from), Ok(to)) = (from.parse::<u16>(), to.parse::<u16>()) else { continue };
-            for number in from..=to {
-                let owned = ports.entry(Port { number, transport }).or_insert(ours);
-                *owned = *owned && ours;
+        let range = |text: &str| {
+            let (first, last) = text.split_once(':').unwrap_or((text, text));
+            Some((first.parse().ok()?, last.parse().ok()?))
+        };
+        let ranges = match *ports {
+            "any" => vec![(1, u16::MAX)],
+            ports => ports.split(',').filter_map(range).collect(),
+        };
+        let name = match (profile.filter(|name| *name != "-"), *protocol, *ports) {
+            (Some(profile), _, _) => format!("{action} '{}'", profile.replace("%20", " ")),
+            (None, "any", "any") => format!("{action} from any"),
+            (None, protocol, "any") => format!("{action} proto {protocol} from any"),
+            (None, "any", ports) => format!("{action} {ports}"),
+            (None, protocol, ports) => format!("{action} {ports}/{protocol}"),
+        };
+        let exact = match (transports, ranges.as_slice()) {
+            ([transport], [(first, last)]) if first == last => {
+                Some(Port { number: *first, transport: *transport })
             }
-        }
+            _ => None,
+        };
+        // One that its owner has turned into another rule is the owner's now.
+        let ours = action == "allow" && exact.is_some() && comment.contains(&OUR_COMMENT);
+        Some(Self { lets_in, ours, transports, ranges, name, exact })
     }
-    ports
+
+    fn matches(&self, port: Port) -> bool {
+        self.transports.contains(&port.transport)
+            && self.ranges.iter().any(|(first, last)| (*first..=*last).contains(&port.number))
+    }
 }

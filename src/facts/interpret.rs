@@ -1,8 +1,8 @@
 //! What the facts mean: the host's [`Conditions`], and its current graph.
 
-use super::firewall::{self, Rule, allowed_ports};
+use super::firewall;
 use super::units::{self, Host, stub_listens};
-use super::{Conditions, Engine, Facts, FileFact, Firewall, PathFact, Resolver, UnitFact};
+use super::{Conditions, Engine, Facts, FileFact, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
 use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
@@ -14,27 +14,33 @@ use std::collections::BTreeSet;
 
 /// Where starts of nodes are noted.
 const RECORDS: &str = "/run/spore/";
+/// The digests of big files: a cache.
+const DIGESTS: &str = "/var/lib/spore/digests";
+/// Has a file for each shape whose node spore has removed and whose storage it
+/// has left there (`remove.sh`).
+const REMOVED: &str = "/var/lib/spore/removed/";
 
-/// What of the folder one must know to understand a host.
+/// The part of the folder that decides what a host's facts mean.
 #[derive(Clone, Copy, Debug)]
 pub struct Folder<'a> {
     /// The desired state; of it, which files say the same in other bytes.
     pub desired: &'a Desired,
     /// The shapes that the host should run.
     pub shapes: &'a BTreeSet<ShapeName>,
-    /// Whether what removed nodes left behind is to go.
+    /// Whether the data of removed nodes is to be removed, too.
     pub purge_storage: bool,
 }
 
-/// Reads a host's state out of its facts.
+/// Derives a host's conditions and its current graph from its facts.
 pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditions, Graph<Resource>) {
     let mut current = Current { host, facts, folder, graph: Graph::default(), networks: BTreeSet::new() };
     current.directories();
     current.files();
     current.rules();
     current.links();
-    current.storage();
     units::services(&Host { name: host, facts, desired: folder.desired }, &mut current.graph);
+    current.storage();
+    current.notes();
     current.records();
     let Current { mut graph, networks, .. } = current;
     let of_nodes = || facts.units.iter().filter(|(name, _)| tau::shape_of_unit(name).is_some());
@@ -98,9 +104,8 @@ impl Current<'_> {
                 },
                 PathFact::Unreadable(why) => Resource::Unreadable { why: format!("can't be read: {why}") },
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
-                    // What others may have put into /tmp is theirs; and what isn't
-                    // a file has been staged by nobody, and is in nobody's way:
-                    // who stages a file of that name clears it away.
+                    // Other users may put anything into /tmp. And spore stages
+                    // files only; staging one clears away what has its name.
                     if matches!(meaning, Meaning::Leftover | Meaning::Staged) {
                         continue;
                     }
@@ -124,7 +129,7 @@ impl Current<'_> {
                 match &parsed {
                     Some(document) => self.networks.extend(network_of(document)),
                     None if !self.folder.shapes.contains(shape) => {
-                        let why = "is no node's configuration that spore can read".to_owned();
+                        let why = "isn't a valid node configuration".to_owned();
                         return Some(Resource::Unreadable { why });
                     }
                     None => {}
@@ -145,16 +150,13 @@ impl Current<'_> {
     }
 
     fn rules(&mut self) {
-        for (port, rule) in allowed_ports(self.facts) {
+        // While ufw is disabled, nobody knows whether its rules will be needed.
+        let ours = firewall::of(self.facts).map(|firewall| firewall.ours()).unwrap_or_default();
+        for (port, whole) in ours {
             let key = Key::Rule(port);
             let id = ResourceId { host: self.host.clone(), key: key.clone() };
-            let is_there = match rule {
-                Rule::Owners => false,
-                Rule::Ours => true,
-                // Too little where it is wanted, too much where it isn't.
-                Rule::Half => self.folder.desired.goals.get(&id).is_none(),
-            };
-            if is_there {
+            // Half a rule is too little where it is wanted, and too much where it isn't.
+            if whole || self.folder.desired.goals.get(&id).is_none() {
                 self.put(key, Resource::Rule);
             }
         }
@@ -179,9 +181,9 @@ impl Current<'_> {
         }
     }
 
-    /// What was noted of starts of nodes that are neither wanted here nor there
-    /// any more. Whoever removes a node removes that; its owner may not, and it
-    /// holds the configuration's secrets.
+    /// Records of starts, of nodes that are neither wanted nor there. `spore`
+    /// removes them together with the node; an owner who removes a node may not,
+    /// and a record holds digests of the configuration's secrets.
     fn records(&mut self) {
         for (path, fact) in &self.facts.paths {
             let Some((shape, _)) = path.strip_prefix(RECORDS).and_then(|rest| rest.split_once('/')) else {
@@ -200,19 +202,72 @@ impl Current<'_> {
         }
     }
 
-    /// What nodes that aren't wanted here have left.
+    /// The data of nodes that are removed, or that spore has removed before.
+    /// Whatever else is there isn't known to be a node's, and stays.
     fn storage(&mut self) {
         if !self.folder.purge_storage {
             return;
         }
+        let found = self.graph.iter().filter_map(|(id, _)| match &id.key {
+            Key::File(path) => tau::shape_of_config(path),
+            Key::Service(unit) => tau::shape_of_unit(unit),
+            _ => None,
+        });
+        let removed = self.removed().map(|(_, shape)| shape);
+        let gone: BTreeSet<ShapeName> =
+            found.chain(removed).filter(|shape| !self.folder.shapes.contains(shape)).collect();
         let wanted: BTreeSet<String> = self.folder.shapes.iter().flat_map(tau::storage_paths).collect();
-        for (path, fact) in &self.facts.paths {
-            let below = path.strip_prefix(tau::STORAGE).and_then(|rest| rest.strip_prefix('/'));
-            if below.is_some() && matches!(fact, PathFact::Directory { .. }) && !wanted.contains(path) {
-                self.put(Key::Storage(path.clone()), Resource::Storage);
+        let there = storage(self.facts);
+        for path in gone.iter().flat_map(tau::storage_paths) {
+            if there.contains(&path) && !wanted.contains(&path) {
+                self.put(Key::Storage(path), Resource::Storage);
             }
         }
     }
+
+    /// The nodes that spore has removed, and the file that says so.
+    fn removed(&self) -> impl Iterator<Item = (&String, ShapeName)> {
+        let facts = self.facts;
+        facts.paths.keys().filter_map(|path| Some((path, path.strip_prefix(REMOVED)?.parse().ok()?)))
+    }
+
+    /// Files of ours that serve nothing any more: the digests where no node is
+    /// left, and the note of a removed node whose storage is gone.
+    fn notes(&mut self) {
+        let there = storage(self.facts);
+        let without_storage = self.removed().filter(|(_, shape)| {
+            !self.folder.shapes.contains(shape)
+                && !tau::storage_paths(shape).iter().any(|path| there.contains(path))
+        });
+        let mut idle: Vec<String> = without_storage.map(|(path, _)| path.clone()).collect();
+        if self.folder.shapes.is_empty() {
+            idle.push(DIGESTS.to_owned());
+        }
+        for path in idle {
+            if let Some(PathFact::File(FileFact { access, size, sha256: Some(sha256), .. })) =
+                self.facts.paths.get(&path)
+            {
+                let content = Content::Blob { sha256: *sha256, size: Some(*size) };
+                let file = File { access: access.clone(), content, sha256: *sha256, judge: Vec::new() };
+                self.put(Key::File(path), Resource::File(file));
+            }
+        }
+    }
+}
+
+/// Directories where nodes keep their data, and what else is beside them.
+fn storage(facts: &Facts) -> BTreeSet<String> {
+    let is_below =
+        |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
+    facts
+        .paths
+        .iter()
+        .filter(|(path, fact)| {
+            matches!(fact, PathFact::Directory { .. })
+                && [tau::STORAGE, tau::RAFT].into_iter().any(|above| is_below(path, above))
+        })
+        .map(|(path, _)| path.clone())
+        .collect()
 }
 
 /// What a file is, by its path.
@@ -220,12 +275,12 @@ impl Current<'_> {
 enum Meaning {
     Config(ShapeName),
     Secret,
-    /// A secret that upstream's tool leaves lying about, if it is one of ours.
+    /// A secret that upstream's tool leaves in `/tmp`, if it is one of ours.
     Leftover,
     Text,
     Unit,
     Blob,
-    /// Staged by an apply that didn't come to its end.
+    /// A temporary file of ours, which an interrupted apply has left.
     Staged,
 }
 
@@ -288,18 +343,14 @@ fn conditions(
     Conditions {
         architecture: (facts.architecture.clone(), Architecture::of_uname(&facts.architecture)),
         systemd: facts.systemd,
+        machine: facts.machine,
         apt: facts.apt,
         free_bytes: facts.free_bytes,
         program,
-        firewall: firewall::is_on(facts).then(|| Firewall {
-            allowed: allowed_ports(facts)
-                .into_iter()
-                .filter(|(_, rule)| *rule == Rule::Owners)
-                .map(|(port, _)| port)
-                .collect(),
-        }),
+        firewall: firewall::of(facts),
         engine: engine(facts),
         resolver: Resolver { wants_dns_port, runs, leads_to_stub },
+        storage: storage(facts),
         networks,
         foreign: units::foreign(facts),
     }

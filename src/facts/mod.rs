@@ -15,7 +15,8 @@ mod probe;
 mod units;
 
 pub use answer::{AnswerError, parse};
-pub use conditions::{Conditions, Engine, Firewall, Foreign, Overridden, Resolver};
+pub use conditions::{Conditions, Engine, Foreign, Overridden, Resolver};
+pub use firewall::{Firewall, Verdict};
 pub use interpret::{Folder, interpret};
 pub use probe::Request;
 
@@ -35,6 +36,9 @@ pub struct Facts {
     pub root: bool,
     /// Whether systemd is process 1.
     pub systemd: bool,
+    /// The digest of its machine-id, with a key that all hosts of a network share
+    /// ([`crate::resource::DigestKey::for_machines`]); `None` where it has none.
+    pub machine: Option<Sha256>,
     /// Whether packages can be installed with apt.
     pub apt: bool,
     /// Packages of container engines whose installation was begun, and hasn't

@@ -7,6 +7,8 @@ use crate::tau;
 pub struct Request<'a> {
     /// Keys the digests that come back in the place of secrets.
     pub key: &'a DigestKey,
+    /// Keys the digest of the machine-id; the same for all hosts.
+    pub machines: &'a DigestKey,
     /// The shapes that are wanted there; those that are there are found.
     pub shapes: &'a [ShapeName],
     /// Whether to digest what is big although the host remembers its digest.
@@ -35,6 +37,7 @@ impl Request<'_> {
         let mut script = [b"(\nroot=", root, b"\n"].concat();
         for (name, value) in [
             ("key", self.key.expose().expose()),
+            ("machines", self.machines.expose().expose()),
             ("shapes", shapes.join(" ").as_bytes()),
             ("directories", directories.join(" ").as_bytes()),
             ("rehash", if self.rehash { b"yes" } else { b"" }),

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Describes a host without changing anything on it. `probe.rs` puts assignments of
-# root, key, shapes, directories, rehash, directives (those of our unit template)
-# and texts (an awk program) before it and a subshell around it; `answer.rs`
+# root, key, machines, shapes, directories, rehash, directives (those of our unit
+# template) and texts (an awk program) before it and a subshell around it; `answer.rs`
 # documents the output.
 #
 # A probe costs as much as the processes it starts, so there are few: one `stat`,
@@ -19,6 +19,17 @@ if [ -r "$root/etc/os-release" ]; then
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in PRETTY_NAME=*) printf 'os\t%s\n' "${line#*=}" && break ;; esac
     done <"$root/etc/os-release"
+fi
+# The id is confidential, so only its digest leaves the host.
+if [ -r "$root/etc/machine-id" ]; then
+    line=''
+    IFS= read -r line <"$root/etc/machine-id"
+    case $line in
+    *[!0-9a-f]*) ;;
+    ????????????????????????????????)
+        printf 'machine\t%s\n' "$(printf %s%s "$machines" "$line" | sha256sum)"
+        ;;
+    esac
 fi
 uptime=0
 if [ -r "$root/proc/uptime" ]; then
@@ -39,12 +50,15 @@ for shape in $shapes; do
     [ -f "$root/tb/config/$shape.yaml" ] || set -- "$@" "$root/tb/config/$shape.yaml"
 done
 # What a pattern doesn't find is named as it stands, and absent.
+# Every temporary file of ours has such a name and lies in one of these; what an
+# interrupted apply has left of them is removed by the next one.
+for path in tb/bin tb/config tb/config/keys tb/plugins etc/systemd/system \
+    etc/systemd/resolved.conf.d var/lib/spore; do
+    set -- "$@" "$root/$path"/.spore-*
+done
 found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@" \
     "$root/tb/bin/tau" "$root"/tb/config/*.yaml "$root"/tb/config/keys/* \
-    "$root"/tb/plugins/* "$root"/tb/storage/* \
-    "$root"/tb/bin/.spore-* "$root"/tb/config/.spore-* "$root"/tb/config/keys/.spore-* \
-    "$root"/tb/plugins/.spore-* "$root"/etc/systemd/system/.spore-* \
-    "$root"/etc/systemd/resolved.conf.d/.spore-* \
+    "$root"/tb/plugins/* "$root"/tb/storage/* "$root"/tb/raft/* "$root"/var/lib/spore/removed/* \
     "$root/etc/systemd/system/tau@.service" "$root/lib/systemd/system/tau@.service" \
     "$root"/etc/systemd/system/tau@?*.service \
     "$root"/etc/systemd/system/multi-user.target.wants/tau@*.service \
@@ -104,7 +118,8 @@ for line in $found; do
     path=${name#"$root"}
     case $mode:$path in
     8*:/var/lib/spore/digests)
-        # Only root may say what isn't looked at.
+        sums=$sums$name$nl
+        # Only root may say which files aren't digested again.
         case $owner:$access in root:*[2367] | root:*[2367]?) continue ;; root:*) ;; *) continue ;; esac
         [ -z "$rehash" ] || continue
         known=$nl known_since=${mtime%.*}${mtime#*.}
@@ -112,7 +127,7 @@ for line in $found; do
             known=$known$line$nl
         done <"$name"
         ;;
-    8*/.spore-* | 8*:/run/spore/*) sums=$sums$name$nl ;;
+    8*/.spore-* | 8*:/run/spore/* | 8*:/var/lib/spore/removed/*) sums=$sums$name$nl ;;
     8*:/tb/bin/tau | 8*:/tb/plugins/*)
         if remembered "$inode" "$size" "$mtime" "$ctime"; then
             printf '%s  %s\n' "$sum" "$name"
@@ -120,7 +135,7 @@ for line in $found; do
             sums=$sums$name$nl
         fi
         ;;
-    8*:/tb/storage/* | 8*:/usr/bin/apt-get) ;;
+    8*:/tb/storage/* | 8*:/tb/raft/* | 8*:/usr/bin/apt-get) ;;
     8*:/etc/ufw/user*.rules) reads=${reads}tuples$nl$name$nl ;;
     8*)
         [ "$size" -le 1048576 ] || continue

@@ -1,4 +1,4 @@
-//! The key with which `auth` acts for the tenancy's owner.
+//! The RSA key with which `auth` authenticates as the tenancy's application.
 
 use p256::pkcs8::{ObjectIdentifier, PrivateKeyInfo};
 use pkcs1::RsaPrivateKey;
@@ -7,25 +7,26 @@ use zeroize::Zeroizing;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
-/// Why a text is no application's key. It never says what the text was.
+/// Why text isn't an application's key. The error never contains the text.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum AppKeyError {
-    /// No `-----BEGIN …-----` in it, no end to it, or no base64 between them.
+    /// `-----BEGIN …-----` or `-----END …-----` is missing, or there is no base64
+    /// between them.
     #[error("not PEM")]
     NotPem,
-    /// A key behind a passphrase: tau has none.
+    /// The key has a passphrase, and tau can't be given one.
     #[error("encrypted, which tau can't read")]
     Encrypted,
-    /// Something else than a private RSA key, in PKCS#1 or PKCS#8.
+    /// Not a private RSA key in PKCS#1 or PKCS#8.
     #[error("not a private RSA key")]
     NotRsa,
 }
 
-/// Whether `auth` would take this key: the first block of PEM in it is a
-/// private RSA key in PKCS#1 or PKCS#8, whatever it is labelled.
+/// Checks that `auth` accepts this key: its first PEM block must be a private RSA key
+/// in PKCS#1 or PKCS#8. The block's label doesn't matter.
 ///
 /// # Errors
-/// With what is wrong with it.
+/// The reason for which `auth` would reject it.
 pub fn check_app_key(text: &[u8]) -> Result<(), AppKeyError> {
     let block = pem::parse(text).map_err(|_| AppKeyError::NotPem)?;
     if block.tag() == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some() {
@@ -47,7 +48,7 @@ pub fn check_app_key(text: &[u8]) -> Result<(), AppKeyError> {
 mod tests {
     use super::*;
 
-    /// The key of the case that tau starts with.
+    /// The key of a test case with which the real tau starts.
     fn key() -> String {
         let config = std::fs::read_to_string("fixtures/tau-cases/auth/all.yaml").unwrap();
         let from = config.find("-----BEGIN").unwrap();
@@ -57,13 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_tau_starts_with_is_one() {
+    fn a_key_that_tau_accepts_is_valid() {
         assert_eq!(check_app_key(key().as_bytes()), Ok(()));
         assert_eq!(check_app_key(key().replace('\n', "\r\n").as_bytes()), Ok(()));
     }
 
     #[test]
-    fn what_tau_refuses_is_none() {
+    fn keys_that_tau_rejects_are_invalid() {
         let fake = "-----BEGIN RSA PRIVATE KEY-----\nnot a real key\n-----END RSA PRIVATE KEY-----\n";
         let other = std::fs::read_to_string("fixtures/tau-cases/keys/dv_private.key").unwrap();
         let cut = key().replacen("MII", "MIJ", 1);

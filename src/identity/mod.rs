@@ -1,10 +1,8 @@
-//! Who a node is and what lets it in: node keys and the peer ids they make,
-//! the swarm key, the pair that validates domains; and which kind of SSH key a
-//! file holds.
+//! Keys: node keys and the peer ids derived from them, the swarm key, the key pair
+//! that validates domains, the tenancy's application key; and the kinds of SSH keys.
 //!
-//! Each type takes text or bytes and refuses what isn't one, with the exact
-//! reason and never with the text itself. Which file that came from, and where
-//! it goes, is others' business.
+//! Each type parses text or bytes. Its error gives the exact reason, but never
+//! contains the text. This room doesn't read or write files.
 
 mod app_key;
 mod node_key;

@@ -10,8 +10,8 @@ use std::str::FromStr;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// An ed25519 private key in libp2p's protobuf form, written in base64:
-/// `CAES…`, 68 bytes, of which the last 32 are the public half.
+/// An ed25519 private key in libp2p's protobuf encoding, in base64: `CAES…`, 68 bytes,
+/// of which the last 32 are the public key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NodeKey {
     text: Secret,
@@ -19,31 +19,31 @@ pub struct NodeKey {
     peer_id: PeerId,
 }
 
-/// Why a text is no node key. It never says what the text was.
+/// Why text isn't a node key. The error never contains the text.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum NodeKeyError {
-    /// Nothing at all.
+    /// The text is empty.
     #[error("the node key is empty")]
     Empty,
-    /// A character or length that base64 doesn't have.
-    #[error("the node key is not base64")]
+    /// The text isn't base64: a wrong character, length or padding.
+    #[error("the node key isn't base64")]
     NotBase64,
-    /// Base64 of something else.
-    #[error("the node key is not a libp2p private key")]
+    /// The base64 contains something else.
+    #[error("the node key isn't a libp2p private key")]
     NotAKey,
-    /// RSA, secp256k1 or ECDSA.
-    #[error("the node key is an {0} key, not an ed25519 one")]
+    /// The key is an RSA, secp256k1 or ECDSA key, as named.
+    #[error("the node key is an {0} key instead of an ed25519 key")]
     NotEd25519(&'static str),
-    /// An ed25519 key with too few or too many bytes.
-    #[error("the node key holds {0} bytes where an ed25519 key has 64")]
+    /// The ed25519 key has this many bytes.
+    #[error("the node key has {0} bytes instead of the 64 of an ed25519 key")]
     WrongLength(usize),
-    /// The public half belongs to another private half.
-    #[error("the public half of the node key does not belong to its private half")]
+    /// The public half doesn't match the private half.
+    #[error("the public half of the node key doesn't match its private half")]
     HalvesDiffer,
 }
 
 impl NodeKey {
-    /// A new one.
+    /// Generates a new key.
     pub fn generate() -> Self {
         let keypair = ed25519::Keypair::generate();
         let pair = Zeroizing::new(keypair.to_bytes());
@@ -56,18 +56,18 @@ impl NodeKey {
         }
     }
 
-    /// The peer id that the key makes.
+    /// The peer id derived from the key.
     pub fn peer_id(&self) -> PeerId {
         self.peer_id
     }
 
-    /// The public half alone: what `base64 -d | tail -c 32 | base64` makes of
+    /// The public half, in base64: the output of `base64 -d | tail -c 32 | base64` for
     /// the key.
     pub fn public_half_base64(&self) -> &str {
         &self.public_half
     }
 
-    /// The key as a configuration has it.
+    /// The key as it is written in a configuration.
     pub fn expose(&self) -> &Secret {
         &self.text
     }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_makes_the_id_that_upstream_made_of_it() {
+    fn a_key_has_the_same_peer_id_as_upstream() {
         let key: NodeKey = KEY.parse().unwrap();
         assert_eq!(key.peer_id().to_string(), "12D3KooWDRTcWpeV4opeiLa18kSEriggMNuBXys4Hi52frwHVkdH");
         assert_eq!(key.expose().expose(), KEY.as_bytes());
@@ -145,20 +145,20 @@ mod tests {
     }
 
     #[test]
-    fn a_new_one_is_one() {
+    fn a_generated_key_can_be_parsed() {
         let key = NodeKey::generate();
         let text = String::from_utf8(key.expose().expose().to_vec()).unwrap();
         assert_eq!(text.parse::<NodeKey>(), Ok(key));
     }
 
     #[test]
-    fn whitespace_around_it_is_not_part_of_it() {
+    fn surrounding_whitespace_is_ignored() {
         let key: NodeKey = format!("  {KEY}\n").parse().unwrap();
         assert_eq!(key.expose().expose(), KEY.as_bytes());
     }
 
     #[test]
-    fn what_is_no_key_is_refused_with_the_reason() {
+    fn an_invalid_key_is_rejected_with_the_reason() {
         let good = STANDARD.decode(KEY).unwrap();
         let with = |change: fn(&mut Vec<u8>)| {
             let mut bytes = good.clone();

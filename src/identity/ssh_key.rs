@@ -1,28 +1,28 @@
-//! What a file of an SSH key is, told without opening it.
+//! The kind of an SSH key file, determined without decrypting it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What a file that should hold an SSH private key holds.
+/// What a file that should contain an SSH private key contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SshKeyKind {
-    /// A private key that anyone who reads the file can use.
+    /// A private key without a passphrase.
     Plain,
-    /// A private key behind a passphrase.
+    /// A private key with a passphrase.
     Encrypted,
-    /// The public half.
+    /// A public key.
     Public,
-    /// A key, or the name of one, that can't be used: what it is, with its article.
+    /// A key that spore doesn't support: its kind, with an article.
     Unsupported(&'static str),
-    /// It begins as a key does, and then isn't one.
+    /// The beginning of a private key, but the rest is invalid.
     Damaged,
-    /// Nothing of the sort.
+    /// Anything else.
     NotAKey,
 }
 
 impl SshKeyKind {
-    /// What `text` is: OpenSSH's format, PKCS#1, PKCS#8, SEC1 or PuTTY's. What
-    /// stands before the first block of PEM doesn't count.
+    /// The kind of `text`: OpenSSH's format, PKCS#1, PKCS#8, SEC1 or PuTTY's. Text
+    /// before the first PEM block is ignored.
     pub fn of(text: &str) -> Self {
         const PUBLIC: [&str; 6] = [
             "ssh-",
@@ -59,7 +59,7 @@ impl SshKeyKind {
             "PRIVATE KEY" => Self::Plain,
             "RSA PRIVATE KEY" if has("DEK-Info: AES-128-CBC,") => Self::Encrypted,
             "RSA PRIVATE KEY" | "EC PRIVATE KEY" if has("DEK-Info:") => {
-                Self::Unsupported("a key encrypted in an outdated way")
+                Self::Unsupported("a key with outdated encryption")
             }
             "RSA PRIVATE KEY" | "EC PRIVATE KEY" => Self::Plain,
             _ => Self::NotAKey,
@@ -69,8 +69,8 @@ impl SshKeyKind {
 
 const DSA: &str = "a DSA key";
 
-/// The bytes between a block's first and last line, without its headers; `None`
-/// where it doesn't end, or isn't base64.
+/// The bytes between a block's first and last line, without its headers; `None` if the
+/// last line is missing or the lines aren't base64.
 fn body(text: &str, kind: &str) -> Option<Vec<u8>> {
     let (begin, end) = (format!("-----BEGIN {kind}-----"), format!("-----END {kind}-----"));
     let mut lines = text.lines().map(str::trim).skip_while(|line| *line != begin).skip(1);
@@ -85,20 +85,20 @@ fn body(text: &str, kind: &str) -> Option<Vec<u8>> {
     STANDARD.decode(base64).ok()
 }
 
-/// What the head of `openssh-key-v1` says (OpenSSH's `PROTOCOL.key`): the
-/// cipher, and the public half, which begins with its kind, are in the clear.
+/// The kind of a key in the `openssh-key-v1` format (OpenSSH's `PROTOCOL.key`). Its
+/// cipher and its public key, which begins with the algorithm, aren't encrypted.
 fn openssh(bytes: &[u8]) -> Option<SshKeyKind> {
     let (cipher, rest) = string(bytes.strip_prefix(b"openssh-key-v1\0")?)?;
     let (_kdf, rest) = string(rest)?;
     let (_options, rest) = string(rest)?;
     let one_key = rest.strip_prefix(&[0, 0, 0, 1])?;
     let (public, rest) = string(one_key)?;
-    // The private half is there in full.
+    // Only to check that the private key isn't truncated.
     let (_private, _) = string(rest)?;
     let (kind, _) = string(public)?;
     Some(match kind {
         b"ssh-dss" => SshKeyKind::Unsupported(DSA),
-        kind if kind.starts_with(b"sk-") => SshKeyKind::Unsupported("a key that lives in a security token"),
+        kind if kind.starts_with(b"sk-") => SshKeyKind::Unsupported("a key on a hardware token"),
         b"ssh-ed25519"
         | b"ssh-rsa"
         | b"ecdsa-sha2-nistp256"
@@ -111,7 +111,7 @@ fn openssh(bytes: &[u8]) -> Option<SshKeyKind> {
     })
 }
 
-/// A string after its length, and what follows it.
+/// Splits a length-prefixed string off.
 fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)
@@ -121,7 +121,7 @@ fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
-    /// `ssh-keygen`'s format with nothing secret in it: only its head is read.
+    /// A key in the format of `ssh-keygen`, without an actual private key.
     fn key(cipher: &str, kind: &str) -> String {
         let string = |text: &[u8]| [&u32::try_from(text.len()).unwrap_or(0).to_be_bytes(), text].concat();
         let public = string(kind.as_bytes());
@@ -137,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_told_by_its_head() {
+    fn the_kind_is_recognized() {
         use SshKeyKind::{Damaged, Encrypted, NotAKey, Plain, Public, Unsupported};
-        let token = Unsupported("a key that lives in a security token");
+        let token = Unsupported("a key on a hardware token");
         let cases = [
             (key("none", "ssh-ed25519"), Plain),
             (key("aes256-ctr", "ssh-rsa"), Encrypted),
@@ -156,7 +156,7 @@ mod tests {
             (pem("RSA PRIVATE KEY", "DEK-Info: AES-128-CBC,00\n\n"), Encrypted),
             (
                 pem("RSA PRIVATE KEY", "DEK-Info: DES-EDE3-CBC,0\n\n"),
-                Unsupported("a key encrypted in an outdated way"),
+                Unsupported("a key with outdated encryption"),
             ),
             (pem("CERTIFICATE", ""), NotAKey),
             ("ssh-ed25519 AAAA somebody".to_owned(), Public),

@@ -1,44 +1,44 @@
-//! The key that every node of a network shares.
+//! The swarm key, which all nodes of a network share.
 
 use crate::resource::Secret;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 const HEAD: &str = "/key/swarm/psk/1.0.0/";
-/// Where only one slash parts the two: a form that tau accepts on one line.
+/// The header without its final slash: tau also accepts a key on one line with a single
+/// slash before `base16`.
 const SINGLE: &str = "/key/swarm/psk/1.0.0";
 const ENCODING: &str = "/base16/";
 
-/// A pre-shared key: nodes with another, or with none, can't talk to those
-/// that have it.
+/// A pre-shared key. Nodes with different keys can't talk to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SwarmKey(Secret);
 
-/// Why a file is no swarm key. It never says what was in it.
+/// Why a file isn't a swarm key. The error never contains the file's text.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum SwarmKeyError {
-    /// Nothing in it.
+    /// The file is empty.
     #[error("the swarm key is empty")]
     Empty,
-    /// Bytes that are no text.
-    #[error("the swarm key is not text")]
+    /// The file isn't UTF-8.
+    #[error("the swarm key isn't text")]
     NotText,
-    /// Only the digits: tau refuses those.
+    /// The header is missing. tau rejects a file with only the digits.
     #[error("the swarm key lacks its `{HEAD}` header")]
     NoHeader,
-    /// Another encoding than `/base16/`.
-    #[error("the swarm key is not in base16")]
+    /// The encoding isn't `/base16/`.
+    #[error("the swarm key isn't in base16")]
     NotBase16,
-    /// Something that is no hexadecimal digit.
-    #[error("the swarm key has characters that are no hexadecimal digits")]
+    /// A character isn't a hexadecimal digit.
+    #[error("the swarm key contains characters other than hexadecimal digits")]
     NotHex,
-    /// Too few or too many.
-    #[error("the swarm key has {0} hexadecimal digits where 64 are needed")]
+    /// The number of digits is wrong.
+    #[error("the swarm key has {0} hexadecimal digits instead of 64")]
     WrongLength(usize),
 }
 
 impl SwarmKey {
-    /// A new one.
+    /// Generates a new key.
     pub fn generate() -> Self {
         let digits = libp2p_identity::ed25519::SecretKey::generate();
         let digits: Zeroizing<String> =
@@ -46,11 +46,11 @@ impl SwarmKey {
         Self(Secret::new(format!("{HEAD}{ENCODING}{}", *digits)))
     }
 
-    /// Reads what a file says: tau's one line, with two slashes before
-    /// `base16` or with one, or go-libp2p's three lines.
+    /// Parses a file: tau's single line, with one or two slashes before `base16`, or
+    /// go-libp2p's three lines.
     ///
     /// # Errors
-    /// For anything else, with what is wrong about it.
+    /// The reason for which the file is in none of these formats.
     pub fn parse(bytes: &[u8]) -> Result<Self, SwarmKeyError> {
         let text = std::str::from_utf8(bytes).map_err(|_| SwarmKeyError::NotText)?;
         let text = text.trim_start_matches('\u{feff}').trim();
@@ -60,7 +60,7 @@ impl SwarmKey {
         let mut lines = text.lines().map(str::trim_end);
         let digits = match (lines.next(), lines.next(), lines.next(), lines.next()) {
             (Some(line), None, None, None) => {
-                // The longer one first: it starts with the shorter one.
+                // `HEAD` first, because `SINGLE` is a prefix of it.
                 let rest = line.strip_prefix(HEAD).filter(|rest| rest.starts_with('/'));
                 let rest = rest.or_else(|| line.strip_prefix(SINGLE)).ok_or(SwarmKeyError::NoHeader)?;
                 rest.strip_prefix(ENCODING).ok_or(SwarmKeyError::NotBase16)?
@@ -84,11 +84,11 @@ impl SwarmKey {
         if digits.len() != 64 {
             return Err(SwarmKeyError::WrongLength(digits.len()));
         }
-        // One key, one text: another spelling of it is no rotation.
+        // Normalized, so that a different spelling of the same key isn't a rotation.
         Ok(Self(Secret::new(format!("{HEAD}{ENCODING}{}", digits.to_ascii_lowercase()))))
     }
 
-    /// The one line that tau reads, without a line break.
+    /// The single line that tau reads, without a line break.
     pub fn line(&self) -> &Secret {
         &self.0
     }
@@ -102,7 +102,7 @@ mod tests {
     const DIGITS: &str = "b52d0bdba53031176322c0374b9d9edd62b39b0d0175ba53aba30bd3aad8683a";
 
     #[test]
-    fn every_form_becomes_the_one_line() {
+    fn every_format_is_normalized() {
         let line = format!("/key/swarm/psk/1.0.0//base16/{DIGITS}");
         for text in [
             line.clone(),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_with_the_reason() {
+    fn an_invalid_key_is_rejected_with_the_reason() {
         let short = "/key/swarm/psk/1.0.0//base16/abcd";
         let no_hex = format!("/key/swarm/psk/1.0.0//base16/{}", DIGITS.replace('b', "x"));
         let four_lines = format!("/key/swarm/psk/1.0.0/\n/base16/\n{DIGITS}\n{DIGITS}");

@@ -1,4 +1,4 @@
-//! The pair of keys that validates domains.
+//! The key pair that validates domains.
 
 use crate::resource::Secret;
 use p256::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePublicKey as _, LineEnding};
@@ -10,57 +10,57 @@ const EC: &str = "EC PRIVATE KEY";
 const PKCS8: &str = "PRIVATE KEY";
 const SPKI: &str = "PUBLIC KEY";
 
-/// A P-256 pair, of which the private half may be elsewhere.
+/// A P-256 key pair. The private key may be missing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ValidationKeys {
     private: Option<Secret>,
     public: String,
 }
 
-/// Why a file is not the PEM that it should be. It never says what was in it.
+/// Why a file isn't the expected PEM. The error never contains the file's text.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum PemError {
-    /// No `-----BEGIN …-----` in it, or no end to it.
+    /// `-----BEGIN …-----` or `-----END …-----` is missing.
     #[error("not PEM")]
     NotPem,
-    /// PEM of something else.
+    /// The PEM block has another label.
     #[error("labelled `{found}`, not `{expected}`")]
     Label {
-        /// What it should be.
+        /// The label that tau reads.
         expected: &'static str,
-        /// What it is.
+        /// The label in the file.
         found: String,
     },
-    /// Encrypted, which tau can't read.
+    /// The key has a passphrase, and tau can't be given one.
     #[error("an encrypted key, which tau can't read")]
     Encrypted,
-    /// Not a key, or one of another curve.
+    /// The block isn't a key, or the key is on another curve.
     #[error("not a P-256 key")]
     NotP256,
 }
 
-/// Why two files are no validation pair.
+/// Why two files aren't a validation key pair.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum ValidationError {
-    /// The private half is wrong.
+    /// The private key is invalid.
     #[error("the private validation key is {0}")]
     Private(#[source] PemError),
-    /// The public half is wrong.
+    /// The public key is invalid.
     #[error("the public validation key is {0}")]
     Public(#[source] PemError),
-    /// Each is a key, but not the other's.
-    #[error("the two validation keys do not belong together")]
+    /// Both keys are valid, but aren't a pair.
+    #[error("the public validation key doesn't match the private one")]
     Mismatch,
-    /// Neither was given.
+    /// There is no key.
     #[error("there is no validation key")]
     Neither,
 }
 
 impl ValidationKeys {
-    /// A new pair.
+    /// Generates a new pair.
     pub fn generate() -> Self {
         loop {
-            // Hardly ever a number isn't one of the curve's.
+            // A random number may be outside the curve's range, though very rarely.
             let number = libp2p_identity::ed25519::SecretKey::generate();
             let Ok(key) = SecretKey::from_slice(number.as_ref()) else { continue };
             let Ok(pem) = key.to_sec1_pem(LineEnding::LF) else { continue };
@@ -70,12 +70,11 @@ impl ValidationKeys {
         }
     }
 
-    /// Takes what the files say, as far as there are any: the public half can
-    /// be made of the private one, not the other way round.
+    /// Parses the contents of the files that exist. The public key can be derived from
+    /// the private one.
     ///
     /// # Errors
-    /// Where one is no P-256 key in PEM, where the two don't belong together,
-    /// and where there is none.
+    /// A key isn't a P-256 key in PEM, the two don't match, or both are missing.
     pub fn new(private: Option<&[u8]>, public: Option<&[u8]>) -> Result<Self, ValidationError> {
         let private =
             private.map(|bytes| read_private(bytes).map_err(ValidationError::Private)).transpose()?;
@@ -91,13 +90,13 @@ impl ValidationKeys {
         Ok(Self { private: private.map(|(_, pem)| pem), public })
     }
 
-    /// The private half as tau reads it: `EC PRIVATE KEY`, byte for byte as in
-    /// the file where that had this form.
+    /// The private key in the format that tau reads, `EC PRIVATE KEY`; byte for byte
+    /// the file if that was in this format.
     pub fn private(&self) -> Option<&Secret> {
         self.private.as_ref()
     }
 
-    /// The public half as tau reads it: `PUBLIC KEY`.
+    /// The public key in the format that tau reads, `PUBLIC KEY`.
     pub fn public(&self) -> &str {
         &self.public
     }
@@ -152,7 +151,7 @@ fn write_public(key: &PublicKey) -> Result<String, PemError> {
 
 struct Block<'a> {
     label: &'a str,
-    /// From `-----BEGIN` to the end's last dash.
+    /// From `-----BEGIN` to the last dash of the `END` line.
     text: &'a str,
 }
 
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn one_half_alone() {
+    fn one_of_the_keys_is_enough() {
         let keys = ValidationKeys::new(Some(&ec(1)), None).unwrap();
         assert_eq!(keys.public().as_bytes(), spki(1));
         let keys = ValidationKeys::new(None, Some(&spki(1))).unwrap();
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_are_rewritten_to_the_one_that_tau_reads() {
+    fn other_formats_are_converted_to_the_one_that_tau_reads() {
         let pkcs8 = key(1).to_pkcs8_pem(LineEnding::LF).unwrap();
         let keys = ValidationKeys::new(Some(pkcs8.as_bytes()), None).unwrap();
         assert_eq!(keys.private().unwrap().expose(), ec(1));
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pair_is_refused_with_the_reason() {
+    fn an_invalid_pair_is_rejected_with_the_reason() {
         use {PemError as Pem, ValidationError as Error};
         let label = |expected, found: &str| -> PemError { Pem::Label { expected, found: found.to_owned() } };
         let cut = &ec(1)[..60];

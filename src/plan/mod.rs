@@ -8,6 +8,7 @@ pub mod action;
 mod order;
 pub mod simulate;
 mod steps;
+mod storage;
 mod target;
 pub mod wire;
 
@@ -17,7 +18,9 @@ pub use target::{InvalidSelector, Selector, belongs_to};
 use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::{self, Conditions};
-use crate::resource::{Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId};
+use crate::resource::{
+    Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256,
+};
 use crate::tau;
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,8 +146,26 @@ pub enum Note {
     /// A rotation that was begun is finished; but not on these hosts, which
     /// couldn't be planned.
     SplitUntilNow(Vec<HostName>),
-    /// A process that the folder has no say in any more keeps its data.
+    /// The data of a node that is removed stays.
     StorageKept(NodeName),
+    /// A node starts with data that isn't its own.
+    OldStorage {
+        /// Which.
+        node: NodeName,
+        /// It gets another identity, and the data is that of the one before; if
+        /// not, it is new, and an earlier node of that name has left the data.
+        replaced: bool,
+    },
+    /// A node goes and another with the same port or services comes on its host,
+    /// where it starts with no data.
+    Renamed {
+        /// The one that goes.
+        from: NodeName,
+        /// The one that comes.
+        to: NodeName,
+        /// The data of the one that goes stays.
+        kept: bool,
+    },
 }
 
 /// Why a plan can't be applied as it is.
@@ -220,6 +241,7 @@ pub fn plan(
             obstacles.entry(host.clone()).or_default().push(other);
         }
     }
+    same_machine(&conditions, &mut obstacles);
     unreadable(&grounded.desired, &current, &mut obstacles);
     let overridden = foreign(&grounded.desired, &conditions, options, &mut obstacles);
     let changes = compare(&grounded.desired, &current);
@@ -253,10 +275,32 @@ pub fn plan(
         // Who was asked for a part of the network didn't ask them all.
         false => None,
     };
-    notes(&mut plan, &graph, desired);
+    notes(&mut plan, desired);
+    plan.notes.extend(storage::notes(&graph, &conditions));
     refusals(&mut plan, options);
     plan.changes = graph;
     Ok(plan)
+}
+
+/// Hosts of the folder that are one machine: whatever is planned for one of them
+/// would be undone for the other, at each apply.
+fn same_machine(
+    conditions: &BTreeMap<HostName, Conditions>,
+    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+) {
+    let mut machines: BTreeMap<Sha256, Vec<&HostName>> = BTreeMap::new();
+    for (host, found) in conditions {
+        if let Some(machine) = found.machine {
+            machines.entry(machine).or_default().push(host);
+        }
+    }
+    for hosts in machines.into_values().filter(|hosts| hosts.len() > 1) {
+        for host in &hosts {
+            let others = hosts.iter().filter(|other| *other != host).map(|other| (*other).clone());
+            let obstacle = Obstacle::SameMachine(others.collect());
+            obstacles.entry((*host).clone()).or_default().push(obstacle);
+        }
+    }
 }
 
 /// What couldn't be read, and what the plan would have to know of it.
@@ -406,7 +450,7 @@ fn awaited(
     Some(elders(desired).filter(|(_, node)| comes_up(node)).map(|(id, _)| id.host.clone()).collect())
 }
 
-fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
+fn notes(plan: &mut Plan, desired: &Desired) {
     let elders: Vec<&Node> = elders(desired).map(|(_, node)| node).collect();
     let unplanned: BTreeSet<&HostName> =
         elders.iter().map(|node| &node.name.host).filter(|host| plan.unplanned.contains_key(*host)).collect();
@@ -427,15 +471,6 @@ fn notes(plan: &mut Plan, changes: &Graph<Change>, desired: &Desired) {
             {
                 plan.notes.push(Note::NoElder(node.name.clone()));
             }
-        }
-    }
-    for (id, node) in order::going(changes) {
-        let purged = changes.iter().any(|(other, _)| {
-            other.host == id.host
-                && matches!(&other.key, Key::Storage(path) if tau::storage_paths(&node.shape).contains(path))
-        });
-        if !purged {
-            plan.notes.push(Note::StorageKept(node.clone()));
         }
     }
 }

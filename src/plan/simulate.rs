@@ -22,6 +22,8 @@ use thiserror::Error;
 
 /// ufw's rules, for each version of IP, and how they say "anywhere".
 const RULES: [(&str, &str); 2] = [("/etc/ufw/user.rules", "0.0.0.0/0"), ("/etc/ufw/user6.rules", "::/0")];
+/// See `remove.sh`.
+const REMOVED: &str = "/var/lib/spore/removed/";
 const SECOND: i64 = 1_000_000_000;
 
 /// An action in its turn.
@@ -115,6 +117,7 @@ impl Host<'_> {
             Action::Purge { path } => {
                 let below = format!("{path}/");
                 self.facts.paths.retain(|other, _| other != path && !other.starts_with(&below));
+                self.forget_removed();
                 Ok(())
             }
             Action::Allow(port) => {
@@ -315,6 +318,11 @@ impl Host<'_> {
             Some(PathFact::File(found)) if found.sha256.as_ref() == Some(before) => {}
             other => return Err(format!("there is {other:?}")),
         }
+        if let Some(shape) = tau::shape_of_config(path) {
+            let note = PathFact::File(FileFact { sha256: Some(Sha256::of(b"")), ..self.empty_file() });
+            self.facts.paths.insert(format!("{REMOVED}{shape}"), note);
+            self.forget_removed();
+        }
         self.facts.paths.remove(path);
         self.facts.texts.remove(path);
         self.facts.opaque.remove(path);
@@ -322,6 +330,26 @@ impl Host<'_> {
             self.unit_file_changed();
         }
         Ok(())
+    }
+
+    /// Of nodes whose storage is gone, no note is kept that they were there.
+    fn forget_removed(&mut self) {
+        let paths: Vec<String> = self.facts.paths.keys().cloned().collect();
+        self.facts.paths.retain(|path, _| {
+            let shape = path.strip_prefix(REMOVED).and_then(|shape| shape.parse().ok());
+            shape.is_none_or(|shape| tau::storage_paths(&shape).iter().any(|path| paths.contains(path)))
+        });
+    }
+
+    fn empty_file(&self) -> FileFact {
+        FileFact {
+            access: Access::root(0o600),
+            size: 0,
+            device_inode: format!("1:{}", self.now_ns),
+            mtime_ns: self.now_ns,
+            ctime_ns: self.now_ns,
+            sha256: None,
+        }
     }
 
     fn disallow(&mut self, port: Port) {

@@ -101,7 +101,12 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
     }
     let mut turns: Vec<_> = ids.iter().filter_map(|id| found.remove(id).map(|when| (*id, when))).collect();
     // A process ends before what it reads goes.
-    turns.sort_by_key(|(_, when)| *when == When::Remove);
+    // Data goes while its node's configuration still tells whose it is.
+    turns.sort_by_key(|(id, when)| match when {
+        When::Remove if matches!(id.key, Key::Storage(_)) => 1,
+        When::Remove => 2,
+        _ => 0,
+    });
     turns
 }
 

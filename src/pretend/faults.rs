@@ -1,39 +1,38 @@
-//! What can be wrong with a host.
+//! The faults that a simulated host can have.
 
 use std::time::Duration;
 
-/// What is wrong with a host; nothing, by default. A connection has the faults
-/// that the host had when it came.
+/// The faults of a host; none by default. A change affects new connections only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// Nobody's key is taken.
+    /// The SSH server rejects every key.
     pub refuses_key: bool,
-    /// The connection breaks when this many bytes have come.
+    /// The connection breaks after the host has received this many bytes.
     pub drops_after: Option<u64>,
-    /// Each piece of output waits so long.
+    /// Each chunk of output is delayed by this long.
     pub slow: Option<Duration>,
-    /// How much can be written.
+    /// The state of the disk.
     pub disk: Disk,
     /// `sudo` asks for a password.
     pub no_sudo: bool,
-    /// The login shell greets, on both its outputs.
+    /// The login shell prints a greeting to both stdout and stderr.
     pub noisy: bool,
 }
 
 /// The disk of a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Disk {
-    /// As this machine's.
+    /// It has as much space as this machine's.
     #[default]
     Roomy,
-    /// It has no space, and says so.
+    /// It has no free space, and reports none.
     Full,
-    /// It says that it has space, until a file is sent to it.
+    /// It reports free space, but writing a file that was sent fails.
     Filling,
 }
 
 impl Faults {
-    /// Those that the stand-ins make.
+    /// The faults that the stand-ins implement, as `$SPORE_FAULTS` names them.
     pub(super) fn of_stand_ins(&self) -> String {
         let mut names = Vec::new();
         if self.no_sudo {

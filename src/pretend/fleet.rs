@@ -1,4 +1,4 @@
-//! Hosts that live and end together.
+//! A set of simulated hosts with a common lifetime.
 
 use super::faults::{Disk, Faults};
 use super::program::uname;
@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::task::AbortHandle;
 
-/// Pretended hosts, in a temporary directory. Dropping it ends them and
-/// everything that runs on them, and removes the directory.
+/// Simulated hosts in a temporary directory. Dropping the fleet kills every process
+/// of its hosts and removes the directory.
 #[derive(Debug)]
 pub struct Fleet {
     directory: TempDir,
@@ -30,7 +30,7 @@ pub struct Fleet {
     hosts: BTreeMap<HostName, Host>,
 }
 
-/// One of a fleet. Cloning it makes another handle on the same host.
+/// One host of a fleet. A clone is another handle to the same host.
 #[derive(Clone, Debug)]
 pub struct Host {
     name: HostName,
@@ -40,46 +40,46 @@ pub struct Host {
     accepting: AbortHandle,
 }
 
-/// What runs commands.
+/// The part of a host that runs commands.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) name: HostName,
     root: PathBuf,
-    /// Where the stand-ins are.
+    /// The fleet's directory, which contains the stand-ins.
     fleet: PathBuf,
     faults: Mutex<Faults>,
-    /// Nothing is begun any more.
+    /// Whether the fleet was dropped, so that no new process may start.
     ended: Mutex<bool>,
 }
 
-/// Why there is no pretended host.
+/// Why hosts couldn't be simulated.
 #[derive(Debug, Error)]
 pub enum FleetError {
-    /// Not on this system.
-    #[error("pretended hosts need Linux: the scripts that spore runs on hosts are run here")]
+    /// This system isn't Linux.
+    #[error("simulated hosts need Linux, because spore runs the hosts' scripts on this machine")]
     NotLinux,
-    /// A command of the scripts' is missing here.
-    #[error("pretended hosts need `{0}` on this machine, as real hosts do")]
+    /// A command that the scripts use is missing on this machine.
+    #[error("simulated hosts need the command `{0}` on this machine")]
     NoCommand(String),
-    /// Programs that spore runs on hosts would quote its name, or split it.
-    #[error("pretended hosts can't be in {}: its name has unusual characters", .0.display())]
+    /// The path has characters that `stat` would quote, or that can't be in `PATH`.
+    #[error("simulated hosts can't be created in {}: the path has special characters", .0.display())]
     Place(PathBuf),
-    /// The file system of temporary files doesn't let programs run.
-    #[error("no program can be run in {}", .0.display())]
+    /// The file system of the temporary directory doesn't allow running programs.
+    #[error("cannot run programs in {}", .0.display())]
     NoPrograms(PathBuf, #[source] io::Error),
-    /// A directory can't be written, or a port can't be had.
-    #[error("no pretended host could be made")]
+    /// A directory can't be created or written, or no port is free.
+    #[error("cannot create a simulated host")]
     Io(#[from] io::Error),
-    /// No key could be made.
-    #[error("no SSH key could be made")]
+    /// No SSH key could be generated.
+    #[error("cannot generate an SSH key")]
     Key(#[from] russh::keys::ssh_key::Error),
 }
 
 impl Fleet {
-    /// Makes the directory, a key to log in with, and no host yet.
+    /// Creates the directory and a key to log in with; the fleet has no hosts yet.
     ///
     /// # Errors
-    /// Where this machine can't have pretended hosts.
+    /// If this machine can't simulate hosts.
     pub fn begin() -> Result<Self, FleetError> {
         if !cfg!(target_os = "linux") {
             return Err(FleetError::NotLinux);
@@ -92,7 +92,8 @@ impl Fleet {
             return Err(FleetError::Place(directory.path().to_owned()));
         }
         root::make_stand_ins(directory.path())?;
-        // Where the file system runs no programs, no host would say why.
+        // On a file system mounted with `noexec`, commands on the hosts would fail
+        // without a usable message. So run one here.
         let mut stand_in = std::process::Command::new(directory.path().join("stand-ins/sync"));
         if let Err(error) = stand_in.env("SPORE_ROOT", directory.path()).status() {
             return Err(FleetError::NoPrograms(directory.path().to_owned(), error));
@@ -100,15 +101,16 @@ impl Fleet {
         Ok(Self { directory, user_key: key()?, hosts: BTreeMap::new() })
     }
 
-    /// Where everything of it is. Others may put files there, too.
+    /// The fleet's directory. The caller may put files of its own in it.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Makes a host of an architecture, which may be another than this machine's.
+    /// Adds a host. Its architecture may differ from this machine's. A host that
+    /// already has this name is replaced.
     ///
     /// # Errors
-    /// Where no directory or no port can be had for it.
+    /// If its directory can't be created, or no port is free.
     pub async fn add(&mut self, name: &HostName, architecture: Architecture) -> Result<&Host, FleetError> {
         let root = self.directory.path().join("hosts").join(name.as_str());
         root::make(&root, uname(architecture))?;
@@ -132,20 +134,20 @@ impl Fleet {
         self.host(name).ok_or_else(|| io::Error::other("it was not added").into())
     }
 
-    /// One of the hosts.
+    /// The host with this name.
     pub fn host(&self, name: &HostName) -> Option<&Host> {
         self.hosts.get(name)
     }
 
-    /// The key of everyone who may log in, as a file holds it.
+    /// The private key that every host accepts, in OpenSSH's format.
     ///
     /// # Errors
-    /// Where it can't be written down.
+    /// If the key can't be encoded.
     pub fn user_key(&self) -> Result<String, FleetError> {
         Ok(self.user_key.to_openssh(LineEnding::LF)?.to_string())
     }
 
-    /// What makes the hosts known, as `~/.ssh/known_hosts` has it.
+    /// The hosts' keys, in the format of `~/.ssh/known_hosts`.
     pub fn known_hosts(&self) -> String {
         let lines = self.hosts.values();
         lines.map(|host| KnownHosts::line_to_add(&host.address, host.key.public_key()) + "\n").collect()
@@ -159,19 +161,19 @@ impl Drop for Fleet {
             *lock(&host.machine.ended) = true;
         }
         leftovers::end(self.directory.path());
-        // Somebody may have shut a directory.
+        // A script may have removed permissions that the removal needs.
         open(&self.directory.path().join("hosts"));
     }
 }
 
-/// Makes every directory below `path` one that can be removed.
+/// Gives every directory at and below `path` the permissions that removing it needs.
 fn open(path: &Path) {
     let Ok(metadata) = path.symlink_metadata() else { return };
     if !metadata.is_dir() {
         return;
     }
     if metadata.permissions().mode() & 0o700 != 0o700 {
-        // Where that fails, so does the removal; there is nobody to tell.
+        // If this fails, so does the removal, and `drop` can't report it.
         let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
     }
     for entry in fs::read_dir(path).into_iter().flatten().flatten() {
@@ -180,31 +182,31 @@ fn open(path: &Path) {
 }
 
 impl Host {
-    /// What it is called.
+    /// The host's name.
     pub fn name(&self) -> &HostName {
         &self.name
     }
 
-    /// Where its SSH server listens.
+    /// The address of its SSH server.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// What stands for its `/`.
+    /// The directory that is its `/`.
     pub fn root(&self) -> &Path {
         &self.machine.root
     }
 
-    /// Connections that come from now on have these faults.
+    /// Sets the faults of new connections.
     pub fn set_faults(&self, faults: Faults) {
         *lock(&self.machine.faults) = faults;
     }
 
-    /// Runs a script on the host, as its root who sits in front of it: no SSH,
-    /// no faults. Paths are the script's to begin with `$SPORE_ROOT`.
+    /// Runs a script on the host as root, without SSH and without faults. The script
+    /// must begin its paths with `$SPORE_ROOT`.
     ///
     /// # Errors
-    /// Where there is no shell.
+    /// If the shell can't be started.
     pub async fn sh(&self, script: &str) -> io::Result<Output> {
         let mut command = self.machine.shell("root", script, &Faults::default());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -224,7 +226,7 @@ impl Machine {
         if *ended { Err(io::ErrorKind::NotConnected.into()) } else { command.spawn() }
     }
 
-    /// What a user's login shell does with a command.
+    /// The command as the user's login shell runs it.
     pub(super) fn shell(&self, user: &str, command: &str, faults: &Faults) -> Command {
         let mut path = OsString::new();
         if faults.disk == Disk::Filling {
@@ -255,13 +257,13 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether nothing in a path needs quotes in what `stat` or `PATH` say.
+/// Whether `stat` prints the path without quotes, and `PATH` may contain it.
 fn is_plain(path: &Path) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@,=~ ".contains(c);
     path.to_str().is_some_and(|path| path.chars().all(plain))
 }
 
-/// Where this machine's own commands are.
+/// This machine's `PATH`, and the usual directories.
 fn path() -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");

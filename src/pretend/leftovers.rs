@@ -1,4 +1,4 @@
-//! What a fleet's hosts leave running, and the end of it.
+//! Killing the processes that a fleet's hosts left running.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,19 +7,19 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// How often it is looked whether all have ended.
+/// The time between two looks for remaining processes.
 const LOOK: Duration = Duration::from_millis(10);
-/// How many looks that may take. What is killed ends at once, unless the
-/// machine is very busy.
+/// The maximum number of looks. A killed process ends at once, unless the machine is
+/// very busy.
 const LOOKS: u32 = 300;
 
-/// Ends every process whose host is below `directory`: all of them, for they
-/// inherit `SPORE_ROOT` wherever they run off to.
+/// Kills every process of the hosts below `directory`. Processes inherit
+/// `SPORE_ROOT`, which identifies them even in a session of their own.
 pub(super) fn end(directory: &Path) {
     let mut none = 0;
     for _ in 0..LOOKS {
         let left = below(directory);
-        // One that is just becoming another program shows nothing for a moment.
+        // During `execve` a process has no environment for a moment, so look twice.
         none = if left.is_empty() { none + 1 } else { 0 };
         if none == 2 {
             return;
@@ -28,23 +28,22 @@ pub(super) fn end(directory: &Path) {
             std::thread::sleep(LOOK);
             continue;
         }
-        // The shell's own `kill`: there is no other way without unsafe code.
+        // The shell's `kill`, because calling kill(2) would take unsafe code.
         let pids = left.iter().map(u32::to_string);
         let mut kill = Command::new("/bin/sh");
         kill.args(["-c", "kill -9 \"$@\"", "sh"]).args(pids);
-        // One that has ended meanwhile is no trouble.
+        // This fails if a process has ended in the meantime, which is fine.
         let _ = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         std::thread::sleep(LOOK);
     }
 }
 
-/// The processes of hosts below `directory`, but for those that have ended and
-/// are still listed.
+/// The pids of the hosts below `directory`, without zombies.
 fn below(directory: &Path) -> Vec<u32> {
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter(|pid| {
-        // Of other users' nothing is told, and of ended ones nothing is left.
+        // Other users' environments can't be read, and those of zombies are empty.
         fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
             let mut variables = environment.split(|&byte| byte == 0);
             variables.any(|variable| {

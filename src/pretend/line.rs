@@ -1,14 +1,14 @@
-//! The byte stream below a connection, which may break.
+//! The byte stream below a connection, with a fault to inject.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that breaks when so many bytes have come over it.
+/// A stream that breaks after a number of bytes was read from it.
 pub(super) struct Line<S> {
     stream: S,
-    /// How many may still come; `None` for any number.
+    /// How many bytes can still be read; `None` for no limit.
     left: Option<u64>,
 }
 

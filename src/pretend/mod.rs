@@ -1,44 +1,44 @@
-//! Hosts inside the process, for `spore demo`, `spore rehearse` and quick
-//! tests: no server, no root, and nothing left behind.
+//! Simulated hosts inside this process, for `spore demo`, `spore rehearse` and quick
+//! tests. They need neither servers nor root, and leave nothing behind.
 //!
-//! Enter at [`Fleet::begin`], and [`Fleet::add`] hosts to it. Each is an SSH
-//! server on a port of 127.0.0.1 with a key of its own, and a directory that
-//! stands for `/`. What it is told runs in the real `/bin/sh`, with the
-//! directory in `$SPORE_ROOT`, which every script puts before its paths, and
-//! with the stand-ins first in its `PATH`. So everything that spore does to
-//! real hosts is done to these, over real SSH; spore can't tell.
+//! The entry point is [`Fleet::begin`]; hosts are added with [`Fleet::add`]. Each
+//! host is an SSH server on a port of 127.0.0.1, with a host key of its own and a
+//! directory as its `/`. The real `/bin/sh` runs the commands that it receives. The
+//! directory is in `$SPORE_ROOT`, with which every script begins its paths, and the
+//! stand-ins come first in `PATH`. So spore runs the same code, over real SSH, as it
+//! does for real hosts.
 //!
-//! # What is pretended, all of it
-//! The stand-ins are the scripts in `stand-ins/`; every other command is this
-//! machine's own.
-//! - `systemctl`, `journalctl`: a unit that runs is a directory of notes and an
-//!   entry in the host's `/proc`, with no process behind it. Units are read from
-//!   their files, drop-ins included, `daemon-reload` counts, the template's own
-//!   `ExecStartPre` is run. A start takes no time; a node that would die is
-//!   "activating" from then on, with a restart for every second.
-//! - `tau`, and `timeout` before a program of the host's: programs on the host
-//!   are never run. The stand-in refuses a configuration without a key or a
-//!   port, or that names key files which aren't there; at a start it says what
-//!   tau says, with the peer id that it makes of the key, unless its port is
-//!   taken on that host. It doesn't listen, and nodes don't talk to each other.
-//! - `stat`, `chown`: everything is root's but for what `chown` was told of,
-//!   which is noted. Modes are real, whoever runs this.
-//! - `id`, `sudo`: becoming root is saying so.
-//! - `readlink`: of a process's program, as the kernel would say it.
-//! - `uname`: the architecture that the host was given.
-//! - `apt-get`, `dpkg`, `dpkg-query`: one package, `docker.io`, that is a unit.
-//! - `ufw`: writes its rules' files.
-//! - `sync`: does nothing, for nothing here outlives a power cut.
-//! - `/proc` of the host holds only what the probe reads; its uptime is real.
-//!   `/proc/net` lists ports that nobody listens on.
-//! - The login shell is `/bin/sh`, whoever logs in.
+//! # What is simulated
+//! The stand-ins are the scripts in `stand-ins/`. Every command that isn't listed
+//! here is this machine's own.
+//! - `systemctl`, `journalctl`: a running unit is a directory of state files and an
+//!   entry in the host's `/proc`, without a process. Units are loaded from their
+//!   files and drop-ins, edits take effect at `daemon-reload`, and the template's
+//!   `ExecStartPre` is run. A start takes no time. A node that would exit at once
+//!   stays "activating", and counts one restart per second.
+//! - `tau`, and `timeout` before one of the host's programs: the host's programs are
+//!   never run. The stand-in rejects a configuration that has no key or port, or that
+//!   names a missing key file. At a start it prints what tau prints, with the peer id
+//!   derived from the key, unless the port is taken on that host. It doesn't listen,
+//!   and nodes don't talk to each other.
+//! - `stat`, `chown`: `chown` records the owner and `stat` reports it; everything
+//!   else belongs to root. Modes are real.
+//! - `id`, `sudo`: `sudo` only makes `id` report root.
+//! - `readlink`: reports a process's program as the kernel does, `(deleted)` included.
+//! - `uname`: reports the architecture with which the host was added.
+//! - `apt-get`, `dpkg`, `dpkg-query`: there is one package, `docker.io`, with a unit.
+//! - `ufw`: writes the files with its rules, and filters nothing.
+//! - `sync`: does nothing, because no host here survives a power cut.
+//! - `/proc` has only the files that the probe reads. The uptime is real, but nothing
+//!   listens on the ports in `/proc/net`.
+//! - Every user's login shell is `/bin/sh`.
 //!
-//! A stand-in refuses what it wasn't told to do, rather than guess.
+//! A stand-in fails on arguments that it doesn't support, rather than guess.
 //!
 //! # What always holds
-//! - A host lives as long as its [`Fleet`], through any number of connections.
-//! - When the fleet has ended, no process of its hosts is left, whatever
-//!   session it ran off to, and its directory is gone.
+//! - A host lives as long as its [`Fleet`], across any number of connections.
+//! - Once the fleet is dropped, none of its hosts' processes is left, even if it
+//!   started a session of its own, and the directory is gone.
 
 mod faults;
 mod fleet;

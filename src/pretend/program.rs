@@ -1,10 +1,9 @@
-//! What is put in the place of a program on pretended hosts, where nothing of
-//! the host's is ever run.
+//! The placeholder for programs on simulated hosts, which never run any.
 
 use crate::artifact::Architecture;
 
-/// The header of a program for Linux that loads itself and does nothing, with
-/// `words` behind it for whoever looks into it. Other words are other bytes.
+/// An ELF header for a Linux program that does nothing, followed by `words`, which
+/// tell a reader what the file is. Different words give a different digest.
 pub fn program(architecture: Architecture, words: &str) -> Vec<u8> {
     let (machine, wide): (u8, bool) = match architecture {
         Architecture::Amd64 => (62, true),
@@ -13,9 +12,8 @@ pub fn program(architecture: Architecture, words: &str) -> Vec<u8> {
         Architecture::Arm => (40, false),
         Architecture::I386 => (3, false),
     };
-    // Where the table of segments is, and in the header: the places of its own
-    // place, of the size of an entry and of their number; and of the size of
-    // the one segment within its entry.
+    // The sizes of the ELF header and of a program header; the offsets of `e_phoff`,
+    // `e_phentsize` and `e_phnum` in the former, and of `p_filesz` in the latter.
     let (header, entry, table, entry_size, entries, segment_size): (u8, u8, usize, usize, usize, usize) =
         if wide { (64, 56, 32, 54, 56, 32) } else { (52, 32, 28, 42, 44, 16) };
     let mut bytes = vec![0; usize::from(header) + usize::from(entry)];
@@ -30,7 +28,7 @@ pub fn program(architecture: Architecture, words: &str) -> Vec<u8> {
     bytes
 }
 
-/// What `uname -m` says where such programs run.
+/// What `uname -m` prints on this architecture.
 pub(super) fn uname(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::Amd64 => "x86_64",
@@ -41,7 +39,8 @@ pub(super) fn uname(architecture: Architecture) -> &'static str {
     }
 }
 
-/// This machine's; any other does as well, where tau isn't built for it.
+/// This machine's architecture, or amd64 if tau doesn't support it: programs are
+/// never run, so any will do.
 pub fn here() -> Architecture {
     match std::env::consts::ARCH {
         "x86" => Architecture::I386,
@@ -54,13 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_passes_for_a_program() {
+    fn the_header_has_the_architecture() {
         for architecture in Architecture::ALL {
             assert_eq!(Architecture::of_program(&program(architecture, "words")), Ok(architecture));
             assert_eq!(Architecture::of_uname(uname(architecture)), Some(architecture));
         }
         assert!(Architecture::ALL.contains(&here()));
-        let text = program(here(), "this is no tau");
-        assert!(String::from_utf8_lossy(&text).ends_with("this is no tau"));
+        let text = program(here(), "this isn't tau");
+        assert!(String::from_utf8_lossy(&text).ends_with("this isn't tau"));
     }
 }

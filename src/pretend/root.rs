@@ -1,50 +1,66 @@
-//! The directory that stands for a host's `/`, and the stand-ins beside it.
+//! Creates the directory that is a host's `/`, and the stand-ins.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
+use std::process::Command;
 
 macro_rules! stand_ins {
     ($($name:literal)*) => { &[$(($name, include_str!(concat!("stand-ins/", $name, ".sh")))),*] };
 }
 
-/// By the name they are called by. The last two are shared by others.
+/// The stand-ins, by the name of the command. The last two aren't commands; the
+/// others source them.
 pub(super) const STAND_INS: &[(&str, &str)] = stand_ins! {
     "apt-get" "chown" "dpkg" "dpkg-query" "id" "journalctl" "readlink" "stat" "sudo" "sync" "systemctl"
     "tau" "timeout" "ufw" "uname" "machine" "units"
 };
 
-/// What writes files that were sent, on a disk that fills up.
+/// The stand-in for the commands that write a file to a disk that fills up.
 const FILLING: &str = include_str!("stand-ins/filling.sh");
 
 /// Writes the stand-ins into `directory`.
 pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
-    let stand_ins = directory.join("stand-ins");
-    fs::create_dir(&stand_ins)?;
-    for (name, text) in STAND_INS {
-        // The shared ones are sourced, by the name they have here.
-        let name = match *name {
-            "machine" | "units" => format!("{name}.sh"),
-            name => name.to_owned(),
-        };
-        program(&stand_ins.join(name), text)?;
+    // These two are sourced under their file names.
+    let stand_ins = STAND_INS.iter().map(|(name, text)| match *name {
+        "machine" | "units" => (format!("{name}.sh"), *text),
+        name => (name.to_owned(), *text),
+    });
+    make_programs(&directory.join("stand-ins"), stand_ins)?;
+    let filling =
+        [("gzip", FILLING), ("head", FILLING), ("machine.sh", include_str!("stand-ins/machine.sh"))];
+    make_programs(&directory.join("filling"), filling.map(|(name, text)| (name.to_owned(), text)))
+}
+
+/// Makes `directory`, with these programs in it.
+///
+/// Another process makes them, because no process can run a file that is open
+/// for writing anywhere ("text file busy"). Were it open here, even for a moment,
+/// a child that another thread starts at that moment would inherit it, and would
+/// keep it open until it runs a program of its own.
+fn make_programs<'a>(
+    directory: &Path,
+    programs: impl IntoIterator<Item = (String, &'a str)>,
+) -> io::Result<()> {
+    let texts = directory.with_extension("texts");
+    fs::create_dir(&texts)?;
+    for (name, text) in programs {
+        let path = texts.join(name);
+        fs::write(&path, text)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
     }
-    let filling = directory.join("filling");
-    fs::create_dir(&filling)?;
-    fs::write(filling.join("machine.sh"), include_str!("stand-ins/machine.sh"))?;
-    ["gzip", "head"].iter().try_for_each(|name| program(&filling.join(name), FILLING))
+    let copied = Command::new("cp").arg("-Rp").arg("--").arg(&texts).arg(directory).output()?;
+    if !copied.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&copied.stderr).into_owned()));
+    }
+    fs::remove_dir_all(texts)
 }
 
-fn program(path: &Path, text: &str) -> io::Result<()> {
-    fs::write(path, text)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-}
+const OS_RELEASE: &str = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux (simulated)\"\n";
 
-const OS_RELEASE: &str = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux, pretended\"\n";
-
-/// What the kernel says of a process that nothing limits.
+/// `/proc/1/status` and `/proc/1/limits` of a process without limits.
 const STATUS: &str = "Name:\tsystemd\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n";
 const LIMITS: &str = "\
 Limit                     Soft Limit           Hard Limit           Units     
@@ -53,7 +69,7 @@ Max resident set          unlimited            unlimited            bytes
 Max open files            1073741816           1073741816           files     
 Max address space         unlimited            unlimited            bytes     
 ";
-/// sshd listens, and nobody else.
+/// `/proc/net/tcp` of a host where only sshd listens.
 const TCP: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1000
@@ -61,7 +77,7 @@ const TCP: &str = "\
 const NO_SOCKETS: &str =
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
 
-/// Makes a Debian with systemd, freshly installed, of `root`.
+/// Fills `root` with the files of a freshly installed Debian with systemd.
 pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
     for directory in [
         "etc/systemd/system/multi-user.target.wants",
@@ -98,8 +114,7 @@ pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
     symlink("/proc/uptime", root.join("proc/uptime"))
 }
 
-/// The commands of the scripts' that nothing stands in for and that aren't
-/// found in `path`.
+/// The commands that the scripts need from this machine and that aren't in `path`.
 pub(super) fn missing_commands(path: &OsStr) -> impl Iterator<Item = &'static str> {
     let table = include_str!("../plan/scripts/commands.txt").lines();
     let commands =

@@ -1,5 +1,5 @@
-//! The SSH server of a host: it lets one key in, as whichever user, and gives
-//! what it is told to a shell.
+//! The SSH server of a host. It accepts one key, for any user name, and runs commands
+//! in a shell.
 
 use super::faults::Faults;
 use super::fleet::Machine;
@@ -16,13 +16,13 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-/// How much is read of a command's output at once.
+/// The maximum number of bytes of output that are sent at once.
 const CHUNK: usize = 1 << 16;
 
-/// Serves whoever comes, for ever.
+/// Accepts connections until the task is aborted.
 pub(super) async fn accept(listener: TcpListener, machine: Arc<Machine>, key: PrivateKey, user: PublicKey) {
     loop {
-        // Too many open files, for one: it may go better later.
+        // For instance, there are too many open files: retry.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
@@ -43,7 +43,7 @@ async fn serve(stream: TcpStream, machine: Arc<Machine>, key: PrivateKey, user_k
     let line = Line::new(stream, faults.drops_after);
     let client = Client { machine, faults, user_key, user: String::new(), channels: HashMap::new() };
     if let Ok(session) = run_stream(Arc::new(config), line, client).await {
-        // Clients hang up as they like.
+        // A client may disconnect at any time, which isn't an error.
         let _ = session.await;
     }
 }
@@ -52,7 +52,7 @@ struct Client {
     machine: Arc<Machine>,
     faults: Faults,
     user_key: PublicKey,
-    /// Who logged in.
+    /// The user that logged in.
     user: String,
     channels: HashMap<ChannelId, Channel<Msg>>,
 }
@@ -98,9 +98,9 @@ impl Handler for Client {
     }
 }
 
-/// Runs a command between the two ends of a channel, as sshd does: it says how
-/// the command ended, and closes, without reading what is left of the input.
-/// When the client is gone the command is left to itself, its pipes closed.
+/// Runs a command over a channel, as sshd does: when the command ends, it sends the
+/// exit status and closes the channel without reading the rest of the input. If the
+/// client disconnects first, the command runs on with its pipes closed.
 async fn run(channel: Channel<Msg>, machine: Arc<Machine>, mut command: Command, slow: Option<Duration>) {
     let (mut input, output) = channel.split();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,8 +1,10 @@
-//! Stand-ins, and the end of a fleet.
+//! The stand-ins, and the cleanup when a fleet is dropped.
 
 use super::root::STAND_INS;
 use super::*;
 use crate::resource::HostName;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 
 fn name(text: &str) -> HostName {
@@ -14,18 +16,39 @@ async fn sh(host: &Host, script: &str) -> String {
     format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
 }
 
-/// What stands in is in the table of commands, but for what is ours.
+/// Every stand-in that replaces a system command is in the table of commands.
 #[test]
-fn stand_ins_are_commands_of_the_scripts() {
+fn stand_ins_replace_commands_of_the_scripts() {
     let table = include_str!("../plan/scripts/commands.txt");
     for (name, _) in STAND_INS.iter().filter(|(name, _)| !["machine", "units", "tau"].contains(name)) {
         let listed = table.lines().any(|line| line.split_whitespace().next() == Some(name));
-        assert!(listed, "{name} is no command of the scripts");
+        assert!(listed, "no script uses {name}");
     }
 }
 
+/// While one thread makes a fleet's programs, others start processes.
+#[test]
+fn programs_can_be_run_at_once() {
+    let uid = std::fs::metadata("/proc/self").unwrap().uid();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    // To become who it is already takes a child a while, and a fork.
+                    let mut child = std::process::Command::new("/bin/true");
+                    child.uid(uid).status().unwrap();
+                }
+            });
+        }
+        let failed = (0..20).find_map(|_| Fleet::begin().err());
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(failed.is_none(), "{failed:?}");
+    });
+}
+
 #[tokio::test]
-async fn owners_are_noted() {
+async fn chown_records_owners() {
     let mut fleet = Fleet::begin().unwrap();
     let host = fleet.add(&name("h1"), here()).await.unwrap();
     let said = sh(
@@ -42,7 +65,7 @@ async fn owners_are_noted() {
 }
 
 #[tokio::test]
-async fn nothing_is_left() {
+async fn a_dropped_fleet_leaves_nothing() {
     let mut fleet = Fleet::begin().unwrap();
     let directory = fleet.directory().to_owned();
     let host = fleet.add(&name("h1"), here()).await.unwrap().clone();
@@ -55,7 +78,7 @@ async fn nothing_is_left() {
     assert!(Path::new(&format!("/proc/{}", said.trim())).exists());
     drop(fleet);
     assert!(!directory.exists());
-    // Its parent may not have been told yet: a zombie is no process any more.
+    // Its parent may not have reaped it yet, so a zombie is fine.
     let state = std::fs::read_to_string(format!("/proc/{}/stat", said.trim())).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z"), "{state}");
 }

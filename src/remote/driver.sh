@@ -1,10 +1,10 @@
-# Reads requests: a line with the number of bytes of a script, and the script.
-# What else stands on standard input is for the script to take. `read` and
-# `head -c` take no byte too many; a shell that reads a script would.
+# Runs requests: each is a line with the size of a script in bytes, the script, and
+# the input that the script reads. `read` and `head -c` don't read beyond that; a
+# shell that reads its script from standard input would.
 #
-# `end` ends it. So does whatever else is no request: it is what a script didn't
-# take, and nobody should see it. And so does a request that was ended from
-# outside, or that says with 75 that nothing may follow it.
+# The line `end` exits. So does any other line that isn't a number: it is input that
+# a script left unread, and it may be secret. A script that is killed by a signal,
+# or that exits with 75 because no request may follow it, also ends the driver.
 # shellcheck shell=sh
 
 m=$1

@@ -1,4 +1,4 @@
-//! Asking all hosts at once.
+//! Gathering facts from all hosts concurrently.
 
 use super::{Host, HostError, Settings};
 use crate::resource::{HostName, Secret};
@@ -6,26 +6,25 @@ use crate::ssh::{Address, KnownHosts, Login};
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
-/// A host to ask.
+/// A host to probe.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// What the folder calls it.
+    /// The host's name in the folder.
     pub name: HostName,
-    /// Where it is.
+    /// The address of its SSH server.
     pub address: Address,
-    /// Who may log in: each is tried while the one before is refused.
+    /// The logins; each is tried if the host refused the previous one.
     pub logins: Vec<Login>,
-    /// What it is asked: a script that changes nothing and answers on its
-    /// standard output.
+    /// The probe: a script that changes nothing and writes its answer to standard
+    /// output.
     pub script: Secret,
 }
 
-/// What a host answered, with the connection to go on with.
+/// The host's answer, and the connection for further requests.
 pub type Gathered = Result<(Host, String), HostError>;
 
-/// Connects to every host and asks it its script, as many at once as
-/// [`Settings::at_once`] allows. `answered` is called as each has answered, or
-/// failed to.
+/// Connects to every host and runs its script, on up to [`Settings::at_once`] hosts
+/// at a time. `answered` is called with each host's answer or error as it arrives.
 pub async fn gather(
     targets: Vec<Target>,
     known: &KnownHosts,
@@ -50,7 +49,7 @@ pub async fn gather(
                 answered(&name, &answer);
                 answers.insert(name, answer);
             }
-            // It panicked, as we should.
+            // The task panicked; propagate it.
             Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             None => return answers,
         }

@@ -1,4 +1,4 @@
-//! One host, from the connection to the lock and back.
+//! A connected host, and a locked one.
 
 use super::lock::{self, Beats, Holder};
 use super::run;
@@ -10,7 +10,7 @@ use crate::resource::{HostName, Secret};
 use crate::ssh::{Address, ConnectError, KnownHosts, Login, Session};
 use std::sync::Arc;
 
-/// A host that is connected to, with a shell on it.
+/// A connected host with a shell.
 #[derive(Debug)]
 pub struct Host {
     name: HostName,
@@ -19,35 +19,37 @@ pub struct Host {
     settings: Settings,
 }
 
-/// A host that nobody else applies anything to until this is let go.
+/// A host whose lock is held, so that no other spore can change it. Dropping this
+/// without [`Locked::unlock`] stops the heartbeat, and the host releases the lock when
+/// it misses that.
 #[derive(Debug)]
 pub struct Locked {
     host: Host,
     beats: Beats,
 }
 
-/// A host that couldn't be locked.
+/// A host couldn't be locked.
 #[derive(Debug)]
 pub struct NotLocked {
-    /// Why.
+    /// The reason.
     pub error: HostError,
-    /// The host, to try again; `None` where the connection is of no use any more.
+    /// The host, to try again; `None` if the connection is unusable.
     pub host: Option<Host>,
 }
 
 /// How a list of actions ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Run {
-    /// Every action ended well.
+    /// Every action succeeded.
     Done,
-    /// This one didn't, and those after it weren't begun.
+    /// An action failed, and those after it weren't started.
     Stopped {
-        /// Its place in the list.
+        /// Its index in the list.
         at: usize,
         /// How it ended.
         outcome: Outcome,
     },
-    /// Somebody asked to stop, and the rest wasn't begun.
+    /// The apply was asked to stop, and the remaining actions weren't started.
     Interrupted,
 }
 
@@ -55,8 +57,8 @@ impl Host {
     /// Connects, logs in and starts a shell.
     ///
     /// # Errors
-    /// See [`HostError::Connect`]; that there is no shell is seen when it is
-    /// asked something.
+    /// See [`HostError::Connect`]. A shell that can't be started is reported by the
+    /// first request.
     pub async fn connect(
         name: HostName,
         address: &Address,
@@ -69,25 +71,26 @@ impl Host {
         Ok(Self { name, session: Arc::new(session), shell, settings: settings.clone() })
     }
 
-    /// What the folder calls it.
+    /// The host's name in the folder.
     pub fn name(&self) -> &HostName {
         &self.name
     }
 
-    /// Runs a script that changes nothing, and returns what it writes.
+    /// Runs a script that changes nothing, and returns its standard output.
     ///
     /// # Errors
-    /// Where the host gives no answer, or none in time, or too long a one. The
-    /// connection is of no use any more then.
+    /// The connection was lost, the host took too long, or the answer is malformed or
+    /// too long. The connection is unusable afterwards.
     pub async fn ask(&mut self, script: &Secret) -> Result<String, HostError> {
         let Settings { ready, answer, answer_limit, .. } = self.settings;
         self.shell.ask(script, ready, answer, answer_limit).await
     }
 
-    /// Takes the host's lock, without waiting for it, and keeps it alive.
+    /// Takes the host's lock, without waiting if it is held, and keeps it with a
+    /// heartbeat.
     ///
     /// # Errors
-    /// Where somebody else has it, or the connection is lost.
+    /// Another spore holds the lock, or the connection was lost.
     pub async fn lock(mut self, holder: &Holder) -> Result<Locked, Box<NotLocked>> {
         match lock::take(&mut self.shell, &self.session, holder, &self.settings).await {
             Ok(beats) => Ok(Locked { host: self, beats }),
@@ -98,7 +101,7 @@ impl Host {
         }
     }
 
-    /// Ends the connection.
+    /// Closes the connection.
     pub async fn close(self) {
         if let Ok(session) = Arc::try_unwrap(self.session) {
             session.close().await;
@@ -106,7 +109,7 @@ impl Host {
     }
 }
 
-/// With the first login that isn't refused.
+/// Connects with the first login that the host doesn't refuse.
 async fn log_in(
     address: &Address,
     logins: &[Login],
@@ -125,29 +128,28 @@ async fn log_in(
 }
 
 impl Locked {
-    /// What the folder calls it.
+    /// The host's name in the folder.
     pub fn name(&self) -> &HostName {
         self.host.name()
     }
 
-    /// As [`Host::ask`].
+    /// See [`Host::ask`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Host::ask`].
     pub async fn ask(&mut self, script: &Secret) -> Result<String, HostError> {
         self.host.ask(script).await
     }
 
-    /// Does one action after the other, until one doesn't end well. `tell`
-    /// hears of each as it begins and ends. Once `stop` was asked, what the host
-    /// has been told to do is let end, and it is told nothing more.
+    /// Runs actions in order, until one fails. `tell` is called when each begins and
+    /// ends. After a `stop`, the request that is running is finished, and no further
+    /// one is sent.
     ///
-    /// After an error the connection is of no use any more, and whether the
-    /// action under way was done isn't known. So it is when this future is
-    /// dropped.
+    /// After an error, or if this future is dropped, the connection is unusable, and
+    /// the running action may or may not have completed.
     ///
     /// # Errors
-    /// Where the connection is lost, or the host takes too long.
+    /// The connection was lost, or the host took too long.
     pub async fn run(
         &mut self,
         actions: &[Action],
@@ -160,10 +162,11 @@ impl Locked {
         run::run(shell, settings, actions, payloads, redactor, stop, tell).await
     }
 
-    /// Lets the lock go, and clears away what it took.
+    /// Releases the lock and removes its files.
     ///
     /// # Errors
-    /// Where the connection is lost: the host then lets go by itself.
+    /// The connection was lost. The host then releases the lock when it misses the
+    /// heartbeat.
     pub async fn unlock(self) -> Result<Host, HostError> {
         let Self { mut host, beats } = self;
         drop(beats);

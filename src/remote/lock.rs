@@ -1,7 +1,7 @@
-//! The lock of a host, and the beats that keep it.
+//! The lock of a host, and the heartbeat that keeps it.
 //!
-//! `lock.sh` says what happens on the host. The controller beats on a channel of
-//! its own, so that a long action, or a long file on its way, holds no beat up.
+//! `lock.sh` is the host's side. The controller sends the heartbeat on a channel of its
+//! own, so that neither a long action nor a large file delays it.
 
 use super::error::{During, HostError};
 use super::settings::Settings;
@@ -20,27 +20,27 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 const LOCK: &str = include_str!("lock.sh");
 
-/// What `lock.sh` ends with where it has let the lock go unasked.
+/// The exit status of `lock.sh` if it released the lock because it missed the heartbeat.
 pub(super) const GIVEN_UP: u8 = 75;
 
-/// How often the host looks for a beat, in the time after which it lets go.
+/// How many times the host checks for a beat within [`Settings::let_go`].
 const LOOKS: u32 = 30;
 
-/// Who holds a host.
+/// The holder of a host's lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holder {
     /// `user@machine`.
     pub who: String,
-    /// The process there.
+    /// The process id on that machine.
     pub pid: u32,
-    /// What it does: `spore apply`.
+    /// The command that it runs: `spore apply`.
     pub command: String,
-    /// Since when, by the host's clock: `2026-08-05 10:15:00 UTC`. The host
-    /// fills it in.
+    /// When it took the lock, by the host's clock: `2026-08-05 10:15:00 UTC`. Set by
+    /// the host.
     pub since: String,
 }
 
-/// Beats until it is dropped.
+/// The task that sends the heartbeat, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Beats(JoinHandle<()>);
 
@@ -50,8 +50,8 @@ impl Drop for Beats {
     }
 }
 
-/// Takes the lock: from then on `shell` talks to the one that the lock's
-/// holder on the host has begun.
+/// Takes the lock. From then on `shell` talks to a second shell, which `lock.sh` has
+/// started.
 pub(super) async fn take(
     shell: &mut Shell,
     session: &Arc<Session>,
@@ -70,12 +70,12 @@ pub(super) async fn take(
     let directory = answered.map_err(too_long)??;
     let heart = Heart::begin(Arc::clone(session), format!("{directory}/beat"));
     let heart = timeout(settings.action, heart).await.map_err(too_long)??;
-    // Well before it is missed.
+    // Several beats may be late before the host releases the lock.
     let every = settings.beat.min(settings.let_go / 4).max(Duration::from_millis(20));
     Ok(Beats(tokio::spawn(heart.beat(every))))
 }
 
-/// Where to beat.
+/// Waits for the lock, and returns the directory for the heartbeat.
 async fn answer(shell: &mut Shell) -> Result<String, HostError> {
     let (mut directory, mut held, mut ready) = (None, None, false);
     loop {
@@ -86,7 +86,7 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
                 continue;
             }
             Err(NoLine::Gone(error)) => return Err(shell.lines.gone(During::Locking, error)),
-            Err(NoLine::TooLong) => return Err(malformed("a line without end".to_owned())),
+            Err(NoLine::TooLong) => return Err(malformed("a line that is too long".to_owned())),
         };
         match answer.split_once(' ').unwrap_or((&answer, "")) {
             ("ready", _) => ready = true,
@@ -99,7 +99,7 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
                         said: format!("{} (status {})", shell.lines.noise(), tidy(status))
                             .trim_start()
                             .to_owned(),
-                        help: "the lock is a file in /run/spore: see that there is room, and that flock and setsid (util-linux) are there",
+                        help: "the lock is a file in /run/spore: check that there is free space, and that flock and setsid (util-linux) are installed",
                     },
                 });
             }
@@ -115,7 +115,7 @@ fn malformed(what: String) -> HostError {
     HostError::Malformed { during: During::Locking, what }
 }
 
-/// Gives the lock back: from then on `shell` talks to the first one again.
+/// Releases the lock. From then on `shell` talks to the first shell again.
 pub(super) async fn release(shell: &mut Shell, settings: &Settings) -> Result<(), HostError> {
     let during = || During::Unlocking;
     let releasing = async {
@@ -129,8 +129,7 @@ pub(super) async fn release(shell: &mut Shell, settings: &Settings) -> Result<()
     }
 }
 
-/// Writes to a file there, as whoever logged in, as long as there is a
-/// connection.
+/// Writes the heartbeat to a file on the host, as the user that logged in.
 struct Heart {
     session: Arc<Session>,
     command: String,
@@ -138,13 +137,14 @@ struct Heart {
 }
 
 impl Heart {
-    /// With a channel that is open: where none can be, the lock wouldn't last.
+    /// Opens the first channel, and fails if the host allows no second session, because
+    /// the lock can't be kept without a heartbeat.
     async fn begin(session: Arc<Session>, file: String) -> Result<Self, HostError> {
         let command = r#"exec sh -c 'while IFS= read -r n; do echo "$n" >"$1"; done' spore "#;
         let command = format!("{command}{}", quote(&file));
         let channel = session.exec(&command).await.map_err(|error| HostError::NoLock {
-            said: format!("a second session on the connection: {error}"),
-            help: "sshd has to allow two sessions on a connection: see MaxSessions in /etc/ssh/sshd_config",
+            said: format!("cannot open a second session on the connection: {error}"),
+            help: "sshd has to allow two sessions per connection: see MaxSessions in /etc/ssh/sshd_config",
         })?;
         Ok(Self { session, command, channel: Some(channel) })
     }
@@ -193,7 +193,7 @@ impl Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.who.is_empty() {
-            // It has the lock, and hasn't yet said who it is.
+            // The holder has only just taken the lock and hasn't written its name yet.
             return f.write_str("another spore");
         }
         write!(f, "{} (process {}, `{}`) since {}", self.who, self.pid, self.command, self.since)

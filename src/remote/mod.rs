@@ -1,19 +1,17 @@
-//! What is said to a host: facts are gathered, a lock is taken, actions are
-//! run.
+//! Communication with hosts: gathering facts, locking, running actions.
 //!
-//! Enter at [`gather`], which connects to all hosts at once and asks each for
-//! its facts; go on with [`Host::lock`] and [`Locked::run`].
+//! [`gather`] connects to all hosts and probes each. [`apply`] then runs a plan on
+//! them, by way of [`Host::lock`] and [`Locked::run`].
 //!
 //! What always holds:
-//! - One connection a host, and one shell on it, as root. Scripts, arguments
-//!   and secrets reach it over its standard input only.
-//! - Without [`Host::lock`] nothing is changed on a host, and nothing written.
-//! - Every wait ends, by [`Settings`].
-//! - What a host says is bounded, searched for secrets by a [`Redactor`], and
-//!   its control characters are escaped, before it becomes part of anything.
+//! - Each host has one connection, with one root shell. Scripts, arguments and secrets
+//!   are sent only over the shell's standard input.
+//! - Nothing is written on a host, let alone changed, without [`Host::lock`].
+//! - Every wait has a time-out from [`Settings`].
+//! - Text from a host is bounded, cleaned of secrets by a [`Redactor`], and its control
+//!   characters are escaped before it is used anywhere.
 //!
-//! What is done, and in which order, is the plan's; who is waited for, and
-//! what a failure means for others, is the caller's.
+//! The plan decides which actions are run, and in which order.
 
 mod apply;
 mod course;

@@ -1,6 +1,6 @@
-# The first words to a host, as whoever logs in: becomes the shell that reads
-# requests ($driver), as root. What the login shell prints is told apart by the
-# marker, which begins each line that is meant for the controller.
+# The first script on a connection, run as the user that logged in: becomes root and
+# executes the shell that runs requests ($driver). Each line for the controller begins
+# with the marker, to tell it from what the login shell prints.
 # shellcheck shell=sh disable=SC2154
 
 m=$1

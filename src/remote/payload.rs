@@ -1,25 +1,25 @@
-//! What is sent to hosts, by digest.
+//! The bytes of files that are sent to hosts.
 
 use crate::resource::{Secret, Sha256};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Everything that actions may send, by the digest of its bytes.
+/// The files that actions can send, by digest.
 pub type Payloads = BTreeMap<Sha256, Payload>;
 
-/// The bytes of a file. Cloning shares them.
+/// The bytes of a file. Clones share them.
 #[derive(Clone)]
 pub enum Payload {
-    /// Text that everyone may see.
+    /// A file that isn't secret.
     Bytes(Bytes),
-    /// A secret, wiped from memory when the last holder lets go.
+    /// A secret, wiped from memory when the last clone is dropped.
     Secret(Secret),
-    /// A program, and the same compressed once for all hosts.
+    /// A program, compressed once for all hosts.
     Artifact {
-        /// As it will be on the host.
+        /// The file as it will be on the host.
         raw: Bytes,
-        /// As it travels.
+        /// The compressed file, as it is sent.
         gzip: Bytes,
     },
 }

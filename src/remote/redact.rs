@@ -1,8 +1,7 @@
-//! Keeps secrets out of what hosts say.
+//! Removes secrets from text that comes from hosts.
 //!
-//! Programs echo what they were given: whole, a line of it, quoted, encoded, or
-//! cut off somewhere. So every piece of a secret that is long enough to be no
-//! coincidence is masked, wherever it stands.
+//! Programs echo their input: whole, a line of it, quoted, encoded, or truncated. So
+//! every substring of a secret that is too long to be a coincidence is masked.
 
 use super::text::tidy;
 use crate::resource::Secret;
@@ -11,31 +10,31 @@ use base64::prelude::BASE64_STANDARD_NO_PAD;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A piece of a secret, of so many bytes, is masked.
+/// The length in bytes of the substrings that are masked.
 const PIECE: usize = 12;
 
-/// A secret shorter than this can't be told from other text.
+/// Secrets with fewer bytes than this aren't masked, because other text would match.
 const SHORTEST: usize = 4;
 
-/// What stands in place of a secret.
+/// The replacement for secrets.
 const MASK: &str = "***";
 
-/// Masks secrets in text that comes from a host, before anyone sees it.
+/// Masks secrets in text from a host.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    /// In order.
+    /// Every substring of the long secrets, sorted.
     pieces: Zeroizing<Vec<[u8; PIECE]>>,
-    /// Those too short to be cut up.
+    /// The secrets that are too short for substrings of that length.
     short: Vec<Secret>,
 }
 
 impl Redactor {
-    /// One that knows these secrets: the values themselves, not files that
-    /// hold them among other things.
+    /// Creates a redactor for these secrets: the values themselves, not files that
+    /// contain other text as well.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut redactor = Self::default();
         for secret in secrets {
-            // What every key of a kind begins with gives nothing away.
+            // Headers that all keys have in common aren't secret.
             let lines = secret.expose().split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
             for line in lines.filter(|line| !line.starts_with(b"-----")) {
                 redactor.add(line.strip_prefix(b"/key/swarm/psk/1.0.0//base16/").unwrap_or(line));
@@ -54,11 +53,12 @@ impl Redactor {
         }
     }
 
-    /// Base64 of it, whichever the byte that it begins with falls on.
+    /// Adds the base64 of the secret in each of the three alignments that it can have
+    /// within a longer encoded text.
     fn add_encoded(&mut self, secret: &[u8]) {
         for skipped in 0..3.min(secret.len()) {
             let encoded = Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(&secret[skipped..]));
-            // The last digits depend on what follows.
+            // The last characters depend on the bytes that follow.
             let certain = encoded.len().saturating_sub(2);
             if certain >= PIECE + 4 {
                 self.add(&encoded.as_bytes()[..certain]);
@@ -66,7 +66,7 @@ impl Redactor {
         }
     }
 
-    /// Text from a host, without secrets and fit to be shown.
+    /// Text from a host, with secrets masked and made safe for a terminal.
     pub fn clean(&self, said: &[u8]) -> String {
         let mut masked = vec![false; said.len()];
         for (at, piece) in said.array_windows::<PIECE>().enumerate() {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_masked_in_every_form() {
+    fn a_secret_is_masked_in_every_encoding() {
         let key = "0123456789abcdefFEDCBA9876543210";
         let pem = format!(
             "-----BEGIN EC PRIVATE KEY-----\n{key}\nMHcCAQEEIIrYSSNQFaA2Hw==\n-----END EC PRIVATE KEY-----\n"
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_text_stays() {
+    fn other_text_is_kept() {
         let redactor =
             Redactor::new(&[Secret::new("/key/swarm/psk/1.0.0//base16/00112233445566778899aabbccddeeff")]);
         let said = "line 3: `/key/swarm/psk/1.0.0//base16/00112233445566778899aabbccddeeff` is short";

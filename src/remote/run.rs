@@ -1,6 +1,6 @@
-//! Actions on one host, in as few round trips as they allow: those that
-//! follow each other are one request; files are asked for in one more, and
-//! sent in another.
+//! Runs actions on one host in few round trips. Consecutive actions other than stages
+//! are one request. Consecutive stages take two: the first asks which files the host
+//! needs, the second sends them.
 
 use super::apply::Stop;
 use super::error::{During, HostError};
@@ -19,10 +19,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How much is sent between two looks at how it goes.
+/// How many bytes are sent between two reports of progress.
 const CHUNK: usize = 256 << 10;
 
-/// Does actions one after the other; asks for nothing more once `stop` was asked.
+/// Runs actions in order; sends no further request after a `stop`.
 pub(super) async fn run(
     shell: &mut Shell,
     settings: &Settings,
@@ -36,11 +36,11 @@ pub(super) async fn run(
         &actions.iter().map(|action| impatient(action, settings.healthy)).collect::<Vec<_>>();
     let mut runner = Runner { settings, actions, redactor, tell, at: 0, began: false, told: 0 };
     let ran = runner.all(shell, payloads, stop).await;
-    // A host that ends in disorder may say anything.
+    // The error may contain arbitrary output of the host.
     ran.map_err(|error| error.with_words(|words| redactor.clean(words.as_bytes())))
 }
 
-/// Waits no longer for a node's health than is set.
+/// Limits the time within which a node must be healthy to `most`.
 fn impatient(action: &Action, most: Duration) -> Action {
     let mut action = action.clone();
     match &mut action {
@@ -56,7 +56,7 @@ fn is_stage(action: &Action) -> bool {
     matches!(action, Action::Stage(_))
 }
 
-/// What is sent, and whether it is compressed.
+/// The bytes to send, and whether they are compressed.
 fn bytes(payload: &Payload) -> (Bytes, bool) {
     match payload {
         Payload::Bytes(bytes) => (bytes.clone(), false),
@@ -71,11 +71,12 @@ struct Runner<'a> {
     actions: &'a [Action],
     redactor: &'a Redactor,
     tell: &'a mut (dyn FnMut(Report) + Send),
-    /// The first action that hasn't ended.
+    /// The index of the first action that hasn't ended.
     at: usize,
-    /// Whether the host has begun with it.
+    /// Whether the host has begun that action.
     began: bool,
-    /// The first action that nobody has heard of; a file's has two requests.
+    /// The index of the first action whose beginning hasn't been reported. A stage begins
+    /// in both of its requests, but is reported once.
     told: usize,
 }
 
@@ -100,7 +101,7 @@ impl Runner<'_> {
                 let (mut calls, mut files) = (Vec::new(), Vec::new());
                 for index in needed {
                     let Some(Action::Stage(file)) = actions.get(index) else {
-                        return Err(self.malformed("it asks for what is no file".to_owned()));
+                        return Err(self.malformed("the host requested an unknown file".to_owned()));
                     };
                     let Some((bytes, gzip)) = payloads.get(&file.sha256).map(bytes) else {
                         return Ok(self.without(index, file));
@@ -117,8 +118,8 @@ impl Runner<'_> {
         Ok(Run::Done)
     }
 
-    /// Makes calls, feeds them their files, and hears them out. What it returns
-    /// is what the host asks for, or how it stopped.
+    /// Sends a request with its files, and handles its answers. Returns the files that
+    /// the host needs, or why it stopped.
     async fn request(
         &mut self,
         shell: &mut Shell,
@@ -147,7 +148,7 @@ impl Runner<'_> {
                 line = lines.next() => line,
                 sending = &mut sending, if !is_sent => {
                     match sending {
-                        // What it ended of will be heard.
+                        // If the script has ended, its answers give the reason.
                         Ok(()) | Err(Unsent::Failed(ChannelError::Ended)) => {}
                         Err(Unsent::Failed(error)) => return Err(lines.gone(self.during(), Some(error))),
                         Err(Unsent::Stalled(after)) => {
@@ -182,13 +183,13 @@ impl Runner<'_> {
         if let Some(stopped) = stopped {
             return Ok(Err(stopped));
         }
-        // Silence isn't success.
+        // An action without an answer hasn't succeeded.
         if unanswered > 0 {
             let reason = match status {
                 lock::GIVEN_UP => {
-                    "it heard nothing of this spore for so long that it has let its lock go".to_owned()
+                    "the host missed this spore's heartbeat for too long and released the lock".to_owned()
                 }
-                status => format!("what ran there was ended (status {status}) {}", lines.noise())
+                status => format!("the script on the host was killed (status {status}) {}", lines.noise())
                     .trim_end()
                     .to_owned(),
             };
@@ -207,7 +208,7 @@ impl Runner<'_> {
                 lines.note(&noise);
                 Ok(None)
             }
-            Err(NoLine::TooLong) => Err(self.malformed("a line without end".to_owned())),
+            Err(NoLine::TooLong) => Err(self.malformed("a line that is too long".to_owned())),
             Err(NoLine::Gone(error)) => Err(lines.gone(self.during(), error)),
         }
     }
@@ -221,7 +222,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Passes on how an action ended, and says whether it is the last.
+    /// Reports how an action ended, and returns whether the run stops there.
     fn end(&mut self, index: usize, ending: Ending) -> Option<Run> {
         let text = |said: Vec<u8>| self.redactor.clean(&said);
         let outcome = match ending {
@@ -236,14 +237,14 @@ impl Runner<'_> {
         (!outcome.is_good()).then_some(Run::Stopped { at: index, outcome })
     }
 
-    /// There is nothing to send for a file.
+    /// The plan's file has no payload.
     fn without(&mut self, index: usize, file: &Staged) -> Run {
-        let outcome = Outcome::Failed { text: format!("spore has no bytes for {}", file.path) };
+        let outcome = Outcome::Failed { text: format!("spore doesn't have the content of {}", file.path) };
         (self.tell)(Report::Ended { index, outcome: outcome.clone() });
         Run::Stopped { at: index, outcome }
     }
 
-    /// How long the host may take for what it is at.
+    /// How long the host may take for the current action.
     fn allowance(&self) -> Duration {
         let Settings { action, install, stop, start, verify, settle, .. } = *self.settings;
         let own = match self.actions.get(self.at).filter(|_| self.began) {
@@ -268,7 +269,7 @@ impl Runner<'_> {
     }
 }
 
-/// What the host said.
+/// A line from the host.
 enum Heard {
     Answer(Answer),
     /// The request has ended, with this status.
@@ -305,14 +306,14 @@ async fn send(
                 Ok(sent) => sent.map_err(Unsent::Failed)?,
                 Err(_) => return Err(Unsent::Stalled(stall)),
             }
-            // Nobody listens any more only when nobody waits for this either.
+            // This fails only if the receiver is dropped, and so is this future then.
             let _ = progress.send((index, total - rest.len() as u64, total));
         }
     }
     Ok(())
 }
 
-/// What scripts are told of it.
+/// The time-outs that the scripts need.
 fn patience(settings: &Settings) -> Patience {
     Patience {
         manager: settings.action,

@@ -1,43 +1,45 @@
-//! How long to wait for what, and how much to do at once.
+//! Time-outs and limits.
 
 use crate::ssh::Timeouts;
 use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 
-/// Every time-out and limit of this room. A test shortens them.
+/// All time-outs and limits of this room.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// For connecting and logging in, and for noticing that a host is gone.
+    /// For connecting and logging in, and for detecting a lost connection.
     pub ssh: Timeouts,
-    /// How many hosts are called at once.
+    /// The maximum number of hosts that are probed at the same time.
     pub at_once: usize,
-    /// For the shell to be there: a `sudo` that asks DNS in vain takes 20 s.
+    /// For starting the shell. A `sudo` that waits for DNS in vain takes 20 s.
     pub ready: Duration,
     /// For the answer to a probe.
     pub answer: Duration,
-    /// How many bytes an answer may have.
+    /// The maximum size of an answer, in bytes.
     pub answer_limit: usize,
-    /// For an action that only touches files, and on top of what the others take.
+    /// For an action that only changes files. It is added to the time-outs of the other
+    /// actions.
     pub action: Duration,
     /// For installing packages.
     pub install: Duration,
-    /// For a unit to stop; upstream's template lets it take 90 s.
+    /// For stopping a unit; upstream's template allows 90 s.
     pub stop: Duration,
-    /// For a unit without a [`Health`](crate::resource::Health) to be active.
+    /// For a unit without a [`Health`](crate::resource::Health) to become active.
     pub start: Duration,
-    /// For a node to be healthy, at most: each says itself how long it takes.
+    /// The upper limit for [`Health::within`](crate::resource::Health::within).
     pub healthy: Duration,
-    /// How long a healthy unit has to stay so, before that is believed: some
-    /// die seconds after they said that they had started.
+    /// How long a unit has to stay healthy until its start counts as successful: some
+    /// nodes exit seconds after they have reported that they started.
     pub settle: Duration,
-    /// For a program to judge what is staged.
+    /// For a program to validate a staged file.
     pub verify: Duration,
-    /// How long a host may take none of the bytes that are sent to it.
+    /// How long a host may accept none of the bytes that are sent to it.
     pub stall: Duration,
-    /// How often a host that is locked is told that somebody is there.
+    /// The interval of the heartbeat to a locked host.
     pub beat: Duration,
-    /// How long it goes without, before it ends what runs and lets the lock go.
+    /// How long a host waits for a heartbeat before it kills the running action and
+    /// releases the lock.
     pub let_go: Duration,
 }
 
@@ -74,7 +76,7 @@ impl Settings {
         }
     }
 
-    /// Every time-out, by the name that a person uses.
+    /// Every time-out with its name in `--timeout`.
     fn named(&mut self) -> [(&'static str, &mut Duration); 16] {
         let Self {
             ssh,
@@ -114,7 +116,7 @@ impl Settings {
     }
 }
 
-/// A time-out by its name, as a person sets it: `settle=2.5`.
+/// The value of `--timeout`: a time-out's name and its seconds, `settle=2.5`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimeOut {
     name: &'static str,
@@ -135,20 +137,20 @@ impl FromStr for TimeOut {
     }
 }
 
-/// What sets no time-out.
+/// Why text isn't a [`TimeOut`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NoTimeOut {
-    /// Another form than `name=seconds`.
-    #[error("write it as `settle=2.5`: a name and a number of seconds")]
+    /// The text isn't of the form `name=seconds`.
+    #[error("use a name and a number of seconds, for example `settle=2.5`")]
     Form,
-    /// None has this name.
-    #[error("there is no time-out `{name}`; there are {}", names())]
+    /// The name is unknown.
+    #[error("unknown time-out `{name}`; use one of {}", names())]
     Name {
-        /// What was asked for.
+        /// The unknown name.
         name: String,
     },
-    /// No number of seconds that can be waited.
-    #[error("`{0}` is no number of seconds")]
+    /// The seconds aren't a number from 0 to 86400.
+    #[error("`{0}` isn't a number of seconds between 0 and 86400")]
     Seconds(String),
 }
 
@@ -162,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manual_has_them_all() {
+    fn the_readme_lists_all_time_outs() {
         let readme = include_str!("../../README.md");
         for (name, default) in Settings::default().named() {
             let row = format!("| {name} | {} | ", default.as_secs());
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_out_is_set_by_its_name() {
+    fn a_time_out_is_set_by_name() {
         let mut settings = Settings::default();
         settings.set("settle=0.5".parse().unwrap());
         settings.set("let-go=3".parse().unwrap());
@@ -180,6 +182,6 @@ mod tests {
         assert_eq!(wrong("settle"), NoTimeOut::Form);
         assert_eq!(wrong("settle=-1"), NoTimeOut::Seconds("-1".to_owned()));
         let error = wrong("setle=1");
-        assert!(error.to_string().contains("no time-out `setle`; there are connect, "), "{error}");
+        assert!(error.to_string().contains("unknown time-out `setle`; use one of connect, "), "{error}");
     }
 }

@@ -1,10 +1,10 @@
-//! One shell on a host, as root, and what it is asked.
+//! The root shell on a host, and its requests.
 //!
-//! The command that is run there is the same for every host but for a random
-//! marker, and no longer than a line; all else goes over standard input. A
-//! request is a line with a length, so many bytes of script, and whatever input
-//! the script takes. Lines that begin with the marker are the host's answers;
-//! others come from login shells that greet, or from the script.
+//! The SSH command is a single line, the same for every host except for a random
+//! marker; everything else is sent over standard input. A request is a line with the
+//! script's size in bytes, the script, and the input that the script reads. Lines that
+//! begin with the marker are answers; other lines are a login shell's greeting or the
+//! script's output.
 
 use super::error::{During, HostError};
 use super::text::tidy;
@@ -19,66 +19,65 @@ use tokio::time::timeout;
 const OPEN: &str = include_str!("open.sh");
 const DRIVER: &str = include_str!("driver.sh");
 
-/// How much of what wasn't asked for is kept, to say why there is no shell.
+/// How many bytes of unexpected output are kept, to report why there is no shell.
 const NOISE: usize = 4096;
 
-/// How long a line of an answer may be. Scripts keep theirs far shorter.
+/// The maximum length of a line, in bytes. Scripts write far shorter ones.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// The shell that reads requests.
+/// The script that runs requests.
 pub(super) fn driver() -> String {
     bare(DRIVER)
 }
 
-/// A script as an argument, where everyone on the host sees it: without what is
-/// meant for its readers here.
+/// A script without its comments, to be passed as an argument.
 pub(super) fn bare(script: &str) -> String {
     let lines = script.lines().filter(|line| !line.trim_start().starts_with('#'));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A shell on a host, or one on its way.
+/// A shell on a host, which may still be starting.
 #[derive(Debug)]
 pub(super) struct Shell {
     pub(super) writer: Writer,
     pub(super) lines: Lines,
 }
 
-/// What a shell says, line by line.
+/// The output of a shell, line by line.
 #[derive(Debug)]
 pub(super) struct Lines {
     reader: Reader,
     buffer: BytesMut,
     marker: String,
     ready: bool,
-    /// `sudo` was called, and hasn't yet become root.
+    /// Whether `sudo` was run; if the shell ends before it is ready, `sudo` has failed.
     becoming_root: bool,
-    /// No `sudo` is there.
+    /// Whether `sudo` isn't installed.
     no_sudo: bool,
-    /// The end of what was said without being asked.
+    /// The last bytes of the unexpected output.
     noise: Vec<u8>,
 }
 
-/// A line.
+/// A line of output.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// Of an answer, without its marker.
+    /// An answer, without its marker.
     Answer(String),
-    /// Any other, with its line break where it has one.
+    /// Any other line, including its line break if it has one.
     Other(Bytes),
 }
 
-/// What a wait for a line can end with, apart from the line.
+/// Why there is no next line.
 #[derive(Debug)]
 pub(super) enum NoLine {
-    /// The shell has ended, or the connection has.
+    /// The shell or the connection has ended.
     Gone(Option<ChannelError>),
-    /// This isn't what scripts say.
+    /// The line exceeds [`LONGEST_LINE`].
     TooLong,
 }
 
 impl Shell {
-    /// Starts a shell. That it is there is seen when it is first asked something.
+    /// Starts a shell. A failure may be reported only by the first request.
     pub(super) async fn open(session: &Session) -> Result<Self, HostError> {
         let hash = || RandomState::new().hash_one("spore");
         let marker = format!("spore-{:016x}{:016x}", hash(), hash());
@@ -96,19 +95,19 @@ impl Shell {
         };
         let mut shell = Self { writer, lines };
         match shell.send(script.into()).await {
-            // Of a command that has ended already the answer will say more.
+            // If the command has already ended, waiting for its answer gives the reason.
             Ok(()) | Err(ChannelError::Ended) => Ok(shell),
             Err(error) => Err(shell.lines.gone(During::Opening, Some(error))),
         }
     }
 
-    /// The marker of this session's answers.
+    /// The marker with which each answer of this shell begins.
     pub(super) fn marker(&self) -> &str {
         &self.lines.marker
     }
 
-    /// Sends a request's script. Input for it may follow. Where the shell has
-    /// ended meanwhile, the answer will say why.
+    /// Sends a request's script; its input may follow. If the shell has ended, waiting for
+    /// the answer gives the reason.
     pub(super) async fn request(
         &mut self,
         script: &[u8],
@@ -128,12 +127,12 @@ impl Shell {
         }
     }
 
-    /// Sends a line that the shell itself understands.
+    /// Sends bytes as they are.
     pub(super) async fn send(&mut self, bytes: Bytes) -> Result<(), ChannelError> {
         self.writer.send(bytes).await
     }
 
-    /// Waits until the shell is there.
+    /// Waits until the shell has started.
     pub(super) async fn ready(&mut self, patience: Duration) -> Result<(), HostError> {
         if self.lines.ready {
             return Ok(());
@@ -164,8 +163,8 @@ impl Shell {
         }
     }
 
-    /// Runs a script that takes no input, and returns all that it writes, up to
-    /// `limit` bytes.
+    /// Runs a script without input, and returns its output, which may have up to `limit`
+    /// bytes.
     pub(super) async fn ask(
         &mut self,
         script: &Secret,
@@ -185,7 +184,7 @@ impl Shell {
 }
 
 impl Lines {
-    /// The next line. Dropping this future loses nothing.
+    /// The next line. Dropping this future loses no data.
     pub(super) async fn next(&mut self) -> Result<Line, NoLine> {
         loop {
             if let Some(end) = self.buffer.iter().position(|&byte| byte == b'\n') {
@@ -217,7 +216,7 @@ impl Lines {
         }
     }
 
-    /// All that is said until the script has ended.
+    /// The output until the script ends.
     pub(super) async fn until_end(&mut self, during: During, limit: usize) -> Result<String, HostError> {
         let mut said = Vec::new();
         let malformed = |what: String| HostError::Malformed { during: during.clone(), what };
@@ -226,37 +225,37 @@ impl Lines {
                 Ok(Line::Answer(answer)) if answer.starts_with("end ") => break,
                 Ok(Line::Answer(answer)) => return Err(malformed(tidy(&answer))),
                 Ok(Line::Other(bytes)) => said.extend_from_slice(&bytes),
-                Err(NoLine::TooLong) => return Err(malformed("a line without end".to_owned())),
+                Err(NoLine::TooLong) => return Err(malformed("a line that is too long".to_owned())),
                 Err(NoLine::Gone(error)) => return Err(self.gone(during, error)),
             }
             if said.len() > limit {
                 return Err(malformed(format!("more than {limit} bytes")));
             }
         }
-        // The break that the answer's last line began with.
+        // The `end` answer begins with a line break of its own.
         said.truncate(said.len().saturating_sub(1));
         String::from_utf8(said).map_err(|_| malformed("text that isn't UTF-8".to_owned()))
     }
 
-    /// Keeps the end of what was said without being asked.
+    /// Keeps the last bytes of unexpected output.
     pub(super) fn note(&mut self, noise: &[u8]) {
         self.noise.extend_from_slice(noise);
         self.noise.drain(..self.noise.len().saturating_sub(NOISE));
     }
 
-    /// What was said without being asked, fit to be shown.
+    /// The unexpected output, made safe for a terminal.
     pub(super) fn noise(&self) -> String {
         tidy(String::from_utf8_lossy(&self.noise).trim())
     }
 
-    /// Why there is nothing more to be heard.
+    /// The error for a shell or connection that has ended.
     pub(super) fn gone(&self, during: During, error: Option<ChannelError>) -> HostError {
         let said = self.noise();
         match error {
             Some(ChannelError::Lost(lost)) => HostError::Lost { during, reason: lost.reason },
             _ if self.ready => {
                 let reason = if said.is_empty() { String::new() } else { format!(": {said}") };
-                HostError::Lost { during, reason: format!("the host ended the session{reason}") }
+                HostError::Lost { during, reason: format!("the host closed the session{reason}") }
             }
             _ if self.no_sudo => HostError::NoSudo { said: "sudo is not installed".to_owned() },
             _ if self.becoming_root => HostError::NoSudo { said },
@@ -275,7 +274,7 @@ fn opening(error: ChannelError) -> HostError {
     }
 }
 
-/// A secret on its way to the wire, wiped when it has been sent.
+/// A secret as bytes to send; wiped from memory once they have been sent.
 pub(super) struct Exposed(pub(super) Secret);
 
 impl AsRef<[u8]> for Exposed {

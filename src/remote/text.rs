@@ -1,10 +1,11 @@
-//! Text from a host, made fit to be shown.
+//! Makes text from a host safe for a terminal.
 
-/// How long text from a host may be where it is shown.
+/// The maximum length of text from a host, in bytes.
 const LONGEST: usize = 4000;
 
-/// Lines stay lines; whatever else would move a cursor or turn text around is
-/// spelled out, and of a long text the end is kept, which says most.
+/// Keeps line breaks and escapes all other control characters and characters that change
+/// the direction of text. A long text is truncated at the front, because errors are
+/// usually at its end.
 pub(super) fn tidy(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.trim_end().chars() {
@@ -22,7 +23,7 @@ pub(super) fn tidy(text: &str) -> String {
     safe
 }
 
-/// Marks that change the direction of text, or can't be seen.
+/// Whether a character is invisible or changes the direction of text.
 fn turns(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
@@ -32,7 +33,7 @@ mod tests {
     use super::tidy;
 
     #[test]
-    fn nothing_moves_the_cursor() {
+    fn control_characters_are_escaped() {
         assert_eq!(tidy("a\x1b[2Jb\r\n\tc\u{202e}\n\n"), "a\\u{1b}[2Jb\\u{d}\n c\\u{202e}");
     }
 

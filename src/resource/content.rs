@@ -1,4 +1,4 @@
-//! What a file says, and how that is told apart without showing it.
+//! The content of a file, and the digests by which secret content is compared.
 
 use super::{Document, Secret};
 use hkdf::Hkdf;
@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A number of bytes, for a person.
+/// A number of bytes, displayed as `512 bytes` or `98.3 MB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
@@ -49,7 +49,7 @@ impl fmt::Debug for Sha256 {
     }
 }
 
-/// Text that is no SHA-256 digest.
+/// Text that isn't a SHA-256 digest.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("a SHA-256 digest has 64 hexadecimal digits")]
 pub struct ParseDigestError;
@@ -68,12 +68,12 @@ impl FromStr for Sha256 {
     }
 }
 
-/// Keys the digests of those secrets that might be guessed (passwords and what
-/// else stands in a configuration), so that they can be compared between here and
-/// one host, and nowhere else.
+/// The key for digests of secrets that could be guessed, such as passwords in a
+/// configuration. Without the key, a digest can't be checked against guesses. Each host
+/// has a key of its own.
 ///
-/// The same network and host make the same key every time, so plans are
-/// reproducible; it travels on standard input and is never stored.
+/// The key depends only on the network and the host, so plans are reproducible. It is
+/// sent on standard input and never stored.
 #[derive(Clone)]
 pub struct DigestKey(Secret);
 
@@ -88,13 +88,19 @@ impl DigestKey {
         Self(Secret::new(Sha256(key).to_string()))
     }
 
-    /// The key as it is sent: 64 hexadecimal digits.
+    /// The key for the machine-ids of all hosts of that network, so that those of
+    /// two hosts can be compared. No host has such a name.
+    pub fn for_machines(swarm_key: &Secret) -> Self {
+        Self::derive(swarm_key, "/etc/machine-id")
+    }
+
+    /// The key as it is sent to the host: 64 hexadecimal digits.
     pub fn expose(&self) -> &Secret {
         &self.0
     }
 
-    /// SHA-256 of the key's digits followed by `secret` without the line breaks
-    /// that end it: what `printf %s%s "$key" "$secret" | sha256sum` says.
+    /// The SHA-256 of the key's digits followed by `secret` without its trailing line
+    /// breaks: the same as `printf %s%s "$key" "$secret" | sha256sum`.
     pub fn digest(&self, secret: &[u8]) -> Sha256 {
         let end = secret.iter().rposition(|&b| b != b'\n').map_or(0, |last| last + 1);
         let mut hasher = sha2::Sha256::new();
@@ -110,24 +116,24 @@ impl fmt::Debug for DigestKey {
     }
 }
 
-/// What a file says, as far as it may be known on this side.
+/// The content of a file, as far as the controller may know it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
-    /// Text that everyone may see.
+    /// Text that isn't secret.
     Text(String),
-    /// A secret as a whole, by its digest. Such a file holds a key of 256 random
-    /// bits, so its plain digest gives nothing away.
+    /// The digest of a file that is a secret. Such a file contains a key of 256 random
+    /// bits, which can't be guessed from an unkeyed digest.
     Secret(Sha256),
-    /// Bytes too many to show, by their digest.
+    /// The digest of a file that is too large to hold in memory.
     Blob {
-        /// The digest of all of them.
+        /// The digest of the whole file.
         sha256: Sha256,
-        /// How many, where that is known.
+        /// Its size in bytes, if known.
         size: Option<u64>,
     },
-    /// Text with a meaning, compared field by field.
+    /// A parsed file, compared field by field.
     Document(Document),
-    /// A document in a style that the host's cutting of secrets doesn't follow:
-    /// it differs from every other content.
+    /// A document in a style from which the probe can't remove the secrets. It differs
+    /// from any other content.
     Opaque,
 }

@@ -1,55 +1,55 @@
-//! Text with a meaning: a tree of fields, flattened, so that it is compared by
-//! what it says and each difference knows what it takes to become effective.
+//! A parsed configuration or unit, flattened into fields, so that files are compared by
+//! their meaning, and each difference has the effect that applying it needs.
 
 use super::Sha256;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where a field stands: `domains.key.private`.
+/// The path of a field: `domains.key.private`.
 pub type FieldPath = String;
 
 /// A configuration or a unit, field by field.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
-    /// Every field that says something; one that is empty is left out, for it
-    /// means the same as one that isn't there.
+    /// Every field that isn't empty. An empty field is left out, because it means the
+    /// same as a missing one.
     pub fields: BTreeMap<FieldPath, Field>,
 }
 
 /// One field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// What it says.
+    /// Its value.
     pub value: Value,
-    /// What a change of it needs.
+    /// What a change of the value needs.
     pub effect: Effect,
 }
 
-/// What a field says.
+/// The value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A string, number or boolean, in its canonical form.
     Scalar(String),
-    /// Several, where the order says something.
+    /// Several values, whose order matters.
     List(Vec<String>),
-    /// Several, where it says nothing.
+    /// Several values, whose order doesn't matter.
     Set(BTreeSet<String>),
-    /// One that must not be seen, by its keyed digest.
+    /// The keyed digest of a secret value.
     Secret(Sha256),
 }
 
-/// What a change needs before the running process knows of it.
+/// What a change needs to take effect in the running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It can wait for the next start.
+    /// Nothing: it can wait for the next start.
     NextStart,
     /// A restart.
     Restart,
-    /// A restart of everything that reads it, in one go: those with the old
-    /// content and those with the new can't talk to each other.
+    /// A restart of every process that reads it, all at once: processes with the old
+    /// content and those with the new one can't talk to each other.
     RestartTogether,
-    /// It can wait as long as at least half of the entries that the process was
-    /// started with still hold; a restart is due otherwise.
+    /// Nothing, as long as at least half of the entries that the process was started
+    /// with are still valid; otherwise a restart.
     RestartUnlessHalfHolds,
-    /// The service manager reads its files again.
+    /// The service manager has to reload its files (`systemctl daemon-reload`).
     Reload,
 }

@@ -1,4 +1,4 @@
-//! The graph of one state, or of the changes between two.
+//! A graph of resources: a state, or the changes between two states.
 
 use super::{Effect, ResourceId};
 use petgraph::Direction;
@@ -11,24 +11,24 @@ use thiserror::Error;
 /// Why one resource comes before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
-    /// The later one can't be there without the earlier one.
+    /// The later one can't exist without the earlier one.
     Needs,
-    /// The later one, a service, reads the earlier one, a file, when it starts;
-    /// with the effect that another content of the whole file has on it (a
-    /// [`Document`](super::Document) says it field by field instead).
+    /// The later one, a service, reads the earlier one, a file, when it starts. The
+    /// effect is what a change of the file needs; in a [`Document`](super::Document)
+    /// each field has its own instead.
     Reads(Effect),
-    /// The later one, a service, dials the earlier one when it starts.
+    /// The later one, a service, dials the earlier one, another service, when it starts.
     Dials,
 }
 
-/// Resources that wait for each other in a circle.
+/// The edges form a cycle through this resource.
 #[derive(Debug, Error)]
-#[error("{0:?} waits for itself: this is a defect of spore, please report it")]
+#[error("the order of resources has a cycle at {0:?}: this is a bug in spore, please report it")]
 pub struct Cycle(ResourceId);
 
-/// What there is, by id, and what comes before what.
+/// Resources by id, each with a weight, and their order.
 ///
-/// Iteration is in the order of ids, whatever the order of insertion was.
+/// Iteration is in the order of ids, regardless of the order of insertion.
 #[derive(Clone, Debug)]
 pub struct Graph<W> {
     inner: DiGraph<(ResourceId, W), Edge>,
@@ -42,7 +42,7 @@ impl<W> Default for Graph<W> {
 }
 
 impl<W> Graph<W> {
-    /// Puts `weight` in at `id`, in place of what was there; its edges stay.
+    /// Inserts the weight of `id`, or replaces it; existing edges are kept.
     pub fn insert(&mut self, id: ResourceId, weight: W) {
         match self.index.get(&id) {
             Some(&at) => self.inner[at].1 = weight,
@@ -53,45 +53,45 @@ impl<W> Graph<W> {
         }
     }
 
-    /// Says that `earlier` comes before `later`. Nothing happens where either
-    /// isn't in the graph.
+    /// Adds an edge: `earlier` comes before `later`. Does nothing if either isn't in
+    /// the graph.
     pub fn connect(&mut self, earlier: &ResourceId, later: &ResourceId, edge: Edge) {
         if let (Some(&a), Some(&b)) = (self.index.get(earlier), self.index.get(later)) {
             self.inner.add_edge(a, b, edge);
         }
     }
 
-    /// What is at `id`.
+    /// The weight of `id`.
     pub fn get(&self, id: &ResourceId) -> Option<&W> {
         self.index.get(id).map(|&at| &self.inner[at].1)
     }
 
-    /// What is at `id`, to be changed.
+    /// The weight of `id`, mutably.
     pub fn get_mut(&mut self, id: &ResourceId) -> Option<&mut W> {
         self.index.get(id).map(|&at| &mut self.inner[at].1)
     }
 
-    /// Everything, in the order of ids.
+    /// All resources, in the order of ids.
     pub fn iter(&self) -> impl Iterator<Item = (&ResourceId, &W)> {
         self.index.iter().map(|(id, &at)| (id, &self.inner[at].1))
     }
 
-    /// How many resources there are.
+    /// The number of resources.
     pub fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no resources.
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
-    /// What comes right before `id`, and why; in the order of ids.
+    /// The direct predecessors of `id` and their edges, in the order of ids.
     pub fn before(&self, id: &ResourceId) -> Vec<(&ResourceId, Edge)> {
         self.neighbours(id, Direction::Incoming)
     }
 
-    /// What comes right after `id`, and why; in the order of ids.
+    /// The direct successors of `id` and their edges, in the order of ids.
     pub fn after(&self, id: &ResourceId) -> Vec<(&ResourceId, Edge)> {
         self.neighbours(id, Direction::Outgoing)
     }
@@ -110,15 +110,15 @@ impl<W> Graph<W> {
         found
     }
 
-    /// Every id, after all that comes before it; where the edges leave it open,
-    /// in the order of ids.
+    /// All ids in topological order; ids that the edges don't order are in the order of
+    /// ids.
     ///
     /// # Errors
-    /// Where the edges run in a circle.
+    /// The edges form a cycle.
     pub fn order(&self) -> Result<Vec<&ResourceId>, Cycle> {
         toposort(&self.inner, None).map_err(|cycle| Cycle(self.inner[cycle.node_id()].0.clone()))?;
-        // Kahn's algorithm over an ordered set of what is ready, so that equal
-        // graphs give equal orders however they were built.
+        // Kahn's algorithm with an ordered set of the ready ids, so that the result
+        // doesn't depend on the order of insertion.
         let mut waiting: BTreeMap<NodeIndex, usize> = self
             .inner
             .node_indices()

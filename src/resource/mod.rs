@@ -1,8 +1,8 @@
-//! The vocabulary both graphs speak: what a host can have, told apart by
-//! [`ResourceId`], and the [`Graph`] that says what comes before what.
+//! The vocabulary of both the desired and the current state: the resources that a host
+//! can have, identified by [`ResourceId`], and the [`Graph`] that orders them.
 //!
-//! The desired state and the current state are both `Graph<Resource>`. Nothing
-//! here knows how a resource is read or written, nor what tau is.
+//! Both states are a `Graph<Resource>`. This room doesn't know how a resource is read
+//! or written, nor what tau is.
 
 mod content;
 mod document;
@@ -20,16 +20,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-/// One thing on one host.
+/// Identifies a resource: one thing on one host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId {
-    /// The host that has it.
+    /// The host.
     pub host: HostName,
-    /// What it is there.
+    /// The resource on that host.
     pub key: Key,
 }
 
-/// What tells a resource apart from the others of its host.
+/// Identifies a resource on a host.
 ///
 /// The order of the variants is the order in which a plan lists them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,18 +42,18 @@ pub enum Key {
     File(String),
     /// A symbolic link, by absolute path.
     Link(String),
-    /// A port that the host's firewall lets in.
+    /// A port that the host's firewall allows.
     Rule(Port),
-    /// What the service manager knows of its units' files.
+    /// The unit files as the service manager has loaded them.
     Units,
-    /// Data that a node has left behind, by absolute path.
+    /// Data that a removed node has left behind, by absolute path.
     Storage(String),
     /// A unit of the host's service manager.
     Service(String),
 }
 
 impl Key {
-    /// The path, of what has one.
+    /// The path, if it has one.
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Directory(path) | Self::File(path) | Self::Link(path) | Self::Storage(path) => Some(path),
@@ -75,7 +75,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// A resource's state, wanted or found. What is absent is in no graph.
+/// The state of a resource, desired or current. An absent resource isn't in the graph.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resource {
     /// Installed.
@@ -86,26 +86,26 @@ pub enum Resource {
     File(File),
     /// A symbolic link.
     Link(Link),
-    /// A port let in.
+    /// An allowed port.
     Rule,
-    /// What the service manager knows of its units' files.
+    /// The unit files as the service manager has loaded them.
     Units {
-        /// Whether it has read them as they are now. Desired states always say so.
+        /// Whether it has loaded their current versions. Always true in a desired state.
         fresh: bool,
     },
-    /// Data that is to go. Only in a current graph.
+    /// Data to be deleted. Only in a current graph.
     Storage,
     /// A unit.
     Service(Service),
-    /// Found, but not to be read or not what its name says: never taken for
-    /// absent. Only in a current graph.
+    /// Something exists, but it can't be read or is of another kind (a directory instead
+    /// of a file, say). It never counts as absent. Only in a current graph.
     Unreadable {
         /// What was found, or why it couldn't be read.
         why: String,
     },
 }
 
-/// Who may do what with a file or directory.
+/// The mode and owner of a file or directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// Permission bits, as `0o600`.
@@ -115,7 +115,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// Root's, with the given permission bits.
+    /// Owned by root, with the given permission bits.
     pub fn root(mode: u32) -> Self {
         Self { mode, owner: "root:root".to_owned() }
     }
@@ -132,23 +132,23 @@ impl fmt::Display for Access {
 pub struct File {
     /// Owner and mode.
     pub access: Access,
-    /// What it says, as far as it may be known here.
+    /// Its content, as far as the controller may know it.
     pub content: Content,
-    /// The digest of its bytes, by which the host tells them apart too.
+    /// The unkeyed digest of its bytes, which the host can compute, too.
     pub sha256: Sha256,
-    /// A program that judges it before it is put in its place: the program and
-    /// its arguments, this file's path among them. Only in a desired state.
+    /// The command that validates the staged file: a program and its arguments, which
+    /// include this file's path. Empty for no validation. Only in a desired state.
     pub judge: Vec<String>,
 }
 
 /// A symbolic link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Where it points, as written in the link.
+    /// The target, as written in the link.
     pub target: String,
 }
 
-/// Which transport a port is of.
+/// The transport of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// TCP
@@ -157,7 +157,7 @@ pub enum Transport {
     Udp,
 }
 
-/// A port of a transport: `53/udp`.
+/// A port number and its transport: `53/udp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port {
     /// 1 to 65535.
@@ -181,45 +181,45 @@ impl fmt::Display for Port {
 pub struct Service {
     /// Whether it starts at boot.
     pub enabled: bool,
-    /// What it does.
+    /// Whether it runs.
     pub activity: Activity,
-    /// The node it runs, where it runs one.
+    /// The node that it runs, if any.
     pub node: Option<Node>,
 }
 
-/// What plan and apply need to know of the node that a unit runs.
+/// What plan and apply need to know about the node that a unit runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// `shape@host`.
     pub name: NodeName,
-    /// Whether the others dial it first.
+    /// Whether it is a bootstrap node (an elder), which the others dial first.
     pub bootstrap: bool,
-    /// What it serves: of each, some node should be up at any time.
+    /// The services that it runs. For each service, some node should be up at any time.
     pub serves: BTreeSet<String>,
-    /// What it looks like once it has started.
+    /// How to determine that it is healthy.
     pub health: Health,
 }
 
-/// What a unit does, or should do.
+/// Whether a unit runs, or should run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Activity {
-    /// Up, started with these inputs. Desired states always say this.
+    /// Running, started with these inputs. In a desired state, always this.
     Running(Started),
-    /// Up, but not yet seen healthy; not yet in trouble either.
+    /// Running, but not healthy yet; it may still become so in time.
     Starting(Started),
-    /// Exits and is restarted by the service manager, or is up without doing
-    /// what it is there for.
+    /// It exits and the service manager keeps restarting it, or it runs without becoming
+    /// healthy.
     Failing {
-        /// What was seen of that.
+        /// The symptom.
         trouble: Trouble,
-        /// Whether it stays so until it is restarted.
+        /// Whether only a restart can end this.
         lasts: bool,
-        /// What it was last started with.
+        /// The last start.
         started: Started,
     },
-    /// Down.
+    /// Not running.
     Stopped,
-    /// Kept from starting by the host's owner.
+    /// Masked by the host's administrator, so that it can't be started.
     Masked,
 }
 
@@ -247,47 +247,47 @@ pub enum Untold {
 /// One start of a unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Started {
-    /// The service manager's id of this start; `None` in a desired state.
+    /// systemd's `InvocationID` of this start; `None` in a desired state.
     pub invocation: Option<String>,
-    /// What it read at its start.
+    /// The files that the process read when it started.
     pub inputs: Inputs,
-    /// Whether the host has a note of that, so that it will still be known
-    /// when these files have changed.
+    /// Whether the host has a record of the inputs, so that they remain known after
+    /// the files have changed.
     pub recorded: bool,
 }
 
 impl Started {
-    /// Any start, with the files that are wanted.
+    /// Any start with the desired files.
     pub const WANTED: Self =
         Self { invocation: None, inputs: Inputs::Known(BTreeMap::new()), recorded: false };
 }
 
-/// What a process read when it started.
+/// The files that a process read when it started.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inputs {
-    /// By path. In a desired state these are the files that the unit has an
-    /// [`Edge::Reads`] from, and the map is left empty.
+    /// The files, by path. In a desired state the map is empty; the files are those with
+    /// an [`Edge::Reads`] to the unit.
     Known(BTreeMap<String, Input>),
-    /// There is no evidence left, and why.
+    /// It can't be determined any more; this is the reason.
     Unknown(Untold),
 }
 
 /// A file as a process read it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
-    /// What it said.
+    /// Its content at that time.
     pub content: Content,
-    /// The digest of its bytes, where there is a record of it.
+    /// The digest of its bytes, if it was recorded.
     pub sha256: Option<Sha256>,
 }
 
-/// How to tell that a unit's start has succeeded.
+/// How to determine that a unit has started successfully.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// A line of its journal, from this very start, contains this.
+    /// A line in the journal of this start must contain this text.
     pub says: String,
-    /// It listens on these TCP ports.
+    /// The process must listen on these TCP ports.
     pub listens: Vec<u16>,
-    /// How long that may take.
+    /// The time within which it must become healthy.
     pub within: Duration,
 }

@@ -1,13 +1,13 @@
-//! Names of hosts, shapes and nodes. They become paths and unit names on a
-//! host, so what they may contain is narrow.
+//! Names of hosts, shapes and nodes. They are used in paths and unit names on hosts, so
+//! few characters are allowed.
 
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A name that can't be used.
+/// A name with characters that aren't allowed.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("`{0}` is not a usable name: letters, digits, `_`, `.` and `-`, the first a letter or digit")]
+#[error("`{0}` isn't a valid name: use letters, digits, `_`, `.` and `-`, and begin with a letter or digit")]
 pub struct InvalidName(String);
 
 macro_rules! name {
@@ -39,11 +39,11 @@ macro_rules! name {
 }
 
 name! {
-    /// A host, as the folder calls it.
+    /// The name of a host in the folder.
     HostName
 }
 name! {
-    /// A shape: a template of nodes.
+    /// The name of a shape, which is a template of nodes.
     ShapeName
 }
 
@@ -52,12 +52,12 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
-/// One shape on one host, written `shape@host`.
+/// The name of a node: a shape on a host, written `shape@host`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName {
-    /// What it runs.
+    /// The shape that it is made from.
     pub shape: ShapeName,
-    /// Where.
+    /// The host on which it runs.
     pub host: HostName,
 }
 

@@ -1,20 +1,21 @@
-//! Text that must not be seen.
+//! Secret bytes.
 
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Secret bytes: shown nowhere, wiped when the last holder lets go.
+/// Secret bytes: `Debug` masks them, and they are wiped from memory when the last clone
+/// is dropped.
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<Vec<u8>>>);
 
 impl Secret {
-    /// Takes the bytes over.
+    /// Takes ownership of the bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Arc::new(Zeroizing::new(bytes.into())))
     }
 
-    /// The bytes themselves: for the wire, and for digests.
+    /// The bytes, to be sent to a host or digested.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

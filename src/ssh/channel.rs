@@ -1,9 +1,9 @@
-//! A command that runs on a host: what it reads, what it writes, how it ends.
+//! A command that runs on a host: its input, its output and its end.
 //!
-//! A task per channel takes what the connection delivers, so that the
-//! connection is never held up by one who reads slowly, and so that a
-//! [`Writer`] learns that the command is gone. russh's own sender waits for ever
-//! then, for a window that nobody opens any more.
+//! Each channel has a task that takes what the connection delivers. So a slow
+//! reader doesn't block the connection, and a [`Writer`] learns that its command
+//! has ended. russh's own sender would then wait forever, because the window is
+//! never extended again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::printable;
 use super::session::{Ending, Lost};
 
-/// What may be delivered and not yet read, before the connection is made to
-/// wait. Far above what an answer takes, far below what a runaway command writes.
+/// How many bytes of output may be unread before the connection has to wait. Far
+/// more than an answer has, and far less than a runaway command writes.
 const UNREAD: usize = 16 << 20;
 
-/// What RFC 4254 calls the standard error.
+/// `SSH_EXTENDED_DATA_STDERR` in RFC 4254.
 const STDERR: u32 = 1;
 
-/// A running command. Take it apart to send while reading.
+/// A running command. Destructure it to send and read at the same time.
 ///
-/// Dropping the [`Reader`] closes the channel: the command is told so as if a
-/// terminal had hung up, and nobody waits for its end.
+/// Dropping the [`Reader`] closes the channel, without waiting for the command to
+/// end: the command's input and output are closed.
 #[derive(Debug)]
 pub struct Channel {
     /// The command's standard input.
@@ -42,60 +42,60 @@ pub struct Writer {
     end: Ending,
 }
 
-/// What a command writes, and how it ends.
+/// The output of a command, and its end.
 ///
-/// It must be read: what is unread is kept, up to a limit above which the whole
+/// It must be read: output is buffered up to a limit, above which the whole
 /// connection waits.
 #[derive(Debug)]
 pub struct Reader {
     events: mpsc::UnboundedReceiver<Delivery>,
-    /// Set when the last delivery came.
+    /// Set once the last delivery has been received.
     done: Option<Result<(), ChannelError>>,
     end: Ending,
 }
 
-/// Something a command did.
+/// An event of a running command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// It wrote to its standard output.
     Stdout(Bytes),
     /// It wrote to its standard error.
     Stderr(Bytes),
-    /// It ended. Output of processes it left behind may follow.
+    /// It ended. Output of processes that it left running may follow.
     Exit(Exit),
 }
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// By itself, with this status.
+    /// It exited with this status.
     Status(u32),
-    /// By a signal, named without `SIG`.
+    /// It was killed by this signal, named without `SIG`.
     Signal(String),
 }
 
-/// A command that could not be run to its end.
+/// Why a command couldn't be run to its end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
-    /// The host opens no channel, for instance because too many are open.
-    #[error("the host opens no channel: {reason}")]
+    /// The host refused to open a channel, for instance because too many are open.
+    #[error("the host refused to open a channel: {reason}")]
     NotOpened {
-        /// In the host's words.
+        /// The host's reason.
         reason: String,
     },
-    /// The host does not let this user run commands.
-    #[error("the host runs no command for this user")]
+    /// The host doesn't let this user run commands.
+    #[error("the host refused to run a command for this user")]
     NotStarted,
-    /// The command ended before it had read what was sent. Its [`Exit`] says more.
-    #[error("the command ended before it had read its input")]
+    /// The command exited before it had read all its input. Its [`Exit`] says more.
+    #[error("the command exited before reading all its input")]
     Ended,
-    /// The connection is gone.
+    /// The connection was lost.
     #[error(transparent)]
     Lost(#[from] Lost),
 }
 
 enum Delivery {
-    /// With the share of [`UNREAD`] that it takes up until it is read.
+    /// The permit is the event's share of [`UNREAD`], released when it has been read.
     Event(Event, Option<OwnedSemaphorePermit>),
     Done(Result<(), ChannelError>),
 }
@@ -118,8 +118,8 @@ impl Channel {
             unread: Arc::new(Semaphore::new(UNREAD)),
             end: end.clone(),
         };
-        // Before anything is awaited: whoever gives up from here on drops the
-        // reader, which closes the channel.
+        // Before the first `await`: if this future is dropped there, so is the reader,
+        // which makes the task close the channel.
         tokio::spawn(pump.run());
         let channel = Self {
             writer: Writer { half: Arc::clone(&half), over: is_over, end: end.clone() },
@@ -133,13 +133,13 @@ impl Channel {
 }
 
 impl Writer {
-    /// Sends, without copying, as fast as the command reads. What comes back
-    /// has to be read meanwhile.
+    /// Sends bytes without copying them, as fast as the command reads. The output has
+    /// to be read at the same time, or both sides may wait for each other.
     ///
-    /// Dropping this future leaves open how much was sent.
+    /// After this future was dropped, it isn't known how much was sent.
     ///
     /// # Errors
-    /// The command ended before it took everything, or the connection is lost.
+    /// The command exited before it had read everything, or the connection was lost.
     pub async fn send(&mut self, data: Bytes) -> Result<(), ChannelError> {
         tokio::select! {
             biased;
@@ -151,11 +151,11 @@ impl Writer {
         }
     }
 
-    /// Says that no more input follows. Without it a command waits for more
-    /// until the channel is closed.
+    /// Closes the command's standard input. Otherwise it stays open until the channel
+    /// is closed.
     ///
     /// # Errors
-    /// The connection is lost.
+    /// The connection was lost.
     pub async fn eof(self) -> Result<(), ChannelError> {
         self.half.eof().await.map_err(|_| self.end.lost().into())
     }
@@ -168,12 +168,12 @@ impl fmt::Debug for Writer {
 }
 
 impl Reader {
-    /// The next thing the command does, or `None` once the host has closed the
-    /// channel. Dropping this future loses nothing.
+    /// The next event, or `None` once the host has closed the channel. Dropping this
+    /// future loses no event.
     ///
     /// # Errors
-    /// The command wasn't started, or the connection is lost; and the same
-    /// again for whoever asks again.
+    /// The command wasn't started, or the connection was lost. Later calls return the
+    /// same error.
     pub async fn next(&mut self) -> Result<Option<Event>, ChannelError> {
         if let Some(done) = &self.done {
             return done.clone().map(|()| None);
@@ -188,7 +188,7 @@ impl Reader {
     }
 }
 
-/// Takes what russh delivers for a channel and passes it on.
+/// The task that takes what russh delivers for a channel and passes it on.
 struct Pump {
     inbound: ChannelReadHalf,
     outbound: Arc<ChannelWriteHalf<Msg>>,

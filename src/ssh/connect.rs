@@ -1,8 +1,8 @@
-//! From an address to a [`Session`]: dialling, agreeing on keys, judging the
-//! host's key, logging in.
+//! From an address to a [`Session`]: dialling, key exchange, checking the host key,
+//! logging in.
 //!
-//! Each step has its time-out and its own errors; whatever fails leaves no
-//! connection and no task behind.
+//! Each step has its time-out and its own errors. A failure leaves neither a
+//! connection nor a task behind.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ mod error;
 
 pub use error::{ConnectError, Phase};
 
-/// curve25519 is cheap and everywhere; what follows it is for hosts without it. The
-/// last two are no key exchange: they ask for the signature algorithms the host
-/// knows, and for the exchange that Terrapin can't truncate.
+/// curve25519 is cheap and nearly every host has it; those after it are for hosts that
+/// don't. The last two aren't key exchanges: they request the list of the host's
+/// signature algorithms, and the strict key exchange that prevents Terrapin attacks.
 const KEX: &[kex::Name] = &[
-    // First, so that recorded traffic stays closed to tomorrow's machines: keys
-    // cross this wire. It costs a millisecond where the host has it.
+    // Post-quantum, so that recorded traffic, which contains keys, can't be decrypted
+    // later. It costs a millisecond.
     kex::MLKEM768X25519_SHA256,
     kex::CURVE25519,
     kex::CURVE25519_PRE_RFC_8731,
@@ -41,7 +41,7 @@ const KEX: &[kex::Name] = &[
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
 ];
 
-/// The processor does AES; the shorter key is half again as fast.
+/// Processors have AES instructions; with the shorter key AES is 1.5 times as fast.
 const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_GCM,
     cipher::AES_256_GCM,
@@ -50,13 +50,13 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
-/// For ciphers that don't authenticate by themselves.
+/// For the ciphers that aren't authenticated (AEAD).
 const MACS: &[mac::Name] = &[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM, mac::HMAC_SHA256, mac::HMAC_SHA512];
 
-/// How much a host may send on a channel before it waits for us.
+/// The receive window of a channel, in bytes.
 const WINDOW: u32 = 4 << 20;
 
-/// Judges the key that a host shows.
+/// Checks the key that a host presents.
 pub(super) struct Guard {
     address: Address,
     known: KnownHosts,
@@ -69,11 +69,11 @@ impl Guard {
 }
 
 impl Session {
-    /// Connects, makes sure it is the right host, and logs in.
+    /// Connects, checks the host key, and logs in.
     ///
     /// # Errors
-    /// Whatever kept it from that, told apart as far as an operator can do
-    /// something about it: see [`ConnectError`] and [`ConnectError::help`].
+    /// See [`ConnectError`]: there is a variant for each failure that has a fix of its
+    /// own, given by [`ConnectError::help`].
     pub async fn connect(
         address: &Address,
         login: &Login,
@@ -88,10 +88,10 @@ impl Session {
         open(wire, address, login, known, timeouts).await
     }
 
-    /// As [`Session::connect`], over a stream that leads to the host already.
+    /// As [`Session::connect`], but over an existing stream to the host.
     ///
     /// # Errors
-    /// As there, but for those of dialling.
+    /// Those of [`Session::connect`], except for those of dialling.
     pub async fn over<S>(
         stream: S,
         address: &Address,
@@ -106,8 +106,8 @@ impl Session {
     }
 }
 
-/// Cuts the wire unless it is told to leave it, so that giving up at any point
-/// ends the task that russh runs behind it.
+/// Cuts the wire when dropped, unless it was told to keep it. So a failed or dropped
+/// connection attempt ends russh's task, too.
 struct CutUnlessKept(Option<Arc<Tap>>);
 
 impl Drop for CutUnlessKept {
@@ -206,7 +206,7 @@ async fn authenticate(handle: &mut Handle, login: &Login, observer: &Observer) -
                 partly |= partial_success;
                 offered = Some(remaining_methods);
             }
-            // Among others: too many wrong credentials.
+            // The host closed the connection, for instance after too many attempts.
             _ => {
                 return Err(ConnectError::HungUp { phase: Phase::Login, said: observer.end.lost().reason });
             }
@@ -224,7 +224,8 @@ async fn authenticate(handle: &mut Handle, login: &Login, observer: &Observer) -
     })
 }
 
-/// Whether a server that offers these, if it said so yet, would take it.
+/// Whether the server may accept this method. `offered` is `None` until the server has
+/// listed its methods.
 fn worth_trying(method: MethodKind, offered: Option<&MethodSet>) -> bool {
     offered.is_none_or(|offered| {
         offered.contains(&method)
@@ -248,7 +249,7 @@ async fn with_key(
     key: &Arc<PrivateKey>,
 ) -> Result<AuthResult, russh::Error> {
     let hash = match key.algorithm() {
-        // SHA-1, which the key's own name stands for, is never signed with.
+        // `ssh-rsa`, the algorithm without a hash, means SHA-1, which isn't secure.
         Algorithm::Rsa { .. } => handle.best_supported_rsa_hash().await?.flatten().or(Some(HashAlg::Sha512)),
         _ => None,
     };
@@ -265,7 +266,7 @@ async fn with_password(
     let AuthResult::Failure { remaining_methods: offered, .. } = &answer else {
         return Ok(answer);
     };
-    // A server that takes passwords only as answers to its questions.
+    // Some servers accept a password only through `keyboard-interactive`.
     if offered.contains(&MethodKind::Password) || !offered.contains(&MethodKind::KeyboardInteractive) {
         return Ok(answer);
     }
@@ -277,7 +278,7 @@ async fn with_password(
             Asked::Failure { .. } => return Ok(answer),
             Asked::InfoRequest { prompts, .. } => match prompts.as_slice() {
                 [] => Vec::new(),
-                // One hidden answer, once: anything else isn't a password prompt.
+                // A password prompt asks for a single hidden answer, and only once.
                 [prompt] if !prompt.echo && !answered => {
                     answered = true;
                     vec![password.expose().to_owned()]

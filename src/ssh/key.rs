@@ -1,7 +1,7 @@
-//! Private keys, as they lie in files.
+//! Reading private keys from files.
 //!
-//! Enter at [`load`]. It tells a user what is wrong with a file in the user's
-//! terms; russh reads the formats.
+//! The entry point is [`load`]. russh parses the formats; this module turns its
+//! errors into ones that a user can act on.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,52 +16,52 @@ use crate::identity::SshKeyKind;
 #[cfg(test)]
 mod tests;
 
-/// A file that gives no key to log in with.
+/// A file that has no usable private key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// It holds the public half.
+    /// The file holds a public key.
     #[error("{} is a public key", path.display())]
     Public {
         /// The file.
         path: PathBuf,
     },
-    /// It is encrypted and no passphrase was given.
-    #[error("{} is encrypted, and there is no passphrase", path.display())]
+    /// The key is encrypted and there was no passphrase.
+    #[error("{} is encrypted, and no passphrase was given", path.display())]
     NoPassphrase {
         /// The file.
         path: PathBuf,
     },
-    /// The passphrase doesn't open it.
+    /// The passphrase doesn't decrypt the key.
     #[error("wrong passphrase for {}", path.display())]
     WrongPassphrase {
         /// The file.
         path: PathBuf,
     },
-    /// The passphrase could not be asked for.
-    #[error("cannot ask for the passphrase of {}", path.display())]
+    /// Prompting for the passphrase failed.
+    #[error("cannot prompt for the passphrase of {}", path.display())]
     Ask {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// The terminal's error.
         source: io::Error,
     },
-    /// It is a key, of a kind that can't be used.
-    #[error("{} is {what}, which spore cannot use", path.display())]
+    /// The key is of a kind that spore doesn't support.
+    #[error("{} is {what}, which spore doesn't support", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// The kind, with its article.
+        /// The kind, with its article: `a DSA key`.
         what: String,
     },
-    /// It is a private key that can't be read.
+    /// The file is a private key, but it can't be parsed.
     #[error("{} is a damaged key", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
     },
-    /// It is no key at all.
-    #[error("{} is no private key", path.display())]
+    /// The file isn't a key.
+    #[error("{} isn't a private key", path.display())]
     NotAKey {
         /// The file.
         path: PathBuf,
@@ -69,7 +69,7 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    /// What to do about it.
+    /// How to fix it.
     pub fn help(&self) -> String {
         match self {
             Self::Public { path } => {
@@ -79,31 +79,31 @@ impl KeyError {
                     false => "name the file that holds the private key".into(),
                 }
             }
-            Self::NoPassphrase { .. } => "run it on a terminal, or set SPORE_SSH_PASSPHRASE".into(),
+            Self::NoPassphrase { .. } => "run spore on a terminal, or set SPORE_SSH_PASSPHRASE".into(),
             Self::WrongPassphrase { path } => {
-                format!("`ssh-keygen -y -f {}` tries a passphrase", path.display())
+                format!("check the passphrase with `ssh-keygen -y -f {}`", path.display())
             }
             Self::Ask { .. } => "set SPORE_SSH_PASSPHRASE".into(),
             Self::Unsupported { path, .. } => format!(
-                "use an ed25519 key (`ssh-keygen -t ed25519`), or rewrite an old format with `ssh-keygen -p -f {}`",
+                "use an ed25519 key (`ssh-keygen -t ed25519`), or convert an old format with `ssh-keygen -p -f {}`",
                 path.display()
             ),
             Self::Damaged { .. } | Self::NotAKey { .. } => {
-                "name a private key in OpenSSH's format, such as `ssh-keygen -t ed25519` makes".into()
+                "name a private key in OpenSSH's format, such as one from `ssh-keygen -t ed25519`".into()
             }
         }
     }
 }
 
-/// Asks for the passphrase of a file; `None` means that there is nobody to ask.
+/// Asks for the passphrase of a file; `None` means that there is none and no
+/// terminal to prompt on.
 pub type Ask<'a> = &'a mut dyn FnMut(&Path) -> io::Result<Option<Secret>>;
 
 /// Reads a private key: OpenSSH's format, PKCS#1, PKCS#8, SEC1, or PuTTY's. If
-/// it is encrypted, `ask` is called, once.
+/// it is encrypted, `ask` is called once.
 ///
 /// # Errors
-/// The text is no private key that can be used: see [`KeyError`], whose
-/// variants a user has to tell apart.
+/// The text isn't a private key that spore supports: see [`KeyError`].
 pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, KeyError> {
     let owned = || path.to_owned();
     let unsupported = |what: &str| KeyError::Unsupported { path: owned(), what: what.into() };
@@ -137,7 +137,7 @@ pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, Ke
     match key.key_data() {
         KeypairData::Ed25519(_) | KeypairData::Ecdsa(_) | KeypairData::Rsa(_) => Ok(Arc::new(key)),
         KeypairData::SkEd25519(_) | KeypairData::SkEcdsaSha2NistP256(_) => {
-            Err(unsupported("a key that lives in a security token"))
+            Err(unsupported("a key on a hardware token"))
         }
         KeypairData::Dsa(_) => Err(unsupported("a DSA key")),
         _ => Err(unsupported("a key of an unknown kind")),

@@ -1,12 +1,11 @@
-//! The user's `known_hosts`: which key a host must show.
+//! The user's `known_hosts`: which key a host must present.
 //!
-//! [`ssh_key`](russh::keys::ssh_key) reads a line; what a line means for a host
-//! is decided here, as OpenSSH decides it (`hostfile.c`, `match.c`), because
-//! russh's own check accepts revoked keys and negated hosts.
+//! [`ssh_key`](russh::keys::ssh_key) parses the lines. This module matches them with
+//! hosts as OpenSSH does (`hostfile.c`, `match.c`), because russh's own check accepts
+//! revoked keys and negated hosts.
 //!
-//! What always holds: a line that can't be read is as if it weren't there, so it
-//! can make a host unknown but never known; a revoked key is refused whatever
-//! else the files say.
+//! What always holds: a line that can't be parsed is ignored, so it can make a host
+//! unknown but never known; a revoked key is refused whatever the other lines say.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,7 +22,7 @@ use super::Address;
 #[cfg(test)]
 mod tests;
 
-/// The port that `known_hosts` leaves unsaid.
+/// The port that `known_hosts` omits.
 const USUAL_PORT: u16 = 22;
 
 /// Host keys that the user trusts, from one or more files.
@@ -36,11 +35,11 @@ pub struct KnownHosts {
 /// A line of a `known_hosts` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownLine {
-    /// The file it stands in.
+    /// The file that contains it.
     pub file: Arc<Path>,
-    /// Counted from 1.
+    /// The line number, from 1.
     pub line: usize,
-    /// The kind of key it names.
+    /// The algorithm of its key.
     pub algorithm: Algorithm,
 }
 
@@ -50,32 +49,32 @@ impl fmt::Display for KnownLine {
     }
 }
 
-/// What the files say about a key that a host shows.
+/// The result of checking a key that a host presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the host's.
+    /// It is a key of the host.
     Known,
-    /// Nothing is said about this host.
+    /// The files have no key for this host.
     Unknown {
-        /// The first line that names a certificate authority for the host,
-        /// which would do for OpenSSH if the host had shown a certificate.
+        /// The first line that names a certificate authority for the host. OpenSSH
+        /// would accept a certificate that it signed.
         authority: Option<KnownLine>,
     },
-    /// The host is known by other keys. They are all listed, those of the kind
-    /// that the host shows first; there may be none of that kind, which is no
-    /// better: who sits in the middle can choose the kind.
+    /// The files have only other keys for this host. If none is of the presented kind,
+    /// the key counts as changed all the same, because a man in the middle can choose
+    /// the kind.
     Changed {
-        /// Never empty.
+        /// The host's lines, those with the presented kind first. Never empty.
         known: Vec<KnownLine>,
     },
-    /// The key is marked as one that must never be trusted again.
+    /// The key is marked as revoked.
     Revoked {
-        /// The line that says so.
+        /// The line that revokes it.
         by: KnownLine,
     },
 }
 
-/// A `known_hosts` file that can't be read.
+/// A `known_hosts` file couldn't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}", path.display())]
 pub struct KnownHostsError {
@@ -85,11 +84,11 @@ pub struct KnownHostsError {
 }
 
 impl KnownHosts {
-    /// Reads files in the order in which they are to be searched. One that
-    /// doesn't exist is empty, as it is to OpenSSH.
+    /// Reads files, which are searched in this order. A file that doesn't exist counts
+    /// as empty, as in OpenSSH.
     ///
     /// # Errors
-    /// A file exists and can't be read.
+    /// A file exists but can't be read.
     pub fn read<P: AsRef<Path>>(files: &[P]) -> Result<Self, KnownHostsError> {
         let mut known = Self::default();
         for path in files.iter().map(AsRef::as_ref) {
@@ -106,25 +105,25 @@ impl KnownHosts {
         Ok(known)
     }
 
-    /// What a single file with this text says.
+    /// Parses the text of a single file.
     pub fn parse(file: &Path, text: &str) -> Self {
         let mut known = Self::default();
         known.add(file, text);
         known
     }
 
-    /// The file to add a new host to, if any was read.
+    /// The file to which a new host should be added: the first one.
     pub fn file(&self) -> Option<&Path> {
         self.files.first().map(AsRef::as_ref)
     }
 
-    /// Whether the host may show this key.
+    /// Checks a key that the host presented.
     pub fn check(&self, address: &Address, key: &PublicKey) -> Verdict {
         let full = name(address);
         let lines = self.naming(&full).collect::<Vec<_>>();
-        // A server on another port is also known by what is known of its host
-        // (OpenSSH: "checking without port identifier"), but not mistrusted by
-        // it: two servers behind one address have different keys.
+        // For a server on another port, a line for the host without a port can make the
+        // key known (OpenSSH: "checking without port identifier"), but not changed: two
+        // servers behind one address have different keys.
         let bare = match address.port {
             USUAL_PORT => Vec::new(),
             _ => self.naming(&address.host.to_lowercase()).collect(),
@@ -156,7 +155,7 @@ impl KnownHosts {
         }
     }
 
-    /// What the files say about one host, and nothing else.
+    /// Only the lines about one host.
     pub(super) fn of(&self, address: &Address) -> Self {
         let full = name(address);
         let bare = address.host.to_lowercase();
@@ -166,15 +165,16 @@ impl KnownHosts {
         Self { files: self.files.clone(), lines: lines.cloned().collect() }
     }
 
-    /// The line that makes this key known for this host.
+    /// The line to add for this host and key.
     pub fn line_to_add(address: &Address, key: &PublicKey) -> String {
         let key = PublicKey::new(key.key_data().clone(), "");
         let key = key.to_openssh().unwrap_or_default();
         format!("{} {key}", name(address))
     }
 
-    /// Kinds of host key in the order in which to ask a host for them: those
-    /// it is known by first, else it would show another and count as changed.
+    /// The host key algorithms, in the order of preference. Those of the host's lines
+    /// come first; otherwise the host could present a key of another kind, which would
+    /// count as changed.
     pub(super) fn algorithms(&self, address: &Address) -> Vec<Algorithm> {
         let usual = [
             Algorithm::Ed25519,
@@ -217,7 +217,7 @@ impl KnownHosts {
     }
 }
 
-/// Reads a line, or nothing if it is empty, a comment, or none of ours.
+/// Parses a line; `None` if it is empty, a comment or invalid.
 fn entry(line: &str) -> Option<Entry> {
     let mut fields = line.split_ascii_whitespace().peekable();
     let marked = fields.next_if(|field| field.starts_with('@')).into_iter();
@@ -225,12 +225,12 @@ fn entry(line: &str) -> Option<Entry> {
     if wanted.first()?.starts_with('#') {
         return None;
     }
-    // The comment is left out, and fields are one space apart: ssh_key takes
-    // it more literally than OpenSSH does.
+    // Drop the trailing comment and separate the fields by one space: ssh_key is
+    // stricter than OpenSSH.
     wanted.join(" ").parse().ok()
 }
 
-/// The name under which `known_hosts` has an address.
+/// The name of an address in `known_hosts`: `host` or `[host]:port`.
 pub(super) fn name(address: &Address) -> String {
     let host = address.host.to_lowercase();
     match address.port {
@@ -250,7 +250,7 @@ fn names(patterns: &HostPatterns, host: &str) -> bool {
             for pattern in patterns {
                 let pattern = pattern.to_lowercase();
                 match pattern.strip_prefix('!') {
-                    // Wherever it stands, and whatever else fits.
+                    // An exclusion wins, regardless of its position.
                     Some(excluded) if fits(excluded.as_bytes(), host.as_bytes()) => return false,
                     Some(_) => {}
                     None => named |= fits(pattern.as_bytes(), host.as_bytes()),
@@ -261,11 +261,11 @@ fn names(patterns: &HostPatterns, host: &str) -> bool {
     }
 }
 
-/// Whether a pattern of `*` and `?` covers the whole text. Brackets are
-/// nothing special.
+/// Whether a pattern with `*` and `?` matches the whole text. Brackets are ordinary
+/// characters.
 fn fits(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
-    // Where to go on when a guess of what the last star swallows was wrong.
+    // Where to backtrack to: the last star, and how much text it covers.
     let mut star = None;
     while let Some(&c) = text.get(t) {
         match pattern.get(p) {
@@ -293,8 +293,7 @@ fn ecdsa(curve: EcdsaCurve) -> Algorithm {
     Algorithm::Ecdsa { curve }
 }
 
-/// The signatures that a kind of key may sign with, the best first. That of
-/// RSA with SHA-1 isn't one of them.
+/// The signature algorithms of a kind of key, best first; RSA with SHA-1 is left out.
 fn signatures(kind: Algorithm) -> Vec<Algorithm> {
     match kind {
         Algorithm::Rsa { .. } => {
@@ -305,7 +304,7 @@ fn signatures(kind: Algorithm) -> Vec<Algorithm> {
 }
 
 impl Verdict {
-    /// The kinds of key that a changed host is known by, for a message.
+    /// The algorithms of these lines, for a message.
     pub(super) fn kinds(known: &[KnownLine]) -> String {
         let kinds = known.iter().map(|line| line.algorithm.to_string());
         let kinds = kinds.collect::<BTreeSet<_>>();

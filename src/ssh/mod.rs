@@ -1,20 +1,19 @@
-//! SSH: one encrypted connection per host and commands run over it.
+//! SSH: one encrypted connection per host, over which commands are run.
 //!
-//! Enter at [`Session::connect`], with a [`Login`] whose keys came from
-//! [`key::load`] and with the [`KnownHosts`] of the user; go on with
-//! [`Session::exec`].
+//! The entry point is [`Session::connect`]. It takes a [`Login`], whose keys come from
+//! [`key::load`], and the user's [`KnownHosts`]. [`Session::exec`] then runs commands.
 //!
 //! What always holds:
-//! - No connection is used before the host's key was found in [`KnownHosts`],
-//!   and nothing turns that off.
-//! - Nothing waits for ever: each phase of connecting has its time-out, a peer
-//!   that falls silent is noticed by [`Timeouts::keepalive`], and whoever sends
-//!   to a command that has ended is told so.
-//! - Nothing secret is in an error or in a `Debug`; text that comes from the
-//!   host is bounded and its control characters are escaped.
+//! - A connection is used only if the host's key is in [`KnownHosts`]. This check
+//!   can't be disabled.
+//! - Nothing waits forever: each phase of connecting has a time-out, keep-alives
+//!   detect a host that stops responding, and sending to a command that has ended is
+//!   an error.
+//! - No secret is in an error or in `Debug` output. Text from the host is bounded, and
+//!   its control characters are escaped.
 //!
-//! This room does not know what is said over a connection, reads no
-//! configuration, and leaves to its caller how many hosts to call at once.
+//! This room doesn't know what the commands are and reads no configuration. Its caller
+//! decides how many hosts to connect to at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,17 +38,17 @@ pub use russh::keys::{Algorithm, PrivateKey, PublicKey};
 pub use secret::Secret;
 pub use session::{Lost, Session};
 
-/// Where an SSH server listens.
+/// The address of an SSH server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
-    /// A name or an IP address, an IPv6 one without brackets.
+    /// A name or an IP address; an IPv6 address has no brackets.
     pub host: String,
     /// Usually 22.
     pub port: u16,
 }
 
 impl Address {
-    /// An address from its parts.
+    /// Creates an address.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         Self { host: host.into(), port }
     }
@@ -65,43 +64,42 @@ impl fmt::Display for Address {
     }
 }
 
-/// Who logs in, and with what. Credentials are tried in their order.
+/// A user and its credentials, which are tried in order.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The user's name on the host.
     pub user: String,
-    /// What proves it.
+    /// Keys and passwords.
     pub credentials: Vec<Credential>,
 }
 
-/// One proof of who the user is.
+/// A key or a password.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// A private key, decrypted: see [`key::load`].
     Key(Arc<PrivateKey>),
-    /// A password. It also answers a server that asks for it as a question
-    /// (`keyboard-interactive`).
+    /// A password. It is also used for a `keyboard-interactive` password prompt.
     Password(Secret),
 }
 
-/// How long to wait for what.
+/// The time-outs of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For the name to resolve and the connection to stand.
+    /// For resolving the name and opening the TCP connection.
     pub connect: Duration,
-    /// For the server to say its name and to agree on keys.
+    /// For the server's version line and the key exchange.
     pub handshake: Duration,
-    /// For the login. Servers that look up the client's name, or slow down
-    /// whoever guesses, take seconds here.
+    /// For the login. Servers that look up the client's name, or that delay failed
+    /// attempts, take seconds.
     pub login: Duration,
-    /// After so long a silence the server is asked whether it is still there.
+    /// After this long without data, a keep-alive request is sent.
     pub keepalive: Duration,
-    /// So many unanswered questions and the connection counts as lost.
+    /// After this many unanswered keep-alive requests, the connection counts as lost.
     pub unanswered: u32,
 }
 
 impl Timeouts {
-    /// The longest time a cut connection can go unnoticed.
+    /// The longest time that a cut connection can go undetected.
     pub fn silence(&self) -> Duration {
         self.keepalive * (self.unanswered.max(1) + 1)
     }
@@ -119,8 +117,8 @@ impl Default for Timeouts {
     }
 }
 
-/// Text from a host, fit for a terminal: one line, bounded, nothing in it that
-/// moves a cursor.
+/// Text from a host, made safe for a terminal: one bounded line, with control
+/// characters escaped.
 fn printable(text: &str) -> String {
     const LONGEST: usize = 200;
     let mut safe = String::new();

@@ -1,20 +1,20 @@
-//! A text that must not be seen: a password or a passphrase.
+//! Secret text: a password or a passphrase.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A text that is wiped from memory when dropped and that no `Debug` shows.
+/// Text that is wiped from memory when dropped, and that `Debug` masks.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over; whoever made it has to wipe other copies.
+    /// Takes ownership of the text. The caller has to wipe any other copies.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself, for the one call that needs it.
+    /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! A connection that stands: commands are run over it.
+//! An established connection, over which commands are run.
 
 use std::fmt;
 use std::io;
@@ -14,13 +14,13 @@ use super::channel::{Channel, ChannelError};
 use super::connect::Guard;
 use super::{Verdict, printable, wire::Tap};
 
-/// How long a goodbye may take.
+/// How long an orderly disconnect may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// An authenticated connection to one host. It may be shared, and commands may
-/// run over it at the same time, as many as the host allows (OpenSSH: ten).
+/// An authenticated connection to one host. It can be shared, and several commands can
+/// run over it at the same time, up to the host's limit (OpenSSH: ten).
 ///
-/// It lasts until it and the channels opened over it are dropped, or until
+/// It stays open until it and all its channels have been dropped, or until
 /// [`Session::close`].
 pub struct Session {
     handle: client::Handle<Client>,
@@ -28,21 +28,21 @@ pub struct Session {
     tap: Arc<Tap>,
 }
 
-/// A connection that ended, or broke.
+/// The connection has ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("connection lost: {reason}")]
 pub struct Lost {
-    /// Why, as far as is known.
+    /// Why, as far as known.
     pub reason: String,
 }
 
-/// Says when a connection has ended and why.
+/// A shared handle on the end of a connection: whether it has ended, and why.
 #[derive(Clone, Debug)]
 pub(super) struct Ending(watch::Receiver<Option<String>>);
 
 impl Ending {
     pub(super) fn lost(&self) -> Lost {
-        Lost { reason: self.reason().unwrap_or_else(|| "the other side hung up".into()) }
+        Lost { reason: self.reason().unwrap_or_else(|| "the host closed the connection".into()) }
     }
 
     pub(super) fn reason(&self) -> Option<String> {
@@ -50,7 +50,7 @@ impl Ending {
     }
 
     async fn wait(&mut self) -> Lost {
-        // An error means that the connection's task is gone, which is an end too.
+        // An error means that the connection's task has ended, and so has the connection.
         let _ = self.0.wait_for(Option::is_some).await;
         self.lost()
     }
@@ -61,13 +61,12 @@ impl Session {
         Self { handle, end, tap }
     }
 
-    /// Starts a command; the host gives it to the user's login shell. This
-    /// returns as soon as the host has a channel for it: input sent at once
-    /// travels together with the command. Whether it could be started is for
-    /// [`Reader::next`](super::Reader::next) to tell.
+    /// Starts a command in the user's login shell. This returns as soon as the host has
+    /// opened a channel, so that the command's first input can be sent along with it.
+    /// [`Reader::next`](super::Reader::next) reports whether it was started.
     ///
     /// # Errors
-    /// The host allows no more channels, or the connection is lost.
+    /// The host opens no more channels, or the connection was lost.
     pub async fn exec(&self, command: &str) -> Result<Channel, ChannelError> {
         let opened = self.handle.channel_open_session().await;
         let channel = opened.map_err(|error| match error {
@@ -84,17 +83,16 @@ impl Session {
         self.handle.is_closed()
     }
 
-    /// Waits until the connection has ended, for whatever reason. A network
-    /// that was cut is noticed within [`Timeouts::silence`](super::Timeouts::silence).
+    /// Waits until the connection has ended, for any reason. A cut network is detected
+    /// within [`Timeouts::silence`](super::Timeouts::silence).
     pub async fn closed(&self) -> Lost {
         self.end.clone().wait().await
     }
 
-    /// Says goodbye and ends the connection, and with it whatever channels are
-    /// still open.
+    /// Disconnects, which closes all channels that are still open.
     pub async fn close(self) {
         let Self { handle, tap, .. } = self;
-        // The other side owes us no answer, and need not be there any more.
+        // The host need not answer, and may be unreachable.
         let _ = timeout(FAREWELL, async {
             let why = russh::Disconnect::ByApplication;
             let _ = handle.disconnect(why, "", "").await;
@@ -111,21 +109,21 @@ impl fmt::Debug for Session {
     }
 }
 
-/// What russh calls back: it judges the host's key and hears how it ended.
+/// russh's callbacks: checks the host key, and records how the connection ended.
 pub(super) struct Client {
     guard: Guard,
     refused: Arc<Mutex<Option<(PublicKey, Verdict)>>>,
     end: watch::Sender<Option<String>>,
 }
 
-/// What remains in the hands of the one who connects.
+/// The caller's view of a [`Client`], which russh owns.
 pub(super) struct Observer {
     pub(super) end: Ending,
     refused: Arc<Mutex<Option<(PublicKey, Verdict)>>>,
 }
 
 impl Observer {
-    /// The key that was turned down, if that is what happened.
+    /// The host key that was rejected, if any.
     pub(super) fn refused(&self) -> Option<(PublicKey, Verdict)> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.take()
@@ -159,19 +157,17 @@ impl client::Handler for Client {
     async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
         let said = match &reason {
             DisconnectReason::ReceivedDisconnect(info) if !info.message.trim().is_empty() => {
-                format!("the host says: {}", printable(&info.message))
+                format!("the host disconnected: {}", printable(&info.message))
             }
             DisconnectReason::ReceivedDisconnect(_)
             | DisconnectReason::Error(russh::Error::Disconnect | russh::Error::HUP) => {
-                "the other side hung up".into()
+                "the host closed the connection".into()
             }
-            DisconnectReason::Error(russh::Error::KeepaliveTimeout) => {
-                "the host does not answer any more".into()
-            }
+            DisconnectReason::Error(russh::Error::KeepaliveTimeout) => "the host stopped responding".into(),
             DisconnectReason::Error(russh::Error::IO(error))
                 if error.kind() == io::ErrorKind::UnexpectedEof =>
             {
-                "the other side hung up".into()
+                "the host closed the connection".into()
             }
             DisconnectReason::Error(error) => printable(&error.to_string()),
         };

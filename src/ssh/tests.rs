@@ -1,4 +1,4 @@
-//! Connecting to a host inside the process, and to ports that are no such host.
+//! Connecting to an SSH server in this process, and to ports without one.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
@@ -12,7 +12,7 @@ mod faults;
 mod logins;
 mod server;
 
-/// Time-outs that a test can wait for; a machine that is busy meets them.
+/// Time-outs that are long enough for a busy machine.
 fn patience() -> Timeouts {
     Timeouts { handshake: Duration::from_secs(20), ..Timeouts::default() }
 }
@@ -22,7 +22,7 @@ async fn connect(host: &Host, login: &Login) -> Result<Session, ConnectError> {
     Session::connect(&address, login, &host.known(&address), &patience()).await
 }
 
-/// All that a command says: output, complaints, how it ended.
+/// Everything that a command writes to stdout and to stderr, and how it ended.
 async fn listen(reader: &mut Reader) -> Result<(Vec<u8>, Vec<u8>, Option<Exit>), ChannelError> {
     let (mut out, mut err, mut exit) = (Vec::new(), Vec::new(), None);
     while let Some(event) = reader.next().await? {

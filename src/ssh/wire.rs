@@ -1,10 +1,9 @@
-//! The byte stream below a connection: it can be cut from outside, remembers
-//! what the other side said first, and asks for prompt acknowledgements.
+//! The byte stream below a connection: it can be cut from outside, keeps the first
+//! bytes that were received, and disables delayed acknowledgements.
 //!
-//! russh runs a connection in a task of its own, which would wait for ever when
-//! the one who asked for it has given up: [`Tap::cut`] ends it. What was said
-//! first tells a server that isn't SSH, or that turned us away, from one that
-//! is slow.
+//! russh runs a connection in a task of its own, which would run forever after the
+//! caller has given up: [`Tap::cut`] ends it. The first bytes tell a slow server from
+//! one that rejects the connection or isn't an SSH server.
 
 use std::io;
 use std::pin::Pin;
@@ -20,21 +19,21 @@ use tokio::time::sleep;
 
 use super::Address;
 
-/// Enough for the line in which a server says its name.
+/// How many of the first bytes are kept: the maximum length of SSH's version line.
 const FIRST_WORDS: usize = 255;
 
-/// How long an address of a host is waited for before the next is tried too.
+/// How long to wait for one address of a host before trying the next one as well.
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// A stream with a [`Tap`].
 pub(super) struct Wire<S> {
     stream: S,
     tap: Arc<Tap>,
-    /// Called when everything that came has been read.
+    /// Called when all received data has been read.
     drained: fn(&S),
 }
 
-/// The outside view of a [`Wire`].
+/// A handle on a [`Wire`] that is in use elsewhere.
 #[derive(Debug, Default)]
 pub(super) struct Tap(Mutex<Seen>);
 
@@ -47,12 +46,12 @@ struct Seen {
 }
 
 impl Tap {
-    /// What the other side said first, as far as it came.
+    /// The first bytes that were received so far.
     pub(super) fn first_words(&self) -> Vec<u8> {
         self.lock().first_words.clone()
     }
 
-    /// To whoever reads or writes the wire, it is as if the other side had hung up.
+    /// Ends the stream: reads return end-of-file, and writes fail.
     pub(super) fn cut(&self) {
         let mut seen = self.lock();
         seen.cut = true;
@@ -67,12 +66,12 @@ impl Tap {
 }
 
 impl Wire<TcpStream> {
-    /// Connects to whichever of the host's addresses answers first. Data that
-    /// the other side doesn't acknowledge for `silence` ends the connection:
-    /// keep-alives can't see that while a write is stuck.
+    /// Connects to the first of the host's addresses that answers. The connection ends
+    /// when sent data isn't acknowledged for `silence`; keep-alives can't detect that
+    /// while a write is blocked.
     ///
     /// # Errors
-    /// The first thing that went wrong with any of its addresses.
+    /// The first error, if no address can be connected to.
     pub(super) async fn dial(address: &Address, silence: Duration) -> io::Result<Self> {
         let stream = dial(address).await?;
         stream.set_nodelay(true)?;
@@ -86,7 +85,7 @@ impl Wire<TcpStream> {
 }
 
 impl<S> Wire<S> {
-    /// A wire over any other stream.
+    /// A wire over any stream.
     pub(super) fn over(stream: S) -> Self {
         Self { stream, tap: Arc::default(), drained: |_| () }
     }
@@ -121,10 +120,10 @@ async fn dial(address: &Address) -> io::Result<TcpStream> {
     }
 }
 
-/// The kernel delays acknowledgements by 40 ms once a connection looks
-/// interactive, and goes back to it after every few packets.
+/// Disables delayed acknowledgements. The kernel delays them by 40 ms once a connection
+/// looks interactive, and re-enables the delay after a few packets.
 fn acknowledge_promptly(stream: &TcpStream) {
-    // Only speed depends on it.
+    // A failure only costs speed.
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(stream).set_tcp_quickack(true);
     #[cfg(not(target_os = "linux"))]

@@ -21,8 +21,10 @@ pub const CONFIG: &str = "/tb/config";
 pub const KEYS: &str = "/tb/config/keys";
 /// Plugins, one file each.
 pub const PLUGINS: &str = "/tb/plugins";
-/// The nodes' own data.
+/// The nodes' own data. Its owner may keep other things there, too.
 pub const STORAGE: &str = "/tb/storage";
+/// Snapshots of the nodes that run raft (`patrick`), made by tau itself.
+pub const RAFT: &str = "/tb/raft";
 /// The pre-shared key of the swarm.
 pub const SWARM_KEY: &str = "/tb/config/keys/swarm.key";
 /// The private half of the domain-validation pair.
@@ -56,6 +58,11 @@ pub fn config_path(shape: &ShapeName) -> String {
     format!("{CONFIG}/{shape}.yaml")
 }
 
+/// The shape that a configuration file is of.
+pub fn shape_of_config(path: &str) -> Option<ShapeName> {
+    path.strip_prefix(CONFIG)?.strip_prefix('/')?.strip_suffix(".yaml")?.parse().ok()
+}
+
 /// The file of a plugin.
 pub fn plugin_path(plugin: &str) -> String {
     format!("{PLUGINS}/{plugin}")
@@ -78,9 +85,9 @@ pub fn shape_of_unit(unit: &str) -> Option<ShapeName> {
     unit.strip_prefix("tau@")?.strip_suffix(".service")?.parse().ok()
 }
 
-/// What a node leaves in its storage: its own data, and its client's.
-pub fn storage_paths(shape: &ShapeName) -> [String; 2] {
-    [format!("{STORAGE}/{shape}"), format!("{STORAGE}/{shape}_client")]
+/// The data that a node leaves: its own, its client's, and its raft's.
+pub fn storage_paths(shape: &ShapeName) -> [String; 3] {
+    [format!("{STORAGE}/{shape}"), format!("{STORAGE}/{shape}_client"), format!("{RAFT}/{shape}")]
 }
 
 /// What running a service takes.

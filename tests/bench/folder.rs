@@ -1,6 +1,5 @@
-//! Writes a network folder of many hosts, each with an address and a node key
-//! of its own, for `tests/bench/check`: into `DIR`, `HOSTS` of them, as `one`
-//! file or as `many`.
+//! Writes the hosts of a large network folder for `tests/bench/check`: into the folder
+//! `DIR`, `HOSTS` hosts with different addresses and node keys, in `one` file or in `many`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

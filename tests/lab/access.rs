@@ -1,6 +1,5 @@
-//! Who is let in to a host and who isn't, and that one host's trouble is no
-//! other host's: it is named in one line that says what to do, and the others
-//! are planned and applied all the same.
+//! Logging in to hosts, and isolation of failures: a host that can't be reached is reported
+//! in one line that says what to do, and the others are planned and applied all the same.
 
 use crate::binary;
 use crate::host::{Host, Lab, Suite};
@@ -18,7 +17,7 @@ fn network(lab: &Lab, hosts: &[Host]) -> Network {
     network
 }
 
-/// root, a user with sudo, one with a password, and those who won't do.
+/// Logins as root, as a user with password-less sudo, with a password, and invalid ones.
 pub(crate) fn users(lab: &Lab) {
     let hosts = lab.up_many(4, &Suite::Bookworm.machine());
     let [root, sudo, word, plain] = &hosts[..] else { panic!("four hosts") };
@@ -31,14 +30,18 @@ pub(crate) fn users(lab: &Lab) {
     let plan = plan.says_in_one_line(&[plain.name(), "not planned", "no password-less sudo", "NOPASSWD"]);
     assert_eq!(plan.lines_with("not planned:").count(), 1, "{plan}");
     for host in [root, sudo, word] {
-        assert!(!plan.of_host(host).is_empty(), "{} is to be planned: {plan}", host.name());
+        assert!(!plan.of_host(host).is_empty(), "{} should be planned: {plan}", host.name());
     }
     network.apply(&[]).exits(1).says("1 host not planned");
     meshed(&[sudo, word], &[root], 4242);
-    assert!(plain.stat("/tb").is_none(), "nothing was done there");
+    assert!(plain.stat("/tb").is_none(), "nothing should be done there");
 
     network.log_in_as(plain, "stranger");
-    network.plan(&[]).exits(3).says_in_one_line(&[plain.name(), "refuses word", "check the password"]);
+    network.plan(&[]).exits(3).says_in_one_line(&[
+        plain.name(),
+        "login as word refused",
+        "check the password",
+    ]);
 
     // The key in the folder is encrypted.
     network.log_in_as(plain, "root");
@@ -52,7 +55,7 @@ pub(crate) fn users(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// One host doesn't answer, be it a member's or an elder's.
+/// One host doesn't answer: first a member's, then an elder's.
 pub(crate) fn hosts_that_are_down(lab: &Lab) {
     let hosts = lab.up_many(5, &Suite::Bookworm.machine());
     let [elder, other_elder, member, sick, last] = &hosts[..] else { panic!("five hosts") };
@@ -72,21 +75,21 @@ pub(crate) fn hosts_that_are_down(lab: &Lab) {
     meshed(&[member, sick], &[elder, other_elder], 4242);
     network.is_in_place(&[]);
 
-    // Now an elder; there is another one, so what dials them can start.
+    // Now an elder. There is another one, so the nodes that dial the elders can start.
     network.node("all", last);
     other_elder.power_cut();
     let plan = network.plan(&[]).exits(3).says_in_one_line(&[other_elder.name(), "not planned"]);
     plan.says_in_one_line(&["note: nothing is known of the elder", other_elder.name()]);
     network.apply(&[]).exits(1).says("not planned");
     meshed(&[last], &[elder], 4242);
-    assert_eq!(start("all", member), before, "nobody else was touched");
+    assert_eq!(start("all", member), before, "the other member shouldn't be restarted");
 
     other_elder.boot();
     meshed(&[member, sick, last], &[elder, other_elder], 4242);
     network.is_in_place(&[]);
 }
 
-/// A host whose key nobody knows, and one that shows another than it had.
+/// A host with an unknown host key, and one with a changed host key.
 pub(crate) fn host_keys(lab: &Lab) {
     let hosts = lab.up_many(3, &Suite::Trixie.machine());
     let [elder, unknown, changed] = &hosts[..] else { panic!("three hosts") };
@@ -102,14 +105,14 @@ pub(crate) fn host_keys(lab: &Lab) {
     let fingerprint = unknown.sh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub");
     let Some(fingerprint) = fingerprint.split_whitespace().nth(1) else { panic!("{fingerprint}") };
     let plan = plan.says_in_one_line(&[unknown.name(), "unknown host key", fingerprint, "known_hosts"]);
-    let plan = plan.says_in_one_line(&[changed.name(), "changed host key", "someone may be in between"]);
+    let plan = plan.says_in_one_line(&[changed.name(), "changed host key", "possible man-in-the-middle"]);
     assert!(!plan.of_host(elder).is_empty(), "{plan}");
     network.apply(&[]).exits(1);
     start("elders", elder);
     for host in [unknown, changed] {
-        assert!(host.stat("/tb").is_none(), "nothing was done on {}", host.name());
+        assert!(host.stat("/tb").is_none(), "nothing should be done on {}", host.name());
     }
-    // What it says to add to known_hosts is what makes the host known.
+    // Adding the printed line to known_hosts makes the host known.
     let address = unknown.addr().to_string();
     let line = plan.lines_with("unknown host key").find_map(|line| line.find(&address).map(|at| &line[at..]));
     let Some(line) = line.map(|line| format!("{line}\n")) else { panic!("{plan}") };

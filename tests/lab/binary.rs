@@ -1,7 +1,7 @@
-//! Which tau the hosts run: the real one where there is one, or the stand-in.
+//! The tau that the hosts run: the real one if available, otherwise the stand-in.
 //!
-//! The stand-in is what `SPORE_STAND_IN` names, or else what was built beside
-//! the tests. It goes to hosts without its symbols, which are most of it.
+//! The stand-in is the file in `SPORE_STAND_IN`, or the one that was built together with
+//! the tests. It is stripped of its symbols, which make up most of it.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ pub(crate) fn real() -> Option<&'static Path> {
     REAL.get_or_init(find).as_deref()
 }
 
-/// The stand-in. That there is none is a fault of the machine's.
+/// The stand-in. It is an error if it doesn't exist.
 pub(crate) fn stand_in() -> &'static Path {
     static STAND_IN: OnceLock<PathBuf> = OnceLock::new();
     STAND_IN.get_or_init(|| {
@@ -28,10 +28,10 @@ pub(crate) fn stand_in() -> &'static Path {
         let found = std::env::var_os("SPORE_STAND_IN").map_or(built, PathBuf::from);
         assert!(
             found.is_file(),
-            "there is no stand-in at {}; `cargo build -p tau-stand-in` makes it, and tests/run does all that",
+            "{} doesn't exist; build the stand-in with `cargo build -p tau-stand-in`, or use tests/run",
             found.display()
         );
-        // Process ids are a world's own, and its folder goes when it does.
+        // In the world's folder, which is removed together with the world.
         let folder = std::env::var_os("SPORE_LAB_WORLD").map_or_else(std::env::temp_dir, PathBuf::from);
         let mine = folder.join("stand-in");
         let stripped = Command::new("strip").arg("-o").arg(&mine).arg(&found).status();
@@ -42,13 +42,13 @@ pub(crate) fn stand_in() -> &'static Path {
     })
 }
 
-/// The real one, or else the stand-in: for tests that hold for both.
+/// The real tau if available, otherwise the stand-in: for tests that work with both.
 pub(crate) fn any() -> &'static Path {
     real().unwrap_or_else(stand_in)
 }
 
-/// A tau that does the same and is another file: what follows the end of a
-/// program is never looked at.
+/// A copy of tau that behaves the same but has a different digest, because of bytes after
+/// the end of the program.
 pub(crate) fn another(tau: &Path, mark: &str, folder: &Path) -> PathBuf {
     let mut bytes = fs::read(tau).unwrap_or_else(|error| panic!("{}: {error}", tau.display()));
     bytes.extend_from_slice(mark.as_bytes());

@@ -1,5 +1,5 @@
-//! What changes under running nodes: who is restarted, in which order, and that
-//! all are connected afterwards.
+//! Changes to a running network: which nodes are restarted, in which order, and that all of
+//! them are connected afterwards.
 
 use crate::binary;
 use crate::host::{Host, Lab, Suite};
@@ -48,7 +48,7 @@ impl<'a> Seven<'a> {
         meshed(&self.hosts(), &self.elders, self.port);
     }
 
-    /// The first alone, then the others; elders don't even notice.
+    /// The first member is restarted alone, then the others; no elder is.
     fn members_change_port(&mut self) {
         let elders = all_still(&self.elders);
         let before = starts("all", &self.members);
@@ -71,7 +71,7 @@ impl<'a> Seven<'a> {
         self.network.is_in_place(&[]);
     }
 
-    /// One at a time, then the members.
+    /// The elders are restarted one at a time, then the members.
     fn elders_change_port(&mut self) {
         let before = self.all_starts();
         self.port = 4342;
@@ -84,8 +84,8 @@ impl<'a> Seven<'a> {
         self.network.is_in_place(&[]);
     }
 
-    /// One by one, each by an apply of its own. Members are restarted once they
-    /// know less than half of the elders by the address and name they started with.
+    /// The elders are replaced one by one, each by an apply of its own. Members are restarted
+    /// once fewer than half of the elders that they were started with are still valid.
     fn elders_are_replaced(&mut self, spare: &'a [Host]) {
         for (i, new) in spare.iter().enumerate() {
             let members = starts("all", &self.members);
@@ -97,12 +97,12 @@ impl<'a> Seven<'a> {
             let now = starts("all", &self.members);
             match i {
                 1 => all_differ(&members, &now),
-                _ => assert_eq!(members, now, "after the {i}th, two of three are as they were"),
+                _ => assert_eq!(members, now, "after replacement {i}, two of three elders are unchanged"),
             }
             old.sh("! systemctl is-active --quiet tau@elders.service");
             self.network.is_in_place(&[]);
         }
-        // Members aren't told of an elder before their next start, which isn't due yet.
+        // Members only learn of a new elder at their next start, which isn't due yet.
         meshed(&self.elders, &self.elders, self.port);
         meshed(&self.members, &self.elders[..2], self.port);
     }
@@ -126,7 +126,8 @@ impl<'a> Seven<'a> {
         self.network.is_in_place(&["--rehash"]);
     }
 
-    /// At once, for nodes with the old and the new one can't talk.
+    /// All at once, because nodes with the old key and those with the new one can't talk to
+    /// each other.
     fn get_another_swarm_key(&mut self) {
         let before = self.all_starts();
         self.network.rotate_swarm_key();
@@ -153,7 +154,8 @@ impl<'a> Seven<'a> {
         [starts("elders", &self.elders), starts("all", &self.members)].concat()
     }
 
-    /// Each elder was healthy before the next was restarted, and all before the first member.
+    /// Asserts that each elder was healthy before the next was restarted, and all elders
+    /// before the first member.
     fn elders_then_members(&self) {
         let mut elders: Vec<(u64, u64)> =
             each(&self.elders, |host| (start("elders", host).at, healthy_at("elders", host)));

@@ -1,5 +1,5 @@
-//! Somebody else's hand on a host: a plan names what it did, an apply mends it,
-//! and restarts only what has to be.
+//! Drift: a plan names the changes that were made by hand on a host; an apply fixes them and
+//! restarts only what has to be restarted.
 
 use crate::binary;
 use crate::host::{Lab, Suite};
@@ -38,7 +38,7 @@ pub(crate) fn drift(lab: &Lab) {
     let of = |host, what: &[&str]| {
         let lines = plan.of_host(host);
         let found = lines.iter().any(|line| what.iter().all(|what| line.contains(what)));
-        assert!(found, "wanted {what:?} of {}: {plan}", host.name());
+        assert!(found, "expected {what:?} for {}: {plan}", host.name());
     };
     of(elder, &["+ /etc/systemd/system/tau@.service"]);
     of(elder, &["~ /tb/config/ ", "mode 0777 → 0750"]);
@@ -52,7 +52,7 @@ pub(crate) fn drift(lab: &Lab) {
     of(stopped, &["+ tau@all.service", "is started", "is enabled"]);
     assert!(
         !plan.of_host(edited).iter().any(|line| line.contains("restarted")),
-        "its process knows better: {plan}"
+        "the process still runs with the original files: {plan}"
     );
 
     let before = all_still(&[elder, edited, stopped]);
@@ -74,7 +74,7 @@ pub(crate) fn drift(lab: &Lab) {
     }
     assert!(edited.stat("/tb/config/keys/dv_private.key").is_none());
 
-    // What was restarted with the edit runs with the edit.
+    // If a node was restarted after the edit, it runs with the edited configuration.
     edited.sh("sed -i 's/^    long:.*/    long: 99.5/; s/long: 25.1/long: 99.5/' /tb/config/all.yaml
         grep -q 99.5 /tb/config/all.yaml; systemctl restart tau@all.service");
     let before = starts("all", &[edited, stopped]);

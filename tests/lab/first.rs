@@ -1,5 +1,5 @@
-//! Nine hosts come up in order, and come up once; nodes and hosts are added to
-//! them, taken away, and retired. Each step asserts that nobody else is touched.
+//! A first apply to nine hosts, in which each node is started once and in order; then nodes
+//! and hosts are added, removed and retired. Each step asserts that nothing else changed.
 
 use crate::binary;
 use crate::host::{Host, Lab, Suite};
@@ -11,7 +11,7 @@ const ELDERS: u16 = 4242;
 struct Nine<'a> {
     network: Network,
     elders: Vec<&'a Host>,
-    /// With their shapes.
+    /// The hosts and their shapes.
     members: Vec<(&'static str, &'a Host)>,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Nine<'a> {
         }
     }
 
-    /// Again, and nothing is touched.
+    /// A second apply changes nothing.
     fn stay_as_they_are(&self) {
         let before = all_still(&self.hosts());
         self.network.apply(&[]).exits(0).last_says("nothing to do");
@@ -104,7 +104,7 @@ impl<'a> Nine<'a> {
         self.network.is_in_place(&[]);
     }
 
-    /// Everyone is told of it, and nobody is restarted.
+    /// The new elder is added to every configuration, and no node is restarted.
     fn gain_an_elder(&mut self, new: &'a Host) {
         let before = self.all_starts();
         self.network.elder("elders", new);
@@ -113,7 +113,7 @@ impl<'a> Nine<'a> {
         assert_eq!(told, 10, "nine hosts and the new member: {plan}");
         self.network.apply(&[]).exits(0);
         meshed(&[new], &self.elders, ELDERS);
-        assert_eq!(self.all_starts(), before, "nobody else is restarted");
+        assert_eq!(self.all_starts(), before, "no other node is restarted");
         let address = new.addr();
         for host in self.hosts() {
             host.sh(&format!("grep -q '/ip4/{address}/tcp/{ELDERS}/p2p/' /tb/config/*.yaml"));
@@ -141,7 +141,7 @@ impl<'a> Nine<'a> {
         self.network.plan(&["--purge-storage"]).exits(2).says("destructive");
         self.network.apply(&["--purge-storage", "--allow-destructive"]).exits(0);
         let left = host.sh("ls /tb/storage");
-        assert_eq!(left, "", "nothing of it is left");
+        assert_eq!(left, "", "nothing is left of the node");
         self.network.is_in_place(&["--purge-storage"]);
         others.iter().zip(before).for_each(|(host, before)| before.holds(host));
         self.members.retain(|(_, other)| other.name() != host.name());
@@ -157,12 +157,12 @@ impl<'a> Nine<'a> {
         self.network.is_in_place(&[]);
     }
 
-    /// It leaves everyone's configuration before it stops; nobody is restarted.
+    /// The elder is removed from every configuration before it stops; no node is restarted.
     fn lose_an_elder(&mut self, host: &Host) {
         let before = self.all_starts();
         self.network.spore(&["retire", host.name(), "--yes", "--allow-destructive"]).exits(0);
         self.is_gone("elders", host);
-        assert_eq!(self.all_starts(), before, "nobody is restarted");
+        assert_eq!(self.all_starts(), before, "no node is restarted");
         let address = host.addr();
         for host in self.hosts() {
             host.sh(&format!("! grep -q '/ip4/{address}/' /tb/config/*.yaml"));
@@ -184,6 +184,6 @@ impl<'a> Nine<'a> {
             ls /etc/systemd/system/*.wants/tau@* /etc/systemd/system/tau@* /tb/config/*.yaml 2>/dev/null || true"
         ));
         assert_eq!(state, "inactive\n", "{unit} on {}", host.name());
-        assert!(host.stat("/tb/config/keys/swarm.key").is_none(), "a key that no node needs is left");
+        assert!(host.stat("/tb/config/keys/swarm.key").is_none(), "an unused key is left");
     }
 }

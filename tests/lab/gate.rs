@@ -1,5 +1,5 @@
-//! Several nodes on a host; and nodes that don't start: what comes after them
-//! waits, the gate says why, and the next plan still knows.
+//! Several nodes on a host; and nodes that fail to start: later waves aren't started, apply
+//! reports why, and the next plan still contains the change.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) fn two_shapes_on_one_host(lab: &Lab) {
     wait_until(Duration::from_secs(20), "both are connected", || connections() == "2\n");
     network.is_in_place(&[]);
 
-    // One changes, one goes; the other stays.
+    // One node changes, one is removed, and one stays as it is.
     network.shape("store", Shape::new(6342).services(&["hoarder"]));
     network.apply(&[]).exits(0);
     assert_eq!(start("all", both), all);
@@ -36,7 +36,7 @@ pub(crate) fn two_shapes_on_one_host(lab: &Lab) {
     both.sh("! systemctl is-active --quiet tau@all.service; [ ! -e /tb/config/all.yaml ]; [ -e /tb/config/keys/swarm.key ]");
     network.is_in_place(&[]);
 
-    // What takes another's port makes room and is made room for.
+    // A node takes over another's port, and that node gets a new one.
     network.remove_node("store", both);
     network.shape("web", Shape::new(6342).services(&["substrate"]));
     network.node("web", both);
@@ -55,7 +55,7 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
     network.elder("elders", elder);
     members.iter().for_each(|host| network.node("all", host));
 
-    // The elder dies at its first start: nobody who dials it is started.
+    // The elder exits at its first start: no node that dials it is started.
     elder.sh("mkdir -p /tb/config; echo die-after 0.1 >/tb/config/elders.fault");
     let run = network.apply(&[]).exits(1).says("dying, as the fault file says");
     let run = run.says_in_one_line(&["skipped"]).says("mend what failed and run: spore apply");
@@ -69,7 +69,7 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
     meshed(&members, &[elder], 4242);
     network.is_in_place(&[]);
 
-    // The first of the members dies of an update: the others don't begin.
+    // The first member exits after an update: the others aren't updated.
     let before = starts("all", &members);
     network.shape("all", Shape::new(5342).services(&["tns", "hoarder"]));
     first.sh("systemd-run --quiet --unit=squatter systemd-socket-activate --listen=5342 /bin/cat");
@@ -78,17 +78,17 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
     });
     let run = network.apply(&[]).exits(1).says("address already in use");
     run.says_in_one_line(&["skipped"]);
-    assert_eq!(starts("all", &[second, third]), before[1..], "the next waves wait");
+    assert_eq!(starts("all", &[second, third]), before[1..], "later waves aren't started");
     for host in [second, third] {
         host.sh("grep -q 5242 /tb/config/all.yaml; ss -Htln 'sport = :5242' | grep -q .");
     }
-    // The plan after that begins with the same node.
+    // The next plan begins with the same node.
     let plan = network.plan(&[]).exits(2);
     assert!(plan.of_host(first).iter().any(|line| line.contains("tau@all.service")), "{plan}");
-    // Going back is applying what was.
+    // Applying the previous version goes back.
     network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));
     network.apply(&[]).exits(0);
-    assert_eq!(starts("all", &[second, third]), before[1..], "they never left");
+    assert_eq!(starts("all", &[second, third]), before[1..], "the other members were never restarted");
     network.is_in_place(&[]);
     first.sh("systemctl stop squatter.service");
     network.shape("all", Shape::new(5342).services(&["tns", "hoarder"]));

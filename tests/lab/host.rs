@@ -1,10 +1,9 @@
-//! The lab's hosts, for tests: real Linux machines that a test brings up, asks,
-//! breaks and asserts on.
+//! The lab's hosts, for tests: real Linux machines that a test starts, queries, breaks and
+//! makes assertions about.
 //!
-//! Enter at [`Lab::new`], one for each test. Hosts of all tests of a process
-//! have names and addresses of their own, so tests run side by side. What goes
-//! wrong with the lab itself panics with what was said; a test has no other
-//! use for it. The machinery is the scripts beside this file.
+//! The entry point is [`Lab::new`], called once by each test. All hosts have unique names
+//! and addresses, so tests can run in parallel. An error in the lab itself panics. The hosts
+//! are managed by the scripts in this directory.
 
 use std::{
     collections::BTreeSet,
@@ -25,14 +24,14 @@ pub(crate) struct Lab {
     prefix: String,
 }
 
-/// Which Debian a host runs.
+/// The Debian release of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Suite {
     Bookworm,
     Trixie,
 }
 
-/// What a host is to be.
+/// The properties of a host.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     suite: Suite,
@@ -41,7 +40,7 @@ pub(crate) struct Machine {
     disk: Option<String>,
 }
 
-/// A host, from power-on until it is dropped, disk and all.
+/// A host. Dropping it deletes the host, including its disk.
 #[derive(Debug)]
 pub(crate) struct Host {
     world: PathBuf,
@@ -49,7 +48,7 @@ pub(crate) struct Host {
     addresses: Vec<IpAddr>,
 }
 
-/// What tells whether a file was touched.
+/// The metadata that shows whether a file was modified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) inode: u64,
@@ -60,19 +59,19 @@ pub(crate) struct Stat {
     pub(crate) size: u64,
 }
 
-/// Why there is no lab here.
+/// The process doesn't run in a lab world.
 #[derive(Debug)]
 pub(crate) struct NoWorld;
 
 impl Lab {
-    /// The lab of the test called `prefix`: its hosts are `<prefix>-<name>`.
+    /// The lab of the test called `prefix`. Its hosts are named `<prefix>-<name>`.
     pub(crate) fn new(prefix: &str) -> Result<Self, NoWorld> {
         let world = std::env::var_os("SPORE_LAB_WORLD").map(PathBuf::from);
         let world = world.filter(|world| world.join("host").exists()).ok_or(NoWorld)?;
         Ok(Self { world, prefix: prefix.to_owned() })
     }
 
-    /// Starts a host and doesn't wait for it.
+    /// Starts a host without waiting until it has booted.
     pub(crate) fn start(&self, name: &str, machine: &Machine) -> Host {
         let addresses = machine.allocate();
         let host = Host { world: self.world.clone(), name: format!("{}-{name}", self.prefix), addresses };
@@ -86,14 +85,14 @@ impl Lab {
         host
     }
 
-    /// Hosts that are up, booted side by side.
+    /// Starts hosts in parallel, and waits until all have booted.
     pub(crate) fn up<const N: usize>(&self, hosts: [(&str, Machine); N]) -> [Host; N] {
         let hosts = hosts.map(|(name, machine)| self.start(name, &machine));
         hosts.iter().for_each(Host::wait);
         hosts
     }
 
-    /// As many hosts of one kind, called `h1`, `h2` and so on.
+    /// Starts `count` hosts of the same kind, called `h1`, `h2` and so on.
     pub(crate) fn up_many(&self, count: usize, machine: &Machine) -> Vec<Host> {
         let start = |i| self.start(&format!("h{i}"), machine);
         let hosts: Vec<_> = (1..=count).map(start).collect();
@@ -116,29 +115,29 @@ impl Suite {
         }
     }
 
-    /// A host with this Debian, one IPv4 address and the machine's disk.
+    /// A host with this Debian, one IPv4 address and no disk of its own.
     pub(crate) fn machine(self) -> Machine {
         Machine { suite: self, ipv6: false, addresses: 1, disk: None }
     }
 }
 
 impl Machine {
-    /// With an IPv6 address too.
+    /// Adds an IPv6 address.
     pub(crate) fn ipv6(self) -> Self {
         Self { ipv6: true, ..self }
     }
 
-    /// With so many IPv4 addresses.
+    /// Sets the number of IPv4 addresses.
     pub(crate) fn addresses(self, addresses: u8) -> Self {
         Self { addresses, ..self }
     }
 
-    /// With a disk of this size (as `mount` takes it, `64M`), which can be full.
+    /// Adds a disk of this size, in the format of `mount` (`64M`), which can fill up.
     pub(crate) fn disk(self, size: &str) -> Self {
         Self { disk: Some(size.to_owned()), ..self }
     }
 
-    /// 10.77.0.0/24 is left to people.
+    /// Allocates unused addresses. 10.77.0.0/24 is reserved for use by hand.
     fn allocate(&self) -> Vec<IpAddr> {
         static NEXT: AtomicU16 = AtomicU16::new(0x101);
         let next = || NEXT.fetch_add(1, Ordering::Relaxed);
@@ -157,7 +156,7 @@ impl Machine {
 }
 
 impl Host {
-    /// Its name, which is also what it calls itself.
+    /// Its name, which is also its host name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -172,46 +171,46 @@ impl Host {
         &self.addresses
     }
 
-    /// One line for each of its addresses.
+    /// Its lines for `known_hosts`, one for each address.
     pub(crate) fn known_hosts(&self) -> String {
         self.world("", &["known", &self.name])
     }
 
-    /// Its disk, from outside: what was written since it was made. While it is
-    /// off, its files may be changed there.
+    /// The directory with the files that were written since the host was created. They can
+    /// be changed while the host is off.
     pub(crate) fn disk(&self) -> PathBuf {
         self.world.join(&self.name).join("disk/upper")
     }
 
-    /// Until it has booted and its sshd answers.
+    /// Waits until it has booted and its sshd answers.
     pub(crate) fn wait(&self) {
         self.world("", &["wait", &self.name]);
     }
 
-    /// Runs a script as root on the host, without its sshd or network, and
-    /// returns what it prints. `set -eu` holds: a step that fails panics.
+    /// Runs a script as root on the host, without using sshd or the network, and returns its
+    /// output. The script runs with `set -eu`; if a command fails, this panics.
     #[track_caller]
     pub(crate) fn sh(&self, script: &str) -> String {
         self.world(script, &["sh", &self.name])
     }
 
-    /// The same, for a script that may fail; what it said then is the error.
+    /// The same, for a script that may fail; the error contains its output.
     pub(crate) fn try_sh(&self, script: &str) -> Result<String, String> {
         ask(&self.world.join("host"), script, &["sh", &self.name])
     }
 
-    /// Off, at once. What was written survives, synced or not.
+    /// Turns it off at once. Written data survives, whether it was synced or not.
     pub(crate) fn power_cut(&self) {
         self.world("", &["down", &self.name]);
     }
 
-    /// On again, up and answering.
+    /// Turns it on again, and waits until it has booted.
     pub(crate) fn boot(&self) {
         self.world("", &["boot", &self.name]);
         self.wait();
     }
 
-    /// Pulls its network cable.
+    /// Unplugs its network cable.
     pub(crate) fn cut(&self) {
         self.world("", &["cut", &self.name]);
     }
@@ -221,7 +220,7 @@ impl Host {
         self.world("", &["heal", &self.name]);
     }
 
-    /// The main process of a unit that runs.
+    /// The main process of a unit, if it runs.
     pub(crate) fn pid_of(&self, unit: &str) -> Option<u32> {
         self.property(unit, "MainPID").parse().ok().filter(|pid| *pid != 0)
     }
@@ -236,7 +235,7 @@ impl Host {
         value.trim_end().to_owned()
     }
 
-    /// What is at a path, if anything; a link is not followed.
+    /// The metadata of a path, if it exists; links aren't followed.
     pub(crate) fn stat(&self, path: &str) -> Option<Stat> {
         let answer = self.sh(&format!("[ ! -e '{path}' ] || stat -c '%i %.9Y %a %U %s' '{path}'"));
         let [inode, mtime, mode, owner, size] = fields(&answer)?;
@@ -249,7 +248,7 @@ impl Host {
         })
     }
 
-    /// Who is connected by TCP to this port here, or is connected to from here on this port.
+    /// The other ends of TCP connections with this port on either side.
     pub(crate) fn peers_connected(&self, port: u16) -> BTreeSet<IpAddr> {
         let filter = format!("( sport = :{port} or dport = :{port} )");
         let answer = self.sh(&format!("ss -Htn state established '{filter}'"));
@@ -262,7 +261,7 @@ impl Host {
         answer.lines().filter_map(peer).collect()
     }
 
-    /// Runs the script `host` of the world.
+    /// Runs the world's script `host`.
     #[track_caller]
     fn world(&self, input: &str, arguments: &[&str]) -> String {
         match ask(&self.world.join("host"), input, arguments) {
@@ -274,20 +273,20 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // Not worth a second panic: the world throws away what is left.
+        // Errors are ignored, because the test may be panicking already; the world cleans up.
         ask(&self.world.join("host"), "", &["rm", &self.name]).ok();
     }
 }
 
 impl fmt::Display for NoWorld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("needs root and a lab world; use tests/run")
+        f.write_str("these tests need root and a lab world; use tests/run")
     }
 }
 
 impl std::error::Error for NoWorld {}
 
-/// Asks every 50 ms whether something came true.
+/// Waits until a condition is true, checking it every 50 ms.
 #[track_caller]
 pub(crate) fn wait_until(limit: Duration, what: &str, mut is_true: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -297,7 +296,7 @@ pub(crate) fn wait_until(limit: Duration, what: &str, mut is_true: impl FnMut() 
     }
 }
 
-/// Runs a program on some input, two minutes at most.
+/// Runs a program with this input, for at most two minutes.
 fn ask(program: &Path, input: &str, arguments: &[&str]) -> Result<String, String> {
     let run = || {
         let mut child = Command::new("timeout")
@@ -308,7 +307,7 @@ fn ask(program: &Path, input: &str, arguments: &[&str]) -> Result<String, String
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        // A shell reads its script as it goes, and may end before it was all sent.
+        // A shell may exit before it has read the whole script.
         if let Some(mut stdin) = child.stdin.take() {
             let input = input.to_owned();
             thread::spawn(move || stdin.write_all(input.as_bytes()));
@@ -323,7 +322,7 @@ fn ask(program: &Path, input: &str, arguments: &[&str]) -> Result<String, String
     Err(format!("{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr)))
 }
 
-/// The words of a line, if there are exactly so many.
+/// The words of a line, if there are exactly `N`.
 fn fields<const N: usize>(line: &str) -> Option<[&str; N]> {
     line.split_whitespace().collect::<Vec<_>>().try_into().ok()
 }

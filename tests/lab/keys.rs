@@ -1,16 +1,16 @@
-//! Keys and passwords made for one test, in the forms that a folder has them.
+//! Generates keys and passwords for a test, in the formats used in a network folder.
 
 use std::{fs, io::Read as _, process::Command};
 
 use base64::Engine as _;
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 
-/// A password, or the inside of a swarm key.
+/// A password, or the digits of a swarm key.
 pub(crate) fn hex() -> String {
     random().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// As GitHub hands it out.
+/// A private key in the format in which GitHub issues them.
 pub(crate) fn rsa_key() -> String {
     let output = Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output();
     let output = output.unwrap_or_else(|error| panic!("openssl: {error}"));
@@ -18,14 +18,14 @@ pub(crate) fn rsa_key() -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// As libp2p writes a private key, in base64.
+/// A private key in libp2p's encoding, in base64.
 pub(crate) fn node_key() -> String {
     let key = libp2p_identity::Keypair::generate_ed25519();
     let bytes = key.to_protobuf_encoding().unwrap_or_else(|error| panic!("{error}"));
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// The private and the public half, as PEM.
+/// A private and a public key, as PEM.
 pub(crate) fn validation_pair() -> (String, String) {
     let private = p256::SecretKey::from_slice(&random()).unwrap_or_else(|error| panic!("{error}"));
     let public = private.public_key().to_public_key_pem(LineEnding::LF);

@@ -1,7 +1,7 @@
-//! End-to-end tests on the real hosts of a lab world; see README.md beside this.
+//! End-to-end tests on the real hosts of a lab world; see README.md in this directory.
 //!
-//! Takes the arguments that libtest takes. Outside of a world it says so, and
-//! that is no failure: `tests/run` is where one is.
+//! Takes the same arguments as libtest. Outside of a world it reports that the tests were
+//! skipped, and succeeds; `tests/run` starts it in a world.
 #![expect(clippy::print_stdout, reason = "a test binary reports on its standard output")]
 
 mod access;
@@ -16,6 +16,7 @@ mod in_force;
 mod keys;
 mod mending;
 mod network;
+mod ownership;
 mod pretended;
 mod remote;
 mod run;
@@ -37,14 +38,14 @@ fn main() -> ExitCode {
         return faults::main(rest);
     }
     let mut arguments = Arguments::from_args();
-    // Tests wait more than they work.
+    // Tests mostly wait.
     arguments.test_threads.get_or_insert(4);
     if let Err(reason) = host::Lab::new("") {
-        println!("lab: not run: {reason}");
+        println!("lab: skipped: {reason}");
         return ExitCode::SUCCESS;
     }
     let tests = vec![
-        // Those that take longest begin first.
+        // The longest tests come first.
         trial("first::nine", first::nine),
         trial("changes::updates", changes::updates),
         trial("lab::selftest", selftest::run),
@@ -62,6 +63,9 @@ fn main() -> ExitCode {
         trial("mending::style_is_no_difference", mending::style_is_no_difference),
         trial("mending::with_a_restart", mending::with_a_restart),
         trial("mending::without_a_restart", mending::without_a_restart),
+        trial("ownership::firewall_rules", ownership::firewall_rules),
+        trial("ownership::one_machine", ownership::one_machine),
+        trial("ownership::storage", ownership::storage),
         trial("pretended::answers_as_a_real_one", pretended::answers_as_a_real_one),
         trial("remote::acts", remote::acts),
         trial("remote::lets_go", remote::lets_go),
@@ -79,7 +83,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, tests).exit_code()
 }
 
-/// A test is given a lab whose hosts carry its name.
+/// A test gets a lab in which the names of its hosts begin with its own.
 fn trial(name: &str, test: impl Fn(&host::Lab) + Send + 'static) -> Trial {
     let prefix = name.rsplit("::").next().unwrap_or(name).replace('_', "-");
     Trial::test(name, move || {
@@ -88,7 +92,7 @@ fn trial(name: &str, test: impl Fn(&host::Lab) + Send + 'static) -> Trial {
     })
 }
 
-/// A test of what only the real tau can show; ignored where there is none.
+/// A test that needs the real tau; ignored if that isn't available.
 fn real_only(name: &'static str, test: fn(&host::Lab, &std::path::Path)) -> Trial {
     let Some(tau) = binary::real() else {
         return Trial::test(name, || Ok(()))

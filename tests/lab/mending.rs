@@ -1,5 +1,5 @@
-//! More of somebody else's hands on a host: what says the same in other words is
-//! no difference, and what is mended is mended without a restart unless one is due.
+//! More drift: a file with the same meaning in another style is no difference, and drift is
+//! fixed without a restart unless one is due.
 
 use crate::binary;
 use crate::host::{Host, Lab, Suite, wait_until};
@@ -18,18 +18,18 @@ fn network(lab: &Lab, elder: &Host, members: &[&Host]) -> Network {
     network
 }
 
-/// The plan names all of this of one host.
+/// Asserts that the plan names all of this for one host.
 #[track_caller]
 fn names(plan: &Run, host: &Host, wanted: &[&[&str]]) {
     let lines = plan.of_host(host);
     for words in wanted {
         let found = lines.iter().any(|line| words.iter().all(|word| line.contains(word)));
-        assert!(found, "wanted {words:?} of {}: {plan}", host.name());
+        assert!(found, "expected {words:?} for {}: {plan}", host.name());
     }
 }
 
-/// Style, comments and order say nothing, neither on the disk nor to a process
-/// that was started with them.
+/// Style, comments and order make no difference, neither in a file nor in the configuration
+/// with which a process was started.
 pub(crate) fn style_is_no_difference(lab: &Lab) {
     let [elder, member] =
         &lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
@@ -55,7 +55,7 @@ pub(crate) fn style_is_no_difference(lab: &Lab) {
     assert_eq!(start("all", member), before);
 }
 
-/// The same configuration, as somebody else would write it.
+/// The same configuration in another style.
 fn restyled(text: &str) -> String {
     let mut blocks: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -76,7 +76,7 @@ fn restyled(text: &str) -> String {
     text.replace("network-fqdn: lab.test", "network-fqdn: \"lab.test\" # quoted")
 }
 
-/// What goes missing, or gets another mode, owner or content, below a running node.
+/// Files of a running node that are missing, or have another mode, owner or content.
 pub(crate) fn without_a_restart(lab: &Lab) {
     let [elder, keys, modes] = &lab.up([
         ("elder", Suite::Bookworm.machine()),
@@ -121,7 +121,7 @@ pub(crate) fn without_a_restart(lab: &Lab) {
     network.apply(&[]).exits(0);
     network.is_in_place(&[]);
 
-    // A swarm key that is another's: who runs, runs with the right one.
+    // The swarm key was replaced, but the running nodes were started with the right one.
     keys.sh(
         "tr 0-9a-f 1-9a-f0 </tb/config/keys/swarm.key | sed 's|^.*/|/key/swarm/psk/1.0.0//base16/|' >/tmp/k
         cat /tmp/k >/tb/config/keys/swarm.key; rm /tmp/k",
@@ -135,7 +135,7 @@ pub(crate) fn without_a_restart(lab: &Lab) {
     meshed(&members, &[elder], 4242);
 }
 
-/// What a process was started with, or died of.
+/// Drift with which a process was started, or because of which it exited.
 pub(crate) fn with_a_restart(lab: &Lab) {
     let [elder, edited, broken, replaced] = &lab.up([
         ("elder", Suite::Trixie.machine()),
@@ -151,7 +151,7 @@ pub(crate) fn with_a_restart(lab: &Lab) {
     broken.sh("sed -i 's/^- hoarder/- horder/; s/- tns/- tsn/' /tb/config/all.yaml; systemctl restart tau@all.service");
     replaced.sh("cp /tb/bin/tau /tb/bin/new; echo trailer >>/tb/bin/new; mv /tb/bin/new /tb/bin/tau
         systemctl restart tau@all.service");
-    // Until it has died once it is only a node that starts.
+    // Until it has exited once, it counts as starting.
     let restarts = "systemctl show -P NRestarts tau@all.service";
     wait_until(SOON, "the node with unknown services dies", || broken.sh(restarts).trim() != "0");
     let plan = network.plan(&[]).exits(2).last_says("3 to restart");
@@ -167,13 +167,13 @@ pub(crate) fn with_a_restart(lab: &Lab) {
     let members = [edited, broken, replaced];
     meshed(&members, &[elder], 4242);
 
-    // A unit that its owner masked is theirs; the others don't wait for it.
+    // A unit that an administrator masked is left alone, and doesn't block the others.
     broken.sh("systemctl mask --quiet --now tau@all.service");
     let plan = network.plan(&[]).exits(3).last_says("1 host not planned");
     plan.says_in_one_line(&[broken.name(), "not planned", "tau@all.service is masked", "systemctl unmask"]);
     broken.sh("systemctl unmask --quiet tau@all.service");
 
-    // The node of a removed host's neighbour stays; what is stopped by hand is started.
+    // Removing a host doesn't affect the others' nodes; a node stopped by hand is started.
     edited.sh("systemctl stop tau@all.service");
     network.remove_host(replaced);
     let before = start("elders", elder);

@@ -1,8 +1,8 @@
-//! A network folder that a test describes, changes and has `spore` work on.
+//! A network folder that a test describes and changes, and on which it runs `spore`.
 //!
-//! Enter at [`Network::new`]. What is written is what a person would write, in
-//! today's dialect, with keys made for this one test. The folder is written
-//! anew before each command, so a test only says what changes.
+//! The entry point is [`Network::new`]. The files are in the current dialect, with keys
+//! generated for this test. The folder is rewritten before each command, so a test only
+//! specifies the changes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use crate::host::{Host, Lab};
 use crate::keys::{hex, node_key, rsa_key, validation_pair};
 use crate::run::Run;
 
-/// A network, and the command line that works on it.
+/// A network, and the environment of the commands that are run on it.
 pub(crate) struct Network {
     home: TempDir,
     root: String,
@@ -29,11 +29,11 @@ pub(crate) struct Network {
     swarm: String,
     known: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
-    /// Secrets that aren't keys.
+    /// Secrets other than keys.
     planted: Vec<(&'static str, String)>,
 }
 
-/// What the nodes of a shape are.
+/// The properties of a shape.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     main: u16,
@@ -41,7 +41,7 @@ pub(crate) struct Shape {
     plugins: Vec<String>,
 }
 
-/// A host as the folder has it.
+/// A host in the folder.
 struct Entry {
     addresses: Vec<String>,
     ssh: String,
@@ -51,7 +51,7 @@ struct Entry {
 }
 
 impl Network {
-    /// Without hosts and shapes, and with that tau.
+    /// A network without hosts or shapes, with `tau` pinned.
     pub(crate) fn new(lab: &Lab, tau: &Path) -> Self {
         let home = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let mut network = Self {
@@ -62,7 +62,8 @@ impl Network {
             bootstrap: BTreeMap::new(),
             swarm: String::new(),
             known: BTreeMap::new(),
-            // What has started in the lab stays up; a test of the opposite sets this anew.
+            // Nodes in the lab don't exit after their start, except in tests that set
+            // another settle time.
             environment: BTreeMap::from([("SPORE_TIMEOUT".to_owned(), "settle=1".to_owned())]),
             planted: Vec::new(),
         };
@@ -76,17 +77,17 @@ impl Network {
         network
     }
 
-    /// Writes `tau.yaml`, as its user does.
+    /// Writes `tau.yaml`.
     pub(crate) fn pin(&mut self, tau: &Path) {
         self.spore(&["tau", "pin", &tau.display().to_string()]).exits(0);
     }
 
-    /// Adds a shape, or changes it.
+    /// Adds or replaces a shape.
     pub(crate) fn shape(&mut self, name: &str, shape: Shape) {
         self.shapes.insert(name.to_owned(), shape);
     }
 
-    /// Adds a host without nodes, to log in to as `login`, and makes its key known.
+    /// Adds a host without nodes, with this login, and adds its key to `known_hosts`.
     pub(crate) fn host(&mut self, host: &Host, login: &str) {
         let entry = Entry {
             addresses: host.addresses().iter().map(ToString::to_string).collect(),
@@ -98,12 +99,12 @@ impl Network {
         self.known.insert(host.name().to_owned(), host.known_hosts());
     }
 
-    /// Has a host run a shape; the host is added if it isn't there.
+    /// Adds a node of this shape to a host. If necessary, adds the host.
     pub(crate) fn node(&mut self, shape: &str, host: &Host) {
         self.node_with_key(shape, host, &node_key());
     }
 
-    /// The same, and its node is one that has been before.
+    /// The same, with the key of an earlier node.
     pub(crate) fn node_with_key(&mut self, shape: &str, host: &Host, key: &str) {
         if !self.hosts.contains_key(host.name()) {
             self.host(host, "root");
@@ -111,13 +112,13 @@ impl Network {
         self.entry(host).keys.insert(shape.to_owned(), key.to_owned());
     }
 
-    /// The same, and everyone dials it first.
+    /// Adds an elder.
     pub(crate) fn elder(&mut self, shape: &str, host: &Host) {
         self.node(shape, host);
         self.bootstrap.entry(shape.to_owned()).or_default().insert(host.name().to_owned());
     }
 
-    /// Takes a node out.
+    /// Removes a node.
     pub(crate) fn remove_node(&mut self, shape: &str, host: &Host) {
         self.entry(host).keys.remove(shape);
         if let Some(hosts) = self.bootstrap.get_mut(shape) {
@@ -125,7 +126,7 @@ impl Network {
         }
     }
 
-    /// Takes a host out of the folder, whatever it runs.
+    /// Removes a host and its nodes from the folder.
     pub(crate) fn remove_host(&mut self, host: &Host) {
         self.hosts.remove(host.name());
         self.bootstrap.values_mut().for_each(|hosts| {
@@ -133,56 +134,56 @@ impl Network {
         });
     }
 
-    /// Logs in to a host as somebody else.
+    /// Sets the login of a host.
     pub(crate) fn log_in_as(&mut self, host: &Host, login: &str) {
         self.entry(host).login = login.to_owned();
     }
 
-    /// Logs in to a host at another of its addresses.
+    /// Sets the address at which spore connects to a host.
     pub(crate) fn reach_at(&mut self, host: &Host, address: &str) {
         self.entry(host).ssh = format!("'{address}'");
     }
 
-    /// What `known_hosts` says of a host, which is the truth unless told otherwise.
+    /// Sets the lines of a host in `known_hosts`, by default the right ones.
     pub(crate) fn know(&mut self, host: &Host, lines: &str) {
         self.known.insert(host.name().to_owned(), lines.to_owned());
     }
 
-    /// All nodes are to have another one; returns the one they had.
+    /// Replaces the swarm key by a new one; returns the old one.
     pub(crate) fn rotate_swarm_key(&mut self) -> String {
         self.put_swarm_key(format!("/key/swarm/psk/1.0.0/\n/base16/\n{}\n", hex()))
     }
 
-    /// All nodes are to have this one; returns the one they had.
+    /// Replaces the swarm key by this one; returns the old one.
     pub(crate) fn put_swarm_key(&mut self, key: String) -> String {
         std::mem::replace(&mut self.swarm, key)
     }
 
-    /// As upstream needs it, instead of go-libp2p's three lines.
+    /// Writes the swarm key in one line, as upstream needs it, instead of go-libp2p's three.
     pub(crate) fn put_swarm_key_on_one_line(&mut self) {
         self.swarm = self.swarm.replace('\n', "");
         self.secret("keys/swarm.key", &self.swarm);
     }
 
-    /// A node's private key, as the folder has it.
+    /// A node's private key, as in the folder.
     pub(crate) fn key(&self, shape: &str, host: &Host) -> &str {
         let key = self.hosts.get(host.name()).and_then(|entry| entry.keys.get(shape));
-        key.unwrap_or_else(|| panic!("there is no {shape}@{}", host.name()))
+        key.unwrap_or_else(|| panic!("{shape}@{} isn't in the folder", host.name()))
     }
 
-    /// What its peers know it by.
+    /// The node's peer id.
     pub(crate) fn peer_id(&self, shape: &str, host: &Host) -> String {
         let key = base64::engine::general_purpose::STANDARD.decode(self.key(shape, host));
         let key = libp2p_identity::Keypair::from_protobuf_encoding(&key.unwrap_or_default());
         key.unwrap_or_else(|error| panic!("{error}")).public().to_peer_id().to_string()
     }
 
-    /// The same hosts, as another network.
+    /// Renames the network; its hosts stay the same.
     pub(crate) fn rename(&mut self, root: &str) {
         root.clone_into(&mut self.root);
     }
 
-    /// Puts a file into the folder.
+    /// Writes a file in the folder.
     pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.folder().join(path);
         if let Some(parent) = path.parent() {
@@ -198,12 +199,12 @@ impl Network {
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// Sets a variable for every command that follows.
+    /// Sets an environment variable for the following commands.
     pub(crate) fn set(&mut self, variable: &str, value: &str) {
         self.environment.insert(variable.to_owned(), value.to_owned());
     }
 
-    /// Encrypts the key that logs in.
+    /// Encrypts the SSH key.
     pub(crate) fn encrypt_key(&self, passphrase: &str) {
         let key = self.folder().join("keys/id");
         let encrypted =
@@ -211,33 +212,33 @@ impl Network {
         assert!(encrypted.is_ok_and(|output| output.status.success()), "ssh-keygen -p");
     }
 
-    /// Where the network is written.
+    /// The path of the network folder.
     pub(crate) fn folder(&self) -> PathBuf {
         self.home.path().join("network")
     }
 
-    /// The user's home.
+    /// The user's home directory.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// `spore plan`
+    /// Runs `spore plan`.
     pub(crate) fn plan(&self, options: &[&str]) -> Run {
         self.spore(&[&["plan"], options].concat())
     }
 
-    /// `spore apply --yes`
+    /// Runs `spore apply --yes`.
     pub(crate) fn apply(&self, options: &[&str]) -> Run {
         self.spore(&[&["apply", "--yes"], options].concat())
     }
 
-    /// What was just applied is all there is to do.
+    /// Asserts that the plan is empty.
     #[track_caller]
     pub(crate) fn is_in_place(&self, options: &[&str]) {
         self.plan(options).exits(0).last_says("nothing to do");
     }
 
-    /// Runs `spore` on the folder, five minutes at most.
+    /// Runs `spore` on the folder, for at most five minutes.
     pub(crate) fn spore(&self, arguments: &[&str]) -> Run {
         let mut command = self.command(&["timeout", "--kill-after=5", "300"], arguments);
         let output = command.output().unwrap_or_else(|error| panic!("spore: {error}"));
@@ -245,7 +246,8 @@ impl Network {
         self.ended(arguments, output.status.code(), out.into_owned(), err.into_owned())
     }
 
-    /// `spore` on the folder as it is now, or what is to run it.
+    /// The command that runs `spore` on the current folder, by way of `wrapper` if there is
+    /// one.
     pub(crate) fn command(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
         self.save();
         let known: String = self.known.values().map(String::as_str).collect();
@@ -266,7 +268,7 @@ impl Network {
         command
     }
 
-    /// What a command said, which holds none of the folder's secrets.
+    /// The result of a command. Asserts that its output contains none of the folder's secrets.
     #[track_caller]
     pub(crate) fn ended(&self, arguments: &[&str], code: Option<i32>, out: String, err: String) -> Run {
         let run = Run::new(arguments, code, out, err);
@@ -276,7 +278,7 @@ impl Network {
         run
     }
 
-    /// All of the folder's secrets, by what they are.
+    /// All secrets of the folder, with a description.
     pub(crate) fn secrets(&self) -> Vec<(&'static str, String)> {
         let keys = self.hosts.values().flat_map(|host| host.keys.values());
         let mut secrets: Vec<_> = keys.map(|key| ("node key", key.clone())).collect();
@@ -288,8 +290,8 @@ impl Network {
         secrets
     }
 
-    /// Adds what a folder may hold of secrets besides its keys: a password of
-    /// the accounts, a key of the tenancy.
+    /// Adds secrets other than keys to the folder: a password of the accounts and the key
+    /// of the tenancy.
     pub(crate) fn plant_secrets(&mut self) {
         let password = hex();
         self.write(
@@ -307,12 +309,12 @@ impl Network {
                 "provider: github\nowner: lab\napp:\n  client-id: Iv1.0000000000000000\n  key: |\n{indented}"
             ),
         );
-        // Where it is in one line, and where it is in many.
+        // As a single line, and as it is wrapped.
         let line = key.lines().nth(5).unwrap_or_default().to_owned();
         self.planted.extend([("SMTP password", password), ("tenancy key", line)]);
     }
 
-    /// Encrypts the key that logs in, and tells every command how to read it.
+    /// Encrypts the SSH key, and passes the passphrase to the following commands.
     pub(crate) fn plant_passphrase(&mut self) {
         let passphrase = hex();
         self.encrypt_key(&passphrase);
@@ -320,7 +322,7 @@ impl Network {
         self.planted.push(("SSH passphrase", passphrase));
     }
 
-    /// Writes the folder as it is now; every command does that by itself.
+    /// Writes the current folder. Commands do this themselves.
     pub(crate) fn save(&self) {
         let mut text = format!(
             "domain:\n  root: {}\n  generated: g.{}\n  validation: {{key: {{private: keys/dv_private.key, \
@@ -381,17 +383,17 @@ impl Network {
 }
 
 impl Shape {
-    /// An elder's: it runs no service.
+    /// A shape without services, such as that of an elder, with this main port.
     pub(crate) fn new(main: u16) -> Self {
         Self { main, services: Vec::new(), plugins: Vec::new() }
     }
 
-    /// With these services.
+    /// Sets the services.
     pub(crate) fn services(self, services: &[&str]) -> Self {
         Self { services: services.iter().map(|name| (*name).to_owned()).collect(), ..self }
     }
 
-    /// With these plugins, whose files are in the folder's `plugins/`.
+    /// Sets the plugins, whose files are in the folder's `plugins/`.
     pub(crate) fn plugins(self, plugins: &[&str]) -> Self {
         Self { plugins: plugins.iter().map(|name| (*name).to_owned()).collect(), ..self }
     }

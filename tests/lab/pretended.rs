@@ -1,5 +1,5 @@
-//! A pretended host and a real one, with the same network applied to both, give
-//! the same answer to a probe, field by field: what the quick tests rest on.
+//! A simulated host and a real one give the same answer to a probe, field by field, after
+//! the same network was applied to both. The tests on simulated hosts rely on this.
 
 use crate::binary;
 use crate::host::{Lab, Suite};
@@ -48,14 +48,14 @@ pub(crate) fn answers_as_a_real_one(lab: &Lab) {
     let differ: Vec<String> = fields
         .filter(|field| real.get(*field) != answer.get(*field))
         .map(|field| {
-            format!("{field}\n  real:      {:?}\n  pretended: {:?}", real.get(field), answer.get(field))
+            format!("{field}\n  real:      {:?}\n  simulated: {:?}", real.get(field), answer.get(field))
         })
         .collect();
     assert!(differ.is_empty(), "{}", differ.join("\n"));
-    assert!(real.len() > 30, "too little is compared: {real:#?}");
+    assert!(real.len() > 30, "too few fields are compared: {real:#?}");
 }
 
-/// Not by [`Network::spore`], which would write the folder anew.
+/// Runs `spore` without [`Network::spore`], which would rewrite the folder.
 fn apply(folder: &Path, known: &Path) {
     let mut spore = Command::new(env!("CARGO_BIN_EXE_spore"));
     let out = sure(spore.args(["apply", "--yes", "-n"]).arg(folder).env("SPORE_KNOWN_HOSTS", known).output());
@@ -65,7 +65,8 @@ fn apply(folder: &Path, known: &Path) {
 fn probe() -> String {
     let key = DigestKey::derive(&Secret::new("a key for both"), "h1");
     let shapes: [ShapeName; 1] = [sure(SHAPE.parse())];
-    let script = Request { key: &key, shapes: &shapes, rehash: true }.script();
+    let machines = DigestKey::for_machines(&Secret::new("a key for both"));
+    let script = Request { key: &key, machines: &machines, shapes: &shapes, rehash: true }.script();
     String::from_utf8_lossy(script.expose()).into_owned()
 }
 
@@ -73,8 +74,8 @@ fn parsed(answer: &str) -> Facts {
     facts::parse(answer).unwrap_or_else(|error| panic!("{error}\n{answer}"))
 }
 
-/// What must be the same: all but times, inodes, process ids, free space, and
-/// what of a Debian has nothing to do with tau.
+/// The fields that must be the same: everything except times, inodes, process ids, free
+/// space, and parts of Debian that have nothing to do with tau.
 fn lines(facts: &Facts) -> BTreeMap<String, String> {
     let Facts {
         architecture,
@@ -89,6 +90,8 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         opaque,
         units,
         listening,
+        // A simulated host has none.
+        machine: _,
     } = facts;
     let mut lines = BTreeMap::new();
     let mut line = |name: &str, value: String| lines.insert(name.to_owned(), value);
@@ -113,7 +116,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
     lines
 }
 
-/// Nodes leave data of their own, which a pretended one doesn't.
+/// A real node writes data of its own, which a simulated one doesn't.
 fn is_ours(path: &str) -> bool {
     !path.starts_with("/tb/storage/")
         && ["/tb", "/etc/systemd/system/", "/var/lib/spore"].iter().any(|ours| path.starts_with(ours))
@@ -121,7 +124,7 @@ fn is_ours(path: &str) -> bool {
 
 fn path_line(path: &str, fact: &PathFact) -> String {
     match fact {
-        // It has inodes and times in it.
+        // This contains inodes and times.
         PathFact::File(FileFact { access, .. }) if path == "/var/lib/spore/digests" => format!("{access:?}"),
         PathFact::File(FileFact { access, size, device_inode: _, mtime_ns: _, ctime_ns: _, sha256 }) => {
             format!("{access:?} {size} {sha256:?}")
@@ -166,7 +169,7 @@ fn unit_lines(unit: &UnitFact) -> Vec<(String, String)> {
         ("unit's record", format!("{record:?}")),
     ];
     if let Some(Process { exe, arguments, limits, scant, environment, uid, gid }) = process {
-        // This machine may not grant so many open files; the probe says so.
+        // This machine may not allow as many open files, which the probe reports.
         assert!(scant.iter().all(|name| name == "LimitNOFILE"), "{scant:?}");
         let limits: BTreeMap<_, _> = limits.iter().filter(|(name, _)| *name != "LimitNOFILE").collect();
         assert!(limits.len() >= 3, "{unit:?}");

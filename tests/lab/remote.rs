@@ -24,7 +24,7 @@ use crate::host::{self, Lab, Suite, wait_until};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// A unit that is healthy on port 2222, and what it takes it to be.
+/// A unit that becomes healthy on port 2222, and its health check.
 const UNIT: &str = "[Service]\nExecStart=/bin/sh -c 'echo started! with id: 7; exec /usr/sbin/sshd -D -p 2222'\n\
     ExecStartPre=/bin/sh -c 'umask 077; d=/run/spore/probe/$INVOCATION_ID; mkdir -p $d; cd /tb/config && sha256sum probe.yaml >$d/digests'\n\
     [Install]\nWantedBy=multi-user.target\n";
@@ -37,7 +37,7 @@ pub(crate) fn acts(lab: &Lab) {
             let mut connected = connect(lab, host, user, &Settings::default()).await;
             let who = Secret::new("hostname; id -u; printf 'no break'");
             assert_eq!(connected.ask(&who).await.unwrap(), format!("{}\n0\nno break", host.name()));
-            assert_eq!(left_behind(host), "", "to ask leaves nothing");
+            assert_eq!(left_behind(host), "", "a probe leaves nothing behind");
             let mut locked = lock(connected, "spore apply").await;
             plants(&mut locked, host).await;
             dies(&mut locked).await;
@@ -57,12 +57,12 @@ pub(crate) fn acts(lab: &Lab) {
         assert!(error.unwrap_err().to_string().starts_with("no usable shell: This account"));
         bookworm.sh("echo 'echo welcome; echo to you >&2' >>/root/.bashrc");
         let mut connected = connect(lab, bookworm, "root", &Settings::default()).await;
-        assert_eq!(connected.ask(&Secret::new("echo hi")).await.unwrap(), "hi\n", "who greets isn't heard");
+        assert_eq!(connected.ask(&Secret::new("echo hi")).await.unwrap(), "hi\n", "a greeting is ignored");
     });
 }
 
-/// Files of all kinds are staged and placed, a unit is started, and all of it
-/// once more is done already.
+/// Files of all kinds are staged and placed and a unit is started. Running the same actions
+/// again reports them as already done.
 async fn plants(locked: &mut Locked, host: &host::Host) {
     let mut payloads = Payloads::new();
     let program: Vec<u8> = (0..3_u32 << 20).map(|i| (i ^ (i >> 9)) as u8).collect();
@@ -110,7 +110,7 @@ async fn plants(locked: &mut Locked, host: &host::Host) {
     assert_eq!(run(locked, &[restart], &payloads).await, [Outcome::Already]);
 }
 
-/// A unit that dies is given up early, in words of its journal.
+/// If a unit exits, its start fails early, with lines of its journal.
 async fn dies(locked: &mut Locked) {
     let redactor = Redactor::new(&[Secret::new("hunter2")]);
     let broken = "systemctl stop probe; mkdir -p /run/systemd/system/probe.service.d\n\
@@ -145,7 +145,7 @@ async fn lets_in(locked: &mut Locked) {
     assert_eq!(outcomes, [Outcome::Done, Outcome::Already]);
 }
 
-/// Who comes second is told who is there, and may try again.
+/// The second to take the lock is told who holds it, and may try again.
 pub(crate) fn locks(lab: &Lab) {
     let [host] = lab.up([("host", Suite::Bookworm.machine())]);
     block_on(async {
@@ -156,7 +156,7 @@ pub(crate) fn locks(lab: &Lab) {
         assert!(said.starts_with("locked by someone@here (process 1, `spore apply`) since 2"), "{said}");
         first.unlock().await.unwrap();
         let mut second = lock(second.unwrap(), "other").await;
-        // What it runs can't keep the lock when it is over.
+        // A process that an action leaves running doesn't keep the lock.
         second.ask(&Secret::new("setsid sleep 1000 >/dev/null 2>&1 &")).await.unwrap();
         let second = second.unlock().await.unwrap();
         lock(second, "again").await.unlock().await.unwrap();
@@ -164,8 +164,8 @@ pub(crate) fn locks(lab: &Lab) {
     });
 }
 
-/// A controller that is gone holds a host no longer than it is told to; and
-/// what it began is gone before.
+/// The lock of a controller that is gone is released after the time-out, and not before the
+/// processes that it has started are gone.
 pub(crate) fn lets_go(lab: &Lab) {
     let [host] = lab.up([("host", Suite::Trixie.machine())]);
     let settings =
@@ -184,7 +184,7 @@ pub(crate) fn lets_go(lab: &Lab) {
             locked.run(&[hang()], &Payloads::new(), &Redactor::default(), &Stop::default(), &mut |_| {}).await
         });
         wait_until(SOON, "it runs", sleeps);
-        // Beats keep it for longer than it would go without.
+        // The heartbeat keeps the lock for longer than the time-out.
         let begun = Instant::now();
         wait_until(SOON, "time passes", || begun.elapsed() > settings.let_go * 2);
         assert!(sleeps() && left_behind(&host).contains("spore-beat-"));
@@ -194,10 +194,10 @@ pub(crate) fn lets_go(lab: &Lab) {
         let begun = Instant::now();
         runtime.shutdown_background();
         wait_until(SOON, "it lets go", || !left_behind(&host).contains("spore-beat-"));
-        assert!(!sleeps(), "it ended what ran");
+        assert!(!sleeps(), "the running action was killed");
         assert!(begun.elapsed() > settings.let_go / 2, "{:?}", begun.elapsed());
         host.heal();
-        // The neighbours find each other again in their own time.
+        // It takes a moment until the network works again.
         wait_until(SOON, "it can be reached", || TcpStream::connect((host.addr(), 22)).is_ok());
         block_on(async {
             let next = lock(connect(lab, &host, "root", &settings).await, "next").await;
@@ -235,7 +235,7 @@ fn start(before: Running) -> Action {
     Action::Start { unit: "probe.service".to_owned(), before, health: Some(health) }
 }
 
-/// How each ended.
+/// The outcomes of the actions.
 async fn run(locked: &mut Locked, actions: &[Action], payloads: &Payloads) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let mut tell = |report| {
@@ -248,7 +248,7 @@ async fn run(locked: &mut Locked, actions: &[Action], payloads: &Payloads) -> Ve
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// What there is of spore's in /run.
+/// The files of spore in /run.
 fn left_behind(host: &host::Host) -> String {
     host.sh("ls -A /run/spore 2>/dev/null | grep -vx .lock || true; ls -A /run | grep spore- || true")
 }

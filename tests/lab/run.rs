@@ -1,9 +1,8 @@
-//! What one `spore` did: its exit code and all that it printed, for tests to
-//! assert on.
+//! The result of running `spore`: its exit code and output, and assertions about them.
 
 use crate::host::Host;
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Run {
     command: String,
@@ -13,7 +12,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// For who writes a test: `SPORE_LAB_SHOW=1` shows every run.
+    /// With `SPORE_LAB_SHOW=1`, prints every run.
     #[expect(clippy::print_stderr, reason = "only where it was asked for")]
     pub(crate) fn new(arguments: &[&str], code: Option<i32>, out: String, err: String) -> Self {
         let run = Self { command: format!("spore {}", arguments.join(" ")), code, out, err };
@@ -23,55 +22,55 @@ impl Run {
         run
     }
 
-    /// Its exit code; none where a signal ended it.
+    /// Its exit code; `None` if it was killed by a signal.
     pub(crate) fn code(&self) -> Option<i32> {
         self.code
     }
 
-    /// It ended with that exit code.
+    /// Asserts the exit code.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
-        assert!(self.code == Some(code), "wanted exit code {code}: {self}");
+        assert!(self.code == Some(code), "expected exit code {code}: {self}");
         self
     }
 
-    /// One line or another of what it printed has this in it.
+    /// Asserts that a line contains `text`.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
-        assert!(self.lines_with(text).next().is_some(), "wanted a line with `{text}`: {self}");
+        assert!(self.lines_with(text).next().is_some(), "expected a line with `{text}`: {self}");
         self
     }
 
-    /// One line has all of these in it.
+    /// Asserts that one line contains all of `texts`.
     #[track_caller]
     pub(crate) fn says_in_one_line(self, texts: &[&str]) -> Self {
         let found = self.lines().any(|line| texts.iter().all(|text| line.contains(text)));
-        assert!(found, "wanted one line with {texts:?}: {self}");
+        assert!(found, "expected one line with {texts:?}: {self}");
         self
     }
 
-    /// No line has this in it.
+    /// Asserts that no line contains `text`.
     #[track_caller]
     #[expect(clippy::wrong_self_convention, reason = "a link of a chain, as its neighbours are")]
     pub(crate) fn is_silent_on(self, text: &str) -> Self {
-        assert!(self.lines_with(text).next().is_none(), "wanted no line with `{text}`: {self}");
+        assert!(self.lines_with(text).next().is_none(), "expected no line with `{text}`: {self}");
         self
     }
 
-    /// The line that starts with `plan: ` has this in it.
+    /// Asserts that the line that starts with `plan: ` contains `text`.
     #[track_caller]
     pub(crate) fn last_says(self, text: &str) -> Self {
         let last = self.out.lines().rfind(|line| line.starts_with("plan: "));
-        assert!(last.is_some_and(|line| line.contains(text)), "wanted `plan: …{text}`: {self}");
+        assert!(last.is_some_and(|line| line.contains(text)), "expected `plan: …{text}`: {self}");
         self
     }
 
-    /// The lines with this in them.
+    /// The lines that contain `text`.
     pub(crate) fn lines_with<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
         self.lines().filter(move |line| line.contains(text))
     }
 
-    /// Whether it printed that.
+    /// Whether the output contains `text`.
     pub(crate) fn printed(&self, text: &str) -> bool {
         self.out.contains(text) || self.err.contains(text)
     }
@@ -80,7 +79,7 @@ impl Run {
         self.out.lines().chain(self.err.lines())
     }
 
-    /// What a plan says of one host: the lines below its heading.
+    /// A plan's lines about one host, which are below its heading.
     pub(crate) fn of_host(&self, host: &Host) -> Vec<&str> {
         let below = self.out.lines().skip_while(|line| *line != host.name()).skip(1);
         below.take_while(|line| !line.is_empty()).collect()

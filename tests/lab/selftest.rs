@@ -1,4 +1,4 @@
-//! The lab keeps its word: what other tests build on is true of its hosts.
+//! Tests the properties of the lab's hosts on which other tests rely.
 
 use std::{
     collections::BTreeSet,
@@ -31,7 +31,7 @@ pub(crate) fn run(lab: &Lab) {
     let [bookworm, trixie] = both;
     assert_eq!(bookworm.addresses().len(), 3, "two IPv4 addresses and one of IPv6");
     assert_eq!(bookworm.known_hosts().lines().count(), 3);
-    // It boots from a copy of its own, and has a disk of its own.
+    // Each host boots from its own overlay, and can have a disk of its own.
     assert!(bookworm.stat("/etc/only-here").is_none());
     bookworm.sh("touch /etc/only-here");
     assert!(trixie.stat("/etc/only-here").is_none());
@@ -43,7 +43,7 @@ pub(crate) fn run(lab: &Lab) {
 fn runs_scripts(host: &Host) {
     assert_eq!(host.sh("hostname; id -un"), format!("{}\nroot\n", host.name()));
     assert_eq!(host.sh("systemctl is-system-running"), "running\n");
-    assert!(host.try_sh("false; true").is_err(), "a step that fails is noticed");
+    assert!(host.try_sh("false; true").is_err(), "a failing command is reported");
 }
 
 fn admits_its_people(lab: &Lab, host: &Host) {

@@ -1,5 +1,5 @@
-//! What is left alone on a host although a service might want it, and what a
-//! service can't have.
+//! Parts of a host that are left alone although a service uses them, and requirements of
+//! services that a host can't meet.
 
 use std::net::IpAddr;
 
@@ -15,8 +15,8 @@ fn network(lab: &Lab, elder: &Host) -> Network {
     network
 }
 
-/// A resolver that is in nobody's way, an `/etc/resolv.conf` that its owner
-/// wrote, and a firewall that is off.
+/// A resolver without a stub listener, an `/etc/resolv.conf` written by the administrator,
+/// and a disabled firewall are left alone.
 pub(crate) fn what_is_left_alone(lab: &Lab) {
     let [elder, quiet, plain] = &lab.up([
         ("elder", Suite::Bookworm.machine()),
@@ -48,8 +48,8 @@ pub(crate) fn what_is_left_alone(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// Where there is no container engine to be had, it is said which and why; one
-/// that is there, and off, is switched on.
+/// If no container engine can be installed, the reason is reported. One that is installed
+/// but disabled is enabled.
 pub(crate) fn engines(lab: &Lab) {
     let [elder, no_apt, no_source, stopped] = &lab.up([
         ("elder", Suite::Trixie.machine()),
@@ -85,7 +85,7 @@ pub(crate) fn engines(lab: &Lab) {
     no_source.sh("! systemctl is-active --quiet tau@build.service");
     assert!(no_apt.stat("/tb").is_none());
 
-    // Once its owner has seen to it, the same command goes on.
+    // Once the administrator has fixed the host, the same command continues.
     no_source.sh("echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list");
     no_apt.sh("mv /usr/bin/apt-gone /usr/bin/apt-get");
     let before = start("build", stopped);
@@ -95,8 +95,8 @@ pub(crate) fn engines(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// Hosts with an IPv6 address: nodes listen there and announce it, and a host
-/// is reached by it.
+/// On hosts with an IPv6 address, nodes listen on it and announce it. spore can connect to
+/// it, too.
 pub(crate) fn ipv6(lab: &Lab) {
     let [elder, member, v4] = &lab.up([
         ("elder", Suite::Bookworm.machine().ipv6()),

@@ -1,5 +1,5 @@
-//! What a node needs of its host beside `/tb`: port 53, a way through the
-//! firewall, a container engine, plugins, space; and that it is ours to plan.
+//! A node's requirements on its host other than `/tb`: port 53, firewall rules, a container
+//! engine, plugins, disk space; and that the host doesn't belong to another network.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn network(lab: &Lab, tau: &std::path::Path, elder: &Host) -> Network {
     network
 }
 
-/// `seer` answers on port 53, where systemd-resolved had its stub.
+/// `seer` gets port 53, on which systemd-resolved's stub listened.
 pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     let hosts = lab.up([
         ("elder", Suite::Bookworm.machine()),
@@ -51,10 +51,10 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
         assert!(!holder(host).contains("resolve"), "{}", holder(host));
         resolves(host);
     }
-    assert_eq!([owners(bookworm), owners(trixie)], before, "the owner's DNS servers are the owner's");
+    assert_eq!([owners(bookworm), owners(trixie)], before, "the host's DNS servers are unchanged");
     network.is_in_place(&[]);
 
-    // It fails, as it may when it is restarted: it comes back, without its stub.
+    // The resolver fails, as it may at a restart: it is started again, without its stub.
     bookworm.sh("systemctl stop systemd-resolved.service
         mkdir -p /run/systemd/system/systemd-resolved.service.d
         printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\nRestart=no\\n' >/run/systemd/system/systemd-resolved.service.d/fails.conf
@@ -68,15 +68,15 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     resolves(bookworm);
     network.is_in_place(&[]);
 
-    // With the node goes what was only there for it.
+    // Removing the node also removes what was only needed for it.
     network.remove_node("dns", trixie);
     network.apply(&["--allow-destructive"]).exits(0);
     assert_eq!(trixie.sh("ls /etc/systemd/resolved.conf.d"), "owner.conf\n");
     resolves(trixie);
     network.is_in_place(&[]);
 
-    // It comes back, and stays after the next boot: the resolver, which runs without
-    // its stub still, would have it again.
+    // The node is added again, and survives a reboot, at which a resolver that only still
+    // ran without its stub would get the port back.
     let answers = |host: &Host| wait_until(SOON, "tau answers on port 53", || holder(host).contains("tau"));
     network.node("dns", trixie);
     network.apply(&[]).exits(0);
@@ -86,8 +86,8 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     answers(trixie);
     resolves(trixie);
 
-    // Where somebody gives the stub the port at the next boot, tau doesn't get it, and
-    // says that it runs.
+    // If the stub is re-enabled and gets the port at the next boot, tau can't listen on it,
+    // but reports that it has started.
     bookworm.sh(
         "systemctl enable --quiet systemd-resolved.service; rm /etc/systemd/resolved.conf.d/spore.conf
         mkdir -p /etc/systemd/system/tau@.service.d
@@ -104,19 +104,19 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// Whoever has port 53.
+/// The process that listens on port 53.
 fn holder(host: &Host) -> String {
     host.sh("ss -Hulnp 'sport = :53'; ss -Htlnp 'sport = :53'")
 }
 
-/// The host knows its own name, and asks the servers that its owner set.
+/// The host resolves its own name, and uses the DNS servers that its administrator set.
 fn resolves(host: &Host) {
     host.sh("getent hosts $(hostname); systemctl is-active systemd-resolved.service
         grep -qx 'nameserver 10.77.0.1' /etc/resolv.conf
         resolvectl dns | grep -q 10.77.0.1");
 }
 
-/// An active firewall lets tau's ports in, and they go with the node.
+/// An active firewall allows tau's ports, until the node is removed.
 pub(crate) fn firewall(lab: &Lab) {
     let [walled, other] =
         &lab.up([("walled", Suite::Bookworm.machine()), ("other", Suite::Trixie.machine())]);
@@ -135,7 +135,7 @@ pub(crate) fn firewall(lab: &Lab) {
     assert_eq!(rules(other), "22/tcp Anywhere\n5242/tcp spore\n8080/tcp owner\n");
     network.is_in_place(&[]);
 
-    // ufw is cut off between IPv4 and IPv6, or between a file and the kernel.
+    // ufw is interrupted between IPv4 and IPv6, or between its file and the kernel.
     walled.sh("sed -i '/ tcp 4242 /d' /etc/ufw/user6.rules
         ip6tables -D ufw6-user-input -p tcp --dport 4242 -j ACCEPT
         iptables -D ufw-user-input -p tcp --dport 4242 -j ACCEPT");
@@ -166,7 +166,7 @@ pub(crate) fn firewall(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// `monkey` gets a container engine; plugins go where their shape goes.
+/// `monkey` gets a container engine; plugins are installed on the hosts of their shape.
 pub(crate) fn engine_and_plugins(lab: &Lab) {
     let [elder, builder] =
         &lab.up([("elder", Suite::Trixie.machine()), ("builder", Suite::Bookworm.machine())]);
@@ -186,13 +186,13 @@ pub(crate) fn engine_and_plugins(lab: &Lab) {
     assert_eq!(elder.sh("ls /tb/plugins"), "");
     network.is_in_place(&[]);
 
-    // Another plugin, the same name: the node is restarted with it.
-    network.write("plugins/p2@v2", "the second, mended\n");
+    // The plugin's file changes: the node is restarted.
+    network.write("plugins/p2@v2", "the second, fixed\n");
     network.plan(&[]).exits(2).last_says("1 to restart");
     network.apply(&[]).exits(0);
     let now = start("build", builder);
     assert_ne!(now, before);
-    assert_eq!(builder.sh("cat /tb/plugins/p2@v2"), "the second, mended\n");
+    assert_eq!(builder.sh("cat /tb/plugins/p2@v2"), "the second, fixed\n");
     network.is_in_place(&[]);
 
     network.shape("build", shape().plugins(&["p1@v0.1"]));
@@ -200,14 +200,14 @@ pub(crate) fn engine_and_plugins(lab: &Lab) {
     assert_eq!(builder.sh("ls /tb/plugins"), "p1@v0.1\n");
     network.is_in_place(&[]);
 
-    // The power goes while dpkg has unpacked the engine, and not set it up.
+    // The power is cut after dpkg has unpacked the engine, but not configured it.
     builder.sh("apt-get -qq purge -y docker.io; cd /tmp; apt-get -qq download docker.io; dpkg --unpack docker.io*.deb");
     network.plan(&[]).exits(2).says_in_one_line(&["+ package docker.io", "is installed"]);
     network.apply(&[]).exits(0);
     builder.sh("dpkg -s docker.io | grep -q 'ok installed'; systemctl is-active docker.service; systemctl is-enabled docker.service");
     network.is_in_place(&[]);
 
-    // Packages stay, and so does the engine.
+    // Packages aren't removed, so the engine stays.
     network.remove_node("build", builder);
     network.apply(&["--allow-destructive"]).exits(0);
     builder.sh("systemctl is-active docker.service");
@@ -215,7 +215,7 @@ pub(crate) fn engine_and_plugins(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// A host of another network isn't planned unless told so; nor is one that is full.
+/// A host of another network is only planned with `--take-over`; a full one isn't planned.
 pub(crate) fn hosts_that_are_not_to_be_had(lab: &Lab) {
     let machine = Suite::Bookworm.machine();
     let [elder, full, free] = &lab.up([
@@ -234,7 +234,7 @@ pub(crate) fn hosts_that_are_not_to_be_had(lab: &Lab) {
     network.remove_host(full);
     network.is_in_place(&[]);
 
-    // The same hosts, in somebody else's folder.
+    // The same hosts in the folder of another network.
     let mut other = self::network(lab, binary::stand_in(), elder);
     other.rename("other.test");
     other.shape("all", Shape::new(5242).services(&["tns"]));

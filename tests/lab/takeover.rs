@@ -1,6 +1,6 @@
-//! Hosts that upstream's Spore Drive has planted, with the real tau running:
-//! they are taken over without a restart. What upstream leaves on a host is
-//! what `golden/upstream` shows: its files, modes, unit, and secrets in `/tmp`.
+//! Hosts that were set up by upstream's Spore Drive, with the real tau running, are taken
+//! over without a restart. They have the files, modes, unit and secrets in `/tmp` that
+//! `golden/upstream` shows.
 
 use std::{
     fs::File,
@@ -35,7 +35,7 @@ RestartSec     = 1
 WantedBy = multi-user.target
 ";
 
-/// What upstream gives to every node, its app's key included.
+/// The configuration that upstream gives every node, including the application's key.
 const TENANCY: &str = "provider: github
 owner: lab
 app:
@@ -46,8 +46,8 @@ app:
         -----END RSA PRIVATE KEY-----
 ";
 
-/// A plan shows the hardening and nothing else; an apply does it, and no process
-/// takes notice. From then on the network is like any other.
+/// The plan contains only the hardening, and the apply restarts no process. From then on,
+/// the network is like any other.
 pub(crate) fn hardened(lab: &Lab, tau: &Path) {
     let hosts = lab.up([
         ("e1", Suite::Bookworm.machine()),
@@ -63,7 +63,7 @@ pub(crate) fn hardened(lab: &Lab, tau: &Path) {
 
     let plan = network.plan(&[]).exits(2).is_silent_on("restarted").is_silent_on("destructive");
     for (host, shape) in [(elder, "elders"), (other_elder, "elders"), (member, "all"), (last, "all")] {
-        // Below an entry is, further in, what it is in detail.
+        // The details of an entry are indented below it.
         let (details, mut entries): (Vec<&str>, Vec<&str>) =
             plan.of_host(host).into_iter().partition(|line| line.starts_with("      "));
         entries.sort_unstable();
@@ -76,7 +76,7 @@ pub(crate) fn hardened(lab: &Lab, tau: &Path) {
         assert_eq!(changed, CONFIGURATION, "{}: {plan}", host.name());
     }
     network.apply(&[]).exits(0).is_silent_on("restarted").is_silent_on("✓ restart");
-    assert_eq!((starts("elders", &elders), starts("all", &members)), before, "nobody is restarted");
+    assert_eq!((starts("elders", &elders), starts("all", &members)), before, "no node is restarted");
     for (host, kept) in hosts.iter().zip(kept) {
         assert_eq!(files_to_keep(host), kept, "{}", host.name());
         let left =
@@ -99,7 +99,7 @@ pub(crate) fn hardened(lab: &Lab, tau: &Path) {
     network.is_in_place(&["--rehash"]);
     meshed(&members, &elders, 4242);
 
-    // Another port: who listens there is restarted, with our unit from now on.
+    // The members' port changes: they are restarted, now with our unit.
     network.shape("all", Shape::new(5342).services(&["tns", "hoarder"]));
     let plan = network.plan(&[]).exits(2).last_says("2 to change, 2 to restart");
     plan.says_in_one_line(&["running with outdated all.yaml", "ports.main"]);
@@ -121,8 +121,8 @@ pub(crate) fn hardened(lab: &Lab, tau: &Path) {
     network.is_in_place(&[]);
 }
 
-/// What a node was started with is not known if someone touched it between that
-/// start and our first look.
+/// If a file was changed between the start of a node and our first probe, it isn't known
+/// with what the node was started.
 pub(crate) fn touched_before_we_came(lab: &Lab, tau: &Path) {
     let [elder, touched] =
         &lab.up([("elder", Suite::Bookworm.machine()), ("touched", Suite::Trixie.machine())]);
@@ -144,7 +144,7 @@ pub(crate) fn touched_before_we_came(lab: &Lab, tau: &Path) {
     network.is_in_place(&[]);
 }
 
-/// A network whose hosts are as upstream leaves them, its nodes connected.
+/// A network whose hosts were set up as by upstream, with connected nodes.
 fn planted(lab: &Lab, tau: &Path, elders: &[&Host], members: &[&Host]) -> Network {
     let mut network = Network::new(lab, tau);
     network.shape("elders", Shape::new(4242));
@@ -152,14 +152,14 @@ fn planted(lab: &Lab, tau: &Path, elders: &[&Host], members: &[&Host]) -> Networ
     elders.iter().for_each(|host| network.elder("elders", host));
     members.iter().for_each(|host| network.node("all", host));
     network.write("tenancy.yaml", TENANCY);
-    // Upstream needs it on one line; it logs in as a user with sudo.
+    // Upstream needs the key in one line, and logs in as a user with sudo.
     network.put_swarm_key_on_one_line();
     elders.iter().chain(members).for_each(|host| network.log_in_as(host, "tau"));
     plant_all(&network, elders, members, tau);
     network
 }
 
-/// As upstream leaves the hosts of a folder, its nodes connected.
+/// Sets up the hosts of a folder as upstream does, and waits until the nodes are connected.
 pub(crate) fn plant_all(network: &Network, elders: &[&Host], members: &[&Host], tau: &Path) {
     network.save();
     std::thread::scope(|scope| {
@@ -172,13 +172,13 @@ pub(crate) fn plant_all(network: &Network, elders: &[&Host], members: &[&Host], 
     meshed(elders, elders, 4242);
 }
 
-/// Inode, and time of the last change, of what has no need to be written anew.
+/// The inodes and modification times of the files that need not be rewritten.
 fn files_to_keep(host: &Host) -> String {
     host.sh("stat -c '%n %i %.9Y' /tb/bin/tau /tb/config/keys/swarm.key /tb/config/keys/dv_public.key \
         /lib/systemd/system/tau@.service /tmp/dv_public.key")
 }
 
-/// What changes in a configuration: what only `auth` reads goes.
+/// The changes to a configuration: fields that only `auth` reads are removed.
 const CONFIGURATION: [&str; 4] = [
     "-domains.key.private: keys/dv_private.key",
     "+domains.key.private: keys/dv_public.key",
@@ -186,7 +186,7 @@ const CONFIGURATION: [&str; 4] = [
     "-tenancy.app.key: (secret)",
 ];
 
-/// The whole of what is to be done there, sorted.
+/// All entries of the plan for a host, sorted.
 fn hardening(shape: &str) -> Vec<String> {
     let mut lines: Vec<String> =
         ["scripts", "priv", "cache", "logs", "storage", "plugins", "config", "config/keys"]
@@ -210,7 +210,8 @@ fn hardening(shape: &str) -> Vec<String> {
     lines
 }
 
-/// As `displace` does it: files, modes, unit, leftovers; and the node runs.
+/// Sets up a host as upstream's `displace` does (files, modes, unit, leftovers), and starts
+/// the node.
 fn plant(network: &Network, shape: &str, port: u16, host: &Host, elders: &[&Host], tau: &Path) {
     send(network, host, tau);
     let key =
@@ -250,7 +251,7 @@ fn plant(network: &Network, shape: &str, port: u16, host: &Host, elders: &[&Host
         systemctl daemon-reload
         systemctl enable --quiet --now tau@{shape}.service"
     ));
-    // It may be connected before it says so.
+    // It may be connected before it reports that it has started.
     let said = format!(
         "journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID tau@{shape}.service) |
             grep -q 'started! with id'"
@@ -258,7 +259,7 @@ fn plant(network: &Network, shape: &str, port: u16, host: &Host, elders: &[&Host
     wait_until(SOON, "the node says that it started", || host.try_sh(&said).is_ok());
 }
 
-/// The binary, as upstream sends it: over SSH.
+/// Sends the binary over SSH, as upstream does.
 fn send(network: &Network, host: &Host, tau: &Path) {
     let binary = File::open(tau).unwrap_or_else(|error| panic!("{}: {error}", tau.display()));
     let mut ssh = Command::new("ssh");
@@ -271,7 +272,7 @@ fn send(network: &Network, host: &Host, tau: &Path) {
 }
 
 impl Host {
-    /// Writes a file on the host, through what [`Host::sh`] is.
+    /// Writes a file on the host, by the same means as [`Host::sh`].
     fn put(&self, path: &str, bytes: &[u8]) {
         let base64 = base64::engine::general_purpose::STANDARD.encode(bytes);
         self.sh(&format!("mkdir -p \"$(dirname {path})\"\nbase64 -d >{path} <<'EOF'\n{base64}\nEOF\n"));

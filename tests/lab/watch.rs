@@ -1,4 +1,4 @@
-//! What tests assert about nodes, asked of their hosts.
+//! The state of hosts and nodes, for assertions.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,12 +9,12 @@ use std::{
 
 use crate::host::{Host, wait_until};
 
-/// Time enough for nodes to find each other.
+/// Enough time for nodes to connect to each other.
 pub(crate) const SOON: Duration = Duration::from_secs(40);
 
-/// All that must stay as it is where nothing is to be changed: every file below
-/// `/tb`, but for what nodes keep there themselves, the unit and its links with
-/// inode, times, mode and owner; and every node's process.
+/// Everything that must stay the same if nothing is to be changed: the inode, times, mode
+/// and owner of the unit, its links and every file below `/tb` (except for the nodes' own
+/// data), and every node's process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Still(BTreeSet<String>);
 
@@ -22,11 +22,11 @@ pub(crate) struct Still(BTreeSet<String>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Start {
     pub(crate) pid: u32,
-    /// Microseconds by the clock that all hosts share.
+    /// When it was started, in microseconds of the monotonic clock, which all hosts share.
     pub(crate) at: u64,
 }
 
-/// What a host looks like now.
+/// The current state of a host.
 pub(crate) fn still(host: &Host) -> Still {
     let lines = host.sh(
         "for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/ufw /var/lib/spore; do
@@ -42,22 +42,31 @@ pub(crate) fn still(host: &Host) -> Still {
 }
 
 impl Still {
-    /// The host is as it was; what isn't is named.
+    /// Asserts that the host is unchanged; the message names the differences.
     #[track_caller]
     pub(crate) fn holds(&self, host: &Host) {
         let now = still(host);
         let gone: Vec<_> = self.0.difference(&now.0).collect();
         let new: Vec<_> = now.0.difference(&self.0).collect();
-        assert!(*self == now, "{} was touched:\nwas {gone:#?}\nis {new:#?}", host.name());
+        assert!(*self == now, "{} has changed:\nwas {gone:#?}\nis {new:#?}", host.name());
+    }
+
+    /// The same of all that isn't below that path.
+    #[track_caller]
+    pub(crate) fn holds_but_for(&self, host: &Host, path: &str) {
+        let rest = |still: &Self| -> BTreeSet<String> {
+            still.0.iter().filter(|line| !line.starts_with(path)).cloned().collect()
+        };
+        assert_eq!(rest(self), rest(&still(host)), "{} was touched", host.name());
     }
 }
 
-/// What all these hosts look like, asked side by side.
+/// The current state of these hosts.
 pub(crate) fn all_still(hosts: &[&Host]) -> Vec<Still> {
     each(hosts, still)
 }
 
-/// A question to many hosts at once.
+/// Calls a function for each host in parallel.
 pub(crate) fn each<T: Send>(hosts: &[&Host], ask: impl Fn(&Host) -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
         let asked: Vec<_> = hosts.iter().map(|host| scope.spawn(|| ask(host))).collect();
@@ -69,7 +78,7 @@ pub(crate) fn each<T: Send>(hosts: &[&Host], ask: impl Fn(&Host) -> T + Sync) ->
     })
 }
 
-/// The running start of a node.
+/// The current start of a node, which must be running.
 #[track_caller]
 pub(crate) fn start(shape: &str, host: &Host) -> Start {
     let unit = format!("tau@{shape}.service");
@@ -88,7 +97,7 @@ pub(crate) fn starts(shape: &str, hosts: &[&Host]) -> Vec<Start> {
     each(hosts, |host| start(shape, host))
 }
 
-/// When this start said that it had started, by the clock of [`Start::at`].
+/// When a node reported that it had started, by the clock of [`Start::at`].
 #[track_caller]
 pub(crate) fn healthy_at(shape: &str, host: &Host) -> u64 {
     let unit = format!("tau@{shape}.service");
@@ -101,7 +110,8 @@ pub(crate) fn healthy_at(shape: &str, host: &Host) -> u64 {
     at.unwrap_or_else(|| panic!("{unit} on {} hasn't said that it started: {line}", host.name()))
 }
 
-/// Every one of `nodes` is connected to each of `elders` on this port, but to itself.
+/// Asserts that each of `nodes` is connected to each of `elders`, except to itself, on this
+/// port.
 #[track_caller]
 pub(crate) fn meshed(nodes: &[&Host], elders: &[&Host], port: u16) {
     let wanted: BTreeSet<IpAddr> = elders.iter().map(|host| host.addr()).collect();

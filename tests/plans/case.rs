@@ -1,4 +1,4 @@
-//! A case: a folder, hosts, and what is asked for. See `fixtures/plans/README.md`.
+//! A case: a folder, hosts, and options. See `fixtures/plans/README.md`.
 
 use crate::edit;
 use serde::Deserialize;
@@ -14,10 +14,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// When the hosts of every case were asked first: later than anything there.
+/// The time of the first probe in every case, later than any time in the fixtures.
 const NOON: i64 = 1_800_000_000_000_000_000;
 
-/// `case.yaml`, as it is written.
+/// The contents of `case.yaml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -34,7 +34,7 @@ struct Raw {
     same_as: Option<String>,
 }
 
-/// The case whose plan has been done on the hosts, or the beginning of it.
+/// The case whose plan was applied to the hosts, completely or only its first actions.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum From {
@@ -53,14 +53,14 @@ struct RawOptions {
     retire: Option<String>,
 }
 
-/// A case, read.
+/// A case, ready to be planned.
 pub(crate) struct Case {
     pub(crate) about: String,
     pub(crate) same_as: Option<String>,
     world: World,
 }
 
-/// A network that is wanted, and the hosts as they are.
+/// The desired network, and the current state of the hosts.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) network: Arc<Network>,
@@ -74,7 +74,7 @@ fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/plans")
 }
 
-/// Every case there is.
+/// The names of all cases.
 pub(crate) fn names() -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(cases())
         .unwrap()
@@ -92,7 +92,7 @@ impl Case {
         Self::read_into(name, folder.path())
     }
 
-    /// Leaves the case's network folder in `scratch`.
+    /// Reads a case, leaving its network folder in `scratch`.
     fn read_into(name: &str, scratch: &Path) -> Self {
         let path = cases().join(name);
         let text = fs::read_to_string(path.join("case.yaml")).expect(name);
@@ -149,8 +149,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Each a text to be found in that file, and what stands there instead; or the
-/// file goes.
+/// Applies a case's changes to the folder: for each file the texts to replace, or `None`
+/// to delete it.
 fn change(folder: &Path, changes: &BTreeMap<String, Option<BTreeMap<String, String>>>) {
     for (file, replacements) in changes {
         let path = folder.join(file);
@@ -160,14 +160,14 @@ fn change(folder: &Path, changes: &BTreeMap<String, Option<BTreeMap<String, Stri
         };
         let mut text = fs::read_to_string(&path).expect(file);
         for (old, new) in replacements {
-            assert!(text.contains(old), "{file} doesn't say `{old}`");
+            assert!(text.contains(old), "{file} doesn't contain `{old}`");
             text = text.replace(old, new);
         }
         fs::write(path, text).unwrap();
     }
 }
 
-/// As `spore retire` does it.
+/// Removes a host's nodes from the network, as `spore retire` does.
 fn retire(network: &mut Network, name: &HostName) {
     network.hosts.get_mut(name).unwrap().nodes.clear();
     for hosts in network.bootstrap.values_mut() {
@@ -175,7 +175,8 @@ fn retire(network: &mut Network, name: &HostName) {
     }
 }
 
-/// A tau is known by a word here, `none` for none at all; a plugin by its file.
+/// The artifacts of a case: `tau` is a made-up version, or `none` if the folder pins no
+/// tau. Plugins are files in the folder.
 pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
     let mut supplies = Supplies::default();
     if tau != Some("none") {
@@ -193,9 +194,9 @@ pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
 }
 
 impl World {
-    /// What is planned for the hosts as they are now.
+    /// The plan for the current state of the hosts.
     pub(crate) fn plan(&self) -> Plan {
-        // Nobody asks a host of which nothing can be selected.
+        // As `spore plan` does, probe only hosts that a target may select.
         let targets = &self.options.targets;
         let is_asked =
             |host: &&HostName| targets.is_empty() || targets.iter().any(|target| target.may_select(host));
@@ -217,7 +218,7 @@ impl World {
         }
     }
 
-    /// What a host's facts mean.
+    /// Interprets a host's facts.
     pub(crate) fn interpret(
         &self,
         name: &HostName,
@@ -228,7 +229,7 @@ impl World {
         interpret(name, facts, folder)
     }
 
-    /// Does all of a plan.
+    /// Applies a plan to the simulated hosts.
     pub(crate) fn apply(&mut self, plan: &Plan) -> Result<(), String> {
         simulate(plan, &mut self.hosts, &self.desired).map_err(|error| error.to_string())
     }

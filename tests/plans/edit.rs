@@ -1,4 +1,4 @@
-//! What has happened to hosts: the lines below `hosts` of a case.
+//! Changes of the hosts: the lines below `hosts` in a case.
 
 use crate::tree;
 use shlex::Shlex;
@@ -15,8 +15,8 @@ use std::time::Duration;
 
 const SECOND: i64 = 1_000_000_000;
 
-/// Every host is a bare Debian 12 where nothing else is said; `all` is for all
-/// of them, before what is for one.
+/// Applies a case's changes to the hosts. A new host is a bare Debian 12. The changes of
+/// `all` are applied to every host, before its own.
 pub(crate) fn hosts(
     case: &Path,
     network: &Network,
@@ -89,7 +89,7 @@ impl Host<'_> {
             ["write", path, text] => self.write(path, text),
             ["replace", path, old, new] => {
                 let text = facts.texts[path].clone();
-                assert!(text.contains(old), "{path} doesn't say `{old}`:\n{text}");
+                assert!(text.contains(old), "{path} doesn't contain `{old}`:\n{text}");
                 self.write(path, &text.replace(old, new));
             }
             ["opaque", path] => {
@@ -114,10 +114,16 @@ impl Host<'_> {
                 (unit.record, unit.healthy) = (None, false);
             }
             ["ufw", "on"] => self.write("/etc/ufw/ufw.conf", "ENABLED=yes\n"),
-            ["ufw", "allow", protocol, port] => {
-                let rule = format!("### tuple ### allow {protocol} {port} 0.0.0.0/0 any 0.0.0.0/0 in\n");
+            ["ufw", "off"] => self.write("/etc/ufw/ufw.conf", "ENABLED=no\n"),
+            ["ufw", action, protocol, port] => {
+                let rule = format!("### tuple ### {action} {protocol} {port} 0.0.0.0/0 any 0.0.0.0/0 in\n");
                 facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default().push_str(&rule);
             }
+            ["ufw", action, protocol, port, "from", address] => {
+                let rule = format!("### tuple ### {action} {protocol} {port} 0.0.0.0/0 any {address} in\n");
+                facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default().push_str(&rule);
+            }
+            ["machine", name] => facts.machine = Some(Sha256::of(name.as_bytes())),
             ["listen", address, port, protocol] => {
                 let transport = if protocol == "tcp" { Transport::Tcp } else { Transport::Udp };
                 let port = Port { number: port.parse().unwrap(), transport };
@@ -134,7 +140,7 @@ impl Host<'_> {
             ["architecture", name] => name.clone_into(&mut facts.architecture),
             ["no", "systemd"] => facts.systemd = false,
             ["no", "apt"] => facts.apt = false,
-            _ => panic!("{}: nobody knows how to `{}`", self.name, words.join(" ")),
+            _ => panic!("{}: unknown change `{}`", self.name, words.join(" ")),
         }
     }
 
@@ -154,7 +160,7 @@ impl Host<'_> {
             file.sha256 = Some(Sha256::of(text.as_bytes()));
             (file.mtime_ns, file.ctime_ns) = (now_ns, now_ns);
         }
-        // Of keys and what is noted of starts, only the digest is told.
+        // For keys and records of starts, the probe reports only the digest.
         if ![tau::KEYS, "/tmp/", "/run/"].iter().any(|secret| path.starts_with(secret)) {
             facts.texts.insert(path.to_owned(), text.to_owned());
         }
@@ -179,7 +185,7 @@ fn access<'a>(facts: &'a mut Facts, path: &str, now_ns: i64) -> &'a mut Access {
     }
 }
 
-/// `name=value`, of what the service manager tells.
+/// Sets properties of a unit, each as `name=value`.
 fn unit(facts: &mut Facts, name: &str, properties: &[&str]) {
     let unit = facts.units.entry(name.to_owned()).or_insert_with(|| UnitFact {
         load: "loaded".to_owned(),
@@ -225,7 +231,7 @@ fn unit(facts: &mut Facts, name: &str, properties: &[&str]) {
                     process.limits.insert(property.to_owned(), value.to_owned());
                 }
             }
-            _ => panic!("no property of a unit: {property}"),
+            _ => panic!("unknown property of a unit: {property}"),
         }
     }
     if unit.active == "inactive" {

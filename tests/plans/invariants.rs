@@ -1,4 +1,4 @@
-//! What holds for every plan.
+//! Invariants of every plan.
 
 use crate::case::World;
 use spore_drive::diff::compare;
@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 type Held = Result<(), String>;
 
-/// Every one of them, and every prefix of the plan's actions.
+/// Checks all invariants, for the whole plan and for prefixes of its actions.
 pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
     order(world, plan)?;
     counted(plan)?;
@@ -21,7 +21,7 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
         return Ok(());
     }
     let done = settles(world, plan)?;
-    // What is staged is alike, so a few of these are as good as all.
+    // Stages are all alike, so only a few prefixes within them are checked.
     let staged = plan.stage.values().map(Vec::len).sum::<usize>();
     let cuts = (0..staged).step_by(1 + staged / 8).chain(staged..steps(plan).count());
     cuts.into_iter().try_for_each(|cut| resumes(world, plan, cut, &done))
@@ -52,8 +52,8 @@ fn counted(plan: &Plan) -> Held {
 fn itself(world: &World) -> Held {
     for (name, facts) in &world.hosts.hosts {
         let (_, mut graph) = world.interpret(name, facts);
-        // Services found may be off, units not be read yet, and what is unreadable is in
-        // no diff.
+        // Leave out services, which may be stopped, units that aren't loaded yet, and
+        // unreadable resources, which are never compared.
         let odd: Vec<ResourceId> = graph
             .iter()
             .filter(|(_, resource)| {
@@ -78,7 +78,7 @@ fn itself(world: &World) -> Held {
     Ok(())
 }
 
-/// Applied, there is nothing more to do. The hosts as they are then.
+/// After applying the plan, the next plan is empty. Returns the hosts in that state.
 pub(crate) fn settles(world: &World, plan: &Plan) -> Result<World, String> {
     let mut done = world.clone();
     done.apply(plan)?;
@@ -86,11 +86,11 @@ pub(crate) fn settles(world: &World, plan: &Plan) -> Result<World, String> {
     if again.is_empty() {
         return Ok(done);
     }
-    Err(format!("applied, there is more to do:\n{}", crate::page::page("", &again)))
+    Err(format!("the plan isn't empty after an apply:\n{}", crate::page::page("", &again)))
 }
 
-/// Cut off after some actions, the next plan comes to the same end, and
-/// restarts nothing that has been restarted.
+/// If an apply is cut off after some actions, the next plan leads to the same state, and
+/// doesn't start any unit a second time.
 pub(crate) fn resumes(world: &World, plan: &Plan, cut: usize, done: &World) -> Held {
     let all: Vec<Step<'_>> = steps(plan).collect();
     let after = |what: &str| {
@@ -103,21 +103,21 @@ pub(crate) fn resumes(world: &World, plan: &Plan, cut: usize, done: &World) -> H
     let rest = world.plan();
     order(&world, &rest).map_err(|why| after(&why))?;
     if !rest.refusals.is_empty() {
-        return Err(after(&format!("what is left is refused: {:?}", rest.refusals)));
+        return Err(after(&format!("the rest is refused: {:?}", rest.refusals)));
     }
     let page = || crate::page::page("", &rest);
     world.apply(&rest).map_err(|why| after(&format!("{why}\n{}", page())))?;
     let again = world.plan();
     if !again.is_empty() {
         return Err(after(&format!(
-            "{}\nthere is still more to do:\n{}",
+            "{}\nthe plan isn't empty after the resumed apply:\n{}",
             page(),
             crate::page::page("", &again)
         )));
     }
     let differs = difference(&world, done);
     if !differs.is_empty() {
-        return Err(after(&format!("another end:\n{differs}\n{}", page())));
+        return Err(after(&format!("the final state differs:\n{differs}\n{}", page())));
     }
     let before: BTreeSet<_> = all[..cut].iter().filter_map(started).collect();
     let twice: Vec<_> =
@@ -135,7 +135,7 @@ fn started<'a>(step: &Step<'a>) -> Option<(&'a HostName, &'a str)> {
     }
 }
 
-/// Two ends, without what only says when and how often.
+/// How two final states differ, apart from times and counters.
 fn difference(one: &World, other: &World) -> String {
     let mut text = String::new();
     for (name, facts) in &one.hosts.hosts {
@@ -157,9 +157,9 @@ fn gist(facts: &Facts) -> BTreeSet<String> {
         });
     }
     for (path, text) in &facts.texts {
-        // The order of ufw's rules is that of their making.
+        // The order of ufw's rules depends on the order of the actions.
         let words: BTreeSet<&str> = text.lines().collect();
-        lines.insert(format!("{path} says {words:?}"));
+        lines.insert(format!("{path} contains {words:?}"));
     }
     for (name, unit) in &facts.units {
         let state = format!("{} {} {} {}", unit.load, unit.active, unit.sub, unit.enabled);
@@ -174,7 +174,7 @@ fn gist(facts: &Facts) -> BTreeSet<String> {
     lines
 }
 
-/// Who goes before whom.
+/// Checks the order of the starts.
 pub(crate) fn order(world: &World, plan: &Plan) -> Held {
     let nodes = nodes(world);
     let starts = starts(plan, &nodes);
@@ -193,9 +193,9 @@ pub(crate) fn order(world: &World, plan: &Plan) -> Held {
     reads_before_starts(world, plan)
 }
 
-/// No wave takes down all elders, or all that serve the same thing, of those
-/// that are up by then; nor where the hosts of a wave of rank `fails` all fail
-/// there, as `--max-failures` allows.
+/// No wave takes down all running elders, or all running nodes of a service. This also
+/// holds if every host of the waves with rank `fails` fails and `--max-failures` allows
+/// that.
 fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
     let wanted = nodes(world);
     let elders: BTreeSet<&HostName> =
@@ -206,7 +206,7 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
     let mut last = None;
     for step in steps(plan) {
         let rank = step.wave.map(|wave| plan.waves[wave - 1].rank);
-        // Together they go down anyway; and what goes last, nobody should miss.
+        // A rotation takes all nodes down on purpose, and removed nodes come last.
         let ends = matches!(rank, Some(Rank::RotateBootstrap | Rank::Rotate | Rank::Remove));
         if let (Some(wave), false, true) = (step.wave, ends, last != step.wave) {
             let up = up(&world, plan);
@@ -219,7 +219,7 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
                 })
             };
             let not_all = |what: &str, nodes: Vec<(&HostName, &str)>| {
-                // All that go on one host make room there at once.
+                // Several removed nodes on the same host may stop at once.
                 let one_place = nodes.iter().all(|(host, unit)| {
                     *host == nodes[0].0 && !wanted.contains_key(&((*host).clone(), (*unit).to_owned()))
                 });
@@ -235,7 +235,7 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
             for service in &services {
                 not_all(service, of(&|_, _, node| node.serves.contains(*service)))?;
             }
-            // The host of an elder has one that is, or one that another follows.
+            // On the host of an elder: the elder itself, or the node that it replaces.
             let is_elder = |host: &HostName, unit: &str, _: &Node| {
                 let wanted = wanted.get(&(host.clone(), unit.to_owned()));
                 elders.contains(host) && wanted.is_none_or(|node| node.bootstrap)
@@ -253,7 +253,7 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
     Ok(())
 }
 
-/// The nodes that are up, on hosts that could be planned, and what they serve.
+/// The running nodes on hosts that could be planned.
 fn up(world: &World, plan: &Plan) -> BTreeMap<(HostName, String), Node> {
     let mut up = BTreeMap::new();
     for (host, facts) in world.hosts.hosts.iter().filter(|(host, _)| !plan.unplanned.contains_key(*host)) {
@@ -291,8 +291,8 @@ fn starts<'a>(plan: &Plan, nodes: &'a BTreeMap<(HostName, String), Node>) -> Vec
         .collect()
 }
 
-/// A file is in its place, as it should be, before a unit that reads it is
-/// started; and it is put there in the wave of the first that is.
+/// A file is placed, with its final mode and owner, before a unit that reads it is
+/// started, and in the wave of the first such unit.
 fn reads_before_starts(world: &World, plan: &Plan) -> Held {
     let mut started: BTreeMap<(&HostName, &str), (usize, usize)> = BTreeMap::new();
     let mut placed: BTreeMap<(&HostName, &str), (usize, usize)> = BTreeMap::new();
@@ -320,7 +320,7 @@ fn reads_before_starts(world: &World, plan: &Plan) -> Held {
                 continue;
             }
             if *place > start {
-                return Err(format!("on {host}, {} is put in its place after {unit} is started", file.key));
+                return Err(format!("on {host}, {} is placed after {unit} is started", file.key));
             }
             let early = *place_wave == 0 || plan.waves[*place_wave - 1].rank == Rank::Settle;
             let others = || {

@@ -1,8 +1,8 @@
-//! Plans, without hosts: every folder of `fixtures/plans` is a case, whose plan
-//! is compared with `snapshots/<case>.txt` and done in simulation.
+//! Plans without real hosts: every folder in `fixtures/plans` is a case. Its plan is
+//! compared with `snapshots/<case>.txt` and applied to simulated hosts.
 //!
-//! `fixtures/plans/README.md` says how a case is written. `SPORE_BLESS=1` writes
-//! the snapshots anew.
+//! `fixtures/plans/README.md` describes the format of a case. `SPORE_BLESS=1` updates the
+//! snapshots.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod case;
@@ -55,5 +55,5 @@ fn compare(name: &str, text: &str) -> Result<(), String> {
         .unified_diff()
         .header("snapshot", "plan")
         .to_string();
-    Err(format!("{diff}\nSPORE_BLESS=1 writes the snapshots anew"))
+    Err(format!("{diff}\nSPORE_BLESS=1 updates the snapshots"))
 }

@@ -1,4 +1,4 @@
-//! A plan as a snapshot: what an operator reads, and then every action.
+//! A plan as a snapshot: the text for the operator, followed by every action.
 
 use spore_drive::plan::Plan;
 use spore_drive::plan::action::Action;
@@ -26,7 +26,7 @@ pub(crate) fn page(about: &str, plan: &Plan) -> String {
     page
 }
 
-/// As apply reports it, without the tick.
+/// An action as `spore apply` reports it, without the tick.
 fn one_line(host: &HostName, action: &Action) -> String {
     render::ended(host, action, &Outcome::Done, Style::Plain).replace("✓ ", "")
 }

@@ -1,4 +1,4 @@
-//! Random networks on random hosts, and random changes of both.
+//! Random networks on random hosts, and random changes to both.
 
 use crate::case::{World, supplies};
 use crate::invariants;
@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// No case is begun after this.
+/// After this time no further case is started.
 const LONG: Duration = Duration::from_secs(12);
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -25,13 +25,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A folder, as far as it is random.
+/// The random parts of a folder.
 #[derive(Clone, Debug)]
 struct Folder {
     shapes: Vec<Shape>,
-    /// By host: its address, and for each shape of its nodes which key that has.
+    /// Each host's address, and its nodes: the index of a shape and of a key.
     hosts: Vec<(u8, BTreeMap<usize, usize>)>,
-    /// Which nodes are in `bootstrap`, one bit each.
+    /// Random bits that determine which nodes are in `bootstrap`.
     bootstrap: u64,
     swarm_key: u8,
     owner: u8,
@@ -44,7 +44,7 @@ struct Shape {
     port: u16,
 }
 
-/// What has happened to a host in the meantime.
+/// A change to a host between two plans.
 #[derive(Clone, Debug)]
 enum Event {
     Stopped,
@@ -70,7 +70,7 @@ fn folder() -> impl Strategy<Value = Folder> {
             shapes,
             hosts,
             bootstrap,
-            // Rotations are rare, and refuse to be interrupted.
+            // Rotations should be rare here, because an interrupted one is refused.
             swarm_key: u8::from(swarm_key == 0),
             owner,
             tau,
@@ -91,7 +91,8 @@ fn events() -> impl Strategy<Value = Vec<(usize, Event)>> {
     prop::collection::vec((0..8usize, event), 0..4)
 }
 
-/// A change: everything of the second folder that its bit says, else of the first.
+/// A changed folder: each part is taken from the second folder if its bit is set,
+/// otherwise from the first.
 fn mixed(one: &Folder, other: &Folder, bits: u8) -> Folder {
     let pick = |bit: u8| bits >> bit & 1 == 1;
     let mut folder = one.clone();
@@ -117,7 +118,7 @@ fn mixed(one: &Folder, other: &Folder, bits: u8) -> Folder {
 }
 
 impl Folder {
-    /// As files, in today's dialect.
+    /// The folder's files, in the current dialect.
     fn files(&self, keys: &[String]) -> Files {
         let first = |path: &str| {
             std::fs::read(format!("{}/fixtures/plans/first/folder/{path}", env!("CARGO_MANIFEST_DIR")))
@@ -187,8 +188,8 @@ impl Folder {
     }
 }
 
-/// The properties of `invariants`, at a first start and for a change; cut off
-/// at a random place, where another change may come in between.
+/// The invariants hold for a first apply, for a change, and for reverting a change whose
+/// apply was cut off at a random action.
 fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
     let keys: Vec<String> = (0..48u8).map(node_key).collect();
     let begun = Instant::now();
@@ -210,7 +211,7 @@ fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
         let plan = second.plan();
         check(&second, &plan, cut).map_err(TestCaseError::fail)?;
         if plan.refusals.is_empty() {
-            // Cut off, and then the first folder again.
+            // Cut off the apply, then plan the first folder again.
             let count = steps(&plan).count();
             for step in steps(&plan).take(cut.index(count + 1)) {
                 second
@@ -227,8 +228,8 @@ fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
     ran.map_err(|error| error.to_string().into())
 }
 
-/// Everything gets another tau, and perhaps another folder, while some nodes
-/// are down: who goes before whom is quickly told, so there are more of these.
+/// The order is right if tau is updated, and perhaps other things change, while some
+/// nodes are down. Checking the order is fast, so there are more of these cases.
 fn of_random_outages() -> Result<(), libtest_mimic::Failed> {
     let keys: Vec<String> = (0..48u8).map(node_key).collect();
     let begun = Instant::now();
@@ -253,7 +254,7 @@ fn of_random_outages() -> Result<(), libtest_mimic::Failed> {
     ran.map_err(|error| error.to_string().into())
 }
 
-/// The same at each run: what fails fails for everyone.
+/// A deterministic runner, so that failures are reproducible.
 fn runner(cases: u32) -> TestRunner {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let config = Config { cases, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
@@ -303,7 +304,7 @@ fn happen(world: &mut World, host: usize, event: &Event) {
     }
 }
 
-/// A key made of a number.
+/// The node key with this number as its seed.
 fn node_key(number: u8) -> String {
     use base64::Engine as _;
     let mut seed = [number; 32];

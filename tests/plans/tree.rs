@@ -1,8 +1,8 @@
-//! A host as a folder of its files and `state.txt`, which has a line for each:
-//! mode and owner as `ls` writes them, the path, and where a link points.
+//! A host described by a folder with its files, and by `state.txt` with a line for each:
+//! mode and owner in the format of `ls`, the path, and the target of a link.
 //!
-//! Every configuration there is that of a running node, which was started after
-//! the files were last touched, and of whose start nobody has taken note.
+//! Each configuration belongs to a running node that was started after the last change
+//! to its files, without a record of the start.
 
 use spore_drive::facts::{Facts, FileFact, PathFact, Process, UnitFact};
 use spore_drive::plan::simulate::{directives, without_secrets};
@@ -15,14 +15,14 @@ use std::time::Duration;
 const UNIT: &str = "/lib/systemd/system/tau@.service";
 const HOUR: i64 = 3_600_000_000_000;
 
-/// What a bare host is with that folder on it.
+/// The facts of a bare host with the files of `folder`.
 pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) -> Facts {
     let mut facts = bare;
     let state = fs::read_to_string(folder.join("state.txt")).unwrap();
     for line in state.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
-            // As `ls -l` has it.
+            // A link in the format of `ls -l`.
             [_, _, _, _, _, _, _, _, path, "->", target] => link(&mut facts, path, target),
             [mode, _, path, target] if mode.starts_with('l') => link(&mut facts, path, target),
             [mode, owner, path] => {
@@ -36,7 +36,7 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
             _ => panic!("{}: {line}", folder.display()),
         }
     }
-    // What upstream has written there isn't in the list.
+    // `state.txt` doesn't list this file, which upstream has changed.
     let resolver = "/etc/systemd/resolved.conf";
     if let Ok(text) = fs::read_to_string(folder.join(&resolver[1..])) {
         facts.texts.insert(resolver.to_owned(), text);
@@ -57,12 +57,12 @@ fn link(facts: &mut Facts, path: &str, target: &str) {
     facts.paths.insert(path.to_owned(), PathFact::Link { target: target.to_owned() });
 }
 
-/// `-rw-r--r--`
+/// The permission bits of a mode such as `-rw-r--r--`.
 fn bits(mode: &str) -> u32 {
     mode.chars().skip(1).fold(0, |bits, letter| bits << 1 | u32::from(letter != '-'))
 }
 
-/// The binary is left out of such a folder.
+/// Adds a file's facts. The folder doesn't contain the binary, so that has made-up bytes.
 fn file(facts: &mut Facts, path: &str, access: Access, folder: &Path, key: &DigestKey, now_ns: i64) {
     let bytes =
         fs::read(folder.join(path.trim_start_matches('/'))).unwrap_or_else(|_| b"upstream's".to_vec());
@@ -89,7 +89,9 @@ fn run(facts: &mut Facts, shape: &ShapeName, now_ns: i64) {
     let port = Port { number: main, transport: Transport::Tcp };
     facts.listening.insert(("0.0.0.0".parse().unwrap(), port));
     let directives = directives(&facts.texts[UNIT], shape);
-    let Some(PathFact::File(program)) = facts.paths.get(tau::BINARY) else { panic!("there is no tau") };
+    let Some(PathFact::File(program)) = facts.paths.get(tau::BINARY) else {
+        panic!("{} is missing", tau::BINARY)
+    };
     let limits = directives.iter().filter(|(name, _)| name.starts_with("Limit"));
     let process = Process {
         scant: std::collections::BTreeSet::new(),

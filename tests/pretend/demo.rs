@@ -1,4 +1,4 @@
-//! `spore demo`: what it shows, and that nothing is left of it.
+//! `spore demo`: its output, and that it leaves nothing behind.
 
 use crate::page::{compare, normal};
 use crate::world::{Run, spore};
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[test]
-fn shows_everything() {
+fn output_matches_the_snapshot() {
     let directory = tempfile::tempdir().unwrap();
     let run = Run::of(spore(&["demo"]).env("TMPDIR", directory.path())).exits(0);
     assert!(!run.text.contains("CAES"), "a node's key is shown: {run}");
@@ -18,9 +18,9 @@ fn shows_everything() {
     nothing_is_left(directory.path());
 }
 
-/// At each of its steps, and before the first.
+/// An interrupt at each step, and before the first, leaves nothing behind.
 #[test]
-fn interrupted() {
+fn an_interrupt_cleans_up() {
     let steps = (0..=8).map(|step| {
         std::thread::spawn(move || {
             let directory = tempfile::tempdir().unwrap();
@@ -42,7 +42,7 @@ fn interrupt(directory: &Path, step: usize, signal: &str) {
     let awaited = format!("{step}. ");
     let mut seen = lines.skip_while(|line| !(step == 0 || line.starts_with(&awaited)));
     assert!(seen.next().is_some(), "no step {step}");
-    // What the step runs has begun, as a rule.
+    // By then the step's command usually runs.
     std::thread::sleep(Duration::from_millis(150 * step as u64));
     let kill = Command::new("sh").args(["-c", &format!("kill -{signal} {}", demo.id())]).status().unwrap();
     // Only the last step may have ended by then.
@@ -52,14 +52,14 @@ fn interrupt(directory: &Path, step: usize, signal: &str) {
     assert!(code == Some(130) || step == 8, "step {step} ended with {code:?}: {rest:?}");
 }
 
-/// `--keep` serves other programs until it is ended.
+/// With `--keep`, the hosts can be used from elsewhere until the demo is ended.
 #[test]
-fn kept() {
+fn keep_serves_the_hosts_until_interrupted() {
     let directory = tempfile::tempdir().unwrap();
     let mut demo = spore(&["demo", "--keep"]);
     let mut demo = demo.env("TMPDIR", directory.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.starts_with("The hosts stay until Ctrl-C.")));
+    assert!(lines.any(|line| line.starts_with("The hosts stay up until you press Ctrl-C.")));
     let folder = lines.find_map(|line| Some(line.trim().strip_prefix("cd ")?.to_owned())).unwrap();
     let plan =
         |words: &[&str]| Run::of(spore(words).current_dir(&folder).env("SPORE_KNOWN_HOSTS", "known_hosts"));
@@ -73,12 +73,12 @@ fn kept() {
     nothing_is_left(directory.path());
 }
 
-/// In the directory for temporary files, and among the processes.
+/// Asserts that `directory` is empty and that no process uses it.
 #[track_caller]
 fn nothing_is_left(directory: &Path) {
     let entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(entries.is_empty(), "{entries:?}");
-    // What the demo has killed may not have been buried yet.
+    // Processes that the demo killed may not have been reaped yet.
     let begun = Instant::now();
     while let Some(left) = process_below(directory) {
         assert!(begun.elapsed() < Duration::from_secs(5), "{left}");

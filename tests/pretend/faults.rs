@@ -1,16 +1,16 @@
-//! Each fault gives its message, in the one line of the host that has it, and
-//! the other host is planned all the same; once it is gone, all goes well.
-//! `quick` has more of them, without the command line.
+//! Each fault has its message, in the line of the faulty host, and doesn't prevent
+//! planning the other host. Once the fault is gone, an apply succeeds. `quick` tests
+//! more faults, without the command line.
 
 use crate::world::{APPLY, World};
 use spore_drive::pretend::{Disk, Faults};
 use std::time::Duration;
 
 #[test]
-fn keep_a_host_from_being_planned() {
+fn a_faulty_host_is_not_planned() {
     let world = World::new();
     let table: [(Faults, &[&str]); 3] = [
-        (Faults { refuses_key: true, ..Faults::default() }, &["refuses planter", "key SHA256:"]),
+        (Faults { refuses_key: true, ..Faults::default() }, &["login as planter refused", "key SHA256:"]),
         (
             Faults { no_sudo: true, ..Faults::default() },
             &["no password-less sudo: sudo: a password is required", "NOPASSWD"],
@@ -33,12 +33,12 @@ fn keep_a_host_from_being_planned() {
 }
 
 #[test]
-fn its_disk_fills_up() {
+fn the_disk_fills_up() {
     let world = World::new();
     world.faults(Faults { disk: Disk::Filling, ..Faults::default() });
     let apply = world.spore(APPLY).exits(1);
     apply.says("No space left on device").says("failed h4 stage /");
-    // What had arrived so far isn't left there.
+    // The partial file was removed.
     assert_eq!(world.sh("h4", "find \"$SPORE_ROOT\" -name '.spore-*'"), "");
     world.faults(Faults::default());
     world.spore(APPLY).exits(0);
@@ -46,7 +46,7 @@ fn its_disk_fills_up() {
 }
 
 #[test]
-fn greets_and_is_slow() {
+fn a_login_greeting_and_slow_output_do_no_harm() {
     let world = World::new();
     let slow = Some(Duration::from_millis(30));
     world.faults(Faults { noisy: true, slow, ..Faults::default() });
@@ -54,7 +54,7 @@ fn greets_and_is_slow() {
     world.spore(&["plan"]).exits(0);
 }
 
-/// Wherever the connection breaks, it is said, and the next apply goes on.
+/// Wherever the connection breaks, the loss is reported and the next apply resumes.
 #[test]
 fn the_connection_breaks() {
     let world = World::new();
@@ -62,7 +62,9 @@ fn the_connection_breaks() {
         world.faults(Faults { drops_after: Some(bytes), ..Faults::default() });
         let run = world.apply_when_free();
         let run = run.exits(1);
-        let lost = ["hung up", "connection lost", "lost while"].iter().any(|words| run.text.contains(words));
+        let lost = ["closed the connection", "connection lost", "lost while"]
+            .iter()
+            .any(|words| run.text.contains(words));
         assert!(lost, "after {bytes}: {run}");
     }
     world.faults(Faults::default());

@@ -1,11 +1,11 @@
-//! What a person reads first.
+//! The help, and `spore` without arguments.
 
 use crate::world::{Run, spore};
 
 const FIRST: [&str; 4] = ["demo", "check", "plan", "apply"];
 
 #[test]
-fn fits_a_screen_and_begins_with_what_one_needs() {
+fn help_fits_a_screen_and_lists_the_main_commands_first() {
     let help = Run::of(&mut spore(&["--help"])).exits(0);
     assert!(help.text.lines().count() <= 24, "{help}");
     let commands = help.text.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -18,7 +18,7 @@ fn fits_a_screen_and_begins_with_what_one_needs() {
 }
 
 #[test]
-fn alone_outside_a_network_it_says_where_to_begin() {
+fn without_arguments_or_network_it_says_how_to_start() {
     let folder = tempfile::tempdir().unwrap();
     let run = Run::of(spore(&[]).current_dir(folder.path())).exits(0);
     run.says("There is no network in this folder").says("spore demo");

@@ -1,9 +1,9 @@
-//! The controller is killed at random instants of a first apply and of an
-//! update; whoever comes next ends in the same state: the same files, each node
-//! started as often as was due, nothing temporary left.
+//! The controller is killed at random instants of a first apply and of an update. The
+//! next apply ends in the same state as an uninterrupted one: the same files, the same
+//! number of starts of each node, no temporary files.
 //!
-//! `SPORE_INSTANTS` says how many of each, `SPORE_SEED` which; a few of the same
-//! where nobody says.
+//! `SPORE_INSTANTS` sets the number of instants for each, `SPORE_SEED` the seed of the
+//! random numbers. By default, a few instants of a fixed seed are tested.
 
 use crate::world::{APPLY, World};
 use std::collections::BTreeMap;
@@ -16,11 +16,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const HOSTS: [(&str, &str); 2] = [("h1", "elders"), ("h4", "store")];
-/// Each waits for its own hosts most of the time.
+/// How many worlds are tested in parallel; each mostly waits for its hosts.
 const AT_ONCE: u64 = 4;
 
 #[test]
-fn of_a_first_apply() {
+fn a_first_apply_survives_a_kill() {
     let whole = World::new();
     let begun = Instant::now();
     whole.spore(APPLY).exits(0);
@@ -28,7 +28,7 @@ fn of_a_first_apply() {
 }
 
 #[test]
-fn of_an_update() {
+fn an_update_survives_a_kill() {
     let applied = || {
         let world = World::new();
         world.spore(APPLY).exits(0);
@@ -86,12 +86,13 @@ fn killed_after(world: &World, instant: Duration) {
     let mut apply = world.command(APPLY);
     let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     thread::sleep(instant);
-    // It may have ended by then.
+    // This fails if it has already ended.
     let _ = apply.kill();
     apply.wait().unwrap();
 }
 
-/// From 0 to 1: SplitMix64, so that a seed is the same everywhere.
+/// A number from 0 to 1, by SplitMix64, so that a seed gives the same numbers
+/// everywhere.
 fn random(seed: u64, n: u64) -> f64 {
     let mut bits = seed.wrapping_add((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -99,7 +100,7 @@ fn random(seed: u64, n: u64) -> f64 {
     (bits ^ (bits >> 31)) as f64 / u64::MAX as f64
 }
 
-/// By host and path, the mode and what is in it.
+/// The mode and content of each file, by host and path.
 type Picture = BTreeMap<String, (u32, Vec<u8>)>;
 
 fn picture(world: &World) -> Picture {
@@ -109,21 +110,21 @@ fn picture(world: &World) -> Picture {
         for below in ["tb", "etc/systemd", "tmp"] {
             walk(&root, &root.join(below), host, &mut picture);
         }
-        let_go(&root.join("run"));
+        wait_for_unlock(&root.join("run"));
     }
     picture
 }
 
-/// Whoever held the host is gone; where nothing was left to do, that may take
-/// longer than what came after.
-fn let_go(run: &Path) {
+/// Waits until the killed controller's lock is released. If there was nothing left to do,
+/// the next apply doesn't take the lock, so it doesn't wait either.
+fn wait_for_unlock(run: &Path) {
     let begun = Instant::now();
     let is_held = || {
         let names = fs::read_dir(run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.into_iter().any(|name| name.starts_with("spore-beat")) || run.join("spore/.holder").exists()
     };
     while is_held() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{} is still held", run.display());
+        assert!(begun.elapsed() < Duration::from_secs(20), "{} is still locked", run.display());
         thread::sleep(Duration::from_millis(20));
     }
 }

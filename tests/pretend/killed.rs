@@ -1,4 +1,4 @@
-//! The controller is killed while it applies; whoever comes next goes on.
+//! The controller is killed during an apply, and the next apply resumes.
 
 use crate::world::{APPLY, Run, World};
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 #[test]
-fn the_controller_is_killed() {
+fn an_apply_resumes_after_kills() {
     let world = World::new();
     for milliseconds in [150, 250, 350, 450, 600, 900, 1_500, 2_100] {
         let mut apply = world.command(APPLY);
@@ -19,8 +19,8 @@ fn the_controller_is_killed() {
 }
 
 impl World {
-    /// Applies as soon as nobody holds the hosts any more: what runs there when
-    /// its controller is lost is let end.
+    /// Applies as soon as the hosts are unlocked: an action whose controller was killed
+    /// first runs to its end.
     pub(crate) fn apply_when_free(&self) -> Run {
         let begun = Instant::now();
         loop {
@@ -38,9 +38,9 @@ impl World {
     }
 }
 
-/// A part is applied without a look at the rest, elders included.
+/// `--target` doesn't contact any other host, elders included.
 #[test]
-fn of_a_part_nothing_else_is_asked() {
+fn a_target_contacts_no_other_host() {
     let world = World::new();
     world.spore(APPLY).exits(0);
     let shapes = world.folder().join("shapes.yaml");

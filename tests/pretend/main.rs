@@ -1,4 +1,5 @@
-//! The real `spore` on pretended hosts: no root, no network, nothing left.
+//! The real `spore` on simulated hosts. These tests need neither root nor a network,
+//! and leave nothing behind.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,10 +16,9 @@ mod world;
 
 use world::{APPLY, World};
 
-/// From nothing to everything in its place, as a user who needs `sudo`; then a
-/// look at what the host has come to.
+/// A first apply, as a user who needs `sudo`, and the resulting state of a host.
 #[test]
-fn applied() {
+fn a_first_apply() {
     let world = World::new();
     world.spore(&["plan"]).exits(2).says("plan: ");
     world.spore(APPLY).exits(0).says("0 failed; 0 skipped");
@@ -36,9 +36,9 @@ fn applied() {
     assert!(said[4].starts_with("store started! with id: 12D3KooW"), "{said:?}");
 }
 
-/// What somebody changes on a host is found, and mended without more than that.
+/// Changes made by hand are found and fixed.
 #[test]
-fn mended() {
+fn drift_is_fixed() {
     let world = World::new();
     world.spore(APPLY).exits(0);
     world.sh("h1", "cd \"$SPORE_ROOT\" && chown nobody tb/config/elders.yaml && chmod 0 tb/priv");
@@ -52,13 +52,12 @@ fn mended() {
     world.spore(&["plan"]).exits(0);
 }
 
-/// Whose configuration names a key that isn't there dies at each start; what it
-/// says reaches the person.
+/// If a node exits at each start, the end of its journal is shown to the user.
 #[test]
-fn a_node_that_dies_is_told_of() {
+fn the_journal_of_a_failing_node_is_shown() {
     let world = World::new();
     world.spore(APPLY).exits(0);
-    // Something that spore doesn't know has the port of the node.
+    // A unit that spore doesn't know occupies the node's port.
     let unit = "[Service]\nExecStart=/tb/bin/tau start -s other --root /tb\n";
     world.sh(
         "h4",

@@ -1,10 +1,10 @@
-//! Output as a snapshot: what differs from run to run is taken out.
+//! Output as a snapshot, without what differs from run to run.
 
 use std::fs;
 use std::path::Path;
 
-/// Without temporary names, ports, ids and digests; lines of an apply that come
-/// as each host gets there are in order.
+/// Replaces temporary names, ports, ids and digests, and sorts the lines of an apply,
+/// whose order depends on timing, by host.
 pub(crate) fn normal(text: &str, directory: &Path) -> String {
     let mut text = text.replace(directory.to_str().unwrap(), "/tmp");
     text = text.replace(spore_drive::pretend::here().name(), "ARCHITECTURE");
@@ -16,7 +16,7 @@ pub(crate) fn normal(text: &str, directory: &Path) -> String {
     }
     let mut lines: Vec<&str> = text.lines().collect();
     for run in lines.chunk_by_mut(|a, b| is_step(a) == is_step(b)).filter(|run| is_step(run[0])) {
-        // Those of one host come in its order.
+        // The sort is stable, so the lines of one host keep their order.
         run.sort_by_key(|line| line.split_whitespace().nth(1));
     }
     lines.join("\n") + "\n"
@@ -26,7 +26,7 @@ fn is_step(line: &str) -> bool {
     line.starts_with("  ✓ ")
 }
 
-/// Replaces the word that follows each `before`.
+/// Replaces the word that follows each `before` by `with`.
 fn after(text: &str, before: &str, with: &str, is_part: impl Fn(char) -> bool) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -39,7 +39,7 @@ fn after(text: &str, before: &str, with: &str, is_part: impl Fn(char) -> bool) -
     out + rest
 }
 
-/// With `snapshots/<name>.txt`.
+/// Compares the text with `snapshots/<name>.txt`.
 #[track_caller]
 pub(crate) fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(format!("{name}.txt"));
@@ -49,5 +49,5 @@ pub(crate) fn compare(name: &str, text: &str) {
     let wanted = fs::read_to_string(&path).unwrap_or_default();
     let diff = similar::TextDiff::from_lines(wanted.as_str(), text);
     let diff = diff.unified_diff().header("snapshot", "now").to_string();
-    assert!(wanted == text, "{diff}\nSPORE_BLESS=1 writes the snapshots anew");
+    assert!(wanted == text, "{diff}\nSPORE_BLESS=1 updates the snapshots");
 }

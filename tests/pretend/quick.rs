@@ -1,6 +1,6 @@
-//! The same without the command line: a controller in this process that waits
-//! for nothing, so that a plan or an apply takes a fraction of a second, and
-//! connections can be broken at many places.
+//! Tests without the command line. The controller in this process doesn't wait for nodes
+//! to settle, so that an apply takes a fraction of a second, and connections can be
+//! broken at many points.
 
 use crate::world::World;
 use spore_drive::desired::{self, Desired, Supplies, compile};
@@ -13,7 +13,7 @@ use spore_drive::remote::{
     Applied, Holder, Host, HostError, Locks, Payload, Payloads, Redactor, Settings, Stop, Target, apply,
     gather,
 };
-use spore_drive::resource::{HostName, Sha256, ShapeName};
+use spore_drive::resource::{DigestKey, HostName, Sha256, ShapeName};
 use spore_drive::ssh::{Address, Credential, KnownHosts, Login, key};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
 
-/// `spore`, as far as it isn't the command line.
+/// `spore` without its command line.
 struct Controller<'w> {
     world: &'w World,
     network: Network,
@@ -31,7 +31,7 @@ struct Controller<'w> {
     settings: Settings,
 }
 
-/// What the hosts said, and what is to be done about it.
+/// The plan for the hosts that answered, and the errors of the others.
 struct Survey {
     plan: Plan,
     hosts: BTreeMap<HostName, Host>,
@@ -53,6 +53,7 @@ impl<'w> Controller<'w> {
     }
 
     async fn survey(&self) -> Survey {
+        let machines = DigestKey::for_machines(self.network.swarm_key.line());
         let target = |name: &HostName, host: &spore_drive::network::Host| {
             let shapes: Vec<ShapeName> = host.nodes.keys().cloned().collect();
             let key = &self.desired.digest_keys[name];
@@ -60,7 +61,7 @@ impl<'w> Controller<'w> {
                 name: name.clone(),
                 address: Address::new(host.ssh.address.to_string(), host.ssh.port),
                 logins: vec![self.login.clone()],
-                script: Request { key, shapes: &shapes, rehash: false }.script(),
+                script: Request { key, machines: &machines, shapes: &shapes, rehash: false }.script(),
             }
         };
         let targets = self.network.hosts.iter().map(|(name, host)| target(name, host)).collect();
@@ -87,7 +88,7 @@ impl<'w> Controller<'w> {
         Survey { plan, hosts, errors }
     }
 
-    /// Plans and applies; `None` where a host couldn't be locked.
+    /// Plans and applies; `None` if a host couldn't be locked.
     async fn apply(&self) -> Option<Applied> {
         let Survey { plan, hosts, errors: _ } = self.survey().await;
         let mut locks = Locks::default();
@@ -120,14 +121,15 @@ impl<'w> Controller<'w> {
             .collect()
     }
 
-    /// As soon as what was left to itself has ended.
+    /// Retries until an apply succeeds, because a host stays locked until the actions of
+    /// a lost controller have ended.
     async fn applied_in_the_end(&self) {
         let begun = Instant::now();
         loop {
             if self.apply().await.is_some_and(|applied| applied.failed.is_empty()) {
                 break;
             }
-            assert!(begun.elapsed() < Duration::from_secs(20), "h4 isn't let go");
+            assert!(begun.elapsed() < Duration::from_secs(20), "h4 can't be applied to");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let plan = self.survey().await.plan;
@@ -135,9 +137,8 @@ impl<'w> Controller<'w> {
     }
 }
 
-/// Without anybody's patience.
 #[test]
-fn in_no_time() {
+fn a_first_apply() {
     let world = World::new();
     world.block_on(async {
         let controller = Controller::new(&world);
@@ -147,16 +148,16 @@ fn in_no_time() {
     });
 }
 
-/// What each fault makes of a plan, one after the other on one host.
+/// The effect of each fault on the plan.
 #[test]
-fn faults_in_a_row() {
+fn each_fault_has_its_error() {
     let world = World::new();
     world.block_on(async {
         let controller = Controller::new(&world);
         let table = [
-            (Faults { refuses_key: true, ..Faults::default() }, "refuses planter"),
+            (Faults { refuses_key: true, ..Faults::default() }, "login as planter refused"),
             (Faults { no_sudo: true, ..Faults::default() }, "no password-less sudo"),
-            (Faults { drops_after: Some(100), ..Faults::default() }, "the host hung up"),
+            (Faults { drops_after: Some(100), ..Faults::default() }, "the host closed the connection"),
             (Faults { drops_after: Some(6_000), ..Faults::default() }, "lost while"),
         ];
         for (faults, words) in table {
@@ -174,17 +175,17 @@ fn faults_in_a_row() {
     });
 }
 
-/// The connection breaks at any byte; whoever comes next goes on, and ends where
-/// an apply ends that nothing happened to.
+/// The connection breaks after more and more bytes. Each apply resumes, and the last one
+/// ends in the same state as an uninterrupted one.
 #[test]
-fn broken_anywhere() {
+fn a_connection_that_breaks_anywhere() {
     let world = World::new();
     world.block_on(async {
         let controller = Controller::new(&world);
         let (mut bytes, mut broken) = (500, 0);
         loop {
             world.faults(Faults { drops_after: Some(bytes), ..Faults::default() });
-            // A lock that is still held is no reason to go on with more bytes.
+            // An apply also counts as broken if a host is still locked.
             match controller.apply().await {
                 Some(applied) if applied.failed.is_empty() && controller.world.is_up("h4") => break,
                 _ => broken += 1,

@@ -1,7 +1,7 @@
-//! Every command in `README.md`, `tests/run` aside, does what the README shows:
-//! `…` there stands for anything, and one line of `…` for any number of lines.
+//! Every command in `README.md`, except `tests/run`, prints the output that the README
+//! shows. There, `…` matches any text, and a line with only `…` any number of lines.
 //!
-//! The blocks are one session of a person whose network is on pretended hosts.
+//! All `console` blocks are one session, on a network of simulated hosts.
 
 use crate::world::World;
 use std::fs;
@@ -16,7 +16,7 @@ struct Shown {
 }
 
 #[test]
-fn does_what_it_shows() {
+fn commands_print_the_output_in_the_readme() {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let shown = shown(&text);
     assert!(shown.len() > 10, "the README's commands aren't found");
@@ -25,7 +25,8 @@ fn does_what_it_shows() {
     prepare(&world, &network);
     let mut here = world.folder().to_owned();
     for step in &shown {
-        // The first installs to the user's own programs, the second tests everything: this test included.
+        // The former installs a program for the user, the latter runs all tests, this one
+        // included.
         if ["cargo install", "tests/run"].iter().any(|start| step.command.starts_with(start)) {
             continue;
         }
@@ -45,7 +46,7 @@ fn does_what_it_shows() {
     }
 }
 
-/// What stands in blocks of `console`.
+/// The commands in the `console` blocks.
 fn shown(text: &str) -> Vec<Shown> {
     let mut shown: Vec<Shown> = Vec::new();
     let mut inside = false;
@@ -67,7 +68,7 @@ fn shown(text: &str) -> Vec<Shown> {
     shown
 }
 
-/// The network that a person has written, with a tau that is to be pinned.
+/// Creates the user's network folder, and a tau to be pinned.
 fn prepare(world: &World, network: &Path) {
     fs::create_dir(network).unwrap();
     for name in
@@ -85,7 +86,7 @@ fn prepare(world: &World, network: &Path) {
 
 fn run(command: &str, here: &Path) -> Vec<String> {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_spore"));
-    // A person's build of it would be another; what it shows is not.
+    // The release build would take minutes, and prints the same.
     let command = command.replace("cargo run --release -- ", "spore ");
     let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let out = Command::new("sh")
@@ -102,7 +103,7 @@ fn run(command: &str, here: &Path) -> Vec<String> {
     text.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// Whether lines are as they are shown.
+/// Whether the output matches the lines in the README.
 fn fits(shown: &[String], found: &[String]) -> bool {
     match shown.split_first() {
         None => found.is_empty(),
@@ -116,7 +117,7 @@ fn fits(shown: &[String], found: &[String]) -> bool {
     }
 }
 
-/// Whether a line is as it is shown, whatever stands for `…`.
+/// Whether a line matches, where `…` matches any text.
 fn line_fits(shown: &str, found: &str) -> bool {
     let mut parts = shown.split('…');
     let Some(mut rest) = parts.next().and_then(|start| found.strip_prefix(start)) else { return false };
@@ -129,9 +130,9 @@ fn line_fits(shown: &str, found: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// What is quoted as text is from the demo, whose output another test compares.
+/// The `text` blocks are quotes from the demo's snapshot.
 #[test]
-fn quotes_the_demo() {
+fn text_blocks_quote_the_demo() {
     let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let (readme, demo) = (read("README.md"), read("snapshots/demo.txt"));
     let quotes: Vec<&str> =
@@ -143,7 +144,7 @@ fn quotes_the_demo() {
 }
 
 #[test]
-fn it_would_notice() {
+fn differences_are_detected() {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     assert!(fits(&lines("a…c\n…\nlast"), &lines("abc\nx\ny\nlast")));
     assert!(fits(&lines("…\nlast"), &lines("last")));

@@ -1,4 +1,4 @@
-//! `spore rehearse`: a person's folder, and nothing real.
+//! `spore rehearse` uses the user's folder but none of its hosts, keys or downloads.
 
 use crate::page::{compare, normal};
 use crate::world::{Run, spore};
@@ -22,14 +22,15 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Its logins, addresses, pins and plugins lead nowhere; what it says has none
-/// of its secrets; and what it wrote is gone.
+/// The fixture's logins, addresses, pins and plugins don't exist, so the rehearsal
+/// can't have used them. It prints none of the folder's secrets and leaves no files
+/// behind.
 #[test]
-fn a_folder_of_ones_own() {
+fn rehearse_uses_nothing_real_and_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir().unwrap();
     copy(&fixture("folders/same-today/folder"), folder.path());
-    // Git keeps no such mode, and `check` would say so.
+    // Git doesn't store this mode, and `check` would complain about the default one.
     fs::set_permissions(folder.path().join("keys/id_ed25519"), fs::Permissions::from_mode(0o600)).unwrap();
     let before = listing(folder.path());
     let mut command = spore(&["rehearse", "-n", folder.path().to_str().unwrap()]);
@@ -53,7 +54,7 @@ fn listing(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn services_that_need_more_of_a_host() {
+fn services_with_requirements_on_the_host() {
     let folder = tempfile::tempdir().unwrap();
     copy(&fixture("plans/first/folder"), folder.path());
     let shapes = folder.path().join("shapes.yaml");
@@ -61,5 +62,5 @@ fn services_that_need_more_of_a_host() {
     let text = text.replace("[auth, patrick]", "[patrick]");
     fs::write(shapes, text).unwrap();
     let run = Run::of(&mut spore(&["rehearse", "-n", folder.path().to_str().unwrap()])).exits(0);
-    run.says("docker.io").says("rehearsal: it went well").says("names no tau");
+    run.says("docker.io").says("rehearsal: succeeded").says("pins no tau");
 }

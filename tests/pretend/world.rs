@@ -1,4 +1,4 @@
-//! A small network on pretended hosts, and `spore` to work on it.
+//! A small network on simulated hosts, and `spore` to run on it.
 
 use spore_drive::artifact::{Pin, Pins, Source};
 use spore_drive::pretend::{Faults, Fleet, Host, here, program};
@@ -11,17 +11,17 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// Without watching nodes that can't die for long.
+/// A simulated node never exits after its start, so a short settle time is enough.
 pub(crate) const APPLY: &[&str] = &["apply", "--yes", "--timeout", "settle=0.5"];
 
-/// An elder on h1 and a member on h4, of the fixture that has both.
+/// The fixture `first`, reduced to an elder on h1 and the nodes on h4.
 pub(crate) struct World {
     folder: TempDir,
     fleet: Fleet,
     runtime: Runtime,
 }
 
-/// What a command did.
+/// The exit code and output of a command.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) text: String,
@@ -74,7 +74,7 @@ impl World {
         self.runtime.block_on(work)
     }
 
-    /// Whether the host's node runs, by the notes of its service manager.
+    /// Whether a node runs on the host.
     pub(crate) fn is_up(&self, name: &str) -> bool {
         let units = self.host(name).root().join("run/pretend/units");
         fs::read_dir(units).unwrap().count() > 0
@@ -84,7 +84,7 @@ impl World {
         self.fleet.host(&name.parse().unwrap()).unwrap()
     }
 
-    /// Of h4; h1 is always well.
+    /// Sets the faults of h4; h1 never has any.
     pub(crate) fn faults(&self, faults: Faults) {
         self.host("h4").set_faults(faults);
     }
@@ -108,7 +108,7 @@ impl World {
     }
 }
 
-/// The program, in nobody's folder.
+/// The program, without a network folder.
 pub(crate) fn spore(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spore"));
     command.args(words).stdin(Stdio::null()).env_remove("SPORE_NETWORK").env_remove("SPORE_KNOWN_HOSTS");
@@ -130,7 +130,7 @@ impl Run {
 
     #[track_caller]
     pub(crate) fn says(&self, text: &str) -> &Self {
-        assert!(self.text.contains(text), "not said: {text}\n{self}");
+        assert!(self.text.contains(text), "missing: {text}\n{self}");
         self
     }
 }

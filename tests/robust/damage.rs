@@ -1,7 +1,6 @@
-//! Folders of `fixtures/folders`, damaged in every way, and random ones of
-//! pieces of them. `SPORE_FUZZ_SECONDS` says for how long, and
-//! `SPORE_FUZZ_SEED` where to begin; what goes wrong is left in a folder that
-//! the message names.
+//! Reads randomly damaged copies of the folders in `fixtures/folders`.
+//! `SPORE_FUZZ_SECONDS` sets the duration, and `SPORE_FUZZ_SEED` the seed. A folder that
+//! fails is kept, and the message names its path.
 
 use super::judge::{Folder, folders, is_yaml, judge};
 use super::secrets::secrets;
@@ -11,18 +10,18 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Without optimisation; a folder of this size takes some milliseconds.
+/// The time-out for reading one folder, which normally takes milliseconds.
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]
-fn damaged_folders_are_read_to_the_end_and_leak_nothing() {
+fn damaged_folders_neither_hang_nor_leak_secrets() {
     let seconds = number("SPORE_FUZZ_SECONDS").unwrap_or(12);
     let seed = number("SPORE_FUZZ_SEED").unwrap_or(1);
     let secrets = secrets();
     let folders = folders();
     let pieces = pieces(&folders);
     let mut random = Random(seed);
-    // One that hangs can't be ended, but it can be told which it is.
+    // A thread that hangs can't be killed, but this way the test can name its folder.
     let (sender, receiver) = mpsc::sync_channel::<(String, Folder)>(0);
     let (done, finished) = mpsc::channel();
     let reader = thread::spawn(move || {
@@ -40,7 +39,7 @@ fn damaged_folders_are_read_to_the_end_and_leak_nothing() {
         sender.send((what.clone(), folder.clone())).unwrap();
         let wrong = match finished.recv_timeout(SOON) {
             Ok(wrong) => wrong,
-            Err(_) => Some(format!("{what}: is still read after {SOON:?}")),
+            Err(_) => Some(format!("{what}: not read within {SOON:?}")),
         };
         if let Some(wrong) = wrong {
             panic!("{}\n{wrong}", keep(&folder).display());
@@ -52,8 +51,9 @@ fn damaged_folders_are_read_to_the_end_and_leak_nothing() {
     assert!(read > 50, "only {read} folders were read");
 }
 
-/// Lines of fixtures and documents of `fixtures/yaml`: what others are
-/// damaged with. None holds a secret: where it would be put, none is at home.
+/// The pieces that are inserted into files: lines of the fixtures and documents of
+/// `fixtures/yaml`. Lines with secrets are left out: spore couldn't recognize a secret in
+/// a place where none belongs.
 fn pieces(folders: &[(String, Folder)]) -> Vec<String> {
     let mut pieces: Vec<String> = SIGNIFICANT.iter().map(|&piece| piece.to_owned()).collect();
     let secrets = secrets();
@@ -139,7 +139,7 @@ const SIGNIFICANT: &[&str] = &[
     "-----END ",
 ];
 
-/// SplitMix64: the same seed, the same damage.
+/// SplitMix64; the same seed gives the same damage.
 struct Random(u64);
 
 impl Random {
@@ -154,12 +154,13 @@ impl Random {
         &of[self.below(of.len())]
     }
 
-    /// A folder with some damage, and what was done to which.
+    /// A damaged folder, and a description of the damage.
     fn damaged(&mut self, folders: &[(String, Folder)], pieces: &[String]) -> (String, Folder) {
         let (name, folder) = self.one(folders);
         let mut folder = folder.clone();
         let mut what = name.clone();
-        // What stands in a URL is known by the URL's form alone.
+        // Leave `tau.yaml` alone: a secret in its URL is recognized only by the form of
+        // the URL.
         let paths: Vec<String> =
             folder.keys().filter(|path| is_yaml(path) && !path.starts_with("tau")).cloned().collect();
         for _ in 0..=self.below(3) {
@@ -189,10 +190,11 @@ impl Random {
         match self.below(12) {
             0 => {
                 bytes.truncate(at);
-                "cut"
+                "truncated"
             }
             1 => {
-                // What ends up on the line of a user name, or of an address, is shown as one.
+                // Only within a line: a secret that is joined to the line of a user name
+                // or an address would be shown as part of that.
                 let rest = bytes[at..].iter().position(|&byte| byte == b'\n');
                 let end = at + rest.unwrap_or(bytes.len() - at).min(self.below(40));
                 bytes.drain(at..end);
@@ -200,17 +202,17 @@ impl Random {
             }
             2 | 3 => {
                 insert(bytes, at, self.one(SIGNIFICANT).as_bytes());
-                "a character put in"
+                "a character inserted"
             }
             4 => {
                 let piece = self.one(pieces).clone();
                 insert(bytes, line_at(bytes, at), piece.as_bytes());
-                "a piece put in"
+                "a piece inserted"
             }
             5 => {
                 let piece = self.one(pieces).clone();
                 insert(bytes, at, piece.as_bytes());
-                "a piece put into a line"
+                "a piece inserted into a line"
             }
             6 => {
                 let other = self.below(bytes.len() + 1);
@@ -222,7 +224,7 @@ impl Random {
             7 => {
                 let copy = line(bytes, at);
                 insert(bytes, line_at(bytes, at), &copy);
-                "a line twice"
+                "a line duplicated"
             }
             8 => {
                 let start = line_at(bytes, at);
@@ -230,12 +232,12 @@ impl Random {
                     Some(b' ') if self.below(2) == 0 => drop(bytes.remove(start)),
                     _ => insert(bytes, start, b" "),
                 }
-                "indented otherwise"
+                "indentation changed"
             }
             9 => {
                 let noise: Vec<u8> = (0..self.below(8)).map(|_| self.below(256) as u8).collect();
                 insert(bytes, at, &noise);
-                "noise put in"
+                "noise inserted"
             }
             10 => {
                 let deep = self.one(&["[", "{a: ", "- ", "? ", "{", "a:\n "]).repeat(self.below(200));
@@ -249,7 +251,7 @@ impl Random {
                     bomb += &format!("a{n}: &a{n} [{before}]\n");
                 }
                 insert(bytes, line_at(bytes, at), bomb.as_bytes());
-                "aliases put in"
+                "aliases inserted"
             }
         }
     }
@@ -259,7 +261,7 @@ fn insert(bytes: &mut Vec<u8>, at: usize, piece: &[u8]) {
     bytes.splice(at..at, piece.iter().copied());
 }
 
-/// Where the line begins that `at` is in.
+/// The start of the line that contains `at`.
 fn line_at(bytes: &[u8], at: usize) -> usize {
     bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)
 }
@@ -275,7 +277,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Writes the folder down, for whoever looks for the reason.
+/// Writes the folder to a temporary directory, and returns its path.
 fn keep(folder: &Folder) -> PathBuf {
     let kept = tempfile::Builder::new().prefix("spore-damage").disable_cleanup(true).tempdir().unwrap();
     for (path, bytes) in folder {

@@ -1,5 +1,5 @@
-//! What must hold of everything that is said of any folder, and the folders
-//! to begin with. `tests/fuzz` uses this, too.
+//! What must hold for the problems that are reported about any folder, and the folders of
+//! the fixtures. `tests/fuzz` uses this, too.
 
 use spore_drive::check::check;
 use spore_drive::network::{Diagnostic, Draft, Files, Secrets};
@@ -14,7 +14,7 @@ const CASES: &str = "fixtures/folders";
 /// Files by their paths.
 pub(crate) type Folder = BTreeMap<String, Vec<u8>>;
 
-/// All that `spore check` has to say of a folder.
+/// Everything that `spore check` reports about a folder.
 pub(crate) fn problems_of(files: &Files, secrets: Secrets) -> Vec<Diagnostic> {
     let mut draft = Draft::from_files(files, secrets);
     draft.report(check(&draft));
@@ -25,7 +25,7 @@ pub(crate) fn shown(problems: &[Diagnostic]) -> String {
     render::problems(problems, Style::Plain)
 }
 
-/// What must hold of everything that is said of any folder.
+/// Checks what must hold for the problems that are reported about any folder.
 pub(crate) fn judge(folder: &Folder, secrets: &[String]) -> Result<(), String> {
     let mut files = Files::new("folder");
     for (path, bytes) in folder {
@@ -37,8 +37,8 @@ pub(crate) fn judge(folder: &Folder, secrets: &[String]) -> Result<(), String> {
             catch_unwind(AssertUnwindSafe(|| shown(&problems))).map_err(|_| "a panic while rendering")?;
         problems.iter().try_for_each(place_is_right)?;
         in_order(&problems)?;
-        if text.contains("defect of spore") {
-            return Err("a defect of spore".to_owned());
+        if ["defect of spore", "bug in spore"].iter().any(|words| text.contains(words)) {
+            return Err("a bug in spore is reported".to_owned());
         }
         if let Some(c) = text.chars().find(|&c| c.is_control() && c != '\n' && c != '\t') {
             return Err(format!("{c:?} is shown:\n{text}"));
@@ -61,14 +61,14 @@ fn place_is_right(problem: &Diagnostic) -> Result<(), String> {
         let text = place.source().text();
         for span in [place.span(), place.underlined()] {
             if text.get(span.clone()).is_none() {
-                return Err(format!("{span:?} is no place in {}: {problem}, {label}", place.file()));
+                return Err(format!("{span:?} isn't in {}: {problem}, {label}", place.file()));
             }
         }
-        // It has to be the line that an editor shows.
+        // The line number must be the one that an editor shows.
         let (line, _) = place.line_and_column();
         let breaks = text[..place.span().start].matches('\n').count();
         if line != breaks + 1 {
-            return Err(format!("line {line} is {}: {problem}", breaks + 1));
+            return Err(format!("line {line} should be {}: {problem}", breaks + 1));
         }
     }
     Ok(())
@@ -79,14 +79,14 @@ fn in_order(problems: &[Diagnostic]) -> Result<(), String> {
         problem.labels().first().map(|(place, _)| (place.file().to_owned(), place.span().start))
     };
     let mut positions: Vec<_> = problems.iter().map(position).collect();
-    // How many were left out is said last.
+    // The last message may be the number of problems that were left out.
     if problems.last().is_some_and(|problem| problem.message().ends_with("not shown")) {
         positions.pop();
     }
     if positions.is_sorted() { Ok(()) } else { Err(format!("out of order: {positions:?}")) }
 }
 
-/// The text of every file of every fixture.
+/// The files of every fixture, by its name.
 pub(crate) fn folders() -> Vec<(String, Folder)> {
     let mut folders = Vec::new();
     let mut cases: Vec<_> = fs::read_dir(CASES).unwrap().map(|entry| entry.unwrap().path()).collect();

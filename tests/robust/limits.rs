@@ -1,8 +1,8 @@
-//! Whatever is in a file, reading it and showing what is wrong with it ends
-//! soon, and takes no more than 200 MB, or forty times what was read.
+//! Whatever is in a file, reading it and showing its problems takes little time, and no
+//! more memory than 200 MB or forty times the file's size.
 //!
-//! Each case is read by a process of its own, whose peak the kernel tells. In
-//! a release build they are as big as a file may be:
+//! Each case is read by a process of its own, whose peak memory the kernel reports. In a
+//! release build the files have the maximum size:
 //! `cargo test --release --test robust limits -- --nocapture` shows the figures.
 
 use super::judge::{problems_of, shown};
@@ -12,21 +12,21 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A file may have 16 MB. Without optimisation everything takes ten times as
-/// long, so there it is less.
+/// The maximum size of a file is 16 MB. A debug build takes ten times as long, so its
+/// files are smaller.
 const SIZE: usize = if cfg!(debug_assertions) { 400_000 } else { 15_900_000 };
 const LEAST: usize = 200 << 20;
 const TIMES: usize = 40;
 const SOON: Duration = Duration::from_secs(if cfg!(debug_assertions) { 40 } else { 15 });
 
-/// What to do about one case: `SPORE_LIMITS_CASE` is its name.
+/// The environment variable with the name of the case to run.
 const CASE: &str = "SPORE_LIMITS_CASE";
 
 fn repeat(text: &str) -> String {
     text.repeat(SIZE / text.len())
 }
 
-/// As many lines as fit.
+/// As many lines as fit into [`SIZE`].
 fn lines(line: impl Fn(usize) -> String) -> String {
     let mut text = String::new();
     for n in 0.. {
@@ -39,8 +39,8 @@ fn lines(line: impl Fn(usize) -> String) -> String {
     text
 }
 
-/// What anchors and aliases make of a short text: `width` of the one before,
-/// and so on.
+/// A "billion laughs" document: each anchor consists of `width` aliases of the previous
+/// one.
 fn laughs(first: &str, width: usize) -> String {
     let mut text = format!("a0: &a0 {first}\n");
     for n in 1..1000 {
@@ -50,13 +50,13 @@ fn laughs(first: &str, width: usize) -> String {
     text
 }
 
-/// So that there are fewer values than are refused.
+/// Keeps the number of values below the limit at which a file is refused.
 const PAD: &str = "                    ";
 
 type Case = (&'static str, &'static str, fn() -> Vec<u8>);
 
 const CASES: &[Case] = &[
-    ("hosts, each with all it can have", "hosts.yaml", || {
+    ("hosts with every field", "hosts.yaml", || {
         let key = format!("CAESQ{}", "NotReallyAKeyButAsLong0".repeat(4));
         lines(|n| {
             let (a, b, c) = (n >> 16 & 255, n >> 8 & 255, n & 255);
@@ -76,7 +76,7 @@ const CASES: &[Case] = &[
     ("dashes", "hosts.yaml", || repeat("- ").into()),
     ("question marks", "hosts.yaml", || repeat("? ").into()),
     ("colons", "hosts.yaml", || repeat(": ").into()),
-    ("ever more indentation", "hosts.yaml", || {
+    ("increasing indentation", "hosts.yaml", || {
         let mut text = String::new();
         for n in 0..SIZE {
             if text.len() + n > SIZE {
@@ -121,7 +121,7 @@ const CASES: &[Case] = &[
     ("aliases to a long text", "accounts.yaml", || {
         format!("a: &a {}\nh: [{}]", "b".repeat(SIZE / 2), "*a,".repeat(SIZE / 6)).into()
     }),
-    ("aliases to a text of some length", "accounts.yaml", || {
+    ("aliases to a medium text", "accounts.yaml", || {
         format!("a: &a {}\nh: [{}]", "b".repeat(10_000), "*a,".repeat(50_000)).into()
     }),
     ("a billion laughs", "accounts.yaml", || laughs("[x, x, x, x, x, x, x, x, x, x]", 10).into()),
@@ -130,7 +130,7 @@ const CASES: &[Case] = &[
         text.truncate(text.find("a5:").unwrap());
         text.into()
     }),
-    ("laughs about mappings, up to the limit", "accounts.yaml", || {
+    ("laughs of mappings, up to the limit", "accounts.yaml", || {
         let mut text = laughs("{a: 1, b: 2, c: 3, d: 4, e: 5}", 10);
         text.truncate(text.find("a5:").unwrap());
         text.into()
@@ -159,10 +159,8 @@ const CASES: &[Case] = &[
         )
         .into()
     }),
-    ("keys that are there twice", "hosts.yaml", || repeat(&format!("h: {{}}{PAD}\n")).into()),
-    ("keys that are there twice, on one line", "hosts.yaml", || {
-        format!("{{{}}}", repeat(&format!("h: 1{PAD},"))).into()
-    }),
+    ("duplicate keys", "hosts.yaml", || repeat(&format!("h: {{}}{PAD}\n")).into()),
+    ("duplicate keys on one line", "hosts.yaml", || format!("{{{}}}", repeat(&format!("h: 1{PAD},"))).into()),
     ("many mistakes", "hosts.yaml", || lines(|n| format!("h{n}:\n  adr: x{PAD}\n")).into()),
     ("many mistakes on one line", "hosts.yaml", || {
         format!("{{{}}}", lines(|n| format!("h{n}: {{adr: x{PAD}}},"))).into()
@@ -170,14 +168,14 @@ const CASES: &[Case] = &[
     ("mistakes that span the file", "hosts.yaml", || {
         format!("h:\n  ssh:\n    port:\n{}", repeat(&format!("      - 22{PAD}\n"))).into()
     }),
-    ("names that are almost right", "hosts.yaml", || {
+    ("misspelled names", "hosts.yaml", || {
         let name = "a".repeat(SIZE / 3);
         format!("h:\n  ssh: {{addr: 1.2.3.4, auth:\n    {name}b}}\n  ? {name}\n  : 1\n").into()
     }),
-    ("logins that are not there", "hosts.yaml", || {
+    ("unknown logins", "hosts.yaml", || {
         lines(|n| format!("h{n}: {{ssh: {{addr: 1.2.3.4, auth: [login-{n}-not-there]}}}}{PAD}\n")).into()
     }),
-    ("a place with very many numbers", "hosts.yaml", || {
+    ("a location with very many numbers", "hosts.yaml", || {
         format!("h: {{location: [{}]}}", repeat(&format!("1{PAD},"))).into()
     }),
     ("addresses", "hosts.yaml", || format!("h: {{addr: [{}]}}", repeat("1.2.3.4,")).into()),
@@ -209,9 +207,9 @@ const CASES: &[Case] = &[
     ("accounts", "accounts.yaml", || lines(|n| format!("k{n}: 1\n")).into()),
 ];
 
-/// The process that a case is read by.
+/// Reads one case, in a process of its own.
 #[test]
-#[ignore = "a part of the other test"]
+#[ignore = "run by the other test"]
 fn one_case() {
     let wanted = std::env::var(CASE).unwrap();
     let (_, path, make) = CASES.iter().find(|(name, ..)| *name == wanted).unwrap();
@@ -239,7 +237,7 @@ fn one_case() {
         (peak << 10) as f64 / size as f64,
     );
     assert!(peak << 10 <= LEAST.max(TIMES * size), "{text}");
-    // More than anybody can want to scroll through is a defect, too.
+    // Far more output than anyone would read is a bug, too.
     assert!(shown <= 40_000_000, "{text}");
     std::fs::write(std::env::var("SPORE_LIMITS_OUT").unwrap(), text).unwrap();
 }
@@ -285,7 +283,7 @@ fn no_file_takes_long_or_much_memory() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[expect(clippy::print_stdout, reason = "with --nocapture, somebody wants to see them")]
+#[expect(clippy::print_stdout, reason = "the figures, visible with --nocapture")]
 fn show_figure(text: &str) {
     println!("{text}");
 }

@@ -1,5 +1,5 @@
-//! Whatever a folder holds, `check` ends soon, in little memory, and shows no
-//! secret: by size in `limits`, by damage in `damage`.
+//! Whatever a folder contains, `check` takes little time and memory and shows no secret.
+//! `limits` tests large files, `damage` damaged ones.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

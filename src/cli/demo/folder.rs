@@ -1,4 +1,4 @@
-//! The network folder of the demo, with keys made on the spot.
+//! The network folder of the demo, with newly generated keys.
 
 use std::fs;
 use std::io;
@@ -11,8 +11,8 @@ use crate::resource::{Secret, Sha256};
 use crate::ssh::Address;
 
 const CLOUD: &str = "\
-# What the network is called, what lets a node in, and which nodes are its
-# elders: those that every other node dials first.
+# The network's domains and keys, and its elders: the nodes that every other
+# node dials first.
 domain:
   root: demo.test
   generated: g.demo.test
@@ -25,7 +25,7 @@ p2p:
 ";
 
 const SHAPES: &str = "\
-# Templates of nodes.
+# Shapes are templates of nodes.
 elders:
   ports: {main: 4242, lite: 4247}
 members:
@@ -34,14 +34,14 @@ members:
 ";
 
 const AUTH: &str = "\
-# Who logs in.
+# How spore logs in to the hosts.
 admin: {username: root, key: keys/ssh}
 ";
 
-/// What stands for tau says what it is.
-pub(super) const TAU: &str = "\nThis is no tau: `spore demo` puts it where one would be.\n";
+/// Explains the placeholder to anyone who opens it.
+pub(super) const TAU: &str = "\nThis isn't tau: it is the placeholder that `spore demo` installs instead.\n";
 
-/// Writes all but the hosts.
+/// Writes everything except the hosts' files.
 pub(super) fn write(folder: &Path, architecture: Architecture, ssh_key: &str) -> io::Result<()> {
     for directory in ["bin", "hosts", "keys"] {
         fs::create_dir_all(folder.join(directory))?;
@@ -68,7 +68,8 @@ pub(super) fn write(folder: &Path, architecture: Architecture, ssh_key: &str) ->
     fs::write(folder.join("keys/dv_public.key"), validation.public())
 }
 
-/// Writes a host with a node of this shape; `number` makes its address.
+/// Writes the file of host `h<number>`, with a node of this shape and the address
+/// 192.0.2.`<number>`.
 pub(super) fn add_host(folder: &Path, number: u8, shape: &str, ssh: &Address) -> io::Result<()> {
     let key = NodeKey::generate();
     let mut text = format!(

@@ -24,11 +24,13 @@ impl Host {
         host.file("/proc/uptime", "1000.50 3999.00\n");
         host.directory("/proc/self");
         host.directory("/proc/net");
+        // Copied by another process: see `pretend::root::make_programs`.
+        let text = host.directory.path().join("stand-in");
+        fs::write(&text, "#!/bin/sh\necho \"$*\" >>\"$0.asked\"\ncat \"$0.says\"\n").unwrap();
+        fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
         for program in ["systemctl", "journalctl", "dpkg-query"] {
-            let stand_in = "#!/bin/sh\necho \"$*\" >>\"$0.asked\"\ncat \"$0.says\"\n";
             let path = host.directory.path().join(program);
-            fs::write(&path, stand_in).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            assert!(Command::new("cp").arg("-p").arg(&text).arg(path).status().unwrap().success());
         }
         host
     }
@@ -69,7 +71,7 @@ impl Host {
 
     pub(super) fn answer(&self, shapes: &[&str], rehash: bool) -> String {
         let shapes: Vec<ShapeName> = shapes.iter().map(|shape| shape.parse().unwrap()).collect();
-        let request = Request { key: &key(), shapes: &shapes, rehash };
+        let request = Request { key: &key(), machines: &machines(), shapes: &shapes, rehash };
         let root = self.at("/");
         let root = shlex::try_quote(root.to_str().unwrap().trim_end_matches('/')).unwrap();
         let script = request.below(root.as_bytes());
@@ -102,6 +104,10 @@ impl Host {
     pub(super) fn facts(&self, shapes: &[&str]) -> Facts {
         parse(&self.answer(shapes, false)).unwrap()
     }
+}
+
+pub(super) fn machines() -> DigestKey {
+    DigestKey::for_machines(&Secret::new("swarm key"))
 }
 
 pub(super) fn key() -> DigestKey {

@@ -1,6 +1,6 @@
 //! The whole probe, against made-up hosts.
 
-use super::host::Host;
+use super::host::{Host, machines};
 use crate::facts::{AnswerError, FileFact, PathFact, Record, parse};
 use crate::resource::{Access, Port, Sha256, Transport};
 use std::collections::BTreeMap;
@@ -29,6 +29,21 @@ fn a_bare_host() {
     assert!(!facts.systemd && !facts.apt);
     assert_eq!(facts.paths, [].into());
     assert_eq!(facts.units, [].into());
+}
+
+/// Equal ids are found out, and none is told.
+#[test]
+fn a_machine_is_known_by_a_digest_of_its_id() {
+    let id = "0123456789abcdef0123456789abcdef";
+    let host = Host::new();
+    host.file("/etc/machine-id", format!("{id}\n"));
+    let answer = host.answer(&[], false);
+    assert!(!answer.contains(id));
+    assert_eq!(parse(&answer).unwrap().machine, Some(machines().digest(id.as_bytes())));
+    for other in ["uninitialized\n", "", "0123\n"] {
+        host.file("/etc/machine-id", other);
+        assert_eq!(host.facts(&[]).machine, None, "{other}");
+    }
 }
 
 #[test]

@@ -1,16 +1,22 @@
 # allow PORT TRANSPORT, disallow PORT TRANSPORT: ufw's rules, ours by their comment.
 #
-# ufw writes a rule for IPv4 into its file, has the kernel heed it, and does the
-# same for IPv6; it syncs nothing. What is in a file already it takes for heeded:
-# so where one was cut off before, the kernel is given all rules anew. One that was
-# killed between the last file and the kernel no plan sees, for to ask the kernel
-# takes long; the next boot, or reload, mends it.
+# ufw writes a rule for IPv4 into its file, loads it into the kernel, and does the
+# same for IPv6; it syncs nothing. A rule that is in the file it takes for loaded,
+# so after an interruption all rules have to be loaded again. An interruption
+# between the last file and the kernel shows in no plan, because asking the kernel
+# takes long; the next boot or reload fixes it.
+#
+# ufw keeps one rule for a port and transport: to allow a port replaces a rule of
+# the owner's, and to delete ours deletes it. So where there is one, neither is done.
 # shellcheck shell=sh disable=SC2154
 
 allow() {
     rules "$1" "$2"
-    # ufw would make a rule of the owner's ours.
-    [ -z "$owners" ] || already
+    case $owners in
+        '') ;;
+        allow* | limit*) already ;;
+        *) differs "expected no rule of the owner's for $1/$2, found: $owners" ;;
+    esac
     [ "$ours" = 2 ] || try "ufw allow $1/$2" ufw allow "$1/$2" comment spore
     [ "$ours" = 0 ] || try 'ufw reload' ufw reload
     sync_rules
@@ -28,19 +34,19 @@ disallow() {
     finish
 }
 
-# rules PORT TRANSPORT: in how many files a rule of ours lets it in, into $ours;
-# whether one of the owner's does, into $owners. Where IPv6 is off, one file is
-# all there is: the rule is asked for again then, which does no harm.
+# rules PORT TRANSPORT: in how many files a rule of ours opens the port, into
+# $ours; a rule of the owner's for it, if there is one, into $owners. Where IPv6
+# is off there is one file only: then the rule is made again, which does no harm.
 rules() {
     ours=0 owners=''
     for any in 0.0.0.0/0 ::/0; do
         file=$root/etc/ufw/user.rules
         [ "$any" != ::/0 ] || file=$root/etc/ufw/user6.rules
         [ -f "$file" ] || continue
-        found=$(grep -E "^### tuple ### allow ($2|any) $1 $any any $any in( |\$)" -- "$file")
-        case $any:$found in
-            *comment=73706f7265*) ours=$((ours + 1)) ;;
-            0.0.0.0/0:?*) owners=yes ;;
+        found=$(grep -m1 -E "^### tuple ### [a-z]+(_[a-z-]+)? $2 $1 $any any $any in( comment=.*)?\$" -- "$file")
+        case $found in
+            '### tuple ### allow '*' comment=73706f7265') ours=$((ours + 1)) ;;
+            ?*) owners=${found#'### tuple ### '} ;;
         esac
     done
 }

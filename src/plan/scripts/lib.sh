@@ -106,6 +106,8 @@ digest() {
 }
 
 memory=/var/lib/spore/digests
+# The probe finds whatever is called .spore-*, should this one be left.
+new_memory=/var/lib/spore/.spore-digests
 
 # precedes A B: of two times, as stat says them with nine decimals.
 precedes() {
@@ -123,9 +125,9 @@ recall() {
     done <"$root$memory"
 }
 
-# remember PATH DIGEST: notes a big file's digest. What is noted counts only if
-# the file had changed before the note was written, so the note waits for the
-# clock's next tick; and what didn't count before isn't taken over.
+# remember PATH DIGEST: notes a big file's digest. A digest counts only if the
+# file last changed before it was noted, so this waits for the clock's next tick;
+# digests that don't count aren't copied.
 remember() {
     look "$1"
     if [ "$kind" != file ] || [ "$size" -lt 1048576 ]; then
@@ -148,12 +150,12 @@ remember() {
                 done <"$root$memory"
             fi | head -n 63
             printf '%s\n' "$2 $identity $size $mtime $ctime"
-        } >"$root$memory.part" || exit 0
-        until precedes "$ctime" "$(stat -c %.9Y -- "$root$memory.part")"; do
+        } >"$root$new_memory" || exit 0
+        until precedes "$ctime" "$(stat -c %.9Y -- "$root$new_memory")"; do
             sleep 0.01
-            touch -- "$root$memory.part" || exit 0
+            touch -- "$root$new_memory" || exit 0
         done
-        sync -- "$root$memory.part" && mv -fT -- "$root$memory.part" "$root$memory"
+        sync -- "$root$new_memory" && mv -fT -- "$root$new_memory" "$root$memory"
     ) 2>/dev/null
 }
 
@@ -188,4 +190,16 @@ sync_path() {
 parent() {
     parent=${1%/*}
     parent=${parent:-/}
+}
+
+# has_storage SHAPE: whether a node of that shape has left data.
+has_storage() {
+    [ -d "$root/tb/storage/$1" ] || [ -d "$root/tb/storage/${1}_client" ] || [ -d "$root/tb/raft/$1" ]
+}
+
+# remove_if_empty DIRECTORY...
+remove_if_empty() {
+    for path; do
+        [ ! -d "$root$path" ] || run rmdir --ignore-fail-on-non-empty -- "$root$path"
+    done
 }

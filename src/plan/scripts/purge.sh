@@ -1,20 +1,32 @@
-# purge PATH
+# purge PATH: removes the data of a node, and what was made for it.
 # shellcheck shell=sh disable=SC2154
 
 purge() {
-    # Whatever asks for anything else is mistaken.
     case $1 in
         */ | *//* | */. | */.. | */./* | */../*) fail "refuses to remove $1" ;;
-        /tb/storage/?*) ;;
-        *) fail "refuses to remove $1: it is not below /tb/storage" ;;
+        /tb/storage/?* | /tb/raft/?*) ;;
+        *) fail "refuses to remove $1: it is not the data of a node" ;;
     esac
     look "$1"
     parent "$1"
     if [ "$kind" = absent ]; then
         [ ! -d "$root$parent" ] || sync_path "$parent"
+        forget_removed
         already
     fi
     try "cannot remove $1" rm -rf --one-file-system -- "$root$1"
     sync_path "$parent"
+    forget_removed
     finish
+}
+
+# Nodes that were removed and whose data is gone aren't remembered any longer.
+# /tb/raft was made by tau, for the directories in it.
+forget_removed() {
+    for note in "$root"/var/lib/spore/removed/*; do
+        if [ -f "$note" ] && ! has_storage "${note##*/}"; then
+            try "cannot remove ${note#"$root"}" rm -f -- "$note"
+        fi
+    done
+    remove_if_empty /tb/raft /var/lib/spore/removed /var/lib/spore
 }

@@ -12,7 +12,30 @@ remove() {
     if [ "$kind" != file ] || [ "$digest" != "$2" ]; then
         differs "expected a file $(short "$2") at $1, found $(found)"
     fi
+    case $1 in
+        /tb/config/*.yaml) remember_removed "$1" ;;
+    esac
     try "cannot remove $1" rm -f -- "$root$1"
     sync_path "$parent"
+    case $1 in
+        /var/lib/spore/*) remove_if_empty "$parent" /var/lib/spore ;;
+    esac
     finish
+}
+
+# A node's configuration tells that the storage of its shape is a node's. Once it
+# is gone this tells, as long as there is any.
+remember_removed() {
+    shape=${1##*/}
+    shape=${shape%.yaml}
+    note=/var/lib/spore/removed/$shape
+    if has_storage "$shape"; then
+        (umask 077 && mkdir -p -- "$root${note%/*}" && : >"$root$note") 2>/dev/null ||
+            fail "cannot write $note"
+        sync_path "$note"
+        sync_path "${note%/*}"
+    elif [ -f "$root$note" ]; then
+        try "cannot remove $note" rm -f -- "$root$note"
+        remove_if_empty "${note%/*}" /var/lib/spore
+    fi
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# apt-get: knows one package, a container engine that is a unit and nothing else.
+# apt-get: the only package is a container engine, which consists of a unit.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 
@@ -13,7 +13,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ -n "$verb" ] || refuse "no verb that it knows"
+[ -n "$verb" ] || refuse "neither install nor update"
 for package in $packages; do
     if [ "$package" != docker.io ]; then
         echo "E: Unable to locate package $package" >&2
@@ -21,7 +21,7 @@ for package in $packages; do
     fi
     cat >"$root/lib/systemd/system/docker.service" <<END
 [Unit]
-Description=a container engine, pretended
+Description=a simulated container engine
 [Service]
 ExecStart=/usr/sbin/dockerd
 END

@@ -1,5 +1,5 @@
 #!/bin/sh
-# chown: notes who owns a file, for `stat` to say. Nobody's rights change.
+# chown: records the owner of a file for `stat`. The real owner stays the same.
 # chown [-h] [--] OWNER[:GROUP] FILE...
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
@@ -31,6 +31,6 @@ for file; do
         [ "$owner" = root:root ] || printf '%s %s\n' "$key" "$owner"
     } >"$state/owners.part"
     mv -f -- "$state/owners.part" "$state/owners"
-    # A change of owner is a change, which `ctime` tells.
+    # A real chown changes the ctime. So does this chmod.
     [ -z "$follow" ] || chmod -- "$(stat -L -c %a -- "$file")" "$file"
 done

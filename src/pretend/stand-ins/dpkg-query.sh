@@ -1,5 +1,5 @@
 #!/bin/sh
-# dpkg-query -W -f FORMAT -- PACKAGE...: what `apt-get` has installed.
+# dpkg-query -W -f FORMAT -- PACKAGE...: the packages that `apt-get` has installed.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 

@@ -1,4 +1,4 @@
 #!/bin/sh
-# dpkg: nothing that `apt-get` does is ever left half done.
+# dpkg: the stand-in for `apt-get` never leaves a half-configured package.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# head and gzip on a disk that has filled up: what they write to a file goes to
-# where the kernel says that there is no space.
+# head and gzip on a disk that has filled up: if stdout is a file, they write to
+# /dev/full instead, which fails with ENOSPC.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 PATH=$real_path

@@ -1,5 +1,5 @@
 #!/bin/sh
-# id -u: root is who logged in as root, or came through `sudo`.
+# id -u: 0 for a user who logged in as root or came through `sudo`, else 1000.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# journalctl: what a unit said, of one start or of all, kept in a file each.
+# journalctl: the output of a unit, from one start or from all; each has a file.
 # journalctl -q --no-pager -o cat [-n LINES] (-u UNIT | _SYSTEMD_INVOCATION_ID=ID)
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"

@@ -1,21 +1,21 @@
-# What the stand-ins share: where the host is, what is known of its units, and
-# the way past the stand-ins to the real programs. See ../mod.rs.
+# Sourced by the stand-ins: the host's root, its state, and the PATH of the real
+# programs. See ../mod.rs.
 # shellcheck shell=sh disable=SC2034
 
 LC_ALL=C
 export LC_ALL
-root=${SPORE_ROOT:?is not set: this is no pretended host}
+root=${SPORE_ROOT:?is not set: this isn\'t a simulated host}
 stand_ins=${0%/*}
 state=$root/run/pretend
 real_path=${PATH#*"/stand-ins:"}
 
-# refuse WORD...: says what this stand-in wasn't told to do, and ends.
+# refuse WORD...: reports arguments that this stand-in doesn't support, and exits.
 refuse() {
-    printf '%s: a pretended host can'\''t do this: %s\n' "${0##*/}" "$*" >&2
+    printf '%s: not supported on a simulated host: %s\n' "${0##*/}" "$*" >&2
     exit 1
 }
 
-# has FAULT: whether it was switched on.
+# has FAULT: whether the host has this fault.
 has() {
     case " ${SPORE_FAULTS-} " in *" $1 "*) ;; *) return 1 ;; esac
 }

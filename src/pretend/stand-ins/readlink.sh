@@ -1,5 +1,6 @@
 #!/bin/sh
-# readlink: the kernel says of a process's program when another took its place.
+# readlink: for /proc/PID/exe, reports like the kernel whether the program's file
+# was replaced.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 PATH=$real_path

@@ -1,17 +1,17 @@
 #!/bin/sh
-# stat: everything belongs to root, but for what `chown` was told of.
+# stat: everything belongs to root, except files whose owner `chown` recorded.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 PATH=$real_path
 
 if [ "$1" = -f ] && has full-disk; then
-    # As the probe asks for it: blocks, and their size.
+    # In the probe's format: free blocks, and the size of a block.
     echo '0 4096'
     exit
 fi
 owner=root:root given=''
 if [ -s "$state/owners" ]; then
-    # A file, whatever its name; an inode alone is soon another's.
+    # Inodes are reused, so the time of birth is part of a file's key.
     owner='<%d:%i:%.9W>'
 fi
 left=$#

@@ -1,5 +1,5 @@
 #!/bin/sh
-# sudo -n COMMAND...: becomes root by saying so.
+# sudo -n COMMAND...: sets SUDO_UID, by which `id` reports root.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# systemctl: a unit that runs is a directory in $state/units with what is to be
-# said of it, and an entry in the host's /proc; no process stands behind it.
+# systemctl: a running unit is a directory in $state/units with its properties, and
+# an entry in the host's /proc. There is no process.
 # systemctl VERB [OPTION...] [--] UNIT...
 # shellcheck disable=SC1091,SC2154 # assigned by a unit's state
 # shellcheck source=machine.sh
@@ -11,7 +11,7 @@
 verb='' units='' now=''
 while [ $# -gt 0 ]; do
     case $1 in
-    # All properties are always said.
+    # `show` always prints every property.
     -p) shift ;;
     --now) now=yes ;;
     -*) ;;
@@ -40,7 +40,7 @@ show() {
     reload=no
     [ -z "$loaded" ] || [ "$loaded" = "$(changed "$1")" ] || reload=yes
     if [ "$active" = activating ]; then
-        # It dies at once, and is started again every second.
+        # The node exits at once and is restarted every second.
         monotonic
         restarts=$(((monotonic - entered) / 1000000))
     fi
@@ -77,7 +77,7 @@ LimitCORESoft=${core%:*}
 END
 }
 
-# What runs of a pattern; a name stands for itself.
+# matching PATTERN: the running units that match; a plain name is printed as it is.
 matching() {
     case $1 in
     *\**)

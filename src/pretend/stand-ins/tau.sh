@@ -1,10 +1,10 @@
 #!/bin/sh
-# tau: judges a configuration by what it names, and says what a node says that
-# has started. It listens nowhere and talks to nobody.
+# tau: checks that a configuration has a key and a port and that the files it names
+# exist, and prints what a started node prints. It doesn't use the network.
 #
 # tau config validate -s SHAPE -p FILE
-# tau start -s SHAPE --root /tb: its output is the node's journal; it ends with 0
-# where a node would run on, and leaves the ports in $LISTENS.
+# tau start -s SHAPE --root /tb: its output is the node's journal. It exits with 0 if
+# a real node would keep running, and writes the ports to $LISTENS.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 
@@ -50,11 +50,11 @@ shift 3
 [ ${#key} -eq 92 ] || refused "$file has no private key"
 case $port in *[!0-9]*) refused "$file has no main port" ;; esac
 for name; do
-    [ -s "$root/tb/config/$name" ] || refused "$file names $name, which isn't there"
+    [ -s "$root/tb/config/$name" ] || refused "$file names $name, which doesn't exist"
 done
 [ "$verb" = start ] || exit 0
 
-# The public half, as a peer id: protobuf in an identity multihash in base58.
+# The peer id of the public key: protobuf in an identity multihash, in base58.
 id=$(printf %s "$key" | base64 -d | od -An -v -tu1 | awk '
     { for (i = 1; i <= NF; i++) bytes[++n] = $i }
     END {

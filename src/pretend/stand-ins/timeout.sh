@@ -1,5 +1,6 @@
 #!/bin/sh
-# timeout: as it is, but a program of the host's own isn't run: `tau` stands in.
+# timeout: the real one, except that a program in the host's /tb/bin isn't run; the
+# stand-in for tau is run instead.
 # timeout -k N SECONDS COMMAND...
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# ufw: its rules are lines of its files; nothing is kept out.
+# ufw: adds and removes lines in the files with its rules, and filters nothing.
 # ufw [delete] allow PORT/PROTOCOL [comment TEXT], ufw reload
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
@@ -18,7 +18,7 @@ for any in 0.0.0.0/0 ::/0; do
     tuple="### tuple ### allow ${2#*/} ${2%/*} $any any $any in"
     {
         grep -v -F -e "$tuple" "$rules" 2>/dev/null
-        # The comment, as ufw writes it: in hexadecimal.
+        # ufw writes comments in hexadecimal.
         [ "$verb" = delete ] || printf '%s comment=73706f7265\n' "$tuple"
     } >"$rules.part"
     mv -f -- "$rules.part" "$rules"

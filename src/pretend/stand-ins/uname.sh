@@ -1,5 +1,5 @@
 #!/bin/sh
-# uname -m: the machine that the host pretends to be.
+# uname -m: the machine that the host simulates.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 

@@ -1,9 +1,9 @@
-# Units of a pretended host, for `systemctl`: their files, their starts and ends.
+# The units of a simulated host, for `systemctl`: loading, starting and stopping.
 # shellcheck shell=sh disable=SC1090,SC2034,SC2154
 
 wants=/etc/systemd/system/multi-user.target.wants
 
-# look UNIT: its files, into $fragment, $drop_ins, $load and $enabled.
+# look UNIT: finds its files; sets $fragment, $drop_ins, $load and $enabled.
 look() {
     load=loaded enabled=disabled drop_ins=''
     template=${1%%@*}@.service
@@ -22,7 +22,8 @@ look() {
     [ ! -L "$root$wants/$1" ] || enabled=enabled
 }
 
-# Of the files that `look` found: their text, and when each has changed.
+# text: the contents of the files that `look` found.
+# changed UNIT: their paths and modification times.
 text() {
     for file in $fragment $drop_ins; do
         cat -- "$root$file"
@@ -35,7 +36,8 @@ changed() {
     done
 }
 
-# read_unit UNIT TEXT: the directives that matter. The last counts.
+# read_unit UNIT TEXT: sets a variable for each directive that is simulated. The last
+# one wins.
 read_unit() {
     instance=${1%.service}
     instance=${instance##*@}
@@ -58,7 +60,7 @@ $2
 END
 }
 
-# specified TEXT: with the unit's instance for each %i, in $specified.
+# specified TEXT: sets $specified to TEXT with each %i replaced by the instance.
 specified() {
     specified='' rest=$1
     while :; do
@@ -70,20 +72,20 @@ specified() {
     specified=$specified$rest
 }
 
-# Microseconds since boot.
+# monotonic: sets $monotonic to the microseconds since boot.
 monotonic() {
     read -r monotonic line <"$root/proc/uptime"
     monotonic=${monotonic%.*}${monotonic#*.}0000
 }
 
-# load_unit UNIT: what its files say counts from now on.
+# load_unit UNIT: reads its files, as a daemon-reload does.
 load_unit() {
     look "$1"
     text >"$state/units/$1/text"
     set_state "$1" loaded "$(changed "$1")"
 }
 
-# set_state UNIT NAME VALUE; the last counts.
+# set_state UNIT NAME VALUE: the last value wins.
 set_state() {
     printf "%s='%s'\n" "$2" "$3" >>"$state/units/$1/state"
 }
@@ -133,18 +135,18 @@ start_unit() {
     fi
 }
 
-# The template's own ExecStartPre is run, below this root.
+# before: runs the template's ExecStartPre, with its paths below the host's root.
 before() {
     case $exec_before in "-/bin/sh -c '"*"'") ;; *) return ;; esac
     exec_before=${exec_before#*"'"}
-    # shellcheck disable=SC2016 # it is expanded when that is run
+    # shellcheck disable=SC2016 # expanded by the eval below
     exec_before=$(printf '%s\n' "${exec_before%"'"}" |
         sed -e 's/\\\\/\\/g' -e 's|/run/spore|"$root"&|g' -e 's|/tb/config|"$root"&|g' \
             -e 's|/tb/plugins|"$root"&|g')
     (INVOCATION_ID=$invocation && export INVOCATION_ID && eval "$exec_before") >/dev/null 2>&1
 }
 
-# What its command says; nonzero where it would end.
+# begin UNIT: prints the output of its command; fails if the command would exit.
 begin() {
     case $program in
     /tb/bin/tau)
@@ -155,12 +157,12 @@ begin() {
         # shellcheck disable=SC2086 # words
         LISTENS=$state/units/$1/ports "$stand_ins/tau" ${exec_start#* } 2>&1
         ;;
-    *) echo "$program, pretended" ;;
+    *) echo "$program (simulated)" ;;
     esac
 }
 
-# process PID: what the kernel says of it. Its program's bytes stay where another
-# takes its place.
+# process PID: creates its entry in /proc. A hard link keeps the program's bytes when
+# its file is replaced.
 process() {
     mkdir -p -- "$root/proc/$1" "$state/programs"
     if [ -e "$root$program" ]; then
@@ -198,7 +200,7 @@ stop_unit() {
     listening
 }
 
-# Where sshd and the nodes listen, as the kernel says it.
+# listening: writes the ports of sshd and of the nodes to /proc/net/tcp.
 listening() {
     {
         echo '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'

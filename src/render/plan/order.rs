@@ -74,6 +74,20 @@ impl Page<'_> {
                 Note::StorageKept(node) => {
                     format!("note: the storage of {node} is kept; `--purge-storage` removes it")
                 }
+                Note::OldStorage { node, replaced: true } => {
+                    format!("note: {node} gets another identity, and keeps the storage of the old one")
+                }
+                Note::OldStorage { node, replaced: false } => {
+                    format!("note: {node} starts with the storage that an earlier node of that name left")
+                }
+                Note::Renamed { from, to, kept } => {
+                    let old = if *kept {
+                        format!("that of {from} is kept, not moved (`--purge-storage` removes it)")
+                    } else {
+                        format!("that of {from} is removed")
+                    };
+                    format!("note: {to} replaces {from} and starts with empty storage; {old}")
+                }
             };
             self.line(&text);
         }

@@ -1,4 +1,4 @@
-//! Why a connection didn't come about.
+//! Why connecting to a host failed.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,123 +11,124 @@ use crate::ssh::{Address, printable};
 
 /// A host that could not be connected to, or logged in to.
 ///
-/// Its text is for one line beside the host's name; [`ConnectError::help`] says
-/// what to do.
+/// Its text fits on one line after the host's name; [`ConnectError::help`] says
+/// how to fix it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The name resolves to no address.
     #[error("no address found for {}", address.host)]
     NotFound {
-        /// Where to.
+        /// The address whose name was looked up.
         address: Address,
-        /// What the resolver said.
+        /// The resolver's error.
         source: io::Error,
     },
-    /// No connection, for instance because nothing listens there.
+    /// The TCP connection failed, for instance because nothing listens on the port.
     #[error("cannot connect to {address}")]
     Unreachable {
-        /// Where to.
+        /// The address that was dialled.
         address: Address,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The other side was too slow, or silent.
+    /// The host was too slow, or didn't answer at all.
     #[error("no answer within {} s while {phase}", after.as_secs_f32())]
     TimedOut {
-        /// What was waited for.
+        /// The phase that took too long.
         phase: Phase,
-        /// For how long.
+        /// Its time-out.
         after: Duration,
     },
-    /// Something else than an SSH server listens there.
-    #[error("this is no SSH server: it says `{said}`")]
+    /// Something other than an SSH server listens on the port.
+    #[error("not an SSH server: it sent `{said}`")]
     NotSsh {
-        /// What it said.
+        /// The first line that it sent.
         said: String,
     },
-    /// The other side hung up.
-    #[error("the host hung up while {phase}{}", colon(said))]
+    /// The host closed the connection.
+    #[error("the host closed the connection while {phase}{}", colon(said))]
     HungUp {
-        /// Where it did.
+        /// The phase in which it did.
         phase: Phase,
-        /// What it said, if anything.
+        /// The reason it gave; empty if it gave none.
         said: String,
     },
-    /// The host shares no algorithm with us.
-    #[error("no common {kind}: the host has only {}", theirs.join(", "))]
+    /// The host and spore have no algorithm in common.
+    #[error("no common {kind}: the host offers only {}", theirs.join(", "))]
     NoCommonAlgorithm {
-        /// What the algorithm would be for.
+        /// The kind of algorithm.
         kind: &'static str,
-        /// What the host has.
+        /// The algorithms that the host offers.
         theirs: Vec<String>,
     },
-    /// The protocol was broken, by a fault or by someone in the middle.
-    #[error("the host breaks the SSH protocol: {what}")]
+    /// The host violated the protocol, because of a bug or a man in the middle.
+    #[error("SSH protocol error: {what}")]
     Protocol {
-        /// How.
+        /// The violation.
         what: String,
     },
-    /// The host isn't in any `known_hosts`.
+    /// No `known_hosts` file names the host.
     #[error("unknown host key: {algorithm} {fingerprint}")]
     HostKeyUnknown {
-        /// The kind of key it shows.
+        /// The algorithm of the key that the host presented.
         algorithm: Algorithm,
         /// Its SHA-256 fingerprint.
         fingerprint: String,
-        /// The line that would make it known.
+        /// The `known_hosts` line for this key.
         line: String,
         /// The file to add it to.
         file: Option<PathBuf>,
-        /// A line that names an authority for the host, which is not enough.
+        /// A line that names a certificate authority for the host; certificates
+        /// aren't supported.
         authority: Option<KnownLine>,
     },
-    /// The host is known by other keys.
-    #[error("changed host key: {algorithm} {fingerprint}, not that of {}", places(known))]
+    /// `known_hosts` has other keys for the host.
+    #[error("changed host key: {algorithm} {fingerprint} doesn't match {}", places(known))]
     HostKeyChanged {
         /// The host.
         address: Address,
-        /// The kind of key it shows.
+        /// The algorithm of the key that the host presented.
         algorithm: Algorithm,
         /// Its SHA-256 fingerprint.
         fingerprint: String,
-        /// The lines with its other keys.
+        /// The lines with the keys that were expected.
         known: Vec<KnownLine>,
     },
-    /// The host shows a key that was revoked.
-    #[error("revoked host key: {algorithm} {fingerprint}, by {by}")]
+    /// `known_hosts` marks the host's key as revoked.
+    #[error("revoked host key: {algorithm} {fingerprint} (revoked in {by})")]
     HostKeyRevoked {
-        /// The kind of key it shows.
+        /// The algorithm of the key that the host presented.
         algorithm: Algorithm,
         /// Its SHA-256 fingerprint.
         fingerprint: String,
         /// The line that revokes it.
         by: KnownLine,
     },
-    /// The host doesn't let the user in.
-    #[error("the host refuses {user}: {}", attempts(tried))]
+    /// The host accepted none of the user's credentials.
+    #[error("login as {user} refused: {}", attempts(tried))]
     Refused {
-        /// Who tried.
+        /// The user name.
         user: String,
-        /// With what, in this order.
+        /// The credentials that were tried, in this order.
         tried: Vec<String>,
-        /// The methods the host would still take.
+        /// The methods that the host still accepts.
         offered: Vec<String>,
-        /// Something was accepted, and the host wants more.
+        /// Whether the host accepted one credential and requires another.
         partly: bool,
     },
 }
 
-/// A step on the way to a session.
+/// A phase of connecting, in the order in which they happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The name is resolved and the connection made.
+    /// Resolving the name and opening the TCP connection.
     Connect,
-    /// The host says who it is.
+    /// Waiting for the server's SSH version line.
     Greeting,
-    /// Keys are agreed upon.
+    /// Exchanging keys and checking the host key.
     KeyExchange,
-    /// The user logs in.
+    /// Authenticating the user.
     Login,
 }
 
@@ -135,66 +136,67 @@ impl std::fmt::Display for Phase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Connect => "connecting",
-            Self::Greeting => "waiting for the SSH server's first words",
-            Self::KeyExchange => "agreeing on keys",
+            Self::Greeting => "waiting for the SSH banner",
+            Self::KeyExchange => "exchanging keys",
             Self::Login => "logging in",
         })
     }
 }
 
 impl ConnectError {
-    /// What to do about it, in a sentence or two.
+    /// How to fix it, in a sentence or two.
     pub fn help(&self) -> String {
         match self {
-            Self::NotFound { .. } => "check the address in the network folder, and DNS".into(),
+            Self::NotFound { .. } => "check the host's address in the network folder, and your DNS".into(),
             Self::Unreachable { address, source } => match source.kind() {
                 io::ErrorKind::ConnectionRefused => format!(
-                    "the host is up, but nothing listens on port {}: is sshd running, and is this its port?",
+                    "the host is up, but nothing listens on port {0}: check that sshd is running and that its port is {0}",
                     address.port
                 ),
-                _ => "check that the host is up, and the network between".into(),
+                _ => "check that the host is up and reachable from here".into(),
             },
             Self::TimedOut { phase, .. } => match phase {
                 Phase::Connect => "check that the host is up, and that no firewall drops packets to its SSH port",
-                Phase::Greeting => "something listens there but doesn't speak: is this the SSH port, and is the host overloaded?",
-                Phase::KeyExchange => "the network may lose large packets (check the MTU), or the host is overloaded",
-                Phase::Login => "the host may be waiting for DNS (`UseDNS no` in its sshd_config) or for PAM",
+                Phase::Greeting => "the port is open but silent: check that it is the SSH port, and that the host isn't overloaded",
+                Phase::KeyExchange => "the network may be dropping large packets (check the MTU), or the host is overloaded",
+                Phase::Login => "sshd may be waiting for DNS (set `UseDNS no` in its sshd_config) or for PAM",
             }
             .into(),
-            Self::NotSsh { .. } => "check the port".into(),
+            Self::NotSsh { .. } => "check the host's SSH port in the network folder".into(),
             Self::HungUp { phase: Phase::Login, .. } => {
-                "too many keys may have been offered (`MaxAuthTries`), or the user is locked out: name one key, and see the host's sshd log".into()
+                "spore may have offered too many keys (`MaxAuthTries`), or the user is locked out: give this login a single key, and see sshd's log on the host".into()
             }
             Self::HungUp { .. } => {
-                "the host turns connections away: too many at once (`MaxStartups`), or this address is banned (fail2ban, TCP wrappers)".into()
+                "the host rejects connections: there are too many at once (`MaxStartups`), or it bans this address (fail2ban, TCP wrappers)".into()
             }
-            Self::NoCommonAlgorithm { .. } => "the host's SSH server is too old or too narrowly configured: update it".into(),
-            Self::Protocol { .. } => "try `ssh -v` to the host; if that works, please report it".into(),
+            Self::NoCommonAlgorithm { .. } => "the host's SSH server is outdated or its configuration too restrictive: update it".into(),
+            Self::Protocol { .. } => "try `ssh -v` to the host; if that works, please report this as a bug in spore".into(),
             Self::HostKeyUnknown { line, file, authority, .. } => {
                 let file = file.as_deref().map_or("known_hosts".into(), |file| file.display().to_string());
                 let authority = authority.as_ref().map_or(String::new(), |authority| {
-                    format!(" ({authority} names a certificate authority, which isn't used yet)")
+                    format!(" ({authority} names a certificate authority, but spore doesn't support certificates yet)")
                 });
-                format!("compare the fingerprint with the host's own (`ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` there), then add this line to {file}{authority}:\n{line}")
+                format!("compare the fingerprint with the host's own (on the host, run `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub`), then add this line to {file}{authority}:\n{line}")
             }
             Self::HostKeyChanged { address, known, .. } => {
                 let name = crate::ssh::known_hosts::name(address);
                 let file = known.first().map_or("known_hosts".into(), |line| line.file.display().to_string());
-                format!("someone may be in between, or the host was installed anew. If you know it was: `ssh-keygen -f {file} -R '{name}'`, and make the new key known (known until now: {})", Verdict::kinds(known))
+                format!("possible man-in-the-middle, or the host was reinstalled. If you know that it was reinstalled, run `ssh-keygen -f {file} -R '{name}'` and add the new key (known_hosts has: {})", Verdict::kinds(known))
             }
-            Self::HostKeyRevoked { .. } => "never log in to it: whoever holds this key need not be the host. Give the host a new key".into(),
-            Self::Refused { tried, .. } if tried.is_empty() => "there is nothing to log in with: name a key file or a password for the host".into(),
-            Self::Refused { partly: false, tried, .. } if tried.iter().all(|it| it == "password") => "check the password, and that the user may log in".into(),
+            Self::HostKeyRevoked { .. } => "don't log in: this key was revoked, so the server may be an impostor. Generate a new host key on the host".into(),
+            Self::Refused { tried, .. } if tried.is_empty() => "give the host's login a key file or a password".into(),
+            Self::Refused { partly: false, tried, .. } if tried.iter().all(|it| it == "password") => "check the password, and that the user is allowed to log in".into(),
             Self::Refused { user, offered, partly, .. } => {
-                let more = if *partly { "it accepted one and wants another; " } else { "" };
-                format!("{more}the host takes {}: check that the public key is in {user}'s authorized_keys there, and that the user may log in", list(offered))
+                let more = if *partly { "the host accepted one credential and requires another; " } else { "" };
+                format!("{more}the host accepts {}: check that the public key is in {user}'s authorized_keys on the host, and that the user is allowed to log in", list(offered))
             }
         }
     }
 
     pub(super) fn unreachable(address: &Address, source: io::Error) -> Self {
         let address = address.clone();
-        // The resolver's errors have no kind of their own.
+        // The resolver's errors have no `ErrorKind` of their own; unlike the system's,
+        // they carry no OS error code.
         let resolved = source.raw_os_error().is_some();
         match resolved {
             true => Self::Unreachable { address, source },
@@ -217,18 +219,19 @@ impl ConnectError {
                 file: files.file().map(Into::into),
                 authority,
             },
-            Verdict::Known => Self::Protocol { what: "its key is known, and yet was refused".into() },
+            Verdict::Known => Self::Protocol { what: "a known host key was rejected".into() },
         }
     }
 
-    /// Tells apart why the handshake failed, by what the other side had said.
+    /// The error for a failed handshake: `first_words` is what the server sent first,
+    /// `goodbye` the reason for which it disconnected.
     pub(super) fn handshake(error: russh::Error, first_words: &[u8], goodbye: Option<String>) -> Self {
         let said = printable(first_line(first_words));
         match error {
             russh::Error::NoCommonAlgo { kind, theirs, .. } => Self::NoCommonAlgorithm {
                 kind: match kind {
                     russh::AlgorithmKind::Kex => "key exchange",
-                    russh::AlgorithmKind::Key => "kind of host key",
+                    russh::AlgorithmKind::Key => "host key algorithm",
                     russh::AlgorithmKind::Cipher => "cipher",
                     russh::AlgorithmKind::Compression => "compression",
                     russh::AlgorithmKind::Mac => "message authentication",
@@ -250,7 +253,8 @@ impl ConnectError {
     }
 }
 
-/// What OpenSSH says instead of its name when it has too many guests.
+/// Whether this is what OpenSSH sends instead of its version line when it has too
+/// many connections.
 fn turned_away(said: &str) -> bool {
     said.starts_with("Exceeded MaxStartups") || said.starts_with("Not allowed at this time")
 }
@@ -280,7 +284,7 @@ fn places(known: &[KnownLine]) -> String {
 
 fn attempts(tried: &[String]) -> String {
     match tried {
-        [] => "nothing to log in with".into(),
+        [] => "no usable key or password".into(),
         tried => format!("tried {}", tried.join(", ")),
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 
 const PASSPHRASE: &str = "open sesame";
 
-/// Loads a text with this passphrase at hand; says how often it was asked for.
+/// Loads a key with this passphrase; also returns how often it was asked for.
 fn try_load(text: &str, passphrase: Option<&str>) -> (Result<Arc<PrivateKey>, KeyError>, u32) {
     let asked = Cell::new(0);
     let mut ask = |path: &Path| {
@@ -25,7 +25,7 @@ macro_rules! file {
 }
 
 #[test]
-fn formats_that_ssh_keygen_writes_are_read() {
+fn every_format_of_ssh_keygen_is_supported() {
     let table = [
         ("ssh-ed25519", file!("ed25519"), 0),
         ("ssh-ed25519", file!("ed25519.encrypted"), 1),
@@ -48,7 +48,7 @@ fn formats_that_ssh_keygen_writes_are_read() {
 }
 
 #[test]
-fn the_same_key_is_the_same_in_every_format() {
+fn a_key_has_the_same_fingerprint_in_every_format() {
     let of = |text| {
         let key = try_load(text, Some(PASSPHRASE)).0.unwrap();
         key.public_key().fingerprint(Default::default())
@@ -64,7 +64,7 @@ fn the_same_key_is_the_same_in_every_format() {
 }
 
 #[test]
-fn each_mistake_is_told() {
+fn each_unusable_file_has_its_error() {
     let encrypted =
         [file!("ed25519.encrypted"), file!("rsa.pkcs1.encrypted"), file!("ecdsa.pkcs8.encrypted")];
     let damaged = file!("ed25519").replace("b3Bl", "YWJj");
@@ -72,20 +72,20 @@ fn each_mistake_is_told() {
     let table = [
         (file!("ed25519.pub"), None, "/k/id is a public key"),
         ("-----BEGIN PUBLIC KEY-----\nMFkw", None, "/k/id is a public key"),
-        (encrypted[0], None, "/k/id is encrypted, and there is no passphrase"),
+        (encrypted[0], None, "/k/id is encrypted, and no passphrase was given"),
         (encrypted[0], Some("open"), "wrong passphrase for /k/id"),
         (encrypted[1], Some("open"), "wrong passphrase for /k/id"),
         (encrypted[2], Some("open"), "wrong passphrase for /k/id"),
         (
             file!("ecdsa.sec1.encrypted"),
             Some(PASSPHRASE),
-            "/k/id is a key encrypted in an outdated way, which spore cannot use",
+            "/k/id is a key with outdated encryption, which spore doesn't support",
         ),
-        ("-----BEGIN DSA PRIVATE KEY-----\nMFkw", None, "/k/id is a DSA key, which spore cannot use"),
+        ("-----BEGIN DSA PRIVATE KEY-----\nMFkw", None, "/k/id is a DSA key, which spore doesn't support"),
         (&damaged, None, "/k/id is a damaged key"),
         (&cut, None, "/k/id is a damaged key"),
-        ("", None, "/k/id is no private key"),
-        ("password: hunter2", None, "/k/id is no private key"),
+        ("", None, "/k/id isn't a private key"),
+        ("password: hunter2", None, "/k/id isn't a private key"),
     ];
     for (text, passphrase, expected) in table {
         let error = try_load(text, passphrase).0.unwrap_err();
@@ -96,8 +96,8 @@ fn each_mistake_is_told() {
 }
 
 #[test]
-fn who_cannot_be_asked_is_told() {
+fn a_failed_prompt_is_reported() {
     let mut ask = |_: &Path| Err(io::Error::other("no terminal"));
     let error = load("/k/id".as_ref(), file!("ed25519.encrypted"), &mut ask).unwrap_err();
-    assert_eq!(error.to_string(), "cannot ask for the passphrase of /k/id");
+    assert_eq!(error.to_string(), "cannot prompt for the passphrase of /k/id");
 }

@@ -22,7 +22,7 @@ fn file(text: &str) -> KnownHosts {
     KnownHosts::parse("known".as_ref(), text)
 }
 
-/// A verdict in a word, with the lines it names.
+/// A verdict as text, with the numbers of the lines it names.
 fn say(known: &KnownHosts, host: &str, port: u16, shown: &str) -> String {
     match known.check(&Address::new(host, port), &key(shown)) {
         Verdict::Known => "known".into(),
@@ -37,23 +37,24 @@ fn say(known: &KnownHosts, host: &str, port: u16, shown: &str) -> String {
 }
 
 #[test]
-fn lines_mean_what_they_mean_to_openssh() {
+fn lines_mean_the_same_as_to_openssh() {
     let c = ecdsa_key();
     let table = [
-        // One line, the right and the wrong key, another host.
+        // One line: the right key, a wrong key, another host.
         (format!("h {A}"), "h", 22, A, "known"),
         (format!("h {A}"), "h", 22, B, "changed 1"),
         (format!("h {A}"), "g", 22, A, "unknown"),
         (String::new(), "h", 22, A, "unknown"),
-        // Case means nothing, on either side.
+        // Host names are case-insensitive, in the file and in the address.
         (format!("H.Example {A}"), "h.eXample", 22, A, "known"),
-        // Several keys of one kind: any of them will do.
+        // Several keys of one kind: any of them is accepted.
         (format!("h {B}\nh {A}"), "h", 22, A, "known"),
         (format!("h {A}\nh {B}"), "h", 22, A, "known"),
-        // Another kind only: no better than another key. Its own kind first.
+        // A key of another kind counts as changed, too. Lines of the presented kind
+        // come first.
         (format!("h {c}"), "h", 22, A, "changed 1"),
         (format!("h {c}\nh {B}"), "h", 22, A, "changed 2 1"),
-        // Lists, wildcards, exclusions wherever they stand.
+        // Lists, wildcards, and exclusions at any position.
         (format!("g,h,i {A}"), "h", 22, A, "known"),
         (format!("*.example {A}"), "a.b.example", 22, A, "known"),
         (format!("*.example {A}"), "example", 22, A, "unknown"),
@@ -64,8 +65,8 @@ fn lines_mean_what_they_mean_to_openssh() {
         (format!("!n1,n* {A}"), "n2", 22, A, "known"),
         (format!("!n1 {A}"), "n2", 22, A, "unknown"),
         (format!("10.0.0.* {A}"), "10.0.0.9", 22, A, "known"),
-        // Ports. A bare name speaks for the host's other ports as well, if it
-        // can say yes.
+        // Ports. A name without a port also matches other ports, but only to accept a
+        // key.
         (format!("[h]:2222 {A}"), "h", PORT, A, "known"),
         (format!("[h]:2222 {A}"), "h", PORT, B, "changed 1"),
         (format!("[h]:2222 {A}"), "h", 22, A, "unknown"),
@@ -79,7 +80,7 @@ fn lines_mean_what_they_mean_to_openssh() {
         (format!("*.example {A}"), "h.example", PORT, A, "known"),
         (format!("[2001:db8::1]:2222 {A}"), "2001:DB8::1", PORT, A, "known"),
         (format!("2001:db8::1 {A}"), "2001:db8::1", 22, A, "known"),
-        // Revoked keys, before and after, for the host and for all.
+        // Revoked keys: before or after the key's own line, for this host or for all.
         (format!("h {A}\n@revoked h {A}"), "h", 22, A, "revoked 2"),
         (format!("@revoked * {A}\nh {A}"), "h", 22, A, "revoked 1"),
         (format!("@revoked h {A}\nh {B}"), "h", 22, B, "known"),
@@ -87,11 +88,11 @@ fn lines_mean_what_they_mean_to_openssh() {
         (format!("@revoked h {A}"), "h", 22, B, "unknown"),
         (format!("@revoked g {A}\nh {A}"), "h", 22, A, "known"),
         (format!("@revoked h {A}\n[h]:2222 {A}"), "h", PORT, A, "revoked 1"),
-        // Authorities sign host keys; theirs isn't one.
+        // A certificate authority's key isn't a host key.
         (format!("@cert-authority h {A}"), "h", 22, A, "unknown, authority 1"),
         (format!("@cert-authority h {A}"), "h", 22, B, "unknown, authority 1"),
         (format!("@cert-authority h {B}\nh {A}"), "h", 22, A, "known"),
-        // Lines that can't be read are passed over, and counted.
+        // Lines that can't be parsed are skipped, but still count as lines.
         (format!("garbage\n\n# h {A}\nh {B}"), "h", 22, A, "changed 4"),
         (format!("h ssh-ed25519 AAAA\nh {A}"), "h", 22, A, "known"),
         (format!("h {}\nh {A}", A.replace("ed25519 ", "rsa ")), "h", 22, B, "changed 2"),
@@ -139,12 +140,12 @@ fn the_line_to_add_makes_a_host_known() {
 }
 
 #[test]
-fn a_host_is_asked_for_the_kind_it_is_known_by() {
+fn the_kind_of_key_in_known_hosts_is_requested_first() {
     let first = |text: &str, port| {
         let kinds = file(text).algorithms(&Address::new("h", port));
         let kinds = kinds.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(kinds.len(), 6, "all are asked for: {kinds:?}");
-        assert!(!kinds.contains(&"ssh-rsa".to_owned()), "SHA-1 never is");
+        assert_eq!(kinds.len(), 6, "all kinds are offered: {kinds:?}");
+        assert!(!kinds.contains(&"ssh-rsa".to_owned()), "SHA-1 is never offered");
         kinds.into_iter().next().unwrap()
     };
     let c = ecdsa_key();
@@ -158,7 +159,7 @@ fn a_host_is_asked_for_the_kind_it_is_known_by() {
 }
 
 #[test]
-fn files_are_read_in_their_order_and_may_be_missing() {
+fn files_are_searched_in_order_and_may_be_missing() {
     let dir = tempfile::tempdir().unwrap();
     let [one, two, none] = ["one", "two", "none"].map(|name| dir.path().join(name));
     fs::write(&one, format!("h {A}\n")).unwrap();
@@ -168,7 +169,7 @@ fn files_are_read_in_their_order_and_may_be_missing() {
     assert_eq!(say(&known, "h", 22, A), "known");
     assert_eq!(say(&known, "g", 22, A), "changed 2");
     let Verdict::Changed { known } = known.check(&Address::new("g", 22), &key(A)) else {
-        panic!("it has changed");
+        panic!("the key has changed");
     };
     assert_eq!(known[0].to_string(), format!("{}:2", two.display()));
 
@@ -177,7 +178,7 @@ fn files_are_read_in_their_order_and_may_be_missing() {
 }
 
 #[test]
-fn what_is_said_of_one_host_is_judged_alike() {
+fn the_lines_of_one_host_give_the_same_verdict_as_all() {
     let known = file(&format!("h {A}\ng {B}\n[h]:2222 {B}\n@revoked * {B}"));
     for (host, port) in [("h", 22), ("h", PORT), ("g", 22), ("i", 22)] {
         let address = Address::new(host, port);

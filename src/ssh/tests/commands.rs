@@ -1,4 +1,4 @@
-//! What runs over a connection.
+//! Running commands over a connection.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::{connect, listen};
 use crate::ssh::*;
 
 #[tokio::test]
-async fn a_command_says_what_it_says() {
+async fn output_and_exit_status_arrive() {
     let host = Host::new();
     let session = connect(&host, &host.login()).await.unwrap();
     let mut channel = session.exec("echo out; echo err >&2; exit 3").await.unwrap();
@@ -20,7 +20,7 @@ async fn a_command_says_what_it_says() {
     assert_eq!(out, b"out\n");
     assert_eq!(err, b"err\n");
     assert_eq!(exit, Some(Exit::Status(3)));
-    assert_eq!(channel.reader.next().await, Ok(None), "it stays ended");
+    assert_eq!(channel.reader.next().await, Ok(None), "the end is reported again");
     assert!(!session.is_closed());
     session.close().await;
 }
@@ -30,7 +30,8 @@ async fn channels_do_not_wait_for_each_other() {
     let host = Host::new();
     let session = connect(&host, &host.login()).await.unwrap();
     let mut patient = session.exec("cat").await.unwrap();
-    // Nobody reads this one, which is more than russh keeps for a channel.
+    // This output is never read, and is larger than the buffer that russh has for a
+    // channel.
     let _unread = session.exec("seq 100000").await.unwrap();
     let mut quick = session.exec("echo quick").await.unwrap();
     let (out, ..) = listen(&mut quick.reader).await.unwrap();
@@ -42,7 +43,7 @@ async fn channels_do_not_wait_for_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_megabytes_arrive_whole() {
+async fn a_hundred_megabytes_arrive_intact() {
     let host = Host::new();
     let session = connect(&host, &host.login()).await.unwrap();
     let payload = Bytes::from((0..100_u32 << 20).map(|i| (i ^ (i >> 8)) as u8).collect::<Vec<_>>());
@@ -64,13 +65,13 @@ async fn a_hundred_megabytes_arrive_whole() {
     assert!(String::from_utf8(out).unwrap().starts_with(&expected));
 }
 
-#[expect(clippy::print_stderr, reason = "a figure for whoever runs it with --nocapture")]
+#[expect(clippy::print_stderr, reason = "the transfer rate, visible with --nocapture")]
 fn eprint_rate(taken: Duration) {
     eprintln!("100 MiB in {taken:?}");
 }
 
 #[tokio::test]
-async fn a_command_that_ends_early_stops_the_sender() {
+async fn a_command_that_exits_early_stops_the_sender() {
     let host = Host { window: 1 << 16, ..Host::new() };
     let session = connect(&host, &host.login()).await.unwrap();
     let mut channel = session.exec("head -c 10; echo full >&2; exit 1").await.unwrap();
@@ -81,16 +82,16 @@ async fn a_command_that_ends_early_stops_the_sender() {
     let (out, err, exit) = listen(&mut channel.reader).await.unwrap();
     assert_eq!((out.as_slice(), err.as_slice()), (&b"xxxxxxxxxx"[..], &b"full\n"[..]));
     assert_eq!(exit, Some(Exit::Status(1)));
-    assert!(!session.is_closed(), "the session goes on");
+    assert!(!session.is_closed(), "the session stays open");
 }
 
 #[tokio::test]
-async fn sending_may_be_given_up() {
+async fn sending_can_be_cancelled() {
     let host = Host::new();
     let session = connect(&host, &host.login()).await.unwrap();
     let Channel { mut writer, mut reader } = session.exec("echo ready; sleep 1000").await.unwrap();
     tokio::select! {
-        _ = writer.send(Bytes::from(vec![0; 64 << 20])) => panic!("nobody reads it"),
+        _ = writer.send(Bytes::from(vec![0; 64 << 20])) => panic!("`sleep` read its input"),
         event = reader.next() => assert_eq!(event, Ok(Some(Event::Stdout(Bytes::from("ready\n"))))),
     }
     drop((writer, reader));
@@ -114,7 +115,7 @@ async fn dropping_the_reader_ends_the_command() {
 }
 
 #[tokio::test]
-async fn a_host_may_run_nothing() {
+async fn a_host_that_refuses_commands_is_reported() {
     let host = Host { runs: false, ..Host::new() };
     let session = connect(&host, &host.login()).await.unwrap();
     let mut channel = session.exec("true").await.unwrap();

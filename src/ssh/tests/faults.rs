@@ -1,4 +1,4 @@
-//! Ports that are no SSH server, and connections that break.
+//! Ports without an SSH server, and connections that break.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,8 @@ use super::patience;
 use super::server::{Host, address_of, login};
 use crate::ssh::*;
 
-/// A port that says this to whoever comes, and then keeps them waiting or hangs up.
+/// A port that sends `words` to every client, and then either stays silent or
+/// closes the connection.
 async fn port(words: &'static str, stay: bool) -> Address {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = address_of(listener.local_addr().unwrap());
@@ -31,21 +32,21 @@ async fn port(words: &'static str, stay: bool) -> Address {
 }
 
 #[tokio::test]
-async fn ports_that_are_no_ssh_server_are_told_apart() {
+async fn each_kind_of_broken_server_has_its_error() {
     let table = [
-        ("", true, "no answer within 0.3 s while waiting for the SSH server's first words"),
-        ("SSH-2.0-Tarpit\r\n", true, "no answer within 0.3 s while agreeing on keys"),
-        ("", false, "the host hung up while waiting for the SSH server's first words"),
+        ("", true, "no answer within 0.3 s while waiting for the SSH banner"),
+        ("SSH-2.0-Tarpit\r\n", true, "no answer within 0.3 s while exchanging keys"),
+        ("", false, "the host closed the connection while waiting for the SSH banner"),
         (
             "Not allowed at this time\r\n",
             false,
-            "the host hung up while waiting for the SSH server's first words: Not allowed at this time",
+            "the host closed the connection while waiting for the SSH banner: Not allowed at this time",
         ),
-        ("SSH-2.0-Tarpit\r\n", false, "the host hung up while agreeing on keys"),
+        ("SSH-2.0-Tarpit\r\n", false, "the host closed the connection while exchanging keys"),
         (
             "HTTP/1.1 400 Bad \x1b[31mRequest\r\n\r\n",
             false,
-            "this is no SSH server: it says `HTTP/1.1 400 Bad \\u{1b}[31mRequest`",
+            "not an SSH server: it sent `HTTP/1.1 400 Bad \\u{1b}[31mRequest`",
         ),
     ];
     for (words, stay, expected) in table {
@@ -62,22 +63,22 @@ async fn ports_that_are_no_ssh_server_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_closed_port_and_a_wrong_name_are_told_apart() {
+async fn a_closed_port_and_an_unknown_name_have_different_errors() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let closed = address_of(listener.local_addr().unwrap());
     drop(listener);
-    let no_one = KnownHosts::default();
-    let error = Session::connect(&closed, &login([]), &no_one, &patience()).await.unwrap_err();
+    let none = KnownHosts::default();
+    let error = Session::connect(&closed, &login([]), &none, &patience()).await.unwrap_err();
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     assert!(error.help().contains("nothing listens on port"), "{}", error.help());
 
     let nowhere = Address::new("nowhere.invalid", 22);
-    let error = Session::connect(&nowhere, &login([]), &no_one, &patience()).await.unwrap_err();
+    let error = Session::connect(&nowhere, &login([]), &none, &patience()).await.unwrap_err();
     assert!(matches!(error, ConnectError::NotFound { .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_host_that_hangs_up_is_noticed() {
+async fn a_closed_connection_is_reported() {
     let host = Host::new();
     let (ours, theirs) = duplex(1 << 16);
     let wire = crate::ssh::wire::Wire::over(theirs);
@@ -88,15 +89,15 @@ async fn a_host_that_hangs_up_is_noticed() {
         Session::over(ours, &address, &host.login(), &host.known(&address), &patience()).await.unwrap();
     let mut channel = session.exec("cat").await.unwrap();
     hang_up.cut();
-    assert_eq!(session.closed().await.reason, "the other side hung up");
+    assert_eq!(session.closed().await.reason, "the host closed the connection");
     assert!(matches!(channel.reader.next().await, Err(ChannelError::Lost(_))));
     let sent = channel.writer.send(Bytes::from(vec![0; 64 << 20])).await;
     assert!(matches!(sent, Err(ChannelError::Lost(_))), "{sent:?}");
     assert!(matches!(session.exec("true").await, Err(ChannelError::Lost(_))));
 }
 
-/// Passes bytes on until it is told to stop, and then keeps both ends open: a
-/// network that was cut.
+/// A proxy that forwards bytes until it is told to stop, and then keeps both
+/// connections open: to the client, the network is cut.
 async fn flaky(to: Address) -> (Address, oneshot::Sender<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = address_of(listener.local_addr().unwrap());
@@ -113,7 +114,7 @@ async fn flaky(to: Address) -> (Address, oneshot::Sender<()>) {
 }
 
 #[tokio::test]
-async fn a_cut_network_is_noticed() {
+async fn a_cut_network_is_detected() {
     let host = Host::new();
     let (address, cut) = flaky(host.listen().await).await;
     let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };
@@ -121,13 +122,13 @@ async fn a_cut_network_is_noticed() {
     let mut channel = session.exec("cat").await.unwrap();
     cut.send(()).unwrap();
     let start = Instant::now();
-    assert_eq!(session.closed().await.reason, "the host does not answer any more");
+    assert_eq!(session.closed().await.reason, "the host stopped responding");
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(matches!(channel.reader.next().await, Err(ChannelError::Lost(_))));
 }
 
 #[tokio::test]
-async fn a_network_cut_while_sending_is_noticed() {
+async fn a_network_cut_while_sending_is_detected() {
     let host = Host::new();
     let (address, cut) = flaky(host.listen().await).await;
     let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };

@@ -1,5 +1,5 @@
-//! A host inside the process: russh's server on a loopback port, which runs
-//! what it is told with `sh`.
+//! An SSH server in this process: russh's, on a loopback port. It runs commands
+//! with `sh`.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,18 +21,18 @@ use crate::ssh::{Address, Credential, KnownHosts, Login, Secret};
 pub(super) const USER: &str = "planter";
 pub(super) const PASSWORD: &str = "correct horse";
 
-/// What a test may want otherwise.
+/// A server's settings, which a test can change.
 #[derive(Clone)]
 pub(super) struct Host {
     pub(super) key: PrivateKey,
     pub(super) user_key: PrivateKey,
-    /// Methods the host offers.
+    /// The authentication methods that the server offers.
     pub(super) methods: Vec<MethodKind>,
-    /// The window it gives each channel.
+    /// The receive window of each channel, in bytes.
     pub(super) window: u32,
-    /// Whether it starts commands.
+    /// Whether the server runs commands.
     pub(super) runs: bool,
-    /// A key alone isn't enough.
+    /// Whether the server requires a password in addition to a key.
     pub(super) two_factors: bool,
 }
 
@@ -48,7 +48,7 @@ impl Host {
         }
     }
 
-    /// Listens until the runtime ends.
+    /// Starts to accept connections, until the runtime ends.
     pub(super) async fn listen(&self) -> Address {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = address_of(listener.local_addr().unwrap());
@@ -62,7 +62,7 @@ impl Host {
         address
     }
 
-    /// Serves one client, and returns when it is gone.
+    /// Serves one client until it disconnects.
     pub(super) async fn serve<S>(self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -76,7 +76,7 @@ impl Host {
         };
         let client = Client { host: self, channels: HashMap::new() };
         if let Ok(session) = run_stream(Arc::new(config), stream, client).await {
-            // Clients hang up as they like.
+            // A client may disconnect at any time, which isn't an error.
             let _ = session.await;
         }
     }
@@ -193,8 +193,8 @@ impl Handler for Client {
     }
 }
 
-/// Runs a command between the two ends of a channel, as sshd does: it says how
-/// the command ended, and closes, without reading what is left of the input.
+/// Runs a command over a channel, as sshd does: when the command ends, it sends the
+/// exit status and closes the channel without reading the rest of the input.
 async fn run(channel: Channel<Msg>, command: String) {
     let (mut input, output) = channel.split();
     let mut child = Command::new("sh")

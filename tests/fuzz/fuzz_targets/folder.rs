@@ -1,9 +1,9 @@
-//! One file of a sound folder, replaced by anything. The first byte says
-//! which; the rest is what is in it. What must hold is what the tests hold it
-//! to, and `tests/fuzz/run` says how to begin with the fixtures.
+//! Replaces one file of a valid folder. The first byte of the input selects the file; the
+//! rest is its content. `tests/robust/judge.rs` checks the result, and `tests/fuzz/run`
+//! creates the seeds from the fixtures.
 
 #![no_main]
-#![allow(clippy::unwrap_used, reason = "it stops by panicking")]
+#![allow(clippy::unwrap_used, reason = "a fuzz target fails by panicking")]
 
 #[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../../robust/judge.rs"]
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((first, rest)) = data.split_first() else { return };
     let mut folder = sound().clone();
     folder.insert(FILES[usize::from(*first) % FILES.len()].to_owned(), rest.to_vec());
-    // A secret is changed until nothing tells that it is one: leaks are for the tests.
+    // Leaks aren't checked: the fuzzer may change a secret until it can't be recognized.
     if let Err(wrong) = judge(&folder, &[]) {
         panic!("{wrong}");
     }

@@ -1,5 +1,5 @@
-//! What every case works with: hosts' networks with secrets of every kind and
-//! short time-outs, and what is looked at after every fault.
+//! The context of every case: networks with all kinds of secrets and short time-outs, and
+//! the checks after every fault.
 
 use std::{
     collections::BTreeSet,
@@ -18,13 +18,13 @@ use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::each;
 
-/// Longer than any host is held by somebody who is gone: see [`TIME_OUTS`].
+/// Longer than the lock of a lost controller lasts: see [`TIME_OUTS`].
 pub(crate) const LOCK_WAIT: [&str; 2] = ["--lock-wait", "60"];
 
-/// What is said of time-outs where a case doesn't say more.
+/// The time-outs, unless a case sets others.
 pub(crate) const TIME_OUTS: &str = "settle=1,let-go=4,beat=0.3,keepalive=2,connect=5";
 
-/// A case's own part of the harness.
+/// The context of one case.
 pub(crate) struct Bench<'a> {
     pub(crate) lab: Lab,
     pub(crate) random: Random,
@@ -35,8 +35,7 @@ pub(crate) struct Bench<'a> {
     begun: Instant,
 }
 
-/// What is on a host once all is in place: all that spore may write, with
-/// owner, mode and digest.
+/// The state of a host: everything that spore may write, with owner, mode and digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Picture(BTreeSet<String>);
 
@@ -46,35 +45,34 @@ impl<'a> Bench<'a> {
         Self { lab, random, short, table, fault, situation, begun: Instant::now() }
     }
 
-    /// Of what it is at, for a report of what went wrong.
+    /// The current fault and situation, for error messages.
     pub(crate) fn doing(&self) -> String {
         format!("{}, {}", self.fault, self.situation)
     }
 
-    /// A fault begins.
+    /// Begins a fault.
     pub(crate) fn begin(&mut self, fault: &str, situation: &str) {
         (self.fault, self.situation) = (fault.to_owned(), situation.to_owned());
         self.begun = Instant::now();
     }
 
-    /// The same one has another name, now that more is known of it.
+    /// Renames the current fault, now that more is known about it.
     pub(crate) fn rename(&mut self, fault: &str, situation: &str) {
         (self.fault, self.situation) = (fault.to_owned(), situation.to_owned());
     }
 
-    /// It ended as it should.
+    /// Records how the current fault ended.
     pub(crate) fn came(&mut self, came: Came) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.row(&self.fault, &self.situation, came, self.begun.elapsed());
     }
 
-    /// So many of them when there is little time, and all when there is.
+    /// With `--short`, a random selection of `short` items, otherwise all.
     pub(crate) fn some<T>(&mut self, items: Vec<T>, short: usize) -> Vec<T> {
         if self.short { self.random.some(items, short) } else { items }
     }
 
-    /// A network with every kind of secret: the elders dial each other, and the
-    /// members, which run services, dial them.
+    /// A network with all kinds of secrets, elders, and members that run services.
     pub(crate) fn network(&self, elders: &[&Host], members: &[&Host]) -> Network {
         let mut network = Network::new(&self.lab, binary::stand_in());
         network.shape("elders", Shape::new(4242));
@@ -88,23 +86,23 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// What members run: services that read secrets of the folder.
+/// The members' shape: its services read secrets of the folder.
 pub(crate) fn members_shape(main: u16) -> Shape {
     Shape::new(main).services(&["tns", "auth"])
 }
 
-/// Another binary to update to.
+/// A binary to update to.
 pub(crate) fn another_tau(network: &Network, mark: &str) -> PathBuf {
     binary::another(binary::stand_in(), mark, network.home())
 }
 
-/// Applies once more, after a plan, and looks at everything.
+/// Plans, applies once more, and checks everything.
 #[track_caller]
 pub(crate) fn converges(network: &Network, hosts: &[&Host]) -> Run {
     converges_with(network, hosts, &[])
 }
 
-/// The same, where the apply is to be told more.
+/// The same, with options for the apply.
 #[track_caller]
 pub(crate) fn converges_with(network: &Network, hosts: &[&Host], options: &[&str]) -> Run {
     let plan = network.plan(&[]);
@@ -114,7 +112,7 @@ pub(crate) fn converges_with(network: &Network, hosts: &[&Host], options: &[&str
     run
 }
 
-/// Nothing is left to do, and nothing is left lying about.
+/// Asserts that the plan is empty, and that no temporary files are left.
 #[track_caller]
 pub(crate) fn settled(network: &Network, hosts: &[&Host]) {
     network.is_in_place(&[]);
@@ -123,8 +121,8 @@ pub(crate) fn settled(network: &Network, hosts: &[&Host]) {
     secrets::searched(network, hosts);
 }
 
-/// Each node runs with what is on the disk; nothing temporary is left, and no
-/// lock is held.
+/// Asserts that each node runs with the files on the disk, and that neither temporary files
+/// nor a lock are left.
 #[track_caller]
 fn sound(network: &Network, host: &Host) {
     host.sh(
@@ -139,8 +137,8 @@ fn sound(network: &Network, host: &Host) {
         done",
     );
     let free = "[ ! -e /run/spore/.holder ]; [ ! -e /run/spore/.lock ] || flock -n /run/spore/.lock true";
-    wait_until(Duration::from_secs(20), "nobody holds the host", || host.try_sh(free).is_ok());
-    // The real tau leaves /tmp/wazy… at each start: its own, not ours.
+    wait_until(Duration::from_secs(20), "the host is unlocked", || host.try_sh(free).is_ok());
+    // The real tau creates /tmp/wazy… at each start, and leaves it there.
     let left = host.sh("find /tb /etc /var /root /home /usr/local /run /tmp -xdev \\
             \\( -name '.spore-*' -o -name 'spore-*' -o -name '*.part' \\) ! -path '/run/systemd/*'
         find /tmp -mindepth 1 ! -path '/tmp/systemd-*' ! -name '.*-unix' ! -path '/tmp/wazy*'
@@ -148,13 +146,13 @@ fn sound(network: &Network, host: &Host) {
     assert_eq!(left, "", "left on {} by {}", host.name(), network.home().display());
 }
 
-/// What spore left where temporary files go here.
+/// The temporary files that spore left on this machine.
 fn left_here(network: &Network) -> Vec<PathBuf> {
     let entries = fs::read_dir(network.home().join("tmp")).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
 }
 
-/// What is on a host now.
+/// The current state of a host.
 pub(crate) fn picture(host: &Host) -> Picture {
     let lines = host.sh(
         "for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/resolv.conf* /etc/ufw; do
@@ -170,13 +168,13 @@ pub(crate) fn picture(host: &Host) -> Picture {
     Picture(lines.lines().map(str::to_owned).collect())
 }
 
-/// What is on these hosts now.
+/// The current states of these hosts.
 pub(crate) fn pictures(hosts: &[&Host]) -> Vec<Picture> {
     each(hosts, picture)
 }
 
 impl Picture {
-    /// The host looks like that.
+    /// Asserts that the host is in this state.
     #[track_caller]
     pub(crate) fn is_of(&self, host: &Host) {
         let now = picture(host);
@@ -184,25 +182,25 @@ impl Picture {
         let new: Vec<_> = now.0.difference(&self.0).collect();
         assert!(
             *self == now,
-            "{} is not as it should be:\nmissing {gone:#?}\ntoo much {new:#?}",
+            "{} differs from the expected state:\nmissing {gone:#?}\nunexpected {new:#?}",
             host.name()
         );
     }
 }
 
-/// The hosts look like that.
+/// Asserts that the hosts are in these states.
 #[track_caller]
 pub(crate) fn look_like(hosts: &[&Host], pictures: &[Picture]) {
     hosts.iter().zip(pictures).for_each(|(host, picture)| picture.is_of(host));
 }
 
-/// How often nodes of a host have started since it booted.
+/// How many times nodes of a host have started since it booted.
 pub(crate) fn starts(host: &Host) -> usize {
     let said = host.sh("journalctl -q --no-pager -o cat -u 'tau@*' | grep -c 'started! with id' || true");
     said.trim().parse().unwrap_or_default()
 }
 
-/// As if nobody had ever been there.
+/// Removes everything that spore or upstream may have installed.
 pub(crate) fn wipe(hosts: &[&Host]) {
     each(hosts, |host| {
         host.sh(

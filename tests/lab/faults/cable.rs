@@ -1,5 +1,5 @@
-//! The network is cut and healed, cut for good, cut when the request had been
-//! sent, or falls silent while it stands.
+//! Network faults: a short cut, a permanent cut, a cut after the request was sent, and a
+//! stall without a cut.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ use crate::run::Run;
 
 const FAULT: &str = "network";
 
-/// Where it happens: a command, as [`Trip`] takes it, and the action that is
-/// under way then.
+/// Where a fault is injected: the command and pattern for [`Trip`], and the action that
+/// is then running.
 const ACTIONS: &[(&str, &str, &str)] = &[
     ("chmod", "*/tb/bin/.spore-tau-*.part*", "stage /tb/bin/tau"),
     ("mv", "*/.spore-tau-*\\ /tb/bin/tau", "write /tb/bin/tau"),
@@ -48,7 +48,7 @@ pub(crate) fn cut(bench: &mut Bench<'_>) {
         trip.wait();
         member.cut();
         let run = lost(controller, member, action);
-        // Who is held up is ended by the lock's holder, before it lets go.
+        // The lock's holder kills the paused command before it releases the lock.
         member.heal();
         drop(trip);
         reachable(member);
@@ -70,12 +70,12 @@ pub(crate) fn cut(bench: &mut Bench<'_>) {
         drop(trip);
         reachable(member);
         let again = converges(&network, &hosts);
-        assert_eq!(starts(member), before + 1, "a start whose answer was lost is a start: {again}");
+        assert_eq!(starts(member), before + 1, "the node must not be started again: {again}");
         bench.came(Came::Converged);
     }
 }
 
-/// The connection stands, and nothing comes over it.
+/// The connection stays open, but no data arrives.
 pub(crate) fn stalled(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
     let [elder, member] = &hosts;
@@ -84,7 +84,7 @@ pub(crate) fn stalled(bench: &mut Bench<'_>) {
     network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},stall=5,action=10"));
     for &(command, pattern, action) in bench.some(ACTIONS.to_vec(), 2).iter() {
         wipe(&hosts);
-        bench.begin(FAULT, &format!("stalls, and stands: {action}"));
+        bench.begin(FAULT, &format!("stalled: {action}"));
         let trip = Trip::lay(member, command, pattern, Side::Before);
         let controller = Controller::apply(&network, &[]);
         trip.wait();
@@ -99,8 +99,7 @@ pub(crate) fn stalled(bench: &mut Bench<'_>) {
     }
 }
 
-/// It ends within what it waits for silence and not much more, and says where
-/// it was.
+/// Asserts that the apply detects the loss in time and reports the running action.
 #[track_caller]
 fn lost(controller: Controller<'_>, host: &Host, action: &str) -> Run {
     let begun = Instant::now();
@@ -109,13 +108,13 @@ fn lost(controller: Controller<'_>, host: &Host, action: &str) -> Run {
     run.says_in_one_line(&[host.name(), action, "may or may not have been done: plan again to see"])
 }
 
-/// The neighbours find each other again in their own time.
+/// Waits until the host can be reached again, which takes a moment after a cut.
 pub(crate) fn reachable(host: &Host) {
     let answers = || std::net::TcpStream::connect((host.addr(), 22)).is_ok();
-    wait_until(Duration::from_secs(20), "it can be reached", answers);
+    wait_until(Duration::from_secs(20), "the host can be reached", answers);
 }
 
-/// What is waited for here is time itself.
+/// Waits for a fixed time, for tests of time-outs.
 pub(crate) fn pass(time: Duration) {
     let begun = Instant::now();
     wait_until(time * 2, "time passes", || begun.elapsed() >= time);

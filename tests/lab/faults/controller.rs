@@ -1,5 +1,5 @@
-//! A `spore` that runs: what it says is heard line by line, and it can be ended
-//! in every way that there is.
+//! A running `spore`, whose output is read line by line, and which can be signalled or
+//! killed.
 
 use std::{
     io::{BufRead as _, BufReader, Read},
@@ -12,10 +12,10 @@ use std::{
 use crate::network::Network;
 use crate::run::Run;
 
-/// How long anything may take.
+/// The time-out for everything.
 pub(crate) const LIMIT: Duration = Duration::from_secs(150);
 
-/// A command under way.
+/// A running command.
 pub(crate) struct Controller<'a> {
     network: &'a Network,
     arguments: Vec<String>,
@@ -32,7 +32,7 @@ enum Stream {
 }
 
 impl<'a> Controller<'a> {
-    /// Begins a command on a folder.
+    /// Starts a command on a folder.
     pub(crate) fn begin(network: &'a Network, arguments: &[&str]) -> Self {
         let mut command = network.command(&[], arguments);
         let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -46,12 +46,12 @@ impl<'a> Controller<'a> {
         Self { network, arguments, child, said, out: String::new(), err: String::new() }
     }
 
-    /// `spore apply --yes`, and more.
+    /// Starts `spore apply --yes` with further options.
     pub(crate) fn apply(network: &'a Network, options: &[&str]) -> Self {
         Self::begin(network, &[&["apply", "--yes"], options].concat())
     }
 
-    /// The next line; none when it has ended.
+    /// The next line; `None` if the command has ended.
     fn line_by(&mut self, deadline: Instant) -> Option<String> {
         match self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok((stream, line)) => {
@@ -71,7 +71,7 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Waits for a line that has this in it.
+    /// Waits for a line that contains `text`.
     #[track_caller]
     pub(crate) fn says(&mut self, text: &str) -> String {
         let deadline = Instant::now() + LIMIT;
@@ -80,27 +80,27 @@ impl<'a> Controller<'a> {
                 return line;
             }
         }
-        panic!("wanted a line with `{text}`:\n{}{}", self.out, self.err);
+        panic!("expected a line with `{text}`:\n{}{}", self.out, self.err);
     }
 
-    /// Whether it is still there.
+    /// Whether it still runs.
     pub(crate) fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// SIGKILL.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(mut self) -> Run {
         let _ = self.child.kill();
         self.end()
     }
 
-    /// SIGINT, TERM and the like.
+    /// Sends it a signal, named without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(status.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
-    /// Hears it out.
+    /// Waits for its end, and returns the result.
     pub(crate) fn end(mut self) -> Run {
         let deadline = Instant::now() + LIMIT;
         while self.line_by(deadline).is_some() {}

@@ -1,12 +1,12 @@
-//! The controller is killed at many random instants. On pretended hosts, which
-//! take no time of their own: it is their test that is run here, with this seed.
+//! The controller is killed at many random instants. Runs the test on simulated hosts, which
+//! are fast, with the current seed.
 
 use std::process::Command;
 
 use super::bench::Bench;
 use super::table::Came;
 
-/// Of each; `cargo test` does a few.
+/// The number of instants per situation; `cargo test` uses only a few.
 const INSTANTS: usize = 200;
 
 pub(crate) fn pretended(bench: &mut Bench<'_>) {
@@ -14,10 +14,11 @@ pub(crate) fn pretended(bench: &mut Bench<'_>) {
         return;
     }
     let tests = std::env::var_os("SPORE_PRETEND_TESTS").unwrap_or_default();
-    for (situation, test) in
-        [("of a first apply", "instants::of_a_first_apply"), ("of an update", "instants::of_an_update")]
-    {
-        bench.begin("controller killed, pretended hosts", &format!("{INSTANTS} random instants {situation}"));
+    for (situation, test) in [
+        ("of a first apply", "instants::a_first_apply_survives_a_kill"),
+        ("of an update", "instants::an_update_survives_a_kill"),
+    ] {
+        bench.begin("controller killed, simulated hosts", &format!("{INSTANTS} random instants {situation}"));
         let mut command = Command::new(&tests);
         command.args(["--exact", test]).env("SPORE_INSTANTS", INSTANTS.to_string());
         command.env("SPORE_SEED", bench.random.below(1 << 32).to_string());

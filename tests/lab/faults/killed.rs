@@ -1,7 +1,6 @@
-//! Stories of an apply that is cut short. The controller is killed after an
-//! action, each in its turn; controller or host go before a command that changes
-//! something, on a host, of any that were run there. Plan and apply then lead to
-//! the same end, with no start too many and none too few.
+//! Applies that are cut off. The controller is killed after each of the actions; or the
+//! controller is killed, or a host's power cut, before a random command that changes
+//! something. The next apply must reach the same state, with the same number of starts.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,48 +15,47 @@ use crate::network::{Network, Shape};
 use crate::takeover;
 use crate::watch::each;
 
-/// So many commands are chosen of a story, where there is time.
+/// The number of commands chosen per story, without `--short`.
 const COMMANDS: usize = 12;
 
-/// What is applied over and over, and cut short each time somewhere else.
+/// A situation that is applied repeatedly and cut off at a different point each time.
 struct Story<'a> {
     name: &'static str,
     hosts: &'a [&'a Host],
-    /// What the apply is told besides.
+    /// Options for the apply.
     options: &'static [&'static str],
-    /// So many instants where there is little time.
+    /// The number of instants with `--short`.
     short: usize,
-    /// Brings hosts and folder to where it begins. What it leads to may be one
-    /// thing in even turns and another in odd ones: there and back again.
+    /// Prepares hosts and folder. Even and odd turns may lead to different states, so that
+    /// the story can go back and forth.
     begin: &'a dyn Fn(&mut Network, usize),
 }
 
-/// A host's action has ended, which is its so manieth.
+/// The end of the host's nth action.
 struct Instant<'a> {
     host: &'a Host,
     nth: usize,
     action: String,
 }
 
-/// A host's command is about to be run, which is its so manieth that changes
-/// something.
+/// The host's nth command that changes something, before it is run.
 #[derive(Clone)]
 struct Command<'a> {
     host: &'a Host,
     nth: usize,
 }
 
-/// What goes then.
+/// What is killed or cut.
 #[derive(Clone, Copy, PartialEq)]
 enum Gone {
     Controller,
     Power,
 }
 
-/// An apply that nobody interrupted.
+/// The result of an uninterrupted apply.
 struct Whole {
     pictures: Vec<Picture>,
-    /// How often nodes of each host were started.
+    /// The number of starts on each host.
     starts: Vec<usize>,
 }
 
@@ -85,7 +83,7 @@ pub(crate) fn first_apply(bench: &mut Bench<'_>) {
     story.told(bench, &mut network);
 }
 
-/// Another binary, another port, and what somebody has meddled with.
+/// A new binary, a new port, and drift.
 pub(crate) fn update(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
     let [elder, member] = &hosts;
@@ -115,7 +113,7 @@ pub(crate) fn update(bench: &mut Bench<'_>) {
     story.told(bench, &mut network);
 }
 
-/// A node goes, with all that was there for it, and another takes its place.
+/// A node is removed with everything that it needed, and replaced by another one.
 pub(crate) fn removal(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
     let [elder, member] = &hosts;
@@ -145,8 +143,8 @@ pub(crate) fn removal(bench: &mut Bench<'_>) {
     story.told(bench, &mut network);
 }
 
-/// Hosts that upstream's tool has planted, whose nodes are to change: what they
-/// were started with has to be noted before.
+/// Hosts that were set up by upstream's tool, with changes to their nodes. What the nodes
+/// were started with has to be recorded first.
 pub(crate) fn takeover(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
     let [elder, member] = &hosts;
@@ -163,14 +161,14 @@ pub(crate) fn takeover(bench: &mut Bench<'_>) {
         begin: &|network, _| {
             wipe(&[elder, member]);
             takeover::plant_all(network, &[elder], &[member], &tau);
-            // No secret, so it may stay; but nothing else may.
+            // This file isn't secret, so spore leaves it; but no other file may be left.
             each(&[elder, member], |host| drop(host.sh("rm /tmp/dv_public.key")));
         },
     };
     story.told(bench, &mut network);
 }
 
-/// All nodes are restarted with another swarm key: the elders, then the rest.
+/// All nodes are restarted with a new swarm key, the elders first.
 pub(crate) fn rotation(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
     let [elder, member] = &hosts;
@@ -189,12 +187,12 @@ pub(crate) fn rotation(bench: &mut Bench<'_>) {
     story.told(bench, &mut network);
 }
 
-/// An active firewall, through which one gets in.
+/// Enables the firewall, with SSH allowed.
 fn firewall(host: &Host) {
     host.sh("ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null");
 }
 
-/// Its stub listens on port 53, as on a new host.
+/// Resets the resolver, whose stub listens on port 53, as on a new host.
 fn resolver(host: &Host) {
     host.sh("rm -f /etc/systemd/resolved.conf.d/* /etc/resolv.conf*
         ln -s /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
@@ -207,7 +205,7 @@ impl Story<'_> {
     fn told(&self, bench: &mut Bench<'_>, network: &mut Network) {
         let (mut said, mut commands) = (String::new(), Vec::new());
         let wholes = [0, 1].map(|turn| {
-            bench.begin(&format!("controller killed, {}", self.name), "nobody interrupts");
+            bench.begin(&format!("controller killed, {}", self.name), "not interrupted");
             (self.begin)(network, turn);
             let counting: Vec<_> =
                 self.hosts.iter().map(|&host| (host, Turnstile::lay(host, None))).collect();
@@ -251,7 +249,8 @@ impl Story<'_> {
         [self.options, &["--verbose"]].concat()
     }
 
-    /// `over` is called when it has ended, before anything is looked at.
+    /// Applies without an interruption. `over` is called after the apply and before the
+    /// checks.
     fn whole(&self, network: &Network, over: impl FnOnce()) -> (Whole, String) {
         let before = self.starts();
         let run = network.apply(&self.apply()).exits(0);
@@ -269,11 +268,11 @@ impl Story<'_> {
         controller.kill();
         converges_with(network, self.hosts, self.options);
         look_like(self.hosts, &whole.pictures);
-        assert_eq!(self.starts_since(&before), whole.starts, "each node starts as often as is due");
+        assert_eq!(self.starts_since(&before), whole.starts, "each node is started as often as necessary");
     }
 
-    /// Returns what was about to be run; `None` where all was done before it came
-    /// to that.
+    /// Returns the command line of the command; `None` if the apply ended without running
+    /// that many commands.
     fn gone_before(
         &self,
         network: &Network,
@@ -284,7 +283,7 @@ impl Story<'_> {
         let before = self.starts();
         let wires = Turnstile::lay(command.host, Some(command.nth));
         let mut controller = Controller::apply(network, &self.apply());
-        wait_until(LIMIT, "somebody is held up", || wires.held().is_some() || !controller.runs());
+        wait_until(LIMIT, "a command is paused", || wires.held().is_some() || !controller.runs());
         let Some(held) = wires.held() else {
             controller.end().exits(0);
             drop(wires);
@@ -295,11 +294,11 @@ impl Story<'_> {
         match gone {
             Gone::Controller => {
                 controller.kill();
-                // What it began there is ended, and doesn't go on later; but for who
-                // would let the host go.
+                // The paused command is killed before the lock is released, so it doesn't
+                // run later, unless it is the one that releases the lock.
                 if !held.contains("/run/spore/.holder") {
                     let is_free = || command.host.try_sh("[ ! -e /run/spore/.holder ]").is_ok();
-                    wait_until(Duration::from_secs(30), "the host is let go", is_free);
+                    wait_until(Duration::from_secs(30), "the host is unlocked", is_free);
                 }
                 drop(wires);
             }
@@ -312,15 +311,19 @@ impl Story<'_> {
         }
         converges_with(network, self.hosts, self.options);
         look_like(self.hosts, &whole.pictures);
-        // A host forgets what it has started when its power goes.
+        // The journal is in memory, so after a power cut starts can't be counted.
         if gone == Gone::Controller {
-            assert_eq!(self.starts_since(&before), whole.starts, "each node starts as often as is due");
+            assert_eq!(
+                self.starts_since(&before),
+                whole.starts,
+                "each node is started as often as necessary"
+            );
         }
         Some(held)
     }
 
-    /// Each action that was said to have ended, once. On one host they come in
-    /// the order of the plan; side by side, hosts may come in another.
+    /// The end of each action in the output, without duplicates. The actions of one host are
+    /// in the order of the plan, but those of different hosts interleave.
     fn instants(&self, said: &str) -> Vec<Instant<'_>> {
         let mut known = BTreeSet::new();
         let of_host = |host| {
@@ -341,7 +344,7 @@ impl Story<'_> {
     }
 }
 
-/// An action without what is another each time.
+/// The name of an action, without the parts that differ each time.
 fn name(action: &str) -> String {
     match action.split_once(": ") {
         Some((verb, command)) => {
@@ -353,7 +356,7 @@ fn name(action: &str) -> String {
     }
 }
 
-/// A command without what is another each time.
+/// A command line, without the parts that differ each time.
 fn line(command: &str) -> String {
     let words = command.split_whitespace().filter(|word| *word != "--").map(|word| {
         let digest = |part: &str| part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_alphanumeric());

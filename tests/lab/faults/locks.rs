@@ -1,4 +1,4 @@
-//! Who holds a host, and for how long.
+//! The lock of a host: when it is released, and that nothing is done without it.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     let mut network = bench.network(&[host], &[]);
     network.log_in_as(host, "tau");
 
-    // What the dead controller began never acts beside the next one.
+    // The actions of a dead controller never run at the same time as those of the next one.
     for (situation, cut) in
         [("controller killed, its shell hangs", false), ("network cut, its shell hangs", true)]
     {
@@ -41,8 +41,8 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
         }
         next.says("planning again");
         let free = begun.elapsed();
-        assert!(host.try_sh("pgrep -f 'mv.*[.]spore-tau'").is_err(), "the first one's shell is gone");
-        assert!(free < Duration::from_secs(20), "it held the host for {free:?}");
+        assert!(host.try_sh("pgrep -f 'mv.*[.]spore-tau'").is_err(), "the first one's shell still runs");
+        assert!(free < Duration::from_secs(20), "the host was locked for {free:?}");
         trip.go();
         next.end().exits(0);
         drop(trip);
@@ -50,7 +50,7 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
         bench.came(Came::Converged);
     }
 
-    // What takes long and is heard of is let be.
+    // A long action isn't interrupted as long as the heartbeat arrives.
     wipe(&[host]);
     bench.begin(FAULT, "apt takes three times as long as let-go");
     network.shape("elders", Shape::new(4242));
@@ -60,7 +60,7 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     let controller = Controller::apply(&network, &[]);
     trip.wait();
     super::cable::pass(Duration::from_secs(12));
-    assert!(trip.is_tripped() && host.try_sh("pgrep -f '[a]pt-get.*install'").is_ok(), "it is still there");
+    assert!(trip.is_tripped() && host.try_sh("pgrep -f '[a]pt-get.*install'").is_ok(), "apt was interrupted");
     trip.go();
     controller.end().exits(0);
     drop(trip);
@@ -68,14 +68,15 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     host.sh("dpkg -s docker.io | grep -q 'ok installed'");
     bench.came(Came::Through);
 
-    // apt goes on by itself when the controller is killed; it is mended.
+    // A hanging apt is killed once its controller is gone, and the next apply fixes the
+    // package.
     bench.begin(FAULT, "controller killed, apt hangs");
     host.sh("apt-get -qq purge -y docker.io >/dev/null 2>&1");
     let trip = Trip::lay(host, "apt-get", "*install*", Side::Before);
     let controller = Controller::apply(&network, &[]);
     trip.wait();
     controller.kill();
-    wait_until(Duration::from_secs(20), "apt is ended", || {
+    wait_until(Duration::from_secs(20), "apt is killed", || {
         host.try_sh("pgrep -f '[a]pt-get.*install'").is_err()
     });
     drop(trip);
@@ -83,8 +84,7 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     bench.came(Came::Converged);
 }
 
-/// With the time-outs that a person has who sets none: what takes long is let
-/// be, who is gone isn't waited for. Only where there is time.
+/// The same with the default time-outs; skipped by `--short`.
 pub(crate) fn by_default(bench: &mut Bench<'_>) {
     if bench.short {
         return;
@@ -100,7 +100,7 @@ pub(crate) fn by_default(bench: &mut Bench<'_>) {
     let controller = Controller::apply(&network, &[]);
     trip.wait();
     super::cable::pass(Duration::from_secs(300));
-    assert!(host.try_sh("pgrep -f '[a]pt-get.*install'").is_ok(), "it is still there");
+    assert!(host.try_sh("pgrep -f '[a]pt-get.*install'").is_ok(), "apt was interrupted");
     trip.go();
     controller.end().exits(0);
     drop(trip);
@@ -116,9 +116,9 @@ pub(crate) fn by_default(bench: &mut Bench<'_>) {
     let begun = Instant::now();
     controller.kill();
     let is_free = || host.try_sh("[ ! -e /run/spore/.holder ]").is_ok();
-    wait_until(Duration::from_secs(100), "the host lets go", is_free);
+    wait_until(Duration::from_secs(100), "the host is unlocked", is_free);
     let held = begun.elapsed().as_secs();
-    assert!((50..80).contains(&held), "it held the host for {held} s");
+    assert!((50..80).contains(&held), "the host was locked for {held} s");
     host.heal();
     super::cable::reachable(host);
     drop(trip);
@@ -126,16 +126,16 @@ pub(crate) fn by_default(bench: &mut Bench<'_>) {
     bench.came(Came::Converged);
 }
 
-/// Nobody acts without the lock, and nobody takes silence for success.
+/// Nothing is done without the lock, and a missing answer never counts as success.
 pub(crate) fn given_up(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
     let [elder, member] = &hosts;
     let hosts = [elder, member];
     let mut network = bench.network(&[elder], &[member]);
-    // Longer than a start takes.
+    // This must be longer than a start takes.
     network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},let-go=12"));
 
-    // A laptop that sleeps: the hosts give it up, and somebody else applies.
+    // The controller is suspended: its locks are released, and another user applies.
     bench.begin(FAULT, "controller asleep for longer than let-go");
     let trip = Trip::lay(elder, "systemctl", "*start\\ --\\ tau@elders*", Side::Before);
     let first = Controller::apply(&network, &[]);
@@ -143,21 +143,21 @@ pub(crate) fn given_up(bench: &mut Bench<'_>) {
     first.signal("STOP");
     trip.go();
     let free = "[ ! -e /run/spore/.holder ] && systemctl is-active --quiet tau@elders.service";
-    wait_until(Duration::from_secs(40), "the elder is given up", || elder.try_sh(free).is_ok());
+    wait_until(Duration::from_secs(40), "the elder is unlocked", || elder.try_sh(free).is_ok());
     let free = "[ ! -e /run/spore/.holder ]";
-    wait_until(Duration::from_secs(20), "the member is given up", || member.try_sh(free).is_ok());
+    wait_until(Duration::from_secs(20), "the member is unlocked", || member.try_sh(free).is_ok());
     drop(trip);
     let another = another_tau(&network, "somebody-else's").display().to_string();
     network.apply(&["--tau", &another]).exits(0);
     let before = pictures(&hosts);
     first.signal("CONT");
     let run = first.end().exits(1);
-    run.says_in_one_line(&[member.name(), "lost while this was about to begin", "let its lock go"]);
+    run.says_in_one_line(&[member.name(), "lost while this was about to begin", "released the lock"]);
     look_like(&hosts, &before);
     converges(&network, &hosts);
     bench.came(Came::ClearError);
 
-    bench.begin(FAULT, "who holds the lock there is killed");
+    bench.begin(FAULT, "the lock's holder on the host is killed");
     wipe(&hosts);
     let trip = Trip::lay(member, "mv", "*/.spore-tau-*\\ /tb/bin/tau", Side::Before);
     let controller = Controller::apply(&network, &[]);
@@ -165,7 +165,7 @@ pub(crate) fn given_up(bench: &mut Bench<'_>) {
     member.sh("pkill -9 -o -f 'flock -n [9]'");
     trip.go();
     let run = controller.end().exits(1);
-    run.says_in_one_line(&[member.name(), "lost while this was being done", "was ended (status 137)"]);
+    run.says_in_one_line(&[member.name(), "lost while this was being done", "was killed (status 137)"]);
     drop(trip);
     converges(&network, &hosts);
     bench.came(Came::ClearError);

@@ -1,11 +1,10 @@
-//! The fault harness: one fault after the other is put into hosts and network
-//! while `spore` applies, and each time what the plan promised has to come out
-//! in the end, or a clear error.
+//! The fault tests: faults are injected into hosts and network during an apply, which must
+//! reach the planned state in the end, or report a clear error.
 //!
-//! Enter at [`main`], by way of `tests/faults`. A case is a function of one of
-//! the files beside this: it brings up hosts of its own, does something to them
-//! at an instant that the seed decides, asserts, and puts a row into the table.
-//! What is looked at after every fault is in `bench.rs` and `secrets.rs`.
+//! The entry point is [`main`], run by `tests/faults`. A case is a function in one of the
+//! files in this directory: it starts its own hosts, injects faults at instants determined
+//! by the seed, makes its assertions, and adds rows to the table. The checks after every
+//! fault are in `bench.rs` and `secrets.rs`.
 
 mod bench;
 mod cable;
@@ -41,10 +40,10 @@ use bench::Bench;
 use random::Random;
 use table::Table;
 
-/// What breaks in a case, and the case.
+/// The name of a case, and its function.
 type Case = (&'static str, fn(&mut Bench<'_>));
 
-/// Those that take longest begin first.
+/// All cases, the longest ones first.
 const CASES: &[Case] = &[
     ("locks::by_default", locks::by_default),
     ("instants::pretended", instants::pretended),
@@ -74,11 +73,11 @@ const CASES: &[Case] = &[
 ];
 
 thread_local! {
-    /// Where a case found something else than it wanted.
+    /// Where the case on this thread panicked.
     static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// What was asked for on the command line.
+/// The command line arguments.
 struct Asked {
     seed: u64,
     time: Duration,
@@ -122,10 +121,10 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     if table.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Does every case, and again with other instants as long as there is time for
-/// it; returns how often.
+/// Runs all cases, repeatedly with other instants while there is time; returns the number of
+/// rounds.
 fn rounds(asked: &Asked, cases: &[Case], table: &Mutex<Table>, begun: Instant) -> usize {
-    // It is told once, in the table.
+    // Panics are reported in the table, so they aren't printed here.
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
         PANICKED_AT.set(at);
@@ -175,8 +174,14 @@ fn run(name: &str, case: fn(&mut Bench<'_>), turn: usize, random: Random, short:
 
 impl Asked {
     fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut asked =
-            Self { seed: 1, time: Duration::ZERO, short: false, at_once: 5, only: Vec::new(), table: None };
+        let mut asked = Self {
+            seed: random::seed(),
+            time: Duration::ZERO,
+            short: false,
+            at_once: 5,
+            only: Vec::new(),
+            table: None,
+        };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));

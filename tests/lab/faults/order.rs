@@ -1,4 +1,4 @@
-//! Updates are safe by their order.
+//! The order of an update keeps the network available.
 
 use std::{
     collections::BTreeSet,
@@ -28,8 +28,8 @@ pub(crate) fn elders_and_batches(bench: &mut Bench<'_>) {
     bench.begin(FAULT, "two elders, then the canaries, then a quarter at a time");
     network.apply(&[]).exits(0);
     meshed(&all, elders, 4242);
-    // As long as it takes by default: that is what gives members the time to
-    // find an elder again before the next one goes.
+    // The default settle time, which gives members the time to reconnect to an elder
+    // before the next one is restarted.
     network.set("SPORE_TIMEOUT", "settle=5");
     network.pin(&another_tau(&network, "new"));
     let waves = waves(&network.plan(&[]).exits(2));
@@ -45,7 +45,7 @@ pub(crate) fn elders_and_batches(bench: &mut Bench<'_>) {
     let addresses: BTreeSet<_> = elders.iter().map(|host| host.addr()).collect();
     let (over, alone) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {
-        // One of the last watches: it is restarted when all elders have been.
+        // Watch one of the last members, which is restarted after all elders.
         let watching = many[3];
         let pid = start("all", watching);
         let (over, alone, addresses) = (&over, &alone, &addresses);
@@ -62,8 +62,8 @@ pub(crate) fn elders_and_batches(bench: &mut Bench<'_>) {
         over.store(true, Ordering::SeqCst);
     });
     assert!(!alone.load(Ordering::SeqCst), "a member was without an elder");
-    // It was done as it was planned: who is in a wave begins when all of the
-    // one before are healthy.
+    // The waves were carried out as planned: each began when all nodes of the previous one
+    // were healthy.
     let host = |node: &str| all.iter().find(|host| node.ends_with(&format!("@{}", host.name())));
     let times = |wave: &Vec<String>| -> Vec<(u64, u64)> {
         let nodes = wave.iter().filter_map(|node| Some((node.split('@').next()?, host(node)?)));
@@ -81,7 +81,7 @@ pub(crate) fn elders_and_batches(bench: &mut Bench<'_>) {
     });
     bench.came(Came::Through);
 
-    bench.begin(FAULT, "one of two canaries fails: the rest waits");
+    bench.begin(FAULT, "one of two canaries fails: the others aren't restarted");
     network.shape("all", members_shape(5342));
     network.shape("few", few_shape(6342));
     let before = (starts("elders", elders), starts("all", &many[1..]), starts("few", few));
@@ -89,7 +89,11 @@ pub(crate) fn elders_and_batches(bench: &mut Bench<'_>) {
     let run = network.apply(&["--max-failures", "3"]).exits(1);
     run.says_in_one_line(&["failed", many[0].name(), "restart tau@all.service"]);
     let now = (starts("elders", elders), starts("all", &many[1..]), starts("few", few));
-    assert_eq!((&now.0, &now.1, &now.2[1]), (&before.0, &before.1, &before.2[1]), "who isn't a canary waits");
+    assert_eq!(
+        (&now.0, &now.1, &now.2[1]),
+        (&before.0, &before.1, &before.2[1]),
+        "the others aren't restarted"
+    );
     assert_ne!(now.2[0], before.2[0], "the other canary is in the same wave");
     many[0].sh("rm /tb/config/all.fault");
     converges(&network, &all);
@@ -100,7 +104,7 @@ fn few_shape(main: u16) -> Shape {
     Shape::new(main).services(&["hoarder"])
 }
 
-/// Who is started or restarted in each wave of a plan.
+/// The nodes that are started or restarted in each wave of a plan.
 fn waves(plan: &Run) -> Vec<Vec<String>> {
     let nodes = |line: &str| -> Vec<String> {
         let (_, nodes) = line.rsplit_once(": ").unwrap_or_default();

@@ -1,5 +1,4 @@
-//! Others change things meanwhile: a person edits, a second apply comes, a host
-//! isn't the one that it was.
+//! Concurrent changes: a manual edit, a second apply, a different host at the same address.
 
 use super::bench::{Bench, LOCK_WAIT, converges, members_shape, pictures, settled};
 use super::controller::Controller;
@@ -20,7 +19,7 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
 
     bench.begin(FAULT, "configuration edited between plan and apply");
     network.shape("all", members_shape(5342));
-    // The plan is made when the lock is taken.
+    // By the time the lock is taken, the plan has been made.
     edited_while(&network, member, Trip::lay(member, "mktemp", "*spore-beat*", Side::Before));
     converges(&network, &hosts);
     bench.came(Came::ClearError);
@@ -43,14 +42,14 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     trip.go();
     let run = controller.end().exits(1);
     run.says_in_one_line(&[member.name(), "restart tau@all.service", "it isn't as it was planned on"]);
-    assert_eq!(starts("all", &[member]), before, "whoever restarted it may have had a reason");
+    assert_eq!(starts("all", &[member]), before, "a node that was restarted meanwhile is left alone");
     drop(trip);
     converges(&network, &hosts);
     bench.came(Came::ClearError);
 }
 
-/// Somebody edits a node's configuration while an apply is held up: it stops
-/// there, says what differs and touches nothing.
+/// A node's configuration is edited while an apply is paused. The apply stops there, reports
+/// the difference and changes nothing.
 fn edited_while(network: &Network, member: &Host, trip: Trip<'_>) {
     let controller = Controller::apply(network, &[]);
     trip.wait();
@@ -65,7 +64,7 @@ fn edited_while(network: &Network, member: &Host, trip: Trip<'_>) {
         "it isn't as it was planned on, and nothing was touched",
     ]);
     run.says_in_one_line(&["expected /tb/config/all.yaml to be as it was", "found a file"]);
-    assert_eq!(looks(), before, "nothing was touched");
+    assert_eq!(looks(), before, "nothing should be changed");
 }
 
 pub(crate) fn two_at_once(bench: &mut Bench<'_>) {
@@ -73,7 +72,7 @@ pub(crate) fn two_at_once(bench: &mut Bench<'_>) {
     let [elder, member] = &hosts;
     let hosts = [elder, member];
     let network = bench.network(&[elder], &[member]);
-    bench.begin(FAULT, "two at once: the second is told who, or waits");
+    bench.begin(FAULT, "two at once: the second reports the first, or waits");
     let trip = Trip::lay(member, "mv", "*/.spore-tau-*\\ /tb/bin/tau", Side::Before);
     let first = Controller::apply(&network, &[]);
     trip.wait();
@@ -89,13 +88,13 @@ pub(crate) fn two_at_once(bench: &mut Bench<'_>) {
     let before = [start("elders", elder), start("all", member)];
     second.says("planning again");
     second.end().exits(0);
-    assert_eq!([start("elders", elder), start("all", member)], before, "there was nothing left to do");
+    assert_eq!([start("elders", elder), start("all", member)], before, "the second apply restarts nothing");
     drop(trip);
     settled(&network, &hosts);
     bench.came(Came::Through);
 }
 
-/// Rebooted, installed anew, or another one in its place.
+/// A host is rebooted, reinstalled, or replaced by another one.
 pub(crate) fn another_machine(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([
         ("elder", Suite::Trixie.machine()),
@@ -135,13 +134,13 @@ pub(crate) fn another_machine(bench: &mut Bench<'_>) {
     converges(&network, &hosts);
     bench.came(Came::ClearError);
 
-    bench.begin(FAULT, "host installed anew: another host key");
+    bench.begin(FAULT, "host reinstalled: another host key");
     let before = pictures(&hosts);
     network.shape("all", members_shape(5242));
     member.sh("rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; systemctl restart ssh");
     let plan = network.plan(&[]).exits(3);
     plan.says_in_one_line(&[member.name(), "not planned", "key"]);
-    assert_eq!(pictures(&[member]), before[1..], "nothing was touched");
+    assert_eq!(pictures(&[member]), before[1..], "nothing should be changed");
     let known =
         format!("{} {}", member.addr(), member.sh("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub"));
     network.know(member, &known);
@@ -155,7 +154,7 @@ pub(crate) fn another_machine(bench: &mut Bench<'_>) {
     network.know(member, &known.replace(&member.addr().to_string(), &other.addr().to_string()));
     let run = network.apply(&[]);
     run.exits(1).says_in_one_line(&[member.name(), "not planned", "key"]);
-    assert_eq!(pictures(&[other]), before, "nothing was touched");
+    assert_eq!(pictures(&[other]), before, "nothing should be changed");
     network.reach_at(member, &member.addr().to_string());
     network.know(member, &known);
     converges(&network, &hosts);

@@ -1,5 +1,5 @@
-//! A host loses power at an instant that matters, and what readers saw of its
-//! files; and the trace that shows that what is said to be done is on the disk.
+//! Power cuts at critical instants: what concurrent readers saw of the host's files, and a
+//! trace that shows that everything is synced before it is reported as done.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,12 +26,12 @@ use crate::binary;
 use crate::host::{Host, Suite, wait_until};
 use crate::network::Network;
 
-/// Where the power goes.
+/// When the power is cut.
 #[derive(Clone, Copy)]
 enum At {
-    /// A command is about to be run, or has been.
+    /// Before or after a command runs.
     Command(&'static str, &'static str, Side),
-    /// systemd is reading its units.
+    /// During a daemon-reload.
     Reload,
 }
 const INSTANTS: &[(&str, At)] = &[
@@ -55,7 +55,7 @@ const INSTANTS: &[(&str, At)] = &[
 ];
 
 pub(crate) fn first_apply(bench: &mut Bench<'_>) {
-    // A newer systemd lets generators write nothing, so none could be held up.
+    // A newer systemd gives generators no writable directory, so they can't be paused.
     let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
     let [elder, member] = &hosts;
     let hosts = [elder, member];
@@ -64,7 +64,7 @@ pub(crate) fn first_apply(bench: &mut Bench<'_>) {
     network.apply(&[]).exits(0);
     settled(&network, &hosts);
     let wanted = pictures(&hosts);
-    // The elder's own come first: it is started before the other.
+    // The elder's instants come first, because it is started before the member.
     for &(situation, at) in bench.some(INSTANTS.to_vec(), 2).iter() {
         wipe(&hosts);
         bench.begin("power cut, first apply", situation);
@@ -97,7 +97,7 @@ pub(crate) fn update(bench: &mut Bench<'_>) {
     bench.begin("power cut, update", "reference");
     network.apply(&[]).exits(0);
     let taus = ["one", "two"].map(|mark| another_tau(&network, mark));
-    // The unit doesn't change, so that there is nothing to be read again.
+    // The unit file doesn't change, so there is no daemon-reload.
     let instants = INSTANTS.iter().filter(|(situation, ..)| !situation.contains("reload")).copied().collect();
     for (turn, &(situation, at)) in bench.some(instants, 2).iter().enumerate() {
         network.pin(&taus[turn % 2]);
@@ -111,8 +111,8 @@ pub(crate) fn update(bench: &mut Bench<'_>) {
     }
 }
 
-/// The real one is a hundred megabytes: power and controller go while it is on
-/// its way. Where there is none, or little time, this is left out.
+/// The power is cut, or the controller killed, while the hundred megabytes of the real tau
+/// are being sent. Skipped by `--short`, or if the real tau isn't available.
 pub(crate) fn real_tau(bench: &mut Bench<'_>) {
     let Some(tau) = binary::real().filter(|_| !bench.short) else { return };
     let [host] = &bench.lab.up([("host", Suite::Trixie.machine())]);
@@ -135,12 +135,12 @@ pub(crate) fn real_tau(bench: &mut Bench<'_>) {
         converges(&network, &[host]);
         reader.saw_only_whole_files(host);
         let left: usize = host.sh("ls -d /tmp/wazy* 2>/dev/null | wc -l").trim().parse().unwrap_or_default();
-        assert!(left <= starts(host), "where it only judges, what it leaves is ours to clear away");
+        assert!(left <= starts(host), "files that it leaves after a validation must be removed");
         bench.came(Came::Converged);
     }
 }
 
-/// How much of the binary has come.
+/// How many bytes of the binary have arrived.
 fn staged_part(host: &Host) -> u64 {
     let entries = fs::read_dir(host.disk().join("tb/bin")).into_iter().flatten().flatten();
     let parts = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part"));
@@ -160,7 +160,7 @@ fn cut_at(network: &Network, host: &Host, at: At) {
     host.boot();
 }
 
-/// Looks at a host's files as often as it can, as a node that starts would.
+/// Reads a host's files as often as possible, like a node that starts.
 struct Reader {
     over: Arc<AtomicBool>,
     seen: Arc<Mutex<BTreeMap<PathBuf, BTreeSet<Sha256>>>>,
@@ -182,7 +182,7 @@ impl Reader {
             let mut known: BTreeMap<PathBuf, (u64, SystemTime)> = BTreeMap::new();
             while !over_too.load(Ordering::SeqCst) {
                 for file in &files {
-                    // What looks as it did is as it was.
+                    // With the same metadata, the content is the same.
                     let Ok(stat) = fs::metadata(file) else { continue };
                     let looks = (stat.len(), stat.modified().unwrap_or(SystemTime::UNIX_EPOCH));
                     if known.insert(file.clone(), looks) != Some(looks)
@@ -198,7 +198,7 @@ impl Reader {
         Self { over, seen, thread, before }
     }
 
-    /// What it saw of each file was what had been there, or what is there now.
+    /// Asserts that it only saw the old or the new content of each file.
     #[track_caller]
     fn saw_only_whole_files(self, host: &Host) {
         self.over.store(true, Ordering::SeqCst);
@@ -210,7 +210,7 @@ impl Reader {
                 .iter()
                 .filter(|sha| Some(*sha) != self.before.get(file) && Some(*sha) != now.get(file))
                 .collect();
-            assert!(strange.is_empty(), "a reader saw something else in {}: {strange:?}", file.display());
+            assert!(strange.is_empty(), "a reader saw other content in {}: {strange:?}", file.display());
         }
     }
 }
@@ -220,8 +220,8 @@ fn digests(files: &[PathBuf]) -> BTreeMap<PathBuf, Sha256> {
     files.iter().filter_map(digest).collect()
 }
 
-/// Every file is synced before its rename, and its directory after that, before
-/// the host says that it is done.
+/// Every file is synced before its rename, and its directory afterwards, before the action is
+/// reported as done.
 pub(crate) fn synced(bench: &mut Bench<'_>) {
     let [host] = bench.lab.up([("host", Suite::Trixie.machine())]);
     let network = bench.network(&[&host], &[]);
@@ -235,7 +235,7 @@ pub(crate) fn synced(bench: &mut Bench<'_>) {
     let renamed = renames(&text);
     for file in READ.iter().filter(|file| !file.contains("all.yaml")) {
         let file = format!("/{file}");
-        assert!(renamed.contains(&file), "{file} isn't among what was renamed: {renamed:?}");
+        assert!(renamed.contains(&file), "{file} wasn't renamed: {renamed:?}");
     }
     fs::remove_file(&trace).unwrap_or_else(|error| panic!("{error}"));
     settled(&network, &[&host]);
@@ -244,13 +244,13 @@ pub(crate) fn synced(bench: &mut Bench<'_>) {
 
 fn trace_sshd(host: &Host, trace: &std::path::Path) -> Child {
     let pid = host.sh("systemctl show -P MainPID ssh.service");
-    // As it is called out here: the one with that number in there.
+    // The pid outside of the host's namespace, by the pid inside.
     let wanted = format!("\t{}", pid.trim());
     let outside = fs::read_dir("/proc").into_iter().flatten().flatten().find_map(|process| {
         let status = fs::read_to_string(process.path().join("status")).ok()?;
         let line = status.lines().find(|line| line.starts_with("NSpid:"))?;
         let fits = line.ends_with(&wanted) && status.starts_with("Name:\tsshd\n");
-        // Each host has a process 1, and its own number for this one.
+        // Other hosts may have a process with the same pid, so check its cgroup.
         let cgroup = fs::read_to_string(process.path().join("cgroup")).ok()?;
         (fits && cgroup.contains(&format!("/{}/", host.name()))).then(|| process.file_name())
     });
@@ -273,8 +273,8 @@ fn trace_sshd(host: &Host, trace: &std::path::Path) -> Child {
     tracer
 }
 
-/// What was renamed into its place, each in order: the file was synced before,
-/// and the directory after, before anything was said to be done.
+/// The files that were renamed. Asserts that each was synced before its rename, and its
+/// directory afterwards, before anything was reported as done.
 fn renames(trace: &str) -> BTreeSet<String> {
     let (mut synced, mut renamed, mut unsynced) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for call in calls(trace) {
@@ -293,20 +293,20 @@ fn renames(trace: &str) -> BTreeSet<String> {
             let (parent, name) = to.rsplit_once('/').unwrap_or_default();
             let link = from == format!("{parent}/.spore-{name}.part");
             assert!(link || synced.contains(from), "{from} was renamed before it was synced");
-            // It is the same file, under its new name.
+            // It is the same file under its new name.
             if synced.contains(from) {
                 synced.insert(to.to_owned());
             }
             renamed.insert(to.to_owned());
             unsynced.insert(if parent.is_empty() { "/" } else { parent }.to_owned());
         } else if call.starts_with("write(") && call.contains(" done\\n") {
-            assert!(unsynced.is_empty(), "done was said before {unsynced:?} were synced: {call}");
+            assert!(unsynced.is_empty(), "reported as done before {unsynced:?} was synced: {call}");
         }
     }
     renamed
 }
 
-/// Each call when it has come back, whoever else's came in between.
+/// Each completed call; strace splits a call if another one runs in between.
 fn calls(trace: &str) -> Vec<String> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut calls = Vec::new();

@@ -1,6 +1,13 @@
-//! Instants that a seed decides: splitmix64, the same everywhere and for ever.
+//! Random numbers by SplitMix64, so that a seed gives the same numbers everywhere.
 
-/// A sequence of numbers.
+use std::hash::{BuildHasher as _, RandomState};
+
+/// A seed that is a new one each time, and short enough to be typed.
+pub(crate) fn seed() -> u64 {
+    RandomState::new().hash_one(()) % 100_000_000
+}
+
+/// A sequence of random numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -16,12 +23,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// One of 0 to `n`, which isn't one of them.
+    /// A number from 0 up to, but excluding, `n`.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % (n.max(1) as u64)).unwrap_or_default()
     }
 
-    /// So many of them, in their order; all where there are no more.
+    /// A random selection of `count` items, in their original order.
     pub(crate) fn some<T>(&mut self, mut items: Vec<T>, count: usize) -> Vec<T> {
         while items.len() > count {
             let out = self.below(items.len());

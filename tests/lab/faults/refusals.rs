@@ -1,5 +1,5 @@
-//! The host says no: each time the error says so, nothing that worked stops
-//! working, and once that is mended, applying again gets there.
+//! Errors on a host: each is reported, nothing that worked stops working, and once the error
+//! is fixed, the next apply reaches the planned state.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -12,12 +12,11 @@ use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::start;
 
-const FAULT: &str = "the host says no";
+const FAULT: &str = "host error";
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// Something is put wrong once the plan has been made and the lock is being
-/// taken.
+/// Breaks something after the plan was made, while the lock is being taken.
 fn meanwhile(network: &Network, host: &Host, wrong: &str) -> Run {
     let trip = Trip::lay(host, "mktemp", "*spore-beat*", Side::Before);
     let controller = Controller::apply(network, &[]);
@@ -33,7 +32,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
     let network = bench.network(&[host], &[]);
     let fill = "rm -f /var/tmp/filler; ! dd if=/dev/zero of=/var/tmp/filler bs=64k 2>/dev/null";
 
-    bench.begin(FAULT, "disk full from the start");
+    bench.begin(FAULT, "disk full before the plan");
     host.sh(fill);
     network.plan(&[]).exits(3).says_in_one_line(&[
         host.name(),
@@ -49,7 +48,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
     wipe(&[host]);
     let run = meanwhile(&network, host, &format!("{fill}; truncate -s -3M /var/tmp/filler"));
     run.exits(1).says_in_one_line(&[host.name(), "stage /tb/bin/tau"]).says("No space left on device");
-    assert!(host.sh("find /tb -name '.spore-*'").is_empty(), "what was cut off is cleared away");
+    assert!(host.sh("find /tb -name '.spore-*'").is_empty(), "partial files are removed");
     host.sh("rm /var/tmp/filler");
     converges(&network, &[host]);
     bench.came(Came::ClearError);
@@ -78,7 +77,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
         ),
     ] {
         for planned in bench.some(vec![false, true], 1) {
-            let since = if planned { "from the start" } else { "since the plan" };
+            let since = if planned { "before the plan" } else { "after the plan" };
             bench.begin(FAULT, &format!("{situation}, {since}"));
             wipe(&[host]);
             let (run, said) = if planned {
@@ -94,7 +93,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
         }
     }
 
-    bench.begin(FAULT, "/tb is a link to another disk, which is fine");
+    bench.begin(FAULT, "/tb is a link to another disk, which is allowed");
     let mut network = bench.network(&[link], &[]);
     link.sh("mkdir /srv/disk; mount -t tmpfs -o mode=755 disk /srv/disk; mkdir -m 755 /srv/disk/tb; ln -s /srv/disk/tb /tb");
     network.apply(&[]).exits(0);
@@ -102,7 +101,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
     assert_eq!(link.sh("readlink /tb"), "/srv/disk/tb\n");
     bench.came(Came::Through);
 
-    bench.begin(FAULT, "a file that can't be changed");
+    bench.begin(FAULT, "an immutable file");
     wipe(&[link]);
     network.apply(&[]).exits(0);
     network.shape("elders", Shape::new(4342));
@@ -120,7 +119,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
     }
 }
 
-/// Not every file system has it.
+/// Sets a file attribute; false if the file system doesn't support it.
 fn chattr(flag: &str, file: &Path) -> bool {
     Command::new("chattr").arg(flag).arg(file).status().is_ok_and(|status| status.success())
 }
@@ -132,19 +131,19 @@ pub(crate) fn services(bench: &mut Bench<'_>) {
     let mut network = bench.network(&[elder], &[first, second]);
     network.apply(&[]).exits(0);
 
-    bench.begin(FAULT, "port taken by a stranger");
+    bench.begin(FAULT, "port taken by another process");
     network.shape("all", members_shape(5342));
     first.sh("systemd-run --quiet --unit=stranger systemd-socket-activate --listen=5342 /bin/cat");
-    wait_until(SOON, "a stranger has the port", || !first.sh("ss -Htln 'sport = :5342'").is_empty());
+    wait_until(SOON, "another process has the port", || !first.sh("ss -Htln 'sport = :5342'").is_empty());
     let other = start("all", second);
     let run = network.apply(&[]).exits(1).says("address already in use");
     run.says_in_one_line(&["failed", first.name(), "restart tau@all.service"]);
-    assert_eq!(start("all", second), other, "the next wave doesn't start");
+    assert_eq!(start("all", second), other, "the next wave isn't started");
     first.sh("systemctl stop stranger");
     converges(&network, &all);
     bench.came(Came::ClearError);
 
-    bench.begin(FAULT, "a unit that is masked");
+    bench.begin(FAULT, "a masked unit");
     first.sh("systemctl stop tau@all; systemctl mask --runtime tau@all");
     let run = network.apply(&[]).exits(1);
     run.says_in_one_line(&[first.name(), "masked"]);
@@ -174,7 +173,7 @@ pub(crate) fn services(bench: &mut Bench<'_>) {
     bench.came(Came::ClearError);
 }
 
-/// Nodes that don't start as they should, or don't stop.
+/// Nodes that fail to start or stop.
 pub(crate) fn nodes(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up_many(3, &Suite::Trixie.machine());
     let [elder, first, second] = &hosts[..] else { panic!("three hosts") };
@@ -182,20 +181,20 @@ pub(crate) fn nodes(bench: &mut Bench<'_>) {
     let mut network = bench.network(&[elder], &[first, second]);
     network.apply(&[]).exits(0);
 
-    bench.begin(FAULT, "a node that starts and dies after 3 s");
+    bench.begin(FAULT, "a node that exits 3 s after its start");
     network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},settle=5"));
     network.pin(&another_tau(&network, "dies"));
     let other = start("all", second);
     first.sh("echo die-after 3 >/tb/config/all.fault");
     let run = network.apply(&[]).exits(1).says("dying, as the fault file says");
     run.says_in_one_line(&["failed", first.name(), "restart tau@all.service", "not healthy"]);
-    assert_eq!(start("all", second), other, "the next wave doesn't start");
+    assert_eq!(start("all", second), other, "the next wave isn't started");
     first.sh("rm /tb/config/all.fault");
     converges(&network, &all);
     network.set("SPORE_TIMEOUT", TIME_OUTS);
     bench.came(Came::ClearError);
 
-    bench.begin(FAULT, "an old node that doesn't stop, and is given the time");
+    bench.begin(FAULT, "an old node that takes long to stop, within the time-out");
     let stubborn = "echo ignore-sigterm >/tb/config/all.fault; systemctl restart tau@all";
     let healthy = || {
         first.try_sh("journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID tau@all) | grep -q 'started! with id'").is_ok()
@@ -208,7 +207,7 @@ pub(crate) fn nodes(bench: &mut Bench<'_>) {
     settled(&network, &all);
     bench.came(Came::Through);
 
-    bench.begin(FAULT, "an old node that doesn't stop in time");
+    bench.begin(FAULT, "an old node that doesn't stop within the time-out");
     first.sh(stubborn);
     wait_until(SOON, "it has started", healthy);
     first.sh("rm /tb/config/all.fault");
@@ -217,13 +216,13 @@ pub(crate) fn nodes(bench: &mut Bench<'_>) {
     let other = start("all", second);
     let run = network.apply(&[]).exits(1);
     run.says_in_one_line(&["failed", first.name(), "systemctl restart tau@all.service took more than 3 s"]);
-    assert_eq!(start("all", second), other, "the next wave doesn't start");
+    assert_eq!(start("all", second), other, "the next wave isn't started");
     network.set("SPORE_TIMEOUT", TIME_OUTS);
     converges(&network, &all);
     bench.came(Came::ClearError);
 }
 
-/// What spore runs besides: sudo, apt, dpkg.
+/// Failures of sudo, apt and dpkg.
 pub(crate) fn programs(bench: &mut Bench<'_>) {
     let [host] = &bench.lab.up([("host", Suite::Bookworm.machine())]);
     let mut network = bench.network(&[host], &[]);
@@ -244,7 +243,7 @@ pub(crate) fn programs(bench: &mut Bench<'_>) {
     bench.came(Came::ClearError);
 
     let slow = "printf '#!/bin/sh\\nsleep 20\\nexec /usr/bin/sudo \"$@\"\\n' >/usr/local/bin/sudo; chmod 755 /usr/local/bin/sudo";
-    bench.begin(FAULT, "sudo takes 20 s, which is more than is set");
+    bench.begin(FAULT, "sudo takes 20 s, longer than the time-out");
     host.sh(slow);
     network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},ready=4"));
     network.plan(&[]).exits(3).says_in_one_line(&[
@@ -263,7 +262,7 @@ pub(crate) fn programs(bench: &mut Bench<'_>) {
 
     network.shape("build", Shape::new(5242).services(&["monkey"]));
     network.node("build", host);
-    // As apt and dpkg do it; which they can be told from by its name.
+    // Lock the file as apt and dpkg do, by a process that can be told from them by its name.
     let lock = "cat >/root/hold <<'END'
 my $lock = pack('s s x4 l! l! i x4', 1, 0, 0, 0, 0);
 open(my $file, '>>', '/var/lib/dpkg/lock-frontend') or die;
@@ -273,7 +272,7 @@ sleep 1000;
 END
         systemd-run --quiet --unit=other-apt perl /root/hold";
     let held = || host.try_sh("[ -e /run/held ]").is_ok();
-    bench.begin(FAULT, "dpkg's lock held by another");
+    bench.begin(FAULT, "dpkg's lock held by another process");
     host.sh(lock);
     wait_until(SOON, "another holds the lock", held);
     network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},install=6"));
@@ -281,7 +280,7 @@ END
     run.says_in_one_line(&["failed", host.name(), "install docker.io"]).says("/var/lib/dpkg/lock-frontend");
     bench.came(Came::ClearError);
 
-    bench.begin(FAULT, "dpkg's lock held by another, for a while");
+    bench.begin(FAULT, "dpkg's lock held by another process for a while");
     network.set("SPORE_TIMEOUT", TIME_OUTS);
     let trip = Trip::lay(host, "apt-get", "*install*", Side::Before);
     let controller = Controller::apply(&network, &[]);

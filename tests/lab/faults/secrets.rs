@@ -1,6 +1,6 @@
-//! Where secrets are looked for while faults go on: in what every command says
-//! (by [`Network::ended`]), in the arguments and environments of all processes
-//! of hosts and controllers, and in what is written on either side.
+//! Searches for leaked secrets during the fault tests: in the output of every command (by
+//! [`Network::ended`]), in the arguments and environments of all processes of hosts and
+//! controllers, and in the files on both sides.
 
 use std::{
     collections::BTreeSet,
@@ -20,17 +20,17 @@ use crate::host::{Host, wait_until};
 use crate::network::Network;
 use crate::watch::each;
 
-/// All that were ever planted.
+/// All secrets to search for.
 static PLANTED: Mutex<BTreeSet<(&'static str, String)>> = Mutex::new(BTreeSet::new());
 
-/// Processes that had one.
+/// The processes in which a secret was found.
 static FOUND: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// How often all processes are looked at.
+/// The interval between searches of all processes.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Looks at the processes of this world, which is all hosts and controllers,
-/// for as long as something is done.
+/// Searches the processes of this world, which are those of all hosts and controllers, while
+/// `work` runs.
 pub(crate) fn sampled<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     sees();
     let over = AtomicBool::new(false);
@@ -47,14 +47,14 @@ pub(crate) fn sampled<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// One that is planted where it doesn't belong is seen; else nothing would be.
+/// Checks that the search finds a secret that is planted in a process.
 fn sees() {
     let secret = ("canary", "a canary in the mine of processes".to_owned());
     let child = Command::new("sleep").arg("100").env("CANARY", &secret.1).spawn();
     let mut child = child.unwrap_or_else(|error| panic!("sleep: {error}"));
     PLANTED.lock().unwrap_or_else(PoisonError::into_inner).insert(secret.clone());
-    // A moment after it is there, so is its environment.
-    wait_until(Duration::from_secs(5), "a secret in an environment is seen", || {
+    // The environment of a new process is visible only after a moment.
+    wait_until(Duration::from_secs(5), "a secret in an environment is found", || {
         sample();
         !FOUND.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     });
@@ -64,12 +64,12 @@ fn sees() {
     FOUND.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
-/// All that a folder has are looked for from now on.
+/// Adds a folder's secrets to those to search for.
 pub(crate) fn look_for(network: &Network) {
     PLANTED.lock().unwrap_or_else(PoisonError::into_inner).extend(network.secrets());
 }
 
-/// Processes in whose arguments or environment one was seen.
+/// The processes with a secret in their arguments or environment.
 pub(crate) fn sampled_where_they_do_not_belong() -> Vec<String> {
     FOUND.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
@@ -81,12 +81,12 @@ fn sample() {
         if !process.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
             continue;
         }
-        // First: what has no name any more has no environment either.
+        // Read the name first: if a process ends in between, its environment is empty.
         let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
         for file in ["cmdline", "environ"] {
             let text = fs::read(path.join(file)).unwrap_or_default();
             for (what, _) in planted.iter().filter(|(_, secret)| contains(&text, secret.as_bytes())) {
-                // Who ran it put it there.
+                // The test itself passes the passphrase to spore.
                 let own = matches!(name.trim(), "spore" | "timeout");
                 if *what == "SSH passphrase" && file == "environ" && own {
                     continue;
@@ -102,8 +102,8 @@ fn contains(text: &[u8], secret: &[u8]) -> bool {
     text.len() >= secret.len() && text.windows(secret.len()).any(|window| window == secret)
 }
 
-/// No secret of the folder is on the disk, in the memory disks or the journal of
-/// a host, or beside the folder here, but where it belongs.
+/// Asserts that the folder's secrets are only where they belong: neither elsewhere on a
+/// host's disk, in its memory file systems or its journal, nor outside the folder here.
 #[track_caller]
 pub(crate) fn searched(network: &Network, hosts: &[&Host]) {
     look_for(network);
@@ -127,7 +127,7 @@ pub(crate) fn searched(network: &Network, hosts: &[&Host]) {
         let loose = secrets.iter().filter(|(_, secret)| journal.contains(secret.as_str()));
         found.extend(loose.map(|(what, _)| format!("the {what} in the journal of {}", host.name())));
         let open = host.sh("find /tb/config /run/spore -type f ! -name dv_public.key ! -name '*.fault' -perm /077 2>/dev/null || true");
-        found.extend(open.lines().map(|file| format!("{}:{file} is open to others", host.name())));
+        found.extend(open.lines().map(|file| format!("{}:{file} is readable by other users", host.name())));
         found
     })
     .concat();
@@ -146,7 +146,7 @@ fn belongs(what: &str, place: &str) -> bool {
         "node key" => configuration(),
         "swarm key" => place == "/tb/config/keys/swarm.key",
         "validation key" => place == "/tb/config/keys/dv_private.key",
-        // What a node was started with is noted without its own key.
+        // The record of a start contains the configuration without the node's key.
         "SMTP password" | "tenancy key" => {
             configuration() || place.starts_with("/run/spore/") && place.ends_with("/config.yaml")
         }
@@ -159,7 +159,8 @@ fn name_of(secrets: &[(&'static str, String)], secret: &str) -> String {
     name.unwrap_or("secret").to_owned()
 }
 
-/// Files below a folder that have one of the patterns, which are lines.
+/// The files below a folder that contain one of the patterns, of which there is one per line;
+/// each with the match.
 fn grep(folder: &Path, patterns: &str) -> Vec<(String, String)> {
     let grep = || {
         let mut child = Command::new("grep")
@@ -179,7 +180,7 @@ fn grep(folder: &Path, patterns: &str) -> Vec<(String, String)> {
     text.lines().filter_map(pair).collect()
 }
 
-/// The process 1 of a host, as it is known here.
+/// The pid, in the world, of a host's process 1.
 fn first_process(host: &Host) -> Option<String> {
     let folder = host.disk();
     let pid = fs::read_to_string(folder.parent()?.parent()?.join("pid")).ok()?;

@@ -1,5 +1,4 @@
-//! What one host's failure means for the others, and what a person who stops
-//! the whole thing gets.
+//! The effect of one host's failure on the others, and interrupting an apply.
 
 use super::bench::{Bench, TIME_OUTS, another_tau, converges, settled, wipe};
 use super::cable::reachable;
@@ -9,7 +8,7 @@ use super::trip::{Side, Trip};
 use crate::host::Suite;
 use crate::watch::start;
 
-const FAULT: &str = "one host's trouble";
+const FAULT: &str = "one host fails";
 
 pub(crate) fn hosts(bench: &mut Bench<'_>) {
     let machine = Suite::Bookworm.machine();
@@ -36,14 +35,19 @@ pub(crate) fn hosts(bench: &mut Bench<'_>) {
     second.heal();
     reachable(second);
     converges(&network, &all);
-    assert_eq!(start("all", first), pid, "it was there already");
+    assert_eq!(start("all", first), pid, "a node that was applied before isn't restarted");
     bench.came(Came::ClearError);
 
-    // The canary is the first by name; one more fails after that.
+    // The canary is the first host by name; in the other cases a later host fails.
     for (situation, failing, options, reached) in [
-        ("canary fails: the rest waits, whatever is allowed", first, &["--max-failures", "3"][..], false),
-        ("one of the rest fails: later waves wait", second, &[][..], false),
-        ("one of the rest fails, and that is allowed", second, &["--max-failures", "1"][..], true),
+        (
+            "canary fails: no other is restarted, whatever is allowed",
+            first,
+            &["--max-failures", "3"][..],
+            false,
+        ),
+        ("a later one fails: later waves are skipped", second, &[][..], false),
+        ("a later one fails, and that is allowed", second, &["--max-failures", "1"][..], true),
     ] {
         bench.begin(FAULT, situation);
         let before = start("all", third);
@@ -53,7 +57,7 @@ pub(crate) fn hosts(bench: &mut Bench<'_>) {
         let run = network.apply(&options).exits(1);
         let run = run.says_in_one_line(&["failed", failing.name(), "restart tau@all.service"]);
         run.says("dying, as the fault file says");
-        assert_eq!(start("all", third) != before, reached, "whether the last was reached");
+        assert_eq!(start("all", third) != before, reached, "whether the last host was restarted");
         failing.sh("rm /tb/config/all.fault");
         converges(&network, &all);
         bench.came(Came::ClearError);

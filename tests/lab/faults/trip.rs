@@ -1,33 +1,32 @@
-//! A wire across a command's path on a host: whoever runs the command for the
-//! first time with words that fit stops there until let go on. So a fault hits
-//! exactly where it is meant to. And wires across all that change something, of
-//! which the so manieth holds.
+//! Pausing a command on a host, by means of a wrapper in its `PATH`, so that a fault can be
+//! injected exactly there. [`Trip`] pauses the first call whose arguments match a pattern;
+//! [`Turnstile`] pauses the nth call of any command that changes something.
 
 use std::{fs, path::PathBuf, time::Duration};
 
 use crate::host::{Host, wait_until};
 
-/// How long it takes until somebody comes by.
+/// The time-out for waiting for a call.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// On which side of the command one is held up.
+/// Whether to pause before or after the real command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Before,
     After,
 }
 
-/// A wire that is laid; it goes when this does.
+/// A wrapper that pauses a command; removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Trip<'a> {
     host: &'a Host,
-    /// The wire.
+    /// The path of the wrapper.
     path: String,
 }
 
 impl<'a> Trip<'a> {
-    /// In the middle of what systemd does when it reads its units again: it waits
-    /// for programs that generate some.
+    /// Pauses systemd in the middle of a daemon-reload, by means of a generator, which
+    /// systemd waits for.
     pub(crate) fn lay_in_reload(host: &'a Host) -> Self {
         let path = "etc/systemd/system-generators/trip".to_owned();
         host.sh(&format!(
@@ -41,7 +40,7 @@ END
         Self { host, path }
     }
 
-    /// `pattern` is the shell's, for all words of the command line.
+    /// Pauses `command` if its arguments match `pattern`, a shell pattern.
     pub(crate) fn lay(host: &'a Host, command: &'static str, pattern: &str, side: Side) -> Self {
         let held = "mkdir /var/tmp/tripped 2>/dev/null && until [ -e /var/tmp/go ]; do sleep 0.02; done";
         let act = match side {
@@ -65,21 +64,21 @@ END
         Self { host, path: format!("usr/local/bin/{command}") }
     }
 
-    /// Waits until somebody is held up.
+    /// Waits until a call is paused.
     pub(crate) fn wait(&self) {
-        wait_until(LIMIT, "somebody trips", || self.is_tripped());
+        wait_until(LIMIT, "a call is paused", || self.is_tripped());
     }
 
     pub(crate) fn is_tripped(&self) -> bool {
         at(self.host, "var/tmp/tripped").exists()
     }
 
-    /// Lets go on who is held up.
+    /// Resumes the paused call.
     pub(crate) fn go(&self) {
         self.host.sh("touch /var/tmp/go");
     }
 
-    /// Takes it up while the host is off.
+    /// Removes the wrapper while the host is off.
     pub(crate) fn lift_from_disk(self) {
         for path in [self.path.as_str(), "var/tmp/go"] {
             let _ = fs::remove_file(at(self.host, path));
@@ -90,7 +89,7 @@ END
 
 impl Drop for Trip<'_> {
     fn drop(&mut self) {
-        // The host may be off, or gone.
+        // This fails if the host is off or deleted.
         let _ = self.host.try_sh(&format!("touch /var/tmp/go; rm -f /{}", self.path));
     }
 }
@@ -99,15 +98,15 @@ fn at(host: &Host, path: &str) -> PathBuf {
     host.disk().join(path)
 }
 
-/// Commands of scripts, units and packages that change something.
+/// The commands that change something when scripts, units or packages run them.
 const ACTING: &str = "apt-get chmod chown dpkg gzip ln mkdir mktemp mv rm sync systemctl touch ufw";
 
-/// Wires across all of [`ACTING`]; they go when this does.
+/// Wrappers for all commands in [`ACTING`]; removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Turnstile<'a>(&'a Host);
 
 impl<'a> Turnstile<'a> {
-    /// Counts who passes, and holds up the `nth`, where there is one.
+    /// Counts the calls, and pauses the `nth` one, if given.
     pub(crate) fn lay(host: &'a Host, nth: Option<usize>) -> Self {
         let nth = nth.map_or_else(String::new, |nth| nth.to_string());
         host.sh(&format!(
@@ -134,17 +133,17 @@ END
         Self(host)
     }
 
-    /// How many have passed.
+    /// The number of calls so far.
     pub(crate) fn passed(&self) -> usize {
         fs::read_to_string(at(self.0, "var/tmp/passed")).unwrap_or_default().lines().count()
     }
 
-    /// Who was held up.
+    /// The command line of the paused call.
     pub(crate) fn held(&self) -> Option<String> {
         fs::read_to_string(at(self.0, "var/tmp/tripped/by")).ok().filter(|text| text.ends_with('\n'))
     }
 
-    /// Takes them up while the host is off.
+    /// Removes the wrappers while the host is off.
     pub(crate) fn lift_from_disk(self) {
         for name in ACTING.split(' ').chain([".turnstile"]) {
             let _ = fs::remove_file(at(self.0, &format!("usr/local/bin/{name}")));
@@ -156,7 +155,7 @@ END
 impl Drop for Turnstile<'_> {
     fn drop(&mut self) {
         let lift = format!("touch /var/tmp/go; cd /usr/local/bin; rm -f .turnstile {ACTING}");
-        // The host may be off, or gone.
+        // This fails if the host is off or deleted.
         let _ = self.0.try_sh(&lift);
     }
 }

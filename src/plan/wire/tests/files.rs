@@ -324,3 +324,29 @@ fn only_storage_is_purged() {
     assert_eq!(host.act(&purge("/tb/storage/elders")), Outcome::Already);
     assert!(host.list("/tb/storage").is_empty());
 }
+
+/// Once its configuration is gone, nothing else tells whose the storage is.
+#[test]
+fn a_removed_node_is_remembered_as_long_as_its_storage_is_there() {
+    let host = Host::new();
+    let remove = |path: &str| Action::Remove { path: path.to_owned(), before: Sha256::of(b"x") };
+    let purge = |path: &str| Action::Purge { path: path.to_owned() };
+    for shape in ["a", "b"] {
+        host.write(&format!("/tb/config/{shape}.yaml"), b"x");
+    }
+    host.write("/tb/storage/a_client/data", b"x");
+    host.write("/tb/raft/a/main/snapshot", b"x");
+    for shape in ["a", "b"] {
+        assert_eq!(host.act(&remove(&format!("/tb/config/{shape}.yaml"))), Outcome::Done);
+    }
+    assert_eq!(host.list("/var/lib/spore/removed"), ["a"]);
+    host.write("/var/lib/spore/digests", b"x");
+    assert_eq!(host.act(&purge("/tb/raft/a")), Outcome::Done);
+    assert_eq!(host.list("/var/lib/spore/removed"), ["a"], "its client's is there still");
+    assert!(!host.exists("/tb/raft"), "tau made it");
+    assert_eq!(host.act(&purge("/tb/storage/a_client")), Outcome::Done);
+    assert_eq!(host.list("/var/lib/spore"), ["digests"]);
+    assert!(host.exists("/tb/storage"));
+    assert_eq!(host.act(&remove("/var/lib/spore/digests")), Outcome::Done);
+    assert!(!host.exists("/var/lib/spore"));
+}

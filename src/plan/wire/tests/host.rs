@@ -114,8 +114,11 @@ impl Host {
     pub(super) fn stand_in(&self, name: &str, script: &str) {
         let path = self.dir.path().join("bin").join(name);
         let _ = fs::remove_file(&path);
-        fs::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        // Copied by another process: see `pretend::root::make_programs`.
+        let text = path.with_extension("text");
+        fs::write(&text, format!("#!/bin/sh\n{script}")).unwrap();
+        fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(Command::new("cp").arg("-p").arg(&text).arg(path).status().unwrap().success());
     }
 
     pub(super) fn at(&self, path: &str) -> PathBuf {

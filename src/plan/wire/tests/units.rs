@@ -79,6 +79,33 @@ fn a_package_is_installed_once() {
     assert!(failed(&host.act(&install("broken"))).contains("returned an error code"));
 }
 
+/// `ufw` would replace it, or delete it, for it keeps one rule for a port.
+#[test]
+fn a_rule_of_the_owners_is_never_replaced() {
+    let host = Host::new();
+    let port = Port { number: 5242, transport: Transport::Tcp };
+    for (action, comment, outcome) in [
+        ("limit", "", true),
+        ("allow_log", " comment=6f776e6572", true),
+        ("deny", "", false),
+        // It was ours.
+        ("reject", " comment=73706f7265", false),
+    ] {
+        for (file, any) in [("user.rules", "0.0.0.0/0"), ("user6.rules", "::/0")] {
+            host.write("/etc/ufw/user.rules", b"");
+            host.write("/etc/ufw/user6.rules", b"");
+            let rule = format!("### tuple ### {action} tcp 5242 {any} any {any} in{comment}\n");
+            host.write(&format!("/etc/ufw/{file}"), rule.as_bytes());
+            let allowed = host.act(&Action::Allow(port));
+            assert_eq!(allowed == Outcome::Already, outcome, "{rule}{allowed:?}");
+            assert_eq!(matches!(allowed, Outcome::Differs { .. }), !outcome, "{rule}{allowed:?}");
+            assert_eq!(host.act(&Action::Disallow(port)), Outcome::Already, "{rule}");
+            assert_eq!(host.calls(), [""; 0], "{rule}");
+            assert_eq!(host.read(&format!("/etc/ufw/{file}")), rule);
+        }
+    }
+}
+
 #[test]
 fn a_port_is_let_in_and_out() {
     let host = Host::new();

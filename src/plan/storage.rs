@@ -1,0 +1,80 @@
+//! What becomes of the data that nodes keep on their hosts: the notes about it.
+//!
+//! A node finds its data by the name of its shape. So one that is renamed starts
+//! with nothing, and one that comes back, or gets another identity, starts with
+//! what the earlier node left.
+
+use super::{Note, order};
+use crate::diff::{Change, Verb};
+use crate::facts::Conditions;
+use crate::resource::{Content, Document, Graph, HostName, Key, NodeName, Resource, ResourceId};
+use crate::tau;
+use std::collections::BTreeMap;
+
+pub(super) fn notes(changes: &Graph<Change>, conditions: &BTreeMap<HostName, Conditions>) -> Vec<Note> {
+    let has_storage = |node: &NodeName| {
+        let paths = tau::storage_paths(&node.shape);
+        conditions.get(&node.host).is_some_and(|host| paths.iter().any(|path| host.storage.contains(path)))
+    };
+    let comes = |node: &NodeName| {
+        let unit = Key::Service(tau::unit_name(&node.shape));
+        let service = changes.get(&ResourceId { host: node.host.clone(), key: unit });
+        matches!(service, Some(Change::Service(service)) if service.verb == Some(Verb::Start))
+    };
+    let mut notes = Vec::new();
+    let mut new = Vec::new();
+    for (node, file) in changes.iter().filter_map(|(id, change)| Some((configured(id)?, change))) {
+        let Change::File(file) = file else { continue };
+        let is_replaced = file.fields.iter().any(|field| field.path == "identity" && field.before.is_some());
+        let is_new = file.before.is_none() && comes(&node);
+        if has_storage(&node) {
+            if is_replaced || is_new {
+                notes.push(Note::OldStorage { node, replaced: is_replaced });
+            }
+        } else if let (true, Content::Document(document)) = (is_new, &file.after.content) {
+            new.push((node, document));
+        }
+    }
+    for (_, going) in order::going(changes) {
+        let key = Key::File(tau::config_path(&going.shape));
+        let successor = match changes.get(&ResourceId { host: going.host.clone(), key }) {
+            Some(Change::Remove(resource)) => match &**resource {
+                Resource::File(file) => match &file.content {
+                    Content::Document(old) => {
+                        new.iter().find(|(node, document)| node.host == going.host && is_alike(old, document))
+                    }
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        };
+        let is_purged = changes.iter().any(|(id, _)| {
+            id.host == going.host
+                && matches!(&id.key, Key::Storage(path) if tau::storage_paths(&going.shape).contains(path))
+        });
+        match successor {
+            Some((to, _)) => {
+                notes.push(Note::Renamed { from: going.clone(), to: to.clone(), kept: !is_purged });
+            }
+            None if !is_purged => notes.push(Note::StorageKept(going.clone())),
+            None => {}
+        }
+    }
+    notes
+}
+
+/// The node whose configuration that is.
+fn configured(id: &ResourceId) -> Option<NodeName> {
+    let Key::File(path) = &id.key else { return None };
+    Some(NodeName { shape: tau::shape_of_config(path)?, host: id.host.clone() })
+}
+
+/// Whether two nodes may well be one that was renamed: they have the same port,
+/// or the same services.
+fn is_alike(old: &Document, new: &Document) -> bool {
+    ["ports.main", "services"].into_iter().any(|field| match (old.fields.get(field), new.fields.get(field)) {
+        (Some(old), Some(new)) => old.value == new.value,
+        _ => false,
+    })
+}
