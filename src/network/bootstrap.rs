@@ -1,4 +1,4 @@
-//! Which nodes the others dial first: `p2p.bootstrap` of the network's file.
+//! The bootstrap nodes, which the others dial first: `p2p.bootstrap` in the network's file.
 
 use super::fields::Fields;
 use super::hosts::unknown;
@@ -8,8 +8,8 @@ use super::{At, HostDraft, ShapeDraft};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
 
-/// Reads the hosts by shape, and whether some couldn't be read. `shapes` and `hosts` are `None` where they
-/// couldn't be read, so that nothing can be said about what is named here.
+/// Reads the hosts by shape, and whether any couldn't be read. `shapes` and `hosts` are `None` if they
+/// couldn't be read; the names can't be checked then.
 pub(super) fn read(
     fields: Fields<'_>,
     shapes: Option<&BTreeMap<ShapeName, ShapeDraft>>,
@@ -63,7 +63,7 @@ pub(super) fn read(
     (bootstrap, partial)
 }
 
-/// The host, if it is there and has a node of the shape.
+/// Checks that the host exists and has a node of the shape.
 fn carries(
     host: At<HostName>,
     shape: Option<&At<ShapeName>>,

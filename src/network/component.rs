@@ -1,4 +1,4 @@
-//! Which files make up which component of the folder.
+//! The components of the folder, and their files.
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};
@@ -11,8 +11,7 @@ use super::yaml::{self, Content, Node};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A part of the folder: a file, or a folder with a file for each of its
-/// entries.
+/// A part of the network folder: a file, or a folder with a file for each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Component {
     Network,
@@ -28,7 +27,7 @@ impl Component {
     pub(super) const ALL: [Self; 7] =
         [Self::Network, Self::Logins, Self::Hosts, Self::Shapes, Self::Tenancy, Self::Accounts, Self::Tau];
 
-    /// What its file is called, without the ending; today's name last.
+    /// The names of its file, without the ending; the current name is the last.
     pub(super) fn names(self) -> &'static [&'static str] {
         match self {
             Self::Network => &["network", "cloud"],
@@ -41,7 +40,7 @@ impl Component {
         }
     }
 
-    /// What to write where it is missing; `None` where it may be.
+    /// The help if it is missing; `None` if it is optional.
     fn example(self) -> Option<&'static str> {
         match self {
             Self::Network => Some("it names the domain, the swarm key and the bootstrap nodes"),
@@ -53,31 +52,31 @@ impl Component {
     }
 }
 
-/// The endings of a file that is read.
+/// The endings of the files that are read.
 pub(super) const ENDINGS: [&str; 2] = ["yaml", "yml"];
 
 /// The documents of one component.
 pub(super) struct Documents<'f> {
     component: Component,
-    /// What to call it: `hosts.yaml`, `hosts/`.
+    /// Its name in messages: `hosts.yaml`, `hosts/`.
     title: String,
     documents: Vec<Document<'f>>,
-    /// Some of it couldn't be read: what isn't there may be there.
+    /// Whether some of it couldn't be read, so that missing entries may exist.
     pub(super) partial: bool,
 }
 
 struct Document<'f> {
-    /// The entry that it is, in a folder.
+    /// The name of its entry, for a file in a folder.
     entry: Option<&'f str>,
-    /// The entry is there already: it is read for its mistakes only.
+    /// A duplicate, which is read only to report its errors.
     again: bool,
     source: Arc<Source>,
     root: Node<'f>,
 }
 
 impl<'f> Documents<'f> {
-    /// Finds and parses what there is of a component. `None` where there is
-    /// nothing, which is reported if it must be there.
+    /// Finds and parses the files of a component. `None` if there are none, which is reported
+    /// unless the component is optional.
     pub(super) fn read(component: Component, files: &'f Files, report: &mut Report) -> Option<Self> {
         let places = places(component, files);
         let Some(first) = places.first() else {
@@ -92,7 +91,7 @@ impl<'f> Documents<'f> {
             }
             return None;
         };
-        // What is there besides the first is read for its mistakes only.
+        // If there are several, the others are read only to report their errors.
         let mut all = Self::load(component, first, files, report);
         for place in &places[1..] {
             Self::load(component, place, files, report);
@@ -108,7 +107,7 @@ impl<'f> Documents<'f> {
             report.push(problem.at(&second.place(files), "").help(help));
             all.partial = true;
         }
-        // An optional file with nothing in it is as good as none.
+        // An empty optional file counts as missing.
         let nothing = all.documents.is_empty() && !all.partial && component.example().is_none();
         (!nothing).then_some(all)
     }
@@ -204,7 +203,7 @@ impl<'f> Documents<'f> {
         }
     }
 
-    /// The first byte of a file that is part of no character.
+    /// The place of the first byte that isn't UTF-8.
     fn not_text(&self, path: &str, bytes: &[u8], at: usize) -> Place {
         let mut text = String::with_capacity(bytes.len());
         for part in bytes.utf8_chunks() {
@@ -217,8 +216,7 @@ impl<'f> Documents<'f> {
         Place::new(&source, Span { start: small(at), end: small(at + 1) })
     }
 
-    /// The whole as one mapping: the file's, or one of the folder's files by
-    /// their names.
+    /// The component as one mapping: that of the file, or the folder's files by their names.
     pub(super) fn fields(&self, report: &mut Report) -> Fields<'_> {
         let mut fields = Fields::new(format!("`{}`", self.title), None);
         fields.partial = self.partial;
@@ -241,7 +239,7 @@ impl<'f> Documents<'f> {
                     let inner = item.fields(&format!("`{}`", self.title), report);
                     fields.partial |= inner.is_err();
                     if let Ok(inner) = inner {
-                        // What is missing is shown where the file begins.
+                        // Missing fields are reported at the beginning of the file.
                         fields.place = Some(Place::new(&document.source, Span::default()));
                         fields.slots = inner.slots;
                     }
@@ -265,7 +263,7 @@ impl Where<'_> {
         }
     }
 
-    /// Its file, or the first in it.
+    /// The place of the file, or of the folder's first file.
     fn place(&self, files: &Files) -> Place {
         match self {
             Self::File(path) => Place::of(path),
@@ -285,7 +283,7 @@ fn places(component: Component, files: &Files) -> Vec<Where<'_>> {
                 places.push(Where::File(path));
             }
         }
-        // `keys/` holds the secret files, too: only an entry makes it a component.
+        // `keys/` also contains the secret files, so it is a component only if it has entries.
         let holds_entry = |path: &str| {
             let rest = &path[name.len() + 1..];
             !rest.starts_with('.') && !rest.contains('/') && stem(rest).is_some()
@@ -302,7 +300,7 @@ fn places(component: Component, files: &Files) -> Vec<Where<'_>> {
     places
 }
 
-/// The name of a file that is read, without its ending.
+/// The name without its ending, for a file that is read.
 pub(super) fn stem(file: &str) -> Option<&str> {
     let (stem, ending) = file.rsplit_once('.')?;
     (!stem.is_empty() && ENDINGS.contains(&ending)).then_some(stem)

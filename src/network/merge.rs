@@ -1,5 +1,5 @@
-//! The entries of a mapping, once all of it has been read: keys that are there
-//! twice, and those of the mappings that are merged in.
+//! The final entries of a mapping: reports duplicate keys, and adds those of the merged
+//! mappings.
 
 use super::place::Span;
 use super::syntax::{Flaw, Flaws, flaw};
@@ -7,8 +7,7 @@ use super::yaml::{Content, Entry, Node};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// The entries, those of `merges` that are new, and at the end those whose key
-/// is there already.
+/// The entries, followed by the new ones of `merges`, and finally the duplicates.
 pub(super) fn merged<'a>(
     entries: Vec<Entry<'a>>,
     merges: Vec<Node<'a>>,
@@ -35,7 +34,7 @@ pub(super) fn merged<'a>(
             Content::Map(entries) => {
                 for entry in entries.iter().filter(|entry| !entry.again) {
                     let defined = Some(entry.defined.unwrap_or(entry.span));
-                    // What is there already goes before what is merged.
+                    // An existing key takes precedence over a merged one.
                     kept.push(Entry { span: source.span, defined, ..entry.clone() }).ok();
                 }
             }
@@ -50,25 +49,25 @@ pub(super) fn merged<'a>(
     kept.entries
 }
 
-/// What one `<<` merges in; items of a list that is defined elsewhere are
-/// shown where it is used.
+/// The mappings that one `<<` merges. The items of a list that is defined elsewhere get the
+/// place where it is used.
 fn sources(merge: Node<'_>) -> Vec<Node<'_>> {
     let Content::List(items) = merge.content.resolved() else { return vec![merge] };
     let shown = |item: &Node<'_>| merge.defined.map_or(item.span, |_| merge.span);
     items.iter().map(|item| Node { span: shown(item), ..item.clone() }).collect()
 }
 
-/// Fewer keys than this are compared one by one, as nearly all mappings have.
+/// Below this number of keys, which nearly all mappings have, they are compared one by one.
 const FEW: usize = 8;
 
 struct Kept<'a> {
     entries: Vec<Entry<'a>>,
-    /// Where each key was first, once there are more than a few.
+    /// The first place of each key, once there are more than [`FEW`].
     seen: HashMap<Cow<'a, str>, Span>,
 }
 
 impl<'a> Kept<'a> {
-    /// Adds an entry, or gives it back and says where its key was first.
+    /// Adds an entry. If its key exists, returns the entry and the place of the first one.
     fn push(&mut self, entry: Entry<'a>) -> Result<(), (Entry<'a>, Span)> {
         let first = if self.entries.len() < FEW {
             self.entries.iter().find(|other| other.key == entry.key).map(|other| other.span)

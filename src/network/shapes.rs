@@ -12,40 +12,40 @@ use std::path::PathBuf;
 /// A template of nodes.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// What it is called.
+    /// Its name.
     pub name: At<ShapeName>,
-    /// By today's names: the manual's `node` was read as `substrate`. Whether
-    /// tau knows them is for others to say.
+    /// The services, by their current names: `node` is read as `substrate`. The room `check`
+    /// reports unknown ones.
     pub services: Vec<At<String>>,
-    /// What its nodes listen on.
+    /// The ports of its nodes.
     pub ports: Ports,
-    /// Programs that its nodes load.
+    /// The plugins that its nodes load.
     pub plugins: Vec<At<Plugin>>,
 }
 
 /// The TCP ports of a node.
 #[derive(Clone, Debug)]
 pub struct Ports {
-    /// Where other nodes reach it.
+    /// The port for other nodes.
     pub main: At<u16>,
-    /// Where its own client listens, on loopback; a random one where absent.
+    /// The port of the node's own client, on loopback; random if absent.
     pub lite: Option<At<u16>>,
-    /// Where its IPFS client listens; a random one where absent.
+    /// The port of the node's IPFS client; random if absent.
     pub ipfs: Option<At<u16>>,
 }
 
-/// A plugin and the file it is read from.
+/// A plugin and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugin {
-    /// As written: `name@version`.
+    /// The name as written: `name@version`.
     pub name: String,
     /// `plugins/<name>@<version>` in the folder.
     pub file: PathBuf,
-    /// Whether there is such a file.
+    /// Whether the file exists.
     pub is_there: bool,
 }
 
-/// Reads the shapes. One whose name can't be is read for its mistakes.
+/// Reads the shapes. A shape with an invalid name is read only to report its errors.
 pub(super) fn read(
     fields: Fields<'_>,
     files: &Files,
@@ -130,8 +130,8 @@ struct RawPorts {
     ipfs: Read<Option<At<u16>>>,
 }
 
-/// Today `{main: N, lite: N, ipfs: N}`, in the manual `{main: {p2p: N}, lite:
-/// {p2p: N, ipfs: N}}`.
+/// Reads the ports: `{main: N, lite: N, ipfs: N}` in the current dialect, `{main: {p2p: N},
+/// lite: {p2p: N, ipfs: N}}` in that of the manual.
 fn read_ports(fields: &mut Fields<'_>, report: &mut Report) -> Read<RawPorts> {
     let item = fields.need("ports", "ports: {main: 4242, lite: 4247}")?;
     let mut ports = item.fields("`ports`", report)?;

@@ -1,4 +1,4 @@
-//! An entry of a mapping, and what its name may be.
+//! An entry of a mapping, and the rules for its name.
 
 use super::fields::Item;
 use super::place::{At, Place};
@@ -8,19 +8,19 @@ use std::str::FromStr;
 /// An entry of a mapping.
 pub(super) struct Slot<'t> {
     pub(super) name: &'t str,
-    /// The name was not quoted: other readers may take it for a number. That
-    /// of a file never is one.
+    /// Whether the name was written without quotes, so that other readers may take it for a
+    /// number. Always false for the name of a file.
     pub(super) plain: bool,
-    /// Of the name.
+    /// The place of the name.
     pub(super) place: Place,
     pub(super) item: Item<'t>,
     pub(super) taken: bool,
-    /// The name is there already: it is read for its mistakes only.
+    /// A duplicate, which is read only to report its errors.
     pub(super) again: bool,
 }
 
 impl Slot<'_> {
-    /// The name as one of a host or a shape, which `what` says.
+    /// Parses the name as that of a host or a shape, as `what` says.
     pub(super) fn name_of<N: FromStr>(&self, what: &str, report: &mut Report) -> Read<At<N>> {
         match self.name.parse() {
             Ok(value) => {
@@ -35,7 +35,7 @@ impl Slot<'_> {
         }
     }
 
-    /// Without quotes, some readers of YAML take a name for something else.
+    /// Warns if some YAML readers would take the unquoted name for another type.
     fn warn_of_other_readers(&self, report: &mut Report) {
         let Some(what) = taken_for(self.name).filter(|_| self.plain) else { return };
         let problem = Diagnostic::warning(format!("`{}` is {what} to other readers of YAML", self.name));
@@ -45,7 +45,7 @@ impl Slot<'_> {
     }
 }
 
-/// What YAML 1.1 makes of a name that was written without quotes.
+/// The type that an unquoted name has in YAML 1.1, if it isn't a string.
 fn taken_for(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let radix = |prefix: &str, radix: u32| {
@@ -63,7 +63,7 @@ fn taken_for(name: &str) -> Option<&'static str> {
     }
 }
 
-/// `2026-11-21`
+/// Whether it is a date such as `2026-11-21`.
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
@@ -71,5 +71,5 @@ fn is_date(text: &str) -> bool {
     matches!(lengths[..], [4, 1..=2, 1..=2]) && parts.into_iter().all(digits)
 }
 
-/// What a name may be.
+/// The help for invalid names.
 pub(super) const NAME_HELP: &str = "letters, digits, `_`, `.` and `-`, the first a letter or digit";

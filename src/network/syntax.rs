@@ -1,13 +1,13 @@
-//! What the parser says of a document, in our words and our places.
+//! The parser's errors, with messages and places for users.
 
 use super::place::Span;
 use serde_saphyr::granit_parser::{ErrorKind, Marker, ScanError, Span as EventSpan};
 
-/// What is wrong with a document as YAML.
+/// A YAML error in a document.
 pub(super) struct Flaw {
-    /// Continues the quoted text, where there is one.
+    /// The message, which continues the quoted text, if there is any.
     pub(super) message: String,
-    /// Shown in quotes before the message.
+    /// The text that is quoted before the message.
     pub(super) quoted: Option<Span>,
     pub(super) labels: Vec<(Span, &'static str)>,
     pub(super) help: Option<&'static str>,
@@ -24,10 +24,10 @@ impl Flaw {
     }
 }
 
-/// More mistakes of one file nobody reads.
+/// The maximum number of errors that are reported for a file.
 const MOST_FLAWS: usize = 1_000;
 
-/// What is wrong and doesn't end the reading.
+/// The errors that don't prevent parsing the rest.
 #[derive(Default)]
 pub(super) struct Flaws {
     all: Vec<Flaw>,
@@ -58,8 +58,7 @@ const INDENT: &str = "this indentation fits nothing above";
 const ALIGN: &str = "align it with the line that it belongs to";
 const COLON: &str = "write `name: value`, with a space after the `:`";
 
-/// In the words of whoever wrote the document: the parser's own are for those
-/// who know its grammar.
+/// Explains a parser error. The parser's own messages presuppose knowledge of YAML's grammar.
 pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
     let mut at = point(error.marker(), text);
     let (before, line) = lines(at.start as usize, text);
@@ -203,7 +202,7 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
     flaw(message, at, "here").help(help)
 }
 
-/// The line of an offset, and the last one before it that has anything in it.
+/// The last line before `at` that isn't empty, and the line that contains `at`.
 fn lines(at: usize, text: &str) -> (Option<Span>, Span) {
     let content = |start: usize, end: usize| {
         let line = &text[start..end];
@@ -229,7 +228,7 @@ pub(super) fn span_of(span: &EventSpan, text: &str) -> Span {
     Span { start: small(start), end: small(trimmed) }
 }
 
-/// The character at a marker; the last one before it at the end of a line.
+/// The character at a marker; at the end of a line, the last one before it.
 fn point(marker: &Marker, text: &str) -> Span {
     let start = offset(marker, text);
     let length = text

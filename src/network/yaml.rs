@@ -1,8 +1,8 @@
-//! One YAML document as a tree that knows where everything stands.
+//! A YAML document as a tree of nodes with their places.
 //!
-//! It is built from the parser's events, not by deserializing: what is wrong
-//! must not end at the first mistake, and where a secret stands must be known
-//! even of a document that breaks off. Aliases are shared, not copied.
+//! It is built from the parser's events rather than by deserializing, because it must report
+//! more than the first error, and must know the places of secrets even in a document that can
+//! only be parsed in part. Aliases are shared, not copied.
 
 use super::mask::Mask;
 use super::merge::merged;
@@ -13,18 +13,18 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Far more than a network needs, whatever is multiplied by aliases; besides
-/// one for every few bytes, which no folder that was written out exceeds.
+/// The maximum number of values, with aliases expanded. In addition, a file may have one value
+/// for every [`BYTES_A_VALUE`] of its bytes. No real folder comes near this.
 const MOST_VALUES: usize = 500_000;
 const BYTES_A_VALUE: usize = 10;
-/// So many bytes of a long text count as one value.
+/// Each this many bytes of a long text count as a value.
 const BYTES_OF_TEXT: usize = 64;
-/// One after another, before a value.
+/// The maximum number of consecutive comments before a value.
 const MOST_COMMENTS: usize = 500_000;
-/// Far deeper than anything in a folder; it bounds recursion.
+/// The maximum depth, which limits recursion. No real folder comes near this.
 const DEEPEST: usize = 64;
 
-/// A value, where it stands, and where it is defined if that is elsewhere.
+/// A value, its place, and the place of its definition if that is elsewhere.
 #[derive(Clone)]
 pub(super) struct Node<'a> {
     pub(super) content: Content<'a>,
@@ -37,35 +37,35 @@ pub(super) enum Content<'a> {
     Null,
     Scalar {
         text: Cow<'a, str>,
-        /// Not quoted: it may mean something else than its text.
+        /// Whether it is unquoted, so that it may not be a string.
         plain: bool,
     },
     List(Vec<Node<'a>>),
     Map(Vec<Entry<'a>>),
     Shared(Rc<Content<'a>>),
-    /// Something that has been reported already.
+    /// A value with an error that has been reported.
     Broken,
 }
 
 #[derive(Clone)]
 pub(super) struct Entry<'a> {
     pub(super) key: Cow<'a, str>,
-    /// The key was not quoted: other readers may take it for a number.
+    /// Whether the key is unquoted, so that other readers may take it for a number.
     pub(super) plain: bool,
     pub(super) span: Span,
-    /// Where the entry is defined, if it came by a merge key.
+    /// The place of the definition, if the entry comes from a merge key.
     pub(super) defined: Option<Span>,
-    /// Its key is there already: it is read for its mistakes only.
+    /// A duplicate, which is read only to report its errors.
     pub(super) again: bool,
     pub(super) value: Node<'a>,
 }
 
-/// What became of a text.
+/// The result of parsing a text.
 pub(super) struct Parsed<'a> {
-    /// `None` where there is nothing in it, or where it breaks off.
+    /// `None` if it is empty, or if it could only be parsed in part.
     pub(super) root: Option<Node<'a>>,
     pub(super) flaws: Vec<Flaw>,
-    /// It broke off: nothing can be said about what isn't there.
+    /// Whether it could only be parsed in part, so that missing entries may exist.
     pub(super) broken: bool,
 }
 
@@ -78,13 +78,13 @@ impl Content<'_> {
     }
 }
 
-/// Reads the one document that `text` holds, and tells `mask` what is in it.
+/// Parses the document in `text`, and passes its contents to `mask`.
 pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
     let mut options = Options::default();
     options.flow_nesting_limit = DEEPEST;
     options.block_nesting_limit = DEEPEST;
     options.emit_unresolved_aliases = true;
-    // However much of a file somebody has commented out, it is no mistake.
+    // A file that is largely commented out isn't an error.
     options.max_buffered_comment_events = MOST_COMMENTS;
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut builder = Builder {
@@ -130,14 +130,14 @@ struct Builder<'a, 'm, 't> {
     most_values: usize,
 }
 
-/// A finished node with an anchor, ready to be used again.
+/// A finished node with an anchor, for its aliases.
 struct Anchored<'a> {
     content: Rc<Content<'a>>,
     span: Span,
     extent: Extent,
 }
 
-/// How much there is of a node, aliases followed.
+/// The number of values and the depth of a node, with aliases expanded.
 #[derive(Clone, Copy)]
 struct Extent {
     values: usize,
@@ -153,7 +153,7 @@ struct Frame<'a> {
     kind: Kind<'a>,
     anchor: usize,
     start: u32,
-    /// Where its last part ended.
+    /// The end of its last part.
     end: u32,
     extent: Extent,
 }
@@ -163,15 +163,15 @@ enum Kind<'a> {
     Map { entries: Vec<Entry<'a>>, merges: Vec<Node<'a>>, key: Key<'a> },
 }
 
-/// What the next node of a mapping is.
+/// The role of the next node in a mapping.
 enum Key<'a> {
     /// A key.
     Awaited,
-    /// The value of this key; whether that is plain.
+    /// The value of this key, and whether the key is unquoted.
     Is(Cow<'a, str>, bool, Span),
-    /// What to merge.
+    /// The value of a merge key.
     Merge,
-    /// The value of a key that was none.
+    /// The value of an invalid key.
     Bad,
 }
 
@@ -236,7 +236,8 @@ impl<'a> Builder<'a, '_, '_> {
         self.add(Node { content, span: at, defined: None }, anchor, Extent { values, ..Extent::SCALAR })
     }
 
-    /// Tags that change nothing are let through, others could mean anything.
+    /// Tags that change nothing are accepted; others are rejected, because they could mean
+    /// anything.
     fn tag(&mut self, tag: Option<&Tag>, at: Span) {
         let Some(tag) = tag else { return };
         if !tag.is_yaml_core_schema() && !is_bare(tag) {
@@ -283,7 +284,7 @@ impl<'a> Builder<'a, '_, '_> {
     }
 
     fn add(&mut self, mut node: Node<'a>, anchor: usize, extent: Extent) -> Result<(), Box<Flaw>> {
-        // What is in a collection has been counted when it was added.
+        // The contents of a collection were counted when they were added.
         let fresh = !matches!(node.content, Content::List(_) | Content::Map(_));
         self.values = self.values.saturating_add(if fresh { extent.values } else { 1 });
         if self.values > self.most_values {
@@ -336,12 +337,12 @@ fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> Key<'a> {
     Key::Bad
 }
 
-/// `!`, which makes a text of every scalar.
+/// Whether it is the tag `!`, which makes every scalar a string.
 fn is_bare(tag: &Tag) -> bool {
     matches!(tag.parts(), ("", "!") | ("!", ""))
 }
 
-/// The key that the next value belongs to, and the key above that one.
+/// The key of the next value, and the key of the mapping that contains it.
 fn path<'s>(stack: &'s [Frame<'_>]) -> (Option<&'s str>, Option<&'s str>) {
     let mut keys = stack.iter().rev().filter_map(|frame| match &frame.kind {
         Kind::Map { key: Key::Is(key, ..), .. } => Some(key.as_ref()),
