@@ -61,7 +61,7 @@ pub enum DownloadError {
 }
 
 impl DownloadError {
-    /// What a person can do about it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {

@@ -9,20 +9,22 @@ use bytes::Bytes;
 use super::download::{Limits, download};
 use super::unpack::unpack;
 use super::{
-    Architecture, Cache, DownloadError, FileError, Kind, NotAProgram, Pin, Sha256, Source, UnpackError,
-    UrlError, file, gzip,
+    Architecture, Cache, DownloadError, FileError, Kind, NotAProgram, NotTau, Pin, Sha256, Source,
+    UnpackError, UrlError, build, file, gzip,
 };
+use crate::resource::Version;
 
-/// A file for hosts, held once: share it in an `Arc`.
+/// A file for hosts, held in memory once: share it in an `Arc`.
 pub struct Artifact {
     sha256: Sha256,
     architecture: Option<Architecture>,
+    version: Option<Version>,
     bytes: Bytes,
     gzip: OnceLock<Bytes>,
 }
 
 impl Artifact {
-    /// Any file, as it is: a plugin needn't be a program.
+    /// Reads any file as it is: a plugin needn't be a program.
     pub fn from_file(path: &Path) -> Result<Self, FetchError> {
         let bytes = file::read(path).map_err(|e| FetchError::File(path.display().to_string(), e))?;
         Ok(Self::new(bytes.into()))
@@ -32,6 +34,7 @@ impl Artifact {
         Self {
             sha256: Sha256::of(&bytes),
             architecture: Architecture::of_program(&bytes).ok(),
+            version: None,
             bytes,
             gzip: OnceLock::new(),
         }
@@ -43,10 +46,16 @@ impl Artifact {
         self.sha256
     }
 
-    /// What it runs on, if it is a Linux program.
+    /// The architecture it runs on, if it is a Linux program.
     #[must_use]
     pub fn architecture(&self) -> Option<Architecture> {
         self.architecture
+    }
+
+    /// tau's version, if it is tau and says which.
+    #[must_use]
+    pub fn version(&self) -> Option<&Version> {
+        self.version.as_ref()
     }
 
     /// What a host gets; a clone is another handle on the same memory.
@@ -55,8 +64,8 @@ impl Artifact {
         &self.bytes
     }
 
-    /// The same for the way there, as `gunzip` reads it. The first call works
-    /// for about a second on all cores, while others wait for it.
+    /// The same bytes, gzipped for the transfer. The first call takes about a
+    /// second on all cores; concurrent calls wait for it.
     #[must_use]
     pub fn gzip(&self) -> &Bytes {
         self.gzip.get_or_init(|| gzip::compress(&self.bytes))
@@ -73,87 +82,103 @@ impl fmt::Debug for Artifact {
     }
 }
 
-/// What is heard while something is fetched.
+/// What is reported while a file is being fetched.
 #[derive(Debug)]
 pub enum Progress {
-    /// So many bytes came, of so many if that is known.
+    /// Bytes have arrived.
     Received {
-        /// Until now.
+        /// So far.
         bytes: u64,
-        /// In the end.
+        /// In all, if the server said so.
         total: Option<u64>,
     },
-    /// It is here and right, but couldn't be kept for the next time.
+    /// The file is complete, but couldn't be cached.
     NotKept(std::io::Error),
 }
 
-/// Why an artifact can't be had. Whatever it is, nothing was used.
+/// Why there is no artifact. Nothing of the file was used.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// No address.
+    /// An invalid URL.
     #[error("`{0}` can't be used")]
     Url(String, #[source] UrlError),
-    /// A local file.
+    /// A local file that can't be read.
     #[error("can't use {0}")]
     File(String, #[source] FileError),
-    /// A download.
+    /// A download that failed.
     #[error("can't download {0}")]
     Download(String, #[source] DownloadError),
-    /// Other bytes than were pinned.
-    #[error(
-        "{from} is not the file that is pinned: its SHA-256 should be {expected} and is {got}; nothing of it was used"
-    )]
+    /// Other bytes than those that were pinned.
+    #[error("{from}: it is not the file that was pinned: expected sha256 {expected}, found {got}")]
     Mismatch {
         /// Where it came from.
         from: Source,
-        /// In the pin.
+        /// The digest in the pin.
         expected: Sha256,
-        /// Of what came.
+        /// The digest of the file.
         got: Sha256,
-        /// What came looks like this.
+        /// What the file is instead.
         kind: Kind,
     },
-    /// The file is right, and `binary` of the pin isn't.
-    #[error(
-        "the tau inside {from} is not the one that is pinned: its SHA-256 should be {expected} and is {got}; it was not used"
-    )]
+    /// The archive is the pinned one, but the pin's `binary` is wrong.
+    #[error("the tau in {from} is not the one that was pinned: expected sha256 {expected}, found {got}")]
     MismatchInside {
         /// The archive.
         from: Source,
-        /// In the pin.
+        /// The digest in the pin.
         expected: Sha256,
-        /// Of the member.
+        /// The digest of the archive's `tau`.
         got: Sha256,
     },
-    /// An archive without the name of one, whose digest was taken for that of
-    /// a binary.
-    #[error("{from} is an archive, and its pin says nothing of the tau inside")]
+    /// An archive whose name doesn't say so, so that the digest of the archive
+    /// was taken for the binary's.
+    #[error("{from} is an archive, and its pin lacks the digest of the tau in it")]
     Undeclared {
         /// The archive.
         from: Source,
-        /// Of the member.
+        /// The digest of the archive's `tau`.
         binary: Sha256,
     },
-    /// An archive.
+    /// A damaged or unexpected archive.
     #[error("can't unpack {0}")]
     Unpack(String, #[source] UnpackError),
-    /// No program.
-    #[error("{0} can't run on a host")]
+    /// Not a program that runs on Linux.
+    #[error("{0} can't be used as tau")]
     NotAProgram(String, #[source] NotAProgram),
+    /// A program other than tau.
+    #[error("{0} can't be used as tau")]
+    NotTau(String, #[source] NotTau),
+    /// The file is the pinned one, but the pin's `version` is wrong.
+    #[error("{from} is pinned as version {pinned}, but says that it is {}", version_or_none(.found.as_ref()))]
+    WrongVersion {
+        /// Where it came from.
+        from: Source,
+        /// The version in the pin.
+        pinned: Version,
+        /// In its build information.
+        found: Option<Version>,
+    },
     /// A program for other hosts.
-    #[error("{from} is pinned for {pinned} and is a program for {found}")]
+    #[error("{from} is pinned for {pinned}, but is a program for {found}")]
     WrongArchitecture {
         /// Where it came from.
         from: Source,
-        /// The key of the pin.
+        /// The pin's key in `tau.yaml`.
         pinned: Architecture,
-        /// In the ELF header.
+        /// The architecture in its ELF header.
         found: Architecture,
     },
 }
 
 impl FetchError {
-    /// What a person can do about it.
+    /// What caused it, down to the first cause; empty if the error says it all.
+    #[must_use]
+    pub fn causes(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
@@ -161,26 +186,26 @@ impl FetchError {
             Self::Download(_, e) => e.help(),
             Self::Unpack(_, e) => e.help(),
             Self::NotAProgram(_, e) => e.help(),
+            Self::NotTau(_, e) => e.help(),
+            Self::WrongVersion { from, .. } => Some(format!("`spore tau pin {from}` writes its version")),
             Self::File(..) => None,
-            Self::Mismatch { kind: kind @ (Kind::Elf | Kind::Gzip), from, .. } => Some(format!(
-                "what came is {kind}; if it was meant to change, and you trust what is there now, `spore tau pin {from}`"
-            )),
-            Self::Mismatch { kind, .. } => Some(format!(
-                "what came is {kind}, which is no tau: look at the address, or at what stands between you and it"
-            )),
-            Self::MismatchInside { from, .. } => {
-                Some(format!("`spore tau pin {from}` writes both digests as they belong together"))
+            Self::Mismatch { kind: Kind::Elf | Kind::Gzip, from, .. } => {
+                Some(format!("if the file was meant to change, and you trust it, run `spore tau pin {from}`"))
             }
+            Self::Mismatch { kind, .. } => Some(format!(
+                "it is {kind}, not a program: check the address, and any proxy on the way to it"
+            )),
+            Self::MismatchInside { from, .. } => Some(format!("`spore tau pin {from}` writes both digests")),
             Self::Undeclared { binary, .. } => Some(format!("add `binary: {binary}` to the pin")),
             Self::WrongArchitecture { found, from, .. } => {
-                Some(format!("`spore tau pin {from}` files it under {found}"))
+                Some(format!("`spore tau pin {from}` pins it for {found}"))
             }
         }
     }
 }
 
-/// The tau that is pinned for an architecture. A relative path is one in
-/// `folder`; a download is looked for in `cache` first, and kept there.
+/// Reads or downloads the tau that is pinned for an architecture. A relative
+/// path is relative to `folder`; downloads are cached in `cache`.
 pub fn fetch(
     architecture: Architecture,
     pin: &Pin,
@@ -233,18 +258,28 @@ pub(super) fn fetch_within(
         let found = program.architecture;
         return Err(FetchError::WrongArchitecture { from: source.clone(), pinned: architecture, found });
     }
-    Ok(program.artifact)
+    let found = program.artifact.version.clone();
+    match &pin.version {
+        Some(pinned) if found.as_ref() != Some(pinned) => {
+            Err(FetchError::WrongVersion { from: source.clone(), pinned: pinned.clone(), found })
+        }
+        _ => Ok(program.artifact),
+    }
 }
 
-/// A tau by its path, pinned by nothing: who names it has it.
+fn version_or_none(version: Option<&Version>) -> String {
+    version.map_or_else(|| "of no version".to_owned(), ToString::to_string)
+}
+
+/// Reads a tau that isn't pinned (`--tau PATH`).
 pub fn open(path: &Path) -> Result<Artifact, FetchError> {
     let name = path.display().to_string();
     let file = file::read(path).map_err(|e| FetchError::File(name.clone(), e))?;
     Ok(Program::inside(file.into(), &Source::Path(name), &Limits::default())?.artifact)
 }
 
-/// Pins what is at `text`, a URL or a path as the shell has it, for the
-/// network in `folder`. What is downloaded for this is kept in `cache`.
+/// Makes a pin of the tau at `text`, a URL or a path as given to the shell, for
+/// the network in `folder`. A download is cached in `cache`.
 pub fn pin(
     text: &str,
     folder: &Path,
@@ -261,7 +296,8 @@ pub fn pin(
     let program = Program::inside(file.clone(), &source, &limits)?;
     keep(&source, cache, &sha256, &file, progress);
     let binary = (program.packed || source.is_packed()).then_some(program.artifact.sha256);
-    Ok((program.architecture, Pin { source, sha256, binary }))
+    let version = program.artifact.version;
+    Ok((program.architecture, Pin { source, sha256, binary, version }))
 }
 
 /// A path for `tau.yaml`: relative where the file is in the folder, so that
@@ -277,13 +313,13 @@ fn seen_from(folder: &Path, path: &str) -> String {
             let whole = directory.join(name);
             whole.strip_prefix(&folder).map(Path::to_owned).unwrap_or(whole)
         }
-        // There is no such file: whoever reads it will say so.
+        // There is no such file: reading it will fail.
         _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
     };
     seen.to_string_lossy().into_owned()
 }
 
-/// The file itself, compared with nothing yet.
+/// The file itself, not yet compared with its pin.
 fn obtain(
     source: &Source,
     folder: &Path,
@@ -303,7 +339,7 @@ fn obtain(
     Ok(bytes.into())
 }
 
-/// Keeps a download; a local file is where it is.
+/// Caches a download; a local file isn't copied.
 fn keep(source: &Source, cache: &Cache, sha256: &Sha256, file: &[u8], progress: &mut dyn FnMut(Progress)) {
     if let Source::Url(_) = source
         && let Err(e) = cache.put(sha256, file)
@@ -312,7 +348,7 @@ fn keep(source: &Source, cache: &Cache, sha256: &Sha256, file: &[u8], progress: 
     }
 }
 
-/// An artifact that is known to run somewhere.
+/// A tau for some architecture.
 struct Program {
     artifact: Artifact,
     architecture: Architecture,
@@ -324,6 +360,9 @@ impl Program {
         let unpacked = unpack(file, limits.size).map_err(|e| FetchError::Unpack(source.to_string(), e))?;
         let architecture = Architecture::of_program(&unpacked.bytes)
             .map_err(|e| FetchError::NotAProgram(source.to_string(), e))?;
-        Ok(Self { artifact: Artifact::new(unpacked.bytes), architecture, packed: unpacked.packed })
+        let version =
+            build::recognize(&unpacked.bytes).map_err(|e| FetchError::NotTau(source.to_string(), e))?;
+        let artifact = Artifact { version, ..Artifact::new(unpacked.bytes) };
+        Ok(Self { artifact, architecture, packed: unpacked.packed })
     }
 }

@@ -17,6 +17,7 @@
 //! plain threads: asynchronous callers wrap it in `spawn_blocking`. It knows
 //! nothing of hosts, and doesn't read `tau.yaml`: that is the network's.
 
+mod build;
 mod cache;
 mod download;
 mod fetch;
@@ -31,6 +32,7 @@ mod unpack;
 mod tests;
 
 pub use crate::resource::Sha256;
+pub use build::{NotTau, build_info};
 pub use cache::Cache;
 pub use download::DownloadError;
 pub use fetch::{Artifact, FetchError, Progress, fetch, open, pin};

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use ureq::http::Uri;
 
 use super::{Architecture, Sha256};
+use crate::resource::Version;
 
 /// The binary of each architecture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub struct Pin {
     /// is the one that a host shows. `spore tau pin` always writes it; who
     /// writes a pin by hand may leave it out.
     pub binary: Option<Sha256>,
+    /// The version that the binary says it is, so that a plan can show it
+    /// without fetching the file. `spore tau pin` writes it where there is one.
+    pub version: Option<Version>,
 }
 
 impl Pin {
@@ -114,7 +118,7 @@ pub enum UrlError {
 }
 
 impl UrlError {
-    /// What a person can do about it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {
@@ -160,7 +164,7 @@ impl Pins {
     #[must_use]
     pub fn to_yaml(&self) -> String {
         let mut text = HEADER.to_owned();
-        for (architecture, Pin { source, sha256, binary }) in &self.0 {
+        for (architecture, Pin { source, sha256, binary, version }) in &self.0 {
             let (key, place) = match source {
                 Source::Path(path) => ("path", path.as_str()),
                 Source::Url(url) => ("url", url.as_str()),
@@ -170,6 +174,9 @@ impl Pins {
             text += &format!("  sha256: {}\n", scalar(&sha256.to_string()));
             if let Some(binary) = binary {
                 text += &format!("  binary: {}\n", scalar(&binary.to_string()));
+            }
+            if let Some(version) = version {
+                text += &format!("  version: {}\n", scalar(&version.to_string()));
             }
         }
         text
@@ -204,7 +211,7 @@ mod tests {
     use super::*;
 
     fn pin(source: &str, binary: Option<Sha256>) -> Pin {
-        Pin { source: source.parse().unwrap(), sha256: Sha256::of(b"file"), binary }
+        Pin { source: source.parse().unwrap(), sha256: Sha256::of(b"file"), binary, version: None }
     }
 
     #[test]

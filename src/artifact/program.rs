@@ -1,4 +1,4 @@
-//! Which architecture a program runs on, by its ELF header.
+//! The architecture that a program runs on, from its ELF header.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ impl Architecture {
     /// Every architecture.
     pub const ALL: [Self; 5] = [Self::Amd64, Self::Arm64, Self::Arm, Self::I386, Self::Riscv64];
 
-    /// What a Linux program runs on, as its ELF header says.
+    /// The architecture of a Linux program, from its ELF header.
     pub fn of_program(bytes: &[u8]) -> Result<Self, NotAProgram> {
         let kind = Kind::of(bytes);
         if kind != Kind::Elf {
@@ -86,13 +86,13 @@ impl fmt::Display for Architecture {
     }
 }
 
-/// The text names no architecture that we know.
+/// Text that isn't the name of a known architecture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no architecture: there are amd64, arm64, arm, 386 and riscv64")]
+#[error("`{0}` is not a known architecture (amd64, arm64, arm, 386, riscv64)")]
 pub struct UnknownArchitecture(String);
 
 impl UnknownArchitecture {
-    /// The name to write instead, where it is a name of other tools.
+    /// The name to write instead, where the text is another tool's name for it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let meant = Architecture::of_uname(&self.0)?;
@@ -111,14 +111,14 @@ impl FromStr for Architecture {
     }
 }
 
-/// Why bytes are no program for a Linux host.
+/// Why bytes aren't a program for a Linux host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAProgram {
-    /// Something else than ELF.
+    /// Not ELF.
     #[error("it is {0}, not a Linux program")]
     Other(Kind),
-    /// ELF that says it is longer than it is.
-    #[error("it is cut short: its end is missing")]
+    /// ELF whose header describes a longer file.
+    #[error("it is truncated")]
     CutShort,
     /// ELF of another operating system.
     #[error("it is a program for {0}, not for Linux")]
@@ -126,32 +126,32 @@ pub enum NotAProgram {
     /// An object file or a core dump.
     #[error("it is an object file, not a program")]
     NotExecutable,
-    /// ELF for a machine that we don't know.
-    #[error("it is for an architecture that isn't known here (ELF machine {0})")]
+    /// ELF for a machine that spore doesn't support.
+    #[error("it is for an unsupported architecture (ELF machine {0})")]
     OtherMachine(u16),
 }
 
 impl NotAProgram {
-    /// What a person can do about it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::Other(Kind::Html) => {
-                "a page came where a file was wanted: use the address of the download itself, not of the page about it".to_owned()
+                "use the URL of the download itself, not that of the page about it".to_owned()
             }
             Self::Other(Kind::Zip | Kind::Xz | Kind::Zstd | Kind::Bzip2 | Kind::Tar) => {
-                "unpack it and use the file `tau` inside, or use the release's `.tar.gz`".to_owned()
+                "unpack it and use the file `tau` in it, or use the release's `.tar.gz`".to_owned()
             }
             Self::CutShort => "download or copy it again".to_owned(),
             Self::Other(Kind::MachO | Kind::Pe) | Self::OtherSystem(_) => {
-                "hosts run Linux, whatever runs spore: use the release for linux".to_owned()
+                "the hosts run Linux: use the release for linux".to_owned()
             }
             _ => return None,
         })
     }
 }
 
-/// The part of an ELF header that says where a program can run.
+/// The part of an ELF header that says where a program runs.
 struct Header {
     wide: bool,
     little_endian: bool,
@@ -176,9 +176,8 @@ impl Header {
         })
     }
 
-    /// Where the last part of the file that is loaded to run it ends. A
-    /// download that broke off without anyone noticing has the right header
-    /// and less than that.
+    /// Where the last segment ends in the file. A truncated download has an
+    /// intact header, but ends before that.
     fn loads_up_to(&self, bytes: &[u8]) -> Option<u64> {
         let half = |at: usize| Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
         let word = |at: usize| -> Option<u64> {

@@ -57,8 +57,16 @@ pub(super) fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+/// The same, with what tau is recognized by.
+fn tau(architecture: Architecture) -> Vec<u8> {
+    let mut bytes = elf(architecture);
+    bytes.resize(bytes.len().next_multiple_of(16), 0);
+    bytes.extend_from_slice(&build_info("v1.2.3"));
+    bytes
+}
+
 fn amd64() -> Vec<u8> {
-    elf(Architecture::Amd64)
+    tau(Architecture::Amd64)
 }
 
 fn release() -> Bytes {
@@ -92,7 +100,7 @@ impl Place {
 }
 
 fn pinned(source: &str, file: &[u8]) -> Pin {
-    Pin { source: source.parse().unwrap(), sha256: Sha256::of(file), binary: None }
+    Pin { source: source.parse().unwrap(), sha256: Sha256::of(file), binary: None, version: None }
 }
 
 #[test]
@@ -106,7 +114,10 @@ fn a_download_is_made_once() {
     assert_eq!(artifact.sha256(), pin.sha256);
     assert_eq!(artifact.bytes(), &amd64());
     assert_eq!(artifact.architecture(), Some(Architecture::Amd64));
-    assert!(matches!(heard[..], [Progress::Received { bytes: 120, total: Some(120) }]), "{heard:?}");
+    assert!(
+        matches!(heard[..], [Progress::Received { bytes, total: Some(total) }] if bytes == total),
+        "{heard:?}"
+    );
 
     // The server has no second answer.
     let again = place.fetch(&pin).unwrap();
@@ -149,7 +160,7 @@ fn other_bytes_than_pinned_are_not_used() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{} is not the file that is pinned: its SHA-256 should be {expected} and is {got}; nothing of it was used",
+            "{}: it is not the file that was pinned: expected sha256 {expected}, found {got}",
             pin.source
         )
     );
@@ -174,19 +185,20 @@ fn what_servers_do_wrong() {
             other => panic!("{other:?}"),
         }
     };
+    let smaller = amd64().len() as u64 - 1;
     let patient = Limits { silence: Duration::from_secs(20), ..limits };
     let e = failure(vec![Answer::Status(404)], patient);
     assert!(matches!(e, DownloadError::Status(404)), "{e:?}");
     let e = failure(vec![Answer::Truncated(amd64())], patient);
-    assert!(matches!(e, DownloadError::CutShort { received: 60, expected: 120 }), "{e:?}");
+    assert!(matches!(e, DownloadError::CutShort { received, expected } if received == expected / 2), "{e:?}");
     let e = failure(vec![Answer::Stalled(amd64())], limits);
     assert!(matches!(e, DownloadError::Silence(_)), "{e:?}");
     let e = failure(vec![Answer::Mute], limits);
     assert!(matches!(e, DownloadError::Silence(_)), "{e:?}");
-    let e = failure(vec![Answer::File(amd64())], Limits { size: 119, ..patient });
-    assert!(matches!(e, DownloadError::TooLarge(119)), "{e:?}");
-    let e = failure(vec![Answer::Unsized(amd64())], Limits { size: 119, ..patient });
-    assert!(matches!(e, DownloadError::TooLarge(119)), "{e:?}");
+    let e = failure(vec![Answer::File(amd64())], Limits { size: smaller, ..patient });
+    assert!(matches!(e, DownloadError::TooLarge(limit) if limit == smaller), "{e:?}");
+    let e = failure(vec![Answer::Unsized(amd64())], Limits { size: smaller, ..patient });
+    assert!(matches!(e, DownloadError::TooLarge(limit) if limit == smaller), "{e:?}");
     let e = failure(vec![Answer::Redirect("/tau"); 11], patient);
     assert!(matches!(e, DownloadError::Connection(_)), "{e:?}");
     let e = failure(vec![], patient);
@@ -229,10 +241,22 @@ fn a_binary_that_a_plan_believed_in_must_be_what_comes() {
 #[test]
 fn a_program_for_other_hosts_is_refused() {
     let place = Place::new();
-    let arm64 = elf(Architecture::Arm64);
+    let arm64 = tau(Architecture::Arm64);
     fs::write(place.path().join("tau"), &arm64).unwrap();
     let error = place.fetch(&pinned("tau", &arm64)).unwrap_err();
-    assert_eq!(error.to_string(), "tau is pinned for amd64 and is a program for arm64");
+    assert_eq!(error.to_string(), "tau is pinned for amd64, but is a program for arm64");
+    let other = elf(Architecture::Amd64);
+    fs::write(place.path().join("tau"), &other).unwrap();
+    let error = place.fetch(&pinned("tau", &other)).unwrap_err();
+    assert!(matches!(error, FetchError::NotTau(_, NotTau::NoBuildInfo)), "{error:?}");
+    assert!(open(&place.path().join("tau")).is_err());
+    fs::write(place.path().join("tau"), amd64()).unwrap();
+    let mut pin = pinned("tau", &amd64());
+    pin.version = Some("v1.2.3".parse().unwrap());
+    assert_eq!(place.fetch(&pin).unwrap().version(), pin.version.as_ref());
+    pin.version = Some("v1.2.4".parse().unwrap());
+    let error = place.fetch(&pin).unwrap_err();
+    assert_eq!(error.to_string(), "tau is pinned as version v1.2.4, but says that it is v1.2.3");
     fs::write(place.path().join("tau"), "#!/bin/sh").unwrap();
     let error = place.fetch(&pinned("tau", b"#!/bin/sh")).unwrap_err();
     assert!(matches!(error, FetchError::NotAProgram(_, NotAProgram::Other(Kind::Script))), "{error:?}");

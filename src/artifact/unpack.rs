@@ -42,7 +42,7 @@ pub enum UnpackError {
 }
 
 impl UnpackError {
-    /// What a person can do about it.
+    /// What the user can do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {

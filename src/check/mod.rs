@@ -9,6 +9,7 @@
 //! tau refuses is known from the real one: `fixtures/tau-cases`.
 
 mod addresses;
+mod binaries;
 mod domain;
 mod elders;
 mod identities;
@@ -17,6 +18,8 @@ mod logins;
 mod ports;
 mod services;
 mod shapes;
+
+pub use binaries::binaries;
 
 use crate::network::{Diagnostic, Draft, HostDraft, NodeDraft, Secrets, ShapeDraft};
 use crate::resource::ShapeName;

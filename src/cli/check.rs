@@ -8,7 +8,9 @@ use crate::render;
 
 pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
     let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
-    let draft = check::read(&folder::find(args.network.as_deref())?, secrets);
+    let mut draft = check::read(&folder::find(args.network.as_deref())?, secrets);
+    let problems = tokio::task::block_in_place(|| check::binaries(&draft));
+    draft.report(problems);
     let problems = draft.problems();
     terminal::out(&render::problems(&problems, terminal::style(args)));
     terminal::out(&conclusion(&draft, &problems));

@@ -120,7 +120,8 @@ async fn pretended(
         "\nThis isn't tau: it is the placeholder that `spore rehearse` installs instead.\n",
     );
     let source = Source::Path(tau.to_string_lossy().into_owned());
-    network.tau = [(architecture, Pin { source, sha256: Sha256::of(&bytes), binary: None })].into();
+    network.tau =
+        [(architecture, Pin { source, sha256: Sha256::of(&bytes), binary: None, version: None })].into();
     fs::write(tau, bytes).map_err(written)?;
 
     fs::create_dir(&plugins).map_err(written)?;

@@ -11,7 +11,10 @@ use clap::CommandFactory as _;
 pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
     let folder = folder::find(args.network.as_deref())?;
     if Files::read(&folder).is_ok_and(|files| files.is_network()) {
-        terminal::out(&standing(&check::read(&folder, Secrets::Needed)));
+        let mut draft = check::read(&folder, Secrets::Needed);
+        let problems = tokio::task::block_in_place(|| check::binaries(&draft));
+        draft.report(problems);
+        terminal::out(&standing(&draft));
     } else {
         terminal::out(&Args::command().render_help().to_string());
         terminal::out("\nThere is no network in this folder. To see what this is about: spore demo\n");

@@ -1,4 +1,4 @@
-//! The files that the folder only names: tau, and plugins.
+//! The binaries that the folder names: tau, and plugins.
 
 use super::{Failure, terminal};
 use crate::artifact::{self, Architecture, Artifact, Cache, Pin, Progress};
@@ -9,21 +9,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-/// What is known of them, and the way to their bytes.
+/// What is known of the binaries, and where their bytes are.
 pub(crate) struct Stock {
     /// What planning needs.
     pub(crate) supplies: Supplies,
-    /// tau, by architecture and as far as it had to be fetched already.
+    /// tau, by architecture; its bytes where they had to be fetched already.
     tau: BTreeMap<Architecture, (Option<Pin>, OnceLock<Arc<Artifact>>)>,
     plugins: Vec<Arc<Artifact>>,
 }
 
 impl Stock {
-    /// Looks at what the folder names. A tau that is elsewhere is fetched only
-    /// where its digest can't be told without.
+    /// Reads the files that the folder names. A tau that is named by URL is
+    /// downloaded only if `tau.yaml` lacks the binary's digest.
     ///
     /// # Errors
-    /// Where a file is missing or isn't what it should be.
+    /// If a file is missing, isn't the pinned one, or isn't tau.
     pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
         let mut stock = Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: Vec::new() };
         for (architecture, pin) in &network.tau {
@@ -36,13 +36,22 @@ impl Stock {
             }
         }
         for (architecture, (pin, fetched)) in &stock.tau {
-            // What a URL leads to is looked at when it is needed; a file of one's own may
-            // have changed since it was pinned, and a plan must not say otherwise.
+            // A local file may have changed since it was pinned, and a plan must not say
+            // otherwise; a download is compared with its pin when it is needed.
             let is_away = |pin: &&Pin| matches!(pin.source, artifact::Source::Url(_));
             let away = pin.as_ref().filter(is_away).filter(|_| fetched.get().is_none());
             let known = match away.and_then(Pin::binary) {
-                Some(sha256) => desired::Artifact { sha256, size: None },
-                None => describe(&*fetch(*architecture, pin.as_ref(), fetched, &network.folder)?),
+                Some(sha256) => {
+                    let version = pin.as_ref().and_then(|pin| pin.version.clone());
+                    stock.supplies.versions.extend(version.map(|version| (sha256, version)));
+                    desired::Artifact { sha256, size: None }
+                }
+                None => {
+                    let found = fetch(*architecture, pin.as_ref(), fetched, &network.folder)?;
+                    let version = found.version().cloned();
+                    stock.supplies.versions.extend(version.map(|version| (found.sha256(), version)));
+                    describe(&found)
+                }
             };
             stock.supplies.tau.insert(*architecture, known);
         }
@@ -57,11 +66,11 @@ impl Stock {
         Ok(stock)
     }
 
-    /// The file with that digest, fetched if need be; `None` if it is none of
-    /// ours.
+    /// The file with that digest, which is fetched if necessary; `None` if the
+    /// folder names no such file.
     ///
     /// # Errors
-    /// Where it can't be fetched.
+    /// If it can't be fetched.
     pub(crate) fn artifact(&self, sha256: Sha256, folder: &Path) -> miette::Result<Option<Arc<Artifact>>> {
         if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.sha256() == sha256) {
             return Ok(Some(Arc::clone(plugin)));
@@ -100,21 +109,14 @@ fn fetch(
 
 pub(crate) fn show(progress: Progress) {
     if let Progress::NotKept(error) = progress {
-        terminal::note(&format!("the download couldn't be kept for the next time: {error}"));
+        terminal::note(&format!("the download couldn't be cached: {error}"));
     }
 }
 
 pub(crate) fn failure(error: artifact::FetchError) -> miette::Report {
-    let help = error.help();
-    let what = error.to_string();
-    match causes(&error) {
+    let (what, help) = (error.to_string(), error.help());
+    match error.causes() {
         causes if causes.is_empty() => Failure { what, help, source: None }.into(),
         causes => Failure::because(what, help, causes).into(),
     }
-}
-
-/// Why an error came about, down to the first cause.
-fn causes(error: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(error.source(), |error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -12,7 +12,7 @@ use crate::artifact::Architecture;
 use crate::network::{Host, Network};
 use crate::resource::{
     Access, Content, DigestKey, Edge, Effect, File, Graph, HostName, Key, Port, Resource, ResourceId, Secret,
-    Sha256,
+    Sha256, Version,
 };
 use crate::tau;
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub struct Desired {
     /// Maps the digest of a file with the same meaning but other bytes (such as a key
     /// without its final line break) to the digest of ours.
     pub equivalents: BTreeMap<Sha256, Sha256>,
+    /// Versions of tau, by the binary's digest, where they are known.
+    pub versions: BTreeMap<Sha256, Version>,
     /// The key for digests of secrets, by host.
     pub digest_keys: BTreeMap<HostName, DigestKey>,
 }
@@ -72,6 +74,8 @@ pub struct Supplies {
     pub tau: BTreeMap<Architecture, Artifact>,
     /// The plugins, by name.
     pub plugins: BTreeMap<String, Artifact>,
+    /// Versions of tau, by the binary's digest, where they are known.
+    pub versions: BTreeMap<Sha256, Version>,
 }
 
 /// Why a network couldn't be compiled.
@@ -93,7 +97,7 @@ pub enum CompileError {
 /// # Errors
 /// See [`CompileError`].
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
-    let mut desired = Desired::default();
+    let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
     let drop_in = Secret::new(RESOLVER_DROP_IN_TEXT);
     desired.payloads.insert(Sha256::of(drop_in.expose()), drop_in);
     let bootstrap = peers::bootstrap(network);

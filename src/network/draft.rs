@@ -49,7 +49,7 @@ pub struct Draft {
     /// What the `accounts` service is given.
     pub accounts: Option<At<Accounts>>,
     /// The tau it runs.
-    pub tau: BTreeMap<Architecture, Pin>,
+    pub tau: BTreeMap<Architecture, At<Pin>>,
     /// The parts of which something couldn't be read.
     pub partial: Partial,
     /// Whether its secrets were expected in the folder.
@@ -261,7 +261,7 @@ impl Draft {
             logins,
             tenancy,
             accounts: self.accounts,
-            tau: self.tau,
+            tau: self.tau.into_iter().map(|(architecture, pin)| (architecture, pin.value)).collect(),
             warnings: Vec::new(),
         })
     }

@@ -2,18 +2,18 @@
 
 use super::At;
 use super::fields::{Fields, Item};
-use super::problem::{Diagnostic, Read, Report};
+use super::problem::{Diagnostic, Read, Report, Reported};
 use super::slot::Slot;
 use crate::artifact::{Architecture, Pin, Source};
-use crate::resource::Sha256;
+use crate::resource::{Sha256, Version};
 use std::collections::BTreeMap;
 
 /// Reads the pins.
-pub(super) fn read(fields: Fields<'_>, report: &mut Report) -> BTreeMap<Architecture, Pin> {
+pub(super) fn read(fields: Fields<'_>, report: &mut Report) -> BTreeMap<Architecture, At<Pin>> {
     fields.slots.iter().filter_map(|slot| read_pin(slot, report).ok()).collect()
 }
 
-fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<(Architecture, Pin)> {
+fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<(Architecture, At<Pin>)> {
     let shown = slot.place.shown(slot.name);
     let architecture = slot.name.parse::<Architecture>().map_err(|_| {
         let names: Vec<&str> = Architecture::ALL.into_iter().map(Architecture::name).collect();
@@ -23,6 +23,7 @@ fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<(Architecture, Pin)> {
     let mut fields = slot.item.fields(&format!("tau for `{shown}`"), report)?;
     let url = fields.take("url").map(|item| (item, item.text("a URL", report)));
     let path = fields.take("path").map(|item| (item, item.text("the path of a file", report)));
+    let place = url.as_ref().or(path.as_ref()).map(|(item, _)| item.place()).ok_or(Reported);
     let source = match (url, path) {
         (Some((url, _)), Some((path, _))) => {
             let problem = Diagnostic::error(format!("tau for `{shown}` has both `url` and `path`"));
@@ -41,9 +42,19 @@ fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<(Architecture, Pin)> {
     let sha256 =
         fields.need("sha256", "sha256: <what `sha256sum` prints>").and_then(|item| digest(item, report));
     let binary = fields.take("binary").map(|item| digest(item, report)).transpose();
+    let version = fields.take("version").map(|item| version(item, report)).transpose();
     fields.finish(report);
-    let pin = Pin { source: source?, sha256: sha256?.value, binary: binary?.map(|digest| digest.value) };
-    Ok((architecture?, pin))
+    let binary = binary?.map(|digest| digest.value);
+    let value = Pin { source: source?, sha256: sha256?.value, binary, version: version? };
+    Ok((architecture?, At { value, place: place? }))
+}
+
+fn version(item: Item<'_>, report: &mut Report) -> Read<Version> {
+    let text = item.text("a version", report)?;
+    text.parse().map_err(|error: crate::resource::InvalidVersion| {
+        let help = "`spore tau pin` writes it; it can be left out";
+        item.wrong(&error.to_string(), "this", help, report)
+    })
 }
 
 fn digest(item: Item<'_>, report: &mut Report) -> Read<At<Sha256>> {

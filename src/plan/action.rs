@@ -6,6 +6,7 @@
 //! says what differs. `scripts/` holds what each runs there.
 
 use crate::resource::{Access, Health, Port, Sha256};
+use std::collections::BTreeMap;
 
 /// One step on one host.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,14 +35,14 @@ pub enum Action {
     /// Writes a file beside its place, under a name that holds its digest, and
     /// checks and syncs it there. Nobody reads it yet.
     Stage(Staged),
-    /// Has a program judge what is staged.
+    /// Has a program validate a configuration, both as they will be once staged
+    /// files are in place. Nothing is switched on a host where it fails.
     Verify {
-        /// The program and its arguments; paths of staged files are spelled
-        /// with [`staged_path`].
+        /// The program and its arguments, naming files by their places.
         command: Vec<String>,
-        /// A file that must be staged for there to be something to judge; where
-        /// it isn't, for it is in place already, there is nothing to do.
-        staged: String,
+        /// By its place, each new file that this is about: where it is staged.
+        /// Once none of them is staged any more, there is nothing to do.
+        staged: BTreeMap<String, String>,
     },
     /// Renames a staged file into its place.
     Place {

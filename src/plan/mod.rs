@@ -308,7 +308,7 @@ pub fn plan(
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, options.batch);
-    steps::fill(&mut plan, &graph, &current, &order)?;
+    steps::fill(&mut plan, &graph, &grounded.desired, &current, &order)?;
     if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
         let begun = order::has_begun(&grounded.desired, &current);
         plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });

@@ -240,15 +240,29 @@ impl Host<'_> {
         }
     }
 
-    fn verify(&mut self, command: &[String], staged: &str) -> Done {
-        let Some(PathFact::File(file)) = self.facts.paths.get(staged) else { return Ok(()) };
-        let program = command.first().map_or("", String::as_str);
-        if !matches!(self.facts.paths.get(program), Some(PathFact::File(_))) {
+    fn verify(&mut self, command: &[String], staged: &BTreeMap<String, String>) -> Done {
+        let is_file = |path: &String| matches!(self.facts.paths.get(path), Some(PathFact::File(_)));
+        let staged: BTreeMap<&str, &str> = staged
+            .iter()
+            .filter(|(_, staged)| is_file(staged))
+            .map(|(place, staged)| (place.as_str(), staged.as_str()))
+            .collect();
+        let (Some(program), Some(config)) = (command.first(), command.last()) else {
+            return Err("there is no command".to_owned());
+        };
+        if staged.is_empty() {
+            return Ok(());
+        }
+        let now = |place: &'_ str| self.facts.paths.get(staged.get(place).copied().unwrap_or(place));
+        if !matches!(now(program), Some(PathFact::File(_))) {
             return Err(format!("there is no {program}"));
         }
-        let text = file.sha256.and_then(|sha256| self.desired.payloads.get(&sha256));
-        let text = text.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned());
-        self.names_files_that_are_there(&text.ok_or("nobody knows what is staged")?)
+        let Some(PathFact::File(file)) = now(config) else { return Err(format!("there is no {config}")) };
+        let payload = file.sha256.and_then(|sha256| self.desired.payloads.get(&sha256));
+        let payload = payload.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned());
+        // One that isn't ours is known without its secrets.
+        let text = payload.or_else(|| self.facts.texts.get(config).cloned());
+        self.names_files_that_are_there(&text.ok_or("it is opaque")?, &staged)
     }
 
     fn place(&mut self, file: &Staged, before: Option<&Sha256>) -> Done {

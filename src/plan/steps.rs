@@ -5,8 +5,8 @@ use super::order::Order;
 use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, Content, Edge, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
-    Started,
+    Activity, Content, Edge, File, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId,
+    Service, Started,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,12 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn fill(
     plan: &mut Plan,
     changes: &Graph<Change>,
+    desired: &Graph<Resource>,
     current: &Graph<Resource>,
     order: &Order,
 ) -> Result<(), crate::resource::Cycle> {
     let ids = changes.order()?;
-    let busy = busy_hosts(current);
-    stage(plan, changes, current, &ids, &busy);
+    stage(plan, changes, &ids);
+    judge(plan, desired, current, changes);
+    record(plan, current, changes);
+    plan.stage.retain(|_, actions| !actions.is_empty());
 
     plan.waves = order.ranks.iter().map(|rank| Wave { rank: *rank, hosts: BTreeMap::new() }).collect();
     let last = order.ranks.len() - 1;
@@ -34,7 +37,7 @@ pub(super) fn fill(
         };
         let Some(wave) = plan.waves.get_mut(at) else { continue };
         let actions = wave.hosts.entry(id.host.clone()).or_default();
-        let new = switch(id, change, is_early(id, changes, &busy)).into_iter();
+        let new = switch(id, change).into_iter();
         let new = new.map(|action| Step::of(&id.key, action));
         // What makes room for a node goes before anything of that node's is done.
         let makes_room = matches!(change, Change::Remove(_)) && at != last;
@@ -45,7 +48,7 @@ pub(super) fn fill(
     Ok(())
 }
 
-/// Nobody counts a wave in which nothing is done.
+/// Waves in which nothing is done aren't numbered.
 fn number(plan: &mut Plan, order: &Order) {
     let mut number = 0;
     let mut numbers = Vec::new();
@@ -65,11 +68,11 @@ fn number(plan: &mut Plan, order: &Order) {
 enum When {
     /// While staging.
     Staged,
-    /// Before all else, for no process takes notice.
+    /// Before everything else, because no process is affected.
     Settle,
-    /// When this node's process is touched, or right before.
+    /// When this node is started or restarted, or right before.
     With(NodeName),
-    /// After all else.
+    /// After everything else.
     Remove,
 }
 
@@ -114,29 +117,8 @@ fn follows_removal(id: &ResourceId, changes: &Graph<Change>) -> bool {
     changes.before(id).iter().any(|(earlier, _)| matches!(changes.get(earlier), Some(Change::Remove(_))))
 }
 
-/// Hosts where a node's process may read the files that are there.
-fn busy_hosts(current: &Graph<Resource>) -> BTreeSet<HostName> {
-    current
-        .iter()
-        .filter(|(_, resource)| match resource {
-            Resource::Service(service) => {
-                service.node.is_some() && !matches!(service.activity, Activity::Stopped | Activity::Masked)
-            }
-            _ => false,
-        })
-        .map(|(id, _)| id.host.clone())
-        .collect()
-}
-
-/// Everything that takes time and that no process takes notice of.
-fn stage(
-    plan: &mut Plan,
-    changes: &Graph<Change>,
-    current: &Graph<Resource>,
-    ids: &[&ResourceId],
-    busy: &BTreeSet<HostName>,
-) {
-    let mut staged: BTreeMap<&HostName, BTreeMap<&str, String>> = BTreeMap::new();
+/// Everything that takes time and doesn't affect a process.
+fn stage(plan: &mut Plan, changes: &Graph<Change>, ids: &[&ResourceId]) {
     for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
         let actions = plan.stage.entry(id.host.clone()).or_default();
         match change {
@@ -155,88 +137,44 @@ fn stage(
             Change::File(change) if change.rewritten => {
                 if let Some(path) = id.key.path() {
                     let file = staged_file(path, change);
-                    staged.entry(&id.host).or_default().insert(path, file.staged_path());
                     actions.push(Step::of(&id.key, Action::Stage(file)));
                 }
             }
             _ => {}
         }
     }
-    place_early(plan, changes, ids, busy);
-    judge(plan, changes, ids, busy, &staged);
-    record(plan, current, changes);
-    plan.stage.retain(|_, actions| !actions.is_empty());
 }
 
-/// What nobody reads yet can be put in its place at once, which is where
-/// programs that judge other files look for it.
-fn place_early(plan: &mut Plan, changes: &Graph<Change>, ids: &[&ResourceId], busy: &BTreeSet<HostName>) {
-    for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
-        if let (Change::File(change), Some(path)) = (change, id.key.path())
-            && is_early(id, changes, busy)
-        {
-            let file = staged_file(path, change);
-            let actions = plan.stage.entry(id.host.clone()).or_default();
-            actions.push(Step::of(&id.key, Action::Place { file, before: None }));
-        }
-    }
-}
-
-fn is_early(id: &ResourceId, changes: &Graph<Change>, busy: &BTreeSet<HostName>) -> bool {
-    let is_new = matches!(
-        changes.get(id),
-        Some(Change::File(file))
-            if file.before.is_none() && matches!(file.after.content, Content::Secret(_) | Content::Text(_))
-    );
-    // Nor does anything else read it that is up.
-    let is_read = || {
-        changes.after(id).into_iter().any(|(reader, edge)| {
-            matches!(edge, Edge::Reads(_))
-                && matches!(
-                    changes.get(reader),
-                    Some(Change::Service(service)) if running(service.before.as_ref()) != Running::Stopped
-                )
-        })
-    };
-    is_new && !busy.contains(&id.host) && !is_read()
-}
-
-fn judge(
-    plan: &mut Plan,
-    changes: &Graph<Change>,
-    ids: &[&ResourceId],
-    busy: &BTreeSet<HostName>,
-    staged: &BTreeMap<&HostName, BTreeMap<&str, String>>,
-) {
-    let lacks_files: BTreeSet<&HostName> = changes
-        .iter()
-        .filter(|(id, change)| match change {
-            Change::File(change) => {
-                change.before.is_none()
-                    && matches!(change.after.content, Content::Secret(_) | Content::Text(_))
-                    && busy.contains(&id.host)
-            }
-            _ => false,
-        })
-        .map(|(id, _)| &id.host)
-        .collect();
-    for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
-        let (Change::File(change), Some(path)) = (change, id.key.path()) else { continue };
-        if !change.rewritten || change.after.judge.is_empty() || lacks_files.contains(&id.host) {
+/// Before anything is switched on a host, the program that a node will run there
+/// validates the configuration that the node will run with, whichever of the two
+/// changes, or a key that the configuration names.
+fn judge(plan: &mut Plan, desired: &Graph<Resource>, current: &Graph<Resource>, changes: &Graph<Change>) {
+    for (id, resource) in desired.iter() {
+        let (Resource::File(File { judge: command, .. }), Some(config)) = (resource, id.key.path()) else {
             continue;
-        }
-        let there = staged.get(&id.host);
-        let word = |word: &String| {
-            there.and_then(|there| there.get(word.as_str())).cloned().unwrap_or_else(|| word.clone())
         };
-        let command = change.after.judge.iter().map(word).collect();
-        let staged = staged_path(path, &change.after.sha256);
-        let verify = Step::check(Action::Verify { command, staged });
-        plan.stage.entry(id.host.clone()).or_default().push(verify);
+        let Some(program) = command.first() else { continue };
+        let is_read = |path: &str| path == program || path.starts_with(tau::CONFIG);
+        let readers = desired.after(id).into_iter().filter(|(_, edge)| matches!(edge, Edge::Reads(_)));
+        let read = readers.flat_map(|(node, _)| desired.before(node));
+        let staged: BTreeMap<String, String> = read
+            .filter_map(|(file, _)| match (changes.get(file), file.key.path()) {
+                (Some(Change::File(change)), Some(path)) if change.rewritten && is_read(path) => {
+                    Some((path.to_owned(), staged_path(path, &change.after.sha256)))
+                }
+                _ => None,
+            })
+            .collect();
+        // A node that isn't there yet, and that isn't a target, has none.
+        let has_config = staged.contains_key(config) || matches!(current.get(id), Some(Resource::File(_)));
+        if !staged.is_empty() && has_config {
+            let verify = Step::check(Action::Verify { command: command.clone(), staged });
+            plan.stage.entry(id.host.clone()).or_default().push(verify);
+        }
     }
 }
 
-/// A process whose own unit doesn't note what it was started with: we do,
+/// Where a process's unit doesn't record what it was started with, apply does so
 /// before the first of these files is touched.
 fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
     let touched: BTreeSet<&HostName> = changes.iter().map(|(id, _)| &id.host).collect();
@@ -265,8 +203,8 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
     }
 }
 
-/// Configuration, keys and plugins. The kernel knows the program, and the unit is
-/// noted with them.
+/// Configuration, keys and plugins. The kernel knows the program, and the directives
+/// are recorded with them.
 fn is_noted(path: &str, input: &Input) -> bool {
     input.sha256.is_some() && path != tau::BINARY
 }
@@ -276,7 +214,7 @@ fn staged_file(path: &str, change: &FileChange) -> Staged {
 }
 
 /// What is done when a change's turn has come.
-fn switch(id: &ResourceId, change: &Change, early: bool) -> Vec<Action> {
+fn switch(id: &ResourceId, change: &Change) -> Vec<Action> {
     let path = id.key.path().unwrap_or_default().to_owned();
     match change {
         // Done while staging.
@@ -284,7 +222,6 @@ fn switch(id: &ResourceId, change: &Change, early: bool) -> Vec<Action> {
         Change::Directory { before: Some(before), after } => {
             vec![Action::SetAccess { path, before: before.clone(), after: after.clone() }]
         }
-        Change::File(_) if early => Vec::new(),
         Change::File(change) => vec![file(path, change)],
         Change::Link { before, displaces, after } => {
             let before = match (before, displaces) {
@@ -339,7 +276,7 @@ fn service(key: &Key, change: &ServiceChange) -> Vec<Action> {
 fn running(before: Option<&Service>) -> Running {
     match before.map(|service| &service.activity) {
         None | Some(Activity::Stopped | Activity::Masked) => Running::Stopped,
-        // One that isn't up for good may be at its next start by the time we come.
+        // One that keeps dying may be in its next start by the time this action runs.
         Some(Activity::Failing { .. } | Activity::Starting(_)) => Running::Failing,
         Some(Activity::Running(started)) => {
             started.invocation.clone().map_or(Running::Stopped, Running::Invocation)

@@ -122,7 +122,10 @@ pub fn call(index: usize, action: &Action) -> Call {
         ),
         Action::Stage(file) => (scripts!("stage"), file_words("is_staged", file)),
         Action::Verify { command, staged } => {
-            (scripts!("verify"), words("verify", std::iter::once(staged).chain(command)))
+            let mut words = words("verify", staged.iter().flat_map(|(place, staged)| [place, staged]));
+            words.push("--".to_owned());
+            words.extend_from_slice(command);
+            (scripts!("verify"), words)
         }
         Action::Place { file, before } => {
             let mut words = file_words("place", file);

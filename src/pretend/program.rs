@@ -1,9 +1,13 @@
 //! The placeholder for programs on simulated hosts, which never run any.
 
-use crate::artifact::Architecture;
+use crate::artifact::{Architecture, build_info};
 
-/// An ELF header for a Linux program that does nothing, followed by `words`, which
-/// tell a reader what the file is. Different words give a different digest.
+/// The version of tau that [`program`] claims to be.
+const VERSION: &str = "v0.0.0-simulated";
+
+/// An ELF header for a Linux program that does nothing, followed by the build
+/// information by which tau is recognized, and by `words`, which tell a reader
+/// what the file is. Different words give a different digest.
 pub fn program(architecture: Architecture, words: &str) -> Vec<u8> {
     let (machine, wide): (u8, bool) = match architecture {
         Architecture::Amd64 => (62, true),
@@ -24,6 +28,8 @@ pub fn program(architecture: Architecture, words: &str) -> Vec<u8> {
     bytes[entry_size] = entry;
     bytes[entries] = 1;
     bytes[usize::from(header) + segment_size] = header + entry;
+    bytes.resize(bytes.len().next_multiple_of(16), 0);
+    bytes.extend_from_slice(&build_info(VERSION));
     bytes.extend_from_slice(words.as_bytes());
     bytes
 }

@@ -9,12 +9,14 @@ mod document;
 mod graph;
 mod name;
 mod secret;
+mod version;
 
 pub use content::{Content, DigestKey, ParseDigestError, Sha256, Size};
 pub use document::{Document, Effect, Field, FieldPath, Value};
 pub use graph::{Cycle, Edge, Graph};
 pub use name::{HostName, InvalidName, NodeName, ShapeName};
 pub use secret::Secret;
+pub use version::{InvalidVersion, Version};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -68,10 +68,11 @@ pub fn plugin_path(plugin: &str) -> String {
     format!("{PLUGINS}/{plugin}")
 }
 
-/// The command that judges a shape's configuration. The keys that it names must
-/// be in their places.
+/// The command that validates a shape's configuration. The keys that it names
+/// must exist below the root.
 pub fn validation(shape: &ShapeName) -> Vec<String> {
-    let words = [BINARY, "config", "validate", "-s", shape.as_str(), "-p", &config_path(shape)];
+    let config = config_path(shape);
+    let words = [BINARY, "--root", ROOT, "config", "validate", "-s", shape.as_str(), "-p", &config];
     words.map(str::to_owned).to_vec()
 }
 

@@ -23,6 +23,7 @@ mod retire;
 mod run;
 mod selftest;
 mod services;
+mod staged;
 mod surroundings;
 mod takeover;
 mod watch;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         trial("services::engines", services::engines),
         trial("services::ipv6", services::ipv6),
         trial("services::what_is_left_alone", services::what_is_left_alone),
+        trial("staged::what_cannot_run", staged::what_cannot_run),
         trial("surroundings::engine_and_plugins", surroundings::engine_and_plugins),
         trial("surroundings::firewall", surroundings::firewall),
         trial("surroundings::hosts_that_are_not_to_be_had", surroundings::hosts_that_are_not_to_be_had),

@@ -172,7 +172,7 @@ pub(crate) fn lets_go(lab: &Lab) {
         Settings { beat: Duration::from_millis(300), let_go: Duration::from_secs(3), ..Settings::default() };
     let hang = || Action::Verify {
         command: ["/bin/sleep", "1000"].map(ToOwned::to_owned).to_vec(),
-        staged: "/etc/passwd".to_owned(),
+        staged: [("/etc/passwd".to_owned(), "/etc/passwd".to_owned())].into(),
     };
     let sleeps = || host.try_sh("pgrep -x sleep -a | grep 1000").is_ok();
     for cut in [false, true] {

@@ -7,6 +7,7 @@ use spore_drive::plan::action::Action;
 use spore_drive::plan::simulate::{Step, steps};
 use spore_drive::plan::{Plan, Rank};
 use spore_drive::resource::{Activity, Edge, Graph, HostName, Key, Node, Resource, ResourceId};
+use spore_drive::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -16,6 +17,7 @@ type Held = Result<(), String>;
 pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
     order(world, plan)?;
     counted(plan)?;
+    verified(world, plan)?;
     itself(world)?;
     if !plan.refusals.is_empty() {
         return Ok(());
@@ -49,6 +51,42 @@ fn counted(plan: &Plan) -> Held {
         (true, true) => Ok(()),
         _ => Err(format!("not both listed and carried out: {odd:?}; part of no change: {uncounted:?}")),
     }
+}
+
+/// Where a binary, a configuration or a key is staged, the binary validates the
+/// configuration of each node there, changed or not, before anything is switched.
+fn verified(world: &World, plan: &Plan) -> Held {
+    let matters = |path: &str| path == tau::BINARY || path.starts_with(tau::CONFIG);
+    for (host, steps) in &plan.stage {
+        let staged: BTreeSet<&str> = steps
+            .iter()
+            .filter_map(|step| match &step.action {
+                Action::Stage(file) if matters(&file.path) => Some(file.path.as_str()),
+                _ => None,
+            })
+            .collect();
+        let desired =
+            plan.nodes.keys().filter(|node| world.network.hosts[host].nodes.contains_key(&node.shape));
+        for node in desired.filter(|node| node.host == *host) {
+            let config = tau::config_path(&node.shape);
+            let own = |path: &str| path == config || path == tau::BINARY || path == tau::SWARM_KEY;
+            let is_there = || world.hosts.hosts[host].paths.contains_key(&config);
+            if !staged.iter().any(|path| own(path)) || !(staged.contains(config.as_str()) || is_there()) {
+                continue;
+            }
+            let verifies = |step: &spore_drive::plan::Step| match &step.action {
+                Action::Verify { command, staged: new } => {
+                    command.contains(&config)
+                        && staged.iter().filter(|path| own(path)).all(|path| new.contains_key(*path))
+                }
+                _ => false,
+            };
+            if !steps.iter().any(verifies) {
+                return Err(format!("{node} is not verified with all of {staged:?}: {steps:?}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The diff of a graph with itself is empty.

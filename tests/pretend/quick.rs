@@ -42,7 +42,7 @@ impl<'w> Controller<'w> {
     fn new(world: &'w World) -> Self {
         let network = Network::read(world.folder()).unwrap();
         let tau = desired::Artifact { sha256: Sha256::of(&program(here(), "no tau")), size: Some(126) };
-        let supplies = Supplies { tau: [(here(), tau)].into(), plugins: BTreeMap::new() };
+        let supplies = Supplies { tau: [(here(), tau)].into(), ..Supplies::default() };
         let desired = compile(&network, &supplies).unwrap();
         let at = |path: &str| fs::read_to_string(world.folder().join(path)).unwrap();
         let known = KnownHosts::parse("known_hosts".as_ref(), &at("known_hosts"));

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use super::server::{Answer, Server};
-use super::{Place, amd64, gzip, pinned, release};
-use crate::artifact::{Architecture, FetchError, FileError, NotAProgram, Pin, Sha256, Source, UrlError, pin};
+use super::{Place, amd64, elf, gzip, pinned, release};
+use crate::artifact::{
+    Architecture, FetchError, FileError, NotAProgram, NotTau, Pin, Sha256, Source, UrlError, pin,
+};
 
 #[test]
 fn a_pin_of_an_address_is_what_fetch_wants() {
@@ -14,7 +16,8 @@ fn a_pin_of_an_address_is_what_fetch_wants() {
     let url = server.url("tau.tar.gz?version=1");
     let (architecture, pin) = pin(&url, place.path(), &place.cache(), &mut |_| {}).unwrap();
     assert_eq!(architecture, Architecture::Amd64);
-    assert_eq!(pin, Pin { binary: Some(Sha256::of(&amd64())), ..pinned(&url, &release()) });
+    let version = Some("v1.2.3".parse().unwrap());
+    assert_eq!(pin, Pin { binary: Some(Sha256::of(&amd64())), version, ..pinned(&url, &release()) });
     place.fetch(&pin).unwrap();
     assert_eq!(server.requests().len(), 1);
 }
@@ -28,7 +31,8 @@ fn a_pin_of_a_file_moves_with_the_folder() {
     fs::write(&inside, amd64()).unwrap();
     fs::write(&outside, gzip(&amd64())).unwrap();
     let pin_of = |path: &Path| pin(path.to_str().unwrap(), place.path(), &place.cache(), &mut |_| {});
-    assert_eq!(pin_of(&inside).unwrap().1, pinned("bin/tau", &amd64()));
+    let version = Some("v1.2.3".parse().unwrap());
+    assert_eq!(pin_of(&inside).unwrap().1, Pin { version, ..pinned("bin/tau", &amd64()) });
     let (_, absolute) = pin_of(&outside).unwrap();
     assert_eq!(absolute.source, Source::Path(outside.canonicalize().unwrap().to_str().unwrap().to_owned()));
     assert_eq!(absolute.binary, Some(Sha256::of(&amd64())));
@@ -45,7 +49,14 @@ fn only_a_program_is_pinned() {
     let place = Place::new();
     let server = Server::start([Answer::File(b"<!doctype html>".to_vec())]);
     let error = pin(&server.url("tau"), place.path(), &place.cache(), &mut |_| {}).unwrap_err();
-    assert!(error.help().unwrap().contains("a page came"), "{:?}", error.help());
+    assert!(error.help().unwrap().contains("not that of the page"), "{:?}", error.help());
     assert!(matches!(error, FetchError::NotAProgram(_, NotAProgram::Other(_))), "{error:?}");
+    let (other, server) = (elf(Architecture::Amd64), Server::start([Answer::File(elf(Architecture::Amd64))]));
+    let error = pin(&server.url("tau"), place.path(), &place.cache(), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, FetchError::NotTau(_, NotTau::NoBuildInfo)), "{error:?}");
+    fs::write(place.path().join("ls"), other).unwrap();
+    let ls = place.path().join("ls");
+    let error = pin(ls.to_str().unwrap(), place.path(), &place.cache(), &mut |_| {}).unwrap_err();
+    assert_eq!(error.to_string(), "ls can't be used as tau");
     assert_eq!(place.kept(), 0);
 }

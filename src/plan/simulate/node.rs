@@ -26,7 +26,7 @@ impl Host<'_> {
             }
         }
         let text = self.facts.texts.get(&config).cloned().ok_or("it has no configuration")?;
-        self.names_files_that_are_there(&text)?;
+        self.names_files_that_are_there(&text, &BTreeMap::new())?;
         self.has_what_its_services_take(&text)?;
         let Some(PathFact::File(program)) = self.facts.paths.get(tau::BINARY) else {
             return Err("there is no tau".to_owned());
@@ -118,12 +118,14 @@ impl Host<'_> {
     }
 
     /// The keys that a configuration names are in their places.
-    pub(super) fn names_files_that_are_there(&self, config: &str) -> Done {
+    /// `staged` says where the new file of a place is until it is switched.
+    pub(super) fn names_files_that_are_there(&self, config: &str, staged: &BTreeMap<&str, &str>) -> Done {
         let config: Yaml = serde_yaml::from_str(config).map_err(|error| error.to_string())?;
         let key = |name: &str| config.get("domains")?.get("key")?.get(name);
         for name in [config.get("swarmkey"), key("private"), key("public")] {
             let path = format!("{}/{}", tau::CONFIG, name.and_then(Yaml::as_str).unwrap_or_default());
-            if !matches!(self.facts.paths.get(&path), Some(PathFact::File(_))) {
+            let at = staged.get(path.as_str()).copied().unwrap_or(&path);
+            if !matches!(self.facts.paths.get(at), Some(PathFact::File(_))) {
                 return Err(format!("it names {path}, which is not there"));
             }
         }

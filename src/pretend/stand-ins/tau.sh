@@ -2,7 +2,7 @@
 # tau: checks that a configuration has a key and a port and that the files it names
 # exist, and prints what a started node prints. It doesn't use the network.
 #
-# tau config validate -s SHAPE -p FILE
+# tau --root DIR config validate -s SHAPE -p FILE
 # tau start -s SHAPE --root /tb: its output is the node's journal. It exits with 0 if
 # a real node would keep running, and writes the ports to $LISTENS.
 # shellcheck source=machine.sh
@@ -13,6 +13,11 @@ refused() {
     exit 1
 }
 
+top=/tb
+if [ "$1" = --root ]; then
+    top=$2
+    shift 2
+fi
 verb=$1 shape='' file=''
 while [ $# -gt 0 ]; do
     case $1 in
@@ -50,7 +55,7 @@ shift 3
 [ ${#key} -eq 92 ] || refused "$file has no private key"
 case $port in *[!0-9]*) refused "$file has no main port" ;; esac
 for name; do
-    [ -s "$root/tb/config/$name" ] || refused "$file names $name, which doesn't exist"
+    [ -s "$root$top/config/$name" ] || refused "$file names $name, which doesn't exist"
 done
 [ "$verb" = start ] || exit 0
 

@@ -260,17 +260,57 @@ fn a_big_files_digest_is_remembered_until_it_changes() {
 fn a_judge_is_heard() {
     let host = Host::new();
     let file = staged("/tb/config/a.yaml", b"new", &host);
-    host.write("/tb/bin/judge", b"#!/bin/sh\n: >\"$TMPDIR/left\"\necho \"judged $2\"; exit \"$3\"\n");
-    host.chmod("/tb/bin/judge", 0o755);
-    let verify = |status: &str| Action::Verify {
-        command: ["/tb/bin/judge", "-p", "it's", status].map(ToOwned::to_owned).to_vec(),
-        staged: file.staged_path(),
+    let judge = |text: &str| {
+        host.write("/tb/bin/judge", text.as_bytes());
+        host.chmod("/tb/bin/judge", 0o755);
     };
+    let verify = |status: &str| Action::Verify {
+        command: ["/tb/bin/judge", status, "it's", "/tb", "-p", "/tb/config/a.yaml"]
+            .map(ToOwned::to_owned)
+            .to_vec(),
+        staged: [("/tb/config/a.yaml".to_owned(), file.staged_path())].into(),
+    };
+    judge(
+        "#!/bin/sh\n: >\"$TMPDIR/left\"\n[ \"$5\" != /dev/null ] || exit 1\necho \"judged $2 in $3, ${5##*/}\"; exit \"$1\"\n",
+    );
     assert_eq!(host.act(&verify("0")), Outcome::Already, "there is nothing to judge");
     host.stage("/tb/config/a.yaml", b"new");
     assert_eq!(host.act(&verify("0")), Outcome::Done);
-    assert_eq!(failed(&host.act(&verify("3"))), "judged it's");
+    let staged = file.staged_path();
+    assert_eq!(
+        failed(&host.act(&verify("3"))),
+        format!(
+            "/tb/bin/judge rejects /tb/config/a.yaml: judged it's in /run/spore/.verify/tb, {}",
+            &staged["/tb/config/".len()..]
+        )
+    );
     assert!(!host.exists("/run/spore/.verify"), "what it left is gone");
+    // What can't be tau, and what can't run here.
+    for (program, why) in [
+        ("#!/bin/sh\n", "/tb/bin/judge isn't tau: it accepts an empty file as a configuration"),
+        (
+            "#!/lib/ld-other.so.1\n",
+            "/tb/bin/judge needs the loader /lib/ld-other.so.1, which this host doesn't have",
+        ),
+        ("\x7fELF no program", "/tb/bin/judge isn't a program for this host, which is "),
+        ("no program", "/tb/bin/judge isn't a program"),
+        (
+            "#!/bin/sh\necho 'x: error while loading shared libraries: liba.so.1: cannot open'; exit 127\n",
+            "/tb/bin/judge needs liba.so.1, which this host doesn't have",
+        ),
+        (
+            "#!/bin/sh\necho 'Error loading shared library libb.so: No such file or directory (needed by x)'; exit 127\n",
+            "/tb/bin/judge needs libb.so, which this host doesn't have",
+        ),
+    ] {
+        judge(program);
+        let outcome = host.act(&verify("0"));
+        let text = failed(&outcome);
+        assert!(text.starts_with(why), "{text}");
+    }
+    judge("#!/bin/sh\n");
+    host.chmod("/tb/bin/judge", 0o644);
+    assert!(failed(&host.act(&verify("0"))).contains("noexec"));
 }
 
 #[test]

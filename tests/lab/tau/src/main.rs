@@ -13,6 +13,7 @@ mod args;
 mod config;
 mod fault;
 mod log;
+mod recognized;
 mod refusal;
 mod service;
 mod start;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     };
     let done = match command {
         Command::Version => {
-            println!("tau stand-in {}", env!("CARGO_PKG_VERSION"));
+            println!("tau stand-in {}", recognized::VERSION);
             Ok(())
         }
         Command::Help => {

@@ -61,7 +61,8 @@ pub(crate) fn run(what: &str, tau: &Path) -> Outcome {
             let permissions = fs::metadata(tau).map_err(|e| e.to_string())?.permissions();
             fs::set_permissions(copy, permissions).map_err(|e| e.to_string())?;
             let version = Command::new(copy).arg("--version").output().map_err(|e| e.to_string())?;
-            if version.stdout == format!("tau stand-in {}\n", env!("CARGO_PKG_VERSION")).as_bytes() {
+            if version.stdout == format!("tau stand-in v{}-stand-in\n", env!("CARGO_PKG_VERSION")).as_bytes()
+            {
                 return started(Path::new(copy), "all").map(drop);
             }
             Err(format!("{version:?}"))
