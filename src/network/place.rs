@@ -7,27 +7,26 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// The text of a file for display: every secret is masked byte for byte, so that positions
-/// remain valid.
+/// A file of the folder that can be shown: every secret in it is masked, byte for
+/// byte, so that places remain valid.
 pub struct Source {
     name: String,
     text: String,
-    /// The start of each line, because a large file may have many problems.
+    /// The offset of each line, because a big file may have many problems.
     lines: Vec<u32>,
-    /// The number of characters before each [`BLOCK`], because a large file may consist of a
-    /// single line.
+    /// The number of characters before each [`BLOCK`], because a big file may
+    /// consist of one line.
     characters: Vec<u32>,
 }
 
 const BLOCK: usize = 1024;
-/// The maximum number of bytes that are underlined.
+/// At most so many bytes are underlined.
 const MOST_SHOWN: usize = 400;
-/// If a line has more bytes than this before or after the place, only [`PART`] of them are
-/// shown.
+/// If a line continues for more than this on either side of the place, only a part
+/// of it is shown.
 const LONG: usize = 200;
 const PART: usize = 60;
-/// Places that are farther apart than this are shown separately; on one line, places that are
-/// farther apart than [`MOST_SHOWN`].
+/// Places that are farther apart are shown separately; less is enough on one line.
 const MOST_TOGETHER: usize = 2_000;
 
 impl Source {
@@ -44,12 +43,12 @@ impl Source {
         Self { name: readable(name.to_owned()), text, lines, characters }
     }
 
-    /// Its path, relative to the folder.
+    /// Its path relative to the folder.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its text with secrets masked, without a byte-order mark.
+    /// Its text with the secrets masked, without a byte-order mark.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -59,7 +58,7 @@ impl Source {
         self.lines.partition_point(|&start| start as usize <= offset).saturating_sub(1)
     }
 
-    /// The offset at which a line begins.
+    /// The offset of the line.
     fn line(&self, line: usize) -> usize {
         self.lines.get(line).map_or(self.text.len(), |&start| start as usize)
     }
@@ -71,7 +70,7 @@ impl Source {
         before + starts(self.text.as_bytes().get(block * BLOCK..offset).unwrap_or_default())
     }
 
-    /// The part of a span that is underlined, which is limited to its first line.
+    /// The part of the place that is shown.
     pub(super) fn shown(&self, span: Range<usize>) -> Range<usize> {
         if span.len() <= MOST_SHOWN {
             return span;
@@ -90,7 +89,7 @@ impl Source {
     }
 }
 
-/// The number of UTF-8 characters that begin in these bytes.
+/// The number of characters that begin in these bytes of a text.
 fn starts(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
 }
@@ -111,7 +110,7 @@ impl SourceCode for Source {
         let mut first = own.saturating_sub(before);
         let mut from = self.line(first);
         let mut to = self.line(last + after + 1);
-        // The neighbouring lines are shown unless they are long.
+        // The lines before and after it are shown unless they are long.
         if start - self.line(own) > LONG {
             (from, first) = (self.boundary(start - PART), own);
         } else if start - from > 2 * LONG {
@@ -149,8 +148,8 @@ pub struct Place {
     source: Arc<Source>,
     start: u32,
     end: u32,
-    /// The place of the value itself, if this place only refers to it by an alias or a merge
-    /// key.
+    /// The place of the value itself, if this place only refers to it by an alias
+    /// or a merge key.
     defined: Option<(u32, u32)>,
 }
 
@@ -159,14 +158,14 @@ impl Place {
         Self { source: Arc::clone(source), start: span.start, end: span.end, defined: None }
     }
 
-    /// A whole file, of which no text is shown.
+    /// A whole file, without any of its text.
     pub(super) fn of(path: &str) -> Self {
         Self::new(&Arc::new(Source::new(path, String::new())), Span::default())
     }
 
     pub(super) fn defined_at(mut self, span: Option<Span>) -> Self {
         match span {
-            // A mapping that is written in the merge key itself is shown there.
+            // A value that is written in the merge itself is shown there.
             Some(span) if self.start <= span.start && span.end <= self.end => {
                 (self.start, self.end) = (span.start, span.end);
             }
@@ -190,7 +189,7 @@ impl Place {
         self.start as usize..self.end as usize
     }
 
-    /// The part of the range that is underlined, which is limited in length.
+    /// The part of them that is underlined.
     pub fn underlined(&self) -> Range<usize> {
         self.source.shown(self.span())
     }
@@ -201,7 +200,7 @@ impl Place {
         Some(Place { source: Arc::clone(&self.source), start, end, defined: None })
     }
 
-    /// `text`, which was written here, as it may be shown: masked if it is secret.
+    /// `text`, which was written here, or the masked source if it is a secret.
     pub fn shown<'a>(&'a self, text: &'a str) -> &'a str {
         let (start, end) = self.defined.unwrap_or((self.start, self.end));
         let written = self.source.text().get(start as usize..end as usize);
@@ -245,12 +244,13 @@ impl Span {
 
 /// A value and its place.
 ///
-/// `Debug` and `==` ignore the place, so that two folders with the same values are equal.
+/// `Debug` and `==` only consider the value, so that equal networks look equal
+/// wherever they were written.
 #[derive(Clone)]
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// The place where it was written.
+    /// Its place.
     pub place: Place,
 }
 
@@ -262,7 +262,7 @@ impl<T> At<T> {
 }
 
 impl At<String> {
-    /// The text as it may be shown: masked if it is secret.
+    /// The text, or the masked source if it is a secret.
     pub fn shown(&self) -> &str {
         self.place.shown(&self.value)
     }
