@@ -60,7 +60,7 @@ async fn prepare(
         let plan = &survey.plan;
         terminal::out(&render::plan(plan, terminal::style(args)));
         if plan.is_empty() {
-            return Ok(Err(if plan.unplanned.is_empty() { Exit::Done } else { Exit::Failed }));
+            return Ok(Err(if plan.reaches_everything() { Exit::Done } else { Exit::Failed }));
         }
         if !agreed(plan, options).await? {
             terminal::note("nothing was changed");
@@ -135,7 +135,7 @@ async fn carry_out(
         }
     };
     terminal::out(&conclusion(&applied, &plan, style));
-    let all = applied.failed.is_empty() && applied.skipped(&plan) == 0 && plan.unplanned.is_empty();
+    let all = applied.failed.is_empty() && applied.skipped(&plan) == 0 && plan.reaches_everything();
     match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
@@ -255,6 +255,9 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
             more => format!(" and {more} more"),
         };
         line.push_str(&format!("; not planned: {}{more}", names.join(", ")));
+    }
+    if !plan.overridden.is_empty() {
+        line.push_str(&format!("; {}", render::overridden(plan.overridden.len())));
     }
     out.push_str(&line);
     out.push('\n');

@@ -8,6 +8,6 @@ mod problems;
 mod style;
 
 pub use action::{action, ended};
-pub use plan::{applied, plan, summary};
+pub use plan::{applied, overridden, plan, summary};
 pub use problems::{problems, tally};
 pub use style::{Style, Tone};

@@ -6,8 +6,10 @@ mod order;
 use super::diff::unified;
 use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Kind, Reason, ServiceChange, Verb};
-use crate::plan::Plan;
-use crate::resource::{Access, Content, Effect, HostName, Key, Resource, ResourceId, Size, Value};
+use crate::plan::{Overridden, Plan};
+use crate::resource::{
+    Access, Content, Effect, HostName, Key, Resource, ResourceId, Size, Trouble, Untold, Value,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -15,6 +17,7 @@ use std::fmt::Write as _;
 pub fn plan(plan: &Plan, style: Style) -> String {
     let mut page = Page { plan, style, out: String::new() };
     page.unplanned();
+    page.overridden();
     page.destructive();
     page.hosts();
     page.waves();
@@ -33,6 +36,9 @@ pub fn summary(plan: &Plan) -> String {
         Kind::Start => "to start",
         Kind::Restart => "to restart",
     });
+    if !plan.overridden.is_empty() {
+        parts.insert(0, overridden(plan.overridden.len()));
+    }
     if parts.is_empty() {
         let where_it_could_be_told =
             if plan.unplanned.is_empty() { "" } else { " where it could be planned" };
@@ -43,6 +49,11 @@ pub fn summary(plan: &Plan) -> String {
         let _ = write!(line, "; {} not planned", hosts(plan.unplanned.len()));
     }
     line
+}
+
+/// How many directives other files override: `1 directive overridden`.
+pub fn overridden(n: usize) -> String {
+    if n == 1 { "1 directive overridden".to_owned() } else { format!("{n} directives overridden") }
 }
 
 /// `3 created, 1 started`: of the plan's changes, those that have been made.
@@ -100,6 +111,19 @@ impl Page<'_> {
             }
         }
         if !self.plan.unplanned.is_empty() {
+            self.line("");
+        }
+    }
+
+    /// What no action can change: somebody has to, on the host.
+    fn overridden(&mut self) {
+        for Overridden { host, unit, directive, file } in &self.plan.overridden {
+            let name = self.style.paint(Tone::Bad, format!("{host}: {unit}"));
+            self.line(&format!(
+                "{name}: {directive} is overridden by {file}; remove it there, and run `systemctl daemon-reload`"
+            ));
+        }
+        if !self.plan.overridden.is_empty() {
             self.line("");
         }
     }
@@ -260,28 +284,35 @@ impl Page<'_> {
         }
     }
 
-    /// What the plan changes is shown there; values are named here only where
-    /// the file is in place already and just the process lags behind.
+    /// Values are named only where the file is in place already and just the process
+    /// is behind; where the plan changes the file, they are shown there.
     fn reason(&self, host: &HostName, reason: &Reason) -> String {
         let (path, fields) = match reason {
-            Reason::Unknown(why) => return format!("because {why}"),
-            Reason::Failing(what) => return format!("it {what}"),
+            Reason::Unknown(untold) => return self::untold(untold),
+            Reason::Failing(trouble) => return self::trouble(trouble),
             Reason::Input { path, fields } => (path, fields),
         };
+        let name = path.rsplit('/').next().unwrap_or(path);
         let id = ResourceId { host: host.clone(), key: Key::File(path.clone()) };
         let shown = self.plan.changes.get(&id);
         if matches!(shown, Some(Change::File(file)) if file.before.is_none()) {
-            return format!("because it runs without {path}");
+            return format!("running without {name}");
         }
         let fields: Vec<String> = fields
             .iter()
-            .map(|field| match shown.is_some() {
-                true => field.path.clone(),
-                false => format!("{} {} → {}", field.path, value(&field.before), value(&field.after)),
+            .map(|field| match (field.remaining(), shown.is_some()) {
+                (Some((remaining, known)), _) => format!(
+                    "{}: only {remaining} of the {known} it was started with would remain",
+                    field.path
+                ),
+                (None, true) => field.path.clone(),
+                (None, false) => format!("{} {} → {}", field.path, value(&field.before), value(&field.after)),
             })
             .collect();
-        let colon = if fields.is_empty() { "" } else { ": " };
-        format!("because it runs with another {path}{colon}{}", fields.join(", "))
+        if fields.is_empty() {
+            return format!("running with outdated {name}");
+        }
+        format!("running with outdated {name} ({})", fields.join(", "))
     }
 
     fn removal(&mut self, key: &Key, resource: &Resource) {
@@ -298,6 +329,30 @@ impl Page<'_> {
             _ => "removed".to_owned(),
         };
         self.entry('-', key, &text);
+    }
+}
+
+fn untold(untold: &Untold) -> String {
+    match untold {
+        Untold::NoProcess => "unknown what it was started with".to_owned(),
+        Untold::Changed(path) => format!("unknown what it was started with: {path} has changed since"),
+    }
+}
+
+fn trouble(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Exited(how) => match how.split_once(' ') {
+            Some(("exit-code", status)) => format!("it exited with status {status}"),
+            Some(("signal" | "core-dump", signal)) => format!("it was killed by signal {signal}"),
+            Some(("oom-kill", _)) => "it was killed because the host ran out of memory".to_owned(),
+            Some((result, _)) => format!("it exited ({result})"),
+            None => "it exited".to_owned(),
+        },
+        Trouble::Restarted(1) => "systemd restarted it once, less than 10 minutes ago".to_owned(),
+        Trouble::Restarted(times) => {
+            format!("systemd restarted it {times} times, the last time less than 10 minutes ago")
+        }
+        Trouble::Deaf(port) => format!("it runs, but doesn't listen on TCP port {port}"),
     }
 }
 
