@@ -1,7 +1,8 @@
 //! Every folder in `fixtures/folders` is a case. Its `folder/` is read and checked;
 //! `report.txt` is the expected output of `spore check`, and `network.txt` the network, if
 //! there are no errors. `options` may contain `--without-secrets`, and `open` the files
-//! that other users may read. `SPORE_BLESS=1` updates the results. `secrets.txt` lists the
+//! that other users may read; `repository` makes the folder a git work tree that tracks the
+//! files listed there, with `gitignore` and `gitattributes`. `SPORE_BLESS=1` updates the results. `secrets.txt` lists the
 //! secrets that no result may contain, and a case's `secrets` those for this case only:
 //! values that are secret only because of the field they are in.
 
@@ -12,7 +13,7 @@ mod secrets;
 
 use secrets::secrets;
 use spore_drive::check;
-use spore_drive::network::{Draft, Files, Network, Secrets};
+use spore_drive::network::{Diagnostic, Draft, Files, Network, Secrets, Severity};
 use spore_drive::render::{self, Style};
 use std::collections::BTreeMap;
 use std::fs;
@@ -53,6 +54,11 @@ fn copy(from: &Path, to: &Path, open: &[String]) {
     }
 }
 
+fn git(folder: &Path, arguments: &[&str]) {
+    let run = std::process::Command::new("git").arg("-C").arg(folder).args(arguments).output().unwrap();
+    assert!(run.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+}
+
 fn lines(file: &Path) -> Vec<String> {
     fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
@@ -61,6 +67,13 @@ fn lines(file: &Path) -> Vec<String> {
 fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
     let folder = tempfile::tempdir().unwrap();
     copy(&case.join("folder"), folder.path(), &lines(&case.join("open")));
+    if case.join("repository").exists() {
+        git(folder.path(), &["init", "--quiet"]);
+        for file in ["gitignore", "gitattributes"] {
+            fs::copy(case.join(file), folder.path().join(format!(".{file}"))).unwrap();
+        }
+        lines(&case.join("repository")).iter().for_each(|file| git(folder.path(), &["add", "--force", file]));
+    }
     let secrets = match lines(&case.join("options")).iter().any(|option| option == "--without-secrets") {
         true => Secrets::Elsewhere,
         false => Secrets::Needed,
@@ -219,20 +232,24 @@ fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn the_exit_code_reports_errors() {
+fn the_exit_code_and_the_last_line_have_the_result() {
+    const NONE: &str = "check: no problems in 2 shapes, 3 hosts and 3 nodes";
     for (case, arguments, code, last) in [
-        ("sound", &["check"][..], 0, "check: nothing is wrong with 2 shapes, 3 hosts and 3 nodes"),
-        (
-            "sound",
-            &["check", "--deny-warnings"],
-            0,
-            "check: nothing is wrong with 2 shapes, 3 hosts and 3 nodes",
-        ),
+        ("sound", &["check"][..], 0, NONE),
+        ("sound", &["check", "--deny-warnings"], 0, NONE),
         ("unused", &["check"], 0, "check: 2 warnings"),
-        ("unused", &["check", "--deny-warnings"], 1, "check: 2 warnings"),
+        ("unused", &["check", "--deny-warnings"], 1, "check: 2 warnings, denied by --deny-warnings"),
         ("upstream", &["check"], 1, "check: 1 error, 4 warnings"),
+        ("upstream", &["check", "--deny-warnings"], 1, "check: 1 error, 4 warnings"),
         ("secrets-missing", &["check"], 1, "check: 4 errors"),
-        ("secrets-missing", &["check", "--without-secrets"], 0, "check: 1 warning"),
+        ("secrets-missing", &["check", "--without-secrets"], 0, NONE),
+        ("secrets-missing", &["check", "--without-secrets", "--deny-warnings"], 0, NONE),
+        (
+            "without-secrets",
+            &["check", "--without-secrets", "--deny-warnings"],
+            1,
+            "check: 1 warning, denied by --deny-warnings",
+        ),
     ] {
         let (status, said, errors) = spore(case, arguments);
         assert_eq!((status, said.lines().last(), &*errors), (Some(code), Some(last), ""), "{case}: {said}");
@@ -248,6 +265,105 @@ fn a_folder_with_errors_is_not_planned() {
         let report = fs::read_to_string(format!("{CASES}/everything-at-once/report.txt")).unwrap();
         let (report, _tally) = report.trim_end().rsplit_once('\n').unwrap();
         assert!(errors.starts_with(report.trim_end()), "{errors}");
-        assert!(errors.contains("the network folder has 10 errors"), "{errors}");
+        assert!(errors.contains("the network folder has 11 errors"), "{errors}");
     }
+}
+
+/// Files of a folder, by path.
+type Tree = BTreeMap<String, Vec<u8>>;
+
+fn tree(folder: &Path, prefix: &str, tree: &mut Tree) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            self::tree(&entry.path(), &format!("{name}/"), tree);
+        } else if let Ok(bytes) = fs::read(entry.path()) {
+            tree.insert(name, bytes);
+        }
+    }
+}
+
+/// The severity of each finding, which is identified by its text and its place
+/// in the file (without the line, which an edit above it changes).
+fn severities(tree: &Tree, secrets: Secrets) -> BTreeMap<String, Severity> {
+    let mut files = Files::new("folder");
+    for (path, bytes) in tree {
+        files.insert(path.clone(), bytes.clone());
+    }
+    let mut draft = Draft::from_files(&files, secrets);
+    draft.report(check::check(&draft));
+    let key = |problem: &Diagnostic| {
+        let place = problem.labels().first().map(|(place, _)| {
+            (place.file(), place.source().text().get(place.span()).unwrap_or_default().to_owned())
+        });
+        format!("{} {place:?}", problem.message())
+    };
+    draft.problems().iter().map(|problem| (key(problem), problem.severity())).collect()
+}
+
+/// Each entry at the top of a file, and each line below one, cut out; each file
+/// removed; and each replaced by that of a sound folder.
+fn edits(folder: &Tree, sound: &Tree) -> Vec<Tree> {
+    let mut edits = Vec::new();
+    for (path, bytes) in folder {
+        let mut without = folder.clone();
+        without.remove(path);
+        edits.push(without);
+        if let Some(other) = sound.get(path) {
+            edits.push(folder.clone().into_iter().chain([(path.clone(), other.clone())]).collect());
+        }
+        let Some(text) = std::str::from_utf8(bytes).ok().filter(|_| path.ends_with(".yaml")) else {
+            continue;
+        };
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        for start in 0..lines.len() {
+            let indent = |line: &str| line.len() - line.trim_start().len();
+            let below = lines[start + 1..].iter().take_while(|line| indent(line) > indent(lines[start]));
+            let end = start + 1 + below.count();
+            let rest = [&lines[..start], &lines[end..]].concat().concat().into_bytes();
+            edits.push(folder.clone().into_iter().chain([(path.clone(), rest)]).collect());
+        }
+    }
+    // A problem whose fix adds something: the files that sound folders have.
+    edits.extend(
+        sound
+            .iter()
+            .filter(|(path, _)| !folder.contains_key(*path))
+            .map(|(path, bytes)| folder.clone().into_iter().chain([(path.clone(), bytes.clone())]).collect()),
+    );
+    edits
+}
+
+/// Whatever is fixed or broken, no other finding becomes more or less severe.
+#[test]
+fn severity_depends_only_on_the_finding() {
+    let mut sound = Tree::new();
+    tree(&Path::new(CASES).join("sound/folder"), "", &mut sound);
+    // Every edit of these, which refer to much, and some of the others: it takes long.
+    const RICH: [&str; 5] =
+        ["everything-at-once", "logins-not-needed", "missing-things", "shapes-not-needed", "ssh-keys"];
+    let mut compared = 0;
+    for (nth, case) in cases().into_iter().enumerate() {
+        let mut folder = Tree::new();
+        tree(&case.join("folder"), "", &mut folder);
+        // Aliases that multiply take long to read, and are about nothing else.
+        if name(&case) == "odd-entries" {
+            continue;
+        }
+        for secrets in [Secrets::Needed, Secrets::Elsewhere] {
+            let before = severities(&folder, secrets);
+            let every = if RICH.contains(&name(&case)) { 1 } else { 12 };
+            for edit in edits(&folder, &sound).into_iter().skip(nth % every).step_by(every) {
+                for (finding, severity) in severities(&edit, secrets) {
+                    if let Some(was) = before.get(&finding) {
+                        compared += 1;
+                        let changed = edit.iter().find(|(path, bytes)| folder.get(*path) != Some(bytes));
+                        let changed = changed.map(|(path, bytes)| (path, String::from_utf8_lossy(bytes)));
+                        assert_eq!(*was, severity, "{}: {finding} after {changed:?}", case.display());
+                    }
+                }
+            }
+        }
+    }
+    assert!(compared > 1_000, "{compared} comparisons");
 }

@@ -1,5 +1,5 @@
-//! Addresses that nobody can reach, that tau can't announce, or that are
-//! another host's, too.
+//! Addresses that other nodes can't reach, that tau can't announce, or that two
+//! hosts share.
 
 use super::MOST;
 use crate::network::{Address, At, Diagnostic, Draft, HostDraft};
@@ -18,8 +18,8 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     problems
 }
 
-/// tau starts with no announced address as little as with one whose first is
-/// not IPv4: `announce-empty`, `announce-ip6`, `announce-ip6-then-ip4`.
+/// tau refuses to start without an announced address, and if the first one isn't
+/// IPv4: `announce-empty`, `announce-ip6`, `announce-ip6-then-ip4`.
 fn announced(host: &HostDraft) -> Option<Diagnostic> {
     if host.nodes.is_empty() || !host.all_addresses {
         return None;
@@ -27,13 +27,13 @@ fn announced(host: &HostDraft) -> Option<Diagnostic> {
     let name = &host.name;
     match host.addresses.first() {
         None => Some(
-            Diagnostic::error(format!("the host `{}` has nodes and no address", **name))
-                .at(&name.place, "tau doesn't start without one to announce")
-                .help("add `addr: [192.0.2.1]`, with the address at which other nodes reach it"),
+            Diagnostic::error(format!("host `{}` has nodes but no address", **name))
+                .at(&name.place, "tau refuses to start without an address to announce")
+                .help("add `addr: [192.0.2.1]`, with the address that other nodes dial"),
         ),
         Some(first) if first.ip.is_ipv6() => Some(
             Diagnostic::error(format!("the first address of host `{}` is not IPv4", **name))
-                .at(&first.place, "tau starts only where the first that it announces is")
+                .at(&first.place, "tau refuses to start unless the first one is IPv4")
                 .help(match host.addresses.iter().find(|address| address.ip.is_ipv4()) {
                     Some(other) => format!("put `{}` first", other.ip),
                     None => "put an IPv4 address first".to_owned(),
@@ -43,29 +43,30 @@ fn announced(host: &HostDraft) -> Option<Diagnostic> {
     }
 }
 
-/// Nobody else can dial it.
+/// An address that no other host can dial.
 fn unreachable(address: &At<Address>) -> Option<Diagnostic> {
     let ip = address.ip.to_canonical();
     let what = match address.prefix.map(|prefix| IpNet::new(ip, prefix)) {
-        _ if ip.is_unspecified() => "every address of whoever uses it",
-        _ if ip.is_loopback() => "a loopback address: only the host itself reaches it",
+        _ if ip.is_unspecified() => "the unspecified address",
+        _ if ip.is_loopback() => "a loopback address, which only the host itself can reach",
         _ if ip.is_multicast() => "a multicast address",
         _ if ip == Ipv4Addr::BROADCAST => "the broadcast address",
-        _ if is_link_local(ip) => "a link-local address: it means nothing beyond one link",
-        // Of /31 and /32 every address is a host's.
+        _ if is_link_local(ip) => "a link-local address, which is valid on one link only",
+        // In a /31 or /32 every address belongs to a host.
         Some(Ok(IpNet::V4(net))) if net.prefix_len() < 31 && net.network() == ip => {
-            "the address of a network, not of a host in it"
+            "the address of a network, not of a host"
         }
         Some(Ok(IpNet::V4(net))) if net.prefix_len() < 31 && net.broadcast() == ip => {
             "the broadcast address of its network"
         }
         Some(Ok(IpNet::V6(net))) if net.prefix_len() < 127 && net.network() == ip => {
-            "the address of a network, not of a host in it"
+            "the address of a network, not of a host"
         }
         _ => return None,
     };
-    let problem = Diagnostic::warning(format!("`{ip}` is {what}")).at(&address.place, "others can't dial it");
-    Some(problem.help("write the address at which other nodes reach the host"))
+    let problem =
+        Diagnostic::warning(format!("`{ip}` is {what}")).at(&address.place, "other nodes can't dial it");
+    Some(problem.help("write the address that other nodes dial"))
 }
 
 fn is_link_local(ip: IpAddr) -> bool {
@@ -75,7 +76,8 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Two hosts that are one machine: each would be cleared of the other's nodes.
+/// Two hosts that are the same machine: nodes of each would be removed on behalf
+/// of the other.
 fn one_machine_twice(draft: &Draft) -> Vec<Diagnostic> {
     let mut seen: BTreeMap<(String, u16), &HostDraft> = BTreeMap::new();
     let mut problems = Vec::new();
@@ -88,16 +90,16 @@ fn one_machine_twice(draft: &Draft) -> Vec<Diagnostic> {
             }
             Some((first, other)) => problems.push(
                 Diagnostic::error(format!("`{}` and `{}` are the same machine", *first.name, *host.name))
-                    .at(&ssh.address.place, "reached here")
-                    .at(&other.address.place, "and here")
-                    .help("correct one of the two, or make them one host with the nodes of both"),
+                    .at(&ssh.address.place, "this address and port")
+                    .at(&other.address.place, "is used here, too")
+                    .help("correct one of the two, or merge them into one host with the nodes of both"),
             ),
         }
     }
     problems
 }
 
-/// One address for two hosts is fine for who forwards ports, and else a slip.
+/// Two hosts may share an address if it forwards ports; otherwise it is a slip.
 fn shared(draft: &Draft) -> Vec<Diagnostic> {
     let mut seen: BTreeMap<IpAddr, (&HostName, &At<Address>)> = BTreeMap::new();
     let mut problems = Vec::new();
@@ -110,14 +112,14 @@ fn shared(draft: &Draft) -> Vec<Diagnostic> {
                 continue;
             };
             let message = match *owner == *host.name {
-                true => format!("the address `{}` is there twice", address.ip),
+                true => format!("address `{}` is listed twice", address.ip),
                 false => format!("`{owner}` and `{}` have the same address `{}`", *host.name, address.ip),
             };
             problems.push(
                 Diagnostic::warning(message)
                     .at(&address.place, "again here")
                     .at(&first.place, "first here")
-                    .help("correct one of the two; behind one address, nodes need ports of their own"),
+                    .help("correct one of the two; nodes behind one address need different ports"),
             );
         }
     }

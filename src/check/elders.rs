@@ -1,10 +1,10 @@
-//! Whether the network can be entered when one machine is down.
+//! Whether nodes can still join the network while one host is down.
 
 use crate::network::{Diagnostic, Draft};
 use std::collections::BTreeSet;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
-    // Whoever can't be read may be an elder.
+    // A node that couldn't be read may be an elder.
     if draft.partial.bootstrap
         || draft.partial.hosts
         || draft.hosts.values().all(|host| host.nodes.is_empty())
@@ -18,10 +18,10 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     let hosts: BTreeSet<_> = elders.iter().map(|elder| &elder.value).collect();
     let (message, label) = match (elders.len(), hosts.len()) {
         (0, _) => {
-            ("no node of the network is dialled first", "nodes find each other by those that are named here")
+            ("the network has no elders", "nodes find each other through the elders, which are listed here")
         }
-        (1, _) => ("the network has one elder", "without it no node can join, nor rejoin"),
-        (_, 1) => ("all elders are on one host", "without it no node can join, nor rejoin"),
+        (1, _) => ("the network has only one elder", "while it is down, no node can join or rejoin"),
+        (_, 1) => ("all elders are on one host", "while it is down, no node can join or rejoin"),
         _ => return Vec::new(),
     };
     let mut problem = Diagnostic::warning(message);
@@ -29,5 +29,5 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     if let Some(place) = place.or(draft.bootstrap.as_ref().map(|bootstrap| &bootstrap.place)) {
         problem = problem.at(place, label);
     }
-    vec![problem.help("name nodes of at least two hosts in `p2p.bootstrap`")]
+    vec![problem.help("list at least two hosts in `p2p.bootstrap`, such as `bootstrap: {elders: [h1, h2]}`")]
 }

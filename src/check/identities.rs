@@ -1,11 +1,10 @@
-//! Two nodes that claim to be one.
+//! Two nodes with the same identity.
 
 use crate::identity::PeerId;
 use crate::network::{Diagnostic, Draft, NodeDraft};
 use std::collections::HashMap;
 
-/// A peer id that two nodes have may be either: whoever dials it finds one of
-/// them, by chance.
+/// Nodes that dial a peer id shared by two nodes reach one of them at random.
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     let mut seen: HashMap<PeerId, (String, &NodeDraft)> = HashMap::new();
     let mut problems = Vec::new();
@@ -27,7 +26,7 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
                         Diagnostic::error(format!("`{first}` and `{name}` have the same identity"))
                             .at(&place(node), "again here")
                             .at(&place(other), "first here")
-                            .help("give each node a key of its own"),
+                            .help("give each node its own key: `spore key node` generates one"),
                     );
                 }
             }

@@ -1,4 +1,4 @@
-//! Places that are not on earth.
+//! Locations outside the range of latitudes and longitudes.
 
 use crate::network::{Diagnostic, Draft};
 
@@ -10,8 +10,8 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
         if lat.abs() > 90.0 && lat.abs() <= 180.0 && long.abs() <= 90.0 {
             problems.push(
                 Diagnostic::warning("latitude and longitude look swapped")
-                    .at(&lat.place, "a latitude is from -90 to 90")
-                    .at(&long.place, "and this could be one")
+                    .at(&lat.place, "a latitude is between -90 and 90")
+                    .at(&long.place, "this could be one")
                     .help(format!("write latitude {} and longitude {}", **long, **lat)),
             );
             continue;
@@ -20,8 +20,8 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
             if value.abs() > most {
                 problems.push(
                     Diagnostic::warning(format!("`{}` is not a {what}", **value))
-                        .at(&value.place, format!("a {what} is from -{most} to {most}"))
-                        .help("write degrees, as `-33.87`"),
+                        .at(&value.place, format!("a {what} is between -{most} and {most}"))
+                        .help("write it in degrees, such as `-33.87`"),
                 );
             }
         }

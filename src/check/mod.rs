@@ -1,17 +1,20 @@
-//! What is wrong with a network that can be read: what tau or sshd would
-//! refuse, what can be taken in two ways, and what will disappoint.
+//! Checks a network that could be read: finds what tau or sshd would reject,
+//! what is ambiguous, and what probably isn't meant.
 //!
-//! Enter at [`read`] or [`check`]. One file here is one family of checks, a function of a
-//! [`Draft`] that knows nothing of the others and draws no conclusion from
-//! what couldn't be read. An *error* is what tau, sshd or the reader would
-//! refuse, or what can be read in two ways; all else is a *warning*, for a
-//! folder that upstream's tool plants into running nodes is never refused. What
-//! tau refuses is known from the real one: `fixtures/tau-cases`.
+//! The entry points are [`read`] and [`check`]. Each file of this module is one
+//! family of checks, a function of a [`Draft`] that is independent of the
+//! others and draws no conclusions from what couldn't be read. An *error* is
+//! something that tau, sshd or the reader would reject, or that is ambiguous;
+//! everything else is a *warning*, because a folder that upstream's tool
+//! deploys as running nodes is never rejected. How severe a finding is depends
+//! on that finding only: see [`Severity`](crate::network::Severity). What tau
+//! rejects was tested with the real one: `fixtures/tau-cases`.
 
 mod addresses;
 mod binaries;
 mod domain;
 mod elders;
+mod git;
 mod identities;
 mod locations;
 mod logins;
@@ -29,10 +32,11 @@ use std::path::Path;
 /// A family of checks.
 type Family = fn(&Draft) -> Vec<Diagnostic>;
 
-const FAMILIES: [Family; 9] = [
+const FAMILIES: [Family; 10] = [
     addresses::check,
     domain::check,
     elders::check,
+    git::check,
     identities::check,
     locations::check,
     logins::check,
@@ -41,17 +45,17 @@ const FAMILIES: [Family; 9] = [
     shapes::check,
 ];
 
-/// More of one kind nobody reads, and a file can have a million.
+/// So many findings of one kind are reported: a file can have a million.
 const MOST: usize = 10_000;
-/// Of the nodes on one host that are wrong in the same way, so many are shown.
+/// So many nodes of one host are shown for one finding.
 const MOST_ON_A_HOST: usize = 8;
 
-/// Everything that is wrong with `draft` beyond what reading it has found.
+/// The findings about `draft`, besides those of reading it.
 pub fn check(draft: &Draft) -> Vec<Diagnostic> {
     FAMILIES.into_iter().flat_map(|family| family(draft)).collect()
 }
 
-/// Reads a folder, and checks it.
+/// Reads a folder and checks it.
 pub fn read(folder: &Path, secrets: Secrets) -> Draft {
     let mut draft = Draft::read(folder, secrets);
     let problems = check(&draft);
@@ -59,18 +63,14 @@ pub fn read(folder: &Path, secrets: Secrets) -> Draft {
     draft
 }
 
-/// The shapes that run somewhere. Of the others nothing is refused: nobody
-/// plants them.
+/// The shapes that run on some host; all of them while that isn't known. What
+/// is an error in a shape that runs isn't reported of one that doesn't: its
+/// nodes aren't deployed.
 fn used(draft: &Draft) -> BTreeSet<&ShapeName> {
     if draft.partial.hosts || draft.hosts.values().any(|host| !host.all_nodes) {
         return draft.shapes.keys().collect();
     }
     draft.hosts.values().flat_map(|host| host.nodes.keys()).collect()
-}
-
-/// An error where it stops something that runs, else a warning.
-fn problem(stops: bool, message: impl Into<String>) -> Diagnostic {
-    if stops { Diagnostic::error(message) } else { Diagnostic::warning(message) }
 }
 
 /// The nodes of one host whose shapes are known.

@@ -1,6 +1,6 @@
-//! Ports that two listeners want, and hosts with more nodes than can run.
+//! Port conflicts, and hosts with more nodes than can run.
 
-use super::{MOST_ON_A_HOST, on, problem, used};
+use super::{MOST_ON_A_HOST, on, used};
 use crate::network::{Diagnostic, Draft, HostDraft, Place, ShapeDraft};
 use crate::resource::ShapeName;
 use crate::tau::{self, SENSORS_PORT};
@@ -12,7 +12,7 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     let shapes = draft.shapes.values();
     let mut problems: Vec<_> = shapes.flat_map(|shape| within(shape, used.contains(&*shape.name))).collect();
     problems.extend(with_sshd(draft));
-    // What is wrong with shapes is so on every host that has all of them.
+    // A conflict between shapes is the same on every host that has all of them.
     let mut together: BTreeMap<Vec<&ShapeName>, Vec<&HostDraft>> = BTreeMap::new();
     for host in draft.hosts.values().filter(|host| host.nodes.len() > 1) {
         together.entry(host.nodes.keys().collect()).or_default().push(host);
@@ -26,18 +26,18 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     problems
 }
 
-/// Something that a node listens on.
+/// A port that a node listens on.
 #[derive(Clone, Copy)]
 struct Listener<'s> {
     port: u16,
-    /// What for.
+    /// Its name in the folder, or its protocol.
     what: &'static str,
     place: &'s Place,
-    /// The folder chooses the port; otherwise it comes with a service.
+    /// Whether the folder sets the port; otherwise it belongs to a service.
     chosen: bool,
 }
 
-/// Everything that a node of the shape listens on.
+/// All ports that a node of the shape listens on.
 fn listeners(shape: &ShapeDraft) -> Vec<Listener<'_>> {
     let ports = [("`main`", &shape.main), ("`lite`", &shape.lite), ("`ipfs`", &shape.ipfs)];
     let chosen = ports.into_iter().filter_map(|(what, port)| Some((what, port.as_ref()?)));
@@ -61,19 +61,22 @@ fn listeners(shape: &ShapeDraft) -> Vec<Listener<'_>> {
     listeners
 }
 
-/// One node's listeners among themselves. tau starts with two of its own on
-/// one port (seen with `main` and each of the others); what is dialled there
-/// finds one of the two. Only its sensors service insists on its port.
+/// Conflicts within one node. tau starts with two listeners on the same port
+/// (tested with `main` and each of the others); a connection reaches either.
+/// Only its sensors service fails without its port.
 fn within(shape: &ShapeDraft, runs: bool) -> Vec<Diagnostic> {
     let all = listeners(shape);
     let mut problems = Vec::new();
     for (i, listener) in all.iter().enumerate().filter(|(_, listener)| listener.chosen) {
         let Listener { port, what, place, .. } = listener;
-        if *port == SENSORS_PORT && *what != "`ipfs`" {
+        if runs && *port == SENSORS_PORT && *what != "`ipfs`" {
             problems.push(
-                problem(runs, format!("{what} of shape `{}` is tau's own port {port}", *shape.name))
-                    .at(place, "tau's sensors service listens here, on loopback, and tau refuses to start")
-                    .help("choose another port"),
+                Diagnostic::error(format!(
+                    "{what} of shape `{}` is port {port}, which tau uses itself",
+                    *shape.name
+                ))
+                .at(place, "tau's sensors service listens there, so tau refuses to start")
+                .help("choose another port"),
             );
         }
         for other in all[i + 1..].iter().filter(|other| other.port == *port) {
@@ -81,8 +84,8 @@ fn within(shape: &ShapeDraft, runs: bool) -> Vec<Diagnostic> {
                 format!("{what} and {} of shape `{}` are both port {port}", other.what, *shape.name);
             problems.push(
                 Diagnostic::warning(message)
-                    .at(place, "who dials this finds either")
-                    .at(other.place, "or this")
+                    .at(place, "a connection to this port")
+                    .at(other.place, "may reach this instead")
                     .help("choose another port"),
             );
         }
@@ -96,45 +99,55 @@ fn with_sshd(draft: &Draft) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
         let Some(ssh) = &host.ssh else { continue };
-        // What is reached elsewhere may be forwarded from another port.
+        // Behind another address, the port may be forwarded from another one.
         let reached = ssh.address.parse::<IpAddr>();
         let is_sshd = reached.is_ok_and(|ip| host.addresses.iter().any(|address| address.ip == ip));
+        // One of the addresses that couldn't be read may be this one.
+        if !is_sshd && !host.all_addresses {
+            continue;
+        }
         for (_, shape) in on(host, draft) {
             let taken = |listener: &Listener<'_>| listener.chosen && listener.port == ssh.port;
             for Listener { port, what, place, .. } in listeners(shape).into_iter().filter(taken) {
                 if !seen.insert((&*shape.name, port, is_sshd)) {
                     continue;
                 }
-                let message =
-                    format!("{what} of shape `{}` is the port of sshd on `{}`", *shape.name, *host.name);
-                problems.push(
-                    problem(is_sshd, message)
-                        .at(place, format!("sshd has port {port}, and tau refuses to start"))
-                        .at(&host.name.place, "this host")
-                        .help("choose another port"),
-                );
+                let (shape, name) = (&shape.name, &host.name);
+                let problem = match is_sshd {
+                    true => Diagnostic::error(format!(
+                        "{what} of shape `{}` is sshd's port on `{}`",
+                        **shape, **name
+                    ))
+                    .at(place, format!("sshd listens on port {port}, so tau refuses to start")),
+                    false => Diagnostic::warning(format!(
+                        "{what} of shape `{}` may be sshd's port on `{}`",
+                        **shape, **name
+                    ))
+                    .at(place, format!("if sshd listens on port {port}, tau refuses to start")),
+                };
+                problems.push(problem.at(&name.place, "this host").help("choose another port"));
             }
         }
     }
     problems
 }
 
-/// Since its sensors service, of several nodes on a host one starts.
+/// Since tau has its sensors service, only one of the nodes on a host starts.
 fn crowded(host: &HostDraft, hosts: &[&HostDraft]) -> Diagnostic {
     let mut problem = Diagnostic::warning(format!("{} has {} nodes", named(hosts), host.nodes.len()));
     let mut places: Vec<_> = host.nodes.values().map(|node| &node.shape.place).collect();
     places.sort_by_key(|place| (place.file(), place.span().start));
     for (i, place) in places.into_iter().take(MOST_ON_A_HOST).enumerate() {
-        problem = problem.at(place, if i == 0 { "of these only one starts" } else { "" });
+        problem = problem.at(place, if i == 0 { "only one of these starts" } else { "" });
     }
     problem.help(format!(
-        "give each a host of its own: every tau since November 2025 listens on 127.0.0.1:{SENSORS_PORT}; \
-         an older one is not concerned"
+        "run each on its own host: every tau since November 2025 listens on 127.0.0.1:{SENSORS_PORT}; older \
+         ones are not affected"
     ))
 }
 
-/// Nodes of one host that want the same port. What was said of the same shapes
-/// on another host isn't said again.
+/// Nodes of one host that use the same port. A conflict between the same shapes
+/// is reported on one host only.
 fn between<'d>(
     host: &'d HostDraft,
     draft: &'d Draft,
@@ -148,7 +161,7 @@ fn between<'d>(
             if listener.port == 443 && !listener.chosen {
                 https.push((shape, listener));
             }
-            // Among themselves, one node's have been looked at.
+            // Conflicts within one node are reported by `within`.
             if ports.insert(listener.port) {
                 wanted.entry(listener.port).or_default().push((shape, listener));
             }
@@ -162,23 +175,23 @@ fn between<'d>(
         }
         let mut problem = Diagnostic::error(message);
         for (i, (_, listener)) in all.iter().take(MOST_ON_A_HOST).enumerate() {
-            problem = problem.at(listener.place, if i == 0 { "this" } else { "and this" });
+            problem = problem.at(listener.place, if i == 0 { "this port" } else { "and this one" });
         }
-        problems.push(problem.at(&host.name.place, "on this host, which has the port once").help(help));
+        problems.push(problem.at(&host.name.place, "on this host, where only one can listen").help(help));
     };
     match &https[..] {
         [] | [_] => {}
         [one, other] => {
-            let message = format!("`{}` and `{}` both answer HTTPS", *one.0.name, *other.0.name);
-            clash(0, &https, message, "give each a host of its own");
+            let message = format!("`{}` and `{}` both listen on port 443", *one.0.name, *other.0.name);
+            clash(0, &https, message, "run each on its own host");
         }
         [one, others @ ..] => {
-            let message = format!("`{}` and {} others all answer HTTPS", *one.0.name, others.len());
-            clash(0, &https, message, "give each a host of its own");
+            let message = format!("`{}` and {} others all listen on port 443", *one.0.name, others.len());
+            clash(0, &https, message, "run each on its own host");
         }
     }
     for (port, all) in &wanted {
-        // Who answers HTTPS answers HTTP, and DNS, too: that has been said.
+        // Ports that belong to services always come together, so one finding is enough.
         if all.iter().all(|(_, listener)| !listener.chosen) {
             continue;
         }
@@ -197,7 +210,7 @@ fn between<'d>(
 fn named(hosts: &[&HostDraft]) -> String {
     match hosts {
         [] => String::new(),
-        [host] => format!("the host `{}`", *host.name),
+        [host] => format!("host `{}`", *host.name),
         [first, second] => format!("each of `{}` and `{}`", *first.name, *second.name),
         [first, others @ ..] => format!("each of `{}` and {} other hosts", *first.name, others.len()),
     }

@@ -1,4 +1,4 @@
-//! Shapes that are there in vain, and their plugins that aren't there.
+//! Unused shapes, and missing plugins.
 
 use super::MOST;
 use crate::network::{Diagnostic, Draft};
@@ -12,8 +12,8 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
         if all_nodes && !used.contains(&*shape.name) {
             problems.push(
                 Diagnostic::warning(format!("no host has a node of shape `{}`", *shape.name))
-                    .at(&shape.name.place, "nobody uses this")
-                    .help("add it to a host's `shapes`, or remove it"),
+                    .at(&shape.name.place, "unused")
+                    .help("add it to the `shapes` of a host, or remove it"),
             );
         }
         for plugin in shape.plugins.iter().filter(|plugin| !plugin.is_there) {
@@ -21,9 +21,12 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
                 return problems;
             }
             problems.push(
-                Diagnostic::warning(format!("the plugin `{}` has no file", plugin.name))
-                    .at(&plugin.place, "nodes run without it")
-                    .help(format!("put it into the folder as `plugins/{}`, or remove the line", plugin.name)),
+                Diagnostic::warning(format!("the file of plugin `{}` is missing", plugin.name))
+                    .at(&plugin.place, "nodes will run without this plugin")
+                    .help(format!(
+                        "put the file at `plugins/{}` in the folder, or remove the line",
+                        plugin.name
+                    )),
             );
         }
     }

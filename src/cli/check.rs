@@ -3,7 +3,7 @@
 use super::args::{Args, CheckOptions};
 use super::{Exit, folder, terminal};
 use crate::check;
-use crate::network::{Diagnostic, Draft, Secrets};
+use crate::network::{Diagnostic, Draft, Secrets, Severity};
 use crate::render;
 
 pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
@@ -13,17 +13,21 @@ pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
     draft.report(problems);
     let problems = draft.problems();
     terminal::out(&render::problems(&problems, terminal::style(args)));
-    terminal::out(&conclusion(&draft, &problems));
-    let stops = |problem: &Diagnostic| problem.is_error() || options.deny_warnings;
-    Ok(if problems.iter().any(stops) { Exit::Failed } else { Exit::Done })
+    let worst = problems.iter().map(Diagnostic::severity).max();
+    let denied = options.deny_warnings && worst == Some(Severity::Warning);
+    let tally = render::tally(&problems);
+    terminal::out(&match worst {
+        Some(Severity::Warning) if denied => format!("check: {tally}, denied by --deny-warnings\n"),
+        Some(Severity::Error | Severity::Warning) => format!("check: {tally}\n"),
+        Some(Severity::Note) | None => format!("check: no problems in {}\n", size(&draft)),
+    });
+    Ok(if denied || worst == Some(Severity::Error) { Exit::Failed } else { Exit::Done })
 }
 
-fn conclusion(draft: &Draft, problems: &[Diagnostic]) -> String {
-    if !problems.is_empty() {
-        return format!("check: {}\n", render::tally(problems));
-    }
+/// `2 shapes, 3 hosts and 3 nodes`
+fn size(draft: &Draft) -> String {
     let nodes: usize = draft.hosts.values().map(|host| host.nodes.len()).sum();
     let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let [shapes, hosts] = [counted(draft.shapes.len(), "shape"), counted(draft.hosts.len(), "host")];
-    format!("check: nothing is wrong with {shapes}, {hosts} and {}\n", counted(nodes, "node"))
+    format!("{shapes}, {hosts} and {}", counted(nodes, "node"))
 }

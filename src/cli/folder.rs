@@ -1,4 +1,4 @@
-//! Finding the network's folder and reading it.
+//! Finds the network's folder and reads it.
 
 use super::args::Args;
 use super::{Failure, terminal};
@@ -7,10 +7,10 @@ use crate::network::{Diagnostic, Network, Secrets};
 use crate::render;
 use std::path::{Path, PathBuf};
 
-/// The folder that `-n`, `SPORE_NETWORK` or the current folder names.
+/// The folder given by `-n` or `SPORE_NETWORK`, or the current one.
 ///
 /// # Errors
-/// Where there is no such folder.
+/// If there is no such folder.
 pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
     let Some(named) = named.filter(|named| !named.is_empty()) else { return Ok(PathBuf::from(".")) };
     let path = PathBuf::from(named);
@@ -23,27 +23,29 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
         Some(path) => Ok(path),
         None => Err(Failure::new(
             format!("there is no network `{named}`"),
-            "name a folder, or a network below ~/.taubyte/networks",
+            "pass the path of a folder, or the name of a network in ~/.taubyte/networks",
         )
         .into()),
     }
 }
 
-/// Reads and checks it, and says everything that is wrong with it.
+/// Reads and checks the folder. Prints all findings if there is an error, and
+/// only their number otherwise.
 ///
 /// # Errors
-/// Where anything is.
+/// If there is an error in the folder.
 pub(crate) fn read(args: &Args, folder: &Path) -> miette::Result<Network> {
     let draft = check::read(folder, Secrets::Needed);
     let problems = draft.problems();
     if problems.iter().any(Diagnostic::is_error) {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
     } else if !problems.is_empty() {
-        terminal::note(&format!("{}: `spore check` shows what is odd\n", render::tally(&problems)));
+        terminal::note(&format!("{} in the folder; `spore check` shows them\n", render::tally(&problems)));
     }
     draft.finish().map_err(|_| {
         let message = format!("the network folder has {}", render::tally(&problems));
-        Failure::new(message, "mend the errors; `spore check` looks without asking any host").into()
+        Failure::new(message, "fix the errors; `spore check` checks the folder without connecting to a host")
+            .into()
     })
 }
 
@@ -52,7 +54,7 @@ pub(crate) fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
 }
 
-/// A path as a person writes it: `~/` is the home.
+/// Expands a leading `~/`.
 pub(crate) fn expand(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), home()) {
         (Ok(rest), Some(home)) => home.join(rest),

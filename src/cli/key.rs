@@ -1,4 +1,4 @@
-//! `spore key`: new keys, on the standard output and nowhere else.
+//! `spore key`: generates a key and writes it to the standard output only.
 
 use super::args::KeyKind;
 use super::{Exit, terminal};
@@ -9,7 +9,7 @@ pub(crate) fn run(kind: KeyKind) -> Exit {
     let key = match kind {
         KeyKind::Node => NodeKey::generate().expose().clone(),
         KeyKind::Swarm => SwarmKey::generate().line().clone(),
-        // Its public half is made of it where it is needed.
+        // The public half is derived from it where it is needed.
         KeyKind::Validation => {
             ValidationKeys::generate().private().cloned().unwrap_or_else(|| Secret::new(""))
         }

@@ -1,5 +1,5 @@
-//! `spore` alone: where one stands with the network in this folder, and what
-//! comes next. No host is asked.
+//! `spore` without a command: the state of the network folder, and the next
+//! step. No host is contacted.
 
 use super::args::Args;
 use super::{Exit, folder, terminal};
@@ -7,6 +7,19 @@ use crate::check;
 use crate::network::{Draft, Files, Secrets};
 use crate::render;
 use clap::CommandFactory as _;
+
+/// How to start, in a folder without a network.
+const START: &str = "
+There is no network in this folder.
+
+Try spore on simulated hosts:    spore demo
+Use an existing network folder:  cd FOLDER, or pass -n FOLDER
+Write a new network folder:      README.md, \"Your own hosts\", has a complete one to copy
+Generate its keys:               mkdir -p keys
+                                 (umask 077; spore key swarm >keys/swarm.key)
+                                 (umask 077; spore key validation >keys/dv_private.key)
+                                 spore key node    # one per node, for its `key:` in hosts.yaml
+";
 
 pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
     let folder = folder::find(args.network.as_deref())?;
@@ -17,7 +30,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
         terminal::out(&standing(&draft));
     } else {
         terminal::out(&Args::command().render_help().to_string());
-        terminal::out("\nThere is no network in this folder. To see what this is about: spore demo\n");
+        terminal::out(START);
     }
     Ok(Exit::Done)
 }
@@ -33,13 +46,13 @@ fn standing(draft: &Draft) -> String {
     let tau: Vec<&str> = draft.tau.keys().map(|architecture| architecture.name()).collect();
     let lines = [
         ("network", format!("{name}, in {}", draft.folder.display())),
-        ("hosts", format!("{}; {nodes} nodes of {} shapes", draft.hosts.len(), draft.shapes.len())),
+        ("hosts", format!("{}, with {nodes} nodes of {} shapes", draft.hosts.len(), draft.shapes.len())),
         ("elders", if elders.is_empty() { "none".to_owned() } else { elders.join(", ") }),
         (
             "tau",
             match tau.is_empty() {
                 true => {
-                    "none is named; hosts keep what they have (`spore tau pin URL|FILE` names one)".to_owned()
+                    "not pinned: hosts keep the tau they have (`spore tau pin URL|FILE` pins one)".to_owned()
                 }
                 false => format!("for {}", tau.join(", ")),
             },
@@ -47,16 +60,16 @@ fn standing(draft: &Draft) -> String {
         (
             "check",
             match problems.is_empty() {
-                true => "nothing is wrong".to_owned(),
+                true => "no problems".to_owned(),
                 false => render::tally(&problems),
             },
         ),
         (
             "next",
             match (errors, problems.is_empty()) {
-                (0, true) => "`spore plan` looks at the hosts, `spore rehearse` pretends them".to_owned(),
-                (0, false) => "`spore check` shows the warnings, `spore plan` looks at the hosts".to_owned(),
-                _ => "`spore check` shows what is wrong".to_owned(),
+                (0, true) => "`spore plan` inspects the hosts; `spore rehearse` simulates them".to_owned(),
+                (0, false) => "`spore check` shows the warnings; `spore plan` inspects the hosts".to_owned(),
+                _ => "`spore check` shows the errors".to_owned(),
             },
         ),
     ];

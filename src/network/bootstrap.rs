@@ -1,4 +1,4 @@
-//! Which nodes the others dial first: `p2p.bootstrap` of the network's file.
+//! The elders, which all other nodes dial first: `p2p.bootstrap`.
 
 use super::fields::Fields;
 use super::hosts::unknown;
@@ -8,8 +8,8 @@ use super::{At, HostDraft, ShapeDraft};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
 
-/// Reads the hosts by shape, and whether some couldn't be read. `shapes` and `hosts` are `None` where they
-/// couldn't be read, so that nothing can be said about what is named here.
+/// Reads the hosts by shape, and whether some couldn't be read. `shapes` and
+/// `hosts` are `None` if they couldn't be read: then references aren't checked.
 pub(super) fn read(
     fields: Fields<'_>,
     shapes: Option<&BTreeMap<ShapeName, ShapeDraft>>,
@@ -29,11 +29,14 @@ pub(super) fn read(
         let mut named: Vec<At<HostName>> = Vec::new();
         let mut seen = BTreeMap::new();
         for item in slot.item.items(report) {
-            let host = item.text("the name of a host", report).and_then(|text| {
+            let host = item.text("a host name", report).and_then(|text| {
                 text.parse::<HostName>().map(|name| item.at(name)).map_err(|_| {
-                    let message = format!("`{}` can't be the name of a host", item.shown());
-                    let help =
-                        if text.contains(',') { "write several as a list: `[h1, h2]`" } else { NAME_HELP };
+                    let message = format!("`{}` is not a valid host name", item.shown());
+                    let help = if text.contains(',') {
+                        "write several hosts as a list: `[h1, h2]`"
+                    } else {
+                        NAME_HELP
+                    };
                     item.wrong(&message, "this", help, report)
                 })
             });
@@ -47,7 +50,7 @@ pub(super) fn read(
                     named.push(host);
                 }
                 Some(first) => {
-                    let problem = Diagnostic::warning(format!("the host `{}` is there twice", *host));
+                    let problem = Diagnostic::warning(format!("host `{}` is listed twice", *host));
                     let problem = problem.at(&host.place, "again here").at(&first.place, "first here");
                     report.push(problem.help("remove one of the two"));
                 }
@@ -63,7 +66,7 @@ pub(super) fn read(
     (bootstrap, partial)
 }
 
-/// The host, if it is there and has a node of the shape.
+/// The host, if it exists and has a node of the shape.
 fn carries(
     host: At<HostName>,
     shape: Option<&At<ShapeName>>,
@@ -76,11 +79,11 @@ fn carries(
     };
     match shape {
         Some(shape) if found.all_nodes && !found.nodes.contains_key(&shape.value) => {
-            let message = format!("the host `{}` has no node of shape `{}`", *host, **shape);
+            let message = format!("host `{}` has no node of shape `{}`", *host, **shape);
             let problem = Diagnostic::error(message)
-                .at(&host.place, "others can't dial it")
+                .at(&host.place, "there is no such node to dial")
                 .at(&found.name.place, "this host");
-            let help = format!("add `{}` to its `shapes`, or take it out of `bootstrap`", **shape);
+            let help = format!("add `{}` to the `shapes` of the host, or remove the host here", **shape);
             Err(report.push(problem.help(help)))
         }
         _ => Ok(host),

@@ -11,8 +11,7 @@ use super::yaml::{self, Content, Node};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A part of the folder: a file, or a folder with a file for each of its
-/// entries.
+/// A component of the folder: a file, or a folder with one file per entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Component {
     Network,
@@ -28,7 +27,7 @@ impl Component {
     pub(super) const ALL: [Self; 7] =
         [Self::Network, Self::Logins, Self::Hosts, Self::Shapes, Self::Tenancy, Self::Accounts, Self::Tau];
 
-    /// What its file is called, without the ending; today's name last.
+    /// The names of its file, without the extension; upstream's current one last.
     pub(super) fn names(self) -> &'static [&'static str] {
         match self {
             Self::Network => &["network", "cloud"],
@@ -41,43 +40,45 @@ impl Component {
         }
     }
 
-    /// What to write where it is missing; `None` where it may be.
+    /// What it contains, for the help if it is missing; `None` if it is optional.
     fn example(self) -> Option<&'static str> {
         match self {
-            Self::Network => Some("it names the domain, the swarm key and the bootstrap nodes"),
-            Self::Logins => Some("it names who logs in, as `root: {username: root, key: keys/id_ed25519}`"),
-            Self::Hosts => Some("it names the hosts, each with `addr`, `ssh` and `shapes`"),
-            Self::Shapes => Some("it names the shapes, each with `ports` and `services`"),
+            Self::Network => Some("it has the domain, the swarm key and the elders"),
+            Self::Logins => {
+                Some("it has the SSH users, such as `root: {username: root, key: ~/.ssh/id_ed25519}`")
+            }
+            Self::Hosts => Some("it has the hosts, each with `addr`, `ssh` and `shapes`"),
+            Self::Shapes => Some("it has the shapes, each with `ports` and `services`"),
             Self::Tenancy | Self::Accounts | Self::Tau => None,
         }
     }
 }
 
-/// The endings of a file that is read.
+/// The extensions of files that are read.
 pub(super) const ENDINGS: [&str; 2] = ["yaml", "yml"];
 
 /// The documents of one component.
 pub(super) struct Documents<'f> {
     component: Component,
-    /// What to call it: `hosts.yaml`, `hosts/`.
+    /// Its name in messages: `hosts.yaml`, `hosts/`.
     title: String,
     documents: Vec<Document<'f>>,
-    /// Some of it couldn't be read: what isn't there may be there.
+    /// Whether some of it couldn't be read: what seems missing may not be.
     pub(super) partial: bool,
 }
 
 struct Document<'f> {
-    /// The entry that it is, in a folder.
+    /// The name of its entry, if the component is a folder.
     entry: Option<&'f str>,
-    /// The entry is there already: it is read for its mistakes only.
+    /// The entry exists already, so this one is only checked.
     again: bool,
     source: Arc<Source>,
     root: Node<'f>,
 }
 
 impl<'f> Documents<'f> {
-    /// Finds and parses what there is of a component. `None` where there is
-    /// nothing, which is reported if it must be there.
+    /// Finds and parses a component. `None` if there is nothing, which is reported
+    /// unless it is optional.
     pub(super) fn read(component: Component, files: &'f Files, report: &mut Report) -> Option<Self> {
         let places = places(component, files);
         let Some(first) = places.first() else {
@@ -92,23 +93,23 @@ impl<'f> Documents<'f> {
             }
             return None;
         };
-        // What is there besides the first is read for its mistakes only.
+        // Only the first is used; the others are only checked.
         let mut all = Self::load(component, first, files, report);
         for place in &places[1..] {
             Self::load(component, place, files, report);
         }
         if let [_, second, ..] = places.as_slice() {
-            let help = format!("keep one of the two, with everything that belongs there: {}", {
+            let help = format!("merge them into one and remove the others: {}", {
                 let all: Vec<_> = places.iter().map(|place| format!("`{}`", place.title())).collect();
                 all.join(", ")
             });
             let message =
-                format!("`{}` and `{}` are the same part of the network", first.title(), second.title());
+                format!("`{}` and `{}` are the same component of the network", first.title(), second.title());
             let problem = Diagnostic::error(message).at(&first.place(files), "");
             report.push(problem.at(&second.place(files), "").help(help));
             all.partial = true;
         }
-        // An optional file with nothing in it is as good as none.
+        // An empty optional file counts as absent.
         let nothing = all.documents.is_empty() && !all.partial && component.example().is_none();
         (!nothing).then_some(all)
     }
@@ -131,7 +132,7 @@ impl<'f> Documents<'f> {
             }
             if rest.contains('/') {
                 if self.component != Component::Logins {
-                    let problem = Diagnostic::error(format!("`{path}` is a file too deep"));
+                    let problem = Diagnostic::error(format!("`{path}` is nested too deeply"));
                     report.push(problem.at(&Place::of(path), "").help(format!("move it into `{name}/`")));
                 }
                 continue;
@@ -139,7 +140,7 @@ impl<'f> Documents<'f> {
             let Some(entry) = stem(rest) else { continue };
             let first = seen.get(entry).copied();
             if let Some(first) = first {
-                let message = format!("`{name}/{entry}` is there both as `.yaml` and as `.yml`");
+                let message = format!("`{name}/{entry}` exists both as `.yaml` and as `.yml`");
                 let problem = Diagnostic::error(message).at(&Place::of(path), "").at(&Place::of(first), "");
                 report.push(problem.help("remove one of the two"));
             }
@@ -190,21 +191,21 @@ impl<'f> Documents<'f> {
                     self.partial = true;
                     Diagnostic::error(format!("`{path}` is empty"))
                 } else {
-                    Diagnostic::warning(format!("`{path}` is empty, as if it were not there"))
+                    Diagnostic::warning(format!("`{path}` is empty and ignored"))
                 };
                 let help = match self.component.example() {
-                    Some(_) if entry.is_some() => "write the entry, or remove the file".to_owned(),
-                    Some(example) => format!("{example}; `{{}}` if there are none yet"),
-                    None => "write something, or remove the file".to_owned(),
+                    Some(_) if entry.is_some() => "write the entry, or delete the file".to_owned(),
+                    Some(example) => format!("{example}; write `{{}}` if there are none yet"),
+                    None => "add the contents, or delete the file".to_owned(),
                 };
-                report.push(problem.at(&place, "nothing here").help(help));
+                report.push(problem.at(&place, "empty").help(help));
             }
             Some(root) => self.documents.push(Document { entry, again, source, root }),
             None => {}
         }
     }
 
-    /// The first byte of a file that is part of no character.
+    /// The first byte of a file that isn't part of a character.
     fn not_text(&self, path: &str, bytes: &[u8], at: usize) -> Place {
         let mut text = String::with_capacity(bytes.len());
         for part in bytes.utf8_chunks() {
@@ -217,8 +218,8 @@ impl<'f> Documents<'f> {
         Place::new(&source, Span { start: small(at), end: small(at + 1) })
     }
 
-    /// The whole as one mapping: the file's, or one of the folder's files by
-    /// their names.
+    /// The component as one mapping: that of the file, or one of the folder's
+    /// files by name.
     pub(super) fn fields(&self, report: &mut Report) -> Fields<'_> {
         let mut fields = Fields::new(format!("`{}`", self.title), None);
         fields.partial = self.partial;
@@ -241,7 +242,7 @@ impl<'f> Documents<'f> {
                     let inner = item.fields(&format!("`{}`", self.title), report);
                     fields.partial |= inner.is_err();
                     if let Ok(inner) = inner {
-                        // What is missing is shown where the file begins.
+                        // Missing fields are reported at the beginning of the file.
                         fields.place = Some(Place::new(&document.source, Span::default()));
                         fields.slots = inner.slots;
                     }
@@ -265,7 +266,7 @@ impl Where<'_> {
         }
     }
 
-    /// Its file, or the first in it.
+    /// The file, or the first one in the folder.
     fn place(&self, files: &Files) -> Place {
         match self {
             Self::File(path) => Place::of(path),
@@ -285,7 +286,7 @@ fn places(component: Component, files: &Files) -> Vec<Where<'_>> {
                 places.push(Where::File(path));
             }
         }
-        // `keys/` holds the secret files, too: only an entry makes it a component.
+        // `keys/` also holds key files: it is a component only if it has an entry.
         let holds_entry = |path: &str| {
             let rest = &path[name.len() + 1..];
             !rest.starts_with('.') && !rest.contains('/') && stem(rest).is_some()
@@ -302,7 +303,7 @@ fn places(component: Component, files: &Files) -> Vec<Where<'_>> {
     places
 }
 
-/// The name of a file that is read, without its ending.
+/// The name of a file that is read, without its extension.
 pub(super) fn stem(file: &str) -> Option<&str> {
     let (stem, ending) = file.rsplit_once('.')?;
     (!stem.is_empty() && ENDINGS.contains(&ending)).then_some(stem)

@@ -2,25 +2,25 @@
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};
-use super::problem::{Diagnostic, Read, Report, Reported};
+use super::problem::{Absent, Diagnostic, Read, Report, Reported};
 use super::{At, DomainDraft, Place};
 use crate::identity::{SwarmKey, ValidationKeys};
 use std::collections::BTreeMap;
 
-/// The names that a network goes by.
+/// The domain names of a network.
 #[derive(Clone, Debug)]
 pub struct Domain {
-    /// The domain that everything of the network is below.
+    /// The root domain of the network.
     pub root: At<String>,
-    /// The domain that generated names are below.
+    /// The parent of generated domain names.
     pub generated: At<String>,
-    /// The pair that validates domains; its private half may be absent.
+    /// The domain-validation key pair; its private half may be absent.
     pub validation: At<ValidationKeys>,
     /// Custom domains.
     pub custom: BTreeMap<String, CustomDomain>,
 }
 
-/// A domain of somebody's, and the service that it leads to.
+/// A custom domain, and the service that it resolves to.
 #[derive(Clone, Debug)]
 pub struct CustomDomain {
     /// The domain.
@@ -29,7 +29,7 @@ pub struct CustomDomain {
     pub service: At<String>,
 }
 
-/// The file as it stands, before the files that it names are read.
+/// The contents of the file; the files that it names have not been read yet.
 pub(super) struct RawNetwork<'t> {
     root: Read<At<String>>,
     generated: Read<At<String>>,
@@ -45,7 +45,7 @@ struct RawPair<'t> {
     public: Option<(Item<'t>, &'t str)>,
 }
 
-/// Reads what the file itself says.
+/// Reads the file itself.
 pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwork<'t> {
     let domain = fields
         .need("domain", "domain: {root: example.org, generated: g.example.org, …}")
@@ -77,7 +77,7 @@ pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwor
             Some(item) => item.fields("`p2p.bootstrap`", report).map(|fields| (item.head(), fields)),
             None => p2p.place.clone().map(|place| (place, Fields::new(String::new(), None))).ok_or(Reported),
         };
-        // A misspelt name may have been meant for it.
+        // A misspelt key may have been meant as `bootstrap`.
         if p2p.finish(report) {
             bootstrap =
                 bootstrap.and_then(|found| if found.1.slots.is_empty() { Err(Reported) } else { Ok(found) });
@@ -116,9 +116,9 @@ fn read_swarm<'t>(p2p: &mut Fields<'t>, report: &mut Report) -> Read<(Item<'t>, 
     path(key?, report)
 }
 
-/// tau starts without one, too.
+/// tau starts without a swarm key, too: then the network is open.
 fn no_swarm_key(fields: &mut Fields<'_>, name: &'static str, example: &str) -> Reported {
-    fields.missing_because(&[name], "the network has no swarm key: anyone could join it", example)
+    fields.missing_because(&[name], "the network has no swarm key, so anyone could join it", example)
 }
 
 impl RawNetwork<'_> {
@@ -127,6 +127,13 @@ impl RawNetwork<'_> {
         let pair = self.validation.as_ref().ok();
         let halves = pair.into_iter().flat_map(|pair| [&pair.private, &pair.public]).flatten();
         halves.chain(self.swarm_key.as_ref().ok()).map(|(_, path)| (*path).to_owned()).collect()
+    }
+
+    /// The paths of the private keys that it names.
+    pub(super) fn private_files(&self) -> impl Iterator<Item = At<String>> {
+        let private = self.validation.as_ref().ok().and_then(|pair| pair.private.as_ref());
+        let files = private.into_iter().chain(self.swarm_key.as_ref().ok());
+        files.map(|(item, path)| item.at((*path).to_owned()))
     }
 
     /// Reads the files that it names.
@@ -144,24 +151,25 @@ impl RawNetwork<'_> {
 }
 
 impl RawPair<'_> {
-    /// Each half is looked at, whatever the other is.
+    /// Reports problems of each half, even if the other has one.
     fn finish(self, files: &Files, report: &mut Report) -> Read<At<ValidationKeys>> {
-        const HELP: &str = "it takes a P-256 pair: `EC PRIVATE KEY` and `PUBLIC KEY`, in PEM; the public half can be left out";
-        let mut half = |half: Option<(Item<'_>, &str)>, is_private: bool| {
+        const HELP: &str = "expected a P-256 key pair in PEM, `EC PRIVATE KEY` and `PUBLIC KEY`, as `spore key validation` generates; the public half can be left out";
+        let mut half = |half: Option<(Item<'_>, &str)>, key: Key| {
             let Some((item, path)) = half else { return Ok(None) };
-            let bytes = bytes(item, path, files, report)?;
-            let parts = if is_private { (Some(bytes), None) } else { (None, Some(bytes)) };
+            let bytes = bytes(item, path, key, files, report)?;
+            let parts = if key == Key::ValidationPrivate { (Some(bytes), None) } else { (None, Some(bytes)) };
             match ValidationKeys::new(parts.0, parts.1) {
                 Ok(_) => Ok(Some(bytes)),
                 Err(error) => Err(item.wrong(&error.to_string(), "this file", HELP, report)),
             }
         };
-        let (private, public) = (half(self.private, true), half(self.public, false));
+        let private = half(self.private, Key::ValidationPrivate);
+        let public = half(self.public, Key::ValidationPublic);
         match ValidationKeys::new(private?, public?) {
             Ok(keys) => Ok(self.whole.at(keys)),
             Err(error) => {
                 let mut problem = Diagnostic::error(error.to_string());
-                for (half, label) in [(self.private, "this one"), (self.public, "and this one")] {
+                for (half, label) in [(self.private, "this key"), (self.public, "and this one")] {
                     if let Some((item, _)) = half {
                         problem = problem.at(&item.place(), label);
                     }
@@ -173,28 +181,62 @@ impl RawPair<'_> {
 }
 
 fn swarm_key(item: Item<'_>, path: &str, files: &Files, report: &mut Report) -> Read<At<SwarmKey>> {
-    match SwarmKey::parse(bytes(item, path, files, report)?) {
+    match SwarmKey::parse(bytes(item, path, Key::Swarm, files, report)?) {
         Ok(key) => Ok(item.at(key)),
         Err(error) => {
-            let help = "the file has one line: `/key/swarm/psk/1.0.0//base16/` and 64 hexadecimal digits";
+            let help = "expected one line, `/key/swarm/psk/1.0.0//base16/` and 64 hexadecimal digits, as `spore key swarm` generates";
             Err(item.wrong(&error.to_string(), "this file", help, report))
         }
     }
 }
 
-fn bytes<'f>(item: Item<'_>, path: &str, files: &'f Files, report: &mut Report) -> Read<&'f [u8]> {
+/// The key that a file should hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Swarm,
+    ValidationPrivate,
+    ValidationPublic,
+}
+
+const PUBLIC_HELP: &str =
+    "correct the path, or remove the line: the public half is derived from the private one";
+
+/// How to generate the key that is missing at `path`.
+fn generate(kind: &str, path: &str) -> String {
+    let shell = shlex::try_quote(path).unwrap_or_default();
+    let mkdir = match path.rsplit_once('/') {
+        // What has to be quoted is nothing to copy from a sentence.
+        Some((folder, _)) if *shell == *path && !folder.is_empty() => format!("mkdir -p {folder} && "),
+        _ => String::new(),
+    };
+    format!("correct the path, or generate the key: `{mkdir}(umask 077; spore key {kind} >{shell})`")
+}
+
+fn bytes<'f>(item: Item<'_>, path: &str, key: Key, files: &'f Files, report: &mut Report) -> Read<&'f [u8]> {
     let (message, help) = match files.get(path) {
         Some(Found::File(bytes)) => return Ok(bytes),
         Some(Found::Unreadable(why)) => (format!("`{}` {why}", item.shown()), why.help()),
-        Some(Found::Unopened) => (format!("`{}` is a plugin", item.shown()), "name the file of the key"),
+        Some(Found::Unopened) => {
+            (format!("`{}` is a plugin", item.shown()), "write the path of the key's file")
+        }
         None => {
             let message = format!("there is no file `{}`", item.shown());
-            let help = "put the file there, or correct the path; it is relative to the folder";
-            let problem = Diagnostic::error(message).at(&item.place(), "named here").help(help);
-            return Err(report.no_secret(item.place(), "this file", problem));
+            let problem = Diagnostic::error(message).at(&item.place(), "the path is relative to the folder");
+            // A path that is masked is shown nowhere.
+            let is_shown = item.place().shown(path) == path;
+            let to = |default| if is_shown { path } else { default };
+            let (what, help) = match key {
+                Key::Swarm => (Absent::SecretFile, generate("swarm", to("keys/swarm.key"))),
+                Key::ValidationPrivate => {
+                    (Absent::SecretFile, generate("validation", to("keys/dv_private.key")))
+                }
+                Key::ValidationPublic => (Absent::PublicFile, PUBLIC_HELP.to_owned()),
+            };
+            let problem = problem.help(help);
+            return Err(report.missing(item.place(), what, problem));
         }
     };
-    Err(item.wrong(&message, "named here", help, report))
+    Err(item.wrong(&message, "this path", help, report))
 }
 
 fn name(item: Item<'_>, report: &mut Report) -> Read<At<String>> {

@@ -1,14 +1,14 @@
-//! A network folder as far as it could be understood: what `check` looks at.
+//! A network folder as far as it could be understood: the input of `check`.
 //!
-//! Reading never ends at a mistake. What is wrong is reported once and left
-//! out here, and whatever may be missing for that reason says so (`partial`),
-//! so that nobody draws conclusions from a gap. A draft without errors is a
+//! Reading doesn't stop at an error. A value with an error is reported once and
+//! left out here, and the part that lacks it is marked (`partial`), so that
+//! checks draw no conclusions from its absence. A draft without errors is a
 //! [`Network`].
 
 use super::problem::{Diagnostic, Findings, Problems, Report};
 use super::{
-    Accounts, Address, App, At, CustomDomain, Domain, Files, Identity, KeyFile, Location, Login, Network,
-    Place, Plugin, Ssh, Tenancy,
+    Accounts, Address, App, At, CustomDomain, Domain, Files, Identity, InGit, KeyFile, Location, Login,
+    Network, Place, Plugin, Ssh, Tenancy,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::identity::{NodeKey, PeerId, SwarmKey, ValidationKeys};
@@ -17,47 +17,49 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Whether a folder is complete without its secrets.
+/// Whether a folder must contain its secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secrets {
-    /// A secret that isn't there is an error.
+    /// A missing secret is an error.
     Needed,
-    /// Secrets may be elsewhere, as they are for who reviews a change: those
-    /// that aren't there are one warning, those that are there are read.
+    /// Secrets may be missing, as in the checkout of a pull request: those that
+    /// are missing are listed in one note, the others are read.
     Elsewhere,
 }
 
-/// What could be understood of a folder.
+/// A network, as far as its folder could be understood.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Where it was read from.
+    /// The folder it was read from.
     pub folder: PathBuf,
-    /// The names it goes by.
+    /// Its domain names.
     pub domain: DomainDraft,
-    /// What lets a node in.
+    /// The pre-shared key of all nodes.
     pub swarm_key: Option<At<SwarmKey>>,
     /// By shape, the hosts whose nodes every other node dials first.
     pub bootstrap: Option<At<BTreeMap<ShapeName, Vec<At<HostName>>>>>,
     /// The templates of nodes.
     pub shapes: BTreeMap<ShapeName, ShapeDraft>,
-    /// The machines.
+    /// The hosts.
     pub hosts: BTreeMap<HostName, HostDraft>,
     /// The SSH users.
     pub logins: BTreeMap<String, LoginDraft>,
-    /// Whose repositories it serves.
+    /// The owner of the repositories that it serves.
     pub tenancy: Option<TenancyDraft>,
-    /// What the `accounts` service is given.
+    /// The configuration of the `accounts` service.
     pub accounts: Option<At<Accounts>>,
-    /// The tau it runs.
+    /// The tau to run, by architecture.
     pub tau: BTreeMap<Architecture, At<Pin>>,
-    /// The parts of which something couldn't be read.
+    /// The parts that couldn't be read in full.
     pub partial: Partial,
     /// Whether its secrets were expected in the folder.
     pub secrets: Secrets,
+    /// The files with an unencrypted private key that git doesn't ignore.
+    pub unignored: Vec<(At<String>, InGit)>,
     findings: Findings,
 }
 
-/// Parts of which something couldn't be read: what isn't in them may be there.
+/// Parts that couldn't be read in full: what seems missing there may not be.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Partial {
     /// The bootstrap nodes.
@@ -68,14 +70,14 @@ pub struct Partial {
     pub tenancy: bool,
 }
 
-/// The names that a network goes by, as far as they are known.
+/// The domain names of a network, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub struct DomainDraft {
-    /// The domain that everything of the network is below.
+    /// The root domain of the network.
     pub root: Option<At<String>>,
-    /// The domain that generated names are below.
+    /// The parent of generated domain names.
     pub generated: Option<At<String>>,
-    /// The pair that validates domains.
+    /// The domain-validation key pair.
     pub validation: Option<At<ValidationKeys>>,
     /// Custom domains.
     pub custom: BTreeMap<String, CustomDomain>,
@@ -98,66 +100,66 @@ pub struct ShapeDraft {
     pub plugins: Vec<At<Plugin>>,
 }
 
-/// A machine, as far as it is known.
+/// A host, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct HostDraft {
-    /// What the folder calls it.
+    /// Its name in the folder.
     pub name: At<HostName>,
-    /// Where other nodes reach it, in the order of the folder.
+    /// The addresses that other nodes dial, in the order of the folder.
     pub addresses: Vec<At<Address>>,
-    /// Whether these are all that the folder gives it.
+    /// Whether all of them could be read.
     pub all_addresses: bool,
-    /// How to get in.
+    /// The SSH connection.
     pub ssh: Option<SshDraft>,
-    /// Where on earth it is.
+    /// Its location.
     pub location: Option<Location>,
     /// Its nodes.
     pub nodes: BTreeMap<ShapeName, NodeDraft>,
-    /// Whether these are all that the folder gives it.
+    /// Whether all of them could be read.
     pub all_nodes: bool,
 }
 
-/// How to get into a host, as far as it is known.
+/// The SSH connection to a host, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct SshDraft {
-    /// An address or a name.
+    /// An IP address or a host name.
     pub address: At<String>,
-    /// 22, if not said otherwise.
+    /// 22 by default.
     pub port: u16,
-    /// Whom to log in as, by the names of the logins.
+    /// The names of the logins to try.
     pub logins: Vec<At<String>>,
 }
 
-/// A user of hosts, as far as it is known.
+/// A login, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct LoginDraft {
-    /// What hosts call it.
+    /// The name that hosts refer to.
     pub name: At<String>,
     /// The user to log in as.
     pub user: Option<At<String>>,
-    /// Private keys, whether they are there or not.
+    /// Private keys, including missing files.
     pub keys: Vec<At<KeyFile>>,
     /// The password.
     pub password: Option<At<Secret>>,
 }
 
-/// Whose repositories the network serves, as far as it is known.
+/// The tenancy, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct TenancyDraft {
-    /// Who hosts the repositories.
+    /// The provider of the repositories.
     pub provider: Option<At<String>>,
-    /// The owner there.
+    /// The owner at the provider.
     pub owner: Option<At<String>>,
     /// The application that acts for the owner.
     pub app: Option<App>,
-    /// Where all this is said.
+    /// Where the tenancy is written.
     pub place: Place,
 }
 
-/// Who a node is, as far as that is known.
+/// A node, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct NodeDraft {
-    /// What it runs.
+    /// Its shape.
     pub shape: At<ShapeName>,
     /// Its private key.
     pub key: Option<At<NodeKey>>,
@@ -166,7 +168,7 @@ pub struct NodeDraft {
 }
 
 impl Draft {
-    /// Reads a folder. What can't be read is among the problems.
+    /// Reads a folder. If it can't be read, that is a finding.
     pub fn read(folder: &Path, secrets: Secrets) -> Self {
         match Files::read(folder) {
             Ok(files) => Self::from_files(&files, secrets),
@@ -180,14 +182,14 @@ impl Draft {
         }
     }
 
-    /// Reads a folder that is in memory. Nothing but `files` is looked at.
+    /// Reads a folder that is in memory. Only `files` is used.
     pub fn from_files(files: &Files, secrets: Secrets) -> Self {
         let mut report = Report::new(secrets);
         let draft = super::assemble(files, secrets, &mut report);
         Self { findings: report.finish(), ..draft }
     }
 
-    /// Nothing is known yet.
+    /// A draft of which nothing is known.
     pub(super) fn empty(folder: &Path, secrets: Secrets) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -202,25 +204,30 @@ impl Draft {
             tau: BTreeMap::new(),
             partial: Partial::default(),
             secrets,
+            unignored: Vec::new(),
             findings: Findings::default(),
         }
     }
 
-    /// The logins that hosts name, or may name: of the others nothing is needed.
+    /// The logins that hosts use; all of them while it isn't known which.
+    /// Problems of unused ones aren't reported: see [`Severity`](super::Severity).
     pub fn needed_logins(&self) -> BTreeSet<&str> {
-        if self.partial.hosts {
+        let is_known = |ssh: &SshDraft| {
+            !ssh.logins.is_empty() && ssh.logins.iter().all(|name| self.logins.contains_key(&name.value))
+        };
+        if self.partial.hosts || !self.hosts.values().all(|host| host.ssh.as_ref().is_some_and(is_known)) {
             return self.logins.keys().map(String::as_str).collect();
         }
         let named = self.hosts.values().filter_map(|host| host.ssh.as_ref()).flat_map(|ssh| &ssh.logins);
         named.map(|name| name.as_str()).collect()
     }
 
-    /// What was found wrong, in the order of the files.
+    /// The findings, in the order of the files.
     pub fn problems(&self) -> Vec<Diagnostic> {
         self.findings.in_order()
     }
 
-    /// Adds what else is wrong with it.
+    /// Adds findings.
     pub fn report(&mut self, problems: impl IntoIterator<Item = Diagnostic>) {
         problems.into_iter().for_each(|problem| self.findings.push(problem));
     }
@@ -228,20 +235,20 @@ impl Draft {
     /// The network, if there is no error in its folder.
     ///
     /// # Errors
-    /// With everything that is wrong with it.
+    /// All findings, if there is an error among them.
     pub fn finish(self) -> Result<Network, Problems> {
         let mut problems = self.problems();
         if problems.iter().any(Diagnostic::is_error) {
             return Err(Problems(problems));
         }
         self.whole().map(|network| Network { warnings: problems.clone(), ..network }).ok_or_else(|| {
-            let message = "the network isn't whole without its secrets";
+            let message = "the network is incomplete without its secrets";
             problems.push(Diagnostic::error(message).help("put the secrets into the folder"));
             Problems(problems)
         })
     }
 
-    /// Everything of it; `None` where something isn't known.
+    /// The network; `None` if anything is missing.
     fn whole(self) -> Option<Network> {
         let DomainDraft { root, generated, validation, custom } = self.domain;
         let logins = each(self.logins, |login| login.whole().map(Arc::new))?;

@@ -1,11 +1,9 @@
-//! Values of a document, asked for one by one; what is wrong goes into the
-//! report.
+//! Typed access to the values of a document; problems are reported.
 //!
-//! Text that reaches a message comes from the masked source, never from the
-//! value.
+//! Text in messages is taken from the masked source, never from the value.
 
 use super::place::{At, Place, Source, Span};
-use super::problem::{Diagnostic, Read, Report, Reported};
+use super::problem::{Diagnostic, Read, Report, Reported, nearest};
 use super::slot::Slot;
 use super::yaml::{Content, Node};
 use std::sync::Arc;
@@ -15,9 +13,9 @@ use std::sync::Arc;
 pub(super) struct Item<'t> {
     pub(super) node: &'t Node<'t>,
     pub(super) source: &'t Arc<Source>,
-    /// Its name, where it has one.
+    /// Its key, if it has one.
     pub(super) key: Option<Span>,
-    /// The alias or merge key that what it is in was used by.
+    /// The alias or merge key through which its parent is used.
     pub(super) via: Option<Span>,
 }
 
@@ -30,7 +28,7 @@ impl<'t> Item<'t> {
         }
     }
 
-    /// By which alias its parts are used.
+    /// The alias through which its parts are used.
     fn inner_via(self) -> Option<Span> {
         self.via.or(self.node.defined.map(|_| self.node.span))
     }
@@ -39,7 +37,7 @@ impl<'t> Item<'t> {
         At { value, place: self.place() }
     }
 
-    /// What may be seen of it, in one line.
+    /// Its first line, masked and shortened.
     pub(super) fn shown(self) -> String {
         let span = self.node.defined.unwrap_or(self.node.span);
         let text = self.source.text().get(span.range()).unwrap_or_default();
@@ -50,13 +48,13 @@ impl<'t> Item<'t> {
         }
     }
 
-    /// Reports that this is not what is expected.
+    /// Reports that this value isn't what is expected.
     pub(super) fn wrong(self, message: &str, expected: &str, help: &str, report: &mut Report) -> Reported {
         let problem = Diagnostic::error(message).at(&self.place(), expected).help(help);
         report.push(problem)
     }
 
-    /// Its name, where it has one: what to show when something of it is missing.
+    /// The place of its key, if it has one: where missing parts of it are reported.
     pub(super) fn head(self) -> Place {
         match self.key {
             Some(span) => Place::new(self.source, span),
@@ -77,7 +75,7 @@ impl<'t> Item<'t> {
         report.push(problem.at(&place, "this").help(format!("write {expected} here")))
     }
 
-    /// Text, whatever it looks like; `expected` says what it is.
+    /// Any scalar as text; `expected` describes it in messages.
     pub(super) fn text(self, expected: &str, report: &mut Report) -> Read<&'t str> {
         match self.node.content.resolved() {
             Content::Scalar { text, .. } if text.trim().is_empty() => Err(self.wrong(
@@ -91,7 +89,7 @@ impl<'t> Item<'t> {
         }
     }
 
-    /// A decimal number in plain digits, as every reader of YAML takes it.
+    /// A port in plain decimal digits, which all YAML readers interpret alike.
     pub(super) fn port(self, report: &mut Report) -> Read<At<u16>> {
         const HELP: &str = "a port is a number from 1 to 65535, without quotes";
         let text = self.text("a port", report)?;
@@ -116,7 +114,7 @@ impl<'t> Item<'t> {
                 Err(self.wrong(
                     &message,
                     &format!("expected {expected}"),
-                    "write degrees as `-33.87`",
+                    "write it in degrees, such as `-33.87`",
                     report,
                 ))
             }
@@ -131,11 +129,9 @@ impl<'t> Item<'t> {
                 for node in nodes {
                     let item = Item { node, source: self.source, key: None, via: self.inner_via() };
                     if matches!(node.content.resolved(), Content::Null) {
-                        let problem = Diagnostic::error("an item of a list that is empty");
+                        let problem = Diagnostic::error("an empty list item");
                         report.push(
-                            problem
-                                .at(&item.place(), "nothing here")
-                                .help("write it out, or remove the line"),
+                            problem.at(&item.place(), "empty").help("write the item, or remove the line"),
                         );
                     } else {
                         items.push(item);
@@ -152,7 +148,7 @@ impl<'t> Item<'t> {
         matches!(self.node.content.resolved(), Content::Null)
     }
 
-    /// Whether others can use it by an alias.
+    /// Whether it has an anchor, so that aliases can refer to it.
     pub(super) fn is_anchored(self) -> bool {
         matches!(self.node.content, Content::Shared(_)) && self.node.defined.is_none()
     }
@@ -165,7 +161,7 @@ impl<'t> Item<'t> {
         matches!(self.node.content.resolved(), Content::Map(_))
     }
 
-    /// The entries of a mapping; `owner` says whose.
+    /// The entries of a mapping; `owner` describes it in messages.
     pub(super) fn fields(self, owner: &str, report: &mut Report) -> Read<Fields<'t>> {
         let Content::Map(entries) = self.node.content.resolved() else {
             return Err(self.not(&format!("a mapping for {owner}"), report));
@@ -196,16 +192,16 @@ impl<'t> Item<'t> {
     }
 }
 
-/// A mapping whose entries are taken out one by one.
+/// A mapping whose entries are taken one by one.
 pub(super) struct Fields<'t> {
-    /// Whose they are: `host `h1``.
+    /// The description of the mapping: `host `h1``.
     owner: String,
     pub(super) place: Option<Place>,
     pub(super) slots: Vec<Slot<'t>>,
     asked: Vec<&'static str>,
-    /// What isn't there: reported at the end, if it isn't just misspelt.
+    /// Missing fields: reported at the end, unless they are misspelt.
     missing: Vec<(Vec<&'static str>, Diagnostic)>,
-    /// Part of this couldn't be read: nothing is missing from it.
+    /// Whether some of it couldn't be read: then missing fields aren't reported.
     pub(super) partial: bool,
 }
 
@@ -214,7 +210,7 @@ impl<'t> Fields<'t> {
         Self { owner, place, slots: Vec::new(), asked: Vec::new(), missing: Vec::new(), partial: false }
     }
 
-    /// The value of `name`; one that is null counts as absent.
+    /// The value of `name`; null counts as absent.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Item<'t>> {
         self.take_named(name).map(|(_, item)| item)
     }
@@ -227,18 +223,18 @@ impl<'t> Fields<'t> {
         (!empty).then(|| (slot.place.clone(), slot.item))
     }
 
-    /// The value of `name`, which must be there.
+    /// The value of `name`, which is required.
     pub(super) fn need(&mut self, name: &'static str, example: &str) -> Read<Item<'t>> {
         self.take(name).ok_or_else(|| self.missing(&[name], example))
     }
 
-    /// None of `names` is there, the first of which should be.
+    /// Reports that none of `names` is present; the message has the first one.
     pub(super) fn missing(&mut self, names: &[&'static str], example: &str) -> Reported {
         let message = format!("{} has no `{}`", self.owner, names.first().copied().unwrap_or_default());
         self.missing_because(names, &message, example)
     }
 
-    /// As [`Fields::missing`], in other words.
+    /// As [`Fields::missing`], with another message.
     pub(super) fn missing_because(
         &mut self,
         names: &[&'static str],
@@ -255,8 +251,8 @@ impl<'t> Fields<'t> {
         Reported
     }
 
-    /// The value of the one of two names that is there: one thing in two
-    /// dialects. Both may be, if they say the same.
+    /// The value of either of two names, which are the same field in the two
+    /// dialects. Both may be present if the values are equal.
     pub(super) fn either<T: PartialEq>(
         &mut self,
         names: [&'static str; 2],
@@ -286,14 +282,14 @@ impl<'t> Fields<'t> {
         there: &Place,
         report: &mut Report,
     ) -> Reported {
-        let message = format!("`{one}` and `{other}` of {} say different things", self.owner);
+        let message = format!("`{one}` and `{other}` of {} have different values", self.owner);
         let problem = Diagnostic::error(message).at(here, "this").at(there, "and this");
         report.push(problem.help(format!("keep one: `{one}` is the older name of `{other}`")))
     }
 
-    /// Reports every entry that nobody asked for, and what is missing. One
-    /// that looks misspelt is an error, and makes the answer `true`; what is
-    /// unlike anything is read by nobody, as upstream's tool has it.
+    /// Reports the entries that were not taken, and the missing fields. An entry
+    /// that looks misspelt is an error, and makes the result `true`. Other unknown
+    /// entries are warnings: upstream's tool ignores them.
     pub(super) fn finish(mut self, report: &mut Report) -> bool {
         let mut misspelt = false;
         for slot in &self.slots {
@@ -303,7 +299,7 @@ impl<'t> Fields<'t> {
             let shown = slot.place.shown(slot.name);
             let message = format!("{} has no field `{shown}`", self.owner);
             let joined = slot.name.split_once(':').map(|(name, _)| name);
-            let problem = match report.nearest(slot.name, self.asked.iter().copied()) {
+            let problem = match nearest(slot.name, self.asked.iter().copied()) {
                 None if joined.is_some_and(|name| self.asked.contains(&name)) => {
                     misspelt = true;
                     self.missing.retain(|(names, _)| !names.iter().any(|name| joined == Some(name)));
@@ -322,7 +318,7 @@ impl<'t> Fields<'t> {
                     Diagnostic::warning(message).help(help)
                 }
             };
-            report.push(problem.at(&slot.place, "nothing reads this"));
+            report.push(problem.at(&slot.place, "unknown"));
         }
         for (_, problem) in self.missing {
             report.push(problem);

@@ -1,7 +1,9 @@
-//! The folder's files, in memory: all that reading a network needs to know of
-//! a file system.
+//! The folder's files, in memory: everything that reading a network needs from
+//! the file system.
 
+use super::At;
 use super::component::{Component, ENDINGS, stem};
+use super::git::{self, InGit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
@@ -9,11 +11,11 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// Where secrets are, beside the SSH users.
+/// The folder of key files, which may also hold the logins.
 const KEYS: &str = "keys";
-/// Where plugins are, a file each.
+/// The folder of plugins, one file each.
 pub(super) const PLUGINS: &str = "plugins";
-/// A file of more than this is not read.
+/// Bigger files are not read.
 const MOST_BYTES: u64 = 16_000_000;
 
 /// The files of a network folder, by their paths relative to it, with `/`.
@@ -21,20 +23,22 @@ const MOST_BYTES: u64 = 16_000_000;
 pub struct Files {
     folder: PathBuf,
     found: BTreeMap<String, Found>,
-    /// Files that others than their owner may read.
+    /// Files that users other than their owner can read.
     open: BTreeSet<String>,
-    /// Files at the top that nothing reads, but that somebody may think are.
+    /// YAML files at the top that aren't read.
     unread: Vec<String>,
+    /// The named files that git doesn't ignore.
+    in_git: BTreeMap<String, InGit>,
 }
 
-/// What became of a file.
+/// The result of reading a file.
 #[derive(Clone)]
 pub enum Found {
     /// Its bytes.
     File(Vec<u8>),
-    /// It is there, and nobody has to know what is in it: a plugin.
+    /// It exists; its contents aren't needed: a plugin.
     Unopened,
-    /// It is there, but not to be read.
+    /// It exists but couldn't be read.
     Unreadable(Unreadable),
 }
 
@@ -48,25 +52,27 @@ impl fmt::Debug for Found {
     }
 }
 
-/// Why a file wasn't read; continues its name.
+/// Why a file wasn't read; the text follows its name.
 #[derive(Clone, Debug)]
 pub enum Unreadable {
     /// A symbolic link to nothing, or to itself.
     Dangling(String),
     /// A folder, a socket, a device.
     NotAFile,
-    /// More than is read.
+    /// Bigger than the limit, with its size in bytes.
     TooBig(u64),
-    /// What the system says.
+    /// The error of the operating system.
     Failed(String),
 }
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dangling(target) => write!(f, "is a symbolic link to `{target}`, which can't be followed"),
+            Self::Dangling(target) => {
+                write!(f, "is a symbolic link to `{target}`, which doesn't exist or can't be followed")
+            }
             Self::NotAFile => f.write_str("is not a file"),
-            Self::TooBig(size) => write!(f, "has {size} bytes: more than {MOST_BYTES} are not read"),
+            Self::TooBig(size) => write!(f, "has {size} bytes; more than {MOST_BYTES} are not read"),
             Self::Failed(error) => write!(f, "can't be read: {error}"),
         }
     }
@@ -75,16 +81,16 @@ impl fmt::Display for Unreadable {
 impl Unreadable {
     pub(super) fn help(&self) -> &'static str {
         match self {
-            Self::Dangling(_) => "correct the link, or put the file in its place",
-            Self::NotAFile => "put a file in its place",
-            Self::TooBig(_) => "use a folder with a file for each entry",
-            Self::Failed(_) => "let the user who runs this read it",
+            Self::Dangling(_) => "correct the link, or replace it with the file",
+            Self::NotAFile => "replace it with a file",
+            Self::TooBig(_) => "split it into a folder with one file per entry",
+            Self::Failed(_) => "make it readable for the user who runs spore",
         }
     }
 }
 
 impl Files {
-    /// No files yet, of a folder of this name.
+    /// An empty folder at this path.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), ..Self::default() }
     }
@@ -97,12 +103,15 @@ impl Files {
     /// Reads a folder, and the files that it names.
     ///
     /// # Errors
-    /// Where the folder itself can't be read.
+    /// If the folder itself can't be read.
     pub fn read(folder: &Path) -> io::Result<Self> {
         let mut files = Self::gather(folder)?;
-        for path in super::named(&files) {
-            files.load_named(&path);
+        let named = super::named(&files);
+        for path in &named {
+            files.load_named(path);
         }
+        let paths = named.into_iter().filter_map(|path| Some((path.clone(), files.path_of(&path)?)));
+        files.in_git = git::unignored(paths.collect());
         Ok(files)
     }
 
@@ -124,7 +133,7 @@ impl Files {
     /// name.
     ///
     /// # Errors
-    /// Where the folder itself can't be read.
+    /// If the folder itself can't be read.
     pub fn gather(folder: &Path) -> io::Result<Self> {
         let mut files = Self::new(folder);
         for entry in fs::read_dir(folder)? {
@@ -139,7 +148,7 @@ impl Files {
                 files.gather_below(&name, &path)?;
             } else if stem(&name).is_some_and(known) || known(&name) && path.symlink_metadata()?.is_symlink()
             {
-                // A link of a component's name that leads nowhere was meant as its folder.
+                // A dangling link with the name of a component was meant as its folder.
                 let key = if stem(&name).is_some() { name } else { format!("{name}.{}", ENDINGS[0]) };
                 files.load(key, &path);
             } else if name == PLUGINS && path.is_dir() {
@@ -165,7 +174,7 @@ impl Files {
             } else if stem(&file.to_ascii_lowercase()).is_some() || name != KEYS && path.is_file() {
                 self.unread.push(format!("{name}/{file}"));
             } else if path.is_dir() {
-                // Whoever sorted entries into folders must hear that they aren't read.
+                // Entries in subfolders aren't read, which is reported.
                 for inner in fs::read_dir(path)?.flatten() {
                     let inner = inner.file_name();
                     if let Some(inner) = inner.to_str().filter(|inner| stem(inner).is_some()) {
@@ -178,7 +187,7 @@ impl Files {
         Ok(())
     }
 
-    /// Notes which files are in a folder, without reading them.
+    /// Records which files are in a folder, without reading them.
     fn note_below(&mut self, name: &str, folder: &Path) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -191,19 +200,21 @@ impl Files {
         Ok(())
     }
 
-    /// Reads one more file, by its path as the folder has it.
+    /// Reads another file, by its path as written in the folder.
     pub(super) fn load_named(&mut self, written: &str) {
         if self.found.contains_key(written) {
             return;
         }
-        let path = match written.strip_prefix("~/") {
-            Some(rest) => match std::env::home_dir() {
-                Some(home) => home.join(rest),
-                None => return,
-            },
-            None => self.folder.join(written),
-        };
-        self.load(written.to_owned(), &path);
+        if let Some(path) = self.path_of(written) {
+            self.load(written.to_owned(), &path);
+        }
+    }
+
+    fn path_of(&self, written: &str) -> Option<PathBuf> {
+        match written.strip_prefix("~/") {
+            Some(rest) => Some(std::env::home_dir()?.join(rest)),
+            None => Some(self.folder.join(written)),
+        }
     }
 
     fn load(&mut self, key: String, path: &Path) {
@@ -221,7 +232,13 @@ impl Files {
         }
     }
 
-    /// Whether others than its owner may read it.
+    /// The file and its standing in git, unless git ignores it.
+    pub(super) fn in_git(&self, file: At<String>) -> Option<(At<String>, InGit)> {
+        let standing = *self.in_git.get(&file.value)?;
+        Some((file, standing))
+    }
+
+    /// Whether users other than its owner can read it.
     pub(super) fn is_open(&self, path: &str) -> bool {
         self.open.contains(path)
     }
@@ -251,7 +268,7 @@ impl Files {
     }
 }
 
-/// Its bytes, and whether others may read it; `Err(None)` where there is no such file.
+/// Its bytes, and whether other users can read it; `Err(None)` if there is no such file.
 fn read(path: &Path) -> Result<(Vec<u8>, bool), Option<Unreadable>> {
     let failed = |error: io::Error| Some(Unreadable::Failed(error.to_string()));
     let metadata = match fs::metadata(path) {
@@ -272,7 +289,7 @@ fn read(path: &Path) -> Result<(Vec<u8>, bool), Option<Unreadable>> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     let file = fs::File::open(path).map_err(failed)?;
-    // It may grow while it is read.
+    // It may grow while it is being read.
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(Some(Unreadable::TooBig(bytes.len() as u64)));

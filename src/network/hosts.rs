@@ -1,7 +1,7 @@
-//! The hosts and which nodes they carry: `hosts.yaml`.
+//! The hosts and their nodes: `hosts.yaml`.
 
 use super::fields::{Fields, Item};
-use super::problem::{Diagnostic, Read, Report, Reported};
+use super::problem::{Absent, Diagnostic, Read, Report, Reported};
 use super::slot::Slot;
 use super::{At, HostDraft, Login, LoginDraft, NodeDraft, ShapeDraft, SshDraft};
 use crate::identity::{NodeKey, PeerId};
@@ -13,18 +13,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// A machine.
+/// A host.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// What the folder calls it.
+    /// Its name in the folder.
     pub name: At<HostName>,
-    /// Where other nodes reach it, in the order of the folder.
+    /// The addresses that other nodes dial, in the order of the folder.
     pub addresses: Vec<At<Address>>,
-    /// How to get in.
+    /// The SSH connection.
     pub ssh: Ssh,
-    /// Where on earth it is.
+    /// Its location.
     pub location: Option<Location>,
-    /// Its nodes, by shape. None at all is a host to be cleared.
+    /// Its nodes, by shape. If there are none, all nodes on the host are removed.
     pub nodes: BTreeMap<ShapeName, Identity>,
 }
 
@@ -33,8 +33,8 @@ pub struct Host {
 pub struct Address {
     /// The address itself.
     pub ip: IpAddr,
-    /// How many bits of it are the network's, where it was written as a CIDR.
-    /// A configuration doesn't have it.
+    /// The prefix length in bits, if it was written as a CIDR. It isn't part of
+    /// the node's configuration.
     pub prefix: Option<u8>,
 }
 
@@ -45,18 +45,18 @@ impl Deref for Address {
     }
 }
 
-/// How to get into a host.
+/// The SSH connection to a host.
 #[derive(Clone, Debug)]
 pub struct Ssh {
-    /// An address or a name.
+    /// An IP address or a host name.
     pub address: At<String>,
-    /// 22, if not said otherwise.
+    /// 22 by default.
     pub port: u16,
-    /// Whom to log in as, in the order of the folder; never empty.
+    /// The logins to try, in the order of the folder; never empty.
     pub logins: Vec<Arc<Login>>,
 }
 
-/// A point on the globe, in degrees.
+/// A location, in degrees.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Location {
     /// North of the equator.
@@ -65,20 +65,20 @@ pub struct Location {
     pub long: At<f64>,
 }
 
-/// Who a node is.
+/// The identity of a node.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// What it runs.
+    /// Its shape.
     pub shape: At<ShapeName>,
-    /// Its private key. [`Network::read`](super::Network::read) refuses a node
-    /// without one, as yet; keys that stay on their host leave it `None`.
+    /// Its private key. [`Network::read`](super::Network::read) rejects nodes
+    /// without one; `None` is for keys that are generated on the host.
     pub key: Option<At<NodeKey>>,
-    /// Its peer id, as written or else as the key makes it: they agree.
+    /// Its peer id, as written or as derived from the key: they agree.
     pub id: At<PeerId>,
 }
 
-/// Reads the hosts. One whose name can't be is read for its mistakes, and makes
-/// them partial.
+/// Reads the hosts. One with an invalid name is only checked, and makes `partial`
+/// true.
 pub(super) fn read(
     fields: Fields<'_>,
     known: &Known<'_>,
@@ -88,8 +88,8 @@ pub(super) fn read(
     let mut hosts = BTreeMap::new();
     for slot in &fields.slots {
         let host = if slot.item.is_anchored() {
-            // Whoever wants only a template for others doesn't know.
-            let advice = format!("each entry is a host, `{}` too", slot.place.shown(slot.name));
+            // It may have been meant as a template for other entries.
+            let advice = format!("every entry is a host, including `{}`", slot.place.shown(slot.name));
             report.advising(&advice, |report| read_host(slot, known, report))
         } else {
             read_host(slot, known, report)
@@ -105,8 +105,8 @@ pub(super) fn read(
     hosts
 }
 
-/// What a host may refer to; `None` where it couldn't be read, so that nothing
-/// can be said about what isn't there.
+/// What a host may refer to; `None` if it couldn't be read, so that references
+/// aren't checked.
 pub(super) struct Known<'k> {
     pub(super) shapes: Option<&'k BTreeMap<ShapeName, ShapeDraft>>,
     pub(super) logins: Option<&'k BTreeMap<String, LoginDraft>>,
@@ -136,7 +136,7 @@ fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut Report) -> Option<
                 fields.missing(&["addr"], "addr: 192.0.2.1");
             }
         }
-        // A misspelt name may have been meant for them.
+        // A misspelt key may have been meant for these.
         let misspelt = fields.finish(report);
         all_addresses &= !misspelt;
         all_nodes &= !misspelt;
@@ -149,13 +149,13 @@ fn address(item: Item<'_>, report: &mut Report) -> Read<At<Address>> {
         Ok(address) => Ok(item.at(address)),
         Err(NotAnAddress) => {
             let message = format!("`{}` is not an IP address", item.shown());
-            let help = "write it as `192.0.2.1` or `192.0.2.1/24`; names are for `ssh.addr` only";
+            let help = "write it as `192.0.2.1` or `192.0.2.1/24`; host names are only allowed in `ssh.addr`";
             Err(item.wrong(&message, "expected an address", help, report))
         }
     }
 }
 
-/// Text that is no IP address, with or without a prefix length.
+/// The text isn't an IP address, with or without a prefix length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("an IP address is written as `192.0.2.1` or `192.0.2.1/24`")]
 pub struct NotAnAddress;
@@ -182,20 +182,7 @@ impl FromStr for Address {
 
 fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut Report) -> Read<SshDraft> {
     let mut fields = item.fields(&format!("`ssh` of host `{host}`"), report)?;
-    let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| {
-        let text = item.text("an address", report)?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_.-:%".contains(c);
-        match text.parse::<Address>() {
-            Ok(address) => Ok(item.at(address.ip.to_string())),
-            Err(NotAnAddress) if !text.starts_with('-') && text.chars().all(plain) => {
-                Ok(item.at(text.to_owned()))
-            }
-            Err(NotAnAddress) => {
-                let message = format!("`{}` is neither an address nor the name of a machine", item.shown());
-                Err(item.wrong(&message, "this", "write it as `192.0.2.1` or `host.example.org`", report))
-            }
-        }
-    });
+    let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| super::endpoint::read(item, report));
     let port = fields.take("port").map(|item| item.port(report)).transpose();
     let mut is_named = false;
     let names = fields.either(["key", "auth"], report, |item, report| {
@@ -217,7 +204,7 @@ fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut Report) 
     Ok(SshDraft { address: address?, port: port.ok().flatten().map_or(22, |port| port.value), logins })
 }
 
-/// Reports that `name` refers to nothing.
+/// Reports that there is no `what` called `name`.
 pub(super) fn unknown<'n, T: ToString>(
     what: &str,
     name: &At<T>,
@@ -231,18 +218,18 @@ pub(super) fn unknown<'n, T: ToString>(
         None => {
             let some: Vec<_> = names.clone().take(8).map(|name| format!("`{name}`")).collect();
             match (some.len(), names.nth(8)) {
-                (0, _) => format!("define the {what}: there is none yet"),
+                (0, _) => format!("add a {what}: there is none yet"),
                 (_, None) => {
-                    format!("define it, take it out here, or use one that is there: {}", some.join(", "))
+                    format!("define it, remove it here, or use one of {}", some.join(", "))
                 }
                 (_, Some(_)) => {
-                    format!("define it, take it out here, or use one that is there: {}, …", some.join(", "))
+                    format!("define it, remove it here, or use one of {}, …", some.join(", "))
                 }
             }
         }
     };
     report.push(
-        Diagnostic::error(format!("there is no {what} `{shown}`")).at(&name.place, "named here").help(help),
+        Diagnostic::error(format!("there is no {what} `{shown}`")).at(&name.place, "used here").help(help),
     )
 }
 
@@ -251,7 +238,7 @@ fn read_location(item: Item<'_>, report: &mut Report) -> Read<Location> {
     if item.is_list() {
         let items = item.items(report);
         let [lat, long] = items.as_slice() else {
-            let message = format!("a place has two numbers, not {}", items.len());
+            let message = format!("a location has two numbers, not {}", items.len());
             return Err(item.wrong(&message, "expected latitude and longitude", HELP, report));
         };
         let (lat, long) = (lat.number("a latitude", report), long.number("a longitude", report));
@@ -303,8 +290,7 @@ fn read_node(
     host: &str,
     report: &mut Report,
 ) -> Option<NodeDraft> {
-    const NO_KEY: &str =
-        "add `key`, the node's private key: `CAES…`; keys that are made on the host come later";
+    const NO_KEY: &str = "generate one with `spore key node`, and add it here as `key: CAES…`";
     let name = format!("node `{}@{host}`", slot.place.shown(slot.name));
     let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
     let neither = |report: &mut Report| {
@@ -319,7 +305,7 @@ fn read_node(
     let key = fields.take("key").map(|item| {
         let text = item.text("a private key", report)?;
         text.parse::<NodeKey>().map(|key| item.at(key)).map_err(|error| {
-            let help = "it is base64 of a libp2p ed25519 private key: 92 characters that start with `CAES`";
+            let help = "expected a libp2p ed25519 private key in base64, 92 characters that start with `CAES`, as `spore key node` generates";
             item.wrong(&format!("{name}: {error}"), "this key", help, report)
         })
     });
@@ -329,8 +315,8 @@ fn read_node(
             let message = format!("`{}` is not a peer id", item.shown());
             item.wrong(
                 &message,
-                "of this node",
-                "it starts with `12D3KooW`; remove it, and it is made of the key",
+                "this id",
+                "a peer id starts with `12D3KooW`; remove it to derive it from the key",
                 report,
             )
         })
@@ -338,24 +324,24 @@ fn read_node(
     let misspelt = fields.finish(report);
     match (&key, &id) {
         (Some(Ok(key)), Some(Ok(id))) if key.peer_id() != id.value => {
-            let problem = Diagnostic::error(format!("key and id of {name} don't belong together"))
+            let problem = Diagnostic::error(format!("`key` and `id` of {name} don't match"))
                 .at(&id.place, "this id")
-                .at(&key.place, "this key makes another");
+                .at(&key.place, "this key has another id");
             let help =
-                format!("the key makes the id `{}`: correct one of the two, or remove the id", key.peer_id());
+                format!("the id of the key is `{}`: correct one of the two, or remove `id`", key.peer_id());
             report.push(problem.help(help));
         }
         (None, Some(Ok(id))) if !misspelt => {
             let problem =
-                Diagnostic::error(format!("{name} has no `key`: its configuration can't be written"));
-            let problem = problem.at(&id.place, "only its id is here").help(NO_KEY);
-            report.no_secret(slot.place.clone(), "the key of this node", problem);
+                Diagnostic::error(format!("{name} has no `key`, so its configuration can't be written"));
+            let problem = problem.at(&id.place, "there is only its id").help(NO_KEY);
+            report.missing(slot.place.clone(), Absent::NodeKey, problem);
         }
         (None, None) if !misspelt => neither(report),
         _ => {}
     }
     let (key, id) = (key.and_then(Result::ok), id.and_then(Result::ok));
-    // Where the two disagree, the key counts: tau goes by it.
+    // If they disagree, the key counts, because tau uses only the key.
     let made = key.as_ref().map(|key| At { value: key.peer_id(), place: key.place.clone() });
     let agrees = |id: &At<PeerId>| made.as_ref().is_none_or(|made| made.value == id.value);
     let id = id.filter(agrees).or_else(|| made.clone());

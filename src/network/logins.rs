@@ -2,24 +2,24 @@
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};
-use super::problem::{Diagnostic, Read, Report};
+use super::problem::{Absent, Diagnostic, Read, Report};
 use super::slot::Slot;
-use super::{At, Draft, LoginDraft};
+use super::{At, Draft, LoginDraft, Secrets};
 use crate::identity::SshKeyKind;
 use crate::resource::Secret;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A user of hosts, and the ways to prove to be it.
+/// A user of the hosts, with its keys and its password.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// What hosts call it.
+    /// The name that hosts refer to.
     pub name: At<String>,
     /// The user to log in as.
     pub user: At<String>,
-    /// Private keys, to be tried in this order.
+    /// Private keys, tried in this order.
     pub keys: Vec<At<KeyFile>>,
-    /// The password, after the keys.
+    /// The password, tried after the keys.
     pub password: Option<At<Secret>>,
 }
 
@@ -28,12 +28,12 @@ pub struct Login {
 pub struct KeyFile {
     /// As written in the folder.
     pub written: String,
-    /// Where to read it: below the folder where it was relative; one that
-    /// starts with `~/` is left as it is, for whoever knows whose home that is.
+    /// The path to read: inside the folder if it was relative. A leading `~/`
+    /// is kept for the caller to expand.
     pub path: PathBuf,
-    /// What is in it; `None` where it isn't there.
+    /// Its contents; `None` if there is no such file.
     pub kind: Option<SshKeyKind>,
-    /// Whether others than its owner may read it.
+    /// Whether users other than its owner can read it.
     pub is_open: bool,
 }
 
@@ -67,32 +67,51 @@ fn read_login(slot: &Slot<'_>, files: &Files, report: &mut Report) -> LoginDraft
     login
 }
 
-/// Reports the keys that aren't there. One stops where nothing else gets a user
-/// in who is needed.
+/// Reports the missing keys of logins that are in use: a login of which no key
+/// exists is an error, unless it has a password; otherwise each missing file is
+/// a warning.
 pub(super) fn missing_keys(draft: &Draft, report: &mut Report) {
     let needed = draft.needed_logins();
     for login in draft.logins.values() {
-        let is_needed = needed.contains(login.name.as_str());
-        let gets_in = login.password.is_some() || login.keys.iter().any(|key| key.kind.is_some());
-        for key in login.keys.iter().filter(|key| key.kind.is_none()) {
-            let message = format!("there is no file `{}`", key.place.shown(&key.written));
-            let stops = is_needed && !gets_in;
-            let problem = if stops { Diagnostic::error(message) } else { Diagnostic::warning(message) };
-            let help = "put the private key there, or correct the path; it is relative to the folder";
-            let problem = problem.at(&key.place, "named here").help(help);
-            report.no_secret(key.place.clone(), "this key", problem);
+        if !needed.contains(login.name.as_str()) {
+            continue;
+        }
+        const HELP: &str =
+            "correct the path, copy the private key there, or generate one: `ssh-keygen -t ed25519 -f FILE`";
+        let missing = || login.keys.iter().filter(|key| key.kind.is_none());
+        let name = login.name.shown();
+        let has_other = login.password.is_some() || missing().count() < login.keys.len();
+        if has_other || draft.secrets == Secrets::Elsewhere {
+            for key in missing() {
+                let message = format!("there is no file `{}`", key.place.shown(&key.written));
+                let label = format!("login `{name}` has only its other keys or its password");
+                let problem = Diagnostic::warning(message).at(&key.place, label).help(HELP);
+                report.missing(key.place.clone(), Absent::SecretFile, problem);
+            }
+        } else if missing().next().is_some() {
+            let mut problem = Diagnostic::error(match login.keys.as_slice() {
+                [key] => format!(
+                    "the key of login `{name}` is missing: there is no file `{}`",
+                    key.place.shown(&key.written)
+                ),
+                _ => format!("all keys of login `{name}` are missing"),
+            });
+            for key in missing() {
+                problem = problem.at(&key.place, "the path is relative to the folder");
+            }
+            report.push(problem.help(HELP));
         }
     }
 }
 
 fn user(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
-    let text = item.text("the name of a user", report)?;
+    let text = item.text("a user name", report)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && text.chars().all(plain) {
         return Ok(item.at(text.to_owned()));
     }
-    let help = "letters, digits, `_`, `.` and `-`, the first no `.` or `-`";
-    Err(item.wrong(&format!("`{}` is not the name of a user", item.shown()), "this", help, report))
+    let help = "use letters, digits, `_`, `.` and `-`; the first is neither `.` nor `-`";
+    Err(item.wrong(&format!("`{}` is not a user name", item.shown()), "this", help, report))
 }
 
 fn key_files(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<KeyFile>> {
@@ -103,15 +122,20 @@ fn key_files(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<KeyFi
 fn key_file(item: Item<'_>, files: &Files, report: &mut Report) -> Read<KeyFile> {
     let text = item.text("the path of a private key", report)?;
     if text.contains('\n') {
-        let help = "put the key into a file in the folder, and write its path here";
-        return Err(item.wrong("a private key where its path belongs", "this", help, report));
+        let help = "move the key to a file in the folder, and write its path here";
+        return Err(item.wrong(
+            "expected the path of a private key, found the key itself",
+            "this",
+            help,
+            report,
+        ));
     }
     let path = if text.starts_with("~/") { PathBuf::from(text) } else { files.folder().join(text) };
     let kind = match files.get(text) {
         Some(Found::File(bytes)) => Some(SshKeyKind::of(&String::from_utf8_lossy(bytes))),
         Some(Found::Unopened) => Some(SshKeyKind::NotAKey),
         Some(Found::Unreadable(why)) => {
-            return Err(item.wrong(&format!("`{}` {why}", item.shown()), "named here", why.help(), report));
+            return Err(item.wrong(&format!("`{}` {why}", item.shown()), "this path", why.help(), report));
         }
         None => None,
     };

@@ -1,22 +1,22 @@
-//! What of a file may be shown: a copy of the same length, with the secrets
-//! masked.
+//! Masks the secrets of a file, in a copy of the same length that can be shown.
 //!
-//! Where secrets are at home (hosts, logins, tenancy, accounts), a value is
-//! shown only under a key that is known to hold none: a misspelt `passwrod:`
-//! hides what follows it. Everywhere, comments are masked, and what looks like
-//! a secret is, whatever it is called.
+//! In files that hold secrets (hosts, logins, tenancy, accounts), a value is
+//! shown only if its key is known to hold no secret: after a misspelt
+//! `passwrod:` it is masked. Values of such keys, `addr` for one, are shown even
+//! where YAML can't be parsed any further: the error is often in them. In all
+//! files, comments are masked, and so is whatever looks like a secret.
 
 use super::component::Component;
 use super::place::Span;
 use super::syntax::small;
 use std::ops::Range;
 
-/// Gathers what to mask of one text.
+/// Collects what to mask in a text.
 pub(super) struct Mask<'t> {
     text: &'t str,
     component: Component,
     hidden: Vec<Span>,
-    /// From here on nobody knows what there is.
+    /// The text from here on hasn't been parsed.
     rest: usize,
 }
 
@@ -25,18 +25,18 @@ impl<'t> Mask<'t> {
         Self { text, component, hidden: Vec::new(), rest: 0 }
     }
 
-    /// A comment stands at `at`.
+    /// There is a comment at `at`.
     pub(super) fn comment(&mut self, at: Span) {
         self.rest = at.end as usize;
         self.hide(at.start as usize + 1..at.end as usize);
     }
 
-    /// A key of a mapping stands at `at`.
+    /// There is a key of a mapping at `at`.
     pub(super) fn key(&mut self, at: Span) {
         self.rest = at.end as usize;
         let text = self.text.get(at.range()).unwrap_or_default();
         let shown = |c: char| c.is_ascii_alphanumeric() || " _.-@/<'\"*&".contains(c);
-        // One that no `:` follows may be what is left of a value.
+        // Without a `:` after it, it may be the rest of a value.
         let is_key = || self.text[at.end as usize..].trim_start().starts_with(':');
         if text.contains(PEM) || self.guarded() && !(text.chars().all(shown) && is_key()) {
             self.hide(at.range());
@@ -45,7 +45,7 @@ impl<'t> Mask<'t> {
         }
     }
 
-    /// A value stands at `at`, below the key `key`, which is below `above`.
+    /// There is a value at `at`, of the key `key` in the mapping of the key `above`.
     pub(super) fn value(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
         self.rest = at.end as usize;
         let text = self.text.get(at.range()).unwrap_or_default();
@@ -58,8 +58,8 @@ impl<'t> Mask<'t> {
         }
     }
 
-    /// A value of many lines is one that somebody pasted, or lines that are
-    /// indented too far: of those, the first and a key at the end are shown.
+    /// A value of several lines was pasted, or its lines are indented too far: in
+    /// the latter case the first line and a key at the end are shown.
     fn lines(&mut self, at: Span) {
         let text = self.text.get(at.range()).unwrap_or_default();
         if !self.guarded() && !text.split(is_between).any(|word| self.looks_secret(word)) {
@@ -74,7 +74,7 @@ impl<'t> Mask<'t> {
         self.hide(at.start as usize + first..at.start as usize + end);
     }
 
-    /// What stands at `at` is used below `key`, too.
+    /// The value at `at` is also the value of `key`, by an alias.
     pub(super) fn value_again(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
         // A merge has no key of its own.
         if key.is_some() && !self.shows(key, above) {
@@ -82,7 +82,7 @@ impl<'t> Mask<'t> {
         }
     }
 
-    /// Nobody knows what there is from `start` on.
+    /// The text from `start` on couldn't be parsed.
     pub(super) fn rest(&mut self, start: usize) {
         self.rest = start;
         let mut at = start;
@@ -90,7 +90,11 @@ impl<'t> Mask<'t> {
             // The first line may begin in the middle of a value.
             let begins = at != start || start == 0 || self.text.as_bytes()[start - 1] == b'\n';
             let shown = if self.guarded() {
-                up_to_the_value(line, begins)
+                let value = up_to_the_value(line, begins);
+                let above = &self.text[..at + value];
+                let key = above.trim_end().strip_suffix(':').map(last_word).unwrap_or_default();
+                let is_shown = !key.is_empty() && self.shows(Some(key), None) || is_address(&line[value..]);
+                value + if is_shown { harmless(&line[value..]) } else { 0 }
             } else {
                 let comment = line.find('#').map_or(line.len(), |hash| hash + 1);
                 comment.min(after_the_name_of_a_secret(line).unwrap_or(line.len()))
@@ -100,15 +104,15 @@ impl<'t> Mask<'t> {
         }
     }
 
-    /// The text to show.
+    /// The masked text.
     pub(super) fn finish(mut self) -> String {
         self.hide_what_looks_secret();
-        // No text that is read: of UTF-16, every other byte. Nothing looks like itself there.
+        // UTF-16, for instance, in which nothing can be recognized.
         if self.text.contains('\0') {
             self.hide(0..self.text.len());
         }
         let mut bytes = self.text.as_bytes().to_vec();
-        // Anything can be hidden many times over: by every alias to it.
+        // The same range can be hidden many times, by every alias to it.
         self.hidden.sort_unstable();
         let mut done = 0;
         for range in self.hidden {
@@ -124,7 +128,7 @@ impl<'t> Mask<'t> {
         defuse(String::from_utf8(bytes).unwrap_or_default())
     }
 
-    /// Hides every character of which a part is in `range`.
+    /// Hides every character that is at least partly in `range`.
     fn hide(&mut self, range: Range<usize>) {
         let (mut start, mut end) = (range.start, range.end.min(self.text.len()));
         if start >= end {
@@ -139,7 +143,7 @@ impl<'t> Mask<'t> {
         self.hidden.push(Span { start: small(start), end: small(end) });
     }
 
-    /// Whether secrets are at home in this file.
+    /// Whether this file may hold secrets.
     fn guarded(&self) -> bool {
         match self.component {
             Component::Hosts | Component::Logins | Component::Tenancy | Component::Accounts => true,
@@ -169,7 +173,7 @@ impl<'t> Mask<'t> {
 
     fn hide_what_looks_secret(&mut self) {
         let text = self.text;
-        // In what was read, a key is masked with the value that it stands in.
+        // In the parsed part, a private key is masked together with its value.
         let mut from = self.rest;
         while let Some(start) = text[from..].find(PEM).map(|at| from + at) {
             let end = text[start..].find("-----END").map_or(text.len(), |at| start + at);
@@ -199,15 +203,15 @@ impl<'t> Mask<'t> {
         }
     }
 
-    /// Base64 or hexadecimal of more than a few bytes, unless it is a peer id
-    /// or the digest of a file. Rather a harmless word too many.
+    /// Whether it is base64 or hexadecimal of more than a few bytes, except peer
+    /// ids and digests of files. In doubt a harmless word is masked, too.
     fn looks_secret(&self, word: &str) -> bool {
-        // A peer id has 52 characters; what is much longer has something else in it.
+        // A peer id has 52 characters; a much longer word has something else in it.
         if word.len() < 16 || word.starts_with("12D3KooW") && word.len() < 56 {
             return false;
         }
         let tail = word.rsplit('/').next().unwrap_or(word);
-        // A digit too many or a stray character doesn't make a key less of one.
+        // A key with an additional digit or a stray character is still recognized.
         let longest = tail.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max();
         if longest.is_some_and(|length| length >= 32 || length >= 16 && length == tail.len()) {
             return !(self.component == Component::Tau && word.len() == 64 && tail.len() == 64);
@@ -216,15 +220,15 @@ impl<'t> Mask<'t> {
     }
 }
 
-/// What a private key in a file begins with.
+/// The beginning of a private key in PEM.
 const PEM: &str = "-----BEGIN";
 
-/// What no secret has in it.
+/// Characters that no secret contains.
 fn is_between(c: char) -> bool {
     !(c.is_ascii_alphanumeric() || "+/=_-.".contains(c))
 }
 
-/// How much of a line is a key and what stands before it.
+/// The length of a line's key, with its indentation and the `:`.
 fn up_to_the_value(line: &str, begins: bool) -> usize {
     let indent = line.len() - line.trim_start_matches([' ', '\t', '-']).len();
     let name = line[indent..].find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c)));
@@ -237,10 +241,45 @@ fn up_to_the_value(line: &str, begins: bool) -> usize {
     }
 }
 
-/// Names of what nobody may see, in lowercase.
+/// The trailing word of a text: a key, if a `:` follows.
+fn last_word(text: &str) -> &str {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    text.rfind(|c| !is_word(c))
+        .map_or(text, |at| &text[at + text[at..].chars().next().map_or(1, char::len_utf8)..])
+}
+
+/// `- 192.0.2.1`, `[192.0.2.1,`: digits and dots, whatever is around them.
+fn is_address(text: &str) -> bool {
+    let text = text.trim();
+    text.contains('.') && text.chars().all(|c| c.is_ascii_digit() || " .:/[],'\"".contains(c))
+}
+
+/// Longer values that couldn't be parsed are shown in part.
+const MOST_HARMLESS: usize = 200;
+
+/// How much of a value that couldn't be parsed is shown, if its key holds no
+/// secret: up to the first character that neither an address nor a name has,
+/// and up to a word that may be another key, with what follows its `:`.
+fn harmless(value: &str) -> usize {
+    let value = &value[..value.char_indices().nth(MOST_HARMLESS).map_or(value.len(), |(at, _)| at)];
+    let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || " \t\"'[],.:/%@_-".contains(c)));
+    let shown = &value[..end.unwrap_or(value.len())];
+    let is_number = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let colons = shown.match_indices(':').map(|(at, _)| at);
+    let is_in_ipv6 = |at: usize| {
+        let is_hex = |c: char| c.is_ascii_hexdigit() || c == ':';
+        let start = shown[..at].rfind(|c| !is_hex(c)).map_or(0, |at| at + 1);
+        let end = shown[at..].find(|c| !is_hex(c)).map_or(shown.len(), |end| at + end);
+        shown[start..end].matches(':').count() >= 2
+    };
+    let cut = colons.into_iter().find(|&at| !is_number(last_word(&shown[..at])) && !is_in_ipv6(at));
+    cut.map_or(shown.len(), |at| at + 1)
+}
+
+/// Prefixes of keys whose values are secret, in lowercase.
 const SECRETS: [&str; 5] = ["pass", "secret", "token", "private-key", "privatekey"];
 
-/// Where the word ends by which `text` says that a secret follows.
+/// The end of the word in `text` that announces a secret.
 fn after_the_name_of_a_secret(text: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
     let start = SECRETS.iter().filter_map(|name| lower.find(name)).min()?;
@@ -248,10 +287,10 @@ fn after_the_name_of_a_secret(text: &str) -> Option<usize> {
     end.map(|end| start + end)
 }
 
-/// Where a password may be in what should be a name or an address: `…` of
-/// `root:…@192.0.2.1`, and of `root:…` where secrets are at home.
+/// Where a password may be in a value that should be a name or an address: `…`
+/// in `root:…@192.0.2.1`, and in `root:…` in files that may hold secrets.
 fn after_a_user(text: &str, guarded: bool) -> Option<Range<usize>> {
-    // Of a URL, what comes before it is harmless.
+    // The scheme of a URL is harmless.
     let begin = text.find("://").map_or(0, |at| at + 3);
     let start = begin + text[begin..].find(':')? + 1;
     if let Some(end) = text.rfind('@').filter(|&end| end > start) {
@@ -262,8 +301,8 @@ fn after_a_user(text: &str, guarded: bool) -> Option<Range<usize>> {
     (guarded && !is_address).then_some(start..text.trim_end_matches(['\'', '"']).len())
 }
 
-/// Whether letters and digits are mixed as nobody mixes them who writes words:
-/// a `ProductionDeployKey` changes between them less often than base64.
+/// Whether upper case, lower case and digits alternate as they don't in words:
+/// in `ProductionDeployKey` they do so less often than in base64.
 fn is_random(word: &str) -> bool {
     let kind = |c: u8| match c {
         b'A'..=b'Z' => 'A',
@@ -287,9 +326,9 @@ fn is_random(word: &str) -> bool {
     is_mixed && characters >= 16 && characters < 3 * parts
 }
 
-/// Puts something harmless of the same length in the place of each character
-/// that a terminal obeys instead of showing it, or that hides others. A line
-/// that only a carriage return ends is ended by a line feed.
+/// Replaces each character that controls a terminal, or hides others, by a
+/// harmless one of the same length. A carriage return without a line feed
+/// becomes one.
 fn defuse(text: String) -> String {
     let harmful = |c: char| !matches!(c, '\n' | '\t') && is_obeyed(c);
     if !text.contains(harmful) {
@@ -313,7 +352,7 @@ fn defuse(text: String) -> String {
     shown
 }
 
-/// Whether a terminal obeys it instead of showing it, or hides others with it.
+/// Whether it controls a terminal, or hides other characters.
 pub(super) fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(

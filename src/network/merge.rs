@@ -1,5 +1,4 @@
-//! The entries of a mapping, once all of it has been read: keys that are there
-//! twice, and those of the mappings that are merged in.
+//! The entries of a mapping: finds duplicate keys and resolves merge keys.
 
 use super::place::Span;
 use super::syntax::{Flaw, Flaws, flaw};
@@ -7,8 +6,7 @@ use super::yaml::{Content, Entry, Node};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// The entries, those of `merges` that are new, and at the end those whose key
-/// is there already.
+/// The entries, then those of `merges` with new keys, then the duplicates.
 pub(super) fn merged<'a>(
     entries: Vec<Entry<'a>>,
     merges: Vec<Node<'a>>,
@@ -22,7 +20,7 @@ pub(super) fn merged<'a>(
             again.push(Entry { again: true, ..entry });
             flaws.push(|| {
                 Box::new(Flaw {
-                    message: "is there twice".to_owned(),
+                    message: "is a duplicate key".to_owned(),
                     quoted: Some(span),
                     labels: vec![(span, "again here"), (first, "first here")],
                     help: Some("remove or rename one of the two"),
@@ -35,14 +33,16 @@ pub(super) fn merged<'a>(
             Content::Map(entries) => {
                 for entry in entries.iter().filter(|entry| !entry.again) {
                     let defined = Some(entry.defined.unwrap_or(entry.span));
-                    // What is there already goes before what is merged.
+                    // Existing entries take precedence over merged ones.
                     kept.push(Entry { span: source.span, defined, ..entry.clone() }).ok();
                 }
             }
             Content::Broken => {}
             _ => {
                 let help = "`<<` takes a mapping, or a list of them";
-                flaws.push(|| flaw("not a mapping to merge", source.span, "this").help(help));
+                flaws.push(|| {
+                    flaw("this is not a mapping, so it can't be merged", source.span, "this").help(help)
+                });
             }
         }
     }
@@ -50,25 +50,25 @@ pub(super) fn merged<'a>(
     kept.entries
 }
 
-/// What one `<<` merges in; items of a list that is defined elsewhere are
-/// shown where it is used.
+/// The mappings that one `<<` merges; items of a list that is defined elsewhere are
+/// reported at the alias.
 fn sources(merge: Node<'_>) -> Vec<Node<'_>> {
     let Content::List(items) = merge.content.resolved() else { return vec![merge] };
     let shown = |item: &Node<'_>| merge.defined.map_or(item.span, |_| merge.span);
     items.iter().map(|item| Node { span: shown(item), ..item.clone() }).collect()
 }
 
-/// Fewer keys than this are compared one by one, as nearly all mappings have.
+/// Up to so many keys are compared one by one; most mappings have fewer.
 const FEW: usize = 8;
 
 struct Kept<'a> {
     entries: Vec<Entry<'a>>,
-    /// Where each key was first, once there are more than a few.
+    /// The first place of each key, once there are more than a few.
     seen: HashMap<Cow<'a, str>, Span>,
 }
 
 impl<'a> Kept<'a> {
-    /// Adds an entry, or gives it back and says where its key was first.
+    /// Adds an entry, or returns it and the first place of its key.
     fn push(&mut self, entry: Entry<'a>) -> Result<(), (Entry<'a>, Span)> {
         let first = if self.entries.len() < FEW {
             self.entries.iter().find(|other| other.key == entry.key).map(|other| other.span)

@@ -1,20 +1,22 @@
-//! The network folder, read: what its owner believes a network to be.
+//! Reads the network folder: the desired state of a network.
 //!
-//! Enter at [`Draft::read`]. Both dialects of the folder end in the same
-//! [`Draft`]; each value keeps the place it was written at, for whoever has
-//! to complain about it. All that is wrong is reported at once, and no report
-//! shows a secret. A draft without errors is a [`Network`]. Nothing is written,
-//! and no host is asked.
+//! The entry point is [`Draft::read`]. Both dialects of the folder are read
+//! into the same [`Draft`]; each value keeps the place where it was written,
+//! for error messages. All problems are reported at once, and no report shows a
+//! secret. A draft without errors is a [`Network`]. Reading writes nothing and
+//! contacts no host.
 //!
-//! One file here is one component of the folder. What can be read but can't
-//! run is left to `check`.
+//! Each file of this module reads one component of the folder. Settings that
+//! can be read but won't run are left to `check`.
 
 mod bootstrap;
 mod component;
 mod domain;
 mod draft;
+mod endpoint;
 mod fields;
 mod files;
+mod git;
 mod hosts;
 mod logins;
 mod mask;
@@ -37,10 +39,11 @@ pub use draft::{
     TenancyDraft,
 };
 pub use files::{Files, Found, Unreadable};
+pub use git::InGit;
 pub use hosts::{Address, Host, Identity, Location, NotAnAddress, Ssh};
 pub use logins::{KeyFile, Login};
 pub use place::{At, Place, Source};
-pub use problem::{Diagnostic, Problems, nearest};
+pub use problem::{Diagnostic, Problems, Severity, nearest};
 pub use shapes::{Plugin, Ports, Shape};
 pub use tenancy::{Accounts, App, Tenancy};
 
@@ -49,62 +52,62 @@ use fields::Fields;
 use problem::{Report, Reported};
 
 use crate::artifact::{Architecture, Pin};
-use crate::identity::SwarmKey;
+use crate::identity::{SshKeyKind, SwarmKey};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A network, as its folder has it. Everything in it that refers to something
-/// else of it has been found.
+/// A network as its folder describes it. Every reference in it has been
+/// resolved.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// Where it was read from.
+    /// The folder it was read from.
     pub folder: PathBuf,
-    /// The names it goes by.
+    /// Its domain names.
     pub domain: Domain,
-    /// What lets a node in.
+    /// The pre-shared key of all nodes.
     pub swarm_key: At<SwarmKey>,
-    /// By shape, the hosts whose nodes every other node dials first: each of
-    /// them carries such a node.
+    /// The elders: by shape, the hosts whose nodes every other node dials
+    /// first. Each of the hosts runs a node of that shape.
     pub bootstrap: BTreeMap<ShapeName, Vec<At<HostName>>>,
     /// The templates of nodes.
     pub shapes: BTreeMap<ShapeName, Shape>,
-    /// The machines.
+    /// The hosts.
     pub hosts: BTreeMap<HostName, Host>,
-    /// The SSH users, whether a host refers to them or not.
+    /// The SSH users, including those that no host uses.
     pub logins: BTreeMap<String, Arc<Login>>,
-    /// Whose repositories it serves.
+    /// The owner of the repositories that it serves.
     pub tenancy: Option<Tenancy>,
-    /// What the `accounts` service is given.
+    /// The configuration of the `accounts` service.
     pub accounts: Option<At<Accounts>>,
-    /// The tau it runs; empty where the folder names none.
+    /// The tau to run, by architecture; empty if the folder pins none.
     pub tau: BTreeMap<Architecture, Pin>,
-    /// What is odd about the folder and doesn't stop anyone.
+    /// The findings that are not errors.
     pub warnings: Vec<Diagnostic>,
 }
 
 impl Network {
-    /// Reads a folder whose secrets are all there.
+    /// Reads a folder that contains all its secrets.
     ///
     /// # Errors
-    /// With everything that is wrong with it.
+    /// All findings, if there is an error among them.
     pub fn read(folder: &Path) -> Result<Self, Problems> {
         Draft::read(folder, Secrets::Needed).finish()
     }
 
-    /// Reads a folder that is in memory. Nothing but `files` is looked at.
+    /// Reads a folder that is in memory. Only `files` is used.
     ///
     /// # Errors
-    /// With everything that is wrong with it.
+    /// All findings, if there is an error among them.
     pub fn from_files(files: &Files) -> Result<Self, Problems> {
         Draft::from_files(files, Secrets::Needed).finish()
     }
 }
 
-/// The files that the folder's own files name, as written.
+/// The paths of files that the folder's own files refer to, as written.
 fn named(files: &Files) -> Vec<String> {
-    // Where something is missing or wrong, reading it again says so.
+    // Problems are reported when the folder is assembled.
     let mut ignored = Report::new(Secrets::Needed);
     let mut named = Vec::new();
     if let Some(documents) = Documents::read(Component::Network, files, &mut ignored) {
@@ -124,7 +127,7 @@ fn assemble(files: &Files, secrets: Secrets, report: &mut Report) -> Draft {
     let documents = Component::ALL.map(|component| Documents::read(component, files, report));
     let [network, logins, hosts, shapes, tenancy, accounts, tau] =
         documents.each_ref().map(|documents| documents.as_ref().map(|documents| documents.fields(report)));
-    // Where part of a component couldn't be read, nothing is missing from it.
+    // If part of a component couldn't be read, nothing is reported as missing from it.
     let whole = |fields: &Option<Fields<'_>>| fields.as_ref().is_some_and(|fields| !fields.partial);
     let (all_shapes, all_logins, all_hosts) = (whole(&shapes), whole(&logins), whole(&hosts));
 
@@ -153,9 +156,13 @@ fn assemble(files: &Files, secrets: Secrets, report: &mut Report) -> Draft {
             draft.partial.bootstrap = partial;
         }
         raw.bootstrap = Err(Reported);
+        draft.unignored.extend(raw.private_files().filter_map(|file| files.in_git(file)));
         (draft.domain, draft.swarm_key) = raw.finish(files, report);
     }
     logins::missing_keys(&draft, report);
+    let plain = draft.logins.values().flat_map(|login| &login.keys);
+    let plain = plain.filter(|key| key.kind == Some(SshKeyKind::Plain));
+    draft.unignored.extend(plain.filter_map(|key| files.in_git(key.clone().map(|key| key.written))));
     draft.partial.tenancy = tenancy.as_ref().is_some_and(|fields| fields.partial);
     draft.tenancy = tenancy.and_then(|fields| tenancy::read(fields, report));
     draft.accounts = accounts.and_then(|fields| tenancy::read_accounts(&fields));
@@ -169,9 +176,13 @@ fn misnamed(file: &str) -> Diagnostic {
     let names = Component::ALL.iter().flat_map(|component| component.names()).copied();
     let name = file.to_ascii_lowercase();
     let help = match nearest(component::stem(&name).unwrap_or(&name), names) {
-        _ if file.contains('/') => "name it `….yaml` if it is an entry, or move it elsewhere".to_owned(),
+        _ if file.contains('/') => {
+            "rename it to `….yaml` if it is an entry, or move it out of this folder".to_owned()
+        }
         Some(near) => format!("did you mean `{near}.yaml`?"),
-        None => "rename or move it, if it was meant for the network".to_owned(),
+        None => "rename it if it belongs to the network, or move it out of this folder".to_owned(),
     };
-    Diagnostic::warning(format!("nothing reads `{file}`")).at(&Place::of(file), "").help(help)
+    Diagnostic::warning(format!("`{file}` is not read: the name is unknown"))
+        .at(&Place::of(file), "")
+        .help(help)
 }

@@ -7,26 +7,26 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// A file of the folder, as a person may see it: every secret in it is masked,
-/// byte for byte, so that places still fit.
+/// A file of the folder that can be shown: every secret in it is masked, byte for
+/// byte, so that places remain valid.
 pub struct Source {
     name: String,
     text: String,
-    /// Where each line begins: a big file may have many problems.
+    /// The offset of each line, because a big file may have many problems.
     lines: Vec<u32>,
-    /// How many characters there are before each [`BLOCK`]: one line may be
-    /// the whole of a big file.
+    /// The number of characters before each [`BLOCK`], because a big file may
+    /// consist of one line.
     characters: Vec<u32>,
 }
 
 const BLOCK: usize = 1024;
-/// Of what is longer only so many bytes are underlined.
+/// At most so many bytes are underlined.
 const MOST_SHOWN: usize = 400;
-/// Where a line goes on for more than this beside the place, only a part of it
-/// is shown.
+/// If a line continues for more than this on either side of the place, only a part
+/// of it is shown.
 const LONG: usize = 200;
 const PART: usize = 60;
-/// Places that are farther apart are shown apart; on one line, sooner.
+/// Places that are farther apart are shown separately; less is enough on one line.
 const MOST_TOGETHER: usize = 2_000;
 
 impl Source {
@@ -43,12 +43,12 @@ impl Source {
         Self { name: readable(name.to_owned()), text, lines, characters }
     }
 
-    /// What it is called, relative to the folder.
+    /// Its path relative to the folder.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it says, with the secrets masked; without a byte-order mark.
+    /// Its text with the secrets masked, without a byte-order mark.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -58,19 +58,19 @@ impl Source {
         self.lines.partition_point(|&start| start as usize <= offset).saturating_sub(1)
     }
 
-    /// Where the line begins.
+    /// The offset of the line.
     fn line(&self, line: usize) -> usize {
         self.lines.get(line).map_or(self.text.len(), |&start| start as usize)
     }
 
-    /// How many characters there are before `offset`.
+    /// The number of characters before `offset`.
     fn characters_before(&self, offset: usize) -> usize {
         let block = (offset / BLOCK).min(self.characters.len().saturating_sub(1));
         let before = self.characters.get(block).map_or(0, |&before| before as usize);
         before + starts(self.text.as_bytes().get(block * BLOCK..offset).unwrap_or_default())
     }
 
-    /// The place as it is shown: not more of it than anybody reads.
+    /// The part of the place that is shown.
     pub(super) fn shown(&self, span: Range<usize>) -> Range<usize> {
         if span.len() <= MOST_SHOWN {
             return span;
@@ -89,7 +89,7 @@ impl Source {
     }
 }
 
-/// How many characters begin in these bytes of a text.
+/// The number of characters that begin in these bytes of a text.
 fn starts(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
 }
@@ -110,7 +110,7 @@ impl SourceCode for Source {
         let mut first = own.saturating_sub(before);
         let mut from = self.line(first);
         let mut to = self.line(last + after + 1);
-        // The lines around it are shown if they aren't long, either.
+        // The lines before and after it are shown unless they are long.
         if start - self.line(own) > LONG {
             (from, first) = (self.boundary(start - PART), own);
         } else if start - from > 2 * LONG {
@@ -142,14 +142,14 @@ impl fmt::Debug for Source {
     }
 }
 
-/// A place in a file: what a problem is shown at.
+/// A place in a file, at which a problem is shown.
 #[derive(Clone)]
 pub struct Place {
     source: Arc<Source>,
     start: u32,
     end: u32,
-    /// Where the value itself stands, where this place only refers to it by
-    /// an alias or a merge key.
+    /// The place of the value itself, if this place only refers to it by an alias
+    /// or a merge key.
     defined: Option<(u32, u32)>,
 }
 
@@ -158,14 +158,14 @@ impl Place {
         Self { source: Arc::clone(source), start: span.start, end: span.end, defined: None }
     }
 
-    /// A file as a whole, of which nothing is shown.
+    /// A whole file, without any of its text.
     pub(super) fn of(path: &str) -> Self {
         Self::new(&Arc::new(Source::new(path, String::new())), Span::default())
     }
 
     pub(super) fn defined_at(mut self, span: Option<Span>) -> Self {
         match span {
-            // What is merged where it is written is shown there.
+            // A value that is written in the merge itself is shown there.
             Some(span) if self.start <= span.start && span.end <= self.end => {
                 (self.start, self.end) = (span.start, span.end);
             }
@@ -189,18 +189,18 @@ impl Place {
         self.start as usize..self.end as usize
     }
 
-    /// What of them is underlined: not more than anybody reads.
+    /// The part of them that is underlined.
     pub fn underlined(&self) -> Range<usize> {
         self.source.shown(self.span())
     }
 
-    /// Where the value is defined, where it is only referred to here.
+    /// The place where the value is defined, if this place only refers to it.
     pub fn definition(&self) -> Option<Place> {
         let (start, end) = self.defined?;
         Some(Place { source: Arc::clone(&self.source), start, end, defined: None })
     }
 
-    /// What may be seen of `text`, which was written here.
+    /// `text`, which was written here, or the masked source if it is a secret.
     pub fn shown<'a>(&'a self, text: &'a str) -> &'a str {
         let (start, end) = self.defined.unwrap_or((self.start, self.end));
         let written = self.source.text().get(start as usize..end as usize);
@@ -242,15 +242,15 @@ impl Span {
     }
 }
 
-/// A value and where it was written.
+/// A value and its place.
 ///
-/// Its `Debug` and `==` know the value alone: two folders that say the same
-/// look the same.
+/// `Debug` and `==` only consider the value, so that equal networks look equal
+/// wherever they were written.
 #[derive(Clone)]
 pub struct At<T> {
-    /// What was written.
+    /// The value.
     pub value: T,
-    /// Where.
+    /// Its place.
     pub place: Place,
 }
 
@@ -262,7 +262,7 @@ impl<T> At<T> {
 }
 
 impl At<String> {
-    /// What may be seen of the text.
+    /// The text, or the masked source if it is a secret.
     pub fn shown(&self) -> &str {
         self.place.shown(&self.value)
     }

@@ -1,29 +1,56 @@
-//! What is wrong with a folder, each with its place and what to do about it.
+//! Findings about a folder, each with its place and a way to fix it.
 
 use super::mask::is_obeyed;
 use super::{Place, Secrets};
 use std::error::Error;
 use std::fmt;
 
-/// One thing that is wrong.
+/// How much a finding matters.
+///
+/// The rule: a finding's severity depends on that finding only, never on which
+/// others the folder has. So fixing one problem may remove another or reveal
+/// one, but never turns an error into a warning or back. Where something
+/// matters only to an entry that is in use, it is reported only for entries in
+/// use; while it can't be told what is in use, everything counts as used.
+/// `tests/folders.rs` edits the fixtures to show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something the user has asked for, or should know. Never denied.
+    Note,
+    /// A likely mistake; tau or upstream's tool would run it all the same.
+    Warning,
+    /// Something that tau, sshd or the reader would reject, or that is
+    /// ambiguous.
+    Error,
+}
+
+/// One finding.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    is_error: bool,
+    severity: Severity,
     message: String,
     help: Option<String>,
     labels: Vec<(Place, String)>,
 }
 
 impl Diagnostic {
-    /// Something that stops: what tau, sshd or the reader would refuse, or
-    /// what can be read in two ways. `message` is a lowercase fragment.
-    pub fn error(message: impl Into<String>) -> Self {
-        Self { is_error: true, message: readable(message.into()), help: None, labels: Vec::new() }
+    fn new(severity: Severity, message: impl Into<String>) -> Self {
+        Self { severity, message: readable(message.into()), help: None, labels: Vec::new() }
     }
 
-    /// Something that doesn't.
+    /// An error. `message` is a lowercase fragment.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, message)
+    }
+
+    /// A warning. `message` is a lowercase fragment.
     pub fn warning(message: impl Into<String>) -> Self {
-        Self { is_error: false, ..Self::error(message) }
+        Self::new(Severity::Warning, message)
+    }
+
+    /// A note. `message` is a lowercase fragment.
+    pub fn note(message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, message)
     }
 
     /// Shows it at `place`, with `text` beneath. Where the value is only
@@ -32,7 +59,7 @@ impl Diagnostic {
     pub fn at(mut self, place: &Place, text: impl Into<String>) -> Self {
         let text = readable(text.into());
         match self.labelled(place) {
-            // Somebody else's alias led here.
+            // The definition was labelled already, by way of another alias.
             Some(label) if label.ends_with(DEFINED) => *label = format!("{text}; {label}"),
             _ => self.labels.push((place.clone(), text)),
         }
@@ -46,50 +73,55 @@ impl Diagnostic {
         self
     }
 
-    /// What is said at this very place.
+    /// The label at this very place.
     fn labelled(&mut self, place: &Place) -> Option<&mut String> {
         let same = |other: &Place| other.file() == place.file() && other.span() == place.span();
         self.labels.iter_mut().find(|(other, _)| same(other)).map(|(_, text)| text)
     }
 
-    /// Says what to do about it: an edit that a person can make.
+    /// Adds how to fix it: an edit that the user can make.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(readable(help.into()));
         self
     }
 
-    /// What is wrong.
+    /// What was found.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Whether it stops.
-    pub fn is_error(&self) -> bool {
-        self.is_error
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        self.severity
     }
 
-    /// Where it is shown, and what is said there; the first is where it counts.
+    /// Whether it is an error.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// Where it is shown, with the text shown there; the primary place first.
     pub fn labels(&self) -> &[(Place, String)] {
         &self.labels
     }
 
-    /// Whether it is shown in this file of the folder.
+    /// Whether any of its places is in this file of the folder.
     pub fn is_in(&self, file: &str) -> bool {
         self.labels.iter().any(|(place, _)| place.file() == file)
     }
 
-    /// What to do about it.
+    /// How to fix it.
     pub fn advice(&self) -> Option<&str> {
         self.help.as_deref()
     }
 }
 
-/// What is said where the value of an alias stands.
+/// The label where the value of an alias is defined.
 const DEFINED: &str = "defined here";
 
-/// What a person can read of a text that may quote a name as long as a file,
-/// or one that would move the cursor.
+/// The text cut to a readable length, with control characters escaped: it may
+/// quote a name as long as a file, or one that would move the cursor.
 pub(super) fn readable(text: String) -> String {
     const MOST: usize = 400;
     if text.len() <= MOST && !text.contains(is_obeyed) {
@@ -114,8 +146,8 @@ impl fmt::Display for Diagnostic {
 
 impl Error for Diagnostic {}
 
-/// Everything that is wrong with a folder, in the order of its files: at least
-/// one error, and the warnings.
+/// All findings of a folder that has at least one error, in the order of its
+/// files.
 #[derive(Clone, Debug)]
 pub struct Problems(pub Vec<Diagnostic>);
 
@@ -129,21 +161,21 @@ impl Problems {
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.errors() {
-            1 => f.write_str("the network folder has a mistake"),
-            errors => write!(f, "the network folder has {errors} mistakes"),
+            1 => f.write_str("the network folder has 1 error"),
+            errors => write!(f, "the network folder has {errors} errors"),
         }
     }
 }
 
 impl Error for Problems {}
 
-/// What is wrong, as much of it as anybody reads.
+/// The findings, up to [`MOST_PROBLEMS`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
     problems: Vec<Diagnostic>,
     left_out: usize,
-    /// Whether there is an error among those.
-    left_out_stops: bool,
+    /// The highest severity among those that were left out.
+    worst_left_out: Option<Severity>,
 }
 
 impl Findings {
@@ -152,52 +184,62 @@ impl Findings {
             self.problems.push(problem);
         } else {
             self.left_out += 1;
-            self.left_out_stops |= problem.is_error;
+            self.worst_left_out = self.worst_left_out.max(Some(problem.severity));
         }
     }
 
-    /// Everything, in the order of the files, and how much more there is.
+    /// The findings in the order of the files, and how many were left out.
     pub(super) fn in_order(&self) -> Vec<Diagnostic> {
         let mut problems = self.problems.clone();
         sort(&mut problems);
-        if self.left_out > 0 {
+        if let Some(severity) = self.worst_left_out {
             let message = format!("{} more problems are not shown", self.left_out);
-            let more = Diagnostic::error(message).help("correct some of the others first");
-            problems.push(Diagnostic { is_error: self.left_out_stops, ..more });
+            problems.push(Diagnostic::new(severity, message).help("fix some of the others first"));
         }
         problems
     }
 }
 
-/// Gathers what is wrong while a folder is read.
+/// Collects findings while a folder is read.
 pub(super) struct Report {
     secrets: Secrets,
     findings: Findings,
-    /// Where secrets are named, or missing, that aren't at hand.
-    elsewhere: Vec<(Place, &'static str)>,
+    /// The secrets that are missing, where that is fine.
+    missing: Vec<(Place, Absent)>,
     /// How many names have been compared in search of the nearest.
     compared: usize,
 }
 
-/// More than this nobody reads.
+/// A key that the folder names or needs, and doesn't have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// The private key of a node: it has only an id.
+    NodeKey,
+    /// A file with a secret.
+    SecretFile,
+    /// A file with a public key.
+    PublicFile,
+}
+
+/// More findings than this aren't kept.
 const MOST_PROBLEMS: usize = 10_000;
-/// Finding what was meant must not take longer than reading.
+/// Searching for the intended name must not take longer than reading.
 const MOST_COMPARED: usize = 1_000_000;
-/// Nobody misspells a name of more than this.
+/// For longer names no suggestion is searched.
 const LONGEST_NAME: usize = 64;
-/// Of the secrets that aren't at hand, so many are shown.
+/// So many of the missing secrets are shown.
 const MOST_SHOWN: usize = 8;
 
-/// Something is wrong, and the report has it.
+/// There is a problem, and it has been reported.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reported;
 
-/// A value, unless what is wrong with it was reported.
+/// A value, unless there was a problem with it, which has been reported.
 pub(super) type Read<T> = Result<T, Reported>;
 
 impl Report {
     pub(super) fn new(secrets: Secrets) -> Self {
-        Self { secrets, findings: Findings::default(), elsewhere: Vec::new(), compared: 0 }
+        Self { secrets, findings: Findings::default(), missing: Vec::new(), compared: 0 }
     }
 
     pub(super) fn push(&mut self, problem: Diagnostic) -> Reported {
@@ -205,7 +247,7 @@ impl Report {
         Reported
     }
 
-    /// Says one thing more to do about whatever `read` reports.
+    /// Adds a piece of advice to everything that `read` reports.
     pub(super) fn advising<T>(&mut self, advice: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.findings.problems.len();
         let value = read(self);
@@ -216,12 +258,12 @@ impl Report {
         value
     }
 
-    /// A secret isn't at hand: an error, unless it may be elsewhere.
-    pub(super) fn no_secret(&mut self, place: Place, label: &'static str, problem: Diagnostic) -> Reported {
+    /// A key is missing: `problem`, unless secrets may be elsewhere.
+    pub(super) fn missing(&mut self, place: Place, what: Absent, problem: Diagnostic) -> Reported {
         match self.secrets {
             Secrets::Needed => self.push(problem),
             Secrets::Elsewhere => {
-                self.elsewhere.push((place, label));
+                self.missing.push((place, what));
                 Reported
             }
         }
@@ -240,25 +282,41 @@ impl Report {
         nearest(name, names)
     }
 
-    /// Everything, in the order of the files.
+    /// The findings.
     pub(super) fn finish(mut self) -> Findings {
-        if let Some(warning) = self.without_secrets() {
-            self.findings.push(warning);
+        if let Some(note) = self.without_secrets() {
+            self.findings.push(note);
         }
         self.findings
     }
 
+    /// The user has said that secrets are missing, so this is only a note.
     fn without_secrets(&self) -> Option<Diagnostic> {
-        let message = match self.elsewhere.len() {
-            0 => return None,
-            1 => "a secret is not at hand, and was not checked".to_owned(),
-            count => format!("{count} secrets are not at hand, and were not checked"),
+        let public = self.missing.iter().filter(|(_, what)| *what == Absent::PublicFile).count();
+        let message = match (self.missing.len() - public, public) {
+            (0, 0) => return None,
+            (1, 0) => "1 secret is missing and was skipped".to_owned(),
+            (0, 1) => "1 public key is missing and was skipped".to_owned(),
+            (secrets, 0) => format!("{secrets} secrets are missing and were skipped"),
+            (0, public) => format!("{public} public keys are missing and were skipped"),
+            (secrets, public) => {
+                let plural = |count, what| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+                let [secrets, public] = [plural(secrets, "secret"), plural(public, "public key")];
+                format!("{secrets} and {public} are missing and were skipped")
+            }
         };
-        let mut warning = Diagnostic::warning(message);
-        for (place, label) in self.elsewhere.iter().take(MOST_SHOWN) {
-            warning = warning.at(place, *label);
+        let mut note = Diagnostic::note(message);
+        for (place, what) in self.missing.iter().take(MOST_SHOWN) {
+            note = note.at(
+                place,
+                match what {
+                    Absent::NodeKey => "this node's key",
+                    Absent::SecretFile => "this file",
+                    Absent::PublicFile => "this public key",
+                },
+            );
         }
-        Some(warning.help("run `spore check` where they are, too"))
+        Some(note.help("run `spore check` without `--without-secrets` where they are available"))
     }
 }
 

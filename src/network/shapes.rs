@@ -12,40 +12,40 @@ use std::path::PathBuf;
 /// A template of nodes.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// What it is called.
+    /// Its name.
     pub name: At<ShapeName>,
-    /// By today's names: the manual's `node` was read as `substrate`. Whether
-    /// tau knows them is for others to say.
+    /// By their current names: the manual's `node` is read as `substrate`. They
+    /// may be unknown to tau.
     pub services: Vec<At<String>>,
-    /// What its nodes listen on.
+    /// The ports that its nodes listen on.
     pub ports: Ports,
-    /// Programs that its nodes load.
+    /// The plugins that its nodes load.
     pub plugins: Vec<At<Plugin>>,
 }
 
 /// The TCP ports of a node.
 #[derive(Clone, Debug)]
 pub struct Ports {
-    /// Where other nodes reach it.
+    /// Dialled by other nodes.
     pub main: At<u16>,
-    /// Where its own client listens, on loopback; a random one where absent.
+    /// Of its own client, on loopback; random if absent.
     pub lite: Option<At<u16>>,
-    /// Where its IPFS client listens; a random one where absent.
+    /// Of its IPFS client; random if absent.
     pub ipfs: Option<At<u16>>,
 }
 
-/// A plugin and the file it is read from.
+/// A plugin and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugin {
     /// As written: `name@version`.
     pub name: String,
     /// `plugins/<name>@<version>` in the folder.
     pub file: PathBuf,
-    /// Whether there is such a file.
+    /// Whether the file exists.
     pub is_there: bool,
 }
 
-/// Reads the shapes. One whose name can't be is read for its mistakes.
+/// Reads the shapes. One with an invalid name is only checked.
 pub(super) fn read(
     fields: Fields<'_>,
     files: &Files,
@@ -79,7 +79,7 @@ fn read_services(item: Item<'_>, report: &mut Report) -> Vec<At<String>> {
     let mut services: Vec<At<String>> = Vec::new();
     let mut seen = BTreeMap::new();
     for item in item.items(report) {
-        let name = match item.text("the name of a service", report) {
+        let name = match item.text("a service name", report) {
             Ok("node") => "substrate",
             Ok(name) => name,
             Err(Reported) => continue,
@@ -90,7 +90,7 @@ fn read_services(item: Item<'_>, report: &mut Report) -> Vec<At<String>> {
                 services.push(item.at(name.to_owned()));
             }
             Some(first) => {
-                let problem = Diagnostic::warning(format!("the service `{}` is there twice", item.shown()));
+                let problem = Diagnostic::warning(format!("service `{}` is listed twice", item.shown()));
                 let problem = problem.at(&item.place(), "again here").at(&first.place, "first here");
                 report.push(problem.help("remove one of the two"));
             }
@@ -117,7 +117,7 @@ fn plugin(item: Item<'_>, files: &Files, report: &mut Report) -> Read<Plugin> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-@".contains(c);
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(plain) {
         let help = "write `name@version`: letters, digits, `_`, `.` and `-`";
-        return Err(item.wrong(&format!("`{}` is not a plugin", item.shown()), "this", help, report));
+        return Err(item.wrong(&format!("`{}` is not a plugin name", item.shown()), "this", help, report));
     }
     let path = format!("{PLUGINS}/{name}");
     let is_there = files.get(&path).is_some();
@@ -130,7 +130,7 @@ struct RawPorts {
     ipfs: Read<Option<At<u16>>>,
 }
 
-/// Today `{main: N, lite: N, ipfs: N}`, in the manual `{main: {p2p: N}, lite:
+/// Upstream writes `{main: N, lite: N, ipfs: N}`, the manual `{main: {p2p: N}, lite:
 /// {p2p: N, ipfs: N}}`.
 fn read_ports(fields: &mut Fields<'_>, report: &mut Report) -> Read<RawPorts> {
     let item = fields.need("ports", "ports: {main: 4242, lite: 4247}")?;
@@ -156,7 +156,7 @@ fn read_ports(fields: &mut Fields<'_>, report: &mut Report) -> Read<RawPorts> {
     };
     let ipfs = match (ports.take("ipfs").map(|item| item.port(report)), nested_ipfs) {
         (Some(Ok(one)), Some(Ok(other))) if one != other => {
-            let problem = Diagnostic::error("`ports.ipfs` and `ports.lite.ipfs` say different things");
+            let problem = Diagnostic::error("`ports.ipfs` and `ports.lite.ipfs` have different values");
             let problem = problem.at(&other.place, "this").at(&one.place, "and this");
             report.push(problem.help("keep one: `lite.ipfs` is the older name of `ipfs`"));
             Err(Reported)

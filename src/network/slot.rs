@@ -1,4 +1,4 @@
-//! An entry of a mapping, and what its name may be.
+//! An entry of a mapping, and the rules for its name.
 
 use super::fields::Item;
 use super::place::{At, Place};
@@ -8,19 +8,19 @@ use std::str::FromStr;
 /// An entry of a mapping.
 pub(super) struct Slot<'t> {
     pub(super) name: &'t str,
-    /// The name was not quoted: other readers may take it for a number. That
-    /// of a file never is one.
+    /// Whether the name was written without quotes, so that other readers may take
+    /// it for a number. False for the name of a file.
     pub(super) plain: bool,
-    /// Of the name.
+    /// The place of the name.
     pub(super) place: Place,
     pub(super) item: Item<'t>,
     pub(super) taken: bool,
-    /// The name is there already: it is read for its mistakes only.
+    /// The name exists already, so this entry is only checked.
     pub(super) again: bool,
 }
 
 impl Slot<'_> {
-    /// The name as one of a host or a shape, which `what` says.
+    /// The name as that of a `what`: a host or a shape.
     pub(super) fn name_of<N: FromStr>(&self, what: &str, report: &mut Report) -> Read<At<N>> {
         match self.name.parse() {
             Ok(value) => {
@@ -29,23 +29,23 @@ impl Slot<'_> {
             }
             Err(_) => {
                 let shown = self.place.shown(self.name);
-                let problem = Diagnostic::error(format!("`{shown}` can't be the name of a {what}"));
+                let problem = Diagnostic::error(format!("`{shown}` is not a valid {what} name"));
                 Err(report.push(problem.at(&self.place, "this").help(NAME_HELP)))
             }
         }
     }
 
-    /// Without quotes, some readers of YAML take a name for something else.
+    /// Some YAML readers take an unquoted name for a value of another type.
     fn warn_of_other_readers(&self, report: &mut Report) {
         let Some(what) = taken_for(self.name).filter(|_| self.plain) else { return };
-        let problem = Diagnostic::warning(format!("`{}` is {what} to other readers of YAML", self.name));
+        let problem = Diagnostic::warning(format!("other YAML readers take `{}` for {what}", self.name));
         report.push(
             problem.at(&self.place, "this name").help(format!("put it in quotes: `\"{}\"`", self.name)),
         );
     }
 }
 
-/// What YAML 1.1 makes of a name that was written without quotes.
+/// The type that an unquoted name has in YAML 1.1, if it isn't text.
 fn taken_for(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let radix = |prefix: &str, radix: u32| {
@@ -54,8 +54,8 @@ fn taken_for(name: &str) -> Option<&'static str> {
     let digits: String = lower.chars().filter(|&c| c != '_').collect();
     let begins_with_digit = lower.starts_with(|c: char| c.is_ascii_digit());
     match lower.as_str() {
-        "yes" | "no" | "on" | "off" | "y" | "n" | "true" | "false" => Some("a truth value"),
-        "null" => Some("nothing"),
+        "yes" | "no" | "on" | "off" | "y" | "n" | "true" | "false" => Some("a boolean"),
+        "null" => Some("null"),
         _ if radix("0x", 16) || radix("0o", 8) || radix("0b", 2) => Some("a number"),
         _ if begins_with_digit && digits.parse::<f64>().is_ok() => Some("a number"),
         _ if is_date(&lower) => Some("a date"),
@@ -71,5 +71,5 @@ fn is_date(text: &str) -> bool {
     matches!(lengths[..], [4, 1..=2, 1..=2]) && parts.into_iter().all(digits)
 }
 
-/// What a name may be.
-pub(super) const NAME_HELP: &str = "letters, digits, `_`, `.` and `-`, the first a letter or digit";
+/// The rules for names.
+pub(super) const NAME_HELP: &str = "use letters, digits, `_`, `.` and `-`; the first is a letter or a digit";

@@ -1,11 +1,11 @@
-//! What the parser says of a document, in our words and our places.
+//! The parser's errors, with our own messages and places.
 
 use super::place::Span;
 use serde_saphyr::granit_parser::{ErrorKind, Marker, ScanError, Span as EventSpan};
 
-/// What is wrong with a document as YAML.
+/// A YAML error in a document.
 pub(super) struct Flaw {
-    /// Continues the quoted text, where there is one.
+    /// Follows the quoted text, if there is one.
     pub(super) message: String,
     /// Shown in quotes before the message.
     pub(super) quoted: Option<Span>,
@@ -24,10 +24,10 @@ impl Flaw {
     }
 }
 
-/// More mistakes of one file nobody reads.
+/// So many errors of one file are reported.
 const MOST_FLAWS: usize = 1_000;
 
-/// What is wrong and doesn't end the reading.
+/// Errors that don't end the parsing.
 #[derive(Default)]
 pub(super) struct Flaws {
     all: Vec<Flaw>,
@@ -45,21 +45,21 @@ impl Flaws {
 
     pub(super) fn finish(mut self) -> Vec<Flaw> {
         if self.left_out > 0 {
-            let message = format!("{} more mistakes of this kind are not shown", self.left_out);
+            let message = format!("{} more errors in this file are not shown", self.left_out);
             let last = self.all.last().and_then(|flaw| flaw.labels.first()).map(|(span, _)| *span);
-            let flaw = flaw(&message, last.unwrap_or_default(), "the last that is");
-            self.all.push(*flaw.help("correct some of the others first"));
+            let flaw = flaw(&message, last.unwrap_or_default(), "the last one shown");
+            self.all.push(*flaw.help("fix some of the others first"));
         }
         self.all
     }
 }
 
-const INDENT: &str = "this indentation fits nothing above";
-const ALIGN: &str = "align it with the line that it belongs to";
+const INDENT: &str = "this indentation matches no line above";
+const ALIGN: &str = "align it with the lines of the same mapping or list";
 const COLON: &str = "write `name: value`, with a space after the `:`";
 
-/// In the words of whoever wrote the document: the parser's own are for those
-/// who know its grammar.
+/// Explains a parser's error to the author of the document, who doesn't know the
+/// grammar.
 pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
     let mut at = point(error.marker(), text);
     let (before, line) = lines(at.start as usize, text);
@@ -67,7 +67,7 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
     let (message, help) = match error.kind() {
         _ if written.starts_with("<<<<<<<") || written.starts_with("=======") => {
             at = line;
-            ("a conflict that git left here", "keep one of the two versions, and remove git's own lines")
+            ("an unresolved merge conflict", "keep one of the two versions, and remove git's markers")
         }
         ErrorKind::TabInBlockIndentation
         | ErrorKind::TabNotAllowed
@@ -78,7 +78,7 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
                 let start = at.start + small(tab);
                 Span { start, end: start + 1 }
             });
-            ("a tab where YAML allows none", "indent with spaces")
+            ("YAML doesn't allow a tab here", "indent with spaces")
         }
         ErrorKind::InvalidIndentation
         | ErrorKind::InvalidBlockScalarIndent
@@ -87,9 +87,7 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
             at = line;
             (INDENT, ALIGN)
         }
-        ErrorKind::RecursionLimitExceeded => {
-            ("deeper nesting than a network can need", "write it with fewer levels")
-        }
+        ErrorKind::RecursionLimitExceeded => ("nested too deeply for a network", "use fewer levels"),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             at = line;
             match written.strip_prefix('-') {
@@ -104,11 +102,11 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
             match (kind, written.starts_with("- ")) {
                 (ErrorKind::ExpectedBlockMappingKey, true) => (
                     "an item of a list where `name: value` is expected",
-                    "put it below the name that it belongs to, indented",
+                    "put it under the name that it belongs to, indented",
                 ),
                 (ErrorKind::ExpectedBlockSequenceEntry, false) => (
                     "an item of a list is expected here",
-                    "begin the line with `- `, or align it with the line that it belongs to",
+                    "begin the line with `- `, or align it with the mapping that it belongs to",
                 ),
                 _ => (INDENT, ALIGN),
             }
@@ -125,26 +123,26 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
                 at = before;
                 ("a `:` is missing", COLON)
             }
-            None => ("a `:` that belongs to nothing", COLON),
+            None => ("a `:` without a name before it", COLON),
         },
         ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping
             if text[at.range()] == *"," =>
         {
-            ("nothing between two commas", "remove one of them, or write what belongs between")
+            ("there is nothing between two commas", "remove one of them, or add the missing item")
         }
         ErrorKind::UnclosedFlowCollection { .. }
         | ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping => {
-            ("a bracket that is never closed", "close it: `[` with `]`, and `{` with `}`")
+            ("this bracket is never closed", "close it: `[` with `]`, and `{` with `}`")
         }
         ErrorKind::MismatchedFlowCollectionEnd { .. } => {
-            ("a bracket that another kind closes", "close `[` with `]`, and `{` with `}`")
+            ("a bracket is closed by one of another kind", "close `[` with `]`, and `{` with `}`")
         }
         ErrorKind::MisplacedFlowCollectionEnd => {
-            ("a bracket that closes nothing", "remove it, or add the one that opens it")
+            ("there is no opening bracket for this", "remove it, or add the opening bracket")
         }
         ErrorKind::ExpectedFlowMappingSeparator
         | ErrorKind::ExpectedFlowSequenceSeparator
@@ -155,11 +153,11 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
         ErrorKind::UnclosedQuotedScalar
         | ErrorKind::InvalidQuotedScalarIndent
         | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            ("a quote above isn't closed", "close it on the line where it was opened")
+            ("a quote above isn't closed", "close it on the line on which it was opened")
         }
         ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
             "something follows the closing quote",
-            "put a `,` or a `:` between, or quotes around all of it; a `'` in single quotes is written `''`",
+            "add a `,` or a `:` in between, or quote the whole value; within single quotes, write `'` as `''`",
         ),
         ErrorKind::UnknownQuotedScalarEscape
         | ErrorKind::InvalidQuotedScalarHexEscape
@@ -168,42 +166,42 @@ pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
         | ErrorKind::MissingLowSurrogate
         | ErrorKind::UnpairedLowSurrogate
         | ErrorKind::InvalidUnicodeEscape => {
-            ("a `\\` that means nothing here", "write `\\\\`, or put the value in single quotes")
+            ("unknown escape sequence", "write `\\\\`, or put the value in single quotes")
         }
         ErrorKind::UnexpectedCharacter { .. } | ErrorKind::MappingKeyNotAllowed => {
-            ("no value can start with this", "put the value in quotes")
+            ("a value can't start with this character", "put the value in quotes")
         }
         ErrorKind::MissingDocumentEndBeforeDirective => {
-            ("no line can start with this", "put the name in quotes")
+            ("a line can't start with this", "put the name in quotes")
         }
         ErrorKind::MissingAnchorOrAliasName => {
             ("`*` and `&` need a name", "put the value in quotes, or write the name of an anchor")
         }
         ErrorKind::BlockSequenceEntryNotAllowed => {
-            ("a list can't begin here", "begin it on a line of its own, or write `[one, two]`")
+            ("a list can't begin here", "begin it on a new line, or write `[one, two]`")
         }
         ErrorKind::BlockEntryInFlowCollection | ErrorKind::PlainScalarStartsWithDashFlowIndicator => {
-            ("a `-` between brackets", "remove it, or put it in quotes: `[one, two]` is a list already")
+            ("a `-` inside brackets", "remove it, or quote it: `[one, two]` already is a list")
         }
         ErrorKind::CommentNotSeparated | ErrorKind::CommentInterceptedScalar => {
-            ("a `#` in the wrong place", "put a space before a comment, or quotes around the value")
+            ("a `#` in the wrong place", "put a space before a comment, or quote the value")
         }
         ErrorKind::InvalidBlockScalarHeader | ErrorKind::ZeroBlockScalarIndent => {
-            ("something follows the `|` or `>`", "begin the text on the next line, or put it in quotes")
+            ("something follows the `|` or `>`", "begin the text on the next line, or quote it")
         }
         ErrorKind::BomInsideDocument => ("a byte-order mark inside the file", "remove it"),
         ErrorKind::UndeclaredTagHandle | ErrorKind::UnclosedVerbatimTag | ErrorKind::MissingTagUri => {
-            ("a tag that means nothing here", "remove it, or put the value in quotes")
+            ("this tag has no meaning here", "remove it, or quote the value")
         }
         _ => {
-            let message = format!("not YAML: {}", error.info());
-            return flaw(&message, at, "here").help("correct the line, or the one above it");
+            let message = format!("invalid YAML: {}", error.info());
+            return flaw(&message, at, "here").help("fix this line or the one above it");
         }
     };
     flaw(message, at, "here").help(help)
 }
 
-/// The line of an offset, and the last one before it that has anything in it.
+/// The line of an offset, and the last one before it that isn't empty.
 fn lines(at: usize, text: &str) -> (Option<Span>, Span) {
     let content = |start: usize, end: usize| {
         let line = &text[start..end];

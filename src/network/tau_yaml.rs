@@ -1,4 +1,4 @@
-//! The tau that the network runs: `tau.yaml`.
+//! The pinned tau binaries: `tau.yaml`.
 
 use super::At;
 use super::fields::{Fields, Item};
@@ -17,8 +17,8 @@ fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<(Architecture, At<Pin>
     let shown = slot.place.shown(slot.name);
     let architecture = slot.name.parse::<Architecture>().map_err(|_| {
         let names: Vec<&str> = Architecture::ALL.into_iter().map(Architecture::name).collect();
-        let problem = Diagnostic::error(format!("`{shown}` is no architecture that spore knows"));
-        report.push(problem.at(&slot.place, "this").help(format!("one of {}", names.join(", "))))
+        let problem = Diagnostic::error(format!("`{shown}` is not a known architecture"));
+        report.push(problem.at(&slot.place, "this").help(format!("use one of {}", names.join(", "))))
     });
     let mut fields = slot.item.fields(&format!("tau for `{shown}`"), report)?;
     let url = fields.take("url").map(|item| (item, item.text("a URL", report)));
@@ -60,7 +60,7 @@ fn version(item: Item<'_>, report: &mut Report) -> Read<Version> {
 fn digest(item: Item<'_>, report: &mut Report) -> Read<At<Sha256>> {
     let text = item.text("a SHA-256 digest", report)?;
     text.parse().map(|digest| item.at(digest)).map_err(|_| {
-        let help = "64 hexadecimal digits, as `sha256sum` prints them";
+        let help = "expected 64 hexadecimal digits, as printed by `sha256sum`";
         item.wrong("not a SHA-256 digest", "this", help, report)
     })
 }

@@ -1,5 +1,5 @@
-//! Whose network it is, `tenancy.yaml`, and what the `accounts` service is
-//! given, `accounts.yaml`.
+//! The tenancy, `tenancy.yaml`, and the configuration of the `accounts` service,
+//! `accounts.yaml`.
 
 use super::fields::{Fields, Item};
 use super::problem::{Read, Report};
@@ -10,19 +10,19 @@ use serde_yaml::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Whose repositories the network serves.
+/// The owner of the repositories that the network serves.
 #[derive(Clone, Debug)]
 pub struct Tenancy {
-    /// Who hosts the repositories: `github`.
+    /// The provider of the repositories: `github`.
     pub provider: At<String>,
-    /// The owner there.
+    /// The owner at the provider.
     pub owner: At<String>,
     /// The application that acts for the owner. Only `auth` reads it.
     pub app: Option<App>,
 }
 
-/// An application's credential. Whether it is enough for `auth` is for others
-/// to say: no other service reads it.
+/// The credentials of an application. They may be insufficient for `auth`, which
+/// is the only service that reads them.
 #[derive(Clone, Debug)]
 pub struct App {
     /// Its client id.
@@ -31,17 +31,17 @@ pub struct App {
     pub key: Option<At<Secret>>,
 }
 
-/// What `accounts.yaml` says. Every scalar of it counts as a secret.
+/// The contents of `accounts.yaml`. Every scalar counts as a secret.
 #[derive(Clone, PartialEq)]
 pub struct Accounts(Value);
 
 impl Accounts {
-    /// Takes the document over.
+    /// Wraps the document.
     pub fn new(document: Value) -> Self {
         Self(document)
     }
 
-    /// The document itself: for the configuration.
+    /// The document itself, for the configuration.
     pub fn expose(&self) -> &Value {
         &self.0
     }
@@ -55,7 +55,7 @@ impl fmt::Debug for Accounts {
     }
 }
 
-/// The keys, and `***` for everything else.
+/// Writes the keys, and `***` for everything else.
 fn shape(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match value {
         Value::Mapping(entries) => {
@@ -79,9 +79,9 @@ fn shape(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// Reads whose network it is.
+/// Reads the tenancy.
 pub(super) fn read(mut fields: Fields<'_>, report: &mut Report) -> Option<TenancyDraft> {
-    // In a folder each entry is a file, and the whole has no place of its own.
+    // If it is a folder, each entry is a file, and the whole has no place.
     let place = fields.place.clone().or_else(|| Some(fields.slots.first()?.place.clone()))?;
     let provider = fields.need("provider", "provider: github").and_then(|item| text(item, report)).ok();
     let owner = fields.need("owner", "owner: an-organisation").and_then(|item| text(item, report)).ok();
@@ -103,7 +103,7 @@ fn text(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
     Ok(item.at(item.text("a name", report)?.to_owned()))
 }
 
-/// Reads the document as it stands.
+/// Reads the document as it is.
 pub(super) fn read_accounts(fields: &Fields<'_>) -> Option<At<Accounts>> {
     let first = fields.slots.first()?;
     let place = fields.place.clone().unwrap_or_else(|| first.place.clone());
@@ -111,7 +111,7 @@ pub(super) fn read_accounts(fields: &Fields<'_>) -> Option<At<Accounts>> {
     Some(At { value: Accounts(mapping(entries)), place })
 }
 
-/// In the order of the names, whatever that of the file is.
+/// Sorted by name, independent of the order in the file.
 fn mapping<'a>(entries: impl Iterator<Item = (&'a str, &'a Content<'a>)>) -> Value {
     let sorted: BTreeMap<_, _> = entries.collect();
     Value::Mapping(
@@ -119,7 +119,7 @@ fn mapping<'a>(entries: impl Iterator<Item = (&'a str, &'a Content<'a>)>) -> Val
     )
 }
 
-/// The reader bounds depth and size.
+/// Depth and size are limited by the reader.
 fn value(content: &Content<'_>) -> Value {
     match content.resolved() {
         Content::Null | Content::Broken | Content::Shared(_) => Value::Null,
@@ -130,8 +130,8 @@ fn value(content: &Content<'_>) -> Value {
     }
 }
 
-/// YAML 1.2's core schema, which is what tau's reader goes by where nothing
-/// says of which type a field is.
+/// YAML 1.2's core schema, which tau's reader uses for fields without a declared
+/// type.
 fn plain(text: &str) -> Value {
     match text {
         "true" | "True" | "TRUE" => return Value::Bool(true),
@@ -141,7 +141,7 @@ fn plain(text: &str) -> Value {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && unsigned.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
-    // `007` is a number to some readers and text to others: as text it stays what it is.
+    // Some readers take `007` for a number, others for text; text preserves it.
     if number && !(unsigned.len() > 1 && unsigned.starts_with('0') && !unsigned.contains('.')) {
         if let Ok(number) = text.parse::<i64>() {
             return number.into();

@@ -1,8 +1,8 @@
-//! One YAML document as a tree that knows where everything stands.
+//! A YAML document as a tree in which each value has its place.
 //!
-//! It is built from the parser's events, not by deserializing: what is wrong
-//! must not end at the first mistake, and where a secret stands must be known
-//! even of a document that breaks off. Aliases are shared, not copied.
+//! It is built from the parser's events instead of being deserialized, because all
+//! errors must be reported, and the places of secrets must be known even if the
+//! parsing stops at an error. Aliases are shared, not copied.
 
 use super::mask::Mask;
 use super::merge::merged;
@@ -13,18 +13,18 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Far more than a network needs, whatever is multiplied by aliases; besides
-/// one for every few bytes, which no folder that was written out exceeds.
+/// Far more values than a network needs, including those from aliases. One more is
+/// allowed for every few bytes, which no file without aliases exceeds.
 const MOST_VALUES: usize = 500_000;
 const BYTES_A_VALUE: usize = 10;
-/// So many bytes of a long text count as one value.
+/// Each so many bytes of a long text count as one value.
 const BYTES_OF_TEXT: usize = 64;
-/// One after another, before a value.
+/// Consecutive comments before a value.
 const MOST_COMMENTS: usize = 500_000;
-/// Far deeper than anything in a folder; it bounds recursion.
+/// Far deeper than anything in a folder; bounds recursion.
 const DEEPEST: usize = 64;
 
-/// A value, where it stands, and where it is defined if that is elsewhere.
+/// A value, its place, and the place of its definition if that is elsewhere.
 #[derive(Clone)]
 pub(super) struct Node<'a> {
     pub(super) content: Content<'a>,
@@ -37,35 +37,35 @@ pub(super) enum Content<'a> {
     Null,
     Scalar {
         text: Cow<'a, str>,
-        /// Not quoted: it may mean something else than its text.
+        /// Not quoted, so it may be a value of another type.
         plain: bool,
     },
     List(Vec<Node<'a>>),
     Map(Vec<Entry<'a>>),
     Shared(Rc<Content<'a>>),
-    /// Something that has been reported already.
+    /// A value with an error, which has been reported.
     Broken,
 }
 
 #[derive(Clone)]
 pub(super) struct Entry<'a> {
     pub(super) key: Cow<'a, str>,
-    /// The key was not quoted: other readers may take it for a number.
+    /// Whether the key was written without quotes.
     pub(super) plain: bool,
     pub(super) span: Span,
-    /// Where the entry is defined, if it came by a merge key.
+    /// The place of the entry's definition, if it was merged.
     pub(super) defined: Option<Span>,
-    /// Its key is there already: it is read for its mistakes only.
+    /// The key exists already, so this entry is only checked.
     pub(super) again: bool,
     pub(super) value: Node<'a>,
 }
 
-/// What became of a text.
+/// The result of parsing a text.
 pub(super) struct Parsed<'a> {
-    /// `None` where there is nothing in it, or where it breaks off.
+    /// `None` if the text is empty, or if the parsing stopped.
     pub(super) root: Option<Node<'a>>,
     pub(super) flaws: Vec<Flaw>,
-    /// It broke off: nothing can be said about what isn't there.
+    /// The parsing stopped: what seems missing may not be.
     pub(super) broken: bool,
 }
 
@@ -78,13 +78,13 @@ impl Content<'_> {
     }
 }
 
-/// Reads the one document that `text` holds, and tells `mask` what is in it.
+/// Parses the only document in `text`, and gives `mask` the places of its values.
 pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
     let mut options = Options::default();
     options.flow_nesting_limit = DEEPEST;
     options.block_nesting_limit = DEEPEST;
     options.emit_unresolved_aliases = true;
-    // However much of a file somebody has commented out, it is no mistake.
+    // A file may have any amount of commented-out lines.
     options.max_buffered_comment_events = MOST_COMMENTS;
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut builder = Builder {
@@ -102,7 +102,7 @@ pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
             None | Some(Ok((Event::StreamEnd, _))) => break,
             Some(Ok((event, span))) => {
                 let at = span_of(&span, text);
-                // An end has its place where its collection's next sibling begins.
+                // The place of an end event is where the collection's next sibling begins.
                 if !matches!(event, Event::SequenceEnd | Event::MappingEnd | Event::DocumentEnd) {
                     reached = reached.max(at.end);
                 }
@@ -130,14 +130,14 @@ struct Builder<'a, 'm, 't> {
     most_values: usize,
 }
 
-/// A finished node with an anchor, ready to be used again.
+/// A complete node with an anchor, which aliases can refer to.
 struct Anchored<'a> {
     content: Rc<Content<'a>>,
     span: Span,
     extent: Extent,
 }
 
-/// How much there is of a node, aliases followed.
+/// The size of a node, with its aliases resolved.
 #[derive(Clone, Copy)]
 struct Extent {
     values: usize,
@@ -163,15 +163,15 @@ enum Kind<'a> {
     Map { entries: Vec<Entry<'a>>, merges: Vec<Node<'a>>, key: Key<'a> },
 }
 
-/// What the next node of a mapping is.
+/// The role of the next node of a mapping.
 enum Key<'a> {
     /// A key.
     Awaited,
-    /// The value of this key; whether that is plain.
+    /// The value of this key, which may be unquoted.
     Is(Cow<'a, str>, bool, Span),
-    /// What to merge.
+    /// A mapping to merge.
     Merge,
-    /// The value of a key that was none.
+    /// The value of an invalid key.
     Bad,
 }
 
@@ -179,8 +179,8 @@ impl<'a> Builder<'a, '_, '_> {
     fn event(&mut self, event: Event<'a>, at: Span) -> Result<(), Box<Flaw>> {
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
-                return Err(flaw("a second document in one file", at, "it starts here")
-                    .help("keep one document, or move the other to a file of its own"));
+                return Err(flaw("there is a second document in this file", at, "it starts here")
+                    .help("keep one document, or move the other to another file"));
             }
             Event::Comment(..) => self.mask.comment(at),
             Event::Scalar(text, style, anchor, tag) => {
@@ -198,8 +198,8 @@ impl<'a> Builder<'a, '_, '_> {
             Event::SequenceEnd | Event::MappingEnd => self.close(at)?,
             Event::Alias(id) => self.alias(id, at)?,
             Event::UnresolvedAlias(_) => {
-                let help = "define the anchor above, or quote the value";
-                let message = "an alias to an anchor that isn't there";
+                let help = "define the anchor above it, or quote the value";
+                let message = "there is no anchor for this alias";
                 self.flaws.push(|| flaw(message, at, "this alias").help(help));
                 self.add(Node { content: Content::Broken, span: at, defined: None }, 0, Extent::SCALAR)?;
             }
@@ -236,11 +236,11 @@ impl<'a> Builder<'a, '_, '_> {
         self.add(Node { content, span: at, defined: None }, anchor, Extent { values, ..Extent::SCALAR })
     }
 
-    /// Tags that change nothing are let through, others could mean anything.
+    /// Tags without effect are accepted; others could change the value.
     fn tag(&mut self, tag: Option<&Tag>, at: Span) {
         let Some(tag) = tag else { return };
         if !tag.is_yaml_core_schema() && !is_bare(tag) {
-            let message = "a tag that means nothing here";
+            let message = "this tag has no meaning here";
             self.flaws.push(|| flaw(message, at, "this value has it").help("remove the tag"));
         }
     }
@@ -251,7 +251,7 @@ impl<'a> Builder<'a, '_, '_> {
 
     fn close(&mut self, at: Span) -> Result<(), Box<Flaw>> {
         let Some(Frame { kind, anchor, start, end, mut extent }) = self.stack.pop() else { return Ok(()) };
-        // Of a block collection the end has no extent, and stands too far down.
+        // The end of a block collection is empty, and too far down.
         let end = if at.start == at.end { end } else { at.end };
         let content = match kind {
             Kind::List(items) => Content::List(items),
@@ -264,12 +264,12 @@ impl<'a> Builder<'a, '_, '_> {
     fn alias(&mut self, id: usize, at: Span) -> Result<(), Box<Flaw>> {
         let (key, above) = path(&self.stack);
         let Some(anchored) = self.anchors.get(&id) else {
-            let help = "write the value out";
-            let message = "an alias to what it is itself a part of";
+            let help = "write the value itself";
+            let message = "an alias inside the value that it refers to";
             self.flaws.push(|| flaw(message, at, "this alias").help(help));
             return self.add(Node { content: Content::Broken, span: at, defined: None }, 0, Extent::SCALAR);
         };
-        // The keys of a mapping are looked at where they stand.
+        // The keys of a mapping have been handled at its definition.
         if !matches!(*anchored.content, Content::Map(_)) {
             self.mask.value_again(anchored.span, key, above);
         }
@@ -283,16 +283,16 @@ impl<'a> Builder<'a, '_, '_> {
     }
 
     fn add(&mut self, mut node: Node<'a>, anchor: usize, extent: Extent) -> Result<(), Box<Flaw>> {
-        // What is in a collection has been counted when it was added.
+        // The items of a collection were counted when they were added.
         let fresh = !matches!(node.content, Content::List(_) | Content::Map(_));
         self.values = self.values.saturating_add(if fresh { extent.values } else { 1 });
         if self.values > self.most_values {
-            return Err(flaw("more values than a network can need", node.span, "reading stopped here")
-                .help("look for aliases that multiply each other"));
+            return Err(flaw("too many values for a network", node.span, "reading stopped here")
+                .help("look for aliases that multiply"));
         }
         if extent.depth > DEEPEST {
-            return Err(flaw("deeper nesting than a network can need", node.span, "reading stopped here")
-                .help("look for aliases that nest in each other"));
+            return Err(flaw("nested too deeply for a network", node.span, "reading stopped here")
+                .help("look for nested aliases"));
         }
         if anchor != 0 {
             let content = Rc::new(node.content);
@@ -326,17 +326,17 @@ fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> Key<'a> {
         Content::Scalar { text, plain: true } if text == "<<" => return Key::Merge,
         Content::Scalar { text, plain } => return Key::Is(text.clone(), *plain, node.span),
         Content::Broken => return Key::Bad,
-        Content::Null if node.span.start == node.span.end => "a key that is empty",
-        Content::Null => "a null as a key",
-        Content::List(_) => "a list as a key",
-        _ => "a mapping as a key",
+        Content::Null if node.span.start == node.span.end => "an empty key",
+        Content::Null => "null used as a key",
+        Content::List(_) => "a list used as a key",
+        _ => "a mapping used as a key",
     };
-    let help = "write a name, in quotes if need be";
-    flaws.push(|| flaw(what, node.span, "a name is expected here").help(help));
+    let help = "write a name, in quotes if necessary";
+    flaws.push(|| flaw(what, node.span, "expected a name").help(help));
     Key::Bad
 }
 
-/// `!`, which makes a text of every scalar.
+/// `!`, which turns every scalar into text.
 fn is_bare(tag: &Tag) -> bool {
     matches!(tag.parts(), ("", "!") | ("!", ""))
 }

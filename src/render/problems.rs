@@ -1,51 +1,52 @@
-//! What is wrong with a network folder, in the order of its files.
+//! The findings about a network folder, and their count.
 
 use super::Style;
-use crate::network::{Diagnostic, Place};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
+use crate::network::{Diagnostic, Place, Severity};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use std::fmt;
 
 /// Columns that fit most terminals and the logs of most pipelines.
 const WIDTH: usize = 100;
 
-/// Errors first, then warnings; each with its places, and what to do about it.
+/// Errors first, then warnings, then notes; each with its places and its help.
 pub fn problems(problems: &[Diagnostic], style: Style) -> String {
     let theme = match style {
         Style::Plain => GraphicalTheme::none(),
         Style::Colour => GraphicalTheme::unicode(),
     };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
-    let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|problem| problem.is_error());
+    let of = |severity| problems.iter().filter(move |problem| problem.severity() == severity);
+    let by_severity = [Severity::Error, Severity::Warning, Severity::Note].into_iter().flat_map(of);
     let mut text = String::new();
-    for problem in errors.into_iter().chain(warnings) {
+    for problem in by_severity {
         for (nth, part) in parts(problem).into_iter().enumerate() {
             let mut drawn = String::new();
-            // A place outside its text can't be drawn; what is wrong can be said.
+            // A place outside its text can't be drawn, but the message can be shown.
             if handler.render_report(&mut drawn, &part).is_err() {
                 drawn = format!("{}\n", problem.message());
             }
-            // What is wrong is said once, above the first file.
-            let said = if nth == 0 { 0 } else { drawn.find('\n').map_or(0, |end| end + 1) };
-            text.push_str(&drawn[said..]);
+            // The message appears once, above the first file.
+            let repeated = if nth == 0 { 0 } else { drawn.find('\n').map_or(0, |end| end + 1) };
+            text.push_str(&drawn[repeated..]);
         }
         text.push('\n');
     }
     text
 }
 
-/// `2 errors, 1 warning`
+/// `2 errors, 1 warning`; empty where there is neither.
 pub fn tally(problems: &[Diagnostic]) -> String {
-    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    let count = |severity| problems.iter().filter(|problem| problem.severity() == severity).count();
     let counted = |count: usize, what: &str| match count {
         0 => None,
         1 => Some(format!("1 {what}")),
         _ => Some(format!("{count} {what}s")),
     };
-    let both = [counted(errors, "error"), counted(problems.len() - errors, "warning")];
+    let both = [counted(count(Severity::Error), "error"), counted(count(Severity::Warning), "warning")];
     both.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What is shown of one problem in one file: a report has one source only.
+/// The part of a finding that is in one file: miette's reports have one source.
 #[derive(Debug)]
 struct Part<'p> {
     problem: &'p Diagnostic,
@@ -53,7 +54,7 @@ struct Part<'p> {
     is_last: bool,
 }
 
-/// File by file, in the order in which the problem names them.
+/// One part per file, in the order of the labels.
 fn parts(problem: &Diagnostic) -> Vec<Part<'_>> {
     let mut parts = vec![Part { problem, labels: Vec::new(), is_last: false }];
     for label in problem.labels() {
@@ -79,8 +80,12 @@ impl fmt::Display for Part<'_> {
 impl std::error::Error for Part<'_> {}
 
 impl miette::Diagnostic for Part<'_> {
-    fn severity(&self) -> Option<Severity> {
-        Some(if self.problem.is_error() { Severity::Error } else { Severity::Warning })
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.problem.severity() {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Note => miette::Severity::Advice,
+        })
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {

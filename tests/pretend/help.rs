@@ -21,5 +21,8 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
 fn without_arguments_or_network_it_says_how_to_start() {
     let folder = tempfile::tempdir().unwrap();
     let run = Run::of(spore(&[]).current_dir(folder.path())).exits(0);
-    run.says("There is no network in this folder").says("spore demo");
+    run.says("There is no network in this folder")
+        .says("spore demo")
+        .says("mkdir -p keys")
+        .says("spore key node");
 }
