@@ -1,7 +1,7 @@
-//! Downloads that were made before, each under the digest of its bytes.
+//! A cache of downloads, by the digest of their bytes.
 //!
-//! The cache is never a reason to fail and never believed: what it holds is
-//! compared with its name, and thrown away where they differ.
+//! A problem with the cache is never an error, and its files aren't trusted: a file whose
+//! digest differs from its name is deleted.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use super::{Sha256, file};
 
-/// Where downloads are kept.
+/// The cache's folder, if any.
 #[derive(Debug, Clone)]
 pub struct Cache(Option<PathBuf>);
 
 impl Cache {
-    /// The user's: `$XDG_CACHE_HOME/spore`, or `~/.cache/spore`. Without a
-    /// home nothing is kept.
+    /// The user's cache: `$XDG_CACHE_HOME/spore` or `~/.cache/spore`. Without a home
+    /// directory, nothing is cached.
     #[must_use]
     pub fn of_user() -> Self {
         let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -26,31 +26,31 @@ impl Cache {
         )
     }
 
-    /// One in a folder, which is made when something is first kept.
+    /// A cache in a folder, which is created when the first file is cached.
     #[must_use]
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self(Some(folder.into()))
     }
 
-    /// Keeps nothing.
+    /// No cache.
     #[must_use]
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// The bytes with this digest, if they are kept and whole.
+    /// The bytes with this digest, if they are cached and intact.
     pub(super) fn get(&self, sha256: &Sha256) -> Option<Vec<u8>> {
         let path = self.0.as_deref()?.join(sha256.to_string());
         let bytes = file::read(&path).ok()?;
         if Sha256::of(&bytes) == *sha256 {
             return Some(bytes);
         }
-        // Should this fail, the file is replaced after the next download.
+        // If this fails, the next download replaces the file.
         let _ = fs::remove_file(&path);
         None
     }
 
-    /// Keeps `bytes`: all of them, or, on any error or loss of power, nothing.
+    /// Caches `bytes`. An error or a power cut never leaves a partial file.
     pub(super) fn put(&self, sha256: &Sha256, bytes: &[u8]) -> io::Result<()> {
         let Some(folder) = self.0.as_deref() else {
             return Ok(());
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_had_again_unless_it_was_changed() {
+    fn cached_bytes_are_found_unless_they_were_modified() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path().join("a/b"));
         let sha256 = Sha256::of(b"tau");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_place_nothing_is_kept() {
+    fn without_a_folder_nothing_is_cached() {
         let sha256 = Sha256::of(b"tau");
         Cache::none().put(&sha256, b"tau").unwrap();
         assert_eq!(Cache::none().get(&sha256), None);

@@ -1,4 +1,4 @@
-//! Reading a local file whole.
+//! Reading a local file.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -6,23 +6,23 @@ use std::path::Path;
 
 use super::download::SIZE_LIMIT;
 
-/// Why a local file can't be had.
+/// Why a local file couldn't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// Nothing is there, or it can't be opened or read.
+    /// It doesn't exist, or can't be opened or read.
     #[error("the file can't be read")]
     Read(#[source] io::Error),
-    /// A folder, a device, a pipe.
+    /// It is a folder, a device or a pipe.
     #[error("it is not a regular file")]
     NotAFile,
-    /// Larger than anything that is sent to a host.
+    /// It is larger than any artifact may be.
     #[error("it is larger than {SIZE_LIMIT} bytes")]
     TooLarge,
 }
 
 /// The bytes of a regular file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    // Asked before opening, because opening a pipe waits for its other end.
+    // Check the type before opening it, because opening a pipe would block.
     let metadata = std::fs::metadata(path).map_err(FileError::Read)?;
     if !metadata.is_file() {
         return Err(FileError::NotAFile);

@@ -1,11 +1,11 @@
-//! What a file is, by its first bytes: people often get something else than
-//! the program that they wanted.
+//! The kind of a file, by its first bytes, for messages about files that aren't the expected
+//! program.
 
 use std::fmt;
 
-/// What a file looks like; shown with its article.
+/// The kind of a file. `Display` writes it with its article.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each name says it, and its text says it again")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Kind {
     Empty,
     Elf,
@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Looks at the first bytes.
+    /// Determines the kind from the first bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         const MAGIC: &[(&[u8], Kind)] = &[
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn first_bytes_tell() {
+    fn the_first_bytes_determine_the_kind() {
         let mut tar = vec![0; 512];
         tar[257..262].copy_from_slice(b"ustar");
         let cases: [(&[u8], Kind); 9] = [

@@ -1,6 +1,6 @@
-//! `spore apply`, and `spore retire`, which is an apply of a cleared host.
+//! `spore apply`, and `spore retire`, which is an apply of what a retirement needs.
 
-use super::args::{ApplyOptions, Args};
+use super::args::{ApplyOptions, Args, RetireOptions};
 use super::lock::{self, Taken};
 use super::progress::{self, Watched};
 use super::survey::{Survey, survey};
@@ -8,7 +8,7 @@ use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::remote::{Applied, Host, Locks, Payload, Payloads, Redactor, Stop, apply};
+use crate::remote::{Applied, Host, Locks, Payload, Payloads, Redactor, Settings, Stop, apply};
 use crate::render::{self, Style, Tone};
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ use tokio::sync::mpsc::unbounded_channel;
 pub(crate) async fn run(
     args: &Args,
     options: &ApplyOptions,
-    retire: Option<&HostName>,
+    retire: Option<&RetireOptions>,
 ) -> miette::Result<Exit> {
     let patience = Instant::now() + Duration::from_secs(options.lock_wait);
     let mut interrupts = Interrupts::listen();
@@ -27,64 +27,100 @@ pub(crate) async fn run(
         let (args, options, retire) = (args.clone(), options.clone(), retire.cloned());
         async move { prepare(&args, &options, retire.as_ref(), patience).await }
     };
-    let Some(prepared) = interrupts.unless(preparing).await else {
-        terminal::out("apply: interrupted; nothing was changed\n");
-        return Ok(Exit::Interrupted);
-    };
-    let (exit, began) = match prepared? {
-        Ok((prepared, locks)) => (carry_out(args, options, prepared, locks, interrupts).await, true),
-        Err(exit) => (exit, false),
-    };
-    match (exit, retire) {
-        (Exit::Done, Some(host)) => terminal::out(&format!(
-            "now delete {host} from the folder, and from `p2p.bootstrap` where it is named: until then a plan puts it back\n"
-        )),
-        (_, Some(host)) if began => {
-            terminal::out(&format!("keep {host} in the folder until `spore retire {host}` has ended well\n"))
+    let (exit, began) = match interrupts.unless(preparing).await {
+        None => {
+            terminal::out("apply: interrupted; nothing was changed\n");
+            (Exit::Interrupted, false)
         }
-        _ => {}
+        Some(Ok(Prepared::Ready(ready))) => {
+            let (job, locks) = *ready;
+            (carry_out(args, options, job, locks, interrupts).await, true)
+        }
+        Some(Ok(Prepared::Over(exit))) => (exit, false),
+        Some(Err(report)) if retire.is_some() => {
+            terminal::error(&report);
+            (Exit::Failed, false)
+        }
+        Some(Err(report)) => return Err(report),
+    };
+    if let Some(retire) = retire {
+        terminal::out(&retired(retire, exit, began));
     }
     Ok(exit)
 }
 
-/// Plans, asks, fetches what will be sent, and locks the hosts; where somebody
-/// else has one, waits for it and begins again, for it will have changed.
+/// Whether the host is retired, and what comes next.
+fn retired(retire: &RetireOptions, exit: Exit, began: bool) -> String {
+    let RetireOptions { host, gone, apply: _ } = retire;
+    match (exit, began) {
+        (Exit::Done, _) => {
+            let done = match gone {
+                true => format!("no other configuration names {host} any more"),
+                false => format!("{host} is retired"),
+            };
+            format!(
+                "retire: {done}; now delete {host} from the folder, and from `p2p.bootstrap` if it is named \
+                 there: until then, a plan puts it back\n"
+            )
+        }
+        (_, true) => format!(
+            "retire: {host} is only partly retired; keep it in the folder until `spore retire {host}` has \
+             succeeded\n"
+        ),
+        (_, false) => format!("retire: {host} was not retired; nothing was changed\n"),
+    }
+}
+
+/// What comes of planning and asking.
+enum Prepared {
+    /// It can begin.
+    Ready(Box<(Job, Locks)>),
+    /// There is nothing to do, or it was declined.
+    Over(Exit),
+}
+
+/// Plans, asks, fetches what will be sent, and locks the hosts. If another apply
+/// holds one, waits for it and begins again, because the plan will differ.
 async fn prepare(
     args: &Args,
     options: &ApplyOptions,
-    retire: Option<&HostName>,
+    retire: Option<&RetireOptions>,
     patience: Instant,
-) -> miette::Result<Result<(Prepared, Locks), Exit>> {
+) -> miette::Result<Prepared> {
     loop {
         let survey = survey(args, &options.plan, retire).await?;
         let plan = &survey.plan;
-        terminal::out(&render::plan(plan, terminal::style(args)));
-        if plan.is_empty() {
-            return Ok(Err(if plan.reaches_everything() { Exit::Done } else { Exit::Failed }));
+        terminal::out(&survey.page(terminal::style(args)));
+        if plan.is_empty() && plan.refusals.is_empty() {
+            if plan.reaches_everything() {
+                return Ok(Prepared::Over(Exit::Done));
+            }
+            terminal::out(&format!("apply: {}; nothing was changed\n", render::unplanned(plan)));
+            return Ok(Prepared::Over(Exit::Failed));
         }
         if !agreed(plan, options).await? {
-            terminal::note("nothing was changed");
-            return Ok(Err(Exit::Failed));
+            terminal::out("apply: declined; nothing was changed\n");
+            return Ok(Prepared::Over(Exit::Declined));
         }
-        let (prepared, hosts) = Prepared::of(survey)?;
-        match lock::take(hosts, &prepared.plan, patience).await? {
-            Taken::Locked(locks) => return Ok(Ok((prepared, locks))),
+        let (job, hosts) = Job::of(survey)?;
+        match lock::take(hosts, &job.plan, patience).await? {
+            Taken::Locked(locks) => return Ok(Prepared::Ready(Box::new((job, locks)))),
             Taken::Waited => terminal::note("the hosts are free now; planning again"),
         }
     }
 }
 
 /// A plan that was agreed to, and what it takes to apply it.
-struct Prepared {
+struct Job {
     plan: Plan,
     payloads: Payloads,
     redactor: Redactor,
 }
 
-impl Prepared {
+impl Job {
     /// Fetches what will be sent.
     fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Host>)> {
-        let Survey { network, stock, desired, plan, hosts } = survey;
+        let Survey { network, stock, desired, plan, hosts, .. } = survey;
         let payloads =
             tokio::task::block_in_place(|| payloads(&plan, &desired.payloads, &stock, &network.folder))?;
         let redactor = Redactor::new(secrets(&network).iter());
@@ -92,14 +128,14 @@ impl Prepared {
     }
 }
 
-/// Applies a plan that nobody has to agree to, to hosts that are nobody else's.
+/// Applies a plan without asking: its hosts are simulated.
 ///
 /// # Errors
-/// Where something can't be fetched, or a host not be locked.
+/// Where something can't be fetched, or a host can't be locked.
 pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
-    let (prepared, hosts) = Prepared::of(survey)?;
-    match lock::take(hosts, &prepared.plan, Instant::now()).await? {
-        Taken::Locked(locks) => Ok(carry_out(args, options, prepared, locks, Interrupts::listen()).await),
+    let (job, hosts) = Job::of(survey)?;
+    match lock::take(hosts, &job.plan, Instant::now()).await? {
+        Taken::Locked(locks) => Ok(carry_out(args, options, job, locks, Interrupts::listen()).await),
         Taken::Waited => Ok(Exit::Failed),
     }
 }
@@ -107,15 +143,17 @@ pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey)
 async fn carry_out(
     args: &Args,
     options: &ApplyOptions,
-    prepared: Prepared,
+    job: Job,
     locks: Locks,
     mut interrupts: Interrupts,
 ) -> Exit {
-    let Prepared { plan, payloads, redactor } = prepared;
+    let Job { plan, payloads, redactor } = job;
     let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
-    let shown = tokio::spawn(progress::show(receiver, Watched::new(&plan, style, options.verbose)));
+    let watched = Watched::new(&plan, style, options.verbose);
+    let remind = Settings::with(&options.plan.timeouts).remind;
+    let shown = tokio::spawn(progress::show(receiver, watched, remind));
     let (payloads, redactor) = (Arc::new(payloads), Arc::new(redactor));
     let applying = async {
         let most = options.max_failures;
@@ -130,7 +168,7 @@ async fn carry_out(
     let applied = tokio::select! {
         applied = applying => applied,
         () = interrupted_twice(&mut interrupts, &stop) => {
-            terminal::out(&format!("apply: ended at once; to go on from there, run: {}\n", command()));
+            terminal::out(&format!("apply: aborted; resume with: {}\n", command()));
             return Exit::Interrupted;
         }
     };
@@ -143,33 +181,46 @@ async fn carry_out(
     }
 }
 
-/// Whether a person, or the command line, has agreed to the plan.
+/// Whether the user has agreed to the plan, at a prompt or on the command line.
+///
+/// # Errors
+/// Where the plan can't be applied as it is, or there is no way to ask.
 async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
     if !plan.refusals.is_empty() {
-        return Err(Failure::new(
-            "the plan can't be applied as it is",
-            "see `refused` above: apply to all hosts, when all of them can be planned",
-        )
-        .into());
+        let help = "every line above that begins with `refused` says why, and what to do first";
+        return Err(Failure::new("the plan can't be applied as it is", help).into());
     }
     let destructive = plan.destructive().count() > 0;
-    if options.yes {
-        if destructive && !options.allow_destructive {
-            return Err(Failure::new(
-                "the plan is destructive, and --yes alone doesn't agree to that",
-                "see `destructive` above; add `--allow-destructive` if that is what you want",
-            )
-            .into());
+    match (options.yes, destructive && !options.allow_destructive) {
+        (true, false) => Ok(true),
+        (true, true) => Err(Failure::new(
+            "the plan has destructive changes, which `--yes` alone doesn't cover",
+            "see `destructive` above; pass `--allow-destructive` as well to make these changes",
+        )
+        .into()),
+        (false, needs_both) if !terminal::is_attended() => {
+            let help = match needs_both {
+                true => {
+                    "see `destructive` above; pass `--yes` and `--allow-destructive` to make these changes \
+                     unattended"
+                }
+                false => "pass `--yes` to run unattended",
+            };
+            Err(Failure::new("no terminal to prompt on", help).into())
         }
-        return Ok(true);
+        (false, _) => {
+            let network = plan.network.clone();
+            let ask = move || match destructive {
+                true => terminal::confirm_by_name(
+                    "apply this plan, including the destructive changes? To confirm, type the network's name",
+                    &network,
+                ),
+                false => terminal::confirm("apply this plan?"),
+            };
+            // Whoever interrupts the run needn't answer.
+            Ok(tokio::task::spawn_blocking(ask).await.unwrap_or(false))
+        }
     }
-    if !terminal::is_attended() {
-        return Err(Failure::new("nobody is there to be asked", "add `--yes` where nobody watches").into());
-    }
-    let question =
-        if destructive { "apply this plan, its destructive part included?" } else { "apply this plan?" };
-    // Whoever interrupts the run needn't answer.
-    Ok(tokio::task::spawn_blocking(move || terminal::confirm(question)).await.unwrap_or(false))
 }
 
 /// The bytes that the plan sends: artifacts are fetched and compressed here,
@@ -196,8 +247,7 @@ fn payloads(
     Ok(payloads)
 }
 
-/// Every secret of the folder by itself, so that none gets out with what a
-/// host says.
+/// Every secret of the folder, to be removed from whatever a host says.
 fn secrets(network: &crate::network::Network) -> Vec<Secret> {
     let mut secrets = vec![network.swarm_key.line().clone()];
     secrets.extend(network.domain.validation.private().cloned());
@@ -221,15 +271,15 @@ fn scalars(yaml: &serde_yaml::Value) -> Vec<Secret> {
     }
 }
 
-/// The first interruption lets what runs end; the second ends at once.
+/// After the first interrupt, running actions finish; the second aborts.
 async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop) {
     interrupts.next().await;
     stop.ask();
-    terminal::note("interrupted: what runs is let end, nothing new begins; once more to end at once");
+    terminal::note("interrupted: finishing running actions; press Ctrl-C again to abort");
     interrupts.next().await;
 }
 
-/// What was done, what failed, what wasn't reached, and how to go on.
+/// What was done, what failed, what was skipped, and how to resume.
 fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
     let mut out = String::new();
     for (host, failure) in &applied.failed {
@@ -240,39 +290,40 @@ fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
         out.push_str(&format!("{sign} {host}{}: {what}\n", action.unwrap_or_default()));
     }
     if applied.without_elder {
-        out.push_str("not started: what dials an elder, for no elder is up\n");
+        out.push_str("not started: every node that dials an elder, because no elder is up\n");
     }
     let skipped = applied.skipped(plan);
-    let mut line = format!(
-        "apply: {}; {} failed; {skipped} skipped",
-        render::applied(plan, &applied.done),
-        applied.failed.len(),
-    );
+    let outcome = format!("{} failed; {skipped} skipped", applied.failed.len());
+    let mut parts = vec![render::applied(plan, &applied.done)];
+    // The worst comes first.
     if !plan.unplanned.is_empty() {
         let names: Vec<&str> = plan.unplanned.keys().take(NAMED).map(HostName::as_str).collect();
         let more = match plan.unplanned.len() - names.len() {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        line.push_str(&format!("; not planned: {}{more}", names.join(", ")));
+        parts.insert(0, format!("{} ({}{more})", render::unplanned(plan), names.join(", ")));
     }
     if !plan.overridden.is_empty() {
-        line.push_str(&format!("; {}", render::overridden(plan.overridden.len())));
+        parts.insert(0, render::overridden(plan.overridden.len()));
     }
-    out.push_str(&line);
-    out.push('\n');
-    let mend =
-        if applied.failed.values().all(|failure| failure.is_stale) { "" } else { "mend what failed and " };
-    if !applied.failed.is_empty() || skipped > 0 {
-        out.push_str(&format!("to go on from there, {mend}run: {}\n", command()));
+    let is_bad = !applied.failed.is_empty() || skipped > 0;
+    parts.insert(if is_bad { 0 } else { parts.len() }, outcome);
+    out.push_str(&format!("apply: {}\n", parts.join("; ")));
+    let fix = match applied.failed.values().all(|failure| failure.is_stale) {
+        true => "resume with",
+        false => "fix the failure, then resume with",
+    };
+    if is_bad {
+        out.push_str(&format!("{fix}: {}\n", command()));
     }
     out
 }
 
-/// How many hosts are named at the end; all are where it began.
+/// How many hosts the last line names; the plan has named all of them.
 const NAMED: usize = 5;
 
-/// What was typed.
+/// The command line, to be typed again.
 fn command() -> String {
     let words: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();

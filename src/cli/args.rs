@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line: commands, options and their help.
 
 use crate::plan::Selector;
 use crate::remote::TimeOut;
@@ -7,8 +7,8 @@ use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, or nothing to do; 1 errors, or partly done; 2 plan: changes; 3 plan: some
-host couldn't be planned; 130 interrupted. Alone in a folder, spore says where one stands.";
+Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
+couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
 /// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
 #[derive(Clone, Debug, Parser)]
@@ -16,7 +16,7 @@ host couldn't be planned; 130 interrupted. Alone in a folder, spore says where o
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// Its folder, or name below ~/.taubyte/networks
+    /// Its folder, or its name in ~/.taubyte/networks
     #[arg(
         short,
         long,
@@ -26,14 +26,14 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     pub(crate) network: Option<String>,
-    /// Colour what is shown
+    /// Colour the output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Colour,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
-    // Without a help of their own, help stays one line an option.
+    // Without help texts of their own, the help needs only one line for the option.
     Auto,
     Always,
     Never,
@@ -51,45 +51,39 @@ impl From<Colour> for ColorChoice {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// See all of it in ten seconds, on hosts that this machine pretends
+    /// Show everything in ten seconds, on simulated hosts
     #[command(
-        after_help = "Example: spore demo --pause\nNothing is installed, needs root or is left behind."
+        after_help = "Example: spore demo --pause\nIt needs no root, installs nothing and leaves nothing behind."
     )]
     Demo(DemoOptions),
-    /// Name every mistake in the network's folder; no host is asked
+    /// Find every mistake in the folder; contacts no host
     #[command(
         after_help = "Example, for a pull request from a fork: spore check --without-secrets --deny-warnings"
     )]
     Check(CheckOptions),
-    /// Show what would change, and change nothing
+    /// Show what would change on the hosts; changes nothing
     #[command(after_help = "Example: spore plan --target @host1")]
     Plan(PlanOptions),
-    /// Show what changes, ask, and do exactly that
+    /// Show what would change, ask, and do exactly that
     #[command(after_help = "Example, in a pipeline: spore apply --yes")]
     Apply(ApplyOptions),
-    /// Plan and apply this folder from nothing, on hosts that this machine pretends
-    #[command(after_help = "Example: spore rehearse -n my-network\nNothing real is reached, and no key of \
-    the folder gets anybody in anywhere.")]
+    /// Plan and apply this folder from scratch, on simulated hosts
+    #[command(after_help = "Example: spore rehearse -n my-network\nNo real host is contacted, and \
+    the folder's SSH keys aren't used.")]
     Rehearse,
-    /// Clear a host of its nodes, before it is taken out of the YAML
-    #[command(
-        after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml, and from p2p.bootstrap \
-    where it is named. What else has changed in the folder is part of the plan."
-    )]
-    Retire {
-        /// The host to clear
-        host: HostName,
-        #[command(flatten)]
-        options: ApplyOptions,
-    },
-    /// The tau that the network runs
+    /// Remove the network from a host, before the host is deleted from the YAML
+    #[command(after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml, and from \
+    p2p.bootstrap if it is named there. Nothing else is changed, whatever else differs.",
+    mut_arg("targets", |targets| targets.hide(true)))]
+    Retire(RetireOptions),
+    /// Manage the tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
-    /// Make a new key, and write it to the standard output
+    /// Print a new key
     #[command(after_help = "Example: spore key swarm >keys/swarm.key\n\
-    node: for `key:` of a node; swarm: for the file that lets nodes in; validation: the private half, which is enough.")]
+    node: a node's `key:`; swarm: the file that `p2p.swarm.key` names; validation: the domain's private key.")]
     Key {
-        /// What it is for
+        /// What the key is for
         kind: KeyKind,
     },
 }
@@ -103,39 +97,39 @@ pub(crate) enum KeyKind {
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct CheckOptions {
-    /// Count warnings as errors
+    /// Treat warnings as errors
     #[arg(long)]
     pub(crate) deny_warnings: bool,
-    /// Check what can be checked without the keys, wherever they are
+    /// Skip the checks that need the secret files
     #[arg(long)]
     pub(crate) without_secrets: bool,
 }
 
-/// What shapes a plan; the same wherever a plan is made.
+/// Options of every command that makes a plan.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct PlanOptions {
-    /// Only these: shape@host, @host or shape@; may be given several times
+    /// Only these: shape@host, @host or shape@; may be repeated
     #[arg(short, long = "target", value_name = "SELECTOR")]
     pub(crate) targets: Vec<Selector>,
-    /// Run this tau, whatever tau.yaml says for its architecture
+    /// Use this tau instead of the one pinned for its architecture
     #[arg(long, value_name = "PATH")]
     pub(crate) tau: Option<PathBuf>,
-    /// How many nodes are updated at a time [default: a quarter]
+    /// Restart this many nodes at a time [default: a quarter]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch: Option<u16>,
-    /// Remove the data of nodes that are removed
+    /// Also remove the data of nodes that are removed
     #[arg(long)]
     pub(crate) purge_storage: bool,
-    /// Make hosts of another network part of this one
+    /// Take over hosts that run nodes of another network
     #[arg(long)]
     pub(crate) take_over: bool,
-    /// Digest every file on the hosts, whatever an earlier apply has noted of it
+    /// Ignore cached digests and rehash every file
     #[arg(long)]
     pub(crate) rehash: bool,
     /// Check host keys against this file instead of ~/.ssh/known_hosts
     #[arg(long, value_name = "FILE", env = "SPORE_KNOWN_HOSTS", hide_env_values = true)]
     pub(crate) known_hosts: Option<PathBuf>,
-    /// Wait longer or shorter for something: settle=2.5, connect=30 …
+    /// Set a time-out, e.g. settle=2.5 or connect=30 (README.md lists them)
     #[arg(
         long = "timeout",
         value_name = "NAME=SECONDS",
@@ -150,21 +144,32 @@ pub(crate) struct PlanOptions {
 pub(crate) struct ApplyOptions {
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
-    /// Don't ask
+    /// Don't prompt
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// With --yes: agree to what can't be undone, too
+    /// With --yes: include the destructive changes
     #[arg(long)]
     pub(crate) allow_destructive: bool,
-    /// Go on while at most so many hosts have failed; elders and canaries always stop what follows
+    /// Continue while at most N hosts have failed; a failed elder or canary always stops the apply
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) max_failures: usize,
-    /// Name every action, while staging too, and what takes long as it begins
+    /// Print every action, including staging, and long ones when they begin
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// Where somebody else holds a host, wait so long for it and plan again
+    /// If another apply has locked a host, wait this long for it, then plan again
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) lock_wait: u64,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct RetireOptions {
+    /// The host to retire
+    pub(crate) host: HostName,
+    /// It will never come back: only remove it from the other hosts' configurations
+    #[arg(long)]
+    pub(crate) gone: bool,
+    #[command(flatten)]
+    pub(crate) apply: ApplyOptions,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -172,17 +177,17 @@ pub(crate) struct DemoOptions {
     /// Wait for Enter before each step
     #[arg(long)]
     pub(crate) pause: bool,
-    /// Leave the folder and the hosts there until Ctrl-C, to play with
+    /// Keep the folder and the hosts until Ctrl-C, to experiment with
     #[arg(long)]
     pub(crate) keep: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum TauCommand {
-    /// Write a binary's place and digest into tau.yaml
+    /// Record where a tau comes from, and its digest, in tau.yaml
     #[command(after_help = "Example: spore tau pin https://example.com/tau_linux_amd64.tar.gz")]
     Pin {
-        /// URLs or files: a tau, or a release's .tar.gz
+        /// URLs or files: a tau binary, or a release's .tar.gz
         #[arg(required = true, value_name = "URL|FILE")]
         sources: Vec<String>,
     },

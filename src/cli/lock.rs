@@ -1,4 +1,4 @@
-//! The locks of an apply, which nobody else who applies has any of.
+//! The locks of an apply: no other apply works on any of the same hosts.
 
 use super::{Failure, terminal};
 use crate::plan::Plan;
@@ -10,22 +10,22 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// How often it is looked whether a host is free again, about.
+/// Roughly how often to try whether a host is free again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What became of the locks.
+/// What came of locking the hosts.
 pub(super) enum Taken {
-    /// No host that the plan touches is known to be anybody else's.
+    /// Every host that the plan touches is locked, or lost.
     Locked(Locks),
-    /// Somebody else had one, and has let it go since. None is ours.
+    /// Another apply had locked one, and has released it since. None is locked now.
     Waited,
 }
 
-/// Locks every host that the plan touches. Where somebody else holds one, none
-/// is kept, and it waits for that one until `patience` ends.
+/// Locks every host that the plan touches. If another apply holds one of them,
+/// all are released, and this waits for that one until `patience` ends.
 ///
 /// # Errors
-/// Where somebody else holds one for longer: nothing was changed then.
+/// If another apply holds one for longer; nothing was changed then.
 pub(super) async fn take(
     mut hosts: BTreeMap<HostName, Host>,
     plan: &Plan,
@@ -48,14 +48,14 @@ pub(super) async fn take(
         hosts.extend(free);
         let error = HostError::Locked(holder.clone());
         if Instant::now() >= patience {
-            let help = format!("{}; or wait for it with `--lock-wait SECONDS`", error.help());
+            let help = format!("{}, or wait for it with `--lock-wait SECONDS`", error.help());
             return Err(Failure::new(format!("{name}: {error}; nothing was changed"), help).into());
         }
         if !waited {
             terminal::note(&format!("{name}: {error}; waiting for it"));
         }
         waited = true;
-        // Two that wait for each other don't come at the same moment again and again.
+        // A random pause, so that two applies don't collide again and again.
         let uneven = RandomState::new().hash_one(name) % 1000;
         tokio::time::sleep(RETRY / 2 + Duration::from_millis(uneven)).await;
     }
@@ -70,8 +70,8 @@ struct Tried {
     free: BTreeMap<HostName, Host>,
 }
 
-/// The first host alone, then the others side by side: of two that come at the
-/// same moment for the same hosts, one gets all of them.
+/// The first host alone, then the others in parallel: if two applies want the same
+/// hosts at the same moment, one of them gets all.
 async fn try_all(mut hosts: BTreeMap<HostName, Host>) -> Tried {
     let holder = holder();
     let mut tried = Tried::default();
@@ -110,7 +110,7 @@ impl Tried {
     }
 }
 
-/// Lets them go, side by side. One that can't be told lets go by itself.
+/// Releases them in parallel. A host that can't be reached releases its lock itself.
 pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<HostName, Host> {
     let mut unlocking = JoinSet::new();
     for (name, host) in locked {
@@ -119,13 +119,13 @@ pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<Host
     unlocking.join_all().await.into_iter().flatten().collect()
 }
 
-/// Who we are, for others who want the hosts.
+/// Who we are, for other applies that want these hosts.
 fn holder() -> Holder {
     let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    // Pipelines and cron needn't set either.
+    // Pipelines and cron may set neither.
     let id = || Command::new("id").arg("-un").output().ok().filter(|output| output.status.success());
     let user = user.or_else(|| id().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()));
-    let user = user.unwrap_or_else(|| "somebody".to_owned());
+    let user = user.unwrap_or_else(|| "unknown user".to_owned());
     let machine = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     Holder {
         who: format!("{user}@{}", machine.trim()),

@@ -1,6 +1,5 @@
 //! The command line: arguments, files, the terminal and exit codes. It decides
-//! nothing about a network; each file here is one command, or what several
-//! share.
+//! nothing about a network. Each file here is one command, or is shared by several.
 
 mod apply;
 mod args;
@@ -15,6 +14,7 @@ mod pretended;
 mod progress;
 mod rehearse;
 mod standing;
+mod suggest;
 mod supplies;
 mod survey;
 mod tau;
@@ -25,22 +25,24 @@ use clap::Parser as _;
 use std::process::ExitCode;
 use thiserror::Error;
 
-/// What a run ends with: see `README.md`, exit codes.
+/// Exit codes; README.md describes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Nothing to do, or all done.
     Done = 0,
-    /// An error, or an apply that did only a part.
+    /// An error, or an apply that was only partly done.
     Failed = 1,
     /// There are changes to make.
     Changes = 2,
     /// Some host couldn't be planned.
     Unplanned = 3,
+    /// The user was asked, and declined.
+    Declined = 4,
     /// Interrupted.
     Interrupted = 130,
 }
 
-/// An error that ends the run, with what to do about it.
+/// An error that ends the run, with its help.
 #[derive(Debug, Error, miette::Diagnostic)]
 #[error("{what}")]
 pub(crate) struct Failure {
@@ -70,14 +72,17 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            terminal::print_usage(&error);
+            match suggest::unknown_command(&error) {
+                Some(failure) => terminal::error(&failure.into()),
+                None => terminal::print_usage(&error),
+            }
             return ExitCode::from(if error.use_stderr() { Exit::Failed } else { Exit::Done } as u8);
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            terminal::error(&Failure::because("no threads could be started", None, error).into());
+            terminal::error(&Failure::because("can't start threads", None, error).into());
             return ExitCode::from(Exit::Failed as u8);
         }
     };
@@ -88,7 +93,7 @@ pub fn main() -> ExitCode {
             Exit::Failed
         }
     };
-    // Connections that hang must not keep a finished run from ending.
+    // A hanging connection must not keep a finished run from ending.
     runtime.shutdown_background();
     ExitCode::from(exit as u8)
 }
@@ -99,7 +104,7 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Check(options) => check::run(args, options),
         Command::Plan(options) => plan::run(args, options).await,
         Command::Apply(options) => apply::run(args, options, None).await,
-        Command::Retire { host, options } => apply::run(args, options, Some(host)).await,
+        Command::Retire(options) => apply::run(args, &options.apply, Some(options)).await,
         Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse => rehearse::run(args).await,

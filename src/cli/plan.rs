@@ -4,7 +4,6 @@ use super::args::{Args, PlanOptions};
 use super::survey::survey;
 use super::{Exit, terminal};
 use crate::plan::Plan;
-use crate::render;
 
 pub(crate) async fn run(args: &Args, options: &PlanOptions) -> miette::Result<Exit> {
     let mut interrupts = terminal::Interrupts::listen();
@@ -13,9 +12,9 @@ pub(crate) async fn run(args: &Args, options: &PlanOptions) -> miette::Result<Ex
         async move { survey(&args, &options, None).await }
     };
     let Some(survey) = interrupts.unless(surveying).await else { return Ok(Exit::Interrupted) };
-    let plan = survey?.plan;
-    terminal::out(&render::plan(&plan, terminal::style(args)));
-    Ok(verdict(&plan))
+    let survey = survey?;
+    terminal::out(&survey.page(terminal::style(args)));
+    Ok(verdict(&survey.plan))
 }
 
 fn verdict(plan: &Plan) -> Exit {

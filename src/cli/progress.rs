@@ -1,6 +1,7 @@
-//! An apply as it goes on: one line an action as it ends; while staging, one a
-//! host, for there are many, unless all are asked for; and on a terminal a bar
-//! for what is being sent.
+//! The progress of an apply: a line for each action that ends; while staging, a
+//! line for each host, because there are many actions, unless `--verbose` asks for
+//! all. What takes long has a bar or a spinner on a terminal; elsewhere a line now
+//! and then says what the apply is waiting for.
 
 use super::terminal;
 use crate::plan::Plan;
@@ -11,27 +12,48 @@ use crate::render::{self, Style, Tone};
 use crate::resource::HostName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{MissedTickBehavior, interval};
 
-/// What is shown of an apply.
+/// What is shown of an apply, and what is running at the moment.
 pub(super) struct Watched {
     style: Style,
     waves: usize,
-    /// By host, how many actions are left to stage; empty once that is over, or
-    /// where each is named.
+    /// By host, how many actions are left to stage; empty afterwards, and with
+    /// `--verbose`.
     staging: BTreeMap<HostName, usize>,
     verbose: bool,
     bars: Option<MultiProgress>,
     bar_of: BTreeMap<HostName, ProgressBar>,
+    /// By host, the action under way, and how many of how many bytes are sent.
+    running: BTreeMap<HostName, (Action, Option<(u64, u64)>)>,
+    /// When the stage or wave began.
+    since: Instant,
 }
 
-/// Shows everything that comes, until nothing can come any more.
-pub(super) async fn show(mut progress: UnboundedReceiver<Progress>, mut watched: Watched) {
-    while let Some(progress) = progress.recv().await {
-        watched.show(progress);
+/// Shows everything that comes, until nothing can come any more. Every `remind`
+/// that a stage or wave lasts, says what it is waiting for.
+pub(super) async fn show(mut progress: UnboundedReceiver<Progress>, mut watched: Watched, remind: Duration) {
+    let mut reminders = interval(remind.max(Duration::from_millis(10)));
+    reminders.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            progress = progress.recv() => {
+                let Some(progress) = progress else { return };
+                if matches!(progress, Progress::Began(_)) {
+                    reminders.reset();
+                    watched.since = Instant::now();
+                }
+                watched.show(progress);
+            }
+            _ = reminders.tick() => watched.remind(),
+        }
     }
 }
+
+/// How many hosts a reminder names.
+const NAMED: usize = 8;
 
 impl Watched {
     pub(super) fn new(plan: &Plan, style: Style, verbose: bool) -> Self {
@@ -43,7 +65,25 @@ impl Watched {
             verbose,
             bars: terminal::shows_progress().then(MultiProgress::new),
             bar_of: BTreeMap::new(),
+            running: BTreeMap::new(),
+            since: Instant::now(),
         }
+    }
+
+    /// `  … still waiting after 20 s: h3 (restart tau@worker.service, until healthy), h4 (install docker.io)`
+    fn remind(&self) {
+        if self.bars.is_some() || self.running.is_empty() {
+            return;
+        }
+        let named = self.running.iter().take(NAMED);
+        let mut waiting: Vec<String> = named
+            .map(|(host, (action, sent))| format!("{host} ({})", render::waiting(action, *sent)))
+            .collect();
+        if let more @ 1.. = self.running.len() - waiting.len() {
+            waiting.push(format!("and {more} more"));
+        }
+        let seconds = self.since.elapsed().as_secs();
+        self.line(&format!("  … still waiting after {seconds} s: {}", waiting.join(", ")));
     }
 
     fn show(&mut self, progress: Progress) {
@@ -54,8 +94,14 @@ impl Watched {
                 let heading = format!("wave {} of {}", i + 1, self.waves);
                 self.line(&self.style.paint(Tone::Strong, heading));
             }
-            Progress::Action { host, action, report: Report::Began { .. } } => self.began(host, &action),
+            Progress::Action { host, action, report: Report::Began { .. } } => {
+                self.running.insert(host.clone(), (action.clone(), None));
+                self.began(host, &action);
+            }
             Progress::Action { host, report: Report::Sent { sent, total, .. }, .. } => {
+                if let Some((_, bytes)) = self.running.get_mut(&host) {
+                    *bytes = Some((sent, total));
+                }
                 self.sent(host, sent, total);
             }
             Progress::Action { host, action, report: Report::Ended { outcome, .. } } => {
@@ -88,7 +134,7 @@ impl Watched {
         }
     }
 
-    /// What may take minutes is shown while it does.
+    /// What may take minutes is shown as it begins.
     fn began(&mut self, host: HostName, action: &Action) {
         if !matches!(
             action,
@@ -115,7 +161,7 @@ impl Watched {
         let Some(bars) = &self.bars else { return };
         let bar = self.bar_of.entry(host).or_insert_with_key(|host| {
             let bar = bars.add(ProgressBar::new(total));
-            // A template that is known to be right; the default one otherwise.
+            // The template is valid; if it weren't, the default one would do.
             if let Ok(style) = ProgressStyle::with_template("  {msg} {bar:30} {bytes}/{total_bytes}") {
                 bar.set_style(style);
             }
@@ -127,6 +173,7 @@ impl Watched {
     }
 
     fn clear(&mut self, host: &HostName) {
+        self.running.remove(host);
         if let Some(bar) = self.bar_of.remove(host) {
             bar.finish_and_clear();
         }

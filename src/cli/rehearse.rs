@@ -43,7 +43,7 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
     let mut options = ApplyOptions::default();
     // A simulated node never exits seconds after its start.
     options.plan.timeouts.extend("settle=0.5".parse::<TimeOut>());
-    let survey = survey_of(network.clone(), &known, &options.plan).await?;
+    let survey = survey_of(network.clone(), &known, &options.plan, None).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.unplanned.is_empty() || !survey.plan.refusals.is_empty() {
         terminal::out(
@@ -60,7 +60,7 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
         }
     }
     terminal::out("\nplanning again:\n");
-    let survey = survey_of(network, &known, &options.plan).await?;
+    let survey = survey_of(network, &known, &options.plan, None).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.is_empty() {
         terminal::out(

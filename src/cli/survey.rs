@@ -1,17 +1,19 @@
-//! From a folder to a plan: what `plan` and `apply` have in common.
+//! From a folder to a plan, for every command that makes one.
 
-use super::args::{Args, PlanOptions};
+use super::args::{Args, PlanOptions, RetireOptions};
 use super::logins::Keys;
 use super::supplies::Stock;
 use super::{Failure, folder, terminal};
-use crate::desired::{Desired, compile};
+use crate::desired::{CompileError, Desired, compile};
 use crate::facts::{self, Folder, Request, interpret};
 use crate::network::Network;
-use crate::plan::{self, Observed, Options, Plan, Selector, Unplanned};
-use crate::remote::{Host, Settings, Target, gather};
+use crate::plan::{self, Observed, Options, Plan, Retirement, Selector, Unplanned};
+use crate::remote::{Holder, Host, Settings, Target, gather};
+use crate::render::{self, Style};
 use crate::resource::{DigestKey, HostName, ShapeName};
 use crate::ssh::{Address, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::block_in_place;
 
 /// A plan, and all that it takes to apply it.
@@ -22,64 +24,76 @@ pub(crate) struct Survey {
     pub(crate) plan: Plan,
     /// The hosts that answered, still connected.
     pub(crate) hosts: BTreeMap<HostName, Host>,
+    /// Who had locked a host when it was asked.
+    holders: BTreeMap<HostName, Holder>,
+    /// When all had been asked, in seconds since 1970.
+    at: u64,
 }
 
-/// Reads the folder, asks the hosts, and plans. A host to be retired is planned
-/// as if it had no nodes.
+impl Survey {
+    /// The plan as a page, beginning with the network, the time and who is at work.
+    pub(crate) fn page(&self, style: Style) -> String {
+        let locked = self.holders.iter().map(|(host, holder)| (host, holder.to_string()));
+        let header = render::header(&self.plan.network, self.at, self.plan.asked, locked);
+        header + &render::plan(&self.plan, style)
+    }
+}
+
+/// Reads the folder, asks the hosts, and plans; with `retire`, only what it takes
+/// to retire that host.
 ///
 /// # Errors
 /// Where there is no plan at all. What is wrong with one host is in the plan.
 pub(crate) async fn survey(
     args: &Args,
     options: &PlanOptions,
-    retire: Option<&HostName>,
+    retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
     terminal::set_up_reports(args);
-    let mut network = folder::read(args, &folder::find(args.network.as_deref())?)?;
-    if let Some(host) = retire {
-        clear(&mut network, host)?;
-        let is_whole = |target: &Selector| target.shape.is_none() && target.may_select(host);
-        if !options.targets.is_empty() && !options.targets.iter().any(is_whole) {
-            return Err(Failure::new(
-                format!("`--target` leaves {host}, which is to be retired, out or in part"),
-                format!("`--target @{host}` retires it and does nothing else"),
-            )
-            .into());
-        }
+    let network = folder::read(args, &folder::find(args.network.as_deref())?)?;
+    if retire.is_some() && !options.targets.is_empty() {
+        return Err(Failure::new(
+            "`--target` has no place in a retirement",
+            "leave it out: only what the retirement needs is changed anyway",
+        )
+        .into());
     }
     let known = known_hosts(options)?;
-    survey_of(network, &known, options).await
+    survey_of(network, &known, options, retire).await
 }
 
-/// The same, of a network that has been read.
+/// The same for a network that has been read.
 ///
 /// # Errors
 /// As there.
 pub(crate) async fn survey_of(
-    network: Network,
+    mut network: Network,
     known: &KnownHosts,
     options: &PlanOptions,
+    retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
     // A tau may have to be fetched, a person be asked for a passphrase.
     let stock = block_in_place(|| Stock::take(&network, options.tau.as_deref()))?;
-    let desired = compile(&network, &stock.supplies).map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        let what = error.to_string();
-        match source {
-            Some(source) => Failure::because(what, None, source),
-            None => Failure { what, help: None, source: None },
+    let retirement = match retire {
+        Some(RetireOptions { host, gone, .. }) => {
+            let found = Retirement::of(&mut network, host, *gone, &stock.supplies).map_err(uncompiled)?;
+            Some(found.ok_or_else(|| no_such_host(host))?)
         }
-    })?;
-    let (targets, mut observed) = block_in_place(|| targets(&network, &desired, options))?;
+        None => None,
+    };
+    let desired = compile(&network, &stock.supplies).map_err(uncompiled)?;
+    let concerned = retirement.as_ref().map(|retirement| retirement.concerns(&desired));
+    let (targets, mut observed) =
+        block_in_place(|| targets(&network, &desired, options, concerned.as_ref()))?;
     let shapes: BTreeMap<HostName, BTreeSet<ShapeName>> = network
         .hosts
         .iter()
         .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
         .collect();
-    let mut settings = Settings::default();
-    options.timeouts.iter().for_each(|time_out| settings.set(*time_out));
+    let settings = Settings::with(&options.timeouts);
     let answers = gather(targets, known, &settings, |_, _| {}).await;
-    let mut hosts = BTreeMap::new();
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (mut hosts, mut holders) = (BTreeMap::new(), BTreeMap::new());
     for (name, answer) in answers {
         let none = BTreeSet::new();
         let folder = Folder {
@@ -89,9 +103,18 @@ pub(crate) async fn survey_of(
         };
         let found = match answer {
             Ok((host, text)) => {
-                let found = observe(&name, &text, folder);
                 hosts.insert(name.clone(), host);
-                found
+                match facts::parse(&text) {
+                    Ok(facts) => {
+                        holders.extend(facts.holder.as_deref().map(|by| (name.clone(), Holder::parse(by))));
+                        let (conditions, current) = interpret(&name, &facts, folder);
+                        Observed::Host { conditions: Box::new(conditions), current }
+                    }
+                    Err(error) => Observed::Nothing(Unplanned {
+                        why: error.to_string(),
+                        help: "this may be a bug in spore: please report it".to_owned(),
+                    }),
+                }
             }
             Err(error) => Observed::Nothing(Unplanned { why: error.to_string(), help: error.help() }),
         };
@@ -99,24 +122,25 @@ pub(crate) async fn survey_of(
     }
     for selector in options.targets.iter().filter(|selector| is_in_vain(selector, &network, &observed)) {
         terminal::note(&format!(
-            "note: `--target {selector}` selects nothing: there is no such node, nor should there be"
+            "note: `--target {selector}` selects nothing: no such node is wanted, and none exists"
         ));
     }
     let shape = Options {
         targets: options.targets.clone(),
         batch: options.batch.map(usize::from),
         take_over: options.take_over,
+        retire: retirement,
     };
     let plan = plan::plan(&network.domain.root, &desired, &observed, &shape).map_err(|error| Failure {
         what: error.to_string(),
         help: None,
         source: None,
     })?;
-    Ok(Survey { network, stock, desired, plan, hosts })
+    Ok(Survey { network, stock, desired, plan, hosts, holders, at })
 }
 
-/// Whether there is no node that it may mean: none that should be, and none
-/// that is and should go.
+/// Whether it matches no node: none that is wanted, and none that exists and
+/// would be removed.
 fn is_in_vain(selector: &Selector, network: &Network, observed: &BTreeMap<HostName, Observed>) -> bool {
     let Some(shape) = &selector.shape else { return false };
     let mut hosts = network.hosts.values().filter(|host| selector.may_select(&host.name));
@@ -125,47 +149,35 @@ fn is_in_vain(selector: &Selector, network: &Network, observed: &BTreeMap<HostNa
             Some(Observed::Host { current, .. }) => {
                 current.iter().any(|(id, resource)| plan::belongs_to(shape, &id.key, resource))
             }
-            // Nobody knows what is there.
+            // There may be one.
             Some(Observed::Nothing(_)) | None => true,
         };
         !is_there && !host.nodes.contains_key(shape)
     })
 }
 
-fn observe(name: &HostName, answer: &str, folder: Folder<'_>) -> Observed {
-    match facts::parse(answer) {
-        Ok(facts) => {
-            let (conditions, current) = interpret(name, &facts, folder);
-            Observed::Host { conditions: Box::new(conditions), current }
-        }
-        Err(error) => Observed::Nothing(Unplanned {
-            why: error.to_string(),
-            help: "this may be a defect of spore: please report it".to_owned(),
-        }),
+fn uncompiled(error: CompileError) -> Failure {
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    let what = error.to_string();
+    match source {
+        Some(source) => Failure::because(what, None, source),
+        None => Failure { what, help: None, source: None },
     }
 }
 
-/// Takes a host's nodes out of the network, and it out of everyone's peers.
-fn clear(network: &mut Network, name: &HostName) -> miette::Result<()> {
-    let host = network.hosts.get_mut(name).ok_or_else(|| {
-        Failure::new(
-            format!("the folder has no host `{name}`"),
-            "a host is retired first, and taken out of the folder afterwards",
-        )
-    })?;
-    host.nodes.clear();
-    for hosts in network.bootstrap.values_mut() {
-        hosts.retain(|host| **host != *name);
-    }
-    Ok(())
+fn no_such_host(name: &HostName) -> Failure {
+    Failure::new(
+        format!("the folder has no host `{name}`"),
+        "retire a host while it is still in the folder, and delete it from there afterwards",
+    )
 }
 
 fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     let files = match &options.known_hosts {
         Some(file) if !file.is_file() => {
             return Err(Failure::new(
-                format!("there is no file {}", file.display()),
-                "`--known-hosts` names a file in the format of ~/.ssh/known_hosts",
+                format!("{} doesn't exist", file.display()),
+                "`--known-hosts` takes a file in the format of ~/.ssh/known_hosts",
             )
             .into());
         }
@@ -177,15 +189,17 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     };
     KnownHosts::read(&files).map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        Failure::because(error.to_string(), Some("make it readable for yourself".to_owned()), source).into()
+        Failure::because(error.to_string(), Some("make it readable for your user".to_owned()), source).into()
     })
 }
 
-/// The hosts to ask, and those that can't be.
+/// The hosts to ask, and those that can't be; of those that are `concerned`,
+/// where not all are.
 fn targets(
     network: &Network,
     desired: &Desired,
     options: &PlanOptions,
+    concerned: Option<&BTreeSet<HostName>>,
 ) -> miette::Result<(Vec<Target>, BTreeMap<HostName, Observed>)> {
     for selector in &options.targets {
         let fits = network.hosts.values().any(|host| {
@@ -206,6 +220,9 @@ fn targets(
     let mut observed = BTreeMap::new();
     for (name, host) in &network.hosts {
         if !options.targets.is_empty() && !options.targets.iter().any(|target| target.may_select(name)) {
+            continue;
+        }
+        if concerned.is_some_and(|concerned| !concerned.contains(name)) {
             continue;
         }
         let (logins, problems) = keys.logins(&host.ssh);

@@ -1,4 +1,4 @@
-//! What is shown to a person, and asked of one.
+//! Output to the terminal, and prompts.
 #![expect(clippy::print_stderr, reason = "this is where output leaves the program")]
 
 use super::args::{Args, Colour};
@@ -10,22 +10,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The result of a command, which may be piped. A closed pipe ends nothing.
+/// A command's result, which may be piped. A closed pipe doesn't end the command.
 pub(crate) fn out(text: &str) {
     let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// Progress, warnings: whatever isn't the result.
+/// Progress and warnings: everything but the result.
 pub(crate) fn note(text: &str) {
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 
-/// An error, with its causes and what to do.
+/// An error, with its causes and its help.
 pub(crate) fn error(report: &miette::Report) {
     eprintln!("{report:?}");
 }
 
-/// What clap has to say.
+/// clap's own message: help, a version, or wrong usage.
 pub(crate) fn print_usage(error: &clap::Error) {
     let _ = error.print();
 }
@@ -42,7 +42,7 @@ pub(crate) fn style(args: &Args) -> Style {
     if colour { Style::Colour } else { Style::Plain }
 }
 
-/// Whether what isn't the result is coloured.
+/// Whether standard error is coloured.
 pub(crate) fn error_style(args: &Args) -> Style {
     match style(args) {
         Style::Colour if args.color == Colour::Always || io::stderr().is_terminal() => Style::Colour,
@@ -50,34 +50,34 @@ pub(crate) fn error_style(args: &Args) -> Style {
     }
 }
 
-/// Has miette draw its reports as the rest is drawn.
+/// Has miette print its reports in the style of the rest.
 pub(crate) fn set_up_reports(args: &Args) {
     let colour = style(args) == Style::Colour && io::stderr().is_terminal();
-    // It is set once; a second time changes nothing, and that is fine.
+    // It can be set once; setting it again changes nothing, which is fine.
     let _ = miette::set_hook(Box::new(move |_| {
         Box::new(miette::MietteHandlerOpts::new().color(colour).unicode(colour).width(100).build())
     }));
 }
 
-/// Hears whoever wants to end the run: Ctrl-C, a pipeline that is cancelled, a
-/// terminal that is closed. A command has one from its beginning, so that none
-/// is lost that comes while nobody waits for it.
+/// Signals that ask to end the run: Ctrl-C, a cancelled pipeline, a closed
+/// terminal. A command listens from its beginning, so that no signal is lost
+/// while it is busy.
 pub(crate) struct Interrupts(Vec<Signal>);
 
 impl Interrupts {
     pub(crate) fn listen() -> Self {
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        // One that can't be heard ends the process, as it always did.
+        // A signal that can't be caught ends the process, as it does by default.
         Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
     }
 
-    /// Does something that may keep a thread busy, until somebody interrupts:
-    /// `None` then. It goes on by itself until the process ends.
+    /// Runs something that may keep a thread busy. `None` if it was interrupted:
+    /// the work then continues in the background until the process ends.
     pub(crate) async fn unless<T: Send + 'static>(
         &mut self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        // In a task of its own, or else nobody is heard while it is busy.
+        // In a task of its own, so that signals are noticed while it is busy.
         let work = tokio::spawn(work);
         tokio::select! {
             done = work => {
@@ -90,7 +90,7 @@ impl Interrupts {
         }
     }
 
-    /// Waits for the next.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         poll_fn(|context| match self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready()) {
             true => Poll::Ready(()),
@@ -100,37 +100,48 @@ impl Interrupts {
     }
 }
 
-/// Whether somebody is there to be asked.
+/// Whether there is a terminal to prompt on.
 pub(crate) fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Whether progress that is drawn over itself has a place to be drawn.
+/// Whether a progress bar can be drawn.
 pub(crate) fn shows_progress() -> bool {
     io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Asks for a yes.
 pub(crate) fn confirm(question: &str) -> bool {
-    eprint!("{question} [yes/no] ");
-    let _ = io::stderr().flush();
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "yes")
+    matches!(ask(&format!("{question} [yes/no] ")).as_str(), "y" | "yes")
 }
 
-/// Waits for a person to go on.
+/// Asks for a name, so that no habit of typing `y` answers the question.
+pub(crate) fn confirm_by_name(question: &str, name: &str) -> bool {
+    ask(&format!("{question} ({name}): ")) == name
+}
+
+/// What is typed, and nothing if that can't be read.
+fn ask(question: &str) -> String {
+    eprint!("{question}");
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    let _ = io::stdin().lock().read_line(&mut answer);
+    answer.trim().to_owned()
+}
+
+/// Waits for Enter.
 pub(crate) fn wait_for_enter() {
-    eprint!("\n(Enter goes on) ");
+    eprint!("\n(press Enter to continue) ");
     let _ = io::stderr().flush();
     let _ = io::stdin().lock().read_line(&mut String::new());
 }
 
-/// Whether the terminal shows nothing of what is typed, for it is a secret.
+/// Whether the terminal's echo is off, because a secret is being typed.
 static IS_SECRET: AtomicBool = AtomicBool::new(false);
-/// Whether nobody is asked anything any more.
+/// Whether the run is ending, so that nothing is prompted for any more.
 static IS_OVER: AtomicBool = AtomicBool::new(false);
 
-/// Asks for a secret, without showing it.
+/// Asks for a secret without echoing it.
 ///
 /// # Errors
 /// Where the terminal can't be read.
@@ -144,8 +155,8 @@ pub(crate) fn ask_secret(question: &str) -> io::Result<String> {
     secret
 }
 
-/// Who was asked for a secret, and interrupts, gets a terminal back that shows
-/// what is typed and hears Ctrl-C.
+/// Restores the terminal's echo and Ctrl-C if a prompt for a secret was
+/// interrupted.
 fn give_back() {
     IS_OVER.store(true, Ordering::SeqCst);
     if IS_SECRET.load(Ordering::SeqCst) {

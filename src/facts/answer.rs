@@ -11,6 +11,8 @@ mod unit;
 use super::{Facts, FileFact, PathFact};
 use crate::resource::{Access, Port, Sha256, Transport};
 use crate::tau;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
@@ -87,6 +89,7 @@ struct Raw {
     /// The keyed digests of secrets, in the order of their numbers.
     keyed: Vec<Sha256>,
     listening: BTreeSet<(IpAddr, Port)>,
+    holder: Option<String>,
     units: Units,
 }
 
@@ -158,6 +161,10 @@ impl Raw {
                 if !matches!(status, "installed" | "config-files" | "not-installed") {
                     self.unfinished.insert(name.to_owned());
                 }
+            }
+            "held" => {
+                let text = BASE64_STANDARD.decode(rest).ok()?;
+                self.holder = Some(String::from_utf8_lossy(&text).into_owned());
             }
             "opaque" => {
                 let path = self.path(rest)?;
@@ -254,6 +261,7 @@ impl Raw {
             opaque: self.opaque,
             units,
             listening: self.listening,
+            holder: self.holder,
         })
     }
 

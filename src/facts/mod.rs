@@ -63,6 +63,8 @@ pub struct Facts {
     pub units: BTreeMap<String, UnitFact>,
     /// Where something listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
+    /// While an apply has the host locked: what it wrote there of itself.
+    pub holder: Option<String>,
 }
 
 /// What is at a path.

@@ -37,6 +37,22 @@ if [ -r "$root/proc/uptime" ]; then
     printf 'uptime\t%s\n' "$uptime"
 fi
 
+# Who has locked the host. The kernel's list tells whether anyone has; trying the
+# lock would keep an apply from it that asks at the same moment.
+if [ -f "$root/run/spore/.holder" ]; then
+    # shellcheck disable=SC2046 # two words
+    set -- $(stat -c '%d %i' -- "$root/run/spore/.lock" 2>/dev/null || echo 0 0)
+    device=$(printf '%02x:%02x' $(($1 >> 8 & 4095)) $(($1 & 255 | $1 >> 12 & 1048320)))
+    while read -r line; do
+        case $line in
+        *' FLOCK '*" $device:$2 "*)
+            printf 'held\t%s\n' "$(head -c 4000 -- "$root/run/spore/.holder" 2>/dev/null | base64 -w0)"
+            break
+            ;;
+        esac
+    done <"$root/proc/locks"
+fi
+
 # The paths. The file of digests comes first, the others are looked up in it.
 # `/.` shows what is behind a link to a directory; the directory of a process
 # that has just begun shows who it is, and the time. What is wanted is asked for

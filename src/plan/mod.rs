@@ -6,6 +6,7 @@
 
 pub mod action;
 mod order;
+mod retire;
 pub mod simulate;
 mod steps;
 mod storage;
@@ -13,13 +14,14 @@ mod target;
 pub mod wire;
 
 pub use order::Rank;
+pub use retire::Retirement;
 pub use target::{InvalidSelector, Selector, belongs_to};
 
 use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::{self, Conditions};
 use crate::resource::{
-    Activity, Content, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256,
+    Activity, Content, Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256,
 };
 use crate::tau;
 use action::Action;
@@ -34,6 +36,8 @@ pub struct Plan {
     pub changes: Graph<Change>,
     /// How many resources are as they should be.
     pub unchanged: usize,
+    /// How many hosts it is about, planned or not.
+    pub asked: usize,
     /// Hosts that couldn't be planned.
     pub unplanned: BTreeMap<HostName, Vec<Unplanned>>,
     /// Every node of the hosts that were planned, and its part in the plan.
@@ -148,6 +152,16 @@ pub enum Note {
     SplitUntilNow(Vec<HostName>),
     /// The data of a node that is removed stays.
     StorageKept(NodeName),
+    /// A host that is retired without being contacted: its nodes may still run,
+    /// and their keys stay valid.
+    NotContacted {
+        /// The host.
+        host: HostName,
+        /// Its nodes, as the folder has them.
+        nodes: Vec<NodeName>,
+    },
+    /// A retirement leaves that many other differences as they are.
+    LeftAlone(usize),
     /// A node starts with data that isn't its own.
     OldStorage {
         /// Which.
@@ -175,6 +189,27 @@ pub enum Refusal {
     PartialRotation,
     /// A rotation that would leave these hosts behind.
     RotationWithout(Vec<HostName>),
+    /// A host that is to be retired couldn't be planned.
+    RetiresUnplanned(HostName),
+    /// A retirement needs this to change, and that would bring along other
+    /// changes that are pending.
+    Mixed {
+        /// What has to change.
+        resource: ResourceId,
+        /// What else would.
+        others: Pending,
+    },
+}
+
+/// What is pending of a file or a unit that a retirement has to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// These fields of the file.
+    Fields(Vec<FieldPath>),
+    /// Nobody can tell, because the file can't be compared.
+    Unknown,
+    /// A restart for another reason.
+    Restart,
 }
 
 /// What narrows or shapes a plan.
@@ -187,6 +222,8 @@ pub struct Options {
     pub batch: Option<usize>,
     /// Hosts of other networks are made part of this one.
     pub take_over: bool,
+    /// Only what it takes to retire this host; `desired` is compiled without it.
+    pub retire: Option<Retirement>,
 }
 
 /// What is known of a host.
@@ -213,7 +250,7 @@ pub fn plan(
     observed: &BTreeMap<HostName, Observed>,
     options: &Options,
 ) -> Result<Plan, Cycle> {
-    let mut plan = Plan { network: network.to_owned(), ..Plan::default() };
+    let mut plan = Plan { network: network.to_owned(), asked: observed.len(), ..Plan::default() };
     let mut conditions = BTreeMap::new();
     let mut current = Graph::default();
     for (name, observed) in observed {
@@ -244,7 +281,12 @@ pub fn plan(
     same_machine(&conditions, &mut obstacles);
     unreadable(&grounded.desired, &current, &mut obstacles);
     let overridden = foreign(&grounded.desired, &conditions, options, &mut obstacles);
-    let changes = compare(&grounded.desired, &current);
+    let all = compare(&grounded.desired, &current);
+    let needed = options.retire.as_ref().map(|retirement| {
+        let before = ground(retirement.before(), &conditions).desired;
+        retire::narrow(retirement, &all, &before, &grounded.desired, &current)
+    });
+    let changes = needed.as_ref().map_or(&all, |needed| &needed.changes);
     no_space(&changes.graph, &conditions, &mut obstacles);
     for (host, obstacles) in obstacles {
         let reasons = obstacles.iter().map(|o| Unplanned { why: o.to_string(), help: o.help() });
@@ -259,7 +301,7 @@ pub fn plan(
         plan.overridden.iter().any(is)
     };
     let in_place = |id: &ResourceId| {
-        !plan.unplanned.contains_key(&id.host) && changes.graph.get(id).is_none() && !is_overridden(id)
+        !plan.unplanned.contains_key(&id.host) && all.graph.get(id).is_none() && !is_overridden(id)
     };
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
@@ -278,6 +320,9 @@ pub fn plan(
     notes(&mut plan, desired);
     plan.notes.extend(storage::notes(&graph, &conditions));
     refusals(&mut plan, options);
+    if let (Some(retirement), Some(needed)) = (&options.retire, needed) {
+        retire::conclude(&mut plan, retirement, needed);
+    }
     plan.changes = graph;
     Ok(plan)
 }

@@ -5,8 +5,8 @@ use super::order::Order;
 use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, Edge, File, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId,
-    Service, Started,
+    Activity, Edge, File, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
+    Started,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};

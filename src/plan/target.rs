@@ -55,20 +55,12 @@ impl Selector {
 
 /// Leaves out the hosts that couldn't be planned, and what no target needs.
 pub(super) fn narrow(
-    changes: Changes,
+    changes: &Changes,
     unplanned: &BTreeMap<HostName, Vec<Unplanned>>,
     targets: &[Selector],
 ) -> Graph<Change> {
     let mut kept: BTreeSet<ResourceId> = BTreeSet::new();
-    // What an interrupted apply has staged is used, where it is still wanted.
-    let resumed: BTreeSet<(&HostName, String)> = changes
-        .graph
-        .iter()
-        .filter_map(|(id, change)| match (change, id.key.path()) {
-            (Change::File(file), Some(path)) => Some((&id.host, staged_path(path, &file.after.sha256))),
-            _ => None,
-        })
-        .collect();
+    let resumed = staged(&changes.graph);
     let planned = || {
         changes.graph.iter().filter(|(id, _)| {
             !unplanned.contains_key(&id.host)
@@ -95,6 +87,16 @@ pub(super) fn narrow(
         }
     }
     graph
+}
+
+/// Where the files of these changes are staged. What an interrupted apply has
+/// left there is used, so it isn't removed.
+pub(super) fn staged(changes: &Graph<Change>) -> BTreeSet<(&HostName, String)> {
+    let path = |(id, change): (&'_ ResourceId, &Change)| match (change, id.key.path()) {
+        (Change::File(file), Some(path)) => Some(staged_path(path, &file.after.sha256)),
+        _ => None,
+    };
+    changes.iter().filter_map(|(id, change)| Some((&id.host, path((id, change))?))).collect()
 }
 
 /// What is wanted, and all that comes before it on the same host.

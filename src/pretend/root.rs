@@ -111,7 +111,9 @@ pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
         fs::write(root.join(path), text)?;
     }
     fs::write(root.join("run/pretend/machine"), format!("{machine}\n"))?;
-    symlink("/proc/uptime", root.join("proc/uptime"))
+    ["uptime", "locks"]
+        .iter()
+        .try_for_each(|name| symlink(format!("/proc/{name}"), root.join("proc").join(name)))
 }
 
 /// The commands that the scripts need from this machine and that aren't in `path`.

@@ -1,85 +1,85 @@
-//! What goes wrong between here and a host.
+//! What can go wrong between the controller and a host.
 
 use super::Holder;
 use crate::ssh::ConnectError;
 use std::fmt;
 use std::time::Duration;
 
-/// Why nothing, or nothing more, can be done on a host.
+/// Why work on a host can't begin, or can't continue.
 ///
-/// Its text is for one line beside the host's name; [`HostError::help`] says
+/// Its text fits on one line after the host's name; [`HostError::help`] says
 /// what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// No connection, or no login.
     #[error(transparent)]
     Connect(Box<ConnectError>),
-    /// The user isn't root, and can't become root without being asked.
+    /// The user isn't root, and sudo asks for a password.
     #[error("no password-less sudo{}", colon(said))]
     NoSudo {
         /// What the host said.
         said: String,
     },
-    /// The host runs no shell for this user, or none that works.
+    /// The user has no working shell on the host.
     #[error("no usable shell{}", colon(said))]
     NoShell {
         /// What the host said.
         said: String,
     },
     /// The connection ended.
-    #[error("lost while {during}: {reason}")]
+    #[error("connection lost while {during}: {reason}")]
     Lost {
-        /// What was going on.
+        /// What was being done.
         during: During,
-        /// Why, as far as is known.
+        /// Why, as far as it is known.
         reason: String,
     },
     /// The host took too long.
     #[error("no answer within {} s while {during}", after.as_secs_f32())]
     TimedOut {
-        /// What was going on.
+        /// What was being done.
         during: During,
-        /// How long that was waited for.
+        /// The time-out.
         after: Duration,
     },
-    /// The host can't be locked, or can't be kept locked.
+    /// The host can't be locked, or the lock can't be kept.
     #[error("can't be locked: {said}")]
     NoLock {
         /// What the host said.
         said: String,
-        /// What it takes.
+        /// What locking needs.
         help: &'static str,
     },
-    /// Somebody else is at work there.
+    /// Another apply is running on the host.
     #[error("locked by {0}")]
     Locked(Holder),
-    /// The host said something that isn't an answer.
+    /// The host's answer can't be understood.
     #[error("unexpected answer while {during}: {what}")]
     Malformed {
-        /// What was going on.
+        /// What was being done.
         during: During,
         /// What is wrong with it.
         what: String,
     },
 }
 
-/// What was going on with a host.
+/// What was being done with a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum During {
-    /// A shell was being started.
+    /// Starting a shell.
     Opening,
-    /// It was asked what it is. Nothing was changed.
+    /// Probing it. This changes nothing.
     Asking,
-    /// It was being locked.
+    /// Locking it.
     Locking,
-    /// It was being let go.
+    /// Unlocking it.
     Unlocking,
-    /// It was told to do things: all before `index` ended well. Whether that
-    /// one was done isn't known; the next plan finds out.
+    /// Running actions: all before `index` have succeeded. Whether that one has
+    /// isn't known; the next plan finds out.
     Action {
-        /// The first that hasn't ended, in the list that was run.
+        /// The first action of the list that hasn't ended.
         index: usize,
-        /// Whether the host is known to have begun with it.
+        /// Whether the host has reported that it began.
         began: bool,
     },
 }
@@ -91,8 +91,8 @@ impl fmt::Display for During {
             Self::Asking => f.write_str("asking for facts"),
             Self::Locking => f.write_str("locking the host"),
             Self::Unlocking => f.write_str("unlocking the host"),
-            Self::Action { began: true, .. } => f.write_str("this was being done"),
-            Self::Action { began: false, .. } => f.write_str("this was about to begin"),
+            Self::Action { began: true, .. } => f.write_str("running this action"),
+            Self::Action { began: false, .. } => f.write_str("starting this action"),
         }
     }
 }
@@ -104,7 +104,7 @@ impl From<ConnectError> for HostError {
 }
 
 impl HostError {
-    /// Which action of the list was under way.
+    /// The action of the list that was running.
     pub fn action(&self) -> Option<usize> {
         match self {
             Self::Lost { during, .. } | Self::TimedOut { during, .. } | Self::Malformed { during, .. } => {
@@ -121,7 +121,7 @@ impl HostError {
         }
     }
 
-    /// The same error, after `clean` has been through what the host said.
+    /// The same error, with `clean` applied to the host's words.
     #[must_use]
     pub(super) fn with_words(mut self, clean: impl Fn(&str) -> String) -> Self {
         match &mut self {
@@ -139,21 +139,21 @@ impl HostError {
     pub fn help(&self) -> String {
         match self {
             Self::Connect(error) => return error.help(),
-            Self::NoSudo { .. } => {
-                "log in as root, or let this user run everything with `NOPASSWD` in /etc/sudoers.d"
+            Self::NoSudo { .. } => "log in as root, or give this user `NOPASSWD: ALL` in /etc/sudoers.d",
+            Self::NoShell { .. } => {
+                "check the user's login shell, and that sh, head and base64 are installed"
             }
-            Self::NoShell { .. } => "check the user's login shell, and that sh, head and base64 are there",
             Self::Lost { during: During::Action { .. }, .. }
             | Self::TimedOut { during: During::Action { .. }, .. } => {
-                "what was under way may or may not have been done: plan again to see"
+                "the action may not have completed; `spore plan` shows what is left"
             }
             Self::Lost { .. } => "check the network and try again",
-            Self::TimedOut { .. } => "the host is overloaded, or something on it hangs",
+            Self::TimedOut { .. } => "the host may be overloaded, or a program on it hangs",
             Self::Locked(_) => {
-                "wait for it to end; if it was killed, the host lets go by itself within about a minute"
+                "wait for it to end; if it was killed, the host releases the lock within about a minute"
             }
             Self::NoLock { help, .. } => help,
-            Self::Malformed { .. } => "this may be a defect of spore: please report it",
+            Self::Malformed { .. } => "this may be a bug in spore: please report it",
         }
         .to_owned()
     }

@@ -91,7 +91,10 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
         match answer.split_once(' ').unwrap_or((&answer, "")) {
             ("ready", _) => ready = true,
             ("locked", at) => directory = Some(at.to_owned()),
-            ("held", by) => held = Some(Holder::parse(by)),
+            ("held", by) => {
+                let text = BASE64_STANDARD.decode(by).unwrap_or_default();
+                held = Some(Holder::parse(&String::from_utf8_lossy(&text)));
+            }
             ("end", status) => {
                 return Err(match held {
                     Some(holder) => HostError::Locked(holder),
@@ -174,10 +177,10 @@ impl Holder {
         format!("who {}\npid {}\ncommand {}", line(&self.who), self.pid, line(&self.command))
     }
 
-    fn parse(encoded: &str) -> Self {
+    /// Reads what a holder wrote on the host, which may be anything.
+    pub fn parse(text: &str) -> Self {
         let mut holder = Self::default();
-        let decoded = BASE64_STANDARD.decode(encoded).unwrap_or_default();
-        for line in String::from_utf8_lossy(&decoded).lines() {
+        for line in text.lines() {
             match line.split_once(' ') {
                 Some(("who", who)) => holder.who = tidy(who),
                 Some(("pid", pid)) => holder.pid = pid.parse().unwrap_or_default(),

@@ -41,6 +41,8 @@ pub struct Settings {
     /// How long a host waits for a heartbeat before it kills the running action and
     /// releases the lock.
     pub let_go: Duration,
+    /// How often an apply that is waiting says what for, where it draws no bars.
+    pub remind: Duration,
 }
 
 impl Default for Settings {
@@ -62,11 +64,19 @@ impl Default for Settings {
             stall: seconds(60),
             beat: seconds(5),
             let_go: seconds(60),
+            remind: seconds(10),
         }
     }
 }
 
 impl Settings {
+    /// The defaults, but for these.
+    pub fn with(time_outs: &[TimeOut]) -> Self {
+        let mut settings = Self::default();
+        time_outs.iter().for_each(|time_out| settings.set(*time_out));
+        settings
+    }
+
     /// Sets one time-out.
     pub fn set(&mut self, time_out: TimeOut) {
         for (name, field) in self.named() {
@@ -77,7 +87,7 @@ impl Settings {
     }
 
     /// Every time-out with its name in `--timeout`.
-    fn named(&mut self) -> [(&'static str, &mut Duration); 16] {
+    fn named(&mut self) -> [(&'static str, &mut Duration); 17] {
         let Self {
             ssh,
             ready,
@@ -91,6 +101,7 @@ impl Settings {
             stall,
             beat,
             let_go,
+            remind,
             healthy,
             ..
         } = self;
@@ -111,6 +122,7 @@ impl Settings {
             ("stall", stall),
             ("beat", beat),
             ("let-go", let_go),
+            ("remind", remind),
             ("healthy", healthy),
         ]
     }

@@ -3,7 +3,7 @@
 use super::{Style, Tone};
 use crate::plan::action::{Action, LinkBefore};
 use crate::plan::wire::Outcome;
-use crate::resource::HostName;
+use crate::resource::{HostName, Size};
 
 /// `  ✓ host1 restart tau@elders.service`
 pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) -> String {
@@ -27,6 +27,17 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
         Outcome::Failed { text } => {
             format!("  {} {host} {what}\n{}", style.paint(Tone::Bad, "✗"), indented(text))
         }
+    }
+}
+
+/// `restart tau@elders.service, until healthy`: what an action that takes long is
+/// doing; `sent` of so many bytes.
+pub fn waiting(action: &Action, sent: Option<(u64, u64)>) -> String {
+    let what = self::action(action);
+    match (action, sent) {
+        (Action::Start { health: Some(_), .. }, _) => format!("{what}, until healthy"),
+        (_, Some((sent, total))) => format!("{what}, {} of {} sent", Size(sent), Size(total)),
+        _ => what,
     }
 }
 

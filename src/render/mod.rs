@@ -3,11 +3,13 @@
 
 mod action;
 mod diff;
+mod header;
 mod plan;
 mod problems;
 mod style;
 
-pub use action::{action, ended};
-pub use plan::{applied, overridden, plan, summary};
+pub use action::{action, ended, waiting};
+pub use header::header;
+pub use plan::{applied, overridden, plan, summary, unplanned};
 pub use problems::{problems, tally};
 pub use style::{Style, Tone};

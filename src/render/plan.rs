@@ -27,28 +27,40 @@ pub fn plan(plan: &Plan, style: Style) -> String {
     page.out
 }
 
-/// The plan in one line, which starts with `plan:`.
+/// The plan in one line, which starts with `plan:` and then the worst.
 pub fn summary(plan: &Plan) -> String {
-    let mut parts = counts(plan.changes.iter().map(|(_, change)| change), |kind| match kind {
+    let changes = counts(plan.changes.iter().map(|(_, change)| change), |kind| match kind {
         Kind::Create => "to create",
         Kind::Change => "to change",
         Kind::Remove => "to remove",
         Kind::Start => "to start",
         Kind::Restart => "to restart",
     });
+    let mut parts = Vec::new();
     if !plan.overridden.is_empty() {
-        parts.insert(0, overridden(plan.overridden.len()));
+        parts.push(overridden(plan.overridden.len()));
     }
-    if parts.is_empty() {
-        let where_it_could_be_told =
-            if plan.unplanned.is_empty() { "" } else { " where it could be planned" };
-        parts.push(format!("nothing to do{where_it_could_be_told}"));
+    if !plan.refusals.is_empty() {
+        parts.push("can't be applied as it is".to_owned());
     }
-    let mut line = format!("plan: {}; {} in place", parts.join(", "), plan.unchanged);
     if !plan.unplanned.is_empty() {
-        let _ = write!(line, "; {} not planned", hosts(plan.unplanned.len()));
+        parts.push(unplanned(plan));
     }
-    line
+    let none_planned = !plan.unplanned.is_empty() && plan.unplanned.len() == plan.asked;
+    if !none_planned {
+        parts.push(match (changes.is_empty(), plan.unplanned.is_empty()) {
+            (false, _) => changes.join(", "),
+            (true, true) => "nothing to do".to_owned(),
+            (true, false) => "no changes on the others".to_owned(),
+        });
+        parts.push(format!("{} in place", plan.unchanged));
+    }
+    format!("plan: {}", parts.join("; "))
+}
+
+/// `2 of 7 hosts could not be planned`
+pub fn unplanned(plan: &Plan) -> String {
+    format!("{} of {} could not be planned", plan.unplanned.len(), hosts(plan.asked))
 }
 
 /// How many directives other files override: `1 directive overridden`.
@@ -81,7 +93,7 @@ fn counts<'a>(
     counts.into_iter().map(|(kind, n)| format!("{n} {}", words(kind))).collect()
 }
 
-fn hosts(n: usize) -> String {
+pub(super) fn hosts(n: usize) -> String {
     if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") }
 }
 

@@ -1,10 +1,8 @@
-//! The node configuration, `/tb/config/<shape>.yaml`: how it is written, and
-//! what it means.
+//! The node configuration, `/tb/config/<shape>.yaml`: writing and parsing it.
 //!
-//! [`NodeConfig::to_yaml`] is what a host gets. [`parse`] reads what a host
-//! has, after the host has cut the secrets out of it; both ends meet in a
-//! [`Document`], so that a file in another tool's style compares equal to ours
-//! when it says the same.
+//! [`NodeConfig::to_yaml`] writes the file for a host. [`parse`] parses a host's file, from
+//! which the probe has removed the secrets. Both result in a [`Document`], so that a file in
+//! another tool's style counts as equal to ours if it means the same.
 
 use crate::resource::{DigestKey, Document, Effect, Field, Secret, Sha256, Value};
 use libp2p_identity::{PublicKey, ed25519};
@@ -17,37 +15,37 @@ use thiserror::Error;
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NodeConfig {
-    /// The libp2p private key, base64 of its protobuf form.
+    /// The libp2p private key, in its protobuf encoding, as base64.
     #[serde(serialize_with = "expose")]
     pub privatekey: Secret,
-    /// The swarm key's file, relative to `/tb/config`.
+    /// The path of the swarm key, relative to `/tb/config`.
     pub swarmkey: String,
-    /// What it serves.
+    /// The services that it runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<String>,
-    /// Where it listens.
+    /// The multiaddresses on which it listens.
     pub p2p_listen: Vec<String>,
-    /// Where it says it can be reached; the first must be IPv4.
+    /// The multiaddresses that it announces; the first must be an IPv4 address.
     pub p2p_announce: Vec<String>,
     /// Its ports.
     pub ports: Ports,
-    /// Where it stands.
+    /// The location of the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// Whom it dials.
+    /// The multiaddresses of the bootstrap nodes, which it dials.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<String>,
     /// The network's root domain.
     pub network_fqdn: String,
-    /// Domains and the keys that prove them.
+    /// The domains, and the keys that validate them.
     pub domains: Domains,
-    /// Whose repositories the network serves.
+    /// The owner of the repositories that the network serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenancy: Option<Tenancy>,
-    /// The enterprise build's accounts, as the folder has them.
+    /// The accounts of the enterprise build, as in the folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Yaml>,
-    /// Plugins by file name.
+    /// The file names of the plugins.
     #[serde(skip_serializing_if = "Plugins::is_empty")]
     pub plugins: Plugins,
 }
@@ -55,17 +53,17 @@ pub struct NodeConfig {
 /// See [`NodeConfig::ports`].
 #[derive(Serialize)]
 pub struct Ports {
-    /// Peers connect here.
+    /// The port for other nodes.
     pub main: u16,
-    /// The node's own client, on loopback; a random one where it is absent.
+    /// The port of the node's own client, on loopback; random if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lite: Option<u16>,
-    /// IPFS
+    /// The port of the IPFS client; random if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ipfs: Option<u16>,
 }
 
-/// See [`NodeConfig::location`]: degrees.
+/// See [`NodeConfig::location`]; in degrees.
 #[derive(Serialize)]
 pub struct Location {
     /// Latitude.
@@ -77,11 +75,11 @@ pub struct Location {
 /// See [`NodeConfig::domains`].
 #[derive(Serialize)]
 pub struct Domains {
-    /// The validation pair's files, relative to `/tb/config`.
+    /// The paths of the validation keys, relative to `/tb/config`.
     pub key: KeyFiles,
-    /// Below this, names are made for what users deploy.
+    /// The domain below which tau generates names for users' deployments.
     pub generated: String,
-    /// Custom domains, and the service that each leads to.
+    /// Custom domains, and the service of each.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, String>,
 }
@@ -89,21 +87,21 @@ pub struct Domains {
 /// See [`Domains::key`].
 #[derive(Serialize)]
 pub struct KeyFiles {
-    /// Read by every node, used by `auth` only: elsewhere it names the public
-    /// half's file.
+    /// The private key. Every node reads it, but only `auth` uses it: for the other nodes this
+    /// is the path of the public key.
     pub private: String,
-    /// The public half.
+    /// The public key.
     pub public: String,
 }
 
 /// See [`NodeConfig::tenancy`].
 #[derive(Serialize)]
 pub struct Tenancy {
-    /// `github`
+    /// The provider, for instance `github`.
     pub provider: String,
     /// The account that owns the repositories.
     pub owner: String,
-    /// The credential; only `auth` is given it.
+    /// The credential; only nodes that run `auth` get it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<App>,
 }
@@ -112,17 +110,17 @@ pub struct Tenancy {
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct App {
-    /// Its id at the provider.
+    /// The client id at the provider.
     pub client_id: String,
-    /// Its private key, PEM.
+    /// The private key, as PEM.
     #[serde(serialize_with = "expose")]
     pub key: Secret,
 }
 
-/// See [`NodeConfig::plugins`]: a map with one list, which is how tau wants it.
+/// See [`NodeConfig::plugins`]. tau expects a mapping with this one list.
 #[derive(Default, Serialize)]
 pub struct Plugins {
-    /// `name@version`
+    /// File names, each `name@version`.
     pub plugins: Vec<String>,
 }
 
@@ -136,57 +134,56 @@ fn expose<S: serde::Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Erro
     to.serialize_str(&String::from_utf8_lossy(secret.expose()))
 }
 
-/// Paths whose value is a secret, or lies below one; the host cuts the same
-/// ones out (`probe.sh`).
+/// Paths at and below which every value is a secret. The probe (`probe.sh`) removes the values
+/// at the same paths.
 const SECRETS: &[&str] = &["privatekey", "tenancy.app.key", "accounts"];
 
-/// Paths whose list is a set.
+/// Paths of lists whose order doesn't matter.
 const SETS: &[&str] =
     &["services", "p2p-listen", "p2p-announce", "peers", "domains.aliases", "plugins.plugins"];
 
-/// A configuration that says something tau wouldn't understand, or that this
-/// side can't follow.
+/// Why a configuration from a host couldn't be parsed.
 #[derive(Debug, Error)]
 pub enum ParseError {
-    /// Not YAML, or with duplicate keys.
+    /// It isn't YAML, or has duplicate keys.
     #[error("it is not valid YAML")]
     Yaml(#[source] serde_yaml::Error),
-    /// Not a mapping of fields.
+    /// It isn't a mapping.
     #[error("it is not a mapping")]
     NotAMapping,
-    /// A secret's place holds something else than the host's digest of it.
+    /// The value at a secret's path isn't a digest from the probe.
     #[error("`{0}` was not cut as expected")]
     NotCut(String),
 }
 
 impl NodeConfig {
-    /// The file's text.
+    /// The text of the file.
     ///
     /// # Errors
-    /// Where a custom value of `accounts` has no YAML form.
+    /// A value of `accounts` can't be represented in YAML.
     pub fn to_yaml(&self) -> Result<Secret, serde_yaml::Error> {
         Ok(Secret::new(serde_yaml::to_string(self)?))
     }
 
-    /// What it says, its secrets digested with `key`.
+    /// The parsed configuration, with secrets replaced by their digests keyed with `key`.
     ///
     /// # Errors
-    /// As [`NodeConfig::to_yaml`].
+    /// Those of [`NodeConfig::to_yaml`].
     pub fn document(&self, key: &DigestKey) -> Result<Document, serde_yaml::Error> {
         let trusted = self.services.iter().filter_map(|name| super::service(name)).any(|s| s.trusted);
         let mut flat = Flat { key: Some(key), trusted, fields: BTreeMap::new() };
-        // Only a value of our own making gets here, so no secret is left uncut.
+        // With a key, secrets are digested here, so `NotCut` can't happen.
         let uncut = flat.add("", &serde_yaml::to_value(self)?);
         debug_assert!(uncut.is_ok());
         Ok(Document { fields: flat.fields })
     }
 }
 
-/// What a configuration says whose secrets the host has cut out: `publickey`
-/// in the place of `privatekey`, `!keyed <digest>` in that of the others.
+/// Parses a host's configuration, in which the probe has replaced `privatekey` by `publickey`
+/// and the other secrets by `!keyed <digest>`.
 ///
 /// # Errors
-/// Where it can't be followed; it counts as different from any other then.
+/// It can't be parsed; the caller then treats it as different from any other.
 pub fn parse(text: &str) -> Result<Document, ParseError> {
     let yaml: Yaml = serde_yaml::from_str(text).map_err(ParseError::Yaml)?;
     if !yaml.is_mapping() {
@@ -201,9 +198,9 @@ pub fn parse(text: &str) -> Result<Document, ParseError> {
     Ok(Document { fields: flat.fields })
 }
 
-/// A YAML tree on its way to a [`Document`].
+/// Flattens a YAML tree into the fields of a [`Document`].
 struct Flat<'a> {
-    /// Digests the secrets; where there is none, the host has.
+    /// The key for digests of secrets; `None` if the probe has already digested them.
     key: Option<&'a DigestKey>,
     trusted: bool,
     fields: BTreeMap<String, Field>,
@@ -228,7 +225,7 @@ impl Flat<'_> {
             }
             Yaml::Tagged(tagged) => self.add(path, &tagged.value)?,
             Yaml::String(text) if text.is_empty() => {}
-            // As it is written, for that is what the host digests.
+            // Digest a number as it is written, as the probe does.
             Yaml::Number(number) if is_secret(path) => self.add_scalar(path, number.to_string())?,
             Yaml::String(_) | Yaml::Number(_) | Yaml::Bool(_) => {
                 let text = scalar(yaml).unwrap_or_default();
@@ -264,7 +261,7 @@ impl Flat<'_> {
                 let first_is_ipv6 =
                     path == "p2p-announce" && texts.first().is_some_and(|first| !first.starts_with("/ip4/"));
                 let mut set: std::collections::BTreeSet<_> = texts.into_iter().collect();
-                // Of the order only this says something: tau doesn't start.
+                // The order doesn't matter, except that tau requires the first to be IPv4.
                 if first_is_ipv6 {
                     set.insert("(the first is not IPv4)".to_owned());
                 }
@@ -293,7 +290,7 @@ fn is_secret(path: &str) -> bool {
 fn effect(path: &str, trusted: bool) -> Effect {
     match path {
         "peers" => Effect::RestartUnlessHalfHolds,
-        // Read by every node at its start, used by `auth` only.
+        // Every node reads these when it starts, but only `auth` uses them.
         "domains.key.private" | "tenancy.app.key" | "tenancy.app.client-id" if !trusted => Effect::NextStart,
         _ => Effect::Restart,
     }
@@ -303,7 +300,7 @@ fn scalar(yaml: &Yaml) -> Option<String> {
     match yaml {
         Yaml::String(text) => Some(text.clone()),
         Yaml::Bool(value) => Some(value.to_string()),
-        // 25 and 25.0 are the same place.
+        // 25 and 25.0 are the same location.
         Yaml::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(integer), _) => Some(integer.to_string()),
             (None, Some(float)) => Some(float.to_string()),
@@ -314,8 +311,8 @@ fn scalar(yaml: &Yaml) -> Option<String> {
     }
 }
 
-/// The peer id of a public key given as the last 44 of the private key's 92
-/// base64 characters, which are the last 32 of its 68 bytes.
+/// The peer id of a public key, given as the last 44 of the 92 base64 characters of the private
+/// key, which encode the last 32 of its 68 bytes.
 fn peer_id(public_half: &str) -> String {
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::STANDARD.decode(public_half.trim()).unwrap_or_default();

@@ -19,6 +19,7 @@ mod network;
 mod ownership;
 mod pretended;
 mod remote;
+mod retire;
 mod run;
 mod selftest;
 mod services;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
         trial("remote::acts", remote::acts),
         trial("remote::lets_go", remote::lets_go),
         trial("remote::locks", remote::locks),
+        trial("retire::nothing_else", retire::nothing_else),
         trial("services::engines", services::engines),
         trial("services::ipv6", services::ipv6),
         trial("services::what_is_left_alone", services::what_is_left_alone),

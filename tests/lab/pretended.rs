@@ -90,6 +90,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         opaque,
         units,
         listening,
+        holder,
         // A simulated host has none.
         machine: _,
     } = facts;
@@ -101,6 +102,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
     line("there is space", (*free_bytes > 0).to_string());
     line("unfinished", format!("{unfinished:?}"));
     line("opaque", format!("{opaque:?}"));
+    line("locked by", format!("{holder:?}"));
     line("listens", listening.iter().any(|(_, port)| port.number == 5242).to_string());
     for (path, fact) in paths.iter().filter(|(path, _)| is_ours(path)) {
         line(path, path_line(path, fact));

@@ -7,7 +7,7 @@ use spore_drive::desired::{Artifact, Desired, Supplies, compile};
 use spore_drive::facts::{self, Facts, Folder, interpret};
 use spore_drive::network::Network;
 use spore_drive::plan::simulate::{Simulation, simulate, steps};
-use spore_drive::plan::{self, Observed, Options, Plan, Unplanned};
+use spore_drive::plan::{self, Observed, Options, Plan, Retirement, Unplanned};
 use spore_drive::resource::{HostName, Sha256, ShapeName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -51,6 +51,7 @@ struct RawOptions {
     take_over: bool,
     purge_storage: bool,
     retire: Option<String>,
+    gone: bool,
 }
 
 /// A case, ready to be planned.
@@ -115,15 +116,19 @@ impl Case {
         copy(&path.join("folder"), scratch);
         change(scratch, &raw.folder);
         let mut network = Network::read(scratch).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
-        if let Some(host) = &raw.options.retire {
-            retire(&mut network, &host.parse().unwrap());
-        }
-        let desired = compile(&network, &supplies(&network, raw.options.tau.as_deref())).expect(name);
+        let supplies = supplies(&network, raw.options.tau.as_deref());
+        let retire = raw.options.retire.map(|host| {
+            Retirement::of(&mut network, &host.parse().unwrap(), raw.options.gone, &supplies)
+                .unwrap()
+                .expect(&host)
+        });
+        let desired = compile(&network, &supplies).expect(name);
         edit::hosts(&path, &network, &desired, &raw.hosts, &mut hosts);
         let options = Options {
             targets: raw.options.targets.iter().map(|target| target.parse().unwrap()).collect(),
             batch: raw.options.batch,
             take_over: raw.options.take_over,
+            retire,
         };
         let purge_storage = raw.options.purge_storage;
         let (network, desired) = (Arc::new(network), Arc::new(desired));
@@ -167,14 +172,6 @@ fn change(folder: &Path, changes: &BTreeMap<String, Option<BTreeMap<String, Stri
     }
 }
 
-/// Removes a host's nodes from the network, as `spore retire` does.
-fn retire(network: &mut Network, name: &HostName) {
-    network.hosts.get_mut(name).unwrap().nodes.clear();
-    for hosts in network.bootstrap.values_mut() {
-        hosts.retain(|host| **host != *name);
-    }
-}
-
 /// The artifacts of a case: `tau` is a made-up version, or `none` if the folder pins no
 /// tau. Plugins are files in the folder.
 pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
@@ -198,8 +195,11 @@ impl World {
     pub(crate) fn plan(&self) -> Plan {
         // As `spore plan` does, probe only hosts that a target may select.
         let targets = &self.options.targets;
-        let is_asked =
-            |host: &&HostName| targets.is_empty() || targets.iter().any(|target| target.may_select(host));
+        let concerned = self.options.retire.as_ref().map(|retire| retire.concerns(&self.desired));
+        let is_asked = |host: &&HostName| {
+            concerned.as_ref().is_none_or(|concerned| concerned.contains(*host))
+                && (targets.is_empty() || targets.iter().any(|target| target.may_select(host)))
+        };
         let asked = self.network.hosts.keys().filter(is_asked);
         let observed = asked.map(|name| (name.clone(), self.observe(name))).collect();
         plan::plan(&self.network.domain.root, &self.desired, &observed, &self.options).unwrap()

@@ -23,6 +23,9 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
         return Ok(());
     }
     let done = settles(world, plan)?;
+    if world.options.retire.is_some() {
+        retires(world, &done)?;
+    }
     // Stages are all alike, so only a few prefixes within them are checked.
     let staged = plan.stage.values().map(Vec::len).sum::<usize>();
     let cuts = (0..staged).step_by(1 + staged / 8).chain(staged..steps(plan).count());
@@ -125,6 +128,23 @@ pub(crate) fn settles(world: &World, plan: &Plan) -> Result<World, String> {
         return Ok(done);
     }
     Err(format!("the plan isn't empty after an apply:\n{}", crate::page::page("", &again)))
+}
+
+/// After a retirement, the folder without the host's nodes has nothing to change
+/// that it hadn't before, and nothing on the host.
+fn retires(world: &World, done: &World) -> Held {
+    let plain = |world: &World| {
+        let mut world = world.clone();
+        let retirement = world.options.retire.take();
+        let plan = world.plan();
+        let ids = plan.changes.iter().map(|(id, _)| id.clone()).collect::<BTreeSet<_>>();
+        (retirement.map(|retirement| retirement.host), ids)
+    };
+    let ((host, before), (_, after)) = (plain(world), plain(done));
+    match after.iter().find(|id| Some(&id.host) == host.as_ref() || !before.contains(*id)) {
+        Some(left) => Err(format!("the retirement leaves {left:?} to change")),
+        None => Ok(()),
+    }
 }
 
 /// If an apply is cut off after some actions, the next plan leads to the same state, and

@@ -20,14 +20,14 @@ fn a_faulty_host_is_not_planned() {
     for (faults, words) in table {
         world.faults(faults);
         let plan = world.spore(&["plan"]).exits(3);
-        plan.says("1 host not planned").says("h1\n  + /tb/");
+        plan.says("could not be planned").says("h1\n  + /tb/");
         let lines: Vec<&str> = plan.text.lines().filter(|line| line.contains("h4: not planned:")).collect();
         let [line] = lines[..] else { panic!("{plan}") };
         for word in words {
             assert!(line.contains(word), "not said: {word}\n{line}");
         }
     }
-    world.spore(APPLY).exits(1).says("1 host not planned");
+    world.spore(APPLY).exits(1).says("could not be planned");
     world.faults(Faults::default());
     world.applied_in_the_end();
 }

@@ -51,5 +51,5 @@ fn a_target_contacts_no_other_host() {
     run.says("restart tau@store.service");
     world.spore(&["plan"]).exits(0);
     world.spore(&["plan", "--target", "elders@h4"]).exits(0).says("selects nothing");
-    world.spore(&["retire", "h4", "--yes", "--target", "@h1"]).exits(1).says("leaves h4");
+    world.spore(&["retire", "h4", "--yes", "--target", "@h1"]).exits(1).says("has no place in a retirement");
 }

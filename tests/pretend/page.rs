@@ -14,12 +14,23 @@ pub(crate) fn normal(text: &str, directory: &Path) -> String {
     {
         text = after(&text, before, with, word);
     }
-    let mut lines: Vec<&str> = text.lines().collect();
+    let lines = text.lines().map(without_time).collect::<Vec<_>>();
+    let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     for run in lines.chunk_by_mut(|a, b| is_step(a) == is_step(b)).filter(|run| is_step(run[0])) {
         // The sort is stable, so the lines of one host keep their order.
         run.sort_by_key(|line| line.split_whitespace().nth(1));
     }
     lines.join("\n") + "\n"
+}
+
+/// The first line of a plan, whenever that was made.
+fn without_time(line: &str) -> String {
+    match line.split(", ").collect::<Vec<_>>()[..] {
+        [network, time, hosts] if network.starts_with("network ") && time.ends_with('Z') => {
+            format!("{network}, …, {hosts}")
+        }
+        _ => line.to_owned(),
+    }
 }
 
 fn is_step(line: &str) -> bool {

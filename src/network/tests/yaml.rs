@@ -1,5 +1,4 @@
-//! The documents of `fixtures/yaml`, and what is made of them; its `README.md`
-//! says how they are written.
+//! Parses the documents in `fixtures/yaml`, whose `README.md` describes their format.
 
 use crate::network::component::Component;
 use crate::network::mask::Mask;
@@ -9,14 +8,13 @@ use std::fs;
 
 const CASES: &str = "fixtures/yaml";
 
-/// Cases that are judged otherwise than they say, by the parser or by us.
-/// This list may only shrink.
+/// Cases in which the result differs from the expected one. This list may only become shorter.
 const MISJUDGED: &[&str] = &[
-    // The parser takes a tab for a space where there are spaces before it.
+    // The parser accepts a tab as a space if it follows spaces.
     "documents: a tab after indentation",
-    // It is as lenient here as the readers of other tools, tau's among them.
+    // It is as lenient as other tools' readers, including tau's.
     "flow: less indented than its key",
-    // It ends a line that the file doesn't end.
+    // It adds a missing final line break.
     "literals: no line end at the end",
 ];
 
@@ -30,7 +28,7 @@ struct Case {
 enum Expected {
     Meaning(Value),
     Nothing,
-    /// A part of why.
+    /// A part of the message.
     Refused(String),
 }
 
@@ -56,7 +54,7 @@ fn every_document_means_what_it_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// `Err` says what is made of it instead.
+/// `Err` contains the actual result.
 fn judge(case: &Case) -> Result<(), String> {
     let text = case.document.strip_prefix('\u{feff}').unwrap_or(&case.document);
     let mut mask = Mask::new(text, Component::Accounts);
@@ -111,7 +109,7 @@ fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for path in files {
         let file = path.file_stem().unwrap().to_string_lossy().into_owned();
-        // What stands before the first title is for people.
+        // Ignore the text before the first title.
         for part in fs::read_to_string(&path).unwrap().split("\n# ").skip(1) {
             cases.push(case(&file, part).unwrap_or_else(|| panic!("no case:\n{part}")));
         }
@@ -143,7 +141,7 @@ fn case(file: &str, part: &str) -> Option<Case> {
     None
 }
 
-/// With the characters that `«…»` stands for.
+/// Replaces each `«…»` by the character that it stands for.
 fn spelt_out(text: &str) -> String {
     let mut text = text.to_owned();
     for (name, character) in [("TAB", "\t"), ("SPACE", " "), ("CR", "\r"), ("LF", "\n")] {

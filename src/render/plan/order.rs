@@ -2,8 +2,8 @@
 
 use super::super::Tone;
 use super::{Page, hosts};
-use crate::plan::{NodePlan, Note, Rank, Refusal};
-use crate::resource::{HostName, NodeName};
+use crate::plan::{NodePlan, Note, Pending, Rank, Refusal};
+use crate::resource::{HostName, NodeName, ResourceId};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Page<'_> {
@@ -74,6 +74,13 @@ impl Page<'_> {
                 Note::StorageKept(node) => {
                     format!("note: the storage of {node} is kept; `--purge-storage` removes it")
                 }
+                Note::NotContacted { host, nodes } => not_contacted(host, nodes),
+                Note::LeftAlone(1) => {
+                    "note: 1 other difference is left as it is; `spore plan` shows it".to_owned()
+                }
+                Note::LeftAlone(n) => {
+                    format!("note: {n} other differences are left as they are; `spore plan` shows them")
+                }
                 Note::OldStorage { node, replaced: true } => {
                     format!("note: {node} gets another identity, and keeps the storage of the old one")
                 }
@@ -103,6 +110,11 @@ impl Page<'_> {
                         names.join(", ")
                     )
                 }
+                Refusal::RetiresUnplanned(host) => format!(
+                    "refused: {host} can't be retired, because it couldn't be planned (see above); if it \
+                     will never come back: `spore retire {host} --gone`"
+                ),
+                Refusal::Mixed { resource, others } => mixed(resource, others),
             };
             let text = self.style.paint(Tone::Bad, text);
             self.line(&text);
@@ -111,6 +123,32 @@ impl Page<'_> {
             self.line("");
         }
     }
+}
+
+fn mixed(resource: &ResourceId, others: &Pending) -> String {
+    let ResourceId { host, key } = resource;
+    let why = match others {
+        Pending::Fields(fields) => {
+            format!("{key} on {host} has other changes pending ({})", fields.join(", "))
+        }
+        Pending::Unknown => format!("{key} on {host} is in a style that can't be compared"),
+        Pending::Restart => format!("{key} on {host} has to be restarted for other reasons"),
+    };
+    format!("refused: {why}, so it can't be changed for this retirement alone: run `spore apply` first")
+}
+
+fn not_contacted(host: &HostName, nodes: &[NodeName]) -> String {
+    let mut text = format!("note: {host} isn't contacted, and keeps everything it has");
+    if !nodes.is_empty() {
+        let names: Vec<String> = nodes.iter().map(NodeName::to_string).collect();
+        let (verb, keys) = if nodes.len() == 1 { ("rejoins", "its key") } else { ("rejoin", "their keys") };
+        text.push_str(&format!(
+            ". If it ever comes back, {} {verb} the network with {keys}: to rule that out, replace the swarm \
+             key (`spore key swarm`) after this",
+            names.join(" and ")
+        ));
+    }
+    text
 }
 
 /// What a wave is for, in words; `verb` is what becomes of nodes that are up.

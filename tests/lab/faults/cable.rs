@@ -105,7 +105,7 @@ fn lost(controller: Controller<'_>, host: &Host, action: &str) -> Run {
     let begun = Instant::now();
     let run = controller.end().exits(1);
     assert!(begun.elapsed() < Duration::from_secs(25), "it took {:?}: {run}", begun.elapsed());
-    run.says_in_one_line(&[host.name(), action, "may or may not have been done: plan again to see"])
+    run.says_in_one_line(&[host.name(), action, "the action may not have completed"])
 }
 
 /// Waits until the host can be reached again, which takes a moment after a cut.

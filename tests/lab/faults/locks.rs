@@ -152,7 +152,7 @@ pub(crate) fn given_up(bench: &mut Bench<'_>) {
     let before = pictures(&hosts);
     first.signal("CONT");
     let run = first.end().exits(1);
-    run.says_in_one_line(&[member.name(), "lost while this was about to begin", "released the lock"]);
+    run.says_in_one_line(&[member.name(), "connection lost while starting this action", "released the lock"]);
     look_like(&hosts, &before);
     converges(&network, &hosts);
     bench.came(Came::ClearError);
@@ -165,7 +165,11 @@ pub(crate) fn given_up(bench: &mut Bench<'_>) {
     member.sh("pkill -9 -o -f 'flock -n [9]'");
     trip.go();
     let run = controller.end().exits(1);
-    run.says_in_one_line(&[member.name(), "lost while this was being done", "was killed (status 137)"]);
+    run.says_in_one_line(&[
+        member.name(),
+        "connection lost while running this action",
+        "was killed (status 137)",
+    ]);
     drop(trip);
     converges(&network, &hosts);
     bench.came(Came::ClearError);

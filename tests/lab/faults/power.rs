@@ -156,7 +156,7 @@ fn cut_at(network: &Network, host: &Host, at: At) {
     trip.wait();
     host.power_cut();
     trip.lift_from_disk();
-    controller.end().exits(1).says_in_one_line(&[host.name(), "may or may not have been done"]);
+    controller.end().exits(1).says_in_one_line(&[host.name(), "the action may not have completed"]);
     host.boot();
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn hosts(bench: &mut Bench<'_>) {
     let run = controller.end().exits(1);
     let run = run.says_in_one_line(&[second.name(), "not planned"]);
     let run = run.says_in_one_line(&["failed", third.name(), "Read-only file system"]);
-    run.says("1 host not planned");
+    run.says("could not be planned");
     drop(trip);
     let pid = start("all", first);
     third.sh("umount /tb; rmdir /tb");
@@ -93,10 +93,10 @@ pub(crate) fn interrupted(bench: &mut Bench<'_>) {
                 let mut controller = Controller::apply(&network, &[]);
                 trip.wait();
                 controller.signal(signal);
-                controller.says("interrupted: what runs is let end");
+                controller.says("interrupted: finishing running actions");
                 if times == 2 {
                     controller.signal(signal);
-                    controller.says("ended at once");
+                    controller.says("apply: aborted");
                 } else {
                     trip.go();
                     controller.says("skipped");

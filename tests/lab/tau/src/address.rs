@@ -1,4 +1,4 @@
-//! Multiaddresses, refused in go-multiaddr's words.
+//! Multiaddresses, rejected with go-multiaddr's messages.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -7,7 +7,7 @@ use libp2p::{Multiaddr, PeerId};
 
 use crate::refusal::Refusal;
 
-/// Reads an address.
+/// Parses an address.
 pub(crate) fn parse(text: &str) -> Result<Multiaddr, Refusal> {
     let wrong = |why: String| Refusal::new(format!("failed to parse multiaddr {text:?}: {why}"));
     if text.is_empty() {
@@ -22,7 +22,7 @@ pub(crate) fn parse(text: &str) -> Result<Multiaddr, Refusal> {
     text.parse().map_err(|e: libp2p::multiaddr::Error| wrong(e.to_string()))
 }
 
-/// Reads the address of a bootstrap peer, which has to end in the peer's id.
+/// Parses the address of a bootstrap peer, which has to end with the peer's id.
 pub(crate) fn parse_peer(text: &str) -> Result<(PeerId, Multiaddr), Refusal> {
     let mut address = parse(text).map_err(|e| {
         e.within(format_args!("converting `{text}` to a multi address failed with"))
@@ -46,7 +46,7 @@ pub(crate) fn has_ip4(address: &Multiaddr) -> bool {
     address.iter().any(|part| matches!(part, Protocol::Ip4(_)))
 }
 
-/// How go-libp2p names a socket that it couldn't listen on: `tcp4 0.0.0.0:22`.
+/// The name of a socket in go-libp2p's messages: `tcp4 0.0.0.0:22`.
 pub(crate) fn socket_name(address: &Multiaddr) -> String {
     let port = tcp_port(address).unwrap_or_default();
     match address.iter().next() {
@@ -56,7 +56,7 @@ pub(crate) fn socket_name(address: &Multiaddr) -> String {
     }
 }
 
-/// The first part whose value isn't one of its protocol: protocol, value, and the rest of Go's sentence.
+/// The first component with an invalid value: its protocol, its value, and the rest of Go's message.
 fn first_wrong(text: &str) -> Option<(&str, &str, String)> {
     let mut parts = text.split('/').skip(1);
     while let Some(protocol) = parts.next() {

@@ -1,11 +1,11 @@
-//! The command line, as the real tau reads it: `--root` before or after the command, flags in any order, `-s X`,
-//! `--shape X` and `--shape=X` alike.
+//! The command line, parsed as by the real tau: `--root` may come before or after the command, flags in any order, and
+//! `-s X`, `--shape X` and `--shape=X` are equivalent.
 //!
-//! Only what a host and its unit use is here: `start`, `config validate`, `--version`, help.
+//! There are only the commands that a host and its unit use: `start`, `config validate`, `--version`, help.
 
 use std::fmt;
 
-/// Where tau is installed, unless `--root` says otherwise.
+/// The default of `--root`, where tau is installed.
 pub(crate) const DEFAULT_ROOT: &str = "/tb";
 
 pub(crate) const USAGE: &str = "\
@@ -17,7 +17,7 @@ USAGE:
 This is the stand-in, for tests: it runs no service. A file <root>/config/<shape>.fault
 makes it misbehave; its lines: `die-after SECONDS`, `ignore-sigterm`, `start-slowly SECONDS`.";
 
-/// What was asked for.
+/// A parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Validate { root: String, shape: String, file: Option<String> },
 }
 
-/// A command line that tau doesn't understand.
+/// An invalid command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Misuse {
     UnknownFlag(String),
@@ -36,7 +36,7 @@ pub(crate) enum Misuse {
 }
 
 impl Misuse {
-    /// The real one's exit statuses.
+    /// The exit status, as of the real tau.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::UnknownCommand(_) => 3,
@@ -56,7 +56,7 @@ impl fmt::Display for Misuse {
     }
 }
 
-/// Reads the arguments after the program's name.
+/// Parses the arguments after the program's name.
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, Misuse> {
     let mut args = args.into_iter().peekable();
     let mut given = Given::default();
@@ -104,7 +104,7 @@ struct Given {
 }
 
 impl Given {
-    /// Takes flags until the first word that is none.
+    /// Parses flags up to the first word that isn't a flag.
     fn flags<I>(&mut self, args: &mut std::iter::Peekable<I>, allowed: &[&str]) -> Result<(), Misuse>
     where
         I: Iterator<Item = String>,

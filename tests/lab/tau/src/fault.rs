@@ -1,16 +1,16 @@
-//! Faults that a test plants: `<root>/config/<shape>.fault`, read once at start, one fault a line.
+//! Faults to simulate: the file `<root>/config/<shape>.fault`, read once at start, with one fault per line.
 //!
-//! - `die-after SECONDS`: ends with status 1 that long after it said that it has started;
-//! - `start-slowly SECONDS`: says so that much later;
-//! - `ignore-sigterm`: has to be killed;
-//! - `enterprise`: has the services of the enterprise build, which do nothing.
+//! - `die-after SECONDS`: exits with status 1 that long after it has reported that it started;
+//! - `start-slowly SECONDS`: reports that it started that much later;
+//! - `ignore-sigterm`: ignores SIGTERM;
+//! - `enterprise`: accepts the services of the enterprise build, which do nothing.
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::refusal::Refusal;
 
-/// How this node misbehaves. The default is: not at all.
+/// The faults of this node; none by default.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) die_after: Option<Duration>,
@@ -20,7 +20,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// Reads the file, if there is one.
+    /// Reads the file, if it exists.
     pub(crate) fn planted(root: &str, shape: &str) -> Result<Self, Refusal> {
         let path = Path::new(root).join("config").join(format!("{shape}.fault"));
         match std::fs::read_to_string(&path) {
@@ -53,7 +53,7 @@ fn duration(seconds: &str) -> Result<Duration, Refusal> {
         .parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| Refusal::new(format!("`{seconds}` is no number of seconds")))
+        .ok_or_else(|| Refusal::new(format!("`{seconds}` isn't a number of seconds")))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! A stand-in for Taubyte's `tau`, for tests on machines that lack the real one.
 //!
-//! It takes the same arguments, refuses the same configurations with the same words, and as a daemon listens, dials
-//! its `peers` over the same protocols, and says whom it reached; it runs no service. `tests/cases.rs` puts every
-//! known configuration to both and compares, which is what keeps this honest.
+//! It takes the same arguments and rejects the same configurations with the same messages. As a daemon it listens,
+//! dials its `peers` over the same protocols, and logs its connections, but runs no service. `tests/cases.rs` runs both
+//! on every known configuration and compares the results.
 //!
-//! Enter at [`args`] (what was asked), [`config`] (what `config validate` checks) and [`start`] (what only `start`
-//! finds). Where it differs from the real one by intent: it leaves `127.0.0.1:4217` and port 443 alone, so that two
-//! shapes run on one host, and it obeys [`fault`]s that a test plants.
+//! [`args`] parses the command line, [`config`] does what `config validate` checks, and [`start`] finds what only
+//! `start` does. Intentional differences from the real tau: it doesn't use `127.0.0.1:4217` or port 443, so that two
+//! shapes can run on one host, and it simulates [`fault`]s for tests.
 
 mod address;
 mod args;

@@ -1,13 +1,13 @@
-//! What tau says when it refuses: one text, chained as Go chains its errors (`outer failed with: inner`).
+//! The error with which tau rejects something: one text, chained like Go's errors (`outer failed with: inner`).
 //!
-//! The texts are the real tau's, because what reads them (tests, and people with two journals side by side) knows
-//! those. Nothing here tells one refusal from another: all of them end in exit status 1.
+//! The texts are those of the real tau, because tests compare them. There is only one type, because every error leads to
+//! exit status 1.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 
-/// Why tau doesn't go on.
+/// Why tau exits.
 #[derive(Debug)]
 pub(crate) struct Refusal(String);
 
@@ -16,17 +16,17 @@ impl Refusal {
         Self(text.into())
     }
 
-    /// The same refusal, seen from further out.
+    /// Adds context before the error.
     pub(crate) fn within(self, context: impl fmt::Display) -> Self {
         Self(format!("{context}: {}", self.0))
     }
 
-    /// As [`Refusal::within`], where the real one chains without a colon.
+    /// As [`Refusal::within`], but without a colon, where the real tau has none.
     pub(crate) fn after(self, context: impl fmt::Display) -> Self {
         Self(format!("{context} {}", self.0))
     }
 
-    /// A failed read of a file, in the words of Go's `os.ReadFile`.
+    /// A file couldn't be read; the text is that of Go's `os.ReadFile`.
     pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
         let call = if error.kind() == io::ErrorKind::IsADirectory { "read" } else { "open" };
         Self(format!("{call} {}: {}", path.display(), errno_text(error)))
@@ -39,7 +39,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// `No such file or directory (os error 2)` as Go has it: `no such file or directory`.
+/// Converts `No such file or directory (os error 2)` to Go's `no such file or directory`.
 pub(crate) fn errno_text(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();

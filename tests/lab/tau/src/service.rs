@@ -1,6 +1,6 @@
-//! The services that a community build of tau has, and what each needs in order to start.
+//! The services of tau's community build, and what each needs in order to start.
 //!
-//! None of them does anything here. `accounts` is the enterprise build's; `node` was `substrate` once.
+//! None of them does anything here. `accounts` is in the enterprise build only; `node` is the old name of `substrate`.
 
 use std::os::unix::net::UnixStream;
 
@@ -13,7 +13,7 @@ const KNOWN: [&str; 8] = ["auth", "patrick", "monkey", "tns", "hoarder", "substr
 const ENGINES: [&str; 3] = ["/run/docker.sock", "/var/run/docker.sock", "/run/containerd/containerd.sock"];
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
-/// Starts the node's services in the order given, but `substrate` last.
+/// Starts the node's services in the given order, except that `substrate` is last.
 pub(crate) fn start_all(node: &Node, enterprise: bool) -> Result<(), Refusal> {
     for service in node.services.iter().filter(|service| *service != "substrate") {
         if enterprise && service == "accounts" {
@@ -47,7 +47,7 @@ fn auth(tenancy: &Tenancy) -> Result<(), Refusal> {
         .map_err(|e| e.within(format_args!("tenancy `{}` needs a usable app credential", tenancy.owner)))
 }
 
-/// A PEM block, whatever its label, that holds an RSA key in either of two forms.
+/// Checks that a PEM block with any label contains an RSA key, in PKCS#1 or PKCS#8.
 fn rsa_key(text: &str) -> Result<(), Refusal> {
     let block = pem::parse(text)
         .map_err(|_| Refusal::new("invalid key: Key must be a PEM encoded PKCS1 or PKCS8 key"))?;
@@ -67,7 +67,7 @@ fn rsa_key(text: &str) -> Result<(), Refusal> {
     }
 }
 
-/// An engine counts as running when its socket takes a connection.
+/// A container engine counts as running if its socket accepts a connection.
 fn container_engine(sockets: &[&str]) -> Result<(), Refusal> {
     if sockets.iter().any(|socket| UnixStream::connect(socket).is_ok()) {
         return Ok(());

@@ -1,8 +1,8 @@
-//! `tau start`: brings a node up in the real one's order, so that of several things wrong the same one is named, and
-//! keeps it until it is told to end.
+//! `tau start`: starts a node in the same order as the real tau, so that the same one of several errors is reported, and
+//! runs it until it is stopped.
 //!
-//! What is wrong with peers, swarm key or `p2p-listen` ends it before it listens; what is wrong with
-//! `p2p-announce` or a service only [`SETTLING`] later, as with the real one. The configuration isn't read again.
+//! As with the real tau, errors in peers, swarm key or `p2p-listen` end it before it listens; errors in `p2p-announce`
+//! or a service only [`SETTLING`] later. The configuration is read only once.
 
 use std::future::pending;
 use std::io;
@@ -20,12 +20,12 @@ use crate::refusal::{Refusal, errno_text};
 use crate::swarm::Swarm;
 use crate::{address, log, service};
 
-/// How long a node listens before it looks further.
+/// How long a node listens before it goes on.
 const SETTLING: Duration = Duration::from_millis(300);
 /// How long it waits for its peers' first answers.
 const FIRST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// Runs the node; returns when it was told to end.
+/// Runs the node until it is stopped.
 pub(crate) async fn start(node: Node) -> Result<(), Refusal> {
     let fault = Fault::planted(&node.root, &node.shape)?;
     tokio::select! {
@@ -41,7 +41,7 @@ async fn run(node: &Node, fault: &Fault) -> Result<(), Refusal> {
     let peer_id = node.identity.public().to_peer_id();
     let mut swarm = create_node(node)?;
     if !node.services.is_empty() {
-        // Nobody there is no failure: the node starts all the same, and keeps on dialing. Elders don't even wait.
+        // If no peer answers, the node starts all the same, and keeps dialing. Elders don't even wait.
         timeout(FIRST_ANSWERS, swarm.first_answers()).await.ok();
     }
     sleep(SETTLING).await;
@@ -101,7 +101,7 @@ fn create_node(node: &Node) -> Result<Swarm, Refusal> {
         .as_ref()
         .map(|key| key.decode().map_err(|e| create(e.after("reading swarm key failed with"))))
         .transpose()?;
-    // Announced addresses that can't be read are dropped here; the first is looked at again where it matters.
+    // Announced addresses that can't be parsed are ignored here; the client reports an error about the first.
     let announce = node.announce.iter().filter_map(|text| address::parse(text).ok()).collect();
     Swarm::start(&node.identity, swarm_key, &node.listen, announce, peers)
         .map_err(|e| create(e.within("creating libp2p host failed").within("setting up libp2p failed")))
@@ -113,13 +113,13 @@ fn with_suffix(path: std::path::PathBuf, suffix: &str) -> std::path::PathBuf {
     name.into()
 }
 
-/// A port held open.
+/// A socket that keeps a port in use.
 enum Socket {
     Tcp(#[expect(dead_code, reason = "held, not used")] TcpListener),
     Udp(#[expect(dead_code, reason = "held, not used")] UdpSocket),
 }
 
-/// The node's own client, which here is its port alone.
+/// The node's own client, of which only the port is simulated.
 fn client(node: &Node) -> Result<Socket, Refusal> {
     let first = node.announce.first().ok_or_else(|| Refusal::new("p2p announce is empty"))?;
     let first = address::parse(first).map_err(|e| e.within("new multiaddr failed with"))?;
@@ -151,7 +151,8 @@ fn client(node: &Node) -> Result<Socket, Refusal> {
     })
 }
 
-/// `seer`'s DNS: port 53 on all addresses, or a complaint. The node runs on without it, as the real one does.
+/// `seer`'s DNS: listens on port 53 on all addresses, or logs an error. As with the real tau, the node keeps running
+/// without it.
 async fn dns() -> Vec<Socket> {
     let mut held = Vec::new();
     match on_all_addresses(53, UdpSocket::bind).await {
@@ -169,7 +170,7 @@ async fn dns() -> Vec<Socket> {
     held
 }
 
-/// Go's `:port`: one socket for both families, or for IPv4 on a host without IPv6.
+/// Listens like Go on `:port`: one socket for both address families, or only for IPv4 on a host without IPv6.
 async fn on_all_addresses<T, F>(port: u16, bind: impl Fn(SocketAddr) -> F) -> io::Result<T>
 where
     F: Future<Output = io::Result<T>>,

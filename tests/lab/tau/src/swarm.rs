@@ -1,7 +1,7 @@
-//! The node on the network: listens, dials its peers for as long as it lives, and logs whom it is connected to.
+//! The node on the network: listens, keeps dialing its peers, and logs its connections.
 //!
-//! TCP, the pre-shared key where there is one, TLS, yamux, identify, ping: what the real tau speaks (it refuses
-//! Noise), so that both are in one swarm. libp2p stays inside this file and [`crate::address`].
+//! It uses the same protocols as the real tau, so that both can be in one swarm: TCP, the pre-shared key if there is one,
+//! TLS (the real tau rejects Noise), yamux, identify, ping. libp2p is used only in this file and [`crate::address`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -22,12 +22,12 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::refusal::{Refusal, errno_text};
 use crate::{address, log};
 
-/// How often peers that aren't connected are dialed.
+/// The interval in which unconnected peers are dialed.
 const REDIAL: Duration = Duration::from_millis(1500);
-/// How long an attempt may take, so that a host that swallows packets is tried again soon after it is back.
+/// The time-out of a dial, so that a host that drops packets is dialed again soon after it is back.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a connected peer is asked for a sign of life, and how long it may take over it.
+/// The interval and the time-out of pings to connected peers.
 const PING: Duration = Duration::from_secs(5);
 
 /// A node that listens and dials, in a task of its own.
@@ -42,7 +42,7 @@ struct Behaviour {
 }
 
 impl Swarm {
-    /// Listens on all of `listen` that can be had, at least one, and begins to dial `peers`.
+    /// Listens on all addresses in `listen` that are available, at least one, and begins to dial `peers`.
     pub(crate) fn start(
         identity: &Keypair,
         swarm_key: Option<[u8; 32]>,
@@ -63,8 +63,7 @@ impl Swarm {
         Ok(Self { answered })
     }
 
-    /// Waits until somebody is connected, or nobody can be reached: refused and unreachable are answers, silence
-    /// is none.
+    /// Waits until a peer is connected, or all dials have failed. A dial without an answer hasn't failed yet.
     pub(crate) async fn first_answers(&mut self) {
         self.answered.wait_for(|answered| *answered).await.ok();
     }
@@ -84,7 +83,7 @@ fn build(identity: &Keypair, swarm_key: Option<[u8; 32]>) -> Result<libp2p::Swar
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING).with_timeout(PING)),
         })
         .map_err(|e| wrong(&e))?;
-    // Neither identify nor ping keeps a connection alive; only peers that leave should close one.
+    // Neither identify nor ping keeps a connection alive, but idle connections should stay open.
     Ok(builder.with_swarm_config(|c| c.with_idle_connection_timeout(Duration::MAX)).build())
 }
 
@@ -116,7 +115,7 @@ fn transport(identity: &Keypair, swarm_key: Option<[u8; 32]>) -> Result<Upgraded
     })
 }
 
-/// Fails where an address can't be read, or where none of them can be listened on.
+/// Fails if an address can't be parsed, or if it can't listen on any of them.
 fn listen_on(swarm: &mut libp2p::Swarm<Behaviour>, listen: &[String]) -> Result<(), Refusal> {
     let addresses = listen.iter().map(|text| address::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let mut failed = Vec::new();
@@ -137,7 +136,7 @@ fn listen_on(swarm: &mut libp2p::Swarm<Behaviour>, listen: &[String]) -> Result<
     Ok(())
 }
 
-/// Everything after the start: dial who is missing, say who came and went.
+/// The node's main loop: dials missing peers, and logs connections.
 async fn live(
     mut swarm: libp2p::Swarm<Behaviour>,
     peers: BTreeMap<PeerId, Vec<Multiaddr>>,
@@ -155,7 +154,7 @@ async fn live(
             _ = redial.tick() => {
                 for (peer, addresses) in &peers {
                     let opts = DialOpts::peer_id(*peer).addresses(addresses.clone()).allocate_new_port().build();
-                    // Refused where the peer is connected, or is being dialed: that is what is wanted.
+                    // This fails if the peer is connected or being dialed already, which is fine.
                     swarm.dial(opts).ok();
                 }
                 continue;
@@ -175,7 +174,7 @@ async fn live(
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. }
                 if !connected.contains(&peer) =>
             {
-                // Said once for each reason: the next attempt is a moment away.
+                // Each reason is logged only once, because dials are frequent.
                 let why = why(&error);
                 if unreachable.insert(peer, why.clone()).as_ref() != Some(&why) {
                     log::error(format_args!("cannot reach {peer}: {why}"));
@@ -186,7 +185,7 @@ async fn live(
                 result: Err(ping::Failure::Timeout | ping::Failure::Other { .. }),
                 ..
             })) => {
-                // A host without power says nothing any more.
+                // A host without power doesn't close its connections.
                 swarm.close_connection(connection);
             }
             _ => {}
@@ -197,7 +196,7 @@ async fn live(
     }
 }
 
-/// The cause of each address that failed, in one line.
+/// Why each address failed, in one line.
 fn why(error: &DialError) -> String {
     let DialError::Transport(attempts) = error else { return error.to_string() };
     let causes = attempts.iter().map(|(address, error)| {

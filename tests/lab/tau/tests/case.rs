@@ -1,4 +1,4 @@
-//! One case, put to one tau: `config validate` of a staged file and of the live one, and `start`.
+//! Runs one case with one tau: `config validate` with a staged file and with the live one, and `start`.
 
 use std::fs;
 use std::net::TcpListener;
@@ -13,15 +13,15 @@ use crate::world::Outcome;
 
 const LIVE: &str = "/tb/config/all.yaml";
 const STAGED: &str = "/tb/config/keys/staged.yaml";
-/// Generous, for a busy machine: what is expected comes in a fraction of it.
+/// The time-out, long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A node that starts late counts as running when it lives this long.
+/// A node that reports its start late counts as running after this time.
 const ALIVE: Duration = Duration::from_secs(4);
 
 pub(crate) fn run(name: &str, tau: &Path) -> Outcome {
     let expected = table::expected(name)?;
     let written = table::configuration(name)?;
-    // What a host's own SSH server does, for the case that wants its port.
+    // Occupies the port of a host's SSH server, for the case that uses it.
     let _ssh = TcpListener::bind("0.0.0.0:22").map_err(|e| format!("port 22: {e}"))?;
 
     lay_out(name, STAGED, &written)?;
@@ -44,7 +44,7 @@ fn lay_out(name: &str, place: &str, text: &str) -> Outcome {
 
 fn validate(tau: &Path, file: Option<&str>) -> Result<Verdict, String> {
     let mut command = Command::new(tau);
-    // What the real one leaves where temporary files go, goes with the world.
+    // The real tau leaves temporary files; here they are removed together with the world.
     command.args(["config", "validate", "-s", "all"]).env("TMPDIR", "/run");
     if let Some(file) = file {
         command.args(["-p", file]);
@@ -66,11 +66,11 @@ fn start(tau: &Path, expected: &Expected) -> Result<Verdict, String> {
         let said = node.said();
         match ended.map(|status| status.code()) {
             Some(Some(1)) => return Ok(Verdict::Refused(said)),
-            Some(_) => return Err(format!("start ended otherwise than with status 1; said:\n{said}")),
+            Some(_) => return Err(format!("start didn't exit with status 1; output:\n{said}")),
             None if said.contains(&started) => return Ok(Verdict::Accepted),
             None if expected.starts_late && begun.elapsed() > ALIVE => return Ok(Verdict::Accepted),
             None if begun.elapsed() > PATIENCE => {
-                return Err(format!("neither started nor ended; said:\n{said}"));
+                return Err(format!("neither started nor exited; output:\n{said}"));
             }
             None => sleep(Duration::from_millis(20)),
         }
@@ -79,7 +79,8 @@ fn start(tau: &Path, expected: &Expected) -> Result<Verdict, String> {
 
 fn is(what: &str, found: &Verdict, expected: &Verdict) -> Outcome {
     let same = match (found, expected) {
-        // Go's protobuf writes a space or a non-breaking one, as the build has it, so that nobody relies on its texts.
+        // Go's protobuf writes either a space or a non-breaking space, depending on the build, to keep programs from
+        // relying on its messages.
         (Verdict::Refused(said), Verdict::Refused(message)) => {
             said.replace('\u{a0}', " ").contains(&message.replace('\u{a0}', " "))
         }
@@ -94,6 +95,6 @@ fn file_is(after: &str, place: &str, written: &str, rewritten: bool) -> Outcome 
     match (now == written, rewritten) {
         (true, false) => Ok(()),
         (false, true) if migrated => Ok(()),
-        _ => Err(format!("{after} left the file so (rewritten was expected: {rewritten}):\n{now}")),
+        _ => Err(format!("unexpected file after {after} (expected it to be rewritten: {rewritten}):\n{now}")),
     }
 }

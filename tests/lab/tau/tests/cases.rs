@@ -1,10 +1,10 @@
-//! What keeps the stand-in honest: every case of `fixtures/tau-cases` is put to it and to the real tau, and both
-//! must do what `cases.tsv` says. Further, both must meet in one swarm, and the stand-in's faults must work.
+//! Every case in `fixtures/tau-cases` is run with the stand-in and with the real tau, and both must behave as in
+//! `cases.tsv`. Further tests check that both can be in one swarm, and that the stand-in's faults work.
 //!
-//! A case is a folder with `all.yaml`, and `swarm.key` where it has a special one; adding one needs a line in
-//! `cases.tsv` and no Rust. Each trial has a world of its own ([`world`]): it needs root, touches nothing of the
-//! machine (but an empty `/tb`, made if it isn't there), and sends nothing to anyone. What can't be run is listed as
-//! an ignored trial that says why.
+//! A case is a folder with `all.yaml`, and with `swarm.key` if it needs a special one. Adding one needs a line in
+//! `cases.tsv` and no Rust. Each trial runs in a world of its own ([`world`]): it needs root, changes nothing on the
+//! machine except for creating an empty `/tb`, and uses no network. Trials that can't be run are listed as ignored, with
+//! the reason.
 
 mod case;
 mod daemon;
@@ -35,14 +35,14 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     if !world::can_be_made() {
-        return vec![skipped("not root: no case was put to either tau")];
+        return vec![skipped("not root: no case was run")];
     }
     let stand_in = PathBuf::from(env!("CARGO_BIN_EXE_tau-stand-in"));
     let mut taus = vec![("stand-in", stand_in.clone())];
     let mut trials = Vec::new();
     match real::find() {
         Ok(Some(real)) => taus.push(("real", real)),
-        Ok(None) => trials.push(skipped("real tau not found: only the stand-in was put to the cases")),
+        Ok(None) => trials.push(skipped("real tau not found: the cases were run with the stand-in only")),
         Err(e) => trials.push(failed("the real tau can't be unpacked", e)),
     }
     match table::names() {

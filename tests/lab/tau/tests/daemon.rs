@@ -1,4 +1,4 @@
-//! A tau that was started, and what it has said so far.
+//! A running tau, and its output so far.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Running until dropped.
+/// A tau that runs until this is dropped.
 pub(crate) struct Daemon {
     child: Child,
     output: PathBuf,
@@ -30,12 +30,12 @@ impl Daemon {
         Ok(Self { child, output })
     }
 
-    /// All it has said.
+    /// Its output so far.
     pub(crate) fn said(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, String> {
         self.child.try_wait().map_err(|e| e.to_string())
     }
@@ -51,7 +51,7 @@ impl Daemon {
         }
     }
 
-    /// Waits until it has said `text` that many times; ends early where it ends before.
+    /// Waits until its output contains `text` that many times; fails if it ends before.
     pub(crate) fn wait_for(&mut self, text: &str, times: usize, within: Duration) -> Result<(), String> {
         let deadline = Instant::now() + within;
         loop {
@@ -60,9 +60,9 @@ impl Daemon {
                 return Ok(());
             }
             if let Some(status) = ended {
-                return Err(format!("{status} instead of {text:?}; said:\n{}", self.said()));
+                return Err(format!("{status} instead of {text:?}; output:\n{}", self.said()));
             }
-            self.pause_until(deadline, &format!("hasn't said {text:?} ({times} times)"))?;
+            self.pause_until(deadline, &format!("no {text:?} in its output ({times} times)"))?;
         }
     }
 
@@ -75,7 +75,7 @@ impl Daemon {
 
     fn pause_until(&self, deadline: Instant, otherwise: &str) -> Result<(), String> {
         if Instant::now() > deadline {
-            return Err(format!("{otherwise}; said:\n{}", self.said()));
+            return Err(format!("{otherwise}; output:\n{}", self.said()));
         }
         sleep(Duration::from_millis(20));
         Ok(())

@@ -1,5 +1,5 @@
-//! Two nodes on one loopback, the member dialing the elder: they connect if and only if both have the same swarm
-//! key, or neither has one. At least one of them is a stand-in, whose log says whom it reached.
+//! Two nodes on one loopback, a member that dials an elder: they connect if and only if both have the same swarm key, or
+//! neither has one. At least one of them is a stand-in, which logs its connections.
 
 use std::fs;
 use std::path::Path;
@@ -10,15 +10,15 @@ use crate::daemon::Daemon;
 use crate::table::{self, PEER_ID as MEMBER_ID};
 use crate::world::Outcome;
 
-/// A key made for this (its seed is 32 sevens); it protects nothing.
+/// A key that is only used here; its seed is 32 sevens.
 const ELDER_KEY: &str =
     "CAESQAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=";
 const ELDER_ID: &str = "12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7";
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Long enough for several attempts.
+/// Long enough for several dials.
 const IN_VAIN: Duration = Duration::from_secs(6);
 
-/// Which swarm keys the two have.
+/// The swarm keys of the two nodes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keys {
     Same,
@@ -63,7 +63,7 @@ pub(crate) fn run(keys: &str, elder: &Side<'_>, member: &Side<'_>) -> Outcome {
     }
     if member.stand_in {
         member_node.wait_for(&member_sees, 1, PATIENCE)?;
-        // An elder that is killed and comes back is found again.
+        // The member reconnects to an elder that was killed and restarted.
         drop(elder_node);
         member_node.wait_for(&format!("disconnected from {ELDER_ID}"), 1, PATIENCE)?;
         let _elder_node = Daemon::start(elder.tau, "elder")?;
@@ -76,7 +76,7 @@ pub(crate) fn run(keys: &str, elder: &Side<'_>, member: &Side<'_>) -> Outcome {
     Ok(())
 }
 
-/// Two shapes below one `/tb`: `elder`, without services, and `all`, which dials it.
+/// Writes two shapes in one `/tb`: `elder`, without services, and `all`, which dials it.
 fn write(keys: Keys) -> Outcome {
     table::lay_out("plain")?;
     let key_line = |name: &str| match keys {

@@ -1,5 +1,4 @@
-//! What only the stand-in can do: ending and starting on order, and badly where a fault file says so; and being
-//! another binary that does the same.
+//! Features of the stand-in only: its faults, and running a modified copy of its binary.
 
 use std::fs;
 use std::path::Path;

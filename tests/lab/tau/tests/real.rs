@@ -1,6 +1,6 @@
-//! Where the real tau is: `SPORE_TEST_TAU` (a binary, or one packed by `xz`), or `shared/tau/tau-linux-amd64.xz`
-//! beside the repository or above. A packed one is unpacked once, into `${SPORE_LAB_DIR:-/var/tmp/spore-lab}`,
-//! under a name with the archive's digest.
+//! Finds the real tau: `SPORE_TEST_TAU` (a binary, or one compressed with `xz`), or `shared/tau/tau-linux-amd64.xz` next
+//! to the repository or further up. A compressed one is unpacked once, into `${SPORE_LAB_DIR:-/var/tmp/spore-lab}`, under
+//! a name that contains the archive's digest.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// `None` where there is none; an error where there is one that can't be used.
+/// `None` if it isn't available; an error if it can't be used.
 pub(crate) fn find() -> Result<Option<PathBuf>, String> {
     let found = match std::env::var_os("SPORE_TEST_TAU").filter(|named| !named.is_empty()) {
         Some(named) => Some(PathBuf::from(named)),
@@ -33,7 +33,7 @@ fn unpacked(archive: &Path) -> Result<PathBuf, String> {
     }
     let io = |e: std::io::Error| format!("{}: {e}", cache.display());
     fs::create_dir_all(&cache).map_err(io)?;
-    // Under a name of its own until it is whole, for those who look at the same moment.
+    // Unpack under a unique name, then rename: other processes may unpack it at the same time.
     let partial = cache.join(format!(".tau-{}", std::process::id()));
     let file = fs::File::create(&partial).map_err(io)?;
     let status = Command::new("xz")

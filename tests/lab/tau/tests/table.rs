@@ -1,4 +1,4 @@
-//! `fixtures/tau-cases`: the table of what the real tau did, and the files it did it with.
+//! `fixtures/tau-cases`: the table of the real tau's behaviour, and the files of each case.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,29 +6,29 @@ use std::path::{Path, PathBuf};
 /// The peer id of the `privatekey` that all cases share.
 pub(crate) const PEER_ID: &str = "12D3KooW9wCuqLbzbDnx6HWv38Y3qswCPWkzGsB9j7W9XVCTWd3H";
 
-/// What one line of the table says.
+/// A line of the table.
 pub(crate) struct Expected {
     pub(crate) validate: Verdict,
     pub(crate) start: Verdict,
-    /// The node takes longer than a trial waits before it says that it has started.
+    /// The node reports its start later than a trial waits.
     pub(crate) starts_late: bool,
-    /// Its file is another afterwards.
+    /// tau rewrites the file.
     pub(crate) rewritten: bool,
 }
 
-/// Accepts and runs, or exits with status 1 and this message.
+/// Success, or exit status 1 with this message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Accepted,
     Refused(String),
 }
 
-/// The folder of cases, `cases.tsv` and `keys` in it.
+/// The folder with the cases, `cases.tsv` and `keys`.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/tau-cases")
 }
 
-/// The names of all cases, of which each must be a line and a folder.
+/// The names of all cases, each of which must have a line and a folder.
 pub(crate) fn names() -> Result<Vec<String>, String> {
     let mut names: Vec<String> = lines()?.into_iter().map(|[name, ..]| name).collect();
     names.sort();
@@ -55,7 +55,7 @@ pub(crate) fn expected(case: &str) -> Result<Expected, String> {
     let verdict = |word: &str, says: String| match word.split(' ').next() {
         Some("accepts" | "runs") => Ok(Verdict::Accepted),
         Some("exits") => Ok(Verdict::Refused(says)),
-        _ => Err(format!("{case}: {word:?} is no verdict")),
+        _ => Err(format!("{case}: invalid result {word:?}")),
     };
     Ok(Expected {
         validate: verdict(&validate, validate_says)?,
@@ -75,7 +75,7 @@ fn lines() -> Result<Vec<[String; 6]>, String> {
     Ok(text.lines().skip(1).map(line).collect())
 }
 
-/// Puts the keys of all cases, and this one's swarm key, below `/tb`, emptied first.
+/// Empties `/tb`, and copies the common keys and this case's swarm key there.
 pub(crate) fn lay_out(case: &str) -> Result<(), String> {
     let io = |e: std::io::Error| format!("laying out {case}: {e}");
     for entry in fs::read_dir("/tb").map_err(io)? {

@@ -1,8 +1,8 @@
-//! A world for one trial: its own mounts (an empty `/tb` and `/run`), network (loopback alone) and processes, all of
-//! which end with it.
+//! A world for one trial: namespaces for mounts (with an empty `/tb` and `/run`), network (only loopback) and processes,
+//! which disappear when the trial ends.
 //!
-//! The trial itself runs in there, as this same program with [`INSIDE`] as its first argument: its exit status is
-//! the outcome, its standard error the reason.
+//! The trial runs in the world as this same program with [`INSIDE`] as its first argument. Its exit status is the
+//! result, its standard error the reason.
 
 use std::fs;
 use std::path::Path;
@@ -13,10 +13,10 @@ use libtest_mimic::{Failed, Trial};
 use crate::{case, meeting, misbehaviour};
 
 pub(crate) const INSIDE: &str = "--inside-a-world";
-/// No trial takes half as long.
+/// The time-out of a trial.
 const LONGEST: &str = "120";
 
-/// What goes wrong in a trial, for a person.
+/// Why a trial failed.
 pub(crate) type Outcome = Result<(), String>;
 
 /// Namespaces and mounts need root.
@@ -72,7 +72,7 @@ pub(crate) fn inside(words: &[String]) -> ExitCode {
     }
 }
 
-/// Loopback, and nothing of the machine's nodes and container engines.
+/// Sets up loopback, and hides the machine's nodes and container engines.
 fn furnish() -> Outcome {
     command("ip", &["link", "set", "lo", "up"])?;
     for place in ["/tb", "/run", "/var/run"] {

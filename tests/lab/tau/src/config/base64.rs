@@ -1,4 +1,4 @@
-//! Base64 as Go's `encoding/base64` takes it: padded, line breaks skipped, unused last bits ignored.
+//! Base64 as decoded by Go's `encoding/base64`: padded; line breaks and unused last bits are ignored.
 
 use ::base64::alphabet::STANDARD;
 use ::base64::engine::general_purpose::{GeneralPurpose, PAD};

@@ -1,4 +1,4 @@
-//! The node's private key: libp2p's protobuf (`1: type`, `2: data`), of which the stand-in knows ed25519.
+//! The node's private key, in libp2p's protobuf encoding (`1: type`, `2: data`). The stand-in only supports ed25519.
 
 use libp2p::identity::{Keypair, ed25519};
 
@@ -6,7 +6,7 @@ use crate::refusal::Refusal;
 
 const ED25519: u64 = 1;
 
-/// Reads the decoded `privatekey`.
+/// Parses the decoded `privatekey`.
 pub(super) fn unmarshal(encoded: &[u8]) -> Result<Keypair, Refusal> {
     let message =
         Message::read(encoded).ok_or_else(|| Refusal::new("proto: cannot parse invalid wire-format data"))?;

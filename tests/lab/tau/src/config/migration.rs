@@ -1,7 +1,7 @@
-//! What tau rewrites of its own accord: an old `protocols:` becomes `services:`, in the shape's live file, whichever
-//! file was asked about.
+//! tau's migration of configurations: it renames the old key `protocols:` to `services:`, always in the shape's live
+//! file, even if it was told to validate another one.
 //!
-//! A file that it can't read is left for the reading proper to complain of.
+//! A file that can't be parsed is left alone; reading it afterwards reports the error.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ pub(super) fn run(folder: &Path, live: &Path) -> Result<(), Refusal> {
         .map_err(|e| Refusal::reading(live, &e).within("migration failed deleting `protocols` with"))
 }
 
-/// Removes `protocols:`, if it is there and a list of names.
+/// Removes `protocols:`, if it is a list of names.
 fn take_protocols(document: &mut Mapping) -> Option<Vec<String>> {
     let Value::Sequence(items) = document.get("protocols")? else { return None };
     let names = items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>()?;

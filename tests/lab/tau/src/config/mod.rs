@@ -1,7 +1,7 @@
-//! A node's configuration, read and checked in the order in which the real tau does it: what `config validate` finds.
+//! A node's configuration, read and checked in the same order as by the real tau: what `config validate` checks.
 //!
-//! [`load`] is the way in. What it lets pass may still be refused by [`crate::start`]: an address, a service, a
-//! tenancy are only looked at when they are used.
+//! The entry point is [`load`]. [`crate::start`] may still reject what it accepts: addresses, services and the tenancy
+//! are only checked when they are used.
 
 mod base64;
 mod domain_key;
@@ -18,12 +18,12 @@ use crate::refusal::Refusal;
 pub(crate) use source::Tenancy;
 pub(crate) use swarm_key::SwarmKey;
 
-/// What a node is started with.
+/// The configuration of a node.
 pub(crate) struct Node {
     pub(crate) root: String,
     pub(crate) shape: String,
     pub(crate) identity: Keypair,
-    /// `None`: open to anyone.
+    /// `None` if any node may connect.
     pub(crate) swarm_key: Option<SwarmKey>,
     pub(crate) services: Vec<String>,
     pub(crate) peers: Vec<String>,
@@ -88,7 +88,7 @@ fn check(folder: &Path, source: &source::Source) -> Result<(Vec<u8>, Option<Swar
     Ok((private_key, swarm_key))
 }
 
-/// A path of the configuration, which is below the configuration's folder however it is written.
+/// A path in the configuration, which is always relative to the configuration's folder.
 fn below(folder: &Path, named: &str) -> PathBuf {
     match named.trim_start_matches('/') {
         "" => folder.to_owned(),

@@ -1,21 +1,21 @@
-//! The YAML, typed as tau's Go types are: which kind of value may stand where, and the words for one that may not.
+//! The YAML, checked against tau's Go types, with Go's messages for values of the wrong type.
 //!
-//! A key that tau doesn't know is ignored, a null is an absent value, a scalar may stand for a text whatever it
-//! looks like, and a text never for a number.
+//! Unknown keys are ignored, null counts as absent, any scalar is accepted as a string, but a string isn't accepted as a
+//! number.
 
 use serde::Deserialize as _;
 use serde_yaml::{Mapping, Value};
 
 use crate::refusal::Refusal;
 
-/// A configuration as its file says it.
+/// The contents of a configuration file.
 #[derive(Default)]
 pub(crate) struct Source {
     pub(crate) private_key: String,
     pub(crate) swarm_key: String,
     pub(crate) services: Vec<String>,
     pub(crate) listen: Vec<String>,
-    /// `None` if absent, which is refused, while an empty list is not.
+    /// `None` if absent, which is rejected; an empty list isn't.
     pub(crate) announce: Option<Vec<String>>,
     pub(crate) lite: i64,
     pub(crate) peers: Vec<String>,
@@ -24,14 +24,14 @@ pub(crate) struct Source {
     pub(crate) tenancy: Tenancy,
 }
 
-/// Whose network this is.
+/// The owner of the network.
 #[derive(Default)]
 pub(crate) struct Tenancy {
     pub(crate) owner: String,
     pub(crate) app: TenancyApp,
 }
 
-/// The credential that the owner granted.
+/// The owner's application credential.
 #[derive(Default)]
 pub(crate) struct TenancyApp {
     pub(crate) client_id: String,
@@ -46,7 +46,7 @@ pub(super) fn document(text: &str) -> Result<Value, serde_yaml::Error> {
     Ok(value)
 }
 
-/// Reads a configuration, or says all that is of the wrong kind in it.
+/// Parses a configuration. The error lists all values of the wrong type.
 pub(super) fn parse(text: &str) -> Result<Source, Refusal> {
     let value = document(text).map_err(|e| syntax(&e))?;
     let mut errors = Errors::default();

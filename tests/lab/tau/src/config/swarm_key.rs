@@ -1,5 +1,5 @@
-//! The swarm's pre-shared key. Its file is checked twice, as in the real tau: when the configuration is read, only
-//! for having six words between slashes; what they say, when libp2p is set up.
+//! The swarm's pre-shared key. As in the real tau, its file is checked twice: when the configuration is read, only that
+//! it has six parts separated by slashes; the parts themselves, when libp2p is set up.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 const HEADER: &str = "/key/swarm/psk/1.0.0/";
 const LENGTH: usize = 32;
 
-/// A key file of the right form, not yet understood.
+/// A key file of the right form, whose parts haven't been checked.
 pub(crate) struct SwarmKey {
     header: String,
     encoding: String,
@@ -17,7 +17,7 @@ pub(crate) struct SwarmKey {
 }
 
 impl SwarmKey {
-    /// Reads the file that `swarmkey:` names; an empty name means no key at all.
+    /// Reads the file that `swarmkey:` names; an empty name means no key.
     pub(super) fn named(folder: &Path, name: &str) -> Result<Option<Self>, Refusal> {
         if name.is_empty() {
             return Ok(None);
@@ -28,7 +28,8 @@ impl SwarmKey {
         Self::parse(&String::from_utf8_lossy(&text)).map(Some)
     }
 
-    /// One line is right, with one slash or two in it. go-libp2p's own three lines make seven words, and are not.
+    /// A single line with one or two slashes before `base16` is valid. go-libp2p's own format with three lines has seven
+    /// parts, and is rejected.
     fn parse(text: &str) -> Result<Self, Refusal> {
         let words: Vec<&str> = text.split('/').filter(|word| !word.is_empty()).collect();
         let [a, b, c, d, encoding, encoded] = words[..] else {
@@ -41,7 +42,7 @@ impl SwarmKey {
         })
     }
 
-    /// The key's bytes; what follows them is ignored.
+    /// The key's bytes; any further ones are ignored.
     pub(crate) fn decode(&self) -> Result<[u8; LENGTH], Refusal> {
         if self.header != HEADER {
             return Err(Refusal::new(format!("expected file header {HEADER}, got: {}", self.header)));
@@ -56,7 +57,7 @@ impl SwarmKey {
     }
 }
 
-/// The first bytes of a key in hexadecimal, as many as there are.
+/// Decodes hexadecimal digits, up to the length of a key.
 fn hex(text: &str) -> Result<Vec<u8>, Refusal> {
     let mut digits = Vec::with_capacity(2 * LENGTH);
     for c in text.trim_end_matches(['\r', '\n']).chars().take(2 * LENGTH) {

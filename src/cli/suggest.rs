@@ -1,0 +1,107 @@
+//! What to type instead of a word that is no command: for words of other tools
+//! what does that here, for a slip of the finger the command next to it, and for
+//! anything else nothing.
+
+use super::Failure;
+use super::args::Args;
+use clap::CommandFactory as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// Words of other tools, and what does that here.
+const MEANT: &[(&[&str], &str)] = &[
+    (
+        &["destroy", "down", "teardown", "delete", "remove", "rm", "uninstall"],
+        "`spore retire HOST` removes the network from a host; to take a network down, retire its hosts one \
+         by one, elders last",
+    ),
+    (
+        &["status", "state", "show", "info", "ls", "list", "ps", "get"],
+        "`spore` alone says what the folder holds, `spore plan` how its hosts differ from that",
+    ),
+    (&["diff", "drift", "preview", "dry-run", "refresh"], "`spore plan` shows what would change"),
+    (
+        &["deploy", "up", "install", "update", "upgrade", "start", "run", "push", "sync", "reconcile"],
+        "`spore apply` shows what would change, asks, and does it",
+    ),
+    (&["validate", "lint", "verify", "test", "doctor"], "`spore check` finds the mistakes in the folder"),
+    (
+        &["init", "new", "create"],
+        "a folder is written by hand: README.md shows a complete one, `spore demo --keep` leaves one to copy, \
+         and `spore key` makes its keys",
+    ),
+    (
+        &["rollback", "undo", "revert"],
+        "revert the folder (`git revert`), then `spore plan` and `spore apply` take the hosts back to it",
+    ),
+    (&["keygen", "keys", "genkey"], "`spore key` makes a key"),
+    (&["pin"], "`spore tau pin URL|FILE` pins a tau"),
+];
+
+/// The error for a command that doesn't exist; `None` if `error` is another one.
+pub(super) fn unknown_command(error: &clap::Error) -> Option<Failure> {
+    let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) =
+        (error.kind(), error.get(ContextKind::InvalidSubcommand))
+    else {
+        return None;
+    };
+    // Below another command, clap knows better what belongs there.
+    let is_below = matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage))
+        if usage.to_string().contains("spore tau"));
+    (!is_below).then(|| Failure::new(format!("there is no command `{word}`"), help(word)))
+}
+
+fn help(word: &str) -> String {
+    let meant = MEANT.iter().find(|(words, _)| words.contains(&word)).map(|(_, help)| (*help).to_owned());
+    let near = || nearest(word).map(|name| format!("did you mean `spore {name}`?"));
+    meant.or_else(near).unwrap_or_else(|| "`spore --help` lists the commands".to_owned())
+}
+
+/// The command that is one slip away, or two in a longer word.
+fn nearest(word: &str) -> Option<String> {
+    let slips = if word.chars().count() < 5 { 1 } else { 2 };
+    let commands = Args::command();
+    let names = commands.get_subcommands().map(|command| command.get_name().to_owned());
+    names
+        .map(|name| (strsim::osa_distance(word, &name), name))
+        .filter(|(distance, _)| *distance <= slips)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    fn said(words: &str) -> String {
+        match Args::try_parse_from(words.split(' ')) {
+            Ok(_) => "a command".to_owned(),
+            Err(error) => unknown_command(&error).and_then(|failure| failure.help).unwrap_or_default(),
+        }
+    }
+
+    #[test]
+    fn what_was_meant_or_nothing() {
+        assert!(said("spore destroy").contains("`spore retire HOST`"));
+        assert!(said("spore -n folder status --all").contains("`spore plan`"));
+        assert!(said("spore up").contains("`spore apply`"));
+        assert!(said("spore lint").contains("`spore check`"));
+        assert!(said("spore init").contains("`spore key`"));
+        assert_eq!(said("spore aply"), "did you mean `spore apply`?");
+        assert_eq!(said("spore paln"), "did you mean `spore plan`?");
+        for nothing in ["foo", "tea", "kay-ak", "x", "reindeer"] {
+            assert_eq!(said(&format!("spore {nothing}")), "`spore --help` lists the commands");
+        }
+        assert_eq!(said("spore tau foo"), "");
+        assert_eq!(said("spore plan --foo"), "");
+    }
+
+    /// None of these words has become a command.
+    #[test]
+    fn no_command_is_shadowed() {
+        let commands = Args::command();
+        let names: Vec<&str> = commands.get_subcommands().map(clap::Command::get_name).collect();
+        let words = MEANT.iter().flat_map(|(words, _)| *words);
+        assert_eq!(words.filter(|word| names.contains(word)).count(), 0, "{names:?}");
+    }
+}

@@ -1,0 +1,64 @@
+//! What a plan and an apply say to whoever finds them in a mailbox or a log.
+
+use crate::world::{APPLY, World};
+use spore_drive::pretend::Faults;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+/// While a long wave lasts, the apply says what it waits for, and a plan says
+/// whose apply that is; afterwards neither does.
+#[test]
+fn while_an_apply_is_running() {
+    let world = World::new();
+    let words = ["apply", "--yes", "--timeout", "settle=6,remind=0.2"];
+    let mut apply = world.command(&words);
+    let mut apply = apply.env("USER", "ana").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(apply.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let waiting = lines.find(|line| line.contains("(start tau@")).unwrap();
+    assert!(waiting.starts_with("  … still waiting after "), "{waiting}");
+    assert!(waiting.ends_with(" s: h1 (start tau@elders.service, until healthy)"), "{waiting}");
+    let plan = world.spore(&["plan"]);
+    let said: Vec<&str> = plan.text.lines().take(2).collect();
+    let [network, locked] = said[..] else { panic!("{plan}") };
+    assert!(network.starts_with("network net.test, 2") && network.ends_with("Z, 2 hosts"), "{plan}");
+    assert!(locked.starts_with("note: h1 is locked by ana@") && locked.contains(", `spore apply`) since 2"));
+    assert!(locked.ends_with(" UTC; the plan may show a half-done apply"), "{plan}");
+    let rest: Vec<String> = lines.collect();
+    assert!(apply.wait().unwrap().success(), "{rest:#?}");
+    let after = world.spore(&["plan"]).exits(0);
+    assert!(!after.text.contains("locked"), "{after}");
+    // Whoever was killed may have left its name there, and holds nothing.
+    world.sh("h1", "printf 'who ana@laptop\\n' >\"$SPORE_ROOT/run/spore/.holder\"");
+    let after = world.spore(&["plan"]).exits(0);
+    assert!(!after.text.contains("locked"), "{after}");
+}
+
+/// The last line begins with the worst.
+#[test]
+fn hosts_that_cannot_be_planned() {
+    let world = World::new();
+    let last = |words: &[&str], code| {
+        let out = world.command(words).output().unwrap();
+        assert_eq!(out.status.code(), Some(code));
+        String::from_utf8(out.stdout).unwrap().lines().last().unwrap().to_owned()
+    };
+    world.spore(APPLY).exits(0);
+    world.faults(Faults { refuses_key: true, ..Faults::default() });
+    let plan = "plan: 1 of 2 hosts could not be planned; no changes on the others; 17 in place";
+    assert_eq!(last(&["plan"], 3), plan);
+    assert_eq!(last(APPLY, 1), "apply: 1 of 2 hosts could not be planned; nothing was changed");
+    let target = last(&["plan", "--target", "@h4"], 3);
+    assert_eq!(target, "plan: 1 of 1 host could not be planned");
+    world.sh("h1", "chmod 644 \"$SPORE_ROOT/tb/config/keys/swarm.key\"");
+    let apply = "apply: 1 of 2 hosts could not be planned (h4); 1 changed; 0 failed; 0 skipped";
+    assert_eq!(last(APPLY, 1), apply);
+}
+
+#[test]
+fn a_word_that_is_no_command() {
+    let world = World::new();
+    world.spore(&["destroy"]).exits(1).says("there is no command `destroy`").says("spore retire HOST");
+    let foo = world.spore(&["foo"]).exits(1);
+    foo.says("`spore --help` lists the commands");
+    assert!(!foo.text.contains("similar") && !foo.text.contains("did you mean"), "{foo}");
+}
