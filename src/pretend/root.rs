@@ -40,7 +40,7 @@ pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
 /// for writing anywhere ("text file busy"). Were it open here, even for a moment,
 /// a child that another thread starts at that moment would inherit it, and would
 /// keep it open until it runs a program of its own.
-fn make_programs<'a>(
+pub(super) fn make_programs<'a>(
     directory: &Path,
     programs: impl IntoIterator<Item = (String, &'a str)>,
 ) -> io::Result<()> {
