@@ -95,7 +95,7 @@ async fn prepare(
             if plan.reaches_everything() {
                 return Ok(Prepared::Over(Exit::Done));
             }
-            terminal::out(&format!("apply: {}; nothing was changed\n", render::unplanned(plan)));
+            terminal::out(&format!("apply: {}; nothing was changed\n", render::not_reached(plan).join("; ")));
             return Ok(Prepared::Over(Exit::Failed));
         }
         if !agreed(plan, options).await? {

@@ -294,7 +294,8 @@ pub fn plan(
     }
 
     plan.overridden = overridden;
-    plan.overridden.retain(|found| !plan.unplanned.contains_key(&found.host));
+    // A retirement does nothing about other nodes, and says nothing of them.
+    plan.overridden.retain(|found| options.retire.is_none() && !plan.unplanned.contains_key(&found.host));
     // What isn't known, or isn't what is wanted, doesn't count as in place.
     let is_overridden = |id: &ResourceId| {
         let is = |found: &Overridden| id.host == found.host && id.key == Key::Service(found.unit.clone());

@@ -10,6 +10,6 @@ mod style;
 
 pub use action::{action, ended, waiting};
 pub use header::header;
-pub use plan::{applied, overridden, plan, summary, unplanned};
+pub use plan::{applied, not_reached, overridden, plan, summary, unplanned};
 pub use problems::{problems, tally};
 pub use style::{Style, Tone};

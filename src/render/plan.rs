@@ -37,20 +37,16 @@ pub fn summary(plan: &Plan) -> String {
         Kind::Restart => "to restart",
     });
     let mut parts = Vec::new();
-    if !plan.overridden.is_empty() {
-        parts.push(overridden(plan.overridden.len()));
-    }
     if !plan.refusals.is_empty() {
         parts.push("can't be applied as it is".to_owned());
     }
-    if !plan.unplanned.is_empty() {
-        parts.push(unplanned(plan));
-    }
+    parts.extend(not_reached(plan));
     let none_planned = !plan.unplanned.is_empty() && plan.unplanned.len() == plan.asked;
     if !none_planned {
         parts.push(match (changes.is_empty(), plan.unplanned.is_empty()) {
             (false, _) => changes.join(", "),
-            (true, true) => "nothing to do".to_owned(),
+            (true, true) if plan.overridden.is_empty() => "nothing to do".to_owned(),
+            (true, true) => "no changes".to_owned(),
             (true, false) => "no changes on the others".to_owned(),
         });
         parts.push(format!("{} in place", plan.unchanged));
@@ -61,6 +57,13 @@ pub fn summary(plan: &Plan) -> String {
 /// `2 of 7 hosts could not be planned`
 pub fn unplanned(plan: &Plan) -> String {
     format!("{} of {} could not be planned", plan.unplanned.len(), hosts(plan.asked))
+}
+
+/// What a plan leaves as it is although it isn't what is wanted, the worst first.
+pub fn not_reached(plan: &Plan) -> Vec<String> {
+    let unplanned = (!plan.unplanned.is_empty()).then(|| unplanned(plan));
+    let overridden = (!plan.overridden.is_empty()).then(|| overridden(plan.overridden.len()));
+    unplanned.into_iter().chain(overridden).collect()
 }
 
 /// How many directives other files override: `1 directive overridden`.
