@@ -6,10 +6,10 @@ use super::progress::{self, Watched};
 use super::survey::{Survey, survey};
 use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
-use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::remote::{Applied, Host, Locks, Payload, Payloads, Redactor, Settings, Stop, apply};
-use crate::render::{self, Style, Tone};
+use crate::plan::{Applied, Plan};
+use crate::remote::{Host, Locks, Payload, Payloads, Redactor, Settings, Stop, apply};
+use crate::render::{self, Style};
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -173,7 +173,7 @@ async fn carry_out(
         }
     };
     terminal::out(&conclusion(&applied, &plan, style));
-    let all = applied.failed.is_empty() && applied.skipped(&plan) == 0 && plan.reaches_everything();
+    let all = applied.is_complete(&plan) && plan.reaches_everything();
     match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
@@ -279,49 +279,19 @@ async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop) {
     interrupts.next().await;
 }
 
-/// What was done, what failed, what was skipped, and how to resume.
+/// What was done, what failed, what was skipped, and how to go on.
 fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
-    let mut out = String::new();
-    for (host, failure) in &applied.failed {
-        let action = failure.action.as_ref().map(|action| format!(" {}", render::action(action)));
-        // More was said where it happened.
-        let what = failure.what.lines().next().unwrap_or_default().trim_end_matches("; its journal ends:");
-        let sign = style.paint(Tone::Bad, "failed");
-        out.push_str(&format!("{sign} {host}{}: {what}\n", action.unwrap_or_default()));
-    }
-    if applied.without_elder {
-        out.push_str("not started: every node that dials an elder, because no elder is up\n");
-    }
-    let skipped = applied.skipped(plan);
-    let outcome = format!("{} failed; {skipped} skipped", applied.failed.len());
-    let mut parts = vec![render::applied(plan, &applied.done)];
-    // The worst comes first.
-    if !plan.unplanned.is_empty() {
-        let names: Vec<&str> = plan.unplanned.keys().take(NAMED).map(HostName::as_str).collect();
-        let more = match plan.unplanned.len() - names.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        parts.insert(0, format!("{} ({}{more})", render::unplanned(plan), names.join(", ")));
-    }
-    if !plan.overridden.is_empty() {
-        parts.insert(0, render::overridden(plan.overridden.len()));
-    }
-    let is_bad = !applied.failed.is_empty() || skipped > 0;
-    parts.insert(if is_bad { 0 } else { parts.len() }, outcome);
-    out.push_str(&format!("apply: {}\n", parts.join("; ")));
-    let fix = match applied.failed.values().all(|failure| failure.is_stale) {
-        true => "resume with",
-        false => "fix the failure, then resume with",
-    };
-    if is_bad {
-        out.push_str(&format!("{fix}: {}\n", command()));
+    let mut out = render::conclusion(applied, plan, style);
+    if !applied.is_complete(plan) {
+        let is_stale = applied.died.is_empty() && applied.failed.values().all(|failure| failure.is_stale);
+        let fix = if is_stale { "" } else { "fix the failure, then " };
+        out.insert_str(
+            out.trim_end().rfind('\n').map_or(0, |end| end + 1),
+            &format!("{fix}resume with: {}\n", command()),
+        );
     }
     out
 }
-
-/// How many hosts the last line names; the plan has named all of them.
-const NAMED: usize = 5;
 
 /// The command line, to be typed again.
 fn command() -> String {

@@ -4,7 +4,7 @@ use super::{Failure, terminal};
 use crate::plan::Plan;
 use crate::remote::{Holder, Host, HostError, Locked, Locks};
 use crate::resource::HostName;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What came of locking the hosts.
 pub(super) enum Taken {
-    /// Every host that the plan touches is locked, or lost.
+    /// Every host that the plan needs is locked, or lost.
     Locked(Locks),
     /// Another apply had locked one, and has released it since. None is locked now.
     Waited,
 }
 
-/// Locks every host that the plan touches. If another apply holds one of them,
+/// Locks every host that the plan needs for itself. If another apply holds one of them,
 /// all are released, and this waits for that one until `patience` ends.
 ///
 /// # Errors
@@ -31,9 +31,8 @@ pub(super) async fn take(
     plan: &Plan,
     patience: Instant,
 ) -> miette::Result<Taken> {
-    let touched: BTreeSet<&HostName> =
-        plan.stage.keys().chain(plan.waves.iter().flat_map(|wave| wave.hosts.keys())).collect();
-    hosts.retain(|name, _| touched.contains(name));
+    let needed = plan.hosts();
+    hosts.retain(|name, _| needed.contains(name));
     let mut waited = false;
     loop {
         let Tried { locks, held, free } = try_all(hosts).await;

@@ -6,8 +6,9 @@
 use super::terminal;
 use crate::plan::Plan;
 use crate::plan::action::Action;
+use crate::plan::course::Next;
 use crate::plan::wire::Report;
-use crate::remote::{Progress, Step};
+use crate::remote::Progress;
 use crate::render::{self, Style, Tone};
 use crate::resource::HostName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -20,6 +21,8 @@ use tokio::time::{MissedTickBehavior, interval};
 pub(super) struct Watched {
     style: Style,
     waves: usize,
+    /// The current wave, from zero.
+    wave: Option<usize>,
     /// By host, how many actions are left to stage; empty afterwards, and with
     /// `--verbose`.
     staging: BTreeMap<HostName, usize>,
@@ -61,6 +64,7 @@ impl Watched {
         Self {
             style,
             waves: plan.waves.len(),
+            wave: None,
             staging: staging.map(|(host, actions)| (host.clone(), actions.len())).collect(),
             verbose,
             bars: terminal::shows_progress().then(MultiProgress::new),
@@ -88,12 +92,27 @@ impl Watched {
 
     fn show(&mut self, progress: Progress) {
         match progress {
-            Progress::Began(Step::Stage) => self.line(&self.style.paint(Tone::Strong, "stage")),
-            Progress::Began(Step::Wave(i)) => {
+            Progress::Began(Next::Stage(_)) => self.line(&self.style.paint(Tone::Strong, "stage")),
+            Progress::Began(Next::Run { wave, hosts: _ }) => {
                 self.staging.clear();
-                let heading = format!("wave {} of {}", i + 1, self.waves);
+                let rest = if self.wave.replace(wave) == Some(wave) { ", continued" } else { "" };
+                let heading = format!("wave {} of {}{rest}", wave + 1, self.waves);
                 self.line(&self.style.paint(Tone::Strong, heading));
             }
+            Progress::Began(Next::Look(_)) if self.verbose => {
+                self.line("  … checking that the nodes are still up");
+            }
+            Progress::Began(Next::Look(_) | Next::Finished) => {}
+            Progress::Skipped(skipped) => {
+                for line in render::skips(&skipped) {
+                    self.line(&format!("  {} skipped {line}", self.style.paint(Tone::Faint, "–")));
+                }
+            }
+            Progress::Died(node) => {
+                let sign = self.style.paint(Tone::Bad, "✗");
+                self.line(&format!("  {sign} {} {}", node.host, render::died(&node)));
+            }
+            Progress::Action { report: Report::Runs { .. }, .. } => {}
             Progress::Action { host, action, report: Report::Began { .. } } => {
                 self.running.insert(host.clone(), (action.clone(), None));
                 self.began(host, &action);

@@ -218,8 +218,12 @@ fn targets(
     let mut keys = Keys::default();
     let mut targets = Vec::new();
     let mut observed = BTreeMap::new();
+    // A part of the network is planned by what its elders do, whatever part it is.
+    let elders: BTreeSet<&HostName> = network.bootstrap.values().flatten().map(|host| &host.value).collect();
     for (name, host) in &network.hosts {
-        if !options.targets.is_empty() && !options.targets.iter().any(|target| target.may_select(name)) {
+        let is_target =
+            options.targets.is_empty() || options.targets.iter().any(|target| target.may_select(name));
+        if !is_target && !elders.contains(name) {
             continue;
         }
         if concerned.is_some_and(|concerned| !concerned.contains(name)) {

@@ -5,6 +5,8 @@
 //! hosts give the same plan, byte for byte.
 
 pub mod action;
+mod applied;
+pub mod course;
 mod order;
 mod retire;
 pub mod simulate;
@@ -13,15 +15,18 @@ mod storage;
 mod target;
 pub mod wire;
 
+pub use applied::{Applied, Failure};
+pub use course::Group;
 pub use order::Rank;
 pub use retire::Retirement;
 pub use target::{InvalidSelector, Selector, belongs_to};
 
 use crate::desired::{Desired, Goal};
-use crate::diff::{Change, Obstacle, compare, ground};
+use crate::diff::{Change, Obstacle, Reason, Verb, compare, ground};
 use crate::facts::{self, Conditions};
 use crate::resource::{
-    Activity, Content, Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256,
+    Activity, Content, Cycle, Edge, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
+    Sha256,
 };
 use crate::tau;
 use action::Action;
@@ -40,15 +45,16 @@ pub struct Plan {
     pub asked: usize,
     /// Hosts that couldn't be planned.
     pub unplanned: BTreeMap<HostName, Vec<Unplanned>>,
-    /// Every node of the hosts that were planned, and its part in the plan.
+    /// Every node of the hosts that were asked, whether they answered or not, and
+    /// its part in the plan.
     pub nodes: BTreeMap<NodeName, NodePlan>,
+    /// Nodes that it takes down though they are the last healthy ones of a kind
+    /// while others are down.
+    pub last: Vec<Last>,
     /// Written beside its place on all hosts at once, before anything is switched.
     pub stage: BTreeMap<HostName, Vec<Step>>,
     /// Done one after the other, each when the one before has succeeded.
     pub waves: Vec<Wave>,
-    /// Where no bootstrap node is up: the hosts of those that come up in this
-    /// plan. Where all of them have failed, nothing that dials one is begun.
-    pub elders: Option<BTreeSet<HostName>>,
     /// Whether a secret is replaced that everyone must have at the same time.
     pub rotation: Option<Rotation>,
     /// Directives of our unit template that something on a host overrides: what is
@@ -77,6 +83,30 @@ pub struct NodePlan {
     /// The wave, counted from one, in which its process is started, restarted,
     /// waited for or stopped.
     pub wave: Option<usize>,
+    /// What it was found doing.
+    pub found: Found,
+}
+
+/// What a node was found doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It is up.
+    Up,
+    /// It is down, and takes the place of another node of its host that is up.
+    Replaces,
+    /// It is down, or its host didn't answer.
+    Down,
+}
+
+/// A node that is taken down though no other of its kind would be up then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// The node.
+    pub node: NodeName,
+    /// Of which kind it is the last.
+    pub group: Group,
+    /// The others of that kind, which are down and stay so.
+    pub down: BTreeSet<NodeName>,
 }
 
 /// What is done at the same time on several hosts.
@@ -136,9 +166,14 @@ pub struct Overridden {
 /// Something that isn't a change, and yet matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The only bootstrap node that could be planned is restarted, or takes the
-    /// place of another.
+    /// The only bootstrap node there is, is restarted, or takes the place of
+    /// another.
     NoElder(NodeName),
+    /// All elders get another address or identity: until a node has been restarted
+    /// after them, it can't dial any.
+    EldersMove,
+    /// Apply leaves this node as it is, for it is the last healthy one of its shape.
+    Kept(Last),
     /// A bootstrap node's host couldn't be planned, so nothing is known of it.
     ElderUnplanned(HostName),
     /// No bootstrap node is known to be up, and none comes up in this plan: what
@@ -189,6 +224,12 @@ pub enum Refusal {
     PartialRotation,
     /// A rotation that would leave these hosts behind.
     RotationWithout(Vec<HostName>),
+    /// The folder gives the elders another address or identity, and the targets
+    /// leave all of them out: what is started would dial nobody.
+    WithoutElders(Vec<NodeName>),
+    /// The targets give all elders another address or identity, and leave out
+    /// these, which dial them.
+    WithoutMembers(Vec<NodeName>),
     /// A host that is to be retired couldn't be planned.
     RetiresUnplanned(HostName),
     /// A retirement needs this to change, and that would bring along other
@@ -250,7 +291,12 @@ pub fn plan(
     observed: &BTreeMap<HostName, Observed>,
     options: &Options,
 ) -> Result<Plan, Cycle> {
-    let mut plan = Plan { network: network.to_owned(), asked: observed.len(), ..Plan::default() };
+    let mut plan = Plan { network: network.to_owned(), ..Plan::default() };
+    // Elders' hosts are asked whatever the targets are, only to know of the elders.
+    let is_target = |host: &HostName| {
+        options.targets.is_empty() || options.targets.iter().any(|target| target.may_select(host))
+    };
+    plan.asked = observed.keys().filter(|name| is_target(name)).count();
     let mut conditions = BTreeMap::new();
     let mut current = Graph::default();
     for (name, observed) in observed {
@@ -264,9 +310,10 @@ pub fn plan(
                     has.after(id).into_iter().for_each(|(later, edge)| current.connect(id, later, edge));
                 }
             }
-            Observed::Nothing(why) => {
+            Observed::Nothing(why) if is_target(name) => {
                 plan.unplanned.entry(name.clone()).or_default().push(why.clone());
             }
+            Observed::Nothing(_) => {}
         }
     }
     let grounded = ground(&desired.goals, &conditions);
@@ -288,7 +335,7 @@ pub fn plan(
     });
     let changes = needed.as_ref().map_or(&all, |needed| &needed.changes);
     no_space(&changes.graph, &conditions, &mut obstacles);
-    for (host, obstacles) in obstacles {
+    for (host, obstacles) in obstacles.into_iter().filter(|(host, _)| is_target(host)) {
         let reasons = obstacles.iter().map(|o| Unplanned { why: o.to_string(), help: o.help() });
         plan.unplanned.entry(host).or_default().extend(reasons);
     }
@@ -302,25 +349,48 @@ pub fn plan(
         plan.overridden.iter().any(is)
     };
     let in_place = |id: &ResourceId| {
-        !plan.unplanned.contains_key(&id.host) && all.graph.get(id).is_none() && !is_overridden(id)
+        is_target(&id.host)
+            && !plan.unplanned.contains_key(&id.host)
+            && all.graph.get(id).is_none()
+            && !is_overridden(id)
     };
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
-    let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, options.batch);
+    let moved = moved_elders(desired, &changes.graph);
+    // The sooner the others follow, the shorter they are cut off.
+    let batch = options.batch.or((!moved.is_empty()).then_some(usize::MAX));
+    let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, batch);
     steps::fill(&mut plan, &graph, &grounded.desired, &current, &order)?;
+    let is_ours = |host: &HostName| {
+        conditions.get(host).is_some_and(|found| found.networks.iter().all(|name| *name == plan.network))
+    };
+    let asked = desired_nodes(desired).filter(|(id, _)| observed.contains_key(&id.host));
+    for (id, node) in asked {
+        let down = NodePlan { bootstrap: node.bootstrap, wave: None, found: Found::Down };
+        let part = plan.nodes.entry(node.name.clone()).or_insert(down);
+        let is_up = is_ours(&id.host) && order::served(id, &grounded.desired, &current).is_some();
+        part.found = match (is_up, order.interrupts.contains(&node.name)) {
+            (true, _) => Found::Up,
+            (false, true) => Found::Replaces,
+            (false, false) => Found::Down,
+        };
+    }
+    plan.last = last(&plan, &graph);
     if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
         let begun = order::has_begun(&grounded.desired, &current);
         plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });
     }
-    plan.elders = match elders(desired).all(|(id, _)| observed.contains_key(&id.host)) {
-        true => awaited(&plan, desired, &current, &conditions),
-        // Who was asked for a part of the network didn't ask them all.
-        false => None,
-    };
-    notes(&mut plan, desired);
+    let silent: BTreeSet<&HostName> = observed
+        .iter()
+        .filter(|(_, observed)| matches!(observed, Observed::Nothing(_)))
+        .map(|(name, _)| name)
+        .collect();
+    let moves = |node: &NodeName| moved.contains(node) && is_touched(node, &graph);
+    let moves_all = !moved.is_empty() && moved.iter().all(moves);
+    notes(&mut plan, desired, &silent, moves_all);
     plan.notes.extend(storage::notes(&graph, &conditions));
-    refusals(&mut plan, options);
+    refusals(&mut plan, options, desired, &grounded.desired, (&changes.graph, &graph), &moved);
     if let (Some(retirement), Some(needed)) = (&options.retire, needed) {
         retire::conclude(&mut plan, retirement, needed);
     }
@@ -468,41 +538,23 @@ fn nodes(
     wanted
         .chain(changes.iter().filter_map(|(_, change)| node_of(change)))
         .filter(|node| !unplanned.contains_key(&node.name.host))
-        .map(|node| (node.name.clone(), NodePlan { bootstrap: node.bootstrap, wave: None }))
+        .map(|node| {
+            let found = Found::Down;
+            (node.name.clone(), NodePlan { bootstrap: node.bootstrap, wave: None, found })
+        })
         .collect()
 }
 
-/// See [`Plan::elders`].
-fn awaited(
-    plan: &Plan,
-    desired: &Desired,
-    current: &Graph<Resource>,
-    conditions: &BTreeMap<HostName, Conditions>,
-) -> Option<BTreeSet<HostName>> {
-    let is_ours = |host| {
-        conditions.get(host).is_some_and(|found| found.networks.iter().all(|name| *name == plan.network))
-    };
-    let mut is_up = elders(desired).map(|(id, _)| match current.get(id) {
-        Some(Resource::Service(service)) => {
-            matches!(service.activity, Activity::Running(_)) && is_ours(&id.host)
-        }
-        _ => false,
-    });
-    // Where the folder names none, nobody waits for one.
-    if elders(desired).next().is_none() || is_up.any(|up| up) {
-        return None;
-    }
-    let comes_up = |node: &Node| plan.nodes.get(&node.name).is_some_and(|part| part.wave.is_some());
-    Some(elders(desired).filter(|(_, node)| comes_up(node)).map(|(id, _)| id.host.clone()).collect())
-}
-
-fn notes(plan: &mut Plan, desired: &Desired) {
+fn notes(plan: &mut Plan, desired: &Desired, silent: &BTreeSet<&HostName>, moves_all: bool) {
     let elders: Vec<&Node> = elders(desired).map(|(_, node)| node).collect();
-    let unplanned: BTreeSet<&HostName> =
-        elders.iter().map(|node| &node.name.host).filter(|host| plan.unplanned.contains_key(*host)).collect();
-    plan.notes.extend(unplanned.into_iter().cloned().map(Note::ElderUnplanned));
+    let hosts: BTreeSet<&HostName> = elders.iter().map(|node| &node.name.host).collect();
+    let unknown = |host: &&&HostName| silent.contains(**host) || plan.unplanned.contains_key(**host);
+    let unknown: Vec<Note> =
+        hosts.iter().filter(unknown).map(|host| Note::ElderUnplanned((*host).clone())).collect();
+    plan.notes.extend(unknown);
     let dials = plan.waves.iter().any(|wave| wave.rank.dials());
-    if dials && plan.elders.as_ref().is_some_and(BTreeSet::is_empty) {
+    let has_elder = || elders.iter().filter_map(|node| plan.nodes.get(&node.name)).any(NodePlan::comes_up);
+    if dials && !elders.is_empty() && !has_elder() {
         plan.notes.push(Note::NoElderUp);
     }
     match plan.rotation {
@@ -511,33 +563,133 @@ fn notes(plan: &mut Plan, desired: &Desired) {
             plan.notes.push(Note::SplitUntilNow(plan.unplanned.keys().cloned().collect()));
         }
         None => {
-            let known = elders.iter().filter(|node| !plan.unplanned.contains_key(&node.name.host));
-            if let [node] = known.collect::<Vec<_>>()[..]
+            if let [node] = elders[..]
                 && plan.waves.iter().any(|wave| wave.rank == Rank::UpdateBootstrap)
             {
                 plan.notes.push(Note::NoElder(node.name.clone()));
+            } else if moves_all {
+                plan.notes.push(Note::EldersMove);
             }
         }
     }
+    let kept = plan.last.iter().filter(|last| last.group != Group::Elders).cloned().map(Note::Kept);
+    plan.notes.extend(kept.collect::<Vec<_>>());
 }
 
-/// The bootstrap nodes that are wanted.
-fn elders(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
+/// The nodes that are wanted.
+fn desired_nodes(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
     desired.goals.iter().filter_map(|(id, goal)| match goal {
-        Goal::Have(Resource::Service(service)) => {
-            service.node.as_ref().filter(|node| node.bootstrap).map(|node| (id, node))
-        }
+        Goal::Have(Resource::Service(service)) => service.node.as_ref().map(|node| (id, node)),
         _ => None,
     })
 }
 
-fn refusals(plan: &mut Plan, options: &Options) {
-    let Some(rotation) = plan.rotation else { return };
-    if !options.targets.is_empty() {
+/// The bootstrap nodes that are wanted.
+fn elders(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
+    desired_nodes(desired).filter(|(_, node)| node.bootstrap)
+}
+
+/// The bootstrap nodes that will be dialed at another address or as another
+/// peer than they are up with now; none where one of them stays as it is dialed.
+fn moved_elders(desired: &Desired, changes: &Graph<Change>) -> BTreeSet<NodeName> {
+    let moves = |id: &ResourceId| match changes.get(id) {
+        Some(Change::Service(service)) => service.reasons.iter().any(|reason| match reason {
+            Reason::Input { fields, .. } => fields.iter().any(|field| tau::is_dialed_by(&field.path)),
+            Reason::Unknown(_) | Reason::Failing(_) => false,
+        }),
+        _ => false,
+    };
+    if elders(desired).any(|(id, _)| !moves(id)) {
+        return BTreeSet::new();
+    }
+    elders(desired).map(|(_, node)| node.name.clone()).collect()
+}
+
+/// Whether a node's process is started or restarted.
+fn is_touched(node: &NodeName, changes: &Graph<Change>) -> bool {
+    let id = ResourceId { host: node.host.clone(), key: Key::Service(tau::unit_name(&node.shape)) };
+    match changes.get(&id) {
+        Some(Change::Service(service)) => matches!(service.verb, Some(Verb::Start | Verb::Restart)),
+        _ => false,
+    }
+}
+
+/// See [`Plan::last`]. In a rotation all go down anyway.
+fn last(plan: &Plan, changes: &Graph<Change>) -> Vec<Last> {
+    let going: BTreeSet<&NodeName> = order::going(changes).map(|(_, node)| node).collect();
+    let wanted: Vec<(&NodeName, &NodePlan)> =
+        plan.nodes.iter().filter(|(name, _)| !going.contains(name)).collect();
+    let rotates = |part: &NodePlan| {
+        part.wave.and_then(|wave| plan.waves.get(wave - 1)).is_some_and(|wave| wave.rank.is_rotation())
+    };
+    let taken =
+        wanted.iter().filter(|(_, part)| part.wave.is_some() && part.found != Found::Down && !rotates(part));
+    let mut last = Vec::new();
+    for (node, part) in taken {
+        let elders = part.bootstrap.then_some(Group::Elders);
+        for group in elders.into_iter().chain([Group::Shape(node.shape.clone())]) {
+            let others = wanted.iter().filter(|(other, part)| {
+                other != node
+                    && match &group {
+                        Group::Elders => part.bootstrap,
+                        Group::Shape(shape) => other.shape == *shape,
+                    }
+            });
+            let (healthy, down): (Vec<_>, Vec<_>) = others.partition(|(_, part)| part.comes_up());
+            if healthy.is_empty() && !down.is_empty() {
+                let down = down.into_iter().map(|(other, _)| (*other).clone()).collect();
+                last.push(Last { node: (*node).clone(), group, down });
+                break;
+            }
+        }
+    }
+    last
+}
+
+fn refusals(
+    plan: &mut Plan,
+    options: &Options,
+    desired: &Desired,
+    grounded: &Graph<Resource>,
+    (all, kept): (&Graph<Change>, &Graph<Change>),
+    moved: &BTreeSet<NodeName>,
+) {
+    if options.targets.is_empty() {
+        if plan.rotation == Some(Rotation::Begins) && !plan.unplanned.is_empty() {
+            plan.refusals.push(Refusal::RotationWithout(plan.unplanned.keys().cloned().collect()));
+        }
+        return;
+    }
+    let touched: Vec<(&ResourceId, &Node)> =
+        desired_nodes(desired).filter(|(_, node)| is_touched(&node.name, kept)).collect();
+    // Whatever is started now reads the new secret, and could talk to nobody.
+    if plan.rotation.is_some() || !touched.is_empty() && !order::together(all, grounded).is_empty() {
         plan.refusals.push(Refusal::PartialRotation);
     }
-    if rotation == Rotation::Begins && !plan.unplanned.is_empty() {
-        plan.refusals.push(Refusal::RotationWithout(plan.unplanned.keys().cloned().collect()));
+    let moves = touched.iter().filter(|(_, node)| moved.contains(&node.name)).count();
+    if moved.is_empty() || touched.is_empty() {
+        return;
+    }
+    if moves == 0 {
+        plan.refusals.push(Refusal::WithoutElders(moved.iter().cloned().collect()));
+    } else if moves == moved.len() {
+        let left_out: Vec<NodeName> = desired_nodes(desired)
+            .filter(|(id, node)| {
+                let dials = || desired.goals.before(id).iter().any(|(_, edge)| *edge == Edge::Dials);
+                dials() && !is_touched(&node.name, kept)
+            })
+            .map(|(_, node)| node.name.clone())
+            .collect();
+        if !left_out.is_empty() {
+            plan.refusals.push(Refusal::WithoutMembers(left_out));
+        }
+    }
+}
+
+impl NodePlan {
+    /// Whether it is up, or comes up in this plan.
+    fn comes_up(&self) -> bool {
+        self.found != Found::Down || self.wave.is_some()
     }
 }
 
@@ -569,8 +721,26 @@ impl Plan {
         order::going(&self.changes).map(|(_, node)| node)
     }
 
-    /// The changes that can't be undone, or cut a node off.
+    /// The changes that can't be undone, or cut a node off, or take down the last
+    /// elder.
     pub fn destructive(&self) -> impl Iterator<Item = (&ResourceId, &Change)> {
-        self.changes.iter().filter(|(_, change)| change.is_destructive())
+        self.changes.iter().filter(|(_, change)| {
+            change.is_destructive() || node_of(change).is_some_and(|node| self.is_last_elder(&node.name))
+        })
+    }
+
+    fn is_last_elder(&self, node: &NodeName) -> bool {
+        self.last.iter().any(|last| last.node == *node && last.group == Group::Elders)
+    }
+
+    /// The hosts that must be nobody else's while it is applied: those that it
+    /// touches, and where it takes an elder down those of all elders, for what
+    /// somebody does to them may leave none.
+    pub fn hosts(&self) -> BTreeSet<&HostName> {
+        let touched = self.stage.keys().chain(self.waves.iter().flat_map(|wave| wave.hosts.keys()));
+        let elders = || self.nodes.iter().filter(|(_, part)| part.bootstrap);
+        let takes_elder = elders().any(|(_, part)| part.wave.is_some() && part.found != Found::Down);
+        let elders = elders().map(|(name, _)| &name.host).filter(|_| takes_elder);
+        touched.chain(elders).collect()
     }
 }

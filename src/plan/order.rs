@@ -9,10 +9,11 @@
 //! place of one that is up takes the turn of a restart, for so it looks to
 //! everyone else.
 
+use super::action::staged_path;
 use super::{NodePlan, node_of};
 use crate::diff::{Change, Reason, Verb};
 use crate::resource::{
-    Activity, Edge, Effect, Graph, HostName, Inputs, Node, NodeName, Resource, ResourceId, Service,
+    Activity, Edge, Effect, Graph, HostName, Inputs, Key, Node, NodeName, Resource, ResourceId, Service,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,10 +47,9 @@ impl Rank {
         matches!(self, Self::RotateBootstrap | Self::Rotate)
     }
 
-    /// Whether a failure in the wave ends everything, however many are allowed:
-    /// the others dial these nodes, or go by what becomes of them.
-    pub fn is_decisive(self) -> bool {
-        matches!(self, Self::RotateBootstrap | Self::StartBootstrap | Self::UpdateBootstrap | Self::Canary)
+    /// Whether it is the bootstrap nodes' turn.
+    pub fn is_elders(self) -> bool {
+        matches!(self, Self::RotateBootstrap | Self::StartBootstrap | Self::UpdateBootstrap)
     }
 
     /// Whether its nodes dial the bootstrap nodes when they start, outside of a
@@ -67,6 +67,8 @@ pub(super) struct Order {
     pub(super) ranks: Vec<Rank>,
     /// The wave, counted from zero, in which each node's process is touched.
     pub(super) nodes: BTreeMap<NodeName, usize>,
+    /// Those of them whose turn takes something down that works until then.
+    pub(super) interrupts: BTreeSet<NodeName>,
 }
 
 impl Order {
@@ -98,9 +100,11 @@ pub(super) fn order(
     batch: Option<usize>,
 ) -> Order {
     let name = |turn: &&Turn<'_>| turn.node.name.clone();
-    let mut order = Order { ranks: vec![Rank::Settle], nodes: BTreeMap::new() };
+    let mut order = Order { ranks: vec![Rank::Settle], nodes: BTreeMap::new(), interrupts: BTreeSet::new() };
     let together = together(changes, desired);
     let turns = turns(changes, desired, current, !together.is_empty());
+    let interrupting = turns.iter().filter(|turn| !turn.interrupts.is_empty());
+    order.interrupts = interrupting.map(|turn| turn.node.name.clone()).collect();
     let (rotated, others): (Vec<&Turn<'_>>, Vec<_>) =
         turns.iter().partition(|turn| together.contains(&turn.node.name));
     let (first, rest): (Vec<&Turn<'_>>, Vec<_>) = rotated.iter().partition(|turn| turn.node.bootstrap);
@@ -199,7 +203,7 @@ fn make_room(changes: &Graph<Change>, turns: &[Turn<'_>], order: &mut Order) {
 
 /// What a node serves, where it is up and stays so, whatever part of it doesn't
 /// work. Where its configuration doesn't tell, it is believed to do what it should.
-fn served<'a>(
+pub(super) fn served<'a>(
     id: &ResourceId,
     desired: &'a Graph<Resource>,
     current: &'a Graph<Resource>,
@@ -232,21 +236,34 @@ pub(super) fn together(changes: &Graph<Change>, desired: &Graph<Resource>) -> BT
     nodes.collect()
 }
 
-/// Whether a node that is up runs with the secret that everyone should have.
+/// Whether a rotation has begun: a node runs with the secret that everyone should
+/// have, and one that doesn't has it on its host. An apply stages it everywhere
+/// before it restarts any; a node that has only ever run with the new one, for it
+/// was started by itself, proves nothing.
 pub(super) fn has_begun(desired: &Graph<Resource>, current: &Graph<Resource>) -> bool {
-    current.iter().any(|(id, found)| {
+    let (mut has_new, mut will_have) = (false, false);
+    for (id, found) in current.iter() {
         let Resource::Service(Service { activity: Activity::Running(started), .. }) = found else {
-            return false;
+            continue;
         };
-        let Inputs::Known(inputs) = &started.inputs else { return false };
-        desired.before(id).into_iter().any(|(file, edge)| match (edge, desired.get(file)) {
-            (Edge::Reads(Effect::RestartTogether), Some(Resource::File(wanted))) => {
-                let read = file.key.path().and_then(|path| inputs.get(path)?.sha256);
-                read == Some(wanted.sha256)
+        let Inputs::Known(inputs) = &started.inputs else { continue };
+        for (file, edge) in desired.before(id) {
+            if let (Edge::Reads(Effect::RestartTogether), Some(Resource::File(wanted)), Some(path)) =
+                (edge, desired.get(file), file.key.path())
+            {
+                let is_wanted = |path: String| {
+                    let id = ResourceId { host: id.host.clone(), key: Key::File(path) };
+                    matches!(current.get(&id), Some(Resource::File(found)) if found.sha256 == wanted.sha256)
+                };
+                if inputs.get(path).and_then(|read| read.sha256) == Some(wanted.sha256) {
+                    has_new = true;
+                } else if is_wanted(path.to_owned()) || is_wanted(staged_path(path, &wanted.sha256)) {
+                    will_have = true;
+                }
             }
-            _ => false,
-        })
-    })
+        }
+    }
+    has_new && will_have
 }
 
 fn reads_together(desired: &Graph<Resource>, service: &ResourceId, path: &str) -> bool {

@@ -6,10 +6,11 @@
 //! is in a call, and nothing here waits or sends; `remote` does.
 
 use super::action::{Action, LinkBefore, Running, Staged};
+use super::course::Seen;
 use crate::resource::{Access, Health, Port, Transport};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -58,6 +59,13 @@ pub enum Report {
         sent: u64,
         /// In all.
         total: u64,
+    },
+    /// A unit is healthy in this start; its action ends next.
+    Runs {
+        /// Which.
+        index: usize,
+        /// The service manager's id of that start.
+        invocation: String,
     },
     /// An action has ended.
     Ended {
@@ -207,6 +215,27 @@ pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
     text
 }
 
+/// A script that changes nothing, and says what units do now.
+pub fn watch(units: &[String], patience: &Patience) -> String {
+    let calls = words("watch", units).iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
+    let patience = patience.manager.as_secs().max(1);
+    format!("patience={patience}\n{}{calls}\n", include_str!("scripts/watch.sh"))
+}
+
+/// What a host has said to [`watch`], by unit.
+pub fn watched(answer: &str) -> BTreeMap<String, Seen> {
+    let mut units = BTreeMap::new();
+    for about in answer.split("\n\n") {
+        let value = |name: &str| {
+            about.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default()
+        };
+        let is_up = matches!(value("ActiveState"), "active" | "reloading");
+        let seen = Seen { is_up, invocation: value("InvocationID").to_owned() };
+        units.insert(value("Id").to_owned(), seen);
+    }
+    units
+}
+
 fn line(index: usize, words: &[String]) -> String {
     let words = words.iter().map(|word| quote(word)).collect::<Vec<_>>();
     format!("step {index} {}\n", words.join(" "))
@@ -262,6 +291,8 @@ pub enum Answer {
     Began(usize),
     /// It asks for the file.
     Need(usize),
+    /// The unit that it is about runs in this start.
+    Runs(usize, String),
     /// It has ended.
     Ended(usize, Ending),
 }
@@ -287,6 +318,7 @@ impl Answer {
         let answer = match words.next()? {
             "began" => Self::Began(index),
             "need" => Self::Need(index),
+            "runs" => Self::Runs(index, words.next()?.to_owned()),
             "done" => Self::Ended(index, Ending::Done),
             "already" => Self::Ended(index, Ending::Already),
             "differs" => Self::Ended(index, Ending::Differs(BASE64_STANDARD.decode(words.next()?).ok()?)),

@@ -1,32 +1,28 @@
-//! A plan's waves, carried out: each host of a wave side by side, each wave when
-//! the one before has succeeded. What a failure means is in `course`.
+//! A plan, carried out: [`Course`] says what is next, this does it, and reports
+//! how it went.
 
-use super::course::Course;
 use super::{HostError, Locked, Payloads, Redactor, Run};
 use crate::plan::action::Action;
+use crate::plan::course::{Course, Next, Ran, Seen, SkipReason, Skipped};
 use crate::plan::wire::{Outcome, Report};
-use crate::plan::{self, Plan};
-use crate::resource::{HostName, Key, ResourceId};
+use crate::plan::{Applied, Failure, Plan, Step};
+use crate::resource::{HostName, Key, NodeName, ResourceId, ShapeName};
+use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-/// Where a plan is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    /// Everything is written beside its place.
-    Stage,
-    /// The wave of this index.
-    Wave(usize),
-}
-
 /// What happens while a plan is applied.
 #[derive(Debug)]
 pub enum Progress {
-    /// A step begins.
-    Began(Step),
+    /// This is done next.
+    Began(Next),
+    /// These parts of waves aren't begun.
+    Skipped(Vec<Skipped>),
+    /// A node ran when its turn ended, and doesn't any more.
+    Died(NodeName),
     /// A host's action goes on.
     Action {
         /// The host.
@@ -57,42 +53,6 @@ pub struct Locks {
     pub lost: BTreeMap<HostName, HostError>,
 }
 
-/// What became of a plan.
-#[derive(Debug, Default)]
-pub struct Applied {
-    /// The plan's changes that have been made: every step of each ended well,
-    /// now or in an earlier apply.
-    pub done: BTreeSet<ResourceId>,
-    /// By host, what went wrong there.
-    pub failed: BTreeMap<HostName, Failure>,
-    /// Whether that is because no elder is up that nodes could dial.
-    pub without_elder: bool,
-    /// Whether somebody asked to stop.
-    pub interrupted: bool,
-}
-
-impl Applied {
-    /// How many of the plan's changes were neither made nor failed.
-    pub fn skipped(&self, plan: &Plan) -> usize {
-        let failed = self.failed.values().filter(|failure| failure.change.is_some()).count();
-        plan.changes.len().saturating_sub(self.done.len() + failed)
-    }
-}
-
-/// Something that went wrong on a host.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
-    /// What was under way.
-    pub action: Option<Action>,
-    /// The change that this action was to carry out, if any.
-    pub change: Option<Key>,
-    /// What was wrong, in one line or more.
-    pub what: String,
-    /// Whether there is nothing to mend: the host isn't as it was planned on,
-    /// and the next plan is another.
-    pub is_stale: bool,
-}
-
 /// Asks a running apply to begin nothing new.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
@@ -110,7 +70,7 @@ impl Stop {
 }
 
 /// Applies `plan` to the hosts, which come back with their locks. It goes on
-/// while at most `max_failures` hosts have failed in its waves.
+/// while at most `max_failures` hosts have failed.
 pub async fn apply(
     plan: &Plan,
     locks: Locks,
@@ -120,38 +80,48 @@ pub async fn apply(
     max_failures: usize,
     progress: UnboundedSender<Progress>,
 ) -> (Applied, BTreeMap<HostName, Locked>) {
+    let mut course = Course::new(plan, max_failures);
     let Locks { locked: hosts, lost } = locks;
     let left = plan.steps_of_changes();
     let mut runner = Runner { hosts, payloads, redactor, progress, left, applied: Applied::default() };
     for (host, error) in lost {
-        let failure = Failure { action: None, change: None, what: error.to_string(), is_stale: false };
-        runner.applied.failed.insert(host.clone(), failure);
-        let _ = runner.progress.send(Progress::Lost { host, action: None, error });
+        runner.lose(&host, None, error);
+        course.lose(&host);
     }
-    let mut course = Course::new(plan, max_failures);
-    if !plan.stage.is_empty() {
-        runner.step(Step::Stage, &plan.stage, stop).await;
-    }
-    course.staged(&runner.applied.failed);
-    for (i, wave) in plan.waves.iter().enumerate() {
-        let asked = stop.is_asked();
-        if !course.begins(wave, &runner.applied.failed, asked) {
-            runner.applied.interrupted |= asked;
-            continue;
+    let (mut told, mut dead) = (0, BTreeSet::new());
+    loop {
+        let next = course.next(stop.is_asked());
+        let skipped = course.skipped().get(told..).unwrap_or_default().to_vec();
+        told += skipped.len();
+        // Whoever listens may have gone; the work goes on.
+        if !skipped.is_empty() {
+            let _ = runner.progress.send(Progress::Skipped(skipped));
         }
-        let before = runner.applied.failed.len();
-        let mut hosts = wave.hosts.clone();
-        hosts.retain(|host, _| course.takes_part(host, &runner.applied.failed));
-        if !hosts.is_empty() {
-            // What must not be stopped half-way isn't.
-            let never = Stop::default();
-            let stop = if wave.rank.is_rotation() { &never } else { stop };
-            runner.step(Step::Wave(i), &hosts, stop).await;
+        let _ = runner.progress.send(Progress::Began(next.clone()));
+        match next {
+            Next::Stage(hosts) => runner.run(&mut course, &plan.stage, &hosts, stop).await,
+            Next::Run { wave, hosts } => {
+                let Some(wave) = plan.waves.get(wave) else { break };
+                // What must not be stopped half-way isn't.
+                let never = Stop::default();
+                let stop = if wave.rank.is_rotation() { &never } else { stop };
+                runner.run(&mut course, &wave.hosts, &hosts, stop).await;
+            }
+            Next::Look(nodes) => {
+                runner.look(&mut course, &nodes).await;
+                for node in course.died().difference(&dead) {
+                    let _ = runner.progress.send(Progress::Died(node.clone()));
+                }
+                dead = course.died().clone();
+            }
+            Next::Finished => break,
         }
-        course.ended(wave, before, &runner.applied.failed);
     }
-    runner.applied.without_elder = course.without_elder;
-    (runner.applied, runner.hosts)
+    let Runner { hosts, mut applied, .. } = runner;
+    applied.died = course.died().clone();
+    applied.skipped = course.skipped().to_vec();
+    applied.interrupted |= applied.skipped.iter().any(|skipped| skipped.why == SkipReason::Interrupted);
+    (applied, hosts)
 }
 
 struct Runner {
@@ -165,38 +135,33 @@ struct Runner {
 }
 
 impl Runner {
-    /// Runs every host's list at once, and waits for all of them.
-    async fn step(&mut self, step: Step, lists: &BTreeMap<HostName, Vec<plan::Step>>, stop: &Stop) {
-        // Whoever listens may have gone; the work goes on.
-        let _ = self.progress.send(Progress::Began(step));
+    /// Runs the lists of these hosts side by side, and waits for all of them.
+    async fn run(
+        &mut self,
+        course: &mut Course<'_>,
+        lists: &BTreeMap<HostName, Vec<Step>>,
+        hosts: &BTreeSet<HostName>,
+        stop: &Stop,
+    ) {
         let mut running = JoinSet::new();
-        for (name, steps) in lists {
-            match self.hosts.remove(name) {
-                Some(host) => {
-                    running.spawn(run(
-                        host,
-                        steps.clone(),
-                        Arc::clone(&self.payloads),
-                        Arc::clone(&self.redactor),
-                        stop.clone(),
-                        self.progress.clone(),
-                    ));
-                }
-                None => {
-                    let lost = || Failure {
-                        action: None,
-                        change: None,
-                        what: "was lost before".to_owned(),
-                        is_stale: false,
-                    };
-                    self.applied.failed.entry(name.clone()).or_insert_with(lost);
-                }
-            }
+        for (name, steps) in lists.iter().filter(|(name, _)| hosts.contains(*name)) {
+            let Some(host) = self.hosts.remove(name) else {
+                course.ran(name, Ran::Lost, &BTreeMap::new());
+                continue;
+            };
+            running.spawn(run(
+                host,
+                steps.clone(),
+                Arc::clone(&self.payloads),
+                Arc::clone(&self.redactor),
+                stop.clone(),
+                self.progress.clone(),
+            ));
         }
         while let Some(ended) = running.join_next().await {
             // It panicked, as we should.
             let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-            self.applied.interrupted |= ended.interrupted;
+            self.applied.interrupted |= ended.ran == Ran::Interrupted;
             for key in ended.done {
                 let id = ResourceId { host: ended.name.clone(), key };
                 if let Some(left) = self.left.get_mut(&id) {
@@ -206,6 +171,7 @@ impl Runner {
                     }
                 }
             }
+            course.ran(&ended.name, ended.ran, &ended.started);
             if let Some(what) = ended.failed {
                 self.applied.failed.insert(ended.name.clone(), what);
             }
@@ -214,21 +180,62 @@ impl Runner {
             }
         }
     }
+
+    /// Asks these hosts, side by side, what their nodes do.
+    async fn look(&mut self, course: &mut Course<'_>, nodes: &BTreeMap<HostName, BTreeSet<NodeName>>) {
+        let mut looking = JoinSet::new();
+        for (name, nodes) in nodes {
+            let Some(mut host) = self.hosts.remove(name) else {
+                course.lose(name);
+                continue;
+            };
+            let (name, nodes) = (name.clone(), nodes.clone());
+            looking.spawn(async move {
+                let unit = |node: &NodeName| tau::unit_name(&node.shape);
+                let seen = host.watch(&nodes.iter().map(unit).collect::<Vec<_>>()).await;
+                let by_node = |seen: BTreeMap<String, Seen>| {
+                    let node = |node: NodeName| Some((node.clone(), seen.get(&unit(&node))?.clone()));
+                    nodes.into_iter().filter_map(node).collect::<BTreeMap<_, _>>()
+                };
+                (name, host, seen.map(by_node))
+            });
+        }
+        for (name, host, seen) in looking.join_all().await {
+            match seen {
+                Ok(seen) => {
+                    self.hosts.insert(name.clone(), host);
+                    course.looked(&name, &seen);
+                }
+                Err(error) => {
+                    self.lose(&name, None, error);
+                    course.lose(&name);
+                }
+            }
+        }
+    }
+
+    fn lose(&mut self, host: &HostName, action: Option<Action>, error: HostError) {
+        let failure = Failure { action: None, change: None, what: error.to_string(), is_stale: false };
+        self.applied.failed.entry(host.clone()).or_insert(failure);
+        let _ = self.progress.send(Progress::Lost { host: host.clone(), action, error });
+    }
 }
 
 /// How a host's list ended.
 struct Ended {
     name: HostName,
     host: Option<Locked>,
+    ran: Ran,
     /// The change of each step that ended well.
     done: Vec<Key>,
+    /// The start in which each node's turn ended.
+    started: BTreeMap<NodeName, String>,
     failed: Option<Failure>,
-    interrupted: bool,
 }
 
 async fn run(
     mut host: Locked,
-    steps: Vec<plan::Step>,
+    steps: Vec<Step>,
     payloads: Arc<Payloads>,
     redactor: Arc<Redactor>,
     stop: Stop,
@@ -236,25 +243,33 @@ async fn run(
 ) -> Ended {
     let name = host.name().clone();
     let actions: Vec<Action> = steps.iter().map(|step| step.action.clone()).collect();
-    let mut done = Vec::new();
+    let (mut done, mut started) = (Vec::new(), BTreeMap::new());
+    let mut runs = BTreeMap::new();
     let mut tell = |report: Report| {
-        if let Report::Ended { index, outcome } = &report
-            && outcome.is_good()
-        {
-            done.extend(steps.get(*index).and_then(|step| step.change.clone()));
-        }
         let index = match &report {
-            Report::Began { index } | Report::Sent { index, .. } | Report::Ended { index, .. } => *index,
+            Report::Began { index }
+            | Report::Sent { index, .. }
+            | Report::Runs { index, .. }
+            | Report::Ended { index, .. } => *index,
         };
-        if let Some(action) = actions.get(index) {
-            let (host, action) = (name.clone(), action.clone());
-            let _ = progress.send(Progress::Action { host, action, report });
+        let Some(step) = steps.get(index) else { return };
+        match &report {
+            Report::Runs { invocation, .. } => drop(runs.insert(index, invocation.clone())),
+            Report::Ended { outcome, .. } if outcome.is_good() => {
+                done.extend(step.change.clone());
+                if let (Some(start), Some(shape)) = (runs.remove(&index), shape(&step.action)) {
+                    started.insert(NodeName { shape, host: name.clone() }, start);
+                }
+            }
+            _ => {}
         }
+        let (host, action) = (name.clone(), step.action.clone());
+        let _ = progress.send(Progress::Action { host, action, report });
     };
     let run = host.run(&actions, &payloads, &redactor, &stop, &mut tell).await;
-    let interrupted = matches!(run, Ok(Run::Interrupted));
-    let (failed, host) = match run {
-        Ok(Run::Done | Run::Interrupted) => (None, Some(host)),
+    let (ran, failed, host) = match run {
+        Ok(Run::Done) => (Ran::Done, None, Some(host)),
+        Ok(Run::Interrupted) => (Ran::Interrupted, None, Some(host)),
         Ok(Run::Stopped { at, outcome }) => {
             let (what, is_stale) = match outcome {
                 Outcome::Differs { text } => (text, true),
@@ -263,7 +278,7 @@ async fn run(
             };
             let change = steps.get(at).and_then(|step| step.change.clone());
             let failure = Failure { action: actions.get(at).cloned(), change, what, is_stale };
-            (Some(failure), Some(host))
+            (Ran::Failed, Some(failure), Some(host))
         }
         Err(error) => {
             let at = error.action().and_then(|at| steps.get(at));
@@ -275,8 +290,16 @@ async fn run(
             };
             let action = failure.action.clone();
             let _ = progress.send(Progress::Lost { host: name.clone(), action, error });
-            (Some(failure), None)
+            (Ran::Lost, Some(failure), None)
         }
     };
-    Ended { name, host, done, failed, interrupted }
+    Ended { name, host, ran, done, started, failed }
+}
+
+/// The shape of the node that an action starts or waits for.
+fn shape(action: &Action) -> Option<ShapeName> {
+    match action {
+        Action::Start { unit, .. } | Action::Await { unit, .. } => tau::shape_of_unit(unit),
+        _ => None,
+    }
 }

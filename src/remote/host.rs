@@ -1,13 +1,16 @@
 //! A connected host, and a locked one.
 
+use super::error::During;
 use super::lock::{self, Beats, Holder};
 use super::run;
 use super::shell::Shell;
 use super::{HostError, Payloads, Redactor, Settings, Stop};
 use crate::plan::action::Action;
-use crate::plan::wire::{Outcome, Report};
+use crate::plan::course::Seen;
+use crate::plan::wire::{self, Outcome, Report};
 use crate::resource::{HostName, Secret};
 use crate::ssh::{Address, ConnectError, KnownHosts, Login, Session};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A connected host with a shell.
@@ -139,6 +142,22 @@ impl Locked {
     /// Those of [`Host::ask`].
     pub async fn ask(&mut self, script: &Secret) -> Result<String, HostError> {
         self.host.ask(script).await
+    }
+
+    /// What units do now. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Host::ask`], and where the service manager doesn't answer in time.
+    pub async fn watch(&mut self, units: &[String]) -> Result<BTreeMap<String, Seen>, HostError> {
+        let script = wire::watch(units, &run::patience(&self.host.settings));
+        let seen = wire::watched(&self.ask(&Secret::new(script)).await?);
+        match units.iter().find(|unit| !seen.contains_key(*unit)) {
+            None => Ok(seen),
+            Some(unit) => Err(HostError::Malformed {
+                during: During::Asking,
+                what: format!("systemctl didn't say what {unit} does"),
+            }),
+        }
     }
 
     /// Runs actions in order, until one fails. `tell` is called when each begins and

@@ -11,10 +11,10 @@
 //! - Text from a host is bounded, cleaned of secrets by a [`Redactor`], and its control
 //!   characters are escaped before it is used anywhere.
 //!
-//! The plan decides which actions are run, and in which order.
+//! `plan` decides which actions are run, in which order, and what a failure means for
+//! what follows.
 
 mod apply;
-mod course;
 mod error;
 mod gather;
 mod host;
@@ -26,7 +26,7 @@ mod settings;
 mod shell;
 mod text;
 
-pub use apply::{Applied, Failure, Locks, Progress, Step, Stop, apply};
+pub use apply::{Locks, Progress, Stop, apply};
 pub use error::{During, HostError};
 pub use gather::{Gathered, Target, gather};
 pub use host::{Host, Locked, NotLocked, Run};

@@ -173,6 +173,10 @@ impl Runner<'_> {
                     self.at = index + 1;
                     self.began = false;
                 }
+                Heard::Answer(Answer::Runs(index, invocation)) => {
+                    let invocation = tidy(&invocation);
+                    (self.tell)(Report::Runs { index, invocation });
+                }
                 Heard::Answer(Answer::Ended(index, ending)) => {
                     unanswered = unanswered.saturating_sub(1);
                     stopped = stopped.or(self.end(index, ending));
@@ -314,7 +318,7 @@ async fn send(
 }
 
 /// The time-outs that the scripts need.
-fn patience(settings: &Settings) -> Patience {
+pub(super) fn patience(settings: &Settings) -> Patience {
     Patience {
         manager: settings.action,
         stop: settings.stop,

@@ -2,6 +2,7 @@
 //! shown is what the plan says.
 
 mod action;
+mod applied;
 mod diff;
 mod header;
 mod plan;
@@ -9,7 +10,8 @@ mod problems;
 mod style;
 
 pub use action::{action, ended, waiting};
+pub use applied::{conclusion, died, skips};
 pub use header::header;
-pub use plan::{applied, not_reached, overridden, plan, summary, unplanned};
+pub use plan::{not_reached, overridden, plan, summary, unplanned};
 pub use problems::{problems, tally};
 pub use style::{Style, Tone};

@@ -72,7 +72,7 @@ pub fn overridden(n: usize) -> String {
 }
 
 /// `3 created, 1 started`: of the plan's changes, those that have been made.
-pub fn applied(plan: &Plan, done: &BTreeSet<ResourceId>) -> String {
+pub(super) fn applied(plan: &Plan, done: &BTreeSet<ResourceId>) -> String {
     let made = plan.changes.iter().filter(|(id, _)| done.contains(id)).map(|(_, change)| change);
     let parts = counts(made, |kind| match kind {
         Kind::Create => "created",
@@ -94,6 +94,17 @@ fn counts<'a>(
         *counts.entry(change.kind()).or_default() += 1;
     }
     counts.into_iter().map(|(kind, n)| format!("{n} {}", words(kind))).collect()
+}
+
+/// `h1, h2 and 3 more`
+pub(super) fn listed<'a>(hosts: impl ExactSizeIterator<Item = &'a HostName>) -> String {
+    const NAMED: usize = 5;
+    let more = hosts.len().saturating_sub(NAMED);
+    let names: Vec<&str> = hosts.take(NAMED).map(HostName::as_str).collect();
+    match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 pub(super) fn hosts(n: usize) -> String {
@@ -150,11 +161,43 @@ impl Page<'_> {
         }
         self.heading("destructive");
         for (id, change) in destructive {
-            let text = format!("  ! {}", destruction(id, change));
+            let text = format!("  ! {}", self.destruction(id, change));
             let text = self.style.paint(Tone::Bad, text);
             self.line(&text);
         }
         self.line("");
+    }
+
+    fn destruction(&self, id: &ResourceId, change: &Change) -> String {
+        match change {
+            Change::Remove(resource) => match &**resource {
+                Resource::Service(service) => match &service.node {
+                    Some(node) => format!("{node} is taken out of the network", node = node.name),
+                    None => format!("{} on {}", id.key, id.host),
+                },
+                _ => format!("{} on {} is removed with all that is in it", id.key, id.host),
+            },
+            Change::File(change) if matches!(change.after.content, Content::Secret(_)) => {
+                format!("{} on {} is replaced by another", id.key, id.host)
+            }
+            Change::Service(change) => {
+                let node = change.after.node.as_ref().map(|node| &node.name);
+                match self.plan.last.iter().find(|last| Some(&last.node) == node) {
+                    Some(last) => {
+                        let down: Vec<String> = last.down.iter().map(ToString::to_string).collect();
+                        format!(
+                            "{} is taken down, {}: {} {} down or unreachable",
+                            last.node,
+                            super::applied::last(&last.group),
+                            down.join(", "),
+                            super::applied::are(down.len())
+                        )
+                    }
+                    None => format!("{} on {}", id.key, id.host),
+                }
+            }
+            _ => format!("the node of {} on {} gets another identity", id.key, id.host),
+        }
     }
 
     fn hosts(&mut self) {
@@ -373,22 +416,6 @@ fn trouble(trouble: &Trouble) -> String {
 
 fn waits(field: &crate::diff::FieldChange) -> bool {
     matches!(field.effect, Effect::NextStart | Effect::RestartUnlessHalfHolds)
-}
-
-fn destruction(id: &ResourceId, change: &Change) -> String {
-    match change {
-        Change::Remove(resource) => match &**resource {
-            Resource::Service(service) => match &service.node {
-                Some(node) => format!("{node} is taken out of the network", node = node.name),
-                None => format!("{} on {}", id.key, id.host),
-            },
-            _ => format!("{} on {} is removed with all that is in it", id.key, id.host),
-        },
-        Change::File(change) if matches!(change.after.content, Content::Secret(_)) => {
-            format!("{} on {} is replaced by another", id.key, id.host)
-        }
-        _ => format!("the node of {} on {} gets another identity", id.key, id.host),
-    }
 }
 
 fn value(value: &Option<Value>) -> String {

@@ -7,11 +7,10 @@ use spore_drive::desired::{self, Desired, Supplies, compile};
 use spore_drive::facts::{Folder, Request, interpret, parse};
 use spore_drive::network::Network;
 use spore_drive::plan::action::Action;
-use spore_drive::plan::{self, Observed, Options, Plan, Unplanned};
+use spore_drive::plan::{self, Applied, Observed, Options, Plan, Unplanned};
 use spore_drive::pretend::{Disk, Faults, here, program};
 use spore_drive::remote::{
-    Applied, Holder, Host, HostError, Locks, Payload, Payloads, Redactor, Settings, Stop, Target, apply,
-    gather,
+    Holder, Host, HostError, Locks, Payload, Payloads, Redactor, Settings, Stop, Target, apply, gather,
 };
 use spore_drive::resource::{DigestKey, HostName, Sha256, ShapeName};
 use spore_drive::ssh::{Address, Credential, KnownHosts, Login, key};

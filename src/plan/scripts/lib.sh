@@ -53,6 +53,11 @@ fail() {
     exit 41
 }
 
+# runs INVOCATION: the start that a unit is in when its action ends.
+runs() {
+    printf '%s %s runs %s\n' "$m" "$index" "$1" >&3
+}
+
 # run COMMAND...: its output, standard error included, is left in $said, of a
 # talkative one the end; its exit status in $status.
 run() {

@@ -106,6 +106,7 @@ gate() {
     if [ -d "$root$record" ]; then
         (umask 077 && : >"$root$record/healthy")
     fi
+    runs "$invocation"
 }
 
 healthy() {

@@ -1,6 +1,6 @@
 //! In which order it is done, and what a person should know before agreeing.
 
-use super::super::Tone;
+use super::super::{Tone, applied};
 use super::{Page, hosts};
 use crate::plan::{NodePlan, Note, Pending, Rank, Refusal};
 use crate::resource::{HostName, NodeName, ResourceId};
@@ -50,10 +50,25 @@ impl Page<'_> {
         for note in &self.plan.notes {
             let text = match note {
                 Note::NoElder(node) => {
-                    format!("note: no elder for a moment while {node} starts, for no other is known to be up")
+                    format!("note: no elder for a moment while {node}, the only one, starts")
+                }
+                Note::EldersMove => {
+                    "note: every elder gets another address or identity: the other nodes are cut off from \
+                     them, and the network is split, until each has been restarted after the elders"
+                        .to_owned()
+                }
+                Note::Kept(last) => {
+                    let down: Vec<String> = last.down.iter().map(ToString::to_string).collect();
+                    format!(
+                        "note: apply skips {}, {}, while {} {} down or unreachable",
+                        last.node,
+                        applied::last(&last.group),
+                        down.join(", "),
+                        applied::are(down.len())
+                    )
                 }
                 Note::ElderUnplanned(host) => {
-                    format!("note: nothing is known of the elder on {host}, which couldn't be planned")
+                    format!("note: whether the elder on {host} is up isn't known")
                 }
                 Note::NoElderUp => {
                     "note: no elder is known to be up, and this plan starts none: apply stages \
@@ -101,8 +116,18 @@ impl Page<'_> {
         for refusal in &self.plan.refusals {
             let text = match refusal {
                 Refusal::PartialRotation => {
-                    "refused: a key of the whole network can't be replaced with --target".to_owned()
+                    "refused: a key of the whole network can't be replaced with --target; some nodes would run with the old one and some with the new one".to_owned()
                 }
+                Refusal::WithoutElders(elders) => format!(
+                    "refused: the folder gives every elder another address or identity, and --target leaves \
+                     them out: {}; what it restarts would dial nobody",
+                    nodes(elders)
+                ),
+                Refusal::WithoutMembers(left_out) => format!(
+                    "refused: --target moves every elder to another address or identity, and leaves out \
+                     nodes that dial them: {}",
+                    nodes(left_out)
+                ),
                 Refusal::RotationWithout(hosts) => {
                     let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
                     format!(
@@ -123,6 +148,10 @@ impl Page<'_> {
             self.line("");
         }
     }
+}
+
+fn nodes(nodes: &[NodeName]) -> String {
+    nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn mixed(resource: &ResourceId, others: &Pending) -> String {

@@ -209,7 +209,7 @@ impl Host {
         let mut outcomes = Vec::new();
         for answer in self.answers(&self.request(actions), b"") {
             match answer {
-                Answer::Began(index) => assert_eq!(index, outcomes.len()),
+                Answer::Began(index) | Answer::Runs(index, _) => assert_eq!(index, outcomes.len()),
                 Answer::Ended(_, ending) => outcomes.push(outcome(ending)),
                 Answer::Need(_) => panic!("{actions:?}"),
             }

@@ -1,0 +1,241 @@
+//! The rules, as tables, and in every state that a small network can get into.
+
+mod every_state;
+
+use super::*;
+use crate::plan::{Last, NodePlan, Step, Wave};
+
+pub(super) fn hosts(names: &str) -> BTreeSet<HostName> {
+    names.split_whitespace().filter_map(|name| name.parse().ok()).collect()
+}
+
+fn host(name: &str) -> HostName {
+    name.parse().unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The node of a host: those whose names begin with `e` or `f` run an elder, the
+/// others a member.
+pub(super) fn node(host: &HostName) -> NodeName {
+    let shape = if host.as_str().starts_with(['e', 'f']) { "elders" } else { "members" };
+    let Ok(shape) = shape.parse() else { panic!("{shape}") };
+    NodeName { shape, host: host.clone() }
+}
+
+/// A plan of these waves; hosts in `down` are found down, all others up.
+pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rotation) -> Plan {
+    let step = || Step { action: crate::plan::action::Action::Reload, change: None };
+    let wave = |(rank, names): &(Rank, &str)| Wave {
+        rank: *rank,
+        hosts: hosts(names).into_iter().map(|host| (host, vec![step()])).collect(),
+    };
+    let waves: Vec<Wave> = ranks.iter().map(wave).collect();
+    let down = hosts(down);
+    let part = |host: HostName| {
+        let touches = |wave: &Wave| wave.rank != Rank::Settle && wave.hosts.contains_key(&host);
+        let wave = waves.iter().position(|wave| touches(wave) && wave.rank != Rank::Remove);
+        let found = if down.contains(&host) { Found::Down } else { Found::Up };
+        let name = node(&host);
+        let bootstrap = name.shape.as_str() == "elders";
+        (name, NodePlan { bootstrap, wave: wave.map(|wave| wave + 1), found })
+    };
+    Plan {
+        stage: hosts(all).into_iter().map(|host| (host, vec![step()])).collect(),
+        nodes: hosts(all).into_iter().map(part).collect(),
+        rotation: ranks.iter().any(|(rank, _)| rank.is_rotation()).then_some(rotation),
+        waves,
+        ..Plan::default()
+    }
+}
+
+/// What begins, and who takes part. Who fails is said by wave, counted from one;
+/// zero is the stage.
+fn course(plan: &Plan, max_failures: usize, fails: &[(usize, &str)]) -> String {
+    let at = |wave: usize| -> BTreeSet<HostName> {
+        fails.iter().filter(|(at, _)| *at == wave).flat_map(|(_, names)| hosts(names)).collect()
+    };
+    let mut course = Course::new(plan, max_failures);
+    let mut begun = Vec::new();
+    loop {
+        let (part, failing) = match course.next(false) {
+            Next::Finished => break,
+            Next::Look(nodes) => {
+                for (host, nodes) in nodes {
+                    let seen = nodes
+                        .into_iter()
+                        .map(|node| (node, Seen { is_up: true, invocation: "1".to_owned() }))
+                        .collect();
+                    course.looked(&host, &seen);
+                }
+                continue;
+            }
+            Next::Stage(part) => (part, at(0)),
+            Next::Run { wave, hosts } => {
+                let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+                begun.push(format!("{:?} {}", plan.waves[wave].rank, names.join(" ")));
+                (hosts, at(wave + 1))
+            }
+        };
+        for host in part {
+            let ran = if failing.contains(&host) { Ran::Failed } else { Ran::Done };
+            let started = match ran {
+                Ran::Done => [(node(&host), "1".to_owned())].into(),
+                _ => BTreeMap::new(),
+            };
+            course.ran(&host, ran, &started);
+        }
+    }
+    let mut why: BTreeSet<String> = BTreeSet::new();
+    for skipped in course.skipped().iter().filter(|skipped| skipped.why != SkipReason::HostFailed) {
+        let text = format!("{:?}", skipped.why);
+        why.insert(text.split(['(', ' ']).next().unwrap_or_default().to_owned());
+    }
+    begun.extend(why.into_iter().map(|why| format!("skipped: {why}")));
+    begun.join(", ")
+}
+
+use Rank::{Canary, Remove, Rotate, RotateBootstrap, Settle, Start, StartBootstrap, Update, UpdateBootstrap};
+
+fn first() -> Plan {
+    let ranks = [(Settle, "e m n"), (StartBootstrap, "e f"), (Start, "m n")];
+    plan("e f m n", "e f m n", &ranks, Rotation::Begins)
+}
+
+fn update() -> Plan {
+    let ranks =
+        [(UpdateBootstrap, "e"), (UpdateBootstrap, "f"), (Canary, "m"), (Update, "n o"), (Remove, "o")];
+    plan("e f m n o", "", &ranks, Rotation::Begins)
+}
+
+fn rotation(rotation: Rotation) -> Plan {
+    let ranks = [(Settle, "e m"), (RotateBootstrap, "e f"), (Rotate, "m n"), (Start, "o"), (Remove, "m")];
+    plan("e f m n o", "o", &ranks, rotation)
+}
+
+#[test]
+fn a_host_that_cannot_be_staged_stops_all_unless_that_is_allowed() {
+    let all = "UpdateBootstrap e, UpdateBootstrap f, Canary m, Update n o, Remove o";
+    assert_eq!(course(&update(), 0, &[]), all);
+    assert_eq!(course(&update(), 0, &[(0, "n")]), "skipped: NotStaged");
+    assert_eq!(course(&update(), 0, &[(0, "e")]), "skipped: NotStaged");
+    assert_eq!(course(&update(), 1, &[(0, "m n")]), "skipped: NotStaged");
+    // Another goes first, and alone.
+    assert_eq!(
+        course(&update(), 1, &[(0, "m")]),
+        "UpdateBootstrap e, UpdateBootstrap f, Update n, Update o, skipped: Incomplete"
+    );
+    // The last elder stays up, whatever is allowed.
+    assert_eq!(
+        course(&update(), 1, &[(0, "e")]),
+        "Canary m, Update n o, skipped: Incomplete, skipped: LastHealthy"
+    );
+    // And the last member.
+    assert_eq!(
+        course(&update(), 2, &[(0, "m n")]),
+        "UpdateBootstrap e, UpdateBootstrap f, skipped: Incomplete, skipped: LastHealthy"
+    );
+}
+
+#[test]
+fn a_failed_elder_or_canary_ends_it_and_so_do_too_many_failures() {
+    assert_eq!(course(&update(), 9, &[(1, "e")]), "UpdateBootstrap e, skipped: ElderFailed");
+    let elders = "UpdateBootstrap e, UpdateBootstrap f";
+    assert_eq!(course(&update(), 9, &[(3, "m")]), format!("{elders}, Canary m, skipped: CanaryFailed"));
+    assert_eq!(
+        course(&update(), 0, &[(4, "n")]),
+        format!("{elders}, Canary m, Update n o, skipped: Failures")
+    );
+    assert_eq!(
+        course(&update(), 1, &[(4, "n")]),
+        format!("{elders}, Canary m, Update n o, skipped: Incomplete")
+    );
+    // The one that went in its place.
+    assert_eq!(
+        course(&update(), 9, &[(0, "m"), (4, "n")]),
+        format!("{elders}, Update n, skipped: CanaryFailed")
+    );
+}
+
+#[test]
+fn the_last_healthy_node_is_left_alone_while_others_are_down() {
+    let ranks = [(UpdateBootstrap, "e"), (Canary, "m")];
+    assert_eq!(course(&plan("e m", "", &ranks, Rotation::Begins), 0, &[]), "UpdateBootstrap e, Canary m");
+    // Found down, and the plan doesn't start them.
+    let down = plan("e f m n", "f n", &ranks, Rotation::Begins);
+    assert_eq!(course(&down, 0, &[]), "skipped: LastHealthy");
+    let agreed = Last { node: node(&host("e")), group: Group::Elders, down: BTreeSet::new() };
+    let agreed = Plan { last: vec![agreed], ..down };
+    assert_eq!(course(&agreed, 0, &[]), "UpdateBootstrap e, skipped: LastHealthy");
+    // Not more at once than leave one.
+    let ranks = [(Canary, "m"), (Update, "n o")];
+    let down = plan("m n o p", "p", &ranks, Rotation::Begins);
+    assert_eq!(course(&down, 0, &[]), "Canary m, Update n o");
+    assert_eq!(course(&down, 1, &[(0, "m")]), "Update n, Update o");
+}
+
+#[test]
+fn without_an_elder_nothing_starts_that_dials_one() {
+    assert_eq!(course(&first(), 0, &[]), "Settle e m n, StartBootstrap e f, Start m n");
+    assert_eq!(course(&first(), 1, &[(0, "e")]), "Settle m n, StartBootstrap f, Start m n");
+    assert_eq!(course(&first(), 2, &[(0, "e f")]), "Settle m n, skipped: NoElderUp");
+    assert_eq!(course(&first(), 9, &[(2, "e")]), "Settle e m n, StartBootstrap e f, skipped: ElderFailed");
+}
+
+#[test]
+fn a_rotation_begins_on_all_hosts_or_on_none_and_is_never_stopped_half_way() {
+    let begins = rotation(Rotation::Begins);
+    let rotated = "Settle e m, RotateBootstrap e f, Rotate m n";
+    assert_eq!(course(&begins, 9, &[(0, "n")]), "skipped: RotationWithout");
+    assert_eq!(course(&begins, 9, &[(1, "m")]), "Settle e m, skipped: RotationWithout");
+    assert_eq!(course(&begins, 0, &[(2, "e f")]), format!("{rotated}, skipped: ElderFailed"));
+    assert_eq!(course(&begins, 9, &[(2, "e")]), format!("{rotated}, skipped: ElderFailed"));
+    assert_eq!(course(&begins, 0, &[(3, "m")]), format!("{rotated}, skipped: Failures"));
+    assert_eq!(course(&begins, 1, &[(3, "n")]), format!("{rotated}, Start o, skipped: Incomplete"));
+}
+
+#[test]
+fn a_rotation_that_was_begun_is_finished_wherever_it_can_be() {
+    let finishes = rotation(Rotation::Finishes);
+    let rest = "RotateBootstrap e f, Rotate m";
+    assert_eq!(course(&finishes, 0, &[(0, "n")]), format!("{rest}, skipped: NotStaged"));
+    assert_eq!(
+        course(&finishes, 1, &[(0, "n")]),
+        format!("Settle e m, {rest}, Start o, skipped: Incomplete")
+    );
+    assert_eq!(
+        course(&finishes, 0, &[(1, "m")]),
+        "Settle e m, RotateBootstrap e f, Rotate n, skipped: Failures"
+    );
+}
+
+/// Settled hosts have not been switched, and nothing is looked at for them.
+#[test]
+fn who_died_is_noticed() {
+    let plan = update();
+    let mut course = Course::new(&plan, 9);
+    let mut looks = 0;
+    loop {
+        match course.next(false) {
+            Next::Finished => break,
+            Next::Stage(hosts) => hosts.iter().for_each(|host| course.ran(host, Ran::Done, &BTreeMap::new())),
+            Next::Run { hosts, .. } => {
+                for host in hosts {
+                    course.ran(&host, Ran::Done, &[(node(&host), "1".to_owned())].into());
+                }
+            }
+            Next::Look(nodes) => {
+                looks += 1;
+                for (host, nodes) in nodes {
+                    // `e` has been restarted by systemd after its turn.
+                    let again = host.as_str() == "e" && looks == 2;
+                    let invocation = if again { "2" } else { "1" }.to_owned();
+                    let seen = Seen { is_up: true, invocation };
+                    course.looked(&host, &nodes.into_iter().map(|node| (node, seen.clone())).collect());
+                }
+            }
+        }
+    }
+    assert_eq!(course.died().iter().map(ToString::to_string).collect::<Vec<_>>(), ["elders@e"]);
+    let elder = SkipReason::ElderFailed(host("e"));
+    assert!(course.skipped().iter().all(|skipped| skipped.why == elder), "{:?}", course.skipped());
+    assert_eq!(course.skipped().len(), 5);
+}

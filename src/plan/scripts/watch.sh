@@ -1,0 +1,7 @@
+# watch UNIT...: what units do now, as systemd says it; changes nothing.
+# shellcheck shell=sh disable=SC2154
+
+watch() {
+    LC_ALL=C timeout -k 5 "$patience" systemctl show \
+        -p Id,ActiveState,InvocationID -- "$@" 2>/dev/null
+}

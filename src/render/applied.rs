@@ -1,0 +1,124 @@
+//! What became of a plan: what failed, what was skipped and why, and one line to
+//! search for that begins with `apply:` and the worst of it.
+
+use super::plan::{applied as made, listed, overridden, unplanned};
+use super::{Style, Tone};
+use crate::plan::course::{SkipReason, Skipped};
+use crate::plan::{Applied, Group, Plan};
+use crate::resource::{HostName, NodeName};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All of it, each line with its end.
+pub fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
+    let mut out = String::new();
+    let sign = style.paint(Tone::Bad, "failed");
+    for (host, failure) in &applied.failed {
+        let action = failure.action.as_ref().map(|action| format!(" {}", super::action(action)));
+        // More was said where it happened.
+        let what = failure.what.lines().next().unwrap_or_default().trim_end_matches("; its journal ends:");
+        out.push_str(&format!("{sign} {host}{}: {what}\n", action.unwrap_or_default()));
+    }
+    for node in &applied.died {
+        out.push_str(&format!("{sign} {}: {}\n", node.host, died(node)));
+    }
+    // Of a host that failed itself more has been said.
+    let skipped: Vec<Skipped> =
+        applied.skipped.iter().filter(|skipped| skipped.why != SkipReason::HostFailed).cloned().collect();
+    for line in skips(&skipped) {
+        out.push_str(&format!("skipped {line}\n"));
+    }
+    out.push_str(&summary(applied, plan));
+    out.push('\n');
+    out
+}
+
+/// `apply: 1 host failed (h4); 12 changes skipped (h4, h5); 3 created`
+fn summary(applied: &Applied, plan: &Plan) -> String {
+    let failed = applied.failed_hosts();
+    let skipped = applied.skipped_changes(plan);
+    let skipped_hosts: BTreeSet<&HostName> = skipped.iter().map(|id| &id.host).collect();
+    let mut parts = Vec::new();
+    let plural = |n: usize, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
+    if applied.interrupted {
+        parts.push("interrupted".to_owned());
+    }
+    if !failed.is_empty() {
+        parts.push(format!("{} failed ({})", plural(failed.len(), "host"), listed(failed.iter().copied())));
+    }
+    if !skipped.is_empty() {
+        let hosts = listed(skipped_hosts.iter().copied());
+        parts.push(format!("{} skipped ({hosts})", plural(skipped.len(), "change")));
+    }
+    if !plan.unplanned.is_empty() {
+        parts.push(format!("{} ({})", unplanned(plan), listed(plan.unplanned.keys())));
+    }
+    if !plan.overridden.is_empty() {
+        parts.push(overridden(plan.overridden.len()));
+    }
+    parts.push(made(plan, &applied.done));
+    if failed.is_empty() {
+        parts.push("0 failed".to_owned());
+    }
+    if skipped.is_empty() {
+        parts.push("0 skipped".to_owned());
+    }
+    format!("apply: {}", parts.join("; "))
+}
+
+/// `elders@h1 no longer runs as it did when its turn ended`
+pub fn died(node: &NodeName) -> String {
+    format!("{node} died or was restarted after its turn")
+}
+
+/// `h4, h5 (waves 2, 3): the canary on h3 failed`, a line for each reason.
+pub fn skips(skipped: &[Skipped]) -> Vec<String> {
+    let mut by_reason: BTreeMap<&SkipReason, (BTreeSet<&HostName>, BTreeSet<usize>)> = BTreeMap::new();
+    for Skipped { wave, host, why } in skipped {
+        let (hosts, waves) = by_reason.entry(why).or_default();
+        hosts.insert(host);
+        waves.insert(wave + 1);
+    }
+    let line = |(why, (hosts, waves)): (&SkipReason, (BTreeSet<&HostName>, BTreeSet<usize>))| {
+        let plural = if waves.len() == 1 { "" } else { "s" };
+        let waves: Vec<String> = waves.iter().map(ToString::to_string).collect();
+        format!("{} (wave{plural} {}): {}", listed(hosts.into_iter()), waves.join(", "), reason(why))
+    };
+    by_reason.into_iter().map(line).collect()
+}
+
+fn reason(why: &SkipReason) -> String {
+    match why {
+        SkipReason::HostFailed => "failed before".to_owned(),
+        SkipReason::NotStaged(hosts) => {
+            format!("nothing is switched, for {} couldn't be staged", listed(hosts.iter()))
+        }
+        SkipReason::RotationWithout(hosts) => format!(
+            "{} failed, and a key of the whole network is replaced on all hosts or on none",
+            listed(hosts.iter())
+        ),
+        SkipReason::NoElderUp => "no elder is up that it could dial".to_owned(),
+        SkipReason::LastHealthy { node, group, down } => {
+            let down: Vec<String> = down.iter().map(ToString::to_string).collect();
+            format!("{node} is {} while {} {} down", last(group), down.join(", "), are(down.len()))
+        }
+        SkipReason::ElderFailed(host) => format!("the elder on {host} failed"),
+        SkipReason::CanaryFailed(host) => format!("the canary on {host} failed"),
+        SkipReason::Failures(hosts) => {
+            format!("{} failed, and --max-failures allows no more", listed(hosts.iter()))
+        }
+        SkipReason::Incomplete => "nothing is removed until everything else is done".to_owned(),
+        SkipReason::Interrupted => "interrupted".to_owned(),
+    }
+}
+
+/// `the last healthy elder`
+pub(super) fn last(group: &Group) -> String {
+    match group {
+        Group::Elders => "the last healthy elder".to_owned(),
+        Group::Shape(shape) => format!("the last healthy node of shape {shape}"),
+    }
+}
+
+pub(super) fn are(n: usize) -> &'static str {
+    if n == 1 { "is" } else { "are" }
+}
