@@ -123,6 +123,9 @@ pub(crate) struct PlanOptions {
     /// Take over hosts that run nodes of another network
     #[arg(long)]
     pub(crate) take_over: bool,
+    /// Leave a node that doesn't become healthy as it failed, instead of rolling it back
+    #[arg(long)]
+    pub(crate) no_revert: bool,
     /// Ignore cached digests and rehash every file
     #[arg(long)]
     pub(crate) rehash: bool,

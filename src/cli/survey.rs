@@ -129,6 +129,7 @@ pub(crate) async fn survey_of(
         targets: options.targets.clone(),
         batch: options.batch.map(usize::from),
         take_over: options.take_over,
+        no_revert: options.no_revert,
         retire: retirement,
     };
     let plan = plan::plan(&network.domain.root, &desired, &observed, &shape).map_err(|error| Failure {

@@ -202,6 +202,11 @@ fn stale_inputs(id: &ResourceId, started: &Started, desired: &Graph<Resource>) -
         .collect()
 }
 
+/// Whether a process with these inputs needs no restart to run with this file.
+pub fn runs_with(path: &str, file: &File, effect: Effect, inputs: &BTreeMap<String, Input>) -> bool {
+    stale_input(path, file, effect, inputs).is_none()
+}
+
 fn stale_input(path: &str, wanted: &File, effect: Effect, known: &BTreeMap<String, Input>) -> Option<Reason> {
     let whole = || Some(Reason::Input { path: path.to_owned(), fields: Vec::new() });
     let Some(input) = known.get(path) else {

@@ -11,5 +11,5 @@ mod content;
 mod ground;
 
 pub use change::{Change, FieldChange, FileChange, Kind, Reason, ServiceChange, Verb};
-pub use compare::{Changes, compare};
+pub use compare::{Changes, compare, runs_with};
 pub use ground::{Grounded, Obstacle, ground};

@@ -1,9 +1,15 @@
-//! What can be done to a host: few things, and none of them knows of tau.
+//! What can be done to a host: a handful of actions, none of which knows
+//! anything about tau.
 //!
-//! Each says the state it expects before and the state it leaves. On the host
-//! it checks in the same breath as it acts: the state before → it acts; the
-//! state after → it has been done already; anything else → it stops there and
-//! says what differs. `scripts/` holds what each runs there.
+//! Each states what it expects to find and what it leaves behind, and the host
+//! checks both in the step that acts: before-state → it acts; after-state → it
+//! was done already; anything else → it stops there and reports what differs.
+//! `scripts/` holds what each one runs.
+//!
+//! A switch can be undone: [`Action::Place`] keeps the file that it replaces, and
+//! the [`Action::Start`] that follows either removes what was kept, once the node
+//! is healthy with the new files, or puts it back (see [`Fallback`]). Both happen
+//! in the request that starts the node, so that neither needs the controller.
 
 use crate::resource::{Access, Health, Port, Sha256};
 use std::collections::BTreeMap;
@@ -11,29 +17,29 @@ use std::collections::BTreeMap;
 /// One step on one host.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Installs packages of the distribution.
+    /// Installs packages from the distribution.
     Install {
         /// Their names.
         packages: Vec<String>,
     },
-    /// Makes a directory; its parent is there.
+    /// Creates a directory in one that exists.
     MakeDirectory {
-        /// Where.
+        /// Its absolute path.
         path: String,
-        /// Whose, and who may enter.
+        /// Owner and mode.
         access: Access,
     },
-    /// Changes who may do what with a file or directory.
+    /// Changes owner and mode of a file or directory.
     SetAccess {
-        /// Which.
+        /// Its absolute path.
         path: String,
-        /// As it was found.
+        /// Owner and mode that were found.
         before: Access,
-        /// As it will be.
+        /// Owner and mode to set.
         after: Access,
     },
-    /// Writes a file beside its place, under a name that holds its digest, and
-    /// checks and syncs it there. Nobody reads it yet.
+    /// Writes a file next to its destination, under a name that contains its
+    /// digest, and checks and syncs it there. No process reads it yet.
     Stage(Staged),
     /// Has a program validate a configuration, both as they will be once staged
     /// files are in place. Nothing is switched on a host where it fails.
@@ -44,16 +50,18 @@ pub enum Action {
         /// Once none of them is staged any more, there is nothing to do.
         staged: BTreeMap<String, String>,
     },
-    /// Renames a staged file into its place.
+    /// Renames a staged file to its destination.
     Place {
-        /// What is staged.
+        /// The staged file.
         file: Staged,
-        /// The digest of what it replaces; `None` where nothing is there.
+        /// The digest of the file that it replaces; `None` if there is none.
         before: Option<Sha256>,
+        /// Whether the replaced file is kept as [`kept_path`].
+        keep: bool,
     },
-    /// Makes a symbolic link, in place of what is there.
+    /// Creates a symbolic link in place of what is there.
     Link {
-        /// Where.
+        /// The link's absolute path.
         path: String,
         /// What is there now.
         before: LinkBefore,
@@ -62,105 +70,157 @@ pub enum Action {
     },
     /// Removes a file.
     Remove {
-        /// Which.
+        /// Its absolute path.
         path: String,
-        /// The digest of what it holds.
+        /// The digest of its bytes.
         before: Sha256,
     },
-    /// Removes a directory with all it holds. Not to be undone.
+    /// Removes a directory and everything in it, irrevocably.
     Purge {
-        /// Which.
+        /// Its absolute path.
         path: String,
     },
-    /// Lets a port in.
+    /// Opens a port in the firewall.
     Allow(Port),
-    /// Lets it in no more.
+    /// Closes a port that we opened.
     Disallow(Port),
-    /// Has the service manager read its units again.
+    /// Has the service manager reload its unit files.
     Reload,
-    /// Has a unit started at boot.
+    /// Enables a unit at boot.
     Enable {
-        /// Which.
+        /// Its name.
         unit: String,
     },
-    /// Has it started at boot no more.
+    /// Disables a unit at boot.
     Disable {
-        /// Which.
+        /// Its name.
         unit: String,
     },
-    /// Notes what a running unit was started with, where its own unit file
-    /// doesn't do that, before one of these inputs is changed.
+    /// Records what a running unit was started with, if its own unit file doesn't,
+    /// before one of these inputs is changed.
     Record {
-        /// Which.
+        /// The unit's name.
         unit: String,
-        /// The start it is about.
+        /// The start to record.
         invocation: String,
-        /// Every file it read at that start; all unchanged since.
+        /// Every file that it read at that start; all unchanged since.
         inputs: Vec<String>,
     },
     /// Starts or restarts a unit, so that it runs with what is on the disk now.
     Start {
-        /// Which.
+        /// Its name.
         unit: String,
         /// The start to replace.
         before: Running,
-        /// How to tell that it has succeeded; `None`: the service manager's word.
+        /// When it counts as healthy; `None`: when the service manager says that
+        /// it is active.
         health: Option<Health>,
+        /// What happens if it doesn't become healthy.
+        fallback: Fallback,
     },
-    /// Waits until a unit that is on its way is healthy.
+    /// Waits for a unit that is starting to become healthy.
     Await {
-        /// Which.
+        /// Its name.
         unit: String,
-        /// How to tell.
+        /// When it counts as healthy.
         health: Health,
+        /// What happens if it doesn't become healthy.
+        fallback: Fallback,
     },
     /// Stops a unit.
     Stop {
-        /// Which.
+        /// Its name.
         unit: String,
     },
 }
 
-/// A file on its way to its place.
+/// What happens to a unit that doesn't become healthy. The action has failed in
+/// any case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// It is left as it failed.
+    Leave,
+    /// It was down before, so it is stopped rather than left crash-looping.
+    Stop,
+    /// It ran before, with other files: they are put back, and it is started with
+    /// them. The new ones stay next to them, staged for the next apply.
+    Revert {
+        /// The files to put back, of which there is at least one. Once the unit is
+        /// healthy with the new ones, those that were kept are removed.
+        files: Vec<Replaced>,
+        /// When the unit counts as healthy with the old files.
+        health: Health,
+    },
+}
+
+/// A file that a switch replaces, and that can be put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its absolute path.
+    pub path: String,
+    /// The digest of the file that is kept, as [`kept_path`].
+    pub old: Sha256,
+    /// The digest of the file that replaced it.
+    pub new: Sha256,
+}
+
+/// A file on its way to its destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Staged {
-    /// Its place.
+    /// Its destination.
     pub path: String,
-    /// What it will hold.
+    /// The digest of its bytes.
     pub sha256: Sha256,
     /// Owner and mode.
     pub access: Access,
 }
 
-/// What stands where a link goes.
+/// What is there in place of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkBefore {
     /// Nothing.
     Absent,
     /// A link that points elsewhere.
     Link(String),
-    /// A file, which is kept beside it as `<name>.before-spore`.
+    /// A file, which is kept next to it as `<name>.before-spore`.
     File(Sha256),
 }
 
-/// What a unit was seen doing.
+/// What a unit was doing when it was planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Running {
-    /// Nothing.
+    /// It was down.
     Stopped,
-    /// The start of this id.
+    /// It was up since the start with this id.
     Invocation(String),
-    /// Starting, or dying and being restarted, so that its start's id says
-    /// nothing.
+    /// It was starting, or crash-looping: by now it may be at its next start, so
+    /// an id would mean nothing.
     Failing,
 }
 
-/// Where a file is staged: beside its place, under a name that holds the digest
-/// of what it will say.
+/// Where a file is staged: next to its destination, under a name that contains
+/// its digest.
 pub fn staged_path(path: &str, sha256: &Sha256) -> String {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     let digest = sha256.to_string();
     format!("{directory}/.spore-{name}-{}", &digest[..16])
+}
+
+/// Where a switch keeps the file with this digest that it replaces. Not the name
+/// under which the same bytes would be staged: what is kept has been in use, and
+/// staging another file for this path doesn't clear it away.
+pub fn kept_path(path: &str, sha256: &Sha256) -> String {
+    format!("{}{KEPT}", staged_path(path, sha256))
+}
+
+/// How the names of kept files end.
+const KEPT: &str = ".kept";
+
+/// The path whose file is kept as `path`, whatever its digest.
+pub fn kept_for(path: &str) -> Option<String> {
+    let (directory, name) = path.rsplit_once('/')?;
+    let (name, digest) = name.strip_prefix(".spore-")?.strip_suffix(KEPT)?.rsplit_once('-')?;
+    (digest.len() == 16).then(|| format!("{directory}/{name}"))
 }
 
 impl Staged {

@@ -9,6 +9,7 @@ mod applied;
 pub mod course;
 mod order;
 mod retire;
+mod revert;
 pub mod simulate;
 mod steps;
 mod storage;
@@ -187,6 +188,10 @@ pub enum Note {
     SplitUntilNow(Vec<HostName>),
     /// The data of a node that is removed stays.
     StorageKept(NodeName),
+    /// A node that doesn't become healthy with new files gets its old ones back.
+    Rollback,
+    /// It could, and doesn't: it is left as it failed.
+    NoRollback,
     /// A host that is retired without being contacted: its nodes may still run,
     /// and their keys stay valid.
     NotContacted {
@@ -263,6 +268,9 @@ pub struct Options {
     pub batch: Option<usize>,
     /// Hosts of other networks are made part of this one.
     pub take_over: bool,
+    /// Nodes that don't become healthy are left as they failed: neither rolled back
+    /// nor stopped.
+    pub no_revert: bool,
     /// Only what it takes to retire this host; `desired` is compiled without it.
     pub retire: Option<Retirement>,
 }
@@ -361,7 +369,8 @@ pub fn plan(
     // The sooner the others follow, the shorter they are cut off.
     let batch = options.batch.or((!moved.is_empty()).then_some(usize::MAX));
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, batch);
-    steps::fill(&mut plan, &graph, &grounded.desired, &current, &order)?;
+    let graphs = revert::Graphs { changes: &graph, desired: &grounded.desired, current: &current };
+    let can_roll_back = steps::fill(&mut plan, graphs, &order, options.no_revert)?;
     let is_ours = |host: &HostName| {
         conditions.get(host).is_some_and(|found| found.networks.iter().all(|name| *name == plan.network))
     };
@@ -390,6 +399,9 @@ pub fn plan(
     let moves_all = !moved.is_empty() && moved.iter().all(moves);
     notes(&mut plan, desired, &silent, moves_all);
     plan.notes.extend(storage::notes(&graph, &conditions));
+    if can_roll_back {
+        plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });
+    }
     refusals(&mut plan, options, desired, &grounded.desired, (&changes.graph, &graph), &moved);
     if let (Some(retirement), Some(needed)) = (&options.retire, needed) {
         retire::conclude(&mut plan, retirement, needed);

@@ -6,12 +6,13 @@
 //! from a real one. Like a host it refuses an action whose state before doesn't
 //! hold, and starts no node that tau wouldn't start. It has no clock but its own.
 
+mod fallback;
 mod node;
 
 pub use node::{directives, without_secrets};
 
 use super::Plan;
-use super::action::{Action, LinkBefore, Running, Staged};
+use super::action::{Action, Fallback, LinkBefore, Running, Staged, kept_path, staged_path};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::facts::{Facts, FileFact, PathFact, Record, UnitFact};
 use crate::resource::{Access, HostName, Port, Sha256, Transport};
@@ -111,7 +112,7 @@ impl Host<'_> {
             Action::SetAccess { path, before, after } => self.set_access(path, before, after),
             Action::Stage(file) => self.stage(file),
             Action::Verify { command, staged } => self.verify(command, staged),
-            Action::Place { file, before } => self.place(file, before.as_ref()),
+            Action::Place { file, before, keep } => self.place(file, before.as_ref(), *keep),
             Action::Link { path, before, target } => self.link(path, before, target),
             Action::Remove { path, before } => self.remove(path, before),
             Action::Purge { path } => {
@@ -146,15 +147,23 @@ impl Host<'_> {
                 self.set_enabled(unit, "disabled")
             }
             Action::Record { unit, invocation, inputs } => self.record(unit, invocation, inputs),
-            Action::Start { unit, before, health } => {
+            Action::Start { unit, before, health, fallback } => {
                 let node = health.is_some().then(|| tau::shape_of_unit(unit)).flatten();
                 self.before_start(unit, before, node.is_some())?;
+                self.switched(fallback)?;
                 match node {
-                    Some(shape) => self.start_node(unit, &shape),
-                    None => self.start_other(unit),
+                    Some(shape) => self.start_node(unit, &shape)?,
+                    None => self.start_other(unit)?,
                 }
+                self.discard_kept(fallback);
+                Ok(())
             }
-            Action::Await { unit, health: _ } => self.become_healthy(unit),
+            Action::Await { unit, health: _, fallback } => {
+                self.switched(fallback)?;
+                self.become_healthy(unit)?;
+                self.discard_kept(fallback);
+                Ok(())
+            }
             Action::Stop { unit } => {
                 self.silence(unit);
                 let unit = self.unit(unit);
@@ -265,7 +274,7 @@ impl Host<'_> {
         self.names_files_that_are_there(&text.ok_or("it is opaque")?, &staged)
     }
 
-    fn place(&mut self, file: &Staged, before: Option<&Sha256>) -> Done {
+    fn place(&mut self, file: &Staged, before: Option<&Sha256>, keep: bool) -> Done {
         let staged = file.staged_path();
         let found = match self.facts.paths.get(&file.path) {
             None => None,
@@ -284,6 +293,14 @@ impl Host<'_> {
             return Err(format!("{} is {found:?}", file.path));
         }
         let fact = FileFact { ctime_ns: self.now_ns, ..ready.clone() };
+        let kept = found.zip(before).filter(|_| keep);
+        if let Some((found, before)) = kept {
+            let kept = kept_path(&file.path, before);
+            if let Some(text) = self.facts.texts.get(&file.path).cloned() {
+                self.facts.texts.insert(kept.clone(), text);
+            }
+            self.facts.paths.insert(kept, PathFact::File(found.clone()));
+        }
         self.facts.paths.remove(&staged);
         self.facts.paths.insert(file.path.clone(), PathFact::File(fact));
         self.read(&file.path, &file.sha256)

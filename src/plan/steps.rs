@@ -2,6 +2,7 @@
 
 use super::action::{Action, LinkBefore, Running, Staged, staged_path};
 use super::order::Order;
+use super::revert::{Graphs, Reverts, reverts};
 use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
@@ -11,14 +12,15 @@ use crate::resource::{
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Fills in what each host does while staging and in each wave.
+/// Fills in what each host does while staging and in each wave. Says whether a node
+/// that doesn't come up could be rolled back; it isn't with `no_revert`.
 pub(super) fn fill(
     plan: &mut Plan,
-    changes: &Graph<Change>,
-    desired: &Graph<Resource>,
-    current: &Graph<Resource>,
+    graphs: Graphs<'_>,
     order: &Order,
-) -> Result<(), crate::resource::Cycle> {
+    no_revert: bool,
+) -> Result<bool, crate::resource::Cycle> {
+    let Graphs { changes, desired, current } = graphs;
     let ids = changes.order()?;
     stage(plan, changes, &ids);
     judge(plan, desired, current, changes);
@@ -27,7 +29,13 @@ pub(super) fn fill(
 
     plan.waves = order.ranks.iter().map(|rank| Wave { rank: *rank, hosts: BTreeMap::new() }).collect();
     let last = order.ranks.len() - 1;
-    for (id, when) in turns(changes, &ids, order) {
+    let turns = turns(changes, &ids, order);
+    let mut reverts = reverts(graphs, &turns, order);
+    let can_roll_back = reverts.are_possible();
+    if no_revert {
+        reverts = Reverts::default();
+    }
+    for (id, when) in turns {
         let Some(change) = changes.get(id) else { continue };
         let at = match &when {
             When::Staged => continue,
@@ -37,7 +45,7 @@ pub(super) fn fill(
         };
         let Some(wave) = plan.waves.get_mut(at) else { continue };
         let actions = wave.hosts.entry(id.host.clone()).or_default();
-        let new = switch(id, change).into_iter();
+        let new = switch(id, change, &reverts).into_iter();
         let new = new.map(|action| Step::of(&id.key, action));
         // What makes room for a node goes before anything of that node's is done.
         let makes_room = matches!(change, Change::Remove(_)) && at != last;
@@ -45,7 +53,7 @@ pub(super) fn fill(
         actions.splice(place..place, new);
     }
     number(plan, order);
-    Ok(())
+    Ok(can_roll_back)
 }
 
 /// Waves in which nothing is done aren't numbered.
@@ -65,7 +73,7 @@ fn number(plan: &mut Plan, order: &Order) {
 
 /// When a change's turn comes.
 #[derive(Clone, Debug, PartialEq)]
-enum When {
+pub(super) enum When {
     /// While staging.
     Staged,
     /// Before everything else, because no process is affected.
@@ -214,7 +222,7 @@ fn staged_file(path: &str, change: &FileChange) -> Staged {
 }
 
 /// What is done when a change's turn has come.
-fn switch(id: &ResourceId, change: &Change) -> Vec<Action> {
+fn switch(id: &ResourceId, change: &Change, reverts: &Reverts<'_>) -> Vec<Action> {
     let path = id.key.path().unwrap_or_default().to_owned();
     match change {
         // Done while staging.
@@ -222,7 +230,7 @@ fn switch(id: &ResourceId, change: &Change) -> Vec<Action> {
         Change::Directory { before: Some(before), after } => {
             vec![Action::SetAccess { path, before: before.clone(), after: after.clone() }]
         }
-        Change::File(change) => vec![file(path, change)],
+        Change::File(change) => vec![file(path, change, reverts.keeps(id))],
         Change::Link { before, displaces, after } => {
             let before = match (before, displaces) {
                 (Some(link), _) => LinkBefore::Link(link.target.clone()),
@@ -236,12 +244,12 @@ fn switch(id: &ResourceId, change: &Change) -> Vec<Action> {
             _ => Vec::new(),
         },
         Change::Units => vec![Action::Reload],
-        Change::Service(change) => service(&id.key, change),
+        Change::Service(change) => service(id, change, reverts),
         Change::Remove(resource) => remove(&id.key, resource),
     }
 }
 
-fn file(path: String, change: &FileChange) -> Action {
+fn file(path: String, change: &FileChange, keep: bool) -> Action {
     match &change.before {
         Some(before) if !change.rewritten => {
             Action::SetAccess { path, before: before.access.clone(), after: change.after.access.clone() }
@@ -249,25 +257,26 @@ fn file(path: String, change: &FileChange) -> Action {
         before => Action::Place {
             file: staged_file(&path, change),
             before: before.as_ref().map(|before| before.sha256),
+            keep,
         },
     }
 }
 
-fn service(key: &Key, change: &ServiceChange) -> Vec<Action> {
-    let Key::Service(unit) = key else { return Vec::new() };
+fn service(id: &ResourceId, change: &ServiceChange, reverts: &Reverts<'_>) -> Vec<Action> {
+    let Key::Service(unit) = &id.key else { return Vec::new() };
     let mut actions = Vec::new();
     if change.enable {
         actions.push(Action::Enable { unit: unit.clone() });
     }
     let health = change.after.node.as_ref().map(|node| node.health.clone());
-    let unit = unit.clone();
+    let (unit, fallback) = (unit.clone(), reverts.fallback(id));
     match (change.verb, health) {
         (None, _) => {}
         (Some(Verb::Start | Verb::Restart), health) => {
             let before = running(change.before.as_ref());
-            actions.push(Action::Start { unit, before, health });
+            actions.push(Action::Start { unit, before, health, fallback });
         }
-        (Some(Verb::Await), Some(health)) => actions.push(Action::Await { unit, health }),
+        (Some(Verb::Await), Some(health)) => actions.push(Action::Await { unit, health, fallback }),
         (Some(Verb::Await), None) => {}
     }
     actions

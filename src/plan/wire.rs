@@ -5,7 +5,7 @@
 //! host answers to each with lines that [`Answer::parse`] reads. Nothing secret
 //! is in a call, and nothing here waits or sends; `remote` does.
 
-use super::action::{Action, LinkBefore, Running, Staged};
+use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged, kept_path, staged_path};
 use super::course::Seen;
 use crate::resource::{Access, Health, Port, Transport};
 use base64::Engine as _;
@@ -135,9 +135,11 @@ pub fn call(index: usize, action: &Action) -> Call {
             words.extend_from_slice(command);
             (scripts!("verify"), words)
         }
-        Action::Place { file, before } => {
+        Action::Place { file, before, keep } => {
             let mut words = file_words("place", file);
             words.push(before.map_or_else(|| "-".to_owned(), |digest| digest.to_string()));
+            let kept = before.filter(|_| *keep).map(|digest| kept_path(&file.path, &digest));
+            words.push(kept.unwrap_or_else(|| "-".to_owned()));
             (scripts!("place"), words)
         }
         Action::Link { path, before, target } => {
@@ -159,7 +161,7 @@ pub fn call(index: usize, action: &Action) -> Call {
         Action::Record { unit, invocation, inputs } => {
             (scripts!("unit", "record"), words("record", [unit, invocation].into_iter().chain(inputs)))
         }
-        Action::Start { unit, before, health } => {
+        Action::Start { unit, before, health, fallback } => {
             let before = match before {
                 Running::Stopped => "stopped",
                 Running::Failing => "failing",
@@ -167,12 +169,14 @@ pub fn call(index: usize, action: &Action) -> Call {
             };
             let mut words = words("start", [unit.as_str(), before]);
             words.extend(health_words(health.as_ref()));
-            (scripts!("unit", "start"), words)
+            words.extend(fallback_words(fallback));
+            (scripts!("unit", "start", "fallback"), words)
         }
-        Action::Await { unit, health } => {
+        Action::Await { unit, health, fallback } => {
             let mut words = words("await", [unit]);
             words.extend(health_words(Some(health)));
-            (scripts!("unit", "start"), words)
+            words.extend(fallback_words(fallback));
+            (scripts!("unit", "start", "fallback"), words)
         }
     };
     Call { scripts, line: line(index, &words) }
@@ -275,7 +279,23 @@ fn health_words(health: Option<&Health>) -> [String; 3] {
     }
 }
 
-/// As `stat -c %a` says it.
+/// `leave`, `stop`, or `revert` with the old health and five words for each file.
+fn fallback_words(fallback: &Fallback) -> Vec<String> {
+    match fallback {
+        Fallback::Leave => vec!["leave".to_owned()],
+        Fallback::Stop => vec!["stop".to_owned()],
+        Fallback::Revert { files, health } => {
+            let file = |Replaced { path, old, new }: &Replaced| {
+                let (kept, staged) = (kept_path(path, old), staged_path(path, new));
+                [path.clone(), old.to_string(), kept, new.to_string(), staged]
+            };
+            let health = health_words(Some(health));
+            std::iter::once("revert".to_owned()).chain(health).chain(files.iter().flat_map(file)).collect()
+        }
+    }
+}
+
+/// In the form of `stat -c %a`.
 fn mode(access: &Access) -> String {
     format!("{:o}", access.mode)
 }

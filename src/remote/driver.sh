@@ -8,7 +8,8 @@
 # shellcheck shell=sh
 
 m=$1
-PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# The usual directories first: see shell.rs. sudo may have set a path of its own.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 LC_ALL=C
 export PATH LC_ALL
 unset ENV CDPATH

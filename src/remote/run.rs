@@ -11,7 +11,7 @@ use super::redact::Redactor;
 use super::settings::Settings;
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::text::tidy;
-use crate::plan::action::{Action, Staged};
+use crate::plan::action::{Action, Fallback, Staged};
 use crate::plan::wire::{self, Answer, Call, Ending, Outcome, Patience, Report, Transfer};
 use crate::ssh::{ChannelError, Writer};
 use bytes::Bytes;
@@ -43,11 +43,17 @@ pub(super) async fn run(
 /// Limits the time within which a node must be healthy to `most`.
 fn impatient(action: &Action, most: Duration) -> Action {
     let mut action = action.clone();
-    match &mut action {
-        Action::Start { health: Some(health), .. } | Action::Await { health, .. } => {
-            health.within = health.within.min(most);
-        }
-        _ => {}
+    let (health, fallback) = match &mut action {
+        Action::Start { health, fallback, .. } => (health.as_mut(), fallback),
+        Action::Await { health, fallback, .. } => (Some(health), fallback),
+        _ => return action,
+    };
+    let back = match fallback {
+        Fallback::Revert { files: _, health } => Some(health),
+        Fallback::Leave | Fallback::Stop => None,
+    };
+    for health in health.into_iter().chain(back) {
+        health.within = health.within.min(most);
     }
     action
 }
@@ -255,13 +261,26 @@ impl Runner<'_> {
             Some(Action::Install { .. }) => install,
             Some(Action::Verify { .. }) => verify,
             Some(Action::Stop { .. }) => stop,
-            Some(Action::Start { health, .. }) => {
-                stop + settle + health.as_ref().map_or(start, |health| health.within)
+            Some(Action::Start { health, fallback, .. }) => {
+                let within = health.as_ref().map_or(start, |health| health.within);
+                stop + settle + within + self.falling_back(fallback)
             }
-            Some(Action::Await { health, .. }) => settle + health.within,
+            Some(Action::Await { health, fallback, .. }) => {
+                settle + health.within + self.falling_back(fallback)
+            }
             _ => Duration::ZERO,
         };
         own + action
+    }
+
+    /// How long that may take.
+    fn falling_back(&self, fallback: &Fallback) -> Duration {
+        let Settings { stop, settle, .. } = *self.settings;
+        match fallback {
+            Fallback::Leave => Duration::ZERO,
+            Fallback::Stop => stop,
+            Fallback::Revert { files: _, health } => stop + settle + health.within,
+        }
     }
 
     fn during(&self) -> During {

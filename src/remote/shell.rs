@@ -76,13 +76,20 @@ pub(super) enum NoLine {
     TooLong,
 }
 
+/// Where scripts look for commands first: they rely on what coreutils and util-linux
+/// do, and an administrator may have put other programs with these names (busybox) at
+/// the front of the path.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 impl Shell {
     /// Starts a shell. A failure may be reported only by the first request.
     pub(super) async fn open(session: &Session) -> Result<Self, HostError> {
         let hash = || RandomState::new().hash_one("spore");
         let marker = format!("spore-{:016x}{:016x}", hash(), hash());
         let script = format!("driver={}\n{OPEN}", quote(&driver()));
-        let command = format!("exec sh -c 'eval \"$(head -c {})\"' spore {marker}", script.len());
+        // The path is set again where sudo has set its own.
+        let command =
+            format!("exec sh -c 'PATH={PATH}:$PATH; eval \"$(head -c {})\"' spore {marker}", script.len());
         let Channel { writer, reader } = session.exec(&command).await.map_err(opening)?;
         let lines = Lines {
             reader,

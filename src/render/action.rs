@@ -1,7 +1,7 @@
 //! An action and how it ended, as one line; a failure with what the host said.
 
 use super::{Style, Tone};
-use crate::plan::action::{Action, LinkBefore};
+use crate::plan::action::{Action, LinkBefore, Running};
 use crate::plan::wire::Outcome;
 use crate::resource::{HostName, Size};
 
@@ -53,8 +53,8 @@ pub fn action(action: &Action) -> String {
         Action::SetAccess { path, before: _, after } => format!("set {path} to {after}"),
         Action::Stage(file) => format!("stage {}", file.path),
         Action::Verify { command, staged: _ } => format!("verify: {}", command.join(" ")),
-        Action::Place { file, before: None } => format!("write {}", file.path),
-        Action::Place { file, before: Some(_) } => format!("replace {}", file.path),
+        Action::Place { file, before: None, keep: _ } => format!("write {}", file.path),
+        Action::Place { file, before: Some(_), keep: _ } => format!("replace {}", file.path),
         Action::Link { path, before: LinkBefore::File(_), target } => {
             format!("link {path} → {target}, keeping the file that is there")
         }
@@ -67,11 +67,11 @@ pub fn action(action: &Action) -> String {
         Action::Enable { unit } => format!("enable {unit}"),
         Action::Disable { unit } => format!("disable {unit}"),
         Action::Record { unit, .. } => format!("note what {unit} was started with"),
-        Action::Start { unit, before: crate::plan::action::Running::Stopped, health: _ } => {
+        Action::Start { unit, before: Running::Stopped, health: _, fallback: _ } => {
             format!("start {unit}")
         }
-        Action::Start { unit, before: _, health: _ } => format!("restart {unit}"),
-        Action::Await { unit, health: _ } => format!("wait until {unit} is healthy"),
+        Action::Start { unit, before: _, health: _, fallback: _ } => format!("restart {unit}"),
+        Action::Await { unit, health: _, fallback: _ } => format!("wait until {unit} is healthy"),
         Action::Stop { unit } => format!("stop {unit}"),
     }
 }

@@ -8,7 +8,7 @@
 pub mod config;
 pub mod unit;
 
-use crate::resource::{Health, Port, ShapeName, Transport};
+use crate::resource::{Document, Health, Port, ShapeName, Transport, Value};
 use std::time::Duration;
 
 /// Below this directory is everything of tau's.
@@ -166,6 +166,23 @@ pub fn health<'a>(
         listens: listens(main, services.clone()),
         within: Duration::from_secs(if services.clone().any(|name| name == "patrick") { 90 } else { 30 }),
     }
+}
+
+/// When a node counts as healthy with a configuration that was found: it says that it
+/// has started, with whatever id, and listens where the configuration says. Of one
+/// that can't be read nothing more than the former is known.
+pub fn health_with(shape: &ShapeName, config: Option<&Document>) -> Health {
+    let value = |path: &str| Some(&config?.fields.get(path)?.value);
+    let main = match value("ports.main") {
+        Some(Value::Scalar(port)) => port.parse().ok(),
+        _ => None,
+    };
+    let services: Vec<&str> = match value("services") {
+        Some(Value::Set(names)) => names.iter().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let health = health(shape, "", main.unwrap_or_default(), services.into_iter());
+    if main.is_some() { health } else { Health { listens: Vec::new(), ..health } }
 }
 
 /// The TCP ports without which a node isn't what it should be. One that finds

@@ -63,6 +63,9 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
     for host in members {
         host.sh("! systemctl is-active --quiet tau@all.service");
     }
+    // It is stopped, and stays so: it doesn't crash again and again until someone comes.
+    run.says("stopped, so that it does not crash again and again");
+    assert_eq!(elder.sh("systemctl show -P ActiveState tau@elders.service"), "inactive\n");
     network.plan(&[]).exits(2);
     elder.sh("rm /tb/config/elders.fault");
     network.apply(&[]).exits(0);
@@ -77,7 +80,14 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
         first.sh("ss -Htln 'sport = :5342' | wc -l") != "0\n"
     });
     let run = network.apply(&[]).exits(1).says("address already in use");
-    run.says_in_one_line(&["skipped"]);
+    run.says_in_one_line(&["skipped"]).says_in_one_line(&[
+        "TCP port 5342 is held by ",
+        "rolled back: restored /tb/config/all.yaml",
+        "healthy again",
+    ]);
+    first.sh("grep -q 5242 /tb/config/all.yaml; ss -Htln 'sport = :5242' | grep -q .
+        [ -e /tb/config/.spore-all.yaml-* ]");
+    assert_ne!(start("all", first), before[0], "it was restarted with its old files");
     assert_eq!(starts("all", &[second, third]), before[1..], "later waves aren't started");
     for host in [second, third] {
         host.sh("grep -q 5242 /tb/config/all.yaml; ss -Htln 'sport = :5242' | grep -q .");

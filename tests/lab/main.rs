@@ -20,6 +20,7 @@ mod ownership;
 mod pretended;
 mod remote;
 mod retire;
+mod rollback;
 mod run;
 mod selftest;
 mod services;
@@ -69,6 +70,10 @@ fn main() -> ExitCode {
         trial("ownership::one_machine", ownership::one_machine),
         trial("ownership::storage", ownership::storage),
         trial("pretended::answers_as_a_real_one", pretended::answers_as_a_real_one),
+        trial("rollback::an_update", rollback::an_update),
+        trial("rollback::cut_off", rollback::cut_off),
+        trial("rollback::no_revert", rollback::no_revert),
+        trial("rollback::odd_hosts", rollback::odd_hosts),
         trial("remote::acts", remote::acts),
         trial("remote::lets_go", remote::lets_go),
         trial("remote::locks", remote::locks),

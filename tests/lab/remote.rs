@@ -12,7 +12,7 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use spore_drive::{
     plan::{
-        action::{Action, Running, Staged},
+        action::{Action, Fallback, Running, Staged},
         wire::{Outcome, Report},
     },
     remote::{Holder, Host, HostError, Locked, NotLocked, Payload, Payloads, Redactor, Run, Settings, Stop},
@@ -82,7 +82,7 @@ async fn plants(locked: &mut Locked, host: &host::Host) {
     payloads.insert(unit.sha256, Payload::Bytes(UNIT.into()));
 
     let directory = |path: &str| Action::MakeDirectory { path: path.to_owned(), access: Access::root(0o750) };
-    let place = |file: &Staged| Action::Place { file: file.clone(), before: None };
+    let place = |file: &Staged| Action::Place { file: file.clone(), before: None, keep: false };
     let actions = vec![
         directory("/tb"),
         directory("/tb/bin"),
@@ -232,7 +232,8 @@ async fn lock(host: Host, command: &str) -> Locked {
 fn start(before: Running) -> Action {
     let says = "started! with id: 7".to_owned();
     let health = Health { says, listens: vec![2222], within: Duration::from_secs(30) };
-    Action::Start { unit: "probe.service".to_owned(), before, health: Some(health) }
+    let fallback = Fallback::Leave;
+    Action::Start { unit: "probe.service".to_owned(), before, health: Some(health), fallback }
 }
 
 /// The outcomes of the actions.

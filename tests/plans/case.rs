@@ -49,6 +49,7 @@ struct RawOptions {
     targets: Vec<String>,
     batch: Option<usize>,
     take_over: bool,
+    no_revert: bool,
     purge_storage: bool,
     retire: Option<String>,
     gone: bool,
@@ -128,6 +129,7 @@ impl Case {
             targets: raw.options.targets.iter().map(|target| target.parse().unwrap()).collect(),
             batch: raw.options.batch,
             take_over: raw.options.take_over,
+            no_revert: raw.options.no_revert,
             retire,
         };
         let purge_storage = raw.options.purge_storage;

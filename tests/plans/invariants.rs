@@ -3,7 +3,7 @@
 use crate::case::World;
 use spore_drive::diff::compare;
 use spore_drive::facts::{Facts, PathFact};
-use spore_drive::plan::action::Action;
+use spore_drive::plan::action::{Action, Fallback};
 use spore_drive::plan::simulate::{Step, steps};
 use spore_drive::plan::{Plan, Rank};
 use spore_drive::resource::{Activity, Edge, Graph, HostName, Key, Node, Resource, ResourceId};
@@ -29,7 +29,93 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
     // Stages are all alike, so only a few prefixes within them are checked.
     let staged = plan.stage.values().map(Vec::len).sum::<usize>();
     let cuts = (0..staged).step_by(1 + staged / 8).chain(staged..steps(plan).count());
-    cuts.into_iter().try_for_each(|cut| resumes(world, plan, cut, &done))
+    cuts.into_iter().try_for_each(|cut| resumes(world, plan, cut, &done))?;
+    falls_back(world, plan, &done)
+}
+
+/// A node that doesn't come up falls back, and may be cut off at any step of that: the
+/// next plan comes to the same end as if it had come up. And if it doesn't come up
+/// then either, it falls back to what it would have fallen back to at first.
+pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
+    let (mut before, mut seen) = (world.clone(), BTreeSet::new());
+    for step in steps(plan) {
+        // Nodes that fall back alike are as good as one.
+        if let Some((unit, fallback)) = may_fail(step.action)
+            && seen.insert(kind(unit, fallback))
+        {
+            let whole = failed(&before, step, fallback.steps())?;
+            for cut in 0..=fallback.steps() {
+                let why = |what: String| format!("{unit} fails, {cut} steps of {fallback:?}: {what}");
+                fails_once(&failed(&before, step, cut)?, done).map_err(why)?;
+                fails_twice(&failed(&before, step, cut)?, step, &whole).map_err(why)?;
+            }
+        }
+        before.hosts.act(step, &before.desired).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn kind(unit: &str, fallback: &Fallback) -> (String, Vec<String>) {
+    let files = match fallback {
+        Fallback::Leave => vec!["left".to_owned()],
+        Fallback::Stop => Vec::new(),
+        Fallback::Revert { files, health: _ } => files.iter().map(|file| file.path.clone()).collect(),
+    };
+    (unit.to_owned(), files)
+}
+
+fn may_fail(action: &Action) -> Option<(&str, &Fallback)> {
+    match action {
+        Action::Start { unit, health: Some(_), fallback, .. } | Action::Await { unit, fallback, .. } => {
+            Some((unit, fallback))
+        }
+        _ => None,
+    }
+}
+
+fn failed(before: &World, step: Step<'_>, cut: usize) -> Result<World, String> {
+    let mut world = before.clone();
+    world.hosts.fail(step, &before.desired, cut).map_err(|error| error.to_string())?;
+    Ok(world)
+}
+
+fn fails_once(failed: &World, done: &World) -> Held {
+    let next = failed.plan();
+    if next.is_empty() {
+        return Err("the next plan doesn't show it".to_owned());
+    }
+    if !next.refusals.is_empty() {
+        return Err(format!("the next plan is refused: {:?}", next.refusals));
+    }
+    let end = settles(failed, &next)?;
+    let differs = difference(&end, done);
+    if differs.is_empty() { Ok(()) } else { Err(format!("another end:\n{differs}")) }
+}
+
+fn fails_twice(failed_once: &World, step: Step<'_>, whole: &World) -> Held {
+    let Some((unit, fallback)) = may_fail(step.action) else { return Ok(()) };
+    if !matches!(fallback, Fallback::Revert { .. }) {
+        return Ok(());
+    }
+    let next = failed_once.plan();
+    let mut before = failed_once.clone();
+    for step in steps(&next) {
+        match may_fail(step.action) {
+            Some((again, fallback)) if again == unit => {
+                let end = failed(&before, step, fallback.steps())?;
+                let (end, whole) = (&end.hosts.hosts[step.host], &whole.hosts.hosts[step.host]);
+                let (end, whole) = (gist(end), gist(whole));
+                let differs: Vec<_> = end.symmetric_difference(&whole).collect();
+                return if differs.is_empty() {
+                    Ok(())
+                } else {
+                    Err(format!("it falls back to something else by {fallback:?}: {differs:#?}"))
+                };
+            }
+            _ => before.hosts.act(step, &before.desired).map_err(|error| error.to_string())?,
+        }
+    }
+    Err("the next plan doesn't start it".to_owned())
 }
 
 /// Every step that changes something carries out a change that the plan lists,

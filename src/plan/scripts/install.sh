@@ -7,9 +7,9 @@ install_packages() {
     fi
     apt_get install -y --no-install-recommends -- "$@"
     if [ "$status" != 0 ]; then
-        # What an install that was cut off left behind has to be mended first.
+        # An installation that was cut off has to be completed first.
         case $said in
-            *'dpkg --configure -a'*) try 'cannot mend packages' env DEBIAN_FRONTEND=noninteractive \
+            *'dpkg --configure -a'*) try 'cannot complete the interrupted installation' env DEBIAN_FRONTEND=noninteractive \
                 dpkg --force-confdef --force-confold --configure -a ;;
             *'nable to locate package'* | *'no installation candidate'* | *'ailed to fetch'* | *'nable to fetch'*)
                 apt_get update
@@ -20,11 +20,12 @@ install_packages() {
         apt_get install -y --no-install-recommends -- "$@"
         [ "$status" = 0 ] || fail "apt-get install $*: $said"
     fi
+    installed "$@" || fail "apt-get install $*: still not installed"
     finish
 }
 
-# The owner's changes to configuration files are kept, nothing is asked, and
-# another's package lock is waited for.
+# Asks no questions, keeps the owner's changes to configuration files, and waits if
+# another process holds the package lock.
 apt_get() {
     run env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq \
         -o DPkg::Lock::Timeout="$package_lock" -o Dpkg::Use-Pty=0 \

@@ -1,8 +1,8 @@
-# What the scripts of actions share. Each of those files defines one function;
-# `step` calls it and says how it ended.
+# What the scripts of the actions share. Each of those files defines the function
+# of an action; `step` calls it and reports how it ended.
 #
 # $m, set by the shell that reads requests, begins every line that is meant for
-# the controller. $root comes before every path; it is empty on a host.
+# the controller. $root comes before every path; it is empty on a real host.
 # shellcheck shell=sh disable=SC2034,SC2154
 
 LC_ALL=C
@@ -14,28 +14,29 @@ exec 3>&1 >/dev/null
 newline='
 '
 
-# step INDEX FUNCTION WORD...: says that an action begins, does it, and sees to it
-# that it is said how it ended. Nothing after one that didn't end well is begun,
-# nor anything after the process that holds the lock is gone.
+# step INDEX FUNCTION WORD...: reports that an action begins, runs it, and makes
+# sure that its end is reported too. After an action that didn't succeed, or once
+# the process that holds the lock is gone, nothing else is begun.
 step() {
     index=$1
     shift
     [ -z "${supervisor-}" ] || kill -0 "$supervisor" 2>/dev/null || exit 1
     printf '%s %s began\n' "$m" "$index" >&3
-    # It says itself how it ended, and then ends with 40 or 41.
+    # The function reports its own end, and then exits with 40 or 41.
     ("$@")
     status=$?
     case $status in
         40) ;;
         41) exit 0 ;;
         *)
-            (fail "its script ended with status $status")
+            (fail "its script exited with status $status")
             exit 0
             ;;
     esac
 }
 
-# How an action ends: was done, had been done, found something else, failed.
+# How an action ends: done now, done before, not applicable because the host has
+# changed, or failed.
 finish() {
     printf '%s %s done\n' "$m" "$index" >&3
     exit 40
@@ -48,8 +49,10 @@ differs() {
     printf '%s %s differs %s\n' "$m" "$index" "$(printf '%s' "$1" | base64 -w0)" >&3
     exit 41
 }
+# What has failed before goes into $failure, so that it is still reported if what
+# follows it (a rollback) fails too.
 fail() {
-    printf '%s %s failed %s\n' "$m" "$index" "$(printf '%s' "$1" | base64 -w0)" >&3
+    printf '%s %s failed %s\n' "$m" "$index" "$(printf '%s' "${failure-}$1${last-}" | base64 -w0)" >&3
     exit 41
 }
 
@@ -58,8 +61,8 @@ runs() {
     printf '%s %s runs %s\n' "$m" "$index" "$1" >&3
 }
 
-# run COMMAND...: its output, standard error included, is left in $said, of a
-# talkative one the end; its exit status in $status.
+# run COMMAND...: leaves its output (standard error included; of a long one, the
+# end) in $said and its exit status in $status.
 run() {
     said=$({ "$@" 2>&1 3>&- </dev/null; printf '\n%s' "$?"; } | tail -c 8000)
     status=${said##*"$newline"}
@@ -67,7 +70,7 @@ run() {
     said=${said%"$newline"}
 }
 
-# try WHAT COMMAND...: fails with what the command said.
+# try WHAT COMMAND...: fails with the command's output.
 try() {
     what=$1
     shift
@@ -75,15 +78,15 @@ try() {
     [ "$status" = 0 ] || fail "$what: ${said:-status $status}"
 }
 
-# look PATH: what is there, links not followed, into $kind (absent, file, link,
-# directory or other), $access, $identity, $size, $mtime and $ctime. What can't
-# be looked at isn't absent.
+# look PATH: what is there, without following a link, into $kind (absent, file,
+# link, directory or other), $access, $identity, $size, $mtime and $ctime. A path
+# that can't be examined doesn't count as absent.
 look() {
     path=$1 kind=absent access='' identity='' size='' mtime='' ctime=''
     if ! seen=$(stat -c '%F|%a %U:%G|%d:%i|%s|%.9Y|%.9Z' -- "$root$path" 2>&1); then
         case $seen in
             *': No such file or directory' | *': Not a directory') return ;;
-            *) fail "cannot look at $path: $seen" ;;
+            *) fail "cannot examine $path: $seen" ;;
         esac
     fi
     IFS='|' read -r kind access identity size mtime ctime <<END
@@ -97,8 +100,8 @@ END
     esac
 }
 
-# The digest of the file that was looked at last, into $digest. A big one's is
-# believed where it was noted and the file hasn't changed since, as git does.
+# The digest of the file that was examined last, into $digest. A big file's is
+# taken from the notes if the file hasn't changed since, as git does.
 digest() {
     digest=''
     if [ "$size" -ge 1048576 ]; then
@@ -110,11 +113,19 @@ digest() {
     fi
 }
 
+# is_file PATH DIGEST: whether that file is there.
+is_file() {
+    look "$1"
+    [ "$kind" = file ] || return 1
+    digest
+    [ "$digest" = "$2" ]
+}
+
 memory=/var/lib/spore/digests
 # The probe finds whatever is called .spore-*, should this one be left.
 new_memory=/var/lib/spore/.spore-digests
 
-# precedes A B: of two times, as stat says them with nine decimals.
+# precedes A B: compares two times in stat's form with nine decimals.
 precedes() {
     [ "${1%.*}${1#*.}" -lt "${2%.*}${2#*.}" ]
 }
@@ -130,9 +141,9 @@ recall() {
     done <"$root$memory"
 }
 
-# remember PATH DIGEST: notes a big file's digest. A digest counts only if the
-# file last changed before it was noted, so this waits for the clock's next tick;
-# digests that don't count aren't copied.
+# remember PATH DIGEST: notes a big file's digest. A note counts only if the file
+# last changed before the note was written, so this waits for the clock's next
+# tick; and notes that didn't count before aren't carried over.
 remember() {
     look "$1"
     if [ "$kind" != file ] || [ "$size" -lt 1048576 ]; then
@@ -147,7 +158,7 @@ remember() {
         fi
         {
             if [ -f "$root$memory" ]; then
-                # The newest come first; those of files that are gone fall off the end.
+                # The newest come first; those of removed files drop off the end.
                 while read -r sum id bytes modified changed; do
                     if [ "$id" != "$identity" ] && precedes "${changed:-9.000000000}" "$noted"; then
                         printf '%s\n' "$sum $id $bytes $modified $changed"
@@ -164,29 +175,39 @@ remember() {
     ) 2>/dev/null
 }
 
-# short DIGEST: as much of it as tells it apart for a person.
+# short DIGEST: enough of it for a person to tell it apart.
 short() {
     printf %.12s "$1"
 }
 
-# Of what was looked at last, in words, with its digest where there is one.
+# Describes what was examined last, with its digest if it has one.
 found() {
     case $kind in
-        absent) printf 'nothing there' ;;
-        file) printf 'a file %s' "$(short "$digest")" ;;
+        absent) printf 'nothing' ;;
+        file) printf 'a file with sha256 %s' "$(short "$digest")" ;;
         link) printf 'a symbolic link to %s' "$(readlink -- "$root$path")" ;;
         directory) printf 'a directory' ;;
-        *) printf 'something that is neither file nor directory' ;;
+        *) printf 'something that is neither a file nor a directory' ;;
     esac
 }
 
-# set_access PATH MODE OWNER: the owner first, for a change of it clears bits.
-set_access() {
-    try "cannot give $1 to $3" chown -h -- "$3" "$root$1"
-    try "cannot set the mode of $1" chmod -- "$2" "$root$1"
+# changed PATH EXPECTED: ends the action, because what was examined last isn't what
+# the plan was made from.
+changed() {
+    differs "changed on the host since the plan: $1 (expected $2, found $(found))"
 }
 
-# sync_path PATH: what was written there outlives a power cut.
+# set_access PATH MODE OWNER: the owner first, because changing it clears bits of
+# the mode. Only with leading zeros does `chmod` clear the bits that hand a
+# directory's group down.
+set_access() {
+    try "cannot give $1 to $3" chown -h -- "$3" "$root$1"
+    try "cannot set the mode of $1" chmod -- "0000$2" "$root$1"
+    look "$1"
+    [ "$access" = "$2 $3" ] || fail "cannot set the mode of $1 to $2 $3: it is still $access"
+}
+
+# sync_path PATH: makes sure that what was written there survives a power cut.
 sync_path() {
     try "cannot sync $1" sync -- "$root$1"
 }

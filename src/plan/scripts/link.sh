@@ -1,5 +1,5 @@
-# link PATH TARGET KIND VALUE: the last two say what is there: absent, a link to
-# VALUE, or a file with the digest VALUE.
+# link PATH TARGET KIND VALUE: the last two describe what is there: absent, a link
+# to VALUE, or a file with the digest VALUE.
 # shellcheck shell=sh disable=SC2154
 
 link() {
@@ -18,7 +18,11 @@ link() {
         already
     fi
     if [ "$kind" != "$3" ] || [ "$value" != "$4" ]; then
-        differs "expected $1 to be as it was ($3 $(short "$4")), found $(found)"
+        case $3 in
+            absent) changed "$1" nothing ;;
+            link) changed "$1" "a symbolic link to $4" ;;
+            *) changed "$1" "a file with sha256 $(short "$4")" ;;
+        esac
     fi
     if [ "$kind" = file ]; then
         kept=$1.before-spore
@@ -27,7 +31,7 @@ link() {
             try "cannot keep $1 as $kept" ln --backup=numbered -- "$root$1" "$root$kept"
     fi
     part=$parent/.spore-${1##*/}.part
-    # shellcheck disable=SC2064 # as it is now
+    # shellcheck disable=SC2064 # with its value of now
     trap "rm -f -- '$root$part'" EXIT
     try "cannot link $1" ln -sfn -- "$2" "$root$part"
     try "cannot link $1" mv -fT -- "$root$part" "$root$1"

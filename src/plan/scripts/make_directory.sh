@@ -5,9 +5,9 @@ make_directory() {
     look "$1"
     if [ "$kind" = absent ]; then
         parent "$1"
-        # In its place at once: it is empty, and has its mode from the beginning.
-        # Only of a parent that hands its group down the group is wrong at first;
-        # cut off there, the next plan sees it.
+        # At its final path right away: it is empty, and has its mode from the start.
+        # Only below a parent that hands its group down are group and mode wrong for a
+        # moment; if the action is cut off there, the next plan sees it.
         try "cannot make $1" mkdir -m "$2" -- "$root$1"
         look "$1"
         [ "$access" = "$2 $3" ] || set_access "$1" "$2" "$3"
@@ -24,5 +24,6 @@ make_directory() {
         sync_path "$parent"
         already
     fi
-    differs "expected nothing at $1, found $(found) with access $access"
+    [ "$kind" != file ] || digest
+    differs "changed on the host since the plan: $1 (expected nothing, found $(found) with mode and owner $access)"
 }

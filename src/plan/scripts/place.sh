@@ -1,4 +1,5 @@
-# place PATH STAGED DIGEST MODE OWNER BEFORE: the last is a digest, or - for nothing.
+# place PATH STAGED DIGEST MODE OWNER BEFORE KEPT: BEFORE is a digest, or - for
+# nothing; KEPT is where the replaced file is kept, or - if it isn't.
 # shellcheck shell=sh disable=SC2154
 
 place() {
@@ -11,10 +12,10 @@ place() {
             digest
             before=$digest
             ;;
-        *) differs "expected a file at $1, found $(found)" ;;
+        *) changed "$1" 'a file' ;;
     esac
     if [ "$before" = "$3" ]; then
-        # Who put it there may have been cut off before all else.
+        # An apply that was cut off may have done no more than the rename.
         placed=$access
         [ ! -e "$root$2" ] || try "cannot remove $2" rm -f -- "$root$2"
         [ "$placed" = "$4 $5" ] || set_access "$1" "$4" "$5"
@@ -25,20 +26,35 @@ place() {
         finish
     fi
     if [ "$before" != "$6" ]; then
-        wanted='nothing there'
-        [ "$6" = - ] || wanted="a file $(short "$6")"
-        differs "expected $1 to be as it was ($wanted), found $(found)"
+        expected=nothing
+        [ "$6" = - ] || expected="a file with sha256 $(short "$6")"
+        changed "$1" "$expected"
     fi
     look "$2"
-    [ "$kind" = file ] || differs "expected $1 to be staged, found $(found) at $2"
+    [ "$kind" = file ] || changed "$2" "the staged $1"
     digest
-    [ "$digest" = "$3" ] || differs "expected $1 to be staged as $(short "$3"), found $(found)"
+    [ "$digest" = "$3" ] || changed "$2" "the staged $1, sha256 $(short "$3")"
     if [ "$access" != "$4 $5" ]; then
         set_access "$2" "$4" "$5"
         sync_path "$2"
     fi
-    try "cannot put $1 in its place" mv -fT -- "$root$2" "$root$1"
+    if [ "$7" != - ]; then
+        keep "$1" "$7"
+        remember "$7" "$6"
+    fi
+    try "cannot rename $2 to $1" mv -fT -- "$root$2" "$root$1"
     sync_path "$parent"
     remember "$1" "$3"
     finish
+}
+
+# keep PATH NAME: a second name for the file, which is on the disk before the first
+# one is given to another file.
+keep() {
+    # shellcheck disable=SC3013 # dash has -ef
+    if ! [ "$root$1" -ef "$root$2" ]; then
+        try "cannot keep $1 as $2" ln -fT -- "$root$1" "$root$2"
+    fi
+    parent "$1"
+    sync_path "$parent"
 }

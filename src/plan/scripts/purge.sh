@@ -3,9 +3,9 @@
 
 purge() {
     case $1 in
-        */ | *//* | */. | */.. | */./* | */../*) fail "refuses to remove $1" ;;
+        */ | *//* | */. | */.. | */./* | */../*) fail "refusing to remove $1" ;;
         /tb/storage/?* | /tb/raft/?*) ;;
-        *) fail "refuses to remove $1: it is not the data of a node" ;;
+        *) fail "refusing to remove $1: it is not the data of a node" ;;
     esac
     look "$1"
     parent "$1"

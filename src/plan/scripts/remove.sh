@@ -10,7 +10,7 @@ remove() {
     fi
     [ "$kind" != file ] || digest
     if [ "$kind" != file ] || [ "$digest" != "$2" ]; then
-        differs "expected a file $(short "$2") at $1, found $(found)"
+        changed "$1" "a file with sha256 $(short "$2")"
     fi
     case $1 in
         /tb/config/*.yaml) remember_removed "$1" ;;

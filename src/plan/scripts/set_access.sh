@@ -1,24 +1,32 @@
-# change_access PATH MODE OWNER MODE OWNER: those it has, and those it gets.
+# change_access PATH MODE OWNER MODE OWNER: what it has, and what it gets.
 # shellcheck shell=sh disable=SC2154
 
 change_access() {
-    look "$1"
-    if [ "$kind" = link ] && [ -d "$root$1" ]; then
-        kind=directory access=$(stat -L -c '%a %U:%G' -- "$root$1")
-    fi
+    # The access that counts is that of what a link leads to.
+    read_access "$1"
     case $kind:$access in
         *":$4 $5")
             sync_path "$1"
             already
             ;;
         file:"$2 $3" | directory:"$2 $3") ;;
-        *) differs "expected access $2 $3 of $1, found $kind $access" ;;
+        absent:*) differs "changed on the host since the plan: $1 (expected mode and owner $2 $3, found nothing)" ;;
+        *) differs "changed on the host since the plan: $1 (expected mode and owner $2 $3, found a $kind with $access)" ;;
     esac
-    # Through a link: it is what that leads to that has access.
     if [ "$3" != "$5" ]; then
         try "cannot give $1 to $5" chown -- "$5" "$root$1"
     fi
-    try "cannot set the mode of $1" chmod -- "$4" "$root$1"
+    # With leading zeros, or `chmod` keeps the bits that hand a directory's group down.
+    try "cannot set the mode of $1" chmod -- "0000$4" "$root$1"
+    read_access "$1"
+    [ "$access" = "$4 $5" ] || fail "cannot set the mode and owner of $1 to $4 $5: they are still $access"
     sync_path "$1"
     finish
+}
+
+read_access() {
+    look "$1"
+    if [ "$kind" = link ] && [ -d "$root$1" ]; then
+        kind=directory access=$(stat -L -c '%a %U:%G' -- "$root$1")
+    fi
 }

@@ -1,4 +1,4 @@
-# A file is staged in two requests: the first asks whether it has to be sent.
+# Staging a file takes two requests: the first finds out whether it must be sent.
 # shellcheck shell=sh disable=SC2154
 
 # is_staged PATH STAGED DIGEST MODE OWNER
@@ -16,7 +16,7 @@ is_staged() {
                 set_access "$2" "$4" "$5"
                 sync_path "$2"
             fi
-            # Its name is synced with that of its place.
+            # Its directory is synced once it is renamed.
             already
         fi
     fi
@@ -24,22 +24,22 @@ is_staged() {
     exit 40
 }
 
-# stage PATH STAGED DIGEST MODE OWNER BYTES gzip|raw: takes the file from standard
-# input. Whoever feeds it sees to it that what is left there is thrown away.
+# stage PATH STAGED DIGEST MODE OWNER BYTES gzip|raw: reads the file from standard
+# input. What it leaves there, the request that calls it discards.
 stage() {
     dir=${1%/*}
     name=${1##*/}
-    # What was staged for this place before, and what of it was cut off.
+    # Earlier versions that were staged for this path, whole or partly.
     hex='[0-9a-f]'
     hex=$hex$hex$hex$hex
     # shellcheck disable=SC2231 # a pattern
     for old in "$root$dir/.spore-$name"-$hex$hex$hex$hex "$root$dir/.spore-$name"-$hex$hex$hex$hex.part; do
         if [ -e "$old" ] || [ -L "$old" ]; then
-            try "cannot clear ${old#"$root"} away" rm -rf -- "$old"
+            try "cannot remove ${old#"$root"}" rm -rf -- "$old"
         fi
     done
     part=$2.part
-    # shellcheck disable=SC2064 # as it is now
+    # shellcheck disable=SC2064 # with its value of now
     trap "rm -f -- '$root$part'" EXIT
     said=$(
         umask 077
@@ -53,7 +53,7 @@ stage() {
     )
     status=${said##*"$newline"}
     said=${said%"$newline"*}
-    # What the shell says of itself says nothing of the file.
+    # The part of a message that names the shell is of no interest.
     said=${said#*: eval: }
     said=${said#"$newline"}
     [ "$status" = 0 ] || fail "cannot write $part: ${said%"$newline"}"

@@ -1,108 +1,130 @@
-# start UNIT BEFORE PORTS SAYS WITHIN: BEFORE is stopped, failing or the id of a
-# start; PORTS is - where the service manager's word is enough.
-# await UNIT PORTS SAYS WITHIN
+# start UNIT BEFORE PORTS SAYS WITHIN FALLBACK...: BEFORE is `stopped`, `failing` or
+# the id of a start; PORTS is - if it is enough that the unit is active. FALLBACK is
+# described in fallback.sh.
+# await UNIT PORTS SAYS WITHIN FALLBACK...
 # shellcheck shell=sh disable=SC2154
 
 start() {
-    show "$1"
+    unit=$1 planned=$2 ports=$3 says=$4 within=$5
+    shift 5
+    switched "$@"
+    show "$unit"
     verb=start
     did=finish
-    case $2:$active in
+    case $planned:$active in
         failing:inactive | failing:failed | stopped:inactive | stopped:failed) ;;
-        # It is on its way down still: it starts when it has ended.
+        # It is still stopping: it starts once it has stopped.
         stopped:deactivating) ;;
         failing:*) verb=restart ;;
         "$invocation":active) verb=restart ;;
         stopped:active | stopped:activating | stopped:reloading)
-            # Installing a package may start its unit, or the boot does just now.
-            if [ "$3" != - ] && ! runs_with_what_is_there "$1"; then
-                differs "expected $1 to be stopped, found it $active ($(short "$invocation")), not started with what is there now"
+            # Installing a package may start its unit, or the host is just booting.
+            if [ "$ports" != - ] && ! runs_with_what_is_there "$unit"; then
+                restarted 'it to be stopped'
             fi
             verb=''
             did=already
             ;;
         *)
-            # Somebody started it: we did, if it is with what is there now.
-            if [ "$active" = inactive ] || [ "$active" = failed ] || ! runs_with_what_is_there "$1"; then
-                differs "expected $1 to be as it was ($(short "$2")), found it $active ($(short "$invocation")), not started with what is there now"
+            # Someone else started it; it was us if it runs with what is there now.
+            if [ "$active" = inactive ] || [ "$active" = failed ] || ! runs_with_what_is_there "$unit"; then
+                restarted "it to run since start $(short "$planned")"
             fi
             verb=''
             did=already
             ;;
     esac
-    if [ -n "$verb" ]; then
-        if [ "$active" = failed ]; then
-            try "systemctl reset-failed $1" timeout -k 5 "$patience" systemctl reset-failed -- "$1"
-        fi
-        run timeout -k 5 "$stopping" systemctl "$verb" -- "$1"
-        case $status in
-            0) ;;
-            124 | 137) fail "systemctl $verb $1 took more than $stopping s" ;;
-            *)
-                words=$said
-                last_words "$1"
-                fail "systemctl $verb $1: $words$last"
-                ;;
-        esac
+    if [ -n "$verb" ] && ! launch "$verb"; then
+        fall_back "$@"
     fi
-    gate "$1" "$3" "$4" "$5"
+    healthy_in_time || fall_back "$@"
+    discard_kept "$@"
     "$did"
 }
 
 await() {
-    gate "$1" "$2" "$3" "$4"
+    unit=$1 ports=$2 says=$3 within=$4
+    shift 4
+    switched "$@"
+    healthy_in_time || fall_back "$@"
+    discard_kept "$@"
     finish
 }
 
-# gate UNIT PORTS SAYS WITHIN: returns when the unit is healthy, and has been so for
-# $settle seconds: of one start it says so in its journal, is active and listens.
-# One that died twice meanwhile won't get there.
-gate() {
+restarted() {
+    differs "changed on the host since the plan: $unit (expected $1, found it $active since start $(short "$invocation"), with other files than those that are there now)"
+}
+
+# launch start|restart: has the service manager do it. Fails with the reason in $why.
+launch() {
+    if [ "$active" = failed ]; then
+        try "systemctl reset-failed $unit" timeout -k 5 "$patience" systemctl reset-failed -- "$unit"
+    fi
+    run timeout -k 5 "$stopping" systemctl "$1" -- "$unit"
+    case $status in
+        0) return 0 ;;
+        124 | 137) why="systemctl $1 took more than $stopping s" ;;
+        *) why="systemctl $1: $said" ;;
+    esac
+    return 1
+}
+
+# healthy_in_time: waits until the unit has been healthy for $settle hundredths of a
+# second in one start: it is active, it listens, and its journal says so. Fails with
+# the reason in $why; a unit that dies twice meanwhile won't get there.
+healthy_in_time() {
     now
-    within=${4:-$starting}
-    begun=$now watched='' since='' changes=0 first='' why='' fresh=yes
+    begun=$now watched='' since='' changes=0 first='' because='' fresh=yes
+    limit=${within:-$starting}
     while :; do
-        show "$1"
+        show "$unit"
         if [ "$invocation" != "$watched" ]; then
             [ -z "$watched" ] || changes=$((changes + 1))
             watched=$invocation since=''
         fi
         [ -n "$first" ] || first=$restarts
-        # Either count may be behind: of the same death they tell at different times.
+        # Each count may lag behind the other: they change at different times.
         deaths=$((restarts - first))
         [ "$deaths" -ge "$changes" ] || deaths=$changes
-        # It says "success" again of the start that follows.
+        # Of the start that follows a failure the result is "success" again.
         if [ "$result" != success ]; then
-            why=" ($result, status $status_of)"
+            because=" ($result, status $status_of)"
         fi
         now
         case $active in
-            inactive | failed) unhealthy "$1" "it has ended$why" ;;
+            inactive | failed)
+                why="it exited$because"
+                return 1
+                ;;
         esac
-        [ "$deaths" -lt 2 ] || unhealthy "$1" "it died $deaths times$why"
-        if healthy "$2" "$3"; then
+        if [ "$deaths" -ge 2 ]; then
+            why="it died $deaths times$because"
+            return 1
+        fi
+        if healthy; then
             if [ -z "$since" ]; then
                 since=$now
-                # One that had been up for long when we came has settled.
-                # In a container systemd may count by another clock than it shows.
+                # A unit that was up long before we looked has settled already. In a
+                # container systemd may use another clock than the one we read.
                 [ -z "$fresh" ] || [ $((entered / 10000)) -gt "$now" ] || since=$((entered / 10000))
             fi
             [ $((now - since)) -lt "$settle" ] || break
         else
             since=''
-            if [ $((now - begun)) -ge "$within" ]; then
-                unhealthy "$1" "within $((within / 100)) s $(missing "$2" "$3")"
+            if [ $((now - begun)) -ge "$limit" ]; then
+                why="within $((limit / 100)) s $(missing)"
+                return 1
             fi
         fi
         fresh=''
-        # Often while it matters; what takes long isn't asked as often.
+        # Often at first, when most of it happens; rarely if it takes long.
         if [ $((now - begun)) -lt 300 ]; then
             sleep 0.1
         else
             sleep 0.5
         fi
     done
-    record_of "$1" "$invocation"
+    record_of "$unit" "$invocation"
     if [ -d "$root$record" ]; then
         (umask 077 && : >"$root$record/healthy")
     fi
@@ -111,32 +133,39 @@ gate() {
 
 healthy() {
     [ "$active" = active ] || return 1
-    [ "$1" != - ] || return 0
-    listens "$1" && says "$2"
+    [ "$ports" != - ] || return 0
+    listens && said_so
 }
 
 missing() {
     if [ "$active" != active ]; then
-        printf 'it was not up, but %s (%s)' "$active" "$sub"
-    elif ! listens "$1"; then
+        printf 'it did not become active, but is %s (%s)' "$active" "$sub"
+    elif ! listens; then
         printf 'it did not listen on TCP port %s' "$port"
     else
-        printf 'its journal did not say "%s"' "$2"
+        printf 'its journal did not say "%s"' "$says"
     fi
 }
 
-# On all of them; the first on which nobody does is left in $port. What
-# systemd-resolved has on 127.0.0.53 and 127.0.0.54 is nobody else's.
+# Whether it listens on all of $ports; if not, $port is the first on which it
+# doesn't. What systemd-resolved has on 127.0.0.53 and 127.0.0.54 doesn't count.
 listens() {
     sockets=$(cat "$root/proc/net/tcp" "$root/proc/net/tcp6" 2>/dev/null)
-    for port in $1; do
+    for port in $ports; do
         printf '%s\n' "$sockets" | grep -Ev '^ *[0-9]+: 3[56]00007F:' |
             grep -Eq "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$port") [0-9A-F]+:0000 0A " || return 1
     done
 }
 
-says() {
-    journalctl -q --no-pager -o cat "_SYSTEMD_INVOCATION_ID=$invocation" 2>/dev/null 3>&- | grep -Fq -e "$1"
+# Whether the journal of this start says what it should. A journal that holds nothing
+# of it (rotated, not stored, unreadable) can't tell: then listening has to do.
+said_so() {
+    journal "_SYSTEMD_INVOCATION_ID=$invocation" | grep -Fq -e "$says" ||
+        [ -z "$(journal -n 1 "_SYSTEMD_INVOCATION_ID=$invocation")" ]
+}
+
+journal() {
+    journalctl -q --no-pager -o cat "$@" 2>/dev/null 3>&-
 }
 
 # Hundredths of a second since boot.
@@ -145,12 +174,30 @@ now() {
     now=${now%.*}${now#*.}
 }
 
-unhealthy() {
-    last_words "$1"
-    fail "$1 is not healthy: $2$last"
+# The end of the unit's journal, into $last: its own lines, if there are any, for the
+# service manager's lines about it only say that it died.
+last_words() {
+    last=$(journal -n 10 "_SYSTEMD_UNIT=$unit" | tail -c 4000)
+    [ -n "$last" ] || last=$(journal -n 10 -u "$unit" | tail -c 4000)
+    holders
+    [ -z "$last" ] || last="; its journal ends:$newline$last"
 }
 
-last_words() {
-    last=$(journalctl -q --no-pager -o cat -n 10 -u "$1" 2>&1 3>&- | tail -c 4000)
-    [ -z "$last" ] || last="; its journal ends:$newline$last"
+# If a port that it needs is taken, adds to $why which process has it.
+holders() {
+    wanted=$(printf '%s\n' "$last" |
+        sed -n 's/.*:\([0-9]\{1,5\}\): bind: address already in use.*/\1/p')
+    case $wanted$why in
+        *'did not listen on TCP port'*) wanted="$wanted $port" ;;
+    esac
+    command -v ss >/dev/null || return 0
+    for port in $wanted; do
+        case $why in *"TCP port $port is held"*) continue ;; esac
+        holder=$(ss -Hltnp "sport = :$port" 2>/dev/null |
+            sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\),.*/\1 (process \2)/p' | head -n 1)
+        case $holder in
+            '' | *"(process $pid)") ;;
+            *) why="$why; TCP port $port is held by $holder" ;;
+        esac
+    done
 }

@@ -8,18 +8,21 @@ reload_units() {
 
 enable() {
     run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
-    before=$said
-    [ "$before" = enabled ] ||
-        try "systemctl enable $1" timeout -k 5 "$patience" systemctl enable -- "$1"
+    if [ "$said" = enabled ]; then
+        sync_wants
+        already
+    fi
+    try "systemctl enable $1" timeout -k 5 "$patience" systemctl enable -- "$1"
+    run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
+    [ "$said" = enabled ] || fail "systemctl enable $1: it is still ${said:-not enabled}"
     sync_wants
-    [ "$before" != enabled ] || already
     finish
 }
 
 disable() {
-    # What was noted of its starts: secrets are in it.
+    # The records of its starts contain secrets.
     record_of "$1" none
-    try "cannot clear ${record%/*} away" rm -rf -- "$root${record%/*}"
+    try "cannot remove ${record%/*}" rm -rf -- "$root${record%/*}"
     run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
     case $said in
         disabled | static | masked | not-found | *'No such file'* | *'ot found'*)
@@ -32,7 +35,7 @@ disable() {
     finish
 }
 
-# What is started at boot are links in these directories.
+# Links in these directories say what starts at boot.
 sync_wants() {
     for wants in "$root"/etc/systemd/system/*.wants; do
         [ ! -d "$wants" ] || sync_path "${wants#"$root"}"
@@ -54,7 +57,7 @@ stop() {
             show "$1"
             ;;
     esac
-    # One that had to be killed counts as failed for ever.
+    # A unit that had to be killed counts as failed until this is reset.
     if [ "$active" = failed ]; then
         try "systemctl reset-failed $1" timeout -k 5 "$patience" systemctl reset-failed -- "$1"
     elif [ "$active" != inactive ]; then

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
+mod fallback;
 mod files;
 mod host;
 mod units;
@@ -48,8 +49,11 @@ fn nothing_after_a_failure_is_begun() {
     assert_eq!(outcomes.len(), 2, "{outcomes:?}");
     assert_eq!(outcomes[0], Outcome::Done);
     let digest = |text: &[u8]| Sha256::of(text).to_string()[..12].to_owned();
-    let expected =
-        format!("expected a file {} at /tb/b, found a file {}", digest(b"planned"), digest(b"other"));
+    let expected = format!(
+        "changed on the host since the plan: /tb/b (expected a file with sha256 {}, found a file with sha256 {})",
+        digest(b"planned"),
+        digest(b"other")
+    );
     assert_eq!(differs(&outcomes[1]), expected);
     assert!(host.exists("/tb/c"));
 }

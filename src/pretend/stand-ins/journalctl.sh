@@ -1,6 +1,6 @@
 #!/bin/sh
 # journalctl: the output of a unit, from one start or from all; each has a file.
-# journalctl -q --no-pager -o cat [-n LINES] (-u UNIT | _SYSTEMD_INVOCATION_ID=ID)
+# journalctl -q --no-pager -o cat [-n LINES] (-u UNIT | _SYSTEMD_UNIT=UNIT | _SYSTEMD_INVOCATION_ID=ID)
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 
@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
         name=$2
         shift
         ;;
-    _SYSTEMD_INVOCATION_ID=*) name=${1#*=} ;;
+    _SYSTEMD_INVOCATION_ID=* | _SYSTEMD_UNIT=*) name=${1#*=} ;;
     *) refuse "$@" ;;
     esac
     shift

@@ -86,6 +86,12 @@ impl Page<'_> {
                     }
                     text
                 }
+                Note::Rollback => "note: a node that doesn't become healthy with its new files gets its old \
+                                   ones back; `--no-revert` leaves it as it failed"
+                    .to_owned(),
+                Note::NoRollback => "note: a node that doesn't become healthy with its new files is left \
+                                     as it failed (--no-revert)"
+                    .to_owned(),
                 Note::StorageKept(node) => {
                     format!("note: the storage of {node} is kept; `--purge-storage` removes it")
                 }

@@ -8,7 +8,7 @@
 
 mod bench;
 mod cable;
-mod controller;
+pub(crate) mod controller;
 mod instants;
 mod killed;
 mod locks;
@@ -20,7 +20,7 @@ mod refusals;
 mod secrets;
 mod skipped;
 mod table;
-mod trip;
+pub(crate) mod trip;
 
 use std::{
     cell::RefCell,

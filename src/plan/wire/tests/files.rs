@@ -15,9 +15,8 @@ fn a_directory_is_made_once() {
     assert_eq!(host.act(&make), Outcome::Already);
     host.chmod("/tb/plugins", 0o700);
     let outcome = host.act(&make);
-    assert!(
-        differs(&outcome).starts_with("expected nothing at /tb/plugins, found a directory with access 700 ")
-    );
+    let changed = "changed on the host since the plan: /tb/plugins (expected nothing, found a directory with mode and owner 700 ";
+    assert!(differs(&outcome).starts_with(changed), "{outcome:?}");
     assert_eq!(host.list("/tb"), ["bin", "config", "plugins", "storage"]);
 }
 
@@ -38,7 +37,7 @@ fn what_has_been_done_already_is_synced_too() {
     let wants = "/etc/systemd/system/multi-user.target.wants";
     host.chmod("/tb/config", 0o640);
     for (action, synced) in [
-        (Action::Place { file: staged("/tb/bin/tau", &big, &host), before: None }, "/tb/bin"),
+        (Action::Place { file: staged("/tb/bin/tau", &big, &host), before: None, keep: false }, "/tb/bin"),
         (
             Action::Link { path: path("/etc/resolv.conf"), before: LinkBefore::Absent, target: path("a") },
             "/etc",
@@ -109,9 +108,41 @@ fn access_changes_from_what_was_planned_on() {
     assert_eq!(host.mode("/tb/config/a.yaml"), 0o600);
     assert_eq!(host.act(&change), Outcome::Already);
     host.chmod("/tb/config/a.yaml", 0o666);
-    assert!(differs(&host.act(&change)).contains(" found file 666 "));
+    assert!(differs(&host.act(&change)).contains(" found a file with 666 "));
     fs::remove_file(host.at("/tb/config/a.yaml")).unwrap();
-    assert!(differs(&host.act(&change)).ends_with(" found absent "));
+    assert!(differs(&host.act(&change)).ends_with(" found nothing)"));
+}
+
+/// The group that a parent hands down, and the bit that does.
+#[test]
+fn a_directory_that_hands_its_group_down_converges() {
+    let host = Host::new();
+    host.chmod("/tb", 0o2775);
+    let make = Action::MakeDirectory { path: "/tb/plugins".to_owned(), access: host.access(0o750) };
+    assert_eq!(host.act(&make), Outcome::Done);
+    assert_eq!(host.mode("/tb/plugins"), 0o750);
+    let change = |path: &str, before| Action::SetAccess {
+        path: path.to_owned(),
+        before: host.access(before),
+        after: host.access(0o750),
+    };
+    assert_eq!(host.act(&change("/tb", 0o2775)), Outcome::Done);
+    assert_eq!(host.mode("/tb"), 0o750);
+    assert_eq!(host.act(&change("/tb", 0o2775)), Outcome::Already);
+}
+
+#[test]
+fn access_that_cannot_be_set_is_a_failure() {
+    let host = Host::new();
+    host.write("/tb/config/a.yaml", b"x");
+    host.chmod("/tb/config/a.yaml", 0o644);
+    host.stand_in("chmod", "exit 0");
+    let change = Action::SetAccess {
+        path: "/tb/config/a.yaml".to_owned(),
+        before: host.access(0o644),
+        after: host.access(0o600),
+    };
+    assert!(failed(&host.act(&change)).contains(": they are still 644 "));
 }
 
 #[test]
@@ -195,7 +226,7 @@ fn a_staged_file_takes_its_place_once() {
     let host = Host::new();
     host.write("/tb/config/a.yaml", b"old");
     let file = host.stage("/tb/config/a.yaml", b"new");
-    let place = Action::Place { file: file.clone(), before: Some(Sha256::of(b"old")) };
+    let place = Action::Place { file: file.clone(), before: Some(Sha256::of(b"old")), keep: false };
     let inode = host.at(&file.staged_path()).metadata().unwrap().ino();
     assert_eq!(host.act(&place), Outcome::Done);
     assert_eq!(host.read("/tb/config/a.yaml"), "new");
@@ -209,31 +240,52 @@ fn a_staged_file_takes_its_place_once() {
 }
 
 #[test]
+fn a_replaced_file_is_kept_until_it_is_known_whether_it_is_needed() {
+    let host = Host::new();
+    host.write("/tb/config/a.yaml", b"old");
+    let old = Sha256::of(b"old");
+    let file = host.stage("/tb/config/a.yaml", b"new");
+    let inode = host.at("/tb/config/a.yaml").metadata().unwrap().ino();
+    let place = Action::Place { file, before: Some(old), keep: true };
+    assert_eq!(host.act(&place), Outcome::Done);
+    let kept = kept_path("/tb/config/a.yaml", &old);
+    assert_eq!(host.read("/tb/config/a.yaml"), "new");
+    assert_eq!(host.at(&kept).metadata().unwrap().ino(), inode);
+    assert_eq!(host.act(&place), Outcome::Already);
+    // To stage yet another file doesn't clear it away.
+    host.stage("/tb/config/a.yaml", b"newer");
+    assert_eq!(host.read(&kept), "old");
+}
+
+#[test]
 fn a_meddled_file_stays() {
     let host = Host::new();
     let file = host.stage("/tb/config/a.yaml", b"new");
-    let fresh = Action::Place { file: file.clone(), before: None };
-    let replace = Action::Place { file, before: Some(Sha256::of(b"old")) };
-    assert!(differs(&host.act(&replace)).ends_with("found nothing there"));
+    let fresh = Action::Place { file: file.clone(), before: None, keep: false };
+    let replace = Action::Place { file, before: Some(Sha256::of(b"old")), keep: false };
+    assert!(differs(&host.act(&replace)).ends_with("found nothing)"));
     host.write("/tb/config/a.yaml", b"edited");
     for place in [&fresh, &replace] {
-        assert!(differs(&host.act(place)).starts_with("expected /tb/config/a.yaml to be as it was ("));
+        assert!(
+            differs(&host.act(place))
+                .starts_with("changed on the host since the plan: /tb/config/a.yaml (expected ")
+        );
         assert_eq!(host.read("/tb/config/a.yaml"), "edited");
     }
     fs::remove_file(host.at("/tb/config/a.yaml")).unwrap();
     symlink("elsewhere", host.at("/tb/config/a.yaml")).unwrap();
-    assert!(differs(&host.act(&fresh)).ends_with("found a symbolic link to elsewhere"));
+    assert!(differs(&host.act(&fresh)).ends_with("found a symbolic link to elsewhere)"));
 }
 
 #[test]
 fn what_is_staged_is_checked_again() {
     let host = Host::new();
     let file = host.stage("/tb/config/a.yaml", b"new");
-    let place = Action::Place { file: file.clone(), before: None };
+    let place = Action::Place { file: file.clone(), before: None, keep: false };
     host.write(&file.staged_path(), b"nEw");
-    assert!(differs(&host.act(&place)).starts_with("expected /tb/config/a.yaml to be staged as "));
+    assert!(differs(&host.act(&place)).contains("(expected the staged /tb/config/a.yaml, sha256 "));
     fs::remove_file(host.at(&file.staged_path())).unwrap();
-    assert!(differs(&host.act(&place)).contains(" to be staged, found nothing there at "));
+    assert!(differs(&host.act(&place)).contains("(expected the staged /tb/config/a.yaml, found nothing)"));
     assert!(!host.exists("/tb/config/a.yaml"));
 }
 
@@ -242,7 +294,7 @@ fn a_big_files_digest_is_remembered_until_it_changes() {
     let host = Host::new();
     let content = vec![7; 1 << 20];
     let file = host.stage("/tb/bin/tau", &content);
-    let place = Action::Place { file: file.clone(), before: None };
+    let place = Action::Place { file: file.clone(), before: None, keep: false };
     assert_eq!(host.act(&place), Outcome::Done);
     assert_eq!(host.mode("/var/lib/spore"), 0o700);
     let noted = host.read("/var/lib/spore/digests");
@@ -253,7 +305,7 @@ fn a_big_files_digest_is_remembered_until_it_changes() {
     assert_eq!(host.act(&place), Outcome::Already);
     host.link_command("sha256sum");
     fs::OpenOptions::new().append(true).open(host.at("/tb/bin/tau")).unwrap().write_all(b"!").unwrap();
-    assert!(differs(&host.act(&place)).contains(" to be as it was (nothing there), found a file "));
+    assert!(differs(&host.act(&place)).contains("/tb/bin/tau (expected nothing, found a file with sha256 "));
 }
 
 #[test]
@@ -321,7 +373,7 @@ fn a_link_is_made_over_what_was_there() {
     let pointing = || fs::read_link(host.at(&path)).unwrap();
     assert_eq!(host.act(&link(LinkBefore::Absent, "a")), Outcome::Done);
     assert_eq!(host.act(&link(LinkBefore::Absent, "a")), Outcome::Already);
-    assert!(differs(&host.act(&link(LinkBefore::Absent, "b"))).ends_with("found a symbolic link to a"));
+    assert!(differs(&host.act(&link(LinkBefore::Absent, "b"))).ends_with("found a symbolic link to a)"));
     assert_eq!(host.act(&link(LinkBefore::Link("a".to_owned()), "b")), Outcome::Done);
     assert_eq!(pointing().to_str(), Some("b"));
     // A file is kept; so is one that was kept before.
@@ -357,7 +409,7 @@ fn only_storage_is_purged() {
             .into_iter()
             .chain(["/tb/storage/a/../../x", "/tb/storage//", "/tb/storage/."])
     {
-        assert!(failed(&host.act(&purge(path))).starts_with("refuses to remove "), "{path}");
+        assert!(failed(&host.act(&purge(path))).starts_with("refusing to remove "), "{path}");
     }
     assert!(host.exists("/tb/storage/elders/deep/file"));
     assert_eq!(host.act(&purge("/tb/storage/elders")), Outcome::Done);

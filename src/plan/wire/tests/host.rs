@@ -101,6 +101,11 @@ impl Host {
         host
     }
 
+    /// Where this machine has a command.
+    pub(super) fn real(&self, name: &str) -> String {
+        machine(&format!("command -v {name}"))
+    }
+
     /// Makes a command of the machine's one of the host's.
     pub(super) fn link_command(&self, name: &str) {
         let found = PathBuf::from(machine(&format!("command -v {name}")));

@@ -4,13 +4,13 @@ use super::*;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-const UNIT: &str = "tau@elders.service";
+pub(super) const UNIT: &str = "tau@elders.service";
 const CONFIG: &str = "services: []\nprivatekey: \
     CAESQ56789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghi=\n";
 const SOON: Duration = Duration::from_millis(50);
-const LONG: Duration = Duration::from_secs(20);
+pub(super) const LONG: Duration = Duration::from_secs(20);
 
-fn show(host: &Host, file: &str, active: &str, invocation: &str) {
+pub(super) fn show(host: &Host, file: &str, active: &str, invocation: &str) {
     let text = format!(
         "ActiveState={active}\nSubState=running\nResult=success\nInvocationID={invocation}\nMainPID=42\n\
          NRestarts=0\nExecMainStatus=0\nActiveEnterTimestampMonotonic=1\n\
@@ -21,7 +21,7 @@ fn show(host: &Host, file: &str, active: &str, invocation: &str) {
 }
 
 /// A host with a unit that, once it is started as `next`, becomes healthy.
-fn with_unit(active: &str, invocation: &str, next: &str) -> Host {
+pub(super) fn with_unit(active: &str, invocation: &str, next: &str) -> Host {
     let host = Host::new();
     show(&host, "show", active, invocation);
     show(&host, "next", "active", next);
@@ -40,15 +40,15 @@ fn with_unit(active: &str, invocation: &str, next: &str) -> Host {
     host
 }
 
-fn health(id: &str, port: u16, within: Duration) -> Option<Health> {
+pub(super) fn health(id: &str, port: u16, within: Duration) -> Option<Health> {
     Some(Health { says: format!("elders started! with id: {id}"), listens: vec![port], within })
 }
 
 fn start(before: Running, health: Option<Health>) -> Action {
-    Action::Start { unit: UNIT.to_owned(), before, health }
+    Action::Start { unit: UNIT.to_owned(), before, health, fallback: Fallback::Leave }
 }
 
-fn invocation(id: &str) -> Running {
+pub(super) fn invocation(id: &str) -> Running {
     Running::Invocation(id.to_owned())
 }
 
@@ -181,7 +181,7 @@ fn a_unit_is_started_once() {
     assert_eq!(host.act(&start), Outcome::Done);
     assert_eq!(host.calls(), ["reset-failed", "start"].map(|verb| format!("systemctl {verb} -- {UNIT}")));
     // Nobody knows what it runs with.
-    assert!(differs(&host.act(&start)).contains("not started with what is there now"));
+    assert!(differs(&host.act(&start)).contains("with other files than those that are there now"));
     // What its own unit would have noted.
     assert_eq!(host.act(&record("b2")), Outcome::Done);
     assert_eq!(host.act(&start), Outcome::Already);
@@ -207,7 +207,7 @@ fn a_restart_replaces_the_start_that_was_planned_on() {
     assert_eq!(host.act(&record("b2")), Outcome::Done);
     assert_eq!(host.act(&start), Outcome::Already);
     host.write("/tb/config/elders.yaml", b"newer");
-    let expected = "expected tau@elders.service to be as it was (a1), found it active (b2)";
+    let expected = "changed on the host since the plan: tau@elders.service (expected it to run since start a1, found it active since start b2,";
     let outcome = host.act(&start);
     assert!(differs(&outcome).starts_with(expected), "{outcome:?}");
     assert_eq!(host.calls(), [""; 0]);
@@ -266,7 +266,7 @@ fn a_unit_that_dies_is_not_waited_for() {
     let host = with_unit("inactive", "a1", "b2");
     show(&host, "next", "failed", "b2");
     let outcome = host.act(&start(Running::Stopped, health("b2", 5242, LONG)));
-    assert!(failed(&outcome).contains("it has ended; its"), "{outcome:?}");
+    assert!(failed(&outcome).contains("it exited; its"), "{outcome:?}");
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn a_unit_that_came_up_in_the_future_settles() {
 fn a_unit_on_its_way_is_waited_for() {
     let host = with_unit("active", "b2", "");
     let health = health("b2", 5242, LONG).unwrap();
-    let wait = Action::Await { unit: UNIT.to_owned(), health };
+    let wait = Action::Await { unit: UNIT.to_owned(), health, fallback: Fallback::Leave };
     assert_eq!(host.act(&wait), Outcome::Done);
     assert_eq!(host.calls(), [""; 0]);
 }

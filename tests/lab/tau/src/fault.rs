@@ -3,7 +3,8 @@
 //! - `die-after SECONDS`: exits with status 1 that long after it has reported that it started;
 //! - `start-slowly SECONDS`: reports that it started that much later;
 //! - `ignore-sigterm`: ignores SIGTERM;
-//! - `enterprise`: accepts the services of the enterprise build, which do nothing.
+//! - `enterprise`: accepts the services of the enterprise build, which do nothing;
+//! - `only MARK`: what follows applies only if the program's file ends in MARK.
 
 use std::path::Path;
 use std::time::Duration;
@@ -41,11 +42,19 @@ impl Fault {
                 ["start-slowly", seconds] => fault.start_slowly = Some(duration(seconds)?),
                 ["ignore-sigterm"] => fault.ignore_sigterm = true,
                 ["enterprise"] => fault.enterprise = true,
+                ["only", mark] if is_marked(mark)? => {}
+                ["only", _] => return Ok(fault),
                 _ => return Err(Refusal::new(format!("unknown fault `{line}`"))),
             }
         }
         Ok(fault)
     }
+}
+
+fn is_marked(mark: &str) -> Result<bool, Refusal> {
+    let path = Path::new("/proc/self/exe");
+    let program = std::fs::read(path).map_err(|e| Refusal::reading(path, &e).within("stand-in"))?;
+    Ok(program.ends_with(mark.as_bytes()))
 }
 
 fn duration(seconds: &str) -> Result<Duration, Refusal> {
@@ -66,6 +75,8 @@ mod tests {
         assert_eq!(fault.die_after, Some(Duration::from_millis(500)));
         assert_eq!(fault.start_slowly, None);
         assert!(fault.ignore_sigterm);
+        let others = Fault::parse("enterprise\nonly of-nobody\ndie-after 1\n")?;
+        assert_eq!(others, Fault { enterprise: true, ..Fault::default() });
         assert!(Fault::parse("die-after soon").is_err());
         assert!(Fault::parse("die").is_err());
         Ok(())

@@ -1,0 +1,236 @@
+//! What happens to a node that doesn't come up: its [`Fallback`].
+//!
+//! The rules:
+//!
+//! - What a node ran with is put back: of each file that it reads, the one that its
+//!   process was started with, if that one is in place until the switch or was kept
+//!   by an earlier one. A file that was changed under a running node is not what it
+//!   ran with, and stays replaced.
+//! - A node that was failing or starting has nothing proven to go back to, so it
+//!   falls back only on what an unfinished switch has kept: there the apply that
+//!   began the switch was cut off before the node was healthy or rolled back.
+//! - A node that was down is stopped again.
+//! - Files that several nodes of a host read are switched with the first of these
+//!   nodes and put back if that one fails. Once it is healthy they stay, and the
+//!   others fall back on their own files only.
+//! - Created files stay: nothing that ran before read them. So do changes of owner
+//!   and mode, links, firewall rules and packages.
+//! - A key of the whole network is never put back: its nodes must have the same one.
+
+use super::action::{Fallback, Replaced, kept_for};
+use super::order::Order;
+use super::steps::When;
+use crate::diff::{Change, runs_with};
+use crate::resource::{
+    Activity, Content, Edge, Effect, File, Graph, Health, HostName, Inputs, Key, Node, Resource, ResourceId,
+    Sha256,
+};
+use crate::tau;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a plan can go back to.
+#[derive(Debug, Default)]
+pub(super) struct Reverts<'a> {
+    /// Of each node that is started or waited for.
+    fallbacks: BTreeMap<&'a ResourceId, Fallback>,
+    /// The files that are kept when they are replaced.
+    keeps: BTreeSet<&'a ResourceId>,
+}
+
+impl Reverts<'_> {
+    /// What happens to a unit that doesn't become healthy.
+    pub(super) fn fallback(&self, unit: &ResourceId) -> Fallback {
+        self.fallbacks.get(unit).cloned().unwrap_or(Fallback::Leave)
+    }
+
+    /// Whether any node can be rolled back.
+    pub(super) fn are_possible(&self) -> bool {
+        self.fallbacks.values().any(|fallback| matches!(fallback, Fallback::Revert { .. }))
+    }
+
+    /// Whether a file is kept when it is replaced.
+    pub(super) fn keeps(&self, file: &ResourceId) -> bool {
+        self.keeps.contains(file)
+    }
+}
+
+/// The graphs that a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Graphs<'a> {
+    pub(super) changes: &'a Graph<Change>,
+    pub(super) desired: &'a Graph<Resource>,
+    pub(super) current: &'a Graph<Resource>,
+}
+
+/// `turns` says when each change is made.
+pub(super) fn reverts<'a>(
+    graphs: Graphs<'a>,
+    turns: &[(&'a ResourceId, When)],
+    order: &Order,
+) -> Reverts<'a> {
+    let kept = kept(graphs.current);
+    let turns: BTreeMap<&ResourceId, &When> = turns.iter().map(|(id, when)| (*id, when)).collect();
+    let mut nodes: Vec<_> = graphs
+        .changes
+        .iter()
+        .filter_map(|(id, change)| match change {
+            Change::Service(change) if change.verb.is_some() => {
+                let node = change.after.node.as_ref()?;
+                Some((order.nodes.get(&node.name)?, id, node))
+            }
+            _ => None,
+        })
+        .collect();
+    nodes.sort_by_key(|(wave, id, _)| (**wave, *id));
+    let mut reverts = Reverts::default();
+    let mut taken = BTreeSet::new();
+    for (wave, id, node) in nodes {
+        let rotates = order.ranks.get(*wave).is_some_and(|rank| rank.is_rotation());
+        if rotates {
+            continue;
+        }
+        let mut files = Vec::new();
+        for (file, effect) in reads(graphs.desired, id) {
+            if effect == Effect::RestartTogether {
+                continue;
+            }
+            let mine = turns.get(file).is_none_or(|when| **when == When::With(node.name.clone()));
+            if mine && taken.insert(file) {
+                files.push(Candidate::new(graphs, file, effect, &kept));
+            }
+        }
+        let activity = match graphs.current.get(id) {
+            Some(Resource::Service(service)) => &service.activity,
+            _ => &Activity::Stopped,
+        };
+        let is_unfinished = files.iter().any(|file| !file.kept.is_empty());
+        let back: Vec<(&Candidate<'_>, Sha256)> =
+            files.iter().filter_map(|file| Some((file, file.old(activity, is_unfinished)?))).collect();
+        reverts.keeps.extend(back.iter().filter(|(file, old)| file.is_found(old)).map(|(file, _)| file.id));
+        let fallback = match (back.is_empty(), activity) {
+            (true, Activity::Stopped | Activity::Masked) => Fallback::Stop,
+            (true, _) => Fallback::Leave,
+            (false, _) => Fallback::Revert {
+                health: health(node, &back),
+                files: back.iter().filter_map(|(file, old)| file.replaced(*old)).collect(),
+            },
+        };
+        reverts.fallbacks.insert(id, fallback);
+    }
+    reverts
+}
+
+/// The files that a unit reads.
+fn reads<'a>(
+    desired: &'a Graph<Resource>,
+    unit: &ResourceId,
+) -> impl Iterator<Item = (&'a ResourceId, Effect)> {
+    desired.before(unit).into_iter().filter_map(|(file, edge)| match edge {
+        Edge::Reads(effect) if matches!(file.key, Key::File(_)) => Some((file, effect)),
+        _ => None,
+    })
+}
+
+/// What earlier switches have kept, by host and path.
+fn kept(current: &Graph<Resource>) -> BTreeMap<(&HostName, String), Vec<Sha256>> {
+    let mut kept: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (id, resource) in current.iter() {
+        if let (Resource::File(file), Some(path)) = (resource, id.key.path().and_then(kept_for)) {
+            kept.entry((&id.host, path)).or_default().push(file.sha256);
+        }
+    }
+    kept
+}
+
+/// A file that a node reads.
+struct Candidate<'a> {
+    id: &'a ResourceId,
+    path: &'a str,
+    effect: Effect,
+    /// The one that is in place.
+    in_place: Option<&'a File>,
+    /// The same, if it is replaced.
+    found: Option<&'a File>,
+    wanted: Option<Sha256>,
+    /// What earlier switches have kept of it.
+    kept: Vec<Sha256>,
+}
+
+impl<'a> Candidate<'a> {
+    fn new(
+        graphs: Graphs<'a>,
+        id: &'a ResourceId,
+        effect: Effect,
+        kept: &BTreeMap<(&HostName, String), Vec<Sha256>>,
+    ) -> Self {
+        let path = id.key.path().unwrap_or_default();
+        let found = match graphs.changes.get(id) {
+            Some(Change::File(change)) if change.rewritten => change.before.as_ref(),
+            _ => None,
+        };
+        let in_place = match graphs.current.get(id) {
+            Some(Resource::File(file)) => Some(file),
+            _ => None,
+        };
+        let wanted = match (graphs.changes.get(id), graphs.desired.get(id)) {
+            (Some(Change::File(change)), Some(Resource::File(wanted))) if change.rewritten => {
+                Some(wanted.sha256)
+            }
+            // The same in other bytes is as good, and stays.
+            (_, Some(Resource::File(_))) => in_place.map(|file| file.sha256),
+            _ => None,
+        };
+        let mut kept = kept.get(&(&id.host, path.to_owned())).cloned().unwrap_or_default();
+        kept.retain(|kept| Some(*kept) != wanted);
+        Self { id, path, effect, in_place, found, wanted, kept }
+    }
+
+    /// The digest of the file to put back; see the rules above.
+    fn old(&self, activity: &Activity, is_unfinished: bool) -> Option<Sha256> {
+        let found = self.found.map(|file| file.sha256);
+        let old = match activity {
+            Activity::Running(started) => match &started.inputs {
+                Inputs::Unknown(_) => found,
+                Inputs::Known(inputs) => {
+                    let is_read = |file: &&File| runs_with(self.path, file, self.effect, inputs);
+                    let read = inputs.get(self.path).and_then(|input| input.sha256);
+                    // A configuration that was kept may say in other bytes what the process has
+                    // read; but then the process doesn't run with the one that is in place.
+                    let is_stale = self.in_place.is_some_and(|file| !is_read(&file));
+                    let is_kept = |kept: &&Sha256| is_stale || read.is_none_or(|read| read == **kept);
+                    self.found
+                        .filter(is_read)
+                        .map(|file| file.sha256)
+                        .or_else(|| self.kept.iter().find(is_kept).copied())
+                }
+            },
+            Activity::Failing { .. } | Activity::Starting(_) | Activity::Stopped | Activity::Masked => {
+                self.kept.first().copied().or(found.filter(|_| is_unfinished))
+            }
+        };
+        old.filter(|old| Some(*old) != self.wanted)
+    }
+
+    fn is_found(&self, old: &Sha256) -> bool {
+        self.found.is_some_and(|found| found.sha256 == *old)
+    }
+
+    fn replaced(&self, old: Sha256) -> Option<Replaced> {
+        Some(Replaced { path: self.path.to_owned(), old, new: self.wanted? })
+    }
+}
+
+/// How a node looks that is healthy with the old files.
+fn health(node: &Node, back: &[(&Candidate<'_>, Sha256)]) -> Health {
+    let config = tau::config_path(&node.name.shape);
+    match back.iter().find(|(file, _)| file.path == config) {
+        None => node.health.clone(),
+        Some((file, old)) => {
+            let document = match file.found.map(|file| &file.content) {
+                Some(Content::Document(document)) if file.is_found(old) => Some(document),
+                _ => None,
+            };
+            tau::health_with(&node.name.shape, document)
+        }
+    }
+}
