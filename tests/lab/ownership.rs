@@ -56,16 +56,9 @@ pub(crate) fn firewall_rules(lab: &Lab) {
     // The owner takes our port back: that is theirs, and stays when the node goes.
     walled.sh("ufw deny 4242/tcp; ! grep '^### tuple ### allow tcp 4242' /etc/ufw/user.rules");
     network.plan(&[]).exits(3).says_in_one_line(&[walled.name(), "not planned", "`deny 4242/tcp`"]);
-    network
-        .spore(&[
-            "retire",
-            limited.name(),
-            "--yes",
-            "--allow-destructive",
-            "--target",
-            &format!("@{}", limited.name()),
-        ])
-        .exits(0);
+    network.remove_node("all", limited);
+    network.apply(&["--allow-destructive", "--target", &format!("@{}", limited.name())]).exits(0);
+    limited.sh("! systemctl is-active --quiet tau@all.service");
     assert_eq!(owners_rules(limited), before[1]);
     walled.sh("grep -q '^### tuple ### deny tcp 4242' /etc/ufw/user.rules");
 }
