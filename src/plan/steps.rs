@@ -211,8 +211,8 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
     }
 }
 
-/// Configuration, keys and plugins. The kernel knows the program, and the unit is
-/// noted with them.
+/// Configuration, keys and plugins. The kernel knows the program, and the directives
+/// are recorded with them.
 fn is_noted(path: &str, input: &Input) -> bool {
     input.sha256.is_some() && path != tau::BINARY
 }

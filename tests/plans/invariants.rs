@@ -37,10 +37,6 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
 /// next plan comes to the same end as if it had come up. And if it doesn't come up
 /// then either, it falls back to what it would have fallen back to at first.
 pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
-    // A retirement leaves a node alone that fails; an ordinary plan takes it from there.
-    if world.options.retire.is_some() {
-        return Ok(());
-    }
     let (mut before, mut seen) = (world.clone(), BTreeSet::new());
     for step in steps(plan) {
         // Nodes that fall back alike are as good as one.
