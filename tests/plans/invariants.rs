@@ -182,7 +182,7 @@ fn verified(world: &World, plan: &Plan) -> Held {
                 continue;
             }
             let verifies = |step: &spore_drive::plan::Step| match &step.action {
-                Action::Verify { command, staged: new } => {
+                Action::Verify { command, staged: new, version: _ } => {
                     command.contains(&config)
                         && staged.iter().filter(|path| own(path)).all(|path| new.contains_key(*path))
                 }
