@@ -58,7 +58,7 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
     // The elder exits at its first start: no node that dials it is started.
     elder.sh("mkdir -p /tb/config; echo die-after 0.1 >/tb/config/elders.fault");
     let run = network.apply(&[]).exits(1).says("dying, as the fault file says");
-    let run = run.says_in_one_line(&["skipped"]).says("mend what failed and run: spore apply");
+    let run = run.says_in_one_line(&["skipped"]).says("fix the failure, then resume with: spore apply");
     assert!(run.lines_with(elder.name()).any(|line| line.contains("failed")), "{run}");
     for host in members {
         host.sh("! systemctl is-active --quiet tau@all.service");

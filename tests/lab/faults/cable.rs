@@ -53,7 +53,7 @@ pub(crate) fn cut(bench: &mut Bench<'_>) {
         drop(trip);
         reachable(member);
         converges(&network, &hosts);
-        assert!(run.lines_with("run: spore apply").count() == 1, "{run}");
+        assert!(run.lines_with("resume with: spore apply").count() == 1, "{run}");
         bench.came(Came::ClearError);
     }
     for &(command, pattern, action) in bench.some(ACTIONS.to_vec(), 1).iter() {
