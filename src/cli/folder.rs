@@ -40,7 +40,7 @@ pub(crate) fn read(args: &Args, folder: &Path) -> miette::Result<Network> {
     if problems.iter().any(Diagnostic::is_error) {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
     } else if !problems.is_empty() {
-        terminal::note(&format!("{} in the folder; `spore check` shows them\n", render::tally(&problems)));
+        terminal::note(&format!("{} in the folder: see `spore check`\n", render::tally(&problems)));
     }
     draft.finish().map_err(|_| {
         let message = format!("the network folder has {}", render::tally(&problems));

@@ -209,7 +209,9 @@ fn generate(kind: &str, path: &str) -> String {
         Some((folder, _)) if *shell == *path && !folder.is_empty() => format!("mkdir -p {folder} && "),
         _ => String::new(),
     };
-    format!("correct the path, or generate the key: `{mkdir}(umask 077; spore key {kind} >{shell})`")
+    format!(
+        "correct the path, or generate the key if the network is new: `{mkdir}(umask 077; spore key {kind} >{shell})`"
+    )
 }
 
 fn bytes<'f>(item: Item<'_>, path: &str, key: Key, files: &'f Files, report: &mut Report) -> Read<&'f [u8]> {

@@ -290,7 +290,8 @@ fn read_node(
     host: &str,
     report: &mut Report,
 ) -> Option<NodeDraft> {
-    const NO_KEY: &str = "generate one with `spore key node`, and add it here as `key: CAES…`";
+    const NO_KEY: &str =
+        "for a new node, generate a key with `spore key node`, and add it here as `key: CAES…`";
     let name = format!("node `{}@{host}`", slot.place.shown(slot.name));
     let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
     let neither = |report: &mut Report| {
@@ -334,7 +335,10 @@ fn read_node(
         (None, Some(Ok(id))) if !misspelt => {
             let problem =
                 Diagnostic::error(format!("{name} has no `key`, so its configuration can't be written"));
-            let problem = problem.at(&id.place, "there is only its id").help(NO_KEY);
+            let problem = problem.at(&id.place, "there is only its id");
+            let problem = problem.help(
+                "add the private key of this id as `key: CAES…`; or remove the id, and generate a key with `spore key node`",
+            );
             report.missing(slot.place.clone(), Absent::NodeKey, problem);
         }
         (None, None) if !misspelt => neither(report),
