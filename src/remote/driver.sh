@@ -9,7 +9,7 @@
 
 m=$1
 # The usual directories first: see shell.rs. sudo may have set a path of its own.
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+[ -n "${SPORE_ROOT-}" ] || PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 LC_ALL=C
 export PATH LC_ALL
 unset ENV CDPATH

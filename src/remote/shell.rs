@@ -78,7 +78,8 @@ pub(super) enum NoLine {
 
 /// Where scripts look for commands first: they rely on what coreutils and util-linux
 /// do, and an administrator may have put other programs with these names (busybox) at
-/// the front of the path.
+/// the front of the path. A simulated host, which has a root of its own, has its own
+/// commands too.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Shell {
@@ -88,8 +89,8 @@ impl Shell {
         let marker = format!("spore-{:016x}{:016x}", hash(), hash());
         let script = format!("driver={}\n{OPEN}", quote(&driver()));
         // The path is set again where sudo has set its own.
-        let command =
-            format!("exec sh -c 'PATH={PATH}:$PATH; eval \"$(head -c {})\"' spore {marker}", script.len());
+        let path = format!("[ -n \"${{SPORE_ROOT-}}\" ] || PATH={PATH}:$PATH");
+        let command = format!("exec sh -c '{path}; eval \"$(head -c {})\"' spore {marker}", script.len());
         let Channel { writer, reader } = session.exec(&command).await.map_err(opening)?;
         let lines = Lines {
             reader,

@@ -167,7 +167,7 @@ pub(crate) fn odd_hosts(lab: &Lab) {
     host.sh("chmod 2775 /tb /tb/config /tb/storage");
     network.plan(&[]).exits(2).last_says("3 to change");
     network.apply(&[]).exits(0);
-    assert_eq!(host.sh("stat -c %a /tb /tb/config /tb/storage"), "750\n750\n750\n");
+    assert_eq!(host.sh("stat -c %a /tb /tb/config /tb/storage"), "755\n750\n750\n");
     network.is_in_place(&[]);
 
     // No journal is stored: what answers on its port is all that there is to go by.

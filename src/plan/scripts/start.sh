@@ -39,6 +39,7 @@ start() {
     fi
     healthy_in_time || fall_back "$@"
     discard_kept "$@"
+    runs "$invocation"
     "$did"
 }
 
@@ -48,6 +49,7 @@ await() {
     switched "$@"
     healthy_in_time || fall_back "$@"
     discard_kept "$@"
+    runs "$invocation"
     finish
 }
 
@@ -128,7 +130,6 @@ healthy_in_time() {
     if [ -d "$root$record" ]; then
         (umask 077 && : >"$root$record/healthy")
     fi
-    runs "$invocation"
 }
 
 healthy() {
