@@ -301,8 +301,8 @@ pub fn plan(
     observed: &BTreeMap<HostName, Observed>,
     options: &Options,
 ) -> Result<Plan, Cycle> {
-    let mut plan = Plan { network: network.to_owned(), ..Plan::default() };
-    plan.versions.clone_from(&desired.versions);
+    let mut plan =
+        Plan { network: network.to_owned(), versions: desired.versions.clone(), ..Plan::default() };
     // Elders' hosts are asked whatever the targets are, only to know of the elders.
     let is_target = |host: &HostName| {
         options.targets.is_empty() || options.targets.iter().any(|target| target.may_select(host))
