@@ -114,7 +114,9 @@ pub(crate) fn elders_that_die(lab: &Lab) {
     let trip = Trip::lay(e1, "sync", "*", Side::Before);
     let controller = Controller::apply(&network, &[]);
     trip.wait();
-    [e2, e3].map(|host| host.sh("systemctl stop tau@elders.service"));
+    for host in [e2, e3] {
+        host.sh("systemctl stop tau@elders.service");
+    }
     trip.go();
     controller.end().exits(1).says_in_one_line(&["skipped", e1.name(), "the last healthy elder"]);
     assert_eq!(start("elders", e1), last, "the last elder was restarted");
