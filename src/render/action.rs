@@ -52,7 +52,7 @@ pub fn action(action: &Action) -> String {
         Action::MakeDirectory { path, access } => format!("make {path} ({access})"),
         Action::SetAccess { path, before: _, after } => format!("set {path} to {after}"),
         Action::Stage(file) => format!("stage {}", file.path),
-        Action::Verify { command, staged: _ } => format!("verify: {}", command.join(" ")),
+        Action::Verify { command, staged: _, version: _ } => format!("verify: {}", command.join(" ")),
         Action::Place { file, before: None, keep: _ } => format!("write {}", file.path),
         Action::Place { file, before: Some(_), keep: _ } => format!("replace {}", file.path),
         Action::Link { path, before: LinkBefore::File(_), target } => {
