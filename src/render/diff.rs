@@ -36,10 +36,9 @@ pub(super) fn unified(before: &Content, after: &Content, style: Style) -> String
     out
 }
 
-/// All of a new content, each line with its end; empty where it has no text.
-pub(super) fn whole(content: &Content, style: Style) -> String {
-    let text = text(content).unwrap_or_default();
-    text.lines().map(|line| style.paint(Tone::Good, format!("+{line}")) + "\n").collect()
+/// All of a new document, each line with its end.
+pub(super) fn whole(document: &Document, style: Style) -> String {
+    lines(document).lines().map(|line| style.paint(Tone::Good, format!("+{line}")) + "\n").collect()
 }
 
 fn text(content: &Content) -> Option<String> {

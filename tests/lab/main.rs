@@ -7,11 +7,13 @@
 mod access;
 mod binary;
 mod changes;
+mod course;
 mod drift;
 mod faults;
 mod first;
 mod gate;
 mod host;
+mod in_force;
 mod keys;
 mod mending;
 mod network;
@@ -54,9 +56,17 @@ fn main() -> ExitCode {
         trial("access::users", access::users),
         trial("access::hosts_that_are_down", access::hosts_that_are_down),
         trial("access::host_keys", access::host_keys),
+        trial("course::elders_that_die", course::elders_that_die),
+        trial("course::hosts_that_cannot_be_staged", course::hosts_that_cannot_be_staged),
+        trial("course::targets_at_once", course::targets_at_once),
         trial("drift::drift", drift::drift),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),
+        trial("in_force::what_others_override", in_force::what_others_override),
+        trial("in_force::what_a_process_was_started_with", in_force::what_a_process_was_started_with),
+        trial("in_force::records", in_force::records),
+        trial("in_force::restarted_nodes", in_force::restarted_nodes),
+        trial("in_force::without_a_journal", in_force::without_a_journal),
         trial("mending::style_is_no_difference", mending::style_is_no_difference),
         trial("mending::with_a_restart", mending::with_a_restart),
         trial("mending::without_a_restart", mending::without_a_restart),
