@@ -20,7 +20,7 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
         Outcome::Differs { text } => {
             let text = indented(text);
             format!(
-                "  {} {host} {what}: it isn't as it was planned on, and nothing was touched; plan again\n{text}",
+                "  {} {host} {what}: not as planned; nothing was touched, so plan again\n{text}",
                 style.paint(Tone::Bad, "✗")
             )
         }
