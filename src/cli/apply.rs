@@ -92,10 +92,10 @@ async fn prepare(
         let plan = &survey.plan;
         terminal::out(&survey.page(terminal::style(args)));
         if plan.is_empty() && plan.refusals.is_empty() {
-            if plan.unplanned.is_empty() {
+            if plan.reaches_everything() {
                 return Ok(Prepared::Over(Exit::Done));
             }
-            terminal::out(&format!("apply: {}; nothing was changed\n", render::unplanned(plan)));
+            terminal::out(&format!("apply: {}; nothing was changed\n", render::not_reached(plan).join("; ")));
             return Ok(Prepared::Over(Exit::Failed));
         }
         if !agreed(plan, options).await? {
@@ -173,7 +173,7 @@ async fn carry_out(
         }
     };
     terminal::out(&conclusion(&applied, &plan, style));
-    let all = applied.is_complete(&plan) && plan.unplanned.is_empty();
+    let all = applied.is_complete(&plan) && plan.reaches_everything();
     match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,

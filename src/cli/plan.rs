@@ -18,7 +18,7 @@ pub(crate) async fn run(args: &Args, options: &PlanOptions) -> miette::Result<Ex
 }
 
 fn verdict(plan: &Plan) -> Exit {
-    match (plan.unplanned.is_empty(), plan.is_empty()) {
+    match (plan.unplanned.is_empty(), plan.is_empty() && plan.overridden.is_empty()) {
         (false, _) => Exit::Unplanned,
         (true, true) => Exit::Done,
         (true, false) => Exit::Changes,

@@ -1,7 +1,9 @@
 //! What a difference is, by the kind of resource. What is in place is no
 //! change at all.
 
-use crate::resource::{Access, Content, Effect, FieldPath, File, Link, Resource, Service, Sha256, Value};
+use crate::resource::{
+    Access, Content, Effect, FieldPath, File, Link, Resource, Service, Sha256, Trouble, Untold, Value,
+};
 
 /// One resource that isn't as it should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,9 +101,9 @@ pub enum Reason {
         fields: Vec<FieldChange>,
     },
     /// What it was started with isn't known.
-    Unknown(String),
-    /// It dies and is restarted by the service manager.
-    Failing(String),
+    Unknown(Untold),
+    /// It exits and is restarted by the service manager, or doesn't do its work.
+    Failing(Trouble),
 }
 
 /// What a change does, in the terms in which plans and applies count changes.

@@ -156,12 +156,12 @@ fn service(
     let enable = after.enabled && !before.is_some_and(|before| before.enabled);
     let (verb, reasons) = match before.map(|before| &before.activity) {
         None | Some(Activity::Stopped | Activity::Masked) => (Some(Verb::Start), Vec::new()),
-        Some(Activity::Failing { what, lasts, started }) => {
+        Some(Activity::Failing { trouble, lasts, started }) => {
             let mut reasons = stale_inputs(id, started, desired);
             let verb = if reasons.is_empty() && !lasts { Verb::Await } else { Verb::Restart };
-            // One that isn't there for a moment can't be asked what it was started with.
+            // Between two starts there is no process to ask.
             reasons.retain(|reason| !matches!(reason, Reason::Unknown(_)));
-            reasons.insert(0, Reason::Failing(what.clone()));
+            reasons.insert(0, Reason::Failing(trouble.clone()));
             (Some(verb), reasons)
         }
         Some(Activity::Starting(started)) => {

@@ -74,13 +74,24 @@ pub(super) fn needs_restart(change: &FieldChange) -> bool {
     match change.effect {
         Effect::Restart | Effect::RestartTogether => true,
         Effect::NextStart | Effect::Reload => false,
-        Effect::RestartUnlessHalfHolds => match (&change.before, &change.after) {
-            (Some(Value::Set(before)), Some(Value::Set(after))) => {
-                before.intersection(after).count() * 2 < before.len()
-            }
+        Effect::RestartUnlessHalfHolds => match (change.remaining(), &change.before, &change.after) {
+            (Some((remaining, known)), _, _) => remaining * 2 < known,
             // Started with none: it misses nothing. None left: nobody to dial.
-            (None, _) | (_, None) => false,
-            _ => true,
+            (None, None, _) | (None, _, None) => false,
+            (None, Some(_), Some(_)) => true,
         },
+    }
+}
+
+impl FieldChange {
+    /// Of a set that a process keeps using from its start: how many of its entries
+    /// would remain, and how many there were.
+    pub fn remaining(&self) -> Option<(usize, usize)> {
+        match (self.effect, &self.before, &self.after) {
+            (Effect::RestartUnlessHalfHolds, Some(Value::Set(before)), Some(Value::Set(after))) => {
+                Some((before.intersection(after).count(), before.len()))
+            }
+            _ => None,
+        }
     }
 }

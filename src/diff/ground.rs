@@ -69,6 +69,24 @@ pub enum Obstacle {
     /// Its owner keeps a unit from starting.
     #[error("{0} is masked")]
     Masked(String),
+    /// A unit file of its own takes precedence over the template.
+    #[error("{unit} has a unit file of its own, {file}, which takes precedence over spore's template")]
+    ForeignFragment {
+        /// The unit.
+        unit: String,
+        /// Its file.
+        file: String,
+    },
+    /// A drop-in has a node's unit run something that isn't tau.
+    #[error("{unit} runs {program} instead of tau: {file} overrides ExecStart")]
+    ForeignProgram {
+        /// The unit.
+        unit: String,
+        /// What it runs.
+        program: String,
+        /// The drop-in.
+        file: String,
+    },
 }
 
 fn names(hosts: &[HostName]) -> String {
@@ -86,6 +104,12 @@ impl Obstacle {
             Self::NoSpace { .. } => "free some space, or link /tb to a larger disk".to_owned(),
             Self::OtherNetwork(_) => {
                 "is this the right folder? `--take-over` makes the host part of this network".to_owned()
+            }
+            Self::ForeignFragment { file, .. } => format!(
+                "remove {file} there, or turn what you need of it into a drop-in, and run `systemctl daemon-reload`"
+            ),
+            Self::ForeignProgram { file, .. } => {
+                format!("remove ExecStart from {file} there, and run `systemctl daemon-reload`")
             }
             Self::SameMachine(_) => "remove one of them from the folder; if it is a clone of the other, \
                  give it an id of its own (`rm /etc/machine-id; systemd-machine-id-setup`) and reboot it"

@@ -30,6 +30,32 @@ pub struct Conditions {
     pub storage: BTreeSet<String>,
     /// The networks that the configurations there are of.
     pub networks: BTreeSet<String>,
+    /// Units of nodes that the host's owner has changed by other means than our
+    /// template.
+    pub foreign: Vec<Foreign>,
+}
+
+/// A part of a node's unit that isn't ours, and that our template and a restart
+/// can't change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// `tau@store.service`
+    pub unit: String,
+    /// The file that says so.
+    pub file: String,
+    /// What of the unit.
+    pub what: Overridden,
+}
+
+/// What a [`Foreign`] file overrides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Overridden {
+    /// The whole unit: a unit file of its own takes precedence over the template.
+    Fragment,
+    /// The program: it isn't tau that runs.
+    Program(String),
+    /// One directive: `LimitNOFILE`.
+    Directive(String),
 }
 
 /// A container engine.

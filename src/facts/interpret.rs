@@ -352,6 +352,7 @@ fn conditions(
         resolver: Resolver { wants_dns_port, runs, leads_to_stub },
         storage: storage(facts),
         networks,
+        foreign: units::foreign(facts),
     }
 }
 

@@ -15,7 +15,7 @@ mod probe;
 mod units;
 
 pub use answer::{AnswerError, parse};
-pub use conditions::{Conditions, Engine, Resolver};
+pub use conditions::{Conditions, Engine, Foreign, Overridden, Resolver};
 pub use firewall::{Firewall, Verdict};
 pub use interpret::{Folder, interpret};
 pub use probe::Request;
@@ -51,6 +51,8 @@ pub struct Facts {
     /// Public text files that were read, and configurations without their
     /// secrets, as [`crate::tau::config::parse`] takes them. Settings (`.conf`, and
     /// ufw's) are without their comments; of ufw's rules there are only the tuples.
+    /// Unit files are reduced to directives, drop-ins to those that our template
+    /// sets, too; of environment variables there are only the names.
     pub texts: BTreeMap<String, String>,
     /// Configurations in a style that can't be followed well enough to cut the
     /// secrets out, so that nothing of them is known but the digest.
@@ -116,7 +118,7 @@ pub struct UnitFact {
     pub active: String,
     /// `SubState`
     pub sub: String,
-    /// How it last ended, where not well: `exit-code 1`.
+    /// How its process last failed: `exit-code 1`; empty where it didn't.
     pub result: String,
     /// `UnitFileState`: `enabled`, `disabled`, ...; empty where it has no file.
     pub enabled: String,
@@ -124,11 +126,12 @@ pub struct UnitFact {
     pub invocation: Option<String>,
     /// Its main process.
     pub pid: Option<u32>,
-    /// How often it was restarted by itself.
+    /// How often the service manager has restarted it since it was last started
+    /// on request.
     pub restarts: u32,
     /// The unit's file.
     pub fragment: String,
-    /// Files that add to it.
+    /// Files that add to it, in the order in which they are read.
     pub drop_ins: Vec<String>,
     /// Whether its files have changed since the service manager read them.
     pub need_reload: bool,
@@ -137,11 +140,12 @@ pub struct UnitFact {
     /// `ExecStart` with its arguments.
     pub directives: BTreeMap<String, String>,
     /// When its main process was started, in nanoseconds since 1970 by the
-    /// host's clock; exact to a microsecond, rounded down.
+    /// host's clock; exact to a microsecond, rounded down. Where the clock was
+    /// ahead at the start and has been set back since, by today's.
     pub started_ns: Option<i64>,
     /// How long ago that was.
     pub age: Option<Duration>,
-    /// What runs; `None` if nothing does, or it just ended.
+    /// Its main process; `None` if there is none, or it has just exited.
     pub process: Option<Process>,
     /// What that start read, where there is a record.
     pub record: Option<Record>,
@@ -149,6 +153,9 @@ pub struct UnitFact {
     /// Looked for only where it matters: while it is young, active and not
     /// yet marked healthy.
     pub said: Option<String>,
+    /// The journal was asked for that line and doesn't reach back to this start,
+    /// or keeps nothing at all, so that its absence is no evidence.
+    pub silent: bool,
     /// Whether an apply has seen this start healthy.
     pub healthy: bool,
 }
@@ -166,17 +173,27 @@ pub struct Process {
     /// Those of the limits that are all the host has to grant, so that its unit
     /// may well have asked for more.
     pub scant: BTreeSet<String>,
+    /// Names of the environment variables it was started with, without those
+    /// that systemd sets itself or the host sets for every service.
+    pub environment: BTreeSet<String>,
     /// Its effective user.
     pub uid: u32,
     /// Its effective group.
     pub gid: u32,
 }
 
-/// What a start's record says of what it read.
+/// What a start's record says of what it read. Our unit writes it before each
+/// start, complete or not at all; an apply writes it for other tools' starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// The configuration, as in [`Facts::texts`]; `None` where it can't be followed.
     pub config: Option<String>,
-    /// Digests of the files it read, by absolute path.
+    /// Digests of the configuration and the keys, by absolute path.
     pub digests: BTreeMap<String, Sha256>,
+    /// Digests of all plugins there were, by absolute path; `None` in the record
+    /// of an older unit, which didn't note them.
+    pub plugins: Option<BTreeMap<String, Sha256>>,
+    /// The unit's directives in force at that start, as in
+    /// [`UnitFact::directives`]; empty where they weren't noted.
+    pub directives: BTreeMap<String, String>,
 }

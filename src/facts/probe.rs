@@ -41,6 +41,7 @@ impl Request<'_> {
             ("shapes", shapes.join(" ").as_bytes()),
             ("directories", directories.join(" ").as_bytes()),
             ("rehash", if self.rehash { b"yes" } else { b"" }),
+            ("directives", tau::unit::directives().join(" ").as_bytes()),
             ("texts", lean(TEXTS).as_bytes()),
         ] {
             script.extend_from_slice(name.as_bytes());

@@ -1,10 +1,11 @@
 # shellcheck shell=sh
-# Says what a host is, and changes nothing on it. `probe.rs` puts assignments of
-# root, key, machines, shapes, directories, rehash and texts (an awk program) before it and
-# a subshell around it; `answer.rs` describes what comes out.
+# Describes a host without changing anything on it. `probe.rs` puts assignments of
+# root, key, machines, shapes, directories, rehash, directives (those of our unit
+# template) and texts (an awk program) before it and a subshell around it; `answer.rs`
+# documents the output.
 #
-# Few processes, for they are what a probe costs: one `stat`, one `sha256sum`,
-# one `systemctl show`, one `awk`, each with everything it is to look at.
+# A probe costs as much as the processes it starts, so there are few: one `stat`,
+# one `sha256sum`, one `systemctl show`, one `awk`, each with all of its input.
 #
 # shellcheck disable=SC2154 # assigned by probe.rs
 
@@ -75,13 +76,14 @@ found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@"
     "$root/tb/bin/tau" "$root"/tb/config/*.yaml "$root"/tb/config/keys/* \
     "$root"/tb/plugins/* "$root"/tb/storage/* "$root"/tb/raft/* "$root"/var/lib/spore/removed/* \
     "$root/etc/systemd/system/tau@.service" "$root/lib/systemd/system/tau@.service" \
+    "$root"/etc/systemd/system/tau@?*.service \
     "$root"/etc/systemd/system/multi-user.target.wants/tau@*.service \
     "$root/etc/systemd/resolved.conf" "$root/etc/systemd/resolved.conf.d" \
     "$root"/etc/systemd/resolved.conf.d/*.conf \
     "$root/etc/resolv.conf" "$root/etc/ufw/ufw.conf" "$root/etc/ufw/user.rules" \
     "$root/etc/ufw/user6.rules" "$root/etc/default/ufw" "$root/proc/sys/net/ipv6" \
     "$root/usr/bin/apt-get" \
-    "$root"/run/spore/*/*/config.yaml "$root"/run/spore/*/.part/config.yaml \
+    "$root"/run/spore/*/*/config.yaml "$root"/run/spore/*/.[ps]*/config.yaml \
     "$root/tmp/swarm.key" "$root/tmp/dv_private.key" "$root/tmp/dv_public.key" 2>&1)
 printf '%s\n' "$found"
 set -f
@@ -162,6 +164,10 @@ for line in $found; do
             shape=${path##*/}
             unit "tau@${shape%.yaml}.service"
             ;;
+        /etc/systemd/system/tau@.service | /lib/systemd/system/tau@.service)
+            reads=${reads}unit$nl$name$nl
+            ;;
+        /etc/systemd/system/tau@*) ;;
         *) reads=${reads}text$nl$name$nl ;;
         esac
         ;;
@@ -197,12 +203,22 @@ node() {
     id=$1 shape=${1#tau@}
     shape=${shape%.service}
     healthy=
+    property DropInPaths
+    # shellcheck disable=SC2086 # words
+    set -- $is
+    for path; do
+        # A directory of drop-ins may be for every service of the host.
+        case $reads in *"${nl}drop-in$nl$root$path$nl"*) continue ;; esac
+        [ ! -r "$root$path" ] || reads=${reads}drop-in$nl$root$path$nl
+    done
     property InvocationID
     invocation=$is
     if [ -n "$invocation" ]; then
         record=$root/run/spore/$shape/$invocation
         [ ! -f "$record/config.yaml" ] || reads=${reads}cut$nl$record/config.yaml$nl
-        [ ! -f "$record/digests" ] || reads=${reads}text$nl$record/digests$nl
+        for path in digests plugins unit; do
+            [ ! -f "$record/$path" ] || reads=${reads}text$nl$record/$path$nl
+        done
         if [ -e "$record/healthy" ]; then
             printf 'healthy\t%s\n' "$id"
             healthy=yes
@@ -224,14 +240,24 @@ node() {
             sums=$sums$exe$nl
         fi
     fi
-    # The journal is slow, and only says something new while a start is young.
+    # The journal is slow, and only tells something new while a start is young.
     property ActiveState
     [ "$is:$healthy" = active: ] || return
     property ExecMainStartTimestampMonotonic
     started=${is:-0}
     [ $((${uptime%%.*} - started / 1000000)) -lt 600 ] || return
     said=$(journalctl -q --no-pager -o cat "_SYSTEMD_INVOCATION_ID=$invocation" |
-        grep -m1 -F 'started! with id: ') && printf 'said\t%s\t%.500s\n' "$id" "$said"
+        grep -m1 -F -e 'started! with id: ')
+    if [ -n "$said" ]; then
+        printf 'said\t%s\t%.500s\n' "$id" "$said"
+        return
+    fi
+    # A journal that keeps nothing, or has dropped that time already, is no evidence.
+    property ExecMainStartTimestamp
+    oldest=$(journalctl -q --no-pager -o short-unix 2>/dev/null | head -n 1)
+    oldest=${oldest%%[!0-9]*}
+    since=$(date -u -d "$is" +%s 2>/dev/null)
+    [ "${oldest:-9999999999}" -le "${since:-0}" ] || printf 'silent\t%s\n' "$id"
 }
 
 if [ -d "$root/run/systemd/system" ]; then
@@ -265,5 +291,5 @@ IFS=$nl
 # shellcheck disable=SC2086 # lines
 [ -z "$sums" ] || sha256sum -- $sums 2>&1
 # shellcheck disable=SC2086 # lines
-SPORE_KEY=$key awk "$texts" $reads || printf 'failed\tawk\tcode %s\n' $?
+SPORE_KEY=$key SPORE_DIRECTIVES=$directives awk "$texts" $reads || printf 'failed\tawk\tcode %s\n' $?
 echo end

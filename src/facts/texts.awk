@@ -1,6 +1,9 @@
 # Prints a host's text files for `probe.sh`. The arguments are pairs: what to do,
 # and with which file.
 #
+# The values of environment variables are secrets, whoever set them: only names are
+# printed, of those in a unit's files as well as of those that a process has.
+#
 # The hard one is `cut`: a node's configuration without its secrets. It follows
 # YAML line by line, as far as tau, spore and people write it, and whatever it
 # doesn't follow makes the whole file "opaque": nothing of it is printed. What is
@@ -13,11 +16,14 @@
 
 BEGIN {
     digest_key = ENVIRON["SPORE_KEY"]
+    ours = " " ENVIRON["SPORE_DIRECTIVES"] " "
     for (i = 1; i < ARGC; i += 2) {
         if (ARGV[i] == "cut") cut(ARGV[i + 1])
         else if (ARGV[i] == "text") text(ARGV[i + 1], "^")
         else if (ARGV[i] == "settings") text(ARGV[i + 1], "^[^#;]")
         else if (ARGV[i] == "tuples") text(ARGV[i + 1], "^### tuple ###")
+        else if (ARGV[i] == "unit") unit(ARGV[i + 1], 0)
+        else if (ARGV[i] == "drop-in") unit(ARGV[i + 1], 1)
         else if (ARGV[i] == "process") process(ARGV[i + 1])
         else if (ARGV[i] == "net") {
             sockets(ARGV[i + 1], "tcp", "0A")
@@ -35,8 +41,84 @@ function text(file, pattern,    line) {
     close(file)
 }
 
-# What the kernel says of a process; nothing if it is gone.
-function process(directory,    line, words, pid, uid, gid, arguments, limits) {
+# The directives of a unit's file, one a line. A drop-in is its owner's: of it only
+# those that our template sets, too, and those that bring environment variables.
+function unit(file, is_drop_in,    line, more, section, name, value, hidden) {
+    print "text\t" file
+    while ((getline line < file) > 0) {
+        sub(/\r$/, "", line)
+        if (line ~ /^[ \t]*[#;]/) continue
+        line = more line
+        more = ""
+        if (line ~ /\\$/) {
+            more = substr(line, 1, length(line) - 1) " "
+            continue
+        }
+        if (match(line, /^[ \t]*\[[^]]*\]/)) {
+            section = line
+            gsub(/[][ \t]/, "", section)
+            print "|[" section "]"
+            continue
+        }
+        if (!match(line, /^[ \t]*[A-Za-z]+[ \t]*=/)) continue
+        name = substr(line, 1, RLENGTH)
+        value = substr(line, RLENGTH + 1)
+        gsub(/[ \t=]/, "", name)
+        hidden = name ~ /Environment|Credential|PAMName/
+        if (is_drop_in && !hidden && !index(ours, " " section "." name " ")) continue
+        if (name == "Environment") value = variables(value)
+        else if (hidden) value = value ~ /[^ \t]/ ? "..." : ""
+        print "|" name "=" value
+    }
+    close(file)
+}
+
+# The names in `A=1 "B=2 C=3"`; what looks like one in a value is taken for one, too.
+function variables(rest,    names, name) {
+    while (match(rest, /[A-Za-z_][A-Za-z0-9_]*=/)) {
+        name = substr(rest, RSTART, RLENGTH - 1)
+        names = names (names == "" ? "" : " ") name
+        rest = substr(rest, RSTART + RLENGTH)
+        sub(/^[^ "']*/, "", rest)
+    }
+    return names
+}
+
+# The names of variables that a process was started with, without those that systemd
+# gives to every service by itself or for the whole host.
+function environment(file,    line, parts, n, i, name, names) {
+    while ((getline line < file) > 0) {
+        # A value may have several lines: what comes before the first NUL belongs to it.
+        n = split(line, parts, /\000/)
+        for (i = names_begun ? 2 : 1; i <= n; i++) {
+            names_begun = 1
+            if (!match(parts[i], /^[A-Za-z_][A-Za-z0-9_]*=/)) continue
+            name = substr(parts[i], 1, RLENGTH - 1)
+            if (!is_systemds(name)) names = names " " name
+        }
+    }
+    names_begun = 0
+    close(file)
+    return substr(names, 2)
+}
+
+function is_systemds(name,    line, words, n, i) {
+    if (name ~ /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|USER|LOGNAME|HOME|SHELL|TERM|COLORTERM|NO_COLOR|TMPDIR|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_[A-Z_]+|(MAIN|MANAGER)PID|(MAIN|MANAGER)PIDFDID|(LISTEN|WATCHDOG|MEMORY_PRESSURE|TRIGGER|MONITOR)_[A-Z_]+|NOTIFY_SOCKET|FDSTORE|PIDFILE|LOG_NAMESPACE|CREDENTIALS_DIRECTORY|XDG_RUNTIME_DIR|(RUNTIME|STATE|CACHE|LOGS|CONFIGURATION)_DIRECTORY)$/)
+        return 1
+    if (!hosts_read) {
+        hosts_read = 1
+        while (("systemctl show -p Environment 2>/dev/null" | getline line) > 0) {
+            sub(/^Environment=/, "", line)
+            n = split(variables(line), words, " ")
+            for (i = 1; i <= n; i++) hosts[words[i]] = 1
+        }
+        close("systemctl show -p Environment 2>/dev/null")
+    }
+    return name in hosts
+}
+
+# What the kernel knows of a process; nothing if it is gone.
+function process(directory,    line, words, pid, uid, gid, arguments, limits, names) {
     pid = directory
     sub(/.*\//, "", pid)
     while ((getline line < (directory "/cmdline")) > 0) arguments = arguments line " "
@@ -56,6 +138,7 @@ function process(directory,    line, words, pid, uid, gid, arguments, limits) {
     if (arguments == "" || uid == "") return
     gsub(/[\000-\037]/, " ", arguments)
     printf "process\t%s\t%s\t%s\t%s\n%s", pid, uid, gid, arguments, limits
+    if (pid != 1 && (names = environment(directory "/environ")) != "") print "environment\t" pid "\t" names
 }
 
 # Sockets in the state of those that listen.

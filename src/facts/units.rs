@@ -1,28 +1,88 @@
 //! What a host's units do, and what their processes were started with.
+//!
+//! **The configuration in force decides.** A node runs with what its merged unit
+//! says and with what its process was started with. The process is therefore
+//! compared with what is wanted by evidence of its own start: the record of that
+//! start, the kernel's view of the process, or files that haven't changed since.
+//! Directives that a drop-in overrides are [`Foreign`], and not compared: a
+//! restart can't change them.
+//!
+//! **A node that systemd restarted isn't in place** until its process has run for
+//! [`SETTLED`], or an apply has watched this very start. A point in time can't
+//! tell a node that dies every 25 s from one that recovered.
+//!
+//! **A journal without evidence decides nothing.** Where it doesn't reach back to
+//! the start, what answers on the node's ports decides.
 
 use super::interpret::canonical;
-use super::{Facts, PathFact, Process, Record, UnitFact};
+use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::resource::{
-    Activity, Content, Document, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Port, Resource,
-    ResourceId, Service, ShapeName, Started, Transport, Value,
+    Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Port,
+    Resource, ResourceId, Service, ShapeName, Started, Transport, Trouble, Untold, Value,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A start that is older than this is judged without its journal, which may
-/// have been rotated away.
+/// A start that is older than this is past its troubles, and is judged by its
+/// ports alone.
 const SETTLED: Duration = Duration::from_secs(600);
-/// A node that was restarted by itself less than this ago is failing.
-const STABLE: Duration = Duration::from_secs(10);
+/// As long as any node may take to start; see [`tau::health`].
+const SLOWEST: Duration = Duration::from_secs(90);
+/// A node with a wrong configuration may listen for a moment before it exits.
+const MOMENT: Duration = Duration::from_secs(10);
 
 /// A host whose units are looked at.
 pub(super) struct Host<'a> {
     pub(super) name: &'a HostName,
     pub(super) facts: &'a Facts,
     pub(super) desired: &'a Desired,
+}
+
+/// What of the host's nodes' units our template doesn't decide.
+pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
+    let mut foreign = Vec::new();
+    for (name, unit) in &facts.units {
+        let Some(shape) = tau::shape_of_unit(name) else { continue };
+        let mut add = |file: &str, what| {
+            foreign.push(Foreign { unit: name.clone(), file: file.to_owned(), what });
+        };
+        if let Some(fragment) = fragment(name, unit, facts) {
+            add(&fragment, Overridden::Fragment);
+            continue;
+        }
+        for found in tau::unit::overrides(&shape, drop_ins(unit, facts)) {
+            let program = found.values.last().map(|command| tau::unit::program(command));
+            match program.filter(|_| found.directive == "Service.ExecStart") {
+                Some(program) if program != tau::BINARY => {
+                    add(&found.file, Overridden::Program(program.to_owned()));
+                }
+                _ => {
+                    let name = found.directive.rsplit('.').next().unwrap_or_default().to_owned();
+                    add(&found.file, Overridden::Directive(name));
+                }
+            }
+        }
+    }
+    foreign
+}
+
+/// A unit file that takes precedence over our template, loaded or not yet; one
+/// that is gone is in force no longer than until systemd reads its units again.
+fn fragment(name: &str, unit: &UnitFact, facts: &Facts) -> Option<String> {
+    let own = format!("/etc/systemd/system/{name}");
+    if matches!(facts.paths.get(&own), Some(PathFact::File(_))) {
+        return Some(own);
+    }
+    let is_there = unit.fragment != own || !unit.need_reload;
+    (unit.load == "loaded" && !tau::unit::precedes(&unit.fragment) && is_there).then(|| unit.fragment.clone())
+}
+
+/// The texts of a unit's drop-ins that are there, as far as they matter.
+fn drop_ins<'a>(unit: &'a UnitFact, facts: &'a Facts) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
+    unit.drop_ins.iter().filter_map(|file| Some((file.as_str(), facts.texts.get(file)?.as_str())))
 }
 
 /// Puts the host's units into its graph.
@@ -96,8 +156,8 @@ impl Host<'_> {
         match (unit.active.as_str(), unit.sub.as_str()) {
             ("active", _) => self.up(shape, unit, started()),
             ("activating", "auto-restart" | "auto-restart-queued") => {
-                let what = format!("ended by itself ({})", unit.result);
-                Activity::Failing { what, lasts: false, started: started() }
+                let trouble = Trouble::Exited(unit.result.clone());
+                Activity::Failing { trouble, lasts: false, started: started() }
             }
             ("activating" | "reloading", _) => Activity::Starting(started()),
             _ => Activity::Stopped,
@@ -109,40 +169,41 @@ impl Host<'_> {
         let (main, dns) = ports(shape, &started);
         let is_deaf = |port: &u16| !self.listens(*port);
         let deaf = |port: u16| {
-            let what = format!("is up, and doesn't listen on TCP port {port}");
-            Activity::Failing { what, lasts: true, started: started.clone() }
+            let trouble = Trouble::Deaf(port);
+            Activity::Failing { trouble, lasts: true, started: started.clone() }
         };
-        // Where it found the port taken it was told so, and doesn't ask again.
+        // A node that found the DNS port taken said that it started, and doesn't try again.
         let says_so = unit.said.is_some() || unit.healthy;
+        let patience = if unit.silent { SLOWEST } else { SETTLED };
         let missing = dns.filter(is_deaf);
-        let may_come = !stub_listens(self.facts) && age < if says_so { STABLE } else { SETTLED };
+        let may_come = !stub_listens(self.facts) && age < if says_so { MOMENT } else { patience };
         if let Some(port) = missing.filter(|_| !may_come) {
             return deaf(port);
         }
-        // An apply has watched this very start: how it came to it is past.
+        // An apply has watched this very start: earlier ones don't matter any more.
         if unit.healthy && missing.is_none() {
             return Activity::Running(started);
         }
-        if unit.restarts > 0 && age < STABLE {
-            let times =
-                if unit.restarts == 1 { "once".to_owned() } else { format!("{} times", unit.restarts) };
-            let what = format!("was restarted by itself {times}");
-            return Activity::Failing { what, lasts: false, started };
+        if unit.restarts > 0 && age < SETTLED {
+            let trouble = Trouble::Restarted(unit.restarts);
+            return Activity::Failing { trouble, lasts: false, started };
         }
         if unit.said.is_some() && missing.is_none() {
             return Activity::Running(started);
         }
-        if age < SETTLED {
+        // By the configuration that it was started with, which may not be the one on
+        // the disk.
+        let is_heard = main.is_some_and(|main| self.listens(main)) && missing.is_none();
+        if age < if unit.silent && is_heard { MOMENT } else { patience } {
             return Activity::Starting(started);
         }
-        // Of the file that it was started with, which may not be the one on the disk.
         match main.filter(is_deaf) {
             Some(main) => deaf(main),
             None => Activity::Running(started),
         }
     }
 
-    /// Whether anybody but the resolver does.
+    /// Whether anything but the resolver does.
     fn listens(&self, port: u16) -> bool {
         let mut listening = self.facts.listening.iter();
         listening.any(|(address, found)| {
@@ -154,22 +215,24 @@ impl Host<'_> {
     /// or else from the disk, where nothing has changed there since.
     fn inputs(&self, shape: &ShapeName, unit: &UnitFact) -> Inputs {
         let (Some(process), Some(started)) = (&unit.process, unit.started_ns) else {
-            return Inputs::Unknown("what it was started with can't be told".to_owned());
+            return Inputs::Unknown(Untold::NoProcess);
         };
-        let program = process.arguments.split_whitespace().next().unwrap_or_default();
-        if let (Some(drop_in), true) = (unit.drop_ins.last(), program != tau::BINARY) {
-            return Inputs::Unknown(format!("it runs {program}, not tau: see {drop_in}"));
-        }
         let mut known = BTreeMap::new();
         match &unit.record {
             Some(record) => self.recorded(shape, record, &mut known),
             None => {
                 if let Err(path) = self.on_disk(shape, started, &mut known) {
-                    return Inputs::Unknown(format!("{path} has changed since it was started"));
+                    return Inputs::Unknown(Untold::Changed(path));
                 }
             }
         }
-        self.plugins(started, &mut known);
+        match unit.record.as_ref().and_then(|record| record.plugins.as_ref()) {
+            Some(plugins) => known.extend(plugins.iter().map(|(path, sha256)| {
+                let content = Content::Blob { sha256: *sha256, size: None };
+                (path.clone(), Input { content, sha256: Some(*sha256) })
+            })),
+            None => self.plugins(started, &mut known),
+        }
         if let Some(exe) = process.exe {
             let content = Content::Blob { sha256: exe, size: None };
             known.insert(tau::BINARY.to_owned(), Input { content, sha256: Some(exe) });
@@ -230,7 +293,7 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Plugins that haven't been touched since the start.
+    /// Where they weren't noted: plugins that haven't been touched since the start.
     fn plugins(&self, started: i64, known: &mut BTreeMap<String, Input>) {
         for (path, fact) in &self.facts.paths {
             if let PathFact::File(file) = fact
@@ -244,33 +307,71 @@ impl Host<'_> {
         }
     }
 
-    /// The unit's directives that the process runs with, as the template says
-    /// them.
+    /// The directives that the process was started with, in the template's terms;
+    /// those that a restart couldn't change are as the template has them.
     fn directives(&self, shape: &ShapeName, unit: &UnitFact, process: &Process) -> Document {
-        // What the owner's drop-ins say comes after the template, and goes.
-        if !unit.drop_ins.is_empty() {
-            return tau::unit::parse(tau::unit::TEXT);
+        let mut text =
+            format!("[Service]\nExecStart={}\n", tau::unit::with_specifier(&process.arguments, shape));
+        for (name, id) in [("User", process.uid), ("Group", process.gid)] {
+            let id = if id == 0 { "root".to_owned() } else { id.to_string() };
+            text.push_str(&format!("{name}={id}\n"));
         }
-        let template = self.facts.paths.get(tau::unit::PATH);
-        // Of a unit without a file the service manager has only defaults to tell.
-        let other_since = match (template, unit.started_ns) {
-            (Some(PathFact::File(file)), Some(started)) => file.ctime_ns >= started,
-            _ => unit.load != "loaded",
-        };
-        let mut text = format!("[Service]\nExecStart={}\n", with_specifier(&process.arguments, shape));
-        for (name, loaded) in unit.directives.iter().filter(|(name, _)| *name != "ExecStart") {
-            // A host may grant less than its unit asks for, so the process is
-            // only believed where the unit may have asked for something else,
-            // and would have been granted more if it had.
+        let recorded = unit.record.as_ref().map(|record| &record.directives);
+        let other_since = self.template_changed(unit);
+        for (name, loaded) in unit.directives.iter().filter(|(name, _)| name.starts_with("Limit")) {
+            let recorded = recorded.and_then(|directives| directives.get(name));
+            // A host may grant less than its unit asks for, so without a record the
+            // process is believed only where the unit may have asked for something
+            // else, and would have been granted more if it had asked for more.
             let is_telling = other_since && !process.scant.contains(name);
-            let value = process.limits.get(name).filter(|_| is_telling).unwrap_or(loaded);
-            let value =
-                if value.is_empty() && matches!(name.as_str(), "User" | "Group") { "root" } else { value };
+            let granted = process.limits.get(name).filter(|_| is_telling);
+            let value = recorded.or(granted).unwrap_or(loaded);
             if !value.is_empty() {
                 text.push_str(&format!("{name}={value}\n"));
             }
         }
-        tau::unit::parse(&text)
+        let left = self.unaccounted(unit, process);
+        if !left.is_empty() {
+            text.push_str(&format!("Environment={}\n", left.join(" ")));
+        }
+        let mut document = tau::unit::parse(&text);
+        let template = tau::unit::parse(tau::unit::TEXT);
+        for found in tau::unit::overrides(shape, drop_ins(unit, self.facts)) {
+            if let Some(Field { value, effect }) = template.fields.get(&found.directive) {
+                let field = Field { value: value.clone(), effect: *effect };
+                document.fields.insert(found.directive, field);
+            }
+        }
+        document
+    }
+
+    /// Whether the template may have said something else when the unit was started.
+    fn template_changed(&self, unit: &UnitFact) -> bool {
+        match (self.facts.paths.get(tau::unit::PATH), unit.started_ns) {
+            (Some(PathFact::File(file)), Some(started)) => file.ctime_ns >= started,
+            // Of a unit without a file the service manager has only defaults to tell.
+            _ => unit.load != "loaded",
+        }
+    }
+
+    /// Environment variables of the process that no drop-in sets: our template sets
+    /// none, so a restart would be without them. Nothing is known of variables that
+    /// come out of other files.
+    fn unaccounted<'p>(&self, unit: &UnitFact, process: &'p Process) -> Vec<&'p str> {
+        let mut theirs = BTreeSet::new();
+        for (path, field) in drop_ins(unit, self.facts).flat_map(|(_, text)| tau::unit::parse(text).fields) {
+            match (path.as_str(), &field.value) {
+                ("Service.Environment", Value::Scalar(names)) => {
+                    theirs.extend(names.split(' ').map(str::to_owned));
+                }
+                ("Service.Environment", Value::List(lines)) => {
+                    theirs.extend(lines.iter().flat_map(|names| names.split(' ')).map(str::to_owned));
+                }
+                (path, _) if tau::unit::directives().iter().any(|ours| ours == path) => {}
+                _ => return Vec::new(),
+            }
+        }
+        process.environment.iter().filter(|name| !theirs.contains(*name)).map(String::as_str).collect()
     }
 }
 
@@ -306,15 +407,4 @@ fn services_of(config: &Document) -> BTreeSet<String> {
         Some(Value::Set(names)) => names.clone(),
         _ => BTreeSet::new(),
     }
-}
-
-/// `… -s elders …` → `… -s %i …`
-fn with_specifier(arguments: &str, shape: &ShapeName) -> String {
-    let mut words: Vec<&str> = arguments.split_whitespace().collect();
-    for i in 1..words.len() {
-        if words[i - 1] == "-s" && words[i] == shape.as_str() {
-            words[i] = "%i";
-        }
-    }
-    words.join(" ")
 }

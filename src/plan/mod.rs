@@ -24,7 +24,7 @@ pub use target::{InvalidSelector, Selector, belongs_to};
 
 use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, Reason, Verb, compare, ground};
-use crate::facts::Conditions;
+use crate::facts::{self, Conditions};
 use crate::resource::{
     Activity, Content, Cycle, Edge, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
     Sha256,
@@ -58,6 +58,9 @@ pub struct Plan {
     pub waves: Vec<Wave>,
     /// Whether a secret is replaced that everyone must have at the same time.
     pub rotation: Option<Rotation>,
+    /// Directives of our unit template that something on a host overrides: what is
+    /// wanted isn't reached there, and no action of a plan could change that.
+    pub overridden: Vec<Overridden>,
     /// What a person should know before agreeing.
     pub notes: Vec<Note>,
     /// Why it can't be applied as it is.
@@ -146,6 +149,19 @@ pub enum Rotation {
     /// Some nodes have the new one already, for an apply was ended half-way:
     /// the sooner the others have it the better, whoever can't be planned.
     Finishes,
+}
+
+/// A directive of a node's unit that a drop-in on its host overrides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overridden {
+    /// Where.
+    pub host: HostName,
+    /// `tau@store.service`
+    pub unit: String,
+    /// `LimitNOFILE`
+    pub directive: String,
+    /// The drop-in.
+    pub file: String,
 }
 
 /// Something that isn't a change, and yet matters.
@@ -319,6 +335,7 @@ pub fn plan(
     }
     same_machine(&conditions, &mut obstacles);
     unreadable(&grounded.desired, &current, &mut obstacles);
+    let overridden = foreign(&grounded.desired, &conditions, options, &mut obstacles);
     let all = compare(&grounded.desired, &current);
     let needed = options.retire.as_ref().map(|retirement| {
         let before = ground(retirement.before(), &conditions).desired;
@@ -331,9 +348,17 @@ pub fn plan(
         plan.unplanned.entry(host).or_default().extend(reasons);
     }
 
-    // Of a host that isn't planned nobody should believe that it is in place.
+    plan.overridden = overridden;
+    // A retirement does nothing about other nodes, and says nothing of them.
+    plan.overridden.retain(|found| options.retire.is_none() && !plan.unplanned.contains_key(&found.host));
+    // What isn't known, or isn't what is wanted, doesn't count as in place.
+    let is_overridden = |id: &ResourceId| {
+        let is = |found: &Overridden| id.host == found.host && id.key == Key::Service(found.unit.clone());
+        plan.overridden.iter().any(is)
+    };
     let in_place = |id: &ResourceId| {
-        is_target(&id.host) && !plan.unplanned.contains_key(&id.host) && all.graph.get(id).is_none()
+        let is_known = is_target(&id.host) && !plan.unplanned.contains_key(&id.host);
+        is_known && all.graph.get(id).is_none() && !is_overridden(id)
     };
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
@@ -434,6 +459,46 @@ fn unreadable(
         };
         obstacles.entry(id.host.clone()).or_default().push(obstacle);
     }
+}
+
+/// What hosts' owners have changed of nodes' units, as far as the plan is about
+/// them: obstacles, and directives that something else decides.
+fn foreign(
+    desired: &Graph<Resource>,
+    conditions: &BTreeMap<HostName, Conditions>,
+    options: &Options,
+    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+) -> Vec<Overridden> {
+    let mut overridden = Vec::new();
+    for (host, found) in conditions {
+        for facts::Foreign { unit, file, what } in &found.foreign {
+            let id = ResourceId { host: host.clone(), key: Key::Service(unit.clone()) };
+            let is_selected = |target: &Selector| {
+                let shape = tau::shape_of_unit(unit);
+                target.may_select(host)
+                    && target.shape.as_ref().is_none_or(|name| Some(name) == shape.as_ref())
+            };
+            if desired.get(&id).is_none()
+                || !options.targets.is_empty() && !options.targets.iter().any(is_selected)
+            {
+                continue;
+            }
+            let (unit, file) = (unit.clone(), file.clone());
+            let obstacle = match what {
+                facts::Overridden::Directive(directive) => {
+                    let directive = directive.clone();
+                    overridden.push(Overridden { host: host.clone(), unit, directive, file });
+                    continue;
+                }
+                facts::Overridden::Fragment => Obstacle::ForeignFragment { unit, file },
+                facts::Overridden::Program(program) => {
+                    Obstacle::ForeignProgram { unit, program: program.clone(), file }
+                }
+            };
+            obstacles.entry(host.clone()).or_default().push(obstacle);
+        }
+    }
+    overridden
 }
 
 /// New files stand beside the old ones for a while.
@@ -654,6 +719,11 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// Whether all that was asked for is in place once this plan is applied.
+    pub fn reaches_everything(&self) -> bool {
+        self.unplanned.is_empty() && self.overridden.is_empty()
     }
 
     /// The nodes that go.

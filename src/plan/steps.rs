@@ -6,8 +6,8 @@ use super::revert::{Graphs, Reverts, reverts};
 use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, Content, Edge, File, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId,
-    Service, Started,
+    Activity, Edge, File, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
+    Started,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,7 +203,7 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
                 invocation: invocation.clone(),
                 inputs: inputs
                     .iter()
-                    .filter(|(_, input)| is_noted(input))
+                    .filter(|(path, input)| is_noted(path, input))
                     .map(|(path, _)| path.clone())
                     .collect(),
             }));
@@ -211,10 +211,10 @@ fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
     }
 }
 
-/// Configuration and keys; which program, unit and plugins a process runs with is
-/// known without a record.
-fn is_noted(input: &Input) -> bool {
-    input.sha256.is_some() && !matches!(input.content, Content::Blob { .. })
+/// Configuration, keys and plugins. The kernel knows the program, and the directives
+/// are recorded with them.
+fn is_noted(path: &str, input: &Input) -> bool {
+    input.sha256.is_some() && path != tau::BINARY
 }
 
 fn staged_file(path: &str, change: &FileChange) -> Staged {

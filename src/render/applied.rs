@@ -1,7 +1,7 @@
 //! What became of a plan: what failed, what was skipped and why, and one line to
 //! search for that begins with `apply:` and the worst of it.
 
-use super::plan::{applied as made, listed, unplanned};
+use super::plan::{applied as made, listed, overridden, unplanned};
 use super::{Style, Tone};
 use crate::plan::course::{SkipReason, Skipped};
 use crate::plan::{Applied, Group, Plan};
@@ -51,6 +51,9 @@ fn summary(applied: &Applied, plan: &Plan) -> String {
     }
     if !plan.unplanned.is_empty() {
         parts.push(format!("{} ({})", unplanned(plan), listed(plan.unplanned.keys())));
+    }
+    if !plan.overridden.is_empty() {
+        parts.push(overridden(plan.overridden.len()));
     }
     parts.push(made(plan, &applied.done));
     if failed.is_empty() {

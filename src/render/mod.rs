@@ -12,6 +12,6 @@ mod style;
 pub use action::{action, ended, waiting};
 pub use applied::{conclusion, died, skips};
 pub use header::header;
-pub use plan::{plan, summary, unplanned};
+pub use plan::{not_reached, overridden, plan, summary, unplanned};
 pub use problems::{problems, tally};
 pub use style::{Style, Tone};

@@ -213,7 +213,7 @@ pub enum Activity {
     /// healthy.
     Failing {
         /// The symptom.
-        what: String,
+        trouble: Trouble,
         /// Whether only a restart can end this.
         lasts: bool,
         /// The last start.
@@ -223,6 +223,27 @@ pub enum Activity {
     Stopped,
     /// Masked by the host's administrator, so that it can't be started.
     Masked,
+}
+
+/// What is wrong with a unit that should be up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Its process has exited; how, in the service manager's words: `exit-code 1`.
+    Exited(String),
+    /// The service manager had to restart it so many times, and its process is
+    /// too young to be trusted.
+    Restarted(u32),
+    /// It runs, but doesn't listen on this TCP port.
+    Deaf(u16),
+}
+
+/// Why nobody can tell what a process was started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Untold {
+    /// There is no process to ask.
+    NoProcess,
+    /// There is no record, and this file has changed since the start.
+    Changed(String),
 }
 
 /// One start of a unit.
@@ -250,7 +271,7 @@ pub enum Inputs {
     /// an [`Edge::Reads`] to the unit.
     Known(BTreeMap<String, Input>),
     /// It can't be determined any more; this is the reason.
-    Unknown(String),
+    Unknown(Untold),
 }
 
 /// A file as a process read it.

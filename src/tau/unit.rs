@@ -1,17 +1,23 @@
-//! The unit template `tau@.service`: its text, and what it means.
+//! The unit template `tau@.service`: its text, what it means, and which of its
+//! directives a host's drop-ins override.
+//!
+//! A node runs with the *merged* unit: a fragment, which should be our template,
+//! and drop-ins on top of it. Directives that our template doesn't set are the
+//! administrator's and are left alone. One that it sets and a drop-in changes is
+//! an [`Override`]: neither writing the template nor a restart can change that.
 
-use crate::resource::{Document, Effect, Field, Value};
+use crate::resource::{Document, Effect, Field, FieldPath, ShapeName, Value};
 use std::collections::BTreeMap;
 
-/// The unit template's file; upstream's is in `/lib/systemd/system`, which
-/// belongs to packages, and this one takes precedence over it.
+/// The unit template's file. Upstream's is in `/lib/systemd/system`, which
+/// belongs to packages; this one takes precedence over it.
 pub const PATH: &str = "/etc/systemd/system/tau@.service";
 
 /// The unit template's text.
 pub const TEXT: &str = include_str!("tau@.service");
 
-/// What a unit's text says. A directive that is given several times is a list;
-/// comments, blank lines and the spaces around `=` say nothing.
+/// A unit file's directives, as `Section.Name`. A directive that is given several
+/// times is a list; comments, blank lines and the spaces around `=` don't count.
 pub fn parse(text: &str) -> Document {
     let mut section = String::new();
     let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -36,4 +42,186 @@ fn effect(path: &str) -> Effect {
         || path.starts_with("Service.Environment")
         || path.starts_with("Service.Limit");
     if restarts { Effect::Restart } else { Effect::Reload }
+}
+
+/// The template's directives that a drop-in can override and that affect a
+/// node, as `Section.Name`. Dependencies can only be added to, and a description
+/// is only shown.
+pub fn directives() -> Vec<FieldPath> {
+    let is_overridable =
+        |path: &FieldPath| path.starts_with("Service.") || path == "Unit.StartLimitIntervalSec";
+    parse(TEXT).fields.into_keys().filter(is_overridable).collect()
+}
+
+/// Whether our template takes precedence over the unit file at `fragment`: it is
+/// the template's name, in a directory that `/etc/systemd/system` goes before.
+pub fn precedes(fragment: &str) -> bool {
+    let Some((directory, name)) = fragment.rsplit_once('/') else { return true };
+    let is_stronger =
+        ["system.control", "transient", "generator.early"].iter().any(|end| directory.ends_with(end));
+    PATH.ends_with(&format!("/{name}")) && !is_stronger
+}
+
+/// A directive of our template that a drop-in sets to something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// `Service.LimitNOFILE`
+    pub directive: FieldPath,
+    /// What is in force instead; empty where the drop-in only takes ours away.
+    pub values: Vec<String>,
+    /// The last drop-in that sets it.
+    pub file: String,
+}
+
+/// What the drop-ins of a shape's unit override; files and texts in the order in
+/// which systemd reads them.
+pub fn overrides<'a>(shape: &ShapeName, drop_ins: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Override> {
+    let drop_ins: Vec<_> = drop_ins.map(|(file, text)| (file, parse(text))).collect();
+    let Document { fields } = parse(TEXT);
+    directives()
+        .into_iter()
+        .filter_map(|path| {
+            let wanted = values(&fields.get(&path)?.value);
+            let mut in_force: Vec<&str> = wanted.clone();
+            let mut by = None;
+            for (file, document) in &drop_ins {
+                let Some(field) = document.fields.get(&path) else { continue };
+                for value in values(&field.value) {
+                    // Commands accumulate; of the others the last counts. An empty
+                    // value takes away what came before.
+                    if value.is_empty() || !path.starts_with("Service.Exec") {
+                        in_force.clear();
+                    }
+                    if !value.is_empty() {
+                        in_force.push(value);
+                    }
+                }
+                by = Some(*file);
+            }
+            let is =
+                |ours: &&str, value: &&str| canonical(&path, ours, shape) == canonical(&path, value, shape);
+            // What an administrator runs besides ours before a start is theirs.
+            let holds = if path == "Service.ExecStartPre" {
+                wanted.iter().all(|ours| in_force.iter().any(|value| is(ours, value)))
+            } else {
+                wanted.len() == in_force.len() && wanted.iter().zip(&in_force).all(|(a, b)| is(a, b))
+            };
+            let file = by.filter(|_| !holds)?.to_owned();
+            Some(Override {
+                values: in_force.into_iter().map(str::to_owned).collect(),
+                directive: path,
+                file,
+            })
+        })
+        .collect()
+}
+
+fn values(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Scalar(text) => vec![text],
+        Value::List(texts) => texts.iter().map(String::as_str).collect(),
+        Value::Set(_) | Value::Secret(_) => Vec::new(),
+    }
+}
+
+/// A directive's value in one of the ways to write it: `64K` → `65536`, `1s` → `1`.
+fn canonical(path: &str, value: &str, shape: &ShapeName) -> String {
+    if path.starts_with("Service.Limit") {
+        let of_one = |limit: &str| {
+            let factor = |c| match c {
+                'K' => Some(1u64 << 10),
+                'M' => Some(1 << 20),
+                'G' => Some(1 << 30),
+                _ => None,
+            };
+            let number = limit.trim_end_matches(['K', 'M', 'G']).parse::<u64>().ok();
+            let factor = limit.chars().last().and_then(factor).unwrap_or(1);
+            number.and_then(|n| n.checked_mul(factor)).map_or_else(|| limit.to_owned(), |n| n.to_string())
+        };
+        let (soft, hard) = value.split_once(':').unwrap_or((value, value));
+        return format!("{}:{}", of_one(soft), of_one(hard));
+    }
+    if path.ends_with("Sec") {
+        return value.trim_end_matches("sec").trim_end_matches('s').trim_end().to_owned();
+    }
+    if path.starts_with("Service.Exec") {
+        return with_specifier(value, shape);
+    }
+    value.to_owned()
+}
+
+/// `… -s elders …` → `… -s %i …`
+pub fn with_specifier(arguments: &str, shape: &ShapeName) -> String {
+    let mut words: Vec<&str> = arguments.split_whitespace().collect();
+    for i in 1..words.len() {
+        if words[i - 1] == "-s" && words[i] == shape.as_str() {
+            words[i] = "%i";
+        }
+    }
+    words.join(" ")
+}
+
+/// The program that a command of a unit runs: `-/tb/bin/tau start` → `/tb/bin/tau`.
+pub fn program(command: &str) -> &str {
+    command.split_whitespace().next().unwrap_or_default().trim_start_matches(['-', '@', ':', '+', '!', '|'])
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn found(texts: &[&str]) -> Vec<(String, String)> {
+        let shape = "store".parse().unwrap();
+        let files: Vec<String> = (1..=texts.len()).map(|i| format!("/{i}.conf")).collect();
+        overrides(&shape, files.iter().map(String::as_str).zip(texts.iter().copied()))
+            .into_iter()
+            .map(|found| (found.directive, found.file))
+            .collect()
+    }
+
+    #[test]
+    fn only_what_ours_sets_and_others_change_is_an_override() {
+        assert_eq!(
+            found(&["[Service]\nCPUQuota=20%\nEnvironment=A\n[Unit]\nDescription=mine\nAfter=x\n"]),
+            []
+        );
+        assert_eq!(found(&["[Service]\nLimitNOFILE=64K\nRestartSec=1s\nLimitAS=infinity:infinity\n"]), []);
+        assert_eq!(found(&["[Service]\nExecStart=\nExecStart=/tb/bin/tau start -s store --root /tb\n"]), []);
+        assert_eq!(found(&["[Service]\nExecStartPre=/bin/true\n"]), []);
+        assert_eq!(found(&["[Service]\nLimitNOFILE=9\n", "[Service]\nLimitNOFILE=65536\n"]), []);
+        let of = |directive: &str, file: &str| (directive.to_owned(), file.to_owned());
+        assert_eq!(
+            found(&["[Service]\nLimitNOFILE=65536\n", "[Service]\nLimitNOFILE=9\n"]),
+            [of("Service.LimitNOFILE", "/2.conf")]
+        );
+        assert_eq!(
+            found(&[
+                "[Service]\nExecStart=\nExecStart=/tb/bin/tau start -s %i --root /tb --dev-mode\nUser=\n"
+            ]),
+            [of("Service.ExecStart", "/1.conf"), of("Service.User", "/1.conf")]
+        );
+        assert_eq!(found(&["[Service]\nExecStart=/bin/true\n"]), [of("Service.ExecStart", "/1.conf")]);
+        assert_eq!(found(&["[Service]\nExecStartPre=\n"]), [of("Service.ExecStartPre", "/1.conf")]);
+        assert_eq!(
+            found(&["[Unit]\nStartLimitIntervalSec=10\n"]),
+            [of("Unit.StartLimitIntervalSec", "/1.conf")]
+        );
+    }
+
+    #[test]
+    fn a_template_of_ours_precedes_those_of_packages_alone() {
+        for (file, is) in [
+            (PATH, true),
+            ("/lib/systemd/system/tau@.service", true),
+            ("/run/systemd/system/tau@.service", true),
+            ("/etc/systemd/system/tau@store.service", false),
+            ("/lib/systemd/system/tau@store.service", false),
+            ("/etc/systemd/system.control/tau@.service", false),
+            ("/run/systemd/transient/tau@.service", false),
+            ("", true),
+        ] {
+            assert_eq!(precedes(file), is, "{file}");
+        }
+    }
 }

@@ -54,7 +54,7 @@ impl<'a> Seven<'a> {
         let before = starts("all", &self.members);
         self.network.shape("all", Shape::new(5342).services(&["tns", "hoarder"]));
         let plan = self.network.plan(&["--batch", "2"]).exits(2).last_says("3 to restart; ");
-        let plan = plan.says_in_one_line(&["because", "p2p-listen, ports.lite, ports.main"]);
+        let plan = plan.says_in_one_line(&["running with outdated", "p2p-listen, ports.lite, ports.main"]);
         plan.says_in_one_line(&["the first of each shape", "all@"]);
         self.network.apply(&["--batch", "2"]).exits(0);
         self.elders.iter().zip(elders).for_each(|(host, before)| before.holds(host));

@@ -79,7 +79,7 @@ pub(crate) fn drift(lab: &Lab) {
         grep -q 99.5 /tb/config/all.yaml; systemctl restart tau@all.service");
     let before = starts("all", &[edited, stopped]);
     let plan = network.plan(&[]).exits(2).last_says("1 to restart");
-    plan.says_in_one_line(&["because it runs with another /tb/config/all.yaml", "location.long"]);
+    plan.says_in_one_line(&["running with outdated all.yaml", "location.long"]);
     network.apply(&[]).exits(0);
     let now = starts("all", &[edited, stopped]);
     assert!(before[0] != now[0] && before[1] == now[1], "{before:?} {now:?}");

@@ -12,6 +12,7 @@ mod faults;
 mod first;
 mod gate;
 mod host;
+mod in_force;
 mod keys;
 mod mending;
 mod network;
@@ -57,6 +58,11 @@ fn main() -> ExitCode {
         trial("drift::drift", drift::drift),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),
+        trial("in_force::what_others_override", in_force::what_others_override),
+        trial("in_force::what_a_process_was_started_with", in_force::what_a_process_was_started_with),
+        trial("in_force::records", in_force::records),
+        trial("in_force::restarted_nodes", in_force::restarted_nodes),
+        trial("in_force::without_a_journal", in_force::without_a_journal),
         trial("mending::style_is_no_difference", mending::style_is_no_difference),
         trial("mending::with_a_restart", mending::with_a_restart),
         trial("mending::without_a_restart", mending::without_a_restart),

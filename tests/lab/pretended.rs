@@ -156,22 +156,26 @@ fn unit_lines(unit: &UnitFact) -> Vec<(String, String)> {
         process,
         record,
         said,
+        silent,
         healthy,
     } = unit;
     let mut lines = vec![
-        ("unit's state", format!("{load} {active} {sub} {result} {enabled} {restarts} {healthy} {said:?}")),
+        (
+            "unit's state",
+            format!("{load} {active} {sub} {result} {enabled} {restarts} {healthy} {said:?} {silent}"),
+        ),
         ("unit's files", format!("{fragment} {drop_ins:?} {need_reload}")),
         ("unit's directives", format!("{directives:?}")),
         ("unit's id", format!("{:?} {:?}", invocation.as_ref().map(String::len), pid.is_some())),
         ("unit's start", format!("{} {}", started_ns.is_some(), age.is_some())),
         ("unit's record", format!("{record:?}")),
     ];
-    if let Some(Process { exe, arguments, limits, scant, uid, gid }) = process {
+    if let Some(Process { exe, arguments, limits, scant, environment, uid, gid }) = process {
         // This machine may not allow as many open files, which the probe reports.
         assert!(scant.iter().all(|name| name == "LimitNOFILE"), "{scant:?}");
         let limits: BTreeMap<_, _> = limits.iter().filter(|(name, _)| *name != "LimitNOFILE").collect();
         assert!(limits.len() >= 3, "{unit:?}");
-        lines.push(("process", format!("{exe:?} {arguments} {limits:?} {uid} {gid}")));
+        lines.push(("process", format!("{exe:?} {arguments} {limits:?} {environment:?} {uid} {gid}")));
     }
     lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -102,7 +102,7 @@ pub(crate) fn hardened(lab: &Lab, tau: &Path) {
     // The members' port changes: they are restarted, now with our unit.
     network.shape("all", Shape::new(5342).services(&["tns", "hoarder"]));
     let plan = network.plan(&[]).exits(2).last_says("2 to change, 2 to restart");
-    plan.says_in_one_line(&["because it runs with another /tb/config/all.yaml", "ports.main"]);
+    plan.says_in_one_line(&["running with outdated all.yaml", "ports.main"]);
     network.apply(&[]).exits(0);
     assert_eq!(starts("elders", &elders), before.0, "no elder is restarted");
     let now = starts("all", &members);
@@ -131,9 +131,10 @@ pub(crate) fn touched_before_we_came(lab: &Lab, tau: &Path) {
     touched.sh("echo '# looked at' >>/tb/config/all.yaml");
 
     let plan = network.plan(&[]).exits(2).last_says("1 to restart");
-    let because = "      because /tb/config/all.yaml has changed since it was started";
-    let of =
-        |host| plan.of_host(host).into_iter().filter(|line| line.contains("because")).collect::<Vec<_>>();
+    let because = "      unknown what it was started with: /tb/config/all.yaml has changed since";
+    let of = |host| {
+        plan.of_host(host).into_iter().filter(|line| line.contains("started with")).collect::<Vec<_>>()
+    };
     assert_eq!((of(elder), of(touched)), (vec![], vec![because]), "{plan}");
     assert!(plan.of_host(touched).iter().any(|line| line.contains("~ tau@all.service")), "{plan}");
     network.apply(&[]).exits(0);

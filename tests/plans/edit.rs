@@ -206,11 +206,27 @@ fn unit(facts: &mut Facts, name: &str, properties: &[&str]) {
             "age" => unit.age = Some(Duration::from_secs(value.parse().unwrap())),
             "healthy" => unit.healthy = value == "yes",
             "need_reload" => unit.need_reload = value == "yes",
+            "silent" => unit.silent = value == "yes",
+            "said" => unit.said = Some(value.to_owned()),
+            "fragment" => value.clone_into(&mut unit.fragment),
+            // A variable that the process was started with.
+            "environment" => {
+                unit.process.as_mut().unwrap().environment.insert(value.to_owned());
+            }
             "drop_in" => unit.drop_ins.push(value.to_owned()),
             "runs" => value.clone_into(&mut unit.process.as_mut().unwrap().arguments),
-            // A directive, as the service manager reports it.
+            // A directive that was in force at its start, and isn't any more.
+            _ if property.starts_with("started:") => {
+                let directive = property.trim_start_matches("started:");
+                unit.record.as_mut().unwrap().directives.insert(directive.to_owned(), value.to_owned());
+                unit.process.as_mut().unwrap().limits.insert(directive.to_owned(), value.to_owned());
+            }
+            // A directive, in force since its start.
             _ if property.starts_with(char::is_uppercase) => {
                 unit.directives.insert(property.to_owned(), value.to_owned());
+                if let Some(record) = &mut unit.record {
+                    record.directives.insert(property.to_owned(), value.to_owned());
+                }
                 if let Some(process) = unit.process.as_mut().filter(|_| property.starts_with("Limit")) {
                     process.limits.insert(property.to_owned(), value.to_owned());
                 }

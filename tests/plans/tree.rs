@@ -95,6 +95,7 @@ fn run(facts: &mut Facts, shape: &ShapeName, now_ns: i64) {
     let limits = directives.iter().filter(|(name, _)| name.starts_with("Limit"));
     let process = Process {
         scant: std::collections::BTreeSet::new(),
+        environment: std::collections::BTreeSet::new(),
         exe: program.sha256,
         arguments: directives["ExecStart"].clone(),
         limits: limits.map(|(name, value)| (name.clone(), value.clone())).collect(),

@@ -49,7 +49,7 @@ fn drift_is_fixed() {
         "sed -i 's/5242/5243/' \"$SPORE_ROOT/tb/config/store.yaml\" && systemctl restart tau@store",
     );
     let plan = world.spore(&["plan"]).exits(2);
-    plan.says("nobody:root").says("/tb/priv").says("because it runs with another /tb/config/store.yaml");
+    plan.says("nobody:root").says("/tb/priv").says("running with outdated store.yaml");
     world.spore(APPLY).exits(0);
     world.spore(&["plan"]).exits(0);
 }

@@ -16,6 +16,7 @@ pub(super) struct Units {
     same: BTreeSet<u32>,
     healthy: BTreeSet<String>,
     said: BTreeMap<String, String>,
+    silent: BTreeSet<String>,
     uptime: Option<Duration>,
 }
 
@@ -46,6 +47,14 @@ impl Units {
                 let (unit, line) = rest.split_once('\t')?;
                 self.said.insert(unit.to_owned(), line.to_owned());
             }
+            "silent" => {
+                self.silent.insert(rest.to_owned());
+            }
+            "environment" => {
+                let (pid, names) = rest.split_once('\t')?;
+                let process = self.processes.get_mut(&pid.parse().ok()?)?;
+                process.environment = names.split(' ').map(str::to_owned).collect();
+            }
             "exe" => {
                 self.same.insert(rest.parse().ok()?);
             }
@@ -57,6 +66,7 @@ impl Units {
                     arguments: arguments.trim_end().to_owned(),
                     limits: BTreeMap::new(),
                     scant: BTreeSet::new(),
+                    environment: BTreeSet::new(),
                     uid: uid.parse().ok()?,
                     gid: gid.parse().ok()?,
                 };
@@ -88,6 +98,7 @@ impl Units {
         for (name, properties) in std::mem::take(&mut self.properties) {
             let mut unit = unit(&properties);
             unit.age = self.age(&properties, unit.started_ns, now_ns);
+            unit.started_ns = by_todays_clock(unit.started_ns, unit.age, now_ns);
             unit.process = unit.pid.and_then(|pid| {
                 let mut process = self.processes.remove(&pid)?;
                 let is_most = |(name, limit): &(&String, &String)| {
@@ -106,6 +117,7 @@ impl Units {
             }
             unit.healthy = self.healthy.contains(&name);
             unit.said = self.said.remove(&name);
+            unit.silent = self.silent.contains(&name);
             units.insert(name, unit);
         }
         texts.retain(|path, _| !path.starts_with("/run/spore/"));
@@ -127,18 +139,35 @@ impl Units {
     }
 }
 
-fn unit(properties: &BTreeMap<String, String>) -> UnitFact {
-    let get = |name: &str| properties.get(name).map_or("", String::as_str);
+/// A start by a clock that was ahead would seem to come after changes that it
+/// came before.
+fn by_todays_clock(started_ns: Option<i64>, age: Option<Duration>, now_ns: Option<i64>) -> Option<i64> {
+    /// Between two looks at the clocks.
+    const SLACK_NS: i64 = 2_000_000_000;
+    let started_ns = started_ns?;
+    let by_age = now_ns.zip(age).and_then(|(now, age)| now.checked_sub(i64::try_from(age.as_nanos()).ok()?));
+    Some(by_age.filter(|by_age| started_ns.saturating_sub(*by_age) > SLACK_NS).unwrap_or(started_ns))
+}
+
+/// The directives that a process is started with, but for the command.
+fn directives(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut directives = BTreeMap::new();
     for name in ["User", "Group"] {
-        directives.insert(name.to_owned(), get(name).to_owned());
-    }
-    for (_, name) in LIMITS {
-        let soft = get(&format!("{name}Soft"));
-        if !soft.is_empty() {
-            directives.insert((*name).to_owned(), limit(soft, get(name)));
+        if let Some(value) = properties.get(name) {
+            directives.insert(name.to_owned(), value.clone());
         }
     }
+    for (_, name) in LIMITS {
+        if let (Some(hard), Some(soft)) = (properties.get(*name), properties.get(&format!("{name}Soft"))) {
+            directives.insert((*name).to_owned(), limit(soft, hard));
+        }
+    }
+    directives
+}
+
+fn unit(properties: &BTreeMap<String, String>) -> UnitFact {
+    let get = |name: &str| properties.get(name).map_or("", String::as_str);
+    let mut directives = directives(properties);
     let command = get("ExecStart").split_once("argv[]=").and_then(|(_, rest)| rest.split_once(" ; "));
     if let Some((arguments, _)) = command {
         directives.insert("ExecStart".to_owned(), arguments.to_owned());
@@ -165,17 +194,31 @@ fn unit(properties: &BTreeMap<String, String>) -> UnitFact {
     }
 }
 
-/// The record of one start: its digests are written last, so where they are
-/// missing there is none.
+/// The record of one start. Its directory is renamed into place when it is
+/// complete; where there are no digests, there is no record.
 fn record(directory: &str, texts: &mut BTreeMap<String, String>) -> Option<Record> {
-    let config = texts.remove(&format!("{directory}/config.yaml"));
-    let digests = texts.remove(&format!("{directory}/digests"))?;
-    let digests = digests.lines().filter_map(|line| {
+    let mut take = |name: &str| texts.remove(&format!("{directory}/{name}"));
+    let (config, digests, plugins, unit) =
+        (take("config.yaml"), take("digests"), take("plugins"), take("unit"));
+    let properties = unit.as_deref().unwrap_or_default().lines().filter_map(|line| line.split_once('='));
+    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Some(Record {
+        config,
+        digests: sums(&digests?, tau::CONFIG),
+        plugins: plugins.map(|plugins| sums(&plugins, tau::PLUGINS)),
+        directives: directives(&properties),
+    })
+}
+
+/// What `sha256sum` printed of files in a directory.
+fn sums(text: &str, directory: &str) -> BTreeMap<String, Sha256> {
+    let sums = text.lines().filter_map(|line| {
         let (sum, path) = line.split_once("  ")?;
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", tau::CONFIG) };
+        let path = path.strip_prefix("./").unwrap_or(path);
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("{directory}/{path}") };
         Some((path, sum.parse().ok()?))
     });
-    Some(Record { config, digests: digests.collect() })
+    sums.collect()
 }
 
 /// What the kernel calls each limit, and the directive that sets it.

@@ -3,6 +3,7 @@
 use super::host::{Host, machines};
 use crate::facts::{AnswerError, FileFact, PathFact, Record, parse};
 use crate::resource::{Access, Port, Sha256, Transport};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
@@ -100,7 +101,7 @@ fn files_of_every_kind() {
     let target = "../run/systemd/resolve/stub-resolv.conf".to_owned();
     assert_eq!(paths["/etc/resolv.conf"], PathFact::Link { target });
     assert!(matches!(&paths["/tb/storage/elders"], PathFact::Directory { .. }));
-    assert_eq!(facts.texts["/etc/systemd/system/tau@.service"], "[Unit]\r\nDescription=\u{e9}\n");
+    assert_eq!(facts.texts["/etc/systemd/system/tau@.service"], "[Unit]\nDescription=\u{e9}\n");
     assert_eq!(facts.texts["/etc/systemd/resolved.conf.d/x.conf"], "[Resolve]\nDNSStubListener=no\n");
     let tuple = "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n";
     assert_eq!(facts.texts["/etc/ufw/user.rules"], tuple);
@@ -253,7 +254,8 @@ fn units_and_what_they_run() {
     assert_eq!(process.limits, limits.map(|(name, limit)| (name.to_owned(), limit.to_owned())).into());
     let digests = [("/else/where", b"2"), ("/tb/config/elders.yaml", b"1")];
     let digests = digests.map(|(path, content)| (path.to_owned(), Sha256::of(content))).into();
-    assert_eq!(unit.record, Some(Record { config: None, digests }));
+    let (plugins, directives) = (None, BTreeMap::new());
+    assert_eq!(unit.record, Some(Record { config: None, digests, plugins, directives }));
     assert_eq!(unit.said.as_deref(), Some("12:00\tINFO\tall started! with id: 12D3"));
     assert!(!unit.healthy);
     let other = &facts.units["tau@other.service"];
@@ -267,6 +269,75 @@ fn units_and_what_they_run() {
     assert_eq!(facts.texts.keys().collect::<Vec<_>>(), ["/tb/config/there.yaml"]);
     let journal = host.asked("journalctl");
     assert!(journal.ends_with("_SYSTEMD_INVOCATION_ID=58e551f4269f4643b5da4d0bd8f13f3c\n"), "{journal}");
+}
+
+#[test]
+fn a_record_holds_plugins_and_directives() {
+    let host = running();
+    host.file(&format!("{RECORD}/digests"), format!("{}  elders.yaml\n", Sha256::of(b"1")));
+    host.file(
+        &format!("{RECORD}/plugins"),
+        format!("{}  ./p@1\n{}  q\n", Sha256::of(b"2"), Sha256::of(b"3")),
+    );
+    host.file(&format!("{RECORD}/unit"), "User=root\nLimitNOFILE=4096\nLimitNOFILESoft=1024\n");
+    let record = host.facts(&[]).units["tau@elders.service"].record.clone().unwrap();
+    let plugins = [("/tb/plugins/p@1", b"2"), ("/tb/plugins/q", b"3")];
+    let plugins = plugins.map(|(path, content)| (path.to_owned(), Sha256::of(content))).into();
+    assert_eq!(record.plugins, Some(plugins));
+    let directives = [("LimitNOFILE", "1024:4096"), ("User", "root")];
+    assert_eq!(record.directives, directives.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+#[test]
+fn of_drop_ins_only_what_matters_and_no_value_of_a_variable_is_sent() {
+    let host = running();
+    host.says("systemctl", &UNITS.replace("DropInPaths=", "DropInPaths=/lib/own.conf "));
+    host.file(
+        "/lib/own.conf",
+        "# of the owner\n[Service]\nEnvironment=\"PASS=hunter2 TOKEN=x\" NAME=y\nEnvironmentFile=-/etc/hidden\n\
+         CPUQuota=20%\nExecStartPost=/bin/curl hunter2\nExecStart=\nExecStart=/tb/bin/tau start \\\n -s %i\n",
+    );
+    host.file("/etc/systemd/system/tau@.service", "[Service]\nEnvironment=PASS=hunter2\nNice=5\n");
+    host.file("/etc/systemd/system/tau@elders.service", "[Service]\nEnvironment=PASS=hunter2\n");
+    host.file(
+        "/proc/77/environ",
+        "PATH=/bin\0PASS=hunter2\nNOT=one\0INVOCATION_ID=1\0LC_ALL=C\0FOR_ALL=x\0_A1=\0",
+    );
+    let answer = host.answer(&[], false);
+    assert!(!answer.contains("hunter2") && !answer.contains("hidden"), "{answer}");
+    let facts = parse(&answer).unwrap();
+    let drop_in = "[Service]\nEnvironment=PASS TOKEN NAME\nEnvironmentFile=...\nExecStart=\nExecStart=/tb/bin/tau start   -s %i\n";
+    assert_eq!(facts.texts["/lib/own.conf"], drop_in);
+    assert_eq!(facts.texts["/etc/systemd/system/tau@.service"], "[Service]\nEnvironment=PASS\nNice=5\n");
+    assert!(!facts.texts.contains_key("/etc/systemd/system/tau@elders.service"));
+    assert!(facts.paths.contains_key("/etc/systemd/system/tau@elders.service"));
+    let process = facts.units["tau@elders.service"].process.clone().unwrap();
+    assert_eq!(process.environment.iter().collect::<Vec<_>>(), ["FOR_ALL", "PASS", "_A1"]);
+}
+
+#[test]
+fn a_clock_that_was_ahead_makes_no_start_later() {
+    let host = running();
+    let now = fs::metadata(host.at("/proc/self")).unwrap().ctime();
+    // It was started 100.25 s ago, says the clock that doesn't jump.
+    let ahead = UNITS.replace("Sat 2026-11-21 08:53:18.950411 UTC", "Thu 2099-11-26 08:53:18.950411 UTC");
+    host.says("systemctl", &ahead);
+    let started = host.facts(&[]).units["tau@elders.service"].started_ns.unwrap() / 1_000_000_000;
+    assert!((now - 105..=now - 95).contains(&started), "{started} {now}");
+}
+
+#[test]
+fn a_journal_that_does_not_reach_back_is_no_evidence() {
+    let host = running();
+    // The same stand-in answers both questions.
+    let silent = |says: &str| {
+        host.says("journalctl", says);
+        host.facts(&[]).units["tau@elders.service"].silent
+    };
+    assert!(silent(""), "it keeps nothing");
+    assert!(silent("1795251300.5 host tau[1]: later than the start\n"));
+    assert!(!silent("1795251190.5 host tau[1]: before the start\n"));
+    assert!(!silent("all started! with id: 12D3\n"));
 }
 
 #[test]

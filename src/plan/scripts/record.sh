@@ -1,5 +1,5 @@
-# record UNIT INVOCATION INPUT...: notes what a running unit was started with, as
-# the unit template of ours does by itself.
+# record UNIT INVOCATION INPUT...: records what a running unit was started with, as
+# our unit template does before each start.
 # shellcheck shell=sh disable=SC2154
 
 record() {
@@ -11,7 +11,7 @@ record() {
     fi
     record_of "$unit" "$planned"
     [ ! -e "$root$record/digests" ] || already
-    started_after "$@" || differs "expected all that $unit reads to be older than its start"
+    started_after "$@" || differs "an input of $unit has changed since it was started"
     umask 077
     dir=${record%/*}
     part=$dir/.part
@@ -22,34 +22,48 @@ record() {
         [ "$kind" = file ] || differs "expected $unit to read a file $input, found $(found)"
         digest
         case $input in
+            /tb/plugins/*)
+                printf '%s  %s\n' "$digest" "${input#/tb/plugins/}" >>"$root$part/plugins" ||
+                    fail "cannot record $input"
+                continue
+                ;;
             # Without the private key, of which the last 32 of 68 bytes are public.
-            # Other secrets stay in it: that they have changed asks for a restart,
-            # and the digests by which a probe tells that have a key that isn't here.
+            # Other secrets stay: a change of one takes a restart, and the digests by
+            # which a probe compares them have a key that isn't known here.
             *.yaml)
-                # Where it is named in any other way than tau and spore write it, what
-                # is left of the file can't be told from the key: only its digest stays.
+                # Where the key is named in any other way than tau and spore write it, it
+                # can't be told from the rest of the file: only the digest is kept.
                 run sed -n \
                     -e 's|^privatekey: *[^A-Za-z]\{0,1\}CAESQ[A-Za-z0-9+/]\{43\}\([A-Za-z0-9+/]\{43\}=\)[^A-Za-z]\{0,1\} *$|publickey: \1|' \
                     -e 't write' -e '/privatekey/Q9' -e '/CAES/Q9' -e ':write' -e "w $root$part/config.yaml" \
                     -- "$root$input"
                 case $status in
                     0) ;;
-                    9) try "cannot note $input" rm -f -- "$root$part/config.yaml" ;;
-                    *) fail "cannot note $input: $said" ;;
+                    9) try "cannot record $input" rm -f -- "$root$part/config.yaml" ;;
+                    *) fail "cannot record $input: $said" ;;
                 esac
                 ;;
         esac
         printf '%s  %s\n' "$digest" "${input#/tb/config/}" >>"$root$part/digests" ||
-            fail "cannot note $input"
+            fail "cannot record $input"
     done
-    # Nothing changed, and the unit didn't start again, while that was written.
-    started_after "$@" || differs "expected all that $unit reads to be older than its start"
+    try "cannot record the plugins of $unit" touch -- "$root$part/plugins"
+    # The directives in force are those of that start while their files are as old.
+    # shellcheck disable=SC2086 # words
+    if [ "$stale" = no ] && started_after $files; then
+        run timeout -k 5 "$patience" systemctl show -p User,Group,LimitNOFILE,LimitNOFILESoft \
+            -p LimitAS,LimitASSoft,LimitRSS,LimitRSSSoft,LimitCORE,LimitCORESoft -- "$unit"
+        [ "$status" = 0 ] || fail "systemctl show $unit: $said"
+        printf '%s\n' "$said" >"$root$part/unit" || fail "cannot record the directives of $unit"
+    fi
+    # Nothing changed, and the unit wasn't started again, while that was written.
+    started_after "$@" || differs "an input of $unit has changed since it was started"
     show "$unit"
-    [ "$invocation" = "$planned" ] || differs "expected $unit to run on, found it started again"
-    # Earlier starts' are of no use any more; a name that begins with a dot is ours.
+    [ "$invocation" = "$planned" ] || differs "$unit was started again"
+    # Records of earlier starts are obsolete; names that begin with a dot are ours.
     for old in "$root$dir"/*; do
         [ ! -e "$old" ] || try "cannot clear ${old#"$root"} away" rm -rf -- "$old"
     done
-    try "cannot note what $unit runs with" mv -T -- "$root$part" "$root$record"
+    try "cannot record what $unit was started with" mv -T -- "$root$part" "$root$record"
     finish
 }

@@ -1,12 +1,13 @@
-# What is known of a unit; shared by those actions that are about one.
+# What is known of a unit; shared by the actions that are about one.
 # shellcheck shell=sh disable=SC2034,SC2154
 
 # show UNIT: what the service manager says of it, into variables.
 show() {
     active='' sub='' result='' invocation='' pid=0 restarts=0 status_of='' entered=0 started='' files=''
+    stale=yes
     shown=$(timeout -k 5 "$patience" systemctl show --timestamp=us+utc \
         -p ActiveState,SubState,Result,InvocationID,MainPID,NRestarts,ExecMainStatus \
-        -p ActiveEnterTimestampMonotonic,ExecMainStartTimestamp,FragmentPath,DropInPaths \
+        -p ActiveEnterTimestampMonotonic,ExecMainStartTimestamp,FragmentPath,DropInPaths,NeedDaemonReload \
         -- "$1" 2>&1 3>&-) || fail "systemctl show $1: ${shown:-no answer within $patience s}"
     while IFS= read -r line; do
         value=${line#*=}
@@ -20,6 +21,7 @@ show() {
             ExecMainStatus=*) status_of=$value ;;
             ActiveEnterTimestampMonotonic=*) entered=$value ;;
             ExecMainStartTimestamp=*) started=$value ;;
+            NeedDaemonReload=*) stale=$value ;;
             FragmentPath=* | DropInPaths=*) files="$files $value" ;;
         esac
     done <<END
@@ -44,11 +46,14 @@ started_after() {
 }
 
 # Whether the start that was shown is with what is on the disk now: its inputs,
-# its unit's files and its program. For a start without a record nobody knows.
+# its unit's files and its program. Of a start without a record that isn't known.
 runs_with_what_is_there() {
     record_of "$1" "$invocation"
     [ -f "$root$record/digests" ] || return 1
     (cd -- "$root/tb/config" && sha256sum --status --strict -c -- "$root$record/digests") || return 1
+    if [ -s "$root$record/plugins" ]; then
+        (cd -- "$root/tb/plugins" && sha256sum --status --strict -c -- "$root$record/plugins") || return 1
+    fi
     # shellcheck disable=SC2086 # words
     started_after $files || return 1
     case $(readlink -- "$root/proc/$pid/exe") in

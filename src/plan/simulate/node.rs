@@ -47,10 +47,11 @@ impl Host<'_> {
             arguments,
             limits: limits.map(|(name, value)| (name.clone(), value.clone())).collect(),
             scant: BTreeSet::new(),
+            environment: environment(&template),
             uid: 0,
             gid: 0,
         };
-        let record = template.contains("/run/spore/").then(|| self.note(&config));
+        let record = template.contains("/run/spore/").then(|| self.note(&config, &directives));
         let ports = ports(&text);
         if let Some(other) =
             self.others().find(|(_, others)| !ports.is_empty() && others.first() == ports.first())
@@ -157,8 +158,8 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// What our unit, or an apply, writes down of a start.
-    fn note(&self, config: &str) -> Record {
+    /// What our unit, or an apply, records of a start.
+    fn note(&self, config: &str, directives: &BTreeMap<String, String>) -> Record {
         let keys = format!("{}/", tau::KEYS);
         let read = self.facts.paths.iter().filter_map(|(path, fact)| match fact {
             PathFact::File(file) if path == config || path.starts_with(&keys) && path.ends_with(".key") => {
@@ -166,7 +167,20 @@ impl Host<'_> {
             }
             _ => None,
         });
-        Record { config: self.facts.texts.get(config).cloned(), digests: read.collect() }
+        let plugins = self.facts.paths.iter().filter_map(|(path, fact)| match fact {
+            PathFact::File(file) if path.rsplit_once('/')?.0 == tau::PLUGINS && !path.contains("/.") => {
+                Some((path.clone(), file.sha256?))
+            }
+            _ => None,
+        });
+        let mut directives = directives.clone();
+        directives.remove("ExecStart");
+        Record {
+            config: self.facts.texts.get(config).cloned(),
+            digests: read.collect(),
+            plugins: Some(plugins.collect()),
+            directives,
+        }
     }
 
     pub(super) fn record(&mut self, name: &str, invocation: &str, inputs: &[String]) -> Done {
@@ -181,7 +195,8 @@ impl Host<'_> {
                 other => return Err(format!("{path} has changed since: {other:?}")),
             }
         }
-        let note = self.note(&tau::config_path(&shape));
+        let directives = self.unit(name).directives.clone();
+        let note = self.note(&tau::config_path(&shape), &directives);
         self.unit(name).record.get_or_insert(note);
         Ok(())
     }
@@ -216,6 +231,14 @@ impl Host<'_> {
                 unit.directives = directives(template, &shape);
             }
         }
+    }
+}
+
+/// Names of the variables that a unit sets, as the probe reads them.
+fn environment(template: &str) -> BTreeSet<String> {
+    match tau::unit::parse(template).fields.get("Service.Environment").map(|field| &field.value) {
+        Some(Value::Scalar(names)) => names.split(' ').map(str::to_owned).collect(),
+        _ => BTreeSet::new(),
     }
 }
 

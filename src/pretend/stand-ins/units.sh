@@ -141,7 +141,8 @@ before() {
     exec_before=${exec_before#*"'"}
     # shellcheck disable=SC2016 # expanded by the eval below
     exec_before=$(printf '%s\n' "${exec_before%"'"}" |
-        sed -e 's/\\\\/\\/g' -e 's|/run/spore|"$root"&|g' -e 's|/tb/config|"$root"&|g')
+        sed -e 's/\\\\/\\/g' -e 's|/run/spore|"$root"&|g' -e 's|/tb/config|"$root"&|g' \
+            -e 's|/tb/plugins|"$root"&|g')
     (INVOCATION_ID=$invocation && export INVOCATION_ID && eval "$exec_before") >/dev/null 2>&1
 }
 

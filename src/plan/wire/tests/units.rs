@@ -14,7 +14,8 @@ pub(super) fn show(host: &Host, file: &str, active: &str, invocation: &str) {
     let text = format!(
         "ActiveState={active}\nSubState=running\nResult=success\nInvocationID={invocation}\nMainPID=42\n\
          NRestarts=0\nExecMainStatus=0\nActiveEnterTimestampMonotonic=1\n\
-         ExecMainStartTimestamp=Fri 2100-01-01 00:00:00.000000 UTC\nFragmentPath=/etc/tau@.service\nDropInPaths=\n"
+         ExecMainStartTimestamp=Fri 2100-01-01 00:00:00.000000 UTC\nFragmentPath=/etc/tau@.service\nDropInPaths=\n\
+         NeedDaemonReload=no\n"
     );
     host.write(&format!("/manager/{file}"), text.as_bytes());
 }
@@ -32,6 +33,7 @@ pub(super) fn with_unit(active: &str, invocation: &str, next: &str) -> Host {
     host.write("/tb/config/elders.yaml", CONFIG.as_bytes());
     host.write("/tb/config/keys/swarm.key", b"/key/...\n");
     fs::create_dir(host.at("/proc/42")).unwrap();
+    fs::create_dir_all(host.at("/tb/plugins")).unwrap();
     symlink("/tb/bin/tau", host.at("/proc/42/exe")).unwrap();
     let listens = "   0: 00000000000000000000000000000000:147A 00000000000000000000000000000000:0000 0A 0\n";
     host.write("/proc/net/tcp6", listens.as_bytes());
@@ -321,8 +323,12 @@ fn what_a_unit_runs_with_is_noted_once() {
     assert!(differs(&host.act(&record("c3"))).contains("started in c3, found a1"));
 }
 
-/// What the unit template runs before a node, on this host.
 fn noted_by_the_unit(host: &Host, invocation: &str) {
+    host.shell(&unit_command(host, invocation), b"");
+}
+
+/// What the unit template runs before a node, on this host.
+fn unit_command(host: &Host, invocation: &str) -> String {
     let command =
         crate::tau::unit::TEXT.lines().find_map(|line| line.strip_prefix("ExecStartPre=-/bin/sh -c '"));
     let command = command.unwrap().strip_suffix('\'').unwrap();
@@ -332,7 +338,8 @@ fn noted_by_the_unit(host: &Host, invocation: &str) {
     let root = root.to_str().unwrap().trim_end_matches('/');
     let command = command.replace("/run/spore", &format!("{root}/run/spore"));
     let command = command.replace("/tb/config", &format!("{root}/tb/config"));
-    host.shell(&format!("INVOCATION_ID={invocation}; {command}\n"), b"");
+    let command = command.replace("/tb/plugins", &format!("{root}/tb/plugins"));
+    format!("exec 2>/dev/null; INVOCATION_ID={invocation}; {command}\n")
 }
 
 #[test]
@@ -374,7 +381,10 @@ fn no_private_key_is_noted_however_it_is_written() {
                 assert!(text.contains(&format!("publickey: {public}\n")), "{who}: {config}: {text}");
                 assert!(text.contains("services: []\n") && !text.contains(seed), "{who}: {config}: {text}");
             } else {
-                assert_eq!(host.list(noted), ["digests"], "{who}: {config}");
+                assert!(!host.exists(&format!("{noted}/config.yaml")), "{who}: {config}");
+                for name in host.list(noted) {
+                    assert!(!host.read(&format!("{noted}/{name}")).contains(seed), "{who}: {config}: {name}");
+                }
             }
         }
     }
@@ -385,6 +395,59 @@ fn a_start_older_than_its_files_is_not_noted() {
     let host = with_unit("active", "a1", "b2");
     let said = host.read("/manager/show").replace("Fri 2100-01-01", "Thu 1970-01-01");
     host.write("/manager/show", said.as_bytes());
-    assert!(differs(&host.act(&record("a1"))).ends_with("older than its start"));
+    assert!(differs(&host.act(&record("a1"))).ends_with("has changed since it was started"));
     assert!(!host.exists("/run/spore/elders/a1"));
+}
+
+#[test]
+fn plugins_and_directives_are_recorded_by_the_unit_and_by_an_apply() {
+    let by_an_apply = |host: &Host| {
+        let Action::Record { unit, invocation, mut inputs } = record("a1") else { return };
+        inputs.push("/tb/plugins/p@1".to_owned());
+        assert_eq!(host.act(&Action::Record { unit, invocation, inputs }), Outcome::Done);
+    };
+    let by_the_unit = |host: &Host| noted_by_the_unit(host, "a1");
+    for (note, who) in [(&by_an_apply as &dyn Fn(&Host), "an apply"), (&by_the_unit, "the unit")] {
+        let host = with_unit("active", "a1", "b2");
+        host.write("/tb/plugins/p@1", b"plugin");
+        host.write("/tb/plugins/.spore-p@1-0123", b"staged");
+        note(&host);
+        let plugins = host.read("/run/spore/elders/a1/plugins");
+        assert_eq!(plugins.replace("  ./", "  "), format!("{}  p@1\n", Sha256::of(b"plugin")), "{who}");
+        // What the stand-in of the service manager says of any unit.
+        assert!(host.read("/run/spore/elders/a1/unit").contains("ActiveState=active"), "{who}");
+        // What was started with the plugin as it was isn't what a start brings now.
+        assert_eq!(host.act(&start(Running::Stopped, health("a1", 5242, LONG))), Outcome::Already, "{who}");
+        host.write("/tb/plugins/p@1", b"another");
+        assert!(
+            differs(&host.act(&start(Running::Stopped, health("a1", 5242, LONG))))
+                .contains("with other files than those")
+        );
+    }
+}
+
+/// Half a record would be evidence of what isn't so: of a key that was never missing.
+#[test]
+fn a_record_by_the_unit_is_complete_or_absent() {
+    let host = with_unit("active", "a1", "b2");
+    noted_by_the_unit(&host, "a1");
+    noted_by_the_unit(&host, "b2");
+    assert_eq!(host.list("/run/spore/elders"), ["b2"], "the one before is obsolete");
+    fs::remove_file(host.at("/tb/config/keys/swarm.key")).unwrap();
+    noted_by_the_unit(&host, "c3");
+    assert_eq!(host.list("/run/spore/elders"), [""; 0]);
+    host.write("/tb/config/keys/swarm.key", b"/key/...\n");
+    host.write("/tb/plugins/p@1", b"plugin");
+    // A file that can't be written to the end, as where /run is full.
+    fs::remove_dir_all(host.at("/run/spore/elders")).unwrap();
+    for file in ["config.yaml", "digests", "plugins"] {
+        host.shell(
+            &format!(
+                "mkdir() {{ command mkdir \"$@\" && ln -s /dev/full \"$p/{file}\"; }}\n{}",
+                unit_command(&host, "d4")
+            ),
+            b"",
+        );
+        assert_eq!(host.list("/run/spore/elders"), [""; 0], "{file}");
+    }
 }
