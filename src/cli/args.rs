@@ -188,7 +188,9 @@ pub(crate) struct DemoOptions {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum TauCommand {
     /// Record where a tau comes from, and its digest, in tau.yaml
-    #[command(after_help = "Example: spore tau pin https://example.com/tau_linux_amd64.tar.gz")]
+    #[command(
+        after_help = "The architecture and the version are read from the binary, and anything but tau is\nrefused.\n\nExample: spore tau pin https://example.com/tau_linux_amd64.tar.gz"
+    )]
     Pin {
         /// URLs or files: a tau binary, or a release's .tar.gz
         #[arg(required = true, value_name = "URL|FILE")]

@@ -9,7 +9,7 @@
 mod unit;
 
 use super::{Facts, FileFact, PathFact};
-use crate::resource::{Access, Port, Sha256, Transport};
+use crate::resource::{Access, Port, Sha256, Transport, Version};
 use crate::tau;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -90,6 +90,7 @@ struct Raw {
     keyed: Vec<Sha256>,
     listening: BTreeSet<(IpAddr, Port)>,
     holder: Option<String>,
+    versions: BTreeMap<Sha256, Version>,
     units: Units,
 }
 
@@ -165,6 +166,15 @@ impl Raw {
             "held" => {
                 let text = BASE64_STANDARD.decode(rest).ok()?;
                 self.holder = Some(String::from_utf8_lossy(&text).into_owned());
+            }
+            "version" => {
+                // A note, and not worth more: one that is damaged is ignored.
+                let words: Vec<&str> = rest.split_whitespace().collect();
+                if let [sum, _, version] = words[..]
+                    && let (Ok(sum), Ok(version)) = (sum.parse(), version.parse())
+                {
+                    self.versions.insert(sum, version);
+                }
             }
             "opaque" => {
                 let path = self.path(rest)?;
@@ -259,6 +269,7 @@ impl Raw {
             paths,
             texts,
             opaque: self.opaque,
+            versions: self.versions,
             units,
             listening: self.listening,
             holder: self.holder,

@@ -2,8 +2,8 @@
 
 use super::Firewall;
 use crate::artifact::Architecture;
-use crate::resource::{File, Link, Sha256};
-use std::collections::BTreeSet;
+use crate::resource::{File, Link, Sha256, Version};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a host is.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Conditions {
     pub apt: bool,
     /// How many bytes are free where tau's files are, or would be.
     pub free_bytes: u64,
+    /// Versions of tau that applies have noted there, by the binary's digest.
+    pub versions: BTreeMap<Sha256, Version>,
     /// The binary that is there.
     pub program: Option<File>,
     /// ufw, where it is enabled.

@@ -346,6 +346,7 @@ fn conditions(
         machine: facts.machine,
         apt: facts.apt,
         free_bytes: facts.free_bytes,
+        versions: facts.versions.clone(),
         program,
         firewall: firewall::of(facts),
         engine: engine(facts),

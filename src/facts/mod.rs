@@ -20,7 +20,7 @@ pub use firewall::{Firewall, Verdict};
 pub use interpret::{Folder, interpret};
 pub use probe::Request;
 
-use crate::resource::{Access, Port, Sha256};
+use crate::resource::{Access, Port, Sha256, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -61,6 +61,8 @@ pub struct Facts {
     /// service manager knows none of that name; and those of others that matter,
     /// where they are installed.
     pub units: BTreeMap<String, UnitFact>,
+    /// Versions of tau that applies have noted, by the binary's digest.
+    pub versions: BTreeMap<Sha256, Version>,
     /// Where something listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
     /// While an apply has the host locked: what it wrote there of itself.

@@ -137,11 +137,13 @@ for line in $found; do
         sums=$sums$name$nl
         # Only root may say which files aren't digested again.
         case $owner:$access in root:*[2367] | root:*[2367]?) continue ;; root:*) ;; *) continue ;; esac
-        [ -z "$rehash" ] || continue
-        known=$nl known_since=${mtime%.*}${mtime#*.}
+        known=$nl
         while IFS= read -r line; do
+            case $line in *' version '*) printf 'version\t%s\n' "$line" ;; esac
             known=$known$line$nl
         done <"$name"
+        # Nothing is older than this, so nothing counts.
+        [ -n "$rehash" ] || known_since=${mtime%.*}${mtime#*.}
         ;;
     8*/.spore-* | 8*:/run/spore/* | 8*:/var/lib/spore/removed/*) sums=$sums$name$nl ;;
     8*:/tb/bin/tau | 8*:/tb/plugins/*)

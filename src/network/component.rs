@@ -1,4 +1,4 @@
-//! The components of the folder, and their files.
+//! Which files make up which component of the folder.
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};

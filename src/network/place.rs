@@ -1,4 +1,4 @@
-//! The place of a value in a file.
+//! Where a value was written.
 
 use super::problem::readable;
 use super::syntax::small;
@@ -53,7 +53,7 @@ impl Source {
         &self.text
     }
 
-    /// The line that contains `offset`, counted from zero.
+    /// Counted from zero.
     fn line_of(&self, offset: usize) -> usize {
         self.lines.partition_point(|&start| start as usize <= offset).saturating_sub(1)
     }
@@ -184,7 +184,7 @@ impl Place {
         &self.source
     }
 
-    /// The byte range in the file.
+    /// The bytes in the file.
     pub fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -215,7 +215,7 @@ impl Place {
     }
 }
 
-/// For example `hosts.yaml:3:5`.
+/// `hosts.yaml:3:5`
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, column) = self.line_and_column();
@@ -229,7 +229,7 @@ impl fmt::Debug for Place {
     }
 }
 
-/// A byte range in a file.
+/// Bytes of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Span {
     pub(super) start: u32,

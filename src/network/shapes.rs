@@ -37,7 +37,7 @@ pub struct Ports {
 /// A plugin and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugin {
-    /// The name as written: `name@version`.
+    /// As written: `name@version`.
     pub name: String,
     /// `plugins/<name>@<version>` in the folder.
     pub file: PathBuf,

@@ -63,7 +63,7 @@ fn taken_for(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether it is a date such as `2026-11-21`.
+/// `2026-11-21`
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());

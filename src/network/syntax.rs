@@ -7,7 +7,7 @@ use serde_saphyr::granit_parser::{ErrorKind, Marker, ScanError, Span as EventSpa
 pub(super) struct Flaw {
     /// Follows the quoted text, if there is one.
     pub(super) message: String,
-    /// The text that is quoted before the message.
+    /// Shown in quotes before the message.
     pub(super) quoted: Option<Span>,
     pub(super) labels: Vec<(Span, &'static str)>,
     pub(super) help: Option<&'static str>,
@@ -227,7 +227,7 @@ pub(super) fn span_of(span: &EventSpan, text: &str) -> Span {
     Span { start: small(start), end: small(trimmed) }
 }
 
-/// The character at a marker; at the end of a line, the last one before it.
+/// The character at a marker; the last one before it at the end of a line.
 fn point(marker: &Marker, text: &str) -> Span {
     let start = offset(marker, text);
     let length = text

@@ -17,7 +17,7 @@ pub struct Tenancy {
     pub provider: At<String>,
     /// The owner at the provider.
     pub owner: At<String>,
-    /// The application's credential. Only `auth` reads it.
+    /// The application that acts for the owner. Only `auth` reads it.
     pub app: Option<App>,
 }
 

@@ -58,7 +58,7 @@ fn what_damage_leaves_of_a_secret_is_masked() {
     }
 }
 
-/// A very long name is shortened, and its control characters are escaped.
+/// A name as long as a file is shown in part, and no terminal obeys it.
 #[test]
 fn what_is_shown_is_bounded_and_harmless() {
     let mut files = Files::new("folder");

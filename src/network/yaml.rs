@@ -153,7 +153,7 @@ struct Frame<'a> {
     kind: Kind<'a>,
     anchor: usize,
     start: u32,
-    /// The end of its last part.
+    /// Where its last part ended.
     end: u32,
     extent: Extent,
 }
@@ -341,7 +341,7 @@ fn is_bare(tag: &Tag) -> bool {
     matches!(tag.parts(), ("", "!") | ("!", ""))
 }
 
-/// The key of the next value, and the key of the mapping that contains it.
+/// The key that the next value belongs to, and the key above that one.
 fn path<'s>(stack: &'s [Frame<'_>]) -> (Option<&'s str>, Option<&'s str>) {
     let mut keys = stack.iter().rev().filter_map(|frame| match &frame.kind {
         Kind::Map { key: Key::Is(key, ..), .. } => Some(key.as_ref()),

@@ -11,7 +11,7 @@
 //! is healthy with the new files, or puts it back (see [`Fallback`]). Both happen
 //! in the request that starts the node, so that neither needs the controller.
 
-use crate::resource::{Access, Health, Port, Sha256};
+use crate::resource::{Access, Health, Port, Sha256, Version};
 use std::collections::BTreeMap;
 
 /// One step on one host.
@@ -49,6 +49,9 @@ pub enum Action {
         /// By its place, each new file that this is about: where it is staged.
         /// Once none of them is staged any more, there is nothing to do.
         staged: BTreeMap<String, String>,
+        /// The program's version, where it is known: noted on the host, so that
+        /// later plans can show it.
+        version: Option<Version>,
     },
     /// Renames a staged file to its destination.
     Place {

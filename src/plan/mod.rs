@@ -27,7 +27,7 @@ use crate::diff::{Change, Obstacle, Reason, Verb, compare, ground};
 use crate::facts::{self, Conditions};
 use crate::resource::{
     Activity, Content, Cycle, Edge, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
-    Sha256,
+    Sha256, Version,
 };
 use crate::tau;
 use action::Action;
@@ -52,7 +52,7 @@ pub struct Plan {
     /// Nodes that it takes down though they are the last healthy ones of a kind
     /// while others are down.
     pub last: Vec<Last>,
-    /// Written beside its place on all hosts at once, before anything is switched.
+    /// Written next to its destination on all hosts at once, before anything is switched.
     pub stage: BTreeMap<HostName, Vec<Step>>,
     /// Done one after the other, each when the one before has succeeded.
     pub waves: Vec<Wave>,
@@ -61,6 +61,8 @@ pub struct Plan {
     /// Directives of our unit template that something on a host overrides: what is
     /// wanted isn't reached there, and no action of a plan could change that.
     pub overridden: Vec<Overridden>,
+    /// Versions of tau, by the binary's digest, as far as they are known.
+    pub versions: BTreeMap<Sha256, Version>,
     /// What a person should know before agreeing.
     pub notes: Vec<Note>,
     /// Why it can't be applied as it is.
@@ -299,7 +301,8 @@ pub fn plan(
     observed: &BTreeMap<HostName, Observed>,
     options: &Options,
 ) -> Result<Plan, Cycle> {
-    let mut plan = Plan { network: network.to_owned(), ..Plan::default() };
+    let mut plan =
+        Plan { network: network.to_owned(), versions: desired.versions.clone(), ..Plan::default() };
     // Elders' hosts are asked whatever the targets are, only to know of the elders.
     let is_target = |host: &HostName| {
         options.targets.is_empty() || options.targets.iter().any(|target| target.may_select(host))
@@ -310,6 +313,7 @@ pub fn plan(
     for (name, observed) in observed {
         match observed {
             Observed::Host { conditions: found, current: has } => {
+                plan.versions.extend(found.versions.clone());
                 conditions.insert(name.clone(), (**found).clone());
                 for (id, resource) in has.iter() {
                     current.insert(id.clone(), resource.clone());
@@ -357,8 +361,10 @@ pub fn plan(
         plan.overridden.iter().any(is)
     };
     let in_place = |id: &ResourceId| {
-        let is_known = is_target(&id.host) && !plan.unplanned.contains_key(&id.host);
-        is_known && all.graph.get(id).is_none() && !is_overridden(id)
+        is_target(&id.host)
+            && !plan.unplanned.contains_key(&id.host)
+            && all.graph.get(id).is_none()
+            && !is_overridden(id)
     };
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);

@@ -15,7 +15,7 @@ use super::Plan;
 use super::action::{Action, Fallback, LinkBefore, Running, Staged, kept_path, staged_path};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::facts::{Facts, FileFact, PathFact, Record, UnitFact};
-use crate::resource::{Access, HostName, Port, Sha256, Transport};
+use crate::resource::{Access, HostName, Port, Sha256, Transport, Version};
 use crate::tau;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -111,7 +111,11 @@ impl Host<'_> {
             Action::MakeDirectory { path, access } => self.make_directory(path, access),
             Action::SetAccess { path, before, after } => self.set_access(path, before, after),
             Action::Stage(file) => self.stage(file),
-            Action::Verify { command, staged } => self.verify(command, staged),
+            Action::Verify { command, staged, version } => {
+                self.verify(command, staged)?;
+                self.note_version(command, staged, version.as_ref());
+                Ok(())
+            }
             Action::Place { file, before, keep } => self.place(file, before.as_ref(), *keep),
             Action::Link { path, before, target } => self.link(path, before, target),
             Action::Remove { path, before } => self.remove(path, before),
@@ -246,6 +250,20 @@ impl Host<'_> {
             mtime_ns: self.now_ns,
             ctime_ns: self.now_ns,
             sha256: Some(file.sha256),
+        }
+    }
+
+    fn note_version(
+        &mut self,
+        command: &[String],
+        staged: &BTreeMap<String, String>,
+        version: Option<&Version>,
+    ) {
+        let program = command.first().and_then(|program| staged.get(program));
+        if let (Some(PathFact::File(FileFact { sha256: Some(sha256), .. })), Some(version)) =
+            (program.and_then(|path| self.facts.paths.get(path)), version)
+        {
+            self.facts.versions.insert(*sha256, version.clone());
         }
     }
 

@@ -176,7 +176,12 @@ fn judge(plan: &mut Plan, desired: &Graph<Resource>, current: &Graph<Resource>, 
         // A node that isn't there yet, and that isn't a target, has none.
         let has_config = staged.contains_key(config) || matches!(current.get(id), Some(Resource::File(_)));
         if !staged.is_empty() && has_config {
-            let verify = Step::check(Action::Verify { command: command.clone(), staged });
+            let program = ResourceId { host: id.host.clone(), key: Key::File(program.clone()) };
+            let version = match changes.get(&program) {
+                Some(Change::File(change)) => plan.versions.get(&change.after.sha256).cloned(),
+                _ => None,
+            };
+            let verify = Step::check(Action::Verify { command: command.clone(), staged, version });
             plan.stage.entry(id.host.clone()).or_default().push(verify);
         }
     }

@@ -129,8 +129,10 @@ pub fn call(index: usize, action: &Action) -> Call {
             words("change_access", [path, &mode(before), &before.owner, &mode(after), &after.owner]),
         ),
         Action::Stage(file) => (scripts!("stage"), file_words("is_staged", file)),
-        Action::Verify { command, staged } => {
-            let mut words = words("verify", staged.iter().flat_map(|(place, staged)| [place, staged]));
+        Action::Verify { command, staged, version } => {
+            let mut words =
+                words("verify", [version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)]);
+            words.extend(staged.iter().flat_map(|(place, staged)| [place.clone(), staged.clone()]));
             words.push("--".to_owned());
             words.extend_from_slice(command);
             (scripts!("verify"), words)

@@ -1,4 +1,4 @@
-//! Two contents side by side, as a unified diff; secrets only ever as that.
+//! A content, or two of them as a unified diff; of secrets only that they are there.
 
 use super::{Style, Tone};
 use crate::resource::{Content, Document, Value};
@@ -34,6 +34,12 @@ pub(super) fn unified(before: &Content, after: &Content, style: Style) -> String
         }
     }
     out
+}
+
+/// All of a new content, each line with its end; empty where it has no text.
+pub(super) fn whole(content: &Content, style: Style) -> String {
+    let text = text(content).unwrap_or_default();
+    text.lines().map(|line| style.paint(Tone::Good, format!("+{line}")) + "\n").collect()
 }
 
 fn text(content: &Content) -> Option<String> {

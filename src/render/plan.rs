@@ -3,19 +3,20 @@
 
 mod order;
 
-use super::diff::unified;
+use super::diff::{unified, whole};
 use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Kind, Reason, ServiceChange, Verb};
 use crate::plan::{Overridden, Plan};
 use crate::resource::{
-    Access, Content, Effect, HostName, Key, Resource, ResourceId, Size, Trouble, Untold, Value,
+    Access, Content, Effect, HostName, Key, Resource, ResourceId, Size, Trouble, Untold, Value, Version,
 };
+use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The whole plan, each line with its end.
 pub fn plan(plan: &Plan, style: Style) -> String {
-    let mut page = Page { plan, style, out: String::new() };
+    let mut page = Page { plan, style, out: String::new(), shown: BTreeMap::new() };
     page.unplanned();
     page.overridden();
     page.destructive();
@@ -115,6 +116,8 @@ struct Page<'a> {
     plan: &'a Plan,
     style: Style,
     out: String,
+    /// The new contents that were shown, each with the first host and path.
+    shown: BTreeMap<String, ResourceId>,
 }
 
 impl Page<'_> {
@@ -175,7 +178,7 @@ impl Page<'_> {
                     Some(node) => format!("{node} is taken out of the network", node = node.name),
                     None => format!("{} on {}", id.key, id.host),
                 },
-                _ => format!("{} on {} is removed with all that is in it", id.key, id.host),
+                _ => format!("{} on {} is removed with its contents", id.key, id.host),
             },
             Change::File(change) if matches!(change.after.content, Content::Secret(_)) => {
                 format!("{} on {} is replaced by another", id.key, id.host)
@@ -230,7 +233,7 @@ impl Page<'_> {
         match change {
             Change::Package => self.entry('+', &id.key, "is installed"),
             Change::Rule => self.entry('+', &id.key, ""),
-            Change::Units => self.entry('~', &id.key, "are read again"),
+            Change::Units => self.entry('~', &id.key, "systemctl daemon-reload"),
             // All of them are on one line.
             Change::Directory { before: None, .. } => {}
             Change::Directory { before: Some(before), after } => {
@@ -239,7 +242,7 @@ impl Page<'_> {
             Change::Link { before, displaces, after } => {
                 let was = match (before, displaces) {
                     (Some(link), _) => format!(", was → {}", link.target),
-                    (None, Some(_)) => ", was a file, which is kept beside it".to_owned(),
+                    (None, Some(_)) => ", was a file, which is kept as a backup".to_owned(),
                     (None, None) => String::new(),
                 };
                 let sign = if was.is_empty() { '+' } else { '~' };
@@ -265,19 +268,22 @@ impl Page<'_> {
     fn file(&mut self, id: &ResourceId, change: &FileChange) {
         let key = &id.key;
         let Some(before) = &change.before else {
-            let text = format!("{}{}", content(&change.after.content), change.after.access);
-            self.entry('+', key, &text);
+            let version = self.version(&change.after.content).map(|version| format!("tau {version}, "));
+            let content = content(&change.after.content);
+            let text = format!("{}{content}{}", version.unwrap_or_default(), change.after.access);
+            // The unit's directives are spore's own, and the same in every network.
+            let is_unit = key.path() == Some(tau::unit::PATH);
+            let whole = if is_unit { String::new() } else { whole(&change.after.content, self.style) };
+            self.new_content(id, &text, &whole);
             return;
         };
         let mut parts = Vec::new();
         if change.rewritten {
             parts.push(match (&before.content, &change.after.content) {
                 (_, Content::Secret(_)) => "secret, replaced by another".to_owned(),
-                (Content::Blob { sha256: old, .. }, Content::Blob { sha256: new, size }) => {
-                    format!("{}sha256 {:.12} → {:.12}", bytes(*size), old.to_string(), new.to_string())
-                }
+                (before @ Content::Blob { .. }, after @ Content::Blob { .. }) => self.binary(before, after),
                 (Content::Blob { .. }, Content::Text(_)) => "replaced by another".to_owned(),
-                (Content::Opaque, _) => "in a style that can't be compared; written anew".to_owned(),
+                (Content::Opaque, _) => "in a style that can't be compared; rewritten".to_owned(),
                 _ => String::new(),
             });
         }
@@ -293,6 +299,53 @@ impl Page<'_> {
         if change.rewritten {
             self.indented(&unified(&before.content, &change.after.content, self.style));
         }
+    }
+
+    /// A new file and all that it says; what an earlier one says in the same words
+    /// isn't repeated.
+    fn new_content(&mut self, id: &ResourceId, text: &str, content: &str) {
+        match self.shown.get(content) {
+            Some(first) => {
+                let text = format!("{text}, the same as on {}", first.host);
+                self.entry('+', &id.key, &text);
+            }
+            None => {
+                self.entry('+', &id.key, text);
+                self.indented(content);
+                if !content.is_empty() {
+                    self.shown.insert(content.to_owned(), id.clone());
+                }
+            }
+        }
+    }
+
+    fn version(&self, content: &Content) -> Option<&Version> {
+        match content {
+            Content::Blob { sha256, .. } => self.plan.versions.get(sha256),
+            _ => None,
+        }
+    }
+
+    /// `tau v1 → v2, 98.0 MB → 99.1 MB, sha256 3b5… → 8f1…`
+    fn binary(&self, before: &Content, after: &Content) -> String {
+        let mut parts = Vec::new();
+        let name =
+            |version: Option<&Version>| version.map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        match (self.version(before), self.version(after)) {
+            (None, None) => {}
+            (old, new) => parts.push(format!("tau {} → {}", name(old), name(new))),
+        }
+        let (Content::Blob { sha256: old, size: was }, Content::Blob { sha256: new, size }) = (before, after)
+        else {
+            return String::new();
+        };
+        match (was, size) {
+            (Some(was), Some(size)) if was != size => parts.push(format!("{} → {}", Size(*was), Size(*size))),
+            (_, Some(size)) => parts.push(Size(*size).to_string()),
+            (_, None) => {}
+        }
+        parts.push(format!("sha256 {:.12} → {:.12}", old.to_string(), new.to_string()));
+        parts.join(", ")
     }
 
     /// Whether what reads it is started in this plan.
@@ -314,7 +367,7 @@ impl Page<'_> {
         let what = match change.verb {
             Some(Verb::Start) => "is started",
             Some(Verb::Restart) => "is restarted",
-            Some(Verb::Await) => "is waited for until it is healthy",
+            Some(Verb::Await) => "must become healthy",
             None => "",
         };
         let mut text = match &change.after.node {
@@ -380,10 +433,10 @@ impl Page<'_> {
                 None => "is stopped".to_owned(),
             },
             Resource::File(file) => match file.content {
-                Content::Secret(_) => "secret, of no use there; removed".to_owned(),
+                Content::Secret(_) => "secret no longer needed; removed".to_owned(),
                 _ => "removed".to_owned(),
             },
-            Resource::Storage => "removed with all that is in it".to_owned(),
+            Resource::Storage => "removed with its contents".to_owned(),
             _ => "removed".to_owned(),
         };
         self.entry('-', key, &text);

@@ -7,6 +7,7 @@
 mod access;
 mod binary;
 mod changes;
+mod course;
 mod drift;
 mod faults;
 mod first;
@@ -55,6 +56,9 @@ fn main() -> ExitCode {
         trial("access::users", access::users),
         trial("access::hosts_that_are_down", access::hosts_that_are_down),
         trial("access::host_keys", access::host_keys),
+        trial("course::elders_that_die", course::elders_that_die),
+        trial("course::hosts_that_cannot_be_staged", course::hosts_that_cannot_be_staged),
+        trial("course::targets_at_once", course::targets_at_once),
         trial("drift::drift", drift::drift),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),

@@ -93,6 +93,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         holder,
         // A simulated host has none.
         machine: _,
+        versions: _,
     } = facts;
     let mut lines = BTreeMap::new();
     let mut line = |name: &str, value: String| lines.insert(name.to_owned(), value);

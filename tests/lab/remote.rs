@@ -173,6 +173,7 @@ pub(crate) fn lets_go(lab: &Lab) {
     let hang = || Action::Verify {
         command: ["/bin/sleep", "1000"].map(ToOwned::to_owned).to_vec(),
         staged: [("/etc/passwd".to_owned(), "/etc/passwd".to_owned())].into(),
+        version: None,
     };
     let sleeps = || host.try_sh("pgrep -x sleep -a | grep 1000").is_ok();
     for cut in [false, true] {

@@ -65,6 +65,11 @@ impl Run {
         self
     }
 
+    /// The last line of its output.
+    pub(crate) fn last_line(&self) -> &str {
+        self.out.lines().last().unwrap_or_default()
+    }
+
     /// The lines that contain `text`.
     pub(crate) fn lines_with<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
         self.lines().filter(move |line| line.contains(text))

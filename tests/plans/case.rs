@@ -182,6 +182,7 @@ pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
         for architecture in Architecture::ALL {
             let sha256 = Sha256::of(format!("{} {architecture}", tau.unwrap_or("v1")).as_bytes());
             supplies.tau.insert(architecture, Artifact { sha256, size: Some(100_000_000) });
+            supplies.versions.extend(tau.unwrap_or("v1").parse().ok().map(|version| (sha256, version)));
         }
     }
     for plugin in network.shapes.values().flat_map(|shape| &shape.plugins).filter(|plugin| plugin.is_there) {

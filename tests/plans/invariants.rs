@@ -37,7 +37,8 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
 /// next plan comes to the same end as if it had come up. And if it doesn't come up
 /// then either, it falls back to what it would have fallen back to at first.
 pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
-    // A retirement leaves a node alone that fails; an ordinary plan takes it from there.
+    // After a rollback, a node runs with the `peers` that were on the disk, so that the
+    // retirement may not have to restart it any more. That is another end, and right.
     if world.options.retire.is_some() {
         return Ok(());
     }
@@ -165,7 +166,7 @@ fn verified(world: &World, plan: &Plan) -> Held {
                 continue;
             }
             let verifies = |step: &spore_drive::plan::Step| match &step.action {
-                Action::Verify { command, staged: new } => {
+                Action::Verify { command, staged: new, version: _ } => {
                     command.contains(&config)
                         && staged.iter().filter(|path| own(path)).all(|path| new.contains_key(*path))
                 }

@@ -387,12 +387,17 @@ fn a_remembered_digest_is_believed() {
     host.link("/proc/77/exe", host.at("/tb/bin/old"));
     // Later than the tick in which these files changed.
     std::thread::sleep(Duration::from_millis(30));
-    let lines = ["junk\n".to_owned(), remember(&host, TAU, &lie), remember(&host, "/tb/bin/old", &old)];
+    let versions = format!("{old} version v1.2.3  \n{lie} version \nx version v1\n");
+    let lines =
+        ["junk\n".to_owned(), remember(&host, TAU, &lie), remember(&host, "/tb/bin/old", &old), versions];
     host.file(DIGESTS, lines.concat());
     let facts = host.facts(&[]);
     assert_eq!(file(&facts.paths, TAU).sha256, Some(lie));
     assert_eq!(facts.units["tau@elders.service"].process.as_ref().unwrap().exe, Some(old));
+    let versions = [(old, "v1.2.3".parse().unwrap())].into();
+    assert_eq!(facts.versions, versions);
     let rehashed = parse(&host.answer(&[], true)).unwrap();
+    assert_eq!(rehashed.versions, versions, "a digest says which version it is, whatever file has it");
     assert_eq!(file(&rehashed.paths, TAU).sha256, sum("a program"));
     assert_eq!(rehashed.units["tau@elders.service"].process.as_ref().unwrap().exe, sum("deleted since"));
 }

@@ -141,9 +141,10 @@ recall() {
     done <"$root$memory"
 }
 
-# remember PATH DIGEST: notes a big file's digest. A note counts only if the file
-# last changed before the note was written, so this waits for the clock's next
-# tick; and notes that didn't count before aren't carried over.
+# remember PATH DIGEST [VERSION]: notes a big file's digest, and for plans to come
+# the version of the program that has it. A digest counts only if the
+# file last changed before it was noted, so this waits for the clock's next tick;
+# digests that don't count aren't copied.
 remember() {
     look "$1"
     if [ "$kind" != file ] || [ "$size" -lt 1048576 ]; then
@@ -160,11 +161,14 @@ remember() {
             if [ -f "$root$memory" ]; then
                 # The newest come first; those of removed files drop off the end.
                 while read -r sum id bytes modified changed; do
+                    # A version goes with a digest, whichever file has it.
+                    [ "$sum:$id:${3:+new}" != "$2:version:new" ] || continue
                     if [ "$id" != "$identity" ] && precedes "${changed:-9.000000000}" "$noted"; then
                         printf '%s\n' "$sum $id $bytes $modified $changed"
                     fi
                 done <"$root$memory"
             fi | head -n 63
+            [ -z "${3-}" ] || printf '%s\n' "$2 version $3"
             printf '%s\n' "$2 $identity $size $mtime $ctime"
         } >"$root$new_memory" || exit 0
         until precedes "$ctime" "$(stat -c %.9Y -- "$root$new_memory")"; do

@@ -1,13 +1,15 @@
-# verify [PLACE STAGED]... -- PROGRAM WORD...: has a program validate the
+# verify VERSION [PLACE STAGED]... -- PROGRAM WORD...: has a program validate the
 # configuration that a node is to run with (the word after -p), as the node will
 # find it. Where PLACE is among the words and its new file is staged, the program
 # is given the staged one. Keys can't be named like that: the configuration names
 # them, relative to the root. So the word /tb is replaced by a directory that has
 # links to all of them, staged ones first. Nothing that a running node reads is
-# touched.
+# touched. VERSION is noted for the program, unless it is -.
 # shellcheck shell=sh disable=SC2154
 
 verify() {
+    version=$1
+    shift
     scratch=/run/spore/.verify
     umask 077
     try "cannot remove ${scratch#"$root"}" rm -rf -- "$root$scratch"
@@ -63,6 +65,11 @@ verify() {
     [ "$status" != 0 ] ||
         fail "$program isn't tau: it accepts an empty file as a configuration"
     rm -rf -- "$root$scratch"
+    if [ "$version" != - ]; then
+        look "$file"
+        digest
+        remember "$file" "$digest" "$version"
+    fi
     finish
 }
 

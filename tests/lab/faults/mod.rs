@@ -37,8 +37,10 @@ use std::{
 
 use crate::host::Lab;
 use bench::Bench;
+pub(crate) use controller::Controller;
 use random::Random;
 use table::Table;
+pub(crate) use trip::{Side, Trip};
 
 /// The name of a case, and its function.
 type Case = (&'static str, fn(&mut Bench<'_>));

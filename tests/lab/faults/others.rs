@@ -41,7 +41,7 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     let before = starts("all", &[member]);
     trip.go();
     let run = controller.end().exits(1);
-    run.says_in_one_line(&[member.name(), "restart tau@all.service", "not as planned"]);
+    run.says_in_one_line(&[member.name(), "restart tau@all.service", "changed on the host since the plan"]);
     assert_eq!(starts("all", &[member]), before, "a node that was restarted meanwhile is left alone");
     drop(trip);
     converges(&network, &hosts);
@@ -58,8 +58,11 @@ fn edited_while(network: &Network, member: &Host, trip: Trip<'_>) {
     let before = looks();
     trip.go();
     let run = controller.end().exits(1);
-    let run =
-        run.says_in_one_line(&[member.name(), "/tb/config/all.yaml", "not as planned; nothing was touched"]);
+    let run = run.says_in_one_line(&[
+        member.name(),
+        "/tb/config/all.yaml",
+        "changed on the host since the plan; nothing was touched",
+    ]);
     run.says_in_one_line(&[
         "changed on the host since the plan: /tb/config/all.yaml (expected a file",
         "found a file",

@@ -321,6 +321,7 @@ fn a_judge_is_heard() {
             .map(ToOwned::to_owned)
             .to_vec(),
         staged: [("/tb/config/a.yaml".to_owned(), file.staged_path())].into(),
+        version: None,
     };
     judge(
         "#!/bin/sh\n: >\"$TMPDIR/left\"\n[ \"$5\" != /dev/null ] || exit 1\necho \"judged $2 in $3, ${5##*/}\"; exit \"$1\"\n",
@@ -363,6 +364,31 @@ fn a_judge_is_heard() {
     judge("#!/bin/sh\n");
     host.chmod("/tb/bin/judge", 0o644);
     assert!(failed(&host.act(&verify("0"))).contains("noexec"));
+}
+
+#[test]
+fn the_version_of_a_program_is_noted() {
+    let host = Host::new();
+    host.write("/tb/config/a.yaml", b"old");
+    let mut program = b"#!/bin/sh\n[ \"$2\" != /dev/null ]; exit\n".to_vec();
+    let mut noted = Vec::new();
+    for version in ["v1", "v2", "v3"] {
+        program.resize(program.len() + (1 << 20), b'#');
+        let file = host.stage("/tb/bin/tau", &program);
+        host.chmod(&file.staged_path(), 0o755);
+        let verify = Action::Verify {
+            command: ["/tb/bin/tau", "-p", "/tb/config/a.yaml"].map(ToOwned::to_owned).to_vec(),
+            staged: [("/tb/bin/tau".to_owned(), file.staged_path())].into(),
+            version: Some(version.parse().unwrap()),
+        };
+        for _ in 0..2 {
+            assert_eq!(host.act(&verify), Outcome::Done);
+        }
+        noted.push(format!("{} version {version}", file.sha256));
+        let lines = host.read("/var/lib/spore/digests");
+        let lines: Vec<&str> = lines.lines().map(str::trim).filter(|line| line.contains("version")).collect();
+        assert_eq!(lines, noted);
+    }
 }
 
 #[test]

@@ -421,7 +421,7 @@ fn plugins_and_directives_are_recorded_by_the_unit_and_by_an_apply() {
         host.write("/tb/plugins/p@1", b"another");
         assert!(
             differs(&host.act(&start(Running::Stopped, health("a1", 5242, LONG))))
-                .contains("with other files than those")
+                .contains("with other files than those that are there now")
         );
     }
 }
