@@ -52,7 +52,7 @@ pub struct Plan {
     /// Nodes that it takes down though they are the last healthy ones of a kind
     /// while others are down.
     pub last: Vec<Last>,
-    /// Written beside its place on all hosts at once, before anything is switched.
+    /// Written next to its destination on all hosts at once, before anything is switched.
     pub stage: BTreeMap<HostName, Vec<Step>>,
     /// Done one after the other, each when the one before has succeeded.
     pub waves: Vec<Wave>,

@@ -20,7 +20,7 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
         Outcome::Differs { text } => {
             let text = indented(text);
             format!(
-                "  {} {host} {what}: it isn't as it was planned on, and nothing was touched; plan again\n{text}",
+                "  {} {host} {what}: changed on the host since the plan; nothing was touched, plan again\n{text}",
                 style.paint(Tone::Bad, "✗")
             )
         }
@@ -60,13 +60,13 @@ pub fn action(action: &Action) -> String {
         }
         Action::Link { path, before: _, target } => format!("link {path} → {target}"),
         Action::Remove { path, before: _ } => format!("remove {path}"),
-        Action::Purge { path } => format!("remove {path} with all that is in it"),
+        Action::Purge { path } => format!("remove {path} with its contents"),
         Action::Allow(port) => format!("ufw allow {port}"),
         Action::Disallow(port) => format!("ufw delete allow {port}"),
-        Action::Reload => "have systemd read its units again".to_owned(),
+        Action::Reload => "systemctl daemon-reload".to_owned(),
         Action::Enable { unit } => format!("enable {unit}"),
         Action::Disable { unit } => format!("disable {unit}"),
-        Action::Record { unit, .. } => format!("note what {unit} was started with"),
+        Action::Record { unit, .. } => format!("record what {unit} was started with"),
         Action::Start { unit, before: Running::Stopped, health: _, fallback: _ } => {
             format!("start {unit}")
         }

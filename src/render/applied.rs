@@ -90,13 +90,13 @@ fn reason(why: &SkipReason) -> String {
     match why {
         SkipReason::HostFailed => "failed before".to_owned(),
         SkipReason::NotStaged(hosts) => {
-            format!("nothing is switched, for {} couldn't be staged", listed(hosts.iter()))
+            format!("nothing is switched because {} couldn't be staged", listed(hosts.iter()))
         }
         SkipReason::RotationWithout(hosts) => format!(
             "{} failed, and a key of the whole network is replaced on all hosts or on none",
             listed(hosts.iter())
         ),
-        SkipReason::NoElderUp => "no elder is up that it could dial".to_owned(),
+        SkipReason::NoElderUp => "no elder is up to dial".to_owned(),
         SkipReason::LastHealthy { node, group, down } => {
             let down: Vec<String> = down.iter().map(ToString::to_string).collect();
             format!("{node} is {} while {} {} down", last(group), down.join(", "), are(down.len()))

@@ -176,7 +176,7 @@ impl Page<'_> {
                     Some(node) => format!("{node} is taken out of the network", node = node.name),
                     None => format!("{} on {}", id.key, id.host),
                 },
-                _ => format!("{} on {} is removed with all that is in it", id.key, id.host),
+                _ => format!("{} on {} is removed with its contents", id.key, id.host),
             },
             Change::File(change) if matches!(change.after.content, Content::Secret(_)) => {
                 format!("{} on {} is replaced by another", id.key, id.host)
@@ -231,7 +231,7 @@ impl Page<'_> {
         match change {
             Change::Package => self.entry('+', &id.key, "is installed"),
             Change::Rule => self.entry('+', &id.key, ""),
-            Change::Units => self.entry('~', &id.key, "are read again"),
+            Change::Units => self.entry('~', &id.key, "systemctl daemon-reload"),
             // All of them are on one line.
             Change::Directory { before: None, .. } => {}
             Change::Directory { before: Some(before), after } => {
@@ -240,7 +240,7 @@ impl Page<'_> {
             Change::Link { before, displaces, after } => {
                 let was = match (before, displaces) {
                     (Some(link), _) => format!(", was → {}", link.target),
-                    (None, Some(_)) => ", was a file, which is kept beside it".to_owned(),
+                    (None, Some(_)) => ", was a file, which is kept as a backup".to_owned(),
                     (None, None) => String::new(),
                 };
                 let sign = if was.is_empty() { '+' } else { '~' };
@@ -286,7 +286,7 @@ impl Page<'_> {
                 (_, Content::Secret(_)) => "secret, replaced by another".to_owned(),
                 (before @ Content::Blob { .. }, after @ Content::Blob { .. }) => self.binary(before, after),
                 (Content::Blob { .. }, Content::Text(_)) => "replaced by another".to_owned(),
-                (Content::Opaque, _) => "in a style that can't be compared; written anew".to_owned(),
+                (Content::Opaque, _) => "in a style that can't be compared; rewritten".to_owned(),
                 _ => String::new(),
             });
         }
@@ -352,7 +352,7 @@ impl Page<'_> {
         let what = match change.verb {
             Some(Verb::Start) => "is started",
             Some(Verb::Restart) => "is restarted",
-            Some(Verb::Await) => "is waited for until it is healthy",
+            Some(Verb::Await) => "must become healthy",
             None => "",
         };
         let mut text = match &change.after.node {
@@ -418,10 +418,10 @@ impl Page<'_> {
                 None => "is stopped".to_owned(),
             },
             Resource::File(file) => match file.content {
-                Content::Secret(_) => "secret, of no use there; removed".to_owned(),
+                Content::Secret(_) => "secret no longer needed; removed".to_owned(),
                 _ => "removed".to_owned(),
             },
-            Resource::Storage => "removed with all that is in it".to_owned(),
+            Resource::Storage => "removed with its contents".to_owned(),
             _ => "removed".to_owned(),
         };
         self.entry('-', key, &text);

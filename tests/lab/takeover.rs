@@ -197,11 +197,11 @@ fn hardening(shape: &str) -> Vec<String> {
         [
             "  ~ /tb/bin/tau  mode 0750 → 0755",
             "  ~ /tb/config/keys/dv_public.key  mode 0600 → 0644",
-            "  - /tb/config/keys/dv_private.key  secret, of no use there; removed",
-            "  - /tmp/dv_private.key  secret, of no use there; removed",
-            "  - /tmp/swarm.key  secret, of no use there; removed",
+            "  - /tb/config/keys/dv_private.key  secret no longer needed; removed",
+            "  - /tmp/dv_private.key  secret no longer needed; removed",
+            "  - /tmp/swarm.key  secret no longer needed; removed",
             "  + /etc/systemd/system/tau@.service  0644 root:root",
-            "  ~ systemd's units  are read again",
+            "  ~ systemd's units  systemctl daemon-reload",
         ]
         .map(str::to_owned),
     );

@@ -15,7 +15,7 @@ impl Page<'_> {
         let staged = self.plan.stage.len();
         if staged > 0 {
             self.line(&format!(
-                "  stage   {}: everything is written beside its place and checked",
+                "  stage   {}: files are written next to their destinations and checked",
                 hosts(staged)
             ));
         }
@@ -38,7 +38,7 @@ impl Page<'_> {
             for name in stay {
                 nodes.push(name.to_string());
                 let gone = room.remove(&name.host).unwrap_or_default();
-                nodes.extend(gone.iter().map(|gone| format!("(in the place of {gone})")));
+                nodes.extend(gone.iter().map(|gone| format!("(replacing {gone})")));
             }
             let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
             self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank, verb)));
@@ -78,9 +78,10 @@ impl Page<'_> {
                 Note::Split => "note: the network is split until the last node has the new key".to_owned(),
                 Note::SplitUntilNow(without) => {
                     let names: Vec<&str> = without.iter().map(HostName::as_str).collect();
-                    let mut text = "note: the network is split, for some nodes have the new key already: \
+                    let mut text =
+                        "note: the network is split, because some nodes already have the new key: \
                                     this finishes what was begun"
-                        .to_owned();
+                            .to_owned();
                     if !names.is_empty() {
                         text.push_str(&format!(", but for {}, which couldn't be planned", names.join(", ")));
                     }
@@ -189,14 +190,14 @@ fn not_contacted(host: &HostName, nodes: &[NodeName]) -> String {
 /// What a wave is for, in words; `verb` is what becomes of nodes that are up.
 fn rank(rank: Rank, verb: &str) -> String {
     match rank {
-        Rank::Settle => "what needs no restart".to_owned(),
+        Rank::Settle => "changes that need no restart".to_owned(),
         Rank::StartBootstrap => "elders come up".to_owned(),
         Rank::UpdateBootstrap => format!("one elder is {verb}"),
         Rank::Start => "nodes come up".to_owned(),
         Rank::Canary => format!("the first of each shape is {verb}"),
-        Rank::Update => format!("more are {verb}"),
+        Rank::Update => format!("the next batch is {verb}"),
         Rank::RotateBootstrap => "all elders are restarted at once".to_owned(),
         Rank::Rotate => "all other nodes are restarted at once".to_owned(),
-        Rank::Remove => "what should not be there goes".to_owned(),
+        Rank::Remove => "clean up".to_owned(),
     }
 }

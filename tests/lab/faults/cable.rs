@@ -17,7 +17,7 @@ const FAULT: &str = "network";
 const ACTIONS: &[(&str, &str, &str)] = &[
     ("chmod", "*/tb/bin/.spore-tau-*.part*", "stage /tb/bin/tau"),
     ("mv", "*/.spore-tau-*\\ /tb/bin/tau", "write /tb/bin/tau"),
-    ("systemctl", "daemon-reload", "have systemd read its units again"),
+    ("systemctl", "daemon-reload", "systemctl daemon-reload"),
     ("systemctl", "*start\\ --\\ tau@all*", "start tau@all.service"),
 ];
 

@@ -41,7 +41,7 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     let before = starts("all", &[member]);
     trip.go();
     let run = controller.end().exits(1);
-    run.says_in_one_line(&[member.name(), "restart tau@all.service", "it isn't as it was planned on"]);
+    run.says_in_one_line(&[member.name(), "restart tau@all.service", "changed on the host since the plan"]);
     assert_eq!(starts("all", &[member]), before, "a node that was restarted meanwhile is left alone");
     drop(trip);
     converges(&network, &hosts);
@@ -61,9 +61,12 @@ fn edited_while(network: &Network, member: &Host, trip: Trip<'_>) {
     let run = run.says_in_one_line(&[
         member.name(),
         "/tb/config/all.yaml",
-        "it isn't as it was planned on, and nothing was touched",
+        "changed on the host since the plan; nothing was touched",
     ]);
-    run.says_in_one_line(&["expected /tb/config/all.yaml to be as it was", "found a file"]);
+    run.says_in_one_line(&[
+        "changed on the host since the plan: /tb/config/all.yaml (expected a file",
+        "found a file",
+    ]);
     assert_eq!(looks(), before, "nothing should be changed");
 }
 
