@@ -80,6 +80,9 @@ pub(crate) fn engines(lab: &Lab) {
         "apt-get install docker.io",
         "nable to locate package",
     ]);
+    // A host that can't be staged has failed: nothing is switched anywhere.
+    stopped.sh("! systemctl is-active --quiet tau@build.service");
+    network.apply(&["--max-failures", "1"]).exits(1).says_in_one_line(&["failed", no_source.name()]);
     meshed(&[stopped], &[elder], 4242);
     stopped.sh("systemctl is-active --quiet docker.service");
     no_source.sh("! systemctl is-active --quiet tau@build.service");
