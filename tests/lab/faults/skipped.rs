@@ -21,7 +21,8 @@ pub(crate) fn hosts(bench: &mut Bench<'_>) {
     bench.begin(FAULT, "one can't be reached, one can't be staged: skipped");
     second.cut();
     let trip = Trip::lay(third, "mktemp", "*spore-beat*", Side::Before);
-    let controller = Controller::apply(&network, &[]);
+    // Without it, nothing would be switched anywhere.
+    let controller = Controller::apply(&network, &["--max-failures", "1"]);
     trip.wait();
     third.sh("mkdir -p /tb; mount -t tmpfs -o ro,mode=755 tmpfs /tb");
     trip.go();
