@@ -89,13 +89,15 @@ async fn a_command_that_exits_early_stops_the_sender() {
 async fn sending_can_be_cancelled() {
     let host = Host::new();
     let session = connect(&host, &host.login()).await.unwrap();
-    let Channel { mut writer, mut reader } = session.exec("echo ready; sleep 1000").await.unwrap();
-    tokio::select! {
+    let Channel { mut writer, mut reader } = session.exec("echo $$; exec sleep 1000").await.unwrap();
+    let event = tokio::select! {
         _ = writer.send(Bytes::from(vec![0; 64 << 20])) => panic!("`sleep` read its input"),
-        event = reader.next() => assert_eq!(event, Ok(Some(Event::Stdout(Bytes::from("ready\n"))))),
-    }
+        event = reader.next() => event,
+    };
+    let Ok(Some(Event::Stdout(process))) = event else { panic!("{event:?}") };
     drop((writer, reader));
-    let mut next = session.exec("echo next").await.unwrap();
+    let kill = format!("kill {} && echo next", String::from_utf8_lossy(&process).trim());
+    let mut next = session.exec(&kill).await.unwrap();
     assert_eq!(listen(&mut next.reader).await.unwrap().0, b"next\n");
 }
 
