@@ -6,10 +6,10 @@ use super::progress::{self, Watched};
 use super::survey::{Survey, survey};
 use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
+use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::plan::{Applied, Plan};
 use crate::remote::{Host, Locks, Payload, Payloads, Redactor, Settings, Stop, apply};
-use crate::render::{self, Style};
+use crate::render;
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -172,7 +172,7 @@ async fn carry_out(
             return Exit::Interrupted;
         }
     };
-    terminal::out(&conclusion(&applied, &plan, style));
+    terminal::out(&render::conclusion(&applied, &plan, &command(), style));
     let all = applied.is_complete(&plan) && plan.reaches_everything();
     match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
@@ -277,20 +277,6 @@ async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop) {
     stop.ask();
     terminal::note("interrupted: finishing running actions; press Ctrl-C again to abort");
     interrupts.next().await;
-}
-
-/// What was done, what failed, what was skipped, and how to go on.
-fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
-    let mut out = render::conclusion(applied, plan, style);
-    if !applied.is_complete(plan) {
-        let is_stale = applied.died.is_empty() && applied.failed.values().all(|failure| failure.is_stale);
-        let fix = if is_stale { "" } else { "fix the failure, then " };
-        out.insert_str(
-            out.trim_end().rfind('\n').map_or(0, |end| end + 1),
-            &format!("{fix}resume with: {}\n", command()),
-        );
-    }
-    out
 }
 
 /// The command line, to be typed again.

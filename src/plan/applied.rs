@@ -55,6 +55,11 @@ impl Applied {
             .collect()
     }
 
+    /// Whether nothing has to be fixed: at most, hosts had changed since the plan.
+    pub fn is_only_stale(&self) -> bool {
+        self.died.is_empty() && self.failed.values().all(|failure| failure.is_stale)
+    }
+
     /// Whether the hosts are now as the plan said they would be.
     pub fn is_complete(&self, plan: &Plan) -> bool {
         self.failed_hosts().is_empty() && self.skipped_changes(plan).is_empty()

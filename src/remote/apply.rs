@@ -32,7 +32,7 @@ pub enum Progress {
         /// How that goes.
         report: Report,
     },
-    /// A host can't be worked with any more.
+    /// A host can no longer be used.
     Lost {
         /// The host.
         host: HostName,
@@ -85,7 +85,7 @@ pub async fn apply(
     let left = plan.steps_of_changes();
     let mut runner = Runner { hosts, payloads, redactor, progress, left, applied: Applied::default() };
     for (host, error) in lost {
-        runner.lose(&host, None, error);
+        runner.lose(&host, error);
         course.lose(&host);
     }
     let (mut told, mut dead) = (0, BTreeSet::new());
@@ -93,7 +93,7 @@ pub async fn apply(
         let next = course.next(stop.is_asked());
         let skipped = course.skipped().get(told..).unwrap_or_default().to_vec();
         told += skipped.len();
-        // Whoever listens may have gone; the work goes on.
+        // The receiver may be gone; the apply continues without it.
         if !skipped.is_empty() {
             let _ = runner.progress.send(Progress::Skipped(skipped));
         }
@@ -102,7 +102,7 @@ pub async fn apply(
             Next::Stage(hosts) => runner.run(&mut course, &plan.stage, &hosts, stop).await,
             Next::Run { wave, hosts } => {
                 let Some(wave) = plan.waves.get(wave) else { break };
-                // What must not be stopped half-way isn't.
+                // A rotation is never stopped half-way.
                 let never = Stop::default();
                 let stop = if wave.rank.is_rotation() { &never } else { stop };
                 runner.run(&mut course, &wave.hosts, &hosts, stop).await;
@@ -207,17 +207,18 @@ impl Runner {
                     course.looked(&name, &seen);
                 }
                 Err(error) => {
-                    self.lose(&name, None, error);
+                    self.lose(&name, error);
                     course.lose(&name);
                 }
             }
         }
     }
 
-    fn lose(&mut self, host: &HostName, action: Option<Action>, error: HostError) {
+    /// A host was lost while none of its actions was under way.
+    fn lose(&mut self, host: &HostName, error: HostError) {
         let failure = Failure { action: None, change: None, what: error.to_string(), is_stale: false };
         self.applied.failed.entry(host.clone()).or_insert(failure);
-        let _ = self.progress.send(Progress::Lost { host: host.clone(), action, error });
+        let _ = self.progress.send(Progress::Lost { host: host.clone(), action: None, error });
     }
 }
 

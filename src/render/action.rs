@@ -19,10 +19,7 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
         }
         Outcome::Differs { text } => {
             let text = indented(text);
-            format!(
-                "  {} {host} {what}: changed on the host since the plan; nothing was touched, plan again\n{text}",
-                style.paint(Tone::Bad, "✗")
-            )
+            format!("  {} {host} {what}: not done; plan again\n{text}", style.paint(Tone::Bad, "✗"))
         }
         Outcome::Failed { text } => {
             format!("  {} {host} {what}\n{}", style.paint(Tone::Bad, "✗"), indented(text))

@@ -8,8 +8,8 @@ use crate::plan::{Applied, Group, Plan};
 use crate::resource::{HostName, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// All of it, each line with its end.
-pub fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
+/// All of it, each line with its end. `command` is what resumes the apply.
+pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -> String {
     let mut out = String::new();
     let sign = style.paint(Tone::Bad, "failed");
     for (host, failure) in &applied.failed {
@@ -26,6 +26,10 @@ pub fn conclusion(applied: &Applied, plan: &Plan, style: Style) -> String {
         applied.skipped.iter().filter(|skipped| skipped.why != SkipReason::HostFailed).cloned().collect();
     for line in skips(&skipped) {
         out.push_str(&format!("skipped {line}\n"));
+    }
+    if !applied.is_complete(plan) {
+        let fix = if applied.is_only_stale() { "" } else { "fix the failure, then " };
+        out.push_str(&format!("{fix}resume with: {command}\n"));
     }
     out.push_str(&summary(applied, plan));
     out.push('\n');
