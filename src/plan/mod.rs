@@ -7,6 +7,8 @@
 pub mod action;
 mod applied;
 pub mod course;
+mod notes;
+mod obstacles;
 mod order;
 mod retire;
 mod revert;
@@ -23,13 +25,11 @@ pub use retire::Retirement;
 pub use target::{InvalidSelector, Selector, belongs_to};
 
 use crate::desired::{Desired, Goal};
-use crate::diff::{Change, Obstacle, Reason, Verb, compare, ground};
-use crate::facts::{self, Conditions};
+use crate::diff::{Change, Obstacle, compare, ground};
+use crate::facts::Conditions;
 use crate::resource::{
-    Activity, Content, Cycle, Edge, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId,
-    Sha256, Version,
+    Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256, Version,
 };
-use crate::tau;
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -232,7 +232,7 @@ pub enum Refusal {
     /// A rotation that would leave these hosts behind.
     RotationWithout(Vec<HostName>),
     /// The folder gives the elders another address or identity, and the targets
-    /// leave all of them out: what is started would dial nobody.
+    /// leave all of them out: the nodes it starts would find no elder to dial.
     WithoutElders(Vec<NodeName>),
     /// The targets give all elders another address or identity, and leave out
     /// these, which dial them.
@@ -337,16 +337,16 @@ pub fn plan(
             obstacles.entry(host.clone()).or_default().push(other);
         }
     }
-    same_machine(&conditions, &mut obstacles);
-    unreadable(&grounded.desired, &current, &mut obstacles);
-    let overridden = foreign(&grounded.desired, &conditions, options, &mut obstacles);
+    obstacles::same_machine(&conditions, &mut obstacles);
+    obstacles::unreadable(&grounded.desired, &current, &mut obstacles);
+    let overridden = obstacles::foreign(&grounded.desired, &conditions, options, &mut obstacles);
     let all = compare(&grounded.desired, &current);
     let needed = options.retire.as_ref().map(|retirement| {
         let before = ground(retirement.before(), &conditions).desired;
         retire::narrow(retirement, &all, &before, &grounded.desired, &current)
     });
     let changes = needed.as_ref().map_or(&all, |needed| &needed.changes);
-    no_space(&changes.graph, &conditions, &mut obstacles);
+    obstacles::no_space(&changes.graph, &conditions, &mut obstacles);
     for (host, obstacles) in obstacles.into_iter().filter(|(host, _)| is_target(host)) {
         let reasons = obstacles.iter().map(|o| Unplanned { why: o.to_string(), help: o.help() });
         plan.unplanned.entry(host).or_default().extend(reasons);
@@ -369,7 +369,7 @@ pub fn plan(
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
-    let moved = moved_elders(desired, &changes.graph);
+    let moved = notes::moved_elders(desired, &changes.graph);
     // The sooner the others follow, the shorter they are cut off.
     let batch = options.batch.or((!moved.is_empty()).then_some(usize::MAX));
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, batch);
@@ -389,7 +389,7 @@ pub fn plan(
             (false, false) => Found::Down,
         };
     }
-    plan.last = last(&plan, &graph);
+    plan.last = notes::last(&plan, &graph);
     if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
         let begun = order::has_begun(&grounded.desired, &current);
         plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });
@@ -399,135 +399,19 @@ pub fn plan(
         .filter(|(_, observed)| matches!(observed, Observed::Nothing(_)))
         .map(|(name, _)| name)
         .collect();
-    let moves = |node: &NodeName| moved.contains(node) && is_touched(node, &graph);
+    let moves = |node: &NodeName| moved.contains(node) && notes::is_touched(node, &graph);
     let moves_all = !moved.is_empty() && moved.iter().all(moves);
-    notes(&mut plan, desired, &silent, moves_all);
+    notes::notes(&mut plan, desired, &silent, moves_all);
     plan.notes.extend(storage::notes(&graph, &conditions));
     if can_roll_back {
         plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });
     }
-    refusals(&mut plan, options, desired, &grounded.desired, (&changes.graph, &graph), &moved);
+    notes::refusals(&mut plan, options, desired, &grounded.desired, (&changes.graph, &graph), &moved);
     if let (Some(retirement), Some(needed)) = (&options.retire, needed) {
         retire::conclude(&mut plan, retirement, needed);
     }
     plan.changes = graph;
     Ok(plan)
-}
-
-/// Hosts of the folder that are one machine: whatever is planned for one of them
-/// would be undone for the other, at each apply.
-fn same_machine(
-    conditions: &BTreeMap<HostName, Conditions>,
-    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
-) {
-    let mut machines: BTreeMap<Sha256, Vec<&HostName>> = BTreeMap::new();
-    for (host, found) in conditions {
-        if let Some(machine) = found.machine {
-            machines.entry(machine).or_default().push(host);
-        }
-    }
-    for hosts in machines.into_values().filter(|hosts| hosts.len() > 1) {
-        for host in &hosts {
-            let others = hosts.iter().filter(|other| *other != host).map(|other| (*other).clone());
-            let obstacle = Obstacle::SameMachine(others.collect());
-            obstacles.entry((*host).clone()).or_default().push(obstacle);
-        }
-    }
-}
-
-/// What couldn't be read, and what the plan would have to know of it.
-fn unreadable(
-    desired: &Graph<Resource>,
-    current: &Graph<Resource>,
-    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
-) {
-    let is_unreadable = |id: &ResourceId| matches!(current.get(id), Some(Resource::Unreadable { .. }));
-    // What is in a directory that isn't one says nothing more.
-    let is_told = |id: &ResourceId| {
-        let above =
-            id.key.path().into_iter().flat_map(|path| path.match_indices('/').map(|(end, _)| &path[..end]));
-        above.filter(|path| !path.is_empty()).any(|path| {
-            is_unreadable(&ResourceId { host: id.host.clone(), key: Key::Directory(path.to_owned()) })
-        })
-    };
-    for (id, resource) in current.iter() {
-        let obstacle = match resource {
-            Resource::Unreadable { .. } if is_told(id) => continue,
-            Resource::Unreadable { why } => {
-                Obstacle::Unreadable { path: id.key.to_string(), why: why.clone() }
-            }
-            Resource::Service(service)
-                if service.activity == Activity::Masked && desired.get(id).is_some() =>
-            {
-                Obstacle::Masked(id.key.to_string())
-            }
-            _ => continue,
-        };
-        obstacles.entry(id.host.clone()).or_default().push(obstacle);
-    }
-}
-
-/// What hosts' owners have changed of nodes' units, as far as the plan is about
-/// them: obstacles, and directives that something else decides.
-fn foreign(
-    desired: &Graph<Resource>,
-    conditions: &BTreeMap<HostName, Conditions>,
-    options: &Options,
-    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
-) -> Vec<Overridden> {
-    let mut overridden = Vec::new();
-    for (host, found) in conditions {
-        for facts::Foreign { unit, file, what } in &found.foreign {
-            let id = ResourceId { host: host.clone(), key: Key::Service(unit.clone()) };
-            let is_selected = |target: &Selector| {
-                let shape = tau::shape_of_unit(unit);
-                target.may_select(host)
-                    && target.shape.as_ref().is_none_or(|name| Some(name) == shape.as_ref())
-            };
-            if desired.get(&id).is_none()
-                || !options.targets.is_empty() && !options.targets.iter().any(is_selected)
-            {
-                continue;
-            }
-            let (unit, file) = (unit.clone(), file.clone());
-            let obstacle = match what {
-                facts::Overridden::Directive(directive) => {
-                    let directive = directive.clone();
-                    overridden.push(Overridden { host: host.clone(), unit, directive, file });
-                    continue;
-                }
-                facts::Overridden::Fragment => Obstacle::ForeignFragment { unit, file },
-                facts::Overridden::Program(program) => {
-                    Obstacle::ForeignProgram { unit, program: program.clone(), file }
-                }
-            };
-            obstacles.entry(host.clone()).or_default().push(obstacle);
-        }
-    }
-    overridden
-}
-
-/// New files stand beside the old ones for a while.
-fn no_space(
-    changes: &Graph<Change>,
-    conditions: &BTreeMap<HostName, Conditions>,
-    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
-) {
-    let mut needed: BTreeMap<&HostName, u64> = BTreeMap::new();
-    for (id, change) in changes.iter() {
-        if let Change::File(change) = change
-            && change.rewritten
-            && let Content::Blob { size: Some(size), .. } = change.after.content
-        {
-            *needed.entry(&id.host).or_default() += size;
-        }
-    }
-    for (host, needed) in needed {
-        let free = conditions.get(host).map_or(u64::MAX, |conditions| conditions.free_bytes);
-        if free < needed {
-            obstacles.entry(host.clone()).or_default().push(Obstacle::NoSpace { needed, free });
-        }
-    }
 }
 
 /// The node that a change of a unit is about.
@@ -561,37 +445,6 @@ fn nodes(
         .collect()
 }
 
-fn notes(plan: &mut Plan, desired: &Desired, silent: &BTreeSet<&HostName>, moves_all: bool) {
-    let elders: Vec<&Node> = elders(desired).map(|(_, node)| node).collect();
-    let hosts: BTreeSet<&HostName> = elders.iter().map(|node| &node.name.host).collect();
-    let unknown = |host: &&&HostName| silent.contains(**host) || plan.unplanned.contains_key(**host);
-    let unknown: Vec<Note> =
-        hosts.iter().filter(unknown).map(|host| Note::ElderUnplanned((*host).clone())).collect();
-    plan.notes.extend(unknown);
-    let dials = plan.waves.iter().any(|wave| wave.rank.dials());
-    let has_elder = || elders.iter().filter_map(|node| plan.nodes.get(&node.name)).any(NodePlan::comes_up);
-    if dials && !elders.is_empty() && !has_elder() {
-        plan.notes.push(Note::NoElderUp);
-    }
-    match plan.rotation {
-        Some(Rotation::Begins) => plan.notes.push(Note::Split),
-        Some(Rotation::Finishes) => {
-            plan.notes.push(Note::SplitUntilNow(plan.unplanned.keys().cloned().collect()));
-        }
-        None => {
-            if let [node] = elders[..]
-                && plan.waves.iter().any(|wave| wave.rank == Rank::UpdateBootstrap)
-            {
-                plan.notes.push(Note::NoElder(node.name.clone()));
-            } else if moves_all {
-                plan.notes.push(Note::EldersMove);
-            }
-        }
-    }
-    let kept = plan.last.iter().filter(|last| last.group != Group::Elders).cloned().map(Note::Kept);
-    plan.notes.extend(kept.collect::<Vec<_>>());
-}
-
 /// The nodes that are wanted.
 fn desired_nodes(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
     desired.goals.iter().filter_map(|(id, goal)| match goal {
@@ -603,103 +456,6 @@ fn desired_nodes(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)
 /// The bootstrap nodes that are wanted.
 fn elders(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
     desired_nodes(desired).filter(|(_, node)| node.bootstrap)
-}
-
-/// The bootstrap nodes that will be dialed at another address or as another
-/// peer than they are up with now; none where one of them stays as it is dialed.
-fn moved_elders(desired: &Desired, changes: &Graph<Change>) -> BTreeSet<NodeName> {
-    let moves = |id: &ResourceId| match changes.get(id) {
-        Some(Change::Service(service)) => service.reasons.iter().any(|reason| match reason {
-            Reason::Input { fields, .. } => fields.iter().any(|field| tau::is_dialed_by(&field.path)),
-            Reason::Unknown(_) | Reason::Failing(_) => false,
-        }),
-        _ => false,
-    };
-    if elders(desired).any(|(id, _)| !moves(id)) {
-        return BTreeSet::new();
-    }
-    elders(desired).map(|(_, node)| node.name.clone()).collect()
-}
-
-/// Whether a node's process is started or restarted.
-fn is_touched(node: &NodeName, changes: &Graph<Change>) -> bool {
-    let id = ResourceId { host: node.host.clone(), key: Key::Service(tau::unit_name(&node.shape)) };
-    match changes.get(&id) {
-        Some(Change::Service(service)) => matches!(service.verb, Some(Verb::Start | Verb::Restart)),
-        _ => false,
-    }
-}
-
-/// See [`Plan::last`]. In a rotation all go down anyway.
-fn last(plan: &Plan, changes: &Graph<Change>) -> Vec<Last> {
-    let going: BTreeSet<&NodeName> = order::going(changes).map(|(_, node)| node).collect();
-    let wanted: Vec<(&NodeName, &NodePlan)> =
-        plan.nodes.iter().filter(|(name, _)| !going.contains(name)).collect();
-    let rotates = |part: &NodePlan| {
-        part.wave.and_then(|wave| plan.waves.get(wave - 1)).is_some_and(|wave| wave.rank.is_rotation())
-    };
-    let taken =
-        wanted.iter().filter(|(_, part)| part.wave.is_some() && part.found != Found::Down && !rotates(part));
-    let mut last = Vec::new();
-    for (node, part) in taken {
-        let elders = part.bootstrap.then_some(Group::Elders);
-        for group in elders.into_iter().chain([Group::Shape(node.shape.clone())]) {
-            let others = wanted.iter().filter(|(other, part)| {
-                other != node
-                    && match &group {
-                        Group::Elders => part.bootstrap,
-                        Group::Shape(shape) => other.shape == *shape,
-                    }
-            });
-            let (healthy, down): (Vec<_>, Vec<_>) = others.partition(|(_, part)| part.comes_up());
-            if healthy.is_empty() && !down.is_empty() {
-                let down = down.into_iter().map(|(other, _)| (*other).clone()).collect();
-                last.push(Last { node: (*node).clone(), group, down });
-                break;
-            }
-        }
-    }
-    last
-}
-
-fn refusals(
-    plan: &mut Plan,
-    options: &Options,
-    desired: &Desired,
-    grounded: &Graph<Resource>,
-    (all, kept): (&Graph<Change>, &Graph<Change>),
-    moved: &BTreeSet<NodeName>,
-) {
-    if options.targets.is_empty() {
-        if plan.rotation == Some(Rotation::Begins) && !plan.unplanned.is_empty() {
-            plan.refusals.push(Refusal::RotationWithout(plan.unplanned.keys().cloned().collect()));
-        }
-        return;
-    }
-    let touched: Vec<(&ResourceId, &Node)> =
-        desired_nodes(desired).filter(|(_, node)| is_touched(&node.name, kept)).collect();
-    // Whatever is started now reads the new secret, and could talk to nobody.
-    if plan.rotation.is_some() || !touched.is_empty() && !order::together(all, grounded).is_empty() {
-        plan.refusals.push(Refusal::PartialRotation);
-    }
-    let moves = touched.iter().filter(|(_, node)| moved.contains(&node.name)).count();
-    if moved.is_empty() || touched.is_empty() {
-        return;
-    }
-    if moves == 0 {
-        plan.refusals.push(Refusal::WithoutElders(moved.iter().cloned().collect()));
-    } else if moves == moved.len() {
-        let left_out: Vec<NodeName> = desired_nodes(desired)
-            .filter(|(id, node)| {
-                let dials = || desired.goals.before(id).iter().any(|(_, edge)| *edge == Edge::Dials);
-                dials() && !is_touched(&node.name, kept)
-            })
-            .map(|(_, node)| node.name.clone())
-            .collect();
-        if !left_out.is_empty() {
-            plan.refusals.push(Refusal::WithoutMembers(left_out));
-        }
-    }
 }
 
 impl NodePlan {
@@ -749,9 +505,9 @@ impl Plan {
         self.last.iter().any(|last| last.node == *node && last.group == Group::Elders)
     }
 
-    /// The hosts that must be nobody else's while it is applied: those that it
-    /// touches, and where it takes an elder down those of all elders, for what
-    /// somebody does to them may leave none.
+    /// The hosts to lock while it is applied: those that it changes and, if it takes
+    /// an elder down, those of all elders, because another apply could take down
+    /// the others at the same time.
     pub fn hosts(&self) -> BTreeSet<&HostName> {
         let touched = self.stage.keys().chain(self.waves.iter().flat_map(|wave| wave.hosts.keys()));
         let elders = || self.nodes.iter().filter(|(_, part)| part.bootstrap);

@@ -1,0 +1,125 @@
+//! Why hosts can't be planned, as far as that takes more than one host's goals: what
+//! was found there is compared with what the plan is about.
+
+use super::{Options, Overridden, Selector};
+use crate::diff::{Change, Obstacle};
+use crate::facts::{self, Conditions};
+use crate::resource::{Activity, Content, Graph, HostName, Key, Resource, ResourceId, Sha256};
+use crate::tau;
+use std::collections::BTreeMap;
+
+/// Hosts of the folder that are one machine: whatever is planned for one of them
+/// would be undone for the other, at each apply.
+pub(super) fn same_machine(
+    conditions: &BTreeMap<HostName, Conditions>,
+    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+) {
+    let mut machines: BTreeMap<Sha256, Vec<&HostName>> = BTreeMap::new();
+    for (host, found) in conditions {
+        if let Some(machine) = found.machine {
+            machines.entry(machine).or_default().push(host);
+        }
+    }
+    for hosts in machines.into_values().filter(|hosts| hosts.len() > 1) {
+        for host in &hosts {
+            let others = hosts.iter().filter(|other| *other != host).map(|other| (*other).clone());
+            let obstacle = Obstacle::SameMachine(others.collect());
+            obstacles.entry((*host).clone()).or_default().push(obstacle);
+        }
+    }
+}
+
+/// What couldn't be read, and what the plan would have to know of it.
+pub(super) fn unreadable(
+    desired: &Graph<Resource>,
+    current: &Graph<Resource>,
+    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+) {
+    let is_unreadable = |id: &ResourceId| matches!(current.get(id), Some(Resource::Unreadable { .. }));
+    // What is in a directory that isn't one says nothing more.
+    let is_told = |id: &ResourceId| {
+        let above =
+            id.key.path().into_iter().flat_map(|path| path.match_indices('/').map(|(end, _)| &path[..end]));
+        above.filter(|path| !path.is_empty()).any(|path| {
+            is_unreadable(&ResourceId { host: id.host.clone(), key: Key::Directory(path.to_owned()) })
+        })
+    };
+    for (id, resource) in current.iter() {
+        let obstacle = match resource {
+            Resource::Unreadable { .. } if is_told(id) => continue,
+            Resource::Unreadable { why } => {
+                Obstacle::Unreadable { path: id.key.to_string(), why: why.clone() }
+            }
+            Resource::Service(service)
+                if service.activity == Activity::Masked && desired.get(id).is_some() =>
+            {
+                Obstacle::Masked(id.key.to_string())
+            }
+            _ => continue,
+        };
+        obstacles.entry(id.host.clone()).or_default().push(obstacle);
+    }
+}
+
+/// What hosts' owners have changed of nodes' units, as far as the plan is about
+/// them: obstacles, and directives that something else decides.
+pub(super) fn foreign(
+    desired: &Graph<Resource>,
+    conditions: &BTreeMap<HostName, Conditions>,
+    options: &Options,
+    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+) -> Vec<Overridden> {
+    let mut overridden = Vec::new();
+    for (host, found) in conditions {
+        for facts::Foreign { unit, file, what } in &found.foreign {
+            let id = ResourceId { host: host.clone(), key: Key::Service(unit.clone()) };
+            let is_selected = |target: &Selector| {
+                let shape = tau::shape_of_unit(unit);
+                target.may_select(host)
+                    && target.shape.as_ref().is_none_or(|name| Some(name) == shape.as_ref())
+            };
+            if desired.get(&id).is_none()
+                || !options.targets.is_empty() && !options.targets.iter().any(is_selected)
+            {
+                continue;
+            }
+            let (unit, file) = (unit.clone(), file.clone());
+            let obstacle = match what {
+                facts::Overridden::Directive(directive) => {
+                    let directive = directive.clone();
+                    overridden.push(Overridden { host: host.clone(), unit, directive, file });
+                    continue;
+                }
+                facts::Overridden::Fragment => Obstacle::ForeignFragment { unit, file },
+                facts::Overridden::Program(program) => {
+                    Obstacle::ForeignProgram { unit, program: program.clone(), file }
+                }
+            };
+            obstacles.entry(host.clone()).or_default().push(obstacle);
+        }
+    }
+    overridden
+}
+
+/// New files stand beside the old ones for a while.
+pub(super) fn no_space(
+    changes: &Graph<Change>,
+    conditions: &BTreeMap<HostName, Conditions>,
+    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+) {
+    let mut needed: BTreeMap<&HostName, u64> = BTreeMap::new();
+    for (id, change) in changes.iter() {
+        if let Change::File(change) = change
+            && change.rewritten
+            && let Content::Blob { size: Some(size), .. } = change.after.content
+        {
+            *needed.entry(&id.host).or_default() += size;
+        }
+    }
+    for (host, needed) in needed {
+        let free = conditions.get(host).map_or(u64::MAX, |conditions| conditions.free_bytes);
+        if free < needed {
+            obstacles.entry(host.clone()).or_default().push(Obstacle::NoSpace { needed, free });
+        }
+    }
+}
