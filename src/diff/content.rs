@@ -76,7 +76,7 @@ pub(super) fn needs_restart(change: &FieldChange) -> bool {
         Effect::NextStart | Effect::Reload => false,
         Effect::RestartUnlessHalfHolds => match (change.remaining(), &change.before, &change.after) {
             (Some((remaining, known)), _, _) => remaining * 2 < known,
-            // Started with none: it misses nothing. None left: nobody to dial.
+            // It was started without peers and misses none, or there are none left to dial.
             (None, None, _) | (None, _, None) => false,
             (None, Some(_), Some(_)) => true,
         },

@@ -150,7 +150,7 @@ impl Current<'_> {
     }
 
     fn rules(&mut self) {
-        // While ufw is disabled, nobody knows whether its rules will be needed.
+        // While ufw is disabled, it is unknown whether its rules will be needed.
         let ours = firewall::of(self.facts).map(|firewall| firewall.ours()).unwrap_or_default();
         for (port, whole) in ours {
             let key = Key::Rule(port);

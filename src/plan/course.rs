@@ -62,9 +62,9 @@ pub enum Ran {
     Done,
     /// A step didn't, and those after it weren't begun.
     Failed,
-    /// The connection is of no use any more.
+    /// The connection was lost.
     Lost,
-    /// The rest wasn't begun, for the user asked to stop.
+    /// The rest wasn't begun, because the user asked to stop.
     Interrupted,
 }
 
@@ -135,7 +135,7 @@ pub enum Group {
 pub struct Course<'a> {
     plan: &'a Plan,
     max_failures: usize,
-    /// Nodes that go: nobody should miss them.
+    /// Nodes that the plan removes: whether they are up doesn't matter.
     going: BTreeSet<&'a NodeName>,
     state: State,
 }
@@ -504,7 +504,7 @@ impl<'a> Course<'a> {
         self.plan.nodes.get(node).is_some_and(|part| part.bootstrap)
     }
 
-    /// Or nobody would wait for one.
+    /// Whether an elder is up, or the folder names none.
     fn is_an_elder_up(&self) -> bool {
         let mut elders = self.of_group(&Group::Elders).peekable();
         elders.peek().is_none() || elders.any(|elder| self.is_up(elder))

@@ -156,7 +156,7 @@ fn turns<'a>(
         };
         turns.push(Turn { node, starts: service.verb == Some(Verb::Start), interrupts });
     }
-    // In a rotation what goes has the old secret: nobody can talk to it anyway.
+    // In a rotation, a node that goes has the old secret, so no other can talk to it anyway.
     if rotates {
         return turns;
     }

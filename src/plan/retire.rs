@@ -161,7 +161,7 @@ enum Part {
 
 fn file(change: &FileChange, before: Option<&Resource>, after: Option<&Resource>) -> Part {
     let delta = delta(before, after);
-    // A file that isn't there names nobody.
+    // A file that doesn't exist names no peers.
     let (Some(found), false, true) = (&change.before, delta.is_empty(), change.rewritten) else {
         return Part::None;
     };

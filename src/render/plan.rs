@@ -142,7 +142,7 @@ impl Page<'_> {
         }
     }
 
-    /// What no action can change: somebody has to, on the host.
+    /// Differences that no action can remove: the administrator has to, on the host.
     fn overridden(&mut self) {
         for Overridden { host, unit, directive, file } in &self.plan.overridden {
             let name = self.style.paint(Tone::Bad, format!("{host}: {unit}"));

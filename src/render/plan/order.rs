@@ -127,7 +127,7 @@ impl Page<'_> {
                 }
                 Refusal::WithoutElders(elders) => format!(
                     "refused: the folder gives every elder another address or identity, and --target leaves \
-                     them out: {}; what it restarts would dial nobody",
+                     them out: {}; the nodes it restarts would find no elder to dial",
                     nodes(elders)
                 ),
                 Refusal::WithoutMembers(left_out) => format!(
