@@ -3,7 +3,7 @@
 use super::args::{ApplyOptions, Args, RetireOptions};
 use super::lock::{self, Taken};
 use super::progress::{self, Watched};
-use super::survey::{Survey, survey};
+use super::survey::{Basis, Survey, survey};
 use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
@@ -113,6 +113,7 @@ async fn prepare(
 /// A plan that was agreed to, and what it takes to apply it.
 struct Job {
     plan: Plan,
+    basis: Basis,
     payloads: Payloads,
     redactor: Redactor,
 }
@@ -120,11 +121,11 @@ struct Job {
 impl Job {
     /// Fetches what will be sent.
     fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Host>)> {
-        let Survey { network, stock, desired, plan, hosts, .. } = survey;
-        let payloads =
-            tokio::task::block_in_place(|| payloads(&plan, &desired.payloads, &stock, &network.folder))?;
+        let Survey { network, stock, basis, plan, hosts, .. } = survey;
+        let small = &basis.desired.payloads;
+        let payloads = tokio::task::block_in_place(|| payloads(&plan, small, &stock, &network.folder))?;
         let redactor = Redactor::new(secrets(&network).iter());
-        Ok((Self { plan, payloads, redactor }, hosts))
+        Ok((Self { plan, basis, payloads, redactor }, hosts))
     }
 }
 
@@ -147,7 +148,7 @@ async fn carry_out(
     locks: Locks,
     mut interrupts: Interrupts,
 ) -> Exit {
-    let Job { plan, payloads, redactor } = job;
+    let Job { plan, mut basis, payloads, redactor } = job;
     let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
@@ -157,9 +158,15 @@ async fn carry_out(
     let (payloads, redactor) = (Arc::new(payloads), Arc::new(redactor));
     let applying = async {
         let most = options.max_failures;
-        let (applied, hosts) = apply(&plan, locks, payloads, redactor, &stop, most, sender).await;
+        let (mut applied, mut hosts) = apply(&plan, locks, payloads, redactor, &stop, most, sender).await;
         // It ends when the last sender is gone.
         let _ = shown.await;
+        if applied.is_complete(&plan) {
+            match basis.again(&mut hosts).await {
+                Ok(again) => applied.compare(&plan, &again),
+                Err(error) => terminal::error(&error.into()),
+            }
+        }
         for host in lock::release(hosts).await.into_values() {
             host.close().await;
         }

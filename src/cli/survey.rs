@@ -6,36 +6,107 @@ use super::supplies::Stock;
 use super::{Failure, folder, terminal};
 use crate::desired::{CompileError, Desired, compile};
 use crate::facts::{self, Folder, Request, interpret};
-use crate::network::Network;
+use crate::network::{self, Network};
 use crate::plan::{self, Observed, Options, Plan, Retirement, Selector, Unplanned};
-use crate::remote::{Holder, Host, Settings, Target, gather};
+use crate::remote::{Holder, Host, HostError, Locked, Settings, Target, gather};
 use crate::render::{self, Style};
-use crate::resource::{DigestKey, HostName, ShapeName};
+use crate::resource::{DigestKey, HostName, Secret, ShapeName};
 use crate::ssh::{Address, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::task::block_in_place;
+use tokio::task::{JoinSet, block_in_place};
 
-/// A plan, and all that it takes to apply it.
+/// A plan, and everything needed to apply it.
 pub(crate) struct Survey {
     pub(crate) network: Network,
     pub(crate) stock: Stock,
-    pub(crate) desired: Desired,
+    pub(crate) basis: Basis,
     pub(crate) plan: Plan,
     /// The hosts that answered, still connected.
     pub(crate) hosts: BTreeMap<HostName, Host>,
-    /// Who had locked a host when it was asked.
+    /// By host, the holder of its lock at the time of the answer.
     holders: BTreeMap<HostName, Holder>,
-    /// When all had been asked, in seconds since 1970.
+    /// When all hosts had answered, in seconds since 1970.
     at: u64,
 }
 
 impl Survey {
-    /// The plan as a page, beginning with the network, the time and who is at work.
+    /// The plan as a page, beginning with the network, the time and any running apply.
     pub(crate) fn page(&self, style: Style) -> String {
         let locked = self.holders.iter().map(|(host, holder)| (host, holder.to_string()));
         let header = render::header(&self.plan.network, self.at, self.plan.asked, locked);
         header + &render::plan(&self.plan, style)
+    }
+}
+
+/// What a plan is made from: the folder's goals, and what each host answered.
+pub(crate) struct Basis {
+    network: String,
+    pub(crate) desired: Desired,
+    /// By host, the shapes of its nodes.
+    shapes: BTreeMap<HostName, BTreeSet<ShapeName>>,
+    /// By host, the probe.
+    scripts: BTreeMap<HostName, Secret>,
+    observed: BTreeMap<HostName, Observed>,
+    purge_storage: bool,
+    options: Options,
+}
+
+impl Basis {
+    fn plan(&self) -> Result<Plan, Failure> {
+        plan::plan(&self.network, &self.desired, &self.observed, &self.options).map_err(|error| Failure {
+            what: error.to_string(),
+            help: None,
+            source: None,
+        })
+    }
+
+    /// Takes in a host's answer to its probe. Returns the holder of its lock, if any.
+    fn answered(&mut self, name: HostName, answer: Result<&str, &HostError>) -> Option<Holder> {
+        let (observed, holder) = match answer.map(facts::parse) {
+            Ok(Ok(facts)) => {
+                let none = BTreeSet::new();
+                let folder = Folder {
+                    desired: &self.desired,
+                    shapes: self.shapes.get(&name).unwrap_or(&none),
+                    purge_storage: self.purge_storage,
+                };
+                let (conditions, current) = interpret(&name, &facts, folder);
+                let observed = Observed::Host { conditions: Box::new(conditions), current };
+                (observed, facts.holder.as_deref().map(Holder::parse))
+            }
+            Ok(Err(error)) => {
+                let help = "this may be a bug in spore: please report it".to_owned();
+                (Observed::Nothing(Unplanned { why: error.to_string(), help }), None)
+            }
+            Err(error) => (Observed::Nothing(Unplanned { why: error.to_string(), help: error.help() }), None),
+        };
+        self.observed.insert(name, observed);
+        holder
+    }
+
+    /// Makes the plan again after an apply. The hosts that it worked on are asked again,
+    /// while they are still locked; the others are assumed to be unchanged.
+    ///
+    /// # Errors
+    /// As for the first plan. A host that doesn't answer isn't planned.
+    pub(crate) async fn again(&mut self, locked: &mut BTreeMap<HostName, Locked>) -> Result<Plan, Failure> {
+        let mut asking = JoinSet::new();
+        for (name, mut host) in std::mem::take(locked) {
+            let Some(script) = self.scripts.get(&name).cloned() else { continue };
+            asking.spawn(async move {
+                let answer = host.ask(&script).await;
+                (name, host, answer)
+            });
+        }
+        for (name, host, answer) in asking.join_all().await {
+            self.answered(name.clone(), answer.as_deref());
+            // After an error the connection is unusable, and the lock releases itself.
+            if answer.is_ok() {
+                locked.insert(name, host);
+            }
+        }
+        self.plan()
     }
 }
 
@@ -83,61 +154,40 @@ pub(crate) async fn survey_of(
     };
     let desired = compile(&network, &stock.supplies).map_err(uncompiled)?;
     let concerned = retirement.as_ref().map(|retirement| retirement.concerns(&desired));
-    let (targets, mut observed) =
-        block_in_place(|| targets(&network, &desired, options, concerned.as_ref()))?;
-    let shapes: BTreeMap<HostName, BTreeSet<ShapeName>> = network
-        .hosts
-        .iter()
-        .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
-        .collect();
+    let (targets, observed) = block_in_place(|| targets(&network, &desired, options, concerned.as_ref()))?;
+    let shapes = |host: &network::Host| host.nodes.keys().cloned().collect();
+    let mut basis = Basis {
+        network: network.domain.root.value.clone(),
+        desired,
+        shapes: network.hosts.iter().map(|(name, host)| (name.clone(), shapes(host))).collect(),
+        scripts: targets.iter().map(|target| (target.name.clone(), target.script.clone())).collect(),
+        observed,
+        purge_storage: options.purge_storage,
+        options: Options {
+            targets: options.targets.clone(),
+            batch: options.batch.map(usize::from),
+            take_over: options.take_over,
+            no_revert: options.no_revert,
+            retire: retirement,
+        },
+    };
     let settings = Settings::with(&options.timeouts);
     let answers = gather(targets, known, &settings, |_, _| {}).await;
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (mut hosts, mut holders) = (BTreeMap::new(), BTreeMap::new());
     for (name, answer) in answers {
-        let none = BTreeSet::new();
-        let folder = Folder {
-            desired: &desired,
-            shapes: shapes.get(&name).unwrap_or(&none),
-            purge_storage: options.purge_storage,
-        };
-        let found = match answer {
-            Ok((host, text)) => {
-                hosts.insert(name.clone(), host);
-                match facts::parse(&text) {
-                    Ok(facts) => {
-                        holders.extend(facts.holder.as_deref().map(|by| (name.clone(), Holder::parse(by))));
-                        let (conditions, current) = interpret(&name, &facts, folder);
-                        Observed::Host { conditions: Box::new(conditions), current }
-                    }
-                    Err(error) => Observed::Nothing(Unplanned {
-                        why: error.to_string(),
-                        help: "this may be a bug in spore: please report it".to_owned(),
-                    }),
-                }
-            }
-            Err(error) => Observed::Nothing(Unplanned { why: error.to_string(), help: error.help() }),
-        };
-        observed.insert(name, found);
+        let text = answer.as_ref().map(|(_, text)| text.as_str());
+        holders.extend(basis.answered(name.clone(), text).map(|holder| (name.clone(), holder)));
+        hosts.extend(answer.ok().map(|(host, _)| (name, host)));
     }
-    for selector in options.targets.iter().filter(|selector| is_in_vain(selector, &network, &observed)) {
+    for selector in options.targets.iter().filter(|selector| is_in_vain(selector, &network, &basis.observed))
+    {
         terminal::note(&format!(
             "note: `--target {selector}` selects nothing: no such node is wanted, and none exists"
         ));
     }
-    let shape = Options {
-        targets: options.targets.clone(),
-        batch: options.batch.map(usize::from),
-        take_over: options.take_over,
-        no_revert: options.no_revert,
-        retire: retirement,
-    };
-    let plan = plan::plan(&network.domain.root, &desired, &observed, &shape).map_err(|error| Failure {
-        what: error.to_string(),
-        help: None,
-        source: None,
-    })?;
-    Ok(Survey { network, stock, desired, plan, hosts, holders, at })
+    let plan = basis.plan()?;
+    Ok(Survey { network, stock, basis, plan, hosts, holders, at })
 }
 
 /// Whether it matches no node: none that is wanted, and none that exists and

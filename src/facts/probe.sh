@@ -262,15 +262,29 @@ node() {
     [ "${oldest:-9999999999}" -le "${since:-0}" ] || printf 'silent\t%s\n' "$id"
 }
 
-if [ -d "$root/run/systemd/system" ]; then
-    echo systemd
+# show_units: what the service manager says of the units, into $shown.
+show_units() {
     # shellcheck disable=SC2086 # words
-    if shown=$(systemctl show --no-pager --timestamp=us+utc \
+    shown=$(systemctl show --no-pager --timestamp=us+utc \
         -p Id,LoadState,ActiveState,SubState,Result,UnitFileState,InvocationID,FragmentPath,DropInPaths \
         -p NeedDaemonReload,MainPID,NRestarts,ExecMainStatus,ExecMainStartTimestamp \
         -p ExecMainStartTimestampMonotonic,ExecStart,User,Group,LimitNOFILE,LimitNOFILESoft \
         -p LimitAS,LimitASSoft,LimitRSS,LimitRSSSoft,LimitCORE,LimitCORESoft \
-        -- $units 2>&1); then
+        -- $units 2>&1)
+}
+
+if [ -d "$root/run/systemd/system" ]; then
+    echo systemd
+    if show_units; then
+        # A start whose process doesn't exist yet has read nothing, so there is nothing
+        # to compare. That takes a moment.
+        tries=40
+        while [ "$tries" -gt 0 ]; do
+            case $shown in *"${nl}SubState=start-pre$nl"*) ;; *) break ;; esac
+            sleep 0.05
+            show_units || break
+            tries=$((tries - 1))
+        done
         printf 'units\n%s\n.\n' "$shown"
     else
         printf 'failed\tsystemctl show\t%s\n' "${shown##*"$nl"}"

@@ -17,6 +17,9 @@ pub struct Applied {
     pub failed: BTreeMap<HostName, Failure>,
     /// Nodes that ran when their turn ended, and don't any more.
     pub died: BTreeSet<NodeName>,
+    /// What a plan that is made right afterwards would change again: these changes
+    /// were made, but didn't last or had no effect.
+    pub without_effect: BTreeSet<ResourceId>,
     /// The parts of waves that weren't begun, or not ended, and why.
     pub skipped: Vec<Skipped>,
     /// Whether the user asked to stop while there was something left to do.
@@ -38,9 +41,11 @@ pub struct Failure {
 }
 
 impl Applied {
-    /// The hosts that failed, or a node of which has died.
+    /// The hosts on which something failed, died or had no effect.
     pub fn failed_hosts(&self) -> BTreeSet<&HostName> {
-        self.failed.keys().chain(self.died.iter().map(|node| &node.host)).collect()
+        let died = self.died.iter().map(|node| &node.host);
+        let without_effect = self.without_effect.iter().map(|id| &id.host);
+        self.failed.keys().chain(died).chain(without_effect).collect()
     }
 
     /// The changes that were neither made nor failed.
@@ -51,13 +56,32 @@ impl Applied {
         plan.changes
             .iter()
             .map(|(id, _)| id)
-            .filter(|id| !self.done.contains(id) && !has_failed(id))
+            .filter(|id| !self.done.contains(id) && !self.without_effect.contains(id) && !has_failed(id))
             .collect()
+    }
+
+    /// Compares the hosts after the apply with what was planned: `again` is the same
+    /// plan, made from what the hosts say now. An apply is judged by that, because an
+    /// action may succeed and still not have the effect that was planned.
+    pub fn compare(&mut self, plan: &Plan, again: &Plan) {
+        let hosts = plan.hosts();
+        for (id, _) in again.changes.iter().filter(|(id, _)| hosts.contains(&id.host)) {
+            self.done.remove(id);
+            self.without_effect.insert(id.clone());
+        }
+        for (host, reasons) in again.unplanned.iter().filter(|(host, _)| hosts.contains(host)) {
+            let reasons: Vec<&str> = reasons.iter().map(|reason| reason.why.as_str()).collect();
+            let what = format!("its result can't be checked: {}", reasons.join("; "));
+            let failure = Failure { action: None, change: None, what, is_stale: false };
+            self.failed.entry(host.clone()).or_insert(failure);
+        }
     }
 
     /// Whether nothing has to be fixed: at most, hosts had changed since the plan.
     pub fn is_only_stale(&self) -> bool {
-        self.died.is_empty() && self.failed.values().all(|failure| failure.is_stale)
+        self.died.is_empty()
+            && self.without_effect.is_empty()
+            && self.failed.values().all(|failure| failure.is_stale)
     }
 
     /// Whether the hosts are now as the plan said they would be.

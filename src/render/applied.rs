@@ -21,6 +21,13 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
     for node in &applied.died {
         out.push_str(&format!("{sign} {}: {}\n", node.host, died(node)));
     }
+    for id in &applied.without_effect {
+        out.push_str(&format!(
+            "{sign} {}: {} isn't as planned after the apply: something on the host undoes or overrides the \
+             change; `spore plan` shows how it differs now\n",
+            id.host, id.key
+        ));
+    }
     // Of a host that failed itself more has been said.
     let skipped: Vec<Skipped> =
         applied.skipped.iter().filter(|skipped| skipped.why != SkipReason::HostFailed).cloned().collect();

@@ -163,3 +163,23 @@ pub(crate) fn targets_at_once(lab: &Lab) {
     network.apply(&[&target[..], &["--allow-destructive"]].concat()).exits(0);
     assert_ne!(start("elders", e1), before);
 }
+
+/// An action succeeds, and its effect is gone by the end of the apply: the apply has failed.
+pub(crate) fn a_change_that_does_not_last(lab: &Lab) {
+    let [host] = &lab.up([("undone", Suite::Bookworm.machine())]);
+    let mut network = running(lab, &[host], &[]);
+    host.sh("chmod 644 /tb/config/keys/swarm.key");
+    network.shape("elders", Shape::new(4342));
+    let trip = Trip::lay(host, "systemctl", "restart\\ --\\ tau@elders*", Side::Before);
+    let controller = Controller::apply(&network, &[]);
+    trip.wait();
+    let mode = || host.stat("/tb/config/keys/swarm.key").map(|stat| stat.mode);
+    assert_eq!(mode(), Some(0o600), "the first wave has set it");
+    host.sh("chmod 644 /tb/config/keys/swarm.key");
+    trip.go();
+    drop(trip);
+    let run = concludes(controller.end().exits(1), &format!("apply: 1 host failed ({})", host.name()));
+    run.says_in_one_line(&["failed", "/tb/config/keys/swarm.key", "isn't as planned after the apply"]);
+    network.apply(&[]).exits(0);
+    network.is_in_place(&[]);
+}

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         trial("access::host_keys", access::host_keys),
         trial("course::elders_that_die", course::elders_that_die),
         trial("course::hosts_that_cannot_be_staged", course::hosts_that_cannot_be_staged),
+        trial("course::a_change_that_does_not_last", course::a_change_that_does_not_last),
         trial("course::targets_at_once", course::targets_at_once),
         trial("drift::drift", drift::drift),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),

@@ -17,6 +17,15 @@ pub(super) struct Host {
 /// What a driver on the host runs, as `crates.md` has it.
 const DRIVER: &str = r#"while IFS= read -r n; do eval "$(head -c "$n")"; done"#;
 
+/// Says one thing the first time, and another from then on if there is another.
+const STAND_IN: &str = r#"#!/bin/sh
+echo "$*" >>"$0.asked"
+cat "$0.says"
+status=$?
+[ ! -e "$0.then" ] || mv "$0.then" "$0.says"
+exit "$status"
+"#;
+
 impl Host {
     pub(super) fn new() -> Self {
         let host = Self { directory: tempfile::tempdir().unwrap() };
@@ -26,7 +35,7 @@ impl Host {
         host.directory("/proc/net");
         // Copied by another process: see `pretend::root::make_programs`.
         let text = host.directory.path().join("stand-in");
-        fs::write(&text, "#!/bin/sh\necho \"$*\" >>\"$0.asked\"\ncat \"$0.says\"\n").unwrap();
+        fs::write(&text, STAND_IN).unwrap();
         fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
         for program in ["systemctl", "journalctl", "dpkg-query"] {
             let path = host.directory.path().join(program);
@@ -62,6 +71,11 @@ impl Host {
     pub(super) fn says(&self, program: &str, text: &str) {
         self.directory("/run/systemd/system");
         fs::write(self.directory.path().join(format!("{program}.says")), text).unwrap();
+    }
+
+    /// What `program` says from the second time on.
+    pub(super) fn then_says(&self, program: &str, text: &str) {
+        fs::write(self.directory.path().join(format!("{program}.then")), text).unwrap();
     }
 
     /// The arguments that `program` was run with, a line each time.

@@ -357,6 +357,18 @@ fn the_journal_is_read_only_where_it_matters() {
     }
 }
 
+/// Its process doesn't exist yet, and nothing can be told of it.
+#[test]
+fn a_unit_that_is_about_to_start_is_waited_for() {
+    let host = running();
+    let starting = UNITS.replace("MainPID=77", "MainPID=0").replace("State=active", "State=activating");
+    host.says("systemctl", &starting.replace("SubState=running", "SubState=start-pre"));
+    host.then_says("systemctl", UNITS);
+    let unit = host.facts(&[]).units["tau@elders.service"].clone();
+    assert_eq!((unit.sub.as_str(), unit.pid), ("running", Some(77)));
+    assert_eq!(host.asked("systemctl").lines().count(), 2);
+}
+
 #[test]
 fn a_deaf_service_manager_is_an_error() {
     let host = running();

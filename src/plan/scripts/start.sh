@@ -16,7 +16,8 @@ start() {
         # It is still stopping: it starts once it has stopped.
         stopped:deactivating) ;;
         failing:*) verb=restart ;;
-        "$invocation":active) verb=restart ;;
+        # Also if it has died since, and systemd is about to start it again.
+        "$invocation":active | "$invocation":activating) verb=restart ;;
         stopped:active | stopped:activating | stopped:reloading)
             # Installing a package may start its unit, or the host is just booting.
             if [ "$ports" != - ] && ! runs_with_what_is_there "$unit"; then

@@ -231,6 +231,14 @@ fn a_failing_unit_is_restarted_whatever_it_is() {
     assert_eq!(host.calls(), [format!("systemctl restart -- {UNIT}")]);
 }
 
+/// Its process has died since the plan, and systemd is about to start it again.
+#[test]
+fn a_unit_that_is_starting_again_is_restarted() {
+    let host = with_unit("activating", "a1", "b2");
+    assert_eq!(host.act(&start(invocation("a1"), health("b2", 5242, LONG))), Outcome::Done);
+    assert_eq!(host.calls(), [format!("systemctl restart -- {UNIT}")]);
+}
+
 #[test]
 fn a_unit_that_is_not_healthy_is_told_why() {
     for (id, port, missing) in [
