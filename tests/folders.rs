@@ -334,19 +334,20 @@ fn edits(folder: &Tree, sound: &Tree) -> Vec<Tree> {
     edits
 }
 
-/// Whatever is fixed or broken, no other finding becomes more or less severe.
+/// Fixing or breaking anything never changes the severity of another finding.
 #[test]
 fn severity_depends_only_on_the_finding() {
     let mut sound = Tree::new();
     tree(&Path::new(CASES).join("sound/folder"), "", &mut sound);
-    // Every edit of these, which refer to much, and some of the others: it takes long.
+    // Every edit of these cases, which contain many references, and a sample of edits of
+    // the others, because it takes long.
     const RICH: [&str; 5] =
         ["everything-at-once", "logins-not-needed", "missing-things", "shapes-not-needed", "ssh-keys"];
     let mut compared = 0;
     for (nth, case) in cases().into_iter().enumerate() {
         let mut folder = Tree::new();
         tree(&case.join("folder"), "", &mut folder);
-        // Aliases that multiply take long to read, and are about nothing else.
+        // Exponential aliases take long to read, and test nothing else.
         if name(&case) == "odd-entries" {
             continue;
         }

@@ -1,10 +1,10 @@
 //! Which program a binary is, by what Go's linker wrote into it.
 //!
 //! Every program that Go builds holds its main package, its modules and the
-//! settings of its build (`go version -m` prints them). That is so whatever it
-//! was built for and whether it was stripped, so tau is recognized without
-//! running it. It proves nothing about who built it: that is what digests are
-//! for. It keeps other programs from being taken for tau.
+//! settings of its build (`go version -m` prints them). This holds for every platform and
+//! for stripped programs, so tau is recognized without running it. It prevents other
+//! programs from being mistaken for tau. It doesn't prove who built the program; digests
+//! do that.
 
 use memchr::memmem;
 
@@ -23,13 +23,13 @@ const LINKED: [&str; 2] =
     ["github.com/taubyte/tau/cli/app.Version=", "github.com/taubyte/tau/cli/app.Commit="];
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
-/// The linker aligns what begins with [`MAGIC`] to so many bytes.
+/// The alignment in bytes that the linker gives the block that begins with [`MAGIC`].
 const ALIGN: usize = 16;
 /// Where the texts begin, counted from [`MAGIC`].
 const TEXTS: usize = 32;
 /// Set in the byte of flags where the texts follow in place (since Go 1.18).
 const IN_PLACE: u8 = 2;
-/// So many bytes frame the second text on both sides.
+/// The number of bytes that frame the second text on either side.
 const FRAME: usize = 16;
 /// How much of a commit's id names it, as in Go's own pseudo-versions.
 const COMMIT: usize = 12;
@@ -89,8 +89,8 @@ pub(super) fn recognize(bytes: &[u8]) -> Result<Option<Version>, NotTau> {
 struct Info<'a>(&'a str);
 
 impl<'a> Info<'a> {
-    /// The magic words are also in programs that look for them, such as Go's
-    /// own: there, nothing that can be read follows.
+    /// Programs that search for the magic words, such as Go's own tools, contain them
+    /// too, but nothing valid follows there.
     fn find(bytes: &'a [u8]) -> Option<Self> {
         memmem::find_iter(bytes, MAGIC).filter(|at| at % ALIGN == 0).find_map(|at| Self::read(&bytes[at..]))
     }
@@ -144,7 +144,7 @@ impl<'a> Info<'a> {
     }
 }
 
-/// A text behind its length, which is a varint; and what follows it.
+/// A text preceded by its length as a varint, and the bytes after it.
 fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut length = 0usize;
     for (i, byte) in bytes.iter().enumerate().take(4) {

@@ -1,7 +1,7 @@
 //! One file over HTTP, into memory.
 //!
-//! It isn't written anywhere before its digest is known to be right: nothing
-//! half-done lies about, and a full disk doesn't stop it.
+//! Nothing is written to disk before the digest has been verified, so no partial file is
+//! left behind, and a full disk doesn't matter.
 
 use std::io::{self, Read as _};
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use ureq::{Agent, Error};
 
 use super::Url;
 
-/// What no file that is sent to a host, and nothing in an archive, exceeds.
+/// The size limit for files that are sent to hosts, and for the contents of archives.
 pub(super) const SIZE_LIMIT: u64 = 1 << 30;
 
 const CHUNK: usize = 256 << 10;
@@ -21,8 +21,8 @@ const CHUNK: usize = 256 << 10;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) size: u64,
-    /// How long a server may be silent: to answer, and between any two reads.
-    /// There is no limit to the whole, which a slow line may need.
+    /// How long a server may send nothing, before its answer and between two reads. The
+    /// total time is unlimited, for slow connections.
     pub(super) silence: Duration,
 }
 
@@ -39,7 +39,7 @@ pub enum DownloadError {
     #[error("the server answered {0}")]
     Status(u16),
     /// Nothing came for too long.
-    #[error("the server fell silent for {} s", .0.as_secs())]
+    #[error("the server sent nothing for {} s", .0.as_secs())]
     Silence(Duration),
     /// More than is ever accepted.
     #[error("it is larger than {0} bytes")]
@@ -67,10 +67,10 @@ impl DownloadError {
         Some(match self {
             Self::Status(401 | 403) => "it isn't public: download it yourself and pin the file".to_owned(),
             Self::Status(404 | 410) => {
-                "look whether the release still exists and the address is right".to_owned()
+                "check that the release still exists and that the URL is right".to_owned()
             }
             Self::Status(500..) | Self::Silence(_) | Self::CutShort { .. } => "try again".to_owned(),
-            Self::Downgraded => "use the http address itself, or download the file and pin that".to_owned(),
+            Self::Downgraded => "use the http URL, or download the file and pin that".to_owned(),
             // What rustls refuses arrives as such.
             Self::Connection(e) if e.kind() == io::ErrorKind::InvalidData => {
                 "name a file with your own certificate authorities in SSL_CERT_FILE, \
@@ -85,8 +85,7 @@ impl DownloadError {
     }
 }
 
-/// The bytes that are at `url`; `progress` hears how many came, and of how
-/// many.
+/// The bytes at `url`; `progress` is told how many have arrived, and the total.
 pub(super) fn download(
     url: &Url,
     limits: &Limits,

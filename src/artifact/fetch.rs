@@ -58,7 +58,7 @@ impl Artifact {
         self.version.as_ref()
     }
 
-    /// What a host gets; a clone is another handle on the same memory.
+    /// The bytes that hosts get; a clone shares the same memory.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -89,7 +89,7 @@ pub enum Progress {
     Received {
         /// So far.
         bytes: u64,
-        /// In all, if the server said so.
+        /// The total, if the server announced it.
         total: Option<u64>,
     },
     /// The file is complete, but couldn't be cached.
@@ -109,7 +109,7 @@ pub enum FetchError {
     #[error("can't download {0}")]
     Download(String, #[source] DownloadError),
     /// Other bytes than those that were pinned.
-    #[error("{from}: it is not the file that was pinned: expected sha256 {expected}, found {got}")]
+    #[error("{from} isn't the pinned file: expected sha256 {expected}, found {got}")]
     Mismatch {
         /// Where it came from.
         from: Source,
@@ -121,7 +121,7 @@ pub enum FetchError {
         kind: Kind,
     },
     /// The archive is the pinned one, but the pin's `binary` is wrong.
-    #[error("the tau in {from} is not the one that was pinned: expected sha256 {expected}, found {got}")]
+    #[error("the tau in {from} isn't the pinned one: expected sha256 {expected}, found {got}")]
     MismatchInside {
         /// The archive.
         from: Source,
@@ -130,8 +130,8 @@ pub enum FetchError {
         /// The digest of the archive's `tau`.
         got: Sha256,
     },
-    /// An archive whose name doesn't say so, so that the digest of the archive
-    /// was taken for the binary's.
+    /// An archive whose name doesn't show that it is one, so that its digest was taken
+    /// for the binary's.
     #[error("{from} is an archive, and its pin lacks the digest of the tau in it")]
     Undeclared {
         /// The archive.
@@ -149,7 +149,7 @@ pub enum FetchError {
     #[error("{0} can't be used as tau")]
     NotTau(String, #[source] NotTau),
     /// The file is the pinned one, but the pin's `version` is wrong.
-    #[error("{from} is pinned as version {pinned}, but says that it is {}", version_or_none(.found.as_ref()))]
+    #[error("{from} is pinned as version {pinned}, but reports {}", version_or_none(.found.as_ref()))]
     WrongVersion {
         /// Where it came from.
         from: Source,
@@ -187,18 +187,22 @@ impl FetchError {
             Self::Unpack(_, e) => e.help(),
             Self::NotAProgram(_, e) => e.help(),
             Self::NotTau(_, e) => e.help(),
-            Self::WrongVersion { from, .. } => Some(format!("`spore tau pin {from}` writes its version")),
+            Self::WrongVersion { from, .. } => {
+                Some(format!("run `spore tau pin {from}` to record its version"))
+            }
             Self::File(..) => None,
             Self::Mismatch { kind: Kind::Elf | Kind::Gzip, from, .. } => {
-                Some(format!("if the file was meant to change, and you trust it, run `spore tau pin {from}`"))
+                Some(format!("if the change is intended and you trust the file, run `spore tau pin {from}`"))
             }
-            Self::Mismatch { kind, .. } => Some(format!(
-                "it is {kind}, not a program: check the address, and any proxy on the way to it"
-            )),
-            Self::MismatchInside { from, .. } => Some(format!("`spore tau pin {from}` writes both digests")),
+            Self::Mismatch { kind, .. } => {
+                Some(format!("it is {kind}, not a program: check the URL and your proxy"))
+            }
+            Self::MismatchInside { from, .. } => {
+                Some(format!("run `spore tau pin {from}` to record both digests"))
+            }
             Self::Undeclared { binary, .. } => Some(format!("add `binary: {binary}` to the pin")),
             Self::WrongArchitecture { found, from, .. } => {
-                Some(format!("`spore tau pin {from}` pins it for {found}"))
+                Some(format!("run `spore tau pin {from}` to pin it for {found}"))
             }
         }
     }
@@ -268,7 +272,7 @@ pub(super) fn fetch_within(
 }
 
 fn version_or_none(version: Option<&Version>) -> String {
-    version.map_or_else(|| "of no version".to_owned(), ToString::to_string)
+    version.map_or_else(|| "no version".to_owned(), ToString::to_string)
 }
 
 /// Reads a tau that isn't pinned (`--tau PATH`).
@@ -313,7 +317,7 @@ fn seen_from(folder: &Path, path: &str) -> String {
             let whole = directory.join(name);
             whole.strip_prefix(&folder).map(Path::to_owned).unwrap_or(whole)
         }
-        // There is no such file: reading it will fail.
+        // The file doesn't exist; reading it will fail.
         _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
     };
     seen.to_string_lossy().into_owned()

@@ -77,8 +77,8 @@ impl fmt::Display for Kind {
             Self::Pe => "a Windows program",
             Self::Script => "a script",
             Self::Html => "an HTML page",
-            Self::Json => "a JSON text",
-            Self::Text => "a text",
+            Self::Json => "a JSON document",
+            Self::Text => "a text file",
             Self::Unknown => "a file of an unknown kind",
         })
     }

@@ -7,15 +7,15 @@
 //!
 //! What always holds:
 //! - Bytes that have a pin are compared with it before anything looks inside
-//!   them, wherever they come from; what is in the cache is compared again.
-//! - A pin of an archive also names the binary inside, so that a plan for
-//!   hosts that are right needs neither the network nor the cache.
+//!   them, wherever they come from; cached bytes are compared again.
+//! - A pin of an archive also has the digest of the binary inside, so that a plan for
+//!   hosts that are up to date needs neither the network nor the cache.
 //! - No source can fill the memory: files, downloads and what they unpack to
 //!   are limited.
 //!
 //! Everything here blocks, on sockets, files and the processor, and uses
-//! plain threads: asynchronous callers wrap it in `spawn_blocking`. It knows
-//! nothing of hosts, and doesn't read `tau.yaml`: that is the network's.
+//! plain threads: asynchronous callers wrap it in `spawn_blocking`. It knows nothing
+//! about hosts, and doesn't read `tau.yaml`, which is the job of `network`.
 
 mod build;
 mod cache;

@@ -1,5 +1,5 @@
 //! What `tau.yaml` says: for each architecture, where its binary is and which
-//! bytes it has. Reading it is the network's; the text is made here.
+//! bytes it has. `network` reads it; this module writes it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,8 +23,8 @@ pub struct Pin {
     /// page publishes.
     pub sha256: Sha256,
     /// Where that file is an archive: the digest of the `tau` inside, which
-    /// is the one that a host shows. `spore tau pin` always writes it; who
-    /// writes a pin by hand may leave it out.
+    /// is the one that a host shows. `spore tau pin` always writes it; in a pin written
+    /// by hand it is optional.
     pub binary: Option<Sha256>,
     /// The version that the binary says it is, so that a plan can show it
     /// without fetching the file. `spore tau pin` writes it where there is one.
@@ -97,13 +97,13 @@ impl Url {
         self.0.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
     }
 
-    /// What stands between the scheme and the query.
+    /// The part between the scheme and the query.
     fn path(&self) -> &str {
         self.0.split(['?', '#']).next().unwrap_or_default()
     }
 }
 
-/// Why a text is no address of a download.
+/// Why a text isn't a valid download URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// It can't be parsed.
@@ -113,7 +113,7 @@ pub enum UrlError {
     #[error("only http and https URLs can be downloaded")]
     Scheme,
     /// `user:password@` before the host.
-    #[error("a URL with a user or password in it")]
+    #[error("the URL contains a user name or password")]
     Credentials,
 }
 
@@ -125,8 +125,7 @@ impl UrlError {
             Self::Malformed => return None,
             Self::Scheme => "download the file and use its path".to_owned(),
             Self::Credentials => {
-                "it would be kept, readable, in the network's folder: download the file and use its path"
-                    .to_owned()
+                "it would be stored in plain text in tau.yaml: download the file and pin its path".to_owned()
             }
         })
     }
@@ -183,8 +182,7 @@ impl Pins {
     }
 }
 
-/// Plain where no reader of YAML can take it for anything but this text, in
-/// double quotes otherwise.
+/// Plain if every YAML parser reads it as this text, otherwise in double quotes.
 fn scalar(text: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "-._/+=%~?&@,:".contains(c);
     // `386` and `12e4` are numbers, `true` is none, `key:` is a mapping.

@@ -137,7 +137,7 @@ impl NotAProgram {
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::Other(Kind::Html) => {
-                "use the URL of the download itself, not that of the page about it".to_owned()
+                "use the URL of the file itself, not of the page that links to it".to_owned()
             }
             Self::Other(Kind::Zip | Kind::Xz | Kind::Zstd | Kind::Bzip2 | Kind::Tar) => {
                 "unpack it and use the file `tau` in it, or use the release's `.tar.gz`".to_owned()

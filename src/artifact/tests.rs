@@ -159,10 +159,7 @@ fn other_bytes_than_pinned_are_not_used() {
     let (expected, got) = (Sha256::of(&amd64()), Sha256::of(&page));
     assert_eq!(
         error.to_string(),
-        format!(
-            "{}: it is not the file that was pinned: expected sha256 {expected}, found {got}",
-            pin.source
-        )
+        format!("{} isn't the pinned file: expected sha256 {expected}, found {got}", pin.source)
     );
     assert!(error.help().unwrap().contains("an HTML page"), "{:?}", error.help());
     assert_eq!(place.kept(), 0);
@@ -256,7 +253,7 @@ fn a_program_for_other_hosts_is_refused() {
     assert_eq!(place.fetch(&pin).unwrap().version(), pin.version.as_ref());
     pin.version = Some("v1.2.4".parse().unwrap());
     let error = place.fetch(&pin).unwrap_err();
-    assert_eq!(error.to_string(), "tau is pinned as version v1.2.4, but says that it is v1.2.3");
+    assert_eq!(error.to_string(), "tau is pinned as version v1.2.4, but reports v1.2.3");
     fs::write(place.path().join("tau"), "#!/bin/sh").unwrap();
     let error = place.fetch(&pinned("tau", b"#!/bin/sh")).unwrap_err();
     assert!(matches!(error, FetchError::NotAProgram(_, NotAProgram::Other(Kind::Script))), "{error:?}");

@@ -36,7 +36,7 @@ pub enum UnpackError {
     /// No file of that name.
     #[error("the archive has no file `tau`{}", listed(.0))]
     NoTau(Vec<String>),
-    /// Which one is meant?
+    /// More than one file of that name.
     #[error("the archive has more than one file `tau`: {}", .0.join(", "))]
     ManyTaus(Vec<String>),
 }
@@ -59,7 +59,8 @@ fn listed(members: &[String]) -> String {
 
 /// The binary in `file`: the file `tau` of a compressed tar archive, the
 /// content of any other gzip file, and what isn't compressed as it is.
-/// Nothing that unpacks to more than `limit` bytes is read to its end.
+/// Anything that unpacks to more than `limit` bytes is rejected without being read to its
+/// end.
 pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
     if Kind::of(&file) != Kind::Gzip {
         return Ok(Unpacked { bytes: file, packed: false });
@@ -74,7 +75,8 @@ pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
     let bytes = if Kind::of(&start) == Kind::Tar {
         let found =
             members(BufReader::with_capacity(64 << 10, start.chain(&mut content))).map_err(refused)?;
-        // A tar archive ends before its file does: only the end of that says that all of it was right.
+        // The tar archive ends before the gzip stream does, and only the end of the
+        // stream confirms that everything was intact.
         io::copy(&mut content, &mut io::sink()).map_err(refused)?;
         found.only()?
     } else {
@@ -109,7 +111,7 @@ fn members(archive: impl Read) -> io::Result<Found> {
         let path = entry.path()?.into_owned();
         // Names come from elsewhere and go to a terminal.
         let name = path.to_string_lossy().escape_debug().to_string();
-        // Only what is stored as it is: a sparse file of a few bytes has any size.
+        // Only regular entries: a sparse entry of a few bytes can claim any size.
         if entry.header().entry_type().is_file() && path.file_name() == Some(MEMBER.as_ref()) {
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
@@ -121,7 +123,7 @@ fn members(archive: impl Read) -> io::Result<Found> {
     Ok(found)
 }
 
-/// Fails instead of giving more than so many bytes.
+/// Fails instead of returning more than this many bytes.
 struct Limited<R> {
     inner: R,
     left: u64,

@@ -1,11 +1,11 @@
-//! The binaries that `tau.yaml` names by path: each is there, complete, the one
-//! that was pinned, and a tau for the architecture it stands under. What a URL
-//! leads to is checked when it is fetched.
+//! The binaries that `tau.yaml` names by path: each exists, is complete, is the pinned
+//! file, and is a tau for the architecture under which it is listed. Downloads are
+//! checked when they are fetched.
 
 use crate::artifact::{self, Cache, Source};
 use crate::network::{Diagnostic, Draft};
 
-/// Everything that is wrong with them. Unlike the other checks this one reads
+/// All problems with them. Unlike the other checks this one reads
 /// files, about 100 MB each; `plan` and `apply` don't need it, because they read
 /// these files anyway.
 pub fn binaries(draft: &Draft) -> Vec<Diagnostic> {
@@ -63,7 +63,7 @@ mod tests {
         );
         let half = &tau[..tau.len() - 1];
         let truncated = said(&tau, Some(half));
-        assert!(truncated[0].contains("it is not the file that was pinned"), "{truncated:?}");
+        assert!(truncated[0].contains("isn't the pinned file"), "{truncated:?}");
         // Pinned by hand, with the right digest.
         let truncated = said(&tau[..100], Some(&tau[..100]));
         assert!(truncated[0].contains("it is truncated"), "{truncated:?}");

@@ -7,7 +7,7 @@
 
 use crate::network::{Diagnostic, Draft, InGit};
 
-/// So many of the files are shown.
+/// The maximum number of files that are shown.
 const MOST_SHOWN: usize = 8;
 
 pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
@@ -26,7 +26,7 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
     }
     let mut help = "list the file in `.gitignore`".to_owned();
     if draft.unignored.iter().any(|(_, standing)| *standing == InGit::Tracked) {
-        help.push_str("; for a tracked one, also run `git rm --cached FILE` and replace the key: it stays in the history");
+        help.push_str("; for a tracked file, also run `git rm --cached FILE` and replace the key, because it stays in the history");
     }
     vec![problem.help(help)]
 }

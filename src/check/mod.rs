@@ -45,9 +45,10 @@ const FAMILIES: [Family; 10] = [
     shapes::check,
 ];
 
-/// So many findings of one kind are reported: a file can have a million.
+/// The maximum number of findings of one kind that are reported: a file can have a
+/// million.
 const MOST: usize = 10_000;
-/// So many nodes of one host are shown for one finding.
+/// The maximum number of nodes of one host that are shown for one finding.
 const MOST_ON_A_HOST: usize = 8;
 
 /// The findings about `draft`, besides those of reading it.
@@ -63,9 +64,8 @@ pub fn read(folder: &Path, secrets: Secrets) -> Draft {
     draft
 }
 
-/// The shapes that run on some host; all of them while that isn't known. What
-/// is an error in a shape that runs isn't reported of one that doesn't: its
-/// nodes aren't deployed.
+/// The shapes that run on some host; all of them while that isn't known. Errors in shapes
+/// that no host runs aren't reported, because such shapes aren't deployed.
 fn used(draft: &Draft) -> BTreeSet<&ShapeName> {
     if draft.partial.hosts || draft.hosts.values().any(|host| !host.all_nodes) {
         return draft.shapes.keys().collect();

@@ -55,25 +55,26 @@ fn retired(retire: &RetireOptions, exit: Exit, began: bool) -> String {
     match (exit, began) {
         (Exit::Done, _) => {
             let done = match gone {
-                true => format!("no other configuration names {host} any more"),
+                true => format!("the other hosts' configurations no longer name {host}"),
                 false => format!("{host} is retired"),
             };
             format!(
-                "retire: {done}; now delete {host} from the folder, and from `p2p.bootstrap` if it is named \
-                 there: until then, a plan puts it back\n"
+                "retire: {done}; now delete {host} from the folder, and from `p2p.bootstrap` if it is listed \
+                 there; until then, a plan would add it again\n"
             )
         }
         (_, true) => format!(
-            "retire: {host} is only partly retired; keep it in the folder until `spore retire {host}` has \
-             succeeded\n"
+            "retire: {host} is only partly retired; keep it in the folder until `spore retire {host}{}` has \
+             succeeded\n",
+            if *gone { " --gone" } else { "" }
         ),
         (_, false) => format!("retire: {host} was not retired; nothing was changed\n"),
     }
 }
 
-/// What comes of planning and asking.
+/// The result of planning and asking.
 enum Prepared {
-    /// It can begin.
+    /// The apply can begin.
     Ready(Box<(Job, Locks)>),
     /// There is nothing to do, or it was declined.
     Over(Exit),
@@ -105,12 +106,12 @@ async fn prepare(
         let (job, hosts) = Job::of(survey)?;
         match lock::take(hosts, &job.plan, patience).await? {
             Taken::Locked(locks) => return Ok(Prepared::Ready(Box::new((job, locks)))),
-            Taken::Waited => terminal::note("the hosts are free now; planning again"),
+            Taken::Waited => terminal::note("the lock was released; planning again"),
         }
     }
 }
 
-/// A plan that was agreed to, and what it takes to apply it.
+/// A confirmed plan, and everything needed to apply it.
 struct Job {
     plan: Plan,
     basis: Basis,
@@ -194,7 +195,7 @@ async fn carry_out(
 /// Where the plan can't be applied as it is, or there is no way to ask.
 async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
     if !plan.refusals.is_empty() {
-        let help = "every line above that begins with `refused` says why, and what to do first";
+        let help = "see the lines above that begin with `refused`";
         return Err(Failure::new("the plan can't be applied as it is", help).into());
     }
     let destructive = plan.destructive().count() > 0;
@@ -224,7 +225,7 @@ async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
                 ),
                 false => terminal::confirm("apply this plan?"),
             };
-            // Whoever interrupts the run needn't answer.
+            // After an interrupt, no answer is expected.
             Ok(tokio::task::spawn_blocking(ask).await.unwrap_or(false))
         }
     }
@@ -254,7 +255,7 @@ fn payloads(
     Ok(payloads)
 }
 
-/// Every secret of the folder, to be removed from whatever a host says.
+/// Every secret in the folder, to be masked in hosts' output.
 fn secrets(network: &crate::network::Network) -> Vec<Secret> {
     let mut secrets = vec![network.swarm_key.line().clone()];
     secrets.extend(network.domain.validation.private().cloned());

@@ -16,7 +16,7 @@ couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a su
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// Its folder, or its name in ~/.taubyte/networks
+    /// The folder, or its name in ~/.taubyte/networks
     #[arg(
         short,
         long,
@@ -51,12 +51,12 @@ impl From<Colour> for ColorChoice {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show everything in ten seconds, on simulated hosts
+    /// Demonstrate spore in ten seconds, on simulated hosts
     #[command(
         after_help = "Example: spore demo --pause\nIt needs no root, installs nothing and leaves nothing behind."
     )]
     Demo(DemoOptions),
-    /// Find every mistake in the folder; contacts no host
+    /// Check the folder for mistakes; contacts no host
     #[command(
         after_help = "Example, for a pull request from a fork: spore check --without-secrets --deny-warnings"
     )]
@@ -64,16 +64,16 @@ pub(crate) enum Command {
     /// Show what would change on the hosts; changes nothing
     #[command(after_help = "Example: spore plan --target @host1")]
     Plan(PlanOptions),
-    /// Show what would change, ask, and do exactly that
+    /// Show the plan, ask for confirmation, and apply exactly that plan
     #[command(after_help = "Example, in a pipeline: spore apply --yes")]
     Apply(ApplyOptions),
     /// Plan and apply this folder from scratch, on simulated hosts
     #[command(after_help = "Example: spore rehearse -n my-network\nNo real host is contacted, and \
     the folder's SSH keys aren't used.")]
     Rehearse,
-    /// Remove the network from a host, before the host is deleted from the YAML
+    /// Remove the network from a host, before you delete the host from the folder
     #[command(after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml, and from \
-    p2p.bootstrap if it is named there. Nothing else is changed, whatever else differs.",
+    p2p.bootstrap if it is listed there. Other differences are left alone.",
     mut_arg("targets", |targets| targets.hide(true)))]
     Retire(RetireOptions),
     /// Manage the tau that the network runs
@@ -81,7 +81,7 @@ pub(crate) enum Command {
     Tau(TauCommand),
     /// Print a new key
     #[command(after_help = "Example: spore key swarm >keys/swarm.key\n\
-    node: a node's `key:`; swarm: the file that `p2p.swarm.key` names; validation: the domain's private key.")]
+    node: a node's `key:`; swarm: the file in `p2p.swarm.key`; validation: the file in `domain.validation.key.private`.")]
     Key {
         /// What the key is for
         kind: KeyKind,
@@ -100,7 +100,7 @@ pub(crate) struct CheckOptions {
     /// Treat warnings as errors
     #[arg(long)]
     pub(crate) deny_warnings: bool,
-    /// Skip the checks that need the secret files
+    /// Allow secret files to be missing, and skip their checks
     #[arg(long)]
     pub(crate) without_secrets: bool,
 }
@@ -108,13 +108,13 @@ pub(crate) struct CheckOptions {
 /// Options of every command that makes a plan.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct PlanOptions {
-    /// Only these: shape@host, @host or shape@; may be repeated
+    /// Plan only these nodes: shape@host, @host or shape@; may be repeated
     #[arg(short, long = "target", value_name = "SELECTOR")]
     pub(crate) targets: Vec<Selector>,
     /// Use this tau instead of the one pinned for its architecture
     #[arg(long, value_name = "PATH")]
     pub(crate) tau: Option<PathBuf>,
-    /// Restart this many nodes at a time [default: a quarter]
+    /// Restart this many nodes at a time [default: a quarter of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch: Option<u16>,
     /// Also remove the data of nodes that are removed
@@ -123,7 +123,7 @@ pub(crate) struct PlanOptions {
     /// Take over hosts that run nodes of another network
     #[arg(long)]
     pub(crate) take_over: bool,
-    /// Leave a node that doesn't become healthy as it failed, instead of rolling it back
+    /// If a node doesn't become healthy, leave it as it is instead of rolling it back
     #[arg(long)]
     pub(crate) no_revert: bool,
     /// Ignore cached digests and rehash every file
@@ -156,7 +156,7 @@ pub(crate) struct ApplyOptions {
     /// Continue while at most N hosts have failed; a failed elder or canary always stops the apply
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) max_failures: usize,
-    /// Print every action, including staging, and long ones when they begin
+    /// Print every action, including staging, and announce long actions when they begin
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// If another apply has locked a host, wait this long for it, then plan again
@@ -168,7 +168,7 @@ pub(crate) struct ApplyOptions {
 pub(crate) struct RetireOptions {
     /// The host to retire
     pub(crate) host: HostName,
-    /// It will never come back: only remove it from the other hosts' configurations
+    /// The host is gone for good: don't contact it, only remove it from the others' configurations
     #[arg(long)]
     pub(crate) gone: bool,
     #[command(flatten)]
@@ -187,9 +187,9 @@ pub(crate) struct DemoOptions {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum TauCommand {
-    /// Record where a tau comes from, and its digest, in tau.yaml
+    /// Record a tau's location and digest in tau.yaml
     #[command(
-        after_help = "The architecture and the version are read from the binary, and anything but tau is\nrefused.\n\nExample: spore tau pin https://example.com/tau_linux_amd64.tar.gz"
+        after_help = "The architecture and the version are read from the binary, and any other program\nis rejected.\n\nExample: spore tau pin https://example.com/tau_linux_amd64.tar.gz"
     )]
     Pin {
         /// URLs or files: a tau binary, or a release's .tar.gz

@@ -68,7 +68,7 @@ impl Demo {
         self.show("cat cloud.yaml shapes.yaml").await?;
         self.step("1. `plan` shows what has to be done, and changes nothing.").await;
         self.spore(&["plan"], &[2]).await?;
-        self.step("2. `apply` does exactly that: the elders start first, the others once those are healthy.")
+        self.step("2. `apply` does exactly that: the elders start first, the other nodes once the elders are healthy.")
             .await;
         self.spore(APPLY, &[0]).await?;
         self.step(

@@ -10,10 +10,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// Roughly how often to try whether a host is free again.
+/// Roughly how often to check whether a host has been unlocked.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What came of locking the hosts.
+/// The result of locking the hosts.
 pub(super) enum Taken {
     /// Every host that the plan needs is locked, or lost.
     Locked(Locks),
@@ -47,7 +47,7 @@ pub(super) async fn take(
         hosts.extend(free);
         let error = HostError::Locked(holder.clone());
         if Instant::now() >= patience {
-            let help = format!("{}, or wait for it with `--lock-wait SECONDS`", error.help());
+            let help = format!("{}; `--lock-wait SECONDS` waits for it", error.help());
             return Err(Failure::new(format!("{name}: {error}; nothing was changed"), help).into());
         }
         if !waited {
@@ -60,7 +60,7 @@ pub(super) async fn take(
     }
 }
 
-/// What one try came to.
+/// The result of one attempt.
 #[derive(Default)]
 struct Tried {
     locks: Locks,

@@ -1,7 +1,7 @@
 //! The progress of an apply: a line for each action that ends; while staging, a
 //! line for each host, because there are many actions, unless `--verbose` asks for
-//! all. What takes long has a bar or a spinner on a terminal; elsewhere a line now
-//! and then says what the apply is waiting for.
+//! all. What takes long has a bar or a spinner on a terminal; otherwise a line at regular
+//! intervals says what the apply is waiting for.
 
 use super::terminal;
 use crate::plan::Plan;
@@ -29,14 +29,15 @@ pub(super) struct Watched {
     verbose: bool,
     bars: Option<MultiProgress>,
     bar_of: BTreeMap<HostName, ProgressBar>,
-    /// By host, the action under way, and how many of how many bytes are sent.
+    /// By host, the running action, and how many of its bytes have been sent, of how
+    /// many.
     running: BTreeMap<HostName, (Action, Option<(u64, u64)>)>,
     /// When the stage or wave began.
     since: Instant,
 }
 
-/// Shows everything that comes, until nothing can come any more. Every `remind`
-/// that a stage or wave lasts, says what it is waiting for.
+/// Shows each event until the sender is dropped. During a long stage or wave, says at
+/// every `remind` interval what it is waiting for.
 pub(super) async fn show(mut progress: UnboundedReceiver<Progress>, mut watched: Watched, remind: Duration) {
     let mut reminders = interval(remind.max(Duration::from_millis(10)));
     reminders.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -153,7 +154,7 @@ impl Watched {
         }
     }
 
-    /// What may take minutes is shown as it begins.
+    /// Actions that may take minutes are shown when they begin.
     fn began(&mut self, host: HostName, action: &Action) {
         if !matches!(
             action,

@@ -1,13 +1,12 @@
-//! What to type instead of a word that is no command: for words of other tools
-//! what does that here, for a slip of the finger the command next to it, and for
-//! anything else nothing.
+//! Suggests a command for an unknown word: the equivalent command for words from other
+//! tools, the nearest command for a typing mistake, and otherwise nothing.
 
 use super::Failure;
 use super::args::Args;
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Words of other tools, and what does that here.
+/// Words from other tools, and the equivalent here.
 const MEANT: &[(&[&str], &str)] = &[
     (
         &["destroy", "down", "teardown", "delete", "remove", "rm", "uninstall"],
@@ -16,24 +15,25 @@ const MEANT: &[(&[&str], &str)] = &[
     ),
     (
         &["status", "state", "show", "info", "ls", "list", "ps", "get"],
-        "`spore` alone says what the folder holds, `spore plan` how its hosts differ from that",
+        "`spore` without a command summarizes the folder; `spore plan` shows how the hosts differ from it",
     ),
     (&["diff", "drift", "preview", "dry-run", "refresh"], "`spore plan` shows what would change"),
     (
         &["deploy", "up", "install", "update", "upgrade", "start", "run", "push", "sync", "reconcile"],
-        "`spore apply` shows what would change, asks, and does it",
+        "`spore apply` shows the plan, asks, and applies it",
     ),
-    (&["validate", "lint", "verify", "test", "doctor"], "`spore check` finds the mistakes in the folder"),
+    (&["validate", "lint", "verify", "test", "doctor"], "`spore check` checks the folder for mistakes"),
     (
         &["init", "new", "create"],
-        "a folder is written by hand: README.md shows a complete one, `spore demo --keep` leaves one to copy, \
-         and `spore key` makes its keys",
+        "write the folder by hand: README.md shows a complete one, `spore demo --keep` keeps one to copy until \
+         you press Ctrl-C, \
+         and `spore key` generates its keys",
     ),
     (
         &["rollback", "undo", "revert"],
-        "revert the folder (`git revert`), then `spore plan` and `spore apply` take the hosts back to it",
+        "revert the folder (`git revert`), then run `spore plan` and `spore apply`",
     ),
-    (&["keygen", "keys", "genkey"], "`spore key` makes a key"),
+    (&["keygen", "keys", "genkey"], "`spore key` generates a key"),
     (&["pin"], "`spore tau pin URL|FILE` pins a tau"),
 ];
 
@@ -44,7 +44,7 @@ pub(super) fn unknown_command(error: &clap::Error) -> Option<Failure> {
     else {
         return None;
     };
-    // Below another command, clap knows better what belongs there.
+    // For a subcommand of another command, clap gives the better suggestion.
     let is_below = matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage))
         if usage.to_string().contains("spore tau"));
     (!is_below).then(|| Failure::new(format!("there is no command `{word}`"), help(word)))
@@ -56,7 +56,7 @@ fn help(word: &str) -> String {
     meant.or_else(near).unwrap_or_else(|| "`spore --help` lists the commands".to_owned())
 }
 
-/// The command that is one slip away, or two in a longer word.
+/// The command that differs by one typing mistake, or two in a longer word.
 fn nearest(word: &str) -> Option<String> {
     let slips = if word.chars().count() < 5 { 1 } else { 2 };
     let commands = Args::command();

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-/// What is known of the binaries, and where their bytes are.
+/// What is known about the binaries, and where their bytes are.
 pub(crate) struct Stock {
     /// What planning needs.
     pub(crate) supplies: Supplies,

@@ -114,7 +114,7 @@ impl Basis {
 /// to retire that host.
 ///
 /// # Errors
-/// Where there is no plan at all. What is wrong with one host is in the plan.
+/// If there is no plan at all. Problems with a single host are in the plan.
 pub(crate) async fn survey(
     args: &Args,
     options: &PlanOptions,
@@ -124,8 +124,8 @@ pub(crate) async fn survey(
     let network = folder::read(args, &folder::find(args.network.as_deref())?)?;
     if retire.is_some() && !options.targets.is_empty() {
         return Err(Failure::new(
-            "`--target` has no place in a retirement",
-            "leave it out: only what the retirement needs is changed anyway",
+            "`retire` doesn't accept `--target`",
+            "remove the option: `retire` changes only what the retirement needs",
         )
         .into());
     }
@@ -143,7 +143,7 @@ pub(crate) async fn survey_of(
     options: &PlanOptions,
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
-    // A tau may have to be fetched, a person be asked for a passphrase.
+    // This may download tau or prompt for a passphrase.
     let stock = block_in_place(|| Stock::take(&network, options.tau.as_deref()))?;
     let retirement = match retire {
         Some(RetireOptions { host, gone, .. }) => {
@@ -183,15 +183,15 @@ pub(crate) async fn survey_of(
     for selector in options.targets.iter().filter(|selector| is_in_vain(selector, &network, &basis.observed))
     {
         terminal::note(&format!(
-            "note: `--target {selector}` selects nothing: no such node is wanted, and none exists"
+            "note: `--target {selector}` selects nothing: neither the folder nor a host has such a node"
         ));
     }
     let plan = basis.plan()?;
     Ok(Survey { network, stock, basis, plan, hosts, holders, at })
 }
 
-/// Whether it matches no node: none that is wanted, and none that exists and
-/// would be removed.
+/// Whether it matches no node, neither one in the folder nor one on a host that would be
+/// removed.
 fn is_in_vain(selector: &Selector, network: &Network, observed: &BTreeMap<HostName, Observed>) -> bool {
     let Some(shape) = &selector.shape else { return false };
     let mut hosts = network.hosts.values().filter(|host| selector.may_select(&host.name));
@@ -219,7 +219,7 @@ fn uncompiled(error: CompileError) -> Failure {
 fn no_such_host(name: &HostName) -> Failure {
     Failure::new(
         format!("the folder has no host `{name}`"),
-        "retire a host while it is still in the folder, and delete it from there afterwards",
+        "retire a host before you delete it from the folder",
     )
 }
 
@@ -227,7 +227,7 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     let files = match &options.known_hosts {
         Some(file) if !file.is_file() => {
             return Err(Failure::new(
-                format!("{} doesn't exist", file.display()),
+                format!("{} isn't a file", file.display()),
                 "`--known-hosts` takes a file in the format of ~/.ssh/known_hosts",
             )
             .into());
@@ -240,12 +240,12 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     };
     KnownHosts::read(&files).map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        Failure::because(error.to_string(), Some("make it readable for your user".to_owned()), source).into()
+        Failure::because(error.to_string(), Some("make it readable by your user".to_owned()), source).into()
     })
 }
 
-/// The hosts to ask, and those that can't be; of those that are `concerned`,
-/// where not all are.
+/// The hosts to probe, and those that can't be probed; only hosts in `concerned`, if that
+/// is given.
 fn targets(
     network: &Network,
     desired: &Desired,
@@ -260,7 +260,7 @@ fn targets(
         if !fits {
             return Err(Failure::new(
                 format!("`--target {selector}` selects nothing"),
-                "name a shape and a host of the folder: shape@host, @host or shape@",
+                "use a shape and a host from the folder: shape@host, @host or shape@",
             )
             .into());
         }
@@ -269,7 +269,8 @@ fn targets(
     let mut keys = Keys::default();
     let mut targets = Vec::new();
     let mut observed = BTreeMap::new();
-    // A part of the network is planned by what its elders do, whatever part it is.
+    // Elders' hosts are always probed: a plan for any part of the network depends on
+    // whether the elders are up.
     let elders: BTreeSet<&HostName> = network.bootstrap.values().flatten().map(|host| &host.value).collect();
     for (name, host) in &network.hosts {
         let is_target =
@@ -287,7 +288,7 @@ fn targets(
             } else {
                 problems.join("; ")
             };
-            let help = "name a key file or a password for its login in the folder".to_owned();
+            let help = "add a key file or a password to the host's login in auth.yaml".to_owned();
             observed.insert(name.clone(), Observed::Nothing(Unplanned { why, help }));
             continue;
         }

@@ -20,7 +20,7 @@ pub(crate) async fn run(args: &Args, command: &TauCommand) -> miette::Result<Exi
     if !problems.is_empty() {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
         return Err(Failure::new(
-            format!("{FILE} has errors, so the pins in it can't be kept"),
+            format!("{FILE} has errors, so its other pins can't be preserved"),
             "fix it, or remove it and pin every architecture again",
         )
         .into());

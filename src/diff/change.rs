@@ -1,23 +1,22 @@
-//! What a difference is, by the kind of resource. What is in place is no
-//! change at all.
+//! A difference, by the kind of resource. A resource that is in place has no change.
 
 use crate::resource::{
     Access, Content, Effect, FieldPath, File, Link, Resource, Service, Sha256, Trouble, Untold, Value,
 };
 
-/// One resource that isn't as it should be.
+/// A resource that differs from its desired state.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// A package to install.
     Package,
-    /// A directory to make, or to make another's.
+    /// A directory to create, or to change owner or mode of.
     Directory {
         /// As it was found.
         before: Option<Access>,
         /// As it should be.
         after: Access,
     },
-    /// A file to write, or to make another's.
+    /// A file to write, or to change owner or mode of.
     File(Box<FileChange>),
     /// A link to make.
     Link {
@@ -28,13 +27,13 @@ pub enum Change {
         /// Where it should.
         after: Link,
     },
-    /// A port to let in.
+    /// A port to allow.
     Rule,
     /// Unit files that the service manager is to read.
     Units,
     /// A unit to start, restart or enable.
     Service(Box<ServiceChange>),
-    /// What should not be there.
+    /// A resource to remove.
     Remove(Box<Resource>),
 }
 
@@ -45,13 +44,13 @@ pub struct FileChange {
     pub before: Option<File>,
     /// As it should be.
     pub after: File,
-    /// Whether what it says differs; owner and mode alone otherwise.
+    /// Whether its content differs; otherwise only its owner or mode does.
     pub rewritten: bool,
     /// Where both are documents: what they say differently.
     pub fields: Vec<FieldChange>,
 }
 
-/// One field that says something else.
+/// A field with a different value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldChange {
     /// Which.
@@ -84,9 +83,9 @@ pub struct ServiceChange {
 pub enum Verb {
     /// It is down.
     Start,
-    /// It runs with something else than it should.
+    /// It runs with outdated inputs.
     Restart,
-    /// It is on its way, with what it should.
+    /// It is starting, with the right inputs.
     Await,
 }
 
@@ -152,7 +151,7 @@ impl Change {
         }
     }
 
-    /// Whether it can't be undone, or cuts a node off: see design.md.
+    /// Whether it can't be undone, or cuts a node off from the network.
     pub fn is_destructive(&self) -> bool {
         match self {
             Self::Remove(resource) => match &**resource {

@@ -1,4 +1,4 @@
-//! The mechanical comparison of two graphs.
+//! Compares two graphs mechanically.
 
 use super::content::{Difference, difference, needs_restart};
 use super::{Change, FileChange, Reason, ServiceChange, Verb};
@@ -43,7 +43,7 @@ pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>) -> Changes 
     changes
 }
 
-/// The service manager forgets a unit file only when it reads its units again.
+/// The service manager forgets a unit file only at a daemon-reload.
 fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
     let removed: Vec<ResourceId> = changes
         .iter()
@@ -60,8 +60,8 @@ fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
     }
 }
 
-/// Directories, packages and links stay, for others may have come to rely on
-/// them; and so do units that run no node.
+/// Directories, packages and links stay, because other software may have come to rely on
+/// them; so do units that run no node.
 fn is_ours_to_remove(key: &Key, found: &Resource) -> bool {
     match found {
         Resource::File(_) => matches!(key, Key::File(_)),
@@ -182,8 +182,8 @@ fn service(
     })
 }
 
-/// What a process was started with that isn't what it should run with, as far
-/// as that takes a restart.
+/// The inputs with which a process was started that differ from the desired ones and need
+/// a restart.
 fn stale_inputs(id: &ResourceId, started: &Started, desired: &Graph<Resource>) -> Vec<Reason> {
     let known = match &started.inputs {
         Inputs::Known(known) => known,
@@ -212,8 +212,8 @@ fn stale_input(path: &str, wanted: &File, effect: Effect, known: &BTreeMap<Strin
     let Some(input) = known.get(path) else {
         return if restarts(effect) { whole() } else { None };
     };
-    // A secret that says the same in other bytes has been told by its digest
-    // already; a process that read other bytes has read another file.
+    // A secret with the same meaning but other bytes has already been recognized by its
+    // digest; a process that read other bytes has read another file.
     match difference((&input.content, input.sha256.as_ref()), (&wanted.content, &wanted.sha256)) {
         Difference::None => None,
         Difference::Whole => {

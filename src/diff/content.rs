@@ -1,10 +1,10 @@
-//! When two contents say the same.
+//! Whether two contents mean the same.
 
 use super::FieldChange;
 use crate::resource::{Content, Document, Effect, Field, Sha256, Value};
 use std::collections::BTreeSet;
 
-/// What two contents say differently.
+/// How two contents differ.
 #[derive(Debug)]
 pub(super) enum Difference {
     /// Nothing.
@@ -55,8 +55,8 @@ fn fields(before: &Document, after: &Document) -> Vec<FieldChange> {
             let (old, new) = (before.get(path), after.get(path));
             let value = |field: &Field| field.value.clone();
             let (old_value, new_value) = (old.map(value), new.map(value));
-            // The wanted side knows best what a change takes; a field that goes
-            // is judged by what it was.
+            // The desired side determines a change's effect; for a removed field, its old
+            // value does.
             let effect = new.or(old)?.effect;
             (old_value != new_value).then(|| FieldChange {
                 path: path.clone(),
@@ -76,7 +76,8 @@ pub(super) fn needs_restart(change: &FieldChange) -> bool {
         Effect::NextStart | Effect::Reload => false,
         Effect::RestartUnlessHalfHolds => match (change.remaining(), &change.before, &change.after) {
             (Some((remaining, known)), _, _) => remaining * 2 < known,
-            // It was started without peers and misses none, or there are none left to dial.
+            // It was started without peers, so it lacks none; or there are none left to
+            // dial.
             (None, None, _) | (None, _, None) => false,
             (None, Some(_), Some(_)) => true,
         },

@@ -1,4 +1,4 @@
-//! Settles the goals that depend on what a host is.
+//! Resolves the goals that depend on the host.
 
 use crate::artifact::Architecture;
 use crate::desired::{Artifact, ENGINE_PACKAGE, Goal, RESOLVER_DROP_IN, RESOLVER_DROP_IN_TEXT};
@@ -23,19 +23,19 @@ pub struct Grounded {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Obstacle {
     /// Not a systemd host.
-    #[error("systemd doesn't run there")]
+    #[error("the host doesn't run systemd")]
     NoSystemd,
     /// The name that the kernel gives its architecture.
-    #[error("tau isn't built for its architecture, `{0}`")]
+    #[error("there is no tau for its architecture, `{0}`")]
     UnknownArchitecture(String),
     /// Neither the folder nor the host has a tau.
-    #[error("it has no tau, and the folder names none for {0}")]
+    #[error("it has no tau, and the folder pins none for {0}")]
     NoProgram(Architecture),
     /// A package is missing, and can't be installed.
-    #[error("it needs the package {0}, and has no apt to install it with")]
+    #[error("package {0} is missing, and the host has no apt to install it")]
     NoApt(String),
     /// There is less space than the new files take.
-    #[error("{} are free there, and the new files take {}", Size(*free), Size(*needed))]
+    #[error("not enough disk space: {} free, but the new files need {}", Size(*free), Size(*needed))]
     NoSpace {
         /// Bytes that are to be written.
         needed: u64,
@@ -43,15 +43,15 @@ pub enum Obstacle {
         free: u64,
     },
     /// It is part of another network.
-    #[error("it carries nodes of another network, {0}")]
+    #[error("it belongs to another network, {0}")]
     OtherNetwork(String),
     /// It has the machine-id of these other hosts of the folder. What is planned
     /// for one would undo what is planned for the other.
     #[error("it is the same machine as {}: both have the same machine-id", names(.0))]
     SameMachine(Vec<HostName>),
-    /// A rule of the owner's, as `ufw` takes it, stands where a port has to be
-    /// opened.
-    #[error("the owner's ufw rule `{rule}` keeps {port} shut, which a node there needs open")]
+    /// One of the owner's rules, as written for `ufw`, conflicts with a port that has to
+    /// be opened.
+    #[error("the ufw rule `{rule}`, which isn't spore's, blocks {port}, which a node on this host needs")]
     FirewallRule {
         /// The rule.
         rule: String,
@@ -70,14 +70,14 @@ pub enum Obstacle {
     #[error("{0} is masked")]
     Masked(String),
     /// A unit file of its own takes precedence over the template.
-    #[error("{unit} has a unit file of its own, {file}, which takes precedence over spore's template")]
+    #[error("{file} takes precedence over spore's unit template for {unit}")]
     ForeignFragment {
         /// The unit.
         unit: String,
         /// Its file.
         file: String,
     },
-    /// A drop-in has a node's unit run something that isn't tau.
+    /// A drop-in makes a node's unit run something other than tau.
     #[error("{unit} runs {program} instead of tau: {file} overrides ExecStart")]
     ForeignProgram {
         /// The unit.
@@ -99,29 +99,29 @@ impl Obstacle {
         match self {
             Self::NoSystemd => "only hosts that run systemd can be planned".to_owned(),
             Self::UnknownArchitecture(_) => "use a host of another architecture".to_owned(),
-            Self::NoProgram(_) => "name one with `spore tau pin URL|FILE` or `--tau PATH`".to_owned(),
-            Self::NoApt(package) => format!("install {package} by hand"),
-            Self::NoSpace { .. } => "free some space, or link /tb to a larger disk".to_owned(),
+            Self::NoProgram(_) => "pin one with `spore tau pin URL|FILE`, or pass `--tau PATH`".to_owned(),
+            Self::NoApt(package) => format!("install {package} manually"),
+            Self::NoSpace { .. } => "free some space, or make /tb a link to a larger disk".to_owned(),
             Self::OtherNetwork(_) => {
                 "is this the right folder? `--take-over` makes the host part of this network".to_owned()
             }
             Self::ForeignFragment { file, .. } => format!(
-                "remove {file} there, or turn what you need of it into a drop-in, and run `systemctl daemon-reload`"
+                "on the host, remove {file}, or turn the parts you need into a drop-in, then run `systemctl daemon-reload`"
             ),
             Self::ForeignProgram { file, .. } => {
-                format!("remove ExecStart from {file} there, and run `systemctl daemon-reload`")
+                format!("on the host, remove ExecStart from {file}, then run `systemctl daemon-reload`")
             }
             Self::SameMachine(_) => "remove one of them from the folder; if it is a clone of the other, \
-                 give it an id of its own (`rm /etc/machine-id; systemd-machine-id-setup`) and reboot it"
+                 give it a new machine-id (`rm /etc/machine-id; systemd-machine-id-setup`) and reboot it"
                 .to_owned(),
             Self::FirewallRule { rule, port } => {
                 format!(
-                    "delete it there (`ufw delete {rule}`), or open {port} before it (`ufw insert 1 allow {port}`)"
+                    "on the host, delete it (`ufw delete {rule}`), or allow {port} before it (`ufw insert 1 allow {port}`)"
                 )
             }
-            Self::Unreadable { .. } => "fix it on the host, or move it away".to_owned(),
+            Self::Unreadable { .. } => "fix it on the host, or move it elsewhere".to_owned(),
             Self::Masked(unit) => format!(
-                "`systemctl unmask {unit}` there, if it should run; with `--runtime` where it is masked until the next boot"
+                "if it should run, run `systemctl unmask {unit}` on the host; add `--runtime` if it is masked only until the next boot"
             ),
         }
     }

@@ -1,9 +1,8 @@
-//! What differs between what the hosts should be and what they are.
+//! The differences between the desired and the current state of the hosts.
 //!
 //! Two steps: [`ground`] settles the goals that depend on a host, and
-//! [`compare`] then holds two graphs against each other, mechanically: it
-//! names no service and no package. In which order changes are made is for the
-//! plan.
+//! [`compare`] then compares two graphs mechanically: it names no service and no package.
+//! The order of the changes is decided by `plan`.
 
 mod change;
 mod compare;

@@ -22,7 +22,7 @@ use unit::Units;
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum AnswerError {
     /// The last line is missing.
-    #[error("the host's answer breaks off after {0} lines")]
+    #[error("the host's answer ended early, after {0} lines")]
     Truncated(usize),
     /// The host couldn't be asked about something.
     #[error("`{what}` failed on the host: {message}")]
@@ -33,9 +33,9 @@ pub enum AnswerError {
         message: String,
     },
     /// Not what a probe prints.
-    #[error("line {0} of the host's answer is not understood")]
+    #[error("line {0} of the host's answer can't be parsed")]
     Malformed(usize),
-    /// Something that every host can say isn't in it.
+    /// Something that every host reports is missing.
     #[error("the host's answer lacks {0}")]
     Incomplete(&'static str),
 }
@@ -60,7 +60,7 @@ pub fn parse(answer: &str) -> Result<Facts, AnswerError> {
             let (what, message) = failed.split_once('\t').unwrap_or((failed, ""));
             return Err(AnswerError::Failed { what: what.to_owned(), message: message.to_owned() });
         } else if raw.line(line).is_none() {
-            // What breaks off is no news about the rest.
+            // A truncated answer says nothing about the rest.
             let broken = !answer.ends_with("end\n") && lines.next().is_none();
             return Err(if broken { AnswerError::Truncated(i) } else { AnswerError::Malformed(i + 1) });
         }
@@ -168,7 +168,7 @@ impl Raw {
                 self.holder = Some(String::from_utf8_lossy(&text).into_owned());
             }
             "version" => {
-                // A note, and not worth more: one that is damaged is ignored.
+                // It is only a note; a damaged one is ignored.
                 let words: Vec<&str> = rest.split_whitespace().collect();
                 if let [sum, _, version] = words[..]
                     && let (Ok(sum), Ok(version)) = (sum.parse(), version.parse())
@@ -211,8 +211,8 @@ impl Raw {
             _ => (name, None),
         };
         let path = self.path(name)?;
-        // Names are escaped; those that differ from what they stand for are of
-        // no use to anyone, and neither is a link's that can be read in two ways.
+        // Names are escaped. Names that contain escapes, and links whose target is
+        // ambiguous, aren't supported.
         let odd = path.contains('\\') || target.as_ref().is_some_and(|target| target.contains(" -> "));
         if odd {
             self.unreadable.insert(path, "its name has unusual characters".to_owned());
@@ -247,7 +247,8 @@ impl Raw {
         if self.architecture.is_empty() {
             return Err(AnswerError::Incomplete("the architecture"));
         }
-        // A process that has just begun: it is who the probe runs as, and now.
+        // A process that has just started: it shows the user that the probe runs as, and
+        // the current time.
         let now = self.stats.remove("/proc/self/.");
         let texts = self.texts().ok_or(AnswerError::Incomplete("a digest"))?;
         let paths = self.paths();
@@ -326,8 +327,8 @@ impl Raw {
             if path.starts_with("/proc/") {
                 continue;
             }
-            // It went while it was being looked at: what an apply leaves that was
-            // killed a moment ago clears away after itself.
+            // The file disappeared during the probe: an apply that was killed a moment
+            // ago may still be cleaning up.
             if why == "No such file or directory" {
                 paths.remove(&path);
             } else {

@@ -1,4 +1,4 @@
-//! What a host is, as far as it decides which resources a goal takes there.
+//! The properties of a host that determine which resources a goal needs there.
 
 use super::Firewall;
 use crate::artifact::Architecture;
@@ -26,14 +26,13 @@ pub struct Conditions {
     pub firewall: Option<Firewall>,
     /// The container engine.
     pub engine: Engine,
-    /// Who answers DNS there.
+    /// What answers DNS on the host.
     pub resolver: Resolver,
     /// Where nodes keep their data there, wanted or not, by path.
     pub storage: BTreeSet<String>,
-    /// The networks that the configurations there are of.
+    /// The networks to which the configurations on the host belong.
     pub networks: BTreeSet<String>,
-    /// Units of nodes that the host's owner has changed by other means than our
-    /// template.
+    /// Units of nodes that the host's owner has changed by means other than our template.
     pub foreign: Vec<Foreign>,
 }
 
@@ -45,7 +44,7 @@ pub struct Foreign {
     pub unit: String,
     /// The file that says so.
     pub file: String,
-    /// What of the unit.
+    /// The part of the unit that it overrides.
     pub what: Overridden,
 }
 
@@ -72,7 +71,7 @@ pub enum Engine {
         /// Whether that is started at boot.
         enabled: bool,
     },
-    /// Its installation was begun, and hasn't come to its end.
+    /// Its installation was started, but hasn't finished.
     Unfinished {
         /// The package.
         package: String,

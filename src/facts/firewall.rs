@@ -2,9 +2,9 @@
 //!
 //! ufw tries its rules in order, and the first one that matches decides. A rule
 //! is ours if it carries our comment and still lets the port in; every other rule
-//! is the owner's. The owner's rules are never replaced or deleted: where one lets
-//! a port in there is nothing to add, where one keeps it shut the host has an
-//! obstacle. While ufw is disabled nothing of it is touched, not even our own
+//! is the owner's. The owner's rules are never replaced or deleted: if one of them opens
+//! a port, there is nothing to add; if one closes it, the host has an obstacle. While ufw
+//! is disabled nothing of it is touched, not even our own
 //! rules, because the owner may enable it again.
 
 use super::Facts;
@@ -24,15 +24,15 @@ pub struct Firewall {
     v6: Option<Vec<Rule>>,
 }
 
-/// What becomes of connections to a port.
+/// What happens to connections to a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// A rule of the owner's lets them in.
     Open,
-    /// A rule of the owner's shuts the port, or would be replaced by a rule of
-    /// ours: the rule as `ufw delete` takes it.
+    /// One of the owner's rules closes the port, or would be replaced by one of ours: the
+    /// rule as written for `ufw delete`.
     Obstructed(String),
-    /// That is for a rule of ours, whether there is one or not.
+    /// It is up to one of our rules, whether it exists or not.
     Ours,
 }
 
@@ -80,7 +80,7 @@ fn rules(facts: &Facts, path: &str, any: &str) -> Vec<Rule> {
 }
 
 impl Firewall {
-    /// What becomes of connections to `port`.
+    /// What happens to connections to `port`.
     pub fn verdict(&self, port: Port) -> Verdict {
         let v6 = self.v6.as_deref().unwrap_or_default();
         // `ufw allow` would replace it in both files.
@@ -91,7 +91,7 @@ impl Firewall {
         }
         match self.v4.iter().find(|rule| rule.matches(port)) {
             Some(rule) if !rule.ours && !rule.lets_in => Verdict::Obstructed(rule.name.clone()),
-            // Ours stays where it is, should the owner's go.
+            // Our rule stays, in case the owner's rule is removed.
             Some(rule) if !rule.ours && !has_ours(&self.v4, port) => Verdict::Open,
             _ => Verdict::Ours,
         }
@@ -171,7 +171,7 @@ impl Rule {
             }
             _ => None,
         };
-        // One that its owner has turned into another rule is the owner's now.
+        // A rule of ours that the owner has changed belongs to the owner now.
         let ours = action == "allow" && exact.is_some() && comment.contains(&OUR_COMMENT);
         Some(Self { lets_in, ours, transports, ranges, name, exact })
     }

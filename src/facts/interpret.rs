@@ -52,8 +52,8 @@ pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditi
     (conditions(facts, &graph, host, networks), graph)
 }
 
-/// Whether systemd goes by another file than that on the disk. It says so of the
-/// one that it has read, and knows nothing of one that takes its place.
+/// Whether systemd uses a file other than the one on the disk. It reports that for the
+/// file that it has read, but not if another file has taken precedence since.
 fn is_outdated(unit: &UnitFact, facts: &Facts) -> bool {
     let is_overridden = || {
         let name = tau::unit::PATH.rsplit('/').next();
@@ -118,7 +118,7 @@ impl Current<'_> {
 
     fn file(&mut self, path: &str, fact: &FileFact, meaning: &Meaning) -> Option<Resource> {
         let Some(sha256) = fact.sha256 else {
-            return Some(Resource::Unreadable { why: "is too big to be what its name says".to_owned() });
+            return Some(Resource::Unreadable { why: "is too large for this kind of file".to_owned() });
         };
         let ours = self.folder.desired.equivalents.get(&sha256);
         let text = self.facts.texts.get(path);
@@ -138,7 +138,7 @@ impl Current<'_> {
             }
             Meaning::Secret => Content::Secret(*ours.unwrap_or(&sha256)),
             Meaning::Leftover => Content::Secret(*ours?),
-            // What says the same in other bytes is as good as ours.
+            // A file with the same meaning in other bytes counts as equal to ours.
             Meaning::Text => match ours.and_then(|ours| self.folder.desired.payloads.get(ours)) {
                 Some(ours) => Content::Text(String::from_utf8_lossy(ours.expose()).into_owned()),
                 None => text.cloned().map_or(blob, Content::Text),
@@ -231,8 +231,8 @@ impl Current<'_> {
         facts.paths.keys().filter_map(|path| Some((path, path.strip_prefix(REMOVED)?.parse().ok()?)))
     }
 
-    /// Files of ours that serve nothing any more: the digests where no node is
-    /// left, and the note of a removed node whose storage is gone.
+    /// Files of ours that are no longer needed: the digests if no node is left, and the
+    /// note about a removed node whose storage is gone.
     fn notes(&mut self) {
         let there = storage(self.facts);
         let without_storage = self.removed().filter(|(_, shape)| {
@@ -325,8 +325,9 @@ fn conditions(
     let drop_in = graph.get(&id(Key::File(RESOLVER_DROP_IN.to_owned()))).is_some();
     let resolver = facts.units.get("systemd-resolved.service").filter(|unit| unit.load == "loaded");
     let wants_dns_port = resolver.is_some_and(|unit| {
-        // One that failed, or is just starting, will want the port. That it doesn't have
-        // it now says nothing: it may have been started with a drop-in that is gone.
+        // A resolver that failed, or is just starting, will take the port. If it doesn't
+        // hold the port now, that proves nothing: it may have been started with a drop-in
+        // that has been removed.
         let is_wanted = unit.active != "inactive" || unit.enabled == "enabled";
         is_wanted && (drop_in || stub_listens(facts) || !stub_is_off(facts))
     });
@@ -394,7 +395,7 @@ fn engine(facts: &Facts) -> Engine {
     }
 }
 
-/// The digest of ours that `sha256` stands for, if it is one of ours at all.
+/// The digest of our file that is equivalent to `sha256`, if there is one.
 pub(super) fn canonical(desired: &Desired, sha256: Sha256) -> Sha256 {
     desired.equivalents.get(&sha256).copied().unwrap_or(sha256)
 }

@@ -4,8 +4,8 @@
 //! A path is known, absent (it is not in [`Facts::paths`]) or
 //! [unreadable](PathFact::Unreadable), and the last is never taken for the
 //! second. Nothing secret is in an answer: the host cuts it out before it
-//! sends (`texts.awk`), and sends nothing of a file that it can't follow. How a
-//! request travels is left to others.
+//! sends (`texts.awk`), and sends nothing from a file that it can't parse. Sending the
+//! request is left to other modules.
 
 mod answer;
 mod conditions;
@@ -41,8 +41,7 @@ pub struct Facts {
     pub machine: Option<Sha256>,
     /// Whether packages can be installed with apt.
     pub apt: bool,
-    /// Packages of container engines whose installation was begun, and hasn't
-    /// come to its end.
+    /// Packages of container engines whose installation was started, but hasn't finished.
     pub unfinished: BTreeSet<String>,
     /// Free space where `/tb/bin` is or would be.
     pub free_bytes: u64,
@@ -65,7 +64,7 @@ pub struct Facts {
     pub versions: BTreeMap<Sha256, Version>,
     /// Where something listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
-    /// While an apply has the host locked: what it wrote there of itself.
+    /// While an apply holds the host's lock: what it wrote about itself.
     pub holder: Option<String>,
 }
 
@@ -89,14 +88,14 @@ pub enum PathFact {
     },
     /// Something else: a socket, a fifo, a device.
     Other(String),
-    /// There may be something, but it can't be told what; and why.
+    /// Something may be there, but it can't be determined what; and the reason.
     Unreadable(String),
 }
 
 /// A regular file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileFact {
-    /// Who may do what with it.
+    /// Its owner and permissions.
     pub access: Access,
     /// Bytes.
     pub size: u64,
@@ -172,8 +171,8 @@ pub struct Process {
     /// By directive, in systemd's terms: `LimitNOFILE` → `65536`, `infinity`,
     /// or `soft:hard` where these differ.
     pub limits: BTreeMap<String, String>,
-    /// Those of the limits that are all the host has to grant, so that its unit
-    /// may well have asked for more.
+    /// The limits that are the most the host can grant, so that the unit may have asked
+    /// for more.
     pub scant: BTreeSet<String>,
     /// Names of the environment variables it was started with, without those
     /// that systemd sets itself or the host sets for every service.

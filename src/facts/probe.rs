@@ -25,7 +25,7 @@ impl Request<'_> {
     /// The shell script that answers. It changes nothing on the host, reads no
     /// standard input, and holds the key: it is for standard input only.
     pub fn script(&self) -> Secret {
-        // Unset on a host; where one is pretended, all its files are below it.
+        // Unset on a real host; on a simulated one, all its files are below it.
         self.below(b"${SPORE_ROOT-}")
     }
 
@@ -33,7 +33,7 @@ impl Request<'_> {
     fn below(&self, root: &[u8]) -> Secret {
         let directories: Vec<&str> = tau::DIRECTORIES.iter().map(|&(path, _)| path).collect();
         let shapes: Vec<&str> = self.shapes.iter().map(ShapeName::as_str).collect();
-        // In a shell of its own: the one that reads requests keeps none of this.
+        // In a subshell, so that the shell that reads requests keeps none of this.
         let mut script = [b"(\nroot=", root, b"\n"].concat();
         for (name, value) in [
             ("key", self.key.expose().expose()),

@@ -37,8 +37,8 @@ if [ -r "$root/proc/uptime" ]; then
     printf 'uptime\t%s\n' "$uptime"
 fi
 
-# Who has locked the host. The kernel's list tells whether anyone has; trying the
-# lock would keep an apply from it that asks at the same moment.
+# Who has locked the host. The kernel's list shows whether the lock is held; trying to
+# take it could block an apply that tries at the same moment.
 if [ -f "$root/run/spore/.holder" ]; then
     # shellcheck disable=SC2046 # two words
     set -- $(stat -c '%d %i' -- "$root/run/spore/.lock" 2>/dev/null || echo 0 0)
@@ -65,7 +65,7 @@ done
 for shape in $shapes; do
     [ -f "$root/tb/config/$shape.yaml" ] || set -- "$@" "$root/tb/config/$shape.yaml"
 done
-# What a pattern doesn't find is named as it stands, and absent.
+# A pattern without a match stays as it is, and counts as absent.
 # Every temporary file of ours has such a name and lies in one of these; what an
 # interrupted apply has left of them is removed by the next one.
 for path in tb/bin tb/config tb/config/keys tb/plugins etc/systemd/system \
@@ -102,10 +102,10 @@ remembered() {
 }
 
 # A line each: what to digest, and arguments of the awk program.
-# Of process 1, for nobody is granted more than it has.
+# Of process 1, because no process is granted more than it has.
 sums='' reads="net$nl$root/proc/net${nl}process$nl$root/proc/1$nl"
-# Each unit costs the service manager as much as another process: those of others
-# are asked for only where there is such a file.
+# Each unit costs the service manager as much as another process, so other units are
+# queried only if their file exists.
 units=" tau@*.service "
 for unit in systemd-resolved docker containerd; do
     for path in "$root"/etc/systemd/system "$root"/lib/systemd/system; do
@@ -187,10 +187,10 @@ for path in "$root/tb/bin/." "$root/tb/." "$root/"; do
     break
 done
 
-# A container engine that dpkg has begun to install and not ended: where it knows
-# none, it isn't asked, for that takes it as long as all else.
+# A container engine whose installation dpkg hasn't finished. If dpkg knows of none, it
+# isn't queried, because that takes as long as the rest of the probe.
 if [ -e "$root/var/lib/dpkg/info/docker.io.list" ] || [ -e "$root/var/lib/dpkg/info/containerd.list" ]; then
-    # One that it doesn't know is no news.
+    # A package that dpkg doesn't know is ignored.
     dpkg-query -W -f 'package\t${Package}\t${db:Status-Status}\n' -- docker.io containerd 2>/dev/null
 fi
 
@@ -254,7 +254,7 @@ node() {
         printf 'said\t%s\t%.500s\n' "$id" "$said"
         return
     fi
-    # A journal that keeps nothing, or has dropped that time already, is no evidence.
+    # A journal that stores nothing, or no longer covers that time, is no evidence.
     property ExecMainStartTimestamp
     oldest=$(journalctl -q --no-pager -o short-unix 2>/dev/null | head -n 1)
     oldest=${oldest%%[!0-9]*}

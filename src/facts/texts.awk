@@ -1,8 +1,8 @@
 # Prints a host's text files for `probe.sh`. The arguments are pairs: what to do,
 # and with which file.
 #
-# The values of environment variables are secrets, whoever set them: only names are
-# printed, of those in a unit's files as well as of those that a process has.
+# The values of environment variables may be secret, wherever they were set, so only names
+# are printed, of those in a unit's files as well as of those that a process has.
 #
 # The hard one is `cut`: a node's configuration without its secrets. It follows
 # YAML line by line, as far as tau, spore and people write it, and whatever it

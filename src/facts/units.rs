@@ -26,8 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A start that is older than this is past its troubles, and is judged by its
-/// ports alone.
+/// A start older than this is judged by its ports alone.
 const SETTLED: Duration = Duration::from_secs(600);
 /// As long as any node may take to start; see [`tau::health`].
 const SLOWEST: Duration = Duration::from_secs(90);
@@ -41,7 +40,7 @@ pub(super) struct Host<'a> {
     pub(super) desired: &'a Desired,
 }
 
-/// What of the host's nodes' units our template doesn't decide.
+/// The parts of the nodes' units that our template doesn't control.
 pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
     let mut foreign = Vec::new();
     for (name, unit) in &facts.units {
@@ -126,7 +125,8 @@ impl Host<'_> {
     }
 
     fn node(&self, shape: &ShapeName, unit: &UnitFact) -> Option<Service> {
-        // What is enabled at runtime only isn't any more after the next boot.
+        // A unit that is enabled only at runtime is no longer enabled after the next
+        // boot.
         let enabled = unit.enabled == "enabled";
         let activity = self.activity(shape, unit);
         if !enabled && activity == Activity::Stopped {
@@ -134,7 +134,7 @@ impl Host<'_> {
         }
         let config = self.config(shape);
         let serves = config.as_ref().map(services_of).unwrap_or_default();
-        // Nobody waits for what is only found.
+        // Nodes that aren't in the folder aren't waited for.
         let health = Health { says: String::new(), listens: Vec::new(), within: Duration::ZERO };
         let name = NodeName { shape: shape.clone(), host: self.name.clone() };
         Some(Service { enabled, activity, node: Some(Node { name, bootstrap: false, serves, health }) })
@@ -203,7 +203,7 @@ impl Host<'_> {
         }
     }
 
-    /// Whether anything but the resolver does.
+    /// Whether any process other than the resolver does.
     fn listens(&self, port: u16) -> bool {
         let mut listening = self.facts.listening.iter();
         listening.any(|(address, found)| {
@@ -267,7 +267,7 @@ impl Host<'_> {
         known: &mut BTreeMap<String, Input>,
     ) -> Result<(), String> {
         let config = tau::config_path(shape);
-        // What is gone may have been there: when it went can't be told.
+        // A missing file may have existed at the start; when it was removed is unknown.
         for path in [config.as_str(), tau::SWARM_KEY, tau::VALIDATION_PUBLIC] {
             if !matches!(self.facts.paths.get(path), Some(PathFact::File(_))) {
                 return Err(path.to_owned());
@@ -380,7 +380,7 @@ pub(super) fn stub_listens(facts: &Facts) -> bool {
     facts.listening.iter().any(|(address, port)| port.number == tau::DNS_PORT && is_stub(*address))
 }
 
-/// Where it listens, and nobody else.
+/// Where it is the only process that listens.
 fn is_stub(address: IpAddr) -> bool {
     [[127, 0, 0, 53], [127, 0, 0, 54]].map(IpAddr::from).contains(&address)
 }

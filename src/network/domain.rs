@@ -205,7 +205,7 @@ const PUBLIC_HELP: &str =
 fn generate(kind: &str, path: &str) -> String {
     let shell = shlex::try_quote(path).unwrap_or_default();
     let mkdir = match path.rsplit_once('/') {
-        // What has to be quoted is nothing to copy from a sentence.
+        // A path that needs quoting is too awkward to copy from a sentence.
         Some((folder, _)) if *shell == *path && !folder.is_empty() => format!("mkdir -p {folder} && "),
         _ => String::new(),
     };
@@ -224,7 +224,7 @@ fn bytes<'f>(item: Item<'_>, path: &str, key: Key, files: &'f Files, report: &mu
         None => {
             let message = format!("there is no file `{}`", item.shown());
             let problem = Diagnostic::error(message).at(&item.place(), "the path is relative to the folder");
-            // A path that is masked is shown nowhere.
+            // A masked path isn't shown anywhere else either.
             let is_shown = item.place().shown(path) == path;
             let to = |default| if is_shown { path } else { default };
             let (what, help) = match key {

@@ -1,7 +1,7 @@
 //! Where a host's sshd is reached: `ssh.addr`.
 //!
-//! What is rejected here is what no resolver looks up: upstream's tool, written
-//! in Go, refuses all of it before it asks DNS, and so deploys no such folder.
+//! This rejects names that no resolver would look up. Upstream's tool, written in Go,
+//! rejects all of them before it asks DNS, so it deploys no such folder.
 
 use super::fields::Item;
 use super::hosts::{Address, NotAnAddress};
@@ -60,8 +60,8 @@ fn flaw(text: &str) -> Option<Flaw> {
     if let Some((_, host)) = text.rsplit_once('@') {
         const USER: &str = "the user name is the login's `username`";
         return match is_sound(host) {
-            true => flaw("there is a user name in it", &format!("write only the host, `{host}`; {USER}")),
-            false => flaw("there is a user name in it", &format!("write only the host; {USER}")),
+            true => flaw("it contains a user name", &format!("write only the host, `{host}`; {USER}")),
+            false => flaw("it contains a user name", &format!("write only the host; {USER}")),
         };
     }
     if let Some(rest) = text.strip_prefix('[') {
@@ -70,7 +70,7 @@ fn flaw(text: &str) -> Option<Flaw> {
                 flaw("an IPv6 address is written without brackets here", &format!("write `{ip}`"))
             }
             Some((ip, rest)) if ip.parse::<Ipv6Addr>().is_ok() => with_port(ip, rest.trim_start_matches(':')),
-            _ => flaw("brackets", "write one address, without brackets"),
+            _ => flaw("it contains brackets", "write one address, without brackets"),
         };
     }
     if text.contains([' ', ',', ';']) {
@@ -81,7 +81,7 @@ fn flaw(text: &str) -> Option<Flaw> {
             with_port(host, port)
         }
         Some((_, rest)) if !rest.contains(':') => {
-            flaw("a host name has no `:`", "write only the host; a port is set beside it, as `port: 22`")
+            flaw("a host name has no `:`", "write only the host, and the port as `port: 22`")
         }
         Some(_) => flaw(
             "this is not an IPv6 address",
@@ -93,10 +93,10 @@ fn flaw(text: &str) -> Option<Flaw> {
 
 fn with_port(host: &str, port: &str) -> Option<Flaw> {
     let help = match port.parse::<u16>() {
-        Ok(port) if port > 0 => format!("write `addr: {host}` and, beside it, `port: {port}`"),
-        _ => format!("write `addr: {host}`; a port is set beside it, as `port: 22`"),
+        Ok(port) if port > 0 => format!("write `addr: {host}` and `port: {port}`"),
+        _ => format!("write `addr: {host}`, and the port as `port: 22`"),
     };
-    Some(Flaw { why: "there is a port in it".to_owned(), help })
+    Some(Flaw { why: "it contains a port".to_owned(), help })
 }
 
 /// Of a text without `:`.

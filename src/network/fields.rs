@@ -314,7 +314,7 @@ impl<'t> Fields<'t> {
                     let mut all: Vec<_> = self.asked.iter().map(|name| format!("`{name}`")).collect();
                     all.sort();
                     all.dedup();
-                    let help = format!("remove it; {} can have {}", self.owner, all.join(", "));
+                    let help = format!("remove it; the fields of {} are {}", self.owner, all.join(", "));
                     Diagnostic::warning(message).help(help)
                 }
             };

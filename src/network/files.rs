@@ -84,7 +84,7 @@ impl Unreadable {
             Self::Dangling(_) => "correct the link, or replace it with the file",
             Self::NotAFile => "replace it with a file",
             Self::TooBig(_) => "split it into a folder with one file per entry",
-            Self::Failed(_) => "make it readable for the user who runs spore",
+            Self::Failed(_) => "make it readable by the user who runs spore",
         }
     }
 }

@@ -54,8 +54,8 @@ pub(super) fn unignored(files: BTreeMap<String, PathBuf>) -> BTreeMap<String, In
     found
 }
 
-/// The output of git in `folder`, where no setting of a repository that came
-/// with the folder can make it run a program.
+/// The output of git in `folder`, run so that no setting of a repository in the folder
+/// can make git run a program.
 fn git(folder: &Path, arguments: &[&str], names: &[&OsStr]) -> Option<Vec<u8>> {
     let mut command = Command::new("git");
     command.args(["--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"]);

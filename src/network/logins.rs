@@ -84,7 +84,7 @@ pub(super) fn missing_keys(draft: &Draft, report: &mut Report) {
         if has_other || draft.secrets == Secrets::Elsewhere {
             for key in missing() {
                 let message = format!("there is no file `{}`", key.place.shown(&key.written));
-                let label = format!("login `{name}` has only its other keys or its password");
+                let label = format!("login `{name}` falls back to its other keys or its password");
                 let problem = Diagnostic::warning(message).at(&key.place, label).help(HELP);
                 report.missing(key.place.clone(), Absent::SecretFile, problem);
             }

@@ -58,7 +58,7 @@ fn sources(merge: Node<'_>) -> Vec<Node<'_>> {
     items.iter().map(|item| Node { span: shown(item), ..item.clone() }).collect()
 }
 
-/// Up to so many keys are compared one by one; most mappings have fewer.
+/// Up to this many keys are compared one by one; most mappings have fewer.
 const FEW: usize = 8;
 
 struct Kept<'a> {

@@ -182,7 +182,7 @@ fn misnamed(file: &str) -> Diagnostic {
         Some(near) => format!("did you mean `{near}.yaml`?"),
         None => "rename it if it belongs to the network, or move it out of this folder".to_owned(),
     };
-    Diagnostic::warning(format!("`{file}` is not read: the name is unknown"))
+    Diagnostic::warning(format!("`{file}` is ignored: spore reads no file of this name"))
         .at(&Place::of(file), "")
         .help(help)
 }

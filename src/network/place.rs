@@ -20,7 +20,7 @@ pub struct Source {
 }
 
 const BLOCK: usize = 1024;
-/// At most so many bytes are underlined.
+/// The maximum number of bytes that are underlined.
 const MOST_SHOWN: usize = 400;
 /// If a line continues for more than this on either side of the place, only a part
 /// of it is shown.

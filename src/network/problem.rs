@@ -11,11 +11,12 @@ use std::fmt;
 /// others the folder has. So fixing one problem may remove another or reveal
 /// one, but never turns an error into a warning or back. Where something
 /// matters only to an entry that is in use, it is reported only for entries in
-/// use; while it can't be told what is in use, everything counts as used.
+/// use; if it can't be determined what is in use, everything counts as used.
 /// `tests/folders.rs` edits the fixtures to show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Something the user has asked for, or should know. Never denied.
+    /// Something that the user has asked for, or should know. `--deny-warnings` ignores
+    /// it.
     Note,
     /// A likely mistake; tau or upstream's tool would run it all the same.
     Warning,
@@ -194,7 +195,7 @@ impl Findings {
         sort(&mut problems);
         if let Some(severity) = self.worst_left_out {
             let message = format!("{} more problems are not shown", self.left_out);
-            problems.push(Diagnostic::new(severity, message).help("fix some of the others first"));
+            problems.push(Diagnostic::new(severity, message).help("fix the problems above first"));
         }
         problems
     }
@@ -227,7 +228,7 @@ const MOST_PROBLEMS: usize = 10_000;
 const MOST_COMPARED: usize = 1_000_000;
 /// For longer names no suggestion is searched.
 const LONGEST_NAME: usize = 64;
-/// So many of the missing secrets are shown.
+/// The maximum number of missing secrets that are shown.
 const MOST_SHOWN: usize = 8;
 
 /// There is a problem, and it has been reported.

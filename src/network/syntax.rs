@@ -24,7 +24,7 @@ impl Flaw {
     }
 }
 
-/// So many errors of one file are reported.
+/// The maximum number of errors that are reported for one file.
 const MOST_FLAWS: usize = 1_000;
 
 /// Errors that don't end the parsing.
@@ -48,7 +48,7 @@ impl Flaws {
             let message = format!("{} more errors in this file are not shown", self.left_out);
             let last = self.all.last().and_then(|flaw| flaw.labels.first()).map(|(span, _)| *span);
             let flaw = flaw(&message, last.unwrap_or_default(), "the last one shown");
-            self.all.push(*flaw.help("fix some of the others first"));
+            self.all.push(*flaw.help("fix the errors above first"));
         }
         self.all
     }

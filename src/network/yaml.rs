@@ -17,7 +17,7 @@ use std::rc::Rc;
 /// allowed for every few bytes, which no file without aliases exceeds.
 const MOST_VALUES: usize = 500_000;
 const BYTES_A_VALUE: usize = 10;
-/// Each so many bytes of a long text count as one value.
+/// A long text counts as one value for each this many bytes.
 const BYTES_OF_TEXT: usize = 64;
 /// Consecutive comments before a value.
 const MOST_COMMENTS: usize = 500_000;

@@ -1,4 +1,4 @@
-//! What became of a plan.
+//! The outcome of a plan.
 
 use super::Plan;
 use super::action::Action;
@@ -6,8 +6,7 @@ use super::course::Skipped;
 use crate::resource::{HostName, Key, NodeName, ResourceId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How an apply ended. Every change of its plan was made, or failed, or was
-/// skipped.
+/// The outcome of an apply. Every change in its plan was made, failed, or was skipped.
 #[derive(Clone, Debug, Default)]
 pub struct Applied {
     /// The changes that have been made: every step of each ended well, now or in
@@ -15,7 +14,7 @@ pub struct Applied {
     pub done: BTreeSet<ResourceId>,
     /// By host, what went wrong there.
     pub failed: BTreeMap<HostName, Failure>,
-    /// Nodes that ran when their turn ended, and don't any more.
+    /// Nodes that were running when their turn ended, and no longer are.
     pub died: BTreeSet<NodeName>,
     /// What a plan that is made right afterwards would change again: these changes
     /// were made, but didn't last or had no effect.
@@ -29,7 +28,7 @@ pub struct Applied {
 /// Something that went wrong on a host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
-    /// What was under way.
+    /// The action that was running.
     pub action: Option<Action>,
     /// The change that this action was to carry out, if any.
     pub change: Option<Key>,

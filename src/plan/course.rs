@@ -1,33 +1,34 @@
-//! What an apply does next, given all that has happened and been seen so far.
+//! Decides what an apply does next, given everything that has happened and been observed
+//! so far.
 //!
 //! Enter at [`Course::next`]. It is a state machine without I/O and without a
-//! clock: whoever talks to the hosts asks it what is next, does that, and
-//! reports how each host's part of it ended ([`Course::ran`]) or what was seen
-//! there ([`Course::looked`]). These rules hold in every state:
+//! clock: the code that talks to the hosts asks it for the next step, carries that out,
+//! and reports each host's result ([`Course::ran`]) or what it observed there
+//! ([`Course::looked`]). These rules hold in every state:
 //!
 //! 1. *A host that can't be locked or staged has failed.* Staging touches
-//!    nothing that runs, so where more hosts fail there than are allowed to,
-//!    nothing is switched on any host. A host that has failed is left out from
+//!    nothing that runs, so if more hosts fail there than `max_failures` allows, nothing
+//!    is switched on any host. A host that has failed is left out from
 //!    then on.
 //! 2. *One node of each shape goes first.* Where the canary that the plan named
 //!    was left out, another host of its shape goes alone before the rest.
 //! 3. *A node isn't taken down while it is the last healthy one of its shape, or
 //!    the last healthy elder, and others of the same group are down*: they, or
 //!    their hosts, failed or were lost in this apply, were found down and not
-//!    brought up, or have died. The exception is an elder of which the plan said
-//!    so ([`Plan::last`]): its user has agreed to that. The only node of a shape
+//!    brought up, or have died. The exception is an elder that the plan names in
+//!    [`Plan::last`]: the user has agreed to that. The only node of a shape
 //!    has no others.
 //! 4. *Nodes that have had their turn are looked at again*, before anything is
-//!    taken down and at the end: one that doesn't run in the start that its turn
-//!    ended in has died, and its host has failed. The same look tells which of
-//!    the others still run.
+//!    taken down and at the end: a node that is no longer in the start in which its turn
+//!    ended has died, and its host has failed. The same check shows which of the other
+//!    nodes still run.
 //! 5. *A failed elder or canary ends the apply*, and so do more failures than are
-//!    allowed. Without an elder that is up, nothing begins that would dial one.
-//!    Nothing is removed unless all else was done: it may be missed.
+//!    allowed. Without a healthy elder, no node that would dial one is started. Nothing
+//!    is removed unless everything else has succeeded, because it may still be needed.
 //! 6. *A rotation begins on all hosts or on none.* Nodes with the old secret and
 //!    with the new one can't talk, so once it has begun it isn't stopped by a
-//!    failure or an interrupt; and one that an earlier apply began is finished
-//!    wherever that is possible.
+//!    failure or an interrupt; and a rotation that an earlier apply began is finished
+//!    wherever possible.
 //! 7. *After an interrupt nothing new begins*, apart from the rest of a rotation.
 //!
 //! Every host of every wave ends up either as part of one [`Next::Run`] or as
@@ -49,7 +50,7 @@ pub enum Next {
         /// All of them at the same time.
         hosts: BTreeSet<HostName>,
     },
-    /// See what these nodes do now.
+    /// Check the current state of these nodes.
     Look(BTreeMap<HostName, BTreeSet<NodeName>>),
     /// Nothing more.
     Finished,
@@ -93,7 +94,7 @@ pub struct Skipped {
 pub enum SkipReason {
     /// The host itself has failed.
     HostFailed,
-    /// More hosts than are allowed to, these, couldn't be staged.
+    /// More hosts than allowed couldn't be staged: these.
     NotStaged(BTreeSet<HostName>),
     /// A rotation begins on all hosts or on none, and these have failed.
     RotationWithout(BTreeSet<HostName>),
@@ -113,7 +114,7 @@ pub enum SkipReason {
     ElderFailed(HostName),
     /// The same of a canary's host.
     CanaryFailed(HostName),
-    /// More hosts than are allowed to, these, have failed.
+    /// More hosts than allowed have failed: these.
     Failures(BTreeSet<HostName>),
     /// Something that comes before a removal failed or was skipped.
     Incomplete,
@@ -121,7 +122,7 @@ pub enum SkipReason {
     Interrupted,
 }
 
-/// Nodes of which one should be up at any time.
+/// A group of nodes, at least one of which should be up at any time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     /// The bootstrap nodes.
@@ -130,7 +131,7 @@ pub enum Group {
     Shape(ShapeName),
 }
 
-/// How an apply goes.
+/// The course of an apply.
 #[derive(Clone, Debug)]
 pub struct Course<'a> {
     plan: &'a Plan,
@@ -140,7 +141,7 @@ pub struct Course<'a> {
     state: State,
 }
 
-/// All that changes as it goes.
+/// The part that changes during the apply.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct State {
     at: At,
@@ -149,14 +150,14 @@ struct State {
     /// Hosts of the wave that is under way that have neither been run nor skipped.
     waiting: BTreeSet<HostName>,
     failed: BTreeSet<HostName>,
-    /// Those of them that can't be talked to any more.
+    /// Those of them that can no longer be contacted.
     lost: BTreeSet<HostName>,
     nodes: BTreeMap<NodeName, Node>,
     /// Nodes that have died since their turn.
     died: BTreeSet<NodeName>,
     /// The first node of each shape whose update succeeded.
     canaries: BTreeMap<ShapeName, NodeName>,
-    /// While a rotation is under way: who had failed before it began.
+    /// During a rotation: the hosts that had failed before it began.
     rotating_without: Option<BTreeSet<HostName>>,
     /// Whether all nodes have been looked at since anything was last done.
     is_fresh: bool,
@@ -302,7 +303,7 @@ impl<'a> Course<'a> {
         self.count_failures();
     }
 
-    /// What was seen of a host's nodes that were to be looked at. One that isn't
+    /// The observed states of the host's nodes that were to be checked. A node that isn't
     /// in `seen` isn't up.
     pub fn looked(&mut self, host: &HostName, seen: &BTreeMap<NodeName, Seen>) {
         let Next::Look(asked) = &self.state.asked else { return };
@@ -516,7 +517,7 @@ impl<'a> Course<'a> {
         here.map(|(name, _)| name).filter(move |name| name.host == *host && !self.going.contains(name))
     }
 
-    /// Those of them that are up until then, or that others make room for that are.
+    /// Those of them that are up until then, or that replace a node that is.
     fn taken_down<'s>(&'s self, wave: usize, host: &'s HostName) -> impl Iterator<Item = &'s NodeName> {
         self.turns(wave, host)
             .filter(|node| self.plan.nodes.get(*node).is_some_and(|part| part.found != Found::Down))

@@ -1,6 +1,6 @@
-//! From what differs to what is done, in which order: the [`Plan`].
+//! Turns differences into ordered actions: the [`Plan`].
 //!
-//! Enter at [`plan`]. A plan is complete: whoever applies it makes no choice.
+//! Enter at [`plan`]. A plan is complete: applying it makes no choices.
 //! It is a function of its arguments alone, so the same folder and the same
 //! hosts give the same plan, byte for byte.
 
@@ -38,9 +38,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Plan {
     /// The network's root domain.
     pub network: String,
-    /// Everything that isn't as it should be.
+    /// Everything that differs from the desired state.
     pub changes: Graph<Change>,
-    /// How many resources are as they should be.
+    /// The number of resources that are in place.
     pub unchanged: usize,
     /// How many hosts it is about, planned or not.
     pub asked: usize,
@@ -49,7 +49,7 @@ pub struct Plan {
     /// Every node of the hosts that were asked, whether they answered or not, and
     /// its part in the plan.
     pub nodes: BTreeMap<NodeName, NodePlan>,
-    /// Nodes that it takes down though they are the last healthy ones of a kind
+    /// Nodes that it takes down although they are the last healthy ones of their kind
     /// while others are down.
     pub last: Vec<Last>,
     /// Written next to its destination on all hosts at once, before anything is switched.
@@ -101,7 +101,7 @@ pub enum Found {
     Down,
 }
 
-/// A node that is taken down though no other of its kind would be up then.
+/// A node that is taken down although no other node of its kind would then be up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Last {
     /// The node.
@@ -148,8 +148,8 @@ impl Step {
 pub enum Rotation {
     /// On all hosts or on none.
     Begins,
-    /// Some nodes have the new one already, for an apply was ended half-way:
-    /// the sooner the others have it the better, whoever can't be planned.
+    /// Some nodes already have the new one, because an apply was interrupted half-way.
+    /// The others should get it as soon as possible, even if some hosts can't be planned.
     Finishes,
 }
 
@@ -166,21 +166,20 @@ pub struct Overridden {
     pub file: String,
 }
 
-/// Something that isn't a change, and yet matters.
+/// Something worth knowing that isn't a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The only bootstrap node there is, is restarted, or takes the place of
-    /// another.
+    /// The only bootstrap node is restarted, or replaces another one.
     NoElder(NodeName),
-    /// All elders get another address or identity: until a node has been restarted
-    /// after them, it can't dial any.
+    /// All elders get a new address or identity: a node can't dial any of them until it
+    /// has been restarted after them.
     EldersMove,
-    /// Apply leaves this node as it is, for it is the last healthy one of its shape.
+    /// Apply leaves this node as it is, because it is the last healthy one of its shape.
     Kept(Last),
     /// A bootstrap node's host couldn't be planned, so nothing is known of it.
     ElderUnplanned(HostName),
-    /// No bootstrap node is known to be up, and none comes up in this plan: what
-    /// dials one isn't begun.
+    /// No bootstrap node is known to be up, and none comes up in this plan: nodes that
+    /// dial one aren't started.
     NoElderUp,
     /// A rotation begins: nodes can't talk to each other until the last has the
     /// new secret.
@@ -192,7 +191,7 @@ pub enum Note {
     StorageKept(NodeName),
     /// A node that doesn't become healthy with new files gets its old ones back.
     Rollback,
-    /// It could, and doesn't: it is left as it failed.
+    /// Rollback is possible, but disabled: the node is left as it is.
     NoRollback,
     /// A host that is retired without being contacted: its nodes may still run,
     /// and their keys stay valid.
@@ -202,24 +201,24 @@ pub enum Note {
         /// Its nodes, as the folder has them.
         nodes: Vec<NodeName>,
     },
-    /// A retirement leaves that many other differences as they are.
+    /// The number of other differences that a retirement leaves alone.
     LeftAlone(usize),
     /// A node starts with data that isn't its own.
     OldStorage {
         /// Which.
         node: NodeName,
-        /// It gets another identity, and the data is that of the one before; if
-        /// not, it is new, and an earlier node of that name has left the data.
+        /// It gets a new identity, and the data belongs to the old one. Otherwise it is
+        /// new, and the data was left by an earlier node of the same name.
         replaced: bool,
     },
-    /// A node goes and another with the same port or services comes on its host,
-    /// where it starts with no data.
+    /// A node is removed, and one with the same port or services is added on its host,
+    /// where it starts without data.
     Renamed {
-        /// The one that goes.
+        /// The removed node.
         from: NodeName,
-        /// The one that comes.
+        /// The added node.
         to: NodeName,
-        /// The data of the one that goes stays.
+        /// Whether the data of the removed node is kept.
         kept: bool,
     },
 }
@@ -227,7 +226,7 @@ pub enum Note {
 /// Why a plan can't be applied as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// A rotation that would leave some nodes behind, for they aren't targets.
+    /// A rotation that would leave some nodes behind, because they aren't targets.
     PartialRotation,
     /// A rotation that would leave these hosts behind.
     RotationWithout(Vec<HostName>),
@@ -249,12 +248,12 @@ pub enum Refusal {
     },
 }
 
-/// What is pending of a file or a unit that a retirement has to change.
+/// The other pending changes of a file or unit that a retirement has to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pending {
     /// These fields of the file.
     Fields(Vec<FieldPath>),
-    /// Nobody can tell, because the file can't be compared.
+    /// Unknown, because the file can't be compared.
     Unknown,
     /// A restart for another reason.
     Restart,
@@ -291,7 +290,7 @@ pub enum Observed {
     Nothing(Unplanned),
 }
 
-/// Plans what makes the hosts what they should be.
+/// Plans the changes that bring the hosts to their desired state.
 ///
 /// # Errors
 /// Where resources wait for each other in a circle, which would be a defect.
@@ -488,7 +487,7 @@ impl Plan {
         self.unplanned.is_empty() && self.overridden.is_empty()
     }
 
-    /// The nodes that go.
+    /// The nodes that are removed.
     pub fn going(&self) -> impl Iterator<Item = &NodeName> {
         order::going(&self.changes).map(|(_, node)| node)
     }

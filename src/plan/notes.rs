@@ -40,8 +40,8 @@ pub(super) fn notes(plan: &mut Plan, desired: &Desired, silent: &BTreeSet<&HostN
     plan.notes.extend(kept.collect::<Vec<_>>());
 }
 
-/// The bootstrap nodes that will be dialed at another address or as another
-/// peer than they are up with now; none where one of them stays as it is dialed.
+/// The bootstrap nodes, if all of them will be dialed at a new address or under a new
+/// peer id; empty if at least one stays reachable as before.
 pub(super) fn moved_elders(desired: &Desired, changes: &Graph<Change>) -> BTreeSet<NodeName> {
     let moves = |id: &ResourceId| match changes.get(id) {
         Some(Change::Service(service)) => service.reasons.iter().any(|reason| match reason {
@@ -65,7 +65,7 @@ pub(super) fn is_touched(node: &NodeName, changes: &Graph<Change>) -> bool {
     }
 }
 
-/// See [`Plan::last`]. In a rotation all go down anyway.
+/// See [`Plan::last`]. During a rotation all nodes go down anyway.
 pub(super) fn last(plan: &Plan, changes: &Graph<Change>) -> Vec<Last> {
     let going: BTreeSet<&NodeName> = order::going(changes).map(|(_, node)| node).collect();
     let wanted: Vec<(&NodeName, &NodePlan)> =

@@ -1,5 +1,5 @@
-//! Why hosts can't be planned, as far as that takes more than one host's goals: what
-//! was found there is compared with what the plan is about.
+//! Obstacles that can't be determined from one host's goals alone: compares what was
+//! found on the hosts with the scope of the plan.
 
 use super::{Options, Overridden, Selector};
 use crate::diff::{Change, Obstacle};
@@ -8,8 +8,8 @@ use crate::resource::{Activity, Content, Graph, HostName, Key, Resource, Resourc
 use crate::tau;
 use std::collections::BTreeMap;
 
-/// Hosts of the folder that are one machine: whatever is planned for one of them
-/// would be undone for the other, at each apply.
+/// Hosts in the folder that are the same machine: each apply would undo for one of them
+/// what it did for the other.
 pub(super) fn same_machine(
     conditions: &BTreeMap<HostName, Conditions>,
     obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
@@ -29,14 +29,14 @@ pub(super) fn same_machine(
     }
 }
 
-/// What couldn't be read, and what the plan would have to know of it.
+/// Resources that couldn't be read and that the plan depends on.
 pub(super) fn unreadable(
     desired: &Graph<Resource>,
     current: &Graph<Resource>,
     obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
 ) {
     let is_unreadable = |id: &ResourceId| matches!(current.get(id), Some(Resource::Unreadable { .. }));
-    // What is in a directory that isn't one says nothing more.
+    // If a directory isn't one, its contents aren't reported as well.
     let is_told = |id: &ResourceId| {
         let above =
             id.key.path().into_iter().flat_map(|path| path.match_indices('/').map(|(end, _)| &path[..end]));
@@ -61,8 +61,8 @@ pub(super) fn unreadable(
     }
 }
 
-/// What hosts' owners have changed of nodes' units, as far as the plan is about
-/// them: obstacles, and directives that something else decides.
+/// Changes by hosts' owners to the units of nodes in this plan: obstacles, and overridden
+/// directives.
 pub(super) fn foreign(
     desired: &Graph<Resource>,
     conditions: &BTreeMap<HostName, Conditions>,
@@ -101,7 +101,7 @@ pub(super) fn foreign(
     overridden
 }
 
-/// New files stand beside the old ones for a while.
+/// For a while, new files exist next to the old ones.
 pub(super) fn no_space(
     changes: &Graph<Change>,
     conditions: &BTreeMap<HostName, Conditions>,

@@ -5,9 +5,8 @@
 //! up together; those that are up are restarted one at a time. Then the others:
 //! those that are down together, then of those that are up the first of each
 //! shape alone, as the canary, then batches, never all that are up and serve the
-//! same thing at once where there is more than one. A node that comes in the
-//! place of one that is up takes the turn of a restart, for so it looks to
-//! everyone else.
+//! same thing at once where there is more than one. A node that replaces a running one is
+//! ordered like a restart, because that is how it looks to the other nodes.
 
 use super::action::staged_path;
 use super::{NodePlan, node_of};
@@ -37,7 +36,7 @@ pub enum Rank {
     Canary,
     /// The rest of them.
     Update,
-    /// What should not be there goes.
+    /// Resources that are no longer wanted are removed.
     Remove,
 }
 
@@ -59,11 +58,11 @@ impl Rank {
     }
 }
 
-/// The waves, and who is in them.
+/// The waves, and their nodes.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// What each wave is for: the first and the last are there even where
-    /// nobody turns out to be in them.
+    /// The rank of each wave. The first and the last wave exist even if they contain no
+    /// node.
     pub(super) ranks: Vec<Rank>,
     /// The wave, counted from zero, in which each node's process is touched.
     pub(super) nodes: BTreeMap<NodeName, usize>,
@@ -85,10 +84,10 @@ impl Order {
 /// A node whose process is to be touched.
 struct Turn<'a> {
     node: &'a Node,
-    /// It comes up where it was down.
+    /// It was down, and is started.
     starts: bool,
-    /// What works until its turn and not while that lasts, its own process and
-    /// those in whose place it comes: what each of them serves.
+    /// The services of each process that is interrupted during its turn: its own, and
+    /// those of the nodes that it replaces.
     interrupts: Vec<&'a BTreeSet<String>>,
 }
 
@@ -111,8 +110,8 @@ pub(super) fn order(
     let (bootstrap, others): (Vec<&Turn<'_>>, Vec<_>) = others.iter().partition(|turn| turn.node.bootstrap);
     let (updated, started): (Vec<&Turn<'_>>, Vec<_>) =
         bootstrap.iter().partition(|turn| !turn.interrupts.is_empty());
-    // In a rotation, bootstrap nodes that are down come up with the others of
-    // their kind, for those that are rotated next dial them too.
+    // In a rotation, bootstrap nodes that are down start together with the other
+    // bootstrap nodes, because the nodes that are rotated next dial them, too.
     let (with_rotated, alone) =
         if rotated.is_empty() { (Vec::new(), started) } else { (started, Vec::new()) };
     order.push(Rank::RotateBootstrap, first.iter().chain(&with_rotated).map(name));
@@ -186,8 +185,8 @@ pub(super) fn going(changes: &Graph<Change>) -> impl Iterator<Item = (&ResourceI
         .filter_map(|(id, change)| Some((id, &node_of(change)?.name)))
 }
 
-/// What goes on a host makes room there for the first that is started; where
-/// none is, it goes after all else.
+/// Removed nodes make room on their host for the first node that is started there; if
+/// none is, they are removed last.
 fn make_room(changes: &Graph<Change>, turns: &[Turn<'_>], order: &mut Order) {
     let mut first: BTreeMap<&HostName, usize> = BTreeMap::new();
     for turn in turns.iter().filter(|turn| turn.starts) {
@@ -238,8 +237,8 @@ pub(super) fn together(changes: &Graph<Change>, desired: &Graph<Resource>) -> BT
 
 /// Whether a rotation has begun: a node runs with the secret that everyone should
 /// have, and one that doesn't has it on its host. An apply stages it everywhere
-/// before it restarts any; a node that has only ever run with the new one, for it
-/// was started by itself, proves nothing.
+/// before it restarts any; a node that was started on its own and has only ever run with
+/// the new one proves nothing.
 pub(super) fn has_begun(desired: &Graph<Resource>, current: &Graph<Resource>) -> bool {
     let (mut has_new, mut will_have) = (false, false);
     for (id, found) in current.iter() {
@@ -292,7 +291,7 @@ fn up<'a>(
     up
 }
 
-/// What served until then does so no more, and the node what it should.
+/// The previous services end, and the node runs its desired ones.
 fn had_its_turn<'a>(turn: &Turn<'a>, up: &mut BTreeMap<&'a str, usize>) {
     for service in turn.interrupts.iter().copied().flatten() {
         let up = up.entry(service).or_default();

@@ -1,6 +1,6 @@
-//! Retiring a host: everything of the network goes from it, and its nodes leave
-//! the configurations of the others. Nothing else is changed, whatever else
-//! the folder and the hosts differ in.
+//! Retiring a host: everything that belongs to the network is removed from it, and its
+//! nodes are removed from the others' configurations. Other differences between the
+//! folder and the hosts are left alone.
 //!
 //! What the others need for it is found by compiling the folder twice, with the
 //! host's nodes and without. Only what differs between the two is the
@@ -13,8 +13,8 @@
 //! - Everything else stays as it was found, and is counted.
 //!
 //! A file is written as a whole, and a process starts with everything that is on
-//! the disk. So where such a file or process has other changes pending, the two
-//! can't be told apart: the plan is refused, and names them.
+//! the disk. So if such a file or process has other changes pending, the changes can't be
+//! separated: the plan is refused, and names them.
 
 use super::target::staged;
 use super::{Note, Pending, Plan, Refusal};
@@ -66,8 +66,8 @@ impl Retirement {
         Ok(Some(Self { host: host.clone(), gone, nodes, before }))
     }
 
-    /// The hosts that it takes: the host itself, unless it is gone, and those
-    /// that should be different without it. `desired` is compiled without it.
+    /// The hosts involved: the host itself, unless it is gone, and those whose desired
+    /// state changes without it. `desired` is compiled without it.
     pub fn concerns(&self, desired: &Desired) -> BTreeSet<HostName> {
         let differ = desired.goals.iter().filter(|(id, goal)| self.before.get(id) != Some(*goal));
         let others = differ.map(|(id, _)| id.host.clone());
@@ -125,8 +125,8 @@ pub(super) fn narrow(
     needed
 }
 
-/// Adds to a plan what a person should know of the retirement, and why it can't
-/// be done as things are.
+/// Adds notes about the retirement to a plan, and the reasons for which it can't be done
+/// now.
 pub(super) fn conclude(plan: &mut Plan, retirement: &Retirement, needed: Needed) {
     let Retirement { host, gone, nodes, before: _ } = retirement;
     if *gone {
@@ -155,7 +155,7 @@ pub(super) fn conclude(plan: &mut Plan, retirement: &Retirement, needed: Needed)
 enum Part {
     None,
     Whole(Change),
-    /// It can't be told apart from this.
+    /// It can't be separated from this.
     Mixed(Pending),
 }
 
@@ -204,7 +204,7 @@ fn service(
     }
 }
 
-/// What becomes of one field when the host's nodes go.
+/// How one field changes when the host's nodes are removed.
 struct FieldDelta {
     before: BTreeSet<String>,
     after: BTreeSet<String>,

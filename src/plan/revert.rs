@@ -2,9 +2,9 @@
 //!
 //! The rules:
 //!
-//! - What a node ran with is put back: of each file that it reads, the one that its
-//!   process was started with, if that one is in place until the switch or was kept
-//!   by an earlier one. A file that was changed under a running node is not what it
+//! - What a node ran with is put back: for each file that it reads, the version with
+//!   which its process was started, if that version is in place before the switch or was
+//!   kept by an earlier one. A file that was changed under a running node is not what it
 //!   ran with, and stays replaced.
 //! - A node that was failing or starting has nothing proven to go back to, so it
 //!   falls back only on what an unfinished switch has kept: there the apply that
@@ -176,7 +176,7 @@ impl<'a> Candidate<'a> {
             (Some(Change::File(change)), Some(Resource::File(wanted))) if change.rewritten => {
                 Some(wanted.sha256)
             }
-            // The same in other bytes is as good, and stays.
+            // A file with the same meaning in other bytes is equivalent, and stays.
             (_, Some(Resource::File(_))) => in_place.map(|file| file.sha256),
             _ => None,
         };
@@ -220,7 +220,7 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// How a node looks that is healthy with the old files.
+/// The sign that a node is healthy with the old files.
 fn health(node: &Node, back: &[(&Candidate<'_>, Sha256)]) -> Health {
     let config = tau::config_path(&node.name.shape);
     match back.iter().find(|(file, _)| file.path == config) {

@@ -1,10 +1,9 @@
-//! What a plan does to hosts, without hosts: every action is done to what is
-//! known of them.
+//! Simulates a plan without hosts: every action is applied to the known facts.
 //!
 //! Enter at [`Simulation`]. It works on [`Facts`], the form in which a host
-//! tells what it is, so that what is planned next is read the way it is read
-//! from a real one. Like a host it refuses an action whose state before doesn't
-//! hold, and starts no node that tau wouldn't start. It has no clock but its own.
+//! tells what it is, so that the next plan interprets them exactly as it would a real
+//! host's. Like a host, it refuses an action whose before-state doesn't hold, and starts
+//! no node that tau wouldn't start. It has its own clock.
 
 mod fallback;
 mod node;
@@ -324,7 +323,7 @@ impl Host<'_> {
         self.read(&file.path, &file.sha256)
     }
 
-    /// Has the probe see what a file says, as far as it does.
+    /// Makes the content of a file visible to the facts, as far as the probe reads it.
     fn read(&mut self, path: &str, sha256: &Sha256) -> Done {
         self.facts.opaque.remove(path);
         self.facts.texts.remove(path);

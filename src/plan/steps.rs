@@ -47,7 +47,7 @@ pub(super) fn fill(
         let actions = wave.hosts.entry(id.host.clone()).or_default();
         let new = switch(id, change, &reverts).into_iter();
         let new = new.map(|action| Step::of(&id.key, action));
-        // What makes room for a node goes before anything of that node's is done.
+        // Nodes that make room for another are removed before any step of that node.
         let makes_room = matches!(change, Change::Remove(_)) && at != last;
         let place = if makes_room { 0 } else { actions.len() };
         actions.splice(place..place, new);
@@ -56,7 +56,7 @@ pub(super) fn fill(
     Ok(can_roll_back)
 }
 
-/// Waves in which nothing is done aren't numbered.
+/// Empty waves aren't numbered.
 fn number(plan: &mut Plan, order: &Order) {
     let mut number = 0;
     let mut numbers = Vec::new();
@@ -71,7 +71,7 @@ fn number(plan: &mut Plan, order: &Order) {
     }
 }
 
-/// When a change's turn comes.
+/// When a change is made.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum When {
     /// While staging.
@@ -111,8 +111,8 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
         found.insert(id, when);
     }
     let mut turns: Vec<_> = ids.iter().filter_map(|id| found.remove(id).map(|when| (*id, when))).collect();
-    // A process ends before what it reads goes.
-    // Data goes while its node's configuration still tells whose it is.
+    // A process is stopped before the files that it reads are removed.
+    // Data is removed while its node's configuration still identifies it as a node's.
     turns.sort_by_key(|(id, when)| match when {
         When::Remove if matches!(id.key, Key::Storage(_)) => 1,
         When::Remove => 2,

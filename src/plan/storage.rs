@@ -1,8 +1,8 @@
-//! What becomes of the data that nodes keep on their hosts: the notes about it.
+//! Notes about what happens to nodes' data on their hosts.
 //!
-//! A node finds its data by the name of its shape. So one that is renamed starts
-//! with nothing, and one that comes back, or gets another identity, starts with
-//! what the earlier node left.
+//! A node finds its data by the name of its shape. So a renamed node starts without data,
+//! and a node that returns, or gets a new identity, starts with the data that the earlier
+//! node left.
 
 use super::{Note, order};
 use crate::diff::{Change, Verb};
@@ -70,8 +70,8 @@ fn configured(id: &ResourceId) -> Option<NodeName> {
     Some(NodeName { shape: tau::shape_of_config(path)?, host: id.host.clone() })
 }
 
-/// Whether two nodes may well be one that was renamed: they have the same port,
-/// or the same services.
+/// Whether two nodes are probably one that was renamed: they have the same port, or the
+/// same services.
 fn is_alike(old: &Document, new: &Document) -> bool {
     ["ports.main", "services"].into_iter().any(|field| match (old.fields.get(field), new.fields.get(field)) {
         (Some(old), Some(new)) => old.value == new.value,

@@ -19,7 +19,7 @@ pub struct Selector {
     pub host: Option<HostName>,
 }
 
-/// Text that selects nothing.
+/// Text that isn't a selector.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[error("`{0}` is none of `shape@host`, `@host` and `shape@`")]
 pub struct InvalidSelector(String);
@@ -53,7 +53,7 @@ impl Selector {
     }
 }
 
-/// Leaves out the hosts that couldn't be planned, and what no target needs.
+/// Removes the hosts that couldn't be planned, and everything that no target needs.
 pub(super) fn narrow(
     changes: &Changes,
     unplanned: &BTreeMap<HostName, Vec<Unplanned>>,
@@ -99,7 +99,7 @@ pub(super) fn staged(changes: &Graph<Change>) -> BTreeSet<(&HostName, String)> {
     changes.iter().filter_map(|(id, change)| Some((&id.host, path((id, change))?))).collect()
 }
 
-/// What is wanted, and all that comes before it on the same host.
+/// The selected changes, and everything that precedes them on the same host.
 fn keep(id: &ResourceId, changes: &Graph<Change>, kept: &mut BTreeSet<ResourceId>) {
     if kept.insert(id.clone()) {
         for (earlier, edge) in changes.before(id) {

@@ -1,5 +1,4 @@
-//! What crosses the wire: an [`Action`] as a call of its script, and what the
-//! host says to it.
+//! What crosses the wire: an [`Action`] as a call of its script, and the host's answer.
 //!
 //! A request is [`request`]: the scripts that its calls need, and the calls. The
 //! host answers to each with lines that [`Answer::parse`] reads. Nothing secret
@@ -27,21 +26,21 @@ pub enum Outcome {
         /// What was expected, and what was found.
         text: String,
     },
-    /// It was tried, and didn't succeed.
+    /// It was attempted, but failed.
     Failed {
-        /// What didn't, in the words of the program that said so.
+        /// The failure, in the words of the program that reported it.
         text: String,
     },
 }
 
 impl Outcome {
-    /// Whether what comes next may be done.
+    /// Whether the next action may run.
     pub fn is_good(&self) -> bool {
         matches!(self, Self::Done | Self::Already)
     }
 }
 
-/// How the list of actions of one host goes on. `index` is an action's place
+/// The progress of one host's list of actions. `index` is an action's place
 /// in that list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
@@ -50,8 +49,8 @@ pub enum Report {
         /// Which.
         index: usize,
     },
-    /// So much of a file's bytes is on its way, as they are sent: compressed,
-    /// where that is how they travel.
+    /// Part of a file has been sent. The bytes are counted as they are sent, possibly
+    /// compressed.
     Sent {
         /// Which.
         index: usize,
@@ -110,7 +109,7 @@ const LIB: &str = include_str!("scripts/lib.sh");
 /// How a file travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
-    /// So many bytes follow on standard input.
+    /// The number of bytes that follow on standard input.
     pub bytes: usize,
     /// They are compressed.
     pub gzip: bool,
@@ -202,7 +201,7 @@ pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
         ("judging", patience.verify),
         ("package_lock", patience.packages),
     ] {
-        // Never none at all, which `timeout` takes for no limit.
+        // Never zero, which `timeout` treats as no limit.
         let _ = writeln!(text, "{name}={}", time.as_secs().max(1));
     }
     let _ = writeln!(text, "settle={} starting={}", hundredths(patience.settle), hundredths(patience.start));
@@ -247,8 +246,8 @@ fn line(index: usize, words: &[String]) -> String {
     format!("step {index} {}\n", words.join(" "))
 }
 
-/// A word for the shell. One that no word can hold is left empty, and no script
-/// takes an empty one for a name.
+/// Quotes a word for the shell. Text that can't be quoted becomes an empty word, which no
+/// script accepts as a name.
 pub fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| "''".to_owned(), Into::into)
 }

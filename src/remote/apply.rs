@@ -1,5 +1,5 @@
-//! A plan, carried out: [`Course`] says what is next, this does it, and reports
-//! how it went.
+//! Carries out a plan: [`Course`] decides the next step, and this module runs it and
+//! reports the result.
 
 use super::{HostError, Locked, Payloads, Redactor, Run};
 use crate::plan::action::Action;
@@ -43,10 +43,10 @@ pub enum Progress {
     },
 }
 
-/// The hosts of a plan, none of which is known to be anybody else's.
+/// The hosts of a plan; no other apply is known to hold any of them.
 #[derive(Debug, Default)]
 pub struct Locks {
-    /// Those that are ours.
+    /// The hosts that this apply has locked.
     pub locked: BTreeMap<HostName, Locked>,
     /// Those that couldn't be locked: gone, silent, or without room for a lock.
     /// They count as not staged.
@@ -58,7 +58,7 @@ pub struct Locks {
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// What runs is let end.
+    /// Running actions finish.
     pub fn ask(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
@@ -159,7 +159,7 @@ impl Runner {
             ));
         }
         while let Some(ended) = running.join_next().await {
-            // It panicked, as we should.
+            // It panicked; propagate that.
             let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             self.applied.interrupted |= ended.ran == Ran::Interrupted;
             for key in ended.done {

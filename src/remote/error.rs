@@ -88,7 +88,7 @@ impl fmt::Display for During {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opening => f.write_str("starting a shell"),
-            Self::Asking => f.write_str("asking for facts"),
+            Self::Asking => f.write_str("collecting facts"),
             Self::Locking => f.write_str("locking the host"),
             Self::Unlocking => f.write_str("unlocking the host"),
             Self::Action { began: true, .. } => f.write_str("running this action"),
@@ -148,9 +148,9 @@ impl HostError {
                 "the action may not have completed; `spore plan` shows what is left"
             }
             Self::Lost { .. } => "check the network and try again",
-            Self::TimedOut { .. } => "the host may be overloaded, or a program on it hangs",
+            Self::TimedOut { .. } => "the host may be overloaded, or a program on it may hang",
             Self::Locked(_) => {
-                "wait for it to end; if it was killed, the host releases the lock within about a minute"
+                "wait until it ends; if it was killed, the host releases the lock within about a minute"
             }
             Self::NoLock { help, .. } => help,
             Self::Malformed { .. } => "this may be a bug in spore: please report it",

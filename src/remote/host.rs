@@ -155,7 +155,7 @@ impl Locked {
             None => Ok(seen),
             Some(unit) => Err(HostError::Malformed {
                 during: During::Asking,
-                what: format!("systemctl didn't say what {unit} does"),
+                what: format!("systemctl didn't report the state of {unit}"),
             }),
         }
     }

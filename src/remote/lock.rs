@@ -177,7 +177,7 @@ impl Holder {
         format!("who {}\npid {}\ncommand {}", line(&self.who), self.pid, line(&self.command))
     }
 
-    /// Reads what a holder wrote on the host, which may be anything.
+    /// Reads what a holder wrote on the host; it may contain anything.
     pub fn parse(text: &str) -> Self {
         let mut holder = Self::default();
         for line in text.lines() {

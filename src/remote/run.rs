@@ -197,7 +197,7 @@ impl Runner<'_> {
         if unanswered > 0 {
             let reason = match status {
                 lock::GIVEN_UP => {
-                    "the host missed this spore's heartbeat for too long and released the lock".to_owned()
+                    "the host received no heartbeat for too long and released the lock".to_owned()
                 }
                 status => format!("the script on the host was killed (status {status}) {}", lines.noise())
                     .trim_end()

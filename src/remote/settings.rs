@@ -12,7 +12,7 @@ pub struct Settings {
     pub ssh: Timeouts,
     /// The maximum number of hosts that are probed at the same time.
     pub at_once: usize,
-    /// For starting the shell. A `sudo` that waits for DNS in vain takes 20 s.
+    /// For starting the shell. A `sudo` whose DNS queries time out takes 20 s.
     pub ready: Duration,
     /// For the answer to a probe.
     pub answer: Duration,
@@ -41,7 +41,8 @@ pub struct Settings {
     /// How long a host waits for a heartbeat before it kills the running action and
     /// releases the lock.
     pub let_go: Duration,
-    /// How often an apply that is waiting says what for, where it draws no bars.
+    /// How often a waiting apply says what it is waiting for, unless it draws progress
+    /// bars.
     pub remind: Duration,
 }
 
@@ -70,7 +71,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults, but for these.
+    /// The defaults, except for these.
     pub fn with(time_outs: &[TimeOut]) -> Self {
         let mut settings = Self::default();
         time_outs.iter().for_each(|time_out| settings.set(*time_out));

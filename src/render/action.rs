@@ -14,12 +14,15 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
             format!(
                 "  {} {host} {what} {}\n",
                 style.paint(Tone::Good, "✓"),
-                style.paint(Tone::Faint, "(done before)")
+                style.paint(Tone::Faint, "(already done)")
             )
         }
         Outcome::Differs { text } => {
             let text = indented(text);
-            format!("  {} {host} {what}: not done; plan again\n{text}", style.paint(Tone::Bad, "✗"))
+            format!(
+                "  {} {host} {what}: not done; run `spore plan` again\n{text}",
+                style.paint(Tone::Bad, "✗")
+            )
         }
         Outcome::Failed { text } => {
             format!("  {} {host} {what}\n{}", style.paint(Tone::Bad, "✗"), indented(text))
@@ -27,8 +30,8 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
     }
 }
 
-/// `restart tau@elders.service, until healthy`: what an action that takes long is
-/// doing; `sent` of so many bytes.
+/// `restart tau@elders.service, until healthy`: what a long action is doing; `sent` is
+/// the number of bytes sent so far and the total.
 pub fn waiting(action: &Action, sent: Option<(u64, u64)>) -> String {
     let what = self::action(action);
     match (action, sent) {
@@ -46,14 +49,14 @@ fn indented(text: &str) -> String {
 pub fn action(action: &Action) -> String {
     match action {
         Action::Install { packages } => format!("install {}", packages.join(" ")),
-        Action::MakeDirectory { path, access } => format!("make {path} ({access})"),
+        Action::MakeDirectory { path, access } => format!("create {path} ({access})"),
         Action::SetAccess { path, before: _, after } => format!("set {path} to {after}"),
         Action::Stage(file) => format!("stage {}", file.path),
         Action::Verify { command, staged: _, version: _ } => format!("verify: {}", command.join(" ")),
         Action::Place { file, before: None, keep: _ } => format!("write {}", file.path),
         Action::Place { file, before: Some(_), keep: _ } => format!("replace {}", file.path),
         Action::Link { path, before: LinkBefore::File(_), target } => {
-            format!("link {path} → {target}, keeping the file that is there")
+            format!("link {path} → {target}, keeping the existing file")
         }
         Action::Link { path, before: _, target } => format!("link {path} → {target}"),
         Action::Remove { path, before: _ } => format!("remove {path}"),

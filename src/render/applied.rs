@@ -1,5 +1,5 @@
-//! What became of a plan: what failed, what was skipped and why, and one line to
-//! search for that begins with `apply:` and the worst of it.
+//! The outcome of a plan: what failed, what was skipped and why, and a summary line that
+//! begins with `apply:` and the worst result.
 
 use super::plan::{applied as made, listed, overridden, unplanned};
 use super::{Style, Tone};
@@ -14,7 +14,7 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
     let sign = style.paint(Tone::Bad, "failed");
     for (host, failure) in &applied.failed {
         let action = failure.action.as_ref().map(|action| format!(" {}", super::action(action)));
-        // More was said where it happened.
+        // The details were printed when it happened.
         let what = failure.what.lines().next().unwrap_or_default().trim_end_matches("; its journal ends:");
         out.push_str(&format!("{sign} {host}{}: {what}\n", action.unwrap_or_default()));
     }
@@ -28,7 +28,7 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
             id.host, id.key
         ));
     }
-    // Of a host that failed itself more has been said.
+    // A host that failed itself has already been reported in detail.
     let skipped: Vec<Skipped> =
         applied.skipped.iter().filter(|skipped| skipped.why != SkipReason::HostFailed).cloned().collect();
     for line in skips(&skipped) {
@@ -76,9 +76,9 @@ fn summary(applied: &Applied, plan: &Plan) -> String {
     format!("apply: {}", parts.join("; "))
 }
 
-/// `elders@h1 no longer runs as it did when its turn ended`
+/// `elders@h1 died or was restarted after its turn`
 pub fn died(node: &NodeName) -> String {
-    format!("{node} died or was restarted after its turn")
+    format!("{node} crashed or was restarted after its turn")
 }
 
 /// `h4, h5 (waves 2, 3): the canary on h3 failed`, a line for each reason.
@@ -99,15 +99,14 @@ pub fn skips(skipped: &[Skipped]) -> Vec<String> {
 
 fn reason(why: &SkipReason) -> String {
     match why {
-        SkipReason::HostFailed => "failed before".to_owned(),
+        SkipReason::HostFailed => "failed earlier".to_owned(),
         SkipReason::NotStaged(hosts) => {
             format!("nothing is switched because {} couldn't be staged", listed(hosts.iter()))
         }
-        SkipReason::RotationWithout(hosts) => format!(
-            "{} failed, and a key of the whole network is replaced on all hosts or on none",
-            listed(hosts.iter())
-        ),
-        SkipReason::NoElderUp => "no elder is up to dial".to_owned(),
+        SkipReason::RotationWithout(hosts) => {
+            format!("{} failed, and the swarm key is replaced on all hosts or on none", listed(hosts.iter()))
+        }
+        SkipReason::NoElderUp => "no elder is up".to_owned(),
         SkipReason::LastHealthy { node, group, down } => {
             let down: Vec<String> = down.iter().map(ToString::to_string).collect();
             format!("{node} is {} while {} {} down", last(group), down.join(", "), are(down.len()))
@@ -115,7 +114,7 @@ fn reason(why: &SkipReason) -> String {
         SkipReason::ElderFailed(host) => format!("the elder on {host} failed"),
         SkipReason::CanaryFailed(host) => format!("the canary on {host} failed"),
         SkipReason::Failures(hosts) => {
-            format!("{} failed, and --max-failures allows no more", listed(hosts.iter()))
+            format!("{} failed, and --max-failures allows no more failures", listed(hosts.iter()))
         }
         SkipReason::Incomplete => "nothing is removed until everything else is done".to_owned(),
         SkipReason::Interrupted => "interrupted".to_owned(),

@@ -1,4 +1,5 @@
-//! A content, or two of them as a unified diff; of secrets only that they are there.
+//! Renders a content, or two contents as a unified diff. Secrets are only mentioned,
+//! never shown.
 
 use super::{Style, Tone};
 use crate::resource::{Content, Document, Value};
@@ -8,12 +9,12 @@ use similar::{ChangeTag, TextDiff};
 /// two contents have no text to compare.
 pub(super) fn unified(before: &Content, after: &Content, style: Style) -> String {
     let (Some(mut old), Some(new)) = (text(before), text(after)) else { return String::new() };
-    // Two secrets look alike, so a replaced one is told in words.
+    // Two secrets would look the same, so a replaced one is marked in words.
     if let (Content::Document(before), Content::Document(after)) = (before, after) {
         for (path, field) in &before.fields {
             let replaced = after.fields.get(path).is_some_and(|new| new.value != field.value);
             if replaced && matches!(field.value, Value::Secret(_)) {
-                old = old.replace(&secret(path), &format!("{path}: (secret, another one)\n"));
+                old = old.replace(&secret(path), &format!("{path}: (secret, changed)\n"));
             }
         }
     }

@@ -1,10 +1,9 @@
-//! What a plan is about: the first lines of its page, for whoever finds it in a
-//! mailbox or a log.
+//! The first lines of a plan, which identify it for readers of a mailbox or a log.
 
 use crate::resource::HostName;
 
-/// `network lab.test, 2026-11-26T18:00:00Z, 7 hosts`, then the hosts that an apply
-/// has locked, each with a text that says who. `at` is in seconds since 1970.
+/// `network lab.test, 2026-11-26T18:00:00Z, 7 hosts`, then the hosts that an apply has
+/// locked, each with the holder of the lock. `at` is in seconds since 1970.
 pub fn header<'a>(
     network: &str,
     at: u64,
@@ -14,7 +13,9 @@ pub fn header<'a>(
     let hosts = super::plan::hosts(hosts);
     let mut text = format!("network {network}, {}, {hosts}\n", timestamp(at));
     for (host, holder) in locked {
-        text.push_str(&format!("note: {host} is locked by {holder}; the plan may show a half-done apply\n"));
+        text.push_str(&format!(
+            "note: {host} is locked by {holder}; the plan may show an unfinished apply\n"
+        ));
     }
     text.push('\n');
     text
@@ -66,7 +67,7 @@ mod tests {
         assert_eq!(
             header("lab.test", 0, 1, locked),
             "network lab.test, 1970-01-01T00:00:00Z, 1 host\n\
-             note: h1 is locked by ana@laptop since noon; the plan may show a half-done apply\n\n"
+             note: h1 is locked by ana@laptop since noon; the plan may show an unfinished apply\n\n"
         );
     }
 }

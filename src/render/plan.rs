@@ -28,7 +28,7 @@ pub fn plan(plan: &Plan, style: Style) -> String {
     page.out
 }
 
-/// The plan in one line, which starts with `plan:` and then the worst.
+/// The plan in one line, which starts with `plan:` and the worst result.
 pub fn summary(plan: &Plan) -> String {
     let changes = counts(plan.changes.iter().map(|(_, change)| change), |kind| match kind {
         Kind::Create => "to create",
@@ -48,7 +48,7 @@ pub fn summary(plan: &Plan) -> String {
             (false, _) => changes.join(", "),
             (true, true) if plan.overridden.is_empty() => "nothing to do".to_owned(),
             (true, true) => "no changes".to_owned(),
-            (true, false) => "no changes on the others".to_owned(),
+            (true, false) => "no changes on the other hosts".to_owned(),
         });
         parts.push(format!("{} in place", plan.unchanged));
     }
@@ -60,7 +60,7 @@ pub fn unplanned(plan: &Plan) -> String {
     format!("{} of {} could not be planned", plan.unplanned.len(), hosts(plan.asked))
 }
 
-/// What a plan leaves as it is although it isn't what is wanted, the worst first.
+/// The differences that a plan doesn't remove, the worst first.
 pub fn not_reached(plan: &Plan) -> Vec<String> {
     let unplanned = (!plan.unplanned.is_empty()).then(|| unplanned(plan));
     let overridden = (!plan.overridden.is_empty()).then(|| overridden(plan.overridden.len()));
@@ -133,7 +133,7 @@ impl Page<'_> {
         for (host, reasons) in &self.plan.unplanned {
             for reason in reasons {
                 let name = self.style.paint(Tone::Bad, format!("{host}: not planned"));
-                // One line a reason, whoever worded it.
+                // One line per reason, wherever its text comes from.
                 self.line(&format!("{name}: {}; {}", reason.why, reason.help).replace('\n', " "));
             }
         }
@@ -173,13 +173,13 @@ impl Page<'_> {
         match change {
             Change::Remove(resource) => match &**resource {
                 Resource::Service(service) => match &service.node {
-                    Some(node) => format!("{node} is taken out of the network", node = node.name),
+                    Some(node) => format!("{node} is removed from the network", node = node.name),
                     None => format!("{} on {}", id.key, id.host),
                 },
                 _ => format!("{} on {} is removed with its contents", id.key, id.host),
             },
             Change::File(change) if matches!(change.after.content, Content::Secret(_)) => {
-                format!("{} on {} is replaced by another", id.key, id.host)
+                format!("{} on {} is replaced", id.key, id.host)
             }
             Change::Service(change) => {
                 let node = change.after.node.as_ref().map(|node| &node.name);
@@ -187,7 +187,7 @@ impl Page<'_> {
                     Some(last) => {
                         let down: Vec<String> = last.down.iter().map(ToString::to_string).collect();
                         format!(
-                            "{} is taken down, {}: {} {} down or unreachable",
+                            "{} goes down although it is {}: {} {} down or unreachable",
                             last.node,
                             super::applied::last(&last.group),
                             down.join(", "),
@@ -197,7 +197,7 @@ impl Page<'_> {
                     None => format!("{} on {}", id.key, id.host),
                 }
             }
-            _ => format!("the node of {} on {} gets another identity", id.key, id.host),
+            _ => format!("the node of {} on {} gets a new identity", id.key, id.host),
         }
     }
 
@@ -213,7 +213,7 @@ impl Page<'_> {
         }
     }
 
-    /// All of the same mode on one line: there are many, and they say little.
+    /// Directories with the same mode share one line, because there are many of them.
     fn new_directories(&mut self, host: &HostName) {
         let mut by_access: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (id, change) in self.plan.changes.iter().filter(|(id, _)| id.host == *host) {
@@ -240,7 +240,7 @@ impl Page<'_> {
             Change::Link { before, displaces, after } => {
                 let was = match (before, displaces) {
                     (Some(link), _) => format!(", was → {}", link.target),
-                    (None, Some(_)) => ", was a file, which is kept as a backup".to_owned(),
+                    (None, Some(_)) => ", was a file (kept as a backup)".to_owned(),
                     (None, None) => String::new(),
                 };
                 let sign = if was.is_empty() { '+' } else { '~' };
@@ -283,10 +283,10 @@ impl Page<'_> {
         let mut parts = Vec::new();
         if change.rewritten {
             parts.push(match (&before.content, &change.after.content) {
-                (_, Content::Secret(_)) => "secret, replaced by another".to_owned(),
+                (_, Content::Secret(_)) => "secret, replaced".to_owned(),
                 (before @ Content::Blob { .. }, after @ Content::Blob { .. }) => self.binary(before, after),
-                (Content::Blob { .. }, Content::Text(_)) => "replaced by another".to_owned(),
-                (Content::Opaque, _) => "in a style that can't be compared; rewritten".to_owned(),
+                (Content::Blob { .. }, Content::Text(_)) => "replaced".to_owned(),
+                (Content::Opaque, _) => "rewritten, because its YAML style can't be compared".to_owned(),
                 _ => String::new(),
             });
         }
@@ -380,8 +380,8 @@ impl Page<'_> {
         }
     }
 
-    /// Values are named only where the file is in place already and just the process
-    /// is behind; where the plan changes the file, they are shown there.
+    /// Values are shown only if the file is already in place and only the process is
+    /// outdated; if the plan changes the file, they are shown there.
     fn reason(&self, host: &HostName, reason: &Reason) -> String {
         let (path, fields) = match reason {
             Reason::Unknown(untold) => return self::untold(untold),
@@ -430,8 +430,10 @@ impl Page<'_> {
 
 fn untold(untold: &Untold) -> String {
     match untold {
-        Untold::NoProcess => "unknown what it was started with".to_owned(),
-        Untold::Changed(path) => format!("unknown what it was started with: {path} has changed since"),
+        Untold::NoProcess => "what it was started with is unknown".to_owned(),
+        Untold::Changed(path) => {
+            format!("what it was started with is unknown, because {path} has changed since")
+        }
     }
 }
 

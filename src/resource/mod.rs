@@ -230,14 +230,14 @@ pub enum Activity {
 pub enum Trouble {
     /// Its process has exited; how, in the service manager's words: `exit-code 1`.
     Exited(String),
-    /// The service manager had to restart it so many times, and its process is
+    /// The service manager had to restart it this many times, and its current process is
     /// too young to be trusted.
     Restarted(u32),
     /// It runs, but doesn't listen on this TCP port.
     Deaf(u16),
 }
 
-/// Why nobody can tell what a process was started with.
+/// Why it is unknown what a process was started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Untold {
     /// There is no process to ask.

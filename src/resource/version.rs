@@ -1,15 +1,15 @@
-//! What a program calls itself.
+//! The version that a program reports.
 
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A program's version, as it was built: `v1.1.10`, or the begin of a commit's
-/// id. One word that is safe to print, and to note on a host.
+/// A program's version, as it was built: `v1.1.10`, or the beginning of a commit's id.
+/// One word that is safe to print, and to note on a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(String);
 
-/// No longer version is believed.
+/// The maximum length of a version.
 const LONGEST: usize = 80;
 
 /// Text that can't be a version.

@@ -1,9 +1,9 @@
-//! All that is tau's: its files and their modes, its services and ports, its
-//! configuration with what a change of each field needs, its unit, and what
-//! "started" looks like. Another daemon would be a neighbour of this module.
+//! Everything specific to tau: its files and their modes, its services and ports, its
+//! configuration and the effect of a change of each field, its unit, and the signs of a
+//! successful start. Another daemon would get a module next to this one.
 //!
-//! The source of these facts is the real tau: `fixtures/tau-cases` holds what
-//! it says to each configuration that they rest on.
+//! The source of these facts is the real tau: `fixtures/tau-cases` records its reaction
+//! to each configuration on which they are based.
 
 pub mod config;
 pub mod unit;
@@ -169,8 +169,8 @@ pub fn health<'a>(
 }
 
 /// When a node counts as healthy with a configuration that was found: it says that it
-/// has started, with whatever id, and listens where the configuration says. Of one
-/// that can't be read nothing more than the former is known.
+/// has started, with whatever id, and listens where the configuration says. If the
+/// configuration can't be read, only the former is known.
 pub fn health_with(shape: &ShapeName, config: Option<&Document>) -> Health {
     let value = |path: &str| Some(&config?.fields.get(path)?.value);
     let main = match value("ports.main") {

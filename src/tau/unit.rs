@@ -67,7 +67,7 @@ pub fn precedes(fragment: &str) -> bool {
 pub struct Override {
     /// `Service.LimitNOFILE`
     pub directive: FieldPath,
-    /// What is in force instead; empty where the drop-in only takes ours away.
+    /// The value in force instead; empty if the drop-in only removes ours.
     pub values: Vec<String>,
     /// The last drop-in that sets it.
     pub file: String,
@@ -100,7 +100,8 @@ pub fn overrides<'a>(shape: &ShapeName, drop_ins: impl Iterator<Item = (&'a str,
             }
             let is =
                 |ours: &&str, value: &&str| canonical(&path, ours, shape) == canonical(&path, value, shape);
-            // What an administrator runs besides ours before a start is theirs.
+            // Additional commands that an administrator runs before a start are left
+            // alone.
             let holds = if path == "Service.ExecStartPre" {
                 wanted.iter().all(|ours| in_force.iter().any(|value| is(ours, value)))
             } else {

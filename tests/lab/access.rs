@@ -79,7 +79,7 @@ pub(crate) fn hosts_that_are_down(lab: &Lab) {
     network.node("all", last);
     other_elder.power_cut();
     let plan = network.plan(&[]).exits(3).says_in_one_line(&[other_elder.name(), "not planned"]);
-    plan.says_in_one_line(&["note: whether the elder on", other_elder.name()]);
+    plan.says_in_one_line(&["note: it isn't known whether the elder on", other_elder.name()]);
     network.apply(&[]).exits(1).says("not planned");
     meshed(&[last], &[elder], 4242);
     assert_eq!(start("all", member), before, "the other member shouldn't be restarted");

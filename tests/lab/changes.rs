@@ -133,7 +133,7 @@ impl<'a> Seven<'a> {
         self.network.rotate_swarm_key();
         let untouched = all_still(&self.hosts());
         let refused = |run: Run| {
-            run.exits(1).says("refused: a key of the whole network can't be replaced with --target");
+            run.exits(1).says("refused: the swarm key can't be replaced with --target");
         };
         refused(self.network.apply(&["--allow-destructive", "--target", "all@"]));
         self.network.apply(&[]).exits(1).says("--allow-destructive");

@@ -129,7 +129,7 @@ impl<'a> Nine<'a> {
         assert!(host.stat("/tb/storage/store").is_some());
         self.network.remove_node("store", host);
         let plan = self.network.plan(&[]).exits(2).says("destructive");
-        let plan = plan.says_in_one_line(&["store@", "is taken out of the network"]);
+        let plan = plan.says_in_one_line(&["store@", "is removed from the network"]);
         plan.says_in_one_line(&["note: the storage of store@", "is kept"]);
         self.network.apply(&[]).exits(1).says("--allow-destructive");
         there[0].holds(host);

@@ -63,8 +63,8 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
     for host in members {
         host.sh("! systemctl is-active --quiet tau@all.service");
     }
-    // It is stopped, and stays so: it doesn't crash again and again until someone comes.
-    run.says("stopped, so that it does not crash again and again");
+    // It is stopped, and stays stopped instead of crash-looping.
+    run.says("stopped to end the crash loop");
     assert_eq!(elder.sh("systemctl show -P ActiveState tau@elders.service"), "inactive\n");
     network.plan(&[]).exits(2);
     elder.sh("rm /tb/config/elders.fault");

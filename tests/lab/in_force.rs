@@ -114,7 +114,7 @@ pub(crate) fn what_a_process_was_started_with(lab: &Lab) {
     assert!(!limit.contains(" 1024 "), "{limit}");
 }
 
-/// Same bytes are no difference, however often they were touched; and half a
+/// Files with the same bytes are no difference, even if they were touched; and a partial
 /// record is worse than none.
 pub(crate) fn records(lab: &Lab) {
     let ([_elder, member], network) = network(lab);
@@ -156,7 +156,7 @@ pub(crate) fn restarted_nodes(lab: &Lab) {
     assert_eq!(start("all", &member), before);
 }
 
-/// A journal that keeps nothing is no evidence against a node that listens.
+/// An empty journal is no evidence against a node that listens.
 pub(crate) fn without_a_journal(lab: &Lab) {
     let ([_elder, member], network) = network(lab);
     member.sh("mkdir -p /etc/systemd/journald.conf.d

@@ -127,7 +127,7 @@ pub(crate) fn without_a_restart(lab: &Lab) {
         cat /tmp/k >/tb/config/keys/swarm.key; rm /tmp/k",
     );
     let plan = network.plan(&[]).exits(2).is_silent_on("restarted").says("destructive");
-    names(&plan, keys, &[&["~ /tb/config/keys/swarm.key", "secret, replaced by another"]]);
+    names(&plan, keys, &[&["~ /tb/config/keys/swarm.key", "secret, replaced"]]);
     network.apply(&[]).exits(1).says("--allow-destructive");
     network.apply(&["--allow-destructive"]).exits(0);
     network.is_in_place(&[]);

@@ -1,5 +1,5 @@
-//! What belongs to a host's owner stays as it is, and what is spore's goes with
-//! the last node.
+//! Whatever belongs to a host's owner stays as it is, and whatever belongs to spore is
+//! removed with the last node.
 
 use crate::binary;
 use crate::host::{Host, Lab, Suite};
@@ -22,8 +22,8 @@ fn our_rules(host: &Host) -> String {
     host.sh("grep '^### tuple' /etc/ufw/user.rules | grep comment=73706f7265 | cut -d' ' -f5,6 || true")
 }
 
-/// A rule of the owner's is never replaced or removed: where it shuts a port it is
-/// named, where it lets it in it does. While ufw is disabled, nothing of it changes.
+/// The owner's rules are never replaced or removed: one that closes a port is reported,
+/// and one that opens it is sufficient. While ufw is disabled, nothing of it changes.
 pub(crate) fn firewall_rules(lab: &Lab) {
     let [walled, limited] =
         &lab.up([("walled", Suite::Bookworm.machine()), ("limited", Suite::Trixie.machine())]);
@@ -53,7 +53,8 @@ pub(crate) fn firewall_rules(lab: &Lab) {
     network.is_in_place(&[]);
     untouched.holds_but_for(walled, "/etc/ufw/");
 
-    // The owner takes our port back: that is theirs, and stays when the node goes.
+    // The owner changes the rule for our port: it now belongs to the owner, and stays
+    // when the node is removed.
     walled.sh("ufw deny 4242/tcp; ! grep '^### tuple ### allow tcp 4242' /etc/ufw/user.rules");
     network.plan(&[]).exits(3).says_in_one_line(&[walled.name(), "not planned", "`deny 4242/tcp`"]);
     network.remove_node("all", limited);
@@ -93,7 +94,7 @@ pub(crate) fn storage(lab: &Lab) {
         "/tb/storage/backups\n/tb/storage/backups/precious\n/tb/storage/file\n/tb/storage/lost+found\n"
     );
 
-    // Later: what was a node's is known by then, and nothing else is.
+    // Later: only the data that is known to be a node's is removed.
     network.remove_node("store", store);
     network.apply(&["--allow-destructive"]).exits(0).says("--purge-storage");
     network.is_in_place(&[]);
@@ -111,7 +112,7 @@ pub(crate) fn storage(lab: &Lab) {
     elder.sh("mkdir -p /tb/storage/elders");
     network.plan(&[]).exits(2).says_in_one_line(&["founders@", "replaces elders@", "empty storage"]);
     network.apply(&["--allow-destructive"]).exits(0);
-    // And the old name, with another key, finds what was left.
+    // The old name, with a new key, finds the old data.
     network.remove_node("founders", elder);
     network.elder("elders", elder);
     network.plan(&[]).exits(2).says_in_one_line(&["elders@", "storage that an earlier node"]);
@@ -136,7 +137,7 @@ pub(crate) fn one_machine(lab: &Lab) {
     network.node("all", two);
     let id = one.sh("cat /etc/machine-id");
     network.apply(&[]).exits(0);
-    // For all that a plan can tell, they are one from now on.
+    // As far as a plan can tell, they are now the same machine.
     two.sh(&format!("chmod 644 /tb/config/all.yaml; echo {} >/etc/machine-id", id.trim_end()));
     let before = (still(one), still(two));
     let plan = network.plan(&[]).exits(3);

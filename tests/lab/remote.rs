@@ -124,7 +124,7 @@ async fn dies(locked: &mut Locked) {
         .unwrap();
     let Run::Stopped { at: 0, outcome: Outcome::Failed { text } } = ended else { panic!("{ended:?}") };
     assert!(
-        text.starts_with("probe.service is not healthy: it died 2 times (exit-code, status 3)"),
+        text.starts_with("probe.service is not healthy: it crashed 2 times with status 3 (exit-code)"),
         "{text}"
     );
     assert!(text.contains("*** is wrong") && !text.contains("hunter2"), "{text}");

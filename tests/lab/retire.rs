@@ -40,7 +40,7 @@ impl World<'_> {
         self.network.spore(&[&["retire", host.name()], &YES[..], options].concat())
     }
 
-    /// Nobody dials it, so no other host is even asked.
+    /// No other node dials it, so no other host is contacted.
     fn a_member_while_others_differ(&mut self) {
         self.hosts()[0].sh("chmod 644 /tb/config/keys/swarm.key");
         self.network.pin(&binary::another(binary::any(), "another", self.network.home()));
@@ -69,7 +69,7 @@ impl World<'_> {
         self.name_it_no_more(elder);
         assert!(elder.stat("/tb/config/keys/swarm.key").is_none());
 
-        // What is left is what differed before.
+        // The remaining differences are those that existed before.
         self.network.remove_host(elder);
         let plan = self.network.plan(&[]).exits(2).last_says("4 to change, 3 to restart; ");
         plan.is_silent_on("peers");
@@ -105,7 +105,8 @@ impl World<'_> {
         let processes = self.starts();
         let run = self.retire(elder, &["--gone"]).exits(0).says(", 2 hosts");
         let run = run.says_in_one_line(&["note: ", elder.name(), "isn't contacted", "rejoins the network"]);
-        let run = run.says_in_one_line(&["retire: no other configuration names", elder.name()]);
+        let run =
+            run.says_in_one_line(&["retire: the other hosts' configurations no longer name", elder.name()]);
         run.is_silent_on("not planned");
         assert_eq!(self.starts(), processes, "one of two elders is left, which is enough");
         self.name_it_no_more(elder);

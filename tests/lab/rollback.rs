@@ -39,7 +39,7 @@ fn digest_of_binary(host: &Host) -> String {
 
 fn rolled_back(run: Run, host: &Host) {
     run.says_in_one_line(&[
-        "tau@all.service is not healthy: it died 2 times",
+        "tau@all.service is not healthy: it crashed 2 times",
         "rolled back: restored /tb/bin/tau (the new files are staged as /tb/bin/.spore-tau-",
         "tau@all.service is healthy again with the old files",
     ]);
@@ -89,7 +89,7 @@ pub(crate) fn no_revert(lab: &Lab) {
     let old = digest_of_binary(member);
     network.pin(&dying);
     let plan = network.plan(&["--no-revert"]).exits(2);
-    plan.says("is left as it failed (--no-revert)");
+    plan.says("is left as it is (--no-revert)");
     let run = network.apply(&["--no-revert"]).exits(1).says("tau@all.service is not healthy");
     run.is_silent_on("rolled back");
     assert_ne!(digest_of_binary(member), old);
@@ -97,15 +97,16 @@ pub(crate) fn no_revert(lab: &Lab) {
         || member.sh("systemctl show -P NRestarts tau@all.service").trim().parse().unwrap_or(0_u32);
     let first = restarts();
     wait_until(SOON, "systemd restarts it again", || restarts() > first);
-    // There is nothing proven to go back to: it stays as it is, and no first start is
-    // mistaken for one.
+    // There is no working state to roll back to, so the node stays as it is; a first
+    // start isn't mistaken for an update.
     network.apply(&[]).exits(1).says("tau@all.service is not healthy").is_silent_on("rolled back");
     member.sh("rm /tb/config/all.fault");
     network.apply(&[]).exits(0);
     network.is_in_place(&[]);
 }
 
-/// Controller and power go at each step of a switch that fails and of its rollback.
+/// The controller is killed, or the power cut, at each step of a failing switch and of
+/// its rollback.
 pub(crate) fn cut_off(lab: &Lab) {
     let [elder, member] =
         &lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
@@ -148,8 +149,8 @@ pub(crate) fn cut_off(lab: &Lab) {
     assert_eq!(member.sh("ls -A /tb/bin"), "tau\n");
 }
 
-/// Directories that hand their group down, and programs of other makes that come first
-/// in root's PATH.
+/// Setgid directories, and programs from other packages (busybox) that come first in
+/// root's PATH.
 pub(crate) fn odd_hosts(lab: &Lab) {
     let [host] = &lab.up([("host", Suite::Bookworm.machine())]);
     host.sh("mkdir -p /tb/config /opt/odd; chmod 2775 /tb /tb/config
@@ -170,7 +171,7 @@ pub(crate) fn odd_hosts(lab: &Lab) {
     assert_eq!(host.sh("stat -c %a /tb /tb/config /tb/storage"), "755\n750\n750\n");
     network.is_in_place(&[]);
 
-    // No journal is stored: what answers on its port is all that there is to go by.
+    // No journal is stored, so the node's port is the only evidence.
     host.sh("mkdir -p /etc/systemd/journald.conf.d
         printf '[Journal]\\nStorage=none\\n' >/etc/systemd/journald.conf.d/none.conf
         rm -rf /run/log/journal/* /var/log/journal/*; systemctl restart systemd-journald.service");

@@ -51,7 +51,7 @@ pub(crate) fn what_cannot_run(lab: &Lab) {
     let digests = || hosts.map(|host| host.sh("sha256sum /tb/bin/tau"));
     let untouched = digests();
 
-    // What the folder shows is refused there, by whoever reads it.
+    // Errors that are visible in the folder are reported by every command that reads it.
     let ls = read("/bin/ls".as_ref());
     let tau = read(binary::stand_in());
     let mut foreign = tau.clone();
@@ -70,8 +70,8 @@ pub(crate) fn what_cannot_run(lab: &Lab) {
     network.spore(&["check"]).exits(1).says("the file can't be read");
     network.plan(&[]).exits(1).says("the file can't be read");
 
-    // What only shows on the host is refused there, while staging, also where a key
-    // is missing and nothing but the binary changes.
+    // Errors that are visible only on the host are reported while staging, even if a key
+    // is missing and only the binary changes.
     member.sh("rm /tb/config/keys/dv_public.key");
     let mut impostor = read("/bin/true".as_ref());
     impostor.resize(impostor.len().next_multiple_of(16), 0);

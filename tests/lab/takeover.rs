@@ -131,7 +131,7 @@ pub(crate) fn touched_before_we_came(lab: &Lab, tau: &Path) {
     touched.sh("echo '# looked at' >>/tb/config/all.yaml");
 
     let plan = network.plan(&[]).exits(2).last_says("1 to restart");
-    let because = "      unknown what it was started with: /tb/config/all.yaml has changed since";
+    let because = "      what it was started with is unknown, because /tb/config/all.yaml has changed since";
     let of = |host| {
         plan.of_host(host).into_iter().filter(|line| line.contains("started with")).collect::<Vec<_>>()
     };

@@ -38,13 +38,14 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
 /// then either, it falls back to what it would have fallen back to at first.
 pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
     // After a rollback, a node runs with the `peers` that were on the disk, so that the
-    // retirement may not have to restart it any more. That is another end, and right.
+    // retirement may not have to restart it any more. The final state is then different,
+    // and also correct.
     if world.options.retire.is_some() {
         return Ok(());
     }
     let (mut before, mut seen) = (world.clone(), BTreeSet::new());
     for step in steps(plan) {
-        // Nodes that fall back alike are as good as one.
+        // Nodes that fall back in the same way are equivalent, so one of them is enough.
         if let Some((unit, fallback)) = may_fail(step.action)
             && seen.insert(kind(unit, fallback))
         {

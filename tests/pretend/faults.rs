@@ -15,7 +15,7 @@ fn a_faulty_host_is_not_planned() {
             Faults { no_sudo: true, ..Faults::default() },
             &["no password-less sudo: sudo: a password is required", "NOPASSWD"],
         ),
-        (Faults { disk: Disk::Full, ..Faults::default() }, &["0 bytes are free there", "free some space"]),
+        (Faults { disk: Disk::Full, ..Faults::default() }, &["0 bytes free", "free some space"]),
     ];
     for (faults, words) in table {
         world.faults(faults);

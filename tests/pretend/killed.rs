@@ -38,7 +38,7 @@ impl World {
     }
 }
 
-/// `--target` doesn't contact any other host, elders included.
+/// `--target` changes no other host. (Elders' hosts are probed, too.)
 #[test]
 fn a_target_contacts_no_other_host() {
     let world = World::new();
@@ -51,5 +51,5 @@ fn a_target_contacts_no_other_host() {
     run.says("restart tau@store.service");
     world.spore(&["plan"]).exits(0);
     world.spore(&["plan", "--target", "elders@h4"]).exits(0).says("selects nothing");
-    world.spore(&["retire", "h4", "--yes", "--target", "@h1"]).exits(1).says("has no place in a retirement");
+    world.spore(&["retire", "h4", "--yes", "--target", "@h1"]).exits(1).says("doesn't accept `--target`");
 }

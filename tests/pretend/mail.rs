@@ -1,12 +1,12 @@
-//! What a plan and an apply say to whoever finds them in a mailbox or a log.
+//! What a plan and an apply tell readers of a mailbox or a log.
 
 use crate::world::{APPLY, World};
 use spore_drive::pretend::Faults;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-/// While a long wave lasts, the apply says what it waits for, and a plan says
-/// whose apply that is; afterwards neither does.
+/// During a long wave, the apply says what it is waiting for, and a plan names the
+/// running apply; afterwards neither does.
 #[test]
 fn while_an_apply_is_running() {
     let world = World::new();
@@ -22,12 +22,12 @@ fn while_an_apply_is_running() {
     let [network, locked] = said[..] else { panic!("{plan}") };
     assert!(network.starts_with("network net.test, 2") && network.ends_with("Z, 2 hosts"), "{plan}");
     assert!(locked.starts_with("note: h1 is locked by ana@") && locked.contains(", `spore apply`) since 2"));
-    assert!(locked.ends_with(" UTC; the plan may show a half-done apply"), "{plan}");
+    assert!(locked.ends_with(" UTC; the plan may show an unfinished apply"), "{plan}");
     let rest: Vec<String> = lines.collect();
     assert!(apply.wait().unwrap().success(), "{rest:#?}");
     let after = world.spore(&["plan"]).exits(0);
     assert!(!after.text.contains("locked"), "{after}");
-    // Whoever was killed may have left its name there, and holds nothing.
+    // A killed apply may have left its name there, but holds no lock.
     world.sh("h1", "printf 'who ana@laptop\\n' >\"$SPORE_ROOT/run/spore/.holder\"");
     let after = world.spore(&["plan"]).exits(0);
     assert!(!after.text.contains("locked"), "{after}");
@@ -44,7 +44,7 @@ fn hosts_that_cannot_be_planned() {
     };
     world.spore(APPLY).exits(0);
     world.faults(Faults { refuses_key: true, ..Faults::default() });
-    let plan = "plan: 1 of 2 hosts could not be planned; no changes on the others; 17 in place";
+    let plan = "plan: 1 of 2 hosts could not be planned; no changes on the other hosts; 17 in place";
     assert_eq!(last(&["plan"], 3), plan);
     assert_eq!(last(APPLY, 1), "apply: 1 of 2 hosts could not be planned; nothing was changed");
     let target = last(&["plan", "--target", "@h4"], 3);

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 impl World {
-    /// `spore` on a terminal of its own, where somebody types `answer`.
+    /// Runs `spore` on its own terminal, and types `answer`.
     fn typed(&self, words: &[&str], answer: &str) -> Run {
         let spore = self.command(words);
         let words = [spore.get_program()].into_iter().chain(spore.get_args());
@@ -30,7 +30,7 @@ impl World {
         fs::write(path, text.replace(old, new)).unwrap();
     }
 
-    /// Has the whole network be another one's, without its hosts knowing.
+    /// Renames the network in the folder; the hosts still have the old name.
     fn rotate_swarm_key(&self) {
         let key = self.spore(&["key", "swarm"]).exits(0).text;
         fs::write(self.folder().join("keys/swarm.key"), key).unwrap();
@@ -47,7 +47,7 @@ fn a_plan_is_agreed_to_or_declined() {
     assert!(!world.is_up("h1"), "something was changed");
     world.typed(&APPLY[..1], "yes\n").exits(0).says("0 failed; 0 skipped");
 
-    // What a `y` that is typed by habit must not do.
+    // Typing `y` out of habit must not confirm this.
     world.rotate_swarm_key();
     for answer in ["y\n", "yes\n", "net\n", "\n"] {
         let run = world.typed(&["apply"], answer).exits(4);
@@ -100,10 +100,10 @@ fn a_dead_host_is_retired_only_if_it_is_gone() {
     run.says("\nretire: h4 was not retired; nothing was changed\n");
     assert_eq!(peers(), "1\n");
 
-    // It isn't even called.
+    // The host isn't even contacted.
     let run = world.spore(&[retire, &["--gone"]].concat()).exits(0);
     run.says("note: h4 isn't contacted").says("store@h4 rejoins the network with its key");
-    run.says("retire: no other configuration names h4 any more");
+    run.says("retire: the other hosts' configurations no longer name h4");
     assert_eq!(peers(), "0\n");
     assert!(world.is_up("h4"), "it was stopped");
     world.replace("cloud.yaml", "\n    store: [h4]", "");

@@ -49,7 +49,7 @@ fn only_a_program_is_pinned() {
     let place = Place::new();
     let server = Server::start([Answer::File(b"<!doctype html>".to_vec())]);
     let error = pin(&server.url("tau"), place.path(), &place.cache(), &mut |_| {}).unwrap_err();
-    assert!(error.help().unwrap().contains("not that of the page"), "{:?}", error.help());
+    assert!(error.help().unwrap().contains("not of the page"), "{:?}", error.help());
     assert!(matches!(error, FetchError::NotAProgram(_, NotAProgram::Other(_))), "{error:?}");
     let (other, server) = (elf(Architecture::Amd64), Server::start([Answer::File(elf(Architecture::Amd64))]));
     let error = pin(&server.url("tau"), place.path(), &place.cache(), &mut |_| {}).unwrap_err();

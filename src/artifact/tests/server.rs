@@ -1,5 +1,5 @@
-//! An HTTP server that gives the answers it was told, in their order, and
-//! refuses every request after them.
+//! An HTTP server that gives predefined answers in order, and rejects every further
+//! request.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! What is said of units and of what they run.
+//! What the answer says about units and their processes.
 
 use super::super::{Process, Record, UnitFact};
 use crate::resource::Sha256;
@@ -149,7 +149,7 @@ fn by_todays_clock(started_ns: Option<i64>, age: Option<Duration>, now_ns: Optio
     Some(by_age.filter(|by_age| started_ns.saturating_sub(*by_age) > SLACK_NS).unwrap_or(started_ns))
 }
 
-/// The directives that a process is started with, but for the command.
+/// The directives that a process is started with, except the command.
 fn directives(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut directives = BTreeMap::new();
     for name in ["User", "Group"] {

@@ -41,7 +41,7 @@ fn cut<T: AsRef<[u8]>>(files: &[T]) -> Vec<Option<String>> {
     cut
 }
 
-/// The same done by someone who understands all of YAML.
+/// The same, done with a complete YAML parser.
 fn meaning(text: &str) -> Option<Document> {
     let mut yaml: Yaml = serde_yaml::from_str(text).ok()?;
     let fields = yaml.as_mapping_mut()?;
@@ -202,7 +202,7 @@ fn what_cannot_be_followed_stays_there() {
     };
     let pass = |value: &str| instead("not-hunter2", value);
     let files = [
-        // Another value of the secret than meets the eye.
+        // Values that YAML reads differently from how they look.
         pass("hunter2 # hunter2"),
         pass("hunter2: hunter2"),
         pass("hunter2:"),

@@ -31,7 +31,7 @@ fn a_bare_host() {
     assert_eq!(facts.units, [].into());
 }
 
-/// Equal ids are found out, and none is told.
+/// Equal ids are recognized, and no id is disclosed.
 #[test]
 fn a_machine_is_known_by_a_digest_of_its_id() {
     let id = "0123456789abcdef0123456789abcdef";

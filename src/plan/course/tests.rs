@@ -47,8 +47,8 @@ pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rota
     }
 }
 
-/// What begins, and who takes part. Who fails is said by wave, counted from one;
-/// zero is the stage.
+/// What begins, on which hosts. Failing hosts are given by wave, counted from one; zero
+/// is the stage.
 fn course(plan: &Plan, max_failures: usize, fails: &[(usize, &str)]) -> String {
     let at = |wave: usize| -> BTreeSet<HostName> {
         fails.iter().filter(|(at, _)| *at == wave).flat_map(|(_, names)| hosts(names)).collect()
@@ -148,7 +148,7 @@ fn a_failed_elder_or_canary_ends_it_and_so_do_too_many_failures() {
         course(&update(), 1, &[(4, "n")]),
         format!("{elders}, Canary m, Update n o, skipped: Incomplete")
     );
-    // The one that went in its place.
+    // The host that went in its place.
     assert_eq!(
         course(&update(), 9, &[(0, "m"), (4, "n")]),
         format!("{elders}, Update n, skipped: CanaryFailed")

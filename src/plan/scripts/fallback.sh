@@ -1,11 +1,11 @@
 # What happens to a unit that isn't healthy in time. FALLBACK is one of
 #
 #   leave: it is left as it failed;
-#   stop: it is stopped, and not left to be restarted again and again;
+#   stop: it is stopped instead of being left in a crash loop;
 #   revert PORTS SAYS WITHIN (PATH OLD KEPT NEW STAGED)...: the kept files are put
 #       back, and it is started with them.
 #
-# An action that falls back has failed, whatever becomes of the fallback.
+# An action that falls back has failed, whether or not the fallback succeeds.
 # shellcheck shell=sh disable=SC2034,SC2154
 
 # each_file FUNCTION PATH OLD KEPT NEW STAGED...
@@ -57,7 +57,7 @@ fall_back() {
         stop)
             try 'it could not be stopped' timeout -k 5 "$stopping" systemctl stop -- "$unit"
             run timeout -k 5 "$patience" systemctl reset-failed -- "$unit"
-            fail 'stopped, so that it does not crash again and again; the next apply starts it'
+            fail 'stopped to end the crash loop; the next apply starts it'
             ;;
         *)
             shift

@@ -6,8 +6,8 @@
 # between the last file and the kernel shows in no plan, because asking the kernel
 # takes long; the next boot or reload fixes it.
 #
-# ufw keeps one rule for a port and transport: to allow a port replaces a rule of
-# the owner's, and to delete ours deletes it. So where there is one, neither is done.
+# ufw keeps one rule per port and transport: allowing a port would replace the owner's
+# rule, and deleting ours would delete it. So if the owner has one, neither is done.
 # shellcheck shell=sh disable=SC2154
 
 allow() {
@@ -15,7 +15,7 @@ allow() {
     case $owners in
         '') ;;
         allow* | limit*) already ;;
-        *) differs "expected no rule of the owner's for $1/$2, found: $owners" ;;
+        *) differs "changed on the host since the plan: ufw now has a rule for $1/$2 that isn't spore's ($owners)" ;;
     esac
     [ "$ours" = 2 ] || try "ufw allow $1/$2" ufw allow "$1/$2" comment spore
     [ "$ours" = 0 ] || try 'ufw reload' ufw reload

@@ -5,7 +5,7 @@ purge() {
     case $1 in
         */ | *//* | */. | */.. | */./* | */../*) fail "refusing to remove $1" ;;
         /tb/storage/?* | /tb/raft/?*) ;;
-        *) fail "refusing to remove $1: it is not the data of a node" ;;
+        *) fail "refusing to remove $1: it isn't a node's data" ;;
     esac
     look "$1"
     parent "$1"

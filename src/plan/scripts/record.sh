@@ -7,19 +7,19 @@ record() {
     shift 2
     show "$unit"
     if [ "$invocation" != "$planned" ]; then
-        differs "expected $unit to run as started in $(short "$planned"), found $(short "$invocation")"
+        differs "changed on the host since the plan: $unit was restarted (expected start $(short "$planned"), found $(short "$invocation"))"
     fi
     record_of "$unit" "$planned"
     [ ! -e "$root$record/digests" ] || already
-    started_after "$@" || differs "an input of $unit has changed since it was started"
+    started_after "$@" || differs "changed on the host since the plan: a file that $unit reads has changed since it was started"
     umask 077
     dir=${record%/*}
     part=$dir/.part
-    try "cannot clear $part away" rm -rf -- "$root$part"
+    try "cannot remove $part" rm -rf -- "$root$part"
     try "cannot make $part" mkdir -p -- "$root$part"
     for input; do
         look "$input"
-        [ "$kind" = file ] || differs "expected $unit to read a file $input, found $(found)"
+        [ "$kind" = file ] || differs "changed on the host since the plan: $input (expected a file, found $(found))"
         digest
         case $input in
             /tb/plugins/*)
@@ -57,12 +57,12 @@ record() {
         printf '%s\n' "$said" >"$root$part/unit" || fail "cannot record the directives of $unit"
     fi
     # Nothing changed, and the unit wasn't started again, while that was written.
-    started_after "$@" || differs "an input of $unit has changed since it was started"
+    started_after "$@" || differs "changed on the host since the plan: a file that $unit reads has changed since it was started"
     show "$unit"
-    [ "$invocation" = "$planned" ] || differs "$unit was started again"
+    [ "$invocation" = "$planned" ] || differs "changed on the host since the plan: $unit was restarted"
     # Records of earlier starts are obsolete; names that begin with a dot are ours.
     for old in "$root$dir"/*; do
-        [ ! -e "$old" ] || try "cannot clear ${old#"$root"} away" rm -rf -- "$old"
+        [ ! -e "$old" ] || try "cannot remove ${old#"$root"}" rm -rf -- "$old"
     done
     try "cannot record what $unit was started with" mv -T -- "$root$part" "$root$record"
     finish

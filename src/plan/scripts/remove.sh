@@ -23,8 +23,8 @@ remove() {
     finish
 }
 
-# A node's configuration tells that the storage of its shape is a node's. Once it
-# is gone this tells, as long as there is any.
+# A node's configuration shows that its shape's storage is a node's. Once the
+# configuration is gone, this note shows it, as long as there is any storage.
 remember_removed() {
     shape=${1##*/}
     shape=${shape%.yaml}

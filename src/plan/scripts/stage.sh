@@ -59,7 +59,7 @@ stage() {
     [ "$status" = 0 ] || fail "cannot write $part: ${said%"$newline"}"
     look "$part"
     digest
-    [ "$digest" = "$3" ] || fail "$1 arrived as $(short "$digest"), not $(short "$3")"
+    [ "$digest" = "$3" ] || fail "$1 was damaged in transit: expected sha256 $(short "$3"), got $(short "$digest")"
     [ "$access" = "$4 $5" ] || set_access "$part" "$4" "$5"
     sync_path "$part"
     try "cannot rename $part" mv -fT -- "$root$part" "$root$2"

@@ -27,7 +27,8 @@ start() {
             did=already
             ;;
         *)
-            # Someone else started it; it was us if it runs with what is there now.
+            # It was started since the plan: by an earlier request of ours if it runs with
+            # the files on the disk.
             if [ "$active" = inactive ] || [ "$active" = failed ] || ! runs_with_what_is_there "$unit"; then
                 restarted "it to run since start $(short "$planned")"
             fi
@@ -55,7 +56,7 @@ await() {
 }
 
 restarted() {
-    differs "changed on the host since the plan: $unit (expected $1, found it $active since start $(short "$invocation"), with other files than those that are there now)"
+    differs "changed on the host since the plan: $unit (expected $1, found it $active in start $(short "$invocation"), running with files other than those on the disk)"
 }
 
 # launch start|restart: has the service manager do it. Fails with the reason in $why.
@@ -89,9 +90,9 @@ healthy_in_time() {
         # Each count may lag behind the other: they change at different times.
         deaths=$((restarts - first))
         [ "$deaths" -ge "$changes" ] || deaths=$changes
-        # Of the start that follows a failure the result is "success" again.
+        # In the start that follows a failure, the result is "success" again.
         if [ "$result" != success ]; then
-            because=" ($result, status $status_of)"
+            because=" with status $status_of ($result)"
         fi
         now
         case $active in
@@ -101,7 +102,7 @@ healthy_in_time() {
                 ;;
         esac
         if [ "$deaths" -ge 2 ]; then
-            why="it died $deaths times$because"
+            why="it crashed $deaths times$because"
             return 1
         fi
         if healthy; then
@@ -176,8 +177,8 @@ now() {
     now=${now%.*}${now#*.}
 }
 
-# The end of the unit's journal, into $last: its own lines, if there are any, for the
-# service manager's lines about it only say that it died.
+# The end of the unit's journal, into $last: its own lines, if there are any, because the
+# service manager's lines only say that it died.
 last_words() {
     last=$(journal -n 10 "_SYSTEMD_UNIT=$unit" | tail -c 4000)
     [ -n "$last" ] || last=$(journal -n 10 -u "$unit" | tail -c 4000)

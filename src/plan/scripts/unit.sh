@@ -1,4 +1,4 @@
-# What is known of a unit; shared by the actions that are about one.
+# What is known about a unit; shared by the actions on units.
 # shellcheck shell=sh disable=SC2034,SC2154
 
 # show UNIT: what the service manager says of it, into variables.

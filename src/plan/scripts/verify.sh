@@ -73,8 +73,8 @@ verify() {
     finish
 }
 
-# runs_here: fails unless the kernel may take the file for a program. `timeout`
-# would have a shell run one that it doesn't.
+# runs_here: fails unless the kernel can execute the file. If it can't, `timeout` would
+# have a shell run it.
 runs_here() {
     case $(head -c 4 -- "$root$file" | base64 -w0) in
         f0VMRg==) ;;
@@ -91,7 +91,7 @@ runs_here() {
     case $host:$machine in
         x86_64:Aj4A | amd64:Aj4A | aarch64:ArcA | arm64:ArcA | riscv64:AvMA) ;;
         arm*:ASgA | i?86:AQMA) ;;
-        *) fail "$program isn't a program for this host, which is $host" ;;
+        *) fail "$program is built for another architecture than this host's, $host" ;;
     esac
 }
 
@@ -114,13 +114,13 @@ unfit() {
             fail "$program needs ${library%%:*}, which this host doesn't have"
             ;;
         127:*'No such file or directory'*)
-            # The file is there, so it is the loader that is missing; its path is
-            # near the begin of the file.
+            # The file exists, so the loader is missing; its path is near the beginning of
+            # the file.
             loader=$(head -c 4096 -- "$root$file" | grep -a -o '/[A-Za-z0-9_./-]*/ld[A-Za-z0-9_.-]*' | head -n 1)
             fail "$program needs the loader ${loader:-of another system}, which this host doesn't have"
             ;;
         126:*'ermission denied'*)
-            fail "$program may not be run on this host; is the file system of ${program%/*} mounted with noexec?"
+            fail "$program can't be run on this host (permission denied): is the file system of ${program%/*} mounted with noexec?"
             ;;
         124:* | 137:*) fail "$program didn't finish validating $config within $judging s: $said" ;;
         *) fail "$program rejects $config: ${said:-status $status}" ;;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-/// Long ago, as far as anyone asks.
+/// Long enough ago for every purpose here.
 const SETTLED: Duration = Duration::from_secs(3600);
 /// Upstream's, which ours goes before.
 const PACKAGED_UNIT: &str = "/lib/systemd/system/tau@.service";
@@ -35,7 +35,7 @@ impl Host<'_> {
         let template = self.template().ok_or("there is no unit for it")?;
         let path = self.template_path().unwrap_or_default();
         let unit = self.unit(name);
-        // A unit that nobody asked for isn't loaded before it is started.
+        // A unit that hasn't been queried isn't loaded before it is started.
         if unit.need_reload || !unit.fragment.is_empty() && unit.fragment != path {
             return Err("systemd hasn't read its unit".to_owned());
         }

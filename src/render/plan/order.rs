@@ -1,4 +1,4 @@
-//! In which order it is done, and what a person should know before agreeing.
+//! In which order it is done, and what the user should know before confirming.
 
 use super::super::{Tone, applied};
 use super::{Page, hosts};
@@ -50,10 +50,10 @@ impl Page<'_> {
         for note in &self.plan.notes {
             let text = match note {
                 Note::NoElder(node) => {
-                    format!("note: no elder for a moment while {node}, the only one, starts")
+                    format!("note: the network has no elder while {node}, its only one, starts")
                 }
                 Note::EldersMove => {
-                    "note: every elder gets another address or identity: the other nodes are cut off from \
+                    "note: every elder gets a new address or identity: the other nodes are cut off from \
                      them, and the network is split, until each has been restarted after the elders"
                         .to_owned()
                 }
@@ -68,7 +68,7 @@ impl Page<'_> {
                     )
                 }
                 Note::ElderUnplanned(host) => {
-                    format!("note: whether the elder on {host} is up isn't known")
+                    format!("note: it isn't known whether the elder on {host} is up")
                 }
                 Note::NoElderUp => {
                     "note: no elder is known to be up, and this plan starts none: apply stages \
@@ -80,18 +80,21 @@ impl Page<'_> {
                     let names: Vec<&str> = without.iter().map(HostName::as_str).collect();
                     let mut text =
                         "note: the network is split, because some nodes already have the new key: \
-                                    this finishes what was begun"
+                                    this plan finishes the rotation"
                             .to_owned();
                     if !names.is_empty() {
-                        text.push_str(&format!(", but for {}, which couldn't be planned", names.join(", ")));
+                        text.push_str(&format!(
+                            ", except on {}, which couldn't be planned",
+                            names.join(", ")
+                        ));
                     }
                     text
                 }
                 Note::Rollback => "note: a node that doesn't become healthy with its new files gets its old \
-                                   ones back; `--no-revert` leaves it as it failed"
+                                   ones back; `--no-revert` leaves it as it is"
                     .to_owned(),
                 Note::NoRollback => "note: a node that doesn't become healthy with its new files is left \
-                                     as it failed (--no-revert)"
+                                     as it is (--no-revert)"
                     .to_owned(),
                 Note::StorageKept(node) => {
                     format!("note: the storage of {node} is kept; `--purge-storage` removes it")
@@ -104,10 +107,10 @@ impl Page<'_> {
                     format!("note: {n} other differences are left as they are; `spore plan` shows them")
                 }
                 Note::OldStorage { node, replaced: true } => {
-                    format!("note: {node} gets another identity, and keeps the storage of the old one")
+                    format!("note: {node} gets a new identity and keeps its old storage")
                 }
                 Note::OldStorage { node, replaced: false } => {
-                    format!("note: {node} starts with the storage that an earlier node of that name left")
+                    format!("note: {node} starts with the storage of an earlier node of the same name")
                 }
                 Note::Renamed { from, to, kept } => {
                     let old = if *kept {
@@ -123,22 +126,22 @@ impl Page<'_> {
         for refusal in &self.plan.refusals {
             let text = match refusal {
                 Refusal::PartialRotation => {
-                    "refused: a key of the whole network can't be replaced with --target; some nodes would run with the old one and some with the new one".to_owned()
+                    "refused: the swarm key can't be replaced with --target, because some nodes would keep the old one: run without --target".to_owned()
                 }
                 Refusal::WithoutElders(elders) => format!(
-                    "refused: the folder gives every elder another address or identity, and --target leaves \
-                     them out: {}; the nodes it restarts would find no elder to dial",
+                    "refused: the folder gives every elder a new address or identity, and --target leaves \
+                     them out: {}; the restarted nodes would find no elder to dial: run without --target",
                     nodes(elders)
                 ),
                 Refusal::WithoutMembers(left_out) => format!(
-                    "refused: --target moves every elder to another address or identity, and leaves out \
-                     nodes that dial them: {}",
+                    "refused: --target gives every elder a new address or identity, and leaves out \
+                     nodes that dial them: {}; run without --target",
                     nodes(left_out)
                 ),
                 Refusal::RotationWithout(hosts) => {
                     let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
                     format!(
-                        "refused: a key of the whole network can't be replaced while {} can't be planned",
+                        "refused: the swarm key can't be replaced while {} can't be planned: fix or retire each such host first",
                         names.join(", ")
                     )
                 }
@@ -167,14 +170,14 @@ fn mixed(resource: &ResourceId, others: &Pending) -> String {
         Pending::Fields(fields) => {
             format!("{key} on {host} has other changes pending ({})", fields.join(", "))
         }
-        Pending::Unknown => format!("{key} on {host} is in a style that can't be compared"),
+        Pending::Unknown => format!("the YAML style of {key} on {host} can't be compared"),
         Pending::Restart => format!("{key} on {host} has to be restarted for other reasons"),
     };
     format!("refused: {why}, so it can't be changed for this retirement alone: run `spore apply` first")
 }
 
 fn not_contacted(host: &HostName, nodes: &[NodeName]) -> String {
-    let mut text = format!("note: {host} isn't contacted, and keeps everything it has");
+    let mut text = format!("note: {host} isn't contacted, and nothing is removed from it");
     if !nodes.is_empty() {
         let names: Vec<String> = nodes.iter().map(NodeName::to_string).collect();
         let (verb, keys) = if nodes.len() == 1 { ("rejoins", "its key") } else { ("rejoin", "their keys") };
@@ -187,7 +190,7 @@ fn not_contacted(host: &HostName, nodes: &[NodeName]) -> String {
     text
 }
 
-/// What a wave is for, in words; `verb` is what becomes of nodes that are up.
+/// The purpose of a wave, in words; `verb` is what happens to running nodes.
 fn rank(rank: Rank, verb: &str) -> String {
     match rank {
         Rank::Settle => "changes that need no restart".to_owned(),

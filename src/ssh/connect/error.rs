@@ -150,7 +150,7 @@ impl ConnectError {
             Self::NotFound { .. } => "check the host's address in the network folder, and your DNS".into(),
             Self::Unreachable { address, source } => match source.kind() {
                 io::ErrorKind::ConnectionRefused => format!(
-                    "the host is up, but nothing listens on port {0}: check that sshd is running and that its port is {0}",
+                    "nothing listens on port {0}: check that sshd is running and that its port is {0}",
                     address.port
                 ),
                 _ => "check that the host is up and reachable from here".into(),
@@ -181,7 +181,7 @@ impl ConnectError {
             Self::HostKeyChanged { address, known, .. } => {
                 let name = crate::ssh::known_hosts::name(address);
                 let file = known.first().map_or("known_hosts".into(), |line| line.file.display().to_string());
-                format!("possible man-in-the-middle, or the host was reinstalled. If you know that it was reinstalled, run `ssh-keygen -f {file} -R '{name}'` and add the new key (known_hosts has: {})", Verdict::kinds(known))
+                format!("possible man-in-the-middle attack, or the host was reinstalled. If you know that it was reinstalled, run `ssh-keygen -f {file} -R '{name}'` and add the new key (known_hosts has: {})", Verdict::kinds(known))
             }
             Self::HostKeyRevoked { .. } => "don't log in: this key was revoked, so the server may be an impostor. Generate a new host key on the host".into(),
             Self::Refused { tried, .. } if tried.is_empty() => "give the host's login a key file or a password".into(),

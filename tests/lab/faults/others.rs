@@ -58,7 +58,8 @@ fn edited_while(network: &Network, member: &Host, trip: Trip<'_>) {
     let before = looks();
     trip.go();
     let run = controller.end().exits(1);
-    let run = run.says_in_one_line(&[member.name(), "/tb/config/all.yaml", "not done; plan again"]);
+    let run =
+        run.says_in_one_line(&[member.name(), "/tb/config/all.yaml", "not done; run `spore plan` again"]);
     run.says_in_one_line(&[
         "changed on the host since the plan: /tb/config/all.yaml (expected a file",
         "found a file",

@@ -166,7 +166,7 @@ pub(crate) fn services(bench: &mut Bench<'_>) {
     network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},answer=5"));
     let trip = Trip::lay(first, "systemctl", "*", Side::Before);
     let plan = network.plan(&[]).exits(3);
-    plan.says_in_one_line(&[first.name(), "not planned", "asking for facts"]);
+    plan.says_in_one_line(&[first.name(), "not planned", "collecting facts"]);
     drop(trip);
     network.set("SPORE_TIMEOUT", TIME_OUTS);
     converges(&network, &all);

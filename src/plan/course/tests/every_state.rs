@@ -1,12 +1,11 @@
 //! Two elders and two members: every host may fail or be lost while staging and
 //! in its turn, every node that is up may die before it is looked at, and the
 //! user may ask to stop at any point. In every state that this leads to the
-//! rules hold. The test keeps an account of its own, and believes the machine
-//! nothing.
+//! rules hold. The test keeps its own record, and doesn't rely on the state machine's.
 
 use super::*;
 
-/// What really is so, as far as the rules speak of it.
+/// The actual state, as far as the rules mention it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct World {
     state: State,
@@ -67,7 +66,7 @@ impl Every<'_> {
         Course { state: state.clone(), ..Course::new(self.plan, self.max_failures) }
     }
 
-    /// All that may follow, and that the rules hold there.
+    /// Explores every possible continuation, and asserts the rules in each.
     fn go(&mut self) {
         let state = Course::new(self.plan, self.max_failures).state;
         let hosts: BTreeSet<HostName> = self.plan.nodes.keys().map(|node| node.host.clone()).collect();
@@ -161,7 +160,7 @@ impl Every<'_> {
         }
     }
 
-    /// Nobody hears of an interrupt that there isn't.
+    /// No interrupt is reported unless there was one.
     fn agrees(&self, world: &World, ran: &BTreeMap<HostName, Ran>) -> Option<World> {
         let is_interrupted = ran.values().any(|ran| *ran == Ran::Interrupted);
         let mut world = world.clone();
@@ -228,7 +227,7 @@ impl Every<'_> {
                 world.lost.insert(host.clone());
                 continue;
             }
-            // One that was started again by itself is up, and not as it was.
+            // A node that systemd restarted is up, but in another start.
             let again = !*up && world.turned.contains(host) && host.as_str().ends_with('2');
             let now = Seen { is_up: *up || again, invocation: if again { "2" } else { "1" }.to_owned() };
             course.looked(host, &[(node(host), now)].into());
@@ -298,7 +297,7 @@ impl Every<'_> {
         let mut parts: BTreeSet<(usize, HostName)> = world.run.clone();
         for skipped in &world.state.skipped {
             let part = (skipped.wave, skipped.host.clone());
-            // One that was interrupted has been begun.
+            // A rotation that was interrupted has begun.
             let is_new = parts.insert(part);
             assert!(is_new || skipped.why == SkipReason::Interrupted, "both run and skipped: {}", context());
         }

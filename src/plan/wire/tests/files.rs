@@ -20,7 +20,7 @@ fn a_directory_is_made_once() {
     assert_eq!(host.list("/tb"), ["bin", "config", "plugins", "storage"]);
 }
 
-/// Whoever did it may have been killed before it was synced.
+/// The process that did it may have been killed before the sync.
 #[test]
 fn what_has_been_done_already_is_synced_too() {
     let host = Host::new();
@@ -55,11 +55,11 @@ fn what_has_been_done_already_is_synced_too() {
         let calls = host.calls();
         assert!(calls.contains(&format!("sync {synced}")), "{action:?}: {calls:?}");
     }
-    // And its digest is noted, where nobody came to that.
+    // Its digest is noted as well, if that hasn't happened yet.
     assert!(host.read(memory).starts_with(&Sha256::of(&big).to_string()));
 }
 
-/// What is half made would be in a later plan's way.
+/// A partial file would get in the way of a later plan.
 #[test]
 fn a_directory_or_link_that_cannot_be_leaves_nothing() {
     let host = Host::new();
@@ -199,7 +199,7 @@ fn a_file_that_cannot_arrive_leaves_the_session_in_step() {
     let nowhere = staged("/nowhere/tau", &content, &host);
     // `shell` checks that nothing of the input is left.
     for (file, gzip, why) in [
-        (&damaged, false, "/tb/bin/tau arrived as "),
+        (&damaged, false, "/tb/bin/tau was damaged in transit"),
         (&nowhere, false, "cannot write /nowhere/.spore-tau-"),
         (&damaged, true, "not in gzip format"),
     ] {
@@ -300,7 +300,7 @@ fn a_big_files_digest_is_remembered_until_it_changes() {
     let noted = host.read("/var/lib/spore/digests");
     assert_eq!(noted.lines().count(), 1, "{noted}");
     assert!(noted.starts_with(&file.sha256.to_string()), "{noted}");
-    // Nobody reads it again.
+    // No process reads it again.
     host.stand_in("sha256sum", "echo read >&2; exit 1");
     assert_eq!(host.act(&place), Outcome::Already);
     host.link_command("sha256sum");
@@ -345,7 +345,7 @@ fn a_judge_is_heard() {
             "#!/lib/ld-other.so.1\n",
             "/tb/bin/judge needs the loader /lib/ld-other.so.1, which this host doesn't have",
         ),
-        ("\x7fELF no program", "/tb/bin/judge isn't a program for this host, which is "),
+        ("\x7fELF no program", "/tb/bin/judge is built for another architecture than this host's, "),
         ("no program", "/tb/bin/judge isn't a program"),
         (
             "#!/bin/sh\necho 'x: error while loading shared libraries: liba.so.1: cannot open'; exit 127\n",
@@ -443,7 +443,7 @@ fn only_storage_is_purged() {
     assert!(host.list("/tb/storage").is_empty());
 }
 
-/// Once its configuration is gone, nothing else tells whose the storage is.
+/// Once its configuration is gone, nothing else shows that the storage is a node's.
 #[test]
 fn a_removed_node_is_remembered_as_long_as_its_storage_is_there() {
     let host = Host::new();

@@ -167,7 +167,7 @@ impl Host {
         calls.lines().filter(acts).map(ToOwned::to_owned).collect()
     }
 
-    /// What whoever runs the tests can give away.
+    /// A user and group to which the user who runs the tests can change ownership.
     pub(super) fn access(&self, mode: u32) -> Access {
         Access { mode, owner: self.owner.clone() }
     }

@@ -79,7 +79,7 @@ fn a_package_is_installed_once() {
     assert!(failed(&host.act(&install("broken"))).contains("returned an error code"));
 }
 
-/// `ufw` would replace it, or delete it, for it keeps one rule for a port.
+/// `ufw` would replace or delete it, because it keeps only one rule per port.
 #[test]
 fn a_rule_of_the_owners_is_never_replaced() {
     let host = Host::new();
@@ -180,8 +180,8 @@ fn a_unit_is_started_once() {
     let start = start(Running::Stopped, health("b2", 5242, LONG));
     assert_eq!(host.act(&start), Outcome::Done);
     assert_eq!(host.calls(), ["reset-failed", "start"].map(|verb| format!("systemctl {verb} -- {UNIT}")));
-    // Nobody knows what it runs with.
-    assert!(differs(&host.act(&start)).contains("with other files than those that are there now"));
+    // What it runs with is unknown.
+    assert!(differs(&host.act(&start)).contains("with files other than those on the disk"));
     // What its own unit would have noted.
     assert_eq!(host.act(&record("b2")), Outcome::Done);
     assert_eq!(host.act(&start), Outcome::Already);
@@ -207,7 +207,7 @@ fn a_restart_replaces_the_start_that_was_planned_on() {
     assert_eq!(host.act(&record("b2")), Outcome::Done);
     assert_eq!(host.act(&start), Outcome::Already);
     host.write("/tb/config/elders.yaml", b"newer");
-    let expected = "changed on the host since the plan: tau@elders.service (expected it to run since start a1, found it active since start b2,";
+    let expected = "changed on the host since the plan: tau@elders.service (expected it to run since start a1, found it active in start b2,";
     let outcome = host.act(&start);
     assert!(differs(&outcome).starts_with(expected), "{outcome:?}");
     assert_eq!(host.calls(), [""; 0]);
@@ -269,7 +269,7 @@ fn a_unit_that_dies_is_not_waited_for() {
         esac"#;
     host.stand_in("systemctl", systemctl);
     let outcome = host.act(&start(Running::Stopped, health("b2", 5242, LONG)));
-    assert!(failed(&outcome).contains("it died 2 times; its journal ends:"), "{outcome:?}");
+    assert!(failed(&outcome).contains("it crashed 2 times; its journal ends:"), "{outcome:?}");
 
     let host = with_unit("inactive", "a1", "b2");
     show(&host, "next", "failed", "b2");
@@ -328,7 +328,7 @@ fn what_a_unit_runs_with_is_noted_once() {
     host.write("/tb/config/elders.yaml", b"changed");
     assert_eq!(host.act(&record("a1")), Outcome::Already, "never over one that is there");
     assert_eq!(host.read("/run/spore/elders/a1/config.yaml"), noted);
-    assert!(differs(&host.act(&record("c3"))).contains("started in c3, found a1"));
+    assert!(differs(&host.act(&record("c3"))).contains("expected start c3, found a1"));
 }
 
 fn noted_by_the_unit(host: &Host, invocation: &str) {
@@ -429,12 +429,12 @@ fn plugins_and_directives_are_recorded_by_the_unit_and_by_an_apply() {
         host.write("/tb/plugins/p@1", b"another");
         assert!(
             differs(&host.act(&start(Running::Stopped, health("a1", 5242, LONG))))
-                .contains("with other files than those that are there now")
+                .contains("with files other than those on the disk")
         );
     }
 }
 
-/// Half a record would be evidence of what isn't so: of a key that was never missing.
+/// A partial record would be false evidence, for example of a missing key.
 #[test]
 fn a_record_by_the_unit_is_complete_or_absent() {
     let host = with_unit("active", "a1", "b2");
