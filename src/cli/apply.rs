@@ -15,6 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::sleep;
+
+/// How long the locks may take to be released after an interrupt.
+const RELEASE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(
     args: &Args,
@@ -154,7 +158,7 @@ async fn carry_out(
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
     let watched = Watched::new(&plan, style, options.verbose);
-    let remind = Settings::with(&options.plan.timeouts).remind;
+    let Settings { remind, interrupt, .. } = Settings::with(&options.plan.timeouts);
     let shown = tokio::spawn(progress::show(receiver, watched, remind));
     let (payloads, redactor) = (Arc::new(payloads), Arc::new(redactor));
     let applying = async {
@@ -168,21 +172,28 @@ async fn carry_out(
                 Err(error) => terminal::error(&error.into()),
             }
         }
-        for host in lock::release(hosts).await.into_values() {
-            host.close().await;
+        let releasing = async {
+            for host in lock::release(hosts).await.into_values() {
+                host.close().await;
+            }
+        };
+        tokio::select! {
+            () = releasing => {}
+            // A host that doesn't answer releases its lock when it misses the heartbeat.
+            () = async { stop.asked().await; sleep(RELEASE).await } => {}
         }
         applied
     };
     let applied = tokio::select! {
         applied = applying => applied,
-        () = interrupted_twice(&mut interrupts, &stop) => {
+        () = interrupted_twice(&mut interrupts, &stop, interrupt) => {
             terminal::out(&format!("apply: aborted; resume with: {}\n", command()));
             return Exit::Interrupted;
         }
     };
     terminal::out(&render::conclusion(&applied, &plan, &command(), style));
     let all = applied.is_complete(&plan) && plan.reaches_everything();
-    match (applied.interrupted, all) {
+    match (applied.interrupted || stop.is_asked() && !all, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
         (false, false) => Exit::Failed,
@@ -279,11 +290,15 @@ fn scalars(yaml: &serde_yaml::Value) -> Vec<Secret> {
     }
 }
 
-/// After the first interrupt, running actions finish; the second aborts.
-async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop) {
+/// After the first interrupt, running actions may finish within `grace`; the second aborts.
+async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop, grace: Duration) {
     interrupts.next().await;
     stop.ask();
-    terminal::note("interrupted: finishing running actions; press Ctrl-C again to abort");
+    let seconds = grace.as_secs_f32();
+    terminal::note(&format!(
+        "interrupted: finishing running actions, for at most {seconds} s (a rotation of the swarm key is \
+         finished in any case); press Ctrl-C again to abort"
+    ));
     interrupts.next().await;
 }
 

@@ -13,6 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+mod exchange;
+
+use exchange::Kind;
+pub use exchange::{Exchange, Unfit};
+
 /// How an action ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -92,9 +97,59 @@ pub struct Patience {
     pub packages: Duration,
 }
 
+impl Patience {
+    /// How long after it is asked to end a program is killed: the `-k` of every `timeout`.
+    const KILL: Duration = Duration::from_secs(5);
+
+    /// How long the script of an action may wait for other programs, by the time-outs that
+    /// [`request`] gives it. What it does itself, and a program that has no time-out there,
+    /// come on top.
+    pub fn longest(&self, action: &Action) -> Duration {
+        // A script fails when the service manager doesn't answer, so it waits for that once.
+        let manager = self.manager + Self::KILL;
+        let stop = self.stop + Self::KILL;
+        match action {
+            // On the configuration, and on an empty file.
+            Action::Verify { .. } => (self.verify + Self::KILL) * 2,
+            Action::Reload | Action::Record { .. } => manager,
+            // Except that it goes on if it isn't told whether the unit is enabled.
+            Action::Enable { .. } | Action::Disable { .. } => manager * 2,
+            Action::Stop { .. } => stop + manager,
+            Action::Start { health, fallback, .. } => {
+                let within = health.as_ref().map_or(self.start, |health| health.within);
+                stop + within + self.settle + self.falling_back(fallback) + manager
+            }
+            Action::Await { health, fallback, .. } => {
+                health.within + self.settle + self.falling_back(fallback) + manager
+            }
+            Action::Install { .. }
+            | Action::MakeDirectory { .. }
+            | Action::SetAccess { .. }
+            | Action::Stage(_)
+            | Action::Place { .. }
+            | Action::Link { .. }
+            | Action::Remove { .. }
+            | Action::Purge { .. }
+            | Action::Allow(_)
+            | Action::Disallow(_) => Duration::ZERO,
+        }
+    }
+
+    fn falling_back(&self, fallback: &Fallback) -> Duration {
+        let stop = self.stop + Self::KILL;
+        match fallback {
+            Fallback::Leave => Duration::ZERO,
+            Fallback::Stop => stop,
+            Fallback::Revert { files: _, health } => stop + health.within + self.settle,
+        }
+    }
+}
+
 /// One call of a script's function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
+    index: usize,
+    kind: Kind,
     scripts: &'static [&'static str],
     /// With its arguments, quoted.
     line: String,
@@ -180,14 +235,20 @@ pub fn call(index: usize, action: &Action) -> Call {
             (scripts!("unit", "start", "fallback"), words)
         }
     };
-    Call { scripts, line: line(index, &words) }
+    let kind = match action {
+        Action::Stage(_) => Kind::Ask,
+        Action::Start { .. } | Action::Await { .. } => Kind::Unit,
+        _ => Kind::Other,
+    };
+    Call { index, kind, scripts, line: line(index, &words) }
 }
 
 /// The call that takes a file from standard input.
 pub fn receive(index: usize, file: &Staged, transfer: Transfer) -> Call {
     let mut words = file_words("stage", file);
     words.extend([transfer.bytes.to_string(), if transfer.gzip { "gzip" } else { "raw" }.to_owned()]);
-    Call { scripts: scripts!("stage"), line: line(index, &words) }
+    let kind = Kind::Receive { sent: false };
+    Call { index, kind, scripts: scripts!("stage"), line: line(index, &words) }
 }
 
 /// A script that makes these calls, until one doesn't end well. `input` is how
@@ -305,7 +366,7 @@ fn hundredths(time: Duration) -> u128 {
     time.as_millis() / 10
 }
 
-/// What a host says of one call.
+/// What a host says while it answers a request. [`Exchange`] decides which of these fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It has begun.
@@ -316,6 +377,8 @@ pub enum Answer {
     Runs(usize, String),
     /// It has ended.
     Ended(usize, Ending),
+    /// The request has ended, with this status.
+    End(u8),
 }
 
 /// How a call ended, in the host's own words: not yet fit to be shown.
@@ -331,9 +394,19 @@ pub enum Ending {
     Failed(Vec<u8>),
 }
 
+impl Ending {
+    /// Whether the next call may begin.
+    fn is_good(&self) -> bool {
+        matches!(self, Self::Done | Self::Already)
+    }
+}
+
 impl Answer {
     /// Reads what follows the marker in a line.
     pub fn parse(line: &str) -> Option<Self> {
+        if let Some(status) = line.strip_prefix("end ") {
+            return status.parse().ok().map(Self::End);
+        }
         let mut words = line.split(' ');
         let index = words.next()?.parse().ok()?;
         let answer = match words.next()? {

@@ -1,7 +1,7 @@
 //! Carries out a plan: [`Course`] decides the next step, and this module runs it and
 //! reports the result.
 
-use super::{HostError, Locked, Payloads, Redactor, Run};
+use super::{HostError, Locked, Payloads, Redactor, Run, Stop};
 use crate::plan::action::Action;
 use crate::plan::course::{Course, Next, Ran, Seen, SkipReason, Skipped};
 use crate::plan::wire::{Outcome, Report};
@@ -10,7 +10,6 @@ use crate::resource::{HostName, Key, NodeName, ResourceId, ShapeName};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
@@ -51,22 +50,6 @@ pub struct Locks {
     /// Those that couldn't be locked: gone, silent, or without room for a lock.
     /// They count as not staged.
     pub lost: BTreeMap<HostName, HostError>,
-}
-
-/// Asks a running apply to begin nothing new.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Running actions finish.
-    pub fn ask(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether that was asked.
-    pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
 }
 
 /// Applies `plan` to the hosts, which come back with their locks. It goes on

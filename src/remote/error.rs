@@ -42,6 +42,14 @@ pub enum HostError {
         /// The time-out.
         after: Duration,
     },
+    /// The apply was interrupted, and the host didn't finish in time.
+    #[error("still {during} {} s after the interrupt", after.as_secs_f32())]
+    Abandoned {
+        /// What was being done.
+        during: During,
+        /// How long it was waited for.
+        after: Duration,
+    },
     /// The host can't be locked, or the lock can't be kept.
     #[error("can't be locked: {said}")]
     NoLock {
@@ -107,12 +115,13 @@ impl HostError {
     /// The action of the list that was running.
     pub fn action(&self) -> Option<usize> {
         match self {
-            Self::Lost { during, .. } | Self::TimedOut { during, .. } | Self::Malformed { during, .. } => {
-                match during {
-                    During::Action { index, .. } => Some(*index),
-                    During::Opening | During::Asking | During::Locking | During::Unlocking => None,
-                }
-            }
+            Self::Lost { during, .. }
+            | Self::TimedOut { during, .. }
+            | Self::Abandoned { during, .. }
+            | Self::Malformed { during, .. } => match during {
+                During::Action { index, .. } => Some(*index),
+                During::Opening | During::Asking | During::Locking | During::Unlocking => None,
+            },
             Self::Connect(_)
             | Self::NoSudo { .. }
             | Self::NoShell { .. }
@@ -130,7 +139,7 @@ impl HostError {
             | Self::NoLock { said: words, .. }
             | Self::Lost { reason: words, .. }
             | Self::Malformed { what: words, .. } => *words = clean(words),
-            Self::Connect(_) | Self::TimedOut { .. } | Self::Locked(_) => {}
+            Self::Connect(_) | Self::TimedOut { .. } | Self::Abandoned { .. } | Self::Locked(_) => {}
         }
         self
     }
@@ -144,6 +153,7 @@ impl HostError {
                 "check the user's login shell, and that sh, head and base64 are installed"
             }
             Self::Lost { during: During::Action { .. }, .. }
+            | Self::Abandoned { .. }
             | Self::TimedOut { during: During::Action { .. }, .. } => {
                 "the action may not have completed; `spore plan` shows what is left"
             }
@@ -153,6 +163,10 @@ impl HostError {
                 "wait until it ends; if it was killed, the host releases the lock within about a minute"
             }
             Self::NoLock { help, .. } => help,
+            Self::Malformed { during: During::Action { .. }, .. } => {
+                "the connection was ended, because the host doesn't keep to its script; find out what on it \
+                 writes such answers, or report it as a bug in spore"
+            }
             Self::Malformed { .. } => "this may be a bug in spore: please report it",
         }
         .to_owned()

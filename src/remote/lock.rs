@@ -5,7 +5,7 @@
 
 use super::error::{During, HostError};
 use super::settings::Settings;
-use super::shell::{Line, NoLine, Shell, bare, driver};
+use super::shell::{Line, Shell, bare, driver};
 use super::text::tidy;
 use crate::plan::wire::quote;
 use crate::ssh::{Channel, ChannelError, Session};
@@ -85,13 +85,13 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
                 shell.lines.note(&noise);
                 continue;
             }
-            Err(NoLine::Gone(error)) => return Err(shell.lines.gone(During::Locking, error)),
-            Err(NoLine::TooLong) => return Err(malformed("a line that is too long".to_owned())),
+            Err(error) => return Err(shell.lines.none(During::Locking, error)),
         };
         match answer.split_once(' ').unwrap_or((&answer, "")) {
-            ("ready", _) => ready = true,
-            ("locked", at) => directory = Some(at.to_owned()),
-            ("held", by) => {
+            // Each is said once at most.
+            ("ready", _) if !ready => ready = true,
+            ("locked", at) if directory.is_none() => directory = Some(at.to_owned()),
+            ("held", by) if held.is_none() => {
                 let text = BASE64_STANDARD.decode(by).unwrap_or_default();
                 held = Some(Holder::parse(&String::from_utf8_lossy(&text)));
             }

@@ -7,7 +7,10 @@
 //! - Each host has one connection, with one root shell. Scripts, arguments and secrets
 //!   are sent only over the shell's standard input.
 //! - Nothing is written on a host, let alone changed, without [`Host::lock`].
-//! - Every wait has a time-out from [`Settings`].
+//! - Every wait has a time-out from [`Settings`], which only progress that the host can't
+//!   make up can move: bytes that it accepts, or the next valid answer.
+//! - What a host says about actions has to fit [`Exchange`](crate::plan::wire::Exchange);
+//!   if it doesn't, the connection ends.
 //! - Text from a host is bounded, cleaned of secrets by a [`Redactor`], and its control
 //!   characters are escaped before it is used anywhere.
 //!
@@ -24,9 +27,10 @@ mod redact;
 mod run;
 mod settings;
 mod shell;
+mod stop;
 mod text;
 
-pub use apply::{Locks, Progress, Stop, apply};
+pub use apply::{Locks, Progress, apply};
 pub use error::{During, HostError};
 pub use gather::{Gathered, Target, gather};
 pub use host::{Host, Locked, NotLocked, Run};
@@ -34,3 +38,4 @@ pub use lock::Holder;
 pub use payload::{Payload, Payloads};
 pub use redact::Redactor;
 pub use settings::{NoTimeOut, Settings, TimeOut};
+pub use stop::Stop;

@@ -2,7 +2,6 @@
 //! are one request. Consecutive stages take two: the first asks which files the host
 //! needs, the second sends them.
 
-use super::apply::Stop;
 use super::error::{During, HostError};
 use super::host::Run;
 use super::lock;
@@ -10,9 +9,10 @@ use super::payload::{Payload, Payloads};
 use super::redact::Redactor;
 use super::settings::Settings;
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
+use super::stop::Stop;
 use super::text::tidy;
 use crate::plan::action::{Action, Fallback, Staged};
-use crate::plan::wire::{self, Answer, Call, Ending, Outcome, Patience, Report, Transfer};
+use crate::plan::wire::{self, Answer, Call, Ending, Exchange, Outcome, Patience, Report, Transfer, Unfit};
 use crate::ssh::{ChannelError, Writer};
 use bytes::Bytes;
 use std::time::Duration;
@@ -21,6 +21,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// How many bytes are sent between two reports of progress.
 const CHUNK: usize = 256 << 10;
+
+/// How many bytes of an answer that doesn't fit are shown.
+const QUOTED: usize = 100;
 
 /// Runs actions in order; sends no further request after a `stop`.
 pub(super) async fn run(
@@ -34,7 +37,7 @@ pub(super) async fn run(
 ) -> Result<Run, HostError> {
     let actions: &[Action] =
         &actions.iter().map(|action| impatient(action, settings.healthy)).collect::<Vec<_>>();
-    let mut runner = Runner { settings, actions, redactor, tell, at: 0, began: false, told: 0 };
+    let mut runner = Runner { settings, actions, redactor, tell, at: (0, false), told: 0 };
     let ran = runner.all(shell, payloads, stop).await;
     // The error may contain arbitrary output of the host.
     ran.map_err(|error| error.with_words(|words| redactor.clean(words.as_bytes())))
@@ -77,10 +80,8 @@ struct Runner<'a> {
     actions: &'a [Action],
     redactor: &'a Redactor,
     tell: &'a mut (dyn FnMut(Report) + Send),
-    /// The index of the first action that hasn't ended.
-    at: usize,
-    /// Whether the host has begun that action.
-    began: bool,
+    /// The action that is due or running, and whether the host has begun it.
+    at: (usize, bool),
     /// The index of the first action whose beginning hasn't been reported. A stage begins
     /// in both of its requests, but is reported once.
     told: usize,
@@ -96,7 +97,7 @@ impl Runner<'_> {
             if stop.is_asked() {
                 return Ok(Run::Interrupted);
             }
-            let needed = match self.request(shell, calls, Vec::new()).await? {
+            let needed = match self.request(shell, calls, Vec::new(), stop).await? {
                 Ok(needed) => needed,
                 Err(stopped) => return Ok(stopped),
             };
@@ -115,7 +116,7 @@ impl Runner<'_> {
                     calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), gzip }));
                     files.push((index, bytes));
                 }
-                if let Err(stopped) = self.request(shell, calls, files).await? {
+                if let Err(stopped) = self.request(shell, calls, files, stop).await? {
                     return Ok(stopped);
                 }
             }
@@ -131,24 +132,43 @@ impl Runner<'_> {
         shell: &mut Shell,
         calls: Vec<Call>,
         files: Vec<(usize, Bytes)>,
+        stop: &Stop,
     ) -> Result<Result<Vec<usize>, Run>, HostError> {
         let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
-        let mut unanswered = calls.len();
         let script = wire::request(&calls, &patience(self.settings), input);
+        let mut exchange = Exchange::new(&calls);
+        self.at = exchange.current().unwrap_or(self.at);
         shell.request(script.as_bytes(), self.during(), self.settings.stall).await?;
         let Shell { writer, lines } = shell;
 
         let (progress, mut sent) = mpsc::unbounded_channel();
         let sending = send(writer, files, self.settings.stall, progress);
         tokio::pin!(sending);
-        let mut is_sent = false;
+        let asked = stop.asked();
+        tokio::pin!(asked);
+        // No action is waited for while files are sent: the host has to accept their bytes
+        // in time.
+        let (mut is_sent, mut asked_at) = (false, None);
         let mut deadline = Instant::now() + self.settings.action;
         let (mut needed, mut stopped) = (Vec::new(), None);
         let status = loop {
+            let grace = asked_at.map(|at: Instant| at + self.settings.interrupt);
+            // Time-outs come first: a host that never stops talking doesn't escape them.
             let line = tokio::select! {
                 biased;
-                Some((index, sent, total)) = sent.recv() => {
-                    (self.tell)(Report::Sent { index, sent, total });
+                at = &mut asked, if asked_at.is_none() => {
+                    asked_at = Some(at);
+                    continue;
+                }
+                () = sleep_until(grace.unwrap_or(deadline)), if grace.is_some() => {
+                    let after = self.settings.interrupt;
+                    return Err(HostError::Abandoned { during: self.during(), after });
+                }
+                () = sleep_until(deadline), if is_sent => {
+                    return Err(HostError::TimedOut { during: self.during(), after: self.allowance() });
+                }
+                Some(progress) = sent.recv() => {
+                    self.sent(&mut exchange, progress);
                     continue;
                 }
                 line = lines.next() => line,
@@ -162,39 +182,34 @@ impl Runner<'_> {
                         }
                     }
                     is_sent = true;
-                    deadline = deadline.max(Instant::now() + self.settings.action);
+                    deadline = deadline.max(Instant::now() + self.allowance());
                     continue;
                 }
-                () = sleep_until(deadline), if is_sent => {
-                    return Err(HostError::TimedOut { during: self.during(), after: self.allowance() });
-                }
             };
-            let Some(answer) = self.answer(lines, line)? else { continue };
-            match answer {
-                Heard::End(status) => break status,
-                Heard::Answer(Answer::Began(index)) => self.begin(index),
-                Heard::Answer(Answer::Need(index)) => {
-                    unanswered = unanswered.saturating_sub(1);
-                    needed.push(index);
-                    self.at = index + 1;
-                    self.began = false;
-                }
-                Heard::Answer(Answer::Runs(index, invocation)) => {
-                    let invocation = tidy(&invocation);
-                    (self.tell)(Report::Runs { index, invocation });
-                }
-                Heard::Answer(Answer::Ended(index, ending)) => {
-                    unanswered = unanswered.saturating_sub(1);
-                    stopped = stopped.or(self.end(index, ending));
-                }
+            // The host may have answered before the progress was noticed here.
+            while let Ok(progress) = sent.try_recv() {
+                self.sent(&mut exchange, progress);
             }
-            deadline = Instant::now() + self.allowance();
+            let Some(answer) = self.answer(lines, line, &mut exchange)? else { continue };
+            match answer {
+                Answer::End(status) => break status,
+                Answer::Began(index) => self.begin(index),
+                Answer::Need(index) => needed.push(index),
+                Answer::Runs(index, invocation) => (self.tell)(Report::Runs { index, invocation }),
+                Answer::Ended(index, ending) => stopped = stopped.or(self.end(index, ending)),
+            }
+            // It moves only when the next action is reached, never by what is said about one.
+            let at = exchange.current().unwrap_or((self.at.0 + usize::from(self.at.1), false));
+            if at != self.at {
+                self.at = at;
+                deadline = Instant::now() + self.allowance();
+            }
         };
         if let Some(stopped) = stopped {
             return Ok(Err(stopped));
         }
         // An action without an answer hasn't succeeded.
-        if unanswered > 0 {
+        if !exchange.is_answered() {
             let reason = match status {
                 lock::GIVEN_UP => {
                     "the host received no heartbeat for too long and released the lock".to_owned()
@@ -208,24 +223,34 @@ impl Runner<'_> {
         Ok(Ok(needed))
     }
 
-    fn answer(&self, lines: &mut Lines, line: Result<Line, NoLine>) -> Result<Option<Heard>, HostError> {
+    fn sent(&mut self, exchange: &mut Exchange, progress: Sent) {
+        match progress {
+            Sent::Last(index) => exchange.sent(index),
+            Sent::Part { index, sent, total } => (self.tell)(Report::Sent { index, sent, total }),
+        }
+    }
+
+    /// The answer in a line, if it is one and fits.
+    fn answer(
+        &self,
+        lines: &mut Lines,
+        line: Result<Line, NoLine>,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Answer>, HostError> {
         match line {
-            Ok(Line::Answer(answer)) => match Heard::parse(&answer) {
-                Some(heard) => Ok(Some(heard)),
-                None => Err(self.malformed(tidy(&answer))),
-            },
+            Ok(Line::Answer(said)) => {
+                let heard = exchange.hear(&said);
+                heard.map(Some).map_err(|unfit| self.malformed(misfit(&said, unfit)))
+            }
             Ok(Line::Other(noise)) => {
                 lines.note(&noise);
                 Ok(None)
             }
-            Err(NoLine::TooLong) => Err(self.malformed("a line that is too long".to_owned())),
-            Err(NoLine::Gone(error)) => Err(lines.gone(self.during(), error)),
+            Err(error) => Err(lines.none(self.during(), error)),
         }
     }
 
     fn begin(&mut self, index: usize) {
-        self.at = index;
-        self.began = true;
         if index >= self.told {
             self.told = index + 1;
             (self.tell)(Report::Began { index });
@@ -241,8 +266,6 @@ impl Runner<'_> {
             Ending::Differs(said) => Outcome::Differs { text: text(said) },
             Ending::Failed(said) => Outcome::Failed { text: text(said) },
         };
-        self.at = index + 1;
-        self.began = false;
         (self.tell)(Report::Ended { index, outcome: outcome.clone() });
         (!outcome.is_good()).then_some(Run::Stopped { at: index, outcome })
     }
@@ -256,35 +279,18 @@ impl Runner<'_> {
 
     /// How long the host may take for the current action.
     fn allowance(&self) -> Duration {
-        let Settings { action, install, stop, start, verify, settle, .. } = *self.settings;
-        let own = match self.actions.get(self.at).filter(|_| self.began) {
-            Some(Action::Install { .. }) => install,
-            Some(Action::Verify { .. }) => verify,
-            Some(Action::Stop { .. }) => stop,
-            Some(Action::Start { health, fallback, .. }) => {
-                let within = health.as_ref().map_or(start, |health| health.within);
-                stop + settle + within + self.falling_back(fallback)
-            }
-            Some(Action::Await { health, fallback, .. }) => {
-                settle + health.within + self.falling_back(fallback)
-            }
-            _ => Duration::ZERO,
+        let (index, began) = self.at;
+        let own = match self.actions.get(index).filter(|_| began) {
+            Some(Action::Install { .. }) => self.settings.install,
+            Some(action) => patience(self.settings).longest(action),
+            None => Duration::ZERO,
         };
-        own + action
-    }
-
-    /// How long that may take.
-    fn falling_back(&self, fallback: &Fallback) -> Duration {
-        let Settings { stop, settle, .. } = *self.settings;
-        match fallback {
-            Fallback::Leave => Duration::ZERO,
-            Fallback::Stop => stop,
-            Fallback::Revert { files: _, health } => stop + settle + health.within,
-        }
+        own + self.settings.action
     }
 
     fn during(&self) -> During {
-        During::Action { index: self.at, began: self.began }
+        let (index, began) = self.at;
+        During::Action { index, began }
     }
 
     fn malformed(&self, what: String) -> HostError {
@@ -292,20 +298,21 @@ impl Runner<'_> {
     }
 }
 
-/// A line from the host.
-enum Heard {
-    Answer(Answer),
-    /// The request has ended, with this status.
-    End(u8),
+/// What is wrong with an answer, and the beginning of it.
+fn misfit(said: &str, unfit: Unfit) -> String {
+    let mut beginning = tidy(said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(said));
+    if said.len() > QUOTED {
+        beginning.push('…');
+    }
+    format!("`{beginning}` ({unfit})")
 }
 
-impl Heard {
-    fn parse(answer: &str) -> Option<Self> {
-        match answer.strip_prefix("end ") {
-            Some(status) => status.parse().ok().map(Self::End),
-            None => Answer::parse(answer).map(Self::Answer),
-        }
-    }
+/// How far files have been sent.
+enum Sent {
+    /// The rest of this file is being sent.
+    Last(usize),
+    /// The host has accepted a part.
+    Part { index: usize, sent: u64, total: u64 },
 }
 
 /// Why not everything was sent.
@@ -318,19 +325,26 @@ async fn send(
     writer: &mut Writer,
     files: Vec<(usize, Bytes)>,
     stall: Duration,
-    progress: mpsc::UnboundedSender<(usize, u64, u64)>,
+    progress: mpsc::UnboundedSender<Sent>,
 ) -> Result<(), Unsent> {
     for (index, bytes) in files {
         let total = bytes.len() as u64;
         let mut rest = bytes;
+        // Sending the progress fails only if the receiver is dropped, and so is this future
+        // then. An empty file has no bytes to wait for.
+        if rest.is_empty() {
+            let _ = progress.send(Sent::Last(index));
+        }
         while !rest.is_empty() {
             let chunk = rest.split_to(rest.len().min(CHUNK));
+            if rest.is_empty() {
+                let _ = progress.send(Sent::Last(index));
+            }
             match timeout(stall, writer.send(chunk)).await {
                 Ok(sent) => sent.map_err(Unsent::Failed)?,
                 Err(_) => return Err(Unsent::Stalled(stall)),
             }
-            // This fails only if the receiver is dropped, and so is this future then.
-            let _ = progress.send((index, total - rest.len() as u64, total));
+            let _ = progress.send(Sent::Part { index, sent: total - rest.len() as u64, total });
         }
     }
     Ok(())

@@ -41,6 +41,8 @@ pub struct Settings {
     /// How long a host waits for a heartbeat before it kills the running action and
     /// releases the lock.
     pub let_go: Duration,
+    /// How long an apply that was interrupted waits for the running actions of a host.
+    pub interrupt: Duration,
     /// How often a waiting apply says what it is waiting for, unless it draws progress
     /// bars.
     pub remind: Duration,
@@ -65,6 +67,7 @@ impl Default for Settings {
             stall: seconds(60),
             beat: seconds(5),
             let_go: seconds(60),
+            interrupt: seconds(60),
             remind: seconds(10),
         }
     }
@@ -88,7 +91,7 @@ impl Settings {
     }
 
     /// Every time-out with its name in `--timeout`.
-    fn named(&mut self) -> [(&'static str, &mut Duration); 17] {
+    fn named(&mut self) -> [(&'static str, &mut Duration); 18] {
         let Self {
             ssh,
             ready,
@@ -102,6 +105,7 @@ impl Settings {
             stall,
             beat,
             let_go,
+            interrupt,
             remind,
             healthy,
             ..
@@ -123,6 +127,7 @@ impl Settings {
             ("stall", stall),
             ("beat", beat),
             ("let-go", let_go),
+            ("interrupt", interrupt),
             ("remind", remind),
             ("healthy", healthy),
         ]

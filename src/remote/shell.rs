@@ -22,6 +22,10 @@ const DRIVER: &str = include_str!("driver.sh");
 /// How many bytes of unexpected output are kept, to report why there is no shell.
 const NOISE: usize = 4096;
 
+/// How many bytes of unexpected output a host may write in one request, and before the
+/// first; far more than any greeting has.
+const MOST_NOISE: usize = 1 << 20;
+
 /// The maximum length of a line, in bytes. Scripts write far shorter ones.
 const LONGEST_LINE: usize = 64 << 10;
 
@@ -48,6 +52,8 @@ pub(super) struct Shell {
 pub(super) struct Lines {
     reader: Reader,
     buffer: BytesMut,
+    /// How many bytes of the buffer are known to have no line break.
+    searched: usize,
     marker: String,
     ready: bool,
     /// Whether `sudo` was run; if the shell ends before it is ready, `sudo` has failed.
@@ -56,6 +62,8 @@ pub(super) struct Lines {
     no_sudo: bool,
     /// The last bytes of the unexpected output.
     noise: Vec<u8>,
+    /// How many bytes it had in all.
+    noisy: usize,
 }
 
 /// A line of output.
@@ -74,6 +82,8 @@ pub(super) enum NoLine {
     Gone(Option<ChannelError>),
     /// The line exceeds [`LONGEST_LINE`].
     TooLong,
+    /// The unexpected output exceeds [`MOST_NOISE`].
+    TooMuch,
 }
 
 /// Where scripts look for commands first: they rely on what coreutils and util-linux
@@ -95,11 +105,13 @@ impl Shell {
         let lines = Lines {
             reader,
             buffer: BytesMut::new(),
+            searched: 0,
             marker,
             ready: false,
             becoming_root: false,
             no_sudo: false,
             noise: Vec::new(),
+            noisy: 0,
         };
         let mut shell = Self { writer, lines };
         match shell.send(script.into()).await {
@@ -123,7 +135,7 @@ impl Shell {
         patience: Duration,
     ) -> Result<(), HostError> {
         if self.lines.ready {
-            self.lines.noise.clear();
+            self.lines.quiet();
         }
         let mut request = format!("{}\n", script.len()).into_bytes();
         request.extend_from_slice(script);
@@ -152,11 +164,11 @@ impl Shell {
                         "ready" => return Ok(()),
                         "sudo" => self.lines.becoming_root = true,
                         "nosudo" => self.lines.no_sudo = true,
-                        _ => {}
+                        other => self.lines.note(other.as_bytes()),
                     },
                     Ok(Line::Other(noise)) => self.lines.note(&noise),
                     Err(NoLine::TooLong) => {}
-                    Err(NoLine::Gone(error)) => return Err(self.lines.gone(During::Opening, error)),
+                    Err(error) => return Err(self.lines.none(During::Opening, error)),
                 }
             }
         };
@@ -164,7 +176,7 @@ impl Shell {
             Ok(waited) => {
                 waited?;
                 self.lines.ready = true;
-                self.lines.noise.clear();
+                self.lines.quiet();
                 Ok(())
             }
             Err(_) => Err(HostError::TimedOut { during: During::Opening, after: patience }),
@@ -195,12 +207,21 @@ impl Lines {
     /// The next line. Dropping this future loses no data.
     pub(super) async fn next(&mut self) -> Result<Line, NoLine> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|&byte| byte == b'\n') {
-                return Ok(self.line(end + 1));
+            let rest = self.buffer.get(self.searched..).unwrap_or_default();
+            if let Some(end) = memchr::memchr(b'\n', rest) {
+                let end = self.searched + end + 1;
+                self.searched = 0;
+                return Ok(self.line(end));
             }
+            self.searched = self.buffer.len();
             if self.buffer.len() > LONGEST_LINE {
+                self.noisy = self.noisy.saturating_add(self.buffer.len());
                 self.buffer.clear();
+                self.searched = 0;
                 return Err(NoLine::TooLong);
+            }
+            if self.noisy > MOST_NOISE {
+                return Err(NoLine::TooMuch);
             }
             match self.reader.next().await {
                 Ok(Some(Event::Stdout(bytes))) => self.buffer.extend_from_slice(&bytes),
@@ -233,8 +254,7 @@ impl Lines {
                 Ok(Line::Answer(answer)) if answer.starts_with("end ") => break,
                 Ok(Line::Answer(answer)) => return Err(malformed(tidy(&answer))),
                 Ok(Line::Other(bytes)) => said.extend_from_slice(&bytes),
-                Err(NoLine::TooLong) => return Err(malformed("a line that is too long".to_owned())),
-                Err(NoLine::Gone(error)) => return Err(self.gone(during, error)),
+                Err(error) => return Err(self.none(during, error)),
             }
             if said.len() > limit {
                 return Err(malformed(format!("more than {limit} bytes")));
@@ -245,8 +265,25 @@ impl Lines {
         String::from_utf8(said).map_err(|_| malformed("text that isn't UTF-8".to_owned()))
     }
 
+    /// Forgets the unexpected output so far.
+    fn quiet(&mut self) {
+        self.noise.clear();
+        self.noisy = 0;
+    }
+
+    /// The error if there is no next line.
+    pub(super) fn none(&self, during: During, error: NoLine) -> HostError {
+        let what = match error {
+            NoLine::Gone(error) => return self.gone(during, error),
+            NoLine::TooLong => "a line that is too long".to_owned(),
+            NoLine::TooMuch => format!("more than {MOST_NOISE} bytes of unexpected output"),
+        };
+        HostError::Malformed { during, what }
+    }
+
     /// Keeps the last bytes of unexpected output.
     pub(super) fn note(&mut self, noise: &[u8]) {
+        self.noisy = self.noisy.saturating_add(noise.len());
         self.noise.extend_from_slice(noise);
         self.noise.drain(..self.noise.len().saturating_sub(NOISE));
     }

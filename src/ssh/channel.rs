@@ -20,6 +20,10 @@ use super::session::{Ending, Lost};
 /// more than an answer has, and far less than a runaway command writes.
 const UNREAD: usize = 16 << 20;
 
+/// What an event takes besides its bytes, at least. It counts, because a host may send
+/// one byte at a time, or only events that have none.
+const OVERHEAD: usize = 256;
+
 /// `SSH_EXTENDED_DATA_STDERR` in RFC 4254.
 const STDERR: u32 = 1;
 
@@ -232,10 +236,12 @@ impl Pump {
             if matches!(event, Event::Exit(_)) {
                 let _ = self.over.send(true);
             }
-            let share = match &event {
-                Event::Stdout(data) | Event::Stderr(data) => self.share(data.len()).await,
-                Event::Exit(_) => None,
+            let bytes = match &event {
+                Event::Stdout(data) | Event::Stderr(data) => data.len(),
+                Event::Exit(Exit::Signal(name)) => name.len(),
+                Event::Exit(Exit::Status(_)) => 0,
             };
+            let share = self.share(bytes + OVERHEAD).await;
             let _ = self.events.send(Delivery::Event(event, share));
         }
         Err(self.end.lost().into())

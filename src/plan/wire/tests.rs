@@ -99,3 +99,27 @@ fn the_table_names_no_command_that_no_script_runs() {
         assert!(words.contains(command), "{command}");
     }
 }
+
+/// The controller waits longer than the script of any action does.
+#[test]
+fn two_runs_of_a_program_may_take_twice_as_long() {
+    let seconds = Duration::from_secs;
+    let patience = Patience {
+        manager: seconds(1),
+        stop: seconds(10),
+        start: seconds(100),
+        settle: seconds(1_000),
+        verify: seconds(10_000),
+        packages: seconds(100_000),
+    };
+    let verify = Action::Verify { command: Vec::new(), staged: BTreeMap::new(), version: None };
+    assert_eq!(patience.longest(&verify), seconds(2 * (10_000 + 5)));
+    let health = Health { says: String::new(), listens: Vec::new(), within: seconds(7) };
+    let revert = Fallback::Revert { files: Vec::new(), health: health.clone() };
+    let unit = || "a.service".to_owned();
+    let start = |health, fallback| Action::Start { unit: unit(), before: Running::Stopped, health, fallback };
+    assert_eq!(patience.longest(&start(None, Fallback::Leave)), seconds(15 + 100 + 1_000 + 6));
+    let twice = patience.longest(&start(Some(health), revert));
+    assert_eq!(twice, seconds(2 * (15 + 7 + 1_000) + 6));
+    assert_eq!(patience.longest(&Action::Stop { unit: unit() }), seconds(15 + 6));
+}

@@ -173,8 +173,7 @@ impl Host {
     }
 
     pub(super) fn request(&self, actions: &[Action]) -> String {
-        let calls: Vec<Call> = actions.iter().enumerate().map(|(i, action)| call(i, action)).collect();
-        request(&calls, &patience(), 0)
+        request(&calls(actions), &patience(), 0)
     }
 
     /// Runs a script; what it leaves of its input must be the next request.
@@ -200,23 +199,28 @@ impl Host {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    fn answers(&self, script: &str, input: &[u8]) -> Vec<Answer> {
-        let said = self.shell(script, input);
-        said.lines()
-            .map(|line| {
-                line.strip_prefix("marker ").and_then(Answer::parse).unwrap_or_else(|| panic!("{said}"))
-            })
-            .collect()
+    /// What the host answers to calls. Everything that a script says has to fit.
+    fn answers(&self, calls: &[Call], input: &[u8]) -> Vec<Answer> {
+        let said = self.shell(&request(calls, &patience(), input.len()), input);
+        let mut exchange = Exchange::new(calls);
+        (0..calls.len()).for_each(|index| exchange.sent(index));
+        let hear = |line: &str| {
+            let answer = line.strip_prefix("marker ").map(|line| exchange.hear(line));
+            answer.and_then(Result::ok).unwrap_or_else(|| panic!("{line}\n{said}"))
+        };
+        let answers = said.lines().map(hear).collect();
+        assert!(exchange.is_answered(), "{said}");
+        answers
     }
 
     /// How each of these actions ended, up to the one that didn't end well.
     pub(super) fn run(&self, actions: &[Action]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        for answer in self.answers(&self.request(actions), b"") {
+        for answer in self.answers(&calls(actions), b"") {
             match answer {
                 Answer::Began(index) | Answer::Runs(index, _) => assert_eq!(index, outcomes.len()),
                 Answer::Ended(_, ending) => outcomes.push(outcome(ending)),
-                Answer::Need(_) => panic!("{actions:?}"),
+                Answer::Need(_) | Answer::End(_) => panic!("{actions:?}"),
             }
         }
         outcomes
@@ -230,7 +234,7 @@ impl Host {
 
     /// Whether a file has to be sent.
     pub(super) fn needs(&self, file: &Staged) -> bool {
-        let answers = self.answers(&self.request(&[Action::Stage(file.clone())]), b"");
+        let answers = self.answers(&calls(&[Action::Stage(file.clone())]), b"");
         match &answers[1..] {
             [Answer::Need(0)] => true,
             [Answer::Ended(0, Ending::Already)] => false,
@@ -246,7 +250,7 @@ impl Host {
             .map(|(i, (file, bytes, gzip))| receive(i, file, Transfer { bytes: bytes.len(), gzip: *gzip }))
             .collect();
         let input: Vec<u8> = files.iter().flat_map(|(_, bytes, _)| bytes.to_vec()).collect();
-        let answers = self.answers(&request(&calls, &patience(), input.len()), &input);
+        let answers = self.answers(&calls, &input);
         let ended = answers.into_iter().filter_map(|answer| match answer {
             Answer::Ended(_, ending) => Some(outcome(ending)),
             _ => None,
@@ -265,6 +269,10 @@ impl Host {
 fn machine(command: &str) -> String {
     let out = Command::new("sh").args(["-c", command]).output().unwrap();
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
+
+fn calls(actions: &[Action]) -> Vec<Call> {
+    actions.iter().enumerate().map(|(i, action)| call(i, action)).collect()
 }
 
 fn outcome(ending: Ending) -> Outcome {

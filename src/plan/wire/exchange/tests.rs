@@ -1,0 +1,118 @@
+use super::super::{Ending, Transfer, call, receive};
+use super::*;
+use crate::plan::action::{Action, Fallback, Running, Staged};
+use crate::resource::{Access, Sha256};
+
+/// A stage's question, a file to receive, an action, and a start.
+fn exchange() -> Exchange {
+    let file = Staged { path: "/a".to_owned(), sha256: Sha256::of(b"a"), access: Access::root(0o600) };
+    let start = Action::Start {
+        unit: "a.service".to_owned(),
+        before: Running::Stopped,
+        health: None,
+        fallback: Fallback::Leave,
+    };
+    Exchange::new(&[
+        call(3, &Action::Stage(file.clone())),
+        receive(4, &file, Transfer { bytes: 1, gzip: false }),
+        call(5, &Action::Reload),
+        call(6, &start),
+    ])
+}
+
+const ALL: [&str; 9] =
+    ["3 began", "3 need", "4 began", "4 done", "5 began", "5 already", "6 began", "6 runs abc", "6 done"];
+
+#[test]
+fn what_the_scripts_say_fits() {
+    let mut exchange = exchange();
+    exchange.sent(4);
+    for (i, line) in ALL.iter().enumerate() {
+        assert!(!exchange.is_answered(), "{line}");
+        let (index, began) = exchange.current().unwrap();
+        assert_eq!((line.starts_with(&index.to_string()), began), (true, !line.ends_with("began")), "{i}");
+        exchange.hear(line).unwrap();
+    }
+    assert!(exchange.is_answered());
+    assert_eq!(exchange.current(), None);
+    assert_eq!(exchange.hear("end 0"), Ok(Answer::End(0)));
+    assert_eq!(exchange.hear("end 0"), Err(Unfit::Nothing));
+}
+
+/// After each part of the right answer, nothing fits but the next part, another outcome of
+/// the same call, and the end.
+#[test]
+fn nothing_else_fits() {
+    let mut words = vec!["end 0".to_owned()];
+    for index in ["2", "3", "4", "5", "6", "7", "18446744073709551615", "18446744073709551616", "-1", ""] {
+        for report in ["began", "need", "runs abc", "done", "already", "differs ", "failed bm8=", "well"] {
+            words.push(format!("{index} {report}"));
+        }
+    }
+    words.extend(
+        ["", " ", "began", "end", "end x", "end 256", "3  began", "3 began ", "6 runs", "6 runs  "]
+            .map(Into::into),
+    );
+    words.extend(["6 runs a;b".to_owned(), format!("6 runs {}", "a".repeat(65)), "6 failed !".to_owned()]);
+    let mut now = exchange();
+    now.sent(4);
+    for next in ALL {
+        let fits: Vec<&str> =
+            words.iter().filter(|word| now.clone().hear(word).is_ok()).map(String::as_str).collect();
+        let index = &next[..1];
+        let outcomes = |also: &str| {
+            ["runs abc", "need", "done", "already", "differs ", "failed bm8="]
+                .into_iter()
+                .filter(|report| !matches!(*report, "need" | "runs abc") || *report == also)
+                .map(|report| format!("{index} {report}"))
+                .collect::<Vec<_>>()
+        };
+        let mut expected = match next {
+            _ if next.ends_with("began") => vec![next.to_owned()],
+            "3 need" => outcomes("need"),
+            "6 runs abc" => outcomes("runs abc"),
+            _ => outcomes(""),
+        };
+        expected.push("end 0".to_owned());
+        let (mut fits, mut expected) = (fits, expected.iter().map(String::as_str).collect::<Vec<_>>());
+        fits.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(fits, expected, "instead of {next}");
+        now.hear(next).unwrap();
+    }
+    assert_eq!(words.iter().filter(|word| now.clone().hear(word).is_ok()).count(), 1);
+}
+
+#[test]
+fn a_file_is_done_only_after_it_was_sent() {
+    let mut exchange = exchange();
+    for line in &ALL[..3] {
+        exchange.hear(line).unwrap();
+    }
+    assert_eq!(exchange.hear("4 done"), Err(Unfit::Unsent(4)));
+    assert!(exchange.clone().hear("4 failed bm8=").is_ok(), "the disk may be full");
+    exchange.sent(4);
+    assert_eq!(exchange.hear("4 done"), Ok(Answer::Ended(4, Ending::Done)));
+}
+
+#[test]
+fn after_a_bad_outcome_only_the_end_fits() {
+    for bad in ["3 failed bm8=", "3 differs "] {
+        let mut exchange = exchange();
+        exchange.hear("3 began").unwrap();
+        exchange.hear(bad).unwrap();
+        assert!(exchange.is_answered());
+        assert_eq!(exchange.hear("4 began"), Err(Unfit::End));
+        exchange.hear("end 0").unwrap();
+        assert!(exchange.is_answered());
+    }
+}
+
+#[test]
+fn a_request_that_ends_early_isnt_answered() {
+    let mut exchange = exchange();
+    exchange.hear("3 began").unwrap();
+    exchange.hear("end 1").unwrap();
+    assert!(!exchange.is_answered());
+    assert_eq!(exchange.current(), Some((3, true)));
+}
