@@ -6,6 +6,7 @@
 mod demo;
 mod faults;
 mod help;
+mod hostile;
 mod instants;
 mod killed;
 mod mail;

@@ -1,10 +1,12 @@
 //! Whatever a folder contains, `check` takes little time and memory and shows no secret.
-//! `limits` tests large files, `damage` damaged ones.
+//! `limits` tests large files, `damage` damaged ones. And `reports` tests what a host may say
+//! of its actions.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
 mod judge;
 mod limits;
+mod reports;
 #[path = "../secrets.rs"]
 mod secrets;

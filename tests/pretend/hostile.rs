@@ -1,0 +1,237 @@
+//! What a hostile host reports of its actions can neither keep an apply from ending, nor
+//! fill the controller's memory, nor make it count actions that it didn't ask for. The
+//! cases are the files in `fixtures/hostile/reports`.
+
+use crate::world::{APPLY, World};
+use spore_drive::plan::action::{Action, Fallback, Running, Staged};
+use spore_drive::plan::wire::{Outcome, Report};
+use spore_drive::pretend::{Fleet, here};
+use spore_drive::remote::{
+    Holder, Host, HostError, Payload, Payloads, Redactor, Run, Settings, Stop, TimeOut,
+};
+use spore_drive::resource::{Access, Sha256};
+use spore_drive::ssh::{Credential, KnownHosts, Login, key};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+/// The time in which a host has to be done with, over its patience.
+const SOON: Duration = Duration::from_secs(30);
+
+/// The peak memory of this process, other tests included.
+const MEMORY: u64 = 500 << 20;
+
+struct Case {
+    name: String,
+    reports: String,
+    expected: String,
+    told: usize,
+    settings: Settings,
+}
+
+fn cases() -> Vec<Case> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile/reports");
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+        .map(|p| case(&p))
+        .collect()
+}
+
+fn case(path: &Path) -> Case {
+    let reports = fs::read_to_string(path).unwrap();
+    let value = |name: &str| {
+        let line = reports.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map(str::to_owned)
+    };
+    let patience = value("patience").unwrap_or("30".to_owned());
+    Case {
+        name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
+        expected: value("expect").unwrap(),
+        told: value("told").unwrap().parse().unwrap(),
+        settings: settings(&["action=", &patience].concat()),
+        reports,
+    }
+}
+
+fn settings(time_out: &str) -> Settings {
+    Settings::with(&[time_out.parse::<TimeOut>().unwrap()])
+}
+
+/// Makes `sh` on all hosts of a fleet the hostile one; it does harm where there are reports.
+fn poison(fleet: &Path) {
+    let sh = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pretend/hostile/sh");
+    let to = fleet.join("stand-ins/sh");
+    assert!(Command::new("cp").arg(sh).arg(&to).status().unwrap().success());
+    assert!(Command::new("chmod").arg("755").arg(&to).status().unwrap().success());
+}
+
+/// The actions, and what they need. The README of the cases lists them.
+fn actions() -> (Vec<Action>, Payloads) {
+    let mut payloads = Payloads::new();
+    let mut stage = |path: &str, content: &'static str| {
+        let sha256 = Sha256::of(content.as_bytes());
+        payloads.insert(sha256, Payload::Bytes(content.into()));
+        Action::Stage(Staged { path: path.to_owned(), sha256, access: Access::root(0o600) })
+    };
+    let files = [stage("/tb/a", "one"), stage("/tb/b", "two")];
+    let directory = |path: &str| Action::MakeDirectory { path: path.to_owned(), access: Access::root(0o750) };
+    let start = Action::Start {
+        unit: "a.service".to_owned(),
+        before: Running::Stopped,
+        health: None,
+        fallback: Fallback::Leave,
+    };
+    (files.into_iter().chain([directory("/tb"), directory("/tb/bin"), start]).collect(), payloads)
+}
+
+/// How a run of the actions ended, and how many reports there were.
+async fn outcome(
+    host: &spore_drive::pretend::Host,
+    login: &Login,
+    known: &KnownHosts,
+    settings: &Settings,
+    stop: &Stop,
+    mut tell: impl FnMut(&Report) + Send,
+) -> (Result<Run, HostError>, usize) {
+    let connected =
+        Host::connect(host.name().clone(), host.address(), std::slice::from_ref(login), known, settings)
+            .await;
+    let mut locked = connected.unwrap().lock(&Holder::default()).await.unwrap();
+    let (actions, payloads) = actions();
+    let mut told = 0;
+    let mut count = |report: Report| {
+        // How much has been sent when a host says something varies.
+        told += usize::from(!matches!(report, Report::Sent { .. }));
+        tell(&report);
+    };
+    let run = locked.run(&actions, &payloads, &Redactor::default(), stop, &mut count).await;
+    (run, told)
+}
+
+struct Hosts {
+    fleet: Fleet,
+    login: Login,
+    known: KnownHosts,
+}
+
+/// Simulated hosts with these names, each with its reports.
+async fn hosts(reports: impl IntoIterator<Item = (&str, &str)>) -> Hosts {
+    let mut fleet = Fleet::begin().unwrap();
+    poison(fleet.directory());
+    for (name, reports) in reports {
+        let host = fleet.add(&name.parse().unwrap(), here()).await.unwrap();
+        fs::write(host.root().join("reports"), reports).unwrap();
+    }
+    let user_key = key::load(Path::new("key"), &fleet.user_key().unwrap(), &mut |_: &Path| Ok(None)).unwrap();
+    let login = Login { user: "root".to_owned(), credentials: vec![Credential::Key(user_key)] };
+    let known = KnownHosts::parse(Path::new("known"), &fleet.known_hosts());
+    Hosts { fleet, login, known }
+}
+
+#[test]
+fn a_report_that_does_not_fit_ends_the_connection() {
+    Runtime::new().unwrap().block_on(async {
+        let cases = cases();
+        let Hosts { fleet, login, known } =
+            hosts(cases.iter().map(|case| (case.name.as_str(), case.reports.as_str()))).await;
+        let mut running = JoinSet::new();
+        for case in cases {
+            let (login, known) = (login.clone(), known.clone());
+            let host = fleet.host(&case.name.parse().unwrap()).unwrap().clone();
+            running.spawn(async move {
+                let begun = Instant::now();
+                let (run, told) =
+                    outcome(&host, &login, &known, &case.settings, &Stop::default(), |_| {}).await;
+                let ended = match run {
+                    Ok(Run::Done) => "done".to_owned(),
+                    Ok(Run::Interrupted) => "interrupted".to_owned(),
+                    Ok(Run::Stopped { at, outcome }) => format!("stopped at {at}: {}", text(&outcome)),
+                    Err(error) => error.to_string(),
+                };
+                let is_soon = begun.elapsed() < case.settings.action + SOON;
+                let is_right = is_soon && ended == case.expected && told == case.told;
+                (!is_right).then(|| format!("{}: {ended} (told {told}, {:?})", case.name, begun.elapsed()))
+            });
+        }
+        let wrong: Vec<String> = running.join_all().await.into_iter().flatten().collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    });
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak << 10 < MEMORY, "{peak} kB");
+}
+
+fn text(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Differs { text } | Outcome::Failed { text } => text,
+        Outcome::Done | Outcome::Already => "",
+    }
+}
+
+/// One request to stop is enough, whether the host is silent or never stops talking.
+#[test]
+fn after_an_interrupt_a_host_is_waited_for_no_longer_than_the_grace() {
+    Runtime::new().unwrap().block_on(async {
+        let hosts = hosts([("silent", "say 0 began\nhang\n")]).await;
+        let settings = settings("interrupt=0.5");
+        let stop = Stop::default();
+        let host = hosts.fleet.host(&"silent".parse().unwrap()).unwrap();
+        let mut asked = None;
+        let (run, _) = outcome(host, &hosts.login, &hosts.known, &settings, &stop, |_| {
+            stop.ask();
+            asked = Some(Instant::now());
+        })
+        .await;
+        let error = run.unwrap_err().to_string();
+        assert_eq!(error, "still running this action 0.5 s after the interrupt");
+        let waited = asked.unwrap().elapsed();
+        assert!(waited < Duration::from_secs(20), "{waited:?}");
+    });
+}
+
+/// The real program names the host, has failed, and has applied the plan on the other hosts.
+#[test]
+fn an_apply_names_the_hostile_host() {
+    let world = World::hostile("say 0 began\nrepeat 200000 0 done\n");
+    let run = world.spore(&[APPLY, &["--max-failures", "1"]].concat()).exits(1);
+    run.says("✗ h4 ").says(": unexpected answer while starting this action: `0 done` (expected `1 began`);");
+    run.says("✓ h1 staged");
+    assert!(!run.text.contains("200000"), "{run}");
+}
+
+#[test]
+fn one_interrupt_ends_an_apply_whose_host_does_not_answer() {
+    let world = World::hostile("say 0 began\nhang\n");
+    let words = ["--timeout", "remind=0.2", "--timeout", "interrupt=1"];
+    let mut apply = world.command(&[APPLY, &words].concat());
+    let mut apply = apply.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(apply.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("still waiting") && line.contains("h4 (")));
+    let begun = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &apply.id().to_string()]).status().unwrap().success());
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(apply.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let said = "still running this action 1 s after the interrupt";
+    assert!(rest.iter().any(|line| line.contains("✗ h4 ") && line.contains(said)), "{rest:?}");
+    let mut errors = String::new();
+    apply.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert!(errors.contains("interrupted: finishing running actions, for at most 1 s"), "{errors}");
+}
+
+impl World {
+    /// One whose h4 answers with these reports.
+    fn hostile(reports: &str) -> Self {
+        let world = Self::new();
+        let root = world.host("h4").root();
+        poison(root.parent().and_then(Path::parent).unwrap());
+        fs::write(root.join("reports"), reports).unwrap();
+        world
+    }
+}

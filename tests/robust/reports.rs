@@ -1,0 +1,132 @@
+//! Whatever a host says about its actions, what gets through is a beginning of the right
+//! answer, however the bytes come. `tests/fuzz/run` feeds the same judge.
+
+use spore_drive::plan::action::{Action, Fallback, Running, Staged};
+use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Transfer, call, receive};
+use spore_drive::resource::{Access, Sha256};
+
+/// The request that the first byte of an input selects: two bits for each of four calls.
+fn calls(which: u8) -> Vec<Call> {
+    let file = || Staged { path: "/a".to_owned(), sha256: Sha256::of(b"a"), access: Access::root(0o600) };
+    let start = || Action::Start {
+        unit: "a.service".to_owned(),
+        before: Running::Stopped,
+        health: None,
+        fallback: Fallback::Leave,
+    };
+    (0..4)
+        .map(|i| match which >> (2 * i) & 3 {
+            0 => call(i, &Action::Stage(file())),
+            1 => receive(i, &file(), Transfer { bytes: 1, gzip: false }),
+            2 => call(i, &start()),
+            _ => call(i, &Action::Reload),
+        })
+        .collect()
+}
+
+/// The first byte selects the calls, and the second which of the files are sent. The rest
+/// is what the host says, a line each.
+///
+/// # Errors
+/// With what got through although it shouldn't.
+pub(crate) fn judge(data: &[u8]) -> Result<(), String> {
+    let [which, sent, said @ ..] = data else { return Ok(()) };
+    let mut exchange = Exchange::new(&calls(*which));
+    (0..4).filter(|i| sent >> i & 1 == 1).for_each(|i| exchange.sent(i));
+    let kind = |i: usize| which >> (2 * i) & 3;
+    // By call, what was said of it.
+    let mut heard: [Vec<Answer>; 4] = Default::default();
+    let (mut at, mut moves, mut over) = (exchange.current(), 0, false);
+    for line in String::from_utf8_lossy(said).lines() {
+        let before = exchange.clone();
+        let Ok(answer) = exchange.hear(line) else {
+            if exchange != before {
+                return Err(format!("`{line}` doesn't fit, and has an effect"));
+            }
+            continue;
+        };
+        let index = match answer {
+            _ if over => return Err(format!("`{line}` after the end")),
+            Answer::Began(index) | Answer::Need(index) | Answer::Runs(index, _) | Answer::Ended(index, _) => {
+                index
+            }
+            Answer::End(_) => {
+                over = true;
+                continue;
+            }
+        };
+        heard.get_mut(index).ok_or_else(|| format!("`{line}`, an unknown call"))?.push(answer);
+        if exchange.current() != at {
+            at = exchange.current();
+            moves += 1;
+        }
+    }
+    if moves > 8 {
+        return Err(format!("a deadline moves {moves} times"));
+    }
+    let mut is_due = true;
+    for (i, heard) in heard.iter().enumerate() {
+        let good = match heard.as_slice() {
+            [] => false,
+            _ if !is_due => return Err(format!("{i} isn't due: {heard:?}")),
+            [Answer::Began(_)] => false,
+            [Answer::Began(_), Answer::Need(_)] if kind(i) == 0 => true,
+            [Answer::Began(_), Answer::Runs(_, id)] if kind(i) == 2 && id.len() <= 64 => false,
+            [Answer::Began(_), Answer::Ended(_, ending)] => is_good(ending),
+            [Answer::Began(_), Answer::Runs(..), Answer::Ended(_, ending)] if kind(i) == 2 => is_good(ending),
+            _ => return Err(format!("{i}: {heard:?}")),
+        };
+        if good && kind(i) == 1 && sent >> i & 1 == 0 {
+            return Err(format!("{i} is done without its file"));
+        }
+        is_due = good;
+    }
+    Ok(())
+}
+
+fn is_good(ending: &Ending) -> bool {
+    matches!(ending, Ending::Done | Ending::Already)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use proptest::prelude::*;
+
+    /// Lines that mostly nearly fit.
+    fn line() -> impl Strategy<Value = String> {
+        let index = prop_oneof![
+            8 => (0..4_u64).prop_map(|index| index.to_string()),
+            1 => any::<u64>().prop_map(|index| index.to_string()),
+            1 => "[0-9 +-]{0,22}",
+        ];
+        let words = prop_oneof![
+            4 => Just("began".to_owned()),
+            3 => Just("done".to_owned()),
+            1 => prop::sample::select(vec!["need", "already", "differs bm8=", "failed ", "runs 0a"])
+                .prop_map(str::to_owned),
+            1 => "[ -~\\n]{0,40}",
+        ];
+        prop_oneof![
+            20 => (index, words).prop_map(|(index, words)| format!("{index} {words}")),
+            1 => "end [0-9]{0,4}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn what_fits_is_a_beginning_of_the_right_answer(
+            head in any::<[u8; 2]>(), lines in prop::collection::vec(line(), 0..40),
+        ) {
+            let data = [&head[..], lines.join("\n").as_bytes()].concat();
+            prop_assert_eq!(judge(&data), Ok(()));
+        }
+
+        #[test]
+        fn any_bytes_are_taken(data in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(judge(&data), Ok(()));
+        }
+    }
+}
