@@ -102,11 +102,12 @@ impl Current<'_> {
                     Some(resource) => resource,
                     None => continue,
                 },
+                // Any user may put anything into /tmp.
+                _ if meaning == Meaning::Leftover => continue,
                 PathFact::Unreadable(why) => Resource::Unreadable { why: format!("can't be read: {why}") },
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
-                    // Other users may put anything into /tmp. And spore stages
-                    // files only; staging one clears away what has its name.
-                    if matches!(meaning, Meaning::Leftover | Meaning::Staged) {
+                    // Spore stages files only; staging one clears away what has its name.
+                    if meaning == Meaning::Staged {
                         continue;
                     }
                     Resource::Unreadable { why: "is not a regular file".to_owned() }
@@ -118,6 +119,9 @@ impl Current<'_> {
 
     fn file(&mut self, path: &str, fact: &FileFact, meaning: &Meaning) -> Option<Resource> {
         let Some(sha256) = fact.sha256 else {
+            if *meaning == Meaning::Leftover {
+                return None;
+            }
             return Some(Resource::Unreadable { why: "is too large for this kind of file".to_owned() });
         };
         let ours = self.folder.desired.equivalents.get(&sha256);
@@ -275,7 +279,9 @@ fn storage(facts: &Facts) -> BTreeSet<String> {
 enum Meaning {
     Config(ShapeName),
     Secret,
-    /// A secret that upstream's tool leaves in `/tmp`, if it is one of ours.
+    /// A secret that upstream's tool leaves in `/tmp`, owned by whoever logged in. It is
+    /// one of ours only if it has the digest of one; whatever else is there, any user may
+    /// have put it there, and it is ignored.
     Leftover,
     Text,
     Unit,

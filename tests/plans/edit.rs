@@ -92,6 +92,7 @@ impl Host<'_> {
                 assert!(text.contains(old), "{path} doesn't contain `{old}`:\n{text}");
                 self.write(path, &text.replace(old, new));
             }
+            ["undigested", path] => file(facts, path).sha256 = None,
             ["opaque", path] => {
                 self.write(path, "unlike YAML");
                 let facts = self.facts.as_mut().unwrap();

@@ -67,6 +67,15 @@ impl Host {
         symlink(target, self.at(path)).unwrap();
     }
 
+    /// Has a script stand in for a command.
+    pub(super) fn command(&self, name: &str, script: &str) {
+        let text = self.directory.path().join("stand-in");
+        fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+        // Copied by another process, as in `new`.
+        let path = self.directory.path().join(name);
+        assert!(Command::new("cp").arg("-p").arg(&text).arg(path).status().unwrap().success());
+    }
+
     /// Has systemd run there, and `program` say something.
     pub(super) fn says(&self, program: &str, text: &str) {
         self.directory("/run/systemd/system");
@@ -116,7 +125,8 @@ impl Host {
     }
 
     pub(super) fn facts(&self, shapes: &[&str]) -> Facts {
-        parse(&self.answer(shapes, false)).unwrap()
+        let answer = self.answer(shapes, false);
+        parse(&answer).unwrap_or_else(|error| panic!("{error}\n{answer}"))
     }
 }
 

@@ -107,6 +107,44 @@ fn files_of_every_kind() {
     assert_eq!(facts.texts["/etc/ufw/user.rules"], tuple);
 }
 
+/// Whatever a user puts into /tmp, the rest of the host is probed; a file of the size of a
+/// secret is digested, whoever owns it.
+#[test]
+fn nothing_in_tmp_holds_a_probe_up() {
+    const KEY: &str = "/tmp/swarm.key";
+    let host = Host::new();
+    host.file("/etc/shadow", "secret");
+    host.file("/tb/config/keys/swarm.key", "swarm");
+    host.file(KEY, vec![0; 2_000_000]);
+    let facts = host.facts(&[]);
+    assert_eq!((file(&facts.paths, KEY).size, file(&facts.paths, KEY).sha256), (2_000_000, None));
+    // What is there after `stat` has seen a file. A pipe may also have a writer that writes
+    // nothing, or no end of it.
+    for swapped in [
+        "mkfifo $key",
+        "mkfifo $key; sleep 3 <>$key >/dev/null 2>&1 & until [ -p $key ]; do :; done",
+        "ln -s $root/etc/shadow $key",
+        "mkdir $key",
+        "head -c 2000000 /dev/zero >$key",
+        ":",
+    ] {
+        let _ = fs::remove_file(host.at(KEY));
+        let _ = fs::remove_dir(host.at(KEY));
+        host.file(KEY, "swarm");
+        let root = host.at("/");
+        let root = root.to_str().unwrap().trim_end_matches('/');
+        host.command(
+            "stat",
+            &format!("(PATH=/usr/bin:/bin; stat \"$@\"); root={root} key={root}{KEY}; [ -e $root/done ] || {{ : >$root/done; rm $key; {swapped}; }}"),
+        );
+        let facts = host.facts(&[]);
+        fs::remove_file(host.at("/done")).unwrap();
+        assert_ne!(file(&facts.paths, KEY).sha256, sum("swarm"), "{swapped}");
+        assert_ne!(file(&facts.paths, KEY).sha256, sum("secret"), "{swapped}");
+        assert_eq!(file(&facts.paths, "/tb/config/keys/swarm.key").sha256, sum("swarm"), "{swapped}");
+    }
+}
+
 #[test]
 fn an_install_that_was_cut_off_is_seen() {
     let host = Host::new();

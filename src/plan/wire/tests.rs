@@ -10,7 +10,7 @@ mod units;
 
 use super::*;
 use crate::resource::Sha256;
-use host::Host;
+use host::{Host, machine};
 
 fn staged(path: &str, content: &[u8], host: &Host) -> Staged {
     Staged { path: path.to_owned(), sha256: Sha256::of(content), access: host.access(0o640) }

@@ -468,3 +468,31 @@ fn a_removed_node_is_remembered_as_long_as_its_storage_is_there() {
     assert_eq!(host.act(&remove("/var/lib/spore/digests")), Outcome::Done);
     assert!(!host.exists("/var/lib/spore"));
 }
+
+/// A leftover in /tmp that is ours is removed. Whatever a user puts there instead is left
+/// alone, and neither waited for nor followed.
+#[test]
+fn what_others_put_into_tmp_is_left_alone() {
+    const KEY: &str = "/tmp/swarm.key";
+    let host = Host::new();
+    let remove = Action::Remove { path: KEY.to_owned(), before: Sha256::of(b"swarm") };
+    host.write(KEY, b"swarm");
+    host.chmod(KEY, 0o600);
+    assert_eq!(host.act(&remove), Outcome::Done);
+    assert_eq!(host.act(&remove), Outcome::Already);
+    host.write("/etc/shadow", b"swarm");
+    for other in ["mkfifo $key", "ln -s /etc/shadow $key", "mkdir $key", "head -c 2000000 /dev/zero >$key"] {
+        assert!(machine(&format!("key={}; {other}", host.at(KEY).display())).is_empty());
+        assert_eq!(host.act(&remove), Outcome::Already, "{other}");
+        assert!(host.exists(KEY), "{other}");
+        assert!(machine(&format!("rm -r {}", host.at(KEY).display())).is_empty());
+    }
+    // A file that becomes a pipe once it was looked at.
+    host.write(KEY, b"swarm");
+    let stat = host.real("stat");
+    let key = host.at(KEY);
+    let key = key.display();
+    host.link_command("mkfifo");
+    host.stand_in("stat", &format!("{stat} \"$@\"; if [ ! -p {key} ]; then rm {key}; mkfifo {key}; fi"));
+    assert_eq!(host.act(&remove), Outcome::Already);
+}

@@ -266,7 +266,7 @@ impl Host {
 }
 
 /// What a command says on this machine.
-fn machine(command: &str) -> String {
+pub(super) fn machine(command: &str) -> String {
     let out = Command::new("sh").args(["-c", command]).output().unwrap();
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
