@@ -5,6 +5,7 @@ mod apply;
 mod args;
 mod check;
 mod demo;
+mod dumps;
 mod folder;
 mod key;
 mod lock;
@@ -69,6 +70,7 @@ impl Failure {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    dumps::forbid();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {

@@ -37,7 +37,13 @@ pub fn parse(text: &str) -> Document {
     Document { fields: fields.collect() }
 }
 
+/// What a change of a directive takes. Whether a node may dump core is the one limit that
+/// isn't worth a restart: it is in force from the next start on, so a node that another
+/// tool or an older version started keeps running.
 fn effect(path: &str) -> Effect {
+    if path == "Service.LimitCORE" {
+        return Effect::Reload;
+    }
     let restarts = ["Service.ExecStart", "Service.User", "Service.Group"].contains(&path)
         || path.starts_with("Service.Environment")
         || path.starts_with("Service.Limit");
