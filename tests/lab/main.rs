@@ -28,6 +28,7 @@ mod services;
 mod staged;
 mod surroundings;
 mod takeover;
+mod tmp;
 mod watch;
 
 use std::process::ExitCode;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         trial("surroundings::firewall", surroundings::firewall),
         trial("surroundings::hosts_that_are_not_to_be_had", surroundings::hosts_that_are_not_to_be_had),
         trial("surroundings::seer_beside_the_resolver", surroundings::seer_beside_the_resolver),
+        trial("tmp::other_users", tmp::other_users),
         real_only("takeover::hardened", takeover::hardened),
         real_only("takeover::touched_before_we_came", takeover::touched_before_we_came),
     ];
