@@ -4,9 +4,9 @@
 //! host answers to each with lines that [`Answer::parse`] reads. Nothing secret
 //! is in a call, and nothing here waits or sends; `remote` does.
 
-use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged, kept_path, staged_path};
+use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::course::Seen;
-use crate::resource::{Access, Health, Port, Transport};
+use crate::resource::{Access, Health, Port, Transport, kept_path, staged_path};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +120,9 @@ impl Patience {
                 stop + within + self.settle + self.falling_back(fallback) + manager
             }
             Action::Await { health, fallback, .. } => {
-                health.within + self.settle + self.falling_back(fallback) + manager
+                // See start.sh: a node that the service manager had to restart is watched twelve
+                // times as long, and may die once meanwhile.
+                health.within + self.settle * 25 + self.falling_back(fallback) + manager
             }
             Action::Install { .. }
             | Action::MakeDirectory { .. }
