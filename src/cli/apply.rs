@@ -169,9 +169,13 @@ async fn carry_out(
             std::panic::resume_unwind(error.into_panic());
         }
         if applied.is_complete(&plan) {
-            match basis.again(&mut hosts).await {
-                Ok(again) => applied.compare(&plan, &again),
-                Err(error) => terminal::error(&error.into()),
+            tokio::select! {
+                again = basis.again(&mut hosts) => match again {
+                    Ok(again) => applied.compare(&plan, &again),
+                    Err(error) => terminal::error(&error.into()),
+                },
+                // What is left to do isn't known then.
+                () = async { stop.asked().await; sleep(interrupt).await } => applied.interrupted = true,
             }
         }
         let releasing = async {
@@ -186,16 +190,18 @@ async fn carry_out(
         }
         applied
     };
-    let applied = tokio::select! {
+    let mut applied = tokio::select! {
         applied = applying => applied,
         () = interrupted_twice(&mut interrupts, &stop, interrupt) => {
             terminal::out(&format!("apply: aborted; resume with: {}\n", command()));
             return Exit::Interrupted;
         }
     };
+    // Also if a host was given up, and nothing was left to skip.
+    applied.interrupted |= stop.is_asked() && !applied.is_complete(&plan);
     terminal::out(&render::conclusion(&applied, &plan, &command(), style));
     let all = applied.is_complete(&plan) && plan.reaches_everything();
-    match (applied.interrupted || stop.is_asked() && !all, all) {
+    match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
         (false, false) => Exit::Failed,
