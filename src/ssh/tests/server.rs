@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -35,8 +34,6 @@ pub(super) struct Host {
     pub(super) runs: bool,
     /// Whether the server requires a password in addition to a key.
     pub(super) two_factors: bool,
-    /// How many bytes the command `chatter` has sent, each in a packet of its own.
-    pub(super) chatted: Arc<AtomicUsize>,
 }
 
 impl Host {
@@ -48,7 +45,6 @@ impl Host {
             window: 2 << 20,
             runs: true,
             two_factors: false,
-            chatted: Arc::default(),
         }
     }
 
@@ -191,15 +187,6 @@ impl Handler for Client {
         }
         session.channel_success(id)?;
         let channel = self.channels.remove(&id).unwrap();
-        if command == b"chatter" {
-            let chatted = Arc::clone(&self.host.chatted);
-            tokio::spawn(async move {
-                while channel.data_bytes(Bytes::from_static(b"x")).await.is_ok() {
-                    chatted.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-            return Ok(());
-        }
         let command = String::from_utf8_lossy(command).into_owned();
         tokio::spawn(run(channel, command));
         Ok(())
