@@ -19,9 +19,11 @@ pub fn binaries(draft: &Draft) -> Vec<Diagnostic> {
                 causes => format!("tau for {architecture}: {error}: {causes}"),
             };
             let problem = Diagnostic::error(message).at(&pin.place, "this file");
-            Some(match error.help() {
-                Some(help) => problem.help(help),
-                None => problem.help("copy it there, or pin another with `spore tau pin URL|FILE`"),
+            Some(match (&error, error.help()) {
+                (artifact::FetchError::File(..), _) | (_, None) => {
+                    problem.help("copy it there, or pin another with `spore tau pin URL|FILE`")
+                }
+                (_, Some(help)) => problem.help(help),
             })
         })
         .collect()

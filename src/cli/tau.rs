@@ -39,6 +39,14 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
         let digest = pin.binary().unwrap_or(pin.sha256);
         let version = pin.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
         terminal::out(&format!("{architecture}: tau{version}, sha256 {digest}, from {}\n", pin.source));
+        if let Source::Url(url) = &pin.source
+            && !url.is_https()
+        {
+            terminal::note(&format!(
+                "note: {} isn't https: anyone on the network path could have replaced the file; compare its digest with the publisher's",
+                url.as_str()
+            ));
+        }
         if let Source::Path(path) = &pin.source
             && Path::new(path).is_absolute()
         {
