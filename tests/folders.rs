@@ -13,7 +13,7 @@ mod secrets;
 
 use secrets::secrets;
 use spore_drive::check;
-use spore_drive::network::{Diagnostic, Draft, Files, Network, Secrets, Severity};
+use spore_drive::network::{Diagnostic, Draft, Files, Links, Network, Secrets, Severity};
 use spore_drive::render::{self, Style};
 use std::collections::BTreeMap;
 use std::fs;
@@ -78,7 +78,7 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
         true => Secrets::Elsewhere,
         false => Secrets::Needed,
     };
-    let draft = check::read(folder.path(), secrets);
+    let draft = check::read(folder.path(), secrets, links);
     let problems = draft.problems();
     let shown = render::problems(&problems, Style::Plain);
     let mut outcome = BTreeMap::from([("report.txt", format!("{shown}{}\n", render::tally(&problems)))]);
@@ -213,7 +213,7 @@ fn control_characters_are_escaped() {
     write("shapes/all.yaml", "ports: {main: 4242}\n\"a\\e[31m\\u202e\": 1\nservices: [\"\\e[31m\"]\n");
     write("shapes/x\x1b[31m.YAML", "");
     symlink("nowhere\x1b[31m", folder.path().join("tau.yaml")).unwrap();
-    let problems = check::read(folder.path(), Secrets::Needed).problems();
+    let problems = check::read(folder.path(), Secrets::Needed, Links::Inside).problems();
     let shown = render::problems(&problems, Style::Plain);
     assert!(!shown.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{shown:?}");
     for part in [r"shapes/a\u{1b}[31mb.yaml", r"`a\u{1b}[31m\u{202e}`", r"nowhere\u{1b}[31m", ".YAML"] {

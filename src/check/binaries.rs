@@ -34,7 +34,7 @@ pub fn binaries(draft: &Draft) -> Vec<Diagnostic> {
 mod tests {
     use super::*;
     use crate::artifact::{Architecture, Pin, Pins, Sha256};
-    use crate::network::Secrets;
+    use crate::network::{Links, Secrets};
     use crate::pretend::program;
     use std::fs;
 
@@ -48,7 +48,7 @@ mod tests {
         if let Some(there) = there {
             fs::write(folder.path().join("tau"), there).unwrap();
         }
-        let problems = binaries(&Draft::read(folder.path(), Secrets::Elsewhere));
+        let problems = binaries(&Draft::read(folder.path(), Secrets::Elsewhere, Links::Inside));
         assert!(problems.iter().all(|problem| problem.is_in("tau.yaml") && problem.is_error()));
         let shown = problems.iter().map(|problem| format!("{problem} ({})", problem.advice().unwrap()));
         shown.map(|text| text.replace(folder.path().to_str().unwrap(), "FOLDER")).collect()

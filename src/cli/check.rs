@@ -8,7 +8,7 @@ use crate::render;
 
 pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
     let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
-    let mut draft = check::read(&folder::find(args.network.as_deref())?, secrets);
+    let mut draft = check::read(&folder::find(args.network.as_deref())?, secrets, options.folder.links());
     let problems = tokio::task::block_in_place(|| check::binaries(&draft));
     draft.report(problems);
     let problems = draft.problems();

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::{Failure, terminal};
 use crate::check;
-use crate::network::{Diagnostic, Network, Secrets};
+use crate::network::{Diagnostic, Links, Network, Secrets};
 use crate::render;
 use std::path::{Path, PathBuf};
 
@@ -34,8 +34,8 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
 ///
 /// # Errors
 /// If there is an error in the folder.
-pub(crate) fn read(args: &Args, folder: &Path) -> miette::Result<Network> {
-    let draft = check::read(folder, Secrets::Needed);
+pub(crate) fn read(args: &Args, folder: &Path, links: Links) -> miette::Result<Network> {
+    let draft = check::read(folder, Secrets::Needed, links);
     let problems = draft.problems();
     if problems.iter().any(Diagnostic::is_error) {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
