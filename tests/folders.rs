@@ -286,12 +286,55 @@ fn the_size_of_a_folder_is_bounded() {
 
 /// Runs `spore COMMAND -n CASE`, and returns its exit code, stdout and stderr.
 fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    copy(&Path::new(CASES).join(case).join("folder"), folder.path(), &[]);
+    let scratch = tempfile::tempdir().unwrap();
+    let case =
+        [CASES, HOSTILE].map(|cases| Path::new(cases).join(case)).into_iter().find(|case| case.exists());
+    for part in ["folder", "outside"] {
+        let from = case.as_ref().unwrap().join(part);
+        if from.exists() {
+            copy(&from, &scratch.path().join(part), &[]);
+        }
+    }
+    run(&scratch.path().join("folder"), arguments)
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spore"));
-    let output = command.args(arguments).arg("-n").arg(folder.path()).output().unwrap();
+    let output = command.args(arguments).arg("-n").arg(folder).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Links to secrets are followed only if the user says so; then the rest is checked.
+#[test]
+fn follow_links_is_an_option_of_every_command_that_reads_the_secrets() {
+    let (status, said, _) = spore("secrets-linked", &["check"]);
+    assert_eq!((status, said.lines().last()), (Some(1), Some("check: 3 errors")));
+    let (status, said, _) = spore("secrets-linked", &["check", "--follow-links"]);
+    assert_eq!(status, Some(0), "{said}");
+    for command in ["plan", "apply", "rehearse"] {
+        let (status, _, errors) = spore("secrets-linked", &[command]);
+        assert!(status == Some(1) && errors.contains("pass `--follow-links`"), "{command}: {errors}");
+        // Another error, so that no host is contacted.
+        let (_, _, errors) = spore("component-linked", &[command, "--follow-links"]);
+        assert!(errors.contains("`shapes.yaml` is a symbolic link that leads out"), "{command}: {errors}");
+    }
+}
+
+#[test]
+fn without_a_network_every_command_says_how_to_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["check", "plan", "apply", "rehearse"] {
+        let (status, said, errors) = run(folder.path(), &[command]);
+        assert_eq!((status, &*said), (Some(1), ""), "{command}: {errors}");
+        assert!(errors.contains("there is no network in"), "{command}: {errors}");
+        assert!(errors.contains("run `spore` without a command"), "{command}: {errors}");
+    }
+    fs::write(folder.path().join("shapes.yaml"), "all: {ports: {main: 4242}}\n").unwrap();
+    fs::write(folder.path().join("hosts.yaml"), "h1: {addr: [192.0.2.1], shapes: {all: {}}}\n").unwrap();
+    let (status, said, _) = run(folder.path(), &[]);
+    assert_eq!(status, Some(0));
+    assert!(said.contains("hosts    1, with 1 node of 1 shape\n"), "{said}");
 }
 
 #[test]

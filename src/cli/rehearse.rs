@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(crate) async fn run(args: &Args, options: FolderOptions) -> miette::Result<Exit> {
     terminal::set_up_reports(args);
     let style = terminal::style(args);
-    let network = folder::read(args, &folder::find(args.network.as_deref())?, options.links())?;
+    let network = folder::read(args, options.links())?;
     if network.hosts.is_empty() {
         return Err(Failure::new("the folder has no hosts to simulate", "add one to hosts.yaml").into());
     }

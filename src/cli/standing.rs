@@ -46,7 +46,15 @@ fn standing(draft: &Draft) -> String {
     let tau: Vec<&str> = draft.tau.keys().map(|architecture| architecture.name()).collect();
     let lines = [
         ("network", format!("{name}, in {}", draft.folder.display())),
-        ("hosts", format!("{}, with {nodes} nodes of {} shapes", draft.hosts.len(), draft.shapes.len())),
+        (
+            "hosts",
+            format!(
+                "{}, with {} of {}",
+                draft.hosts.len(),
+                render::counted(nodes, "node"),
+                render::counted(draft.shapes.len(), "shape")
+            ),
+        ),
         ("elders", if elders.is_empty() { "none".to_owned() } else { elders.join(", ") }),
         (
             "tau",

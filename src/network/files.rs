@@ -429,6 +429,16 @@ impl Files {
     }
 }
 
+/// Where the path of a missing file starts: the label beneath it. Give it what is shown
+/// of the path, so that the label tells nothing of a masked one.
+pub(super) fn relative_to(written: &str) -> &'static str {
+    match written {
+        _ if written.starts_with("~/") => "`~` is the home directory of the user who runs spore",
+        _ if written.starts_with('/') => "an absolute path on the machine where spore runs",
+        _ => "the path is relative to the folder",
+    }
+}
+
 fn failed(error: io::Error) -> Option<Unreadable> {
     Some(Unreadable::Failed(error.to_string()))
 }
