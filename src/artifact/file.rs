@@ -4,6 +4,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use rustix::fs::OFlags;
 
@@ -82,12 +83,16 @@ impl Regular {
     }
 }
 
+/// The kernel's file systems, by device, because they can be mounted anywhere else, too.
+static KERNEL: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let mounted = ["/proc/self", "/sys/kernel"].into_iter().filter_map(|path| fs::metadata(path).ok());
+    mounted.map(|metadata| metadata.dev()).collect()
+});
+
 fn is_regular(metadata: &Metadata) -> Result<(), FileError> {
-    // Compared by file system, because it can be mounted anywhere.
-    let same = |path| fs::metadata(path).is_ok_and(|kernel| kernel.dev() == metadata.dev());
     match metadata.is_file() {
         false => Err(FileError::NotAFile),
-        true if ["/proc/self", "/sys/kernel"].into_iter().any(same) => Err(FileError::OfTheKernel),
+        true if KERNEL.contains(&metadata.dev()) => Err(FileError::OfTheKernel),
         true => Ok(()),
     }
 }

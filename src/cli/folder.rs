@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::{Failure, terminal};
 use crate::check;
-use crate::network::{Diagnostic, Files, Links, Network, Secrets};
+use crate::network::{Diagnostic, Links, Network, Secrets, is_network};
 use crate::render;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
 pub(crate) fn of_network(args: &Args) -> miette::Result<PathBuf> {
     let folder = find(args.network.as_deref())?;
     // One that can't be read has an error of its own.
-    if Files::gather(&folder).is_ok_and(|files| !files.is_network()) {
+    if is_network(&folder).is_ok_and(|is_network| !is_network) {
         let what = match folder == Path::new(".") {
             true => "there is no network in the current folder".to_owned(),
             false => format!("there is no network in {}", folder.display()),

@@ -4,7 +4,7 @@
 use super::args::Args;
 use super::{Exit, folder, terminal};
 use crate::check;
-use crate::network::{Draft, Files, Links, Secrets};
+use crate::network::{Draft, Links, Secrets, is_network};
 use crate::render;
 use clap::CommandFactory as _;
 
@@ -23,7 +23,7 @@ Generate its keys:               mkdir -p keys
 
 pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
     let folder = folder::find(args.network.as_deref())?;
-    if Files::gather(&folder).is_ok_and(|files| files.is_network()) {
+    if is_network(&folder).unwrap_or(false) {
         let mut draft = check::read(&folder, Secrets::Needed, Links::Inside);
         let problems = tokio::task::block_in_place(|| check::binaries(&draft));
         draft.report(problems);

@@ -208,15 +208,6 @@ impl Files {
         Ok(files)
     }
 
-    /// Whether any part of a network is among them.
-    pub fn is_network(&self) -> bool {
-        let parts = Component::ALL.iter().flat_map(|part| part.names());
-        parts.into_iter().any(|name| {
-            self.is_folder(name) && *name != KEYS
-                || ENDINGS.iter().any(|ending| self.found.contains_key(&format!("{name}.{ending}")))
-        })
-    }
-
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -227,7 +218,7 @@ impl Files {
     ///
     /// # Errors
     /// If the folder itself can't be read.
-    pub fn gather(folder: &Path) -> io::Result<Self> {
+    fn gather(folder: &Path) -> io::Result<Self> {
         let mut files = Self { root: fs::canonicalize(folder)?, ..Self::new(folder) };
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -427,6 +418,22 @@ impl Files {
         // It may have been replaced meanwhile.
         if outside(&opened.path) { Err(Some(Unreadable::Outside(bounds))) } else { Ok(opened) }
     }
+}
+
+/// Whether there is any part of a network in a folder, by the names in it.
+///
+/// # Errors
+/// If the folder can't be read.
+pub fn is_network(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let known = |name: &str| Component::ALL.iter().any(|part| part.names().contains(&name));
+        if stem(&name).is_some_and(known) || known(&name) && name != KEYS && !entry.file_type()?.is_file() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Where the path of a missing file starts: the label beneath it. Give it what is shown

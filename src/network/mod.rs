@@ -38,7 +38,7 @@ pub use draft::{
     DomainDraft, Draft, HostDraft, LoginDraft, NodeDraft, Partial, Secrets, ShapeDraft, SshDraft,
     TenancyDraft,
 };
-pub use files::{Bounds, Files, Found, Links, Unreadable};
+pub use files::{Bounds, Files, Found, Links, Unreadable, is_network};
 pub use git::InGit;
 pub use hosts::{Address, Host, Identity, Location, NotAnAddress, Ssh};
 pub use logins::{KeyFile, Login};
