@@ -132,3 +132,24 @@ fn every_pre_release_is_listed_with_its_reason() {
     let listed: Vec<String> = listed.map(|(package, _)| package.to_owned()).collect();
     assert_eq!(listed, used, "deny.toml lists the pre-releases of Cargo.lock, in this order");
 }
+
+/// The table in `tests/lab/FAULTS.md` names tests and plan cases that exist.
+#[test]
+fn tests_that_the_table_of_faults_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(root.join("tests/lab/faults/broken.md")).unwrap();
+    let lab = fs::read_to_string(root.join("tests/lab/main.rs")).unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    for row in rows.map(|row| row.split('|').collect::<Vec<_>>()) {
+        let names = |cell: usize| row[cell].split('`').skip(1).step_by(2);
+        let trials: Vec<&str> = names(2).collect();
+        let cases: Vec<&str> = names(3).collect();
+        assert!(!trials.is_empty() || !cases.is_empty(), "no test: {}", row[1]);
+        for name in trials {
+            assert!(lab.contains(&format!("trial(\"{name}\"")), "no lab test {name}");
+        }
+        for name in cases {
+            assert!(root.join("fixtures/plans").join(name).is_dir(), "no plan case {name}");
+        }
+    }
+}
