@@ -184,9 +184,14 @@ fn mixed(resource: &ResourceId, others: &Pending) -> String {
         Pending::Unknown => format!("the YAML style of {key} on {host} can't be compared"),
         Pending::Restart => format!("{key} on {host} has to be restarted for other reasons"),
     };
+    let retired = match others {
+        Pending::Fields(fields) if fields.iter().any(|field| field == "peers") => {
+            ", or delete from the folder a host that is already retired"
+        }
+        _ => "",
+    };
     format!(
-        "refused: {why}, so it can't be changed for this retirement alone: run `spore apply` first (and delete \
-         hosts from the folder that are already retired, or that would add them again)"
+        "refused: {why}, so it can't be changed for this retirement alone: run `spore apply` first{retired}"
     )
 }
 
