@@ -1,6 +1,6 @@
 //! What a hostile host reports of its actions can neither keep an apply from ending, nor
 //! fill the controller's memory, nor make it count actions that it didn't ask for. The
-//! cases are the files in `fixtures/hostile/reports`.
+//! cases are the files in `fixtures/hostile-reports`.
 
 use crate::world::{APPLY, World};
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
@@ -34,7 +34,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile/reports");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hostile-reports");
     let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
