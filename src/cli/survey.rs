@@ -10,7 +10,7 @@ use crate::network::{self, Network};
 use crate::plan::{self, Observed, Options, Plan, Retirement, Selector, Unplanned};
 use crate::remote::{Holder, Host, HostError, Locked, Settings, Target, gather};
 use crate::render::{self, Style};
-use crate::resource::{DigestKey, HostName, Secret, ShapeName};
+use crate::resource::{DigestKey, HostName, Secret, ShapeName, Untrusted};
 use crate::ssh::{Address, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -62,7 +62,7 @@ impl Basis {
     }
 
     /// Takes in a host's answer to its probe. Returns the holder of its lock, if any.
-    fn answered(&mut self, name: HostName, answer: Result<&str, &HostError>) -> Option<Holder> {
+    fn answered(&mut self, name: HostName, answer: Result<&Untrusted, &HostError>) -> Option<Holder> {
         let (observed, holder) = match answer.map(facts::parse) {
             Ok(Ok(facts)) => {
                 let none = BTreeSet::new();
@@ -73,10 +73,10 @@ impl Basis {
                 };
                 let (conditions, current) = interpret(&name, &facts, folder);
                 let observed = Observed::Host { conditions: Box::new(conditions), current };
-                (observed, facts.holder.as_deref().map(Holder::parse))
+                (observed, facts.holder.as_ref().map(Holder::parse))
             }
             Ok(Err(error)) => {
-                let help = "this may be a bug in spore: please report it".to_owned();
+                let help = error.help().to_owned();
                 (Observed::Nothing(Unplanned { why: error.to_string(), help }), None)
             }
             Err(error) => (Observed::Nothing(Unplanned { why: error.to_string(), help: error.help() }), None),
@@ -100,7 +100,7 @@ impl Basis {
             });
         }
         for (name, host, answer) in asking.join_all().await {
-            self.answered(name.clone(), answer.as_deref());
+            self.answered(name.clone(), answer.as_ref());
             // After an error the connection is unusable, and the lock releases itself.
             if answer.is_ok() {
                 locked.insert(name, host);
@@ -176,7 +176,7 @@ pub(crate) async fn survey_of(
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (mut hosts, mut holders) = (BTreeMap::new(), BTreeMap::new());
     for (name, answer) in answers {
-        let text = answer.as_ref().map(|(_, text)| text.as_str());
+        let text = answer.as_ref().map(|(_, text)| text);
         holders.extend(basis.answered(name.clone(), text).map(|holder| (name.clone(), holder)));
         hosts.extend(answer.ok().map(|(host, _)| (name, host)));
     }

@@ -1,7 +1,7 @@
 //! Findings about a folder, each with its place and a way to fix it.
 
-use super::mask::is_obeyed;
 use super::{Place, Secrets};
+use crate::resource::is_hidden;
 use std::error::Error;
 use std::fmt;
 
@@ -125,7 +125,7 @@ const DEFINED: &str = "defined here";
 /// quote a name as long as a file, or one that would move the cursor.
 pub(super) fn readable(text: String) -> String {
     const MOST: usize = 400;
-    if text.len() <= MOST && !text.contains(is_obeyed) {
+    if text.len() <= MOST && !text.contains(is_hidden) {
         return text;
     }
     let mut shown = String::new();
@@ -134,7 +134,7 @@ pub(super) fn readable(text: String) -> String {
             shown.push('…');
             break;
         }
-        if is_obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if is_hidden(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
 }

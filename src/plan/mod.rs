@@ -28,7 +28,7 @@ use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{
-    Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256, Version,
+    Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Printable, Resource, ResourceId, Sha256, Version,
 };
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,7 +163,7 @@ pub struct Overridden {
     /// `LimitNOFILE`
     pub directive: String,
     /// The drop-in.
-    pub file: String,
+    pub file: Printable,
 }
 
 /// Something worth knowing that isn't a change.
@@ -330,9 +330,9 @@ pub fn plan(
     let grounded = ground(&desired.goals, &conditions);
     let mut obstacles = grounded.obstacles;
     for (host, found) in &conditions {
-        let others: Vec<_> = found.networks.iter().filter(|name| *name != network).cloned().collect();
+        let others: Vec<_> = found.networks.iter().filter(|name| name.as_str() != network).cloned().collect();
         if !others.is_empty() && !options.take_over {
-            let other = Obstacle::OtherNetwork(others.join(", "));
+            let other = Obstacle::OtherNetwork(others.join(", ").into());
             obstacles.entry(host.clone()).or_default().push(other);
         }
     }
@@ -375,7 +375,9 @@ pub fn plan(
     let graphs = revert::Graphs { changes: &graph, desired: &grounded.desired, current: &current };
     let can_roll_back = steps::fill(&mut plan, graphs, &order, options.no_revert)?;
     let is_ours = |host: &HostName| {
-        conditions.get(host).is_some_and(|found| found.networks.iter().all(|name| *name == plan.network))
+        conditions
+            .get(host)
+            .is_some_and(|found| found.networks.iter().all(|name| name.as_str() == plan.network))
     };
     let asked = desired_nodes(desired).filter(|(id, _)| observed.contains_key(&id.host));
     for (id, node) in asked {

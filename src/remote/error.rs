@@ -1,6 +1,7 @@
 //! What can go wrong between the controller and a host.
 
 use super::Holder;
+use crate::resource::Printable;
 use crate::ssh::ConnectError;
 use std::fmt;
 use std::time::Duration;
@@ -18,13 +19,13 @@ pub enum HostError {
     #[error("no password-less sudo{}", colon(said))]
     NoSudo {
         /// What the host said.
-        said: String,
+        said: Printable,
     },
     /// The user has no working shell on the host.
     #[error("no usable shell{}", colon(said))]
     NoShell {
         /// What the host said.
-        said: String,
+        said: Printable,
     },
     /// The connection ended.
     #[error("connection lost while {during}: {reason}")]
@@ -32,7 +33,7 @@ pub enum HostError {
         /// What was being done.
         during: During,
         /// Why, as far as it is known.
-        reason: String,
+        reason: Printable,
     },
     /// The host took too long.
     #[error("no answer within {} s while {during}", after.as_secs_f32())]
@@ -46,7 +47,7 @@ pub enum HostError {
     #[error("can't be locked: {said}")]
     NoLock {
         /// What the host said.
-        said: String,
+        said: Printable,
         /// What locking needs.
         help: &'static str,
     },
@@ -59,7 +60,7 @@ pub enum HostError {
         /// What was being done.
         during: During,
         /// What is wrong with it.
-        what: String,
+        what: Printable,
     },
 }
 
@@ -123,7 +124,7 @@ impl HostError {
 
     /// The same error, with `clean` applied to the host's words.
     #[must_use]
-    pub(super) fn with_words(mut self, clean: impl Fn(&str) -> String) -> Self {
+    pub(super) fn with_words(mut self, clean: impl Fn(&str) -> Printable) -> Self {
         match &mut self {
             Self::NoSudo { said: words }
             | Self::NoShell { said: words }

@@ -24,7 +24,6 @@ mod redact;
 mod run;
 mod settings;
 mod shell;
-mod text;
 
 pub use apply::{Locks, Progress, Stop, apply};
 pub use error::{During, HostError};

@@ -3,8 +3,7 @@
 //! Programs echo their input: whole, a line of it, quoted, encoded, or truncated. So
 //! every substring of a secret that is too long to be a coincidence is masked.
 
-use super::text::tidy;
-use crate::resource::Secret;
+use crate::resource::{Printable, Secret};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use std::fmt;
@@ -67,7 +66,7 @@ impl Redactor {
     }
 
     /// Text from a host, with secrets masked and made safe for a terminal.
-    pub fn clean(&self, said: &[u8]) -> String {
+    pub fn clean(&self, said: &[u8]) -> Printable {
         let mut masked = vec![false; said.len()];
         for (at, piece) in said.array_windows::<PIECE>().enumerate() {
             if self.pieces.binary_search(piece).is_ok() {
@@ -87,7 +86,7 @@ impl Redactor {
                 text.extend_from_slice(MASK.as_bytes());
             }
         }
-        tidy(&String::from_utf8_lossy(&text))
+        Printable::lines(&String::from_utf8_lossy(&text))
     }
 }
 

@@ -10,9 +10,9 @@ use super::payload::{Payload, Payloads};
 use super::redact::Redactor;
 use super::settings::Settings;
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
-use super::text::tidy;
 use crate::plan::action::{Action, Fallback, Staged};
 use crate::plan::wire::{self, Answer, Call, Ending, Outcome, Patience, Report, Transfer};
+use crate::resource::Printable;
 use crate::ssh::{ChannelError, Writer};
 use bytes::Bytes;
 use std::time::Duration;
@@ -107,7 +107,7 @@ impl Runner<'_> {
                 let (mut calls, mut files) = (Vec::new(), Vec::new());
                 for index in needed {
                     let Some(Action::Stage(file)) = actions.get(index) else {
-                        return Err(self.malformed("the host requested an unknown file".to_owned()));
+                        return Err(self.malformed("the host requested an unknown file".into()));
                     };
                     let Some((bytes, gzip)) = payloads.get(&file.sha256).map(bytes) else {
                         return Ok(self.without(index, file));
@@ -180,7 +180,7 @@ impl Runner<'_> {
                     self.began = false;
                 }
                 Heard::Answer(Answer::Runs(index, invocation)) => {
-                    let invocation = tidy(&invocation);
+                    let invocation = Printable::line(&invocation).into();
                     (self.tell)(Report::Runs { index, invocation });
                 }
                 Heard::Answer(Answer::Ended(index, ending)) => {
@@ -196,12 +196,11 @@ impl Runner<'_> {
         // An action without an answer hasn't succeeded.
         if unanswered > 0 {
             let reason = match status {
-                lock::GIVEN_UP => {
-                    "the host received no heartbeat for too long and released the lock".to_owned()
-                }
-                status => format!("the script on the host was killed (status {status}) {}", lines.noise())
-                    .trim_end()
-                    .to_owned(),
+                lock::GIVEN_UP => "the host received no heartbeat for too long and released the lock".into(),
+                status => Printable::lines(&format!(
+                    "the script on the host was killed (status {status}) {}",
+                    lines.noise()
+                )),
             };
             return Err(HostError::Lost { during: self.during(), reason });
         }
@@ -212,13 +211,13 @@ impl Runner<'_> {
         match line {
             Ok(Line::Answer(answer)) => match Heard::parse(&answer) {
                 Some(heard) => Ok(Some(heard)),
-                None => Err(self.malformed(tidy(&answer))),
+                None => Err(self.malformed(answer.into())),
             },
             Ok(Line::Other(noise)) => {
                 lines.note(&noise);
                 Ok(None)
             }
-            Err(NoLine::TooLong) => Err(self.malformed("a line that is too long".to_owned())),
+            Err(NoLine::TooLong) => Err(self.malformed("a line that is too long".into())),
             Err(NoLine::Gone(error)) => Err(lines.gone(self.during(), error)),
         }
     }
@@ -249,7 +248,8 @@ impl Runner<'_> {
 
     /// The plan's file has no payload.
     fn without(&mut self, index: usize, file: &Staged) -> Run {
-        let outcome = Outcome::Failed { text: format!("spore doesn't have the content of {}", file.path) };
+        let outcome =
+            Outcome::Failed { text: format!("spore doesn't have the content of {}", file.path).into() };
         (self.tell)(Report::Ended { index, outcome: outcome.clone() });
         Run::Stopped { at: index, outcome }
     }
@@ -287,7 +287,7 @@ impl Runner<'_> {
         During::Action { index: self.at, began: self.began }
     }
 
-    fn malformed(&self, what: String) -> HostError {
+    fn malformed(&self, what: Printable) -> HostError {
         HostError::Malformed { during: self.during(), what }
     }
 }

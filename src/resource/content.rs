@@ -1,6 +1,6 @@
 //! The content of a file, and the digests by which secret content is compared.
 
-use super::{Document, Secret};
+use super::{Document, LONGEST, Printable, Secret};
 use hkdf::Hkdf;
 use sha2::Digest as _;
 use std::fmt;
@@ -110,6 +110,13 @@ impl DigestKey {
     }
 }
 
+impl Content {
+    /// Text that isn't secret; `None` if it is too long to be compared as such.
+    pub fn text(text: &str) -> Option<Self> {
+        (text.len() < LONGEST).then(|| Self::Text(Printable::lines(text)))
+    }
+}
+
 impl fmt::Debug for DigestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DigestKey(***)")
@@ -120,7 +127,7 @@ impl fmt::Debug for DigestKey {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// Text that isn't secret.
-    Text(String),
+    Text(Printable),
     /// The digest of a file that is a secret. Such a file contains a key of 256 random
     /// bits, which can't be guessed from an unkeyed digest.
     Secret(Sha256),

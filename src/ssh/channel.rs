@@ -13,8 +13,8 @@ use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::printable;
 use super::session::{Ending, Lost};
+use crate::resource::Printable;
 
 /// How many bytes of output may be unread before the connection has to wait. Far
 /// more than an answer has, and far less than a runaway command writes.
@@ -250,7 +250,7 @@ impl Pump {
 
 fn signal(signal: &russh::Sig) -> String {
     match signal {
-        russh::Sig::Custom(name) => printable(name),
+        russh::Sig::Custom(name) => Printable::line(name).into(),
         known => format!("{known:?}"),
     }
 }
