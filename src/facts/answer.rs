@@ -70,6 +70,8 @@ impl AnswerError {
 
 /// The maximum number of lines that aren't lines of texts. Real hosts send hundreds.
 const MOST_LINES: usize = 20_000;
+/// The maximum number of paths, most of which could be a change each.
+const MOST_PATHS: usize = 5_000;
 /// The maximum number of units.
 const MOST_UNITS: usize = 250;
 /// The maximum size of all texts together, in bytes. A configuration has a few thousand.
@@ -92,10 +94,14 @@ pub fn parse(answer: &Untrusted) -> Result<Facts, AnswerError> {
         } else {
             count += 1;
         }
-        for (what, found, most) in [("lines", count, MOST_LINES), ("bytes of text", text, MOST_TEXT)] {
-            if found > most {
-                return Err(AnswerError::TooMuch { what, most });
-            }
+        let amounts = [
+            ("lines", count, MOST_LINES),
+            ("bytes of text", text, MOST_TEXT),
+            ("paths", raw.stats.len(), MOST_PATHS),
+            ("units", raw.units.len(), MOST_UNITS),
+        ];
+        if let Some((what, _, most)) = amounts.into_iter().find(|(_, found, most)| found > most) {
+            return Err(AnswerError::TooMuch { what, most });
         }
         let Some(line) = (if is_text { Some(line.to_owned()) } else { fields(line) }) else {
             return Err(AnswerError::Malformed(i + 1));
@@ -103,9 +109,6 @@ pub fn parse(answer: &Untrusted) -> Result<Facts, AnswerError> {
         if in_units {
             in_units = line != ".";
             raw.units.property(if in_units { &line } else { "" });
-            if raw.units.len() > MOST_UNITS {
-                return Err(AnswerError::TooMuch { what: "units", most: MOST_UNITS });
-            }
         } else if line == "end" {
             return raw.assemble();
         } else if line == "units" {

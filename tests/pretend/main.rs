@@ -6,6 +6,10 @@
 mod demo;
 mod faults;
 mod help;
+#[expect(dead_code, reason = "another test uses the rest")]
+#[path = "../hostile.rs"]
+mod hostile;
+mod hostile_host;
 mod instants;
 mod killed;
 mod mail;
