@@ -161,7 +161,9 @@ async fn carry_out(
         let most = options.max_failures;
         let (mut applied, mut hosts) = apply(&plan, locks, payloads, redactor, &stop, most, sender).await;
         // It ends when the last sender is gone.
-        let _ = shown.await;
+        if let Err(error) = shown.await {
+            std::panic::resume_unwind(error.into_panic());
+        }
         if applied.is_complete(&plan) {
             match basis.again(&mut hosts).await {
                 Ok(again) => applied.compare(&plan, &again),

@@ -269,15 +269,10 @@ fn targets(
     let mut keys = Keys::default();
     let mut targets = Vec::new();
     let mut observed = BTreeMap::new();
-    // Elders' hosts are always probed: a plan for any part of the network depends on
-    // whether the elders are up.
-    let elders: BTreeSet<&HostName> = network.bootstrap.values().flatten().map(|host| &host.value).collect();
+    // Whatever the targets are, every host is probed: whether a node may be taken down
+    // depends on the others of its shape and on the elders, whether an elder may move
+    // depends on every node that dials it, and no two hosts may be one machine.
     for (name, host) in &network.hosts {
-        let is_target =
-            options.targets.is_empty() || options.targets.iter().any(|target| target.may_select(name));
-        if !is_target && !elders.contains(name) {
-            continue;
-        }
         if concerned.is_some_and(|concerned| !concerned.contains(name)) {
             continue;
         }

@@ -11,6 +11,10 @@
 //! [`SETTLED`], or an apply has watched this very start. A point in time can't
 //! tell a node that dies every 25 s from one that recovered.
 //!
+//! **A node whose switch is unfinished isn't in place** until an apply has watched this very
+//! start: the files that the switch has replaced are kept until then, and it may be too
+//! early to see the node die.
+//!
 //! **A journal without evidence decides nothing.** Where it doesn't reach back to
 //! the start, what answers on the node's ports decides.
 
@@ -19,7 +23,7 @@ use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::resource::{
     Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Port,
-    Resource, ResourceId, Service, ShapeName, Started, Transport, Trouble, Untold, Value,
+    Resource, ResourceId, Service, ShapeName, Started, Transport, Trouble, Untold, Value, kept_for,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,6 +188,9 @@ impl Host<'_> {
         if unit.healthy && missing.is_none() {
             return Activity::Running(started);
         }
+        if self.is_unfinished(shape) {
+            return Activity::Starting(started);
+        }
         if unit.restarts > 0 && age < SETTLED {
             let trouble = Trouble::Restarted(unit.restarts);
             return Activity::Failing { trouble, lasts: false, started };
@@ -201,6 +208,16 @@ impl Host<'_> {
             Some(main) => deaf(main),
             None => Activity::Running(started),
         }
+    }
+
+    /// Whether a switch has kept a file that this node reads.
+    fn is_unfinished(&self, shape: &ShapeName) -> bool {
+        let files = [tau::BINARY.to_owned(), tau::unit::PATH.to_owned(), tau::config_path(shape)];
+        let reads = |path: String| {
+            let is_in = |directory| path.rsplit_once('/').is_some_and(|(parent, _)| parent == directory);
+            files.contains(&path) || is_in(tau::KEYS) || is_in(tau::PLUGINS)
+        };
+        self.facts.paths.keys().filter_map(|path| kept_for(path)).any(reads)
     }
 
     /// Whether any process other than the resolver does.

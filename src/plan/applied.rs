@@ -1,7 +1,7 @@
 //! The outcome of a plan.
 
 use super::Plan;
-use super::action::Action;
+use super::action::{Action, Fallback};
 use super::course::Skipped;
 use crate::resource::{HostName, Key, NodeName, ResourceId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,22 @@ pub struct Failure {
     pub is_stale: bool,
 }
 
+impl Failure {
+    /// Whether it concerns the change of this resource: that change itself, or one of a file
+    /// that goes back with it.
+    fn includes(&self, key: &Key) -> bool {
+        let fallback = match &self.action {
+            Some(Action::Start { fallback, .. } | Action::Await { fallback, .. }) => Some(fallback),
+            _ => None,
+        };
+        let goes_back = match fallback {
+            Some(Fallback::Revert { files, .. }) => files.iter().any(|file| Some(&*file.path) == key.path()),
+            Some(Fallback::Leave | Fallback::Stop) | None => false,
+        };
+        self.change.as_ref() == Some(key) || goes_back
+    }
+}
+
 impl Applied {
     /// The hosts on which something failed, died or had no effect.
     pub fn failed_hosts(&self) -> BTreeSet<&HostName> {
@@ -47,16 +63,21 @@ impl Applied {
         self.failed.keys().chain(died).chain(without_effect).collect()
     }
 
+    /// The changes that failed: the one that was under way, the files that were put back
+    /// with it or would have been, and those without an effect.
+    pub fn failed_changes<'a>(&self, plan: &'a Plan) -> BTreeSet<&'a ResourceId> {
+        let has_failed = |id: &ResourceId| {
+            self.without_effect.contains(id)
+                || self.failed.get(&id.host).is_some_and(|failure| failure.includes(&id.key))
+        };
+        plan.changes.iter().map(|(id, _)| id).filter(|id| has_failed(id)).collect()
+    }
+
     /// The changes that were neither made nor failed.
     pub fn skipped_changes<'a>(&self, plan: &'a Plan) -> BTreeSet<&'a ResourceId> {
-        let has_failed = |id: &ResourceId| {
-            self.failed.get(&id.host).is_some_and(|failure| failure.change.as_ref() == Some(&id.key))
-        };
-        plan.changes
-            .iter()
-            .map(|(id, _)| id)
-            .filter(|id| !self.done.contains(id) && !self.without_effect.contains(id) && !has_failed(id))
-            .collect()
+        let failed = self.failed_changes(plan);
+        let is_left = |id: &&ResourceId| !self.done.contains(*id) && !failed.contains(*id);
+        plan.changes.iter().map(|(id, _)| id).filter(is_left).collect()
     }
 
     /// Compares the hosts after the apply with what was planned: `again` is the same
@@ -68,7 +89,11 @@ impl Applied {
             self.done.remove(id);
             self.without_effect.insert(id.clone());
         }
-        for (host, reasons) in again.unplanned.iter().filter(|(host, _)| hosts.contains(host)) {
+        for (host, reasons) in again
+            .unplanned
+            .iter()
+            .filter(|(host, _)| hosts.contains(host) && !plan.unplanned.contains_key(*host))
+        {
             let reasons: Vec<&str> = reasons.iter().map(|reason| reason.why.as_str()).collect();
             let what = format!("its result can't be checked: {}", reasons.join("; "));
             let failure = Failure { action: None, change: None, what, is_stale: false };

@@ -15,16 +15,18 @@
 //! 3. *A node isn't taken down while it is the last healthy one of its shape, or
 //!    the last healthy elder, and others of the same group are down*: they, or
 //!    their hosts, failed or were lost in this apply, were found down and not
-//!    brought up, or have died. The exception is an elder that the plan names in
-//!    [`Plan::last`]: the user has agreed to that. The only node of a shape
-//!    has no others.
-//! 4. *Nodes that have had their turn are looked at again*, before anything is
-//!    taken down and at the end: a node that is no longer in the start in which its turn
-//!    ended has died, and its host has failed. The same check shows which of the other
-//!    nodes still run.
+//!    brought up, or have died. A node that may die again doesn't stand in for a healthy
+//!    one, but may be taken down while another like it is up. The exception is an elder
+//!    that the plan names in [`Plan::last`]: the user has agreed to that. The only node
+//!    of a shape has no others.
+//! 4. *Nodes are looked at again* at the end, and before anything is taken down, started
+//!    or removed (a rotation doesn't wait for that): a node that is no longer in the start
+//!    in which its turn ended has died, and its host has failed. One whose turn hasn't come
+//!    and that isn't in the start in which the plan found it counts as down.
 //! 5. *A failed elder or canary ends the apply*, and so do more failures than are
-//!    allowed. Without a healthy elder, no node that would dial one is started. Nothing
-//!    is removed unless everything else has succeeded, because it may still be needed.
+//!    allowed. No node is started that would dial an elder, unless one is up at the address
+//!    that it would dial. Nothing is removed unless everything else has succeeded, because
+//!    it may still be needed.
 //! 6. *A rotation begins on all hosts or on none.* Nodes with the old secret and
 //!    with the new one can't talk, so once it has begun it isn't stopped by a
 //!    failure or an interrupt; and a rotation that an earlier apply began is finished
@@ -34,7 +36,7 @@
 //! Every host of every wave ends up either as part of one [`Next::Run`] or as
 //! one [`Skipped`].
 
-use super::{Found, Plan, Rank, Rotation};
+use super::{Found, Last, Plan, Rank, Rotation};
 use crate::resource::{HostName, NodeName, ShapeName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,6 +138,8 @@ pub enum Group {
 pub struct Course<'a> {
     plan: &'a Plan,
     max_failures: usize,
+    /// Elders that are taken down although they are the last healthy ones.
+    agreed: BTreeSet<&'a NodeName>,
     /// Nodes that the plan removes: whether they are up doesn't matter.
     going: BTreeSet<&'a NodeName>,
     state: State,
@@ -178,21 +182,63 @@ enum At {
 enum Node {
     /// Up, and its turn hasn't come.
     Up,
+    /// The same, but systemd had to restart it lately.
+    Unproven,
     /// Down, failed in its turn, or dead.
     Down,
     /// Its turn ended well, in this start where that is known.
     Turned(Option<String>),
 }
 
+/// What a node contributes to its group.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Health {
+    Down,
+    Unproven,
+    Healthy,
+}
+
 impl<'a> Course<'a> {
     /// The beginning of an apply that goes on while at most `max_failures` hosts
     /// have failed.
     pub fn new(plan: &'a Plan, max_failures: usize) -> Self {
-        let going: BTreeSet<&NodeName> = plan.going().collect();
+        Self::begin(plan, max_failures, plan.going().collect(), &plan.last)
+    }
+
+    /// What an apply of this plan would leave alone if all of it went well, because it is
+    /// the last healthy node of a group. `agreed` is taken down all the same.
+    pub(super) fn foresee(plan: &Plan, going: &BTreeSet<&NodeName>, agreed: &[Last]) -> Vec<Last> {
+        let mut course = Course::begin(plan, 0, going.clone(), agreed);
+        loop {
+            match course.next(false) {
+                Next::Finished => break,
+                // Nothing is seen that wasn't known before.
+                Next::Look(_) => {}
+                Next::Stage(hosts) | Next::Run { hosts, .. } => {
+                    hosts.iter().for_each(|host| course.ran(host, Ran::Done, &BTreeMap::new()));
+                }
+            }
+        }
+        let mut last = Vec::new();
+        for skipped in course.state.skipped {
+            if let SkipReason::LastHealthy { node, group, down } = skipped.why {
+                last.push(Last { node, group, down });
+            }
+        }
+        last
+    }
+
+    fn begin(plan: &'a Plan, max_failures: usize, going: BTreeSet<&'a NodeName>, agreed: &'a [Last]) -> Self {
         let wanted = plan.nodes.iter().filter(|(name, _)| !going.contains(name));
         let nodes = wanted.map(|(name, part)| {
-            (name.clone(), if part.found == Found::Down { Node::Down } else { Node::Up })
+            let node = match part.found {
+                Found::Healthy | Found::Replaces => Node::Up,
+                Found::Unproven => Node::Unproven,
+                Found::Deaf | Found::Down => Node::Down,
+            };
+            (name.clone(), node)
         });
+        let agreed = agreed.iter().filter(|last| last.group == Group::Elders).map(|last| &last.node);
         let state = State {
             at: At::Beginning,
             asked: Next::Finished,
@@ -207,7 +253,7 @@ impl<'a> Course<'a> {
             stopped: None,
             skipped: Vec::new(),
         };
-        Self { plan, max_failures, going, state }
+        Self { plan, max_failures, agreed: agreed.collect(), going, state }
     }
 
     /// A host can't be worked with: it couldn't be locked, or was lost.
@@ -310,8 +356,11 @@ impl<'a> Course<'a> {
         for node in asked.get(host).cloned().unwrap_or_default() {
             let now = seen.get(&node).filter(|seen| seen.is_up);
             let Some(state) = self.state.nodes.get_mut(&node) else { continue };
+            let planned = self.plan.nodes.get(&node).and_then(|part| part.invocation.as_ref());
+            let is_another = |seen: &Seen| planned.is_some_and(|planned| *planned != seen.invocation);
             let had_its_turn = match state {
-                Node::Up if now.is_none() => false,
+                // One that has died since the plan may be in its next start, and die again.
+                Node::Up | Node::Unproven if now.is_none_or(is_another) => false,
                 Node::Turned(Some(start)) if now.is_none_or(|seen| seen.invocation != *start) => true,
                 Node::Turned(None) if now.is_none() => true,
                 _ => continue,
@@ -393,7 +442,8 @@ impl<'a> Course<'a> {
         }
         self.skip(wave, |_, _| why.clone());
         let takes_down = |host: &HostName| self.taken_down(wave, host).next().is_some();
-        if self.state.waiting.iter().any(takes_down) && !self.state.is_fresh {
+        let depends = rank == Rank::Remove || rank.dials() || self.state.waiting.iter().any(takes_down);
+        if depends && !self.state.waiting.is_empty() && !self.state.is_fresh {
             let look = self.look();
             if !look.is_empty() {
                 return Some(Next::Look(look));
@@ -467,17 +517,17 @@ impl<'a> Course<'a> {
     fn last_healthy(&self, wave: usize, host: &HostName, others: &BTreeSet<HostName>) -> Option<SkipReason> {
         let taken: BTreeSet<&NodeName> =
             others.iter().chain([host]).flat_map(|host| self.taken_down(wave, host)).collect();
-        for node in self.taken_down(wave, host).filter(|node| self.is_healthy(node)) {
-            let is_agreed = |last: &super::Last| last.node == *node && last.group == Group::Elders;
-            if self.plan.last.iter().any(is_agreed) {
+        for node in self.taken_down(wave, host).filter(|node| self.health(node) > Health::Down) {
+            if self.agreed.contains(node) {
                 continue;
             }
             let elders = self.is_elder(node).then_some(Group::Elders);
             for group in elders.into_iter().chain([Group::Shape(node.shape.clone())]) {
-                let (healthy, down): (Vec<&NodeName>, Vec<&NodeName>) =
-                    self.of_group(&group).partition(|other| self.is_healthy(other));
-                if !down.is_empty() && healthy.iter().all(|healthy| taken.contains(healthy)) {
-                    let down = down.into_iter().cloned().collect();
+                // One that may die again doesn't stand in for one that is healthy.
+                let (as_good, worse): (Vec<&NodeName>, Vec<&NodeName>) =
+                    self.of_group(&group).partition(|other| self.health(other) >= self.health(node));
+                if !worse.is_empty() && as_good.iter().all(|other| taken.contains(other)) {
+                    let down = worse.into_iter().cloned().collect();
                     return Some(SkipReason::LastHealthy { node: node.clone(), group, down });
                 }
             }
@@ -492,12 +542,19 @@ impl<'a> Course<'a> {
         })
     }
 
-    fn is_healthy(&self, node: &NodeName) -> bool {
-        self.is_up(node) && !self.state.failed.contains(&node.host)
+    fn health(&self, node: &NodeName) -> Health {
+        if self.state.failed.contains(&node.host) {
+            return Health::Down;
+        }
+        match self.state.nodes.get(node) {
+            Some(Node::Up | Node::Turned(_)) => Health::Healthy,
+            Some(Node::Unproven) => Health::Unproven,
+            Some(Node::Down) | None => Health::Down,
+        }
     }
 
     fn is_up(&self, node: &NodeName) -> bool {
-        matches!(self.state.nodes.get(node), Some(Node::Up | Node::Turned(_)))
+        matches!(self.state.nodes.get(node), Some(Node::Up | Node::Unproven | Node::Turned(_)))
             && !self.state.lost.contains(&node.host)
     }
 
@@ -505,10 +562,14 @@ impl<'a> Course<'a> {
         self.plan.nodes.get(node).is_some_and(|part| part.bootstrap)
     }
 
-    /// Whether an elder is up, or the folder names none.
+    /// Whether an elder is up where a node that is started now dials it, or the folder names
+    /// none.
     fn is_an_elder_up(&self) -> bool {
         let mut elders = self.of_group(&Group::Elders).peekable();
-        elders.peek().is_none() || elders.any(|elder| self.is_up(elder))
+        let is_there = |elder: &NodeName| {
+            !self.plan.moving.contains(elder) || matches!(self.state.nodes.get(elder), Some(Node::Turned(_)))
+        };
+        elders.peek().is_none() || elders.any(|elder| self.is_up(elder) && is_there(elder))
     }
 
     /// The nodes of a host that come up in a wave.

@@ -10,6 +10,7 @@ pub mod course;
 mod notes;
 mod obstacles;
 mod order;
+mod reach;
 mod retire;
 mod revert;
 pub mod simulate;
@@ -28,9 +29,11 @@ use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{
-    Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Printable, Resource, ResourceId, Sha256, Version,
+    Activity, Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Printable, Resource, ResourceId,
+    Sha256, ShapeName, Trouble, Version,
 };
 use action::Action;
+use reach::Reach;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done, wave by wave.
@@ -49,6 +52,9 @@ pub struct Plan {
     /// Every node of the hosts that were asked, whether they answered or not, and
     /// its part in the plan.
     pub nodes: BTreeMap<NodeName, NodePlan>,
+    /// Elders that are up at an address at which no node that is started from now on dials
+    /// them: until their turn, they can't be dialled by those.
+    pub moving: BTreeSet<NodeName>,
     /// Nodes that it takes down although they are the last healthy ones of their kind
     /// while others are down.
     pub last: Vec<Last>,
@@ -88,13 +94,19 @@ pub struct NodePlan {
     pub wave: Option<usize>,
     /// What it was found doing.
     pub found: Found,
+    /// The start that it was found in, if it has been started.
+    pub invocation: Option<String>,
 }
 
 /// What a node was found doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// It is up.
-    Up,
+    /// It is up, and nothing speaks against it.
+    Healthy,
+    /// It is up, but systemd had to restart it lately, so it may die again.
+    Unproven,
+    /// Its process runs, but can't be dialled.
+    Deaf,
     /// It is down, and takes the place of another node of its host that is up.
     Replaces,
     /// It is down, or its host didn't answer.
@@ -368,9 +380,11 @@ pub fn plan(
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
     let graph = target::narrow(changes, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
-    let moved = notes::moved_elders(desired, &changes.graph);
+    let reach = Reach::new(&grounded.desired, &current, &graph);
+    plan.moving = reach.moving();
+    let cuts_off = !reach.cut_off().is_empty();
     // The sooner the others follow, the shorter they are cut off.
-    let batch = options.batch.or((!moved.is_empty()).then_some(usize::MAX));
+    let batch = options.batch.or(cuts_off.then_some(usize::MAX));
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, batch);
     let graphs = revert::Graphs { changes: &graph, desired: &grounded.desired, current: &current };
     let can_roll_back = steps::fill(&mut plan, graphs, &order, options.no_revert)?;
@@ -381,33 +395,37 @@ pub fn plan(
     };
     let asked = desired_nodes(desired).filter(|(id, _)| observed.contains_key(&id.host));
     for (id, node) in asked {
-        let down = NodePlan { bootstrap: node.bootstrap, wave: None, found: Found::Down };
+        let down = NodePlan { bootstrap: node.bootstrap, wave: None, found: Found::Down, invocation: None };
         let part = plan.nodes.entry(node.name.clone()).or_insert(down);
-        let is_up = is_ours(&id.host) && order::served(id, &grounded.desired, &current).is_some();
-        part.found = match (is_up, order.interrupts.contains(&node.name)) {
-            (true, _) => Found::Up,
-            (false, true) => Found::Replaces,
-            (false, false) => Found::Down,
+        let service = match current.get(id) {
+            Some(Resource::Service(service)) if is_ours(&id.host) => Some(service),
+            _ => None,
         };
+        part.found = match service.map(|service| &service.activity) {
+            Some(Activity::Running(_)) => Found::Healthy,
+            Some(Activity::Failing { trouble: Trouble::Restarted(_), .. }) => Found::Unproven,
+            Some(Activity::Failing { trouble: Trouble::Deaf(_), .. }) => Found::Deaf,
+            _ if order.interrupts.contains(&node.name) => Found::Replaces,
+            _ => Found::Down,
+        };
+        part.invocation = service.and_then(|service| service.activity.started()?.invocation.clone());
     }
-    plan.last = notes::last(&plan, &graph);
     if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
         let begun = order::has_begun(&grounded.desired, &current);
         plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });
     }
+    plan.last = notes::last(&plan, &graph);
     let silent: BTreeSet<&HostName> = observed
         .iter()
         .filter(|(_, observed)| matches!(observed, Observed::Nothing(_)))
         .map(|(name, _)| name)
         .collect();
-    let moves = |node: &NodeName| moved.contains(node) && notes::is_touched(node, &graph);
-    let moves_all = !moved.is_empty() && moved.iter().all(moves);
-    notes::notes(&mut plan, desired, &silent, moves_all);
+    notes::refusals(&mut plan, options, desired, &grounded.desired, (&changes.graph, &graph), &reach);
+    notes::notes(&mut plan, desired, &silent, cuts_off);
     plan.notes.extend(storage::notes(&graph, &conditions));
     if can_roll_back {
         plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });
     }
-    notes::refusals(&mut plan, options, desired, &grounded.desired, (&changes.graph, &graph), &moved);
     if let (Some(retirement), Some(needed)) = (&options.retire, needed) {
         retire::conclude(&mut plan, retirement, needed);
     }
@@ -440,8 +458,8 @@ fn nodes(
         .chain(changes.iter().filter_map(|(_, change)| node_of(change)))
         .filter(|node| !unplanned.contains_key(&node.name.host))
         .map(|node| {
-            let found = Found::Down;
-            (node.name.clone(), NodePlan { bootstrap: node.bootstrap, wave: None, found })
+            let (found, invocation) = (Found::Down, None);
+            (node.name.clone(), NodePlan { bootstrap: node.bootstrap, wave: None, found, invocation })
         })
         .collect()
 }
@@ -506,14 +524,25 @@ impl Plan {
         self.last.iter().any(|last| last.node == *node && last.group == Group::Elders)
     }
 
-    /// The hosts to lock while it is applied: those that it changes and, if it takes
-    /// an elder down, those of all elders, because another apply could take down
-    /// the others at the same time.
+    /// The hosts to lock while it is applied: those that it changes, and those on which its
+    /// course depends. Where it takes a node down, these are the hosts of the same shape
+    /// and, for an elder, of the other elders: another apply could take those down at the
+    /// same time. Where it starts a node, these are the hosts of the elders that the node
+    /// dials.
     pub fn hosts(&self) -> BTreeSet<&HostName> {
         let touched = self.stage.keys().chain(self.waves.iter().flat_map(|wave| wave.hosts.keys()));
-        let elders = || self.nodes.iter().filter(|(_, part)| part.bootstrap);
-        let takes_elder = elders().any(|(_, part)| part.wave.is_some() && part.found != Found::Down);
-        let elders = elders().map(|(name, _)| &name.host).filter(|_| takes_elder);
-        touched.chain(elders).collect()
+        let going: BTreeSet<&NodeName> = self.going().collect();
+        let takes = |(name, part): &(&NodeName, &NodePlan)| {
+            going.contains(name) || part.wave.is_some() && part.found != Found::Down
+        };
+        let taken: Vec<_> = self.nodes.iter().filter(takes).collect();
+        let shapes: BTreeSet<&ShapeName> = taken.iter().map(|(name, _)| &name.shape).collect();
+        let needs_elders =
+            taken.iter().any(|(_, part)| part.bootstrap) || self.waves.iter().any(|wave| wave.rank.dials());
+        let depends = self
+            .nodes
+            .iter()
+            .filter(|(name, part)| shapes.contains(&name.shape) || part.bootstrap && needs_elders);
+        touched.chain(depends.map(|(name, _)| &name.host)).collect()
     }
 }

@@ -8,11 +8,11 @@
 //! same thing at once where there is more than one. A node that replaces a running one is
 //! ordered like a restart, because that is how it looks to the other nodes.
 
-use super::action::staged_path;
 use super::{NodePlan, node_of};
 use crate::diff::{Change, Reason, Verb};
 use crate::resource::{
     Activity, Edge, Effect, Graph, HostName, Inputs, Key, Node, NodeName, Resource, ResourceId, Service,
+    staged_path,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,6 +86,8 @@ struct Turn<'a> {
     node: &'a Node,
     /// It was down, and is started.
     starts: bool,
+    /// Nothing speaks against it, so taking it down costs the most.
+    healthy: bool,
     /// The services of each process that is interrupted during its turn: its own, and
     /// those of the nodes that it replaces.
     interrupts: Vec<&'a BTreeSet<String>>,
@@ -117,7 +119,10 @@ pub(super) fn order(
     order.push(Rank::RotateBootstrap, first.iter().chain(&with_rotated).map(name));
     order.push(Rank::Rotate, rest.iter().map(name));
     order.push(Rank::StartBootstrap, alone.iter().map(name));
-    for turn in updated {
+    // Healthy ones go last: until then one of them is up while another is replaced that
+    // doesn't work anyway.
+    let (healthy, others_up): (Vec<&Turn<'_>>, Vec<_>) = updated.into_iter().partition(|turn| turn.healthy);
+    for turn in others_up.into_iter().chain(healthy) {
         order.push(Rank::UpdateBootstrap, [turn.node.name.clone()]);
     }
     let (updated, started): (Vec<&Turn<'_>>, Vec<_>) =
@@ -153,7 +158,9 @@ fn turns<'a>(
             Some(Verb::Restart) => served(id, desired, current).into_iter().collect(),
             Some(Verb::Start | Verb::Await) => Vec::new(),
         };
-        turns.push(Turn { node, starts: service.verb == Some(Verb::Start), interrupts });
+        let found = service.before.as_ref().map(|found| &found.activity);
+        let healthy = !matches!(found, Some(Activity::Failing { .. }));
+        turns.push(Turn { node, starts: service.verb == Some(Verb::Start), healthy, interrupts });
     }
     // In a rotation, a node that goes has the old secret, so no other can talk to it anyway.
     if rotates {
@@ -200,8 +207,8 @@ fn make_room(changes: &Graph<Change>, turns: &[Turn<'_>], order: &mut Order) {
     }
 }
 
-/// What a node serves, where it is up and stays so, whatever part of it doesn't
-/// work. Where its configuration doesn't tell, it is believed to do what it should.
+/// The services of a node that is up, whether or not it is healthy. If its configuration
+/// doesn't tell, they are those that it should have.
 pub(super) fn served<'a>(
     id: &ResourceId,
     desired: &'a Graph<Resource>,
@@ -214,7 +221,7 @@ pub(super) fn served<'a>(
         _ => None,
     };
     let (activity, serves) = node(current.get(id))?;
-    if !matches!(activity, Activity::Running(_) | Activity::Failing { lasts: true, .. }) {
+    if !activity.is_up() {
         return None;
     }
     let wanted = node(desired.get(id)).filter(|_| serves.is_empty());
@@ -242,10 +249,12 @@ pub(super) fn together(changes: &Graph<Change>, desired: &Graph<Resource>) -> BT
 pub(super) fn has_begun(desired: &Graph<Resource>, current: &Graph<Resource>) -> bool {
     let (mut has_new, mut will_have) = (false, false);
     for (id, found) in current.iter() {
-        let Resource::Service(Service { activity: Activity::Running(started), .. }) = found else {
+        let Resource::Service(service) = found else { continue };
+        // A node that already has the new secret may be unhealthy just because the others
+        // don't have it yet.
+        let Some(Inputs::Known(inputs)) = service.activity.started().map(|started| &started.inputs) else {
             continue;
         };
-        let Inputs::Known(inputs) = &started.inputs else { continue };
         for (file, edge) in desired.before(id) {
             if let (Edge::Reads(Effect::RestartTogether), Some(Resource::File(wanted)), Some(path)) =
                 (edge, desired.get(file), file.key.path())
@@ -312,7 +321,7 @@ fn batches<'a>(
 ) -> (Vec<Vec<NodeName>>, usize) {
     let mut waves: Vec<Vec<NodeName>> = Vec::new();
     let mut seen = BTreeSet::new();
-    turns.sort_by(|a, b| a.node.name.cmp(&b.node.name));
+    turns.sort_by_key(|turn| (turn.healthy, turn.node.name.clone()));
     let (first, rest): (Vec<&Turn<'a>>, Vec<_>) =
         turns.into_iter().partition(|turn| seen.insert(&turn.node.name.shape));
     let mut canaries = 0;

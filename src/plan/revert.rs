@@ -9,7 +9,8 @@
 //! - A node that was failing or starting has nothing proven to go back to, so it
 //!   falls back only on what an unfinished switch has kept: there the apply that
 //!   began the switch was cut off before the node was healthy or rolled back.
-//! - A node that was down is stopped again.
+//! - A node that was down is stopped again. So is one that isn't enabled: it is enabled
+//!   after its first healthy start, and that start was cut off.
 //! - Files that several nodes of a host read are switched with the first of these
 //!   nodes and put back if that one fails. Once it is healthy they stay, and the
 //!   others fall back on their own files only.
@@ -17,13 +18,13 @@
 //!   and mode, links, firewall rules and packages.
 //! - A key of the whole network is never put back: its nodes must have the same one.
 
-use super::action::{Fallback, Replaced, kept_for};
+use super::action::{Fallback, Replaced};
 use super::order::Order;
 use super::steps::When;
 use crate::diff::{Change, runs_with};
 use crate::resource::{
     Activity, Content, Edge, Effect, File, Graph, Health, HostName, Inputs, Key, Node, Resource, ResourceId,
-    Sha256,
+    Sha256, kept_for,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,16 +100,18 @@ pub(super) fn reverts<'a>(
                 files.push(Candidate::new(graphs, file, effect, &kept));
             }
         }
-        let activity = match graphs.current.get(id) {
-            Some(Resource::Service(service)) => &service.activity,
-            _ => &Activity::Stopped,
+        let (activity, is_enabled) = match graphs.current.get(id) {
+            Some(Resource::Service(service)) => (&service.activity, service.enabled),
+            _ => (&Activity::Stopped, false),
         };
+        let is_first = matches!(activity, Activity::Failing { .. } | Activity::Starting(_)) && !is_enabled;
         let is_unfinished = files.iter().any(|file| !file.kept.is_empty());
         let back: Vec<(&Candidate<'_>, Sha256)> =
             files.iter().filter_map(|file| Some((file, file.old(activity, is_unfinished)?))).collect();
         reverts.keeps.extend(back.iter().filter(|(file, old)| file.is_found(old)).map(|(file, _)| file.id));
         let fallback = match (back.is_empty(), activity) {
             (true, Activity::Stopped | Activity::Masked) => Fallback::Stop,
+            (true, _) if is_first => Fallback::Stop,
             (true, _) => Fallback::Leave,
             (false, _) => Fallback::Revert {
                 health: health(node, &back),

@@ -11,10 +11,12 @@ mod node;
 pub use node::{directives, without_secrets};
 
 use super::Plan;
-use super::action::{Action, Fallback, LinkBefore, Running, Staged, kept_path, staged_path};
+use super::action::{Action, Fallback, LinkBefore, Running, Staged};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::facts::{Facts, FileFact, PathFact, Record, UnitFact};
-use crate::resource::{Access, HostName, Port, Sha256, Transport, Untrusted, Version};
+use crate::resource::{
+    Access, HostName, Port, Sha256, Transport, Untrusted, Version, kept_path, staged_path,
+};
 use crate::tau;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,13 +1,13 @@
 //! From changes and waves to the actions of each host.
 
-use super::action::{Action, LinkBefore, Running, Staged, staged_path};
+use super::action::{Action, LinkBefore, Running, Staged};
 use super::order::Order;
 use super::revert::{Graphs, Reverts, reverts};
 use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
     Activity, Edge, File, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
-    Started,
+    Started, staged_path,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -270,9 +270,7 @@ fn file(path: String, change: &FileChange, keep: bool) -> Action {
 fn service(id: &ResourceId, change: &ServiceChange, reverts: &Reverts<'_>) -> Vec<Action> {
     let Key::Service(unit) = &id.key else { return Vec::new() };
     let mut actions = Vec::new();
-    if change.enable {
-        actions.push(Action::Enable { unit: unit.clone() });
-    }
+    let enable = change.enable.then(|| Action::Enable { unit: unit.clone() });
     let health = change.after.node.as_ref().map(|node| node.health.clone());
     let (unit, fallback) = (unit.clone(), reverts.fallback(id));
     match (change.verb, health) {
@@ -284,6 +282,8 @@ fn service(id: &ResourceId, change: &ServiceChange, reverts: &Reverts<'_>) -> Ve
         (Some(Verb::Await), Some(health)) => actions.push(Action::Await { unit, health, fallback }),
         (Some(Verb::Await), None) => {}
     }
+    // It is enabled only once it has been healthy: a unit that isn't has never been.
+    actions.extend(enable);
     actions
 }
 

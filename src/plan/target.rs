@@ -1,9 +1,8 @@
 //! Narrowing a plan to some nodes or hosts.
 
-use super::action::staged_path;
 use super::{Unplanned, node_of};
 use crate::diff::{Change, Changes};
-use crate::resource::{Edge, Graph, HostName, Key, Resource, ResourceId, ShapeName};
+use crate::resource::{Edge, Graph, HostName, Key, Resource, ResourceId, ShapeName, staged_path};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

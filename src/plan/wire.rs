@@ -4,9 +4,9 @@
 //! host answers to each with lines that [`Answer::parse`] reads. Nothing secret
 //! is in a call, and nothing here waits or sends; `remote` does.
 
-use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged, kept_path, staged_path};
+use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::course::Seen;
-use crate::resource::{Access, Health, Port, Printable, Transport};
+use crate::resource::{Access, Health, Port, Printable, Transport, kept_path, staged_path};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};

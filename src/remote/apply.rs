@@ -146,6 +146,7 @@ impl Runner {
         let mut running = JoinSet::new();
         for (name, steps) in lists.iter().filter(|(name, _)| hosts.contains(*name)) {
             let Some(host) = self.hosts.remove(name) else {
+                self.unlocked(name);
                 course.ran(name, Ran::Lost, &BTreeMap::new());
                 continue;
             };
@@ -186,6 +187,7 @@ impl Runner {
         let mut looking = JoinSet::new();
         for (name, nodes) in nodes {
             let Some(mut host) = self.hosts.remove(name) else {
+                self.unlocked(name);
                 course.lose(name);
                 continue;
             };
@@ -212,6 +214,13 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// A host that isn't locked can't be used. Why, has been said if it was lost before.
+    fn unlocked(&mut self, host: &HostName) {
+        let what = "it isn't locked by this apply".to_owned();
+        let failure = Failure { action: None, change: None, what, is_stale: false };
+        self.applied.failed.entry(host.clone()).or_insert(failure);
     }
 
     /// A host was lost while none of its actions was under way.

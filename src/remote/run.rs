@@ -266,7 +266,9 @@ impl Runner<'_> {
                 stop + settle + within + self.falling_back(fallback)
             }
             Some(Action::Await { health, fallback, .. }) => {
-                settle + health.within + self.falling_back(fallback)
+                // See start.sh: a node that the service manager had to restart is watched twelve
+                // times as long, and may die once meanwhile.
+                settle * 25 + health.within + self.falling_back(fallback)
             }
             _ => Duration::ZERO,
         };

@@ -5,7 +5,7 @@ use super::plan::{applied as made, listed, overridden, unplanned};
 use super::{Style, Tone};
 use crate::plan::course::{SkipReason, Skipped};
 use crate::plan::{Applied, Group, Plan};
-use crate::resource::{HostName, NodeName};
+use crate::resource::{HostName, NodeName, ResourceId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All of it, each line with its end. `command` is what resumes the apply.
@@ -43,7 +43,8 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
     out
 }
 
-/// `apply: 1 host failed (h4); 12 changes skipped (h4, h5); 3 created`
+/// `apply: 1 host failed (h4); 2 changes failed; 12 changes skipped (h4, h5); 3 created`:
+/// each change of the plan is counted once.
 fn summary(applied: &Applied, plan: &Plan) -> String {
     let failed = applied.failed_hosts();
     let skipped = applied.skipped_changes(plan);
@@ -56,6 +57,10 @@ fn summary(applied: &Applied, plan: &Plan) -> String {
     if !failed.is_empty() {
         parts.push(format!("{} failed ({})", plural(failed.len(), "host"), listed(failed.iter().copied())));
     }
+    let failed_changes = applied.failed_changes(plan);
+    if !failed_changes.is_empty() {
+        parts.push(format!("{} failed", plural(failed_changes.len(), "change")));
+    }
     if !skipped.is_empty() {
         let hosts = listed(skipped_hosts.iter().copied());
         parts.push(format!("{} skipped ({hosts})", plural(skipped.len(), "change")));
@@ -66,7 +71,8 @@ fn summary(applied: &Applied, plan: &Plan) -> String {
     if !plan.overridden.is_empty() {
         parts.push(overridden(plan.overridden.len()));
     }
-    parts.push(made(plan, &applied.done));
+    let is_made = |id: &&ResourceId| !failed_changes.contains(*id);
+    parts.push(made(plan, &applied.done.iter().filter(is_made).cloned().collect()));
     if failed.is_empty() {
         parts.push("0 failed".to_owned());
     }

@@ -10,6 +10,7 @@ mod graph;
 mod name;
 mod printable;
 mod secret;
+mod switch;
 mod version;
 
 pub use content::{Content, DigestKey, ParseDigestError, Sha256, Size};
@@ -18,6 +19,7 @@ pub use graph::{Cycle, Edge, Graph};
 pub use name::{HostName, InvalidName, NodeName, ShapeName};
 pub use printable::{LONGEST, Printable, Untrusted, is_hidden};
 pub use secret::Secret;
+pub use switch::{kept_for, kept_path, staged_path};
 pub use version::{InvalidVersion, Version};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -225,6 +227,26 @@ pub enum Activity {
     Stopped,
     /// Masked by the host's administrator, so that it can't be started.
     Masked,
+}
+
+impl Activity {
+    /// The last start, unless the unit is known to be stopped.
+    pub fn started(&self) -> Option<&Started> {
+        match self {
+            Self::Running(started) | Self::Starting(started) | Self::Failing { started, .. } => Some(started),
+            Self::Stopped | Self::Masked => None,
+        }
+    }
+
+    /// Whether it has a process that has come up, and that others may be using, however
+    /// badly it works: to stop it takes something down.
+    pub fn is_up(&self) -> bool {
+        match self {
+            Self::Running(_) => true,
+            Self::Failing { trouble, .. } => !matches!(trouble, Trouble::Exited(_)),
+            Self::Starting(_) | Self::Stopped | Self::Masked => false,
+        }
+    }
 }
 
 /// What is wrong with a unit that should be up.

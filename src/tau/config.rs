@@ -11,7 +11,7 @@ use crate::yaml::{self, Places};
 use libp2p_identity::{PublicKey, ed25519};
 use serde::Serialize;
 use serde_yaml::Value as Yaml;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 /// A node's configuration; the fields are tau's.
@@ -224,6 +224,27 @@ impl Places for Cut {
     }
 }
 
+/// The multiaddresses at which other nodes can dial a node that runs with this
+/// configuration: each with its peer id, as another node's `peers` has it.
+pub fn dialled_at(config: &Document) -> BTreeSet<String> {
+    let Some(Value::Scalar(id)) = config.fields.get("identity").map(|field| &field.value) else {
+        return BTreeSet::new();
+    };
+    set(config, "p2p-announce").iter().map(|address| format!("{address}/p2p/{id}")).collect()
+}
+
+/// The multiaddresses that a node with this configuration dials.
+pub fn dials(config: &Document) -> BTreeSet<String> {
+    set(config, "peers")
+}
+
+fn set(config: &Document, path: &str) -> BTreeSet<String> {
+    match config.fields.get(path).map(|field| &field.value) {
+        Some(Value::Set(items)) => items.iter().map(ToString::to_string).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
 /// Flattens a YAML tree into the fields of a [`Document`].
 struct Flat<'a> {
     /// The key for digests of secrets; `None` if the probe has already digested them.
@@ -292,7 +313,7 @@ impl Flat<'_> {
             Some(texts) if SETS.contains(&path) => {
                 let first_is_ipv6 =
                     path == "p2p-announce" && texts.first().is_some_and(|first| !first.starts_with("/ip4/"));
-                let mut set: std::collections::BTreeSet<_> = texts.into_iter().collect();
+                let mut set: BTreeSet<_> = texts.into_iter().collect();
                 // The order doesn't matter, except that tau requires the first to be IPv4.
                 if first_is_ipv6 {
                     set.insert("(the first is not IPv4)".into());

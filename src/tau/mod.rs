@@ -86,12 +86,6 @@ pub fn shape_of_unit(unit: &str) -> Option<ShapeName> {
     unit.strip_prefix("tau@")?.strip_suffix(".service")?.parse().ok()
 }
 
-/// Whether a node whose configuration says something else there is dialed at
-/// another address or as another peer.
-pub fn is_dialed_by(field: &str) -> bool {
-    matches!(field, "ports.main" | "identity")
-}
-
 /// The data that a node leaves: its own, its client's, and its raft's.
 pub fn storage_paths(shape: &ShapeName) -> [String; 3] {
     [format!("{STORAGE}/{shape}"), format!("{STORAGE}/{shape}_client"), format!("{RAFT}/{shape}")]

@@ -196,16 +196,10 @@ pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
 impl World {
     /// The plan for the current state of the hosts.
     pub(crate) fn plan(&self) -> Plan {
-        // As `spore plan` does, probe only hosts that a target may select, and the elders'.
-        let targets = &self.options.targets;
+        // As `spore plan` does, probe every host, whatever the targets are.
         let concerned = self.options.retire.as_ref().map(|retire| retire.concerns(&self.desired));
-        let elders: BTreeSet<&HostName> =
-            self.network.bootstrap.values().flatten().map(|host| &host.value).collect();
-        let is_asked = |host: &&HostName| {
-            let is_target = targets.is_empty() || targets.iter().any(|target| target.may_select(host));
-            (is_target || elders.contains(*host))
-                && concerned.as_ref().is_none_or(|concerned| concerned.contains(*host))
-        };
+        let is_asked =
+            |host: &&HostName| concerned.as_ref().is_none_or(|concerned| concerned.contains(*host));
         let asked = self.network.hosts.keys().filter(is_asked);
         let observed = asked.map(|name| (name.clone(), self.observe(name))).collect();
         plan::plan(&self.network.domain.root, &self.desired, &observed, &self.options).unwrap()

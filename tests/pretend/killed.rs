@@ -38,9 +38,9 @@ impl World {
     }
 }
 
-/// `--target` changes no other host. (Elders' hosts are probed, too.)
+/// `--target` changes no other host. (The others are probed, too.)
 #[test]
-fn a_target_contacts_no_other_host() {
+fn a_target_changes_no_other_host() {
     let world = World::new();
     world.spore(APPLY).exits(0);
     let shapes = world.folder().join("shapes.yaml");

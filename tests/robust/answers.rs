@@ -6,7 +6,11 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 /// Of the texts that could be put into a field, one in so many is: a debug build is slow.
-const STRIDE: usize = if cfg!(debug_assertions) { 61 } else { 1 };
+/// `SPORE_HOSTILE_ALL=1` tries all.
+fn stride() -> usize {
+    let all = std::env::var_os("SPORE_HOSTILE_ALL").is_some();
+    if cfg!(debug_assertions) && !all { 61 } else { 1 }
+}
 
 /// The parts of a line that are replaced: the line, and what is between separators.
 fn parts(line: &str) -> Vec<std::ops::Range<usize>> {
@@ -24,7 +28,7 @@ fn parts(line: &str) -> Vec<std::ops::Range<usize>> {
 
 #[test]
 fn no_field_of_an_answer_is_obeyed() {
-    let (world, base, strings) = (World::new(), base(), strings());
+    let (world, base, strings, stride) = (World::new(), base(), strings(), stride());
     let shown = world.judge(&base).unwrap();
     // The plan must show the values, or else nothing is tested.
     for value in ["nobody:nogroup", "old.net.test", "exited with status 203", "AEplace", "ana@laptop"] {
@@ -37,7 +41,7 @@ fn no_field_of_an_answer_is_obeyed() {
         for part in parts(line) {
             for text in &strings {
                 n += 1;
-                if n % STRIDE != 0 {
+                if n % stride != 0 {
                     continue;
                 }
                 let changed = format!("{}{text}{}", &line[..part.start], &line[part.end..]);
@@ -76,7 +80,7 @@ fn no_amount_of_anything_takes_long() {
         ];
         for (what, text) in variants {
             n += 1;
-            if n % STRIDE.min(17) != 0 {
+            if n % stride().min(17) != 0 {
                 continue;
             }
             let mut lines = lines.clone();

@@ -33,10 +33,10 @@ pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rota
     let part = |host: HostName| {
         let touches = |wave: &Wave| wave.rank != Rank::Settle && wave.hosts.contains_key(&host);
         let wave = waves.iter().position(|wave| touches(wave) && wave.rank != Rank::Remove);
-        let found = if down.contains(&host) { Found::Down } else { Found::Up };
+        let found = if down.contains(&host) { Found::Down } else { Found::Healthy };
         let name = node(&host);
         let bootstrap = name.shape.as_str() == "elders";
-        (name, NodePlan { bootstrap, wave: wave.map(|wave| wave + 1), found })
+        (name, NodePlan { bootstrap, wave: wave.map(|wave| wave + 1), found, invocation: None })
     };
     Plan {
         stage: hosts(all).into_iter().map(|host| (host, vec![step()])).collect(),
@@ -238,4 +238,88 @@ fn who_died_is_noticed() {
     let elder = SkipReason::ElderFailed(host("e"));
     assert!(course.skipped().iter().all(|skipped| skipped.why == elder), "{:?}", course.skipped());
     assert_eq!(course.skipped().len(), 5);
+}
+
+/// What was asked for, in order, where every node does well but those in `dies`, each of
+/// which dies when it is looked at for the given time.
+fn looks(plan: &Plan, dies: &[(&str, usize)]) -> Vec<String> {
+    let mut course = Course::new(plan, 9);
+    let (mut asked, mut looks) = (Vec::new(), 0);
+    loop {
+        match course.next(false) {
+            Next::Finished => return asked,
+            Next::Stage(hosts) => hosts.iter().for_each(|host| course.ran(host, Ran::Done, &BTreeMap::new())),
+            Next::Run { wave, hosts } => {
+                asked.push(format!("{:?}", plan.waves[wave].rank));
+                for host in hosts {
+                    course.ran(&host, Ran::Done, &[(node(&host), "1".to_owned())].into());
+                }
+            }
+            Next::Look(nodes) => {
+                looks += 1;
+                asked.push("look".to_owned());
+                for (host, nodes) in nodes {
+                    let is_up = !dies.contains(&(host.as_str(), looks));
+                    let seen = Seen { is_up, invocation: "1".to_owned() };
+                    course.looked(&host, &nodes.into_iter().map(|node| (node, seen.clone())).collect());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nodes_are_looked_at_before_others_start_or_are_removed() {
+    let ranks = [(StartBootstrap, "e"), (Start, "m"), (Remove, "f")];
+    let mut plan = plan("e f m", "e m", &ranks, Rotation::Begins);
+    // `f` is the node that the new elder replaces.
+    plan.nodes.remove(&node(&host("f")));
+    assert_eq!(looks(&plan, &[]), ["StartBootstrap", "look", "Start", "look", "Remove", "look"]);
+    assert_eq!(looks(&plan, &[("e", 1)]), ["StartBootstrap", "look"], "members would dial a dead elder");
+    let kept = ["StartBootstrap", "look", "Start", "look"];
+    assert_eq!(looks(&plan, &[("e", 2)]), kept, "the old elder is the only one that is left");
+}
+
+#[test]
+fn while_elders_move_only_one_that_has_moved_can_be_dialled() {
+    let mut plan = update();
+    plan.moving = [node(&host("e")), node(&host("f"))].into();
+    let all = "UpdateBootstrap e, UpdateBootstrap f, Canary m, Update n o, Remove o";
+    assert_eq!(course(&plan, 0, &[]), all);
+    // `e` can't be staged, and `f` stays up at its old address.
+    assert_eq!(
+        course(&plan, 1, &[(0, "e")]),
+        "skipped: Incomplete, skipped: LastHealthy, skipped: NoElderUp"
+    );
+}
+
+#[test]
+fn a_node_in_another_start_than_planned_counts_as_down() {
+    let ranks = [(UpdateBootstrap, "e")];
+    let mut plan = plan("e f", "", &ranks, Rotation::Begins);
+    let part = plan.nodes.get_mut(&node(&host("f"))).unwrap();
+    part.invocation = Some("1".to_owned());
+    assert_eq!(course(&plan, 0, &[]), "UpdateBootstrap e");
+    let part = plan.nodes.get_mut(&node(&host("f"))).unwrap();
+    part.invocation = Some("0".to_owned());
+    assert_eq!(course(&plan, 0, &[]), "skipped: LastHealthy");
+}
+
+#[test]
+fn one_that_may_die_again_does_not_stand_in_for_a_healthy_one() {
+    let with = |found: &[(&str, Found)], ranks: &[(Rank, &str)]| {
+        let mut plan = plan("e f", "", ranks, Rotation::Begins);
+        for (name, found) in found {
+            plan.nodes.get_mut(&node(&host(name))).unwrap().found = *found;
+        }
+        course(&plan, 0, &[])
+    };
+    let (one, both) = ([(UpdateBootstrap, "e")], [(UpdateBootstrap, "f"), (UpdateBootstrap, "e")]);
+    for found in [Found::Unproven, Found::Deaf] {
+        assert_eq!(with(&[("f", found)], &one), "skipped: LastHealthy", "{found:?}");
+        assert_eq!(with(&[("f", found)], &both), "UpdateBootstrap f, UpdateBootstrap e", "{found:?}");
+    }
+    let all = [("e", Found::Unproven), ("f", Found::Unproven)];
+    assert_eq!(with(&all, &both), "UpdateBootstrap f, UpdateBootstrap e");
+    assert_eq!(with(&[("e", Found::Unproven), ("f", Found::Down)], &one), "skipped: LastHealthy");
 }

@@ -79,14 +79,19 @@ launch() {
 healthy_in_time() {
     now
     begun=$now watched='' since='' changes=0 first='' because='' fresh=yes
-    limit=${within:-$starting}
+    limit=${within:-$starting} enough=$settle
     while :; do
         show "$unit"
         if [ "$invocation" != "$watched" ]; then
             [ -z "$watched" ] || changes=$((changes + 1))
             watched=$invocation since=''
         fi
-        [ -n "$first" ] || first=$restarts
+        if [ -z "$first" ]; then
+            first=$restarts
+            # The service manager had to restart it: it may live longer than usual before
+            # it dies again, so what it did until now proves nothing.
+            [ "$restarts" = 0 ] || enough=$((settle * 12)) fresh=''
+        fi
         # Each count may lag behind the other: they change at different times.
         deaths=$((restarts - first))
         [ "$deaths" -ge "$changes" ] || deaths=$changes
@@ -112,7 +117,7 @@ healthy_in_time() {
                 # container systemd may use another clock than the one we read.
                 [ -z "$fresh" ] || [ $((entered / 10000)) -gt "$now" ] || since=$((entered / 10000))
             fi
-            [ $((now - since)) -lt "$settle" ] || break
+            [ $((now - since)) -lt "$enough" ] || break
         else
             since=''
             if [ $((now - begun)) -ge "$limit" ]; then
@@ -129,9 +134,11 @@ healthy_in_time() {
         fi
     done
     record_of "$unit" "$invocation"
+    # It is only a note: without it, the next plan waits for the node again.
     if [ -d "$root$record" ]; then
-        (umask 077 && : >"$root$record/healthy")
+        (umask 077 && : >"$root$record/healthy") || :
     fi
+    return 0
 }
 
 healthy() {

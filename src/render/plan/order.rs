@@ -53,8 +53,8 @@ impl Page<'_> {
                     format!("note: the network has no elder while {node}, its only one, starts")
                 }
                 Note::EldersMove => {
-                    "note: every elder gets a new address or identity: the other nodes are cut off from \
-                     them, and the network is split, until each has been restarted after the elders"
+                    "note: every elder changes its address or identity: each other node is cut off until \
+                     its own restart"
                         .to_owned()
                 }
                 Note::Kept(last) => {
@@ -129,13 +129,13 @@ impl Page<'_> {
                     "refused: the swarm key can't be replaced with --target, because some nodes would keep the old one: run without --target".to_owned()
                 }
                 Refusal::WithoutElders(elders) => format!(
-                    "refused: the folder gives every elder a new address or identity, and --target leaves \
-                     them out: {}; the restarted nodes would find no elder to dial: run without --target",
+                    "refused: the restarted nodes would dial elders where none answers, because elders that \
+                     change their address or identity aren't targets: {}; run without --target",
                     nodes(elders)
                 ),
                 Refusal::WithoutMembers(left_out) => format!(
-                    "refused: --target gives every elder a new address or identity, and leaves out \
-                     nodes that dial them: {}; run without --target",
+                    "refused: no elder would be left where these nodes dial it, and they aren't targets: {}; \
+                     run without --target",
                     nodes(left_out)
                 ),
                 Refusal::RotationWithout(hosts) => {
