@@ -46,7 +46,7 @@ fn case(name: &str, text: &str) -> Case {
     assert!(lines.next().is_some_and(|line| line.starts_with("# ")), "{name} doesn't say what it is about");
     let says = match lines.next() {
         Some("says nothing") => None,
-        Some(line) => Some(line.strip_prefix("says: ").expect(name).to_owned()),
+        Some(line) => Some(line.strip_prefix("says: ").unwrap().to_owned()),
         None => panic!("{name} is empty"),
     };
     let mut answer = String::new();
@@ -56,13 +56,13 @@ fn case(name: &str, text: &str) -> Case {
         match directive {
             Some(("base", "")) => answer.push_str(base().strip_suffix("end\n").unwrap()),
             Some(("swap", rest)) => {
-                let (old, new) = rest.split_once(" => ").expect(name);
+                let (old, new) = rest.split_once(" => ").unwrap();
                 assert!(answer.contains(old), "{name}: nothing says `{old}`");
                 answer = answer.replace(old, new);
             }
             Some(("fill", rest)) => {
-                let (times, text) = rest.split_once(' ').expect(name);
-                answer += &text.repeat(times.parse().expect(name));
+                let (times, text) = rest.split_once(' ').unwrap();
+                answer += &text.repeat(times.parse().unwrap());
                 answer.push('\n');
             }
             Some((times, text)) if times.parse::<usize>().is_ok() => {
@@ -165,7 +165,7 @@ impl World {
             .hosts
             .keys()
             .map(|name| {
-                let silent = Unplanned { why: "silent".to_owned(), help: String::new() };
+                let silent = Unplanned { why: "silent".into(), help: "".into() };
                 (name.clone(), Observed::Nothing(silent))
             })
             .collect();
@@ -180,9 +180,7 @@ impl World {
                     holder = facts.holder.as_ref().map(Holder::parse);
                     Observed::Host { conditions: Box::new(conditions), current }
                 }
-                Err(error) => {
-                    Observed::Nothing(Unplanned { why: error.to_string(), help: error.help().to_owned() })
-                }
+                Err(error) => Observed::Nothing(Unplanned::new(&error, error.help())),
             };
             observed.insert(name, host);
         }

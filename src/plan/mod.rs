@@ -79,9 +79,16 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unplanned {
     /// What happened.
-    pub why: String,
+    pub why: Printable,
     /// What to do.
-    pub help: String,
+    pub help: Printable,
+}
+
+impl Unplanned {
+    /// An error, and what to do about it.
+    pub fn new(error: &dyn std::error::Error, help: &str) -> Self {
+        Self { why: Printable::lines(&error.to_string()), help: Printable::lines(help) }
+    }
 }
 
 /// A node's part in a plan.
@@ -359,7 +366,7 @@ pub fn plan(
     let changes = needed.as_ref().map_or(&all, |needed| &needed.changes);
     obstacles::no_space(&changes.graph, &conditions, &mut obstacles);
     for (host, obstacles) in obstacles.into_iter().filter(|(host, _)| is_target(host)) {
-        let reasons = obstacles.iter().map(|o| Unplanned { why: o.to_string(), help: o.help() });
+        let reasons = obstacles.iter().map(|o| Unplanned::new(o, &o.help()));
         plan.unplanned.entry(host).or_default().extend(reasons);
     }
 

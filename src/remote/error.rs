@@ -1,6 +1,6 @@
 //! What can go wrong between the controller and a host.
 
-use super::Holder;
+use super::{Holder, Redactor};
 use crate::resource::Printable;
 use crate::ssh::ConnectError;
 use std::fmt;
@@ -122,16 +122,21 @@ impl HostError {
         }
     }
 
-    /// The same error, with `clean` applied to the host's words.
+    /// The same error, with secrets masked in the host's words.
     #[must_use]
-    pub(super) fn with_words(mut self, clean: impl Fn(&str) -> Printable) -> Self {
-        match &mut self {
+    pub fn redacted(mut self, redactor: &Redactor) -> Self {
+        let words = match &mut self {
             Self::NoSudo { said: words }
             | Self::NoShell { said: words }
             | Self::NoLock { said: words, .. }
             | Self::Lost { reason: words, .. }
-            | Self::Malformed { what: words, .. } => *words = clean(words),
-            Self::Connect(_) | Self::TimedOut { .. } | Self::Locked(_) => {}
+            | Self::Malformed { what: words, .. } => vec![words],
+            Self::Locked(Holder { who, command, since, pid: _ }) => vec![who, command, since],
+            Self::Connect(error) => error.words(),
+            Self::TimedOut { .. } => Vec::new(),
+        };
+        for words in words {
+            *words = redactor.clean(words.as_bytes());
         }
         self
     }

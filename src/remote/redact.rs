@@ -98,7 +98,10 @@ impl fmt::Debug for Redactor {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::{During, HostError};
+    use super::super::lock::Holder;
     use super::*;
+    use crate::ssh::ConnectError;
 
     #[test]
     fn a_secret_is_masked_in_every_encoding() {
@@ -125,6 +128,24 @@ mod tests {
             redactor.clean(b"-----BEGIN EC PRIVATE KEY----- expected"),
             "-----BEGIN EC PRIVATE KEY----- expected"
         );
+    }
+
+    /// A host that can't be used can quote a secret, too.
+    #[test]
+    fn errors_of_a_host_are_masked() {
+        let redactor = Redactor::new(&[Secret::new("hunter2")]);
+        let said = || Printable::line("sudo: hunter2?");
+        for error in [
+            HostError::NoSudo { said: said() },
+            HostError::NoShell { said: said() },
+            HostError::Malformed { during: During::Asking, what: said() },
+            HostError::Lost { during: During::Asking, reason: said() },
+            HostError::Locked(Holder { who: said(), ..Holder::default() }),
+            ConnectError::NotSsh { said: said() }.into(),
+        ] {
+            let text = error.redacted(&redactor).to_string();
+            assert!(text.contains("sudo: ***?"), "{text}");
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) async fn run(
     let mut runner = Runner { settings, actions, redactor, tell, at: 0, began: false, told: 0 };
     let ran = runner.all(shell, payloads, stop).await;
     // The error may contain arbitrary output of the host.
-    ran.map_err(|error| error.with_words(|words| redactor.clean(words.as_bytes())))
+    ran.map_err(|error| error.redacted(redactor))
 }
 
 /// Limits the time within which a node must be healthy to `most`.

@@ -194,6 +194,26 @@ impl ConnectError {
         }
     }
 
+    /// What the host itself has said, so that secrets in it can be masked.
+    pub(crate) fn words(&mut self) -> Vec<&mut Printable> {
+        match self {
+            Self::NotSsh { said: words }
+            | Self::HungUp { said: words, .. }
+            | Self::Protocol { what: words } => {
+                vec![words]
+            }
+            Self::NoCommonAlgorithm { theirs: words, .. } | Self::Refused { offered: words, .. } => {
+                words.iter_mut().collect()
+            }
+            Self::NotFound { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::HostKeyUnknown { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::HostKeyRevoked { .. } => Vec::new(),
+        }
+    }
+
     pub(super) fn unreachable(address: &Address, source: io::Error) -> Self {
         let address = address.clone();
         // The resolver's errors have no `ErrorKind` of their own; unlike the system's,
