@@ -103,7 +103,7 @@ pub(crate) fn elders_that_die(lab: &Lab) {
         .is_ok()
     });
     trip.go();
-    let run = controller.end().exits(1).says_in_one_line(&[e1.name(), "died or was restarted"]);
+    let run = controller.end().exits(1).says_in_one_line(&[e1.name(), "crashed or was restarted"]);
     concludes(run, &format!("apply: 1 host failed ({})", e1.name()));
     assert_eq!(start("elders", e3), third, "the third elder was restarted although the first had died");
     network.apply(&[]).exits(0);

@@ -21,6 +21,11 @@ pub(super) fn node(host: &HostName) -> NodeName {
     NodeName { shape, host: host.clone() }
 }
 
+fn part<'a>(plan: &'a mut Plan, name: &str) -> &'a mut NodePlan {
+    let Some(part) = plan.nodes.get_mut(&node(&host(name))) else { panic!("{name}") };
+    part
+}
+
 /// A plan of these waves; hosts in `down` are found down, all others up.
 pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rotation) -> Plan {
     let step = || Step { action: crate::plan::action::Action::Reload, change: None };
@@ -297,12 +302,11 @@ fn while_elders_move_only_one_that_has_moved_can_be_dialled() {
 fn a_node_in_another_start_than_planned_counts_as_down() {
     let ranks = [(UpdateBootstrap, "e")];
     let mut plan = plan("e f", "", &ranks, Rotation::Begins);
-    let part = plan.nodes.get_mut(&node(&host("f"))).unwrap();
-    part.invocation = Some("1".to_owned());
-    assert_eq!(course(&plan, 0, &[]), "UpdateBootstrap e");
-    let part = plan.nodes.get_mut(&node(&host("f"))).unwrap();
-    part.invocation = Some("0".to_owned());
-    assert_eq!(course(&plan, 0, &[]), "skipped: LastHealthy");
+    let plan = &mut plan;
+    part(plan, "f").invocation = Some("1".to_owned());
+    assert_eq!(course(plan, 0, &[]), "UpdateBootstrap e");
+    part(plan, "f").invocation = Some("0".to_owned());
+    assert_eq!(course(plan, 0, &[]), "skipped: LastHealthy");
 }
 
 #[test]
@@ -310,7 +314,7 @@ fn one_that_may_die_again_does_not_stand_in_for_a_healthy_one() {
     let with = |found: &[(&str, Found)], ranks: &[(Rank, &str)]| {
         let mut plan = plan("e f", "", ranks, Rotation::Begins);
         for (name, found) in found {
-            plan.nodes.get_mut(&node(&host(name))).unwrap().found = *found;
+            part(&mut plan, name).found = *found;
         }
         course(&plan, 0, &[])
     };
