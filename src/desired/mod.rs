@@ -162,7 +162,7 @@ impl HostCompiler<'_> {
         self.file(
             tau::VALIDATION_PUBLIC,
             0o644,
-            Content::Text(Printable::lines(&public)),
+            Content::Text(Printable::text(&public)),
             &Secret::new(public),
         );
     }

@@ -230,7 +230,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
     let sha256 = Sha256::of(RESOLVER_DROP_IN_TEXT.as_bytes());
     let drop_in = File {
         access: Access::root(0o644),
-        content: Content::Text(Printable::lines(RESOLVER_DROP_IN_TEXT)),
+        content: Content::Text(Printable::text(RESOLVER_DROP_IN_TEXT)),
         sha256,
         judge: Vec::new(),
     };

@@ -142,8 +142,8 @@ impl Current<'_> {
             Meaning::Leftover => Content::Secret(*ours?),
             // A file with the same meaning in other bytes counts as equal to ours.
             Meaning::Text => match ours.and_then(|ours| self.folder.desired.payloads.get(ours)) {
-                Some(ours) => Content::text(&String::from_utf8_lossy(ours.expose())).unwrap_or(blob),
-                None => text.and_then(|text| Content::text(text.expose())).unwrap_or(blob),
+                Some(ours) => Content::Text(Printable::text(&String::from_utf8_lossy(ours.expose()))),
+                None => text.map_or(blob, |text| Content::Text(Printable::text(text.expose()))),
             },
             Meaning::Unit => {
                 text.map_or(Content::Opaque, |text| Content::Document(tau::unit::parse(text.expose())))

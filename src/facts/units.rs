@@ -23,7 +23,8 @@ use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::resource::{
     Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Port,
-    Resource, ResourceId, Service, ShapeName, Started, Transport, Trouble, Untold, Value, kept_for,
+    Printable, Resource, ResourceId, Service, ShapeName, Started, Transport, Trouble, Untold, Value,
+    kept_for,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,7 +116,7 @@ impl Host<'_> {
                 Some(PathFact::File(file)) => file.sha256.map(|sum| canonical(self.desired, sum)),
                 _ => None,
             };
-            let input = Input { content: Content::text(text.expose()).unwrap_or(Content::Opaque), sha256 };
+            let input = Input { content: Content::Text(Printable::text(text.expose())), sha256 };
             inputs.insert(RESOLVER_DROP_IN.to_owned(), input);
         }
         let started =

@@ -1,6 +1,6 @@
 //! The content of a file, and the digests by which secret content is compared.
 
-use super::{Document, LONGEST, Printable, Secret};
+use super::{Document, Printable, Secret};
 use hkdf::Hkdf;
 use sha2::Digest as _;
 use std::fmt;
@@ -107,13 +107,6 @@ impl DigestKey {
         hasher.update(self.0.expose());
         hasher.update(&secret[..end]);
         Sha256(hasher.finalize().into())
-    }
-}
-
-impl Content {
-    /// Text that isn't secret; `None` if it is too long to be compared as such.
-    pub fn text(text: &str) -> Option<Self> {
-        (text.len() < LONGEST).then(|| Self::Text(Printable::lines(text)))
     }
 }
 

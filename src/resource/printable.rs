@@ -30,8 +30,8 @@ pub const LONGEST: usize = 4000;
 
 /// Text of bounded length that controls no terminal and hides nothing.
 ///
-/// A [line](Self::line) can be compared instead of the original: if it is too long, its digest
-/// takes the place of its end.
+/// A [line](Self::line) or [text](Self::text) can be compared instead of the original: if that
+/// is too long, its digest takes the place of its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Printable(String);
 
@@ -41,7 +41,12 @@ impl Printable {
         Self(escaped(text, is_hidden))
     }
 
-    /// Any number of lines, to be shown and not compared. A tab becomes a space, and a long
+    /// All lines of a text, which can be compared like [one](Self::line).
+    pub fn text(text: &str) -> Self {
+        Self(escaped(text, |c| c != '\n' && is_hidden(c)))
+    }
+
+    /// What a program has said, to be shown and not compared. A tab becomes a space, and a long
     /// text keeps its end, because the error is usually at the end of an output.
     pub fn lines(text: &str) -> Self {
         let text = text.trim_end();

@@ -71,7 +71,7 @@ pub enum Exit {
     /// It exited with this status.
     Status(u32),
     /// It was killed by this signal, named without `SIG`.
-    Signal(String),
+    Signal(Printable),
 }
 
 /// Why a command couldn't be run to its end.
@@ -81,7 +81,7 @@ pub enum ChannelError {
     #[error("the host refused to open a channel: {reason}")]
     NotOpened {
         /// The host's reason.
-        reason: String,
+        reason: Printable,
     },
     /// The host doesn't let this user run commands.
     #[error("the host refused to run a command for this user")]
@@ -248,10 +248,10 @@ impl Pump {
     }
 }
 
-fn signal(signal: &russh::Sig) -> String {
+fn signal(signal: &russh::Sig) -> Printable {
     match signal {
-        russh::Sig::Custom(name) => Printable::line(name).into(),
-        known => format!("{known:?}"),
+        russh::Sig::Custom(name) => Printable::line(name),
+        known => format!("{known:?}").into(),
     }
 }
 

@@ -14,7 +14,8 @@ fn stride() -> usize {
 
 /// The parts of a line that are replaced: the line, and what is between separators.
 fn parts(line: &str) -> Vec<std::ops::Range<usize>> {
-    let mut parts = vec![0..line.len()];
+    let whole = 0..line.len();
+    let mut parts = vec![whole];
     let mut start = 0;
     for (at, c) in line.char_indices().chain([(line.len(), '\t')]) {
         if "\t=|:;,".contains(c) || c == ' ' {

@@ -1,7 +1,7 @@
 //! What the answer says about units and their processes.
 
 use super::super::{Process, Record, UnitFact};
-use crate::resource::{Sha256, Untrusted};
+use crate::resource::{Printable, Sha256, Untrusted};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -206,7 +206,8 @@ fn record(directory: &str, texts: &mut BTreeMap<String, Untrusted>) -> Option<Re
         (take("config.yaml"), take("digests"), take("plugins"), take("unit"));
     let properties =
         unit.as_ref().map_or("", Untrusted::expose).lines().filter_map(|line| line.split_once('='));
-    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let shown = |text: &str| String::from(Printable::line(text));
+    let properties = properties.map(|(name, value)| (shown(name), shown(value))).collect();
     Some(Record {
         config,
         digests: sums(digests?.expose(), tau::CONFIG),
@@ -221,7 +222,7 @@ fn sums(text: &str, directory: &str) -> BTreeMap<String, Sha256> {
         let (sum, path) = line.split_once("  ")?;
         let path = path.strip_prefix("./").unwrap_or(path);
         let path = if path.starts_with('/') { path.to_owned() } else { format!("{directory}/{path}") };
-        Some((path, sum.parse().ok()?))
+        Some((Printable::line(&path).into(), sum.parse().ok()?))
     });
     sums.collect()
 }
