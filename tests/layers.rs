@@ -110,3 +110,24 @@ fn paths_are_parsed() {
     assert_eq!(found("fn f(a: &crate::ssh::Session) -> crate::cli::Exit {"), ["ssh", "cli"]);
     assert_eq!(found("pub(crate) fn mycrate::x()"), Vec::<&str>::new());
 }
+
+/// The table in `tests/lab/FAULTS.md` names tests and plan cases that exist.
+#[test]
+fn tests_that_the_table_of_faults_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(root.join("tests/lab/faults/broken.md")).unwrap();
+    let lab = fs::read_to_string(root.join("tests/lab/main.rs")).unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    for row in rows.map(|row| row.split('|').collect::<Vec<_>>()) {
+        let names = |cell: usize| row[cell].split('`').skip(1).step_by(2);
+        let trials: Vec<&str> = names(2).collect();
+        let cases: Vec<&str> = names(3).collect();
+        assert!(!trials.is_empty() || !cases.is_empty(), "no test: {}", row[1]);
+        for name in trials {
+            assert!(lab.contains(&format!("trial(\"{name}\"")), "no lab test {name}");
+        }
+        for name in cases {
+            assert!(root.join("fixtures/plans").join(name).is_dir(), "no plan case {name}");
+        }
+    }
+}

@@ -37,11 +37,13 @@ pub(crate) async fn run(
             (carry_out(args, options, job, locks, interrupts).await, true)
         }
         Some(Ok(Prepared::Over(exit))) => (exit, false),
-        Some(Err(report)) if retire.is_some() => {
+        Some(Err(report)) => {
             terminal::error(&report);
+            if retire.is_none() {
+                terminal::out("apply: failed; nothing was changed\n");
+            }
             (Exit::Failed, false)
         }
-        Some(Err(report)) => return Err(report),
     };
     if let Some(retire) = retire {
         terminal::out(&retired(retire, exit, began));
@@ -94,6 +96,7 @@ async fn prepare(
         terminal::out(&survey.page(terminal::style(args)));
         if plan.is_empty() && plan.refusals.is_empty() {
             if plan.reaches_everything() {
+                terminal::out("apply: nothing to do\n");
                 return Ok(Prepared::Over(Exit::Done));
             }
             terminal::out(&format!("apply: {}; nothing was changed\n", render::not_reached(plan).join("; ")));
@@ -104,7 +107,14 @@ async fn prepare(
             return Ok(Prepared::Over(Exit::Declined));
         }
         let (job, hosts) = Job::of(survey)?;
-        match lock::take(hosts, &job.plan, patience).await? {
+        match lock::take(
+            hosts,
+            &job.plan,
+            if retire.is_some() { "spore retire" } else { "spore apply" },
+            patience,
+        )
+        .await?
+        {
             Taken::Locked(locks) => return Ok(Prepared::Ready(Box::new((job, locks)))),
             Taken::Waited => terminal::note("the lock was released; planning again"),
         }
@@ -134,7 +144,7 @@ impl Job {
 /// Where something can't be fetched, or a host can't be locked.
 pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
     let (job, hosts) = Job::of(survey)?;
-    match lock::take(hosts, &job.plan, Instant::now()).await? {
+    match lock::take(hosts, &job.plan, "spore rehearse", Instant::now()).await? {
         Taken::Locked(locks) => Ok(carry_out(args, options, job, locks, Interrupts::listen()).await),
         Taken::Waited => Ok(Exit::Failed),
     }
@@ -176,7 +186,11 @@ async fn carry_out(
     let applied = tokio::select! {
         applied = applying => applied,
         () = interrupted_twice(&mut interrupts, &stop) => {
-            terminal::out(&format!("apply: aborted; resume with: {}\n", command()));
+            terminal::out(&format!(
+                "apply: aborted; hosts may finish a running action, and stay locked for about a minute; resume \
+                 with: {}\n",
+                patient(&command())
+            ));
             return Exit::Interrupted;
         }
     };
@@ -261,6 +275,11 @@ async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop) {
     stop.ask();
     terminal::note("interrupted: finishing running actions; press Ctrl-C again to abort");
     interrupts.next().await;
+}
+
+/// The command, waiting for locks that the aborted one has left.
+fn patient(command: &str) -> String {
+    if command.contains("--lock-wait") { command.to_owned() } else { format!("{command} --lock-wait 120") }
 }
 
 /// The command line, to be typed again.

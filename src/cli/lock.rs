@@ -22,20 +22,22 @@ pub(super) enum Taken {
 }
 
 /// Locks every host that the plan needs for itself. If another apply holds one of them,
-/// all are released, and this waits for that one until `patience` ends.
+/// all are released, and this waits for that one until `patience` ends. `command` tells
+/// other applies what is running.
 ///
 /// # Errors
 /// If another apply holds one for longer; nothing was changed then.
 pub(super) async fn take(
     mut hosts: BTreeMap<HostName, Host>,
     plan: &Plan,
+    command: &str,
     patience: Instant,
 ) -> miette::Result<Taken> {
     let needed = plan.hosts();
     hosts.retain(|name, _| needed.contains(name));
     let mut waited = false;
     loop {
-        let Tried { locks, held, free } = try_all(hosts).await;
+        let Tried { locks, held, free } = try_all(hosts, command).await;
         let Some((name, holder)) = held.first_key_value() else {
             if !waited {
                 return Ok(Taken::Locked(locks));
@@ -71,8 +73,8 @@ struct Tried {
 
 /// The first host alone, then the others in parallel: if two applies want the same
 /// hosts at the same moment, one of them gets all.
-async fn try_all(mut hosts: BTreeMap<HostName, Host>) -> Tried {
-    let holder = holder();
+async fn try_all(mut hosts: BTreeMap<HostName, Host>, command: &str) -> Tried {
+    let holder = holder(command);
     let mut tried = Tried::default();
     if let Some(first) = hosts.pop_first() {
         tried.lock(BTreeMap::from([first]), &holder).await;
@@ -119,7 +121,7 @@ pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<Host
 }
 
 /// Who we are, for other applies that want these hosts.
-fn holder() -> Holder {
+fn holder(command: &str) -> Holder {
     let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     // Pipelines and cron may set neither.
     let id = || Command::new("id").arg("-un").output().ok().filter(|output| output.status.success());
@@ -129,7 +131,7 @@ fn holder() -> Holder {
     Holder {
         who: format!("{user}@{}", machine.trim()).into(),
         pid: std::process::id(),
-        command: "spore apply".into(),
+        command: command.into(),
         since: Printable::default(),
     }
 }

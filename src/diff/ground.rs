@@ -51,7 +51,9 @@ pub enum Obstacle {
     SameMachine(Vec<HostName>),
     /// One of the owner's rules, as written for `ufw`, conflicts with a port that has to
     /// be opened.
-    #[error("the ufw rule `{rule}`, which isn't spore's, blocks {port}, which a node on this host needs")]
+    #[error(
+        "the ufw rule `{rule}`, which isn't spore's, closes {port} or restricts it, and a node on this host needs it open"
+    )]
     FirewallRule {
         /// The rule.
         rule: Printable,

@@ -41,6 +41,8 @@ struct Rule {
     /// `limit` lets connections in, too.
     lets_in: bool,
     ours: bool,
+    /// It is only about some addresses, of the host or of who connects.
+    restricted: bool,
     transports: &'static [Transport],
     /// First and last.
     ranges: Vec<(u16, u16)>,
@@ -84,8 +86,16 @@ impl Firewall {
     pub fn verdict(&self, port: Port) -> Verdict {
         let v6 = self.v6.as_deref().unwrap_or_default();
         // `ufw allow` would replace it in both files.
-        if let Some(rule) = v6.iter().find(|rule| !rule.ours && rule.exact == Some(port))
-            && !self.v4.iter().any(|rule| !rule.ours && rule.exact == Some(port))
+        if let Some(rule) = v6.iter().find(|rule| rule.is_owners(port))
+            && !self.v4.iter().any(|rule| rule.is_owners(port))
+        {
+            return Verdict::Obstructed(rule.name.clone());
+        }
+        // The owner lets only some in, and a rule of ours would let everyone in.
+        let decides = |rule: &&Rule| rule.restricted && rule.lets_in && rule.exact == Some(port);
+        if let Some(rule) = self.v4.iter().chain(v6).find(decides)
+            && !has_ours(&self.v4, port)
+            && !self.v4.iter().any(|rule| rule.matches(port))
         {
             return Verdict::Obstructed(rule.name.clone());
         }
@@ -105,7 +115,7 @@ impl Firewall {
         let rules = files.iter().copied().flatten();
         let ports = rules.clone().filter(|rule| rule.ours).filter_map(|rule| rule.exact);
         // `ufw delete` would take both.
-        let is_owners = |port: &Port| rules.clone().any(|rule| !rule.ours && rule.exact == Some(*port));
+        let is_owners = |port: &Port| rules.clone().any(|rule| rule.is_owners(*port));
         ports
             .filter(|port| !is_owners(port))
             .map(|port| (port, files.iter().all(|file| has_ours(file, port))))
@@ -118,6 +128,11 @@ fn has_ours(rules: &[Rule], port: Port) -> bool {
 }
 
 impl Rule {
+    /// Whether it is the owner's, and `ufw` would replace it by a rule of ours.
+    fn is_owners(&self, port: Port) -> bool {
+        !self.ours && !self.restricted && self.exact == Some(port)
+    }
+
     /// Reads what follows `### tuple ###`: action, protocol, port, address,
     /// source port, source address; then for an application profile two names;
     /// then direction and interface; then perhaps a comment:
@@ -134,9 +149,10 @@ impl Rule {
             [profile, _, direction] => (Some(*profile), *direction),
             _ => return None,
         };
-        if [*to, *from] != [any; 2] || direction != "in" {
+        if direction != "in" {
             return None;
         }
+        let restricted = [*to, *from] != [any; 2];
         // `deny_log`; forwarded connections (`route:allow`) aren't the host's.
         let action = action.split('_').next().unwrap_or_default();
         let lets_in = match action {
@@ -172,12 +188,20 @@ impl Rule {
             _ => None,
         };
         // A rule of ours that the owner has changed belongs to the owner now.
-        let ours = action == "allow" && exact.is_some() && comment.contains(&OUR_COMMENT);
-        Some(Self { lets_in, ours, transports, ranges, name: name.into(), exact })
+        let ours = action == "allow" && exact.is_some() && !restricted && comment.contains(&OUR_COMMENT);
+        let name = if restricted {
+            let address = |text: &str| if text == any { "any".to_owned() } else { text.to_owned() };
+            format!("{action} proto {protocol} from {} to {} port {ports}", address(from), address(to))
+        } else {
+            name
+        };
+        Some(Self { lets_in, ours, restricted, transports, ranges, name: name.into(), exact })
     }
 
+    /// Whether it decides what becomes of any connection to this port.
     fn matches(&self, port: Port) -> bool {
-        self.transports.contains(&port.transport)
+        !self.restricted
+            && self.transports.contains(&port.transport)
             && self.ranges.iter().any(|(first, last)| (*first..=*last).contains(&port.number))
     }
 }

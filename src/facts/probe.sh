@@ -37,20 +37,23 @@ if [ -r "$root/proc/uptime" ]; then
     printf 'uptime\t%s\n' "$uptime"
 fi
 
-# Who has locked the host. The kernel's list shows whether the lock is held; trying to
-# take it could block an apply that tries at the same moment.
+# Who has locked the host: the shell that the holder names, as long as it has the lock's
+# file open. Trying to take the lock could block an apply that tries at the same moment,
+# and the kernel's list of locks isn't complete in a container.
 if [ -f "$root/run/spore/.holder" ]; then
-    # shellcheck disable=SC2046 # two words
-    set -- $(stat -c '%d %i' -- "$root/run/spore/.lock" 2>/dev/null || echo 0 0)
-    device=$(printf '%02x:%02x' $(($1 >> 8 & 4095)) $(($1 & 255 | $1 >> 12 & 1048320)))
-    while read -r line; do
-        case $line in
-        *' FLOCK '*" $device:$2 "*)
+    shell=''
+    while read -r name line; do
+        [ "$name" != shell ] || shell=$line
+    done <"$root/run/spore/.holder"
+    case $shell in
+    '' | *[!0-9]*) ;;
+    *)
+        # shellcheck disable=SC3013 # dash has -ef
+        if [ "/proc/$shell/fd/9" -ef "$root/run/spore/.lock" ]; then
             printf 'held\t%s\n' "$(head -c 4000 -- "$root/run/spore/.holder" 2>/dev/null | base64 -w0)"
-            break
-            ;;
-        esac
-    done <"$root/proc/locks"
+        fi
+        ;;
+    esac
 fi
 
 # The paths. The file of digests comes first, the others are looked up in it.

@@ -292,7 +292,8 @@ impl Host<'_> {
             }
         }
         for (path, fact) in &self.facts.paths {
-            let is_key = path.starts_with(tau::KEYS) && path.ends_with(".key") && !path.contains("/.spore-");
+            let is_key =
+                [tau::SWARM_KEY, tau::VALIDATION_PUBLIC, tau::VALIDATION_PRIVATE].contains(&path.as_str());
             let PathFact::File(file) = fact else { continue };
             if !is_key && *path != config {
                 continue;

@@ -1,5 +1,5 @@
-//! What can be done to a host: a handful of actions, none of which knows
-//! anything about tau.
+//! What can be done to a host: a handful of actions. (Some of their scripts know where tau
+//! keeps its keys and storage.)
 //!
 //! Each states what it expects to find and what it leaves behind, and the host
 //! checks both in the step that acts: before-state → it acts; after-state → it

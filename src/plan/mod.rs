@@ -1,6 +1,8 @@
 //! Turns differences into ordered actions: the [`Plan`].
 //!
-//! Enter at [`plan`]. A plan is complete: applying it makes no choices.
+//! Enter at [`plan`]. A plan is complete: it names every action, its host and its wave.
+//! What depends on how an apply goes is only whether a part of it is left out or waits,
+//! and [`course`] decides that.
 //! It is a function of its arguments alone, so the same folder and the same
 //! hosts give the same plan, byte for byte.
 
@@ -32,6 +34,7 @@ use crate::resource::{
     Activity, Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Printable, Resource, ResourceId,
     Sha256, ShapeName, Trouble, Version,
 };
+use crate::tau;
 use action::Action;
 use reach::Reach;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +63,7 @@ pub struct Plan {
     pub last: Vec<Last>,
     /// Written next to its destination on all hosts at once, before anything is switched.
     pub stage: BTreeMap<HostName, Vec<Step>>,
-    /// Done one after the other, each when the one before has succeeded.
+    /// Done one after the other; [`course`] says what follows a failure.
     pub waves: Vec<Wave>,
     /// Whether a secret is replaced that everyone must have at the same time.
     pub rotation: Option<Rotation>,
@@ -220,6 +223,8 @@ pub enum Note {
         /// Its nodes, as the folder has them.
         nodes: Vec<NodeName>,
     },
+    /// A retirement leaves this many elders: one or none.
+    EldersLeft(usize),
     /// The number of other differences that a retirement leaves alone.
     LeftAlone(usize),
     /// A node starts with data that isn't its own.
@@ -385,7 +390,7 @@ pub fn plan(
             && !is_overridden(id)
     };
     plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
-    let graph = target::narrow(changes, &plan.unplanned, &options.targets);
+    let graph = target::narrow(changes, &grounded.desired, &plan.unplanned, &options.targets);
     plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
     let reach = Reach::new(&grounded.desired, &current, &graph);
     plan.moving = reach.moving();
@@ -434,7 +439,7 @@ pub fn plan(
         plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });
     }
     if let (Some(retirement), Some(needed)) = (&options.retire, needed) {
-        retire::conclude(&mut plan, retirement, needed);
+        retire::conclude(&mut plan, retirement, needed, elders(desired).count());
     }
     plan.changes = graph;
     Ok(plan)
@@ -520,10 +525,14 @@ impl Plan {
     }
 
     /// The changes that can't be undone, or cut a node off, or take down the last
-    /// elder.
+    /// elder, or make users validate their domains again.
     pub fn destructive(&self) -> impl Iterator<Item = (&ResourceId, &Change)> {
-        self.changes.iter().filter(|(_, change)| {
-            change.is_destructive() || node_of(change).is_some_and(|node| self.is_last_elder(&node.name))
+        self.changes.iter().filter(|(id, change)| {
+            let replaces_validation = id.key.path() == Some(tau::VALIDATION_PUBLIC)
+                && matches!(change, Change::File(file) if file.rewritten && file.before.is_some());
+            change.is_destructive()
+                || replaces_validation
+                || node_of(change).is_some_and(|node| self.is_last_elder(&node.name))
         })
     }
 

@@ -1,5 +1,5 @@
-//! Obstacles that can't be determined from one host's goals alone: compares what was
-//! found on the hosts with the scope of the plan.
+//! Obstacles that come from comparing what was found on the hosts with the scope of the
+//! plan, rather than from the goals of a host.
 
 use super::{Options, Overridden, Selector};
 use crate::diff::{Change, Obstacle};

@@ -84,8 +84,8 @@ impl Order {
 /// A node whose process is to be touched.
 struct Turn<'a> {
     node: &'a Node,
-    /// It was down, and is started.
-    starts: bool,
+    /// It isn't up yet. On its host, nodes that are removed make room for it.
+    is_down: bool,
     /// Nothing speaks against it, so taking it down costs the most.
     healthy: bool,
     /// The services of each process that is interrupted during its turn: its own, and
@@ -160,7 +160,8 @@ fn turns<'a>(
         };
         let found = service.before.as_ref().map(|found| &found.activity);
         let healthy = !matches!(found, Some(Activity::Failing { .. }));
-        turns.push(Turn { node, starts: service.verb == Some(Verb::Start), healthy, interrupts });
+        let is_down = served(id, desired, current).is_none();
+        turns.push(Turn { node, is_down, healthy, interrupts });
     }
     // In a rotation, a node that goes has the old secret, so no other can talk to it anyway.
     if rotates {
@@ -168,14 +169,14 @@ fn turns<'a>(
     }
     let elders: BTreeSet<&HostName> = turns
         .iter()
-        .filter(|turn| turn.starts && turn.node.bootstrap)
+        .filter(|turn| turn.is_down && turn.node.bootstrap)
         .map(|turn| &turn.node.name.host)
         .collect();
     let mut gone: BTreeMap<&HostName, Vec<&BTreeSet<String>>> = BTreeMap::new();
     for (id, _) in going(changes) {
         gone.entry(&id.host).or_default().extend(served(id, desired, current));
     }
-    for turn in turns.iter_mut().filter(|turn| turn.starts) {
+    for turn in turns.iter_mut().filter(|turn| turn.is_down) {
         let host = &turn.node.name.host;
         if turn.node.bootstrap || !elders.contains(host) {
             turn.interrupts.extend(gone.get(host).into_iter().flatten());
@@ -192,11 +193,11 @@ pub(super) fn going(changes: &Graph<Change>) -> impl Iterator<Item = (&ResourceI
         .filter_map(|(id, change)| Some((id, &node_of(change)?.name)))
 }
 
-/// Removed nodes make room on their host for the first node that is started there; if
-/// none is, they are removed last.
+/// Removed nodes make room on their host for the first node there that is down: they may hold
+/// what it needs. If none is, they are removed last.
 fn make_room(changes: &Graph<Change>, turns: &[Turn<'_>], order: &mut Order) {
     let mut first: BTreeMap<&HostName, usize> = BTreeMap::new();
-    for turn in turns.iter().filter(|turn| turn.starts) {
+    for turn in turns.iter().filter(|turn| turn.is_down) {
         if let Some(&wave) = order.nodes.get(&turn.node.name) {
             first.entry(&turn.node.name.host).and_modify(|first| *first = wave.min(*first)).or_insert(wave);
         }

@@ -127,8 +127,18 @@ pub(super) fn narrow(
 
 /// Adds notes about the retirement to a plan, and the reasons for which it can't be done
 /// now.
-pub(super) fn conclude(plan: &mut Plan, retirement: &Retirement, needed: Needed) {
-    let Retirement { host, gone, nodes, before: _ } = retirement;
+/// `elders`: how many the folder has without the host.
+pub(super) fn conclude(plan: &mut Plan, retirement: &Retirement, needed: Needed, elders: usize) {
+    let Retirement { host, gone, nodes, before } = retirement;
+    let is_elder = |id: &ResourceId, goal: &Goal| match goal {
+        Goal::Have(Resource::Service(service)) if id.host == *host => {
+            service.node.as_ref().is_some_and(|node| node.bootstrap)
+        }
+        _ => false,
+    };
+    if elders < 2 && before.iter().any(|(id, goal)| is_elder(id, goal)) {
+        plan.notes.push(Note::EldersLeft(elders));
+    }
     if *gone {
         plan.notes.push(Note::NotContacted { host: host.clone(), nodes: nodes.clone() });
     }

@@ -52,9 +52,11 @@ impl Selector {
     }
 }
 
-/// Removes the hosts that couldn't be planned, and everything that no target needs.
+/// Removes the hosts that couldn't be planned, and everything that no target needs. A node
+/// needs whatever it reads or depends on, whether or not its own unit changes.
 pub(super) fn narrow(
     changes: &Changes,
+    desired: &Graph<Resource>,
     unplanned: &BTreeMap<HostName, Vec<Unplanned>>,
     targets: &[Selector],
 ) -> Graph<Change> {
@@ -66,8 +68,10 @@ pub(super) fn narrow(
                 && !id.key.path().is_some_and(|path| resumed.contains(&(&id.host, path.to_owned())))
         })
     };
+    let needed = needed(desired, targets);
     for (id, change) in planned() {
         let wanted = targets.is_empty()
+            || needed.contains(id)
             || targets.iter().any(|target| {
                 target.may_select(&id.host)
                     && target.shape.as_ref().is_none_or(|shape| changes_of(shape, &id.key, change))
@@ -86,6 +90,26 @@ pub(super) fn narrow(
         }
     }
     graph
+}
+
+/// The resources that the nodes of shapes among the targets need.
+fn needed(desired: &Graph<Resource>, targets: &[Selector]) -> BTreeSet<ResourceId> {
+    let is_target = |id: &ResourceId| {
+        let Key::Service(unit) = &id.key else { return false };
+        let Some(shape) = tau::shape_of_unit(unit) else { return false };
+        targets.iter().any(|target| target.may_select(&id.host) && target.shape.as_ref() == Some(&shape))
+    };
+    let mut needed = BTreeSet::new();
+    let mut waiting: Vec<&ResourceId> = desired.iter().map(|(id, _)| id).filter(|id| is_target(id)).collect();
+    while let Some(id) = waiting.pop() {
+        let before = desired.before(id).into_iter().filter(|(_, edge)| *edge != Edge::Dials);
+        for (earlier, _) in before {
+            if needed.insert(earlier.clone()) {
+                waiting.push(earlier);
+            }
+        }
+    }
+    needed
 }
 
 /// Where the files of these changes are staged. What an interrupted apply has

@@ -40,7 +40,8 @@ if [ -n "${SUDO_UID-}" ]; then
     # The heartbeat comes from the user that logged in, without sudo.
     chown -- "$SUDO_UID:${SUDO_GID-}" "$beats"
 fi
-printf '%s\nsince %s\n' "$holder" "$(date -u '+%Y-%m-%d %H:%M:%S UTC')" >"$dir/.holder.part" &&
+# A probe tells from this shell's descriptor whether the lock is still held.
+printf '%s\nsince %s\nshell %s\n' "$holder" "$(date -u '+%Y-%m-%d %H:%M:%S UTC')" "$$" >"$dir/.holder.part" &&
     mv -f -- "$dir/.holder.part" "$dir/.holder"
 
 # The shell redirects the standard input of a background process from /dev/null,

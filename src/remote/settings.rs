@@ -141,7 +141,7 @@ impl FromStr for TimeOut {
 
     fn from_str(text: &str) -> Result<Self, NoTimeOut> {
         let (name, seconds) = text.split_once('=').ok_or(NoTimeOut::Form)?;
-        let number = seconds.parse().ok().filter(|number: &f64| (0.0..=86_400.0).contains(number));
+        let number = seconds.parse().ok().filter(|number: &f64| *number > 0.0 && *number <= 86_400.0);
         let number = number.ok_or_else(|| NoTimeOut::Seconds(seconds.to_owned()))?;
         let known =
             Settings::default().named().map(|(known, _)| known).into_iter().find(|known| *known == name);
@@ -162,8 +162,8 @@ pub enum NoTimeOut {
         /// The unknown name.
         name: String,
     },
-    /// The seconds aren't a number from 0 to 86400.
-    #[error("`{0}` isn't a number of seconds between 0 and 86400")]
+    /// The seconds aren't a number above 0 and up to 86400.
+    #[error("`{0}` isn't a number of seconds above 0 and up to 86400")]
     Seconds(String),
 }
 

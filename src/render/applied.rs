@@ -35,7 +35,13 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
         out.push_str(&format!("skipped {line}\n"));
     }
     if !applied.is_complete(plan) {
-        let fix = if applied.is_only_stale() { "" } else { "fix the failure, then " };
+        let needs_others =
+            |skipped: &Skipped| matches!(skipped.why, SkipReason::LastHealthy { .. } | SkipReason::NoElderUp);
+        let fix = match applied.is_only_stale() {
+            true if applied.skipped.iter().any(needs_others) => "bring the other nodes up, then ",
+            true => "",
+            false => "fix the failure, then ",
+        };
         out.push_str(&format!("{fix}resume with: {command}\n"));
     }
     out.push_str(&summary(applied, plan));
@@ -112,10 +118,15 @@ fn reason(why: &SkipReason) -> String {
         SkipReason::RotationWithout(hosts) => {
             format!("{} failed, and the swarm key is replaced on all hosts or on none", listed(hosts.iter()))
         }
-        SkipReason::NoElderUp => "no elder is up".to_owned(),
+        SkipReason::NoElderUp => "no elder is up where these nodes would dial it".to_owned(),
         SkipReason::LastHealthy { node, group, down } => {
             let down: Vec<String> = down.iter().map(ToString::to_string).collect();
-            format!("{node} is {} while {} {} down", last(group), down.join(", "), are(down.len()))
+            format!(
+                "{node} is {}: {} {} down or may die again",
+                last(group),
+                down.join(", "),
+                are(down.len())
+            )
         }
         SkipReason::ElderFailed(host) => format!("the elder on {host} failed"),
         SkipReason::CanaryFailed(host) => format!("the canary on {host} failed"),

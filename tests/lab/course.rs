@@ -175,6 +175,7 @@ pub(crate) fn a_change_that_does_not_last(lab: &Lab) {
     trip.wait();
     let mode = || host.stat("/tb/config/keys/swarm.key").map(|stat| stat.mode);
     assert_eq!(mode(), Some(0o600), "the first wave has set it");
+    network.plan(&[]).says_in_one_line(&["note: ", host.name(), "is locked by", "`spore apply`"]);
     host.sh("chmod 644 /tb/config/keys/swarm.key");
     trip.go();
     drop(trip);

@@ -5,13 +5,18 @@ use crate::binary;
 use crate::host::{Host, Lab, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::watch::{SOON, start};
+use std::path::Path;
 
 const TEMPLATE: &str = "/etc/systemd/system/tau@.service";
 
 /// An elder and a member with a plugin, up and in place.
 fn network(lab: &Lab) -> ([Host; 2], Network) {
+    network_of(lab, binary::any())
+}
+
+fn network_of(lab: &Lab, tau: &Path) -> ([Host; 2], Network) {
     let hosts = lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
-    let mut network = Network::new(lab, binary::any());
+    let mut network = Network::new(lab, tau);
     network.shape("elders", Shape::new(4242));
     network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]).plugins(&["p@v1"]));
     network.write("plugins/p@v1", "a plugin\n");
@@ -167,4 +172,15 @@ pub(crate) fn without_a_journal(lab: &Lab) {
     let before = start("all", &member);
     wait_until(SOON, "its port is evidence enough", || network.plan(&[]).code() == Some(0));
     assert_eq!(start("all", &member), before);
+}
+
+/// It lives for longer than an apply waits for a node to settle, so it looks healthy each time.
+pub(crate) fn a_node_that_keeps_dying(lab: &Lab) {
+    let ([_elder, member], network) = network_of(lab, binary::stand_in());
+    member.sh("echo die-after 4 >/tb/config/all.fault; systemctl restart tau@all");
+    let restarts = "[ $(systemctl show -P NRestarts tau@all) -ge 2 ]";
+    wait_until(SOON, "systemd restarts it twice", || member.try_sh(restarts).is_ok());
+    settles("all", &member);
+    network.plan(&[]).exits(2).says("systemd restarted it");
+    network.apply(&[]).exits(1).says_in_one_line(&["tau@all.service is not healthy", "crashed 2 times"]);
 }

@@ -67,6 +67,7 @@ fn main() -> ExitCode {
         trial("in_force::what_a_process_was_started_with", in_force::what_a_process_was_started_with),
         trial("in_force::records", in_force::records),
         trial("in_force::restarted_nodes", in_force::restarted_nodes),
+        trial("in_force::a_node_that_keeps_dying", in_force::a_node_that_keeps_dying),
         trial("in_force::without_a_journal", in_force::without_a_journal),
         trial("mending::style_is_no_difference", mending::style_is_no_difference),
         trial("mending::with_a_restart", mending::with_a_restart),

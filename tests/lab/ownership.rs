@@ -115,7 +115,7 @@ pub(crate) fn storage(lab: &Lab) {
     // The old name, with a new key, finds the old data.
     network.remove_node("founders", elder);
     network.elder("elders", elder);
-    network.plan(&[]).exits(2).says_in_one_line(&["elders@", "storage that an earlier node"]);
+    network.plan(&[]).exits(2).says_in_one_line(&["elders@", "earlier node"]);
 }
 
 /// All that spore and its nodes may have left.

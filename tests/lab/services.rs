@@ -66,8 +66,13 @@ pub(crate) fn engines(lab: &Lab) {
         systemctl disable --quiet --now docker.service docker.socket");
 
     let plan = network.plan(&[]).exits(3).last_says("could not be planned");
-    let line =
-        [no_apt.name(), "not planned", "needs the package docker.io", "no apt", "install docker.io by hand"];
+    let line = [
+        no_apt.name(),
+        "not planned",
+        "package docker.io is missing",
+        "no apt",
+        "install docker.io manually",
+    ];
     let plan = plan.says_in_one_line(&line);
     let has = |host, text: &str| plan.of_host(host).iter().any(|line| line.contains(text));
     assert!(has(no_source, "+ package docker.io") && !has(stopped, "package"), "{plan}");

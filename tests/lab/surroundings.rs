@@ -227,7 +227,7 @@ pub(crate) fn hosts_that_are_not_to_be_had(lab: &Lab) {
     network.shape("all", Shape::new(5242).services(&["tns"]));
     network.node("all", full);
     network.node("all", free);
-    let line = [full.name(), "not planned", "are free there", "free some space"];
+    let line = [full.name(), "not planned", "not enough disk space", "free some space"];
     network.plan(&[]).exits(3).says_in_one_line(&line).last_says("could not be planned");
     network.apply(&[]).exits(1);
     meshed(&[free], &[elder], 4242);

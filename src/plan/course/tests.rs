@@ -212,9 +212,8 @@ fn a_rotation_that_was_begun_is_finished_wherever_it_can_be() {
     );
 }
 
-/// Settled hosts have not been switched, and nothing is looked at for them.
 #[test]
-fn who_died_is_noticed() {
+fn a_node_that_died_is_noticed() {
     let plan = update();
     let mut course = Course::new(&plan, 9);
     let mut looks = 0;

@@ -123,6 +123,8 @@ unfit() {
             fail "$program can't be run on this host (permission denied): is the file system of ${program%/*} mounted with noexec?"
             ;;
         124:* | 137:*) fail "$program didn't finish validating $config within $judging s: $said" ;;
+        # As Go's runtime reports it; what follows is of no use to an operator.
+        *'goroutine '*) fail "$program crashes while validating $config: $(printf '%s\n' "$said" | grep -v '^$' | head -n 3)" ;;
         *) fail "$program rejects $config: ${said:-status $status}" ;;
     esac
 }

@@ -70,6 +70,14 @@ impl Page<'_> {
                 Note::ElderUnplanned(host) => {
                     format!("note: it isn't known whether the elder on {host} is up")
                 }
+                Note::EldersLeft(0) => {
+                    "note: no elder is left: no node can join the network or rejoin it after a restart"
+                        .to_owned()
+                }
+                Note::EldersLeft(_) => {
+                    "note: only one elder is left: while it is down, no node can join or rejoin the network"
+                        .to_owned()
+                }
                 Note::NoElderUp => {
                     "note: no elder is known to be up, and this plan starts none: apply stages \
                      everything, and starts or restarts nothing that would dial one"
@@ -118,7 +126,10 @@ impl Page<'_> {
                     } else {
                         format!("that of {from} is removed")
                     };
-                    format!("note: {to} replaces {from} and starts with empty storage; {old}")
+                    format!(
+                        "note: {to} replaces {from} and starts with empty storage; {old}. {from} is stopped \
+                         first, and isn't started again if {to} doesn't become healthy"
+                    )
                 }
             };
             self.line(&text);
@@ -173,7 +184,15 @@ fn mixed(resource: &ResourceId, others: &Pending) -> String {
         Pending::Unknown => format!("the YAML style of {key} on {host} can't be compared"),
         Pending::Restart => format!("{key} on {host} has to be restarted for other reasons"),
     };
-    format!("refused: {why}, so it can't be changed for this retirement alone: run `spore apply` first")
+    let retired = match others {
+        Pending::Fields(fields) if fields.iter().any(|field| field == "peers") => {
+            ", or delete from the folder a host that is already retired"
+        }
+        _ => "",
+    };
+    format!(
+        "refused: {why}, so it can't be changed for this retirement alone: run `spore apply` first{retired}"
+    )
 }
 
 fn not_contacted(host: &HostName, nodes: &[NodeName]) -> String {

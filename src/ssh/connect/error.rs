@@ -177,7 +177,7 @@ impl ConnectError {
                 let authority = authority.as_ref().map_or(String::new(), |authority| {
                     format!(" ({authority} names a certificate authority, but spore doesn't support certificates yet)")
                 });
-                format!("compare the fingerprint with the host's own (on the host, run `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub`), then add this line to {file}{authority}:\n{line}")
+                format!("compare the fingerprint with the host's own (on the host, run `cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -`), then add this line to {file}{authority}:\n{line}")
             }
             Self::HostKeyChanged { address, known, .. } => {
                 let name = crate::ssh::known_hosts::name(address);

@@ -84,7 +84,7 @@ impl Table {
         for (case, text) in &self.broken {
             let _ = writeln!(out, "- `{case}`: {}", text.lines().next().unwrap_or_default());
         }
-        out
+        out + include_str!("broken.md")
     }
 }
 

@@ -22,6 +22,8 @@ struct World {
     /// Whether an elder or canary is among what failed.
     decisive: bool,
     proven: bool,
+    /// The first member that was updated.
+    canary: Option<HostName>,
     looked: bool,
     rotating: bool,
     run: BTreeSet<(usize, HostName)>,
@@ -82,6 +84,7 @@ impl Every<'_> {
             died: BTreeSet::new(),
             decisive: false,
             proven: false,
+            canary: None,
             looked: false,
             rotating: false,
             run: BTreeSet::new(),
@@ -125,7 +128,7 @@ impl Every<'_> {
                 assert!(!world.interrupted && world.run.is_empty(), "{world:#?}");
                 each(&hosts, |host| ways(host, &hosts))
                     .into_iter()
-                    .filter_map(|ran| self.staged(&world, &ran))
+                    .map(|ran| self.staged(&world, &ran))
                     .collect()
             }
             Next::Look(nodes) => {
@@ -141,7 +144,7 @@ impl Every<'_> {
                 world.looked = true;
                 let ways = |host: &HostName| {
                     let up = world.up.contains(host);
-                    [(up, false), (false, false), (up, true)].map(|(up, lost)| (up, lost)).to_vec()
+                    vec![(up, false), (false, false), (up, true)]
                 };
                 each(&hosts, ways).into_iter().map(|seen| self.looked(&world, &seen)).collect()
             }
@@ -154,22 +157,15 @@ impl Every<'_> {
                 let none = BTreeSet::new();
                 each(&hosts, |host| ways(host, if is_rotation { &none } else { &hosts }))
                     .into_iter()
-                    .filter_map(|ran| self.ran(&world, wave, &ran))
+                    .map(|ran| self.ran(&world, wave, &ran))
                     .collect()
             }
         }
     }
 
-    /// No interrupt is reported unless there was one.
-    fn agrees(&self, world: &World, ran: &BTreeMap<HostName, Ran>) -> Option<World> {
-        let is_interrupted = ran.values().any(|ran| *ran == Ran::Interrupted);
+    fn staged(&self, world: &World, ran: &BTreeMap<HostName, Ran>) -> World {
         let mut world = world.clone();
-        world.interrupted |= is_interrupted;
-        Some(world)
-    }
-
-    fn staged(&self, world: &World, ran: &BTreeMap<HostName, Ran>) -> Option<World> {
-        let mut world = self.agrees(world, ran)?;
+        world.interrupted |= ran.values().any(|ran| *ran == Ran::Interrupted);
         let mut course = self.course(&world.state);
         for (host, ran) in ran {
             course.ran(host, *ran, &BTreeMap::new());
@@ -177,7 +173,7 @@ impl Every<'_> {
         }
         world.unstaged = world.failed.len();
         world.state = course.state;
-        Some(world)
+        world
     }
 
     fn fails(&self, world: &mut World, host: &HostName, ran: Ran) -> bool {
@@ -191,9 +187,10 @@ impl Every<'_> {
         fails
     }
 
-    fn ran(&self, world: &World, wave: usize, ran: &BTreeMap<HostName, Ran>) -> Option<World> {
+    fn ran(&self, world: &World, wave: usize, ran: &BTreeMap<HostName, Ran>) -> World {
         let rank = self.plan.waves[wave].rank;
-        let mut world = self.agrees(world, ran)?;
+        let mut world = world.clone();
+        world.interrupted |= ran.values().any(|ran| *ran == Ran::Interrupted);
         let mut course = self.course(&world.state);
         let is_turn = !matches!(rank, Settle | Remove);
         let was_proven = world.proven;
@@ -207,14 +204,17 @@ impl Every<'_> {
             if is_turn && *ran == Ran::Done {
                 world.up.insert(host.clone());
                 world.turned.insert(host.clone());
-                world.proven |= matches!(rank, Canary | Update);
+                if matches!(rank, Canary | Update) && !world.proven {
+                    world.proven = true;
+                    world.canary = Some(host.clone());
+                }
             } else if is_turn && fails {
                 world.up.remove(host);
                 world.decisive |= is_elder(host) || matches!(rank, Canary | Update) && !was_proven;
             }
         }
         world.state = course.state;
-        Some(world)
+        world
     }
 
     fn looked(&self, world: &World, seen: &BTreeMap<HostName, (bool, bool)>) -> World {
@@ -236,7 +236,7 @@ impl Every<'_> {
                 if world.turned.contains(host) {
                     world.failed.insert(host.clone());
                     world.died.insert(host.clone());
-                    world.decisive |= is_elder(host);
+                    world.decisive |= is_elder(host) || world.canary.as_ref() == Some(host);
                 }
             }
         }
@@ -278,10 +278,12 @@ impl Every<'_> {
             }
             _ => BTreeSet::new(),
         };
+        let is_visible = world.up.iter().any(|host| !world.lost.contains(host));
+        let depends = !taken.is_empty() || rank.dials() || rank == Remove;
+        assert!(world.looked || !depends || !is_visible, "nobody has looked: {}", context());
         if taken.is_empty() {
             return;
         }
-        assert!(world.looked, "nobody has looked: {}", context());
         for elders in [false, true] {
             let all = self.plan.nodes.keys().map(|node| &node.host).filter(|host| is_elder(host) == elders);
             let healthy = |host: &&HostName| world.up.contains(*host) && !world.failed.contains(*host);
