@@ -1,6 +1,8 @@
-//! Every folder in `fixtures/folders` is a case. Its `folder/` is read and checked;
+//! Every folder in `fixtures/folders` is a case, and so is every one in
+//! `fixtures/hostile`, which are what a stranger's pull request could contain: `outside/`
+//! is put next to the folder. Its `folder/` is read and checked;
 //! `report.txt` is the expected output of `spore check`, and `network.txt` the network, if
-//! there are no errors. `options` may contain `--without-secrets`, and `open` the files
+//! there are no errors. `options` may contain `--without-secrets` and `--follow-links`, and `open` the files
 //! that other users may read; `repository` makes the folder a git work tree that tracks the
 //! files listed there, with `gitignore` and `gitattributes`. `SPORE_BLESS=1` updates the results. `secrets.txt` lists the
 //! secrets that no result may contain, and a case's `secrets` those for this case only:
@@ -13,7 +15,7 @@ mod secrets;
 
 use secrets::secrets;
 use spore_drive::check;
-use spore_drive::network::{Diagnostic, Draft, Files, Network, Secrets, Severity};
+use spore_drive::network::{Diagnostic, Draft, Files, Links, Network, Secrets, Severity};
 use spore_drive::render::{self, Style};
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,12 +23,17 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 const CASES: &str = "fixtures/folders";
+const HOSTILE: &str = "fixtures/hostile";
 
 fn cases() -> Vec<PathBuf> {
-    let mut cases: Vec<_> = fs::read_dir(CASES).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases_in(CASES, 20)
+}
+
+fn cases_in(folder: &str, more_than: usize) -> Vec<PathBuf> {
+    let mut cases: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.retain(|path| path.is_dir());
     cases.sort();
-    assert!(cases.len() > 20);
+    assert!(cases.len() > more_than);
     cases
 }
 
@@ -65,20 +72,23 @@ fn lines(file: &Path) -> Vec<String> {
 
 /// The files that a case results in: its report, and its network if there are no errors.
 fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
-    let folder = tempfile::tempdir().unwrap();
-    copy(&case.join("folder"), folder.path(), &lines(&case.join("open")));
-    if case.join("repository").exists() {
-        git(folder.path(), &["init", "--quiet"]);
-        for file in ["gitignore", "gitattributes"] {
-            fs::copy(case.join(file), folder.path().join(format!(".{file}"))).unwrap();
-        }
-        lines(&case.join("repository")).iter().for_each(|file| git(folder.path(), &["add", "--force", file]));
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("folder");
+    copy(&case.join("folder"), &folder, &lines(&case.join("open")));
+    if case.join("outside").exists() {
+        copy(&case.join("outside"), &scratch.path().join("outside"), &[]);
     }
-    let secrets = match lines(&case.join("options")).iter().any(|option| option == "--without-secrets") {
-        true => Secrets::Elsewhere,
-        false => Secrets::Needed,
-    };
-    let draft = check::read(folder.path(), secrets);
+    if case.join("repository").exists() {
+        git(&folder, &["init", "--quiet"]);
+        for file in ["gitignore", "gitattributes"] {
+            fs::copy(case.join(file), folder.join(format!(".{file}"))).unwrap();
+        }
+        lines(&case.join("repository")).iter().for_each(|file| git(&folder, &["add", "--force", file]));
+    }
+    let has = |option: &str| lines(&case.join("options")).iter().any(|line| line == option);
+    let secrets = if has("--without-secrets") { Secrets::Elsewhere } else { Secrets::Needed };
+    let links = if has("--follow-links") { Links::Followed } else { Links::Inside };
+    let draft = check::read(&folder, secrets, links);
     let problems = draft.problems();
     let shown = render::problems(&problems, Style::Plain);
     let mut outcome = BTreeMap::from([("report.txt", format!("{shown}{}\n", render::tally(&problems)))]);
@@ -86,7 +96,7 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
         let network = Network { warnings: Vec::new(), ..network };
         outcome.insert("network.txt", format!("{network:#?}\n"));
     }
-    let folder = folder.path().to_str().unwrap().to_owned();
+    let folder = folder.to_str().unwrap().to_owned();
     outcome.into_iter().map(|(file, text)| (file, text.replace(&folder, "folder"))).collect()
 }
 
@@ -95,7 +105,7 @@ fn every_case_has_the_expected_result() {
     let bless = std::env::var_os("SPORE_BLESS").is_some();
     let secrets = secrets();
     let mut wrong = Vec::new();
-    for case in cases() {
+    for case in cases().into_iter().chain(cases_in(HOSTILE, 5)) {
         let outcome = outcome(&case);
         for (file, found) in &outcome {
             let own = lines(&case.join("secrets"));
@@ -213,7 +223,7 @@ fn control_characters_are_escaped() {
     write("shapes/all.yaml", "ports: {main: 4242}\n\"a\\e[31m\\u202e\": 1\nservices: [\"\\e[31m\"]\n");
     write("shapes/x\x1b[31m.YAML", "");
     symlink("nowhere\x1b[31m", folder.path().join("tau.yaml")).unwrap();
-    let problems = check::read(folder.path(), Secrets::Needed).problems();
+    let problems = check::read(folder.path(), Secrets::Needed, Links::Inside).problems();
     let shown = render::problems(&problems, Style::Plain);
     assert!(!shown.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{shown:?}");
     for part in [r"shapes/a\u{1b}[31mb.yaml", r"`a\u{1b}[31m\u{202e}`", r"nowhere\u{1b}[31m", ".YAML"] {
@@ -221,14 +231,115 @@ fn control_characters_are_escaped() {
     }
 }
 
+/// What git can't hold, so that a pull request can't, but an archive can; and a component
+/// that is one.
+#[test]
+fn pipes_and_devices_are_refused_without_being_opened() {
+    for (path, expected) in [
+        ("shapes.yaml", "`shapes.yaml` is not a file"),
+        ("keys/swarm.key", "`keys/swarm.key` is not a file"),
+        ("keys/id_ed25519", "`keys/id_ed25519` is not a file"),
+        ("plugins/p@1", "`plugins/p@1` is not a file"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&Path::new(CASES).join("sound/folder"), folder.path(), &[]);
+        let shapes = folder.path().join("shapes.yaml");
+        let text = fs::read_to_string(&shapes).unwrap().replace("all:\n", "all:\n  plugins: [p@1]\n");
+        fs::write(shapes, text).unwrap();
+        let path = folder.path().join(path);
+        let _ = fs::remove_file(&path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // Opening it would block, because nobody writes to it.
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        for links in [Links::Inside, Links::Followed] {
+            let problems = check::read(folder.path(), Secrets::Needed, links).problems();
+            let found = problems.iter().any(|problem| problem.is_error() && problem.message() == expected);
+            assert!(found, "{expected}: {}", render::problems(&problems, Style::Plain));
+        }
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/zero", &path).unwrap();
+        let problems = check::read(folder.path(), Secrets::Needed, Links::Followed).problems();
+        assert!(problems.iter().any(Diagnostic::is_error), "a device instead of {}", path.display());
+    }
+}
+
+/// A hundred links to one file would fill the memory.
+#[test]
+fn the_size_of_a_folder_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&Path::new(CASES).join("sound/folder"), folder.path(), &[]);
+    fs::remove_file(folder.path().join("hosts.yaml")).unwrap();
+    fs::create_dir(folder.path().join("hosts")).unwrap();
+    fs::write(folder.path().join("big"), "#".repeat(15_000_000)).unwrap();
+    (0..100).for_each(|nth| symlink("../big", folder.path().join(format!("hosts/h{nth}.yaml"))).unwrap());
+    let files = Files::read(folder.path(), Links::Inside).unwrap();
+    let debug = format!("{files:?}");
+    assert_eq!(debug.matches("File(15000000 bytes)").count(), 2, "{debug}");
+    assert_eq!(debug.matches("have more than 32000000 bytes").count(), 98, "{debug}");
+
+    fs::create_dir(folder.path().join("plugins")).unwrap();
+    fs::File::create(folder.path().join("plugins/big")).unwrap().set_len(700 << 20).unwrap();
+    symlink("big", folder.path().join("plugins/p@1")).unwrap();
+    let debug = format!("{:?}", Files::read(folder.path(), Links::Inside).unwrap());
+    assert_eq!(debug.matches("have more than 1073741824 bytes").count(), 1, "{debug}");
+}
+
 /// Runs `spore COMMAND -n CASE`, and returns its exit code, stdout and stderr.
 fn spore(case: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    copy(&Path::new(CASES).join(case).join("folder"), folder.path(), &[]);
+    let scratch = tempfile::tempdir().unwrap();
+    let case =
+        [CASES, HOSTILE].map(|cases| Path::new(cases).join(case)).into_iter().find(|case| case.exists());
+    for part in ["folder", "outside"] {
+        let from = case.as_ref().unwrap().join(part);
+        if from.exists() {
+            copy(&from, &scratch.path().join(part), &[]);
+        }
+    }
+    run(&scratch.path().join("folder"), arguments)
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spore"));
-    let output = command.args(arguments).arg("-n").arg(folder.path()).output().unwrap();
+    let output = command.args(arguments).arg("-n").arg(folder).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// What a command prints on standard output if there is an error before any plan.
+fn last_line(command: &str) -> &'static str {
+    if command == "apply" { "apply: failed; nothing was changed\n" } else { "" }
+}
+
+/// Links to secrets are followed only if the user says so; then the rest is checked.
+#[test]
+fn follow_links_is_an_option_of_every_command_that_reads_the_secrets() {
+    let (status, said, _) = spore("secrets-linked", &["check"]);
+    assert_eq!((status, said.lines().last()), (Some(1), Some("check: 3 errors")));
+    let (status, said, _) = spore("secrets-linked", &["check", "--follow-links"]);
+    assert_eq!(status, Some(0), "{said}");
+    for command in ["plan", "apply", "rehearse"] {
+        let (status, _, errors) = spore("secrets-linked", &[command]);
+        assert!(status == Some(1) && errors.contains("pass `--follow-links`"), "{command}: {errors}");
+        // Another error, so that no host is contacted.
+        let (_, _, errors) = spore("component-linked", &[command, "--follow-links"]);
+        assert!(errors.contains("`shapes.yaml` is a symbolic link that leads out"), "{command}: {errors}");
+    }
+}
+
+#[test]
+fn without_a_network_every_command_says_how_to_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in ["check", "plan", "apply", "rehearse"] {
+        let (status, said, errors) = run(folder.path(), &[command]);
+        assert_eq!((status, &*said), (Some(1), last_line(command)), "{command}: {errors}");
+        assert!(errors.contains("there is no network in"), "{command}: {errors}");
+        assert!(errors.contains("run `spore` without a command"), "{command}: {errors}");
+    }
+    fs::write(folder.path().join("shapes.yaml"), "all: {ports: {main: 4242}}\n").unwrap();
+    fs::write(folder.path().join("hosts.yaml"), "h1: {addr: [192.0.2.1], shapes: {all: {}}}\n").unwrap();
+    let (status, said, _) = run(folder.path(), &[]);
+    assert_eq!(status, Some(0));
+    assert!(said.contains("hosts    1, with 1 node of 1 shape\n"), "{said}");
 }
 
 #[test]
@@ -261,7 +372,7 @@ fn the_exit_code_and_the_last_line_have_the_result() {
 fn a_folder_with_errors_is_not_planned() {
     for command in ["plan", "apply"] {
         let (status, said, errors) = spore("everything-at-once", &[command]);
-        assert_eq!((status, &*said), (Some(1), ""), "{errors}");
+        assert_eq!((status, &*said), (Some(1), last_line(command)), "{errors}");
         let report = fs::read_to_string(format!("{CASES}/everything-at-once/report.txt")).unwrap();
         let (report, _tally) = report.trim_end().rsplit_once('\n').unwrap();
         assert!(errors.starts_with(report.trim_end()), "{errors}");

@@ -111,6 +111,28 @@ fn paths_are_parsed() {
     assert_eq!(found("pub(crate) fn mycrate::x()"), Vec::<&str>::new());
 }
 
+/// A pre-release is used only for a reason, which `deny.toml` gives.
+#[test]
+fn every_pre_release_is_listed_with_its_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap();
+    let value = |line: &str, key: &str| Some(line.strip_prefix(key)?.strip_suffix('"')?.to_owned());
+    let mut used: Vec<String> = lock
+        .split("[[package]]")
+        .filter_map(|package| {
+            let name = package.lines().find_map(|line| value(line, "name = \""))?;
+            let version = package.lines().find_map(|line| value(line, "version = \""))?;
+            // What follows a `+` is about the build.
+            version.split('+').next()?.contains('-').then(|| format!("{name} {version}"))
+        })
+        .collect();
+    used.sort();
+    let deny = fs::read_to_string(root.join("deny.toml")).unwrap();
+    let listed = deny.lines().filter_map(|line| line.strip_prefix("# pre-release: ")?.split_once(", "));
+    let listed: Vec<String> = listed.map(|(package, _)| package.to_owned()).collect();
+    assert_eq!(listed, used, "deny.toml lists the pre-releases of Cargo.lock, in this order");
+}
+
 /// The table in `tests/lab/FAULTS.md` names tests and plan cases that exist.
 #[test]
 fn tests_that_the_table_of_faults_names_exist() {

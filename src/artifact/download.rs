@@ -4,13 +4,14 @@
 //! left behind, and a full disk doesn't matter.
 
 use std::io::{self, Read as _};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Error};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::{Agent, Error, Timeout};
 
 use super::Url;
+use super::redirect::{Guard, Reach};
 
 /// The size limit for files that are sent to hosts, and for the contents of archives.
 pub(super) const SIZE_LIMIT: u64 = 1 << 30;
@@ -21,14 +22,17 @@ const CHUNK: usize = 256 << 10;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) size: u64,
-    /// How long a server may send nothing, before its answer and between two reads. The
-    /// total time is unlimited, for slow connections.
+    /// How long a server may send nothing, before its answer and between two reads.
     pub(super) silence: Duration,
+    /// How long everything may take: a server that sends a byte now and then is never
+    /// silent.
+    pub(super) total: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { size: SIZE_LIMIT, silence: Duration::from_secs(30) }
+        // An hour is enough for a tau of 100 MB at 30 kB/s.
+        Self { size: SIZE_LIMIT, silence: Duration::from_secs(30), total: Duration::from_secs(3600) }
     }
 }
 
@@ -41,6 +45,9 @@ pub enum DownloadError {
     /// Nothing came for too long.
     #[error("the server sent nothing for {} s", .0.as_secs())]
     Silence(Duration),
+    /// Something came, but not all of it in time.
+    #[error("the download took longer than {} s", .0.as_secs())]
+    TooSlow(Duration),
     /// More than is ever accepted.
     #[error("it is larger than {0} bytes")]
     TooLarge(u64),
@@ -52,9 +59,22 @@ pub enum DownloadError {
         /// What was announced.
         expected: u64,
     },
-    /// A secure address led to one that isn't.
-    #[error("the server redirected from https to http")]
-    Downgraded,
+    /// A redirect to another scheme than the URL's.
+    #[error("the server redirected from {from} to {to}")]
+    OtherScheme {
+        /// The URL's scheme.
+        from: String,
+        /// The redirect's.
+        to: String,
+    },
+    /// A redirect to what only this machine or its network can reach.
+    #[error("the server redirected to {host}, {reach}")]
+    Inward {
+        /// As the redirect names it, and what that resolves to.
+        host: String,
+        /// From where it can be reached.
+        reach: Reach,
+    },
     /// No connection, no such host, a wrong certificate.
     #[error("the connection failed")]
     Connection(#[source] io::Error),
@@ -70,7 +90,11 @@ impl DownloadError {
                 "check that the release still exists and that the URL is right".to_owned()
             }
             Self::Status(500..) | Self::Silence(_) | Self::CutShort { .. } => "try again".to_owned(),
-            Self::Downgraded => "use the http URL, or download the file and pin that".to_owned(),
+            Self::TooSlow(_) => "download the file yourself and pin that".to_owned(),
+            Self::OtherScheme { .. } | Self::Inward { .. } => {
+                "if you trust where it leads, use that URL instead, or download the file and pin that"
+                    .to_owned()
+            }
             // What rustls refuses arrives as such.
             Self::Connection(e) if e.kind() == io::ErrorKind::InvalidData => {
                 "name a file with your own certificate authorities in SSL_CERT_FILE, \
@@ -125,9 +149,9 @@ pub(super) fn download(
 
 fn agent(url: &Url, limits: &Limits) -> Agent {
     let config = Agent::config_builder()
-        .https_only(url.is_https())
         .tls_config(TlsConfig::builder().root_certs(authorities()).build())
         .max_redirects(10)
+        .timeout_global(Some(limits.total))
         .timeout_resolve(Some(limits.silence))
         .timeout_connect(Some(limits.silence))
         .timeout_recv_response(Some(limits.silence))
@@ -135,7 +159,9 @@ fn agent(url: &Url, limits: &Limits) -> Agent {
         .user_agent(concat!("spore/", env!("CARGO_PKG_VERSION")));
     // A proxy's loopback isn't ours.
     let config = if is_loopback(url) { config.proxy(None) } else { config };
-    config.build().new_agent()
+    let config = config.build();
+    let guard = Guard::new(config.proxy().map(ureq::Proxy::uri));
+    Agent::with_parts(config, guard, DefaultResolver::default())
 }
 
 /// Mozilla's, or those that a company gives its machines, where other tools
@@ -157,18 +183,18 @@ fn authorities() -> RootCerts {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    let Ok(uri) = url.as_str().parse::<ureq::http::Uri>() else {
-        return false;
-    };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    url.as_str().parse().is_ok_and(|uri| Reach::written(&uri) == Some(Reach::Loopback))
 }
 
 fn failed(error: Error, limits: &Limits) -> DownloadError {
     match error {
         Error::StatusCode(status) => DownloadError::Status(status),
+        Error::Timeout(Timeout::Global) => DownloadError::TooSlow(limits.total),
         Error::Timeout(_) => DownloadError::Silence(limits.silence),
-        Error::RequireHttpsOnly(_) => DownloadError::Downgraded,
+        Error::Other(other) => match other.downcast() {
+            Ok(refused) => *refused,
+            Err(other) => DownloadError::Connection(io::Error::other(other)),
+        },
         other => DownloadError::Connection(other.into_io()),
     }
 }

@@ -190,6 +190,9 @@ impl FetchError {
             Self::WrongVersion { from, .. } => {
                 Some(format!("run `spore tau pin {from}` to record its version"))
             }
+            Self::File(_, FileError::Read(e)) if e.kind() == std::io::ErrorKind::NotFound => {
+                Some("check the path".to_owned())
+            }
             Self::File(..) => None,
             Self::Mismatch { kind: Kind::Elf | Kind::Gzip, from, .. } => {
                 Some(format!("if the change is intended and you trust the file, run `spore tau pin {from}`"))

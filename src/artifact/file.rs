@@ -1,8 +1,12 @@
-//! Reading a local file.
+//! Opening and reading local files.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use rustix::fs::OFlags;
 
 use super::download::SIZE_LIMIT;
 
@@ -15,26 +19,118 @@ pub enum FileError {
     /// It is a folder, a device or a pipe.
     #[error("it is not a regular file")]
     NotAFile,
+    /// It is below `/proc` or `/sys`.
+    #[error("it belongs to the kernel's /proc or /sys")]
+    OfTheKernel,
+    /// Another file has taken its place meanwhile.
+    #[error("it was replaced while it was being opened")]
+    Replaced,
     /// It is larger than any artifact may be.
     #[error("it is larger than {SIZE_LIMIT} bytes")]
     TooLarge,
 }
 
+/// A regular file on a disk, opened for reading.
+///
+/// A folder can come from a stranger, and a path in it can be or become anything. So
+/// every file that a folder names is opened here: without blocking, which a pipe would
+/// do; never a device, which may act on being opened; and nothing of the kernel's, which
+/// looks like a regular file and can be endless or hold secrets. The type is checked
+/// again after opening.
+#[derive(Debug)]
+pub struct Regular {
+    /// The open file.
+    pub file: File,
+    /// What was found after opening it.
+    pub metadata: Metadata,
+    /// Its path without any symbolic link.
+    pub path: PathBuf,
+}
+
+impl Regular {
+    /// Opens a file; symbolic links are followed.
+    ///
+    /// # Errors
+    /// If it isn't a regular file, or can't be opened.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let path = path.canonicalize().map_err(FileError::Read)?;
+        let before = fs::metadata(&path).map_err(FileError::Read)?;
+        is_regular(&before)?;
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+        let mut options = OpenOptions::new();
+        // The bits of these flags don't include the sign.
+        options.read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+        let file = options.open(&path).map_err(FileError::Read)?;
+        let metadata = file.metadata().map_err(FileError::Read)?;
+        is_regular(&metadata)?;
+        if (metadata.dev(), metadata.ino()) != (before.dev(), before.ino()) {
+            return Err(FileError::Replaced);
+        }
+        Ok(Self { file, metadata, path })
+    }
+
+    /// Its bytes; `None` if there are more than `most`. It may grow while it is read.
+    ///
+    /// # Errors
+    /// If reading fails.
+    pub fn read(self, most: u64) -> io::Result<Option<Vec<u8>>> {
+        if self.metadata.len() > most {
+            return Ok(None);
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(self.metadata.len()).unwrap_or(0) + 1);
+        self.file.take(most + 1).read_to_end(&mut bytes)?;
+        Ok((bytes.len() as u64 <= most).then_some(bytes))
+    }
+}
+
+/// The kernel's file systems, by device, because they can be mounted anywhere else, too.
+static KERNEL: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let mounted = ["/proc/self", "/sys/kernel"].into_iter().filter_map(|path| fs::metadata(path).ok());
+    mounted.map(|metadata| metadata.dev()).collect()
+});
+
+fn is_regular(metadata: &Metadata) -> Result<(), FileError> {
+    match metadata.is_file() {
+        false => Err(FileError::NotAFile),
+        true if KERNEL.contains(&metadata.dev()) => Err(FileError::OfTheKernel),
+        true => Ok(()),
+    }
+}
+
 /// The bytes of a regular file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    // Check the type before opening it, because opening a pipe would block.
-    let metadata = std::fs::metadata(path).map_err(FileError::Read)?;
-    if !metadata.is_file() {
-        return Err(FileError::NotAFile);
+    Regular::open(path)?.read(SIZE_LIMIT).map_err(FileError::Read)?.ok_or(FileError::TooLarge)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_regular_files_on_a_disk_are_opened_and_nothing_blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), 0o600.into()).unwrap();
+        fs::write(at("file"), "bytes").unwrap();
+        for (link, target) in [("link", "file"), ("to-fifo", "fifo"), ("null", "/dev/null")] {
+            symlink(target, at(link)).unwrap();
+        }
+        symlink("/proc/kmsg", at("kmsg")).unwrap();
+        for (name, expected) in [
+            ("file", "5 bytes"),
+            ("link", "5 bytes"),
+            ("fifo", "it is not a regular file"),
+            ("to-fifo", "it is not a regular file"),
+            ("null", "it is not a regular file"),
+            ("", "it is not a regular file"),
+            ("kmsg", "it belongs to the kernel's /proc or /sys"),
+            ("none", "the file can't be read"),
+        ] {
+            let said =
+                read(&at(name)).map_or_else(|error| error.to_string(), |b| format!("{} bytes", b.len()));
+            assert_eq!(said, expected, "{name}");
+        }
     }
-    if metadata.len() > SIZE_LIMIT {
-        return Err(FileError::TooLarge);
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-    let file = File::open(path).map_err(FileError::Read)?;
-    file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).map_err(FileError::Read)?;
-    if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(FileError::TooLarge);
-    }
-    Ok(bytes)
 }

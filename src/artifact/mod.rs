@@ -11,7 +11,8 @@
 //! - A pin of an archive also has the digest of the binary inside, so that a plan for
 //!   hosts that are up to date needs neither the network nor the cache.
 //! - No source can fill the memory: files, downloads and what they unpack to
-//!   are limited.
+//!   are limited. A download is also limited in time, and leads nowhere that its URL
+//!   didn't choose: see `redirect`.
 //!
 //! Everything here blocks, on sockets, files and the processor, and uses
 //! plain threads: asynchronous callers wrap it in `spawn_blocking`. It knows nothing
@@ -26,6 +27,7 @@ mod gzip;
 mod kind;
 mod pin;
 mod program;
+mod redirect;
 mod unpack;
 
 #[cfg(test)]
@@ -36,8 +38,9 @@ pub use build::{NotTau, build_info};
 pub use cache::Cache;
 pub use download::DownloadError;
 pub use fetch::{Artifact, FetchError, Progress, fetch, open, pin};
-pub use file::FileError;
+pub use file::{FileError, Regular};
 pub use kind::Kind;
 pub use pin::{Pin, Pins, Source, Url, UrlError};
 pub use program::{Architecture, NotAProgram, UnknownArchitecture};
+pub use redirect::Reach;
 pub use unpack::UnpackError;

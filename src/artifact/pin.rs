@@ -93,7 +93,9 @@ impl Url {
         &self.0
     }
 
-    pub(super) fn is_https(&self) -> bool {
+    /// Whether the connection is encrypted, and the server authenticated.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
         self.0.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
     }
 

@@ -94,7 +94,7 @@ impl Place {
     }
 
     fn fetch(&self, pin: &Pin) -> Result<Artifact, FetchError> {
-        let limits = Limits { size: 1 << 20, silence: Duration::from_secs(20) };
+        let limits = Limits { size: 1 << 20, silence: Duration::from_secs(20), ..Limits::default() };
         fetch_within(Architecture::Amd64, pin, self.path(), &self.cache(), &limits, &mut |_| {})
     }
 }
@@ -168,7 +168,7 @@ fn other_bytes_than_pinned_are_not_used() {
 #[test]
 fn what_servers_do_wrong() {
     let silence = Duration::from_millis(300);
-    let limits = Limits { size: 1 << 20, silence };
+    let limits = Limits { size: 1 << 20, silence, ..Limits::default() };
     let failure = |answers: Vec<Answer>, limits: Limits| {
         let place = Place::new();
         let server = Server::start(answers);
@@ -192,10 +192,18 @@ fn what_servers_do_wrong() {
     assert!(matches!(e, DownloadError::Silence(_)), "{e:?}");
     let e = failure(vec![Answer::Mute], limits);
     assert!(matches!(e, DownloadError::Silence(_)), "{e:?}");
+    let e = failure(vec![Answer::Stalled(amd64())], Limits { total: silence, ..patient });
+    assert!(matches!(e, DownloadError::TooSlow(total) if total == silence), "{e:?}");
     let e = failure(vec![Answer::File(amd64())], Limits { size: smaller, ..patient });
     assert!(matches!(e, DownloadError::TooLarge(limit) if limit == smaller), "{e:?}");
     let e = failure(vec![Answer::Unsized(amd64())], Limits { size: smaller, ..patient });
     assert!(matches!(e, DownloadError::TooLarge(limit) if limit == smaller), "{e:?}");
+    let e = failure(vec![Answer::Redirect("http://169.254.169.254/latest/meta-data")], patient);
+    assert!(matches!(e, DownloadError::Inward { reach: Reach::LinkLocal, .. }), "{e:?}");
+    let e = failure(vec![Answer::Redirect("/mirror"), Answer::Redirect("http://10.0.0.1/tau")], patient);
+    assert!(matches!(e, DownloadError::Inward { reach: Reach::Private, .. }), "{e:?}");
+    let e = failure(vec![Answer::Redirect("https://127.0.0.1:1/tau")], patient);
+    assert_eq!(e.to_string(), "the server redirected from http to https");
     let e = failure(vec![Answer::Redirect("/tau"); 11], patient);
     assert!(matches!(e, DownloadError::Connection(_)), "{e:?}");
     let e = failure(vec![], patient);

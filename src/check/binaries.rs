@@ -2,8 +2,9 @@
 //! file, and is a tau for the architecture under which it is listed. Downloads are
 //! checked when they are fetched.
 
-use crate::artifact::{self, Cache, Source};
-use crate::network::{Diagnostic, Draft};
+use crate::artifact::{self, Cache, FetchError, FileError, Source};
+use crate::network::{Diagnostic, Draft, Secrets};
+use std::io;
 
 /// All problems with them. Unlike the other checks this one reads
 /// files, about 100 MB each; `plan` and `apply` don't need it, because they read
@@ -14,17 +15,29 @@ pub fn binaries(draft: &Draft) -> Vec<Diagnostic> {
         .filter_map(|(architecture, pin)| {
             let fetched = artifact::fetch(*architecture, pin, &draft.folder, &Cache::none(), &mut |_| {});
             let error = fetched.err()?;
+            if draft.secrets == Secrets::Elsewhere && is_absent(&error) {
+                // A binary is seldom committed, so a pull request's checkout lacks it, too.
+                let note = Diagnostic::note(format!("the tau for {architecture} is missing and was skipped"));
+                let help = "run `spore check` without `--without-secrets` where it is available";
+                return Some(note.at(&pin.place, "this file").help(help));
+            }
             let message = match error.causes() {
                 causes if causes.is_empty() => format!("tau for {architecture}: {error}"),
                 causes => format!("tau for {architecture}: {error}: {causes}"),
             };
             let problem = Diagnostic::error(message).at(&pin.place, "this file");
-            Some(match error.help() {
-                Some(help) => problem.help(help),
-                None => problem.help("copy it there, or pin another with `spore tau pin URL|FILE`"),
+            Some(match (&error, error.help()) {
+                (FetchError::File(..), _) | (_, None) => {
+                    problem.help("copy it there, or pin another with `spore tau pin URL|FILE`")
+                }
+                (_, Some(help)) => problem.help(help),
             })
         })
         .collect()
+}
+
+fn is_absent(error: &FetchError) -> bool {
+    matches!(error, FetchError::File(_, FileError::Read(error)) if error.kind() == io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]
@@ -32,12 +45,20 @@ pub fn binaries(draft: &Draft) -> Vec<Diagnostic> {
 mod tests {
     use super::*;
     use crate::artifact::{Architecture, Pin, Pins, Sha256};
-    use crate::network::Secrets;
+    use crate::network::{Links, Severity};
     use crate::pretend::program;
     use std::fs;
 
     /// What is said of a pin of `pinned` where `there` is at its path.
     fn said(pinned: &[u8], there: Option<&[u8]>) -> Vec<String> {
+        let (problems, folder) = problems(pinned, there, Secrets::Needed);
+        assert!(problems.iter().all(|problem| problem.is_in("tau.yaml") && problem.is_error()));
+        let shown = problems.iter().map(|problem| format!("{problem} ({})", problem.advice().unwrap()));
+        shown.map(|text| text.replace(&folder, "FOLDER")).collect()
+    }
+
+    /// The problems with such a pin, and the folder's path.
+    fn problems(pinned: &[u8], there: Option<&[u8]>, secrets: Secrets) -> (Vec<Diagnostic>, String) {
         let folder = tempfile::tempdir().unwrap();
         let source = Source::Path("tau".to_owned());
         let pin = Pin { source, sha256: Sha256::of(pinned), binary: None, version: None };
@@ -46,10 +67,19 @@ mod tests {
         if let Some(there) = there {
             fs::write(folder.path().join("tau"), there).unwrap();
         }
-        let problems = binaries(&Draft::read(folder.path(), Secrets::Elsewhere));
-        assert!(problems.iter().all(|problem| problem.is_in("tau.yaml") && problem.is_error()));
-        let shown = problems.iter().map(|problem| format!("{problem} ({})", problem.advice().unwrap()));
-        shown.map(|text| text.replace(folder.path().to_str().unwrap(), "FOLDER")).collect()
+        let problems = binaries(&Draft::read(folder.path(), secrets, Links::Inside));
+        (problems, folder.path().to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn without_secrets_a_missing_tau_is_only_a_note() {
+        let tau = program(Architecture::Amd64, "one");
+        let (problems, _) = problems(&tau, None, Secrets::Elsewhere);
+        let [note] = &problems[..] else { panic!("{problems:?}") };
+        assert_eq!(note.message(), "the tau for amd64 is missing and was skipped");
+        assert_eq!(note.severity(), Severity::Note);
+        let (problems, _) = self::problems(&tau, Some(b"another"), Secrets::Elsewhere);
+        assert!(problems[0].is_error(), "{problems:?}");
     }
 
     #[test]

@@ -11,14 +11,12 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
         domain.root.iter().chain(&domain.generated).filter_map(of_the_network).collect();
     problems.extend(shadows(draft));
     for custom in domain.custom.values() {
-        let no_domain = |why| described(Diagnostic::warning(NO_DOMAIN), &custom.name, why);
+        let no_domain = |why| described(Diagnostic::warning, &custom.name, why);
         problems.extend(flaw(&custom.name).map(no_domain));
         problems.extend(leads_nowhere(&custom.service));
     }
     problems
 }
-
-const NO_DOMAIN: &str = "not a domain name";
 
 /// tau uses the network's own names as regular expressions, unescaped: with `(`
 /// it panics, and `+` means something else. With other names that aren't valid
@@ -26,16 +24,14 @@ const NO_DOMAIN: &str = "not a domain name";
 fn of_the_network(name: &At<String>) -> Option<Diagnostic> {
     let why = flaw(name)?;
     Some(match name.contains(|c: char| "()[]{}*+?|\\^$".contains(c)) {
-        true => {
-            described(Diagnostic::error(NO_DOMAIN), name, "tau would interpret this as a regular expression")
-        }
-        false => described(Diagnostic::warning(NO_DOMAIN), name, why),
+        true => described(Diagnostic::error, name, "tau would interpret this as a regular expression"),
+        false => described(Diagnostic::warning, name, why),
     })
 }
 
-fn described(problem: Diagnostic, name: &At<String>, why: &str) -> Diagnostic {
+fn described(severity: fn(String) -> Diagnostic, name: &At<String>, why: &str) -> Diagnostic {
     let help = "use letters, digits and `-`, in parts of at most 63 characters separated by dots; write other scripts as `xn--…`";
-    problem.at(&name.place, why).help(help)
+    severity(format!("`{}` is not a domain name", name.shown())).at(&name.place, why).help(help)
 }
 
 fn flaw(name: &str) -> Option<&'static str> {

@@ -24,7 +24,7 @@ mod shapes;
 
 pub use binaries::binaries;
 
-use crate::network::{Diagnostic, Draft, HostDraft, NodeDraft, Secrets, ShapeDraft};
+use crate::network::{Diagnostic, Draft, HostDraft, Links, NodeDraft, Secrets, ShapeDraft};
 use crate::resource::ShapeName;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -57,8 +57,8 @@ pub fn check(draft: &Draft) -> Vec<Diagnostic> {
 }
 
 /// Reads a folder and checks it.
-pub fn read(folder: &Path, secrets: Secrets) -> Draft {
-    let mut draft = Draft::read(folder, secrets);
+pub fn read(folder: &Path, secrets: Secrets, links: Links) -> Draft {
+    let mut draft = Draft::read(folder, secrets, links);
     let problems = check(&draft);
     draft.report(problems);
     draft

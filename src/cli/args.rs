@@ -1,5 +1,6 @@
 //! The command line: commands, options and their help.
 
+use crate::network::Links;
 use crate::plan::Selector;
 use crate::remote::TimeOut;
 use crate::resource::HostName;
@@ -70,7 +71,7 @@ pub(crate) enum Command {
     /// Plan and apply this folder from scratch, on simulated hosts
     #[command(after_help = "Example: spore rehearse -n my-network\nNo real host is contacted, and \
     the folder's SSH keys aren't used.")]
-    Rehearse,
+    Rehearse(FolderOptions),
     /// Remove the network from a host, before you delete the host from the folder
     #[command(after_help = "Example: spore retire host3\nThen delete host3 from hosts.yaml, and from \
     p2p.bootstrap if it is listed there. Other differences are left alone.",
@@ -95,8 +96,24 @@ pub(crate) enum KeyKind {
     Validation,
 }
 
+/// How every command that reads the whole folder reads it.
+#[derive(Clone, Copy, Debug, Default, ClapArgs)]
+pub(crate) struct FolderOptions {
+    /// Follow symbolic links to secrets that lead out of the folder
+    #[arg(long)]
+    follow_links: bool,
+}
+
+impl FolderOptions {
+    pub(crate) fn links(self) -> Links {
+        if self.follow_links { Links::Followed } else { Links::Inside }
+    }
+}
+
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) folder: FolderOptions,
     /// Treat warnings as errors
     #[arg(long)]
     pub(crate) deny_warnings: bool,
@@ -108,6 +125,8 @@ pub(crate) struct CheckOptions {
 /// Options of every command that makes a plan.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct PlanOptions {
+    #[command(flatten)]
+    pub(crate) folder: FolderOptions,
     /// Plan only these nodes: shape@host, @host or shape@; may be repeated
     #[arg(short, long = "target", value_name = "SELECTOR")]
     pub(crate) targets: Vec<Selector>,

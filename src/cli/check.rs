@@ -8,7 +8,7 @@ use crate::render;
 
 pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
     let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
-    let mut draft = check::read(&folder::find(args.network.as_deref())?, secrets);
+    let mut draft = check::read(&folder::of_network(args)?, secrets, options.folder.links());
     let problems = tokio::task::block_in_place(|| check::binaries(&draft));
     draft.report(problems);
     let problems = draft.problems();
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
 /// `2 shapes, 3 hosts and 3 nodes`
 fn size(draft: &Draft) -> String {
     let nodes: usize = draft.hosts.values().map(|host| host.nodes.len()).sum();
-    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    let [shapes, hosts] = [counted(draft.shapes.len(), "shape"), counted(draft.hosts.len(), "host")];
-    format!("{shapes}, {hosts} and {}", counted(nodes, "node"))
+    let [shapes, hosts] = [(draft.shapes.len(), "shape"), (draft.hosts.len(), "host")]
+        .map(|(count, what)| render::counted(count, what));
+    format!("{shapes}, {hosts} and {}", render::counted(nodes, "node"))
 }

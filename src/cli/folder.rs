@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::{Failure, terminal};
 use crate::check;
-use crate::network::{Diagnostic, Network, Secrets};
+use crate::network::{Diagnostic, Links, Network, Secrets, is_network};
 use crate::render;
 use std::path::{Path, PathBuf};
 
@@ -29,13 +29,30 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
     }
 }
 
+/// The same, if there is part of a network in it.
+///
+/// # Errors
+/// If there is no such folder, or nothing of a network in it.
+pub(crate) fn of_network(args: &Args) -> miette::Result<PathBuf> {
+    let folder = find(args.network.as_deref())?;
+    // One that can't be read has an error of its own.
+    if is_network(&folder).is_ok_and(|is_network| !is_network) {
+        let what = match folder == Path::new(".") {
+            true => "there is no network in the current folder".to_owned(),
+            false => format!("there is no network in {}", folder.display()),
+        };
+        return Err(Failure::new(what, "run `spore` without a command: it explains how to start").into());
+    }
+    Ok(folder)
+}
+
 /// Reads and checks the folder. Prints all findings if there is an error, and
 /// only their number otherwise.
 ///
 /// # Errors
 /// If there is an error in the folder.
-pub(crate) fn read(args: &Args, folder: &Path) -> miette::Result<Network> {
-    let draft = check::read(folder, Secrets::Needed);
+pub(crate) fn read(args: &Args, links: Links) -> miette::Result<Network> {
+    let draft = check::read(&of_network(args)?, Secrets::Needed, links);
     let problems = draft.problems();
     if problems.iter().any(Diagnostic::is_error) {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());

@@ -1,11 +1,15 @@
 //! Loads the keys and passwords that the folder's logins name.
 
 use super::{folder, terminal};
+use crate::artifact::{FileError, Regular};
 use crate::network;
 use crate::ssh::{self, Credential, PrivateKey, Secret};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Private keys are much shorter.
+const LONGEST_KEY: u64 = 1 << 20;
 
 /// Loaded keys, by path: each file is read, and its passphrase asked for, only once.
 #[derive(Default)]
@@ -40,8 +44,15 @@ impl Keys {
         self.0
             .entry(path.to_owned())
             .or_insert_with(|| {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| format!("cannot read the key {}: {error}", path.display()))?;
+                let bytes = Regular::open(path).map_err(|error| match error {
+                    FileError::Read(error) => error.to_string(),
+                    error => error.to_string(),
+                });
+                let text = bytes
+                    .and_then(|file| file.read(LONGEST_KEY).map_err(|error| error.to_string()))
+                    .and_then(|bytes| bytes.ok_or_else(|| format!("it has more than {LONGEST_KEY} bytes")))
+                    .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text".to_owned()))
+                    .map_err(|why| format!("cannot read the key {}: {why}", path.display()))?;
                 ssh::key::load(path, &text, &mut passphrase)
                     .map_err(|error| format!("{error}; {}", error.help()))
             })

@@ -108,7 +108,7 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Retire(options) => apply::run(args, &options.apply, Some(options)).await,
         Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,
-        Command::Rehearse => rehearse::run(args).await,
+        Command::Rehearse(options) => rehearse::run(args, *options).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,
     }
 }

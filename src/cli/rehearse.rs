@@ -3,7 +3,7 @@
 //! replaced by simulated ones; from there on the code is that of `plan` and
 //! `apply`.
 
-use super::args::{ApplyOptions, Args};
+use super::args::{ApplyOptions, Args, FolderOptions};
 use super::pretended::{failure, unless_interrupted, written};
 use super::survey::survey_of;
 use super::{Exit, Failure, apply, folder, terminal};
@@ -19,10 +19,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) async fn run(args: &Args) -> miette::Result<Exit> {
+pub(crate) async fn run(args: &Args, options: FolderOptions) -> miette::Result<Exit> {
     terminal::set_up_reports(args);
     let style = terminal::style(args);
-    let network = folder::read(args, &folder::find(args.network.as_deref())?)?;
+    let network = folder::read(args, options.links())?;
     if network.hosts.is_empty() {
         return Err(Failure::new("the folder has no hosts to simulate", "add one to hosts.yaml").into());
     }

@@ -4,7 +4,7 @@
 use super::args::Args;
 use super::{Exit, folder, terminal};
 use crate::check;
-use crate::network::{Draft, Files, Secrets};
+use crate::network::{Draft, Links, Secrets, is_network};
 use crate::render;
 use crate::resource::Printable;
 use clap::CommandFactory as _;
@@ -24,8 +24,8 @@ Generate its keys:               mkdir -p keys
 
 pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
     let folder = folder::find(args.network.as_deref())?;
-    if Files::read(&folder).is_ok_and(|files| files.is_network()) {
-        let mut draft = check::read(&folder, Secrets::Needed);
+    if is_network(&folder).unwrap_or(false) {
+        let mut draft = check::read(&folder, Secrets::Needed, Links::Inside);
         let problems = tokio::task::block_in_place(|| check::binaries(&draft));
         draft.report(problems);
         terminal::out(&standing(&draft));
@@ -49,7 +49,15 @@ fn standing(draft: &Draft) -> String {
     let tau: Vec<&str> = draft.tau.keys().map(|architecture| architecture.name()).collect();
     let lines = [
         ("network", format!("{name}, in {folder}")),
-        ("hosts", format!("{}, with {nodes} nodes of {} shapes", draft.hosts.len(), draft.shapes.len())),
+        (
+            "hosts",
+            format!(
+                "{}, with {} of {}",
+                draft.hosts.len(),
+                render::counted(nodes, "node"),
+                render::counted(draft.shapes.len(), "shape")
+            ),
+        ),
         ("elders", if elders.is_empty() { "none".to_owned() } else { elders.join(", ") }),
         (
             "tau",
@@ -82,6 +90,7 @@ fn standing(draft: &Draft) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Files;
 
     #[test]
     fn the_root_domain_forges_no_line() {

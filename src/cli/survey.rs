@@ -129,7 +129,7 @@ pub(crate) async fn survey(
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
     terminal::set_up_reports(args);
-    let network = folder::read(args, &folder::find(args.network.as_deref())?)?;
+    let network = folder::read(args, options.folder.links())?;
     if retire.is_some() && !options.targets.is_empty() {
         return Err(Failure::new(
             "`retire` doesn't accept `--target`",

@@ -3,7 +3,7 @@
 use super::args::{Args, TauCommand};
 use super::{Exit, Failure, folder, supplies, terminal};
 use crate::artifact::{self, Architecture, Cache, Pin, Pins, Source};
-use crate::network::{Diagnostic, Draft, Secrets};
+use crate::network::{Diagnostic, Draft, Links, Secrets};
 use crate::render;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(crate) async fn run(args: &Args, command: &TauCommand) -> miette::Result<Exi
     let folder = folder::find(args.network.as_deref())?;
     // Only what tau.yaml says matters here: not the rest of the folder, nor the
     // binaries that are pinned now, which may be what the new pin replaces.
-    let draft = Draft::read(&folder, Secrets::Elsewhere);
+    let draft = Draft::read(&folder, Secrets::Elsewhere, Links::Inside);
     let problems: Vec<Diagnostic> =
         draft.problems().into_iter().filter(|problem| problem.is_error() && problem.is_in(FILE)).collect();
     if !problems.is_empty() {
@@ -39,6 +39,14 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
         let digest = pin.binary().unwrap_or(pin.sha256);
         let version = pin.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
         terminal::out(&format!("{architecture}: tau{version}, sha256 {digest}, from {}\n", pin.source));
+        if let Source::Url(url) = &pin.source
+            && !url.is_https()
+        {
+            terminal::note(&format!(
+                "note: {} isn't https: anyone on the network path could have replaced the file; compare its digest with the publisher's",
+                url.as_str()
+            ));
+        }
         if let Source::Path(path) = &pin.source
             && Path::new(path).is_absolute()
         {

@@ -6,6 +6,7 @@
 
 mod app_key;
 mod node_key;
+mod private;
 mod ssh_key;
 mod swarm_key;
 mod validation;
@@ -13,6 +14,7 @@ mod validation;
 pub use app_key::{AppKeyError, check_app_key};
 pub use libp2p_identity::PeerId;
 pub use node_key::{NodeKey, NodeKeyError};
+pub use private::holds_private_key;
 pub use ssh_key::SshKeyKind;
 pub use swarm_key::{SwarmKey, SwarmKeyError};
 pub use validation::{PemError, ValidationError, ValidationKeys};

@@ -1,7 +1,7 @@
 //! The network itself: `network.yaml`, today's `cloud.yaml`.
 
 use super::fields::{Fields, Item};
-use super::files::{Files, Found};
+use super::files::{Files, Found, relative_to};
 use super::problem::{Absent, Diagnostic, Read, Report, Reported};
 use super::{At, DomainDraft, Place};
 use crate::identity::{SwarmKey, ValidationKeys};
@@ -223,7 +223,7 @@ fn bytes<'f>(item: Item<'_>, path: &str, key: Key, files: &'f Files, report: &mu
         }
         None => {
             let message = format!("there is no file `{}`", item.shown());
-            let problem = Diagnostic::error(message).at(&item.place(), "the path is relative to the folder");
+            let problem = Diagnostic::error(message).at(&item.place(), relative_to(item.place().shown(path)));
             // A masked path isn't shown anywhere else either.
             let is_shown = item.place().shown(path) == path;
             let to = |default| if is_shown { path } else { default };

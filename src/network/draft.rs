@@ -7,8 +7,8 @@
 
 use super::problem::{Diagnostic, Findings, Problems, Report};
 use super::{
-    Accounts, Address, App, At, CustomDomain, Domain, Files, Identity, InGit, KeyFile, Location, Login,
-    Network, Place, Plugin, Ssh, Tenancy,
+    Accounts, Address, App, At, CustomDomain, Domain, Files, Identity, InGit, KeyFile, Links, Location,
+    Login, Network, Place, Plugin, Ssh, Tenancy,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::identity::{NodeKey, PeerId, SwarmKey, ValidationKeys};
@@ -169,8 +169,8 @@ pub struct NodeDraft {
 
 impl Draft {
     /// Reads a folder. If it can't be read, that is a finding.
-    pub fn read(folder: &Path, secrets: Secrets) -> Self {
-        match Files::read(folder) {
+    pub fn read(folder: &Path, secrets: Secrets, links: Links) -> Self {
+        match Files::read(folder, links) {
             Ok(files) => Self::from_files(&files, secrets),
             Err(error) => {
                 let message = format!("the network folder `{}` can't be read: {error}", folder.display());

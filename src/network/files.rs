@@ -1,15 +1,22 @@
 //! The folder's files, in memory: everything that reading a network needs from
 //! the file system.
+//!
+//! `check` and a plan read folders of strangers, so nothing from outside the folder may
+//! be read, and so shown or sent to a host, because a symbolic link in it says so. Where
+//! a file may be is its [`Bounds`]; [`Regular`] says what it may be. What is read is
+//! bounded, each file and all together.
 
 use super::At;
 use super::component::{Component, ENDINGS, stem};
 use super::git::{self, InGit};
+use crate::artifact::{FileError, Regular};
+use crate::identity::holds_private_key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component as Part, Path, PathBuf};
 
 /// The folder of key files, which may also hold the logins.
 const KEYS: &str = "keys";
@@ -17,11 +24,71 @@ const KEYS: &str = "keys";
 pub(super) const PLUGINS: &str = "plugins";
 /// Bigger files are not read.
 const MOST_BYTES: u64 = 16_000_000;
+/// Nor are more bytes of all files together: many links can lead to one big file.
+const MOST_TOGETHER: u64 = 32_000_000;
+/// The limit for all plugins together. They are held in memory, too.
+const MOST_OF_PLUGINS: u64 = 1 << 30;
+/// Private keys are shorter.
+const LONGEST_KEY: u64 = 64 << 10;
+
+/// Which symbolic links to secrets are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// Those that stay in the folder.
+    Inside,
+    /// All: the user trusts the folder.
+    Followed,
+}
+
+/// Where a file must be, after following every symbolic link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// In the folder: a component.
+    Folder,
+    /// In the folder, unless the user allows more: a secret.
+    Secret,
+    /// In the folder's `plugins/`, because hosts receive it.
+    Plugins,
+    /// Anywhere: its path, as written, leads out of the folder, which anybody who reads
+    /// the folder can see. Users' own SSH keys are at such paths.
+    Anywhere,
+}
+
+impl Bounds {
+    /// The bounds of a secret whose path is written in the folder.
+    fn of_secret(written: &str, links: Links) -> Self {
+        let mut depth = 0_usize;
+        let leads_out = Path::new(written).components().any(|part| match part {
+            Part::RootDir | Part::Prefix(_) => true,
+            Part::CurDir => false,
+            Part::Normal(_) => {
+                depth += 1;
+                false
+            }
+            Part::ParentDir => match depth.checked_sub(1) {
+                Some(less) => {
+                    depth = less;
+                    false
+                }
+                None => true,
+            },
+        });
+        match links {
+            Links::Inside if !leads_out && !written.starts_with("~/") => Self::Secret,
+            Links::Inside | Links::Followed => Self::Anywhere,
+        }
+    }
+}
 
 /// The files of a network folder, by their paths relative to it, with `/`.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     folder: PathBuf,
+    /// The folder's path without any symbolic link.
+    root: PathBuf,
+    /// The size of everything read, and of the plugins.
+    read: u64,
+    plugins: u64,
     found: BTreeMap<String, Found>,
     /// Files that users other than their owner can read.
     open: BTreeSet<String>,
@@ -57,10 +124,18 @@ impl fmt::Debug for Found {
 pub enum Unreadable {
     /// A symbolic link to nothing, or to itself.
     Dangling(String),
+    /// It is not where it must be, because of a symbolic link.
+    Outside(Bounds),
     /// A folder, a socket, a device.
     NotAFile,
+    /// Below `/proc` or `/sys`.
+    OfTheKernel,
     /// Bigger than the limit, with its size in bytes.
     TooBig(u64),
+    /// With it, the folder is bigger than this limit.
+    TooMuch(u64),
+    /// A plugin with a private key in it.
+    PrivateKey,
     /// The error of the operating system.
     Failed(String),
 }
@@ -71,7 +146,19 @@ impl fmt::Display for Unreadable {
             Self::Dangling(target) => {
                 write!(f, "is a symbolic link to `{target}`, which doesn't exist or can't be followed")
             }
+            Self::Outside(Bounds::Plugins) => {
+                f.write_str("is a symbolic link that leads out of `plugins/`, or is below one")
+            }
+            Self::Outside(_) => {
+                f.write_str("is a symbolic link that leads out of the folder, or is below one")
+            }
             Self::NotAFile => f.write_str("is not a file"),
+            Self::OfTheKernel => f.write_str("is in the kernel's `/proc` or `/sys`"),
+            Self::TooMuch(limit) => write!(
+                f,
+                "is not read: with it, the files of its kind in this folder have more than {limit} bytes"
+            ),
+            Self::PrivateKey => f.write_str("holds a private key; plugins are copied to hosts"),
             Self::TooBig(size) => write!(f, "has {size} bytes; more than {MOST_BYTES} are not read"),
             Self::Failed(error) => write!(f, "can't be read: {error}"),
         }
@@ -82,7 +169,13 @@ impl Unreadable {
     pub(super) fn help(&self) -> &'static str {
         match self {
             Self::Dangling(_) => "correct the link, or replace it with the file",
-            Self::NotAFile => "replace it with a file",
+            Self::Outside(Bounds::Secret) => {
+                "write the target's path here instead, or pass `--follow-links` if you trust the folder"
+            }
+            Self::Outside(_) => "replace the link with the file itself",
+            Self::NotAFile | Self::OfTheKernel => "replace it with a file",
+            Self::TooMuch(_) => "remove what isn't needed, and links to the same file",
+            Self::PrivateKey => "remove the key, and replace it wherever it is used if it was ever committed",
             Self::TooBig(_) => "split it into a folder with one file per entry",
             Self::Failed(_) => "make it readable by the user who runs spore",
         }
@@ -104,24 +197,15 @@ impl Files {
     ///
     /// # Errors
     /// If the folder itself can't be read.
-    pub fn read(folder: &Path) -> io::Result<Self> {
+    pub fn read(folder: &Path, links: Links) -> io::Result<Self> {
         let mut files = Self::gather(folder)?;
         let named = super::named(&files);
         for path in &named {
-            files.load_named(path);
+            files.load_named(path, links);
         }
         let paths = named.into_iter().filter_map(|path| Some((path.clone(), files.path_of(&path)?)));
         files.in_git = git::unignored(paths.collect());
         Ok(files)
-    }
-
-    /// Whether any part of a network is among them.
-    pub fn is_network(&self) -> bool {
-        let parts = Component::ALL.iter().flat_map(|part| part.names());
-        parts.into_iter().any(|name| {
-            self.is_folder(name) && *name != KEYS
-                || ENDINGS.iter().any(|ending| self.found.contains_key(&format!("{name}.{ending}")))
-        })
     }
 
     /// The folder.
@@ -134,8 +218,8 @@ impl Files {
     ///
     /// # Errors
     /// If the folder itself can't be read.
-    pub fn gather(folder: &Path) -> io::Result<Self> {
-        let mut files = Self::new(folder);
+    fn gather(folder: &Path) -> io::Result<Self> {
+        let mut files = Self { root: fs::canonicalize(folder)?, ..Self::new(folder) };
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
@@ -144,15 +228,18 @@ impl Files {
             }
             let known = |name: &str| Component::ALL.iter().any(|part| part.names().contains(&name));
             let path = entry.path();
-            if known(&name) && path.is_dir() {
+            let is_inside_folder = || path.is_dir() && files.holds(&path);
+            if known(&name) && is_inside_folder() {
                 files.gather_below(&name, &path)?;
-            } else if stem(&name).is_some_and(known) || known(&name) && path.symlink_metadata()?.is_symlink()
+            } else if stem(&name).is_some_and(known)
+                || known(&name) && name != KEYS && path.symlink_metadata()?.is_symlink()
             {
-                // A dangling link with the name of a component was meant as its folder.
+                // A dangling link with the name of a component was meant as its folder,
+                // and so was one that leads out of this folder.
                 let key = if stem(&name).is_some() { name } else { format!("{name}.{}", ENDINGS[0]) };
-                files.load(key, &path);
+                files.load(key, &path, Bounds::Folder);
             } else if name == PLUGINS && path.is_dir() {
-                files.note_below(&name, &path)?;
+                files.note_plugins(&path)?;
             } else if stem(&name.to_ascii_lowercase()).is_some() {
                 files.unread.push(name);
             }
@@ -170,10 +257,10 @@ impl Files {
                 continue;
             }
             if stem(&file).is_some() {
-                self.load(format!("{name}/{file}"), &path);
+                self.load(format!("{name}/{file}"), &path, Bounds::Folder);
             } else if stem(&file.to_ascii_lowercase()).is_some() || name != KEYS && path.is_file() {
                 self.unread.push(format!("{name}/{file}"));
-            } else if path.is_dir() {
+            } else if path.is_dir() && self.holds(&path) {
                 // Entries in subfolders aren't read, which is reported.
                 for inner in fs::read_dir(path)?.flatten() {
                     let inner = inner.file_name();
@@ -187,26 +274,48 @@ impl Files {
         Ok(())
     }
 
-    /// Records which files are in a folder, without reading them.
-    fn note_below(&mut self, name: &str, folder: &Path) -> io::Result<()> {
+    /// Whether a path is in the folder, after following every symbolic link.
+    fn holds(&self, path: &Path) -> bool {
+        path.canonicalize().is_ok_and(|path| path.starts_with(&self.root))
+    }
+
+    /// Records which plugins there are. Only their beginning is read, in search of keys.
+    fn note_plugins(&mut self, folder: &Path) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            if let Ok(file) = entry.file_name().into_string()
-                && entry.path().is_file()
-            {
-                self.found.insert(format!("{name}/{file}"), Found::Unopened);
+            let path = entry.path();
+            let Ok(file) = entry.file_name().into_string() else { continue };
+            if path.is_dir() {
+                continue;
             }
+            let found = match self.note_plugin(&path) {
+                Ok(()) => Found::Unopened,
+                Err(Some(why)) => Found::Unreadable(why),
+                Err(None) => continue,
+            };
+            self.found.insert(format!("{PLUGINS}/{file}"), found);
         }
         Ok(())
     }
 
+    fn note_plugin(&mut self, path: &Path) -> Result<(), Option<Unreadable>> {
+        let opened = self.open(path, Bounds::Plugins)?;
+        self.plugins = self.plugins.saturating_add(opened.metadata.len());
+        if self.plugins > MOST_OF_PLUGINS {
+            return Err(Some(Unreadable::TooMuch(MOST_OF_PLUGINS)));
+        }
+        let mut head = Vec::new();
+        opened.file.take(LONGEST_KEY).read_to_end(&mut head).map_err(failed)?;
+        if holds_private_key(&head) { Err(Some(Unreadable::PrivateKey)) } else { Ok(()) }
+    }
+
     /// Reads another file, by its path as written in the folder.
-    pub(super) fn load_named(&mut self, written: &str) {
+    fn load_named(&mut self, written: &str, links: Links) {
         if self.found.contains_key(written) {
             return;
         }
         if let Some(path) = self.path_of(written) {
-            self.load(written.to_owned(), &path);
+            self.load(written.to_owned(), &path, Bounds::of_secret(written, links));
         }
     }
 
@@ -217,8 +326,8 @@ impl Files {
         }
     }
 
-    fn load(&mut self, key: String, path: &Path) {
-        match read(path) {
+    fn load(&mut self, key: String, path: &Path, bounds: Bounds) {
+        match self.bytes(path, bounds) {
             Ok((bytes, open)) => {
                 if open {
                     self.open.insert(key.clone());
@@ -266,33 +375,77 @@ impl Files {
     pub(super) fn unread(&self) -> &[String] {
         &self.unread
     }
+
+    /// Its bytes, and whether other users can read it; `Err(None)` if there is no such file.
+    fn bytes(&mut self, path: &Path, bounds: Bounds) -> Result<(Vec<u8>, bool), Option<Unreadable>> {
+        let opened = self.open(path, bounds)?;
+        let (size, mode) = (opened.metadata.len(), opened.metadata.permissions().mode());
+        // A file that is too big by itself doesn't keep others from being read.
+        if size <= MOST_BYTES && self.read.saturating_add(size) > MOST_TOGETHER {
+            return Err(Some(Unreadable::TooMuch(MOST_TOGETHER)));
+        }
+        let bytes = opened.read(MOST_BYTES).map_err(failed)?;
+        let bytes = bytes.ok_or(Unreadable::TooBig(size.max(MOST_BYTES + 1)))?;
+        self.read = self.read.saturating_add(bytes.len() as u64);
+        Ok((bytes, mode & 0o077 != 0))
+    }
+
+    /// Opens a file; `Err(None)` if there is no such file.
+    fn open(&self, path: &Path, bounds: Bounds) -> Result<Regular, Option<Unreadable>> {
+        let outside = |real: &Path| match bounds {
+            Bounds::Folder | Bounds::Secret => !real.starts_with(&self.root),
+            Bounds::Plugins => !real.starts_with(self.root.join(PLUGINS)),
+            Bounds::Anywhere => false,
+        };
+        // Of what is outside, not even the kind is told.
+        if path.canonicalize().is_ok_and(|real| outside(&real)) {
+            return Err(Some(Unreadable::Outside(bounds)));
+        }
+        let opened = Regular::open(path).map_err(|error| match error {
+            FileError::NotAFile => Some(Unreadable::NotAFile),
+            FileError::OfTheKernel => Some(Unreadable::OfTheKernel),
+            FileError::Read(error) => match fs::read_link(path) {
+                Ok(target) if fs::metadata(path).is_err() => {
+                    Some(Unreadable::Dangling(target.display().to_string()))
+                }
+                Err(_) if error.kind() == io::ErrorKind::NotFound => None,
+                _ => failed(error),
+            },
+            error @ (FileError::Replaced | FileError::TooLarge) => {
+                Some(Unreadable::Failed(error.to_string()))
+            }
+        })?;
+        // It may have been replaced meanwhile.
+        if outside(&opened.path) { Err(Some(Unreadable::Outside(bounds))) } else { Ok(opened) }
+    }
 }
 
-/// Its bytes, and whether other users can read it; `Err(None)` if there is no such file.
-fn read(path: &Path) -> Result<(Vec<u8>, bool), Option<Unreadable>> {
-    let failed = |error: io::Error| Some(Unreadable::Failed(error.to_string()));
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            return Err(match fs::read_link(path) {
-                Ok(target) => Some(Unreadable::Dangling(target.display().to_string())),
-                Err(_) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(_) => failed(error),
-            });
+/// Whether there is any part of a network in a folder, by the names in it.
+///
+/// # Errors
+/// If the folder can't be read.
+pub fn is_network(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let known = |name: &str| Component::ALL.iter().any(|part| part.names().contains(&name));
+        if stem(&name).is_some_and(known) || known(&name) && name != KEYS && !entry.file_type()?.is_file() {
+            return Ok(true);
         }
-    };
-    if !metadata.is_file() {
-        return Err(Some(Unreadable::NotAFile));
     }
-    if metadata.len() > MOST_BYTES {
-        return Err(Some(Unreadable::TooBig(metadata.len())));
+    Ok(false)
+}
+
+/// Where the path of a missing file starts: the label beneath it. Give it what is shown
+/// of the path, so that the label tells nothing of a masked one.
+pub(super) fn relative_to(written: &str) -> &'static str {
+    match written {
+        _ if written.starts_with("~/") => "`~` is the home directory of the user who runs spore",
+        _ if written.starts_with('/') => "an absolute path on the machine where spore runs",
+        _ => "the path is relative to the folder",
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    let file = fs::File::open(path).map_err(failed)?;
-    // It may grow while it is being read.
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(Some(Unreadable::TooBig(bytes.len() as u64)));
-    }
-    Ok((bytes, metadata.permissions().mode() & 0o077 != 0))
+}
+
+fn failed(error: io::Error) -> Option<Unreadable> {
+    Some(Unreadable::Failed(error.to_string()))
 }

@@ -1,7 +1,7 @@
 //! The SSH users: `keys.yaml`, today's `auth.yaml`.
 
 use super::fields::{Fields, Item};
-use super::files::{Files, Found};
+use super::files::{Files, Found, relative_to};
 use super::problem::{Absent, Diagnostic, Read, Report};
 use super::slot::Slot;
 use super::{At, Draft, LoginDraft, Secrets};
@@ -97,7 +97,7 @@ pub(super) fn missing_keys(draft: &Draft, report: &mut Report) {
                 _ => format!("all keys of login `{name}` are missing"),
             });
             for key in missing() {
-                problem = problem.at(&key.place, "the path is relative to the folder");
+                problem = problem.at(&key.place, relative_to(key.place.shown(&key.written)));
             }
             report.push(problem.help(HELP));
         }

@@ -4,7 +4,9 @@
 //! shown only if its key is known to hold no secret: after a misspelt
 //! `passwrod:` it is masked. Values of such keys, `addr` for one, are shown even
 //! where YAML can't be parsed any further: the error is often in them. In all
-//! files, comments are masked, and so is whatever looks like a secret.
+//! files, comments are masked, and so is whatever looks like a secret, and in the
+//! others what follows a word such as `password` on its line: any file may be one that
+//! belongs elsewhere, by mistake or by a link.
 
 use super::component::Component;
 use crate::resource::is_hidden;
@@ -191,6 +193,14 @@ impl<'t> Mask<'t> {
             from = end;
         }
         let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            // In the others, what isn't known to be harmless is hidden already.
+            if let Some(start) = after_a_word_for_secrets(line).filter(|_| !self.guarded()) {
+                self.hide(at + start..at + line.len());
+            }
+            at += line.len();
+        }
+        let mut at = 0;
         for word in text.split(is_between) {
             // What is left out by the split is one character.
             if self.looks_secret(word) {
@@ -207,6 +217,10 @@ impl<'t> Mask<'t> {
         // A peer id has 52 characters; a much longer word has something else in it.
         if word.len() < 16 || word.starts_with("12D3KooW") && word.len() < 56 {
             return false;
+        }
+        let begins = |part: &str| part.len() >= 16 && TOKENS.iter().any(|token| part.starts_with(token));
+        if word.split('=').any(begins) {
+            return true;
         }
         let tail = word.rsplit('/').next().unwrap_or(word);
         // A key with an additional digit or a stray character is still recognized.
@@ -276,6 +290,55 @@ fn harmless(value: &str) -> usize {
 
 /// Prefixes of keys whose values are secret, in lowercase.
 const SECRETS: [&str; 5] = ["pass", "secret", "token", "private-key", "privatekey"];
+
+/// Words besides those, wherever they are in a line, that a secret follows.
+const ANNOUNCING: [&str; 5] = ["authorization", "bearer", "api-key", "api_key", "apikey"];
+
+/// How the tokens of well-known services begin. They are recognized even where they
+/// consist of ordinary words otherwise.
+const TOKENS: [&str; 25] = [
+    "AGE-SECRET-KEY-",
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "SG.",
+    "dckr_pat_",
+    "dop_v1_",
+    "eyJ",
+    "gho_",
+    "ghp_",
+    "ghr_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "hf_",
+    "hvs.",
+    "npm_",
+    "pypi-",
+    "rk_live_",
+    "sk-",
+    "sk_live_",
+    "xapp-",
+    "xox",
+    "ya29.",
+];
+
+/// Where, in a line, the secret begins that follows a word for one: `password: …`,
+/// `export API_TOKEN=…`, `Bearer …`.
+fn after_a_word_for_secrets(line: &str) -> Option<usize> {
+    let lower = line.to_ascii_lowercase();
+    let names = SECRETS.iter().chain(&ANNOUNCING);
+    let starts = names.flat_map(|name| lower.match_indices(name)).filter_map(|(at, _)| {
+        // `bypass` and `_token` are one word each, but only the latter is one for secrets.
+        let begins = !lower[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+        let word = lower[at..].find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c)))?;
+        let secret = lower[at + word..].trim_start_matches([' ', '\t', ':', '=', '\'', '"']);
+        let start = lower.len() - secret.len();
+        (begins && start > at + word).then_some(start)
+    });
+    starts.min()
+}
 
 /// The end of the word in `text` that announces a secret.
 fn after_the_name_of_a_secret(text: &str) -> Option<usize> {

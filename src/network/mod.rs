@@ -35,7 +35,7 @@ pub use draft::{
     DomainDraft, Draft, HostDraft, LoginDraft, NodeDraft, Partial, Secrets, ShapeDraft, SshDraft,
     TenancyDraft,
 };
-pub use files::{Files, Found, Unreadable};
+pub use files::{Bounds, Files, Found, Links, Unreadable, is_network};
 pub use git::InGit;
 pub use hosts::{Address, Host, Identity, Location, NotAnAddress, Ssh};
 pub use logins::{KeyFile, Login};
@@ -90,7 +90,7 @@ impl Network {
     /// # Errors
     /// All findings, if there is an error among them.
     pub fn read(folder: &Path) -> Result<Self, Problems> {
-        Draft::read(folder, Secrets::Needed).finish()
+        Draft::read(folder, Secrets::Needed, Links::Inside).finish()
     }
 
     /// Reads a folder that is in memory. Only `files` is used.

@@ -1,7 +1,7 @@
 //! The shapes: `shapes.yaml`.
 
 use super::fields::{Fields, Item};
-use super::files::{Files, PLUGINS};
+use super::files::{Files, Found, PLUGINS};
 use super::problem::{Diagnostic, Read, Report, Reported};
 use super::slot::Slot;
 use super::{At, ShapeDraft};
@@ -120,7 +120,14 @@ fn plugin(item: Item<'_>, files: &Files, report: &mut Report) -> Read<Plugin> {
         return Err(item.wrong(&format!("`{}` is not a plugin name", item.shown()), "this", help, report));
     }
     let path = format!("{PLUGINS}/{name}");
-    let is_there = files.get(&path).is_some();
+    let is_there = match files.get(&path) {
+        Some(Found::Unreadable(why)) => {
+            let message = format!("`{PLUGINS}/{}` {why}", item.shown());
+            return Err(item.wrong(&message, "this plugin", why.help(), report));
+        }
+        Some(Found::File(_) | Found::Unopened) => true,
+        None => false,
+    };
     Ok(Plugin { name: name.to_owned(), file: files.folder().join(path), is_there })
 }
 

@@ -13,5 +13,5 @@ pub use action::{action, ended, waiting};
 pub use applied::{conclusion, died, skips};
 pub use header::header;
 pub use plan::{not_reached, overridden, plan, summary, unplanned};
-pub use problems::{problems, tally};
+pub use problems::{counted, problems, tally};
 pub use style::{Style, Tone};

@@ -37,13 +37,14 @@ pub fn problems(problems: &[Diagnostic], style: Style) -> String {
 /// `2 errors, 1 warning`; empty where there is neither.
 pub fn tally(problems: &[Diagnostic]) -> String {
     let count = |severity| problems.iter().filter(|problem| problem.severity() == severity).count();
-    let counted = |count: usize, what: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        _ => Some(format!("{count} {what}s")),
-    };
-    let both = [counted(count(Severity::Error), "error"), counted(count(Severity::Warning), "warning")];
-    both.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let both = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")];
+    let both = both.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(count, what));
+    both.collect::<Vec<_>>().join(", ")
+}
+
+/// `1 host`, `2 hosts`
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The part of a finding that is in one file: miette's reports have one source.

@@ -5,7 +5,8 @@
 //! revoked keys and negated hosts.
 //!
 //! What always holds: a line that can't be parsed is ignored, so it can make a host
-//! unknown but never known; a revoked key is refused whatever the other lines say.
+//! unknown but never known; a revoked key is refused whatever the other lines say, also
+//! where the line names the host without its port.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,40 @@ const USUAL_PORT: u16 = 22;
 #[derive(Clone, Debug, Default)]
 pub struct KnownHosts {
     files: Vec<Arc<Path>>,
-    lines: Vec<(KnownLine, Entry)>,
+    lines: Vec<Line>,
+}
+
+type Line = (KnownLine, Entry);
+
+/// The lines about one server.
+struct About<'k> {
+    /// They name the host with the server's port.
+    own: Vec<&'k Line>,
+    /// They name the host without a port. Empty if that is the server's name.
+    bare: Vec<&'k Line>,
+}
+
+impl<'k> About<'k> {
+    fn all(&self) -> impl Iterator<Item = &'k Line> {
+        self.own.iter().chain(&self.bare).copied()
+    }
+
+    /// The lines whose keys the server may present.
+    ///
+    /// A line without a port counts for a server on another port only if no key is
+    /// listed for that port, as in OpenSSH ("checking without port identifier").
+    /// Otherwise whoever holds the key of the sshd on port 22 could pose as the other
+    /// server, whose key is known. And such a line makes a key known, but never
+    /// changed: two servers behind one address have different keys.
+    fn keys(&self) -> impl Iterator<Item = &'k Line> + use<'_, 'k> {
+        let lines = if of_hosts(&self.own).next().is_some() { &self.own } else { &self.bare };
+        of_hosts(lines)
+    }
+}
+
+/// The lines that list a host's key: neither a revoked one nor an authority's.
+fn of_hosts<'l, 'k: 'l>(lines: &'l [&'k Line]) -> impl Iterator<Item = &'k Line> + use<'l, 'k> {
+    lines.iter().copied().filter(|(_, entry)| entry.marker().is_none())
 }
 
 /// A line of a `known_hosts` file.
@@ -119,34 +153,23 @@ impl KnownHosts {
 
     /// Checks a key that the host presented.
     pub fn check(&self, address: &Address, key: &PublicKey) -> Verdict {
-        let full = name(address);
-        let lines = self.naming(&full).collect::<Vec<_>>();
-        // For a server on another port, a line for the host without a port can make the
-        // key known (OpenSSH: "checking without port identifier"), but not changed: two
-        // servers behind one address have different keys.
-        let bare = match address.port {
-            USUAL_PORT => Vec::new(),
-            _ => self.naming(&address.host.to_lowercase()).collect(),
-        };
+        let about = self.about(address);
         let same = |entry: &Entry| entry.public_key().key_data() == key.key_data();
-        let all = || lines.iter().chain(&bare);
-
         if let Some((by, _)) =
-            all().find(|(_, entry)| entry.marker() == Some(&Marker::Revoked) && same(entry))
+            about.all().find(|(_, entry)| entry.marker() == Some(&Marker::Revoked) && same(entry))
         {
             return Verdict::Revoked { by: by.clone() };
         }
-        if all().any(|(_, entry)| entry.marker().is_none() && same(entry)) {
+        if about.keys().any(|(_, entry)| same(entry)) {
             return Verdict::Known;
         }
-        let (mut known, others) = lines
-            .iter()
-            .filter(|(_, entry)| entry.marker().is_none())
+        let (mut known, others) = of_hosts(&about.own)
             .map(|(line, _)| line.clone())
             .partition::<Vec<_>, _>(|line| line.algorithm == key.algorithm());
         known.extend(others);
         if known.is_empty() {
-            let authority = all()
+            let authority = about
+                .all()
                 .find(|(_, entry)| entry.marker() == Some(&Marker::CertAuthority))
                 .map(|(line, _)| line.clone());
             Verdict::Unknown { authority }
@@ -184,10 +207,8 @@ impl KnownHosts {
             Algorithm::Rsa { hash: None },
         ];
         let mut kinds = Vec::new();
-        let (full, bare) = (name(address), address.host.to_lowercase());
-        let known = self.naming(&full).chain(self.naming(&bare));
-        let known =
-            known.filter(|(_, entry)| entry.marker().is_none()).map(|(line, _)| line.algorithm.clone());
+        let about = self.about(address);
+        let known = about.keys().map(|(line, _)| line.algorithm.clone());
         for kind in known.chain(usual.clone()) {
             if usual.contains(&kind) && !kinds.contains(&kind) {
                 kinds.push(kind);
@@ -196,8 +217,17 @@ impl KnownHosts {
         kinds.into_iter().flat_map(signatures).collect()
     }
 
+    fn about(&self, address: &Address) -> About<'_> {
+        let own = self.naming(&name(address)).collect();
+        let bare = match address.port {
+            USUAL_PORT => Vec::new(),
+            _ => self.naming(&address.host.to_lowercase()).collect(),
+        };
+        About { own, bare }
+    }
+
     /// Lines whose patterns name the host, in the order of the files.
-    fn naming(&self, host: &str) -> impl Iterator<Item = &(KnownLine, Entry)> {
+    fn naming(&self, host: &str) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(move |(_, entry)| names(entry.host_patterns(), host))
     }
 

@@ -39,6 +39,7 @@ fn a_pin_of_a_file_moves_with_the_folder() {
     place.fetch(&absolute).unwrap();
 
     let error = pin_of(&place.path().join("none")).unwrap_err();
+    assert_eq!(error.help().as_deref(), Some("check the path"));
     assert!(matches!(error, FetchError::File(_, FileError::Read(_))), "{error:?}");
     let error = pin("ssh://host/tau", place.path(), &place.cache(), &mut |_| {}).unwrap_err();
     assert!(matches!(error, FetchError::Url(_, UrlError::Scheme)), "{error:?}");
