@@ -1,4 +1,4 @@
-//! Hostile hosts, as `fixtures/hostile/README.md` describes them, and what must hold for
+//! Hostile hosts, as `fixtures/answers/README.md` describes them, and what must hold for
 //! each. Several tests use this, and so does `tests/fuzz`.
 
 use spore_drive::desired::{Artifact, Desired, Supplies, compile};
@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 const FOLDER: &str = "fixtures/plans/first/folder";
-const CASES: &str = "fixtures/hostile";
+const CASES: &str = "fixtures/answers";
 /// The host that `base.answer` is from, and another one.
 const HOSTILE: &str = "h4";
 const OTHER: &str = "h5";
@@ -22,7 +22,7 @@ const OTHER: &str = "h5";
 /// The most CPU time that a host may take. A debug build takes ten times as long.
 pub(crate) const SOON: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 });
 
-/// One of the files in `answers`.
+/// One of the files in `hostile`.
 pub(crate) struct Case {
     pub(crate) name: String,
     /// Words in the line about the host; `None` if it is planned.
@@ -33,7 +33,7 @@ pub(crate) struct Case {
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut paths: Vec<_> =
-        fs::read_dir(format!("{CASES}/answers")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        fs::read_dir(format!("{CASES}/hostile")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
         .iter()

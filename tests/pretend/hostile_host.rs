@@ -1,4 +1,4 @@
-//! `spore plan` with a hostile host: each file in `fixtures/hostile/answers`.
+//! `spore plan` with a hostile host: each file in `fixtures/answers/hostile`.
 
 use crate::hostile::{cases, is_harmless};
 use crate::world::World;

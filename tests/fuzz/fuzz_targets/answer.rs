@@ -1,5 +1,5 @@
 //! A host's answer to a probe. `tests/hostile.rs` checks what must hold, and
-//! `tests/fuzz/run answer` creates the seeds from `fixtures/hostile`.
+//! `tests/fuzz/run answer` creates the seeds from `fixtures/answers`.
 
 #![no_main]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a fuzz target fails by panicking")]
