@@ -7,6 +7,8 @@
 
 pub mod resource;
 
+pub mod yaml;
+
 pub mod identity;
 
 pub mod artifact;

@@ -8,7 +8,7 @@ use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::remote::{Host, Locks, Payload, Payloads, Redactor, Settings, Stop, apply};
+use crate::remote::{Host, Locks, Payload, Payloads, Settings, Stop, apply};
 use crate::render;
 use crate::resource::{HostName, Secret, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,7 +130,6 @@ struct Job {
     plan: Plan,
     basis: Basis,
     payloads: Payloads,
-    redactor: Redactor,
 }
 
 impl Job {
@@ -139,8 +138,7 @@ impl Job {
         let Survey { network, stock, basis, plan, hosts, .. } = survey;
         let small = &basis.desired.payloads;
         let payloads = tokio::task::block_in_place(|| payloads(&plan, small, &stock, &network.folder))?;
-        let redactor = Redactor::new(secrets(&network).iter());
-        Ok((Self { plan, basis, payloads, redactor }, hosts))
+        Ok((Self { plan, basis, payloads }, hosts))
     }
 }
 
@@ -163,14 +161,14 @@ async fn carry_out(
     locks: Locks,
     mut interrupts: Interrupts,
 ) -> Exit {
-    let Job { plan, mut basis, payloads, redactor } = job;
+    let Job { plan, mut basis, payloads } = job;
     let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
     let watched = Watched::new(&plan, style, options.verbose);
     let Settings { remind, interrupt, .. } = Settings::with(&options.plan.timeouts);
     let shown = tokio::spawn(progress::show(receiver, watched, remind));
-    let (payloads, redactor) = (Arc::new(payloads), Arc::new(redactor));
+    let (payloads, redactor) = (Arc::new(payloads), Arc::new(basis.redactor.clone()));
     let applying = async {
         let most = options.max_failures;
         let (mut applied, mut hosts) = apply(&plan, locks, payloads, redactor, &stop, most, sender).await;
@@ -286,30 +284,6 @@ fn payloads(
         }
     }
     Ok(payloads)
-}
-
-/// Every secret in the folder, to be masked in hosts' output.
-fn secrets(network: &crate::network::Network) -> Vec<Secret> {
-    let mut secrets = vec![network.swarm_key.line().clone()];
-    secrets.extend(network.domain.validation.private().cloned());
-    let keys =
-        network.hosts.values().flat_map(|host| host.nodes.values()).filter_map(|node| node.key.as_ref());
-    secrets.extend(keys.map(|key| key.expose().clone()));
-    secrets
-        .extend(network.logins.values().filter_map(|login| login.password.as_ref()).map(|p| (**p).clone()));
-    let app = network.tenancy.as_ref().and_then(|tenancy| tenancy.app.as_ref());
-    secrets.extend(app.and_then(|app| app.key.as_ref()).map(|key| (**key).clone()));
-    secrets.extend(network.accounts.iter().flat_map(|accounts| scalars(accounts.expose())));
-    secrets
-}
-
-fn scalars(yaml: &serde_yaml::Value) -> Vec<Secret> {
-    match yaml {
-        serde_yaml::Value::String(text) => vec![Secret::new(text.as_str())],
-        serde_yaml::Value::Sequence(items) => items.iter().flat_map(scalars).collect(),
-        serde_yaml::Value::Mapping(entries) => entries.values().flat_map(scalars).collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// After the first interrupt, running actions may finish within `grace`; the second aborts.

@@ -3,7 +3,7 @@
 use super::{Failure, terminal};
 use crate::plan::Plan;
 use crate::remote::{Holder, Host, HostError, Locked, Locks};
-use crate::resource::HostName;
+use crate::resource::{HostName, Printable};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::process::Command;
@@ -129,9 +129,9 @@ fn holder(command: &str) -> Holder {
     let user = user.unwrap_or_else(|| "unknown user".to_owned());
     let machine = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     Holder {
-        who: format!("{user}@{}", machine.trim()),
+        who: format!("{user}@{}", machine.trim()).into(),
         pid: std::process::id(),
-        command: command.to_owned(),
-        since: String::new(),
+        command: command.into(),
+        since: Printable::default(),
     }
 }

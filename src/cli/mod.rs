@@ -14,6 +14,7 @@ mod plan;
 mod pretended;
 mod progress;
 mod rehearse;
+mod secrets;
 mod standing;
 mod suggest;
 mod supplies;

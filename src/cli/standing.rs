@@ -6,6 +6,7 @@ use super::{Exit, folder, terminal};
 use crate::check;
 use crate::network::{Draft, Links, Secrets, is_network};
 use crate::render;
+use crate::resource::Printable;
 use clap::CommandFactory as _;
 
 /// How to start, in a folder without a network.
@@ -36,7 +37,9 @@ pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
 }
 
 fn standing(draft: &Draft) -> String {
-    let name = draft.domain.root.as_ref().map_or("?", |root| root.shown());
+    // Anyone may have written the folder, and it hasn't been checked.
+    let name = draft.domain.root.as_ref().map_or("?".into(), |root| Printable::line(root.shown()));
+    let folder = Printable::line(&draft.folder.display().to_string());
     let nodes: usize = draft.hosts.values().map(|host| host.nodes.len()).sum();
     let problems = draft.problems();
     let errors = problems.iter().filter(|problem| problem.is_error()).count();
@@ -45,7 +48,7 @@ fn standing(draft: &Draft) -> String {
     elders.dedup();
     let tau: Vec<&str> = draft.tau.keys().map(|architecture| architecture.name()).collect();
     let lines = [
-        ("network", format!("{name}, in {}", draft.folder.display())),
+        ("network", format!("{name}, in {folder}")),
         (
             "hosts",
             format!(
@@ -82,4 +85,20 @@ fn standing(draft: &Draft) -> String {
         ),
     ];
     lines.map(|(what, text)| format!("{what:<8} {text}\n")).concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Files;
+
+    #[test]
+    fn the_root_domain_forges_no_line() {
+        let mut files = Files::new("a\x1b[2Jb");
+        let cloud = "domain: {root: \"evil\\ncheck    no problems\\e]52;c;x\\a\\u202e\"}\n";
+        files.insert("cloud.yaml".to_owned(), cloud.as_bytes().to_vec());
+        let shown = standing(&Draft::from_files(&files, Secrets::Needed));
+        let name = r"evil\u{a}check    no problems\u{1b}]52;c;x\u{7}\u{202e}";
+        assert!(shown.starts_with(&format!("network  {name}, in a\\u{{1b}}[2Jb\n")), "{shown}");
+    }
 }

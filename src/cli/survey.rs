@@ -3,14 +3,14 @@
 use super::args::{Args, PlanOptions, RetireOptions};
 use super::logins::Keys;
 use super::supplies::Stock;
-use super::{Failure, folder, terminal};
+use super::{Failure, folder, secrets, terminal};
 use crate::desired::{CompileError, Desired, compile};
-use crate::facts::{self, Folder, Request, interpret};
+use crate::facts::{self, AnswerError, Folder, Request, interpret};
 use crate::network::{self, Network};
 use crate::plan::{self, Observed, Options, Plan, Retirement, Selector, Unplanned};
-use crate::remote::{Holder, Host, HostError, Locked, Settings, Target, gather};
+use crate::remote::{Holder, Host, HostError, Locked, Redactor, Settings, Target, gather};
 use crate::render::{self, Style};
-use crate::resource::{DigestKey, HostName, Secret, ShapeName};
+use crate::resource::{DigestKey, HostName, Secret, ShapeName, Untrusted};
 use crate::ssh::{Address, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -50,6 +50,8 @@ pub(crate) struct Basis {
     observed: BTreeMap<HostName, Observed>,
     purge_storage: bool,
     options: Options,
+    /// Masks the folder's secrets in what hosts say.
+    pub(crate) redactor: Redactor,
 }
 
 impl Basis {
@@ -62,8 +64,8 @@ impl Basis {
     }
 
     /// Takes in a host's answer to its probe. Returns the holder of its lock, if any.
-    fn answered(&mut self, name: HostName, answer: Result<&str, &HostError>) -> Option<Holder> {
-        let (observed, holder) = match answer.map(facts::parse) {
+    fn answered(&mut self, name: HostName, answer: Result<Untrusted, HostError>) -> Option<Holder> {
+        let (observed, holder) = match answer.map(|answer| facts::parse(&answer)) {
             Ok(Ok(facts)) => {
                 let none = BTreeSet::new();
                 let folder = Folder {
@@ -73,13 +75,19 @@ impl Basis {
                 };
                 let (conditions, current) = interpret(&name, &facts, folder);
                 let observed = Observed::Host { conditions: Box::new(conditions), current };
-                (observed, facts.holder.as_deref().map(Holder::parse))
+                (observed, facts.holder.as_ref().map(Holder::parse))
             }
-            Ok(Err(error)) => {
-                let help = "this may be a bug in spore: please report it".to_owned();
-                (Observed::Nothing(Unplanned { why: error.to_string(), help }), None)
+            Ok(Err(mut error)) => {
+                if let AnswerError::Failed { what, message } = &mut error {
+                    *what = self.redactor.clean(what.as_bytes());
+                    *message = self.redactor.clean(message.as_bytes());
+                }
+                (Observed::Nothing(Unplanned::new(&error, error.help())), None)
             }
-            Err(error) => (Observed::Nothing(Unplanned { why: error.to_string(), help: error.help() }), None),
+            Err(error) => {
+                let error = error.redacted(&self.redactor);
+                (Observed::Nothing(Unplanned::new(&error, &error.help())), None)
+            }
         };
         self.observed.insert(name, observed);
         holder
@@ -100,11 +108,11 @@ impl Basis {
             });
         }
         for (name, host, answer) in asking.join_all().await {
-            self.answered(name.clone(), answer.as_deref());
             // After an error the connection is unusable, and the lock releases itself.
             if answer.is_ok() {
-                locked.insert(name, host);
+                locked.insert(name.clone(), host);
             }
+            self.answered(name, answer);
         }
         self.plan()
     }
@@ -170,15 +178,18 @@ pub(crate) async fn survey_of(
             no_revert: options.no_revert,
             retire: retirement,
         },
+        redactor: secrets::redactor(&network),
     };
     let settings = Settings::with(&options.timeouts);
     let answers = gather(targets, known, &settings, |_, _| {}).await;
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (mut hosts, mut holders) = (BTreeMap::new(), BTreeMap::new());
     for (name, answer) in answers {
-        let text = answer.as_ref().map(|(_, text)| text.as_str());
-        holders.extend(basis.answered(name.clone(), text).map(|holder| (name.clone(), holder)));
-        hosts.extend(answer.ok().map(|(host, _)| (name, host)));
+        let answer = answer.map(|(host, text)| {
+            hosts.insert(name.clone(), host);
+            text
+        });
+        holders.extend(basis.answered(name.clone(), answer).map(|holder| (name, holder)));
     }
     for selector in options.targets.iter().filter(|selector| is_in_vain(selector, &network, &basis.observed))
     {
@@ -283,8 +294,8 @@ fn targets(
             } else {
                 problems.join("; ")
             };
-            let help = "add a key file or a password to the host's login in auth.yaml".to_owned();
-            observed.insert(name.clone(), Observed::Nothing(Unplanned { why, help }));
+            let help = "add a key file or a password to the host's login in auth.yaml".into();
+            observed.insert(name.clone(), Observed::Nothing(Unplanned { why: why.into(), help }));
             continue;
         }
         let Some(key) = desired.digest_keys.get(name) else { continue };

@@ -11,8 +11,8 @@ mod peers;
 use crate::artifact::Architecture;
 use crate::network::{Host, Network};
 use crate::resource::{
-    Access, Content, DigestKey, Edge, Effect, File, Graph, HostName, Key, Port, Resource, ResourceId, Secret,
-    Sha256, Version,
+    Access, Content, DigestKey, Edge, Effect, File, Graph, HostName, Key, Port, Printable, Resource,
+    ResourceId, Secret, Sha256, Version,
 };
 use crate::tau;
 use std::collections::BTreeMap;
@@ -159,7 +159,12 @@ impl HostCompiler<'_> {
         self.secret_file(tau::SWARM_KEY, 0o600, self.network.swarm_key.line());
         let public = self.network.domain.validation.public().to_owned();
         self.equivalent(public.as_bytes(), &public);
-        self.file(tau::VALIDATION_PUBLIC, 0o644, Content::Text(public.clone()), &Secret::new(public));
+        self.file(
+            tau::VALIDATION_PUBLIC,
+            0o644,
+            Content::Text(Printable::text(&public)),
+            &Secret::new(public),
+        );
     }
 
     /// A key file, which is equivalent to one with or without a final line break.

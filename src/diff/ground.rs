@@ -4,8 +4,8 @@ use crate::artifact::Architecture;
 use crate::desired::{Artifact, ENGINE_PACKAGE, Goal, RESOLVER_DROP_IN, RESOLVER_DROP_IN_TEXT};
 use crate::facts::{Conditions, Engine, Verdict};
 use crate::resource::{
-    Access, Activity, Content, Edge, Effect, File, Graph, HostName, Key, Link, Port, Resource, ResourceId,
-    Service, Sha256, Size, Started,
+    Access, Activity, Content, Edge, Effect, File, Graph, HostName, Key, Link, Port, Printable, Resource,
+    ResourceId, Service, Sha256, Size, Started,
 };
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -27,7 +27,7 @@ pub enum Obstacle {
     NoSystemd,
     /// The name that the kernel gives its architecture.
     #[error("there is no tau for its architecture, `{0}`")]
-    UnknownArchitecture(String),
+    UnknownArchitecture(Printable),
     /// Neither the folder nor the host has a tau.
     #[error("it has no tau, and the folder pins none for {0}")]
     NoProgram(Architecture),
@@ -44,7 +44,7 @@ pub enum Obstacle {
     },
     /// It is part of another network.
     #[error("it belongs to another network, {0}")]
-    OtherNetwork(String),
+    OtherNetwork(Printable),
     /// It has the machine-id of these other hosts of the folder. What is planned
     /// for one would undo what is planned for the other.
     #[error("it is the same machine as {}: both have the same machine-id", names(.0))]
@@ -56,7 +56,7 @@ pub enum Obstacle {
     )]
     FirewallRule {
         /// The rule.
-        rule: String,
+        rule: Printable,
         /// The port.
         port: Port,
     },
@@ -64,30 +64,30 @@ pub enum Obstacle {
     #[error("{path} {why}")]
     Unreadable {
         /// What.
-        path: String,
+        path: Printable,
         /// What was found.
-        why: String,
+        why: Printable,
     },
     /// Its owner keeps a unit from starting.
     #[error("{0} is masked")]
-    Masked(String),
+    Masked(Printable),
     /// A unit file of its own takes precedence over the template.
     #[error("{file} takes precedence over spore's unit template for {unit}")]
     ForeignFragment {
         /// The unit.
-        unit: String,
+        unit: Printable,
         /// Its file.
-        file: String,
+        file: Printable,
     },
     /// A drop-in makes a node's unit run something other than tau.
     #[error("{unit} runs {program} instead of tau: {file} overrides ExecStart")]
     ForeignProgram {
         /// The unit.
-        unit: String,
+        unit: Printable,
         /// What it runs.
-        program: String,
+        program: Printable,
         /// The drop-in.
-        file: String,
+        file: Printable,
     },
 }
 
@@ -232,7 +232,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
     let sha256 = Sha256::of(RESOLVER_DROP_IN_TEXT.as_bytes());
     let drop_in = File {
         access: Access::root(0o644),
-        content: Content::Text(RESOLVER_DROP_IN_TEXT.to_owned()),
+        content: Content::Text(Printable::text(RESOLVER_DROP_IN_TEXT)),
         sha256,
         judge: Vec::new(),
     };
@@ -245,7 +245,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
     if host.resolver.leads_to_stub.is_some() {
         // First, so that name resolution never fails in between.
         let link = beside(id, Key::Link("/etc/resolv.conf".to_owned()));
-        let target = "/run/systemd/resolve/resolv.conf".to_owned();
+        let target = "/run/systemd/resolve/resolv.conf".into();
         desired.insert(link.clone(), Resource::Link(Link { target }));
         desired.connect(&link, id, Edge::Needs);
     }

@@ -5,11 +5,17 @@
 //! these programs write them. A text comes as `text` and its path, then its lines,
 //! each behind `|`, or behind `=`, the number of a secret, and a tab, where that
 //! secret's digest belongs at the end. The last line is `end`.
+//!
+//! **A host may say anything.** Every line passes through [`Printable`] before its fields
+//! are looked at, except those of texts, which stay [`Untrusted`]; nothing else of the answer
+//! gets into the facts. What a host may report is limited, far above what real hosts do, so
+//! that no answer takes more than a moment or more than a little memory, whoever made it:
+//! a host that exceeds a limit isn't planned, and the others are.
 
 mod unit;
 
 use super::{Facts, FileFact, PathFact};
-use crate::resource::{Access, Port, Sha256, Transport, Version};
+use crate::resource::{Access, LONGEST, Port, Printable, Sha256, Transport, Untrusted, Version};
 use crate::tau;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -28,9 +34,17 @@ pub enum AnswerError {
     #[error("`{what}` failed on the host: {message}")]
     Failed {
         /// What was run.
-        what: String,
+        what: Printable,
         /// What it said.
-        message: String,
+        message: Printable,
+    },
+    /// No real host has that much to say.
+    #[error("the host's answer has more than {most} {what}")]
+    TooMuch {
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        most: usize,
     },
     /// Not what a probe prints.
     #[error("line {0} of the host's answer can't be parsed")]
@@ -40,32 +54,81 @@ pub enum AnswerError {
     Incomplete(&'static str),
 }
 
+impl AnswerError {
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::TooMuch { .. } => {
+                "no real host has that much: check whether somebody else controls it, or what filled these directories"
+            }
+            Self::Truncated(_) | Self::Failed { .. } | Self::Malformed(_) | Self::Incomplete(_) => {
+                "this may be a bug in spore: please report it"
+            }
+        }
+    }
+}
+
+/// The maximum number of lines that aren't lines of texts. Real hosts send hundreds.
+const MOST_LINES: usize = 20_000;
+/// The maximum number of paths, most of which could be a change each.
+const MOST_PATHS: usize = 5_000;
+/// The maximum number of units.
+const MOST_UNITS: usize = 250;
+/// The maximum size of all texts together, in bytes. A configuration has a few thousand.
+const MOST_TEXT: usize = 2 << 20;
+
 /// What the host answered to [`Request::script`](super::Request::script).
 ///
 /// # Errors
-/// Where it isn't such an answer, or not all of one.
-pub fn parse(answer: &str) -> Result<Facts, AnswerError> {
+/// Where it isn't such an answer, not all of one, or has more than any real host's.
+pub fn parse(answer: &Untrusted) -> Result<Facts, AnswerError> {
+    let answer = answer.expose();
     let mut raw = Raw::default();
     let mut lines = answer.split('\n').enumerate();
-    let mut count = 0;
+    let (mut last, mut count, mut text, mut in_units) = (0, 0, 0, false);
     while let Some((i, line)) = lines.next() {
-        count = i;
-        if line == "end" {
-            return raw.assemble();
+        last = i;
+        let is_text = !in_units && line.starts_with(['|', '=']);
+        if is_text {
+            text += line.len();
+        } else {
+            count += 1;
         }
-        if line == "units" {
-            let block = lines.by_ref().map(|(_, line)| line).take_while(|&line| line != ".");
-            raw.units.read(block);
+        let amounts = [
+            ("lines", count, MOST_LINES),
+            ("bytes of text", text, MOST_TEXT),
+            ("paths", raw.stats.len(), MOST_PATHS),
+            ("units", raw.units.len(), MOST_UNITS),
+        ];
+        if let Some((what, _, most)) = amounts.into_iter().find(|(_, found, most)| found > most) {
+            return Err(AnswerError::TooMuch { what, most });
+        }
+        let Some(line) = (if is_text { Some(line.to_owned()) } else { fields(line) }) else {
+            return Err(AnswerError::Malformed(i + 1));
+        };
+        if in_units {
+            in_units = line != ".";
+            raw.units.property(if in_units { &line } else { "" });
+        } else if line == "end" {
+            return raw.assemble();
+        } else if line == "units" {
+            in_units = true;
         } else if let Some(failed) = line.strip_prefix("failed\t") {
             let (what, message) = failed.split_once('\t').unwrap_or((failed, ""));
-            return Err(AnswerError::Failed { what: what.to_owned(), message: message.to_owned() });
-        } else if raw.line(line).is_none() {
+            return Err(AnswerError::Failed { what: what.into(), message: message.into() });
+        } else if (if is_text { raw.text_line(&line) } else { raw.line(&line) }).is_none() {
             // A truncated answer says nothing about the rest.
             let broken = !answer.ends_with("end\n") && lines.next().is_none();
             return Err(if broken { AnswerError::Truncated(i) } else { AnswerError::Malformed(i + 1) });
         }
     }
-    Err(AnswerError::Truncated(count))
+    Err(AnswerError::Truncated(last))
+}
+
+/// A line whose fields can be shown. `None` if it is longer than any real one.
+fn fields(line: &str) -> Option<String> {
+    let fields = || line.split('\t').map(Printable::line);
+    (line.len() <= LONGEST).then(|| fields().map(String::from).collect::<Vec<_>>().join("\t"))
 }
 
 /// The answer's lines, sorted by what they are about.
@@ -89,7 +152,7 @@ struct Raw {
     /// The keyed digests of secrets, in the order of their numbers.
     keyed: Vec<Sha256>,
     listening: BTreeSet<(IpAddr, Port)>,
-    holder: Option<String>,
+    holder: Option<Untrusted>,
     versions: BTreeMap<Sha256, Version>,
     units: Units,
 }
@@ -106,21 +169,23 @@ struct Stat {
     /// The type's bits and the others.
     mode: u32,
     file: FileFact,
-    target: Option<String>,
+    target: Option<Printable>,
 }
 
 impl Raw {
+    fn text_line(&mut self, line: &str) -> Option<()> {
+        let text = self.texts.get_mut(self.text.as_ref()?)?;
+        if let Some(line) = line.strip_prefix('|') {
+            text.push(Line::Plain(line.to_owned()));
+        } else {
+            let (number, before) = line.strip_prefix('=')?.split_once('\t')?;
+            text.push(Line::Cut(before.to_owned(), number.parse::<usize>().ok()?.checked_sub(1)?));
+        }
+        Some(())
+    }
+
+    /// Reads a line that [`fields`] has returned.
     fn line(&mut self, line: &str) -> Option<()> {
-        if let Some(text) = line.strip_prefix('|') {
-            self.texts.get_mut(self.text.as_ref()?)?.push(Line::Plain(text.to_owned()));
-            return Some(());
-        }
-        if let Some(cut) = line.strip_prefix('=') {
-            let (number, before) = cut.split_once('\t')?;
-            let number = number.parse::<usize>().ok()?.checked_sub(1)?;
-            self.texts.get_mut(self.text.as_ref()?)?.push(Line::Cut(before.to_owned(), number));
-            return Some(());
-        }
         if let Some(complaint) = line.strip_prefix("stat: ") {
             return self.stat_complaint(complaint);
         }
@@ -165,7 +230,7 @@ impl Raw {
             }
             "held" => {
                 let text = BASE64_STANDARD.decode(rest).ok()?;
-                self.holder = Some(String::from_utf8_lossy(&text).into_owned());
+                self.holder = Some(Untrusted::new(String::from_utf8_lossy(&text)));
             }
             "version" => {
                 // It is only a note; a damaged one is ignored.
@@ -207,7 +272,7 @@ impl Raw {
         };
         let mode = u32::from_str_radix(mode, 16).ok()?;
         let (name, target) = match name.split_once(" -> ") {
-            Some((name, target)) if mode & TYPE == LINK => (name, Some(target.to_owned())),
+            Some((name, target)) if mode & TYPE == LINK => (name, Some(Printable::from(target))),
             _ => (name, None),
         };
         let path = self.path(name)?;
@@ -218,7 +283,7 @@ impl Raw {
             self.unreadable.insert(path, "its name has unusual characters".to_owned());
             return Some(());
         }
-        let access = Access { mode: u32::from_str_radix(permissions, 8).ok()?, owner: owner.to_owned() };
+        let access = Access { mode: u32::from_str_radix(permissions, 8).ok()?, owner: owner.into() };
         let file = FileFact {
             access,
             size: size.parse().ok()?,
@@ -259,8 +324,8 @@ impl Raw {
         });
         let (units, texts) = self.units.assemble(now_ns, binary, &self.digests, texts);
         Ok(Facts {
-            architecture: self.architecture,
-            os: self.os,
+            architecture: self.architecture.into(),
+            os: self.os.into(),
             root: now.is_some_and(|now| now.file.access.owner.starts_with("root:")),
             systemd: self.systemd,
             machine: self.machine,
@@ -278,7 +343,7 @@ impl Raw {
     }
 
     /// The texts, digests in place.
-    fn texts(&mut self) -> Option<BTreeMap<String, String>> {
+    fn texts(&mut self) -> Option<BTreeMap<String, Untrusted>> {
         let texts = std::mem::take(&mut self.texts).into_iter();
         texts
             .map(|(path, lines)| {
@@ -293,7 +358,7 @@ impl Raw {
                     }
                     text.push('\n');
                 }
-                Some((path, text))
+                Some((path, Untrusted::new(text)))
             })
             .collect()
     }
@@ -316,10 +381,10 @@ impl Raw {
                     file.sha256 = self.digests.get(&path).copied();
                     PathFact::File(file)
                 }
-                (0o010_000, _) => PathFact::Other("a fifo".to_owned()),
-                (0o140_000, _) => PathFact::Other("a socket".to_owned()),
-                (0o020_000 | 0o060_000, _) => PathFact::Other("a device".to_owned()),
-                _ => PathFact::Other("something unknown".to_owned()),
+                (0o010_000, _) => PathFact::Other("a fifo"),
+                (0o140_000, _) => PathFact::Other("a socket"),
+                (0o020_000 | 0o060_000, _) => PathFact::Other("a device"),
+                _ => PathFact::Other("something unknown"),
             };
             paths.insert(path, fact);
         }
@@ -332,7 +397,7 @@ impl Raw {
             if why == "No such file or directory" {
                 paths.remove(&path);
             } else {
-                paths.insert(path, PathFact::Unreadable(why));
+                paths.insert(path, PathFact::Unreadable(why.into()));
             }
         }
         paths

@@ -2,14 +2,14 @@
 
 use super::Firewall;
 use crate::artifact::Architecture;
-use crate::resource::{File, Link, Sha256, Version};
+use crate::resource::{File, Link, Printable, Sha256, Version};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a host is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conditions {
     /// What `uname -m` says, and the architecture that it means.
-    pub architecture: (String, Option<Architecture>),
+    pub architecture: (Printable, Option<Architecture>),
     /// systemd runs it.
     pub systemd: bool,
     /// See [`super::Facts::machine`].
@@ -31,7 +31,7 @@ pub struct Conditions {
     /// Where nodes keep their data there, wanted or not, by path.
     pub storage: BTreeSet<String>,
     /// The networks to which the configurations on the host belong.
-    pub networks: BTreeSet<String>,
+    pub networks: BTreeSet<Printable>,
     /// Units of nodes that the host's owner has changed by means other than our template.
     pub foreign: Vec<Foreign>,
 }
@@ -43,7 +43,7 @@ pub struct Foreign {
     /// `tau@store.service`
     pub unit: String,
     /// The file that says so.
-    pub file: String,
+    pub file: Printable,
     /// The part of the unit that it overrides.
     pub what: Overridden,
 }
@@ -54,7 +54,7 @@ pub enum Overridden {
     /// The whole unit: a unit file of its own takes precedence over the template.
     Fragment,
     /// The program: it isn't tau that runs.
-    Program(String),
+    Program(Printable),
     /// One directive: `LimitNOFILE`.
     Directive(String),
 }

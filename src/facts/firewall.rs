@@ -8,7 +8,7 @@
 //! rules, because the owner may enable it again.
 
 use super::Facts;
-use crate::resource::{Port, Transport};
+use crate::resource::{Port, Printable, Transport, Untrusted};
 use std::collections::BTreeMap;
 
 /// `spore`, as ufw writes a comment.
@@ -31,7 +31,7 @@ pub enum Verdict {
     Open,
     /// One of the owner's rules closes the port, or would be replaced by one of ours: the
     /// rule as written for `ufw delete`.
-    Obstructed(String),
+    Obstructed(Printable),
     /// It is up to one of our rules, whether it exists or not.
     Ours,
 }
@@ -47,7 +47,7 @@ struct Rule {
     /// First and last.
     ranges: Vec<(u16, u16)>,
     /// As `ufw` takes it on its command line.
-    name: String,
+    name: Printable,
     /// The one port that it names, where `ufw allow PORT` would replace it.
     exact: Option<Port>,
 }
@@ -67,14 +67,14 @@ pub(super) fn of(facts: &Facts) -> Option<Firewall> {
 /// As ufw reads its settings.
 fn says_yes(facts: &Facts, path: &str, name: &str) -> bool {
     facts.texts.get(path).is_some_and(|text| {
-        text.lines().filter_map(|line| line.trim().split_once('=')).any(|(found, value)| {
+        text.expose().lines().filter_map(|line| line.trim().split_once('=')).any(|(found, value)| {
             found.eq_ignore_ascii_case(name) && value.trim_matches(['"', '\'']).eq_ignore_ascii_case("yes")
         })
     })
 }
 
 fn rules(facts: &Facts, path: &str, any: &str) -> Vec<Rule> {
-    let text = facts.texts.get(path).map_or("", String::as_str);
+    let text = facts.texts.get(path).map_or("", Untrusted::expose);
     text.lines()
         .filter_map(|line| line.strip_prefix("### tuple ### "))
         .filter_map(|tuple| Rule::parse(tuple, any))
@@ -195,7 +195,7 @@ impl Rule {
         } else {
             name
         };
-        Some(Self { lets_in, ours, restricted, transports, ranges, name, exact })
+        Some(Self { lets_in, ours, restricted, transports, ranges, name: name.into(), exact })
     }
 
     /// Whether it decides what becomes of any connection to this port.

@@ -6,8 +6,8 @@ use super::{Conditions, Engine, Facts, FileFact, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
 use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
-    Content, Document, Edge, Effect, File, Graph, HostName, Key, Link, Resource, ResourceId, Sha256,
-    ShapeName, Value,
+    Content, Document, Edge, Effect, File, Graph, HostName, Key, Link, Printable, Resource, ResourceId,
+    Sha256, ShapeName, Value,
 };
 use crate::tau;
 use std::collections::BTreeSet;
@@ -69,7 +69,7 @@ struct Current<'a> {
     facts: &'a Facts,
     folder: Folder<'a>,
     graph: Graph<Resource>,
-    networks: BTreeSet<String>,
+    networks: BTreeSet<Printable>,
 }
 
 impl Current<'_> {
@@ -84,10 +84,10 @@ impl Current<'_> {
                 None => continue,
                 Some(PathFact::Directory { access, through: _ }) => Resource::Directory(access.clone()),
                 Some(PathFact::Unreadable(why)) => {
-                    Resource::Unreadable { why: format!("can't be read: {why}") }
+                    Resource::Unreadable { why: format!("can't be read: {why}").into() }
                 }
                 Some(PathFact::File(_) | PathFact::Link { .. } | PathFact::Other(_)) => {
-                    Resource::Unreadable { why: "is not a directory".to_owned() }
+                    Resource::Unreadable { why: "is not a directory".into() }
                 }
             };
             self.put(Key::Directory(path.to_owned()), resource);
@@ -104,13 +104,15 @@ impl Current<'_> {
                 },
                 // Any user may put anything into /tmp.
                 _ if meaning == Meaning::Leftover => continue,
-                PathFact::Unreadable(why) => Resource::Unreadable { why: format!("can't be read: {why}") },
+                PathFact::Unreadable(why) => {
+                    Resource::Unreadable { why: format!("can't be read: {why}").into() }
+                }
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
                     // Spore stages files only; staging one clears away what has its name.
                     if meaning == Meaning::Staged {
                         continue;
                     }
-                    Resource::Unreadable { why: "is not a regular file".to_owned() }
+                    Resource::Unreadable { why: "is not a regular file".into() }
                 }
             };
             self.put(Key::File(path.clone()), resource);
@@ -122,7 +124,7 @@ impl Current<'_> {
             if *meaning == Meaning::Leftover {
                 return None;
             }
-            return Some(Resource::Unreadable { why: "is too large for this kind of file".to_owned() });
+            return Some(Resource::Unreadable { why: "is too large for this kind of file".into() });
         };
         let ours = self.folder.desired.equivalents.get(&sha256);
         let text = self.facts.texts.get(path);
@@ -133,7 +135,7 @@ impl Current<'_> {
                 match &parsed {
                     Some(document) => self.networks.extend(network_of(document)),
                     None if !self.folder.shapes.contains(shape) => {
-                        let why = "isn't a valid node configuration".to_owned();
+                        let why = "isn't a valid node configuration".into();
                         return Some(Resource::Unreadable { why });
                     }
                     None => {}
@@ -144,10 +146,12 @@ impl Current<'_> {
             Meaning::Leftover => Content::Secret(*ours?),
             // A file with the same meaning in other bytes counts as equal to ours.
             Meaning::Text => match ours.and_then(|ours| self.folder.desired.payloads.get(ours)) {
-                Some(ours) => Content::Text(String::from_utf8_lossy(ours.expose()).into_owned()),
-                None => text.cloned().map_or(blob, Content::Text),
+                Some(ours) => Content::Text(Printable::text(&String::from_utf8_lossy(ours.expose()))),
+                None => text.map_or(blob, |text| Content::Text(Printable::text(text.expose()))),
             },
-            Meaning::Unit => text.map_or(Content::Opaque, |text| Content::Document(tau::unit::parse(text))),
+            Meaning::Unit => {
+                text.map_or(Content::Opaque, |text| Content::Document(tau::unit::parse(text.expose())))
+            }
             Meaning::Blob | Meaning::Staged => blob,
         };
         Some(Resource::File(File { access: fact.access.clone(), content, sha256, judge: Vec::new() }))
@@ -310,7 +314,7 @@ fn meaning(path: &str) -> Option<Meaning> {
     }
 }
 
-fn network_of(document: &Document) -> Option<String> {
+fn network_of(document: &Document) -> Option<Printable> {
     match &document.fields.get("network-fqdn")?.value {
         Value::Scalar(name) => Some(name.clone()),
         _ => None,
@@ -321,7 +325,7 @@ fn conditions(
     facts: &Facts,
     graph: &Graph<Resource>,
     host: &HostName,
-    networks: BTreeSet<String>,
+    networks: BTreeSet<Printable>,
 ) -> Conditions {
     let id = |key| ResourceId { host: host.clone(), key };
     let program = match graph.get(&id(Key::File(tau::BINARY.to_owned()))) {
@@ -341,7 +345,10 @@ fn conditions(
     let leads_to_stub = match graph.get(&id(Key::Link("/etc/resolv.conf".to_owned()))) {
         Some(Resource::Link(link)) if link.target.ends_with("/stub-resolv.conf") => Some(Some(link.clone())),
         Some(Resource::File(_))
-            if facts.texts.get("/etc/resolv.conf").is_some_and(|text| text.contains("127.0.0.53")) =>
+            if facts
+                .texts
+                .get("/etc/resolv.conf")
+                .is_some_and(|text| text.expose().contains("127.0.0.53")) =>
         {
             Some(None)
         }
@@ -370,7 +377,7 @@ fn stub_is_off(facts: &Facts) -> bool {
     let is_below = |path: &str| path.starts_with("/etc/systemd/resolved.conf.d/") && path != RESOLVER_DROP_IN;
     let below = facts.texts.iter().filter(|(path, _)| is_below(path)).map(|(_, text)| text);
     let mut is_off = false;
-    for line in facts.texts.get(own).into_iter().chain(below).flat_map(|text| text.lines()) {
+    for line in facts.texts.get(own).into_iter().chain(below).flat_map(|text| text.expose().lines()) {
         if let Some((name, value)) = line.split_once('=')
             && name.trim() == "DNSStubListener"
         {

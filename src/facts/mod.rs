@@ -20,7 +20,7 @@ pub use firewall::{Firewall, Verdict};
 pub use interpret::{Folder, interpret};
 pub use probe::Request;
 
-use crate::resource::{Access, Port, Sha256, Version};
+use crate::resource::{Access, Port, Printable, Sha256, Untrusted, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -29,9 +29,9 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     /// As `uname -m` says it.
-    pub architecture: String,
+    pub architecture: Printable,
     /// What the distribution calls itself.
-    pub os: String,
+    pub os: Printable,
     /// Whether the probe ran as root. As anyone else it sees too little to plan on.
     pub root: bool,
     /// Whether systemd is process 1.
@@ -52,7 +52,7 @@ pub struct Facts {
     /// ufw's) are without their comments; of ufw's rules there are only the tuples.
     /// Unit files are reduced to directives, drop-ins to those that our template
     /// sets, too; of environment variables there are only the names.
-    pub texts: BTreeMap<String, String>,
+    pub texts: BTreeMap<String, Untrusted>,
     /// Configurations in a style that can't be followed well enough to cut the
     /// secrets out, so that nothing of them is known but the digest.
     pub opaque: BTreeSet<String>,
@@ -65,7 +65,7 @@ pub struct Facts {
     /// Where something listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
     /// While an apply holds the host's lock: what it wrote about itself.
-    pub holder: Option<String>,
+    pub holder: Option<Untrusted>,
 }
 
 /// What is at a path.
@@ -77,19 +77,19 @@ pub enum PathFact {
         access: Access,
         /// The link it is reached through: where that points. Only for those of
         /// [`crate::tau::DIRECTORIES`], which may be on a disk of their own.
-        through: Option<String>,
+        through: Option<Printable>,
     },
     /// A regular file.
     File(FileFact),
     /// A symbolic link; to what, isn't looked at.
     Link {
         /// As written in the link.
-        target: String,
+        target: Printable,
     },
     /// Something else: a socket, a fifo, a device.
-    Other(String),
+    Other(&'static str),
     /// Something may be there, but it can't be determined what; and the reason.
-    Unreadable(String),
+    Unreadable(Printable),
 }
 
 /// A regular file.
@@ -188,7 +188,7 @@ pub struct Process {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// The configuration, as in [`Facts::texts`]; `None` where it can't be followed.
-    pub config: Option<String>,
+    pub config: Option<Untrusted>,
     /// Digests of the configuration and the keys, by absolute path.
     pub digests: BTreeMap<String, Sha256>,
     /// Digests of all plugins there were, by absolute path; `None` in the record

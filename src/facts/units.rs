@@ -23,7 +23,8 @@ use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::resource::{
     Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Port,
-    Resource, ResourceId, Service, ShapeName, Started, Transport, Trouble, Untold, Value, kept_for,
+    Printable, Resource, ResourceId, Service, ShapeName, Started, Transport, Trouble, Untold, Value,
+    kept_for,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,7 +51,7 @@ pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
     for (name, unit) in &facts.units {
         let Some(shape) = tau::shape_of_unit(name) else { continue };
         let mut add = |file: &str, what| {
-            foreign.push(Foreign { unit: name.clone(), file: file.to_owned(), what });
+            foreign.push(Foreign { unit: name.clone(), file: file.into(), what });
         };
         if let Some(fragment) = fragment(name, unit, facts) {
             add(&fragment, Overridden::Fragment);
@@ -60,7 +61,7 @@ pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
             let program = found.values.last().map(|command| tau::unit::program(command));
             match program.filter(|_| found.directive == "Service.ExecStart") {
                 Some(program) if program != tau::BINARY => {
-                    add(&found.file, Overridden::Program(program.to_owned()));
+                    add(&found.file, Overridden::Program(program.into()));
                 }
                 _ => {
                     let name = found.directive.rsplit('.').next().unwrap_or_default().to_owned();
@@ -85,7 +86,7 @@ fn fragment(name: &str, unit: &UnitFact, facts: &Facts) -> Option<String> {
 
 /// The texts of a unit's drop-ins that are there, as far as they matter.
 fn drop_ins<'a>(unit: &'a UnitFact, facts: &'a Facts) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
-    unit.drop_ins.iter().filter_map(|file| Some((file.as_str(), facts.texts.get(file)?.as_str())))
+    unit.drop_ins.iter().filter_map(|file| Some((file.as_str(), facts.texts.get(file)?.expose())))
 }
 
 /// Puts the host's units into its graph.
@@ -115,7 +116,7 @@ impl Host<'_> {
                 Some(PathFact::File(file)) => file.sha256.map(|sum| canonical(self.desired, sum)),
                 _ => None,
             };
-            let input = Input { content: Content::Text(text.clone()), sha256 };
+            let input = Input { content: Content::Text(Printable::text(text.expose())), sha256 };
             inputs.insert(RESOLVER_DROP_IN.to_owned(), input);
         }
         let started =
@@ -160,7 +161,7 @@ impl Host<'_> {
         match (unit.active.as_str(), unit.sub.as_str()) {
             ("active", _) => self.up(shape, unit, started()),
             ("activating", "auto-restart" | "auto-restart-queued") => {
-                let trouble = Trouble::Exited(unit.result.clone());
+                let trouble = Trouble::Exited(unit.result.as_str().into());
                 Activity::Failing { trouble, lasts: false, started: started() }
             }
             ("activating" | "reloading", _) => Activity::Starting(started()),
@@ -422,7 +423,7 @@ fn ports(shape: &ShapeName, started: &Started) -> (Option<u16>, Option<u16>) {
 /// The services that a configuration names.
 fn services_of(config: &Document) -> BTreeSet<String> {
     match config.fields.get("services").map(|field| &field.value) {
-        Some(Value::Set(names)) => names.clone(),
+        Some(Value::Set(names)) => names.iter().map(ToString::to_string).collect(),
         _ => BTreeSet::new(),
     }
 }

@@ -3,11 +3,11 @@
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};
 use super::mask::Mask;
-use super::place::{Place, Source, Span};
+use super::place::{Place, Source};
 use super::problem::{Diagnostic, Report};
 use super::slot::Slot;
-use super::syntax::{Flaw, small};
-use super::yaml::{self, Content, Node};
+use crate::yaml::Places as _;
+use crate::yaml::{self, Content, Flaw, Node, Span, small};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

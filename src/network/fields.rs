@@ -2,10 +2,10 @@
 //!
 //! Text in messages is taken from the masked source, never from the value.
 
-use super::place::{At, Place, Source, Span};
+use super::place::{At, Place, Source};
 use super::problem::{Diagnostic, Read, Report, Reported, nearest};
 use super::slot::Slot;
-use super::yaml::{Content, Node};
+use crate::yaml::{Content, Node, Span};
 use std::sync::Arc;
 
 /// A value in a document.
@@ -66,7 +66,7 @@ impl<'t> Item<'t> {
         let found = match self.node.content.resolved() {
             Content::Broken => return Reported,
             Content::Null => "nothing",
-            Content::Scalar { .. } => "a single value",
+            Content::Scalar { .. } | Content::Tagged { .. } => "a single value",
             Content::List(_) => "a list",
             Content::Map(_) | Content::Shared(_) => "a mapping",
         };

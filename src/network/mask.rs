@@ -9,8 +9,8 @@
 //! belongs elsewhere, by mistake or by a link.
 
 use super::component::Component;
-use super::place::Span;
-use super::syntax::small;
+use crate::resource::is_hidden;
+use crate::yaml::{Places, Span, small};
 use std::ops::Range;
 
 /// Collects what to mask in a text.
@@ -22,19 +22,14 @@ pub(super) struct Mask<'t> {
     rest: usize,
 }
 
-impl<'t> Mask<'t> {
-    pub(super) fn new(text: &'t str, component: Component) -> Self {
-        Self { text, component, hidden: Vec::new(), rest: 0 }
-    }
-
-    /// There is a comment at `at`.
-    pub(super) fn comment(&mut self, at: Span) {
+/// What the reader finds decides what is masked.
+impl Places for Mask<'_> {
+    fn comment(&mut self, at: Span) {
         self.rest = at.end as usize;
         self.hide(at.start as usize + 1..at.end as usize);
     }
 
-    /// There is a key of a mapping at `at`.
-    pub(super) fn key(&mut self, at: Span) {
+    fn key(&mut self, at: Span) {
         self.rest = at.end as usize;
         let text = self.text.get(at.range()).unwrap_or_default();
         let shown = |c: char| c.is_ascii_alphanumeric() || " _.-@/<'\"*&".contains(c);
@@ -47,8 +42,7 @@ impl<'t> Mask<'t> {
         }
     }
 
-    /// There is a value at `at`, of the key `key` in the mapping of the key `above`.
-    pub(super) fn value(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
+    fn value(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
         self.rest = at.end as usize;
         let text = self.text.get(at.range()).unwrap_or_default();
         if text.contains(PEM) || self.guarded() && text.contains('\\') || !self.shows(key, above) {
@@ -60,32 +54,14 @@ impl<'t> Mask<'t> {
         }
     }
 
-    /// A value of several lines was pasted, or its lines are indented too far: in
-    /// the latter case the first line and a key at the end are shown.
-    fn lines(&mut self, at: Span) {
-        let text = self.text.get(at.range()).unwrap_or_default();
-        if !self.guarded() && !text.split(is_between).any(|word| self.looks_secret(word)) {
-            return;
-        }
-        let is_name = |line: &str| line.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-        let start = text.find(['\n', '\r']).unwrap_or_default();
-        let last = text.rfind(['\n', '\r']).unwrap_or_default();
-        let is_key = self.text[at.end as usize..].starts_with(':') && is_name(text[last..].trim());
-        let end = if is_key { last } else { text.len() };
-        let first = after_a_user(&text[..start], true).map_or(start, |password| password.start);
-        self.hide(at.start as usize + first..at.start as usize + end);
-    }
-
-    /// The value at `at` is also the value of `key`, by an alias.
-    pub(super) fn value_again(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
+    fn value_again(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
         // A merge has no key of its own.
         if key.is_some() && !self.shows(key, above) {
             self.hide(at.range());
         }
     }
 
-    /// The text from `start` on couldn't be parsed.
-    pub(super) fn rest(&mut self, start: usize) {
+    fn rest(&mut self, start: usize) {
         self.rest = start;
         let mut at = start;
         for line in self.text.get(start..).unwrap_or_default().split_inclusive('\n') {
@@ -104,6 +80,28 @@ impl<'t> Mask<'t> {
             self.hide(at + shown..at + line.len());
             at += line.len();
         }
+    }
+}
+
+impl<'t> Mask<'t> {
+    pub(super) fn new(text: &'t str, component: Component) -> Self {
+        Self { text, component, hidden: Vec::new(), rest: 0 }
+    }
+
+    /// A value of several lines was pasted, or its lines are indented too far: in
+    /// the latter case the first line and a key at the end are shown.
+    fn lines(&mut self, at: Span) {
+        let text = self.text.get(at.range()).unwrap_or_default();
+        if !self.guarded() && !text.split(is_between).any(|word| self.looks_secret(word)) {
+            return;
+        }
+        let is_name = |line: &str| line.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+        let start = text.find(['\n', '\r']).unwrap_or_default();
+        let last = text.rfind(['\n', '\r']).unwrap_or_default();
+        let is_key = self.text[at.end as usize..].starts_with(':') && is_name(text[last..].trim());
+        let end = if is_key { last } else { text.len() };
+        let first = after_a_user(&text[..start], true).map_or(start, |password| password.start);
+        self.hide(at.start as usize + first..at.start as usize + end);
     }
 
     /// The masked text.
@@ -393,7 +391,7 @@ fn is_random(word: &str) -> bool {
 /// harmless one of the same length. A carriage return without a line feed
 /// becomes one.
 fn defuse(text: String) -> String {
-    let harmful = |c: char| !matches!(c, '\n' | '\t') && is_obeyed(c);
+    let harmful = |c: char| !matches!(c, '\n' | '\t') && is_hidden(c);
     if !text.contains(harmful) {
         return text;
     }
@@ -406,6 +404,7 @@ fn defuse(text: String) -> String {
             (_, 1) if harmful(c) => "?",
             (_, 2) if harmful(c) => "·",
             (_, 3) if harmful(c) => "\u{fffd}",
+            (_, 4) if harmful(c) => "\u{fffd}?",
             _ => {
                 shown.push(c);
                 continue;
@@ -413,17 +412,4 @@ fn defuse(text: String) -> String {
         });
     }
     shown
-}
-
-/// Whether it controls a terminal, or hides other characters.
-pub(super) fn is_obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{61c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{2069}'
-                | '\u{feff}'
-        )
 }

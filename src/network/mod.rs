@@ -20,18 +20,15 @@ mod git;
 mod hosts;
 mod logins;
 mod mask;
-mod merge;
 mod place;
 mod problem;
 mod shapes;
 mod slot;
-mod syntax;
 mod tau_yaml;
 mod tenancy;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
-mod yaml;
 
 pub use domain::{CustomDomain, Domain};
 pub use draft::{

@@ -1,7 +1,7 @@
 //! Findings about a folder, each with its place and a way to fix it.
 
-use super::mask::is_obeyed;
 use super::{Place, Secrets};
+use crate::resource::Printable;
 use std::error::Error;
 use std::fmt;
 
@@ -125,18 +125,9 @@ const DEFINED: &str = "defined here";
 /// quote a name as long as a file, or one that would move the cursor.
 pub(super) fn readable(text: String) -> String {
     const MOST: usize = 400;
-    if text.len() <= MOST && !text.contains(is_obeyed) {
-        return text;
-    }
-    let mut shown = String::new();
-    for c in text.chars() {
-        if shown.len() > MOST {
-            shown.push('…');
-            break;
-        }
-        if is_obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
+    let end = text.floor_char_boundary(MOST);
+    let shown = Printable::line(&text[..end]);
+    if end < text.len() { format!("{shown}…") } else { shown.into() }
 }
 
 impl fmt::Display for Diagnostic {

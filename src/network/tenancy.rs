@@ -3,11 +3,10 @@
 
 use super::fields::{Fields, Item};
 use super::problem::{Read, Report};
-use super::yaml::Content;
 use super::{At, TenancyDraft};
 use crate::resource::Secret;
+use crate::yaml::mapping;
 use serde_yaml::Value;
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// The owner of the repositories that the network serves.
@@ -109,46 +108,4 @@ pub(super) fn read_accounts(fields: &Fields<'_>) -> Option<At<Accounts>> {
     let place = fields.place.clone().unwrap_or_else(|| first.place.clone());
     let entries = fields.slots.iter().map(|slot| (slot.name, &slot.item.node.content));
     Some(At { value: Accounts(mapping(entries)), place })
-}
-
-/// Sorted by name, independent of the order in the file.
-fn mapping<'a>(entries: impl Iterator<Item = (&'a str, &'a Content<'a>)>) -> Value {
-    let sorted: BTreeMap<_, _> = entries.collect();
-    Value::Mapping(
-        sorted.into_iter().map(|(key, content)| (Value::String(key.to_owned()), value(content))).collect(),
-    )
-}
-
-/// Depth and size are limited by the reader.
-fn value(content: &Content<'_>) -> Value {
-    match content.resolved() {
-        Content::Null | Content::Broken | Content::Shared(_) => Value::Null,
-        Content::Scalar { text, plain: false } => Value::String(text.to_string()),
-        Content::Scalar { text, plain: true } => plain(text),
-        Content::List(items) => Value::Sequence(items.iter().map(|item| value(&item.content)).collect()),
-        Content::Map(entries) => mapping(entries.iter().map(|entry| (&*entry.key, &entry.value.content))),
-    }
-}
-
-/// YAML 1.2's core schema, which tau's reader uses for fields without a declared
-/// type.
-fn plain(text: &str) -> Value {
-    match text {
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        _ => {}
-    }
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && unsigned.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
-    // Some readers take `007` for a number, others for text; text preserves it.
-    if number && !(unsigned.len() > 1 && unsigned.starts_with('0') && !unsigned.contains('.')) {
-        if let Ok(number) = text.parse::<i64>() {
-            return number.into();
-        }
-        if let Ok(number) = text.parse::<f64>() {
-            return number.into();
-        }
-    }
-    Value::String(text.to_owned())
 }

@@ -31,8 +31,8 @@ use crate::desired::{Desired, Goal};
 use crate::diff::{Change, Obstacle, compare, ground};
 use crate::facts::Conditions;
 use crate::resource::{
-    Activity, Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, Sha256,
-    ShapeName, Trouble, Version,
+    Activity, Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Printable, Resource, ResourceId,
+    Sha256, ShapeName, Trouble, Version,
 };
 use crate::tau;
 use action::Action;
@@ -82,9 +82,16 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unplanned {
     /// What happened.
-    pub why: String,
+    pub why: Printable,
     /// What to do.
-    pub help: String,
+    pub help: Printable,
+}
+
+impl Unplanned {
+    /// An error, and what to do about it.
+    pub fn new(error: &dyn std::error::Error, help: &str) -> Self {
+        Self { why: Printable::lines(&error.to_string()), help: Printable::lines(help) }
+    }
 }
 
 /// A node's part in a plan.
@@ -178,7 +185,7 @@ pub struct Overridden {
     /// `LimitNOFILE`
     pub directive: String,
     /// The drop-in.
-    pub file: String,
+    pub file: Printable,
 }
 
 /// Something worth knowing that isn't a change.
@@ -347,9 +354,9 @@ pub fn plan(
     let grounded = ground(&desired.goals, &conditions);
     let mut obstacles = grounded.obstacles;
     for (host, found) in &conditions {
-        let others: Vec<_> = found.networks.iter().filter(|name| *name != network).cloned().collect();
+        let others: Vec<_> = found.networks.iter().filter(|name| name.as_str() != network).cloned().collect();
         if !others.is_empty() && !options.take_over {
-            let other = Obstacle::OtherNetwork(others.join(", "));
+            let other = Obstacle::OtherNetwork(others.join(", ").into());
             obstacles.entry(host.clone()).or_default().push(other);
         }
     }
@@ -364,7 +371,7 @@ pub fn plan(
     let changes = needed.as_ref().map_or(&all, |needed| &needed.changes);
     obstacles::no_space(&changes.graph, &conditions, &mut obstacles);
     for (host, obstacles) in obstacles.into_iter().filter(|(host, _)| is_target(host)) {
-        let reasons = obstacles.iter().map(|o| Unplanned { why: o.to_string(), help: o.help() });
+        let reasons = obstacles.iter().map(|o| Unplanned::new(o, &o.help()));
         plan.unplanned.entry(host).or_default().extend(reasons);
     }
 
@@ -394,7 +401,9 @@ pub fn plan(
     let graphs = revert::Graphs { changes: &graph, desired: &grounded.desired, current: &current };
     let can_roll_back = steps::fill(&mut plan, graphs, &order, options.no_revert)?;
     let is_ours = |host: &HostName| {
-        conditions.get(host).is_some_and(|found| found.networks.iter().all(|name| *name == plan.network))
+        conditions
+            .get(host)
+            .is_some_and(|found| found.networks.iter().all(|name| name.as_str() == plan.network))
     };
     let asked = desired_nodes(desired).filter(|(id, _)| observed.contains_key(&id.host));
     for (id, node) in asked {

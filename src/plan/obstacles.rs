@@ -48,12 +48,12 @@ pub(super) fn unreadable(
         let obstacle = match resource {
             Resource::Unreadable { .. } if is_told(id) => continue,
             Resource::Unreadable { why } => {
-                Obstacle::Unreadable { path: id.key.to_string(), why: why.clone() }
+                Obstacle::Unreadable { path: id.key.to_string().into(), why: why.clone() }
             }
             Resource::Service(service)
                 if service.activity == Activity::Masked && desired.get(id).is_some() =>
             {
-                Obstacle::Masked(id.key.to_string())
+                Obstacle::Masked(id.key.to_string().into())
             }
             _ => continue,
         };
@@ -83,16 +83,17 @@ pub(super) fn foreign(
             {
                 continue;
             }
-            let (unit, file) = (unit.clone(), file.clone());
+            let (name, file) = (unit.clone(), file.clone());
+            let unit = || name.as_str().into();
             let obstacle = match what {
                 facts::Overridden::Directive(directive) => {
                     let directive = directive.clone();
-                    overridden.push(Overridden { host: host.clone(), unit, directive, file });
+                    overridden.push(Overridden { host: host.clone(), unit: name, directive, file });
                     continue;
                 }
-                facts::Overridden::Fragment => Obstacle::ForeignFragment { unit, file },
+                facts::Overridden::Fragment => Obstacle::ForeignFragment { unit: unit(), file },
                 facts::Overridden::Program(program) => {
-                    Obstacle::ForeignProgram { unit, program: program.clone(), file }
+                    Obstacle::ForeignProgram { unit: unit(), program: program.clone(), file }
                 }
             };
             obstacles.entry(host.clone()).or_default().push(obstacle);

@@ -264,9 +264,9 @@ fn document(resource: Option<&Resource>) -> Option<&Document> {
 fn entries(value: Option<&Value>) -> BTreeSet<String> {
     match value {
         None => BTreeSet::new(),
-        Some(Value::Set(items)) => items.iter().cloned().collect(),
+        Some(Value::Set(items)) => items.iter().map(ToString::to_string).collect(),
         Some(Value::List(items)) => BTreeSet::from([items.join("\n")]),
-        Some(Value::Scalar(text)) => BTreeSet::from([text.clone()]),
+        Some(Value::Scalar(text)) => BTreeSet::from([text.to_string()]),
         Some(Value::Secret(digest)) => BTreeSet::from([digest.to_string()]),
     }
 }

@@ -14,7 +14,9 @@ use super::Plan;
 use super::action::{Action, Fallback, LinkBefore, Running, Staged};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::facts::{Facts, FileFact, PathFact, Record, UnitFact};
-use crate::resource::{Access, HostName, Port, Sha256, Transport, Version, kept_path, staged_path};
+use crate::resource::{
+    Access, HostName, Port, Sha256, Transport, Untrusted, Version, kept_path, staged_path,
+};
 use crate::tau;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -128,7 +130,7 @@ impl Host<'_> {
                 self.disallow(*port);
                 for (path, any) in RULES {
                     let rules = self.facts.texts.entry(path.to_owned()).or_default();
-                    rules.push_str(&rule(*port, any));
+                    *rules = Untrusted::new(rules.expose().to_owned() + &rule(*port, any));
                 }
                 Ok(())
             }
@@ -287,7 +289,7 @@ impl Host<'_> {
         let payload = file.sha256.and_then(|sha256| self.desired.payloads.get(&sha256));
         let payload = payload.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned());
         // One that isn't ours is known without its secrets.
-        let text = payload.or_else(|| self.facts.texts.get(config).cloned());
+        let text = payload.or_else(|| Some(self.facts.texts.get(config)?.expose().to_owned()));
         self.names_files_that_are_there(&text.ok_or("it is opaque")?, &staged)
     }
 
@@ -334,12 +336,12 @@ impl Host<'_> {
         } else if path.ends_with(".yaml") {
             let key = self.desired.digest_keys.get(self.name).ok_or("this host has no key")?;
             let text = node::without_secrets(&text, key).ok_or("its secrets can't be cut out")?;
-            self.facts.texts.insert(path.to_owned(), text);
+            self.facts.texts.insert(path.to_owned(), Untrusted::new(text));
             return Ok(());
         } else if path.starts_with(tau::KEYS) {
             return Ok(());
         }
-        self.facts.texts.insert(path.to_owned(), text);
+        self.facts.texts.insert(path.to_owned(), Untrusted::new(text));
         Ok(())
     }
 
@@ -348,7 +350,7 @@ impl Host<'_> {
         let holds = match (before, found) {
             (LinkBefore::Absent, None) => true,
             (LinkBefore::Link(before), Some(PathFact::Link { target: found })) => {
-                before == found || found == target
+                found.as_str() == before || found.as_str() == target
             }
             (LinkBefore::File(before), Some(PathFact::File(found))) => found.sha256.as_ref() == Some(before),
             _ => false,
@@ -356,7 +358,7 @@ impl Host<'_> {
         if !holds {
             return Err(format!("there is {found:?}"));
         }
-        self.facts.paths.insert(path.to_owned(), PathFact::Link { target: target.to_owned() });
+        self.facts.paths.insert(path.to_owned(), PathFact::Link { target: target.into() });
         Ok(())
     }
 
@@ -403,7 +405,7 @@ impl Host<'_> {
     fn disallow(&mut self, port: Port) {
         for (path, any) in RULES {
             if let Some(rules) = self.facts.texts.get_mut(path) {
-                *rules = rules.replace(&rule(port, any), "");
+                *rules = Untrusted::new(rules.expose().replace(&rule(port, any), ""));
             }
         }
     }

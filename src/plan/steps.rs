@@ -238,11 +238,11 @@ fn switch(id: &ResourceId, change: &Change, reverts: &Reverts<'_>) -> Vec<Action
         Change::File(change) => vec![file(path, change, reverts.keeps(id))],
         Change::Link { before, displaces, after } => {
             let before = match (before, displaces) {
-                (Some(link), _) => LinkBefore::Link(link.target.clone()),
+                (Some(link), _) => LinkBefore::Link(link.target.to_string()),
                 (None, Some(sha256)) => LinkBefore::File(*sha256),
                 (None, None) => LinkBefore::Absent,
             };
-            vec![Action::Link { path, before, target: after.target.clone() }]
+            vec![Action::Link { path, before, target: after.target.to_string() }]
         }
         Change::Rule => match &id.key {
             Key::Rule(port) => vec![Action::Allow(*port)],

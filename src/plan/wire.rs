@@ -6,7 +6,7 @@
 
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::course::Seen;
-use crate::resource::{Access, Health, Port, Transport, kept_path, staged_path};
+use crate::resource::{Access, Health, Port, Printable, Transport, kept_path, staged_path};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,12 +29,12 @@ pub enum Outcome {
     /// become. Nothing was touched.
     Differs {
         /// What was expected, and what was found.
-        text: String,
+        text: Printable,
     },
     /// It was attempted, but failed.
     Failed {
         /// The failure, in the words of the program that reported it.
-        text: String,
+        text: Printable,
     },
 }
 
@@ -177,12 +177,13 @@ pub struct Transfer {
 pub fn call(index: usize, action: &Action) -> Call {
     let (scripts, words): (&'static [&'static str], Vec<String>) = match action {
         Action::Install { packages } => (scripts!("install"), words("install_packages", packages)),
-        Action::MakeDirectory { path, access } => {
-            (scripts!("make_directory"), words("make_directory", [path, &mode(access), &access.owner]))
-        }
+        Action::MakeDirectory { path, access } => (
+            scripts!("make_directory"),
+            words("make_directory", [path, mode(access).as_str(), &access.owner]),
+        ),
         Action::SetAccess { path, before, after } => (
             scripts!("set_access"),
-            words("change_access", [path, &mode(before), &before.owner, &mode(after), &after.owner]),
+            words("change_access", [path, mode(before).as_str(), &before.owner, &mode(after), &after.owner]),
         ),
         Action::Stage(file) => (scripts!("stage"), file_words("is_staged", file)),
         Action::Verify { command, staged, version } => {
@@ -322,7 +323,10 @@ fn words<T: AsRef<str>>(function: &str, words: impl IntoIterator<Item = T>) -> V
 
 fn file_words(function: &str, file: &Staged) -> Vec<String> {
     let digest = file.sha256.to_string();
-    words(function, [&file.path, &file.staged_path(), &digest, &mode(&file.access), &file.access.owner])
+    words(
+        function,
+        [&file.path, &file.staged_path(), &digest, mode(&file.access).as_str(), &file.access.owner],
+    )
 }
 
 fn port_words(function: &str, port: Port) -> Vec<String> {

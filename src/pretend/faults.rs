@@ -1,5 +1,6 @@
 //! The faults that a simulated host can have.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The faults of a host; none by default. A change affects new connections only.
@@ -17,6 +18,10 @@ pub struct Faults {
     pub no_sudo: bool,
     /// The login shell prints a greeting to both stdout and stderr.
     pub noisy: bool,
+    /// The host is hostile: instead of running anything, it answers every request with
+    /// this file, in which `@marker@` stands for the marker of answers (see
+    /// `remote::shell`). The controller also gets the line that ends a request.
+    pub answers: Option<PathBuf>,
 }
 
 /// The disk of a host.

@@ -9,6 +9,7 @@ use russh::keys::{PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream};
 use russh::{Channel, ChannelId, ChannelMsg, MethodKind, MethodSet};
 use std::collections::HashMap;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,10 +93,24 @@ impl Handler for Client {
             let name = &self.machine.name;
             command = format!("echo 'Welcome to {name}!'; printf 'You have mail. ' >&2\n{command}");
         }
+        if let Some(file) = &self.faults.answers {
+            command = lying(file, &command);
+        }
         let command = self.machine.shell(&self.user, &command, &self.faults);
         tokio::spawn(run(channel, Arc::clone(&self.machine), command, self.faults.slow));
         Ok(())
     }
+}
+
+/// What a hostile host runs instead of the controller's command, whose last word is the
+/// marker of answers.
+fn lying(file: &Path, command: &str) -> String {
+    let marker = command.rsplit(' ').next().unwrap_or_default();
+    let marker: String = marker.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    format!(
+        "cat >/dev/null & echo '{marker} ready'; sed 's/@marker@/{marker}/g' '{}'; printf '\n%s\n' '{marker} end 0'; wait",
+        file.display()
+    )
 }
 
 /// Runs a command over a channel, as sshd does: when the command ends, it sends the

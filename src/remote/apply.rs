@@ -265,8 +265,8 @@ async fn run(
         Ok(Run::Interrupted) => (Ran::Interrupted, None, Some(host)),
         Ok(Run::Stopped { at, outcome }) => {
             let (what, is_stale) = match outcome {
-                Outcome::Differs { text } => (text, true),
-                Outcome::Failed { text } => (text, false),
+                Outcome::Differs { text } => (text.into(), true),
+                Outcome::Failed { text } => (text.into(), false),
                 Outcome::Done | Outcome::Already => (String::new(), false),
             };
             let change = steps.get(at).and_then(|step| step.change.clone());

@@ -1,6 +1,7 @@
 //! What can go wrong between the controller and a host.
 
-use super::Holder;
+use super::{Holder, Redactor};
+use crate::resource::Printable;
 use crate::ssh::ConnectError;
 use std::fmt;
 use std::time::Duration;
@@ -18,13 +19,13 @@ pub enum HostError {
     #[error("no password-less sudo{}", colon(said))]
     NoSudo {
         /// What the host said.
-        said: String,
+        said: Printable,
     },
     /// The user has no working shell on the host.
     #[error("no usable shell{}", colon(said))]
     NoShell {
         /// What the host said.
-        said: String,
+        said: Printable,
     },
     /// The connection ended.
     #[error("connection lost while {during}: {reason}")]
@@ -32,7 +33,7 @@ pub enum HostError {
         /// What was being done.
         during: During,
         /// Why, as far as it is known.
-        reason: String,
+        reason: Printable,
     },
     /// The host took too long.
     #[error("no answer within {} s while {during}", after.as_secs_f32())]
@@ -54,7 +55,7 @@ pub enum HostError {
     #[error("can't be locked: {said}")]
     NoLock {
         /// What the host said.
-        said: String,
+        said: Printable,
         /// What locking needs.
         help: &'static str,
     },
@@ -67,7 +68,7 @@ pub enum HostError {
         /// What was being done.
         during: During,
         /// What is wrong with it.
-        what: String,
+        what: Printable,
     },
 }
 
@@ -130,16 +131,21 @@ impl HostError {
         }
     }
 
-    /// The same error, with `clean` applied to the host's words.
+    /// The same error, with secrets masked in the host's words.
     #[must_use]
-    pub(super) fn with_words(mut self, clean: impl Fn(&str) -> String) -> Self {
-        match &mut self {
+    pub fn redacted(mut self, redactor: &Redactor) -> Self {
+        let words = match &mut self {
             Self::NoSudo { said: words }
             | Self::NoShell { said: words }
             | Self::NoLock { said: words, .. }
             | Self::Lost { reason: words, .. }
-            | Self::Malformed { what: words, .. } => *words = clean(words),
-            Self::Connect(_) | Self::TimedOut { .. } | Self::Abandoned { .. } | Self::Locked(_) => {}
+            | Self::Malformed { what: words, .. } => vec![words],
+            Self::Locked(Holder { who, command, since, pid: _ }) => vec![who, command, since],
+            Self::Connect(error) => error.words(),
+            Self::TimedOut { .. } | Self::Abandoned { .. } => Vec::new(),
+        };
+        for words in words {
+            *words = redactor.clean(words.as_bytes());
         }
         self
     }

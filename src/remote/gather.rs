@@ -1,7 +1,7 @@
 //! Gathering facts from all hosts concurrently.
 
 use super::{Host, HostError, Settings};
-use crate::resource::{HostName, Secret};
+use crate::resource::{HostName, Secret, Untrusted};
 use crate::ssh::{Address, KnownHosts, Login};
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
@@ -21,7 +21,7 @@ pub struct Target {
 }
 
 /// The host's answer, and the connection for further requests.
-pub type Gathered = Result<(Host, String), HostError>;
+pub type Gathered = Result<(Host, Untrusted), HostError>;
 
 /// Connects to every host and runs its script, on up to [`Settings::at_once`] hosts
 /// at a time. `answered` is called with each host's answer or error as it arrives.

@@ -8,7 +8,7 @@ use super::{HostError, Payloads, Redactor, Settings, Stop};
 use crate::plan::action::Action;
 use crate::plan::course::Seen;
 use crate::plan::wire::{self, Outcome, Report};
-use crate::resource::{HostName, Secret};
+use crate::resource::{HostName, Secret, Untrusted};
 use crate::ssh::{Address, ConnectError, KnownHosts, Login, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,7 +84,7 @@ impl Host {
     /// # Errors
     /// The connection was lost, the host took too long, or the answer is malformed or
     /// too long. The connection is unusable afterwards.
-    pub async fn ask(&mut self, script: &Secret) -> Result<String, HostError> {
+    pub async fn ask(&mut self, script: &Secret) -> Result<Untrusted, HostError> {
         let Settings { ready, answer, answer_limit, .. } = self.settings;
         self.shell.ask(script, ready, answer, answer_limit).await
     }
@@ -140,7 +140,7 @@ impl Locked {
     ///
     /// # Errors
     /// Those of [`Host::ask`].
-    pub async fn ask(&mut self, script: &Secret) -> Result<String, HostError> {
+    pub async fn ask(&mut self, script: &Secret) -> Result<Untrusted, HostError> {
         self.host.ask(script).await
     }
 
@@ -150,12 +150,12 @@ impl Locked {
     /// As [`Host::ask`], and where the service manager doesn't answer in time.
     pub async fn watch(&mut self, units: &[String]) -> Result<BTreeMap<String, Seen>, HostError> {
         let script = wire::watch(units, &run::patience(&self.host.settings));
-        let seen = wire::watched(&self.ask(&Secret::new(script)).await?);
+        let seen = wire::watched(self.ask(&Secret::new(script)).await?.expose());
         match units.iter().find(|unit| !seen.contains_key(*unit)) {
             None => Ok(seen),
             Some(unit) => Err(HostError::Malformed {
                 during: During::Asking,
-                what: format!("systemctl didn't report the state of {unit}"),
+                what: format!("systemctl didn't report the state of {unit}").into(),
             }),
         }
     }

@@ -6,8 +6,8 @@
 use super::error::{During, HostError};
 use super::settings::Settings;
 use super::shell::{Line, Shell, bare, driver};
-use super::text::tidy;
 use crate::plan::wire::quote;
+use crate::resource::{Printable, Untrusted};
 use crate::ssh::{Channel, ChannelError, Session};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -30,14 +30,14 @@ const LOOKS: u32 = 30;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holder {
     /// `user@machine`.
-    pub who: String,
+    pub who: Printable,
     /// The process id on that machine.
     pub pid: u32,
     /// The command that it runs: `spore apply`.
-    pub command: String,
+    pub command: Printable,
     /// When it took the lock, by the host's clock: `2026-08-05 10:15:00 UTC`. Set by
     /// the host.
-    pub since: String,
+    pub since: Printable,
 }
 
 /// The task that sends the heartbeat, until this is dropped.
@@ -93,20 +93,20 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
             ("locked", at) if directory.is_none() => directory = Some(at.to_owned()),
             ("held", by) if held.is_none() => {
                 let text = BASE64_STANDARD.decode(by).unwrap_or_default();
-                held = Some(Holder::parse(&String::from_utf8_lossy(&text)));
+                held = Some(Holder::parse(&Untrusted::new(String::from_utf8_lossy(&text))));
             }
             ("end", status) => {
                 return Err(match held {
                     Some(holder) => HostError::Locked(holder),
                     None => HostError::NoLock {
-                        said: format!("{} (status {})", shell.lines.noise(), tidy(status))
-                            .trim_start()
-                            .to_owned(),
+                        said: Printable::lines(
+                            format!("{} (status {status})", shell.lines.noise()).trim_start(),
+                        ),
                         help: "the lock is a file in /run/spore: check that there is free space, and that flock and setsid (util-linux) are installed",
                     },
                 });
             }
-            _ => return Err(malformed(tidy(&answer))),
+            _ => return Err(malformed(answer.into())),
         }
         if let (Some(directory), true) = (&directory, ready) {
             return Ok(directory.clone());
@@ -114,7 +114,7 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
     }
 }
 
-fn malformed(what: String) -> HostError {
+fn malformed(what: Printable) -> HostError {
     HostError::Malformed { during: During::Locking, what }
 }
 
@@ -146,7 +146,7 @@ impl Heart {
         let command = r#"exec sh -c 'while IFS= read -r n; do echo "$n" >"$1"; done' spore "#;
         let command = format!("{command}{}", quote(&file));
         let channel = session.exec(&command).await.map_err(|error| HostError::NoLock {
-            said: format!("cannot open a second session on the connection: {error}"),
+            said: format!("cannot open a second session on the connection: {error}").into(),
             help: "sshd has to allow two sessions per connection: see MaxSessions in /etc/ssh/sshd_config",
         })?;
         Ok(Self { session, command, channel: Some(channel) })
@@ -178,14 +178,14 @@ impl Holder {
     }
 
     /// Reads what a holder wrote on the host; it may contain anything.
-    pub fn parse(text: &str) -> Self {
+    pub fn parse(text: &Untrusted) -> Self {
         let mut holder = Self::default();
-        for line in text.lines() {
+        for line in text.expose().lines() {
             match line.split_once(' ') {
-                Some(("who", who)) => holder.who = tidy(who),
+                Some(("who", who)) => holder.who = who.into(),
                 Some(("pid", pid)) => holder.pid = pid.parse().unwrap_or_default(),
-                Some(("command", command)) => holder.command = tidy(command),
-                Some(("since", since)) => holder.since = tidy(since),
+                Some(("command", command)) => holder.command = command.into(),
+                Some(("since", since)) => holder.since = since.into(),
                 _ => {}
             }
         }

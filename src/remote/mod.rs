@@ -28,7 +28,6 @@ mod run;
 mod settings;
 mod shell;
 mod stop;
-mod text;
 
 pub use apply::{Locks, Progress, apply};
 pub use error::{During, HostError};

@@ -3,8 +3,7 @@
 //! Programs echo their input: whole, a line of it, quoted, encoded, or truncated. So
 //! every substring of a secret that is too long to be a coincidence is masked.
 
-use super::text::tidy;
-use crate::resource::Secret;
+use crate::resource::{Printable, Secret};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use std::fmt;
@@ -67,7 +66,7 @@ impl Redactor {
     }
 
     /// Text from a host, with secrets masked and made safe for a terminal.
-    pub fn clean(&self, said: &[u8]) -> String {
+    pub fn clean(&self, said: &[u8]) -> Printable {
         let mut masked = vec![false; said.len()];
         for (at, piece) in said.array_windows::<PIECE>().enumerate() {
             if self.pieces.binary_search(piece).is_ok() {
@@ -87,7 +86,7 @@ impl Redactor {
                 text.extend_from_slice(MASK.as_bytes());
             }
         }
-        tidy(&String::from_utf8_lossy(&text))
+        Printable::lines(&String::from_utf8_lossy(&text))
     }
 }
 
@@ -99,7 +98,10 @@ impl fmt::Debug for Redactor {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::{During, HostError};
+    use super::super::lock::Holder;
     use super::*;
+    use crate::ssh::ConnectError;
 
     #[test]
     fn a_secret_is_masked_in_every_encoding() {
@@ -126,6 +128,24 @@ mod tests {
             redactor.clean(b"-----BEGIN EC PRIVATE KEY----- expected"),
             "-----BEGIN EC PRIVATE KEY----- expected"
         );
+    }
+
+    /// A host that can't be used can quote a secret, too.
+    #[test]
+    fn errors_of_a_host_are_masked() {
+        let redactor = Redactor::new(&[Secret::new("hunter2")]);
+        let said = || Printable::line("sudo: hunter2?");
+        for error in [
+            HostError::NoSudo { said: said() },
+            HostError::NoShell { said: said() },
+            HostError::Malformed { during: During::Asking, what: said() },
+            HostError::Lost { during: During::Asking, reason: said() },
+            HostError::Locked(Holder { who: said(), ..Holder::default() }),
+            ConnectError::NotSsh { said: said() }.into(),
+        ] {
+            let text = error.redacted(&redactor).to_string();
+            assert!(text.contains("sudo: ***?"), "{text}");
+        }
     }
 
     #[test]

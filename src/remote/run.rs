@@ -10,9 +10,9 @@ use super::redact::Redactor;
 use super::settings::Settings;
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
-use super::text::tidy;
 use crate::plan::action::{Action, Fallback, Staged};
 use crate::plan::wire::{self, Answer, Call, Ending, Exchange, Outcome, Patience, Report, Transfer, Unfit};
+use crate::resource::Printable;
 use crate::ssh::{ChannelError, Writer};
 use bytes::Bytes;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) async fn run(
     let mut runner = Runner { settings, actions, redactor, tell, at: (0, false), told: 0 };
     let ran = runner.all(shell, payloads, stop).await;
     // The error may contain arbitrary output of the host.
-    ran.map_err(|error| error.with_words(|words| redactor.clean(words.as_bytes())))
+    ran.map_err(|error| error.redacted(redactor))
 }
 
 /// Limits the time within which a node must be healthy to `most`.
@@ -108,7 +108,7 @@ impl Runner<'_> {
                 let (mut calls, mut files) = (Vec::new(), Vec::new());
                 for index in needed {
                     let Some(Action::Stage(file)) = actions.get(index) else {
-                        return Err(self.malformed("the host requested an unknown file".to_owned()));
+                        return Err(self.malformed("the host requested an unknown file".into()));
                     };
                     let Some((bytes, gzip)) = payloads.get(&file.sha256).map(bytes) else {
                         return Ok(self.without(index, file));
@@ -195,7 +195,10 @@ impl Runner<'_> {
                 Answer::End(status) => break status,
                 Answer::Began(index) => self.begin(index),
                 Answer::Need(index) => needed.push(index),
-                Answer::Runs(index, invocation) => (self.tell)(Report::Runs { index, invocation }),
+                Answer::Runs(index, invocation) => {
+                    let invocation = Printable::line(&invocation).into();
+                    (self.tell)(Report::Runs { index, invocation });
+                }
                 Answer::Ended(index, ending) => stopped = stopped.or(self.end(index, ending)),
             }
             // It moves only when the next action is reached, never by what is said about one.
@@ -211,12 +214,11 @@ impl Runner<'_> {
         // An action without an answer hasn't succeeded.
         if !exchange.is_answered() {
             let reason = match status {
-                lock::GIVEN_UP => {
-                    "the host received no heartbeat for too long and released the lock".to_owned()
-                }
-                status => format!("the script on the host was killed (status {status}) {}", lines.noise())
-                    .trim_end()
-                    .to_owned(),
+                lock::GIVEN_UP => "the host received no heartbeat for too long and released the lock".into(),
+                status => Printable::lines(&format!(
+                    "the script on the host was killed (status {status}) {}",
+                    lines.noise()
+                )),
             };
             return Err(HostError::Lost { during: self.during(), reason });
         }
@@ -272,7 +274,8 @@ impl Runner<'_> {
 
     /// The plan's file has no payload.
     fn without(&mut self, index: usize, file: &Staged) -> Run {
-        let outcome = Outcome::Failed { text: format!("spore doesn't have the content of {}", file.path) };
+        let outcome =
+            Outcome::Failed { text: format!("spore doesn't have the content of {}", file.path).into() };
         (self.tell)(Report::Ended { index, outcome: outcome.clone() });
         Run::Stopped { at: index, outcome }
     }
@@ -293,18 +296,16 @@ impl Runner<'_> {
         During::Action { index, began }
     }
 
-    fn malformed(&self, what: String) -> HostError {
+    fn malformed(&self, what: Printable) -> HostError {
         HostError::Malformed { during: self.during(), what }
     }
 }
 
 /// What is wrong with an answer, and the beginning of it.
-fn misfit(said: &str, unfit: Unfit) -> String {
-    let mut beginning = tidy(said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(said));
-    if said.len() > QUOTED {
-        beginning.push('…');
-    }
-    format!("`{beginning}` ({unfit})")
+fn misfit(said: &str, unfit: Unfit) -> Printable {
+    let beginning = said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(said);
+    let more = if said.len() > QUOTED { "…" } else { "" };
+    format!("`{beginning}{more}` ({unfit})").into()
 }
 
 /// How far files have been sent.

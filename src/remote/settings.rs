@@ -56,7 +56,7 @@ impl Default for Settings {
             at_once: 64,
             ready: seconds(40),
             answer: seconds(60),
-            answer_limit: 16 << 20,
+            answer_limit: 4 << 20,
             action: seconds(60),
             install: seconds(15 * 60),
             stop: seconds(100),

@@ -7,9 +7,8 @@
 //! script's output.
 
 use super::error::{During, HostError};
-use super::text::tidy;
 use crate::plan::wire::quote;
-use crate::resource::Secret;
+use crate::resource::{Printable, Secret, Untrusted};
 use crate::ssh::{Channel, ChannelError, Event, Reader, Session, Writer};
 use bytes::{Bytes, BytesMut};
 use std::hash::{BuildHasher as _, RandomState};
@@ -191,7 +190,7 @@ impl Shell {
         ready: Duration,
         patience: Duration,
         limit: usize,
-    ) -> Result<String, HostError> {
+    ) -> Result<Untrusted, HostError> {
         let mut request = b"exec </dev/null\n".to_vec();
         request.reserve_exact(script.expose().len());
         request.extend_from_slice(script.expose());
@@ -246,23 +245,23 @@ impl Lines {
     }
 
     /// The output until the script ends.
-    pub(super) async fn until_end(&mut self, during: During, limit: usize) -> Result<String, HostError> {
+    pub(super) async fn until_end(&mut self, during: During, limit: usize) -> Result<Untrusted, HostError> {
         let mut said = Vec::new();
-        let malformed = |what: String| HostError::Malformed { during: during.clone(), what };
+        let malformed = |what: Printable| HostError::Malformed { during: during.clone(), what };
         loop {
             match self.next().await {
                 Ok(Line::Answer(answer)) if answer.starts_with("end ") => break,
-                Ok(Line::Answer(answer)) => return Err(malformed(tidy(&answer))),
+                Ok(Line::Answer(answer)) => return Err(malformed(answer.into())),
                 Ok(Line::Other(bytes)) => said.extend_from_slice(&bytes),
                 Err(error) => return Err(self.none(during, error)),
             }
             if said.len() > limit {
-                return Err(malformed(format!("more than {limit} bytes")));
+                return Err(malformed(format!("more than {limit} bytes").into()));
             }
         }
         // The `end` answer begins with a line break of its own.
         said.truncate(said.len().saturating_sub(1));
-        String::from_utf8(said).map_err(|_| malformed("text that isn't UTF-8".to_owned()))
+        String::from_utf8(said).map(Untrusted::new).map_err(|_| malformed("text that isn't UTF-8".into()))
     }
 
     /// Forgets the unexpected output so far.
@@ -275,8 +274,8 @@ impl Lines {
     pub(super) fn none(&self, during: During, error: NoLine) -> HostError {
         let what = match error {
             NoLine::Gone(error) => return self.gone(during, error),
-            NoLine::TooLong => "a line that is too long".to_owned(),
-            NoLine::TooMuch => format!("more than {MOST_NOISE} bytes of unexpected output"),
+            NoLine::TooLong => "a line that is too long".into(),
+            NoLine::TooMuch => format!("more than {MOST_NOISE} bytes of unexpected output").into(),
         };
         HostError::Malformed { during, what }
     }
@@ -289,8 +288,8 @@ impl Lines {
     }
 
     /// The unexpected output, made safe for a terminal.
-    pub(super) fn noise(&self) -> String {
-        tidy(String::from_utf8_lossy(&self.noise).trim())
+    pub(super) fn noise(&self) -> Printable {
+        Printable::lines(String::from_utf8_lossy(&self.noise).trim())
     }
 
     /// The error for a shell or connection that has ended.
@@ -300,9 +299,12 @@ impl Lines {
             Some(ChannelError::Lost(lost)) => HostError::Lost { during, reason: lost.reason },
             _ if self.ready => {
                 let reason = if said.is_empty() { String::new() } else { format!(": {said}") };
-                HostError::Lost { during, reason: format!("the host closed the session{reason}") }
+                HostError::Lost {
+                    during,
+                    reason: Printable::lines(&format!("the host closed the session{reason}")),
+                }
             }
-            _ if self.no_sudo => HostError::NoSudo { said: "sudo is not installed".to_owned() },
+            _ if self.no_sudo => HostError::NoSudo { said: "sudo is not installed".into() },
             _ if self.becoming_root => HostError::NoSudo { said },
             Some(error @ (ChannelError::NotOpened { .. } | ChannelError::NotStarted)) if said.is_empty() => {
                 opening(error)
@@ -315,7 +317,7 @@ impl Lines {
 fn opening(error: ChannelError) -> HostError {
     match error {
         ChannelError::Lost(lost) => HostError::Lost { during: During::Opening, reason: lost.reason },
-        error => HostError::NoShell { said: error.to_string() },
+        error => HostError::NoShell { said: error.to_string().into() },
     }
 }
 

@@ -2,7 +2,7 @@
 //! never shown.
 
 use super::{Style, Tone};
-use crate::resource::{Content, Document, Value};
+use crate::resource::{Content, Document, Printable, Value};
 use similar::{ChangeTag, TextDiff};
 
 /// A unified diff without its header, each line with its end; empty where the
@@ -44,7 +44,7 @@ pub(super) fn whole(document: &Document, style: Style) -> String {
 
 fn text(content: &Content) -> Option<String> {
     match content {
-        Content::Text(text) => Some(text.clone()),
+        Content::Text(text) => Some(text.to_string()),
         Content::Document(document) => Some(lines(document)),
         Content::Secret(_) | Content::Blob { .. } | Content::Opaque => None,
     }
@@ -55,7 +55,7 @@ fn lines(document: &Document) -> String {
     let mut out = String::new();
     for (path, field) in &document.fields {
         match &field.value {
-            Value::Scalar(value) => out.push_str(&format!("{path}: {}\n", value.escape_debug())),
+            Value::Scalar(value) => out.push_str(&format!("{path}: {value}\n")),
             Value::Secret(_) => out.push_str(&secret(path)),
             Value::List(items) => list(path, items.iter(), &mut out),
             Value::Set(items) => list(path, items.iter(), &mut out),
@@ -64,10 +64,10 @@ fn lines(document: &Document) -> String {
     out
 }
 
-fn list<'a>(path: &str, items: impl Iterator<Item = &'a String>, out: &mut String) {
+fn list<'a>(path: &str, items: impl Iterator<Item = &'a Printable>, out: &mut String) {
     out.push_str(&format!("{path}:\n"));
     for item in items {
-        out.push_str(&format!("  - {}\n", item.escape_debug()));
+        out.push_str(&format!("  - {item}\n"));
     }
 }
 

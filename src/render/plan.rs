@@ -8,7 +8,8 @@ use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Kind, Reason, ServiceChange, Verb};
 use crate::plan::{Overridden, Plan};
 use crate::resource::{
-    Access, Content, Effect, HostName, Key, Resource, ResourceId, Size, Trouble, Untold, Value, Version,
+    Access, Content, Effect, HostName, Key, Printable, Resource, ResourceId, Size, Trouble, Untold, Value,
+    Version,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -401,7 +402,7 @@ impl Page<'_> {
                     "{}: only {remaining} of the {known} it was started with would remain",
                     field.path
                 ),
-                (None, true) => field.path.clone(),
+                (None, true) => field.path.to_string(),
                 (None, false) => format!("{} {} → {}", field.path, value(&field.before), value(&field.after)),
             })
             .collect();
@@ -461,16 +462,16 @@ fn waits(field: &crate::diff::FieldChange) -> bool {
 fn value(value: &Option<Value>) -> String {
     match value {
         None => "(none)".to_owned(),
-        Some(Value::Scalar(text)) => text.escape_debug().to_string(),
+        Some(Value::Scalar(text)) => text.to_string(),
         Some(Value::List(items)) => several(items.iter()),
         Some(Value::Set(items)) => several(items.iter()),
         Some(Value::Secret(_)) => "(secret)".to_owned(),
     }
 }
 
-fn several<'a>(items: impl ExactSizeIterator<Item = &'a String>) -> String {
+fn several<'a>(items: impl ExactSizeIterator<Item = &'a Printable>) -> String {
     match items.len() {
-        0..=3 => items.map(|item| item.escape_debug().to_string()).collect::<Vec<_>>().join(" "),
+        0..=3 => items.map(Printable::as_str).collect::<Vec<_>>().join(" "),
         n => format!("({n} entries)"),
     }
 }

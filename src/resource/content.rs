@@ -1,6 +1,6 @@
 //! The content of a file, and the digests by which secret content is compared.
 
-use super::{Document, Secret};
+use super::{Document, Printable, Secret};
 use hkdf::Hkdf;
 use sha2::Digest as _;
 use std::fmt;
@@ -120,7 +120,7 @@ impl fmt::Debug for DigestKey {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// Text that isn't secret.
-    Text(String),
+    Text(Printable),
     /// The digest of a file that is a secret. Such a file contains a key of 256 random
     /// bits, which can't be guessed from an unkeyed digest.
     Secret(Sha256),

@@ -1,11 +1,11 @@
 //! A parsed configuration or unit, flattened into fields, so that files are compared by
 //! their meaning, and each difference has the effect that applying it needs.
 
-use super::Sha256;
+use super::{Printable, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The path of a field: `domains.key.private`.
-pub type FieldPath = String;
+pub type FieldPath = Printable;
 
 /// A configuration or a unit, field by field.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,11 +28,11 @@ pub struct Field {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A string, number or boolean, in its canonical form.
-    Scalar(String),
+    Scalar(Printable),
     /// Several values, whose order matters.
-    List(Vec<String>),
+    List(Vec<Printable>),
     /// Several values, whose order doesn't matter.
-    Set(BTreeSet<String>),
+    Set(BTreeSet<Printable>),
     /// The keyed digest of a secret value.
     Secret(Sha256),
 }

@@ -8,6 +8,7 @@ mod content;
 mod document;
 mod graph;
 mod name;
+mod printable;
 mod secret;
 mod switch;
 mod version;
@@ -16,6 +17,7 @@ pub use content::{Content, DigestKey, ParseDigestError, Sha256, Size};
 pub use document::{Document, Effect, Field, FieldPath, Value};
 pub use graph::{Cycle, Edge, Graph};
 pub use name::{HostName, InvalidName, NodeName, ShapeName};
+pub use printable::{LONGEST, Printable, Untrusted, is_hidden};
 pub use secret::Secret;
 pub use switch::{kept_for, kept_path, staged_path};
 pub use version::{InvalidVersion, Version};
@@ -105,7 +107,7 @@ pub enum Resource {
     /// of a file, say). It never counts as absent. Only in a current graph.
     Unreadable {
         /// What was found, or why it couldn't be read.
-        why: String,
+        why: Printable,
     },
 }
 
@@ -115,13 +117,13 @@ pub struct Access {
     /// Permission bits, as `0o600`.
     pub mode: u32,
     /// `user:group`.
-    pub owner: String,
+    pub owner: Printable,
 }
 
 impl Access {
     /// Owned by root, with the given permission bits.
     pub fn root(mode: u32) -> Self {
-        Self { mode, owner: "root:root".to_owned() }
+        Self { mode, owner: "root:root".into() }
     }
 }
 
@@ -149,7 +151,7 @@ pub struct File {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The target, as written in the link.
-    pub target: String,
+    pub target: Printable,
 }
 
 /// The transport of a port.
@@ -251,7 +253,7 @@ impl Activity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// Its process has exited; how, in the service manager's words: `exit-code 1`.
-    Exited(String),
+    Exited(Printable),
     /// The service manager had to restart it this many times, and its current process is
     /// too young to be trusted.
     Restarted(u32),

@@ -13,8 +13,8 @@ use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::printable;
 use super::session::{Ending, Lost};
+use crate::resource::Printable;
 
 /// How many bytes of output may be unread before the connection has to wait. Far
 /// more than an answer has, and far less than a runaway command writes.
@@ -75,7 +75,7 @@ pub enum Exit {
     /// It exited with this status.
     Status(u32),
     /// It was killed by this signal, named without `SIG`.
-    Signal(String),
+    Signal(Printable),
 }
 
 /// Why a command couldn't be run to its end.
@@ -85,7 +85,7 @@ pub enum ChannelError {
     #[error("the host refused to open a channel: {reason}")]
     NotOpened {
         /// The host's reason.
-        reason: String,
+        reason: Printable,
     },
     /// The host doesn't let this user run commands.
     #[error("the host refused to run a command for this user")]
@@ -254,10 +254,10 @@ impl Pump {
     }
 }
 
-fn signal(signal: &russh::Sig) -> String {
+fn signal(signal: &russh::Sig) -> Printable {
     match signal {
-        russh::Sig::Custom(name) => printable(name),
-        known => format!("{known:?}"),
+        russh::Sig::Custom(name) => Printable::line(name),
+        known => format!("{known:?}").into(),
     }
 }
 

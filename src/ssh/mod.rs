@@ -116,22 +116,3 @@ impl Default for Timeouts {
         }
     }
 }
-
-/// Text from a host, made safe for a terminal: one bounded line, with control
-/// characters escaped.
-fn printable(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let mut safe = String::new();
-    for c in text.trim().chars() {
-        if safe.len() >= LONGEST {
-            safe.push('…');
-            break;
-        }
-        if c.is_control() {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
-}

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 
 use super::channel::{Channel, ChannelError};
 use super::connect::Guard;
-use super::{Verdict, printable, wire::Tap};
+use super::{Verdict, wire::Tap};
+use crate::resource::Printable;
 
 /// How long an orderly disconnect may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -33,19 +34,19 @@ pub struct Session {
 #[error("connection lost: {reason}")]
 pub struct Lost {
     /// Why, as far as known.
-    pub reason: String,
+    pub reason: Printable,
 }
 
 /// A shared handle on the end of a connection: whether it has ended, and why.
 #[derive(Clone, Debug)]
-pub(super) struct Ending(watch::Receiver<Option<String>>);
+pub(super) struct Ending(watch::Receiver<Option<Printable>>);
 
 impl Ending {
     pub(super) fn lost(&self) -> Lost {
         Lost { reason: self.reason().unwrap_or_else(|| "the host closed the connection".into()) }
     }
 
-    pub(super) fn reason(&self) -> Option<String> {
+    pub(super) fn reason(&self) -> Option<Printable> {
         self.0.borrow().clone()
     }
 
@@ -71,7 +72,7 @@ impl Session {
         let opened = self.handle.channel_open_session().await;
         let channel = opened.map_err(|error| match error {
             russh::Error::ChannelOpenFailure(reason) => {
-                ChannelError::NotOpened { reason: printable(reason.description()) }
+                ChannelError::NotOpened { reason: reason.description().into() }
             }
             _ => ChannelError::Lost(self.end.lost()),
         })?;
@@ -113,7 +114,7 @@ impl fmt::Debug for Session {
 pub(super) struct Client {
     guard: Guard,
     refused: Arc<Mutex<Option<(PublicKey, Verdict)>>>,
-    end: watch::Sender<Option<String>>,
+    end: watch::Sender<Option<Printable>>,
 }
 
 /// The caller's view of a [`Client`], which russh owns.
@@ -157,7 +158,7 @@ impl client::Handler for Client {
     async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
         let said = match &reason {
             DisconnectReason::ReceivedDisconnect(info) if !info.message.trim().is_empty() => {
-                format!("the host disconnected: {}", printable(&info.message))
+                format!("the host disconnected: {}", info.message.trim())
             }
             DisconnectReason::ReceivedDisconnect(_)
             | DisconnectReason::Error(russh::Error::Disconnect | russh::Error::HUP) => {
@@ -169,9 +170,9 @@ impl client::Handler for Client {
             {
                 "the host closed the connection".into()
             }
-            DisconnectReason::Error(error) => printable(&error.to_string()),
+            DisconnectReason::Error(error) => error.to_string(),
         };
-        let _ = self.end.send(Some(said));
+        let _ = self.end.send(Some(said.into()));
         match reason {
             DisconnectReason::ReceivedDisconnect(_) => Ok(()),
             DisconnectReason::Error(error) => Err(error),

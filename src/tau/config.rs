@@ -4,7 +4,10 @@
 //! which the probe has removed the secrets. Both result in a [`Document`], so that a file in
 //! another tool's style counts as equal to ours if it means the same.
 
-use crate::resource::{DigestKey, Document, Effect, Field, Secret, Sha256, Value};
+use crate::resource::{
+    DigestKey, Document, Effect, Field, FieldPath, Printable, Secret, Sha256, Untrusted, Value,
+};
+use crate::yaml::{self, Places};
 use libp2p_identity::{PublicKey, ed25519};
 use serde::Serialize;
 use serde_yaml::Value as Yaml;
@@ -147,13 +150,16 @@ const SETS: &[&str] =
 pub enum ParseError {
     /// It isn't YAML, or has duplicate keys.
     #[error("it is not valid YAML")]
-    Yaml(#[source] serde_yaml::Error),
+    Yaml,
+    /// It is larger than any real one.
+    #[error("it is too large")]
+    TooLarge,
     /// It isn't a mapping.
     #[error("it is not a mapping")]
     NotAMapping,
     /// The value at a secret's path isn't a digest from the probe.
     #[error("`{0}` was not cut as expected")]
-    NotCut(String),
+    NotCut(Printable),
 }
 
 impl NodeConfig {
@@ -171,7 +177,7 @@ impl NodeConfig {
     /// Those of [`NodeConfig::to_yaml`].
     pub fn document(&self, key: &DigestKey) -> Result<Document, serde_yaml::Error> {
         let trusted = self.services.iter().filter_map(|name| super::service(name)).any(|s| s.trusted);
-        let mut flat = Flat { key: Some(key), trusted, fields: BTreeMap::new() };
+        let mut flat = Flat { key: Some(key), trusted, values: 0, fields: BTreeMap::new() };
         // With a key, secrets are digested here, so `NotCut` can't happen.
         let uncut = flat.add("", &serde_yaml::to_value(self)?);
         debug_assert!(uncut.is_ok());
@@ -184,8 +190,14 @@ impl NodeConfig {
 ///
 /// # Errors
 /// It can't be parsed; the caller then treats it as different from any other.
-pub fn parse(text: &str) -> Result<Document, ParseError> {
-    let yaml: Yaml = serde_yaml::from_str(text).map_err(ParseError::Yaml)?;
+pub fn parse(text: &Untrusted) -> Result<Document, ParseError> {
+    let text = text.expose();
+    if text.len() > MOST_BYTES {
+        return Err(ParseError::TooLarge);
+    }
+    let parsed = yaml::parse(text, &mut Cut);
+    let root = parsed.root.filter(|_| !parsed.broken && parsed.flaws.is_empty()).ok_or(ParseError::Yaml)?;
+    let yaml = root.content.to_value();
     if !yaml.is_mapping() {
         return Err(ParseError::NotAMapping);
     }
@@ -193,9 +205,23 @@ pub fn parse(text: &str) -> Result<Document, ParseError> {
         .get("services")
         .and_then(Yaml::as_sequence)
         .is_some_and(|names| names.iter().filter_map(|n| super::service(n.as_str()?)).any(|s| s.trusted));
-    let mut flat = Flat { key: None, trusted, fields: BTreeMap::new() };
+    let mut flat = Flat { key: None, trusted, values: 0, fields: BTreeMap::new() };
     flat.add("", &yaml)?;
     Ok(Document { fields: flat.fields })
+}
+
+/// The maximum size of a host's configuration, in bytes, and the maximum number of values:
+/// real ones have a few thousand bytes and a few dozen values.
+const MOST_BYTES: usize = 256 << 10;
+const MOST_VALUES: usize = 5_000;
+
+/// What the probe cut out has a tag.
+struct Cut;
+
+impl Places for Cut {
+    fn tag(&self) -> Option<&'static str> {
+        Some("keyed")
+    }
 }
 
 /// The multiaddresses at which other nodes can dial a node that runs with this
@@ -214,7 +240,7 @@ pub fn dials(config: &Document) -> BTreeSet<String> {
 
 fn set(config: &Document, path: &str) -> BTreeSet<String> {
     match config.fields.get(path).map(|field| &field.value) {
-        Some(Value::Set(items)) => items.clone(),
+        Some(Value::Set(items)) => items.iter().map(ToString::to_string).collect(),
         _ => BTreeSet::new(),
     }
 }
@@ -224,11 +250,17 @@ struct Flat<'a> {
     /// The key for digests of secrets; `None` if the probe has already digested them.
     key: Option<&'a DigestKey>,
     trusted: bool,
-    fields: BTreeMap<String, Field>,
+    /// How many values there are.
+    values: usize,
+    fields: BTreeMap<FieldPath, Field>,
 }
 
 impl Flat<'_> {
     fn add(&mut self, path: &str, yaml: &Yaml) -> Result<(), ParseError> {
+        self.values += yaml.as_sequence().map_or(1, Vec::len);
+        if self.values > MOST_VALUES && self.key.is_none() {
+            return Err(ParseError::TooLarge);
+        }
         match yaml {
             Yaml::Null => {}
             Yaml::Mapping(entries) => {
@@ -241,7 +273,7 @@ impl Flat<'_> {
             Yaml::Sequence(items) => self.add_list(path, items)?,
             Yaml::Tagged(tagged) if tagged.tag == "keyed" && self.key.is_none() => {
                 let digest = tagged.value.as_str().and_then(|hex| hex.parse::<Sha256>().ok());
-                let digest = digest.ok_or_else(|| ParseError::NotCut(path.to_owned()))?;
+                let digest = digest.ok_or_else(|| ParseError::NotCut(path.into()))?;
                 self.put(path, Value::Secret(digest));
             }
             Yaml::Tagged(tagged) => self.add(path, &tagged.value)?,
@@ -258,15 +290,15 @@ impl Flat<'_> {
 
     fn add_scalar(&mut self, path: &str, text: String) -> Result<(), ParseError> {
         if path == "publickey" && self.key.is_none() {
-            self.put("identity", Value::Scalar(peer_id(&text)));
+            self.put("identity", Value::Scalar(peer_id(&text).into()));
         } else if path == "privatekey" && self.key.is_some() {
             let public_half = text.get(48..).unwrap_or_default();
-            self.put("identity", Value::Scalar(peer_id(public_half)));
+            self.put("identity", Value::Scalar(peer_id(public_half).into()));
         } else if is_secret(path) {
-            let key = self.key.ok_or_else(|| ParseError::NotCut(path.to_owned()))?;
+            let key = self.key.ok_or_else(|| ParseError::NotCut(path.into()))?;
             self.put(path, Value::Secret(key.digest(text.as_bytes())));
         } else {
-            self.put(path, Value::Scalar(text));
+            self.put(path, Value::Scalar(text.into()));
         }
         Ok(())
     }
@@ -275,7 +307,7 @@ impl Flat<'_> {
         if is_secret(path) {
             return items.iter().enumerate().try_for_each(|(i, item)| self.add(&format!("{path}.{i}"), item));
         }
-        let texts: Option<Vec<String>> = items.iter().map(scalar).collect();
+        let texts: Option<Vec<Printable>> = items.iter().map(|item| Some(scalar(item)?.into())).collect();
         match texts {
             Some(texts) if texts.is_empty() => {}
             Some(texts) if SETS.contains(&path) => {
@@ -284,7 +316,7 @@ impl Flat<'_> {
                 let mut set: BTreeSet<_> = texts.into_iter().collect();
                 // The order doesn't matter, except that tau requires the first to be IPv4.
                 if first_is_ipv6 {
-                    set.insert("(the first is not IPv4)".to_owned());
+                    set.insert("(the first is not IPv4)".into());
                 }
                 self.put(path, Value::Set(set));
             }
@@ -298,7 +330,7 @@ impl Flat<'_> {
 
     fn put(&mut self, path: &str, value: Value) {
         let effect = effect(path, self.trusted);
-        self.fields.insert(path.to_owned(), Field { value, effect });
+        self.fields.insert(path.into(), Field { value, effect });
     }
 }
 

@@ -8,7 +8,7 @@
 pub mod config;
 pub mod unit;
 
-use crate::resource::{Document, Health, Port, ShapeName, Transport, Value};
+use crate::resource::{Document, Health, Port, Printable, ShapeName, Transport, Value};
 use std::time::Duration;
 
 /// Below this directory is everything of tau's.
@@ -172,7 +172,7 @@ pub fn health_with(shape: &ShapeName, config: Option<&Document>) -> Health {
         _ => None,
     };
     let services: Vec<&str> = match value("services") {
-        Some(Value::Set(names)) => names.iter().map(String::as_str).collect(),
+        Some(Value::Set(names)) => names.iter().map(Printable::as_str).collect(),
         _ => Vec::new(),
     };
     let health = health(shape, "", main.unwrap_or_default(), services.into_iter());

@@ -6,7 +6,7 @@
 //! administrator's and are left alone. One that it sets and a drop-in changes is
 //! an [`Override`]: neither writing the template nor a restart can change that.
 
-use crate::resource::{Document, Effect, Field, FieldPath, ShapeName, Value};
+use crate::resource::{Document, Effect, Field, FieldPath, Printable, ShapeName, Value};
 use std::collections::BTreeMap;
 
 /// The unit template's file. Upstream's is in `/lib/systemd/system`, which
@@ -20,19 +20,19 @@ pub const TEXT: &str = include_str!("tau@.service");
 /// times is a list; comments, blank lines and the spaces around `=` don't count.
 pub fn parse(text: &str) -> Document {
     let mut section = String::new();
-    let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut values: BTreeMap<String, Vec<Printable>> = BTreeMap::new();
     for line in text.replace("\\\n", " ").lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             name.clone_into(&mut section);
         } else if let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with(['#', ';'])) {
             let words: Vec<&str> = value.split_whitespace().collect();
-            values.entry(format!("{section}.{}", name.trim())).or_default().push(words.join(" "));
+            values.entry(format!("{section}.{}", name.trim())).or_default().push(words.join(" ").into());
         }
     }
     let fields = values.into_iter().map(|(path, mut values)| {
         let effect = effect(&path);
         let value = if values.len() == 1 { Value::Scalar(values.remove(0)) } else { Value::List(values) };
-        (path, Field { value, effect })
+        (path.into(), Field { value, effect })
     });
     Document { fields: fields.collect() }
 }
@@ -126,7 +126,7 @@ pub fn overrides<'a>(shape: &ShapeName, drop_ins: impl Iterator<Item = (&'a str,
 fn values(value: &Value) -> Vec<&str> {
     match value {
         Value::Scalar(text) => vec![text],
-        Value::List(texts) => texts.iter().map(String::as_str).collect(),
+        Value::List(texts) => texts.iter().map(Printable::as_str).collect(),
         Value::Set(_) | Value::Secret(_) => Vec::new(),
     }
 }
@@ -183,7 +183,7 @@ mod tests {
         let files: Vec<String> = (1..=texts.len()).map(|i| format!("/{i}.conf")).collect();
         overrides(&shape, files.iter().map(String::as_str).zip(texts.iter().copied()))
             .into_iter()
-            .map(|found| (found.directive, found.file))
+            .map(|found| (found.directive.into(), found.file))
             .collect()
     }
 

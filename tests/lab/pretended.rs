@@ -6,7 +6,7 @@ use crate::host::{Lab, Suite};
 use crate::network::{Network, Shape};
 use spore_drive::facts::{self, Facts, FileFact, PathFact, Process, Request, UnitFact};
 use spore_drive::pretend::{Fleet, here};
-use spore_drive::resource::{DigestKey, Secret, ShapeName};
+use spore_drive::resource::{DigestKey, Secret, ShapeName, Untrusted};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
@@ -71,7 +71,7 @@ fn probe() -> String {
 }
 
 fn parsed(answer: &str) -> Facts {
-    facts::parse(answer).unwrap_or_else(|error| panic!("{error}\n{answer}"))
+    facts::parse(&Untrusted::new(answer)).unwrap_or_else(|error| panic!("{error}\n{answer}"))
 }
 
 /// The fields that must be the same: everything except times, inodes, process ids, free
@@ -97,7 +97,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
     } = facts;
     let mut lines = BTreeMap::new();
     let mut line = |name: &str, value: String| lines.insert(name.to_owned(), value);
-    line("architecture", architecture.clone());
+    line("architecture", architecture.to_string());
     line("os is named", (!os.is_empty()).to_string());
     line("root, systemd, apt", format!("{root} {systemd} {apt}"));
     line("there is space", (*free_bytes > 0).to_string());
@@ -109,7 +109,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         line(path, path_line(path, fact));
     }
     for (path, text) in texts.iter().filter(|(path, _)| is_ours(path)) {
-        line(&format!("text of {path}"), text.clone());
+        line(&format!("text of {path}"), text.expose().to_owned());
     }
     let names: Vec<&str> = units.keys().map(String::as_str).filter(|name| name.starts_with("tau@")).collect();
     line("units", names.join(" "));

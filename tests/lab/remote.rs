@@ -36,7 +36,7 @@ pub(crate) fn acts(lab: &Lab) {
         for (host, user) in [(bookworm, "root"), (trixie, "tau")] {
             let mut connected = connect(lab, host, user, &Settings::default()).await;
             let who = Secret::new("hostname; id -u; printf 'no break'");
-            assert_eq!(connected.ask(&who).await.unwrap(), format!("{}\n0\nno break", host.name()));
+            assert_eq!(connected.ask(&who).await.unwrap().expose(), format!("{}\n0\nno break", host.name()));
             assert_eq!(left_behind(host), "", "a probe leaves nothing behind");
             let mut locked = lock(connected, "spore apply").await;
             plants(&mut locked, host).await;
@@ -44,7 +44,7 @@ pub(crate) fn acts(lab: &Lab) {
             lets_in(&mut locked).await;
             let mut connected = locked.unlock().await.unwrap();
             assert_eq!(left_behind(host), "probe\n");
-            assert_eq!(connected.ask(&Secret::new("echo again")).await.unwrap(), "again\n");
+            assert_eq!(connected.ask(&Secret::new("echo again")).await.unwrap().expose(), "again\n");
             connected.close().await;
         }
         let error = connect(lab, trixie, "plain", &Settings::default()).await.ask(&Secret::new("id")).await;
@@ -57,7 +57,11 @@ pub(crate) fn acts(lab: &Lab) {
         assert!(error.unwrap_err().to_string().starts_with("no usable shell: This account"));
         bookworm.sh("echo 'echo welcome; echo to you >&2' >>/root/.bashrc");
         let mut connected = connect(lab, bookworm, "root", &Settings::default()).await;
-        assert_eq!(connected.ask(&Secret::new("echo hi")).await.unwrap(), "hi\n", "a greeting is ignored");
+        assert_eq!(
+            connected.ask(&Secret::new("echo hi")).await.unwrap().expose(),
+            "hi\n",
+            "a greeting is ignored"
+        );
     });
 }
 
@@ -223,7 +227,7 @@ async fn connect(lab: &Lab, host: &host::Host, user: &str, settings: &Settings) 
 }
 
 fn holder(command: &str) -> Holder {
-    Holder { who: "someone@here".to_owned(), pid: 1, command: command.to_owned(), since: String::new() }
+    Holder { who: "someone@here".into(), pid: 1, command: command.into(), since: "".into() }
 }
 
 async fn lock(host: Host, command: &str) -> Locked {

@@ -212,8 +212,8 @@ impl World {
                 Observed::Host { conditions: Box::new(conditions), current }
             }
             None => Observed::Nothing(Unplanned {
-                why: "it didn't answer within 10 s".to_owned(),
-                help: "is it up?".to_owned(),
+                why: "it didn't answer within 10 s".into(),
+                help: "is it up?".into(),
             }),
         }
     }

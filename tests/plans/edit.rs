@@ -6,7 +6,7 @@ use spore_drive::desired::Desired;
 use spore_drive::facts::{self, Facts, FileFact, PathFact, UnitFact};
 use spore_drive::network::Network;
 use spore_drive::plan::simulate::Simulation;
-use spore_drive::resource::{Access, HostName, Port, Sha256, Transport};
+use spore_drive::resource::{Access, HostName, Port, Sha256, Transport, Untrusted};
 use spore_drive::tau;
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,7 +46,7 @@ fn answer(case: &Path, name: &str) -> Facts {
     let own = case.join(format!("{name}.answer"));
     let shared = case.join(format!("../answers/{name}.answer"));
     let text = fs::read_to_string(own).or_else(|_| fs::read_to_string(shared)).expect(name);
-    facts::parse(&text).expect(name)
+    facts::parse(&Untrusted::new(text)).expect(name)
 }
 
 struct Host<'a> {
@@ -76,7 +76,7 @@ impl Host<'_> {
         let facts = self.facts.as_mut().unwrap();
         match *words {
             ["mode", path, mode] => access(facts, path, now_ns).mode = u32::from_str_radix(mode, 8).unwrap(),
-            ["owner", path, owner] => owner.clone_into(&mut access(facts, path, now_ns).owner),
+            ["owner", path, owner] => access(facts, path, now_ns).owner = (*owner).into(),
             ["touch", path] => file(facts, path).ctime_ns = now_ns,
             ["delete", path] => {
                 facts.paths.remove(path).unwrap();
@@ -88,9 +88,10 @@ impl Host<'_> {
             }
             ["write", path, text] => self.write(path, text),
             ["replace", path, old, new] => {
-                let text = facts.texts[path].clone();
+                let text = facts.texts[path].expose();
                 assert!(text.contains(old), "{path} doesn't contain `{old}`:\n{text}");
-                self.write(path, &text.replace(old, new));
+                let text = text.replace(old, new);
+                self.write(path, &text);
             }
             ["undigested", path] => file(facts, path).sha256 = None,
             ["opaque", path] => {
@@ -104,10 +105,10 @@ impl Host<'_> {
                 facts.paths.insert(path.to_owned(), PathFact::Directory { access, through: None });
             }
             ["link", path, target] => {
-                facts.paths.insert(path.to_owned(), PathFact::Link { target: target.to_owned() });
+                facts.paths.insert(path.to_owned(), PathFact::Link { target: (*target).into() });
             }
             ["unreadable", path, why] => {
-                facts.paths.insert(path.to_owned(), PathFact::Unreadable(why.to_owned()));
+                facts.paths.insert(path.to_owned(), PathFact::Unreadable((*why).into()));
             }
             ["unit", name, ref properties @ ..] => unit(facts, name, properties),
             ["forget", name] => {
@@ -118,11 +119,13 @@ impl Host<'_> {
             ["ufw", "off"] => self.write("/etc/ufw/ufw.conf", "ENABLED=no\n"),
             ["ufw", action, protocol, port] => {
                 let rule = format!("### tuple ### {action} {protocol} {port} 0.0.0.0/0 any 0.0.0.0/0 in\n");
-                facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default().push_str(&rule);
+                let rules = facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default();
+                *rules = Untrusted::new(rules.expose().to_owned() + &rule);
             }
             ["ufw", action, protocol, port, "from", address] => {
                 let rule = format!("### tuple ### {action} {protocol} {port} 0.0.0.0/0 any {address} in\n");
-                facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default().push_str(&rule);
+                let rules = facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default();
+                *rules = Untrusted::new(rules.expose().to_owned() + &rule);
             }
             ["machine", name] => facts.machine = Some(Sha256::of(name.as_bytes())),
             ["listen", address, port, protocol] => {
@@ -138,7 +141,7 @@ impl Host<'_> {
                 facts.unfinished.insert(package.to_owned());
             }
             ["free", bytes] => facts.free_bytes = bytes.parse().unwrap(),
-            ["architecture", name] => name.clone_into(&mut facts.architecture),
+            ["architecture", name] => facts.architecture = (*name).into(),
             ["no", "systemd"] => facts.systemd = false,
             ["no", "apt"] => facts.apt = false,
             _ => panic!("{}: unknown change `{}`", self.name, words.join(" ")),
@@ -163,7 +166,7 @@ impl Host<'_> {
         }
         // For keys and records of starts, the probe reports only the digest.
         if ![tau::KEYS, "/tmp/", "/run/"].iter().any(|secret| path.starts_with(secret)) {
-            facts.texts.insert(path.to_owned(), text.to_owned());
+            facts.texts.insert(path.to_owned(), Untrusted::new(text));
         }
     }
 }

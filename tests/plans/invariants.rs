@@ -308,7 +308,7 @@ fn gist(facts: &Facts) -> BTreeSet<String> {
     }
     for (path, text) in &facts.texts {
         // The order of ufw's rules depends on the order of the actions.
-        let words: BTreeSet<&str> = text.lines().collect();
+        let words: BTreeSet<&str> = text.expose().lines().collect();
         lines.insert(format!("{path} contains {words:?}"));
     }
     for (name, unit) in &facts.units {

@@ -182,7 +182,11 @@ impl Folder {
         let bare = include_str!("../../fixtures/plans/answers/debian-12.answer");
         world.hosts.hosts.retain(|name, _| world.network.hosts.contains_key(name));
         for name in world.network.hosts.keys() {
-            world.hosts.hosts.entry(name.clone()).or_insert_with(|| facts::parse(bare).unwrap());
+            world
+                .hosts
+                .hosts
+                .entry(name.clone())
+                .or_insert_with(|| facts::parse(&spore_drive::resource::Untrusted::new(bare)).unwrap());
         }
         world
     }

@@ -6,7 +6,7 @@
 
 use spore_drive::facts::{Facts, FileFact, PathFact, Process, UnitFact};
 use spore_drive::plan::simulate::{directives, without_secrets};
-use spore_drive::resource::{Access, DigestKey, Port, Sha256, ShapeName, Transport};
+use spore_drive::resource::{Access, DigestKey, Port, Sha256, ShapeName, Transport, Untrusted};
 use spore_drive::tau;
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
             [_, _, _, _, _, _, _, _, path, "->", target] => link(&mut facts, path, target),
             [mode, _, path, target] if mode.starts_with('l') => link(&mut facts, path, target),
             [mode, owner, path] => {
-                let access = Access { mode: bits(mode), owner: owner.to_owned() };
+                let access = Access { mode: bits(mode), owner: owner.into() };
                 if mode.starts_with('d') {
                     facts.paths.insert(path.to_owned(), PathFact::Directory { access, through: None });
                 } else {
@@ -39,7 +39,7 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
     // `state.txt` doesn't list this file, which upstream has changed.
     let resolver = "/etc/systemd/resolved.conf";
     if let Ok(text) = fs::read_to_string(folder.join(&resolver[1..])) {
-        facts.texts.insert(resolver.to_owned(), text);
+        facts.texts.insert(resolver.to_owned(), Untrusted::new(text));
     }
     let prefix = format!("{}/", tau::CONFIG);
     let shapes: Vec<ShapeName> = facts
@@ -54,7 +54,7 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
 }
 
 fn link(facts: &mut Facts, path: &str, target: &str) {
-    facts.paths.insert(path.to_owned(), PathFact::Link { target: target.to_owned() });
+    facts.paths.insert(path.to_owned(), PathFact::Link { target: target.into() });
 }
 
 /// The permission bits of a mode such as `-rw-r--r--`.
@@ -77,18 +77,19 @@ fn file(facts: &mut Facts, path: &str, access: Access, folder: &Path, key: &Dige
     facts.paths.insert(path.to_owned(), PathFact::File(fact));
     let text = String::from_utf8_lossy(&bytes).into_owned();
     if path.ends_with(".yaml") {
-        facts.texts.insert(path.to_owned(), without_secrets(&text, key).expect(path));
+        facts.texts.insert(path.to_owned(), Untrusted::new(without_secrets(&text, key).expect(path)));
     } else if path.ends_with(".service") {
-        facts.texts.insert(path.to_owned(), text);
+        facts.texts.insert(path.to_owned(), Untrusted::new(text));
     }
 }
 
 fn run(facts: &mut Facts, shape: &ShapeName, now_ns: i64) {
-    let config: serde_yaml::Value = serde_yaml::from_str(&facts.texts[&tau::config_path(shape)]).unwrap();
+    let config: serde_yaml::Value =
+        serde_yaml::from_str(facts.texts[&tau::config_path(shape)].expose()).unwrap();
     let main = config["ports"]["main"].as_u64().unwrap().try_into().unwrap();
     let port = Port { number: main, transport: Transport::Tcp };
     facts.listening.insert(("0.0.0.0".parse().unwrap(), port));
-    let directives = directives(&facts.texts[UNIT], shape);
+    let directives = directives(facts.texts[UNIT].expose(), shape);
     let Some(PathFact::File(program)) = facts.paths.get(tau::BINARY) else {
         panic!("{} is missing", tau::BINARY)
     };

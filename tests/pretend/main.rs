@@ -8,6 +8,10 @@ mod dumps;
 mod faults;
 mod help;
 mod hostile;
+#[expect(dead_code, reason = "another test uses the rest")]
+#[path = "../hostile.rs"]
+mod hostile_cases;
+mod hostile_host;
 mod instants;
 mod killed;
 mod mail;

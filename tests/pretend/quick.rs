@@ -75,7 +75,7 @@ impl<'w> Controller<'w> {
                     Observed::Host { conditions: Box::new(conditions), current }
                 }
                 Err(error) => {
-                    let why = Unplanned { why: error.to_string(), help: error.help() };
+                    let why = Unplanned::new(&error, &error.help());
                     errors.insert(name.clone(), error);
                     Observed::Nothing(why)
                 }

@@ -4,7 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod answers;
 mod damage;
+#[expect(dead_code, reason = "another test uses the rest")]
+#[path = "../hostile.rs"]
+mod hostile;
 mod judge;
 mod limits;
 mod reports;

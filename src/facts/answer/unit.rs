@@ -1,7 +1,7 @@
 //! What the answer says about units and their processes.
 
 use super::super::{Process, Record, UnitFact};
-use crate::resource::Sha256;
+use crate::resource::{Printable, Sha256, Untrusted};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(super) struct Units {
     /// Properties by unit.
     properties: BTreeMap<String, BTreeMap<String, String>>,
+    /// Those of the unit that is being read.
+    block: BTreeMap<String, String>,
     processes: BTreeMap<u32, Process>,
     /// Processes that run the very file `/tb/bin/tau`.
     same: BTreeSet<u32>,
@@ -21,20 +23,22 @@ pub(super) struct Units {
 }
 
 impl Units {
-    /// Takes what `systemctl show` prints: a property a line, a blank line
-    /// between units.
-    pub(super) fn read<'a>(&mut self, lines: impl Iterator<Item = &'a str>) {
-        let mut block = BTreeMap::new();
-        for line in lines.chain([""]) {
-            if let Some((name, value)) = line.split_once('=') {
-                block.insert(name.to_owned(), value.to_owned());
-            } else if line.is_empty() {
-                let block = std::mem::take(&mut block);
-                if let Some(id) = block.get("Id") {
-                    self.properties.insert(id.clone(), block);
-                }
+    /// Takes a line of what `systemctl show` prints: a property, or a blank line after
+    /// those of a unit.
+    pub(super) fn property(&mut self, line: &str) {
+        if let Some((name, value)) = line.split_once('=') {
+            self.block.insert(name.to_owned(), value.to_owned());
+        } else if line.is_empty() {
+            let block = std::mem::take(&mut self.block);
+            if let Some(id) = block.get("Id") {
+                self.properties.insert(id.clone(), block);
             }
         }
+    }
+
+    /// How many units there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.properties.len()
     }
 
     pub(super) fn line(&mut self, tag: &str, rest: &str) -> Option<()> {
@@ -63,7 +67,7 @@ impl Units {
                 let [pid, uid, gid, arguments] = fields[..] else { return None };
                 let process = Process {
                     exe: None,
-                    arguments: arguments.trim_end().to_owned(),
+                    arguments: arguments.trim_end().replace('\t', " "),
                     limits: BTreeMap::new(),
                     scant: BTreeSet::new(),
                     environment: BTreeSet::new(),
@@ -91,8 +95,8 @@ impl Units {
         now_ns: Option<i64>,
         binary: Option<Sha256>,
         digests: &BTreeMap<String, Sha256>,
-        mut texts: BTreeMap<String, String>,
-    ) -> (BTreeMap<String, UnitFact>, BTreeMap<String, String>) {
+        mut texts: BTreeMap<String, Untrusted>,
+    ) -> (BTreeMap<String, UnitFact>, BTreeMap<String, Untrusted>) {
         let mut units = BTreeMap::new();
         let most = self.processes.get(&1).map(|manager| manager.limits.clone()).unwrap_or_default();
         for (name, properties) in std::mem::take(&mut self.properties) {
@@ -196,16 +200,18 @@ fn unit(properties: &BTreeMap<String, String>) -> UnitFact {
 
 /// The record of one start. Its directory is renamed into place when it is
 /// complete; where there are no digests, there is no record.
-fn record(directory: &str, texts: &mut BTreeMap<String, String>) -> Option<Record> {
+fn record(directory: &str, texts: &mut BTreeMap<String, Untrusted>) -> Option<Record> {
     let mut take = |name: &str| texts.remove(&format!("{directory}/{name}"));
     let (config, digests, plugins, unit) =
         (take("config.yaml"), take("digests"), take("plugins"), take("unit"));
-    let properties = unit.as_deref().unwrap_or_default().lines().filter_map(|line| line.split_once('='));
-    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let properties =
+        unit.as_ref().map_or("", Untrusted::expose).lines().filter_map(|line| line.split_once('='));
+    let shown = |text: &str| String::from(Printable::line(text));
+    let properties = properties.map(|(name, value)| (shown(name), shown(value))).collect();
     Some(Record {
         config,
-        digests: sums(&digests?, tau::CONFIG),
-        plugins: plugins.map(|plugins| sums(&plugins, tau::PLUGINS)),
+        digests: sums(digests?.expose(), tau::CONFIG),
+        plugins: plugins.map(|plugins| sums(plugins.expose(), tau::PLUGINS)),
         directives: directives(&properties),
     })
 }
@@ -216,7 +222,7 @@ fn sums(text: &str, directory: &str) -> BTreeMap<String, Sha256> {
         let (sum, path) = line.split_once("  ")?;
         let path = path.strip_prefix("./").unwrap_or(path);
         let path = if path.starts_with('/') { path.to_owned() } else { format!("{directory}/{path}") };
-        Some((path, sum.parse().ok()?))
+        Some((Printable::line(&path).into(), sum.parse().ok()?))
     });
     sums.collect()
 }

@@ -1,14 +1,19 @@
 //! A made-up host for tests: a folder that the probe takes for `/`, and
 //! stand-ins for the programs that would ask this machine's own systemd.
 
-use super::super::{Facts, parse};
+use super::super::{AnswerError, Facts};
 use super::Request;
-use crate::resource::{DigestKey, Secret, ShapeName};
+use crate::resource::{DigestKey, Secret, ShapeName, Untrusted};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// What an answer says.
+pub(super) fn parse(answer: &str) -> Result<Facts, AnswerError> {
+    super::super::parse(&Untrusted::new(answer))
+}
 
 pub(super) struct Host {
     directory: tempfile::TempDir,

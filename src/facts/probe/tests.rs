@@ -1,7 +1,7 @@
 //! The whole probe, against made-up hosts.
 
-use super::host::{Host, machines};
-use crate::facts::{AnswerError, FileFact, PathFact, Record, parse};
+use super::host::{Host, machines, parse};
+use crate::facts::{AnswerError, FileFact, PathFact, Record};
 use crate::resource::{Access, Port, Sha256, Transport};
 use std::collections::BTreeMap;
 use std::fs;
@@ -96,15 +96,18 @@ fn files_of_every_kind() {
     ));
     assert!(matches!(&paths["/tb/plugins"],
         PathFact::Directory { through: Some(to), .. } if to.ends_with("/mnt/plugins")));
-    assert_eq!(paths["/tb/logs"], PathFact::Link { target: "/nowhere".to_owned() });
-    assert_eq!(paths["/tb/config/keys/fifo"], PathFact::Other("a fifo".to_owned()));
+    assert_eq!(paths["/tb/logs"], PathFact::Link { target: "/nowhere".into() });
+    assert_eq!(paths["/tb/config/keys/fifo"], PathFact::Other("a fifo"));
     let target = "../run/systemd/resolve/stub-resolv.conf".to_owned();
-    assert_eq!(paths["/etc/resolv.conf"], PathFact::Link { target });
+    assert_eq!(paths["/etc/resolv.conf"], PathFact::Link { target: target.into() });
     assert!(matches!(&paths["/tb/storage/elders"], PathFact::Directory { .. }));
-    assert_eq!(facts.texts["/etc/systemd/system/tau@.service"], "[Unit]\nDescription=\u{e9}\n");
-    assert_eq!(facts.texts["/etc/systemd/resolved.conf.d/x.conf"], "[Resolve]\nDNSStubListener=no\n");
+    assert_eq!(facts.texts["/etc/systemd/system/tau@.service"].expose(), "[Unit]\nDescription=\u{e9}\n");
+    assert_eq!(
+        facts.texts["/etc/systemd/resolved.conf.d/x.conf"].expose(),
+        "[Resolve]\nDNSStubListener=no\n"
+    );
     let tuple = "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n";
-    assert_eq!(facts.texts["/etc/ufw/user.rules"], tuple);
+    assert_eq!(facts.texts["/etc/ufw/user.rules"].expose(), tuple);
 }
 
 /// Whatever a user puts into /tmp, the rest of the host is probed; a file of the size of a
@@ -165,8 +168,8 @@ fn only_what_is_not_there_is_absent() {
     host.file("/tb/bin", "");
     host.link("/tb/config/elders.yaml", "elders.yaml");
     let paths = host.facts(&["elders", "other"]).paths;
-    assert_eq!(paths[TAU], PathFact::Unreadable("Not a directory".to_owned()));
-    assert_eq!(paths["/tb/config/elders.yaml"], PathFact::Link { target: "elders.yaml".to_owned() });
+    assert_eq!(paths[TAU], PathFact::Unreadable("Not a directory".into()));
+    assert_eq!(paths["/tb/config/elders.yaml"], PathFact::Link { target: "elders.yaml".into() });
     assert!(!paths.contains_key("/tb/config/other.yaml"));
 }
 
@@ -345,8 +348,11 @@ fn of_drop_ins_only_what_matters_and_no_value_of_a_variable_is_sent() {
     assert!(!answer.contains("hunter2") && !answer.contains("hidden"), "{answer}");
     let facts = parse(&answer).unwrap();
     let drop_in = "[Service]\nEnvironment=PASS TOKEN NAME\nEnvironmentFile=...\nExecStart=\nExecStart=/tb/bin/tau start   -s %i\n";
-    assert_eq!(facts.texts["/lib/own.conf"], drop_in);
-    assert_eq!(facts.texts["/etc/systemd/system/tau@.service"], "[Service]\nEnvironment=PASS\nNice=5\n");
+    assert_eq!(facts.texts["/lib/own.conf"].expose(), drop_in);
+    assert_eq!(
+        facts.texts["/etc/systemd/system/tau@.service"].expose(),
+        "[Service]\nEnvironment=PASS\nNice=5\n"
+    );
     assert!(!facts.texts.contains_key("/etc/systemd/system/tau@elders.service"));
     assert!(facts.paths.contains_key("/etc/systemd/system/tau@elders.service"));
     let process = facts.units["tau@elders.service"].process.clone().unwrap();

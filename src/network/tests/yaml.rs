@@ -2,7 +2,7 @@
 
 use crate::network::component::Component;
 use crate::network::mask::Mask;
-use crate::network::yaml::{Content, parse};
+use crate::yaml::{Content, parse};
 use serde_json::Value;
 use std::fs;
 
@@ -87,16 +87,17 @@ fn judge(case: &Case) -> Result<(), String> {
 fn meaning(content: &Content<'_>) -> Value {
     match content.resolved() {
         Content::Null | Content::Broken | Content::Shared(_) => Value::Null,
-        Content::Scalar { text, plain: false } => Value::String(text.to_string()),
+        Content::Scalar { text, plain: false } | Content::Tagged { text, .. } => {
+            Value::String(text.to_string())
+        }
         Content::Scalar { text, plain: true } => match serde_json::from_str(text) {
             Ok(value @ (Value::Bool(_) | Value::Number(_))) => value,
             _ => Value::String(text.to_string()),
         },
         Content::List(items) => items.iter().map(|item| meaning(&item.content)).collect(),
         Content::Map(entries) => {
-            let entry = |entry: &crate::network::yaml::Entry<'_>| {
-                (entry.key.to_string(), meaning(&entry.value.content))
-            };
+            let entry =
+                |entry: &crate::yaml::Entry<'_>| (entry.key.to_string(), meaning(&entry.value.content));
             Value::Object(entries.iter().map(entry).collect())
         }
     }

@@ -26,8 +26,9 @@ impl Host<'_> {
             }
         }
         let text = self.facts.texts.get(&config).cloned().ok_or("it has no configuration")?;
-        self.names_files_that_are_there(&text, &BTreeMap::new())?;
-        self.has_what_its_services_take(&text)?;
+        let text = text.expose();
+        self.names_files_that_are_there(text, &BTreeMap::new())?;
+        self.has_what_its_services_take(text)?;
         let Some(PathFact::File(program)) = self.facts.paths.get(tau::BINARY) else {
             return Err("there is no tau".to_owned());
         };
@@ -52,7 +53,7 @@ impl Host<'_> {
             gid: 0,
         };
         let record = template.contains("/run/spore/").then(|| self.note(&config, &directives));
-        let ports = ports(&text);
+        let ports = ports(text);
         if let Some(other) =
             self.others().find(|(_, others)| !ports.is_empty() && others.first() == ports.first())
         {
@@ -101,7 +102,7 @@ impl Host<'_> {
         let was = unit.process.take().is_some();
         let record = unit.record.take().and_then(|record| record.config);
         let text = record.or_else(|| self.facts.texts.get(&tau::config_path(&shape)).cloned());
-        for port in text.filter(|_| was).map(|text| ports(&text)).unwrap_or_default() {
+        for port in text.filter(|_| was).map(|text| ports(text.expose())).unwrap_or_default() {
             self.facts.listening.remove(&any(port));
         }
         let left: Vec<_> = self.others().flat_map(|(_, ports)| ports).map(any).collect();
@@ -113,7 +114,7 @@ impl Host<'_> {
         self.facts.units.iter().filter(|(_, unit)| unit.process.is_some()).filter_map(|(name, unit)| {
             let path = tau::config_path(&tau::shape_of_unit(name)?);
             let record = unit.record.as_ref().and_then(|record| record.config.as_ref());
-            Some((name.as_str(), ports(record.or_else(|| self.facts.texts.get(&path))?)))
+            Some((name.as_str(), ports(record.or_else(|| self.facts.texts.get(&path))?.expose())))
         })
     }
 
@@ -203,7 +204,7 @@ impl Host<'_> {
 
     /// The unit template that systemd goes by once it has read it.
     fn template(&self) -> Option<String> {
-        self.facts.texts.get(self.template_path()?).cloned()
+        Some(self.facts.texts.get(self.template_path()?)?.expose().to_owned())
     }
 
     fn template_path(&self) -> Option<&'static str> {
@@ -228,7 +229,7 @@ impl Host<'_> {
             unit.need_reload = false;
             if let Some((path, template)) = &template {
                 (*path).clone_into(&mut unit.fragment);
-                unit.directives = directives(template, &shape);
+                unit.directives = directives(template.expose(), &shape);
             }
         }
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
+use crate::resource::Printable;
+use crate::ssh::Address;
 use crate::ssh::known_hosts::{KnownHosts, KnownLine, Verdict};
-use crate::ssh::{Address, printable};
 
 /// A host that could not be connected to, or logged in to.
 ///
@@ -44,7 +45,7 @@ pub enum ConnectError {
     #[error("not an SSH server: it sent `{said}`")]
     NotSsh {
         /// The first line that it sent.
-        said: String,
+        said: Printable,
     },
     /// The host closed the connection.
     #[error("the host closed the connection while {phase}{}", colon(said))]
@@ -52,7 +53,7 @@ pub enum ConnectError {
         /// The phase in which it did.
         phase: Phase,
         /// The reason it gave; empty if it gave none.
-        said: String,
+        said: Printable,
     },
     /// The host and spore have no algorithm in common.
     #[error("no common {kind}: the host offers only {}", theirs.join(", "))]
@@ -60,13 +61,13 @@ pub enum ConnectError {
         /// The kind of algorithm.
         kind: &'static str,
         /// The algorithms that the host offers.
-        theirs: Vec<String>,
+        theirs: Vec<Printable>,
     },
     /// The host violated the protocol, because of a bug or a man in the middle.
     #[error("SSH protocol error: {what}")]
     Protocol {
         /// The violation.
-        what: String,
+        what: Printable,
     },
     /// No `known_hosts` file names the host.
     #[error("unknown host key: {algorithm} {fingerprint}")]
@@ -113,7 +114,7 @@ pub enum ConnectError {
         /// The credentials that were tried, in this order.
         tried: Vec<String>,
         /// The methods that the host still accepts.
-        offered: Vec<String>,
+        offered: Vec<Printable>,
         /// Whether the host accepted one credential and requires another.
         partly: bool,
     },
@@ -193,6 +194,26 @@ impl ConnectError {
         }
     }
 
+    /// What the host itself has said, so that secrets in it can be masked.
+    pub(crate) fn words(&mut self) -> Vec<&mut Printable> {
+        match self {
+            Self::NotSsh { said: words }
+            | Self::HungUp { said: words, .. }
+            | Self::Protocol { what: words } => {
+                vec![words]
+            }
+            Self::NoCommonAlgorithm { theirs: words, .. } | Self::Refused { offered: words, .. } => {
+                words.iter_mut().collect()
+            }
+            Self::NotFound { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::HostKeyUnknown { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::HostKeyRevoked { .. } => Vec::new(),
+        }
+    }
+
     pub(super) fn unreachable(address: &Address, source: io::Error) -> Self {
         let address = address.clone();
         // The resolver's errors have no `ErrorKind` of their own; unlike the system's,
@@ -225,8 +246,8 @@ impl ConnectError {
 
     /// The error for a failed handshake: `first_words` is what the server sent first,
     /// `goodbye` the reason for which it disconnected.
-    pub(super) fn handshake(error: russh::Error, first_words: &[u8], goodbye: Option<String>) -> Self {
-        let said = printable(first_line(first_words));
+    pub(super) fn handshake(error: russh::Error, first_words: &[u8], goodbye: Option<Printable>) -> Self {
+        let said = Printable::line(first_line(first_words).trim());
         match error {
             russh::Error::NoCommonAlgo { kind, theirs, .. } => Self::NoCommonAlgorithm {
                 kind: match kind {
@@ -236,7 +257,7 @@ impl ConnectError {
                     russh::AlgorithmKind::Compression => "compression",
                     russh::AlgorithmKind::Mac => "message authentication",
                 },
-                theirs: theirs.iter().map(|name| printable(name)).collect(),
+                theirs: theirs.iter().map(|name| Printable::line(name)).collect(),
             },
             russh::Error::Version => Self::NotSsh { said },
             russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_) => {
@@ -248,7 +269,7 @@ impl ConnectError {
                     Self::NotSsh { said }
                 }
             }
-            other => Self::Protocol { what: printable(&other.to_string()) },
+            other => Self::Protocol { what: other.to_string().into() },
         }
     }
 }
@@ -289,7 +310,7 @@ fn attempts(tried: &[String]) -> String {
     }
 }
 
-fn list(offered: &[String]) -> String {
+fn list(offered: &[Printable]) -> String {
     match offered {
         [] => "nothing else".into(),
         offered => offered.join(" or "),

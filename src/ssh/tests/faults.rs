@@ -48,6 +48,12 @@ async fn each_kind_of_broken_server_has_its_error() {
             false,
             "not an SSH server: it sent `HTTP/1.1 400 Bad \\u{1b}[31mRequest`",
         ),
+        (
+            "Exceeded MaxStartups \u{202e}\u{200b}\u{feff}\x1b]52;c;YQ==\x07\r\n",
+            false,
+            "the host closed the connection while waiting for the SSH banner: \
+             Exceeded MaxStartups \\u{202e}\\u{200b}\\u{feff}\\u{1b}]52;c;YQ==\\u{7}",
+        ),
     ];
     for (words, stay, expected) in table {
         let address = port(words, stay).await;
@@ -60,6 +66,37 @@ async fn each_kind_of_broken_server_has_its_error() {
         assert_eq!(error.to_string(), expected);
         assert!(!error.help().is_empty());
     }
+}
+
+/// Before its key is checked, a host can say why it hangs up.
+#[tokio::test]
+async fn the_words_of_a_host_that_hangs_up_are_harmless() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = address_of(listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut guest, _) = listener.accept().await.unwrap();
+        let said = "go \x1b]52;c;YQ==\x07\u{202e}\u{200b}\naway";
+        // SSH_MSG_DISCONNECT, its reason, the words and their language.
+        let mut message = vec![1, 0, 0, 0, 11];
+        message.extend(u32::try_from(said.len()).unwrap().to_be_bytes());
+        message.extend(said.as_bytes());
+        message.extend([0; 4]);
+        let padding = 8 - (message.len() + 5) % 8 + 4;
+        let mut packet = u32::try_from(message.len() + padding + 1).unwrap().to_be_bytes().to_vec();
+        packet.push(u8::try_from(padding).unwrap());
+        packet.extend(message);
+        packet.resize(packet.len() + padding, 0);
+        guest.write_all(b"SSH-2.0-Hostile\r\n").await.unwrap();
+        guest.write_all(&packet).await.unwrap();
+        let _ = guest.read_to_end(&mut Vec::new()).await;
+    });
+    let error =
+        Session::connect(&address, &login([]), &KnownHosts::default(), &patience()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the host closed the connection while exchanging keys: the host disconnected: \
+         go \\u{1b}]52;c;YQ==\\u{7}\\u{202e}\\u{200b}\\u{a}away"
+    );
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Configurations at random, and spoiled ones.
 
-use super::{UPSTREAM, cut, key, meaning, node};
-use crate::tau::config;
+use super::{UPSTREAM, cut, key, meaning, node, parse_config};
 use proptest::prelude::*;
 use serde_yaml::Value as Yaml;
 
@@ -76,7 +75,7 @@ proptest! {
         for ((node, file), cut) in nodes.iter().zip(&files).zip(cut(&files)) {
             let file = String::from_utf8_lossy(file);
             prop_assert!(cut.is_some(), "not followed: {}", file);
-            prop_assert_eq!(config::parse(&cut.unwrap()).unwrap(), node.document(&key()).unwrap(), "{}", file);
+            prop_assert_eq!(parse_config(&cut.unwrap()).unwrap(), node.document(&key()).unwrap(), "{}", file);
         }
     }
 
@@ -92,7 +91,7 @@ proptest! {
         }).collect();
         for (file, cut) in files.iter().zip(cut(&files)) {
             if let (Some(cut), Some(meaning)) = (cut, meaning(file)) {
-                prop_assert_eq!(config::parse(&cut).ok(), Some(meaning), "{}\n{}", file, cut);
+                prop_assert_eq!(parse_config(&cut).ok(), Some(meaning), "{}\n{}", file, cut);
             }
         }
     }

@@ -65,7 +65,7 @@ fn a_directory_or_link_that_cannot_be_leaves_nothing() {
     let host = Host::new();
     host.stand_in("mv", "echo 'mv: No space left on device' >&2; exit 1");
     host.stand_in("chown", "echo 'chown: Read-only file system' >&2; exit 1");
-    let access = Access { mode: 0o700, owner: "nobody:nobody".to_owned() };
+    let access = Access { mode: 0o700, owner: "nobody:nobody".into() };
     let make = Action::MakeDirectory { path: "/tb/config/keys/deep".to_owned(), access };
     assert!(failed(&host.act(&make)).ends_with("Read-only file system"));
     let link = Action::Link {

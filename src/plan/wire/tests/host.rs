@@ -1,7 +1,7 @@
 //! A folder that stands for a host.
 
 use super::super::*;
-use crate::resource::Sha256;
+use crate::resource::{Printable, Sha256};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -169,7 +169,7 @@ impl Host {
 
     /// A user and group to which the user who runs the tests can change ownership.
     pub(super) fn access(&self, mode: u32) -> Access {
-        Access { mode, owner: self.owner.clone() }
+        Access { mode, owner: self.owner.as_str().into() }
     }
 
     pub(super) fn request(&self, actions: &[Action]) -> String {
@@ -280,8 +280,8 @@ fn outcome(ending: Ending) -> Outcome {
     match ending {
         Ending::Done => Outcome::Done,
         Ending::Already => Outcome::Already,
-        Ending::Differs(said) => Outcome::Differs { text: text(said) },
-        Ending::Failed(said) => Outcome::Failed { text: text(said) },
+        Ending::Differs(said) => Outcome::Differs { text: Printable::lines(&text(said)) },
+        Ending::Failed(said) => Outcome::Failed { text: Printable::lines(&text(said)) },
     }
 }
 

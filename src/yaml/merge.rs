@@ -1,13 +1,13 @@
 //! The entries of a mapping: finds duplicate keys and resolves merge keys.
 
-use super::place::Span;
+use super::Span;
 use super::syntax::{Flaw, Flaws, flaw};
-use super::yaml::{Content, Entry, Node};
+use super::{Content, Entry, Node};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// The entries, then those of `merges` with new keys, then the duplicates.
-pub(super) fn merged<'a>(
+pub(crate) fn merged<'a>(
     entries: Vec<Entry<'a>>,
     merges: Vec<Node<'a>>,
     flaws: &mut Flaws,

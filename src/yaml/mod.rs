@@ -1,17 +1,27 @@
-//! A YAML document as a tree in which each value has its place.
+//! A YAML document as a tree in which each value has its place. Every YAML that spore
+//! didn't write is read here: the folder's files, and the configurations on hosts.
 //!
 //! It is built from the parser's events instead of being deserialized, because all
 //! errors must be reported, and the places of secrets must be known even if the
 //! parsing stops at an error. Aliases are shared, not copied.
+//!
+//! Whatever a text contains, reading it takes time and memory in proportion to its length:
+//! depth, values and comments are limited.
 
-use super::mask::Mask;
-use super::merge::merged;
-use super::place::Span;
-use super::syntax::{Flaw, Flaws, flaw, span_of, syntax};
+mod merge;
+mod syntax;
+
+pub(crate) use syntax::{Flaw, small};
+
+use merge::merged;
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
+use serde_yaml::Value;
+use serde_yaml::value::TaggedValue;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::rc::Rc;
+use syntax::{Flaws, flaw, span_of, syntax};
 
 /// Far more values than a network needs, including those from aliases. One more is
 /// allowed for every few bytes, which no file without aliases exceeds.
@@ -26,19 +36,24 @@ const DEEPEST: usize = 64;
 
 /// A value, its place, and the place of its definition if that is elsewhere.
 #[derive(Clone)]
-pub(super) struct Node<'a> {
-    pub(super) content: Content<'a>,
-    pub(super) span: Span,
-    pub(super) defined: Option<Span>,
+pub(crate) struct Node<'a> {
+    pub(crate) content: Content<'a>,
+    pub(crate) span: Span,
+    pub(crate) defined: Option<Span>,
 }
 
 #[derive(Clone)]
-pub(super) enum Content<'a> {
+pub(crate) enum Content<'a> {
     Null,
     Scalar {
         text: Cow<'a, str>,
         /// Not quoted, so it may be a value of another type.
         plain: bool,
+    },
+    /// A scalar with the tag that has a meaning: see [`Places::tag`].
+    Tagged {
+        tag: &'static str,
+        text: Cow<'a, str>,
     },
     List(Vec<Node<'a>>),
     Map(Vec<Entry<'a>>),
@@ -48,38 +63,94 @@ pub(super) enum Content<'a> {
 }
 
 #[derive(Clone)]
-pub(super) struct Entry<'a> {
-    pub(super) key: Cow<'a, str>,
+pub(crate) struct Entry<'a> {
+    pub(crate) key: Cow<'a, str>,
     /// Whether the key was written without quotes.
-    pub(super) plain: bool,
-    pub(super) span: Span,
+    pub(crate) plain: bool,
+    pub(crate) span: Span,
     /// The place of the entry's definition, if it was merged.
-    pub(super) defined: Option<Span>,
+    pub(crate) defined: Option<Span>,
     /// The key exists already, so this entry is only checked.
-    pub(super) again: bool,
-    pub(super) value: Node<'a>,
+    pub(crate) again: bool,
+    pub(crate) value: Node<'a>,
 }
 
 /// The result of parsing a text.
-pub(super) struct Parsed<'a> {
+pub(crate) struct Parsed<'a> {
     /// `None` if the text is empty, or if the parsing stopped.
-    pub(super) root: Option<Node<'a>>,
-    pub(super) flaws: Vec<Flaw>,
+    pub(crate) root: Option<Node<'a>>,
+    pub(crate) flaws: Vec<Flaw>,
     /// The parsing stopped: what seems missing may not be.
-    pub(super) broken: bool,
+    pub(crate) broken: bool,
 }
 
 impl Content<'_> {
-    pub(super) fn resolved(&self) -> &Self {
+    pub(crate) fn resolved(&self) -> &Self {
         match self {
             Self::Shared(content) => content.resolved(),
             content => content,
         }
     }
+
+    /// As a value without places; mappings are sorted by name, independent of their order
+    /// in the file.
+    pub(crate) fn to_value(&self) -> Value {
+        match self.resolved() {
+            Content::Null | Content::Broken | Content::Shared(_) => Value::Null,
+            Content::Scalar { text, plain: true } => plain(text),
+            Content::Scalar { text, plain: false } => Value::String(text.to_string()),
+            Content::Tagged { tag, text } => {
+                let value = Value::String(text.to_string());
+                Value::Tagged(Box::new(TaggedValue { tag: serde_yaml::value::Tag::new(*tag), value }))
+            }
+            Content::List(items) => {
+                Value::Sequence(items.iter().map(|item| item.content.to_value()).collect())
+            }
+            Content::Map(entries) => mapping(entries.iter().map(|entry| (&*entry.key, &entry.value.content))),
+        }
+    }
 }
 
-/// Parses the only document in `text`, and gives `mask` the places of its values.
-pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
+/// A mapping, sorted by name.
+pub(crate) fn mapping<'a>(entries: impl Iterator<Item = (&'a str, &'a Content<'a>)>) -> Value {
+    let sorted: BTreeMap<_, _> = entries.collect();
+    let entry = |(key, content): (&str, &Content<'_>)| (Value::String(key.to_owned()), content.to_value());
+    Value::Mapping(sorted.into_iter().map(entry).collect())
+}
+
+/// Bytes of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Is told the places of a document's parts as they are found.
+pub(crate) trait Places {
+    /// A comment.
+    fn comment(&mut self, _at: Span) {}
+    /// A key of a mapping.
+    fn key(&mut self, _at: Span) {}
+    /// A value, of the key `key` in the mapping of the key `above`.
+    fn value(&mut self, _at: Span, _key: Option<&str>, _above: Option<&str>) {}
+    /// The value at `at` is also the value of `key`, by an alias.
+    fn value_again(&mut self, _at: Span, _key: Option<&str>, _above: Option<&str>) {}
+    /// The text from `start` on couldn't be parsed.
+    fn rest(&mut self, _start: usize) {}
+    /// The one tag that has a meaning in this document.
+    fn tag(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// Parses the only document in `text`, and tells `places` where its parts are.
+pub(crate) fn parse<'a>(text: &'a str, places: &mut dyn Places) -> Parsed<'a> {
     let mut options = Options::default();
     options.flow_nesting_limit = DEEPEST;
     options.block_nesting_limit = DEEPEST;
@@ -88,7 +159,7 @@ pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
     options.max_buffered_comment_events = MOST_COMMENTS;
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut builder = Builder {
-        mask,
+        places,
         stack: Vec::new(),
         anchors: HashMap::new(),
         root: None,
@@ -111,7 +182,7 @@ pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
             Some(Err(error)) => Err(syntax(&error, text)),
         };
         if let Err(flaw) = stopped {
-            builder.mask.rest(reached as usize);
+            builder.places.rest(reached as usize);
             let mut flaws = builder.flaws.finish();
             flaws.push(*flaw);
             return Parsed { root: None, flaws, broken: true };
@@ -120,8 +191,8 @@ pub(super) fn parse<'a>(text: &'a str, mask: &mut Mask<'_>) -> Parsed<'a> {
     Parsed { root: builder.root, flaws: builder.flaws.finish(), broken: false }
 }
 
-struct Builder<'a, 'm, 't> {
-    mask: &'m mut Mask<'t>,
+struct Builder<'a, 'p> {
+    places: &'p mut dyn Places,
     stack: Vec<Frame<'a>>,
     anchors: HashMap<usize, Anchored<'a>>,
     root: Option<Node<'a>>,
@@ -175,14 +246,14 @@ enum Key<'a> {
     Bad,
 }
 
-impl<'a> Builder<'a, '_, '_> {
+impl<'a> Builder<'a, '_> {
     fn event(&mut self, event: Event<'a>, at: Span) -> Result<(), Box<Flaw>> {
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
                 return Err(flaw("there is a second document in this file", at, "it starts here")
                     .help("keep one document, or move the other to another file"));
             }
-            Event::Comment(..) => self.mask.comment(at),
+            Event::Comment(..) => self.places.comment(at),
             Event::Scalar(text, style, anchor, tag) => {
                 self.scalar(text, style, anchor, tag.as_deref(), at)?
             }
@@ -216,24 +287,34 @@ impl<'a> Builder<'a, '_, '_> {
         tag: Option<&Tag>,
         at: Span,
     ) -> Result<(), Box<Flaw>> {
-        self.tag(tag, at);
+        let meant = tag.and_then(|tag| self.meant(tag));
+        if meant.is_none() {
+            self.tag(tag, at);
+        }
         let plain = style == ScalarStyle::Plain
             && tag.is_none_or(|tag| !is_bare(tag) && tag.core_suffix() != Some("str"));
         let awaits_key =
             matches!(self.stack.last(), Some(Frame { kind: Kind::Map { key: Key::Awaited, .. }, .. }));
         if awaits_key {
-            self.mask.key(at);
+            self.places.key(at);
         } else {
             let (key, above) = path(&self.stack);
-            self.mask.value(at, key, above);
+            self.places.value(at, key, above);
         }
         let values = 1 + text.len() / BYTES_OF_TEXT;
-        let content = if plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
+        let content = if let Some(tag) = meant {
+            Content::Tagged { tag, text }
+        } else if plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
             Content::Null
         } else {
             Content::Scalar { text, plain }
         };
         self.add(Node { content, span: at, defined: None }, anchor, Extent { values, ..Extent::SCALAR })
+    }
+
+    /// The tag that has a meaning, if it is this one.
+    fn meant(&self, tag: &Tag) -> Option<&'static str> {
+        self.places.tag().filter(|known| matches!(tag.parts(), ("!", name) if name == *known))
     }
 
     /// Tags without effect are accepted; others could change the value.
@@ -271,7 +352,7 @@ impl<'a> Builder<'a, '_, '_> {
         };
         // The keys of a mapping have been handled at its definition.
         if !matches!(*anchored.content, Content::Map(_)) {
-            self.mask.value_again(anchored.span, key, above);
+            self.places.value_again(anchored.span, key, above);
         }
         let node = Node {
             content: Content::Shared(Rc::clone(&anchored.content)),
@@ -328,6 +409,7 @@ fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> Key<'a> {
         Content::Broken => return Key::Bad,
         Content::Null if node.span.start == node.span.end => "an empty key",
         Content::Null => "null used as a key",
+        Content::Tagged { .. } => "a tagged value used as a key",
         Content::List(_) => "a list used as a key",
         _ => "a mapping used as a key",
     };
@@ -348,4 +430,27 @@ fn path<'s>(stack: &'s [Frame<'_>]) -> (Option<&'s str>, Option<&'s str>) {
         _ => None,
     });
     (keys.next(), keys.next())
+}
+
+/// YAML 1.2's core schema, which tau's reader uses for fields without a declared
+/// type.
+pub(crate) fn plain(text: &str) -> Value {
+    match text {
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        _ => {}
+    }
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && unsigned.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
+    // Some readers take `007` for a number, others for text; text preserves it.
+    if number && !(unsigned.len() > 1 && unsigned.starts_with('0') && !unsigned.contains('.')) {
+        if let Ok(number) = text.parse::<i64>() {
+            return number.into();
+        }
+        if let Ok(number) = text.parse::<f64>() {
+            return number.into();
+        }
+    }
+    Value::String(text.to_owned())
 }

@@ -1,24 +1,24 @@
 //! The parser's errors, with our own messages and places.
 
-use super::place::Span;
+use super::Span;
 use serde_saphyr::granit_parser::{ErrorKind, Marker, ScanError, Span as EventSpan};
 
 /// A YAML error in a document.
-pub(super) struct Flaw {
+pub(crate) struct Flaw {
     /// Follows the quoted text, if there is one.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// Shown in quotes before the message.
-    pub(super) quoted: Option<Span>,
-    pub(super) labels: Vec<(Span, &'static str)>,
-    pub(super) help: Option<&'static str>,
+    pub(crate) quoted: Option<Span>,
+    pub(crate) labels: Vec<(Span, &'static str)>,
+    pub(crate) help: Option<&'static str>,
 }
 
-pub(super) fn flaw(message: &str, at: Span, label: &'static str) -> Box<Flaw> {
+pub(crate) fn flaw(message: &str, at: Span, label: &'static str) -> Box<Flaw> {
     Box::new(Flaw { message: message.to_owned(), quoted: None, labels: vec![(at, label)], help: None })
 }
 
 impl Flaw {
-    pub(super) fn help(mut self: Box<Self>, help: &'static str) -> Box<Self> {
+    pub(crate) fn help(mut self: Box<Self>, help: &'static str) -> Box<Self> {
         self.help = Some(help);
         self
     }
@@ -29,13 +29,13 @@ const MOST_FLAWS: usize = 1_000;
 
 /// Errors that don't end the parsing.
 #[derive(Default)]
-pub(super) struct Flaws {
+pub(crate) struct Flaws {
     all: Vec<Flaw>,
     left_out: usize,
 }
 
 impl Flaws {
-    pub(super) fn push(&mut self, flaw: impl FnOnce() -> Box<Flaw>) {
+    pub(crate) fn push(&mut self, flaw: impl FnOnce() -> Box<Flaw>) {
         if self.all.len() < MOST_FLAWS {
             self.all.push(*flaw());
         } else {
@@ -43,7 +43,7 @@ impl Flaws {
         }
     }
 
-    pub(super) fn finish(mut self) -> Vec<Flaw> {
+    pub(crate) fn finish(mut self) -> Vec<Flaw> {
         if self.left_out > 0 {
             let message = format!("{} more errors in this file are not shown", self.left_out);
             let last = self.all.last().and_then(|flaw| flaw.labels.first()).map(|(span, _)| *span);
@@ -60,7 +60,7 @@ const COLON: &str = "write `name: value`, with a space after the `:`";
 
 /// Explains a parser's error to the author of the document, who doesn't know the
 /// grammar.
-pub(super) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
+pub(crate) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
     let mut at = point(error.marker(), text);
     let (before, line) = lines(at.start as usize, text);
     let written = &text[line.range()];
@@ -220,7 +220,7 @@ fn has_a_key(line: &str) -> bool {
     line.contains(": ") || line.ends_with(':')
 }
 
-pub(super) fn span_of(span: &EventSpan, text: &str) -> Span {
+pub(crate) fn span_of(span: &EventSpan, text: &str) -> Span {
     let start = offset(&span.start, text);
     let end = offset(&span.end, text).max(start);
     let trimmed = text.get(start..end).map_or(end, |slice| start + slice.trim_end().len());
@@ -246,6 +246,6 @@ fn offset(marker: &Marker, text: &str) -> usize {
 }
 
 /// No file of more than 16 MB is read.
-pub(super) fn small(offset: usize) -> u32 {
+pub(crate) fn small(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }

@@ -1,0 +1,228 @@
+//! Text that spore didn't write, from a host or from a network folder: untrusted as it
+//! arrives, printable once it has been through one function.
+//!
+//! Whoever wrote such a text may have meant it for the reader's terminal: `ESC ]52;c;…`
+//! writes the clipboard, a carriage return or a newline forges a line of a plan, and
+//! direction marks show a name backwards. Therefore:
+//!
+//! - What a host sends arrives as [`Untrusted`], which can be parsed, but not displayed.
+//! - What is taken from it in order to be shown is [`Printable`]. Its constructors, which
+//!   are one function, are the only way to make one. The vocabulary of plans ([`Value`],
+//!   [`Access`], [`Obstacle`], …) and the errors of hosts hold nothing else, and the
+//!   folder's values share it.
+//!
+//! Secrets that a host echoes are masked before that, by `remote::Redactor`, which returns
+//! a [`Printable`] too. Values that are compared aren't masked: a password such as `root`
+//! would hide every owner, and a masked value would differ from the desired one for ever.
+//!
+//! [`Value`]: super::Value
+//! [`Access`]: super::Access
+//! [`Obstacle`]: crate::diff::Obstacle
+
+use super::Sha256;
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+
+/// The maximum length of a [`Printable`], in bytes, except for the words that replace what
+/// is left out. No real value comes near it.
+pub const LONGEST: usize = 4000;
+
+/// Text of bounded length that controls no terminal and hides nothing.
+///
+/// A [line](Self::line) or [text](Self::text) can be compared instead of the original: if that
+/// is too long, its digest takes the place of its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Printable(String);
+
+impl Printable {
+    /// One line: line breaks are escaped like other control characters.
+    pub fn line(text: &str) -> Self {
+        Self(escaped(text, is_hidden))
+    }
+
+    /// All lines of a text, which can be compared like [one](Self::line).
+    pub fn text(text: &str) -> Self {
+        Self(escaped(text, |c| c != '\n' && is_hidden(c)))
+    }
+
+    /// What a program has said, to be shown and not compared. A tab becomes a space, and a long
+    /// text keeps its end, because the error is usually at the end of an output.
+    pub fn lines(text: &str) -> Self {
+        let text = text.trim_end();
+        let from = text.ceil_char_boundary(text.len().saturating_sub(LONGEST));
+        let kept = escaped(&text[from..].replace('\t', " "), |c| c != '\n' && is_hidden(c));
+        Self(if from > 0 { format!("…{kept}") } else { kept })
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a character controls a terminal or can't be seen: a control character (Unicode's
+/// category Cc), a format character (Cf: direction marks, zero-width characters, tags) or a
+/// line or paragraph separator.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control() || FORMAT.iter().any(|(first, last)| (*first..=*last).contains(&c))
+}
+
+/// The ranges of Unicode's category Cf, and the separators. The last range is unassigned
+/// apart from its tags and variation selectors, none of which can be seen.
+const FORMAT: &[(char, char)] = &[
+    ('\u{ad}', '\u{ad}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{180e}', '\u{180e}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{fff9}', '\u{fffb}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+/// The one function through which text passes that may be shown.
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'[' | b']'..=b'~');
+    if text.len() <= LONGEST && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    let mut shown = String::with_capacity(text.len().min(LONGEST));
+    for c in text.chars() {
+        if shown.len() >= LONGEST {
+            let digest = Sha256::of(text.as_bytes()).to_string();
+            shown.push_str(&format!("… ({} bytes, sha256 {digest:.16})", text.len()));
+            break;
+        }
+        if is_escaped(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+impl From<&str> for Printable {
+    fn from(text: &str) -> Self {
+        Self::line(text)
+    }
+}
+
+impl From<String> for Printable {
+    fn from(text: String) -> Self {
+        Self::line(&text)
+    }
+}
+
+impl From<Printable> for String {
+    fn from(text: Printable) -> Self {
+        text.0
+    }
+}
+
+impl Deref for Printable {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Printable {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Printable {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for Printable {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Printable {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl fmt::Display for Printable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Text as a host has sent it. It can be parsed, but isn't displayed, not even by `Debug`:
+/// what is to be shown of it becomes [`Printable`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Untrusted(String);
+
+impl Untrusted {
+    /// Takes what a host has sent.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, to be parsed.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Untrusted({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_obeyed() {
+        let table = [
+            ("h1 größe ok", "h1 größe ok"),
+            ("a\x1b[2Jb\r\n\tc", "a\\u{1b}[2Jb\\u{d}\\u{a}\\u{9}c"),
+            ("\x1b]52;c;YQ==\x07", "\\u{1b}]52;c;YQ==\\u{7}"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("a\u{202e}b\u{2066}c\u{200b}d\u{feff}", "a\\u{202e}b\\u{2066}c\\u{200b}d\\u{feff}"),
+            ("\u{ad}\u{e0041}\u{61c}\u{2028}", "\\u{ad}\\u{e0041}\\u{61c}\\u{2028}"),
+        ];
+        for (text, shown) in table {
+            assert_eq!(Printable::line(text), shown);
+        }
+        assert_eq!(Printable::lines("a\x1b[2J\n\tb\r\n\n"), "a\\u{1b}[2J\n b");
+    }
+
+    #[test]
+    fn long_texts_that_differ_stay_different() {
+        let long = "ä".repeat(LONGEST);
+        let [a, b] = [Printable::line(&long), Printable::line(&format!("{long}b"))];
+        assert!(a.len() < LONGEST + 60 && b.len() < LONGEST + 60);
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn the_end_of_a_long_output_is_kept() {
+        let kept = Printable::lines(&format!("{}\nend\n", "ä\n".repeat(5000)));
+        assert!(kept.len() < LONGEST + 10 && kept.starts_with('…') && kept.ends_with("end"), "{kept}");
+    }
+}

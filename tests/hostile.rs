@@ -1,0 +1,217 @@
+//! Hostile hosts, as `fixtures/answers/README.md` describes them, and what must hold for
+//! each. Several tests use this, and so does `tests/fuzz`.
+
+use spore_drive::desired::{Artifact, Desired, Supplies, compile};
+use spore_drive::facts::{self, Folder, interpret};
+use spore_drive::network::Network;
+use spore_drive::plan::{self, Observed, Options, Plan, Unplanned};
+use spore_drive::remote::Holder;
+use spore_drive::render::{self, Style};
+use spore_drive::resource::{HostName, Sha256, ShapeName, Untrusted, is_hidden};
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+const FOLDER: &str = "fixtures/plans/first/folder";
+const CASES: &str = "fixtures/answers";
+/// The host that `base.answer` is from, and another one.
+const HOSTILE: &str = "h4";
+const OTHER: &str = "h5";
+
+/// The most CPU time that a host may take. A debug build takes ten times as long.
+pub(crate) const SOON: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 });
+
+/// One of the files in `hostile`.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    /// Words in the line about the host; `None` if it is planned.
+    pub(crate) says: Option<String>,
+    /// What the host sends.
+    pub(crate) answer: String,
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut paths: Vec<_> =
+        fs::read_dir(format!("{CASES}/hostile")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| case(&path.file_stem().unwrap().to_string_lossy(), &fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+fn case(name: &str, text: &str) -> Case {
+    let mut lines = text.lines();
+    assert!(lines.next().is_some_and(|line| line.starts_with("# ")), "{name} doesn't say what it is about");
+    let says = match lines.next() {
+        Some("says nothing") => None,
+        Some(line) => Some(line.strip_prefix("says: ").unwrap().to_owned()),
+        None => panic!("{name} is empty"),
+    };
+    let mut answer = String::new();
+    for line in lines {
+        let line = unescaped(line);
+        let directive = line.strip_prefix('@').and_then(|rest| rest.split_once(' ').or(Some((rest, ""))));
+        match directive {
+            Some(("base", "")) => answer.push_str(base().strip_suffix("end\n").unwrap()),
+            Some(("swap", rest)) => {
+                let (old, new) = rest.split_once(" => ").unwrap();
+                assert!(answer.contains(old), "{name}: nothing says `{old}`");
+                answer = answer.replace(old, new);
+            }
+            Some(("fill", rest)) => {
+                let (times, text) = rest.split_once(' ').unwrap();
+                answer += &text.repeat(times.parse().unwrap());
+                answer.push('\n');
+            }
+            Some((times, text)) if times.parse::<usize>().is_ok() => {
+                for n in 0..times.parse().unwrap() {
+                    answer += &text.replace("{n}", &n.to_string());
+                    answer.push('\n');
+                }
+            }
+            _ => {
+                answer += &line;
+                answer.push('\n');
+            }
+        }
+    }
+    Case { name: name.to_owned(), says, answer }
+}
+
+/// The answer that hostile ones are made from.
+pub(crate) fn base() -> String {
+    fs::read_to_string(format!("{CASES}/base.answer")).unwrap()
+}
+
+/// Texts to put into fields.
+pub(crate) fn strings() -> Vec<String> {
+    fs::read_to_string(format!("{CASES}/strings.txt")).unwrap().lines().map(unescaped).collect()
+}
+
+fn unescaped(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('\\') {
+        text += &rest[..at];
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix("u{") {
+            let (digits, after) = after.split_once('}').unwrap();
+            text.push(char::from_u32(u32::from_str_radix(digits, 16).unwrap()).unwrap());
+            rest = after;
+        } else {
+            let c = rest.chars().next().unwrap();
+            text.push(match c {
+                'e' => '\u{1b}',
+                'r' => '\r',
+                'n' => '\n',
+                't' => '\t',
+                c => c,
+            });
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    text + rest
+}
+
+/// A network, one host of which is hostile.
+pub(crate) struct World {
+    network: Network,
+    desired: Desired,
+    /// What the other host answers.
+    bare: String,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let network = Network::read(FOLDER.as_ref()).unwrap();
+        let mut supplies = Supplies::default();
+        for architecture in spore_drive::artifact::Architecture::ALL {
+            let artifact = Artifact { sha256: Sha256::of(b"tau"), size: Some(100) };
+            supplies.tau.insert(architecture, artifact);
+        }
+        let desired = compile(&network, &supplies).unwrap();
+        let bare = fs::read_to_string("fixtures/plans/answers/debian-12.answer").unwrap();
+        Self { network, desired, bare }
+    }
+
+    /// Everything that is shown of a plan with a host that answers this.
+    ///
+    /// # Errors
+    /// With what doesn't hold.
+    pub(crate) fn judge(&self, answer: &str) -> Result<String, String> {
+        let begun = cpu();
+        let (plan, page) =
+            catch_unwind(AssertUnwindSafe(|| self.page(answer))).map_err(|_| "a panic".to_owned())?;
+        let took = cpu() - begun;
+        is_harmless(&page)?;
+        if took > SOON {
+            return Err(format!("it took {took:?} of CPU time"));
+        }
+        let other: HostName = OTHER.parse().unwrap();
+        if !plan.changes.iter().any(|(id, _)| id.host == other) {
+            return Err(format!("{OTHER} isn't planned:\n{page}"));
+        }
+        if page.len() > 1 << 20 {
+            return Err(format!("{} bytes are shown", page.len()));
+        }
+        Ok(page)
+    }
+
+    fn page(&self, answer: &str) -> (Plan, String) {
+        let mut observed: std::collections::BTreeMap<_, _> = self
+            .network
+            .hosts
+            .keys()
+            .map(|name| {
+                let silent = Unplanned { why: "silent".into(), help: "".into() };
+                (name.clone(), Observed::Nothing(silent))
+            })
+            .collect();
+        let mut holder = None;
+        for (name, answer) in [(OTHER, self.bare.as_str()), (HOSTILE, answer)] {
+            let name: HostName = name.parse().unwrap();
+            let shapes: BTreeSet<ShapeName> = self.network.hosts[&name].nodes.keys().cloned().collect();
+            let host = match facts::parse(&Untrusted::new(answer)) {
+                Ok(facts) => {
+                    let folder = Folder { desired: &self.desired, shapes: &shapes, purge_storage: true };
+                    let (conditions, current) = interpret(&name, &facts, folder);
+                    holder = facts.holder.as_ref().map(Holder::parse);
+                    Observed::Host { conditions: Box::new(conditions), current }
+                }
+                Err(error) => Observed::Nothing(Unplanned::new(&error, error.help())),
+            };
+            observed.insert(name, host);
+        }
+        let plan = plan::plan("net.test", &self.desired, &observed, &Options::default()).unwrap();
+        let locked = plan.nodes.keys().next().map(|node| &node.host).into_iter();
+        let locked = locked.filter_map(|host| Some((host, holder.as_ref()?.to_string())));
+        let mut page = render::header(&plan.network, 0, plan.asked, locked);
+        page += &render::plan(&plan, Style::Plain);
+        let waves = plan.waves.iter().flat_map(|wave| wave.hosts.values());
+        for step in plan.stage.values().chain(waves).flatten() {
+            page += &render::action(&step.action);
+            page.push('\n');
+        }
+        (plan, page)
+    }
+}
+
+/// Whether a terminal shows the text as it is.
+///
+/// # Errors
+/// With a character that it would obey, or that can't be seen.
+pub(crate) fn is_harmless(text: &str) -> Result<(), String> {
+    match text.lines().find(|line| line.contains(is_hidden)) {
+        Some(line) => Err(format!("shown as it is: {line:?}")),
+        None => Ok(()),
+    }
+}
+
+/// The CPU time of this thread.
+fn cpu() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let spent = text.split(' ').next().and_then(|spent| spent.parse().ok());
+    Duration::from_nanos(spent.unwrap_or_default())
+}

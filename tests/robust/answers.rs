@@ -1,0 +1,146 @@
+//! Whatever a host answers to a probe, nothing of it is obeyed by a terminal, it takes
+//! little time, and the other hosts are planned.
+
+use super::hostile::{World, base, cases, strings};
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// Of the texts that could be put into a field, one in so many is: a debug build is slow.
+/// `SPORE_HOSTILE_ALL=1` tries all.
+fn stride() -> usize {
+    let all = std::env::var_os("SPORE_HOSTILE_ALL").is_some();
+    if cfg!(debug_assertions) && !all { 61 } else { 1 }
+}
+
+/// The parts of a line that are replaced: the line, and what is between separators.
+fn parts(line: &str) -> Vec<std::ops::Range<usize>> {
+    let whole = 0..line.len();
+    let mut parts = vec![whole];
+    let mut start = 0;
+    for (at, c) in line.char_indices().chain([(line.len(), '\t')]) {
+        if "\t=|:;,".contains(c) || c == ' ' {
+            parts.push(start..at);
+            start = at + c.len_utf8();
+        }
+    }
+    parts.dedup();
+    parts
+}
+
+#[test]
+fn no_field_of_an_answer_is_obeyed() {
+    let (world, base, strings, stride) = (World::new(), base(), strings(), stride());
+    let shown = world.judge(&base).unwrap();
+    // The plan must show the values, or else nothing is tested.
+    for value in ["nobody:nogroup", "old.net.test", "exited with status 203", "AEplace", "ana@laptop"] {
+        assert!(shown.contains(value), "{value} isn't shown:\n{shown}");
+    }
+    let lines: Vec<&str> = base.lines().collect();
+    let mut n = 0;
+    let mut wrong = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        for part in parts(line) {
+            for text in &strings {
+                n += 1;
+                if n % stride != 0 {
+                    continue;
+                }
+                let changed = format!("{}{text}{}", &line[..part.start], &line[part.end..]);
+                let mut lines = lines.clone();
+                lines[at] = &changed;
+                if let Err(found) = world.judge(&(lines.join("\n") + "\n")) {
+                    wrong.push(format!("{changed:?}: {found}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {n}:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+}
+
+/// Each line many times, or with a field that is very long.
+#[test]
+fn no_amount_of_anything_takes_long() {
+    let (world, base) = (World::new(), base());
+    let lines: Vec<&str> = base.lines().collect();
+    let (mut n, mut wrong) = (0, Vec::new());
+    for (at, line) in lines.iter().enumerate() {
+        let numbered = |n: usize| match line.rsplit_once(['/', '@', '=', ' ']) {
+            Some((start, end)) => format!("{}{}{n}{end}", start, &line[start.len()..line.len() - end.len()]),
+            None => format!("{line}{n}"),
+        };
+        let last = parts(line).pop().unwrap_or_default();
+        let filled = |text: &str| {
+            format!("{}{}{}", &line[..last.start], text.repeat(300_000 / text.len()), &line[last.end..])
+        };
+        let variants: [(&str, String); 5] = [
+            ("repeated", vec![*line; 15_000].join("\n")),
+            ("numbered", (0..15_000).map(numbered).collect::<Vec<_>>().join("\n")),
+            ("filled with letters", filled("a")),
+            ("filled with brackets", filled("[")),
+            ("filled with bidi marks", filled("\u{202e}")),
+        ];
+        for (what, text) in variants {
+            n += 1;
+            if n % stride().min(17) != 0 {
+                continue;
+            }
+            let mut lines = lines.clone();
+            lines[at] = &text;
+            if let Err(found) = world.judge(&(lines.join("\n") + "\n")) {
+                wrong.push(format!("{line} {what}: {found}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_case_is_obeyed() {
+    let world = World::new();
+    let wrong: Vec<String> = cases()
+        .iter()
+        .filter_map(|case| world.judge(&case.answer).err().map(|wrong| format!("{}: {wrong}", case.name)))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// `SPORE_FUZZ_SECONDS` sets the duration, and `SPORE_FUZZ_SEED` the seed.
+#[test]
+fn no_damaged_answer_is_obeyed() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seconds = number("SPORE_FUZZ_SECONDS").unwrap_or(5);
+    let mut state = number("SPORE_FUZZ_SEED").unwrap_or(1).max(1);
+    let mut random = move |below: usize| {
+        // xorshift
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below.max(1) as u64).unwrap()
+    };
+    let (world, strings) = (World::new(), strings());
+    let base = base();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        let mut lines: Vec<String> = base.lines().map(str::to_owned).collect();
+        for _ in 0..1 + random(6) {
+            let (at, other) = (random(lines.len()), random(lines.len()));
+            match random(5) {
+                0 => drop(lines.remove(at)),
+                1 => lines.swap(at, other),
+                2 => lines.insert(at, lines[other].clone()),
+                3 => lines.insert(at, strings[random(strings.len())].clone()),
+                _ => {
+                    let parts = parts(&lines[at]);
+                    let part = parts[random(parts.len())].clone();
+                    lines[at].replace_range(part, &strings[random(strings.len())]);
+                }
+            }
+        }
+        let answer = lines.join("\n") + "\n";
+        if let Err(wrong) = world.judge(&answer) {
+            let path = std::env::temp_dir().join("spore-hostile.answer");
+            fs::write(&path, answer).unwrap();
+            panic!("{}: {wrong}", path.display());
+        }
+    }
+}
