@@ -13,6 +13,10 @@ mod faults;
 mod first;
 mod gate;
 mod host;
+mod hostile;
+#[expect(dead_code, clippy::unwrap_used, reason = "another test uses the rest, and panics where it fails")]
+#[path = "../hostile.rs"]
+mod hostile_cases;
 mod in_force;
 mod keys;
 mod mending;
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         trial("drift::drift", drift::drift),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),
+        trial("hostile::a_host_that_lies", hostile::a_host_that_lies),
         trial("in_force::what_others_override", in_force::what_others_override),
         trial("in_force::what_a_process_was_started_with", in_force::what_a_process_was_started_with),
         trial("in_force::records", in_force::records),
