@@ -3,6 +3,7 @@
 
 use super::args::{Args, Colour};
 use crate::render::Style;
+use crate::resource::Printable;
 use std::future::poll_fn;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::process::Command;
@@ -117,7 +118,8 @@ pub(crate) fn confirm(question: &str) -> bool {
 
 /// Asks for a name, so that no habit of typing `y` answers the question.
 pub(crate) fn confirm_by_name(question: &str, name: &str) -> bool {
-    ask(&format!("{question} ({name}): ")) == name
+    let shown = Printable::line(name);
+    ask(&format!("{question} ({shown}): ")) == name
 }
 
 /// What is typed, and nothing if that can't be read.

@@ -153,6 +153,8 @@ impl Rule {
             return None;
         }
         let restricted = [*to, *from] != [any; 2];
+        // `ufw delete allow` doesn't take one that logs.
+        let is_plain = !action.contains('_');
         // `deny_log`; forwarded connections (`route:allow`) aren't the host's.
         let action = action.split('_').next().unwrap_or_default();
         let lets_in = match action {
@@ -188,7 +190,8 @@ impl Rule {
             _ => None,
         };
         // A rule of ours that the owner has changed belongs to the owner now.
-        let ours = action == "allow" && exact.is_some() && !restricted && comment.contains(&OUR_COMMENT);
+        let ours =
+            is_plain && action == "allow" && exact.is_some() && !restricted && comment.contains(&OUR_COMMENT);
         let name = if restricted {
             let address = |text: &str| if text == any { "any".to_owned() } else { text.to_owned() };
             format!("{action} proto {protocol} from {} to {} port {ports}", address(from), address(to))

@@ -187,17 +187,23 @@ impl Host<'_> {
         }
         // An apply has watched this very start: earlier ones don't matter any more.
         if unit.healthy && missing.is_none() {
-            return Activity::Running(started);
+            return match main.filter(is_deaf) {
+                Some(main) => deaf(main),
+                None => Activity::Running(started),
+            };
         }
         if self.is_unfinished(shape) {
-            return Activity::Starting(started);
+            return Activity::Failing { trouble: Trouble::Unfinished, lasts: false, started };
         }
         if unit.restarts > 0 && age < SETTLED {
             let trouble = Trouble::Restarted(unit.restarts);
             return Activity::Failing { trouble, lasts: false, started };
         }
         if unit.said.is_some() && missing.is_none() {
-            return Activity::Running(started);
+            return match main.filter(is_deaf).filter(|_| age >= MOMENT) {
+                Some(main) => deaf(main),
+                None => Activity::Running(started),
+            };
         }
         // By the configuration that it was started with, which may not be the one on
         // the disk.

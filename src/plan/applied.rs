@@ -89,6 +89,12 @@ impl Applied {
             self.done.remove(id);
             self.without_effect.insert(id.clone());
         }
+        let news = again.overridden.iter().filter(|found| !plan.overridden.contains(found));
+        for found in news.filter(|found| hosts.contains(&found.host)) {
+            let id = ResourceId { host: found.host.clone(), key: Key::Service(found.unit.clone()) };
+            self.done.remove(&id);
+            self.without_effect.insert(id);
+        }
         for (host, reasons) in again
             .unplanned
             .iter()

@@ -532,7 +532,28 @@ impl<'a> Course<'a> {
                 }
             }
         }
-        None
+        self.last_to_go(wave, host)
+    }
+
+    /// The same of a node that is removed, in the last wave: whether it is up while those of
+    /// its shape that stay are not.
+    fn last_to_go(&self, wave: usize, host: &HostName) -> Option<SkipReason> {
+        if self.plan.waves.get(wave)?.rank != Rank::Remove {
+            return None;
+        }
+        let going = self.going.iter().filter(|node| node.host == *host);
+        going.into_iter().find_map(|node| {
+            let own = match self.plan.nodes.get(*node)?.found {
+                Found::Healthy => Health::Healthy,
+                Found::Unproven => Health::Unproven,
+                Found::Deaf | Found::Replaces | Found::Down => return None,
+            };
+            let group = Group::Shape(node.shape.clone());
+            let stay: Vec<&NodeName> = self.of_group(&group).collect();
+            let is_last = !stay.is_empty() && stay.iter().all(|other| self.health(other) < own);
+            let down = stay.into_iter().cloned().collect();
+            is_last.then(|| SkipReason::LastHealthy { node: (*node).clone(), group, down })
+        })
     }
 
     fn of_group<'s>(&'s self, group: &'s Group) -> impl Iterator<Item = &'s NodeName> {

@@ -55,8 +55,8 @@ pub struct Plan {
     /// Every node of the hosts that were asked, whether they answered or not, and
     /// its part in the plan.
     pub nodes: BTreeMap<NodeName, NodePlan>,
-    /// Elders that are up at an address at which no node that is started from now on dials
-    /// them: until their turn, they can't be dialled by those.
+    /// Elders that are up at an address that the new configurations no longer contain: nodes
+    /// that are started from now on can't reach them until they have been restarted.
     pub moving: BTreeSet<NodeName>,
     /// Nodes that it takes down although they are the last healthy ones of their kind
     /// while others are down.
@@ -223,6 +223,11 @@ pub enum Note {
         /// Its nodes, as the folder has them.
         nodes: Vec<NodeName>,
     },
+    /// These nodes are up, and dial no elder where one answers.
+    CutOff(Vec<NodeName>),
+    /// The targets give these elders other addresses than the others have: they reach none
+    /// of them.
+    Alone(Vec<NodeName>),
     /// A retirement leaves this many elders: one or none.
     EldersLeft(usize),
     /// The number of other differences that a retirement leaves alone.
@@ -260,6 +265,13 @@ pub enum Refusal {
     /// The targets give all elders another address or identity, and leave out
     /// these, which dial them.
     WithoutMembers(Vec<NodeName>),
+    /// A node would start with the identity of another one that is up.
+    Twins {
+        /// The node that would start.
+        node: NodeName,
+        /// The node that is up.
+        other: NodeName,
+    },
     /// A host that is to be retired couldn't be planned.
     RetiresUnplanned(HostName),
     /// A retirement needs this to change, and that would bring along other
@@ -332,11 +344,14 @@ pub fn plan(
     };
     plan.asked = observed.keys().filter(|name| is_target(name)).count();
     let mut conditions = BTreeMap::new();
+    // What hosts say of versions is shown, and believed where the folder says nothing; no
+    // action depends on it.
+    let mut claimed = BTreeMap::new();
     let mut current = Graph::default();
     for (name, observed) in observed {
         match observed {
             Observed::Host { conditions: found, current: has } => {
-                plan.versions.extend(found.versions.clone());
+                claimed.extend(found.versions.clone());
                 conditions.insert(name.clone(), (**found).clone());
                 for (id, resource) in has.iter() {
                     current.insert(id.clone(), resource.clone());
@@ -400,24 +415,32 @@ pub fn plan(
     let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, batch);
     let graphs = revert::Graphs { changes: &graph, desired: &grounded.desired, current: &current };
     let can_roll_back = steps::fill(&mut plan, graphs, &order, options.no_revert)?;
+    for (digest, version) in claimed {
+        plan.versions.entry(digest).or_insert(version);
+    }
     let is_ours = |host: &HostName| {
         conditions
             .get(host)
             .is_some_and(|found| found.networks.iter().all(|name| name.as_str() == plan.network))
     };
     let asked = desired_nodes(desired).filter(|(id, _)| observed.contains_key(&id.host));
-    for (id, node) in asked {
+    for (_, node) in asked {
         let down = NodePlan { bootstrap: node.bootstrap, wave: None, found: Found::Down, invocation: None };
-        let part = plan.nodes.entry(node.name.clone()).or_insert(down);
-        let service = match current.get(id) {
+        plan.nodes.entry(node.name.clone()).or_insert(down);
+    }
+    for (name, part) in &mut plan.nodes {
+        let id = ResourceId { host: name.host.clone(), key: Key::Service(tau::unit_name(&name.shape)) };
+        let service = match current.get(&id) {
             Some(Resource::Service(service)) if is_ours(&id.host) => Some(service),
             _ => None,
         };
         part.found = match service.map(|service| &service.activity) {
             Some(Activity::Running(_)) => Found::Healthy,
-            Some(Activity::Failing { trouble: Trouble::Restarted(_), .. }) => Found::Unproven,
+            Some(Activity::Failing { trouble: Trouble::Restarted(_) | Trouble::Unfinished, .. }) => {
+                Found::Unproven
+            }
             Some(Activity::Failing { trouble: Trouble::Deaf(_), .. }) => Found::Deaf,
-            _ if order.interrupts.contains(&node.name) => Found::Replaces,
+            _ if order.interrupts.contains(name) => Found::Replaces,
             _ => Found::Down,
         };
         part.invocation = service.and_then(|service| service.activity.started()?.invocation.clone());
@@ -433,7 +456,7 @@ pub fn plan(
         .map(|(name, _)| name)
         .collect();
     notes::refusals(&mut plan, options, desired, &grounded.desired, (&changes.graph, &graph), &reach);
-    notes::notes(&mut plan, desired, &silent, cuts_off);
+    notes::notes(&mut plan, desired, &silent, &reach, cuts_off);
     plan.notes.extend(storage::notes(&graph, &conditions));
     if can_roll_back {
         plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });

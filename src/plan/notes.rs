@@ -11,7 +11,17 @@ use crate::resource::{Graph, HostName, Key, Node, NodeName, Resource, ResourceId
 use crate::tau;
 use std::collections::BTreeSet;
 
-pub(super) fn notes(plan: &mut Plan, desired: &Desired, silent: &BTreeSet<&HostName>, cuts_off: bool) {
+pub(super) fn notes(
+    plan: &mut Plan,
+    desired: &Desired,
+    silent: &BTreeSet<&HostName>,
+    reach: &Reach<'_>,
+    cuts_off: bool,
+) {
+    let lost = reach.lost();
+    if !lost.is_empty() {
+        plan.notes.push(Note::CutOff(lost.into_iter().collect()));
+    }
     let elders: Vec<&Node> = elders(desired).map(|(_, node)| node).collect();
     let hosts: BTreeSet<&HostName> = elders.iter().map(|node| &node.name.host).collect();
     let unknown = |host: &&&HostName| silent.contains(**host) || plan.unplanned.contains_key(**host);
@@ -89,6 +99,9 @@ pub(super) fn refusals(
     (all, kept): (&Graph<Change>, &Graph<Change>),
     reach: &Reach<'_>,
 ) {
+    for (node, other) in reach.twins() {
+        plan.refusals.push(Refusal::Twins { node, other });
+    }
     if options.targets.is_empty() {
         if plan.rotation == Some(Rotation::Begins) && !plan.unplanned.is_empty() {
             plan.refusals.push(Refusal::RotationWithout(plan.unplanned.keys().cloned().collect()));
@@ -100,7 +113,11 @@ pub(super) fn refusals(
     if plan.rotation.is_some() || touches && !order::together(all, grounded).is_empty() {
         plan.refusals.push(Refusal::PartialRotation);
     }
-    if !reach.stranded().is_empty() {
+    let (elders, members) = reach.stranded();
+    if !elders.is_empty() {
+        plan.notes.push(Note::Alone(elders.into_iter().collect()));
+    }
+    if !members.is_empty() {
         plan.refusals.push(Refusal::WithoutElders(plan.moving.iter().cloned().collect()));
     }
     let left_out: Vec<NodeName> =

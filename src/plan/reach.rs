@@ -1,31 +1,47 @@
-//! Whether nodes dial elders where these can be dialled.
+//! Whether nodes dial where others answer.
 //!
 //! A node dials the addresses in the configuration that its process was started with, and
-//! an elder answers at those of the configuration that *its* process was started with. If
-//! an elder changes its address, port or identity, a node that was started before can't
-//! reach it any more, and a node that is started too early can't reach it yet.
+//! answers at those that this configuration announces. If an elder changes its address, port
+//! or identity, or is removed, a node that was started before can't reach it any more, and a
+//! node that is started too early can't reach it yet.
 //!
 //! So a plan is judged by the configurations in force before it and after it. Where one
 //! isn't known, nothing is claimed.
 
 use super::notes::is_touched;
+use super::order;
 use crate::diff::Change;
-use crate::resource::{Content, Document, Graph, Inputs, Key, Node, NodeName, Resource, ResourceId};
+use crate::resource::{Content, Document, Graph, Inputs, Key, Node, NodeName, Resource, ResourceId, Value};
 use crate::tau::{self, config};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Which nodes reach an elder, before a plan and after it.
+/// Where nodes answer and what they dial, before a plan and after it.
 pub(super) struct Reach<'a> {
-    desired: &'a Graph<Resource>,
-    current: &'a Graph<Resource>,
-    changes: &'a Graph<Change>,
+    nodes: BTreeMap<&'a NodeName, Part<'a>>,
+    before: Answered,
+    after: Answered,
 }
 
-/// A moment at which a configuration is in force.
-#[derive(Clone, Copy)]
-enum At {
-    Before,
-    After,
+/// One node: it is wanted, or runs, or both.
+struct Part<'a> {
+    is_elder: bool,
+    is_up: bool,
+    /// The plan starts or restarts it.
+    is_touched: bool,
+    /// The plan removes it.
+    is_going: bool,
+    /// The configuration that it runs with. For one that is down: the one on the disk, with
+    /// which it would be started.
+    in_force: Option<&'a Document>,
+    wanted: Option<&'a Document>,
+}
+
+/// The addresses at which nodes answer.
+#[derive(Default)]
+struct Answered {
+    addresses: BTreeSet<String>,
+    /// Whether those of any elder are known.
+    of_an_elder: bool,
 }
 
 impl<'a> Reach<'a> {
@@ -34,96 +50,158 @@ impl<'a> Reach<'a> {
         current: &'a Graph<Resource>,
         changes: &'a Graph<Change>,
     ) -> Self {
-        Self { desired, current, changes }
+        let going: BTreeSet<&NodeName> = order::going(changes).map(|(_, node)| node).collect();
+        let mut nodes = BTreeMap::new();
+        for node in services(current).chain(services(desired)) {
+            let is_elder = node.bootstrap;
+            let part = nodes.entry(&node.name).or_insert_with(|| {
+                let found = current.get(&unit(&node.name));
+                Part {
+                    is_elder: false,
+                    is_up: matches!(found, Some(Resource::Service(found)) if found.activity.is_up()),
+                    is_touched: is_touched(&node.name, changes),
+                    is_going: going.contains(&node.name),
+                    in_force: in_force(current, &node.name),
+                    wanted: file(desired, &node.name).and_then(document),
+                }
+            });
+            part.is_elder |= is_elder;
+        }
+        let mut reach = Self { nodes, before: Answered::default(), after: Answered::default() };
+        for part in reach.nodes.values() {
+            reach.before.add(part, part.in_force);
+            if !part.is_going {
+                reach.after.add(part, part.after());
+            }
+        }
+        reach
     }
 
-    /// The elders that are up, and at whose present address no node that is started from
-    /// now on dials them: they can't be reached by it until they have been restarted.
+    /// Elders that are up at an address that the new configurations no longer contain: nodes
+    /// that are started from now on can't reach them until they have been restarted.
     pub(super) fn moving(&self) -> BTreeSet<NodeName> {
-        let moves = |node: &&Node| {
-            self.is_up(node)
-                && match (self.in_force(node, At::Before), self.wanted(node)) {
+        self.names(|part| {
+            part.is_elder
+                && part.is_up
+                && match (part.in_force, part.wanted) {
                     (Some(before), Some(wanted)) => {
                         config::dialled_at(before).is_disjoint(&config::dialled_at(wanted))
                     }
                     _ => false,
                 }
-        };
-        self.elders().filter(moves).map(|node| node.name.clone()).collect()
-    }
-
-    /// The nodes that are up and reach an elder now, but don't any more once this plan has
-    /// restarted its elders.
-    pub(super) fn cut_off(&self) -> BTreeSet<NodeName> {
-        let is_cut_off = |node: &&Node| {
-            self.is_up(node)
-                && self.in_force(node, At::Before).is_some_and(|dials| {
-                    !self.misses_all(node, dials, At::Before) && self.misses_all(node, dials, At::After)
-                })
-        };
-        self.members().filter(is_cut_off).map(|node| node.name.clone()).collect()
-    }
-
-    /// The nodes that this plan starts or restarts, and that won't reach an elder then.
-    pub(super) fn stranded(&self) -> BTreeSet<NodeName> {
-        let is_stranded = |node: &&Node| {
-            is_touched(&node.name, self.changes)
-                && self.wanted(node).is_some_and(|dials| self.misses_all(node, dials, At::After))
-        };
-        self.members().filter(is_stranded).map(|node| node.name.clone()).collect()
-    }
-
-    /// Whether it is known of some elders where they can be dialled, and that isn't where
-    /// this node dials.
-    fn misses_all(&self, node: &Node, dials: &Document, at: At) -> bool {
-        let dials = config::dials(dials);
-        let elders = self.elders().filter(|elder| elder.name != node.name);
-        let mut known =
-            elders.filter_map(|elder| self.in_force(elder, at)).map(config::dialled_at).peekable();
-        known.peek().is_some() && known.all(|answers| answers.is_disjoint(&dials))
-    }
-
-    /// The configuration that a node runs with. For one that is down: the one on the disk,
-    /// with which it would be started.
-    fn in_force(&self, node: &Node, at: At) -> Option<&'a Document> {
-        if matches!(at, At::After) && is_touched(&node.name, self.changes) {
-            return self.wanted(node);
-        }
-        let path = tau::config_path(&node.name.shape);
-        let service = match self.current.get(&unit(&node.name)) {
-            Some(Resource::Service(service)) => service.activity.started(),
-            _ => None,
-        };
-        let content = match service.map(|started| &started.inputs) {
-            Some(Inputs::Known(inputs)) => &inputs.get(&path)?.content,
-            Some(Inputs::Unknown(_)) => return None,
-            None => file(self.current, &node.name, path)?,
-        };
-        document(content)
-    }
-
-    fn wanted(&self, node: &Node) -> Option<&'a Document> {
-        document(file(self.desired, &node.name, tau::config_path(&node.name.shape))?)
-    }
-
-    fn is_up(&self, node: &Node) -> bool {
-        let found = self.current.get(&unit(&node.name));
-        matches!(found, Some(Resource::Service(service)) if service.activity.is_up())
-    }
-
-    fn nodes(&self) -> impl Iterator<Item = &'a Node> {
-        self.desired.iter().filter_map(|(_, resource)| match resource {
-            Resource::Service(service) => service.node.as_ref(),
-            _ => None,
         })
     }
 
-    fn elders(&self) -> impl Iterator<Item = &'a Node> {
-        self.nodes().filter(|node| node.bootstrap)
+    /// The nodes that are up and reach another one now, but won't once the elders have had
+    /// their turn, if they haven't had theirs by then.
+    pub(super) fn cut_off(&self) -> BTreeSet<NodeName> {
+        self.names(|part| {
+            !part.is_elder
+                && !part.is_going
+                && part.is_up
+                && part
+                    .in_force
+                    .is_some_and(|config| !self.before.misses(config) && self.after.misses(config))
+        })
     }
 
-    fn members(&self) -> impl Iterator<Item = &'a Node> {
-        self.nodes().filter(|node| !node.bootstrap)
+    /// The nodes that are up and already reach none, though it is known where an elder is.
+    pub(super) fn lost(&self) -> BTreeSet<NodeName> {
+        self.names(|part| {
+            !part.is_elder
+                && !part.is_going
+                && part.is_up
+                && self.before.of_an_elder
+                && part.in_force.is_some_and(|config| self.before.misses(config))
+        })
+    }
+
+    /// The nodes that the plan starts or restarts, and that will reach none then: elders, and
+    /// the others.
+    pub(super) fn stranded(&self) -> (BTreeSet<NodeName>, BTreeSet<NodeName>) {
+        let is_stranded = |part: &Part<'_>| {
+            part.is_touched
+                && self.after.of_an_elder
+                && part.wanted.is_some_and(|config| self.after.misses(config))
+        };
+        (
+            self.names(|part| part.is_elder && is_stranded(part)),
+            self.names(|part| !part.is_elder && is_stranded(part)),
+        )
+    }
+
+    /// The nodes that the plan starts with the identity of another node that is up and isn't
+    /// stopped before; each with that one.
+    pub(super) fn twins(&self) -> Vec<(NodeName, NodeName)> {
+        let mut bearers: BTreeMap<&str, Vec<&NodeName>> = BTreeMap::new();
+        for (name, part) in self.nodes.iter().filter(|(_, part)| part.is_up) {
+            if let Some(identity) = part.in_force.and_then(identity) {
+                bearers.entry(identity).or_default().push(name);
+            }
+        }
+        let mut twins = Vec::new();
+        for (name, part) in self.nodes.iter().filter(|(_, part)| part.is_touched) {
+            let Some(identity) = part.wanted.and_then(identity) else { continue };
+            let others = bearers.get(identity).into_iter().flatten().filter(|other| *other != name);
+            // On its own host, a node that is removed makes room first.
+            let stays = |other: &&&NodeName| {
+                other.host != name.host || self.nodes.get(**other).is_none_or(|other| !other.is_going)
+            };
+            twins.extend(others.filter(stays).map(|other| ((*name).clone(), (*other).clone())));
+        }
+        twins
+    }
+
+    fn names(&self, is: impl Fn(&Part<'_>) -> bool) -> BTreeSet<NodeName> {
+        self.nodes.iter().filter(|(_, part)| is(part)).map(|(name, _)| (*name).clone()).collect()
+    }
+}
+
+impl<'a> Part<'a> {
+    /// The configuration that it runs with after the plan.
+    fn after(&self) -> Option<&'a Document> {
+        if self.is_touched { self.wanted } else { self.in_force }
+    }
+}
+
+impl Answered {
+    fn add(&mut self, part: &Part<'_>, config: Option<&Document>) {
+        if let Some(config) = config {
+            self.addresses.extend(config::dialled_at(config));
+            self.of_an_elder |= part.is_elder;
+        }
+    }
+
+    /// Whether none answers at the addresses that a node with this configuration dials.
+    fn misses(&self, config: &Document) -> bool {
+        let dials = config::dials(config);
+        !dials.is_empty() && dials.is_disjoint(&self.addresses)
+    }
+}
+
+fn services(graph: &Graph<Resource>) -> impl Iterator<Item = &Node> {
+    graph.iter().filter_map(|(_, resource)| match resource {
+        Resource::Service(service) => service.node.as_ref(),
+        _ => None,
+    })
+}
+
+fn in_force<'a>(current: &'a Graph<Resource>, node: &NodeName) -> Option<&'a Document> {
+    let service = match current.get(&unit(node)) {
+        Some(Resource::Service(service)) => service.activity.started(),
+        _ => None,
+    };
+    match service.map(|started| &started.inputs) {
+        Some(Inputs::Known(inputs)) => document(&inputs.get(&tau::config_path(&node.shape))?.content),
+        Some(Inputs::Unknown(_)) => None,
+        None => document(file(current, node)?),
+    }
+}
+
+fn identity(config: &Document) -> Option<&str> {
+    match config.fields.get("identity").map(|field| &field.value) {
+        Some(Value::Scalar(id)) => Some(id),
+        _ => None,
     }
 }
 
@@ -131,8 +209,9 @@ fn unit(node: &NodeName) -> ResourceId {
     ResourceId { host: node.host.clone(), key: Key::Service(tau::unit_name(&node.shape)) }
 }
 
-fn file<'a>(graph: &'a Graph<Resource>, node: &NodeName, path: String) -> Option<&'a Content> {
-    match graph.get(&ResourceId { host: node.host.clone(), key: Key::File(path) }) {
+fn file<'a>(graph: &'a Graph<Resource>, node: &NodeName) -> Option<&'a Content> {
+    let key = Key::File(tau::config_path(&node.shape));
+    match graph.get(&ResourceId { host: node.host.clone(), key }) {
         Some(Resource::File(file)) => Some(&file.content),
         _ => None,
     }

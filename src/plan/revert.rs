@@ -6,7 +6,9 @@
 //!   which its process was started, if that version is in place before the switch or was
 //!   kept by an earlier one. A file that was changed under a running node is not what it
 //!   ran with, and stays replaced.
-//! - A node that was failing or starting has nothing proven to go back to, so it
+//! - A node that is up again after a restart by the service manager goes back to what it
+//!   runs with, like a healthy one.
+//! - Any other node that was failing or starting has nothing proven to go back to, so it
 //!   falls back only on what an unfinished switch has kept: there the apply that
 //!   began the switch was cut off before the node was healthy or rolled back.
 //! - A node that was down is stopped again. So is one that isn't enabled: it is enabled
@@ -24,7 +26,7 @@ use super::steps::When;
 use crate::diff::{Change, runs_with};
 use crate::resource::{
     Activity, Content, Edge, Effect, File, Graph, Health, HostName, Inputs, Key, Node, Resource, ResourceId,
-    Sha256, kept_for,
+    Sha256, Trouble, kept_for,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -192,7 +194,8 @@ impl<'a> Candidate<'a> {
     fn old(&self, activity: &Activity, is_unfinished: bool) -> Option<Sha256> {
         let found = self.found.map(|file| file.sha256);
         let old = match activity {
-            Activity::Running(started) => match &started.inputs {
+            Activity::Running(started)
+            | Activity::Failing { trouble: Trouble::Restarted(_), started, .. } => match &started.inputs {
                 Inputs::Unknown(_) => found,
                 Inputs::Known(inputs) => {
                     let is_read = |file: &&File| runs_with(self.path, file, self.effect, inputs);

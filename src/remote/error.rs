@@ -145,7 +145,7 @@ impl HostError {
             Self::TimedOut { .. } | Self::Abandoned { .. } => Vec::new(),
         };
         for words in words {
-            *words = redactor.clean(words.as_bytes());
+            *words = Printable::in_one_line(&redactor.clean(words.as_bytes()));
         }
         self
     }

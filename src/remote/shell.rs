@@ -289,7 +289,7 @@ impl Lines {
 
     /// The unexpected output, made safe for a terminal.
     pub(super) fn noise(&self) -> Printable {
-        Printable::lines(String::from_utf8_lossy(&self.noise).trim())
+        Printable::in_one_line(String::from_utf8_lossy(&self.noise).trim())
     }
 
     /// The error for a shell or connection that has ended.

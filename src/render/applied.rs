@@ -22,11 +22,14 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
         out.push_str(&format!("{sign} {}: {}\n", node.host, died(node)));
     }
     for id in &applied.without_effect {
-        out.push_str(&format!(
-            "{sign} {}: {} isn't as planned after the apply: something on the host undoes or overrides the \
-             change; `spore plan` shows how it differs now\n",
-            id.host, id.key
-        ));
+        let why = match plan.changes.get(id) {
+            Some(_) => {
+                "isn't as planned after the apply: something on the host undoes or overrides the change; \
+                 `spore plan` shows how it differs now"
+            }
+            None => "has changed during the apply; `spore plan` shows how",
+        };
+        out.push_str(&format!("{sign} {}: {} {why}\n", id.host, id.key));
     }
     // A host that failed itself has already been reported in detail.
     let skipped: Vec<Skipped> =

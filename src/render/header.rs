@@ -1,6 +1,6 @@
 //! The first lines of a plan, which identify it for readers of a mailbox or a log.
 
-use crate::resource::HostName;
+use crate::resource::{HostName, Printable};
 
 /// `network lab.test, 2026-11-26T18:00:00Z, 7 hosts`, then the hosts that an apply has
 /// locked, each with the holder of the lock. `at` is in seconds since 1970.
@@ -10,7 +10,7 @@ pub fn header<'a>(
     hosts: usize,
     locked: impl Iterator<Item = (&'a HostName, String)>,
 ) -> String {
-    let hosts = super::plan::hosts(hosts);
+    let (network, hosts) = (Printable::line(network), super::plan::hosts(hosts));
     let mut text = format!("network {network}, {}, {hosts}\n", timestamp(at));
     for (host, holder) in locked {
         text.push_str(&format!(

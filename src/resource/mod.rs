@@ -259,6 +259,8 @@ pub enum Trouble {
     Restarted(u32),
     /// It runs, but doesn't listen on this TCP port.
     Deaf(u16),
+    /// It runs, but a switch of its files was cut off before it had proved itself.
+    Unfinished,
 }
 
 /// Why it is unknown what a process was started with.

@@ -55,6 +55,11 @@ impl Printable {
         Self(if from > 0 { format!("…{kept}") } else { kept })
     }
 
+    /// The same in one line, for an error: a line of its own could pass for one of spore's.
+    pub fn in_one_line(text: &str) -> Self {
+        Self(Self::lines(text).0.replace('\n', " "))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

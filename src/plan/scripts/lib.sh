@@ -181,7 +181,15 @@ remember() {
             [ -z "${3-}" ] || printf '%s\n' "$2 version $3"
             printf '%s\n' "$2 $identity $size $mtime $ctime"
         } >"$root$new_memory" || exit 0
+        # Of a file that was changed in the future, because the clock was set back, nothing
+        # can be noted.
+        tries=100
         until precedes "$ctime" "$(stat -c %.9Y -- "$root$new_memory")"; do
+            tries=$((tries - 1))
+            if [ "$tries" = 0 ]; then
+                rm -f -- "$root$new_memory"
+                exit 0
+            fi
             sleep 0.01
             touch -- "$root$new_memory" || exit 0
         done

@@ -70,6 +70,13 @@ impl Page<'_> {
                 Note::ElderUnplanned(host) => {
                     format!("note: it isn't known whether the elder on {host} is up")
                 }
+                Note::CutOff(lost) => {
+                    format!("note: cut off, because no elder answers where they dial: {}", nodes(lost))
+                }
+                Note::Alone(elders) => format!(
+                    "note: these elders will reach no other one until the others have moved, too: {}",
+                    nodes(elders)
+                ),
                 Note::EldersLeft(0) => {
                     "note: no elder is left: no node can join the network or rejoin it after a restart"
                         .to_owned()
@@ -159,6 +166,10 @@ impl Page<'_> {
                 Refusal::RetiresUnplanned(host) => format!(
                     "refused: {host} can't be retired, because it couldn't be planned (see above); if it \
                      will never come back: `spore retire {host} --gone`"
+                ),
+                Refusal::Twins { node, other } => format!(
+                    "refused: {node} would start with the identity of {other}, which is up: remove {other} \
+                     first, or give {node} another key"
                 ),
                 Refusal::Mixed { resource, others } => mixed(resource, others),
             };
