@@ -22,6 +22,9 @@ pub enum FileError {
     /// It is below `/proc` or `/sys`.
     #[error("it belongs to the kernel's /proc or /sys")]
     OfTheKernel,
+    /// A relative path, or a symbolic link on it, leads out of the folder or to nothing.
+    #[error("its path or a symbolic link leads out of the folder, or to nothing")]
+    Outside,
     /// Another file has taken its place meanwhile.
     #[error("it was replaced while it was being opened")]
     Replaced,
@@ -97,9 +100,23 @@ fn is_regular(metadata: &Metadata) -> Result<(), FileError> {
     }
 }
 
-/// The bytes of a regular file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    Regular::open(path)?.read(SIZE_LIMIT).map_err(FileError::Read)?.ok_or(FileError::TooLarge)
+/// The bytes of a regular file; it must be in `root`, if there is one, after following
+/// every symbolic link. Of what is outside nothing is told, not even whether it exists.
+pub(super) fn read(path: &Path, root: Option<&Path>) -> Result<Vec<u8>, FileError> {
+    let root = root.map(|root| root.canonicalize().map_err(FileError::Read)).transpose()?;
+    let is_outside = |real: &Path| root.as_ref().is_some_and(|root| !real.starts_with(root));
+    // The part of the path that exists decides; a dangling link would tell what doesn't.
+    let there = path.ancestors().find(|part| part.symlink_metadata().is_ok());
+    if root.is_some() && there.is_some_and(|part| part.canonicalize().map_or(true, |real| is_outside(&real)))
+    {
+        return Err(FileError::Outside);
+    }
+    let opened = Regular::open(path)?;
+    // It may have been replaced meanwhile.
+    if is_outside(&opened.path) {
+        return Err(FileError::Outside);
+    }
+    opened.read(SIZE_LIMIT).map_err(FileError::Read)?.ok_or(FileError::TooLarge)
 }
 
 #[cfg(test)]
@@ -128,9 +145,36 @@ mod tests {
             ("kmsg", "it belongs to the kernel's /proc or /sys"),
             ("none", "the file can't be read"),
         ] {
-            let said =
-                read(&at(name)).map_or_else(|error| error.to_string(), |b| format!("{} bytes", b.len()));
+            let said = read(&at(name), None)
+                .map_or_else(|error| error.to_string(), |b| format!("{} bytes", b.len()));
             assert_eq!(said, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_of_what_is_outside_the_root() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("root");
+        fs::create_dir_all(root.join("in")).unwrap();
+        fs::write(root.join("in/file"), "bytes").unwrap();
+        fs::write(place.path().join("out"), "secret").unwrap();
+        symlink("in", root.join("inner")).unwrap();
+        symlink("..", root.join("up")).unwrap();
+        symlink("../none", root.join("dangling")).unwrap();
+        let outside = FileError::Outside.to_string();
+        for (path, expected) in [
+            ("in/file", "5 bytes"),
+            ("inner/file", "5 bytes"),
+            ("in/none", "the file can't be read"),
+            ("../out", &outside),
+            ("../none", &outside),
+            ("up/out", &outside),
+            ("up/none", &outside),
+            ("dangling", &outside),
+        ] {
+            let read = read(&root.join(path), Some(&root));
+            let said = read.map_or_else(|error| error.to_string(), |b| format!("{} bytes", b.len()));
+            assert_eq!(said, expected, "{path}");
         }
     }
 }

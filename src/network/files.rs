@@ -411,7 +411,7 @@ impl Files {
                 Err(_) if error.kind() == io::ErrorKind::NotFound => None,
                 _ => failed(error),
             },
-            error @ (FileError::Replaced | FileError::TooLarge) => {
+            error @ (FileError::Replaced | FileError::TooLarge | FileError::Outside) => {
                 Some(Unreadable::Failed(error.to_string()))
             }
         })?;
