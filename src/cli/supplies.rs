@@ -114,9 +114,6 @@ pub(crate) fn show(progress: Progress) {
 }
 
 pub(crate) fn failure(error: artifact::FetchError) -> miette::Report {
-    let (what, help) = (error.to_string(), error.help());
-    match error.causes() {
-        causes if causes.is_empty() => Failure { what, help, source: None }.into(),
-        causes => Failure::because(what, help, causes).into(),
-    }
+    let causes = Some(error.causes()).filter(|causes| !causes.is_empty());
+    Failure::because(error.to_string(), error.help(), causes).into()
 }
