@@ -389,7 +389,7 @@ struct Program {
 impl Program {
     fn inside(file: Bytes, source: &Source, limits: &Limits) -> Result<Self, FetchError> {
         let unpacked =
-            unpack(file, limits.size).map_err(|e| FetchError::Unpack(source.to_string(), e))?;
+            unpack(file, limits.unpacked).map_err(|e| FetchError::Unpack(source.to_string(), e))?;
         let architecture = Architecture::of_program(&unpacked.bytes)
             .map_err(|e| FetchError::NotAProgram(source.to_string(), e))?;
         let version =
