@@ -238,6 +238,10 @@ impl Files {
                 // and so was one that leads out of this folder.
                 let key = if stem(&name).is_some() { name } else { format!("{name}.{}", ENDINGS[0]) };
                 files.load(key, &path, Bounds::Folder);
+            } else if name == PLUGINS && path.is_symlink() && !files.holds(&path) {
+                // Which files exist there isn't told.
+                let outside = Found::Unreadable(Unreadable::Outside(Bounds::Plugins));
+                files.found.insert(format!("{PLUGINS}/"), outside);
             } else if name == PLUGINS && path.is_dir() {
                 files.note_plugins(&path)?;
             } else if stem(&name.to_ascii_lowercase()).is_some() {
@@ -285,7 +289,7 @@ impl Files {
             let entry = entry?;
             let path = entry.path();
             let Ok(file) = entry.file_name().into_string() else { continue };
-            if path.is_dir() {
+            if path.is_dir() && self.holds(&path) {
                 continue;
             }
             let found = match self.note_plugin(&path) {
