@@ -89,11 +89,11 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
     let has = |option: &str| lines(&case.join("options")).iter().any(|line| line == option);
     let secrets = if has("--without-secrets") { Secrets::Elsewhere } else { Secrets::Needed };
     let links = if has("--follow-links") { Links::Followed } else { Links::Inside };
-    let draft = check::read(&folder, secrets, links);
-    let mut problems = draft.problems();
+    let mut draft = check::read(&folder, secrets, links);
     if has("binaries") {
-        problems.extend(check::binaries(&draft));
+        draft.report(check::binaries(&draft));
     }
+    let problems = draft.problems();
     let shown = render::problems(&problems, Style::Plain);
     let mut outcome = BTreeMap::from([("report.txt", format!("{shown}{}\n", render::tally(&problems)))]);
     if let Ok(network) = draft.finish() {

@@ -123,7 +123,7 @@ pub enum UrlError {
     #[error("only http and https URLs can be downloaded")]
     Scheme,
     /// Characters that control a terminal or can't be seen, in a URL or a path.
-    #[error("it contains characters that control a terminal or can't be seen")]
+    #[error("the path or URL contains characters that control a terminal or can't be seen")]
     Hidden,
     /// `user:password@` before the host.
     #[error("the URL contains a user name or password")]
