@@ -9,7 +9,7 @@
 use super::At;
 use super::component::{Component, ENDINGS, stem};
 use super::git::{self, InGit};
-use crate::artifact::{FileError, Regular};
+use crate::artifact::{FileError, Regular, leads_out};
 use crate::identity::holds_private_key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -396,13 +396,13 @@ impl Files {
 
     /// Opens a file; `Err(None)` if there is no such file.
     fn open(&self, path: &Path, bounds: Bounds) -> Result<Regular, Option<Unreadable>> {
-        let outside = |real: &Path| match bounds {
-            Bounds::Folder | Bounds::Secret => !real.starts_with(&self.root),
-            Bounds::Plugins => !real.starts_with(self.root.join(PLUGINS)),
-            Bounds::Anywhere => false,
+        let root = match bounds {
+            Bounds::Folder | Bounds::Secret => Some(self.root.clone()),
+            Bounds::Plugins => Some(self.root.join(PLUGINS)),
+            Bounds::Anywhere => None,
         };
-        // Of what is outside, not even the kind is told.
-        if path.canonicalize().is_ok_and(|real| outside(&real)) {
+        // Of what is outside, not even the kind is told, nor that it doesn't exist.
+        if root.as_ref().is_some_and(|root| leads_out(path, root)) {
             return Err(Some(Unreadable::Outside(bounds)));
         }
         let opened = Regular::open(path).map_err(|error| match error {
@@ -420,7 +420,8 @@ impl Files {
             }
         })?;
         // It may have been replaced meanwhile.
-        if outside(&opened.path) { Err(Some(Unreadable::Outside(bounds))) } else { Ok(opened) }
+        let outside = root.is_some_and(|root| !opened.path.starts_with(root));
+        if outside { Err(Some(Unreadable::Outside(bounds))) } else { Ok(opened) }
     }
 }
 
