@@ -2,7 +2,8 @@
 //! `fixtures/hostile`, which are what a stranger's pull request could contain: `outside/`
 //! is put next to the folder. Its `folder/` is read and checked;
 //! `report.txt` is the expected output of `spore check`, and `network.txt` the network, if
-//! there are no errors. `options` may contain `--without-secrets` and `--follow-links`, and `open` the files
+//! there are no errors. `options` may contain `--without-secrets` and `--follow-links`, and `binaries`: the tau
+//! in it are read, too, which isn't part of reading a folder. `open` names the files
 //! that other users may read; `repository` makes the folder a git work tree that tracks the
 //! files listed there, with `gitignore` and `gitattributes`. `SPORE_BLESS=1` updates the results. `secrets.txt` lists the
 //! secrets that no result may contain, and a case's `secrets` those for this case only:
@@ -88,7 +89,10 @@ fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
     let has = |option: &str| lines(&case.join("options")).iter().any(|line| line == option);
     let secrets = if has("--without-secrets") { Secrets::Elsewhere } else { Secrets::Needed };
     let links = if has("--follow-links") { Links::Followed } else { Links::Inside };
-    let draft = check::read(&folder, secrets, links);
+    let mut draft = check::read(&folder, secrets, links);
+    if has("binaries") {
+        draft.report(check::binaries(&draft));
+    }
     let problems = draft.problems();
     let shown = render::problems(&problems, Style::Plain);
     let mut outcome = BTreeMap::from([("report.txt", format!("{shown}{}\n", render::tally(&problems)))]);

@@ -41,7 +41,7 @@ impl Cache {
     /// The bytes with this digest, if they are cached and intact.
     pub(super) fn get(&self, sha256: &Sha256) -> Option<Vec<u8>> {
         let path = self.0.as_deref()?.join(sha256.to_string());
-        let bytes = file::read(&path).ok()?;
+        let bytes = file::read(&path, None).ok()?;
         if Sha256::of(&bytes) == *sha256 {
             return Some(bytes);
         }

@@ -13,8 +13,12 @@ use ureq::{Agent, Error, Timeout};
 use super::Url;
 use super::redirect::{Guard, Reach};
 
-/// The size limit for files that are sent to hosts, and for the contents of archives.
+/// The size limit for files that are sent to hosts.
 pub(super) const SIZE_LIMIT: u64 = 1 << 30;
+
+/// The size limit for what an archive unpacks to, which is held in memory and costs whoever
+/// made the archive next to nothing. A tau has about 100 MB.
+const UNPACKED_LIMIT: u64 = 512 << 20;
 
 const CHUNK: usize = 256 << 10;
 
@@ -22,6 +26,8 @@ const CHUNK: usize = 256 << 10;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) size: u64,
+    /// Of what is unpacked.
+    pub(super) unpacked: u64,
     /// How long a server may send nothing, before its answer and between two reads.
     pub(super) silence: Duration,
     /// How long everything may take: a server that sends a byte now and then is never
@@ -32,7 +38,12 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // An hour is enough for a tau of 100 MB at 30 kB/s.
-        Self { size: SIZE_LIMIT, silence: Duration::from_secs(30), total: Duration::from_secs(3600) }
+        Self {
+            size: SIZE_LIMIT,
+            unpacked: UNPACKED_LIMIT,
+            silence: Duration::from_secs(30),
+            total: Duration::from_secs(3600),
+        }
     }
 }
 

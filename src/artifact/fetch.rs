@@ -26,7 +26,7 @@ pub struct Artifact {
 impl Artifact {
     /// Reads any file as it is: a plugin needn't be a program.
     pub fn from_file(path: &Path) -> Result<Self, FetchError> {
-        let bytes = file::read(path).map_err(|e| FetchError::File(path.display().to_string(), e))?;
+        let bytes = file::read(path, None).map_err(|e| FetchError::File(path.display().to_string(), e))?;
         Ok(Self::new(bytes.into()))
     }
 
@@ -120,6 +120,16 @@ pub enum FetchError {
         /// What the file is instead.
         kind: Kind,
     },
+    /// A local file that is neither the pinned one nor a tau. Nothing is told of it:
+    /// a stranger's pin may point to anything that the user can read, and a digest
+    /// confirms a guess of its contents.
+    #[error("{from} isn't the pinned file, and is no tau; expected sha256 {expected}")]
+    Another {
+        /// Its path.
+        from: Source,
+        /// The digest in the pin.
+        expected: Sha256,
+    },
     /// The archive is the pinned one, but the pin's `binary` is wrong.
     #[error("the tau in {from} isn't the pinned one: expected sha256 {expected}, found {got}")]
     MismatchInside {
@@ -193,6 +203,9 @@ impl FetchError {
             Self::File(_, FileError::Read(e)) if e.kind() == std::io::ErrorKind::NotFound => {
                 Some("check the path".to_owned())
             }
+            Self::File(_, FileError::Outside) => {
+                Some("replace it with the file itself, or write the file's absolute path".to_owned())
+            }
             Self::File(..) => None,
             Self::Mismatch { kind: Kind::Elf | Kind::Gzip, from, .. } => {
                 Some(format!("if the change is intended and you trust the file, run `spore tau pin {from}`"))
@@ -200,6 +213,7 @@ impl FetchError {
             Self::Mismatch { kind, .. } => {
                 Some(format!("it is {kind}, not a program: check the URL and your proxy"))
             }
+            Self::Another { .. } => None,
             Self::MismatchInside { from, .. } => {
                 Some(format!("run `spore tau pin {from}` to record both digests"))
             }
@@ -212,7 +226,8 @@ impl FetchError {
 }
 
 /// Reads or downloads the tau that is pinned for an architecture. A relative
-/// path is relative to `folder`; downloads are cached in `cache`.
+/// path is relative to `folder`, and must lead to a file in it; downloads are cached in
+/// `cache`.
 pub fn fetch(
     architecture: Architecture,
     pin: &Pin,
@@ -242,8 +257,15 @@ pub(super) fn fetch_within(
             let file = obtain(source, folder, limits, progress)?;
             let got = Sha256::of(&file);
             if got != pin.sha256 {
-                let kind = Kind::of(&file);
-                return Err(FetchError::Mismatch { from: source.clone(), expected: pin.sha256, got, kind });
+                let (from, expected, kind) = (source.clone(), pin.sha256, Kind::of(&file));
+                let is_shown = match source {
+                    Source::Url(_) => true,
+                    Source::Path(_) => Program::inside(file, source, limits).is_ok(),
+                };
+                return Err(match is_shown {
+                    true => FetchError::Mismatch { from, expected, got, kind },
+                    false => FetchError::Another { from, expected },
+                });
             }
             keep(source, cache, &got, &file, progress);
             file
@@ -281,7 +303,7 @@ fn version_or_none(version: Option<&Version>) -> String {
 /// Reads a tau that isn't pinned (`--tau PATH`).
 pub fn open(path: &Path) -> Result<Artifact, FetchError> {
     let name = path.display().to_string();
-    let file = file::read(path).map_err(|e| FetchError::File(name.clone(), e))?;
+    let file = file::read(path, None).map_err(|e| FetchError::File(name.clone(), e))?;
     Ok(Program::inside(file.into(), &Source::Path(name), &Limits::default())?.artifact)
 }
 
@@ -335,8 +357,10 @@ fn obtain(
 ) -> Result<Bytes, FetchError> {
     let bytes = match source {
         Source::Path(path) => {
-            let path = folder.join(path);
-            file::read(&path).map_err(|e| FetchError::File(path.display().to_string(), e))?
+            let whole = folder.join(path);
+            // An absolute path shows where it leads to everybody who reads the folder.
+            let root = Path::new(path).is_relative().then_some(folder);
+            file::read(&whole, root).map_err(|e| FetchError::File(whole.display().to_string(), e))?
         }
         Source::Url(url) => {
             download(url, limits, &mut |bytes, total| progress(Progress::Received { bytes, total }))
@@ -364,7 +388,8 @@ struct Program {
 
 impl Program {
     fn inside(file: Bytes, source: &Source, limits: &Limits) -> Result<Self, FetchError> {
-        let unpacked = unpack(file, limits.size).map_err(|e| FetchError::Unpack(source.to_string(), e))?;
+        let unpacked =
+            unpack(file, limits.unpacked).map_err(|e| FetchError::Unpack(source.to_string(), e))?;
         let architecture = Architecture::of_program(&unpacked.bytes)
             .map_err(|e| FetchError::NotAProgram(source.to_string(), e))?;
         let version =

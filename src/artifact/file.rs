@@ -22,6 +22,9 @@ pub enum FileError {
     /// It is below `/proc` or `/sys`.
     #[error("it belongs to the kernel's /proc or /sys")]
     OfTheKernel,
+    /// A relative path, or a symbolic link on it, leads out of the folder.
+    #[error("its path or a symbolic link leads out of the folder")]
+    Outside,
     /// Another file has taken its place meanwhile.
     #[error("it was replaced while it was being opened")]
     Replaced,
@@ -97,9 +100,36 @@ fn is_regular(metadata: &Metadata) -> Result<(), FileError> {
     }
 }
 
-/// The bytes of a regular file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    Regular::open(path)?.read(SIZE_LIMIT).map_err(FileError::Read)?.ok_or(FileError::TooLarge)
+/// Whether a path leads out of `root`, which has no symbolic link, or would if all of it
+/// existed: what is missing tells as much of the outside as what is there.
+pub fn leads_out(path: &Path, root: &Path) -> bool {
+    let mut path = path.to_owned();
+    // As many links as Linux follows.
+    for _ in 0..40 {
+        let Some(there) = path.ancestors().find(|part| part.symlink_metadata().is_ok()) else { return true };
+        match (there.canonicalize(), fs::read_link(there)) {
+            (Ok(real), _) => return !real.starts_with(root),
+            (Err(_), Ok(target)) => path = there.parent().unwrap_or(Path::new("")).join(target),
+            (Err(_), Err(_)) => return true,
+        }
+    }
+    false
+}
+
+/// The bytes of a regular file; it must be in `root`, if there is one, after following
+/// every symbolic link. Of what is outside nothing is told, not even whether it exists.
+pub(super) fn read(path: &Path, root: Option<&Path>) -> Result<Vec<u8>, FileError> {
+    let root = root.map(|root| root.canonicalize().map_err(FileError::Read)).transpose()?;
+    let is_outside = |real: &Path| root.as_ref().is_some_and(|root| !real.starts_with(root));
+    if root.as_ref().is_some_and(|root| leads_out(path, root)) {
+        return Err(FileError::Outside);
+    }
+    let opened = Regular::open(path)?;
+    // It may have been replaced meanwhile.
+    if is_outside(&opened.path) {
+        return Err(FileError::Outside);
+    }
+    opened.read(SIZE_LIMIT).map_err(FileError::Read)?.ok_or(FileError::TooLarge)
 }
 
 #[cfg(test)]
@@ -128,9 +158,42 @@ mod tests {
             ("kmsg", "it belongs to the kernel's /proc or /sys"),
             ("none", "the file can't be read"),
         ] {
-            let said =
-                read(&at(name)).map_or_else(|error| error.to_string(), |b| format!("{} bytes", b.len()));
+            let said = read(&at(name), None)
+                .map_or_else(|error| error.to_string(), |b| format!("{} bytes", b.len()));
             assert_eq!(said, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_of_what_is_outside_the_root() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("root");
+        fs::create_dir_all(root.join("in")).unwrap();
+        fs::write(root.join("in/file"), "bytes").unwrap();
+        fs::write(place.path().join("out"), "secret").unwrap();
+        symlink("in", root.join("inner")).unwrap();
+        symlink("..", root.join("up")).unwrap();
+        symlink("../none", root.join("dangling")).unwrap();
+        symlink("dangling", root.join("to-dangling")).unwrap();
+        symlink("none", root.join("nowhere")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        let outside = FileError::Outside.to_string();
+        for (path, expected) in [
+            ("in/file", "5 bytes"),
+            ("inner/file", "5 bytes"),
+            ("in/none", "the file can't be read"),
+            ("../out", &outside),
+            ("../none", &outside),
+            ("up/out", &outside),
+            ("up/none", &outside),
+            ("dangling", &outside),
+            ("to-dangling", &outside),
+            ("nowhere", "the file can't be read"),
+            ("loop", "the file can't be read"),
+        ] {
+            let read = read(&root.join(path), Some(&root));
+            let said = read.map_or_else(|error| error.to_string(), |b| format!("{} bytes", b.len()));
+            assert_eq!(said, expected, "{path}");
         }
     }
 }

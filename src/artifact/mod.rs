@@ -38,7 +38,7 @@ pub use build::{NotTau, build_info};
 pub use cache::Cache;
 pub use download::DownloadError;
 pub use fetch::{Artifact, FetchError, Progress, fetch, open, pin};
-pub use file::{FileError, Regular};
+pub use file::{FileError, Regular, leads_out};
 pub use kind::Kind;
 pub use pin::{Pin, Pins, Source, Url, UrlError};
 pub use program::{Architecture, NotAProgram, UnknownArchitecture};

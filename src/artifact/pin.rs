@@ -8,7 +8,7 @@ use std::str::FromStr;
 use ureq::http::Uri;
 
 use super::{Architecture, Sha256};
-use crate::resource::Version;
+use crate::resource::{Version, is_hidden};
 
 /// The binary of each architecture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +52,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// A local path. Reports quote it, so nothing may hide in it.
+    ///
+    /// # Errors
+    /// If it contains a [hidden](is_hidden) character.
+    pub fn path(text: &str) -> Result<Self, UrlError> {
+        if text.contains(is_hidden) { Err(UrlError::Hidden) } else { Ok(Self::Path(text.to_owned())) }
+    }
+
     /// Whether its name says that it is compressed.
     #[must_use]
     pub fn is_packed(&self) -> bool {
@@ -78,7 +86,7 @@ impl FromStr for Source {
 
     /// Text that starts with a scheme is a URL, any other is a path.
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        if text.contains("://") { text.parse().map(Self::Url) } else { Ok(Self::Path(text.to_owned())) }
+        if text.contains("://") { text.parse().map(Self::Url) } else { Self::path(text) }
     }
 }
 
@@ -114,6 +122,9 @@ pub enum UrlError {
     /// Neither `http` nor `https`.
     #[error("only http and https URLs can be downloaded")]
     Scheme,
+    /// Characters that control a terminal or can't be seen, in a URL or a path.
+    #[error("the path or URL contains characters that control a terminal or can't be seen")]
+    Hidden,
     /// `user:password@` before the host.
     #[error("the URL contains a user name or password")]
     Credentials,
@@ -125,6 +136,7 @@ impl UrlError {
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::Malformed => return None,
+            Self::Hidden => "rename the file".to_owned(),
             Self::Scheme => "download the file and use its path".to_owned(),
             Self::Credentials => {
                 "it would be stored in plain text in tau.yaml: download the file and pin its path".to_owned()
@@ -137,6 +149,9 @@ impl FromStr for Url {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
+        if text.contains(is_hidden) {
+            return Err(UrlError::Hidden);
+        }
         let uri: Uri = text.parse().map_err(|_| UrlError::Malformed)?;
         match uri.scheme_str() {
             Some("http" | "https") => {}
@@ -283,8 +298,13 @@ mod tests {
         assert!(matches!("http://127.0.0.1:80/tau".parse(), Ok(Source::Url(_))));
         assert_eq!("ftp://example.org/tau".parse::<Source>(), Err(UrlError::Scheme));
         assert_eq!("https://me:secret@example.org/tau".parse::<Source>(), Err(UrlError::Credentials));
-        for malformed in ["https://", "https:///tau", "https://a b/tau", "https://example.org/\u{7}"] {
+        for malformed in ["https://", "https:///tau", "https://a b/tau"] {
             assert_eq!(malformed.parse::<Source>(), Err(UrlError::Malformed), "{malformed}");
+        }
+        for hidden in
+            ["https://example.org/\u{7}", "http://a.example/\u{202e}a.tgz", "x\u{1b}]52;c;YQ==\u{7}", "a\nb"]
+        {
+            assert_eq!(hidden.parse::<Source>(), Err(UrlError::Hidden), "{hidden:?}");
         }
     }
 }

@@ -68,9 +68,10 @@ impl Reach {
     fn of_v6(address: Ipv6Addr) -> Self {
         match address.segments() {
             [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Self::Loopback,
-            // IPv4 in IPv6: compatible, mapped, translated, 6to4.
+            // IPv4 in IPv6: compatible, mapped, translated (two forms), 6to4.
             [0, 0, 0, 0, 0, 0, a, b]
             | [0, 0, 0, 0, 0, 0xffff, a, b]
+            | [0, 0, 0, 0, 0xffff, 0, a, b]
             | [0x64, 0xff9b, 0, 0, 0, 0, a, b]
             | [0x2002, a, b, ..] => Self::of_v4(Ipv4Addr::from((u32::from(a) << 16) | u32::from(b))),
             [0xfe80..=0xfebf | 0xff00..=0xffff, ..] => Self::LinkLocal,
@@ -205,6 +206,16 @@ mod tests {
                 public,
                 "https://[::ffff:127.0.0.1]/",
                 "the server redirected to [::ffff:127.0.0.1], an address of this machine",
+            ),
+            (
+                public,
+                "https://[::ffff:0:10.0.0.1]/",
+                "the server redirected to [::ffff:0:10.0.0.1], an address in a private network",
+            ),
+            (
+                public,
+                "https://[::ffff:169.254.169.254]/",
+                "the server redirected to [::ffff:169.254.169.254], a link-local address",
             ),
             (
                 public,

@@ -58,7 +58,8 @@ fn listed(members: &[String]) -> String {
 }
 
 /// The binary in `file`: the file `tau` of a compressed tar archive, the
-/// content of any other gzip file, and what isn't compressed as it is.
+/// content of any other gzip file, and what isn't compressed as it is. Of what turns out
+/// to be no program, only the start is returned.
 /// Anything that unpacks to more than `limit` bytes is rejected without being read to its
 /// end.
 pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
@@ -80,10 +81,22 @@ pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
         io::copy(&mut content, &mut io::sink()).map_err(refused)?;
         found.only()?
     } else {
-        content.read_to_end(&mut start).map_err(refused)?;
-        start
+        kept(start.chain(&mut content)).map_err(refused)?
     };
     Ok(Unpacked { bytes: bytes.into(), packed: true })
+}
+
+/// All of a program; of anything else only the start, which says what it is. It is read to
+/// its end either way.
+fn kept(mut content: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    content.by_ref().take(TAR_BLOCK).read_to_end(&mut bytes)?;
+    if Kind::of(&bytes) == Kind::Elf {
+        content.read_to_end(&mut bytes)?;
+    } else {
+        io::copy(&mut content, &mut io::sink())?;
+    }
+    Ok(bytes)
 }
 
 /// What an archive has.
@@ -113,9 +126,7 @@ fn members(archive: impl Read) -> io::Result<Found> {
         let name = path.to_string_lossy().escape_debug().to_string();
         // Only regular entries: a sparse entry of a few bytes can claim any size.
         if entry.header().entry_type().is_file() && path.file_name() == Some(MEMBER.as_ref()) {
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes)?;
-            found.taus.push((name, bytes));
+            found.taus.push((name, kept(&mut entry)?));
         } else if found.others.len() < NAMED {
             found.others.push(name);
         }
@@ -189,7 +200,7 @@ mod tests {
 
     #[test]
     fn nothing_unpacks_to_more_than_the_limit() {
-        let zeros = vec![0; 3000];
+        let zeros = [b"\x7fELF", &[0; 2996][..]].concat();
         let binary = gzip(&zeros);
         let archive = gzip(&tar(&[("tau", &zeros)]));
         assert_eq!(unpack(binary.clone(), 3000).unwrap().bytes, zeros);
@@ -197,6 +208,15 @@ mod tests {
             let error = unpack(bomb, 2999).unwrap_err();
             assert!(matches!(error, UnpackError::TooLarge(2999)), "{error:?}");
         }
+    }
+
+    #[test]
+    fn what_is_no_program_is_not_held_in_memory() {
+        let zeros = vec![0; 100_000];
+        for packed in [gzip(&zeros), gzip(&tar(&[("tau", &zeros)]))] {
+            assert_eq!(unpack(packed, LIMIT).unwrap().bytes.len() as u64, TAR_BLOCK);
+        }
+        assert!(crate::artifact::download::Limits::default().unpacked <= 512 << 20);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub fn binaries(draft: &Draft) -> Vec<Diagnostic> {
             };
             let problem = Diagnostic::error(message).at(&pin.place, "this file");
             Some(match (&error, error.help()) {
+                (FetchError::File(_, FileError::Outside), Some(help)) => problem.help(help),
                 (FetchError::File(..), _) | (_, None) => {
                     problem.help("copy it there, or pin another with `spore tau pin URL|FILE`")
                 }

@@ -199,6 +199,6 @@ impl Demo {
 
 fn name(number: u8) -> miette::Result<HostName> {
     format!("h{number}").parse().map_err(|error: crate::resource::InvalidName| {
-        Failure::because("cannot name the host", None, error).into()
+        Failure::because("cannot name the host", None, Some(error.to_string())).into()
     })
 }

@@ -22,6 +22,7 @@ mod survey;
 mod tau;
 mod terminal;
 
+use crate::resource::Printable;
 use args::{Args, Command};
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -44,28 +45,35 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-/// An error that ends the run, with its help.
+/// An error that ends the run, with its help. Its texts may quote a network folder or a
+/// server, which may be a stranger's, so they are made safe for a terminal here, once.
 #[derive(Debug, Error, miette::Diagnostic)]
 #[error("{what}")]
 pub(crate) struct Failure {
-    what: String,
+    what: Printable,
     #[help]
-    help: Option<String>,
+    help: Option<Printable>,
     #[source]
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Cause>,
 }
+
+/// Why it failed.
+#[derive(Debug, Error)]
+#[error("{0}")]
+struct Cause(Printable);
 
 impl Failure {
     fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { what: what.into(), help: Some(help.into()), source: None }
+        Self::because(what, Some(help.into()), None)
     }
 
-    fn because(
-        what: impl Into<String>,
-        help: Option<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self { what: what.into(), help, source: Some(source.into()) }
+    /// With its cause, if there is one besides what is said already.
+    fn because(what: impl Into<String>, help: Option<String>, cause: Option<String>) -> Self {
+        Self {
+            what: Printable::line(&what.into()),
+            help: help.map(|help| Printable::text(&help)),
+            source: cause.map(|cause| Cause(Printable::text(&cause))),
+        }
     }
 }
 
@@ -85,7 +93,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            terminal::error(&Failure::because("can't start threads", None, error).into());
+            terminal::error(&Failure::because("can't start threads", None, Some(error.to_string())).into());
             return ExitCode::from(Exit::Failed as u8);
         }
     };
@@ -112,5 +120,20 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse(options) => rehearse::run(args, *options).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_nothing_to_the_terminal() {
+        let text = "x\u{1b}]52;c;YQ==\u{7}\u{202e}";
+        let failure =
+            Failure::because(format!("{text}\nplan: nothing to do"), Some(text.into()), Some(text.into()));
+        let shown = format!("{:?}", miette::Report::from(failure));
+        assert!(!shown.contains(['\u{7}', '\u{202e}']) && !shown.contains("\u{1b}]"), "{shown:?}");
+        assert!(shown.contains("\\u{a}plan: nothing to do"), "{shown:?}");
     }
 }

@@ -29,10 +29,7 @@ pub(super) fn failure(error: FleetError) -> Failure {
         FleetError::Io(_) | FleetError::Key(_) => "set TMPDIR to a writable directory".to_owned(),
     };
     let source = std::error::Error::source(&error).map(ToString::to_string);
-    match source {
-        Some(source) => Failure::because(error.to_string(), Some(help), source),
-        None => Failure::new(error.to_string(), help),
-    }
+    Failure::because(error.to_string(), Some(help), source)
 }
 
 /// A failure to read or write one of the fleet's files.

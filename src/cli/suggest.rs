@@ -76,7 +76,9 @@ mod tests {
     fn said(words: &str) -> String {
         match Args::try_parse_from(words.split(' ')) {
             Ok(_) => "a command".to_owned(),
-            Err(error) => unknown_command(&error).and_then(|failure| failure.help).unwrap_or_default(),
+            Err(error) => {
+                unknown_command(&error).and_then(|failure| failure.help.map(String::from)).unwrap_or_default()
+            }
         }
     }
 

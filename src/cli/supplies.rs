@@ -19,11 +19,13 @@ pub(crate) struct Stock {
 }
 
 impl Stock {
-    /// Reads the files that the folder names. A tau that is named by URL is
-    /// downloaded only if `tau.yaml` lacks the binary's digest.
+    /// Reads the files that the folder names. Nothing is downloaded: a folder may be a
+    /// stranger's, and its URLs then name what only this machine can reach. A download
+    /// is [needed](Self::artifact) only once a plan is applied.
     ///
     /// # Errors
-    /// If a file is missing, isn't the pinned one, or isn't tau.
+    /// If a file is missing, isn't the pinned one, or isn't tau, or if a pin doesn't say
+    /// which binary a download has.
     pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
         let mut stock = Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: Vec::new() };
         for (architecture, pin) in &network.tau {
@@ -40,8 +42,9 @@ impl Stock {
             // otherwise; a download is compared with its pin when it is needed.
             let is_away = |pin: &&Pin| matches!(pin.source, artifact::Source::Url(_));
             let away = pin.as_ref().filter(is_away).filter(|_| fetched.get().is_none());
-            let known = match away.and_then(Pin::binary) {
-                Some(sha256) => {
+            let known = match away {
+                Some(away) => {
+                    let sha256 = away.binary().ok_or_else(|| unknown(*architecture, away))?;
                     let version = pin.as_ref().and_then(|pin| pin.version.clone());
                     stock.supplies.versions.extend(version.map(|version| (sha256, version)));
                     desired::Artifact { sha256, size: None }
@@ -84,6 +87,13 @@ impl Stock {
     }
 }
 
+fn unknown(architecture: Architecture, pin: &Pin) -> Failure {
+    Failure::new(
+        format!("tau for {architecture}: {} is an archive, and its pin lacks `binary`", pin.source),
+        format!("run `spore tau pin {}` to record both digests", pin.source),
+    )
+}
+
 fn describe(artifact: &Artifact) -> desired::Artifact {
     desired::Artifact { sha256: artifact.sha256(), size: Some(artifact.bytes().len() as u64) }
 }
@@ -114,9 +124,46 @@ pub(crate) fn show(progress: Progress) {
 }
 
 pub(crate) fn failure(error: artifact::FetchError) -> miette::Report {
-    let (what, help) = (error.to_string(), error.help());
-    match error.causes() {
-        causes if causes.is_empty() => Failure { what, help, source: None }.into(),
-        causes => Failure::because(what, help, causes).into(),
+    let causes = Some(error.causes()).filter(|causes| !causes.is_empty());
+    Failure::because(error.to_string(), error.help(), causes).into()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::check;
+    use crate::network::{Links, Secrets};
+    use std::fs;
+    use std::net::TcpListener;
+    use std::process::Command;
+
+    #[test]
+    fn taking_stock_downloads_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/hostile/links-inside/folder/.");
+        assert!(Command::new("cp").arg("-a").arg(fixture).arg(folder.path()).status().unwrap().success());
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        server.set_nonblocking(true).unwrap();
+        let url = format!("http://{}/tau.tar.gz", server.local_addr().unwrap());
+        let (file, binary) = (Sha256::of(b"file"), Sha256::of(b"tau"));
+        let take = |binary: &str| {
+            let pin = format!("amd64: {{url: '{url}', sha256: {file}{binary}}}\n");
+            fs::write(folder.path().join("tau.yaml"), pin).unwrap();
+            let network = check::read(folder.path(), Secrets::Needed, Links::Inside).finish().unwrap();
+            Stock::take(&network, None)
+        };
+        let error = take("").map(|_| ()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("tau for amd64: {url} is an archive, and its pin lacks `binary`")
+        );
+        assert_eq!(
+            error.help().unwrap().to_string(),
+            format!("run `spore tau pin {url}` to record both digests")
+        );
+        let stock = take(&format!(", binary: {binary}")).unwrap();
+        assert_eq!(stock.supplies.tau[&Architecture::Amd64].sha256, binary);
+        assert!(server.accept().is_err(), "something was downloaded");
     }
 }

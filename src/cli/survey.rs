@@ -56,11 +56,8 @@ pub(crate) struct Basis {
 
 impl Basis {
     fn plan(&self) -> Result<Plan, Failure> {
-        plan::plan(&self.network, &self.desired, &self.observed, &self.options).map_err(|error| Failure {
-            what: error.to_string(),
-            help: None,
-            source: None,
-        })
+        plan::plan(&self.network, &self.desired, &self.observed, &self.options)
+            .map_err(|error| Failure::because(error.to_string(), None, None))
     }
 
     /// Takes in a host's answer to its probe. Returns the holder of its lock, if any.
@@ -220,11 +217,7 @@ fn is_in_vain(selector: &Selector, network: &Network, observed: &BTreeMap<HostNa
 
 fn uncompiled(error: CompileError) -> Failure {
     let source = std::error::Error::source(&error).map(ToString::to_string);
-    let what = error.to_string();
-    match source {
-        Some(source) => Failure::because(what, None, source),
-        None => Failure { what, help: None, source: None },
-    }
+    Failure::because(error.to_string(), None, source)
 }
 
 fn no_such_host(name: &HostName) -> Failure {
@@ -250,7 +243,7 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
         }
     };
     KnownHosts::read(&files).map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        let source = std::error::Error::source(&error).map(ToString::to_string);
         Failure::because(error.to_string(), Some("make it readable by your user".to_owned()), source).into()
     })
 }

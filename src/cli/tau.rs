@@ -57,8 +57,9 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
         pins.0.insert(architecture, pin);
     }
     let path = folder.join(FILE);
-    write(folder, &path, &pins.to_yaml())
-        .map_err(|error| Failure::because(format!("can't write {}", path.display()), None, error))?;
+    write(folder, &path, &pins.to_yaml()).map_err(|error| {
+        Failure::because(format!("can't write {}", path.display()), None, Some(error.to_string()))
+    })?;
     terminal::out(&format!("written to {}\n", path.display()));
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@
 use super::At;
 use super::component::{Component, ENDINGS, stem};
 use super::git::{self, InGit};
-use crate::artifact::{FileError, Regular};
+use crate::artifact::{FileError, Regular, leads_out};
 use crate::identity::holds_private_key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -238,6 +238,10 @@ impl Files {
                 // and so was one that leads out of this folder.
                 let key = if stem(&name).is_some() { name } else { format!("{name}.{}", ENDINGS[0]) };
                 files.load(key, &path, Bounds::Folder);
+            } else if name == PLUGINS && path.is_symlink() && !files.holds(&path) {
+                // Which files exist there isn't told.
+                let outside = Found::Unreadable(Unreadable::Outside(Bounds::Plugins));
+                files.found.insert(format!("{PLUGINS}/"), outside);
             } else if name == PLUGINS && path.is_dir() {
                 files.note_plugins(&path)?;
             } else if stem(&name.to_ascii_lowercase()).is_some() {
@@ -285,7 +289,7 @@ impl Files {
             let entry = entry?;
             let path = entry.path();
             let Ok(file) = entry.file_name().into_string() else { continue };
-            if path.is_dir() {
+            if path.is_dir() && self.holds(&path) {
                 continue;
             }
             let found = match self.note_plugin(&path) {
@@ -392,13 +396,13 @@ impl Files {
 
     /// Opens a file; `Err(None)` if there is no such file.
     fn open(&self, path: &Path, bounds: Bounds) -> Result<Regular, Option<Unreadable>> {
-        let outside = |real: &Path| match bounds {
-            Bounds::Folder | Bounds::Secret => !real.starts_with(&self.root),
-            Bounds::Plugins => !real.starts_with(self.root.join(PLUGINS)),
-            Bounds::Anywhere => false,
+        let root = match bounds {
+            Bounds::Folder | Bounds::Secret => Some(self.root.clone()),
+            Bounds::Plugins => Some(self.root.join(PLUGINS)),
+            Bounds::Anywhere => None,
         };
-        // Of what is outside, not even the kind is told.
-        if path.canonicalize().is_ok_and(|real| outside(&real)) {
+        // Of what is outside, not even the kind is told, nor that it doesn't exist.
+        if root.as_ref().is_some_and(|root| leads_out(path, root)) {
             return Err(Some(Unreadable::Outside(bounds)));
         }
         let opened = Regular::open(path).map_err(|error| match error {
@@ -411,12 +415,13 @@ impl Files {
                 Err(_) if error.kind() == io::ErrorKind::NotFound => None,
                 _ => failed(error),
             },
-            error @ (FileError::Replaced | FileError::TooLarge) => {
+            error @ (FileError::Replaced | FileError::TooLarge | FileError::Outside) => {
                 Some(Unreadable::Failed(error.to_string()))
             }
         })?;
         // It may have been replaced meanwhile.
-        if outside(&opened.path) { Err(Some(Unreadable::Outside(bounds))) } else { Ok(opened) }
+        let outside = root.is_some_and(|root| !opened.path.starts_with(root));
+        if outside { Err(Some(Unreadable::Outside(bounds))) } else { Ok(opened) }
     }
 }
 

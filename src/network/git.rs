@@ -3,9 +3,17 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long git may take in all. It reads files of the folder, such as `.gitignore`, and
+/// never ends if a stranger has made one a pipe.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What git does with a file that it doesn't ignore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +27,13 @@ pub enum InGit {
 /// Which of the files git doesn't ignore, by the key that they are given under.
 ///
 /// Files outside of any work tree are left out. So are all files if git isn't
-/// installed or refuses the repository, and files with a filter, such as
+/// installed, refuses the repository or takes too long, and files with a filter, such as
 /// git-crypt's: git stores those encrypted.
 pub(super) fn unignored(files: BTreeMap<String, PathBuf>) -> BTreeMap<String, InGit> {
+    unignored_until(Instant::now() + PATIENCE, files)
+}
+
+fn unignored_until(end: Instant, files: BTreeMap<String, PathBuf>) -> BTreeMap<String, InGit> {
     let mut folders: BTreeMap<PathBuf, Vec<(String, PathBuf)>> = BTreeMap::new();
     for (key, path) in files {
         // Of a link, git stores the target's name and not its contents.
@@ -35,8 +47,9 @@ pub(super) fn unignored(files: BTreeMap<String, PathBuf>) -> BTreeMap<String, In
     for (folder, files) in folders {
         let names: Vec<&OsStr> = files.iter().map(|(_, name)| name.as_os_str()).collect();
         let list = ["ls-files", "-t", "-z", "--cached", "--others", "--exclude-standard", "--"];
-        let Some(listed) = git(&folder, &list, &names) else { continue };
-        let Some(filters) = git(&folder, &["check-attr", "-z", "filter", "--"], &names) else { continue };
+        let Some(listed) = git(end, &folder, &list, &names) else { continue };
+        let attributes = ["check-attr", "-z", "filter", "--"];
+        let Some(filters) = git(end, &folder, &attributes, &names) else { continue };
         let is_filtered = |name: &[u8]| {
             let fields: Vec<&[u8]> = filters.split(|&byte| byte == 0).collect();
             let mut attributes = fields.chunks_exact(3);
@@ -55,8 +68,8 @@ pub(super) fn unignored(files: BTreeMap<String, PathBuf>) -> BTreeMap<String, In
 }
 
 /// The output of git in `folder`, run so that no setting of a repository in the folder
-/// can make git run a program.
-fn git(folder: &Path, arguments: &[&str], names: &[&OsStr]) -> Option<Vec<u8>> {
+/// can make git run a program. It is killed at `end`.
+fn git(end: Instant, folder: &Path, arguments: &[&str], names: &[&OsStr]) -> Option<Vec<u8>> {
     let mut command = Command::new("git");
     command.args(["--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"]);
     command.arg("-C").arg(folder).args(arguments).args(names);
@@ -64,6 +77,40 @@ fn git(folder: &Path, arguments: &[&str], names: &[&OsStr]) -> Option<Vec<u8>> {
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
         command.env_remove(name);
     }
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then_some(output.stdout)
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let (done, output) = mpsc::channel();
+    let stdout = child.stdout.take();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stdout.map(|mut stdout| stdout.read_to_end(&mut bytes));
+        // Nobody waits any more if it took too long.
+        let _ = done.send(matches!(read, Some(Ok(_))).then_some(bytes));
+    });
+    let bytes = output.recv_timeout(end.saturating_duration_since(Instant::now())).ok().flatten();
+    if bytes.is_none() {
+        let _ = child.kill();
+    }
+    let status = child.wait().ok()?;
+    bytes.filter(|_| status.success())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_place_of_gitignore_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let init = Command::new("git").arg("-C").arg(folder.path()).args(["init", "--quiet"]).status();
+        assert!(init.unwrap().success());
+        fs::write(at("key"), "secret").unwrap();
+        let files = || BTreeMap::from([("key".to_owned(), at("key"))]);
+        assert_eq!(unignored(files()), BTreeMap::from([("key".to_owned(), InGit::NotIgnored)]));
+        rustix::fs::mkfifoat(rustix::fs::CWD, at(".gitignore"), 0o600.into()).unwrap();
+        let soon = Instant::now() + Duration::from_millis(300);
+        assert_eq!(unignored_until(soon, files()), BTreeMap::new());
+        assert!(soon.elapsed() < Duration::from_secs(60));
+    }
 }

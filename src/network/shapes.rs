@@ -120,7 +120,8 @@ fn plugin(item: Item<'_>, files: &Files, report: &mut Report) -> Read<Plugin> {
         return Err(item.wrong(&format!("`{}` is not a plugin name", item.shown()), "this", help, report));
     }
     let path = format!("{PLUGINS}/{name}");
-    let is_there = match files.get(&path) {
+    // Where the folder of plugins isn't read, no plugin is.
+    let is_there = match files.get(&path).or_else(|| files.get(&format!("{PLUGINS}/"))) {
         Some(Found::Unreadable(why)) => {
             let message = format!("`{PLUGINS}/{}` {why}", item.shown());
             return Err(item.wrong(&message, "this plugin", why.help(), report));

@@ -4,7 +4,7 @@ use super::At;
 use super::fields::{Fields, Item};
 use super::problem::{Diagnostic, Read, Report, Reported};
 use super::slot::Slot;
-use crate::artifact::{Architecture, Pin, Source};
+use crate::artifact::{Architecture, Pin, Source, UrlError};
 use crate::resource::{Sha256, Version};
 use std::collections::BTreeMap;
 
@@ -31,12 +31,16 @@ fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<(Architecture, At<Pin>
             Err(report.push(problem.help("keep one of the two")))
         }
         (Some((item, text)), None) => text.and_then(|text| {
-            text.parse().map(Source::Url).map_err(|error: crate::artifact::UrlError| {
+            text.parse().map(Source::Url).map_err(|error: UrlError| {
                 let help = error.help().unwrap_or_else(|| "`https://…`".to_owned());
                 item.wrong(&error.to_string(), "this", &help, report)
             })
         }),
-        (None, Some((_, text))) => text.map(|text| Source::Path(text.to_owned())),
+        (None, Some((item, text))) => text.and_then(|text| {
+            Source::path(text).map_err(|error| {
+                item.wrong(&error.to_string(), "this", &error.help().unwrap_or_default(), report)
+            })
+        }),
         (None, None) => Err(fields.missing(&["url", "path"], "url: https://…` or `path: bin/tau")),
     };
     let sha256 =

@@ -5,7 +5,7 @@ use super::fields::{Fields, Item};
 use super::problem::{Read, Report};
 use super::{At, TenancyDraft};
 use crate::resource::Secret;
-use crate::yaml::mapping;
+use crate::yaml::{Content, mapping, plain};
 use serde_yaml::Value;
 use std::fmt;
 
@@ -32,24 +32,39 @@ pub struct App {
 
 /// The contents of `accounts.yaml`. Every scalar counts as a secret.
 #[derive(Clone, PartialEq)]
-pub struct Accounts(Value);
+pub struct Accounts {
+    document: Value,
+    scalars: Vec<Secret>,
+}
 
 impl Accounts {
-    /// Wraps the document.
-    pub fn new(document: Value) -> Self {
-        Self(document)
-    }
-
     /// The document itself, for the configuration.
     pub fn expose(&self) -> &Value {
-        &self.0
+        &self.document
+    }
+
+    /// Its texts and numbers, as they are written: `1e8` is no longer that once it is a
+    /// number.
+    pub fn scalars(&self) -> &[Secret] {
+        &self.scalars
+    }
+}
+
+fn scalars(content: &Content<'_>) -> Vec<Secret> {
+    match content.resolved() {
+        // `true` is in every other text.
+        Content::Scalar { text, plain: true } if plain(text).is_bool() => Vec::new(),
+        Content::Scalar { text, .. } | Content::Tagged { text, .. } => vec![Secret::new(text.as_bytes())],
+        Content::List(items) => items.iter().flat_map(|item| scalars(&item.content)).collect(),
+        Content::Map(entries) => entries.iter().flat_map(|entry| scalars(&entry.value.content)).collect(),
+        Content::Null | Content::Broken | Content::Shared(_) => Vec::new(),
     }
 }
 
 impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Accounts(")?;
-        shape(&self.0, f)?;
+        shape(&self.document, f)?;
         f.write_str(")")
     }
 }
@@ -107,5 +122,6 @@ pub(super) fn read_accounts(fields: &Fields<'_>) -> Option<At<Accounts>> {
     let first = fields.slots.first()?;
     let place = fields.place.clone().unwrap_or_else(|| first.place.clone());
     let entries = fields.slots.iter().map(|slot| (slot.name, &slot.item.node.content));
-    Some(At { value: Accounts(mapping(entries)), place })
+    let scalars = fields.slots.iter().flat_map(|slot| scalars(&slot.item.node.content)).collect();
+    Some(At { value: Accounts { document: mapping(entries), scalars }, place })
 }
