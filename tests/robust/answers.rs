@@ -4,6 +4,9 @@
 use super::hostile::{World, base, cases, strings};
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Picks one in `most` of the possible answers, others in each run, for a debug build is
@@ -158,5 +161,35 @@ fn no_damaged_answer_is_obeyed() {
             fs::write(&path, answer).unwrap();
             panic!("{}: {wrong}", path.display());
         }
+    }
+}
+
+/// Writes the cases, which have a notation of their own, as the host would send them.
+#[test]
+#[ignore = "run by tests/fuzz/run"]
+fn write_seeds() {
+    let to = PathBuf::from(std::env::var_os("SPORE_SEEDS").unwrap());
+    for case in cases() {
+        fs::write(to.join(format!("case-{}", case.name)), case.answer).unwrap();
+    }
+}
+
+/// README.md names every target, and all its seeds are there.
+#[test]
+fn every_fuzz_target_has_seeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let cargo = directory.path().join("cargo");
+    fs::write(&cargo, "#!/bin/sh\nexit 0\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", directory.path().display(), std::env::var("PATH").unwrap());
+    let readme = fs::read_to_string("README.md").unwrap();
+    for target in fs::read_dir("tests/fuzz/fuzz_targets").unwrap() {
+        let target = target.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(readme.contains(&format!("`{target}`")), "README.md doesn't describe {target}");
+        let mut run = Command::new("tests/fuzz/run");
+        run.arg(&target).env("PATH", &path).env("SPORE_CORPUS", directory.path());
+        let out = run.output().unwrap();
+        assert!(out.status.success(), "{target}: {}", String::from_utf8_lossy(&out.stderr));
+        assert!(fs::read_dir(directory.path().join(&target)).unwrap().count() > 1, "{target}");
     }
 }
