@@ -18,6 +18,8 @@ pub struct Faults {
     pub no_sudo: bool,
     /// The login shell prints a greeting to both stdout and stderr.
     pub noisy: bool,
+    /// After the login, the SSH server answers nothing but keepalives.
+    pub mute: bool,
     /// The host is hostile: instead of running anything, it answers every request with
     /// this file, in which `@marker@` stands for the marker of answers (see
     /// `remote::shell`). The controller also gets the line that ends a request.

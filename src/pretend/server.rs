@@ -42,7 +42,14 @@ async fn serve(stream: TcpStream, machine: Arc<Machine>, key: PrivateKey, user_k
     let faults = machine.faults();
     let _ = stream.set_nodelay(true);
     let line = Line::new(stream, faults.drops_after);
-    let client = Client { machine, faults, user_key, user: String::new(), channels: HashMap::new() };
+    let client = Client {
+        machine,
+        faults,
+        user_key,
+        user: String::new(),
+        channels: HashMap::new(),
+        unanswered: Vec::new(),
+    };
     if let Ok(session) = run_stream(Arc::new(config), line, client).await {
         // A client may disconnect at any time, which isn't an error.
         let _ = session.await;
@@ -56,6 +63,8 @@ struct Client {
     /// The user that logged in.
     user: String,
     channels: HashMap<ChannelId, Channel<Msg>>,
+    /// Of a mute host.
+    unanswered: Vec<ChannelOpenHandle>,
 }
 
 impl Handler for Client {
@@ -76,6 +85,10 @@ impl Handler for Client {
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
         self.channels.insert(channel.id(), channel);
+        if self.faults.mute {
+            self.unanswered.push(reply);
+            return Ok(());
+        }
         reply.accept().await;
         Ok(())
     }

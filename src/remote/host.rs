@@ -12,6 +12,7 @@ use crate::resource::{HostName, Secret, Untrusted};
 use crate::ssh::{Address, ConnectError, KnownHosts, Login, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// A connected host with a shell.
 #[derive(Debug)]
@@ -70,7 +71,12 @@ impl Host {
         settings: &Settings,
     ) -> Result<Self, HostError> {
         let session = log_in(address, logins, known, settings).await?;
-        let shell = Shell::open(&session).await?;
+        // A host may accept the login, and never answer again but to keepalives.
+        let patience = settings.ready;
+        let shell = match timeout(patience, Shell::open(&session)).await {
+            Ok(opened) => opened?,
+            Err(_) => return Err(HostError::TimedOut { during: During::Opening, after: patience }),
+        };
         Ok(Self { name, session: Arc::new(session), shell, settings: settings.clone() })
     }
 

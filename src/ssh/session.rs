@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use russh::client::{self, DisconnectReason};
+use russh::client::{self, ChannelOpenHandle, DisconnectReason};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -110,6 +110,13 @@ impl fmt::Debug for Session {
     }
 }
 
+/// A channel that the host has opened.
+type Opened = russh::Channel<client::Msg>;
+
+fn unwanted() -> russh::Error {
+    io::Error::other("the host opened a channel, which spore never asks for").into()
+}
+
 /// russh's callbacks: checks the host key, and records how the connection ended.
 pub(super) struct Client {
     guard: Guard,
@@ -177,5 +184,83 @@ impl client::Handler for Client {
             DisconnectReason::ReceivedDisconnect(_) => Ok(()),
             DisconnectReason::Error(error) => Err(error),
         }
+    }
+
+    // Each channel takes memory until the host closes it, and spore never asks a host to open
+    // one: so the first one ends the connection, of whatever kind it is.
+
+    async fn server_channel_open_session(
+        &mut self,
+        _: Opened,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        Err(unwanted())
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: Opened,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        Err(unwanted())
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: Opened,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        Err(unwanted())
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _: Opened,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        Err(unwanted())
+    }
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: Opened,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        Err(unwanted())
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: Opened,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        Err(unwanted())
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: Opened,
+        _: ChannelOpenHandle,
+        _: &mut client::Session,
+    ) -> Result<(), Self::Error> {
+        Err(unwanted())
     }
 }

@@ -70,3 +70,12 @@ fn the_connection_breaks() {
     world.faults(Faults::default());
     world.applied_in_the_end();
 }
+
+/// It doesn't keep the others from being planned.
+#[test]
+fn a_host_that_falls_silent_after_the_login() {
+    let world = World::new();
+    world.faults(Faults { mute: true, ..Faults::default() });
+    let plan = world.spore(&["plan", "--timeout", "ready=1"]).exits(3);
+    plan.says("h4: not planned: no answer within 1 s while starting a shell").says("h1\n  + /tb/");
+}

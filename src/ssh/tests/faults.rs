@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::patience;
-use super::server::{Host, address_of, login};
+use super::server::{Host, OPENS_A_CHANNEL, address_of, login};
 use crate::ssh::*;
 
 /// A port that sends `words` to every client, and then either stays silent or
@@ -131,6 +131,18 @@ async fn a_closed_connection_is_reported() {
     let sent = channel.writer.send(Bytes::from(vec![0; 64 << 20])).await;
     assert!(matches!(sent, Err(ChannelError::Lost(_))), "{sent:?}");
     assert!(matches!(session.exec("true").await, Err(ChannelError::Lost(_))));
+}
+
+/// Each would take memory until the host closes it.
+#[tokio::test]
+async fn a_host_that_opens_a_channel_is_left() {
+    let host = Host::new();
+    let address = host.listen().await;
+    let session =
+        Session::connect(&address, &host.login(), &host.known(&address), &patience()).await.unwrap();
+    let _channel = session.exec(OPENS_A_CHANNEL).await.unwrap();
+    let reason = session.closed().await.reason;
+    assert_eq!(reason, "the host opened a channel, which spore never asks for");
 }
 
 /// A proxy that forwards bytes until it is told to stop, and then keeps both

@@ -18,6 +18,8 @@ use tokio::process::Command;
 
 use crate::ssh::{Address, Credential, KnownHosts, Login, Secret};
 
+/// A command for which the server opens a channel of its own.
+pub(super) const OPENS_A_CHANNEL: &str = "sleep 1000 # and open a channel";
 pub(super) const USER: &str = "planter";
 pub(super) const PASSWORD: &str = "correct horse";
 
@@ -188,6 +190,10 @@ impl Handler for Client {
         session.channel_success(id)?;
         let channel = self.channels.remove(&id).unwrap();
         let command = String::from_utf8_lossy(command).into_owned();
+        if command == OPENS_A_CHANNEL {
+            let handle = session.handle();
+            tokio::spawn(async move { drop(handle.channel_open_agent().await) });
+        }
         tokio::spawn(run(channel, command));
         Ok(())
     }
