@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
-use tokio::time::sleep;
 
 /// How long the locks may take to be released after an interrupt.
 const RELEASE: Duration = Duration::from_secs(5);
@@ -177,13 +176,11 @@ async fn carry_out(
             std::panic::resume_unwind(error.into_panic());
         }
         if applied.is_complete(&plan) {
-            tokio::select! {
-                again = basis.again(&mut hosts) => match again {
-                    Ok(again) => applied.compare(&plan, &again),
-                    Err(error) => terminal::error(&error.into()),
-                },
+            match stop.wait(interrupt, basis.again(&mut hosts)).await {
+                Some(Ok(again)) => applied.compare(&plan, &again),
+                Some(Err(error)) => terminal::error(&error.into()),
                 // What is left to do isn't known then.
-                () = async { stop.asked().await; sleep(interrupt).await } => applied.interrupted = true,
+                None => applied.interrupted = true,
             }
         }
         let releasing = async {
@@ -191,11 +188,8 @@ async fn carry_out(
                 host.close().await;
             }
         };
-        tokio::select! {
-            () = releasing => {}
-            // A host that doesn't answer releases its lock when it misses the heartbeat.
-            () = async { stop.asked().await; sleep(RELEASE).await } => {}
-        }
+        // A host that doesn't answer releases its lock when it misses the heartbeat.
+        let _ = stop.wait(RELEASE, releasing).await;
         applied
     };
     let mut applied = tokio::select! {

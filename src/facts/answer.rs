@@ -70,7 +70,7 @@ impl AnswerError {
 
 /// The maximum number of lines that aren't lines of texts. Real hosts send hundreds.
 const MOST_LINES: usize = 20_000;
-/// The maximum number of paths, most of which could be a change each.
+/// The maximum number of paths that something is said about; most could be a change each.
 const MOST_PATHS: usize = 5_000;
 /// The maximum number of units.
 const MOST_UNITS: usize = 250;
@@ -97,7 +97,7 @@ pub fn parse(answer: &Untrusted) -> Result<Facts, AnswerError> {
         let amounts = [
             ("lines", count, MOST_LINES),
             ("bytes of text", text, MOST_TEXT),
-            ("paths", raw.stats.len(), MOST_PATHS),
+            ("paths", raw.mentioned.len(), MOST_PATHS),
             ("units", raw.units.len(), MOST_UNITS),
         ];
         if let Some((what, _, most)) = amounts.into_iter().find(|(_, found, most)| found > most) {
@@ -140,6 +140,8 @@ struct Raw {
     systemd: bool,
     machine: Option<Sha256>,
     space: Option<[u64; 2]>,
+    /// Every path that something is said about.
+    mentioned: BTreeSet<String>,
     /// By path; every link among them also tells its target.
     stats: BTreeMap<String, Stat>,
     unreadable: BTreeMap<String, String>,
@@ -200,7 +202,8 @@ impl Raw {
             if path == "-" {
                 self.keyed.push(sum);
             } else {
-                self.digests.insert(self.path(path)?, sum);
+                let path = self.path(path)?;
+                self.digests.insert(path, sum);
             }
             return Some(());
         }
@@ -260,9 +263,14 @@ impl Raw {
         Some(())
     }
 
-    /// A path of the answer as the host knows it.
-    fn path(&self, path: &str) -> Option<String> {
-        path.strip_prefix(&self.root).filter(|path| path.starts_with('/')).map(str::to_owned)
+    /// A path of the answer as the host knows it. Whatever is said about a path, it passes
+    /// through here and is counted.
+    fn path(&mut self, path: &str) -> Option<String> {
+        let path = path.strip_prefix(&self.root).filter(|path| path.starts_with('/'))?;
+        if !self.mentioned.contains(path) {
+            self.mentioned.insert(path.to_owned());
+        }
+        Some(path.to_owned())
     }
 
     fn stat(&mut self, fields: &str) -> Option<()> {

@@ -102,7 +102,6 @@ impl Current<'_> {
                     Some(resource) => resource,
                     None => continue,
                 },
-                // Any user may put anything into /tmp.
                 _ if meaning == Meaning::Leftover => continue,
                 PathFact::Unreadable(why) => {
                     Resource::Unreadable { why: format!("can't be read: {why}").into() }
@@ -278,14 +277,22 @@ fn storage(facts: &Facts) -> BTreeSet<String> {
         .collect()
 }
 
+/// See [`Meaning::Leftover`].
+const LEFTOVERS: [&str; 2] = ["/tmp/swarm.key", "/tmp/dv_private.key"];
+
 /// What a file is, by its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Meaning {
     Config(ShapeName),
     Secret,
-    /// A secret that upstream's tool leaves in `/tmp`, owned by whoever logged in. It is
-    /// one of ours only if it has the digest of one; whatever else is there, any user may
-    /// have put it there, and it is ignored.
+    /// A secret that upstream's tool leaves in `/tmp`, owned by whoever logged in.
+    ///
+    /// **What counts in /tmp**, which `probe.sh`, `lib.sh` and `remove.sh` keep to as well: a
+    /// regular file with one of the names in [`LEFTOVERS`] that has the digest of a secret of
+    /// the network. Whatever else is there, any user may have put it there, and it is ignored:
+    /// it is neither a problem nor a change. As they may also put a pipe or a link there at
+    /// any instant, the file is opened without waiting and without following links. Secrets
+    /// are small: no more than 64 KiB are read.
     Leftover,
     Text,
     Unit,
@@ -304,7 +311,7 @@ fn meaning(path: &str) -> Option<Meaning> {
         tau::SWARM_KEY | tau::VALIDATION_PRIVATE => return Some(Meaning::Secret),
         tau::VALIDATION_PUBLIC | RESOLVER_DROP_IN => return Some(Meaning::Text),
         tau::unit::PATH => return Some(Meaning::Unit),
-        "/tmp/swarm.key" | "/tmp/dv_private.key" => return Some(Meaning::Leftover),
+        _ if LEFTOVERS.contains(&path) => return Some(Meaning::Leftover),
         _ => {}
     }
     match directory {
@@ -411,4 +418,23 @@ fn engine(facts: &Facts) -> Engine {
 /// The digest of our file that is equivalent to `sha256`, if there is one.
 pub(super) fn canonical(desired: &Desired, sha256: Sha256) -> Sha256 {
     desired.equivalents.get(&sha256).copied().unwrap_or(sha256)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::LEFTOVERS;
+    use std::{fs, path::Path};
+
+    #[test]
+    fn the_scripts_keep_to_what_counts_in_tmp() {
+        let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let (probe, lib) = (read("src/facts/probe.sh"), read("src/plan/scripts/lib.sh"));
+        let listed: Vec<&str> = probe.split("\"$root").filter_map(|rest| rest.split('"').next()).collect();
+        let listed: Vec<&str> = listed.into_iter().filter(|path| path.starts_with("/tmp/")).collect();
+        assert_eq!(listed, LEFTOVERS);
+        for script in [probe, lib] {
+            assert!(script.contains(" iflag=nofollow,nonblock,fullblock bs=65536 count=1 "), "{script}");
+        }
+    }
 }

@@ -158,10 +158,7 @@ for line in $found; do
         ;;
     8*:/tb/storage/* | 8*:/tb/raft/* | 8*:/usr/bin/apt-get) ;;
     8*:/tmp/*)
-        # Any user may have put it there, and may put something else there now: a pipe
-        # that nobody writes to, or a link. So it is opened without waiting and without
-        # following links. What is read proves the rest: these files count only if they
-        # have the digest of a secret of the network, and secrets are small.
+        # `Meaning::Leftover` in interpret.rs says what counts in /tmp, and why.
         [ "$size" -le 65536 ] || continue
         sum=$(dd if="$name" iflag=nofollow,nonblock,fullblock bs=65536 count=1 status=none 2>/dev/null |
             sha256sum)

@@ -91,7 +91,7 @@ pub async fn apply(
                 runner.run(&mut course, &wave.hosts, &hosts, stop).await;
             }
             Next::Look(nodes) => {
-                runner.look(&mut course, &nodes).await;
+                runner.look(&mut course, &nodes, stop).await;
                 for node in course.died().difference(&dead) {
                     let _ = runner.progress.send(Progress::Died(node.clone()));
                 }
@@ -166,7 +166,12 @@ impl Runner {
     }
 
     /// Asks these hosts, side by side, what their nodes do.
-    async fn look(&mut self, course: &mut Course<'_>, nodes: &BTreeMap<HostName, BTreeSet<NodeName>>) {
+    async fn look(
+        &mut self,
+        course: &mut Course<'_>,
+        nodes: &BTreeMap<HostName, BTreeSet<NodeName>>,
+        stop: &Stop,
+    ) {
         let mut looking = JoinSet::new();
         for (name, nodes) in nodes {
             let Some(mut host) = self.hosts.remove(name) else {
@@ -174,10 +179,10 @@ impl Runner {
                 course.lose(name);
                 continue;
             };
-            let (name, nodes) = (name.clone(), nodes.clone());
+            let (name, nodes, stop) = (name.clone(), nodes.clone(), stop.clone());
             looking.spawn(async move {
                 let unit = |node: &NodeName| tau::unit_name(&node.shape);
-                let seen = host.watch(&nodes.iter().map(unit).collect::<Vec<_>>()).await;
+                let seen = host.watch(&nodes.iter().map(unit).collect::<Vec<_>>(), &stop).await;
                 let by_node = |seen: BTreeMap<String, Seen>| {
                     let node = |node: NodeName| Some((node.clone(), seen.get(&unit(&node))?.clone()));
                     nodes.into_iter().filter_map(node).collect::<BTreeMap<_, _>>()

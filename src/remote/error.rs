@@ -159,12 +159,14 @@ impl HostError {
                 "check the user's login shell, and that sh, head and base64 are installed"
             }
             Self::Lost { during: During::Action { .. }, .. }
-            | Self::Abandoned { .. }
+            | Self::Abandoned { during: During::Action { .. }, .. }
             | Self::TimedOut { during: During::Action { .. }, .. } => {
                 "the action may not have completed; `spore plan` shows what is left"
             }
             Self::Lost { .. } => "check the network and try again",
-            Self::TimedOut { .. } => "the host may be overloaded, or a program on it may hang",
+            Self::TimedOut { .. } | Self::Abandoned { .. } => {
+                "the host may be overloaded, or a program on it may hang"
+            }
             Self::Locked(_) => {
                 "wait until it ends; if it was killed, the host releases the lock within about a minute"
             }

@@ -153,10 +153,18 @@ impl Locked {
     /// What units do now. Nothing is changed.
     ///
     /// # Errors
-    /// As [`Host::ask`], and where the service manager doesn't answer in time.
-    pub async fn watch(&mut self, units: &[String]) -> Result<BTreeMap<String, Seen>, HostError> {
-        let script = wire::watch(units, &run::patience(&self.host.settings));
-        let seen = wire::watched(self.ask(&Secret::new(script)).await?.expose());
+    /// As [`Host::ask`], where the service manager doesn't answer in time, and where the
+    /// host doesn't after a `stop`.
+    pub async fn watch(
+        &mut self,
+        units: &[String],
+        stop: &Stop,
+    ) -> Result<BTreeMap<String, Seen>, HostError> {
+        let script = Secret::new(wire::watch(units, &run::patience(&self.host.settings)));
+        let after = self.host.settings.interrupt;
+        let answered = stop.wait(after, self.ask(&script)).await;
+        let answer = answered.unwrap_or(Err(HostError::Abandoned { during: During::Asking, after }))?;
+        let seen = wire::watched(answer.expose());
         match units.iter().find(|unit| !seen.contains_key(*unit)) {
             None => Ok(seen),
             Some(unit) => Err(HostError::Malformed {

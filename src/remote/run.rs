@@ -134,6 +134,17 @@ impl Runner<'_> {
         files: Vec<(usize, Bytes)>,
         stop: &Stop,
     ) -> Result<Result<Vec<usize>, Run>, HostError> {
+        let after = self.settings.interrupt;
+        let answered = stop.wait(after, self.exchange(shell, calls, files)).await;
+        answered.unwrap_or_else(|| Err(HostError::Abandoned { during: self.during(), after }))
+    }
+
+    async fn exchange(
+        &mut self,
+        shell: &mut Shell,
+        calls: Vec<Call>,
+        files: Vec<(usize, Bytes)>,
+    ) -> Result<Result<Vec<usize>, Run>, HostError> {
         let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
         let script = wire::request(&calls, &patience(self.settings), input);
         let mut exchange = Exchange::new(&calls);
@@ -144,26 +155,15 @@ impl Runner<'_> {
         let (progress, mut sent) = mpsc::unbounded_channel();
         let sending = send(writer, files, self.settings.stall, progress);
         tokio::pin!(sending);
-        let asked = stop.asked();
-        tokio::pin!(asked);
         // No action is waited for while files are sent: the host has to accept their bytes
         // in time.
-        let (mut is_sent, mut asked_at) = (false, None);
+        let mut is_sent = false;
         let mut deadline = Instant::now() + self.settings.action;
         let (mut needed, mut stopped) = (Vec::new(), None);
         let status = loop {
-            let grace = asked_at.map(|at: Instant| at + self.settings.interrupt);
             // Time-outs come first: a host that never stops talking doesn't escape them.
             let line = tokio::select! {
                 biased;
-                at = &mut asked, if asked_at.is_none() => {
-                    asked_at = Some(at);
-                    continue;
-                }
-                () = sleep_until(grace.unwrap_or(deadline)), if grace.is_some() => {
-                    let after = self.settings.interrupt;
-                    return Err(HostError::Abandoned { during: self.during(), after });
-                }
                 () = sleep_until(deadline), if is_sent => {
                     return Err(HostError::TimedOut { during: self.during(), after: self.allowance() });
                 }

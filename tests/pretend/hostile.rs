@@ -195,6 +195,44 @@ fn after_an_interrupt_a_host_is_waited_for_no_longer_than_the_grace() {
     });
 }
 
+/// The same where nodes are looked at, and where a host doesn't even read its script.
+#[test]
+fn after_an_interrupt_no_request_outlasts_the_grace() {
+    Runtime::new().unwrap().block_on(async {
+        let reports = [("silent", "hang\n"), ("mute", "hang\n"), ("deaf", "deaf\n")];
+        let Hosts { fleet, login, known } = hosts(reports).await;
+        let settings = settings("interrupt=0.5");
+        let locked = async |name: &str| {
+            let host = fleet.host(&name.parse().unwrap()).unwrap();
+            let (name, login) = (host.name().clone(), std::slice::from_ref(&login));
+            let host = Host::connect(name, host.address(), login, &known, &settings).await;
+            host.unwrap().lock(&Holder::default()).await.unwrap()
+        };
+
+        let (mut silent, stop) = (locked("silent").await, Stop::default());
+        let begun = Instant::now();
+        let units = ["a.service".to_owned()];
+        let (seen, ()) = tokio::join!(biased; silent.watch(&units, &stop), async { stop.ask() });
+        assert_eq!(seen.unwrap_err().to_string(), "still collecting facts 0.5 s after the interrupt");
+        // One that begins after the interrupt has as long.
+        let mut mute = locked("mute").await;
+        assert!(matches!(mute.watch(&units, &stop).await, Err(HostError::Abandoned { .. })));
+
+        let (mut deaf, stop) = (locked("deaf").await, Stop::default());
+        // More than what fits between the controller and a host that doesn't read.
+        let directory = |n| {
+            let path = format!("/tb/{n}{}", "x".repeat(3000));
+            Action::MakeDirectory { path, access: Access::root(0o750) }
+        };
+        let actions: Vec<Action> = (0..4000).map(directory).collect();
+        let (payloads, redactor, mut tell) = (Payloads::new(), Redactor::default(), |_| {});
+        let run = deaf.run(&actions, &payloads, &redactor, &stop, &mut tell);
+        let (run, ()) = tokio::join!(biased; run, async { stop.ask() });
+        assert_eq!(run.unwrap_err().to_string(), "still starting this action 0.5 s after the interrupt");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    });
+}
+
 /// The real program names the host, has failed, and has applied the plan on the other hosts.
 #[test]
 fn an_apply_names_the_hostile_host() {

@@ -3,13 +3,34 @@
 
 use super::hostile::{World, base, cases, strings};
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Of the texts that could be put into a field, one in so many is: a debug build is slow.
-/// `SPORE_HOSTILE_ALL=1` tries all.
-fn stride() -> usize {
+/// Picks one in `most` of the possible answers, others in each run, for a debug build is
+/// slow. A release build tries all, and so does `SPORE_HOSTILE_ALL=1`.
+fn some(most: usize) -> impl FnMut() -> bool {
     let all = std::env::var_os("SPORE_HOSTILE_ALL").is_some();
-    if cfg!(debug_assertions) && !all { 61 } else { 1 }
+    let stride = if cfg!(debug_assertions) && !all { most } else { 1 };
+    let mut n = usize::try_from(seed() % stride as u64).unwrap();
+    move || {
+        n += 1;
+        n % stride == 0
+    }
+}
+
+/// `SPORE_FUZZ_SEED`, or a new one in each run. A test that fails shows it.
+#[expect(clippy::print_stdout, reason = "to repeat what has failed")]
+fn seed() -> u64 {
+    let seed = number("SPORE_FUZZ_SEED").unwrap_or_else(|| RandomState::new().hash_one("spore") >> 32);
+    println!("SPORE_FUZZ_SEED={seed}");
+    seed
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
 /// The parts of a line that are replaced: the line, and what is between separators.
@@ -29,7 +50,7 @@ fn parts(line: &str) -> Vec<std::ops::Range<usize>> {
 
 #[test]
 fn no_field_of_an_answer_is_obeyed() {
-    let (world, base, strings, stride) = (World::new(), base(), strings(), stride());
+    let (world, base, strings, mut is_tried) = (World::new(), base(), strings(), some(61));
     let shown = world.judge(&base).unwrap();
     // The plan must show the values, or else nothing is tested.
     for value in ["nobody:nogroup", "old.net.test", "exited with status 203", "AEplace", "ana@laptop"] {
@@ -41,10 +62,10 @@ fn no_field_of_an_answer_is_obeyed() {
     for (at, line) in lines.iter().enumerate() {
         for part in parts(line) {
             for text in &strings {
-                n += 1;
-                if n % stride != 0 {
+                if !is_tried() {
                     continue;
                 }
+                n += 1;
                 let changed = format!("{}{text}{}", &line[..part.start], &line[part.end..]);
                 let mut lines = lines.clone();
                 lines[at] = &changed;
@@ -62,7 +83,7 @@ fn no_field_of_an_answer_is_obeyed() {
 fn no_amount_of_anything_takes_long() {
     let (world, base) = (World::new(), base());
     let lines: Vec<&str> = base.lines().collect();
-    let (mut n, mut wrong) = (0, Vec::new());
+    let (mut is_tried, mut wrong) = (some(17), Vec::new());
     for (at, line) in lines.iter().enumerate() {
         let numbered = |n: usize| match line.rsplit_once(['/', '@', '=', ' ']) {
             Some((start, end)) => format!("{}{}{n}{end}", start, &line[start.len()..line.len() - end.len()]),
@@ -80,8 +101,7 @@ fn no_amount_of_anything_takes_long() {
             ("filled with bidi marks", filled("\u{202e}")),
         ];
         for (what, text) in variants {
-            n += 1;
-            if n % stride().min(17) != 0 {
+            if !is_tried() {
                 continue;
             }
             let mut lines = lines.clone();
@@ -107,9 +127,8 @@ fn no_case_is_obeyed() {
 /// `SPORE_FUZZ_SECONDS` sets the duration, and `SPORE_FUZZ_SEED` the seed.
 #[test]
 fn no_damaged_answer_is_obeyed() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seconds = number("SPORE_FUZZ_SECONDS").unwrap_or(5);
-    let mut state = number("SPORE_FUZZ_SEED").unwrap_or(1).max(1);
+    let mut state = seed().max(1);
     let mut random = move |below: usize| {
         // xorshift
         state ^= state << 13;
@@ -142,5 +161,35 @@ fn no_damaged_answer_is_obeyed() {
             fs::write(&path, answer).unwrap();
             panic!("{}: {wrong}", path.display());
         }
+    }
+}
+
+/// Writes the cases, which have a notation of their own, as the host would send them.
+#[test]
+#[ignore = "run by tests/fuzz/run"]
+fn write_seeds() {
+    let to = PathBuf::from(std::env::var_os("SPORE_SEEDS").unwrap());
+    for case in cases() {
+        fs::write(to.join(format!("case-{}", case.name)), case.answer).unwrap();
+    }
+}
+
+/// README.md names every target, and all its seeds are there.
+#[test]
+fn every_fuzz_target_has_seeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let cargo = directory.path().join("cargo");
+    fs::write(&cargo, "#!/bin/sh\nexit 0\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", directory.path().display(), std::env::var("PATH").unwrap());
+    let readme = fs::read_to_string("README.md").unwrap();
+    for target in fs::read_dir("tests/fuzz/fuzz_targets").unwrap() {
+        let target = target.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(readme.contains(&format!("`{target}`")), "README.md doesn't describe {target}");
+        let mut run = Command::new("tests/fuzz/run");
+        run.arg(&target).env("PATH", &path).env("SPORE_CORPUS", directory.path());
+        let out = run.output().unwrap();
+        assert!(out.status.success(), "{target}: {}", String::from_utf8_lossy(&out.stderr));
+        assert!(fs::read_dir(directory.path().join(&target)).unwrap().count() > 1, "{target}");
     }
 }

@@ -4,6 +4,7 @@
 use spore_drive::check::check;
 use spore_drive::network::{Diagnostic, Draft, Files, Secrets};
 use spore_drive::render::{self, Style};
+use spore_drive::resource::is_hidden;
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,7 +41,7 @@ pub(crate) fn judge(folder: &Folder, secrets: &[String]) -> Result<(), String> {
         if ["defect of spore", "bug in spore"].iter().any(|words| text.contains(words)) {
             return Err("a bug in spore is reported".to_owned());
         }
-        if let Some(c) = text.chars().find(|&c| c.is_control() && c != '\n' && c != '\t') {
+        if let Some(c) = text.split('\n').flat_map(str::chars).find(|&c| is_hidden(c)) {
             return Err(format!("{c:?} is shown:\n{text}"));
         }
         if let Some(leaked) = secrets.iter().find(|secret| text.contains(*secret)) {

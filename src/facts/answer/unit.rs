@@ -254,14 +254,20 @@ fn timestamp(text: &str) -> Option<i64> {
     else {
         return None;
     };
-    let mut date = date.splitn(3, '-').map(str::parse::<i64>);
-    let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
+    let mut date = date.splitn(3, '-').map(number);
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let mut time = time.splitn(3, ':').map(str::parse::<i64>);
-    let (hours, minutes, seconds) = (time.next()?.ok()?, time.next()?.ok()?, time.next()?.ok()?);
-    let nanoseconds: i64 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+    let mut time = time.splitn(3, ':').map(number);
+    let (hours, minutes, seconds) = (time.next()??, time.next()??, time.next()??);
+    let nanoseconds: u32 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
     let seconds = ((days(year, month, day) * 24 + hours) * 60 + minutes) * 60 + seconds;
-    seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds.into())
+}
+
+/// A number of a timestamp. The arithmetic with these can't overflow, whatever a host says:
+/// they have 16 bits.
+fn number(text: &str) -> Option<i64> {
+    text.parse::<u16>().ok().map(i64::from)
 }
 
 /// Days from 1970 to a day of the Gregorian calendar, by counting years from
@@ -270,4 +276,33 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::timestamp;
+
+    #[test]
+    fn a_timestamp_is_nanoseconds_or_nothing() {
+        let read = |date: &str, time: &str| timestamp(&format!("Thu {date} {time} UTC"));
+        assert_eq!(read("2026-11-26", "12:29:12.5"), Some(1_795_696_152_500_000_000));
+        assert_eq!(read("1970-01-01", "00:00:00"), Some(0));
+        assert_eq!(read("2000-02-29", "00:00:00"), Some(951_782_400_000_000_000));
+        for odd in ["9223372036854775807", "-9223372036854775808", "65536", "-1", "", "é"] {
+            for (date, time) in [
+                (format!("{odd}-11-26"), "12:29:12".to_owned()),
+                (format!("2026-{odd}-26"), "12:29:12".to_owned()),
+                (format!("2026-11-{odd}"), "12:29:12".to_owned()),
+                ("2026-11-26".to_owned(), format!("{odd}:29:12")),
+                ("2026-11-26".to_owned(), format!("12:{odd}:12")),
+                ("2026-11-26".to_owned(), format!("12:29:{odd}")),
+                ("2026-11-26".to_owned(), format!("12:29:12.é{odd}")),
+            ] {
+                assert_eq!(read(&date, &time), None, "{date} {time}");
+            }
+        }
+        // The largest and the smallest numbers that are read.
+        assert_eq!(read("65535-65535-65535", "65535:65535:65535.999999999"), None);
+        assert_eq!(read("0-0-0", "0:0:0"), None);
+    }
 }

@@ -106,8 +106,7 @@ digest() {
     digest=''
     case $path in
         /tmp/*)
-            # Any user may have put a pipe or a link there since: neither is waited for or
-            # followed. What spore looks for there is small.
+            # `Meaning::Leftover` in src/facts/interpret.rs says what counts in /tmp, and why.
             digest=$(dd if="$root$path" iflag=nofollow,nonblock,fullblock bs=65536 count=1 status=none 2>/dev/null |
                 sha256sum)
             digest=${digest%% *}

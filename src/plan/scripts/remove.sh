@@ -11,7 +11,7 @@ remove() {
     [ "$kind" != file ] || digest
     if [ "$kind" != file ] || [ "$digest" != "$2" ]; then
         case $1 in
-            # Ours is gone; any user may put something else there.
+            # Ours is gone: see `Meaning::Leftover` in src/facts/interpret.rs.
             /tmp/*) already ;;
         esac
         changed "$1" "a file with sha256 $(short "$2")"
