@@ -115,7 +115,8 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     println!("\n{}", table.text());
     println!("faults: seed {}, {rounds} rounds, {} s", asked.seed, begun.elapsed().as_secs());
     if let Some(path) = &asked.table
-        && let Err(error) = std::fs::write(path, table.markdown(asked.seed, rounds, begun.elapsed()))
+        && let Err(error) =
+            std::fs::write(path, table.markdown(asked.seed, rounds, asked.short, begun.elapsed()))
     {
         println!("{}: {error}", path.display());
         return ExitCode::FAILURE;
