@@ -37,7 +37,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
     network.plan(&[]).exits(3).says_in_one_line(&[
         host.name(),
         "not planned",
-        "are free there",
+        "not enough disk space",
         "free some space",
     ]);
     host.sh("rm /var/tmp/filler");
