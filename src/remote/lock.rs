@@ -22,6 +22,8 @@ const LOCK: &str = include_str!("lock.sh");
 
 /// The exit status of `lock.sh` if it released the lock because it missed the heartbeat.
 pub(super) const GIVEN_UP: u8 = 75;
+/// What that means.
+pub(super) const NO_BEAT: &str = "the host received no heartbeat for too long and released the lock";
 
 /// How many times the host checks for a beat within [`Settings::let_go`].
 const LOOKS: u32 = 30;

@@ -214,7 +214,7 @@ impl Runner<'_> {
         // An action without an answer hasn't succeeded.
         if !exchange.is_answered() {
             let reason = match status {
-                lock::GIVEN_UP => "the host received no heartbeat for too long and released the lock".into(),
+                lock::GIVEN_UP => lock::NO_BEAT.into(),
                 status => Printable::lines(&format!(
                     "the script on the host was killed (status {status}) {}",
                     lines.noise()

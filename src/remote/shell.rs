@@ -7,6 +7,7 @@
 //! script's output.
 
 use super::error::{During, HostError};
+use super::lock;
 use crate::plan::wire::quote;
 use crate::resource::{Printable, Secret, Untrusted};
 use crate::ssh::{Channel, ChannelError, Event, Reader, Session, Writer};
@@ -250,6 +251,10 @@ impl Lines {
         let malformed = |what: Printable| HostError::Malformed { during: during.clone(), what };
         loop {
             match self.next().await {
+                // Not the end of this request: that of the shell below, which had the lock.
+                Ok(Line::Answer(answer)) if answer == format!("end {}", lock::GIVEN_UP) => {
+                    return Err(HostError::Lost { during, reason: lock::NO_BEAT.into() });
+                }
                 Ok(Line::Answer(answer)) if answer.starts_with("end ") => break,
                 Ok(Line::Answer(answer)) => return Err(malformed(answer.into())),
                 Ok(Line::Other(bytes)) => said.extend_from_slice(&bytes),
