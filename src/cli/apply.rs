@@ -110,14 +110,8 @@ async fn prepare(
             return Ok(Prepared::Over(Exit::Declined));
         }
         let (job, hosts) = Job::of(survey)?;
-        match lock::take(
-            hosts,
-            &job.plan,
-            if retire.is_some() { "spore retire" } else { "spore apply" },
-            patience,
-        )
-        .await?
-        {
+        let command = if retire.is_some() { "spore retire" } else { "spore apply" };
+        match lock::take(hosts, &job.plan, command, patience).await? {
             Taken::Locked(locks) => return Ok(Prepared::Ready(Box::new((job, locks)))),
             Taken::Waited => terminal::note("the lock was released; planning again"),
         }
@@ -168,6 +162,8 @@ async fn carry_out(
     let Settings { remind, interrupt, .. } = Settings::with(&options.plan.timeouts);
     let shown = tokio::spawn(progress::show(receiver, watched, remind));
     let (payloads, redactor) = (Arc::new(payloads), Arc::new(basis.redactor.clone()));
+    // Whether the result could be compared with the plan.
+    let mut is_checked = true;
     let applying = async {
         let most = options.max_failures;
         let (mut applied, mut hosts) = apply(&plan, locks, payloads, redactor, &stop, most, sender).await;
@@ -178,7 +174,10 @@ async fn carry_out(
         if applied.is_complete(&plan) {
             match stop.wait(interrupt, basis.again(&mut hosts)).await {
                 Some(Ok(again)) => applied.compare(&plan, &again),
-                Some(Err(error)) => terminal::error(&error.into()),
+                Some(Err(error)) => {
+                    terminal::error(&error.into());
+                    is_checked = false;
+                }
                 // What is left to do isn't known then.
                 None => applied.interrupted = true,
             }
@@ -198,7 +197,7 @@ async fn carry_out(
             terminal::out(&format!(
                 "apply: aborted; hosts may finish a running action, and stay locked for about a minute; resume \
                  with: {}\n",
-                patient(&command())
+                with_lock_wait(&command())
             ));
             return Exit::Interrupted;
         }
@@ -206,7 +205,7 @@ async fn carry_out(
     // Also if a host was given up, and nothing was left to skip.
     applied.interrupted |= stop.is_asked() && !applied.is_complete(&plan);
     terminal::out(&render::conclusion(&applied, &plan, &command(), style));
-    let all = applied.is_complete(&plan) && plan.reaches_everything();
+    let all = is_checked && applied.is_complete(&plan) && plan.reaches_everything();
     match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
@@ -293,7 +292,7 @@ async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop, grace: Dura
 }
 
 /// The command, waiting for locks that the aborted one has left.
-fn patient(command: &str) -> String {
+fn with_lock_wait(command: &str) -> String {
     if command.contains("--lock-wait") { command.to_owned() } else { format!("{command} --lock-wait 120") }
 }
 

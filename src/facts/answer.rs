@@ -59,7 +59,7 @@ impl AnswerError {
     pub fn help(&self) -> &'static str {
         match self {
             Self::TooMuch { .. } => {
-                "no real host has that much: check whether somebody else controls it, or what filled these directories"
+                "that is far more than any real host has: check whether the host is compromised, or what has filled these directories"
             }
             Self::Truncated(_) | Self::Failed { .. } | Self::Malformed(_) | Self::Incomplete(_) => {
                 "this may be a bug in spore: please report it"

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The outcome of an apply. Every change in its plan was made, failed, or was skipped.
 #[derive(Clone, Debug, Default)]
 pub struct Applied {
-    /// The changes that have been made: every step of each ended well, now or in
-    /// an earlier apply.
+    /// The changes every step of which ended well, now or in an earlier apply. Some may have
+    /// been put back since, or have had no effect: see [`Applied::made`].
     pub done: BTreeSet<ResourceId>,
     /// By host, what went wrong there.
     pub failed: BTreeMap<HostName, Failure>,
@@ -73,6 +73,12 @@ impl Applied {
         plan.changes.iter().map(|(id, _)| id).filter(|id| has_failed(id)).collect()
     }
 
+    /// The changes that were made and last, as far as is known.
+    pub fn made(&self, plan: &Plan) -> BTreeSet<ResourceId> {
+        let failed = self.failed_changes(plan);
+        self.done.iter().filter(|id| !failed.contains(*id)).cloned().collect()
+    }
+
     /// The changes that were neither made nor failed.
     pub fn skipped_changes<'a>(&self, plan: &'a Plan) -> BTreeSet<&'a ResourceId> {
         let failed = self.failed_changes(plan);
@@ -86,13 +92,11 @@ impl Applied {
     pub fn compare(&mut self, plan: &Plan, again: &Plan) {
         let hosts = plan.hosts();
         for (id, _) in again.changes.iter().filter(|(id, _)| hosts.contains(&id.host)) {
-            self.done.remove(id);
             self.without_effect.insert(id.clone());
         }
         let news = again.overridden.iter().filter(|found| !plan.overridden.contains(found));
         for found in news.filter(|found| hosts.contains(&found.host)) {
             let id = ResourceId { host: found.host.clone(), key: Key::Service(found.unit.clone()) };
-            self.done.remove(&id);
             self.without_effect.insert(id);
         }
         for (host, reasons) in again

@@ -338,7 +338,7 @@ pub fn plan(
 ) -> Result<Plan, Cycle> {
     let mut plan =
         Plan { network: network.to_owned(), versions: desired.versions.clone(), ..Plan::default() };
-    // Elders' hosts are asked whatever the targets are, only to know of the elders.
+    // Every host is asked, but only those that a target may select are part of the plan.
     let is_target = |host: &HostName| {
         options.targets.is_empty() || options.targets.iter().any(|target| target.may_select(host))
     };

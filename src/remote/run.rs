@@ -36,7 +36,7 @@ pub(super) async fn run(
     tell: &mut (dyn FnMut(Report) + Send),
 ) -> Result<Run, HostError> {
     let actions: &[Action] =
-        &actions.iter().map(|action| impatient(action, settings.healthy)).collect::<Vec<_>>();
+        &actions.iter().map(|action| with_capped_health(action, settings.healthy)).collect::<Vec<_>>();
     let mut runner = Runner { settings, actions, redactor, tell, at: (0, false), told: 0 };
     let ran = runner.all(shell, payloads, stop).await;
     // The error may contain arbitrary output of the host.
@@ -44,7 +44,7 @@ pub(super) async fn run(
 }
 
 /// Limits the time within which a node must be healthy to `most`.
-fn impatient(action: &Action, most: Duration) -> Action {
+fn with_capped_health(action: &Action, most: Duration) -> Action {
     let mut action = action.clone();
     let (health, fallback) = match &mut action {
         Action::Start { health, fallback, .. } => (health.as_mut(), fallback),

@@ -5,7 +5,7 @@ use super::plan::{applied as made, listed, overridden, unplanned};
 use super::{Style, Tone};
 use crate::plan::course::{SkipReason, Skipped};
 use crate::plan::{Applied, Group, Plan};
-use crate::resource::{HostName, NodeName, ResourceId};
+use crate::resource::{HostName, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All of it, each line with its end. `command` is what resumes the apply.
@@ -80,8 +80,7 @@ fn summary(applied: &Applied, plan: &Plan) -> String {
     if !plan.overridden.is_empty() {
         parts.push(overridden(plan.overridden.len()));
     }
-    let is_made = |id: &&ResourceId| !failed_changes.contains(*id);
-    parts.push(made(plan, &applied.done.iter().filter(is_made).cloned().collect()));
+    parts.push(made(plan, &applied.made(plan)));
     if failed.is_empty() {
         parts.push("0 failed".to_owned());
     }
@@ -124,12 +123,7 @@ fn reason(why: &SkipReason) -> String {
         SkipReason::NoElderUp => "no elder is up where these nodes would dial it".to_owned(),
         SkipReason::LastHealthy { node, group, down } => {
             let down: Vec<String> = down.iter().map(ToString::to_string).collect();
-            format!(
-                "{node} is {}: {} {} down or may die again",
-                last(group),
-                down.join(", "),
-                are(down.len())
-            )
+            format!("{node} is {}: {} {} down or unstable", last(group), down.join(", "), are(down.len()))
         }
         SkipReason::ElderFailed(host) => format!("the elder on {host} failed"),
         SkipReason::CanaryFailed(host) => format!("the canary on {host} failed"),

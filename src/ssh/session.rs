@@ -117,6 +117,21 @@ fn unwanted() -> russh::Error {
     io::Error::other("the host opened a channel, which spore never asks for").into()
 }
 
+/// Handlers of channels that the host opens; their arguments differ.
+macro_rules! refuse {
+    ($($name:ident($($argument:ty),*);)*) => {$(
+        async fn $name(
+            &mut self,
+            _: Opened,
+            $(_: $argument,)*
+            _: ChannelOpenHandle,
+            _: &mut client::Session,
+        ) -> Result<(), Self::Error> {
+            Err(unwanted())
+        }
+    )*};
+}
+
 /// russh's callbacks: checks the host key, and records how the connection ended.
 pub(super) struct Client {
     guard: Guard,
@@ -189,78 +204,13 @@ impl client::Handler for Client {
     // Each channel takes memory until the host closes it, and spore never asks a host to open
     // one: so the first one ends the connection, of whatever kind it is.
 
-    async fn server_channel_open_session(
-        &mut self,
-        _: Opened,
-        _: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        Err(unwanted())
-    }
-
-    async fn server_channel_open_direct_tcpip(
-        &mut self,
-        _: Opened,
-        _: &str,
-        _: u32,
-        _: &str,
-        _: u32,
-        _: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        Err(unwanted())
-    }
-
-    async fn server_channel_open_direct_streamlocal(
-        &mut self,
-        _: Opened,
-        _: &str,
-        _: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        Err(unwanted())
-    }
-
-    async fn server_channel_open_x11(
-        &mut self,
-        _: Opened,
-        _: &str,
-        _: u32,
-        _: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        Err(unwanted())
-    }
-
-    async fn server_channel_open_forwarded_tcpip(
-        &mut self,
-        _: Opened,
-        _: &str,
-        _: u32,
-        _: &str,
-        _: u32,
-        _: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        Err(unwanted())
-    }
-
-    async fn server_channel_open_forwarded_streamlocal(
-        &mut self,
-        _: Opened,
-        _: &str,
-        _: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        Err(unwanted())
-    }
-
-    async fn server_channel_open_agent_forward(
-        &mut self,
-        _: Opened,
-        _: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> Result<(), Self::Error> {
-        Err(unwanted())
+    refuse! {
+        server_channel_open_session();
+        server_channel_open_direct_tcpip(&str, u32, &str, u32);
+        server_channel_open_direct_streamlocal(&str);
+        server_channel_open_x11(&str, u32);
+        server_channel_open_forwarded_tcpip(&str, u32, &str, u32);
+        server_channel_open_forwarded_streamlocal(&str);
+        server_channel_open_agent_forward();
     }
 }

@@ -280,7 +280,7 @@ impl Every<'_> {
         };
         let is_visible = world.up.iter().any(|host| !world.lost.contains(host));
         let depends = !taken.is_empty() || rank.dials() || rank == Remove;
-        assert!(world.looked || !depends || !is_visible, "nobody has looked: {}", context());
+        assert!(world.looked || !depends || !is_visible, "not looked at before: {}", context());
         if taken.is_empty() {
             return;
         }
