@@ -188,7 +188,7 @@ impl Page<'_> {
                     Some(last) => {
                         let down: Vec<String> = last.down.iter().map(ToString::to_string).collect();
                         format!(
-                            "{} goes down although it is {}: {} {} down or unreachable",
+                            "{} goes down although it is {}: {} {} not healthy",
                             last.node,
                             super::applied::last(&last.group),
                             down.join(", "),

@@ -60,7 +60,7 @@ impl Page<'_> {
                 Note::Kept(last) => {
                     let down: Vec<String> = last.down.iter().map(ToString::to_string).collect();
                     format!(
-                        "note: apply skips {}, {}, while {} {} down or unreachable",
+                        "note: apply skips {}, {}, while {} {} not healthy",
                         last.node,
                         applied::last(&last.group),
                         down.join(", "),
