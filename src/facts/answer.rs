@@ -284,6 +284,11 @@ impl Raw {
             _ => (name, None),
         };
         let path = self.path(name)?;
+        // `stat` recognized a link and could no longer read it.
+        if mode & TYPE == LINK && target.is_none() {
+            self.unreadable.entry(path).or_insert_with(|| "it was replaced".to_owned());
+            return Some(());
+        }
         // Names are escaped. Names that contain escapes, and links whose target is
         // ambiguous, aren't supported.
         let odd = path.contains('\\') || target.as_ref().is_some_and(|target| target.contains(" -> "));
@@ -308,7 +313,7 @@ impl Raw {
         let (name, why) = complaint.rsplit_once("': ")?;
         let (_, name) = name.split_once('\'')?;
         let path = self.path(name)?;
-        if why != "No such file or directory" && !path.ends_with("/.") {
+        if !path.ends_with("/.") {
             self.unreadable.insert(path, why.to_owned());
         }
         Some(())

@@ -75,6 +75,10 @@ for path in tb/bin tb/config tb/config/keys tb/plugins etc/systemd/system \
     etc/systemd/resolved.conf.d var/lib/spore; do
     set -- "$@" "$root/$path"/.spore-*
 done
+# Only what `stat` prints to its standard output is captured. Its complaints go straight
+# to the answer: if a link is replaced after `stat` has recognized it as one, the complaint
+# would otherwise come in the middle of that link's line.
+exec 3>&1
 found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@" \
     "$root/tb/bin/tau" "$root"/tb/config/*.yaml "$root"/tb/config/keys/* \
     "$root"/tb/plugins/* "$root"/tb/storage/* "$root"/tb/raft/* "$root"/var/lib/spore/removed/* \
@@ -87,7 +91,7 @@ found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@"
     "$root/etc/ufw/user6.rules" "$root/etc/default/ufw" "$root/proc/sys/net/ipv6" \
     "$root/usr/bin/apt-get" \
     "$root"/run/spore/*/*/config.yaml "$root"/run/spore/*/.[ps]*/config.yaml \
-    "$root/tmp/swarm.key" "$root/tmp/dv_private.key" 2>&1)
+    "$root/tmp/swarm.key" "$root/tmp/dv_private.key" 2>&3)
 printf '%s\n' "$found"
 set -f
 

@@ -110,6 +110,36 @@ fn files_of_every_kind() {
     assert_eq!(facts.texts["/etc/ufw/user.rules"].expose(), tuple);
 }
 
+/// A link that is replaced between `stat`'s look at it and its look at its target. What
+/// coreutils prints then is the link's line as far as the name, the complaint, and the line's
+/// end.
+#[test]
+fn a_link_that_is_replaced_under_stat() {
+    let replaced = PathFact::Unreadable("Invalid argument".into());
+    for (why, fact) in [("Invalid argument", Some(&replaced)), ("No such file or directory", None)] {
+        for path in ["/tmp/swarm.key", "/etc/resolv.conf"] {
+            let host = Host::new();
+            host.file("/etc/ufw/ufw.conf", "ENABLED=no\n");
+            host.link(path, "somewhere");
+            let link = host.at(path).to_str().unwrap().to_owned();
+            host.command(
+                "stat",
+                &format!(
+                    r#"case "$*" in *swarm.key*) ;; *) PATH=/usr/bin:/bin; exec stat "$@" ;; esac
+                    said=$(PATH=/usr/bin:/bin; stat "$@" 2>/dev/null)
+                    printf %s "$said" | grep -vF {link}
+                    printf %s "$said" | grep -F {link} | sed 's/ -> .*//' | tr -d '\n'
+                    echo "stat: cannot read symbolic link '{link}': {why}" >&2
+                    echo"#
+                ),
+            );
+            let facts = host.facts(&[]);
+            assert_eq!(facts.paths.get(path), fact, "{path}: {why}");
+            assert!(facts.paths.contains_key("/etc/ufw/ufw.conf"));
+        }
+    }
+}
+
 /// Whatever a user puts into /tmp, the rest of the host is probed; a file of the size of a
 /// secret is digested, whoever owns it.
 #[test]
