@@ -1,14 +1,14 @@
 //! Hostile hosts, as `fixtures/answers/README.md` describes them, and what must hold for
 //! each. Several tests use this, and so does `tests/fuzz`.
 
-use spore_drive::desired::{Artifact, Desired, Supplies, compile};
-use spore_drive::facts::{self, Folder, interpret};
+use spore_drive::desired::{Artifact, Supplies};
+use spore_drive::facts;
 use spore_drive::network::Network;
-use spore_drive::plan::{self, Observed, Options, Plan, Unplanned};
+use spore_drive::plan::{Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::remote::Holder;
 use spore_drive::render::{self, Style};
-use spore_drive::resource::{HostName, Sha256, ShapeName, Untrusted, is_hidden};
-use std::collections::BTreeSet;
+use spore_drive::resource::{HostName, Sha256, Untrusted, is_hidden};
+use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -117,8 +117,7 @@ fn unescaped(line: &str) -> String {
 
 /// A network, one host of which is hostile.
 pub(crate) struct World {
-    network: Network,
-    desired: Desired,
+    planner: Planner,
     /// What the other host answers.
     bare: String,
 }
@@ -131,9 +130,10 @@ impl World {
             let artifact = Artifact { sha256: Sha256::of(b"tau"), size: Some(100) };
             supplies.tau.insert(architecture, artifact);
         }
-        let desired = compile(&network, &supplies).unwrap();
+        let options = Options { purge_storage: true, ..Options::default() };
+        let planner = Planner::new(&network, &supplies, options).unwrap();
         let bare = fs::read_to_string("fixtures/plans/answers/debian-12.answer").unwrap();
-        Self { network, desired, bare }
+        Self { planner, bare }
     }
 
     /// Everything that is shown of a plan with a host that answers this.
@@ -160,31 +160,21 @@ impl World {
     }
 
     fn page(&self, answer: &str) -> (Plan, String) {
-        let mut observed: std::collections::BTreeMap<_, _> = self
-            .network
-            .hosts
-            .keys()
-            .map(|name| {
-                let silent = Unplanned { why: "silent".into(), help: "".into() };
-                (name.clone(), Observed::Nothing(silent))
-            })
-            .collect();
+        let silent = || Probed::Nothing(Unplanned { why: "silent".into(), help: "".into() });
+        let mut probed: BTreeMap<HostName, Probed> =
+            self.planner.hosts().keys().map(|name| (name.clone(), silent())).collect();
         let mut holder = None;
         for (name, answer) in [(OTHER, self.bare.as_str()), (HOSTILE, answer)] {
-            let name: HostName = name.parse().unwrap();
-            let shapes: BTreeSet<ShapeName> = self.network.hosts[&name].nodes.keys().cloned().collect();
             let host = match facts::parse(&Untrusted::new(answer)) {
                 Ok(facts) => {
-                    let folder = Folder { desired: &self.desired, shapes: &shapes, purge_storage: true };
-                    let (conditions, current) = interpret(&name, &facts, folder);
                     holder = facts.holder.as_ref().map(Holder::parse);
-                    Observed::Host { conditions: Box::new(conditions), current }
+                    Probed::Facts(Box::new(facts))
                 }
-                Err(error) => Observed::Nothing(Unplanned::new(&error, error.help())),
+                Err(error) => Probed::Nothing(Unplanned::new(&error, error.help())),
             };
-            observed.insert(name, host);
+            probed.insert(name.parse().unwrap(), host);
         }
-        let plan = plan::plan("net.test", &self.desired, &observed, &Options::default()).unwrap();
+        let plan = self.planner.plan(&probed).unwrap();
         let locked = plan.nodes.keys().next().map(|node| &node.host).into_iter();
         let locked = locked.filter_map(|host| Some((host, holder.as_ref()?.to_string())));
         let mut page = render::header(&plan.network, 0, plan.asked, locked);

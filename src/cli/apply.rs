@@ -129,7 +129,7 @@ impl Job {
     /// Fetches what will be sent.
     fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Host>)> {
         let Survey { network, stock, basis, plan, hosts, .. } = survey;
-        let small = &basis.desired.payloads;
+        let small = &basis.planner.desired().payloads;
         let payloads = tokio::task::block_in_place(|| payloads(&plan, small, &stock, &network.folder))?;
         Ok((Self { plan, basis, payloads }, hosts))
     }

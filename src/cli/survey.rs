@@ -4,15 +4,14 @@ use super::args::{Args, PlanOptions, RetireOptions};
 use super::logins::Keys;
 use super::supplies::Stock;
 use super::{Failure, folder, secrets, terminal};
-use crate::desired::{CompileError, Desired, compile};
-use crate::facts::{self, AnswerError, Folder, Request, interpret};
-use crate::network::{self, Network};
-use crate::plan::{self, Observed, Options, Plan, Retirement, Selector, Unplanned};
+use crate::facts::{self, AnswerError, Request};
+use crate::network::Network;
+use crate::plan::{Options, Plan, PlanError, Planner, Probed, Retire, Unplanned};
 use crate::remote::{Holder, Host, HostError, Locked, Redactor, Settings, Target, gather};
 use crate::render::{self, Style};
-use crate::resource::{DigestKey, HostName, Secret, ShapeName, Untrusted};
+use crate::resource::{DigestKey, HostName, Secret, Untrusted};
 use crate::ssh::{Address, KnownHosts};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::{JoinSet, block_in_place};
 
@@ -39,54 +38,41 @@ impl Survey {
     }
 }
 
-/// What a plan is made from: the folder's goals, and what each host answered.
+/// What a plan is made from: the compiled network, and what each host answered.
 pub(crate) struct Basis {
-    network: String,
-    pub(crate) desired: Desired,
-    /// By host, the shapes of its nodes.
-    shapes: BTreeMap<HostName, BTreeSet<ShapeName>>,
+    pub(crate) planner: Planner,
     /// By host, the probe.
     scripts: BTreeMap<HostName, Secret>,
-    observed: BTreeMap<HostName, Observed>,
-    purge_storage: bool,
-    options: Options,
+    probed: BTreeMap<HostName, Probed>,
     /// Masks the folder's secrets in what hosts say.
     pub(crate) redactor: Redactor,
 }
 
 impl Basis {
     fn plan(&self) -> Result<Plan, Failure> {
-        plan::plan(&self.network, &self.desired, &self.observed, &self.options)
-            .map_err(|error| Failure::because(error.to_string(), None, None))
+        self.planner.plan(&self.probed).map_err(|error| Failure::because(error.to_string(), None, None))
     }
 
     /// Takes in a host's answer to its probe. Returns the holder of its lock, if any.
     fn answered(&mut self, name: HostName, answer: Result<Untrusted, HostError>) -> Option<Holder> {
-        let (observed, holder) = match answer.map(|answer| facts::parse(&answer)) {
+        let (probed, holder) = match answer.map(|answer| facts::parse(&answer)) {
             Ok(Ok(facts)) => {
-                let none = BTreeSet::new();
-                let folder = Folder {
-                    desired: &self.desired,
-                    shapes: self.shapes.get(&name).unwrap_or(&none),
-                    purge_storage: self.purge_storage,
-                };
-                let (conditions, current) = interpret(&name, &facts, folder);
-                let observed = Observed::Host { conditions: Box::new(conditions), current };
-                (observed, facts.holder.as_ref().map(Holder::parse))
+                let holder = facts.holder.as_ref().map(Holder::parse);
+                (Probed::Facts(Box::new(facts)), holder)
             }
             Ok(Err(mut error)) => {
                 if let AnswerError::Failed { what, message } = &mut error {
                     *what = self.redactor.clean(what.as_bytes());
                     *message = self.redactor.clean(message.as_bytes());
                 }
-                (Observed::Nothing(Unplanned::new(&error, error.help())), None)
+                (Probed::Nothing(Unplanned::new(&error, error.help())), None)
             }
             Err(error) => {
                 let error = error.redacted(&self.redactor);
-                (Observed::Nothing(Unplanned::new(&error, &error.help())), None)
+                (Probed::Nothing(Unplanned::new(&error, &error.help())), None)
             }
         };
-        self.observed.insert(name, observed);
+        self.probed.insert(name, probed);
         holder
     }
 
@@ -143,38 +129,28 @@ pub(crate) async fn survey(
 /// # Errors
 /// As there.
 pub(crate) async fn survey_of(
-    mut network: Network,
+    network: Network,
     known: &KnownHosts,
     options: &PlanOptions,
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
-    // This may download tau or prompt for a passphrase.
+    // This may prompt for a passphrase.
     let stock = block_in_place(|| Stock::take(&network, options.tau.as_deref()))?;
-    let retirement = match retire {
-        Some(RetireOptions { host, gone, .. }) => {
-            let found = Retirement::of(&mut network, host, *gone, &stock.supplies).map_err(uncompiled)?;
-            Some(found.ok_or_else(|| no_such_host(host))?)
-        }
-        None => None,
-    };
-    let desired = compile(&network, &stock.supplies).map_err(uncompiled)?;
-    let concerned = retirement.as_ref().map(|retirement| retirement.concerns(&desired));
-    let (targets, observed) = block_in_place(|| targets(&network, &desired, options, concerned.as_ref()))?;
-    let shapes = |host: &network::Host| host.nodes.keys().cloned().collect();
-    let mut basis = Basis {
-        network: network.domain.root.value.clone(),
-        desired,
-        shapes: network.hosts.iter().map(|(name, host)| (name.clone(), shapes(host))).collect(),
-        scripts: targets.iter().map(|target| (target.name.clone(), target.script.clone())).collect(),
-        observed,
+    let retire = retire.map(|RetireOptions { host, gone, .. }| Retire { host: host.clone(), gone: *gone });
+    let narrowed = Options {
+        targets: options.targets.clone(),
+        batch: options.batch.map(usize::from),
+        take_over: options.take_over,
+        no_revert: options.no_revert,
         purge_storage: options.purge_storage,
-        options: Options {
-            targets: options.targets.clone(),
-            batch: options.batch.map(usize::from),
-            take_over: options.take_over,
-            no_revert: options.no_revert,
-            retire: retirement,
-        },
+        retire,
+    };
+    let planner = Planner::new(&network, &stock.supplies, narrowed).map_err(no_plan)?;
+    let (targets, probed) = block_in_place(|| targets(&network, &planner, options))?;
+    let mut basis = Basis {
+        planner,
+        scripts: targets.iter().map(|target| (target.name.clone(), target.script.clone())).collect(),
+        probed,
         redactor: secrets::redactor(&network),
     };
     let settings = Settings::with(&options.timeouts);
@@ -188,43 +164,22 @@ pub(crate) async fn survey_of(
         });
         holders.extend(basis.answered(name.clone(), answer).map(|holder| (name, holder)));
     }
-    for selector in options.targets.iter().filter(|selector| is_in_vain(selector, &network, &basis.observed))
-    {
+    let plan = basis.plan()?;
+    for selector in &plan.idle_targets {
         terminal::note(&format!(
             "note: `--target {selector}` selects nothing: neither the folder nor a host has such a node"
         ));
     }
-    let plan = basis.plan()?;
     Ok(Survey { network, stock, basis, plan, hosts, holders, at })
 }
 
-/// Whether it matches no node, neither one in the folder nor one on a host that would be
-/// removed.
-fn is_in_vain(selector: &Selector, network: &Network, observed: &BTreeMap<HostName, Observed>) -> bool {
-    let Some(shape) = &selector.shape else { return false };
-    let mut hosts = network.hosts.values().filter(|host| selector.may_select(&host.name));
-    hosts.all(|host| {
-        let is_there = match observed.get(&host.name) {
-            Some(Observed::Host { current, .. }) => {
-                current.iter().any(|(id, resource)| plan::belongs_to(shape, &id.key, resource))
-            }
-            // There may be one.
-            Some(Observed::Nothing(_)) | None => true,
-        };
-        !is_there && !host.nodes.contains_key(shape)
-    })
-}
-
-fn uncompiled(error: CompileError) -> Failure {
+fn no_plan(error: PlanError) -> Failure {
+    let help = match &error {
+        PlanError::NoSuchHost(_) => Some("retire a host before you delete it from the folder".to_owned()),
+        PlanError::Compile(_) | PlanError::Cycle(_) => None,
+    };
     let source = std::error::Error::source(&error).map(ToString::to_string);
-    Failure::because(error.to_string(), None, source)
-}
-
-fn no_such_host(name: &HostName) -> Failure {
-    Failure::new(
-        format!("the folder has no host `{name}`"),
-        "retire a host before you delete it from the folder",
-    )
+    Failure::because(error.to_string(), help, source)
 }
 
 fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
@@ -248,14 +203,12 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     })
 }
 
-/// The hosts to probe, and those that can't be probed; only hosts in `concerned`, if that
-/// is given.
+/// The hosts to probe, and those that can't be probed.
 fn targets(
     network: &Network,
-    desired: &Desired,
+    planner: &Planner,
     options: &PlanOptions,
-    concerned: Option<&BTreeSet<HostName>>,
-) -> miette::Result<(Vec<Target>, BTreeMap<HostName, Observed>)> {
+) -> miette::Result<(Vec<Target>, BTreeMap<HostName, Probed>)> {
     for selector in &options.targets {
         let fits = network.hosts.values().any(|host| {
             selector.may_select(&host.name)
@@ -272,14 +225,9 @@ fn targets(
     let machines = DigestKey::for_machines(network.swarm_key.line());
     let mut keys = Keys::default();
     let mut targets = Vec::new();
-    let mut observed = BTreeMap::new();
-    // Whatever the targets are, every host is probed: whether a node may be taken down
-    // depends on the others of its shape and on the elders, whether an elder may move
-    // depends on every node that dials it, and no two hosts may be one machine.
-    for (name, host) in &network.hosts {
-        if concerned.is_some_and(|concerned| !concerned.contains(name)) {
-            continue;
-        }
+    let mut probed = BTreeMap::new();
+    for (name, shapes) in planner.hosts() {
+        let Some(host) = network.hosts.get(name) else { continue };
         let (logins, problems) = keys.logins(&host.ssh);
         if logins.is_empty() {
             let why = if problems.is_empty() {
@@ -288,17 +236,16 @@ fn targets(
                 problems.join("; ")
             };
             let help = "add a key file or a password to the host's login in auth.yaml".into();
-            observed.insert(name.clone(), Observed::Nothing(Unplanned { why: why.into(), help }));
+            probed.insert(name.clone(), Probed::Nothing(Unplanned { why: why.into(), help }));
             continue;
         }
-        let Some(key) = desired.digest_keys.get(name) else { continue };
-        let shapes: Vec<ShapeName> = host.nodes.keys().cloned().collect();
+        let Some(key) = planner.desired().digest_keys.get(name) else { continue };
         targets.push(Target {
             name: name.clone(),
             address: Address::new(host.ssh.address.to_string(), host.ssh.port),
             logins,
-            script: Request { key, machines: &machines, shapes: &shapes, rehash: options.rehash }.script(),
+            script: Request { key, machines: &machines, shapes, rehash: options.rehash }.script(),
         });
     }
-    Ok((targets, observed))
+    Ok((targets, probed))
 }

@@ -11,7 +11,7 @@ mod peers;
 use crate::artifact::Architecture;
 use crate::network::{Host, Network};
 use crate::resource::{
-    Access, Content, DigestKey, Edge, Effect, File, Graph, HostName, Key, Port, Printable, Resource,
+    Access, ByHost, Content, DigestKey, Edge, Effect, File, HostName, Key, Port, Printable, Resource,
     ResourceId, Secret, Sha256, Version,
 };
 use crate::tau;
@@ -29,17 +29,36 @@ pub const RESOLVER_DROP_IN_TEXT: &str =
 /// The desired state of the hosts, and the bytes of their files.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
-    /// The goals, by the resource that they are about.
-    pub goals: Graph<Goal>,
+    /// The goals of each host, by the resource that they are about.
+    pub goals: ByHost<Goal>,
     /// The bytes of every file except artifacts, by digest.
     pub payloads: BTreeMap<Sha256, Secret>,
-    /// Maps the digest of a file with the same meaning but other bytes (such as a key
-    /// without its final line break) to the digest of ours.
-    pub equivalents: BTreeMap<Sha256, Sha256>,
+    /// Which other bytes mean the same as a file of ours.
+    pub spellings: Spellings,
     /// Versions of tau, by the binary's digest, where they are known.
     pub versions: BTreeMap<Sha256, Version>,
     /// The key for digests of secrets, by host.
     pub digest_keys: BTreeMap<HostName, DigestKey>,
+}
+
+/// Bytes that mean the same as those of a file of ours: a key with its final line break or
+/// without.
+#[derive(Clone, Debug, Default)]
+pub struct Spellings {
+    /// The digest of each spelling, and that of ours.
+    ours: BTreeMap<Sha256, Sha256>,
+}
+
+impl Spellings {
+    /// Whether a file with the digest `found` means the same as ours with the digest `ours`.
+    pub fn are_equal(&self, found: &Sha256, ours: &Sha256) -> bool {
+        found == ours || self.ours.get(found) == Some(ours)
+    }
+
+    /// Whether a file with this digest is a spelling of any of ours.
+    pub fn contain(&self, found: &Sha256) -> bool {
+        self.ours.contains_key(found)
+    }
 }
 
 /// Something that should be true of a host.
@@ -113,7 +132,6 @@ pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, Compil
         }
         desired.digest_keys.insert(HostName::clone(&host.name), key);
     }
-    peers::connect(network, &mut desired.goals);
     Ok(desired)
 }
 
@@ -177,7 +195,7 @@ impl HostCompiler<'_> {
     fn equivalent(&mut self, ours: &[u8], text: &str) {
         let line = text.trim_end_matches('\n');
         for variant in [line.to_owned(), format!("{line}\n")] {
-            self.desired.equivalents.insert(Sha256::of(variant.as_bytes()), Sha256::of(ours));
+            self.desired.spellings.ours.insert(Sha256::of(variant.as_bytes()), Sha256::of(ours));
         }
     }
 
@@ -193,7 +211,7 @@ impl HostCompiler<'_> {
     /// Sets the command that validates a file once it is staged.
     fn judged(&mut self, path: &str, judge: Vec<String>) {
         let id = self.id(Key::File(path.to_owned()));
-        if let Some(Goal::Have(Resource::File(file))) = self.desired.goals.get_mut(&id) {
+        if let Some(Goal::Have(Resource::File(file))) = self.desired.goals.of_mut(&id.host).get_mut(&id) {
             file.judge = judge;
         }
     }
@@ -209,11 +227,13 @@ impl HostCompiler<'_> {
     }
 
     fn goal(&mut self, key: Key, goal: Goal) {
-        self.desired.goals.insert(self.id(key), goal);
+        let id = self.id(key);
+        self.desired.goals.of_mut(&self.host.name).insert(id, goal);
     }
 
     fn connect(&mut self, earlier: Key, later: Key, edge: Edge) {
-        self.desired.goals.connect(&self.id(earlier), &self.id(later), edge);
+        let (earlier, later) = (self.id(earlier), self.id(later));
+        self.desired.goals.of_mut(&self.host.name).connect(&earlier, &later, edge);
     }
 
     fn id(&self, key: Key) -> ResourceId {

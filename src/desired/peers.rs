@@ -1,10 +1,8 @@
-//! The bootstrap nodes: their addresses, and that they start before the others.
+//! The bootstrap nodes and their addresses.
 
-use super::Goal;
 use super::node::multiaddr;
 use crate::network::Network;
-use crate::resource::{Edge, Graph, HostName, Key, ResourceId};
-use crate::tau;
+use crate::resource::HostName;
 
 /// A node that the others dial when they start.
 pub(super) struct BootstrapNode {
@@ -31,26 +29,4 @@ pub(super) fn bootstrap(network: &Network) -> Vec<BootstrapNode> {
         }
     }
     nodes
-}
-
-/// Orders the unit of every other node after those of all bootstrap nodes. The bootstrap
-/// nodes dial each other, so edges among them would form a cycle.
-pub(super) fn connect(network: &Network, goals: &mut Graph<Goal>) {
-    let mut bootstrap = Vec::new();
-    let mut others = Vec::new();
-    for host in network.hosts.values() {
-        for shape in host.nodes.keys() {
-            let id = ResourceId { host: (*host.name).clone(), key: Key::Service(tau::unit_name(shape)) };
-            let dialled = network
-                .bootstrap
-                .get(shape)
-                .is_some_and(|hosts| hosts.iter().any(|name| **name == *host.name));
-            if dialled { bootstrap.push(id) } else { others.push(id) }
-        }
-    }
-    for earlier in &bootstrap {
-        for later in &others {
-            goals.connect(earlier, later, Edge::Dials);
-        }
-    }
 }

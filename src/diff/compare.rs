@@ -2,45 +2,80 @@
 
 use super::content::{Difference, difference, needs_restart};
 use super::{Change, FileChange, Reason, ServiceChange, Verb};
+use crate::desired::Spellings;
+use crate::facts::Unwanted;
 use crate::resource::{
-    Activity, Content, Edge, Effect, File, Graph, Input, Inputs, Key, Resource, ResourceId, Service, Started,
+    Activity, Content, Edge, Effect, File, Graph, Input, Inputs, Key, Resource, ResourceId, Service,
+    ShapeName, Started,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What differs.
-#[derive(Clone, Debug, Default)]
-pub struct Changes {
-    /// Every resource that isn't as it should be, with the edges of the wanted
-    /// graph among them.
-    pub graph: Graph<Change>,
+/// What decides, besides the two states, whether they differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Which bytes mean the same.
+    pub spellings: &'a Spellings,
+    /// On what the removal of a resource depends that isn't wanted.
+    pub unwanted: &'a BTreeMap<Key, Unwanted>,
+    /// Whether the data of removed nodes is removed.
+    pub purge_storage: bool,
 }
 
-/// Compares what is wanted with what was found.
-pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>) -> Changes {
-    let mut changes = Changes::default();
+/// Compares what is wanted on a host with what was found there: every resource that isn't as
+/// it should be, with the edges of the wanted graph among them.
+pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>, terms: Terms<'_>) -> Graph<Change> {
+    let mut changes = Graph::default();
+    let comparison = Comparison { desired, current, spellings: terms.spellings };
     for (id, wanted) in desired.iter() {
-        if let Some(change) = change(id, wanted, desired, current) {
-            changes.graph.insert(id.clone(), change);
+        if let Some(change) = comparison.change(id, wanted) {
+            changes.insert(id.clone(), change);
         }
     }
+    let shapes = shapes(desired);
     for (id, found) in current.iter() {
         if desired.get(id).is_some() {
             continue;
         }
         if matches!(found, Resource::Units { fresh: false }) {
             // An apply was cut off after it had removed a unit file.
-            changes.graph.insert(id.clone(), Change::Units);
-        } else if is_ours_to_remove(&id.key, found) {
-            changes.graph.insert(id.clone(), Change::Remove(Box::new(found.clone())));
+            changes.insert(id.clone(), Change::Units);
+        } else if is_ours_to_remove(&id.key, found) && is_removed(&id.key, found, &shapes, terms) {
+            changes.insert(id.clone(), Change::Remove(Box::new(found.clone())));
         }
     }
     for (id, _) in desired.iter() {
         for (later, edge) in desired.after(id) {
-            changes.graph.connect(id, later, edge);
+            changes.connect(id, later, edge);
         }
     }
-    reloads(current, &mut changes.graph);
+    reloads(current, &mut changes);
     changes
+}
+
+/// The shapes whose nodes are wanted.
+fn shapes(desired: &Graph<Resource>) -> BTreeSet<&ShapeName> {
+    let shape = |(_, resource)| match resource {
+        &Resource::Service(ref service) => service.node.as_ref().map(|node| &node.name.shape),
+        _ => None,
+    };
+    desired.iter().filter_map(shape).collect()
+}
+
+/// Whether an unwanted resource goes; see [`Unwanted`].
+fn is_removed(key: &Key, found: &Resource, wanted: &BTreeSet<&ShapeName>, terms: Terms<'_>) -> bool {
+    match terms.unwanted.get(key) {
+        None => true,
+        Some(Unwanted::Copy) => {
+            matches!(found, Resource::File(file) if terms.spellings.contain(&file.sha256))
+        }
+        Some(Unwanted::Node(shape)) => !wanted.contains(shape),
+        Some(Unwanted::Data(shapes)) => {
+            terms.purge_storage && !shapes.iter().any(|shape| wanted.contains(shape))
+        }
+        Some(Unwanted::Host) => wanted.is_empty(),
+        // The host isn't planned.
+        Some(Unwanted::Unclear(_)) => false,
+    }
 }
 
 /// The service manager forgets a unit file only at a daemon-reload.
@@ -65,7 +100,7 @@ fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
 fn is_ours_to_remove(key: &Key, found: &Resource) -> bool {
     match found {
         Resource::File(_) => matches!(key, Key::File(_)),
-        Resource::Rule | Resource::Storage => true,
+        Resource::Rule { .. } | Resource::Storage => true,
         Resource::Service(service) => service.node.is_some(),
         Resource::Package
         | Resource::Directory(_)
@@ -75,66 +110,126 @@ fn is_ours_to_remove(key: &Key, found: &Resource) -> bool {
     }
 }
 
-fn change(
-    id: &ResourceId,
-    wanted: &Resource,
-    desired: &Graph<Resource>,
-    current: &Graph<Resource>,
-) -> Option<Change> {
-    let found = current.get(id);
-    match wanted {
-        Resource::Package => found.is_none().then_some(Change::Package),
-        Resource::Rule => found.is_none().then_some(Change::Rule),
-        Resource::Units { .. } => {
-            let stale = !matches!(found, Some(Resource::Units { fresh: true }))
-                || desired.before(id).iter().any(|(file, edge)| {
-                    *edge == Edge::Reads(Effect::Reload)
-                        && matches!(
-                            desired.get(file).and_then(|wanted| change(file, wanted, desired, current)),
-                            Some(Change::File(change)) if change.rewritten
-                        )
-                });
-            stale.then_some(Change::Units)
-        }
-        Resource::Directory(after) => match found {
-            Some(Resource::Directory(before)) if before == after => None,
-            Some(Resource::Directory(before)) => {
-                Some(Change::Directory { before: Some(before.clone()), after: after.clone() })
+/// The two states of a host.
+#[derive(Clone, Copy)]
+struct Comparison<'a> {
+    desired: &'a Graph<Resource>,
+    current: &'a Graph<Resource>,
+    spellings: &'a Spellings,
+}
+
+impl Comparison<'_> {
+    fn change(&self, id: &ResourceId, wanted: &Resource) -> Option<Change> {
+        let Self { desired, current, spellings } = *self;
+        let found = current.get(id);
+        match wanted {
+            Resource::Package => found.is_none().then_some(Change::Package),
+            Resource::Rule { .. } => (found != Some(wanted)).then_some(Change::Rule),
+            Resource::Units { .. } => {
+                let stale = !matches!(found, Some(Resource::Units { fresh: true }))
+                    || desired.before(id).iter().any(|(file, edge)| {
+                        *edge == Edge::Reads(Effect::Reload)
+                            && matches!(
+                                desired.get(file).and_then(|wanted| self.change(file, wanted)),
+                                Some(Change::File(change)) if change.rewritten
+                            )
+                    });
+                stale.then_some(Change::Units)
             }
-            _ => Some(Change::Directory { before: None, after: after.clone() }),
-        },
-        Resource::Link(after) => match found {
-            Some(Resource::Link(before)) if before == after => None,
-            Some(Resource::Link(before)) => {
-                Some(Change::Link { before: Some(before.clone()), displaces: None, after: after.clone() })
+            Resource::Directory(after) => match found {
+                Some(Resource::Directory(before)) if before == after => None,
+                Some(Resource::Directory(before)) => {
+                    Some(Change::Directory { before: Some(before.clone()), after: after.clone() })
+                }
+                _ => Some(Change::Directory { before: None, after: after.clone() }),
+            },
+            Resource::Link(after) => match found {
+                Some(Resource::Link(before)) if before == after => None,
+                Some(Resource::Link(before)) => {
+                    Some(Change::Link { before: Some(before.clone()), displaces: None, after: after.clone() })
+                }
+                found => {
+                    let displaces = match found {
+                        Some(Resource::File(file)) => Some(file.sha256),
+                        _ => None,
+                    };
+                    Some(Change::Link { before: None, displaces, after: after.clone() })
+                }
+            },
+            Resource::File(after) => {
+                file(found, after, spellings).map(|change| Change::File(Box::new(change)))
             }
-            found => {
-                let displaces = match found {
-                    Some(Resource::File(file)) => Some(file.sha256),
+            Resource::Service(after) => {
+                let before = match found {
+                    Some(Resource::Service(service)) => Some(service),
                     _ => None,
                 };
-                Some(Change::Link { before: None, displaces, after: after.clone() })
+                self.service(id, before, after).map(|change| Change::Service(Box::new(change)))
             }
-        },
-        Resource::File(after) => file(found, after).map(|change| Change::File(Box::new(change))),
-        Resource::Service(after) => {
-            let before = match found {
-                Some(Resource::Service(service)) => Some(service),
-                _ => None,
-            };
-            service(id, before, after, desired).map(|change| Change::Service(Box::new(change)))
+            // Only found, never wanted.
+            Resource::Unreadable { .. } | Resource::Storage => None,
         }
-        // Only found, never wanted.
-        Resource::Unreadable { .. } | Resource::Storage => None,
+    }
+
+    fn service(&self, id: &ResourceId, before: Option<&Service>, after: &Service) -> Option<ServiceChange> {
+        let enable = after.enabled && !before.is_some_and(|before| before.enabled);
+        let (verb, reasons) = match before.map(|before| &before.activity) {
+            None | Some(Activity::Stopped | Activity::Masked) => (Some(Verb::Start), Vec::new()),
+            Some(Activity::Failing { trouble, lasts, started }) => {
+                let mut reasons = self.stale_inputs(id, started);
+                let verb = if reasons.is_empty() && !lasts { Verb::Await } else { Verb::Restart };
+                // Between two starts there is no process to ask.
+                reasons.retain(|reason| !matches!(reason, Reason::Unknown(_)));
+                reasons.insert(0, Reason::Failing(trouble.clone()));
+                (Some(verb), reasons)
+            }
+            Some(Activity::Starting(started)) => {
+                let reasons = self.stale_inputs(id, started);
+                (Some(if reasons.is_empty() { Verb::Await } else { Verb::Restart }), reasons)
+            }
+            Some(Activity::Running(started)) => {
+                let reasons = self.stale_inputs(id, started);
+                ((!reasons.is_empty()).then_some(Verb::Restart), reasons)
+            }
+        };
+        (verb.is_some() || enable).then(|| ServiceChange {
+            before: before.cloned(),
+            after: after.clone(),
+            verb,
+            enable,
+            reasons,
+        })
+    }
+
+    /// The inputs with which a process was started that differ from the desired ones and need
+    /// a restart.
+    fn stale_inputs(&self, id: &ResourceId, started: &Started) -> Vec<Reason> {
+        let Self { desired, spellings, .. } = *self;
+        let known = match &started.inputs {
+            Inputs::Known(known) => known,
+            Inputs::Unknown(why) => return vec![Reason::Unknown(why.clone())],
+        };
+        desired
+            .before(id)
+            .into_iter()
+            .filter_map(|(file, edge)| {
+                let Edge::Reads(effect) = edge else { return None };
+                let (Some(Resource::File(wanted)), Some(path)) = (desired.get(file), file.key.path()) else {
+                    return None;
+                };
+                stale_input(path, wanted, effect, known, spellings)
+            })
+            .collect()
     }
 }
 
-fn file(found: Option<&Resource>, after: &File) -> Option<FileChange> {
+fn file(found: Option<&Resource>, after: &File, spellings: &Spellings) -> Option<FileChange> {
     let Some(Resource::File(before)) = found else {
         return Some(FileChange { before: None, after: after.clone(), rewritten: true, fields: Vec::new() });
     };
     let (rewritten, fields) =
-        match difference((&before.content, Some(&before.sha256)), (&after.content, &after.sha256)) {
+        match difference((&before.content, Some(&before.sha256)), (&after.content, &after.sha256), spellings)
+        {
             Difference::None => (false, Vec::new()),
             Difference::Fields(fields) => (true, fields),
             Difference::Whole => (true, Vec::new()),
@@ -147,74 +242,31 @@ fn file(found: Option<&Resource>, after: &File) -> Option<FileChange> {
     })
 }
 
-fn service(
-    id: &ResourceId,
-    before: Option<&Service>,
-    after: &Service,
-    desired: &Graph<Resource>,
-) -> Option<ServiceChange> {
-    let enable = after.enabled && !before.is_some_and(|before| before.enabled);
-    let (verb, reasons) = match before.map(|before| &before.activity) {
-        None | Some(Activity::Stopped | Activity::Masked) => (Some(Verb::Start), Vec::new()),
-        Some(Activity::Failing { trouble, lasts, started }) => {
-            let mut reasons = stale_inputs(id, started, desired);
-            let verb = if reasons.is_empty() && !lasts { Verb::Await } else { Verb::Restart };
-            // Between two starts there is no process to ask.
-            reasons.retain(|reason| !matches!(reason, Reason::Unknown(_)));
-            reasons.insert(0, Reason::Failing(trouble.clone()));
-            (Some(verb), reasons)
-        }
-        Some(Activity::Starting(started)) => {
-            let reasons = stale_inputs(id, started, desired);
-            (Some(if reasons.is_empty() { Verb::Await } else { Verb::Restart }), reasons)
-        }
-        Some(Activity::Running(started)) => {
-            let reasons = stale_inputs(id, started, desired);
-            ((!reasons.is_empty()).then_some(Verb::Restart), reasons)
-        }
-    };
-    (verb.is_some() || enable).then(|| ServiceChange {
-        before: before.cloned(),
-        after: after.clone(),
-        verb,
-        enable,
-        reasons,
-    })
-}
-
-/// The inputs with which a process was started that differ from the desired ones and need
-/// a restart.
-fn stale_inputs(id: &ResourceId, started: &Started, desired: &Graph<Resource>) -> Vec<Reason> {
-    let known = match &started.inputs {
-        Inputs::Known(known) => known,
-        Inputs::Unknown(why) => return vec![Reason::Unknown(why.clone())],
-    };
-    desired
-        .before(id)
-        .into_iter()
-        .filter_map(|(file, edge)| {
-            let Edge::Reads(effect) = edge else { return None };
-            let (Some(Resource::File(wanted)), Some(path)) = (desired.get(file), file.key.path()) else {
-                return None;
-            };
-            stale_input(path, wanted, effect, known)
-        })
-        .collect()
-}
-
 /// Whether a process with these inputs needs no restart to run with this file.
-pub fn runs_with(path: &str, file: &File, effect: Effect, inputs: &BTreeMap<String, Input>) -> bool {
-    stale_input(path, file, effect, inputs).is_none()
+pub fn runs_with(
+    path: &str,
+    file: &File,
+    effect: Effect,
+    inputs: &BTreeMap<String, Input>,
+    spellings: &Spellings,
+) -> bool {
+    stale_input(path, file, effect, inputs, spellings).is_none()
 }
 
-fn stale_input(path: &str, wanted: &File, effect: Effect, known: &BTreeMap<String, Input>) -> Option<Reason> {
+fn stale_input(
+    path: &str,
+    wanted: &File,
+    effect: Effect,
+    known: &BTreeMap<String, Input>,
+    spellings: &Spellings,
+) -> Option<Reason> {
     let whole = || Some(Reason::Input { path: path.to_owned(), fields: Vec::new() });
     let Some(input) = known.get(path) else {
         return if restarts(effect) { whole() } else { None };
     };
     // A secret with the same meaning but other bytes has already been recognized by its
     // digest; a process that read other bytes has read another file.
-    match difference((&input.content, input.sha256.as_ref()), (&wanted.content, &wanted.sha256)) {
+    match difference((&input.content, input.sha256.as_ref()), (&wanted.content, &wanted.sha256), spellings) {
         Difference::None => None,
         Difference::Whole => {
             if restarts(effect) || matches!(input.content, Content::Opaque) {

@@ -1,6 +1,7 @@
 //! Whether two contents mean the same.
 
 use super::FieldChange;
+use crate::desired::Spellings;
 use crate::resource::{Content, Document, Effect, Field, Sha256, Value};
 use std::collections::BTreeSet;
 
@@ -16,8 +17,12 @@ pub(super) enum Difference {
 }
 
 /// Compares by meaning; equal bytes mean the same whatever they are.
-pub(super) fn difference(before: (&Content, Option<&Sha256>), after: (&Content, &Sha256)) -> Difference {
-    if before.1 == Some(after.1) {
+pub(super) fn difference(
+    before: (&Content, Option<&Sha256>),
+    after: (&Content, &Sha256),
+    spellings: &Spellings,
+) -> Difference {
+    if before.1.is_some_and(|before| spellings.are_equal(before, after.1)) {
         return Difference::None;
     }
     match (before.0, after.0) {

@@ -10,13 +10,13 @@ use crate::resource::{
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// The desired state of the hosts that have answered.
+/// The desired state of a host that has answered.
 #[derive(Clone, Debug, Default)]
 pub struct Grounded {
     /// Concrete resources.
     pub desired: Graph<Resource>,
-    /// What keeps a host from its desired state.
-    pub obstacles: BTreeMap<HostName, Vec<Obstacle>>,
+    /// What keeps the host from its desired state.
+    pub obstacles: Vec<Obstacle>,
 }
 
 /// Why a host can't be planned.
@@ -60,6 +60,9 @@ pub enum Obstacle {
         /// The port.
         port: Port,
     },
+    /// The host wasn't asked about something that the folder wants.
+    #[error("its facts don't say whether {0} is there: the probe didn't ask")]
+    NeverAsked(Printable),
     /// Something there can't be read, so what to change can't be planned.
     #[error("{path} {why}")]
     Unreadable {
@@ -121,6 +124,7 @@ impl Obstacle {
                     "on the host, delete it (`ufw delete {rule}`), or allow {port} before it (`ufw insert 1 allow {port}`)"
                 )
             }
+            Self::NeverAsked(_) => "probe the host again, with this folder".to_owned(),
             Self::Unreadable { .. } => "fix it on the host, or move it elsewhere".to_owned(),
             Self::Masked(unit) => format!(
                 "if it should run, run `systemctl unmask {unit}` on the host; add `--runtime` if it is masked only until the next boot"
@@ -129,23 +133,19 @@ impl Obstacle {
     }
 }
 
-/// Settles the goals of every host in `conditions`; other hosts are not in the
-/// result.
-pub fn ground(goals: &Graph<Goal>, conditions: &BTreeMap<HostName, Conditions>) -> Grounded {
+/// Settles the goals of a host.
+pub fn ground(goals: &Graph<Goal>, host: &Conditions) -> Grounded {
     let mut grounded = Grounded::default();
     // Units that a goal adds: whatever comes after the goal comes after them, too.
     let mut companions = Vec::new();
     for (id, goal) in goals.iter() {
-        let Some(host) = conditions.get(&id.host) else { continue };
         match settle(id, goal, host, &mut grounded.desired) {
             Ok(unit) => companions.extend(unit.map(|unit| (id, unit))),
-            Err(obstacle) => grounded.obstacles.entry(id.host.clone()).or_default().push(obstacle),
+            Err(obstacle) => grounded.obstacles.push(obstacle),
         }
     }
-    for (name, host) in conditions {
-        if !host.systemd {
-            grounded.obstacles.entry(name.clone()).or_default().push(Obstacle::NoSystemd);
-        }
+    if !host.systemd {
+        grounded.obstacles.push(Obstacle::NoSystemd);
     }
     for (id, _) in goals.iter() {
         for (later, edge) in goals.after(id) {
@@ -171,7 +171,7 @@ fn settle(
         Goal::Program(artifacts) => desired.insert(id.clone(), Resource::File(program(artifacts, host)?)),
         Goal::Reachable(port) => match host.firewall.as_ref().map(|firewall| firewall.verdict(*port)) {
             None | Some(Verdict::Open) => {}
-            Some(Verdict::Ours) => desired.insert(id.clone(), Resource::Rule),
+            Some(Verdict::Ours) => desired.insert(id.clone(), Resource::Rule { whole: true }),
             Some(Verdict::Obstructed(rule)) => return Err(Obstacle::FirewallRule { rule, port: *port }),
         },
         Goal::ContainerEngine => return container_engine(id, host, desired),

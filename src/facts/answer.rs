@@ -14,7 +14,7 @@
 
 mod unit;
 
-use super::{Facts, FileFact, PathFact};
+use super::{Asked, Facts, FileFact, PROBE_VERSION, PathFact};
 use crate::resource::{Access, LONGEST, Port, Printable, Sha256, Transport, Untrusted, Version};
 use crate::tau;
 use base64::Engine as _;
@@ -46,6 +46,12 @@ pub enum AnswerError {
         /// The limit.
         most: usize,
     },
+    /// It is an answer to another version's probe.
+    #[error("the host's answer is of version {found} of the probe, and this is version {PROBE_VERSION}")]
+    Version {
+        /// The version of the probe that was answered.
+        found: u32,
+    },
     /// Not what a probe prints.
     #[error("line {0} of the host's answer can't be parsed")]
     Malformed(usize),
@@ -61,6 +67,7 @@ impl AnswerError {
             Self::TooMuch { .. } => {
                 "that is far more than any real host has: check whether the host is compromised, or what has filled these directories"
             }
+            Self::Version { .. } => "probe the host again with this version of spore",
             Self::Truncated(_) | Self::Failed { .. } | Self::Malformed(_) | Self::Incomplete(_) => {
                 "this may be a bug in spore: please report it"
             }
@@ -116,6 +123,8 @@ pub fn parse(answer: &Untrusted) -> Result<Facts, AnswerError> {
         } else if let Some(failed) = line.strip_prefix("failed\t") {
             let (what, message) = failed.split_once('\t').unwrap_or((failed, ""));
             return Err(AnswerError::Failed { what: what.into(), message: message.into() });
+        } else if let Some(found) = raw.version.filter(|found| *found != PROBE_VERSION) {
+            return Err(AnswerError::Version { found });
         } else if (if is_text { raw.text_line(&line) } else { raw.line(&line) }).is_none() {
             // A truncated answer says nothing about the rest.
             let broken = !answer.ends_with("end\n") && lines.next().is_none();
@@ -134,6 +143,8 @@ fn fields(line: &str) -> Option<String> {
 /// The answer's lines, sorted by what they are about.
 #[derive(Default)]
 struct Raw {
+    version: Option<u32>,
+    asked: Option<Asked>,
     root: String,
     architecture: String,
     os: String,
@@ -209,6 +220,13 @@ impl Raw {
         }
         let (tag, rest) = line.split_once('\t').unwrap_or((line, ""));
         match tag {
+            "probe" => self.version = Some(rest.parse().ok()?),
+            "asked" => {
+                let (shapes, directories) = rest.split_once('\t')?;
+                let shapes: Result<_, _> = shapes.split_whitespace().map(str::parse).collect();
+                let directories = directories.split_whitespace().map(str::to_owned).collect();
+                self.asked = Some(Asked { shapes: shapes.ok()?, directories, at_ns: None });
+            }
             "root" => rest.clone_into(&mut self.root),
             "architecture" => rest.clone_into(&mut self.architecture),
             "os" => self.os = unquoted(rest),
@@ -320,6 +338,8 @@ impl Raw {
     }
 
     fn assemble(mut self) -> Result<Facts, AnswerError> {
+        self.version.ok_or(AnswerError::Incomplete("the probe's version"))?;
+        let mut asked = self.asked.take().ok_or(AnswerError::Incomplete("what was asked"))?;
         let space = self.space.ok_or(AnswerError::Incomplete("free space"))?;
         let [blocks, block_size] = space;
         if self.architecture.is_empty() {
@@ -336,7 +356,9 @@ impl Raw {
             _ => None,
         });
         let (units, texts) = self.units.assemble(now_ns, binary, &self.digests, texts);
+        asked.at_ns = now_ns;
         Ok(Facts {
+            asked,
             architecture: self.architecture.into(),
             os: self.os.into(),
             root: now.is_some_and(|now| now.file.access.owner.starts_with("root:")),

@@ -1,16 +1,21 @@
-//! What the facts mean: the host's [`Conditions`], and its current graph.
+//! What the facts mean: the host's [`Current`] state.
+//!
+//! Only the facts decide. What the folder wants plays no part: a file with other bytes is
+//! another file here, and whether both mean the same is for the comparison to say. So one
+//! state can be compared with any folder, and facts can be interpreted where no folder is.
 
+use super::current::{Current, Unwanted};
 use super::firewall;
 use super::units::{self, Host, stub_listens};
 use super::{Conditions, Engine, Facts, FileFact, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
-use crate::desired::{Desired, ENGINE_PACKAGE, RESOLVER_DROP_IN};
+use crate::desired::{ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
     Content, Document, Edge, Effect, File, Graph, HostName, Key, Link, Printable, Resource, ResourceId,
-    Sha256, ShapeName, Value,
+    ShapeName, Value,
 };
 use crate::tau;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where starts of nodes are noted.
 const RECORDS: &str = "/run/spore/";
@@ -20,36 +25,32 @@ const DIGESTS: &str = "/var/lib/spore/digests";
 /// has left there (`remove.sh`).
 const REMOVED: &str = "/var/lib/spore/removed/";
 
-/// The part of the folder that decides what a host's facts mean.
-#[derive(Clone, Copy, Debug)]
-pub struct Folder<'a> {
-    /// The desired state; of it, which files say the same in other bytes.
-    pub desired: &'a Desired,
-    /// The shapes that the host should run.
-    pub shapes: &'a BTreeSet<ShapeName>,
-    /// Whether the data of removed nodes is to be removed, too.
-    pub purge_storage: bool,
-}
-
-/// Derives a host's conditions and its current graph from its facts.
-pub fn interpret(host: &HostName, facts: &Facts, folder: Folder<'_>) -> (Conditions, Graph<Resource>) {
-    let mut current = Current { host, facts, folder, graph: Graph::default(), networks: BTreeSet::new() };
-    current.directories();
-    current.files();
-    current.rules();
-    current.links();
-    units::services(&Host { name: host, facts, desired: folder.desired }, &mut current.graph);
-    current.storage();
-    current.notes();
-    current.records();
-    let Current { mut graph, networks, .. } = current;
+/// Derives a host's current state from its facts.
+pub fn interpret(host: &HostName, facts: &Facts) -> Current {
+    let mut reading = Reading {
+        host,
+        facts,
+        graph: Graph::default(),
+        unwanted: BTreeMap::new(),
+        networks: BTreeSet::new(),
+    };
+    reading.directories();
+    reading.files();
+    reading.rules();
+    reading.links();
+    units::services(&Host { name: host, facts }, &mut reading.graph);
+    reading.storage();
+    reading.notes();
+    reading.records();
+    let Reading { mut graph, unwanted, networks, .. } = reading;
     let of_nodes = || facts.units.iter().filter(|(name, _)| tau::shape_of_unit(name).is_some());
     let fresh = !of_nodes().any(|(_, unit)| is_outdated(unit, facts));
     let id = |key| ResourceId { host: host.clone(), key };
     graph.insert(id(Key::Units), Resource::Units { fresh });
     let file = Key::File(tau::unit::PATH.to_owned());
     graph.connect(&id(file), &id(Key::Units), Edge::Reads(Effect::Reload));
-    (conditions(facts, &graph, host, networks), graph)
+    let conditions = conditions(facts, &graph, host, networks);
+    Current { conditions, graph, unwanted, asked: facts.asked.clone() }
 }
 
 /// Whether systemd uses a file other than the one on the disk. It reports that for the
@@ -64,15 +65,21 @@ fn is_outdated(unit: &UnitFact, facts: &Facts) -> bool {
     unit.need_reload || is_overridden()
 }
 
-struct Current<'a> {
+struct Reading<'a> {
     host: &'a HostName,
     facts: &'a Facts,
-    folder: Folder<'a>,
     graph: Graph<Resource>,
+    unwanted: BTreeMap<Key, Unwanted>,
     networks: BTreeSet<Printable>,
 }
 
-impl Current<'_> {
+impl Reading<'_> {
+    /// A resource whose removal depends on something.
+    fn put_unless(&mut self, key: Key, resource: Resource, unwanted: Unwanted) {
+        self.unwanted.insert(key.clone(), unwanted);
+        self.put(key, resource);
+    }
+
     fn put(&mut self, key: Key, resource: Resource) {
         self.graph.insert(ResourceId { host: self.host.clone(), key }, resource);
     }
@@ -125,29 +132,26 @@ impl Current<'_> {
             }
             return Some(Resource::Unreadable { why: "is too large for this kind of file".into() });
         };
-        let ours = self.folder.desired.equivalents.get(&sha256);
         let text = self.facts.texts.get(path);
         let blob = Content::Blob { sha256, size: Some(fact.size) };
         let content = match meaning {
-            Meaning::Config(shape) => {
-                let parsed = text.and_then(|text| tau::config::parse(text).ok());
-                match &parsed {
-                    Some(document) => self.networks.extend(network_of(document)),
-                    None if !self.folder.shapes.contains(shape) => {
-                        let why = "isn't a valid node configuration".into();
-                        return Some(Resource::Unreadable { why });
-                    }
-                    None => {}
+            Meaning::Config => match text.and_then(|text| tau::config::parse(text).ok()) {
+                Some(document) => {
+                    self.networks.extend(network_of(&document));
+                    Content::Document(document)
                 }
-                parsed.map_or(Content::Opaque, Content::Document)
-            }
-            Meaning::Secret => Content::Secret(*ours.unwrap_or(&sha256)),
-            Meaning::Leftover => Content::Secret(*ours?),
-            // A file with the same meaning in other bytes counts as equal to ours.
-            Meaning::Text => match ours.and_then(|ours| self.folder.desired.payloads.get(ours)) {
-                Some(ours) => Content::Text(Printable::text(&String::from_utf8_lossy(ours.expose()))),
-                None => text.map_or(blob, |text| Content::Text(Printable::text(text.expose()))),
+                None => {
+                    let why = "isn't a valid node configuration".into();
+                    self.unwanted.insert(Key::File(path.to_owned()), Unwanted::Unclear(why));
+                    Content::Opaque
+                }
             },
+            Meaning::Secret => Content::Secret(sha256),
+            Meaning::Leftover => {
+                self.unwanted.insert(Key::File(path.to_owned()), Unwanted::Copy);
+                Content::Secret(sha256)
+            }
+            Meaning::Text => text.map_or(blob, |text| Content::Text(Printable::text(text.expose()))),
             Meaning::Unit => {
                 text.map_or(Content::Opaque, |text| Content::Document(tau::unit::parse(text.expose())))
             }
@@ -160,17 +164,11 @@ impl Current<'_> {
         // While ufw is disabled, it is unknown whether its rules will be needed.
         let ours = firewall::of(self.facts).map(|firewall| firewall.ours()).unwrap_or_default();
         for (port, whole) in ours {
-            let key = Key::Rule(port);
-            let id = ResourceId { host: self.host.clone(), key: key.clone() };
-            // Half a rule is too little where it is wanted, and too much where it isn't.
-            if whole || self.folder.desired.goals.get(&id).is_none() {
-                self.put(key, Resource::Rule);
-            }
+            self.put(Key::Rule(port), Resource::Rule { whole });
         }
     }
 
     fn links(&mut self) {
-        const RESOLV_CONF: &str = "/etc/resolv.conf";
         match self.facts.paths.get(RESOLV_CONF) {
             Some(PathFact::Link { target }) => {
                 let link = Link { target: target.clone() };
@@ -188,7 +186,7 @@ impl Current<'_> {
         }
     }
 
-    /// Records of starts, of nodes that are neither wanted nor there. `spore`
+    /// Records of starts, of nodes that aren't there. `spore`
     /// removes them together with the node; an owner who removes a node may not,
     /// and a record holds digests of the configuration's secrets.
     fn records(&mut self) {
@@ -200,35 +198,29 @@ impl Current<'_> {
             let Ok(shape) = shape.parse::<ShapeName>() else { continue };
             let unit = Key::Service(tau::unit_name(&shape));
             let is_there = self.graph.get(&ResourceId { host: self.host.clone(), key: unit }).is_some();
-            if is_there || self.folder.shapes.contains(&shape) {
+            if is_there {
                 continue;
             }
             let content = Content::Blob { sha256: *sha256, size: Some(*size) };
             let file = File { access: access.clone(), content, sha256: *sha256, judge: Vec::new() };
-            self.put(Key::File(path.clone()), Resource::File(file));
+            self.put_unless(Key::File(path.clone()), Resource::File(file), Unwanted::Node(shape));
         }
     }
 
-    /// The data of nodes that are removed, or that spore has removed before.
-    /// Whatever else is there isn't known to be a node's, and stays.
+    /// The data of nodes that are there, or that spore has removed. Whatever else is there
+    /// isn't known to be a node's, and stays.
     fn storage(&mut self) {
-        if !self.folder.purge_storage {
-            return;
-        }
         let found = self.graph.iter().filter_map(|(id, _)| match &id.key {
             Key::File(path) => tau::shape_of_config(path),
             Key::Service(unit) => tau::shape_of_unit(unit),
             _ => None,
         });
         let removed = self.removed().map(|(_, shape)| shape);
-        let gone: BTreeSet<ShapeName> =
-            found.chain(removed).filter(|shape| !self.folder.shapes.contains(shape)).collect();
-        let wanted: BTreeSet<String> = self.folder.shapes.iter().flat_map(tau::storage_paths).collect();
+        let known: BTreeSet<ShapeName> = found.chain(removed).collect();
         let there = storage(self.facts);
-        for path in gone.iter().flat_map(tau::storage_paths) {
-            if there.contains(&path) && !wanted.contains(&path) {
-                self.put(Key::Storage(path), Resource::Storage);
-            }
+        for path in known.iter().flat_map(tau::storage_paths).filter(|path| there.contains(path)) {
+            let shapes = tau::shapes_of_storage(&path);
+            self.put_unless(Key::Storage(path), Resource::Storage, Unwanted::Data(shapes));
         }
     }
 
@@ -238,25 +230,23 @@ impl Current<'_> {
         facts.paths.keys().filter_map(|path| Some((path, path.strip_prefix(REMOVED)?.parse().ok()?)))
     }
 
-    /// Files of ours that are no longer needed: the digests if no node is left, and the
+    /// Files of ours that may no longer be needed: the digests if no node is left, and the
     /// note about a removed node whose storage is gone.
     fn notes(&mut self) {
         let there = storage(self.facts);
-        let without_storage = self.removed().filter(|(_, shape)| {
-            !self.folder.shapes.contains(shape)
-                && !tau::storage_paths(shape).iter().any(|path| there.contains(path))
-        });
-        let mut idle: Vec<String> = without_storage.map(|(path, _)| path.clone()).collect();
-        if self.folder.shapes.is_empty() {
-            idle.push(DIGESTS.to_owned());
-        }
-        for path in idle {
+        let without_storage = self
+            .removed()
+            .filter(|(_, shape)| !tau::storage_paths(shape).iter().any(|path| there.contains(path)));
+        let mut idle: Vec<(String, Unwanted)> =
+            without_storage.map(|(path, shape)| (path.clone(), Unwanted::Node(shape))).collect();
+        idle.push((DIGESTS.to_owned(), Unwanted::Host));
+        for (path, unwanted) in idle {
             if let Some(PathFact::File(FileFact { access, size, sha256: Some(sha256), .. })) =
                 self.facts.paths.get(&path)
             {
                 let content = Content::Blob { sha256: *sha256, size: Some(*size) };
                 let file = File { access: access.clone(), content, sha256: *sha256, judge: Vec::new() };
-                self.put(Key::File(path), Resource::File(file));
+                self.put_unless(Key::File(path), Resource::File(file), unwanted);
             }
         }
     }
@@ -277,13 +267,26 @@ fn storage(facts: &Facts) -> BTreeSet<String> {
         .collect()
 }
 
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// Whether a probe looks at this path, apart from the directories that it is given.
+pub(super) fn is_looked_at(path: &str) -> bool {
+    let resolver = RESOLVER_DROP_IN.rsplit_once('/').is_some_and(|(directory, _)| directory == path);
+    meaning(path).is_some() || path == RESOLV_CONF || resolver
+}
+
+/// Whether a probe looks for this unit, which isn't a node's.
+pub(super) fn is_queried(unit: &str) -> bool {
+    unit == RESOLVER || ENGINES.iter().any(|(_, engine)| *engine == unit)
+}
+
 /// See [`Meaning::Leftover`].
 const LEFTOVERS: [&str; 2] = ["/tmp/swarm.key", "/tmp/dv_private.key"];
 
 /// What a file is, by its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Meaning {
-    Config(ShapeName),
+    Config,
     Secret,
     /// A secret that upstream's tool leaves in `/tmp`, owned by whoever logged in.
     ///
@@ -315,7 +318,10 @@ fn meaning(path: &str) -> Option<Meaning> {
         _ => {}
     }
     match directory {
-        tau::CONFIG => Some(Meaning::Config(name.strip_suffix(".yaml")?.parse().ok()?)),
+        tau::CONFIG => {
+            name.strip_suffix(".yaml")?.parse::<ShapeName>().ok()?;
+            Some(Meaning::Config)
+        }
         tau::PLUGINS => Some(Meaning::Blob),
         _ => None,
     }
@@ -340,7 +346,7 @@ fn conditions(
         _ => None,
     };
     let drop_in = graph.get(&id(Key::File(RESOLVER_DROP_IN.to_owned()))).is_some();
-    let resolver = facts.units.get("systemd-resolved.service").filter(|unit| unit.load == "loaded");
+    let resolver = facts.units.get(RESOLVER).filter(|unit| unit.load == "loaded");
     let wants_dns_port = resolver.is_some_and(|unit| {
         // A resolver that failed, or is just starting, will take the port. If it doesn't
         // hold the port now, that proves nothing: it may have been started with a drop-in
@@ -349,13 +355,10 @@ fn conditions(
         is_wanted && (drop_in || stub_listens(facts) || !stub_is_off(facts))
     });
     let runs = resolver.is_some_and(|unit| unit.active != "inactive");
-    let leads_to_stub = match graph.get(&id(Key::Link("/etc/resolv.conf".to_owned()))) {
+    let leads_to_stub = match graph.get(&id(Key::Link(RESOLV_CONF.to_owned()))) {
         Some(Resource::Link(link)) if link.target.ends_with("/stub-resolv.conf") => Some(Some(link.clone())),
         Some(Resource::File(_))
-            if facts
-                .texts
-                .get("/etc/resolv.conf")
-                .is_some_and(|text| text.expose().contains("127.0.0.53")) =>
+            if facts.texts.get(RESOLV_CONF).is_some_and(|text| text.expose().contains("127.0.0.53")) =>
         {
             Some(None)
         }
@@ -395,6 +398,8 @@ fn stub_is_off(facts: &Facts) -> bool {
     is_off
 }
 
+const RESOLVER: &str = "systemd-resolved.service";
+
 /// Packages that bring an engine, and their units.
 const ENGINES: [(&str, &str); 2] = [(ENGINE_PACKAGE, "docker.service"), ("containerd", "containerd.service")];
 
@@ -413,11 +418,6 @@ fn engine(facts: &Facts) -> Engine {
         Some((name, unit)) => Engine::Stopped { unit: name.to_owned(), enabled: unit.enabled == "enabled" },
         None => Engine::Absent,
     }
-}
-
-/// The digest of our file that is equivalent to `sha256`, if there is one.
-pub(super) fn canonical(desired: &Desired, sha256: Sha256) -> Sha256 {
-    desired.equivalents.get(&sha256).copied().unwrap_or(sha256)
 }
 
 #[cfg(test)]

@@ -1,23 +1,26 @@
 //! What a host is: one [`Request`] asks it everything at once, [`parse`] reads
 //! its answer into [`Facts`].
 //!
-//! A path is known, absent (it is not in [`Facts::paths`]) or
-//! [unreadable](PathFact::Unreadable), and the last is never taken for the
-//! second. Nothing secret is in an answer: the host cuts it out before it
+//! A resource is known, absent, [unreadable](PathFact::Unreadable), or was
+//! [never asked](Asked) about, and neither of the last two is ever taken for absent. Nothing secret is in an answer: the host cuts it out before it
 //! sends (`texts.awk`), and sends nothing from a file that it can't parse. Sending the
 //! request is left to other modules.
 
 mod answer;
+mod asked;
 mod conditions;
+mod current;
 mod firewall;
 mod interpret;
 mod probe;
 mod units;
 
 pub use answer::{AnswerError, parse};
+pub use asked::{Asked, PROBE_VERSION};
 pub use conditions::{Conditions, Engine, Foreign, Overridden, Resolver};
+pub use current::{Current, Unwanted};
 pub use firewall::{Firewall, Verdict};
-pub use interpret::{Folder, interpret};
+pub use interpret::interpret;
 pub use probe::Request;
 
 use crate::resource::{Access, Port, Printable, Sha256, Untrusted, Version};
@@ -28,6 +31,8 @@ use std::time::Duration;
 /// Everything that was asked of one host. Paths are absolute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
+    /// What was asked.
+    pub asked: Asked,
     /// As `uname -m` says it.
     pub architecture: Printable,
     /// What the distribution calls itself.

@@ -1,7 +1,9 @@
 //! What is asked of a host.
 
+use super::PROBE_VERSION;
 use crate::resource::{DigestKey, Secret, ShapeName};
 use crate::tau;
+use std::collections::BTreeSet;
 
 /// The probe of one host.
 pub struct Request<'a> {
@@ -10,7 +12,7 @@ pub struct Request<'a> {
     /// Keys the digest of the machine-id; the same for all hosts.
     pub machines: &'a DigestKey,
     /// The shapes that are wanted there; those that are there are found.
-    pub shapes: &'a [ShapeName],
+    pub shapes: &'a BTreeSet<ShapeName>,
     /// Whether to digest what is big although the host remembers its digest.
     pub rehash: bool,
 }
@@ -35,7 +37,9 @@ impl Request<'_> {
         let shapes: Vec<&str> = self.shapes.iter().map(ShapeName::as_str).collect();
         // In a subshell, so that the shell that reads requests keeps none of this.
         let mut script = [b"(\nroot=", root, b"\n"].concat();
+        let version = PROBE_VERSION.to_string();
         for (name, value) in [
+            ("version", version.as_bytes()),
             ("key", self.key.expose().expose()),
             ("machines", self.machines.expose().expose()),
             ("shapes", shapes.join(" ").as_bytes()),

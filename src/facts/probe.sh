@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Describes a host without changing anything on it. `probe.rs` puts assignments of
-# root, key, machines, shapes, directories, rehash, directives (those of our unit
+# version, root, key, machines, shapes, directories, rehash, directives (those of our unit
 # template) and texts (an awk program) before it and a subshell around it; `answer.rs`
 # documents the output.
 #
@@ -14,6 +14,7 @@ export LC_ALL QUOTING_STYLE
 tab='	'
 nl='
 '
+printf 'probe\t%s\nasked\t%s\t%s\n' "$version" "$shapes" "$directories"
 printf 'root\t%s\narchitecture\t%s\n' "$root" "$(uname -m)"
 if [ -r "$root/etc/os-release" ]; then
     while IFS= read -r line || [ -n "$line" ]; do

@@ -18,9 +18,8 @@
 //! **A journal without evidence decides nothing.** Where it doesn't reach back to
 //! the start, what answers on the node's ports decides.
 
-use super::interpret::canonical;
 use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
-use crate::desired::{Desired, RESOLVER_DROP_IN};
+use crate::desired::RESOLVER_DROP_IN;
 use crate::resource::{
     Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Port,
     Printable, Resource, ResourceId, Service, ShapeName, Started, Transport, Trouble, Untold, Value,
@@ -42,7 +41,6 @@ const MOMENT: Duration = Duration::from_secs(10);
 pub(super) struct Host<'a> {
     pub(super) name: &'a HostName,
     pub(super) facts: &'a Facts,
-    pub(super) desired: &'a Desired,
 }
 
 /// The parts of the nodes' units that our template doesn't control.
@@ -113,7 +111,7 @@ impl Host<'_> {
         if let (Some(text), false) = (self.facts.texts.get(RESOLVER_DROP_IN), stub_listens(self.facts)) {
             // Of the text there are only the lines that matter: its digest tells.
             let sha256 = match self.facts.paths.get(RESOLVER_DROP_IN) {
-                Some(PathFact::File(file)) => file.sha256.map(|sum| canonical(self.desired, sum)),
+                Some(PathFact::File(file)) => file.sha256,
                 _ => None,
             };
             let input = Input { content: Content::Text(Printable::text(text.expose())), sha256 };
@@ -269,7 +267,7 @@ impl Host<'_> {
     fn recorded(&self, shape: &ShapeName, record: &Record, known: &mut BTreeMap<String, Input>) {
         let config = tau::config_path(shape);
         for (path, sha256) in &record.digests {
-            let sha256 = canonical(self.desired, *sha256);
+            let sha256 = *sha256;
             let content = if *path == config {
                 let document = record.config.as_ref().and_then(|text| tau::config::parse(text).ok());
                 document.map_or(Content::Opaque, Content::Document)
@@ -307,7 +305,7 @@ impl Host<'_> {
             if file.ctime_ns >= started {
                 return Err(path.clone());
             }
-            let Some(sha256) = file.sha256.map(|sha256| canonical(self.desired, sha256)) else { continue };
+            let Some(sha256) = file.sha256 else { continue };
             let content = if *path == config {
                 self.config(shape).map_or(Content::Opaque, Content::Document)
             } else {

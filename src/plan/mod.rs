@@ -1,6 +1,6 @@
 //! Turns differences into ordered actions: the [`Plan`].
 //!
-//! Enter at [`plan`]. A plan is complete: it names every action, its host and its wave.
+//! Enter at [`plan`], or at [`Planner`] to plan a network more than once. A plan is complete: it names every action, its host and its wave.
 //! What depends on how an apply goes is only whether a part of it is left out or waits,
 //! and [`course`] decides that.
 //! It is a function of its arguments alone, so the same folder and the same
@@ -9,9 +9,11 @@
 pub mod action;
 mod applied;
 pub mod course;
+mod host;
 mod notes;
 mod obstacles;
 mod order;
+mod planner;
 mod reach;
 mod retire;
 mod revert;
@@ -24,19 +26,18 @@ pub mod wire;
 pub use applied::{Applied, Failure};
 pub use course::Group;
 pub use order::Rank;
-pub use retire::Retirement;
-pub use target::{InvalidSelector, Selector, belongs_to};
+pub use planner::{PlanError, Planner, plan};
+pub use retire::Retire;
+pub use target::{InvalidSelector, Selector};
 
-use crate::desired::{Desired, Goal};
-use crate::diff::{Change, Obstacle, compare, ground};
-use crate::facts::Conditions;
+use crate::diff::Change;
+use crate::facts::Facts;
 use crate::resource::{
-    Activity, Cycle, FieldPath, Graph, HostName, Key, Node, NodeName, Printable, Resource, ResourceId,
-    Sha256, ShapeName, Trouble, Version,
+    ByHost, FieldPath, HostName, Key, Node, NodeName, Printable, Resource, ResourceId, Sha256, ShapeName,
+    Version,
 };
 use crate::tau;
 use action::Action;
-use reach::Reach;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done, wave by wave.
@@ -45,7 +46,7 @@ pub struct Plan {
     /// The network's root domain.
     pub network: String,
     /// Everything that differs from the desired state.
-    pub changes: Graph<Change>,
+    pub changes: ByHost<Change>,
     /// The number of resources that are in place.
     pub unchanged: usize,
     /// How many hosts it is about, planned or not.
@@ -76,6 +77,8 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// Why it can't be applied as it is.
     pub refusals: Vec<Refusal>,
+    /// Targets that select nothing: neither the folder nor a host has such a node.
+    pub idle_targets: Vec<Selector>,
 }
 
 /// Why a host isn't part of the plan.
@@ -308,164 +311,26 @@ pub struct Options {
     /// Nodes that don't become healthy are left as they failed: neither rolled back
     /// nor stopped.
     pub no_revert: bool,
-    /// Only what it takes to retire this host; `desired` is compiled without it.
-    pub retire: Option<Retirement>,
+    /// Remove the data of removed nodes.
+    pub purge_storage: bool,
+    /// Only what it takes to retire this host.
+    pub retire: Option<Retire>,
 }
 
-/// What is known of a host.
+impl Options {
+    /// Whether a target may select anything of this host.
+    fn may_select(&self, host: &HostName) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|target| target.may_select(host))
+    }
+}
+
+/// What came of probing a host.
 #[derive(Clone, Debug)]
-pub enum Observed {
+pub enum Probed {
     /// It answered.
-    Host {
-        /// What it is.
-        conditions: Box<Conditions>,
-        /// What it has.
-        current: Graph<Resource>,
-    },
+    Facts(Box<Facts>),
     /// It didn't, or not as a host should.
     Nothing(Unplanned),
-}
-
-/// Plans the changes that bring the hosts to their desired state.
-///
-/// # Errors
-/// Where resources wait for each other in a circle, which would be a defect.
-pub fn plan(
-    network: &str,
-    desired: &Desired,
-    observed: &BTreeMap<HostName, Observed>,
-    options: &Options,
-) -> Result<Plan, Cycle> {
-    let mut plan =
-        Plan { network: network.to_owned(), versions: desired.versions.clone(), ..Plan::default() };
-    // Every host is asked, but only those that a target may select are part of the plan.
-    let is_target = |host: &HostName| {
-        options.targets.is_empty() || options.targets.iter().any(|target| target.may_select(host))
-    };
-    plan.asked = observed.keys().filter(|name| is_target(name)).count();
-    let mut conditions = BTreeMap::new();
-    // What hosts say of versions is shown, and believed where the folder says nothing; no
-    // action depends on it.
-    let mut claimed = BTreeMap::new();
-    let mut current = Graph::default();
-    for (name, observed) in observed {
-        match observed {
-            Observed::Host { conditions: found, current: has } => {
-                claimed.extend(found.versions.clone());
-                conditions.insert(name.clone(), (**found).clone());
-                for (id, resource) in has.iter() {
-                    current.insert(id.clone(), resource.clone());
-                }
-                for (id, _) in has.iter() {
-                    has.after(id).into_iter().for_each(|(later, edge)| current.connect(id, later, edge));
-                }
-            }
-            Observed::Nothing(why) if is_target(name) => {
-                plan.unplanned.entry(name.clone()).or_default().push(why.clone());
-            }
-            Observed::Nothing(_) => {}
-        }
-    }
-    let grounded = ground(&desired.goals, &conditions);
-    let mut obstacles = grounded.obstacles;
-    for (host, found) in &conditions {
-        let others: Vec<_> = found.networks.iter().filter(|name| name.as_str() != network).cloned().collect();
-        if !others.is_empty() && !options.take_over {
-            let other = Obstacle::OtherNetwork(others.join(", ").into());
-            obstacles.entry(host.clone()).or_default().push(other);
-        }
-    }
-    obstacles::same_machine(&conditions, &mut obstacles);
-    obstacles::unreadable(&grounded.desired, &current, &mut obstacles);
-    let overridden = obstacles::foreign(&grounded.desired, &conditions, options, &mut obstacles);
-    let all = compare(&grounded.desired, &current);
-    let needed = options.retire.as_ref().map(|retirement| {
-        let before = ground(retirement.before(), &conditions).desired;
-        retire::narrow(retirement, &all, &before, &grounded.desired, &current)
-    });
-    let changes = needed.as_ref().map_or(&all, |needed| &needed.changes);
-    obstacles::no_space(&changes.graph, &conditions, &mut obstacles);
-    for (host, obstacles) in obstacles.into_iter().filter(|(host, _)| is_target(host)) {
-        let reasons = obstacles.iter().map(|o| Unplanned::new(o, &o.help()));
-        plan.unplanned.entry(host).or_default().extend(reasons);
-    }
-
-    plan.overridden = overridden;
-    // A retirement does nothing about other nodes, and says nothing of them.
-    plan.overridden.retain(|found| options.retire.is_none() && !plan.unplanned.contains_key(&found.host));
-    // What isn't known, or isn't what is wanted, doesn't count as in place.
-    let is_overridden = |id: &ResourceId| {
-        let is = |found: &Overridden| id.host == found.host && id.key == Key::Service(found.unit.clone());
-        plan.overridden.iter().any(is)
-    };
-    let in_place = |id: &ResourceId| {
-        is_target(&id.host)
-            && !plan.unplanned.contains_key(&id.host)
-            && all.graph.get(id).is_none()
-            && !is_overridden(id)
-    };
-    plan.unchanged = grounded.desired.iter().filter(|(id, _)| in_place(id)).count();
-    let graph = target::narrow(changes, &grounded.desired, &plan.unplanned, &options.targets);
-    plan.nodes = nodes(&grounded.desired, &graph, &plan.unplanned);
-    let reach = Reach::new(&grounded.desired, &current, &graph);
-    plan.moving = reach.moving();
-    let cuts_off = !reach.cut_off().is_empty();
-    // The sooner the others follow, the shorter they are cut off.
-    let batch = options.batch.or(cuts_off.then_some(usize::MAX));
-    let order = order::order(&graph, &grounded.desired, &current, &plan.nodes, batch);
-    let graphs = revert::Graphs { changes: &graph, desired: &grounded.desired, current: &current };
-    let can_roll_back = steps::fill(&mut plan, graphs, &order, options.no_revert)?;
-    for (digest, version) in claimed {
-        plan.versions.entry(digest).or_insert(version);
-    }
-    let is_ours = |host: &HostName| {
-        conditions
-            .get(host)
-            .is_some_and(|found| found.networks.iter().all(|name| name.as_str() == plan.network))
-    };
-    let asked = desired_nodes(desired).filter(|(id, _)| observed.contains_key(&id.host));
-    for (_, node) in asked {
-        let down = NodePlan { bootstrap: node.bootstrap, wave: None, found: Found::Down, invocation: None };
-        plan.nodes.entry(node.name.clone()).or_insert(down);
-    }
-    for (name, part) in &mut plan.nodes {
-        let id = ResourceId { host: name.host.clone(), key: Key::Service(tau::unit_name(&name.shape)) };
-        let service = match current.get(&id) {
-            Some(Resource::Service(service)) if is_ours(&id.host) => Some(service),
-            _ => None,
-        };
-        part.found = match service.map(|service| &service.activity) {
-            Some(Activity::Running(_)) => Found::Healthy,
-            Some(Activity::Failing { trouble: Trouble::Restarted(_) | Trouble::Unfinished, .. }) => {
-                Found::Unproven
-            }
-            Some(Activity::Failing { trouble: Trouble::Deaf(_), .. }) => Found::Deaf,
-            _ if order.interrupts.contains(name) => Found::Replaces,
-            _ => Found::Down,
-        };
-        part.invocation = service.and_then(|service| service.activity.started()?.invocation.clone());
-    }
-    if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
-        let begun = order::has_begun(&grounded.desired, &current);
-        plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });
-    }
-    plan.last = notes::last(&plan, &graph);
-    let silent: BTreeSet<&HostName> = observed
-        .iter()
-        .filter(|(_, observed)| matches!(observed, Observed::Nothing(_)))
-        .map(|(name, _)| name)
-        .collect();
-    notes::refusals(&mut plan, options, desired, &grounded.desired, (&changes.graph, &graph), &reach);
-    notes::notes(&mut plan, desired, &silent, &reach, cuts_off);
-    plan.notes.extend(storage::notes(&graph, &conditions));
-    if can_roll_back {
-        plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });
-    }
-    if let (Some(retirement), Some(needed)) = (&options.retire, needed) {
-        retire::conclude(&mut plan, retirement, needed, elders(desired).count());
-    }
-    plan.changes = graph;
-    Ok(plan)
 }
 
 /// The node that a change of a unit is about.
@@ -480,39 +345,12 @@ fn node_of(change: &Change) -> Option<&Node> {
     }
 }
 
-fn nodes(
-    desired: &Graph<Resource>,
-    changes: &Graph<Change>,
-    unplanned: &BTreeMap<HostName, Vec<Unplanned>>,
-) -> BTreeMap<NodeName, NodePlan> {
-    let wanted = desired.iter().filter_map(|(_, resource)| match resource {
-        Resource::Service(service) => service.node.as_ref(),
-        _ => None,
-    });
-    wanted
-        .chain(changes.iter().filter_map(|(_, change)| node_of(change)))
-        .filter(|node| !unplanned.contains_key(&node.name.host))
-        .map(|node| {
-            let (found, invocation) = (Found::Down, None);
-            (node.name.clone(), NodePlan { bootstrap: node.bootstrap, wave: None, found, invocation })
-        })
-        .collect()
-}
-
-/// The nodes that are wanted.
-fn desired_nodes(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
-    desired.goals.iter().filter_map(|(id, goal)| match goal {
-        Goal::Have(Resource::Service(service)) => service.node.as_ref().map(|node| (id, node)),
-        _ => None,
-    })
-}
-
-/// The bootstrap nodes that are wanted.
-fn elders(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
-    desired_nodes(desired).filter(|(_, node)| node.bootstrap)
-}
-
 impl NodePlan {
+    /// The part of a node of which nothing else is known.
+    fn down(node: &Node) -> Self {
+        Self { bootstrap: node.bootstrap, wave: None, found: Found::Down, invocation: None }
+    }
+
     /// Whether it is up, or comes up in this plan.
     fn comes_up(&self) -> bool {
         self.found != Found::Down || self.wave.is_some()

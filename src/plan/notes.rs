@@ -1,13 +1,12 @@
 //! What a person should know before agreeing to a plan, and why one is refused.
 
 use super::course::Course;
+use super::planner::{desired_nodes, elders};
 use super::reach::Reach;
-use super::{
-    Found, Group, Last, NodePlan, Note, Options, Plan, Rank, Refusal, Rotation, desired_nodes, elders, order,
-};
+use super::{Found, Group, Last, NodePlan, Note, Options, Plan, Rank, Refusal, Rotation, order};
 use crate::desired::Desired;
 use crate::diff::{Change, Verb};
-use crate::resource::{Graph, HostName, Key, Node, NodeName, Resource, ResourceId};
+use crate::resource::{ByHost, HostName, Key, Node, NodeName, ResourceId};
 use crate::tau;
 use std::collections::BTreeSet;
 
@@ -58,7 +57,7 @@ pub(super) fn notes(
 }
 
 /// Whether a node's process is started or restarted.
-pub(super) fn is_touched(node: &NodeName, changes: &Graph<Change>) -> bool {
+pub(super) fn is_touched(node: &NodeName, changes: &ByHost<Change>) -> bool {
     let id = ResourceId { host: node.host.clone(), key: Key::Service(tau::unit_name(&node.shape)) };
     match changes.get(&id) {
         Some(Change::Service(service)) => matches!(service.verb, Some(Verb::Start | Verb::Restart)),
@@ -67,7 +66,7 @@ pub(super) fn is_touched(node: &NodeName, changes: &Graph<Change>) -> bool {
 }
 
 /// See [`Plan::last`]: what an apply would leave alone, if everything else went well.
-pub(super) fn last(plan: &Plan, changes: &Graph<Change>) -> Vec<Last> {
+pub(super) fn last(plan: &Plan, changes: &ByHost<Change>) -> Vec<Last> {
     let may_be_down = |part: &NodePlan| match part.found {
         Found::Healthy | Found::Replaces => false,
         Found::Down => part.wave.is_none(),
@@ -91,12 +90,14 @@ pub(super) fn last(plan: &Plan, changes: &Graph<Change>) -> Vec<Last> {
     }
 }
 
+/// `rotates`: whether a node runs with another secret than everyone should have at the same
+/// time, whether or not it is a target.
 pub(super) fn refusals(
     plan: &mut Plan,
     options: &Options,
     desired: &Desired,
-    grounded: &Graph<Resource>,
-    (all, kept): (&Graph<Change>, &Graph<Change>),
+    rotates: bool,
+    changes: &ByHost<Change>,
     reach: &Reach<'_>,
 ) {
     for (node, other) in reach.twins() {
@@ -109,8 +110,8 @@ pub(super) fn refusals(
         return;
     }
     // A node that is started now reads the new secret, and can't talk to those with the old one.
-    let touches = desired_nodes(desired).any(|(_, node)| is_touched(&node.name, kept));
-    if plan.rotation.is_some() || touches && !order::together(all, grounded).is_empty() {
+    let touches = || desired_nodes(desired).any(|(_, node)| is_touched(&node.name, changes));
+    if plan.rotation.is_some() || rotates && touches() {
         plan.refusals.push(Refusal::PartialRotation);
     }
     let (elders, members) = reach.stranded();
@@ -121,7 +122,7 @@ pub(super) fn refusals(
         plan.refusals.push(Refusal::WithoutElders(plan.moving.iter().cloned().collect()));
     }
     let left_out: Vec<NodeName> =
-        reach.cut_off().into_iter().filter(|node| !is_touched(node, kept)).collect();
+        reach.cut_off().into_iter().filter(|node| !is_touched(node, changes)).collect();
     if !left_out.is_empty() {
         plan.refusals.push(Refusal::WithoutMembers(left_out));
     }

@@ -3,38 +3,43 @@
 
 use super::{Options, Overridden, Selector};
 use crate::diff::{Change, Obstacle};
-use crate::facts::{self, Conditions};
+use crate::facts::{self, Asked, Facts, Unwanted};
 use crate::resource::{Activity, Content, Graph, HostName, Key, Resource, ResourceId, Sha256};
 use crate::tau;
 use std::collections::BTreeMap;
 
 /// Hosts in the folder that are the same machine: each apply would undo for one of them
-/// what it did for the other.
-pub(super) fn same_machine(
-    conditions: &BTreeMap<HostName, Conditions>,
-    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
-) {
+/// what it did for the other. By host, the others.
+pub(super) fn same_machine<'a>(hosts: &[(&'a HostName, &Facts)]) -> BTreeMap<&'a HostName, Vec<HostName>> {
     let mut machines: BTreeMap<Sha256, Vec<&HostName>> = BTreeMap::new();
-    for (host, found) in conditions {
-        if let Some(machine) = found.machine {
+    for (host, facts) in hosts {
+        if let Some(machine) = facts.machine {
             machines.entry(machine).or_default().push(host);
         }
     }
+    let mut same = BTreeMap::new();
     for hosts in machines.into_values().filter(|hosts| hosts.len() > 1) {
         for host in &hosts {
             let others = hosts.iter().filter(|other| *other != host).map(|other| (*other).clone());
-            let obstacle = Obstacle::SameMachine(others.collect());
-            obstacles.entry((*host).clone()).or_default().push(obstacle);
+            same.insert(*host, others.collect());
         }
     }
+    same
+}
+
+/// Something that the folder wants and that the host wasn't asked about. It may be there.
+pub(super) fn never_asked(desired: &Graph<Resource>, asked: &Asked) -> Option<Obstacle> {
+    let (id, _) = desired.iter().find(|(id, _)| !asked.covers(&id.key))?;
+    Some(Obstacle::NeverAsked(id.key.to_string().into()))
 }
 
 /// Resources that couldn't be read and that the plan depends on.
 pub(super) fn unreadable(
     desired: &Graph<Resource>,
     current: &Graph<Resource>,
-    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
-) {
+    unwanted: &BTreeMap<Key, Unwanted>,
+) -> Vec<Obstacle> {
+    let mut obstacles = Vec::new();
     let is_unreadable = |id: &ResourceId| matches!(current.get(id), Some(Resource::Unreadable { .. }));
     // If a directory isn't one, its contents aren't reported as well.
     let is_told = |id: &ResourceId| {
@@ -50,6 +55,12 @@ pub(super) fn unreadable(
             Resource::Unreadable { why } => {
                 Obstacle::Unreadable { path: id.key.to_string().into(), why: why.clone() }
             }
+            Resource::File(_) if desired.get(id).is_none() => match unwanted.get(&id.key) {
+                Some(Unwanted::Unclear(why)) => {
+                    Obstacle::Unreadable { path: id.key.to_string().into(), why: why.clone() }
+                }
+                _ => continue,
+            },
             Resource::Service(service)
                 if service.activity == Activity::Masked && desired.get(id).is_some() =>
             {
@@ -57,70 +68,59 @@ pub(super) fn unreadable(
             }
             _ => continue,
         };
-        obstacles.entry(id.host.clone()).or_default().push(obstacle);
+        obstacles.push(obstacle);
     }
+    obstacles
 }
 
 /// Changes by hosts' owners to the units of nodes in this plan: obstacles, and overridden
 /// directives.
 pub(super) fn foreign(
+    host: &HostName,
     desired: &Graph<Resource>,
-    conditions: &BTreeMap<HostName, Conditions>,
+    foreign: &[facts::Foreign],
     options: &Options,
-    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
+    obstacles: &mut Vec<Obstacle>,
 ) -> Vec<Overridden> {
     let mut overridden = Vec::new();
-    for (host, found) in conditions {
-        for facts::Foreign { unit, file, what } in &found.foreign {
-            let id = ResourceId { host: host.clone(), key: Key::Service(unit.clone()) };
-            let is_selected = |target: &Selector| {
-                let shape = tau::shape_of_unit(unit);
-                target.may_select(host)
-                    && target.shape.as_ref().is_none_or(|name| Some(name) == shape.as_ref())
-            };
-            if desired.get(&id).is_none()
-                || !options.targets.is_empty() && !options.targets.iter().any(is_selected)
-            {
+    for facts::Foreign { unit, file, what } in foreign {
+        let id = ResourceId { host: host.clone(), key: Key::Service(unit.clone()) };
+        let is_selected = |target: &Selector| {
+            let shape = tau::shape_of_unit(unit);
+            target.may_select(host) && target.shape.as_ref().is_none_or(|name| Some(name) == shape.as_ref())
+        };
+        if desired.get(&id).is_none()
+            || !options.targets.is_empty() && !options.targets.iter().any(is_selected)
+        {
+            continue;
+        }
+        let (name, file) = (unit.clone(), file.clone());
+        let unit = || name.as_str().into();
+        let obstacle = match what {
+            facts::Overridden::Directive(directive) => {
+                let directive = directive.clone();
+                overridden.push(Overridden { host: host.clone(), unit: name, directive, file });
                 continue;
             }
-            let (name, file) = (unit.clone(), file.clone());
-            let unit = || name.as_str().into();
-            let obstacle = match what {
-                facts::Overridden::Directive(directive) => {
-                    let directive = directive.clone();
-                    overridden.push(Overridden { host: host.clone(), unit: name, directive, file });
-                    continue;
-                }
-                facts::Overridden::Fragment => Obstacle::ForeignFragment { unit: unit(), file },
-                facts::Overridden::Program(program) => {
-                    Obstacle::ForeignProgram { unit: unit(), program: program.clone(), file }
-                }
-            };
-            obstacles.entry(host.clone()).or_default().push(obstacle);
-        }
+            facts::Overridden::Fragment => Obstacle::ForeignFragment { unit: unit(), file },
+            facts::Overridden::Program(program) => {
+                Obstacle::ForeignProgram { unit: unit(), program: program.clone(), file }
+            }
+        };
+        obstacles.push(obstacle);
     }
     overridden
 }
 
 /// For a while, new files exist next to the old ones.
-pub(super) fn no_space(
-    changes: &Graph<Change>,
-    conditions: &BTreeMap<HostName, Conditions>,
-    obstacles: &mut BTreeMap<HostName, Vec<Obstacle>>,
-) {
-    let mut needed: BTreeMap<&HostName, u64> = BTreeMap::new();
-    for (id, change) in changes.iter() {
-        if let Change::File(change) = change
-            && change.rewritten
-            && let Content::Blob { size: Some(size), .. } = change.after.content
-        {
-            *needed.entry(&id.host).or_default() += size;
-        }
-    }
-    for (host, needed) in needed {
-        let free = conditions.get(host).map_or(u64::MAX, |conditions| conditions.free_bytes);
-        if free < needed {
-            obstacles.entry(host.clone()).or_default().push(Obstacle::NoSpace { needed, free });
-        }
-    }
+pub(super) fn no_space(changes: &Graph<Change>, free: u64) -> Option<Obstacle> {
+    let size = |change: &Change| match change {
+        Change::File(change) if change.rewritten => match change.after.content {
+            Content::Blob { size, .. } => size,
+            _ => None,
+        },
+        _ => None,
+    };
+    let needed: u64 = changes.iter().filter_map(|(_, change)| size(change)).sum();
+    (free < needed).then_some(Obstacle::NoSpace { needed, free })
 }

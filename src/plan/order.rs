@@ -9,10 +9,11 @@
 //! ordered like a restart, because that is how it looks to the other nodes.
 
 use super::{NodePlan, node_of};
+use crate::desired::Spellings;
 use crate::diff::{Change, Reason, Verb};
 use crate::resource::{
-    Activity, Edge, Effect, Graph, HostName, Inputs, Key, Node, NodeName, Resource, ResourceId, Service,
-    staged_path,
+    Activity, ByHost, Edge, Effect, Graph, HostName, Inputs, Key, Node, NodeName, Resource, ResourceId,
+    Service, staged_path,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,15 +95,19 @@ struct Turn<'a> {
 }
 
 pub(super) fn order(
-    changes: &Graph<Change>,
-    desired: &Graph<Resource>,
-    current: &Graph<Resource>,
+    changes: &ByHost<Change>,
+    desired: &ByHost<Resource>,
+    current: &ByHost<Resource>,
     nodes: &BTreeMap<NodeName, NodePlan>,
     batch: Option<usize>,
 ) -> Order {
     let name = |turn: &&Turn<'_>| turn.node.name.clone();
     let mut order = Order { ranks: vec![Rank::Settle], nodes: BTreeMap::new(), interrupts: BTreeSet::new() };
-    let together = together(changes, desired);
+    let together: BTreeSet<NodeName> = changes
+        .hosts()
+        .filter_map(|(host, changes)| Some((changes, desired.of(host)?)))
+        .flat_map(|(changes, desired)| together(changes, desired))
+        .collect();
     let turns = turns(changes, desired, current, !together.is_empty());
     let interrupting = turns.iter().filter(|turn| !turn.interrupts.is_empty());
     order.interrupts = interrupting.map(|turn| turn.node.name.clone()).collect();
@@ -145,9 +150,9 @@ pub(super) fn order(
 }
 
 fn turns<'a>(
-    changes: &'a Graph<Change>,
-    desired: &'a Graph<Resource>,
-    current: &'a Graph<Resource>,
+    changes: &'a ByHost<Change>,
+    desired: &'a ByHost<Resource>,
+    current: &'a ByHost<Resource>,
     rotates: bool,
 ) -> Vec<Turn<'a>> {
     let mut turns: Vec<Turn<'_>> = Vec::new();
@@ -186,7 +191,7 @@ fn turns<'a>(
 }
 
 /// The nodes that go.
-pub(super) fn going(changes: &Graph<Change>) -> impl Iterator<Item = (&ResourceId, &NodeName)> {
+pub(super) fn going(changes: &ByHost<Change>) -> impl Iterator<Item = (&ResourceId, &NodeName)> {
     changes
         .iter()
         .filter(|(_, change)| matches!(change, Change::Remove(_)))
@@ -195,7 +200,7 @@ pub(super) fn going(changes: &Graph<Change>) -> impl Iterator<Item = (&ResourceI
 
 /// Removed nodes make room on their host for the first node there that is down: they may hold
 /// what it needs. If none is, they are removed last.
-fn make_room(changes: &Graph<Change>, turns: &[Turn<'_>], order: &mut Order) {
+fn make_room(changes: &ByHost<Change>, turns: &[Turn<'_>], order: &mut Order) {
     let mut first: BTreeMap<&HostName, usize> = BTreeMap::new();
     for turn in turns.iter().filter(|turn| turn.is_down) {
         if let Some(&wave) = order.nodes.get(&turn.node.name) {
@@ -212,8 +217,8 @@ fn make_room(changes: &Graph<Change>, turns: &[Turn<'_>], order: &mut Order) {
 /// doesn't tell, they are those that it should have.
 pub(super) fn served<'a>(
     id: &ResourceId,
-    desired: &'a Graph<Resource>,
-    current: &'a Graph<Resource>,
+    desired: &'a ByHost<Resource>,
+    current: &'a ByHost<Resource>,
 ) -> Option<&'a BTreeSet<String>> {
     let node = |resource: Option<&'a Resource>| match resource {
         Some(Resource::Service(service)) => {
@@ -247,7 +252,11 @@ pub(super) fn together(changes: &Graph<Change>, desired: &Graph<Resource>) -> BT
 /// have, and one that doesn't has it on its host. An apply stages it everywhere
 /// before it restarts any; a node that was started on its own and has only ever run with
 /// the new one proves nothing.
-pub(super) fn has_begun(desired: &Graph<Resource>, current: &Graph<Resource>) -> bool {
+pub(super) fn has_begun(
+    desired: &ByHost<Resource>,
+    current: &ByHost<Resource>,
+    spellings: &Spellings,
+) -> bool {
     let (mut has_new, mut will_have) = (false, false);
     for (id, found) in current.iter() {
         let Resource::Service(service) = found else { continue };
@@ -262,9 +271,10 @@ pub(super) fn has_begun(desired: &Graph<Resource>, current: &Graph<Resource>) ->
             {
                 let is_wanted = |path: String| {
                     let id = ResourceId { host: id.host.clone(), key: Key::File(path) };
-                    matches!(current.get(&id), Some(Resource::File(found)) if found.sha256 == wanted.sha256)
+                    matches!(current.get(&id), Some(Resource::File(found)) if spellings.are_equal(&found.sha256, &wanted.sha256))
                 };
-                if inputs.get(path).and_then(|read| read.sha256) == Some(wanted.sha256) {
+                let read = inputs.get(path).and_then(|read| read.sha256);
+                if read.is_some_and(|read| spellings.are_equal(&read, &wanted.sha256)) {
                     has_new = true;
                 } else if is_wanted(path.to_owned()) || is_wanted(staged_path(path, &wanted.sha256)) {
                     will_have = true;
@@ -284,8 +294,8 @@ fn reads_together(desired: &Graph<Resource>, service: &ResourceId, path: &str) -
 
 /// How many nodes that are up serve each thing.
 fn up<'a>(
-    desired: &'a Graph<Resource>,
-    current: &'a Graph<Resource>,
+    desired: &'a ByHost<Resource>,
+    current: &'a ByHost<Resource>,
     nodes: &BTreeMap<NodeName, NodePlan>,
 ) -> BTreeMap<&'a str, usize> {
     let mut up = BTreeMap::new();

@@ -11,7 +11,7 @@
 use super::notes::is_touched;
 use super::order;
 use crate::diff::Change;
-use crate::resource::{Content, Document, Graph, Inputs, Key, Node, NodeName, Resource, ResourceId, Value};
+use crate::resource::{ByHost, Content, Document, Inputs, Key, Node, NodeName, Resource, ResourceId, Value};
 use crate::tau::{self, config};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,9 +46,9 @@ struct Answered {
 
 impl<'a> Reach<'a> {
     pub(super) fn new(
-        desired: &'a Graph<Resource>,
-        current: &'a Graph<Resource>,
-        changes: &'a Graph<Change>,
+        desired: &'a ByHost<Resource>,
+        current: &'a ByHost<Resource>,
+        changes: &'a ByHost<Change>,
     ) -> Self {
         let going: BTreeSet<&NodeName> = order::going(changes).map(|(_, node)| node).collect();
         let mut nodes = BTreeMap::new();
@@ -179,14 +179,14 @@ impl Answered {
     }
 }
 
-fn services(graph: &Graph<Resource>) -> impl Iterator<Item = &Node> {
+fn services(graph: &ByHost<Resource>) -> impl Iterator<Item = &Node> {
     graph.iter().filter_map(|(_, resource)| match resource {
         Resource::Service(service) => service.node.as_ref(),
         _ => None,
     })
 }
 
-fn in_force<'a>(current: &'a Graph<Resource>, node: &NodeName) -> Option<&'a Document> {
+fn in_force<'a>(current: &'a ByHost<Resource>, node: &NodeName) -> Option<&'a Document> {
     let service = match current.get(&unit(node)) {
         Some(Resource::Service(service)) => service.activity.started(),
         _ => None,
@@ -209,7 +209,7 @@ fn unit(node: &NodeName) -> ResourceId {
     ResourceId { host: node.host.clone(), key: Key::Service(tau::unit_name(&node.shape)) }
 }
 
-fn file<'a>(graph: &'a Graph<Resource>, node: &NodeName) -> Option<&'a Content> {
+fn file<'a>(graph: &'a ByHost<Resource>, node: &NodeName) -> Option<&'a Content> {
     let key = Key::File(tau::config_path(&node.shape));
     match graph.get(&ResourceId { host: node.host.clone(), key }) {
         Some(Resource::File(file)) => Some(&file.content),

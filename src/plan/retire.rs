@@ -18,91 +18,98 @@
 
 use super::target::staged;
 use super::{Note, Pending, Plan, Refusal};
-use crate::desired::{CompileError, Desired, Goal, Supplies, compile};
-use crate::diff::{Change, Changes, FieldChange, FileChange, Reason, ServiceChange, compare};
+use crate::desired::{Desired, Goal};
+use crate::diff::{Change, FieldChange, FileChange, Reason, ServiceChange};
 use crate::network::Network;
 use crate::resource::{
-    Content, Document, FieldPath, Graph, HostName, Key, NodeName, Resource, ResourceId, Value,
+    ByHost, Content, Document, FieldPath, Graph, HostName, Key, NodeName, Resource, ResourceId, Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A host that is being taken out of its network.
-#[derive(Clone, Debug)]
-pub struct Retirement {
+/// What to retire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retire {
     /// The host.
     pub host: HostName,
     /// Whether it will never come back: it isn't contacted, and keeps what it has.
     pub gone: bool,
+}
+
+/// A host that is being taken out of its network.
+#[derive(Clone, Debug)]
+pub(super) struct Retirement {
+    pub(super) what: Retire,
     /// Its nodes, as the folder has them.
     nodes: Vec<NodeName>,
-    /// What all hosts should be as long as it has them.
-    before: Graph<Goal>,
+    /// The goals of every host as long as this one has its nodes.
+    pub(super) before: ByHost<Goal>,
 }
 
 impl Retirement {
-    /// Takes the host's nodes out of `network`, and with `gone` the host itself.
-    /// `None` if there is no such host.
-    ///
-    /// # Errors
-    /// Where the network as it was can't be compiled.
-    pub fn of(
-        network: &mut Network,
-        host: &HostName,
-        gone: bool,
-        supplies: &Supplies,
-    ) -> Result<Option<Self>, CompileError> {
-        let Some(found) = network.hosts.get(host) else { return Ok(None) };
-        let name = |shape: &_| NodeName { shape: Clone::clone(shape), host: host.clone() };
-        let nodes = found.nodes.keys().map(name).collect();
-        let before = compile(network, supplies)?.goals;
-        if gone {
-            network.hosts.remove(host);
-        } else if let Some(found) = network.hosts.get_mut(host) {
-            found.nodes.clear();
-        }
-        for hosts in network.bootstrap.values_mut() {
-            hosts.retain(|elder| **elder != *host);
-        }
-        Ok(Some(Self { host: host.clone(), gone, nodes, before }))
+    /// Of a host of `network`. `before`: the goals of that network.
+    pub(super) fn of(what: Retire, network: &Network, before: ByHost<Goal>) -> Self {
+        let name = |shape: &_| NodeName { shape: Clone::clone(shape), host: what.host.clone() };
+        let found = network.hosts.get(&what.host);
+        let nodes = found.into_iter().flat_map(|host| host.nodes.keys().map(name)).collect();
+        Self { what, nodes, before }
     }
 
     /// The hosts involved: the host itself, unless it is gone, and those whose desired
     /// state changes without it. `desired` is compiled without it.
-    pub fn concerns(&self, desired: &Desired) -> BTreeSet<HostName> {
+    pub(super) fn concerns(&self, desired: &Desired) -> BTreeSet<HostName> {
         let differ = desired.goals.iter().filter(|(id, goal)| self.before.get(id) != Some(*goal));
         let others = differ.map(|(id, _)| id.host.clone());
-        others.chain((!self.gone).then(|| self.host.clone())).collect()
-    }
-
-    /// The goals of every host as long as this one has its nodes.
-    pub(super) fn before(&self) -> &Graph<Goal> {
-        &self.before
+        others.chain((!self.what.gone).then(|| self.what.host.clone())).collect()
     }
 }
 
-/// What is left of the changes between the hosts and the folder.
+impl Retire {
+    /// The network without the host's nodes, and if it is gone without the host.
+    pub fn without(&self, network: &Network) -> Network {
+        let mut network = network.clone();
+        if self.gone {
+            network.hosts.remove(&self.host);
+        } else if let Some(found) = network.hosts.get_mut(&self.host) {
+            found.nodes.clear();
+        }
+        for hosts in network.bootstrap.values_mut() {
+            hosts.retain(|elder| **elder != self.host);
+        }
+        network
+    }
+}
+
+/// What a retirement leaves alone on a host.
 #[derive(Debug, Default)]
-pub(super) struct Needed {
-    pub(super) changes: Changes,
-    /// The others, which are left alone.
-    pub(super) others: Vec<ResourceId>,
+pub(super) struct Remainder {
+    /// Changes that it doesn't need.
+    others: Vec<ResourceId>,
     /// What can't be changed without other changes, and these.
-    pub(super) mixed: BTreeMap<ResourceId, Pending>,
+    mixed: BTreeMap<ResourceId, Pending>,
 }
 
-/// Narrows `changes` to what the retirement needs. `before` and `after` are the
-/// wanted states with the host's nodes and without.
+impl Remainder {
+    /// Without the staged files that the retirement's own changes use.
+    pub(super) fn unstaged(&self, changes: &Graph<Change>) -> Self {
+        let used = staged(changes);
+        let is_left = |id: &&ResourceId| id.key.path().is_none_or(|path| !used.contains(path));
+        Self { others: self.others.iter().filter(is_left).cloned().collect(), mixed: self.mixed.clone() }
+    }
+}
+
+/// Narrows the changes of a host to what the retirement needs. `before` and `after` are its
+/// wanted states with the retired host's nodes and without; `pending` are its changes
+/// according to `before`.
 pub(super) fn narrow(
-    retirement: &Retirement,
-    changes: &Changes,
+    is_retired: bool,
+    changes: &Graph<Change>,
+    pending: &Graph<Change>,
     before: &Graph<Resource>,
     after: &Graph<Resource>,
-    current: &Graph<Resource>,
-) -> Needed {
-    let pending = compare(before, current).graph;
-    let mut needed = Needed::default();
-    for (id, change) in changes.graph.iter() {
-        let part = if id.host == retirement.host {
+) -> (Graph<Change>, Remainder) {
+    let (mut needed, mut remainder) = (Graph::default(), Remainder::default());
+    for (id, change) in changes.iter() {
+        let part = if is_retired {
             Part::Whole(change.clone())
         } else {
             match change {
@@ -112,52 +119,44 @@ pub(super) fn narrow(
             }
         };
         match part {
-            Part::Whole(change) => needed.changes.graph.insert(id.clone(), change),
-            Part::Mixed(others) => drop(needed.mixed.insert(id.clone(), others)),
-            Part::None => needed.others.push(id.clone()),
+            Part::Whole(change) => needed.insert(id.clone(), change),
+            Part::Mixed(others) => drop(remainder.mixed.insert(id.clone(), others)),
+            Part::None => remainder.others.push(id.clone()),
         }
     }
-    for (id, _) in changes.graph.iter() {
-        for (later, edge) in changes.graph.after(id) {
-            needed.changes.graph.connect(id, later, edge);
+    for (id, _) in changes.iter() {
+        for (later, edge) in changes.after(id) {
+            needed.connect(id, later, edge);
         }
     }
-    needed
+    (needed, remainder)
 }
 
 /// Adds notes about the retirement to a plan, and the reasons for which it can't be done
-/// now.
-/// `elders`: how many the folder has without the host.
-pub(super) fn conclude(plan: &mut Plan, retirement: &Retirement, needed: Needed, elders: usize) {
-    let Retirement { host, gone, nodes, before } = retirement;
-    let is_elder = |id: &ResourceId, goal: &Goal| match goal {
-        Goal::Have(Resource::Service(service)) if id.host == *host => {
-            service.node.as_ref().is_some_and(|node| node.bootstrap)
-        }
+/// now. `left` is what it leaves alone on the hosts that could be planned; `elders` says how
+/// many the folder has without the host.
+pub(super) fn conclude(plan: &mut Plan, retirement: &Retirement, left: Vec<Remainder>, elders: usize) {
+    let Retirement { what: Retire { host, gone }, nodes, before } = retirement;
+    let is_elder = |goal: &Goal| match goal {
+        Goal::Have(Resource::Service(service)) => service.node.as_ref().is_some_and(|node| node.bootstrap),
         _ => false,
     };
-    if elders < 2 && before.iter().any(|(id, goal)| is_elder(id, goal)) {
+    let mut goals = before.of(host).into_iter().flat_map(Graph::iter);
+    if elders < 2 && goals.any(|(_, goal)| is_elder(goal)) {
         plan.notes.push(Note::EldersLeft(elders));
     }
     if *gone {
         plan.notes.push(Note::NotContacted { host: host.clone(), nodes: nodes.clone() });
     }
-    let resumed = staged(&needed.changes.graph);
-    let is_left = |id: &&ResourceId| {
-        !plan.unplanned.contains_key(&id.host)
-            && id.key.path().is_none_or(|path| !resumed.contains(&(&id.host, path.to_owned())))
-    };
-    match needed.others.iter().filter(is_left).count() {
+    match left.iter().map(|remainder| remainder.others.len()).sum() {
         0 => {}
         left => plan.notes.push(Note::LeftAlone(left)),
     }
     if plan.unplanned.contains_key(host) {
         plan.refusals.push(Refusal::RetiresUnplanned(host.clone()));
     }
-    for (resource, others) in needed.mixed {
-        if !plan.unplanned.contains_key(&resource.host) {
-            plan.refusals.push(Refusal::Mixed { resource, others });
-        }
+    for (resource, others) in left.into_iter().flat_map(|remainder| remainder.mixed) {
+        plan.refusals.push(Refusal::Mixed { resource, others });
     }
 }
 

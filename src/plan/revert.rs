@@ -23,9 +23,10 @@
 use super::action::{Fallback, Replaced};
 use super::order::Order;
 use super::steps::When;
+use crate::desired::Spellings;
 use crate::diff::{Change, runs_with};
 use crate::resource::{
-    Activity, Content, Edge, Effect, File, Graph, Health, HostName, Inputs, Key, Node, Resource, ResourceId,
+    Activity, ByHost, Content, Edge, Effect, File, Health, HostName, Inputs, Key, Node, Resource, ResourceId,
     Sha256, Trouble, kept_for,
 };
 use crate::tau;
@@ -57,12 +58,13 @@ impl Reverts<'_> {
     }
 }
 
-/// The graphs that a plan is made from.
+/// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Graphs<'a> {
-    pub(super) changes: &'a Graph<Change>,
-    pub(super) desired: &'a Graph<Resource>,
-    pub(super) current: &'a Graph<Resource>,
+    pub(super) changes: &'a ByHost<Change>,
+    pub(super) desired: &'a ByHost<Resource>,
+    pub(super) current: &'a ByHost<Resource>,
+    pub(super) spellings: &'a Spellings,
 }
 
 /// `turns` says when each change is made.
@@ -127,7 +129,7 @@ pub(super) fn reverts<'a>(
 
 /// The files that a unit reads.
 fn reads<'a>(
-    desired: &'a Graph<Resource>,
+    desired: &'a ByHost<Resource>,
     unit: &ResourceId,
 ) -> impl Iterator<Item = (&'a ResourceId, Effect)> {
     desired.before(unit).into_iter().filter_map(|(file, edge)| match edge {
@@ -137,7 +139,7 @@ fn reads<'a>(
 }
 
 /// What earlier switches have kept, by host and path.
-fn kept(current: &Graph<Resource>) -> BTreeMap<(&HostName, String), Vec<Sha256>> {
+fn kept(current: &ByHost<Resource>) -> BTreeMap<(&HostName, String), Vec<Sha256>> {
     let mut kept: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (id, resource) in current.iter() {
         if let (Resource::File(file), Some(path)) = (resource, id.key.path().and_then(kept_for)) {
@@ -159,6 +161,7 @@ struct Candidate<'a> {
     wanted: Option<Sha256>,
     /// What earlier switches have kept of it.
     kept: Vec<Sha256>,
+    spellings: &'a Spellings,
 }
 
 impl<'a> Candidate<'a> {
@@ -187,7 +190,7 @@ impl<'a> Candidate<'a> {
         };
         let mut kept = kept.get(&(&id.host, path.to_owned())).cloned().unwrap_or_default();
         kept.retain(|kept| Some(*kept) != wanted);
-        Self { id, path, effect, in_place, found, wanted, kept }
+        Self { id, path, effect, in_place, found, wanted, kept, spellings: graphs.spellings }
     }
 
     /// The digest of the file to put back; see the rules above.
@@ -198,7 +201,8 @@ impl<'a> Candidate<'a> {
             | Activity::Failing { trouble: Trouble::Restarted(_), started, .. } => match &started.inputs {
                 Inputs::Unknown(_) => found,
                 Inputs::Known(inputs) => {
-                    let is_read = |file: &&File| runs_with(self.path, file, self.effect, inputs);
+                    let is_read =
+                        |file: &&File| runs_with(self.path, file, self.effect, inputs, self.spellings);
                     let read = inputs.get(self.path).and_then(|input| input.sha256);
                     // A configuration that was kept may say in other bytes what the process has
                     // read; but then the process doesn't run with the one that is in place.

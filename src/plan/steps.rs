@@ -6,7 +6,7 @@ use super::revert::{Graphs, Reverts, reverts};
 use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, Edge, File, Graph, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
+    Activity, ByHost, Edge, File, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
     Started, staged_path,
 };
 use crate::tau;
@@ -20,7 +20,7 @@ pub(super) fn fill(
     order: &Order,
     no_revert: bool,
 ) -> Result<bool, crate::resource::Cycle> {
-    let Graphs { changes, desired, current } = graphs;
+    let Graphs { changes, desired, current, spellings: _ } = graphs;
     let ids = changes.order()?;
     stage(plan, changes, &ids);
     judge(plan, desired, current, changes);
@@ -85,7 +85,7 @@ pub(super) enum When {
 }
 
 /// A change goes with the first node that needs it.
-fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> Vec<(&'a ResourceId, When)> {
+fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) -> Vec<(&'a ResourceId, When)> {
     let mut found: BTreeMap<&ResourceId, When> = BTreeMap::new();
     for id in ids.iter().rev() {
         let Some(change) = changes.get(id) else { continue };
@@ -100,7 +100,6 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
             _ => changes
                 .after(id)
                 .into_iter()
-                .filter(|(_, edge)| *edge != Edge::Dials)
                 .filter_map(|(later, _)| match found.get(later) {
                     Some(When::With(node)) => Some(node),
                     _ => None,
@@ -121,12 +120,12 @@ fn turns<'a>(changes: &Graph<Change>, ids: &[&'a ResourceId], order: &Order) -> 
     turns
 }
 
-fn follows_removal(id: &ResourceId, changes: &Graph<Change>) -> bool {
+fn follows_removal(id: &ResourceId, changes: &ByHost<Change>) -> bool {
     changes.before(id).iter().any(|(earlier, _)| matches!(changes.get(earlier), Some(Change::Remove(_))))
 }
 
 /// Everything that takes time and doesn't affect a process.
-fn stage(plan: &mut Plan, changes: &Graph<Change>, ids: &[&ResourceId]) {
+fn stage(plan: &mut Plan, changes: &ByHost<Change>, ids: &[&ResourceId]) {
     for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
         let actions = plan.stage.entry(id.host.clone()).or_default();
         match change {
@@ -156,7 +155,7 @@ fn stage(plan: &mut Plan, changes: &Graph<Change>, ids: &[&ResourceId]) {
 /// Before anything is switched on a host, the program that a node will run there
 /// validates the configuration that the node will run with, whichever of the two
 /// changes, or a key that the configuration names.
-fn judge(plan: &mut Plan, desired: &Graph<Resource>, current: &Graph<Resource>, changes: &Graph<Change>) {
+fn judge(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource>, changes: &ByHost<Change>) {
     for (id, resource) in desired.iter() {
         let (Resource::File(File { judge: command, .. }), Some(config)) = (resource, id.key.path()) else {
             continue;
@@ -189,7 +188,7 @@ fn judge(plan: &mut Plan, desired: &Graph<Resource>, current: &Graph<Resource>, 
 
 /// Where a process's unit doesn't record what it was started with, apply does so
 /// before the first of these files is touched.
-fn record(plan: &mut Plan, current: &Graph<Resource>, changes: &Graph<Change>) {
+fn record(plan: &mut Plan, current: &ByHost<Resource>, changes: &ByHost<Change>) {
     let touched: BTreeSet<&HostName> = changes.iter().map(|(id, _)| &id.host).collect();
     for (id, resource) in current.iter().filter(|(id, _)| touched.contains(&id.host)) {
         let Resource::Service(Service {

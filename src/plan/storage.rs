@@ -7,11 +7,11 @@
 use super::{Note, order};
 use crate::diff::{Change, Verb};
 use crate::facts::Conditions;
-use crate::resource::{Content, Document, Graph, HostName, Key, NodeName, Resource, ResourceId};
+use crate::resource::{ByHost, Content, Document, HostName, Key, NodeName, Resource, ResourceId};
 use crate::tau;
 use std::collections::BTreeMap;
 
-pub(super) fn notes(changes: &Graph<Change>, conditions: &BTreeMap<HostName, Conditions>) -> Vec<Note> {
+pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Conditions>) -> Vec<Note> {
     let has_storage = |node: &NodeName| {
         let paths = tau::storage_paths(&node.shape);
         conditions.get(&node.host).is_some_and(|host| paths.iter().any(|path| host.storage.contains(path)))

@@ -1,10 +1,10 @@
 //! Narrowing a plan to some nodes or hosts.
 
-use super::{Unplanned, node_of};
-use crate::diff::{Change, Changes};
-use crate::resource::{Edge, Graph, HostName, Key, Resource, ResourceId, ShapeName, staged_path};
+use super::node_of;
+use crate::diff::Change;
+use crate::resource::{Graph, HostName, Key, Resource, ResourceId, ShapeName, staged_path};
 use crate::tau;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -52,24 +52,18 @@ impl Selector {
     }
 }
 
-/// Removes the hosts that couldn't be planned, and everything that no target needs. A node
-/// needs whatever it reads or depends on, whether or not its own unit changes.
+/// Removes everything that no target needs from a host's changes. A node needs whatever it
+/// reads or depends on, whether or not its own unit changes.
 pub(super) fn narrow(
-    changes: &Changes,
+    changes: &Graph<Change>,
     desired: &Graph<Resource>,
-    unplanned: &BTreeMap<HostName, Vec<Unplanned>>,
     targets: &[Selector],
 ) -> Graph<Change> {
-    let mut kept: BTreeSet<ResourceId> = BTreeSet::new();
-    let resumed = staged(&changes.graph);
-    let planned = || {
-        changes.graph.iter().filter(|(id, _)| {
-            !unplanned.contains_key(&id.host)
-                && !id.key.path().is_some_and(|path| resumed.contains(&(&id.host, path.to_owned())))
-        })
-    };
+    let mut kept: BTreeSet<&ResourceId> = BTreeSet::new();
+    let resumed = staged(changes);
+    let is_resumed = |id: &ResourceId| id.key.path().is_some_and(|path| resumed.contains(path));
     let needed = needed(desired, targets);
-    for (id, change) in planned() {
+    for (id, change) in changes.iter().filter(|(id, _)| !is_resumed(id)) {
         let wanted = targets.is_empty()
             || needed.contains(id)
             || targets.iter().any(|target| {
@@ -77,15 +71,15 @@ pub(super) fn narrow(
                     && target.shape.as_ref().is_none_or(|shape| changes_of(shape, &id.key, change))
             });
         if wanted {
-            keep(id, &changes.graph, &mut kept);
+            keep(id, changes, &mut kept);
         }
     }
     let mut graph = Graph::default();
-    for (id, change) in planned().filter(|(id, _)| kept.contains(*id)) {
+    for (id, change) in changes.iter().filter(|(id, _)| kept.contains(id) && !is_resumed(id)) {
         graph.insert(id.clone(), change.clone());
     }
-    for id in &kept {
-        for (later, edge) in changes.graph.after(id) {
+    for id in kept {
+        for (later, edge) in changes.after(id) {
             graph.connect(id, later, edge);
         }
     }
@@ -102,8 +96,7 @@ fn needed(desired: &Graph<Resource>, targets: &[Selector]) -> BTreeSet<ResourceI
     let mut needed = BTreeSet::new();
     let mut waiting: Vec<&ResourceId> = desired.iter().map(|(id, _)| id).filter(|id| is_target(id)).collect();
     while let Some(id) = waiting.pop() {
-        let before = desired.before(id).into_iter().filter(|(_, edge)| *edge != Edge::Dials);
-        for (earlier, _) in before {
+        for (earlier, _) in desired.before(id) {
             if needed.insert(earlier.clone()) {
                 waiting.push(earlier);
             }
@@ -112,23 +105,21 @@ fn needed(desired: &Graph<Resource>, targets: &[Selector]) -> BTreeSet<ResourceI
     needed
 }
 
-/// Where the files of these changes are staged. What an interrupted apply has
+/// Where the files of these changes of a host are staged. What an interrupted apply has
 /// left there is used, so it isn't removed.
-pub(super) fn staged(changes: &Graph<Change>) -> BTreeSet<(&HostName, String)> {
+pub(super) fn staged(changes: &Graph<Change>) -> BTreeSet<String> {
     let path = |(id, change): (&'_ ResourceId, &Change)| match (change, id.key.path()) {
         (Change::File(file), Some(path)) => Some(staged_path(path, &file.after.sha256)),
         _ => None,
     };
-    changes.iter().filter_map(|(id, change)| Some((&id.host, path((id, change))?))).collect()
+    changes.iter().filter_map(path).collect()
 }
 
-/// The selected changes, and everything that precedes them on the same host.
-fn keep(id: &ResourceId, changes: &Graph<Change>, kept: &mut BTreeSet<ResourceId>) {
-    if kept.insert(id.clone()) {
-        for (earlier, edge) in changes.before(id) {
-            if edge != Edge::Dials {
-                keep(earlier, changes, kept);
-            }
+/// The selected change, and everything that precedes it.
+fn keep<'a>(id: &'a ResourceId, changes: &'a Graph<Change>, kept: &mut BTreeSet<&'a ResourceId>) {
+    if kept.insert(id) {
+        for (earlier, _) in changes.before(id) {
+            keep(earlier, changes, kept);
         }
     }
 }
@@ -139,7 +130,7 @@ fn changes_of(shape: &ShapeName, key: &Key, change: &Change) -> bool {
 }
 
 /// Whether something is this shape's alone.
-pub fn belongs_to(shape: &ShapeName, key: &Key, resource: &Resource) -> bool {
+pub(super) fn belongs_to(shape: &ShapeName, key: &Key, resource: &Resource) -> bool {
     let node = match resource {
         Resource::Service(service) => service.node.as_ref(),
         _ => None,

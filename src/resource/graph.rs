@@ -1,6 +1,6 @@
 //! A graph of resources: a state, or the changes between two states.
 
-use super::{Effect, ResourceId};
+use super::{Effect, HostName, ResourceId};
 use petgraph::Direction;
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -17,8 +17,6 @@ pub enum Edge {
     /// effect is what a change of the file needs; in a [`Document`](super::Document)
     /// each field has its own instead.
     Reads(Effect),
-    /// The later one, a service, dials the earlier one, another service, when it starts.
-    Dials,
 }
 
 /// The edges form a cycle through this resource.
@@ -137,6 +135,87 @@ impl<W> Graph<W> {
                     }
                 }
             }
+        }
+        Ok(order)
+    }
+}
+
+/// A graph for each host: a state of the whole network, or the changes between two.
+///
+/// No edge leads from one host to another: the resources of a host don't depend on those of
+/// other hosts, so each host can be compared on its own, and at the same time as the others.
+/// That elders start before the nodes that dial them is the order of the plan's waves.
+#[derive(Clone, Debug)]
+pub struct ByHost<W> {
+    graphs: BTreeMap<HostName, Graph<W>>,
+}
+
+impl<W> Default for ByHost<W> {
+    fn default() -> Self {
+        Self { graphs: BTreeMap::new() }
+    }
+}
+
+impl<W> FromIterator<(HostName, Graph<W>)> for ByHost<W> {
+    fn from_iter<I: IntoIterator<Item = (HostName, Graph<W>)>>(graphs: I) -> Self {
+        Self { graphs: graphs.into_iter().collect() }
+    }
+}
+
+impl<W> ByHost<W> {
+    /// The host's graph, if it has one.
+    pub fn of(&self, host: &HostName) -> Option<&Graph<W>> {
+        self.graphs.get(host)
+    }
+
+    /// The host's graph, which is created if it has none.
+    pub fn of_mut(&mut self, host: &HostName) -> &mut Graph<W> {
+        self.graphs.entry(host.clone()).or_default()
+    }
+
+    /// The hosts and their graphs, in the order of names.
+    pub fn hosts(&self) -> impl Iterator<Item = (&HostName, &Graph<W>)> {
+        self.graphs.iter()
+    }
+
+    /// The weight of `id`.
+    pub fn get(&self, id: &ResourceId) -> Option<&W> {
+        self.of(&id.host)?.get(id)
+    }
+
+    /// All resources, in the order of ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&ResourceId, &W)> {
+        self.graphs.values().flat_map(Graph::iter)
+    }
+
+    /// The number of resources.
+    pub fn len(&self) -> usize {
+        self.graphs.values().map(Graph::len).sum()
+    }
+
+    /// Whether there are no resources.
+    pub fn is_empty(&self) -> bool {
+        self.graphs.values().all(Graph::is_empty)
+    }
+
+    /// The direct predecessors of `id` and their edges, in the order of ids.
+    pub fn before(&self, id: &ResourceId) -> Vec<(&ResourceId, Edge)> {
+        self.of(&id.host).map(|graph| graph.before(id)).unwrap_or_default()
+    }
+
+    /// The direct successors of `id` and their edges, in the order of ids.
+    pub fn after(&self, id: &ResourceId) -> Vec<(&ResourceId, Edge)> {
+        self.of(&id.host).map(|graph| graph.after(id)).unwrap_or_default()
+    }
+
+    /// All ids, host by host, those of each host in topological order.
+    ///
+    /// # Errors
+    /// The edges of a host form a cycle.
+    pub fn order(&self) -> Result<Vec<&ResourceId>, Cycle> {
+        let mut order = Vec::with_capacity(self.len());
+        for graph in self.graphs.values() {
+            order.extend(graph.order()?);
         }
         Ok(order)
     }

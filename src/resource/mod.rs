@@ -15,7 +15,7 @@ mod version;
 
 pub use content::{Content, DigestKey, ParseDigestError, Sha256, Size};
 pub use document::{Document, Effect, Field, FieldPath, Value};
-pub use graph::{Cycle, Edge, Graph};
+pub use graph::{ByHost, Cycle, Edge, Graph};
 pub use name::{HostName, InvalidName, NodeName, ShapeName};
 pub use printable::{LONGEST, Printable, Untrusted, is_hidden};
 pub use secret::Secret;
@@ -93,7 +93,11 @@ pub enum Resource {
     /// A symbolic link.
     Link(Link),
     /// An allowed port.
-    Rule,
+    Rule {
+        /// Whether the firewall allows it for IPv4 and, where that is in use, IPv6: ufw may
+        /// have been cut off between the two. Always true in a desired state.
+        whole: bool,
+    },
     /// The unit files as the service manager has loaded them.
     Units {
         /// Whether it has loaded their current versions. Always true in a desired state.

@@ -91,6 +91,15 @@ pub fn storage_paths(shape: &ShapeName) -> [String; 3] {
     [format!("{STORAGE}/{shape}"), format!("{STORAGE}/{shape}_client"), format!("{RAFT}/{shape}")]
 }
 
+/// The shapes whose nodes may keep data at this path: `a_client` is a shape's own data, and
+/// that of the client of shape `a`.
+pub fn shapes_of_storage(path: &str) -> Vec<ShapeName> {
+    let Some((_, name)) = path.rsplit_once('/') else { return Vec::new() };
+    let names = [Some(name), name.strip_suffix("_client")].into_iter().flatten();
+    let shapes = names.filter_map(|name| name.parse::<ShapeName>().ok());
+    shapes.filter(|shape| storage_paths(shape).iter().any(|other| other == path)).collect()
+}
+
 /// What running a service takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceTraits {

@@ -7,7 +7,7 @@ use crate::network::{Network, Shape};
 use spore_drive::facts::{self, Facts, FileFact, PathFact, Process, Request, UnitFact};
 use spore_drive::pretend::{Fleet, here};
 use spore_drive::resource::{DigestKey, Secret, ShapeName, Untrusted};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
 use std::path::Path;
@@ -64,7 +64,7 @@ fn apply(folder: &Path, known: &Path) {
 
 fn probe() -> String {
     let key = DigestKey::derive(&Secret::new("a key for both"), "h1");
-    let shapes: [ShapeName; 1] = [sure(SHAPE.parse())];
+    let shapes = BTreeSet::<ShapeName>::from([sure(SHAPE.parse())]);
     let machines = DigestKey::for_machines(&Secret::new("a key for both"));
     let script = Request { key: &key, machines: &machines, shapes: &shapes, rehash: true }.script();
     String::from_utf8_lossy(script.expose()).into_owned()
@@ -78,6 +78,7 @@ fn parsed(answer: &str) -> Facts {
 /// space, and parts of Debian that have nothing to do with tau.
 fn lines(facts: &Facts) -> BTreeMap<String, String> {
     let Facts {
+        asked,
         architecture,
         os,
         root,
@@ -97,6 +98,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
     } = facts;
     let mut lines = BTreeMap::new();
     let mut line = |name: &str, value: String| lines.insert(name.to_owned(), value);
+    line("asked", format!("{:?} {:?}", asked.shapes, asked.directories));
     line("architecture", architecture.to_string());
     line("os is named", (!os.is_empty()).to_string());
     line("root, systemd, apt", format!("{root} {systemd} {apt}"));

@@ -3,13 +3,13 @@
 use crate::edit;
 use serde::Deserialize;
 use spore_drive::artifact::Architecture;
-use spore_drive::desired::{Artifact, Desired, Supplies, compile};
-use spore_drive::facts::{self, Facts, Folder, interpret};
+use spore_drive::desired::{Artifact, Desired, Supplies};
 use spore_drive::network::Network;
 use spore_drive::plan::simulate::{Simulation, simulate, steps};
-use spore_drive::plan::{self, Observed, Options, Plan, Retirement, Unplanned};
-use spore_drive::resource::{HostName, Sha256, ShapeName};
-use std::collections::{BTreeMap, BTreeSet};
+use spore_drive::plan::{Options, Plan, Planner, Probed, Retire, Unplanned};
+use spore_drive::resource::{HostName, Sha256};
+use spore_drive::tau;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,10 +66,10 @@ pub(crate) struct Case {
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) network: Arc<Network>,
-    pub(crate) desired: Arc<Desired>,
+    supplies: Arc<Supplies>,
+    pub(crate) planner: Arc<Planner>,
     pub(crate) hosts: Simulation,
     pub(crate) options: Options,
-    pub(crate) purge_storage: bool,
 }
 
 fn cases() -> PathBuf {
@@ -109,32 +109,30 @@ impl Case {
                 let Self { world: mut before, .. } = Self::read_into(&case, scratch);
                 let plan = before.plan();
                 for step in steps(&plan).take(actions) {
-                    before.hosts.act(step, &before.desired).expect(name);
+                    before.hosts.act(step, before.planner.desired()).expect(name);
                 }
                 before.hosts
             },
         );
         copy(&path.join("folder"), scratch);
         change(scratch, &raw.folder);
-        let mut network = Network::read(scratch).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        let network = Network::read(scratch).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         let supplies = supplies(&network, raw.options.tau.as_deref());
-        let retire = raw.options.retire.map(|host| {
-            Retirement::of(&mut network, &host.parse().unwrap(), raw.options.gone, &supplies)
-                .unwrap()
-                .expect(&host)
-        });
-        let desired = compile(&network, &supplies).expect(name);
-        edit::hosts(&path, &network, &desired, &raw.hosts, &mut hosts);
         let options = Options {
             targets: raw.options.targets.iter().map(|target| target.parse().unwrap()).collect(),
             batch: raw.options.batch,
             take_over: raw.options.take_over,
             no_revert: raw.options.no_revert,
-            retire,
+            purge_storage: raw.options.purge_storage,
+            retire: raw
+                .options
+                .retire
+                .map(|host| Retire { host: host.parse().unwrap(), gone: raw.options.gone }),
         };
-        let purge_storage = raw.options.purge_storage;
-        let (network, desired) = (Arc::new(network), Arc::new(desired));
-        let world = World { network, desired, hosts, options, purge_storage };
+        let none = Simulation { hosts: BTreeMap::new(), now_ns: NOON };
+        let mut world = World::new(network, supplies, none, options);
+        edit::hosts(&path, &world.network, world.planner.desired(), &raw.hosts, &mut hosts);
+        world.hosts = hosts;
         Self { about: raw.about, same_as: raw.same_as, world }
     }
 
@@ -194,43 +192,44 @@ pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
 }
 
 impl World {
+    pub(crate) fn new(network: Network, supplies: Supplies, hosts: Simulation, options: Options) -> Self {
+        let planner = Planner::new(&network, &supplies, options.clone()).unwrap();
+        let (network, supplies, planner) = (Arc::new(network), Arc::new(supplies), Arc::new(planner));
+        Self { network, supplies, planner, hosts, options }
+    }
+
+    /// The same hosts, with the folder as it is after a retirement.
+    pub(crate) fn retired(&self) -> Self {
+        let mut options = self.options.clone();
+        let network = options.retire.take().unwrap().without(&self.network);
+        Self::new(network, Supplies::clone(&self.supplies), self.hosts.clone(), options)
+    }
+
+    pub(crate) fn desired(&self) -> &Desired {
+        self.planner.desired()
+    }
+
     /// The plan for the current state of the hosts.
     pub(crate) fn plan(&self) -> Plan {
-        // As `spore plan` does, probe every host, whatever the targets are.
-        let concerned = self.options.retire.as_ref().map(|retire| retire.concerns(&self.desired));
-        let is_asked =
-            |host: &&HostName| concerned.as_ref().is_none_or(|concerned| concerned.contains(*host));
-        let asked = self.network.hosts.keys().filter(is_asked);
-        let observed = asked.map(|name| (name.clone(), self.observe(name))).collect();
-        plan::plan(&self.network.domain.root, &self.desired, &observed, &self.options).unwrap()
+        let probed = self.planner.hosts().keys().map(|name| (name.clone(), self.probe(name))).collect();
+        self.planner.plan(&probed).unwrap()
     }
 
-    fn observe(&self, name: &HostName) -> Observed {
-        match self.hosts.hosts.get(name) {
-            Some(facts) => {
-                let (conditions, current) = self.interpret(name, facts);
-                Observed::Host { conditions: Box::new(conditions), current }
-            }
-            None => Observed::Nothing(Unplanned {
-                why: "it didn't answer within 10 s".into(),
-                help: "is it up?".into(),
-            }),
-        }
-    }
-
-    /// Interprets a host's facts.
-    pub(crate) fn interpret(
-        &self,
-        name: &HostName,
-        facts: &Facts,
-    ) -> (facts::Conditions, spore_drive::resource::Graph<spore_drive::resource::Resource>) {
-        let shapes: BTreeSet<ShapeName> = self.network.hosts[name].nodes.keys().cloned().collect();
-        let folder = Folder { desired: &self.desired, shapes: &shapes, purge_storage: self.purge_storage };
-        interpret(name, facts, folder)
+    pub(crate) fn probe(&self, name: &HostName) -> Probed {
+        let nothing = || {
+            let (why, help) = ("it didn't answer within 10 s".into(), "is it up?".into());
+            Probed::Nothing(Unplanned { why, help })
+        };
+        self.hosts.hosts.get(name).map_or_else(nothing, |facts| {
+            let mut facts = facts.clone();
+            facts.asked.shapes.clone_from(&self.planner.hosts()[name]);
+            facts.asked.directories = tau::DIRECTORIES.iter().map(|(path, _)| (*path).to_owned()).collect();
+            Probed::Facts(Box::new(facts))
+        })
     }
 
     /// Applies a plan to the simulated hosts.
     pub(crate) fn apply(&mut self, plan: &Plan) -> Result<(), String> {
-        simulate(plan, &mut self.hosts, &self.desired).map_err(|error| error.to_string())
+        simulate(plan, &mut self.hosts, self.planner.desired()).map_err(|error| error.to_string())
     }
 }

@@ -1,8 +1,9 @@
 //! Invariants of every plan.
 
 use crate::case::World;
-use spore_drive::diff::compare;
-use spore_drive::facts::{Facts, PathFact};
+use spore_drive::desired::Spellings;
+use spore_drive::diff::{Terms, compare};
+use spore_drive::facts::{Facts, PathFact, interpret};
 use spore_drive::plan::action::{Action, Fallback};
 use spore_drive::plan::simulate::{Step, steps};
 use spore_drive::plan::{Plan, Rank};
@@ -56,7 +57,7 @@ pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
                 fails_twice(&failed(&before, step, cut)?, step, &whole).map_err(why)?;
             }
         }
-        before.hosts.act(step, &before.desired).map_err(|error| error.to_string())?;
+        before.hosts.act(step, before.planner.desired()).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
@@ -81,7 +82,7 @@ fn may_fail(action: &Action) -> Option<(&str, &Fallback)> {
 
 fn failed(before: &World, step: Step<'_>, cut: usize) -> Result<World, String> {
     let mut world = before.clone();
-    world.hosts.fail(step, &before.desired, cut).map_err(|error| error.to_string())?;
+    world.hosts.fail(step, before.planner.desired(), cut).map_err(|error| error.to_string())?;
     Ok(world)
 }
 
@@ -118,7 +119,7 @@ fn fails_twice(failed_once: &World, step: Step<'_>, whole: &World) -> Held {
                     Err(format!("it falls back to something else by {fallback:?}: {differs:#?}"))
                 };
             }
-            _ => before.hosts.act(step, &before.desired).map_err(|error| error.to_string())?,
+            _ => before.hosts.act(step, before.planner.desired()).map_err(|error| error.to_string())?,
         }
     }
     Err("the next plan doesn't start it".to_owned())
@@ -184,7 +185,7 @@ fn verified(world: &World, plan: &Plan) -> Held {
 /// The diff of a graph with itself is empty.
 fn itself(world: &World) -> Held {
     for (name, facts) in &world.hosts.hosts {
-        let (_, mut graph) = world.interpret(name, facts);
+        let mut graph = interpret(name, facts).graph;
         // Leave out services, which may be stopped, units that aren't loaded yet, and
         // unreadable resources, which are never compared.
         let odd: Vec<ResourceId> = graph
@@ -202,9 +203,11 @@ fn itself(world: &World) -> Held {
             plain.insert(id.clone(), resource.clone());
         }
         graph = plain;
-        let changes = compare(&graph, &graph);
-        if !changes.graph.is_empty() {
-            let differs: Vec<_> = changes.graph.iter().map(|(id, _)| id.key.to_string()).collect();
+        let terms =
+            Terms { spellings: &Spellings::default(), unwanted: &BTreeMap::new(), purge_storage: true };
+        let changes = compare(&graph, &graph, terms);
+        if !changes.is_empty() {
+            let differs: Vec<_> = changes.iter().map(|(id, _)| id.key.to_string()).collect();
             return Err(format!("{name} differs from itself: {}", differs.join(" ")));
         }
     }
@@ -226,14 +229,12 @@ pub(crate) fn settles(world: &World, plan: &Plan) -> Result<World, String> {
 /// that it hadn't before, and nothing on the host.
 fn retires(world: &World, done: &World) -> Held {
     let plain = |world: &World| {
-        let mut world = world.clone();
-        let retirement = world.options.retire.take();
-        let plan = world.plan();
-        let ids = plan.changes.iter().map(|(id, _)| id.clone()).collect::<BTreeSet<_>>();
-        (retirement.map(|retirement| retirement.host), ids)
+        let plan = world.retired().plan();
+        plan.changes.iter().map(|(id, _)| id.clone()).collect::<BTreeSet<_>>()
     };
-    let ((host, before), (_, after)) = (plain(world), plain(done));
-    match after.iter().find(|id| Some(&id.host) == host.as_ref() || !before.contains(*id)) {
+    let host = world.options.retire.as_ref().map(|retire| &retire.host);
+    let (before, after) = (plain(world), plain(done));
+    match after.iter().find(|id| Some(&id.host) == host || !before.contains(*id)) {
         Some(left) => Err(format!("the retirement leaves {left:?} to change")),
         None => Ok(()),
     }
@@ -248,7 +249,7 @@ pub(crate) fn resumes(world: &World, plan: &Plan, cut: usize, done: &World) -> H
     };
     let mut world = world.clone();
     for step in &all[..cut] {
-        world.hosts.act(*step, &world.desired).map_err(|error| after(&error.to_string()))?;
+        world.hosts.act(*step, world.planner.desired()).map_err(|error| after(&error.to_string()))?;
     }
     let rest = world.plan();
     order(&world, &rest).map_err(|why| after(&why))?;
@@ -397,7 +398,7 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
             failed.insert(step.host);
         }
         if !failed.contains(step.host) {
-            world.hosts.act(step, &world.desired).map_err(|error| error.to_string())?;
+            world.hosts.act(step, world.planner.desired()).map_err(|error| error.to_string())?;
         }
     }
     Ok(())
@@ -407,7 +408,7 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
 fn up(world: &World, plan: &Plan) -> BTreeMap<(HostName, String), Node> {
     let mut up = BTreeMap::new();
     for (host, facts) in world.hosts.hosts.iter().filter(|(host, _)| !plan.unplanned.contains_key(*host)) {
-        for (id, found) in world.interpret(host, facts).1.iter() {
+        for (id, found) in interpret(host, facts).graph.iter() {
             if let (Resource::Service(service), Key::Service(unit)) = (found, &id.key)
                 && let (Activity::Running(_), Some(node)) = (&service.activity, &service.node)
             {
@@ -420,7 +421,7 @@ fn up(world: &World, plan: &Plan) -> BTreeMap<(HostName, String), Node> {
 
 fn nodes(world: &World) -> BTreeMap<(HostName, String), Node> {
     let mut nodes = BTreeMap::new();
-    for (id, goal) in world.desired.goals.iter() {
+    for (id, goal) in world.planner.desired().goals.iter() {
         if let (spore_drive::desired::Goal::Have(Resource::Service(service)), Key::Service(unit)) =
             (goal, &id.key)
             && let Some(node) = &service.node
@@ -462,7 +463,7 @@ fn reads_before_starts(world: &World, plan: &Plan) -> Held {
     }
     for ((host, unit), (start, wave)) in started {
         let id = ResourceId { host: host.clone(), key: Key::Service(unit.to_owned()) };
-        for (file, edge) in world.desired.goals.before(&id) {
+        for (file, edge) in world.planner.desired().goals.before(&id) {
             let Some((place, place_wave)) = file.key.path().and_then(|path| placed.get(&(host, path))) else {
                 continue;
             };
@@ -475,7 +476,7 @@ fn reads_before_starts(world: &World, plan: &Plan) -> Held {
             let early = *place_wave == 0 || plan.waves[*place_wave - 1].rank == Rank::Settle;
             let others = || {
                 world
-                    .desired
+                    .desired()
                     .goals
                     .after(file)
                     .into_iter()

@@ -5,6 +5,7 @@
 //! snapshots.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod asked;
 mod case;
 mod edit;
 mod invariants;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut tests: Vec<Trial> = case::names().into_iter().map(trial).collect();
+    tests.extend(asked::trials());
     tests.extend(random::trials());
     libtest_mimic::run(&arguments, tests).exit_code()
 }

@@ -5,14 +5,12 @@ use crate::invariants;
 use libtest_mimic::Trial;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use spore_drive::desired::compile;
 use spore_drive::facts;
 use spore_drive::network::{Files, Network};
 use spore_drive::plan::Options;
 use spore_drive::plan::simulate::{Simulation, steps};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// After this time no further case is started.
@@ -171,14 +169,8 @@ impl Folder {
     fn world(&self, hosts: Simulation, keys: &[String]) -> World {
         let network =
             Network::from_files(&self.files(keys)).unwrap_or_else(|problems| panic!("{problems:?}"));
-        let desired = compile(&network, &supplies(&network, Some(&format!("v{}", self.tau)))).unwrap();
-        let mut world = World {
-            network: Arc::new(network),
-            desired: Arc::new(desired),
-            hosts,
-            options: Options::default(),
-            purge_storage: false,
-        };
+        let supplies = supplies(&network, Some(&format!("v{}", self.tau)));
+        let mut world = World::new(network, supplies, hosts, Options::default());
         let bare = include_str!("../../fixtures/plans/answers/debian-12.answer");
         world.hosts.hosts.retain(|name, _| world.network.hosts.contains_key(name));
         for name in world.network.hosts.keys() {
@@ -220,7 +212,7 @@ fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
             for step in steps(&plan).take(cut.index(count + 1)) {
                 second
                     .hosts
-                    .act(step, &second.desired)
+                    .act(step, second.planner.desired())
                     .map_err(|error| TestCaseError::fail(error.to_string()))?;
             }
             let back = one.world(second.hosts, &keys);

@@ -3,18 +3,18 @@
 //! broken at many points.
 
 use crate::world::World;
-use spore_drive::desired::{self, Desired, Supplies, compile};
-use spore_drive::facts::{Folder, Request, interpret, parse};
+use spore_drive::desired::{self, Supplies};
+use spore_drive::facts::{Request, parse};
 use spore_drive::network::Network;
 use spore_drive::plan::action::Action;
-use spore_drive::plan::{self, Applied, Observed, Options, Plan, Unplanned};
+use spore_drive::plan::{Applied, Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::pretend::{Disk, Faults, here, program};
 use spore_drive::remote::{
     Holder, Host, HostError, Locks, Payload, Payloads, Redactor, Settings, Stop, Target, apply, gather,
 };
-use spore_drive::resource::{DigestKey, HostName, Sha256, ShapeName};
+use spore_drive::resource::{DigestKey, HostName, Sha256};
 use spore_drive::ssh::{Address, Credential, KnownHosts, Login, key};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ use tokio::sync::mpsc::unbounded_channel;
 struct Controller<'w> {
     world: &'w World,
     network: Network,
-    desired: Desired,
+    planner: Planner,
     known: KnownHosts,
     login: Login,
     settings: Settings,
@@ -42,48 +42,43 @@ impl<'w> Controller<'w> {
         let network = Network::read(world.folder()).unwrap();
         let tau = desired::Artifact { sha256: Sha256::of(&program(here(), "no tau")), size: Some(126) };
         let supplies = Supplies { tau: [(here(), tau)].into(), ..Supplies::default() };
-        let desired = compile(&network, &supplies).unwrap();
+        let planner = Planner::new(&network, &supplies, Options::default()).unwrap();
         let at = |path: &str| fs::read_to_string(world.folder().join(path)).unwrap();
         let known = KnownHosts::parse("known_hosts".as_ref(), &at("known_hosts"));
         let key = key::load("key".as_ref(), &at("keys/ssh"), &mut |_| Ok(None)).unwrap();
         let login = Login { user: "planter".to_owned(), credentials: vec![Credential::Key(key)] };
         let settings = Settings { settle: Duration::ZERO, ..Settings::default() };
-        Self { world, network, desired, known, login, settings }
+        Self { world, network, planner, known, login, settings }
     }
 
     async fn survey(&self) -> Survey {
         let machines = DigestKey::for_machines(self.network.swarm_key.line());
         let target = |name: &HostName, host: &spore_drive::network::Host| {
-            let shapes: Vec<ShapeName> = host.nodes.keys().cloned().collect();
-            let key = &self.desired.digest_keys[name];
+            let (key, shapes) = (&self.planner.desired().digest_keys[name], &self.planner.hosts()[name]);
             Target {
                 name: name.clone(),
                 address: Address::new(host.ssh.address.to_string(), host.ssh.port),
                 logins: vec![self.login.clone()],
-                script: Request { key, machines: &machines, shapes: &shapes, rehash: false }.script(),
+                script: Request { key, machines: &machines, shapes, rehash: false }.script(),
             }
         };
         let targets = self.network.hosts.iter().map(|(name, host)| target(name, host)).collect();
-        let (mut observed, mut hosts, mut errors) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut probed, mut hosts, mut errors) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (name, answer) in gather(targets, &self.known, &self.settings, |_, _| {}).await {
-            let shapes: BTreeSet<ShapeName> = self.network.hosts[&name].nodes.keys().cloned().collect();
-            let folder = Folder { desired: &self.desired, shapes: &shapes, purge_storage: false };
             let found = match answer {
                 Ok((host, text)) => {
-                    let (conditions, current) = interpret(&name, &parse(&text).unwrap(), folder);
                     hosts.insert(name.clone(), host);
-                    Observed::Host { conditions: Box::new(conditions), current }
+                    Probed::Facts(Box::new(parse(&text).unwrap()))
                 }
                 Err(error) => {
                     let why = Unplanned::new(&error, &error.help());
                     errors.insert(name.clone(), error);
-                    Observed::Nothing(why)
+                    Probed::Nothing(why)
                 }
             };
-            observed.insert(name, found);
+            probed.insert(name, found);
         }
-        let plan =
-            plan::plan(&self.network.domain.root, &self.desired, &observed, &Options::default()).unwrap();
+        let plan = self.planner.plan(&probed).unwrap();
         Survey { plan, hosts, errors }
     }
 
@@ -115,7 +110,10 @@ impl<'w> Controller<'w> {
         staged
             .map(|sha256| {
                 let own = || Payload::Bytes(tau.clone().into());
-                (sha256, self.desired.payloads.get(&sha256).cloned().map_or_else(own, Payload::Secret))
+                (
+                    sha256,
+                    self.planner.desired().payloads.get(&sha256).cloned().map_or_else(own, Payload::Secret),
+                )
             })
             .collect()
     }

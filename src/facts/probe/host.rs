@@ -98,7 +98,7 @@ impl Host {
     }
 
     pub(super) fn answer(&self, shapes: &[&str], rehash: bool) -> String {
-        let shapes: Vec<ShapeName> = shapes.iter().map(|shape| shape.parse().unwrap()).collect();
+        let shapes = shapes.iter().map(|shape| shape.parse::<ShapeName>().unwrap()).collect();
         let request = Request { key: &key(), machines: &machines(), shapes: &shapes, rehash };
         let root = self.at("/");
         let root = shlex::try_quote(root.to_str().unwrap().trim_end_matches('/')).unwrap();

@@ -1,0 +1,75 @@
+//! What a host was asked.
+
+use super::interpret;
+use crate::resource::{Key, ShapeName};
+use crate::tau;
+use std::collections::BTreeSet;
+
+/// The version of the probe: of what it asks, and of the form of its answers. It is part of
+/// an answer, because an answer may be kept, and be read by another version of spore.
+pub const PROBE_VERSION: u32 = 1;
+
+/// What a host was asked, as its answer repeats it.
+///
+/// A resource is *known*, *absent*, *unreadable*, or was *never asked* about, and the last
+/// isn't the same as absent: a plan must not create what may be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The shapes whose units were looked for by name. Others are found if they are there,
+    /// but if one isn't found, nothing is known of it.
+    pub shapes: BTreeSet<ShapeName>,
+    /// The directories that were looked for by name.
+    pub directories: BTreeSet<String>,
+    /// When, in nanoseconds since 1970 by the host's clock; `None` if the host has no `/proc`.
+    pub at_ns: Option<i64>,
+}
+
+impl Asked {
+    /// Whether the host was asked about a resource.
+    pub fn covers(&self, key: &Key) -> bool {
+        match key {
+            Key::Directory(path) => self.directories.contains(path) || interpret::is_looked_at(path),
+            Key::File(path) | Key::Link(path) => interpret::is_looked_at(path),
+            Key::Service(unit) => match tau::shape_of_unit(unit) {
+                Some(shape) => self.shapes.contains(&shape),
+                None => interpret::is_queried(unit),
+            },
+            Key::Package(_) | Key::Rule(_) | Key::Units | Key::Storage(_) => true,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_covered_if_it_was_looked_for_by_name() {
+        let asked = Asked { shapes: ["store".parse().unwrap()].into(), ..Asked::default() };
+        let is_covered = |unit: &str| asked.covers(&Key::Service(unit.to_owned()));
+        assert!(is_covered("tau@store.service") && is_covered("docker.service"));
+        assert!(!is_covered("tau@other.service") && !is_covered("nginx.service"));
+    }
+
+    /// The other paths that count as looked at are in the probe.
+    #[test]
+    fn the_probe_asks_what_counts_as_asked() {
+        let probe = include_str!("probe.sh");
+        let asked = Asked::default();
+        for path in [tau::BINARY, tau::unit::PATH, "/etc/resolv.conf", "/etc/systemd/resolved.conf.d"] {
+            assert!(asked.covers(&Key::File(path.to_owned())), "{path}");
+            assert!(probe.contains(&format!("\"$root{path}\"")), "{path}");
+        }
+        for (path, pattern) in [
+            ("/tb/config/a.yaml", "\"$root\"/tb/config/*.yaml"),
+            ("/tb/plugins/p@1", "\"$root\"/tb/plugins/*"),
+            (tau::SWARM_KEY, "\"$root\"/tb/config/keys/*"),
+            ("/etc/systemd/resolved.conf.d/spore.conf", "\"$root\"/etc/systemd/resolved.conf.d/*.conf"),
+        ] {
+            assert!(asked.covers(&Key::File(path.to_owned())), "{path}");
+            assert!(probe.contains(pattern), "{pattern}");
+        }
+        assert!(!asked.covers(&Key::File("/etc/passwd".to_owned())));
+    }
+}

@@ -1,0 +1,304 @@
+//! From a network and the facts of its hosts to a plan.
+
+use super::host::{Common, HostPart, in_parallel};
+use super::reach::Reach;
+use super::retire::{self, Retirement};
+use super::{
+    Found, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, node_of, notes, obstacles,
+    order, revert, steps, storage, target,
+};
+use crate::desired::{CompileError, Desired, Goal, Supplies, compile};
+use crate::diff::Change;
+use crate::facts::{Conditions, Facts};
+use crate::network::Network;
+use crate::resource::{
+    Activity, ByHost, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, ShapeName, Trouble,
+};
+use crate::tau;
+use std::collections::{BTreeMap, BTreeSet};
+use thiserror::Error;
+
+/// Why there is no plan at all.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// The network can't be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The host to retire isn't in the folder.
+    #[error("the folder has no host `{0}`")]
+    NoSuchHost(HostName),
+    /// Resources wait for each other in a circle, which would be a defect.
+    #[error(transparent)]
+    Cycle(#[from] Cycle),
+}
+
+/// A network that has been compiled, and can be compared with its hosts as often as
+/// necessary: an apply plans before it begins and after it has ended.
+#[derive(Debug)]
+pub struct Planner {
+    network: String,
+    desired: Desired,
+    /// The hosts to probe, and the shapes that each should run.
+    hosts: BTreeMap<HostName, BTreeSet<ShapeName>>,
+    retirement: Option<Retirement>,
+    options: Options,
+}
+
+/// Plans the changes that bring the hosts of a network to their desired state.
+///
+/// # Errors
+/// See [`PlanError`].
+pub fn plan(
+    network: &Network,
+    supplies: &Supplies,
+    facts: &BTreeMap<HostName, Probed>,
+    options: Options,
+) -> Result<Plan, PlanError> {
+    Ok(Planner::new(network, supplies, options)?.plan(facts)?)
+}
+
+impl Planner {
+    /// Compiles a network.
+    ///
+    /// # Errors
+    /// If it can't be compiled, or if the host to retire isn't in it.
+    pub fn new(network: &Network, supplies: &Supplies, options: Options) -> Result<Self, PlanError> {
+        let mut desired = compile(network, supplies)?;
+        let mut retirement = None;
+        let mut reduced = None;
+        if let Some(retire) = options.retire.clone() {
+            if !network.hosts.contains_key(&retire.host) {
+                return Err(PlanError::NoSuchHost(retire.host));
+            }
+            let without = retire.without(network);
+            let before = std::mem::replace(&mut desired, compile(&without, supplies)?).goals;
+            retirement = Some(Retirement::of(retire, network, before));
+            reduced = Some(without);
+        }
+        let concerned = retirement.as_ref().map(|retirement| retirement.concerns(&desired));
+        let is_concerned =
+            |host: &HostName| concerned.as_ref().is_none_or(|concerned| concerned.contains(host));
+        let hosts = reduced.as_ref().unwrap_or(network).hosts.iter();
+        let hosts = hosts
+            .filter(|(name, _)| is_concerned(name))
+            .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
+            .collect();
+        let network = network.domain.root.value.clone();
+        Ok(Self { network, desired, hosts, retirement, options })
+    }
+
+    /// The hosts to probe, and the shapes to ask each about. Whatever the targets are, every
+    /// host is probed: whether a node may be taken down depends on the others of its shape
+    /// and on the elders, whether an elder may move depends on every node that dials it, and
+    /// no two hosts may be one machine. A retirement is about those that it concerns.
+    pub fn hosts(&self) -> &BTreeMap<HostName, BTreeSet<ShapeName>> {
+        &self.hosts
+    }
+
+    /// The desired state, with the bytes of its files.
+    pub fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    /// Plans the changes for what the hosts have answered. A host that isn't in `facts`
+    /// wasn't asked, and the plan says nothing of it.
+    ///
+    /// # Errors
+    /// Where resources wait for each other in a circle, which would be a defect.
+    pub fn plan(&self, probed: &BTreeMap<HostName, Probed>) -> Result<Plan, Cycle> {
+        let Self { network, desired, retirement, options, .. } = self;
+        let mut plan =
+            Plan { network: network.clone(), versions: desired.versions.clone(), ..Plan::default() };
+        plan.asked = probed.keys().filter(|name| options.may_select(name)).count();
+        let parts = self.parts(probed);
+        let silent = self.silent(probed, &mut plan);
+        let (states, retired) = gather(parts, &mut plan);
+        let States { desired: wanted, current, changes, .. } = &states;
+        plan.idle_targets = self.idle_targets(current, &silent);
+
+        plan.nodes = nodes(wanted, changes, &plan.unplanned);
+        let reach = Reach::new(wanted, current, changes);
+        plan.moving = reach.moving();
+        let cuts_off = !reach.cut_off().is_empty();
+        // The sooner the others follow, the shorter they are cut off.
+        let batch = options.batch.or(cuts_off.then_some(usize::MAX));
+        let order = order::order(changes, wanted, current, &plan.nodes, batch);
+        let graphs = revert::Graphs { changes, desired: wanted, current, spellings: &desired.spellings };
+        let can_roll_back = steps::fill(&mut plan, graphs, &order, options.no_revert)?;
+        for (id, node) in desired_nodes(desired) {
+            if probed.contains_key(&id.host) {
+                plan.nodes.entry(node.name.clone()).or_insert(NodePlan::down(node));
+            }
+        }
+        for (name, part) in &mut plan.nodes {
+            found(name, part, &states, network, &order.interrupts);
+        }
+        if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
+            let begun = order::has_begun(wanted, current, &desired.spellings);
+            plan.rotation = Some(if begun { Rotation::Finishes } else { Rotation::Begins });
+        }
+        plan.last = notes::last(&plan, changes);
+        notes::refusals(&mut plan, options, desired, states.rotates, changes, &reach);
+        notes::notes(&mut plan, desired, &silent, &reach, cuts_off);
+        plan.notes.extend(storage::notes(changes, &states.conditions));
+        if can_roll_back {
+            plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });
+        }
+        if let Some(retirement) = retirement {
+            retire::conclude(&mut plan, retirement, retired, elders(desired).count());
+        }
+        plan.changes = states.changes;
+        Ok(plan)
+    }
+
+    /// Plans every host that has answered, each on its own.
+    fn parts<'a>(&self, probed: &'a BTreeMap<HostName, Probed>) -> Vec<(&'a HostName, HostPart)> {
+        let answered: Vec<(&HostName, &Facts)> = probed
+            .iter()
+            .filter_map(|(name, probed)| match probed {
+                Probed::Facts(facts) => Some((name, &**facts)),
+                Probed::Nothing(_) => None,
+            })
+            .collect();
+        let twins = obstacles::same_machine(&answered);
+        let common = Common {
+            network: &self.network,
+            desired: &self.desired,
+            retirement: self.retirement.as_ref(),
+            options: &self.options,
+        };
+        in_parallel(answered, |(name, facts)| {
+            (name, common.plan(name, facts, twins.get(name).cloned().unwrap_or_default()))
+        })
+    }
+
+    /// The hosts that haven't answered. Those that a target selects can't be planned.
+    fn silent<'a>(&self, probed: &'a BTreeMap<HostName, Probed>, plan: &mut Plan) -> BTreeSet<&'a HostName> {
+        let mut silent = BTreeSet::new();
+        for (name, probed) in probed {
+            if let Probed::Nothing(why) = probed {
+                silent.insert(name);
+                if self.options.may_select(name) {
+                    plan.unplanned.insert(name.clone(), vec![why.clone()]);
+                }
+            }
+        }
+        silent
+    }
+
+    /// See [`Plan::idle_targets`]. A host that is silent may have the node.
+    fn idle_targets(&self, current: &ByHost<Resource>, silent: &BTreeSet<&HostName>) -> Vec<Selector> {
+        let is_idle = |selector: &&Selector| {
+            let Some(shape) = &selector.shape else { return false };
+            let selected = self.hosts.iter().filter(|(host, _)| selector.may_select(host));
+            !selected.into_iter().any(|(host, shapes)| {
+                let mut found = current.of(host).into_iter().flat_map(Graph::iter);
+                shapes.contains(shape)
+                    || silent.contains(host)
+                    || found.any(|(id, resource)| target::belongs_to(shape, &id.key, resource))
+            })
+        };
+        self.options.targets.iter().filter(is_idle).cloned().collect()
+    }
+}
+
+/// The states of all hosts that have answered.
+struct States {
+    conditions: BTreeMap<HostName, Conditions>,
+    desired: ByHost<Resource>,
+    current: ByHost<Resource>,
+    /// What is to be changed.
+    changes: ByHost<Change>,
+    /// Whether a node runs with another secret than everyone should have at the same time,
+    /// whether or not it is a target.
+    rotates: bool,
+}
+
+/// Brings the hosts together.
+fn gather(parts: Vec<(&HostName, HostPart)>, plan: &mut Plan) -> (States, Vec<retire::Remainder>) {
+    let (mut conditions, mut rotates) = (BTreeMap::new(), false);
+    let (mut desired, mut current, mut changes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut retired = Vec::new();
+    // What hosts say of versions is shown, and believed where the folder says nothing; no
+    // action depends on it.
+    let mut claimed = BTreeMap::new();
+    for (name, part) in parts {
+        if !part.obstacles.is_empty() {
+            let reasons = part.obstacles.iter().map(|obstacle| Unplanned::new(obstacle, &obstacle.help()));
+            plan.unplanned.insert(name.clone(), reasons.collect());
+        }
+        claimed.extend(part.conditions.versions.clone());
+        plan.unchanged += part.unchanged;
+        plan.overridden.extend(part.overridden);
+        rotates |= part.rotates;
+        retired.extend(part.remainder);
+        conditions.insert(name.clone(), part.conditions);
+        desired.push((name.clone(), part.desired));
+        current.push((name.clone(), part.current));
+        changes.push((name.clone(), part.changes));
+    }
+    for (digest, version) in claimed {
+        plan.versions.entry(digest).or_insert(version);
+    }
+    let [desired, current] = [desired, current].map(ByHost::from_iter);
+    (States { conditions, desired, current, changes: ByHost::from_iter(changes), rotates }, retired)
+}
+
+/// What a node was found doing, and in which start.
+fn found(
+    name: &NodeName,
+    part: &mut NodePlan,
+    states: &States,
+    network: &str,
+    interrupts: &BTreeSet<NodeName>,
+) {
+    // A node of another network is no use to this one.
+    let is_ours = || {
+        let host = states.conditions.get(&name.host);
+        host.is_some_and(|host| host.networks.iter().all(|name| name.as_str() == network))
+    };
+    let id = ResourceId { host: name.host.clone(), key: Key::Service(tau::unit_name(&name.shape)) };
+    let service = match states.current.get(&id) {
+        Some(Resource::Service(service)) if is_ours() => Some(service),
+        _ => None,
+    };
+    part.found = match service.map(|service| &service.activity) {
+        Some(Activity::Running(_)) => Found::Healthy,
+        Some(Activity::Failing { trouble: Trouble::Restarted(_) | Trouble::Unfinished, .. }) => {
+            Found::Unproven
+        }
+        Some(Activity::Failing { trouble: Trouble::Deaf(_), .. }) => Found::Deaf,
+        _ if interrupts.contains(name) => Found::Replaces,
+        _ => Found::Down,
+    };
+    part.invocation = service.and_then(|service| service.activity.started()?.invocation.clone());
+}
+
+fn nodes(
+    desired: &ByHost<Resource>,
+    changes: &ByHost<Change>,
+    unplanned: &BTreeMap<HostName, Vec<Unplanned>>,
+) -> BTreeMap<NodeName, NodePlan> {
+    let wanted = desired.iter().filter_map(|(_, resource)| match resource {
+        Resource::Service(service) => service.node.as_ref(),
+        _ => None,
+    });
+    wanted
+        .chain(changes.iter().filter_map(|(_, change)| node_of(change)))
+        .filter(|node| !unplanned.contains_key(&node.name.host))
+        .map(|node| (node.name.clone(), NodePlan::down(node)))
+        .collect()
+}
+
+/// The nodes that are wanted.
+pub(super) fn desired_nodes(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
+    desired.goals.iter().filter_map(|(id, goal)| match goal {
+        Goal::Have(Resource::Service(service)) => service.node.as_ref().map(|node| (id, node)),
+        _ => None,
+    })
+}
+
+/// The bootstrap nodes that are wanted.
+pub(super) fn elders(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
+    desired_nodes(desired).filter(|(_, node)| node.bootstrap)
+}

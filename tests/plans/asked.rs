@@ -1,0 +1,39 @@
+//! A plan is made only from facts that cover what the folder wants.
+
+use crate::case::Case;
+use libtest_mimic::{Failed, Trial};
+use spore_drive::facts::Facts;
+use spore_drive::plan::{Plan, Probed};
+use spore_drive::render::{Style, plan as render};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("asked::another_shape", || {
+            is_missed("tau@store.service", |facts| {
+                facts.asked.shapes.clear();
+            })
+        }),
+        Trial::test("asked::another_directory", || {
+            is_missed("/tb/storage/", |facts| {
+                facts.asked.directories.remove("/tb/storage");
+            })
+        }),
+    ]
+}
+
+/// If a host wasn't asked about something that the folder wants, that isn't taken for absent:
+/// nothing is planned for the host, and the plan says what is missing.
+fn is_missed(what: &str, forget: impl Fn(&mut Facts)) -> Result<(), Failed> {
+    let world = Case::read("first").world();
+    let host = "h4".parse().unwrap();
+    let plan = |probed| -> Plan { world.planner.plan(&[(host, probed)].into()).unwrap() };
+    let Probed::Facts(mut facts) = world.probe(&"h4".parse().unwrap()) else { panic!("h4 has facts") };
+    forget(&mut facts);
+    let plan = plan(Probed::Facts(facts));
+    assert!(plan.changes.is_empty() && plan.waves.is_empty() && plan.stage.is_empty());
+    let text = render(&plan, Style::Plain);
+    let line = format!("h4: not planned: its facts don't say whether {what} is there: the probe didn't ask");
+    assert!(text.contains(&line), "{text}");
+    assert!(text.contains("probe the host again, with this folder"), "{text}");
+    Ok(())
+}
