@@ -140,8 +140,10 @@ pub struct Course<'a> {
     max_failures: usize,
     /// Elders that are taken down although they are the last healthy ones.
     agreed: BTreeSet<&'a NodeName>,
-    /// Nodes that the plan removes: whether they are up doesn't matter.
-    going: BTreeSet<&'a NodeName>,
+    /// By host, the nodes that the plan removes: whether they are up doesn't matter.
+    removed: BTreeMap<&'a HostName, Vec<&'a NodeName>>,
+    /// By wave and host, the nodes that come up there.
+    turns: BTreeMap<usize, BTreeMap<&'a HostName, Vec<&'a NodeName>>>,
     state: State,
 }
 
@@ -196,6 +198,17 @@ enum Health {
     Down,
     Unproven,
     Healthy,
+}
+
+/// How many nodes of each group there are, by health.
+#[derive(Default)]
+struct Census(BTreeMap<Group, BTreeMap<Health, usize>>);
+
+impl Census {
+    /// How many nodes of a group are at least that healthy.
+    fn as_good(&self, group: &Group, health: Health) -> usize {
+        self.0.get(group).into_iter().flat_map(|counts| counts.range(health..)).map(|(_, n)| n).sum()
+    }
 }
 
 impl<'a> Course<'a> {
@@ -253,7 +266,15 @@ impl<'a> Course<'a> {
             stopped: None,
             skipped: Vec::new(),
         };
-        Self { plan, max_failures, agreed: agreed.collect(), going, state }
+        let mut turns: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
+        for (name, part) in plan.nodes.iter().filter(|(name, _)| !going.contains(name)) {
+            if let Some(wave) = part.wave {
+                turns.entry(wave - 1).or_default().entry(&name.host).or_default().push(name);
+            }
+        }
+        let mut removed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        going.iter().for_each(|node| removed.entry(&node.host).or_default().push(*node));
+        Self { plan, max_failures, agreed: agreed.collect(), removed, turns, state }
     }
 
     /// A host can't be worked with: it couldn't be locked, or was lost.
@@ -324,7 +345,7 @@ impl<'a> Course<'a> {
             let (host, why) = (host.clone(), SkipReason::Interrupted);
             self.state.skipped.push(Skipped { wave, host, why });
         }
-        let turns: Vec<NodeName> = self.turns(wave, host).cloned().collect();
+        let turns: Vec<NodeName> = self.turns(wave, host).iter().map(|node| (*node).clone()).collect();
         let is_canary = matches!(rank, Rank::Canary | Rank::Update)
             && turns.iter().any(|node| !self.state.canaries.contains_key(&node.shape));
         for node in turns {
@@ -449,8 +470,9 @@ impl<'a> Course<'a> {
                 return Some(Next::Look(look));
             }
         }
-        self.skip(wave, |course, host| course.last_healthy(wave, host, &BTreeSet::new()));
-        let hosts = self.part(wave, rank);
+        let census = self.census();
+        self.skip(wave, |course, host| course.last_healthy(wave, host, &BTreeSet::new(), &census));
+        let hosts = self.part(wave, rank, &census);
         if hosts.is_empty() {
             return None;
         }
@@ -459,21 +481,24 @@ impl<'a> Course<'a> {
     }
 
     /// As many of the waiting hosts as may go at the same time.
-    fn part(&self, wave: usize, rank: Rank) -> BTreeSet<HostName> {
+    fn part(&self, wave: usize, rank: Rank, census: &Census) -> BTreeSet<HostName> {
         let is_update = matches!(rank, Rank::Canary | Rank::Update);
         let is_new = |node: &NodeName| is_update && !self.state.canaries.contains_key(&node.shape);
-        let needs_canary = |host: &&HostName| self.turns(wave, host).any(is_new);
+        let needs_canary = |host: &&HostName| self.turns(wave, host).iter().any(|node| is_new(node));
         let canaries: Vec<&HostName> = self.state.waiting.iter().filter(needs_canary).collect();
         let goes_alone = !canaries.is_empty();
         let candidates = if goes_alone { canaries } else { self.state.waiting.iter().collect() };
         let mut hosts: BTreeSet<HostName> = BTreeSet::new();
-        let mut shapes: BTreeSet<&ShapeName> = BTreeSet::new();
+        let (mut shapes, mut taken) = (BTreeSet::new(), BTreeSet::new());
         for host in candidates {
-            let own: BTreeSet<&ShapeName> = self.turns(wave, host).map(|node| &node.shape).collect();
-            if goes_alone && !shapes.is_disjoint(&own) || self.last_healthy(wave, host, &hosts).is_some() {
+            let own: BTreeSet<&ShapeName> = self.turns(wave, host).iter().map(|node| &node.shape).collect();
+            if goes_alone && !shapes.is_disjoint(&own)
+                || self.last_healthy(wave, host, &taken, census).is_some()
+            {
                 continue;
             }
             shapes.extend(own);
+            taken.extend(self.taken_down(wave, host));
             hosts.insert(host.clone());
         }
         hosts
@@ -513,20 +538,32 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Why a host's part can't begin at the same time as that of `others`.
-    fn last_healthy(&self, wave: usize, host: &HostName, others: &BTreeSet<HostName>) -> Option<SkipReason> {
-        let taken: BTreeSet<&NodeName> =
-            others.iter().chain([host]).flat_map(|host| self.taken_down(wave, host)).collect();
+    /// Why a host's part can't begin while the nodes in `taken` are down.
+    fn last_healthy(
+        &self,
+        wave: usize,
+        host: &HostName,
+        taken: &BTreeSet<&NodeName>,
+        census: &Census,
+    ) -> Option<SkipReason> {
+        let own: Vec<&NodeName> = self.taken_down(wave, host).collect();
         for node in self.taken_down(wave, host).filter(|node| self.health(node) > Health::Down) {
             if self.agreed.contains(node) {
                 continue;
             }
             let elders = self.is_elder(node).then_some(Group::Elders);
             for group in elders.into_iter().chain([Group::Shape(node.shape.clone())]) {
+                // Most groups are too large for all of it to be taken down, so they needn't be
+                // looked through.
+                if census.as_good(&group, self.health(node)) > taken.len() + own.len() {
+                    continue;
+                }
                 // One that may die again doesn't stand in for one that is healthy.
                 let (as_good, worse): (Vec<&NodeName>, Vec<&NodeName>) =
                     self.of_group(&group).partition(|other| self.health(other) >= self.health(node));
-                if !worse.is_empty() && as_good.iter().all(|other| taken.contains(other)) {
+                if !worse.is_empty()
+                    && as_good.iter().all(|other| taken.contains(other) || own.contains(other))
+                {
                     let down = worse.into_iter().cloned().collect();
                     return Some(SkipReason::LastHealthy { node: node.clone(), group, down });
                 }
@@ -541,8 +578,7 @@ impl<'a> Course<'a> {
         if self.plan.waves.get(wave)?.rank != Rank::Remove {
             return None;
         }
-        let going = self.going.iter().filter(|node| node.host == *host);
-        going.into_iter().find_map(|node| {
+        self.removed.get(host)?.iter().find_map(|node| {
             let own = match self.plan.nodes.get(*node)?.found {
                 Found::Healthy => Health::Healthy,
                 Found::Unproven => Health::Unproven,
@@ -593,15 +629,28 @@ impl<'a> Course<'a> {
         elders.peek().is_none() || elders.any(|elder| self.is_up(elder) && is_there(elder))
     }
 
+    /// How many nodes of each group there are, by health.
+    fn census(&self) -> Census {
+        let mut census = Census::default();
+        for node in self.state.nodes.keys() {
+            let elders = self.is_elder(node).then_some(Group::Elders);
+            for group in elders.into_iter().chain([Group::Shape(node.shape.clone())]) {
+                *census.0.entry(group).or_default().entry(self.health(node)).or_default() += 1;
+            }
+        }
+        census
+    }
+
     /// The nodes of a host that come up in a wave.
-    fn turns<'s>(&'s self, wave: usize, host: &'s HostName) -> impl Iterator<Item = &'s NodeName> {
-        let here = self.plan.nodes.iter().filter(move |(_, part)| part.wave == Some(wave + 1));
-        here.map(|(name, _)| name).filter(move |name| name.host == *host && !self.going.contains(name))
+    fn turns(&self, wave: usize, host: &HostName) -> &[&'a NodeName] {
+        self.turns.get(&wave).and_then(|hosts| hosts.get(host)).map_or(&[], Vec::as_slice)
     }
 
     /// Those of them that are up until then, or that replace a node that is.
-    fn taken_down<'s>(&'s self, wave: usize, host: &'s HostName) -> impl Iterator<Item = &'s NodeName> {
+    fn taken_down(&self, wave: usize, host: &HostName) -> impl Iterator<Item = &'a NodeName> {
         self.turns(wave, host)
+            .iter()
+            .copied()
             .filter(|node| self.plan.nodes.get(*node).is_some_and(|part| part.found != Found::Down))
     }
 

@@ -7,7 +7,7 @@
 use super::{Note, order};
 use crate::diff::{Change, Verb};
 use crate::facts::Conditions;
-use crate::resource::{ByHost, Content, Document, HostName, Key, NodeName, Resource, ResourceId};
+use crate::resource::{ByHost, Content, Document, Graph, HostName, Key, NodeName, Resource, ResourceId};
 use crate::tau;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
         matches!(service, Some(Change::Service(service)) if service.verb == Some(Verb::Start))
     };
     let mut notes = Vec::new();
-    let mut new = Vec::new();
+    let mut new: BTreeMap<HostName, Vec<(NodeName, &Document)>> = BTreeMap::new();
     for (node, file) in changes.iter().filter_map(|(id, change)| Some((configured(id)?, change))) {
         let Change::File(file) = file else { continue };
         let is_replaced = file.fields.iter().any(|field| field.path == "identity" && field.before.is_some());
@@ -32,7 +32,7 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
                 notes.push(Note::OldStorage { node, replaced: is_replaced });
             }
         } else if let (true, Content::Document(document)) = (is_new, &file.after.content) {
-            new.push((node, document));
+            new.entry(node.host.clone()).or_default().push((node, document));
         }
     }
     for (_, going) in order::going(changes) {
@@ -41,7 +41,8 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
             Some(Change::Remove(resource)) => match &**resource {
                 Resource::File(file) => match &file.content {
                     Content::Document(old) => {
-                        new.iter().find(|(node, document)| node.host == going.host && is_alike(old, document))
+                        let mut here = new.get(&going.host).into_iter().flatten();
+                        here.find(|(_, document)| is_alike(old, document))
                     }
                     _ => None,
                 },
@@ -49,10 +50,9 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
             },
             _ => None,
         };
-        let is_purged = changes.iter().any(|(id, _)| {
-            id.host == going.host
-                && matches!(&id.key, Key::Storage(path) if tau::storage_paths(&going.shape).contains(path))
-        });
+        let mut here = changes.of(&going.host).into_iter().flat_map(Graph::iter);
+        let data = tau::storage_paths(&going.shape);
+        let is_purged = here.any(|(id, _)| matches!(&id.key, Key::Storage(path) if data.contains(path)));
         match successor {
             Some((to, _)) => {
                 notes.push(Note::Renamed { from: going.clone(), to: to.clone(), kept: !is_purged });

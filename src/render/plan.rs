@@ -8,8 +8,8 @@ use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Kind, Reason, ServiceChange, Verb};
 use crate::plan::{Overridden, Plan};
 use crate::resource::{
-    Access, Content, Effect, HostName, Key, Printable, Resource, ResourceId, Size, Trouble, Untold, Value,
-    Version,
+    Access, Content, Effect, Graph, HostName, Key, Printable, Resource, ResourceId, Size, Trouble, Untold,
+    Value, Version,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,11 +203,10 @@ impl Page<'_> {
     }
 
     fn hosts(&mut self) {
-        let names: BTreeSet<&HostName> = self.plan.changes.iter().map(|(id, _)| &id.host).collect();
-        for host in names {
+        for (host, changes) in self.plan.changes.hosts().filter(|(_, changes)| !changes.is_empty()) {
             self.heading(host.as_str());
-            self.new_directories(host);
-            for (id, change) in self.plan.changes.iter().filter(|(id, _)| id.host == *host) {
+            self.new_directories(changes);
+            for (id, change) in changes.iter() {
                 self.change(id, change);
             }
             self.line("");
@@ -215,9 +214,9 @@ impl Page<'_> {
     }
 
     /// Directories with the same mode share one line, because there are many of them.
-    fn new_directories(&mut self, host: &HostName) {
+    fn new_directories(&mut self, changes: &Graph<Change>) {
         let mut by_access: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (id, change) in self.plan.changes.iter().filter(|(id, _)| id.host == *host) {
+        for (id, change) in changes.iter() {
             if let Change::Directory { before: None, after } = change {
                 by_access.entry(after.to_string()).or_default().push(id.key.to_string());
             }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// A name with characters that aren't allowed.
@@ -13,8 +14,10 @@ pub struct InvalidName(String);
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
+        ///
+        /// Copies share the text: every resource of a host has its name.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The name as written.
@@ -26,7 +29,7 @@ macro_rules! name {
         impl FromStr for $name {
             type Err = InvalidName;
             fn from_str(text: &str) -> Result<Self, InvalidName> {
-                if is_name(text) { Ok(Self(text.to_owned())) } else { Err(InvalidName(text.to_owned())) }
+                if is_name(text) { Ok(Self(text.into())) } else { Err(InvalidName(text.to_owned())) }
             }
         }
 
