@@ -8,7 +8,10 @@ use crate::resource::{
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// A package to install.
-    Package,
+    Package {
+        /// Whether an earlier installation of it was cut off.
+        unfinished: bool,
+    },
     /// A directory to create, or to change owner or mode of.
     Directory {
         /// As it was found.
@@ -130,7 +133,7 @@ impl Change {
                 Some(Verb::Restart) => Kind::Restart,
                 Some(Verb::Await) | None => Kind::Change,
             },
-            Self::Package | Self::Rule => Kind::Create,
+            Self::Package { .. } | Self::Rule => Kind::Create,
             Self::Directory { before: None, .. } | Self::Link { before: None, displaces: None, .. } => {
                 Kind::Create
             }
@@ -156,7 +159,7 @@ impl Change {
         match self {
             Self::Remove(resource) => match &**resource {
                 Resource::Service(service) => service.node.is_some(),
-                Resource::Storage => true,
+                Resource::Storage { .. } => true,
                 _ => false,
             },
             Self::File(change) => {

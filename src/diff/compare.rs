@@ -100,9 +100,9 @@ fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
 fn is_ours_to_remove(key: &Key, found: &Resource) -> bool {
     match found {
         Resource::File(_) => matches!(key, Key::File(_)),
-        Resource::Rule { .. } | Resource::Storage => true,
+        Resource::Rule { .. } | Resource::Storage { .. } => true,
         Resource::Service(service) => service.node.is_some(),
-        Resource::Package
+        Resource::Package { .. }
         | Resource::Directory(_)
         | Resource::Link(_)
         | Resource::Units { .. }
@@ -123,7 +123,10 @@ impl Comparison<'_> {
         let Self { desired, current, spellings } = *self;
         let found = current.get(id);
         match wanted {
-            Resource::Package => found.is_none().then_some(Change::Package),
+            Resource::Package { .. } => match found {
+                Some(Resource::Package { finished: true }) => None,
+                found => Some(Change::Package { unfinished: found.is_some() }),
+            },
             Resource::Rule { .. } => (found != Some(wanted)).then_some(Change::Rule),
             Resource::Units { .. } => {
                 let stale = !matches!(found, Some(Resource::Units { fresh: true }))
@@ -167,7 +170,7 @@ impl Comparison<'_> {
                 self.service(id, before, after).map(|change| Change::Service(Box::new(change)))
             }
             // Only found, never wanted.
-            Resource::Unreadable { .. } | Resource::Storage => None,
+            Resource::Unreadable { .. } | Resource::Storage { .. } => None,
         }
     }
 

@@ -219,7 +219,7 @@ fn container_engine(
     }
     let package = beside(id, Key::Package(package.to_owned()));
     let unit = beside(id, Key::Service(unit.to_owned()));
-    desired.insert(package.clone(), Resource::Package);
+    desired.insert(package.clone(), Resource::Package { finished: true });
     desired.insert(unit.clone(), running(true));
     desired.connect(&package, &unit, Edge::Needs);
     Ok(Some(unit))

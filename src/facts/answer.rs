@@ -405,13 +405,17 @@ impl Raw {
             // Looked at only where the first is a link.
             let Some(end) = stats.remove(&format!("{directory}/.")) else { continue };
             let through = stats.remove(*directory).and_then(|stat| stat.target);
-            let fact = PathFact::Directory { access: end.file.access, through };
+            let FileFact { access, device_inode, .. } = end.file;
+            let fact = PathFact::Directory { access, through, device_inode };
             paths.insert((*directory).to_owned(), fact);
         }
         for (path, Stat { mode, mut file, target }) in stats {
             let fact = match (mode & TYPE, target) {
                 (LINK, Some(target)) => PathFact::Link { target },
-                (DIRECTORY, _) => PathFact::Directory { access: file.access, through: None },
+                (DIRECTORY, _) => {
+                    let FileFact { access, device_inode, .. } = file;
+                    PathFact::Directory { access, through: None, device_inode }
+                }
                 (REGULAR, _) => {
                     file.sha256 = self.digests.get(&path).copied();
                     PathFact::File(file)

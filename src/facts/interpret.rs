@@ -38,6 +38,7 @@ pub fn interpret(host: &HostName, facts: &Facts) -> Current {
     reading.files();
     reading.rules();
     reading.links();
+    reading.packages();
     units::services(&Host { name: host, facts }, &mut reading.graph);
     reading.storage();
     reading.notes();
@@ -89,7 +90,7 @@ impl Reading<'_> {
         for path in tau::DIRECTORIES.iter().map(|(path, _)| *path).chain([resolver]) {
             let resource = match self.facts.paths.get(path) {
                 None => continue,
-                Some(PathFact::Directory { access, through: _ }) => Resource::Directory(access.clone()),
+                Some(PathFact::Directory { access, .. }) => Resource::Directory(access.clone()),
                 Some(PathFact::Unreadable(why)) => {
                     Resource::Unreadable { why: format!("can't be read: {why}").into() }
                 }
@@ -186,6 +187,13 @@ impl Reading<'_> {
         }
     }
 
+    /// Only those whose installation was cut off: it isn't asked whether others are there.
+    fn packages(&mut self) {
+        for name in &self.facts.unfinished {
+            self.put(Key::Package(name.clone()), Resource::Package { finished: false });
+        }
+    }
+
     /// Records of starts, of nodes that aren't there. `spore`
     /// removes them together with the node; an owner who removes a node may not,
     /// and a record holds digests of the configuration's secrets.
@@ -218,9 +226,11 @@ impl Reading<'_> {
         let removed = self.removed().map(|(_, shape)| shape);
         let known: BTreeSet<ShapeName> = found.chain(removed).collect();
         let there = storage(self.facts);
-        for path in known.iter().flat_map(tau::storage_paths).filter(|path| there.contains(path)) {
+        for path in known.iter().flat_map(tau::storage_paths) {
+            let Some(device_inode) = there.get(path.as_str()) else { continue };
+            let storage = Resource::Storage { device_inode: (*device_inode).to_owned() };
             let shapes = tau::shapes_of_storage(&path);
-            self.put_unless(Key::Storage(path), Resource::Storage, Unwanted::Data(shapes));
+            self.put_unless(Key::Storage(path), storage, Unwanted::Data(shapes));
         }
     }
 
@@ -234,9 +244,9 @@ impl Reading<'_> {
     /// note about a removed node whose storage is gone.
     fn notes(&mut self) {
         let there = storage(self.facts);
-        let without_storage = self
-            .removed()
-            .filter(|(_, shape)| !tau::storage_paths(shape).iter().any(|path| there.contains(path)));
+        let without_storage = self.removed().filter(|(_, shape)| {
+            !tau::storage_paths(shape).iter().any(|path| there.contains_key(path.as_str()))
+        });
         let mut idle: Vec<(String, Unwanted)> =
             without_storage.map(|(path, shape)| (path.clone(), Unwanted::Node(shape))).collect();
         idle.push((DIGESTS.to_owned(), Unwanted::Host));
@@ -252,18 +262,19 @@ impl Reading<'_> {
     }
 }
 
-/// Directories where nodes keep their data, and what else is beside them.
-fn storage(facts: &Facts) -> BTreeSet<String> {
+/// Directories where nodes keep their data, and what else is beside them: by path, their
+/// `device:inode`.
+fn storage(facts: &Facts) -> BTreeMap<&str, &str> {
     let is_below =
         |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
     facts
         .paths
         .iter()
-        .filter(|(path, fact)| {
-            matches!(fact, PathFact::Directory { .. })
-                && [tau::STORAGE, tau::RAFT].into_iter().any(|above| is_below(path, above))
+        .filter(|(path, _)| [tau::STORAGE, tau::RAFT].into_iter().any(|above| is_below(path, above)))
+        .filter_map(|(path, fact)| match fact {
+            PathFact::Directory { device_inode, .. } => Some((path.as_str(), device_inode.as_str())),
+            _ => None,
         })
-        .map(|(path, _)| path.clone())
         .collect()
 }
 
@@ -375,7 +386,7 @@ fn conditions(
         firewall: firewall::of(facts),
         engine: engine(facts),
         resolver: Resolver { wants_dns_port, runs, leads_to_stub },
-        storage: storage(facts),
+        storage: storage(facts).into_keys().map(str::to_owned).collect(),
         networks,
         foreign: units::foreign(facts),
     }

@@ -83,6 +83,8 @@ pub enum PathFact {
         /// The link it is reached through: where that points. Only for those of
         /// [`crate::tau::DIRECTORIES`], which may be on a disk of their own.
         through: Option<Printable>,
+        /// `device:inode` of the directory itself, in decimal.
+        device_inode: String,
     },
     /// A regular file.
     File(FileFact),

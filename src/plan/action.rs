@@ -1,10 +1,11 @@
 //! What can be done to a host: a handful of actions. (Some of their scripts know where tau
 //! keeps its keys and storage.)
 //!
-//! Each states what it expects to find and what it leaves behind, and the host
-//! checks both in the step that acts: before-state → it acts; after-state → it
-//! was done already; anything else → it stops there and reports what differs.
-//! `scripts/` holds what each one runs.
+//! Each states what it expects to find (*before*) and what it leaves behind (*after*),
+//! and the host checks both in the step that acts: before-state → it acts; after-state
+//! → it was done already; anything else → it stops there and reports what differs.
+//! A later action of the same plan expects what an earlier one leaves. `scripts/`
+//! holds what each one runs.
 //!
 //! A switch can be undone: [`Action::Place`] keeps the file that it replaces, and
 //! the [`Action::Start`] that follows either removes what was kept, once the node
@@ -17,19 +18,27 @@ use std::collections::BTreeMap;
 /// One step on one host.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Installs packages from the distribution.
+    /// Installs a package from the distribution. Other packages may come with it, but
+    /// none is removed.
+    ///
+    /// Before: it isn't there, or its installation was cut off. After: it is installed.
     Install {
-        /// Their names.
-        packages: Vec<String>,
+        /// Its name.
+        package: String,
+        /// Whether an earlier installation was cut off.
+        unfinished: bool,
     },
     /// Creates a directory in one that exists.
+    ///
+    /// Before: nothing. After: a directory, or a link to one, with this owner and mode.
     MakeDirectory {
         /// Its absolute path.
         path: String,
         /// Owner and mode.
         access: Access,
     },
-    /// Changes owner and mode of a file or directory.
+    /// Changes owner and mode of a file or directory, or of the directory that a link
+    /// leads to.
     SetAccess {
         /// Its absolute path.
         path: String,
@@ -40,9 +49,15 @@ pub enum Action {
     },
     /// Writes a file next to its destination, under a name that contains its
     /// digest, and checks and syncs it there. No process reads it yet.
+    ///
+    /// Before: anything, because such names are used for nothing else. After: the file
+    /// is there, or in its destination.
     Stage(Staged),
     /// Has a program validate a configuration, both as they will be once staged
     /// files are in place. Nothing is switched on a host where it fails.
+    ///
+    /// Before: one of the files is staged. After: none is any more. It leaves the host as
+    /// it is.
     Verify {
         /// The program and its arguments, naming files by their places.
         command: Vec<String>,
@@ -54,6 +69,9 @@ pub enum Action {
         version: Option<Version>,
     },
     /// Renames a staged file to its destination.
+    ///
+    /// Before: the file is staged, and in its destination is the file that it replaces.
+    /// After: it is in its destination, with its owner and mode.
     Place {
         /// The staged file.
         file: Staged,
@@ -63,6 +81,8 @@ pub enum Action {
         keep: bool,
     },
     /// Creates a symbolic link in place of what is there.
+    ///
+    /// After: a link to this target.
     Link {
         /// The link's absolute path.
         path: String,
@@ -72,6 +92,8 @@ pub enum Action {
         target: String,
     },
     /// Removes a file.
+    ///
+    /// After: nothing. In `/tmp` any other file counts as that, too.
     Remove {
         /// Its absolute path.
         path: String,
@@ -79,28 +101,52 @@ pub enum Action {
         before: Sha256,
     },
     /// Removes a directory and everything in it, irrevocably.
+    ///
+    /// Before: the directory that was planned on, whatever is in it by now. After: nothing.
     Purge {
         /// Its absolute path.
         path: String,
+        /// The directory's `device:inode`.
+        before: String,
     },
     /// Opens a port in the firewall.
+    ///
+    /// Before: no rule of the owner's for it; ours may have been added by half, for one
+    /// version of IP. After: our rule, or a rule of the owner's that opens it.
     Allow(Port),
     /// Closes a port that we opened.
+    ///
+    /// Before: our rule, or half of it. After: no rule of ours.
     Disallow(Port),
     /// Has the service manager reload its unit files.
-    Reload,
+    ///
+    /// Before: these files are on the disk, and it has loaded other versions of them, or
+    /// none. After: it has loaded these, as far as it has loaded any.
+    Reload {
+        /// By path, the digest of each unit file; `None` if there is no such file.
+        files: BTreeMap<String, Option<Sha256>>,
+    },
     /// Enables a unit at boot.
+    ///
+    /// Before: it isn't enabled, but could be: it isn't masked. After: it is enabled.
     Enable {
         /// Its name.
         unit: String,
     },
-    /// Disables a unit at boot.
+    /// Disables a unit at boot, and removes the records of its starts.
+    ///
+    /// Before: it is enabled, if the plan found it so. After: it isn't.
     Disable {
         /// Its name.
         unit: String,
+        /// Whether it was found enabled.
+        enabled: bool,
     },
     /// Records what a running unit was started with, if its own unit file doesn't,
     /// before one of these inputs is changed.
+    ///
+    /// Before: the unit is in that start, and none of the inputs has changed since. After:
+    /// that start is recorded.
     Record {
         /// The unit's name.
         unit: String,
@@ -110,6 +156,8 @@ pub enum Action {
         inputs: Vec<String>,
     },
     /// Starts or restarts a unit, so that it runs with what is on the disk now.
+    ///
+    /// After: it is healthy in another start, with what is on the disk.
     Start {
         /// Its name.
         unit: String,
@@ -122,6 +170,8 @@ pub enum Action {
         fallback: Fallback,
     },
     /// Waits for a unit that is starting to become healthy.
+    ///
+    /// Before: it is in any start, and hasn't been stopped. After: it is healthy.
     Await {
         /// Its name.
         unit: String,
@@ -131,9 +181,13 @@ pub enum Action {
         fallback: Fallback,
     },
     /// Stops a unit.
+    ///
+    /// After: it is down. One that has failed by itself since counts as stopped.
     Stop {
         /// Its name.
         unit: String,
+        /// The start to end.
+        before: Running,
     },
 }
 
@@ -197,7 +251,7 @@ pub enum Running {
     /// It was up since the start with this id.
     Invocation(String),
     /// It was starting, or crash-looping: by now it may be at its next start, so
-    /// an id would mean nothing.
+    /// an id would mean nothing. Or it wasn't known what it was doing.
     Failing,
 }
 

@@ -108,7 +108,7 @@ type Done = Result<(), String>;
 impl Host<'_> {
     fn act(&mut self, action: &Action) -> Done {
         match action {
-            Action::Install { packages } => self.install(packages),
+            Action::Install { package, unfinished } => self.install(package, *unfinished),
             Action::MakeDirectory { path, access } => self.make_directory(path, access),
             Action::SetAccess { path, before, after } => self.set_access(path, before, after),
             Action::Stage(file) => self.stage(file),
@@ -120,12 +120,7 @@ impl Host<'_> {
             Action::Place { file, before, keep } => self.place(file, before.as_ref(), *keep),
             Action::Link { path, before, target } => self.link(path, before, target),
             Action::Remove { path, before } => self.remove(path, before),
-            Action::Purge { path } => {
-                let below = format!("{path}/");
-                self.facts.paths.retain(|other, _| other != path && !other.starts_with(&below));
-                self.forget_removed();
-                Ok(())
-            }
+            Action::Purge { path, before } => self.purge(path, before),
             Action::Allow(port) => {
                 self.disallow(*port);
                 for (path, any) in RULES {
@@ -138,12 +133,25 @@ impl Host<'_> {
                 self.disallow(*port);
                 Ok(())
             }
-            Action::Reload => {
+            Action::Reload { files } => {
+                for (path, expected) in files {
+                    let found = match self.facts.paths.get(path) {
+                        None => None,
+                        Some(PathFact::File(file)) => file.sha256,
+                        Some(other) => return Err(format!("{path} is {other:?}")),
+                    };
+                    if found != *expected {
+                        return Err(format!("{path} is {found:?}"));
+                    }
+                }
                 self.reload();
                 Ok(())
             }
             Action::Enable { unit } => self.set_enabled(unit, "enabled"),
-            Action::Disable { unit } => {
+            Action::Disable { unit, enabled } => {
+                if !enabled && self.unit(unit).enabled == "enabled" {
+                    return Err("it is enabled".to_owned());
+                }
                 // With it goes what was noted of its starts.
                 if let Some(shape) = tau::shape_of_unit(unit) {
                     let records = format!("/run/spore/{shape}/");
@@ -169,7 +177,8 @@ impl Host<'_> {
                 self.discard_kept(fallback);
                 Ok(())
             }
-            Action::Stop { unit } => {
+            Action::Stop { unit, before } => {
+                self.before_stop(unit, before)?;
                 self.silence(unit);
                 let unit = self.unit(unit);
                 node::set(unit, "inactive", "dead");
@@ -178,18 +187,33 @@ impl Host<'_> {
         }
     }
 
-    fn install(&mut self, packages: &[String]) -> Done {
+    fn install(&mut self, package: &str, unfinished: bool) -> Done {
         if !self.facts.apt {
             return Err("there is no apt".to_owned());
         }
+        if self.facts.unfinished.contains(package) != unfinished {
+            return Err(format!("its installation is {}unfinished", if unfinished { "not " } else { "" }));
+        }
         // Debian's packages start and enable what they bring.
-        for (package, unit) in [("docker.io", "docker.service"), ("containerd", "containerd.service")] {
-            if packages.iter().any(|name| name == package) {
+        for (name, unit) in [("docker.io", "docker.service"), ("containerd", "containerd.service")] {
+            if name == package {
                 self.facts.unfinished.remove(package);
                 self.unit(unit).enabled = "enabled".to_owned();
                 self.start_other(unit)?;
             }
         }
+        Ok(())
+    }
+
+    fn purge(&mut self, path: &str, before: &str) -> Done {
+        match self.facts.paths.get(path) {
+            None => {}
+            Some(PathFact::Directory { device_inode, .. }) if device_inode == before => {}
+            other => return Err(format!("there is {other:?}")),
+        }
+        let below = format!("{path}/");
+        self.facts.paths.retain(|other, _| other != path && !other.starts_with(&below));
+        self.forget_removed();
         Ok(())
     }
 
@@ -200,7 +224,8 @@ impl Host<'_> {
             Some(other) => return Err(format!("there is {other:?}")),
         }
         self.parent_is_there(path)?;
-        let directory = PathFact::Directory { access: access.clone(), through: None };
+        let device_inode = format!("1:{}", self.now_ns);
+        let directory = PathFact::Directory { access: access.clone(), through: None, device_inode };
         self.facts.paths.insert(path.to_owned(), directory);
         Ok(())
     }
@@ -440,6 +465,17 @@ impl Host<'_> {
             Running::Stopped => !up || !is_node,
             Running::Failing => true,
             Running::Invocation(invocation) => up && unit.invocation.as_ref() == Some(invocation),
+        };
+        if holds { Ok(()) } else { Err(format!("it is {} as {:?}", unit.active, unit.invocation)) }
+    }
+
+    fn before_stop(&mut self, name: &str, before: &Running) -> Done {
+        let unit = self.unit(name);
+        let down = matches!(unit.active.as_str(), "inactive" | "failed" | "deactivating");
+        let holds = match before {
+            Running::Stopped => down,
+            Running::Failing => true,
+            Running::Invocation(invocation) => down || unit.invocation.as_ref() == Some(invocation),
         };
         if holds { Ok(()) } else { Err(format!("it is {} as {:?}", unit.active, unit.invocation)) }
     }

@@ -6,8 +6,8 @@ use super::revert::{Graphs, Reverts, reverts};
 use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, ByHost, Edge, File, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
-    Started, staged_path,
+    Activity, ByHost, Edge, Effect, File, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId,
+    Service, Sha256, Started, staged_path,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +45,7 @@ pub(super) fn fill(
         };
         let Some(wave) = plan.waves.get_mut(at) else { continue };
         let actions = wave.hosts.entry(id.host.clone()).or_default();
-        let new = switch(id, change, &reverts).into_iter();
+        let new = switch(id, change, graphs, &reverts).into_iter();
         let new = new.map(|action| Step::of(&id.key, action));
         // Nodes that make room for another are removed before any step of that node.
         let makes_room = matches!(change, Change::Remove(_)) && at != last;
@@ -95,7 +95,7 @@ fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) ->
             Change::Remove(_) => When::Remove,
             // It reads units again after the last of their files is gone.
             Change::Units if follows_removal(id, changes) => When::Remove,
-            Change::Package => When::Staged,
+            Change::Package { .. } => When::Staged,
             Change::Directory { before: None, .. } => When::Staged,
             _ => changes
                 .after(id)
@@ -129,10 +129,10 @@ fn stage(plan: &mut Plan, changes: &ByHost<Change>, ids: &[&ResourceId]) {
     for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
         let actions = plan.stage.entry(id.host.clone()).or_default();
         match change {
-            Change::Package => {
+            Change::Package { unfinished } => {
                 if let Key::Package(name) = &id.key {
-                    let packages = vec![name.clone()];
-                    actions.push(Step::of(&id.key, Action::Install { packages }));
+                    let install = Action::Install { package: name.clone(), unfinished: *unfinished };
+                    actions.push(Step::of(&id.key, install));
                 }
             }
             Change::Directory { before: None, after } => {
@@ -226,11 +226,11 @@ fn staged_file(path: &str, change: &FileChange) -> Staged {
 }
 
 /// What is done when a change's turn has come.
-fn switch(id: &ResourceId, change: &Change, reverts: &Reverts<'_>) -> Vec<Action> {
+fn switch(id: &ResourceId, change: &Change, graphs: Graphs<'_>, reverts: &Reverts<'_>) -> Vec<Action> {
     let path = id.key.path().unwrap_or_default().to_owned();
     match change {
         // Done while staging.
-        Change::Package | Change::Directory { before: None, .. } => Vec::new(),
+        Change::Package { .. } | Change::Directory { before: None, .. } => Vec::new(),
         Change::Directory { before: Some(before), after } => {
             vec![Action::SetAccess { path, before: before.clone(), after: after.clone() }]
         }
@@ -247,10 +247,28 @@ fn switch(id: &ResourceId, change: &Change, reverts: &Reverts<'_>) -> Vec<Action
             Key::Rule(port) => vec![Action::Allow(*port)],
             _ => Vec::new(),
         },
-        Change::Units => vec![Action::Reload],
+        Change::Units => vec![Action::Reload { files: unit_files(id, graphs) }],
         Change::Service(change) => service(id, change, reverts),
         Change::Remove(resource) => remove(&id.key, resource),
     }
+}
+
+/// The unit files that the service manager reads, as they are by the time it does.
+fn unit_files(units: &ResourceId, graphs: Graphs<'_>) -> BTreeMap<String, Option<Sha256>> {
+    let Graphs { changes, desired, current, spellings: _ } = graphs;
+    let earlier = desired.before(units).into_iter().chain(current.before(units));
+    earlier
+        .filter(|(_, edge)| *edge == Edge::Reads(Effect::Reload))
+        .filter_map(|(file, _)| {
+            let by_then = match (changes.get(file), current.get(file)) {
+                (Some(Change::Remove(_)), _) => None,
+                (Some(Change::File(change)), _) if change.rewritten => Some(change.after.sha256),
+                (_, Some(Resource::File(found))) => Some(found.sha256),
+                _ => None,
+            };
+            Some((file.key.path()?.to_owned(), by_then))
+        })
+        .collect()
 }
 
 fn file(path: String, change: &FileChange, keep: bool) -> Action {
@@ -299,14 +317,22 @@ fn running(before: Option<&Service>) -> Running {
 
 fn remove(key: &Key, resource: &Resource) -> Vec<Action> {
     match (key, resource) {
-        (Key::Service(unit), Resource::Service(_)) => {
-            vec![Action::Stop { unit: unit.clone() }, Action::Disable { unit: unit.clone() }]
+        (Key::Service(unit), Resource::Service(service)) => {
+            let before = match running(Some(service)) {
+                // A masked unit may be running all the same.
+                Running::Stopped if service.activity != Activity::Stopped => Running::Failing,
+                found => found,
+            };
+            let stop = Action::Stop { unit: unit.clone(), before };
+            vec![stop, Action::Disable { unit: unit.clone(), enabled: service.enabled }]
         }
         (Key::File(path), Resource::File(file)) => {
             vec![Action::Remove { path: path.clone(), before: file.sha256 }]
         }
         (Key::Rule(port), _) => vec![Action::Disallow(*port)],
-        (Key::Storage(path), _) => vec![Action::Purge { path: path.clone() }],
+        (Key::Storage(path), Resource::Storage { device_inode }) => {
+            vec![Action::Purge { path: path.clone(), before: device_inode.clone() }]
+        }
         _ => Vec::new(),
     }
 }

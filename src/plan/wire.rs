@@ -6,7 +6,7 @@
 
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::course::Seen;
-use crate::resource::{Access, Health, Port, Printable, Transport, kept_path, staged_path};
+use crate::resource::{Access, Health, Port, Printable, Sha256, Transport, kept_path, staged_path};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,7 +111,9 @@ impl Patience {
         match action {
             // On the configuration, and on an empty file.
             Action::Verify { .. } => (self.verify + Self::KILL) * 2,
-            Action::Reload | Action::Record { .. } => manager,
+            Action::Record { .. } => manager,
+            // It asks for the units' state, and goes on if it isn't told that.
+            Action::Reload { .. } => manager * 2,
             // Except that it goes on if it isn't told whether the unit is enabled.
             Action::Enable { .. } | Action::Disable { .. } => manager * 2,
             Action::Stop { .. } => stop + manager,
@@ -176,7 +178,10 @@ pub struct Transfer {
 /// has to be sent.
 pub fn call(index: usize, action: &Action) -> Call {
     let (scripts, words): (&'static [&'static str], Vec<String>) = match action {
-        Action::Install { packages } => (scripts!("install"), words("install_packages", packages)),
+        Action::Install { package, unfinished } => {
+            let before = if *unfinished { "unfinished" } else { "absent" };
+            (scripts!("install"), words("install_package", [package.as_str(), before]))
+        }
         Action::MakeDirectory { path, access } => (
             scripts!("make_directory"),
             words("make_directory", [path, mode(access).as_str(), &access.owner]),
@@ -210,23 +215,27 @@ pub fn call(index: usize, action: &Action) -> Call {
             (scripts!("link"), words("link", [path.as_str(), target.as_str(), kind, value.as_str()]))
         }
         Action::Remove { path, before } => (scripts!("remove"), words("remove", [path, &before.to_string()])),
-        Action::Purge { path } => (scripts!("purge"), words("purge", [path])),
+        Action::Purge { path, before } => (scripts!("purge"), words("purge", [path, before])),
         Action::Allow(port) => (scripts!("firewall"), port_words("allow", *port)),
         Action::Disallow(port) => (scripts!("firewall"), port_words("disallow", *port)),
-        Action::Reload => (scripts!("unit", "units"), words("reload_units", [""; 0])),
+        Action::Reload { files } => {
+            let digest = |sha256: &Option<Sha256>| sha256.map_or_else(|| "-".to_owned(), |it| it.to_string());
+            let files = files.iter().flat_map(|(path, sha256)| [path.clone(), digest(sha256)]);
+            (scripts!("unit", "units"), words("reload_units", files))
+        }
         Action::Enable { unit } => (scripts!("unit", "units"), words("enable", [unit])),
-        Action::Disable { unit } => (scripts!("unit", "units"), words("disable", [unit])),
-        Action::Stop { unit } => (scripts!("unit", "units"), words("stop", [unit])),
+        Action::Disable { unit, enabled } => {
+            let before = if *enabled { "enabled" } else { "disabled" };
+            (scripts!("unit", "units"), words("disable", [unit.as_str(), before]))
+        }
+        Action::Stop { unit, before } => {
+            (scripts!("unit", "units"), words("stop", [unit.as_str(), running(before)]))
+        }
         Action::Record { unit, invocation, inputs } => {
             (scripts!("unit", "record"), words("record", [unit, invocation].into_iter().chain(inputs)))
         }
         Action::Start { unit, before, health, fallback } => {
-            let before = match before {
-                Running::Stopped => "stopped",
-                Running::Failing => "failing",
-                Running::Invocation(id) => id,
-            };
-            let mut words = words("start", [unit.as_str(), before]);
+            let mut words = words("start", [unit.as_str(), running(before)]);
             words.extend(health_words(health.as_ref()));
             words.extend(fallback_words(fallback));
             (scripts!("unit", "start", "fallback"), words)
@@ -327,6 +336,14 @@ fn file_words(function: &str, file: &Staged) -> Vec<String> {
         function,
         [&file.path, &file.staged_path(), &digest, mode(&file.access).as_str(), &file.access.owner],
     )
+}
+
+fn running(before: &Running) -> &str {
+    match before {
+        Running::Stopped => "stopped",
+        Running::Failing => "failing",
+        Running::Invocation(id) => id,
+    }
 }
 
 fn port_words(function: &str, port: Port) -> Vec<String> {

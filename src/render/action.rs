@@ -48,7 +48,7 @@ fn indented(text: &str) -> String {
 /// `restart tau@elders.service`
 pub fn action(action: &Action) -> String {
     match action {
-        Action::Install { packages } => format!("install {}", packages.join(" ")),
+        Action::Install { package, unfinished: _ } => format!("install {package}"),
         Action::MakeDirectory { path, access } => format!("create {path} ({access})"),
         Action::SetAccess { path, before: _, after } => format!("set {path} to {after}"),
         Action::Stage(file) => format!("stage {}", file.path),
@@ -60,18 +60,18 @@ pub fn action(action: &Action) -> String {
         }
         Action::Link { path, before: _, target } => format!("link {path} → {target}"),
         Action::Remove { path, before: _ } => format!("remove {path}"),
-        Action::Purge { path } => format!("remove {path} with its contents"),
+        Action::Purge { path, before: _ } => format!("remove {path} with its contents"),
         Action::Allow(port) => format!("ufw allow {port}"),
         Action::Disallow(port) => format!("ufw delete allow {port}"),
-        Action::Reload => "systemctl daemon-reload".to_owned(),
+        Action::Reload { files: _ } => "systemctl daemon-reload".to_owned(),
         Action::Enable { unit } => format!("enable {unit}"),
-        Action::Disable { unit } => format!("disable {unit}"),
+        Action::Disable { unit, enabled: _ } => format!("disable {unit}"),
         Action::Record { unit, .. } => format!("record what {unit} was started with"),
         Action::Start { unit, before: Running::Stopped, health: _, fallback: _ } => {
             format!("start {unit}")
         }
         Action::Start { unit, before: _, health: _, fallback: _ } => format!("restart {unit}"),
         Action::Await { unit, health: _, fallback: _ } => format!("wait until {unit} is healthy"),
-        Action::Stop { unit } => format!("stop {unit}"),
+        Action::Stop { unit, before: _ } => format!("stop {unit}"),
     }
 }

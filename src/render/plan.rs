@@ -229,7 +229,7 @@ impl Page<'_> {
 
     fn change(&mut self, id: &ResourceId, change: &Change) {
         match change {
-            Change::Package => self.entry('+', &id.key, "is installed"),
+            Change::Package { .. } => self.entry('+', &id.key, "is installed"),
             Change::Rule => self.entry('+', &id.key, ""),
             Change::Units => self.entry('~', &id.key, "systemctl daemon-reload"),
             // All of them are on one line.
@@ -421,7 +421,7 @@ impl Page<'_> {
                 Content::Secret(_) => "secret no longer needed; removed".to_owned(),
                 _ => "removed".to_owned(),
             },
-            Resource::Storage => "removed with its contents".to_owned(),
+            Resource::Storage { .. } => "removed with its contents".to_owned(),
             _ => "removed".to_owned(),
         };
         self.entry('-', key, &text);

@@ -84,8 +84,11 @@ impl fmt::Display for Key {
 /// The state of a resource, desired or current. An absent resource isn't in the graph.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resource {
-    /// Installed.
-    Package,
+    /// A package of the host's distribution.
+    Package {
+        /// Whether its installation has finished. Always true in a desired state.
+        finished: bool,
+    },
     /// A directory.
     Directory(Access),
     /// A regular file.
@@ -104,7 +107,10 @@ pub enum Resource {
         fresh: bool,
     },
     /// Data to be deleted. Only in a current graph.
-    Storage,
+    Storage {
+        /// Its directory's `device:inode`, which tells it from another one in its place.
+        device_inode: String,
+    },
     /// A unit.
     Service(Service),
     /// Something exists, but it can't be read or is of another kind (a directory instead

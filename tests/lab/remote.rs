@@ -97,15 +97,14 @@ async fn plants(locked: &mut Locked, host: &host::Host) {
         place(&binary),
         place(&config),
         place(&unit),
-        Action::Reload,
+        Action::Reload { files: [(unit.path.clone(), Some(unit.sha256))].into() },
         Action::Enable { unit: "probe.service".to_owned() },
         start(Running::Stopped),
     ];
     let first = run(locked, &actions, &payloads).await;
     assert_eq!(first, vec![Outcome::Done; actions.len()]);
     let (pid, inode) = (host.pid_of("probe.service"), host.stat("/tb/bin/probe"));
-    let mut expected = vec![Outcome::Already; actions.len()];
-    expected[9] = Outcome::Done;
+    let expected = vec![Outcome::Already; actions.len()];
     assert_eq!(run(locked, &actions, &payloads).await, expected);
     assert_eq!((host.pid_of("probe.service"), host.stat("/tb/bin/probe")), (pid, inode), "untouched");
     let restart = start(Running::Invocation(host.invocation("probe.service")));
@@ -132,11 +131,9 @@ async fn dies(locked: &mut Locked) {
         "{text}"
     );
     assert!(text.contains("*** is wrong") && !text.contains("hunter2"), "{text}");
+    let stop = Action::Stop { unit: "probe.service".to_owned(), before: Running::Failing };
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
-    assert_eq!(
-        run(locked, &[Action::Stop { unit: "probe.service".to_owned() }], &Payloads::new()).await,
-        [Outcome::Done]
-    );
+    assert_eq!(run(locked, &[stop], &Payloads::new()).await, [Outcome::Done]);
 }
 
 async fn lets_in(locked: &mut Locked) {
@@ -144,7 +141,7 @@ async fn lets_in(locked: &mut Locked) {
     let actions = [Action::Allow(port), Action::Allow(port), Action::Disallow(port), Action::Disallow(port)];
     let outcomes = run(locked, &actions, &Payloads::new()).await;
     assert_eq!(outcomes, [Outcome::Done, Outcome::Already, Outcome::Done, Outcome::Already]);
-    let install = Action::Install { packages: vec!["docker.io".to_owned()] };
+    let install = Action::Install { package: "docker.io".to_owned(), unfinished: false };
     let outcomes = run(locked, &[install.clone(), install], &Payloads::new()).await;
     assert_eq!(outcomes, [Outcome::Done, Outcome::Already]);
 }

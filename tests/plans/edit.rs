@@ -102,7 +102,9 @@ impl Host<'_> {
             }
             ["directory", path, mode] => {
                 let access = Access::root(u32::from_str_radix(mode, 8).unwrap());
-                facts.paths.insert(path.to_owned(), PathFact::Directory { access, through: None });
+                let device_inode = format!("1:{now_ns}");
+                let directory = PathFact::Directory { access, through: None, device_inode };
+                facts.paths.insert(path.to_owned(), directory);
             }
             ["link", path, target] => {
                 facts.paths.insert(path.to_owned(), PathFact::Link { target: (*target).into() });

@@ -304,6 +304,7 @@ fn gist(facts: &Facts) -> BTreeSet<String> {
     for (path, fact) in &facts.paths {
         lines.insert(match fact {
             PathFact::File(file) => format!("{path}: {} {:?}", file.access, file.sha256),
+            PathFact::Directory { access, through, .. } => format!("{path}: {access} {through:?}"),
             other => format!("{path}: {other:?}"),
         });
     }
@@ -364,7 +365,7 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
             let down = |(host, unit): &(&HostName, &str)| {
                 let actions = plan.waves[wave - 1].hosts.get(*host).filter(|_| !failed.contains(host));
                 actions.into_iter().flatten().any(|step| match &step.action {
-                    Action::Stop { unit: stopped } => stopped == unit,
+                    Action::Stop { unit: stopped, .. } => stopped == unit,
                     Action::Start { unit: started, .. } => started == unit,
                     _ => false,
                 })

@@ -28,7 +28,9 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
             [mode, owner, path] => {
                 let access = Access { mode: bits(mode), owner: owner.into() };
                 if mode.starts_with('d') {
-                    facts.paths.insert(path.to_owned(), PathFact::Directory { access, through: None });
+                    let device_inode = format!("1:{now_ns}");
+                    let directory = PathFact::Directory { access, through: None, device_inode };
+                    facts.paths.insert(path.to_owned(), directory);
                 } else {
                     file(&mut facts, path, access, folder, key, now_ns);
                 }

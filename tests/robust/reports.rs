@@ -4,6 +4,7 @@
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Transfer, call, receive};
 use spore_drive::resource::{Access, Sha256};
+use std::collections::BTreeMap;
 
 /// The request that the first byte of an input selects: two bits for each of four calls.
 fn calls(which: u8) -> Vec<Call> {
@@ -19,7 +20,7 @@ fn calls(which: u8) -> Vec<Call> {
             0 => call(i, &Action::Stage(file())),
             1 => receive(i, &file(), Transfer { bytes: 1, gzip: false }),
             2 => call(i, &start()),
-            _ => call(i, &Action::Reload),
+            _ => call(i, &Action::Reload { files: BTreeMap::new() }),
         })
         .collect()
 }

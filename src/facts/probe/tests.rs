@@ -92,7 +92,7 @@ fn files_of_every_kind() {
     assert!(facts.apt && !paths.contains_key("/tb/config/elders.yaml"));
     assert!(matches!(
         &paths["/tb/config"],
-        PathFact::Directory { access: Access { mode: 0o750, .. }, through: None }
+        PathFact::Directory { access: Access { mode: 0o750, .. }, through: None, .. }
     ));
     assert!(matches!(&paths["/tb/plugins"],
         PathFact::Directory { through: Some(to), .. } if to.ends_with("/mnt/plugins")));

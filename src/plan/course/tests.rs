@@ -28,7 +28,8 @@ fn part<'a>(plan: &'a mut Plan, name: &str) -> &'a mut NodePlan {
 
 /// A plan of these waves; hosts in `down` are found down, all others up.
 pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rotation) -> Plan {
-    let step = || Step { action: crate::plan::action::Action::Reload, change: None };
+    let step =
+        || Step { action: crate::plan::action::Action::Reload { files: BTreeMap::new() }, change: None };
     let wave = |(rank, names): &(Rank, &str)| Wave {
         rank: *rank,
         hosts: hosts(names).into_iter().map(|host| (host, vec![step()])).collect(),

@@ -1,11 +1,16 @@
-# install_packages NAME...
+# install_package NAME BEFORE: BEFORE is `absent`, or `unfinished` if an installation of
+# it was cut off.
 # shellcheck shell=sh disable=SC2154
 
-install_packages() {
-    if installed "$@"; then
-        already
-    fi
-    apt_get install -y --no-install-recommends -- "$@"
+install_package() {
+    state=$(package_state "$1")
+    case $state:$2 in
+        installed:*) already ;;
+        not-installed:absent | config-files:absent) ;;
+        *:absent) differs "changed on the host since the plan: package $1 (expected it not to be installed, found it $state)" ;;
+        not-installed:* | config-files:*) differs "changed on the host since the plan: package $1 (expected an unfinished installation, found none)" ;;
+    esac
+    apt_install "$1"
     if [ "$status" != 0 ]; then
         # An installation that was cut off has to be completed first.
         case $said in
@@ -15,13 +20,19 @@ install_packages() {
                 apt_get update
                 [ "$status" = 0 ] || fail "apt-get update: $said"
                 ;;
-            *) fail "apt-get install $*: $said" ;;
+            *) fail "apt-get install $1: $said" ;;
         esac
-        apt_get install -y --no-install-recommends -- "$@"
-        [ "$status" = 0 ] || fail "apt-get install $*: $said"
+        apt_install "$1"
+        [ "$status" = 0 ] || fail "apt-get install $1: $said"
     fi
-    installed "$@" || fail "apt-get install $*: still not installed"
+    [ "$(package_state "$1")" = installed ] || fail "apt-get install $1: still not installed"
     finish
+}
+
+# Where it could be installed only in exchange for another package, which may have come
+# since the plan, it isn't.
+apt_install() {
+    apt_get install -y --no-install-recommends --no-remove -- "$1"
 }
 
 # Asks no questions, keeps the owner's changes to configuration files, and waits if
@@ -32,6 +43,10 @@ apt_get() {
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
 
-installed() {
-    [ "$(dpkg-query -W -f '${db:Status-Status}\n' -- "$@" 2>/dev/null | grep -cx installed)" = $# ]
+# The state of a package, in dpkg's words; what was removed may have left its settings.
+package_state() {
+    state=$(dpkg-query -W -f '${db:Status-Status}\n' -- "$1" 2>/dev/null)
+    # There may be one for each architecture.
+    state=${state%%"$newline"*}
+    printf %s "${state:-not-installed}"
 }

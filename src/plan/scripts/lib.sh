@@ -218,6 +218,28 @@ changed() {
     differs "changed on the host since the plan: $1 (expected $2, found $(found))"
 }
 
+# content PATH: which file is there, into $content: its digest, or - if there is nothing.
+content() {
+    look "$1"
+    case $kind in
+        absent) content=- ;;
+        file)
+            digest
+            content=$digest
+            ;;
+        *) changed "$1" 'a file' ;;
+    esac
+}
+
+# expect PATH CONTENT: ends the action unless `content` has found that.
+expect() {
+    [ "$content" != "$2" ] || return 0
+    case $2 in
+        -) changed "$1" nothing ;;
+        *) changed "$1" "a file with sha256 $(short "$2")" ;;
+    esac
+}
+
 # set_access PATH MODE OWNER: the owner first, because changing it clears bits of
 # the mode. Only with leading zeros does `chmod` clear the bits that hand a
 # directory's group down.

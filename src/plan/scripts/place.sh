@@ -4,17 +4,8 @@
 
 place() {
     parent "$1"
-    look "$1"
-    before=-
-    case $kind in
-        absent) ;;
-        file)
-            digest
-            before=$digest
-            ;;
-        *) changed "$1" 'a file' ;;
-    esac
-    if [ "$before" = "$3" ]; then
+    content "$1"
+    if [ "$content" = "$3" ]; then
         # An apply that was cut off may have done no more than the rename.
         placed=$access
         [ ! -e "$root$2" ] || try "cannot remove $2" rm -f -- "$root$2"
@@ -25,11 +16,7 @@ place() {
         [ "$placed" != "$4 $5" ] || already
         finish
     fi
-    if [ "$before" != "$6" ]; then
-        expected=nothing
-        [ "$6" = - ] || expected="a file with sha256 $(short "$6")"
-        changed "$1" "$expected"
-    fi
+    expect "$1" "$6"
     look "$2"
     [ "$kind" = file ] || changed "$2" "the staged $1"
     digest

@@ -1,4 +1,5 @@
-# purge PATH: removes the data of a node, and what was made for it.
+# purge PATH IDENTITY: removes the data of a node, and what was made for it. IDENTITY is
+# the device and inode of the directory.
 # shellcheck shell=sh disable=SC2154
 
 purge() {
@@ -14,6 +15,14 @@ purge() {
         forget_removed
         already
     fi
+    case $kind:$identity in
+        "directory:$2") ;;
+        directory:*) differs "changed on the host since the plan: $1 (another directory is there now)" ;;
+        *)
+            [ "$kind" != file ] || digest
+            changed "$1" 'a directory'
+            ;;
+    esac
     try "cannot remove $1" rm -rf --one-file-system -- "$root$1"
     sync_path "$parent"
     forget_removed

@@ -49,6 +49,9 @@ await() {
     unit=$1 ports=$2 says=$3 within=$4
     shift 4
     switched "$@"
+    show "$unit"
+    # One that has died is being restarted, or has failed; this one was stopped.
+    [ "$active" != inactive ] || differs "changed on the host since the plan: $unit (expected it to be starting, found it stopped)"
     healthy_in_time || fall_back "$@"
     discard_kept "$@"
     runs "$invocation"

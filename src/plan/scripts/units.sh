@@ -1,31 +1,84 @@
-# reload_units, enable UNIT, disable UNIT, stop UNIT
+# reload_units [PATH CONTENT]..., enable UNIT, disable UNIT BEFORE, stop UNIT BEFORE
 # shellcheck shell=sh disable=SC2154
 
+# CONTENT is the digest of the unit file, or - if there is none.
 reload_units() {
+    fresh=''
+    while [ $# -gt 0 ]; do
+        content "$1"
+        expect "$1" "$2"
+        if ! is_loaded "$1"; then
+            fresh=no
+        elif [ -z "$fresh" ]; then
+            fresh=yes
+        fi
+        shift 2
+    done
+    [ "$fresh" != yes ] || already
     try 'systemctl daemon-reload' timeout -k 5 "$patience" systemctl daemon-reload
     finish
 }
 
+# is_loaded PATH: whether the service manager has loaded units of this file, or of one of
+# its name elsewhere if there is none, and all of them as they are on the disk. By itself
+# it doesn't tell that another file has come to take precedence over one that it has loaded.
+is_loaded() {
+    name=${1##*/}
+    any=''
+    # Patterns, which match loaded units only.
+    case $name in
+        *@.service) units="${name%.service}*.service" ;;
+        *) units="${name%.service}[.]service" ;;
+    esac
+    shown=$(timeout -k 5 "$patience" systemctl show -p FragmentPath,NeedDaemonReload -- "$units" 2>/dev/null 3>&-) || return 1
+    while IFS= read -r line; do
+        case $line in
+            NeedDaemonReload=yes) return 1 ;;
+            "FragmentPath=$1") any=yes ;;
+            FragmentPath=*/"$name")
+                [ "$content" = - ] || return 1
+                any=yes
+                ;;
+        esac
+    done <<END
+$shown
+END
+    [ -n "$any" ]
+}
+
+# boot UNIT: whether it starts at boot, in the service manager's words, into $boot.
+boot() {
+    run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
+    boot=$said
+}
+
 enable() {
-    run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
-    if [ "$said" = enabled ]; then
-        sync_wants
-        already
-    fi
+    boot "$1"
+    case $boot in
+        enabled)
+            sync_wants
+            already
+            ;;
+        masked*) differs "changed on the host since the plan: $1 (expected it to be disabled, found it $boot)" ;;
+        not-found | *'No such file'*) differs "changed on the host since the plan: $1 (expected it to be disabled, found no unit file)" ;;
+    esac
     try "systemctl enable $1" timeout -k 5 "$patience" systemctl enable -- "$1"
-    run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
-    [ "$said" = enabled ] || fail "systemctl enable $1: it is still ${said:-not enabled}"
+    boot "$1"
+    [ "$boot" = enabled ] || fail "systemctl enable $1: it is still ${boot:-not enabled}"
     sync_wants
     finish
 }
 
+# BEFORE is `enabled`, or `disabled` if only its records were left.
 disable() {
+    boot "$1"
+    [ "$boot:$2" != enabled:disabled ] ||
+        differs "changed on the host since the plan: $1 (expected it to be disabled, found it enabled)"
     # The records of its starts contain secrets.
     record_of "$1" none
     try "cannot remove ${record%/*}" rm -rf -- "$root${record%/*}"
-    run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
-    case $said in
-        disabled | static | masked | not-found | *'No such file'* | *'ot found'*)
+    case $boot in
+        disabled | static | masked* | not-found | *'No such file'* | *'ot found'*)
             sync_wants
             already
             ;;
@@ -42,12 +95,13 @@ sync_wants() {
     done
 }
 
+# BEFORE is `stopped`, `failing` for any start, or the id of a start.
 stop() {
     show "$1"
-    case $active in
-        inactive) already ;;
-        failed) ;;
-        *)
+    case $2:$active in
+        *:inactive) already ;;
+        *:failed) ;;
+        failing:* | "$invocation":* | *:deactivating)
             run timeout -k 5 "$stopping" systemctl stop -- "$1"
             case $status in
                 0) ;;
@@ -56,6 +110,8 @@ stop() {
             esac
             show "$1"
             ;;
+        stopped:*) restarted "$1" 'it to be stopped' ;;
+        *) restarted "$1" "it to run since start $(short "$2")" ;;
     esac
     # A unit that had to be killed counts as failed until this is reset.
     if [ "$active" = failed ]; then
@@ -64,4 +120,9 @@ stop() {
         fail "$1 is still $active after it was stopped"
     fi
     finish
+}
+
+# restarted UNIT EXPECTED
+restarted() {
+    differs "changed on the host since the plan: $1 (expected $2, found it $active in start $(short "$invocation"))"
 }

@@ -2,6 +2,7 @@ use super::super::{Ending, Transfer, call, receive};
 use super::*;
 use crate::plan::action::{Action, Fallback, Running, Staged};
 use crate::resource::{Access, Sha256};
+use std::collections::BTreeMap;
 
 /// A stage's question, a file to receive, an action, and a start.
 fn exchange() -> Exchange {
@@ -15,7 +16,7 @@ fn exchange() -> Exchange {
     Exchange::new(&[
         call(3, &Action::Stage(file.clone())),
         receive(4, &file, Transfer { bytes: 1, gzip: false }),
-        call(5, &Action::Reload),
+        call(5, &Action::Reload { files: BTreeMap::new() }),
         call(6, &start),
     ])
 }

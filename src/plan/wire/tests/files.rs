@@ -48,7 +48,7 @@ fn what_has_been_done_already_is_synced_too() {
             "/tb/bin/tau",
         ),
         (Action::Remove { path: path("/tb/bin/old"), before: Sha256::of(b"x") }, "/tb/bin"),
-        (Action::Purge { path: path("/tb/storage/old") }, "/tb/storage"),
+        (Action::Purge { path: path("/tb/storage/old"), before: "1:1".to_owned() }, "/tb/storage"),
         (Action::Enable { unit: path("tau@elders.service") }, wants),
     ] {
         assert_eq!(host.act(&action), Outcome::Already, "{action:?}");
@@ -429,7 +429,8 @@ fn a_file_is_removed_if_it_is_the_one() {
 fn only_storage_is_purged() {
     let host = Host::new();
     host.write("/tb/storage/elders/deep/file", b"x");
-    let purge = |path: &str| Action::Purge { path: path.to_owned() };
+    let before = host.identity("/tb/storage/elders");
+    let purge = |path: &str| Action::Purge { path: path.to_owned(), before: before.clone() };
     for path in
         ["/", "/tb", "/tb/storage", "/tb/storage/", "/tb/storage/..", "/tb/storage/../config", "", "/etc"]
             .into_iter()
@@ -443,12 +444,35 @@ fn only_storage_is_purged() {
     assert!(host.list("/tb/storage").is_empty());
 }
 
+#[test]
+fn only_the_directory_that_was_planned_on_is_purged() {
+    let host = Host::new();
+    host.write("/tb/storage/elders/file", b"x");
+    let purge =
+        Action::Purge { path: "/tb/storage/elders".to_owned(), before: host.identity("/tb/storage/elders") };
+    fs::rename(host.at("/tb/storage/elders"), host.at("/tb/storage/saved")).unwrap();
+    host.write("/tb/storage/elders/other", b"y");
+    let changed = "changed on the host since the plan: /tb/storage/elders (";
+    assert_eq!(differs(&host.act(&purge)), format!("{changed}another directory is there now)"));
+    assert!(host.exists("/tb/storage/elders/other"));
+    fs::remove_dir_all(host.at("/tb/storage/elders")).unwrap();
+    symlink("saved", host.at("/tb/storage/elders")).unwrap();
+    let link = format!("{changed}expected a directory, found a symbolic link to saved)");
+    assert_eq!(differs(&host.act(&purge)), link);
+    fs::remove_file(host.at("/tb/storage/elders")).unwrap();
+    // Whatever is in it by then.
+    fs::rename(host.at("/tb/storage/saved"), host.at("/tb/storage/elders")).unwrap();
+    host.write("/tb/storage/elders/later", b"z");
+    assert_eq!(host.act(&purge), Outcome::Done);
+    assert_eq!(host.list("/tb/storage"), [""; 0]);
+}
+
 /// Once its configuration is gone, nothing else shows that the storage is a node's.
 #[test]
 fn a_removed_node_is_remembered_as_long_as_its_storage_is_there() {
     let host = Host::new();
     let remove = |path: &str| Action::Remove { path: path.to_owned(), before: Sha256::of(b"x") };
-    let purge = |path: &str| Action::Purge { path: path.to_owned() };
+    let purge = |path: &str| Action::Purge { path: path.to_owned(), before: host.identity(path) };
     for shape in ["a", "b"] {
         host.write(&format!("/tb/config/{shape}.yaml"), b"x");
     }

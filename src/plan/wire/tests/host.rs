@@ -26,6 +26,7 @@ case $1 in
     is-enabled) cat "$manager/enabled" ;;
     enable) echo enabled >"$manager/enabled" ;;
     disable) echo disabled >"$manager/enabled" ;;
+    daemon-reload) sed -i s/NeedDaemonReload=yes/NeedDaemonReload=no/ "$manager/show" ;;
     reset-failed) sed -i s/=failed/=inactive/ "$manager/show" ;;
 esac
 "#;
@@ -58,6 +59,7 @@ case $* in
     *' broken') echo 'E: Sub-process /usr/bin/dpkg returned an error code (1)'; exit 100 ;;
     *install*)
         [ -e "$SPORE_ROOT/lists" ] || { echo "E: Unable to locate package ${*##* }"; exit 100; }
+        rm -f "$SPORE_ROOT/unpacked-${*##* }"
         touch "$SPORE_ROOT/installed-${*##* }"
         ;;
 esac
@@ -65,6 +67,7 @@ esac
 
 const DPKG_QUERY: &str = r#"
 [ ! -e "$SPORE_ROOT/installed-${*##* }" ] || echo installed
+[ ! -e "$SPORE_ROOT/unpacked-${*##* }" ] || echo unpacked
 "#;
 
 /// Every command in the table.
@@ -149,6 +152,12 @@ impl Host {
 
     pub(super) fn mode(&self, path: &str) -> u32 {
         self.at(path).metadata().unwrap().mode() & 0o7777
+    }
+
+    /// Which directory is there: `device:inode`.
+    pub(super) fn identity(&self, path: &str) -> String {
+        let found = self.at(path).symlink_metadata().unwrap();
+        format!("{}:{}", found.dev(), found.ino())
     }
 
     /// Names in a folder, in order.

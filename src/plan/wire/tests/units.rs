@@ -64,7 +64,7 @@ fn record(id: &str) -> Action {
 #[test]
 fn a_package_is_installed_once() {
     let host = Host::new();
-    let install = |name: &str| Action::Install { packages: vec![name.to_owned()] };
+    let install = |name: &str| Action::Install { package: name.to_owned(), unfinished: false };
     let verbs = || -> Vec<&str> {
         let verb =
             |call: &String| ["update", "install"].into_iter().find(|verb| call.contains(verb)).unwrap();
@@ -77,6 +77,25 @@ fn a_package_is_installed_once() {
     assert_eq!(host.act(&install("other")), Outcome::Done);
     assert_eq!(verbs(), ["install"]);
     assert!(failed(&host.act(&install("broken"))).contains("returned an error code"));
+}
+
+#[test]
+fn a_package_whose_state_has_changed_is_left_alone() {
+    let host = Host::new();
+    let install = |unfinished| Action::Install { package: "docker.io".to_owned(), unfinished };
+    let changed = "changed on the host since the plan: package docker.io (expected ";
+    let cut_off = format!("{changed}it not to be installed, found it unpacked)");
+    assert_eq!(
+        differs(&host.act(&install(true))),
+        format!("{changed}an unfinished installation, found none)")
+    );
+    host.write("/unpacked-docker.io", b"");
+    assert_eq!(differs(&host.act(&install(false))), cut_off);
+    assert_eq!(host.calls(), [""; 0]);
+    assert_eq!(host.act(&install(true)), Outcome::Done);
+    assert_eq!(host.act(&install(true)), Outcome::Already);
+    // Nothing is removed for it.
+    assert!(host.calls().iter().all(|call| call.contains(" update") || call.contains(" --no-remove ")));
 }
 
 /// `ufw` would replace or delete it, because it keeps only one rule per port.
@@ -144,7 +163,8 @@ fn a_unit_is_enabled_and_disabled_once() {
     host.write("/manager/enabled", b"disabled\n");
     host.write("/etc/systemd/system/multi-user.target.wants/x", b"");
     let unit = || UNIT.to_owned();
-    let (enable, disable) = (Action::Enable { unit: unit() }, Action::Disable { unit: unit() });
+    let (enable, disable) =
+        (Action::Enable { unit: unit() }, Action::Disable { unit: unit(), enabled: true });
     // Secrets are in it: it goes whether there is more to do or not.
     host.write("/run/spore/elders/a1/config.yaml", b"x");
     host.write("/run/spore/elders/.part/config.yaml", b"x");
@@ -159,16 +179,119 @@ fn a_unit_is_enabled_and_disabled_once() {
     assert_eq!(host.list("/run/spore"), ["others"]);
     std::fs::remove_file(host.at("/manager/disable.fails")).unwrap();
     assert_eq!(host.act(&disable), Outcome::Done);
-    assert_eq!(host.act(&Action::Reload), Outcome::Done);
     host.write("/manager/enable.fails", b"Unit is masked.\n");
     assert_eq!(failed(&host.act(&enable)), "systemctl enable tau@elders.service: Unit is masked.");
+}
+
+#[test]
+fn a_unit_that_was_enabled_or_masked_since_is_left_alone() {
+    let host = Host::new();
+    let disable = Action::Disable { unit: UNIT.to_owned(), enabled: false };
+    let enable = Action::Enable { unit: UNIT.to_owned() };
+    let changed =
+        "changed on the host since the plan: tau@elders.service (expected it to be disabled, found ";
+    host.write("/run/spore/elders/a1/config.yaml", b"x");
+    host.write("/manager/enabled", b"enabled\n");
+    assert_eq!(differs(&host.act(&disable)), format!("{changed}it enabled)"));
+    assert!(host.exists("/run/spore/elders/a1/config.yaml"));
+    for (said, found) in [
+        ("masked", "it masked)"),
+        ("masked-runtime", "it masked-runtime)"),
+        ("not-found", "no unit file)"),
+        ("Failed to get unit file state for tau@elders.service: No such file or directory", "no unit file)"),
+    ] {
+        host.write("/manager/enabled", format!("{said}\n").as_bytes());
+        assert_eq!(differs(&host.act(&enable)), format!("{changed}{found}"));
+        assert_eq!(host.act(&disable), Outcome::Already, "{said}");
+    }
+    assert_eq!(host.calls(), [""; 0]);
+}
+
+#[test]
+fn units_are_reloaded_if_they_are_outdated() {
+    const FILE: &str = "/etc/systemd/system/tau@.service";
+    let host = with_unit("active", "a1", "b2");
+    let loaded = |file: &str, stale: &str| {
+        let unit = format!("FragmentPath={file}\nNeedDaemonReload={stale}\n");
+        host.write("/manager/show", format!("{unit}\n").as_bytes());
+    };
+    let reload = |content: Option<&[u8]>| Action::Reload {
+        files: [(FILE.to_owned(), content.map(Sha256::of))].into(),
+    };
+    let did = ["systemctl daemon-reload"];
+    host.write(FILE, b"new");
+    loaded(FILE, "yes");
+    assert_eq!(host.act(&reload(Some(b"new"))), Outcome::Done);
+    assert_eq!(host.calls(), did);
+    assert_eq!(host.act(&reload(Some(b"new"))), Outcome::Already);
+    assert_eq!(host.calls(), [""; 0]);
+    // It doesn't know of a file that takes precedence over the one that it has loaded.
+    loaded("/lib/systemd/system/tau@.service", "no");
+    assert_eq!(host.act(&reload(Some(b"new"))), Outcome::Done);
+    assert_eq!(host.calls(), did);
+    // Of what it hasn't loaded nothing is known.
+    host.write("/manager/show", b"");
+    assert_eq!(host.act(&reload(Some(b"new"))), Outcome::Done);
+    assert_eq!(host.calls(), did);
+    // Another file than the one that was planned on would come into force.
+    loaded(FILE, "yes");
+    let changed = "changed on the host since the plan: /etc/systemd/system/tau@.service (expected ";
+    let outcome = host.act(&reload(Some(b"planned")));
+    assert!(differs(&outcome).starts_with(&format!("{changed}a file with sha256 ")), "{outcome:?}");
+    let outcome = host.act(&reload(None));
+    assert!(differs(&outcome).starts_with(&format!("{changed}nothing, found a file ")), "{outcome:?}");
+    fs::remove_file(host.at(FILE)).unwrap();
+    assert!(differs(&host.act(&reload(Some(b"new")))).ends_with(", found nothing)"));
+    assert_eq!(host.calls(), [""; 0]);
+    assert_eq!(host.act(&reload(None)), Outcome::Done);
+    loaded("/lib/systemd/system/tau@.service", "no");
+    assert_eq!(host.act(&reload(None)), Outcome::Already);
+    assert_eq!(host.calls(), did);
+}
+
+fn stop(before: Running) -> Action {
+    Action::Stop { unit: UNIT.to_owned(), before }
+}
+
+#[test]
+fn only_the_start_that_was_planned_on_is_stopped() {
+    let host = with_unit("active", "a1", "b2");
+    let changed = "changed on the host since the plan: tau@elders.service (expected it ";
+    assert_eq!(
+        differs(&host.act(&stop(invocation("c3")))),
+        format!("{changed}to run since start c3, found it active in start a1)")
+    );
+    assert_eq!(
+        differs(&host.act(&stop(Running::Stopped))),
+        format!("{changed}to be stopped, found it active in start a1)")
+    );
+    assert_eq!(host.calls(), [""; 0]);
+    // One that keeps dying is stopped in whatever start it is.
+    show(&host, "next", "inactive", "a1");
+    assert_eq!(host.act(&stop(Running::Failing)), Outcome::Done);
+    assert_eq!(host.act(&stop(Running::Stopped)), Outcome::Already);
+    // It has ended by itself since.
+    show(&host, "show", "failed", "b2");
+    assert_eq!(host.act(&stop(invocation("a1"))), Outcome::Done);
+}
+
+#[test]
+fn a_unit_that_was_stopped_is_not_waited_for() {
+    let host = with_unit("inactive", "a1", "b2");
+    let health = health("b2", 5242, LONG).unwrap();
+    let wait = Action::Await { unit: UNIT.to_owned(), health, fallback: Fallback::Stop };
+    assert_eq!(
+        differs(&host.act(&wait)),
+        "changed on the host since the plan: tau@elders.service (expected it to be starting, found it stopped)"
+    );
+    assert_eq!(host.calls(), [""; 0]);
 }
 
 #[test]
 fn a_unit_is_stopped_once() {
     let host = with_unit("active", "a1", "b2");
     show(&host, "next", "failed", "a1");
-    let stop = Action::Stop { unit: UNIT.to_owned() };
+    let stop = stop(invocation("a1"));
     assert_eq!(host.act(&stop), Outcome::Done);
     assert_eq!(host.calls(), ["stop", "reset-failed"].map(|verb| format!("systemctl {verb} -- {UNIT}")));
     assert_eq!(host.act(&stop), Outcome::Already);
