@@ -203,17 +203,9 @@ impl HostCompiler<'_> {
     fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &Secret) {
         let sha256 = Sha256::of(bytes.expose());
         self.desired.payloads.entry(sha256).or_insert_with(|| bytes.clone());
-        let file = File { access: Access::root(mode), content, sha256, judge: Vec::new() };
+        let file = File { access: Access::root(mode), content, sha256 };
         self.have(Key::File(path.to_owned()), Resource::File(file));
         self.in_directory(path);
-    }
-
-    /// Sets the command that validates a file once it is staged.
-    fn judged(&mut self, path: &str, judge: Vec<String>) {
-        let id = self.id(Key::File(path.to_owned()));
-        if let Some(Goal::Have(Resource::File(file))) = self.desired.goals.of_mut(&id.host).get_mut(&id) {
-            file.judge = judge;
-        }
     }
 
     fn in_directory(&mut self, path: &str) {

@@ -32,7 +32,8 @@ impl HostCompiler<'_> {
         let text = config.to_yaml().map_err(unwritable)?;
         let path = tau::config_path(shape_name);
         self.file(&path, 0o600, Content::Document(document), &text);
-        self.judged(&path, tau::validation(shape_name));
+        let validates = Edge::Validates(tau::validation(shape_name).into());
+        self.connect(Key::File(tau::BINARY.to_owned()), Key::File(path.clone()), validates);
 
         let is_bootstrap = network
             .bootstrap
@@ -103,7 +104,7 @@ impl HostCompiler<'_> {
             let access = crate::resource::Access::root(0o755);
             self.have(
                 Key::File(path.clone()),
-                Resource::File(File { access, content, sha256: artifact.sha256, judge: Vec::new() }),
+                Resource::File(File { access, content, sha256: artifact.sha256 }),
             );
             self.in_directory(&path);
             self.reads(unit, &path);

@@ -45,7 +45,7 @@ pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>, terms: Term
     }
     for (id, _) in desired.iter() {
         for (later, edge) in desired.after(id) {
-            changes.connect(id, later, edge);
+            changes.connect(id, later, edge.clone());
         }
     }
     reloads(current, &mut changes);
@@ -87,9 +87,9 @@ fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
         .collect();
     for id in removed {
         for (units, edge) in current.after(&id) {
-            if edge == Edge::Reads(Effect::Reload) {
+            if *edge == Edge::Reads(Effect::Reload) {
                 changes.insert(units.clone(), Change::Units);
-                changes.connect(&id, units, edge);
+                changes.connect(&id, units, edge.clone());
             }
         }
     }
@@ -131,7 +131,7 @@ impl Comparison<'_> {
             Resource::Units { .. } => {
                 let stale = !matches!(found, Some(Resource::Units { fresh: true }))
                     || desired.before(id).iter().any(|(file, edge)| {
-                        *edge == Edge::Reads(Effect::Reload)
+                        **edge == Edge::Reads(Effect::Reload)
                             && matches!(
                                 desired.get(file).and_then(|wanted| self.change(file, wanted)),
                                 Some(Change::File(change)) if change.rewritten
@@ -216,7 +216,7 @@ impl Comparison<'_> {
             .before(id)
             .into_iter()
             .filter_map(|(file, edge)| {
-                let Edge::Reads(effect) = edge else { return None };
+                let Edge::Reads(effect) = *edge else { return None };
                 let (Some(Resource::File(wanted)), Some(path)) = (desired.get(file), file.key.path()) else {
                     return None;
                 };

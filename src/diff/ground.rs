@@ -149,7 +149,7 @@ pub fn ground(goals: &Graph<Goal>, host: &Conditions) -> Grounded {
     }
     for (id, _) in goals.iter() {
         for (later, edge) in goals.after(id) {
-            grounded.desired.connect(id, later, edge);
+            grounded.desired.connect(id, later, edge.clone());
         }
     }
     for (goal, unit) in companions {
@@ -185,15 +185,12 @@ fn program(artifacts: &BTreeMap<Architecture, Artifact>, host: &Conditions) -> R
     let architecture = architecture.ok_or_else(|| Obstacle::UnknownArchitecture(name.clone()))?;
     let access = Access::root(0o755);
     match (artifacts.get(&architecture), &host.program) {
-        (Some(Artifact { sha256, size }), _) => Ok(File {
-            access,
-            content: Content::Blob { sha256: *sha256, size: *size },
-            sha256: *sha256,
-            judge: Vec::new(),
-        }),
+        (Some(Artifact { sha256, size }), _) => {
+            Ok(File { access, content: Content::Blob { sha256: *sha256, size: *size }, sha256: *sha256 })
+        }
         // The folder names none, so the host keeps its own.
         (None, Some(there)) if artifacts.is_empty() => {
-            Ok(File { access, content: there.content.clone(), sha256: there.sha256, judge: Vec::new() })
+            Ok(File { access, content: there.content.clone(), sha256: there.sha256 })
         }
         (None, _) => Err(Obstacle::NoProgram(architecture)),
     }
@@ -234,7 +231,6 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
         access: Access::root(0o644),
         content: Content::Text(Printable::text(RESOLVER_DROP_IN_TEXT)),
         sha256,
-        judge: Vec::new(),
     };
     desired.insert(id.clone(), Resource::File(drop_in));
     if let Some((directory, _)) = RESOLVER_DROP_IN.rsplit_once('/') {

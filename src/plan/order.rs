@@ -289,7 +289,7 @@ fn reads_together(desired: &Graph<Resource>, service: &ResourceId, path: &str) -
     desired
         .before(service)
         .iter()
-        .any(|(file, edge)| *edge == Edge::Reads(Effect::RestartTogether) && file.key.path() == Some(path))
+        .any(|(file, edge)| **edge == Edge::Reads(Effect::RestartTogether) && file.key.path() == Some(path))
 }
 
 /// How many nodes that are up serve each thing.

@@ -126,7 +126,7 @@ pub(super) fn narrow(
     }
     for (id, _) in changes.iter() {
         for (later, edge) in changes.after(id) {
-            needed.connect(id, later, edge);
+            needed.connect(id, later, edge.clone());
         }
     }
     (needed, remainder)

@@ -133,7 +133,7 @@ fn reads<'a>(
     unit: &ResourceId,
 ) -> impl Iterator<Item = (&'a ResourceId, Effect)> {
     desired.before(unit).into_iter().filter_map(|(file, edge)| match edge {
-        Edge::Reads(effect) if matches!(file.key, Key::File(_)) => Some((file, effect)),
+        Edge::Reads(effect) if matches!(file.key, Key::File(_)) => Some((file, *effect)),
         _ => None,
     })
 }

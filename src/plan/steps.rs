@@ -6,8 +6,8 @@ use super::revert::{Graphs, Reverts, reverts};
 use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, ByHost, Edge, Effect, File, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId,
-    Service, Sha256, Started, staged_path,
+    Activity, ByHost, Edge, Effect, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
+    Sha256, Started, staged_path,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ pub(super) fn fill(
     let Graphs { changes, desired, current, spellings: _ } = graphs;
     let ids = changes.order()?;
     stage(plan, changes, &ids);
-    judge(plan, desired, current, changes);
+    verify(plan, desired, current, changes);
     record(plan, current, changes);
     plan.stage.retain(|_, actions| !actions.is_empty());
 
@@ -155,12 +155,16 @@ fn stage(plan: &mut Plan, changes: &ByHost<Change>, ids: &[&ResourceId]) {
 /// Before anything is switched on a host, the program that a node will run there
 /// validates the configuration that the node will run with, whichever of the two
 /// changes, or a key that the configuration names.
-fn judge(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource>, changes: &ByHost<Change>) {
-    for (id, resource) in desired.iter() {
-        let (Resource::File(File { judge: command, .. }), Some(config)) = (resource, id.key.path()) else {
-            continue;
-        };
-        let Some(program) = command.first() else { continue };
+fn verify(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource>, changes: &ByHost<Change>) {
+    let is_changed = |host: &HostName| changes.of(host).is_some_and(|changes| !changes.is_empty());
+    let touched = desired.hosts().filter(|(host, _)| is_changed(host));
+    for (id, _) in touched.flat_map(|(_, wanted)| wanted.iter()) {
+        let Some(config) = id.key.path() else { continue };
+        let validated = desired.before(id).into_iter().find_map(|(program, edge)| match edge {
+            Edge::Validates(arguments) => Some((program, program.key.path()?, arguments)),
+            _ => None,
+        });
+        let Some((program_id, program, arguments)) = validated else { continue };
         let is_read = |path: &str| path == program || path.starts_with(tau::CONFIG);
         let readers = desired.after(id).into_iter().filter(|(_, edge)| matches!(edge, Edge::Reads(_)));
         let read = readers.flat_map(|(node, _)| desired.before(node));
@@ -175,12 +179,13 @@ fn judge(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource>
         // A node that isn't there yet, and that isn't a target, has none.
         let has_config = staged.contains_key(config) || matches!(current.get(id), Some(Resource::File(_)));
         if !staged.is_empty() && has_config {
-            let program = ResourceId { host: id.host.clone(), key: Key::File(program.clone()) };
-            let version = match changes.get(&program) {
+            let version = match changes.get(program_id) {
                 Some(Change::File(change)) => plan.versions.get(&change.after.sha256).cloned(),
                 _ => None,
             };
-            let verify = Step::check(Action::Verify { command: command.clone(), staged, version });
+            let command = std::iter::once(program).chain(arguments.iter().map(String::as_str));
+            let command = command.map(str::to_owned).collect();
+            let verify = Step::check(Action::Verify { command, staged, version });
             plan.stage.entry(id.host.clone()).or_default().push(verify);
         }
     }
@@ -258,7 +263,7 @@ fn unit_files(units: &ResourceId, graphs: Graphs<'_>) -> BTreeMap<String, Option
     let Graphs { changes, desired, current, spellings: _ } = graphs;
     let earlier = desired.before(units).into_iter().chain(current.before(units));
     earlier
-        .filter(|(_, edge)| *edge == Edge::Reads(Effect::Reload))
+        .filter(|(_, edge)| **edge == Edge::Reads(Effect::Reload))
         .filter_map(|(file, _)| {
             let by_then = match (changes.get(file), current.get(file)) {
                 (Some(Change::Remove(_)), _) => None,

@@ -80,7 +80,7 @@ pub(super) fn narrow(
     }
     for id in kept {
         for (later, edge) in changes.after(id) {
-            graph.connect(id, later, edge);
+            graph.connect(id, later, edge.clone());
         }
     }
     graph

@@ -6,10 +6,11 @@ use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef as _;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why one resource comes before another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edge {
     /// The later one can't exist without the earlier one.
     Needs,
@@ -17,6 +18,9 @@ pub enum Edge {
     /// effect is what a change of the file needs; in a [`Document`](super::Document)
     /// each field has its own instead.
     Reads(Effect),
+    /// The earlier one, a program, run with these arguments, has to accept the later one, a
+    /// file, before either takes its place. They name the file by its path.
+    Validates(Arc<[String]>),
 }
 
 /// The edges form a cycle through this resource.
@@ -85,23 +89,23 @@ impl<W> Graph<W> {
     }
 
     /// The direct predecessors of `id` and their edges, in the order of ids.
-    pub fn before(&self, id: &ResourceId) -> Vec<(&ResourceId, Edge)> {
+    pub fn before(&self, id: &ResourceId) -> Vec<(&ResourceId, &Edge)> {
         self.neighbours(id, Direction::Incoming)
     }
 
     /// The direct successors of `id` and their edges, in the order of ids.
-    pub fn after(&self, id: &ResourceId) -> Vec<(&ResourceId, Edge)> {
+    pub fn after(&self, id: &ResourceId) -> Vec<(&ResourceId, &Edge)> {
         self.neighbours(id, Direction::Outgoing)
     }
 
-    fn neighbours(&self, id: &ResourceId, direction: Direction) -> Vec<(&ResourceId, Edge)> {
+    fn neighbours(&self, id: &ResourceId, direction: Direction) -> Vec<(&ResourceId, &Edge)> {
         let Some(&at) = self.index.get(id) else { return Vec::new() };
         let mut found: Vec<_> = self
             .inner
             .edges_directed(at, direction)
             .map(|edge| {
                 let other = if direction == Direction::Incoming { edge.source() } else { edge.target() };
-                (&self.inner[other].0, *edge.weight())
+                (&self.inner[other].0, edge.weight())
             })
             .collect();
         found.sort_by_key(|(id, _)| *id);
@@ -199,12 +203,12 @@ impl<W> ByHost<W> {
     }
 
     /// The direct predecessors of `id` and their edges, in the order of ids.
-    pub fn before(&self, id: &ResourceId) -> Vec<(&ResourceId, Edge)> {
+    pub fn before(&self, id: &ResourceId) -> Vec<(&ResourceId, &Edge)> {
         self.of(&id.host).map(|graph| graph.before(id)).unwrap_or_default()
     }
 
     /// The direct successors of `id` and their edges, in the order of ids.
-    pub fn after(&self, id: &ResourceId) -> Vec<(&ResourceId, Edge)> {
+    pub fn after(&self, id: &ResourceId) -> Vec<(&ResourceId, &Edge)> {
         self.of(&id.host).map(|graph| graph.after(id)).unwrap_or_default()
     }
 

@@ -152,9 +152,6 @@ pub struct File {
     pub content: Content,
     /// The unkeyed digest of its bytes, which the host can compute, too.
     pub sha256: Sha256,
-    /// The command that validates the staged file: a program and its arguments, which
-    /// include this file's path. Empty for no validation. Only in a desired state.
-    pub judge: Vec<String>,
 }
 
 /// A symbolic link.

@@ -68,11 +68,11 @@ pub fn plugin_path(plugin: &str) -> String {
     format!("{PLUGINS}/{plugin}")
 }
 
-/// The command that validates a shape's configuration. The keys that it names
-/// must exist below the root.
+/// With these arguments, the binary validates a shape's configuration. The keys that it
+/// names must exist below the root.
 pub fn validation(shape: &ShapeName) -> Vec<String> {
     let config = config_path(shape);
-    let words = [BINARY, "--root", ROOT, "config", "validate", "-s", shape.as_str(), "-p", &config];
+    let words = ["--root", ROOT, "config", "validate", "-s", shape.as_str(), "-p", &config];
     words.map(str::to_owned).to_vec()
 }
 
