@@ -6,11 +6,12 @@ use super::progress::{self, Watched};
 use super::survey::{Basis, Survey, survey};
 use super::terminal::Interrupts;
 use super::{Exit, Failure, terminal};
+use crate::desired::Desired;
 use crate::plan::Plan;
 use crate::plan::action::Action;
 use crate::remote::{Host, Locks, Payload, Payloads, Settings, Stop, apply};
 use crate::render;
-use crate::resource::{HostName, Secret, Sha256};
+use crate::resource::{HostName, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -129,8 +130,8 @@ impl Job {
     /// Fetches what will be sent.
     fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Host>)> {
         let Survey { network, stock, basis, plan, hosts, .. } = survey;
-        let small = &basis.planner.desired().payloads;
-        let payloads = tokio::task::block_in_place(|| payloads(&plan, small, &stock, &network.folder))?;
+        let desired = basis.planner.desired();
+        let payloads = tokio::task::block_in_place(|| payloads(&plan, desired, &stock, &network.folder))?;
         Ok((Self { plan, basis, payloads }, hosts))
     }
 }
@@ -259,22 +260,26 @@ async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
 /// once for all hosts.
 fn payloads(
     plan: &Plan,
-    small: &BTreeMap<Sha256, Secret>,
+    desired: &Desired,
     stock: &super::supplies::Stock,
     folder: &std::path::Path,
 ) -> miette::Result<Payloads> {
     let mut payloads = Payloads::new();
     let staged = plan.stage.values().flatten().filter_map(|step| match &step.action {
-        Action::Stage(file) => Some(file.sha256),
+        Action::Stage(file) => Some((&file.source, &file.sha256)),
         _ => None,
     });
-    for sha256 in staged.collect::<BTreeSet<_>>() {
-        if let Some(secret) = small.get(&sha256) {
-            payloads.insert(sha256, Payload::Secret(secret.clone()));
-        } else if let Some(artifact) = stock.artifact(sha256, folder)? {
-            let (raw, gzip) = (artifact.bytes().clone(), artifact.gzip().clone());
-            payloads.insert(sha256, Payload::Artifact { raw, gzip });
-        }
+    for (source, sha256) in staged.collect::<BTreeSet<_>>() {
+        let payload = match source {
+            Source::Rendered(_) | Source::Folder(_) | Source::Fixed(_) => {
+                desired.payload(source, sha256).map(|bytes| Payload::Secret(bytes.clone()))
+            }
+            Source::Program(_) | Source::Plugin(_) => stock.artifact(source, folder)?.map(|artifact| {
+                Payload::Artifact { raw: artifact.bytes().clone(), gzip: artifact.gzip().clone() }
+            }),
+            Source::Host => None,
+        };
+        payloads.extend(payload.map(|payload| (source.clone(), payload)));
     }
     Ok(payloads)
 }

@@ -4,7 +4,7 @@ use super::{Failure, terminal};
 use crate::artifact::{self, Architecture, Artifact, Cache, Pin, Progress};
 use crate::desired::{self, Supplies};
 use crate::network::Network;
-use crate::resource::Sha256;
+use crate::resource::Source;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -15,7 +15,7 @@ pub(crate) struct Stock {
     pub(crate) supplies: Supplies,
     /// tau, by architecture; its bytes where they had to be fetched already.
     tau: BTreeMap<Architecture, (Option<Pin>, OnceLock<Arc<Artifact>>)>,
-    plugins: Vec<Arc<Artifact>>,
+    plugins: BTreeMap<String, Arc<Artifact>>,
 }
 
 impl Stock {
@@ -27,7 +27,8 @@ impl Stock {
     /// If a file is missing, isn't the pinned one, or isn't tau, or if a pin doesn't say
     /// which binary a download has.
     pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
-        let mut stock = Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: Vec::new() };
+        let mut stock =
+            Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: BTreeMap::new() };
         for (architecture, pin) in &network.tau {
             stock.tau.insert(*architecture, (Some(pin.clone()), OnceLock::new()));
         }
@@ -63,23 +64,25 @@ impl Stock {
             if !stock.supplies.plugins.contains_key(&plugin.name) {
                 let found = Artifact::from_file(&plugin.file).map_err(failure)?;
                 stock.supplies.plugins.insert(plugin.name.clone(), describe(&found));
-                stock.plugins.push(Arc::new(found));
+                stock.plugins.insert(plugin.name.clone(), Arc::new(found));
             }
         }
         Ok(stock)
     }
 
-    /// The file with that digest, which is fetched if necessary; `None` if the
-    /// folder names no such file.
+    /// The artifact from this source, which is fetched if necessary; `None` if the folder
+    /// names no such artifact.
     ///
     /// # Errors
     /// If it can't be fetched.
-    pub(crate) fn artifact(&self, sha256: Sha256, folder: &Path) -> miette::Result<Option<Arc<Artifact>>> {
-        if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.sha256() == sha256) {
-            return Ok(Some(Arc::clone(plugin)));
-        }
+    pub(crate) fn artifact(&self, source: &Source, folder: &Path) -> miette::Result<Option<Arc<Artifact>>> {
+        let sha256 = match source {
+            Source::Program(sha256) => sha256,
+            Source::Plugin(name) => return Ok(self.plugins.get(name).cloned()),
+            Source::Host | Source::Rendered(_) | Source::Folder(_) | Source::Fixed(_) => return Ok(None),
+        };
         for (architecture, (pin, fetched)) in &self.tau {
-            if self.supplies.tau.get(architecture).is_some_and(|known| known.sha256 == sha256) {
+            if self.supplies.tau.get(architecture).is_some_and(|known| known.sha256 == *sha256) {
                 return fetch(*architecture, pin.as_ref(), fetched, folder).map(Some);
             }
         }
@@ -134,6 +137,7 @@ mod tests {
     use super::*;
     use crate::check;
     use crate::network::{Links, Secrets};
+    use crate::resource::Sha256;
     use std::fs;
     use std::net::TcpListener;
     use std::process::Command;

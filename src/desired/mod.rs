@@ -11,8 +11,8 @@ mod peers;
 use crate::artifact::Architecture;
 use crate::network::{Host, Network};
 use crate::resource::{
-    Access, ByHost, Content, DigestKey, Edge, Effect, File, HostName, Key, Port, Printable, Resource,
-    ResourceId, Secret, Sha256, Version,
+    Access, ByHost, Content, DigestKey, Edge, Effect, File, FixedText, FolderKey, HostName, Key, Port,
+    Printable, Resource, ResourceId, Secret, Sha256, Source, Version,
 };
 use crate::tau;
 use std::collections::BTreeMap;
@@ -31,8 +31,8 @@ pub const RESOLVER_DROP_IN_TEXT: &str =
 pub struct Desired {
     /// The goals of each host, by the resource that they are about.
     pub goals: ByHost<Goal>,
-    /// The bytes of every file except artifacts, by digest.
-    pub payloads: BTreeMap<Sha256, Secret>,
+    /// The bytes of every file except artifacts, by where they come from.
+    pub payloads: BTreeMap<Source, Secret>,
     /// Which other bytes mean the same as a file of ours.
     pub spellings: Spellings,
     /// Versions of tau, by the binary's digest, where they are known.
@@ -58,6 +58,13 @@ impl Spellings {
     /// Whether a file with this digest is a spelling of any of ours.
     pub fn contain(&self, found: &Sha256) -> bool {
         self.ours.contains_key(found)
+    }
+}
+
+impl Desired {
+    /// The bytes from this source, if they are the ones with this digest.
+    pub fn payload(&self, source: &Source, sha256: &Sha256) -> Option<&Secret> {
+        self.payloads.get(source).filter(|bytes| Sha256::of(bytes.expose()) == *sha256)
     }
 }
 
@@ -118,7 +125,7 @@ pub enum CompileError {
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
     let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
     let drop_in = Secret::new(RESOLVER_DROP_IN_TEXT);
-    desired.payloads.insert(Sha256::of(drop_in.expose()), drop_in);
+    desired.payloads.insert(Source::Fixed(FixedText::ResolverDropIn), drop_in);
     let bootstrap = peers::bootstrap(network);
     for host in network.hosts.values() {
         let key = DigestKey::derive(network.swarm_key.line(), host.name.as_str());
@@ -171,10 +178,11 @@ impl HostCompiler<'_> {
         self.goal(Key::File(tau::BINARY.to_owned()), Goal::Program(self.supplies.tau.clone()));
         self.in_directory(tau::BINARY);
         let unit = Secret::new(tau::unit::TEXT);
-        self.file(tau::unit::PATH, 0o644, Content::Document(tau::unit::parse(tau::unit::TEXT)), &unit);
+        let content = Content::Document(tau::unit::parse(tau::unit::TEXT));
+        self.file(tau::unit::PATH, 0o644, content, &unit, Source::Fixed(FixedText::UnitTemplate));
         self.have(Key::Units, Resource::Units { fresh: true });
         self.connect(Key::File(tau::unit::PATH.to_owned()), Key::Units, Edge::Reads(Effect::Reload));
-        self.secret_file(tau::SWARM_KEY, 0o600, self.network.swarm_key.line());
+        self.secret_file(tau::SWARM_KEY, FolderKey::Swarm, self.network.swarm_key.line());
         let public = self.network.domain.validation.public().to_owned();
         self.equivalent(public.as_bytes(), &public);
         self.file(
@@ -182,14 +190,16 @@ impl HostCompiler<'_> {
             0o644,
             Content::Text(Printable::text(&public)),
             &Secret::new(public),
+            Source::Folder(FolderKey::ValidationPublic),
         );
     }
 
     /// A key file, which is equivalent to one with or without a final line break.
-    fn secret_file(&mut self, path: &str, mode: u32, secret: &Secret) {
+    fn secret_file(&mut self, path: &str, key: FolderKey, secret: &Secret) {
         let text = String::from_utf8_lossy(secret.expose()).into_owned();
         self.equivalent(secret.expose(), &text);
-        self.file(path, mode, Content::Secret(Sha256::of(secret.expose())), secret);
+        let content = Content::Secret(Sha256::of(secret.expose()));
+        self.file(path, 0o600, content, secret, Source::Folder(key));
     }
 
     fn equivalent(&mut self, ours: &[u8], text: &str) {
@@ -200,10 +210,10 @@ impl HostCompiler<'_> {
     }
 
     /// A file with these bytes, owned by root.
-    fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &Secret) {
+    fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &Secret, source: Source) {
         let sha256 = Sha256::of(bytes.expose());
-        self.desired.payloads.entry(sha256).or_insert_with(|| bytes.clone());
-        let file = File { access: Access::root(mode), content, sha256 };
+        self.desired.payloads.entry(source.clone()).or_insert_with(|| bytes.clone());
+        let file = File { access: Access::root(mode), content, sha256, source };
         self.have(Key::File(path.to_owned()), Resource::File(file));
         self.in_directory(path);
     }

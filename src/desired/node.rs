@@ -4,7 +4,8 @@ use super::peers::BootstrapNode;
 use super::{CompileError, Goal, HostCompiler};
 use crate::network::{Identity, Plugin, Shape};
 use crate::resource::{
-    Activity, Content, Edge, Effect, File, Key, Node, NodeName, Resource, Secret, Service, Started,
+    Activity, Content, Edge, Effect, File, FolderKey, Key, Node, NodeName, Resource, Secret, Service, Source,
+    Started,
 };
 use crate::tau::config::{App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
 use crate::tau::{self, ServiceTraits};
@@ -31,7 +32,7 @@ impl HostCompiler<'_> {
         let document = config.document(self.key).map_err(unwritable)?;
         let text = config.to_yaml().map_err(unwritable)?;
         let path = tau::config_path(shape_name);
-        self.file(&path, 0o600, Content::Document(document), &text);
+        self.file(&path, 0o600, Content::Document(document), &text, Source::Rendered(name.clone()));
         let validates = Edge::Validates(tau::validation(shape_name).into());
         self.connect(Key::File(tau::BINARY.to_owned()), Key::File(path.clone()), validates);
 
@@ -60,7 +61,7 @@ impl HostCompiler<'_> {
         }
 
         if trusted && let Some(private) = network.domain.validation.private() {
-            self.secret_file(tau::VALIDATION_PRIVATE, 0o600, private);
+            self.secret_file(tau::VALIDATION_PRIVATE, FolderKey::ValidationPrivate, private);
             self.reads(&unit, tau::VALIDATION_PRIVATE);
         }
         for path in [tau::BINARY, tau::unit::PATH, tau::VALIDATION_PUBLIC, &path] {
@@ -102,9 +103,10 @@ impl HostCompiler<'_> {
             let path = tau::plugin_path(&plugin.name);
             let content = Content::Blob { sha256: artifact.sha256, size: artifact.size };
             let access = crate::resource::Access::root(0o755);
+            let source = Source::Plugin(plugin.name.clone());
             self.have(
                 Key::File(path.clone()),
-                Resource::File(File { access, content, sha256: artifact.sha256 }),
+                Resource::File(File { access, content, sha256: artifact.sha256, source }),
             );
             self.in_directory(&path);
             self.reads(unit, &path);

@@ -4,8 +4,8 @@ use crate::artifact::Architecture;
 use crate::desired::{Artifact, ENGINE_PACKAGE, Goal, RESOLVER_DROP_IN, RESOLVER_DROP_IN_TEXT};
 use crate::facts::{Conditions, Engine, Verdict};
 use crate::resource::{
-    Access, Activity, Content, Edge, Effect, File, Graph, HostName, Key, Link, Port, Printable, Resource,
-    ResourceId, Service, Sha256, Size, Started,
+    Access, Activity, Content, Edge, Effect, File, FixedText, Graph, HostName, Key, Link, Port, Printable,
+    Resource, ResourceId, Service, Sha256, Size, Source, Started,
 };
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -186,12 +186,11 @@ fn program(artifacts: &BTreeMap<Architecture, Artifact>, host: &Conditions) -> R
     let access = Access::root(0o755);
     match (artifacts.get(&architecture), &host.program) {
         (Some(Artifact { sha256, size }), _) => {
-            Ok(File { access, content: Content::Blob { sha256: *sha256, size: *size }, sha256: *sha256 })
+            let content = Content::Blob { sha256: *sha256, size: *size };
+            Ok(File { access, content, sha256: *sha256, source: Source::Program(*sha256) })
         }
         // The folder names none, so the host keeps its own.
-        (None, Some(there)) if artifacts.is_empty() => {
-            Ok(File { access, content: there.content.clone(), sha256: there.sha256 })
-        }
+        (None, Some(there)) if artifacts.is_empty() => Ok(File { access, ..there.clone() }),
         (None, _) => Err(Obstacle::NoProgram(architecture)),
     }
 }
@@ -231,6 +230,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
         access: Access::root(0o644),
         content: Content::Text(Printable::text(RESOLVER_DROP_IN_TEXT)),
         sha256,
+        source: Source::Fixed(FixedText::ResolverDropIn),
     };
     desired.insert(id.clone(), Resource::File(drop_in));
     if let Some((directory, _)) = RESOLVER_DROP_IN.rsplit_once('/') {

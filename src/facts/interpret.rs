@@ -12,7 +12,7 @@ use crate::artifact::Architecture;
 use crate::desired::{ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
     Content, Document, Edge, Effect, File, Graph, HostName, Key, Link, Printable, Resource, ResourceId,
-    ShapeName, Value,
+    ShapeName, Source, Value,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,7 +158,7 @@ impl Reading<'_> {
             }
             Meaning::Blob | Meaning::Staged => blob,
         };
-        Some(Resource::File(File { access: fact.access.clone(), content, sha256 }))
+        Some(Resource::File(File { access: fact.access.clone(), content, sha256, source: Source::Host }))
     }
 
     fn rules(&mut self) {
@@ -179,7 +179,7 @@ impl Reading<'_> {
                 if let Some(sha256) = fact.sha256 {
                     let access = fact.access.clone();
                     let content = Content::Opaque;
-                    let file = File { access, content, sha256 };
+                    let file = File { access, content, sha256, source: Source::Host };
                     self.put(Key::Link(RESOLV_CONF.to_owned()), Resource::File(file));
                 }
             }
@@ -210,7 +210,7 @@ impl Reading<'_> {
                 continue;
             }
             let content = Content::Blob { sha256: *sha256, size: Some(*size) };
-            let file = File { access: access.clone(), content, sha256: *sha256 };
+            let file = File { access: access.clone(), content, sha256: *sha256, source: Source::Host };
             self.put_unless(Key::File(path.clone()), Resource::File(file), Unwanted::Node(shape));
         }
     }
@@ -255,7 +255,7 @@ impl Reading<'_> {
                 self.facts.paths.get(&path)
             {
                 let content = Content::Blob { sha256: *sha256, size: Some(*size) };
-                let file = File { access: access.clone(), content, sha256: *sha256 };
+                let file = File { access: access.clone(), content, sha256: *sha256, source: Source::Host };
                 self.put_unless(Key::File(path), Resource::File(file), unwanted);
             }
         }

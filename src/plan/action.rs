@@ -12,7 +12,7 @@
 //! is healthy with the new files, or puts it back (see [`Fallback`]). Both happen
 //! in the request that starts the node, so that neither needs the controller.
 
-use crate::resource::{Access, Health, Port, Sha256, Version, staged_path};
+use crate::resource::{Access, Health, Port, Sha256, Source, Version, staged_path};
 use std::collections::BTreeMap;
 
 /// One step on one host.
@@ -230,6 +230,8 @@ pub struct Staged {
     pub sha256: Sha256,
     /// Owner and mode.
     pub access: Access,
+    /// Where its bytes come from.
+    pub source: Source,
 }
 
 /// What is there in place of a link.

@@ -15,7 +15,7 @@ use super::action::{Action, Fallback, LinkBefore, Running, Staged};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::facts::{Facts, FileFact, PathFact, Record, UnitFact};
 use crate::resource::{
-    Access, HostName, Port, Sha256, Transport, Untrusted, Version, kept_path, staged_path,
+    Access, HostName, NodeName, Port, Sha256, Source, Transport, Untrusted, Version, kept_path, staged_path,
 };
 use crate::tau;
 use std::collections::BTreeMap;
@@ -268,7 +268,7 @@ impl Host<'_> {
     }
 
     fn file(&self, file: &Staged) -> FileFact {
-        let payload = self.desired.payloads.get(&file.sha256);
+        let payload = self.desired.payload(&file.source, &file.sha256);
         FileFact {
             access: file.access.clone(),
             size: payload.map_or(100_000_000, |bytes| bytes.expose().len() as u64),
@@ -311,7 +311,10 @@ impl Host<'_> {
             return Err(format!("there is no {program}"));
         }
         let Some(PathFact::File(file)) = now(config) else { return Err(format!("there is no {config}")) };
-        let payload = file.sha256.and_then(|sha256| self.desired.payloads.get(&sha256));
+        let payload = tau::shape_of_config(config).zip(file.sha256).and_then(|(shape, sha256)| {
+            let node = NodeName { shape, host: self.name.clone() };
+            self.desired.payload(&Source::Rendered(node), &sha256)
+        });
         let payload = payload.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned());
         // One that isn't ours is known without its secrets.
         let text = payload.or_else(|| Some(self.facts.texts.get(config)?.expose().to_owned()));
@@ -347,14 +350,15 @@ impl Host<'_> {
         }
         self.facts.paths.remove(&staged);
         self.facts.paths.insert(file.path.clone(), PathFact::File(fact));
-        self.read(&file.path, &file.sha256)
+        self.read(file)
     }
 
     /// Makes the content of a file visible to the facts, as far as the probe reads it.
-    fn read(&mut self, path: &str, sha256: &Sha256) -> Done {
+    fn read(&mut self, file: &Staged) -> Done {
+        let path = file.path.as_str();
         self.facts.opaque.remove(path);
         self.facts.texts.remove(path);
-        let Some(payload) = self.desired.payloads.get(sha256) else { return Ok(()) };
+        let Some(payload) = self.desired.payload(&file.source, &file.sha256) else { return Ok(()) };
         let text = String::from_utf8_lossy(payload.expose()).into_owned();
         if path == tau::unit::PATH {
             self.unit_file_changed();

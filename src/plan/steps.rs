@@ -6,8 +6,8 @@ use super::revert::{Graphs, Reverts, reverts};
 use super::{Plan, Step, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, ByHost, Edge, Effect, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
-    Sha256, Started, staged_path,
+    Activity, ByHost, Edge, Effect, File, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId,
+    Service, Sha256, Started, staged_path,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -227,7 +227,8 @@ fn is_noted(path: &str, input: &Input) -> bool {
 }
 
 fn staged_file(path: &str, change: &FileChange) -> Staged {
-    Staged { path: path.to_owned(), sha256: change.after.sha256, access: change.after.access.clone() }
+    let File { access, content: _, sha256, source } = &change.after;
+    Staged { path: path.to_owned(), sha256: *sha256, access: access.clone(), source: source.clone() }
 }
 
 /// What is done when a change's turn has come.

@@ -1,12 +1,13 @@
 //! The bytes of files that are sent to hosts.
 
-use crate::resource::{Secret, Sha256};
+use crate::resource::{Secret, Source};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The files that actions can send, by digest.
-pub type Payloads = BTreeMap<Sha256, Payload>;
+/// The files that actions can send, by where their bytes come from. The host checks their
+/// digests.
+pub type Payloads = BTreeMap<Source, Payload>;
 
 /// The bytes of a file. Clones share them.
 #[derive(Clone)]

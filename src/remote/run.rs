@@ -110,7 +110,7 @@ impl Runner<'_> {
                     let Some(Action::Stage(file)) = actions.get(index) else {
                         return Err(self.malformed("the host requested an unknown file".into()));
                     };
-                    let Some((bytes, gzip)) = payloads.get(&file.sha256).map(bytes) else {
+                    let Some((bytes, gzip)) = payloads.get(&file.source).map(bytes) else {
                         return Ok(self.without(index, file));
                     };
                     calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), gzip }));

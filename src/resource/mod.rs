@@ -10,6 +10,7 @@ mod graph;
 mod name;
 mod printable;
 mod secret;
+mod source;
 mod switch;
 mod version;
 
@@ -19,6 +20,7 @@ pub use graph::{ByHost, Cycle, Edge, Graph};
 pub use name::{HostName, InvalidName, NodeName, ShapeName};
 pub use printable::{LONGEST, Printable, Untrusted, is_hidden};
 pub use secret::Secret;
+pub use source::{FixedText, FolderKey, Source};
 pub use switch::{kept_for, kept_path, staged_path};
 pub use version::{InvalidVersion, Version};
 
@@ -152,6 +154,8 @@ pub struct File {
     pub content: Content,
     /// The unkeyed digest of its bytes, which the host can compute, too.
     pub sha256: Sha256,
+    /// Where its bytes come from.
+    pub source: Source,
 }
 
 /// A symbolic link.

@@ -16,7 +16,7 @@ use spore_drive::{
         wire::{Outcome, Report},
     },
     remote::{Holder, Host, HostError, Locked, NotLocked, Payload, Payloads, Redactor, Run, Settings, Stop},
-    resource::{Access, Health, Port, Secret, Sha256, Transport},
+    resource::{Access, Health, Port, Secret, Sha256, Source, Transport},
     ssh::{self, Address, Credential, KnownHosts, Login},
 };
 
@@ -77,13 +77,14 @@ async fn plants(locked: &mut Locked, host: &host::Host) {
         path: path.to_owned(),
         sha256: Sha256::of(content),
         access: Access::root(mode),
+        source: Source::Plugin(path.to_owned()),
     };
     let binary = file("/tb/bin/probe", &program, 0o755);
-    payloads.insert(binary.sha256, Payload::Artifact { raw: program.into(), gzip });
+    payloads.insert(binary.source.clone(), Payload::Artifact { raw: program.into(), gzip });
     let config = file("/tb/config/probe.yaml", b"secret", 0o600);
-    payloads.insert(config.sha256, Payload::Secret(Secret::new("secret")));
+    payloads.insert(config.source.clone(), Payload::Secret(Secret::new("secret")));
     let unit = file("/etc/systemd/system/probe.service", UNIT.as_bytes(), 0o644);
-    payloads.insert(unit.sha256, Payload::Bytes(UNIT.into()));
+    payloads.insert(unit.source.clone(), Payload::Bytes(UNIT.into()));
 
     let directory = |path: &str| Action::MakeDirectory { path: path.to_owned(), access: Access::root(0o750) };
     let place = |file: &Staged| Action::Place { file: file.clone(), before: None, keep: false };

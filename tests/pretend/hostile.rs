@@ -9,7 +9,7 @@ use spore_drive::pretend::{Fleet, here};
 use spore_drive::remote::{
     Holder, Host, HostError, Payload, Payloads, Redactor, Run, Settings, Stop, TimeOut,
 };
-use spore_drive::resource::{Access, Sha256};
+use spore_drive::resource::{Access, Sha256, Source};
 use spore_drive::ssh::{Credential, KnownHosts, Login, key};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -75,8 +75,9 @@ fn actions() -> (Vec<Action>, Payloads) {
     let mut payloads = Payloads::new();
     let mut stage = |path: &str, content: &'static str| {
         let sha256 = Sha256::of(content.as_bytes());
-        payloads.insert(sha256, Payload::Bytes(content.into()));
-        Action::Stage(Staged { path: path.to_owned(), sha256, access: Access::root(0o600) })
+        let source = Source::Plugin(path.to_owned());
+        payloads.insert(source.clone(), Payload::Bytes(content.into()));
+        Action::Stage(Staged { path: path.to_owned(), sha256, access: Access::root(0o600), source })
     };
     let files = [stage("/tb/a", "one"), stage("/tb/b", "two")];
     let directory = |path: &str| Action::MakeDirectory { path: path.to_owned(), access: Access::root(0o750) };

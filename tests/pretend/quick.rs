@@ -104,16 +104,14 @@ impl<'w> Controller<'w> {
     fn payloads(&self, plan: &Plan) -> Payloads {
         let tau = program(here(), "no tau");
         let staged = plan.stage.values().flatten().filter_map(|step| match &step.action {
-            Action::Stage(file) => Some(file.sha256),
+            Action::Stage(file) => Some(file),
             _ => None,
         });
         staged
-            .map(|sha256| {
+            .map(|file| {
                 let own = || Payload::Bytes(tau.clone().into());
-                (
-                    sha256,
-                    self.planner.desired().payloads.get(&sha256).cloned().map_or_else(own, Payload::Secret),
-                )
+                let bytes = self.planner.desired().payload(&file.source, &file.sha256);
+                (file.source.clone(), bytes.cloned().map_or_else(own, Payload::Secret))
             })
             .collect()
     }

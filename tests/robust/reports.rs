@@ -3,12 +3,17 @@
 
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Transfer, call, receive};
-use spore_drive::resource::{Access, Sha256};
+use spore_drive::resource::{Access, Sha256, Source};
 use std::collections::BTreeMap;
 
 /// The request that the first byte of an input selects: two bits for each of four calls.
 fn calls(which: u8) -> Vec<Call> {
-    let file = || Staged { path: "/a".to_owned(), sha256: Sha256::of(b"a"), access: Access::root(0o600) };
+    let file = || Staged {
+        path: "/a".to_owned(),
+        sha256: Sha256::of(b"a"),
+        access: Access::root(0o600),
+        source: Source::Host,
+    };
     let start = || Action::Start {
         unit: "a.service".to_owned(),
         before: Running::Stopped,

@@ -9,11 +9,12 @@ mod host;
 mod units;
 
 use super::*;
-use crate::resource::Sha256;
+use crate::resource::Source;
 use host::{Host, machine};
 
 fn staged(path: &str, content: &[u8], host: &Host) -> Staged {
-    Staged { path: path.to_owned(), sha256: Sha256::of(content), access: host.access(0o640) }
+    let (path, sha256, access) = (path.to_owned(), Sha256::of(content), host.access(0o640));
+    Staged { path, sha256, access, source: Source::Host }
 }
 
 fn differs(outcome: &Outcome) -> &str {

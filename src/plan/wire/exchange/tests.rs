@@ -1,12 +1,13 @@
 use super::super::{Ending, Transfer, call, receive};
 use super::*;
 use crate::plan::action::{Action, Fallback, Running, Staged};
-use crate::resource::{Access, Sha256};
+use crate::resource::{Access, Sha256, Source};
 use std::collections::BTreeMap;
 
 /// A stage's question, a file to receive, an action, and a start.
 fn exchange() -> Exchange {
-    let file = Staged { path: "/a".to_owned(), sha256: Sha256::of(b"a"), access: Access::root(0o600) };
+    let (sha256, access) = (Sha256::of(b"a"), Access::root(0o600));
+    let file = Staged { path: "/a".to_owned(), sha256, access, source: Source::Host };
     let start = Action::Start {
         unit: "a.service".to_owned(),
         before: Running::Stopped,

@@ -1,7 +1,7 @@
 //! A folder that stands for a host.
 
 use super::super::*;
-use crate::resource::{Printable, Sha256};
+use crate::resource::Printable;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -268,7 +268,7 @@ impl Host {
     }
 
     pub(super) fn stage(&self, path: &str, content: &[u8]) -> Staged {
-        let file = Staged { path: path.to_owned(), sha256: Sha256::of(content), access: self.access(0o640) };
+        let file = super::staged(path, content, self);
         assert_eq!(self.send(&[(&file, content, false)]), [Outcome::Done]);
         file
     }
