@@ -5,11 +5,11 @@ use super::lock::{self, Taken};
 use super::progress::{self, Watched};
 use super::survey::{Basis, Survey, survey};
 use super::terminal::Interrupts;
-use super::{Exit, Failure, terminal};
+use super::{CommandError, Exit, terminal};
 use crate::desired::Desired;
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::remote::{Host, Locks, Payload, Payloads, Settings, Stop, apply};
+use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
 use crate::render;
 use crate::resource::{HostName, Source};
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,10 +128,10 @@ struct Job {
 
 impl Job {
     /// Fetches what will be sent.
-    fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Host>)> {
-        let Survey { network, stock, basis, plan, hosts, .. } = survey;
+    fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
+        let Survey { network, binaries, basis, plan, hosts, .. } = survey;
         let desired = basis.planner.desired();
-        let payloads = tokio::task::block_in_place(|| payloads(&plan, desired, &stock, &network.folder))?;
+        let payloads = tokio::task::block_in_place(|| payloads(&plan, desired, &binaries, &network.folder))?;
         Ok((Self { plan, basis, payloads }, hosts))
     }
 }
@@ -160,7 +160,7 @@ async fn carry_out(
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
     let watched = Watched::new(&plan, style, options.verbose);
-    let Settings { remind, interrupt, .. } = Settings::with(&options.plan.timeouts);
+    let RemoteLimits { remind, interrupt, .. } = RemoteLimits::with(&options.plan.timeouts);
     let shown = tokio::spawn(progress::show(receiver, watched, remind));
     let (payloads, redactor) = (Arc::new(payloads), Arc::new(basis.redactor.clone()));
     // Whether the result could be compared with the plan.
@@ -221,12 +221,12 @@ async fn carry_out(
 async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
     if !plan.refusals.is_empty() {
         let help = "see the lines above that begin with `refused`";
-        return Err(Failure::new("the plan can't be applied as it is", help).into());
+        return Err(CommandError::new("the plan can't be applied as it is", help).into());
     }
     let destructive = plan.destructive().count() > 0;
     match (options.yes, destructive && !options.allow_destructive) {
         (true, false) => Ok(true),
-        (true, true) => Err(Failure::new(
+        (true, true) => Err(CommandError::new(
             "the plan has destructive changes, which `--yes` alone doesn't cover",
             "see `destructive` above; pass `--allow-destructive` as well to make these changes",
         )
@@ -239,7 +239,7 @@ async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
                 }
                 false => "pass `--yes` to run unattended",
             };
-            Err(Failure::new("no terminal to prompt on", help).into())
+            Err(CommandError::new("no terminal to prompt on", help).into())
         }
         (false, _) => {
             let network = plan.network.clone();
@@ -261,11 +261,11 @@ async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
 fn payloads(
     plan: &Plan,
     desired: &Desired,
-    stock: &super::supplies::Stock,
+    binaries: &super::supplies::Binaries,
     folder: &std::path::Path,
 ) -> miette::Result<Payloads> {
     let mut payloads = Payloads::new();
-    let staged = plan.stage.values().flatten().filter_map(|step| match &step.action {
+    let staged = plan.stage.values().flatten().filter_map(|planned| match &planned.action {
         Action::Stage(file) => Some((&file.source, &file.sha256)),
         _ => None,
     });
@@ -274,7 +274,7 @@ fn payloads(
             Source::Rendered(_) | Source::Folder(_) | Source::Fixed(_) => {
                 desired.payload(source, sha256).map(|bytes| Payload::Secret(bytes.clone()))
             }
-            Source::Program(_) | Source::Plugin(_) => stock.artifact(source, folder)?.map(|artifact| {
+            Source::Program(_) | Source::Plugin(_) => binaries.artifact(source, folder)?.map(|artifact| {
                 Payload::Artifact { raw: artifact.bytes().clone(), gzip: artifact.gzip().clone() }
             }),
             Source::Host => None,

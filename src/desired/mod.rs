@@ -11,8 +11,8 @@ mod peers;
 use crate::artifact::Architecture;
 use crate::network::{Host, Network};
 use crate::resource::{
-    Access, ByHost, Content, DigestKey, Edge, Effect, File, FixedText, FolderKey, HostName, Key, Port,
-    Printable, Resource, ResourceId, Secret, Sha256, Source, Version,
+    Access, ByHost, Content, DigestKey, Edge, Effect, File, FixedText, FolderKey, HostName, Port, Printable,
+    Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Source, Version,
 };
 use crate::tau;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub struct Desired {
     /// The goals of each host, by the resource that they are about.
     pub goals: ByHost<Goal>,
     /// The bytes of every file except artifacts, by where they come from.
-    pub payloads: BTreeMap<Source, Secret>,
+    pub payloads: BTreeMap<Source, SecretBytes>,
     /// Which other bytes mean the same as a file of ours.
     pub spellings: Spellings,
     /// Versions of tau, by the binary's digest, where they are known.
@@ -63,7 +63,7 @@ impl Spellings {
 
 impl Desired {
     /// The bytes from this source, if they are the ones with this digest.
-    pub fn payload(&self, source: &Source, sha256: &Sha256) -> Option<&Secret> {
+    pub fn payload(&self, source: &Source, sha256: &Sha256) -> Option<&SecretBytes> {
         self.payloads.get(source).filter(|bytes| Sha256::of(bytes.expose()) == *sha256)
     }
 }
@@ -75,7 +75,7 @@ pub enum Goal {
     /// This resource exists.
     Have(Resource),
     /// The program for the host's architecture is installed.
-    Program(BTreeMap<Architecture, Artifact>),
+    Program(BTreeMap<Architecture, ArtifactRef>),
     /// If the host has a firewall, it allows this port.
     Reachable(Port),
     /// A container engine runs.
@@ -84,9 +84,9 @@ pub enum Goal {
     DnsPortFree,
 }
 
-/// A file that is too large to hold in memory.
+/// A file that is too large to hold in memory, and so is only referred to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Artifact {
+pub struct ArtifactRef {
     /// Its digest.
     pub sha256: Sha256,
     /// Its size in bytes, if known without downloading it.
@@ -97,9 +97,9 @@ pub struct Artifact {
 #[derive(Clone, Debug, Default)]
 pub struct Supplies {
     /// tau, by architecture; empty if the folder pins none and each host keeps its own.
-    pub tau: BTreeMap<Architecture, Artifact>,
+    pub tau: BTreeMap<Architecture, ArtifactRef>,
     /// The plugins, by name.
-    pub plugins: BTreeMap<String, Artifact>,
+    pub plugins: BTreeMap<String, ArtifactRef>,
     /// Versions of tau, by the binary's digest, where they are known.
     pub versions: BTreeMap<Sha256, Version>,
 }
@@ -124,7 +124,7 @@ pub enum CompileError {
 /// See [`CompileError`].
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
     let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
-    let drop_in = Secret::new(RESOLVER_DROP_IN_TEXT);
+    let drop_in = SecretBytes::new(RESOLVER_DROP_IN_TEXT);
     desired.payloads.insert(Source::Fixed(FixedText::ResolverDropIn), drop_in);
     let bootstrap = peers::bootstrap(network);
     for host in network.hosts.values() {
@@ -166,22 +166,26 @@ impl HostCompiler<'_> {
     /// The goals that every host with a node has.
     fn ground_floor(&mut self) {
         for (path, mode) in tau::DIRECTORIES {
-            self.have(Key::Directory((*path).to_owned()), Resource::Directory(Access::root(*mode)));
+            self.have(ResourceKey::Directory((*path).to_owned()), Resource::Directory(Access::root(*mode)));
             if let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
                 self.connect(
-                    Key::Directory(parent.to_owned()),
-                    Key::Directory((*path).to_owned()),
+                    ResourceKey::Directory(parent.to_owned()),
+                    ResourceKey::Directory((*path).to_owned()),
                     Edge::Needs,
                 );
             }
         }
-        self.goal(Key::File(tau::BINARY.to_owned()), Goal::Program(self.supplies.tau.clone()));
+        self.goal(ResourceKey::File(tau::BINARY.to_owned()), Goal::Program(self.supplies.tau.clone()));
         self.in_directory(tau::BINARY);
-        let unit = Secret::new(tau::unit::TEXT);
+        let unit = SecretBytes::new(tau::unit::TEXT);
         let content = Content::Document(tau::unit::parse(tau::unit::TEXT));
         self.file(tau::unit::PATH, 0o644, content, &unit, Source::Fixed(FixedText::UnitTemplate));
-        self.have(Key::Units, Resource::Units { fresh: true });
-        self.connect(Key::File(tau::unit::PATH.to_owned()), Key::Units, Edge::Reads(Effect::Reload));
+        self.have(ResourceKey::Units, Resource::Units { fresh: true });
+        self.connect(
+            ResourceKey::File(tau::unit::PATH.to_owned()),
+            ResourceKey::Units,
+            Edge::Reads(Effect::Reload),
+        );
         self.secret_file(tau::SWARM_KEY, FolderKey::Swarm, self.network.swarm_key.line());
         let public = self.network.domain.validation.public().to_owned();
         self.equivalent(public.as_bytes(), &public);
@@ -189,13 +193,13 @@ impl HostCompiler<'_> {
             tau::VALIDATION_PUBLIC,
             0o644,
             Content::Text(Printable::text(&public)),
-            &Secret::new(public),
+            &SecretBytes::new(public),
             Source::Folder(FolderKey::ValidationPublic),
         );
     }
 
     /// A key file, which is equivalent to one with or without a final line break.
-    fn secret_file(&mut self, path: &str, key: FolderKey, secret: &Secret) {
+    fn secret_file(&mut self, path: &str, key: FolderKey, secret: &SecretBytes) {
         let text = String::from_utf8_lossy(secret.expose()).into_owned();
         self.equivalent(secret.expose(), &text);
         let content = Content::Secret(Sha256::of(secret.expose()));
@@ -210,35 +214,39 @@ impl HostCompiler<'_> {
     }
 
     /// A file with these bytes, owned by root.
-    fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &Secret, source: Source) {
+    fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &SecretBytes, source: Source) {
         let sha256 = Sha256::of(bytes.expose());
         self.desired.payloads.entry(source.clone()).or_insert_with(|| bytes.clone());
         let file = File { access: Access::root(mode), content, sha256, source };
-        self.have(Key::File(path.to_owned()), Resource::File(file));
+        self.have(ResourceKey::File(path.to_owned()), Resource::File(file));
         self.in_directory(path);
     }
 
     fn in_directory(&mut self, path: &str) {
         if let Some((directory, _)) = path.rsplit_once('/') {
-            self.connect(Key::Directory(directory.to_owned()), Key::File(path.to_owned()), Edge::Needs);
+            self.connect(
+                ResourceKey::Directory(directory.to_owned()),
+                ResourceKey::File(path.to_owned()),
+                Edge::Needs,
+            );
         }
     }
 
-    fn have(&mut self, key: Key, resource: Resource) {
+    fn have(&mut self, key: ResourceKey, resource: Resource) {
         self.goal(key, Goal::Have(resource));
     }
 
-    fn goal(&mut self, key: Key, goal: Goal) {
+    fn goal(&mut self, key: ResourceKey, goal: Goal) {
         let id = self.id(key);
         self.desired.goals.of_mut(&self.host.name).insert(id, goal);
     }
 
-    fn connect(&mut self, earlier: Key, later: Key, edge: Edge) {
+    fn connect(&mut self, earlier: ResourceKey, later: ResourceKey, edge: Edge) {
         let (earlier, later) = (self.id(earlier), self.id(later));
         self.desired.goals.of_mut(&self.host.name).connect(&earlier, &later, edge);
     }
 
-    fn id(&self, key: Key) -> ResourceId {
+    fn id(&self, key: ResourceKey) -> ResourceId {
         ResourceId { host: HostName::clone(&self.host.name), key }
     }
 }

@@ -3,11 +3,11 @@
 use super::action::{Action, LinkBefore, Running, Staged};
 use super::order::Order;
 use super::revert::{Graphs, Reverts, reverts};
-use super::{Plan, Step, Wave, node_of};
+use super::{Plan, PlannedAction, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, ByHost, Edge, Effect, File, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId,
-    Service, Sha256, Started, staged_path,
+    Activity, ByHost, Edge, Effect, File, HostName, Input, Inputs, NodeName, Resource, ResourceId,
+    ResourceKey, Service, Sha256, Started, staged_path,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,8 +46,8 @@ pub(super) fn fill(
         let Some(wave) = plan.waves.get_mut(at) else { continue };
         let actions = wave.hosts.entry(id.host.clone()).or_default();
         let new = switch(id, change, graphs, &reverts).into_iter();
-        let new = new.map(|action| Step::of(&id.key, action));
-        // Nodes that make room for another are removed before any step of that node.
+        let new = new.map(|action| PlannedAction::of(&id.key, action));
+        // Nodes that make room for another are removed before any action of that node.
         let makes_room = matches!(change, Change::Remove(_)) && at != last;
         let place = if makes_room { 0 } else { actions.len() };
         actions.splice(place..place, new);
@@ -113,7 +113,7 @@ fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) ->
     // A process is stopped before the files that it reads are removed.
     // Data is removed while its node's configuration still identifies it as a node's.
     turns.sort_by_key(|(id, when)| match when {
-        When::Remove if matches!(id.key, Key::Storage(_)) => 1,
+        When::Remove if matches!(id.key, ResourceKey::Storage(_)) => 1,
         When::Remove => 2,
         _ => 0,
     });
@@ -130,21 +130,21 @@ fn stage(plan: &mut Plan, changes: &ByHost<Change>, ids: &[&ResourceId]) {
         let actions = plan.stage.entry(id.host.clone()).or_default();
         match change {
             Change::Package { unfinished } => {
-                if let Key::Package(name) = &id.key {
+                if let ResourceKey::Package(name) = &id.key {
                     let install = Action::Install { package: name.clone(), unfinished: *unfinished };
-                    actions.push(Step::of(&id.key, install));
+                    actions.push(PlannedAction::of(&id.key, install));
                 }
             }
             Change::Directory { before: None, after } => {
                 if let Some(path) = id.key.path() {
                     let (path, access) = (path.to_owned(), after.clone());
-                    actions.push(Step::of(&id.key, Action::MakeDirectory { path, access }));
+                    actions.push(PlannedAction::of(&id.key, Action::MakeDirectory { path, access }));
                 }
             }
             Change::File(change) if change.rewritten => {
                 if let Some(path) = id.key.path() {
                     let file = staged_file(path, change);
-                    actions.push(Step::of(&id.key, Action::Stage(file)));
+                    actions.push(PlannedAction::of(&id.key, Action::Stage(file)));
                 }
             }
             _ => {}
@@ -185,7 +185,7 @@ fn verify(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource
             };
             let command = std::iter::once(program).chain(arguments.iter().map(String::as_str));
             let command = command.map(str::to_owned).collect();
-            let verify = Step::check(Action::Verify { command, staged, version });
+            let verify = PlannedAction::check(Action::Verify { command, staged, version });
             plan.stage.entry(id.host.clone()).or_default().push(verify);
         }
     }
@@ -206,8 +206,8 @@ fn record(plan: &mut Plan, current: &ByHost<Resource>, changes: &ByHost<Change>)
         else {
             continue;
         };
-        if let (Inputs::Known(inputs), Key::Service(unit)) = (inputs, &id.key) {
-            plan.stage.entry(id.host.clone()).or_default().push(Step::check(Action::Record {
+        if let (Inputs::Known(inputs), ResourceKey::Service(unit)) = (inputs, &id.key) {
+            plan.stage.entry(id.host.clone()).or_default().push(PlannedAction::check(Action::Record {
                 unit: unit.clone(),
                 invocation: invocation.clone(),
                 inputs: inputs
@@ -250,7 +250,7 @@ fn switch(id: &ResourceId, change: &Change, graphs: Graphs<'_>, reverts: &Revert
             vec![Action::Link { path, before, target: after.target.to_string() }]
         }
         Change::Rule => match &id.key {
-            Key::Rule(port) => vec![Action::Allow(*port)],
+            ResourceKey::Rule(port) => vec![Action::Allow(*port)],
             _ => Vec::new(),
         },
         Change::Units => vec![Action::Reload { files: unit_files(id, graphs) }],
@@ -291,7 +291,7 @@ fn file(path: String, change: &FileChange, keep: bool) -> Action {
 }
 
 fn service(id: &ResourceId, change: &ServiceChange, reverts: &Reverts<'_>) -> Vec<Action> {
-    let Key::Service(unit) = &id.key else { return Vec::new() };
+    let ResourceKey::Service(unit) = &id.key else { return Vec::new() };
     let mut actions = Vec::new();
     let enable = change.enable.then(|| Action::Enable { unit: unit.clone() });
     let health = change.after.node.as_ref().map(|node| node.health.clone());
@@ -321,9 +321,9 @@ fn running(before: Option<&Service>) -> Running {
     }
 }
 
-fn remove(key: &Key, resource: &Resource) -> Vec<Action> {
+fn remove(key: &ResourceKey, resource: &Resource) -> Vec<Action> {
     match (key, resource) {
-        (Key::Service(unit), Resource::Service(service)) => {
+        (ResourceKey::Service(unit), Resource::Service(service)) => {
             let before = match running(Some(service)) {
                 // A masked unit may be running all the same.
                 Running::Stopped if service.activity != Activity::Stopped => Running::Failing,
@@ -332,11 +332,11 @@ fn remove(key: &Key, resource: &Resource) -> Vec<Action> {
             let stop = Action::Stop { unit: unit.clone(), before };
             vec![stop, Action::Disable { unit: unit.clone(), enabled: service.enabled }]
         }
-        (Key::File(path), Resource::File(file)) => {
+        (ResourceKey::File(path), Resource::File(file)) => {
             vec![Action::Remove { path: path.clone(), before: file.sha256 }]
         }
-        (Key::Rule(port), _) => vec![Action::Disallow(*port)],
-        (Key::Storage(path), Resource::Storage { device_inode }) => {
+        (ResourceKey::Rule(port), _) => vec![Action::Disallow(*port)],
+        (ResourceKey::Storage(path), Resource::Storage { device_inode }) => {
             vec![Action::Purge { path: path.clone(), before: device_inode.clone() }]
         }
         _ => Vec::new(),
