@@ -1,7 +1,7 @@
 //! Hostile hosts, as `fixtures/answers/README.md` describes them, and what must hold for
 //! each. Several tests use this, and so does `tests/fuzz`.
 
-use spore_drive::desired::{Artifact, Supplies};
+use spore_drive::desired::{ArtifactRef, Supplies};
 use spore_drive::facts;
 use spore_drive::network::Network;
 use spore_drive::plan::{Options, Plan, Planner, Probed, Unplanned};
@@ -127,7 +127,7 @@ impl World {
         let network = Network::read(FOLDER.as_ref()).unwrap();
         let mut supplies = Supplies::default();
         for architecture in spore_drive::artifact::Architecture::ALL {
-            let artifact = Artifact { sha256: Sha256::of(b"tau"), size: Some(100) };
+            let artifact = ArtifactRef { sha256: Sha256::of(b"tau"), size: Some(100) };
             supplies.tau.insert(architecture, artifact);
         }
         let options = Options { purge_storage: true, ..Options::default() };
@@ -180,8 +180,8 @@ impl World {
         let mut page = render::header(&plan.network, 0, plan.asked, locked);
         page += &render::plan(&plan, Style::Plain);
         let waves = plan.waves.iter().flat_map(|wave| wave.hosts.values());
-        for step in plan.stage.values().chain(waves).flatten() {
-            page += &render::action(&step.action);
+        for planned in plan.stage.values().chain(waves).flatten() {
+            page += &render::action(&planned.action);
             page.push('\n');
         }
         (plan, page)

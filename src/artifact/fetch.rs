@@ -84,7 +84,7 @@ impl fmt::Debug for Artifact {
 
 /// What is reported while a file is being fetched.
 #[derive(Debug)]
-pub enum Progress {
+pub enum FetchEvent {
     /// Bytes have arrived.
     Received {
         /// So far.
@@ -233,7 +233,7 @@ pub fn fetch(
     pin: &Pin,
     folder: &Path,
     cache: &Cache,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(FetchEvent),
 ) -> Result<Artifact, FetchError> {
     fetch_within(architecture, pin, folder, cache, &Limits::default(), progress)
 }
@@ -244,7 +244,7 @@ pub(super) fn fetch_within(
     folder: &Path,
     cache: &Cache,
     limits: &Limits,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(FetchEvent),
 ) -> Result<Artifact, FetchError> {
     let source = &pin.source;
     let kept = match source {
@@ -313,7 +313,7 @@ pub fn pin(
     text: &str,
     folder: &Path,
     cache: &Cache,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(FetchEvent),
 ) -> Result<(Architecture, Pin), FetchError> {
     let limits = Limits::default();
     let source = match text.parse().map_err(|e| FetchError::Url(text.to_owned(), e))? {
@@ -353,7 +353,7 @@ fn obtain(
     source: &Source,
     folder: &Path,
     limits: &Limits,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(FetchEvent),
 ) -> Result<Bytes, FetchError> {
     let bytes = match source {
         Source::Path(path) => {
@@ -363,7 +363,7 @@ fn obtain(
             file::read(&whole, root).map_err(|e| FetchError::File(whole.display().to_string(), e))?
         }
         Source::Url(url) => {
-            download(url, limits, &mut |bytes, total| progress(Progress::Received { bytes, total }))
+            download(url, limits, &mut |bytes, total| progress(FetchEvent::Received { bytes, total }))
                 .map_err(|e| FetchError::Download(url.as_str().to_owned(), e))?
         }
     };
@@ -371,11 +371,11 @@ fn obtain(
 }
 
 /// Caches a download; a local file isn't copied.
-fn keep(source: &Source, cache: &Cache, sha256: &Sha256, file: &[u8], progress: &mut dyn FnMut(Progress)) {
+fn keep(source: &Source, cache: &Cache, sha256: &Sha256, file: &[u8], progress: &mut dyn FnMut(FetchEvent)) {
     if let Source::Url(_) = source
         && let Err(e) = cache.put(sha256, file)
     {
-        progress(Progress::NotKept(e));
+        progress(FetchEvent::NotKept(e));
     }
 }
 

@@ -37,7 +37,7 @@ pub use crate::resource::Sha256;
 pub use build::{NotTau, build_info};
 pub use cache::Cache;
 pub use download::DownloadError;
-pub use fetch::{Artifact, FetchError, Progress, fetch, open, pin};
+pub use fetch::{Artifact, FetchError, FetchEvent, fetch, open, pin};
 pub use file::{FileError, Regular, leads_out};
 pub use kind::Kind;
 pub use pin::{Pin, Pins, Source, Url, UrlError};

@@ -115,7 +115,7 @@ fn a_download_is_made_once() {
     assert_eq!(artifact.bytes(), &amd64());
     assert_eq!(artifact.architecture(), Some(Architecture::Amd64));
     assert!(
-        matches!(heard[..], [Progress::Received { bytes, total: Some(total) }] if bytes == total),
+        matches!(heard[..], [FetchEvent::Received { bytes, total: Some(total) }] if bytes == total),
         "{heard:?}"
     );
 
@@ -146,7 +146,7 @@ fn a_cache_that_cannot_be_written_is_no_obstacle() {
     let mut heard = Vec::new();
     let pin = pinned(&server.url("tau"), &amd64());
     fetch(Architecture::Amd64, &pin, place.path(), &place.cache(), &mut |p| heard.push(p)).unwrap();
-    assert!(heard.iter().any(|p| matches!(p, Progress::NotKept(_))), "{heard:?}");
+    assert!(heard.iter().any(|p| matches!(p, FetchEvent::NotKept(_))), "{heard:?}");
 }
 
 #[test]

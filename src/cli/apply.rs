@@ -5,12 +5,12 @@ use super::lock::{self, Taken};
 use super::progress::{self, Watched};
 use super::survey::{Basis, Survey, survey};
 use super::terminal::Interrupts;
-use super::{Exit, Failure, terminal};
+use super::{CommandError, Exit, terminal};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::remote::{Host, Locks, Payload, Payloads, Settings, Stop, apply};
+use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
 use crate::render;
-use crate::resource::{HostName, Secret, Sha256};
+use crate::resource::{HostName, SecretBytes, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -127,10 +127,10 @@ struct Job {
 
 impl Job {
     /// Fetches what will be sent.
-    fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Host>)> {
-        let Survey { network, stock, basis, plan, hosts, .. } = survey;
+    fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
+        let Survey { network, binaries, basis, plan, hosts, .. } = survey;
         let small = &basis.planner.desired().payloads;
-        let payloads = tokio::task::block_in_place(|| payloads(&plan, small, &stock, &network.folder))?;
+        let payloads = tokio::task::block_in_place(|| payloads(&plan, small, &binaries, &network.folder))?;
         Ok((Self { plan, basis, payloads }, hosts))
     }
 }
@@ -159,7 +159,7 @@ async fn carry_out(
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
     let watched = Watched::new(&plan, style, options.verbose);
-    let Settings { remind, interrupt, .. } = Settings::with(&options.plan.timeouts);
+    let RemoteLimits { remind, interrupt, .. } = RemoteLimits::with(&options.plan.timeouts);
     let shown = tokio::spawn(progress::show(receiver, watched, remind));
     let (payloads, redactor) = (Arc::new(payloads), Arc::new(basis.redactor.clone()));
     // Whether the result could be compared with the plan.
@@ -220,12 +220,12 @@ async fn carry_out(
 async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
     if !plan.refusals.is_empty() {
         let help = "see the lines above that begin with `refused`";
-        return Err(Failure::new("the plan can't be applied as it is", help).into());
+        return Err(CommandError::new("the plan can't be applied as it is", help).into());
     }
     let destructive = plan.destructive().count() > 0;
     match (options.yes, destructive && !options.allow_destructive) {
         (true, false) => Ok(true),
-        (true, true) => Err(Failure::new(
+        (true, true) => Err(CommandError::new(
             "the plan has destructive changes, which `--yes` alone doesn't cover",
             "see `destructive` above; pass `--allow-destructive` as well to make these changes",
         )
@@ -238,7 +238,7 @@ async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
                 }
                 false => "pass `--yes` to run unattended",
             };
-            Err(Failure::new("no terminal to prompt on", help).into())
+            Err(CommandError::new("no terminal to prompt on", help).into())
         }
         (false, _) => {
             let network = plan.network.clone();
@@ -259,19 +259,19 @@ async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
 /// once for all hosts.
 fn payloads(
     plan: &Plan,
-    small: &BTreeMap<Sha256, Secret>,
-    stock: &super::supplies::Stock,
+    small: &BTreeMap<Sha256, SecretBytes>,
+    binaries: &super::supplies::Binaries,
     folder: &std::path::Path,
 ) -> miette::Result<Payloads> {
     let mut payloads = Payloads::new();
-    let staged = plan.stage.values().flatten().filter_map(|step| match &step.action {
+    let staged = plan.stage.values().flatten().filter_map(|planned| match &planned.action {
         Action::Stage(file) => Some(file.sha256),
         _ => None,
     });
     for sha256 in staged.collect::<BTreeSet<_>>() {
         if let Some(secret) = small.get(&sha256) {
             payloads.insert(sha256, Payload::Secret(secret.clone()));
-        } else if let Some(artifact) = stock.artifact(sha256, folder)? {
+        } else if let Some(artifact) = binaries.artifact(sha256, folder)? {
             let (raw, gzip) = (artifact.bytes().clone(), artifact.gzip().clone());
             payloads.insert(sha256, Payload::Artifact { raw, gzip });
         }

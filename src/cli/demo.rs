@@ -5,8 +5,8 @@ mod folder;
 
 use super::args::DemoOptions;
 use super::pretended::{failure, unless_interrupted, written};
-use super::{Exit, Failure, terminal};
-use crate::pretend::{Fleet, Host, here};
+use super::{CommandError, Exit, terminal};
+use crate::pretend::{Fleet, SimulatedHost, here};
 use crate::render::{Style, Tone};
 use crate::resource::HostName;
 use std::fs;
@@ -102,7 +102,7 @@ impl Demo {
         let after = self.starts().await?;
         if before != after {
             let help = "this is a bug in spore: please report it";
-            return Err(Failure::new("adding h4 restarted another node", help).into());
+            return Err(CommandError::new("adding h4 restarted another node", help).into());
         }
         self.say("h1 and h3 have been running since step 2, and h2 since step 6: adding h4 restarted none of them.");
         Ok(())
@@ -130,9 +130,12 @@ impl Demo {
         Ok(starts)
     }
 
-    fn host(&self, number: u8) -> miette::Result<&Host> {
+    fn host(&self, number: u8) -> miette::Result<&SimulatedHost> {
         let missing = || {
-            Failure::new(format!("there is no host h{number}"), "this is a bug in spore: please report it")
+            CommandError::new(
+                format!("there is no host h{number}"),
+                "this is a bug in spore: please report it",
+            )
         };
         Ok(self.fleet.host(&name(number)?).ok_or_else(missing)?)
     }
@@ -149,7 +152,7 @@ impl Demo {
             return Ok(());
         }
         let help = "this is a bug in spore: please report it, and include the output above";
-        Err(Failure::new(format!("`spore {}` failed with {status}", words.join(" ")), help).into())
+        Err(CommandError::new(format!("`spore {}` failed with {status}", words.join(" ")), help).into())
     }
 
     /// Shows a shell command and runs it in the folder.
@@ -199,6 +202,6 @@ impl Demo {
 
 fn name(number: u8) -> miette::Result<HostName> {
     format!("h{number}").parse().map_err(|error: crate::resource::InvalidName| {
-        Failure::because("cannot name the host", None, Some(error.to_string())).into()
+        CommandError::because("cannot name the host", None, Some(error.to_string())).into()
     })
 }

@@ -1,7 +1,7 @@
 //! Finds the network's folder and reads it.
 
 use super::args::Args;
-use super::{Failure, terminal};
+use super::{CommandError, terminal};
 use crate::check;
 use crate::network::{Diagnostic, Links, Network, Secrets, is_network};
 use crate::render;
@@ -21,7 +21,7 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
     let by_name = home().map(|home| home.join(".taubyte/networks").join(named));
     match by_name.filter(|path| is_name && path.is_dir()) {
         Some(path) => Ok(path),
-        None => Err(Failure::new(
+        None => Err(CommandError::new(
             format!("there is no network `{named}`"),
             "pass the path of a folder, or the name of a network in ~/.taubyte/networks",
         )
@@ -41,7 +41,7 @@ pub(crate) fn of_network(args: &Args) -> miette::Result<PathBuf> {
             true => "there is no network in the current folder".to_owned(),
             false => format!("there is no network in {}", folder.display()),
         };
-        return Err(Failure::new(what, "run `spore` without a command: it explains how to start").into());
+        return Err(CommandError::new(what, "run `spore` without a command: it explains how to start").into());
     }
     Ok(folder)
 }
@@ -61,8 +61,11 @@ pub(crate) fn read(args: &Args, links: Links) -> miette::Result<Network> {
     }
     draft.finish().map_err(|_| {
         let message = format!("the network folder has {}", render::tally(&problems));
-        Failure::new(message, "fix the errors; `spore check` checks the folder without connecting to a host")
-            .into()
+        CommandError::new(
+            message,
+            "fix the errors; `spore check` checks the folder without connecting to a host",
+        )
+        .into()
     })
 }
 

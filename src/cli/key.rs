@@ -3,7 +3,7 @@
 use super::args::KeyKind;
 use super::{Exit, terminal};
 use crate::identity::{NodeKey, SwarmKey, ValidationKeys};
-use crate::resource::Secret;
+use crate::resource::SecretBytes;
 
 pub(crate) fn run(kind: KeyKind) -> Exit {
     let key = match kind {
@@ -11,7 +11,7 @@ pub(crate) fn run(kind: KeyKind) -> Exit {
         KeyKind::Swarm => SwarmKey::generate().line().clone(),
         // The public half is derived from it where it is needed.
         KeyKind::Validation => {
-            ValidationKeys::generate().private().cloned().unwrap_or_else(|| Secret::new(""))
+            ValidationKeys::generate().private().cloned().unwrap_or_else(|| SecretBytes::new(""))
         }
     };
     terminal::out(&format!("{}\n", String::from_utf8_lossy(key.expose()).trim_end()));

@@ -1,8 +1,8 @@
 //! The locks of an apply: no other apply works on any of the same hosts.
 
-use super::{Failure, terminal};
+use super::{CommandError, terminal};
 use crate::plan::Plan;
-use crate::remote::{Holder, Host, HostError, Locked, Locks};
+use crate::remote::{Connection, Holder, HostError, Locked, Locks};
 use crate::resource::{HostName, Printable};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -28,7 +28,7 @@ pub(super) enum Taken {
 /// # Errors
 /// If another apply holds one for longer; nothing was changed then.
 pub(super) async fn take(
-    mut hosts: BTreeMap<HostName, Host>,
+    mut hosts: BTreeMap<HostName, Connection>,
     plan: &Plan,
     command: &str,
     patience: Instant,
@@ -50,7 +50,7 @@ pub(super) async fn take(
         let error = HostError::Locked(holder.clone());
         if Instant::now() >= patience {
             let help = format!("{}; `--lock-wait SECONDS` waits for it", error.help());
-            return Err(Failure::new(format!("{name}: {error}; nothing was changed"), help).into());
+            return Err(CommandError::new(format!("{name}: {error}; nothing was changed"), help).into());
         }
         if !waited {
             terminal::note(&format!("{name}: {error}; waiting for it"));
@@ -68,12 +68,12 @@ struct Tried {
     locks: Locks,
     held: BTreeMap<HostName, Holder>,
     /// Not locked, and still connected.
-    free: BTreeMap<HostName, Host>,
+    free: BTreeMap<HostName, Connection>,
 }
 
 /// The first host alone, then the others in parallel: if two applies want the same
 /// hosts at the same moment, one of them gets all.
-async fn try_all(mut hosts: BTreeMap<HostName, Host>, command: &str) -> Tried {
+async fn try_all(mut hosts: BTreeMap<HostName, Connection>, command: &str) -> Tried {
     let holder = holder(command);
     let mut tried = Tried::default();
     if let Some(first) = hosts.pop_first() {
@@ -88,7 +88,7 @@ async fn try_all(mut hosts: BTreeMap<HostName, Host>, command: &str) -> Tried {
 }
 
 impl Tried {
-    async fn lock(&mut self, hosts: BTreeMap<HostName, Host>, holder: &Holder) {
+    async fn lock(&mut self, hosts: BTreeMap<HostName, Connection>, holder: &Holder) {
         let mut locking = JoinSet::new();
         for (name, host) in hosts {
             let holder = holder.clone();
@@ -102,7 +102,7 @@ impl Tried {
                 }
                 Err(refusal) => *refusal,
             };
-            self.free.extend(refusal.host.map(|host| (name.clone(), host)));
+            self.free.extend(refusal.connection.map(|connection| (name.clone(), connection)));
             match refusal.error {
                 HostError::Locked(holder) => drop(self.held.insert(name, holder)),
                 error => drop(self.locks.lost.insert(name, error)),
@@ -112,7 +112,7 @@ impl Tried {
 }
 
 /// Releases them in parallel. A host that can't be reached releases its lock itself.
-pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<HostName, Host> {
+pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<HostName, Connection> {
     let mut unlocking = JoinSet::new();
     for (name, host) in locked {
         unlocking.spawn(async move { host.unlock().await.ok().map(|host| (name, host)) });

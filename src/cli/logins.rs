@@ -3,7 +3,7 @@
 use super::{folder, terminal};
 use crate::artifact::{FileError, Regular};
 use crate::network;
-use crate::ssh::{self, Credential, PrivateKey, Secret};
+use crate::ssh::{self, Credential, PrivateKey, SecretText};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Keys {
             }
             if let Some(password) = &login.password {
                 let password = String::from_utf8_lossy(password.expose()).into_owned();
-                credentials.push(Credential::Password(Secret::new(password)));
+                credentials.push(Credential::Password(SecretText::new(password)));
             }
             if !credentials.is_empty() {
                 logins.push(ssh::Login { user: login.user.to_string(), credentials });
@@ -62,12 +62,13 @@ impl Keys {
 
 /// The passphrase of an encrypted key, from the environment or a prompt; `None` if
 /// there is no terminal to prompt on.
-fn passphrase(path: &Path) -> std::io::Result<Option<Secret>> {
+fn passphrase(path: &Path) -> std::io::Result<Option<SecretText>> {
     if let Ok(passphrase) = std::env::var("SPORE_SSH_PASSPHRASE") {
-        return Ok(Some(Secret::new(passphrase)));
+        return Ok(Some(SecretText::new(passphrase)));
     }
     if !terminal::is_attended() {
         return Ok(None);
     }
-    terminal::ask_secret(&format!("passphrase for {}", path.display())).map(|text| Some(Secret::new(text)))
+    terminal::ask_secret(&format!("passphrase for {}", path.display()))
+        .map(|text| Some(SecretText::new(text)))
 }

@@ -49,7 +49,7 @@ pub enum Exit {
 /// server, which may be a stranger's, so they are made safe for a terminal here, once.
 #[derive(Debug, Error, miette::Diagnostic)]
 #[error("{what}")]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     what: Printable,
     #[help]
     help: Option<Printable>,
@@ -62,7 +62,7 @@ pub(crate) struct Failure {
 #[error("{0}")]
 struct Cause(Printable);
 
-impl Failure {
+impl CommandError {
     fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self::because(what, Some(help.into()), None)
     }
@@ -93,7 +93,9 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            terminal::error(&Failure::because("can't start threads", None, Some(error.to_string())).into());
+            terminal::error(
+                &CommandError::because("can't start threads", None, Some(error.to_string())).into(),
+            );
             return ExitCode::from(Exit::Failed as u8);
         }
     };
@@ -130,8 +132,11 @@ mod tests {
     #[test]
     fn a_failure_says_nothing_to_the_terminal() {
         let text = "x\u{1b}]52;c;YQ==\u{7}\u{202e}";
-        let failure =
-            Failure::because(format!("{text}\nplan: nothing to do"), Some(text.into()), Some(text.into()));
+        let failure = CommandError::because(
+            format!("{text}\nplan: nothing to do"),
+            Some(text.into()),
+            Some(text.into()),
+        );
         let shown = format!("{:?}", miette::Report::from(failure));
         assert!(!shown.contains(['\u{7}', '\u{202e}']) && !shown.contains("\u{1b}]"), "{shown:?}");
         assert!(shown.contains("\\u{a}plan: nothing to do"), "{shown:?}");

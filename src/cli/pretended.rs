@@ -1,7 +1,7 @@
 //! What `demo` and `rehearse` share: ending the simulated hosts when interrupted,
 //! and the help for [`FleetError`].
 
-use super::{Exit, Failure, terminal};
+use super::{CommandError, Exit, terminal};
 use crate::pretend::FleetError;
 
 /// Runs `work` to its end. A signal drops it at its current `await`, and the
@@ -20,7 +20,7 @@ pub(super) async fn unless_interrupted(
 }
 
 /// Adds the help for each error.
-pub(super) fn failure(error: FleetError) -> Failure {
+pub(super) fn failure(error: FleetError) -> CommandError {
     let help = match &error {
         FleetError::NotLinux => "run it on Linux, for instance in a container".to_owned(),
         FleetError::NoCommand(_) => "install it: it is part of coreutils, util-linux or gzip".to_owned(),
@@ -29,10 +29,10 @@ pub(super) fn failure(error: FleetError) -> Failure {
         FleetError::Io(_) | FleetError::Key(_) => "set TMPDIR to a writable directory".to_owned(),
     };
     let source = std::error::Error::source(&error).map(ToString::to_string);
-    Failure::because(error.to_string(), Some(help), source)
+    CommandError::because(error.to_string(), Some(help), source)
 }
 
 /// A failure to read or write one of the fleet's files.
-pub(super) fn written(error: std::io::Error) -> Failure {
+pub(super) fn written(error: std::io::Error) -> CommandError {
     failure(error.into())
 }

@@ -6,9 +6,9 @@
 use super::terminal;
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::plan::course::Next;
-use crate::plan::wire::Report;
-use crate::remote::Progress;
+use crate::plan::scheduler::Next;
+use crate::plan::wire::ActionReport;
+use crate::remote::ApplyEvent;
 use crate::render::{self, Style, Tone};
 use crate::resource::HostName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -38,18 +38,18 @@ pub(super) struct Watched {
 
 /// Shows each event until the sender is dropped. During a long stage or wave, says at
 /// every `remind` interval what it is waiting for.
-pub(super) async fn show(mut progress: UnboundedReceiver<Progress>, mut watched: Watched, remind: Duration) {
+pub(super) async fn show(mut events: UnboundedReceiver<ApplyEvent>, mut watched: Watched, remind: Duration) {
     let mut reminders = interval(remind.max(Duration::from_millis(10)));
     reminders.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            progress = progress.recv() => {
-                let Some(progress) = progress else { return };
-                if matches!(progress, Progress::Began(_)) {
+            event = events.recv() => {
+                let Some(event) = event else { return };
+                if matches!(event, ApplyEvent::Began(_)) {
                     reminders.reset();
                     watched.since = Instant::now();
                 }
-                watched.show(progress);
+                watched.show(event);
             }
             _ = reminders.tick() => watched.remind(),
         }
@@ -91,40 +91,40 @@ impl Watched {
         self.line(&format!("  … still waiting after {seconds} s: {}", waiting.join(", ")));
     }
 
-    fn show(&mut self, progress: Progress) {
-        match progress {
-            Progress::Began(Next::Stage(_)) => self.line(&self.style.paint(Tone::Strong, "stage")),
-            Progress::Began(Next::Run { wave, hosts: _ }) => {
+    fn show(&mut self, event: ApplyEvent) {
+        match event {
+            ApplyEvent::Began(Next::Stage(_)) => self.line(&self.style.paint(Tone::Strong, "stage")),
+            ApplyEvent::Began(Next::Run { wave, hosts: _ }) => {
                 self.staging.clear();
                 let rest = if self.wave.replace(wave) == Some(wave) { ", continued" } else { "" };
                 let heading = format!("wave {} of {}{rest}", wave + 1, self.waves);
                 self.line(&self.style.paint(Tone::Strong, heading));
             }
-            Progress::Began(Next::Look(_)) if self.verbose => {
+            ApplyEvent::Began(Next::Look(_)) if self.verbose => {
                 self.line("  … checking that the nodes are still up");
             }
-            Progress::Began(Next::Look(_) | Next::Finished) => {}
-            Progress::Skipped(skipped) => {
+            ApplyEvent::Began(Next::Look(_) | Next::Finished) => {}
+            ApplyEvent::Skipped(skipped) => {
                 for line in render::skips(&skipped) {
                     self.line(&format!("  {} skipped {line}", self.style.paint(Tone::Faint, "–")));
                 }
             }
-            Progress::Died(node) => {
+            ApplyEvent::Died(node) => {
                 let sign = self.style.paint(Tone::Bad, "✗");
                 self.line(&format!("  {sign} {} {}", node.host, render::died(&node)));
             }
-            Progress::Action { report: Report::Runs { .. }, .. } => {}
-            Progress::Action { host, action, report: Report::Began { .. } } => {
+            ApplyEvent::Action { report: ActionReport::Runs { .. }, .. } => {}
+            ApplyEvent::Action { host, action, report: ActionReport::Began { .. } } => {
                 self.running.insert(host.clone(), (action.clone(), None));
                 self.began(host, &action);
             }
-            Progress::Action { host, report: Report::Sent { sent, total, .. }, .. } => {
+            ApplyEvent::Action { host, report: ActionReport::Sent { sent, total, .. }, .. } => {
                 if let Some((_, bytes)) = self.running.get_mut(&host) {
                     *bytes = Some((sent, total));
                 }
                 self.sent(host, sent, total);
             }
-            Progress::Action { host, action, report: Report::Ended { outcome, .. } } => {
+            ApplyEvent::Action { host, action, report: ActionReport::Ended { outcome, .. } } => {
                 self.clear(&host);
                 match self.staging.get_mut(&host).filter(|_| outcome.is_good()) {
                     Some(left) if *left > 1 => *left -= 1,
@@ -137,7 +137,7 @@ impl Watched {
                     }
                 }
             }
-            Progress::Lost { host, action, error } => {
+            ApplyEvent::Lost { host, action, error } => {
                 self.clear(&host);
                 let sign = self.style.paint(Tone::Bad, "✗");
                 let what = action.map(|action| format!(" {}", render::action(&action))).unwrap_or_default();

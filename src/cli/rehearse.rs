@@ -6,7 +6,7 @@
 use super::args::{ApplyOptions, Args, FolderOptions};
 use super::pretended::{failure, unless_interrupted, written};
 use super::survey::survey_of;
-use super::{Exit, Failure, apply, folder, terminal};
+use super::{CommandError, Exit, apply, folder, terminal};
 use crate::artifact::{Architecture, Pin, Source};
 use crate::identity::SshKeyKind;
 use crate::network::{At, KeyFile, Login, Network, Ssh};
@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &Args, options: FolderOptions) -> miette::Result<E
     let style = terminal::style(args);
     let network = folder::read(args, options.links())?;
     if network.hosts.is_empty() {
-        return Err(Failure::new("the folder has no hosts to simulate", "add one to hosts.yaml").into());
+        return Err(CommandError::new("the folder has no hosts to simulate", "add one to hosts.yaml").into());
     }
     unless_interrupted(rehearse(args, network, style)).await
 }

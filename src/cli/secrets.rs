@@ -2,14 +2,14 @@
 
 use crate::network::Network;
 use crate::remote::Redactor;
-use crate::resource::Secret;
+use crate::resource::SecretBytes;
 
 /// Masks every secret of the folder.
 pub(crate) fn redactor(network: &Network) -> Redactor {
     Redactor::new(secrets(network).iter())
 }
 
-fn secrets(network: &Network) -> Vec<Secret> {
+fn secrets(network: &Network) -> Vec<SecretBytes> {
     let mut secrets = vec![network.swarm_key.line().clone()];
     secrets.extend(network.domain.validation.private().cloned());
     let keys =

@@ -1,7 +1,7 @@
 //! Suggests a command for an unknown word: the equivalent command for words from other
 //! tools, the nearest command for a typing mistake, and otherwise nothing.
 
-use super::Failure;
+use super::CommandError;
 use super::args::Args;
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -38,7 +38,7 @@ const MEANT: &[(&[&str], &str)] = &[
 ];
 
 /// The error for a command that doesn't exist; `None` if `error` is another one.
-pub(super) fn unknown_command(error: &clap::Error) -> Option<Failure> {
+pub(super) fn unknown_command(error: &clap::Error) -> Option<CommandError> {
     let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) =
         (error.kind(), error.get(ContextKind::InvalidSubcommand))
     else {
@@ -47,7 +47,7 @@ pub(super) fn unknown_command(error: &clap::Error) -> Option<Failure> {
     // For a subcommand of another command, clap gives the better suggestion.
     let is_below = matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage))
         if usage.to_string().contains("spore tau"));
-    (!is_below).then(|| Failure::new(format!("there is no command `{word}`"), help(word)))
+    (!is_below).then(|| CommandError::new(format!("there is no command `{word}`"), help(word)))
 }
 
 fn help(word: &str) -> String {

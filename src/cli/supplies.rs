@@ -1,7 +1,7 @@
 //! The binaries that the folder names: tau, and plugins.
 
-use super::{Failure, terminal};
-use crate::artifact::{self, Architecture, Artifact, Cache, Pin, Progress};
+use super::{CommandError, terminal};
+use crate::artifact::{self, Architecture, Artifact, Cache, FetchEvent, Pin};
 use crate::desired::{self, Supplies};
 use crate::network::Network;
 use crate::resource::Sha256;
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 /// What is known about the binaries, and where their bytes are.
-pub(crate) struct Stock {
+pub(crate) struct Binaries {
     /// What planning needs.
     pub(crate) supplies: Supplies,
     /// tau, by architecture; its bytes where they had to be fetched already.
@@ -18,7 +18,7 @@ pub(crate) struct Stock {
     plugins: Vec<Arc<Artifact>>,
 }
 
-impl Stock {
+impl Binaries {
     /// Reads the files that the folder names. Nothing is downloaded: a folder may be a
     /// stranger's, and its URLs then name what only this machine can reach. A download
     /// is [needed](Self::artifact) only once a plan is applied.
@@ -27,17 +27,17 @@ impl Stock {
     /// If a file is missing, isn't the pinned one, or isn't tau, or if a pin doesn't say
     /// which binary a download has.
     pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
-        let mut stock = Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: Vec::new() };
+        let mut binaries = Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: Vec::new() };
         for (architecture, pin) in &network.tau {
-            stock.tau.insert(*architecture, (Some(pin.clone()), OnceLock::new()));
+            binaries.tau.insert(*architecture, (Some(pin.clone()), OnceLock::new()));
         }
         if let Some(path) = tau {
             let found = artifact::open(path).map_err(failure)?;
             if let Some(architecture) = found.architecture() {
-                stock.tau.insert(architecture, (None, OnceLock::from(Arc::new(found))));
+                binaries.tau.insert(architecture, (None, OnceLock::from(Arc::new(found))));
             }
         }
-        for (architecture, (pin, fetched)) in &stock.tau {
+        for (architecture, (pin, fetched)) in &binaries.tau {
             // A local file may have changed since it was pinned, and a plan must not say
             // otherwise; a download is compared with its pin when it is needed.
             let is_away = |pin: &&Pin| matches!(pin.source, artifact::Source::Url(_));
@@ -46,27 +46,27 @@ impl Stock {
                 Some(away) => {
                     let sha256 = away.binary().ok_or_else(|| unknown(*architecture, away))?;
                     let version = pin.as_ref().and_then(|pin| pin.version.clone());
-                    stock.supplies.versions.extend(version.map(|version| (sha256, version)));
-                    desired::Artifact { sha256, size: None }
+                    binaries.supplies.versions.extend(version.map(|version| (sha256, version)));
+                    desired::ArtifactRef { sha256, size: None }
                 }
                 None => {
                     let found = fetch(*architecture, pin.as_ref(), fetched, &network.folder)?;
                     let version = found.version().cloned();
-                    stock.supplies.versions.extend(version.map(|version| (found.sha256(), version)));
+                    binaries.supplies.versions.extend(version.map(|version| (found.sha256(), version)));
                     describe(&found)
                 }
             };
-            stock.supplies.tau.insert(*architecture, known);
+            binaries.supplies.tau.insert(*architecture, known);
         }
         let plugins = network.shapes.values().flat_map(|shape| &shape.plugins);
         for plugin in plugins.filter(|plugin| plugin.is_there) {
-            if !stock.supplies.plugins.contains_key(&plugin.name) {
+            if !binaries.supplies.plugins.contains_key(&plugin.name) {
                 let found = Artifact::from_file(&plugin.file).map_err(failure)?;
-                stock.supplies.plugins.insert(plugin.name.clone(), describe(&found));
-                stock.plugins.push(Arc::new(found));
+                binaries.supplies.plugins.insert(plugin.name.clone(), describe(&found));
+                binaries.plugins.push(Arc::new(found));
             }
         }
-        Ok(stock)
+        Ok(binaries)
     }
 
     /// The file with that digest, which is fetched if necessary; `None` if the
@@ -87,15 +87,15 @@ impl Stock {
     }
 }
 
-fn unknown(architecture: Architecture, pin: &Pin) -> Failure {
-    Failure::new(
+fn unknown(architecture: Architecture, pin: &Pin) -> CommandError {
+    CommandError::new(
         format!("tau for {architecture}: {} is an archive, and its pin lacks `binary`", pin.source),
         format!("run `spore tau pin {}` to record both digests", pin.source),
     )
 }
 
-fn describe(artifact: &Artifact) -> desired::Artifact {
-    desired::Artifact { sha256: artifact.sha256(), size: Some(artifact.bytes().len() as u64) }
+fn describe(artifact: &Artifact) -> desired::ArtifactRef {
+    desired::ArtifactRef { sha256: artifact.sha256(), size: Some(artifact.bytes().len() as u64) }
 }
 
 fn fetch(
@@ -113,19 +113,19 @@ fn fetch(
         let _ = fetched.set(Arc::new(artifact));
     }
     let missing =
-        || Failure::new(format!("there is no tau for {architecture}"), "pin one with `spore tau pin`");
+        || CommandError::new(format!("there is no tau for {architecture}"), "pin one with `spore tau pin`");
     fetched.get().cloned().ok_or_else(|| missing().into())
 }
 
-pub(crate) fn show(progress: Progress) {
-    if let Progress::NotKept(error) = progress {
+pub(crate) fn show(event: FetchEvent) {
+    if let FetchEvent::NotKept(error) = event {
         terminal::note(&format!("the download couldn't be cached: {error}"));
     }
 }
 
 pub(crate) fn failure(error: artifact::FetchError) -> miette::Report {
     let causes = Some(error.causes()).filter(|causes| !causes.is_empty());
-    Failure::because(error.to_string(), error.help(), causes).into()
+    CommandError::because(error.to_string(), error.help(), causes).into()
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
             let pin = format!("amd64: {{url: '{url}', sha256: {file}{binary}}}\n");
             fs::write(folder.path().join("tau.yaml"), pin).unwrap();
             let network = check::read(folder.path(), Secrets::Needed, Links::Inside).finish().unwrap();
-            Stock::take(&network, None)
+            Binaries::take(&network, None)
         };
         let error = take("").map(|_| ()).unwrap_err();
         assert_eq!(
@@ -162,8 +162,8 @@ mod tests {
             error.help().unwrap().to_string(),
             format!("run `spore tau pin {url}` to record both digests")
         );
-        let stock = take(&format!(", binary: {binary}")).unwrap();
-        assert_eq!(stock.supplies.tau[&Architecture::Amd64].sha256, binary);
+        let binaries = take(&format!(", binary: {binary}")).unwrap();
+        assert_eq!(binaries.supplies.tau[&Architecture::Amd64].sha256, binary);
         assert!(server.accept().is_err(), "something was downloaded");
     }
 }

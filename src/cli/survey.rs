@@ -2,15 +2,15 @@
 
 use super::args::{Args, PlanOptions, RetireOptions};
 use super::logins::Keys;
-use super::supplies::Stock;
-use super::{Failure, folder, secrets, terminal};
+use super::supplies::Binaries;
+use super::{CommandError, folder, secrets, terminal};
 use crate::facts::{self, AnswerError, Request};
 use crate::network::Network;
 use crate::plan::{Options, Plan, PlanError, Planner, Probed, Retire, Unplanned};
-use crate::remote::{Holder, Host, HostError, Locked, Redactor, Settings, Target, gather};
+use crate::remote::{Connection, Holder, HostError, Locked, Redactor, RemoteLimits, Target, gather};
 use crate::render::{self, Style};
-use crate::resource::{DigestKey, HostName, Secret, Untrusted};
-use crate::ssh::{Address, KnownHosts};
+use crate::resource::{DigestKey, HostName, SecretBytes, Untrusted};
+use crate::ssh::{KnownHosts, ServerAddress};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::{JoinSet, block_in_place};
@@ -18,11 +18,11 @@ use tokio::task::{JoinSet, block_in_place};
 /// A plan, and everything needed to apply it.
 pub(crate) struct Survey {
     pub(crate) network: Network,
-    pub(crate) stock: Stock,
+    pub(crate) binaries: Binaries,
     pub(crate) basis: Basis,
     pub(crate) plan: Plan,
     /// The hosts that answered, still connected.
-    pub(crate) hosts: BTreeMap<HostName, Host>,
+    pub(crate) hosts: BTreeMap<HostName, Connection>,
     /// By host, the holder of its lock at the time of the answer.
     holders: BTreeMap<HostName, Holder>,
     /// When all hosts had answered, in seconds since 1970.
@@ -42,15 +42,15 @@ impl Survey {
 pub(crate) struct Basis {
     pub(crate) planner: Planner,
     /// By host, the probe.
-    scripts: BTreeMap<HostName, Secret>,
+    scripts: BTreeMap<HostName, SecretBytes>,
     probed: BTreeMap<HostName, Probed>,
     /// Masks the folder's secrets in what hosts say.
     pub(crate) redactor: Redactor,
 }
 
 impl Basis {
-    fn plan(&self) -> Result<Plan, Failure> {
-        self.planner.plan(&self.probed).map_err(|error| Failure::because(error.to_string(), None, None))
+    fn plan(&self) -> Result<Plan, CommandError> {
+        self.planner.plan(&self.probed).map_err(|error| CommandError::because(error.to_string(), None, None))
     }
 
     /// Takes in a host's answer to its probe. Returns the holder of its lock, if any.
@@ -81,7 +81,10 @@ impl Basis {
     ///
     /// # Errors
     /// As for the first plan. A host that doesn't answer isn't planned.
-    pub(crate) async fn again(&mut self, locked: &mut BTreeMap<HostName, Locked>) -> Result<Plan, Failure> {
+    pub(crate) async fn again(
+        &mut self,
+        locked: &mut BTreeMap<HostName, Locked>,
+    ) -> Result<Plan, CommandError> {
         let mut asking = JoinSet::new();
         for (name, mut host) in std::mem::take(locked) {
             let Some(script) = self.scripts.get(&name).cloned() else { continue };
@@ -114,7 +117,7 @@ pub(crate) async fn survey(
     terminal::set_up_reports(args);
     let network = folder::read(args, options.folder.links())?;
     if retire.is_some() && !options.targets.is_empty() {
-        return Err(Failure::new(
+        return Err(CommandError::new(
             "`retire` doesn't accept `--target`",
             "remove the option: `retire` changes only what the retirement needs",
         )
@@ -135,7 +138,7 @@ pub(crate) async fn survey_of(
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
     // This may prompt for a passphrase.
-    let stock = block_in_place(|| Stock::take(&network, options.tau.as_deref()))?;
+    let binaries = block_in_place(|| Binaries::take(&network, options.tau.as_deref()))?;
     let retire = retire.map(|RetireOptions { host, gone, .. }| Retire { host: host.clone(), gone: *gone });
     let narrowed = Options {
         targets: options.targets.clone(),
@@ -145,7 +148,7 @@ pub(crate) async fn survey_of(
         purge_storage: options.purge_storage,
         retire,
     };
-    let planner = Planner::new(&network, &stock.supplies, narrowed).map_err(no_plan)?;
+    let planner = Planner::new(&network, &binaries.supplies, narrowed).map_err(no_plan)?;
     let (targets, probed) = block_in_place(|| targets(&network, &planner, options))?;
     let mut basis = Basis {
         planner,
@@ -153,8 +156,8 @@ pub(crate) async fn survey_of(
         probed,
         redactor: secrets::redactor(&network),
     };
-    let settings = Settings::with(&options.timeouts);
-    let answers = gather(targets, known, &settings, |_, _| {}).await;
+    let limits = RemoteLimits::with(&options.timeouts);
+    let answers = gather(targets, known, &limits, |_, _| {}).await;
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (mut hosts, mut holders) = (BTreeMap::new(), BTreeMap::new());
     for (name, answer) in answers {
@@ -170,22 +173,22 @@ pub(crate) async fn survey_of(
             "note: `--target {selector}` selects nothing: neither the folder nor a host has such a node"
         ));
     }
-    Ok(Survey { network, stock, basis, plan, hosts, holders, at })
+    Ok(Survey { network, binaries, basis, plan, hosts, holders, at })
 }
 
-fn no_plan(error: PlanError) -> Failure {
+fn no_plan(error: PlanError) -> CommandError {
     let help = match &error {
         PlanError::NoSuchHost(_) => Some("retire a host before you delete it from the folder".to_owned()),
         PlanError::Compile(_) | PlanError::Cycle(_) => None,
     };
     let source = std::error::Error::source(&error).map(ToString::to_string);
-    Failure::because(error.to_string(), help, source)
+    CommandError::because(error.to_string(), help, source)
 }
 
 fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     let files = match &options.known_hosts {
         Some(file) if !file.is_file() => {
-            return Err(Failure::new(
+            return Err(CommandError::new(
                 format!("{} isn't a file", file.display()),
                 "`--known-hosts` takes a file in the format of ~/.ssh/known_hosts",
             )
@@ -199,7 +202,8 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     };
     KnownHosts::read(&files).map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string);
-        Failure::because(error.to_string(), Some("make it readable by your user".to_owned()), source).into()
+        CommandError::because(error.to_string(), Some("make it readable by your user".to_owned()), source)
+            .into()
     })
 }
 
@@ -215,7 +219,7 @@ fn targets(
                 && selector.shape.as_ref().is_none_or(|shape| network.shapes.contains_key(shape))
         });
         if !fits {
-            return Err(Failure::new(
+            return Err(CommandError::new(
                 format!("`--target {selector}` selects nothing"),
                 "use a shape and a host from the folder: shape@host, @host or shape@",
             )
@@ -242,7 +246,7 @@ fn targets(
         let Some(key) = planner.desired().digest_keys.get(name) else { continue };
         targets.push(Target {
             name: name.clone(),
-            address: Address::new(host.ssh.address.to_string(), host.ssh.port),
+            address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
             logins,
             script: Request { key, machines: &machines, shapes, rehash: options.rehash }.script(),
         });

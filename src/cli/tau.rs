@@ -1,7 +1,7 @@
 //! `spore tau pin`
 
 use super::args::{Args, TauCommand};
-use super::{Exit, Failure, folder, supplies, terminal};
+use super::{CommandError, Exit, folder, supplies, terminal};
 use crate::artifact::{self, Architecture, Cache, Pin, Pins, Source};
 use crate::network::{Diagnostic, Draft, Links, Secrets};
 use crate::render;
@@ -19,7 +19,7 @@ pub(crate) async fn run(args: &Args, command: &TauCommand) -> miette::Result<Exi
         draft.problems().into_iter().filter(|problem| problem.is_error() && problem.is_in(FILE)).collect();
     if !problems.is_empty() {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
-        return Err(Failure::new(
+        return Err(CommandError::new(
             format!("{FILE} has errors, so its other pins can't be preserved"),
             "fix it, or remove it and pin every architecture again",
         )
@@ -58,7 +58,7 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
     }
     let path = folder.join(FILE);
     write(folder, &path, &pins.to_yaml()).map_err(|error| {
-        Failure::because(format!("can't write {}", path.display()), None, Some(error.to_string()))
+        CommandError::because(format!("can't write {}", path.display()), None, Some(error.to_string()))
     })?;
     terminal::out(&format!("written to {}\n", path.display()));
     Ok(Exit::Done)

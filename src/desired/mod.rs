@@ -11,8 +11,8 @@ mod peers;
 use crate::artifact::Architecture;
 use crate::network::{Host, Network};
 use crate::resource::{
-    Access, ByHost, Content, DigestKey, Edge, Effect, File, HostName, Key, Port, Printable, Resource,
-    ResourceId, Secret, Sha256, Version,
+    Access, ByHost, Content, DigestKey, Edge, Effect, File, HostName, Port, Printable, Resource, ResourceId,
+    ResourceKey, SecretBytes, Sha256, Version,
 };
 use crate::tau;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub struct Desired {
     /// The goals of each host, by the resource that they are about.
     pub goals: ByHost<Goal>,
     /// The bytes of every file except artifacts, by digest.
-    pub payloads: BTreeMap<Sha256, Secret>,
+    pub payloads: BTreeMap<Sha256, SecretBytes>,
     /// Which other bytes mean the same as a file of ours.
     pub spellings: Spellings,
     /// Versions of tau, by the binary's digest, where they are known.
@@ -68,7 +68,7 @@ pub enum Goal {
     /// This resource exists.
     Have(Resource),
     /// The program for the host's architecture is installed.
-    Program(BTreeMap<Architecture, Artifact>),
+    Program(BTreeMap<Architecture, ArtifactRef>),
     /// If the host has a firewall, it allows this port.
     Reachable(Port),
     /// A container engine runs.
@@ -77,9 +77,9 @@ pub enum Goal {
     DnsPortFree,
 }
 
-/// A file that is too large to hold in memory.
+/// A file that is too large to hold in memory, and so is only referred to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Artifact {
+pub struct ArtifactRef {
     /// Its digest.
     pub sha256: Sha256,
     /// Its size in bytes, if known without downloading it.
@@ -90,9 +90,9 @@ pub struct Artifact {
 #[derive(Clone, Debug, Default)]
 pub struct Supplies {
     /// tau, by architecture; empty if the folder pins none and each host keeps its own.
-    pub tau: BTreeMap<Architecture, Artifact>,
+    pub tau: BTreeMap<Architecture, ArtifactRef>,
     /// The plugins, by name.
-    pub plugins: BTreeMap<String, Artifact>,
+    pub plugins: BTreeMap<String, ArtifactRef>,
     /// Versions of tau, by the binary's digest, where they are known.
     pub versions: BTreeMap<Sha256, Version>,
 }
@@ -117,7 +117,7 @@ pub enum CompileError {
 /// See [`CompileError`].
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
     let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
-    let drop_in = Secret::new(RESOLVER_DROP_IN_TEXT);
+    let drop_in = SecretBytes::new(RESOLVER_DROP_IN_TEXT);
     desired.payloads.insert(Sha256::of(drop_in.expose()), drop_in);
     let bootstrap = peers::bootstrap(network);
     for host in network.hosts.values() {
@@ -159,21 +159,25 @@ impl HostCompiler<'_> {
     /// The goals that every host with a node has.
     fn ground_floor(&mut self) {
         for (path, mode) in tau::DIRECTORIES {
-            self.have(Key::Directory((*path).to_owned()), Resource::Directory(Access::root(*mode)));
+            self.have(ResourceKey::Directory((*path).to_owned()), Resource::Directory(Access::root(*mode)));
             if let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
                 self.connect(
-                    Key::Directory(parent.to_owned()),
-                    Key::Directory((*path).to_owned()),
+                    ResourceKey::Directory(parent.to_owned()),
+                    ResourceKey::Directory((*path).to_owned()),
                     Edge::Needs,
                 );
             }
         }
-        self.goal(Key::File(tau::BINARY.to_owned()), Goal::Program(self.supplies.tau.clone()));
+        self.goal(ResourceKey::File(tau::BINARY.to_owned()), Goal::Program(self.supplies.tau.clone()));
         self.in_directory(tau::BINARY);
-        let unit = Secret::new(tau::unit::TEXT);
+        let unit = SecretBytes::new(tau::unit::TEXT);
         self.file(tau::unit::PATH, 0o644, Content::Document(tau::unit::parse(tau::unit::TEXT)), &unit);
-        self.have(Key::Units, Resource::Units { fresh: true });
-        self.connect(Key::File(tau::unit::PATH.to_owned()), Key::Units, Edge::Reads(Effect::Reload));
+        self.have(ResourceKey::Units, Resource::Units { fresh: true });
+        self.connect(
+            ResourceKey::File(tau::unit::PATH.to_owned()),
+            ResourceKey::Units,
+            Edge::Reads(Effect::Reload),
+        );
         self.secret_file(tau::SWARM_KEY, 0o600, self.network.swarm_key.line());
         let public = self.network.domain.validation.public().to_owned();
         self.equivalent(public.as_bytes(), &public);
@@ -181,12 +185,12 @@ impl HostCompiler<'_> {
             tau::VALIDATION_PUBLIC,
             0o644,
             Content::Text(Printable::text(&public)),
-            &Secret::new(public),
+            &SecretBytes::new(public),
         );
     }
 
     /// A key file, which is equivalent to one with or without a final line break.
-    fn secret_file(&mut self, path: &str, mode: u32, secret: &Secret) {
+    fn secret_file(&mut self, path: &str, mode: u32, secret: &SecretBytes) {
         let text = String::from_utf8_lossy(secret.expose()).into_owned();
         self.equivalent(secret.expose(), &text);
         self.file(path, mode, Content::Secret(Sha256::of(secret.expose())), secret);
@@ -200,17 +204,17 @@ impl HostCompiler<'_> {
     }
 
     /// A file with these bytes, owned by root.
-    fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &Secret) {
+    fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &SecretBytes) {
         let sha256 = Sha256::of(bytes.expose());
         self.desired.payloads.entry(sha256).or_insert_with(|| bytes.clone());
         let file = File { access: Access::root(mode), content, sha256, judge: Vec::new() };
-        self.have(Key::File(path.to_owned()), Resource::File(file));
+        self.have(ResourceKey::File(path.to_owned()), Resource::File(file));
         self.in_directory(path);
     }
 
     /// Sets the command that validates a file once it is staged.
     fn judged(&mut self, path: &str, judge: Vec<String>) {
-        let id = self.id(Key::File(path.to_owned()));
+        let id = self.id(ResourceKey::File(path.to_owned()));
         if let Some(Goal::Have(Resource::File(file))) = self.desired.goals.of_mut(&id.host).get_mut(&id) {
             file.judge = judge;
         }
@@ -218,25 +222,29 @@ impl HostCompiler<'_> {
 
     fn in_directory(&mut self, path: &str) {
         if let Some((directory, _)) = path.rsplit_once('/') {
-            self.connect(Key::Directory(directory.to_owned()), Key::File(path.to_owned()), Edge::Needs);
+            self.connect(
+                ResourceKey::Directory(directory.to_owned()),
+                ResourceKey::File(path.to_owned()),
+                Edge::Needs,
+            );
         }
     }
 
-    fn have(&mut self, key: Key, resource: Resource) {
+    fn have(&mut self, key: ResourceKey, resource: Resource) {
         self.goal(key, Goal::Have(resource));
     }
 
-    fn goal(&mut self, key: Key, goal: Goal) {
+    fn goal(&mut self, key: ResourceKey, goal: Goal) {
         let id = self.id(key);
         self.desired.goals.of_mut(&self.host.name).insert(id, goal);
     }
 
-    fn connect(&mut self, earlier: Key, later: Key, edge: Edge) {
+    fn connect(&mut self, earlier: ResourceKey, later: ResourceKey, edge: Edge) {
         let (earlier, later) = (self.id(earlier), self.id(later));
         self.desired.goals.of_mut(&self.host.name).connect(&earlier, &later, edge);
     }
 
-    fn id(&self, key: Key) -> ResourceId {
+    fn id(&self, key: ResourceKey) -> ResourceId {
         ResourceId { host: HostName::clone(&self.host.name), key }
     }
 }

@@ -4,7 +4,8 @@ use super::peers::BootstrapNode;
 use super::{CompileError, Goal, HostCompiler};
 use crate::network::{Identity, Plugin, Shape};
 use crate::resource::{
-    Activity, Content, Edge, Effect, File, Key, Node, NodeName, Resource, Secret, Service, Started,
+    Activity, Content, Edge, Effect, File, Node, NodeName, Resource, ResourceKey, SecretBytes, Service,
+    Started,
 };
 use crate::tau::config::{App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
 use crate::tau::{self, ServiceTraits};
@@ -22,7 +23,7 @@ impl HostCompiler<'_> {
         // Reading the folder has already checked that the shape exists.
         let Some(shape) = network.shapes.get(shape_name) else { return Ok(()) };
         let name = NodeName { shape: shape_name.clone(), host: (*self.host.name).clone() };
-        let unit = Key::Service(tau::unit_name(shape_name));
+        let unit = ResourceKey::Service(tau::unit_name(shape_name));
         let traits: Vec<&ServiceTraits> = shape.services.iter().filter_map(|s| tau::service(s)).collect();
         let trusted = traits.iter().any(|service| service.trusted);
 
@@ -53,9 +54,9 @@ impl HostCompiler<'_> {
                 }),
             }),
         );
-        self.connect(Key::Units, unit.clone(), Edge::Needs);
+        self.connect(ResourceKey::Units, unit.clone(), Edge::Needs);
         for directory in tau::DIRECTORIES {
-            self.connect(Key::Directory(directory.0.to_owned()), unit.clone(), Edge::Needs);
+            self.connect(ResourceKey::Directory(directory.0.to_owned()), unit.clone(), Edge::Needs);
         }
 
         if trusted && let Some(private) = network.domain.validation.private() {
@@ -66,7 +67,7 @@ impl HostCompiler<'_> {
             self.reads(&unit, path);
         }
         self.connect(
-            Key::File(tau::SWARM_KEY.to_owned()),
+            ResourceKey::File(tau::SWARM_KEY.to_owned()),
             unit.clone(),
             Edge::Reads(Effect::RestartTogether),
         );
@@ -74,27 +75,27 @@ impl HostCompiler<'_> {
 
         let ipfs = shape.ports.ipfs.as_ref().map(|port| **port);
         for port in tau::open_ports(services(), *shape.ports.main, ipfs) {
-            self.goal(Key::Rule(port), Goal::Reachable(port));
-            self.connect(Key::Rule(port), unit.clone(), Edge::Needs);
+            self.goal(ResourceKey::Rule(port), Goal::Reachable(port));
+            self.connect(ResourceKey::Rule(port), unit.clone(), Edge::Needs);
         }
         if traits.iter().any(|service| service.containers) {
-            let engine = Key::Package(super::ENGINE_PACKAGE.to_owned());
+            let engine = ResourceKey::Package(super::ENGINE_PACKAGE.to_owned());
             self.goal(engine.clone(), Goal::ContainerEngine);
             self.connect(engine, unit.clone(), Edge::Needs);
         }
         if traits.iter().any(|service| service.dns) {
-            let stub = Key::File(super::RESOLVER_DROP_IN.to_owned());
+            let stub = ResourceKey::File(super::RESOLVER_DROP_IN.to_owned());
             self.goal(stub.clone(), Goal::DnsPortFree);
             self.connect(stub, unit, Edge::Needs);
         }
         Ok(())
     }
 
-    fn reads(&mut self, unit: &Key, path: &str) {
-        self.connect(Key::File(path.to_owned()), unit.clone(), Edge::Reads(Effect::Restart));
+    fn reads(&mut self, unit: &ResourceKey, path: &str) {
+        self.connect(ResourceKey::File(path.to_owned()), unit.clone(), Edge::Reads(Effect::Restart));
     }
 
-    fn plugins(&mut self, shape: &Shape, unit: &Key) -> Result<(), CompileError> {
+    fn plugins(&mut self, shape: &Shape, unit: &ResourceKey) -> Result<(), CompileError> {
         for plugin in plugins(shape) {
             let artifact = self.supplies.plugins.get(&plugin.name);
             let artifact = *artifact.ok_or_else(|| CompileError::NoPlugin(plugin.name.clone()))?;
@@ -102,7 +103,7 @@ impl HostCompiler<'_> {
             let content = Content::Blob { sha256: artifact.sha256, size: artifact.size };
             let access = crate::resource::Access::root(0o755);
             self.have(
-                Key::File(path.clone()),
+                ResourceKey::File(path.clone()),
                 Resource::File(File { access, content, sha256: artifact.sha256, judge: Vec::new() }),
             );
             self.in_directory(&path);
@@ -171,7 +172,7 @@ impl HostCompiler<'_> {
         let tenancy = self.network.tenancy.as_ref()?;
         let app = tenancy.app.as_ref().filter(|_| trusted).map(|app| App {
             client_id: app.client_id.as_ref().map(|id| id.to_string()).unwrap_or_default(),
-            key: app.key.as_ref().map_or_else(|| Secret::new(""), |key| (**key).clone()),
+            key: app.key.as_ref().map_or_else(|| SecretBytes::new(""), |key| (**key).clone()),
         });
         Some(Tenancy { provider: tenancy.provider.to_string(), owner: tenancy.owner.to_string(), app })
     }

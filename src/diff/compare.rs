@@ -5,7 +5,7 @@ use super::{Change, FileChange, Reason, ServiceChange, Verb};
 use crate::desired::Spellings;
 use crate::facts::Unwanted;
 use crate::resource::{
-    Activity, Content, Edge, Effect, File, Graph, Input, Inputs, Key, Resource, ResourceId, Service,
+    Activity, Content, Edge, Effect, File, Graph, Input, Inputs, Resource, ResourceId, ResourceKey, Service,
     ShapeName, Started,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ pub struct Terms<'a> {
     /// Which bytes mean the same.
     pub spellings: &'a Spellings,
     /// On what the removal of a resource depends that isn't wanted.
-    pub unwanted: &'a BTreeMap<Key, Unwanted>,
+    pub unwanted: &'a BTreeMap<ResourceKey, Unwanted>,
     /// Whether the data of removed nodes is removed.
     pub purge_storage: bool,
 }
@@ -62,7 +62,7 @@ fn shapes(desired: &Graph<Resource>) -> BTreeSet<&ShapeName> {
 }
 
 /// Whether an unwanted resource goes; see [`Unwanted`].
-fn is_removed(key: &Key, found: &Resource, wanted: &BTreeSet<&ShapeName>, terms: Terms<'_>) -> bool {
+fn is_removed(key: &ResourceKey, found: &Resource, wanted: &BTreeSet<&ShapeName>, terms: Terms<'_>) -> bool {
     match terms.unwanted.get(key) {
         None => true,
         Some(Unwanted::Copy) => {
@@ -97,9 +97,9 @@ fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
 
 /// Directories, packages and links stay, because other software may have come to rely on
 /// them; so do units that run no node.
-fn is_ours_to_remove(key: &Key, found: &Resource) -> bool {
+fn is_ours_to_remove(key: &ResourceKey, found: &Resource) -> bool {
     match found {
-        Resource::File(_) => matches!(key, Key::File(_)),
+        Resource::File(_) => matches!(key, ResourceKey::File(_)),
         Resource::Rule { .. } | Resource::Storage => true,
         Resource::Service(service) => service.node.is_some(),
         Resource::Package

@@ -1,11 +1,11 @@
 //! Resolves the goals that depend on the host.
 
 use crate::artifact::Architecture;
-use crate::desired::{Artifact, ENGINE_PACKAGE, Goal, RESOLVER_DROP_IN, RESOLVER_DROP_IN_TEXT};
+use crate::desired::{ArtifactRef, ENGINE_PACKAGE, Goal, RESOLVER_DROP_IN, RESOLVER_DROP_IN_TEXT};
 use crate::facts::{Conditions, Engine, Verdict};
 use crate::resource::{
-    Access, Activity, Content, Edge, Effect, File, Graph, HostName, Key, Link, Port, Printable, Resource,
-    ResourceId, Service, Sha256, Size, Started,
+    Access, Activity, Content, Edge, Effect, File, Graph, HostName, Link, Port, Printable, Resource,
+    ResourceId, ResourceKey, Service, Sha256, Size, Started,
 };
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -180,12 +180,12 @@ fn settle(
     Ok(None)
 }
 
-fn program(artifacts: &BTreeMap<Architecture, Artifact>, host: &Conditions) -> Result<File, Obstacle> {
+fn program(artifacts: &BTreeMap<Architecture, ArtifactRef>, host: &Conditions) -> Result<File, Obstacle> {
     let (name, architecture) = &host.architecture;
     let architecture = architecture.ok_or_else(|| Obstacle::UnknownArchitecture(name.clone()))?;
     let access = Access::root(0o755);
     match (artifacts.get(&architecture), &host.program) {
-        (Some(Artifact { sha256, size }), _) => Ok(File {
+        (Some(ArtifactRef { sha256, size }), _) => Ok(File {
             access,
             content: Content::Blob { sha256: *sha256, size: *size },
             sha256: *sha256,
@@ -207,7 +207,7 @@ fn container_engine(
     let (package, unit) = match &host.engine {
         Engine::Running => return Ok(None),
         Engine::Stopped { unit, enabled } => {
-            let unit = beside(id, Key::Service(unit.clone()));
+            let unit = beside(id, ResourceKey::Service(unit.clone()));
             desired.insert(unit.clone(), running(*enabled));
             return Ok(Some(unit));
         }
@@ -217,8 +217,8 @@ fn container_engine(
     if !host.apt {
         return Err(Obstacle::NoApt(package.to_owned()));
     }
-    let package = beside(id, Key::Package(package.to_owned()));
-    let unit = beside(id, Key::Service(unit.to_owned()));
+    let package = beside(id, ResourceKey::Package(package.to_owned()));
+    let unit = beside(id, ResourceKey::Service(unit.to_owned()));
     desired.insert(package.clone(), Resource::Package);
     desired.insert(unit.clone(), running(true));
     desired.connect(&package, &unit, Edge::Needs);
@@ -238,13 +238,13 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
     };
     desired.insert(id.clone(), Resource::File(drop_in));
     if let Some((directory, _)) = RESOLVER_DROP_IN.rsplit_once('/') {
-        let directory = beside(id, Key::Directory(directory.to_owned()));
+        let directory = beside(id, ResourceKey::Directory(directory.to_owned()));
         desired.insert(directory.clone(), Resource::Directory(Access::root(0o755)));
         desired.connect(&directory, id, Edge::Needs);
     }
     if host.resolver.leads_to_stub.is_some() {
         // First, so that name resolution never fails in between.
-        let link = beside(id, Key::Link("/etc/resolv.conf".to_owned()));
+        let link = beside(id, ResourceKey::Link("/etc/resolv.conf".to_owned()));
         let target = "/run/systemd/resolve/resolv.conf".into();
         desired.insert(link.clone(), Resource::Link(Link { target }));
         desired.connect(&link, id, Edge::Needs);
@@ -253,7 +253,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
     if !host.resolver.runs {
         return Some(id.clone());
     }
-    let unit = beside(id, Key::Service("systemd-resolved.service".to_owned()));
+    let unit = beside(id, ResourceKey::Service("systemd-resolved.service".to_owned()));
     desired.insert(unit.clone(), running(true));
     desired.connect(id, &unit, Edge::Reads(Effect::Restart));
     Some(unit)
@@ -263,6 +263,6 @@ fn running(enabled: bool) -> Resource {
     Resource::Service(Service { enabled, activity: Activity::Running(Started::WANTED), node: None })
 }
 
-fn beside(id: &ResourceId, key: Key) -> ResourceId {
+fn beside(id: &ResourceId, key: ResourceKey) -> ResourceId {
     ResourceId { host: id.host.clone(), key }
 }

@@ -1,7 +1,7 @@
 //! What a host was asked.
 
 use super::interpret;
-use crate::resource::{Key, ShapeName};
+use crate::resource::{ResourceKey, ShapeName};
 use crate::tau;
 use std::collections::BTreeSet;
 
@@ -26,15 +26,17 @@ pub struct Asked {
 
 impl Asked {
     /// Whether the host was asked about a resource.
-    pub fn covers(&self, key: &Key) -> bool {
+    pub fn covers(&self, key: &ResourceKey) -> bool {
         match key {
-            Key::Directory(path) => self.directories.contains(path) || interpret::is_looked_at(path),
-            Key::File(path) | Key::Link(path) => interpret::is_looked_at(path),
-            Key::Service(unit) => match tau::shape_of_unit(unit) {
+            ResourceKey::Directory(path) => self.directories.contains(path) || interpret::is_looked_at(path),
+            ResourceKey::File(path) | ResourceKey::Link(path) => interpret::is_looked_at(path),
+            ResourceKey::Service(unit) => match tau::shape_of_unit(unit) {
                 Some(shape) => self.shapes.contains(&shape),
                 None => interpret::is_queried(unit),
             },
-            Key::Package(_) | Key::Rule(_) | Key::Units | Key::Storage(_) => true,
+            ResourceKey::Package(_) | ResourceKey::Rule(_) | ResourceKey::Units | ResourceKey::Storage(_) => {
+                true
+            }
         }
     }
 }
@@ -47,7 +49,7 @@ mod tests {
     #[test]
     fn a_unit_is_covered_if_it_was_looked_for_by_name() {
         let asked = Asked { shapes: ["store".parse().unwrap()].into(), ..Asked::default() };
-        let is_covered = |unit: &str| asked.covers(&Key::Service(unit.to_owned()));
+        let is_covered = |unit: &str| asked.covers(&ResourceKey::Service(unit.to_owned()));
         assert!(is_covered("tau@store.service") && is_covered("docker.service"));
         assert!(!is_covered("tau@other.service") && !is_covered("nginx.service"));
     }
@@ -58,7 +60,7 @@ mod tests {
         let probe = include_str!("probe.sh");
         let asked = Asked::default();
         for path in [tau::BINARY, tau::unit::PATH, "/etc/resolv.conf", "/etc/systemd/resolved.conf.d"] {
-            assert!(asked.covers(&Key::File(path.to_owned())), "{path}");
+            assert!(asked.covers(&ResourceKey::File(path.to_owned())), "{path}");
             assert!(probe.contains(&format!("\"$root{path}\"")), "{path}");
         }
         for (path, pattern) in [
@@ -67,9 +69,9 @@ mod tests {
             (tau::SWARM_KEY, "\"$root\"/tb/config/keys/*"),
             ("/etc/systemd/resolved.conf.d/spore.conf", "\"$root\"/etc/systemd/resolved.conf.d/*.conf"),
         ] {
-            assert!(asked.covers(&Key::File(path.to_owned())), "{path}");
+            assert!(asked.covers(&ResourceKey::File(path.to_owned())), "{path}");
             assert!(probe.contains(pattern), "{pattern}");
         }
-        assert!(!asked.covers(&Key::File("/etc/passwd".to_owned())));
+        assert!(!asked.covers(&ResourceKey::File("/etc/passwd".to_owned())));
     }
 }

@@ -1,7 +1,7 @@
 //! The current state of a host.
 
 use super::{Asked, Conditions};
-use crate::resource::{Graph, Key, Printable, Resource, ShapeName};
+use crate::resource::{Graph, Printable, Resource, ResourceKey, ShapeName};
 use std::collections::BTreeMap;
 
 /// What a host is and has, by its facts alone.
@@ -12,7 +12,7 @@ pub struct Current {
     /// What is there.
     pub graph: Graph<Resource>,
     /// What is removed under a condition only.
-    pub unwanted: BTreeMap<Key, Unwanted>,
+    pub unwanted: BTreeMap<ResourceKey, Unwanted>,
     /// What the host was asked about. A resource that isn't in the graph is absent only if
     /// the host was asked about it.
     pub asked: Asked,

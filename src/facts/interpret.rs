@@ -6,13 +6,13 @@
 
 use super::current::{Current, Unwanted};
 use super::firewall;
-use super::units::{self, Host, stub_listens};
+use super::units::{self, HostUnits, stub_listens};
 use super::{Conditions, Engine, Facts, FileFact, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
 use crate::desired::{ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
-    Content, Document, Edge, Effect, File, Graph, HostName, Key, Link, Printable, Resource, ResourceId,
-    ShapeName, Value,
+    Content, Document, Edge, Effect, File, Graph, HostName, Link, Printable, Resource, ResourceId,
+    ResourceKey, ShapeName, Value,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +38,7 @@ pub fn interpret(host: &HostName, facts: &Facts) -> Current {
     reading.files();
     reading.rules();
     reading.links();
-    units::services(&Host { name: host, facts }, &mut reading.graph);
+    units::services(&HostUnits { name: host, facts }, &mut reading.graph);
     reading.storage();
     reading.notes();
     reading.records();
@@ -46,9 +46,9 @@ pub fn interpret(host: &HostName, facts: &Facts) -> Current {
     let of_nodes = || facts.units.iter().filter(|(name, _)| tau::shape_of_unit(name).is_some());
     let fresh = !of_nodes().any(|(_, unit)| is_outdated(unit, facts));
     let id = |key| ResourceId { host: host.clone(), key };
-    graph.insert(id(Key::Units), Resource::Units { fresh });
-    let file = Key::File(tau::unit::PATH.to_owned());
-    graph.connect(&id(file), &id(Key::Units), Edge::Reads(Effect::Reload));
+    graph.insert(id(ResourceKey::Units), Resource::Units { fresh });
+    let file = ResourceKey::File(tau::unit::PATH.to_owned());
+    graph.connect(&id(file), &id(ResourceKey::Units), Edge::Reads(Effect::Reload));
     let conditions = conditions(facts, &graph, host, networks);
     Current { conditions, graph, unwanted, asked: facts.asked.clone() }
 }
@@ -69,18 +69,18 @@ struct Reading<'a> {
     host: &'a HostName,
     facts: &'a Facts,
     graph: Graph<Resource>,
-    unwanted: BTreeMap<Key, Unwanted>,
+    unwanted: BTreeMap<ResourceKey, Unwanted>,
     networks: BTreeSet<Printable>,
 }
 
 impl Reading<'_> {
     /// A resource whose removal depends on something.
-    fn put_unless(&mut self, key: Key, resource: Resource, unwanted: Unwanted) {
+    fn put_unless(&mut self, key: ResourceKey, resource: Resource, unwanted: Unwanted) {
         self.unwanted.insert(key.clone(), unwanted);
         self.put(key, resource);
     }
 
-    fn put(&mut self, key: Key, resource: Resource) {
+    fn put(&mut self, key: ResourceKey, resource: Resource) {
         self.graph.insert(ResourceId { host: self.host.clone(), key }, resource);
     }
 
@@ -97,7 +97,7 @@ impl Reading<'_> {
                     Resource::Unreadable { why: "is not a directory".into() }
                 }
             };
-            self.put(Key::Directory(path.to_owned()), resource);
+            self.put(ResourceKey::Directory(path.to_owned()), resource);
         }
     }
 
@@ -121,7 +121,7 @@ impl Reading<'_> {
                     Resource::Unreadable { why: "is not a regular file".into() }
                 }
             };
-            self.put(Key::File(path.clone()), resource);
+            self.put(ResourceKey::File(path.clone()), resource);
         }
     }
 
@@ -142,13 +142,13 @@ impl Reading<'_> {
                 }
                 None => {
                     let why = "isn't a valid node configuration".into();
-                    self.unwanted.insert(Key::File(path.to_owned()), Unwanted::Unclear(why));
+                    self.unwanted.insert(ResourceKey::File(path.to_owned()), Unwanted::Unclear(why));
                     Content::Opaque
                 }
             },
             Meaning::Secret => Content::Secret(sha256),
             Meaning::Leftover => {
-                self.unwanted.insert(Key::File(path.to_owned()), Unwanted::Copy);
+                self.unwanted.insert(ResourceKey::File(path.to_owned()), Unwanted::Copy);
                 Content::Secret(sha256)
             }
             Meaning::Text => text.map_or(blob, |text| Content::Text(Printable::text(text.expose()))),
@@ -164,7 +164,7 @@ impl Reading<'_> {
         // While ufw is disabled, it is unknown whether its rules will be needed.
         let ours = firewall::of(self.facts).map(|firewall| firewall.ours()).unwrap_or_default();
         for (port, whole) in ours {
-            self.put(Key::Rule(port), Resource::Rule { whole });
+            self.put(ResourceKey::Rule(port), Resource::Rule { whole });
         }
     }
 
@@ -172,14 +172,14 @@ impl Reading<'_> {
         match self.facts.paths.get(RESOLV_CONF) {
             Some(PathFact::Link { target }) => {
                 let link = Link { target: target.clone() };
-                self.put(Key::Link(RESOLV_CONF.to_owned()), Resource::Link(link));
+                self.put(ResourceKey::Link(RESOLV_CONF.to_owned()), Resource::Link(link));
             }
             Some(PathFact::File(fact)) => {
                 if let Some(sha256) = fact.sha256 {
                     let access = fact.access.clone();
                     let content = Content::Opaque;
                     let file = File { access, content, sha256, judge: Vec::new() };
-                    self.put(Key::Link(RESOLV_CONF.to_owned()), Resource::File(file));
+                    self.put(ResourceKey::Link(RESOLV_CONF.to_owned()), Resource::File(file));
                 }
             }
             _ => {}
@@ -196,14 +196,14 @@ impl Reading<'_> {
             };
             let PathFact::File(FileFact { access, size, sha256: Some(sha256), .. }) = fact else { continue };
             let Ok(shape) = shape.parse::<ShapeName>() else { continue };
-            let unit = Key::Service(tau::unit_name(&shape));
+            let unit = ResourceKey::Service(tau::unit_name(&shape));
             let is_there = self.graph.get(&ResourceId { host: self.host.clone(), key: unit }).is_some();
             if is_there {
                 continue;
             }
             let content = Content::Blob { sha256: *sha256, size: Some(*size) };
             let file = File { access: access.clone(), content, sha256: *sha256, judge: Vec::new() };
-            self.put_unless(Key::File(path.clone()), Resource::File(file), Unwanted::Node(shape));
+            self.put_unless(ResourceKey::File(path.clone()), Resource::File(file), Unwanted::Node(shape));
         }
     }
 
@@ -211,8 +211,8 @@ impl Reading<'_> {
     /// isn't known to be a node's, and stays.
     fn storage(&mut self) {
         let found = self.graph.iter().filter_map(|(id, _)| match &id.key {
-            Key::File(path) => tau::shape_of_config(path),
-            Key::Service(unit) => tau::shape_of_unit(unit),
+            ResourceKey::File(path) => tau::shape_of_config(path),
+            ResourceKey::Service(unit) => tau::shape_of_unit(unit),
             _ => None,
         });
         let removed = self.removed().map(|(_, shape)| shape);
@@ -220,7 +220,7 @@ impl Reading<'_> {
         let there = storage(self.facts);
         for path in known.iter().flat_map(tau::storage_paths).filter(|path| there.contains(path)) {
             let shapes = tau::shapes_of_storage(&path);
-            self.put_unless(Key::Storage(path), Resource::Storage, Unwanted::Data(shapes));
+            self.put_unless(ResourceKey::Storage(path), Resource::Storage, Unwanted::Data(shapes));
         }
     }
 
@@ -246,7 +246,7 @@ impl Reading<'_> {
             {
                 let content = Content::Blob { sha256: *sha256, size: Some(*size) };
                 let file = File { access: access.clone(), content, sha256: *sha256, judge: Vec::new() };
-                self.put_unless(Key::File(path), Resource::File(file), unwanted);
+                self.put_unless(ResourceKey::File(path), Resource::File(file), unwanted);
             }
         }
     }
@@ -341,11 +341,11 @@ fn conditions(
     networks: BTreeSet<Printable>,
 ) -> Conditions {
     let id = |key| ResourceId { host: host.clone(), key };
-    let program = match graph.get(&id(Key::File(tau::BINARY.to_owned()))) {
+    let program = match graph.get(&id(ResourceKey::File(tau::BINARY.to_owned()))) {
         Some(Resource::File(file)) => Some(file.clone()),
         _ => None,
     };
-    let drop_in = graph.get(&id(Key::File(RESOLVER_DROP_IN.to_owned()))).is_some();
+    let drop_in = graph.get(&id(ResourceKey::File(RESOLVER_DROP_IN.to_owned()))).is_some();
     let resolver = facts.units.get(RESOLVER).filter(|unit| unit.load == "loaded");
     let wants_dns_port = resolver.is_some_and(|unit| {
         // A resolver that failed, or is just starting, will take the port. If it doesn't
@@ -355,7 +355,7 @@ fn conditions(
         is_wanted && (drop_in || stub_listens(facts) || !stub_is_off(facts))
     });
     let runs = resolver.is_some_and(|unit| unit.active != "inactive");
-    let leads_to_stub = match graph.get(&id(Key::Link(RESOLV_CONF.to_owned()))) {
+    let leads_to_stub = match graph.get(&id(ResourceKey::Link(RESOLV_CONF.to_owned()))) {
         Some(Resource::Link(link)) if link.target.ends_with("/stub-resolv.conf") => Some(Some(link.clone())),
         Some(Resource::File(_))
             if facts.texts.get(RESOLV_CONF).is_some_and(|text| text.expose().contains("127.0.0.53")) =>

@@ -1,7 +1,7 @@
 //! What is asked of a host.
 
 use super::PROBE_VERSION;
-use crate::resource::{DigestKey, Secret, ShapeName};
+use crate::resource::{DigestKey, SecretBytes, ShapeName};
 use crate::tau;
 use std::collections::BTreeSet;
 
@@ -26,13 +26,13 @@ const PROBE: &str = include_str!("probe.sh");
 impl Request<'_> {
     /// The shell script that answers. It changes nothing on the host, reads no
     /// standard input, and holds the key: it is for standard input only.
-    pub fn script(&self) -> Secret {
+    pub fn script(&self) -> SecretBytes {
         // Unset on a real host; on a simulated one, all its files are below it.
         self.below(b"${SPORE_ROOT-}")
     }
 
     /// The same, of a host whose files are all below `root`, a word for the shell.
-    fn below(&self, root: &[u8]) -> Secret {
+    fn below(&self, root: &[u8]) -> SecretBytes {
         let directories: Vec<&str> = tau::DIRECTORIES.iter().map(|&(path, _)| path).collect();
         let shapes: Vec<&str> = self.shapes.iter().map(ShapeName::as_str).collect();
         // In a subshell, so that the shell that reads requests keeps none of this.
@@ -55,7 +55,7 @@ impl Request<'_> {
         }
         script.extend_from_slice(lean(PROBE).as_bytes());
         script.extend_from_slice(b") </dev/null\n");
-        Secret::new(script)
+        SecretBytes::new(script)
     }
 }
 
@@ -73,7 +73,7 @@ fn lean(program: &str) -> String {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
-mod host;
+mod fake_root;
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]

@@ -21,9 +21,9 @@
 use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
 use crate::desired::RESOLVER_DROP_IN;
 use crate::resource::{
-    Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Key, Node, NodeName, Port,
-    Printable, Resource, ResourceId, Service, ShapeName, Started, Transport, Trouble, Untold, Value,
-    kept_for,
+    Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Node, NodeName, Port,
+    Printable, Resource, ResourceId, ResourceKey, Service, ShapeName, Started, Transport, Trouble, Untold,
+    Value, kept_for,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,8 +37,8 @@ const SLOWEST: Duration = Duration::from_secs(90);
 /// A node with a wrong configuration may listen for a moment before it exits.
 const MOMENT: Duration = Duration::from_secs(10);
 
-/// A host whose units are looked at.
-pub(super) struct Host<'a> {
+/// The units of a host, and what they are compared with.
+pub(super) struct HostUnits<'a> {
     pub(super) name: &'a HostName,
     pub(super) facts: &'a Facts,
 }
@@ -88,20 +88,20 @@ fn drop_ins<'a>(unit: &'a UnitFact, facts: &'a Facts) -> impl Iterator<Item = (&
 }
 
 /// Puts the host's units into its graph.
-pub(super) fn services(host: &Host<'_>, graph: &mut Graph<Resource>) {
+pub(super) fn services(host: &HostUnits<'_>, graph: &mut Graph<Resource>) {
     for (name, unit) in &host.facts.units {
         let service = match tau::shape_of_unit(name) {
             Some(shape) => host.node(&shape, unit),
             None => host.other(unit),
         };
         if let Some(service) = service {
-            let id = ResourceId { host: host.name.clone(), key: Key::Service(name.clone()) };
+            let id = ResourceId { host: host.name.clone(), key: ResourceKey::Service(name.clone()) };
             graph.insert(id, Resource::Service(service));
         }
     }
 }
 
-impl Host<'_> {
+impl HostUnits<'_> {
     fn other(&self, unit: &UnitFact) -> Option<Service> {
         if unit.load != "loaded" {
             return None;

@@ -1,7 +1,7 @@
 //! The private key of a node.
 
 use super::PeerId;
-use crate::resource::Secret;
+use crate::resource::SecretBytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libp2p_identity::ed25519;
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 /// of which the last 32 are the public key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NodeKey {
-    text: Secret,
+    text: SecretBytes,
     public_half: String,
     peer_id: PeerId,
 }
@@ -50,7 +50,7 @@ impl NodeKey {
         let bytes = Zeroizing::new([&[0x08, 0x01, 0x12, 0x40], pair.as_slice()].concat());
         let public = keypair.public();
         Self {
-            text: Secret::new(STANDARD.encode(&*bytes)),
+            text: SecretBytes::new(STANDARD.encode(&*bytes)),
             public_half: STANDARD.encode(public.to_bytes()),
             peer_id: libp2p_identity::PublicKey::from(public).to_peer_id(),
         }
@@ -68,7 +68,7 @@ impl NodeKey {
     }
 
     /// The key as it is written in a configuration.
-    pub fn expose(&self) -> &Secret {
+    pub fn expose(&self) -> &SecretBytes {
         &self.text
     }
 }
@@ -97,7 +97,7 @@ impl FromStr for NodeKey {
         let pair = ed25519::Keypair::try_from_bytes(&mut pair).map_err(|_| NodeKeyError::HalvesDiffer)?;
         let public = pair.public();
         Ok(Self {
-            text: Secret::new(text),
+            text: SecretBytes::new(text),
             public_half: STANDARD.encode(public.to_bytes()),
             peer_id: libp2p_identity::PublicKey::from(public).to_peer_id(),
         })

@@ -1,6 +1,6 @@
 //! The swarm key, which all nodes of a network share.
 
-use crate::resource::Secret;
+use crate::resource::SecretBytes;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -12,7 +12,7 @@ const ENCODING: &str = "/base16/";
 
 /// A pre-shared key. Nodes with different keys can't talk to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SwarmKey(Secret);
+pub struct SwarmKey(SecretBytes);
 
 /// Why a file isn't a swarm key. The error never contains the file's text.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl SwarmKey {
         let digits = libp2p_identity::ed25519::SecretKey::generate();
         let digits: Zeroizing<String> =
             digits.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
-        Self(Secret::new(format!("{HEAD}{ENCODING}{}", *digits)))
+        Self(SecretBytes::new(format!("{HEAD}{ENCODING}{}", *digits)))
     }
 
     /// Parses a file: tau's single line, with one or two slashes before `base16`, or
@@ -85,11 +85,11 @@ impl SwarmKey {
             return Err(SwarmKeyError::WrongLength(digits.len()));
         }
         // Normalized, so that a different spelling of the same key isn't a rotation.
-        Ok(Self(Secret::new(format!("{HEAD}{ENCODING}{}", digits.to_ascii_lowercase()))))
+        Ok(Self(SecretBytes::new(format!("{HEAD}{ENCODING}{}", digits.to_ascii_lowercase()))))
     }
 
     /// The single line that tau reads, without a line break.
-    pub fn line(&self) -> &Secret {
+    pub fn line(&self) -> &SecretBytes {
         &self.0
     }
 }

@@ -1,6 +1,6 @@
 //! The key pair that validates domains.
 
-use crate::resource::Secret;
+use crate::resource::SecretBytes;
 use p256::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePublicKey as _, LineEnding};
 use p256::{PublicKey, SecretKey};
 use std::fmt;
@@ -13,7 +13,7 @@ const SPKI: &str = "PUBLIC KEY";
 /// A P-256 key pair. The private key may be missing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ValidationKeys {
-    private: Option<Secret>,
+    private: Option<SecretBytes>,
     public: String,
 }
 
@@ -92,7 +92,7 @@ impl ValidationKeys {
 
     /// The private key in the format that tau reads, `EC PRIVATE KEY`; byte for byte
     /// the file if that was in this format.
-    pub fn private(&self) -> Option<&Secret> {
+    pub fn private(&self) -> Option<&SecretBytes> {
         self.private.as_ref()
     }
 
@@ -110,7 +110,7 @@ impl fmt::Debug for ValidationKeys {
     }
 }
 
-fn read_private(bytes: &[u8]) -> Result<(SecretKey, Secret), PemError> {
+fn read_private(bytes: &[u8]) -> Result<(SecretKey, SecretBytes), PemError> {
     let text = std::str::from_utf8(bytes).map_err(|_| PemError::NotPem)?;
     let blocks = blocks(text)?;
     // openssl puts an `EC PARAMETERS` block before the key.
@@ -125,10 +125,10 @@ fn read_private(bytes: &[u8]) -> Result<(SecretKey, Secret), PemError> {
     };
     let as_it_is = block.label == EC && block.text == text.trim();
     let pem = if as_it_is {
-        Secret::new(bytes)
+        SecretBytes::new(bytes)
     } else {
         let pem = key.to_sec1_pem(LineEnding::LF).map_err(|_| PemError::NotP256)?;
-        Secret::new(pem.as_bytes())
+        SecretBytes::new(pem.as_bytes())
     };
     Ok((key, pem))
 }

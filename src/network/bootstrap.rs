@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::hosts::unknown;
-use super::problem::{Diagnostic, Read, Report};
+use super::problem::{Diagnostic, ProblemReport, Read};
 use super::slot::NAME_HELP;
 use super::{At, HostDraft, ShapeDraft};
 use crate::resource::{HostName, ShapeName};
@@ -14,7 +14,7 @@ pub(super) fn read(
     fields: Fields<'_>,
     shapes: Option<&BTreeMap<ShapeName, ShapeDraft>>,
     hosts: Option<&BTreeMap<HostName, HostDraft>>,
-    report: &mut Report,
+    report: &mut ProblemReport,
 ) -> (BTreeMap<ShapeName, Vec<At<HostName>>>, bool) {
     let mut bootstrap = BTreeMap::new();
     let mut partial = false;
@@ -71,7 +71,7 @@ fn carries(
     host: At<HostName>,
     shape: Option<&At<ShapeName>>,
     hosts: Option<&BTreeMap<HostName, HostDraft>>,
-    report: &mut Report,
+    report: &mut ProblemReport,
 ) -> Read<At<HostName>> {
     let Some(hosts) = hosts else { return Ok(host) };
     let Some(found) = hosts.get(&host.value) else {

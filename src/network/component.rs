@@ -4,7 +4,7 @@ use super::fields::{Fields, Item};
 use super::files::{Files, Found};
 use super::mask::Mask;
 use super::place::{Place, Source};
-use super::problem::{Diagnostic, Report};
+use super::problem::{Diagnostic, ProblemReport};
 use super::slot::Slot;
 use crate::yaml::Places as _;
 use crate::yaml::{self, Content, Flaw, Node, Span, small};
@@ -79,7 +79,7 @@ struct Document<'f> {
 impl<'f> Documents<'f> {
     /// Finds and parses a component. `None` if there is nothing, which is reported
     /// unless it is optional.
-    pub(super) fn read(component: Component, files: &'f Files, report: &mut Report) -> Option<Self> {
+    pub(super) fn read(component: Component, files: &'f Files, report: &mut ProblemReport) -> Option<Self> {
         let places = places(component, files);
         let Some(first) = places.first() else {
             if let Some(example) = component.example() {
@@ -114,7 +114,7 @@ impl<'f> Documents<'f> {
         (!nothing).then_some(all)
     }
 
-    fn load(component: Component, place: &Where<'f>, files: &'f Files, report: &mut Report) -> Self {
+    fn load(component: Component, place: &Where<'f>, files: &'f Files, report: &mut ProblemReport) -> Self {
         let mut all = Self { component, title: place.title(), documents: Vec::new(), partial: false };
         match place {
             Where::File(path) => all.file(path, None, false, files, report),
@@ -123,7 +123,7 @@ impl<'f> Documents<'f> {
         all
     }
 
-    fn folder(&mut self, name: &str, files: &'f Files, report: &mut Report) {
+    fn folder(&mut self, name: &str, files: &'f Files, report: &mut ProblemReport) {
         let mut seen = BTreeMap::new();
         for path in files.below(name) {
             let rest = &path[name.len() + 1..];
@@ -155,7 +155,7 @@ impl<'f> Documents<'f> {
         entry: Option<&'f str>,
         again: bool,
         files: &'f Files,
-        report: &mut Report,
+        report: &mut ProblemReport,
     ) {
         let bytes = match files.get(path) {
             Some(Found::File(bytes)) => bytes,
@@ -220,7 +220,7 @@ impl<'f> Documents<'f> {
 
     /// The component as one mapping: that of the file, or one of the folder's
     /// files by name.
-    pub(super) fn fields(&self, report: &mut Report) -> Fields<'_> {
+    pub(super) fn fields(&self, report: &mut ProblemReport) -> Fields<'_> {
         let mut fields = Fields::new(format!("`{}`", self.title), None);
         fields.partial = self.partial;
         for document in &self.documents {

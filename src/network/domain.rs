@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found, relative_to};
-use super::problem::{Absent, Diagnostic, Read, Report, Reported};
+use super::problem::{Absent, Diagnostic, ProblemReport, Read, Reported};
 use super::{At, DomainDraft, Place};
 use crate::identity::{SwarmKey, ValidationKeys};
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ struct RawPair<'t> {
 }
 
 /// Reads the file itself.
-pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwork<'t> {
+pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut ProblemReport) -> RawNetwork<'t> {
     let domain = fields
         .need("domain", "domain: {root: example.org, generated: g.example.org, …}")
         .and_then(|item| item.fields("`domain`", report));
@@ -87,7 +87,7 @@ pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut Report) -> RawNetwor
     RawNetwork { root, generated, custom, validation, swarm_key, bootstrap }
 }
 
-fn read_pair<'t>(domain: &mut Fields<'t>, report: &mut Report) -> Read<RawPair<'t>> {
+fn read_pair<'t>(domain: &mut Fields<'t>, report: &mut ProblemReport) -> Read<RawPair<'t>> {
     const EXAMPLE: &str = "validation: {key: {private: keys/dv_private.key, public: keys/dv_public.key}}";
     let item = domain.need("validation", EXAMPLE)?;
     let mut validation = item.fields("`domain.validation`", report)?;
@@ -106,7 +106,7 @@ fn read_pair<'t>(domain: &mut Fields<'t>, report: &mut Report) -> Read<RawPair<'
     Ok(RawPair { whole, private: private?, public: public? })
 }
 
-fn read_swarm<'t>(p2p: &mut Fields<'t>, report: &mut Report) -> Read<(Item<'t>, &'t str)> {
+fn read_swarm<'t>(p2p: &mut Fields<'t>, report: &mut ProblemReport) -> Read<(Item<'t>, &'t str)> {
     let mut swarm = match p2p.take("swarm") {
         Some(item) => item.fields("`p2p.swarm`", report)?,
         None => return Err(no_swarm_key(p2p, "swarm", "swarm: {key: keys/swarm.key}")),
@@ -137,7 +137,11 @@ impl RawNetwork<'_> {
     }
 
     /// Reads the files that it names.
-    pub(super) fn finish(self, files: &Files, report: &mut Report) -> (DomainDraft, Option<At<SwarmKey>>) {
+    pub(super) fn finish(
+        self,
+        files: &Files,
+        report: &mut ProblemReport,
+    ) -> (DomainDraft, Option<At<SwarmKey>>) {
         let swarm_key = self.swarm_key.and_then(|(item, path)| swarm_key(item, path, files, report));
         let validation = self.validation.and_then(|pair| pair.finish(files, report));
         let domain = DomainDraft {
@@ -152,19 +156,20 @@ impl RawNetwork<'_> {
 
 impl RawPair<'_> {
     /// Reports problems of each half, even if the other has one.
-    fn finish(self, files: &Files, report: &mut Report) -> Read<At<ValidationKeys>> {
+    fn finish(self, files: &Files, report: &mut ProblemReport) -> Read<At<ValidationKeys>> {
         const HELP: &str = "expected a P-256 key pair in PEM, `EC PRIVATE KEY` and `PUBLIC KEY`, as `spore key validation` generates; the public half can be left out";
-        let mut half = |half: Option<(Item<'_>, &str)>, key: Key| {
+        let mut half = |half: Option<(Item<'_>, &str)>, key: NetworkKey| {
             let Some((item, path)) = half else { return Ok(None) };
             let bytes = bytes(item, path, key, files, report)?;
-            let parts = if key == Key::ValidationPrivate { (Some(bytes), None) } else { (None, Some(bytes)) };
+            let parts =
+                if key == NetworkKey::ValidationPrivate { (Some(bytes), None) } else { (None, Some(bytes)) };
             match ValidationKeys::new(parts.0, parts.1) {
                 Ok(_) => Ok(Some(bytes)),
                 Err(error) => Err(item.wrong(&error.to_string(), "this file", HELP, report)),
             }
         };
-        let private = half(self.private, Key::ValidationPrivate);
-        let public = half(self.public, Key::ValidationPublic);
+        let private = half(self.private, NetworkKey::ValidationPrivate);
+        let public = half(self.public, NetworkKey::ValidationPublic);
         match ValidationKeys::new(private?, public?) {
             Ok(keys) => Ok(self.whole.at(keys)),
             Err(error) => {
@@ -180,8 +185,8 @@ impl RawPair<'_> {
     }
 }
 
-fn swarm_key(item: Item<'_>, path: &str, files: &Files, report: &mut Report) -> Read<At<SwarmKey>> {
-    match SwarmKey::parse(bytes(item, path, Key::Swarm, files, report)?) {
+fn swarm_key(item: Item<'_>, path: &str, files: &Files, report: &mut ProblemReport) -> Read<At<SwarmKey>> {
+    match SwarmKey::parse(bytes(item, path, NetworkKey::Swarm, files, report)?) {
         Ok(key) => Ok(item.at(key)),
         Err(error) => {
             let help = "expected one line, `/key/swarm/psk/1.0.0//base16/` and 64 hexadecimal digits, as `spore key swarm` generates";
@@ -190,9 +195,9 @@ fn swarm_key(item: Item<'_>, path: &str, files: &Files, report: &mut Report) -> 
     }
 }
 
-/// The key that a file should hold.
+/// A key of the network: what a file should hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
+enum NetworkKey {
     Swarm,
     ValidationPrivate,
     ValidationPublic,
@@ -214,7 +219,13 @@ fn generate(kind: &str, path: &str) -> String {
     )
 }
 
-fn bytes<'f>(item: Item<'_>, path: &str, key: Key, files: &'f Files, report: &mut Report) -> Read<&'f [u8]> {
+fn bytes<'f>(
+    item: Item<'_>,
+    path: &str,
+    key: NetworkKey,
+    files: &'f Files,
+    report: &mut ProblemReport,
+) -> Read<&'f [u8]> {
     let (message, help) = match files.get(path) {
         Some(Found::File(bytes)) => return Ok(bytes),
         Some(Found::Unreadable(why)) => (format!("`{}` {why}", item.shown()), why.help()),
@@ -228,11 +239,11 @@ fn bytes<'f>(item: Item<'_>, path: &str, key: Key, files: &'f Files, report: &mu
             let is_shown = item.place().shown(path) == path;
             let to = |default| if is_shown { path } else { default };
             let (what, help) = match key {
-                Key::Swarm => (Absent::SecretFile, generate("swarm", to("keys/swarm.key"))),
-                Key::ValidationPrivate => {
+                NetworkKey::Swarm => (Absent::SecretFile, generate("swarm", to("keys/swarm.key"))),
+                NetworkKey::ValidationPrivate => {
                     (Absent::SecretFile, generate("validation", to("keys/dv_private.key")))
                 }
-                Key::ValidationPublic => (Absent::PublicFile, PUBLIC_HELP.to_owned()),
+                NetworkKey::ValidationPublic => (Absent::PublicFile, PUBLIC_HELP.to_owned()),
             };
             let problem = problem.help(help);
             return Err(report.missing(item.place(), what, problem));
@@ -241,10 +252,10 @@ fn bytes<'f>(item: Item<'_>, path: &str, key: Key, files: &'f Files, report: &mu
     Err(item.wrong(&message, "this path", help, report))
 }
 
-fn name(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
+fn name(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
     Ok(item.at(item.text("a domain name", report)?.trim().to_owned()))
 }
 
-fn path<'t>(item: Item<'t>, report: &mut Report) -> Read<(Item<'t>, &'t str)> {
+fn path<'t>(item: Item<'t>, report: &mut ProblemReport) -> Read<(Item<'t>, &'t str)> {
     Ok((item, item.text("the path of a file", report)?))
 }

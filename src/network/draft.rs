@@ -5,14 +5,14 @@
 //! checks draw no conclusions from its absence. A draft without errors is a
 //! [`Network`].
 
-use super::problem::{Diagnostic, Findings, Problems, Report};
+use super::problem::{Diagnostic, Findings, ProblemReport, Problems};
 use super::{
     Accounts, Address, App, At, CustomDomain, Domain, Files, Identity, InGit, KeyFile, Links, Location,
     Login, Network, Place, Plugin, Ssh, Tenancy,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::identity::{NodeKey, PeerId, SwarmKey, ValidationKeys};
-use crate::resource::{HostName, Secret, ShapeName};
+use crate::resource::{HostName, SecretBytes, ShapeName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,7 +140,7 @@ pub struct LoginDraft {
     /// Private keys, including missing files.
     pub keys: Vec<At<KeyFile>>,
     /// The password.
-    pub password: Option<At<Secret>>,
+    pub password: Option<At<SecretBytes>>,
 }
 
 /// The tenancy, as far as it is known.
@@ -184,7 +184,7 @@ impl Draft {
 
     /// Reads a folder that is in memory. Only `files` is used.
     pub fn from_files(files: &Files, secrets: Secrets) -> Self {
-        let mut report = Report::new(secrets);
+        let mut report = ProblemReport::new(secrets);
         let draft = super::assemble(files, secrets, &mut report);
         Self { findings: report.finish(), ..draft }
     }

@@ -5,12 +5,12 @@
 
 use super::fields::Item;
 use super::hosts::{Address, NotAnAddress};
-use super::problem::{Read, Report};
+use super::problem::{ProblemReport, Read};
 use super::{At, Diagnostic};
 use std::net::Ipv6Addr;
 
 /// Reads an IP address or the name of a host.
-pub(super) fn read(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
+pub(super) fn read(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
     let text = item.text("an address", report)?;
     match text.parse::<Address>() {
         Ok(address) => return Ok(item.at(address.ip.to_string())),

@@ -3,7 +3,7 @@
 //! Text in messages is taken from the masked source, never from the value.
 
 use super::place::{At, Place, Source};
-use super::problem::{Diagnostic, Read, Report, Reported, nearest};
+use super::problem::{Diagnostic, ProblemReport, Read, Reported, nearest};
 use super::slot::Slot;
 use crate::yaml::{Content, Node, Span};
 use std::sync::Arc;
@@ -49,7 +49,13 @@ impl<'t> Item<'t> {
     }
 
     /// Reports that this value isn't what is expected.
-    pub(super) fn wrong(self, message: &str, expected: &str, help: &str, report: &mut Report) -> Reported {
+    pub(super) fn wrong(
+        self,
+        message: &str,
+        expected: &str,
+        help: &str,
+        report: &mut ProblemReport,
+    ) -> Reported {
         let problem = Diagnostic::error(message).at(&self.place(), expected).help(help);
         report.push(problem)
     }
@@ -62,7 +68,7 @@ impl<'t> Item<'t> {
         }
     }
 
-    fn not(self, expected: &str, report: &mut Report) -> Reported {
+    fn not(self, expected: &str, report: &mut ProblemReport) -> Reported {
         let found = match self.node.content.resolved() {
             Content::Broken => return Reported,
             Content::Null => "nothing",
@@ -76,7 +82,7 @@ impl<'t> Item<'t> {
     }
 
     /// Any scalar as text; `expected` describes it in messages.
-    pub(super) fn text(self, expected: &str, report: &mut Report) -> Read<&'t str> {
+    pub(super) fn text(self, expected: &str, report: &mut ProblemReport) -> Read<&'t str> {
         match self.node.content.resolved() {
             Content::Scalar { text, .. } if text.trim().is_empty() => Err(self.wrong(
                 &format!("expected {expected}, found nothing"),
@@ -90,7 +96,7 @@ impl<'t> Item<'t> {
     }
 
     /// A port in plain decimal digits, which all YAML readers interpret alike.
-    pub(super) fn port(self, report: &mut Report) -> Read<At<u16>> {
+    pub(super) fn port(self, report: &mut ProblemReport) -> Read<At<u16>> {
         const HELP: &str = "a port is a number from 1 to 65535, without quotes";
         let text = self.text("a port", report)?;
         let plain = matches!(self.node.content.resolved(), Content::Scalar { plain: true, .. });
@@ -104,7 +110,7 @@ impl<'t> Item<'t> {
     }
 
     /// A number, quoted or not.
-    pub(super) fn number(self, expected: &str, report: &mut Report) -> Read<At<f64>> {
+    pub(super) fn number(self, expected: &str, report: &mut ProblemReport) -> Read<At<f64>> {
         let text = self.text(expected, report)?;
         let digits = text.trim().bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
         match text.trim().parse::<f64>() {
@@ -122,7 +128,7 @@ impl<'t> Item<'t> {
     }
 
     /// The items of a list; a single value counts as a list of one.
-    pub(super) fn items(self, report: &mut Report) -> Vec<Item<'t>> {
+    pub(super) fn items(self, report: &mut ProblemReport) -> Vec<Item<'t>> {
         match self.node.content.resolved() {
             Content::List(nodes) => {
                 let mut items = Vec::with_capacity(nodes.len());
@@ -162,7 +168,7 @@ impl<'t> Item<'t> {
     }
 
     /// The entries of a mapping; `owner` describes it in messages.
-    pub(super) fn fields(self, owner: &str, report: &mut Report) -> Read<Fields<'t>> {
+    pub(super) fn fields(self, owner: &str, report: &mut ProblemReport) -> Read<Fields<'t>> {
         let Content::Map(entries) = self.node.content.resolved() else {
             return Err(self.not(&format!("a mapping for {owner}"), report));
         };
@@ -256,8 +262,8 @@ impl<'t> Fields<'t> {
     pub(super) fn either<T: PartialEq>(
         &mut self,
         names: [&'static str; 2],
-        report: &mut Report,
-        mut read: impl FnMut(Item<'t>, &mut Report) -> Read<T>,
+        report: &mut ProblemReport,
+        mut read: impl FnMut(Item<'t>, &mut ProblemReport) -> Read<T>,
     ) -> Option<Read<T>> {
         let [first, second] = names.map(|name| self.take_named(name));
         match (first, second) {
@@ -280,7 +286,7 @@ impl<'t> Fields<'t> {
         [one, other]: [&str; 2],
         here: &Place,
         there: &Place,
-        report: &mut Report,
+        report: &mut ProblemReport,
     ) -> Reported {
         let message = format!("`{one}` and `{other}` of {} have different values", self.owner);
         let problem = Diagnostic::error(message).at(here, "this").at(there, "and this");
@@ -290,7 +296,7 @@ impl<'t> Fields<'t> {
     /// Reports the entries that were not taken, and the missing fields. An entry
     /// that looks misspelt is an error, and makes the result `true`. Other unknown
     /// entries are warnings: upstream's tool ignores them.
-    pub(super) fn finish(mut self, report: &mut Report) -> bool {
+    pub(super) fn finish(mut self, report: &mut ProblemReport) -> bool {
         let mut misspelt = false;
         for slot in &self.slots {
             if slot.taken || slot.again {

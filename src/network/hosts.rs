@@ -1,7 +1,7 @@
 //! The hosts and their nodes: `hosts.yaml`.
 
 use super::fields::{Fields, Item};
-use super::problem::{Absent, Diagnostic, Read, Report, Reported};
+use super::problem::{Absent, Diagnostic, ProblemReport, Read, Reported};
 use super::slot::Slot;
 use super::{At, HostDraft, Login, LoginDraft, NodeDraft, ShapeDraft, SshDraft};
 use crate::identity::{NodeKey, PeerId};
@@ -83,7 +83,7 @@ pub(super) fn read(
     fields: Fields<'_>,
     known: &Known<'_>,
     partial: &mut bool,
-    report: &mut Report,
+    report: &mut ProblemReport,
 ) -> BTreeMap<HostName, HostDraft> {
     let mut hosts = BTreeMap::new();
     for slot in &fields.slots {
@@ -112,7 +112,7 @@ pub(super) struct Known<'k> {
     pub(super) logins: Option<&'k BTreeMap<String, LoginDraft>>,
 }
 
-fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut Report) -> Option<HostDraft> {
+fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut ProblemReport) -> Option<HostDraft> {
     let name = slot.name_of::<HostName>("host", report);
     let shown = slot.place.shown(slot.name);
     let (mut addresses, mut ssh, mut location, mut nodes) = (Vec::new(), None, None, BTreeMap::new());
@@ -144,7 +144,7 @@ fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut Report) -> Option<
     Some(HostDraft { name: name.ok()?, addresses, all_addresses, ssh, location, nodes, all_nodes })
 }
 
-fn address(item: Item<'_>, report: &mut Report) -> Read<At<Address>> {
+fn address(item: Item<'_>, report: &mut ProblemReport) -> Read<At<Address>> {
     match item.text("an IP address", report)?.parse::<Address>() {
         Ok(address) => Ok(item.at(address)),
         Err(NotAnAddress) => {
@@ -180,7 +180,7 @@ impl FromStr for Address {
     }
 }
 
-fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut Report) -> Read<SshDraft> {
+fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut ProblemReport) -> Read<SshDraft> {
     let mut fields = item.fields(&format!("`ssh` of host `{host}`"), report)?;
     let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| super::endpoint::read(item, report));
     let port = fields.take("port").map(|item| item.port(report)).transpose();
@@ -209,7 +209,7 @@ pub(super) fn unknown<'n, T: ToString>(
     what: &str,
     name: &At<T>,
     mut names: impl Iterator<Item = &'n str> + Clone,
-    report: &mut Report,
+    report: &mut ProblemReport,
 ) -> Reported {
     let text = name.value.to_string();
     let shown = name.place.shown(&text);
@@ -233,7 +233,7 @@ pub(super) fn unknown<'n, T: ToString>(
     )
 }
 
-fn read_location(item: Item<'_>, report: &mut Report) -> Read<Location> {
+fn read_location(item: Item<'_>, report: &mut ProblemReport) -> Read<Location> {
     const HELP: &str = "write `location: {lat: 1.25, long: 25.1}`";
     if item.is_list() {
         let items = item.items(report);
@@ -245,7 +245,7 @@ fn read_location(item: Item<'_>, report: &mut Report) -> Read<Location> {
         return Ok(Location { lat: lat?, long: long? });
     }
     let mut fields = item.fields("`location`", report)?;
-    let mut number = |name, report: &mut Report| {
+    let mut number = |name, report: &mut ProblemReport| {
         fields.need(name, &format!("{name}: 1.25")).and_then(|item| item.number("degrees", report))
     };
     let (lat, long) = (number("lat", report), number("long", report));
@@ -258,7 +258,7 @@ fn read_nodes(
     host: &str,
     known: &Known<'_>,
     all: &mut bool,
-    report: &mut Report,
+    report: &mut ProblemReport,
 ) -> BTreeMap<ShapeName, NodeDraft> {
     let mut nodes = BTreeMap::new();
     let Ok(fields) = item.fields(&format!("`shapes` of host `{host}`"), report) else {
@@ -288,13 +288,13 @@ fn read_node(
     slot: &Slot<'_>,
     shape: Read<At<ShapeName>>,
     host: &str,
-    report: &mut Report,
+    report: &mut ProblemReport,
 ) -> Option<NodeDraft> {
     const NO_KEY: &str =
         "for a new node, generate a key with `spore key node`, and add it here as `key: CAES…`";
     let name = format!("node `{}@{host}`", slot.place.shown(slot.name));
     let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
-    let neither = |report: &mut Report| {
+    let neither = |report: &mut ProblemReport| {
         let problem = Diagnostic::error(format!("{name} has neither `key` nor `id`"));
         report.push(problem.at(&slot.place, "this node").help(NO_KEY));
     };

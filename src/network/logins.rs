@@ -2,11 +2,11 @@
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found, relative_to};
-use super::problem::{Absent, Diagnostic, Read, Report};
+use super::problem::{Absent, Diagnostic, ProblemReport, Read};
 use super::slot::Slot;
 use super::{At, Draft, LoginDraft, Secrets};
 use crate::identity::SshKeyKind;
-use crate::resource::Secret;
+use crate::resource::SecretBytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub struct Login {
     /// Private keys, tried in this order.
     pub keys: Vec<At<KeyFile>>,
     /// The password, tried after the keys.
-    pub password: Option<At<Secret>>,
+    pub password: Option<At<SecretBytes>>,
 }
 
 /// A file with an SSH private key.
@@ -38,7 +38,11 @@ pub struct KeyFile {
 }
 
 /// Reads the users, by name.
-pub(super) fn read(fields: Fields<'_>, files: &Files, report: &mut Report) -> BTreeMap<String, LoginDraft> {
+pub(super) fn read(
+    fields: Fields<'_>,
+    files: &Files,
+    report: &mut ProblemReport,
+) -> BTreeMap<String, LoginDraft> {
     let read = |slot: &Slot<'_>| {
         let login = read_login(slot, files, report);
         (!slot.again).then(|| (slot.name.to_owned(), login))
@@ -46,7 +50,7 @@ pub(super) fn read(fields: Fields<'_>, files: &Files, report: &mut Report) -> BT
     fields.slots.iter().filter_map(read).collect()
 }
 
-fn read_login(slot: &Slot<'_>, files: &Files, report: &mut Report) -> LoginDraft {
+fn read_login(slot: &Slot<'_>, files: &Files, report: &mut ProblemReport) -> LoginDraft {
     let name = At { value: slot.name.to_owned(), place: slot.place.clone() };
     let mut login = LoginDraft { name, user: None, keys: Vec::new(), password: None };
     let shown = slot.place.shown(slot.name);
@@ -61,7 +65,7 @@ fn read_login(slot: &Slot<'_>, files: &Files, report: &mut Report) -> LoginDraft
     login.keys = keys.and_then(Result::ok).unwrap_or_default();
     login.password = password.and_then(|item| {
         let text = item.text("a password", report).ok()?;
-        Some(item.at(Secret::new(text)))
+        Some(item.at(SecretBytes::new(text)))
     });
     fields.finish(report);
     login
@@ -70,7 +74,7 @@ fn read_login(slot: &Slot<'_>, files: &Files, report: &mut Report) -> LoginDraft
 /// Reports the missing keys of logins that are in use: a login of which no key
 /// exists is an error, unless it has a password; otherwise each missing file is
 /// a warning.
-pub(super) fn missing_keys(draft: &Draft, report: &mut Report) {
+pub(super) fn missing_keys(draft: &Draft, report: &mut ProblemReport) {
     let needed = draft.needed_logins();
     for login in draft.logins.values() {
         if !needed.contains(login.name.as_str()) {
@@ -104,7 +108,7 @@ pub(super) fn missing_keys(draft: &Draft, report: &mut Report) {
     }
 }
 
-fn user(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
+fn user(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
     let text = item.text("a user name", report)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && text.chars().all(plain) {
@@ -114,12 +118,12 @@ fn user(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
     Err(item.wrong(&format!("`{}` is not a user name", item.shown()), "this", help, report))
 }
 
-fn key_files(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<KeyFile>> {
+fn key_files(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Vec<At<KeyFile>> {
     let items = item.items(report);
     items.into_iter().filter_map(|item| Some(item.at(key_file(item, files, report).ok()?))).collect()
 }
 
-fn key_file(item: Item<'_>, files: &Files, report: &mut Report) -> Read<KeyFile> {
+fn key_file(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Read<KeyFile> {
     let text = item.text("the path of a private key", report)?;
     if text.contains('\n') {
         let help = "move the key to a file in the folder, and write its path here";

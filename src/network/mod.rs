@@ -46,7 +46,7 @@ pub use tenancy::{Accounts, App, Tenancy};
 
 use component::{Component, Documents};
 use fields::Fields;
-use problem::{Report, Reported};
+use problem::{ProblemReport, Reported};
 
 use crate::artifact::{Architecture, Pin};
 use crate::identity::{SshKeyKind, SwarmKey};
@@ -105,7 +105,7 @@ impl Network {
 /// The paths of files that the folder's own files refer to, as written.
 fn named(files: &Files) -> Vec<String> {
     // Problems are reported when the folder is assembled.
-    let mut ignored = Report::new(Secrets::Needed);
+    let mut ignored = ProblemReport::new(Secrets::Needed);
     let mut named = Vec::new();
     if let Some(documents) = Documents::read(Component::Network, files, &mut ignored) {
         named.extend(domain::read(documents.fields(&mut ignored), &mut ignored).named());
@@ -117,7 +117,7 @@ fn named(files: &Files) -> Vec<String> {
     named
 }
 
-fn assemble(files: &Files, secrets: Secrets, report: &mut Report) -> Draft {
+fn assemble(files: &Files, secrets: Secrets, report: &mut ProblemReport) -> Draft {
     for file in files.unread() {
         report.push(misnamed(file));
     }

@@ -193,7 +193,7 @@ impl Findings {
 }
 
 /// Collects findings while a folder is read.
-pub(super) struct Report {
+pub(super) struct ProblemReport {
     secrets: Secrets,
     findings: Findings,
     /// The secrets that are missing, where that is fine.
@@ -229,7 +229,7 @@ pub(super) struct Reported;
 /// A value, unless there was a problem with it, which has been reported.
 pub(super) type Read<T> = Result<T, Reported>;
 
-impl Report {
+impl ProblemReport {
     pub(super) fn new(secrets: Secrets) -> Self {
         Self { secrets, findings: Findings::default(), missing: Vec::new(), compared: 0 }
     }

@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found, PLUGINS};
-use super::problem::{Diagnostic, Read, Report, Reported};
+use super::problem::{Diagnostic, ProblemReport, Read, Reported};
 use super::slot::Slot;
 use super::{At, ShapeDraft};
 use crate::resource::ShapeName;
@@ -49,19 +49,19 @@ pub struct Plugin {
 pub(super) fn read(
     fields: Fields<'_>,
     files: &Files,
-    report: &mut Report,
+    report: &mut ProblemReport,
 ) -> BTreeMap<ShapeName, ShapeDraft> {
     let read = |slot: &Slot<'_>| read_shape(slot, files, report).filter(|_| !slot.again);
     let shapes = fields.slots.iter().filter_map(read);
     shapes.map(|shape| (shape.name.value.clone(), shape)).collect()
 }
 
-fn read_shape(slot: &Slot<'_>, files: &Files, report: &mut Report) -> Option<ShapeDraft> {
+fn read_shape(slot: &Slot<'_>, files: &Files, report: &mut ProblemReport) -> Option<ShapeDraft> {
     let name = slot.name_of::<ShapeName>("shape", report);
     let owner = format!("shape `{}`", slot.place.shown(slot.name));
     let (mut services, mut ports, mut plugins) = (Vec::new(), None, Vec::new());
     if let Ok(mut fields) = slot.item.fields(&owner, report) {
-        let read = |item: Item<'_>, report: &mut Report| Ok(read_services(item, report));
+        let read = |item: Item<'_>, report: &mut ProblemReport| Ok(read_services(item, report));
         services =
             fields.either(["protocols", "services"], report, read).and_then(Result::ok).unwrap_or_default();
         ports = read_ports(&mut fields, report).ok();
@@ -75,7 +75,7 @@ fn read_shape(slot: &Slot<'_>, files: &Files, report: &mut Report) -> Option<Sha
     Some(ShapeDraft { name: name.ok()?, services, main, lite, ipfs, plugins })
 }
 
-fn read_services(item: Item<'_>, report: &mut Report) -> Vec<At<String>> {
+fn read_services(item: Item<'_>, report: &mut ProblemReport) -> Vec<At<String>> {
     let mut services: Vec<At<String>> = Vec::new();
     let mut seen = BTreeMap::new();
     for item in item.items(report) {
@@ -99,7 +99,7 @@ fn read_services(item: Item<'_>, report: &mut Report) -> Vec<At<String>> {
     services
 }
 
-fn read_plugins(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<Plugin>> {
+fn read_plugins(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Vec<At<Plugin>> {
     let mut plugins: Vec<At<Plugin>> = Vec::new();
     let mut seen = BTreeSet::new();
     for item in item.items(report) {
@@ -112,7 +112,7 @@ fn read_plugins(item: Item<'_>, files: &Files, report: &mut Report) -> Vec<At<Pl
     plugins
 }
 
-fn plugin(item: Item<'_>, files: &Files, report: &mut Report) -> Read<Plugin> {
+fn plugin(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Read<Plugin> {
     let name = item.text("a plugin", report)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-@".contains(c);
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(plain) {
@@ -140,7 +140,7 @@ struct RawPorts {
 
 /// Upstream writes `{main: N, lite: N, ipfs: N}`, the manual `{main: {p2p: N}, lite:
 /// {p2p: N, ipfs: N}}`.
-fn read_ports(fields: &mut Fields<'_>, report: &mut Report) -> Read<RawPorts> {
+fn read_ports(fields: &mut Fields<'_>, report: &mut ProblemReport) -> Read<RawPorts> {
     let item = fields.need("ports", "ports: {main: 4242, lite: 4247}")?;
     let mut ports = item.fields("`ports`", report)?;
     let mut nested_ipfs = None;

@@ -2,7 +2,7 @@
 
 use super::fields::Item;
 use super::place::{At, Place};
-use super::problem::{Diagnostic, Read, Report};
+use super::problem::{Diagnostic, ProblemReport, Read};
 use std::str::FromStr;
 
 /// An entry of a mapping.
@@ -21,7 +21,7 @@ pub(super) struct Slot<'t> {
 
 impl Slot<'_> {
     /// The name as that of a `what`: a host or a shape.
-    pub(super) fn name_of<N: FromStr>(&self, what: &str, report: &mut Report) -> Read<At<N>> {
+    pub(super) fn name_of<N: FromStr>(&self, what: &str, report: &mut ProblemReport) -> Read<At<N>> {
         match self.name.parse() {
             Ok(value) => {
                 self.warn_of_other_readers(report);
@@ -36,7 +36,7 @@ impl Slot<'_> {
     }
 
     /// Some YAML readers take an unquoted name for a value of another type.
-    fn warn_of_other_readers(&self, report: &mut Report) {
+    fn warn_of_other_readers(&self, report: &mut ProblemReport) {
         let Some(what) = taken_for(self.name).filter(|_| self.plain) else { return };
         let problem = Diagnostic::warning(format!("other YAML readers take `{}` for {what}", self.name));
         report.push(

@@ -2,18 +2,18 @@
 
 use super::At;
 use super::fields::{Fields, Item};
-use super::problem::{Diagnostic, Read, Report, Reported};
+use super::problem::{Diagnostic, ProblemReport, Read, Reported};
 use super::slot::Slot;
 use crate::artifact::{Architecture, Pin, Source, UrlError};
 use crate::resource::{Sha256, Version};
 use std::collections::BTreeMap;
 
 /// Reads the pins.
-pub(super) fn read(fields: Fields<'_>, report: &mut Report) -> BTreeMap<Architecture, At<Pin>> {
+pub(super) fn read(fields: Fields<'_>, report: &mut ProblemReport) -> BTreeMap<Architecture, At<Pin>> {
     fields.slots.iter().filter_map(|slot| read_pin(slot, report).ok()).collect()
 }
 
-fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<(Architecture, At<Pin>)> {
+fn read_pin(slot: &Slot<'_>, report: &mut ProblemReport) -> Read<(Architecture, At<Pin>)> {
     let shown = slot.place.shown(slot.name);
     let architecture = slot.name.parse::<Architecture>().map_err(|_| {
         let names: Vec<&str> = Architecture::ALL.into_iter().map(Architecture::name).collect();
@@ -53,7 +53,7 @@ fn read_pin(slot: &Slot<'_>, report: &mut Report) -> Read<(Architecture, At<Pin>
     Ok((architecture?, At { value, place: place? }))
 }
 
-fn version(item: Item<'_>, report: &mut Report) -> Read<Version> {
+fn version(item: Item<'_>, report: &mut ProblemReport) -> Read<Version> {
     let text = item.text("a version", report)?;
     text.parse().map_err(|error: crate::resource::InvalidVersion| {
         let help = "`spore tau pin` writes it; it can be left out";
@@ -61,7 +61,7 @@ fn version(item: Item<'_>, report: &mut Report) -> Read<Version> {
     })
 }
 
-fn digest(item: Item<'_>, report: &mut Report) -> Read<At<Sha256>> {
+fn digest(item: Item<'_>, report: &mut ProblemReport) -> Read<At<Sha256>> {
     let text = item.text("a SHA-256 digest", report)?;
     text.parse().map(|digest| item.at(digest)).map_err(|_| {
         let help = "expected 64 hexadecimal digits, as printed by `sha256sum`";

@@ -2,9 +2,9 @@
 //! `accounts.yaml`.
 
 use super::fields::{Fields, Item};
-use super::problem::{Read, Report};
+use super::problem::{ProblemReport, Read};
 use super::{At, TenancyDraft};
-use crate::resource::Secret;
+use crate::resource::SecretBytes;
 use crate::yaml::{Content, mapping, plain};
 use serde_yaml::Value;
 use std::fmt;
@@ -27,14 +27,14 @@ pub struct App {
     /// Its client id.
     pub client_id: Option<At<String>>,
     /// Its private key, in PEM.
-    pub key: Option<At<Secret>>,
+    pub key: Option<At<SecretBytes>>,
 }
 
 /// The contents of `accounts.yaml`. Every scalar counts as a secret.
 #[derive(Clone, PartialEq)]
 pub struct Accounts {
     document: Value,
-    scalars: Vec<Secret>,
+    scalars: Vec<SecretBytes>,
 }
 
 impl Accounts {
@@ -45,16 +45,18 @@ impl Accounts {
 
     /// Its texts and numbers, as they are written: `1e8` is no longer that once it is a
     /// number.
-    pub fn scalars(&self) -> &[Secret] {
+    pub fn scalars(&self) -> &[SecretBytes] {
         &self.scalars
     }
 }
 
-fn scalars(content: &Content<'_>) -> Vec<Secret> {
+fn scalars(content: &Content<'_>) -> Vec<SecretBytes> {
     match content.resolved() {
         // `true` is in every other text.
         Content::Scalar { text, plain: true } if plain(text).is_bool() => Vec::new(),
-        Content::Scalar { text, .. } | Content::Tagged { text, .. } => vec![Secret::new(text.as_bytes())],
+        Content::Scalar { text, .. } | Content::Tagged { text, .. } => {
+            vec![SecretBytes::new(text.as_bytes())]
+        }
         Content::List(items) => items.iter().flat_map(|item| scalars(&item.content)).collect(),
         Content::Map(entries) => entries.iter().flat_map(|entry| scalars(&entry.value.content)).collect(),
         Content::Null | Content::Broken | Content::Shared(_) => Vec::new(),
@@ -94,7 +96,7 @@ fn shape(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Reads the tenancy.
-pub(super) fn read(mut fields: Fields<'_>, report: &mut Report) -> Option<TenancyDraft> {
+pub(super) fn read(mut fields: Fields<'_>, report: &mut ProblemReport) -> Option<TenancyDraft> {
     // If it is a folder, each entry is a file, and the whole has no place.
     let place = fields.place.clone().or_else(|| Some(fields.slots.first()?.place.clone()))?;
     let provider = fields.need("provider", "provider: github").and_then(|item| text(item, report)).ok();
@@ -104,7 +106,7 @@ pub(super) fn read(mut fields: Fields<'_>, report: &mut Report) -> Option<Tenanc
         let client_id = fields.take("client-id").and_then(|item| text(item, report).ok());
         let key = fields.take("key").and_then(|item| {
             let text = item.text("a private key", report).ok()?;
-            Some(item.at(Secret::new(text)))
+            Some(item.at(SecretBytes::new(text)))
         });
         fields.finish(report);
         Some(App { client_id, key })
@@ -113,7 +115,7 @@ pub(super) fn read(mut fields: Fields<'_>, report: &mut Report) -> Option<Tenanc
     Some(TenancyDraft { provider, owner, app, place })
 }
 
-fn text(item: Item<'_>, report: &mut Report) -> Read<At<String>> {
+fn text(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
     Ok(item.at(item.text("a name", report)?.to_owned()))
 }
 

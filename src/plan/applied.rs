@@ -2,18 +2,18 @@
 
 use super::Plan;
 use super::action::{Action, Fallback};
-use super::course::Skipped;
-use crate::resource::{HostName, Key, NodeName, ResourceId};
+use super::scheduler::Skipped;
+use crate::resource::{HostName, NodeName, ResourceId, ResourceKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The outcome of an apply. Every change in its plan was made, failed, or was skipped.
 #[derive(Clone, Debug, Default)]
 pub struct Applied {
-    /// The changes every step of which ended well, now or in an earlier apply. Some may have
+    /// The changes every action of which ended well, now or in an earlier apply. Some may have
     /// been put back since, or have had no effect: see [`Applied::made`].
     pub done: BTreeSet<ResourceId>,
     /// By host, what went wrong there.
-    pub failed: BTreeMap<HostName, Failure>,
+    pub failed: BTreeMap<HostName, HostFailure>,
     /// Nodes that were running when their turn ended, and no longer are.
     pub died: BTreeSet<NodeName>,
     /// What a plan that is made right afterwards would change again: these changes
@@ -27,11 +27,11 @@ pub struct Applied {
 
 /// Something that went wrong on a host.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
+pub struct HostFailure {
     /// The action that was running.
     pub action: Option<Action>,
     /// The change that this action was to carry out, if any.
-    pub change: Option<Key>,
+    pub change: Option<ResourceKey>,
     /// What was wrong, in one line or more.
     pub what: String,
     /// Whether there is nothing to fix: the host isn't as it was planned on, and
@@ -39,10 +39,10 @@ pub struct Failure {
     pub is_stale: bool,
 }
 
-impl Failure {
+impl HostFailure {
     /// Whether it concerns the change of this resource: that change itself, or one of a file
     /// that goes back with it.
-    fn includes(&self, key: &Key) -> bool {
+    fn includes(&self, key: &ResourceKey) -> bool {
         let fallback = match &self.action {
             Some(Action::Start { fallback, .. } | Action::Await { fallback, .. }) => Some(fallback),
             _ => None,
@@ -96,7 +96,7 @@ impl Applied {
         }
         let news = again.overridden.iter().filter(|found| !plan.overridden.contains(found));
         for found in news.filter(|found| hosts.contains(&found.host)) {
-            let id = ResourceId { host: found.host.clone(), key: Key::Service(found.unit.clone()) };
+            let id = ResourceId { host: found.host.clone(), key: ResourceKey::Service(found.unit.clone()) };
             self.without_effect.insert(id);
         }
         for (host, reasons) in again
@@ -106,7 +106,7 @@ impl Applied {
         {
             let reasons: Vec<&str> = reasons.iter().map(|reason| reason.why.as_str()).collect();
             let what = format!("its result can't be checked: {}", reasons.join("; "));
-            let failure = Failure { action: None, change: None, what, is_stale: false };
+            let failure = HostFailure { action: None, change: None, what, is_stale: false };
             self.failed.entry(host.clone()).or_insert(failure);
         }
     }

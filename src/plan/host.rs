@@ -8,7 +8,7 @@ use super::{Options, Overridden, obstacles, order, target};
 use crate::desired::Desired;
 use crate::diff::{Change, Grounded, Obstacle, Terms, compare, ground};
 use crate::facts::{Conditions, Facts, interpret};
-use crate::resource::{Graph, HostName, Key, Resource, ResourceId};
+use crate::resource::{Graph, HostName, Resource, ResourceId, ResourceKey};
 use std::num::NonZero;
 use std::thread;
 
@@ -84,8 +84,10 @@ impl Common<'_> {
             remainder = needed.as_ref().map(|(changes, remainder)| remainder.unstaged(changes));
         }
         if is_planned && is_target {
-            let is_overridden = |key: &Key| {
-                overridden.iter().any(|found| matches!(key, Key::Service(unit) if *unit == found.unit))
+            let is_overridden = |key: &ResourceKey| {
+                overridden
+                    .iter()
+                    .any(|found| matches!(key, ResourceKey::Service(unit) if *unit == found.unit))
             };
             // What isn't known, or isn't what is wanted, doesn't count as in place.
             let in_place = |id: &ResourceId| all.get(id).is_none() && !is_overridden(&id.key);

@@ -2,39 +2,39 @@
 //!
 //! Enter at [`plan`], or at [`Planner`] to plan a network more than once. A plan is complete: it names every action, its host and its wave.
 //! What depends on how an apply goes is only whether a part of it is left out or waits,
-//! and [`course`] decides that.
+//! and [`scheduler`] decides that.
 //! It is a function of its arguments alone, so the same folder and the same
 //! hosts give the same plan, byte for byte.
 
 pub mod action;
 mod applied;
-pub mod course;
 mod host;
 mod notes;
 mod obstacles;
 mod order;
+mod planned_actions;
 mod planner;
 mod reach;
 mod retire;
 mod revert;
+pub mod scheduler;
 pub mod simulate;
-mod steps;
 mod storage;
 mod target;
 pub mod wire;
 
-pub use applied::{Applied, Failure};
-pub use course::Group;
+pub use applied::{Applied, HostFailure};
 pub use order::Rank;
 pub use planner::{PlanError, Planner, plan};
 pub use retire::Retire;
+pub use scheduler::Group;
 pub use target::{InvalidSelector, Selector};
 
 use crate::diff::Change;
 use crate::facts::Facts;
 use crate::resource::{
-    ByHost, FieldPath, HostName, Key, Node, NodeName, Printable, Resource, ResourceId, Sha256, ShapeName,
-    Version,
+    ByHost, FieldPath, HostName, Node, NodeName, Printable, Resource, ResourceId, ResourceKey, Sha256,
+    ShapeName, Version,
 };
 use crate::tau;
 use action::Action;
@@ -63,8 +63,8 @@ pub struct Plan {
     /// while others are down.
     pub last: Vec<Last>,
     /// Written next to its destination on all hosts at once, before anything is switched.
-    pub stage: BTreeMap<HostName, Vec<Step>>,
-    /// Done one after the other; [`course`] says what follows a failure.
+    pub stage: BTreeMap<HostName, Vec<PlannedAction>>,
+    /// Done one after the other; [`scheduler`] says what follows a failure.
     pub waves: Vec<Wave>,
     /// Whether a secret is replaced that everyone must have at the same time.
     pub rotation: Option<Rotation>,
@@ -143,22 +143,22 @@ pub struct Wave {
     /// What for.
     pub rank: Rank,
     /// By host, in order.
-    pub hosts: BTreeMap<HostName, Vec<Step>>,
+    pub hosts: BTreeMap<HostName, Vec<PlannedAction>>,
 }
 
 /// One action, and the change that it carries out.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct PlannedAction {
     /// What is done.
     pub action: Action,
-    /// What it is part of: [`Plan::changes`] lists this key for the step's host.
+    /// What it is part of: [`Plan::changes`] lists this key for the action's host.
     /// `None` where it changes nothing that a plan lists: it checks what is
     /// staged, or records what a process was started with.
-    pub change: Option<Key>,
+    pub change: Option<ResourceKey>,
 }
 
-impl Step {
-    fn of(change: &Key, action: Action) -> Self {
+impl PlannedAction {
+    fn of(change: &ResourceKey, action: Action) -> Self {
         Self { action, change: Some(change.clone()) }
     }
 
@@ -358,16 +358,16 @@ impl NodePlan {
 }
 
 impl Plan {
-    /// By change, how many steps carry it out.
-    pub fn steps_of_changes(&self) -> BTreeMap<ResourceId, usize> {
+    /// By change, how many actions carry it out.
+    pub fn actions_of_changes(&self) -> BTreeMap<ResourceId, usize> {
         let lists = std::iter::once(&self.stage).chain(self.waves.iter().map(|wave| &wave.hosts)).flatten();
-        let mut steps = BTreeMap::new();
+        let mut actions = BTreeMap::new();
         for (host, list) in lists {
-            for key in list.iter().filter_map(|step| step.change.clone()) {
-                *steps.entry(ResourceId { host: host.clone(), key }).or_default() += 1;
+            for key in list.iter().filter_map(|planned| planned.change.clone()) {
+                *actions.entry(ResourceId { host: host.clone(), key }).or_default() += 1;
             }
         }
-        steps
+        actions
     }
 
     /// Whether there is nothing to do.
@@ -401,11 +401,11 @@ impl Plan {
         self.last.iter().any(|last| last.node == *node && last.group == Group::Elders)
     }
 
-    /// The hosts to lock while it is applied: those that it changes, and those on which its
-    /// course depends. Where it takes a node down, these are the hosts of the same shape
-    /// and, for an elder, of the other elders: another apply could take those down at the
-    /// same time. Where it starts a node, these are the hosts of the elders that the node
-    /// dials.
+    /// The hosts to lock while it is applied: those that it changes, and those on which the
+    /// scheduler's decisions depend. Where it takes a node down, these are the hosts of the
+    /// same shape and, for an elder, of the other elders: another apply could take those
+    /// down at the same time. Where it starts a node, these are the hosts of the elders that
+    /// the node dials.
     pub fn hosts(&self) -> BTreeSet<&HostName> {
         let touched = self.stage.keys().chain(self.waves.iter().flat_map(|wave| wave.hosts.keys()));
         let going: BTreeSet<&NodeName> = self.going().collect();

@@ -1,12 +1,12 @@
 //! What a person should know before agreeing to a plan, and why one is refused.
 
-use super::course::Course;
 use super::planner::{desired_nodes, elders};
 use super::reach::Reach;
+use super::scheduler::Scheduler;
 use super::{Found, Group, Last, NodePlan, Note, Options, Plan, Rank, Refusal, Rotation, order};
 use crate::desired::Desired;
 use crate::diff::{Change, Verb};
-use crate::resource::{ByHost, HostName, Key, Node, NodeName, ResourceId};
+use crate::resource::{ByHost, HostName, Node, NodeName, ResourceId, ResourceKey};
 use crate::tau;
 use std::collections::BTreeSet;
 
@@ -58,7 +58,7 @@ pub(super) fn notes(
 
 /// Whether a node's process is started or restarted.
 pub(super) fn is_touched(node: &NodeName, changes: &ByHost<Change>) -> bool {
-    let id = ResourceId { host: node.host.clone(), key: Key::Service(tau::unit_name(&node.shape)) };
+    let id = ResourceId { host: node.host.clone(), key: ResourceKey::Service(tau::unit_name(&node.shape)) };
     match changes.get(&id) {
         Some(Change::Service(service)) => matches!(service.verb, Some(Verb::Start | Verb::Restart)),
         _ => false,
@@ -79,7 +79,7 @@ pub(super) fn last(plan: &Plan, changes: &ByHost<Change>) -> Vec<Last> {
     let going: BTreeSet<&NodeName> = order::going(changes).map(|(_, node)| node).collect();
     let mut agreed: Vec<Last> = Vec::new();
     loop {
-        let found = Course::foresee(plan, &going, &agreed);
+        let found = Scheduler::foresee(plan, &going, &agreed);
         let (elders, others): (Vec<Last>, Vec<Last>) =
             found.into_iter().partition(|last| last.group == Group::Elders);
         if elders.is_empty() {

@@ -4,7 +4,7 @@
 use super::{Options, Overridden, Selector};
 use crate::diff::{Change, Obstacle};
 use crate::facts::{self, Asked, Facts, Unwanted};
-use crate::resource::{Activity, Content, Graph, HostName, Key, Resource, ResourceId, Sha256};
+use crate::resource::{Activity, Content, Graph, HostName, Resource, ResourceId, ResourceKey, Sha256};
 use crate::tau;
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub(super) fn never_asked(desired: &Graph<Resource>, asked: &Asked) -> Option<Ob
 pub(super) fn unreadable(
     desired: &Graph<Resource>,
     current: &Graph<Resource>,
-    unwanted: &BTreeMap<Key, Unwanted>,
+    unwanted: &BTreeMap<ResourceKey, Unwanted>,
 ) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
     let is_unreadable = |id: &ResourceId| matches!(current.get(id), Some(Resource::Unreadable { .. }));
@@ -46,7 +46,7 @@ pub(super) fn unreadable(
         let above =
             id.key.path().into_iter().flat_map(|path| path.match_indices('/').map(|(end, _)| &path[..end]));
         above.filter(|path| !path.is_empty()).any(|path| {
-            is_unreadable(&ResourceId { host: id.host.clone(), key: Key::Directory(path.to_owned()) })
+            is_unreadable(&ResourceId { host: id.host.clone(), key: ResourceKey::Directory(path.to_owned()) })
         })
     };
     for (id, resource) in current.iter() {
@@ -84,7 +84,7 @@ pub(super) fn foreign(
 ) -> Vec<Overridden> {
     let mut overridden = Vec::new();
     for facts::Foreign { unit, file, what } in foreign {
-        let id = ResourceId { host: host.clone(), key: Key::Service(unit.clone()) };
+        let id = ResourceId { host: host.clone(), key: ResourceKey::Service(unit.clone()) };
         let is_selected = |target: &Selector| {
             let shape = tau::shape_of_unit(unit);
             target.may_select(host) && target.shape.as_ref().is_none_or(|name| Some(name) == shape.as_ref())

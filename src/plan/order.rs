@@ -12,8 +12,8 @@ use super::{NodePlan, node_of};
 use crate::desired::Spellings;
 use crate::diff::{Change, Reason, Verb};
 use crate::resource::{
-    Activity, ByHost, Edge, Effect, Graph, HostName, Inputs, Key, Node, NodeName, Resource, ResourceId,
-    Service, staged_path,
+    Activity, ByHost, Edge, Effect, Graph, HostName, Inputs, Node, NodeName, Resource, ResourceId,
+    ResourceKey, Service, staged_path,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -270,7 +270,7 @@ pub(super) fn has_begun(
                 (edge, desired.get(file), file.key.path())
             {
                 let is_wanted = |path: String| {
-                    let id = ResourceId { host: id.host.clone(), key: Key::File(path) };
+                    let id = ResourceId { host: id.host.clone(), key: ResourceKey::File(path) };
                     matches!(current.get(&id), Some(Resource::File(found)) if spellings.are_equal(&found.sha256, &wanted.sha256))
                 };
                 let read = inputs.get(path).and_then(|read| read.sha256);

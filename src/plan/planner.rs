@@ -5,14 +5,15 @@ use super::reach::Reach;
 use super::retire::{self, Retirement};
 use super::{
     Found, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, node_of, notes, obstacles,
-    order, revert, steps, storage, target,
+    order, planned_actions, revert, storage, target,
 };
 use crate::desired::{CompileError, Desired, Goal, Supplies, compile};
 use crate::diff::Change;
 use crate::facts::{Conditions, Facts};
 use crate::network::Network;
 use crate::resource::{
-    Activity, ByHost, Cycle, Graph, HostName, Key, Node, NodeName, Resource, ResourceId, ShapeName, Trouble,
+    Activity, ByHost, Cycle, Graph, HostName, Node, NodeName, Resource, ResourceId, ResourceKey, ShapeName,
+    Trouble,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,7 +125,7 @@ impl Planner {
         let batch = options.batch.or(cuts_off.then_some(usize::MAX));
         let order = order::order(changes, wanted, current, &plan.nodes, batch);
         let graphs = revert::Graphs { changes, desired: wanted, current, spellings: &desired.spellings };
-        let can_roll_back = steps::fill(&mut plan, graphs, &order, options.no_revert)?;
+        let can_roll_back = planned_actions::fill(&mut plan, graphs, &order, options.no_revert)?;
         for (id, node) in desired_nodes(desired) {
             if probed.contains_key(&id.host) {
                 plan.nodes.entry(node.name.clone()).or_insert(NodePlan::down(node));
@@ -257,7 +258,7 @@ fn found(
         let host = states.conditions.get(&name.host);
         host.is_some_and(|host| host.networks.iter().all(|name| name.as_str() == network))
     };
-    let id = ResourceId { host: name.host.clone(), key: Key::Service(tau::unit_name(&name.shape)) };
+    let id = ResourceId { host: name.host.clone(), key: ResourceKey::Service(tau::unit_name(&name.shape)) };
     let service = match states.current.get(&id) {
         Some(Resource::Service(service)) if is_ours() => Some(service),
         _ => None,

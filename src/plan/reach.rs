@@ -11,7 +11,9 @@
 use super::notes::is_touched;
 use super::order;
 use crate::diff::Change;
-use crate::resource::{ByHost, Content, Document, Inputs, Key, Node, NodeName, Resource, ResourceId, Value};
+use crate::resource::{
+    ByHost, Content, Document, Inputs, Node, NodeName, Resource, ResourceId, ResourceKey, Value,
+};
 use crate::tau::{self, config};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -206,11 +208,11 @@ fn identity(config: &Document) -> Option<&str> {
 }
 
 fn unit(node: &NodeName) -> ResourceId {
-    ResourceId { host: node.host.clone(), key: Key::Service(tau::unit_name(&node.shape)) }
+    ResourceId { host: node.host.clone(), key: ResourceKey::Service(tau::unit_name(&node.shape)) }
 }
 
 fn file<'a>(graph: &'a ByHost<Resource>, node: &NodeName) -> Option<&'a Content> {
-    let key = Key::File(tau::config_path(&node.shape));
+    let key = ResourceKey::File(tau::config_path(&node.shape));
     match graph.get(&ResourceId { host: node.host.clone(), key }) {
         Some(Resource::File(file)) => Some(&file.content),
         _ => None,

@@ -22,7 +22,7 @@ use crate::desired::{Desired, Goal};
 use crate::diff::{Change, FieldChange, FileChange, Reason, ServiceChange};
 use crate::network::Network;
 use crate::resource::{
-    ByHost, Content, Document, FieldPath, Graph, HostName, Key, NodeName, Resource, ResourceId, Value,
+    ByHost, Content, Document, FieldPath, Graph, HostName, NodeName, Resource, ResourceId, ResourceKey, Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -200,7 +200,7 @@ fn service(
 ) -> Part {
     let is_needed = |reason: &Reason| match reason {
         Reason::Input { path, fields } => {
-            let file = ResourceId { host: id.host.clone(), key: Key::File(path.clone()) };
+            let file = ResourceId { host: id.host.clone(), key: ResourceKey::File(path.clone()) };
             let delta = delta(before.get(&file), after.get(&file));
             fields.iter().any(|field| delta.get(&field.path).is_some_and(|delta| delta.is_left(field)))
         }

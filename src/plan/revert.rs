@@ -22,12 +22,12 @@
 
 use super::action::{Fallback, Replaced};
 use super::order::Order;
-use super::steps::When;
+use super::planned_actions::When;
 use crate::desired::Spellings;
 use crate::diff::{Change, runs_with};
 use crate::resource::{
-    Activity, ByHost, Content, Edge, Effect, File, Health, HostName, Inputs, Key, Node, Resource, ResourceId,
-    Sha256, Trouble, kept_for,
+    Activity, ByHost, Content, Edge, Effect, File, Health, HostName, Inputs, Node, Resource, ResourceId,
+    ResourceKey, Sha256, Trouble, kept_for,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,7 +133,7 @@ fn reads<'a>(
     unit: &ResourceId,
 ) -> impl Iterator<Item = (&'a ResourceId, Effect)> {
     desired.before(unit).into_iter().filter_map(|(file, edge)| match edge {
-        Edge::Reads(effect) if matches!(file.key, Key::File(_)) => Some((file, effect)),
+        Edge::Reads(effect) if matches!(file.key, ResourceKey::File(_)) => Some((file, effect)),
         _ => None,
     })
 }

@@ -28,9 +28,9 @@ const RULES: [(&str, &str); 2] = [("/etc/ufw/user.rules", "0.0.0.0/0"), ("/etc/u
 const REMOVED: &str = "/var/lib/spore/removed/";
 const SECOND: i64 = 1_000_000_000;
 
-/// An action in its turn.
+/// An action in its place in a plan's order.
 #[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
+pub struct OrderedAction<'a> {
     /// The wave, counted from one; `None` while staging.
     pub wave: Option<usize>,
     /// Where it is done.
@@ -41,11 +41,11 @@ pub struct Step<'a> {
 
 /// Every action of a plan in an order in which they may be done: hosts do theirs
 /// at the same time within a stage or wave, here it is one after the other.
-pub fn steps(plan: &Plan) -> impl Iterator<Item = Step<'_>> {
+pub fn in_order(plan: &Plan) -> impl Iterator<Item = OrderedAction<'_>> {
     let waves = plan.waves.iter().enumerate().map(|(i, wave)| (Some(i + 1), &wave.hosts));
     std::iter::once((None, &plan.stage)).chain(waves).flat_map(|(wave, hosts)| {
-        hosts.iter().flat_map(move |(host, steps)| {
-            steps.iter().map(move |step| Step { wave, host, action: &step.action })
+        hosts.iter().flat_map(move |(host, list)| {
+            list.iter().map(move |planned| OrderedAction { wave, host, action: &planned.action })
         })
     })
 }
@@ -76,15 +76,15 @@ impl Simulation {
     ///
     /// # Errors
     /// Where the host would refuse it.
-    pub fn act(&mut self, step: Step<'_>, desired: &Desired) -> Result<(), Impossible> {
+    pub fn act(&mut self, ordered: OrderedAction<'_>, desired: &Desired) -> Result<(), Impossible> {
         self.now_ns += SECOND;
         let refused =
-            |why| Impossible { host: step.host.clone(), action: Box::new(step.action.clone()), why };
-        let Some(facts) = self.hosts.get_mut(step.host) else {
+            |why| Impossible { host: ordered.host.clone(), action: Box::new(ordered.action.clone()), why };
+        let Some(facts) = self.hosts.get_mut(ordered.host) else {
             return Err(refused("nothing is known of this host".to_owned()));
         };
-        let mut host = Host { name: step.host, facts, desired, now_ns: self.now_ns };
-        host.act(step.action).map_err(refused)
+        let mut host = HostState { name: ordered.host, facts, desired, now_ns: self.now_ns };
+        host.act(ordered.action).map_err(refused)
     }
 }
 
@@ -93,10 +93,10 @@ impl Simulation {
 /// # Errors
 /// With the first action that a host would refuse.
 pub fn simulate(plan: &Plan, hosts: &mut Simulation, desired: &Desired) -> Result<(), Impossible> {
-    steps(plan).try_for_each(|step| hosts.act(step, desired))
+    in_order(plan).try_for_each(|ordered| hosts.act(ordered, desired))
 }
 
-struct Host<'a> {
+struct HostState<'a> {
     name: &'a HostName,
     facts: &'a mut Facts,
     desired: &'a Desired,
@@ -105,7 +105,7 @@ struct Host<'a> {
 
 type Done = Result<(), String>;
 
-impl Host<'_> {
+impl HostState<'_> {
     fn act(&mut self, action: &Action) -> Done {
         match action {
             Action::Install { packages } => self.install(packages),

@@ -7,7 +7,9 @@
 use super::{Note, order};
 use crate::diff::{Change, Verb};
 use crate::facts::Conditions;
-use crate::resource::{ByHost, Content, Document, Graph, HostName, Key, NodeName, Resource, ResourceId};
+use crate::resource::{
+    ByHost, Content, Document, Graph, HostName, NodeName, Resource, ResourceId, ResourceKey,
+};
 use crate::tau;
 use std::collections::BTreeMap;
 
@@ -17,7 +19,7 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
         conditions.get(&node.host).is_some_and(|host| paths.iter().any(|path| host.storage.contains(path)))
     };
     let comes = |node: &NodeName| {
-        let unit = Key::Service(tau::unit_name(&node.shape));
+        let unit = ResourceKey::Service(tau::unit_name(&node.shape));
         let service = changes.get(&ResourceId { host: node.host.clone(), key: unit });
         matches!(service, Some(Change::Service(service)) if service.verb == Some(Verb::Start))
     };
@@ -36,7 +38,7 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
         }
     }
     for (_, going) in order::going(changes) {
-        let key = Key::File(tau::config_path(&going.shape));
+        let key = ResourceKey::File(tau::config_path(&going.shape));
         let successor = match changes.get(&ResourceId { host: going.host.clone(), key }) {
             Some(Change::Remove(resource)) => match &**resource {
                 Resource::File(file) => match &file.content {
@@ -52,7 +54,8 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
         };
         let mut here = changes.of(&going.host).into_iter().flat_map(Graph::iter);
         let data = tau::storage_paths(&going.shape);
-        let is_purged = here.any(|(id, _)| matches!(&id.key, Key::Storage(path) if data.contains(path)));
+        let is_purged =
+            here.any(|(id, _)| matches!(&id.key, ResourceKey::Storage(path) if data.contains(path)));
         match successor {
             Some((to, _)) => {
                 notes.push(Note::Renamed { from: going.clone(), to: to.clone(), kept: !is_purged });
@@ -66,7 +69,7 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
 
 /// The node whose configuration that is.
 fn configured(id: &ResourceId) -> Option<NodeName> {
-    let Key::File(path) = &id.key else { return None };
+    let ResourceKey::File(path) = &id.key else { return None };
     Some(NodeName { shape: tau::shape_of_config(path)?, host: id.host.clone() })
 }
 

@@ -2,7 +2,7 @@
 
 use super::node_of;
 use crate::diff::Change;
-use crate::resource::{Graph, HostName, Key, Resource, ResourceId, ShapeName, staged_path};
+use crate::resource::{Graph, HostName, Resource, ResourceId, ResourceKey, ShapeName, staged_path};
 use crate::tau;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -89,7 +89,7 @@ pub(super) fn narrow(
 /// The resources that the nodes of shapes among the targets need.
 fn needed(desired: &Graph<Resource>, targets: &[Selector]) -> BTreeSet<ResourceId> {
     let is_target = |id: &ResourceId| {
-        let Key::Service(unit) = &id.key else { return false };
+        let ResourceKey::Service(unit) = &id.key else { return false };
         let Some(shape) = tau::shape_of_unit(unit) else { return false };
         targets.iter().any(|target| target.may_select(&id.host) && target.shape.as_ref() == Some(&shape))
     };
@@ -125,12 +125,12 @@ fn keep<'a>(id: &'a ResourceId, changes: &'a Graph<Change>, kept: &mut BTreeSet<
 }
 
 /// Whether a change is this shape's alone.
-fn changes_of(shape: &ShapeName, key: &Key, change: &Change) -> bool {
+fn changes_of(shape: &ShapeName, key: &ResourceKey, change: &Change) -> bool {
     is_path_of(shape, key) || node_of(change).is_some_and(|node| node.name.shape == *shape)
 }
 
 /// Whether something is this shape's alone.
-pub(super) fn belongs_to(shape: &ShapeName, key: &Key, resource: &Resource) -> bool {
+pub(super) fn belongs_to(shape: &ShapeName, key: &ResourceKey, resource: &Resource) -> bool {
     let node = match resource {
         Resource::Service(service) => service.node.as_ref(),
         _ => None,
@@ -138,10 +138,10 @@ pub(super) fn belongs_to(shape: &ShapeName, key: &Key, resource: &Resource) -> b
     is_path_of(shape, key) || node.is_some_and(|node| node.name.shape == *shape)
 }
 
-fn is_path_of(shape: &ShapeName, key: &Key) -> bool {
+fn is_path_of(shape: &ShapeName, key: &ResourceKey) -> bool {
     match key {
-        Key::File(path) => *path == tau::config_path(shape),
-        Key::Storage(path) => tau::storage_paths(shape).contains(path),
+        ResourceKey::File(path) => *path == tau::config_path(shape),
+        ResourceKey::Storage(path) => tau::storage_paths(shape).contains(path),
         _ => false,
     }
 }

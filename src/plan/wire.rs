@@ -5,7 +5,7 @@
 //! is in a call, and nothing here waits or sends; `remote` does.
 
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
-use super::course::Seen;
+use super::scheduler::Seen;
 use crate::resource::{Access, Health, Port, Printable, Transport, kept_path, staged_path};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -48,7 +48,7 @@ impl Outcome {
 /// The progress of one host's list of actions. `index` is an action's place
 /// in that list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report {
+pub enum ActionReport {
     /// The host has begun with an action.
     Began {
         /// Which.

@@ -5,7 +5,7 @@ use super::program::uname;
 use super::{leftovers, root, server};
 use crate::artifact::Architecture;
 use crate::resource::HostName;
-use crate::ssh::{Address, Algorithm, KnownHosts, PrivateKey};
+use crate::ssh::{Algorithm, KnownHosts, PrivateKey, ServerAddress};
 use russh::keys::ssh_key::LineEnding;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -27,14 +27,14 @@ use tokio::task::AbortHandle;
 pub struct Fleet {
     directory: TempDir,
     user_key: PrivateKey,
-    hosts: BTreeMap<HostName, Host>,
+    hosts: BTreeMap<HostName, SimulatedHost>,
 }
 
 /// One host of a fleet. A clone is another handle to the same host.
 #[derive(Clone, Debug)]
-pub struct Host {
+pub struct SimulatedHost {
     name: HostName,
-    address: Address,
+    address: ServerAddress,
     key: PrivateKey,
     pub(super) machine: Arc<Machine>,
     accepting: AbortHandle,
@@ -111,7 +111,11 @@ impl Fleet {
     ///
     /// # Errors
     /// If its directory can't be created, or no port is free.
-    pub async fn add(&mut self, name: &HostName, architecture: Architecture) -> Result<&Host, FleetError> {
+    pub async fn add(
+        &mut self,
+        name: &HostName,
+        architecture: Architecture,
+    ) -> Result<&SimulatedHost, FleetError> {
         let root = self.directory.path().join("hosts").join(name.as_str());
         root::make(&root, uname(architecture))?;
         let key = key()?;
@@ -123,11 +127,11 @@ impl Fleet {
             ended: Mutex::default(),
         });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = Address::new("127.0.0.1", listener.local_addr()?.port());
+        let address = ServerAddress::new("127.0.0.1", listener.local_addr()?.port());
         let user = self.user_key.public_key().clone();
         let accepting = tokio::spawn(server::accept(listener, Arc::clone(&machine), key.clone(), user));
         let accepting = accepting.abort_handle();
-        let host = Host { name: name.clone(), address, key, machine, accepting };
+        let host = SimulatedHost { name: name.clone(), address, key, machine, accepting };
         if let Some(replaced) = self.hosts.insert(name.clone(), host) {
             replaced.accepting.abort();
         }
@@ -135,7 +139,7 @@ impl Fleet {
     }
 
     /// The host with this name.
-    pub fn host(&self, name: &HostName) -> Option<&Host> {
+    pub fn host(&self, name: &HostName) -> Option<&SimulatedHost> {
         self.hosts.get(name)
     }
 
@@ -181,14 +185,14 @@ fn open(path: &Path) {
     }
 }
 
-impl Host {
+impl SimulatedHost {
     /// The host's name.
     pub fn name(&self) -> &HostName {
         &self.name
     }
 
     /// The address of its SSH server.
-    pub fn address(&self) -> &Address {
+    pub fn address(&self) -> &ServerAddress {
         &self.address
     }
 

@@ -52,5 +52,5 @@ mod server;
 mod tests;
 
 pub use faults::{Disk, Faults};
-pub use fleet::{Fleet, FleetError, Host};
+pub use fleet::{Fleet, FleetError, SimulatedHost};
 pub use program::{here, program};

@@ -13,7 +13,7 @@ fn name(text: &str) -> HostName {
     text.parse().unwrap()
 }
 
-async fn sh(host: &Host, script: &str) -> String {
+async fn sh(host: &SimulatedHost, script: &str) -> String {
     let out = host.sh(script).await.unwrap();
     format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
 }

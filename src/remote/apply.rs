@@ -1,12 +1,12 @@
-//! Carries out a plan: [`Course`] decides the next step, and this module runs it and
+//! Carries out a plan: [`Scheduler`] decides what comes next, and this module does it and
 //! reports the result.
 
 use super::{HostError, Locked, Payloads, Redactor, Run, Stop};
 use crate::plan::action::Action;
-use crate::plan::course::{Course, Next, Ran, Seen, SkipReason, Skipped};
-use crate::plan::wire::{Outcome, Report};
-use crate::plan::{Applied, Failure, Plan, Step};
-use crate::resource::{HostName, Key, NodeName, ResourceId, ShapeName};
+use crate::plan::scheduler::{Next, Ran, Scheduler, Seen, SkipReason, Skipped};
+use crate::plan::wire::{ActionReport, Outcome};
+use crate::plan::{Applied, HostFailure, Plan, PlannedAction};
+use crate::resource::{HostName, NodeName, ResourceId, ResourceKey, ShapeName};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 /// What happens while a plan is applied.
 #[derive(Debug)]
-pub enum Progress {
+pub enum ApplyEvent {
     /// This is done next.
     Began(Next),
     /// These parts of waves aren't begun.
@@ -29,7 +29,7 @@ pub enum Progress {
         /// What it does.
         action: Action,
         /// How that goes.
-        report: Report,
+        report: ActionReport,
     },
     /// A host can no longer be used.
     Lost {
@@ -61,85 +61,85 @@ pub async fn apply(
     redactor: Arc<Redactor>,
     stop: &Stop,
     max_failures: usize,
-    progress: UnboundedSender<Progress>,
+    events: UnboundedSender<ApplyEvent>,
 ) -> (Applied, BTreeMap<HostName, Locked>) {
-    let mut course = Course::new(plan, max_failures);
+    let mut scheduler = Scheduler::new(plan, max_failures);
     let Locks { locked: hosts, lost } = locks;
-    let left = plan.steps_of_changes();
-    let mut runner = Runner { hosts, payloads, redactor, progress, left, applied: Applied::default() };
+    let left = plan.actions_of_changes();
+    let mut runner = PlanRunner { hosts, payloads, redactor, events, left, applied: Applied::default() };
     for (host, error) in lost {
         runner.lose(&host, error);
-        course.lose(&host);
+        scheduler.lose(&host);
     }
     let (mut told, mut dead) = (0, BTreeSet::new());
     loop {
-        let next = course.next(stop.is_asked());
-        let skipped = course.skipped().get(told..).unwrap_or_default().to_vec();
+        let next = scheduler.next(stop.is_asked());
+        let skipped = scheduler.skipped().get(told..).unwrap_or_default().to_vec();
         told += skipped.len();
         // The receiver may be gone; the apply continues without it.
         if !skipped.is_empty() {
-            let _ = runner.progress.send(Progress::Skipped(skipped));
+            let _ = runner.events.send(ApplyEvent::Skipped(skipped));
         }
-        let _ = runner.progress.send(Progress::Began(next.clone()));
+        let _ = runner.events.send(ApplyEvent::Began(next.clone()));
         match next {
-            Next::Stage(hosts) => runner.run(&mut course, &plan.stage, &hosts, stop).await,
+            Next::Stage(hosts) => runner.run(&mut scheduler, &plan.stage, &hosts, stop).await,
             Next::Run { wave, hosts } => {
                 let Some(wave) = plan.waves.get(wave) else { break };
                 // A rotation is never stopped half-way.
                 let never = Stop::default();
                 let stop = if wave.rank.is_rotation() { &never } else { stop };
-                runner.run(&mut course, &wave.hosts, &hosts, stop).await;
+                runner.run(&mut scheduler, &wave.hosts, &hosts, stop).await;
             }
             Next::Look(nodes) => {
-                runner.look(&mut course, &nodes, stop).await;
-                for node in course.died().difference(&dead) {
-                    let _ = runner.progress.send(Progress::Died(node.clone()));
+                runner.look(&mut scheduler, &nodes, stop).await;
+                for node in scheduler.died().difference(&dead) {
+                    let _ = runner.events.send(ApplyEvent::Died(node.clone()));
                 }
-                dead = course.died().clone();
+                dead = scheduler.died().clone();
             }
             Next::Finished => break,
         }
     }
-    let Runner { hosts, mut applied, .. } = runner;
-    applied.died = course.died().clone();
-    applied.skipped = course.skipped().to_vec();
+    let PlanRunner { hosts, mut applied, .. } = runner;
+    applied.died = scheduler.died().clone();
+    applied.skipped = scheduler.skipped().to_vec();
     applied.interrupted |= applied.skipped.iter().any(|skipped| skipped.why == SkipReason::Interrupted);
     (applied, hosts)
 }
 
-struct Runner {
+struct PlanRunner {
     hosts: BTreeMap<HostName, Locked>,
     payloads: Arc<Payloads>,
     redactor: Arc<Redactor>,
-    progress: UnboundedSender<Progress>,
-    /// By change, how many of its steps haven't ended well.
+    events: UnboundedSender<ApplyEvent>,
+    /// By change, how many of its actions haven't ended well.
     left: BTreeMap<ResourceId, usize>,
     applied: Applied,
 }
 
-impl Runner {
+impl PlanRunner {
     /// Runs the lists of these hosts side by side, and waits for all of them.
     async fn run(
         &mut self,
-        course: &mut Course<'_>,
-        lists: &BTreeMap<HostName, Vec<Step>>,
+        scheduler: &mut Scheduler<'_>,
+        lists: &BTreeMap<HostName, Vec<PlannedAction>>,
         hosts: &BTreeSet<HostName>,
         stop: &Stop,
     ) {
         let mut running = JoinSet::new();
-        for (name, steps) in lists.iter().filter(|(name, _)| hosts.contains(*name)) {
+        for (name, list) in lists.iter().filter(|(name, _)| hosts.contains(*name)) {
             let Some(host) = self.hosts.remove(name) else {
                 self.unlocked(name);
-                course.ran(name, Ran::Lost, &BTreeMap::new());
+                scheduler.ran(name, Ran::Lost, &BTreeMap::new());
                 continue;
             };
             running.spawn(run(
                 host,
-                steps.clone(),
+                list.clone(),
                 Arc::clone(&self.payloads),
                 Arc::clone(&self.redactor),
                 stop.clone(),
-                self.progress.clone(),
+                self.events.clone(),
             ));
         }
         while let Some(ended) = running.join_next().await {
@@ -155,7 +155,7 @@ impl Runner {
                     }
                 }
             }
-            course.ran(&ended.name, ended.ran, &ended.started);
+            scheduler.ran(&ended.name, ended.ran, &ended.started);
             if let Some(what) = ended.failed {
                 self.applied.failed.insert(ended.name.clone(), what);
             }
@@ -168,7 +168,7 @@ impl Runner {
     /// Asks these hosts, side by side, what their nodes do.
     async fn look(
         &mut self,
-        course: &mut Course<'_>,
+        scheduler: &mut Scheduler<'_>,
         nodes: &BTreeMap<HostName, BTreeSet<NodeName>>,
         stop: &Stop,
     ) {
@@ -176,7 +176,7 @@ impl Runner {
         for (name, nodes) in nodes {
             let Some(mut host) = self.hosts.remove(name) else {
                 self.unlocked(name);
-                course.lose(name);
+                scheduler.lose(name);
                 continue;
             };
             let (name, nodes, stop) = (name.clone(), nodes.clone(), stop.clone());
@@ -194,11 +194,11 @@ impl Runner {
             match seen {
                 Ok(seen) => {
                     self.hosts.insert(name.clone(), host);
-                    course.looked(&name, &seen);
+                    scheduler.looked(&name, &seen);
                 }
                 Err(error) => {
                     self.lose(&name, error);
-                    course.lose(&name);
+                    scheduler.lose(&name);
                 }
             }
         }
@@ -207,15 +207,15 @@ impl Runner {
     /// A host that isn't locked can't be used. Why, has been said if it was lost before.
     fn unlocked(&mut self, host: &HostName) {
         let what = "it isn't locked by this apply".to_owned();
-        let failure = Failure { action: None, change: None, what, is_stale: false };
+        let failure = HostFailure { action: None, change: None, what, is_stale: false };
         self.applied.failed.entry(host.clone()).or_insert(failure);
     }
 
     /// A host was lost while none of its actions was under way.
     fn lose(&mut self, host: &HostName, error: HostError) {
-        let failure = Failure { action: None, change: None, what: error.to_string(), is_stale: false };
+        let failure = HostFailure { action: None, change: None, what: error.to_string(), is_stale: false };
         self.applied.failed.entry(host.clone()).or_insert(failure);
-        let _ = self.progress.send(Progress::Lost { host: host.clone(), action: None, error });
+        let _ = self.events.send(ApplyEvent::Lost { host: host.clone(), action: None, error });
     }
 }
 
@@ -224,45 +224,45 @@ struct Ended {
     name: HostName,
     host: Option<Locked>,
     ran: Ran,
-    /// The change of each step that ended well.
-    done: Vec<Key>,
+    /// The change of each action that ended well.
+    done: Vec<ResourceKey>,
     /// The start in which each node's turn ended.
     started: BTreeMap<NodeName, String>,
-    failed: Option<Failure>,
+    failed: Option<HostFailure>,
 }
 
 async fn run(
     mut host: Locked,
-    steps: Vec<Step>,
+    list: Vec<PlannedAction>,
     payloads: Arc<Payloads>,
     redactor: Arc<Redactor>,
     stop: Stop,
-    progress: UnboundedSender<Progress>,
+    events: UnboundedSender<ApplyEvent>,
 ) -> Ended {
     let name = host.name().clone();
-    let actions: Vec<Action> = steps.iter().map(|step| step.action.clone()).collect();
+    let actions: Vec<Action> = list.iter().map(|planned| planned.action.clone()).collect();
     let (mut done, mut started) = (Vec::new(), BTreeMap::new());
     let mut runs = BTreeMap::new();
-    let mut tell = |report: Report| {
+    let mut tell = |report: ActionReport| {
         let index = match &report {
-            Report::Began { index }
-            | Report::Sent { index, .. }
-            | Report::Runs { index, .. }
-            | Report::Ended { index, .. } => *index,
+            ActionReport::Began { index }
+            | ActionReport::Sent { index, .. }
+            | ActionReport::Runs { index, .. }
+            | ActionReport::Ended { index, .. } => *index,
         };
-        let Some(step) = steps.get(index) else { return };
+        let Some(planned) = list.get(index) else { return };
         match &report {
-            Report::Runs { invocation, .. } => drop(runs.insert(index, invocation.clone())),
-            Report::Ended { outcome, .. } if outcome.is_good() => {
-                done.extend(step.change.clone());
-                if let (Some(start), Some(shape)) = (runs.remove(&index), shape(&step.action)) {
+            ActionReport::Runs { invocation, .. } => drop(runs.insert(index, invocation.clone())),
+            ActionReport::Ended { outcome, .. } if outcome.is_good() => {
+                done.extend(planned.change.clone());
+                if let (Some(start), Some(shape)) = (runs.remove(&index), shape(&planned.action)) {
                     started.insert(NodeName { shape, host: name.clone() }, start);
                 }
             }
             _ => {}
         }
-        let (host, action) = (name.clone(), step.action.clone());
-        let _ = progress.send(Progress::Action { host, action, report });
+        let (host, action) = (name.clone(), planned.action.clone());
+        let _ = events.send(ApplyEvent::Action { host, action, report });
     };
     let run = host.run(&actions, &payloads, &redactor, &stop, &mut tell).await;
     let (ran, failed, host) = match run {
@@ -274,20 +274,20 @@ async fn run(
                 Outcome::Failed { text } => (text.into(), false),
                 Outcome::Done | Outcome::Already => (String::new(), false),
             };
-            let change = steps.get(at).and_then(|step| step.change.clone());
-            let failure = Failure { action: actions.get(at).cloned(), change, what, is_stale };
+            let change = list.get(at).and_then(|planned| planned.change.clone());
+            let failure = HostFailure { action: actions.get(at).cloned(), change, what, is_stale };
             (Ran::Failed, Some(failure), Some(host))
         }
         Err(error) => {
-            let at = error.action().and_then(|at| steps.get(at));
-            let failure = Failure {
-                action: at.map(|step| step.action.clone()),
-                change: at.and_then(|step| step.change.clone()),
+            let at = error.action().and_then(|at| list.get(at));
+            let failure = HostFailure {
+                action: at.map(|planned| planned.action.clone()),
+                change: at.and_then(|planned| planned.change.clone()),
                 what: error.to_string(),
                 is_stale: false,
             };
             let action = failure.action.clone();
-            let _ = progress.send(Progress::Lost { host: name.clone(), action, error });
+            let _ = events.send(ApplyEvent::Lost { host: name.clone(), action, error });
             (Ran::Lost, Some(failure), None)
         }
     };

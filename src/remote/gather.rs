@@ -1,8 +1,8 @@
 //! Gathering facts from all hosts concurrently.
 
-use super::{Host, HostError, Settings};
-use crate::resource::{HostName, Secret, Untrusted};
-use crate::ssh::{Address, KnownHosts, Login};
+use super::{Connection, HostError, RemoteLimits};
+use crate::resource::{HostName, SecretBytes, Untrusted};
+use crate::ssh::{KnownHosts, Login, ServerAddress};
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
@@ -12,35 +12,35 @@ pub struct Target {
     /// The host's name in the folder.
     pub name: HostName,
     /// The address of its SSH server.
-    pub address: Address,
+    pub address: ServerAddress,
     /// The logins; each is tried if the host refused the previous one.
     pub logins: Vec<Login>,
     /// The probe: a script that changes nothing and writes its answer to standard
     /// output.
-    pub script: Secret,
+    pub script: SecretBytes,
 }
 
 /// The host's answer, and the connection for further requests.
-pub type Gathered = Result<(Host, Untrusted), HostError>;
+pub type Gathered = Result<(Connection, Untrusted), HostError>;
 
-/// Connects to every host and runs its script, on up to [`Settings::at_once`] hosts
+/// Connects to every host and runs its script, on up to [`RemoteLimits::at_once`] hosts
 /// at a time. `answered` is called with each host's answer or error as it arrives.
 pub async fn gather(
     targets: Vec<Target>,
     known: &KnownHosts,
-    settings: &Settings,
+    limits: &RemoteLimits,
     mut answered: impl FnMut(&HostName, &Gathered),
 ) -> BTreeMap<HostName, Gathered> {
     let mut waiting = targets.into_iter();
     let mut asking = JoinSet::new();
     let mut answers = BTreeMap::new();
     loop {
-        while asking.len() < settings.at_once.max(1)
+        while asking.len() < limits.at_once.max(1)
             && let Some(target) = waiting.next()
         {
-            let (known, settings) = (known.clone(), settings.clone());
+            let (known, limits) = (known.clone(), limits.clone());
             asking.spawn(async move {
-                let answer = ask(&target, &known, &settings).await;
+                let answer = ask(&target, &known, &limits).await;
                 (target.name, answer)
             });
         }
@@ -56,9 +56,9 @@ pub async fn gather(
     }
 }
 
-async fn ask(target: &Target, known: &KnownHosts, settings: &Settings) -> Gathered {
+async fn ask(target: &Target, known: &KnownHosts, limits: &RemoteLimits) -> Gathered {
     let Target { name, address, logins, script } = target;
-    let mut host = Host::connect(name.clone(), address, logins, known, settings).await?;
-    let answer = host.ask(script).await?;
-    Ok((host, answer))
+    let mut connection = Connection::connect(name.clone(), address, logins, known, limits).await?;
+    let answer = connection.ask(script).await?;
+    Ok((connection, answer))
 }

@@ -4,7 +4,7 @@
 //! own, so that neither a long action nor a large file delays it.
 
 use super::error::{During, HostError};
-use super::settings::Settings;
+use super::limits::RemoteLimits;
 use super::shell::{Line, Shell, bare, driver};
 use crate::plan::wire::quote;
 use crate::resource::{Printable, Untrusted};
@@ -25,7 +25,7 @@ pub(super) const GIVEN_UP: u8 = 75;
 /// What that means.
 pub(super) const NO_BEAT: &str = "the host received no heartbeat for too long and released the lock";
 
-/// How many times the host checks for a beat within [`Settings::let_go`].
+/// How many times the host checks for a beat within [`RemoteLimits::let_go`].
 const LOOKS: u32 = 30;
 
 /// The holder of a host's lock.
@@ -58,22 +58,22 @@ pub(super) async fn take(
     shell: &mut Shell,
     session: &Arc<Session>,
     holder: &Holder,
-    settings: &Settings,
+    limits: &RemoteLimits,
 ) -> Result<Beats, HostError> {
-    let step = (settings.let_go / LOOKS).max(Duration::from_millis(50));
+    let step = (limits.let_go / LOOKS).max(Duration::from_millis(50));
     let words =
         [shell.marker(), &driver(), &holder.lines(), &step.as_secs_f64().to_string(), &LOOKS.to_string()];
     let words = words.map(quote).join(" ");
     let request = format!("exec setsid sh -c {} spore {words}\n", quote(&bare(LOCK)));
-    shell.request(request.as_bytes(), During::Locking, settings.ready).await?;
-    shell.ready(settings.ready).await?;
-    let answered = timeout(settings.action, answer(shell)).await;
-    let too_long = |_| HostError::TimedOut { during: During::Locking, after: settings.action };
+    shell.request(request.as_bytes(), During::Locking, limits.ready).await?;
+    shell.ready(limits.ready).await?;
+    let answered = timeout(limits.action, answer(shell)).await;
+    let too_long = |_| HostError::TimedOut { during: During::Locking, after: limits.action };
     let directory = answered.map_err(too_long)??;
     let heart = Heart::begin(Arc::clone(session), format!("{directory}/beat"));
-    let heart = timeout(settings.action, heart).await.map_err(too_long)??;
+    let heart = timeout(limits.action, heart).await.map_err(too_long)??;
     // Several beats may be late before the host releases the lock.
-    let every = settings.beat.min(settings.let_go / 4).max(Duration::from_millis(20));
+    let every = limits.beat.min(limits.let_go / 4).max(Duration::from_millis(20));
     Ok(Beats(tokio::spawn(heart.beat(every))))
 }
 
@@ -121,16 +121,16 @@ fn malformed(what: Printable) -> HostError {
 }
 
 /// Releases the lock. From then on `shell` talks to the first shell again.
-pub(super) async fn release(shell: &mut Shell, settings: &Settings) -> Result<(), HostError> {
+pub(super) async fn release(shell: &mut Shell, limits: &RemoteLimits) -> Result<(), HostError> {
     let during = || During::Unlocking;
     let releasing = async {
         let end = Bytes::from_static(b"end\n");
         shell.send(end).await.map_err(|error| shell.lines.gone(during(), Some(error)))?;
-        shell.lines.until_end(during(), settings.answer_limit).await
+        shell.lines.until_end(during(), limits.answer_limit).await
     };
-    match timeout(settings.action, releasing).await {
+    match timeout(limits.action, releasing).await {
         Ok(released) => released.map(drop),
-        Err(_) => Err(HostError::TimedOut { during: during(), after: settings.action }),
+        Err(_) => Err(HostError::TimedOut { during: during(), after: limits.action }),
     }
 }
 

@@ -1,13 +1,13 @@
 //! Communication with hosts: gathering facts, locking, running actions.
 //!
 //! [`gather`] connects to all hosts and probes each. [`apply`] then runs a plan on
-//! them, by way of [`Host::lock`] and [`Locked::run`].
+//! them, by way of [`Connection::lock`] and [`Locked::run`].
 //!
 //! What always holds:
 //! - Each host has one connection, with one root shell. Scripts, arguments and secrets
 //!   are sent only over the shell's standard input.
-//! - Nothing is written on a host, let alone changed, without [`Host::lock`].
-//! - Every wait has a time-out from [`Settings`], which only progress that the host can't
+//! - Nothing is written on a host, let alone changed, without [`Connection::lock`].
+//! - Every wait has a time-out from [`RemoteLimits`], which only progress that the host can't
 //!   make up can move: bytes that it accepts, or the next valid answer.
 //! - What a host says about actions has to fit [`Exchange`](crate::plan::wire::Exchange);
 //!   if it doesn't, the connection ends.
@@ -18,23 +18,23 @@
 //! what follows.
 
 mod apply;
+mod connection;
 mod error;
 mod gather;
-mod host;
+mod limits;
 mod lock;
 mod payload;
 mod redact;
 mod run;
-mod settings;
 mod shell;
 mod stop;
 
-pub use apply::{Locks, Progress, apply};
+pub use apply::{ApplyEvent, Locks, apply};
+pub use connection::{Connection, Locked, NotLocked, Run};
 pub use error::{During, HostError};
 pub use gather::{Gathered, Target, gather};
-pub use host::{Host, Locked, NotLocked, Run};
+pub use limits::{NoTimeOut, RemoteLimits, TimeOut};
 pub use lock::Holder;
 pub use payload::{Payload, Payloads};
 pub use redact::Redactor;
-pub use settings::{NoTimeOut, Settings, TimeOut};
 pub use stop::Stop;

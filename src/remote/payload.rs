@@ -1,6 +1,6 @@
 //! The bytes of files that are sent to hosts.
 
-use crate::resource::{Secret, Sha256};
+use crate::resource::{SecretBytes, Sha256};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ pub enum Payload {
     /// A file that isn't secret.
     Bytes(Bytes),
     /// A secret, wiped from memory when the last clone is dropped.
-    Secret(Secret),
+    Secret(SecretBytes),
     /// A program, compressed once for all hosts.
     Artifact {
         /// The file as it will be on the host.

@@ -3,7 +3,7 @@
 //! Programs echo their input: whole, a line of it, quoted, encoded, or truncated. So
 //! every substring of a secret that is too long to be a coincidence is masked.
 
-use crate::resource::{Printable, Secret};
+use crate::resource::{Printable, SecretBytes};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use std::fmt;
@@ -24,13 +24,13 @@ pub struct Redactor {
     /// Every substring of the long secrets, sorted.
     pieces: Zeroizing<Vec<[u8; PIECE]>>,
     /// The secrets that are too short for substrings of that length.
-    short: Vec<Secret>,
+    short: Vec<SecretBytes>,
 }
 
 impl Redactor {
     /// Creates a redactor for these secrets: the values themselves, not files that
     /// contain other text as well.
-    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretBytes>) -> Self {
         let mut redactor = Self::default();
         for secret in secrets {
             // Headers that all keys have in common aren't secret.
@@ -48,7 +48,7 @@ impl Redactor {
         if value.len() >= PIECE + 4 {
             self.pieces.extend(value.array_windows::<PIECE>());
         } else if value.len() >= SHORTEST {
-            self.short.push(Secret::new(value));
+            self.short.push(SecretBytes::new(value));
         }
     }
 
@@ -73,7 +73,7 @@ impl Redactor {
                 masked[at..at + PIECE].fill(true);
             }
         }
-        for secret in self.short.iter().map(Secret::expose) {
+        for secret in self.short.iter().map(SecretBytes::expose) {
             for (at, _) in said.windows(secret.len()).enumerate().filter(|(_, found)| *found == secret) {
                 masked[at..at + secret.len()].fill(true);
             }
@@ -109,7 +109,7 @@ mod tests {
         let pem = format!(
             "-----BEGIN EC PRIVATE KEY-----\n{key}\nMHcCAQEEIIrYSSNQFaA2Hw==\n-----END EC PRIVATE KEY-----\n"
         );
-        let redactor = Redactor::new(&[Secret::new(pem.clone()), Secret::new("hunter2")]);
+        let redactor = Redactor::new(&[SecretBytes::new(pem.clone()), SecretBytes::new("hunter2")]);
         let encoded = BASE64_STANDARD_NO_PAD.encode(format!("x: {pem}"));
         for said in [
             format!("cannot parse {key:?}"),
@@ -133,7 +133,7 @@ mod tests {
     /// A host that can't be used can quote a secret, too.
     #[test]
     fn errors_of_a_host_are_masked() {
-        let redactor = Redactor::new(&[Secret::new("hunter2")]);
+        let redactor = Redactor::new(&[SecretBytes::new("hunter2")]);
         let said = || Printable::line("sudo: hunter2?");
         for error in [
             HostError::NoSudo { said: said() },
@@ -150,8 +150,9 @@ mod tests {
 
     #[test]
     fn other_text_is_kept() {
-        let redactor =
-            Redactor::new(&[Secret::new("/key/swarm/psk/1.0.0//base16/00112233445566778899aabbccddeeff")]);
+        let redactor = Redactor::new(&[SecretBytes::new(
+            "/key/swarm/psk/1.0.0//base16/00112233445566778899aabbccddeeff",
+        )]);
         let said = "line 3: `/key/swarm/psk/1.0.0//base16/00112233445566778899aabbccddeeff` is short";
         assert_eq!(redactor.clean(said.as_bytes()), "line 3: `/key/swarm/psk/1.0.0//base16/***` is short");
     }

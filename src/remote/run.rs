@@ -2,16 +2,18 @@
 //! are one request. Consecutive stages take two: the first asks which files the host
 //! needs, the second sends them.
 
+use super::connection::Run;
 use super::error::{During, HostError};
-use super::host::Run;
+use super::limits::RemoteLimits;
 use super::lock;
 use super::payload::{Payload, Payloads};
 use super::redact::Redactor;
-use super::settings::Settings;
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
 use crate::plan::action::{Action, Fallback, Staged};
-use crate::plan::wire::{self, Answer, Call, Ending, Exchange, Outcome, Patience, Report, Transfer, Unfit};
+use crate::plan::wire::{
+    self, ActionReport, Answer, Call, Ending, Exchange, Outcome, Patience, Transfer, Unfit,
+};
 use crate::resource::Printable;
 use crate::ssh::{ChannelError, Writer};
 use bytes::Bytes;
@@ -28,16 +30,16 @@ const QUOTED: usize = 100;
 /// Runs actions in order; sends no further request after a `stop`.
 pub(super) async fn run(
     shell: &mut Shell,
-    settings: &Settings,
+    limits: &RemoteLimits,
     actions: &[Action],
     payloads: &Payloads,
     redactor: &Redactor,
     stop: &Stop,
-    tell: &mut (dyn FnMut(Report) + Send),
+    tell: &mut (dyn FnMut(ActionReport) + Send),
 ) -> Result<Run, HostError> {
     let actions: &[Action] =
-        &actions.iter().map(|action| with_capped_health(action, settings.healthy)).collect::<Vec<_>>();
-    let mut runner = Runner { settings, actions, redactor, tell, at: (0, false), told: 0 };
+        &actions.iter().map(|action| with_capped_health(action, limits.healthy)).collect::<Vec<_>>();
+    let mut runner = ActionRunner { limits, actions, redactor, tell, at: (0, false), told: 0 };
     let ran = runner.all(shell, payloads, stop).await;
     // The error may contain arbitrary output of the host.
     ran.map_err(|error| error.redacted(redactor))
@@ -75,11 +77,11 @@ fn bytes(payload: &Payload) -> (Bytes, bool) {
     }
 }
 
-struct Runner<'a> {
-    settings: &'a Settings,
+struct ActionRunner<'a> {
+    limits: &'a RemoteLimits,
     actions: &'a [Action],
     redactor: &'a Redactor,
-    tell: &'a mut (dyn FnMut(Report) + Send),
+    tell: &'a mut (dyn FnMut(ActionReport) + Send),
     /// The action that is due or running, and whether the host has begun it.
     at: (usize, bool),
     /// The index of the first action whose beginning hasn't been reported. A stage begins
@@ -87,7 +89,7 @@ struct Runner<'a> {
     told: usize,
 }
 
-impl Runner<'_> {
+impl ActionRunner<'_> {
     async fn all(&mut self, shell: &mut Shell, payloads: &Payloads, stop: &Stop) -> Result<Run, HostError> {
         let actions = self.actions;
         let mut from = 0;
@@ -134,7 +136,7 @@ impl Runner<'_> {
         files: Vec<(usize, Bytes)>,
         stop: &Stop,
     ) -> Result<Result<Vec<usize>, Run>, HostError> {
-        let after = self.settings.interrupt;
+        let after = self.limits.interrupt;
         let answered = stop.wait(after, self.exchange(shell, calls, files)).await;
         answered.unwrap_or_else(|| Err(HostError::Abandoned { during: self.during(), after }))
     }
@@ -146,19 +148,19 @@ impl Runner<'_> {
         files: Vec<(usize, Bytes)>,
     ) -> Result<Result<Vec<usize>, Run>, HostError> {
         let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
-        let script = wire::request(&calls, &patience(self.settings), input);
+        let script = wire::request(&calls, &patience(self.limits), input);
         let mut exchange = Exchange::new(&calls);
         self.at = exchange.current().unwrap_or(self.at);
-        shell.request(script.as_bytes(), self.during(), self.settings.stall).await?;
+        shell.request(script.as_bytes(), self.during(), self.limits.stall).await?;
         let Shell { writer, lines } = shell;
 
         let (progress, mut sent) = mpsc::unbounded_channel();
-        let sending = send(writer, files, self.settings.stall, progress);
+        let sending = send(writer, files, self.limits.stall, progress);
         tokio::pin!(sending);
         // No action is waited for while files are sent: the host has to accept their bytes
         // in time.
         let mut is_sent = false;
-        let mut deadline = Instant::now() + self.settings.action;
+        let mut deadline = Instant::now() + self.limits.action;
         let (mut needed, mut stopped) = (Vec::new(), None);
         let status = loop {
             // Time-outs come first: a host that never stops talking doesn't escape them.
@@ -197,7 +199,7 @@ impl Runner<'_> {
                 Answer::Need(index) => needed.push(index),
                 Answer::Runs(index, invocation) => {
                     let invocation = Printable::line(&invocation).into();
-                    (self.tell)(Report::Runs { index, invocation });
+                    (self.tell)(ActionReport::Runs { index, invocation });
                 }
                 Answer::Ended(index, ending) => stopped = stopped.or(self.end(index, ending)),
             }
@@ -228,7 +230,7 @@ impl Runner<'_> {
     fn sent(&mut self, exchange: &mut Exchange, progress: Sent) {
         match progress {
             Sent::Last(index) => exchange.sent(index),
-            Sent::Part { index, sent, total } => (self.tell)(Report::Sent { index, sent, total }),
+            Sent::Part { index, sent, total } => (self.tell)(ActionReport::Sent { index, sent, total }),
         }
     }
 
@@ -255,7 +257,7 @@ impl Runner<'_> {
     fn begin(&mut self, index: usize) {
         if index >= self.told {
             self.told = index + 1;
-            (self.tell)(Report::Began { index });
+            (self.tell)(ActionReport::Began { index });
         }
     }
 
@@ -268,7 +270,7 @@ impl Runner<'_> {
             Ending::Differs(said) => Outcome::Differs { text: text(said) },
             Ending::Failed(said) => Outcome::Failed { text: text(said) },
         };
-        (self.tell)(Report::Ended { index, outcome: outcome.clone() });
+        (self.tell)(ActionReport::Ended { index, outcome: outcome.clone() });
         (!outcome.is_good()).then_some(Run::Stopped { at: index, outcome })
     }
 
@@ -276,7 +278,7 @@ impl Runner<'_> {
     fn without(&mut self, index: usize, file: &Staged) -> Run {
         let outcome =
             Outcome::Failed { text: format!("spore doesn't have the content of {}", file.path).into() };
-        (self.tell)(Report::Ended { index, outcome: outcome.clone() });
+        (self.tell)(ActionReport::Ended { index, outcome: outcome.clone() });
         Run::Stopped { at: index, outcome }
     }
 
@@ -284,11 +286,11 @@ impl Runner<'_> {
     fn allowance(&self) -> Duration {
         let (index, began) = self.at;
         let own = match self.actions.get(index).filter(|_| began) {
-            Some(Action::Install { .. }) => self.settings.install,
-            Some(action) => patience(self.settings).longest(action),
+            Some(Action::Install { .. }) => self.limits.install,
+            Some(action) => patience(self.limits).longest(action),
             None => Duration::ZERO,
         };
-        own + self.settings.action
+        own + self.limits.action
     }
 
     fn during(&self) -> During {
@@ -352,13 +354,13 @@ async fn send(
 }
 
 /// The time-outs that the scripts need.
-pub(super) fn patience(settings: &Settings) -> Patience {
+pub(super) fn patience(limits: &RemoteLimits) -> Patience {
     Patience {
-        manager: settings.action,
-        stop: settings.stop,
-        start: settings.start,
-        settle: settings.settle,
-        verify: settings.verify,
-        packages: settings.install / 2,
+        manager: limits.action,
+        stop: limits.stop,
+        start: limits.start,
+        settle: limits.settle,
+        verify: limits.verify,
+        packages: limits.install / 2,
     }
 }

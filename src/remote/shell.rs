@@ -9,7 +9,7 @@
 use super::error::{During, HostError};
 use super::lock;
 use crate::plan::wire::quote;
-use crate::resource::{Printable, Secret, Untrusted};
+use crate::resource::{Printable, SecretBytes, Untrusted};
 use crate::ssh::{Channel, ChannelError, Event, Reader, Session, Writer};
 use bytes::{Bytes, BytesMut};
 use std::hash::{BuildHasher as _, RandomState};
@@ -139,7 +139,7 @@ impl Shell {
         }
         let mut request = format!("{}\n", script.len()).into_bytes();
         request.extend_from_slice(script);
-        let request = Bytes::from_owner(Exposed(Secret::new(request)));
+        let request = Bytes::from_owner(Exposed(SecretBytes::new(request)));
         match timeout(patience, self.send(request)).await {
             Ok(Ok(()) | Err(ChannelError::Ended)) => Ok(()),
             Ok(Err(error)) => Err(self.lines.gone(during, Some(error))),
@@ -187,7 +187,7 @@ impl Shell {
     /// bytes.
     pub(super) async fn ask(
         &mut self,
-        script: &Secret,
+        script: &SecretBytes,
         ready: Duration,
         patience: Duration,
         limit: usize,
@@ -195,7 +195,7 @@ impl Shell {
         let mut request = b"exec </dev/null\n".to_vec();
         request.reserve_exact(script.expose().len());
         request.extend_from_slice(script.expose());
-        let request = Secret::new(request);
+        let request = SecretBytes::new(request);
         self.request(request.expose(), During::Asking, ready).await?;
         self.ready(ready).await?;
         let answer = timeout(patience, self.lines.until_end(During::Asking, limit)).await;
@@ -327,7 +327,7 @@ fn opening(error: ChannelError) -> HostError {
 }
 
 /// A secret as bytes to send; wiped from memory once they have been sent.
-pub(super) struct Exposed(pub(super) Secret);
+pub(super) struct Exposed(pub(super) SecretBytes);
 
 impl AsRef<[u8]> for Exposed {
     fn as_ref(&self) -> &[u8] {

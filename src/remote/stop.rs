@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 /// Asks a running apply to begin nothing new.
 ///
 /// A running request is waited for, but no longer than
-/// [`Settings::interrupt`](super::Settings::interrupt): a host that doesn't answer can't
+/// [`RemoteLimits::interrupt`](super::RemoteLimits::interrupt): a host that doesn't answer can't
 /// keep an apply from ending. Every request of an apply therefore goes through
 /// [`Stop::wait`].
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 
 use super::plan::{applied as made, listed, overridden, unplanned};
 use super::{Style, Tone};
-use crate::plan::course::{SkipReason, Skipped};
+use crate::plan::scheduler::{SkipReason, Skipped};
 use crate::plan::{Applied, Group, Plan};
 use crate::resource::{HostName, NodeName};
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,8 +8,8 @@ use super::{Style, Tone};
 use crate::diff::{Change, FileChange, Kind, Reason, ServiceChange, Verb};
 use crate::plan::{Overridden, Plan};
 use crate::resource::{
-    Access, Content, Effect, Graph, HostName, Key, Printable, Resource, ResourceId, Size, Trouble, Untold,
-    Value, Version,
+    Access, Content, Effect, Graph, HostName, Printable, Resource, ResourceId, ResourceKey, Size, Trouble,
+    Untold, Value, Version,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -252,7 +252,7 @@ impl Page<'_> {
         }
     }
 
-    fn entry(&mut self, sign: char, key: &Key, text: &str) {
+    fn entry(&mut self, sign: char, key: &ResourceKey, text: &str) {
         let tone = match sign {
             '+' => Tone::Good,
             '-' => Tone::Bad,
@@ -389,7 +389,7 @@ impl Page<'_> {
             Reason::Input { path, fields } => (path, fields),
         };
         let name = path.rsplit('/').next().unwrap_or(path);
-        let id = ResourceId { host: host.clone(), key: Key::File(path.clone()) };
+        let id = ResourceId { host: host.clone(), key: ResourceKey::File(path.clone()) };
         let shown = self.plan.changes.get(&id);
         if matches!(shown, Some(Change::File(file)) if file.before.is_none()) {
             return format!("running without {name}");
@@ -411,7 +411,7 @@ impl Page<'_> {
         format!("running with outdated {name} ({})", fields.join(", "))
     }
 
-    fn removal(&mut self, key: &Key, resource: &Resource) {
+    fn removal(&mut self, key: &ResourceKey, resource: &Resource) {
         let text = match resource {
             Resource::Service(service) => match &service.node {
                 Some(node) => format!("{} is stopped and disabled", node.name),

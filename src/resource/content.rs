@@ -1,6 +1,6 @@
 //! The content of a file, and the digests by which secret content is compared.
 
-use super::{Document, Printable, Secret};
+use super::{Document, Printable, SecretBytes};
 use hkdf::Hkdf;
 use sha2::Digest as _;
 use std::fmt;
@@ -75,27 +75,27 @@ impl FromStr for Sha256 {
 /// The key depends only on the network and the host, so plans are reproducible. It is
 /// sent on standard input and never stored.
 #[derive(Clone)]
-pub struct DigestKey(Secret);
+pub struct DigestKey(SecretBytes);
 
 impl DigestKey {
     /// The key for one host of the network that `swarm_key` protects.
-    pub fn derive(swarm_key: &Secret, host: &str) -> Self {
+    pub fn derive(swarm_key: &SecretBytes, host: &str) -> Self {
         let mut key = [0; 32];
         // 32 bytes are far below HKDF's limit of 255 blocks, its only error.
         let expanded = Hkdf::<sha2::Sha256>::new(Some(b"spore digest key v1"), swarm_key.expose())
             .expand(host.as_bytes(), &mut key);
         debug_assert!(expanded.is_ok());
-        Self(Secret::new(Sha256(key).to_string()))
+        Self(SecretBytes::new(Sha256(key).to_string()))
     }
 
     /// The key for the machine-ids of all hosts of that network, so that those of
     /// two hosts can be compared. No host has such a name.
-    pub fn for_machines(swarm_key: &Secret) -> Self {
+    pub fn for_machines(swarm_key: &SecretBytes) -> Self {
         Self::derive(swarm_key, "/etc/machine-id")
     }
 
     /// The key as it is sent to the host: 64 hexadecimal digits.
-    pub fn expose(&self) -> &Secret {
+    pub fn expose(&self) -> &SecretBytes {
         &self.0
     }
 

@@ -9,7 +9,7 @@ mod document;
 mod graph;
 mod name;
 mod printable;
-mod secret;
+mod secret_bytes;
 mod switch;
 mod version;
 
@@ -18,7 +18,7 @@ pub use document::{Document, Effect, Field, FieldPath, Value};
 pub use graph::{ByHost, Cycle, Edge, Graph};
 pub use name::{HostName, InvalidName, NodeName, ShapeName};
 pub use printable::{LONGEST, Printable, Untrusted, is_hidden};
-pub use secret::Secret;
+pub use secret_bytes::SecretBytes;
 pub use switch::{kept_for, kept_path, staged_path};
 pub use version::{InvalidVersion, Version};
 
@@ -32,14 +32,14 @@ pub struct ResourceId {
     /// The host.
     pub host: HostName,
     /// The resource on that host.
-    pub key: Key,
+    pub key: ResourceKey,
 }
 
 /// Identifies a resource on a host.
 ///
 /// The order of the variants is the order in which a plan lists them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
+pub enum ResourceKey {
     /// A package of the host's distribution, by name.
     Package(String),
     /// A directory, by absolute path.
@@ -58,7 +58,7 @@ pub enum Key {
     Service(String),
 }
 
-impl Key {
+impl ResourceKey {
     /// The path, if it has one.
     pub fn path(&self) -> Option<&str> {
         match self {
@@ -68,7 +68,7 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for ResourceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Package(name) => write!(f, "package {name}"),

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::session::{Client, Observer, Session};
 use super::wire::{Tap, Wire};
-use super::{Address, Credential, KnownHosts, Login, Secret, Timeouts, Verdict};
+use super::{Credential, KnownHosts, Login, SecretText, ServerAddress, Timeouts, Verdict};
 
 mod error;
 
@@ -58,7 +58,7 @@ const WINDOW: u32 = 4 << 20;
 
 /// Checks the key that a host presents.
 pub(super) struct Guard {
-    address: Address,
+    address: ServerAddress,
     known: KnownHosts,
 }
 
@@ -75,7 +75,7 @@ impl Session {
     /// See [`ConnectError`]: there is a variant for each failure that has a fix of its
     /// own, given by [`ConnectError::help`].
     pub async fn connect(
-        address: &Address,
+        address: &ServerAddress,
         login: &Login,
         known: &KnownHosts,
         timeouts: &Timeouts,
@@ -94,7 +94,7 @@ impl Session {
     /// Those of [`Session::connect`], except for those of dialling.
     pub async fn over<S>(
         stream: S,
-        address: &Address,
+        address: &ServerAddress,
         login: &Login,
         known: &KnownHosts,
         timeouts: &Timeouts,
@@ -120,7 +120,7 @@ impl Drop for CutUnlessKept {
 
 async fn open<S>(
     wire: Wire<S>,
-    address: &Address,
+    address: &ServerAddress,
     login: &Login,
     known: &KnownHosts,
     timeouts: &Timeouts,
@@ -161,7 +161,7 @@ where
     Ok(Session::new(handle, observer.end, tap))
 }
 
-fn config(known: &KnownHosts, address: &Address, timeouts: &Timeouts) -> client::Config {
+fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> client::Config {
     let name = concat!("SSH-2.0-spore_", env!("CARGO_PKG_VERSION"));
     client::Config {
         client_id: SshId::Standard(Cow::Borrowed(name)),
@@ -260,7 +260,7 @@ async fn with_key(
 async fn with_password(
     handle: &mut Handle,
     user: &str,
-    password: &Secret,
+    password: &SecretText,
 ) -> Result<AuthResult, russh::Error> {
     let answer = handle.authenticate_password(user, password.expose()).await?;
     let AuthResult::Failure { remaining_methods: offered, .. } = &answer else {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{PrivateKey, decode_secret_key};
 
-use super::Secret;
+use super::SecretText;
 use crate::identity::SshKeyKind;
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ impl KeyError {
 
 /// Asks for the passphrase of a file; `None` means that there is none and no
 /// terminal to prompt on.
-pub type Ask<'a> = &'a mut dyn FnMut(&Path) -> io::Result<Option<Secret>>;
+pub type Ask<'a> = &'a mut dyn FnMut(&Path) -> io::Result<Option<SecretText>>;
 
 /// Reads a private key: OpenSSH's format, PKCS#1, PKCS#8, SEC1, or PuTTY's. If
 /// it is encrypted, `ask` is called once.
@@ -126,7 +126,7 @@ pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, Ke
             }
         },
     };
-    let key = decode_secret_key(text, passphrase.as_ref().map(Secret::expose));
+    let key = decode_secret_key(text, passphrase.as_ref().map(SecretText::expose));
     let key = key.map_err(|error| match error {
         russh::keys::Error::UnknownAlgorithm(_) | russh::keys::Error::UnsupportedKeyType { .. } => {
             unsupported("a key of an unknown kind")

@@ -18,7 +18,7 @@ use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
 use sha1::Sha1;
 
-use super::Address;
+use super::ServerAddress;
 
 #[cfg(test)]
 mod tests;
@@ -152,7 +152,7 @@ impl KnownHosts {
     }
 
     /// Checks a key that the host presented.
-    pub fn check(&self, address: &Address, key: &PublicKey) -> Verdict {
+    pub fn check(&self, address: &ServerAddress, key: &PublicKey) -> Verdict {
         let about = self.about(address);
         let same = |entry: &Entry| entry.public_key().key_data() == key.key_data();
         if let Some((by, _)) =
@@ -179,7 +179,7 @@ impl KnownHosts {
     }
 
     /// Only the lines about one host.
-    pub(super) fn of(&self, address: &Address) -> Self {
+    pub(super) fn of(&self, address: &ServerAddress) -> Self {
         let full = name(address);
         let bare = address.host.to_lowercase();
         let about =
@@ -189,7 +189,7 @@ impl KnownHosts {
     }
 
     /// The line to add for this host and key.
-    pub fn line_to_add(address: &Address, key: &PublicKey) -> String {
+    pub fn line_to_add(address: &ServerAddress, key: &PublicKey) -> String {
         let key = PublicKey::new(key.key_data().clone(), "");
         let key = key.to_openssh().unwrap_or_default();
         format!("{} {key}", name(address))
@@ -198,7 +198,7 @@ impl KnownHosts {
     /// The host key algorithms, in the order of preference. Those of the host's lines
     /// come first; otherwise the host could present a key of another kind, which would
     /// count as changed.
-    pub(super) fn algorithms(&self, address: &Address) -> Vec<Algorithm> {
+    pub(super) fn algorithms(&self, address: &ServerAddress) -> Vec<Algorithm> {
         let usual = [
             Algorithm::Ed25519,
             ecdsa(EcdsaCurve::NistP256),
@@ -217,7 +217,7 @@ impl KnownHosts {
         kinds.into_iter().flat_map(signatures).collect()
     }
 
-    fn about(&self, address: &Address) -> About<'_> {
+    fn about(&self, address: &ServerAddress) -> About<'_> {
         let own = self.naming(&name(address)).collect();
         let bare = match address.port {
             USUAL_PORT => Vec::new(),
@@ -261,7 +261,7 @@ fn entry(line: &str) -> Option<Entry> {
 }
 
 /// The name of an address in `known_hosts`: `host` or `[host]:port`.
-pub(super) fn name(address: &Address) -> String {
+pub(super) fn name(address: &ServerAddress) -> String {
     let host = address.host.to_lowercase();
     match address.port {
         USUAL_PORT => host,

@@ -23,7 +23,7 @@ mod channel;
 mod connect;
 pub mod key;
 mod known_hosts;
-mod secret;
+mod secret_text;
 mod session;
 mod wire;
 
@@ -35,26 +35,26 @@ pub use connect::{ConnectError, Phase};
 pub use key::KeyError;
 pub use known_hosts::{KnownHosts, KnownHostsError, KnownLine, Verdict};
 pub use russh::keys::{Algorithm, PrivateKey, PublicKey};
-pub use secret::Secret;
+pub use secret_text::SecretText;
 pub use session::{Lost, Session};
 
 /// The address of an SSH server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address {
+pub struct ServerAddress {
     /// A name or an IP address; an IPv6 address has no brackets.
     pub host: String,
     /// Usually 22.
     pub port: u16,
 }
 
-impl Address {
+impl ServerAddress {
     /// Creates an address.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         Self { host: host.into(), port }
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
@@ -79,7 +79,7 @@ pub enum Credential {
     /// A private key, decrypted: see [`key::load`].
     Key(Arc<PrivateKey>),
     /// A password. It is also used for a `keyboard-interactive` password prompt.
-    Password(Secret),
+    Password(SecretText),
 }
 
 /// The time-outs of a connection.

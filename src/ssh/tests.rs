@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::*;
-use server::Host;
+use server::TestServer;
 
 mod commands;
 mod faults;
@@ -17,9 +17,9 @@ fn patience() -> Timeouts {
     Timeouts { handshake: Duration::from_secs(20), ..Timeouts::default() }
 }
 
-async fn connect(host: &Host, login: &Login) -> Result<Session, ConnectError> {
-    let address = host.listen().await;
-    Session::connect(&address, login, &host.known(&address), &patience()).await
+async fn connect(server: &TestServer, login: &Login) -> Result<Session, ConnectError> {
+    let address = server.listen().await;
+    Session::connect(&address, login, &server.known(&address), &patience()).await
 }
 
 /// Everything that a command writes to stdout and to stderr, and how it ended.

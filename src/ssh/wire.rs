@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::Address;
+use super::ServerAddress;
 
 /// How many of the first bytes are kept: the maximum length of SSH's version line.
 const FIRST_WORDS: usize = 255;
@@ -72,7 +72,7 @@ impl Wire<TcpStream> {
     ///
     /// # Errors
     /// The first error, if no address can be connected to.
-    pub(super) async fn dial(address: &Address, silence: Duration) -> io::Result<Self> {
+    pub(super) async fn dial(address: &ServerAddress, silence: Duration) -> io::Result<Self> {
         let stream = dial(address).await?;
         stream.set_nodelay(true)?;
         #[cfg(target_os = "linux")]
@@ -95,7 +95,7 @@ impl<S> Wire<S> {
     }
 }
 
-async fn dial(address: &Address) -> io::Result<TcpStream> {
+async fn dial(address: &ServerAddress) -> io::Result<TcpStream> {
     let mut found = lookup_host((address.host.as_str(), address.port)).await?.collect::<Vec<_>>().into_iter();
     let mut attempts = JoinSet::new();
     let mut failure = None;

@@ -5,7 +5,7 @@
 //! another tool's style counts as equal to ours if it means the same.
 
 use crate::resource::{
-    DigestKey, Document, Effect, Field, FieldPath, Printable, Secret, Sha256, Untrusted, Value,
+    DigestKey, Document, Effect, Field, FieldPath, Printable, SecretBytes, Sha256, Untrusted, Value,
 };
 use crate::yaml::{self, Places};
 use libp2p_identity::{PublicKey, ed25519};
@@ -20,7 +20,7 @@ use thiserror::Error;
 pub struct NodeConfig {
     /// The libp2p private key, in its protobuf encoding, as base64.
     #[serde(serialize_with = "expose")]
-    pub privatekey: Secret,
+    pub privatekey: SecretBytes,
     /// The path of the swarm key, relative to `/tb/config`.
     pub swarmkey: String,
     /// The services that it runs.
@@ -117,7 +117,7 @@ pub struct App {
     pub client_id: String,
     /// The private key, as PEM.
     #[serde(serialize_with = "expose")]
-    pub key: Secret,
+    pub key: SecretBytes,
 }
 
 /// See [`NodeConfig::plugins`]. tau expects a mapping with this one list.
@@ -133,7 +133,7 @@ impl Plugins {
     }
 }
 
-fn expose<S: serde::Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+fn expose<S: serde::Serializer>(secret: &SecretBytes, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&String::from_utf8_lossy(secret.expose()))
 }
 
@@ -167,8 +167,8 @@ impl NodeConfig {
     ///
     /// # Errors
     /// A value of `accounts` can't be represented in YAML.
-    pub fn to_yaml(&self) -> Result<Secret, serde_yaml::Error> {
-        Ok(Secret::new(serde_yaml::to_string(self)?))
+    pub fn to_yaml(&self) -> Result<SecretBytes, serde_yaml::Error> {
+        Ok(SecretBytes::new(serde_yaml::to_string(self)?))
     }
 
     /// The parsed configuration, with secrets replaced by their digests keyed with `key`.

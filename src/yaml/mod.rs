@@ -231,18 +231,18 @@ struct Frame<'a> {
 
 enum Kind<'a> {
     List(Vec<Node<'a>>),
-    Map { entries: Vec<Entry<'a>>, merges: Vec<Node<'a>>, key: Key<'a> },
+    Map { entries: Vec<Entry<'a>>, merges: Vec<Node<'a>>, key: PendingKey<'a> },
 }
 
-/// The role of the next node of a mapping.
-enum Key<'a> {
-    /// A key.
+/// The key of a mapping whose value comes next, if it has been read.
+enum PendingKey<'a> {
+    /// The next node is the key.
     Awaited,
-    /// The value of this key, which may be unquoted.
+    /// The next node is the value of this key, which may be unquoted.
     Is(Cow<'a, str>, bool, Span),
-    /// A mapping to merge.
+    /// The next node is a mapping to merge.
     Merge,
-    /// The value of an invalid key.
+    /// The next node is the value of an invalid key.
     Bad,
 }
 
@@ -263,7 +263,7 @@ impl<'a> Builder<'a, '_> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.tag(tag.as_deref(), at);
-                let kind = Kind::Map { entries: Vec::new(), merges: Vec::new(), key: Key::Awaited };
+                let kind = Kind::Map { entries: Vec::new(), merges: Vec::new(), key: PendingKey::Awaited };
                 self.open(kind, anchor, at);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(at)?,
@@ -294,7 +294,7 @@ impl<'a> Builder<'a, '_> {
         let plain = style == ScalarStyle::Plain
             && tag.is_none_or(|tag| !is_bare(tag) && tag.core_suffix() != Some("str"));
         let awaits_key =
-            matches!(self.stack.last(), Some(Frame { kind: Kind::Map { key: Key::Awaited, .. }, .. }));
+            matches!(self.stack.last(), Some(Frame { kind: Kind::Map { key: PendingKey::Awaited, .. }, .. }));
         if awaits_key {
             self.places.key(at);
         } else {
@@ -389,24 +389,24 @@ impl<'a> Builder<'a, '_> {
         frame.extent.depth = frame.extent.depth.max(extent.depth);
         match &mut frame.kind {
             Kind::List(items) => items.push(node),
-            Kind::Map { entries, merges, key } => match std::mem::replace(key, Key::Awaited) {
-                Key::Is(name, plain, span) => {
+            Kind::Map { entries, merges, key } => match std::mem::replace(key, PendingKey::Awaited) {
+                PendingKey::Is(name, plain, span) => {
                     entries.push(Entry { key: name, plain, span, defined: None, again: false, value: node });
                 }
-                Key::Merge => merges.push(node),
-                Key::Bad => {}
-                Key::Awaited => *key = key_of(&node, &mut self.flaws),
+                PendingKey::Merge => merges.push(node),
+                PendingKey::Bad => {}
+                PendingKey::Awaited => *key = key_of(&node, &mut self.flaws),
             },
         }
         Ok(())
     }
 }
 
-fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> Key<'a> {
+fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> PendingKey<'a> {
     let what = match node.content.resolved() {
-        Content::Scalar { text, plain: true } if text == "<<" => return Key::Merge,
-        Content::Scalar { text, plain } => return Key::Is(text.clone(), *plain, node.span),
-        Content::Broken => return Key::Bad,
+        Content::Scalar { text, plain: true } if text == "<<" => return PendingKey::Merge,
+        Content::Scalar { text, plain } => return PendingKey::Is(text.clone(), *plain, node.span),
+        Content::Broken => return PendingKey::Bad,
         Content::Null if node.span.start == node.span.end => "an empty key",
         Content::Null => "null used as a key",
         Content::Tagged { .. } => "a tagged value used as a key",
@@ -415,7 +415,7 @@ fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> Key<'a> {
     };
     let help = "write a name, in quotes if necessary";
     flaws.push(|| flaw(what, node.span, "expected a name").help(help));
-    Key::Bad
+    PendingKey::Bad
 }
 
 /// `!`, which turns every scalar into text.
@@ -426,7 +426,7 @@ fn is_bare(tag: &Tag) -> bool {
 /// The key that the next value belongs to, and the key above that one.
 fn path<'s>(stack: &'s [Frame<'_>]) -> (Option<&'s str>, Option<&'s str>) {
     let mut keys = stack.iter().rev().filter_map(|frame| match &frame.kind {
-        Kind::Map { key: Key::Is(key, ..), .. } => Some(key.as_ref()),
+        Kind::Map { key: PendingKey::Is(key, ..), .. } => Some(key.as_ref()),
         _ => None,
     });
     (keys.next(), keys.next())

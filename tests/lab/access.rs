@@ -2,12 +2,12 @@
 //! in one line that says what to do, and the others are planned and applied all the same.
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite};
+use crate::host::{Lab, LabHost, Suite};
 use crate::network::{Network, Shape};
 use crate::watch::{meshed, start};
 
 /// A network of one elder, which is the first host, and members.
-fn network(lab: &Lab, hosts: &[Host]) -> Network {
+fn network(lab: &Lab, hosts: &[LabHost]) -> Network {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
     network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));

@@ -2,15 +2,15 @@
 //! them are connected afterwards.
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite};
+use crate::host::{Lab, LabHost, Suite};
 use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::{Start, all_still, each, healthy_at, meshed, start, starts};
 
 struct Seven<'a> {
     network: Network,
-    elders: Vec<&'a Host>,
-    members: Vec<&'a Host>,
+    elders: Vec<&'a LabHost>,
+    members: Vec<&'a LabHost>,
     port: u16,
 }
 
@@ -18,7 +18,7 @@ pub(crate) fn updates(lab: &Lab) {
     let mut hosts = lab.up_many(6, &Suite::Bookworm.machine());
     let spare = [("n1", Suite::Trixie), ("n2", Suite::Bookworm), ("n3", Suite::Trixie)];
     let spare = spare.map(|(name, suite)| lab.start(name, &suite.machine()));
-    spare.iter().for_each(Host::wait);
+    spare.iter().for_each(LabHost::wait);
     hosts.extend(spare);
     let (elders, rest) = hosts.split_at(3);
     let (members, spare) = rest.split_at(3);
@@ -40,7 +40,7 @@ pub(crate) fn updates(lab: &Lab) {
 }
 
 impl<'a> Seven<'a> {
-    fn hosts(&self) -> Vec<&'a Host> {
+    fn hosts(&self) -> Vec<&'a LabHost> {
         [self.elders.as_slice(), self.members.as_slice()].concat()
     }
 
@@ -86,7 +86,7 @@ impl<'a> Seven<'a> {
 
     /// The elders are replaced one by one, each by an apply of its own. Members are restarted
     /// once fewer than half of the elders that they were started with are still valid.
-    fn elders_are_replaced(&mut self, spare: &'a [Host]) {
+    fn elders_are_replaced(&mut self, spare: &'a [LabHost]) {
         for (i, new) in spare.iter().enumerate() {
             let members = starts("all", &self.members);
             let old = self.elders.remove(0);

@@ -2,7 +2,7 @@
 //! and hosts are added, removed and retired. Each step asserts that nothing else changed.
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite};
+use crate::host::{Lab, LabHost, Suite};
 use crate::network::{Network, Shape};
 use crate::watch::{all_still, each, healthy_at, meshed, start, starts};
 
@@ -10,9 +10,9 @@ const ELDERS: u16 = 4242;
 
 struct Nine<'a> {
     network: Network,
-    elders: Vec<&'a Host>,
+    elders: Vec<&'a LabHost>,
     /// The hosts and their shapes.
-    members: Vec<(&'static str, &'a Host)>,
+    members: Vec<(&'static str, &'a LabHost)>,
 }
 
 pub(crate) fn nine(lab: &Lab) {
@@ -20,8 +20,8 @@ pub(crate) fn nine(lab: &Lab) {
         let suite = if i.is_multiple_of(2) { Suite::Trixie } else { Suite::Bookworm };
         lab.start(&format!("h{i:02}"), &suite.machine())
     };
-    let hosts: Vec<Host> = (1..=11).map(start).collect();
-    hosts.iter().for_each(Host::wait);
+    let hosts: Vec<LabHost> = (1..=11).map(start).collect();
+    hosts.iter().for_each(LabHost::wait);
     let (hosts, spare) = hosts.split_at(9);
     let (elders, members) = hosts.split_at(3);
     let mut network = Network::new(lab, binary::any());
@@ -46,7 +46,7 @@ pub(crate) fn nine(lab: &Lab) {
 }
 
 impl<'a> Nine<'a> {
-    fn hosts(&self) -> Vec<&'a Host> {
+    fn hosts(&self) -> Vec<&'a LabHost> {
         self.elders.iter().chain(self.members.iter().map(|(_, host)| host)).copied().collect()
     }
 
@@ -94,7 +94,7 @@ impl<'a> Nine<'a> {
         self.hosts().iter().zip(before).for_each(|(host, before)| before.holds(host));
     }
 
-    fn gain_a_member(&mut self, new: &'a Host) {
+    fn gain_a_member(&mut self, new: &'a LabHost) {
         let before = all_still(&self.hosts());
         self.network.node("all", new);
         self.network.plan(&[]).exits(2).last_says("1 to start; ");
@@ -105,7 +105,7 @@ impl<'a> Nine<'a> {
     }
 
     /// The new elder is added to every configuration, and no node is restarted.
-    fn gain_an_elder(&mut self, new: &'a Host) {
+    fn gain_an_elder(&mut self, new: &'a LabHost) {
         let before = self.all_starts();
         self.network.elder("elders", new);
         let plan = self.network.plan(&[]).exits(2).last_says("1 to start; ");
@@ -121,8 +121,8 @@ impl<'a> Nine<'a> {
         self.network.is_in_place(&[]);
     }
 
-    fn lose_a_node(&mut self, host: &Host) {
-        let others: Vec<&Host> =
+    fn lose_a_node(&mut self, host: &LabHost) {
+        let others: Vec<&LabHost> =
             self.hosts().into_iter().filter(|other| other.name() != host.name()).collect();
         let before = all_still(&others);
         let there = all_still(&[host]);
@@ -147,7 +147,7 @@ impl<'a> Nine<'a> {
         self.members.retain(|(_, other)| other.name() != host.name());
     }
 
-    fn lose_a_host(&mut self, host: &Host) {
+    fn lose_a_host(&mut self, host: &LabHost) {
         self.members.retain(|(_, other)| other.name() != host.name());
         let before = all_still(&self.hosts());
         self.network.spore(&["retire", host.name(), "--yes", "--allow-destructive"]).exits(0);
@@ -158,7 +158,7 @@ impl<'a> Nine<'a> {
     }
 
     /// The elder is removed from every configuration before it stops; no node is restarted.
-    fn lose_an_elder(&mut self, host: &Host) {
+    fn lose_an_elder(&mut self, host: &LabHost) {
         let before = self.all_starts();
         self.network.spore(&["retire", host.name(), "--yes", "--allow-destructive"]).exits(0);
         self.is_gone("elders", host);
@@ -177,7 +177,7 @@ impl<'a> Nine<'a> {
         all
     }
 
-    fn is_gone(&self, shape: &str, host: &Host) {
+    fn is_gone(&self, shape: &str, host: &LabHost) {
         let unit = format!("tau@{shape}.service");
         let state = host.sh(&format!(
             "systemctl is-active {unit} || true

@@ -42,7 +42,7 @@ pub(crate) struct Machine {
 
 /// A host. Dropping it deletes the host, including its disk.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub(crate) struct LabHost {
     world: PathBuf,
     name: String,
     addresses: Vec<IpAddr>,
@@ -72,9 +72,9 @@ impl Lab {
     }
 
     /// Starts a host without waiting until it has booted.
-    pub(crate) fn start(&self, name: &str, machine: &Machine) -> Host {
+    pub(crate) fn start(&self, name: &str, machine: &Machine) -> LabHost {
         let addresses = machine.allocate();
-        let host = Host { world: self.world.clone(), name: format!("{}-{name}", self.prefix), addresses };
+        let host = LabHost { world: self.world.clone(), name: format!("{}-{name}", self.prefix), addresses };
         let list: Vec<_> = host.addresses.iter().map(IpAddr::to_string).collect();
         let list = list.join(",");
         let mut arguments = vec!["up", &host.name, &list, machine.suite.name()];
@@ -86,17 +86,17 @@ impl Lab {
     }
 
     /// Starts hosts in parallel, and waits until all have booted.
-    pub(crate) fn up<const N: usize>(&self, hosts: [(&str, Machine); N]) -> [Host; N] {
+    pub(crate) fn up<const N: usize>(&self, hosts: [(&str, Machine); N]) -> [LabHost; N] {
         let hosts = hosts.map(|(name, machine)| self.start(name, &machine));
-        hosts.iter().for_each(Host::wait);
+        hosts.iter().for_each(LabHost::wait);
         hosts
     }
 
     /// Starts `count` hosts of the same kind, called `h1`, `h2` and so on.
-    pub(crate) fn up_many(&self, count: usize, machine: &Machine) -> Vec<Host> {
+    pub(crate) fn up_many(&self, count: usize, machine: &Machine) -> Vec<LabHost> {
         let start = |i| self.start(&format!("h{i}"), machine);
         let hosts: Vec<_> = (1..=count).map(start).collect();
-        hosts.iter().for_each(Host::wait);
+        hosts.iter().for_each(LabHost::wait);
         hosts
     }
 
@@ -155,7 +155,7 @@ impl Machine {
     }
 }
 
-impl Host {
+impl LabHost {
     /// Its name, which is also its host name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -271,7 +271,7 @@ impl Host {
     }
 }
 
-impl Drop for Host {
+impl Drop for LabHost {
     fn drop(&mut self) {
         // Errors are ignored, because the test may be panicking already; the world cleans up.
         ask(&self.world.join("host"), "", &["rm", &self.name]).ok();

@@ -2,7 +2,7 @@
 //! its process was started with. Restarts are due where they help, and nowhere else.
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite, wait_until};
+use crate::host::{Lab, LabHost, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::watch::{SOON, start};
 use std::path::Path;
@@ -10,11 +10,11 @@ use std::path::Path;
 const TEMPLATE: &str = "/etc/systemd/system/tau@.service";
 
 /// An elder and a member with a plugin, up and in place.
-fn network(lab: &Lab) -> ([Host; 2], Network) {
+fn network(lab: &Lab) -> ([LabHost; 2], Network) {
     network_of(lab, binary::any())
 }
 
-fn network_of(lab: &Lab, tau: &Path) -> ([Host; 2], Network) {
+fn network_of(lab: &Lab, tau: &Path) -> ([LabHost; 2], Network) {
     let hosts = lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
     let mut network = Network::new(lab, tau);
     network.shape("elders", Shape::new(4242));
@@ -33,7 +33,7 @@ fn other_arguments() -> &'static str {
 }
 
 /// Waits until this start of a node has said that it started.
-fn settles(shape: &str, host: &Host) {
+fn settles(shape: &str, host: &LabHost) {
     let unit = format!("tau@{shape}.service");
     let said = format!(
         "[ $(systemctl show -P ActiveState {unit}) = active ] &&

@@ -7,7 +7,6 @@
 mod access;
 mod binary;
 mod changes;
-mod course;
 mod drift;
 mod faults;
 mod first;
@@ -27,6 +26,7 @@ mod remote;
 mod retire;
 mod rollback;
 mod run;
+mod scheduler;
 mod selftest;
 mod services;
 mod staged;
@@ -61,10 +61,10 @@ fn main() -> ExitCode {
         trial("access::users", access::users),
         trial("access::hosts_that_are_down", access::hosts_that_are_down),
         trial("access::host_keys", access::host_keys),
-        trial("course::elders_that_die", course::elders_that_die),
-        trial("course::hosts_that_cannot_be_staged", course::hosts_that_cannot_be_staged),
-        trial("course::a_change_that_does_not_last", course::a_change_that_does_not_last),
-        trial("course::targets_at_once", course::targets_at_once),
+        trial("scheduler::elders_that_die", scheduler::elders_that_die),
+        trial("scheduler::hosts_that_cannot_be_staged", scheduler::hosts_that_cannot_be_staged),
+        trial("scheduler::a_change_that_does_not_last", scheduler::a_change_that_does_not_last),
+        trial("scheduler::targets_at_once", scheduler::targets_at_once),
         trial("drift::drift", drift::drift),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),

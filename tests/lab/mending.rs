@@ -2,12 +2,12 @@
 //! fixed without a restart unless one is due.
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite, wait_until};
+use crate::host::{Lab, LabHost, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::{SOON, all_still, meshed, start, starts};
 
-fn network(lab: &Lab, elder: &Host, members: &[&Host]) -> Network {
+fn network(lab: &Lab, elder: &LabHost, members: &[&LabHost]) -> Network {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
     network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));
@@ -20,7 +20,7 @@ fn network(lab: &Lab, elder: &Host, members: &[&Host]) -> Network {
 
 /// Asserts that the plan names all of this for one host.
 #[track_caller]
-fn names(plan: &Run, host: &Host, wanted: &[&[&str]]) {
+fn names(plan: &Run, host: &LabHost, wanted: &[&[&str]]) {
     let lines = plan.of_host(host);
     for words in wanted {
         let found = lines.iter().any(|line| words.iter().all(|word| line.contains(word)));

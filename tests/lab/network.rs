@@ -15,7 +15,7 @@ use std::{
 use base64::Engine as _;
 use tempfile::TempDir;
 
-use crate::host::{Host, Lab};
+use crate::host::{Lab, LabHost};
 use crate::keys::{hex, node_key, rsa_key, validation_pair};
 use crate::run::Run;
 
@@ -88,7 +88,7 @@ impl Network {
     }
 
     /// Adds a host without nodes, with this login, and adds its key to `known_hosts`.
-    pub(crate) fn host(&mut self, host: &Host, login: &str) {
+    pub(crate) fn host(&mut self, host: &LabHost, login: &str) {
         let entry = Entry {
             addresses: host.addresses().iter().map(ToString::to_string).collect(),
             ssh: host.addr().to_string(),
@@ -100,12 +100,12 @@ impl Network {
     }
 
     /// Adds a node of this shape to a host. If necessary, adds the host.
-    pub(crate) fn node(&mut self, shape: &str, host: &Host) {
+    pub(crate) fn node(&mut self, shape: &str, host: &LabHost) {
         self.node_with_key(shape, host, &node_key());
     }
 
     /// The same, with the key of an earlier node.
-    pub(crate) fn node_with_key(&mut self, shape: &str, host: &Host, key: &str) {
+    pub(crate) fn node_with_key(&mut self, shape: &str, host: &LabHost, key: &str) {
         if !self.hosts.contains_key(host.name()) {
             self.host(host, "root");
         }
@@ -113,13 +113,13 @@ impl Network {
     }
 
     /// Adds an elder.
-    pub(crate) fn elder(&mut self, shape: &str, host: &Host) {
+    pub(crate) fn elder(&mut self, shape: &str, host: &LabHost) {
         self.node(shape, host);
         self.bootstrap.entry(shape.to_owned()).or_default().insert(host.name().to_owned());
     }
 
     /// Removes a node.
-    pub(crate) fn remove_node(&mut self, shape: &str, host: &Host) {
+    pub(crate) fn remove_node(&mut self, shape: &str, host: &LabHost) {
         self.entry(host).keys.remove(shape);
         if let Some(hosts) = self.bootstrap.get_mut(shape) {
             hosts.remove(host.name());
@@ -127,7 +127,7 @@ impl Network {
     }
 
     /// Removes a host and its nodes from the folder.
-    pub(crate) fn remove_host(&mut self, host: &Host) {
+    pub(crate) fn remove_host(&mut self, host: &LabHost) {
         self.hosts.remove(host.name());
         self.bootstrap.values_mut().for_each(|hosts| {
             hosts.remove(host.name());
@@ -135,17 +135,17 @@ impl Network {
     }
 
     /// Sets the login of a host.
-    pub(crate) fn log_in_as(&mut self, host: &Host, login: &str) {
+    pub(crate) fn log_in_as(&mut self, host: &LabHost, login: &str) {
         self.entry(host).login = login.to_owned();
     }
 
     /// Sets the address at which spore connects to a host.
-    pub(crate) fn reach_at(&mut self, host: &Host, address: &str) {
+    pub(crate) fn reach_at(&mut self, host: &LabHost, address: &str) {
         self.entry(host).ssh = format!("'{address}'");
     }
 
     /// Sets the lines of a host in `known_hosts`, by default the right ones.
-    pub(crate) fn know(&mut self, host: &Host, lines: &str) {
+    pub(crate) fn know(&mut self, host: &LabHost, lines: &str) {
         self.known.insert(host.name().to_owned(), lines.to_owned());
     }
 
@@ -166,13 +166,13 @@ impl Network {
     }
 
     /// A node's private key, as in the folder.
-    pub(crate) fn key(&self, shape: &str, host: &Host) -> &str {
+    pub(crate) fn key(&self, shape: &str, host: &LabHost) -> &str {
         let key = self.hosts.get(host.name()).and_then(|entry| entry.keys.get(shape));
         key.unwrap_or_else(|| panic!("{shape}@{} isn't in the folder", host.name()))
     }
 
     /// The node's peer id.
-    pub(crate) fn peer_id(&self, shape: &str, host: &Host) -> String {
+    pub(crate) fn peer_id(&self, shape: &str, host: &LabHost) -> String {
         let key = base64::engine::general_purpose::STANDARD.decode(self.key(shape, host));
         let key = libp2p_identity::Keypair::from_protobuf_encoding(&key.unwrap_or_default());
         key.unwrap_or_else(|error| panic!("{error}")).public().to_peer_id().to_string()
@@ -374,7 +374,7 @@ impl Network {
         self.secret("keys/swarm.key", &self.swarm);
     }
 
-    fn entry(&mut self, host: &Host) -> &mut Entry {
+    fn entry(&mut self, host: &LabHost) -> &mut Entry {
         match self.hosts.get_mut(host.name()) {
             Some(entry) => entry,
             None => panic!("{} isn't in the folder", host.name()),

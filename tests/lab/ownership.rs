@@ -2,11 +2,11 @@
 //! removed with the last node.
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite};
+use crate::host::{Lab, LabHost, Suite};
 use crate::network::{Network, Shape};
 use crate::watch::{meshed, still};
 
-fn network(lab: &Lab, elders: &[&Host]) -> Network {
+fn network(lab: &Lab, elders: &[&LabHost]) -> Network {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
     elders.iter().for_each(|host| network.elder("elders", host));
@@ -14,11 +14,11 @@ fn network(lab: &Lab, elders: &[&Host]) -> Network {
 }
 
 /// ufw's rules without ours, in both files.
-fn owners_rules(host: &Host) -> String {
+fn owners_rules(host: &LabHost) -> String {
     host.sh("cat /etc/ufw/user.rules /etc/ufw/user6.rules | grep '^### tuple' | grep -v comment=73706f7265")
 }
 
-fn our_rules(host: &Host) -> String {
+fn our_rules(host: &LabHost) -> String {
     host.sh("grep '^### tuple' /etc/ufw/user.rules | grep comment=73706f7265 | cut -d' ' -f5,6 || true")
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn storage(lab: &Lab) {
 }
 
 /// All that spore and its nodes may have left.
-fn left(host: &Host) -> String {
+fn left(host: &LabHost) -> String {
     host.sh("find /tb/storage /tb/raft /var/lib/spore /run/spore -mindepth 1 2>/dev/null | sort
         for path in /tb/raft /var/lib/spore /run/spore; do [ ! -e $path ] || echo $path; done")
 }

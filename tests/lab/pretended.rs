@@ -6,7 +6,7 @@ use crate::host::{Lab, Suite};
 use crate::network::{Network, Shape};
 use spore_drive::facts::{self, Facts, FileFact, PathFact, Process, Request, UnitFact};
 use spore_drive::pretend::{Fleet, here};
-use spore_drive::resource::{DigestKey, Secret, ShapeName, Untrusted};
+use spore_drive::resource::{DigestKey, SecretBytes, ShapeName, Untrusted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
@@ -63,9 +63,9 @@ fn apply(folder: &Path, known: &Path) {
 }
 
 fn probe() -> String {
-    let key = DigestKey::derive(&Secret::new("a key for both"), "h1");
+    let key = DigestKey::derive(&SecretBytes::new("a key for both"), "h1");
     let shapes = BTreeSet::<ShapeName>::from([sure(SHAPE.parse())]);
-    let machines = DigestKey::for_machines(&Secret::new("a key for both"));
+    let machines = DigestKey::for_machines(&SecretBytes::new("a key for both"));
     let script = Request { key: &key, machines: &machines, shapes: &shapes, rehash: true }.script();
     String::from_utf8_lossy(script.expose()).into_owned()
 }

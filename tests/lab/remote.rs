@@ -13,11 +13,14 @@ use flate2::{Compression, write::GzEncoder};
 use spore_drive::{
     plan::{
         action::{Action, Fallback, Running, Staged},
-        wire::{Outcome, Report},
+        wire::{ActionReport, Outcome},
     },
-    remote::{Holder, Host, HostError, Locked, NotLocked, Payload, Payloads, Redactor, Run, Settings, Stop},
-    resource::{Access, Health, Port, Secret, Sha256, Transport},
-    ssh::{self, Address, Credential, KnownHosts, Login},
+    remote::{
+        Connection, Holder, HostError, Locked, NotLocked, Payload, Payloads, Redactor, RemoteLimits, Run,
+        Stop,
+    },
+    resource::{Access, Health, Port, SecretBytes, Sha256, Transport},
+    ssh::{self, Credential, KnownHosts, Login, ServerAddress},
 };
 
 use crate::host::{self, Lab, Suite, wait_until};
@@ -34,8 +37,8 @@ pub(crate) fn acts(lab: &Lab) {
     block_on(async {
         let [bookworm, trixie] = &hosts;
         for (host, user) in [(bookworm, "root"), (trixie, "tau")] {
-            let mut connected = connect(lab, host, user, &Settings::default()).await;
-            let who = Secret::new("hostname; id -u; printf 'no break'");
+            let mut connected = connect(lab, host, user, &RemoteLimits::default()).await;
+            let who = SecretBytes::new("hostname; id -u; printf 'no break'");
             assert_eq!(connected.ask(&who).await.unwrap().expose(), format!("{}\n0\nno break", host.name()));
             assert_eq!(left_behind(host), "", "a probe leaves nothing behind");
             let mut locked = lock(connected, "spore apply").await;
@@ -44,21 +47,24 @@ pub(crate) fn acts(lab: &Lab) {
             lets_in(&mut locked).await;
             let mut connected = locked.unlock().await.unwrap();
             assert_eq!(left_behind(host), "probe\n");
-            assert_eq!(connected.ask(&Secret::new("echo again")).await.unwrap().expose(), "again\n");
+            assert_eq!(connected.ask(&SecretBytes::new("echo again")).await.unwrap().expose(), "again\n");
             connected.close().await;
         }
-        let error = connect(lab, trixie, "plain", &Settings::default()).await.ask(&Secret::new("id")).await;
+        let error =
+            connect(lab, trixie, "plain", &RemoteLimits::default()).await.ask(&SecretBytes::new("id")).await;
         assert!(matches!(error, Err(HostError::NoSudo { .. })), "{error:?}");
         trixie.sh("rm /usr/bin/sudo");
-        let error = connect(lab, trixie, "tau", &Settings::default()).await.ask(&Secret::new("id")).await;
+        let error =
+            connect(lab, trixie, "tau", &RemoteLimits::default()).await.ask(&SecretBytes::new("id")).await;
         assert_eq!(error.unwrap_err().to_string(), "no password-less sudo: sudo is not installed");
         trixie.sh("chsh -s /usr/sbin/nologin tau");
-        let error = connect(lab, trixie, "tau", &Settings::default()).await.ask(&Secret::new("id")).await;
+        let error =
+            connect(lab, trixie, "tau", &RemoteLimits::default()).await.ask(&SecretBytes::new("id")).await;
         assert!(error.unwrap_err().to_string().starts_with("no usable shell: This account"));
         bookworm.sh("echo 'echo welcome; echo to you >&2' >>/root/.bashrc");
-        let mut connected = connect(lab, bookworm, "root", &Settings::default()).await;
+        let mut connected = connect(lab, bookworm, "root", &RemoteLimits::default()).await;
         assert_eq!(
-            connected.ask(&Secret::new("echo hi")).await.unwrap().expose(),
+            connected.ask(&SecretBytes::new("echo hi")).await.unwrap().expose(),
             "hi\n",
             "a greeting is ignored"
         );
@@ -67,7 +73,7 @@ pub(crate) fn acts(lab: &Lab) {
 
 /// Files of all kinds are staged and placed and a unit is started. Running the same actions
 /// again reports them as already done.
-async fn plants(locked: &mut Locked, host: &host::Host) {
+async fn plants(locked: &mut Locked, host: &host::LabHost) {
     let mut payloads = Payloads::new();
     let program: Vec<u8> = (0..3_u32 << 20).map(|i| (i ^ (i >> 9)) as u8).collect();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
@@ -81,7 +87,7 @@ async fn plants(locked: &mut Locked, host: &host::Host) {
     let binary = file("/tb/bin/probe", &program, 0o755);
     payloads.insert(binary.sha256, Payload::Artifact { raw: program.into(), gzip });
     let config = file("/tb/config/probe.yaml", b"secret", 0o600);
-    payloads.insert(config.sha256, Payload::Secret(Secret::new("secret")));
+    payloads.insert(config.sha256, Payload::Secret(SecretBytes::new("secret")));
     let unit = file("/etc/systemd/system/probe.service", UNIT.as_bytes(), 0o644);
     payloads.insert(unit.sha256, Payload::Bytes(UNIT.into()));
 
@@ -116,11 +122,11 @@ async fn plants(locked: &mut Locked, host: &host::Host) {
 
 /// If a unit exits, its start fails early, with lines of its journal.
 async fn dies(locked: &mut Locked) {
-    let redactor = Redactor::new(&[Secret::new("hunter2")]);
+    let redactor = Redactor::new(&[SecretBytes::new("hunter2")]);
     let broken = "systemctl stop probe; mkdir -p /run/systemd/system/probe.service.d\n\
         printf '[Service]\\nExecStart=\\nExecStart=/bin/sh -c \"echo hunter2 is wrong; exit 3\"\\nRestart=always\\nRestartSec=1\\n' \
         >/run/systemd/system/probe.service.d/x.conf; systemctl daemon-reload";
-    locked.ask(&Secret::new(broken)).await.unwrap();
+    locked.ask(&SecretBytes::new(broken)).await.unwrap();
     let begun = Instant::now();
     let ended = locked
         .run(&[start(Running::Stopped)], &Payloads::new(), &redactor, &Stop::default(), &mut |_| {})
@@ -153,15 +159,15 @@ async fn lets_in(locked: &mut Locked) {
 pub(crate) fn locks(lab: &Lab) {
     let [host] = lab.up([("host", Suite::Bookworm.machine())]);
     block_on(async {
-        let first = lock(connect(lab, &host, "tau", &Settings::default()).await, "spore apply").await;
-        let second = connect(lab, &host, "root", &Settings::default()).await;
-        let NotLocked { error, host: second } = *second.lock(&holder("other")).await.unwrap_err();
+        let first = lock(connect(lab, &host, "tau", &RemoteLimits::default()).await, "spore apply").await;
+        let second = connect(lab, &host, "root", &RemoteLimits::default()).await;
+        let NotLocked { error, connection: second } = *second.lock(&holder("other")).await.unwrap_err();
         let said = error.to_string();
         assert!(said.starts_with("locked by someone@here (process 1, `spore apply`) since 2"), "{said}");
         first.unlock().await.unwrap();
         let mut second = lock(second.unwrap(), "other").await;
         // A process that an action leaves running doesn't keep the lock.
-        second.ask(&Secret::new("setsid sleep 1000 >/dev/null 2>&1 &")).await.unwrap();
+        second.ask(&SecretBytes::new("setsid sleep 1000 >/dev/null 2>&1 &")).await.unwrap();
         let second = second.unlock().await.unwrap();
         lock(second, "again").await.unlock().await.unwrap();
         assert_eq!(left_behind(&host), "");
@@ -172,8 +178,11 @@ pub(crate) fn locks(lab: &Lab) {
 /// processes that it has started are gone.
 pub(crate) fn lets_go(lab: &Lab) {
     let [host] = lab.up([("host", Suite::Trixie.machine())]);
-    let settings =
-        Settings { beat: Duration::from_millis(300), let_go: Duration::from_secs(3), ..Settings::default() };
+    let limits = RemoteLimits {
+        beat: Duration::from_millis(300),
+        let_go: Duration::from_secs(3),
+        ..RemoteLimits::default()
+    };
     let hang = || Action::Verify {
         command: ["/bin/sleep", "1000"].map(ToOwned::to_owned).to_vec(),
         staged: [("/etc/passwd".to_owned(), "/etc/passwd".to_owned())].into(),
@@ -182,8 +191,8 @@ pub(crate) fn lets_go(lab: &Lab) {
     let sleeps = || host.try_sh("pgrep -x sleep -a | grep 1000").is_ok();
     for cut in [false, true] {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let locked = runtime
-            .block_on(async { lock(connect(lab, &host, "tau", &settings).await, "spore apply").await });
+        let locked =
+            runtime.block_on(async { lock(connect(lab, &host, "tau", &limits).await, "spore apply").await });
         runtime.spawn(async move {
             let mut locked = locked;
             locked.run(&[hang()], &Payloads::new(), &Redactor::default(), &Stop::default(), &mut |_| {}).await
@@ -191,7 +200,7 @@ pub(crate) fn lets_go(lab: &Lab) {
         wait_until(SOON, "it runs", sleeps);
         // The heartbeat keeps the lock for longer than the time-out.
         let begun = Instant::now();
-        wait_until(SOON, "time passes", || begun.elapsed() > settings.let_go * 2);
+        wait_until(SOON, "time passes", || begun.elapsed() > limits.let_go * 2);
         assert!(sleeps() && left_behind(&host).contains("spore-beat-"));
         if cut {
             host.cut();
@@ -200,12 +209,12 @@ pub(crate) fn lets_go(lab: &Lab) {
         runtime.shutdown_background();
         wait_until(SOON, "it lets go", || !left_behind(&host).contains("spore-beat-"));
         assert!(!sleeps(), "the running action was killed");
-        assert!(begun.elapsed() > settings.let_go / 2, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() > limits.let_go / 2, "{:?}", begun.elapsed());
         host.heal();
         // It takes a moment until the network works again.
         wait_until(SOON, "it can be reached", || TcpStream::connect((host.addr(), 22)).is_ok());
         block_on(async {
-            let next = lock(connect(lab, &host, "root", &settings).await, "next").await;
+            let next = lock(connect(lab, &host, "root", &limits).await, "next").await;
             next.unlock().await.unwrap();
         });
     }
@@ -215,13 +224,13 @@ fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Runtime::new().unwrap().block_on(future)
 }
 
-async fn connect(lab: &Lab, host: &host::Host, user: &str, settings: &Settings) -> Host {
+async fn connect(lab: &Lab, host: &host::LabHost, user: &str, limits: &RemoteLimits) -> Connection {
     let text = std::fs::read_to_string(lab.key()).unwrap();
     let key = ssh::key::load(&lab.key(), &text, &mut |_: &Path| Ok(None)).unwrap();
     let known = KnownHosts::parse(Path::new("known"), &host.known_hosts());
-    let address = Address::new(host.addr().to_string(), 22);
+    let address = ServerAddress::new(host.addr().to_string(), 22);
     let login = Login { user: user.to_owned(), credentials: vec![Credential::Key(key)] };
-    Host::connect("host".parse().unwrap(), &address, std::slice::from_ref(&login), &known, settings)
+    Connection::connect("host".parse().unwrap(), &address, std::slice::from_ref(&login), &known, limits)
         .await
         .unwrap()
 }
@@ -230,8 +239,8 @@ fn holder(command: &str) -> Holder {
     Holder { who: "someone@here".into(), pid: 1, command: command.into(), since: "".into() }
 }
 
-async fn lock(host: Host, command: &str) -> Locked {
-    host.lock(&holder(command)).await.unwrap()
+async fn lock(connection: Connection, command: &str) -> Locked {
+    connection.lock(&holder(command)).await.unwrap()
 }
 
 fn start(before: Running) -> Action {
@@ -245,7 +254,7 @@ fn start(before: Running) -> Action {
 async fn run(locked: &mut Locked, actions: &[Action], payloads: &Payloads) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let mut tell = |report| {
-        if let Report::Ended { index, outcome } = report {
+        if let ActionReport::Ended { index, outcome } = report {
             outcomes.push((index, outcome));
         }
     };
@@ -255,6 +264,6 @@ async fn run(locked: &mut Locked, actions: &[Action], payloads: &Payloads) -> Ve
 }
 
 /// The files of spore in /run.
-fn left_behind(host: &host::Host) -> String {
+fn left_behind(host: &host::LabHost) -> String {
     host.sh("ls -A /run/spore 2>/dev/null | grep -vx .lock || true; ls -A /run | grep spore- || true")
 }

@@ -1,7 +1,7 @@
 //! Retiring hosts: what changes on the others, and what doesn't.
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite};
+use crate::host::{Lab, LabHost, Suite};
 use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::{all_still, starts};
@@ -10,8 +10,8 @@ const YES: [&str; 2] = ["--yes", "--allow-destructive"];
 
 struct World<'a> {
     network: Network,
-    elders: Vec<&'a Host>,
-    members: Vec<&'a Host>,
+    elders: Vec<&'a LabHost>,
+    members: Vec<&'a LabHost>,
 }
 
 pub(crate) fn nothing_else(lab: &Lab) {
@@ -32,11 +32,11 @@ pub(crate) fn nothing_else(lab: &Lab) {
 }
 
 impl World<'_> {
-    fn hosts(&self) -> Vec<&Host> {
+    fn hosts(&self) -> Vec<&LabHost> {
         [self.elders.as_slice(), self.members.as_slice()].concat()
     }
 
-    fn retire(&self, host: &Host, options: &[&str]) -> Run {
+    fn retire(&self, host: &LabHost, options: &[&str]) -> Run {
         self.network.spore(&[&["retire", host.name()], &YES[..], options].concat())
     }
 
@@ -128,7 +128,7 @@ impl World<'_> {
         [starts("elders", &self.elders), starts("all", &self.members)].concat()
     }
 
-    fn name_it_no_more(&self, host: &Host) {
+    fn name_it_no_more(&self, host: &LabHost) {
         let address = host.addr();
         for host in self.hosts() {
             host.sh(&format!("! grep -q '/ip4/{address}/' /tb/config/*.yaml"));

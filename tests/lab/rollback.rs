@@ -6,13 +6,13 @@ use std::{path::PathBuf, time::Duration};
 use crate::binary;
 use crate::faults::controller::Controller;
 use crate::faults::trip::{Side, Trip};
-use crate::host::{Host, Lab, Suite, wait_until};
+use crate::host::{Lab, LabHost, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::{SOON, meshed, start, starts};
 
 /// A network that is up, and a tau that its members exit with.
-fn network(lab: &Lab, elder: &Host, members: &[&Host]) -> (Network, PathBuf) {
+fn network(lab: &Lab, elder: &LabHost, members: &[&LabHost]) -> (Network, PathBuf) {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
     network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));
@@ -27,17 +27,17 @@ fn network(lab: &Lab, elder: &Host, members: &[&Host]) -> (Network, PathBuf) {
 }
 
 /// The binary that is in place and the one that the process runs are this one.
-fn runs(host: &Host, tau: &str) {
+fn runs(host: &LabHost, tau: &str) {
     let script = "sha256sum /tb/bin/tau /proc/$(systemctl show -P MainPID tau@all.service)/exe";
     let found = host.sh(script);
     assert!(found.lines().count() == 2 && found.lines().all(|line| line.starts_with(tau)), "{tau}: {found}");
 }
 
-fn digest_of_binary(host: &Host) -> String {
+fn digest_of_binary(host: &LabHost) -> String {
     host.sh("sha256sum </tb/bin/tau").split_whitespace().next().unwrap_or_default().to_owned()
 }
 
-fn rolled_back(run: Run, host: &Host) {
+fn rolled_back(run: Run, host: &LabHost) {
     run.says_in_one_line(&[
         "tau@all.service is not healthy: it crashed 2 times",
         "rolled back: restored /tb/bin/tau (the new files are staged as /tb/bin/.spore-tau-",

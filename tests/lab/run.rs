@@ -1,6 +1,6 @@
 //! The result of running `spore`: its exit code and output, and assertions about them.
 
-use crate::host::Host;
+use crate::host::LabHost;
 
 /// The result of a command.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Run {
     }
 
     /// A plan's lines about one host, which are below its heading.
-    pub(crate) fn of_host(&self, host: &Host) -> Vec<&str> {
+    pub(crate) fn of_host(&self, host: &LabHost) -> Vec<&str> {
         let below = self.out.lines().skip_while(|line| *line != host.name()).skip(1);
         below.take_while(|line| !line.is_empty()).collect()
     }

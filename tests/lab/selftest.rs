@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::host::{Host, Lab, Suite, wait_until};
+use crate::host::{Lab, LabHost, Suite, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -40,13 +40,13 @@ pub(crate) fn run(lab: &Lab) {
     many_at_once(lab);
 }
 
-fn runs_scripts(host: &Host) {
+fn runs_scripts(host: &LabHost) {
     assert_eq!(host.sh("hostname; id -un"), format!("{}\nroot\n", host.name()));
     assert_eq!(host.sh("systemctl is-system-running"), "running\n");
     assert!(host.try_sh("false; true").is_err(), "a failing command is reported");
 }
 
-fn admits_its_people(lab: &Lab, host: &Host) {
+fn admits_its_people(lab: &Lab, host: &LabHost) {
     for user in ["root", "tau"] {
         let output = ssh(lab, host, &host.known_hosts(), user, "sudo -n id -u; hostname");
         let said = String::from_utf8_lossy(&output.stdout);
@@ -56,7 +56,7 @@ fn admits_its_people(lab: &Lab, host: &Host) {
     assert!(!ssh(lab, host, "", "root", "true").status.success(), "an unknown key is refused");
 }
 
-fn ssh(lab: &Lab, host: &Host, known: &str, user: &str, command: &str) -> Output {
+fn ssh(lab: &Lab, host: &LabHost, known: &str, user: &str, command: &str) -> Output {
     let file = tempfile::NamedTempFile::new().unwrap_or_else(|error| panic!("{error}"));
     std::fs::write(&file, known).unwrap_or_else(|error| panic!("{error}"));
     let known = format!("UserKnownHostsFile={}", file.path().display());
@@ -68,7 +68,7 @@ fn ssh(lab: &Lab, host: &Host, known: &str, user: &str, command: &str) -> Output
     ssh.output().unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn tells_what_was_touched(host: &Host) {
+fn tells_what_was_touched(host: &LabHost) {
     host.sh("umask 077; echo one >/root/file");
     let Some(before) = host.stat("/root/file") else { panic!("no file") };
     assert_eq!((before.mode, before.owner.as_str(), before.size), (0o600, "root", 4));
@@ -85,7 +85,7 @@ fn tells_what_was_touched(host: &Host) {
     assert_eq!(host.pid_of("no-such.service"), None);
 }
 
-fn survives_a_power_cut(host: &Host) {
+fn survives_a_power_cut(host: &LabHost) {
     let id = host.sh("cat /etc/machine-id; echo kept >/root/kept");
     let file = host.stat("/root/kept");
     host.power_cut();
@@ -96,7 +96,7 @@ fn survives_a_power_cut(host: &Host) {
     assert!(answers(host));
 }
 
-fn can_be_cut_off(host: &Host) {
+fn can_be_cut_off(host: &LabHost) {
     host.cut();
     assert!(!answers(host));
     host.sh("true");
@@ -104,12 +104,12 @@ fn can_be_cut_off(host: &Host) {
     wait_until(SOON, "the healed host answers", || answers(host));
 }
 
-fn answers(host: &Host) -> bool {
+fn answers(host: &LabHost) -> bool {
     TcpStream::connect_timeout(&(host.addr(), 22).into(), Duration::from_millis(300)).is_ok()
 }
 
-fn neighbours_reach_each_other(one: &Host, other: &Host) {
-    let only = |host: &Host| BTreeSet::from([host.addr()]);
+fn neighbours_reach_each_other(one: &LabHost, other: &LabHost) {
+    let only = |host: &LabHost| BTreeSet::from([host.addr()]);
     assert!(one.peers_connected(22).is_empty());
     let to = other.addr();
     one.sh(&format!("bash -c 'exec 3<>/dev/tcp/{to}/22; sleep 60' >/dev/null 2>&1 </dev/null &"));
@@ -120,6 +120,6 @@ fn neighbours_reach_each_other(one: &Host, other: &Host) {
 
 fn many_at_once(lab: &Lab) {
     let hosts = lab.up_many(3, &Suite::Bookworm.machine());
-    let addresses: BTreeSet<IpAddr> = hosts.iter().map(Host::addr).collect();
+    let addresses: BTreeSet<IpAddr> = hosts.iter().map(LabHost::addr).collect();
     assert_eq!(addresses.len(), hosts.len());
 }

@@ -4,11 +4,11 @@
 use std::net::IpAddr;
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite, wait_until};
+use crate::host::{Lab, LabHost, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::watch::{SOON, meshed, start};
 
-fn network(lab: &Lab, elder: &Host) -> Network {
+fn network(lab: &Lab, elder: &LabHost) -> Network {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
     network.elder("elders", elder);
@@ -116,7 +116,7 @@ pub(crate) fn ipv6(lab: &Lab) {
     network.shape("all", Shape::new(5242).services(&["tns"]));
     network.elder("elders", elder);
     [member, v4].into_iter().for_each(|host| network.node("all", host));
-    let v6 = |host: &Host| host.addresses().iter().find(|ip| ip.is_ipv6()).map(IpAddr::to_string);
+    let v6 = |host: &LabHost| host.addresses().iter().find(|ip| ip.is_ipv6()).map(IpAddr::to_string);
     let (Some(elder6), Some(member6)) = (v6(elder), v6(member)) else { panic!("IPv6") };
     network.reach_at(member, &member6);
 

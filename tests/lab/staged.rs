@@ -8,7 +8,7 @@ use spore_drive::artifact::build_info;
 use spore_drive::resource::Sha256;
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite};
+use crate::host::{Lab, LabHost, Suite};
 use crate::network::{Network, Shape};
 use crate::watch::{start, starts};
 
@@ -102,7 +102,7 @@ pub(crate) fn what_cannot_run(lab: &Lab) {
     network.pin(binary::any());
     network.apply(&[]).exits(0);
     network.is_in_place(&[]);
-    let left = |host: &&Host| host.sh("ls -d /tb/bin/.spore-* /run/spore/.verify 2>/dev/null || true");
+    let left = |host: &&LabHost| host.sh("ls -d /tb/bin/.spore-* /run/spore/.verify 2>/dev/null || true");
     assert_eq!(hosts.iter().map(left).collect::<String>(), "");
     assert_eq!(starts("elders", &[elder]), before[..1], "the elder was never restarted");
 }

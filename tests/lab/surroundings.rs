@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use crate::binary;
-use crate::host::{Host, Lab, Suite, wait_until};
+use crate::host::{Lab, LabHost, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::watch::{meshed, start, still};
 
 const SOON: Duration = Duration::from_secs(20);
 
-fn network(lab: &Lab, tau: &std::path::Path, elder: &Host) -> Network {
+fn network(lab: &Lab, tau: &std::path::Path, elder: &LabHost) -> Network {
     let mut network = Network::new(lab, tau);
     network.shape("elders", Shape::new(4242));
     network.elder("elders", elder);
@@ -36,7 +36,7 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
             systemctl restart systemd-resolved.service");
         wait_until(SOON, "the stub listens", || holder(host).contains("resolve"));
     }
-    let owners = |host: &Host| host.stat("/etc/systemd/resolved.conf.d/owner.conf");
+    let owners = |host: &LabHost| host.stat("/etc/systemd/resolved.conf.d/owner.conf");
     let before = [owners(bookworm), owners(trixie)];
     let plan = network.plan(&[]).exits(2);
     for host in [bookworm, trixie] {
@@ -77,7 +77,8 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
 
     // The node is added again, and survives a reboot, at which a resolver that only still
     // ran without its stub would get the port back.
-    let answers = |host: &Host| wait_until(SOON, "tau answers on port 53", || holder(host).contains("tau"));
+    let answers =
+        |host: &LabHost| wait_until(SOON, "tau answers on port 53", || holder(host).contains("tau"));
     network.node("dns", trixie);
     network.apply(&[]).exits(0);
     trixie.sh("systemctl enable --quiet systemd-resolved.service");
@@ -105,12 +106,12 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
 }
 
 /// The process that listens on port 53.
-fn holder(host: &Host) -> String {
+fn holder(host: &LabHost) -> String {
     host.sh("ss -Hulnp 'sport = :53'; ss -Htlnp 'sport = :53'")
 }
 
 /// The host resolves its own name, and uses the DNS servers that its administrator set.
-fn resolves(host: &Host) {
+fn resolves(host: &LabHost) {
     host.sh("getent hosts $(hostname); systemctl is-active systemd-resolved.service
         grep -qx 'nameserver 10.77.0.1' /etc/resolv.conf
         resolvectl dns | grep -q 10.77.0.1");
@@ -130,7 +131,7 @@ pub(crate) fn firewall(lab: &Lab) {
     network.apply(&[]).exits(0);
     meshed(&[other], &[walled], 4242);
     let rules =
-        |host: &Host| host.sh("ufw status | grep -v v6 | awk '$2 == \"ALLOW\" { print $1, $NF }' | sort");
+        |host: &LabHost| host.sh("ufw status | grep -v v6 | awk '$2 == \"ALLOW\" { print $1, $NF }' | sort");
     assert_eq!(rules(walled), "22/tcp Anywhere\n4242/tcp spore\n8080/tcp owner\n");
     assert_eq!(rules(other), "22/tcp Anywhere\n5242/tcp spore\n8080/tcp owner\n");
     network.is_in_place(&[]);

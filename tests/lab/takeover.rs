@@ -10,7 +10,7 @@ use std::{
 
 use base64::Engine as _;
 
-use crate::host::{Host, Lab, Suite, wait_until};
+use crate::host::{Lab, LabHost, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::watch::{SOON, meshed, start, starts};
 
@@ -145,7 +145,7 @@ pub(crate) fn touched_before_we_came(lab: &Lab, tau: &Path) {
 }
 
 /// A network whose hosts were set up as by upstream, with connected nodes.
-fn planted(lab: &Lab, tau: &Path, elders: &[&Host], members: &[&Host]) -> Network {
+fn planted(lab: &Lab, tau: &Path, elders: &[&LabHost], members: &[&LabHost]) -> Network {
     let mut network = Network::new(lab, tau);
     network.shape("elders", Shape::new(4242));
     network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));
@@ -160,7 +160,7 @@ fn planted(lab: &Lab, tau: &Path, elders: &[&Host], members: &[&Host]) -> Networ
 }
 
 /// Sets up the hosts of a folder as upstream does, and waits until the nodes are connected.
-pub(crate) fn plant_all(network: &Network, elders: &[&Host], members: &[&Host], tau: &Path) {
+pub(crate) fn plant_all(network: &Network, elders: &[&LabHost], members: &[&LabHost], tau: &Path) {
     network.save();
     std::thread::scope(|scope| {
         let nodes = elders.iter().map(|host| ("elders", 4242, host));
@@ -173,7 +173,7 @@ pub(crate) fn plant_all(network: &Network, elders: &[&Host], members: &[&Host], 
 }
 
 /// The inodes and modification times of the files that need not be rewritten.
-fn files_to_keep(host: &Host) -> String {
+fn files_to_keep(host: &LabHost) -> String {
     host.sh("stat -c '%n %i %.9Y' /tb/bin/tau /tb/config/keys/swarm.key /tb/config/keys/dv_public.key \
         /lib/systemd/system/tau@.service /tmp/dv_public.key")
 }
@@ -212,7 +212,7 @@ fn hardening(shape: &str) -> Vec<String> {
 
 /// Sets up a host as upstream's `displace` does (files, modes, unit, leftovers), and starts
 /// the node.
-fn plant(network: &Network, shape: &str, port: u16, host: &Host, elders: &[&Host], tau: &Path) {
+fn plant(network: &Network, shape: &str, port: u16, host: &LabHost, elders: &[&LabHost], tau: &Path) {
     send(network, host, tau);
     let key =
         |name: &str| std::fs::read_to_string(network.folder().join("keys").join(name)).unwrap_or_default();
@@ -260,7 +260,7 @@ fn plant(network: &Network, shape: &str, port: u16, host: &Host, elders: &[&Host
 }
 
 /// Sends the binary over SSH, as upstream does.
-fn send(network: &Network, host: &Host, tau: &Path) {
+fn send(network: &Network, host: &LabHost, tau: &Path) {
     let binary = File::open(tau).unwrap_or_else(|error| panic!("{}: {error}", tau.display()));
     let mut ssh = Command::new("ssh");
     ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]);
@@ -271,8 +271,8 @@ fn send(network: &Network, host: &Host, tau: &Path) {
     assert!(status.as_ref().is_ok_and(ExitStatus::success), "ssh {}: {status:?}", host.name());
 }
 
-impl Host {
-    /// Writes a file on the host, by the same means as [`Host::sh`].
+impl LabHost {
+    /// Writes a file on the host, by the same means as [`LabHost::sh`].
     fn put(&self, path: &str, bytes: &[u8]) {
         let base64 = base64::engine::general_purpose::STANDARD.encode(bytes);
         self.sh(&format!("mkdir -p \"$(dirname {path})\"\nbase64 -d >{path} <<'EOF'\n{base64}\nEOF\n"));

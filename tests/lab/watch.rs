@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::host::{Host, wait_until};
+use crate::host::{LabHost, wait_until};
 
 /// Enough time for nodes to connect to each other.
 pub(crate) const SOON: Duration = Duration::from_secs(40);
@@ -27,7 +27,7 @@ pub(crate) struct Start {
 }
 
 /// The current state of a host.
-pub(crate) fn still(host: &Host) -> Still {
+pub(crate) fn still(host: &LabHost) -> Still {
     let lines = host.sh(
         "for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/ufw /var/lib/spore; do
             [ ! -e $path ] || find $path -path '/tb/storage/*' -prune -o -path '/tb/cache/*' -prune \
@@ -44,7 +44,7 @@ pub(crate) fn still(host: &Host) -> Still {
 impl Still {
     /// Asserts that the host is unchanged; the message names the differences.
     #[track_caller]
-    pub(crate) fn holds(&self, host: &Host) {
+    pub(crate) fn holds(&self, host: &LabHost) {
         let now = still(host);
         let gone: Vec<_> = self.0.difference(&now.0).collect();
         let new: Vec<_> = now.0.difference(&self.0).collect();
@@ -53,7 +53,7 @@ impl Still {
 
     /// The same of all that isn't below that path.
     #[track_caller]
-    pub(crate) fn holds_but_for(&self, host: &Host, path: &str) {
+    pub(crate) fn holds_but_for(&self, host: &LabHost, path: &str) {
         let rest = |still: &Self| -> BTreeSet<String> {
             still.0.iter().filter(|line| !line.starts_with(path)).cloned().collect()
         };
@@ -62,12 +62,12 @@ impl Still {
 }
 
 /// The current state of these hosts.
-pub(crate) fn all_still(hosts: &[&Host]) -> Vec<Still> {
+pub(crate) fn all_still(hosts: &[&LabHost]) -> Vec<Still> {
     each(hosts, still)
 }
 
 /// Calls a function for each host in parallel.
-pub(crate) fn each<T: Send>(hosts: &[&Host], ask: impl Fn(&Host) -> T + Sync) -> Vec<T> {
+pub(crate) fn each<T: Send>(hosts: &[&LabHost], ask: impl Fn(&LabHost) -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
         let asked: Vec<_> = hosts.iter().map(|host| scope.spawn(|| ask(host))).collect();
         let answer = |asked: thread::ScopedJoinHandle<'_, T>| match asked.join() {
@@ -80,7 +80,7 @@ pub(crate) fn each<T: Send>(hosts: &[&Host], ask: impl Fn(&Host) -> T + Sync) ->
 
 /// The current start of a node, which must be running.
 #[track_caller]
-pub(crate) fn start(shape: &str, host: &Host) -> Start {
+pub(crate) fn start(shape: &str, host: &LabHost) -> Start {
     let unit = format!("tau@{shape}.service");
     let answer = host.sh(&format!(
         "systemctl is-active --quiet '{unit}' || systemctl status '{unit}' >&2
@@ -93,13 +93,13 @@ pub(crate) fn start(shape: &str, host: &Host) -> Start {
 }
 
 /// The starts of a shape's nodes on these hosts.
-pub(crate) fn starts(shape: &str, hosts: &[&Host]) -> Vec<Start> {
+pub(crate) fn starts(shape: &str, hosts: &[&LabHost]) -> Vec<Start> {
     each(hosts, |host| start(shape, host))
 }
 
 /// When a node reported that it had started, by the clock of [`Start::at`].
 #[track_caller]
-pub(crate) fn healthy_at(shape: &str, host: &Host) -> u64 {
+pub(crate) fn healthy_at(shape: &str, host: &LabHost) -> u64 {
     let unit = format!("tau@{shape}.service");
     let line = host.sh(&format!(
         "journalctl -q -o json _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID '{unit}') |
@@ -113,7 +113,7 @@ pub(crate) fn healthy_at(shape: &str, host: &Host) -> u64 {
 /// Asserts that each of `nodes` is connected to each of `elders`, except to itself, on this
 /// port.
 #[track_caller]
-pub(crate) fn meshed(nodes: &[&Host], elders: &[&Host], port: u16) {
+pub(crate) fn meshed(nodes: &[&LabHost], elders: &[&LabHost], port: u16) {
     let wanted: BTreeSet<IpAddr> = elders.iter().map(|host| host.addr()).collect();
     let mut missing = BTreeMap::new();
     let complete = || {

@@ -3,9 +3,9 @@
 use crate::edit;
 use serde::Deserialize;
 use spore_drive::artifact::Architecture;
-use spore_drive::desired::{Artifact, Desired, Supplies};
+use spore_drive::desired::{ArtifactRef, Desired, Supplies};
 use spore_drive::network::Network;
-use spore_drive::plan::simulate::{Simulation, simulate, steps};
+use spore_drive::plan::simulate::{Simulation, in_order, simulate};
 use spore_drive::plan::{Options, Plan, Planner, Probed, Retire, Unplanned};
 use spore_drive::resource::{HostName, Sha256};
 use spore_drive::tau;
@@ -108,8 +108,8 @@ impl Case {
             |(case, actions)| {
                 let Self { world: mut before, .. } = Self::read_into(&case, scratch);
                 let plan = before.plan();
-                for step in steps(&plan).take(actions) {
-                    before.hosts.act(step, before.planner.desired()).expect(name);
+                for ordered in in_order(&plan).take(actions) {
+                    before.hosts.act(ordered, before.planner.desired()).expect(name);
                 }
                 before.hosts
             },
@@ -179,13 +179,13 @@ pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
     if tau != Some("none") {
         for architecture in Architecture::ALL {
             let sha256 = Sha256::of(format!("{} {architecture}", tau.unwrap_or("v1")).as_bytes());
-            supplies.tau.insert(architecture, Artifact { sha256, size: Some(100_000_000) });
+            supplies.tau.insert(architecture, ArtifactRef { sha256, size: Some(100_000_000) });
             supplies.versions.extend(tau.unwrap_or("v1").parse().ok().map(|version| (sha256, version)));
         }
     }
     for plugin in network.shapes.values().flat_map(|shape| &shape.plugins).filter(|plugin| plugin.is_there) {
         let bytes = fs::read(&plugin.file).unwrap_or_else(|error| panic!("{}: {error}", plugin.name));
-        let artifact = Artifact { sha256: Sha256::of(&bytes), size: Some(bytes.len() as u64) };
+        let artifact = ArtifactRef { sha256: Sha256::of(&bytes), size: Some(bytes.len() as u64) };
         supplies.plugins.insert(plugin.name.clone(), artifact);
     }
     supplies

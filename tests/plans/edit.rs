@@ -31,7 +31,7 @@ pub(crate) fn hosts(
     for name in network.hosts.keys() {
         simulation.now_ns += SECOND;
         let facts = simulation.hosts.remove(name).unwrap_or_else(|| answer(case, "debian-12"));
-        let mut host = Host { name, case, desired, now_ns: simulation.now_ns, facts: Some(facts) };
+        let mut host = EditedHost { name, case, desired, now_ns: simulation.now_ns, facts: Some(facts) };
         for edit in edits.get("all").into_iter().chain(edits.get(name.as_str())).flatten() {
             let words: Vec<String> = Shlex::new(edit).collect();
             host.edit(&words.iter().map(String::as_str).collect::<Vec<_>>());
@@ -49,7 +49,7 @@ fn answer(case: &Path, name: &str) -> Facts {
     facts::parse(&Untrusted::new(text)).expect(name)
 }
 
-struct Host<'a> {
+struct EditedHost<'a> {
     name: &'a HostName,
     case: &'a Path,
     desired: &'a Desired,
@@ -57,7 +57,7 @@ struct Host<'a> {
     facts: Option<Facts>,
 }
 
-impl Host<'_> {
+impl EditedHost<'_> {
     fn edit(&mut self, words: &[&str]) {
         match words {
             ["is", name] => self.facts = Some(answer(self.case, name)),

@@ -5,9 +5,9 @@ use spore_drive::desired::Spellings;
 use spore_drive::diff::{Terms, compare};
 use spore_drive::facts::{Facts, PathFact, interpret};
 use spore_drive::plan::action::{Action, Fallback};
-use spore_drive::plan::simulate::{Step, steps};
+use spore_drive::plan::simulate::{OrderedAction, in_order};
 use spore_drive::plan::{Plan, Rank};
-use spore_drive::resource::{Activity, Edge, Graph, HostName, Key, Node, Resource, ResourceId};
+use spore_drive::resource::{Activity, Edge, Graph, HostName, Node, Resource, ResourceId, ResourceKey};
 use spore_drive::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -29,7 +29,7 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
     }
     // Stages are all alike, so only a few prefixes within them are checked.
     let staged = plan.stage.values().map(Vec::len).sum::<usize>();
-    let cuts = (0..staged).step_by(1 + staged / 8).chain(staged..steps(plan).count());
+    let cuts = (0..staged).step_by(1 + staged / 8).chain(staged..in_order(plan).count());
     cuts.into_iter().try_for_each(|cut| resumes(world, plan, cut, &done))?;
     falls_back(world, plan, &done)
 }
@@ -45,19 +45,19 @@ pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
         return Ok(());
     }
     let (mut before, mut seen) = (world.clone(), BTreeSet::new());
-    for step in steps(plan) {
+    for ordered in in_order(plan) {
         // Nodes that fall back in the same way are equivalent, so one of them is enough.
-        if let Some((unit, fallback)) = may_fail(step.action)
+        if let Some((unit, fallback)) = may_fail(ordered.action)
             && seen.insert(kind(unit, fallback))
         {
-            let whole = failed(&before, step, fallback.steps())?;
+            let whole = failed(&before, ordered, fallback.steps())?;
             for cut in 0..=fallback.steps() {
                 let why = |what: String| format!("{unit} fails, {cut} steps of {fallback:?}: {what}");
-                fails_once(&failed(&before, step, cut)?, done).map_err(why)?;
-                fails_twice(&failed(&before, step, cut)?, step, &whole).map_err(why)?;
+                fails_once(&failed(&before, ordered, cut)?, done).map_err(why)?;
+                fails_twice(&failed(&before, ordered, cut)?, ordered, &whole).map_err(why)?;
             }
         }
-        before.hosts.act(step, before.planner.desired()).map_err(|error| error.to_string())?;
+        before.hosts.act(ordered, before.planner.desired()).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
@@ -80,9 +80,9 @@ fn may_fail(action: &Action) -> Option<(&str, &Fallback)> {
     }
 }
 
-fn failed(before: &World, step: Step<'_>, cut: usize) -> Result<World, String> {
+fn failed(before: &World, ordered: OrderedAction<'_>, cut: usize) -> Result<World, String> {
     let mut world = before.clone();
-    world.hosts.fail(step, before.planner.desired(), cut).map_err(|error| error.to_string())?;
+    world.hosts.fail(ordered, before.planner.desired(), cut).map_err(|error| error.to_string())?;
     Ok(world)
 }
 
@@ -99,18 +99,18 @@ fn fails_once(failed: &World, done: &World) -> Held {
     if differs.is_empty() { Ok(()) } else { Err(format!("another end:\n{differs}")) }
 }
 
-fn fails_twice(failed_once: &World, step: Step<'_>, whole: &World) -> Held {
-    let Some((unit, fallback)) = may_fail(step.action) else { return Ok(()) };
+fn fails_twice(failed_once: &World, ordered: OrderedAction<'_>, whole: &World) -> Held {
+    let Some((unit, fallback)) = may_fail(ordered.action) else { return Ok(()) };
     if !matches!(fallback, Fallback::Revert { .. }) {
         return Ok(());
     }
     let next = failed_once.plan();
     let mut before = failed_once.clone();
-    for step in steps(&next) {
-        match may_fail(step.action) {
+    for ordered in in_order(&next) {
+        match may_fail(ordered.action) {
             Some((again, fallback)) if again == unit => {
-                let end = failed(&before, step, fallback.steps())?;
-                let (end, whole) = (&end.hosts.hosts[step.host], &whole.hosts.hosts[step.host]);
+                let end = failed(&before, ordered, fallback.steps())?;
+                let (end, whole) = (&end.hosts.hosts[ordered.host], &whole.hosts.hosts[ordered.host]);
                 let (end, whole) = (gist(end), gist(whole));
                 let differs: Vec<_> = end.symmetric_difference(&whole).collect();
                 return if differs.is_empty() {
@@ -119,25 +119,26 @@ fn fails_twice(failed_once: &World, step: Step<'_>, whole: &World) -> Held {
                     Err(format!("it falls back to something else by {fallback:?}: {differs:#?}"))
                 };
             }
-            _ => before.hosts.act(step, before.planner.desired()).map_err(|error| error.to_string())?,
+            _ => before.hosts.act(ordered, before.planner.desired()).map_err(|error| error.to_string())?,
         }
     }
     Err("the next plan doesn't start it".to_owned())
 }
 
-/// Every step that changes something carries out a change that the plan lists,
-/// and every change that it lists is carried out by some step: so an apply can
+/// Every action that changes something carries out a change that the plan lists,
+/// and every change that it lists is carried out by some action: so an apply can
 /// count what its plan has counted.
 fn counted(plan: &Plan) -> Held {
-    let steps = plan.steps_of_changes();
+    let counts = plan.actions_of_changes();
     let listed: BTreeSet<&ResourceId> = plan.changes.iter().map(|(id, _)| id).collect();
-    let carried_out: BTreeSet<&ResourceId> = steps.keys().collect();
+    let carried_out: BTreeSet<&ResourceId> = counts.keys().collect();
     let odd: Vec<_> = listed.symmetric_difference(&carried_out).collect();
     let lists = std::iter::once(&plan.stage).chain(plan.waves.iter().map(|wave| &wave.hosts));
     let uncounted: Vec<_> = lists
         .flat_map(|hosts| hosts.values().flatten())
-        .filter(|step| {
-            step.change.is_none() && !matches!(step.action, Action::Verify { .. } | Action::Record { .. })
+        .filter(|planned| {
+            planned.change.is_none()
+                && !matches!(planned.action, Action::Verify { .. } | Action::Record { .. })
         })
         .collect();
     match (odd.is_empty(), uncounted.is_empty()) {
@@ -150,10 +151,10 @@ fn counted(plan: &Plan) -> Held {
 /// configuration of each node there, changed or not, before anything is switched.
 fn verified(world: &World, plan: &Plan) -> Held {
     let matters = |path: &str| path == tau::BINARY || path.starts_with(tau::CONFIG);
-    for (host, steps) in &plan.stage {
-        let staged: BTreeSet<&str> = steps
+    for (host, list) in &plan.stage {
+        let staged: BTreeSet<&str> = list
             .iter()
-            .filter_map(|step| match &step.action {
+            .filter_map(|planned| match &planned.action {
                 Action::Stage(file) if matters(&file.path) => Some(file.path.as_str()),
                 _ => None,
             })
@@ -167,15 +168,15 @@ fn verified(world: &World, plan: &Plan) -> Held {
             if !staged.iter().any(|path| own(path)) || !(staged.contains(config.as_str()) || is_there()) {
                 continue;
             }
-            let verifies = |step: &spore_drive::plan::Step| match &step.action {
+            let verifies = |planned: &spore_drive::plan::PlannedAction| match &planned.action {
                 Action::Verify { command, staged: new, version: _ } => {
                     command.contains(&config)
                         && staged.iter().filter(|path| own(path)).all(|path| new.contains_key(*path))
                 }
                 _ => false,
             };
-            if !steps.iter().any(verifies) {
-                return Err(format!("{node} is not verified with all of {staged:?}: {steps:?}"));
+            if !list.iter().any(verifies) {
+                return Err(format!("{node} is not verified with all of {staged:?}: {list:?}"));
             }
         }
     }
@@ -243,13 +244,13 @@ fn retires(world: &World, done: &World) -> Held {
 /// If an apply is cut off after some actions, the next plan leads to the same state, and
 /// doesn't start any unit a second time.
 pub(crate) fn resumes(world: &World, plan: &Plan, cut: usize, done: &World) -> Held {
-    let all: Vec<Step<'_>> = steps(plan).collect();
+    let all: Vec<OrderedAction<'_>> = in_order(plan).collect();
     let after = |what: &str| {
         format!("cut off after {cut} actions, {:?}: {what}", cut.checked_sub(1).map(|last| all[last]))
     };
     let mut world = world.clone();
-    for step in &all[..cut] {
-        world.hosts.act(*step, world.planner.desired()).map_err(|error| after(&error.to_string()))?;
+    for ordered in &all[..cut] {
+        world.hosts.act(*ordered, world.planner.desired()).map_err(|error| after(&error.to_string()))?;
     }
     let rest = world.plan();
     order(&world, &rest).map_err(|why| after(&why))?;
@@ -272,16 +273,16 @@ pub(crate) fn resumes(world: &World, plan: &Plan, cut: usize, done: &World) -> H
     }
     let before: BTreeSet<_> = all[..cut].iter().filter_map(started).collect();
     let twice: Vec<_> =
-        steps(&rest).filter_map(|step| started(&step)).filter(|id| before.contains(id)).collect();
+        in_order(&rest).filter_map(|ordered| started(&ordered)).filter(|id| before.contains(id)).collect();
     if !twice.is_empty() {
         return Err(after(&format!("started twice: {twice:?}\n{}", page())));
     }
     Ok(())
 }
 
-fn started<'a>(step: &Step<'a>) -> Option<(&'a HostName, &'a str)> {
-    match step.action {
-        Action::Start { unit, .. } => Some((step.host, unit)),
+fn started<'a>(ordered: &OrderedAction<'a>) -> Option<(&'a HostName, &'a str)> {
+    match ordered.action {
+        Action::Start { unit, .. } => Some((ordered.host, unit)),
         _ => None,
     }
 }
@@ -355,15 +356,15 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
     let mut world = world.clone();
     let mut failed: BTreeSet<&HostName> = BTreeSet::new();
     let mut last = None;
-    for step in steps(plan) {
-        let rank = step.wave.map(|wave| plan.waves[wave - 1].rank);
+    for ordered in in_order(plan) {
+        let rank = ordered.wave.map(|wave| plan.waves[wave - 1].rank);
         // A rotation takes all nodes down on purpose, and removed nodes come last.
         let ends = matches!(rank, Some(Rank::RotateBootstrap | Rank::Rotate | Rank::Remove));
-        if let (Some(wave), false, true) = (step.wave, ends, last != step.wave) {
+        if let (Some(wave), false, true) = (ordered.wave, ends, last != ordered.wave) {
             let up = up(&world, plan);
             let down = |(host, unit): &(&HostName, &str)| {
                 let actions = plan.waves[wave - 1].hosts.get(*host).filter(|_| !failed.contains(host));
-                actions.into_iter().flatten().any(|step| match &step.action {
+                actions.into_iter().flatten().any(|planned| match &planned.action {
                     Action::Stop { unit: stopped } => stopped == unit,
                     Action::Start { unit: started, .. } => started == unit,
                     _ => false,
@@ -393,12 +394,12 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
             };
             not_all("elders", of(&is_elder))?;
         }
-        last = step.wave;
+        last = ordered.wave;
         if rank.is_some() && rank == fails {
-            failed.insert(step.host);
+            failed.insert(ordered.host);
         }
-        if !failed.contains(step.host) {
-            world.hosts.act(step, world.planner.desired()).map_err(|error| error.to_string())?;
+        if !failed.contains(ordered.host) {
+            world.hosts.act(ordered, world.planner.desired()).map_err(|error| error.to_string())?;
         }
     }
     Ok(())
@@ -409,7 +410,7 @@ fn up(world: &World, plan: &Plan) -> BTreeMap<(HostName, String), Node> {
     let mut up = BTreeMap::new();
     for (host, facts) in world.hosts.hosts.iter().filter(|(host, _)| !plan.unplanned.contains_key(*host)) {
         for (id, found) in interpret(host, facts).graph.iter() {
-            if let (Resource::Service(service), Key::Service(unit)) = (found, &id.key)
+            if let (Resource::Service(service), ResourceKey::Service(unit)) = (found, &id.key)
                 && let (Activity::Running(_), Some(node)) = (&service.activity, &service.node)
             {
                 up.insert((host.clone(), unit.clone()), node.clone());
@@ -422,7 +423,7 @@ fn up(world: &World, plan: &Plan) -> BTreeMap<(HostName, String), Node> {
 fn nodes(world: &World) -> BTreeMap<(HostName, String), Node> {
     let mut nodes = BTreeMap::new();
     for (id, goal) in world.planner.desired().goals.iter() {
-        if let (spore_drive::desired::Goal::Have(Resource::Service(service)), Key::Service(unit)) =
+        if let (spore_drive::desired::Goal::Have(Resource::Service(service)), ResourceKey::Service(unit)) =
             (goal, &id.key)
             && let Some(node) = &service.node
         {
@@ -434,9 +435,11 @@ fn nodes(world: &World) -> BTreeMap<(HostName, String), Node> {
 
 /// The wave of every node that is started or restarted.
 fn starts<'a>(plan: &Plan, nodes: &'a BTreeMap<(HostName, String), Node>) -> Vec<(usize, &'a Node)> {
-    steps(plan)
-        .filter_map(|step| match step.action {
-            Action::Start { unit, .. } => Some((step.wave?, nodes.get(&(step.host.clone(), unit.clone()))?)),
+    in_order(plan)
+        .filter_map(|ordered| match ordered.action {
+            Action::Start { unit, .. } => {
+                Some((ordered.wave?, nodes.get(&(ordered.host.clone(), unit.clone()))?))
+            }
             _ => None,
         })
         .collect()
@@ -447,22 +450,22 @@ fn starts<'a>(plan: &Plan, nodes: &'a BTreeMap<(HostName, String), Node>) -> Vec
 fn reads_before_starts(world: &World, plan: &Plan) -> Held {
     let mut started: BTreeMap<(&HostName, &str), (usize, usize)> = BTreeMap::new();
     let mut placed: BTreeMap<(&HostName, &str), (usize, usize)> = BTreeMap::new();
-    for (i, step) in steps(plan).enumerate() {
-        match step.action {
+    for (i, ordered) in in_order(plan).enumerate() {
+        match ordered.action {
             Action::Start { unit, .. } => {
-                started.insert((step.host, unit), (i, step.wave.unwrap_or(0)));
+                started.insert((ordered.host, unit), (i, ordered.wave.unwrap_or(0)));
             }
             Action::Place { file, .. } => {
-                placed.insert((step.host, &file.path), (i, step.wave.unwrap_or(0)));
+                placed.insert((ordered.host, &file.path), (i, ordered.wave.unwrap_or(0)));
             }
             Action::SetAccess { path, .. } => {
-                placed.insert((step.host, path), (i, step.wave.unwrap_or(0)));
+                placed.insert((ordered.host, path), (i, ordered.wave.unwrap_or(0)));
             }
             _ => {}
         }
     }
     for ((host, unit), (start, wave)) in started {
-        let id = ResourceId { host: host.clone(), key: Key::Service(unit.to_owned()) };
+        let id = ResourceId { host: host.clone(), key: ResourceKey::Service(unit.to_owned()) };
         for (file, edge) in world.planner.desired().goals.before(&id) {
             let Some((place, place_wave)) = file.key.path().and_then(|path| placed.get(&(host, path))) else {
                 continue;
@@ -474,14 +477,12 @@ fn reads_before_starts(world: &World, plan: &Plan) -> Held {
                 return Err(format!("on {host}, {} is placed after {unit} is started", file.key));
             }
             let early = *place_wave == 0 || plan.waves[*place_wave - 1].rank == Rank::Settle;
-            let others = || {
-                world
-                    .desired()
-                    .goals
-                    .after(file)
-                    .into_iter()
-                    .any(|(reader, _)| matches!(&reader.key, Key::Service(other) if other != unit))
-            };
+            let others =
+                || {
+                    world.desired().goals.after(file).into_iter().any(
+                        |(reader, _)| matches!(&reader.key, ResourceKey::Service(other) if other != unit),
+                    )
+                };
             if *place_wave != wave && !early && !others() {
                 return Err(format!(
                     "on {host}, {} and {unit} are in waves {place_wave} and {wave}",

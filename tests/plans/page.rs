@@ -2,7 +2,7 @@
 
 use spore_drive::plan::Plan;
 use spore_drive::plan::action::Action;
-use spore_drive::plan::simulate::steps;
+use spore_drive::plan::simulate::in_order;
 use spore_drive::plan::wire::Outcome;
 use spore_drive::render::{self, Style};
 use spore_drive::resource::HostName;
@@ -11,17 +11,17 @@ use std::fmt::Write as _;
 pub(crate) fn page(about: &str, plan: &Plan) -> String {
     let mut page = format!("# {}\n\n{}", about.trim(), render::plan(plan, Style::Plain));
     let mut last = None;
-    for step in steps(plan) {
-        if last != Some(step.wave) {
-            last = Some(step.wave);
-            match step.wave {
+    for ordered in in_order(plan) {
+        if last != Some(ordered.wave) {
+            last = Some(ordered.wave);
+            match ordered.wave {
                 None => page.push_str("\nstage\n"),
                 Some(wave) => {
                     let _ = write!(page, "\nwave {wave}\n");
                 }
             }
         }
-        page.push_str(&one_line(step.host, step.action));
+        page.push_str(&one_line(ordered.host, ordered.action));
     }
     page
 }

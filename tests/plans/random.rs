@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use spore_drive::facts;
 use spore_drive::network::{Files, Network};
 use spore_drive::plan::Options;
-use spore_drive::plan::simulate::{Simulation, steps};
+use spore_drive::plan::simulate::{Simulation, in_order};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -208,11 +208,11 @@ fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
         check(&second, &plan, cut).map_err(TestCaseError::fail)?;
         if plan.refusals.is_empty() {
             // Cut off the apply, then plan the first folder again.
-            let count = steps(&plan).count();
-            for step in steps(&plan).take(cut.index(count + 1)) {
+            let count = in_order(&plan).count();
+            for ordered in in_order(&plan).take(cut.index(count + 1)) {
                 second
                     .hosts
-                    .act(step, second.planner.desired())
+                    .act(ordered, second.planner.desired())
                     .map_err(|error| TestCaseError::fail(error.to_string()))?;
             }
             let back = one.world(second.hosts, &keys);
@@ -263,7 +263,7 @@ fn check(world: &World, plan: &spore_drive::plan::Plan, cut: prop::sample::Index
         return Ok(());
     }
     let done = invariants::settles(world, plan)?;
-    let count = steps(plan).count();
+    let count = in_order(plan).count();
     if count > 0 { invariants::resumes(world, plan, cut.index(count), &done) } else { Ok(()) }
 }
 

@@ -4,10 +4,10 @@
 
 use crate::world::{APPLY, World};
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
-use spore_drive::plan::wire::{Outcome, Report};
+use spore_drive::plan::wire::{ActionReport, Outcome};
 use spore_drive::pretend::{Fleet, here};
 use spore_drive::remote::{
-    Holder, Host, HostError, Payload, Payloads, Redactor, Run, Settings, Stop, TimeOut,
+    Connection, Holder, HostError, Payload, Payloads, Redactor, RemoteLimits, Run, Stop, TimeOut,
 };
 use spore_drive::resource::{Access, Sha256};
 use spore_drive::ssh::{Credential, KnownHosts, Login, key};
@@ -30,7 +30,7 @@ struct Case {
     reports: String,
     expected: String,
     told: usize,
-    settings: Settings,
+    limits: RemoteLimits,
 }
 
 fn cases() -> Vec<Case> {
@@ -53,13 +53,13 @@ fn case(path: &Path) -> Case {
         name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
         expected: value("expect").unwrap(),
         told: value("told").unwrap().parse().unwrap(),
-        settings: settings(&["action=", &patience].concat()),
+        limits: limits(&["action=", &patience].concat()),
         reports,
     }
 }
 
-fn settings(time_out: &str) -> Settings {
-    Settings::with(&[time_out.parse::<TimeOut>().unwrap()])
+fn limits(time_out: &str) -> RemoteLimits {
+    RemoteLimits::with(&[time_out.parse::<TimeOut>().unwrap()])
 }
 
 /// Makes `sh` on all hosts of a fleet the hostile one; it does harm where there are reports.
@@ -91,22 +91,22 @@ fn actions() -> (Vec<Action>, Payloads) {
 
 /// How a run of the actions ended, and how many reports there were.
 async fn outcome(
-    host: &spore_drive::pretend::Host,
+    host: &spore_drive::pretend::SimulatedHost,
     login: &Login,
     known: &KnownHosts,
-    settings: &Settings,
+    limits: &RemoteLimits,
     stop: &Stop,
-    mut tell: impl FnMut(&Report) + Send,
+    mut tell: impl FnMut(&ActionReport) + Send,
 ) -> (Result<Run, HostError>, usize) {
     let connected =
-        Host::connect(host.name().clone(), host.address(), std::slice::from_ref(login), known, settings)
+        Connection::connect(host.name().clone(), host.address(), std::slice::from_ref(login), known, limits)
             .await;
     let mut locked = connected.unwrap().lock(&Holder::default()).await.unwrap();
     let (actions, payloads) = actions();
     let mut told = 0;
-    let mut count = |report: Report| {
+    let mut count = |report: ActionReport| {
         // How much has been sent when a host says something varies.
-        told += usize::from(!matches!(report, Report::Sent { .. }));
+        told += usize::from(!matches!(report, ActionReport::Sent { .. }));
         tell(&report);
     };
     let run = locked.run(&actions, &payloads, &Redactor::default(), stop, &mut count).await;
@@ -146,14 +146,14 @@ fn a_report_that_does_not_fit_ends_the_connection() {
             running.spawn(async move {
                 let begun = Instant::now();
                 let (run, told) =
-                    outcome(&host, &login, &known, &case.settings, &Stop::default(), |_| {}).await;
+                    outcome(&host, &login, &known, &case.limits, &Stop::default(), |_| {}).await;
                 let ended = match run {
                     Ok(Run::Done) => "done".to_owned(),
                     Ok(Run::Interrupted) => "interrupted".to_owned(),
                     Ok(Run::Stopped { at, outcome }) => format!("stopped at {at}: {}", text(&outcome)),
                     Err(error) => error.to_string(),
                 };
-                let is_soon = begun.elapsed() < case.settings.action + SOON;
+                let is_soon = begun.elapsed() < case.limits.action + SOON;
                 let is_right = is_soon && ended == case.expected && told == case.told;
                 (!is_right).then(|| format!("{}: {ended} (told {told}, {:?})", case.name, begun.elapsed()))
             });
@@ -179,11 +179,11 @@ fn text(outcome: &Outcome) -> &str {
 fn after_an_interrupt_a_host_is_waited_for_no_longer_than_the_grace() {
     Runtime::new().unwrap().block_on(async {
         let hosts = hosts([("silent", "say 0 began\nhang\n")]).await;
-        let settings = settings("interrupt=0.5");
+        let limits = limits("interrupt=0.5");
         let stop = Stop::default();
         let host = hosts.fleet.host(&"silent".parse().unwrap()).unwrap();
         let mut asked = None;
-        let (run, _) = outcome(host, &hosts.login, &hosts.known, &settings, &stop, |_| {
+        let (run, _) = outcome(host, &hosts.login, &hosts.known, &limits, &stop, |_| {
             stop.ask();
             asked = Some(Instant::now());
         })
@@ -201,11 +201,11 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
     Runtime::new().unwrap().block_on(async {
         let reports = [("silent", "hang\n"), ("mute", "hang\n"), ("deaf", "deaf\n")];
         let Hosts { fleet, login, known } = hosts(reports).await;
-        let settings = settings("interrupt=0.5");
+        let limits = limits("interrupt=0.5");
         let locked = async |name: &str| {
             let host = fleet.host(&name.parse().unwrap()).unwrap();
             let (name, login) = (host.name().clone(), std::slice::from_ref(&login));
-            let host = Host::connect(name, host.address(), login, &known, &settings).await;
+            let host = Connection::connect(name, host.address(), login, &known, &limits).await;
             host.unwrap().lock(&Holder::default()).await.unwrap()
         };
 

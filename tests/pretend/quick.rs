@@ -10,10 +10,11 @@ use spore_drive::plan::action::Action;
 use spore_drive::plan::{Applied, Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::pretend::{Disk, Faults, here, program};
 use spore_drive::remote::{
-    Holder, Host, HostError, Locks, Payload, Payloads, Redactor, Settings, Stop, Target, apply, gather,
+    Connection, Holder, HostError, Locks, Payload, Payloads, Redactor, RemoteLimits, Stop, Target, apply,
+    gather,
 };
 use spore_drive::resource::{DigestKey, HostName, Sha256};
-use spore_drive::ssh::{Address, Credential, KnownHosts, Login, key};
+use spore_drive::ssh::{Credential, KnownHosts, Login, ServerAddress, key};
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
@@ -27,28 +28,28 @@ struct Controller<'w> {
     planner: Planner,
     known: KnownHosts,
     login: Login,
-    settings: Settings,
+    limits: RemoteLimits,
 }
 
 /// The plan for the hosts that answered, and the errors of the others.
 struct Survey {
     plan: Plan,
-    hosts: BTreeMap<HostName, Host>,
+    hosts: BTreeMap<HostName, Connection>,
     errors: BTreeMap<HostName, HostError>,
 }
 
 impl<'w> Controller<'w> {
     fn new(world: &'w World) -> Self {
         let network = Network::read(world.folder()).unwrap();
-        let tau = desired::Artifact { sha256: Sha256::of(&program(here(), "no tau")), size: Some(126) };
+        let tau = desired::ArtifactRef { sha256: Sha256::of(&program(here(), "no tau")), size: Some(126) };
         let supplies = Supplies { tau: [(here(), tau)].into(), ..Supplies::default() };
         let planner = Planner::new(&network, &supplies, Options::default()).unwrap();
         let at = |path: &str| fs::read_to_string(world.folder().join(path)).unwrap();
         let known = KnownHosts::parse("known_hosts".as_ref(), &at("known_hosts"));
         let key = key::load("key".as_ref(), &at("keys/ssh"), &mut |_| Ok(None)).unwrap();
         let login = Login { user: "planter".to_owned(), credentials: vec![Credential::Key(key)] };
-        let settings = Settings { settle: Duration::ZERO, ..Settings::default() };
-        Self { world, network, planner, known, login, settings }
+        let limits = RemoteLimits { settle: Duration::ZERO, ..RemoteLimits::default() };
+        Self { world, network, planner, known, login, limits }
     }
 
     async fn survey(&self) -> Survey {
@@ -57,14 +58,14 @@ impl<'w> Controller<'w> {
             let (key, shapes) = (&self.planner.desired().digest_keys[name], &self.planner.hosts()[name]);
             Target {
                 name: name.clone(),
-                address: Address::new(host.ssh.address.to_string(), host.ssh.port),
+                address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
                 logins: vec![self.login.clone()],
                 script: Request { key, machines: &machines, shapes, rehash: false }.script(),
             }
         };
         let targets = self.network.hosts.iter().map(|(name, host)| target(name, host)).collect();
         let (mut probed, mut hosts, mut errors) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for (name, answer) in gather(targets, &self.known, &self.settings, |_, _| {}).await {
+        for (name, answer) in gather(targets, &self.known, &self.limits, |_, _| {}).await {
             let found = match answer {
                 Ok((host, text)) => {
                     hosts.insert(name.clone(), host);
@@ -103,7 +104,7 @@ impl<'w> Controller<'w> {
 
     fn payloads(&self, plan: &Plan) -> Payloads {
         let tau = program(here(), "no tau");
-        let staged = plan.stage.values().flatten().filter_map(|step| match &step.action {
+        let staged = plan.stage.values().flatten().filter_map(|planned| match &planned.action {
             Action::Stage(file) => Some(file.sha256),
             _ => None,
         });

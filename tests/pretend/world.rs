@@ -1,7 +1,7 @@
 //! A small network on simulated hosts, and `spore` to run on it.
 
 use spore_drive::artifact::{Pin, Pins, Source};
-use spore_drive::pretend::{Faults, Fleet, Host, here, program};
+use spore_drive::pretend::{Faults, Fleet, SimulatedHost, here, program};
 use spore_drive::resource::Sha256;
 use std::fmt;
 use std::fs;
@@ -80,7 +80,7 @@ impl World {
         fs::read_dir(units).unwrap().count() > 0
     }
 
-    pub(crate) fn host(&self, name: &str) -> &Host {
+    pub(crate) fn host(&self, name: &str) -> &SimulatedHost {
         self.fleet.host(&name.parse().unwrap()).unwrap()
     }
 

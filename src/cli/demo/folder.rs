@@ -7,8 +7,8 @@ use std::path::Path;
 
 use crate::artifact::{Architecture, Pin, Pins, Source};
 use crate::identity::{NodeKey, SwarmKey, ValidationKeys};
-use crate::resource::{Secret, Sha256};
-use crate::ssh::Address;
+use crate::resource::{SecretBytes, Sha256};
+use crate::ssh::ServerAddress;
 
 const CLOUD: &str = "\
 # The network's domains and keys, and its elders: the nodes that every other
@@ -70,7 +70,7 @@ pub(super) fn write(folder: &Path, architecture: Architecture, ssh_key: &str) ->
 
 /// Writes the file of host `h<number>`, with a node of this shape and the address
 /// 192.0.2.`<number>`.
-pub(super) fn add_host(folder: &Path, number: u8, shape: &str, ssh: &Address) -> io::Result<()> {
+pub(super) fn add_host(folder: &Path, number: u8, shape: &str, ssh: &ServerAddress) -> io::Result<()> {
     let key = NodeKey::generate();
     let mut text = format!(
         "addr: 192.0.2.{number}
@@ -84,7 +84,7 @@ shapes:
     .into_bytes();
     text.extend_from_slice(key.expose().expose());
     text.push(b'\n');
-    secret(folder, &format!("hosts/h{number}.yaml"), Secret::new(text).expose())
+    secret(folder, &format!("hosts/h{number}.yaml"), SecretBytes::new(text).expose())
 }
 
 fn secret(folder: &Path, path: &str, text: &[u8]) -> io::Result<()> {

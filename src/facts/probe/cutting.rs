@@ -1,8 +1,8 @@
 //! What is left of a configuration once the host has cut the secrets out: it
 //! means the same, and no secret is in the answer, whatever the file says.
 
-use super::host::{Host, key, parse};
-use crate::resource::{Document, Secret, Untrusted};
+use super::fake_root::{FakeRoot, key, parse};
+use crate::resource::{Document, SecretBytes, Untrusted};
 use crate::tau::config::{self, App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
 use serde_yaml::Value as Yaml;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ const SEED: &str = "CAESQFzkK6GJhi46qx0LoLn";
 
 /// What of each file came back, all of them cut by one probe.
 fn cut<T: AsRef<[u8]>>(files: &[T]) -> Vec<Option<String>> {
-    let host = Host::new();
+    let host = FakeRoot::new();
     for (i, text) in files.iter().enumerate() {
         host.file(&format!("/tb/config/c{i}.yaml"), text);
     }
@@ -82,7 +82,7 @@ fn digest(value: &mut Yaml) {
 
 fn node(accounts: Option<Yaml>) -> NodeConfig {
     NodeConfig {
-        privatekey: Secret::new(PRIVATE_KEY),
+        privatekey: SecretBytes::new(PRIVATE_KEY),
         swarmkey: "keys/swarm.key".to_owned(),
         services: vec!["auth".to_owned(), "accounts".to_owned()],
         p2p_listen: vec!["/ip4/0.0.0.0/tcp/4242".to_owned(), "/ip6/::/tcp/4242".to_owned()],
@@ -101,7 +101,7 @@ fn node(accounts: Option<Yaml>) -> NodeConfig {
             owner: "lab".to_owned(),
             app: Some(App {
                 client_id: "Iv1.0000".to_owned(),
-                key: Secret::new(format!("-----BEGIN RSA PRIVATE KEY-----\n{MARK}\n-----END: x-----\n")),
+                key: SecretBytes::new(format!("-----BEGIN RSA PRIVATE KEY-----\n{MARK}\n-----END: x-----\n")),
             }),
         }),
         accounts,
@@ -300,7 +300,7 @@ fn what_cannot_be_followed_stays_there() {
 
 #[test]
 fn the_record_of_a_start_is_cut_too() {
-    let host = Host::new();
+    let host = FakeRoot::new();
     host.says("systemctl", "Id=tau@a.service\nInvocationID=1f\nMainPID=0\n");
     let public = UPSTREAM.replacen(&format!("privatekey: {}", &PRIVATE_KEY[..48]), "publickey: ", 1);
     host.file("/run/spore/a/1f/config.yaml", &public);

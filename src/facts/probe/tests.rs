@@ -1,6 +1,6 @@
 //! The whole probe, against made-up hosts.
 
-use super::host::{Host, machines, parse};
+use super::fake_root::{FakeRoot, machines, parse};
 use crate::facts::{AnswerError, FileFact, PathFact, Record};
 use crate::resource::{Access, Port, Sha256, Transport};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ fn sum(text: &str) -> Option<Sha256> {
 
 #[test]
 fn a_bare_host() {
-    let facts = Host::new().facts(&["elders"]);
+    let facts = FakeRoot::new().facts(&["elders"]);
     assert_eq!(facts.os, "Debian GNU/Linux 12 (bookworm)");
     assert!(!facts.architecture.is_empty() && facts.free_bytes > 0);
     assert!(!facts.systemd && !facts.apt);
@@ -35,7 +35,7 @@ fn a_bare_host() {
 #[test]
 fn a_machine_is_known_by_a_digest_of_its_id() {
     let id = "0123456789abcdef0123456789abcdef";
-    let host = Host::new();
+    let host = FakeRoot::new();
     host.file("/etc/machine-id", format!("{id}\n"));
     let answer = host.answer(&[], false);
     assert!(!answer.contains(id));
@@ -48,7 +48,7 @@ fn a_machine_is_known_by_a_digest_of_its_id() {
 
 #[test]
 fn files_of_every_kind() {
-    let host = Host::new();
+    let host = FakeRoot::new();
     for directory in ["/tb/bin", "/tb/config/keys", "/tb/storage/elders", "/mnt/plugins"] {
         host.directory(directory);
     }
@@ -118,7 +118,7 @@ fn a_link_that_is_replaced_under_stat() {
     let replaced = PathFact::Unreadable("Invalid argument".into());
     for (why, fact) in [("Invalid argument", Some(&replaced)), ("No such file or directory", None)] {
         for path in ["/tmp/swarm.key", "/etc/resolv.conf"] {
-            let host = Host::new();
+            let host = FakeRoot::new();
             host.file("/etc/ufw/ufw.conf", "ENABLED=no\n");
             host.link(path, "somewhere");
             let link = host.at(path).to_str().unwrap().to_owned();
@@ -145,7 +145,7 @@ fn a_link_that_is_replaced_under_stat() {
 #[test]
 fn nothing_in_tmp_holds_a_probe_up() {
     const KEY: &str = "/tmp/swarm.key";
-    let host = Host::new();
+    let host = FakeRoot::new();
     host.file("/etc/shadow", "secret");
     host.file("/tb/config/keys/swarm.key", "swarm");
     host.file(KEY, vec![0; 2_000_000]);
@@ -180,7 +180,7 @@ fn nothing_in_tmp_holds_a_probe_up() {
 
 #[test]
 fn an_install_that_was_cut_off_is_seen() {
-    let host = Host::new();
+    let host = FakeRoot::new();
     host.says("systemctl", "");
     host.says("dpkg-query", "package\tdocker.io\tunpacked\npackage\tcontainerd\tinstalled\n");
     host.facts(&[]);
@@ -193,7 +193,7 @@ fn an_install_that_was_cut_off_is_seen() {
 
 #[test]
 fn only_what_is_not_there_is_absent() {
-    let host = Host::new();
+    let host = FakeRoot::new();
     // Not a directory: what should be below it can't be told.
     host.file("/tb/bin", "");
     host.link("/tb/config/elders.yaml", "elders.yaml");
@@ -205,7 +205,7 @@ fn only_what_is_not_there_is_absent() {
 
 #[test]
 fn odd_names_are_never_misread() {
-    let host = Host::new();
+    let host = FakeRoot::new();
     host.file("/tb/config/keys/good.key", "x");
     for name in ["a\nend", "b\tpath\tx", "c d", "e -> f", "g\\h", "*", "'q'", "-n", "\u{e9}", "=1\t"] {
         host.file(&format!("/tb/config/keys/{name}"), name);
@@ -271,8 +271,8 @@ InvocationID=
 
 const RECORD: &str = "/run/spore/elders/58e551f4269f4643b5da4d0bd8f13f3c";
 
-fn running() -> Host {
-    let host = Host::new();
+fn running() -> FakeRoot {
+    let host = FakeRoot::new();
     host.says("systemctl", UNITS);
     host.says("journalctl", "x\n12:00\tINFO\tall started! with id: 12D3\nall started! with id: later\n");
     host.file(TAU, "a program");
@@ -454,7 +454,7 @@ fn a_deaf_service_manager_is_an_error() {
 
 /// The line by which an apply remembers the digest of a file; a wrong digest, to
 /// see whether it is believed.
-fn remember(host: &Host, path: &str, digest: &Sha256) -> String {
+fn remember(host: &FakeRoot, path: &str, digest: &Sha256) -> String {
     let of = fs::metadata(host.at(path)).unwrap();
     let time = |seconds: i64, nanoseconds: i64| format!("{seconds}.{nanoseconds:09}");
     let (mtime, ctime) = (time(of.mtime(), of.mtime_nsec()), time(of.ctime(), of.ctime_nsec()));
@@ -491,8 +491,8 @@ fn a_remembered_digest_is_believed() {
 #[test]
 fn a_remembered_digest_is_not_believed_too_easily() {
     let lie = Sha256::of(b"lie");
-    let believed = |spoil: &dyn Fn(&Host)| {
-        let host = Host::new();
+    let believed = |spoil: &dyn Fn(&FakeRoot)| {
+        let host = FakeRoot::new();
         host.file(TAU, "a program");
         std::thread::sleep(Duration::from_millis(30));
         host.file(DIGESTS, remember(&host, TAU, &lie));
@@ -504,7 +504,7 @@ fn a_remembered_digest_is_not_believed_too_easily() {
     assert!(!believed(&|host| host.mode(DIGESTS, 0o602)), "others may write it");
     assert!(!believed(&|host| host.mode(TAU, 0o700)), "changed since");
     assert!(!believed(&|host| host.file(DIGESTS, "")), "not in it");
-    let spoiled = remember(&Host::new(), "/etc/os-release", &lie).replace(&lie.to_string(), "zz");
+    let spoiled = remember(&FakeRoot::new(), "/etc/os-release", &lie).replace(&lie.to_string(), "zz");
     assert!(!believed(&|host| host.file(DIGESTS, &spoiled)), "nonsense");
     assert!(
         !believed(&|host| {
@@ -519,7 +519,7 @@ fn a_remembered_digest_is_not_believed_too_easily() {
 
 #[test]
 fn who_listens() {
-    let host = Host::new();
+    let host = FakeRoot::new();
     let header = "  sl  local_address rem_address   st\n";
     let tcp = "   0: 3500007F:0035 00000000:0000 0A 0\n   1: 00000000:0016 00000000:0000 0A 0\n   2: 0100007F:0017 00000000:0000 01 0\n";
     host.file("/proc/net/tcp", format!("{header}{tcp}"));

@@ -1,7 +1,8 @@
 //! Nodes that don't become healthy, and what an apply does then.
 
 use super::{
-    Action, Done, Fallback, Host, Impossible, PathFact, Simulation, Step, kept_path, node, staged_path,
+    Action, Done, Fallback, HostState, Impossible, OrderedAction, PathFact, Simulation, kept_path, node,
+    staged_path,
 };
 use crate::desired::Desired;
 use crate::plan::action::Replaced;
@@ -24,19 +25,24 @@ impl Simulation {
     ///
     /// # Errors
     /// Where the host would refuse it.
-    pub fn fail(&mut self, step: Step<'_>, desired: &Desired, cut: usize) -> Result<(), Impossible> {
+    pub fn fail(
+        &mut self,
+        ordered: OrderedAction<'_>,
+        desired: &Desired,
+        cut: usize,
+    ) -> Result<(), Impossible> {
         self.now_ns += super::SECOND;
         let refused =
-            |why| Impossible { host: step.host.clone(), action: Box::new(step.action.clone()), why };
-        let Some(facts) = self.hosts.get_mut(step.host) else {
+            |why| Impossible { host: ordered.host.clone(), action: Box::new(ordered.action.clone()), why };
+        let Some(facts) = self.hosts.get_mut(ordered.host) else {
             return Err(refused("nothing is known of this host".to_owned()));
         };
-        let mut host = Host { name: step.host, facts, desired, now_ns: self.now_ns };
-        host.fail(step.action, cut).map_err(refused)
+        let mut host = HostState { name: ordered.host, facts, desired, now_ns: self.now_ns };
+        host.fail(ordered.action, cut).map_err(refused)
     }
 }
 
-impl Host<'_> {
+impl HostState<'_> {
     fn fail(&mut self, action: &Action, cut: usize) -> Done {
         let (unit, fallback) = match action {
             Action::Start { unit, before, health: _, fallback } => {

@@ -1,6 +1,6 @@
 //! Nodes: what tau wants at their start, and what a start takes note of.
 
-use super::{Done, Host, IpAddr, PathFact, Port, Record, Transport, UnitFact};
+use super::{Done, HostState, IpAddr, PathFact, Port, Record, Transport, UnitFact};
 use crate::facts::Process;
 use crate::resource::{DigestKey, ShapeName, Value};
 use crate::tau;
@@ -15,7 +15,7 @@ const SETTLED: Duration = Duration::from_secs(3600);
 /// Upstream's, which ours goes before.
 const PACKAGED_UNIT: &str = "/lib/systemd/system/tau@.service";
 
-impl Host<'_> {
+impl HostState<'_> {
     /// Starts a node as tau does: with what is on the disk, or not at all.
     pub(super) fn start_node(&mut self, name: &str, shape: &ShapeName) -> Done {
         self.silence(name);

@@ -178,7 +178,7 @@ impl Exchange {
     }
 }
 
-/// The words for a start come from the host, and go into the plan's course.
+/// The words for a start come from the host, and go to the scheduler.
 fn is_id(id: &str) -> bool {
     (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -3,16 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
+mod fake_host;
 mod fallback;
 mod files;
-mod host;
 mod units;
 
 use super::*;
 use crate::resource::Sha256;
-use host::{Host, machine};
+use fake_host::{FakeHost, machine};
 
-fn staged(path: &str, content: &[u8], host: &Host) -> Staged {
+fn staged(path: &str, content: &[u8], host: &FakeHost) -> Staged {
     Staged { path: path.to_owned(), sha256: Sha256::of(content), access: host.access(0o640) }
 }
 
@@ -28,7 +28,7 @@ fn failed(outcome: &Outcome) -> &str {
 
 #[test]
 fn words_arrive_as_they_are() {
-    let host = Host::new();
+    let host = FakeHost::new();
     for word in ["a b", "it's", "$(false)", "-n", "*", "ä\\n", "a\nb"] {
         let path = format!("/tb/{word}");
         host.write(&path, b"x");
@@ -40,7 +40,7 @@ fn words_arrive_as_they_are() {
 
 #[test]
 fn nothing_after_a_failure_is_begun() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let remove = |path: &str| Action::Remove { path: path.to_owned(), before: Sha256::of(b"planned") };
     host.write("/tb/a", b"planned");
     host.write("/tb/b", b"other");
@@ -60,7 +60,7 @@ fn nothing_after_a_failure_is_begun() {
 
 #[test]
 fn nothing_is_begun_without_the_lock() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/tb/a", b"x");
     let remove = Action::Remove { path: "/tb/a".to_owned(), before: Sha256::of(b"x") };
     // No process has this id.
@@ -95,7 +95,7 @@ fn the_table_names_no_command_that_no_script_runs() {
         }
     }
     let words: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
-    for command in host::commands().filter(|name| !["awk", "uname"].contains(name)) {
+    for command in fake_host::commands().filter(|name| !["awk", "uname"].contains(name)) {
         assert!(words.contains(command), "{command}");
     }
 }

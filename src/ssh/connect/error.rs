@@ -7,7 +7,7 @@ use std::time::Duration;
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
 use crate::resource::Printable;
-use crate::ssh::Address;
+use crate::ssh::ServerAddress;
 use crate::ssh::known_hosts::{KnownHosts, KnownLine, Verdict};
 
 /// A host that could not be connected to, or logged in to.
@@ -21,7 +21,7 @@ pub enum ConnectError {
     #[error("no address found for {}", address.host)]
     NotFound {
         /// The address whose name was looked up.
-        address: Address,
+        address: ServerAddress,
         /// The resolver's error.
         source: io::Error,
     },
@@ -29,7 +29,7 @@ pub enum ConnectError {
     #[error("cannot connect to {address}")]
     Unreachable {
         /// The address that was dialled.
-        address: Address,
+        address: ServerAddress,
         /// The system's error.
         source: io::Error,
     },
@@ -88,7 +88,7 @@ pub enum ConnectError {
     #[error("changed host key: {algorithm} {fingerprint} doesn't match {}", places(known))]
     HostKeyChanged {
         /// The host.
-        address: Address,
+        address: ServerAddress,
         /// The algorithm of the key that the host presented.
         algorithm: Algorithm,
         /// Its SHA-256 fingerprint.
@@ -214,7 +214,7 @@ impl ConnectError {
         }
     }
 
-    pub(super) fn unreachable(address: &Address, source: io::Error) -> Self {
+    pub(super) fn unreachable(address: &ServerAddress, source: io::Error) -> Self {
         let address = address.clone();
         // The resolver's errors have no `ErrorKind` of their own; unlike the system's,
         // they carry no OS error code.
@@ -225,7 +225,12 @@ impl ConnectError {
         }
     }
 
-    pub(super) fn host_key(address: &Address, files: &KnownHosts, key: &PublicKey, verdict: Verdict) -> Self {
+    pub(super) fn host_key(
+        address: &ServerAddress,
+        files: &KnownHosts,
+        key: &PublicKey,
+        verdict: Verdict,
+    ) -> Self {
         let algorithm = key.algorithm();
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         match verdict {

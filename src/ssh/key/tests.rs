@@ -12,7 +12,7 @@ fn try_load(text: &str, passphrase: Option<&str>) -> (Result<Arc<PrivateKey>, Ke
     let mut ask = |path: &Path| {
         assert_eq!(path, Path::new("/k/id"));
         asked.set(asked.get() + 1);
-        Ok(passphrase.map(|text| Secret::new(text.into())))
+        Ok(passphrase.map(|text| SecretText::new(text.into())))
     };
     let loaded = load("/k/id".as_ref(), text, &mut ask);
     (loaded, asked.get())

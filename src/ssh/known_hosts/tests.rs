@@ -24,7 +24,7 @@ fn file(text: &str) -> KnownHosts {
 
 /// A verdict as text, with the numbers of the lines it names.
 fn say(known: &KnownHosts, host: &str, port: u16, shown: &str) -> String {
-    match known.check(&Address::new(host, port), &key(shown)) {
+    match known.check(&ServerAddress::new(host, port), &key(shown)) {
         Verdict::Known => "known".into(),
         Verdict::Unknown { authority: None } => "unknown".into(),
         Verdict::Unknown { authority: Some(by) } => format!("unknown, authority {}", by.line),
@@ -141,7 +141,7 @@ fn the_line_to_add_makes_a_host_known() {
         ("2001:db8::1", 22, format!("2001:db8::1 {A}")),
         ("2001:db8::1", PORT, format!("[2001:db8::1]:2222 {A}")),
     ] {
-        let line = KnownHosts::line_to_add(&Address::new(host, port), &key(A));
+        let line = KnownHosts::line_to_add(&ServerAddress::new(host, port), &key(A));
         assert_eq!(line, expected);
         assert_eq!(say(&file(&line), host, port, A), "known");
         assert_eq!(say(&file(&line), host, port, B), "changed 1");
@@ -151,7 +151,7 @@ fn the_line_to_add_makes_a_host_known() {
 #[test]
 fn the_kind_of_key_in_known_hosts_is_requested_first() {
     let first = |text: &str, port| {
-        let kinds = file(text).algorithms(&Address::new("h", port));
+        let kinds = file(text).algorithms(&ServerAddress::new("h", port));
         let kinds = kinds.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(kinds.len(), 6, "all kinds are offered: {kinds:?}");
         assert!(!kinds.contains(&"ssh-rsa".to_owned()), "SHA-1 is never offered");
@@ -177,7 +177,7 @@ fn files_are_searched_in_order_and_may_be_missing() {
     assert_eq!(known.file(), Some(none.as_path()));
     assert_eq!(say(&known, "h", 22, A), "known");
     assert_eq!(say(&known, "g", 22, A), "changed 2");
-    let Verdict::Changed { known } = known.check(&Address::new("g", 22), &key(A)) else {
+    let Verdict::Changed { known } = known.check(&ServerAddress::new("g", 22), &key(A)) else {
         panic!("the key has changed");
     };
     assert_eq!(known[0].to_string(), format!("{}:2", two.display()));
@@ -190,7 +190,7 @@ fn files_are_searched_in_order_and_may_be_missing() {
 fn the_lines_of_one_host_give_the_same_verdict_as_all() {
     let known = file(&format!("h {A}\ng {B}\n[h]:2222 {B}\n@revoked * {B}"));
     for (host, port) in [("h", 22), ("h", PORT), ("g", 22), ("i", 22)] {
-        let address = Address::new(host, port);
+        let address = ServerAddress::new(host, port);
         for shown in [A, B] {
             let all = known.check(&address, &key(shown));
             assert_eq!(known.of(&address).check(&address, &key(shown)), all);

@@ -7,14 +7,14 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
-use super::server::Host;
+use super::server::TestServer;
 use super::{connect, listen};
 use crate::ssh::*;
 
 #[tokio::test]
 async fn output_and_exit_status_arrive() {
-    let host = Host::new();
-    let session = connect(&host, &host.login()).await.unwrap();
+    let server = TestServer::new();
+    let session = connect(&server, &server.login()).await.unwrap();
     let mut channel = session.exec("echo out; echo err >&2; exit 3").await.unwrap();
     let (out, err, exit) = listen(&mut channel.reader).await.unwrap();
     assert_eq!(out, b"out\n");
@@ -27,8 +27,8 @@ async fn output_and_exit_status_arrive() {
 
 #[tokio::test]
 async fn channels_do_not_wait_for_each_other() {
-    let host = Host::new();
-    let session = connect(&host, &host.login()).await.unwrap();
+    let server = TestServer::new();
+    let session = connect(&server, &server.login()).await.unwrap();
     let mut patient = session.exec("cat").await.unwrap();
     // This output is never read, and is larger than the buffer that russh has for a
     // channel.
@@ -44,8 +44,8 @@ async fn channels_do_not_wait_for_each_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_megabytes_arrive_intact() {
-    let host = Host::new();
-    let session = connect(&host, &host.login()).await.unwrap();
+    let server = TestServer::new();
+    let session = connect(&server, &server.login()).await.unwrap();
     let payload = Bytes::from((0..100_u32 << 20).map(|i| (i ^ (i >> 8)) as u8).collect::<Vec<_>>());
     let digest = Sha256::digest(&payload);
     let expected = digest.iter().fold(String::new(), |mut hex, byte| {
@@ -72,8 +72,8 @@ fn eprint_rate(taken: Duration) {
 
 #[tokio::test]
 async fn a_command_that_exits_early_stops_the_sender() {
-    let host = Host { window: 1 << 16, ..Host::new() };
-    let session = connect(&host, &host.login()).await.unwrap();
+    let server = TestServer { window: 1 << 16, ..TestServer::new() };
+    let session = connect(&server, &server.login()).await.unwrap();
     let mut channel = session.exec("head -c 10; echo full >&2; exit 1").await.unwrap();
     let sent = channel.writer.send(Bytes::from(vec![b'x'; 64 << 20])).await;
     assert_eq!(sent, Err(ChannelError::Ended));
@@ -87,8 +87,8 @@ async fn a_command_that_exits_early_stops_the_sender() {
 
 #[tokio::test]
 async fn sending_can_be_cancelled() {
-    let host = Host::new();
-    let session = connect(&host, &host.login()).await.unwrap();
+    let server = TestServer::new();
+    let session = connect(&server, &server.login()).await.unwrap();
     let Channel { mut writer, mut reader } = session.exec("echo $$; exec sleep 1000").await.unwrap();
     let event = tokio::select! {
         _ = writer.send(Bytes::from(vec![0; 64 << 20])) => panic!("`sleep` read its input"),
@@ -105,8 +105,8 @@ async fn sending_can_be_cancelled() {
 async fn dropping_the_reader_ends_the_command() {
     let dir = tempfile::tempdir().unwrap();
     let fifo = dir.path().join("fifo");
-    let host = Host::new();
-    let session = connect(&host, &host.login()).await.unwrap();
+    let server = TestServer::new();
+    let session = connect(&server, &server.login()).await.unwrap();
     let mut channel =
         session.exec(&format!("mkfifo {0}; echo ready; cat >{0}", fifo.display())).await.unwrap();
     channel.reader.next().await.unwrap();
@@ -118,8 +118,8 @@ async fn dropping_the_reader_ends_the_command() {
 
 #[tokio::test]
 async fn a_host_that_refuses_commands_is_reported() {
-    let host = Host { runs: false, ..Host::new() };
-    let session = connect(&host, &host.login()).await.unwrap();
+    let server = TestServer { runs: false, ..TestServer::new() };
+    let session = connect(&server, &server.login()).await.unwrap();
     let mut channel = session.exec("true").await.unwrap();
     assert_eq!(channel.reader.next().await, Err(ChannelError::NotStarted));
     assert_eq!(channel.reader.next().await, Err(ChannelError::NotStarted));

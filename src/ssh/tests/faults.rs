@@ -8,12 +8,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::patience;
-use super::server::{Host, OPENS_A_CHANNEL, address_of, login};
+use super::server::{OPENS_A_CHANNEL, TestServer, address_of, login};
 use crate::ssh::*;
 
 /// A port that sends `words` to every client, and then either stays silent or
 /// closes the connection.
-async fn port(words: &'static str, stay: bool) -> Address {
+async fn port(words: &'static str, stay: bool) -> ServerAddress {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = address_of(listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -109,21 +109,21 @@ async fn a_closed_port_and_an_unknown_name_have_different_errors() {
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     assert!(error.help().contains("nothing listens on port"), "{}", error.help());
 
-    let nowhere = Address::new("nowhere.invalid", 22);
+    let nowhere = ServerAddress::new("nowhere.invalid", 22);
     let error = Session::connect(&nowhere, &login([]), &none, &patience()).await.unwrap_err();
     assert!(matches!(error, ConnectError::NotFound { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_closed_connection_is_reported() {
-    let host = Host::new();
+    let server = TestServer::new();
     let (ours, theirs) = duplex(1 << 16);
     let wire = crate::ssh::wire::Wire::over(theirs);
     let hang_up = wire.tap();
-    tokio::spawn(host.clone().serve(wire));
-    let address = Address::new("pretend", 22);
+    tokio::spawn(server.clone().serve(wire));
+    let address = ServerAddress::new("pretend", 22);
     let session =
-        Session::over(ours, &address, &host.login(), &host.known(&address), &patience()).await.unwrap();
+        Session::over(ours, &address, &server.login(), &server.known(&address), &patience()).await.unwrap();
     let mut channel = session.exec("cat").await.unwrap();
     hang_up.cut();
     assert_eq!(session.closed().await.reason, "the host closed the connection");
@@ -136,10 +136,10 @@ async fn a_closed_connection_is_reported() {
 /// Each would take memory until the host closes it.
 #[tokio::test]
 async fn a_host_that_opens_a_channel_is_left() {
-    let host = Host::new();
-    let address = host.listen().await;
+    let server = TestServer::new();
+    let address = server.listen().await;
     let session =
-        Session::connect(&address, &host.login(), &host.known(&address), &patience()).await.unwrap();
+        Session::connect(&address, &server.login(), &server.known(&address), &patience()).await.unwrap();
     let _channel = session.exec(OPENS_A_CHANNEL).await.unwrap();
     let reason = session.closed().await.reason;
     assert_eq!(reason, "the host opened a channel, which spore never asks for");
@@ -147,7 +147,7 @@ async fn a_host_that_opens_a_channel_is_left() {
 
 /// A proxy that forwards bytes until it is told to stop, and then keeps both
 /// connections open: to the client, the network is cut.
-async fn flaky(to: Address) -> (Address, oneshot::Sender<()>) {
+async fn flaky(to: ServerAddress) -> (ServerAddress, oneshot::Sender<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = address_of(listener.local_addr().unwrap());
     let (cut, is_cut) = oneshot::channel();
@@ -164,10 +164,11 @@ async fn flaky(to: Address) -> (Address, oneshot::Sender<()>) {
 
 #[tokio::test]
 async fn a_cut_network_is_detected() {
-    let host = Host::new();
-    let (address, cut) = flaky(host.listen().await).await;
+    let server = TestServer::new();
+    let (address, cut) = flaky(server.listen().await).await;
     let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };
-    let session = Session::connect(&address, &host.login(), &host.known(&address), &timeouts).await.unwrap();
+    let session =
+        Session::connect(&address, &server.login(), &server.known(&address), &timeouts).await.unwrap();
     let mut channel = session.exec("cat").await.unwrap();
     cut.send(()).unwrap();
     let start = Instant::now();
@@ -178,10 +179,11 @@ async fn a_cut_network_is_detected() {
 
 #[tokio::test]
 async fn a_network_cut_while_sending_is_detected() {
-    let host = Host::new();
-    let (address, cut) = flaky(host.listen().await).await;
+    let server = TestServer::new();
+    let (address, cut) = flaky(server.listen().await).await;
     let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };
-    let session = Session::connect(&address, &host.login(), &host.known(&address), &timeouts).await.unwrap();
+    let session =
+        Session::connect(&address, &server.login(), &server.known(&address), &timeouts).await.unwrap();
     let mut channel = session.exec("cat >/dev/null").await.unwrap();
     cut.send(()).unwrap();
     let sent = channel.writer.send(Bytes::from(vec![0; 64 << 20])).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use russh::MethodKind;
 
-use super::server::{Host, PASSWORD, USER, known, login, new_key, password};
+use super::server::{PASSWORD, TestServer, USER, known, login, new_key, password};
 use super::{connect, patience};
 use crate::ssh::*;
 
@@ -21,28 +21,28 @@ fn key_of(text: &str) -> PrivateKey {
 #[tokio::test]
 async fn every_kind_of_key_works_for_users_and_hosts() {
     for text in KEYS {
-        let host = Host { user_key: key_of(text), key: key_of(text), ..Host::new() };
-        connect(&host, &host.login()).await.unwrap();
+        let server = TestServer { user_key: key_of(text), key: key_of(text), ..TestServer::new() };
+        connect(&server, &server.login()).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_password_works_with_both_methods() {
     for methods in [vec![MethodKind::Password], vec![MethodKind::KeyboardInteractive]] {
-        let host = Host { methods, ..Host::new() };
+        let server = TestServer { methods, ..TestServer::new() };
         let stranger = Credential::Key(Arc::new(new_key(Algorithm::Ed25519)));
         let login = login([stranger, password(PASSWORD)]);
-        connect(&host, &login).await.unwrap();
+        connect(&server, &login).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_refusal_lists_what_was_tried() {
-    let host = Host::new();
+    let server = TestServer::new();
     let stranger = Arc::new(new_key(Algorithm::Ed25519));
     let print = stranger.public_key().fingerprint(Default::default());
     let login = login([Credential::Key(stranger), password("battery staple")]);
-    let error = connect(&host, &login).await.unwrap_err();
+    let error = connect(&server, &login).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("login as {USER} refused: tried ssh-ed25519 key {print}, password")
@@ -54,48 +54,48 @@ async fn a_refusal_lists_what_was_tried() {
 
 #[tokio::test]
 async fn two_factors_work_together() {
-    let host = Host { two_factors: true, ..Host::new() };
-    let error = connect(&host, &host.login()).await.unwrap_err();
+    let server = TestServer { two_factors: true, ..TestServer::new() };
+    let error = connect(&server, &server.login()).await.unwrap_err();
     assert!(matches!(error, ConnectError::Refused { partly: true, .. }), "{error:?}");
-    let both = login([Credential::Key(Arc::new(host.user_key.clone())), password(PASSWORD)]);
-    connect(&host, &both).await.unwrap();
+    let both = login([Credential::Key(Arc::new(server.user_key.clone())), password(PASSWORD)]);
+    connect(&server, &both).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_login_without_credentials_is_reported() {
-    let host = Host::new();
-    let error = connect(&host, &login([])).await.unwrap_err();
+    let server = TestServer::new();
+    let error = connect(&server, &login([])).await.unwrap_err();
     assert_eq!(error.to_string(), format!("login as {USER} refused: no usable key or password"));
 }
 
 #[tokio::test]
 async fn an_unknown_host_is_refused_until_its_line_is_added() {
-    let host = Host::new();
-    let address = host.listen().await;
+    let server = TestServer::new();
+    let address = server.listen().await;
     let empty = KnownHosts::parse("/etc/known".as_ref(), "");
-    let error = Session::connect(&address, &host.login(), &empty, &patience()).await.unwrap_err();
+    let error = Session::connect(&address, &server.login(), &empty, &patience()).await.unwrap_err();
     let help = error.help();
     let ConnectError::HostKeyUnknown { line, fingerprint, .. } = error else {
         panic!("{error:?}");
     };
-    assert_eq!(fingerprint, host.key.fingerprint(Default::default()).to_string());
+    assert_eq!(fingerprint, server.key.fingerprint(Default::default()).to_string());
     assert!(help.contains("/etc/known"), "{help}");
     let known = KnownHosts::parse("/etc/known".as_ref(), &line);
-    Session::connect(&address, &host.login(), &known, &patience()).await.unwrap();
+    Session::connect(&address, &server.login(), &known, &patience()).await.unwrap();
 }
 
 #[tokio::test]
 async fn changed_and_revoked_keys_are_refused() {
-    let host = Host::new();
-    let address = host.listen().await;
+    let server = TestServer::new();
+    let address = server.listen().await;
     let other = known(&address, new_key(Algorithm::Ed25519).public_key());
-    let error = Session::connect(&address, &host.login(), &other, &patience()).await.unwrap_err();
+    let error = Session::connect(&address, &server.login(), &other, &patience()).await.unwrap_err();
     assert!(matches!(&error, ConnectError::HostKeyChanged { known, .. } if known[0].line == 1));
     assert!(error.help().contains(&format!("-R '[127.0.0.1]:{}'", address.port)));
 
-    let line = KnownHosts::line_to_add(&address, host.key.public_key());
+    let line = KnownHosts::line_to_add(&address, server.key.public_key());
     let revoked =
         KnownHosts::parse("k".as_ref(), &format!("{line}\n@revoked * {}", line.split_once(' ').unwrap().1));
-    let error = Session::connect(&address, &host.login(), &revoked, &patience()).await.unwrap_err();
+    let error = Session::connect(&address, &server.login(), &revoked, &patience()).await.unwrap_err();
     assert!(matches!(&error, ConnectError::HostKeyRevoked { by, .. } if by.line == 2), "{error:?}");
 }

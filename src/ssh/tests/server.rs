@@ -16,16 +16,16 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::ssh::{Address, Credential, KnownHosts, Login, Secret};
+use crate::ssh::{Credential, KnownHosts, Login, SecretText, ServerAddress};
 
 /// A command for which the server opens a channel of its own.
 pub(super) const OPENS_A_CHANNEL: &str = "sleep 1000 # and open a channel";
 pub(super) const USER: &str = "planter";
 pub(super) const PASSWORD: &str = "correct horse";
 
-/// A server's settings, which a test can change.
+/// A server, with what a test can change about it.
 #[derive(Clone)]
-pub(super) struct Host {
+pub(super) struct TestServer {
     pub(super) key: PrivateKey,
     pub(super) user_key: PrivateKey,
     /// The authentication methods that the server offers.
@@ -38,7 +38,7 @@ pub(super) struct Host {
     pub(super) two_factors: bool,
 }
 
-impl Host {
+impl TestServer {
     pub(super) fn new() -> Self {
         Self {
             key: new_key(Algorithm::Ed25519),
@@ -51,14 +51,14 @@ impl Host {
     }
 
     /// Starts to accept connections, until the runtime ends.
-    pub(super) async fn listen(&self) -> Address {
+    pub(super) async fn listen(&self) -> ServerAddress {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = address_of(listener.local_addr().unwrap());
-        let host = self.clone();
+        let server = self.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).unwrap();
-                tokio::spawn(host.clone().serve(stream));
+                tokio::spawn(server.clone().serve(stream));
             }
         });
         address
@@ -76,14 +76,14 @@ impl Host {
             window_size: self.window,
             ..Config::default()
         };
-        let client = Client { host: self, channels: HashMap::new() };
+        let client = Client { server: self, channels: HashMap::new() };
         if let Ok(session) = run_stream(Arc::new(config), stream, client).await {
             // A client may disconnect at any time, which isn't an error.
             let _ = session.await;
         }
     }
 
-    pub(super) fn known(&self, address: &Address) -> KnownHosts {
+    pub(super) fn known(&self, address: &ServerAddress) -> KnownHosts {
         known(address, self.key.public_key())
     }
 
@@ -97,16 +97,16 @@ pub(super) fn login(credentials: impl Into<Vec<Credential>>) -> Login {
 }
 
 pub(super) fn password(text: &str) -> Credential {
-    Credential::Password(Secret::new(text.into()))
+    Credential::Password(SecretText::new(text.into()))
 }
 
-pub(super) fn known(address: &Address, key: &PublicKey) -> KnownHosts {
+pub(super) fn known(address: &ServerAddress, key: &PublicKey) -> KnownHosts {
     let line = KnownHosts::line_to_add(address, key);
     KnownHosts::parse("known_hosts".as_ref(), &line)
 }
 
-pub(super) fn address_of(socket: SocketAddr) -> Address {
-    Address::new(socket.ip().to_string(), socket.port())
+pub(super) fn address_of(socket: SocketAddr) -> ServerAddress {
+    ServerAddress::new(socket.ip().to_string(), socket.port())
 }
 
 pub(super) fn new_key(algorithm: Algorithm) -> PrivateKey {
@@ -114,7 +114,7 @@ pub(super) fn new_key(algorithm: Algorithm) -> PrivateKey {
 }
 
 struct Client {
-    host: Host,
+    server: TestServer,
     channels: HashMap<ChannelId, Channel<Msg>>,
 }
 
@@ -123,7 +123,7 @@ impl Client {
         match right {
             true => Auth::Accept,
             false => Auth::Reject {
-                proceed_with_methods: Some(MethodSet::from(self.host.methods.as_slice())),
+                proceed_with_methods: Some(MethodSet::from(self.server.methods.as_slice())),
                 partial_success: false,
             },
         }
@@ -135,8 +135,8 @@ impl Handler for Client {
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         let theirs = key.public_key.key_data();
-        let right = user == USER && theirs == self.host.user_key.public_key().key_data();
-        if right && self.host.two_factors {
+        let right = user == USER && theirs == self.server.user_key.public_key().key_data();
+        if right && self.server.two_factors {
             return Ok(Auth::Reject {
                 proceed_with_methods: Some(MethodSet::from(&[MethodKind::Password][..])),
                 partial_success: true,
@@ -146,8 +146,9 @@ impl Handler for Client {
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(self
-            .judge(user == USER && password == PASSWORD && self.host.methods.contains(&MethodKind::Password)))
+        Ok(self.judge(
+            user == USER && password == PASSWORD && self.server.methods.contains(&MethodKind::Password),
+        ))
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -184,7 +185,7 @@ impl Handler for Client {
         command: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        if !self.host.runs {
+        if !self.server.runs {
             return session.channel_failure(id);
         }
         session.channel_success(id)?;

@@ -13,7 +13,7 @@ use super::random::Random;
 use super::secrets;
 use super::table::{Came, Table};
 use crate::binary;
-use crate::host::{Host, Lab, wait_until};
+use crate::host::{Lab, LabHost, wait_until};
 use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::each;
@@ -73,7 +73,7 @@ impl<'a> Bench<'a> {
     }
 
     /// A network with all kinds of secrets, elders, and members that run services.
-    pub(crate) fn network(&self, elders: &[&Host], members: &[&Host]) -> Network {
+    pub(crate) fn network(&self, elders: &[&LabHost], members: &[&LabHost]) -> Network {
         let mut network = Network::new(&self.lab, binary::stand_in());
         network.shape("elders", Shape::new(4242));
         network.shape("all", members_shape(5242));
@@ -98,13 +98,13 @@ pub(crate) fn another_tau(network: &Network, mark: &str) -> PathBuf {
 
 /// Plans, applies once more, and checks everything.
 #[track_caller]
-pub(crate) fn converges(network: &Network, hosts: &[&Host]) -> Run {
+pub(crate) fn converges(network: &Network, hosts: &[&LabHost]) -> Run {
     converges_with(network, hosts, &[])
 }
 
 /// The same, with options for the apply.
 #[track_caller]
-pub(crate) fn converges_with(network: &Network, hosts: &[&Host], options: &[&str]) -> Run {
+pub(crate) fn converges_with(network: &Network, hosts: &[&LabHost], options: &[&str]) -> Run {
     let plan = network.plan(&[]);
     assert!(matches!(plan.code(), Some(0 | 2)), "{plan}");
     let run = network.apply(&[&LOCK_WAIT, options].concat()).exits(0);
@@ -114,7 +114,7 @@ pub(crate) fn converges_with(network: &Network, hosts: &[&Host], options: &[&str
 
 /// Asserts that the plan is empty, and that no temporary files are left.
 #[track_caller]
-pub(crate) fn settled(network: &Network, hosts: &[&Host]) {
+pub(crate) fn settled(network: &Network, hosts: &[&LabHost]) {
     network.is_in_place(&[]);
     each(hosts, |host| sound(network, host));
     assert_eq!(left_here(network), Vec::<PathBuf>::new(), "temporary files of spore's own");
@@ -124,7 +124,7 @@ pub(crate) fn settled(network: &Network, hosts: &[&Host]) {
 /// Asserts that each node runs with the files on the disk, and that neither temporary files
 /// nor a lock are left.
 #[track_caller]
-fn sound(network: &Network, host: &Host) {
+fn sound(network: &Network, host: &LabHost) {
     host.sh(
         "for unit in $(systemctl list-units --all --plain --no-legend 'tau@*' | cut -d' ' -f1); do
             pid=$(systemctl show -P MainPID $unit)
@@ -153,7 +153,7 @@ fn left_here(network: &Network) -> Vec<PathBuf> {
 }
 
 /// The current state of a host.
-pub(crate) fn picture(host: &Host) -> Picture {
+pub(crate) fn picture(host: &LabHost) -> Picture {
     let lines = host.sh(
         "for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/resolv.conf* /etc/ufw; do
             [ ! -e $path ] || find $path -path '/tb/storage/*' -prune -o -path '/tb/cache/*' -prune \
@@ -169,14 +169,14 @@ pub(crate) fn picture(host: &Host) -> Picture {
 }
 
 /// The current states of these hosts.
-pub(crate) fn pictures(hosts: &[&Host]) -> Vec<Picture> {
+pub(crate) fn pictures(hosts: &[&LabHost]) -> Vec<Picture> {
     each(hosts, picture)
 }
 
 impl Picture {
     /// Asserts that the host is in this state.
     #[track_caller]
-    pub(crate) fn is_of(&self, host: &Host) {
+    pub(crate) fn is_of(&self, host: &LabHost) {
         let now = picture(host);
         let gone: Vec<_> = self.0.difference(&now.0).collect();
         let new: Vec<_> = now.0.difference(&self.0).collect();
@@ -190,18 +190,18 @@ impl Picture {
 
 /// Asserts that the hosts are in these states.
 #[track_caller]
-pub(crate) fn look_like(hosts: &[&Host], pictures: &[Picture]) {
+pub(crate) fn look_like(hosts: &[&LabHost], pictures: &[Picture]) {
     hosts.iter().zip(pictures).for_each(|(host, picture)| picture.is_of(host));
 }
 
 /// How many times nodes of a host have started since it booted.
-pub(crate) fn starts(host: &Host) -> usize {
+pub(crate) fn starts(host: &LabHost) -> usize {
     let said = host.sh("journalctl -q --no-pager -o cat -u 'tau@*' | grep -c 'started! with id' || true");
     said.trim().parse().unwrap_or_default()
 }
 
 /// Removes everything that spore or upstream may have installed.
-pub(crate) fn wipe(hosts: &[&Host]) {
+pub(crate) fn wipe(hosts: &[&LabHost]) {
     each(hosts, |host| {
         host.sh(
             "units=$(systemctl list-units --all --plain --no-legend 'tau@*' | cut -d' ' -f1)

@@ -7,7 +7,7 @@ use super::bench::{Bench, TIME_OUTS, converges, settled, starts, wipe};
 use super::controller::Controller;
 use super::table::Came;
 use super::trip::{Side, Trip};
-use crate::host::{Host, Suite, wait_until};
+use crate::host::{LabHost, Suite, wait_until};
 use crate::run::Run;
 
 const FAULT: &str = "network";
@@ -101,7 +101,7 @@ pub(crate) fn stalled(bench: &mut Bench<'_>) {
 
 /// Asserts that the apply detects the loss in time and reports the running action.
 #[track_caller]
-fn lost(controller: Controller<'_>, host: &Host, action: &str) -> Run {
+fn lost(controller: Controller<'_>, host: &LabHost, action: &str) -> Run {
     let begun = Instant::now();
     let run = controller.end().exits(1);
     assert!(begun.elapsed() < Duration::from_secs(25), "it took {:?}: {run}", begun.elapsed());
@@ -109,7 +109,7 @@ fn lost(controller: Controller<'_>, host: &Host, action: &str) -> Run {
 }
 
 /// Waits until the host can be reached again, which takes a moment after a cut.
-pub(crate) fn reachable(host: &Host) {
+pub(crate) fn reachable(host: &LabHost) {
     let answers = || std::net::TcpStream::connect((host.addr(), 22)).is_ok();
     wait_until(Duration::from_secs(20), "the host can be reached", answers);
 }

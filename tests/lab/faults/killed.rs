@@ -10,7 +10,7 @@ use super::bench::{
 use super::controller::{Controller, LIMIT};
 use super::table::Came;
 use super::trip::Turnstile;
-use crate::host::{Host, Suite, wait_until};
+use crate::host::{LabHost, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::takeover;
 use crate::watch::each;
@@ -21,7 +21,7 @@ const COMMANDS: usize = 12;
 /// A situation that is applied repeatedly and cut off at a different point each time.
 struct Story<'a> {
     name: &'static str,
-    hosts: &'a [&'a Host],
+    hosts: &'a [&'a LabHost],
     /// Options for the apply.
     options: &'static [&'static str],
     /// The number of instants with `--short`.
@@ -33,7 +33,7 @@ struct Story<'a> {
 
 /// The end of the host's nth action.
 struct Instant<'a> {
-    host: &'a Host,
+    host: &'a LabHost,
     nth: usize,
     action: String,
 }
@@ -41,7 +41,7 @@ struct Instant<'a> {
 /// The host's nth command that changes something, before it is run.
 #[derive(Clone)]
 struct Command<'a> {
-    host: &'a Host,
+    host: &'a LabHost,
     nth: usize,
 }
 
@@ -188,12 +188,12 @@ pub(crate) fn rotation(bench: &mut Bench<'_>) {
 }
 
 /// Enables the firewall, with SSH allowed.
-fn firewall(host: &Host) {
+fn firewall(host: &LabHost) {
     host.sh("ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null");
 }
 
 /// Resets the resolver, whose stub listens on port 53, as on a new host.
-fn resolver(host: &Host) {
+fn resolver(host: &LabHost) {
     host.sh("rm -f /etc/systemd/resolved.conf.d/* /etc/resolv.conf*
         ln -s /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
         systemctl restart systemd-resolved.service");
@@ -327,7 +327,7 @@ impl Story<'_> {
     fn instants(&self, said: &str) -> Vec<Instant<'_>> {
         let mut known = BTreeSet::new();
         let of_host = |host| {
-            let sign = format!("✓ {} ", Host::name(host));
+            let sign = format!("✓ {} ", LabHost::name(host));
             let ended = said.lines().filter_map(move |line| line.trim().strip_prefix(&sign).map(name));
             ended.enumerate().map(move |(i, action)| Instant { host, nth: i + 1, action }).collect::<Vec<_>>()
         };

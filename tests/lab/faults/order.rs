@@ -9,7 +9,7 @@ use std::{
 
 use super::bench::{Bench, another_tau, converges, members_shape, settled};
 use super::table::Came;
-use crate::host::{Host, Suite, wait_until};
+use crate::host::{LabHost, Suite, wait_until};
 use crate::network::Shape;
 use crate::run::Run;
 use crate::watch::{healthy_at, meshed, start, starts};
@@ -18,7 +18,7 @@ const FAULT: &str = "order";
 
 pub(crate) fn elders_and_batches(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up_many(8, &Suite::Trixie.machine());
-    let all: Vec<&Host> = hosts.iter().collect();
+    let all: Vec<&LabHost> = hosts.iter().collect();
     let (elders, members) = all.split_at(2);
     let (many, few) = members.split_at(4);
     let mut network = bench.network(elders, many);
@@ -33,7 +33,7 @@ pub(crate) fn elders_and_batches(bench: &mut Bench<'_>) {
     network.set("SPORE_TIMEOUT", "settle=5");
     network.pin(&another_tau(&network, "new"));
     let waves = waves(&network.plan(&[]).exits(2));
-    let node = |shape: &str, host: &Host| format!("{shape}@{}", host.name());
+    let node = |shape: &str, host: &LabHost| format!("{shape}@{}", host.name());
     let wanted = [
         vec![node("elders", elders[0])],
         vec![node("elders", elders[1])],

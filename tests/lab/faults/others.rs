@@ -4,7 +4,7 @@ use super::bench::{Bench, LOCK_WAIT, converges, members_shape, pictures, settled
 use super::controller::Controller;
 use super::table::Came;
 use super::trip::{Side, Trip};
-use crate::host::{Host, Suite};
+use crate::host::{LabHost, Suite};
 use crate::network::Network;
 use crate::watch::{start, starts};
 
@@ -50,7 +50,7 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
 
 /// A node's configuration is edited while an apply is paused. The apply stops there, reports
 /// the difference and changes nothing.
-fn edited_while(network: &Network, member: &Host, trip: Trip<'_>) {
+fn edited_while(network: &Network, member: &LabHost, trip: Trip<'_>) {
     let controller = Controller::apply(network, &[]);
     trip.wait();
     member.sh("sed -i 's/lat: .*/lat: 2.5/' /tb/config/all.yaml; grep -q 'lat: 2.5' /tb/config/all.yaml");

@@ -23,7 +23,7 @@ use super::controller::{Controller, LIMIT};
 use super::table::Came;
 use super::trip::{Side, Trip};
 use crate::binary;
-use crate::host::{Host, Suite, wait_until};
+use crate::host::{LabHost, Suite, wait_until};
 use crate::network::Network;
 
 /// When the power is cut.
@@ -141,13 +141,13 @@ pub(crate) fn real_tau(bench: &mut Bench<'_>) {
 }
 
 /// How many bytes of the binary have arrived.
-fn staged_part(host: &Host) -> u64 {
+fn staged_part(host: &LabHost) -> u64 {
     let entries = fs::read_dir(host.disk().join("tb/bin")).into_iter().flatten().flatten();
     let parts = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part"));
     parts.filter_map(|entry| Some(entry.metadata().ok()?.len())).max().unwrap_or_default()
 }
 
-fn cut_at(network: &Network, host: &Host, at: At) {
+fn cut_at(network: &Network, host: &LabHost, at: At) {
     let trip = match at {
         At::Command(command, pattern, side) => Trip::lay(host, command, pattern, side),
         At::Reload => Trip::lay_in_reload(host),
@@ -172,7 +172,7 @@ const READ: &[&str] =
     &["tb/bin/tau", "tb/config/all.yaml", "tb/config/keys/swarm.key", "etc/systemd/system/tau@.service"];
 
 impl Reader {
-    fn of(host: &Host) -> Self {
+    fn of(host: &LabHost) -> Self {
         let files: Vec<PathBuf> = READ.iter().map(|path| host.disk().join(path)).collect();
         let before = digests(&files);
         let (over, seen) =
@@ -200,7 +200,7 @@ impl Reader {
 
     /// Asserts that it only saw the old or the new content of each file.
     #[track_caller]
-    fn saw_only_whole_files(self, host: &Host) {
+    fn saw_only_whole_files(self, host: &LabHost) {
         self.over.store(true, Ordering::SeqCst);
         assert!(self.thread.join().is_ok());
         let files: Vec<PathBuf> = READ.iter().map(|path| host.disk().join(path)).collect();
@@ -242,7 +242,7 @@ pub(crate) fn synced(bench: &mut Bench<'_>) {
     bench.came(Came::Through);
 }
 
-fn trace_sshd(host: &Host, trace: &std::path::Path) -> Child {
+fn trace_sshd(host: &LabHost, trace: &std::path::Path) -> Child {
     let pid = host.sh("systemctl show -P MainPID ssh.service");
     // The pid outside of the host's namespace, by the pid inside.
     let wanted = format!("\t{}", pid.trim());

@@ -7,7 +7,7 @@ use super::bench::{Bench, TIME_OUTS, another_tau, converges, members_shape, sett
 use super::controller::Controller;
 use super::table::Came;
 use super::trip::{Side, Trip};
-use crate::host::{Host, Suite, wait_until};
+use crate::host::{LabHost, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::start;
@@ -17,7 +17,7 @@ const FAULT: &str = "host error";
 const SOON: Duration = Duration::from_secs(20);
 
 /// Breaks something after the plan was made, while the lock is being taken.
-fn meanwhile(network: &Network, host: &Host, wrong: &str) -> Run {
+fn meanwhile(network: &Network, host: &LabHost, wrong: &str) -> Run {
     let trip = Trip::lay(host, "mktemp", "*spore-beat*", Side::Before);
     let controller = Controller::apply(network, &[]);
     trip.wait();
@@ -127,7 +127,7 @@ fn chattr(flag: &str, file: &Path) -> bool {
 pub(crate) fn services(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up_many(3, &Suite::Bookworm.machine());
     let [elder, first, second] = &hosts[..] else { panic!("three hosts") };
-    let all: Vec<&Host> = hosts.iter().collect();
+    let all: Vec<&LabHost> = hosts.iter().collect();
     let mut network = bench.network(&[elder], &[first, second]);
     network.apply(&[]).exits(0);
 
@@ -177,7 +177,7 @@ pub(crate) fn services(bench: &mut Bench<'_>) {
 pub(crate) fn nodes(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up_many(3, &Suite::Trixie.machine());
     let [elder, first, second] = &hosts[..] else { panic!("three hosts") };
-    let all: Vec<&Host> = hosts.iter().collect();
+    let all: Vec<&LabHost> = hosts.iter().collect();
     let mut network = bench.network(&[elder], &[first, second]);
     network.apply(&[]).exits(0);
 

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use crate::host::{Host, wait_until};
+use crate::host::{LabHost, wait_until};
 use crate::network::Network;
 use crate::watch::each;
 
@@ -105,7 +105,7 @@ fn contains(text: &[u8], secret: &[u8]) -> bool {
 /// Asserts that the folder's secrets are only where they belong: neither elsewhere on a
 /// host's disk, in its memory file systems or its journal, nor outside the folder here.
 #[track_caller]
-pub(crate) fn searched(network: &Network, hosts: &[&Host]) {
+pub(crate) fn searched(network: &Network, hosts: &[&LabHost]) {
     look_for(network);
     let secrets = network.secrets();
     let patterns: String = secrets.iter().map(|(_, secret)| format!("{secret}\n")).collect();
@@ -181,7 +181,7 @@ fn grep(folder: &Path, patterns: &str) -> Vec<(String, String)> {
 }
 
 /// The pid, in the world, of a host's process 1.
-fn first_process(host: &Host) -> Option<String> {
+fn first_process(host: &LabHost) -> Option<String> {
     let folder = host.disk();
     let pid = fs::read_to_string(folder.parent()?.parent()?.join("pid")).ok()?;
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", pid.trim())).ok()?;

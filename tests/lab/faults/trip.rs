@@ -4,7 +4,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use crate::host::{Host, wait_until};
+use crate::host::{LabHost, wait_until};
 
 /// The time-out for waiting for a call.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -19,7 +19,7 @@ pub(crate) enum Side {
 /// A wrapper that pauses a command; removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Trip<'a> {
-    host: &'a Host,
+    host: &'a LabHost,
     /// The path of the wrapper.
     path: String,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Trip<'a> {
 impl<'a> Trip<'a> {
     /// Pauses systemd in the middle of a daemon-reload, by means of a generator, which
     /// systemd waits for.
-    pub(crate) fn lay_in_reload(host: &'a Host) -> Self {
+    pub(crate) fn lay_in_reload(host: &'a LabHost) -> Self {
         let path = "etc/systemd/system-generators/trip".to_owned();
         host.sh(&format!(
             "rm -rf /var/tmp/tripped /var/tmp/go
@@ -41,7 +41,7 @@ END
     }
 
     /// Pauses `command` if its arguments match `pattern`, a shell pattern.
-    pub(crate) fn lay(host: &'a Host, command: &'static str, pattern: &str, side: Side) -> Self {
+    pub(crate) fn lay(host: &'a LabHost, command: &'static str, pattern: &str, side: Side) -> Self {
         let held = "mkdir /var/tmp/tripped 2>/dev/null && until [ -e /var/tmp/go ]; do sleep 0.02; done";
         let act = match side {
             Side::Before => format!("{held}\nexec \"$real\" \"$@\""),
@@ -94,7 +94,7 @@ impl Drop for Trip<'_> {
     }
 }
 
-fn at(host: &Host, path: &str) -> PathBuf {
+fn at(host: &LabHost, path: &str) -> PathBuf {
     host.disk().join(path)
 }
 
@@ -103,11 +103,11 @@ const ACTING: &str = "apt-get chmod chown dpkg gzip ln mkdir mktemp mv rm sync s
 
 /// Wrappers for all commands in [`ACTING`]; removed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Turnstile<'a>(&'a Host);
+pub(crate) struct Turnstile<'a>(&'a LabHost);
 
 impl<'a> Turnstile<'a> {
     /// Counts the calls, and pauses the `nth` one, if given.
-    pub(crate) fn lay(host: &'a Host, nth: Option<usize>) -> Self {
+    pub(crate) fn lay(host: &'a LabHost, nth: Option<usize>) -> Self {
         let nth = nth.map_or_else(String::new, |nth| nth.to_string());
         host.sh(&format!(
             "rm -rf /var/tmp/tripped /var/tmp/go /var/tmp/passed

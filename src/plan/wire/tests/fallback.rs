@@ -28,7 +28,7 @@ esac
 
 /// A running unit, about to be restarted with two files that have been replaced.
 struct Switch {
-    host: Host,
+    host: FakeHost,
     files: Vec<Replaced>,
 }
 

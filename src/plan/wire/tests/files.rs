@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 
 #[test]
 fn a_directory_is_made_once() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let make = Action::MakeDirectory { path: "/tb/plugins".to_owned(), access: host.access(0o750) };
     assert_eq!(host.act(&make), Outcome::Done);
     assert_eq!(host.mode("/tb/plugins"), 0o750);
@@ -23,7 +23,7 @@ fn a_directory_is_made_once() {
 /// The process that did it may have been killed before the sync.
 #[test]
 fn what_has_been_done_already_is_synced_too() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.stand_in("sync", "echo \"sync ${2#\"$SPORE_ROOT\"}\" >>\"$SPORE_ROOT/calls\"");
     let access = host.access(0o640);
     let big = vec![b'x'; 2_000_000];
@@ -62,7 +62,7 @@ fn what_has_been_done_already_is_synced_too() {
 /// A partial file would get in the way of a later plan.
 #[test]
 fn a_directory_or_link_that_cannot_be_leaves_nothing() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.stand_in("mv", "echo 'mv: No space left on device' >&2; exit 1");
     host.stand_in("chown", "echo 'chown: Read-only file system' >&2; exit 1");
     let access = Access { mode: 0o700, owner: "nobody:nobody".into() };
@@ -80,7 +80,7 @@ fn a_directory_or_link_that_cannot_be_leaves_nothing() {
 
 #[test]
 fn a_directory_may_be_on_another_disk() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/disk/x", b"");
     host.chmod("/disk", 0o750);
     symlink(host.at("/disk"), host.at("/tb/cache")).unwrap();
@@ -96,7 +96,7 @@ fn a_directory_may_be_on_another_disk() {
 
 #[test]
 fn access_changes_from_what_was_planned_on() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/tb/config/a.yaml", b"x");
     host.chmod("/tb/config/a.yaml", 0o644);
     let change = Action::SetAccess {
@@ -116,7 +116,7 @@ fn access_changes_from_what_was_planned_on() {
 /// The group that a parent hands down, and the bit that does.
 #[test]
 fn a_directory_that_hands_its_group_down_converges() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.chmod("/tb", 0o2775);
     let make = Action::MakeDirectory { path: "/tb/plugins".to_owned(), access: host.access(0o750) };
     assert_eq!(host.act(&make), Outcome::Done);
@@ -133,7 +133,7 @@ fn a_directory_that_hands_its_group_down_converges() {
 
 #[test]
 fn access_that_cannot_be_set_is_a_failure() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/tb/config/a.yaml", b"x");
     host.chmod("/tb/config/a.yaml", 0o644);
     host.stand_in("chmod", "exit 0");
@@ -147,7 +147,7 @@ fn access_that_cannot_be_set_is_a_failure() {
 
 #[test]
 fn a_file_is_staged_once() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let file = staged("/tb/config/a.yaml", b"new", &host);
     assert!(host.needs(&file));
     assert_eq!(host.send(&[(&file, b"new", false)]), [Outcome::Done]);
@@ -165,7 +165,7 @@ fn a_file_is_staged_once() {
 
 #[test]
 fn what_was_staged_before_goes() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let old = host.stage("/tb/config/a.yaml", b"old");
     host.write(&format!("{}.part", old.staged_path()), b"o");
     let other = host.stage("/tb/config/a.yaml-b", b"other");
@@ -178,7 +178,7 @@ fn what_was_staged_before_goes() {
 
 #[test]
 fn a_compressed_file_arrives() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let content = vec![b'x'; 3 << 20];
     let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&content).unwrap();
@@ -192,7 +192,7 @@ fn a_compressed_file_arrives() {
 
 #[test]
 fn a_file_that_cannot_arrive_leaves_the_session_in_step() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let content = vec![7; 1 << 20];
     let after = staged("/tb/config/a.yaml", b"x", &host);
     let damaged = Staged { sha256: Sha256::of(b"else"), ..staged("/tb/bin/tau", &content, &host) };
@@ -212,7 +212,7 @@ fn a_file_that_cannot_arrive_leaves_the_session_in_step() {
 
 #[test]
 fn a_full_disk_fails_the_file_and_nothing_else() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.stand_in("gzip", "exec cat >/dev/full");
     let content = vec![7; 1 << 20];
     let file = staged("/tb/bin/tau", &content, &host);
@@ -223,7 +223,7 @@ fn a_full_disk_fails_the_file_and_nothing_else() {
 
 #[test]
 fn a_staged_file_takes_its_place_once() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/tb/config/a.yaml", b"old");
     let file = host.stage("/tb/config/a.yaml", b"new");
     let place = Action::Place { file: file.clone(), before: Some(Sha256::of(b"old")), keep: false };
@@ -241,7 +241,7 @@ fn a_staged_file_takes_its_place_once() {
 
 #[test]
 fn a_replaced_file_is_kept_until_it_is_known_whether_it_is_needed() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/tb/config/a.yaml", b"old");
     let old = Sha256::of(b"old");
     let file = host.stage("/tb/config/a.yaml", b"new");
@@ -259,7 +259,7 @@ fn a_replaced_file_is_kept_until_it_is_known_whether_it_is_needed() {
 
 #[test]
 fn a_meddled_file_stays() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let file = host.stage("/tb/config/a.yaml", b"new");
     let fresh = Action::Place { file: file.clone(), before: None, keep: false };
     let replace = Action::Place { file, before: Some(Sha256::of(b"old")), keep: false };
@@ -279,7 +279,7 @@ fn a_meddled_file_stays() {
 
 #[test]
 fn what_is_staged_is_checked_again() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let file = host.stage("/tb/config/a.yaml", b"new");
     let place = Action::Place { file: file.clone(), before: None, keep: false };
     host.write(&file.staged_path(), b"nEw");
@@ -291,7 +291,7 @@ fn what_is_staged_is_checked_again() {
 
 #[test]
 fn a_big_files_digest_is_remembered_until_it_changes() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let content = vec![7; 1 << 20];
     let file = host.stage("/tb/bin/tau", &content);
     let place = Action::Place { file: file.clone(), before: None, keep: false };
@@ -310,7 +310,7 @@ fn a_big_files_digest_is_remembered_until_it_changes() {
 
 #[test]
 fn a_judge_is_heard() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let file = staged("/tb/config/a.yaml", b"new", &host);
     let judge = |text: &str| {
         host.write("/tb/bin/judge", text.as_bytes());
@@ -368,7 +368,7 @@ fn a_judge_is_heard() {
 
 #[test]
 fn the_version_of_a_program_is_noted() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/tb/config/a.yaml", b"old");
     let mut program = b"#!/bin/sh\n[ \"$2\" != /dev/null ]; exit\n".to_vec();
     let mut noted = Vec::new();
@@ -393,7 +393,7 @@ fn the_version_of_a_program_is_noted() {
 
 #[test]
 fn a_link_is_made_over_what_was_there() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let path = "/etc/resolv.conf".to_owned();
     let link = |before, target: &str| Action::Link { path: path.clone(), before, target: target.to_owned() };
     let pointing = || fs::read_link(host.at(&path)).unwrap();
@@ -416,7 +416,7 @@ fn a_link_is_made_over_what_was_there() {
 
 #[test]
 fn a_file_is_removed_if_it_is_the_one() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/tb/config/a.yaml", b"x");
     let remove =
         |content: &[u8]| Action::Remove { path: "/tb/config/a.yaml".to_owned(), before: Sha256::of(content) };
@@ -427,7 +427,7 @@ fn a_file_is_removed_if_it_is_the_one() {
 
 #[test]
 fn only_storage_is_purged() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/tb/storage/elders/deep/file", b"x");
     let purge = |path: &str| Action::Purge { path: path.to_owned() };
     for path in
@@ -446,7 +446,7 @@ fn only_storage_is_purged() {
 /// Once its configuration is gone, nothing else shows that the storage is a node's.
 #[test]
 fn a_removed_node_is_remembered_as_long_as_its_storage_is_there() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let remove = |path: &str| Action::Remove { path: path.to_owned(), before: Sha256::of(b"x") };
     let purge = |path: &str| Action::Purge { path: path.to_owned() };
     for shape in ["a", "b"] {
@@ -474,7 +474,7 @@ fn a_removed_node_is_remembered_as_long_as_its_storage_is_there() {
 #[test]
 fn what_others_put_into_tmp_is_left_alone() {
     const KEY: &str = "/tmp/swarm.key";
-    let host = Host::new();
+    let host = FakeHost::new();
     let remove = Action::Remove { path: KEY.to_owned(), before: Sha256::of(b"swarm") };
     host.write(KEY, b"swarm");
     host.chmod(KEY, 0o600);

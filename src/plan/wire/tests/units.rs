@@ -10,7 +10,7 @@ const CONFIG: &str = "services: []\nprivatekey: \
 const SOON: Duration = Duration::from_millis(50);
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
-pub(super) fn show(host: &Host, file: &str, active: &str, invocation: &str) {
+pub(super) fn show(host: &FakeHost, file: &str, active: &str, invocation: &str) {
     let text = format!(
         "ActiveState={active}\nSubState=running\nResult=success\nInvocationID={invocation}\nMainPID=42\n\
          NRestarts=0\nExecMainStatus=0\nActiveEnterTimestampMonotonic=1\n\
@@ -21,8 +21,8 @@ pub(super) fn show(host: &Host, file: &str, active: &str, invocation: &str) {
 }
 
 /// A host with a unit that, once it is started as `next`, becomes healthy.
-pub(super) fn with_unit(active: &str, invocation: &str, next: &str) -> Host {
-    let host = Host::new();
+pub(super) fn with_unit(active: &str, invocation: &str, next: &str) -> FakeHost {
+    let host = FakeHost::new();
     show(&host, "show", active, invocation);
     show(&host, "next", "active", next);
     for id in [invocation, next] {
@@ -63,7 +63,7 @@ fn record(id: &str) -> Action {
 
 #[test]
 fn a_package_is_installed_once() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let install = |name: &str| Action::Install { packages: vec![name.to_owned()] };
     let verbs = || -> Vec<&str> {
         let verb =
@@ -82,7 +82,7 @@ fn a_package_is_installed_once() {
 /// `ufw` would replace or delete it, because it keeps only one rule per port.
 #[test]
 fn a_rule_of_the_owners_is_never_replaced() {
-    let host = Host::new();
+    let host = FakeHost::new();
     let port = Port { number: 5242, transport: Transport::Tcp };
     for (action, comment, outcome) in [
         ("limit", "", true),
@@ -108,7 +108,7 @@ fn a_rule_of_the_owners_is_never_replaced() {
 
 #[test]
 fn a_port_is_let_in_and_out() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/etc/ufw/user.rules", b"### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n");
     let port = |number| Port { number, transport: Transport::Tcp };
     assert_eq!(host.act(&Action::Allow(port(22))), Outcome::Already, "the owner's");
@@ -140,7 +140,7 @@ fn a_port_is_let_in_and_out() {
 
 #[test]
 fn a_unit_is_enabled_and_disabled_once() {
-    let host = Host::new();
+    let host = FakeHost::new();
     host.write("/manager/enabled", b"disabled\n");
     host.write("/etc/systemd/system/multi-user.target.wants/x", b"");
     let unit = || UNIT.to_owned();
@@ -331,12 +331,12 @@ fn what_a_unit_runs_with_is_noted_once() {
     assert!(differs(&host.act(&record("c3"))).contains("expected start c3, found a1"));
 }
 
-fn noted_by_the_unit(host: &Host, invocation: &str) {
+fn noted_by_the_unit(host: &FakeHost, invocation: &str) {
     host.shell(&unit_command(host, invocation), b"");
 }
 
 /// What the unit template runs before a node, on this host.
-fn unit_command(host: &Host, invocation: &str) -> String {
+fn unit_command(host: &FakeHost, invocation: &str) -> String {
     let command =
         crate::tau::unit::TEXT.lines().find_map(|line| line.strip_prefix("ExecStartPre=-/bin/sh -c '"));
     let command = command.unwrap().strip_suffix('\'').unwrap();
@@ -371,9 +371,9 @@ fn no_private_key_is_noted_however_it_is_written() {
         format!("privatekey: {key}\nother: {key}\n"),
     ];
     let noted = "/run/spore/elders/a1";
-    let by_an_apply = |host: &Host| assert_eq!(host.act(&record("a1")), Outcome::Done);
-    let by_the_unit = |host: &Host| noted_by_the_unit(host, "a1");
-    for (note, who) in [(&by_an_apply as &dyn Fn(&Host), "an apply"), (&by_the_unit, "the unit")] {
+    let by_an_apply = |host: &FakeHost| assert_eq!(host.act(&record("a1")), Outcome::Done);
+    let by_the_unit = |host: &FakeHost| noted_by_the_unit(host, "a1");
+    for (note, who) in [(&by_an_apply as &dyn Fn(&FakeHost), "an apply"), (&by_the_unit, "the unit")] {
         for (config, is_plain) in [(&plain[..], true), (&odd, false)]
             .into_iter()
             .flat_map(|(configs, is_plain)| configs.iter().map(move |config| (config, is_plain)))
@@ -409,13 +409,13 @@ fn a_start_older_than_its_files_is_not_noted() {
 
 #[test]
 fn plugins_and_directives_are_recorded_by_the_unit_and_by_an_apply() {
-    let by_an_apply = |host: &Host| {
+    let by_an_apply = |host: &FakeHost| {
         let Action::Record { unit, invocation, mut inputs } = record("a1") else { return };
         inputs.push("/tb/plugins/p@1".to_owned());
         assert_eq!(host.act(&Action::Record { unit, invocation, inputs }), Outcome::Done);
     };
-    let by_the_unit = |host: &Host| noted_by_the_unit(host, "a1");
-    for (note, who) in [(&by_an_apply as &dyn Fn(&Host), "an apply"), (&by_the_unit, "the unit")] {
+    let by_the_unit = |host: &FakeHost| noted_by_the_unit(host, "a1");
+    for (note, who) in [(&by_an_apply as &dyn Fn(&FakeHost), "an apply"), (&by_the_unit, "the unit")] {
         let host = with_unit("active", "a1", "b2");
         host.write("/tb/plugins/p@1", b"plugin");
         host.write("/tb/plugins/.spore-p@1-0123", b"staged");

@@ -6,9 +6,9 @@ use zeroize::Zeroizing;
 
 /// Text that is wiped from memory when dropped, and that `Debug` masks.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub struct SecretText(Zeroizing<String>);
 
-impl Secret {
+impl SecretText {
     /// Takes ownership of the text. The caller has to wipe any other copies.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
@@ -20,7 +20,7 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }

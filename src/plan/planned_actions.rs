@@ -3,11 +3,11 @@
 use super::action::{Action, LinkBefore, Running, Staged};
 use super::order::Order;
 use super::revert::{Graphs, Reverts, reverts};
-use super::{Plan, Step, Wave, node_of};
+use super::{Plan, PlannedAction, Wave, node_of};
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
-    Activity, ByHost, Edge, File, HostName, Input, Inputs, Key, NodeName, Resource, ResourceId, Service,
-    Started, staged_path,
+    Activity, ByHost, Edge, File, HostName, Input, Inputs, NodeName, Resource, ResourceId, ResourceKey,
+    Service, Started, staged_path,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,8 +46,8 @@ pub(super) fn fill(
         let Some(wave) = plan.waves.get_mut(at) else { continue };
         let actions = wave.hosts.entry(id.host.clone()).or_default();
         let new = switch(id, change, &reverts).into_iter();
-        let new = new.map(|action| Step::of(&id.key, action));
-        // Nodes that make room for another are removed before any step of that node.
+        let new = new.map(|action| PlannedAction::of(&id.key, action));
+        // Nodes that make room for another are removed before any action of that node.
         let makes_room = matches!(change, Change::Remove(_)) && at != last;
         let place = if makes_room { 0 } else { actions.len() };
         actions.splice(place..place, new);
@@ -113,7 +113,7 @@ fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) ->
     // A process is stopped before the files that it reads are removed.
     // Data is removed while its node's configuration still identifies it as a node's.
     turns.sort_by_key(|(id, when)| match when {
-        When::Remove if matches!(id.key, Key::Storage(_)) => 1,
+        When::Remove if matches!(id.key, ResourceKey::Storage(_)) => 1,
         When::Remove => 2,
         _ => 0,
     });
@@ -130,21 +130,21 @@ fn stage(plan: &mut Plan, changes: &ByHost<Change>, ids: &[&ResourceId]) {
         let actions = plan.stage.entry(id.host.clone()).or_default();
         match change {
             Change::Package => {
-                if let Key::Package(name) = &id.key {
+                if let ResourceKey::Package(name) = &id.key {
                     let packages = vec![name.clone()];
-                    actions.push(Step::of(&id.key, Action::Install { packages }));
+                    actions.push(PlannedAction::of(&id.key, Action::Install { packages }));
                 }
             }
             Change::Directory { before: None, after } => {
                 if let Some(path) = id.key.path() {
                     let (path, access) = (path.to_owned(), after.clone());
-                    actions.push(Step::of(&id.key, Action::MakeDirectory { path, access }));
+                    actions.push(PlannedAction::of(&id.key, Action::MakeDirectory { path, access }));
                 }
             }
             Change::File(change) if change.rewritten => {
                 if let Some(path) = id.key.path() {
                     let file = staged_file(path, change);
-                    actions.push(Step::of(&id.key, Action::Stage(file)));
+                    actions.push(PlannedAction::of(&id.key, Action::Stage(file)));
                 }
             }
             _ => {}
@@ -175,12 +175,12 @@ fn judge(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource>
         // A node that isn't there yet, and that isn't a target, has none.
         let has_config = staged.contains_key(config) || matches!(current.get(id), Some(Resource::File(_)));
         if !staged.is_empty() && has_config {
-            let program = ResourceId { host: id.host.clone(), key: Key::File(program.clone()) };
+            let program = ResourceId { host: id.host.clone(), key: ResourceKey::File(program.clone()) };
             let version = match changes.get(&program) {
                 Some(Change::File(change)) => plan.versions.get(&change.after.sha256).cloned(),
                 _ => None,
             };
-            let verify = Step::check(Action::Verify { command: command.clone(), staged, version });
+            let verify = PlannedAction::check(Action::Verify { command: command.clone(), staged, version });
             plan.stage.entry(id.host.clone()).or_default().push(verify);
         }
     }
@@ -201,8 +201,8 @@ fn record(plan: &mut Plan, current: &ByHost<Resource>, changes: &ByHost<Change>)
         else {
             continue;
         };
-        if let (Inputs::Known(inputs), Key::Service(unit)) = (inputs, &id.key) {
-            plan.stage.entry(id.host.clone()).or_default().push(Step::check(Action::Record {
+        if let (Inputs::Known(inputs), ResourceKey::Service(unit)) = (inputs, &id.key) {
+            plan.stage.entry(id.host.clone()).or_default().push(PlannedAction::check(Action::Record {
                 unit: unit.clone(),
                 invocation: invocation.clone(),
                 inputs: inputs
@@ -244,7 +244,7 @@ fn switch(id: &ResourceId, change: &Change, reverts: &Reverts<'_>) -> Vec<Action
             vec![Action::Link { path, before, target: after.target.to_string() }]
         }
         Change::Rule => match &id.key {
-            Key::Rule(port) => vec![Action::Allow(*port)],
+            ResourceKey::Rule(port) => vec![Action::Allow(*port)],
             _ => Vec::new(),
         },
         Change::Units => vec![Action::Reload],
@@ -267,7 +267,7 @@ fn file(path: String, change: &FileChange, keep: bool) -> Action {
 }
 
 fn service(id: &ResourceId, change: &ServiceChange, reverts: &Reverts<'_>) -> Vec<Action> {
-    let Key::Service(unit) = &id.key else { return Vec::new() };
+    let ResourceKey::Service(unit) = &id.key else { return Vec::new() };
     let mut actions = Vec::new();
     let enable = change.enable.then(|| Action::Enable { unit: unit.clone() });
     let health = change.after.node.as_ref().map(|node| node.health.clone());
@@ -297,16 +297,16 @@ fn running(before: Option<&Service>) -> Running {
     }
 }
 
-fn remove(key: &Key, resource: &Resource) -> Vec<Action> {
+fn remove(key: &ResourceKey, resource: &Resource) -> Vec<Action> {
     match (key, resource) {
-        (Key::Service(unit), Resource::Service(_)) => {
+        (ResourceKey::Service(unit), Resource::Service(_)) => {
             vec![Action::Stop { unit: unit.clone() }, Action::Disable { unit: unit.clone() }]
         }
-        (Key::File(path), Resource::File(file)) => {
+        (ResourceKey::File(path), Resource::File(file)) => {
             vec![Action::Remove { path: path.clone(), before: file.sha256 }]
         }
-        (Key::Rule(port), _) => vec![Action::Disallow(*port)],
-        (Key::Storage(path), _) => vec![Action::Purge { path: path.clone() }],
+        (ResourceKey::Rule(port), _) => vec![Action::Disallow(*port)],
+        (ResourceKey::Storage(path), _) => vec![Action::Purge { path: path.clone() }],
         _ => Vec::new(),
     }
 }

@@ -1,10 +1,10 @@
 //! Decides what an apply does next, given everything that has happened and been observed
 //! so far.
 //!
-//! Enter at [`Course::next`]. It is a state machine without I/O and without a
-//! clock: the code that talks to the hosts asks it for the next step, carries that out,
-//! and reports each host's result ([`Course::ran`]) or what it observed there
-//! ([`Course::looked`]). These rules hold in every state:
+//! Enter at [`Scheduler::next`]. It is a state machine without I/O and without a
+//! clock: the code that talks to the hosts asks it what comes next, carries that out,
+//! and reports each host's result ([`Scheduler::ran`]) or what it observed there
+//! ([`Scheduler::looked`]). These rules hold in every state:
 //!
 //! 1. *A host that can't be locked or staged has failed.* Staging touches
 //!    nothing that runs, so if more hosts fail there than `max_failures` allows, nothing
@@ -61,9 +61,9 @@ pub enum Next {
 /// How a host's list ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ran {
-    /// Every step ended well.
+    /// Every action ended well.
     Done,
-    /// A step didn't, and those after it weren't begun.
+    /// An action didn't, and those after it weren't begun.
     Failed,
     /// The connection was lost.
     Lost,
@@ -133,9 +133,9 @@ pub enum Group {
     Shape(ShapeName),
 }
 
-/// The course of an apply.
+/// Decides what an apply does next: see the [module](self).
 #[derive(Clone, Debug)]
-pub struct Course<'a> {
+pub struct Scheduler<'a> {
     plan: &'a Plan,
     max_failures: usize,
     /// Elders that are taken down although they are the last healthy ones.
@@ -211,7 +211,7 @@ impl Census {
     }
 }
 
-impl<'a> Course<'a> {
+impl<'a> Scheduler<'a> {
     /// The beginning of an apply that goes on while at most `max_failures` hosts
     /// have failed.
     pub fn new(plan: &'a Plan, max_failures: usize) -> Self {
@@ -221,19 +221,19 @@ impl<'a> Course<'a> {
     /// What an apply of this plan would leave alone if all of it went well, because it is
     /// the last healthy node of a group. `agreed` is taken down all the same.
     pub(super) fn foresee(plan: &Plan, going: &BTreeSet<&NodeName>, agreed: &[Last]) -> Vec<Last> {
-        let mut course = Course::begin(plan, 0, going.clone(), agreed);
+        let mut scheduler = Scheduler::begin(plan, 0, going.clone(), agreed);
         loop {
-            match course.next(false) {
+            match scheduler.next(false) {
                 Next::Finished => break,
                 // Nothing is seen that wasn't known before.
                 Next::Look(_) => {}
                 Next::Stage(hosts) | Next::Run { hosts, .. } => {
-                    hosts.iter().for_each(|host| course.ran(host, Ran::Done, &BTreeMap::new()));
+                    hosts.iter().for_each(|host| scheduler.ran(host, Ran::Done, &BTreeMap::new()));
                 }
             }
         }
         let mut last = Vec::new();
-        for skipped in course.state.skipped {
+        for skipped in scheduler.state.skipped {
             if let SkipReason::LastHealthy { node, group, down } = skipped.why {
                 last.push(Last { node, group, down });
             }
@@ -471,7 +471,7 @@ impl<'a> Course<'a> {
             }
         }
         let census = self.census();
-        self.skip(wave, |course, host| course.last_healthy(wave, host, &BTreeSet::new(), &census));
+        self.skip(wave, |scheduler, host| scheduler.last_healthy(wave, host, &BTreeSet::new(), &census));
         let hosts = self.part(wave, rank, &census);
         if hosts.is_empty() {
             return None;

@@ -3,7 +3,7 @@
 
 use super::super::{AnswerError, Facts};
 use super::Request;
-use crate::resource::{DigestKey, Secret, ShapeName, Untrusted};
+use crate::resource::{DigestKey, SecretBytes, ShapeName, Untrusted};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -15,7 +15,7 @@ pub(super) fn parse(answer: &str) -> Result<Facts, AnswerError> {
     super::super::parse(&Untrusted::new(answer))
 }
 
-pub(super) struct Host {
+pub(super) struct FakeRoot {
     directory: tempfile::TempDir,
 }
 
@@ -31,7 +31,7 @@ status=$?
 exit "$status"
 "#;
 
-impl Host {
+impl FakeRoot {
     pub(super) fn new() -> Self {
         let host = Self { directory: tempfile::tempdir().unwrap() };
         host.file("/etc/os-release", "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
@@ -136,9 +136,9 @@ impl Host {
 }
 
 pub(super) fn machines() -> DigestKey {
-    DigestKey::for_machines(&Secret::new("swarm key"))
+    DigestKey::for_machines(&SecretBytes::new("swarm key"))
 }
 
 pub(super) fn key() -> DigestKey {
-    DigestKey::derive(&Secret::new("swarm key"), "h1")
+    DigestKey::derive(&SecretBytes::new("swarm key"), "h1")
 }

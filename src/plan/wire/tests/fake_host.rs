@@ -1,4 +1,5 @@
-//! A folder that stands for a host.
+//! A folder that stands for a host, with stand-ins for its service manager, firewall
+//! and packages.
 
 use super::super::*;
 use crate::resource::{Printable, Sha256};
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-pub(super) struct Host {
+pub(super) struct FakeHost {
     dir: TempDir,
     owner: String,
 }
@@ -73,7 +74,7 @@ pub(super) fn commands() -> impl Iterator<Item = &'static str> {
     lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_whitespace().next())
 }
 
-impl Host {
+impl FakeHost {
     /// One with nothing but empty directories. Only the commands in the table
     /// can be run on it.
     pub(super) fn new() -> Self {

@@ -1,17 +1,17 @@
-//! What an apply does next when something fails: rules that are kept in `plan::course`, on
+//! What an apply does next when something fails: rules that are kept in `plan::scheduler`, on
 //! real hosts.
 
 use std::time::Duration;
 
 use crate::binary;
 use crate::faults::{Controller, Side, Trip};
-use crate::host::{Host, Lab, Suite, wait_until};
+use crate::host::{Lab, LabHost, Suite, wait_until};
 use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::{healthy_at, start, starts};
 
 /// Elders, and members that dial them, up and running.
-fn running(lab: &Lab, elders: &[&Host], members: &[&Host]) -> Network {
+fn running(lab: &Lab, elders: &[&LabHost], members: &[&LabHost]) -> Network {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
     network.shape("worker", Shape::new(5242).services(&["hoarder"]));
@@ -22,7 +22,7 @@ fn running(lab: &Lab, elders: &[&Host], members: &[&Host]) -> Network {
 }
 
 /// Makes a host's configurations read-only, as a failing disk does, or writable again.
-fn read_only(host: &Host, is_read_only: bool) {
+fn read_only(host: &LabHost, is_read_only: bool) {
     host.sh(match is_read_only {
         true => "mount --bind /tb/config /tb/config && mount -o remount,bind,ro /tb/config",
         false => "umount /tb/config",
@@ -84,7 +84,7 @@ pub(crate) fn hosts_that_cannot_be_staged(lab: &Lab) {
 
 pub(crate) fn elders_that_die(lab: &Lab) {
     let hosts = lab.up_many(3, &Suite::Bookworm.machine());
-    let elders: Vec<&Host> = hosts.iter().collect();
+    let elders: Vec<&LabHost> = hosts.iter().collect();
     let [e1, e2, e3] = elders[..] else { panic!("three hosts") };
     let mut network = running(lab, &elders, &[]);
 
@@ -126,7 +126,7 @@ pub(crate) fn elders_that_die(lab: &Lab) {
 
 pub(crate) fn targets_at_once(lab: &Lab) {
     let hosts = lab.up_many(3, &Suite::Bookworm.machine());
-    let elders: Vec<&Host> = hosts.iter().collect();
+    let elders: Vec<&LabHost> = hosts.iter().collect();
     let [e1, e2, e3] = elders[..] else { panic!("three hosts") };
     let mut network = running(lab, &elders, &[]);
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// All time-outs and limits of this room.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct RemoteLimits {
     /// For connecting and logging in, and for detecting a lost connection.
     pub ssh: Timeouts,
     /// The maximum number of hosts that are probed at the same time.
@@ -48,7 +48,7 @@ pub struct Settings {
     pub remind: Duration,
 }
 
-impl Default for Settings {
+impl Default for RemoteLimits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
         Self {
@@ -73,12 +73,12 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl RemoteLimits {
     /// The defaults, except for these.
     pub fn with(time_outs: &[TimeOut]) -> Self {
-        let mut settings = Self::default();
-        time_outs.iter().for_each(|time_out| settings.set(*time_out));
-        settings
+        let mut limits = Self::default();
+        time_outs.iter().for_each(|time_out| limits.set(*time_out));
+        limits
     }
 
     /// Sets one time-out.
@@ -149,7 +149,7 @@ impl FromStr for TimeOut {
         let number = seconds.parse().ok().filter(|number: &f64| *number > 0.0 && *number <= 86_400.0);
         let number = number.ok_or_else(|| NoTimeOut::Seconds(seconds.to_owned()))?;
         let known =
-            Settings::default().named().map(|(known, _)| known).into_iter().find(|known| *known == name);
+            RemoteLimits::default().named().map(|(known, _)| known).into_iter().find(|known| *known == name);
         let name = known.ok_or_else(|| NoTimeOut::Name { name: name.to_owned() })?;
         Ok(Self { name, duration: Duration::from_secs_f64(number) })
     }
@@ -173,7 +173,7 @@ pub enum NoTimeOut {
 }
 
 fn names() -> String {
-    Settings::default().named().map(|(name, _)| name).join(", ")
+    RemoteLimits::default().named().map(|(name, _)| name).join(", ")
 }
 
 #[cfg(test)]
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn the_readme_lists_all_time_outs() {
         let readme = include_str!("../../README.md");
-        for (name, default) in Settings::default().named() {
+        for (name, default) in RemoteLimits::default().named() {
             let row = format!("| {name} | {} | ", default.as_secs());
             assert!(readme.contains(&row), "{row}");
         }
@@ -192,10 +192,10 @@ mod tests {
 
     #[test]
     fn a_time_out_is_set_by_name() {
-        let mut settings = Settings::default();
-        settings.set("settle=0.5".parse().unwrap());
-        settings.set("let-go=3".parse().unwrap());
-        assert_eq!((settings.settle, settings.let_go), (Duration::from_millis(500), Duration::from_secs(3)));
+        let mut limits = RemoteLimits::default();
+        limits.set("settle=0.5".parse().unwrap());
+        limits.set("let-go=3".parse().unwrap());
+        assert_eq!((limits.settle, limits.let_go), (Duration::from_millis(500), Duration::from_secs(3)));
         let wrong = |text: &str| text.parse::<TimeOut>().unwrap_err();
         assert_eq!(wrong("settle"), NoTimeOut::Form);
         assert_eq!(wrong("settle=-1"), NoTimeOut::Seconds("-1".to_owned()));

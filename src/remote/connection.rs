@@ -1,34 +1,34 @@
-//! A connected host, and a locked one.
+//! The connection to a host, and one to a host that is locked.
 
 use super::error::During;
 use super::lock::{self, Beats, Holder};
 use super::run;
 use super::shell::Shell;
-use super::{HostError, Payloads, Redactor, Settings, Stop};
+use super::{HostError, Payloads, Redactor, RemoteLimits, Stop};
 use crate::plan::action::Action;
-use crate::plan::course::Seen;
-use crate::plan::wire::{self, Outcome, Report};
-use crate::resource::{HostName, Secret, Untrusted};
-use crate::ssh::{Address, ConnectError, KnownHosts, Login, Session};
+use crate::plan::scheduler::Seen;
+use crate::plan::wire::{self, ActionReport, Outcome};
+use crate::resource::{HostName, SecretBytes, Untrusted};
+use crate::ssh::{ConnectError, KnownHosts, Login, ServerAddress, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::timeout;
 
-/// A connected host with a shell.
+/// The connection to a host, with a shell.
 #[derive(Debug)]
-pub struct Host {
+pub struct Connection {
     name: HostName,
     session: Arc<Session>,
     shell: Shell,
-    settings: Settings,
+    limits: RemoteLimits,
 }
 
-/// A host whose lock is held, so that no other spore can change it. Dropping this
-/// without [`Locked::unlock`] stops the heartbeat, and the host releases the lock when
-/// it misses that.
+/// The connection to a host whose lock is held, so that no other spore can change the
+/// host. Dropping this without [`Locked::unlock`] stops the heartbeat, and the host
+/// releases the lock when it misses that.
 #[derive(Debug)]
 pub struct Locked {
-    host: Host,
+    connection: Connection,
     beats: Beats,
 }
 
@@ -37,8 +37,8 @@ pub struct Locked {
 pub struct NotLocked {
     /// The reason.
     pub error: HostError,
-    /// The host, to try again; `None` if the connection is unusable.
-    pub host: Option<Host>,
+    /// The connection, to try again; `None` if it is unusable.
+    pub connection: Option<Connection>,
 }
 
 /// How a list of actions ended.
@@ -57,7 +57,7 @@ pub enum Run {
     Interrupted,
 }
 
-impl Host {
+impl Connection {
     /// Connects, logs in and starts a shell.
     ///
     /// # Errors
@@ -65,19 +65,19 @@ impl Host {
     /// first request.
     pub async fn connect(
         name: HostName,
-        address: &Address,
+        address: &ServerAddress,
         logins: &[Login],
         known: &KnownHosts,
-        settings: &Settings,
+        limits: &RemoteLimits,
     ) -> Result<Self, HostError> {
-        let session = log_in(address, logins, known, settings).await?;
+        let session = log_in(address, logins, known, limits).await?;
         // A host may accept the login, and never answer again but to keepalives.
-        let patience = settings.ready;
+        let patience = limits.ready;
         let shell = match timeout(patience, Shell::open(&session)).await {
             Ok(opened) => opened?,
             Err(_) => return Err(HostError::TimedOut { during: During::Opening, after: patience }),
         };
-        Ok(Self { name, session: Arc::new(session), shell, settings: settings.clone() })
+        Ok(Self { name, session: Arc::new(session), shell, limits: limits.clone() })
     }
 
     /// The host's name in the folder.
@@ -90,8 +90,8 @@ impl Host {
     /// # Errors
     /// The connection was lost, the host took too long, or the answer is malformed or
     /// too long. The connection is unusable afterwards.
-    pub async fn ask(&mut self, script: &Secret) -> Result<Untrusted, HostError> {
-        let Settings { ready, answer, answer_limit, .. } = self.settings;
+    pub async fn ask(&mut self, script: &SecretBytes) -> Result<Untrusted, HostError> {
+        let RemoteLimits { ready, answer, answer_limit, .. } = self.limits;
         self.shell.ask(script, ready, answer, answer_limit).await
     }
 
@@ -101,11 +101,11 @@ impl Host {
     /// # Errors
     /// Another spore holds the lock, or the connection was lost.
     pub async fn lock(mut self, holder: &Holder) -> Result<Locked, Box<NotLocked>> {
-        match lock::take(&mut self.shell, &self.session, holder, &self.settings).await {
-            Ok(beats) => Ok(Locked { host: self, beats }),
+        match lock::take(&mut self.shell, &self.session, holder, &self.limits).await {
+            Ok(beats) => Ok(Locked { connection: self, beats }),
             Err(error) => {
-                let host = matches!(error, HostError::Locked(_)).then_some(self);
-                Err(Box::new(NotLocked { error, host }))
+                let connection = matches!(error, HostError::Locked(_)).then_some(self);
+                Err(Box::new(NotLocked { error, connection }))
             }
         }
     }
@@ -120,15 +120,15 @@ impl Host {
 
 /// Connects with the first login that the host doesn't refuse.
 async fn log_in(
-    address: &Address,
+    address: &ServerAddress,
     logins: &[Login],
     known: &KnownHosts,
-    settings: &Settings,
+    limits: &RemoteLimits,
 ) -> Result<Session, ConnectError> {
     let mut refused =
         ConnectError::Refused { user: String::new(), tried: Vec::new(), offered: Vec::new(), partly: false };
     for login in logins {
-        match Session::connect(address, login, known, &settings.ssh).await {
+        match Session::connect(address, login, known, &limits.ssh).await {
             Err(error @ ConnectError::Refused { .. }) => refused = error,
             ended => return ended,
         }
@@ -139,29 +139,29 @@ async fn log_in(
 impl Locked {
     /// The host's name in the folder.
     pub fn name(&self) -> &HostName {
-        self.host.name()
+        self.connection.name()
     }
 
-    /// See [`Host::ask`].
+    /// See [`Connection::ask`].
     ///
     /// # Errors
-    /// Those of [`Host::ask`].
-    pub async fn ask(&mut self, script: &Secret) -> Result<Untrusted, HostError> {
-        self.host.ask(script).await
+    /// Those of [`Connection::ask`].
+    pub async fn ask(&mut self, script: &SecretBytes) -> Result<Untrusted, HostError> {
+        self.connection.ask(script).await
     }
 
     /// What units do now. Nothing is changed.
     ///
     /// # Errors
-    /// As [`Host::ask`], where the service manager doesn't answer in time, and where the
+    /// As [`Connection::ask`], where the service manager doesn't answer in time, and where the
     /// host doesn't after a `stop`.
     pub async fn watch(
         &mut self,
         units: &[String],
         stop: &Stop,
     ) -> Result<BTreeMap<String, Seen>, HostError> {
-        let script = Secret::new(wire::watch(units, &run::patience(&self.host.settings)));
-        let after = self.host.settings.interrupt;
+        let script = SecretBytes::new(wire::watch(units, &run::patience(&self.connection.limits)));
+        let after = self.connection.limits.interrupt;
         let answered = stop.wait(after, self.ask(&script)).await;
         let answer = answered.unwrap_or(Err(HostError::Abandoned { during: During::Asking, after }))?;
         let seen = wire::watched(answer.expose());
@@ -189,10 +189,10 @@ impl Locked {
         payloads: &Payloads,
         redactor: &Redactor,
         stop: &Stop,
-        tell: &mut (dyn FnMut(Report) + Send),
+        tell: &mut (dyn FnMut(ActionReport) + Send),
     ) -> Result<Run, HostError> {
-        let Host { shell, settings, .. } = &mut self.host;
-        run::run(shell, settings, actions, payloads, redactor, stop, tell).await
+        let Connection { shell, limits, .. } = &mut self.connection;
+        run::run(shell, limits, actions, payloads, redactor, stop, tell).await
     }
 
     /// Releases the lock and removes its files.
@@ -200,10 +200,10 @@ impl Locked {
     /// # Errors
     /// The connection was lost. The host then releases the lock when it misses the
     /// heartbeat.
-    pub async fn unlock(self) -> Result<Host, HostError> {
-        let Self { mut host, beats } = self;
+    pub async fn unlock(self) -> Result<Connection, HostError> {
+        let Self { mut connection, beats } = self;
         drop(beats);
-        lock::release(&mut host.shell, &host.settings).await?;
-        Ok(host)
+        lock::release(&mut connection.shell, &connection.limits).await?;
+        Ok(connection)
     }
 }

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 /// Secret bytes: `Debug` masks them, and they are wiped from memory when the last clone
 /// is dropped.
 #[derive(Clone)]
-pub struct Secret(Arc<Zeroizing<Vec<u8>>>);
+pub struct SecretBytes(Arc<Zeroizing<Vec<u8>>>);
 
-impl Secret {
+impl SecretBytes {
     /// Takes ownership of the bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Arc::new(Zeroizing::new(bytes.into())))
@@ -21,15 +21,15 @@ impl Secret {
     }
 }
 
-impl PartialEq for Secret {
+impl PartialEq for SecretBytes {
     fn eq(&self, other: &Self) -> bool {
         self.expose() == other.expose()
     }
 }
 
-impl Eq for Secret {}
+impl Eq for SecretBytes {}
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }

@@ -3,7 +3,7 @@
 mod every_state;
 
 use super::*;
-use crate::plan::{Last, NodePlan, Step, Wave};
+use crate::plan::{Last, NodePlan, PlannedAction, Wave};
 
 pub(super) fn hosts(names: &str) -> BTreeSet<HostName> {
     names.split_whitespace().filter_map(|name| name.parse().ok()).collect()
@@ -28,10 +28,10 @@ fn part<'a>(plan: &'a mut Plan, name: &str) -> &'a mut NodePlan {
 
 /// A plan of these waves; hosts in `down` are found down, all others up.
 pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rotation) -> Plan {
-    let step = || Step { action: crate::plan::action::Action::Reload, change: None };
+    let planned = || PlannedAction { action: crate::plan::action::Action::Reload, change: None };
     let wave = |(rank, names): &(Rank, &str)| Wave {
         rank: *rank,
-        hosts: hosts(names).into_iter().map(|host| (host, vec![step()])).collect(),
+        hosts: hosts(names).into_iter().map(|host| (host, vec![planned()])).collect(),
     };
     let waves: Vec<Wave> = ranks.iter().map(wave).collect();
     let down = hosts(down);
@@ -44,7 +44,7 @@ pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rota
         (name, NodePlan { bootstrap, wave: wave.map(|wave| wave + 1), found, invocation: None })
     };
     Plan {
-        stage: hosts(all).into_iter().map(|host| (host, vec![step()])).collect(),
+        stage: hosts(all).into_iter().map(|host| (host, vec![planned()])).collect(),
         nodes: hosts(all).into_iter().map(part).collect(),
         rotation: ranks.iter().any(|(rank, _)| rank.is_rotation()).then_some(rotation),
         waves,
@@ -54,14 +54,14 @@ pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rota
 
 /// What begins, on which hosts. Failing hosts are given by wave, counted from one; zero
 /// is the stage.
-fn course(plan: &Plan, max_failures: usize, fails: &[(usize, &str)]) -> String {
+fn schedule(plan: &Plan, max_failures: usize, fails: &[(usize, &str)]) -> String {
     let at = |wave: usize| -> BTreeSet<HostName> {
         fails.iter().filter(|(at, _)| *at == wave).flat_map(|(_, names)| hosts(names)).collect()
     };
-    let mut course = Course::new(plan, max_failures);
+    let mut scheduler = Scheduler::new(plan, max_failures);
     let mut begun = Vec::new();
     loop {
-        let (part, failing) = match course.next(false) {
+        let (part, failing) = match scheduler.next(false) {
             Next::Finished => break,
             Next::Look(nodes) => {
                 for (host, nodes) in nodes {
@@ -69,7 +69,7 @@ fn course(plan: &Plan, max_failures: usize, fails: &[(usize, &str)]) -> String {
                         .into_iter()
                         .map(|node| (node, Seen { is_up: true, invocation: "1".to_owned() }))
                         .collect();
-                    course.looked(&host, &seen);
+                    scheduler.looked(&host, &seen);
                 }
                 continue;
             }
@@ -86,11 +86,11 @@ fn course(plan: &Plan, max_failures: usize, fails: &[(usize, &str)]) -> String {
                 Ran::Done => [(node(&host), "1".to_owned())].into(),
                 _ => BTreeMap::new(),
             };
-            course.ran(&host, ran, &started);
+            scheduler.ran(&host, ran, &started);
         }
     }
     let mut why: BTreeSet<String> = BTreeSet::new();
-    for skipped in course.skipped().iter().filter(|skipped| skipped.why != SkipReason::HostFailed) {
+    for skipped in scheduler.skipped().iter().filter(|skipped| skipped.why != SkipReason::HostFailed) {
         let text = format!("{:?}", skipped.why);
         why.insert(text.split(['(', ' ']).next().unwrap_or_default().to_owned());
     }
@@ -119,43 +119,43 @@ fn rotation(rotation: Rotation) -> Plan {
 #[test]
 fn a_host_that_cannot_be_staged_stops_all_unless_that_is_allowed() {
     let all = "UpdateBootstrap e, UpdateBootstrap f, Canary m, Update n o, Remove o";
-    assert_eq!(course(&update(), 0, &[]), all);
-    assert_eq!(course(&update(), 0, &[(0, "n")]), "skipped: NotStaged");
-    assert_eq!(course(&update(), 0, &[(0, "e")]), "skipped: NotStaged");
-    assert_eq!(course(&update(), 1, &[(0, "m n")]), "skipped: NotStaged");
+    assert_eq!(schedule(&update(), 0, &[]), all);
+    assert_eq!(schedule(&update(), 0, &[(0, "n")]), "skipped: NotStaged");
+    assert_eq!(schedule(&update(), 0, &[(0, "e")]), "skipped: NotStaged");
+    assert_eq!(schedule(&update(), 1, &[(0, "m n")]), "skipped: NotStaged");
     // Another goes first, and alone.
     assert_eq!(
-        course(&update(), 1, &[(0, "m")]),
+        schedule(&update(), 1, &[(0, "m")]),
         "UpdateBootstrap e, UpdateBootstrap f, Update n, Update o, skipped: Incomplete"
     );
     // The last elder stays up, whatever is allowed.
     assert_eq!(
-        course(&update(), 1, &[(0, "e")]),
+        schedule(&update(), 1, &[(0, "e")]),
         "Canary m, Update n o, skipped: Incomplete, skipped: LastHealthy"
     );
     // And the last member.
     assert_eq!(
-        course(&update(), 2, &[(0, "m n")]),
+        schedule(&update(), 2, &[(0, "m n")]),
         "UpdateBootstrap e, UpdateBootstrap f, skipped: Incomplete, skipped: LastHealthy"
     );
 }
 
 #[test]
 fn a_failed_elder_or_canary_ends_it_and_so_do_too_many_failures() {
-    assert_eq!(course(&update(), 9, &[(1, "e")]), "UpdateBootstrap e, skipped: ElderFailed");
+    assert_eq!(schedule(&update(), 9, &[(1, "e")]), "UpdateBootstrap e, skipped: ElderFailed");
     let elders = "UpdateBootstrap e, UpdateBootstrap f";
-    assert_eq!(course(&update(), 9, &[(3, "m")]), format!("{elders}, Canary m, skipped: CanaryFailed"));
+    assert_eq!(schedule(&update(), 9, &[(3, "m")]), format!("{elders}, Canary m, skipped: CanaryFailed"));
     assert_eq!(
-        course(&update(), 0, &[(4, "n")]),
+        schedule(&update(), 0, &[(4, "n")]),
         format!("{elders}, Canary m, Update n o, skipped: Failures")
     );
     assert_eq!(
-        course(&update(), 1, &[(4, "n")]),
+        schedule(&update(), 1, &[(4, "n")]),
         format!("{elders}, Canary m, Update n o, skipped: Incomplete")
     );
     // The host that went in its place.
     assert_eq!(
-        course(&update(), 9, &[(0, "m"), (4, "n")]),
+        schedule(&update(), 9, &[(0, "m"), (4, "n")]),
         format!("{elders}, Update n, skipped: CanaryFailed")
     );
 }
@@ -163,51 +163,51 @@ fn a_failed_elder_or_canary_ends_it_and_so_do_too_many_failures() {
 #[test]
 fn the_last_healthy_node_is_left_alone_while_others_are_down() {
     let ranks = [(UpdateBootstrap, "e"), (Canary, "m")];
-    assert_eq!(course(&plan("e m", "", &ranks, Rotation::Begins), 0, &[]), "UpdateBootstrap e, Canary m");
+    assert_eq!(schedule(&plan("e m", "", &ranks, Rotation::Begins), 0, &[]), "UpdateBootstrap e, Canary m");
     // Found down, and the plan doesn't start them.
     let down = plan("e f m n", "f n", &ranks, Rotation::Begins);
-    assert_eq!(course(&down, 0, &[]), "skipped: LastHealthy");
+    assert_eq!(schedule(&down, 0, &[]), "skipped: LastHealthy");
     let agreed = Last { node: node(&host("e")), group: Group::Elders, down: BTreeSet::new() };
     let agreed = Plan { last: vec![agreed], ..down };
-    assert_eq!(course(&agreed, 0, &[]), "UpdateBootstrap e, skipped: LastHealthy");
+    assert_eq!(schedule(&agreed, 0, &[]), "UpdateBootstrap e, skipped: LastHealthy");
     // Not more at once than leave one.
     let ranks = [(Canary, "m"), (Update, "n o")];
     let down = plan("m n o p", "p", &ranks, Rotation::Begins);
-    assert_eq!(course(&down, 0, &[]), "Canary m, Update n o");
-    assert_eq!(course(&down, 1, &[(0, "m")]), "Update n, Update o");
+    assert_eq!(schedule(&down, 0, &[]), "Canary m, Update n o");
+    assert_eq!(schedule(&down, 1, &[(0, "m")]), "Update n, Update o");
 }
 
 #[test]
 fn without_an_elder_nothing_starts_that_dials_one() {
-    assert_eq!(course(&first(), 0, &[]), "Settle e m n, StartBootstrap e f, Start m n");
-    assert_eq!(course(&first(), 1, &[(0, "e")]), "Settle m n, StartBootstrap f, Start m n");
-    assert_eq!(course(&first(), 2, &[(0, "e f")]), "Settle m n, skipped: NoElderUp");
-    assert_eq!(course(&first(), 9, &[(2, "e")]), "Settle e m n, StartBootstrap e f, skipped: ElderFailed");
+    assert_eq!(schedule(&first(), 0, &[]), "Settle e m n, StartBootstrap e f, Start m n");
+    assert_eq!(schedule(&first(), 1, &[(0, "e")]), "Settle m n, StartBootstrap f, Start m n");
+    assert_eq!(schedule(&first(), 2, &[(0, "e f")]), "Settle m n, skipped: NoElderUp");
+    assert_eq!(schedule(&first(), 9, &[(2, "e")]), "Settle e m n, StartBootstrap e f, skipped: ElderFailed");
 }
 
 #[test]
 fn a_rotation_begins_on_all_hosts_or_on_none_and_is_never_stopped_half_way() {
     let begins = rotation(Rotation::Begins);
     let rotated = "Settle e m, RotateBootstrap e f, Rotate m n";
-    assert_eq!(course(&begins, 9, &[(0, "n")]), "skipped: RotationWithout");
-    assert_eq!(course(&begins, 9, &[(1, "m")]), "Settle e m, skipped: RotationWithout");
-    assert_eq!(course(&begins, 0, &[(2, "e f")]), format!("{rotated}, skipped: ElderFailed"));
-    assert_eq!(course(&begins, 9, &[(2, "e")]), format!("{rotated}, skipped: ElderFailed"));
-    assert_eq!(course(&begins, 0, &[(3, "m")]), format!("{rotated}, skipped: Failures"));
-    assert_eq!(course(&begins, 1, &[(3, "n")]), format!("{rotated}, Start o, skipped: Incomplete"));
+    assert_eq!(schedule(&begins, 9, &[(0, "n")]), "skipped: RotationWithout");
+    assert_eq!(schedule(&begins, 9, &[(1, "m")]), "Settle e m, skipped: RotationWithout");
+    assert_eq!(schedule(&begins, 0, &[(2, "e f")]), format!("{rotated}, skipped: ElderFailed"));
+    assert_eq!(schedule(&begins, 9, &[(2, "e")]), format!("{rotated}, skipped: ElderFailed"));
+    assert_eq!(schedule(&begins, 0, &[(3, "m")]), format!("{rotated}, skipped: Failures"));
+    assert_eq!(schedule(&begins, 1, &[(3, "n")]), format!("{rotated}, Start o, skipped: Incomplete"));
 }
 
 #[test]
 fn a_rotation_that_was_begun_is_finished_wherever_it_can_be() {
     let finishes = rotation(Rotation::Finishes);
     let rest = "RotateBootstrap e f, Rotate m";
-    assert_eq!(course(&finishes, 0, &[(0, "n")]), format!("{rest}, skipped: NotStaged"));
+    assert_eq!(schedule(&finishes, 0, &[(0, "n")]), format!("{rest}, skipped: NotStaged"));
     assert_eq!(
-        course(&finishes, 1, &[(0, "n")]),
+        schedule(&finishes, 1, &[(0, "n")]),
         format!("Settle e m, {rest}, Start o, skipped: Incomplete")
     );
     assert_eq!(
-        course(&finishes, 0, &[(1, "m")]),
+        schedule(&finishes, 0, &[(1, "m")]),
         "Settle e m, RotateBootstrap e f, Rotate n, skipped: Failures"
     );
 }
@@ -215,15 +215,17 @@ fn a_rotation_that_was_begun_is_finished_wherever_it_can_be() {
 #[test]
 fn a_node_that_died_is_noticed() {
     let plan = update();
-    let mut course = Course::new(&plan, 9);
+    let mut scheduler = Scheduler::new(&plan, 9);
     let mut looks = 0;
     loop {
-        match course.next(false) {
+        match scheduler.next(false) {
             Next::Finished => break,
-            Next::Stage(hosts) => hosts.iter().for_each(|host| course.ran(host, Ran::Done, &BTreeMap::new())),
+            Next::Stage(hosts) => {
+                hosts.iter().for_each(|host| scheduler.ran(host, Ran::Done, &BTreeMap::new()))
+            }
             Next::Run { hosts, .. } => {
                 for host in hosts {
-                    course.ran(&host, Ran::Done, &[(node(&host), "1".to_owned())].into());
+                    scheduler.ran(&host, Ran::Done, &[(node(&host), "1".to_owned())].into());
                 }
             }
             Next::Look(nodes) => {
@@ -233,30 +235,32 @@ fn a_node_that_died_is_noticed() {
                     let again = host.as_str() == "e" && looks == 2;
                     let invocation = if again { "2" } else { "1" }.to_owned();
                     let seen = Seen { is_up: true, invocation };
-                    course.looked(&host, &nodes.into_iter().map(|node| (node, seen.clone())).collect());
+                    scheduler.looked(&host, &nodes.into_iter().map(|node| (node, seen.clone())).collect());
                 }
             }
         }
     }
-    assert_eq!(course.died().iter().map(ToString::to_string).collect::<Vec<_>>(), ["elders@e"]);
+    assert_eq!(scheduler.died().iter().map(ToString::to_string).collect::<Vec<_>>(), ["elders@e"]);
     let elder = SkipReason::ElderFailed(host("e"));
-    assert!(course.skipped().iter().all(|skipped| skipped.why == elder), "{:?}", course.skipped());
-    assert_eq!(course.skipped().len(), 5);
+    assert!(scheduler.skipped().iter().all(|skipped| skipped.why == elder), "{:?}", scheduler.skipped());
+    assert_eq!(scheduler.skipped().len(), 5);
 }
 
 /// What was asked for, in order, where every node does well but those in `dies`, each of
 /// which dies when it is looked at for the given time.
 fn looks(plan: &Plan, dies: &[(&str, usize)]) -> Vec<String> {
-    let mut course = Course::new(plan, 9);
+    let mut scheduler = Scheduler::new(plan, 9);
     let (mut asked, mut looks) = (Vec::new(), 0);
     loop {
-        match course.next(false) {
+        match scheduler.next(false) {
             Next::Finished => return asked,
-            Next::Stage(hosts) => hosts.iter().for_each(|host| course.ran(host, Ran::Done, &BTreeMap::new())),
+            Next::Stage(hosts) => {
+                hosts.iter().for_each(|host| scheduler.ran(host, Ran::Done, &BTreeMap::new()))
+            }
             Next::Run { wave, hosts } => {
                 asked.push(format!("{:?}", plan.waves[wave].rank));
                 for host in hosts {
-                    course.ran(&host, Ran::Done, &[(node(&host), "1".to_owned())].into());
+                    scheduler.ran(&host, Ran::Done, &[(node(&host), "1".to_owned())].into());
                 }
             }
             Next::Look(nodes) => {
@@ -265,7 +269,7 @@ fn looks(plan: &Plan, dies: &[(&str, usize)]) -> Vec<String> {
                 for (host, nodes) in nodes {
                     let is_up = !dies.contains(&(host.as_str(), looks));
                     let seen = Seen { is_up, invocation: "1".to_owned() };
-                    course.looked(&host, &nodes.into_iter().map(|node| (node, seen.clone())).collect());
+                    scheduler.looked(&host, &nodes.into_iter().map(|node| (node, seen.clone())).collect());
                 }
             }
         }
@@ -289,10 +293,10 @@ fn while_elders_move_only_one_that_has_moved_can_be_dialled() {
     let mut plan = update();
     plan.moving = [node(&host("e")), node(&host("f"))].into();
     let all = "UpdateBootstrap e, UpdateBootstrap f, Canary m, Update n o, Remove o";
-    assert_eq!(course(&plan, 0, &[]), all);
+    assert_eq!(schedule(&plan, 0, &[]), all);
     // `e` can't be staged, and `f` stays up at its old address.
     assert_eq!(
-        course(&plan, 1, &[(0, "e")]),
+        schedule(&plan, 1, &[(0, "e")]),
         "skipped: Incomplete, skipped: LastHealthy, skipped: NoElderUp"
     );
 }
@@ -303,9 +307,9 @@ fn a_node_in_another_start_than_planned_counts_as_down() {
     let mut plan = plan("e f", "", &ranks, Rotation::Begins);
     let plan = &mut plan;
     part(plan, "f").invocation = Some("1".to_owned());
-    assert_eq!(course(plan, 0, &[]), "UpdateBootstrap e");
+    assert_eq!(schedule(plan, 0, &[]), "UpdateBootstrap e");
     part(plan, "f").invocation = Some("0".to_owned());
-    assert_eq!(course(plan, 0, &[]), "skipped: LastHealthy");
+    assert_eq!(schedule(plan, 0, &[]), "skipped: LastHealthy");
 }
 
 #[test]
@@ -315,7 +319,7 @@ fn one_that_may_die_again_does_not_stand_in_for_a_healthy_one() {
         for (name, found) in found {
             part(&mut plan, name).found = *found;
         }
-        course(&plan, 0, &[])
+        schedule(&plan, 0, &[])
     };
     let (one, both) = ([(UpdateBootstrap, "e")], [(UpdateBootstrap, "f"), (UpdateBootstrap, "e")]);
     for found in [Found::Unproven, Found::Deaf] {

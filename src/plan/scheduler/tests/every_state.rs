@@ -64,13 +64,13 @@ fn ways(host: &HostName, stoppable: &BTreeSet<HostName>) -> Vec<Ran> {
 }
 
 impl Every<'_> {
-    fn course(&self, state: &State) -> Course<'_> {
-        Course { state: state.clone(), ..Course::new(self.plan, self.max_failures) }
+    fn scheduler(&self, state: &State) -> Scheduler<'_> {
+        Scheduler { state: state.clone(), ..Scheduler::new(self.plan, self.max_failures) }
     }
 
     /// Explores every possible continuation, and asserts the rules in each.
     fn go(&mut self) {
-        let state = Course::new(self.plan, self.max_failures).state;
+        let state = Scheduler::new(self.plan, self.max_failures).state;
         let hosts: BTreeSet<HostName> = self.plan.nodes.keys().map(|node| node.host.clone()).collect();
         let down = |host: &&HostName| self.plan.nodes[&node(host)].found == Found::Down;
         let world = World {
@@ -93,13 +93,13 @@ impl Every<'_> {
         // One of them may not be lockable, which is much like being lost while staging.
         for lost in std::iter::once(None).chain(hosts.iter().map(Some)) {
             let mut world = world.clone();
-            let mut course = self.course(&world.state);
+            let mut scheduler = self.scheduler(&world.state);
             if let Some(host) = lost {
-                course.lose(host);
+                scheduler.lose(host);
                 world.failed.insert(host.clone());
                 world.lost.insert(host.clone());
             }
-            world.state = course.state;
+            world.state = scheduler.state;
             world.unstaged = world.failed.len();
             waiting.push(world);
         }
@@ -116,9 +116,9 @@ impl Every<'_> {
     }
 
     fn follow(&self, mut world: World) -> Vec<World> {
-        let mut course = self.course(&world.state);
-        let next = course.next(world.interrupted);
-        world.state = course.state;
+        let mut scheduler = self.scheduler(&world.state);
+        let next = scheduler.next(world.interrupted);
+        world.state = scheduler.state;
         match next {
             Next::Finished => {
                 self.finished(&world);
@@ -166,13 +166,13 @@ impl Every<'_> {
     fn staged(&self, world: &World, ran: &BTreeMap<HostName, Ran>) -> World {
         let mut world = world.clone();
         world.interrupted |= ran.values().any(|ran| *ran == Ran::Interrupted);
-        let mut course = self.course(&world.state);
+        let mut scheduler = self.scheduler(&world.state);
         for (host, ran) in ran {
-            course.ran(host, *ran, &BTreeMap::new());
+            scheduler.ran(host, *ran, &BTreeMap::new());
             self.fails(&mut world, host, *ran);
         }
         world.unstaged = world.failed.len();
-        world.state = course.state;
+        world.state = scheduler.state;
         world
     }
 
@@ -191,7 +191,7 @@ impl Every<'_> {
         let rank = self.plan.waves[wave].rank;
         let mut world = world.clone();
         world.interrupted |= ran.values().any(|ran| *ran == Ran::Interrupted);
-        let mut course = self.course(&world.state);
+        let mut scheduler = self.scheduler(&world.state);
         let is_turn = !matches!(rank, Settle | Remove);
         let was_proven = world.proven;
         for (host, ran) in ran {
@@ -199,7 +199,7 @@ impl Every<'_> {
                 (Ran::Done, true) => [(node(host), "1".to_owned())].into(),
                 _ => BTreeMap::new(),
             };
-            course.ran(host, *ran, &started);
+            scheduler.ran(host, *ran, &started);
             let fails = self.fails(&mut world, host, *ran);
             if is_turn && *ran == Ran::Done {
                 world.up.insert(host.clone());
@@ -213,16 +213,16 @@ impl Every<'_> {
                 world.decisive |= is_elder(host) || matches!(rank, Canary | Update) && !was_proven;
             }
         }
-        world.state = course.state;
+        world.state = scheduler.state;
         world
     }
 
     fn looked(&self, world: &World, seen: &BTreeMap<HostName, (bool, bool)>) -> World {
         let mut world = world.clone();
-        let mut course = self.course(&world.state);
+        let mut scheduler = self.scheduler(&world.state);
         for (host, (up, lost)) in seen {
             if *lost {
-                course.lose(host);
+                scheduler.lose(host);
                 world.failed.insert(host.clone());
                 world.lost.insert(host.clone());
                 continue;
@@ -230,7 +230,7 @@ impl Every<'_> {
             // A node that systemd restarted is up, but in another start.
             let again = !*up && world.turned.contains(host) && host.as_str().ends_with('2');
             let now = Seen { is_up: *up || again, invocation: if again { "2" } else { "1" }.to_owned() };
-            course.looked(host, &[(node(host), now)].into());
+            scheduler.looked(host, &[(node(host), now)].into());
             if !*up {
                 world.up.remove(host);
                 if world.turned.contains(host) {
@@ -240,7 +240,7 @@ impl Every<'_> {
                 }
             }
         }
-        world.state = course.state;
+        world.state = scheduler.state;
         world
     }
 
