@@ -54,11 +54,11 @@ pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>, terms: Term
 
 /// The shapes whose nodes are wanted.
 fn shapes(desired: &Graph<Resource>) -> BTreeSet<&ShapeName> {
-    let shape = |(_, resource)| match resource {
-        &Resource::Service(ref service) => service.node.as_ref().map(|node| &node.name.shape),
+    let services = desired.iter().filter_map(|(_, resource)| match resource {
+        Resource::Service(service) => service.node.as_ref(),
         _ => None,
-    };
-    desired.iter().filter_map(shape).collect()
+    });
+    services.map(|node| &node.name.shape).collect()
 }
 
 /// Whether an unwanted resource goes; see [`Unwanted`].
