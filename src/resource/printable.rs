@@ -70,6 +70,10 @@ impl Printable {
 /// category Cc), a format character (Cf: direction marks, zero-width characters, tags) or a
 /// line or paragraph separator.
 pub fn is_hidden(c: char) -> bool {
+    // Most text is ASCII, of which only control characters are hidden.
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control() || FORMAT.iter().any(|(first, last)| (*first..=*last).contains(&c))
 }
 
