@@ -18,7 +18,6 @@ mod reach;
 mod retire;
 mod revert;
 pub mod scheduler;
-pub mod simulate;
 mod storage;
 mod target;
 pub mod wire;

@@ -1,11 +1,11 @@
 //! A case: a folder, hosts, and options. See `fixtures/plans/README.md`.
 
 use crate::edit;
+use crate::simulate::{Simulation, in_order, simulate};
 use serde::Deserialize;
 use spore_drive::artifact::Architecture;
 use spore_drive::desired::{ArtifactRef, Desired, Supplies};
 use spore_drive::network::Network;
-use spore_drive::plan::simulate::{Simulation, in_order, simulate};
 use spore_drive::plan::{Options, Plan, Planner, Probed, Retire, Unplanned};
 use spore_drive::resource::{HostName, Sha256};
 use spore_drive::tau;

@@ -1,11 +1,11 @@
 //! Changes of the hosts: the lines below `hosts` in a case.
 
+use crate::simulate::Simulation;
 use crate::tree;
 use shlex::Shlex;
 use spore_drive::desired::Desired;
 use spore_drive::facts::{self, Facts, FileFact, PathFact, UnitFact};
 use spore_drive::network::Network;
-use spore_drive::plan::simulate::Simulation;
 use spore_drive::resource::{Access, HostName, Port, Sha256, Transport, Untrusted};
 use spore_drive::tau;
 use std::collections::BTreeMap;

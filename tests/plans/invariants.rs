@@ -1,11 +1,11 @@
 //! Invariants of every plan.
 
 use crate::case::World;
+use crate::simulate::{OrderedAction, in_order, steps_of};
 use spore_drive::desired::Spellings;
 use spore_drive::diff::{Terms, compare};
 use spore_drive::facts::{Facts, PathFact, interpret};
 use spore_drive::plan::action::{Action, Fallback};
-use spore_drive::plan::simulate::{OrderedAction, in_order};
 use spore_drive::plan::{Plan, Rank};
 use spore_drive::resource::{Activity, Edge, Graph, HostName, Node, Resource, ResourceId, ResourceKey};
 use spore_drive::tau;
@@ -50,8 +50,8 @@ pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
         if let Some((unit, fallback)) = may_fail(ordered.action)
             && seen.insert(kind(unit, fallback))
         {
-            let whole = failed(&before, ordered, fallback.steps())?;
-            for cut in 0..=fallback.steps() {
+            let whole = failed(&before, ordered, steps_of(fallback))?;
+            for cut in 0..=steps_of(fallback) {
                 let why = |what: String| format!("{unit} fails, {cut} steps of {fallback:?}: {what}");
                 fails_once(&failed(&before, ordered, cut)?, done).map_err(why)?;
                 fails_twice(&failed(&before, ordered, cut)?, ordered, &whole).map_err(why)?;
@@ -109,7 +109,7 @@ fn fails_twice(failed_once: &World, ordered: OrderedAction<'_>, whole: &World) -
     for ordered in in_order(&next) {
         match may_fail(ordered.action) {
             Some((again, fallback)) if again == unit => {
-                let end = failed(&before, ordered, fallback.steps())?;
+                let end = failed(&before, ordered, steps_of(fallback))?;
                 let (end, whole) = (&end.hosts.hosts[ordered.host], &whole.hosts.hosts[ordered.host]);
                 let (end, whole) = (gist(end), gist(whole));
                 let differs: Vec<_> = end.symmetric_difference(&whole).collect();

@@ -11,6 +11,7 @@ mod edit;
 mod invariants;
 mod page;
 mod random;
+mod simulate;
 mod tree;
 
 use case::Case;

@@ -1,8 +1,8 @@
 //! A plan as a snapshot: the text for the operator, followed by every action.
 
+use crate::simulate::in_order;
 use spore_drive::plan::Plan;
 use spore_drive::plan::action::Action;
-use spore_drive::plan::simulate::in_order;
 use spore_drive::plan::wire::Outcome;
 use spore_drive::render::{self, Style};
 use spore_drive::resource::HostName;

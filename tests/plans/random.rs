@@ -2,13 +2,13 @@
 
 use crate::case::{World, supplies};
 use crate::invariants;
+use crate::simulate::{Simulation, in_order};
 use libtest_mimic::Trial;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use spore_drive::facts;
 use spore_drive::network::{Files, Network};
 use spore_drive::plan::Options;
-use spore_drive::plan::simulate::{Simulation, in_order};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};

@@ -4,8 +4,8 @@
 //! Each configuration belongs to a running node that was started after the last change
 //! to its files, without a record of the start.
 
+use crate::simulate::{directives, without_secrets};
 use spore_drive::facts::{Facts, FileFact, PathFact, Process, UnitFact};
-use spore_drive::plan::simulate::{directives, without_secrets};
 use spore_drive::resource::{Access, DigestKey, Port, Sha256, ShapeName, Transport, Untrusted};
 use spore_drive::tau;
 use std::fs;

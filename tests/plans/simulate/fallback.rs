@@ -4,18 +4,16 @@ use super::{
     Action, Done, Fallback, HostState, Impossible, OrderedAction, PathFact, Simulation, kept_path, node,
     staged_path,
 };
-use crate::desired::Desired;
-use crate::plan::action::Replaced;
-use crate::tau;
+use spore_drive::desired::Desired;
+use spore_drive::plan::action::Replaced;
+use spore_drive::tau;
 
-impl Fallback {
-    /// In how many steps a host takes it; it may be cut off after each.
-    pub fn steps(&self) -> usize {
-        match self {
-            Self::Leave => 0,
-            Self::Stop => 1,
-            Self::Revert { files, health: _ } => files.len() + 1,
-        }
+/// In how many steps a host takes a fallback; it may be cut off after each.
+pub(crate) fn steps_of(fallback: &Fallback) -> usize {
+    match fallback {
+        Fallback::Leave => 0,
+        Fallback::Stop => 1,
+        Fallback::Revert { files, health: _ } => files.len() + 1,
     }
 }
 
@@ -25,7 +23,7 @@ impl Simulation {
     ///
     /// # Errors
     /// Where the host would refuse it.
-    pub fn fail(
+    pub(crate) fn fail(
         &mut self,
         ordered: OrderedAction<'_>,
         desired: &Desired,

@@ -8,16 +8,17 @@
 mod fallback;
 mod node;
 
-pub use node::{directives, without_secrets};
+pub(crate) use fallback::steps_of;
+pub(crate) use node::{directives, without_secrets};
 
-use super::Plan;
-use super::action::{Action, Fallback, LinkBefore, Running, Staged};
-use crate::desired::{Desired, RESOLVER_DROP_IN};
-use crate::facts::{Facts, FileFact, PathFact, Record, UnitFact};
-use crate::resource::{
+use spore_drive::desired::{Desired, RESOLVER_DROP_IN};
+use spore_drive::facts::{Facts, FileFact, PathFact, Record, UnitFact};
+use spore_drive::plan::Plan;
+use spore_drive::plan::action::{Action, Fallback, LinkBefore, Running, Staged};
+use spore_drive::resource::{
     Access, HostName, NodeName, Port, Sha256, Source, Transport, Untrusted, Version, kept_path, staged_path,
 };
-use crate::tau;
+use spore_drive::tau;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use thiserror::Error;
@@ -30,18 +31,18 @@ const SECOND: i64 = 1_000_000_000;
 
 /// An action in its place in a plan's order.
 #[derive(Clone, Copy, Debug)]
-pub struct OrderedAction<'a> {
+pub(crate) struct OrderedAction<'a> {
     /// The wave, counted from one; `None` while staging.
-    pub wave: Option<usize>,
+    pub(crate) wave: Option<usize>,
     /// Where it is done.
-    pub host: &'a HostName,
+    pub(crate) host: &'a HostName,
     /// What is done.
-    pub action: &'a Action,
+    pub(crate) action: &'a Action,
 }
 
 /// Every action of a plan in an order in which they may be done: hosts do theirs
 /// at the same time within a stage or wave, here it is one after the other.
-pub fn in_order(plan: &Plan) -> impl Iterator<Item = OrderedAction<'_>> {
+pub(crate) fn in_order(plan: &Plan) -> impl Iterator<Item = OrderedAction<'_>> {
     let waves = plan.waves.iter().enumerate().map(|(i, wave)| (Some(i + 1), &wave.hosts));
     std::iter::once((None, &plan.stage)).chain(waves).flat_map(|(wave, hosts)| {
         hosts.iter().flat_map(move |(host, list)| {
@@ -53,22 +54,22 @@ pub fn in_order(plan: &Plan) -> impl Iterator<Item = OrderedAction<'_>> {
 /// An action that a host would refuse.
 #[derive(Debug, Error)]
 #[error("on {host}, {action:?}: {why}")]
-pub struct Impossible {
+pub(crate) struct Impossible {
     /// Where.
-    pub host: HostName,
+    pub(crate) host: HostName,
     /// Which.
-    pub action: Box<Action>,
+    pub(crate) action: Box<Action>,
     /// Why.
-    pub why: String,
+    pub(crate) why: String,
 }
 
 /// Hosts to which plans can be done.
 #[derive(Clone, Debug)]
-pub struct Simulation {
+pub(crate) struct Simulation {
     /// What is known of each.
-    pub hosts: BTreeMap<HostName, Facts>,
+    pub(crate) hosts: BTreeMap<HostName, Facts>,
     /// The time there, in nanoseconds since 1970.
-    pub now_ns: i64,
+    pub(crate) now_ns: i64,
 }
 
 impl Simulation {
@@ -76,7 +77,7 @@ impl Simulation {
     ///
     /// # Errors
     /// Where the host would refuse it.
-    pub fn act(&mut self, ordered: OrderedAction<'_>, desired: &Desired) -> Result<(), Impossible> {
+    pub(crate) fn act(&mut self, ordered: OrderedAction<'_>, desired: &Desired) -> Result<(), Impossible> {
         self.now_ns += SECOND;
         let refused =
             |why| Impossible { host: ordered.host.clone(), action: Box::new(ordered.action.clone()), why };
@@ -92,7 +93,7 @@ impl Simulation {
 ///
 /// # Errors
 /// With the first action that a host would refuse.
-pub fn simulate(plan: &Plan, hosts: &mut Simulation, desired: &Desired) -> Result<(), Impossible> {
+pub(crate) fn simulate(plan: &Plan, hosts: &mut Simulation, desired: &Desired) -> Result<(), Impossible> {
     in_order(plan).try_for_each(|ordered| hosts.act(ordered, desired))
 }
 

@@ -1,11 +1,11 @@
 //! Nodes: what tau wants at their start, and what a start takes note of.
 
 use super::{Done, HostState, IpAddr, PathFact, Port, Record, Transport, UnitFact};
-use crate::facts::Process;
-use crate::resource::{DigestKey, ShapeName, Value};
-use crate::tau;
 use serde_yaml::Value as Yaml;
 use serde_yaml::value::{Tag, TaggedValue};
+use spore_drive::facts::Process;
+use spore_drive::resource::{DigestKey, ShapeName, Value};
+use spore_drive::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -244,7 +244,7 @@ fn environment(template: &str) -> BTreeSet<String> {
 }
 
 /// What a process is started with, as the service manager tells it.
-pub fn directives(template: &str, shape: &ShapeName) -> BTreeMap<String, String> {
+pub(crate) fn directives(template: &str, shape: &ShapeName) -> BTreeMap<String, String> {
     let document = tau::unit::parse(template);
     let of_process = document.fields.iter().filter_map(|(path, field)| {
         let name = path.strip_prefix("Service.")?;
@@ -271,7 +271,7 @@ fn any(number: u16) -> (IpAddr, Port) {
 }
 
 /// What the probe makes of a configuration (`texts.awk`).
-pub fn without_secrets(config: &str, key: &DigestKey) -> Option<String> {
+pub(crate) fn without_secrets(config: &str, key: &DigestKey) -> Option<String> {
     let mut config: Yaml = serde_yaml::from_str(config).ok()?;
     let fields = config.as_mapping_mut()?;
     if let Some(private) = fields.remove("privatekey") {
