@@ -4,21 +4,15 @@
 use super::faults::Faults;
 use super::fleet::Machine;
 use super::line::Line;
-use bytes::{Bytes, BytesMut};
-use russh::keys::{PrivateKey, PublicKey};
-use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey, run_stream};
-use russh::{Channel, ChannelId, ChannelMsg, MethodKind, MethodSet};
-use std::collections::HashMap;
+use crate::ssh::server::{Server, Shell};
+use crate::ssh::{PrivateKey, PublicKey};
+use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::Command;
-
-/// The maximum number of bytes of output that are sent at once.
-const CHUNK: usize = 1 << 16;
+use tokio::process::Child;
 
 /// Accepts connections until the task is aborted.
 pub(super) async fn accept(listener: TcpListener, machine: Arc<Machine>, key: PrivateKey, user: PublicKey) {
@@ -33,75 +27,26 @@ pub(super) async fn accept(listener: TcpListener, machine: Arc<Machine>, key: Pr
 }
 
 async fn serve(stream: TcpStream, machine: Arc<Machine>, key: PrivateKey, user_key: PublicKey) {
-    let config = Config {
-        keys: vec![key],
-        methods: MethodSet::from(&[MethodKind::PublicKey][..]),
-        auth_rejection_time: Duration::ZERO,
-        ..Config::default()
-    };
     let faults = machine.faults();
     let _ = stream.set_nodelay(true);
     let line = Line::new(stream, faults.drops_after);
-    let client = Client {
-        machine,
-        faults,
-        user_key,
-        user: String::new(),
-        channels: HashMap::new(),
-        unanswered: Vec::new(),
-    };
-    if let Ok(session) = run_stream(Arc::new(config), line, client).await {
-        // A client may disconnect at any time, which isn't an error.
-        let _ = session.await;
-    }
+    let (refuses_key, slow, mute) = (faults.refuses_key, faults.slow, faults.mute);
+    let server = Server::new(key, user_key, Simulated { machine, faults });
+    let server = Server { user_key: server.user_key.filter(|_| !refuses_key), slow, mute, ..server };
+    server.serve(line).await;
 }
 
-struct Client {
+/// Runs the commands of a connection on a simulated host. If the client disconnects, they
+/// run on with their pipes closed.
+#[derive(Clone)]
+struct Simulated {
     machine: Arc<Machine>,
     faults: Faults,
-    user_key: PublicKey,
-    /// The user that logged in.
-    user: String,
-    channels: HashMap<ChannelId, Channel<Msg>>,
-    /// Of a mute host.
-    unanswered: Vec<ChannelOpenHandle>,
 }
 
-impl Handler for Client {
-    type Error = russh::Error;
-
-    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        if self.faults.refuses_key || key.public_key.key_data() != self.user_key.key_data() {
-            return Ok(Auth::reject());
-        }
-        user.clone_into(&mut self.user);
-        Ok(Auth::Accept)
-    }
-
-    async fn channel_open_session(
-        &mut self,
-        channel: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        self.channels.insert(channel.id(), channel);
-        if self.faults.mute {
-            self.unanswered.push(reply);
-            return Ok(());
-        }
-        reply.accept().await;
-        Ok(())
-    }
-
-    async fn exec_request(
-        &mut self,
-        id: ChannelId,
-        command: &[u8],
-        session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
-        session.channel_success(id)?;
-        let mut command = String::from_utf8_lossy(command).into_owned();
+impl Shell for Simulated {
+    fn start(&self, user: &str, command: &str) -> Option<io::Result<Child>> {
+        let mut command = command.to_owned();
         if self.faults.noisy {
             let name = &self.machine.name;
             command = format!("echo 'Welcome to {name}!'; printf 'You have mail. ' >&2\n{command}");
@@ -109,9 +54,9 @@ impl Handler for Client {
         if let Some(file) = &self.faults.answers {
             command = lying(file, &command);
         }
-        let command = self.machine.shell(&self.user, &command, &self.faults);
-        tokio::spawn(run(channel, Arc::clone(&self.machine), command, self.faults.slow));
-        Ok(())
+        let mut shell = self.machine.shell(user, &command, &self.faults);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Some(self.machine.spawn(&mut shell))
     }
 }
 
@@ -124,58 +69,4 @@ fn lying(file: &Path, command: &str) -> String {
         "cat >/dev/null & echo '{marker} ready'; sed 's/@marker@/{marker}/g' '{}'; printf '\n%s\n' '{marker} end 0'; wait",
         file.display()
     )
-}
-
-/// Runs a command over a channel, as sshd does: when the command ends, it sends the
-/// exit status and closes the channel without reading the rest of the input. If the
-/// client disconnects first, the command runs on with its pipes closed.
-async fn run(channel: Channel<Msg>, machine: Arc<Machine>, mut command: Command, slow: Option<Duration>) {
-    let (mut input, output) = channel.split();
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let Ok(mut child) = machine.spawn(&mut command) else { return };
-    let mut stdin = child.stdin.take();
-    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else { return };
-    let feed = async {
-        while let Some(message) = input.wait().await {
-            match (message, &mut stdin) {
-                (ChannelMsg::Data { data }, Some(pipe)) => {
-                    let taken = pipe.write_all(&data).await;
-                    stdin = taken.is_ok().then_some(stdin).flatten();
-                }
-                (ChannelMsg::Eof, _) => stdin = None,
-                (ChannelMsg::Close, _) => return,
-                _ => {}
-            }
-        }
-    };
-    let answer = async {
-        let said = drain(stdout, slow, |data| output.data_bytes(data));
-        let complained = drain(stderr, slow, |data| output.extended_data_bytes(1, data));
-        tokio::join!(said, complained);
-        child.wait().await
-    };
-    let status = tokio::select! {
-        status = answer => status,
-        () = feed => return,
-    };
-    let code = status.ok().and_then(|status| u32::try_from(status.code()?).ok());
-    let _ = output.exit_status(code.unwrap_or(255)).await;
-    let _ = output.eof().await;
-    let _ = output.close().await;
-}
-
-async fn drain<F>(mut pipe: impl AsyncRead + Unpin, slow: Option<Duration>, send: impl Fn(Bytes) -> F)
-where
-    F: Future<Output = Result<(), russh::Error>>,
-{
-    let mut buffer = BytesMut::with_capacity(CHUNK);
-    while let Ok(1..) = pipe.read_buf(&mut buffer).await {
-        if let Some(wait) = slow {
-            tokio::time::sleep(wait).await;
-        }
-        if send(buffer.split().freeze()).await.is_err() {
-            return;
-        }
-        buffer.reserve(CHUNK);
-    }
 }

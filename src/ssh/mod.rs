@@ -24,6 +24,7 @@ mod connect;
 pub mod key;
 mod known_hosts;
 mod secret_text;
+pub(crate) mod server;
 mod session;
 mod wire;
 

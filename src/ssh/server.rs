@@ -1,0 +1,238 @@
+//! An SSH server in this process: that of simulated hosts, and of this room's tests.
+//!
+//! The entry point is [`Server::serve`]. Who may log in is data; what runs the commands is
+//! the caller's [`Shell`].
+
+use bytes::{Bytes, BytesMut};
+use russh::keys::{PrivateKey, PublicKey};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session};
+use russh::server::{VerifiedPublicKey, run_stream};
+use russh::{Channel, ChannelId, ChannelMsg, MethodKind, MethodSet};
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::process::Child;
+
+/// The maximum number of bytes of output that are sent at once.
+const CHUNK: usize = 1 << 16;
+
+/// Runs the commands that a server receives.
+pub(crate) trait Shell: Clone + Send + Sync + 'static {
+    /// Starts a command, with pipes for its input and output. `None` refuses it.
+    fn start(&self, user: &str, command: &str) -> Option<io::Result<Child>>;
+}
+
+/// A server, and how it misbehaves.
+#[derive(Clone, Debug)]
+pub(crate) struct Server<S> {
+    /// The host's key.
+    pub(crate) key: PrivateKey,
+    /// The only user that can log in; any, if absent.
+    pub(crate) user: Option<String>,
+    /// The key that is accepted, if any is.
+    pub(crate) user_key: Option<PublicKey>,
+    /// The password that is accepted, if any is.
+    pub(crate) password: Option<String>,
+    /// Whether the password is required in addition to the key.
+    pub(crate) two_factors: bool,
+    /// The authentication methods that are offered.
+    pub(crate) methods: Vec<MethodKind>,
+    /// The receive window of each channel, in bytes.
+    pub(crate) window: u32,
+    /// Each chunk of output is delayed by this long.
+    pub(crate) slow: Option<Duration>,
+    /// After the login, nothing but keepalives is answered.
+    pub(crate) mute: bool,
+    /// With each command, the server opens a channel of its own.
+    pub(crate) opens_channels: bool,
+    /// Runs the commands.
+    pub(crate) shell: S,
+}
+
+impl<S: Shell> Server<S> {
+    /// A server that accepts this key, of any user.
+    pub(crate) fn new(key: PrivateKey, user_key: PublicKey, shell: S) -> Self {
+        Self {
+            key,
+            user: None,
+            user_key: Some(user_key),
+            password: None,
+            two_factors: false,
+            methods: vec![MethodKind::PublicKey],
+            window: Config::default().window_size,
+            slow: None,
+            mute: false,
+            opens_channels: false,
+            shell,
+        }
+    }
+
+    /// Serves one client until it disconnects.
+    pub(crate) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let config = Config {
+            keys: vec![self.key.clone()],
+            methods: MethodSet::from(self.methods.as_slice()),
+            auth_rejection_time: Duration::ZERO,
+            window_size: self.window,
+            ..Config::default()
+        };
+        let client =
+            Client { server: self, user: String::new(), channels: HashMap::new(), unanswered: Vec::new() };
+        if let Ok(session) = run_stream(Arc::new(config), stream, client).await {
+            // A client may disconnect at any time, which isn't an error.
+            let _ = session.await;
+        }
+    }
+}
+
+/// One connection.
+struct Client<S> {
+    server: Server<S>,
+    /// The user that logged in.
+    user: String,
+    channels: HashMap<ChannelId, Channel<Msg>>,
+    /// Requests to a mute server.
+    unanswered: Vec<ChannelOpenHandle>,
+}
+
+impl<S> Client<S> {
+    fn judge(&mut self, user: &str, is_right: bool) -> Auth {
+        if is_right && self.server.user.as_deref().is_none_or(|only| only == user) {
+            user.clone_into(&mut self.user);
+            return Auth::Accept;
+        }
+        self.refuse(&self.server.methods, false)
+    }
+
+    fn refuse(&self, then: &[MethodKind], partial_success: bool) -> Auth {
+        Auth::Reject { proceed_with_methods: Some(MethodSet::from(then)), partial_success }
+    }
+}
+
+impl<S: Shell> Handler for Client<S> {
+    type Error = russh::Error;
+
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        let accepted = self.server.user_key.as_ref().map(PublicKey::key_data);
+        let auth = self.judge(user, accepted == Some(key.public_key.key_data()));
+        if self.server.two_factors && matches!(auth, Auth::Accept) {
+            return Ok(self.refuse(&[MethodKind::Password], true));
+        }
+        Ok(auth)
+    }
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        let is_right = self.server.password.as_deref() == Some(password)
+            && self.server.methods.contains(&MethodKind::Password);
+        Ok(self.judge(user, is_right))
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _submethods: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        let Some(mut answers) = response else {
+            return Ok(Auth::Partial {
+                name: "".into(),
+                instructions: "".into(),
+                prompts: vec![("Password: ".into(), false)].into(),
+            });
+        };
+        let password = self.server.password.as_ref();
+        let is_right = password.is_some() && answers.next().as_deref() == password.map(String::as_bytes);
+        Ok(self.judge(user, is_right))
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.channels.insert(channel.id(), channel);
+        if self.server.mute {
+            self.unanswered.push(reply);
+            return Ok(());
+        }
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        id: ChannelId,
+        command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let command = String::from_utf8_lossy(command);
+        let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
+        let Some(child) = self.server.shell.start(&self.user, &command) else {
+            return session.channel_failure(id);
+        };
+        session.channel_success(id)?;
+        if self.server.opens_channels {
+            let handle = session.handle();
+            tokio::spawn(async move { drop(handle.channel_open_agent().await) });
+        }
+        if let Ok(child) = child {
+            tokio::spawn(run(channel, child, self.server.slow));
+        }
+        Ok(())
+    }
+}
+
+/// Connects a command with its channel, as sshd does: when the command ends, it sends the
+/// exit status and closes the channel without reading the rest of the input. If the
+/// client disconnects first, the command's pipes are closed.
+async fn run(channel: Channel<Msg>, mut child: Child, slow: Option<Duration>) {
+    let (mut input, output) = channel.split();
+    let mut stdin = child.stdin.take();
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else { return };
+    let feed = async {
+        while let Some(message) = input.wait().await {
+            match (message, &mut stdin) {
+                (ChannelMsg::Data { data }, Some(pipe)) => {
+                    let taken = pipe.write_all(&data).await;
+                    stdin = taken.is_ok().then_some(stdin).flatten();
+                }
+                (ChannelMsg::Eof, _) => stdin = None,
+                (ChannelMsg::Close, _) => return,
+                _ => {}
+            }
+        }
+    };
+    let answer = async {
+        let said = drain(stdout, slow, |data| output.data_bytes(data));
+        let complained = drain(stderr, slow, |data| output.extended_data_bytes(1, data));
+        tokio::join!(said, complained);
+        child.wait().await
+    };
+    let status = tokio::select! {
+        status = answer => status,
+        () = feed => return,
+    };
+    let code = status.ok().and_then(|status| u32::try_from(status.code()?).ok());
+    let _ = output.exit_status(code.unwrap_or(255)).await;
+    let _ = output.eof().await;
+    let _ = output.close().await;
+}
+
+async fn drain<F>(mut pipe: impl AsyncRead + Unpin, slow: Option<Duration>, send: impl Fn(Bytes) -> F)
+where
+    F: Future<Output = Result<(), russh::Error>>,
+{
+    let mut buffer = BytesMut::with_capacity(CHUNK);
+    while let Ok(1..) = pipe.read_buf(&mut buffer).await {
+        if let Some(wait) = slow {
+            tokio::time::sleep(wait).await;
+        }
+        if send(buffer.split().freeze()).await.is_err() {
+            return;
+        }
+        buffer.reserve(CHUNK);
+    }
+}
