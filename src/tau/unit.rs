@@ -231,4 +231,21 @@ mod tests {
             assert_eq!(precedes(file), is, "{file}");
         }
     }
+
+    /// systemd takes the script on one line, and every backslash twice.
+    #[test]
+    fn the_unit_contains_the_script_that_records_a_start() {
+        let lines = include_str!("record.sh").lines().map(str::trim);
+        let script: Vec<&str> = lines.filter(|line| !line.starts_with('#')).collect();
+        let script = script.join(" ").replace('\\', "\\\\");
+        let wanted = format!("ExecStartPre=-/bin/sh -c '{script}'");
+        assert!(TEXT.lines().any(|line| line == wanted), "tau@.service lacks\n{wanted}");
+    }
+
+    /// Another text is written to every host of every network, and reloaded there.
+    #[test]
+    fn the_unit_only_changes_on_purpose() {
+        let digest = crate::resource::Sha256::of(TEXT.as_bytes()).to_string();
+        assert_eq!(digest, "943898cffb144c8af945da818b34499366193d73d6b9719814810436b85ee5c6");
+    }
 }
