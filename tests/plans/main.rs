@@ -7,6 +7,8 @@
 
 mod asked;
 mod case;
+#[path = "../support/cases.rs"]
+mod cases;
 mod edit;
 mod invariants;
 mod page;

@@ -1,6 +1,7 @@
 //! Random networks on random hosts, and random changes to both.
 
 use crate::case::{World, supplies};
+use crate::cases::cases;
 use crate::invariants;
 use crate::simulate::{Simulation, in_order};
 use libtest_mimic::Trial;
@@ -11,10 +12,6 @@ use spore_drive::network::{Files, Network};
 use spore_drive::plan::Options;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
-
-/// After this time no further case is started.
-const LONG: Duration = Duration::from_secs(12);
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -188,12 +185,8 @@ impl Folder {
 /// apply was cut off at a random action.
 fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
     let keys: Vec<String> = (0..48u8).map(node_key).collect();
-    let begun = Instant::now();
     let strategy = (folder(), folder(), any::<u8>(), events(), any::<prop::sample::Index>());
-    let ran = runner(400).run(&strategy, |(one, other, bits, events, cut)| {
-        if begun.elapsed() > LONG {
-            return Ok(());
-        }
+    let ran = runner(60).run(&strategy, |(one, other, bits, events, cut)| {
         let hosts = Simulation { hosts: BTreeMap::new(), now_ns: 1_800_000_000_000_000_000 };
         let first = one.world(hosts, &keys);
         let plan = first.plan();
@@ -228,12 +221,8 @@ fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
 /// nodes are down. Checking the order is fast, so there are more of these cases.
 fn of_random_outages() -> Result<(), libtest_mimic::Failed> {
     let keys: Vec<String> = (0..48u8).map(node_key).collect();
-    let begun = Instant::now();
     let stopped = prop::collection::vec((0..8usize, Just(Event::Stopped)), 0..3);
-    let ran = runner(2000).run(&(folder(), folder(), any::<u8>(), stopped), |(one, other, bits, events)| {
-        if begun.elapsed() > LONG {
-            return Ok(());
-        }
+    let ran = runner(400).run(&(folder(), folder(), any::<u8>(), stopped), |(one, other, bits, events)| {
         let hosts = Simulation { hosts: BTreeMap::new(), now_ns: 1_800_000_000_000_000_000 };
         let mut first = one.world(hosts, &keys);
         let plan = first.plan();
@@ -251,9 +240,10 @@ fn of_random_outages() -> Result<(), libtest_mimic::Failed> {
 }
 
 /// A deterministic runner, so that failures are reproducible.
-fn runner(cases: u32) -> TestRunner {
+fn runner(usual: u32) -> TestRunner {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let config = Config { cases, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
+    let config =
+        Config { cases: cases(usual), max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
     TestRunner::new_with_rng(config, rng)
 }
 

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
+#[path = "../support/cases.rs"]
+mod cases;
 mod damage;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../hostile.rs"]

@@ -97,6 +97,7 @@ fn is_good(ending: &Ending) -> bool {
 #[cfg(test)]
 mod tests {
     use super::judge;
+    use crate::cases::cases;
     use proptest::prelude::*;
 
     /// Lines that mostly nearly fit.
@@ -120,7 +121,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..Default::default() })]
+        #![proptest_config(ProptestConfig { cases: cases(4_000), failure_persistence: None, ..Default::default() })]
 
         #[test]
         fn what_fits_is_a_beginning_of_the_right_answer(

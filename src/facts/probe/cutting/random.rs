@@ -4,6 +4,9 @@ use super::{UPSTREAM, cut, key, meaning, node, parse_config};
 use proptest::prelude::*;
 use serde_yaml::Value as Yaml;
 
+#[path = "../../../../tests/support/cases.rs"]
+mod cases;
+
 /// A value below `accounts`: every string either has the mark or is harmless.
 fn value() -> impl Strategy<Value = Yaml> {
     let words = [
@@ -66,7 +69,7 @@ fn config_of(accounts: Yaml) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases::cases(24), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_we_write_means_the_same(accounts in prop::collection::vec(value(), 40)) {
