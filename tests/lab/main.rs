@@ -117,9 +117,7 @@ fn trial(name: &str, test: impl Fn(&host::Lab) + Send + 'static) -> Trial {
 /// A test that needs the real tau; ignored if that isn't available.
 fn real_only(name: &'static str, test: fn(&host::Lab, &std::path::Path)) -> Trial {
     let Some(tau) = binary::real() else {
-        return Trial::test(name, || Ok(()))
-            .with_kind("needs the real tau: SPORE_TEST_TAU")
-            .with_ignored_flag(true);
+        return Trial::test(name, || Ok(())).with_kind("needs SPORE_TEST_TAU").with_ignored_flag(true);
     };
     trial(name, move |lab| test(lab, tau))
 }

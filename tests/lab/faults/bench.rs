@@ -67,6 +67,15 @@ impl<'a> Bench<'a> {
         table.row(&self.fault, &self.situation, came, self.begun.elapsed());
     }
 
+    /// Whether `--short` leaves out this case, because it takes minutes. `tests/run` lists it
+    /// as not run.
+    pub(crate) fn leaves_out(&self, case: &str) -> bool {
+        if self.short {
+            println!("skipped: {case}: takes minutes; tests/faults without --short runs it");
+        }
+        self.short
+    }
+
     /// With `--short`, a random selection of `short` items, otherwise all.
     pub(crate) fn some<T>(&mut self, items: Vec<T>, short: usize) -> Vec<T> {
         if self.short { self.random.some(items, short) } else { items }

@@ -10,7 +10,7 @@ use super::table::Came;
 const INSTANTS: usize = 200;
 
 pub(crate) fn pretended(bench: &mut Bench<'_>) {
-    if bench.short {
+    if bench.leaves_out("instants::pretended") {
         return;
     }
     let tests = std::env::var_os("SPORE_PRETEND_TESTS").unwrap_or_default();

@@ -86,7 +86,7 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
 
 /// The same with the default time-outs; skipped by `--short`.
 pub(crate) fn by_default(bench: &mut Bench<'_>) {
-    if bench.short {
+    if bench.leaves_out("locks::by_default") {
         return;
     }
     let [host] = &bench.lab.up([("host", Suite::Bookworm.machine())]);

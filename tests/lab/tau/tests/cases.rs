@@ -35,14 +35,14 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     if !world::can_be_made() {
-        return vec![skipped("not root: no case was run")];
+        return vec![skipped("every case", "needs root")];
     }
     let stand_in = PathBuf::from(env!("CARGO_BIN_EXE_tau-stand-in"));
     let mut taus = vec![("stand-in", stand_in.clone())];
     let mut trials = Vec::new();
     match real::find() {
         Ok(Some(real)) => taus.push(("real", real)),
-        Ok(None) => trials.push(skipped("real tau not found: the cases were run with the stand-in only")),
+        Ok(None) => trials.push(skipped("every case with the real tau", "needs SPORE_TEST_TAU")),
         Err(e) => trials.push(failed("the real tau can't be unpacked", e)),
     }
     match table::names() {
@@ -83,8 +83,8 @@ fn trials() -> Vec<Trial> {
     trials
 }
 
-fn skipped(why: &str) -> Trial {
-    Trial::test(why, || Ok(())).with_ignored_flag(true)
+fn skipped(what: &str, why: &str) -> Trial {
+    Trial::test(what, || Ok(())).with_kind(why).with_ignored_flag(true)
 }
 
 fn failed(what: &str, why: String) -> Trial {

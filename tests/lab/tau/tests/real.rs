@@ -1,6 +1,5 @@
-//! Finds the real tau: `SPORE_TEST_TAU` (a binary, or one compressed with `xz`), or `shared/tau/tau-linux-amd64.xz` next
-//! to the repository or further up. A compressed one is unpacked once, into `${SPORE_LAB_DIR:-/var/tmp/spore-lab}`, under
-//! a name that contains the archive's digest.
+//! Finds the real tau: `SPORE_TEST_TAU`, a binary or one compressed with `xz`. A compressed one is unpacked once, into
+//! `${SPORE_LAB_DIR:-/var/tmp/spore-lab}`, under a name that contains the archive's digest.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,17 +7,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// `None` if it isn't available; an error if it can't be used.
+/// `None` if none is given; an error if it can't be used.
 pub(crate) fn find() -> Result<Option<PathBuf>, String> {
-    let found = match std::env::var_os("SPORE_TEST_TAU").filter(|named| !named.is_empty()) {
-        Some(named) => Some(PathBuf::from(named)),
-        None => Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .map(|above| above.join("shared/tau/tau-linux-amd64.xz"))
-            .find(|path| path.is_file()),
+    let Some(named) = std::env::var_os("SPORE_TEST_TAU").filter(|named| !named.is_empty()) else {
+        return Ok(None);
     };
-    let Some(found) = found else { return Ok(None) };
-    let found = fs::canonicalize(&found).map_err(|e| format!("{}: {e}", found.display()))?;
+    let found = fs::canonicalize(&named).map_err(|e| format!("{}: {e}", named.display()))?;
     if found.extension() == Some(OsStr::new("xz")) { unpacked(&found).map(Some) } else { Ok(Some(found)) }
 }
 
