@@ -3,7 +3,7 @@
 use super::args::{Args, CheckOptions};
 use super::{Exit, folder, terminal};
 use crate::check;
-use crate::network::{Diagnostic, Draft, Secrets, Severity};
+use crate::network::{Draft, Finding, Secrets, Severity};
 use crate::render;
 
 pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
@@ -13,7 +13,7 @@ pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
     draft.report(problems);
     let problems = draft.problems();
     terminal::out(&render::problems(&problems, terminal::style(args)));
-    let worst = problems.iter().map(Diagnostic::severity).max();
+    let worst = problems.iter().map(Finding::severity).max();
     let denied = options.deny_warnings && worst == Some(Severity::Warning);
     let tally = render::tally(&problems);
     terminal::out(&match worst {
