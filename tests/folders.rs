@@ -350,6 +350,21 @@ fn without_a_network_every_command_says_how_to_start() {
 }
 
 #[test]
+fn check_explains_an_id_without_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, said, errors) = run(folder.path(), &["check", "--explain", "ports/clash"]);
+    assert_eq!((status, &*errors), (Some(0), ""));
+    assert!(
+        said.starts_with("ports/clash: nodes of one host use the same port\n\nOnly one of them"),
+        "{said}"
+    );
+    let (status, said, errors) = run(folder.path(), &["check", "--explain", "ports/clahs"]);
+    assert_eq!((status, &*said), (Some(1), ""));
+    assert!(errors.contains("there is no check `ports/clahs`"), "{errors}");
+    assert!(errors.contains("did you mean `ports/clash`?"), "{errors}");
+}
+
+#[test]
 fn the_exit_code_and_the_last_line_have_the_result() {
     const NONE: &str = "check: no problems in 2 shapes, 3 hosts and 3 nodes";
     for (case, arguments, code, last) in [

@@ -4,6 +4,7 @@
 mod action;
 mod applied;
 mod diff;
+mod explain;
 mod finding;
 mod header;
 mod plan;
@@ -12,6 +13,7 @@ mod style;
 
 pub use action::{action, ended, waiting};
 pub use applied::{conclusion, died, skips};
+pub use explain::{explain, id, ids};
 pub use finding::{Wording, wording};
 pub use header::header;
 pub use plan::{not_reached, overridden, plan, summary, unplanned};
