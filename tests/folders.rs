@@ -19,7 +19,7 @@ use spore_drive::check;
 use spore_drive::network::{Draft, Files, Finding, Links, Network, Secrets, Severity};
 use spore_drive::render::{self, Style};
 use spore_drive::resource::is_hidden;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -130,6 +130,20 @@ fn every_case_has_the_expected_result() {
         }
     }
     assert!(wrong.is_empty(), "SPORE_BLESS=1 accepts these results:\n{}", wrong.join("\n"));
+}
+
+/// Checks that find nothing in any folder of the fixtures: that would take thousands of
+/// problems, or no folder.
+const NOT_IN_FIXTURES: &[&str] = &["yaml/more", "folder/unreadable", "folder/incomplete", "folder/more"];
+
+#[test]
+fn every_check_finds_something_in_a_case() {
+    let mut found = BTreeSet::new();
+    for case in cases().into_iter().chain(cases_in(HOSTILE, 5)) {
+        found.extend(lines(&case.join("report.txt")));
+    }
+    let never: Vec<_> = render::ids().filter(|id| !found.contains(*id)).collect();
+    assert_eq!(never, NOT_IN_FIXTURES);
 }
 
 /// The cases `same-…` describe the same network in different dialects.

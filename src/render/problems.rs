@@ -1,6 +1,6 @@
 //! The findings about a network folder, and their count.
 
-use super::{Style, Wording, wording};
+use super::{Style, Wording, id, wording};
 use crate::finding::{Finding, Place, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use std::fmt;
@@ -20,7 +20,7 @@ pub fn problems(problems: &[Finding], style: Style) -> String {
     let mut text = String::new();
     for problem in by_severity {
         let wording = wording(problem);
-        for (nth, part) in parts(problem.severity(), &wording).into_iter().enumerate() {
+        for (nth, part) in parts(problem, &wording).into_iter().enumerate() {
             let mut drawn = String::new();
             // A place outside its text can't be drawn, but the message can be shown.
             if handler.render_report(&mut drawn, &part).is_err() {
@@ -51,6 +51,8 @@ pub fn counted(count: usize, what: &str) -> String {
 /// The part of a finding that is in one file: miette's reports have one source.
 #[derive(Debug)]
 struct Part<'p> {
+    /// Of the first part only, like the message.
+    id: Option<&'static str>,
     severity: Severity,
     wording: &'p Wording,
     labels: Vec<&'p (Place, String)>,
@@ -58,8 +60,9 @@ struct Part<'p> {
 }
 
 /// One part per file, in the order of the labels.
-fn parts(severity: Severity, wording: &Wording) -> Vec<Part<'_>> {
-    let part = |labels| Part { severity, wording, labels, is_last: false };
+fn parts<'p>(problem: &Finding, wording: &'p Wording) -> Vec<Part<'p>> {
+    let severity = problem.severity();
+    let part = |labels| Part { id: None, severity, wording, labels, is_last: false };
     let mut parts = vec![part(Vec::new())];
     for label in &wording.labels {
         let same_file =
@@ -68,6 +71,9 @@ fn parts(severity: Severity, wording: &Wording) -> Vec<Part<'_>> {
             Some(part) => part.labels.push(label),
             None => parts.push(part(vec![label])),
         }
+    }
+    if let Some(first) = parts.first_mut() {
+        first.id = Some(id(problem));
     }
     if let Some(last) = parts.last_mut() {
         last.is_last = true;
@@ -84,6 +90,10 @@ impl fmt::Display for Part<'_> {
 impl std::error::Error for Part<'_> {}
 
 impl miette::Diagnostic for Part<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.id.map(|id| Box::new(id) as Box<dyn fmt::Display>)
+    }
+
     fn severity(&self) -> Option<miette::Severity> {
         Some(match self.severity {
             Severity::Error => miette::Severity::Error,
