@@ -15,6 +15,8 @@ pub mod artifact;
 
 pub mod tau;
 
+pub mod finding;
+
 pub mod network;
 
 pub mod check;

@@ -17,10 +17,10 @@ mod secrets;
 
 use secrets::secrets;
 use spore_drive::check;
-use spore_drive::network::{Diagnostic, Draft, Files, Links, Network, Secrets, Severity};
+use spore_drive::network::{Draft, Files, Finding, Links, Network, Secrets, Severity};
 use spore_drive::render::{self, Style};
 use spore_drive::resource::{Sha256, is_hidden};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -137,6 +137,20 @@ fn every_case_has_the_expected_result() {
         }
     }
     assert!(wrong.is_empty(), "SPORE_BLESS=1 accepts these results:\n{}", wrong.join("\n"));
+}
+
+/// Checks that find nothing in any folder of the fixtures: that would take thousands of
+/// problems, or no folder.
+const NOT_IN_FIXTURES: &[&str] = &["yaml/more", "folder/unreadable", "folder/incomplete", "folder/more"];
+
+#[test]
+fn every_check_finds_something_in_a_case() {
+    let mut found = BTreeSet::new();
+    for case in cases().into_iter().chain(cases_in(HOSTILE, 5)) {
+        found.extend(lines(&case.join("report.txt")));
+    }
+    let never: Vec<_> = render::ids().filter(|id| !found.contains(*id)).collect();
+    assert_eq!(never, NOT_IN_FIXTURES);
 }
 
 /// The cases `same-…` describe the same network in different dialects.
@@ -260,13 +274,15 @@ fn pipes_and_devices_are_refused_without_being_opened() {
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
         for links in [Links::Inside, Links::Followed] {
             let problems = check::read(folder.path(), Secrets::Needed, links).problems();
-            let found = problems.iter().any(|problem| problem.is_error() && problem.message() == expected);
+            let found = problems
+                .iter()
+                .any(|problem| problem.is_error() && render::wording(problem).message == expected);
             assert!(found, "{expected}: {}", render::problems(&problems, Style::Plain));
         }
         fs::remove_file(&path).unwrap();
         symlink("/dev/zero", &path).unwrap();
         let problems = check::read(folder.path(), Secrets::Needed, Links::Followed).problems();
-        assert!(problems.iter().any(Diagnostic::is_error), "a device instead of {}", path.display());
+        assert!(problems.iter().any(Finding::is_error), "a device instead of {}", path.display());
     }
 }
 
@@ -282,13 +298,13 @@ fn the_size_of_a_folder_is_bounded() {
     let files = Files::read(folder.path(), Links::Inside).unwrap();
     let debug = format!("{files:?}");
     assert_eq!(debug.matches("File(15000000 bytes)").count(), 2, "{debug}");
-    assert_eq!(debug.matches("have more than 32000000 bytes").count(), 98, "{debug}");
+    assert_eq!(debug.matches("TooMuch(32000000)").count(), 98, "{debug}");
 
     fs::create_dir(folder.path().join("plugins")).unwrap();
     fs::File::create(folder.path().join("plugins/big")).unwrap().set_len(700 << 20).unwrap();
     symlink("big", folder.path().join("plugins/p@1")).unwrap();
     let debug = format!("{:?}", Files::read(folder.path(), Links::Inside).unwrap());
-    assert_eq!(debug.matches("have more than 1073741824 bytes").count(), 1, "{debug}");
+    assert_eq!(debug.matches("TooMuch(1073741824)").count(), 1, "{debug}");
 }
 
 /// Runs `spore COMMAND -n CASE`, and returns its exit code, stdout and stderr.
@@ -347,6 +363,21 @@ fn without_a_network_every_command_says_how_to_start() {
     let (status, said, _) = run(folder.path(), &[]);
     assert_eq!(status, Some(0));
     assert!(said.contains("hosts    1, with 1 node of 1 shape\n"), "{said}");
+}
+
+#[test]
+fn check_explains_an_id_without_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, said, errors) = run(folder.path(), &["check", "--explain", "ports/clash"]);
+    assert_eq!((status, &*errors), (Some(0), ""));
+    assert!(
+        said.starts_with("ports/clash: nodes of one host use the same port\n\nOnly one of them"),
+        "{said}"
+    );
+    let (status, said, errors) = run(folder.path(), &["check", "--explain", "ports/clahs"]);
+    assert_eq!((status, &*said), (Some(1), ""));
+    assert!(errors.contains("there is no check `ports/clahs`"), "{errors}");
+    assert!(errors.contains("did you mean `ports/clash`?"), "{errors}");
 }
 
 #[test]
@@ -410,11 +441,11 @@ fn severities(tree: &Tree, secrets: Secrets) -> BTreeMap<String, Severity> {
     }
     let mut draft = Draft::from_files(&files, secrets);
     draft.report(check::check(&draft));
-    let key = |problem: &Diagnostic| {
-        let place = problem.labels().first().map(|(place, _)| {
+    let key = |problem: &Finding| {
+        let place = problem.places().first().map(|place| {
             (place.file(), place.source().text().get(place.span()).unwrap_or_default().to_owned())
         });
-        format!("{} {place:?}", problem.message())
+        format!("{} {place:?}", render::wording(problem).message)
     };
     draft.problems().iter().map(|problem| (key(problem), problem.severity())).collect()
 }

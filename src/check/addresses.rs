@@ -2,13 +2,14 @@
 //! hosts share.
 
 use super::MOST;
-use crate::network::{Address, At, Diagnostic, Draft, HostDraft};
+use crate::finding::{Addresses, Excerpt, Finding, Unreachable};
+use crate::network::{Address, At, Draft, HostDraft};
 use crate::resource::HostName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
+pub(super) fn check(draft: &Draft) -> Vec<Finding> {
     let mut problems = Vec::new();
     problems.extend(draft.hosts.values().filter_map(announced).take(MOST));
     let addresses = draft.hosts.values().flat_map(|host| &host.addresses);
@@ -20,53 +21,41 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
 
 /// tau refuses to start without an announced address, and if the first one isn't
 /// IPv4: `announce-empty`, `announce-ip6`, `announce-ip6-then-ip4`.
-fn announced(host: &HostDraft) -> Option<Diagnostic> {
+fn announced(host: &HostDraft) -> Option<Finding> {
     if host.nodes.is_empty() || !host.all_addresses {
         return None;
     }
     let name = &host.name;
     match host.addresses.first() {
-        None => Some(
-            Diagnostic::error(format!("host `{}` has nodes but no address", **name))
-                .at(&name.place, "tau refuses to start without an address to announce")
-                .help("add `addr: [192.0.2.1]`, with the address that other nodes dial"),
-        ),
-        Some(first) if first.ip.is_ipv6() => Some(
-            Diagnostic::error(format!("the first address of host `{}` is not IPv4", **name))
-                .at(&first.place, "tau refuses to start unless the first one is IPv4")
-                .help(match host.addresses.iter().find(|address| address.ip.is_ipv4()) {
-                    Some(other) => format!("put `{}` first", other.ip),
-                    None => "put an IPv4 address first".to_owned(),
-                }),
-        ),
+        None => Some(Finding::new(Addresses::None(Excerpt::of(&**name))).at(&name.place)),
+        Some(first) if first.ip.is_ipv6() => {
+            let ipv4 = host.addresses.iter().find(|address| address.ip.is_ipv4());
+            let what =
+                Addresses::Ipv6First { host: Excerpt::of(&**name), ipv4: ipv4.map(|address| address.ip) };
+            Some(Finding::new(what).at(&first.place))
+        }
         Some(_) => None,
     }
 }
 
 /// An address that no other host can dial.
-fn unreachable(address: &At<Address>) -> Option<Diagnostic> {
+fn unreachable(address: &At<Address>) -> Option<Finding> {
     let ip = address.ip.to_canonical();
-    let what = match address.prefix.map(|prefix| IpNet::new(ip, prefix)) {
-        _ if ip.is_unspecified() => "the unspecified address",
-        _ if ip.is_loopback() => "a loopback address, which only the host itself can reach",
-        _ if ip.is_multicast() => "a multicast address",
-        _ if ip == Ipv4Addr::BROADCAST => "the broadcast address",
-        _ if is_link_local(ip) => "a link-local address, which is valid on one link only",
+    let why = match address.prefix.map(|prefix| IpNet::new(ip, prefix)) {
+        _ if ip.is_unspecified() => Unreachable::Unspecified,
+        _ if ip.is_loopback() => Unreachable::Loopback,
+        _ if ip.is_multicast() => Unreachable::Multicast,
+        _ if ip == Ipv4Addr::BROADCAST => Unreachable::Broadcast,
+        _ if is_link_local(ip) => Unreachable::LinkLocal,
         // In a /31 or /32 every address belongs to a host.
-        Some(Ok(IpNet::V4(net))) if net.prefix_len() < 31 && net.network() == ip => {
-            "the address of a network, not of a host"
-        }
+        Some(Ok(IpNet::V4(net))) if net.prefix_len() < 31 && net.network() == ip => Unreachable::OfANetwork,
         Some(Ok(IpNet::V4(net))) if net.prefix_len() < 31 && net.broadcast() == ip => {
-            "the broadcast address of its network"
+            Unreachable::BroadcastOfItsNetwork
         }
-        Some(Ok(IpNet::V6(net))) if net.prefix_len() < 127 && net.network() == ip => {
-            "the address of a network, not of a host"
-        }
+        Some(Ok(IpNet::V6(net))) if net.prefix_len() < 127 && net.network() == ip => Unreachable::OfANetwork,
         _ => return None,
     };
-    let problem =
-        Diagnostic::warning(format!("`{ip}` is {what}")).at(&address.place, "other nodes can't dial it");
-    Some(problem.help("write the address that other nodes dial"))
+    Some(Finding::new(Addresses::Unreachable { ip, why }).at(&address.place))
 }
 
 fn is_link_local(ip: IpAddr) -> bool {
@@ -78,7 +67,7 @@ fn is_link_local(ip: IpAddr) -> bool {
 
 /// Two hosts that are the same machine: nodes of each would be removed on behalf
 /// of the other.
-fn one_machine_twice(draft: &Draft) -> Vec<Diagnostic> {
+fn one_machine_twice(draft: &Draft) -> Vec<Finding> {
     let mut seen: BTreeMap<(String, u16), &HostDraft> = BTreeMap::new();
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
@@ -88,19 +77,18 @@ fn one_machine_twice(draft: &Draft) -> Vec<Diagnostic> {
             None => {
                 seen.insert(endpoint, host);
             }
-            Some((first, other)) => problems.push(
-                Diagnostic::error(format!("`{}` and `{}` are the same machine", *first.name, *host.name))
-                    .at(&ssh.address.place, "this address and port")
-                    .at(&other.address.place, "is used here, too")
-                    .help("correct one of the two, or merge them into one host with the nodes of both"),
-            ),
+            Some((first, other)) => {
+                let (first, second) = (Excerpt::of(&*first.name), Excerpt::of(&*host.name));
+                let problem = Finding::new(Addresses::SameMachine { first, second });
+                problems.push(problem.at(&ssh.address.place).at(&other.address.place));
+            }
         }
     }
     problems
 }
 
 /// Two hosts may share an address if it forwards ports; otherwise it is a slip.
-fn shared(draft: &Draft) -> Vec<Diagnostic> {
+fn shared(draft: &Draft) -> Vec<Finding> {
     let mut seen: BTreeMap<IpAddr, (&HostName, &At<Address>)> = BTreeMap::new();
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
@@ -111,16 +99,14 @@ fn shared(draft: &Draft) -> Vec<Diagnostic> {
             let Some((owner, first)) = seen.insert(address.ip.to_canonical(), (&host.name, address)) else {
                 continue;
             };
-            let message = match *owner == *host.name {
-                true => format!("address `{}` is listed twice", address.ip),
-                false => format!("`{owner}` and `{}` have the same address `{}`", *host.name, address.ip),
+            let ip = address.ip;
+            let what = match *owner == *host.name {
+                true => Addresses::Twice(ip),
+                false => {
+                    Addresses::Shared { first: Excerpt::of(owner), second: Excerpt::of(&*host.name), ip }
+                }
             };
-            problems.push(
-                Diagnostic::warning(message)
-                    .at(&address.place, "again here")
-                    .at(&first.place, "first here")
-                    .help("correct one of the two; nodes behind one address need different ports"),
-            );
+            problems.push(Finding::new(what).at(&address.place).at(&first.place));
         }
     }
     problems

@@ -3,13 +3,15 @@
 //! checked when they are fetched.
 
 use crate::artifact::{self, Cache, FetchError, FileError, Source};
-use crate::network::{Diagnostic, Draft, Secrets};
+use crate::finding::{Binaries, Finding};
+use crate::network::{Draft, Secrets};
 use std::io;
+use std::sync::Arc;
 
 /// All problems with them. Unlike the other checks this one reads
 /// files, about 100 MB each; `plan` and `apply` don't need it, because they read
 /// these files anyway.
-pub fn binaries(draft: &Draft) -> Vec<Diagnostic> {
+pub fn binaries(draft: &Draft) -> Vec<Finding> {
     let local = draft.tau.iter().filter(|(_, pin)| matches!(pin.value.source, Source::Path(_)));
     local
         .filter_map(|(architecture, pin)| {
@@ -17,22 +19,10 @@ pub fn binaries(draft: &Draft) -> Vec<Diagnostic> {
             let error = fetched.err()?;
             if draft.secrets == Secrets::Elsewhere && is_absent(&error) {
                 // A binary is seldom committed, so a pull request's checkout lacks it, too.
-                let note = Diagnostic::note(format!("the tau for {architecture} is missing and was skipped"));
-                let help = "run `spore check` without `--without-secrets` where it is available";
-                return Some(note.at(&pin.place, "this file").help(help));
+                return Some(Finding::new(Binaries::Missing(*architecture)).at(&pin.place));
             }
-            let message = match error.causes() {
-                causes if causes.is_empty() => format!("tau for {architecture}: {error}"),
-                causes => format!("tau for {architecture}: {error}: {causes}"),
-            };
-            let problem = Diagnostic::error(message).at(&pin.place, "this file");
-            Some(match (&error, error.help()) {
-                (FetchError::File(_, FileError::Outside), Some(help)) => problem.help(help),
-                (FetchError::File(..), _) | (_, None) => {
-                    problem.help("copy it there, or pin another with `spore tau pin URL|FILE`")
-                }
-                (_, Some(help)) => problem.help(help),
-            })
+            let what = Binaries::Unusable { architecture: *architecture, error: Arc::new(error) };
+            Some(Finding::new(what).at(&pin.place))
         })
         .collect()
 }
@@ -46,7 +36,8 @@ fn is_absent(error: &FetchError) -> bool {
 mod tests {
     use super::*;
     use crate::artifact::{Architecture, Pin, Pins, Sha256};
-    use crate::network::{Links, Severity};
+    use crate::finding::{Kind, Severity};
+    use crate::network::Links;
     use crate::pretend::program;
     use std::fs;
 
@@ -54,12 +45,15 @@ mod tests {
     fn said(pinned: &[u8], there: Option<&[u8]>) -> Vec<String> {
         let (problems, folder) = problems(pinned, there, Secrets::Needed);
         assert!(problems.iter().all(|problem| problem.is_in("tau.yaml") && problem.is_error()));
-        let shown = problems.iter().map(|problem| format!("{problem} ({})", problem.advice().unwrap()));
-        shown.map(|text| text.replace(&folder, "FOLDER")).collect()
+        let error = |problem: &Finding| match problem.kind() {
+            Kind::Binaries(Binaries::Unusable { error, .. }) => format!("{error}: {}", error.causes()),
+            other => panic!("{other:?}"),
+        };
+        problems.iter().map(|problem| error(problem).replace(&folder, "FOLDER")).collect()
     }
 
     /// The problems with such a pin, and the folder's path.
-    fn problems(pinned: &[u8], there: Option<&[u8]>, secrets: Secrets) -> (Vec<Diagnostic>, String) {
+    fn problems(pinned: &[u8], there: Option<&[u8]>, secrets: Secrets) -> (Vec<Finding>, String) {
         let folder = tempfile::tempdir().unwrap();
         let source = Source::Path("tau".to_owned());
         let pin = Pin { source, sha256: Sha256::of(pinned), binary: None, version: None };
@@ -77,7 +71,7 @@ mod tests {
         let tau = program(Architecture::Amd64, "one");
         let (problems, _) = problems(&tau, None, Secrets::Elsewhere);
         let [note] = &problems[..] else { panic!("{problems:?}") };
-        assert_eq!(note.message(), "the tau for amd64 is missing and was skipped");
+        assert!(matches!(note.kind(), Kind::Binaries(Binaries::Missing(Architecture::Amd64))));
         assert_eq!(note.severity(), Severity::Note);
         let (problems, _) = self::problems(&tau, Some(b"another"), Secrets::Elsewhere);
         assert!(problems[0].is_error(), "{problems:?}");
@@ -88,10 +82,7 @@ mod tests {
         let tau = program(Architecture::Amd64, "one");
         assert_eq!(said(&tau, Some(&tau)), Vec::<String>::new());
         let missing = said(&tau, None);
-        assert!(
-            missing[0].starts_with("tau for amd64: can't use FOLDER/tau: the file can't be read: "),
-            "{missing:?}"
-        );
+        assert!(missing[0].starts_with("can't use FOLDER/tau: the file can't be read: "), "{missing:?}");
         let half = &tau[..tau.len() - 1];
         let truncated = said(&tau, Some(half));
         assert!(truncated[0].contains("isn't the pinned file"), "{truncated:?}");

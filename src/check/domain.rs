@@ -1,18 +1,18 @@
 //! Names that aren't valid in DNS, and generated names that would shadow the
 //! network's own.
 
-use crate::network::{At, Diagnostic, Draft, nearest};
+use crate::finding::{DomainNames, Excerpt, Finding, NameFlaw};
+use crate::network::{At, Draft, nearest};
 use crate::tau;
 use std::net::IpAddr;
 
-pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
+pub(super) fn check(draft: &Draft) -> Vec<Finding> {
     let domain = &draft.domain;
     let mut problems: Vec<_> =
         domain.root.iter().chain(&domain.generated).filter_map(of_the_network).collect();
     problems.extend(shadows(draft));
     for custom in domain.custom.values() {
-        let no_domain = |why| described(Diagnostic::warning, &custom.name, why);
-        problems.extend(flaw(&custom.name).map(no_domain));
+        problems.extend(flaw(&custom.name).map(|why| not_in_dns(&custom.name, why)));
         problems.extend(leads_nowhere(&custom.service));
     }
     problems
@@ -21,72 +21,64 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
 /// tau uses the network's own names as regular expressions, unescaped: with `(`
 /// it panics, and `+` means something else. With other names that aren't valid
 /// in DNS it starts, but can't be reached by them.
-fn of_the_network(name: &At<String>) -> Option<Diagnostic> {
+fn of_the_network(name: &At<String>) -> Option<Finding> {
     let why = flaw(name)?;
     Some(match name.contains(|c: char| "()[]{}*+?|\\^$".contains(c)) {
-        true => described(Diagnostic::error, name, "tau would interpret this as a regular expression"),
-        false => described(Diagnostic::warning, name, why),
+        true => Finding::new(DomainNames::Pattern(Excerpt::of(name.shown()))).at(&name.place),
+        false => not_in_dns(name, why),
     })
 }
 
-fn described(severity: fn(String) -> Diagnostic, name: &At<String>, why: &str) -> Diagnostic {
-    let help = "use letters, digits and `-`, in parts of at most 63 characters separated by dots; write other scripts as `xn--…`";
-    severity(format!("`{}` is not a domain name", name.shown())).at(&name.place, why).help(help)
+fn not_in_dns(name: &At<String>, why: NameFlaw) -> Finding {
+    Finding::new(DomainNames::NotInDns { name: Excerpt::of(name.shown()), why }).at(&name.place)
 }
 
-fn flaw(name: &str) -> Option<&'static str> {
+fn flaw(name: &str) -> Option<NameFlaw> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if name.len() > 253 {
-        return Some("longer than 253 characters");
+        return Some(NameFlaw::TooLong);
     }
     if name.contains('/') {
-        return Some("this is a URL or a path");
+        return Some(NameFlaw::UrlOrPath);
     }
     if name.parse::<IpAddr>().is_ok() {
-        return Some("this is an IP address");
+        return Some(NameFlaw::IpAddress);
     }
     if name.ends_with('.') && name.len() > 1 {
-        return Some("it ends with a dot");
+        return Some(NameFlaw::FinalDot);
     }
     name.split('.').find_map(|part| match part {
-        "" => Some("there is an empty part"),
-        part if part.len() > 63 => Some("one part is longer than 63 characters"),
-        part if !part.chars().all(plain) => Some("it has characters that aren't valid in DNS"),
-        part if part.starts_with('-') || part.ends_with('-') => Some("one part begins or ends with `-`"),
+        "" => Some(NameFlaw::EmptyPart),
+        part if part.len() > 63 => Some(NameFlaw::PartTooLong),
+        part if !part.chars().all(plain) => Some(NameFlaw::Characters),
+        part if part.starts_with('-') || part.ends_with('-') => Some(NameFlaw::Hyphen),
         _ => None,
     })
 }
 
 /// `*.<generated>` resolves to `substrate`: the network's own names mustn't be
 /// below it.
-fn shadows(draft: &Draft) -> Option<Diagnostic> {
+fn shadows(draft: &Draft) -> Option<Finding> {
     let (root, generated) = (draft.domain.root.as_ref()?, draft.domain.generated.as_ref()?);
     let below = |name: &str, domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     let [name, domain] = [root, generated].map(|name| name.to_ascii_lowercase());
-    let message = if name == domain {
-        "`generated` is the same as `root`"
-    } else if below(&name, &domain) {
-        "`root` is below `generated`"
-    } else {
+    let is_same = name == domain;
+    if !is_same && !below(&name, &domain) {
         return None;
-    };
-    Some(
-        Diagnostic::warning(message)
-            .at(&generated.place, "generated names are below this")
-            .at(&root.place, "the network's own names are below this")
-            .help(format!("use a separate domain, such as `g.{}`", root.shown())),
-    )
+    }
+    let what = DomainNames::Shadowed { is_same, root: Excerpt::of(root.shown()) };
+    Some(Finding::new(what).at(&generated.place).at(&root.place))
 }
 
-fn leads_nowhere(service: &At<String>) -> Option<Diagnostic> {
+fn leads_nowhere(service: &At<String>) -> Option<Finding> {
     if tau::service(service).is_some() {
         return None;
     }
-    let problem = Diagnostic::warning(format!("tau has no service `{}`", service.shown()));
-    let help = match nearest(service, tau::SERVICES.iter().map(|service| service.name)) {
-        None if **service == "node" => "its current name is `substrate`".to_owned(),
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "write the service that this domain resolves to, such as `substrate`".to_owned(),
+    let near = nearest(service, tau::SERVICES.iter().map(|service| service.name));
+    let shown = Excerpt::of(service.shown());
+    let what = match near {
+        None if **service == "node" => DomainNames::OldService { service: shown, name: "substrate" },
+        near => DomainNames::NoService { service: shown, near },
     };
-    Some(problem.at(&service.place, "this domain would resolve to nothing").help(help))
+    Some(Finding::new(what).at(&service.place))
 }

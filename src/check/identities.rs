@@ -1,11 +1,12 @@
 //! Two nodes with the same identity.
 
+use crate::finding::{Excerpt, Finding, Identities};
 use crate::identity::PeerId;
-use crate::network::{Diagnostic, Draft, NodeDraft};
+use crate::network::{Draft, NodeDraft};
 use std::collections::HashMap;
 
 /// Nodes that dial a peer id shared by two nodes reach one of them at random.
-pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
+pub(super) fn check(draft: &Draft) -> Vec<Finding> {
     let mut seen: HashMap<PeerId, (String, &NodeDraft)> = HashMap::new();
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
@@ -22,12 +23,8 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
                         (None, Some(id)) => id.place.clone(),
                         (None, None) => node.shape.place.clone(),
                     };
-                    problems.push(
-                        Diagnostic::error(format!("`{first}` and `{name}` have the same identity"))
-                            .at(&place(node), "again here")
-                            .at(&place(other), "first here")
-                            .help("give each node its own key: `spore key node` generates one"),
-                    );
+                    let what = Identities::Shared { first: Excerpt::of(first), second: Excerpt::of(name) };
+                    problems.push(Finding::new(what).at(&place(node)).at(&place(other)));
                 }
             }
         }

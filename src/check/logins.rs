@@ -1,10 +1,11 @@
 //! SSH keys that can't be used, or that other users can read.
 
+use crate::finding::{Excerpt, Finding, Logins};
 use crate::identity::SshKeyKind;
-use crate::network::{At, Diagnostic, Draft, KeyFile};
+use crate::network::{At, Draft, KeyFile};
 use std::collections::BTreeSet;
 
-pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
+pub(super) fn check(draft: &Draft) -> Vec<Finding> {
     let needed = draft.needed_logins();
     let mut open = BTreeSet::new();
     let mut problems = Vec::new();
@@ -16,33 +17,22 @@ pub(super) fn check(draft: &Draft) -> Vec<Diagnostic> {
             // OpenSSH ignores such a key.
             let is_key = matches!(key.kind, Some(SshKeyKind::Plain | SshKeyKind::Encrypted));
             if is_key && key.is_open && open.insert(&key.path) {
-                problems.push(
-                    Diagnostic::warning("this private key is readable by other users")
-                        .at(&key.place, "this file")
-                        .help("make it readable by its owner only: `chmod 600 FILE`"),
-                );
+                problems.push(Finding::new(Logins::Open).at(&key.place));
             }
         }
     }
     problems
 }
 
-fn unusable(key: &At<KeyFile>) -> Option<Diagnostic> {
-    const MAKE: &str = "use a key in OpenSSH's format, as `ssh-keygen -t ed25519` generates";
-    let name = key.place.shown(&key.written);
-    let (what, help) = match key.kind? {
-        SshKeyKind::Plain | SshKeyKind::Encrypted => return None,
-        SshKeyKind::Public => {
-            let help = match name.strip_suffix(".pub") {
-                Some(private) => format!("write the path of the private half: `{private}`"),
-                None => "write the path of the private half".to_owned(),
-            };
-            ("the public half of a key", help)
+fn unusable(key: &At<KeyFile>) -> Option<Finding> {
+    match key.kind? {
+        SshKeyKind::Plain | SshKeyKind::Encrypted => None,
+        kind @ (SshKeyKind::Public
+        | SshKeyKind::Unsupported(_)
+        | SshKeyKind::Damaged
+        | SshKeyKind::NotAKey) => {
+            let file = Excerpt::of(key.place.shown(&key.written));
+            Some(Finding::new(Logins::Unusable { file, kind }).at(&key.place))
         }
-        SshKeyKind::Unsupported(what) => (what, MAKE.to_owned()),
-        SshKeyKind::Damaged => ("a damaged key", "replace it with an intact copy".to_owned()),
-        SshKeyKind::NotAKey => ("not a private key", MAKE.to_owned()),
-    };
-    let problem = Diagnostic::error(format!("`{name}` is {what}"));
-    Some(problem.at(&key.place, "spore can't log in with it").help(help))
+    }
 }

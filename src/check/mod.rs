@@ -7,7 +7,7 @@
 //! something that tau, sshd or the reader would reject, or that is ambiguous;
 //! everything else is a *warning*, because a folder that upstream's tool
 //! deploys as running nodes is never rejected. How severe a finding is depends
-//! on that finding only: see [`Severity`](crate::network::Severity). What tau
+//! on that finding only: see [`Severity`](crate::finding::Severity). What tau
 //! rejects was tested with the real one: `fixtures/tau-cases`.
 
 mod addresses;
@@ -24,13 +24,14 @@ mod shapes;
 
 pub use binaries::binaries;
 
-use crate::network::{Diagnostic, Draft, HostDraft, Links, NodeDraft, Secrets, ShapeDraft};
+use crate::finding::Finding;
+use crate::network::{Draft, HostDraft, Links, NodeDraft, Secrets, ShapeDraft};
 use crate::resource::ShapeName;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A family of checks.
-type Family = fn(&Draft) -> Vec<Diagnostic>;
+type Family = fn(&Draft) -> Vec<Finding>;
 
 const FAMILIES: [Family; 10] = [
     addresses::check,
@@ -52,7 +53,7 @@ const MOST: usize = 10_000;
 const MOST_ON_A_HOST: usize = 8;
 
 /// The findings about `draft`, besides those of reading it.
-pub fn check(draft: &Draft) -> Vec<Diagnostic> {
+pub fn check(draft: &Draft) -> Vec<Finding> {
     FAMILIES.into_iter().flat_map(|family| family(draft)).collect()
 }
 

@@ -59,7 +59,8 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Check the folder for mistakes; contacts no host
     #[command(
-        after_help = "Example, for a pull request from a fork: spore check --without-secrets --deny-warnings"
+        after_help = "Example, for a pull request from a fork: spore check --without-secrets --deny-warnings\n\
+    To understand a finding, pass its id, which is printed above it: spore check --explain ports/clash"
     )]
     Check(CheckOptions),
     /// Show what would change on the hosts; changes nothing
@@ -120,6 +121,9 @@ pub(crate) struct CheckOptions {
     /// Allow secret files to be missing, and skip their checks
     #[arg(long)]
     pub(crate) without_secrets: bool,
+    /// Explain the check with this id, and why it matters; reads no folder
+    #[arg(long, value_name = "ID", conflicts_with_all = ["follow_links", "deny_warnings", "without_secrets"])]
+    pub(crate) explain: Option<String>,
 }
 
 /// Options of every command that makes a plan.

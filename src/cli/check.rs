@@ -1,19 +1,24 @@
 //! `spore check`
 
 use super::args::{Args, CheckOptions};
-use super::{Exit, folder, terminal};
+use super::{Exit, folder, suggest, terminal};
 use crate::check;
-use crate::network::{Diagnostic, Draft, Secrets, Severity};
+use crate::network::{Draft, Finding, Secrets, Severity};
 use crate::render;
 
 pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
+    if let Some(id) = &options.explain {
+        let text = render::explain(id).ok_or_else(|| suggest::unknown_check(id))?;
+        terminal::out(&text);
+        return Ok(Exit::Done);
+    }
     let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
     let mut draft = check::read(&folder::of_network(args)?, secrets, options.folder.links());
     let problems = tokio::task::block_in_place(|| check::binaries(&draft));
     draft.report(problems);
     let problems = draft.problems();
     terminal::out(&render::problems(&problems, terminal::style(args)));
-    let worst = problems.iter().map(Diagnostic::severity).max();
+    let worst = problems.iter().map(Finding::severity).max();
     let denied = options.deny_warnings && worst == Some(Severity::Warning);
     let tally = render::tally(&problems);
     terminal::out(&match worst {

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::{CommandError, terminal};
 use crate::check;
-use crate::network::{Diagnostic, Links, Network, Secrets, is_network};
+use crate::network::{Finding, Links, Network, Secrets, is_network};
 use crate::render;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,7 @@ pub(crate) fn of_network(args: &Args) -> miette::Result<PathBuf> {
 pub(crate) fn read(args: &Args, links: Links) -> miette::Result<Network> {
     let draft = check::read(&of_network(args)?, Secrets::Needed, links);
     let problems = draft.problems();
-    if problems.iter().any(Diagnostic::is_error) {
+    if problems.iter().any(Finding::is_error) {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
     } else if !problems.is_empty() {
         terminal::note(&format!("{} in the folder: see `spore check`\n", render::tally(&problems)));

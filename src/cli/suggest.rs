@@ -1,8 +1,10 @@
 //! Suggests a command for an unknown word: the equivalent command for words from other
-//! tools, the nearest command for a typing mistake, and otherwise nothing.
+//! tools, the nearest command for a typing mistake, and otherwise nothing. Suggests checks
+//! for an unknown id.
 
 use super::CommandError;
 use super::args::Args;
+use crate::render;
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -68,6 +70,33 @@ fn nearest(word: &str) -> Option<String> {
         .map(|(_, name)| name)
 }
 
+/// The error for the id of a check that doesn't exist.
+pub(super) fn unknown_check(id: &str) -> CommandError {
+    let close = close_ids(id);
+    let help = match close.split_last() {
+        None => "`spore check` prints the id of each finding above it".to_owned(),
+        Some((id, [])) => format!("did you mean `{id}`?"),
+        Some((last, others)) => {
+            let others: Vec<_> = others.iter().map(|id| format!("`{id}`")).collect();
+            format!("did you mean {} or `{last}`?", others.join(", "))
+        }
+    };
+    CommandError::new(format!("there is no check `{id}`"), help)
+}
+
+/// The ids that differ by a few typing mistakes; otherwise those with a part in common.
+fn close_ids(id: &str) -> Vec<&'static str> {
+    let distance = |other: &&str| strsim::osa_distance(id, other);
+    let near = render::ids().map(|other| (distance(&other), other)).filter(|(distance, _)| *distance < 3);
+    match near.min() {
+        Some((_, nearest)) => vec![nearest],
+        None => {
+            let parts: Vec<_> = id.split('/').filter(|part| !part.is_empty()).collect();
+            render::ids().filter(|other| other.split('/').any(|part| parts.contains(&part))).collect()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +125,21 @@ mod tests {
         }
         assert_eq!(said("spore tau foo"), "");
         assert_eq!(said("spore plan --foo"), "");
+    }
+
+    #[test]
+    fn the_close_ids_or_none() {
+        assert_eq!(close_ids("ports/clahs"), ["ports/clash"]);
+        assert_eq!(close_ids("port/clash"), ["ports/clash"]);
+        assert_eq!(close_ids("clash"), ["ports/clash"]);
+        assert_eq!(
+            close_ids("elders"),
+            ["elders/none", "elders/one", "elders/one-host", "elders/no-such-node"]
+        );
+        assert_eq!(close_ids("elders/two"), close_ids("elders"));
+        for nothing in ["", "/", "weather"] {
+            assert_eq!(close_ids(nothing), Vec::<&str>::new());
+        }
     }
 
     /// None of these words has become a command.

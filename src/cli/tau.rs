@@ -3,7 +3,7 @@
 use super::args::{Args, TauCommand};
 use super::{CommandError, Exit, folder, supplies, terminal};
 use crate::artifact::{self, Architecture, Cache, Pin, Pins, Source};
-use crate::network::{Diagnostic, Draft, Links, Secrets};
+use crate::network::{Draft, Finding, Links, Secrets};
 use crate::render;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(crate) async fn run(args: &Args, command: &TauCommand) -> miette::Result<Exi
     // Only what tau.yaml says matters here: not the rest of the folder, nor the
     // binaries that are pinned now, which may be what the new pin replaces.
     let draft = Draft::read(&folder, Secrets::Elsewhere, Links::Inside);
-    let problems: Vec<Diagnostic> =
+    let problems: Vec<Finding> =
         draft.problems().into_iter().filter(|problem| problem.is_error() && problem.is_in(FILE)).collect();
     if !problems.is_empty() {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());

@@ -2,9 +2,9 @@
 
 use super::fields::Fields;
 use super::hosts::unknown;
-use super::problem::{Diagnostic, ProblemReport, Read};
-use super::slot::NAME_HELP;
+use super::problem::{ProblemReport, Read};
 use super::{At, HostDraft, ShapeDraft};
+use crate::finding::{Elders, Excerpt, Expected, FieldProblem, Finding, Listed, Referent};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
 
@@ -19,9 +19,9 @@ pub(super) fn read(
     let mut bootstrap = BTreeMap::new();
     let mut partial = false;
     for slot in fields.slots {
-        let shape = slot.name_of::<ShapeName>("shape", report).and_then(|shape| match shapes {
+        let shape = slot.name_of::<ShapeName>(Referent::Shape, report).and_then(|shape| match shapes {
             Some(shapes) if !shapes.contains_key(&shape.value) => {
-                Err(unknown("shape", &shape, shapes.keys().map(ShapeName::as_str), report))
+                Err(unknown(Referent::Shape, &shape, shapes.keys().map(ShapeName::as_str), report))
             }
             _ => Ok(shape),
         });
@@ -29,15 +29,10 @@ pub(super) fn read(
         let mut named: Vec<At<HostName>> = Vec::new();
         let mut seen = BTreeMap::new();
         for item in slot.item.items(report) {
-            let host = item.text("a host name", report).and_then(|text| {
+            let host = item.text(Expected::HostName, report).and_then(|text| {
                 text.parse::<HostName>().map(|name| item.at(name)).map_err(|_| {
-                    let message = format!("`{}` is not a valid host name", item.shown());
-                    let help = if text.contains(',') {
-                        "write several hosts as a list: `[h1, h2]`"
-                    } else {
-                        NAME_HELP
-                    };
-                    item.wrong(&message, "this", help, report)
+                    let has_comma = text.contains(',');
+                    item.wrong(FieldProblem::HostInList { text: item.shown(), has_comma }, report)
                 })
             });
             let Ok(host) = host.and_then(|host| carries(host, shape.as_ref().ok(), hosts, report)) else {
@@ -50,9 +45,8 @@ pub(super) fn read(
                     named.push(host);
                 }
                 Some(first) => {
-                    let problem = Diagnostic::warning(format!("host `{}` is listed twice", *host));
-                    let problem = problem.at(&host.place, "again here").at(&first.place, "first here");
-                    report.push(problem.help("remove one of the two"));
+                    let what = FieldProblem::ListedTwice { what: Listed::Host, name: Excerpt::of(&*host) };
+                    report.push(Finding::new(what).at(&host.place).at(&first.place));
                 }
             }
         }
@@ -75,16 +69,12 @@ fn carries(
 ) -> Read<At<HostName>> {
     let Some(hosts) = hosts else { return Ok(host) };
     let Some(found) = hosts.get(&host.value) else {
-        return Err(unknown("host", &host, hosts.keys().map(HostName::as_str), report));
+        return Err(unknown(Referent::Host, &host, hosts.keys().map(HostName::as_str), report));
     };
     match shape {
         Some(shape) if found.all_nodes && !found.nodes.contains_key(&shape.value) => {
-            let message = format!("host `{}` has no node of shape `{}`", *host, **shape);
-            let problem = Diagnostic::error(message)
-                .at(&host.place, "there is no such node to dial")
-                .at(&found.name.place, "this host");
-            let help = format!("add `{}` to the `shapes` of the host, or remove the host here", **shape);
-            Err(report.push(problem.help(help)))
+            let what = Elders::NoSuchNode { host: Excerpt::of(&*host), shape: Excerpt::of(&**shape) };
+            Err(report.push(Finding::new(what).at(&host.place).at(&found.name.place)))
         }
         _ => Ok(host),
     }

@@ -3,56 +3,14 @@
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};
 use super::mask::Mask;
-use super::place::{Place, Source};
-use super::problem::{Diagnostic, ProblemReport};
+use super::problem::ProblemReport;
 use super::slot::Slot;
+use super::{Place, Source};
+use crate::finding::{Component, Excerpt, Finding, FolderProblem, Owner};
 use crate::yaml::Places as _;
-use crate::yaml::{self, Content, Flaw, Node, Span, small};
+use crate::yaml::{self, Content, Node, Span, small};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A component of the folder: a file, or a folder with one file per entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Component {
-    Network,
-    Logins,
-    Hosts,
-    Shapes,
-    Tenancy,
-    Accounts,
-    Tau,
-}
-
-impl Component {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Network, Self::Logins, Self::Hosts, Self::Shapes, Self::Tenancy, Self::Accounts, Self::Tau];
-
-    /// The names of its file, without the extension; upstream's current one last.
-    pub(super) fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::Network => &["network", "cloud"],
-            Self::Logins => &["keys", "auth"],
-            Self::Hosts => &["hosts"],
-            Self::Shapes => &["shapes"],
-            Self::Tenancy => &["tenancy"],
-            Self::Accounts => &["accounts"],
-            Self::Tau => &["tau"],
-        }
-    }
-
-    /// What it contains, for the help if it is missing; `None` if it is optional.
-    fn example(self) -> Option<&'static str> {
-        match self {
-            Self::Network => Some("it has the domain, the swarm key and the elders"),
-            Self::Logins => {
-                Some("it has the SSH users, such as `root: {username: root, key: ~/.ssh/id_ed25519}`")
-            }
-            Self::Hosts => Some("it has the hosts, each with `addr`, `ssh` and `shapes`"),
-            Self::Shapes => Some("it has the shapes, each with `ports` and `services`"),
-            Self::Tenancy | Self::Accounts | Self::Tau => None,
-        }
-    }
-}
 
 /// The extensions of files that are read.
 pub(super) const ENDINGS: [&str; 2] = ["yaml", "yml"];
@@ -82,14 +40,8 @@ impl<'f> Documents<'f> {
     pub(super) fn read(component: Component, files: &'f Files, report: &mut ProblemReport) -> Option<Self> {
         let places = places(component, files);
         let Some(first) = places.first() else {
-            if let Some(example) = component.example() {
-                let name = component.names().last().copied().unwrap_or_default();
-                let older = match component.names() {
-                    [older, _] => format!(" (or `{older}.yaml`)"),
-                    _ => String::new(),
-                };
-                let help = format!("write `{name}.yaml`{older}: {example}");
-                report.push(Diagnostic::error(format!("the folder has no `{name}.yaml`")).help(help));
+            if component.is_required() {
+                report.push(Finding::new(FolderProblem::NoFile(component)));
             }
             return None;
         };
@@ -99,18 +51,13 @@ impl<'f> Documents<'f> {
             Self::load(component, place, files, report);
         }
         if let [_, second, ..] = places.as_slice() {
-            let help = format!("merge them into one and remove the others: {}", {
-                let all: Vec<_> = places.iter().map(|place| format!("`{}`", place.title())).collect();
-                all.join(", ")
-            });
-            let message =
-                format!("`{}` and `{}` are the same component of the network", first.title(), second.title());
-            let problem = Diagnostic::error(message).at(&first.place(files), "");
-            report.push(problem.at(&second.place(files), "").help(help));
+            let titles = places.iter().map(|place| Excerpt::of(place.title())).collect();
+            let problem = Finding::new(FolderProblem::Twice(titles)).at(&first.place(files));
+            report.push(problem.at(&second.place(files)));
             all.partial = true;
         }
         // An empty optional file counts as absent.
-        let nothing = all.documents.is_empty() && !all.partial && component.example().is_none();
+        let nothing = all.documents.is_empty() && !all.partial && !component.is_required();
         (!nothing).then_some(all)
     }
 
@@ -123,7 +70,7 @@ impl<'f> Documents<'f> {
         all
     }
 
-    fn folder(&mut self, name: &str, files: &'f Files, report: &mut ProblemReport) {
+    fn folder(&mut self, name: &'static str, files: &'f Files, report: &mut ProblemReport) {
         let mut seen = BTreeMap::new();
         for path in files.below(name) {
             let rest = &path[name.len() + 1..];
@@ -132,17 +79,16 @@ impl<'f> Documents<'f> {
             }
             if rest.contains('/') {
                 if self.component != Component::Logins {
-                    let problem = Diagnostic::error(format!("`{path}` is nested too deeply"));
-                    report.push(problem.at(&Place::of(path), "").help(format!("move it into `{name}/`")));
+                    let what = FolderProblem::Nested { file: Excerpt::of(path), folder: name };
+                    report.push(Finding::new(what).at(&Place::of(path)));
                 }
                 continue;
             }
             let Some(entry) = stem(rest) else { continue };
             let first = seen.get(entry).copied();
             if let Some(first) = first {
-                let message = format!("`{name}/{entry}` exists both as `.yaml` and as `.yml`");
-                let problem = Diagnostic::error(message).at(&Place::of(path), "").at(&Place::of(first), "");
-                report.push(problem.help("remove one of the two"));
+                let what = FolderProblem::BothEndings { folder: name, entry: Excerpt::of(entry) };
+                report.push(Finding::new(what).at(&Place::of(path)).at(&Place::of(first)));
             }
             seen.insert(entry, path);
             self.file(path, Some(entry), first.is_some(), files, report);
@@ -161,8 +107,8 @@ impl<'f> Documents<'f> {
             Some(Found::File(bytes)) => bytes,
             Some(Found::Unreadable(why)) => {
                 self.partial = true;
-                let problem = Diagnostic::error(format!("`{path}` {why}")).at(&Place::of(path), "");
-                report.push(problem.help(why.help()));
+                let what = FolderProblem::FileUnreadable { file: Excerpt::of(path), why: why.clone() };
+                report.push(Finding::new(what).at(&Place::of(path)));
                 return;
             }
             Some(Found::Unopened) | None => return,
@@ -171,9 +117,8 @@ impl<'f> Documents<'f> {
             Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
             Err(error) => {
                 self.partial = true;
-                let message = format!("`{path}` is not UTF-8 text");
                 let place = self.not_text(path, bytes, error.valid_up_to());
-                report.push(Diagnostic::error(message).at(&place, "here").help("save it as UTF-8"));
+                report.push(Finding::new(FolderProblem::NotText(Excerpt::of(path))).at(&place));
                 return;
             }
         };
@@ -181,24 +126,18 @@ impl<'f> Documents<'f> {
         let parsed = yaml::parse(text, &mut mask);
         let source = Arc::new(Source::new(path, mask.finish()));
         for flaw in parsed.flaws {
-            report.push(explain(flaw, &source));
+            let places = flaw.spans.into_iter().map(|span| Place::new(&source, span));
+            let problem = Finding::new(flaw.mistake);
+            report.push(places.fold(problem, |problem, place| problem.at(&place)));
         }
         self.partial |= parsed.broken;
         match parsed.root {
             Some(Node { content: Content::Null, .. }) | None if !parsed.broken => {
                 let place = Place::new(&source, Span::default());
-                let problem = if self.component.example().is_some() {
-                    self.partial = true;
-                    Diagnostic::error(format!("`{path}` is empty"))
-                } else {
-                    Diagnostic::warning(format!("`{path}` is empty and ignored"))
-                };
-                let help = match self.component.example() {
-                    Some(_) if entry.is_some() => "write the entry, or delete the file".to_owned(),
-                    Some(example) => format!("{example}; write `{{}}` if there are none yet"),
-                    None => "add the contents, or delete the file".to_owned(),
-                };
-                report.push(problem.at(&place, "empty").help(help));
+                self.partial |= self.component.is_required();
+                let (file, component) = (Excerpt::of(path), self.component);
+                let what = FolderProblem::Empty { file, component, is_entry: entry.is_some() };
+                report.push(Finding::new(what).at(&place));
             }
             Some(root) => self.documents.push(Document { entry, again, source, root }),
             None => {}
@@ -221,7 +160,7 @@ impl<'f> Documents<'f> {
     /// The component as one mapping: that of the file, or one of the folder's
     /// files by name.
     pub(super) fn fields(&self, report: &mut ProblemReport) -> Fields<'_> {
-        let mut fields = Fields::new(format!("`{}`", self.title), None);
+        let mut fields = Fields::new(Owner::File(Excerpt::of(&self.title)), None);
         fields.partial = self.partial;
         for document in &self.documents {
             let key = document.entry.map(|_| Span::default());
@@ -239,7 +178,7 @@ impl<'f> Documents<'f> {
                     });
                 }
                 None => {
-                    let inner = item.fields(&format!("`{}`", self.title), report);
+                    let inner = item.fields(Owner::File(Excerpt::of(&self.title)), report);
                     fields.partial |= inner.is_err();
                     if let Ok(inner) = inner {
                         // Missing fields are reported at the beginning of the file.
@@ -307,19 +246,4 @@ fn places(component: Component, files: &Files) -> Vec<Where<'_>> {
 pub(super) fn stem(file: &str) -> Option<&str> {
     let (stem, ending) = file.rsplit_once('.')?;
     (!stem.is_empty() && ENDINGS.contains(&ending)).then_some(stem)
-}
-
-fn explain(flaw: Flaw, source: &Arc<Source>) -> Diagnostic {
-    let message = match flaw.quoted {
-        Some(span) => format!("`{}` {}", source.text().get(span.range()).unwrap_or_default(), flaw.message),
-        None => flaw.message,
-    };
-    let mut problem = Diagnostic::error(message);
-    for (span, label) in flaw.labels {
-        problem = problem.at(&Place::new(source, span), label);
-    }
-    match flaw.help {
-        Some(help) => problem.help(help),
-        None => problem,
-    }
 }

@@ -1,9 +1,10 @@
 //! The network itself: `network.yaml`, today's `cloud.yaml`.
 
 use super::fields::{Fields, Item};
-use super::files::{Files, Found, relative_to};
-use super::problem::{Absent, Diagnostic, ProblemReport, Read, Reported};
+use super::files::{Files, Found, start_of};
+use super::problem::{ProblemReport, Read, Reported};
 use super::{At, DomainDraft, Place};
+use crate::finding::{Absent, Excerpt, Expected, Finding, KeyProblem, NetworkKey, Owner};
 use crate::identity::{SwarmKey, ValidationKeys};
 use std::collections::BTreeMap;
 
@@ -49,16 +50,18 @@ struct RawPair<'t> {
 pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut ProblemReport) -> RawNetwork<'t> {
     let domain = fields
         .need("domain", "domain: {root: example.org, generated: g.example.org, …}")
-        .and_then(|item| item.fields("`domain`", report));
+        .and_then(|item| item.fields(Owner::Path("domain"), report));
     let (mut root, mut generated, mut validation) = (Err(Reported), Err(Reported), Err(Reported));
     let mut custom = BTreeMap::new();
     if let Ok(mut domain) = domain {
         root = domain.need("root", "root: example.org").and_then(|item| name(item, report));
         generated = domain.need("generated", "generated: g.example.org").and_then(|item| name(item, report));
         validation = read_pair(&mut domain, report);
-        if let Some(Ok(fields)) = domain.take("hosts").map(|item| item.fields("`domain.hosts`", report)) {
+        if let Some(Ok(fields)) =
+            domain.take("hosts").map(|item| item.fields(Owner::Path("domain.hosts"), report))
+        {
             for slot in &fields.slots {
-                if let Ok(service) = slot.item.text("the name of a service", report) {
+                if let Ok(service) = slot.item.text(Expected::ServiceOfDomain, report) {
                     let name = At { value: slot.name.to_owned(), place: slot.place.clone() };
                     let service = slot.item.at(service.to_owned());
                     custom.insert(slot.name.to_owned(), CustomDomain { name, service });
@@ -69,13 +72,19 @@ pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut ProblemReport) -> Ra
     }
     let p2p = fields
         .need("p2p", "p2p: {swarm: {key: keys/swarm.key}, bootstrap: {…}}")
-        .and_then(|item| item.fields("`p2p`", report));
+        .and_then(|item| item.fields(Owner::Path("p2p"), report));
     let (mut swarm_key, mut bootstrap) = (Err(Reported), Err(Reported));
     if let Ok(mut p2p) = p2p {
         swarm_key = read_swarm(&mut p2p, report);
         bootstrap = match p2p.take("bootstrap") {
-            Some(item) => item.fields("`p2p.bootstrap`", report).map(|fields| (item.head(), fields)),
-            None => p2p.place.clone().map(|place| (place, Fields::new(String::new(), None))).ok_or(Reported),
+            Some(item) => {
+                item.fields(Owner::Path("p2p.bootstrap"), report).map(|fields| (item.head(), fields))
+            }
+            None => p2p
+                .place
+                .clone()
+                .map(|place| (place, Fields::new(Owner::Path("p2p.bootstrap"), None)))
+                .ok_or(Reported),
         };
         // A misspelt key may have been meant as `bootstrap`.
         if p2p.finish(report) {
@@ -90,11 +99,11 @@ pub(super) fn read<'t>(mut fields: Fields<'t>, report: &mut ProblemReport) -> Ra
 fn read_pair<'t>(domain: &mut Fields<'t>, report: &mut ProblemReport) -> Read<RawPair<'t>> {
     const EXAMPLE: &str = "validation: {key: {private: keys/dv_private.key, public: keys/dv_public.key}}";
     let item = domain.need("validation", EXAMPLE)?;
-    let mut validation = item.fields("`domain.validation`", report)?;
+    let mut validation = item.fields(Owner::Path("domain.validation"), report)?;
     let key = validation.need("key", "key: {private: keys/dv_private.key, public: keys/dv_public.key}");
     validation.finish(report);
     let whole = key?;
-    let mut pair = whole.fields("`domain.validation.key`", report)?;
+    let mut pair = whole.fields(Owner::Path("domain.validation.key"), report)?;
     let private = pair.take("private").map(|item| path(item, report)).transpose();
     let public = pair.take("public").map(|item| path(item, report)).transpose();
     if let (Ok(None), Ok(None)) = (&private, &public) {
@@ -108,7 +117,7 @@ fn read_pair<'t>(domain: &mut Fields<'t>, report: &mut ProblemReport) -> Read<Ra
 
 fn read_swarm<'t>(p2p: &mut Fields<'t>, report: &mut ProblemReport) -> Read<(Item<'t>, &'t str)> {
     let mut swarm = match p2p.take("swarm") {
-        Some(item) => item.fields("`p2p.swarm`", report)?,
+        Some(item) => item.fields(Owner::Path("p2p.swarm"), report)?,
         None => return Err(no_swarm_key(p2p, "swarm", "swarm: {key: keys/swarm.key}")),
     };
     let key = swarm.take("key").ok_or_else(|| no_swarm_key(&mut swarm, "key", "key: keys/swarm.key"));
@@ -117,8 +126,8 @@ fn read_swarm<'t>(p2p: &mut Fields<'t>, report: &mut ProblemReport) -> Read<(Ite
 }
 
 /// tau starts without a swarm key, too: then the network is open.
-fn no_swarm_key(fields: &mut Fields<'_>, name: &'static str, example: &str) -> Reported {
-    fields.missing_because(&[name], "the network has no swarm key, so anyone could join it", example)
+fn no_swarm_key(fields: &mut Fields<'_>, name: &'static str, example: &'static str) -> Reported {
+    fields.missing_because(&[name], KeyProblem::NoSwarm { example })
 }
 
 impl RawNetwork<'_> {
@@ -157,7 +166,6 @@ impl RawNetwork<'_> {
 impl RawPair<'_> {
     /// Reports problems of each half, even if the other has one.
     fn finish(self, files: &Files, report: &mut ProblemReport) -> Read<At<ValidationKeys>> {
-        const HELP: &str = "expected a P-256 key pair in PEM, `EC PRIVATE KEY` and `PUBLIC KEY`, as `spore key validation` generates; the public half can be left out";
         let mut half = |half: Option<(Item<'_>, &str)>, key: NetworkKey| {
             let Some((item, path)) = half else { return Ok(None) };
             let bytes = bytes(item, path, key, files, report)?;
@@ -165,7 +173,7 @@ impl RawPair<'_> {
                 if key == NetworkKey::ValidationPrivate { (Some(bytes), None) } else { (None, Some(bytes)) };
             match ValidationKeys::new(parts.0, parts.1) {
                 Ok(_) => Ok(Some(bytes)),
-                Err(error) => Err(item.wrong(&error.to_string(), "this file", HELP, report)),
+                Err(error) => Err(item.wrong(KeyProblem::ValidationHalf(error), report)),
             }
         };
         let private = half(self.private, NetworkKey::ValidationPrivate);
@@ -173,13 +181,9 @@ impl RawPair<'_> {
         match ValidationKeys::new(private?, public?) {
             Ok(keys) => Ok(self.whole.at(keys)),
             Err(error) => {
-                let mut problem = Diagnostic::error(error.to_string());
-                for (half, label) in [(self.private, "this key"), (self.public, "and this one")] {
-                    if let Some((item, _)) = half {
-                        problem = problem.at(&item.place(), label);
-                    }
-                }
-                Err(report.push(problem.help(HELP)))
+                let halves = [self.private, self.public].into_iter().flatten();
+                let problem = Finding::new(KeyProblem::Validation(error));
+                Err(report.push(halves.fold(problem, |problem, (item, _)| problem.at(&item.place()))))
             }
         }
     }
@@ -188,35 +192,8 @@ impl RawPair<'_> {
 fn swarm_key(item: Item<'_>, path: &str, files: &Files, report: &mut ProblemReport) -> Read<At<SwarmKey>> {
     match SwarmKey::parse(bytes(item, path, NetworkKey::Swarm, files, report)?) {
         Ok(key) => Ok(item.at(key)),
-        Err(error) => {
-            let help = "expected one line, `/key/swarm/psk/1.0.0//base16/` and 64 hexadecimal digits, as `spore key swarm` generates";
-            Err(item.wrong(&error.to_string(), "this file", help, report))
-        }
+        Err(error) => Err(item.wrong(KeyProblem::Swarm(error), report)),
     }
-}
-
-/// A key of the network: what a file should hold.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum NetworkKey {
-    Swarm,
-    ValidationPrivate,
-    ValidationPublic,
-}
-
-const PUBLIC_HELP: &str =
-    "correct the path, or remove the line: the public half is derived from the private one";
-
-/// How to generate the key that is missing at `path`.
-fn generate(kind: &str, path: &str) -> String {
-    let shell = shlex::try_quote(path).unwrap_or_default();
-    let mkdir = match path.rsplit_once('/') {
-        // A path that needs quoting is too awkward to copy from a sentence.
-        Some((folder, _)) if *shell == *path && !folder.is_empty() => format!("mkdir -p {folder} && "),
-        _ => String::new(),
-    };
-    format!(
-        "correct the path, or generate the key if the network is new: `{mkdir}(umask 077; spore key {kind} >{shell})`"
-    )
 }
 
 fn bytes<'f>(
@@ -226,36 +203,33 @@ fn bytes<'f>(
     files: &'f Files,
     report: &mut ProblemReport,
 ) -> Read<&'f [u8]> {
-    let (message, help) = match files.get(path) {
-        Some(Found::File(bytes)) => return Ok(bytes),
-        Some(Found::Unreadable(why)) => (format!("`{}` {why}", item.shown()), why.help()),
-        Some(Found::Unopened) => {
-            (format!("`{}` is a plugin", item.shown()), "write the path of the key's file")
+    let file = item.shown();
+    match files.get(path) {
+        Some(Found::File(bytes)) => Ok(bytes),
+        Some(Found::Unreadable(why)) => {
+            Err(item.wrong(KeyProblem::Unreadable { file, why: why.clone() }, report))
         }
+        Some(Found::Unopened) => Err(item.wrong(KeyProblem::IsAPlugin(file), report)),
         None => {
-            let message = format!("there is no file `{}`", item.shown());
-            let problem = Diagnostic::error(message).at(&item.place(), relative_to(item.place().shown(path)));
+            let place = item.place();
+            let shown = place.shown(path);
             // A masked path isn't shown anywhere else either.
-            let is_shown = item.place().shown(path) == path;
-            let to = |default| if is_shown { path } else { default };
-            let (what, help) = match key {
-                NetworkKey::Swarm => (Absent::SecretFile, generate("swarm", to("keys/swarm.key"))),
-                NetworkKey::ValidationPrivate => {
-                    (Absent::SecretFile, generate("validation", to("keys/dv_private.key")))
-                }
-                NetworkKey::ValidationPublic => (Absent::PublicFile, PUBLIC_HELP.to_owned()),
+            let path = (shown == path).then(|| Excerpt::of(path));
+            let problem = Finding::new(KeyProblem::NoFile { file, start: start_of(shown), key, path });
+            let what = match key {
+                NetworkKey::Swarm | NetworkKey::ValidationPrivate => Absent::SecretFile,
+                NetworkKey::ValidationPublic => Absent::PublicFile,
             };
-            let problem = problem.help(help);
-            return Err(report.missing(item.place(), what, problem));
+            let problem = problem.at(&place);
+            Err(report.missing(place, what, problem))
         }
-    };
-    Err(item.wrong(&message, "this path", help, report))
+    }
 }
 
 fn name(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
-    Ok(item.at(item.text("a domain name", report)?.trim().to_owned()))
+    Ok(item.at(item.text(Expected::DomainName, report)?.trim().to_owned()))
 }
 
 fn path<'t>(item: Item<'t>, report: &mut ProblemReport) -> Read<(Item<'t>, &'t str)> {
-    Ok((item, item.text("the path of a file", report)?))
+    Ok((item, item.text(Expected::PathOfFile, report)?))
 }

@@ -5,12 +5,13 @@
 //! checks draw no conclusions from its absence. A draft without errors is a
 //! [`Network`].
 
-use super::problem::{Diagnostic, Findings, ProblemReport, Problems};
+use super::problem::{Findings, ProblemReport, Problems};
 use super::{
-    Accounts, Address, App, At, CustomDomain, Domain, Files, Identity, InGit, KeyFile, Links, Location,
-    Login, Network, Place, Plugin, Ssh, Tenancy,
+    Accounts, Address, App, At, CustomDomain, Domain, Files, Finding, Identity, InGit, KeyFile, Links,
+    Location, Login, Network, Place, Plugin, Ssh, Tenancy,
 };
 use crate::artifact::{Architecture, Pin};
+use crate::finding::{Excerpt, FolderProblem};
 use crate::identity::{NodeKey, PeerId, SwarmKey, ValidationKeys};
 use crate::resource::{HostName, SecretBytes, ShapeName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,10 +174,9 @@ impl Draft {
         match Files::read(folder, links) {
             Ok(files) => Self::from_files(&files, secrets),
             Err(error) => {
-                let message = format!("the network folder `{}` can't be read: {error}", folder.display());
-                let help = "name another with `-n`, or `SPORE_NETWORK`";
                 let mut draft = Self::empty(folder, secrets);
-                draft.findings.push(Diagnostic::error(message).help(help));
+                let (folder, error) = (Excerpt::of(folder.display()), error.to_string());
+                draft.findings.push(Finding::new(FolderProblem::Unreadable { folder, error }));
                 draft
             }
         }
@@ -223,12 +223,12 @@ impl Draft {
     }
 
     /// The findings, in the order of the files.
-    pub fn problems(&self) -> Vec<Diagnostic> {
+    pub fn problems(&self) -> Vec<Finding> {
         self.findings.in_order()
     }
 
     /// Adds findings.
-    pub fn report(&mut self, problems: impl IntoIterator<Item = Diagnostic>) {
+    pub fn report(&mut self, problems: impl IntoIterator<Item = Finding>) {
         problems.into_iter().for_each(|problem| self.findings.push(problem));
     }
 
@@ -238,12 +238,11 @@ impl Draft {
     /// All findings, if there is an error among them.
     pub fn finish(self) -> Result<Network, Problems> {
         let mut problems = self.problems();
-        if problems.iter().any(Diagnostic::is_error) {
+        if problems.iter().any(Finding::is_error) {
             return Err(Problems(problems));
         }
         self.whole().map(|network| Network { warnings: problems.clone(), ..network }).ok_or_else(|| {
-            let message = "the network is incomplete without its secrets";
-            problems.push(Diagnostic::error(message).help("put the secrets into the folder"));
+            problems.push(Finding::new(FolderProblem::Incomplete));
             Problems(problems)
         })
     }

@@ -3,15 +3,16 @@
 //! This rejects names that no resolver would look up. Upstream's tool, written in Go,
 //! rejects all of them before it asks DNS, so it deploys no such folder.
 
+use super::At;
 use super::fields::Item;
 use super::hosts::{Address, NotAnAddress};
 use super::problem::{ProblemReport, Read};
-use super::{At, Diagnostic};
+use crate::finding::{EndpointFlaw as Flaw, Excerpt, Expected, FieldProblem};
 use std::net::Ipv6Addr;
 
 /// Reads an IP address or the name of a host.
 pub(super) fn read(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
-    let text = item.text("an address", report)?;
+    let text = item.text(Expected::Address, report)?;
     match text.parse::<Address>() {
         Ok(address) => return Ok(item.at(address.ip.to_string())),
         Err(NotAnAddress) if is_zoned(text) => return Ok(item.at(text.to_owned())),
@@ -19,16 +20,8 @@ pub(super) fn read(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String
     }
     match flaw(text) {
         None => Ok(item.at(text.to_owned())),
-        Some(Flaw { why, help }) => {
-            let message = format!("`{}` is not an IP address or a host name", item.shown());
-            Err(report.push(Diagnostic::error(message).at(&item.place(), why).help(help)))
-        }
+        Some(flaw) => Err(item.wrong(FieldProblem::Endpoint { text: item.shown(), flaw }, report)),
     }
-}
-
-struct Flaw {
-    why: String,
-    help: String,
 }
 
 /// `fe80::1%eth0`
@@ -43,100 +36,67 @@ fn is_plain(c: char) -> bool {
 }
 
 fn flaw(text: &str) -> Option<Flaw> {
-    let flaw = |why: &str, help: &str| Some(Flaw { why: why.to_owned(), help: help.to_owned() });
-    // Only a part that is an address or a name by itself is repeated in a help:
-    // the rest may be a password.
     let is_sound = |part: &str| part.parse::<Address>().is_ok() || flaw_of_name(part).is_none();
     if text.trim() != text && is_sound(text.trim()) {
-        return flaw("there are spaces around it", "remove the spaces");
+        return Some(Flaw::Spaces);
     }
     if let Some((_, rest)) = text.split_once("://") {
         let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
-        return match is_sound(host) && !rest.contains('@') {
-            true => flaw("this is a URL", &format!("write only the host: `{host}`")),
-            false => flaw("this is a URL", "write only the host"),
-        };
+        let is_shown = is_sound(host) && !rest.contains('@');
+        return Some(Flaw::Url { host: is_shown.then(|| Excerpt::of(host)) });
     }
     if let Some((_, host)) = text.rsplit_once('@') {
-        const USER: &str = "the user name is the login's `username`";
-        return match is_sound(host) {
-            true => flaw("it contains a user name", &format!("write only the host, `{host}`; {USER}")),
-            false => flaw("it contains a user name", &format!("write only the host; {USER}")),
-        };
+        return Some(Flaw::User { host: is_sound(host).then(|| Excerpt::of(host)) });
     }
     if let Some(rest) = text.strip_prefix('[') {
-        return match rest.split_once(']') {
-            Some((ip, "")) if ip.parse::<Ipv6Addr>().is_ok() => {
-                flaw("an IPv6 address is written without brackets here", &format!("write `{ip}`"))
-            }
-            Some((ip, rest)) if ip.parse::<Ipv6Addr>().is_ok() => with_port(ip, rest.trim_start_matches(':')),
-            _ => flaw("it contains brackets", "write one address, without brackets"),
-        };
+        return Some(match rest.split_once(']').map(|(ip, rest)| (ip.parse::<Ipv6Addr>(), ip, rest)) {
+            Some((Ok(ip), _, "")) => Flaw::BracketedIp(ip),
+            Some((Ok(_), ip, rest)) => with_port(ip, rest.trim_start_matches(':')),
+            _ => Flaw::Brackets,
+        });
     }
     if text.contains([' ', ',', ';']) {
-        return flaw("this is more than one word", "write one address: the one that spore connects to");
+        return Some(Flaw::Words);
     }
     match text.split_once(':') {
         Some((host, port)) if is_sound(host) && port.bytes().all(|b| b.is_ascii_digit()) => {
-            with_port(host, port)
+            Some(with_port(host, port))
         }
-        Some((_, rest)) if !rest.contains(':') => {
-            flaw("a host name has no `:`", "write only the host, and the port as `port: 22`")
-        }
-        Some(_) => flaw(
-            "this is not an IPv6 address",
-            "write it as `192.0.2.1`, `2001:db8::1` or `host.example.org`",
-        ),
+        Some((_, rest)) if !rest.contains(':') => Some(Flaw::Colon),
+        Some(_) => Some(Flaw::NotIpv6),
         None => flaw_of_name(text),
     }
 }
 
-fn with_port(host: &str, port: &str) -> Option<Flaw> {
-    let help = match port.parse::<u16>() {
-        Ok(port) if port > 0 => format!("write `addr: {host}` and `port: {port}`"),
-        _ => format!("write `addr: {host}`, and the port as `port: 22`"),
-    };
-    Some(Flaw { why: "it contains a port".to_owned(), help })
+fn with_port(host: &str, port: &str) -> Flaw {
+    Flaw::Port { host: Excerpt::of(host), port: port.parse().ok().filter(|&port| port > 0) }
 }
 
-/// Of a text without `:`.
 fn flaw_of_name(text: &str) -> Option<Flaw> {
-    const HELP: &str = "write it as `192.0.2.1`, `2001:db8::1` or `host.example.org`";
-    let flaw = |why: String| Some(Flaw { why, help: HELP.to_owned() });
     if let Some(other) = text.chars().find(|&c| !is_plain(c)) {
-        return flaw(match other {
-            '/' if text.starts_with(|c: char| c.is_ascii_digit()) => {
-                "the part after the `/` is not a prefix length".to_owned()
-            }
-            // Printed as it is in the file, control characters escaped.
-            other => format!("`{other}` can't be part of a host name"),
+        return Some(match other {
+            '/' if text.starts_with(|c: char| c.is_ascii_digit()) => Flaw::PrefixLength,
+            other => Flaw::Character(other),
         });
     }
     let name = text.strip_suffix('.').unwrap_or(text);
     let parts = || name.split('.');
     if parts().any(str::is_empty) {
-        return flaw(match text.contains("..") {
-            true => "two dots in a row".to_owned(),
-            false => "it starts with a dot".to_owned(),
-        });
+        return Some(if text.contains("..") { Flaw::TwoDots } else { Flaw::LeadingDot });
     }
     if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return flaw(
-            match parts().find(|part| part.parse::<u8>().is_err() || part.starts_with('0') && *part != "0") {
-                Some(part) if part.starts_with('0') => format!("`{part}` starts with a zero"),
-                Some(part) if parts().count() == 4 => format!("`{part}` is more than 255"),
-                _ => format!("an IPv4 address has four numbers, not {}", parts().count()),
-            },
-        );
+        let is_wrong = |part: &&str| part.parse::<u8>().is_err() || part.starts_with('0') && *part != "0";
+        return Some(match parts().find(is_wrong) {
+            Some(part) if part.starts_with('0') => Flaw::LeadingZero(Excerpt::of(part)),
+            Some(part) if parts().count() == 4 => Flaw::TooHigh(Excerpt::of(part)),
+            _ => Flaw::Numbers(parts().count()),
+        });
     }
     if text.len() > 253 {
-        return flaw("a host name has at most 253 characters".to_owned());
+        return Some(Flaw::TooLong);
     }
     if parts().any(|part| part.len() > 63) {
-        return flaw("between two dots of a host name there are at most 63 characters".to_owned());
+        return Some(Flaw::PartTooLong);
     }
-    if parts().any(|part| part.starts_with('-') || part.ends_with('-')) {
-        return flaw("a part of it starts or ends with `-`".to_owned());
-    }
-    None
+    parts().any(|part| part.starts_with('-') || part.ends_with('-')).then_some(Flaw::Hyphen)
 }

@@ -2,9 +2,10 @@
 //!
 //! Text in messages is taken from the masked source, never from the value.
 
-use super::place::{At, Place, Source};
-use super::problem::{Diagnostic, ProblemReport, Read, Reported, nearest};
+use super::problem::{ProblemReport, Read, Reported, nearest};
 use super::slot::Slot;
+use super::{At, Place, Source};
+use crate::finding::{Excerpt, Expected, FieldProblem, Finding, Form, Kind, Owner};
 use crate::yaml::{Content, Node, Span};
 use std::sync::Arc;
 
@@ -38,26 +39,19 @@ impl<'t> Item<'t> {
     }
 
     /// Its first line, masked and shortened.
-    pub(super) fn shown(self) -> String {
+    pub(super) fn shown(self) -> Excerpt {
         let span = self.node.defined.unwrap_or(self.node.span);
         let text = self.source.text().get(span.range()).unwrap_or_default();
         let line = text.lines().next().unwrap_or_default();
         match line.char_indices().nth(60) {
-            Some((cut, _)) => format!("{}…", &line[..cut]),
-            None => line.to_owned(),
+            Some((cut, _)) => Excerpt::of(format_args!("{}…", &line[..cut])),
+            None => Excerpt::of(line),
         }
     }
 
-    /// Reports that this value isn't what is expected.
-    pub(super) fn wrong(
-        self,
-        message: &str,
-        expected: &str,
-        help: &str,
-        report: &mut ProblemReport,
-    ) -> Reported {
-        let problem = Diagnostic::error(message).at(&self.place(), expected).help(help);
-        report.push(problem)
+    /// Reports what is wrong with this value.
+    pub(super) fn wrong(self, what: impl Into<Kind>, report: &mut ProblemReport) -> Reported {
+        report.push(Finding::new(what).at(&self.place()))
     }
 
     /// The place of its key, if it has one: where missing parts of it are reported.
@@ -68,28 +62,24 @@ impl<'t> Item<'t> {
         }
     }
 
-    fn not(self, expected: &str, report: &mut ProblemReport) -> Reported {
+    fn not(self, expected: Expected, report: &mut ProblemReport) -> Reported {
         let found = match self.node.content.resolved() {
             Content::Broken => return Reported,
-            Content::Null => "nothing",
-            Content::Scalar { .. } | Content::Tagged { .. } => "a single value",
-            Content::List(_) => "a list",
-            Content::Map(_) | Content::Shared(_) => "a mapping",
+            Content::Null => Form::Nothing,
+            Content::Scalar { .. } | Content::Tagged { .. } => Form::Scalar,
+            Content::List(_) => Form::List,
+            Content::Map(_) | Content::Shared(_) => Form::Mapping,
         };
-        let problem = Diagnostic::error(format!("expected {expected}, found {found}"));
         let place = if self.is_null() { self.head() } else { self.place() };
-        report.push(problem.at(&place, "this").help(format!("write {expected} here")))
+        report.push(Finding::new(FieldProblem::Type { expected, found }).at(&place))
     }
 
-    /// Any scalar as text; `expected` describes it in messages.
-    pub(super) fn text(self, expected: &str, report: &mut ProblemReport) -> Read<&'t str> {
+    /// Any scalar as text.
+    pub(super) fn text(self, expected: Expected, report: &mut ProblemReport) -> Read<&'t str> {
         match self.node.content.resolved() {
-            Content::Scalar { text, .. } if text.trim().is_empty() => Err(self.wrong(
-                &format!("expected {expected}, found nothing"),
-                "empty",
-                &format!("write {expected} here"),
-                report,
-            )),
+            Content::Scalar { text, .. } if text.trim().is_empty() => {
+                Err(self.wrong(FieldProblem::NoText(expected), report))
+            }
             Content::Scalar { text, .. } => Ok(text),
             _ => Err(self.not(expected, report)),
         }
@@ -97,33 +87,22 @@ impl<'t> Item<'t> {
 
     /// A port in plain decimal digits, which all YAML readers interpret alike.
     pub(super) fn port(self, report: &mut ProblemReport) -> Read<At<u16>> {
-        const HELP: &str = "a port is a number from 1 to 65535, without quotes";
-        let text = self.text("a port", report)?;
+        let text = self.text(Expected::Port, report)?;
         let plain = matches!(self.node.content.resolved(), Content::Scalar { plain: true, .. });
         let decimal = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
         match text.parse() {
             Ok(port) if plain && decimal => Ok(self.at(port)),
-            _ => {
-                Err(self.wrong(&format!("`{}` is not a port", self.shown()), "expected a port", HELP, report))
-            }
+            _ => Err(self.wrong(FieldProblem::Port(self.shown()), report)),
         }
     }
 
     /// A number, quoted or not.
-    pub(super) fn number(self, expected: &str, report: &mut ProblemReport) -> Read<At<f64>> {
-        let text = self.text(expected, report)?;
+    pub(super) fn number(self, expected: Expected, report: &mut ProblemReport) -> Read<At<f64>> {
+        let text = self.text(expected.clone(), report)?;
         let digits = text.trim().bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
         match text.trim().parse::<f64>() {
             Ok(number) if digits && number.is_finite() => Ok(self.at(number)),
-            _ => {
-                let message = format!("`{}` is not a number", self.shown());
-                Err(self.wrong(
-                    &message,
-                    &format!("expected {expected}"),
-                    "write it in degrees, such as `-33.87`",
-                    report,
-                ))
-            }
+            _ => Err(self.wrong(FieldProblem::Number { text: self.shown(), expected }, report)),
         }
     }
 
@@ -135,10 +114,7 @@ impl<'t> Item<'t> {
                 for node in nodes {
                     let item = Item { node, source: self.source, key: None, via: self.inner_via() };
                     if matches!(node.content.resolved(), Content::Null) {
-                        let problem = Diagnostic::error("an empty list item");
-                        report.push(
-                            problem.at(&item.place(), "empty").help("write the item, or remove the line"),
-                        );
+                        item.wrong(FieldProblem::EmptyItem, report);
                     } else {
                         items.push(item);
                     }
@@ -167,12 +143,12 @@ impl<'t> Item<'t> {
         matches!(self.node.content.resolved(), Content::Map(_))
     }
 
-    /// The entries of a mapping; `owner` describes it in messages.
-    pub(super) fn fields(self, owner: &str, report: &mut ProblemReport) -> Read<Fields<'t>> {
+    /// The entries of a mapping.
+    pub(super) fn fields(self, owner: Owner, report: &mut ProblemReport) -> Read<Fields<'t>> {
         let Content::Map(entries) = self.node.content.resolved() else {
-            return Err(self.not(&format!("a mapping for {owner}"), report));
+            return Err(self.not(Expected::Mapping(owner), report));
         };
-        let mut fields = Fields::new(owner.to_owned(), Some(self.head()));
+        let mut fields = Fields::new(owner, Some(self.head()));
         fields.slots = entries
             .iter()
             .map(|entry| Slot {
@@ -200,19 +176,18 @@ impl<'t> Item<'t> {
 
 /// A mapping whose entries are taken one by one.
 pub(super) struct Fields<'t> {
-    /// The description of the mapping: `host `h1``.
-    owner: String,
+    owner: Owner,
     pub(super) place: Option<Place>,
     pub(super) slots: Vec<Slot<'t>>,
     asked: Vec<&'static str>,
     /// Missing fields: reported at the end, unless they are misspelt.
-    missing: Vec<(Vec<&'static str>, Diagnostic)>,
+    missing: Vec<(Vec<&'static str>, Finding)>,
     /// Whether some of it couldn't be read: then missing fields aren't reported.
     pub(super) partial: bool,
 }
 
 impl<'t> Fields<'t> {
-    pub(super) fn new(owner: String, place: Option<Place>) -> Self {
+    pub(super) fn new(owner: Owner, place: Option<Place>) -> Self {
         Self { owner, place, slots: Vec::new(), asked: Vec::new(), missing: Vec::new(), partial: false }
     }
 
@@ -230,28 +205,21 @@ impl<'t> Fields<'t> {
     }
 
     /// The value of `name`, which is required.
-    pub(super) fn need(&mut self, name: &'static str, example: &str) -> Read<Item<'t>> {
+    pub(super) fn need(&mut self, name: &'static str, example: &'static str) -> Read<Item<'t>> {
         self.take(name).ok_or_else(|| self.missing(&[name], example))
     }
 
     /// Reports that none of `names` is present; the message has the first one.
-    pub(super) fn missing(&mut self, names: &[&'static str], example: &str) -> Reported {
-        let message = format!("{} has no `{}`", self.owner, names.first().copied().unwrap_or_default());
-        self.missing_because(names, &message, example)
+    pub(super) fn missing(&mut self, names: &[&'static str], example: &'static str) -> Reported {
+        let name = names.first().copied().unwrap_or_default();
+        self.missing_because(names, FieldProblem::Missing { owner: self.owner.clone(), name, example })
     }
 
-    /// As [`Fields::missing`], with another message.
-    pub(super) fn missing_because(
-        &mut self,
-        names: &[&'static str],
-        message: &str,
-        example: &str,
-    ) -> Reported {
-        let mut problem = Diagnostic::error(message).help(format!("add `{example}`"));
-        if let Some(place) = &self.place {
-            problem = problem.at(place, "here");
-        }
+    /// As [`Fields::missing`], as another finding.
+    pub(super) fn missing_because(&mut self, names: &[&'static str], what: impl Into<Kind>) -> Reported {
         if !self.partial {
+            let problem = Finding::new(what);
+            let problem = self.place.iter().fold(problem, Finding::at);
             self.missing.push((names.to_vec(), problem));
         }
         Reported
@@ -283,14 +251,13 @@ impl<'t> Fields<'t> {
 
     fn contradiction(
         &self,
-        [one, other]: [&str; 2],
+        names: [&'static str; 2],
         here: &Place,
         there: &Place,
         report: &mut ProblemReport,
     ) -> Reported {
-        let message = format!("`{one}` and `{other}` of {} have different values", self.owner);
-        let problem = Diagnostic::error(message).at(here, "this").at(there, "and this");
-        report.push(problem.help(format!("keep one: `{one}` is the older name of `{other}`")))
+        let problem = Finding::new(FieldProblem::Contradiction { owner: self.owner.clone(), names });
+        report.push(problem.at(here).at(there))
     }
 
     /// Reports the entries that were not taken, and the missing fields. An entry
@@ -302,29 +269,27 @@ impl<'t> Fields<'t> {
             if slot.taken || slot.again {
                 continue;
             }
-            let shown = slot.place.shown(slot.name);
-            let message = format!("{} has no field `{shown}`", self.owner);
+            let (owner, name) = (self.owner.clone(), Excerpt::of(slot.place.shown(slot.name)));
             let joined = slot.name.split_once(':').map(|(name, _)| name);
-            let problem = match nearest(slot.name, self.asked.iter().copied()) {
+            let what = match nearest(slot.name, self.asked.iter().copied()) {
                 None if joined.is_some_and(|name| self.asked.contains(&name)) => {
                     misspelt = true;
                     self.missing.retain(|(names, _)| !names.iter().any(|name| joined == Some(name)));
-                    Diagnostic::error(message).help("write a space after the `:`")
+                    FieldProblem::NoSpace { owner, name }
                 }
-                Some(name) => {
+                Some(meant) => {
                     misspelt = true;
-                    self.missing.retain(|(names, _)| !names.contains(&name));
-                    Diagnostic::error(message).help(format!("did you mean `{name}`?"))
+                    self.missing.retain(|(names, _)| !names.contains(&meant));
+                    FieldProblem::Misspelt { owner, name, meant }
                 }
                 None => {
-                    let mut all: Vec<_> = self.asked.iter().map(|name| format!("`{name}`")).collect();
-                    all.sort();
-                    all.dedup();
-                    let help = format!("remove it; the fields of {} are {}", self.owner, all.join(", "));
-                    Diagnostic::warning(message).help(help)
+                    let mut known = self.asked.clone();
+                    known.sort_unstable();
+                    known.dedup();
+                    FieldProblem::Unknown { owner, name, known }
                 }
             };
-            report.push(problem.at(&slot.place, "unknown"));
+            report.push(Finding::new(what).at(&slot.place));
         }
         for (_, problem) in self.missing {
             report.push(problem);

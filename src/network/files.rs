@@ -7,9 +7,10 @@
 //! bounded, each file and all together.
 
 use super::At;
-use super::component::{Component, ENDINGS, stem};
-use super::git::{self, InGit};
+use super::component::{ENDINGS, stem};
+use super::git;
 use crate::artifact::{FileError, Regular, leads_out};
+use crate::finding::{Bounds, Component, InGit, Start, Unreadable};
 use crate::identity::holds_private_key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -40,43 +41,27 @@ pub enum Links {
     Followed,
 }
 
-/// Where a file must be, after following every symbolic link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bounds {
-    /// In the folder: a component.
-    Folder,
-    /// In the folder, unless the user allows more: a secret.
-    Secret,
-    /// In the folder's `plugins/`, because hosts receive it.
-    Plugins,
-    /// Anywhere: its path, as written, leads out of the folder, which anybody who reads
-    /// the folder can see. Users' own SSH keys are at such paths.
-    Anywhere,
-}
-
-impl Bounds {
-    /// The bounds of a secret whose path is written in the folder.
-    fn of_secret(written: &str, links: Links) -> Self {
-        let mut depth = 0_usize;
-        let leads_out = Path::new(written).components().any(|part| match part {
-            Part::RootDir | Part::Prefix(_) => true,
-            Part::CurDir => false,
-            Part::Normal(_) => {
-                depth += 1;
+/// The bounds of a secret whose path is written in the folder.
+fn bounds_of_secret(written: &str, links: Links) -> Bounds {
+    let mut depth = 0_usize;
+    let leads_out = Path::new(written).components().any(|part| match part {
+        Part::RootDir | Part::Prefix(_) => true,
+        Part::CurDir => false,
+        Part::Normal(_) => {
+            depth += 1;
+            false
+        }
+        Part::ParentDir => match depth.checked_sub(1) {
+            Some(less) => {
+                depth = less;
                 false
             }
-            Part::ParentDir => match depth.checked_sub(1) {
-                Some(less) => {
-                    depth = less;
-                    false
-                }
-                None => true,
-            },
-        });
-        match links {
-            Links::Inside if !leads_out && !written.starts_with("~/") => Self::Secret,
-            Links::Inside | Links::Followed => Self::Anywhere,
-        }
+            None => true,
+        },
+    });
+    match links {
+        Links::Inside if !leads_out && !written.starts_with("~/") => Bounds::Secret,
+        Links::Inside | Links::Followed => Bounds::Anywhere,
     }
 }
 
@@ -114,70 +99,7 @@ impl fmt::Debug for Found {
         match self {
             Self::File(bytes) => write!(f, "File({} bytes)", bytes.len()),
             Self::Unopened => f.write_str("Unopened"),
-            Self::Unreadable(why) => write!(f, "Unreadable({why})"),
-        }
-    }
-}
-
-/// Why a file wasn't read; the text follows its name.
-#[derive(Clone, Debug)]
-pub enum Unreadable {
-    /// A symbolic link to nothing, or to itself.
-    Dangling(String),
-    /// It is not where it must be, because of a symbolic link.
-    Outside(Bounds),
-    /// A folder, a socket, a device.
-    NotAFile,
-    /// Below `/proc` or `/sys`.
-    OfTheKernel,
-    /// Bigger than the limit, with its size in bytes.
-    TooBig(u64),
-    /// With it, the folder is bigger than this limit.
-    TooMuch(u64),
-    /// A plugin with a private key in it.
-    PrivateKey,
-    /// The error of the operating system.
-    Failed(String),
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dangling(target) => {
-                write!(f, "is a symbolic link to `{target}`, which doesn't exist or can't be followed")
-            }
-            Self::Outside(Bounds::Plugins) => {
-                f.write_str("is a symbolic link that leads out of `plugins/`, or is below one")
-            }
-            Self::Outside(_) => {
-                f.write_str("is a symbolic link that leads out of the folder, or is below one")
-            }
-            Self::NotAFile => f.write_str("is not a file"),
-            Self::OfTheKernel => f.write_str("is in the kernel's `/proc` or `/sys`"),
-            Self::TooMuch(limit) => write!(
-                f,
-                "is not read: with it, the files of its kind in this folder have more than {limit} bytes"
-            ),
-            Self::PrivateKey => f.write_str("holds a private key; plugins are copied to hosts"),
-            Self::TooBig(size) => write!(f, "has {size} bytes; more than {MOST_BYTES} are not read"),
-            Self::Failed(error) => write!(f, "can't be read: {error}"),
-        }
-    }
-}
-
-impl Unreadable {
-    pub(super) fn help(&self) -> &'static str {
-        match self {
-            Self::Dangling(_) => "correct the link, or replace it with the file",
-            Self::Outside(Bounds::Secret) => {
-                "write the target's path here instead, or pass `--follow-links` if you trust the folder"
-            }
-            Self::Outside(_) => "replace the link with the file itself",
-            Self::NotAFile | Self::OfTheKernel => "replace it with a file",
-            Self::TooMuch(_) => "remove what isn't needed, and links to the same file",
-            Self::PrivateKey => "remove the key, and replace it wherever it is used if it was ever committed",
-            Self::TooBig(_) => "split it into a folder with one file per entry",
-            Self::Failed(_) => "make it readable by the user who runs spore",
+            Self::Unreadable(why) => write!(f, "Unreadable({why:?})"),
         }
     }
 }
@@ -319,7 +241,7 @@ impl Files {
             return;
         }
         if let Some(path) = self.path_of(written) {
-            self.load(written.to_owned(), &path, Bounds::of_secret(written, links));
+            self.load(written.to_owned(), &path, bounds_of_secret(written, links));
         }
     }
 
@@ -389,7 +311,7 @@ impl Files {
             return Err(Some(Unreadable::TooMuch(MOST_TOGETHER)));
         }
         let bytes = opened.read(MOST_BYTES).map_err(failed)?;
-        let bytes = bytes.ok_or(Unreadable::TooBig(size.max(MOST_BYTES + 1)))?;
+        let bytes = bytes.ok_or(Unreadable::TooBig { size: size.max(MOST_BYTES + 1), limit: MOST_BYTES })?;
         self.read = self.read.saturating_add(bytes.len() as u64);
         Ok((bytes, mode & 0o077 != 0))
     }
@@ -441,13 +363,13 @@ pub fn is_network(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Where the path of a missing file starts: the label beneath it. Give it what is shown
-/// of the path, so that the label tells nothing of a masked one.
-pub(super) fn relative_to(written: &str) -> &'static str {
+/// Where the path of a missing file starts. Give it what is shown of the path, so that the
+/// answer tells nothing of a masked one.
+pub(super) fn start_of(written: &str) -> Start {
     match written {
-        _ if written.starts_with("~/") => "`~` is the home directory of the user who runs spore",
-        _ if written.starts_with('/') => "an absolute path on the machine where spore runs",
-        _ => "the path is relative to the folder",
+        _ if written.starts_with("~/") => Start::Home,
+        _ if written.starts_with('/') => Start::Root,
+        _ => Start::Folder,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which files git has committed, or would commit.
 
+use crate::finding::InGit;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -14,15 +15,6 @@ use std::time::{Duration, Instant};
 /// How long git may take in all. It reads files of the folder, such as `.gitignore`, and
 /// never ends if a stranger has made one a pipe.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What git does with a file that it doesn't ignore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InGit {
-    /// It is in the index.
-    Tracked,
-    /// `git add .` would add it.
-    NotIgnored,
-}
 
 /// Which of the files git doesn't ignore, by the key that they are given under.
 ///

@@ -1,9 +1,10 @@
 //! The hosts and their nodes: `hosts.yaml`.
 
 use super::fields::{Fields, Item};
-use super::problem::{Absent, Diagnostic, ProblemReport, Read, Reported};
+use super::problem::{ProblemReport, Read, Reported};
 use super::slot::Slot;
 use super::{At, HostDraft, Login, LoginDraft, NodeDraft, ShapeDraft, SshDraft};
+use crate::finding::{Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, Owner, Referent};
 use crate::identity::{NodeKey, PeerId};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
@@ -89,8 +90,7 @@ pub(super) fn read(
     for slot in &fields.slots {
         let host = if slot.item.is_anchored() {
             // It may have been meant as a template for other entries.
-            let advice = format!("every entry is a host, including `{}`", slot.place.shown(slot.name));
-            report.advising(&advice, |report| read_host(slot, known, report))
+            report.anchored(slot.place.shown(slot.name), |report| read_host(slot, known, report))
         } else {
             read_host(slot, known, report)
         };
@@ -113,11 +113,11 @@ pub(super) struct Known<'k> {
 }
 
 fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut ProblemReport) -> Option<HostDraft> {
-    let name = slot.name_of::<HostName>("host", report);
+    let name = slot.name_of::<HostName>(Referent::Host, report);
     let shown = slot.place.shown(slot.name);
     let (mut addresses, mut ssh, mut location, mut nodes) = (Vec::new(), None, None, BTreeMap::new());
     let (mut all_addresses, mut all_nodes) = (false, false);
-    if let Ok(mut fields) = slot.item.fields(&format!("host `{shown}`"), report) {
+    if let Ok(mut fields) = slot.item.fields(Owner::Host(Excerpt::of(shown)), report) {
         (all_addresses, all_nodes) = (true, true);
         let listed = fields.take("addr");
         for item in listed.map(|item| item.items(report)).unwrap_or_default() {
@@ -145,13 +145,9 @@ fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut ProblemReport) -> 
 }
 
 fn address(item: Item<'_>, report: &mut ProblemReport) -> Read<At<Address>> {
-    match item.text("an IP address", report)?.parse::<Address>() {
+    match item.text(Expected::IpAddress, report)?.parse::<Address>() {
         Ok(address) => Ok(item.at(address)),
-        Err(NotAnAddress) => {
-            let message = format!("`{}` is not an IP address", item.shown());
-            let help = "write it as `192.0.2.1` or `192.0.2.1/24`; host names are only allowed in `ssh.addr`";
-            Err(item.wrong(&message, "expected an address", help, report))
-        }
+        Err(NotAnAddress) => Err(item.wrong(FieldProblem::Address(item.shown()), report)),
     }
 }
 
@@ -181,14 +177,14 @@ impl FromStr for Address {
 }
 
 fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut ProblemReport) -> Read<SshDraft> {
-    let mut fields = item.fields(&format!("`ssh` of host `{host}`"), report)?;
+    let mut fields = item.fields(Owner::SshOf(Excerpt::of(host)), report)?;
     let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| super::endpoint::read(item, report));
     let port = fields.take("port").map(|item| item.port(report)).transpose();
     let mut is_named = false;
     let names = fields.either(["key", "auth"], report, |item, report| {
         let items = item.items(report);
         is_named = !items.is_empty();
-        let name = |item: Item<'_>| Some(item.at(item.text("the name of a login", report).ok()?.to_owned()));
+        let name = |item: Item<'_>| Some(item.at(item.text(Expected::LoginName, report).ok()?.to_owned()));
         Ok(items.into_iter().filter_map(name).collect::<Vec<_>>())
     });
     if !is_named {
@@ -198,7 +194,7 @@ fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut ProblemR
     let logins = names.and_then(Result::ok).unwrap_or_default();
     if let Some(all) = known.logins {
         for name in logins.iter().filter(|name| !all.contains_key(&name.value)) {
-            unknown("login", name, all.keys().map(String::as_str), report);
+            unknown(Referent::Login, name, all.keys().map(String::as_str), report);
         }
     }
     Ok(SshDraft { address: address?, port: port.ok().flatten().map_or(22, |port| port.value), logins })
@@ -206,49 +202,36 @@ fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut ProblemR
 
 /// Reports that there is no `what` called `name`.
 pub(super) fn unknown<'n, T: ToString>(
-    what: &str,
+    what: Referent,
     name: &At<T>,
     mut names: impl Iterator<Item = &'n str> + Clone,
     report: &mut ProblemReport,
 ) -> Reported {
     let text = name.value.to_string();
-    let shown = name.place.shown(&text);
-    let help = match report.nearest(&text, names.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let some: Vec<_> = names.clone().take(8).map(|name| format!("`{name}`")).collect();
-            match (some.len(), names.nth(8)) {
-                (0, _) => format!("add a {what}: there is none yet"),
-                (_, None) => {
-                    format!("define it, remove it here, or use one of {}", some.join(", "))
-                }
-                (_, Some(_)) => {
-                    format!("define it, remove it here, or use one of {}, …", some.join(", "))
-                }
-            }
-        }
-    };
-    report.push(
-        Diagnostic::error(format!("there is no {what} `{shown}`")).at(&name.place, "used here").help(help),
-    )
+    let near = report.nearest(&text, names.clone()).map(Excerpt::of);
+    let some = names.by_ref().take(MOST_NAMED).map(Excerpt::of).collect();
+    let is_all = names.next().is_none();
+    let shown = Excerpt::of(name.place.shown(&text));
+    report.push(Finding::new(FieldProblem::NoSuch { what, name: shown, near, some, is_all }).at(&name.place))
 }
 
+/// The maximum number of names that are suggested.
+const MOST_NAMED: usize = 8;
+
 fn read_location(item: Item<'_>, report: &mut ProblemReport) -> Read<Location> {
-    const HELP: &str = "write `location: {lat: 1.25, long: 25.1}`";
     if item.is_list() {
         let items = item.items(report);
         let [lat, long] = items.as_slice() else {
-            let message = format!("a location has two numbers, not {}", items.len());
-            return Err(item.wrong(&message, "expected latitude and longitude", HELP, report));
+            return Err(item.wrong(FieldProblem::LocationOf(items.len()), report));
         };
-        let (lat, long) = (lat.number("a latitude", report), long.number("a longitude", report));
+        let (lat, long) = (lat.number(Expected::Latitude, report), long.number(Expected::Longitude, report));
         return Ok(Location { lat: lat?, long: long? });
     }
-    let mut fields = item.fields("`location`", report)?;
-    let mut number = |name, report: &mut ProblemReport| {
-        fields.need(name, &format!("{name}: 1.25")).and_then(|item| item.number("degrees", report))
+    let mut fields = item.fields(Owner::Path("location"), report)?;
+    let mut number = |name, example, report: &mut ProblemReport| {
+        fields.need(name, example).and_then(|item| item.number(Expected::Degrees, report))
     };
-    let (lat, long) = (number("lat", report), number("long", report));
+    let (lat, long) = (number("lat", "lat: 1.25", report), number("long", "long: 1.25", report));
     fields.finish(report);
     Ok(Location { lat: lat?, long: long? })
 }
@@ -261,16 +244,16 @@ fn read_nodes(
     report: &mut ProblemReport,
 ) -> BTreeMap<ShapeName, NodeDraft> {
     let mut nodes = BTreeMap::new();
-    let Ok(fields) = item.fields(&format!("`shapes` of host `{host}`"), report) else {
+    let Ok(fields) = item.fields(Owner::NodesOf(Excerpt::of(host)), report) else {
         *all = false;
         return nodes;
     };
     for slot in &fields.slots {
-        let shape = slot.name_of::<ShapeName>("shape", report);
+        let shape = slot.name_of::<ShapeName>(Referent::Shape, report);
         if let (Ok(shape), Some(shapes)) = (&shape, known.shapes)
             && !shapes.contains_key(&shape.value)
         {
-            unknown("shape", shape, shapes.keys().map(ShapeName::as_str), report);
+            unknown(Referent::Shape, shape, shapes.keys().map(ShapeName::as_str), report);
             *all = false;
         }
         match read_node(slot, shape, host, report) {
@@ -290,55 +273,36 @@ fn read_node(
     host: &str,
     report: &mut ProblemReport,
 ) -> Option<NodeDraft> {
-    const NO_KEY: &str =
-        "for a new node, generate a key with `spore key node`, and add it here as `key: CAES…`";
-    let name = format!("node `{}@{host}`", slot.place.shown(slot.name));
+    let name = Owner::Node { shape: Excerpt::of(slot.place.shown(slot.name)), host: Excerpt::of(host) };
     let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
     let neither = |report: &mut ProblemReport| {
-        let problem = Diagnostic::error(format!("{name} has neither `key` nor `id`"));
-        report.push(problem.at(&slot.place, "this node").help(NO_KEY));
+        report.push(Finding::new(KeyProblem::NoIdentity(name.clone())).at(&slot.place));
     };
     if slot.item.is_null() {
         neither(report);
         return node(None, None);
     }
-    let Ok(mut fields) = slot.item.fields(&name, report) else { return node(None, None) };
+    let Ok(mut fields) = slot.item.fields(name.clone(), report) else { return node(None, None) };
     let key = fields.take("key").map(|item| {
-        let text = item.text("a private key", report)?;
-        text.parse::<NodeKey>().map(|key| item.at(key)).map_err(|error| {
-            let help = "expected a libp2p ed25519 private key in base64, 92 characters that start with `CAES`, as `spore key node` generates";
-            item.wrong(&format!("{name}: {error}"), "this key", help, report)
-        })
+        let text = item.text(Expected::PrivateKey, report)?;
+        text.parse::<NodeKey>()
+            .map(|key| item.at(key))
+            .map_err(|error| item.wrong(KeyProblem::Node { node: name.clone(), error }, report))
     });
     let id = fields.take("id").map(|item| {
-        let text = item.text("a peer id", report)?;
-        text.parse::<PeerId>().map(|id| item.at(id)).map_err(|_| {
-            let message = format!("`{}` is not a peer id", item.shown());
-            item.wrong(
-                &message,
-                "this id",
-                "a peer id starts with `12D3KooW`; remove it to derive it from the key",
-                report,
-            )
-        })
+        let text = item.text(Expected::PeerId, report)?;
+        text.parse::<PeerId>()
+            .map(|id| item.at(id))
+            .map_err(|_| item.wrong(KeyProblem::PeerId(item.shown()), report))
     });
     let misspelt = fields.finish(report);
     match (&key, &id) {
         (Some(Ok(key)), Some(Ok(id))) if key.peer_id() != id.value => {
-            let problem = Diagnostic::error(format!("`key` and `id` of {name} don't match"))
-                .at(&id.place, "this id")
-                .at(&key.place, "this key has another id");
-            let help =
-                format!("the id of the key is `{}`: correct one of the two, or remove `id`", key.peer_id());
-            report.push(problem.help(help));
+            let what = KeyProblem::NotTheId { node: name.clone(), id: key.peer_id() };
+            report.push(Finding::new(what).at(&id.place).at(&key.place));
         }
         (None, Some(Ok(id))) if !misspelt => {
-            let problem =
-                Diagnostic::error(format!("{name} has no `key`, so its configuration can't be written"));
-            let problem = problem.at(&id.place, "there is only its id");
-            let problem = problem.help(
-                "add the private key of this id as `key: CAES…`; or remove the id, and generate a key with `spore key node`",
-            );
+            let problem = Finding::new(KeyProblem::OnlyAnId(name.clone())).at(&id.place);
             report.missing(slot.place.clone(), Absent::NodeKey, problem);
         }
         (None, None) if !misspelt => neither(report),

@@ -1,10 +1,11 @@
 //! The SSH users: `keys.yaml`, today's `auth.yaml`.
 
 use super::fields::{Fields, Item};
-use super::files::{Files, Found, relative_to};
-use super::problem::{Absent, Diagnostic, ProblemReport, Read};
+use super::files::{Files, Found, start_of};
+use super::problem::{ProblemReport, Read};
 use super::slot::Slot;
 use super::{At, Draft, LoginDraft, Secrets};
+use crate::finding::{Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, Owner};
 use crate::identity::SshKeyKind;
 use crate::resource::SecretBytes;
 use std::collections::BTreeMap;
@@ -53,8 +54,8 @@ pub(super) fn read(
 fn read_login(slot: &Slot<'_>, files: &Files, report: &mut ProblemReport) -> LoginDraft {
     let name = At { value: slot.name.to_owned(), place: slot.place.clone() };
     let mut login = LoginDraft { name, user: None, keys: Vec::new(), password: None };
-    let shown = slot.place.shown(slot.name);
-    let Ok(mut fields) = slot.item.fields(&format!("login `{shown}`"), report) else { return login };
+    let shown = Excerpt::of(slot.place.shown(slot.name));
+    let Ok(mut fields) = slot.item.fields(Owner::Login(shown), report) else { return login };
     let user = fields.either(["user", "username"], report, |item, report| user(item, report));
     login.user = user.unwrap_or_else(|| Err(fields.missing(&["username", "user"], "username: root"))).ok();
     let keys = fields.either(["files", "key"], report, |item, report| Ok(key_files(item, files, report)));
@@ -64,7 +65,7 @@ fn read_login(slot: &Slot<'_>, files: &Files, report: &mut ProblemReport) -> Log
     }
     login.keys = keys.and_then(Result::ok).unwrap_or_default();
     login.password = password.and_then(|item| {
-        let text = item.text("a password", report).ok()?;
+        let text = item.text(Expected::Password, report).ok()?;
         Some(item.at(SecretBytes::new(text)))
     });
     fields.finish(report);
@@ -80,42 +81,34 @@ pub(super) fn missing_keys(draft: &Draft, report: &mut ProblemReport) {
         if !needed.contains(login.name.as_str()) {
             continue;
         }
-        const HELP: &str =
-            "correct the path, copy the private key there, or generate one: `ssh-keygen -t ed25519 -f FILE`";
         let missing = || login.keys.iter().filter(|key| key.kind.is_none());
-        let name = login.name.shown();
+        let name = Excerpt::of(login.name.shown());
+        let file = |key: &At<KeyFile>| Excerpt::of(key.place.shown(&key.written));
         let has_other = login.password.is_some() || missing().count() < login.keys.len();
         if has_other || draft.secrets == Secrets::Elsewhere {
             for key in missing() {
-                let message = format!("there is no file `{}`", key.place.shown(&key.written));
-                let label = format!("login `{name}` falls back to its other keys or its password");
-                let problem = Diagnostic::warning(message).at(&key.place, label).help(HELP);
-                report.missing(key.place.clone(), Absent::SecretFile, problem);
+                let problem = Finding::new(KeyProblem::LoginFile { file: file(key), login: name.clone() });
+                report.missing(key.place.clone(), Absent::SecretFile, problem.at(&key.place));
             }
         } else if missing().next().is_some() {
-            let mut problem = Diagnostic::error(match login.keys.as_slice() {
-                [key] => format!(
-                    "the key of login `{name}` is missing: there is no file `{}`",
-                    key.place.shown(&key.written)
-                ),
-                _ => format!("all keys of login `{name}` are missing"),
-            });
-            for key in missing() {
-                problem = problem.at(&key.place, relative_to(key.place.shown(&key.written)));
-            }
-            report.push(problem.help(HELP));
+            let only = match login.keys.as_slice() {
+                [key] => Some(file(key)),
+                _ => None,
+            };
+            let starts = missing().map(|key| start_of(key.place.shown(&key.written))).collect();
+            let problem = Finding::new(KeyProblem::LoginFiles { login: name, starts, only });
+            report.push(missing().fold(problem, |problem, key| problem.at(&key.place)));
         }
     }
 }
 
 fn user(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
-    let text = item.text("a user name", report)?;
+    let text = item.text(Expected::UserName, report)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && text.chars().all(plain) {
         return Ok(item.at(text.to_owned()));
     }
-    let help = "use letters, digits, `_`, `.` and `-`; the first is neither `.` nor `-`";
-    Err(item.wrong(&format!("`{}` is not a user name", item.shown()), "this", help, report))
+    Err(item.wrong(FieldProblem::UserName(item.shown()), report))
 }
 
 fn key_files(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Vec<At<KeyFile>> {
@@ -124,22 +117,16 @@ fn key_files(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Vec<A
 }
 
 fn key_file(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Read<KeyFile> {
-    let text = item.text("the path of a private key", report)?;
+    let text = item.text(Expected::PathOfPrivateKey, report)?;
     if text.contains('\n') {
-        let help = "move the key to a file in the folder, and write its path here";
-        return Err(item.wrong(
-            "expected the path of a private key, found the key itself",
-            "this",
-            help,
-            report,
-        ));
+        return Err(item.wrong(KeyProblem::Inline, report));
     }
     let path = if text.starts_with("~/") { PathBuf::from(text) } else { files.folder().join(text) };
     let kind = match files.get(text) {
         Some(Found::File(bytes)) => Some(SshKeyKind::of(&String::from_utf8_lossy(bytes))),
         Some(Found::Unopened) => Some(SshKeyKind::NotAKey),
         Some(Found::Unreadable(why)) => {
-            return Err(item.wrong(&format!("`{}` {why}", item.shown()), "this path", why.help(), report));
+            return Err(item.wrong(KeyProblem::Unreadable { file: item.shown(), why: why.clone() }, report));
         }
         None => None,
     };

@@ -8,7 +8,7 @@
 //! others what follows a word such as `password` on its line: any file may be one that
 //! belongs elsewhere, by mistake or by a link.
 
-use super::component::Component;
+use crate::finding::Component;
 use crate::resource::is_hidden;
 use crate::yaml::{Places, Span, small};
 use std::ops::Range;

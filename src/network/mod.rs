@@ -20,7 +20,6 @@ mod git;
 mod hosts;
 mod logins;
 mod mask;
-mod place;
 mod problem;
 mod shapes;
 mod slot;
@@ -35,20 +34,21 @@ pub use draft::{
     DomainDraft, Draft, HostDraft, LoginDraft, NodeDraft, Partial, Secrets, ShapeDraft, SshDraft,
     TenancyDraft,
 };
-pub use files::{Bounds, Files, Found, Links, Unreadable, is_network};
-pub use git::InGit;
+pub use files::{Files, Found, Links, is_network};
 pub use hosts::{Address, Host, Identity, Location, NotAnAddress, Ssh};
 pub use logins::{KeyFile, Login};
-pub use place::{At, Place, Source};
-pub use problem::{Diagnostic, Problems, Severity, nearest};
+pub use problem::{Problems, nearest};
 pub use shapes::{Plugin, Ports, Shape};
 pub use tenancy::{Accounts, App, Tenancy};
 
-use component::{Component, Documents};
+pub use crate::finding::{At, Bounds, Finding, InGit, Place, Severity, Source, Unreadable};
+
+use component::Documents;
 use fields::Fields;
 use problem::{ProblemReport, Reported};
 
 use crate::artifact::{Architecture, Pin};
+use crate::finding::{Component, Excerpt, FolderProblem};
 use crate::identity::{SshKeyKind, SwarmKey};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ pub struct Network {
     /// The tau to run, by architecture; empty if the folder pins none.
     pub tau: BTreeMap<Architecture, Pin>,
     /// The findings that are not errors.
-    pub warnings: Vec<Diagnostic>,
+    pub warnings: Vec<Finding>,
 }
 
 impl Network {
@@ -169,17 +169,9 @@ fn assemble(files: &Files, secrets: Secrets, report: &mut ProblemReport) -> Draf
     draft
 }
 
-fn misnamed(file: &str) -> Diagnostic {
+fn misnamed(file: &str) -> Finding {
     let names = Component::ALL.iter().flat_map(|component| component.names()).copied();
     let name = file.to_ascii_lowercase();
-    let help = match nearest(component::stem(&name).unwrap_or(&name), names) {
-        _ if file.contains('/') => {
-            "rename it to `….yaml` if it is an entry, or move it out of this folder".to_owned()
-        }
-        Some(near) => format!("did you mean `{near}.yaml`?"),
-        None => "rename it if it belongs to the network, or move it out of this folder".to_owned(),
-    };
-    Diagnostic::warning(format!("`{file}` is ignored: spore reads no file of this name"))
-        .at(&Place::of(file), "")
-        .help(help)
+    let near = nearest(component::stem(&name).unwrap_or(&name), names);
+    Finding::new(FolderProblem::Misnamed { file: Excerpt::of(file), near }).at(&Place::of(file))
 }

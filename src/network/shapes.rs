@@ -2,9 +2,10 @@
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found, PLUGINS};
-use super::problem::{Diagnostic, ProblemReport, Read, Reported};
+use super::problem::{ProblemReport, Read, Reported};
 use super::slot::Slot;
 use super::{At, ShapeDraft};
+use crate::finding::{Excerpt, Expected, FieldProblem, Finding, Listed, Owner, Referent};
 use crate::resource::ShapeName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -57,10 +58,10 @@ pub(super) fn read(
 }
 
 fn read_shape(slot: &Slot<'_>, files: &Files, report: &mut ProblemReport) -> Option<ShapeDraft> {
-    let name = slot.name_of::<ShapeName>("shape", report);
-    let owner = format!("shape `{}`", slot.place.shown(slot.name));
+    let name = slot.name_of::<ShapeName>(Referent::Shape, report);
+    let owner = Owner::Shape(Excerpt::of(slot.place.shown(slot.name)));
     let (mut services, mut ports, mut plugins) = (Vec::new(), None, Vec::new());
-    if let Ok(mut fields) = slot.item.fields(&owner, report) {
+    if let Ok(mut fields) = slot.item.fields(owner, report) {
         let read = |item: Item<'_>, report: &mut ProblemReport| Ok(read_services(item, report));
         services =
             fields.either(["protocols", "services"], report, read).and_then(Result::ok).unwrap_or_default();
@@ -79,7 +80,7 @@ fn read_services(item: Item<'_>, report: &mut ProblemReport) -> Vec<At<String>> 
     let mut services: Vec<At<String>> = Vec::new();
     let mut seen = BTreeMap::new();
     for item in item.items(report) {
-        let name = match item.text("a service name", report) {
+        let name = match item.text(Expected::ServiceName, report) {
             Ok("node") => "substrate",
             Ok(name) => name,
             Err(Reported) => continue,
@@ -90,9 +91,8 @@ fn read_services(item: Item<'_>, report: &mut ProblemReport) -> Vec<At<String>> 
                 services.push(item.at(name.to_owned()));
             }
             Some(first) => {
-                let problem = Diagnostic::warning(format!("service `{}` is listed twice", item.shown()));
-                let problem = problem.at(&item.place(), "again here").at(&first.place, "first here");
-                report.push(problem.help("remove one of the two"));
+                let what = FieldProblem::ListedTwice { what: Listed::Service, name: item.shown() };
+                report.push(Finding::new(what).at(&item.place()).at(&first.place));
             }
         }
     }
@@ -113,18 +113,17 @@ fn read_plugins(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Ve
 }
 
 fn plugin(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Read<Plugin> {
-    let name = item.text("a plugin", report)?;
+    let name = item.text(Expected::Plugin, report)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-@".contains(c);
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(plain) {
-        let help = "write `name@version`: letters, digits, `_`, `.` and `-`";
-        return Err(item.wrong(&format!("`{}` is not a plugin name", item.shown()), "this", help, report));
+        return Err(item.wrong(FieldProblem::PluginName(item.shown()), report));
     }
     let path = format!("{PLUGINS}/{name}");
     // Where the folder of plugins isn't read, no plugin is.
     let is_there = match files.get(&path).or_else(|| files.get(&format!("{PLUGINS}/"))) {
         Some(Found::Unreadable(why)) => {
-            let message = format!("`{PLUGINS}/{}` {why}", item.shown());
-            return Err(item.wrong(&message, "this plugin", why.help(), report));
+            let what = FieldProblem::PluginUnreadable { name: item.shown(), why: why.clone() };
+            return Err(item.wrong(what, report));
         }
         Some(Found::File(_) | Found::Unopened) => true,
         None => false,
@@ -142,31 +141,33 @@ struct RawPorts {
 /// {p2p: N, ipfs: N}}`.
 fn read_ports(fields: &mut Fields<'_>, report: &mut ProblemReport) -> Read<RawPorts> {
     let item = fields.need("ports", "ports: {main: 4242, lite: 4247}")?;
-    let mut ports = item.fields("`ports`", report)?;
+    let mut ports = item.fields(Owner::Path("ports"), report)?;
     let mut nested_ipfs = None;
     let main = match ports.need("main", "main: 4242") {
-        Ok(item) if item.is_mapping() => item.fields("`ports.main`", report).and_then(|mut main| {
-            let port = main.need("p2p", "p2p: 4242").and_then(|item| item.port(report));
-            main.finish(report);
-            port
-        }),
+        Ok(item) if item.is_mapping() => {
+            item.fields(Owner::Path("ports.main"), report).and_then(|mut main| {
+                let port = main.need("p2p", "p2p: 4242").and_then(|item| item.port(report));
+                main.finish(report);
+                port
+            })
+        }
         other => other.and_then(|item| item.port(report)),
     };
     let lite = match ports.take("lite") {
         None => Ok(None),
-        Some(item) if item.is_mapping() => item.fields("`ports.lite`", report).and_then(|mut lite| {
-            let port = lite.take("p2p").map(|item| item.port(report)).transpose();
-            nested_ipfs = lite.take("ipfs").map(|item| item.port(report));
-            lite.finish(report);
-            port
-        }),
+        Some(item) if item.is_mapping() => {
+            item.fields(Owner::Path("ports.lite"), report).and_then(|mut lite| {
+                let port = lite.take("p2p").map(|item| item.port(report)).transpose();
+                nested_ipfs = lite.take("ipfs").map(|item| item.port(report));
+                lite.finish(report);
+                port
+            })
+        }
         Some(item) => item.port(report).map(Some),
     };
     let ipfs = match (ports.take("ipfs").map(|item| item.port(report)), nested_ipfs) {
         (Some(Ok(one)), Some(Ok(other))) if one != other => {
-            let problem = Diagnostic::error("`ports.ipfs` and `ports.lite.ipfs` have different values");
-            let problem = problem.at(&other.place, "this").at(&one.place, "and this");
-            report.push(problem.help("keep one: `lite.ipfs` is the older name of `ipfs`"));
+            report.push(Finding::new(FieldProblem::IpfsContradiction).at(&other.place).at(&one.place));
             Err(Reported)
         }
         (one, other) => one.or(other).transpose(),

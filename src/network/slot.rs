@@ -1,8 +1,9 @@
 //! An entry of a mapping, and the rules for its name.
 
 use super::fields::Item;
-use super::place::{At, Place};
-use super::problem::{Diagnostic, ProblemReport, Read};
+use super::problem::{ProblemReport, Read};
+use super::{At, Place};
+use crate::finding::{Excerpt, FieldProblem, Finding, Referent, Scalar};
 use std::str::FromStr;
 
 /// An entry of a mapping.
@@ -21,32 +22,29 @@ pub(super) struct Slot<'t> {
 
 impl Slot<'_> {
     /// The name as that of a `what`: a host or a shape.
-    pub(super) fn name_of<N: FromStr>(&self, what: &str, report: &mut ProblemReport) -> Read<At<N>> {
+    pub(super) fn name_of<N: FromStr>(&self, of: Referent, report: &mut ProblemReport) -> Read<At<N>> {
         match self.name.parse() {
             Ok(value) => {
                 self.warn_of_other_readers(report);
                 Ok(At { value, place: self.place.clone() })
             }
             Err(_) => {
-                let shown = self.place.shown(self.name);
-                let problem = Diagnostic::error(format!("`{shown}` is not a valid {what} name"));
-                Err(report.push(problem.at(&self.place, "this").help(NAME_HELP)))
+                let text = Excerpt::of(self.place.shown(self.name));
+                Err(report.push(Finding::new(FieldProblem::Name { text, of }).at(&self.place)))
             }
         }
     }
 
     /// Some YAML readers take an unquoted name for a value of another type.
     fn warn_of_other_readers(&self, report: &mut ProblemReport) {
-        let Some(what) = taken_for(self.name).filter(|_| self.plain) else { return };
-        let problem = Diagnostic::warning(format!("other YAML readers take `{}` for {what}", self.name));
-        report.push(
-            problem.at(&self.place, "this name").help(format!("put it in quotes: `\"{}\"`", self.name)),
-        );
+        let Some(scalar) = taken_for(self.name).filter(|_| self.plain) else { return };
+        let name = Excerpt::of(self.name);
+        report.push(Finding::new(FieldProblem::ReadOtherwise { name, scalar }).at(&self.place));
     }
 }
 
 /// The type that an unquoted name has in YAML 1.1, if it isn't text.
-fn taken_for(name: &str) -> Option<&'static str> {
+fn taken_for(name: &str) -> Option<Scalar> {
     let lower = name.to_ascii_lowercase();
     let radix = |prefix: &str, radix: u32| {
         lower.strip_prefix(prefix).is_some_and(|rest| u64::from_str_radix(rest, radix).is_ok())
@@ -54,11 +52,11 @@ fn taken_for(name: &str) -> Option<&'static str> {
     let digits: String = lower.chars().filter(|&c| c != '_').collect();
     let begins_with_digit = lower.starts_with(|c: char| c.is_ascii_digit());
     match lower.as_str() {
-        "yes" | "no" | "on" | "off" | "y" | "n" | "true" | "false" => Some("a boolean"),
-        "null" => Some("null"),
-        _ if radix("0x", 16) || radix("0o", 8) || radix("0b", 2) => Some("a number"),
-        _ if begins_with_digit && digits.parse::<f64>().is_ok() => Some("a number"),
-        _ if is_date(&lower) => Some("a date"),
+        "yes" | "no" | "on" | "off" | "y" | "n" | "true" | "false" => Some(Scalar::Boolean),
+        "null" => Some(Scalar::Null),
+        _ if radix("0x", 16) || radix("0o", 8) || radix("0b", 2) => Some(Scalar::Number),
+        _ if begins_with_digit && digits.parse::<f64>().is_ok() => Some(Scalar::Number),
+        _ if is_date(&lower) => Some(Scalar::Date),
         _ => None,
     }
 }
@@ -70,6 +68,3 @@ fn is_date(text: &str) -> bool {
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
     matches!(lengths[..], [4, 1..=2, 1..=2]) && parts.into_iter().all(digits)
 }
-
-/// The rules for names.
-pub(super) const NAME_HELP: &str = "use letters, digits, `_`, `.` and `-`; the first is a letter or a digit";

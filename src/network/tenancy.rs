@@ -4,6 +4,7 @@
 use super::fields::{Fields, Item};
 use super::problem::{ProblemReport, Read};
 use super::{At, TenancyDraft};
+use crate::finding::{Expected, Owner};
 use crate::resource::SecretBytes;
 use crate::yaml::{Content, mapping, plain};
 use serde_yaml::Value;
@@ -102,10 +103,10 @@ pub(super) fn read(mut fields: Fields<'_>, report: &mut ProblemReport) -> Option
     let provider = fields.need("provider", "provider: github").and_then(|item| text(item, report)).ok();
     let owner = fields.need("owner", "owner: an-organisation").and_then(|item| text(item, report)).ok();
     let app = fields.take("app").and_then(|item| {
-        let mut fields = item.fields("`app`", report).ok()?;
+        let mut fields = item.fields(Owner::Path("app"), report).ok()?;
         let client_id = fields.take("client-id").and_then(|item| text(item, report).ok());
         let key = fields.take("key").and_then(|item| {
-            let text = item.text("a private key", report).ok()?;
+            let text = item.text(Expected::PrivateKey, report).ok()?;
             Some(item.at(SecretBytes::new(text)))
         });
         fields.finish(report);
@@ -116,7 +117,7 @@ pub(super) fn read(mut fields: Fields<'_>, report: &mut ProblemReport) -> Option
 }
 
 fn text(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
-    Ok(item.at(item.text("a name", report)?.to_owned()))
+    Ok(item.at(item.text(Expected::Name, report)?.to_owned()))
 }
 
 /// Reads the document as it is.

@@ -4,6 +4,8 @@
 mod action;
 mod applied;
 mod diff;
+mod explain;
+mod finding;
 mod header;
 mod plan;
 mod problems;
@@ -11,6 +13,8 @@ mod style;
 
 pub use action::{action, ended, waiting};
 pub use applied::{conclusion, died, skips};
+pub use explain::{explain, id, ids};
+pub use finding::{Wording, wording};
 pub use header::header;
 pub use plan::{not_reached, overridden, plan, summary, unplanned};
 pub use problems::{counted, problems, tally};

@@ -1,7 +1,7 @@
 //! The findings about a network folder, and their count.
 
-use super::Style;
-use crate::network::{Diagnostic, Place, Severity};
+use super::{Style, Wording, id, wording};
+use crate::finding::{Finding, Place, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use std::fmt;
 
@@ -9,7 +9,7 @@ use std::fmt;
 const WIDTH: usize = 100;
 
 /// Errors first, then warnings, then notes; each with its places and its help.
-pub fn problems(problems: &[Diagnostic], style: Style) -> String {
+pub fn problems(problems: &[Finding], style: Style) -> String {
     let theme = match style {
         Style::Plain => GraphicalTheme::none(),
         Style::Colour => GraphicalTheme::unicode(),
@@ -19,11 +19,12 @@ pub fn problems(problems: &[Diagnostic], style: Style) -> String {
     let by_severity = [Severity::Error, Severity::Warning, Severity::Note].into_iter().flat_map(of);
     let mut text = String::new();
     for problem in by_severity {
-        for (nth, part) in parts(problem).into_iter().enumerate() {
+        let wording = wording(problem);
+        for (nth, part) in parts(problem, &wording).into_iter().enumerate() {
             let mut drawn = String::new();
             // A place outside its text can't be drawn, but the message can be shown.
             if handler.render_report(&mut drawn, &part).is_err() {
-                drawn = format!("{}\n", problem.message());
+                drawn = format!("{}\n", wording.message);
             }
             // The message appears once, above the first file.
             let repeated = if nth == 0 { 0 } else { drawn.find('\n').map_or(0, |end| end + 1) };
@@ -35,7 +36,7 @@ pub fn problems(problems: &[Diagnostic], style: Style) -> String {
 }
 
 /// `2 errors, 1 warning`; empty where there is neither.
-pub fn tally(problems: &[Diagnostic]) -> String {
+pub fn tally(problems: &[Finding]) -> String {
     let count = |severity| problems.iter().filter(|problem| problem.severity() == severity).count();
     let both = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")];
     let both = both.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(count, what));
@@ -50,21 +51,29 @@ pub fn counted(count: usize, what: &str) -> String {
 /// The part of a finding that is in one file: miette's reports have one source.
 #[derive(Debug)]
 struct Part<'p> {
-    problem: &'p Diagnostic,
+    /// Of the first part only, like the message.
+    id: Option<&'static str>,
+    severity: Severity,
+    wording: &'p Wording,
     labels: Vec<&'p (Place, String)>,
     is_last: bool,
 }
 
 /// One part per file, in the order of the labels.
-fn parts(problem: &Diagnostic) -> Vec<Part<'_>> {
-    let mut parts = vec![Part { problem, labels: Vec::new(), is_last: false }];
-    for label in problem.labels() {
+fn parts<'p>(problem: &Finding, wording: &'p Wording) -> Vec<Part<'p>> {
+    let severity = problem.severity();
+    let part = |labels| Part { id: None, severity, wording, labels, is_last: false };
+    let mut parts = vec![part(Vec::new())];
+    for label in &wording.labels {
         let same_file =
             |part: &&mut Part<'_>| part.labels.first().is_none_or(|first| first.0.file() == label.0.file());
         match parts.iter_mut().find(same_file) {
             Some(part) => part.labels.push(label),
-            None => parts.push(Part { problem, labels: vec![label], is_last: false }),
+            None => parts.push(part(vec![label])),
         }
+    }
+    if let Some(first) = parts.first_mut() {
+        first.id = Some(id(problem));
     }
     if let Some(last) = parts.last_mut() {
         last.is_last = true;
@@ -74,15 +83,19 @@ fn parts(problem: &Diagnostic) -> Vec<Part<'_>> {
 
 impl fmt::Display for Part<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.problem.message())
+        f.write_str(&self.wording.message)
     }
 }
 
 impl std::error::Error for Part<'_> {}
 
 impl miette::Diagnostic for Part<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.id.map(|id| Box::new(id) as Box<dyn fmt::Display>)
+    }
+
     fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.problem.severity() {
+        Some(match self.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
             Severity::Note => miette::Severity::Advice,
@@ -90,8 +103,7 @@ impl miette::Diagnostic for Part<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let help = self.problem.advice().filter(|_| self.is_last)?;
-        Some(Box::new(help))
+        self.is_last.then(|| Box::new(&self.wording.help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

@@ -1,7 +1,7 @@
 //! The entries of a mapping: finds duplicate keys and resolves merge keys.
 
 use super::Span;
-use super::syntax::{Flaw, Flaws, flaw};
+use super::syntax::{Flaw, Flaws, Mistake, flaw};
 use super::{Content, Entry, Node};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,14 +18,7 @@ pub(crate) fn merged<'a>(
         let span = entry.span;
         if let Err((entry, first)) = kept.push(entry) {
             again.push(Entry { again: true, ..entry });
-            flaws.push(|| {
-                Box::new(Flaw {
-                    message: "is a duplicate key".to_owned(),
-                    quoted: Some(span),
-                    labels: vec![(span, "again here"), (first, "first here")],
-                    help: Some("remove or rename one of the two"),
-                })
-            });
+            flaws.push(|| Box::new(Flaw { mistake: Mistake::DuplicateKey, spans: vec![span, first] }));
         }
     }
     for source in merges.into_iter().flat_map(sources) {
@@ -39,10 +32,7 @@ pub(crate) fn merged<'a>(
             }
             Content::Broken => {}
             _ => {
-                let help = "`<<` takes a mapping, or a list of them";
-                flaws.push(|| {
-                    flaw("this is not a mapping, so it can't be merged", source.span, "this").help(help)
-                });
+                flaws.push(|| flaw(Mistake::NotMergeable, source.span));
             }
         }
     }

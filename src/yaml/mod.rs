@@ -11,7 +11,7 @@
 mod merge;
 mod syntax;
 
-pub(crate) use syntax::{Flaw, small};
+pub(crate) use syntax::{Flaw, Mistake, NotAKey, small};
 
 use merge::merged;
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
@@ -250,8 +250,7 @@ impl<'a> Builder<'a, '_> {
     fn event(&mut self, event: Event<'a>, at: Span) -> Result<(), Box<Flaw>> {
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
-                return Err(flaw("there is a second document in this file", at, "it starts here")
-                    .help("keep one document, or move the other to another file"));
+                return Err(flaw(Mistake::SecondDocument, at));
             }
             Event::Comment(..) => self.places.comment(at),
             Event::Scalar(text, style, anchor, tag) => {
@@ -269,9 +268,7 @@ impl<'a> Builder<'a, '_> {
             Event::SequenceEnd | Event::MappingEnd => self.close(at)?,
             Event::Alias(id) => self.alias(id, at)?,
             Event::UnresolvedAlias(_) => {
-                let help = "define the anchor above it, or quote the value";
-                let message = "there is no anchor for this alias";
-                self.flaws.push(|| flaw(message, at, "this alias").help(help));
+                self.flaws.push(|| flaw(Mistake::UnknownAlias, at));
                 self.add(Node { content: Content::Broken, span: at, defined: None }, 0, Extent::SCALAR)?;
             }
             _ => {}
@@ -321,8 +318,7 @@ impl<'a> Builder<'a, '_> {
     fn tag(&mut self, tag: Option<&Tag>, at: Span) {
         let Some(tag) = tag else { return };
         if !tag.is_yaml_core_schema() && !is_bare(tag) {
-            let message = "this tag has no meaning here";
-            self.flaws.push(|| flaw(message, at, "this value has it").help("remove the tag"));
+            self.flaws.push(|| flaw(Mistake::Tag, at));
         }
     }
 
@@ -345,9 +341,7 @@ impl<'a> Builder<'a, '_> {
     fn alias(&mut self, id: usize, at: Span) -> Result<(), Box<Flaw>> {
         let (key, above) = path(&self.stack);
         let Some(anchored) = self.anchors.get(&id) else {
-            let help = "write the value itself";
-            let message = "an alias inside the value that it refers to";
-            self.flaws.push(|| flaw(message, at, "this alias").help(help));
+            self.flaws.push(|| flaw(Mistake::AliasInItself, at));
             return self.add(Node { content: Content::Broken, span: at, defined: None }, 0, Extent::SCALAR);
         };
         // The keys of a mapping have been handled at its definition.
@@ -368,12 +362,10 @@ impl<'a> Builder<'a, '_> {
         let fresh = !matches!(node.content, Content::List(_) | Content::Map(_));
         self.values = self.values.saturating_add(if fresh { extent.values } else { 1 });
         if self.values > self.most_values {
-            return Err(flaw("too many values for a network", node.span, "reading stopped here")
-                .help("look for aliases that multiply"));
+            return Err(flaw(Mistake::TooManyValues, node.span));
         }
         if extent.depth > DEEPEST {
-            return Err(flaw("nested too deeply for a network", node.span, "reading stopped here")
-                .help("look for nested aliases"));
+            return Err(flaw(Mistake::NestedAliases, node.span));
         }
         if anchor != 0 {
             let content = Rc::new(node.content);
@@ -407,14 +399,13 @@ fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> PendingKey<'a> {
         Content::Scalar { text, plain: true } if text == "<<" => return PendingKey::Merge,
         Content::Scalar { text, plain } => return PendingKey::Is(text.clone(), *plain, node.span),
         Content::Broken => return PendingKey::Bad,
-        Content::Null if node.span.start == node.span.end => "an empty key",
-        Content::Null => "null used as a key",
-        Content::Tagged { .. } => "a tagged value used as a key",
-        Content::List(_) => "a list used as a key",
-        _ => "a mapping used as a key",
+        Content::Null if node.span.start == node.span.end => NotAKey::Empty,
+        Content::Null => NotAKey::Null,
+        Content::Tagged { .. } => NotAKey::Tagged,
+        Content::List(_) => NotAKey::List,
+        _ => NotAKey::Mapping,
     };
-    let help = "write a name, in quotes if necessary";
-    flaws.push(|| flaw(what, node.span, "expected a name").help(help));
+    flaws.push(|| flaw(Mistake::Key(what), node.span));
     PendingKey::Bad
 }
 

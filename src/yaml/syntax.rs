@@ -1,27 +1,80 @@
-//! The parser's errors, with our own messages and places.
+//! The parser's errors, as mistakes of the document's author, with our own places.
 
 use super::Span;
 use serde_saphyr::granit_parser::{ErrorKind, Marker, ScanError, Span as EventSpan};
 
 /// A YAML error in a document.
 pub(crate) struct Flaw {
-    /// Follows the quoted text, if there is one.
-    pub(crate) message: String,
-    /// Shown in quotes before the message.
-    pub(crate) quoted: Option<Span>,
-    pub(crate) labels: Vec<(Span, &'static str)>,
-    pub(crate) help: Option<&'static str>,
+    pub(crate) mistake: Mistake,
+    /// Where it is; of a duplicate, then the first.
+    pub(crate) spans: Vec<Span>,
 }
 
-pub(crate) fn flaw(message: &str, at: Span, label: &'static str) -> Box<Flaw> {
-    Box::new(Flaw { message: message.to_owned(), quoted: None, labels: vec![(at, label)], help: None })
+/// What is wrong with a document, as its author would describe it, who doesn't know the
+/// grammar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    MergeConflict,
+    Tab,
+    Indentation,
+    /// More brackets in brackets than the parser follows.
+    TooDeep,
+    NoSpaceAfterDash,
+    NoColon,
+    /// A list's item where `name: value` is expected.
+    ItemAmongEntries,
+    NoItem,
+    SecondColon,
+    IndentedTooFar,
+    NoNameBeforeColon,
+    NothingBetweenCommas,
+    OpenBracket,
+    MismatchedBracket,
+    NoOpeningBracket,
+    NoComma,
+    OpenQuote,
+    TextAfterQuote,
+    Escape,
+    /// A character that no unquoted value starts with.
+    FirstCharacter,
+    /// A line that starts like a directive.
+    Directive,
+    NamelessAnchor,
+    ListOnTheSameLine,
+    DashInBrackets,
+    Comment,
+    TextAfterBlockHeader,
+    ByteOrderMark,
+    UndeclaredTag,
+    /// In the parser's words.
+    Other(String),
+    SecondDocument,
+    UnknownAlias,
+    AliasInItself,
+    /// A tag that would change the value.
+    Tag,
+    TooManyValues,
+    /// Aliases in aliases.
+    NestedAliases,
+    Key(NotAKey),
+    DuplicateKey,
+    NotMergeable,
+    /// This many more.
+    More(usize),
 }
 
-impl Flaw {
-    pub(crate) fn help(mut self: Box<Self>, help: &'static str) -> Box<Self> {
-        self.help = Some(help);
-        self
-    }
+/// What is used as a key and isn't one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotAKey {
+    Empty,
+    Null,
+    Tagged,
+    List,
+    Mapping,
+}
+
+pub(crate) fn flaw(mistake: Mistake, at: Span) -> Box<Flaw> {
+    Box::new(Flaw { mistake, spans: vec![at] })
 }
 
 /// The maximum number of errors that are reported for one file.
@@ -45,29 +98,22 @@ impl Flaws {
 
     pub(crate) fn finish(mut self) -> Vec<Flaw> {
         if self.left_out > 0 {
-            let message = format!("{} more errors in this file are not shown", self.left_out);
-            let last = self.all.last().and_then(|flaw| flaw.labels.first()).map(|(span, _)| *span);
-            let flaw = flaw(&message, last.unwrap_or_default(), "the last one shown");
-            self.all.push(*flaw.help("fix the errors above first"));
+            let last = self.all.last().and_then(|flaw| flaw.spans.first()).copied();
+            self.all.push(*flaw(Mistake::More(self.left_out), last.unwrap_or_default()));
         }
         self.all
     }
 }
 
-const INDENT: &str = "this indentation matches no line above";
-const ALIGN: &str = "align it with the lines of the same mapping or list";
-const COLON: &str = "write `name: value`, with a space after the `:`";
-
-/// Explains a parser's error to the author of the document, who doesn't know the
-/// grammar.
+/// The mistake that most likely led to a parser's error.
 pub(crate) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
     let mut at = point(error.marker(), text);
     let (before, line) = lines(at.start as usize, text);
     let written = &text[line.range()];
-    let (message, help) = match error.kind() {
+    let mistake = match error.kind() {
         _ if written.starts_with("<<<<<<<") || written.starts_with("=======") => {
             at = line;
-            ("an unresolved merge conflict", "keep one of the two versions, and remove git's markers")
+            Mistake::MergeConflict
         }
         ErrorKind::TabInBlockIndentation
         | ErrorKind::TabNotAllowed
@@ -78,127 +124,90 @@ pub(crate) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
                 let start = at.start + small(tab);
                 Span { start, end: start + 1 }
             });
-            ("YAML doesn't allow a tab here", "indent with spaces")
+            Mistake::Tab
         }
         ErrorKind::InvalidIndentation
         | ErrorKind::InvalidBlockScalarIndent
         | ErrorKind::InvalidFlowScalarIndent
         | ErrorKind::ExpectedDocumentStart => {
             at = line;
-            (INDENT, ALIGN)
+            Mistake::Indentation
         }
-        ErrorKind::RecursionLimitExceeded => ("nested too deeply for a network", "use fewer levels"),
+        ErrorKind::RecursionLimitExceeded => Mistake::TooDeep,
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             at = line;
             match written.strip_prefix('-') {
-                Some(rest) if !rest.starts_with([' ', '-']) => {
-                    ("a space is missing after the `-`", "write `- item`")
-                }
-                _ => ("a `:` is missing", COLON),
+                Some(rest) if !rest.starts_with([' ', '-']) => Mistake::NoSpaceAfterDash,
+                _ => Mistake::NoColon,
             }
         }
         kind @ (ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry) => {
             at = line;
             match (kind, written.starts_with("- ")) {
-                (ErrorKind::ExpectedBlockMappingKey, true) => (
-                    "an item of a list where `name: value` is expected",
-                    "put it under the name that it belongs to, indented",
-                ),
-                (ErrorKind::ExpectedBlockSequenceEntry, false) => (
-                    "an item of a list is expected here",
-                    "begin the line with `- `, or align it with the mapping that it belongs to",
-                ),
-                _ => (INDENT, ALIGN),
+                (ErrorKind::ExpectedBlockMappingKey, true) => Mistake::ItemAmongEntries,
+                (ErrorKind::ExpectedBlockSequenceEntry, false) => Mistake::NoItem,
+                _ => Mistake::Indentation,
             }
         }
         ErrorKind::MappingValueNotAllowed => match before {
-            _ if text[line.start as usize..at.start as usize].contains(": ") => {
-                ("a second `:` in one line", "put the value in quotes, or on lines of its own, indented")
-            }
+            _ if text[line.start as usize..at.start as usize].contains(": ") => Mistake::SecondColon,
             Some(before) if has_a_key(&text[before.range()]) => {
                 at = line;
-                ("this line is indented too far", "align it with the line above it")
+                Mistake::IndentedTooFar
             }
             Some(before) => {
                 at = before;
-                ("a `:` is missing", COLON)
+                Mistake::NoColon
             }
-            None => ("a `:` without a name before it", COLON),
+            None => Mistake::NoNameBeforeColon,
         },
         ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping
             if text[at.range()] == *"," =>
         {
-            ("there is nothing between two commas", "remove one of them, or add the missing item")
+            Mistake::NothingBetweenCommas
         }
         ErrorKind::UnclosedFlowCollection { .. }
         | ErrorKind::UnexpectedEofFlowSequence
         | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofImplicitFlowMapping => {
-            ("this bracket is never closed", "close it: `[` with `]`, and `{` with `}`")
-        }
-        ErrorKind::MismatchedFlowCollectionEnd { .. } => {
-            ("a bracket is closed by one of another kind", "close `[` with `]`, and `{` with `}`")
-        }
-        ErrorKind::MisplacedFlowCollectionEnd => {
-            ("there is no opening bracket for this", "remove it, or add the opening bracket")
-        }
+        | ErrorKind::UnexpectedEofImplicitFlowMapping => Mistake::OpenBracket,
+        ErrorKind::MismatchedFlowCollectionEnd { .. } => Mistake::MismatchedBracket,
+        ErrorKind::MisplacedFlowCollectionEnd => Mistake::NoOpeningBracket,
         ErrorKind::ExpectedFlowMappingSeparator
         | ErrorKind::ExpectedFlowSequenceSeparator
-        | ErrorKind::InvalidColonPlacement => (
-            "a `,` or a closing bracket is missing before this",
-            "put a `,` after each entry, and close the bracket after the last",
-        ),
+        | ErrorKind::InvalidColonPlacement => Mistake::NoComma,
         ErrorKind::UnclosedQuotedScalar
         | ErrorKind::InvalidQuotedScalarIndent
-        | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            ("a quote above isn't closed", "close it on the line on which it was opened")
+        | ErrorKind::DocumentIndicatorInQuotedScalar => Mistake::OpenQuote,
+        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+            Mistake::TextAfterQuote
         }
-        ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
-            "something follows the closing quote",
-            "add a `,` or a `:` in between, or quote the whole value; within single quotes, write `'` as `''`",
-        ),
         ErrorKind::UnknownQuotedScalarEscape
         | ErrorKind::InvalidQuotedScalarHexEscape
         | ErrorKind::InvalidLowSurrogateHexEscape
         | ErrorKind::InvalidLowSurrogate
         | ErrorKind::MissingLowSurrogate
         | ErrorKind::UnpairedLowSurrogate
-        | ErrorKind::InvalidUnicodeEscape => {
-            ("unknown escape sequence", "write `\\\\`, or put the value in single quotes")
-        }
-        ErrorKind::UnexpectedCharacter { .. } | ErrorKind::MappingKeyNotAllowed => {
-            ("a value can't start with this character", "put the value in quotes")
-        }
-        ErrorKind::MissingDocumentEndBeforeDirective => {
-            ("a line can't start with this", "put the name in quotes")
-        }
-        ErrorKind::MissingAnchorOrAliasName => {
-            ("`*` and `&` need a name", "put the value in quotes, or write the name of an anchor")
-        }
-        ErrorKind::BlockSequenceEntryNotAllowed => {
-            ("a list can't begin here", "begin it on a new line, or write `[one, two]`")
-        }
+        | ErrorKind::InvalidUnicodeEscape => Mistake::Escape,
+        ErrorKind::UnexpectedCharacter { .. } | ErrorKind::MappingKeyNotAllowed => Mistake::FirstCharacter,
+        ErrorKind::MissingDocumentEndBeforeDirective => Mistake::Directive,
+        ErrorKind::MissingAnchorOrAliasName => Mistake::NamelessAnchor,
+        ErrorKind::BlockSequenceEntryNotAllowed => Mistake::ListOnTheSameLine,
         ErrorKind::BlockEntryInFlowCollection | ErrorKind::PlainScalarStartsWithDashFlowIndicator => {
-            ("a `-` inside brackets", "remove it, or quote it: `[one, two]` already is a list")
+            Mistake::DashInBrackets
         }
-        ErrorKind::CommentNotSeparated | ErrorKind::CommentInterceptedScalar => {
-            ("a `#` in the wrong place", "put a space before a comment, or quote the value")
-        }
+        ErrorKind::CommentNotSeparated | ErrorKind::CommentInterceptedScalar => Mistake::Comment,
         ErrorKind::InvalidBlockScalarHeader | ErrorKind::ZeroBlockScalarIndent => {
-            ("something follows the `|` or `>`", "begin the text on the next line, or quote it")
+            Mistake::TextAfterBlockHeader
         }
-        ErrorKind::BomInsideDocument => ("a byte-order mark inside the file", "remove it"),
+        ErrorKind::BomInsideDocument => Mistake::ByteOrderMark,
         ErrorKind::UndeclaredTagHandle | ErrorKind::UnclosedVerbatimTag | ErrorKind::MissingTagUri => {
-            ("this tag has no meaning here", "remove it, or quote the value")
+            Mistake::UndeclaredTag
         }
-        _ => {
-            let message = format!("invalid YAML: {}", error.info());
-            return flaw(&message, at, "here").help("fix this line or the one above it");
-        }
+        _ => Mistake::Other(error.info().to_string()),
     };
-    flaw(message, at, "here").help(help)
+    flaw(mistake, at)
 }
 
 /// The line of an offset, and the last one before it that isn't empty.

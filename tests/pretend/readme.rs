@@ -5,6 +5,7 @@
 
 use spore_drive::network::{Draft, Files, Secrets};
 use spore_drive::pretend::{Fleet, here, program};
+use spore_drive::render::wording;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -187,8 +188,9 @@ fn the_table_lists_every_field() {
         let mut files = Files::new("folder");
         folder.into_iter().for_each(|(path, text)| files.insert(path, text));
         for problem in Draft::from_files(&files, Secrets::Needed).problems() {
-            if problem.message().contains("`x9`") {
-                let names = problem.advice().and_then(|advice| advice.split_once(" are ")).unwrap().1;
+            let problem = wording(&problem);
+            if problem.message.contains("`x9`") {
+                let names = problem.help.split_once(" are ").unwrap().1;
                 known.extend(names.split(", ").map(|name| name.trim_matches('`').to_owned()));
             }
         }

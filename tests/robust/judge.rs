@@ -2,8 +2,8 @@
 //! the fixtures. `tests/fuzz` uses this, too.
 
 use spore_drive::check::check;
-use spore_drive::network::{Diagnostic, Draft, Files, Secrets};
-use spore_drive::render::{self, Style};
+use spore_drive::network::{Draft, Files, Finding, Secrets};
+use spore_drive::render::{self, Style, Wording};
 use spore_drive::resource::is_hidden;
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,13 +16,13 @@ const CASES: &str = "fixtures/folders";
 pub(crate) type Folder = BTreeMap<String, Vec<u8>>;
 
 /// Everything that `spore check` reports about a folder.
-pub(crate) fn problems_of(files: &Files, secrets: Secrets) -> Vec<Diagnostic> {
+pub(crate) fn problems_of(files: &Files, secrets: Secrets) -> Vec<Finding> {
     let mut draft = Draft::from_files(files, secrets);
     draft.report(check(&draft));
     draft.problems().to_vec()
 }
 
-pub(crate) fn shown(problems: &[Diagnostic]) -> String {
+pub(crate) fn shown(problems: &[Finding]) -> String {
     render::problems(problems, Style::Plain)
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn judge(folder: &Folder, secrets: &[String]) -> Result<(), String> {
         if let Some(leaked) = secrets.iter().find(|secret| text.contains(*secret)) {
             return Err(format!("{leaked:?} is shown:\n{text}"));
         }
-        for (place, _) in problems.iter().flat_map(Diagnostic::labels) {
+        for (place, _) in problems.iter().flat_map(|problem| render::wording(problem).labels) {
             let source = place.source().text();
             if let Some(leaked) = secrets.iter().find(|secret| source.contains(*secret)) {
                 return Err(format!("{leaked:?} could be shown:\n{source}"));
@@ -57,31 +57,32 @@ pub(crate) fn judge(folder: &Folder, secrets: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-fn place_is_right(problem: &Diagnostic) -> Result<(), String> {
-    for (place, label) in problem.labels() {
+fn place_is_right(problem: &Finding) -> Result<(), String> {
+    let Wording { message, labels, .. } = render::wording(problem);
+    for (place, label) in &labels {
         let text = place.source().text();
         for span in [place.span(), place.underlined()] {
             if text.get(span.clone()).is_none() {
-                return Err(format!("{span:?} isn't in {}: {problem}, {label}", place.file()));
+                return Err(format!("{span:?} isn't in {}: {message}, {label}", place.file()));
             }
         }
         // The line number must be the one that an editor shows.
         let (line, _) = place.line_and_column();
         let breaks = text[..place.span().start].matches('\n').count();
         if line != breaks + 1 {
-            return Err(format!("line {line} should be {}: {problem}", breaks + 1));
+            return Err(format!("line {line} should be {}: {message}", breaks + 1));
         }
     }
     Ok(())
 }
 
-fn in_order(problems: &[Diagnostic]) -> Result<(), String> {
-    let position = |problem: &Diagnostic| {
-        problem.labels().first().map(|(place, _)| (place.file().to_owned(), place.span().start))
+fn in_order(problems: &[Finding]) -> Result<(), String> {
+    let position = |problem: &Finding| {
+        problem.places().first().map(|place| (place.file().to_owned(), place.span().start))
     };
     let mut positions: Vec<_> = problems.iter().map(position).collect();
     // The last message may be the number of problems that were left out.
-    if problems.last().is_some_and(|problem| problem.message().ends_with("not shown")) {
+    if problems.last().is_some_and(|last| render::wording(last).message.ends_with("not shown")) {
         positions.pop();
     }
     if positions.is_sorted() { Ok(()) } else { Err(format!("out of order: {positions:?}")) }

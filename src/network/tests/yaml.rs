@@ -1,6 +1,6 @@
 //! Parses the documents in `fixtures/yaml`, whose `README.md` describes their format.
 
-use crate::network::component::Component;
+use crate::finding::Component;
 use crate::network::mask::Mask;
 use crate::yaml::{Content, parse};
 use serde_json::Value;
@@ -28,7 +28,7 @@ struct Case {
 enum Expected {
     Meaning(Value),
     Nothing,
-    /// A part of the message.
+    /// As the `Debug` of a mistake; empty if any will do.
     Refused(String),
 }
 
@@ -60,20 +60,20 @@ fn judge(case: &Case) -> Result<(), String> {
     let mut mask = Mask::new(text, Component::Accounts);
     let parsed = parse(text, &mut mask);
     assert_eq!(mask.finish().len(), text.len(), "{}: what is shown has other places", case.title);
-    let mut messages = Vec::new();
+    let mut mistakes = Vec::new();
     for flaw in &parsed.flaws {
-        for (span, _) in &flaw.labels {
+        for span in &flaw.spans {
             assert!(text.get(span.range()).is_some(), "{}: no such place {span:?}", case.title);
         }
-        messages.push(flaw.message.as_str());
+        mistakes.push(format!("{:?}", flaw.mistake));
     }
-    assert!(!parsed.broken || !messages.is_empty(), "{} is refused without a word", case.title);
+    assert!(!parsed.broken || !mistakes.is_empty(), "{} is refused without a word", case.title);
     match (&case.expected, &parsed.root) {
-        (Expected::Refused(why), _) if !messages.is_empty() => {
-            let told = messages.iter().any(|message| message.contains(why.as_str()));
-            told.then_some(()).ok_or_else(|| format!("refused as {messages:?}"))
+        (Expected::Refused(why), _) if !mistakes.is_empty() => {
+            let told = why.is_empty() || mistakes.contains(why);
+            told.then_some(()).ok_or_else(|| format!("refused as {mistakes:?}"))
         }
-        _ if !messages.is_empty() => Err(format!("refused as {messages:?}")),
+        _ if !mistakes.is_empty() => Err(format!("refused as {mistakes:?}")),
         (Expected::Nothing, None) => Ok(()),
         (Expected::Nothing, Some(root)) if matches!(root.content, Content::Null) => Ok(()),
         (_, None) => Err("nothing".to_owned()),

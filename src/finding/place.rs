@@ -1,6 +1,6 @@
 //! Where a value was written.
 
-use super::problem::readable;
+use super::readable;
 use crate::yaml::{Span, small};
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::fmt;
@@ -30,7 +30,7 @@ const PART: usize = 60;
 const MOST_TOGETHER: usize = 2_000;
 
 impl Source {
-    pub(super) fn new(name: &str, text: String) -> Self {
+    pub(crate) fn new(name: &str, text: String) -> Self {
         let mut lines = Vec::with_capacity(1 + text.bytes().filter(|&byte| byte == b'\n').count());
         lines.push(0);
         lines.extend(text.match_indices('\n').map(|(at, _)| small(at + 1)));
@@ -40,7 +40,7 @@ impl Source {
             characters.push(before);
             before += small(starts(block));
         }
-        Self { name: readable(name.to_owned()), text, lines, characters }
+        Self { name: readable(name), text, lines, characters }
     }
 
     /// Its path relative to the folder.
@@ -71,7 +71,7 @@ impl Source {
     }
 
     /// The part of the place that is shown.
-    pub(super) fn shown(&self, span: Range<usize>) -> Range<usize> {
+    pub(crate) fn shown(&self, span: Range<usize>) -> Range<usize> {
         if span.len() <= MOST_SHOWN {
             return span;
         }
@@ -154,16 +154,16 @@ pub struct Place {
 }
 
 impl Place {
-    pub(super) fn new(source: &Arc<Source>, span: Span) -> Self {
+    pub(crate) fn new(source: &Arc<Source>, span: Span) -> Self {
         Self { source: Arc::clone(source), start: span.start, end: span.end, defined: None }
     }
 
     /// A whole file, without any of its text.
-    pub(super) fn of(path: &str) -> Self {
+    pub(crate) fn of(path: &str) -> Self {
         Self::new(&Arc::new(Source::new(path, String::new())), Span::default())
     }
 
-    pub(super) fn defined_at(mut self, span: Option<Span>) -> Self {
+    pub(crate) fn defined_at(mut self, span: Option<Span>) -> Self {
         match span {
             // A value that is written in the merge itself is shown there.
             Some(span) if self.start <= span.start && span.end <= self.end => {
