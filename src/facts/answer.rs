@@ -6,32 +6,32 @@
 //! each behind `|`, or behind `=`, the number of a secret, and a tab, where that
 //! secret's digest belongs at the end. The last line is `end`.
 //!
-//! **A host may say anything.** Every line passes through [`Printable`] before its fields
-//! are looked at, except those of texts, which stay [`Untrusted`]; nothing else of the answer
-//! gets into the facts. What a host may report is limited, far above what real hosts do, so
+//! **A host may say anything.** The answer is opened by a [`Redactor`], and every line passes
+//! through [`Printable`] before its fields are looked at, except those of texts, which stay
+//! [`HostText`]; nothing else of the answer gets into the facts. What a host may report is limited, far above what real hosts do, so
 //! that no answer takes more than a moment or more than a little memory, whoever made it:
 //! a host that exceeds a limit isn't planned, and the others are.
 
 mod unit;
 
 use super::{Asked, Facts, FileFact, PROBE_VERSION, PathFact};
-use crate::resource::{Access, LONGEST, Port, Printable, Sha256, Transport, Untrusted, Version};
+use crate::resource::{
+    Access, HostText, LONGEST, MASK, Port, Printable, Redactor, Sha256, Transport, Unreadable, Untrusted,
+    Version,
+};
 use crate::tau;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use thiserror::Error;
 use unit::Units;
 
 /// An answer that says nothing about the host.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnswerError {
     /// The last line is missing.
-    #[error("the host's answer ended early, after {0} lines")]
     Truncated(usize),
     /// The host couldn't be asked about something.
-    #[error("`{what}` failed on the host: {message}")]
     Failed {
         /// What was run.
         what: Printable,
@@ -39,7 +39,6 @@ pub enum AnswerError {
         message: Printable,
     },
     /// No real host has that much to say.
-    #[error("the host's answer has more than {most} {what}")]
     TooMuch {
         /// What there is too much of.
         what: &'static str,
@@ -47,32 +46,14 @@ pub enum AnswerError {
         most: usize,
     },
     /// It is an answer to another version's probe.
-    #[error("the host's answer is of version {found} of the probe, and this is version {PROBE_VERSION}")]
     Version {
         /// The version of the probe that was answered.
         found: u32,
     },
     /// Not what a probe prints.
-    #[error("line {0} of the host's answer can't be parsed")]
     Malformed(usize),
     /// Something that every host reports is missing.
-    #[error("the host's answer lacks {0}")]
     Incomplete(&'static str),
-}
-
-impl AnswerError {
-    /// What to do about it.
-    pub fn help(&self) -> &'static str {
-        match self {
-            Self::TooMuch { .. } => {
-                "that is far more than any real host has: check whether the host is compromised, or what has filled these directories"
-            }
-            Self::Version { .. } => "probe the host again with this version of spore",
-            Self::Truncated(_) | Self::Failed { .. } | Self::Malformed(_) | Self::Incomplete(_) => {
-                "this may be a bug in spore: please report it"
-            }
-        }
-    }
 }
 
 /// The maximum number of lines that aren't lines of texts. Real hosts send hundreds.
@@ -88,9 +69,10 @@ const MOST_TEXT: usize = 2 << 20;
 ///
 /// # Errors
 /// Where it isn't such an answer, not all of one, or has more than any real host's.
-pub fn parse(answer: &Untrusted) -> Result<Facts, AnswerError> {
+pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerError> {
+    let answer = redactor.open(answer);
     let answer = answer.expose();
-    let mut raw = Raw::default();
+    let mut raw = Raw { redactor: redactor.clone(), ..Raw::default() };
     let mut lines = answer.split('\n').enumerate();
     let (mut last, mut count, mut text, mut in_units) = (0, 0, 0, false);
     while let Some((i, line)) = lines.next() {
@@ -122,7 +104,7 @@ pub fn parse(answer: &Untrusted) -> Result<Facts, AnswerError> {
             in_units = true;
         } else if let Some(failed) = line.strip_prefix("failed\t") {
             let (what, message) = failed.split_once('\t').unwrap_or((failed, ""));
-            return Err(AnswerError::Failed { what: what.into(), message: message.into() });
+            return Err(AnswerError::Failed { what: redactor.line(what), message: redactor.line(message) });
         } else if let Some(found) = raw.version.filter(|found| *found != PROBE_VERSION) {
             return Err(AnswerError::Version { found });
         } else if (if is_text { raw.text_line(&line) } else { raw.line(&line) }).is_none() {
@@ -143,6 +125,7 @@ fn fields(line: &str) -> Option<String> {
 /// The answer's lines, sorted by what they are about.
 #[derive(Default)]
 struct Raw {
+    redactor: Redactor,
     version: Option<u32>,
     asked: Option<Asked>,
     root: String,
@@ -155,7 +138,8 @@ struct Raw {
     mentioned: BTreeSet<String>,
     /// By path; every link among them also tells its target.
     stats: BTreeMap<String, Stat>,
-    unreadable: BTreeMap<String, String>,
+    /// By path, why it couldn't be read; `None` where nothing is there.
+    unreadable: BTreeMap<String, Option<Unreadable>>,
     digests: BTreeMap<String, Sha256>,
     texts: BTreeMap<String, Vec<Line>>,
     opaque: BTreeSet<String>,
@@ -205,7 +189,7 @@ impl Raw {
         if let Some(complaint) = line.strip_prefix("sha256sum: ") {
             let (path, why) = complaint.rsplit_once(": ")?;
             let path = self.path(path)?;
-            self.unreadable.insert(path, why.to_owned());
+            self.cannot_read(path, why);
             return Some(());
         }
         if let Some((sum, path)) = line.split_once("  ").filter(|(sum, _)| sum.len() == 64) {
@@ -251,7 +235,7 @@ impl Raw {
             }
             "held" => {
                 let text = BASE64_STANDARD.decode(rest).ok()?;
-                self.holder = Some(Untrusted::new(String::from_utf8_lossy(&text)));
+                self.holder = Some(Untrusted::of_bytes(&text));
             }
             "version" => {
                 // It is only a note; a damaged one is ignored.
@@ -298,23 +282,26 @@ impl Raw {
         };
         let mode = u32::from_str_radix(mode, 16).ok()?;
         let (name, target) = match name.split_once(" -> ") {
-            Some((name, target)) if mode & TYPE == LINK => (name, Some(Printable::from(target))),
+            Some((name, target)) if mode & TYPE == LINK => (name, Some(Printable::line(target))),
             _ => (name, None),
         };
         let path = self.path(name)?;
         // `stat` recognized a link and could no longer read it.
         if mode & TYPE == LINK && target.is_none() {
-            self.unreadable.entry(path).or_insert_with(|| "it was replaced".to_owned());
+            self.unreadable.entry(path).or_insert(Some(Unreadable::Replaced));
             return Some(());
         }
-        // Names are escaped. Names that contain escapes, and links whose target is
-        // ambiguous, aren't supported.
-        let odd = path.contains('\\') || target.as_ref().is_some_and(|target| target.contains(" -> "));
+        // Names are escaped and masked. Those that contain an escape or a secret, and links
+        // whose target is ambiguous, aren't supported.
+        let odd = path.contains('\\')
+            || path.contains(MASK)
+            || target.as_ref().is_some_and(|target| target.contains(" -> "));
         if odd {
-            self.unreadable.insert(path, "its name has unusual characters".to_owned());
+            self.unreadable.insert(path, Some(Unreadable::UnusualName));
             return Some(());
         }
-        let access = Access { mode: u32::from_str_radix(permissions, 8).ok()?, owner: owner.into() };
+        let access =
+            Access { mode: u32::from_str_radix(permissions, 8).ok()?, owner: Printable::line(owner) };
         let file = FileFact {
             access,
             size: size.parse().ok()?,
@@ -332,9 +319,17 @@ impl Raw {
         let (_, name) = name.split_once('\'')?;
         let path = self.path(name)?;
         if !path.ends_with("/.") {
-            self.unreadable.insert(path, why.to_owned());
+            self.cannot_read(path, why);
         }
         Some(())
+    }
+
+    /// Notes why a program can't read a path, in its words. A file that disappeared during
+    /// the probe isn't there: an apply that was killed a moment ago may still be cleaning up.
+    fn cannot_read(&mut self, path: String, why: &str) {
+        let is_there = why != "No such file or directory";
+        let why = is_there.then(|| Unreadable::Failed(self.redactor.line(why)));
+        self.unreadable.insert(path, why);
     }
 
     fn assemble(mut self) -> Result<Facts, AnswerError> {
@@ -359,8 +354,8 @@ impl Raw {
         asked.at_ns = now_ns;
         Ok(Facts {
             asked,
-            architecture: self.architecture.into(),
-            os: self.os.into(),
+            architecture: Printable::line(&self.architecture),
+            os: Printable::line(&self.os),
             root: now.is_some_and(|now| now.file.access.owner.starts_with("root:")),
             systemd: self.systemd,
             machine: self.machine,
@@ -373,12 +368,13 @@ impl Raw {
             versions: self.versions,
             units,
             listening: self.listening,
-            holder: self.holder,
+            holder: self.holder.map(|text| self.redactor.open(&text)),
+            redactor: self.redactor,
         })
     }
 
     /// The texts, digests in place.
-    fn texts(&mut self) -> Option<BTreeMap<String, Untrusted>> {
+    fn texts(&mut self) -> Option<BTreeMap<String, HostText>> {
         let texts = std::mem::take(&mut self.texts).into_iter();
         texts
             .map(|(path, lines)| {
@@ -393,7 +389,7 @@ impl Raw {
                     }
                     text.push('\n');
                 }
-                Some((path, Untrusted::new(text)))
+                Some((path, HostText::new(text)))
             })
             .collect()
     }
@@ -431,12 +427,9 @@ impl Raw {
             if path.starts_with("/proc/") {
                 continue;
             }
-            // The file disappeared during the probe: an apply that was killed a moment
-            // ago may still be cleaning up.
-            if why == "No such file or directory" {
-                paths.remove(&path);
-            } else {
-                paths.insert(path, PathFact::Unreadable(why.into()));
+            match why {
+                None => drop(paths.remove(&path)),
+                Some(why) => drop(paths.insert(path, PathFact::Unreadable(why))),
             }
         }
         paths

@@ -1,21 +1,36 @@
 //! Carries out a plan: [`Scheduler`] decides what comes next, and this module does it and
 //! reports the result.
 
-use super::{HostError, Locked, Payloads, Redactor, Run, Stop};
+use super::{Locked, Payloads, Run, Stop};
 use crate::plan::action::Action;
 use crate::plan::scheduler::{Next, Ran, Scheduler, Seen, SkipReason, Skipped};
 use crate::plan::wire::{ActionReport, Outcome};
-use crate::plan::{Applied, HostFailure, Plan, PlannedAction};
-use crate::resource::{HostName, NodeName, ResourceId, ResourceKey, ShapeName};
+use crate::plan::{Applied, HostError, HostFailure, Plan, PlannedAction, Wrong};
+use crate::resource::{HostName, NodeName, Printable, ResourceId, ResourceKey, ShapeName};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-/// What happens while a plan is applied.
+/// Something that happens while a plan is applied, and when.
 #[derive(Debug)]
-pub enum ApplyEvent {
+pub struct ApplyEvent {
+    /// The time, by the controller's clock.
+    pub at: SystemTime,
+    /// What happens.
+    pub kind: ApplyEventKind,
+}
+
+/// What happens while a plan is applied. The first event is a `Started`, and the last an
+/// `Ended`.
+#[derive(Debug)]
+pub enum ApplyEventKind {
+    /// The apply starts, with these hosts locked.
+    Started(BTreeSet<HostName>),
+    /// The apply has ended, with this outcome.
+    Ended(Box<Applied>),
     /// This is done next.
     Began(Next),
     /// These parts of waves aren't begun.
@@ -37,9 +52,19 @@ pub enum ApplyEvent {
         host: HostName,
         /// What was under way there.
         action: Option<Action>,
-        /// Why, and what to do.
-        error: HostError,
+        /// Why.
+        error: Arc<HostError>,
     },
+}
+
+/// Where the events go. The receiver may be gone; the apply continues without it.
+#[derive(Clone)]
+struct Events(UnboundedSender<ApplyEvent>);
+
+impl Events {
+    fn tell(&self, kind: ApplyEventKind) {
+        let _ = self.0.send(ApplyEvent { at: SystemTime::now(), kind });
+    }
 }
 
 /// The hosts of a plan; no other apply is known to hold any of them.
@@ -58,15 +83,16 @@ pub async fn apply(
     plan: &Plan,
     locks: Locks,
     payloads: Arc<Payloads>,
-    redactor: Arc<Redactor>,
     stop: &Stop,
     max_failures: usize,
     events: UnboundedSender<ApplyEvent>,
 ) -> (Applied, BTreeMap<HostName, Locked>) {
     let mut scheduler = Scheduler::new(plan, max_failures);
     let Locks { locked: hosts, lost } = locks;
+    let events = Events(events);
+    events.tell(ApplyEventKind::Started(hosts.keys().cloned().collect()));
     let left = plan.actions_of_changes();
-    let mut runner = PlanRunner { hosts, payloads, redactor, events, left, applied: Applied::default() };
+    let mut runner = PlanRunner { hosts, payloads, events, left, applied: Applied::default() };
     for (host, error) in lost {
         runner.lose(&host, error);
         scheduler.lose(&host);
@@ -76,11 +102,10 @@ pub async fn apply(
         let next = scheduler.next(stop.is_asked());
         let skipped = scheduler.skipped().get(told..).unwrap_or_default().to_vec();
         told += skipped.len();
-        // The receiver may be gone; the apply continues without it.
         if !skipped.is_empty() {
-            let _ = runner.events.send(ApplyEvent::Skipped(skipped));
+            runner.events.tell(ApplyEventKind::Skipped(skipped));
         }
-        let _ = runner.events.send(ApplyEvent::Began(next.clone()));
+        runner.events.tell(ApplyEventKind::Began(next.clone()));
         match next {
             Next::Stage(hosts) => runner.run(&mut scheduler, &plan.stage, &hosts, stop).await,
             Next::Run { wave, hosts } => {
@@ -93,25 +118,25 @@ pub async fn apply(
             Next::Look(nodes) => {
                 runner.look(&mut scheduler, &nodes, stop).await;
                 for node in scheduler.died().difference(&dead) {
-                    let _ = runner.events.send(ApplyEvent::Died(node.clone()));
+                    runner.events.tell(ApplyEventKind::Died(node.clone()));
                 }
                 dead = scheduler.died().clone();
             }
             Next::Finished => break,
         }
     }
-    let PlanRunner { hosts, mut applied, .. } = runner;
+    let PlanRunner { hosts, mut applied, events, .. } = runner;
     applied.died = scheduler.died().clone();
     applied.skipped = scheduler.skipped().to_vec();
     applied.interrupted |= applied.skipped.iter().any(|skipped| skipped.why == SkipReason::Interrupted);
+    events.tell(ApplyEventKind::Ended(Box::new(applied.clone())));
     (applied, hosts)
 }
 
 struct PlanRunner {
     hosts: BTreeMap<HostName, Locked>,
     payloads: Arc<Payloads>,
-    redactor: Arc<Redactor>,
-    events: UnboundedSender<ApplyEvent>,
+    events: Events,
     /// By change, how many of its actions haven't ended well.
     left: BTreeMap<ResourceId, usize>,
     applied: Applied,
@@ -137,7 +162,6 @@ impl PlanRunner {
                 host,
                 list.clone(),
                 Arc::clone(&self.payloads),
-                Arc::clone(&self.redactor),
                 stop.clone(),
                 self.events.clone(),
             ));
@@ -206,16 +230,17 @@ impl PlanRunner {
 
     /// A host that isn't locked can't be used. Why, has been said if it was lost before.
     fn unlocked(&mut self, host: &HostName) {
-        let what = "it isn't locked by this apply".to_owned();
-        let failure = HostFailure { action: None, change: None, what, is_stale: false };
+        let failure = HostFailure { action: None, change: None, what: Wrong::NotLocked };
         self.applied.failed.entry(host.clone()).or_insert(failure);
     }
 
     /// A host was lost while none of its actions was under way.
     fn lose(&mut self, host: &HostName, error: HostError) {
-        let failure = HostFailure { action: None, change: None, what: error.to_string(), is_stale: false };
+        let error = Arc::new(error);
+        let what = Wrong::Host(Arc::clone(&error));
+        let failure = HostFailure { action: None, change: None, what };
         self.applied.failed.entry(host.clone()).or_insert(failure);
-        let _ = self.events.send(ApplyEvent::Lost { host: host.clone(), action: None, error });
+        self.events.tell(ApplyEventKind::Lost { host: host.clone(), action: None, error });
     }
 }
 
@@ -235,9 +260,8 @@ async fn run(
     mut host: Locked,
     list: Vec<PlannedAction>,
     payloads: Arc<Payloads>,
-    redactor: Arc<Redactor>,
     stop: Stop,
-    events: UnboundedSender<ApplyEvent>,
+    events: Events,
 ) -> Ended {
     let name = host.name().clone();
     let actions: Vec<Action> = list.iter().map(|planned| planned.action.clone()).collect();
@@ -262,32 +286,32 @@ async fn run(
             _ => {}
         }
         let (host, action) = (name.clone(), planned.action.clone());
-        let _ = events.send(ApplyEvent::Action { host, action, report });
+        events.tell(ApplyEventKind::Action { host, action, report });
     };
-    let run = host.run(&actions, &payloads, &redactor, &stop, &mut tell).await;
+    let run = host.run(&actions, &payloads, &stop, &mut tell).await;
     let (ran, failed, host) = match run {
         Ok(Run::Done) => (Ran::Done, None, Some(host)),
         Ok(Run::Interrupted) => (Ran::Interrupted, None, Some(host)),
         Ok(Run::Stopped { at, outcome }) => {
-            let (what, is_stale) = match outcome {
-                Outcome::Differs { text } => (text.into(), true),
-                Outcome::Failed { text } => (text.into(), false),
-                Outcome::Done | Outcome::Already => (String::new(), false),
+            let what = match outcome {
+                Outcome::Differs { text } => Wrong::Differs(text),
+                Outcome::Failed { text } => Wrong::Failed(text),
+                Outcome::Done | Outcome::Already => Wrong::Failed(Printable::default()),
             };
             let change = list.get(at).and_then(|planned| planned.change.clone());
-            let failure = HostFailure { action: actions.get(at).cloned(), change, what, is_stale };
+            let failure = HostFailure { action: actions.get(at).cloned(), change, what };
             (Ran::Failed, Some(failure), Some(host))
         }
         Err(error) => {
+            let error = Arc::new(error);
             let at = error.action().and_then(|at| list.get(at));
             let failure = HostFailure {
                 action: at.map(|planned| planned.action.clone()),
                 change: at.and_then(|planned| planned.change.clone()),
-                what: error.to_string(),
-                is_stale: false,
+                what: Wrong::Host(Arc::clone(&error)),
             };
             let action = failure.action.clone();
-            let _ = events.send(ApplyEvent::Lost { host: name.clone(), action, error });
+            events.tell(ApplyEventKind::Lost { host: name.clone(), action, error });
             (Ran::Lost, Some(failure), None)
         }
     };

@@ -3,18 +3,17 @@
 //! needs, the second sends them.
 
 use super::connection::Run;
-use super::error::{During, HostError};
 use super::limits::RemoteLimits;
 use super::lock;
 use super::payload::{Payload, Payloads};
-use super::redact::Redactor;
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
 use crate::plan::action::{Action, Fallback, Staged};
 use crate::plan::wire::{
     self, ActionReport, Answer, Call, Ending, Exchange, Outcome, Patience, Transfer, Unfit,
 };
-use crate::resource::Printable;
+use crate::plan::{During, HostError, LostReason, Misfit};
+use crate::resource::{Printable, Redactor, Untrusted};
 use crate::ssh::{ChannelError, Writer};
 use bytes::Bytes;
 use std::time::Duration;
@@ -33,16 +32,14 @@ pub(super) async fn run(
     limits: &RemoteLimits,
     actions: &[Action],
     payloads: &Payloads,
-    redactor: &Redactor,
     stop: &Stop,
     tell: &mut (dyn FnMut(ActionReport) + Send),
 ) -> Result<Run, HostError> {
     let actions: &[Action] =
         &actions.iter().map(|action| with_capped_health(action, limits.healthy)).collect::<Vec<_>>();
+    let redactor = &shell.lines.redactor().clone();
     let mut runner = ActionRunner { limits, actions, redactor, tell, at: (0, false), told: 0 };
-    let ran = runner.all(shell, payloads, stop).await;
-    // The error may contain arbitrary output of the host.
-    ran.map_err(|error| error.redacted(redactor))
+    runner.all(shell, payloads, stop).await
 }
 
 /// Limits the time within which a node must be healthy to `most`.
@@ -110,7 +107,7 @@ impl ActionRunner<'_> {
                 let (mut calls, mut files) = (Vec::new(), Vec::new());
                 for index in needed {
                     let Some(Action::Stage(file)) = actions.get(index) else {
-                        return Err(self.malformed("the host requested an unknown file".into()));
+                        return Err(self.malformed(Misfit::UnknownFile));
                     };
                     let Some((bytes, gzip)) = payloads.get(&file.source).map(bytes) else {
                         return Ok(self.without(index, file));
@@ -216,11 +213,8 @@ impl ActionRunner<'_> {
         // An action without an answer hasn't succeeded.
         if !exchange.is_answered() {
             let reason = match status {
-                lock::GIVEN_UP => lock::NO_BEAT.into(),
-                status => Printable::lines(&format!(
-                    "the script on the host was killed (status {status}) {}",
-                    lines.noise()
-                )),
+                lock::GIVEN_UP => LostReason::NoBeat,
+                status => LostReason::Killed { status, said: lines.noise() },
             };
             return Err(HostError::Lost { during: self.during(), reason });
         }
@@ -244,7 +238,7 @@ impl ActionRunner<'_> {
         match line {
             Ok(Line::Answer(said)) => {
                 let heard = exchange.hear(&said);
-                heard.map(Some).map_err(|unfit| self.malformed(misfit(&said, unfit)))
+                heard.map(Some).map_err(|unfit| self.malformed(misfit(&said, unfit, self.redactor)))
             }
             Ok(Line::Other(noise)) => {
                 lines.note(&noise);
@@ -263,7 +257,7 @@ impl ActionRunner<'_> {
 
     /// Reports how an action ended, and returns whether the run stops there.
     fn end(&mut self, index: usize, ending: Ending) -> Option<Run> {
-        let text = |said: Vec<u8>| self.redactor.clean(&said);
+        let text = |said: Untrusted| self.redactor.show(&said);
         let outcome = match ending {
             Ending::Done => Outcome::Done,
             Ending::Already => Outcome::Already,
@@ -276,8 +270,9 @@ impl ActionRunner<'_> {
 
     /// The plan's file has no payload.
     fn without(&mut self, index: usize, file: &Staged) -> Run {
-        let outcome =
-            Outcome::Failed { text: format!("spore doesn't have the content of {}", file.path).into() };
+        let outcome = Outcome::Failed {
+            text: Printable::line(&format!("spore doesn't have the content of {}", file.path)),
+        };
         (self.tell)(ActionReport::Ended { index, outcome: outcome.clone() });
         Run::Stopped { at: index, outcome }
     }
@@ -298,16 +293,17 @@ impl ActionRunner<'_> {
         During::Action { index, began }
     }
 
-    fn malformed(&self, what: Printable) -> HostError {
+    fn malformed(&self, what: Misfit) -> HostError {
         HostError::Malformed { during: self.during(), what }
     }
 }
 
 /// What is wrong with an answer, and the beginning of it.
-fn misfit(said: &str, unfit: Unfit) -> Printable {
+fn misfit(said: &str, unfit: Unfit, redactor: &Redactor) -> Misfit {
     let beginning = said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(said);
     let more = if said.len() > QUOTED { "…" } else { "" };
-    format!("`{beginning}{more}` ({unfit})").into()
+    let beginning = redactor.show_in_one_line(&Untrusted::new(format!("{beginning}{more}")));
+    Misfit::Unfit { beginning, unfit }
 }
 
 /// How far files have been sent.

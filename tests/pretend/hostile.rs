@@ -5,11 +5,11 @@
 use crate::world::{APPLY, World};
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{ActionReport, Outcome};
+use spore_drive::plan::{Holder, HostError};
 use spore_drive::pretend::{Fleet, here};
-use spore_drive::remote::{
-    Connection, Holder, HostError, Payload, Payloads, Redactor, RemoteLimits, Run, Stop, TimeOut,
-};
-use spore_drive::resource::{Access, Sha256, Source};
+use spore_drive::remote::{Connection, Payload, Payloads, RemoteLimits, Run, Stop, TimeOut};
+use spore_drive::render;
+use spore_drive::resource::{Access, Redactor, Sha256, Source};
 use spore_drive::ssh::{Credential, KnownHosts, Login, key};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -99,9 +99,15 @@ async fn outcome(
     stop: &Stop,
     mut tell: impl FnMut(&ActionReport) + Send,
 ) -> (Result<Run, HostError>, usize) {
-    let connected =
-        Connection::connect(host.name().clone(), host.address(), std::slice::from_ref(login), known, limits)
-            .await;
+    let connected = Connection::connect(
+        host.name().clone(),
+        host.address(),
+        std::slice::from_ref(login),
+        known,
+        limits,
+        &Redactor::default(),
+    )
+    .await;
     let mut locked = connected.unwrap().lock(&Holder::default()).await.unwrap();
     let (actions, payloads) = actions();
     let mut told = 0;
@@ -110,7 +116,7 @@ async fn outcome(
         told += usize::from(!matches!(report, ActionReport::Sent { .. }));
         tell(&report);
     };
-    let run = locked.run(&actions, &payloads, &Redactor::default(), stop, &mut count).await;
+    let run = locked.run(&actions, &payloads, stop, &mut count).await;
     (run, told)
 }
 
@@ -152,7 +158,7 @@ fn a_report_that_does_not_fit_ends_the_connection() {
                     Ok(Run::Done) => "done".to_owned(),
                     Ok(Run::Interrupted) => "interrupted".to_owned(),
                     Ok(Run::Stopped { at, outcome }) => format!("stopped at {at}: {}", text(&outcome)),
-                    Err(error) => error.to_string(),
+                    Err(error) => render::host_error(&error),
                 };
                 let is_soon = begun.elapsed() < case.limits.action + SOON;
                 let is_right = is_soon && ended == case.expected && told == case.told;
@@ -189,7 +195,7 @@ fn after_an_interrupt_a_host_is_waited_for_no_longer_than_the_grace() {
             asked = Some(Instant::now());
         })
         .await;
-        let error = run.unwrap_err().to_string();
+        let error = render::host_error(&run.unwrap_err());
         assert_eq!(error, "still running this action 0.5 s after the interrupt");
         let waited = asked.unwrap().elapsed();
         assert!(waited < Duration::from_secs(20), "{waited:?}");
@@ -206,7 +212,8 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
         let locked = async |name: &str| {
             let host = fleet.host(&name.parse().unwrap()).unwrap();
             let (name, login) = (host.name().clone(), std::slice::from_ref(&login));
-            let host = Connection::connect(name, host.address(), login, &known, &limits).await;
+            let host =
+                Connection::connect(name, host.address(), login, &known, &limits, &Redactor::default()).await;
             host.unwrap().lock(&Holder::default()).await.unwrap()
         };
 
@@ -214,7 +221,10 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
         let begun = Instant::now();
         let units = ["a.service".to_owned()];
         let (seen, ()) = tokio::join!(biased; silent.watch(&units, &stop), async { stop.ask() });
-        assert_eq!(seen.unwrap_err().to_string(), "still collecting facts 0.5 s after the interrupt");
+        assert_eq!(
+            render::host_error(&seen.unwrap_err()),
+            "still collecting facts 0.5 s after the interrupt"
+        );
         // One that begins after the interrupt has as long.
         let mut mute = locked("mute").await;
         assert!(matches!(mute.watch(&units, &stop).await, Err(HostError::Abandoned { .. })));
@@ -226,10 +236,13 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
             Action::MakeDirectory { path, access: Access::root(0o750) }
         };
         let actions: Vec<Action> = (0..4000).map(directory).collect();
-        let (payloads, redactor, mut tell) = (Payloads::new(), Redactor::default(), |_| {});
-        let run = deaf.run(&actions, &payloads, &redactor, &stop, &mut tell);
+        let (payloads, mut tell) = (Payloads::new(), |_| {});
+        let run = deaf.run(&actions, &payloads, &stop, &mut tell);
         let (run, ()) = tokio::join!(biased; run, async { stop.ask() });
-        assert_eq!(run.unwrap_err().to_string(), "still starting this action 0.5 s after the interrupt");
+        assert_eq!(
+            render::host_error(&run.unwrap_err()),
+            "still starting this action 0.5 s after the interrupt"
+        );
         assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     });
 }

@@ -7,13 +7,13 @@ use spore_drive::desired::{self, Supplies};
 use spore_drive::facts::{Request, parse};
 use spore_drive::network::Network;
 use spore_drive::plan::action::Action;
-use spore_drive::plan::{Applied, Options, Plan, Planner, Probed, Unplanned};
+use spore_drive::plan::{Applied, Holder, Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::pretend::{Disk, Faults, here, program};
 use spore_drive::remote::{
-    Connection, Holder, HostError, Locks, Payload, Payloads, Redactor, RemoteLimits, Stop, Target, apply,
-    gather,
+    ApplyEventKind, Connection, Locks, Payload, Payloads, RemoteLimits, Stop, Target, apply, gather,
 };
-use spore_drive::resource::{DigestKey, HostName, Sha256};
+use spore_drive::render;
+use spore_drive::resource::{DigestKey, HostName, Redactor, Sha256};
 use spore_drive::ssh::{Credential, KnownHosts, Login, ServerAddress, key};
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,7 +35,7 @@ struct Controller<'w> {
 struct Survey {
     plan: Plan,
     hosts: BTreeMap<HostName, Connection>,
-    errors: BTreeMap<HostName, HostError>,
+    errors: BTreeMap<HostName, Unplanned>,
 }
 
 impl<'w> Controller<'w> {
@@ -65,15 +65,17 @@ impl<'w> Controller<'w> {
         };
         let targets = self.network.hosts.iter().map(|(name, host)| target(name, host)).collect();
         let (mut probed, mut hosts, mut errors) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for (name, answer) in gather(targets, &self.known, &self.limits, |_, _| {}).await {
+        for (name, answer) in
+            gather(targets, &self.known, &self.limits, &Redactor::default(), |_, _| {}).await
+        {
             let found = match answer {
                 Ok((host, text)) => {
                     hosts.insert(name.clone(), host);
-                    Probed::Facts(Box::new(parse(&text).unwrap()))
+                    Probed::Facts(Box::new(parse(&text, &Redactor::default()).unwrap()))
                 }
                 Err(error) => {
-                    let why = Unplanned::new(&error, &error.help());
-                    errors.insert(name.clone(), error);
+                    let why = Unplanned::from(error);
+                    errors.insert(name.clone(), why.clone());
                     Probed::Nothing(why)
                 }
             };
@@ -90,10 +92,16 @@ impl<'w> Controller<'w> {
         for (name, host) in hosts {
             locks.locked.insert(name, host.lock(&Holder::default()).await.ok()?);
         }
-        let (sender, _receiver) = unbounded_channel();
+        let (sender, mut events) = unbounded_channel();
         let payloads = Arc::new(self.payloads(&plan));
-        let redactor = Arc::new(Redactor::default());
-        let (applied, hosts) = apply(&plan, locks, payloads, redactor, &Stop::default(), 0, sender).await;
+        let (applied, hosts) = apply(&plan, locks, payloads, &Stop::default(), 0, sender).await;
+        let mut told = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            told.push(event);
+        }
+        assert!(told.is_sorted_by_key(|event| event.at));
+        assert!(matches!(told.first().unwrap().kind, ApplyEventKind::Started(_)));
+        assert!(matches!(told.last().unwrap().kind, ApplyEventKind::Ended(_)));
         for host in hosts.into_values() {
             if let Ok(host) = host.unlock().await {
                 host.close().await;
@@ -159,7 +167,7 @@ fn each_fault_has_its_error() {
         for (faults, words) in table {
             world.faults(faults.clone());
             let survey = controller.survey().await;
-            let said = survey.errors.values().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            let said = survey.errors.values().map(render::why).collect::<Vec<_>>().join("\n");
             assert!(said.contains(words), "{faults:?}: {said}");
             assert_eq!(survey.plan.unplanned.len(), 1, "{faults:?}");
         }

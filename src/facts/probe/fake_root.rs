@@ -3,7 +3,7 @@
 
 use super::super::{AnswerError, Facts};
 use super::Request;
-use crate::resource::{DigestKey, SecretBytes, ShapeName, Untrusted};
+use crate::resource::{DigestKey, Redactor, SecretBytes, ShapeName, Untrusted};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 /// What an answer says.
 pub(super) fn parse(answer: &str) -> Result<Facts, AnswerError> {
-    super::super::parse(&Untrusted::new(answer))
+    super::super::parse(&Untrusted::new(answer), &Redactor::default())
 }
 
 pub(super) struct FakeRoot {
@@ -131,7 +131,7 @@ impl FakeRoot {
 
     pub(super) fn facts(&self, shapes: &[&str]) -> Facts {
         let answer = self.answer(shapes, false);
-        parse(&answer).unwrap_or_else(|error| panic!("{error}\n{answer}"))
+        parse(&answer).unwrap_or_else(|error| panic!("{error:?}\n{answer}"))
     }
 }
 
