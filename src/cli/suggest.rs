@@ -72,28 +72,27 @@ fn nearest(word: &str) -> Option<String> {
 
 /// The error for the id of a check that doesn't exist.
 pub(super) fn unknown_check(id: &str) -> CommandError {
-    let close = close_ids(id);
-    let help = match close.split_last() {
-        None => "`spore check` prints the id of each finding above it".to_owned(),
-        Some((id, [])) => format!("did you mean `{id}`?"),
-        Some((last, others)) => {
-            let others: Vec<_> = others.iter().map(|id| format!("`{id}`")).collect();
-            format!("did you mean {} or `{last}`?", others.join(", "))
-        }
-    };
-    CommandError::new(format!("there is no check `{id}`"), help)
+    CommandError::new(format!("there is no check `{id}`"), close_ids(id))
 }
 
-/// The ids that differ by a few typing mistakes; otherwise those with a part in common.
-fn close_ids(id: &str) -> Vec<&'static str> {
-    let distance = |other: &&str| strsim::osa_distance(id, other);
-    let near = render::ids().map(|other| (distance(&other), other)).filter(|(distance, _)| *distance < 3);
-    match near.min() {
-        Some((_, nearest)) => vec![nearest],
-        None => {
-            let parts: Vec<_> = id.split('/').filter(|part| !part.is_empty()).collect();
-            render::ids().filter(|other| other.split('/').any(|part| parts.contains(&part))).collect()
-        }
+/// The id that differs by one or two typing mistakes or only by its family; otherwise the
+/// ids of that family.
+fn close_ids(id: &str) -> String {
+    let (family, what) = id.split_once('/').unwrap_or((id, id));
+    let near = render::ids()
+        .map(|other| (strsim::osa_distance(id, other), other))
+        .filter(|(distance, _)| *distance < 3)
+        .min()
+        .map(|(_, other)| other);
+    let parts = || render::ids().filter_map(|other| Some((other, other.split_once('/')?)));
+    let same = || parts().find(|(_, (_, name))| *name == what).map(|(other, _)| other);
+    if let Some(id) = near.or_else(same) {
+        return format!("did you mean `{id}`?");
+    }
+    let siblings = parts().filter(|(_, (name, _))| *name == family).map(|(other, _)| format!("`{other}`"));
+    match siblings.collect::<Vec<_>>() {
+        none if none.is_empty() => "`spore check` prints the id of each finding above it".to_owned(),
+        siblings => format!("the checks of `{family}` are {}", siblings.join(", ")),
     }
 }
 
@@ -128,17 +127,16 @@ mod tests {
     }
 
     #[test]
-    fn the_close_ids_or_none() {
-        assert_eq!(close_ids("ports/clahs"), ["ports/clash"]);
-        assert_eq!(close_ids("port/clash"), ["ports/clash"]);
-        assert_eq!(close_ids("clash"), ["ports/clash"]);
-        assert_eq!(
-            close_ids("elders"),
-            ["elders/none", "elders/one", "elders/one-host", "elders/no-such-node"]
-        );
-        assert_eq!(close_ids("elders/two"), close_ids("elders"));
-        for nothing in ["", "/", "weather"] {
-            assert_eq!(close_ids(nothing), Vec::<&str>::new());
+    fn the_close_id_or_its_family() {
+        for close in ["ports/clahs", "port/clash", "ports/clas", "clash", "nodes/clash"] {
+            assert_eq!(close_ids(close), "did you mean `ports/clash`?");
+        }
+        for family in ["locations", "locations/", "locations/none-of-these"] {
+            let help = "the checks of `locations` are `locations/swapped`, `locations/out-of-range`";
+            assert_eq!(close_ids(family), help);
+        }
+        for nothing in ["", "/", "weather", "weather/wet"] {
+            assert_eq!(close_ids(nothing), "`spore check` prints the id of each finding above it");
         }
     }
 
