@@ -11,8 +11,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// The time-out for reading one folder, which normally takes milliseconds.
-const SOON: Duration = Duration::from_secs(10);
+/// The time-out for reading one folder, which takes milliseconds, and for looking for secrets
+/// in what is shown of it, which takes up to a second in a debug build. Only a folder that
+/// hangs takes this long, however busy the machine is.
+const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn damaged_folders_neither_hang_nor_leak_secrets() {
@@ -32,7 +34,7 @@ fn damaged_folders_neither_hang_nor_leak_secrets() {
             }
         }
     });
-    for _ in 0..cases(400) {
+    for _ in 0..cases(100) {
         let (what, folder) = random.damaged(&folders, &pieces);
         sender.send((what.clone(), folder.clone())).unwrap();
         let wrong = match finished.recv_timeout(SOON) {

@@ -24,7 +24,7 @@ pub(crate) fn text(network: &Network) -> String {
         tau,
         warnings: _,
     } = network;
-    let mut lines = vec![format!("network in {}", folder.display()), String::new()];
+    let mut lines = vec![format!("network in {}", folder.display())];
     lines.extend(of_domain(domain));
     for (shape, hosts) in bootstrap {
         lines.push(format!("  bootstrap  {shape} on {}", list(hosts)));
@@ -58,10 +58,11 @@ pub(crate) fn text(network: &Network) -> String {
 fn of_domain(domain: &Domain) -> Vec<String> {
     let Domain { root, generated, validation, custom } = domain;
     let private = if validation.private().is_some() { "with" } else { "without" };
+    let public: String = validation.public().lines().filter(|line| !line.starts_with('-')).collect();
     let mut lines = vec![
         format!("domain {}", root.value),
         format!("  generated  below {}", generated.value),
-        format!("  validated  {private} the private half of {}", validation.public()),
+        format!("  validated  {private} the private half of {public}"),
     ];
     for CustomDomain { name, service } in custom.values() {
         lines.push(format!("  custom     {} resolves to {}", name.value, service.value));
