@@ -3,7 +3,7 @@
 
 use super::MOST;
 use crate::finding::{Addresses, Excerpt, Finding, Unreachable};
-use crate::network::{Address, At, Draft, HostDraft};
+use crate::network::{At, Draft, HostAddress, HostDraft};
 use crate::resource::HostName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ fn announced(host: &HostDraft) -> Option<Finding> {
 }
 
 /// An address that no other host can dial.
-fn unreachable(address: &At<Address>) -> Option<Finding> {
+fn unreachable(address: &At<HostAddress>) -> Option<Finding> {
     let ip = address.ip.to_canonical();
     let why = match address.prefix.map(|prefix| IpNet::new(ip, prefix)) {
         _ if ip.is_unspecified() => Unreachable::Unspecified,
@@ -89,7 +89,7 @@ fn one_machine_twice(draft: &Draft) -> Vec<Finding> {
 
 /// Two hosts may share an address if it forwards ports; otherwise it is a slip.
 fn shared(draft: &Draft) -> Vec<Finding> {
-    let mut seen: BTreeMap<IpAddr, (&HostName, &At<Address>)> = BTreeMap::new();
+    let mut seen: BTreeMap<IpAddr, (&HostName, &At<HostAddress>)> = BTreeMap::new();
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
         for address in &host.addresses {

@@ -7,7 +7,7 @@
 
 use super::problem::{Findings, ProblemReport, Problems};
 use super::{
-    Accounts, Address, App, At, CustomDomain, Domain, Files, Finding, Identity, InGit, KeyFile, Links,
+    Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, KeyFile, Links,
     Location, Login, Network, Place, Plugin, Ssh, Tenancy,
 };
 use crate::artifact::{Architecture, Pin};
@@ -107,7 +107,7 @@ pub struct HostDraft {
     /// Its name in the folder.
     pub name: At<HostName>,
     /// The addresses that other nodes dial, in the order of the folder.
-    pub addresses: Vec<At<Address>>,
+    pub addresses: Vec<At<HostAddress>>,
     /// Whether all of them could be read.
     pub all_addresses: bool,
     /// The SSH connection.

@@ -5,7 +5,7 @@
 
 use super::At;
 use super::fields::Item;
-use super::hosts::{Address, NotAnAddress};
+use super::hosts::{HostAddress, NotAnAddress};
 use super::problem::{ProblemReport, Read};
 use crate::finding::{EndpointFlaw as Flaw, Excerpt, Expected, FieldProblem};
 use std::net::Ipv6Addr;
@@ -13,7 +13,7 @@ use std::net::Ipv6Addr;
 /// Reads an IP address or the name of a host.
 pub(super) fn read(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
     let text = item.text(Expected::Address, report)?;
-    match text.parse::<Address>() {
+    match text.parse::<HostAddress>() {
         Ok(address) => return Ok(item.at(address.ip.to_string())),
         Err(NotAnAddress) if is_zoned(text) => return Ok(item.at(text.to_owned())),
         Err(NotAnAddress) => {}
@@ -36,7 +36,7 @@ fn is_plain(c: char) -> bool {
 }
 
 fn flaw(text: &str) -> Option<Flaw> {
-    let is_sound = |part: &str| part.parse::<Address>().is_ok() || flaw_of_name(part).is_none();
+    let is_sound = |part: &str| part.parse::<HostAddress>().is_ok() || flaw_of_name(part).is_none();
     if text.trim() != text && is_sound(text.trim()) {
         return Some(Flaw::Spaces);
     }

@@ -20,7 +20,7 @@ pub struct Host {
     /// Its name in the folder.
     pub name: At<HostName>,
     /// The addresses that other nodes dial, in the order of the folder.
-    pub addresses: Vec<At<Address>>,
+    pub addresses: Vec<At<HostAddress>>,
     /// The SSH connection.
     pub ssh: Ssh,
     /// Its location.
@@ -31,7 +31,7 @@ pub struct Host {
 
 /// An IP address, which is what it derefs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Address {
+pub struct HostAddress {
     /// The address itself.
     pub ip: IpAddr,
     /// The prefix length in bits, if it was written as a CIDR. It isn't part of
@@ -39,7 +39,7 @@ pub struct Address {
     pub prefix: Option<u8>,
 }
 
-impl Deref for Address {
+impl Deref for HostAddress {
     type Target = IpAddr;
     fn deref(&self) -> &IpAddr {
         &self.ip
@@ -144,8 +144,8 @@ fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut ProblemReport) -> 
     Some(HostDraft { name: name.ok()?, addresses, all_addresses, ssh, location, nodes, all_nodes })
 }
 
-fn address(item: Item<'_>, report: &mut ProblemReport) -> Read<At<Address>> {
-    match item.text(Expected::IpAddress, report)?.parse::<Address>() {
+fn address(item: Item<'_>, report: &mut ProblemReport) -> Read<At<HostAddress>> {
+    match item.text(Expected::IpAddress, report)?.parse::<HostAddress>() {
         Ok(address) => Ok(item.at(address)),
         Err(NotAnAddress) => Err(item.wrong(FieldProblem::Address(item.shown()), report)),
     }
@@ -156,7 +156,7 @@ fn address(item: Item<'_>, report: &mut ProblemReport) -> Read<At<Address>> {
 #[error("an IP address is written as `192.0.2.1` or `192.0.2.1/24`")]
 pub struct NotAnAddress;
 
-impl FromStr for Address {
+impl FromStr for HostAddress {
     type Err = NotAnAddress;
 
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {

@@ -35,7 +35,7 @@ pub use draft::{
     TenancyDraft,
 };
 pub use files::{Files, Found, Links, is_network};
-pub use hosts::{Address, Host, Identity, Location, NotAnAddress, Ssh};
+pub use hosts::{Host, HostAddress, Identity, Location, NotAnAddress, Ssh};
 pub use logins::{KeyFile, Login};
 pub use problem::{Problems, nearest};
 pub use shapes::{Plugin, Ports, Shape};
