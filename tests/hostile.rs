@@ -7,7 +7,7 @@ use spore_drive::network::Network;
 use spore_drive::plan::{Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::remote::Holder;
 use spore_drive::render::{self, Style};
-use spore_drive::resource::{HostName, Sha256, Untrusted, is_hidden};
+use spore_drive::resource::{HostName, Redactor, SecretBytes, Sha256, Untrusted, is_hidden};
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -120,7 +120,14 @@ pub(crate) struct World {
     planner: Planner,
     /// What the other host answers.
     bare: String,
+    /// Masks the two secrets.
+    redactor: Redactor,
 }
+
+/// A long secret, which may be in no page.
+pub(crate) const KEY: &str = "SECRETsecretSECRETsecret";
+/// A short one, which may be in no words of a host.
+pub(crate) const PASSWORD: &str = "hunter2";
 
 impl World {
     pub(crate) fn new() -> Self {
@@ -133,7 +140,8 @@ impl World {
         let options = Options { purge_storage: true, ..Options::default() };
         let planner = Planner::new(&network, &supplies, options).unwrap();
         let bare = fs::read_to_string("fixtures/plans/answers/debian-12.answer").unwrap();
-        Self { planner, bare }
+        let redactor = Redactor::new(&[KEY, PASSWORD].map(SecretBytes::new), [""; 0]);
+        Self { planner, bare, redactor }
     }
 
     /// Everything that is shown of a plan with a host that answers this.
@@ -146,6 +154,9 @@ impl World {
             catch_unwind(AssertUnwindSafe(|| self.page(answer))).map_err(|_| "a panic".to_owned())?;
         let took = cpu() - begun;
         is_harmless(&page)?;
+        if KEY.as_bytes().windows(12).any(|piece| page.as_bytes().windows(12).any(|shown| shown == piece)) {
+            return Err(format!("a key is shown:\n{page}"));
+        }
         if took > SOON {
             return Err(format!("it took {took:?} of CPU time"));
         }
@@ -165,9 +176,9 @@ impl World {
             self.planner.hosts().keys().map(|name| (name.clone(), silent())).collect();
         let mut holder = None;
         for (name, answer) in [(OTHER, self.bare.as_str()), (HOSTILE, answer)] {
-            let host = match facts::parse(&Untrusted::new(answer)) {
+            let host = match facts::parse(&Untrusted::new(answer), &self.redactor) {
                 Ok(facts) => {
-                    holder = facts.holder.as_ref().map(Holder::parse);
+                    holder = facts.holder.as_ref().map(|text| Holder::parse(text, &self.redactor));
                     Probed::Facts(Box::new(facts))
                 }
                 Err(error) => Probed::Nothing(Unplanned::new(&error, error.help())),

@@ -162,12 +162,12 @@ async fn carry_out(
     let watched = Watched::new(&plan, style, options.verbose);
     let RemoteLimits { remind, interrupt, .. } = RemoteLimits::with(&options.plan.timeouts);
     let shown = tokio::spawn(progress::show(receiver, watched, remind));
-    let (payloads, redactor) = (Arc::new(payloads), Arc::new(basis.redactor.clone()));
+    let payloads = Arc::new(payloads);
     // Whether the result could be compared with the plan.
     let mut is_checked = true;
     let applying = async {
         let most = options.max_failures;
-        let (mut applied, mut hosts) = apply(&plan, locks, payloads, redactor, &stop, most, sender).await;
+        let (mut applied, mut hosts) = apply(&plan, locks, payloads, &stop, most, sender).await;
         // It ends when the last sender is gone.
         if let Err(error) = shown.await {
             std::panic::resume_unwind(error.into_panic());

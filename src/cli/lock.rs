@@ -129,9 +129,9 @@ fn holder(command: &str) -> Holder {
     let user = user.unwrap_or_else(|| "unknown user".to_owned());
     let machine = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     Holder {
-        who: format!("{user}@{}", machine.trim()).into(),
+        who: Printable::line(&format!("{user}@{}", machine.trim())),
         pid: std::process::id(),
-        command: command.into(),
+        command: Printable::line(command),
         since: Printable::default(),
     }
 }

@@ -1,26 +1,84 @@
 //! The folder's secrets, to be masked in what hosts say.
+//!
+//! Every struct of the network that may hold a secret is destructured without `..`, so
+//! that a new field doesn't compile until someone has decided whether it is one.
 
-use crate::network::Network;
-use crate::remote::Redactor;
-use crate::resource::SecretBytes;
+use crate::desired::{Desired, Goal};
+use crate::network::{App, Domain, Host, Identity, Login, Network, Ssh, Tenancy};
+use crate::resource::{Content, Redactor, Resource, SecretBytes, Value};
 
-/// Masks every secret of the folder.
-pub(crate) fn redactor(network: &Network) -> Redactor {
-    Redactor::new(secrets(network).iter())
+/// Masks the secrets of the folder, except for what is public in it.
+pub(crate) fn redactor(network: &Network, desired: &Desired) -> Redactor {
+    Redactor::new(&secrets(network), public(network, desired))
 }
 
+/// Every secret of the folder.
 fn secrets(network: &Network) -> Vec<SecretBytes> {
-    let mut secrets = vec![network.swarm_key.line().clone()];
-    secrets.extend(network.domain.validation.private().cloned());
-    let keys =
-        network.hosts.values().flat_map(|host| host.nodes.values()).filter_map(|node| node.key.as_ref());
-    secrets.extend(keys.map(|key| key.expose().clone()));
+    let Network {
+        folder: _,
+        domain,
+        swarm_key,
+        bootstrap: _,
+        shapes: _,
+        hosts,
+        logins,
+        tenancy,
+        accounts,
+        // A URL of a tau has no credentials.
+        tau: _,
+        warnings: _,
+    } = network;
+    let Domain { root: _, generated: _, validation, custom: _ } = domain;
+    let mut secrets = vec![swarm_key.line().clone()];
+    secrets.extend(validation.private().cloned());
+    for Host { name: _, addresses: _, ssh, location: _, nodes } in hosts.values() {
+        let Ssh { address: _, port: _, logins } = ssh;
+        secrets.extend(logins.iter().filter_map(|login| password(login)));
+        for Identity { shape: _, key, id: _ } in nodes.values() {
+            secrets.extend(key.iter().map(|key| key.expose().clone()));
+        }
+    }
+    secrets.extend(logins.values().filter_map(|login| password(login)));
+    if let Some(Tenancy { provider: _, owner: _, app: Some(App { client_id: _, key }) }) = tenancy {
+        secrets.extend(key.iter().map(|key| (**key).clone()));
+    }
+    secrets.extend(accounts.iter().flat_map(|accounts| accounts.scalars()).cloned());
     secrets
-        .extend(network.logins.values().filter_map(|login| login.password.as_ref()).map(|p| (**p).clone()));
-    let app = network.tenancy.as_ref().and_then(|tenancy| tenancy.app.as_ref());
-    secrets.extend(app.and_then(|app| app.key.as_ref()).map(|key| (**key).clone()));
-    secrets.extend(network.accounts.iter().flat_map(|accounts| accounts.scalars()).cloned());
-    secrets
+}
+
+/// The keys of a login are never sent, so a host can't echo them.
+fn password(login: &Login) -> Option<SecretBytes> {
+    let Login { name: _, user: _, keys: _, password } = login;
+    password.as_ref().map(|password| (**password).clone())
+}
+
+/// What isn't secret even if it is part of a secret: the public halves of keys, and all
+/// that the desired state shows.
+fn public(network: &Network, desired: &Desired) -> Vec<String> {
+    let nodes = network.hosts.values().flat_map(|host| host.nodes.values());
+    let halves = nodes.filter_map(|node| Some(node.key.as_ref()?.public_half_base64().to_owned()));
+    let mut public: Vec<String> = halves.collect();
+    public.push(network.domain.validation.public().to_owned());
+    for (id, goal) in desired.goals.iter() {
+        public.push(id.key.to_string());
+        let Goal::Have(Resource::File(file)) = goal else { continue };
+        match &file.content {
+            Content::Text(text) => public.push(text.to_string()),
+            Content::Document(document) => {
+                for (path, field) in &document.fields {
+                    public.push(path.to_string());
+                    match &field.value {
+                        Value::Scalar(value) => public.push(value.to_string()),
+                        Value::List(values) => public.extend(values.iter().map(ToString::to_string)),
+                        Value::Set(values) => public.extend(values.iter().map(ToString::to_string)),
+                        Value::Secret(_) => {}
+                    }
+                }
+            }
+            Content::Secret(_) | Content::Blob { .. } | Content::Opaque => {}
+        }
+    }
+    public
 }
 
 #[cfg(test)]

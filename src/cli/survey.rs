@@ -4,12 +4,12 @@ use super::args::{Args, PlanOptions, RetireOptions};
 use super::logins::Keys;
 use super::supplies::Binaries;
 use super::{CommandError, folder, secrets, terminal};
-use crate::facts::{self, AnswerError, Request};
+use crate::facts::{self, Request};
 use crate::network::Network;
 use crate::plan::{Options, Plan, PlanError, Planner, Probed, Retire, Unplanned};
-use crate::remote::{Connection, Holder, HostError, Locked, Redactor, RemoteLimits, Target, gather};
+use crate::remote::{Connection, Holder, HostError, Locked, RemoteLimits, Target, gather};
 use crate::render::{self, Style};
-use crate::resource::{DigestKey, HostName, SecretBytes, Untrusted};
+use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{KnownHosts, ServerAddress};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -45,7 +45,7 @@ pub(crate) struct Basis {
     scripts: BTreeMap<HostName, SecretBytes>,
     probed: BTreeMap<HostName, Probed>,
     /// Masks the folder's secrets in what hosts say.
-    pub(crate) redactor: Redactor,
+    redactor: Redactor,
 }
 
 impl Basis {
@@ -55,22 +55,13 @@ impl Basis {
 
     /// Takes in a host's answer to its probe. Returns the holder of its lock, if any.
     fn answered(&mut self, name: HostName, answer: Result<Untrusted, HostError>) -> Option<Holder> {
-        let (probed, holder) = match answer.map(|answer| facts::parse(&answer)) {
+        let (probed, holder) = match answer.map(|answer| facts::parse(&answer, &self.redactor)) {
             Ok(Ok(facts)) => {
-                let holder = facts.holder.as_ref().map(Holder::parse);
+                let holder = facts.holder.as_ref().map(|text| Holder::parse(text, &self.redactor));
                 (Probed::Facts(Box::new(facts)), holder)
             }
-            Ok(Err(mut error)) => {
-                if let AnswerError::Failed { what, message } = &mut error {
-                    *what = self.redactor.clean(what.as_bytes());
-                    *message = self.redactor.clean(message.as_bytes());
-                }
-                (Probed::Nothing(Unplanned::new(&error, error.help())), None)
-            }
-            Err(error) => {
-                let error = error.redacted(&self.redactor);
-                (Probed::Nothing(Unplanned::new(&error, &error.help())), None)
-            }
+            Ok(Err(error)) => (Probed::Nothing(Unplanned::new(&error, error.help())), None),
+            Err(error) => (Probed::Nothing(Unplanned::new(&error, &error.help())), None),
         };
         self.probed.insert(name, probed);
         holder
@@ -150,14 +141,15 @@ pub(crate) async fn survey_of(
     };
     let planner = Planner::new(&network, &binaries.supplies, narrowed).map_err(no_plan)?;
     let (targets, probed) = block_in_place(|| targets(&network, &planner, options))?;
+    let redactor = secrets::redactor(&network, planner.desired());
     let mut basis = Basis {
         planner,
         scripts: targets.iter().map(|target| (target.name.clone(), target.script.clone())).collect(),
         probed,
-        redactor: secrets::redactor(&network),
+        redactor,
     };
     let limits = RemoteLimits::with(&options.timeouts);
-    let answers = gather(targets, known, &limits, |_, _| {}).await;
+    let answers = gather(targets, known, &limits, &basis.redactor, |_, _| {}).await;
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (mut hosts, mut holders) = (BTreeMap::new(), BTreeMap::new());
     for (name, answer) in answers {
@@ -240,7 +232,7 @@ fn targets(
                 problems.join("; ")
             };
             let help = "add a key file or a password to the host's login in auth.yaml".into();
-            probed.insert(name.clone(), Probed::Nothing(Unplanned { why: why.into(), help }));
+            probed.insert(name.clone(), Probed::Nothing(Unplanned { why: Printable::line(&why), help }));
             continue;
         }
         let Some(key) = planner.desired().digest_keys.get(name) else { continue };

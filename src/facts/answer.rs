@@ -6,16 +6,18 @@
 //! each behind `|`, or behind `=`, the number of a secret, and a tab, where that
 //! secret's digest belongs at the end. The last line is `end`.
 //!
-//! **A host may say anything.** Every line passes through [`Printable`] before its fields
-//! are looked at, except those of texts, which stay [`Untrusted`]; nothing else of the answer
-//! gets into the facts. What a host may report is limited, far above what real hosts do, so
+//! **A host may say anything.** The answer is opened by a [`Redactor`], and every line passes
+//! through [`Printable`] before its fields are looked at, except those of texts, which stay
+//! [`HostText`]; nothing else of the answer gets into the facts. What a host may report is limited, far above what real hosts do, so
 //! that no answer takes more than a moment or more than a little memory, whoever made it:
 //! a host that exceeds a limit isn't planned, and the others are.
 
 mod unit;
 
 use super::{Asked, Facts, FileFact, PROBE_VERSION, PathFact};
-use crate::resource::{Access, LONGEST, Port, Printable, Sha256, Transport, Untrusted, Version};
+use crate::resource::{
+    Access, HostText, LONGEST, MASK, Port, Printable, Redactor, Sha256, Transport, Untrusted, Version,
+};
 use crate::tau;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -88,7 +90,8 @@ const MOST_TEXT: usize = 2 << 20;
 ///
 /// # Errors
 /// Where it isn't such an answer, not all of one, or has more than any real host's.
-pub fn parse(answer: &Untrusted) -> Result<Facts, AnswerError> {
+pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerError> {
+    let answer = redactor.open(answer);
     let answer = answer.expose();
     let mut raw = Raw::default();
     let mut lines = answer.split('\n').enumerate();
@@ -117,12 +120,12 @@ pub fn parse(answer: &Untrusted) -> Result<Facts, AnswerError> {
             in_units = line != ".";
             raw.units.property(if in_units { &line } else { "" });
         } else if line == "end" {
-            return raw.assemble();
+            return raw.assemble(redactor);
         } else if line == "units" {
             in_units = true;
         } else if let Some(failed) = line.strip_prefix("failed\t") {
             let (what, message) = failed.split_once('\t').unwrap_or((failed, ""));
-            return Err(AnswerError::Failed { what: what.into(), message: message.into() });
+            return Err(AnswerError::Failed { what: redactor.line(what), message: redactor.line(message) });
         } else if let Some(found) = raw.version.filter(|found| *found != PROBE_VERSION) {
             return Err(AnswerError::Version { found });
         } else if (if is_text { raw.text_line(&line) } else { raw.line(&line) }).is_none() {
@@ -251,7 +254,7 @@ impl Raw {
             }
             "held" => {
                 let text = BASE64_STANDARD.decode(rest).ok()?;
-                self.holder = Some(Untrusted::new(String::from_utf8_lossy(&text)));
+                self.holder = Some(Untrusted::of_bytes(&text));
             }
             "version" => {
                 // It is only a note; a damaged one is ignored.
@@ -298,7 +301,7 @@ impl Raw {
         };
         let mode = u32::from_str_radix(mode, 16).ok()?;
         let (name, target) = match name.split_once(" -> ") {
-            Some((name, target)) if mode & TYPE == LINK => (name, Some(Printable::from(target))),
+            Some((name, target)) if mode & TYPE == LINK => (name, Some(Printable::line(target))),
             _ => (name, None),
         };
         let path = self.path(name)?;
@@ -307,14 +310,17 @@ impl Raw {
             self.unreadable.entry(path).or_insert_with(|| "it was replaced".to_owned());
             return Some(());
         }
-        // Names are escaped. Names that contain escapes, and links whose target is
-        // ambiguous, aren't supported.
-        let odd = path.contains('\\') || target.as_ref().is_some_and(|target| target.contains(" -> "));
+        // Names are escaped and masked. Those that contain an escape or a secret, and links
+        // whose target is ambiguous, aren't supported.
+        let odd = path.contains('\\')
+            || path.contains(MASK)
+            || target.as_ref().is_some_and(|target| target.contains(" -> "));
         if odd {
             self.unreadable.insert(path, "its name has unusual characters".to_owned());
             return Some(());
         }
-        let access = Access { mode: u32::from_str_radix(permissions, 8).ok()?, owner: owner.into() };
+        let access =
+            Access { mode: u32::from_str_radix(permissions, 8).ok()?, owner: Printable::line(owner) };
         let file = FileFact {
             access,
             size: size.parse().ok()?,
@@ -337,7 +343,7 @@ impl Raw {
         Some(())
     }
 
-    fn assemble(mut self) -> Result<Facts, AnswerError> {
+    fn assemble(mut self, redactor: &Redactor) -> Result<Facts, AnswerError> {
         self.version.ok_or(AnswerError::Incomplete("the probe's version"))?;
         let mut asked = self.asked.take().ok_or(AnswerError::Incomplete("what was asked"))?;
         let space = self.space.ok_or(AnswerError::Incomplete("free space"))?;
@@ -349,7 +355,7 @@ impl Raw {
         // the current time.
         let now = self.stats.remove("/proc/self/.");
         let texts = self.texts().ok_or(AnswerError::Incomplete("a digest"))?;
-        let paths = self.paths();
+        let paths = self.paths(redactor);
         let now_ns = now.as_ref().map(|now| now.file.ctime_ns);
         let binary = paths.get(tau::BINARY).and_then(|fact| match fact {
             PathFact::File(file) => file.sha256,
@@ -359,8 +365,8 @@ impl Raw {
         asked.at_ns = now_ns;
         Ok(Facts {
             asked,
-            architecture: self.architecture.into(),
-            os: self.os.into(),
+            architecture: Printable::line(&self.architecture),
+            os: Printable::line(&self.os),
             root: now.is_some_and(|now| now.file.access.owner.starts_with("root:")),
             systemd: self.systemd,
             machine: self.machine,
@@ -373,12 +379,13 @@ impl Raw {
             versions: self.versions,
             units,
             listening: self.listening,
-            holder: self.holder,
+            holder: self.holder.map(|text| redactor.open(&text)),
+            redactor: redactor.clone(),
         })
     }
 
     /// The texts, digests in place.
-    fn texts(&mut self) -> Option<BTreeMap<String, Untrusted>> {
+    fn texts(&mut self) -> Option<BTreeMap<String, HostText>> {
         let texts = std::mem::take(&mut self.texts).into_iter();
         texts
             .map(|(path, lines)| {
@@ -393,12 +400,12 @@ impl Raw {
                     }
                     text.push('\n');
                 }
-                Some((path, Untrusted::new(text)))
+                Some((path, HostText::new(text)))
             })
             .collect()
     }
 
-    fn paths(&mut self) -> BTreeMap<String, PathFact> {
+    fn paths(&mut self, redactor: &Redactor) -> BTreeMap<String, PathFact> {
         let mut paths = BTreeMap::new();
         let mut stats = std::mem::take(&mut self.stats);
         for (directory, _) in tau::DIRECTORIES {
@@ -436,7 +443,7 @@ impl Raw {
             if why == "No such file or directory" {
                 paths.remove(&path);
             } else {
-                paths.insert(path, PathFact::Unreadable(why.into()));
+                paths.insert(path, PathFact::Unreadable(redactor.line(&why)));
             }
         }
         paths

@@ -8,7 +8,7 @@
 //! rules, because the owner may enable it again.
 
 use super::Facts;
-use crate::resource::{Port, Printable, Transport, Untrusted};
+use crate::resource::{HostText, Port, Printable, Redactor, Transport};
 use std::collections::BTreeMap;
 
 /// `spore`, as ufw writes a comment.
@@ -74,10 +74,10 @@ fn says_yes(facts: &Facts, path: &str, name: &str) -> bool {
 }
 
 fn rules(facts: &Facts, path: &str, any: &str) -> Vec<Rule> {
-    let text = facts.texts.get(path).map_or("", Untrusted::expose);
+    let text = facts.texts.get(path).map_or("", HostText::expose);
     text.lines()
         .filter_map(|line| line.strip_prefix("### tuple ### "))
-        .filter_map(|tuple| Rule::parse(tuple, any))
+        .filter_map(|tuple| Rule::parse(tuple, any, &facts.redactor))
         .collect()
 }
 
@@ -137,7 +137,7 @@ impl Rule {
     /// source port, source address; then for an application profile two names;
     /// then direction and interface; then perhaps a comment:
     /// `allow tcp 4242 0.0.0.0/0 any 0.0.0.0/0 in comment=73706f7265`.
-    fn parse(tuple: &str, any: &str) -> Option<Self> {
+    fn parse(tuple: &str, any: &str, redactor: &Redactor) -> Option<Self> {
         let words: Vec<&str> = tuple.split_whitespace().collect();
         let [action, protocol, ports, to, "any", from, rest @ ..] = words.as_slice() else { return None };
         let (comment, rest): (Vec<&str>, Vec<&str>) =
@@ -198,7 +198,8 @@ impl Rule {
         } else {
             name
         };
-        Some(Self { lets_in, ours, restricted, transports, ranges, name: name.into(), exact })
+        let name = redactor.line(&name);
+        Some(Self { lets_in, ours, restricted, transports, ranges, name, exact })
     }
 
     /// Whether it decides what becomes of any connection to this port.

@@ -92,7 +92,7 @@ impl Reading<'_> {
                 None => continue,
                 Some(PathFact::Directory { access, .. }) => Resource::Directory(access.clone()),
                 Some(PathFact::Unreadable(why)) => {
-                    Resource::Unreadable { why: format!("can't be read: {why}").into() }
+                    Resource::Unreadable { why: Printable::line(&format!("can't be read: {why}")) }
                 }
                 Some(PathFact::File(_) | PathFact::Link { .. } | PathFact::Other(_)) => {
                     Resource::Unreadable { why: "is not a directory".into() }
@@ -112,7 +112,7 @@ impl Reading<'_> {
                 },
                 _ if meaning == Meaning::Leftover => continue,
                 PathFact::Unreadable(why) => {
-                    Resource::Unreadable { why: format!("can't be read: {why}").into() }
+                    Resource::Unreadable { why: Printable::line(&format!("can't be read: {why}")) }
                 }
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
                     // Spore stages files only; staging one clears away what has its name.

@@ -23,7 +23,7 @@ pub use firewall::{Firewall, Verdict};
 pub use interpret::interpret;
 pub use probe::Request;
 
-use crate::resource::{Access, Port, Printable, Sha256, Untrusted, Version};
+use crate::resource::{Access, HostText, Port, Printable, Redactor, Sha256, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub struct Facts {
     /// ufw's) are without their comments; of ufw's rules there are only the tuples.
     /// Unit files are reduced to directives, drop-ins to those that our template
     /// sets, too; of environment variables there are only the names.
-    pub texts: BTreeMap<String, Untrusted>,
+    pub texts: BTreeMap<String, HostText>,
     /// Configurations in a style that can't be followed well enough to cut the
     /// secrets out, so that nothing of them is known but the digest.
     pub opaque: BTreeSet<String>,
@@ -70,7 +70,9 @@ pub struct Facts {
     /// Where something listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
     /// While an apply holds the host's lock: what it wrote about itself.
-    pub holder: Option<Untrusted>,
+    pub holder: Option<HostText>,
+    /// Masks the folder's secrets in what is shown of all this.
+    pub redactor: Redactor,
 }
 
 /// What is at a path.
@@ -195,7 +197,7 @@ pub struct Process {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// The configuration, as in [`Facts::texts`]; `None` where it can't be followed.
-    pub config: Option<Untrusted>,
+    pub config: Option<HostText>,
     /// Digests of the configuration and the keys, by absolute path.
     pub digests: BTreeMap<String, Sha256>,
     /// Digests of all plugins there were, by absolute path; `None` in the record

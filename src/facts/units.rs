@@ -49,7 +49,7 @@ pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
     for (name, unit) in &facts.units {
         let Some(shape) = tau::shape_of_unit(name) else { continue };
         let mut add = |file: &str, what| {
-            foreign.push(Foreign { unit: name.clone(), file: file.into(), what });
+            foreign.push(Foreign { unit: name.clone(), file: facts.redactor.line(file), what });
         };
         if let Some(fragment) = fragment(name, unit, facts) {
             add(&fragment, Overridden::Fragment);
@@ -59,7 +59,7 @@ pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
             let program = found.values.last().map(|command| tau::unit::program(command));
             match program.filter(|_| found.directive == "Service.ExecStart") {
                 Some(program) if program != tau::BINARY => {
-                    add(&found.file, Overridden::Program(program.into()));
+                    add(&found.file, Overridden::Program(facts.redactor.line(program)));
                 }
                 _ => {
                     let name = found.directive.rsplit('.').next().unwrap_or_default().to_owned();
@@ -159,7 +159,7 @@ impl HostUnits<'_> {
         match (unit.active.as_str(), unit.sub.as_str()) {
             ("active", _) => self.up(shape, unit, started()),
             ("activating", "auto-restart" | "auto-restart-queued") => {
-                let trouble = Trouble::Exited(unit.result.as_str().into());
+                let trouble = Trouble::Exited(self.facts.redactor.line(&unit.result));
                 Activity::Failing { trouble, lasts: false, started: started() }
             }
             ("activating" | "reloading", _) => Activity::Starting(started()),

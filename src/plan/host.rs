@@ -8,7 +8,7 @@ use super::{Options, Overridden, obstacles, order, target};
 use crate::desired::Desired;
 use crate::diff::{Change, Grounded, Obstacle, Terms, compare, ground};
 use crate::facts::{Conditions, Facts, interpret};
-use crate::resource::{Graph, HostName, Resource, ResourceId, ResourceKey};
+use crate::resource::{Graph, HostName, Printable, Resource, ResourceId, ResourceKey};
 use std::num::NonZero;
 use std::thread;
 
@@ -52,7 +52,7 @@ impl Common<'_> {
         let others: Vec<_> =
             conditions.networks.iter().filter(|name| name.as_str() != network).cloned().collect();
         if !others.is_empty() && !options.take_over {
-            obstacles.push(Obstacle::OtherNetwork(others.join(", ").into()));
+            obstacles.push(Obstacle::OtherNetwork(Printable::line(&others.join(", "))));
         }
         if !twins.is_empty() {
             obstacles.push(Obstacle::SameMachine(twins));

@@ -4,7 +4,9 @@
 use super::{Options, Overridden, Selector};
 use crate::diff::{Change, Obstacle};
 use crate::facts::{self, Asked, Facts, Unwanted};
-use crate::resource::{Activity, Content, Graph, HostName, Resource, ResourceId, ResourceKey, Sha256};
+use crate::resource::{
+    Activity, Content, Graph, HostName, Printable, Resource, ResourceId, ResourceKey, Sha256,
+};
 use crate::tau;
 use std::collections::BTreeMap;
 
@@ -30,7 +32,7 @@ pub(super) fn same_machine<'a>(hosts: &[(&'a HostName, &Facts)]) -> BTreeMap<&'a
 /// Something that the folder wants and that the host wasn't asked about. It may be there.
 pub(super) fn never_asked(desired: &Graph<Resource>, asked: &Asked) -> Option<Obstacle> {
     let (id, _) = desired.iter().find(|(id, _)| !asked.covers(&id.key))?;
-    Some(Obstacle::NeverAsked(id.key.to_string().into()))
+    Some(Obstacle::NeverAsked(Printable::line(&id.key.to_string())))
 }
 
 /// Resources that couldn't be read and that the plan depends on.
@@ -53,18 +55,18 @@ pub(super) fn unreadable(
         let obstacle = match resource {
             Resource::Unreadable { .. } if is_told(id) => continue,
             Resource::Unreadable { why } => {
-                Obstacle::Unreadable { path: id.key.to_string().into(), why: why.clone() }
+                Obstacle::Unreadable { path: Printable::line(&id.key.to_string()), why: why.clone() }
             }
             Resource::File(_) if desired.get(id).is_none() => match unwanted.get(&id.key) {
                 Some(Unwanted::Unclear(why)) => {
-                    Obstacle::Unreadable { path: id.key.to_string().into(), why: why.clone() }
+                    Obstacle::Unreadable { path: Printable::line(&id.key.to_string()), why: why.clone() }
                 }
                 _ => continue,
             },
             Resource::Service(service)
                 if service.activity == Activity::Masked && desired.get(id).is_some() =>
             {
-                Obstacle::Masked(id.key.to_string().into())
+                Obstacle::Masked(Printable::line(&id.key.to_string()))
             }
             _ => continue,
         };
@@ -95,16 +97,16 @@ pub(super) fn foreign(
             continue;
         }
         let (name, file) = (unit.clone(), file.clone());
-        let unit = || name.as_str().into();
+        let shown = Printable::line(&name);
         let obstacle = match what {
             facts::Overridden::Directive(directive) => {
                 let directive = directive.clone();
                 overridden.push(Overridden { host: host.clone(), unit: name, directive, file });
                 continue;
             }
-            facts::Overridden::Fragment => Obstacle::ForeignFragment { unit: unit(), file },
+            facts::Overridden::Fragment => Obstacle::ForeignFragment { unit: shown, file },
             facts::Overridden::Program(program) => {
-                Obstacle::ForeignProgram { unit: unit(), program: program.clone(), file }
+                Obstacle::ForeignProgram { unit: shown, program: program.clone(), file }
             }
         };
         obstacles.push(obstacle);

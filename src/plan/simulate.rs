@@ -15,7 +15,8 @@ use super::action::{Action, Fallback, LinkBefore, Running, Staged};
 use crate::desired::{Desired, RESOLVER_DROP_IN};
 use crate::facts::{Facts, FileFact, PathFact, Record, UnitFact};
 use crate::resource::{
-    Access, HostName, NodeName, Port, Sha256, Source, Transport, Untrusted, Version, kept_path, staged_path,
+    Access, HostName, HostText, NodeName, Port, Printable, Sha256, Source, Transport, Version, kept_path,
+    staged_path,
 };
 use crate::tau;
 use std::collections::BTreeMap;
@@ -125,7 +126,7 @@ impl HostState<'_> {
                 self.disallow(*port);
                 for (path, any) in RULES {
                     let rules = self.facts.texts.entry(path.to_owned()).or_default();
-                    *rules = Untrusted::new(rules.expose().to_owned() + &rule(*port, any));
+                    *rules = HostText::new(rules.expose().to_owned() + &rule(*port, any));
                 }
                 Ok(())
             }
@@ -365,12 +366,12 @@ impl HostState<'_> {
         } else if path.ends_with(".yaml") {
             let key = self.desired.digest_keys.get(self.name).ok_or("this host has no key")?;
             let text = node::without_secrets(&text, key).ok_or("its secrets can't be cut out")?;
-            self.facts.texts.insert(path.to_owned(), Untrusted::new(text));
+            self.facts.texts.insert(path.to_owned(), HostText::new(text));
             return Ok(());
         } else if path.starts_with(tau::KEYS) {
             return Ok(());
         }
-        self.facts.texts.insert(path.to_owned(), Untrusted::new(text));
+        self.facts.texts.insert(path.to_owned(), HostText::new(text));
         Ok(())
     }
 
@@ -387,7 +388,7 @@ impl HostState<'_> {
         if !holds {
             return Err(format!("there is {found:?}"));
         }
-        self.facts.paths.insert(path.to_owned(), PathFact::Link { target: target.into() });
+        self.facts.paths.insert(path.to_owned(), PathFact::Link { target: Printable::line(target) });
         Ok(())
     }
 
@@ -434,7 +435,7 @@ impl HostState<'_> {
     fn disallow(&mut self, port: Port) {
         for (path, any) in RULES {
             if let Some(rules) = self.facts.texts.get_mut(path) {
-                *rules = Untrusted::new(rules.expose().replace(&rule(port, any), ""));
+                *rules = HostText::new(rules.expose().replace(&rule(port, any), ""));
             }
         }
     }

@@ -6,7 +6,9 @@
 
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::scheduler::Seen;
-use crate::resource::{Access, Health, Port, Printable, Sha256, Transport, kept_path, staged_path};
+use crate::resource::{
+    Access, Health, Port, Printable, Sha256, Transport, Untrusted, kept_path, staged_path,
+};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -404,7 +406,7 @@ pub enum Answer {
     End(u8),
 }
 
-/// How a call ended, in the host's own words: not yet fit to be shown.
+/// How a call ended, in the host's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// See [`Outcome::Done`].
@@ -412,9 +414,9 @@ pub enum Ending {
     /// See [`Outcome::Already`].
     Already,
     /// See [`Outcome::Differs`].
-    Differs(Vec<u8>),
+    Differs(Untrusted),
     /// See [`Outcome::Failed`].
-    Failed(Vec<u8>),
+    Failed(Untrusted),
 }
 
 impl Ending {
@@ -438,12 +440,17 @@ impl Answer {
             "runs" => Self::Runs(index, words.next()?.to_owned()),
             "done" => Self::Ended(index, Ending::Done),
             "already" => Self::Ended(index, Ending::Already),
-            "differs" => Self::Ended(index, Ending::Differs(BASE64_STANDARD.decode(words.next()?).ok()?)),
-            "failed" => Self::Ended(index, Ending::Failed(BASE64_STANDARD.decode(words.next()?).ok()?)),
+            "differs" => Self::Ended(index, Ending::Differs(said(words.next()?)?)),
+            "failed" => Self::Ended(index, Ending::Failed(said(words.next()?)?)),
             _ => return None,
         };
         words.next().is_none().then_some(answer)
     }
+}
+
+/// Words in base64.
+fn said(encoded: &str) -> Option<Untrusted> {
+    BASE64_STANDARD.decode(encoded).ok().map(|words| Untrusted::of_bytes(&words))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Carries out a plan: [`Scheduler`] decides what comes next, and this module does it and
 //! reports the result.
 
-use super::{HostError, Locked, Payloads, Redactor, Run, Stop};
+use super::{HostError, Locked, Payloads, Run, Stop};
 use crate::plan::action::Action;
 use crate::plan::scheduler::{Next, Ran, Scheduler, Seen, SkipReason, Skipped};
 use crate::plan::wire::{ActionReport, Outcome};
@@ -58,7 +58,6 @@ pub async fn apply(
     plan: &Plan,
     locks: Locks,
     payloads: Arc<Payloads>,
-    redactor: Arc<Redactor>,
     stop: &Stop,
     max_failures: usize,
     events: UnboundedSender<ApplyEvent>,
@@ -66,7 +65,7 @@ pub async fn apply(
     let mut scheduler = Scheduler::new(plan, max_failures);
     let Locks { locked: hosts, lost } = locks;
     let left = plan.actions_of_changes();
-    let mut runner = PlanRunner { hosts, payloads, redactor, events, left, applied: Applied::default() };
+    let mut runner = PlanRunner { hosts, payloads, events, left, applied: Applied::default() };
     for (host, error) in lost {
         runner.lose(&host, error);
         scheduler.lose(&host);
@@ -110,7 +109,6 @@ pub async fn apply(
 struct PlanRunner {
     hosts: BTreeMap<HostName, Locked>,
     payloads: Arc<Payloads>,
-    redactor: Arc<Redactor>,
     events: UnboundedSender<ApplyEvent>,
     /// By change, how many of its actions haven't ended well.
     left: BTreeMap<ResourceId, usize>,
@@ -137,7 +135,6 @@ impl PlanRunner {
                 host,
                 list.clone(),
                 Arc::clone(&self.payloads),
-                Arc::clone(&self.redactor),
                 stop.clone(),
                 self.events.clone(),
             ));
@@ -235,7 +232,6 @@ async fn run(
     mut host: Locked,
     list: Vec<PlannedAction>,
     payloads: Arc<Payloads>,
-    redactor: Arc<Redactor>,
     stop: Stop,
     events: UnboundedSender<ApplyEvent>,
 ) -> Ended {
@@ -264,7 +260,7 @@ async fn run(
         let (host, action) = (name.clone(), planned.action.clone());
         let _ = events.send(ApplyEvent::Action { host, action, report });
     };
-    let run = host.run(&actions, &payloads, &redactor, &stop, &mut tell).await;
+    let run = host.run(&actions, &payloads, &stop, &mut tell).await;
     let (ran, failed, host) = match run {
         Ok(Run::Done) => (Ran::Done, None, Some(host)),
         Ok(Run::Interrupted) => (Ran::Interrupted, None, Some(host)),

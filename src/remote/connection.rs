@@ -4,11 +4,11 @@ use super::error::During;
 use super::lock::{self, Beats, Holder};
 use super::run;
 use super::shell::Shell;
-use super::{HostError, Payloads, Redactor, RemoteLimits, Stop};
+use super::{HostError, Payloads, RemoteLimits, Stop};
 use crate::plan::action::Action;
 use crate::plan::scheduler::Seen;
 use crate::plan::wire::{self, ActionReport, Outcome};
-use crate::resource::{HostName, SecretBytes, Untrusted};
+use crate::resource::{HostName, Printable, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{ConnectError, KnownHosts, Login, ServerAddress, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub enum Run {
 }
 
 impl Connection {
-    /// Connects, logs in and starts a shell.
+    /// Connects, logs in and starts a shell. `redactor` masks secrets in what the host says.
     ///
     /// # Errors
     /// See [`HostError::Connect`]. A shell that can't be started is reported by the
@@ -69,8 +69,9 @@ impl Connection {
         logins: &[Login],
         known: &KnownHosts,
         limits: &RemoteLimits,
+        redactor: &Redactor,
     ) -> Result<Self, HostError> {
-        let session = log_in(address, logins, known, limits).await?;
+        let session = log_in(address, logins, known, limits, redactor).await?;
         // A host may accept the login, and never answer again but to keepalives.
         let patience = limits.ready;
         let shell = match timeout(patience, Shell::open(&session)).await {
@@ -124,11 +125,12 @@ async fn log_in(
     logins: &[Login],
     known: &KnownHosts,
     limits: &RemoteLimits,
+    redactor: &Redactor,
 ) -> Result<Session, ConnectError> {
     let mut refused =
         ConnectError::Refused { user: String::new(), tried: Vec::new(), offered: Vec::new(), partly: false };
     for login in logins {
-        match Session::connect(address, login, known, &limits.ssh).await {
+        match Session::connect(address, login, known, &limits.ssh, redactor).await {
             Err(error @ ConnectError::Refused { .. }) => refused = error,
             ended => return ended,
         }
@@ -164,12 +166,12 @@ impl Locked {
         let after = self.connection.limits.interrupt;
         let answered = stop.wait(after, self.ask(&script)).await;
         let answer = answered.unwrap_or(Err(HostError::Abandoned { during: During::Asking, after }))?;
-        let seen = wire::watched(answer.expose());
+        let seen = wire::watched(self.connection.shell.lines.redactor().open(&answer).expose());
         match units.iter().find(|unit| !seen.contains_key(*unit)) {
             None => Ok(seen),
             Some(unit) => Err(HostError::Malformed {
                 during: During::Asking,
-                what: format!("systemctl didn't report the state of {unit}").into(),
+                what: Printable::line(&format!("systemctl didn't report the state of {unit}")),
             }),
         }
     }
@@ -187,12 +189,11 @@ impl Locked {
         &mut self,
         actions: &[Action],
         payloads: &Payloads,
-        redactor: &Redactor,
         stop: &Stop,
         tell: &mut (dyn FnMut(ActionReport) + Send),
     ) -> Result<Run, HostError> {
         let Connection { shell, limits, .. } = &mut self.connection;
-        run::run(shell, limits, actions, payloads, redactor, stop, tell).await
+        run::run(shell, limits, actions, payloads, stop, tell).await
     }
 
     /// Releases the lock and removes its files.

@@ -1,6 +1,6 @@
 //! What can go wrong between the controller and a host.
 
-use super::{Holder, Redactor};
+use super::Holder;
 use crate::resource::Printable;
 use crate::ssh::ConnectError;
 use std::fmt;
@@ -129,25 +129,6 @@ impl HostError {
             | Self::NoLock { .. }
             | Self::Locked(_) => None,
         }
-    }
-
-    /// The same error, with secrets masked in the host's words.
-    #[must_use]
-    pub fn redacted(mut self, redactor: &Redactor) -> Self {
-        let words = match &mut self {
-            Self::NoSudo { said: words }
-            | Self::NoShell { said: words }
-            | Self::NoLock { said: words, .. }
-            | Self::Lost { reason: words, .. }
-            | Self::Malformed { what: words, .. } => vec![words],
-            Self::Locked(Holder { who, command, since, pid: _ }) => vec![who, command, since],
-            Self::Connect(error) => error.words(),
-            Self::TimedOut { .. } | Self::Abandoned { .. } => Vec::new(),
-        };
-        for words in words {
-            *words = Printable::in_one_line(&redactor.clean(words.as_bytes()));
-        }
-        self
     }
 
     /// What to do about it, in a sentence or two.

@@ -1,7 +1,7 @@
 //! Gathering facts from all hosts concurrently.
 
 use super::{Connection, HostError, RemoteLimits};
-use crate::resource::{HostName, SecretBytes, Untrusted};
+use crate::resource::{HostName, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{KnownHosts, Login, ServerAddress};
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
@@ -24,11 +24,12 @@ pub struct Target {
 pub type Gathered = Result<(Connection, Untrusted), HostError>;
 
 /// Connects to every host and runs its script, on up to [`RemoteLimits::at_once`] hosts
-/// at a time. `answered` is called with each host's answer or error as it arrives.
+/// at a time. `redactor` masks secrets in what they say. `answered` is called with each host's answer or error as it arrives.
 pub async fn gather(
     targets: Vec<Target>,
     known: &KnownHosts,
     limits: &RemoteLimits,
+    redactor: &Redactor,
     mut answered: impl FnMut(&HostName, &Gathered),
 ) -> BTreeMap<HostName, Gathered> {
     let mut waiting = targets.into_iter();
@@ -38,9 +39,9 @@ pub async fn gather(
         while asking.len() < limits.at_once.max(1)
             && let Some(target) = waiting.next()
         {
-            let (known, limits) = (known.clone(), limits.clone());
+            let (known, limits, redactor) = (known.clone(), limits.clone(), redactor.clone());
             asking.spawn(async move {
-                let answer = ask(&target, &known, &limits).await;
+                let answer = ask(&target, &known, &limits, &redactor).await;
                 (target.name, answer)
             });
         }
@@ -56,9 +57,9 @@ pub async fn gather(
     }
 }
 
-async fn ask(target: &Target, known: &KnownHosts, limits: &RemoteLimits) -> Gathered {
+async fn ask(target: &Target, known: &KnownHosts, limits: &RemoteLimits, redactor: &Redactor) -> Gathered {
     let Target { name, address, logins, script } = target;
-    let mut connection = Connection::connect(name.clone(), address, logins, known, limits).await?;
+    let mut connection = Connection::connect(name.clone(), address, logins, known, limits, redactor).await?;
     let answer = connection.ask(script).await?;
     Ok((connection, answer))
 }

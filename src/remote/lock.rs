@@ -7,7 +7,7 @@ use super::error::{During, HostError};
 use super::limits::RemoteLimits;
 use super::shell::{Line, Shell, bare, driver};
 use crate::plan::wire::quote;
-use crate::resource::{Printable, Untrusted};
+use crate::resource::{HostText, Printable, Redactor, Untrusted};
 use crate::ssh::{Channel, ChannelError, Session};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -95,20 +95,21 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
             ("locked", at) if directory.is_none() => directory = Some(at.to_owned()),
             ("held", by) if held.is_none() => {
                 let text = BASE64_STANDARD.decode(by).unwrap_or_default();
-                held = Some(Holder::parse(&Untrusted::new(String::from_utf8_lossy(&text))));
+                let redactor = shell.lines.redactor();
+                held = Some(Holder::parse(&redactor.open(&Untrusted::of_bytes(&text)), redactor));
             }
             ("end", status) => {
                 return Err(match held {
                     Some(holder) => HostError::Locked(holder),
                     None => HostError::NoLock {
-                        said: Printable::lines(
-                            format!("{} (status {status})", shell.lines.noise()).trim_start(),
-                        ),
+                        said: shell
+                            .lines
+                            .shown(format!("{} (status {status})", shell.lines.noise()).trim_start()),
                         help: "the lock is a file in /run/spore: check that there is free space, and that flock and setsid (util-linux) are installed",
                     },
                 });
             }
-            _ => return Err(malformed(answer.into())),
+            _ => return Err(malformed(shell.lines.shown(&answer))),
         }
         if let (Some(directory), true) = (&directory, ready) {
             return Ok(directory.clone());
@@ -148,7 +149,7 @@ impl Heart {
         let command = r#"exec sh -c 'while IFS= read -r n; do echo "$n" >"$1"; done' spore "#;
         let command = format!("{command}{}", quote(&file));
         let channel = session.exec(&command).await.map_err(|error| HostError::NoLock {
-            said: format!("cannot open a second session on the connection: {error}").into(),
+            said: Printable::line(&format!("cannot open a second session on the connection: {error}")),
             help: "sshd has to allow two sessions per connection: see MaxSessions in /etc/ssh/sshd_config",
         })?;
         Ok(Self { session, command, channel: Some(channel) })
@@ -180,14 +181,14 @@ impl Holder {
     }
 
     /// Reads what a holder wrote on the host; it may contain anything.
-    pub fn parse(text: &Untrusted) -> Self {
+    pub fn parse(text: &HostText, redactor: &Redactor) -> Self {
         let mut holder = Self::default();
         for line in text.expose().lines() {
             match line.split_once(' ') {
-                Some(("who", who)) => holder.who = who.into(),
+                Some(("who", who)) => holder.who = redactor.line(who),
                 Some(("pid", pid)) => holder.pid = pid.parse().unwrap_or_default(),
-                Some(("command", command)) => holder.command = command.into(),
-                Some(("since", since)) => holder.since = since.into(),
+                Some(("command", command)) => holder.command = redactor.line(command),
+                Some(("since", since)) => holder.since = redactor.line(since),
                 _ => {}
             }
         }

@@ -11,8 +11,8 @@
 //!   make up can move: bytes that it accepts, or the next valid answer.
 //! - What a host says about actions has to fit [`Exchange`](crate::plan::wire::Exchange);
 //!   if it doesn't, the connection ends.
-//! - Text from a host is bounded, cleaned of secrets by a [`Redactor`], and its control
-//!   characters are escaped before it is used anywhere.
+//! - Text from a host passes through the connection's [`Redactor`](crate::resource::Redactor)
+//!   before it is used anywhere.
 //!
 //! `plan` decides which actions are run, in which order, and what a failure means for
 //! what follows.
@@ -24,7 +24,6 @@ mod gather;
 mod limits;
 mod lock;
 mod payload;
-mod redact;
 mod run;
 mod shell;
 mod stop;
@@ -36,5 +35,4 @@ pub use gather::{Gathered, Target, gather};
 pub use limits::{NoTimeOut, RemoteLimits, TimeOut};
 pub use lock::Holder;
 pub use payload::{Payload, Payloads};
-pub use redact::Redactor;
 pub use stop::Stop;

@@ -7,14 +7,13 @@ use super::error::{During, HostError};
 use super::limits::RemoteLimits;
 use super::lock;
 use super::payload::{Payload, Payloads};
-use super::redact::Redactor;
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
 use crate::plan::action::{Action, Fallback, Staged};
 use crate::plan::wire::{
     self, ActionReport, Answer, Call, Ending, Exchange, Outcome, Patience, Transfer, Unfit,
 };
-use crate::resource::Printable;
+use crate::resource::{Printable, Redactor, Untrusted};
 use crate::ssh::{ChannelError, Writer};
 use bytes::Bytes;
 use std::time::Duration;
@@ -33,16 +32,14 @@ pub(super) async fn run(
     limits: &RemoteLimits,
     actions: &[Action],
     payloads: &Payloads,
-    redactor: &Redactor,
     stop: &Stop,
     tell: &mut (dyn FnMut(ActionReport) + Send),
 ) -> Result<Run, HostError> {
     let actions: &[Action] =
         &actions.iter().map(|action| with_capped_health(action, limits.healthy)).collect::<Vec<_>>();
+    let redactor = &shell.lines.redactor().clone();
     let mut runner = ActionRunner { limits, actions, redactor, tell, at: (0, false), told: 0 };
-    let ran = runner.all(shell, payloads, stop).await;
-    // The error may contain arbitrary output of the host.
-    ran.map_err(|error| error.redacted(redactor))
+    runner.all(shell, payloads, stop).await
 }
 
 /// Limits the time within which a node must be healthy to `most`.
@@ -244,7 +241,7 @@ impl ActionRunner<'_> {
         match line {
             Ok(Line::Answer(said)) => {
                 let heard = exchange.hear(&said);
-                heard.map(Some).map_err(|unfit| self.malformed(misfit(&said, unfit)))
+                heard.map(Some).map_err(|unfit| self.malformed(misfit(&said, unfit, self.redactor)))
             }
             Ok(Line::Other(noise)) => {
                 lines.note(&noise);
@@ -263,7 +260,7 @@ impl ActionRunner<'_> {
 
     /// Reports how an action ended, and returns whether the run stops there.
     fn end(&mut self, index: usize, ending: Ending) -> Option<Run> {
-        let text = |said: Vec<u8>| self.redactor.clean(&said);
+        let text = |said: Untrusted| self.redactor.show(&said);
         let outcome = match ending {
             Ending::Done => Outcome::Done,
             Ending::Already => Outcome::Already,
@@ -276,8 +273,9 @@ impl ActionRunner<'_> {
 
     /// The plan's file has no payload.
     fn without(&mut self, index: usize, file: &Staged) -> Run {
-        let outcome =
-            Outcome::Failed { text: format!("spore doesn't have the content of {}", file.path).into() };
+        let outcome = Outcome::Failed {
+            text: Printable::line(&format!("spore doesn't have the content of {}", file.path)),
+        };
         (self.tell)(ActionReport::Ended { index, outcome: outcome.clone() });
         Run::Stopped { at: index, outcome }
     }
@@ -304,10 +302,10 @@ impl ActionRunner<'_> {
 }
 
 /// What is wrong with an answer, and the beginning of it.
-fn misfit(said: &str, unfit: Unfit) -> Printable {
+fn misfit(said: &str, unfit: Unfit, redactor: &Redactor) -> Printable {
     let beginning = said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(said);
     let more = if said.len() > QUOTED { "…" } else { "" };
-    format!("`{beginning}{more}` ({unfit})").into()
+    redactor.show_in_one_line(&Untrusted::new(format!("`{beginning}{more}` ({unfit})")))
 }
 
 /// How far files have been sent.

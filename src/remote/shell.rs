@@ -9,7 +9,7 @@
 use super::error::{During, HostError};
 use super::lock;
 use crate::plan::wire::quote;
-use crate::resource::{Printable, SecretBytes, Untrusted};
+use crate::resource::{Printable, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{Channel, ChannelError, Event, Reader, Session, Writer};
 use bytes::{Bytes, BytesMut};
 use std::hash::{BuildHasher as _, RandomState};
@@ -64,6 +64,8 @@ pub(super) struct Lines {
     noise: Vec<u8>,
     /// How many bytes it had in all.
     noisy: usize,
+    /// Masks secrets in what is shown of the output.
+    redactor: Redactor,
 }
 
 /// A line of output.
@@ -112,6 +114,7 @@ impl Shell {
             no_sudo: false,
             noise: Vec::new(),
             noisy: 0,
+            redactor: session.redactor().clone(),
         };
         let mut shell = Self { writer, lines };
         match shell.send(script.into()).await {
@@ -256,12 +259,12 @@ impl Lines {
                     return Err(HostError::Lost { during, reason: lock::NO_BEAT.into() });
                 }
                 Ok(Line::Answer(answer)) if answer.starts_with("end ") => break,
-                Ok(Line::Answer(answer)) => return Err(malformed(answer.into())),
+                Ok(Line::Answer(answer)) => return Err(malformed(self.shown(&answer))),
                 Ok(Line::Other(bytes)) => said.extend_from_slice(&bytes),
                 Err(error) => return Err(self.none(during, error)),
             }
             if said.len() > limit {
-                return Err(malformed(format!("more than {limit} bytes").into()));
+                return Err(malformed(Printable::line(&format!("more than {limit} bytes"))));
             }
         }
         // The `end` answer begins with a line break of its own.
@@ -280,7 +283,7 @@ impl Lines {
         let what = match error {
             NoLine::Gone(error) => return self.gone(during, error),
             NoLine::TooLong => "a line that is too long".into(),
-            NoLine::TooMuch => format!("more than {MOST_NOISE} bytes of unexpected output").into(),
+            NoLine::TooMuch => Printable::line(&format!("more than {MOST_NOISE} bytes of unexpected output")),
         };
         HostError::Malformed { during, what }
     }
@@ -292,9 +295,18 @@ impl Lines {
         self.noise.drain(..self.noise.len().saturating_sub(NOISE));
     }
 
-    /// The unexpected output, made safe for a terminal.
+    /// The unexpected output, to be shown.
     pub(super) fn noise(&self) -> Printable {
-        Printable::in_one_line(String::from_utf8_lossy(&self.noise).trim())
+        self.shown(String::from_utf8_lossy(&self.noise).trim())
+    }
+
+    /// What the host has said, to be shown in an error.
+    pub(super) fn shown(&self, said: &str) -> Printable {
+        self.redactor.show_in_one_line(&Untrusted::new(said))
+    }
+
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The error for a shell or connection that has ended.
@@ -322,7 +334,7 @@ impl Lines {
 fn opening(error: ChannelError) -> HostError {
     match error {
         ChannelError::Lost(lost) => HostError::Lost { during: During::Opening, reason: lost.reason },
-        error => HostError::NoShell { said: error.to_string().into() },
+        error => HostError::NoShell { said: Printable::line(&error.to_string()) },
     }
 }
 

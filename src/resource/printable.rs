@@ -1,19 +1,14 @@
-//! Text that spore didn't write, from a host or from a network folder: untrusted as it
-//! arrives, printable once it has been through one function.
+//! Text that may be shown: whatever was in it, it controls no terminal.
 //!
-//! Whoever wrote such a text may have meant it for the reader's terminal: `ESC ]52;c;…`
-//! writes the clipboard, a carriage return or a newline forges a line of a plan, and
-//! direction marks show a name backwards. Therefore:
+//! Whoever wrote a text on a host or in a network folder may have meant it for the reader's
+//! terminal: `ESC ]52;c;…` writes the clipboard, a carriage return or a newline forges a
+//! line of a plan, and direction marks show a name backwards. Therefore what is taken from it
+//! to be shown is [`Printable`]. Its constructors, which are one function, are the only way to
+//! make one. The vocabulary of plans ([`Value`], [`Access`], [`Obstacle`], …) and the errors of
+//! hosts hold nothing else, and the folder's values share it.
 //!
-//! - What a host sends arrives as [`Untrusted`], which can be parsed, but not displayed.
-//! - What is taken from it in order to be shown is [`Printable`]. Its constructors, which
-//!   are one function, are the only way to make one. The vocabulary of plans ([`Value`],
-//!   [`Access`], [`Obstacle`], …) and the errors of hosts hold nothing else, and the
-//!   folder's values share it.
-//!
-//! Secrets that a host echoes are masked before that, by `remote::Redactor`, which returns
-//! a [`Printable`] too. Values that are compared aren't masked: a password such as `root`
-//! would hide every owner, and a masked value would differ from the desired one for ever.
+//! Text from a host has a door of its own, behind which it is free of secrets: see
+//! [`Redactor`](super::Redactor).
 //!
 //! [`Value`]: super::Value
 //! [`Access`]: super::Access
@@ -119,15 +114,11 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     shown
 }
 
-impl From<&str> for Printable {
-    fn from(text: &str) -> Self {
+/// Spore's own words. Text that isn't known when spore is built needs one of the other
+/// constructors, or a [`Redactor`](super::Redactor).
+impl From<&'static str> for Printable {
+    fn from(text: &'static str) -> Self {
         Self::line(text)
-    }
-}
-
-impl From<String> for Printable {
-    fn from(text: String) -> Self {
-        Self::line(&text)
     }
 }
 
@@ -171,29 +162,6 @@ impl PartialEq<&str> for Printable {
 impl fmt::Display for Printable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
-    }
-}
-
-/// Text as a host has sent it. It can be parsed, but isn't displayed, not even by `Debug`:
-/// what is to be shown of it becomes [`Printable`].
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Untrusted(String);
-
-impl Untrusted {
-    /// Takes what a host has sent.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, to be parsed.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Untrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Untrusted({} bytes)", self.0.len())
     }
 }
 

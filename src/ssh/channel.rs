@@ -14,7 +14,7 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::session::{Ending, Lost};
-use crate::resource::Printable;
+use crate::resource::{Printable, Redactor};
 
 /// How many bytes of output may be unread before the connection has to wait. Far
 /// more than an answer has, and far less than a runaway command writes.
@@ -109,6 +109,7 @@ impl Channel {
         channel: russh::Channel<Msg>,
         command: &str,
         end: Ending,
+        redactor: Redactor,
     ) -> Result<Self, ChannelError> {
         let (inbound, outbound) = channel.split();
         let half = Arc::new(outbound);
@@ -121,6 +122,7 @@ impl Channel {
             over,
             unread: Arc::new(Semaphore::new(UNREAD)),
             end: end.clone(),
+            redactor,
         };
         // Before the first `await`: if this future is dropped there, so is the reader,
         // which makes the task close the channel.
@@ -200,6 +202,7 @@ struct Pump {
     over: watch::Sender<bool>,
     unread: Arc<Semaphore>,
     end: Ending,
+    redactor: Redactor,
 }
 
 impl Pump {
@@ -228,7 +231,9 @@ impl Pump {
                 ChannelMsg::Data { data } => Event::Stdout(data),
                 ChannelMsg::ExtendedData { data, ext: STDERR } => Event::Stderr(data),
                 ChannelMsg::ExitStatus { exit_status } => Event::Exit(Exit::Status(exit_status)),
-                ChannelMsg::ExitSignal { signal_name, .. } => Event::Exit(Exit::Signal(signal(&signal_name))),
+                ChannelMsg::ExitSignal { signal_name, .. } => {
+                    Event::Exit(Exit::Signal(signal(&signal_name, &self.redactor)))
+                }
                 ChannelMsg::Failure => return Err(ChannelError::NotStarted),
                 ChannelMsg::Close => return Ok(()),
                 _ => continue,
@@ -254,10 +259,10 @@ impl Pump {
     }
 }
 
-fn signal(signal: &russh::Sig) -> Printable {
+fn signal(signal: &russh::Sig, redactor: &Redactor) -> Printable {
     match signal {
-        russh::Sig::Custom(name) => Printable::line(name),
-        known => format!("{known:?}").into(),
+        russh::Sig::Custom(name) => redactor.line(name),
+        known => Printable::line(&format!("{known:?}")),
     }
 }
 

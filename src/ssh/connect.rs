@@ -13,6 +13,8 @@ use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, m
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
+use crate::resource::Redactor;
+
 use super::session::{Client, Observer, Session};
 use super::wire::{Tap, Wire};
 use super::{Credential, KnownHosts, Login, SecretText, ServerAddress, Timeouts, Verdict};
@@ -69,7 +71,8 @@ impl Guard {
 }
 
 impl Session {
-    /// Connects, checks the host key, and logs in.
+    /// Connects, checks the host key, and logs in. `redactor` masks secrets in what the host
+    /// says.
     ///
     /// # Errors
     /// See [`ConnectError`]: there is a variant for each failure that has a fix of its
@@ -79,13 +82,14 @@ impl Session {
         login: &Login,
         known: &KnownHosts,
         timeouts: &Timeouts,
+        redactor: &Redactor,
     ) -> Result<Self, ConnectError> {
         let dialled = timeout(timeouts.connect, Wire::dial(address, timeouts.silence()));
         let wire = dialled
             .await
             .map_err(|_| ConnectError::TimedOut { phase: Phase::Connect, after: timeouts.connect })?
             .map_err(|source| ConnectError::unreachable(address, source))?;
-        open(wire, address, login, known, timeouts).await
+        open(wire, address, login, known, timeouts, redactor).await
     }
 
     /// As [`Session::connect`], but over an existing stream to the host.
@@ -98,11 +102,12 @@ impl Session {
         login: &Login,
         known: &KnownHosts,
         timeouts: &Timeouts,
+        redactor: &Redactor,
     ) -> Result<Self, ConnectError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        open(Wire::over(stream), address, login, known, timeouts).await
+        open(Wire::over(stream), address, login, known, timeouts, redactor).await
     }
 }
 
@@ -124,6 +129,7 @@ async fn open<S>(
     login: &Login,
     known: &KnownHosts,
     timeouts: &Timeouts,
+    redactor: &Redactor,
 ) -> Result<Session, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -132,7 +138,8 @@ where
     let mut cut = CutUnlessKept(Some(Arc::clone(&tap)));
     let known = known.of(address);
     let config = Arc::new(config(&known, address, timeouts));
-    let (client, observer) = Client::new(Guard { address: address.clone(), known: known.clone() });
+    let (client, observer) =
+        Client::new(Guard { address: address.clone(), known: known.clone() }, redactor.clone());
 
     let handshake = client::connect_stream(config, wire, client);
     let mut handle = match timeout(timeouts.handshake, handshake).await {
@@ -140,7 +147,7 @@ where
         Ok(Err(error)) => {
             return Err(match observer.refused() {
                 Some((key, verdict)) => ConnectError::host_key(address, &known, &key, verdict),
-                None => ConnectError::handshake(error, &tap.first_words(), observer.end.reason()),
+                None => ConnectError::handshake(error, &tap.first_words(), observer.end.reason(), redactor),
             });
         }
         Err(_) => {
@@ -153,12 +160,12 @@ where
             });
         }
     };
-    let authenticated = authenticate(&mut handle, login, &observer);
+    let authenticated = authenticate(&mut handle, login, &observer, redactor);
     timeout(timeouts.login, authenticated)
         .await
         .map_err(|_| ConnectError::TimedOut { phase: Phase::Login, after: timeouts.login })??;
     cut.0 = None;
-    Ok(Session::new(handle, observer.end, tap))
+    Ok(Session::new(handle, observer.end, tap, redactor))
 }
 
 fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> client::Config {
@@ -183,7 +190,12 @@ fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> c
 
 type Handle = client::Handle<Client>;
 
-async fn authenticate(handle: &mut Handle, login: &Login, observer: &Observer) -> Result<(), ConnectError> {
+async fn authenticate(
+    handle: &mut Handle,
+    login: &Login,
+    observer: &Observer,
+    redactor: &Redactor,
+) -> Result<(), ConnectError> {
     let mut tried = Vec::new();
     let mut offered = None;
     let mut partly = false;
@@ -218,7 +230,7 @@ async fn authenticate(handle: &mut Handle, login: &Login, observer: &Observer) -
         offered: offered
             .iter()
             .flat_map(|methods| methods.iter())
-            .map(|method| <&str>::from(method).into())
+            .map(|method| redactor.line(<&str>::from(method)))
             .collect(),
         partly,
     })

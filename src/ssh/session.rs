@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::channel::{Channel, ChannelError};
 use super::connect::Guard;
 use super::{Verdict, wire::Tap};
-use crate::resource::Printable;
+use crate::resource::{Printable, Redactor};
 
 /// How long an orderly disconnect may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -27,6 +27,7 @@ pub struct Session {
     handle: client::Handle<Client>,
     end: Ending,
     tap: Arc<Tap>,
+    redactor: Redactor,
 }
 
 /// The connection has ended.
@@ -58,8 +59,18 @@ impl Ending {
 }
 
 impl Session {
-    pub(super) fn new(handle: client::Handle<Client>, end: Ending, tap: Arc<Tap>) -> Self {
-        Self { handle, end, tap }
+    pub(super) fn new(
+        handle: client::Handle<Client>,
+        end: Ending,
+        tap: Arc<Tap>,
+        redactor: &Redactor,
+    ) -> Self {
+        Self { handle, end, tap, redactor: redactor.clone() }
+    }
+
+    /// Masks secrets in what the host says.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Starts a command in the user's login shell. This returns as soon as the host has
@@ -72,11 +83,11 @@ impl Session {
         let opened = self.handle.channel_open_session().await;
         let channel = opened.map_err(|error| match error {
             russh::Error::ChannelOpenFailure(reason) => {
-                ChannelError::NotOpened { reason: reason.description().into() }
+                ChannelError::NotOpened { reason: Printable::line(reason.description()) }
             }
             _ => ChannelError::Lost(self.end.lost()),
         })?;
-        Channel::start(channel, command, self.end.clone()).await
+        Channel::start(channel, command, self.end.clone(), self.redactor.clone()).await
     }
 
     /// Whether the connection is known to have ended.
@@ -135,6 +146,7 @@ macro_rules! refuse {
 /// russh's callbacks: checks the host key, and records how the connection ended.
 pub(super) struct Client {
     guard: Guard,
+    redactor: Redactor,
     refused: Arc<Mutex<Option<(PublicKey, Verdict)>>>,
     end: watch::Sender<Option<Printable>>,
 }
@@ -154,11 +166,11 @@ impl Observer {
 }
 
 impl Client {
-    pub(super) fn new(guard: Guard) -> (Self, Observer) {
+    pub(super) fn new(guard: Guard, redactor: Redactor) -> (Self, Observer) {
         let refused = Arc::default();
         let (end, ended) = watch::channel(None);
         let observer = Observer { end: Ending(ended), refused: Arc::clone(&refused) };
-        let client = Self { guard, refused, end };
+        let client = Self { guard, redactor, refused, end };
         (client, observer)
     }
 }
@@ -194,7 +206,7 @@ impl client::Handler for Client {
             }
             DisconnectReason::Error(error) => error.to_string(),
         };
-        let _ = self.end.send(Some(said.into()));
+        let _ = self.end.send(Some(self.redactor.line(&said)));
         match reason {
             DisconnectReason::ReceivedDisconnect(_) => Ok(()),
             DisconnectReason::Error(error) => Err(error),

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::resource::Redactor;
 use server::TestServer;
 
 mod commands;
@@ -19,7 +20,7 @@ fn patience() -> Timeouts {
 
 async fn connect(server: &TestServer, login: &Login) -> Result<Session, ConnectError> {
     let address = server.listen().await;
-    Session::connect(&address, login, &server.known(&address), &patience()).await
+    Session::connect(&address, login, &server.known(&address), &patience(), &Redactor::default()).await
 }
 
 /// Everything that a command writes to stdout and to stderr, and how it ended.

@@ -5,7 +5,7 @@
 //! another tool's style counts as equal to ours if it means the same.
 
 use crate::resource::{
-    DigestKey, Document, Effect, Field, FieldPath, Printable, SecretBytes, Sha256, Untrusted, Value,
+    DigestKey, Document, Effect, Field, FieldPath, HostText, Printable, SecretBytes, Sha256, Value,
 };
 use crate::yaml::{self, Places};
 use libp2p_identity::{PublicKey, ed25519};
@@ -190,7 +190,7 @@ impl NodeConfig {
 ///
 /// # Errors
 /// It can't be parsed; the caller then treats it as different from any other.
-pub fn parse(text: &Untrusted) -> Result<Document, ParseError> {
+pub fn parse(text: &HostText) -> Result<Document, ParseError> {
     let text = text.expose();
     if text.len() > MOST_BYTES {
         return Err(ParseError::TooLarge);
@@ -273,7 +273,7 @@ impl Flat<'_> {
             Yaml::Sequence(items) => self.add_list(path, items)?,
             Yaml::Tagged(tagged) if tagged.tag == "keyed" && self.key.is_none() => {
                 let digest = tagged.value.as_str().and_then(|hex| hex.parse::<Sha256>().ok());
-                let digest = digest.ok_or_else(|| ParseError::NotCut(path.into()))?;
+                let digest = digest.ok_or_else(|| ParseError::NotCut(Printable::line(path)))?;
                 self.put(path, Value::Secret(digest));
             }
             Yaml::Tagged(tagged) => self.add(path, &tagged.value)?,
@@ -290,15 +290,15 @@ impl Flat<'_> {
 
     fn add_scalar(&mut self, path: &str, text: String) -> Result<(), ParseError> {
         if path == "publickey" && self.key.is_none() {
-            self.put("identity", Value::Scalar(peer_id(&text).into()));
+            self.put("identity", Value::Scalar(Printable::line(&peer_id(&text))));
         } else if path == "privatekey" && self.key.is_some() {
             let public_half = text.get(48..).unwrap_or_default();
-            self.put("identity", Value::Scalar(peer_id(public_half).into()));
+            self.put("identity", Value::Scalar(Printable::line(&peer_id(public_half))));
         } else if is_secret(path) {
-            let key = self.key.ok_or_else(|| ParseError::NotCut(path.into()))?;
+            let key = self.key.ok_or_else(|| ParseError::NotCut(Printable::line(path)))?;
             self.put(path, Value::Secret(key.digest(text.as_bytes())));
         } else {
-            self.put(path, Value::Scalar(text.into()));
+            self.put(path, Value::Scalar(Printable::line(&text)));
         }
         Ok(())
     }
@@ -307,7 +307,8 @@ impl Flat<'_> {
         if is_secret(path) {
             return items.iter().enumerate().try_for_each(|(i, item)| self.add(&format!("{path}.{i}"), item));
         }
-        let texts: Option<Vec<Printable>> = items.iter().map(|item| Some(scalar(item)?.into())).collect();
+        let texts: Option<Vec<Printable>> =
+            items.iter().map(|item| Some(Printable::line(&scalar(item)?))).collect();
         match texts {
             Some(texts) if texts.is_empty() => {}
             Some(texts) if SETS.contains(&path) => {
@@ -330,7 +331,7 @@ impl Flat<'_> {
 
     fn put(&mut self, path: &str, value: Value) {
         let effect = effect(path, self.trusted);
-        self.fields.insert(path.into(), Field { value, effect });
+        self.fields.insert(Printable::line(path), Field { value, effect });
     }
 }
 

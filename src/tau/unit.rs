@@ -26,13 +26,16 @@ pub fn parse(text: &str) -> Document {
             name.clone_into(&mut section);
         } else if let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with(['#', ';'])) {
             let words: Vec<&str> = value.split_whitespace().collect();
-            values.entry(format!("{section}.{}", name.trim())).or_default().push(words.join(" ").into());
+            values
+                .entry(format!("{section}.{}", name.trim()))
+                .or_default()
+                .push(Printable::line(&words.join(" ")));
         }
     }
     let fields = values.into_iter().map(|(path, mut values)| {
         let effect = effect(&path);
         let value = if values.len() == 1 { Value::Scalar(values.remove(0)) } else { Value::List(values) };
-        (path.into(), Field { value, effect })
+        (Printable::line(&path), Field { value, effect })
     });
     Document { fields: fields.collect() }
 }

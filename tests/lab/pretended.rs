@@ -6,7 +6,7 @@ use crate::host::{Lab, Suite};
 use crate::network::{Network, Shape};
 use spore_drive::facts::{self, Facts, FileFact, PathFact, Process, Request, UnitFact};
 use spore_drive::pretend::{Fleet, here};
-use spore_drive::resource::{DigestKey, SecretBytes, ShapeName, Untrusted};
+use spore_drive::resource::{DigestKey, Redactor, SecretBytes, ShapeName, Untrusted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
@@ -71,7 +71,8 @@ fn probe() -> String {
 }
 
 fn parsed(answer: &str) -> Facts {
-    facts::parse(&Untrusted::new(answer)).unwrap_or_else(|error| panic!("{error}\n{answer}"))
+    facts::parse(&Untrusted::new(answer), &Redactor::default())
+        .unwrap_or_else(|error| panic!("{error}\n{answer}"))
 }
 
 /// The fields that must be the same: everything except times, inodes, process ids, free
@@ -95,6 +96,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         // A simulated host has none.
         machine: _,
         versions: _,
+        redactor: _,
     } = facts;
     let mut lines = BTreeMap::new();
     let mut line = |name: &str, value: String| lines.insert(name.to_owned(), value);

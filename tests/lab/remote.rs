@@ -15,11 +15,10 @@ use spore_drive::{
         action::{Action, Fallback, Running, Staged},
         wire::{ActionReport, Outcome},
     },
-    remote::{
-        Connection, Holder, HostError, Locked, NotLocked, Payload, Payloads, Redactor, RemoteLimits, Run,
-        Stop,
+    remote::{Connection, Holder, HostError, Locked, NotLocked, Payload, Payloads, RemoteLimits, Run, Stop},
+    resource::{
+        Access, Health, Port, Printable, Redactor, SecretBytes, Sha256, Source, Transport, Untrusted,
     },
-    resource::{Access, Health, Port, SecretBytes, Sha256, Source, Transport},
     ssh::{self, Credential, KnownHosts, Login, ServerAddress},
 };
 
@@ -39,7 +38,8 @@ pub(crate) fn acts(lab: &Lab) {
         for (host, user) in [(bookworm, "root"), (trixie, "tau")] {
             let mut connected = connect(lab, host, user, &RemoteLimits::default()).await;
             let who = SecretBytes::new("hostname; id -u; printf 'no break'");
-            assert_eq!(connected.ask(&who).await.unwrap().expose(), format!("{}\n0\nno break", host.name()));
+            let said = format!("{}\n0\nno break", host.name());
+            assert_eq!(connected.ask(&who).await.unwrap(), Untrusted::new(said));
             assert_eq!(left_behind(host), "", "a probe leaves nothing behind");
             let mut locked = lock(connected, "spore apply").await;
             plants(&mut locked, host).await;
@@ -47,7 +47,8 @@ pub(crate) fn acts(lab: &Lab) {
             lets_in(&mut locked).await;
             let mut connected = locked.unlock().await.unwrap();
             assert_eq!(left_behind(host), "probe\n");
-            assert_eq!(connected.ask(&SecretBytes::new("echo again")).await.unwrap().expose(), "again\n");
+            let again = SecretBytes::new("echo again");
+            assert_eq!(connected.ask(&again).await.unwrap(), Untrusted::new("again\n"));
             connected.close().await;
         }
         let error =
@@ -64,8 +65,8 @@ pub(crate) fn acts(lab: &Lab) {
         bookworm.sh("echo 'echo welcome; echo to you >&2' >>/root/.bashrc");
         let mut connected = connect(lab, bookworm, "root", &RemoteLimits::default()).await;
         assert_eq!(
-            connected.ask(&SecretBytes::new("echo hi")).await.unwrap().expose(),
-            "hi\n",
+            connected.ask(&SecretBytes::new("echo hi")).await.unwrap(),
+            Untrusted::new("hi\n"),
             "a greeting is ignored"
         );
     });
@@ -122,14 +123,13 @@ async fn plants(locked: &mut Locked, host: &host::LabHost) {
 
 /// If a unit exits, its start fails early, with lines of its journal.
 async fn dies(locked: &mut Locked) {
-    let redactor = Redactor::new(&[SecretBytes::new("hunter2")]);
     let broken = "systemctl stop probe; mkdir -p /run/systemd/system/probe.service.d\n\
         printf '[Service]\\nExecStart=\\nExecStart=/bin/sh -c \"echo hunter2 is wrong; exit 3\"\\nRestart=always\\nRestartSec=1\\n' \
         >/run/systemd/system/probe.service.d/x.conf; systemctl daemon-reload";
     locked.ask(&SecretBytes::new(broken)).await.unwrap();
     let begun = Instant::now();
     let ended = locked
-        .run(&[start(Running::Stopped)], &Payloads::new(), &redactor, &Stop::default(), &mut |_| {})
+        .run(&[start(Running::Stopped)], &Payloads::new(), &Stop::default(), &mut |_| {})
         .await
         .unwrap();
     let Run::Stopped { at: 0, outcome: Outcome::Failed { text } } = ended else { panic!("{ended:?}") };
@@ -193,7 +193,7 @@ pub(crate) fn lets_go(lab: &Lab) {
             runtime.block_on(async { lock(connect(lab, &host, "tau", &limits).await, "spore apply").await });
         runtime.spawn(async move {
             let mut locked = locked;
-            locked.run(&[hang()], &Payloads::new(), &Redactor::default(), &Stop::default(), &mut |_| {}).await
+            locked.run(&[hang()], &Payloads::new(), &Stop::default(), &mut |_| {}).await
         });
         wait_until(SOON, "it runs", sleeps);
         // The heartbeat keeps the lock for longer than the time-out.
@@ -228,13 +228,14 @@ async fn connect(lab: &Lab, host: &host::LabHost, user: &str, limits: &RemoteLim
     let known = KnownHosts::parse(Path::new("known"), &host.known_hosts());
     let address = ServerAddress::new(host.addr().to_string(), 22);
     let login = Login { user: user.to_owned(), credentials: vec![Credential::Key(key)] };
-    Connection::connect("host".parse().unwrap(), &address, std::slice::from_ref(&login), &known, limits)
-        .await
-        .unwrap()
+    let redactor = Redactor::new(&[SecretBytes::new("hunter2")], [""; 0]);
+    let name = "host".parse().unwrap();
+    let login = std::slice::from_ref(&login);
+    Connection::connect(name, &address, login, &known, limits, &redactor).await.unwrap()
 }
 
 fn holder(command: &str) -> Holder {
-    Holder { who: "someone@here".into(), pid: 1, command: command.into(), since: "".into() }
+    Holder { who: "someone@here".into(), pid: 1, command: Printable::line(command), since: "".into() }
 }
 
 async fn lock(connection: Connection, command: &str) -> Locked {
@@ -256,7 +257,7 @@ async fn run(locked: &mut Locked, actions: &[Action], payloads: &Payloads) -> Ve
             outcomes.push((index, outcome));
         }
     };
-    locked.run(actions, payloads, &Redactor::default(), &Stop::default(), &mut tell).await.unwrap();
+    locked.run(actions, payloads, &Stop::default(), &mut tell).await.unwrap();
     outcomes.sort_by_key(|(index, _)| *index);
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }

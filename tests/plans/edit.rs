@@ -6,7 +6,9 @@ use spore_drive::desired::Desired;
 use spore_drive::facts::{self, Facts, FileFact, PathFact, UnitFact};
 use spore_drive::network::Network;
 use spore_drive::plan::simulate::Simulation;
-use spore_drive::resource::{Access, HostName, Port, Sha256, Transport, Untrusted};
+use spore_drive::resource::{
+    Access, HostName, HostText, Port, Printable, Redactor, Sha256, Transport, Untrusted,
+};
 use spore_drive::tau;
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,7 +48,7 @@ fn answer(case: &Path, name: &str) -> Facts {
     let own = case.join(format!("{name}.answer"));
     let shared = case.join(format!("../answers/{name}.answer"));
     let text = fs::read_to_string(own).or_else(|_| fs::read_to_string(shared)).expect(name);
-    facts::parse(&Untrusted::new(text)).expect(name)
+    facts::parse(&Untrusted::new(text), &Redactor::default()).expect(name)
 }
 
 struct EditedHost<'a> {
@@ -76,7 +78,7 @@ impl EditedHost<'_> {
         let facts = self.facts.as_mut().unwrap();
         match *words {
             ["mode", path, mode] => access(facts, path, now_ns).mode = u32::from_str_radix(mode, 8).unwrap(),
-            ["owner", path, owner] => access(facts, path, now_ns).owner = (*owner).into(),
+            ["owner", path, owner] => access(facts, path, now_ns).owner = Printable::line(owner),
             ["touch", path] => file(facts, path).ctime_ns = now_ns,
             ["delete", path] => {
                 facts.paths.remove(path).unwrap();
@@ -107,10 +109,10 @@ impl EditedHost<'_> {
                 facts.paths.insert(path.to_owned(), directory);
             }
             ["link", path, target] => {
-                facts.paths.insert(path.to_owned(), PathFact::Link { target: (*target).into() });
+                facts.paths.insert(path.to_owned(), PathFact::Link { target: Printable::line(target) });
             }
             ["unreadable", path, why] => {
-                facts.paths.insert(path.to_owned(), PathFact::Unreadable((*why).into()));
+                facts.paths.insert(path.to_owned(), PathFact::Unreadable(Printable::line(why)));
             }
             ["unit", name, ref properties @ ..] => unit(facts, name, properties),
             ["forget", name] => {
@@ -122,12 +124,12 @@ impl EditedHost<'_> {
             ["ufw", action, protocol, port] => {
                 let rule = format!("### tuple ### {action} {protocol} {port} 0.0.0.0/0 any 0.0.0.0/0 in\n");
                 let rules = facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default();
-                *rules = Untrusted::new(rules.expose().to_owned() + &rule);
+                *rules = HostText::new(rules.expose().to_owned() + &rule);
             }
             ["ufw", action, protocol, port, "from", address] => {
                 let rule = format!("### tuple ### {action} {protocol} {port} 0.0.0.0/0 any {address} in\n");
                 let rules = facts.texts.entry("/etc/ufw/user.rules".to_owned()).or_default();
-                *rules = Untrusted::new(rules.expose().to_owned() + &rule);
+                *rules = HostText::new(rules.expose().to_owned() + &rule);
             }
             ["machine", name] => facts.machine = Some(Sha256::of(name.as_bytes())),
             ["listen", address, port, protocol] => {
@@ -143,7 +145,7 @@ impl EditedHost<'_> {
                 facts.unfinished.insert(package.to_owned());
             }
             ["free", bytes] => facts.free_bytes = bytes.parse().unwrap(),
-            ["architecture", name] => facts.architecture = (*name).into(),
+            ["architecture", name] => facts.architecture = Printable::line(name),
             ["no", "systemd"] => facts.systemd = false,
             ["no", "apt"] => facts.apt = false,
             _ => panic!("{}: unknown change `{}`", self.name, words.join(" ")),
@@ -168,7 +170,7 @@ impl EditedHost<'_> {
         }
         // For keys and records of starts, the probe reports only the digest.
         if ![tau::KEYS, "/tmp/", "/run/"].iter().any(|secret| path.starts_with(secret)) {
-            facts.texts.insert(path.to_owned(), Untrusted::new(text));
+            facts.texts.insert(path.to_owned(), HostText::new(text));
         }
     }
 }

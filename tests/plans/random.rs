@@ -9,6 +9,7 @@ use spore_drive::facts;
 use spore_drive::network::{Files, Network};
 use spore_drive::plan::Options;
 use spore_drive::plan::simulate::{Simulation, in_order};
+use spore_drive::resource::{Redactor, Untrusted};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -178,7 +179,7 @@ impl Folder {
                 .hosts
                 .hosts
                 .entry(name.clone())
-                .or_insert_with(|| facts::parse(&spore_drive::resource::Untrusted::new(bare)).unwrap());
+                .or_insert_with(|| facts::parse(&Untrusted::new(bare), &Redactor::default()).unwrap());
         }
         world
     }

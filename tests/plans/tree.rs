@@ -6,7 +6,7 @@
 
 use spore_drive::facts::{Facts, FileFact, PathFact, Process, UnitFact};
 use spore_drive::plan::simulate::{directives, without_secrets};
-use spore_drive::resource::{Access, DigestKey, Port, Sha256, ShapeName, Transport, Untrusted};
+use spore_drive::resource::{Access, DigestKey, HostText, Port, Printable, Sha256, ShapeName, Transport};
 use spore_drive::tau;
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
             [_, _, _, _, _, _, _, _, path, "->", target] => link(&mut facts, path, target),
             [mode, _, path, target] if mode.starts_with('l') => link(&mut facts, path, target),
             [mode, owner, path] => {
-                let access = Access { mode: bits(mode), owner: owner.into() };
+                let access = Access { mode: bits(mode), owner: Printable::line(owner) };
                 if mode.starts_with('d') {
                     let device_inode = format!("1:{now_ns}");
                     let directory = PathFact::Directory { access, through: None, device_inode };
@@ -41,7 +41,7 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
     // `state.txt` doesn't list this file, which upstream has changed.
     let resolver = "/etc/systemd/resolved.conf";
     if let Ok(text) = fs::read_to_string(folder.join(&resolver[1..])) {
-        facts.texts.insert(resolver.to_owned(), Untrusted::new(text));
+        facts.texts.insert(resolver.to_owned(), HostText::new(text));
     }
     let prefix = format!("{}/", tau::CONFIG);
     let shapes: Vec<ShapeName> = facts
@@ -56,7 +56,7 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
 }
 
 fn link(facts: &mut Facts, path: &str, target: &str) {
-    facts.paths.insert(path.to_owned(), PathFact::Link { target: target.into() });
+    facts.paths.insert(path.to_owned(), PathFact::Link { target: Printable::line(target) });
 }
 
 /// The permission bits of a mode such as `-rw-r--r--`.
@@ -79,9 +79,9 @@ fn file(facts: &mut Facts, path: &str, access: Access, folder: &Path, key: &Dige
     facts.paths.insert(path.to_owned(), PathFact::File(fact));
     let text = String::from_utf8_lossy(&bytes).into_owned();
     if path.ends_with(".yaml") {
-        facts.texts.insert(path.to_owned(), Untrusted::new(without_secrets(&text, key).expect(path)));
+        facts.texts.insert(path.to_owned(), HostText::new(without_secrets(&text, key).expect(path)));
     } else if path.ends_with(".service") {
-        facts.texts.insert(path.to_owned(), Untrusted::new(text));
+        facts.texts.insert(path.to_owned(), HostText::new(text));
     }
 }
 

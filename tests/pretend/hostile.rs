@@ -7,9 +7,9 @@ use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{ActionReport, Outcome};
 use spore_drive::pretend::{Fleet, here};
 use spore_drive::remote::{
-    Connection, Holder, HostError, Payload, Payloads, Redactor, RemoteLimits, Run, Stop, TimeOut,
+    Connection, Holder, HostError, Payload, Payloads, RemoteLimits, Run, Stop, TimeOut,
 };
-use spore_drive::resource::{Access, Sha256, Source};
+use spore_drive::resource::{Access, Redactor, Sha256, Source};
 use spore_drive::ssh::{Credential, KnownHosts, Login, key};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -99,9 +99,15 @@ async fn outcome(
     stop: &Stop,
     mut tell: impl FnMut(&ActionReport) + Send,
 ) -> (Result<Run, HostError>, usize) {
-    let connected =
-        Connection::connect(host.name().clone(), host.address(), std::slice::from_ref(login), known, limits)
-            .await;
+    let connected = Connection::connect(
+        host.name().clone(),
+        host.address(),
+        std::slice::from_ref(login),
+        known,
+        limits,
+        &Redactor::default(),
+    )
+    .await;
     let mut locked = connected.unwrap().lock(&Holder::default()).await.unwrap();
     let (actions, payloads) = actions();
     let mut told = 0;
@@ -110,7 +116,7 @@ async fn outcome(
         told += usize::from(!matches!(report, ActionReport::Sent { .. }));
         tell(&report);
     };
-    let run = locked.run(&actions, &payloads, &Redactor::default(), stop, &mut count).await;
+    let run = locked.run(&actions, &payloads, stop, &mut count).await;
     (run, told)
 }
 
@@ -206,7 +212,8 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
         let locked = async |name: &str| {
             let host = fleet.host(&name.parse().unwrap()).unwrap();
             let (name, login) = (host.name().clone(), std::slice::from_ref(&login));
-            let host = Connection::connect(name, host.address(), login, &known, &limits).await;
+            let host =
+                Connection::connect(name, host.address(), login, &known, &limits, &Redactor::default()).await;
             host.unwrap().lock(&Holder::default()).await.unwrap()
         };
 
@@ -226,8 +233,8 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
             Action::MakeDirectory { path, access: Access::root(0o750) }
         };
         let actions: Vec<Action> = (0..4000).map(directory).collect();
-        let (payloads, redactor, mut tell) = (Payloads::new(), Redactor::default(), |_| {});
-        let run = deaf.run(&actions, &payloads, &redactor, &stop, &mut tell);
+        let (payloads, mut tell) = (Payloads::new(), |_| {});
+        let run = deaf.run(&actions, &payloads, &stop, &mut tell);
         let (run, ()) = tokio::join!(biased; run, async { stop.ask() });
         assert_eq!(run.unwrap_err().to_string(), "still starting this action 0.5 s after the interrupt");
         assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());

@@ -10,10 +10,9 @@ use spore_drive::plan::action::Action;
 use spore_drive::plan::{Applied, Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::pretend::{Disk, Faults, here, program};
 use spore_drive::remote::{
-    Connection, Holder, HostError, Locks, Payload, Payloads, Redactor, RemoteLimits, Stop, Target, apply,
-    gather,
+    Connection, Holder, HostError, Locks, Payload, Payloads, RemoteLimits, Stop, Target, apply, gather,
 };
-use spore_drive::resource::{DigestKey, HostName, Sha256};
+use spore_drive::resource::{DigestKey, HostName, Redactor, Sha256};
 use spore_drive::ssh::{Credential, KnownHosts, Login, ServerAddress, key};
 use std::collections::BTreeMap;
 use std::fs;
@@ -65,11 +64,13 @@ impl<'w> Controller<'w> {
         };
         let targets = self.network.hosts.iter().map(|(name, host)| target(name, host)).collect();
         let (mut probed, mut hosts, mut errors) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for (name, answer) in gather(targets, &self.known, &self.limits, |_, _| {}).await {
+        for (name, answer) in
+            gather(targets, &self.known, &self.limits, &Redactor::default(), |_, _| {}).await
+        {
             let found = match answer {
                 Ok((host, text)) => {
                     hosts.insert(name.clone(), host);
-                    Probed::Facts(Box::new(parse(&text).unwrap()))
+                    Probed::Facts(Box::new(parse(&text, &Redactor::default()).unwrap()))
                 }
                 Err(error) => {
                     let why = Unplanned::new(&error, &error.help());
@@ -92,8 +93,7 @@ impl<'w> Controller<'w> {
         }
         let (sender, _receiver) = unbounded_channel();
         let payloads = Arc::new(self.payloads(&plan));
-        let redactor = Arc::new(Redactor::default());
-        let (applied, hosts) = apply(&plan, locks, payloads, redactor, &Stop::default(), 0, sender).await;
+        let (applied, hosts) = apply(&plan, locks, payloads, &Stop::default(), 0, sender).await;
         for host in hosts.into_values() {
             if let Ok(host) = host.unlock().await {
                 host.close().await;

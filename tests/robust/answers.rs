@@ -1,7 +1,9 @@
 //! Whatever a host answers to a probe, nothing of it is obeyed by a terminal, it takes
 //! little time, and the other hosts are planned.
 
-use super::hostile::{World, base, cases, strings};
+use super::hostile::{KEY, PASSWORD, World, base, cases, strings};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::os::unix::fs::PermissionsExt as _;
@@ -76,6 +78,64 @@ fn no_field_of_an_answer_is_obeyed() {
         }
     }
     assert!(wrong.is_empty(), "{} of {n}:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+}
+
+/// `judge` fails where a piece of the key is shown.
+#[test]
+fn no_field_of_an_answer_shows_a_key() {
+    let (world, base, mut is_tried) = (World::new(), base(), some(11));
+    let lines: Vec<&str> = base.lines().collect();
+    let (mut masked, mut wrong) = (0, Vec::new());
+    for (at, line) in lines.iter().enumerate() {
+        for part in parts(line).into_iter().filter(|_| is_tried()) {
+            let changed = format!("{}{KEY}{}", &line[..part.start], &line[part.end..]);
+            let mut lines = lines.clone();
+            lines[at] = &changed;
+            match world.judge(&(lines.join("\n") + "\n")) {
+                Ok(page) => masked += usize::from(page.contains("***")),
+                Err(found) => wrong.push(format!("{changed:?}: {found}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(masked > 0, "no value is shown");
+}
+
+/// Words that are only shown have no password either, wherever they come from.
+#[test]
+fn no_words_of_a_host_show_a_password() {
+    let (world, base) = (World::new(), base());
+    let held =
+        format!("held\t{}\nend\n", BASE64_STANDARD.encode(format!("who {PASSWORD}\nsince {PASSWORD}\n")));
+    let program = format!(
+        "text\t/etc/systemd/system/tau@.service.d/own.conf\n|[Service]\n|ExecStart=/{PASSWORD} start\nend\n"
+    );
+    for (what, old, new) in [
+        ("the message of a failed probe", "systemd\n", format!("failed\tsystemctl {PASSWORD}\t{PASSWORD}\n")),
+        ("the name of a drop-in", "own.conf", format!("{PASSWORD}.conf")),
+        ("a program", "end\n", program),
+        (
+            "a unit's file",
+            "FragmentPath=/etc/systemd/system/",
+            format!("FragmentPath=/etc/{PASSWORD}/system.control/"),
+        ),
+        ("an exit status", "ExecMainStatus=203", format!("ExecMainStatus={PASSWORD}")),
+        ("the holder of the lock", "end\n", held),
+        (
+            "a firewall rule",
+            "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in",
+            format!("deny tcp 5242 0.0.0.0/0 any 0.0.0.0/0 {PASSWORD} - in"),
+        ),
+        (
+            "why a file can't be read",
+            "stat: cannot statx '/tmp/swarm.key': No such file or directory",
+            format!("stat: cannot statx '/tb/config/keys': {PASSWORD}"),
+        ),
+    ] {
+        assert!(base.contains(old), "{what}: nothing says {old:?}");
+        let page = world.judge(&base.replace(old, &new)).unwrap();
+        assert!(page.contains("***") && !page.contains(PASSWORD), "{what}:\n{page}");
+    }
 }
 
 /// Each line many times, or with a field that is very long.

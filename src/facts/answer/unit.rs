@@ -1,7 +1,7 @@
 //! What the answer says about units and their processes.
 
 use super::super::{Process, Record, UnitFact};
-use crate::resource::{Printable, Sha256, Untrusted};
+use crate::resource::{HostText, Printable, Sha256};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -95,8 +95,8 @@ impl Units {
         now_ns: Option<i64>,
         binary: Option<Sha256>,
         digests: &BTreeMap<String, Sha256>,
-        mut texts: BTreeMap<String, Untrusted>,
-    ) -> (BTreeMap<String, UnitFact>, BTreeMap<String, Untrusted>) {
+        mut texts: BTreeMap<String, HostText>,
+    ) -> (BTreeMap<String, UnitFact>, BTreeMap<String, HostText>) {
         let mut units = BTreeMap::new();
         let most = self.processes.get(&1).map(|manager| manager.limits.clone()).unwrap_or_default();
         for (name, properties) in std::mem::take(&mut self.properties) {
@@ -200,12 +200,12 @@ fn unit(properties: &BTreeMap<String, String>) -> UnitFact {
 
 /// The record of one start. Its directory is renamed into place when it is
 /// complete; where there are no digests, there is no record.
-fn record(directory: &str, texts: &mut BTreeMap<String, Untrusted>) -> Option<Record> {
+fn record(directory: &str, texts: &mut BTreeMap<String, HostText>) -> Option<Record> {
     let mut take = |name: &str| texts.remove(&format!("{directory}/{name}"));
     let (config, digests, plugins, unit) =
         (take("config.yaml"), take("digests"), take("plugins"), take("unit"));
     let properties =
-        unit.as_ref().map_or("", Untrusted::expose).lines().filter_map(|line| line.split_once('='));
+        unit.as_ref().map_or("", HostText::expose).lines().filter_map(|line| line.split_once('='));
     let shown = |text: &str| String::from(Printable::line(text));
     let properties = properties.map(|(name, value)| (shown(name), shown(value))).collect();
     Some(Record {

@@ -2,7 +2,7 @@
 //! means the same, and no secret is in the answer, whatever the file says.
 
 use super::fake_root::{FakeRoot, key, parse};
-use crate::resource::{Document, SecretBytes, Untrusted};
+use crate::resource::{Document, HostText, SecretBytes};
 use crate::tau::config::{self, App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
 use serde_yaml::Value as Yaml;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ fn meaning(text: &str) -> Option<Document> {
 }
 
 fn parse_config(text: &str) -> Result<Document, config::ParseError> {
-    config::parse(&Untrusted::new(text))
+    config::parse(&HostText::new(text))
 }
 
 fn digest(value: &mut Yaml) {

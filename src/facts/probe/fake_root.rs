@@ -3,7 +3,7 @@
 
 use super::super::{AnswerError, Facts};
 use super::Request;
-use crate::resource::{DigestKey, SecretBytes, ShapeName, Untrusted};
+use crate::resource::{DigestKey, Redactor, SecretBytes, ShapeName, Untrusted};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 /// What an answer says.
 pub(super) fn parse(answer: &str) -> Result<Facts, AnswerError> {
-    super::super::parse(&Untrusted::new(answer))
+    super::super::parse(&Untrusted::new(answer), &Redactor::default())
 }
 
 pub(super) struct FakeRoot {

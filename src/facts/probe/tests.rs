@@ -98,8 +98,10 @@ fn files_of_every_kind() {
         PathFact::Directory { through: Some(to), .. } if to.ends_with("/mnt/plugins")));
     assert_eq!(paths["/tb/logs"], PathFact::Link { target: "/nowhere".into() });
     assert_eq!(paths["/tb/config/keys/fifo"], PathFact::Other("a fifo"));
-    let target = "../run/systemd/resolve/stub-resolv.conf".to_owned();
-    assert_eq!(paths["/etc/resolv.conf"], PathFact::Link { target: target.into() });
+    assert_eq!(
+        paths["/etc/resolv.conf"],
+        PathFact::Link { target: "../run/systemd/resolve/stub-resolv.conf".into() }
+    );
     assert!(matches!(&paths["/tb/storage/elders"], PathFact::Directory { .. }));
     assert_eq!(facts.texts["/etc/systemd/system/tau@.service"].expose(), "[Unit]\nDescription=\u{e9}\n");
     assert_eq!(

@@ -9,7 +9,7 @@ mod files;
 mod units;
 
 use super::*;
-use crate::resource::Source;
+use crate::resource::{Source, Untrusted};
 use fake_host::{FakeHost, machine};
 
 fn staged(path: &str, content: &[u8], host: &FakeHost) -> Staged {
@@ -76,8 +76,8 @@ fn what_a_script_says_of_itself_is_read() {
     assert_eq!(parse("3 began"), Some(Answer::Began(3)));
     assert_eq!(parse("0 need"), Some(Answer::Need(0)));
     assert_eq!(parse("12 done"), Some(Answer::Ended(12, Ending::Done)));
-    assert_eq!(parse("1 failed bm8="), Some(Answer::Ended(1, Ending::Failed(b"no".to_vec()))));
-    assert_eq!(parse("1 differs "), Some(Answer::Ended(1, Ending::Differs(Vec::new()))));
+    assert_eq!(parse("1 failed bm8="), Some(Answer::Ended(1, Ending::Failed(Untrusted::new("no")))));
+    assert_eq!(parse("1 differs "), Some(Answer::Ended(1, Ending::Differs(Untrusted::default()))));
     for wrong in ["", "x done", "1", "1 failed", "1 failed !", "1 done 2", "1 well"] {
         assert_eq!(parse(wrong), None, "{wrong}");
     }

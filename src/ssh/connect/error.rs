@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
-use crate::resource::Printable;
+use crate::resource::{Printable, Redactor};
 use crate::ssh::ServerAddress;
 use crate::ssh::known_hosts::{KnownHosts, KnownLine, Verdict};
 
@@ -194,26 +194,6 @@ impl ConnectError {
         }
     }
 
-    /// What the host itself has said, so that secrets in it can be masked.
-    pub(crate) fn words(&mut self) -> Vec<&mut Printable> {
-        match self {
-            Self::NotSsh { said: words }
-            | Self::HungUp { said: words, .. }
-            | Self::Protocol { what: words } => {
-                vec![words]
-            }
-            Self::NoCommonAlgorithm { theirs: words, .. } | Self::Refused { offered: words, .. } => {
-                words.iter_mut().collect()
-            }
-            Self::NotFound { .. }
-            | Self::Unreachable { .. }
-            | Self::TimedOut { .. }
-            | Self::HostKeyUnknown { .. }
-            | Self::HostKeyChanged { .. }
-            | Self::HostKeyRevoked { .. } => Vec::new(),
-        }
-    }
-
     pub(super) fn unreachable(address: &ServerAddress, source: io::Error) -> Self {
         let address = address.clone();
         // The resolver's errors have no `ErrorKind` of their own; unlike the system's,
@@ -251,8 +231,14 @@ impl ConnectError {
 
     /// The error for a failed handshake: `first_words` is what the server sent first,
     /// `goodbye` the reason for which it disconnected.
-    pub(super) fn handshake(error: russh::Error, first_words: &[u8], goodbye: Option<Printable>) -> Self {
-        let said = Printable::line(first_line(first_words).trim());
+    pub(super) fn handshake(
+        error: russh::Error,
+        first_words: &[u8],
+        goodbye: Option<Printable>,
+        redactor: &Redactor,
+    ) -> Self {
+        let show = |said: &str| redactor.line(said);
+        let said = show(first_line(first_words).trim());
         match error {
             russh::Error::NoCommonAlgo { kind, theirs, .. } => Self::NoCommonAlgorithm {
                 kind: match kind {
@@ -262,7 +248,7 @@ impl ConnectError {
                     russh::AlgorithmKind::Compression => "compression",
                     russh::AlgorithmKind::Mac => "message authentication",
                 },
-                theirs: theirs.iter().map(|name| Printable::line(name)).collect(),
+                theirs: theirs.iter().map(|name| show(name)).collect(),
             },
             russh::Error::Version => Self::NotSsh { said },
             russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_) => {
@@ -274,7 +260,7 @@ impl ConnectError {
                     Self::NotSsh { said }
                 }
             }
-            other => Self::Protocol { what: other.to_string().into() },
+            other => Self::Protocol { what: show(&other.to_string()) },
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::patience;
 use super::server::{OPENS_A_CHANNEL, TestServer, address_of, login};
+use crate::resource::Redactor;
 use crate::ssh::*;
 
 /// A port that sends `words` to every client, and then either stays silent or
@@ -62,7 +63,9 @@ async fn each_kind_of_broken_server_has_its_error() {
             timeouts.handshake = Duration::from_millis(300);
         }
         let error =
-            Session::connect(&address, &login([]), &KnownHosts::default(), &timeouts).await.unwrap_err();
+            Session::connect(&address, &login([]), &KnownHosts::default(), &timeouts, &Redactor::default())
+                .await
+                .unwrap_err();
         assert_eq!(error.to_string(), expected);
         assert!(!error.help().is_empty());
     }
@@ -91,7 +94,9 @@ async fn the_words_of_a_host_that_hangs_up_are_harmless() {
         let _ = guest.read_to_end(&mut Vec::new()).await;
     });
     let error =
-        Session::connect(&address, &login([]), &KnownHosts::default(), &patience()).await.unwrap_err();
+        Session::connect(&address, &login([]), &KnownHosts::default(), &patience(), &Redactor::default())
+            .await
+            .unwrap_err();
     assert_eq!(
         error.to_string(),
         "the host closed the connection while exchanging keys: the host disconnected: \
@@ -105,12 +110,14 @@ async fn a_closed_port_and_an_unknown_name_have_different_errors() {
     let closed = address_of(listener.local_addr().unwrap());
     drop(listener);
     let none = KnownHosts::default();
-    let error = Session::connect(&closed, &login([]), &none, &patience()).await.unwrap_err();
+    let error =
+        Session::connect(&closed, &login([]), &none, &patience(), &Redactor::default()).await.unwrap_err();
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     assert!(error.help().contains("nothing listens on port"), "{}", error.help());
 
     let nowhere = ServerAddress::new("nowhere.invalid", 22);
-    let error = Session::connect(&nowhere, &login([]), &none, &patience()).await.unwrap_err();
+    let error =
+        Session::connect(&nowhere, &login([]), &none, &patience(), &Redactor::default()).await.unwrap_err();
     assert!(matches!(error, ConnectError::NotFound { .. }), "{error:?}");
 }
 
@@ -122,8 +129,16 @@ async fn a_closed_connection_is_reported() {
     let hang_up = wire.tap();
     tokio::spawn(server.clone().serve(wire));
     let address = ServerAddress::new("pretend", 22);
-    let session =
-        Session::over(ours, &address, &server.login(), &server.known(&address), &patience()).await.unwrap();
+    let session = Session::over(
+        ours,
+        &address,
+        &server.login(),
+        &server.known(&address),
+        &patience(),
+        &Redactor::default(),
+    )
+    .await
+    .unwrap();
     let mut channel = session.exec("cat").await.unwrap();
     hang_up.cut();
     assert_eq!(session.closed().await.reason, "the host closed the connection");
@@ -138,8 +153,15 @@ async fn a_closed_connection_is_reported() {
 async fn a_host_that_opens_a_channel_is_left() {
     let server = TestServer::new();
     let address = server.listen().await;
-    let session =
-        Session::connect(&address, &server.login(), &server.known(&address), &patience()).await.unwrap();
+    let session = Session::connect(
+        &address,
+        &server.login(),
+        &server.known(&address),
+        &patience(),
+        &Redactor::default(),
+    )
+    .await
+    .unwrap();
     let _channel = session.exec(OPENS_A_CHANNEL).await.unwrap();
     let reason = session.closed().await.reason;
     assert_eq!(reason, "the host opened a channel, which spore never asks for");
@@ -168,7 +190,9 @@ async fn a_cut_network_is_detected() {
     let (address, cut) = flaky(server.listen().await).await;
     let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };
     let session =
-        Session::connect(&address, &server.login(), &server.known(&address), &timeouts).await.unwrap();
+        Session::connect(&address, &server.login(), &server.known(&address), &timeouts, &Redactor::default())
+            .await
+            .unwrap();
     let mut channel = session.exec("cat").await.unwrap();
     cut.send(()).unwrap();
     let start = Instant::now();
@@ -183,7 +207,9 @@ async fn a_network_cut_while_sending_is_detected() {
     let (address, cut) = flaky(server.listen().await).await;
     let timeouts = Timeouts { keepalive: Duration::from_millis(500), unanswered: 2, ..patience() };
     let session =
-        Session::connect(&address, &server.login(), &server.known(&address), &timeouts).await.unwrap();
+        Session::connect(&address, &server.login(), &server.known(&address), &timeouts, &Redactor::default())
+            .await
+            .unwrap();
     let mut channel = session.exec("cat >/dev/null").await.unwrap();
     cut.send(()).unwrap();
     let sent = channel.writer.send(Bytes::from(vec![0; 64 << 20])).await;

@@ -2,7 +2,7 @@
 //! and packages.
 
 use super::super::*;
-use crate::resource::Printable;
+use crate::resource::{Printable, Redactor};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -179,7 +179,7 @@ impl FakeHost {
 
     /// A user and group to which the user who runs the tests can change ownership.
     pub(super) fn access(&self, mode: u32) -> Access {
-        Access { mode, owner: self.owner.as_str().into() }
+        Access { mode, owner: Printable::line(&self.owner) }
     }
 
     pub(super) fn request(&self, actions: &[Action]) -> String {
@@ -286,12 +286,12 @@ fn calls(actions: &[Action]) -> Vec<Call> {
 }
 
 fn outcome(ending: Ending) -> Outcome {
-    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let redactor = Redactor::default();
     match ending {
         Ending::Done => Outcome::Done,
         Ending::Already => Outcome::Already,
-        Ending::Differs(said) => Outcome::Differs { text: Printable::lines(&text(said)) },
-        Ending::Failed(said) => Outcome::Failed { text: Printable::lines(&text(said)) },
+        Ending::Differs(said) => Outcome::Differs { text: redactor.show(&said) },
+        Ending::Failed(said) => Outcome::Failed { text: redactor.show(&said) },
     }
 }
 

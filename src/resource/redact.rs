@@ -1,0 +1,279 @@
+//! The one door through which text from a host passes before anything may show it.
+//!
+//! A host may say anything: text meant for the reader's terminal (see [`Printable`]), text
+//! without end, and the folder's secrets, because programs echo their input. So what a host
+//! sends arrives as [`Untrusted`], which can neither be displayed nor read. A [`Redactor`],
+//! which knows the secrets, opens it in one of two ways:
+//!
+//! - Words that are only shown, such as the message of a program, become [`Printable`] with
+//!   every secret masked: [`Redactor::show`].
+//! - An answer that is parsed becomes a [`HostText`], in which the long secrets (keys) are
+//!   masked already. So whatever is derived from it can be compared, made part of a plan and
+//!   shown, and contains no key, wherever the host has put it. Short secrets (passwords) are
+//!   masked only in words that are shown ([`Redactor::line`]). In a value that is compared they
+//!   aren't: the password `root` would hide every owner, and a masked value would differ from
+//!   the desired one for ever.
+//!
+//! Secrets are echoed whole, line by line, quoted, encoded, or truncated. Therefore every
+//! substring of a long secret that is too long to be a coincidence is masked, unless it occurs
+//! in something public, such as a domain or a public key: that is in the desired state, with
+//! which the host's is compared, and masking it would hide nothing.
+
+use super::{Printable, SecretBytes};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+use std::fmt;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The length in bytes of the substrings that are masked.
+const PIECE: usize = 12;
+
+/// Secrets with fewer bytes than this aren't masked by their substrings, only whole.
+const LONG: usize = PIECE + 4;
+
+/// Secrets with fewer bytes than this aren't masked, because other text would match.
+const SHORTEST: usize = 4;
+
+/// What replaces a secret.
+pub const MASK: &str = "***";
+
+/// Text as a host has sent it. Only a [`Redactor`] can open it, and not even `Debug`
+/// displays it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Untrusted(String);
+
+impl Untrusted {
+    /// Takes what a host has sent.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Takes what a host has sent, which may not be text.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(String::from_utf8_lossy(bytes).into_owned())
+    }
+}
+
+impl fmt::Debug for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Untrusted({} bytes)", self.0.len())
+    }
+}
+
+/// Text from a host to be parsed, without the folder's keys. It isn't displayed: a part of
+/// it that is to be shown becomes [`Printable`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct HostText(String);
+
+impl HostText {
+    /// Takes text that has been through a [`Redactor`], or that no host has sent.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, to be parsed and compared.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for HostText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostText({} bytes)", self.0.len())
+    }
+}
+
+/// Masks secrets in text from a host, and makes it safe for a terminal.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Redactor(Arc<Secrets>);
+
+#[derive(Default, PartialEq, Eq)]
+struct Secrets {
+    /// Every substring of the long secrets, sorted, except those that are public.
+    pieces: Zeroizing<Vec<[u8; PIECE]>>,
+    /// Which hashes the pieces have: most text needs no search then.
+    hashes: Zeroizing<Vec<bool>>,
+    /// The secrets that are too short for substrings of that length.
+    short: Vec<SecretBytes>,
+}
+
+impl Redactor {
+    /// Creates a redactor for these secrets: the values themselves, not files that
+    /// contain other text as well. What is in `public` as well isn't masked.
+    pub fn new<'a>(
+        secrets: impl IntoIterator<Item = &'a SecretBytes>,
+        public: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Self {
+        let mut all = Secrets::default();
+        for secret in secrets {
+            // Headers that all keys have in common aren't secret.
+            let lines = secret.expose().split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+            for line in lines.filter(|line| !line.starts_with(b"-----")) {
+                all.add(line.strip_prefix(b"/key/swarm/psk/1.0.0//base16/").unwrap_or(line));
+            }
+            all.add_encoded(secret.expose());
+        }
+        let mut known = Vec::new();
+        public.into_iter().for_each(|text| known.extend(text.as_ref().as_bytes().array_windows().copied()));
+        known.sort_unstable();
+        all.pieces.retain(|piece| known.binary_search(piece).is_err());
+        all.pieces.sort_unstable();
+        all.hashes.resize((all.pieces.len() * 16).next_power_of_two(), false);
+        for piece in all.pieces.iter() {
+            let at = hash(piece, all.hashes.len());
+            all.hashes[at] = true;
+        }
+        Self(Arc::new(all))
+    }
+
+    /// What a program on a host has said, to be shown, with every secret masked.
+    pub fn show(&self, said: &Untrusted) -> Printable {
+        Printable::lines(&self.0.masked(&said.0, true))
+    }
+
+    /// The same in one line, for an error: a line of its own could pass for one of spore's.
+    pub fn show_in_one_line(&self, said: &Untrusted) -> Printable {
+        Printable::in_one_line(&self.0.masked(&said.0, true))
+    }
+
+    /// Opens an answer that is to be parsed.
+    pub fn open(&self, answer: &Untrusted) -> HostText {
+        HostText(self.0.masked(&answer.0, false))
+    }
+
+    /// Words of a host that are only shown, such as a part of an opened answer, in one line,
+    /// with every secret masked.
+    pub fn line(&self, text: &str) -> Printable {
+        Printable::line(&self.0.masked(text, true))
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redactor(***)")
+    }
+}
+
+impl Secrets {
+    fn add(&mut self, value: &[u8]) {
+        if value.len() >= LONG {
+            self.pieces.extend(value.array_windows::<PIECE>());
+        } else if value.len() >= SHORTEST {
+            self.short.push(SecretBytes::new(value));
+        }
+    }
+
+    /// Adds the base64 of the secret in each of the three alignments that it can have
+    /// within a longer encoded text.
+    fn add_encoded(&mut self, secret: &[u8]) {
+        for skipped in 0..3.min(secret.len()) {
+            let encoded = Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(&secret[skipped..]));
+            // The last characters depend on the bytes that follow.
+            let certain = encoded.len().saturating_sub(2);
+            if certain >= LONG {
+                self.add(&encoded.as_bytes()[..certain]);
+            }
+        }
+    }
+
+    /// The text with its secrets masked; the short ones only where it is `shown`.
+    fn masked(&self, text: &str, shown: bool) -> String {
+        let mut masked = Vec::new();
+        let mut mask = |range: std::ops::Range<usize>| {
+            masked.resize(text.len(), false);
+            masked[range].fill(true);
+        };
+        if !self.pieces.is_empty() {
+            for (at, piece) in text.as_bytes().array_windows::<PIECE>().enumerate() {
+                if self.hashes[hash(piece, self.hashes.len())] && self.pieces.binary_search(piece).is_ok() {
+                    mask(at..at + PIECE);
+                }
+            }
+        }
+        for secret in self.short.iter().filter(|_| shown).map(SecretBytes::expose) {
+            for (at, found) in text.as_bytes().windows(secret.len()).enumerate() {
+                if found == secret {
+                    mask(at..at + secret.len());
+                }
+            }
+        }
+        if masked.is_empty() {
+            return text.to_owned();
+        }
+        let mut out = Vec::with_capacity(text.len());
+        for (at, byte) in text.bytes().enumerate() {
+            if !masked[at] {
+                out.push(byte);
+            } else if at == 0 || !masked[at - 1] {
+                out.extend_from_slice(MASK.as_bytes());
+            }
+        }
+        // A piece may have ended within a character.
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+/// Below `most`, a power of two.
+fn hash(piece: &[u8; PIECE], most: usize) -> usize {
+    let [first, second, third] =
+        [0, 4, 8].map(|at| piece[at..at + 4].iter().fold(0, |n, &byte| n << 8 | u64::from(byte)));
+    let mixed = (first << 32 | second) ^ third.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (most - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: [&str; 0] = [];
+
+    #[test]
+    fn a_secret_is_masked_in_every_encoding() {
+        let key = "0123456789abcdefFEDCBA9876543210";
+        let pem = format!(
+            "-----BEGIN EC PRIVATE KEY-----\n{key}\nMHcCAQEEIIrYSSNQFaA2Hw==\n-----END EC PRIVATE KEY-----\n"
+        );
+        let redactor = Redactor::new(&[SecretBytes::new(pem.clone()), SecretBytes::new("hunter2")], NONE);
+        let encoded = BASE64_STANDARD_NO_PAD.encode(format!("x: {pem}"));
+        for said in [
+            format!("cannot parse {key:?}"),
+            format!("bad key `{}`", &key[3..20]),
+            pem.escape_default().to_string(),
+            format!("data: {}", &encoded[8..]),
+            "password hunter2!".to_owned(),
+        ] {
+            let clean = redactor.show(&Untrusted::new(said.clone()));
+            assert!(clean.contains(MASK), "{said} → {clean}");
+            for piece in [&key[4..16], "hunter2", "MHcCAQEEIIrY"] {
+                assert!(!clean.contains(piece), "{said} → {clean}");
+            }
+        }
+        assert_eq!(
+            redactor.show(&Untrusted::new("-----BEGIN EC PRIVATE KEY----- expected")),
+            "-----BEGIN EC PRIVATE KEY----- expected"
+        );
+    }
+
+    #[test]
+    fn other_text_is_kept() {
+        let secret = SecretBytes::new("/key/swarm/psk/1.0.0//base16/00112233445566778899aabbccddeeff");
+        let redactor = Redactor::new(&[secret], NONE);
+        let said = "line 3: `/key/swarm/psk/1.0.0//base16/00112233445566778899aabbccddeeff` is short";
+        assert_eq!(
+            redactor.show(&Untrusted::new(said)),
+            "line 3: `/key/swarm/psk/1.0.0//base16/***` is short"
+        );
+    }
+
+    /// What is compared with the desired state is as the host has it, unless it is a key.
+    #[test]
+    fn what_is_compared_has_its_words_but_no_key() {
+        let secrets = ["accounts.lab.example.com", "root", "0123456789abcdefFEDC"].map(SecretBytes::new);
+        let redactor = Redactor::new(&secrets, ["lab.example.com"]);
+        let said = "root lab.example.com accounts.lab.example.com 0123456789abcdefFEDC";
+        let text = redactor.open(&Untrusted::new(said));
+        assert_eq!(text.expose(), "root lab.example.com ***.com ***");
+        assert_eq!(redactor.line(text.expose()), "*** lab.example.com ***.com ***");
+    }
+}
