@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::plan::action::Action;
 use crate::plan::scheduler::Next;
 use crate::plan::wire::ActionReport;
-use crate::remote::ApplyEvent;
+use crate::remote::{ApplyEvent, ApplyEventKind};
 use crate::render::{self, Style, Tone};
 use crate::resource::HostName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -44,12 +44,12 @@ pub(super) async fn show(mut events: UnboundedReceiver<ApplyEvent>, mut watched:
     loop {
         tokio::select! {
             event = events.recv() => {
-                let Some(event) = event else { return };
-                if matches!(event, ApplyEvent::Began(_)) {
+                let Some(ApplyEvent { at: _, kind }) = event else { return };
+                if matches!(kind, ApplyEventKind::Began(_)) {
                     reminders.reset();
                     watched.since = Instant::now();
                 }
-                watched.show(event);
+                watched.show(kind);
             }
             _ = reminders.tick() => watched.remind(),
         }
@@ -91,40 +91,42 @@ impl Watched {
         self.line(&format!("  … still waiting after {seconds} s: {}", waiting.join(", ")));
     }
 
-    fn show(&mut self, event: ApplyEvent) {
-        match event {
-            ApplyEvent::Began(Next::Stage(_)) => self.line(&self.style.paint(Tone::Strong, "stage")),
-            ApplyEvent::Began(Next::Run { wave, hosts: _ }) => {
+    fn show(&mut self, kind: ApplyEventKind) {
+        match kind {
+            ApplyEventKind::Began(Next::Stage(_)) => self.line(&self.style.paint(Tone::Strong, "stage")),
+            ApplyEventKind::Began(Next::Run { wave, hosts: _ }) => {
                 self.staging.clear();
                 let rest = if self.wave.replace(wave) == Some(wave) { ", continued" } else { "" };
                 let heading = format!("wave {} of {}{rest}", wave + 1, self.waves);
                 self.line(&self.style.paint(Tone::Strong, heading));
             }
-            ApplyEvent::Began(Next::Look(_)) if self.verbose => {
+            ApplyEventKind::Began(Next::Look(_)) if self.verbose => {
                 self.line("  … checking that the nodes are still up");
             }
-            ApplyEvent::Began(Next::Look(_) | Next::Finished) => {}
-            ApplyEvent::Skipped(skipped) => {
+            ApplyEventKind::Began(Next::Look(_) | Next::Finished)
+            | ApplyEventKind::Started(_)
+            | ApplyEventKind::Ended(_) => {}
+            ApplyEventKind::Skipped(skipped) => {
                 for line in render::skips(&skipped) {
                     self.line(&format!("  {} skipped {line}", self.style.paint(Tone::Faint, "–")));
                 }
             }
-            ApplyEvent::Died(node) => {
+            ApplyEventKind::Died(node) => {
                 let sign = self.style.paint(Tone::Bad, "✗");
                 self.line(&format!("  {sign} {} {}", node.host, render::died(&node)));
             }
-            ApplyEvent::Action { report: ActionReport::Runs { .. }, .. } => {}
-            ApplyEvent::Action { host, action, report: ActionReport::Began { .. } } => {
+            ApplyEventKind::Action { report: ActionReport::Runs { .. }, .. } => {}
+            ApplyEventKind::Action { host, action, report: ActionReport::Began { .. } } => {
                 self.running.insert(host.clone(), (action.clone(), None));
                 self.began(host, &action);
             }
-            ApplyEvent::Action { host, report: ActionReport::Sent { sent, total, .. }, .. } => {
+            ApplyEventKind::Action { host, report: ActionReport::Sent { sent, total, .. }, .. } => {
                 if let Some((_, bytes)) = self.running.get_mut(&host) {
                     *bytes = Some((sent, total));
                 }
                 self.sent(host, sent, total);
             }
-            ApplyEvent::Action { host, action, report: ActionReport::Ended { outcome, .. } } => {
+            ApplyEventKind::Action { host, action, report: ActionReport::Ended { outcome, .. } } => {
                 self.clear(&host);
                 match self.staging.get_mut(&host).filter(|_| outcome.is_good()) {
                     Some(left) if *left > 1 => *left -= 1,
@@ -137,7 +139,7 @@ impl Watched {
                     }
                 }
             }
-            ApplyEvent::Lost { host, action, error } => {
+            ApplyEventKind::Lost { host, action, error } => {
                 self.clear(&host);
                 let sign = self.style.paint(Tone::Bad, "✗");
                 let what = action.map(|action| format!(" {}", render::action(&action))).unwrap_or_default();

@@ -10,12 +10,27 @@ use crate::resource::{HostName, NodeName, ResourceId, ResourceKey, ShapeName};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-/// What happens while a plan is applied.
+/// Something that happens while a plan is applied, and when.
 #[derive(Debug)]
-pub enum ApplyEvent {
+pub struct ApplyEvent {
+    /// The time, by the controller's clock.
+    pub at: SystemTime,
+    /// What happens.
+    pub kind: ApplyEventKind,
+}
+
+/// What happens while a plan is applied. The first event is a `Started`, and the last an
+/// `Ended`.
+#[derive(Debug)]
+pub enum ApplyEventKind {
+    /// The apply starts, with these hosts locked.
+    Started(BTreeSet<HostName>),
+    /// The apply has ended, with this outcome.
+    Ended(Box<Applied>),
     /// This is done next.
     Began(Next),
     /// These parts of waves aren't begun.
@@ -42,6 +57,16 @@ pub enum ApplyEvent {
     },
 }
 
+/// Where the events go. The receiver may be gone; the apply continues without it.
+#[derive(Clone)]
+struct Events(UnboundedSender<ApplyEvent>);
+
+impl Events {
+    fn tell(&self, kind: ApplyEventKind) {
+        let _ = self.0.send(ApplyEvent { at: SystemTime::now(), kind });
+    }
+}
+
 /// The hosts of a plan; no other apply is known to hold any of them.
 #[derive(Debug, Default)]
 pub struct Locks {
@@ -64,6 +89,8 @@ pub async fn apply(
 ) -> (Applied, BTreeMap<HostName, Locked>) {
     let mut scheduler = Scheduler::new(plan, max_failures);
     let Locks { locked: hosts, lost } = locks;
+    let events = Events(events);
+    events.tell(ApplyEventKind::Started(hosts.keys().cloned().collect()));
     let left = plan.actions_of_changes();
     let mut runner = PlanRunner { hosts, payloads, events, left, applied: Applied::default() };
     for (host, error) in lost {
@@ -75,11 +102,10 @@ pub async fn apply(
         let next = scheduler.next(stop.is_asked());
         let skipped = scheduler.skipped().get(told..).unwrap_or_default().to_vec();
         told += skipped.len();
-        // The receiver may be gone; the apply continues without it.
         if !skipped.is_empty() {
-            let _ = runner.events.send(ApplyEvent::Skipped(skipped));
+            runner.events.tell(ApplyEventKind::Skipped(skipped));
         }
-        let _ = runner.events.send(ApplyEvent::Began(next.clone()));
+        runner.events.tell(ApplyEventKind::Began(next.clone()));
         match next {
             Next::Stage(hosts) => runner.run(&mut scheduler, &plan.stage, &hosts, stop).await,
             Next::Run { wave, hosts } => {
@@ -92,24 +118,25 @@ pub async fn apply(
             Next::Look(nodes) => {
                 runner.look(&mut scheduler, &nodes, stop).await;
                 for node in scheduler.died().difference(&dead) {
-                    let _ = runner.events.send(ApplyEvent::Died(node.clone()));
+                    runner.events.tell(ApplyEventKind::Died(node.clone()));
                 }
                 dead = scheduler.died().clone();
             }
             Next::Finished => break,
         }
     }
-    let PlanRunner { hosts, mut applied, .. } = runner;
+    let PlanRunner { hosts, mut applied, events, .. } = runner;
     applied.died = scheduler.died().clone();
     applied.skipped = scheduler.skipped().to_vec();
     applied.interrupted |= applied.skipped.iter().any(|skipped| skipped.why == SkipReason::Interrupted);
+    events.tell(ApplyEventKind::Ended(Box::new(applied.clone())));
     (applied, hosts)
 }
 
 struct PlanRunner {
     hosts: BTreeMap<HostName, Locked>,
     payloads: Arc<Payloads>,
-    events: UnboundedSender<ApplyEvent>,
+    events: Events,
     /// By change, how many of its actions haven't ended well.
     left: BTreeMap<ResourceId, usize>,
     applied: Applied,
@@ -212,7 +239,7 @@ impl PlanRunner {
     fn lose(&mut self, host: &HostName, error: HostError) {
         let failure = HostFailure { action: None, change: None, what: error.to_string(), is_stale: false };
         self.applied.failed.entry(host.clone()).or_insert(failure);
-        let _ = self.events.send(ApplyEvent::Lost { host: host.clone(), action: None, error });
+        self.events.tell(ApplyEventKind::Lost { host: host.clone(), action: None, error });
     }
 }
 
@@ -233,7 +260,7 @@ async fn run(
     list: Vec<PlannedAction>,
     payloads: Arc<Payloads>,
     stop: Stop,
-    events: UnboundedSender<ApplyEvent>,
+    events: Events,
 ) -> Ended {
     let name = host.name().clone();
     let actions: Vec<Action> = list.iter().map(|planned| planned.action.clone()).collect();
@@ -258,7 +285,7 @@ async fn run(
             _ => {}
         }
         let (host, action) = (name.clone(), planned.action.clone());
-        let _ = events.send(ApplyEvent::Action { host, action, report });
+        events.tell(ApplyEventKind::Action { host, action, report });
     };
     let run = host.run(&actions, &payloads, &stop, &mut tell).await;
     let (ran, failed, host) = match run {
@@ -283,7 +310,7 @@ async fn run(
                 is_stale: false,
             };
             let action = failure.action.clone();
-            let _ = events.send(ApplyEvent::Lost { host: name.clone(), action, error });
+            events.tell(ApplyEventKind::Lost { host: name.clone(), action, error });
             (Ran::Lost, Some(failure), None)
         }
     };

@@ -28,7 +28,7 @@ mod run;
 mod shell;
 mod stop;
 
-pub use apply::{ApplyEvent, Locks, apply};
+pub use apply::{ApplyEvent, ApplyEventKind, Locks, apply};
 pub use connection::{Connection, Locked, NotLocked, Run};
 pub use error::{During, HostError};
 pub use gather::{Gathered, Target, gather};

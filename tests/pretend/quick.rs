@@ -10,7 +10,8 @@ use spore_drive::plan::action::Action;
 use spore_drive::plan::{Applied, Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::pretend::{Disk, Faults, here, program};
 use spore_drive::remote::{
-    Connection, Holder, HostError, Locks, Payload, Payloads, RemoteLimits, Stop, Target, apply, gather,
+    ApplyEventKind, Connection, Holder, HostError, Locks, Payload, Payloads, RemoteLimits, Stop, Target,
+    apply, gather,
 };
 use spore_drive::resource::{DigestKey, HostName, Redactor, Sha256};
 use spore_drive::ssh::{Credential, KnownHosts, Login, ServerAddress, key};
@@ -91,9 +92,16 @@ impl<'w> Controller<'w> {
         for (name, host) in hosts {
             locks.locked.insert(name, host.lock(&Holder::default()).await.ok()?);
         }
-        let (sender, _receiver) = unbounded_channel();
+        let (sender, mut events) = unbounded_channel();
         let payloads = Arc::new(self.payloads(&plan));
         let (applied, hosts) = apply(&plan, locks, payloads, &Stop::default(), 0, sender).await;
+        let mut told = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            told.push(event);
+        }
+        assert!(told.is_sorted_by_key(|event| event.at));
+        assert!(matches!(told.first().unwrap().kind, ApplyEventKind::Started(_)));
+        assert!(matches!(told.last().unwrap().kind, ApplyEventKind::Ended(_)));
         for host in hosts.into_values() {
             if let Ok(host) = host.unlock().await {
                 host.close().await;
