@@ -11,6 +11,8 @@ pub mod yaml;
 
 pub mod identity;
 
+pub mod ssh;
+
 pub mod artifact;
 
 pub mod tau;
@@ -28,8 +30,6 @@ pub mod diff;
 pub mod plan;
 
 pub mod render;
-
-pub mod ssh;
 
 pub mod remote;
 

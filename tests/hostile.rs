@@ -4,8 +4,7 @@
 use spore_drive::desired::{ArtifactRef, Supplies};
 use spore_drive::facts;
 use spore_drive::network::Network;
-use spore_drive::plan::{Options, Plan, Planner, Probed, Unplanned};
-use spore_drive::remote::Holder;
+use spore_drive::plan::{Holder, Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::render::{self, Style};
 use spore_drive::resource::{HostName, Redactor, SecretBytes, Sha256, Untrusted, is_hidden};
 use std::collections::BTreeMap;
@@ -171,7 +170,7 @@ impl World {
     }
 
     fn page(&self, answer: &str) -> (Plan, String) {
-        let silent = || Probed::Nothing(Unplanned { why: "silent".into(), help: "".into() });
+        let silent = || Probed::Nothing(Unplanned::NoLogin(Vec::new()));
         let mut probed: BTreeMap<HostName, Probed> =
             self.planner.hosts().keys().map(|name| (name.clone(), silent())).collect();
         let mut holder = None;
@@ -181,13 +180,13 @@ impl World {
                     holder = facts.holder.as_ref().map(|text| Holder::parse(text, &self.redactor));
                     Probed::Facts(Box::new(facts))
                 }
-                Err(error) => Probed::Nothing(Unplanned::new(&error, error.help())),
+                Err(error) => Probed::Nothing(Unplanned::Answer(error)),
             };
             probed.insert(name.parse().unwrap(), host);
         }
         let plan = self.planner.plan(&probed).unwrap();
         let locked = plan.nodes.keys().next().map(|node| &node.host).into_iter();
-        let locked = locked.filter_map(|host| Some((host, holder.as_ref()?.to_string())));
+        let locked = locked.filter_map(|host| Some((host, render::holder(holder.as_ref()?))));
         let mut page = render::header(&plan.network, 0, plan.asked, locked);
         page += &render::plan(&plan, Style::Plain);
         let waves = plan.waves.iter().flat_map(|wave| wave.hosts.values());

@@ -1,8 +1,9 @@
 //! The locks of an apply: no other apply works on any of the same hosts.
 
 use super::{CommandError, terminal};
-use crate::plan::Plan;
-use crate::remote::{Connection, Holder, HostError, Locked, Locks};
+use crate::plan::{Holder, HostError, Plan};
+use crate::remote::{Connection, Locked, Locks};
+use crate::render;
 use crate::resource::{HostName, Printable};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -48,12 +49,13 @@ pub(super) async fn take(
         hosts = release(locks.locked).await;
         hosts.extend(free);
         let error = HostError::Locked(holder.clone());
+        let why = render::host_error(&error);
         if Instant::now() >= patience {
-            let help = format!("{}; `--lock-wait SECONDS` waits for it", error.help());
-            return Err(CommandError::new(format!("{name}: {error}; nothing was changed"), help).into());
+            let help = format!("{}; `--lock-wait SECONDS` waits for it", render::host_help(&error));
+            return Err(CommandError::new(format!("{name}: {why}; nothing was changed"), help).into());
         }
         if !waited {
-            terminal::note(&format!("{name}: {error}; waiting for it"));
+            terminal::note(&format!("{name}: {why}; waiting for it"));
         }
         waited = true;
         // A random pause, so that two applies don't collide again and again.

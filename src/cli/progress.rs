@@ -143,7 +143,11 @@ impl Watched {
                 self.clear(&host);
                 let sign = self.style.paint(Tone::Bad, "✗");
                 let what = action.map(|action| format!(" {}", render::action(&action))).unwrap_or_default();
-                self.line(&format!("  {sign} {host}{what}: {error}; {}", error.help()));
+                self.line(&format!(
+                    "  {sign} {host}{what}: {}; {}",
+                    render::host_error(&error),
+                    render::host_help(&error)
+                ));
             }
         }
     }

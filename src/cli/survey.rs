@@ -6,8 +6,8 @@ use super::supplies::Binaries;
 use super::{CommandError, folder, secrets, terminal};
 use crate::facts::{self, Request};
 use crate::network::Network;
-use crate::plan::{Options, Plan, PlanError, Planner, Probed, Retire, Unplanned};
-use crate::remote::{Connection, Holder, HostError, Locked, RemoteLimits, Target, gather};
+use crate::plan::{Holder, HostError, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned};
+use crate::remote::{Connection, Locked, RemoteLimits, Target, gather};
 use crate::render::{self, Style};
 use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{KnownHosts, ServerAddress};
@@ -32,7 +32,7 @@ pub(crate) struct Survey {
 impl Survey {
     /// The plan as a page, beginning with the network, the time and any running apply.
     pub(crate) fn page(&self, style: Style) -> String {
-        let locked = self.holders.iter().map(|(host, holder)| (host, holder.to_string()));
+        let locked = self.holders.iter().map(|(host, holder)| (host, render::holder(holder)));
         let header = render::header(&self.plan.network, self.at, self.plan.asked, locked);
         header + &render::plan(&self.plan, style)
     }
@@ -60,8 +60,8 @@ impl Basis {
                 let holder = facts.holder.as_ref().map(|text| Holder::parse(text, &self.redactor));
                 (Probed::Facts(Box::new(facts)), holder)
             }
-            Ok(Err(error)) => (Probed::Nothing(Unplanned::new(&error, error.help())), None),
-            Err(error) => (Probed::Nothing(Unplanned::new(&error, &error.help())), None),
+            Ok(Err(error)) => (Probed::Nothing(Unplanned::Answer(error)), None),
+            Err(error) => (Probed::Nothing(error.into()), None),
         };
         self.probed.insert(name, probed);
         holder
@@ -226,13 +226,8 @@ fn targets(
         let Some(host) = network.hosts.get(name) else { continue };
         let (logins, problems) = keys.logins(&host.ssh);
         if logins.is_empty() {
-            let why = if problems.is_empty() {
-                "no login has a key or a password".to_owned()
-            } else {
-                problems.join("; ")
-            };
-            let help = "add a key file or a password to the host's login in auth.yaml".into();
-            probed.insert(name.clone(), Probed::Nothing(Unplanned { why: Printable::line(&why), help }));
+            let problems = problems.iter().map(|problem| Printable::line(problem)).collect();
+            probed.insert(name.clone(), Probed::Nothing(Unplanned::NoLogin(problems)));
             continue;
         }
         let Some(key) = planner.desired().digest_keys.get(name) else { continue };

@@ -5,10 +5,9 @@ use crate::desired::{ArtifactRef, ENGINE_PACKAGE, Goal, RESOLVER_DROP_IN, RESOLV
 use crate::facts::{Conditions, Engine, Verdict};
 use crate::resource::{
     Access, Activity, Content, Edge, Effect, File, FixedText, Graph, HostName, Link, Port, Printable,
-    Resource, ResourceId, ResourceKey, Service, Sha256, Size, Source, Started,
+    Resource, ResourceId, ResourceKey, Service, Sha256, Source, Started, Unreadable,
 };
 use std::collections::BTreeMap;
-use thiserror::Error;
 
 /// The desired state of a host that has answered.
 #[derive(Clone, Debug, Default)]
@@ -20,22 +19,17 @@ pub struct Grounded {
 }
 
 /// Why a host can't be planned.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// Not a systemd host.
-    #[error("the host doesn't run systemd")]
     NoSystemd,
     /// The name that the kernel gives its architecture.
-    #[error("there is no tau for its architecture, `{0}`")]
     UnknownArchitecture(Printable),
     /// Neither the folder nor the host has a tau.
-    #[error("it has no tau, and the folder pins none for {0}")]
     NoProgram(Architecture),
     /// A package is missing, and can't be installed.
-    #[error("package {0} is missing, and the host has no apt to install it")]
     NoApt(String),
     /// There is less space than the new files take.
-    #[error("not enough disk space: {} free, but the new files need {}", Size(*free), Size(*needed))]
     NoSpace {
         /// Bytes that are to be written.
         needed: u64,
@@ -43,17 +37,12 @@ pub enum Obstacle {
         free: u64,
     },
     /// It is part of another network.
-    #[error("it belongs to another network, {0}")]
     OtherNetwork(Printable),
     /// It has the machine-id of these other hosts of the folder. What is planned
     /// for one would undo what is planned for the other.
-    #[error("it is the same machine as {}: both have the same machine-id", names(.0))]
     SameMachine(Vec<HostName>),
     /// One of the owner's rules, as written for `ufw`, conflicts with a port that has to
     /// be opened.
-    #[error(
-        "the ufw rule `{rule}`, which isn't spore's, closes {port} or restricts it, and a node on this host needs it open"
-    )]
     FirewallRule {
         /// The rule.
         rule: Printable,
@@ -61,21 +50,17 @@ pub enum Obstacle {
         port: Port,
     },
     /// The host wasn't asked about something that the folder wants.
-    #[error("its facts don't say whether {0} is there: the probe didn't ask")]
     NeverAsked(Printable),
     /// Something there can't be read, so what to change can't be planned.
-    #[error("{path} {why}")]
     Unreadable {
         /// What.
         path: Printable,
-        /// What was found.
-        why: Printable,
+        /// What was found, or why it couldn't be read.
+        why: Unreadable,
     },
     /// Its owner keeps a unit from starting.
-    #[error("{0} is masked")]
     Masked(Printable),
     /// A unit file of its own takes precedence over the template.
-    #[error("{file} takes precedence over spore's unit template for {unit}")]
     ForeignFragment {
         /// The unit.
         unit: Printable,
@@ -83,7 +68,6 @@ pub enum Obstacle {
         file: Printable,
     },
     /// A drop-in makes a node's unit run something other than tau.
-    #[error("{unit} runs {program} instead of tau: {file} overrides ExecStart")]
     ForeignProgram {
         /// The unit.
         unit: Printable,
@@ -92,45 +76,6 @@ pub enum Obstacle {
         /// The drop-in.
         file: Printable,
     },
-}
-
-fn names(hosts: &[HostName]) -> String {
-    hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ")
-}
-
-impl Obstacle {
-    /// What to do about it.
-    pub fn help(&self) -> String {
-        match self {
-            Self::NoSystemd => "only hosts that run systemd can be planned".to_owned(),
-            Self::UnknownArchitecture(_) => "use a host of another architecture".to_owned(),
-            Self::NoProgram(_) => "pin one with `spore tau pin URL|FILE`, or pass `--tau PATH`".to_owned(),
-            Self::NoApt(package) => format!("install {package} manually"),
-            Self::NoSpace { .. } => "free some space, or make /tb a link to a larger disk".to_owned(),
-            Self::OtherNetwork(_) => {
-                "is this the right folder? `--take-over` makes the host part of this network".to_owned()
-            }
-            Self::ForeignFragment { file, .. } => format!(
-                "on the host, remove {file}, or turn the parts you need into a drop-in, then run `systemctl daemon-reload`"
-            ),
-            Self::ForeignProgram { file, .. } => {
-                format!("on the host, remove ExecStart from {file}, then run `systemctl daemon-reload`")
-            }
-            Self::SameMachine(_) => "remove one of them from the folder; if it is a clone of the other, \
-                 give it a new machine-id (`rm /etc/machine-id; systemd-machine-id-setup`) and reboot it"
-                .to_owned(),
-            Self::FirewallRule { rule, port } => {
-                format!(
-                    "on the host, delete it (`ufw delete {rule}`), or allow {port} before it (`ufw insert 1 allow {port}`)"
-                )
-            }
-            Self::NeverAsked(_) => "probe the host again, with this folder".to_owned(),
-            Self::Unreadable { .. } => "fix it on the host, or move it elsewhere".to_owned(),
-            Self::Masked(unit) => format!(
-                "if it should run, run `systemctl unmask {unit}` on the host; add `--runtime` if it is masked only until the next boot"
-            ),
-        }
-    }
 }
 
 /// Settles the goals of a host.

@@ -16,24 +16,22 @@ mod unit;
 
 use super::{Asked, Facts, FileFact, PROBE_VERSION, PathFact};
 use crate::resource::{
-    Access, HostText, LONGEST, MASK, Port, Printable, Redactor, Sha256, Transport, Untrusted, Version,
+    Access, HostText, LONGEST, MASK, Port, Printable, Redactor, Sha256, Transport, Unreadable, Untrusted,
+    Version,
 };
 use crate::tau;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use thiserror::Error;
 use unit::Units;
 
 /// An answer that says nothing about the host.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnswerError {
     /// The last line is missing.
-    #[error("the host's answer ended early, after {0} lines")]
     Truncated(usize),
     /// The host couldn't be asked about something.
-    #[error("`{what}` failed on the host: {message}")]
     Failed {
         /// What was run.
         what: Printable,
@@ -41,7 +39,6 @@ pub enum AnswerError {
         message: Printable,
     },
     /// No real host has that much to say.
-    #[error("the host's answer has more than {most} {what}")]
     TooMuch {
         /// What there is too much of.
         what: &'static str,
@@ -49,32 +46,14 @@ pub enum AnswerError {
         most: usize,
     },
     /// It is an answer to another version's probe.
-    #[error("the host's answer is of version {found} of the probe, and this is version {PROBE_VERSION}")]
     Version {
         /// The version of the probe that was answered.
         found: u32,
     },
     /// Not what a probe prints.
-    #[error("line {0} of the host's answer can't be parsed")]
     Malformed(usize),
     /// Something that every host reports is missing.
-    #[error("the host's answer lacks {0}")]
     Incomplete(&'static str),
-}
-
-impl AnswerError {
-    /// What to do about it.
-    pub fn help(&self) -> &'static str {
-        match self {
-            Self::TooMuch { .. } => {
-                "that is far more than any real host has: check whether the host is compromised, or what has filled these directories"
-            }
-            Self::Version { .. } => "probe the host again with this version of spore",
-            Self::Truncated(_) | Self::Failed { .. } | Self::Malformed(_) | Self::Incomplete(_) => {
-                "this may be a bug in spore: please report it"
-            }
-        }
-    }
 }
 
 /// The maximum number of lines that aren't lines of texts. Real hosts send hundreds.
@@ -93,7 +72,7 @@ const MOST_TEXT: usize = 2 << 20;
 pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerError> {
     let answer = redactor.open(answer);
     let answer = answer.expose();
-    let mut raw = Raw::default();
+    let mut raw = Raw { redactor: redactor.clone(), ..Raw::default() };
     let mut lines = answer.split('\n').enumerate();
     let (mut last, mut count, mut text, mut in_units) = (0, 0, 0, false);
     while let Some((i, line)) = lines.next() {
@@ -120,7 +99,7 @@ pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerErr
             in_units = line != ".";
             raw.units.property(if in_units { &line } else { "" });
         } else if line == "end" {
-            return raw.assemble(redactor);
+            return raw.assemble();
         } else if line == "units" {
             in_units = true;
         } else if let Some(failed) = line.strip_prefix("failed\t") {
@@ -146,6 +125,7 @@ fn fields(line: &str) -> Option<String> {
 /// The answer's lines, sorted by what they are about.
 #[derive(Default)]
 struct Raw {
+    redactor: Redactor,
     version: Option<u32>,
     asked: Option<Asked>,
     root: String,
@@ -158,7 +138,8 @@ struct Raw {
     mentioned: BTreeSet<String>,
     /// By path; every link among them also tells its target.
     stats: BTreeMap<String, Stat>,
-    unreadable: BTreeMap<String, String>,
+    /// By path, why it couldn't be read; `None` where nothing is there.
+    unreadable: BTreeMap<String, Option<Unreadable>>,
     digests: BTreeMap<String, Sha256>,
     texts: BTreeMap<String, Vec<Line>>,
     opaque: BTreeSet<String>,
@@ -208,7 +189,7 @@ impl Raw {
         if let Some(complaint) = line.strip_prefix("sha256sum: ") {
             let (path, why) = complaint.rsplit_once(": ")?;
             let path = self.path(path)?;
-            self.unreadable.insert(path, why.to_owned());
+            self.cannot_read(path, why);
             return Some(());
         }
         if let Some((sum, path)) = line.split_once("  ").filter(|(sum, _)| sum.len() == 64) {
@@ -307,7 +288,7 @@ impl Raw {
         let path = self.path(name)?;
         // `stat` recognized a link and could no longer read it.
         if mode & TYPE == LINK && target.is_none() {
-            self.unreadable.entry(path).or_insert_with(|| "it was replaced".to_owned());
+            self.unreadable.entry(path).or_insert(Some(Unreadable::Replaced));
             return Some(());
         }
         // Names are escaped and masked. Those that contain an escape or a secret, and links
@@ -316,7 +297,7 @@ impl Raw {
             || path.contains(MASK)
             || target.as_ref().is_some_and(|target| target.contains(" -> "));
         if odd {
-            self.unreadable.insert(path, "its name has unusual characters".to_owned());
+            self.unreadable.insert(path, Some(Unreadable::UnusualName));
             return Some(());
         }
         let access =
@@ -338,12 +319,20 @@ impl Raw {
         let (_, name) = name.split_once('\'')?;
         let path = self.path(name)?;
         if !path.ends_with("/.") {
-            self.unreadable.insert(path, why.to_owned());
+            self.cannot_read(path, why);
         }
         Some(())
     }
 
-    fn assemble(mut self, redactor: &Redactor) -> Result<Facts, AnswerError> {
+    /// Notes why a program can't read a path, in its words. A file that disappeared during
+    /// the probe isn't there: an apply that was killed a moment ago may still be cleaning up.
+    fn cannot_read(&mut self, path: String, why: &str) {
+        let is_there = why != "No such file or directory";
+        let why = is_there.then(|| Unreadable::Failed(self.redactor.line(why)));
+        self.unreadable.insert(path, why);
+    }
+
+    fn assemble(mut self) -> Result<Facts, AnswerError> {
         self.version.ok_or(AnswerError::Incomplete("the probe's version"))?;
         let mut asked = self.asked.take().ok_or(AnswerError::Incomplete("what was asked"))?;
         let space = self.space.ok_or(AnswerError::Incomplete("free space"))?;
@@ -355,7 +344,7 @@ impl Raw {
         // the current time.
         let now = self.stats.remove("/proc/self/.");
         let texts = self.texts().ok_or(AnswerError::Incomplete("a digest"))?;
-        let paths = self.paths(redactor);
+        let paths = self.paths();
         let now_ns = now.as_ref().map(|now| now.file.ctime_ns);
         let binary = paths.get(tau::BINARY).and_then(|fact| match fact {
             PathFact::File(file) => file.sha256,
@@ -379,8 +368,8 @@ impl Raw {
             versions: self.versions,
             units,
             listening: self.listening,
-            holder: self.holder.map(|text| redactor.open(&text)),
-            redactor: redactor.clone(),
+            holder: self.holder.map(|text| self.redactor.open(&text)),
+            redactor: self.redactor,
         })
     }
 
@@ -405,7 +394,7 @@ impl Raw {
             .collect()
     }
 
-    fn paths(&mut self, redactor: &Redactor) -> BTreeMap<String, PathFact> {
+    fn paths(&mut self) -> BTreeMap<String, PathFact> {
         let mut paths = BTreeMap::new();
         let mut stats = std::mem::take(&mut self.stats);
         for (directory, _) in tau::DIRECTORIES {
@@ -438,12 +427,9 @@ impl Raw {
             if path.starts_with("/proc/") {
                 continue;
             }
-            // The file disappeared during the probe: an apply that was killed a moment
-            // ago may still be cleaning up.
-            if why == "No such file or directory" {
-                paths.remove(&path);
-            } else {
-                paths.insert(path, PathFact::Unreadable(redactor.line(&why)));
+            match why {
+                None => drop(paths.remove(&path)),
+                Some(why) => drop(paths.insert(path, PathFact::Unreadable(why))),
             }
         }
         paths

@@ -1,7 +1,7 @@
 //! The current state of a host.
 
 use super::{Asked, Conditions};
-use crate::resource::{Graph, Printable, Resource, ResourceKey, ShapeName};
+use crate::resource::{Graph, Resource, ResourceKey, ShapeName, Unreadable};
 use std::collections::BTreeMap;
 
 /// What a host is and has, by its facts alone.
@@ -32,5 +32,5 @@ pub enum Unwanted {
     /// It serves every node of the host, and stays as long as the folder wants any.
     Host,
     /// It can't be told what it is, so the host can't be planned; and why.
-    Unclear(Printable),
+    Unclear(Unreadable),
 }

@@ -12,7 +12,7 @@ use crate::artifact::Architecture;
 use crate::desired::{ENGINE_PACKAGE, RESOLVER_DROP_IN};
 use crate::resource::{
     Content, Document, Edge, Effect, File, Graph, HostName, Link, Printable, Resource, ResourceId,
-    ResourceKey, ShapeName, Source, Value,
+    ResourceKey, ShapeName, Source, Unreadable, Value,
 };
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,11 +91,9 @@ impl Reading<'_> {
             let resource = match self.facts.paths.get(path) {
                 None => continue,
                 Some(PathFact::Directory { access, .. }) => Resource::Directory(access.clone()),
-                Some(PathFact::Unreadable(why)) => {
-                    Resource::Unreadable { why: Printable::line(&format!("can't be read: {why}")) }
-                }
+                Some(PathFact::Unreadable(why)) => Resource::Unreadable { why: why.clone() },
                 Some(PathFact::File(_) | PathFact::Link { .. } | PathFact::Other(_)) => {
-                    Resource::Unreadable { why: "is not a directory".into() }
+                    Resource::Unreadable { why: Unreadable::NotADirectory }
                 }
             };
             self.put(ResourceKey::Directory(path.to_owned()), resource);
@@ -111,15 +109,13 @@ impl Reading<'_> {
                     None => continue,
                 },
                 _ if meaning == Meaning::Leftover => continue,
-                PathFact::Unreadable(why) => {
-                    Resource::Unreadable { why: Printable::line(&format!("can't be read: {why}")) }
-                }
+                PathFact::Unreadable(why) => Resource::Unreadable { why: why.clone() },
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
                     // Spore stages files only; staging one clears away what has its name.
                     if meaning == Meaning::Staged {
                         continue;
                     }
-                    Resource::Unreadable { why: "is not a regular file".into() }
+                    Resource::Unreadable { why: Unreadable::NotAFile }
                 }
             };
             self.put(ResourceKey::File(path.clone()), resource);
@@ -131,7 +127,7 @@ impl Reading<'_> {
             if *meaning == Meaning::Leftover {
                 return None;
             }
-            return Some(Resource::Unreadable { why: "is too large for this kind of file".into() });
+            return Some(Resource::Unreadable { why: Unreadable::TooLarge });
         };
         let text = self.facts.texts.get(path);
         let blob = Content::Blob { sha256, size: Some(fact.size) };
@@ -142,8 +138,8 @@ impl Reading<'_> {
                     Content::Document(document)
                 }
                 None => {
-                    let why = "isn't a valid node configuration".into();
-                    self.unwanted.insert(ResourceKey::File(path.to_owned()), Unwanted::Unclear(why));
+                    let why = Unwanted::Unclear(Unreadable::NotAConfiguration);
+                    self.unwanted.insert(ResourceKey::File(path.to_owned()), why);
                     Content::Opaque
                 }
             },

@@ -23,7 +23,7 @@ pub use firewall::{Firewall, Verdict};
 pub use interpret::interpret;
 pub use probe::Request;
 
-use crate::resource::{Access, HostText, Port, Printable, Redactor, Sha256, Version};
+use crate::resource::{Access, HostText, Port, Printable, Redactor, Sha256, Unreadable, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -98,7 +98,7 @@ pub enum PathFact {
     /// Something else: a socket, a fifo, a device.
     Other(&'static str),
     /// Something may be there, but it can't be determined what; and the reason.
-    Unreadable(Printable),
+    Unreadable(Unreadable),
 }
 
 /// A regular file.

@@ -1,10 +1,11 @@
 //! The outcome of a plan.
 
-use super::Plan;
 use super::action::{Action, Fallback};
 use super::scheduler::Skipped;
-use crate::resource::{HostName, NodeName, ResourceId, ResourceKey};
+use super::{HostError, Plan, Unplanned};
+use crate::resource::{HostName, NodeName, Printable, ResourceId, ResourceKey};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The outcome of an apply. Every change in its plan was made, failed, or was skipped.
 #[derive(Clone, Debug, Default)]
@@ -26,17 +27,30 @@ pub struct Applied {
 }
 
 /// Something that went wrong on a host.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct HostFailure {
     /// The action that was running.
     pub action: Option<Action>,
     /// The change that this action was to carry out, if any.
     pub change: Option<ResourceKey>,
-    /// What was wrong, in one line or more.
-    pub what: String,
-    /// Whether there is nothing to fix: the host isn't as it was planned on, and
-    /// the next plan is another.
-    pub is_stale: bool,
+    /// What went wrong.
+    pub what: Wrong,
+}
+
+/// What went wrong on a host.
+#[derive(Clone, Debug)]
+pub enum Wrong {
+    /// The host isn't as it was planned on. There is nothing to fix: the next plan is
+    /// another.
+    Differs(Printable),
+    /// The action failed, in the words of the program that reported it.
+    Failed(Printable),
+    /// The host can't be used any more.
+    Host(Arc<HostError>),
+    /// This apply hasn't locked it.
+    NotLocked,
+    /// It couldn't be planned again, so the result isn't known.
+    Unchecked(Vec<Unplanned>),
 }
 
 impl HostFailure {
@@ -104,9 +118,8 @@ impl Applied {
             .iter()
             .filter(|(host, _)| hosts.contains(host) && !plan.unplanned.contains_key(*host))
         {
-            let reasons: Vec<&str> = reasons.iter().map(|reason| reason.why.as_str()).collect();
-            let what = format!("its result can't be checked: {}", reasons.join("; "));
-            let failure = HostFailure { action: None, change: None, what, is_stale: false };
+            let what = Wrong::Unchecked(reasons.clone());
+            let failure = HostFailure { action: None, change: None, what };
             self.failed.entry(host.clone()).or_insert(failure);
         }
     }
@@ -115,7 +128,7 @@ impl Applied {
     pub fn is_only_stale(&self) -> bool {
         self.died.is_empty()
             && self.without_effect.is_empty()
-            && self.failed.values().all(|failure| failure.is_stale)
+            && self.failed.values().all(|failure| matches!(failure.what, Wrong::Differs(_)))
     }
 
     /// Whether the hosts are now as the plan said they would be.

@@ -9,6 +9,7 @@
 pub mod action;
 mod applied;
 mod host;
+mod host_error;
 mod notes;
 mod obstacles;
 mod order;
@@ -21,14 +22,17 @@ pub mod scheduler;
 pub mod simulate;
 mod storage;
 mod target;
+mod unplanned;
 pub mod wire;
 
-pub use applied::{Applied, HostFailure};
+pub use applied::{Applied, HostFailure, Wrong};
+pub use host_error::{During, Holder, HostError, LostReason, Misfit, NoLock};
 pub use order::Rank;
 pub use planner::{PlanError, Planner, plan};
 pub use retire::Retire;
 pub use scheduler::Group;
 pub use target::{InvalidSelector, Selector};
+pub use unplanned::Unplanned;
 
 use crate::diff::Change;
 use crate::facts::Facts;
@@ -79,22 +83,6 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// Targets that select nothing: neither the folder nor a host has such a node.
     pub idle_targets: Vec<Selector>,
-}
-
-/// Why a host isn't part of the plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unplanned {
-    /// What happened.
-    pub why: Printable,
-    /// What to do.
-    pub help: Printable,
-}
-
-impl Unplanned {
-    /// An error, and what to do about it.
-    pub fn new(error: &dyn std::error::Error, help: &str) -> Self {
-        Self { why: Printable::lines(&error.to_string()), help: Printable::lines(help) }
-    }
 }
 
 /// A node's part in a plan.

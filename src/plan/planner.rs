@@ -225,7 +225,7 @@ fn gather(parts: Vec<(&HostName, HostPart)>, plan: &mut Plan) -> (States, Vec<re
     let mut claimed = BTreeMap::new();
     for (name, part) in parts {
         if !part.obstacles.is_empty() {
-            let reasons = part.obstacles.iter().map(|obstacle| Unplanned::new(obstacle, &obstacle.help()));
+            let reasons = part.obstacles.iter().cloned().map(Unplanned::Obstacle);
             plan.unplanned.insert(name.clone(), reasons.collect());
         }
         claimed.extend(part.conditions.versions.clone());

@@ -1,12 +1,12 @@
 //! Carries out a plan: [`Scheduler`] decides what comes next, and this module does it and
 //! reports the result.
 
-use super::{HostError, Locked, Payloads, Run, Stop};
+use super::{Locked, Payloads, Run, Stop};
 use crate::plan::action::Action;
 use crate::plan::scheduler::{Next, Ran, Scheduler, Seen, SkipReason, Skipped};
 use crate::plan::wire::{ActionReport, Outcome};
-use crate::plan::{Applied, HostFailure, Plan, PlannedAction};
-use crate::resource::{HostName, NodeName, ResourceId, ResourceKey, ShapeName};
+use crate::plan::{Applied, HostError, HostFailure, Plan, PlannedAction, Wrong};
+use crate::resource::{HostName, NodeName, Printable, ResourceId, ResourceKey, ShapeName};
 use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -52,8 +52,8 @@ pub enum ApplyEventKind {
         host: HostName,
         /// What was under way there.
         action: Option<Action>,
-        /// Why, and what to do.
-        error: HostError,
+        /// Why.
+        error: Arc<HostError>,
     },
 }
 
@@ -230,14 +230,15 @@ impl PlanRunner {
 
     /// A host that isn't locked can't be used. Why, has been said if it was lost before.
     fn unlocked(&mut self, host: &HostName) {
-        let what = "it isn't locked by this apply".to_owned();
-        let failure = HostFailure { action: None, change: None, what, is_stale: false };
+        let failure = HostFailure { action: None, change: None, what: Wrong::NotLocked };
         self.applied.failed.entry(host.clone()).or_insert(failure);
     }
 
     /// A host was lost while none of its actions was under way.
     fn lose(&mut self, host: &HostName, error: HostError) {
-        let failure = HostFailure { action: None, change: None, what: error.to_string(), is_stale: false };
+        let error = Arc::new(error);
+        let what = Wrong::Host(Arc::clone(&error));
+        let failure = HostFailure { action: None, change: None, what };
         self.applied.failed.entry(host.clone()).or_insert(failure);
         self.events.tell(ApplyEventKind::Lost { host: host.clone(), action: None, error });
     }
@@ -292,22 +293,22 @@ async fn run(
         Ok(Run::Done) => (Ran::Done, None, Some(host)),
         Ok(Run::Interrupted) => (Ran::Interrupted, None, Some(host)),
         Ok(Run::Stopped { at, outcome }) => {
-            let (what, is_stale) = match outcome {
-                Outcome::Differs { text } => (text.into(), true),
-                Outcome::Failed { text } => (text.into(), false),
-                Outcome::Done | Outcome::Already => (String::new(), false),
+            let what = match outcome {
+                Outcome::Differs { text } => Wrong::Differs(text),
+                Outcome::Failed { text } => Wrong::Failed(text),
+                Outcome::Done | Outcome::Already => Wrong::Failed(Printable::default()),
             };
             let change = list.get(at).and_then(|planned| planned.change.clone());
-            let failure = HostFailure { action: actions.get(at).cloned(), change, what, is_stale };
+            let failure = HostFailure { action: actions.get(at).cloned(), change, what };
             (Ran::Failed, Some(failure), Some(host))
         }
         Err(error) => {
+            let error = Arc::new(error);
             let at = error.action().and_then(|at| list.get(at));
             let failure = HostFailure {
                 action: at.map(|planned| planned.action.clone()),
                 change: at.and_then(|planned| planned.change.clone()),
-                what: error.to_string(),
-                is_stale: false,
+                what: Wrong::Host(Arc::clone(&error)),
             };
             let action = failure.action.clone();
             events.tell(ApplyEventKind::Lost { host: name.clone(), action, error });

@@ -1,14 +1,14 @@
 //! The connection to a host, and one to a host that is locked.
 
-use super::error::During;
-use super::lock::{self, Beats, Holder};
+use super::lock::{self, Beats};
 use super::run;
 use super::shell::Shell;
-use super::{HostError, Payloads, RemoteLimits, Stop};
+use super::{Payloads, RemoteLimits, Stop};
 use crate::plan::action::Action;
 use crate::plan::scheduler::Seen;
 use crate::plan::wire::{self, ActionReport, Outcome};
-use crate::resource::{HostName, Printable, Redactor, SecretBytes, Untrusted};
+use crate::plan::{During, Holder, HostError, Misfit};
+use crate::resource::{HostName, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{ConnectError, KnownHosts, Login, ServerAddress, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -169,10 +169,9 @@ impl Locked {
         let seen = wire::watched(self.connection.shell.lines.redactor().open(&answer).expose());
         match units.iter().find(|unit| !seen.contains_key(*unit)) {
             None => Ok(seen),
-            Some(unit) => Err(HostError::Malformed {
-                during: During::Asking,
-                what: Printable::line(&format!("systemctl didn't report the state of {unit}")),
-            }),
+            Some(unit) => {
+                Err(HostError::Malformed { during: During::Asking, what: Misfit::NoUnit(unit.clone()) })
+            }
         }
     }
 

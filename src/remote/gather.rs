@@ -1,6 +1,7 @@
 //! Gathering facts from all hosts concurrently.
 
-use super::{Connection, HostError, RemoteLimits};
+use super::{Connection, RemoteLimits};
+use crate::plan::HostError;
 use crate::resource::{HostName, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{KnownHosts, Login, ServerAddress};
 use std::collections::BTreeMap;

@@ -3,16 +3,15 @@
 //! `lock.sh` is the host's side. The controller sends the heartbeat on a channel of its
 //! own, so that neither a long action nor a large file delays it.
 
-use super::error::{During, HostError};
 use super::limits::RemoteLimits;
 use super::shell::{Line, Shell, bare, driver};
 use crate::plan::wire::quote;
-use crate::resource::{HostText, Printable, Redactor, Untrusted};
+use crate::plan::{During, Holder, HostError, Misfit, NoLock};
+use crate::resource::{HostText, Redactor, Untrusted};
 use crate::ssh::{Channel, ChannelError, Session};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -22,25 +21,9 @@ const LOCK: &str = include_str!("lock.sh");
 
 /// The exit status of `lock.sh` if it released the lock because it missed the heartbeat.
 pub(super) const GIVEN_UP: u8 = 75;
-/// What that means.
-pub(super) const NO_BEAT: &str = "the host received no heartbeat for too long and released the lock";
 
 /// How many times the host checks for a beat within [`RemoteLimits::let_go`].
 const LOOKS: u32 = 30;
-
-/// The holder of a host's lock.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holder {
-    /// `user@machine`.
-    pub who: Printable,
-    /// The process id on that machine.
-    pub pid: u32,
-    /// The command that it runs: `spore apply`.
-    pub command: Printable,
-    /// When it took the lock, by the host's clock: `2026-08-05 10:15:00 UTC`. Set by
-    /// the host.
-    pub since: Printable,
-}
 
 /// The task that sends the heartbeat, until this is dropped.
 #[derive(Debug)]
@@ -101,15 +84,13 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
             ("end", status) => {
                 return Err(match held {
                     Some(holder) => HostError::Locked(holder),
-                    None => HostError::NoLock {
-                        said: shell
-                            .lines
-                            .shown(format!("{} (status {status})", shell.lines.noise()).trim_start()),
-                        help: "the lock is a file in /run/spore: check that there is free space, and that flock and setsid (util-linux) are installed",
-                    },
+                    None => HostError::NoLock(NoLock::File {
+                        said: shell.lines.noise(),
+                        status: shell.lines.shown(status),
+                    }),
                 });
             }
-            _ => return Err(malformed(shell.lines.shown(&answer))),
+            _ => return Err(malformed(Misfit::Unexpected(shell.lines.shown(&answer)))),
         }
         if let (Some(directory), true) = (&directory, ready) {
             return Ok(directory.clone());
@@ -117,7 +98,7 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
     }
 }
 
-fn malformed(what: Printable) -> HostError {
+fn malformed(what: Misfit) -> HostError {
     HostError::Malformed { during: During::Locking, what }
 }
 
@@ -148,10 +129,8 @@ impl Heart {
     async fn begin(session: Arc<Session>, file: String) -> Result<Self, HostError> {
         let command = r#"exec sh -c 'while IFS= read -r n; do echo "$n" >"$1"; done' spore "#;
         let command = format!("{command}{}", quote(&file));
-        let channel = session.exec(&command).await.map_err(|error| HostError::NoLock {
-            said: Printable::line(&format!("cannot open a second session on the connection: {error}")),
-            help: "sshd has to allow two sessions per connection: see MaxSessions in /etc/ssh/sshd_config",
-        })?;
+        let opened = session.exec(&command).await;
+        let channel = opened.map_err(|error| HostError::NoLock(NoLock::Session(error)))?;
         Ok(Self { session, command, channel: Some(channel) })
     }
 
@@ -193,15 +172,5 @@ impl Holder {
             }
         }
         holder
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.who.is_empty() {
-            // The holder has only just taken the lock and hasn't written its name yet.
-            return f.write_str("another spore");
-        }
-        write!(f, "{} (process {}, `{}`) since {}", self.who, self.pid, self.command, self.since)
     }
 }

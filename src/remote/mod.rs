@@ -19,7 +19,6 @@
 
 mod apply;
 mod connection;
-mod error;
 mod gather;
 mod limits;
 mod lock;
@@ -30,9 +29,7 @@ mod stop;
 
 pub use apply::{ApplyEvent, ApplyEventKind, Locks, apply};
 pub use connection::{Connection, Locked, NotLocked, Run};
-pub use error::{During, HostError};
 pub use gather::{Gathered, Target, gather};
 pub use limits::{NoTimeOut, RemoteLimits, TimeOut};
-pub use lock::Holder;
 pub use payload::{Payload, Payloads};
 pub use stop::Stop;

@@ -3,7 +3,6 @@
 //! needs, the second sends them.
 
 use super::connection::Run;
-use super::error::{During, HostError};
 use super::limits::RemoteLimits;
 use super::lock;
 use super::payload::{Payload, Payloads};
@@ -13,6 +12,7 @@ use crate::plan::action::{Action, Fallback, Staged};
 use crate::plan::wire::{
     self, ActionReport, Answer, Call, Ending, Exchange, Outcome, Patience, Transfer, Unfit,
 };
+use crate::plan::{During, HostError, LostReason, Misfit};
 use crate::resource::{Printable, Redactor, Untrusted};
 use crate::ssh::{ChannelError, Writer};
 use bytes::Bytes;
@@ -107,7 +107,7 @@ impl ActionRunner<'_> {
                 let (mut calls, mut files) = (Vec::new(), Vec::new());
                 for index in needed {
                     let Some(Action::Stage(file)) = actions.get(index) else {
-                        return Err(self.malformed("the host requested an unknown file".into()));
+                        return Err(self.malformed(Misfit::UnknownFile));
                     };
                     let Some((bytes, gzip)) = payloads.get(&file.source).map(bytes) else {
                         return Ok(self.without(index, file));
@@ -213,11 +213,8 @@ impl ActionRunner<'_> {
         // An action without an answer hasn't succeeded.
         if !exchange.is_answered() {
             let reason = match status {
-                lock::GIVEN_UP => lock::NO_BEAT.into(),
-                status => Printable::lines(&format!(
-                    "the script on the host was killed (status {status}) {}",
-                    lines.noise()
-                )),
+                lock::GIVEN_UP => LostReason::NoBeat,
+                status => LostReason::Killed { status, said: lines.noise() },
             };
             return Err(HostError::Lost { during: self.during(), reason });
         }
@@ -296,16 +293,17 @@ impl ActionRunner<'_> {
         During::Action { index, began }
     }
 
-    fn malformed(&self, what: Printable) -> HostError {
+    fn malformed(&self, what: Misfit) -> HostError {
         HostError::Malformed { during: self.during(), what }
     }
 }
 
 /// What is wrong with an answer, and the beginning of it.
-fn misfit(said: &str, unfit: Unfit, redactor: &Redactor) -> Printable {
+fn misfit(said: &str, unfit: Unfit, redactor: &Redactor) -> Misfit {
     let beginning = said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(said);
     let more = if said.len() > QUOTED { "…" } else { "" };
-    redactor.show_in_one_line(&Untrusted::new(format!("`{beginning}{more}` ({unfit})")))
+    let beginning = redactor.show_in_one_line(&Untrusted::new(format!("{beginning}{more}")));
+    Misfit::Unfit { beginning, unfit }
 }
 
 /// How far files have been sent.

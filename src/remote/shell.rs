@@ -6,9 +6,9 @@
 //! begin with the marker are answers; other lines are a login shell's greeting or the
 //! script's output.
 
-use super::error::{During, HostError};
 use super::lock;
 use crate::plan::wire::quote;
+use crate::plan::{During, HostError, LostReason, Misfit};
 use crate::resource::{Printable, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{Channel, ChannelError, Event, Reader, Session, Writer};
 use bytes::{Bytes, BytesMut};
@@ -251,25 +251,25 @@ impl Lines {
     /// The output until the script ends.
     pub(super) async fn until_end(&mut self, during: During, limit: usize) -> Result<Untrusted, HostError> {
         let mut said = Vec::new();
-        let malformed = |what: Printable| HostError::Malformed { during: during.clone(), what };
+        let malformed = |what: Misfit| HostError::Malformed { during: during.clone(), what };
         loop {
             match self.next().await {
                 // Not the end of this request: that of the shell below, which had the lock.
                 Ok(Line::Answer(answer)) if answer == format!("end {}", lock::GIVEN_UP) => {
-                    return Err(HostError::Lost { during, reason: lock::NO_BEAT.into() });
+                    return Err(HostError::Lost { during, reason: LostReason::NoBeat });
                 }
                 Ok(Line::Answer(answer)) if answer.starts_with("end ") => break,
-                Ok(Line::Answer(answer)) => return Err(malformed(self.shown(&answer))),
+                Ok(Line::Answer(answer)) => return Err(malformed(Misfit::Unexpected(self.shown(&answer)))),
                 Ok(Line::Other(bytes)) => said.extend_from_slice(&bytes),
                 Err(error) => return Err(self.none(during, error)),
             }
             if said.len() > limit {
-                return Err(malformed(Printable::line(&format!("more than {limit} bytes"))));
+                return Err(malformed(Misfit::TooLong(limit)));
             }
         }
         // The `end` answer begins with a line break of its own.
         said.truncate(said.len().saturating_sub(1));
-        String::from_utf8(said).map(Untrusted::new).map_err(|_| malformed("text that isn't UTF-8".into()))
+        String::from_utf8(said).map(Untrusted::new).map_err(|_| malformed(Misfit::NotText))
     }
 
     /// Forgets the unexpected output so far.
@@ -282,8 +282,8 @@ impl Lines {
     pub(super) fn none(&self, during: During, error: NoLine) -> HostError {
         let what = match error {
             NoLine::Gone(error) => return self.gone(during, error),
-            NoLine::TooLong => "a line that is too long".into(),
-            NoLine::TooMuch => Printable::line(&format!("more than {MOST_NOISE} bytes of unexpected output")),
+            NoLine::TooLong => Misfit::LongLine,
+            NoLine::TooMuch => Misfit::Noise(MOST_NOISE),
         };
         HostError::Malformed { during, what }
     }
@@ -313,14 +313,8 @@ impl Lines {
     pub(super) fn gone(&self, during: During, error: Option<ChannelError>) -> HostError {
         let said = self.noise();
         match error {
-            Some(ChannelError::Lost(lost)) => HostError::Lost { during, reason: lost.reason },
-            _ if self.ready => {
-                let reason = if said.is_empty() { String::new() } else { format!(": {said}") };
-                HostError::Lost {
-                    during,
-                    reason: Printable::lines(&format!("the host closed the session{reason}")),
-                }
-            }
+            Some(ChannelError::Lost(lost)) => HostError::Lost { during, reason: LostReason::Session(lost) },
+            _ if self.ready => HostError::Lost { during, reason: LostReason::Closed(said) },
             _ if self.no_sudo => HostError::NoSudo { said: "sudo is not installed".into() },
             _ if self.becoming_root => HostError::NoSudo { said },
             Some(error @ (ChannelError::NotOpened { .. } | ChannelError::NotStarted)) if said.is_empty() => {
@@ -333,7 +327,9 @@ impl Lines {
 
 fn opening(error: ChannelError) -> HostError {
     match error {
-        ChannelError::Lost(lost) => HostError::Lost { during: During::Opening, reason: lost.reason },
+        ChannelError::Lost(lost) => {
+            HostError::Lost { during: During::Opening, reason: LostReason::Session(lost) }
+        }
         error => HostError::NoShell { said: Printable::line(&error.to_string()) },
     }
 }

@@ -4,7 +4,7 @@
 use super::plan::{applied as made, listed, overridden, unplanned};
 use super::{Style, Tone};
 use crate::plan::scheduler::{SkipReason, Skipped};
-use crate::plan::{Applied, Group, Plan};
+use crate::plan::{Applied, Group, Plan, Wrong};
 use crate::resource::{HostName, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,8 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
     for (host, failure) in &applied.failed {
         let action = failure.action.as_ref().map(|action| format!(" {}", super::action(action)));
         // The details were printed when it happened.
-        let what = failure.what.lines().next().unwrap_or_default().trim_end_matches("; its journal ends:");
+        let what = wrong(&failure.what);
+        let what = what.lines().next().unwrap_or_default().trim_end_matches("; its journal ends:");
         out.push_str(&format!("{sign} {host}{}: {what}\n", action.unwrap_or_default()));
     }
     for node in &applied.died {
@@ -50,6 +51,18 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
     out.push_str(&summary(applied, plan));
     out.push('\n');
     out
+}
+
+fn wrong(what: &Wrong) -> String {
+    match what {
+        Wrong::Differs(text) | Wrong::Failed(text) => text.to_string(),
+        Wrong::Host(error) => super::host_error(error),
+        Wrong::NotLocked => "it isn't locked by this apply".to_owned(),
+        Wrong::Unchecked(reasons) => {
+            let reasons: Vec<String> = reasons.iter().map(|reason| super::why(reason).to_string()).collect();
+            format!("its result can't be checked: {}", reasons.join("; "))
+        }
+    }
 }
 
 /// `apply: 1 host failed (h4); 2 changes failed; 12 changes skipped (h4, h5); 3 created`:

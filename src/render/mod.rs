@@ -8,6 +8,7 @@ mod header;
 mod plan;
 mod problems;
 mod style;
+mod unplanned;
 
 pub use action::{action, ended, waiting};
 pub use applied::{conclusion, died, skips};
@@ -15,3 +16,4 @@ pub use header::header;
 pub use plan::{not_reached, overridden, plan, summary, unplanned};
 pub use problems::{counted, problems, tally};
 pub use style::{Style, Tone};
+pub use unplanned::{help, holder, host_error, host_help, why};

@@ -135,7 +135,8 @@ impl Page<'_> {
             for reason in reasons {
                 let name = self.style.paint(Tone::Bad, format!("{host}: not planned"));
                 // One line per reason, wherever its text comes from.
-                self.line(&format!("{name}: {}; {}", reason.why, reason.help).replace('\n', " "));
+                let (why, help) = (super::why(reason), super::help(reason));
+                self.line(&format!("{name}: {why}; {help}").replace('\n', " "));
             }
         }
         if !self.plan.unplanned.is_empty() {

@@ -121,8 +121,27 @@ pub enum Resource {
     /// of a file, say). It never counts as absent. Only in a current graph.
     Unreadable {
         /// What was found, or why it couldn't be read.
-        why: Printable,
+        why: Unreadable,
     },
+}
+
+/// Why something that is there can't be planned on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It isn't a directory, and should be one.
+    NotADirectory,
+    /// It isn't a regular file, and should be one.
+    NotAFile,
+    /// It is larger than any real file of its kind.
+    TooLarge,
+    /// It has the name of a configuration, and isn't a valid one.
+    NotAConfiguration,
+    /// It was replaced while it was read.
+    Replaced,
+    /// The characters of its name aren't supported.
+    UnusualName,
+    /// It can't be read, for this reason in the words of the host's programs.
+    Failed(Printable),
 }
 
 /// The mode and owner of a file or directory.

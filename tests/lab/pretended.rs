@@ -72,7 +72,7 @@ fn probe() -> String {
 
 fn parsed(answer: &str) -> Facts {
     facts::parse(&Untrusted::new(answer), &Redactor::default())
-        .unwrap_or_else(|error| panic!("{error}\n{answer}"))
+        .unwrap_or_else(|error| panic!("{error:?}\n{answer}"))
 }
 
 /// The fields that must be the same: everything except times, inodes, process ids, free

@@ -12,10 +12,12 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use spore_drive::{
     plan::{
+        Holder, HostError,
         action::{Action, Fallback, Running, Staged},
         wire::{ActionReport, Outcome},
     },
-    remote::{Connection, Holder, HostError, Locked, NotLocked, Payload, Payloads, RemoteLimits, Run, Stop},
+    remote::{Connection, Locked, NotLocked, Payload, Payloads, RemoteLimits, Run, Stop},
+    render,
     resource::{
         Access, Health, Port, Printable, Redactor, SecretBytes, Sha256, Source, Transport, Untrusted,
     },
@@ -57,11 +59,11 @@ pub(crate) fn acts(lab: &Lab) {
         trixie.sh("rm /usr/bin/sudo");
         let error =
             connect(lab, trixie, "tau", &RemoteLimits::default()).await.ask(&SecretBytes::new("id")).await;
-        assert_eq!(error.unwrap_err().to_string(), "no password-less sudo: sudo is not installed");
+        assert_eq!(render::host_error(&error.unwrap_err()), "no password-less sudo: sudo is not installed");
         trixie.sh("chsh -s /usr/sbin/nologin tau");
         let error =
             connect(lab, trixie, "tau", &RemoteLimits::default()).await.ask(&SecretBytes::new("id")).await;
-        assert!(error.unwrap_err().to_string().starts_with("no usable shell: This account"));
+        assert!(render::host_error(&error.unwrap_err()).starts_with("no usable shell: This account"));
         bookworm.sh("echo 'echo welcome; echo to you >&2' >>/root/.bashrc");
         let mut connected = connect(lab, bookworm, "root", &RemoteLimits::default()).await;
         assert_eq!(
@@ -160,7 +162,7 @@ pub(crate) fn locks(lab: &Lab) {
         let first = lock(connect(lab, &host, "tau", &RemoteLimits::default()).await, "spore apply").await;
         let second = connect(lab, &host, "root", &RemoteLimits::default()).await;
         let NotLocked { error, connection: second } = *second.lock(&holder("other")).await.unwrap_err();
-        let said = error.to_string();
+        let said = render::host_error(&error);
         assert!(said.starts_with("locked by someone@here (process 1, `spore apply`) since 2"), "{said}");
         first.unlock().await.unwrap();
         let mut second = lock(second.unwrap(), "other").await;

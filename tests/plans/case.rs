@@ -6,13 +6,14 @@ use spore_drive::artifact::Architecture;
 use spore_drive::desired::{ArtifactRef, Desired, Supplies};
 use spore_drive::network::Network;
 use spore_drive::plan::simulate::{Simulation, in_order, simulate};
-use spore_drive::plan::{Options, Plan, Planner, Probed, Retire, Unplanned};
+use spore_drive::plan::{During, HostError, Options, Plan, Planner, Probed, Retire};
 use spore_drive::resource::{HostName, Sha256};
 use spore_drive::tau;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The time of the first probe in every case, later than any time in the fixtures.
 const NOON: i64 = 1_800_000_000_000_000_000;
@@ -216,16 +217,17 @@ impl World {
     }
 
     pub(crate) fn probe(&self, name: &HostName) -> Probed {
-        let nothing = || {
-            let (why, help) = ("it didn't answer within 10 s".into(), "is it up?".into());
-            Probed::Nothing(Unplanned { why, help })
-        };
-        self.hosts.hosts.get(name).map_or_else(nothing, |facts| {
-            let mut facts = facts.clone();
-            facts.asked.shapes.clone_from(&self.planner.hosts()[name]);
-            facts.asked.directories = tau::DIRECTORIES.iter().map(|(path, _)| (*path).to_owned()).collect();
-            Probed::Facts(Box::new(facts))
-        })
+        let silent = || HostError::TimedOut { during: During::Asking, after: Duration::from_secs(10) };
+        self.hosts.hosts.get(name).map_or_else(
+            || Probed::Nothing(silent().into()),
+            |facts| {
+                let mut facts = facts.clone();
+                facts.asked.shapes.clone_from(&self.planner.hosts()[name]);
+                facts.asked.directories =
+                    tau::DIRECTORIES.iter().map(|(path, _)| (*path).to_owned()).collect();
+                Probed::Facts(Box::new(facts))
+            },
+        )
     }
 
     /// Applies a plan to the simulated hosts.

@@ -7,7 +7,7 @@ use spore_drive::facts::{self, Facts, FileFact, PathFact, UnitFact};
 use spore_drive::network::Network;
 use spore_drive::plan::simulate::Simulation;
 use spore_drive::resource::{
-    Access, HostName, HostText, Port, Printable, Redactor, Sha256, Transport, Untrusted,
+    Access, HostName, HostText, Port, Printable, Redactor, Sha256, Transport, Unreadable, Untrusted,
 };
 use spore_drive::tau;
 use std::collections::BTreeMap;
@@ -112,7 +112,9 @@ impl EditedHost<'_> {
                 facts.paths.insert(path.to_owned(), PathFact::Link { target: Printable::line(target) });
             }
             ["unreadable", path, why] => {
-                facts.paths.insert(path.to_owned(), PathFact::Unreadable(Printable::line(why)));
+                facts
+                    .paths
+                    .insert(path.to_owned(), PathFact::Unreadable(Unreadable::Failed(Printable::line(why))));
             }
             ["unit", name, ref properties @ ..] => unit(facts, name, properties),
             ["forget", name] => {

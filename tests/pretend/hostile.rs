@@ -5,10 +5,10 @@
 use crate::world::{APPLY, World};
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{ActionReport, Outcome};
+use spore_drive::plan::{Holder, HostError};
 use spore_drive::pretend::{Fleet, here};
-use spore_drive::remote::{
-    Connection, Holder, HostError, Payload, Payloads, RemoteLimits, Run, Stop, TimeOut,
-};
+use spore_drive::remote::{Connection, Payload, Payloads, RemoteLimits, Run, Stop, TimeOut};
+use spore_drive::render;
 use spore_drive::resource::{Access, Redactor, Sha256, Source};
 use spore_drive::ssh::{Credential, KnownHosts, Login, key};
 use std::fs;
@@ -158,7 +158,7 @@ fn a_report_that_does_not_fit_ends_the_connection() {
                     Ok(Run::Done) => "done".to_owned(),
                     Ok(Run::Interrupted) => "interrupted".to_owned(),
                     Ok(Run::Stopped { at, outcome }) => format!("stopped at {at}: {}", text(&outcome)),
-                    Err(error) => error.to_string(),
+                    Err(error) => render::host_error(&error),
                 };
                 let is_soon = begun.elapsed() < case.limits.action + SOON;
                 let is_right = is_soon && ended == case.expected && told == case.told;
@@ -195,7 +195,7 @@ fn after_an_interrupt_a_host_is_waited_for_no_longer_than_the_grace() {
             asked = Some(Instant::now());
         })
         .await;
-        let error = run.unwrap_err().to_string();
+        let error = render::host_error(&run.unwrap_err());
         assert_eq!(error, "still running this action 0.5 s after the interrupt");
         let waited = asked.unwrap().elapsed();
         assert!(waited < Duration::from_secs(20), "{waited:?}");
@@ -221,7 +221,10 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
         let begun = Instant::now();
         let units = ["a.service".to_owned()];
         let (seen, ()) = tokio::join!(biased; silent.watch(&units, &stop), async { stop.ask() });
-        assert_eq!(seen.unwrap_err().to_string(), "still collecting facts 0.5 s after the interrupt");
+        assert_eq!(
+            render::host_error(&seen.unwrap_err()),
+            "still collecting facts 0.5 s after the interrupt"
+        );
         // One that begins after the interrupt has as long.
         let mut mute = locked("mute").await;
         assert!(matches!(mute.watch(&units, &stop).await, Err(HostError::Abandoned { .. })));
@@ -236,7 +239,10 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
         let (payloads, mut tell) = (Payloads::new(), |_| {});
         let run = deaf.run(&actions, &payloads, &stop, &mut tell);
         let (run, ()) = tokio::join!(biased; run, async { stop.ask() });
-        assert_eq!(run.unwrap_err().to_string(), "still starting this action 0.5 s after the interrupt");
+        assert_eq!(
+            render::host_error(&run.unwrap_err()),
+            "still starting this action 0.5 s after the interrupt"
+        );
         assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     });
 }

@@ -7,12 +7,12 @@ use spore_drive::desired::{self, Supplies};
 use spore_drive::facts::{Request, parse};
 use spore_drive::network::Network;
 use spore_drive::plan::action::Action;
-use spore_drive::plan::{Applied, Options, Plan, Planner, Probed, Unplanned};
+use spore_drive::plan::{Applied, Holder, Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::pretend::{Disk, Faults, here, program};
 use spore_drive::remote::{
-    ApplyEventKind, Connection, Holder, HostError, Locks, Payload, Payloads, RemoteLimits, Stop, Target,
-    apply, gather,
+    ApplyEventKind, Connection, Locks, Payload, Payloads, RemoteLimits, Stop, Target, apply, gather,
 };
+use spore_drive::render;
 use spore_drive::resource::{DigestKey, HostName, Redactor, Sha256};
 use spore_drive::ssh::{Credential, KnownHosts, Login, ServerAddress, key};
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ struct Controller<'w> {
 struct Survey {
     plan: Plan,
     hosts: BTreeMap<HostName, Connection>,
-    errors: BTreeMap<HostName, HostError>,
+    errors: BTreeMap<HostName, Unplanned>,
 }
 
 impl<'w> Controller<'w> {
@@ -74,8 +74,8 @@ impl<'w> Controller<'w> {
                     Probed::Facts(Box::new(parse(&text, &Redactor::default()).unwrap()))
                 }
                 Err(error) => {
-                    let why = Unplanned::new(&error, &error.help());
-                    errors.insert(name.clone(), error);
+                    let why = Unplanned::from(error);
+                    errors.insert(name.clone(), why.clone());
                     Probed::Nothing(why)
                 }
             };
@@ -167,7 +167,7 @@ fn each_fault_has_its_error() {
         for (faults, words) in table {
             world.faults(faults.clone());
             let survey = controller.survey().await;
-            let said = survey.errors.values().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            let said = survey.errors.values().map(render::why).collect::<Vec<_>>().join("\n");
             assert!(said.contains(words), "{faults:?}: {said}");
             assert_eq!(survey.plan.unplanned.len(), 1, "{faults:?}");
         }

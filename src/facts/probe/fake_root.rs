@@ -131,7 +131,7 @@ impl FakeRoot {
 
     pub(super) fn facts(&self, shapes: &[&str]) -> Facts {
         let answer = self.answer(shapes, false);
-        parse(&answer).unwrap_or_else(|error| panic!("{error}\n{answer}"))
+        parse(&answer).unwrap_or_else(|error| panic!("{error:?}\n{answer}"))
     }
 }
 

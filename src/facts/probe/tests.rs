@@ -2,7 +2,7 @@
 
 use super::fake_root::{FakeRoot, machines, parse};
 use crate::facts::{AnswerError, FileFact, PathFact, Record};
-use crate::resource::{Access, Port, Sha256, Transport};
+use crate::resource::{Access, Port, Sha256, Transport, Unreadable};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -117,7 +117,7 @@ fn files_of_every_kind() {
 /// end.
 #[test]
 fn a_link_that_is_replaced_under_stat() {
-    let replaced = PathFact::Unreadable("Invalid argument".into());
+    let replaced = PathFact::Unreadable(Unreadable::Failed("Invalid argument".into()));
     for (why, fact) in [("Invalid argument", Some(&replaced)), ("No such file or directory", None)] {
         for path in ["/tmp/swarm.key", "/etc/resolv.conf"] {
             let host = FakeRoot::new();
@@ -200,7 +200,7 @@ fn only_what_is_not_there_is_absent() {
     host.file("/tb/bin", "");
     host.link("/tb/config/elders.yaml", "elders.yaml");
     let paths = host.facts(&["elders", "other"]).paths;
-    assert_eq!(paths[TAU], PathFact::Unreadable("Not a directory".into()));
+    assert_eq!(paths[TAU], PathFact::Unreadable(Unreadable::Failed("Not a directory".into())));
     assert_eq!(paths["/tb/config/elders.yaml"], PathFact::Link { target: "elders.yaml".into() });
     assert!(!paths.contains_key("/tb/config/other.yaml"));
 }
@@ -451,7 +451,7 @@ fn a_deaf_service_manager_is_an_error() {
     host.directory("/run/systemd/system");
     fs::remove_file(host.at("/../systemctl.says")).unwrap();
     let error = parse(&host.answer(&[], false)).unwrap_err();
-    assert!(matches!(&error, AnswerError::Failed { what, .. } if what == "systemctl show"), "{error}");
+    assert!(matches!(&error, AnswerError::Failed { what, .. } if what == "systemctl show"), "{error:?}");
 }
 
 /// The line by which an apply remembers the digest of a file; a wrong digest, to

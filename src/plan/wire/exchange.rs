@@ -24,8 +24,6 @@
 //! it changes waits for a bounded time, whatever the host says.
 
 use super::{Answer, Call};
-use std::fmt;
-
 /// The longest id of a start; systemd's have 32 characters.
 const LONGEST_ID: usize = 64;
 
@@ -80,18 +78,6 @@ pub enum Unfit {
     End,
     /// Nothing: the request has ended.
     Nothing,
-}
-
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Began(index) => write!(f, "expected `{index} began`"),
-            Self::Outcome(index) => write!(f, "expected the outcome of {index}"),
-            Self::Unsent(index) => write!(f, "the file of {index} hasn't been sent yet"),
-            Self::End => f.write_str("expected `end`"),
-            Self::Nothing => f.write_str("the request has already ended"),
-        }
-    }
 }
 
 impl Exchange {

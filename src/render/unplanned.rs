@@ -1,0 +1,253 @@
+//! Why a host isn't planned, or can no longer be used, and what to do about it. Each text
+//! fits on one line after the host's name.
+
+use crate::diff::Obstacle;
+use crate::facts::{AnswerError, PROBE_VERSION};
+use crate::plan::wire::Unfit;
+use crate::plan::{During, Holder, HostError, LostReason, Misfit, NoLock, Unplanned};
+use crate::resource::{HostName, Printable, Size, Unreadable};
+
+/// Why a host isn't planned.
+pub fn why(unplanned: &Unplanned) -> Printable {
+    Printable::lines(&match unplanned {
+        Unplanned::Obstacle(obstacle) => self::obstacle(obstacle),
+        Unplanned::Answer(error) => answer(error),
+        Unplanned::Host(error) => host_error(error),
+        Unplanned::NoLogin(problems) if problems.is_empty() => "no login has a key or a password".to_owned(),
+        Unplanned::NoLogin(problems) => problems.join("; "),
+    })
+}
+
+/// What to do about it.
+pub fn help(unplanned: &Unplanned) -> Printable {
+    Printable::lines(&match unplanned {
+        Unplanned::Obstacle(obstacle) => obstacle_help(obstacle),
+        Unplanned::Answer(error) => answer_help(error).to_owned(),
+        Unplanned::Host(error) => host_help(error),
+        Unplanned::NoLogin(_) => "add a key file or a password to the host's login in auth.yaml".to_owned(),
+    })
+}
+
+fn obstacle(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::NoSystemd => "the host doesn't run systemd".to_owned(),
+        Obstacle::UnknownArchitecture(name) => format!("there is no tau for its architecture, `{name}`"),
+        Obstacle::NoProgram(architecture) => {
+            format!("it has no tau, and the folder pins none for {architecture}")
+        }
+        Obstacle::NoApt(package) => {
+            format!("package {package} is missing, and the host has no apt to install it")
+        }
+        Obstacle::NoSpace { needed, free } => {
+            format!("not enough disk space: {} free, but the new files need {}", Size(*free), Size(*needed))
+        }
+        Obstacle::OtherNetwork(name) => format!("it belongs to another network, {name}"),
+        Obstacle::SameMachine(others) => {
+            let others: Vec<&str> = others.iter().map(HostName::as_str).collect();
+            format!("it is the same machine as {}: both have the same machine-id", others.join(", "))
+        }
+        Obstacle::FirewallRule { rule, port } => format!(
+            "the ufw rule `{rule}`, which isn't spore's, closes {port} or restricts it, and a node on this host needs it open"
+        ),
+        Obstacle::NeverAsked(what) => {
+            format!("its facts don't say whether {what} is there: the probe didn't ask")
+        }
+        Obstacle::Unreadable { path, why } => format!("{path} {}", unreadable(why)),
+        Obstacle::Masked(unit) => format!("{unit} is masked"),
+        Obstacle::ForeignFragment { unit, file } => {
+            format!("{file} takes precedence over spore's unit template for {unit}")
+        }
+        Obstacle::ForeignProgram { unit, program, file } => {
+            format!("{unit} runs {program} instead of tau: {file} overrides ExecStart")
+        }
+    }
+}
+
+fn unreadable(why: &Unreadable) -> String {
+    match why {
+        Unreadable::NotADirectory => "is not a directory".to_owned(),
+        Unreadable::NotAFile => "is not a regular file".to_owned(),
+        Unreadable::TooLarge => "is too large for this kind of file".to_owned(),
+        Unreadable::NotAConfiguration => "isn't a valid node configuration".to_owned(),
+        Unreadable::Replaced => "can't be read: it was replaced".to_owned(),
+        Unreadable::UnusualName => "can't be read: its name has unusual characters".to_owned(),
+        Unreadable::Failed(why) => format!("can't be read: {why}"),
+    }
+}
+
+fn obstacle_help(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::NoSystemd => "only hosts that run systemd can be planned".to_owned(),
+        Obstacle::UnknownArchitecture(_) => "use a host of another architecture".to_owned(),
+        Obstacle::NoProgram(_) => "pin one with `spore tau pin URL|FILE`, or pass `--tau PATH`".to_owned(),
+        Obstacle::NoApt(package) => format!("install {package} manually"),
+        Obstacle::NoSpace { .. } => "free some space, or make /tb a link to a larger disk".to_owned(),
+        Obstacle::OtherNetwork(_) => {
+            "is this the right folder? `--take-over` makes the host part of this network".to_owned()
+        }
+        Obstacle::ForeignFragment { file, .. } => format!(
+            "on the host, remove {file}, or turn the parts you need into a drop-in, then run `systemctl daemon-reload`"
+        ),
+        Obstacle::ForeignProgram { file, .. } => {
+            format!("on the host, remove ExecStart from {file}, then run `systemctl daemon-reload`")
+        }
+        Obstacle::SameMachine(_) => "remove one of them from the folder; if it is a clone of the other, \
+             give it a new machine-id (`rm /etc/machine-id; systemd-machine-id-setup`) and reboot it"
+            .to_owned(),
+        Obstacle::FirewallRule { rule, port } => format!(
+            "on the host, delete it (`ufw delete {rule}`), or allow {port} before it (`ufw insert 1 allow {port}`)"
+        ),
+        Obstacle::NeverAsked(_) => "probe the host again, with this folder".to_owned(),
+        Obstacle::Unreadable { .. } => "fix it on the host, or move it elsewhere".to_owned(),
+        Obstacle::Masked(unit) => format!(
+            "if it should run, run `systemctl unmask {unit}` on the host; add `--runtime` if it is masked only until the next boot"
+        ),
+    }
+}
+
+fn answer(error: &AnswerError) -> String {
+    match error {
+        AnswerError::Truncated(lines) => format!("the host's answer ended early, after {lines} lines"),
+        AnswerError::Failed { what, message } => format!("`{what}` failed on the host: {message}"),
+        AnswerError::TooMuch { what, most } => format!("the host's answer has more than {most} {what}"),
+        AnswerError::Version { found } => {
+            format!(
+                "the host's answer is of version {found} of the probe, and this is version {PROBE_VERSION}"
+            )
+        }
+        AnswerError::Malformed(line) => format!("line {line} of the host's answer can't be parsed"),
+        AnswerError::Incomplete(what) => format!("the host's answer lacks {what}"),
+    }
+}
+
+fn answer_help(error: &AnswerError) -> &'static str {
+    match error {
+        AnswerError::TooMuch { .. } => {
+            "that is far more than any real host has: check whether the host is compromised, or what has filled these directories"
+        }
+        AnswerError::Version { .. } => "probe the host again with this version of spore",
+        AnswerError::Truncated(_)
+        | AnswerError::Failed { .. }
+        | AnswerError::Malformed(_)
+        | AnswerError::Incomplete(_) => "this may be a bug in spore: please report it",
+    }
+}
+
+/// Why a host can't be used.
+pub fn host_error(error: &HostError) -> String {
+    let colon = |said: &Printable| if said.is_empty() { String::new() } else { format!(": {said}") };
+    match error {
+        HostError::Connect(error) => error.to_string(),
+        HostError::NoSudo { said } => format!("no password-less sudo{}", colon(said)),
+        HostError::NoShell { said } => format!("no usable shell{}", colon(said)),
+        HostError::Lost { during, reason } => {
+            format!("connection lost while {}: {}", doing(during), lost(reason))
+        }
+        HostError::TimedOut { during, after } => {
+            format!("no answer within {} s while {}", after.as_secs_f32(), doing(during))
+        }
+        HostError::Abandoned { during, after } => {
+            format!("still {} {} s after the interrupt", doing(during), after.as_secs_f32())
+        }
+        HostError::NoLock(NoLock::File { said, status }) => {
+            format!("can't be locked: {}", format!("{said} (status {status})").trim_start())
+        }
+        HostError::NoLock(NoLock::Session(error)) => {
+            format!("can't be locked: cannot open a second session on the connection: {error}")
+        }
+        HostError::Locked(holder) => format!("locked by {}", self::holder(holder)),
+        HostError::Malformed { during, what } => {
+            format!("unexpected answer while {}: {}", doing(during), misfit(what))
+        }
+    }
+}
+
+/// What to do about it, in a sentence or two.
+pub fn host_help(error: &HostError) -> String {
+    match error {
+        HostError::Connect(error) => return error.help(),
+        HostError::NoSudo { .. } => "log in as root, or give this user `NOPASSWD: ALL` in /etc/sudoers.d",
+        HostError::NoShell { .. } => {
+            "check the user's login shell, and that sh, head and base64 are installed"
+        }
+        HostError::Lost { during: During::Action { .. }, .. }
+        | HostError::Abandoned { during: During::Action { .. }, .. }
+        | HostError::TimedOut { during: During::Action { .. }, .. } => {
+            "the action may not have completed; `spore plan` shows what is left"
+        }
+        HostError::Lost { .. } => "check the network and try again",
+        HostError::TimedOut { .. } | HostError::Abandoned { .. } => {
+            "the host may be overloaded, or a program on it may hang"
+        }
+        HostError::Locked(_) => {
+            "wait until it ends; if it was killed, the host releases the lock within about a minute"
+        }
+        HostError::NoLock(NoLock::File { .. }) => {
+            "the lock is a file in /run/spore: check that there is free space, and that flock and setsid (util-linux) are installed"
+        }
+        HostError::NoLock(NoLock::Session(_)) => {
+            "sshd has to allow two sessions per connection: see MaxSessions in /etc/ssh/sshd_config"
+        }
+        HostError::Malformed { during: During::Action { .. }, .. } => {
+            "the connection was ended, because the host doesn't keep to its script; find out what on it \
+             writes such answers, or report it as a bug in spore"
+        }
+        HostError::Malformed { .. } => "this may be a bug in spore: please report it",
+    }
+    .to_owned()
+}
+
+fn lost(reason: &LostReason) -> String {
+    match reason {
+        LostReason::Session(lost) => lost.reason.to_string(),
+        LostReason::Closed(said) if said.is_empty() => "the host closed the session".to_owned(),
+        LostReason::Closed(said) => format!("the host closed the session: {said}"),
+        LostReason::NoBeat => "the host received no heartbeat for too long and released the lock".to_owned(),
+        LostReason::Killed { status, said } => {
+            format!("the script on the host was killed (status {status}) {said}").trim_end().to_owned()
+        }
+    }
+}
+
+fn misfit(what: &Misfit) -> String {
+    match what {
+        Misfit::Unexpected(said) => said.to_string(),
+        Misfit::Unfit { beginning, unfit } => format!("`{beginning}` ({})", self::unfit(*unfit)),
+        Misfit::LongLine => "a line that is too long".to_owned(),
+        Misfit::TooLong(most) => format!("more than {most} bytes"),
+        Misfit::Noise(most) => format!("more than {most} bytes of unexpected output"),
+        Misfit::NotText => "text that isn't UTF-8".to_owned(),
+        Misfit::UnknownFile => "the host requested an unknown file".to_owned(),
+        Misfit::NoUnit(unit) => format!("systemctl didn't report the state of {unit}"),
+    }
+}
+
+fn unfit(unfit: Unfit) -> String {
+    match unfit {
+        Unfit::Began(index) => format!("expected `{index} began`"),
+        Unfit::Outcome(index) => format!("expected the outcome of {index}"),
+        Unfit::Unsent(index) => format!("the file of {index} hasn't been sent yet"),
+        Unfit::End => "expected `end`".to_owned(),
+        Unfit::Nothing => "the request has already ended".to_owned(),
+    }
+}
+
+fn doing(during: &During) -> &'static str {
+    match during {
+        During::Opening => "starting a shell",
+        During::Asking => "collecting facts",
+        During::Locking => "locking the host",
+        During::Unlocking => "unlocking the host",
+        During::Action { began: true, .. } => "running this action",
+        During::Action { began: false, .. } => "starting this action",
+    }
+}
+
+/// `ana@laptop (process 7, `spore apply`) since 2026-08-05 10:15:00 UTC`
+pub fn holder(holder: &Holder) -> String {
+    let Holder { who, pid, command, since } = holder;
+    if who.is_empty() {
+        return "another spore".to_owned();
+    }
+    format!("{who} (process {pid}, `{command}`) since {since}")
+}
