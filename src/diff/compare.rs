@@ -123,10 +123,9 @@ impl Comparison<'_> {
         let Self { desired, current, spellings } = *self;
         let found = current.get(id);
         match wanted {
-            Resource::Package { .. } => match found {
-                Some(Resource::Package { finished: true }) => None,
-                found => Some(Change::Package { unfinished: found.is_some() }),
-            },
+            Resource::Package { .. } => {
+                (found != Some(wanted)).then(|| Change::Package { unfinished: found.is_some() })
+            }
             Resource::Rule { .. } => (found != Some(wanted)).then_some(Change::Rule),
             Resource::Units { .. } => {
                 let stale = !matches!(found, Some(Resource::Units { fresh: true }))
