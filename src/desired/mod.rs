@@ -15,7 +15,7 @@ use crate::resource::{
     Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Source, Version,
 };
 use crate::tau;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 /// The package to install on a host that needs a container engine and has none.
@@ -47,6 +47,8 @@ pub struct Desired {
 pub struct Spellings {
     /// The digest of each spelling, and that of ours.
     ours: BTreeMap<Sha256, Sha256>,
+    /// Those of them that are spellings of a secret of the whole network.
+    secrets: BTreeSet<Sha256>,
 }
 
 impl Spellings {
@@ -55,9 +57,29 @@ impl Spellings {
         found == ours || self.ours.get(found) == Some(ours)
     }
 
-    /// Whether a file with this digest is a spelling of any of ours.
-    pub fn contain(&self, found: &Sha256) -> bool {
-        self.ours.contains_key(found)
+    /// Whether a file with this digest is a spelling of a secret of the whole network.
+    pub fn have_secret(&self, found: &Sha256) -> bool {
+        self.secrets.contains(found)
+    }
+
+    /// Adds the spellings of a file of ours. Returns their digests.
+    fn add(&mut self, ours: &[u8]) -> [Sha256; 2] {
+        let text = String::from_utf8_lossy(ours);
+        let line = text.trim_end_matches('\n');
+        let spellings = [line.to_owned(), format!("{line}\n")].map(|text| Sha256::of(text.as_bytes()));
+        self.ours.extend(spellings.map(|spelling| (spelling, Sha256::of(ours))));
+        spellings
+    }
+
+    /// Adds the network's secrets, so that their files are recognized on every host, including
+    /// on those that don't need them.
+    fn add_secrets(&mut self, network: &Network) {
+        for secret in
+            [Some(network.swarm_key.line()), network.domain.validation.private()].into_iter().flatten()
+        {
+            let spellings = self.add(secret.expose());
+            self.secrets.extend(spellings);
+        }
     }
 }
 
@@ -126,11 +148,11 @@ pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, Compil
     let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
     let drop_in = SecretBytes::new(RESOLVER_DROP_IN_TEXT);
     desired.payloads.insert(Source::Fixed(FixedText::ResolverDropIn), drop_in);
+    desired.spellings.add_secrets(network);
     let bootstrap = peers::bootstrap(network);
     for host in network.hosts.values() {
         let key = DigestKey::derive(network.swarm_key.line(), host.name.as_str());
         let mut compiler = HostCompiler { network, supplies, host, key: &key, desired: &mut desired };
-        compiler.own_secrets();
         if !host.nodes.is_empty() {
             compiler.ground_floor();
         }
@@ -152,17 +174,6 @@ struct HostCompiler<'a> {
 }
 
 impl HostCompiler<'_> {
-    /// Registers the network's secrets, so that their files are recognized on every host,
-    /// including on those that don't need them.
-    fn own_secrets(&mut self) {
-        let network = self.network;
-        for secret in
-            [Some(network.swarm_key.line()), network.domain.validation.private()].into_iter().flatten()
-        {
-            self.equivalent(secret.expose(), &String::from_utf8_lossy(secret.expose()));
-        }
-    }
-
     /// The goals that every host with a node has.
     fn ground_floor(&mut self) {
         for (path, mode) in tau::DIRECTORIES {
@@ -188,7 +199,7 @@ impl HostCompiler<'_> {
         );
         self.secret_file(tau::SWARM_KEY, FolderKey::Swarm, self.network.swarm_key.line());
         let public = self.network.domain.validation.public().to_owned();
-        self.equivalent(public.as_bytes(), &public);
+        self.desired.spellings.add(public.as_bytes());
         self.file(
             tau::VALIDATION_PUBLIC,
             0o644,
@@ -200,17 +211,9 @@ impl HostCompiler<'_> {
 
     /// A key file, which is equivalent to one with or without a final line break.
     fn secret_file(&mut self, path: &str, key: FolderKey, secret: &SecretBytes) {
-        let text = String::from_utf8_lossy(secret.expose()).into_owned();
-        self.equivalent(secret.expose(), &text);
+        self.desired.spellings.add(secret.expose());
         let content = Content::Secret(Sha256::of(secret.expose()));
         self.file(path, 0o600, content, secret, Source::Folder(key));
-    }
-
-    fn equivalent(&mut self, ours: &[u8], text: &str) {
-        let line = text.trim_end_matches('\n');
-        for variant in [line.to_owned(), format!("{line}\n")] {
-            self.desired.spellings.ours.insert(Sha256::of(variant.as_bytes()), Sha256::of(ours));
-        }
     }
 
     /// A file with these bytes, owned by root.

@@ -66,7 +66,7 @@ fn is_removed(key: &ResourceKey, found: &Resource, wanted: &BTreeSet<&ShapeName>
     match terms.unwanted.get(key) {
         None => true,
         Some(Unwanted::Copy) => {
-            matches!(found, Resource::File(file) if terms.spellings.contain(&file.sha256))
+            matches!(found, Resource::File(file) if terms.spellings.have_secret(&file.sha256))
         }
         Some(Unwanted::Node(shape)) => !wanted.contains(shape),
         Some(Unwanted::Data(shapes)) => {

@@ -95,6 +95,9 @@ pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerErr
         let Some(line) = (if is_text { Some(line.to_owned()) } else { fields(line) }) else {
             return Err(AnswerError::Malformed(i + 1));
         };
+        if let Some(found) = raw.version.filter(|found| *found != PROBE_VERSION) {
+            return Err(AnswerError::Version { found });
+        }
         if in_units {
             in_units = line != ".";
             raw.units.property(if in_units { &line } else { "" });
@@ -105,8 +108,6 @@ pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerErr
         } else if let Some(failed) = line.strip_prefix("failed\t") {
             let (what, message) = failed.split_once('\t').unwrap_or((failed, ""));
             return Err(AnswerError::Failed { what: redactor.line(what), message: redactor.line(message) });
-        } else if let Some(found) = raw.version.filter(|found| *found != PROBE_VERSION) {
-            return Err(AnswerError::Version { found });
         } else if (if is_text { raw.text_line(&line) } else { raw.line(&line) }).is_none() {
             // A truncated answer says nothing about the rest.
             let broken = !answer.ends_with("end\n") && lines.next().is_none();
@@ -333,7 +334,8 @@ impl Raw {
     }
 
     fn assemble(mut self) -> Result<Facts, AnswerError> {
-        self.version.ok_or(AnswerError::Incomplete("the probe's version"))?;
+        // The first version didn't say which it was.
+        self.version.ok_or(AnswerError::Version { found: 0 })?;
         let mut asked = self.asked.take().ok_or(AnswerError::Incomplete("what was asked"))?;
         let space = self.space.ok_or(AnswerError::Incomplete("free space"))?;
         let [blocks, block_size] = space;

@@ -182,7 +182,9 @@ pub enum Action {
     },
     /// Stops a unit.
     ///
-    /// After: it is down. One that has failed by itself since counts as stopped.
+    /// Before: it is in the start that the plan has seen; in any start, if it was failing or
+    /// masked then. After: it is down, for whatever reason. If the service manager has
+    /// restarted it since the plan, that is another start, and the next plan stops it.
     Stop {
         /// Its name.
         unit: String,

@@ -27,7 +27,7 @@ pub mod wire;
 pub use applied::{Applied, HostFailure, Wrong};
 pub use host_error::{During, Holder, HostError, LostReason, Misfit, NoLock};
 pub use order::Rank;
-pub use planner::{PlanError, Planner, plan};
+pub use planner::{PlanError, Planner};
 pub use retire::Retire;
 pub use scheduler::Group;
 pub use target::{InvalidSelector, Selector};

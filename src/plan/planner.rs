@@ -45,19 +45,6 @@ pub struct Planner {
     options: Options,
 }
 
-/// Plans the changes that bring the hosts of a network to their desired state.
-///
-/// # Errors
-/// See [`PlanError`].
-pub fn plan(
-    network: &Network,
-    supplies: &Supplies,
-    facts: &BTreeMap<HostName, Probed>,
-    options: Options,
-) -> Result<Plan, PlanError> {
-    Ok(Planner::new(network, supplies, options)?.plan(facts)?)
-}
-
 impl Planner {
     /// Compiles a network.
     ///
@@ -193,7 +180,11 @@ impl Planner {
             let Some(shape) = &selector.shape else { return false };
             let selected = self.hosts.iter().filter(|(host, _)| selector.may_select(host));
             !selected.into_iter().any(|(host, shapes)| {
-                let mut found = current.of(host).into_iter().flat_map(Graph::iter);
+                let found = current.of(host).into_iter().flat_map(Graph::iter);
+                // Data that stays doesn't make a node.
+                let mut found = found.filter(|(id, _)| {
+                    self.options.purge_storage || !matches!(id.key, ResourceKey::Storage(_))
+                });
                 shapes.contains(shape)
                     || silent.contains(host)
                     || found.any(|(id, resource)| target::belongs_to(shape, &id.key, resource))

@@ -569,12 +569,12 @@ impl<'a> Scheduler<'a> {
                 }
             }
         }
-        self.last_to_go(wave, host)
+        self.last_to_go(wave, host, census)
     }
 
     /// The same of a node that is removed, in the last wave: whether it is up while those of
     /// its shape that stay are not.
-    fn last_to_go(&self, wave: usize, host: &HostName) -> Option<SkipReason> {
+    fn last_to_go(&self, wave: usize, host: &HostName, census: &Census) -> Option<SkipReason> {
         if self.plan.waves.get(wave)?.rank != Rank::Remove {
             return None;
         }
@@ -585,8 +585,11 @@ impl<'a> Scheduler<'a> {
                 Found::Deaf | Found::Replaces | Found::Down => return None,
             };
             let group = Group::Shape(node.shape.clone());
+            if census.as_good(&group, own) > 0 {
+                return None;
+            }
             let stay: Vec<&NodeName> = self.of_group(&group).collect();
-            let is_last = !stay.is_empty() && stay.iter().all(|other| self.health(other) < own);
+            let is_last = !stay.is_empty();
             let down = stay.into_iter().cloned().collect();
             is_last.then(|| SkipReason::LastHealthy { node: (*node).clone(), group, down })
         })

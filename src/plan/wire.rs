@@ -114,10 +114,11 @@ impl Patience {
             // On the configuration, and on an empty file.
             Action::Verify { .. } => (self.verify + Self::KILL) * 2,
             Action::Record { .. } => manager,
-            // It asks for the units' state, and goes on if it isn't told that.
-            Action::Reload { .. } => manager * 2,
+            // It asks for the units of each file, and goes on if it isn't told.
+            Action::Reload { files } => manager * u32::try_from(files.len() + 1).unwrap_or(u32::MAX),
             // Except that it goes on if it isn't told whether the unit is enabled.
-            Action::Enable { .. } | Action::Disable { .. } => manager * 2,
+            Action::Enable { .. } => manager * 3,
+            Action::Disable { .. } => manager * 2,
             Action::Stop { .. } => stop + manager,
             Action::Start { health, fallback, .. } => {
                 let within = health.as_ref().map_or(self.start, |health| health.within);

@@ -23,8 +23,9 @@ pub struct ApplyEvent {
     pub kind: ApplyEventKind,
 }
 
-/// What happens while a plan is applied. The first event is a `Started`, and the last an
-/// `Ended`.
+/// What happens while a plan is applied. The first event is a `Started`. The last is an
+/// `Ended`, unless the apply is aborted. Whether the changes had an effect is found out after
+/// that, by planning again.
 #[derive(Debug)]
 pub enum ApplyEventKind {
     /// The apply starts, with these hosts locked.

@@ -2,10 +2,9 @@
 
 use super::{Effect, HostName, ResourceId};
 use petgraph::Direction;
-use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -118,27 +117,25 @@ impl<W> Graph<W> {
     /// # Errors
     /// The edges form a cycle.
     pub fn order(&self) -> Result<Vec<&ResourceId>, Cycle> {
-        toposort(&self.inner, None).map_err(|cycle| Cycle(self.inner[cycle.node_id()].0.clone()))?;
         // Kahn's algorithm with an ordered set of the ready ids, so that the result
         // doesn't depend on the order of insertion.
-        let mut waiting: BTreeMap<NodeIndex, usize> = self
-            .inner
-            .node_indices()
-            .map(|at| (at, self.inner.edges_directed(at, Direction::Incoming).count()))
-            .collect();
-        let mut ready: std::collections::BTreeSet<(&ResourceId, NodeIndex)> =
-            waiting.iter().filter(|&(_, &n)| n == 0).map(|(&at, _)| (&self.inner[at].0, at)).collect();
+        let before = |at| self.inner.edges_directed(at, Direction::Incoming).count();
+        let mut waiting: Vec<usize> = self.inner.node_indices().map(before).collect();
+        let mut ready: BTreeSet<(&ResourceId, NodeIndex)> =
+            self.index.iter().filter(|(_, at)| waiting[at.index()] == 0).map(|(id, at)| (id, *at)).collect();
         let mut order = Vec::with_capacity(self.len());
         while let Some((id, at)) = ready.pop_first() {
             order.push(id);
             for next in self.inner.neighbors_directed(at, Direction::Outgoing) {
-                if let Some(left) = waiting.get_mut(&next) {
-                    *left -= 1;
-                    if *left == 0 {
-                        ready.insert((&self.inner[next].0, next));
-                    }
+                let left = &mut waiting[next.index()];
+                *left -= 1;
+                if *left == 0 {
+                    ready.insert((&self.inner[next].0, next));
                 }
             }
+        }
+        if let Some((id, _)) = self.index.iter().find(|(_, at)| waiting[at.index()] > 0) {
+            return Err(Cycle(id.clone()));
         }
         Ok(order)
     }

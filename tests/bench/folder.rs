@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, hosts, form] = &arguments[..] else { return Err("DIR HOSTS one|many".into()) };
     let folder = Path::new(folder);
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn host(n: u32) -> Result<String, Box<dyn Error>> {
+pub(crate) fn host(n: u32) -> Result<String, Box<dyn Error>> {
     let mut seed = [7; 32];
     seed[..4].copy_from_slice(&n.to_be_bytes());
     let secret = ed25519::SecretKey::try_from_bytes(seed)?;
