@@ -103,16 +103,16 @@ impl DownloadError {
             Self::Status(500..) | Self::Silence(_) | Self::CutShort { .. } => "try again".to_owned(),
             Self::TooSlow(_) => "download the file yourself and pin that".to_owned(),
             Self::OtherScheme { .. } | Self::Inward { .. } => {
-                "if you trust where it leads, use that URL instead, or download the file and pin that"
+                "if you trust its destination, use that URL instead, or download the file and pin that"
                     .to_owned()
             }
             // What rustls refuses arrives as such.
             Self::Connection(e) if e.kind() == io::ErrorKind::InvalidData => {
-                "name a file with your own certificate authorities in SSL_CERT_FILE, \
+                "set SSL_CERT_FILE to a file with your own certificate authorities, \
                  or download the file yourself and pin that"
                     .to_owned()
             }
-            Self::Connection(_) => "try again, look at HTTPS_PROXY if there is a proxy, \
+            Self::Connection(_) => "try again, check HTTPS_PROXY if you use a proxy, \
                  or download the file yourself and pin that"
                 .to_owned(),
             Self::Status(_) | Self::TooLarge(_) => return None,

@@ -123,7 +123,7 @@ pub enum FetchError {
     /// A local file that is neither the pinned one nor a tau. Nothing is told of it:
     /// a stranger's pin may point to anything that the user can read, and a digest
     /// confirms a guess of its contents.
-    #[error("{from} isn't the pinned file, and is no tau; expected sha256 {expected}")]
+    #[error("{from} isn't the pinned file, and isn't tau; expected sha256 {expected}")]
     Another {
         /// Its path.
         from: Source,

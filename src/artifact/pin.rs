@@ -123,7 +123,7 @@ pub enum UrlError {
     #[error("only http and https URLs can be downloaded")]
     Scheme,
     /// Characters that control a terminal or can't be seen, in a URL or a path.
-    #[error("the path or URL contains characters that control a terminal or can't be seen")]
+    #[error("the path or URL contains control characters or invisible characters")]
     Hidden,
     /// `user:password@` before the host.
     #[error("the URL contains a user name or password")]
@@ -171,8 +171,8 @@ impl FromStr for Url {
 
 const HEADER: &str = "\
 # The tau that runs on this network's hosts, by architecture.
-# `spore tau pin URL|FILE…` writes it. `sha256` is that of the file named here,
-# `binary` that of the tau inside it, where it is an archive.
+# Written by `spore tau pin URL|FILE…`. `sha256` is the digest of the file named here;
+# `binary` is the digest of the tau in it, if it is an archive.
 ";
 
 impl Pins {

@@ -336,7 +336,7 @@ impl Raw {
     fn assemble(mut self) -> Result<Facts, AnswerError> {
         // The first version didn't say which it was.
         self.version.ok_or(AnswerError::Version { found: 0 })?;
-        let mut asked = self.asked.take().ok_or(AnswerError::Incomplete("what was asked"))?;
+        let mut asked = self.asked.take().ok_or(AnswerError::Incomplete("the list of what was asked"))?;
         let space = self.space.ok_or(AnswerError::Incomplete("free space"))?;
         let [blocks, block_size] = space;
         if self.architecture.is_empty() {

@@ -25,10 +25,10 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
     for id in &applied.without_effect {
         let why = match plan.changes.get(id) {
             Some(_) => {
-                "isn't as planned after the apply: something on the host undoes or overrides the change; \
-                 `spore plan` shows how it differs now"
+                "still differs from the plan after the apply: something on the host undoes or overrides the \
+                 change; `spore plan` shows the difference"
             }
-            None => "has changed during the apply; `spore plan` shows how",
+            None => "changed during the apply; `spore plan` shows how",
         };
         out.push_str(&format!("{sign} {}: {} {why}\n", id.host, id.key));
     }
@@ -57,10 +57,10 @@ fn wrong(what: &Wrong) -> String {
     match what {
         Wrong::Differs(text) | Wrong::Failed(text) => text.to_string(),
         Wrong::Host(error) => super::host_error(error),
-        Wrong::NotLocked => "it isn't locked by this apply".to_owned(),
+        Wrong::NotLocked => "the host isn't locked by this apply".to_owned(),
         Wrong::Unchecked(reasons) => {
             let reasons: Vec<String> = reasons.iter().map(|reason| super::why(reason).to_string()).collect();
-            format!("its result can't be checked: {}", reasons.join("; "))
+            format!("the result of the apply can't be checked: {}", reasons.join("; "))
         }
     }
 }
@@ -103,9 +103,9 @@ fn summary(applied: &Applied, plan: &Plan) -> String {
     format!("apply: {}", parts.join("; "))
 }
 
-/// `elders@h1 died or was restarted after its turn`
+/// `elders@h1 crashed or was restarted after its wave`
 pub fn died(node: &NodeName) -> String {
-    format!("{node} crashed or was restarted after its turn")
+    format!("{node} crashed or was restarted after its wave")
 }
 
 /// `h4, h5 (waves 2, 3): the canary on h3 failed`, a line for each reason.
@@ -126,14 +126,14 @@ pub fn skips(skipped: &[Skipped]) -> Vec<String> {
 
 fn reason(why: &SkipReason) -> String {
     match why {
-        SkipReason::HostFailed => "failed earlier".to_owned(),
+        SkipReason::HostFailed => "the host failed earlier".to_owned(),
         SkipReason::NotStaged(hosts) => {
-            format!("nothing is switched because {} couldn't be staged", listed(hosts.iter()))
+            format!("nothing is switched, because staging failed on {}", listed(hosts.iter()))
         }
         SkipReason::RotationWithout(hosts) => {
             format!("{} failed, and the swarm key is replaced on all hosts or on none", listed(hosts.iter()))
         }
-        SkipReason::NoElderUp => "no elder is up where these nodes would dial it".to_owned(),
+        SkipReason::NoElderUp => "no elder is up at an address that these nodes would dial".to_owned(),
         SkipReason::LastHealthy { node, group, down } => {
             let down: Vec<String> = down.iter().map(ToString::to_string).collect();
             format!("{node} is {}: {} {} down or unstable", last(group), down.join(", "), are(down.len()))

@@ -136,12 +136,12 @@ checks! {
         "It has no default that would be right for every network.";
     FieldContradiction = "field/contradiction",
         "a field has different values under its two names",
-        "Older folders use other names for some fields; which of the two values counts isn't defined.";
+        "Older folders use other names for some fields; it isn't defined which of the two values applies.";
     FieldName = "field/name",
         "the name of a host or shape has characters that aren't allowed",
         "Names become part of paths and unit names on the hosts.";
     FieldReadOtherwise = "field/read-otherwise",
-        "other YAML readers don't take a name for text",
+        "other YAML readers don't interpret a name as text",
         "Upstream's tool would see a boolean, a number, a date or nothing instead of this name.";
     FieldReference = "field/reference",
         "a name refers to nothing",
@@ -157,7 +157,7 @@ checks! {
         "Nodes announce these addresses to each other, so each must be an IP address.";
     FieldSshAddress = "field/ssh-address",
         "a value isn't an address at which sshd can be reached",
-        "No resolver would look it up, so no connection to the host could be made.";
+        "It can't be resolved, so spore couldn't connect to the host.";
     FieldLocation = "field/location",
         "a location isn't a latitude and a longitude",
         "tau refuses to start with a location that isn't two numbers.";
@@ -209,7 +209,7 @@ checks! {
         "The key is part of the node's configuration, which can't be written without it.";
     KeyMissingFile = "key/missing-file",
         "the file of a key is missing",
-        "Without swarm or validation key nothing can be deployed; without an SSH key there may be no login.";
+        "Without a swarm or validation key, nothing can be deployed; without an SSH key, logging in may fail.";
     KeyUnreadableFile = "key/unreadable-file",
         "the file of a key can't be used",
         "A link that leads out of the folder could send another file to a host as a key.";
@@ -228,17 +228,17 @@ checks! {
         "Nodes announce their addresses, and other nodes would try this one in vain.";
     AddressesSameMachine = "addresses/same-machine",
         "two hosts are the same machine",
-        "Each would be made to run only its own nodes, by removing those of the other.";
+        "To make each run only its own nodes, spore would remove those of the other.";
     AddressesShared = "addresses/shared",
         "an address is listed twice",
-        "It is usually a slip; behind one address, nodes need different ports.";
+        "This is usually a mistake; nodes that share an address need different ports.";
 
     BinariesMissing = "binaries/missing",
         "the file of a pinned tau is missing and was skipped",
         "With `--without-secrets` that is fine, but the binary wasn't checked.";
     BinariesUnusable = "binaries/unusable",
         "the file of a pinned tau can't be used",
-        "The apply would stop before it changes anything, because hosts run exactly what is pinned.";
+        "The apply would stop before it changes anything, because spore installs only the pinned binary.";
 
     DomainNotInDns = "domain/not-in-dns",
         "a name isn't valid in DNS",
@@ -279,7 +279,7 @@ checks! {
         "Nodes would announce a location that is far from the host's.";
     LocationsOutOfRange = "locations/out-of-range",
         "a latitude or longitude is out of range",
-        "There is no such place, so nodes would announce a location that means nothing.";
+        "No such place exists, so nodes would announce a meaningless location.";
 
     LoginsOpen = "logins/open",
         "other users can read an SSH private key",
@@ -293,7 +293,7 @@ checks! {
         "Every tau since November 2025 listens there itself, so the node refuses to start.";
     PortsSame = "ports/same",
         "one node listens twice on the same port",
-        "tau starts, but a connection to the port reaches either of the two.";
+        "tau starts, but a connection to the port may reach either of the two listeners.";
     PortsSshd = "ports/sshd",
         "a shape uses a port of sshd",
         "sshd listens there already, so the node can't.";
@@ -328,7 +328,7 @@ checks! {
 
     ShapesUnused = "shapes/unused",
         "no host runs a shape",
-        "It has no effect, and may be the remainder of a change or a misspelt name.";
+        "It has no effect; it may be left over from a change, or its name may be misspelt.";
     ShapesPluginMissing = "shapes/plugin-missing",
         "the file of a plugin is missing",
         "Nodes would run without this plugin.";

@@ -451,7 +451,9 @@ fn trouble(trouble: &Trouble) -> String {
         Trouble::Restarted(times) => {
             format!("systemd restarted it {times} times, the last time less than 10 minutes ago")
         }
-        Trouble::Unfinished => "its last switch was cut off before it had proved itself".to_owned(),
+        Trouble::Unfinished => {
+            "its last switch to new files was interrupted before it became healthy".to_owned()
+        }
         Trouble::Deaf(port) => format!("it runs, but doesn't listen on TCP port {port}"),
     }
 }

@@ -47,10 +47,10 @@ fn obstacle(obstacle: &Obstacle) -> String {
             format!("it is the same machine as {}: both have the same machine-id", others.join(", "))
         }
         Obstacle::FirewallRule { rule, port } => format!(
-            "the ufw rule `{rule}`, which isn't spore's, closes {port} or restricts it, and a node on this host needs it open"
+            "the ufw rule `{rule}`, which isn't spore's, closes {port} or restricts it, and a node on this host needs the port open"
         ),
         Obstacle::NeverAsked(what) => {
-            format!("its facts don't say whether {what} is there: the probe didn't ask")
+            format!("the probe didn't ask whether {what} exists")
         }
         Obstacle::Unreadable { path, why } => format!("{path} {}", unreadable(why)),
         Obstacle::Masked(unit) => format!("{unit} is masked"),
@@ -83,7 +83,8 @@ fn obstacle_help(obstacle: &Obstacle) -> String {
         Obstacle::NoApt(package) => format!("install {package} manually"),
         Obstacle::NoSpace { .. } => "free some space, or make /tb a link to a larger disk".to_owned(),
         Obstacle::OtherNetwork(_) => {
-            "is this the right folder? `--take-over` makes the host part of this network".to_owned()
+            "check that this is the right folder; `--take-over` makes the host part of this network"
+                .to_owned()
         }
         Obstacle::ForeignFragment { file, .. } => format!(
             "on the host, remove {file}, or turn the parts you need into a drop-in, then run `systemctl daemon-reload`"
@@ -112,7 +113,7 @@ fn answer(error: &AnswerError) -> String {
         AnswerError::TooMuch { what, most } => format!("the host's answer has more than {most} {what}"),
         AnswerError::Version { found } => {
             format!(
-                "the host's answer is of version {found} of the probe, and this is version {PROBE_VERSION}"
+                "the host's answer is from version {found} of the probe, but this spore needs version {PROBE_VERSION}"
             )
         }
         AnswerError::Malformed(line) => format!("line {line} of the host's answer can't be parsed"),
@@ -123,7 +124,7 @@ fn answer(error: &AnswerError) -> String {
 fn answer_help(error: &AnswerError) -> &'static str {
     match error {
         AnswerError::TooMuch { .. } => {
-            "that is far more than any real host has: check whether the host is compromised, or what has filled these directories"
+            "that is far more than any real host has: check whether the host is compromised, or find out what has filled these directories"
         }
         AnswerError::Version { .. } => "probe the host again with this version of spore",
         AnswerError::Truncated(_)
@@ -180,7 +181,7 @@ pub fn host_help(error: &HostError) -> String {
             "the host may be overloaded, or a program on it may hang"
         }
         HostError::Locked(_) => {
-            "wait until it ends; if it was killed, the host releases the lock within about a minute"
+            "wait until that command ends; if it was killed, the host releases the lock within about a minute"
         }
         HostError::NoLock(NoLock::File { .. }) => {
             "the lock is a file in /run/spore: check that there is free space, and that flock and setsid (util-linux) are installed"
@@ -189,8 +190,8 @@ pub fn host_help(error: &HostError) -> String {
             "sshd has to allow two sessions per connection: see MaxSessions in /etc/ssh/sshd_config"
         }
         HostError::Malformed { during: During::Action { .. }, .. } => {
-            "the connection was ended, because the host doesn't keep to its script; find out what on it \
-             writes such answers, or report it as a bug in spore"
+            "spore closed the connection, because the host's answer doesn't fit the request; find out what on \
+             the host writes such output, or report this as a bug in spore"
         }
         HostError::Malformed { .. } => "this may be a bug in spore: please report it",
     }

@@ -75,8 +75,8 @@ impl KeyError {
             Self::Public { path } => {
                 let private = path.with_extension("");
                 match path.extension().is_some_and(|end| end == "pub") {
-                    true => format!("name the private key: {}", private.display()),
-                    false => "name the file that holds the private key".into(),
+                    true => format!("use the private key instead: {}", private.display()),
+                    false => "use the file that holds the private key".into(),
                 }
             }
             Self::NoPassphrase { .. } => "run spore on a terminal, or set SPORE_SSH_PASSPHRASE".into(),
@@ -89,7 +89,7 @@ impl KeyError {
                 path.display()
             ),
             Self::Damaged { .. } | Self::NotAKey { .. } => {
-                "name a private key in OpenSSH's format, such as one from `ssh-keygen -t ed25519`".into()
+                "use a private key in OpenSSH's format, such as one from `ssh-keygen -t ed25519`".into()
             }
         }
     }

@@ -58,7 +58,7 @@ pub(crate) fn an_update(lab: &Lab) {
     let (old, before) = (digest_of_binary(first), starts("all", &[first, second]));
     network.pin(&dying);
     let plan = network.plan(&[]).exits(2);
-    plan.says("a node that doesn't become healthy with its new files gets its old ones back");
+    plan.says("a node that doesn't become healthy with its new files is rolled back to its old ones");
 
     let run = network.apply(&[]).exits(1).says("dying, as the fault file says");
     rolled_back(run, first);

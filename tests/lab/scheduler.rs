@@ -180,7 +180,11 @@ pub(crate) fn a_change_that_does_not_last(lab: &Lab) {
     trip.go();
     drop(trip);
     let run = concludes(controller.end().exits(1), &format!("apply: 1 host failed ({})", host.name()));
-    run.says_in_one_line(&["failed", "/tb/config/keys/swarm.key", "isn't as planned after the apply"]);
+    run.says_in_one_line(&[
+        "failed",
+        "/tb/config/keys/swarm.key",
+        "still differs from the plan after the apply",
+    ]);
     network.apply(&[]).exits(0);
     network.is_in_place(&[]);
 }

@@ -32,7 +32,7 @@ fn is_missed(what: &str, forget: impl Fn(&mut Facts)) -> Result<(), Failed> {
     let plan = plan(Probed::Facts(facts));
     assert!(plan.changes.is_empty() && plan.waves.is_empty() && plan.stage.is_empty());
     let text = render(&plan, Style::Plain);
-    let line = format!("h4: not planned: its facts don't say whether {what} is there: the probe didn't ask");
+    let line = format!("h4: not planned: the probe didn't ask whether {what} exists");
     assert!(text.contains(&line), "{text}");
     assert!(text.contains("probe the host again, with this folder"), "{text}");
     Ok(())

@@ -244,7 +244,7 @@ expect() {
 # the mode. Only with leading zeros does `chmod` clear the bits that hand a
 # directory's group down.
 set_access() {
-    try "cannot give $1 to $3" chown -h -- "$3" "$root$1"
+    try "cannot change the owner of $1 to $3" chown -h -- "$3" "$root$1"
     try "cannot set the mode of $1" chmod -- "0000$2" "$root$1"
     look "$1"
     [ "$access" = "$2 $3" ] || fail "cannot set the mode of $1 to $2 $3: it is still $access"

@@ -8,7 +8,7 @@ make_directory() {
         # At its final path right away: it is empty, and has its mode from the start.
         # Only below a parent that hands its group down are group and mode wrong for a
         # moment; if the action is cut off there, the next plan sees it.
-        try "cannot make $1" mkdir -m "$2" -- "$root$1"
+        try "cannot create $1" mkdir -m "$2" -- "$root$1"
         look "$1"
         [ "$access" = "$2 $3" ] || set_access "$1" "$2" "$3"
         sync_path "$1"

@@ -16,7 +16,7 @@ record() {
     dir=${record%/*}
     part=$dir/.part
     try "cannot remove $part" rm -rf -- "$root$part"
-    try "cannot make $part" mkdir -p -- "$root$part"
+    try "cannot create $part" mkdir -p -- "$root$part"
     for input; do
         look "$input"
         [ "$kind" = file ] || differs "changed on the host since the plan: $input (expected a file, found $(found))"

@@ -14,7 +14,7 @@ change_access() {
         *) differs "changed on the host since the plan: $1 (expected mode and owner $2 $3, found a $kind with $access)" ;;
     esac
     if [ "$3" != "$5" ]; then
-        try "cannot give $1 to $5" chown -- "$5" "$root$1"
+        try "cannot change the owner of $1 to $5" chown -- "$5" "$root$1"
     fi
     # With leading zeros, or `chmod` keeps the bits that hand a directory's group down.
     try "cannot set the mode of $1" chmod -- "0000$4" "$root$1"

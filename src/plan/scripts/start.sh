@@ -30,7 +30,7 @@ start() {
             # It was started since the plan: by an earlier request of ours if it runs with
             # the files on the disk.
             if [ "$active" = inactive ] || [ "$active" = failed ] || ! runs_with_what_is_there "$unit"; then
-                restarted "it to run since start $(short "$planned")"
+                restarted "it to be running in start $(short "$planned")"
             fi
             verb=''
             did=already

@@ -111,7 +111,7 @@ stop() {
             show "$1"
             ;;
         stopped:*) restarted "$1" 'it to be stopped' ;;
-        *) restarted "$1" "it to run since start $(short "$2")" ;;
+        *) restarted "$1" "it to be running in start $(short "$2")" ;;
     esac
     # A unit that had to be killed counts as failed until this is reset.
     if [ "$active" = failed ]; then

@@ -13,9 +13,9 @@ verify() {
     scratch=/run/spore/.verify
     umask 077
     try "cannot remove ${scratch#"$root"}" rm -rf -- "$root$scratch"
-    try "cannot make $scratch" mkdir -p -- "$root$scratch/tb/config/keys"
+    try "cannot create $scratch" mkdir -p -- "$root$scratch/tb/config/keys"
     for key in "$root"/tb/config/keys/*; do
-        [ ! -f "$key" ] || try "cannot make $scratch" ln -s -- "$key" "$root$scratch/tb/config/keys/"
+        [ ! -f "$key" ] || try "cannot create $scratch" ln -s -- "$key" "$root$scratch/tb/config/keys/"
     done
     staged=''
     while [ "$1" != -- ]; do
@@ -23,7 +23,7 @@ verify() {
         if [ "$kind" = file ]; then
             staged="$staged$newline$1=$2"
             case $1 in
-                /tb/config/keys/*) try "cannot make $scratch" ln -sfn -- "$root$2" "$root$scratch$1" ;;
+                /tb/config/keys/*) try "cannot create $scratch" ln -sfn -- "$root$2" "$root$scratch$1" ;;
             esac
         fi
         shift 2
@@ -124,7 +124,7 @@ unfit() {
             ;;
         124:* | 137:*) fail "$program didn't finish validating $config within $judging s: $said" ;;
         # As Go's runtime reports it; what follows is of no use to an operator.
-        *'goroutine '*) fail "$program crashes while validating $config: $(printf '%s\n' "$said" | grep -v '^$' | head -n 3)" ;;
+        *'goroutine '*) fail "$program crashed while validating $config: $(printf '%s\n' "$said" | grep -v '^$' | head -n 3)" ;;
         *) fail "$program rejects $config: ${said:-status $status}" ;;
     esac
 }

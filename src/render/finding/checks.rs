@@ -42,7 +42,7 @@ pub(super) fn addresses(what: &Addresses) -> Words {
         }
         Addresses::SameMachine { first, second } => say(
             format!("`{first}` and `{second}` are the same machine"),
-            ["this address and port", "is used here, too"],
+            ["this address and port", "the same address and port"],
             "correct one of the two, or merge them into one host with the nodes of both",
         ),
         Addresses::Twice(ip) => {
@@ -337,12 +337,12 @@ pub(super) fn services(what: &Services) -> Words {
         ),
         Services::Tenancy(Missing::ClientId) => say(
             "the tenancy has no `app.client-id`",
-            ["of this owner", REFUSES],
+            ["the tenancy of this owner", REFUSES],
             "add `app: {client-id: Iv1.…, key: |…}`, as shown by the provider",
         ),
         Services::Tenancy(Missing::AppKey) => say(
             "the tenancy has no `app.key`",
-            ["of this owner", REFUSES],
+            ["the tenancy of this owner", REFUSES],
             "add the application's private key under `app`, in PEM: `key: |` and its lines",
         ),
         Services::AppKey(error) => say(

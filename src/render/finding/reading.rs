@@ -50,7 +50,7 @@ pub(super) fn yaml(mistake: &Mistake, finding: &Finding) -> Words {
             "a `,` or a closing bracket is missing before this",
             "put a `,` after each entry, and close the bracket after the last",
         ),
-        Mistake::OpenQuote => ("a quote above isn't closed", "close it on the line on which it was opened"),
+        Mistake::OpenQuote => ("a quote above isn't closed", "close it on the line where it was opened"),
         Mistake::TextAfterQuote => (
             "something follows the closing quote",
             "add a `,` or a `:` in between, or quote the whole value; within single quotes, write `'` as `''`",
@@ -151,7 +151,7 @@ pub(super) fn folder(what: &FolderProblem) -> Words {
         FolderProblem::Unreadable { folder, error } => say(
             format!("the network folder `{folder}` can't be read: {error}"),
             NOWHERE,
-            "name another with `-n`, or `SPORE_NETWORK`",
+            "choose another folder with `-n` or `SPORE_NETWORK`",
         ),
         FolderProblem::Misnamed { file, near } => {
             let message = format!("`{file}` is ignored: spore reads no file of this name");
@@ -271,7 +271,7 @@ fn unreadable(why: &Unreadable) -> Text {
         Unreadable::NotAFile => "is not a file".into(),
         Unreadable::OfTheKernel => "is in the kernel's `/proc` or `/sys`".into(),
         Unreadable::TooMuch(limit) => {
-            format!("is not read: with it, the files of its kind in this folder have more than {limit} bytes")
+            format!("is not read: with it, the files of its kind in this folder would exceed {limit} bytes")
                 .into()
         }
         Unreadable::PrivateKey => "holds a private key; plugins are copied to hosts".into(),
@@ -371,7 +371,7 @@ pub(super) fn field(what: &FieldProblem) -> Words {
                 Scalar::Date => "a date",
             };
             say(
-                format!("other YAML readers take `{name}` for {scalar}"),
+                format!("other YAML readers interpret `{name}` as {scalar}"),
                 ["this name"],
                 format!("put it in quotes: `\"{name}\"`"),
             )

@@ -50,11 +50,11 @@ impl Page<'_> {
         for note in &self.plan.notes {
             let text = match note {
                 Note::NoElder(node) => {
-                    format!("note: the network has no elder while {node}, its only one, starts")
+                    format!("note: the network has no elder while {node}, the only one, is starting")
                 }
                 Note::EldersMove => {
-                    "note: every elder changes its address or identity: each other node is cut off until \
-                     its own restart"
+                    "note: every elder changes its address or identity: each of the other nodes is cut off \
+                     until it is restarted, too"
                         .to_owned()
                 }
                 Note::Kept(last) => {
@@ -71,10 +71,13 @@ impl Page<'_> {
                     format!("note: it isn't known whether the elder on {host} is up")
                 }
                 Note::CutOff(lost) => {
-                    format!("note: cut off, because no elder answers where they dial: {}", nodes(lost))
+                    format!(
+                        "note: these nodes are cut off, because no elder answers at the addresses that they dial: {}",
+                        nodes(lost)
+                    )
                 }
                 Note::Alone(elders) => format!(
-                    "note: these elders will reach no other one until the others have moved, too: {}",
+                    "note: these elders can't reach any other elder until the others have moved, too: {}",
                     nodes(elders)
                 ),
                 Note::EldersLeft(0) => {
@@ -86,8 +89,8 @@ impl Page<'_> {
                         .to_owned()
                 }
                 Note::NoElderUp => {
-                    "note: no elder is known to be up, and this plan starts none: apply stages \
-                     everything, and starts or restarts nothing that would dial one"
+                    "note: no elder is known to be up, and this plan starts none: apply stages everything, \
+                     but doesn't start or restart any node that would dial an elder"
                         .to_owned()
                 }
                 Note::Split => "note: the network is split until the last node has the new key".to_owned(),
@@ -105,9 +108,11 @@ impl Page<'_> {
                     }
                     text
                 }
-                Note::Rollback => "note: a node that doesn't become healthy with its new files gets its old \
-                                   ones back; `--no-revert` leaves it as it is"
-                    .to_owned(),
+                Note::Rollback => {
+                    "note: a node that doesn't become healthy with its new files is rolled back to \
+                                   its old ones; `--no-revert` leaves it as it is"
+                        .to_owned()
+                }
                 Note::NoRollback => "note: a node that doesn't become healthy with its new files is left \
                                      as it is (--no-revert)"
                     .to_owned(),
@@ -147,13 +152,13 @@ impl Page<'_> {
                     "refused: the swarm key can't be replaced with --target, because some nodes would keep the old one: run without --target".to_owned()
                 }
                 Refusal::WithoutElders(elders) => format!(
-                    "refused: the restarted nodes would dial elders where none answers, because elders that \
-                     change their address or identity aren't targets: {}; run without --target",
+                    "refused: the restarted nodes would dial elders at addresses where none answers, because \
+                     elders that change their address or identity aren't targets: {}; run without --target",
                     nodes(elders)
                 ),
                 Refusal::WithoutMembers(left_out) => format!(
-                    "refused: no elder would be left where these nodes dial it, and they aren't targets: {}; \
-                     run without --target",
+                    "refused: no elder would be left at the addresses that these nodes dial, and the nodes aren't \
+                     targets: {}; run without --target",
                     nodes(left_out)
                 ),
                 Refusal::RotationWithout(hosts) => {
@@ -165,7 +170,7 @@ impl Page<'_> {
                 }
                 Refusal::RetiresUnplanned(host) => format!(
                     "refused: {host} can't be retired, because it couldn't be planned (see above); if it \
-                     will never come back: `spore retire {host} --gone`"
+                     will never come back, run `spore retire {host} --gone`"
                 ),
                 Refusal::Twins { node, other } => format!(
                     "refused: {node} would start with the identity of {other}, which is up: remove {other} \

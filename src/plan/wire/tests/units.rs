@@ -259,7 +259,7 @@ fn only_the_start_that_was_planned_on_is_stopped() {
     let changed = "changed on the host since the plan: tau@elders.service (expected it ";
     assert_eq!(
         differs(&host.act(&stop(invocation("c3")))),
-        format!("{changed}to run since start c3, found it active in start a1)")
+        format!("{changed}to be running in start c3, found it active in start a1)")
     );
     assert_eq!(
         differs(&host.act(&stop(Running::Stopped))),
@@ -330,7 +330,7 @@ fn a_restart_replaces_the_start_that_was_planned_on() {
     assert_eq!(host.act(&record("b2")), Outcome::Done);
     assert_eq!(host.act(&start), Outcome::Already);
     host.write("/tb/config/elders.yaml", b"newer");
-    let expected = "changed on the host since the plan: tau@elders.service (expected it to run since start a1, found it active in start b2,";
+    let expected = "changed on the host since the plan: tau@elders.service (expected it to be running in start a1, found it active in start b2,";
     let outcome = host.act(&start);
     assert!(differs(&outcome).starts_with(expected), "{outcome:?}");
     assert_eq!(host.calls(), [""; 0]);
