@@ -1,19 +1,21 @@
-//! The folder's secrets, to be masked in what hosts say.
+//! The secrets that hosts get, to be masked in what they say: the folder's, and the keys with
+//! which the probe digests them.
 //!
-//! Every struct of the network that may hold a secret is destructured without `..`, so
+//! Every struct of the network and of its desired state that may hold a secret is destructured without `..`, so
 //! that a new field doesn't compile until someone has decided whether it is one.
 
 use crate::desired::{Desired, Goal};
 use crate::network::{App, Domain, Host, Identity, Login, Network, Ssh, Tenancy};
-use crate::resource::{Content, Redactor, Resource, SecretBytes, Value};
+use crate::resource::{Content, DigestKey, Redactor, Resource, SecretBytes, Value};
 
-/// Masks the secrets of the folder, except for what is public in it.
+/// Masks the secrets that hosts get, except for what is public in them.
 pub(crate) fn redactor(network: &Network, desired: &Desired) -> Redactor {
-    Redactor::new(&secrets(network), public(network, desired))
+    let secrets = [of_folder(network), of_desired(network, desired)].concat();
+    Redactor::new(&secrets, public(network, desired))
 }
 
 /// Every secret of the folder.
-fn secrets(network: &Network) -> Vec<SecretBytes> {
+fn of_folder(network: &Network) -> Vec<SecretBytes> {
     let Network {
         folder: _,
         domain,
@@ -44,6 +46,15 @@ fn secrets(network: &Network) -> Vec<SecretBytes> {
     }
     secrets.extend(accounts.iter().flat_map(|accounts| accounts.scalars()).cloned());
     secrets
+}
+
+/// The keys that the probe gets. With one of them, the digests of passwords could be checked
+/// against guesses.
+fn of_desired(network: &Network, desired: &Desired) -> Vec<SecretBytes> {
+    // What is secret in the files comes from the folder.
+    let Desired { goals: _, payloads: _, spellings: _, versions: _, digest_keys } = desired;
+    let machines = DigestKey::for_machines(network.swarm_key.line());
+    digest_keys.values().chain([&machines]).map(|key| key.expose().clone()).collect()
 }
 
 /// The keys of a login are never sent, so a host can't echo them.
@@ -86,21 +97,76 @@ fn public(network: &Network, desired: &Desired) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::check;
-    use crate::network::{Links, Secrets};
+    use crate::network::{At, Links, Secrets};
+    use crate::resource::{MASK, Untrusted};
+    use std::collections::BTreeMap;
     use std::fs;
     use std::process::Command;
+    use std::sync::Arc;
 
-    #[test]
-    fn numbers_are_masked_as_they_are_written() {
+    /// A network with this `accounts.yaml`.
+    fn network(accounts: &str) -> Network {
         let folder = tempfile::tempdir().unwrap();
         let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/hostile/links-inside/folder/.");
         assert!(Command::new("cp").arg("-a").arg(fixture).arg(folder.path()).status().unwrap().success());
-        let accounts = "{pin: 12345678, list: [1.50e8, 0x1F2E], on: true}";
         fs::write(folder.path().join("accounts.yaml"), accounts).unwrap();
-        let network = check::read(folder.path(), Secrets::Needed, Links::Inside).finish().unwrap();
-        let masked: Vec<Vec<u8>> = secrets(&network).iter().map(|secret| secret.expose().to_vec()).collect();
+        check::read(folder.path(), Secrets::Needed, Links::Inside).finish().unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_secret_is_masked() {
+        let mut network = network("{database: {password: quartz-lantern-violet}}");
+        let place = network.swarm_key.place.clone();
+        let at = |secret: &str| Some(At { value: SecretBytes::new(secret), place: place.clone() });
+        let of_folder = network.logins.values_mut().next().unwrap();
+        let host = network.hosts.values_mut().next().unwrap();
+        host.ssh.logins =
+            vec![Arc::new(Login { password: at("copper-meadow-thimble"), ..(**of_folder).clone() })];
+        *of_folder = Arc::new(Login { password: at("walnut-glacier-pigeon"), ..(**of_folder).clone() });
+        let text = |text: &str| At { value: text.to_owned(), place: place.clone() };
+        network.tenancy = Some(Tenancy {
+            provider: text("github"),
+            owner: text("an-organisation"),
+            app: Some(App {
+                client_id: None,
+                key: at("-----BEGIN X-----\nsaddle0harbour1ribbon2\n-----END X-----"),
+            }),
+        });
+        let name = network.hosts.keys().next().unwrap().clone();
+        let key = DigestKey::derive(network.swarm_key.line(), name.as_str());
+        let digest_keys = BTreeMap::from([(name, key.clone())]);
+        let desired = Desired { digest_keys, ..Desired::default() };
+
+        let written = |secret: &SecretBytes| String::from_utf8(secret.expose().to_vec()).unwrap();
+        let node = network.hosts.values().flat_map(|host| host.nodes.values()).next().unwrap();
+        let table = [
+            ("swarm key", written(network.swarm_key.line()).rsplit('/').next().unwrap().to_owned()),
+            (
+                "validation key",
+                written(network.domain.validation.private().unwrap()).lines().nth(1).unwrap().to_owned(),
+            ),
+            // The rest is its public half.
+            ("node key", written(node.key.as_ref().unwrap().expose())[..40].to_owned()),
+            ("password of a host", "copper-meadow-thimble".to_owned()),
+            ("password of the folder", "walnut-glacier-pigeon".to_owned()),
+            ("app key", "saddle0harbour1ribbon2".to_owned()),
+            ("accounts", "quartz-lantern-violet".to_owned()),
+            ("digest key", written(key.expose())),
+            ("digest key of machines", written(DigestKey::for_machines(network.swarm_key.line()).expose())),
+        ];
+        let redactor = redactor(&network, &desired);
+        for (kind, secret) in table {
+            assert_eq!(redactor.show(&Untrusted::new(secret)), MASK, "{kind}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_masked_as_they_are_written_and_as_hosts_get_them() {
+        let network = network("{pin: 12345678, list: [1.50e8, 0x1F2E], on: true}");
+        let masked: Vec<Vec<u8>> =
+            of_folder(&network).iter().map(|secret| secret.expose().to_vec()).collect();
         let is_masked = |text: &str| masked.iter().any(|secret| secret == text.as_bytes());
-        for secret in ["12345678", "1.50e8", "0x1F2E"] {
+        for secret in ["12345678", "1.50e8", "150000000.0", "0x1F2E"] {
             assert!(is_masked(secret), "{secret}");
         }
         assert!(!is_masked("true"));

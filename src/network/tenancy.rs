@@ -44,8 +44,8 @@ impl Accounts {
         &self.document
     }
 
-    /// Its texts and numbers, as they are written: `1e8` is no longer that once it is a
-    /// number.
+    /// Its texts and numbers, both as they are written and as hosts get them: of `1e8`, they
+    /// get `100000000.0`.
     pub fn scalars(&self) -> &[SecretBytes] {
         &self.scalars
     }
@@ -53,8 +53,14 @@ impl Accounts {
 
 fn scalars(content: &Content<'_>) -> Vec<SecretBytes> {
     match content.resolved() {
-        // `true` is in every other text.
-        Content::Scalar { text, plain: true } if plain(text).is_bool() => Vec::new(),
+        Content::Scalar { text, plain: true } => match plain(text) {
+            // `true` is in every other text.
+            Value::Bool(_) => Vec::new(),
+            Value::Number(number) => {
+                vec![SecretBytes::new(text.as_bytes()), SecretBytes::new(number.to_string())]
+            }
+            _ => vec![SecretBytes::new(text.as_bytes())],
+        },
         Content::Scalar { text, .. } | Content::Tagged { text, .. } => {
             vec![SecretBytes::new(text.as_bytes())]
         }

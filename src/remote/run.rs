@@ -300,9 +300,11 @@ impl ActionRunner<'_> {
 
 /// What is wrong with an answer, and the beginning of it.
 fn misfit(said: &str, unfit: Unfit, redactor: &Redactor) -> Misfit {
-    let beginning = said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(said);
+    let said = redactor.line(said);
+    // Cut only now: a secret of which a part is missing isn't masked.
+    let beginning = said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(&said);
     let more = if said.len() > QUOTED { "…" } else { "" };
-    let beginning = redactor.show_in_one_line(&Untrusted::new(format!("{beginning}{more}")));
+    let beginning = Printable::line(&format!("{beginning}{more}"));
     Misfit::Unfit { beginning, unfit }
 }
 
@@ -358,5 +360,21 @@ pub(super) fn patience(limits: &RemoteLimits) -> Patience {
         settle: limits.settle,
         verify: limits.verify,
         packages: limits.install / 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::SecretBytes;
+
+    #[test]
+    fn the_beginning_of_an_answer_shows_no_part_of_a_secret() {
+        let redactor = Redactor::new(&[SecretBytes::new("hunter2")], [""; 0]);
+        for before in QUOTED - 8..QUOTED + 2 {
+            let said = format!("{}hunter2{}", "x".repeat(before), "y".repeat(20));
+            let Misfit::Unfit { beginning, .. } = misfit(&said, Unfit::End, &redactor) else { continue };
+            assert!(!beginning.contains('h') && beginning.ends_with('…'), "{beginning}");
+        }
     }
 }

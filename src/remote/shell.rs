@@ -19,7 +19,8 @@ use tokio::time::timeout;
 const OPEN: &str = include_str!("open.sh");
 const DRIVER: &str = include_str!("driver.sh");
 
-/// How many bytes of unexpected output are kept, to report why there is no shell.
+/// How many bytes of unexpected output are kept, apart from the rest of their first line, to
+/// report why there is no shell.
 const NOISE: usize = 4096;
 
 /// How many bytes of unexpected output a host may write in one request, and before the
@@ -60,7 +61,7 @@ pub(super) struct Lines {
     becoming_root: bool,
     /// Whether `sudo` isn't installed.
     no_sudo: bool,
-    /// The last bytes of the unexpected output.
+    /// The last lines of the unexpected output.
     noise: Vec<u8>,
     /// How many bytes it had in all.
     noisy: usize,
@@ -288,11 +289,10 @@ impl Lines {
         HostError::Malformed { during, what }
     }
 
-    /// Keeps the last bytes of unexpected output.
+    /// Keeps the last lines of unexpected output.
     pub(super) fn note(&mut self, noise: &[u8]) {
         self.noisy = self.noisy.saturating_add(noise.len());
-        self.noise.extend_from_slice(noise);
-        self.noise.drain(..self.noise.len().saturating_sub(NOISE));
+        keep_last_lines(&mut self.noise, noise);
     }
 
     /// The unexpected output, to be shown.
@@ -325,6 +325,18 @@ impl Lines {
     }
 }
 
+/// Appends to `kept`, and removes the lines before its last [`NOISE`] bytes. No line is cut:
+/// a secret of which a part is missing isn't masked.
+fn keep_last_lines(kept: &mut Vec<u8>, noise: &[u8]) {
+    // If too much is kept already, that is the beginning of a long line.
+    let searched = kept.len().saturating_sub(NOISE);
+    kept.extend_from_slice(noise);
+    let excess = kept.len().saturating_sub(NOISE);
+    if let Some(end) = memchr::memrchr(b'\n', &kept[searched..excess]) {
+        kept.drain(..=searched + end);
+    }
+}
+
 fn opening(error: ChannelError) -> HostError {
     match error {
         ChannelError::Lost(lost) => {
@@ -340,5 +352,30 @@ pub(super) struct Exposed(pub(super) SecretBytes);
 impl AsRef<[u8]> for Exposed {
     fn as_ref(&self) -> &[u8] {
         self.0.expose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_long_noise_the_last_lines_are_kept_whole() {
+        let line = format!("{}\n", "password ".repeat(20));
+        for chunk in [1, 7, line.len(), 3000, 100_000] {
+            let mut kept = Vec::new();
+            for noise in line.repeat(100).as_bytes().chunks(chunk) {
+                keep_last_lines(&mut kept, noise);
+            }
+            assert_eq!(kept, line.repeat(NOISE.div_ceil(line.len())).as_bytes(), "{chunk}");
+            let long = "x".repeat(3 * NOISE);
+            for noise in long.as_bytes().chunks(chunk) {
+                keep_last_lines(&mut kept, noise);
+            }
+            assert_eq!(kept, long.as_bytes(), "{chunk}");
+            keep_last_lines(&mut kept, b"\n");
+            keep_last_lines(&mut kept, line.repeat(50).as_bytes());
+            assert!(kept.len() < NOISE + line.len() && kept.starts_with(b"password"), "{chunk}");
+        }
     }
 }

@@ -14,13 +14,17 @@
 //!   aren't: the password `root` would hide every owner, and a masked value would differ from
 //!   the desired one for ever.
 //!
-//! Secrets are echoed whole, line by line, quoted, encoded, or truncated. Therefore every
-//! substring of a long secret that is too long to be a coincidence is masked, unless it occurs
-//! in something public, such as a domain or a public key: that is in the desired state, with
-//! which the host's is compared, and masking it would hide nothing.
+//! Secrets are echoed whole, line by line, quoted, encoded, or truncated. Therefore a secret is
+//! masked in each of its usual encodings, and of a long one, every substring that is too long
+//! to be a coincidence is masked, unless it occurs in something public, such as a domain or a
+//! public key: that is in the desired state, with which the host's is compared, and masking it
+//! would hide nothing.
 
 use super::{Printable, SecretBytes};
 use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +38,10 @@ const LONG: usize = PIECE + 4;
 
 /// Secrets with fewer bytes than this aren't masked, because other text would match.
 const SHORTEST: usize = 4;
+
+/// Base64 with its padding or without.
+const BASE64_ANY_PADDING: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
 /// What replaces a secret.
 pub const MASK: &str = "***";
@@ -110,7 +118,10 @@ impl Redactor {
             // Headers that all keys have in common aren't secret.
             let lines = secret.expose().split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
             for line in lines.filter(|line| !line.starts_with(b"-----")) {
-                all.add(line.strip_prefix(b"/key/swarm/psk/1.0.0//base16/").unwrap_or(line));
+                let line = line.strip_prefix(b"/key/swarm/psk/1.0.0//base16/").unwrap_or(line);
+                all.add(line);
+                all.add_quoted(line);
+                all.add_decoded(line);
             }
             all.add_encoded(secret.expose());
         }
@@ -119,6 +130,7 @@ impl Redactor {
         known.sort_unstable();
         all.pieces.retain(|piece| known.binary_search(piece).is_err());
         all.pieces.sort_unstable();
+        all.pieces.dedup();
         all.hashes.resize((all.pieces.len() * 16).next_power_of_two(), false);
         for piece in all.pieces.iter() {
             let at = hash(piece, all.hashes.len());
@@ -157,11 +169,42 @@ impl fmt::Debug for Redactor {
 
 impl Secrets {
     fn add(&mut self, value: &[u8]) {
-        if value.len() >= LONG {
-            self.pieces.extend(value.array_windows::<PIECE>());
-        } else if value.len() >= SHORTEST {
-            self.short.push(SecretBytes::new(value));
+        self.add_form(value, value);
+    }
+
+    /// Adds another form of a secret, which is masked as the secret itself is.
+    fn add_form(&mut self, secret: &[u8], form: &[u8]) {
+        if secret.len() >= LONG {
+            self.pieces.extend(form.array_windows::<PIECE>());
+        } else if secret.len() >= SHORTEST {
+            self.short.push(SecretBytes::new(form));
         }
+    }
+
+    /// Adds the secret as it is within quotes and in URLs, where that differs.
+    fn add_quoted(&mut self, secret: &[u8]) {
+        let Ok(text) = std::str::from_utf8(secret) else { return };
+        let json = Zeroizing::new(serde_json::Value::from(text).to_string());
+        let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(text);
+        let escaped = Zeroizing::new(text.escape_default().to_string());
+        let doubled = Zeroizing::new(text.replace('\'', "''"));
+        let in_url = Zeroizing::new(percent_encoded(secret));
+        for form in [&*escaped, json, &*doubled, &*in_url] {
+            if form != text {
+                self.add_form(secret, form.as_bytes());
+            }
+        }
+    }
+
+    /// If the secret is bytes in hexadecimal digits or base64, adds them in the other
+    /// encodings: programs that have decoded a key may show it in one of these.
+    fn add_decoded(&mut self, secret: &[u8]) {
+        let decoded = from_hex(secret).or_else(|| BASE64_ANY_PADDING.decode(secret).ok()).map(Zeroizing::new);
+        let Some(bytes) = decoded.filter(|bytes| bytes.len() >= LONG) else { return };
+        self.add(&hex(&bytes, b"0123456789abcdef"));
+        self.add(&hex(&bytes, b"0123456789ABCDEF"));
+        self.add(Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(&*bytes)).as_bytes());
+        self.add_encoded(&bytes);
     }
 
     /// Adds the base64 of the secret in each of the three alignments that it can have
@@ -214,6 +257,30 @@ impl Secrets {
     }
 }
 
+/// Encodes everything except the characters that may be anywhere in a URL.
+fn percent_encoded(secret: &[u8]) -> String {
+    let mut encoded = String::with_capacity(secret.len());
+    for &byte in secret {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+fn hex(bytes: &[u8], digits: &[u8; 16]) -> Zeroizing<Vec<u8>> {
+    let of = |byte: &u8| [byte >> 4, byte & 15].map(|digit| digits[usize::from(digit)]);
+    Zeroizing::new(bytes.iter().flat_map(of).collect())
+}
+
+fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    pairs.iter().map(|&[high, low]| u8::try_from(digit(high)? << 4 | digit(low)?).ok()).collect()
+}
+
 /// Below `most`, a power of two.
 fn hash(piece: &[u8; PIECE], most: usize) -> usize {
     let [first, second, third] =
@@ -253,6 +320,45 @@ mod tests {
             redactor.show(&Untrusted::new("-----BEGIN EC PRIVATE KEY----- expected")),
             "-----BEGIN EC PRIVATE KEY----- expected"
         );
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_quotes_and_in_urls() {
+        for secret in ["p\"ss\\w0'rd%", "pässwörd\"", "it's a \"long\" secret \\ with\ttabs & 'quotes'"] {
+            let redactor = Redactor::new(&[SecretBytes::new(secret)], NONE);
+            let json = serde_json::Value::from(secret).to_string();
+            for said in [
+                secret.to_owned(),
+                secret.escape_default().to_string(),
+                json[1..json.len() - 1].to_owned(),
+                secret.replace('\'', "''"),
+                percent_encoded(secret.as_bytes()),
+            ] {
+                assert_eq!(redactor.show(&Untrusted::new(format!("<{said}>"))), "<***>", "{said}");
+            }
+        }
+        assert_eq!(percent_encoded("a-ä/".as_bytes()), "a-%C3%A4%2F");
+    }
+
+    #[test]
+    fn a_password_that_is_long_in_a_url_is_masked_only_where_it_is_shown() {
+        let redactor = Redactor::new(&[SecretBytes::new("äöüßé")], NONE);
+        let said = "%C3%A4%C3%B6%C3%BC%C3%9F%C3%A9";
+        assert_eq!(redactor.open(&Untrusted::new(said)).expose(), said);
+        assert_eq!(redactor.line(said), MASK);
+    }
+
+    #[test]
+    fn a_key_is_masked_in_the_encodings_of_its_bytes() {
+        let bytes: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37) ^ 0xa5).collect();
+        let lower = String::from_utf8(hex(&bytes, b"0123456789abcdef").to_vec()).unwrap_or_default();
+        let base64 = BASE64_STANDARD_NO_PAD.encode(&bytes);
+        for key in [lower.clone(), lower.to_uppercase(), base64.clone(), format!("{base64}=")] {
+            let redactor = Redactor::new(&[SecretBytes::new(key.clone())], NONE);
+            for said in [&lower, &lower.to_uppercase(), &base64] {
+                assert_eq!(redactor.show(&Untrusted::new(said)), MASK, "{key}: {said}");
+            }
+        }
     }
 
     #[test]

@@ -62,11 +62,15 @@ runs() {
 }
 
 # run COMMAND...: leaves its output (standard error included; of a long one, the
-# end) in $said and its exit status in $status.
+# end, in whole lines) in $said and its exit status in $status. The first line is
+# either the empty one or cut, and spore doesn't mask a secret of which a part is
+# missing.
 run() {
-    said=$({ "$@" 2>&1 3>&- </dev/null; printf '\n%s' "$?"; } | tail -c 8000)
+    said=$({ echo; "$@" 2>&1 3>&- </dev/null; printf '\n\n%s' "$?"; } | tail -c 8000)
+    said=${said#*"$newline"}
     status=${said##*"$newline"}
     said=${said%"$newline"*}
+    said=${said%"$newline"}
     said=${said%"$newline"}
 }
 

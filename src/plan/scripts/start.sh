@@ -190,10 +190,15 @@ now() {
 # The end of the unit's journal, into $last: its own lines, if there are any, because the
 # service manager's lines only say that it died.
 last_words() {
-    last=$(journal -n 10 "_SYSTEMD_UNIT=$unit" | tail -c 4000)
-    [ -n "$last" ] || last=$(journal -n 10 -u "$unit" | tail -c 4000)
+    last=$(last_lines "_SYSTEMD_UNIT=$unit")
+    [ -n "$last" ] || last=$(last_lines -u "$unit")
     holders
     [ -z "$last" ] || last="; its journal ends:$newline$last"
+}
+
+# The end of the journal, in whole lines: the first one is cut if it isn't the empty one.
+last_lines() {
+    { echo; journal -n 10 "$@"; } | tail -c 4000 | sed 1d
 }
 
 # If a port that it needs is taken, adds to $why which process has it.
