@@ -187,7 +187,7 @@ impl Folder {
 fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
     let keys: Vec<String> = (0..48u8).map(node_key).collect();
     let strategy = (folder(), folder(), any::<u8>(), events(), any::<prop::sample::Index>());
-    let ran = runner(60).run(&strategy, |(one, other, bits, events, cut)| {
+    let ran = runner(30).run(&strategy, |(one, other, bits, events, cut)| {
         let hosts = Simulation { hosts: BTreeMap::new(), now_ns: 1_800_000_000_000_000_000 };
         let first = one.world(hosts, &keys);
         let plan = first.plan();
@@ -223,7 +223,7 @@ fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
 fn of_random_outages() -> Result<(), libtest_mimic::Failed> {
     let keys: Vec<String> = (0..48u8).map(node_key).collect();
     let stopped = prop::collection::vec((0..8usize, Just(Event::Stopped)), 0..3);
-    let ran = runner(200).run(&(folder(), folder(), any::<u8>(), stopped), |(one, other, bits, events)| {
+    let ran = runner(60).run(&(folder(), folder(), any::<u8>(), stopped), |(one, other, bits, events)| {
         let hosts = Simulation { hosts: BTreeMap::new(), now_ns: 1_800_000_000_000_000_000 };
         let mut first = one.world(hosts, &keys);
         let plan = first.plan();
