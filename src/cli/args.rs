@@ -9,8 +9,7 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
-couldn't be planned; 4 apply: declined; 130 interrupted.
-Without a command, spore prints a summary of the folder.";
+couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
 /// Plan and apply Taubyte networks over SSH, declaratively and without an agent.
 #[derive(Clone, Debug, Parser)]
@@ -28,7 +27,7 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     pub(crate) network: Option<String>,
-    /// When to colour the output
+    /// Colour the output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Colour,
 }
