@@ -136,7 +136,8 @@ fn path_line(path: &str, fact: &PathFact) -> String {
         PathFact::File(FileFact { access, size, device_inode: _, mtime_ns: _, ctime_ns: _, sha256 }) => {
             format!("{access:?} {size} {sha256:?}")
         }
-        PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) | PathFact::Unreadable(_) => {
+        PathFact::Directory { access, through, device_inode: _ } => format!("{access:?} {through:?}"),
+        PathFact::Link { .. } | PathFact::Other(_) | PathFact::Unreadable(_) => {
             format!("{fact:?}")
         }
     }
