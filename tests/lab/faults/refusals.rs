@@ -57,8 +57,8 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
         (
             "/tb read-only",
             "mkdir -p /tb; mount -t tmpfs -o ro,mode=755 tmpfs /tb",
-            &["make /tb/bin", "Read-only file system"][..],
-            &["make /tb/bin", "Read-only file system"][..],
+            &["create /tb/bin", "Read-only file system"][..],
+            &["create /tb/bin", "Read-only file system"][..],
             "umount /tb; rmdir /tb",
         ),
         (
