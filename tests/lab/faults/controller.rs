@@ -74,13 +74,18 @@ impl<'a> Controller<'a> {
     /// Waits for a line that contains `text`.
     #[track_caller]
     pub(crate) fn says(&mut self, text: &str) -> String {
+        self.says_one_of(&[text])
+    }
+
+    /// Waits for a line with one of the texts.
+    pub(crate) fn says_one_of(&mut self, texts: &[&str]) -> String {
         let deadline = Instant::now() + LIMIT;
         while let Some(line) = self.line_by(deadline) {
-            if line.contains(text) {
+            if texts.iter().any(|text| line.contains(text)) {
                 return line;
             }
         }
-        panic!("expected a line with `{text}`:\n{}{}", self.out, self.err);
+        panic!("expected a line with one of {texts:?}:\n{}{}", self.out, self.err);
     }
 
     /// Whether it still runs.
