@@ -1,8 +1,9 @@
 //! The secrets that hosts get, to be masked in what they say: the folder's, and the keys with
 //! which the probe digests them.
 //!
-//! Every struct of the network and of its desired state that may hold a secret is destructured without `..`, so
-//! that a new field doesn't compile until someone has decided whether it is one.
+//! The structs of the network and of its desired state that hold secrets are destructured
+//! without `..`, so that a new field doesn't compile until someone has decided whether it is
+//! one.
 
 use crate::desired::{Desired, Goal};
 use crate::network::{App, Domain, Host, Identity, Login, Network, Ssh, Tenancy};
@@ -26,7 +27,7 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
         logins,
         tenancy,
         accounts,
-        // A URL of a tau has no credentials.
+        // URLs of tau are never sent to a host.
         tau: _,
         warnings: _,
     } = network;

@@ -26,7 +26,8 @@ pub(super) struct HostPart {
     pub(super) obstacles: Vec<Obstacle>,
     /// Directives of our unit template that something on the host overrides.
     pub(super) overridden: Vec<Overridden>,
-    /// See [`States::rotates`](super::planner).
+    /// Whether a node runs with another secret than everyone should have at the same time,
+    /// whether or not it is a target.
     pub(super) rotates: bool,
     /// In a retirement: what is left alone.
     pub(super) remainder: Option<Remainder>,

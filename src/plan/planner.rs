@@ -88,7 +88,7 @@ impl Planner {
         &self.desired
     }
 
-    /// Plans the changes for what the hosts have answered. A host that isn't in `facts`
+    /// Plans the changes for what the hosts have answered. A host that isn't in `probed`
     /// wasn't asked, and the plan says nothing of it.
     ///
     /// # Errors
