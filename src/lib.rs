@@ -15,7 +15,7 @@ pub mod ssh;
 
 pub mod artifact;
 
-pub mod tau;
+pub mod daemon;
 
 pub mod finding;
 

@@ -13,6 +13,175 @@ const KEPT: &[(&str, &[&str])] = &[
     ("tokio", &["ssh/", "artifact/", "remote/", "pretend/", "cli/", "main.rs"]),
 ];
 
+/// What a room must not contain: the column "never" of the design's table, as far as words
+/// show it. Strings and scripts count, comments and tests don't.
+struct Never {
+    rooms: &'static [&'static str],
+    words: &'static [&'static str],
+    /// Files that may have them all the same, with the reason in the table below.
+    except: &'static [&'static str],
+    why: &'static str,
+}
+
+const NEVERS: &[Never] = &[
+    Never {
+        rooms: &["resource", "desired", "facts", "diff", "plan"],
+        words: &[
+            "/tb",
+            "CAESQ",
+            "tau@",
+            "docker",
+            "containerd",
+            "systemd-resolved",
+            "resolved.conf",
+            "accounts",
+            "auth",
+            "gateway",
+            "hoarder",
+            "monkey",
+            "patrick",
+            "seer",
+            "substrate",
+            "tns",
+        ],
+        // The folder's accounts are compiled into a node's configuration, whose struct has a
+        // field of that name.
+        except: &["desired/node.rs"],
+        why: "what is a daemon's, a service's or a package's is in room `daemon`",
+    },
+    Never {
+        rooms: &["facts", "diff", "plan", "remote"],
+        words: &["daemon::tau", "Daemon::Tau"],
+        except: &[],
+        why: "a daemon is known by the methods of `Daemon` only",
+    },
+    Never {
+        rooms: &["resource", "yaml", "desired", "facts", "diff", "plan", "check", "daemon"],
+        words: &[
+            "std::fs",
+            "std::process",
+            "std::net::Tcp",
+            "std::time::Instant",
+            "SystemTime",
+            "async fn",
+            ".await",
+        ],
+        except: &[],
+        why: "it is a function of values: no file, no process, no clock",
+    },
+    Never {
+        rooms: &["identity"],
+        words: &["std::fs", "std::path", "std::process", "async fn"],
+        except: &[],
+        why: "keys come from text, and others read the files",
+    },
+    Never {
+        rooms: &["daemon"],
+        words: &["HostName", "Wave", "crate::ssh"],
+        except: &[],
+        why: "a daemon's facts don't depend on which hosts there are, or on an order",
+    },
+    Never {
+        rooms: &["network", "check"],
+        words: &["crate::ssh::connect", "crate::remote", "async fn"],
+        except: &[],
+        why: "the folder is read and judged without any host",
+    },
+    Never {
+        rooms: &["desired"],
+        words: &["Wave", "waves"],
+        except: &[],
+        why: "it constrains the order, and the plan decides it",
+    },
+    Never {
+        rooms: &["facts"],
+        words: &["crate::desired", "crate::network", "crate::ssh", "russh"],
+        except: &[],
+        why: "the current state is a function of the facts alone",
+    },
+    Never {
+        rooms: &["diff"],
+        words: &["Wave", "waves", "Action"],
+        except: &[],
+        why: "it compares, and the plan orders",
+    },
+    Never {
+        rooms: &["plan"],
+        words: &["crate::render", "crate::ssh", "println!", "Style"],
+        // Why a host couldn't be planned may be the connection's error.
+        except: &["plan/host_error.rs"],
+        why: "it doesn't know how a plan is shown or carried out",
+    },
+    Never {
+        rooms: &["render"],
+        words: &["std::fs", "std::process", "crate::ssh::connect", "async fn", "SystemTime"],
+        except: &[],
+        why: "it composes text from values",
+    },
+    Never {
+        rooms: &["ssh"],
+        words: &["crate::facts", "crate::plan", "crate::network", "/tb"],
+        except: &[],
+        why: "it doesn't know what is sent over it",
+    },
+    Never {
+        rooms: &["remote"],
+        words: &["crate::render", "println!"],
+        except: &[],
+        why: "it tells events, and others show them",
+    },
+];
+
+impl Never {
+    /// The first forbidden word in a line of code or of a script.
+    fn finds(&self, line: &str) -> Option<&'static str> {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        self.words.iter().copied().find(|word| {
+            line.match_indices(word).any(|(at, _)| {
+                // A word that begins or ends with a letter isn't part of another.
+                let (before, after) = (&line[..at], &line[at + word.len()..]);
+                let begins = !word.starts_with(is_word) || !before.ends_with(is_word);
+                begins && (!word.ends_with(is_word) || !after.starts_with(is_word))
+            })
+        })
+    }
+}
+
+#[test]
+fn no_room_has_what_is_never_there() {
+    let mut wrong = Vec::new();
+    for (file, text) in &sources() {
+        for never in NEVERS {
+            let is_in =
+                |room: &&&str| file.strip_prefix(**room).is_some_and(|rest| rest.starts_with(['/', '.']));
+            let applies =
+                never.rooms.iter().any(|room| is_in(&room)) && !never.except.contains(&file.as_str());
+            if !applies || file.contains("/tests") || file.contains("fake_") || file.contains("/cutting") {
+                continue;
+            }
+            for (line, code) in code(file, text) {
+                if let Some(word) = never.finds(code) {
+                    wrong.push(format!("{file}:{line}: `{word}`: {}", never.why));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Each rule finds each of its words, and only whole ones.
+#[test]
+fn every_never_is_found() {
+    for never in NEVERS {
+        for word in never.words {
+            assert_eq!(never.finds(&format!("let x = \"{word}\";")), Some(*word), "{word}");
+        }
+    }
+    let tau = &NEVERS[0];
+    assert_eq!(tau.finds("the author of seers"), None);
+    assert_eq!(tau.finds("for path in $root/tb/config"), Some("/tb"));
+}
+
 /// The path, relative to `src`, and the text of every source file.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -23,7 +192,10 @@ fn sources() -> Vec<(String, String)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path
+                .extension()
+                .is_some_and(|extension| ["rs", "sh", "awk"].contains(&&*extension.to_string_lossy()))
+            {
                 let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
                 sources.push((name, fs::read_to_string(path).unwrap()));
             }
@@ -42,9 +214,11 @@ fn rooms(sources: &[(String, String)]) -> Vec<String> {
 }
 
 /// The numbered lines of code, without comments and without the module `tests`.
-fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+fn code<'a>(file: &str, text: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
+    let comment = if file.ends_with(".rs") { "//" } else { "#" };
     let lines = text.lines().enumerate().map(|(i, line)| (i + 1, line.trim_start()));
-    lines.take_while(|(_, line)| !line.starts_with("mod tests {")).filter(|(_, line)| !line.starts_with("//"))
+    let lines = lines.take_while(|(_, line)| !line.starts_with("mod tests {"));
+    lines.filter(move |(_, line)| !line.starts_with(comment))
 }
 
 /// The identifiers that follow `prefix`, where `prefix` is the start of a path.
@@ -71,7 +245,7 @@ fn imports_go_in_one_direction() {
             assert!(matches!(room, "lib" | "main"), "{file} isn't in a room of lib.rs");
             continue;
         };
-        for (line, code) in code(text) {
+        for (line, code) in code(file, text) {
             assert!(!code.starts_with("use crate::{"), "{file}:{line}: write one `use` for each room");
             for other in named(code, "crate::").filter_map(at).filter(|other| *other > here) {
                 wrong.push(format!("{file}:{line}: `{room}` may not import `{}`", rooms[other]));
@@ -89,7 +263,7 @@ fn crates_stay_in_their_rooms() {
         if file.contains("/tests") {
             continue;
         }
-        for (line, code) in code(text) {
+        for (line, code) in code(file, text) {
             for (name, places) in KEPT {
                 let prefix = format!("{name}::");
                 let used = named(code, &prefix).next().is_some();

@@ -1,9 +1,9 @@
 //! Names that aren't valid in DNS, and generated names that would shadow the
 //! network's own.
 
+use crate::daemon::tau;
 use crate::finding::{DomainNames, Excerpt, Finding, NameFlaw};
 use crate::network::{At, Draft, nearest};
-use crate::tau;
 use std::net::IpAddr;
 
 pub(super) fn check(draft: &Draft) -> Vec<Finding> {

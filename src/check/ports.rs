@@ -1,10 +1,10 @@
 //! Port conflicts, and hosts with more nodes than can run.
 
 use super::{MOST_ON_A_HOST, on, used};
+use crate::daemon::tau::{self, SENSORS_PORT};
 use crate::finding::{Excerpt, Finding, Place, PortName, Ports};
 use crate::network::{Draft, HostDraft, ShapeDraft};
 use crate::resource::ShapeName;
-use crate::tau::{self, SENSORS_PORT};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 

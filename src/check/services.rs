@@ -1,10 +1,10 @@
 //! Services that tau doesn't have, or that won't work.
 
 use super::{MOST, used};
+use crate::daemon::tau;
 use crate::finding::{Excerpt, Finding, Missing, Services};
 use crate::identity::check_app_key;
 use crate::network::{At, Draft, Secrets, ShapeDraft, TenancyDraft, nearest};
-use crate::tau;
 
 pub(super) fn check(draft: &Draft) -> Vec<Finding> {
     let used = used(draft);

@@ -9,22 +9,14 @@ mod node;
 mod peers;
 
 use crate::artifact::Architecture;
+use crate::daemon::{resolver, tau};
 use crate::network::{Host, Network};
 use crate::resource::{
     Access, ByHost, Content, DigestKey, Edge, Effect, File, FixedText, FolderKey, HostName, Port, Printable,
     Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Source, Version,
 };
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
-
-/// The package to install on a host that needs a container engine and has none.
-pub const ENGINE_PACKAGE: &str = "docker.io";
-/// The drop-in that disables systemd-resolved's stub listener, which occupies port 53.
-pub const RESOLVER_DROP_IN: &str = "/etc/systemd/resolved.conf.d/spore.conf";
-/// The text of [`RESOLVER_DROP_IN`]. It doesn't change the host's DNS servers.
-pub const RESOLVER_DROP_IN_TEXT: &str =
-    "# Written by spore: seer answers DNS on this host.\n[Resolve]\nDNSStubListener=no\n";
 
 /// The desired state of the hosts, and the bytes of their files.
 #[derive(Clone, Debug, Default)]
@@ -146,7 +138,7 @@ pub enum CompileError {
 /// See [`CompileError`].
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
     let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
-    let drop_in = SecretBytes::new(RESOLVER_DROP_IN_TEXT);
+    let drop_in = SecretBytes::new(resolver::DROP_IN_TEXT);
     desired.payloads.insert(Source::Fixed(FixedText::ResolverDropIn), drop_in);
     desired.spellings.add_secrets(network);
     let bootstrap = peers::bootstrap(network);
@@ -188,12 +180,13 @@ impl HostCompiler<'_> {
         }
         self.goal(ResourceKey::File(tau::BINARY.to_owned()), Goal::Program(self.supplies.tau.clone()));
         self.in_directory(tau::BINARY);
-        let unit = SecretBytes::new(tau::unit::TEXT);
-        let content = Content::Document(tau::unit::parse(tau::unit::TEXT));
-        self.file(tau::unit::PATH, 0o644, content, &unit, Source::Fixed(FixedText::UnitTemplate));
+        let template = tau::template();
+        let unit = SecretBytes::new(template.text());
+        let content = Content::Document(template.document().clone());
+        self.file(template.path(), 0o644, content, &unit, Source::Fixed(FixedText::UnitTemplate));
         self.have(ResourceKey::Units, Resource::Units { fresh: true });
         self.connect(
-            ResourceKey::File(tau::unit::PATH.to_owned()),
+            ResourceKey::File(template.path().to_owned()),
             ResourceKey::Units,
             Edge::Reads(Effect::Reload),
         );

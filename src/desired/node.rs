@@ -2,13 +2,15 @@
 
 use super::peers::BootstrapNode;
 use super::{CompileError, Goal, HostCompiler};
+use crate::daemon::engine;
+use crate::daemon::resolver;
+use crate::daemon::tau::config::{App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
+use crate::daemon::tau::{self, ServiceTraits};
 use crate::network::{Identity, Plugin, Shape};
 use crate::resource::{
     Activity, Content, Edge, Effect, File, FolderKey, Node, NodeName, Resource, ResourceKey, SecretBytes,
     Service, Source, Started,
 };
-use crate::tau::config::{App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
-use crate::tau::{self, ServiceTraits};
 use std::net::IpAddr;
 
 impl HostCompiler<'_> {
@@ -22,12 +24,12 @@ impl HostCompiler<'_> {
         let shape_name = &*identity.shape;
         // Reading the folder has already checked that the shape exists.
         let Some(shape) = network.shapes.get(shape_name) else { return Ok(()) };
-        let name = NodeName { shape: shape_name.clone(), host: (*self.host.name).clone() };
-        let unit = ResourceKey::Service(tau::unit_name(shape_name));
-        let traits: Vec<&ServiceTraits> = shape.services.iter().filter_map(|s| tau::service(s)).collect();
-        let trusted = traits.iter().any(|service| service.trusted);
+        let name = self.host.node_name(shape_name);
+        let unit = ResourceKey::Service(name.unit());
+        let services = || shape.services.iter().map(|service| service.as_str());
+        let needs = tau::needs(services());
 
-        let config = self.config(&name, identity, shape, bootstrap, trusted)?;
+        let config = self.config(&name, identity, shape, bootstrap, &needs)?;
         let unwritable = |error| CompileError::Unwritable(name.clone(), error);
         let document = config.document(self.key).map_err(unwritable)?;
         let text = config.to_yaml().map_err(unwritable)?;
@@ -40,7 +42,6 @@ impl HostCompiler<'_> {
             .bootstrap
             .get(shape_name)
             .is_some_and(|hosts| hosts.iter().any(|host| **host == name.host));
-        let services = || shape.services.iter().map(|service| service.as_str());
         let health = tau::health(shape_name, &identity.id.to_string(), *shape.ports.main, services());
         self.have(
             unit.clone(),
@@ -60,11 +61,13 @@ impl HostCompiler<'_> {
             self.connect(ResourceKey::Directory(directory.0.to_owned()), unit.clone(), Edge::Needs);
         }
 
-        if trusted && let Some(private) = network.domain.validation.private() {
+        if needs.trusted
+            && let Some(private) = network.domain.validation.private()
+        {
             self.secret_file(tau::VALIDATION_PRIVATE, FolderKey::ValidationPrivate, private);
             self.reads(&unit, tau::VALIDATION_PRIVATE);
         }
-        for path in [tau::BINARY, tau::unit::PATH, tau::VALIDATION_PUBLIC, &path] {
+        for path in [tau::BINARY, tau::template().path(), tau::VALIDATION_PUBLIC, &path] {
             self.reads(&unit, path);
         }
         self.connect(
@@ -79,13 +82,13 @@ impl HostCompiler<'_> {
             self.goal(ResourceKey::Rule(port), Goal::Reachable(port));
             self.connect(ResourceKey::Rule(port), unit.clone(), Edge::Needs);
         }
-        if traits.iter().any(|service| service.containers) {
-            let engine = ResourceKey::Package(super::ENGINE_PACKAGE.to_owned());
+        if needs.containers {
+            let engine = ResourceKey::Package(engine::INSTALLED.package.to_owned());
             self.goal(engine.clone(), Goal::ContainerEngine);
             self.connect(engine, unit.clone(), Edge::Needs);
         }
-        if traits.iter().any(|service| service.dns) {
-            let stub = ResourceKey::File(super::RESOLVER_DROP_IN.to_owned());
+        if needs.dns {
+            let stub = ResourceKey::File(resolver::DROP_IN.to_owned());
             self.goal(stub.clone(), Goal::DnsPortFree);
             self.connect(stub, unit, Edge::Needs);
         }
@@ -120,7 +123,7 @@ impl HostCompiler<'_> {
         identity: &Identity,
         shape: &Shape,
         bootstrap: &[BootstrapNode],
-        trusted: bool,
+        needs: &ServiceTraits,
     ) -> Result<NodeConfig, CompileError> {
         let key = identity.key.as_ref().ok_or_else(|| CompileError::NoKey(name.clone()))?;
         let main = *shape.ports.main;
@@ -130,15 +133,15 @@ impl HostCompiler<'_> {
         if addresses().any(|ip| ip.is_ipv6()) {
             listen.push(format!("/ip6/::/tcp/{main}"));
         }
-        let public = relative(tau::VALIDATION_PUBLIC);
+        let public = tau::config::relative(tau::VALIDATION_PUBLIC);
         // tau requires a file here whatever services the node runs; without the private
         // key, name the public one.
-        let has_private = trusted && domain.validation.private().is_some();
-        let private = if has_private { relative(tau::VALIDATION_PRIVATE) } else { public.clone() };
-        let runs_accounts = shape.services.iter().any(|service| service.as_str() == "accounts");
+        let has_private = needs.trusted && domain.validation.private().is_some();
+        let private =
+            if has_private { tau::config::relative(tau::VALIDATION_PRIVATE) } else { public.clone() };
         Ok(NodeConfig {
             privatekey: key.expose().clone(),
-            swarmkey: relative(tau::SWARM_KEY),
+            swarmkey: tau::config::relative(tau::SWARM_KEY),
             services: shape.services.iter().map(|service| service.to_string()).collect(),
             p2p_listen: listen,
             p2p_announce: addresses().map(|ip| multiaddr(ip, main)).collect(),
@@ -163,8 +166,8 @@ impl HostCompiler<'_> {
                     .map(|(name, custom)| (name.clone(), custom.service.to_string()))
                     .collect(),
             },
-            tenancy: self.tenancy(trusted),
-            accounts: self.network.accounts.as_ref().filter(|_| runs_accounts).map(|a| a.expose().clone()),
+            tenancy: self.tenancy(needs.trusted),
+            accounts: self.network.accounts.as_ref().filter(|_| needs.accounts).map(|a| a.expose().clone()),
             plugins: Plugins { plugins: plugins(shape).map(|plugin| plugin.name.clone()).collect() },
         })
     }
@@ -183,11 +186,6 @@ impl HostCompiler<'_> {
 /// The plugins whose files exist. As upstream does, nodes are run without the others.
 fn plugins(shape: &Shape) -> impl Iterator<Item = &Plugin> {
     shape.plugins.iter().map(|plugin| &plugin.value).filter(|plugin| plugin.is_there)
-}
-
-/// Makes a path relative to `/tb/config`, as it is written in a configuration.
-fn relative(path: &str) -> String {
-    path.strip_prefix("/tb/config/").unwrap_or(path).to_owned()
 }
 
 /// For example `/ip4/10.0.0.1/tcp/4242`.

@@ -1,7 +1,8 @@
 //! A difference, by the kind of resource. A resource that is in place has no change.
 
 use crate::resource::{
-    Access, Content, Effect, FieldPath, File, Link, Resource, Service, Sha256, Trouble, Untold, Value,
+    Access, Content, Effect, FieldPath, File, IDENTITY, Link, Resource, Service, Sha256, Trouble, Untold,
+    Value,
 };
 
 /// A resource that differs from its desired state.
@@ -168,7 +169,7 @@ impl Change {
                     (Some(before), Content::Secret(_)) if matches!(before.content, Content::Secret(_)) && change.rewritten
                 );
                 replaces_secret
-                    || change.fields.iter().any(|field| field.path == "identity" && field.before.is_some())
+                    || change.fields.iter().any(|field| field.path == IDENTITY && field.before.is_some())
             }
             _ => false,
         }

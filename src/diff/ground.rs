@@ -1,7 +1,8 @@
 //! Resolves the goals that depend on the host.
 
 use crate::artifact::Architecture;
-use crate::desired::{ArtifactRef, ENGINE_PACKAGE, Goal, RESOLVER_DROP_IN, RESOLVER_DROP_IN_TEXT};
+use crate::daemon::{Daemon, engine, resolver};
+use crate::desired::{ArtifactRef, Goal};
 use crate::facts::{Conditions, Engine, Verdict};
 use crate::resource::{
     Access, Activity, Content, Edge, Effect, File, FixedText, Graph, HostName, Link, Port, Printable,
@@ -25,7 +26,7 @@ pub enum Obstacle {
     NoSystemd,
     /// The name that the kernel gives its architecture.
     UnknownArchitecture(Printable),
-    /// Neither the folder nor the host has a tau.
+    /// Neither the folder nor the host has the program.
     NoProgram(Architecture),
     /// A package is missing, and can't be installed.
     NoApt(String),
@@ -67,7 +68,7 @@ pub enum Obstacle {
         /// Its file.
         file: Printable,
     },
-    /// A drop-in makes a node's unit run something other than tau.
+    /// A drop-in makes a node's unit run something other than its daemon.
     ForeignProgram {
         /// The unit.
         unit: Printable,
@@ -113,7 +114,7 @@ fn settle(
 ) -> Result<Option<ResourceId>, Obstacle> {
     match goal {
         Goal::Have(resource) => desired.insert(id.clone(), resource.clone()),
-        Goal::Program(artifacts) => desired.insert(id.clone(), Resource::File(program(artifacts, host)?)),
+        Goal::Program(artifacts) => desired.insert(id.clone(), Resource::File(program(id, artifacts, host)?)),
         Goal::Reachable(port) => match host.firewall.as_ref().map(|firewall| firewall.verdict(*port)) {
             None | Some(Verdict::Open) => {}
             Some(Verdict::Ours) => desired.insert(id.clone(), Resource::Rule { whole: true }),
@@ -125,11 +126,16 @@ fn settle(
     Ok(None)
 }
 
-fn program(artifacts: &BTreeMap<Architecture, ArtifactRef>, host: &Conditions) -> Result<File, Obstacle> {
+fn program(
+    id: &ResourceId,
+    artifacts: &BTreeMap<Architecture, ArtifactRef>,
+    host: &Conditions,
+) -> Result<File, Obstacle> {
     let (name, architecture) = &host.architecture;
     let architecture = architecture.ok_or_else(|| Obstacle::UnknownArchitecture(name.clone()))?;
     let access = Access::root(0o755);
-    match (artifacts.get(&architecture), &host.program) {
+    let there = id.key.path().and_then(Daemon::of_program).and_then(|daemon| host.programs.get(&daemon));
+    match (artifacts.get(&architecture), there) {
         (Some(ArtifactRef { sha256, size }), _) => {
             let content = Content::Blob { sha256: *sha256, size: *size };
             Ok(File { access, content, sha256: *sha256, source: Source::Program(*sha256) })
@@ -153,7 +159,7 @@ fn container_engine(
             return Ok(Some(unit));
         }
         Engine::Unfinished { package, unit } => (package.as_str(), unit.as_str()),
-        Engine::Absent => (ENGINE_PACKAGE, "docker.service"),
+        Engine::Absent => (engine::INSTALLED.package, engine::INSTALLED.unit),
     };
     if !host.apt {
         return Err(Obstacle::NoApt(package.to_owned()));
@@ -170,23 +176,21 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
     if !host.resolver.wants_dns_port {
         return None;
     }
-    let sha256 = Sha256::of(RESOLVER_DROP_IN_TEXT.as_bytes());
+    let sha256 = Sha256::of(resolver::DROP_IN_TEXT.as_bytes());
     let drop_in = File {
         access: Access::root(0o644),
-        content: Content::Text(Printable::text(RESOLVER_DROP_IN_TEXT)),
+        content: Content::Text(Printable::text(resolver::DROP_IN_TEXT)),
         sha256,
         source: Source::Fixed(FixedText::ResolverDropIn),
     };
     desired.insert(id.clone(), Resource::File(drop_in));
-    if let Some((directory, _)) = RESOLVER_DROP_IN.rsplit_once('/') {
-        let directory = beside(id, ResourceKey::Directory(directory.to_owned()));
-        desired.insert(directory.clone(), Resource::Directory(Access::root(0o755)));
-        desired.connect(&directory, id, Edge::Needs);
-    }
+    let directory = beside(id, ResourceKey::Directory(resolver::DROP_INS.to_owned()));
+    desired.insert(directory.clone(), Resource::Directory(Access::root(0o755)));
+    desired.connect(&directory, id, Edge::Needs);
     if host.resolver.leads_to_stub.is_some() {
         // First, so that name resolution never fails in between.
-        let link = beside(id, ResourceKey::Link("/etc/resolv.conf".to_owned()));
-        let target = "/run/systemd/resolve/resolv.conf".into();
+        let link = beside(id, ResourceKey::Link(resolver::RESOLV_CONF.to_owned()));
+        let target = resolver::SERVERS.into();
         desired.insert(link.clone(), Resource::Link(Link { target }));
         desired.connect(&link, id, Edge::Needs);
     }
@@ -194,7 +198,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
     if !host.resolver.runs {
         return Some(id.clone());
     }
-    let unit = beside(id, ResourceKey::Service("systemd-resolved.service".to_owned()));
+    let unit = beside(id, ResourceKey::Service(resolver::UNIT.to_owned()));
     desired.insert(unit.clone(), running(true));
     desired.connect(id, &unit, Edge::Reads(Effect::Restart));
     Some(unit)

@@ -15,11 +15,11 @@
 mod unit;
 
 use super::{Asked, Facts, FileFact, PROBE_VERSION, PathFact};
+use crate::daemon::Daemon;
 use crate::resource::{
     Access, HostText, LONGEST, MASK, Port, Printable, Redactor, Sha256, Transport, Unreadable, Untrusted,
     Version,
 };
-use crate::tau;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -348,11 +348,11 @@ impl Raw {
         let texts = self.texts().ok_or(AnswerError::Incomplete("a digest"))?;
         let paths = self.paths();
         let now_ns = now.as_ref().map(|now| now.file.ctime_ns);
-        let binary = paths.get(tau::BINARY).and_then(|fact| match fact {
-            PathFact::File(file) => file.sha256,
+        let program = |daemon: Daemon| match paths.get(daemon.program()) {
+            Some(PathFact::File(file)) => file.sha256,
             _ => None,
-        });
-        let (units, texts) = self.units.assemble(now_ns, binary, &self.digests, texts);
+        };
+        let (units, texts) = self.units.assemble(now_ns, program, &self.digests, texts);
         asked.at_ns = now_ns;
         Ok(Facts {
             asked,
@@ -399,7 +399,7 @@ impl Raw {
     fn paths(&mut self) -> BTreeMap<String, PathFact> {
         let mut paths = BTreeMap::new();
         let mut stats = std::mem::take(&mut self.stats);
-        for (directory, _) in tau::DIRECTORIES {
+        for (directory, _) in Daemon::ALL.iter().flat_map(|daemon| daemon.directories()) {
             // Looked at only where the first is a link.
             let Some(end) = stats.remove(&format!("{directory}/.")) else { continue };
             let through = stats.remove(*directory).and_then(|stat| stat.target);
@@ -458,7 +458,7 @@ fn nanoseconds(text: &str) -> Option<i64> {
 }
 
 /// An address of `/proc/net`: groups of four bytes in the machine's order, which
-/// is little-endian on everything that tau runs on.
+/// is little-endian on every host that is supported.
 fn socket(text: &str) -> Option<(IpAddr, u16)> {
     let (address, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;

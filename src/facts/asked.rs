@@ -1,8 +1,8 @@
 //! What a host was asked.
 
 use super::interpret;
+use crate::daemon::Daemon;
 use crate::resource::{ResourceKey, ShapeName};
-use crate::tau;
 use std::collections::BTreeSet;
 
 /// The version of the probe: of what it asks, and of the form of its answers. It is part of
@@ -30,8 +30,8 @@ impl Asked {
         match key {
             ResourceKey::Directory(path) => self.directories.contains(path) || interpret::is_looked_at(path),
             ResourceKey::File(path) | ResourceKey::Link(path) => interpret::is_looked_at(path),
-            ResourceKey::Service(unit) => match tau::shape_of_unit(unit) {
-                Some(shape) => self.shapes.contains(&shape),
+            ResourceKey::Service(unit) => match Daemon::of_unit(unit) {
+                Some((_, shape)) => self.shapes.contains(&shape),
                 None => interpret::is_queried(unit),
             },
             ResourceKey::Package(_) | ResourceKey::Rule(_) | ResourceKey::Units | ResourceKey::Storage(_) => {
@@ -45,6 +45,7 @@ impl Asked {
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use crate::daemon::resolver;
 
     #[test]
     fn a_unit_is_covered_if_it_was_looked_for_by_name() {
@@ -57,20 +58,21 @@ mod tests {
     /// The other paths that count as looked at are in the probe.
     #[test]
     fn the_probe_asks_what_counts_as_asked() {
-        let probe = include_str!("probe.sh");
         let asked = Asked::default();
-        for path in [tau::BINARY, tau::unit::PATH, "/etc/resolv.conf", "/etc/systemd/resolved.conf.d"] {
-            assert!(asked.covers(&ResourceKey::File(path.to_owned())), "{path}");
-            assert!(probe.contains(&format!("\"$root{path}\"")), "{path}");
-        }
+        let theirs = Daemon::ALL.iter().flat_map(|daemon| daemon.questions());
+        let patterns: Vec<&str> = theirs.chain(resolver::QUESTIONS).map(|(pattern, _)| *pattern).collect();
         for (path, pattern) in [
-            ("/tb/config/a.yaml", "\"$root\"/tb/config/*.yaml"),
-            ("/tb/plugins/p@1", "\"$root\"/tb/plugins/*"),
-            (tau::SWARM_KEY, "\"$root\"/tb/config/keys/*"),
-            ("/etc/systemd/resolved.conf.d/spore.conf", "\"$root\"/etc/systemd/resolved.conf.d/*.conf"),
+            ("/tb/bin/tau", "/tb/bin/tau"),
+            ("/tb/config/a.yaml", "/tb/config/*.yaml"),
+            ("/tb/plugins/p@1", "/tb/plugins/*"),
+            ("/tb/config/keys/swarm.key", "/tb/config/keys/*"),
+            ("/etc/systemd/system/tau@.service", "/etc/systemd/system/tau@.service"),
+            ("/etc/resolv.conf", "/etc/resolv.conf"),
+            ("/etc/systemd/resolved.conf.d", "/etc/systemd/resolved.conf.d"),
+            ("/etc/systemd/resolved.conf.d/spore.conf", "/etc/systemd/resolved.conf.d/*.conf"),
         ] {
             assert!(asked.covers(&ResourceKey::File(path.to_owned())), "{path}");
-            assert!(probe.contains(pattern), "{pattern}");
+            assert!(patterns.contains(&pattern), "{pattern}");
         }
         assert!(!asked.covers(&ResourceKey::File("/etc/passwd".to_owned())));
     }

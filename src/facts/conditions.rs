@@ -2,7 +2,7 @@
 
 use super::Firewall;
 use crate::artifact::Architecture;
-use crate::resource::{File, Link, Printable, Sha256, Version};
+use crate::resource::{Daemon, File, Link, Printable, Sha256, Version};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a host is.
@@ -20,8 +20,8 @@ pub struct Conditions {
     pub free_bytes: u64,
     /// Versions of tau that applies have noted there, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
-    /// The binary that is there.
-    pub program: Option<File>,
+    /// The daemons' programs that are there.
+    pub programs: BTreeMap<Daemon, File>,
     /// ufw, where it is enabled.
     pub firewall: Option<Firewall>,
     /// The container engine.

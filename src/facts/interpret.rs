@@ -9,12 +9,11 @@ use super::firewall;
 use super::units::{self, HostUnits, stub_listens};
 use super::{Conditions, Engine, Facts, FileFact, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
-use crate::desired::{ENGINE_PACKAGE, RESOLVER_DROP_IN};
+use crate::daemon::{self, Daemon, Meaning, engine, resolver};
 use crate::resource::{
-    Content, Document, Edge, Effect, File, Graph, HostName, Link, Printable, Resource, ResourceId,
-    ResourceKey, ShapeName, Source, Unreadable, Value,
+    Content, Edge, Effect, File, Graph, HostName, Link, Printable, Resource, ResourceId, ResourceKey,
+    ShapeName, Source, Unreadable,
 };
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where starts of nodes are noted.
@@ -44,24 +43,26 @@ pub fn interpret(host: &HostName, facts: &Facts) -> Current {
     reading.notes();
     reading.records();
     let Reading { mut graph, unwanted, networks, .. } = reading;
-    let of_nodes = || facts.units.iter().filter(|(name, _)| tau::shape_of_unit(name).is_some());
-    let fresh = !of_nodes().any(|(_, unit)| is_outdated(unit, facts));
+    let mut of_nodes = facts.units.iter().filter_map(|(name, unit)| Some((Daemon::of_unit(name)?.0, unit)));
+    let fresh = !of_nodes.any(|(daemon, unit)| is_outdated(daemon, unit, facts));
     let id = |key| ResourceId { host: host.clone(), key };
     graph.insert(id(ResourceKey::Units), Resource::Units { fresh });
-    let file = ResourceKey::File(tau::unit::PATH.to_owned());
-    graph.connect(&id(file), &id(ResourceKey::Units), Edge::Reads(Effect::Reload));
+    for daemon in Daemon::ALL {
+        let file = ResourceKey::File(daemon.template().path().to_owned());
+        graph.connect(&id(file), &id(ResourceKey::Units), Edge::Reads(Effect::Reload));
+    }
     let conditions = conditions(facts, &graph, host, networks);
     Current { conditions, graph, unwanted, asked: facts.asked.clone() }
 }
 
 /// Whether systemd uses a file other than the one on the disk. It reports that for the
 /// file that it has read, but not if another file has taken precedence since.
-fn is_outdated(unit: &UnitFact, facts: &Facts) -> bool {
+fn is_outdated(daemon: Daemon, unit: &UnitFact, facts: &Facts) -> bool {
+    let template = daemon.template().path();
     let is_overridden = || {
-        let name = tau::unit::PATH.rsplit('/').next();
-        facts.paths.contains_key(tau::unit::PATH)
-            && unit.fragment != tau::unit::PATH
-            && unit.fragment.rsplit('/').next() == name
+        facts.paths.contains_key(template)
+            && unit.fragment != template
+            && unit.fragment.rsplit('/').next() == template.rsplit('/').next()
     };
     unit.need_reload || is_overridden()
 }
@@ -86,8 +87,8 @@ impl Reading<'_> {
     }
 
     fn directories(&mut self) {
-        let resolver = RESOLVER_DROP_IN.rsplit_once('/').map_or("", |(directory, _)| directory);
-        for path in tau::DIRECTORIES.iter().map(|(path, _)| *path).chain([resolver]) {
+        let theirs = Daemon::ALL.iter().flat_map(|daemon| daemon.directories());
+        for path in theirs.map(|(path, _)| *path).chain([resolver::DROP_INS]) {
             let resource = match self.facts.paths.get(path) {
                 None => continue,
                 Some(PathFact::Directory { access, .. }) => Resource::Directory(access.clone()),
@@ -102,9 +103,10 @@ impl Reading<'_> {
 
     fn files(&mut self) {
         for (path, fact) in &self.facts.paths {
-            let Some(meaning) = meaning(path) else { continue };
+            let staged = is_staged(path);
+            let Some(meaning) = daemon::meaning(path).or(staged.then_some(Meaning::Blob)) else { continue };
             let resource = match fact {
-                PathFact::File(file) => match self.file(path, file, &meaning) {
+                PathFact::File(file) => match self.file(path, file, meaning) {
                     Some(resource) => resource,
                     None => continue,
                 },
@@ -112,7 +114,7 @@ impl Reading<'_> {
                 PathFact::Unreadable(why) => Resource::Unreadable { why: why.clone() },
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
                     // Spore stages files only; staging one clears away what has its name.
-                    if meaning == Meaning::Staged {
+                    if staged {
                         continue;
                     }
                     Resource::Unreadable { why: Unreadable::NotAFile }
@@ -122,9 +124,9 @@ impl Reading<'_> {
         }
     }
 
-    fn file(&mut self, path: &str, fact: &FileFact, meaning: &Meaning) -> Option<Resource> {
+    fn file(&mut self, path: &str, fact: &FileFact, meaning: Meaning) -> Option<Resource> {
         let Some(sha256) = fact.sha256 else {
-            if *meaning == Meaning::Leftover {
+            if meaning == Meaning::Leftover {
                 return None;
             }
             return Some(Resource::Unreadable { why: Unreadable::TooLarge });
@@ -132,9 +134,9 @@ impl Reading<'_> {
         let text = self.facts.texts.get(path);
         let blob = Content::Blob { sha256, size: Some(fact.size) };
         let content = match meaning {
-            Meaning::Config => match text.and_then(|text| tau::config::parse(text).ok()) {
+            Meaning::Config(daemon) => match text.and_then(|text| daemon.config(text)) {
                 Some(document) => {
-                    self.networks.extend(network_of(&document));
+                    self.networks.extend(daemon.network(&document).cloned());
                     Content::Document(document)
                 }
                 None => {
@@ -149,10 +151,9 @@ impl Reading<'_> {
                 Content::Secret(sha256)
             }
             Meaning::Text => text.map_or(blob, |text| Content::Text(Printable::text(text.expose()))),
-            Meaning::Unit => {
-                text.map_or(Content::Opaque, |text| Content::Document(tau::unit::parse(text.expose())))
-            }
-            Meaning::Blob | Meaning::Staged => blob,
+            Meaning::Unit => text
+                .map_or(Content::Opaque, |text| Content::Document(daemon::parse_directives(text.expose()))),
+            Meaning::Blob => blob,
         };
         Some(Resource::File(File { access: fact.access.clone(), content, sha256, source: Source::Host }))
     }
@@ -166,17 +167,17 @@ impl Reading<'_> {
     }
 
     fn links(&mut self) {
-        match self.facts.paths.get(RESOLV_CONF) {
+        match self.facts.paths.get(resolver::RESOLV_CONF) {
             Some(PathFact::Link { target }) => {
                 let link = Link { target: target.clone() };
-                self.put(ResourceKey::Link(RESOLV_CONF.to_owned()), Resource::Link(link));
+                self.put(ResourceKey::Link(resolver::RESOLV_CONF.to_owned()), Resource::Link(link));
             }
             Some(PathFact::File(fact)) => {
                 if let Some(sha256) = fact.sha256 {
                     let access = fact.access.clone();
                     let content = Content::Opaque;
                     let file = File { access, content, sha256, source: Source::Host };
-                    self.put(ResourceKey::Link(RESOLV_CONF.to_owned()), Resource::File(file));
+                    self.put(ResourceKey::Link(resolver::RESOLV_CONF.to_owned()), Resource::File(file));
                 }
             }
             _ => {}
@@ -200,9 +201,11 @@ impl Reading<'_> {
             };
             let PathFact::File(FileFact { access, size, sha256: Some(sha256), .. }) = fact else { continue };
             let Ok(shape) = shape.parse::<ShapeName>() else { continue };
-            let unit = ResourceKey::Service(tau::unit_name(&shape));
-            let is_there = self.graph.get(&ResourceId { host: self.host.clone(), key: unit }).is_some();
-            if is_there {
+            let is_there = |daemon: &Daemon| {
+                let unit = ResourceKey::Service(daemon.unit_name(&shape));
+                self.graph.get(&ResourceId { host: self.host.clone(), key: unit }).is_some()
+            };
+            if Daemon::ALL.iter().any(is_there) {
                 continue;
             }
             let content = Content::Blob { sha256: *sha256, size: Some(*size) };
@@ -215,17 +218,20 @@ impl Reading<'_> {
     /// isn't known to be a node's, and stays.
     fn storage(&mut self) {
         let found = self.graph.iter().filter_map(|(id, _)| match &id.key {
-            ResourceKey::File(path) => tau::shape_of_config(path),
-            ResourceKey::Service(unit) => tau::shape_of_unit(unit),
+            ResourceKey::File(path) => Daemon::of_config(path),
+            ResourceKey::Service(unit) => Daemon::of_unit(unit),
             _ => None,
         });
-        let removed = self.removed().map(|(_, shape)| shape);
-        let known: BTreeSet<ShapeName> = found.chain(removed).collect();
+        let removed = self.removed().flat_map(|(_, shape)| of_every_daemon(shape));
+        let known: BTreeSet<(Daemon, ShapeName)> = found.chain(removed).collect();
         let there = storage(self.facts);
-        for path in known.iter().flat_map(tau::storage_paths) {
+        let paths = known
+            .iter()
+            .flat_map(|(daemon, shape)| daemon.data_paths(shape).into_iter().map(|path| (*daemon, path)));
+        for (daemon, path) in paths {
             let Some(device_inode) = there.get(path.as_str()) else { continue };
             let storage = Resource::Storage { device_inode: (*device_inode).to_owned() };
-            let shapes = tau::shapes_of_storage(&path);
+            let shapes = daemon.shapes_of_data(&path);
             self.put_unless(ResourceKey::Storage(path), storage, Unwanted::Data(shapes));
         }
     }
@@ -241,7 +247,9 @@ impl Reading<'_> {
     fn notes(&mut self) {
         let there = storage(self.facts);
         let without_storage = self.removed().filter(|(_, shape)| {
-            !tau::storage_paths(shape).iter().any(|path| there.contains_key(path.as_str()))
+            let mut paths =
+                of_every_daemon(shape.clone()).flat_map(|(daemon, shape)| daemon.data_paths(&shape));
+            !paths.any(|path| there.contains_key(path.as_str()))
         });
         let mut idle: Vec<(String, Unwanted)> =
             without_storage.map(|(path, shape)| (path.clone(), Unwanted::Node(shape))).collect();
@@ -261,12 +269,10 @@ impl Reading<'_> {
 /// Directories where nodes keep their data, and what else is beside them: by path, their
 /// `device:inode`.
 fn storage(facts: &Facts) -> BTreeMap<&str, &str> {
-    let is_below =
-        |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
     facts
         .paths
         .iter()
-        .filter(|(path, _)| [tau::STORAGE, tau::RAFT].into_iter().any(|above| is_below(path, above)))
+        .filter(|(path, _)| Daemon::of_data(path).is_some())
         .filter_map(|(path, fact)| match fact {
             PathFact::Directory { device_inode, .. } => Some((path.as_str(), device_inode.as_str())),
             _ => None,
@@ -274,71 +280,26 @@ fn storage(facts: &Facts) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// A shape whose daemon isn't known.
+fn of_every_daemon(shape: ShapeName) -> impl Iterator<Item = (Daemon, ShapeName)> {
+    Daemon::ALL.iter().map(move |daemon| (*daemon, shape.clone()))
+}
 
 /// Whether a probe looks at this path, apart from the directories that it is given.
 pub(super) fn is_looked_at(path: &str) -> bool {
-    let resolver = RESOLVER_DROP_IN.rsplit_once('/').is_some_and(|(directory, _)| directory == path);
-    meaning(path).is_some() || path == RESOLV_CONF || resolver
+    is_staged(path)
+        || daemon::meaning(path).is_some()
+        || [resolver::RESOLV_CONF, resolver::DROP_INS].contains(&path)
+}
+
+/// Whether this is a temporary file of ours, which an interrupted apply has left.
+fn is_staged(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(_, name)| name.starts_with(".spore-"))
 }
 
 /// Whether a probe looks for this unit, which isn't a node's.
 pub(super) fn is_queried(unit: &str) -> bool {
-    unit == RESOLVER || ENGINES.iter().any(|(_, engine)| *engine == unit)
-}
-
-/// See [`Meaning::Leftover`].
-const LEFTOVERS: [&str; 2] = ["/tmp/swarm.key", "/tmp/dv_private.key"];
-
-/// What a file is, by its path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Meaning {
-    Config,
-    Secret,
-    /// A secret that upstream's tool leaves in `/tmp`, owned by whoever logged in.
-    ///
-    /// **What counts in /tmp**, which `probe.sh`, `lib.sh` and `remove.sh` keep to as well: a
-    /// regular file with one of the names in [`LEFTOVERS`] that has the digest of a secret of
-    /// the network. Whatever else is there, any user may have put it there, and it is ignored:
-    /// it is neither a problem nor a change. As they may also put a pipe or a link there at
-    /// any instant, the file is opened without waiting and without following links. Secrets
-    /// are small: no more than 64 KiB are read.
-    Leftover,
-    Text,
-    Unit,
-    Blob,
-    /// A temporary file of ours, which an interrupted apply has left.
-    Staged,
-}
-
-fn meaning(path: &str) -> Option<Meaning> {
-    let (directory, name) = path.rsplit_once('/')?;
-    if name.starts_with(".spore-") {
-        return Some(Meaning::Staged);
-    }
-    match path {
-        tau::BINARY => return Some(Meaning::Blob),
-        tau::SWARM_KEY | tau::VALIDATION_PRIVATE => return Some(Meaning::Secret),
-        tau::VALIDATION_PUBLIC | RESOLVER_DROP_IN => return Some(Meaning::Text),
-        tau::unit::PATH => return Some(Meaning::Unit),
-        _ if LEFTOVERS.contains(&path) => return Some(Meaning::Leftover),
-        _ => {}
-    }
-    match directory {
-        tau::CONFIG => {
-            name.strip_suffix(".yaml")?.parse::<ShapeName>().ok()?;
-            Some(Meaning::Config)
-        }
-        tau::PLUGINS => Some(Meaning::Blob),
-        _ => None,
-    }
-}
-
-fn network_of(document: &Document) -> Option<Printable> {
-    match &document.fields.get("network-fqdn")?.value {
-        Value::Scalar(name) => Some(name.clone()),
-        _ => None,
-    }
+    unit == resolver::UNIT || engine::ENGINES.iter().any(|engine| engine.unit == unit)
 }
 
 fn conditions(
@@ -348,24 +309,27 @@ fn conditions(
     networks: BTreeSet<Printable>,
 ) -> Conditions {
     let id = |key| ResourceId { host: host.clone(), key };
-    let program = match graph.get(&id(ResourceKey::File(tau::BINARY.to_owned()))) {
-        Some(Resource::File(file)) => Some(file.clone()),
+    let program = |daemon: &Daemon| match graph.get(&id(ResourceKey::File(daemon.program().to_owned()))) {
+        Some(Resource::File(file)) => Some((*daemon, file.clone())),
         _ => None,
     };
-    let drop_in = graph.get(&id(ResourceKey::File(RESOLVER_DROP_IN.to_owned()))).is_some();
-    let resolver = facts.units.get(RESOLVER).filter(|unit| unit.load == "loaded");
-    let wants_dns_port = resolver.is_some_and(|unit| {
+    let drop_in = graph.get(&id(ResourceKey::File(resolver::DROP_IN.to_owned()))).is_some();
+    let unit = facts.units.get(resolver::UNIT).filter(|unit| unit.load == "loaded");
+    let wants_dns_port = unit.is_some_and(|unit| {
         // A resolver that failed, or is just starting, will take the port. If it doesn't
         // hold the port now, that proves nothing: it may have been started with a drop-in
         // that has been removed.
         let is_wanted = unit.active != "inactive" || unit.enabled == "enabled";
         is_wanted && (drop_in || stub_listens(facts) || !stub_is_off(facts))
     });
-    let runs = resolver.is_some_and(|unit| unit.active != "inactive");
-    let leads_to_stub = match graph.get(&id(ResourceKey::Link(RESOLV_CONF.to_owned()))) {
-        Some(Resource::Link(link)) if link.target.ends_with("/stub-resolv.conf") => Some(Some(link.clone())),
+    let runs = unit.is_some_and(|unit| unit.active != "inactive");
+    let leads_to_stub = match graph.get(&id(ResourceKey::Link(resolver::RESOLV_CONF.to_owned()))) {
+        Some(Resource::Link(link)) if resolver::is_stub_file(&link.target) => Some(Some(link.clone())),
         Some(Resource::File(_))
-            if facts.texts.get(RESOLV_CONF).is_some_and(|text| text.expose().contains("127.0.0.53")) =>
+            if facts
+                .texts
+                .get(resolver::RESOLV_CONF)
+                .is_some_and(|text| resolver::names_stub(text.expose())) =>
         {
             Some(None)
         }
@@ -378,7 +342,7 @@ fn conditions(
         apt: facts.apt,
         free_bytes: facts.free_bytes,
         versions: facts.versions.clone(),
-        program,
+        programs: Daemon::ALL.iter().filter_map(program).collect(),
         firewall: firewall::of(facts),
         engine: engine(facts),
         resolver: Resolver { wants_dns_port, runs, leads_to_stub },
@@ -390,34 +354,22 @@ fn conditions(
 
 /// Whether the owner of a host has switched the stub off: the last file says.
 fn stub_is_off(facts: &Facts) -> bool {
-    let own = "/etc/systemd/resolved.conf";
-    let is_below = |path: &str| path.starts_with("/etc/systemd/resolved.conf.d/") && path != RESOLVER_DROP_IN;
-    let below = facts.texts.iter().filter(|(path, _)| is_below(path)).map(|(_, text)| text);
-    let mut is_off = false;
-    for line in facts.texts.get(own).into_iter().chain(below).flat_map(|text| text.expose().lines()) {
-        if let Some((name, value)) = line.split_once('=')
-            && name.trim() == "DNSStubListener"
-        {
-            let value = value.trim().to_ascii_lowercase();
-            is_off = ["no", "false", "n", "f", "off", "0"].contains(&value.as_str());
-        }
-    }
-    is_off
+    let theirs = |path: &str| {
+        path != resolver::DROP_IN
+            && path.rsplit_once('/').is_some_and(|(above, _)| above == resolver::DROP_INS)
+    };
+    let below = facts.texts.iter().filter(|(path, _)| theirs(path)).map(|(_, text)| text);
+    let texts = facts.texts.get(resolver::SETTINGS).into_iter().chain(below);
+    texts.rev().find_map(|text| resolver::switches_stub_off(text.expose())).unwrap_or_default()
 }
-
-const RESOLVER: &str = "systemd-resolved.service";
-
-/// Packages that bring an engine, and their units.
-const ENGINES: [(&str, &str); 2] = [(ENGINE_PACKAGE, "docker.service"), ("containerd", "containerd.service")];
 
 fn engine(facts: &Facts) -> Engine {
     // Its unit may be there already, and even run.
-    if let Some((package, unit)) =
-        ENGINES.into_iter().find(|(package, _)| facts.unfinished.contains(*package))
-    {
-        return Engine::Unfinished { package: package.to_owned(), unit: unit.to_owned() };
+    if let Some(engine) = engine::ENGINES.iter().find(|engine| facts.unfinished.contains(engine.package)) {
+        return Engine::Unfinished { package: engine.package.to_owned(), unit: engine.unit.to_owned() };
     }
-    let found = || ENGINES.iter().filter_map(|(_, unit)| Some((*unit, facts.units.get(*unit)?)));
+    let found =
+        || engine::ENGINES.iter().filter_map(|engine| Some((engine.unit, facts.units.get(engine.unit)?)));
     if found().any(|(_, unit)| unit.active == "active") {
         return Engine::Running;
     }
@@ -430,16 +382,14 @@ fn engine(facts: &Facts) -> Engine {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::LEFTOVERS;
+    use crate::daemon;
     use std::{fs, path::Path};
 
     #[test]
     fn the_scripts_keep_to_what_counts_in_tmp() {
         let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
         let (probe, lib) = (read("src/facts/probe.sh"), read("src/plan/scripts/lib.sh"));
-        let listed: Vec<&str> = probe.split("\"$root").filter_map(|rest| rest.split('"').next()).collect();
-        let listed: Vec<&str> = listed.into_iter().filter(|path| path.starts_with("/tmp/")).collect();
-        assert_eq!(listed, LEFTOVERS);
+        assert!(daemon::leftovers().all(|path| path.starts_with("/tmp/")));
         for script in [probe, lib] {
             assert!(script.contains(" iflag=nofollow,nonblock,fullblock bs=65536 count=1 "), "{script}");
         }

@@ -53,7 +53,7 @@ pub struct Facts {
     /// What was looked at and is there.
     pub paths: BTreeMap<String, PathFact>,
     /// Public text files that were read, and configurations without their
-    /// secrets, as [`crate::tau::config::parse`] takes them. Settings (`.conf`, and
+    /// secrets, as [`crate::daemon::Daemon::config`] takes them. Settings (`.conf`, and
     /// ufw's) are without their comments; of ufw's rules there are only the tuples.
     /// Unit files are reduced to directives, drop-ins to those that our template
     /// sets, too; of environment variables there are only the names.
@@ -83,7 +83,7 @@ pub enum PathFact {
         /// Its own, at the end of a link.
         access: Access,
         /// The link it is reached through: where that points. Only for those of
-        /// [`crate::tau::DIRECTORIES`], which may be on a disk of their own.
+        /// [`crate::daemon::Daemon::directories`], which may be on a disk of their own.
         through: Option<Printable>,
         /// `device:inode` of the directory itself, in decimal.
         device_inode: String,

@@ -1,8 +1,8 @@
 //! What is asked of a host.
 
 use super::PROBE_VERSION;
+use crate::daemon::{Daemon, engine, resolver};
 use crate::resource::{DigestKey, SecretBytes, ShapeName};
-use crate::tau;
 use std::collections::BTreeSet;
 
 /// The probe of one host.
@@ -17,8 +17,12 @@ pub struct Request<'a> {
     pub rehash: bool,
 }
 
-/// Reads text files and cuts the secrets out of them.
+/// Prints text files. The function that cuts the secrets out of a configuration is the
+/// daemon's.
 const TEXTS: &str = include_str!("texts.awk");
+
+/// Where spore keeps what it remembers of a host.
+const SPORE: &str = "/var/lib/spore";
 
 /// Everything else.
 const PROBE: &str = include_str!("probe.sh");
@@ -33,7 +37,6 @@ impl Request<'_> {
 
     /// The same, of a host whose files are all below `root`, a word for the shell.
     fn below(&self, root: &[u8]) -> SecretBytes {
-        let directories: Vec<&str> = tau::DIRECTORIES.iter().map(|&(path, _)| path).collect();
         let shapes: Vec<&str> = self.shapes.iter().map(ShapeName::as_str).collect();
         // In a subshell, so that the shell that reads requests keeps none of this.
         let mut script = [b"(\nroot=", root, b"\n"].concat();
@@ -43,10 +46,16 @@ impl Request<'_> {
             ("key", self.key.expose().expose()),
             ("machines", self.machines.expose().expose()),
             ("shapes", shapes.join(" ").as_bytes()),
-            ("directories", directories.join(" ").as_bytes()),
+            ("directories", directories().join(" ").as_bytes()),
             ("rehash", if self.rehash { b"yes" } else { b"" }),
-            ("directives", tau::unit::directives().join(" ").as_bytes()),
-            ("texts", lean(TEXTS).as_bytes()),
+            ("questions", questions().join("\n").as_bytes()),
+            ("configs", self.configs().join("\n").as_bytes()),
+            ("staging", staging().join("\n").as_bytes()),
+            ("daemons", daemons().join("\n").as_bytes()),
+            ("services", services().join("\n").as_bytes()),
+            ("packages", packages().join("\n").as_bytes()),
+            ("directives", directives().join(" ").as_bytes()),
+            ("texts", texts().as_bytes()),
         ] {
             script.extend_from_slice(name.as_bytes());
             script.push(b'=');
@@ -57,6 +66,56 @@ impl Request<'_> {
         script.extend_from_slice(b") </dev/null\n");
         SecretBytes::new(script)
     }
+
+    /// The configurations of the nodes that are wanted.
+    fn configs(&self) -> Vec<String> {
+        let daemons = Daemon::ALL.iter();
+        daemons.flat_map(|daemon| self.shapes.iter().map(|shape| daemon.config_path(shape))).collect()
+    }
+}
+
+/// The directories that are asked about by name.
+fn directories() -> Vec<&'static str> {
+    let directories = Daemon::ALL.iter().flat_map(|daemon| daemon.directories());
+    directories.map(|(path, _)| *path).collect()
+}
+
+/// See `questions` in `probe.sh`.
+fn questions() -> Vec<String> {
+    let all = Daemon::ALL.iter().flat_map(|daemon| daemon.questions()).chain(resolver::QUESTIONS);
+    all.map(|(pattern, reader)| format!("{}:{pattern}", reader.name())).collect()
+}
+
+/// Every directory in which an apply stages files.
+fn staging() -> Vec<&'static str> {
+    let theirs = Daemon::ALL.iter().flat_map(|daemon| daemon.written_directories());
+    theirs.copied().chain([resolver::DROP_INS, SPORE]).collect()
+}
+
+/// See `daemons` in `probe.sh`.
+fn daemons() -> Vec<String> {
+    let of = |daemon: &Daemon| [daemon.unit_prefix(), daemon.program(), daemon.start_sign()].join("\t");
+    Daemon::ALL.iter().map(of).collect()
+}
+
+/// Units that aren't nodes'.
+fn services() -> Vec<&'static str> {
+    [resolver::UNIT].into_iter().chain(engine::ENGINES.iter().map(|engine| engine.unit)).collect()
+}
+
+fn packages() -> Vec<&'static str> {
+    engine::ENGINES.iter().map(|engine| engine.package).collect()
+}
+
+/// The directives that our unit templates set and a drop-in can override.
+fn directives() -> Vec<&'static str> {
+    let all = Daemon::ALL.iter().flat_map(|daemon| daemon.template().directives());
+    all.map(|path| path.as_str()).collect()
+}
+
+/// The awk program.
+fn texts() -> String {
+    Daemon::ALL.iter().fold(lean(TEXTS), |text, daemon| text + &lean(daemon.cutting()))
 }
 
 /// A program as it travels, without comments and indentation: a request should

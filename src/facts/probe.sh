@@ -1,8 +1,27 @@
 # shellcheck shell=sh
-# Describes a host without changing anything on it. `probe.rs` puts assignments of
-# version, root, key, machines, shapes, directories, rehash, directives (those of our unit
-# template) and texts (an awk program) before it and a subshell around it; `answer.rs`
-# documents the output.
+# Describes a host without changing anything on it. `probe.rs` puts assignments before it and
+# a subshell around it; `answer.rs` documents the output. Assigned are
+#   version, root, key, machines, shapes, directories, rehash, and lines of
+#   questions   lines READER:PATTERN, of the files to look for; see below
+#   configs     configurations of the nodes that are wanted
+#   staging     directories in which files are staged
+#   daemons     lines PREFIX, PROGRAM and SIGN, separated by tabs: what the names of its units
+#               begin with, its program, and what its journal says once a node has started
+#   services    other units to query where they are installed
+#   packages    packages whose unfinished installation matters
+#   directives  those of the daemons' unit templates
+#   texts       an awk program
+#
+# A READER says what is printed of a file that matches the pattern:
+#   stat        only what `stat` says
+#   program     the digest, as remembered if the file hasn't changed since
+#   digest      the digest
+#   leftover    the digest of a file in /tmp
+#   config      a node's configuration; its node's unit is queried
+#   unit        the directives of a unit file
+#   text        all of a text
+#   settings    a text without its comments
+#   wants       nothing; the file is a link to a unit, which is queried
 #
 # A probe costs as much as the processes it starts, so there are few: one `stat`,
 # one `sha256sum`, one `systemctl show`, one `awk`, each with all of its input.
@@ -66,33 +85,31 @@ for path in $directories; do
     set -- "$@" "$root$path"
     [ ! -L "$root$path" ] || set -- "$@" "$root$path/."
 done
-for shape in $shapes; do
-    [ -f "$root/tb/config/$shape.yaml" ] || set -- "$@" "$root/tb/config/$shape.yaml"
+for path in $configs; do
+    [ -f "$root$path" ] || set -- "$@" "$root$path"
 done
 # A pattern without a match stays as it is, and counts as absent.
 # Every temporary file of ours has such a name and lies in one of these; what an
 # interrupted apply has left of them is removed by the next one.
-for path in tb/bin tb/config tb/config/keys tb/plugins etc/systemd/system \
-    etc/systemd/resolved.conf.d var/lib/spore; do
-    set -- "$@" "$root/$path"/.spore-*
+for path in $staging; do
+    set -- "$@" "$root$path"/.spore-*
 done
+IFS=$nl
+for path in $questions; do
+    # shellcheck disable=SC2086 # a pattern
+    set -- "$@" "$root"${path#*:}
+done
+unset IFS
 # Only what `stat` prints to its standard output is captured. Its complaints go straight
 # to the answer: if a link is replaced after `stat` has recognized it as one, the complaint
 # would otherwise come in the middle of that link's line.
 exec 3>&1
 found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@" \
-    "$root/tb/bin/tau" "$root"/tb/config/*.yaml "$root"/tb/config/keys/* \
-    "$root"/tb/plugins/* "$root"/tb/storage/* "$root"/tb/raft/* "$root"/var/lib/spore/removed/* \
-    "$root/etc/systemd/system/tau@.service" "$root/lib/systemd/system/tau@.service" \
-    "$root"/etc/systemd/system/tau@?*.service \
-    "$root"/etc/systemd/system/multi-user.target.wants/tau@*.service \
-    "$root/etc/systemd/resolved.conf" "$root/etc/systemd/resolved.conf.d" \
-    "$root"/etc/systemd/resolved.conf.d/*.conf \
-    "$root/etc/resolv.conf" "$root/etc/ufw/ufw.conf" "$root/etc/ufw/user.rules" \
+    "$root"/var/lib/spore/removed/* \
+    "$root/etc/ufw/ufw.conf" "$root/etc/ufw/user.rules" \
     "$root/etc/ufw/user6.rules" "$root/etc/default/ufw" "$root/proc/sys/net/ipv6" \
     "$root/usr/bin/apt-get" \
-    "$root"/run/spore/*/*/config.yaml "$root"/run/spore/*/.[ps]*/config.yaml \
-    "$root/tmp/swarm.key" "$root/tmp/dv_private.key" 2>&3)
+    "$root"/run/spore/*/*/config.yaml "$root"/run/spore/*/.[ps]*/config.yaml 2>&3)
 printf '%s\n' "$found"
 set -f
 
@@ -114,21 +131,62 @@ remembered() {
 sums='' reads="net$nl$root/proc/net${nl}process$nl$root/proc/1$nl"
 # Each unit costs the service manager as much as another process, so other units are
 # queried only if their file exists.
-units=" tau@*.service "
-for unit in systemd-resolved docker containerd; do
+units=' '
+IFS=$nl
+for daemon in $daemons; do
+    units="$units${daemon%%"$tab"*}*.service "
+done
+for unit in $services; do
     for path in "$root"/etc/systemd/system "$root"/lib/systemd/system; do
-        if [ -e "$path/$unit.service" ] || [ -L "$path/$unit.service" ]; then
-            units="$units$unit.service "
+        if [ -e "$path/$unit" ] || [ -L "$path/$unit" ]; then
+            units="$units$unit "
             break
         fi
     done
 done
-unit() {
-    case $units in *" $1 "*) return ;; esac
-    case $1 in *[!A-Za-z0-9_.@-]* | tau@[!A-Za-z0-9]*) ;; *) units="$units$1 " ;; esac
+# daemon_of UNIT: whether it runs a node, of which daemon, and of which shape.
+daemon_of() {
+    for daemon in $daemons; do
+        prefix=${daemon%%"$tab"*}
+        sign=${daemon#*"$tab"}
+        program=${sign%%"$tab"*}
+        sign=${sign#*"$tab"}
+        shape=${1#"$prefix"}
+        case $1 in
+        *[!A-Za-z0-9_.@-]* | "$prefix"[!A-Za-z0-9]*) ;;
+        "$prefix"?*.service)
+            shape=${shape%.service}
+            return
+            ;;
+        esac
+    done
+    return 1
 }
-for shape in $shapes; do
-    unit "tau@$shape.service"
+# unit NAME: has the unit of a node queried.
+unit() {
+    case $units in *" $1 "*) ;; *) ! daemon_of "$1" || units="$units$1 " ;; esac
+}
+# node_of CONFIGURATION: has the unit of its node queried.
+node_of() {
+    name_of=${1##*/}
+    for daemon in $daemons; do
+        unit "${daemon%%"$tab"*}${name_of%.*}.service"
+    done
+}
+# reader_of PATH
+reader_of() {
+    for reader in $questions; do
+        # shellcheck disable=SC2254 # a pattern
+        case $1 in ${reader#*:})
+            reader=${reader%%:*}
+            return
+            ;;
+        esac
+    done
+    reader=''
+}
+for path in $configs; do
+    node_of "$path"
 done
 # Not `read`, which makes a system call for every byte.
 IFS=$nl
@@ -138,6 +196,7 @@ for line in $found; do
     IFS=$tab
     # shellcheck disable=SC2086 # fields
     set -- $line
+    IFS=$nl
     mode=$2 access=$3 owner=$4 size=$5 inode=$6 mtime=$7 ctime=$8 name=$9
     path=${name#"$root"}
     case $mode:$path in
@@ -153,61 +212,71 @@ for line in $found; do
         # Nothing is older than this, so nothing counts.
         [ -n "$rehash" ] || known_since=${mtime%.*}${mtime#*.}
         ;;
-    8*/.spore-* | 8*:/run/spore/* | 8*:/var/lib/spore/removed/*) sums=$sums$name$nl ;;
-    8*:/tb/bin/tau | 8*:/tb/plugins/*)
+    8*/.spore-* | 8*:/run/spore/* | 8*:/var/lib/spore/removed/*)
+        sums=$sums$name$nl
+        continue
+        ;;
+    8*:/usr/bin/apt-get) continue ;;
+    8*:/etc/ufw/user*.rules)
+        reads=${reads}tuples$nl$name$nl
+        continue
+        ;;
+    8*:/etc/ufw/* | 8*:/etc/default/ufw) reader=settings ;;
+    *) reader_of "${path%% -> *}" ;;
+    esac
+    case $mode:$reader in
+    8*:program)
         if remembered "$inode" "$size" "$mtime" "$ctime"; then
             printf '%s  %s\n' "$sum" "$name"
         else
             sums=$sums$name$nl
         fi
         ;;
-    8*:/tb/storage/* | 8*:/tb/raft/* | 8*:/usr/bin/apt-get) ;;
-    8*:/tmp/*)
-        # `Meaning::Leftover` in interpret.rs says what counts in /tmp, and why.
+    8*:stat | 8*:) ;;
+    8*:leftover)
+        # `Meaning::Leftover` in src/daemon says what counts in /tmp, and why.
         [ "$size" -le 65536 ] || continue
         sum=$(dd if="$name" iflag=nofollow,nonblock,fullblock bs=65536 count=1 status=none 2>/dev/null |
             sha256sum)
         printf '%s  %s\n' "${sum%% *}" "$name"
         ;;
-    8*:/etc/ufw/user*.rules) reads=${reads}tuples$nl$name$nl ;;
     8*)
         [ "$size" -le 1048576 ] || continue
         sums=$sums$name$nl
-        case $path in
-        /tb/config/keys/*) ;;
-        *.conf | /etc/default/ufw) reads=${reads}settings$nl$name$nl ;;
-        /tb/config/*)
+        case $reader in
+        config)
             reads=${reads}cut$nl$name$nl
-            shape=${path##*/}
-            unit "tau@${shape%.yaml}.service"
+            node_of "$path"
             ;;
-        /etc/systemd/system/tau@.service | /lib/systemd/system/tau@.service)
-            reads=${reads}unit$nl$name$nl
-            ;;
-        /etc/systemd/system/tau@*) ;;
-        *) reads=${reads}text$nl$name$nl ;;
+        unit | text | settings) reads=$reads$reader$nl$name$nl ;;
         esac
         ;;
-    *:/etc/systemd/system/multi-user.target.wants/*)
+    *:wants)
         path=${path%% -> *}
         unit "${path##*/}"
         ;;
     esac
 done
+# Where the first daemon's program is, or would be.
+path=${daemons#*"$tab"}
+path=${path%%"$tab"*}
+path=${path%/*}
+while [ -n "$path" ] && [ ! -d "$root$path/." ]; do
+    path=${path%/*}
+done
+printf 'space\t%s\n' "$(stat -f -c '%a %S' -- "$root$path/.")"
 unset IFS
 
-for path in "$root/tb/bin/." "$root/tb/." "$root/"; do
-    [ -d "$path" ] || continue
-    printf 'space\t%s\n' "$(stat -f -c '%a %S' -- "$path")"
-    break
+# A package whose installation dpkg hasn't finished. If dpkg knows of none, it isn't queried,
+# because that takes as long as the rest of the probe.
+for package in $packages; do
+    if [ -e "$root/var/lib/dpkg/info/$package.list" ]; then
+        # A package that dpkg doesn't know is ignored.
+        # shellcheck disable=SC2086 # words
+        dpkg-query -W -f 'package\t${Package}\t${db:Status-Status}\n' -- $packages 2>/dev/null
+        break
+    fi
 done
-
-# A container engine whose installation dpkg hasn't finished. If dpkg knows of none, it
-# isn't queried, because that takes as long as the rest of the probe.
-if [ -e "$root/var/lib/dpkg/info/docker.io.list" ] || [ -e "$root/var/lib/dpkg/info/containerd.list" ]; then
-    # A package that dpkg doesn't know is ignored.
-    dpkg-query -W -f 'package\t${Package}\t${db:Status-Status}\n' -- docker.io containerd 2>/dev/null
-fi
 
 # What the unit in `block` says of a property, in `is`; empty if nothing.
 property() {
@@ -215,11 +284,9 @@ property() {
     is=${is%%"$nl"*}
 }
 
-# What a unit of tau runs, and what is known of its start.
+# What the unit of a node runs, and what is known of its start.
 node() {
-    id=$1 shape=${1#tau@}
-    shape=${shape%.service}
-    healthy=
+    id=$1 healthy=
     property DropInPaths
     # shellcheck disable=SC2086 # words
     set -- $is
@@ -247,7 +314,7 @@ node() {
     reads=${reads}process$nl$root/proc/$pid$nl
     exe=$root/proc/$pid/exe
     # shellcheck disable=SC3013 # dash has -ef
-    if [ "$exe" -ef "$root/tb/bin/tau" ]; then
+    if [ "$exe" -ef "$root$program" ]; then
         printf 'exe\t%s\n' "$pid"
     else
         # shellcheck disable=SC2046 # four words
@@ -264,7 +331,7 @@ node() {
     started=${is:-0}
     [ $((${uptime%%.*} - started / 1000000)) -lt 600 ] || return
     said=$(journalctl -q --no-pager -o cat "_SYSTEMD_INVOCATION_ID=$invocation" |
-        grep -m1 -F -e 'started! with id: ')
+        grep -m1 -F -e "$sign")
     if [ -n "$said" ]; then
         printf 'said\t%s\t%.500s\n' "$id" "$said"
         return
@@ -312,7 +379,14 @@ if [ -d "$root/run/systemd/system" ]; then
         property Id
         case $is$seen in
         *" $is "*) ;;
-        tau@*) node "$is" ;;
+        *)
+            IFS=$nl
+            if daemon_of "$is"; then
+                unset IFS
+                node "$is"
+            fi
+            unset IFS
+            ;;
         esac
         seen="$seen$is "
     done

@@ -19,20 +19,18 @@
 //! the start, what answers on the node's ports decides.
 
 use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
-use crate::desired::RESOLVER_DROP_IN;
+use crate::daemon::{self, Daemon, Listens, Template, resolver};
 use crate::resource::{
     Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Node, NodeName, Port,
-    Printable, Resource, ResourceId, ResourceKey, Service, ShapeName, Started, Transport, Trouble, Untold,
-    Value, kept_for,
+    Printable, Resource, ResourceId, ResourceKey, Service, Started, Transport, Trouble, Untold, Value,
+    kept_for,
 };
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// A start older than this is judged by its ports alone.
 const SETTLED: Duration = Duration::from_secs(600);
-/// As long as any node may take to start; see [`tau::health`].
+/// As long as any node may take to start; see [`crate::daemon`].
 const SLOWEST: Duration = Duration::from_secs(90);
 /// A node with a wrong configuration may listen for a moment before it exits.
 const MOMENT: Duration = Duration::from_secs(10);
@@ -47,18 +45,18 @@ pub(super) struct HostUnits<'a> {
 pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
     let mut foreign = Vec::new();
     for (name, unit) in &facts.units {
-        let Some(shape) = tau::shape_of_unit(name) else { continue };
+        let Some((daemon, shape)) = Daemon::of_unit(name) else { continue };
         let mut add = |file: &str, what| {
             foreign.push(Foreign { unit: name.clone(), file: facts.redactor.line(file), what });
         };
-        if let Some(fragment) = fragment(name, unit, facts) {
+        if let Some(fragment) = fragment(daemon, name, unit, facts) {
             add(&fragment, Overridden::Fragment);
             continue;
         }
-        for found in tau::unit::overrides(&shape, drop_ins(unit, facts)) {
-            let program = found.values.last().map(|command| tau::unit::program(command));
+        for found in daemon.template().overrides(&shape, drop_ins(unit, facts)) {
+            let program = found.values.last().map(|command| daemon::program(command));
             match program.filter(|_| found.directive == "Service.ExecStart") {
-                Some(program) if program != tau::BINARY => {
+                Some(program) if program != daemon.program() => {
                     add(&found.file, Overridden::Program(facts.redactor.line(program)));
                 }
                 _ => {
@@ -73,13 +71,14 @@ pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
 
 /// A unit file that takes precedence over our template, loaded or not yet; one
 /// that is gone is in force no longer than until systemd reads its units again.
-fn fragment(name: &str, unit: &UnitFact, facts: &Facts) -> Option<String> {
+fn fragment(daemon: Daemon, name: &str, unit: &UnitFact, facts: &Facts) -> Option<String> {
     let own = format!("/etc/systemd/system/{name}");
     if matches!(facts.paths.get(&own), Some(PathFact::File(_))) {
         return Some(own);
     }
     let is_there = unit.fragment != own || !unit.need_reload;
-    (unit.load == "loaded" && !tau::unit::precedes(&unit.fragment) && is_there).then(|| unit.fragment.clone())
+    (unit.load == "loaded" && !daemon.template().precedes(&unit.fragment) && is_there)
+        .then(|| unit.fragment.clone())
 }
 
 /// The texts of a unit's drop-ins that are there, as far as they matter.
@@ -90,8 +89,8 @@ fn drop_ins<'a>(unit: &'a UnitFact, facts: &'a Facts) -> impl Iterator<Item = (&
 /// Puts the host's units into its graph.
 pub(super) fn services(host: &HostUnits<'_>, graph: &mut Graph<Resource>) {
     for (name, unit) in &host.facts.units {
-        let service = match tau::shape_of_unit(name) {
-            Some(shape) => host.node(&shape, unit),
+        let service = match Daemon::of_unit(name) {
+            Some((daemon, shape)) => host.node(NodeName { shape, host: host.name.clone(), daemon }, unit),
             None => host.other(unit),
         };
         if let Some(service) = service {
@@ -108,14 +107,14 @@ impl HostUnits<'_> {
         }
         let mut inputs = BTreeMap::new();
         // The resolver holds port 53 until it has been started with our drop-in.
-        if let (Some(text), false) = (self.facts.texts.get(RESOLVER_DROP_IN), stub_listens(self.facts)) {
+        if let (Some(text), false) = (self.facts.texts.get(resolver::DROP_IN), stub_listens(self.facts)) {
             // Of the text there are only the lines that matter: its digest tells.
-            let sha256 = match self.facts.paths.get(RESOLVER_DROP_IN) {
+            let sha256 = match self.facts.paths.get(resolver::DROP_IN) {
                 Some(PathFact::File(file)) => file.sha256,
                 _ => None,
             };
             let input = Input { content: Content::Text(Printable::text(text.expose())), sha256 };
-            inputs.insert(RESOLVER_DROP_IN.to_owned(), input);
+            inputs.insert(resolver::DROP_IN.to_owned(), input);
         }
         let started =
             Started { invocation: unit.invocation.clone(), inputs: Inputs::Known(inputs), recorded: true };
@@ -127,37 +126,36 @@ impl HostUnits<'_> {
         Some(Service { enabled, activity, node: None })
     }
 
-    fn node(&self, shape: &ShapeName, unit: &UnitFact) -> Option<Service> {
+    fn node(&self, name: NodeName, unit: &UnitFact) -> Option<Service> {
         // A unit that is enabled only at runtime is no longer enabled after the next
         // boot.
         let enabled = unit.enabled == "enabled";
-        let activity = self.activity(shape, unit);
+        let activity = self.activity(&name, unit);
         if !enabled && activity == Activity::Stopped {
             return None;
         }
-        let config = self.config(shape);
-        let serves = config.as_ref().map(services_of).unwrap_or_default();
+        let config = self.config(&name);
+        let serves = config.map(|config| name.daemon.serves(&config)).unwrap_or_default();
         // Nodes that aren't in the folder aren't waited for.
         let health = Health { says: String::new(), listens: Vec::new(), within: Duration::ZERO };
-        let name = NodeName { shape: shape.clone(), host: self.name.clone() };
         Some(Service { enabled, activity, node: Some(Node { name, bootstrap: false, serves, health }) })
     }
 
-    fn config(&self, shape: &ShapeName) -> Option<Document> {
-        tau::config::parse(self.facts.texts.get(&tau::config_path(shape))?).ok()
+    fn config(&self, node: &NodeName) -> Option<Document> {
+        node.daemon.config(self.facts.texts.get(&node.config())?)
     }
 
-    fn activity(&self, shape: &ShapeName, unit: &UnitFact) -> Activity {
+    fn activity(&self, node: &NodeName, unit: &UnitFact) -> Activity {
         if unit.load == "masked" || unit.enabled.starts_with("masked") {
             return Activity::Masked;
         }
         let started = || Started {
             invocation: unit.invocation.clone(),
-            inputs: self.inputs(shape, unit),
+            inputs: self.inputs(node, unit),
             recorded: unit.record.is_some(),
         };
         match (unit.active.as_str(), unit.sub.as_str()) {
-            ("active", _) => self.up(shape, unit, started()),
+            ("active", _) => self.up(node, unit, started()),
             ("activating", "auto-restart" | "auto-restart-queued") => {
                 let trouble = Trouble::Exited(self.facts.redactor.line(&unit.result));
                 Activity::Failing { trouble, lasts: false, started: started() }
@@ -167,9 +165,9 @@ impl HostUnits<'_> {
         }
     }
 
-    fn up(&self, shape: &ShapeName, unit: &UnitFact, started: Started) -> Activity {
+    fn up(&self, node: &NodeName, unit: &UnitFact, started: Started) -> Activity {
         let age = unit.age.unwrap_or_default();
-        let (main, dns) = ports(shape, &started);
+        let Listens { main, dns } = listens(node, &started);
         let is_deaf = |port: &u16| !self.listens(*port);
         let deaf = |port: u16| {
             let trouble = Trouble::Deaf(port);
@@ -190,7 +188,7 @@ impl HostUnits<'_> {
                 None => Activity::Running(started),
             };
         }
-        if self.is_unfinished(shape) {
+        if self.is_unfinished(node) {
             return Activity::Failing { trouble: Trouble::Unfinished, lasts: false, started };
         }
         if unit.restarts > 0 && age < SETTLED {
@@ -216,34 +214,30 @@ impl HostUnits<'_> {
     }
 
     /// Whether a switch has kept a file that this node reads.
-    fn is_unfinished(&self, shape: &ShapeName) -> bool {
-        let files = [tau::BINARY.to_owned(), tau::unit::PATH.to_owned(), tau::config_path(shape)];
-        let reads = |path: String| {
-            let is_in = |directory| path.rsplit_once('/').is_some_and(|(parent, _)| parent == directory);
-            files.contains(&path) || is_in(tau::KEYS) || is_in(tau::PLUGINS)
-        };
-        self.facts.paths.keys().filter_map(|path| kept_for(path)).any(reads)
+    fn is_unfinished(&self, node: &NodeName) -> bool {
+        let mut kept = self.facts.paths.keys().filter_map(|path| kept_for(path));
+        kept.any(|path| node.daemon.reads(&node.shape, &path))
     }
 
     /// Whether any process other than the resolver does.
     fn listens(&self, port: u16) -> bool {
         let mut listening = self.facts.listening.iter();
         listening.any(|(address, found)| {
-            *found == Port { number: port, transport: Transport::Tcp } && !is_stub(*address)
+            *found == Port { number: port, transport: Transport::Tcp } && !resolver::is_stub(*address)
         })
     }
 
     /// What the process was started with: from the record of that very start,
     /// or else from the disk, where nothing has changed there since.
-    fn inputs(&self, shape: &ShapeName, unit: &UnitFact) -> Inputs {
+    fn inputs(&self, node: &NodeName, unit: &UnitFact) -> Inputs {
         let (Some(process), Some(started)) = (&unit.process, unit.started_ns) else {
             return Inputs::Unknown(Untold::NoProcess);
         };
         let mut known = BTreeMap::new();
         match &unit.record {
-            Some(record) => self.recorded(shape, record, &mut known),
+            Some(record) => recorded(node, record, &mut known),
             None => {
-                if let Err(path) = self.on_disk(shape, started, &mut known) {
+                if let Err(path) = self.on_disk(node, started, &mut known) {
                     return Inputs::Unknown(Untold::Changed(path));
                 }
             }
@@ -253,29 +247,15 @@ impl HostUnits<'_> {
                 let content = Content::Blob { sha256: *sha256, size: None };
                 (path.clone(), Input { content, sha256: Some(*sha256) })
             })),
-            None => self.plugins(started, &mut known),
+            None => self.plugins(node.daemon, started, &mut known),
         }
         if let Some(exe) = process.exe {
             let content = Content::Blob { sha256: exe, size: None };
-            known.insert(tau::BINARY.to_owned(), Input { content, sha256: Some(exe) });
+            known.insert(node.daemon.program().to_owned(), Input { content, sha256: Some(exe) });
         }
-        let unit = Content::Document(self.directives(shape, unit, process));
-        known.insert(tau::unit::PATH.to_owned(), Input { content: unit, sha256: None });
+        let unit = Content::Document(self.directives(node, unit, process));
+        known.insert(node.daemon.template().path().to_owned(), Input { content: unit, sha256: None });
         Inputs::Known(known)
-    }
-
-    fn recorded(&self, shape: &ShapeName, record: &Record, known: &mut BTreeMap<String, Input>) {
-        let config = tau::config_path(shape);
-        for (path, sha256) in &record.digests {
-            let sha256 = *sha256;
-            let content = if *path == config {
-                let document = record.config.as_ref().and_then(|text| tau::config::parse(text).ok());
-                document.map_or(Content::Opaque, Content::Document)
-            } else {
-                Content::Secret(sha256)
-            };
-            known.insert(path.clone(), Input { content, sha256: Some(sha256) });
-        }
     }
 
     /// The inputs as they are on the disk.
@@ -284,20 +264,21 @@ impl HostUnits<'_> {
     /// With the first that has been touched since the start.
     fn on_disk(
         &self,
-        shape: &ShapeName,
+        node: &NodeName,
         started: i64,
         known: &mut BTreeMap<String, Input>,
     ) -> Result<(), String> {
-        let config = tau::config_path(shape);
+        let config = node.config();
+        let keys = node.daemon.keys();
         // A missing file may have existed at the start; when it was removed is unknown.
-        for path in [config.as_str(), tau::SWARM_KEY, tau::VALIDATION_PUBLIC] {
+        let required = keys.iter().filter(|(_, is_required)| *is_required).map(|(path, _)| *path);
+        for path in [config.as_str()].into_iter().chain(required) {
             if !matches!(self.facts.paths.get(path), Some(PathFact::File(_))) {
                 return Err(path.to_owned());
             }
         }
         for (path, fact) in &self.facts.paths {
-            let is_key =
-                [tau::SWARM_KEY, tau::VALIDATION_PUBLIC, tau::VALIDATION_PRIVATE].contains(&path.as_str());
+            let is_key = keys.iter().any(|(key, _)| key == path);
             let PathFact::File(file) = fact else { continue };
             if !is_key && *path != config {
                 continue;
@@ -307,7 +288,7 @@ impl HostUnits<'_> {
             }
             let Some(sha256) = file.sha256 else { continue };
             let content = if *path == config {
-                self.config(shape).map_or(Content::Opaque, Content::Document)
+                self.config(node).map_or(Content::Opaque, Content::Document)
             } else {
                 Content::Secret(sha256)
             };
@@ -317,10 +298,10 @@ impl HostUnits<'_> {
     }
 
     /// Where they weren't noted: plugins that haven't been touched since the start.
-    fn plugins(&self, started: i64, known: &mut BTreeMap<String, Input>) {
+    fn plugins(&self, daemon: Daemon, started: i64, known: &mut BTreeMap<String, Input>) {
         for (path, fact) in &self.facts.paths {
             if let PathFact::File(file) = fact
-                && path.strip_prefix(tau::PLUGINS).is_some_and(|rest| rest.starts_with('/'))
+                && path.strip_prefix(daemon.plugin_directory()).is_some_and(|rest| rest.starts_with('/'))
                 && file.ctime_ns < started
                 && let Some(sha256) = file.sha256
             {
@@ -332,15 +313,16 @@ impl HostUnits<'_> {
 
     /// The directives that the process was started with, in the template's terms;
     /// those that a restart couldn't change are as the template has them.
-    fn directives(&self, shape: &ShapeName, unit: &UnitFact, process: &Process) -> Document {
+    fn directives(&self, node: &NodeName, unit: &UnitFact, process: &Process) -> Document {
         let mut text =
-            format!("[Service]\nExecStart={}\n", tau::unit::with_specifier(&process.arguments, shape));
+            format!("[Service]\nExecStart={}\n", daemon::with_specifier(&process.arguments, &node.shape));
         for (name, id) in [("User", process.uid), ("Group", process.gid)] {
             let id = if id == 0 { "root".to_owned() } else { id.to_string() };
             text.push_str(&format!("{name}={id}\n"));
         }
         let recorded = unit.record.as_ref().map(|record| &record.directives);
-        let other_since = self.template_changed(unit);
+        let template = node.daemon.template();
+        let other_since = self.template_changed(template, unit);
         for (name, loaded) in unit.directives.iter().filter(|(name, _)| name.starts_with("Limit")) {
             let recorded = recorded.and_then(|directives| directives.get(name));
             // A host may grant less than its unit asks for, so without a record the
@@ -353,14 +335,13 @@ impl HostUnits<'_> {
                 text.push_str(&format!("{name}={value}\n"));
             }
         }
-        let left = self.unaccounted(unit, process);
+        let left = self.unaccounted(template, unit, process);
         if !left.is_empty() {
             text.push_str(&format!("Environment={}\n", left.join(" ")));
         }
-        let mut document = tau::unit::parse(&text);
-        let template = tau::unit::parse(tau::unit::TEXT);
-        for found in tau::unit::overrides(shape, drop_ins(unit, self.facts)) {
-            if let Some(Field { value, effect }) = template.fields.get(&found.directive) {
+        let mut document = daemon::parse_directives(&text);
+        for found in template.overrides(&node.shape, drop_ins(unit, self.facts)) {
+            if let Some(Field { value, effect }) = template.document().fields.get(&found.directive) {
                 let field = Field { value: value.clone(), effect: *effect };
                 document.fields.insert(found.directive, field);
             }
@@ -369,8 +350,8 @@ impl HostUnits<'_> {
     }
 
     /// Whether the template may have said something else when the unit was started.
-    fn template_changed(&self, unit: &UnitFact) -> bool {
-        match (self.facts.paths.get(tau::unit::PATH), unit.started_ns) {
+    fn template_changed(&self, template: &Template, unit: &UnitFact) -> bool {
+        match (self.facts.paths.get(template.path()), unit.started_ns) {
             (Some(PathFact::File(file)), Some(started)) => file.ctime_ns >= started,
             // Of a unit without a file the service manager has only defaults to tell.
             _ => unit.load != "loaded",
@@ -380,9 +361,10 @@ impl HostUnits<'_> {
     /// Environment variables of the process that no drop-in sets: our template sets
     /// none, so a restart would be without them. Nothing is known of variables that
     /// come out of other files.
-    fn unaccounted<'p>(&self, unit: &UnitFact, process: &'p Process) -> Vec<&'p str> {
+    fn unaccounted<'p>(&self, template: &Template, unit: &UnitFact, process: &'p Process) -> Vec<&'p str> {
         let mut theirs = BTreeSet::new();
-        for (path, field) in drop_ins(unit, self.facts).flat_map(|(_, text)| tau::unit::parse(text).fields) {
+        let texts = drop_ins(unit, self.facts).map(|(_, text)| text);
+        for (path, field) in texts.flat_map(|text| daemon::parse_directives(text).fields) {
             match (path.as_str(), &field.value) {
                 ("Service.Environment", Value::Scalar(names)) => {
                     theirs.extend(names.split(' ').map(str::to_owned));
@@ -390,7 +372,7 @@ impl HostUnits<'_> {
                 ("Service.Environment", Value::List(lines)) => {
                     theirs.extend(lines.iter().flat_map(|names| names.split(' ')).map(str::to_owned));
                 }
-                (path, _) if tau::unit::directives().iter().any(|ours| ours == path) => {}
+                (path, _) if template.directives().iter().any(|ours| ours == path) => {}
                 _ => return Vec::new(),
             }
         }
@@ -398,36 +380,32 @@ impl HostUnits<'_> {
     }
 }
 
-/// Whether systemd-resolved's stub does.
+/// What the record of a start says.
+fn recorded(node: &NodeName, record: &Record, known: &mut BTreeMap<String, Input>) {
+    let config = node.config();
+    for (path, sha256) in &record.digests {
+        let sha256 = *sha256;
+        let content = if *path == config {
+            let document = record.config.as_ref().and_then(|text| node.daemon.config(text));
+            document.map_or(Content::Opaque, Content::Document)
+        } else {
+            Content::Secret(sha256)
+        };
+        known.insert(path.clone(), Input { content, sha256: Some(sha256) });
+    }
+}
+
+/// Whether the resolver's stub listens on the port of DNS.
 pub(super) fn stub_listens(facts: &Facts) -> bool {
-    facts.listening.iter().any(|(address, port)| port.number == tau::DNS_PORT && is_stub(*address))
+    let mut listening = facts.listening.iter();
+    listening.any(|(address, port)| port.number == resolver::DNS_PORT && resolver::is_stub(*address))
 }
 
-/// Where it is the only process that listens.
-fn is_stub(address: IpAddr) -> bool {
-    [[127, 0, 0, 53], [127, 0, 0, 54]].map(IpAddr::from).contains(&address)
-}
-
-/// Where a node listens by the configuration that it was started with: its main
-/// port, and that of DNS where it answers there.
-fn ports(shape: &ShapeName, started: &Started) -> (Option<u16>, Option<u16>) {
-    let Inputs::Known(inputs) = &started.inputs else { return (None, None) };
-    let Some(Content::Document(config)) = inputs.get(&tau::config_path(shape)).map(|input| &input.content)
-    else {
-        return (None, None);
-    };
-    let main = match config.fields.get("ports.main").map(|field| &field.value) {
-        Some(Value::Scalar(port)) => port.parse().ok(),
-        _ => None,
-    };
-    let answers_dns = tau::answer_dns(services_of(config).iter().map(String::as_str));
-    (main, answers_dns.then_some(tau::DNS_PORT))
-}
-
-/// The services that a configuration names.
-fn services_of(config: &Document) -> BTreeSet<String> {
-    match config.fields.get("services").map(|field| &field.value) {
-        Some(Value::Set(names)) => names.iter().map(ToString::to_string).collect(),
-        _ => BTreeSet::new(),
+/// Where a node listens by the configuration that it was started with.
+fn listens(node: &NodeName, started: &Started) -> Listens {
+    let Inputs::Known(inputs) = &started.inputs else { return Listens::default() };
+    match inputs.get(&node.config()).map(|input| &input.content) {
+        Some(Content::Document(config)) => node.daemon.listens(config),
+        _ => Listens::default(),
     }
 }

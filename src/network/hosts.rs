@@ -6,7 +6,7 @@ use super::slot::Slot;
 use super::{At, HostDraft, Login, LoginDraft, NodeDraft, ShapeDraft, SshDraft};
 use crate::finding::{Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, Owner, Referent};
 use crate::identity::{NodeKey, PeerId};
-use crate::resource::{HostName, ShapeName};
+use crate::resource::{Daemon, HostName, NodeName, ShapeName};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -27,6 +27,13 @@ pub struct Host {
     pub location: Option<Location>,
     /// Its nodes, by shape. If there are none, all nodes on the host are removed.
     pub nodes: BTreeMap<ShapeName, Identity>,
+}
+
+impl Host {
+    /// The name of its node of this shape. The folder describes no other daemon's nodes.
+    pub fn node_name(&self, shape: &ShapeName) -> NodeName {
+        NodeName { shape: shape.clone(), host: HostName::clone(&self.name), daemon: Daemon::Tau }
+    }
 }
 
 /// An IP address, which is what it derefs to.

@@ -33,13 +33,13 @@ pub use scheduler::Group;
 pub use target::{InvalidSelector, Selector};
 pub use unplanned::Unplanned;
 
+use crate::daemon::Daemon;
 use crate::diff::Change;
 use crate::facts::Facts;
 use crate::resource::{
     ByHost, FieldPath, HostName, Node, NodeName, Printable, Resource, ResourceId, ResourceKey, Sha256,
     ShapeName, Version,
 };
-use crate::tau;
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -376,7 +376,8 @@ impl Plan {
     /// elder, or make users validate their domains again.
     pub fn destructive(&self) -> impl Iterator<Item = (&ResourceId, &Change)> {
         self.changes.iter().filter(|(id, change)| {
-            let replaces_validation = id.key.path() == Some(tau::VALIDATION_PUBLIC)
+            let is_known = |path| Daemon::ALL.iter().any(|daemon| daemon.is_known_to_users(path));
+            let replaces_validation = id.key.path().is_some_and(is_known)
                 && matches!(change, Change::File(file) if file.rewritten && file.before.is_some());
             change.is_destructive()
                 || replaces_validation

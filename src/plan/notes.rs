@@ -7,7 +7,6 @@ use super::{Found, Group, Last, NodePlan, Note, Options, Plan, Rank, Refusal, Ro
 use crate::desired::Desired;
 use crate::diff::{Change, Verb};
 use crate::resource::{ByHost, HostName, Node, NodeName, ResourceId, ResourceKey};
-use crate::tau;
 use std::collections::BTreeSet;
 
 pub(super) fn notes(
@@ -58,7 +57,7 @@ pub(super) fn notes(
 
 /// Whether a node's process is started or restarted.
 pub(super) fn is_touched(node: &NodeName, changes: &ByHost<Change>) -> bool {
-    let id = ResourceId { host: node.host.clone(), key: ResourceKey::Service(tau::unit_name(&node.shape)) };
+    let id = ResourceId { host: node.host.clone(), key: ResourceKey::Service(node.unit()) };
     match changes.get(&id) {
         Some(Change::Service(service)) => matches!(service.verb, Some(Verb::Start | Verb::Restart)),
         _ => false,

@@ -2,12 +2,12 @@
 //! plan, rather than from the goals of a host.
 
 use super::{Options, Overridden, Selector};
+use crate::daemon::Daemon;
 use crate::diff::{Change, Obstacle};
 use crate::facts::{self, Asked, Facts, Unwanted};
 use crate::resource::{
     Activity, Content, Graph, HostName, Printable, Resource, ResourceId, ResourceKey, Sha256,
 };
-use crate::tau;
 use std::collections::BTreeMap;
 
 /// Hosts in the folder that are the same machine: each apply would undo for one of them
@@ -88,7 +88,7 @@ pub(super) fn foreign(
     for facts::Foreign { unit, file, what } in foreign {
         let id = ResourceId { host: host.clone(), key: ResourceKey::Service(unit.clone()) };
         let is_selected = |target: &Selector| {
-            let shape = tau::shape_of_unit(unit);
+            let shape = Daemon::of_unit(unit).map(|(_, shape)| shape);
             target.may_select(host) && target.shape.as_ref().is_none_or(|name| Some(name) == shape.as_ref())
         };
         if desired.get(&id).is_none()

@@ -4,12 +4,12 @@ use super::action::{Action, LinkBefore, Running, Staged};
 use super::order::Order;
 use super::revert::{Graphs, Reverts, reverts};
 use super::{Plan, PlannedAction, Wave, node_of};
+use crate::daemon::Daemon;
 use crate::diff::{Change, FileChange, ServiceChange, Verb};
 use crate::resource::{
     Activity, ByHost, Edge, Effect, File, HostName, Input, Inputs, NodeName, Resource, ResourceId,
     ResourceKey, Service, Sha256, Started, staged_path,
 };
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fills in what each host does while staging and in each wave. Says whether a node
@@ -165,7 +165,8 @@ fn verify(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource
             _ => None,
         });
         let Some((program_id, program, arguments)) = validated else { continue };
-        let is_read = |path: &str| path == program || path.starts_with(tau::CONFIG);
+        let daemon = Daemon::of_program(program);
+        let is_read = |path: &str| daemon.is_some_and(|daemon| daemon.validates_with(path));
         let readers = desired.after(id).into_iter().filter(|(_, edge)| matches!(edge, Edge::Reads(_)));
         let read = readers.flat_map(|(node, _)| desired.before(node));
         let staged: BTreeMap<String, String> = read
@@ -223,7 +224,7 @@ fn record(plan: &mut Plan, current: &ByHost<Resource>, changes: &ByHost<Change>)
 /// Configuration, keys and plugins. The kernel knows the program, and the directives
 /// are recorded with them.
 fn is_noted(path: &str, input: &Input) -> bool {
-    input.sha256.is_some() && path != tau::BINARY
+    input.sha256.is_some() && Daemon::of_program(path).is_none()
 }
 
 fn staged_file(path: &str, change: &FileChange) -> Staged {

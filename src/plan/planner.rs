@@ -15,7 +15,6 @@ use crate::resource::{
     Activity, ByHost, Cycle, Graph, HostName, Node, NodeName, Resource, ResourceId, ResourceKey, ShapeName,
     Trouble,
 };
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
@@ -249,7 +248,7 @@ fn found(
         let host = states.conditions.get(&name.host);
         host.is_some_and(|host| host.networks.iter().all(|name| name.as_str() == network))
     };
-    let id = ResourceId { host: name.host.clone(), key: ResourceKey::Service(tau::unit_name(&name.shape)) };
+    let id = ResourceId { host: name.host.clone(), key: ResourceKey::Service(name.unit()) };
     let service = match states.current.get(&id) {
         Some(Resource::Service(service)) if is_ours() => Some(service),
         _ => None,

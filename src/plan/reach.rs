@@ -12,9 +12,8 @@ use super::notes::is_touched;
 use super::order;
 use crate::diff::Change;
 use crate::resource::{
-    ByHost, Content, Document, Inputs, Node, NodeName, Resource, ResourceId, ResourceKey, Value,
+    ByHost, Content, Daemon, Document, Inputs, Node, NodeName, Resource, ResourceId, ResourceKey,
 };
-use crate::tau::{self, config};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where nodes answer and what they dial, before a plan and after it.
@@ -26,6 +25,7 @@ pub(super) struct Reach<'a> {
 
 /// One node: it is wanted, or runs, or both.
 struct Part<'a> {
+    daemon: Daemon,
     is_elder: bool,
     is_up: bool,
     /// The plan starts or restarts it.
@@ -59,6 +59,7 @@ impl<'a> Reach<'a> {
             let part = nodes.entry(&node.name).or_insert_with(|| {
                 let found = current.get(&unit(&node.name));
                 Part {
+                    daemon: node.name.daemon,
                     is_elder: false,
                     is_up: matches!(found, Some(Resource::Service(found)) if found.activity.is_up()),
                     is_touched: is_touched(&node.name, changes),
@@ -87,7 +88,7 @@ impl<'a> Reach<'a> {
                 && part.is_up
                 && match (part.in_force, part.wanted) {
                     (Some(before), Some(wanted)) => {
-                        config::dialled_at(before).is_disjoint(&config::dialled_at(wanted))
+                        part.daemon.dialled_at(before).is_disjoint(&part.daemon.dialled_at(wanted))
                     }
                     _ => false,
                 }
@@ -101,9 +102,9 @@ impl<'a> Reach<'a> {
             !part.is_elder
                 && !part.is_going
                 && part.is_up
-                && part
-                    .in_force
-                    .is_some_and(|config| !self.before.misses(config) && self.after.misses(config))
+                && part.in_force.is_some_and(|config| {
+                    !self.before.misses(part, config) && self.after.misses(part, config)
+                })
         })
     }
 
@@ -114,7 +115,7 @@ impl<'a> Reach<'a> {
                 && !part.is_going
                 && part.is_up
                 && self.before.of_an_elder
-                && part.in_force.is_some_and(|config| self.before.misses(config))
+                && part.in_force.is_some_and(|config| self.before.misses(part, config))
         })
     }
 
@@ -124,7 +125,7 @@ impl<'a> Reach<'a> {
         let is_stranded = |part: &Part<'_>| {
             part.is_touched
                 && self.after.of_an_elder
-                && part.wanted.is_some_and(|config| self.after.misses(config))
+                && part.wanted.is_some_and(|config| self.after.misses(part, config))
         };
         (
             self.names(|part| part.is_elder && is_stranded(part)),
@@ -137,13 +138,13 @@ impl<'a> Reach<'a> {
     pub(super) fn twins(&self) -> Vec<(NodeName, NodeName)> {
         let mut bearers: BTreeMap<&str, Vec<&NodeName>> = BTreeMap::new();
         for (name, part) in self.nodes.iter().filter(|(_, part)| part.is_up) {
-            if let Some(identity) = part.in_force.and_then(identity) {
+            if let Some(identity) = part.in_force.and_then(Document::identity) {
                 bearers.entry(identity).or_default().push(name);
             }
         }
         let mut twins = Vec::new();
         for (name, part) in self.nodes.iter().filter(|(_, part)| part.is_touched) {
-            let Some(identity) = part.wanted.and_then(identity) else { continue };
+            let Some(identity) = part.wanted.and_then(Document::identity) else { continue };
             let others = bearers.get(identity).into_iter().flatten().filter(|other| *other != name);
             // On its own host, a node that is removed makes room first.
             let stays = |other: &&&NodeName| {
@@ -169,14 +170,14 @@ impl<'a> Part<'a> {
 impl Answered {
     fn add(&mut self, part: &Part<'_>, config: Option<&Document>) {
         if let Some(config) = config {
-            self.addresses.extend(config::dialled_at(config));
+            self.addresses.extend(part.daemon.dialled_at(config));
             self.of_an_elder |= part.is_elder;
         }
     }
 
     /// Whether none answers at the addresses that a node with this configuration dials.
-    fn misses(&self, config: &Document) -> bool {
-        let dials = config::dials(config);
+    fn misses(&self, part: &Part<'_>, config: &Document) -> bool {
+        let dials = part.daemon.dials(config);
         !dials.is_empty() && dials.is_disjoint(&self.addresses)
     }
 }
@@ -194,25 +195,18 @@ fn in_force<'a>(current: &'a ByHost<Resource>, node: &NodeName) -> Option<&'a Do
         _ => None,
     };
     match service.map(|started| &started.inputs) {
-        Some(Inputs::Known(inputs)) => document(&inputs.get(&tau::config_path(&node.shape))?.content),
+        Some(Inputs::Known(inputs)) => document(&inputs.get(&node.config())?.content),
         Some(Inputs::Unknown(_)) => None,
         None => document(file(current, node)?),
     }
 }
 
-fn identity(config: &Document) -> Option<&str> {
-    match config.fields.get("identity").map(|field| &field.value) {
-        Some(Value::Scalar(id)) => Some(id),
-        _ => None,
-    }
-}
-
 fn unit(node: &NodeName) -> ResourceId {
-    ResourceId { host: node.host.clone(), key: ResourceKey::Service(tau::unit_name(&node.shape)) }
+    ResourceId { host: node.host.clone(), key: ResourceKey::Service(node.unit()) }
 }
 
 fn file<'a>(graph: &'a ByHost<Resource>, node: &NodeName) -> Option<&'a Content> {
-    let key = ResourceKey::File(tau::config_path(&node.shape));
+    let key = ResourceKey::File(node.config());
     match graph.get(&ResourceId { host: node.host.clone(), key }) {
         Some(Resource::File(file)) => Some(&file.content),
         _ => None,

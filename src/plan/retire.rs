@@ -48,9 +48,8 @@ pub(super) struct Retirement {
 impl Retirement {
     /// Of a host of `network`. `before`: the goals of that network.
     pub(super) fn of(what: Retire, network: &Network, before: ByHost<Goal>) -> Self {
-        let name = |shape: &_| NodeName { shape: Clone::clone(shape), host: what.host.clone() };
-        let found = network.hosts.get(&what.host);
-        let nodes = found.into_iter().flat_map(|host| host.nodes.keys().map(name)).collect();
+        let found = network.hosts.get(&what.host).into_iter();
+        let nodes = found.flat_map(|host| host.nodes.keys().map(|shape| host.node_name(shape))).collect();
         Self { what, nodes, before }
     }
 

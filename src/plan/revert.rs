@@ -29,7 +29,6 @@ use crate::resource::{
     Activity, ByHost, Content, Edge, Effect, File, Health, HostName, Inputs, Node, Resource, ResourceId,
     ResourceKey, Sha256, Trouble, kept_for,
 };
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a plan can go back to.
@@ -232,7 +231,7 @@ impl<'a> Candidate<'a> {
 
 /// The sign that a node is healthy with the old files.
 fn health(node: &Node, back: &[(&Candidate<'_>, Sha256)]) -> Health {
-    let config = tau::config_path(&node.name.shape);
+    let config = node.name.config();
     match back.iter().find(|(file, _)| file.path == config) {
         None => node.health.clone(),
         Some((file, old)) => {
@@ -240,7 +239,7 @@ fn health(node: &Node, back: &[(&Candidate<'_>, Sha256)]) -> Health {
                 Some(Content::Document(document)) if file.is_found(old) => Some(document),
                 _ => None,
             };
-            tau::health_with(&node.name.shape, document)
+            node.name.daemon.health_with(&node.name.shape, document)
         }
     }
 }

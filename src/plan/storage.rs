@@ -5,21 +5,21 @@
 //! node left.
 
 use super::{Note, order};
+use crate::daemon::Daemon;
 use crate::diff::{Change, Verb};
 use crate::facts::Conditions;
 use crate::resource::{
-    ByHost, Content, Document, Graph, HostName, NodeName, Resource, ResourceId, ResourceKey,
+    ByHost, Content, Document, Graph, HostName, IDENTITY, NodeName, Resource, ResourceId, ResourceKey,
 };
-use crate::tau;
 use std::collections::BTreeMap;
 
 pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Conditions>) -> Vec<Note> {
     let has_storage = |node: &NodeName| {
-        let paths = tau::storage_paths(&node.shape);
+        let paths = node.data();
         conditions.get(&node.host).is_some_and(|host| paths.iter().any(|path| host.storage.contains(path)))
     };
     let comes = |node: &NodeName| {
-        let unit = ResourceKey::Service(tau::unit_name(&node.shape));
+        let unit = ResourceKey::Service(node.unit());
         let service = changes.get(&ResourceId { host: node.host.clone(), key: unit });
         matches!(service, Some(Change::Service(service)) if service.verb == Some(Verb::Start))
     };
@@ -27,7 +27,7 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
     let mut new: BTreeMap<HostName, Vec<(NodeName, &Document)>> = BTreeMap::new();
     for (node, file) in changes.iter().filter_map(|(id, change)| Some((configured(id)?, change))) {
         let Change::File(file) = file else { continue };
-        let is_replaced = file.fields.iter().any(|field| field.path == "identity" && field.before.is_some());
+        let is_replaced = file.fields.iter().any(|field| field.path == IDENTITY && field.before.is_some());
         let is_new = file.before.is_none() && comes(&node);
         if has_storage(&node) {
             if is_replaced || is_new {
@@ -38,13 +38,13 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
         }
     }
     for (_, going) in order::going(changes) {
-        let key = ResourceKey::File(tau::config_path(&going.shape));
+        let key = ResourceKey::File(going.config());
         let successor = match changes.get(&ResourceId { host: going.host.clone(), key }) {
             Some(Change::Remove(resource)) => match &**resource {
                 Resource::File(file) => match &file.content {
                     Content::Document(old) => {
                         let mut here = new.get(&going.host).into_iter().flatten();
-                        here.find(|(_, document)| is_alike(old, document))
+                        here.find(|(_, document)| going.daemon.is_alike(old, document))
                     }
                     _ => None,
                 },
@@ -53,7 +53,7 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
             _ => None,
         };
         let mut here = changes.of(&going.host).into_iter().flat_map(Graph::iter);
-        let data = tau::storage_paths(&going.shape);
+        let data = going.data();
         let is_purged =
             here.any(|(id, _)| matches!(&id.key, ResourceKey::Storage(path) if data.contains(path)));
         match successor {
@@ -70,14 +70,6 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
 /// The node whose configuration that is.
 fn configured(id: &ResourceId) -> Option<NodeName> {
     let ResourceKey::File(path) = &id.key else { return None };
-    Some(NodeName { shape: tau::shape_of_config(path)?, host: id.host.clone() })
-}
-
-/// Whether two nodes are probably one that was renamed: they have the same port, or the
-/// same services.
-fn is_alike(old: &Document, new: &Document) -> bool {
-    ["ports.main", "services"].into_iter().any(|field| match (old.fields.get(field), new.fields.get(field)) {
-        (Some(old), Some(new)) => old.value == new.value,
-        _ => false,
-    })
+    let (daemon, shape) = Daemon::of_config(path)?;
+    Some(NodeName { shape, host: id.host.clone(), daemon })
 }

@@ -1,9 +1,9 @@
 //! Narrowing a plan to some nodes or hosts.
 
 use super::node_of;
+use crate::daemon::Daemon;
 use crate::diff::Change;
 use crate::resource::{Graph, HostName, Resource, ResourceId, ResourceKey, ShapeName, staged_path};
-use crate::tau;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -90,7 +90,7 @@ pub(super) fn narrow(
 fn needed(desired: &Graph<Resource>, targets: &[Selector]) -> BTreeSet<ResourceId> {
     let is_target = |id: &ResourceId| {
         let ResourceKey::Service(unit) = &id.key else { return false };
-        let Some(shape) = tau::shape_of_unit(unit) else { return false };
+        let Some((_, shape)) = Daemon::of_unit(unit) else { return false };
         targets.iter().any(|target| target.may_select(&id.host) && target.shape.as_ref() == Some(&shape))
     };
     let mut needed = BTreeSet::new();
@@ -140,8 +140,10 @@ pub(super) fn belongs_to(shape: &ShapeName, key: &ResourceKey, resource: &Resour
 
 fn is_path_of(shape: &ShapeName, key: &ResourceKey) -> bool {
     match key {
-        ResourceKey::File(path) => *path == tau::config_path(shape),
-        ResourceKey::Storage(path) => tau::storage_paths(shape).contains(path),
+        ResourceKey::File(path) => Daemon::of_config(path).is_some_and(|(_, of)| of == *shape),
+        ResourceKey::Storage(path) => {
+            Daemon::ALL.iter().any(|daemon| daemon.data_paths(shape).contains(path))
+        }
         _ => false,
     }
 }

@@ -6,6 +6,7 @@
 
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::scheduler::Seen;
+use crate::daemon::Daemon;
 use crate::resource::{
     Access, Health, Port, Printable, Sha256, Transport, Untrusted, kept_path, staged_path,
 };
@@ -158,6 +159,8 @@ pub struct Call {
     index: usize,
     kind: Kind,
     scripts: &'static [&'static str],
+    /// The daemon whose files the script must know.
+    daemon: Option<Daemon>,
     /// With its arguments, quoted.
     line: String,
 }
@@ -217,7 +220,11 @@ pub fn call(index: usize, action: &Action) -> Call {
             };
             (scripts!("link"), words("link", [path.as_str(), target.as_str(), kind, value.as_str()]))
         }
-        Action::Remove { path, before } => (scripts!("remove"), words("remove", [path, &before.to_string()])),
+        Action::Remove { path, before } => {
+            let shape =
+                Daemon::of_config(path).map_or_else(|| "-".to_owned(), |(_, shape)| shape.to_string());
+            (scripts!("remove"), words("remove", [path, &before.to_string(), &shape]))
+        }
         Action::Purge { path, before } => (scripts!("purge"), words("purge", [path, before])),
         Action::Allow(port) => (scripts!("firewall"), port_words("allow", *port)),
         Action::Disallow(port) => (scripts!("firewall"), port_words("disallow", *port)),
@@ -255,7 +262,33 @@ pub fn call(index: usize, action: &Action) -> Call {
         Action::Start { .. } | Action::Await { .. } => Kind::Unit,
         _ => Kind::Other,
     };
-    Call { index, kind, scripts, line: line(index, &words) }
+    Call { index, kind, scripts, daemon: daemon(action), line: line(index, &words) }
+}
+
+/// The daemon whose files an action's script must know.
+fn daemon(action: &Action) -> Option<Daemon> {
+    let of_config = |path: &str| Daemon::of_config(path).map(|(daemon, _)| daemon);
+    let of_unit = |unit: &str| Daemon::of_unit(unit).map(|(daemon, _)| daemon);
+    match action {
+        Action::Verify { command, .. } => command.iter().find_map(|word| of_config(word)),
+        Action::Remove { path, .. } => of_config(path),
+        Action::Purge { path, .. } => Daemon::of_data(path),
+        Action::Record { unit, .. }
+        | Action::Start { unit, .. }
+        | Action::Await { unit, .. }
+        | Action::Enable { unit }
+        | Action::Disable { unit, .. }
+        | Action::Stop { unit, .. } => of_unit(unit),
+        Action::Install { .. }
+        | Action::MakeDirectory { .. }
+        | Action::SetAccess { .. }
+        | Action::Stage(_)
+        | Action::Place { .. }
+        | Action::Link { .. }
+        | Action::Allow(_)
+        | Action::Disallow(_)
+        | Action::Reload { .. } => None,
+    }
 }
 
 /// The call that takes a file from standard input.
@@ -263,7 +296,7 @@ pub fn receive(index: usize, file: &Staged, transfer: Transfer) -> Call {
     let mut words = file_words("stage", file);
     words.extend([transfer.bytes.to_string(), if transfer.gzip { "gzip" } else { "raw" }.to_owned()]);
     let kind = Kind::Receive { sent: false };
-    Call { index, kind, scripts: scripts!("stage"), line: line(index, &words) }
+    Call { index, kind, scripts: scripts!("stage"), daemon: None, line: line(index, &words) }
 }
 
 /// A script that makes these calls, until one doesn't end well. `input` is how
@@ -287,7 +320,7 @@ pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
             text.push_str(script);
         }
     }
-    let calls: String = calls.iter().map(|call| call.line.as_str()).collect();
+    let calls = lines(calls);
     if input == 0 {
         let _ = write!(text, "exec </dev/null\n{calls}");
     } else {
@@ -315,6 +348,23 @@ pub fn watched(answer: &str) -> BTreeMap<String, Seen> {
         units.insert(value("Id").to_owned(), seen);
     }
     units
+}
+
+/// The lines of calls, each after what its script must know about a daemon.
+fn lines(calls: &[Call]) -> String {
+    let mut text = String::new();
+    let mut known = None;
+    for call in calls {
+        if call.daemon.is_some() && call.daemon != known {
+            known = call.daemon;
+            if let Some(daemon) = known {
+                text.push_str(daemon.script());
+                let _ = writeln!(text, "cutting={}", quote(daemon.cutting_for_records()));
+            }
+        }
+        text.push_str(&call.line);
+    }
+    text
 }
 
 fn line(index: usize, words: &[String]) -> String {

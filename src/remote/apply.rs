@@ -2,12 +2,12 @@
 //! reports the result.
 
 use super::{Locked, Payloads, Run, Stop};
+use crate::daemon::Daemon;
 use crate::plan::action::Action;
 use crate::plan::scheduler::{Next, Ran, Scheduler, Seen, SkipReason, Skipped};
 use crate::plan::wire::{ActionReport, Outcome};
 use crate::plan::{Applied, HostError, HostFailure, Plan, PlannedAction, Wrong};
 use crate::resource::{HostName, NodeName, Printable, ResourceId, ResourceKey, ShapeName};
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -206,7 +206,7 @@ impl PlanRunner {
             };
             let (name, nodes, stop) = (name.clone(), nodes.clone(), stop.clone());
             looking.spawn(async move {
-                let unit = |node: &NodeName| tau::unit_name(&node.shape);
+                let unit = NodeName::unit;
                 let seen = host.watch(&nodes.iter().map(unit).collect::<Vec<_>>(), &stop).await;
                 let by_node = |seen: BTreeMap<String, Seen>| {
                     let node = |node: NodeName| Some((node.clone(), seen.get(&unit(&node))?.clone()));
@@ -280,8 +280,8 @@ async fn run(
             ActionReport::Runs { invocation, .. } => drop(runs.insert(index, invocation.clone())),
             ActionReport::Ended { outcome, .. } if outcome.is_good() => {
                 done.extend(planned.change.clone());
-                if let (Some(start), Some(shape)) = (runs.remove(&index), shape(&planned.action)) {
-                    started.insert(NodeName { shape, host: name.clone() }, start);
+                if let (Some(start), Some((daemon, shape))) = (runs.remove(&index), node(&planned.action)) {
+                    started.insert(NodeName { shape, host: name.clone(), daemon }, start);
                 }
             }
             _ => {}
@@ -319,10 +319,10 @@ async fn run(
     Ended { name, host, ran, done, started, failed }
 }
 
-/// The shape of the node that an action starts or waits for.
-fn shape(action: &Action) -> Option<ShapeName> {
+/// The daemon and the shape of the node that an action starts or waits for.
+fn node(action: &Action) -> Option<(Daemon, ShapeName)> {
     match action {
-        Action::Start { unit, .. } | Action::Await { unit, .. } => tau::shape_of_unit(unit),
+        Action::Start { unit, .. } | Action::Await { unit, .. } => Daemon::of_unit(unit),
         _ => None,
     }
 }

@@ -5,13 +5,13 @@ mod order;
 
 use super::diff::{unified, whole};
 use super::{Style, Tone};
+use crate::daemon::Daemon;
 use crate::diff::{Change, FileChange, Kind, Reason, ServiceChange, Verb};
 use crate::plan::{Overridden, Plan};
 use crate::resource::{
     Access, Content, Effect, Graph, HostName, Printable, Resource, ResourceId, ResourceKey, Size, Trouble,
     Untold, Value, Version,
 };
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -272,9 +272,7 @@ impl Page<'_> {
             let text = format!("{}{content}{}", version.unwrap_or_default(), change.after.access);
             let whole = match &change.after.content {
                 // The unit's directives are spore's own, and the same in every network.
-                Content::Document(document) if key.path() != Some(tau::unit::PATH) => {
-                    whole(document, self.style)
-                }
+                Content::Document(document) if !is_template(key) => whole(document, self.style),
                 _ => String::new(),
             };
             self.entry('+', key, &text);
@@ -497,4 +495,8 @@ fn access(before: &Access, after: &Access) -> String {
         (true, false) => format!("owner {} → {}", before.owner, after.owner),
         _ => format!("{before} → {after}"),
     }
+}
+
+fn is_template(key: &ResourceKey) -> bool {
+    Daemon::ALL.iter().any(|daemon| key.path() == Some(daemon.template().path()))
 }

@@ -7,12 +7,26 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The path of a field: `domains.key.private`.
 pub type FieldPath = Printable;
 
+/// The field of a node's configuration that has the id by which other nodes know the node.
+/// The file may have a key in its place.
+pub const IDENTITY: &str = "identity";
+
 /// A configuration or a unit, field by field.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
     /// Every field that isn't empty. An empty field is left out, because it means the
     /// same as a missing one.
     pub fields: BTreeMap<FieldPath, Field>,
+}
+
+impl Document {
+    /// The id of the node that this configures.
+    pub fn identity(&self) -> Option<&str> {
+        match &self.fields.get(IDENTITY)?.value {
+            Value::Scalar(id) => Some(id),
+            Value::List(_) | Value::Set(_) | Value::Secret(_) => None,
+        }
+    }
 }
 
 /// One field.

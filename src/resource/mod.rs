@@ -16,9 +16,9 @@ mod switch;
 mod version;
 
 pub use content::{Content, DigestKey, ParseDigestError, Sha256, Size};
-pub use document::{Document, Effect, Field, FieldPath, Value};
+pub use document::{Document, Effect, Field, FieldPath, IDENTITY, Value};
 pub use graph::{ByHost, Cycle, Edge, Graph};
-pub use name::{HostName, InvalidName, NodeName, ShapeName};
+pub use name::{Daemon, HostName, InvalidName, NodeName, ShapeName};
 pub use printable::{LONGEST, Printable, is_hidden};
 pub use redact::{HostText, MASK, Redactor, Untrusted};
 pub use secret_bytes::SecretBytes;

@@ -55,6 +55,13 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
+/// What a node runs. Room `daemon` knows everything else about each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Daemon {
+    /// Taubyte's node.
+    Tau,
+}
+
 /// The name of a node: a shape on a host, written `shape@host`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName {
@@ -62,6 +69,8 @@ pub struct NodeName {
     pub shape: ShapeName,
     /// The host on which it runs.
     pub host: HostName,
+    /// What it runs.
+    pub daemon: Daemon,
 }
 
 impl fmt::Display for NodeName {

@@ -18,13 +18,13 @@ mod plans {
 
 use plans::simulate::{Simulation, simulate as apply};
 use spore_drive::artifact::Architecture;
+use spore_drive::daemon::tau;
 use spore_drive::desired::{ArtifactRef, Supplies};
 use spore_drive::facts::parse;
 use spore_drive::network::{Files, Network};
 use spore_drive::plan::{Options, Plan, Planner, Probed};
 use spore_drive::render::{self, Style};
 use spore_drive::resource::{Redactor, Sha256, Untrusted};
-use spore_drive::tau;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;

@@ -3,13 +3,13 @@
 use crate::simulate::Simulation;
 use crate::tree;
 use shlex::Shlex;
+use spore_drive::daemon::tau;
 use spore_drive::desired::Desired;
 use spore_drive::facts::{self, Facts, FileFact, PathFact, UnitFact};
 use spore_drive::network::Network;
 use spore_drive::resource::{
     Access, HostName, HostText, Port, Printable, Redactor, Sha256, Transport, Unreadable, Untrusted,
 };
-use spore_drive::tau;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -2,13 +2,13 @@
 
 use crate::case::World;
 use crate::simulate::{OrderedAction, in_order, steps_of};
+use spore_drive::daemon::tau;
 use spore_drive::desired::Spellings;
 use spore_drive::diff::{Terms, compare};
 use spore_drive::facts::{Facts, PathFact, interpret};
 use spore_drive::plan::action::{Action, Fallback};
 use spore_drive::plan::{Plan, Rank};
 use spore_drive::resource::{Activity, Edge, Graph, HostName, Node, Resource, ResourceId, ResourceKey};
-use spore_drive::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 

@@ -11,7 +11,8 @@ mod node;
 pub(crate) use fallback::steps_of;
 pub(crate) use node::{directives, without_secrets};
 
-use spore_drive::desired::{Desired, RESOLVER_DROP_IN};
+use spore_drive::daemon::{Daemon, resolver, tau};
+use spore_drive::desired::Desired;
 use spore_drive::facts::{Facts, FileFact, PathFact, Record, UnitFact};
 use spore_drive::plan::Plan;
 use spore_drive::plan::action::{Action, Fallback, LinkBefore, Running, Staged};
@@ -19,7 +20,6 @@ use spore_drive::resource::{
     Access, HostName, HostText, NodeName, Port, Printable, Sha256, Source, Transport, Version, kept_path,
     staged_path,
 };
-use spore_drive::tau;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use thiserror::Error;
@@ -155,7 +155,7 @@ impl HostState<'_> {
                     return Err("it is enabled".to_owned());
                 }
                 // With it goes what was noted of its starts.
-                if let Some(shape) = tau::shape_of_unit(unit) {
+                if let Some(shape) = node::shape_of_unit(unit) {
                     let records = format!("/run/spore/{shape}/");
                     self.facts.paths.retain(|path, _| !path.starts_with(&records));
                 }
@@ -163,7 +163,7 @@ impl HostState<'_> {
             }
             Action::Record { unit, invocation, inputs } => self.record(unit, invocation, inputs),
             Action::Start { unit, before, health, fallback } => {
-                let node = health.is_some().then(|| tau::shape_of_unit(unit)).flatten();
+                let node = health.is_some().then(|| node::shape_of_unit(unit)).flatten();
                 self.before_start(unit, before, node.is_some())?;
                 self.switched(fallback)?;
                 match node {
@@ -235,8 +235,7 @@ impl HostState<'_> {
     /// Of what is below tau's directories and our drop-ins; the rest is there.
     fn parent_is_there(&self, path: &str) -> Done {
         let Some((parent, _)) = path.rsplit_once('/') else { return Ok(()) };
-        let drop_ins = RESOLVER_DROP_IN.rsplit_once('/').map(|(directory, _)| directory);
-        let watched = parent.starts_with(tau::ROOT) || Some(parent) == drop_ins;
+        let watched = parent.starts_with(tau::ROOT) || parent == resolver::DROP_INS;
         match self.facts.paths.get(parent) {
             Some(PathFact::Directory { .. }) => Ok(()),
             _ if !watched => Ok(()),
@@ -313,8 +312,8 @@ impl HostState<'_> {
             return Err(format!("there is no {program}"));
         }
         let Some(PathFact::File(file)) = now(config) else { return Err(format!("there is no {config}")) };
-        let payload = tau::shape_of_config(config).zip(file.sha256).and_then(|(shape, sha256)| {
-            let node = NodeName { shape, host: self.name.clone() };
+        let payload = Daemon::of_config(config).zip(file.sha256).and_then(|((daemon, shape), sha256)| {
+            let node = NodeName { shape, host: self.name.clone(), daemon };
             self.desired.payload(&Source::Rendered(node), &sha256)
         });
         let payload = payload.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned());
@@ -362,7 +361,7 @@ impl HostState<'_> {
         self.facts.texts.remove(path);
         let Some(payload) = self.desired.payload(&file.source, &file.sha256) else { return Ok(()) };
         let text = String::from_utf8_lossy(payload.expose()).into_owned();
-        if path == tau::unit::PATH {
+        if path == tau::template().path() {
             self.unit_file_changed();
         } else if path.ends_with(".yaml") {
             let key = self.desired.digest_keys.get(self.name).ok_or("this host has no key")?;
@@ -407,7 +406,7 @@ impl HostState<'_> {
         self.facts.paths.remove(path);
         self.facts.texts.remove(path);
         self.facts.opaque.remove(path);
-        if path == tau::unit::PATH {
+        if path == tau::template().path() {
             self.unit_file_changed();
         }
         Ok(())
@@ -493,7 +492,7 @@ impl HostState<'_> {
         unit.invocation = Some(format!("start-{now_ns}"));
         node::set(unit, "active", "running");
         if name == "systemd-resolved.service" {
-            let drop_in = self.facts.paths.contains_key(RESOLVER_DROP_IN);
+            let drop_in = self.facts.paths.contains_key(resolver::DROP_IN);
             let both = [Transport::Tcp, Transport::Udp];
             for (last, transport) in both.into_iter().flat_map(|transport| [(53, transport), (54, transport)])
             {

@@ -5,9 +5,9 @@
 //! to its files, without a record of the start.
 
 use crate::simulate::{directives, without_secrets};
+use spore_drive::daemon::{Daemon, tau};
 use spore_drive::facts::{Facts, FileFact, PathFact, Process, UnitFact};
 use spore_drive::resource::{Access, DigestKey, HostText, Port, Printable, Sha256, ShapeName, Transport};
-use spore_drive::tau;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -119,5 +119,5 @@ fn run(facts: &mut Facts, shape: &ShapeName, now_ns: i64) {
         process: Some(process),
         ..UnitFact::default()
     };
-    facts.units.insert(tau::unit_name(shape), unit);
+    facts.units.insert(Daemon::Tau.unit_name(shape), unit);
 }

@@ -1,8 +1,8 @@
 //! What the answer says about units and their processes.
 
 use super::super::{Process, Record, UnitFact};
+use crate::daemon::Daemon;
 use crate::resource::{HostText, Printable, Sha256};
-use crate::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) struct Units {
     /// Those of the unit that is being read.
     block: BTreeMap<String, String>,
     processes: BTreeMap<u32, Process>,
-    /// Processes that run the very file `/tb/bin/tau`.
+    /// Processes that run the very file that is their daemon's program.
     same: BTreeSet<u32>,
     healthy: BTreeSet<String>,
     said: BTreeMap<String, String>,
@@ -93,7 +93,7 @@ impl Units {
     pub(super) fn assemble(
         mut self,
         now_ns: Option<i64>,
-        binary: Option<Sha256>,
+        program: impl Fn(Daemon) -> Option<Sha256>,
         digests: &BTreeMap<String, Sha256>,
         mut texts: BTreeMap<String, HostText>,
     ) -> (BTreeMap<String, UnitFact>, BTreeMap<String, HostText>) {
@@ -103,6 +103,7 @@ impl Units {
             let mut unit = unit(&properties);
             unit.age = self.age(&properties, unit.started_ns, now_ns);
             unit.started_ns = by_todays_clock(unit.started_ns, unit.age, now_ns);
+            let node = Daemon::of_unit(&name);
             unit.process = unit.pid.and_then(|pid| {
                 let mut process = self.processes.remove(&pid)?;
                 let is_most = |(name, limit): &(&String, &String)| {
@@ -110,14 +111,14 @@ impl Units {
                 };
                 process.scant = process.limits.iter().filter(is_most).map(|(name, _)| name.clone()).collect();
                 process.exe = if self.same.contains(&pid) {
-                    binary
+                    node.as_ref().and_then(|(daemon, _)| program(*daemon))
                 } else {
                     digests.get(&format!("/proc/{pid}/exe")).copied()
                 };
                 Some(process)
             });
-            if let (Some(shape), Some(invocation)) = (tau::shape_of_unit(&name), &unit.invocation) {
-                unit.record = record(&format!("/run/spore/{shape}/{invocation}"), &mut texts);
+            if let (Some((daemon, shape)), Some(invocation)) = (node, &unit.invocation) {
+                unit.record = record(daemon, &format!("/run/spore/{shape}/{invocation}"), &mut texts);
             }
             unit.healthy = self.healthy.contains(&name);
             unit.said = self.said.remove(&name);
@@ -200,7 +201,7 @@ fn unit(properties: &BTreeMap<String, String>) -> UnitFact {
 
 /// The record of one start. Its directory is renamed into place when it is
 /// complete; where there are no digests, there is no record.
-fn record(directory: &str, texts: &mut BTreeMap<String, HostText>) -> Option<Record> {
+fn record(daemon: Daemon, directory: &str, texts: &mut BTreeMap<String, HostText>) -> Option<Record> {
     let mut take = |name: &str| texts.remove(&format!("{directory}/{name}"));
     let (config, digests, plugins, unit) =
         (take("config.yaml"), take("digests"), take("plugins"), take("unit"));
@@ -210,8 +211,8 @@ fn record(directory: &str, texts: &mut BTreeMap<String, HostText>) -> Option<Rec
     let properties = properties.map(|(name, value)| (shown(name), shown(value))).collect();
     Some(Record {
         config,
-        digests: sums(digests?.expose(), tau::CONFIG),
-        plugins: plugins.map(|plugins| sums(plugins.expose(), tau::PLUGINS)),
+        digests: sums(digests?.expose(), daemon.config_directory()),
+        plugins: plugins.map(|plugins| sums(plugins.expose(), daemon.plugin_directory())),
         directives: directives(&properties),
     })
 }

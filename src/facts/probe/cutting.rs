@@ -2,8 +2,10 @@
 //! means the same, and no secret is in the answer, whatever the file says.
 
 use super::fake_root::{FakeRoot, key, parse};
+use crate::daemon::tau::config::{
+    self, App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy,
+};
 use crate::resource::{Document, HostText, SecretBytes};
-use crate::tau::config::{self, App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
 use serde_yaml::Value as Yaml;
 use std::collections::BTreeMap;
 

@@ -4,6 +4,7 @@ mod every_state;
 
 use super::*;
 use crate::plan::{Last, NodePlan, PlannedAction, Wave};
+use crate::resource::Daemon;
 
 pub(super) fn hosts(names: &str) -> BTreeSet<HostName> {
     names.split_whitespace().filter_map(|name| name.parse().ok()).collect()
@@ -18,7 +19,7 @@ fn host(name: &str) -> HostName {
 pub(super) fn node(host: &HostName) -> NodeName {
     let shape = if host.as_str().starts_with(['e', 'f']) { "elders" } else { "members" };
     let Ok(shape) = shape.parse() else { panic!("{shape}") };
-    NodeName { shape, host: host.clone() }
+    NodeName { shape, host: host.clone(), daemon: Daemon::Tau }
 }
 
 fn part<'a>(plan: &'a mut Plan, name: &str) -> &'a mut NodePlan {

@@ -14,6 +14,12 @@ exec 3>&1 >/dev/null
 newline='
 '
 
+# is_data PATH: whether only a node's data can be there. The daemon's own function comes
+# before the action that needs it.
+is_data() {
+    return 1
+}
+
 # step INDEX FUNCTION WORD...: reports that an action begins, runs it, and makes
 # sure that its end is reported too. After an action that didn't succeed, or once
 # the process that holds the lock is gone, nothing else is begun.
@@ -263,11 +269,6 @@ sync_path() {
 parent() {
     parent=${1%/*}
     parent=${parent:-/}
-}
-
-# has_storage SHAPE: whether a node of that shape has left data.
-has_storage() {
-    [ -d "$root/tb/storage/$1" ] || [ -d "$root/tb/storage/${1}_client" ] || [ -d "$root/tb/raft/$1" ]
 }
 
 # remove_if_empty DIRECTORY...

@@ -5,9 +5,8 @@
 purge() {
     case $1 in
         */ | *//* | */. | */.. | */./* | */../*) fail "refusing to remove $1" ;;
-        /tb/storage/?* | /tb/raft/?*) ;;
-        *) fail "refusing to remove $1: it isn't a node's data" ;;
     esac
+    is_data "$1" || fail "refusing to remove $1: it isn't a node's data"
     look "$1"
     parent "$1"
     if [ "$kind" = absent ]; then
@@ -30,12 +29,11 @@ purge() {
 }
 
 # Nodes that were removed and whose data is gone aren't remembered any longer.
-# /tb/raft was made by tau, for the directories in it.
 forget_removed() {
     for note in "$root"/var/lib/spore/removed/*; do
-        if [ -f "$note" ] && ! has_storage "${note##*/}"; then
+        if [ -f "$note" ] && ! has_data "${note##*/}"; then
             try "cannot remove ${note#"$root"}" rm -f -- "$note"
         fi
     done
-    remove_if_empty /tb/raft /var/lib/spore/removed /var/lib/spore
+    remove_if_empty "$emptied" /var/lib/spore/removed /var/lib/spore
 }

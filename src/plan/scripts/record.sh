@@ -22,21 +22,16 @@ record() {
         [ "$kind" = file ] || differs "changed on the host since the plan: $input (expected a file, found $(found))"
         digest
         case $input in
-            /tb/plugins/*)
-                printf '%s  %s\n' "$digest" "${input#/tb/plugins/}" >>"$root$part/plugins" ||
+            "$plugin_directory"/*)
+                printf '%s  %s\n' "$digest" "${input#"$plugin_directory"/}" >>"$root$part/plugins" ||
                     fail "cannot record $input"
                 continue
                 ;;
-            # Without the private key, of which the last 32 of 68 bytes are public.
-            # Other secrets stay: a change of one takes a restart, and the digests by
-            # which a probe compares them have a key that isn't known here.
+            # Without the private key. Other secrets stay: a change of one needs a restart,
+            # and the digests by which a probe compares them have a key that isn't known here.
             *.yaml)
-                # Where the key is named in any other way than tau and spore write it, it
-                # can't be told from the rest of the file: only the digest is kept.
-                run sed -n \
-                    -e 's|^privatekey: *[^A-Za-z]\{0,1\}CAESQ[A-Za-z0-9+/]\{43\}\([A-Za-z0-9+/]\{43\}=\)[^A-Za-z]\{0,1\} *$|publickey: \1|' \
-                    -e 't write' -e '/privatekey/Q9' -e '/CAES/Q9' -e ':write' -e "w $root$part/config.yaml" \
-                    -- "$root$input"
+                # If the key can't be told from the rest of the file, only the digest is kept.
+                run cut_into "$root$input" "$root$part/config.yaml"
                 case $status in
                     0) ;;
                     9) try "cannot record $input" rm -f -- "$root$part/config.yaml" ;;
@@ -44,7 +39,7 @@ record() {
                 esac
                 ;;
         esac
-        printf '%s  %s\n' "$digest" "${input#/tb/config/}" >>"$root$part/digests" ||
+        printf '%s  %s\n' "$digest" "${input#"$config_directory"/}" >>"$root$part/digests" ||
             fail "cannot record $input"
     done
     try "cannot record the plugins of $unit" touch -- "$root$part/plugins"
@@ -66,4 +61,9 @@ record() {
     done
     try "cannot record what $unit was started with" mv -T -- "$root$part" "$root$record"
     finish
+}
+
+# cut_into FROM TO: copies a configuration without its private key.
+cut_into() {
+    sed "$cutting" -- "$1" >"$2"
 }

@@ -1,4 +1,4 @@
-# remove PATH DIGEST
+# remove PATH DIGEST SHAPE: SHAPE is that of the node whose configuration it is, or -.
 # shellcheck shell=sh disable=SC2154
 
 remove() {
@@ -11,14 +11,12 @@ remove() {
     [ "$kind" != file ] || digest
     if [ "$kind" != file ] || [ "$digest" != "$2" ]; then
         case $1 in
-            # Ours is gone: see `Meaning::Leftover` in src/facts/interpret.rs.
+            # Ours is gone: see `Meaning::Leftover` in src/daemon/mod.rs.
             /tmp/*) already ;;
         esac
         changed "$1" "a file with sha256 $(short "$2")"
     fi
-    case $1 in
-        /tb/config/*.yaml) remember_removed "$1" ;;
-    esac
+    [ "$3" = - ] || remember_removed "$3"
     try "cannot remove $1" rm -f -- "$root$1"
     sync_path "$parent"
     case $1 in
@@ -27,13 +25,11 @@ remove() {
     finish
 }
 
-# A node's configuration shows that its shape's storage is a node's. Once the
-# configuration is gone, this note shows it, as long as there is any storage.
+# remember_removed SHAPE: a node's configuration shows that its shape's data is a node's. Once
+# the configuration is gone, this note shows it, as long as there is any data.
 remember_removed() {
-    shape=${1##*/}
-    shape=${shape%.yaml}
-    note=/var/lib/spore/removed/$shape
-    if has_storage "$shape"; then
+    note=/var/lib/spore/removed/$1
+    if has_data "$1"; then
         (umask 077 && mkdir -p -- "$root${note%/*}" && : >"$root$note") 2>/dev/null ||
             fail "cannot write $note"
         sync_path "$note"

@@ -50,9 +50,9 @@ started_after() {
 runs_with_what_is_there() {
     record_of "$1" "$invocation"
     [ -f "$root$record/digests" ] || return 1
-    (cd -- "$root/tb/config" && sha256sum --status --strict -c -- "$root$record/digests") || return 1
+    (cd -- "$root$config_directory" && sha256sum --status --strict -c -- "$root$record/digests") || return 1
     if [ -s "$root$record/plugins" ]; then
-        (cd -- "$root/tb/plugins" && sha256sum --status --strict -c -- "$root$record/plugins") || return 1
+        (cd -- "$root$plugin_directory" && sha256sum --status --strict -c -- "$root$record/plugins") || return 1
     fi
     # shellcheck disable=SC2086 # words
     started_after $files || return 1

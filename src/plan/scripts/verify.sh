@@ -2,7 +2,7 @@
 # configuration that a node is to run with (the word after -p), as the node will
 # find it. Where PLACE is among the words and its new file is staged, the program
 # is given the staged one. Keys can't be named like that: the configuration names
-# them, relative to the root. So the word /tb is replaced by a directory that has
+# them, relative to the root. So the daemon's root is replaced by a directory that has
 # links to all of them, staged ones first. Nothing that a running node reads is
 # touched. VERSION is noted for the program, unless it is -.
 # shellcheck shell=sh disable=SC2154
@@ -13,9 +13,9 @@ verify() {
     scratch=/run/spore/.verify
     umask 077
     try "cannot remove ${scratch#"$root"}" rm -rf -- "$root$scratch"
-    try "cannot create $scratch" mkdir -p -- "$root$scratch/tb/config/keys"
-    for key in "$root"/tb/config/keys/*; do
-        [ ! -f "$key" ] || try "cannot create $scratch" ln -s -- "$key" "$root$scratch/tb/config/keys/"
+    try "cannot create $scratch" mkdir -p -- "$root$scratch$key_directory"
+    for key in "$root$key_directory"/*; do
+        [ ! -f "$key" ] || try "cannot create $scratch" ln -s -- "$key" "$root$scratch$key_directory/"
     done
     staged=''
     while [ "$1" != -- ]; do
@@ -23,7 +23,7 @@ verify() {
         if [ "$kind" = file ]; then
             staged="$staged$newline$1=$2"
             case $1 in
-                /tb/config/keys/*) try "cannot create $scratch" ln -sfn -- "$root$2" "$root$scratch$1" ;;
+                "$key_directory"/*) try "cannot create $scratch" ln -sfn -- "$root$2" "$root$scratch$1" ;;
             esac
         fi
         shift 2
@@ -45,7 +45,7 @@ verify() {
                 word=${word%%"$newline"*}
                 ;;
         esac
-        [ "$word" != /tb ] || word=$scratch/tb
+        [ "$word" != "$daemon_root" ] || word=$scratch$daemon_root
         set -- "$@" "$word"
     done
     file=$1
@@ -63,7 +63,7 @@ verify() {
     done
     judge "$@"
     [ "$status" != 0 ] ||
-        fail "$program isn't tau: it accepts an empty file as a configuration"
+        fail "$program isn't $daemon: it accepts an empty file as a configuration"
     rm -rf -- "$root$scratch"
     if [ "$version" != - ]; then
         look "$file"

@@ -4,9 +4,9 @@ use super::{
     Action, Done, Fallback, HostState, Impossible, OrderedAction, PathFact, Simulation, kept_path, node,
     staged_path,
 };
+use spore_drive::daemon::tau;
 use spore_drive::desired::Desired;
 use spore_drive::plan::action::Replaced;
-use spore_drive::tau;
 
 /// In how many steps a host takes a fallback; it may be cut off after each.
 pub(crate) fn steps_of(fallback: &Fallback) -> usize {
@@ -65,10 +65,10 @@ impl HostState<'_> {
                 if cut <= files.len() {
                     return Ok(());
                 }
-                if files.iter().any(|file| file.path == tau::unit::PATH) {
+                if files.iter().any(|file| file.path == tau::template().path()) {
                     self.reload();
                 }
-                let shape = tau::shape_of_unit(unit).ok_or("it is no node's")?;
+                let shape = super::node::shape_of_unit(unit).ok_or("it is no node's")?;
                 self.start_node(unit, &shape)?;
                 self.discard_kept(fallback);
                 Ok(())
@@ -121,7 +121,7 @@ impl HostState<'_> {
             Some(text) => self.facts.texts.insert(path.clone(), text),
             None => self.facts.texts.remove(path),
         };
-        if path == tau::unit::PATH {
+        if path == tau::template().path() {
             self.unit_file_changed();
         }
         Ok(())

@@ -3,9 +3,9 @@
 use super::{Done, HostState, IpAddr, PathFact, Port, Record, Transport, UnitFact};
 use serde_yaml::Value as Yaml;
 use serde_yaml::value::{Tag, TaggedValue};
+use spore_drive::daemon::{self, Daemon, resolver, tau};
 use spore_drive::facts::Process;
 use spore_drive::resource::{DigestKey, ShapeName, Value};
-use spore_drive::tau;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -82,7 +82,7 @@ impl HostState<'_> {
 
     pub(super) fn become_healthy(&mut self, name: &str) -> Done {
         // One that dies again and again reads what is there by now.
-        if let (Some(shape), "activating") = (tau::shape_of_unit(name), self.unit(name).active.as_str()) {
+        if let (Some(shape), "activating") = (shape_of_unit(name), self.unit(name).active.as_str()) {
             return self.start_node(name, &shape);
         }
         let unit = self.unit(name);
@@ -97,7 +97,7 @@ impl HostState<'_> {
 
     /// A process that ends listens no more.
     pub(super) fn silence(&mut self, name: &str) {
-        let Some(shape) = tau::shape_of_unit(name) else { return };
+        let Some(shape) = shape_of_unit(name) else { return };
         let unit = self.unit(name);
         let was = unit.process.take().is_some();
         let record = unit.record.take().and_then(|record| record.config);
@@ -112,7 +112,7 @@ impl HostState<'_> {
     /// The nodes that run, and where each listens.
     fn others(&self) -> impl Iterator<Item = (&str, Vec<u16>)> {
         self.facts.units.iter().filter(|(_, unit)| unit.process.is_some()).filter_map(|(name, unit)| {
-            let path = tau::config_path(&tau::shape_of_unit(name)?);
+            let path = tau::config_path(&shape_of_unit(name)?);
             let record = unit.record.as_ref().and_then(|record| record.config.as_ref());
             Some((name.as_str(), ports(record.or_else(|| self.facts.texts.get(&path))?.expose())))
         })
@@ -150,8 +150,9 @@ impl HostState<'_> {
             if traits.containers && !engine.iter().any(|name| self.facts.units.get(*name).is_some_and(runs)) {
                 return Err("no container engine runs".to_owned());
             }
-            let is_others =
-                |(address, port): &(IpAddr, Port)| port.number == tau::DNS_PORT && !address.is_unspecified();
+            let is_others = |(address, port): &(IpAddr, Port)| {
+                port.number == resolver::DNS_PORT && !address.is_unspecified()
+            };
             if traits.dns && self.facts.listening.iter().any(is_others) {
                 return Err("port 53 is in use".to_owned());
             }
@@ -185,7 +186,7 @@ impl HostState<'_> {
     }
 
     pub(super) fn record(&mut self, name: &str, invocation: &str, inputs: &[String]) -> Done {
-        let shape = tau::shape_of_unit(name).ok_or("it is no node's")?;
+        let shape = shape_of_unit(name).ok_or("it is no node's")?;
         let started = match self.facts.units.get(name) {
             Some(unit) if unit.invocation.as_deref() == Some(invocation) => unit.started_ns,
             _ => return Err("it isn't that start any more".to_owned()),
@@ -208,14 +209,16 @@ impl HostState<'_> {
     }
 
     fn template_path(&self) -> Option<&'static str> {
-        [tau::unit::PATH, PACKAGED_UNIT].into_iter().find(|path| self.facts.texts.contains_key(*path))
+        [tau::template().path(), PACKAGED_UNIT].into_iter().find(|path| self.facts.texts.contains_key(*path))
     }
 
     pub(super) fn unit_file_changed(&mut self) {
         for (name, unit) in &mut self.facts.units {
             // It compares the file that it has read; of one that takes precedence over
             // that from now on it doesn't know.
-            if tau::shape_of_unit(name).is_some() && unit.load == "loaded" && unit.fragment == tau::unit::PATH
+            if shape_of_unit(name).is_some()
+                && unit.load == "loaded"
+                && unit.fragment == tau::template().path()
             {
                 unit.need_reload = true;
             }
@@ -225,7 +228,7 @@ impl HostState<'_> {
     pub(super) fn reload(&mut self) {
         let template = self.template_path().map(|path| (path, self.facts.texts[path].clone()));
         for (name, unit) in &mut self.facts.units {
-            let Some(shape) = tau::shape_of_unit(name) else { continue };
+            let Some(shape) = shape_of_unit(name) else { continue };
             unit.need_reload = false;
             if let Some((path, template)) = &template {
                 (*path).clone_into(&mut unit.fragment);
@@ -237,7 +240,7 @@ impl HostState<'_> {
 
 /// Names of the variables that a unit sets, as the probe reads them.
 fn environment(template: &str) -> BTreeSet<String> {
-    match tau::unit::parse(template).fields.get("Service.Environment").map(|field| &field.value) {
+    match daemon::parse_directives(template).fields.get("Service.Environment").map(|field| &field.value) {
         Some(Value::Scalar(names)) => names.split(' ').map(str::to_owned).collect(),
         _ => BTreeSet::new(),
     }
@@ -245,7 +248,7 @@ fn environment(template: &str) -> BTreeSet<String> {
 
 /// What a process is started with, as the service manager tells it.
 pub(crate) fn directives(template: &str, shape: &ShapeName) -> BTreeMap<String, String> {
-    let document = tau::unit::parse(template);
+    let document = daemon::parse_directives(template);
     let of_process = document.fields.iter().filter_map(|(path, field)| {
         let name = path.strip_prefix("Service.")?;
         let counts = matches!(name, "ExecStart" | "User" | "Group") || name.starts_with("Limit");
@@ -306,4 +309,9 @@ fn digest(secret: &mut Yaml, key: &DigestKey) {
 pub(super) fn set(unit: &mut UnitFact, active: &str, sub: &str) {
     active.clone_into(&mut unit.active);
     sub.clone_into(&mut unit.sub);
+}
+
+/// The shape of the node that a unit runs.
+pub(super) fn shape_of_unit(unit: &str) -> Option<ShapeName> {
+    Daemon::of_unit(unit).map(|(_, shape)| shape)
 }

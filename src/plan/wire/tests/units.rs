@@ -460,8 +460,11 @@ fn noted_by_the_unit(host: &FakeHost, invocation: &str) {
 
 /// What the unit template runs before a node, on this host.
 fn unit_command(host: &FakeHost, invocation: &str) -> String {
-    let command =
-        crate::tau::unit::TEXT.lines().find_map(|line| line.strip_prefix("ExecStartPre=-/bin/sh -c '"));
+    let command = crate::daemon::Daemon::Tau
+        .template()
+        .text()
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStartPre=-/bin/sh -c '"));
     let command = command.unwrap().strip_suffix('\'').unwrap();
     // As systemd reads it.
     let command = command.replace("\\\\", "\\").replace("%i", "elders");

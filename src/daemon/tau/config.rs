@@ -4,8 +4,10 @@
 //! which the probe has removed the secrets. Both result in a [`Document`], so that a file in
 //! another tool's style counts as equal to ours if it means the same.
 
+use super::private_key::public_half;
+use crate::daemon::{Listens, resolver};
 use crate::resource::{
-    DigestKey, Document, Effect, Field, FieldPath, HostText, Printable, SecretBytes, Sha256, Value,
+    DigestKey, Document, Effect, Field, FieldPath, HostText, IDENTITY, Printable, SecretBytes, Sha256, Value,
 };
 use crate::yaml::{self, Places};
 use libp2p_identity::{PublicKey, ed25519};
@@ -227,15 +229,53 @@ impl Places for Cut {
 /// The multiaddresses at which other nodes can dial a node that runs with this
 /// configuration: each with its peer id, as another node's `peers` has it.
 pub fn dialled_at(config: &Document) -> BTreeSet<String> {
-    let Some(Value::Scalar(id)) = config.fields.get("identity").map(|field| &field.value) else {
-        return BTreeSet::new();
-    };
+    let Some(id) = config.identity() else { return BTreeSet::new() };
     set(config, "p2p-announce").iter().map(|address| format!("{address}/p2p/{id}")).collect()
 }
 
 /// The multiaddresses that a node with this configuration dials.
 pub fn dials(config: &Document) -> BTreeSet<String> {
     set(config, "peers")
+}
+
+/// A path as configurations name it: relative to the directory where they are.
+pub fn relative(path: &str) -> String {
+    path.strip_prefix(super::CONFIG).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path).to_owned()
+}
+
+/// The network's root domain.
+pub fn network(config: &Document) -> Option<&Printable> {
+    scalar_of(config, "network-fqdn")
+}
+
+/// The names of the services.
+pub fn services(config: &Document) -> BTreeSet<String> {
+    set(config, "services")
+}
+
+/// Where a node with this configuration listens.
+pub fn listens(config: &Document) -> Listens {
+    let answers_dns = super::answer_dns(services(config).iter().map(String::as_str));
+    Listens {
+        main: scalar_of(config, "ports.main").and_then(|port| port.parse().ok()),
+        dns: answers_dns.then_some(resolver::DNS_PORT),
+    }
+}
+
+/// Whether two configurations are probably of one node whose shape was renamed: they have the
+/// same port, or the same services.
+pub fn is_alike(old: &Document, new: &Document) -> bool {
+    ["ports.main", "services"].into_iter().any(|field| match (old.fields.get(field), new.fields.get(field)) {
+        (Some(old), Some(new)) => old.value == new.value,
+        _ => false,
+    })
+}
+
+fn scalar_of<'a>(config: &'a Document, path: &str) -> Option<&'a Printable> {
+    match &config.fields.get(path)?.value {
+        Value::Scalar(text) => Some(text),
+        _ => None,
+    }
 }
 
 fn set(config: &Document, path: &str) -> BTreeSet<String> {
@@ -290,10 +330,9 @@ impl Flat<'_> {
 
     fn add_scalar(&mut self, path: &str, text: String) -> Result<(), ParseError> {
         if path == "publickey" && self.key.is_none() {
-            self.put("identity", Value::Scalar(Printable::line(&peer_id(&text))));
+            self.put(IDENTITY, Value::Scalar(Printable::line(&peer_id(&text))));
         } else if path == "privatekey" && self.key.is_some() {
-            let public_half = text.get(48..).unwrap_or_default();
-            self.put("identity", Value::Scalar(Printable::line(&peer_id(public_half))));
+            self.put(IDENTITY, Value::Scalar(Printable::line(&peer_id(public_half(&text)))));
         } else if is_secret(path) {
             let key = self.key.ok_or_else(|| ParseError::NotCut(Printable::line(path)))?;
             self.put(path, Value::Secret(key.digest(text.as_bytes())));
@@ -365,8 +404,7 @@ fn scalar(yaml: &Yaml) -> Option<String> {
     }
 }
 
-/// The peer id of a public key, given as the last 44 of the 92 base64 characters of the private
-/// key, which encode the last 32 of its 68 bytes.
+/// The peer id of a public key in base64.
 fn peer_id(public_half: &str) -> String {
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::STANDARD.decode(public_half.trim()).unwrap_or_default();

@@ -3,8 +3,9 @@
 # the start reads, which is what the process runs with from then on. A record is complete or
 # absent, and a start doesn't fail for the lack of one.
 #
-# The unit has this script on one line, without the comments; a test compares them. So each
-# statement ends with `;`, there is no single quote, and systemd replaces %i by the shape.
+# The unit has this script on one line, without the comments, and with cut.sed instead of
+# @cut@ (`tau::template`). So each statement ends with `;`, there is no single quote, and
+# systemd replaces %i by the shape.
 # shellcheck disable=SC1083,SC2015,SC2115
 umask 077;
 d=/run/spore/%i;
@@ -15,7 +16,7 @@ mkdir -p "$p" &&
     {
         # The public half of the key takes the place of the private one. Of a file that has
         # the private key in any other form than tau's or spore's, only the digest is kept.
-        sed "s|^privatekey: *[^A-Za-z]\{0,1\}CAESQ[A-Za-z0-9+/]\{43\}\([A-Za-z0-9+/]\{43\}=\)[^A-Za-z]\{0,1\} *$|publickey: \1|;t;/privatekey/Q9;/CAES/Q9" %i.yaml >"$p/config.yaml";
+        sed "@cut@" %i.yaml >"$p/config.yaml";
         case $? in
         0) ;;
         9) rm "$p/config.yaml" ;;

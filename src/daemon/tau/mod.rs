@@ -1,14 +1,15 @@
-//! Everything specific to tau: its files and their modes, its services and ports, its
-//! configuration and the effect of a change of each field, its unit, and the signs of a
-//! successful start. Another daemon would get a module next to this one.
+//! tau: its files and their modes, its services and ports, its configuration and what a change
+//! of each field needs, its unit, and the signs of a successful start.
 //!
 //! The source of these facts is the real tau: `fixtures/tau-cases` records its reaction
 //! to each configuration on which they are based.
 
 pub mod config;
-pub mod unit;
+pub mod private_key;
 
-use crate::resource::{Document, Health, Port, Printable, ShapeName, Transport, Value};
+use super::{Meaning, Question, Reader, Template, is_in, resolver};
+use crate::resource::{Document, Health, Port, ShapeName, Transport};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Below this directory is everything of tau's.
@@ -31,9 +32,6 @@ pub const SWARM_KEY: &str = "/tb/config/keys/swarm.key";
 pub const VALIDATION_PRIVATE: &str = "/tb/config/keys/dv_private.key";
 /// Its public half.
 pub const VALIDATION_PUBLIC: &str = "/tb/config/keys/dv_public.key";
-
-/// Where `seer` answers.
-pub const DNS_PORT: u16 = 53;
 
 /// On loopback, the sensors service of every tau since November 2025: of two
 /// nodes on one host only one starts.
@@ -76,14 +74,63 @@ pub fn validation(shape: &ShapeName) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
 
-/// The unit that runs a shape's node.
-pub fn unit_name(shape: &ShapeName) -> String {
-    format!("tau@{shape}.service")
+/// What the names of its units begin with; the name of the shape follows.
+pub const UNIT_PREFIX: &str = "tau@";
+
+/// The template of its units. Upstream's is in `/lib/systemd/system`, which belongs to
+/// packages.
+pub fn template() -> &'static Template {
+    static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+        let text = include_str!("tau@.service").replace("@record@", &record());
+        Template::new("/etc/systemd/system/tau@.service", text)
+    });
+    &TEMPLATE
 }
 
-/// The shape that a unit runs, if it is one of tau's.
-pub fn shape_of_unit(unit: &str) -> Option<ShapeName> {
-    unit.strip_prefix("tau@")?.strip_suffix(".service")?.parse().ok()
+/// The script that records a start, as the template has it: on one line, without comments,
+/// and every backslash twice, as systemd takes it.
+fn record() -> String {
+    let lines = include_str!("record.sh").lines().map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.starts_with('#')).collect();
+    lines.join(" ").replace("@cut@", private_key::cut_sed()).replace('\\', "\\\\")
+}
+
+/// What the line of its journal that says that a node has started has after the name of the
+/// shape. The node's id follows.
+pub const START_SIGN: &str = "started! with id: ";
+
+/// What the scripts of actions need to know about its files.
+pub const SCRIPT: &str = include_str!("files.sh");
+
+/// Copies of its keys that upstream's tool leaves.
+pub const LEFTOVERS: &[&str] = &["/tmp/swarm.key", "/tmp/dv_private.key"];
+
+/// The files that a probe looks for.
+pub const QUESTIONS: &[Question] = &[
+    (BINARY, Reader::Program),
+    ("/tb/plugins/*", Reader::Program),
+    ("/tb/config/keys/*", Reader::Digest),
+    ("/tb/config/*.yaml", Reader::Config),
+    ("/tb/storage/*", Reader::Stat),
+    ("/tb/raft/*", Reader::Stat),
+    ("/etc/systemd/system/tau@.service", Reader::Unit),
+    ("/lib/systemd/system/tau@.service", Reader::Unit),
+    ("/etc/systemd/system/tau@?*.service", Reader::Digest),
+    ("/etc/systemd/system/multi-user.target.wants/tau@*.service", Reader::Wants),
+    ("/tmp/swarm.key", Reader::Leftover),
+    ("/tmp/dv_private.key", Reader::Leftover),
+];
+
+/// What a file is that isn't a configuration.
+pub(super) fn meaning(path: &str) -> Option<Meaning> {
+    match path {
+        BINARY => Some(Meaning::Blob),
+        SWARM_KEY | VALIDATION_PRIVATE => Some(Meaning::Secret),
+        VALIDATION_PUBLIC => Some(Meaning::Text),
+        _ if path == template().path() => Some(Meaning::Unit),
+        _ if is_in(PLUGINS, path) => Some(Meaning::Blob),
+        _ => None,
+    }
 }
 
 /// The data that a node leaves: its own, its client's, and its raft's.
@@ -100,7 +147,7 @@ pub fn shapes_of_storage(path: &str) -> Vec<ShapeName> {
     shapes.filter(|shape| storage_paths(shape).iter().any(|other| other == path)).collect()
 }
 
-/// What running a service takes.
+/// What a service needs and does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceTraits {
     /// Its name in a configuration.
@@ -113,14 +160,16 @@ pub struct ServiceTraits {
     pub containers: bool,
     /// It reads the private validation key and the tenancy's credential.
     pub trusted: bool,
+    /// It reads the accounts.
+    pub accounts: bool,
 }
 
 const PLAIN: ServiceTraits =
-    ServiceTraits { name: "", http: false, dns: false, containers: false, trusted: false };
+    ServiceTraits { name: "", http: false, dns: false, containers: false, trusted: false, accounts: false };
 
 /// Every service that some build of tau knows.
 pub const SERVICES: &[ServiceTraits] = &[
-    ServiceTraits { name: "accounts", ..PLAIN },
+    ServiceTraits { name: "accounts", accounts: true, ..PLAIN },
     ServiceTraits { name: "auth", http: true, trusted: true, ..PLAIN },
     ServiceTraits { name: "gateway", http: true, ..PLAIN },
     ServiceTraits { name: "hoarder", ..PLAIN },
@@ -134,6 +183,18 @@ pub const SERVICES: &[ServiceTraits] = &[
 /// What is known of a service by its name.
 pub fn service(name: &str) -> Option<&'static ServiceTraits> {
     SERVICES.iter().find(|service| service.name == name)
+}
+
+/// What a node with these services needs: whatever one of them does.
+pub fn needs<'a>(services: impl Iterator<Item = &'a str>) -> ServiceTraits {
+    services.filter_map(service).fold(PLAIN, |all, one| ServiceTraits {
+        name: "",
+        http: all.http || one.http,
+        dns: all.dns || one.dns,
+        containers: all.containers || one.containers,
+        trusted: all.trusted || one.trusted,
+        accounts: all.accounts || one.accounts,
+    })
 }
 
 /// The ports that the outside must reach, of a node with these services.
@@ -165,7 +226,7 @@ pub fn health<'a>(
     services: impl Iterator<Item = &'a str> + Clone,
 ) -> Health {
     Health {
-        says: format!("{shape} started! with id: {peer_id}"),
+        says: format!("{shape} {START_SIGN}{peer_id}"),
         listens: listens(main, services.clone()),
         within: Duration::from_secs(if services.clone().any(|name| name == "patrick") { 90 } else { 30 }),
     }
@@ -175,26 +236,32 @@ pub fn health<'a>(
 /// has started, with whatever id, and listens where the configuration says. If the
 /// configuration can't be read, only the former is known.
 pub fn health_with(shape: &ShapeName, config: Option<&Document>) -> Health {
-    let value = |path: &str| Some(&config?.fields.get(path)?.value);
-    let main = match value("ports.main") {
-        Some(Value::Scalar(port)) => port.parse().ok(),
-        _ => None,
-    };
-    let services: Vec<&str> = match value("services") {
-        Some(Value::Set(names)) => names.iter().map(Printable::as_str).collect(),
-        _ => Vec::new(),
-    };
-    let health = health(shape, "", main.unwrap_or_default(), services.into_iter());
+    let services = config.map(config::services).unwrap_or_default();
+    let main = config.and_then(|config| config::listens(config).main);
+    let health = health(shape, "", main.unwrap_or_default(), services.iter().map(String::as_str));
     if main.is_some() { health } else { Health { listens: Vec::new(), ..health } }
 }
 
 /// The TCP ports without which a node isn't what it should be. One that finds
 /// port 53 taken says that it has started, and doesn't try again.
 pub fn listens<'a>(main: u16, services: impl Iterator<Item = &'a str>) -> Vec<u16> {
-    if answer_dns(services) { vec![main, DNS_PORT] } else { vec![main] }
+    if answer_dns(services) { vec![main, resolver::DNS_PORT] } else { vec![main] }
 }
 
 /// Whether one of these services answers DNS.
 pub fn answer_dns<'a>(mut services: impl Iterator<Item = &'a str>) -> bool {
     services.any(|name| service(name).is_some_and(|service| service.dns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Sha256;
+
+    /// Another text is written to every host of every network, and reloaded there.
+    #[test]
+    fn the_unit_only_changes_on_purpose() {
+        let digest = Sha256::of(template().text().as_bytes()).to_string();
+        assert_eq!(digest, "943898cffb144c8af945da818b34499366193d73d6b9719814810436b85ee5c6");
+    }
 }

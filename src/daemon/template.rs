@@ -1,24 +1,114 @@
-//! The unit template `tau@.service`: its text, what it means, and which of its
-//! directives a host's drop-ins override.
+//! A daemon's unit template: its text, what it means, and which of its directives a host's
+//! drop-ins override.
 //!
-//! A node runs with the *merged* unit: a fragment, which should be our template,
-//! and drop-ins on top of it. Directives that our template doesn't set are the
-//! administrator's and are left alone. One that it sets and a drop-in changes is
-//! an [`Override`]: neither writing the template nor a restart can change that.
+//! A node runs with the *merged* unit: a fragment, which should be our template, and drop-ins
+//! on top of it. Directives that our template doesn't set are the administrator's and are left
+//! alone. A directive that our template sets and a drop-in changes is an [`Override`]: neither
+//! writing the template nor a restart can change that.
 
 use crate::resource::{Document, Effect, Field, FieldPath, Printable, ShapeName, Value};
 use std::collections::BTreeMap;
 
-/// The unit template's file. Upstream's is in `/lib/systemd/system`, which
-/// belongs to packages; this one takes precedence over it.
-pub const PATH: &str = "/etc/systemd/system/tau@.service";
+/// The template of a daemon's units.
+#[derive(Debug)]
+pub struct Template {
+    path: &'static str,
+    text: String,
+    document: Document,
+    directives: Vec<FieldPath>,
+}
 
-/// The unit template's text.
-pub const TEXT: &str = include_str!("tau@.service");
+impl Template {
+    /// A template of this text, at this path below `/etc/systemd/system`.
+    pub(super) fn new(path: &'static str, text: String) -> Self {
+        let document = parse_directives(&text);
+        let is_overridable =
+            |path: &&FieldPath| path.starts_with("Service.") || path.as_str() == "Unit.StartLimitIntervalSec";
+        let directives = document.fields.keys().filter(is_overridable).cloned().collect();
+        Self { path, text, document, directives }
+    }
+
+    /// Its file. It is in `/etc/systemd/system`, which takes precedence over `/lib`.
+    pub fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its directives.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The directives that a drop-in can override and that affect a node, as `Section.Name`.
+    /// Dependencies can only be added to, and a description is only shown.
+    pub fn directives(&self) -> &[FieldPath] {
+        &self.directives
+    }
+
+    /// Whether our template takes precedence over the unit file at `fragment`: it is
+    /// the template's name, in a directory that `/etc/systemd/system` goes before.
+    pub fn precedes(&self, fragment: &str) -> bool {
+        let Some((directory, name)) = fragment.rsplit_once('/') else { return true };
+        let is_stronger =
+            ["system.control", "transient", "generator.early"].iter().any(|end| directory.ends_with(end));
+        self.path.ends_with(&format!("/{name}")) && !is_stronger
+    }
+
+    /// What the drop-ins of a shape's unit override; files and texts in the order in
+    /// which systemd reads them.
+    pub fn overrides<'a>(
+        &self,
+        shape: &ShapeName,
+        drop_ins: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<Override> {
+        let drop_ins: Vec<_> = drop_ins.map(|(file, text)| (file, parse_directives(text))).collect();
+        self.directives
+            .iter()
+            .filter_map(|path| {
+                let wanted = values(&self.document.fields.get(path)?.value);
+                let mut in_force: Vec<&str> = wanted.clone();
+                let mut by = None;
+                for (file, document) in &drop_ins {
+                    let Some(field) = document.fields.get(path) else { continue };
+                    for value in values(&field.value) {
+                        // Commands accumulate; of the others the last counts. An empty
+                        // value takes away what came before.
+                        if value.is_empty() || !path.starts_with("Service.Exec") {
+                            in_force.clear();
+                        }
+                        if !value.is_empty() {
+                            in_force.push(value);
+                        }
+                    }
+                    by = Some(*file);
+                }
+                let is =
+                    |ours: &&str, value: &&str| canonical(path, ours, shape) == canonical(path, value, shape);
+                // Additional commands that an administrator runs before a start are left
+                // alone.
+                let holds = if path.as_str() == "Service.ExecStartPre" {
+                    wanted.iter().all(|ours| in_force.iter().any(|value| is(ours, value)))
+                } else {
+                    wanted.len() == in_force.len() && wanted.iter().zip(&in_force).all(|(a, b)| is(a, b))
+                };
+                let file = by.filter(|_| !holds)?.to_owned();
+                Some(Override {
+                    values: in_force.into_iter().map(str::to_owned).collect(),
+                    directive: path.clone(),
+                    file,
+                })
+            })
+            .collect()
+    }
+}
 
 /// A unit file's directives, as `Section.Name`. A directive that is given several
 /// times is a list; comments, blank lines and the spaces around `=` don't count.
-pub fn parse(text: &str) -> Document {
+pub fn parse_directives(text: &str) -> Document {
     let mut section = String::new();
     let mut values: BTreeMap<String, Vec<Printable>> = BTreeMap::new();
     for line in text.replace("\\\n", " ").lines().map(str::trim) {
@@ -53,24 +143,6 @@ fn effect(path: &str) -> Effect {
     if restarts { Effect::Restart } else { Effect::Reload }
 }
 
-/// The template's directives that a drop-in can override and that affect a
-/// node, as `Section.Name`. Dependencies can only be added to, and a description
-/// is only shown.
-pub fn directives() -> Vec<FieldPath> {
-    let is_overridable =
-        |path: &FieldPath| path.starts_with("Service.") || path == "Unit.StartLimitIntervalSec";
-    parse(TEXT).fields.into_keys().filter(is_overridable).collect()
-}
-
-/// Whether our template takes precedence over the unit file at `fragment`: it is
-/// the template's name, in a directory that `/etc/systemd/system` goes before.
-pub fn precedes(fragment: &str) -> bool {
-    let Some((directory, name)) = fragment.rsplit_once('/') else { return true };
-    let is_stronger =
-        ["system.control", "transient", "generator.early"].iter().any(|end| directory.ends_with(end));
-    PATH.ends_with(&format!("/{name}")) && !is_stronger
-}
-
 /// A directive of our template that a drop-in sets to something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
@@ -80,50 +152,6 @@ pub struct Override {
     pub values: Vec<String>,
     /// The last drop-in that sets it.
     pub file: String,
-}
-
-/// What the drop-ins of a shape's unit override; files and texts in the order in
-/// which systemd reads them.
-pub fn overrides<'a>(shape: &ShapeName, drop_ins: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Override> {
-    let drop_ins: Vec<_> = drop_ins.map(|(file, text)| (file, parse(text))).collect();
-    let Document { fields } = parse(TEXT);
-    directives()
-        .into_iter()
-        .filter_map(|path| {
-            let wanted = values(&fields.get(&path)?.value);
-            let mut in_force: Vec<&str> = wanted.clone();
-            let mut by = None;
-            for (file, document) in &drop_ins {
-                let Some(field) = document.fields.get(&path) else { continue };
-                for value in values(&field.value) {
-                    // Commands accumulate; of the others the last counts. An empty
-                    // value takes away what came before.
-                    if value.is_empty() || !path.starts_with("Service.Exec") {
-                        in_force.clear();
-                    }
-                    if !value.is_empty() {
-                        in_force.push(value);
-                    }
-                }
-                by = Some(*file);
-            }
-            let is =
-                |ours: &&str, value: &&str| canonical(&path, ours, shape) == canonical(&path, value, shape);
-            // Additional commands that an administrator runs before a start are left
-            // alone.
-            let holds = if path == "Service.ExecStartPre" {
-                wanted.iter().all(|ours| in_force.iter().any(|value| is(ours, value)))
-            } else {
-                wanted.len() == in_force.len() && wanted.iter().zip(&in_force).all(|(a, b)| is(a, b))
-            };
-            let file = by.filter(|_| !holds)?.to_owned();
-            Some(Override {
-                values: in_force.into_iter().map(str::to_owned).collect(),
-                directive: path,
-                file,
-            })
-        })
-        .collect()
 }
 
 fn values(value: &Value) -> Vec<&str> {
@@ -179,12 +207,13 @@ pub fn program(command: &str) -> &str {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::*;
+    use super::super::tau::template;
 
     fn found(texts: &[&str]) -> Vec<(String, String)> {
         let shape = "store".parse().unwrap();
         let files: Vec<String> = (1..=texts.len()).map(|i| format!("/{i}.conf")).collect();
-        overrides(&shape, files.iter().map(String::as_str).zip(texts.iter().copied()))
+        template()
+            .overrides(&shape, files.iter().map(String::as_str).zip(texts.iter().copied()))
             .into_iter()
             .map(|found| (found.directive.into(), found.file))
             .collect()
@@ -222,7 +251,7 @@ mod tests {
     #[test]
     fn a_template_of_ours_precedes_those_of_packages_alone() {
         for (file, is) in [
-            (PATH, true),
+            ("/etc/systemd/system/tau@.service", true),
             ("/lib/systemd/system/tau@.service", true),
             ("/run/systemd/system/tau@.service", true),
             ("/etc/systemd/system/tau@store.service", false),
@@ -231,24 +260,7 @@ mod tests {
             ("/run/systemd/transient/tau@.service", false),
             ("", true),
         ] {
-            assert_eq!(precedes(file), is, "{file}");
+            assert_eq!(template().precedes(file), is, "{file}");
         }
-    }
-
-    /// systemd takes the script on one line, and every backslash twice.
-    #[test]
-    fn the_unit_contains_the_script_that_records_a_start() {
-        let lines = include_str!("record.sh").lines().map(str::trim);
-        let script: Vec<&str> = lines.filter(|line| !line.starts_with('#')).collect();
-        let script = script.join(" ").replace('\\', "\\\\");
-        let wanted = format!("ExecStartPre=-/bin/sh -c '{script}'");
-        assert!(TEXT.lines().any(|line| line == wanted), "tau@.service lacks\n{wanted}");
-    }
-
-    /// Another text is written to every host of every network, and reloaded there.
-    #[test]
-    fn the_unit_only_changes_on_purpose() {
-        let digest = crate::resource::Sha256::of(TEXT.as_bytes()).to_string();
-        assert_eq!(digest, "943898cffb144c8af945da818b34499366193d73d6b9719814810436b85ee5c6");
     }
 }
