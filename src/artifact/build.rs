@@ -39,7 +39,7 @@ pub enum NotTau {
     /// The program wasn't built by Go, or it was packed after the build.
     #[error("it is a program, but not tau: Go's build information is missing")]
     NoBuildInfo,
-    /// A Go program with another main package.
+    /// A Go program with a different main package.
     #[error("it is a Go program, but not tau: its main package is {package}")]
     OtherPackage {
         /// The program's main package, escaped for a terminal.
@@ -52,7 +52,7 @@ pub enum NotTau {
 }
 
 impl NotTau {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {

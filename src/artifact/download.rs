@@ -70,7 +70,7 @@ pub enum DownloadError {
         /// The number of bytes that the server announced.
         expected: u64,
     },
-    /// A redirect to another scheme than the URL's.
+    /// A redirect to a scheme other than the URL's.
     #[error("the server redirected from {from} to {to}")]
     OtherScheme {
         /// The URL's scheme.
@@ -92,7 +92,7 @@ pub enum DownloadError {
 }
 
 impl DownloadError {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {

@@ -170,7 +170,7 @@ pub enum FetchError {
         /// The version in the build information.
         found: Option<Version>,
     },
-    /// The program is for another architecture than the pin.
+    /// The program is for an architecture other than the pin's.
     #[error("{from} is pinned for {pinned}, but is a program for {found}")]
     WrongArchitecture {
         /// Where the file is from.
@@ -191,7 +191,7 @@ impl FetchError {
         causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {

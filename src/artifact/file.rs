@@ -35,8 +35,8 @@ pub enum FileError {
 
 /// A regular file on a disk, opened for reading.
 ///
-/// Another person may have written a folder, so that a path in it can lead to anything, and
-/// can change at any time. Therefore every file that a folder names is opened here. Opening
+/// A folder may come from someone untrusted, so a path in it can lead to anything, and can
+/// change at any time. Therefore every file that a folder names is opened here. Opening
 /// never blocks, as it would on a pipe; it never touches a device, which may act on being
 /// opened; and it refuses the files of `/proc` and `/sys`, which look regular but can be
 /// endless or contain secrets. The type is checked again after opening.

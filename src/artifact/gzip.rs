@@ -1,6 +1,6 @@
 //! Compresses an artifact before it is sent to hosts.
 //!
-//! Blocks are compressed on all cores, each as a gzip member of its own. Every `gunzip`
+//! Blocks are compressed on all cores, each as a separate gzip member. Every `gunzip`
 //! accepts a file with several members.
 
 use std::io::Write as _;

@@ -10,8 +10,8 @@
 //! - `spore tau pin` also records the digest of the binary inside an archive, so that a
 //!   plan for hosts that are up to date needs neither the network nor the cache.
 //! - No source can fill the memory: the sizes of files, of downloads and of what they
-//!   unpack to are limited. A download is also limited in time, and can't be redirected to
-//!   an internal address: see `redirect`.
+//!   unpack to are limited. A download is also limited in time, and in where it can be
+//!   redirected: see `redirect`.
 //!
 //! Everything here blocks, on sockets, files and the processor, and uses plain threads;
 //! asynchronous callers wrap it in `spawn_blocking`. This room knows nothing about hosts.

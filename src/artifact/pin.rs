@@ -130,7 +130,7 @@ pub enum UrlError {
 }
 
 impl UrlError {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {

@@ -135,7 +135,7 @@ pub enum NotAProgram {
 }
 
 impl NotAProgram {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {

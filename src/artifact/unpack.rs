@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::Kind;
 
-/// The name of the file in an archive that is returned.
+/// The name of the archive member that is returned.
 const MEMBER: &str = "tau";
 
 /// The size of a tar archive's first block, which identifies the format, in bytes.
@@ -42,7 +42,7 @@ pub enum UnpackError {
 }
 
 impl UnpackError {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {

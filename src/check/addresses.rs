@@ -19,9 +19,9 @@ pub(super) fn check(draft: &Draft) -> Vec<Finding> {
     problems
 }
 
-/// tau refuses to start without an announced address, and if the first one is IPv6 (the
-/// cases `announce-empty`, `announce-ip6` and `announce-ip6-then-ip4` in
-/// `fixtures/tau-cases`).
+/// Reports a host with nodes that has no address, or whose first address is IPv6. tau
+/// announces the host's addresses, and exits in both situations (the cases
+/// `announce-empty`, `announce-ip6` and `announce-ip6-then-ip4` in `fixtures/tau-cases`).
 fn announced(host: &HostDraft) -> Option<Finding> {
     if host.nodes.is_empty() || !host.all_addresses {
         return None;

@@ -8,9 +8,9 @@ use crate::network::{Draft, Secrets};
 use std::io;
 use std::sync::Arc;
 
-/// All problems with these binaries. Unlike the other checks, this one reads files, of
-/// about 100 MB each. `plan` and `apply` don't need it, because they read the same files
-/// anyway.
+/// All problems with the binaries that `tau.yaml` names by path. Unlike the other checks,
+/// this one reads files, of about 100 MB each. `plan` and `apply` don't need this check,
+/// because they read the same files anyway.
 pub fn binaries(draft: &Draft) -> Vec<Finding> {
     let local = draft.tau.iter().filter(|(_, pin)| matches!(pin.value.source, Source::Path(_)));
     local

@@ -56,7 +56,8 @@ fn flaw(name: &str) -> Option<NameFlaw> {
     })
 }
 
-/// `*.<generated>` resolves to `substrate`, so the network's own names mustn't be below it.
+/// Reports a root domain that is, or is below, the domain of generated names.
+/// `*.<generated>` resolves to `substrate`, which would shadow the network's own names.
 fn shadows(draft: &Draft) -> Option<Finding> {
     let (root, generated) = (draft.domain.root.as_ref()?, draft.domain.generated.as_ref()?);
     let below = |name: &str, domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));

@@ -47,7 +47,7 @@ const FAMILIES: [Family; 10] = [
 ];
 
 /// The maximum number of findings of one kind that are reported, because a file can have a
-/// million.
+/// million of them.
 const MOST: usize = 10_000;
 /// The maximum number of nodes of one host that are shown for one finding.
 const MOST_ON_A_HOST: usize = 8;

@@ -256,7 +256,7 @@ impl Excerpt {
     /// The beginning of `text`.
     pub(crate) fn of(text: impl fmt::Display) -> Self {
         let text = text.to_string();
-        // One more character is kept than [`readable`] shows, so that it recognizes that
+        // One more character is kept than `readable` shows, so that it recognizes that
         // the text was cut.
         Self(text[..text.floor_char_boundary(MOST_SHOWN + char::MAX_LEN_UTF8)].into())
     }

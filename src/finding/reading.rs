@@ -14,8 +14,8 @@ pub(crate) enum FolderProblem {
         folder: Excerpt,
         error: String,
     },
-    /// A YAML file belongs to no component. `near` is the name that it may have been meant
-    /// to have.
+    /// A file isn't read, because its name isn't that of a component or of an entry. `near`
+    /// is the name that it may have been meant to have.
     Misnamed {
         file: Excerpt,
         near: Option<&'static str>,
@@ -164,7 +164,7 @@ pub(crate) enum Absent {
 /// What is wrong with a value or its name.
 #[derive(Clone, Debug)]
 pub(crate) enum FieldProblem {
-    /// The value has another form than expected.
+    /// The value doesn't have the expected form.
     Type {
         expected: Expected,
         found: Form,
@@ -385,7 +385,7 @@ pub(crate) enum KeyProblem {
         error: NodeKeyError,
     },
     PeerId(Excerpt),
-    /// The key has another id than the one that is written next to it.
+    /// The id of the key differs from the id that is written next to it.
     NotTheId {
         node: Owner,
         id: PeerId,

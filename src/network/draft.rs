@@ -190,7 +190,7 @@ impl Draft {
         Self { findings: report.finish(), ..draft }
     }
 
-    /// A draft of which nothing is known.
+    /// An empty draft.
     pub(super) fn empty(folder: &Path, secrets: Secrets) -> Self {
         Self {
             folder: folder.to_owned(),

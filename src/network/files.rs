@@ -80,7 +80,8 @@ pub struct Files {
     found: BTreeMap<String, Found>,
     /// The files on which users other than their owner have permissions.
     open: BTreeSet<String>,
-    /// The YAML files that belong to no component.
+    /// Files that aren't read although their place suggests it: YAML files that belong to
+    /// no component, and files in a component's folder without the extension of YAML.
     unread: Vec<String>,
     /// The named files that git doesn't ignore.
     in_git: BTreeMap<String, InGit>,

@@ -1,5 +1,5 @@
-//! Masks the secrets of a file, in a copy of the same length that can be shown. [`Mask`] is
-//! told the places of a document's parts by the parser.
+//! Masks the secrets of a file, in a copy of the same length that can be shown. The parser
+//! tells [`Mask`] where the parts of a document are.
 //!
 //! In files that may contain secrets (hosts, logins, tenancy, accounts), a value is shown
 //! only if its key is known to have no secret. Therefore the value of a misspelt
@@ -59,7 +59,7 @@ impl Places for Mask<'_> {
     }
 
     fn value_again(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
-        // A merge has no key of its own.
+        // A merge at the top of the document has no key.
         if key.is_some() && !self.shows(key, above) {
             self.hide(at.range());
         }
@@ -269,8 +269,8 @@ fn last_word(text: &str) -> &str {
         .map_or(text, |at| &text[at + text[at..].chars().next().map_or(1, char::len_utf8)..])
 }
 
-/// Whether the text consists of digits, dots and the punctuation around addresses, as in `-
-/// 192.0.2.1` or `[192.0.2.1,`.
+/// Whether the text consists of digits, dots and the punctuation around addresses, as
+/// `[192.0.2.1,` does.
 fn is_address(text: &str) -> bool {
     let text = text.trim();
     text.contains('.') && text.chars().all(|c| c.is_ascii_digit() || " .:/[],'\"".contains(c))

@@ -20,8 +20,8 @@ use crate::resource::{Printable, Redactor};
 /// wait. It is far more than an answer has, and far less than a runaway command writes.
 const UNREAD: usize = 16 << 20;
 
-/// What each event counts in addition to its bytes, which is at most the memory that it
-/// needs. Otherwise a host could fill the memory with events that have one byte, or none.
+/// What each event counts in addition to its bytes. Otherwise a host could fill the memory
+/// with events that have one byte, or none.
 const OVERHEAD: usize = 256;
 
 /// `SSH_EXTENDED_DATA_STDERR` in RFC 4254.

@@ -54,7 +54,7 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
-/// Message authentication for the ciphers that have none of their own.
+/// Message authentication codes for the ciphers that aren't AEAD ciphers.
 const MACS: &[mac::Name] = &[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM, mac::HMAC_SHA256, mac::HMAC_SHA512];
 
 /// The receive window of a channel, in bytes.
@@ -77,8 +77,8 @@ impl Session {
     /// text.
     ///
     /// # Errors
-    /// See [`ConnectError`]: each failure that needs a fix of its own has a variant, for
-    /// which [`ConnectError::help`] gives the fix.
+    /// See [`ConnectError`]: failures that are fixed in different ways have different
+    /// variants, and [`ConnectError::help`] gives the fix.
     pub async fn connect(
         address: &ServerAddress,
         login: &Login,

@@ -69,7 +69,7 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    /// How to fix it.
+    /// How to fix the error.
     pub fn help(&self) -> String {
         match self {
             Self::Public { path } => {

@@ -96,9 +96,9 @@ pub enum Verdict {
         /// accept a certificate that this authority signed.
         authority: Option<KnownLine>,
     },
-    /// The files list only other keys for this host. The key counts as changed even if no
-    /// listed key is of the presented kind, because a man in the middle can choose the
-    /// kind.
+    /// The files list only other keys for this host and port. The key counts as changed
+    /// even if no listed key is of the presented kind, because a man in the middle can
+    /// choose the kind.
     Changed {
         /// The host's lines, with those of the presented kind first. Never empty.
         known: Vec<KnownLine>,

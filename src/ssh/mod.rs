@@ -43,7 +43,7 @@ pub use session::{Lost, Session};
 pub struct ServerAddress {
     /// A name or an IP address; an IPv6 address has no brackets.
     pub host: String,
-    /// Usually 22.
+    /// The TCP port, usually 22.
     pub port: u16,
 }
 
@@ -69,7 +69,7 @@ impl fmt::Display for ServerAddress {
 pub struct Login {
     /// The user's name on the host.
     pub user: String,
-    /// Keys and passwords.
+    /// The keys and passwords.
     pub credentials: Vec<Credential>,
 }
 

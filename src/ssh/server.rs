@@ -45,7 +45,7 @@ pub(crate) struct Server<S> {
     pub(crate) slow: Option<Duration>,
     /// Whether the server answers nothing but keep-alives after the login.
     pub(crate) mute: bool,
-    /// Whether the server opens a channel of its own with each command.
+    /// Whether the server itself opens a channel with each command.
     pub(crate) opens_channels: bool,
     /// Runs the commands.
     pub(crate) shell: S,

@@ -1,8 +1,8 @@
 //! The byte stream below a connection. It can be cut from outside, keeps the first bytes
 //! that were received, and disables delayed acknowledgements.
 //!
-//! russh runs a connection in a task of its own, which would keep running after the caller
-//! has given up; [`Tap::cut`] ends it. The first bytes distinguish a slow server from one
+//! russh runs a connection in a separate task, which would keep running after the caller has
+//! given up; [`Tap::cut`] ends it. The first bytes distinguish a slow server from one
 //! that rejects the connection or isn't an SSH server.
 
 use std::io;

@@ -135,7 +135,7 @@ impl Span {
     }
 }
 
-/// Is told the places of a document's parts while the document is parsed.
+/// Receives the places of a document's parts while the document is parsed.
 pub(crate) trait Places {
     /// A comment.
     fn comment(&mut self, _at: Span) {}

@@ -1,5 +1,5 @@
-//! Describes the parser's errors as mistakes that a document's author can recognize. A
-//! mistake has a place of its own where the parser's marker doesn't point at the cause.
+//! Describes the parser's errors as mistakes that a document's author can recognize. The
+//! place of a mistake differs from the parser's marker if that doesn't point at the cause.
 
 use super::Span;
 use serde_saphyr::granit_parser::{ErrorKind, Marker, ScanError, Span as EventSpan};

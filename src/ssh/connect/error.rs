@@ -80,8 +80,8 @@ pub enum ConnectError {
         line: String,
         /// The file to which the line should be added.
         file: Option<PathBuf>,
-        /// A line that names a certificate authority for the host; certificates
-        /// aren't supported.
+        /// A line that names a certificate authority for the host. Certificates aren't
+        /// supported.
         authority: Option<KnownLine>,
     },
     /// `known_hosts` has other keys for the host.
