@@ -1,58 +1,58 @@
-//! Which program a binary is, by what Go's linker wrote into it.
+//! Recognizes tau by the build information that Go's linker writes into a program.
 //!
-//! Every program that Go builds holds its main package, its modules and the
-//! settings of its build (`go version -m` prints them). This holds for every platform and
-//! for stripped programs, so tau is recognized without running it. It prevents other
-//! programs from being mistaken for tau. It doesn't prove who built the program; digests
-//! do that.
+//! Every program that Go builds contains its main package, its modules and the settings of
+//! its build, which `go version -m` prints. This holds for every platform and for stripped
+//! programs, so tau is recognized without running it, and no other program is mistaken for
+//! tau. The build information doesn't prove who built the program; digests do that.
 
 use memchr::memmem;
 
 use crate::resource::Version;
 
-/// tau's main package, which is also its module's path.
+/// tau's main package, which is also the path of its module.
 const PACKAGE: &str = "github.com/taubyte/tau";
-/// What Go calls the main package of a program that was built from a list of
-/// files, as tau's releases are (`go build main.go`).
+/// Go's name for the main package of a program that was built from a list of files, as
+/// tau's releases are (`go build main.go`).
 const LISTED_FILES: &str = "command-line-arguments";
-/// The package that only tau's own `main` calls. Names of functions stay in a
-/// stripped program. The other programs of tau's module don't have this one.
+/// A function that only tau's own `main` calls. The names of functions stay in a stripped
+/// program. The other programs of tau's module don't contain this one.
 const ENTRY: &str = "github.com/taubyte/tau/cli/app.Run";
-/// The variables that a release's version and commit are linked into.
+/// The variables into which a release's version and commit are linked.
 const LINKED: [&str; 2] =
     ["github.com/taubyte/tau/cli/app.Version=", "github.com/taubyte/tau/cli/app.Commit="];
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
-/// The alignment in bytes that the linker gives the block that begins with [`MAGIC`].
+/// The alignment, in bytes, of the block that begins with [`MAGIC`].
 const ALIGN: usize = 16;
-/// Where the texts begin, counted from [`MAGIC`].
+/// The offset of the texts from [`MAGIC`].
 const TEXTS: usize = 32;
-/// Set in the byte of flags where the texts follow in place (since Go 1.18).
+/// The flag for texts that follow in place, as they do since Go 1.18.
 const IN_PLACE: u8 = 2;
-/// The number of bytes that frame the second text on either side.
+/// The number of bytes of framing at either end of the second text.
 const FRAME: usize = 16;
-/// How much of a commit's id names it, as in Go's own pseudo-versions.
+/// The number of characters of a commit's id that are shown, as in Go's pseudo-versions.
 const COMMIT: usize = 12;
 
 /// Why a program isn't tau.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotTau {
-    /// Go didn't build it, or something has packed it since.
+    /// The program wasn't built by Go, or it was packed after the build.
     #[error("it is a program, but not tau: Go's build information is missing")]
     NoBuildInfo,
-    /// Go built another program.
+    /// A Go program with a different main package.
     #[error("it is a Go program, but not tau: its main package is {package}")]
     OtherPackage {
-        /// Its main package, escaped for a terminal.
+        /// The program's main package, escaped for a terminal.
         package: String,
     },
-    /// Go built it from files of another module, or a tool of tau's module.
+    /// A Go program that was built from a list of files of another module, or of another
+    /// program in tau's module.
     #[error("it is a Go program, but not tau: tau's {ENTRY} isn't in it")]
     NoEntry,
 }
 
 impl NotTau {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {
@@ -67,8 +67,8 @@ impl NotTau {
     }
 }
 
-/// Recognizes tau in a program's bytes. Its version is `None` where the build
-/// doesn't say which it is (`(devel)`, without version control).
+/// Recognizes tau by a program's bytes. Returns its version, or `None` if the build
+/// information has none, as in a build from `(devel)` without version control.
 pub(super) fn recognize(bytes: &[u8]) -> Result<Option<Version>, NotTau> {
     let info = Info::find(bytes).ok_or(NotTau::NoBuildInfo)?;
     match info.package() {
@@ -89,8 +89,8 @@ pub(super) fn recognize(bytes: &[u8]) -> Result<Option<Version>, NotTau> {
 struct Info<'a>(&'a str);
 
 impl<'a> Info<'a> {
-    /// Programs that search for the magic words, such as Go's own tools, contain them
-    /// too, but nothing valid follows there.
+    /// Finds the build information. Programs that search for [`MAGIC`], such as Go's own
+    /// tools, contain it, too, but no valid build information follows it there.
     fn find(bytes: &'a [u8]) -> Option<Self> {
         memmem::find_iter(bytes, MAGIC).filter(|at| at % ALIGN == 0).find_map(|at| Self::read(&bytes[at..]))
     }
@@ -105,7 +105,7 @@ impl<'a> Info<'a> {
         std::str::from_utf8(modules).ok().map(Self)
     }
 
-    /// The rest of each line that begins with `word`.
+    /// The rest of each line that begins with `word` and a tab.
     fn lines(&self, word: &'static str) -> impl Iterator<Item = &'a str> {
         self.0.lines().filter_map(move |line| line.strip_prefix(word)?.strip_prefix('\t'))
     }
@@ -122,8 +122,9 @@ impl<'a> Info<'a> {
         self.lines("build").find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
     }
 
-    /// What was linked in for `tau --version` to print; or the commit; or the
-    /// module's version, where the program was built from the module's archive.
+    /// The version that was linked in for `tau --version` to print; otherwise the commit;
+    /// otherwise the version of the module, which is there if tau was built from the
+    /// module's archive.
     fn version(&self) -> Option<Version> {
         let flags = self.setting("-ldflags").unwrap_or_default().trim_matches('"');
         let linked = LINKED.iter().find_map(|variable| {
@@ -144,7 +145,7 @@ impl<'a> Info<'a> {
     }
 }
 
-/// A text preceded by its length as a varint, and the bytes after it.
+/// Splits off a text that is preceded by its length as a varint.
 fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut length = 0usize;
     for (i, byte) in bytes.iter().enumerate().take(4) {
@@ -156,9 +157,9 @@ fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     None
 }
 
-/// What [`recognize`] takes for a tau of this version, to be put into a program at
-/// a place that is a multiple of 16: for programs that stand for tau where
-/// nothing of a host's is ever run.
+/// Build information that `recognize` accepts as that of a tau of this version. It can be
+/// put into a program at an offset that is a multiple of 16, to stand in for tau in tests
+/// and on simulated hosts, where the program never runs.
 pub fn build_info(version: &str) -> Vec<u8> {
     let modules = format!("path\t{PACKAGE}\nmod\t{PACKAGE}\t{version}\t\n");
     let mut bytes = [MAGIC, &[8, IN_PLACE]].concat();
@@ -181,7 +182,7 @@ pub fn build_info(version: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// As `go build` writes them.
+    /// A program with build information in the form in which `go build` writes it.
     fn program(modules: &str) -> Vec<u8> {
         let mut bytes = vec![0x90; 64];
         let framed = [&[1; FRAME][..], modules.as_bytes(), &[2; FRAME]].concat();
@@ -239,7 +240,8 @@ mod tests {
         let other = version(&format!("path\texample.org/\u{1b}x\n{DEPENDENCIES}")).unwrap_err();
         assert!(other.to_string().ends_with("example.org/\\u{1b}x"), "{other}");
         assert_eq!(recognize(b"\x7fELF, no Go"), Err(NotTau::NoBuildInfo));
-        // The words alone, as in a program that looks for them; at another place; before Go 1.18.
+        // The magic bytes alone, as in a program that searches for them; build information
+        // at an unaligned offset; the format before Go 1.18.
         let whole = program(DEPENDENCIES);
         assert_eq!(recognize(&[MAGIC, &[0xff; 64]].concat()), Err(NotTau::NoBuildInfo));
         assert_eq!(recognize(&whole[1..]), Err(NotTau::NoBuildInfo));

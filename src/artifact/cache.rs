@@ -1,7 +1,7 @@
-//! A cache of downloads, by the digest of their bytes.
+//! Caches downloads, each under the digest of its bytes.
 //!
-//! A problem with the cache is never an error, and its files aren't trusted: a file whose
-//! digest differs from its name is deleted.
+//! A problem with the cache never makes a fetch fail. The cached files aren't trusted: a
+//! file whose digest differs from its name is deleted.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use super::{Sha256, file};
 
-/// The cache's folder, if any.
+/// A cache in a folder, or no cache.
 #[derive(Debug, Clone)]
 pub struct Cache(Option<PathBuf>);
 
 impl Cache {
-    /// The user's cache: `$XDG_CACHE_HOME/spore` or `~/.cache/spore`. Without a home
-    /// directory, nothing is cached.
+    /// The user's cache: `$XDG_CACHE_HOME/spore` or `~/.cache/spore`. If neither variable
+    /// is set to an absolute path, nothing is cached.
     #[must_use]
     pub fn of_user() -> Self {
         let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -32,7 +32,7 @@ impl Cache {
         Self(Some(folder.into()))
     }
 
-    /// No cache.
+    /// A cache that keeps nothing.
     #[must_use]
     pub fn none() -> Self {
         Self(None)
@@ -50,7 +50,8 @@ impl Cache {
         None
     }
 
-    /// Caches `bytes`. An error or a power cut never leaves a partial file.
+    /// Caches `bytes`. Neither an error nor a power cut leaves a partial file under the
+    /// digest's name.
     pub(super) fn put(&self, sha256: &Sha256, bytes: &[u8]) -> io::Result<()> {
         let Some(folder) = self.0.as_deref() else {
             return Ok(());

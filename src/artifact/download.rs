@@ -1,7 +1,7 @@
-//! One file over HTTP, into memory.
+//! Downloads one file over HTTP into memory.
 //!
-//! Nothing is written to disk before the digest has been verified, so no partial file is
-//! left behind, and a full disk doesn't matter.
+//! Nothing is written to disk here, so no partial file is left behind, and a full disk
+//! doesn't matter.
 
 use std::io::{self, Read as _};
 use std::time::Duration;
@@ -13,25 +13,25 @@ use ureq::{Agent, Error, Timeout};
 use super::Url;
 use super::redirect::{Guard, Reach};
 
-/// The size limit for files that are sent to hosts.
+/// The maximum size of a file that is sent to hosts, in bytes.
 pub(super) const SIZE_LIMIT: u64 = 1 << 30;
 
-/// The size limit for what an archive unpacks to, which is held in memory and costs whoever
-/// made the archive next to nothing. A tau has about 100 MB.
+/// The maximum size of what an archive unpacks to, in bytes. The unpacked file is held in
+/// memory, and a small archive can unpack to any size. A tau has about 100 MB.
 const UNPACKED_LIMIT: u64 = 512 << 20;
 
 const CHUNK: usize = 256 << 10;
 
-/// How much and how long to wait for.
+/// The limits of a download.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) size: u64,
-    /// Of what is unpacked.
+    /// The maximum number of bytes after unpacking.
     pub(super) unpacked: u64,
     /// How long a server may send nothing, before its answer and between two reads.
     pub(super) silence: Duration,
-    /// How long everything may take: a server that sends a byte now and then is never
-    /// silent.
+    /// The maximum time for the whole download, because a server that sends a byte now and
+    /// then is never silent.
     pub(super) total: Duration,
 }
 
@@ -50,49 +50,49 @@ impl Default for Limits {
 /// Why a download failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// An answer other than success.
+    /// The server answered with an error.
     #[error("the server answered {0}")]
     Status(u16),
-    /// Nothing came for too long.
+    /// The server sent nothing for too long.
     #[error("the server sent nothing for {} s", .0.as_secs())]
     Silence(Duration),
-    /// Something came, but not all of it in time.
+    /// The download didn't finish in time.
     #[error("the download took longer than {} s", .0.as_secs())]
     TooSlow(Duration),
-    /// More than is ever accepted.
+    /// The file is larger than the limit, in bytes.
     #[error("it is larger than {0} bytes")]
     TooLarge(u64),
     /// The connection ended before the file did.
     #[error("the connection ended after {received} of {expected} bytes")]
     CutShort {
-        /// What came.
+        /// The number of bytes that arrived.
         received: u64,
-        /// What was announced.
+        /// The number of bytes that the server announced.
         expected: u64,
     },
-    /// A redirect to another scheme than the URL's.
+    /// A redirect to a scheme other than the URL's.
     #[error("the server redirected from {from} to {to}")]
     OtherScheme {
         /// The URL's scheme.
         from: String,
-        /// The redirect's.
+        /// The redirect's scheme.
         to: String,
     },
-    /// A redirect to what only this machine or its network can reach.
+    /// A redirect to an address that only this machine or its network can reach.
     #[error("the server redirected to {host}, {reach}")]
     Inward {
-        /// As the redirect names it, and what that resolves to.
+        /// The host as the redirect names it, with the address that it resolves to.
         host: String,
-        /// From where it can be reached.
+        /// From where the address can be reached.
         reach: Reach,
     },
-    /// No connection, no such host, a wrong certificate.
+    /// There is no connection, no such host, or no valid certificate.
     #[error("the connection failed")]
     Connection(#[source] io::Error),
 }
 
 impl DownloadError {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {
@@ -106,7 +106,7 @@ impl DownloadError {
                 "if you trust its destination, use that URL instead, or download the file and pin that"
                     .to_owned()
             }
-            // What rustls refuses arrives as such.
+            // A certificate that rustls rejects is reported with this kind.
             Self::Connection(e) if e.kind() == io::ErrorKind::InvalidData => {
                 "set SSL_CERT_FILE to a file with your own certificate authorities, \
                  or download the file yourself and pin that"
@@ -120,7 +120,8 @@ impl DownloadError {
     }
 }
 
-/// The bytes at `url`; `progress` is told how many have arrived, and the total.
+/// Returns the bytes at `url`. `progress` is called with the number of bytes that have
+/// arrived, and with the total if the server announced it.
 pub(super) fn download(
     url: &Url,
     limits: &Limits,
@@ -131,7 +132,7 @@ pub(super) fn download(
     if expected.is_some_and(|expected| expected > limits.size) {
         return Err(DownloadError::TooLarge(limits.size));
     }
-    // The limit keeps an announced size from reserving more than it may.
+    // An announced size can't reserve more memory than the limit that was checked above.
     let mut bytes = Vec::with_capacity(usize::try_from(expected.unwrap_or(0)).unwrap_or(0));
     let mut body = response.into_body().into_reader();
     loop {
@@ -168,15 +169,15 @@ fn agent(url: &Url, limits: &Limits) -> Agent {
         .timeout_recv_response(Some(limits.silence))
         .timeout_per_read(Some(limits.silence))
         .user_agent(concat!("spore/", env!("CARGO_PKG_VERSION")));
-    // A proxy's loopback isn't ours.
+    // To a proxy, a loopback address is the proxy's own machine.
     let config = if is_loopback(url) { config.proxy(None) } else { config };
     let config = config.build();
     let guard = Guard::new(config.proxy().map(ureq::Proxy::uri));
     Agent::with_parts(config, guard, DefaultResolver::default())
 }
 
-/// Mozilla's, or those that a company gives its machines, where other tools
-/// look for them too.
+/// Mozilla's certificate authorities, or the ones in `SSL_CERT_FILE`, where other tools
+/// look for a company's own authorities, too.
 fn authorities() -> RootCerts {
     let Some(text) = std::env::var_os("SSL_CERT_FILE").and_then(|path| std::fs::read(path).ok()) else {
         return RootCerts::WebPki;

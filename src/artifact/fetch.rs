@@ -1,4 +1,4 @@
-//! From a pin, a path or an address to an [`Artifact`].
+//! Turns a pin, a path or a URL into an [`Artifact`].
 
 use std::fmt;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::resource::Version;
 
-/// A file for hosts, held in memory once: share it in an `Arc`.
+/// A file for hosts, held in memory only once: share it in an `Arc`.
 pub struct Artifact {
     sha256: Sha256,
     architecture: Option<Architecture>,
@@ -24,7 +24,8 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// Reads any file as it is: a plugin needn't be a program.
+    /// Reads a file without unpacking or checking it, because a plugin needn't be a
+    /// program.
     pub fn from_file(path: &Path) -> Result<Self, FetchError> {
         let bytes = file::read(path, None).map_err(|e| FetchError::File(path.display().to_string(), e))?;
         Ok(Self::new(bytes.into()))
@@ -46,26 +47,26 @@ impl Artifact {
         self.sha256
     }
 
-    /// The architecture it runs on, if it is a Linux program.
+    /// The architecture that the file runs on, if it is a Linux program.
     #[must_use]
     pub fn architecture(&self) -> Option<Architecture> {
         self.architecture
     }
 
-    /// tau's version, if it is tau and says which.
+    /// tau's version, if the file is tau and its build information has a version.
     #[must_use]
     pub fn version(&self) -> Option<&Version> {
         self.version.as_ref()
     }
 
-    /// The bytes that hosts get; a clone shares the same memory.
+    /// The bytes that are sent to hosts. A clone shares the same memory.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The same bytes, gzipped for the transfer. The first call takes about a
-    /// second on all cores; concurrent calls wait for it.
+    /// The same bytes, gzipped for the transfer. The first call takes about a second of
+    /// processor time, spread over all cores; concurrent calls wait for it.
     #[must_use]
     pub fn gzip(&self) -> &Bytes {
         self.gzip.get_or_init(|| gzip::compress(&self.bytes))
@@ -82,14 +83,14 @@ impl fmt::Debug for Artifact {
     }
 }
 
-/// What is reported while a file is being fetched.
+/// What is reported while a file is fetched.
 #[derive(Debug)]
 pub enum FetchEvent {
     /// Bytes have arrived.
     Received {
-        /// So far.
+        /// The number of bytes so far.
         bytes: u64,
-        /// The total, if the server announced it.
+        /// The total number of bytes, if the server announced it.
         total: Option<u64>,
     },
     /// The file is complete, but couldn't be cached.
@@ -99,33 +100,33 @@ pub enum FetchEvent {
 /// Why there is no artifact. Nothing of the file was used.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// An invalid URL.
+    /// The URL is invalid.
     #[error("`{0}` can't be used")]
     Url(String, #[source] UrlError),
-    /// A local file that can't be read.
+    /// A local file can't be read.
     #[error("can't use {0}")]
     File(String, #[source] FileError),
-    /// A download that failed.
+    /// A download failed.
     #[error("can't download {0}")]
     Download(String, #[source] DownloadError),
-    /// Other bytes than those that were pinned.
+    /// The file isn't the pinned one.
     #[error("{from} isn't the pinned file: expected sha256 {expected}, found {got}")]
     Mismatch {
-        /// Where it came from.
+        /// Where the file is from.
         from: Source,
         /// The digest in the pin.
         expected: Sha256,
         /// The digest of the file.
         got: Sha256,
-        /// What the file is instead.
+        /// The kind of the file.
         kind: Kind,
     },
-    /// A local file that is neither the pinned one nor a tau. Nothing is told of it:
-    /// a stranger's pin may point to anything that the user can read, and a digest
-    /// confirms a guess of its contents.
+    /// A local file is neither the pinned one nor a tau. The error doesn't describe the
+    /// file: a pin that someone else wrote may name any file that the user can read, and a
+    /// digest would confirm a guess of its contents.
     #[error("{from} isn't the pinned file, and isn't tau; expected sha256 {expected}")]
     Another {
-        /// Its path.
+        /// The file's path.
         from: Source,
         /// The digest in the pin.
         expected: Sha256,
@@ -140,8 +141,9 @@ pub enum FetchError {
         /// The digest of the archive's `tau`.
         got: Sha256,
     },
-    /// An archive whose name doesn't show that it is one, so that its digest was taken
-    /// for the binary's.
+    /// The file is an archive whose name doesn't show that it is one, and whose pin lacks
+    /// the digest of the binary. So the digest of the archive was taken for that of the
+    /// binary.
     #[error("{from} is an archive, and its pin lacks the digest of the tau in it")]
     Undeclared {
         /// The archive.
@@ -149,46 +151,47 @@ pub enum FetchError {
         /// The digest of the archive's `tau`.
         binary: Sha256,
     },
-    /// A damaged or unexpected archive.
+    /// The archive is damaged, or isn't as expected.
     #[error("can't unpack {0}")]
     Unpack(String, #[source] UnpackError),
-    /// Not a program that runs on Linux.
+    /// The file isn't a program that runs on Linux.
     #[error("{0} can't be used as tau")]
     NotAProgram(String, #[source] NotAProgram),
-    /// A program other than tau.
+    /// The file is a program other than tau.
     #[error("{0} can't be used as tau")]
     NotTau(String, #[source] NotTau),
     /// The file is the pinned one, but the pin's `version` is wrong.
     #[error("{from} is pinned as version {pinned}, but reports {}", version_or_none(.found.as_ref()))]
     WrongVersion {
-        /// Where it came from.
+        /// Where the file is from.
         from: Source,
         /// The version in the pin.
         pinned: Version,
-        /// In its build information.
+        /// The version in the build information.
         found: Option<Version>,
     },
-    /// A program for other hosts.
+    /// The program is for an architecture other than the pin's.
     #[error("{from} is pinned for {pinned}, but is a program for {found}")]
     WrongArchitecture {
-        /// Where it came from.
+        /// Where the file is from.
         from: Source,
         /// The pin's key in `tau.yaml`.
         pinned: Architecture,
-        /// The architecture in its ELF header.
+        /// The architecture in the program's ELF header.
         found: Architecture,
     },
 }
 
 impl FetchError {
-    /// What caused it, down to the first cause; empty if the error says it all.
+    /// The causes of this error, down to the first one, in one line; empty if there are
+    /// none.
     #[must_use]
     pub fn causes(&self) -> String {
         let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
         causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
@@ -225,9 +228,11 @@ impl FetchError {
     }
 }
 
-/// Reads or downloads the tau that is pinned for an architecture. A relative
-/// path is relative to `folder`, and must lead to a file in it; downloads are cached in
-/// `cache`.
+/// Reads or downloads the tau that is pinned for an architecture. A relative path is
+/// relative to `folder`, and must lead to a file in it. Downloads are cached in `cache`.
+///
+/// # Errors
+/// See [`FetchError`].
 pub fn fetch(
     architecture: Architecture,
     pin: &Pin,
@@ -301,14 +306,20 @@ fn version_or_none(version: Option<&Version>) -> String {
 }
 
 /// Reads a tau that isn't pinned (`--tau PATH`).
+///
+/// # Errors
+/// See [`FetchError`].
 pub fn open(path: &Path) -> Result<Artifact, FetchError> {
     let name = path.display().to_string();
     let file = file::read(path, None).map_err(|e| FetchError::File(name.clone(), e))?;
     Ok(Program::inside(file.into(), &Source::Path(name), &Limits::default())?.artifact)
 }
 
-/// Makes a pin of the tau at `text`, a URL or a path as given to the shell, for
-/// the network in `folder`. A download is cached in `cache`.
+/// Pins the tau at `text`, a URL or a path as given to the shell, for the network in
+/// `folder`. A download is cached in `cache`.
+///
+/// # Errors
+/// See [`FetchError`].
 pub fn pin(
     text: &str,
     folder: &Path,
@@ -329,8 +340,8 @@ pub fn pin(
     Ok((program.architecture, Pin { source, sha256, binary, version }))
 }
 
-/// A path for `tau.yaml`: relative where the file is in the folder, so that
-/// the folder can be moved, absolute otherwise. A link stays one.
+/// A path for `tau.yaml`. It is relative if the file is in the folder, so that the folder
+/// can be moved, and absolute otherwise. A symbolic link to the file isn't resolved.
 fn seen_from(folder: &Path, path: &str) -> String {
     let path = Path::new(path);
     let directory = match path.parent() {
@@ -348,7 +359,7 @@ fn seen_from(folder: &Path, path: &str) -> String {
     seen.to_string_lossy().into_owned()
 }
 
-/// The file itself, not yet compared with its pin.
+/// Returns the file's bytes, which haven't been compared with the pin yet.
 fn obtain(
     source: &Source,
     folder: &Path,
@@ -358,7 +369,8 @@ fn obtain(
     let bytes = match source {
         Source::Path(path) => {
             let whole = folder.join(path);
-            // An absolute path shows where it leads to everybody who reads the folder.
+            // Only a relative path must stay in the folder: an absolute path shows every
+            // reader of the folder where it leads.
             let root = Path::new(path).is_relative().then_some(folder);
             file::read(&whole, root).map_err(|e| FetchError::File(whole.display().to_string(), e))?
         }
@@ -379,7 +391,7 @@ fn keep(source: &Source, cache: &Cache, sha256: &Sha256, file: &[u8], progress: 
     }
 }
 
-/// A tau for some architecture.
+/// A tau for some architecture, and whether it was packed.
 struct Program {
     artifact: Artifact,
     architecture: Architecture,

@@ -1,4 +1,4 @@
-//! Opening and reading local files.
+//! Opens and reads local files.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -13,40 +13,40 @@ use super::download::SIZE_LIMIT;
 /// Why a local file couldn't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It doesn't exist, or can't be opened or read.
+    /// The file doesn't exist, or can't be opened or read.
     #[error("the file can't be read")]
     Read(#[source] io::Error),
-    /// It is a folder, a device or a pipe.
+    /// The file is a folder, a device or a pipe.
     #[error("it is not a regular file")]
     NotAFile,
-    /// It is below `/proc` or `/sys`.
+    /// The file is on the same file system as `/proc` or `/sys`.
     #[error("it belongs to the kernel's /proc or /sys")]
     OfTheKernel,
     /// A relative path, or a symbolic link on it, leads out of the folder.
     #[error("its path or a symbolic link leads out of the folder")]
     Outside,
-    /// Another file has taken its place meanwhile.
+    /// Another file took the file's place while it was being opened.
     #[error("it was replaced while it was being opened")]
     Replaced,
-    /// It is larger than any artifact may be.
+    /// The file is larger than any artifact may be.
     #[error("it is larger than {SIZE_LIMIT} bytes")]
     TooLarge,
 }
 
 /// A regular file on a disk, opened for reading.
 ///
-/// A folder can come from a stranger, and a path in it can be or become anything. So
-/// every file that a folder names is opened here: without blocking, which a pipe would
-/// do; never a device, which may act on being opened; and nothing of the kernel's, which
-/// looks like a regular file and can be endless or hold secrets. The type is checked
-/// again after opening.
+/// A folder may come from someone untrusted, so a path in it can lead to anything, and can
+/// change at any time. Therefore every file that a folder names is opened here. Opening
+/// never blocks, as it would on a pipe; it never touches a device, which may act on being
+/// opened; and it refuses the files of `/proc` and `/sys`, which look regular but can be
+/// endless or contain secrets. The type is checked again after opening.
 #[derive(Debug)]
 pub struct Regular {
     /// The open file.
     pub file: File,
-    /// What was found after opening it.
+    /// The file's metadata, read after opening it.
     pub metadata: Metadata,
-    /// Its path without any symbolic link.
+    /// The file's path without any symbolic link.
     pub path: PathBuf,
 }
 
@@ -54,7 +54,7 @@ impl Regular {
     /// Opens a file; symbolic links are followed.
     ///
     /// # Errors
-    /// If it isn't a regular file, or can't be opened.
+    /// The file isn't a regular file, or can't be opened.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let path = path.canonicalize().map_err(FileError::Read)?;
         let before = fs::metadata(&path).map_err(FileError::Read)?;
@@ -72,10 +72,11 @@ impl Regular {
         Ok(Self { file, metadata, path })
     }
 
-    /// Its bytes; `None` if there are more than `most`. It may grow while it is read.
+    /// Returns the file's bytes, or `None` if there are more than `most`. The file may grow
+    /// while it is read.
     ///
     /// # Errors
-    /// If reading fails.
+    /// Reading fails.
     pub fn read(self, most: u64) -> io::Result<Option<Vec<u8>>> {
         if self.metadata.len() > most {
             return Ok(None);
@@ -86,7 +87,8 @@ impl Regular {
     }
 }
 
-/// The kernel's file systems, by device, because they can be mounted anywhere else, too.
+/// The devices of `/proc` and `/sys`. These file systems are recognized by their device,
+/// because they can be mounted elsewhere, too.
 static KERNEL: LazyLock<Vec<u64>> = LazyLock::new(|| {
     let mounted = ["/proc/self", "/sys/kernel"].into_iter().filter_map(|path| fs::metadata(path).ok());
     mounted.map(|metadata| metadata.dev()).collect()
@@ -101,10 +103,11 @@ fn is_regular(metadata: &Metadata) -> Result<(), FileError> {
 }
 
 /// Whether a path leads out of `root`, which has no symbolic link, or would if all of it
-/// existed: what is missing tells as much of the outside as what is there.
+/// existed. A path that leads out to a missing file counts, too; otherwise the error would
+/// reveal which files exist outside.
 pub fn leads_out(path: &Path, root: &Path) -> bool {
     let mut path = path.to_owned();
-    // As many links as Linux follows.
+    // The maximum number of symbolic links that Linux follows.
     for _ in 0..40 {
         let Some(there) = path.ancestors().find(|part| part.symlink_metadata().is_ok()) else { return true };
         match (there.canonicalize(), fs::read_link(there)) {
@@ -116,8 +119,9 @@ pub fn leads_out(path: &Path, root: &Path) -> bool {
     false
 }
 
-/// The bytes of a regular file; it must be in `root`, if there is one, after following
-/// every symbolic link. Of what is outside nothing is told, not even whether it exists.
+/// The bytes of a regular file. If there is a `root`, the file must be in it after
+/// following every symbolic link. The error reveals nothing about a file outside, not even
+/// whether it exists.
 pub(super) fn read(path: &Path, root: Option<&Path>) -> Result<Vec<u8>, FileError> {
     let root = root.map(|root| root.canonicalize().map_err(FileError::Read)).transpose()?;
     let is_outside = |real: &Path| root.as_ref().is_some_and(|root| !real.starts_with(root));
@@ -125,7 +129,7 @@ pub(super) fn read(path: &Path, root: Option<&Path>) -> Result<Vec<u8>, FileErro
         return Err(FileError::Outside);
     }
     let opened = Regular::open(path)?;
-    // It may have been replaced meanwhile.
+    // The path may have been replaced since the check above.
     if is_outside(&opened.path) {
         return Err(FileError::Outside);
     }

@@ -1,5 +1,5 @@
-//! The kind of a file, by its first bytes, for messages about files that aren't the expected
-//! program.
+//! Determines the kind of a file from its first bytes. It decides whether a file is
+//! unpacked, and is named in messages about files that aren't the expected program.
 
 use std::fmt;
 

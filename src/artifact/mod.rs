@@ -1,22 +1,21 @@
 //! Binaries that go to hosts: `tau` itself and the plugins, by path or URL.
 //!
-//! Enter by [`fetch`] (what a network folder pins), [`open`] (`--tau PATH`),
-//! [`pin`] (`spore tau pin`) and [`Artifact::from_file`] (a plugin). Each ends
-//! in an [`Artifact`]: bytes held once in memory, and compressed once for all
-//! hosts.
+//! The entry points are [`fetch`] (what a network folder pins), [`open`] (`--tau PATH`) and
+//! [`Artifact::from_file`] (a plugin), which return an [`Artifact`]: bytes held in memory
+//! once, and compressed once for all hosts. [`pin`] (`spore tau pin`) returns a [`Pin`].
 //!
 //! What always holds:
-//! - Bytes that have a pin are compared with it before anything looks inside
-//!   them, wherever they come from; cached bytes are compared again.
-//! - A pin of an archive also has the digest of the binary inside, so that a plan for
-//!   hosts that are up to date needs neither the network nor the cache.
-//! - No source can fill the memory: files, downloads and what they unpack to
-//!   are limited. A download is also limited in time, and leads nowhere that its URL
-//!   didn't choose: see `redirect`.
+//! - Bytes that have a pin are used only if they match it, wherever they come from. Cached
+//!   bytes are compared again.
+//! - `spore tau pin` also records the digest of the binary inside an archive, so that a
+//!   plan for hosts that are up to date needs neither the network nor the cache.
+//! - No source can fill the memory: the sizes of files, of downloads and of what they
+//!   unpack to are limited. A download is also limited in time, and in where it can be
+//!   redirected: see `redirect`.
 //!
-//! Everything here blocks, on sockets, files and the processor, and uses
-//! plain threads: asynchronous callers wrap it in `spawn_blocking`. It knows nothing
-//! about hosts, and doesn't read `tau.yaml`, which is the job of `network`.
+//! Everything here blocks, on sockets, files and the processor, and uses plain threads;
+//! asynchronous callers wrap it in `spawn_blocking`. This room knows nothing about hosts.
+//! It doesn't read `tau.yaml` either, which `network` does.
 
 mod build;
 mod cache;

@@ -1,5 +1,5 @@
-//! What `tau.yaml` says: for each architecture, where its binary is and which
-//! bytes it has. `network` reads it; this module writes it.
+//! The contents of `tau.yaml`: for each architecture, where its binary is and which bytes
+//! it has. `network` reads the file; this module writes it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,27 +14,26 @@ use crate::resource::{Version, is_hidden};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pins(pub BTreeMap<Architecture, Pin>);
 
-/// A file, and which one it must be.
+/// A file, and the digest that it must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
-    /// Where it is.
+    /// Where the file is.
     pub source: Source,
-    /// The digest of the file as it is there, which is the one that a release
-    /// page publishes.
+    /// The digest of the file at its source, which is the digest that a release page
+    /// publishes.
     pub sha256: Sha256,
-    /// Where that file is an archive: the digest of the `tau` inside, which
-    /// is the one that a host shows. `spore tau pin` always writes it; in a pin written
-    /// by hand it is optional.
+    /// For an archive, the digest of the `tau` inside, which is the digest that a host
+    /// reports. `spore tau pin` always writes it; in a pin written by hand it is optional.
     pub binary: Option<Sha256>,
-    /// The version that the binary says it is, so that a plan can show it
-    /// without fetching the file. `spore tau pin` writes it where there is one.
+    /// The version in the binary's build information, so that a plan can show it without
+    /// fetching the file. `spore tau pin` writes it if the binary has one.
     pub version: Option<Version>,
 }
 
 impl Pin {
-    /// The digest of the binary itself, without looking at the file; `None`
-    /// where the file is an archive and the pin doesn't say what is inside:
-    /// then only [`fetch`](super::fetch) can tell.
+    /// The digest of the binary itself, as far as it is known without reading the file. It
+    /// is `None` if the file is an archive and the pin doesn't say what is inside; then
+    /// only [`fetch`](super::fetch) can determine it.
     #[must_use]
     pub fn binary(&self) -> Option<Sha256> {
         self.binary.or_else(|| (!self.source.is_packed()).then_some(self.sha256))
@@ -44,23 +43,23 @@ impl Pin {
 /// Where a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A local path as it is written: absolute, or relative to the folder of
-    /// the network.
+    /// A local path as it is written: absolute, or relative to the folder of the network.
     Path(String),
-    /// An address to download it from.
+    /// A URL to download the file from.
     Url(Url),
 }
 
 impl Source {
-    /// A local path. Reports quote it, so nothing may hide in it.
+    /// A local path. Reports quote the path, so it must not contain anything that can't be
+    /// seen.
     ///
     /// # Errors
-    /// If it contains a [hidden](is_hidden) character.
+    /// The path contains a [hidden](is_hidden) character.
     pub fn path(text: &str) -> Result<Self, UrlError> {
         if text.contains(is_hidden) { Err(UrlError::Hidden) } else { Ok(Self::Path(text.to_owned())) }
     }
 
-    /// Whether its name says that it is compressed.
+    /// Whether the file's name says that it is compressed.
     #[must_use]
     pub fn is_packed(&self) -> bool {
         let path = match self {
@@ -84,18 +83,18 @@ impl fmt::Display for Source {
 impl FromStr for Source {
     type Err = UrlError;
 
-    /// Text that starts with a scheme is a URL, any other is a path.
+    /// Text that contains `://` is a URL; any other text is a path.
     fn from_str(text: &str) -> Result<Self, UrlError> {
         if text.contains("://") { text.parse().map(Self::Url) } else { Self::path(text) }
     }
 }
 
-/// An `http` or `https` address without a password.
+/// An `http` or `https` URL without a user name or password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url(String);
 
 impl Url {
-    /// The address.
+    /// The text of the URL.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -107,31 +106,31 @@ impl Url {
         self.0.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
     }
 
-    /// The part between the scheme and the query.
+    /// The URL without its query and fragment.
     fn path(&self) -> &str {
         self.0.split(['?', '#']).next().unwrap_or_default()
     }
 }
 
-/// Why a text isn't a valid download URL.
+/// Why a text isn't a valid path or download URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// It can't be parsed.
+    /// The URL can't be parsed.
     #[error("not a URL")]
     Malformed,
-    /// Neither `http` nor `https`.
+    /// The scheme is neither `http` nor `https`.
     #[error("only http and https URLs can be downloaded")]
     Scheme,
-    /// Characters that control a terminal or can't be seen, in a URL or a path.
+    /// The path or URL contains characters that control a terminal or can't be seen.
     #[error("the path or URL contains control characters or invisible characters")]
     Hidden,
-    /// `user:password@` before the host.
+    /// The URL has a user name or a password before the host.
     #[error("the URL contains a user name or password")]
     Credentials,
 }
 
 impl UrlError {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {
@@ -176,7 +175,7 @@ const HEADER: &str = "\
 ";
 
 impl Pins {
-    /// The text of `tau.yaml`: the same pins, the same bytes.
+    /// The text of `tau.yaml`. The same pins always give the same bytes.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         let mut text = HEADER.to_owned();
@@ -199,10 +198,12 @@ impl Pins {
     }
 }
 
-/// Plain if every YAML parser reads it as this text, otherwise in double quotes.
+/// Writes a text unquoted if every YAML parser reads that as the same text, and in double
+/// quotes otherwise.
 fn scalar(text: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "-._/+=%~?&@,:".contains(c);
-    // `386` and `12e4` are numbers, `true` is none, `key:` is a mapping.
+    // Parsers may read `386` and `12e4` as numbers, `true` as a boolean, and `key:` as a
+    // mapping.
     let a_word = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '.')
         && (text.contains(['/', '-']) || text.ends_with("64"));
     let a_digest = text.len() == 64 && text.contains(['a', 'c', 'd', 'f']);

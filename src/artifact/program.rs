@@ -1,12 +1,12 @@
-//! The architecture that a program runs on, from its ELF header.
+//! Determines the architecture that a program runs on from its ELF header.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::Kind;
 
-/// A processor architecture. Shown as Go names it, because release files and
-/// `tau.yaml` do.
+/// A processor architecture. It is shown under Go's name for it, because release files and
+/// `tau.yaml` use that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Architecture {
     /// `amd64`
@@ -25,18 +25,21 @@ impl Architecture {
     /// Every architecture.
     pub const ALL: [Self; 5] = [Self::Amd64, Self::Arm64, Self::Arm, Self::I386, Self::Riscv64];
 
-    /// The architecture of a Linux program, from its ELF header.
+    /// Determines the architecture of a Linux program from its ELF header.
+    ///
+    /// # Errors
+    /// The bytes aren't a complete program for Linux on a supported architecture.
     pub fn of_program(bytes: &[u8]) -> Result<Self, NotAProgram> {
         let kind = Kind::of(bytes);
         if kind != Kind::Elf {
             return Err(NotAProgram::Other(kind));
         }
         let header = Header::read(bytes).ok_or(NotAProgram::CutShort)?;
-        // 0 is System V, which Linux's own are marked with, 3 is GNU/Linux.
+        // 0 is System V, which most Linux programs have; 3 is GNU/Linux.
         if !matches!(header.system, 0 | 3) {
             return Err(NotAProgram::OtherSystem(system(header.system)));
         }
-        // 2 is a program that is loaded where it says, 3 one that runs anywhere.
+        // 2 is a program with a fixed address, 3 a program that can be loaded anywhere.
         if !matches!(header.purpose, 2 | 3) {
             return Err(NotAProgram::NotExecutable);
         }
@@ -54,7 +57,7 @@ impl Architecture {
         Ok(architecture)
     }
 
-    /// The architecture that `uname -m` means on a host.
+    /// The architecture for which `uname -m` on a host prints `machine`.
     #[must_use]
     pub fn of_uname(machine: &str) -> Option<Self> {
         Some(match machine {
@@ -67,7 +70,7 @@ impl Architecture {
         })
     }
 
-    /// Go's name, as a constant.
+    /// Go's name for the architecture.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -86,13 +89,13 @@ impl fmt::Display for Architecture {
     }
 }
 
-/// Text that isn't the name of a known architecture.
+/// A text that isn't the name of a supported architecture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a known architecture (amd64, arm64, arm, 386, riscv64)")]
 pub struct UnknownArchitecture(String);
 
 impl UnknownArchitecture {
-    /// The name to write instead, where the text is another tool's name for it.
+    /// The name to write instead, if the text is the kernel's name for an architecture.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         let meant = Architecture::of_uname(&self.0)?;
@@ -114,25 +117,25 @@ impl FromStr for Architecture {
 /// Why bytes aren't a program for a Linux host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAProgram {
-    /// Not ELF.
+    /// The file isn't in the ELF format.
     #[error("it is {0}, not a Linux program")]
     Other(Kind),
-    /// ELF whose header describes a longer file.
+    /// The ELF header describes a longer file.
     #[error("it is truncated")]
     CutShort,
-    /// ELF of another operating system.
+    /// The program is for another operating system.
     #[error("it is a program for {0}, not for Linux")]
     OtherSystem(&'static str),
-    /// An object file or a core dump.
+    /// The file is an object file or a core dump.
     #[error("it is an object file, not a program")]
     NotExecutable,
-    /// ELF for a machine that spore doesn't support.
+    /// The program is for a machine that spore doesn't support.
     #[error("it is for an unsupported architecture (ELF machine {0})")]
     OtherMachine(u16),
 }
 
 impl NotAProgram {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {
@@ -176,8 +179,8 @@ impl Header {
         })
     }
 
-    /// Where the last segment ends in the file. A truncated download has an
-    /// intact header, but ends before that.
+    /// Where the last segment ends in the file. A truncated download has an intact header,
+    /// but ends before that.
     fn loads_up_to(&self, bytes: &[u8]) -> Option<u64> {
         let half = |at: usize| Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
         let word = |at: usize| -> Option<u64> {
@@ -187,8 +190,9 @@ impl Header {
                 u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?).into()
             })
         };
-        // Where the table of segments is; the size and number of its entries; and within an entry,
-        // where the segment starts in the file and how long it is there.
+        // The offsets of these fields: where the table of segments is, the size and the
+        // number of its entries; and within an entry, where the segment starts in the file,
+        // and its length there.
         let (table, entry, number, offset, length) =
             if self.wide { (32, 54, 56, 8, 32) } else { (28, 42, 44, 4, 16) };
         let (table, entry) = (usize::try_from(word(table)?).ok()?, usize::from(half(entry)?));
@@ -236,7 +240,7 @@ mod tests {
         assert_eq!(changed(7, 9), Err(NotAProgram::OtherSystem("FreeBSD")));
         assert_eq!(changed(7, 3), Ok(Architecture::Amd64));
         assert_eq!(changed(16, 1), Err(NotAProgram::NotExecutable));
-        // x32: the machine of amd64 in 32-bit clothes.
+        // x32, which is the machine of amd64 with 32-bit addresses.
         assert_eq!(changed(4, 1), Err(NotAProgram::OtherMachine(62)));
         // Big-endian.
         assert!(matches!(changed(5, 2), Err(NotAProgram::NotExecutable)));

@@ -1,14 +1,15 @@
-//! Where a download may lead.
+//! Restricts where a download may be redirected.
 //!
-//! The rule: whoever wrote the URL chose its scheme and the network it is in. A server
-//! that redirects stays within that choice: the same scheme, and an address that is
-//! public or of the same [`Reach`] as the URL's own. Otherwise a server elsewhere could
-//! make the controller send requests to what only the controller can reach: its own
-//! services, its neighbours, a cloud's metadata.
+//! The author of the URL chose its scheme and the network that it leads to. A server that
+//! redirects must stay within that choice: the redirect must have the same scheme, and lead
+//! to an address that is public or has the same [`Reach`] as the URL's own. Otherwise a
+//! server elsewhere could make spore send requests to addresses that only this machine can
+//! reach: its own services, its neighbours, or a cloud's metadata.
 //!
-//! Every new connection passes through [`Guard`], after its name has been resolved, so
-//! the rule also holds for names that point inward. Through a proxy only an address
-//! written in the redirect can be judged, because there the proxy resolves names.
+//! Every new connection passes through [`Guard`] after its name has been resolved, so the
+//! rule also holds for names that resolve to internal addresses. Through a proxy, only an
+//! address that is written in the redirect can be checked, because the proxy resolves names
+//! itself.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -25,11 +26,11 @@ use super::DownloadError;
 pub enum Reach {
     /// From everywhere.
     Public,
-    /// Only in a private network.
+    /// Only from a private network.
     Private,
-    /// Only on the same link. Clouds have their metadata service there.
+    /// Only from the same link. Clouds have their metadata service there.
     LinkLocal,
-    /// Only on this machine.
+    /// Only from this machine.
     Loopback,
 }
 
@@ -54,10 +55,10 @@ impl Reach {
 
     fn of_v4(address: Ipv4Addr) -> Self {
         match address.octets() {
-            // Linux connects 0.0.0.0 to itself.
+            // On Linux, a connection to 0.0.0.0 leads to the machine itself.
             [0 | 127, ..] => Self::Loopback,
             [169, 254, ..] | [224..=255, ..] => Self::LinkLocal,
-            // The last two are for carriers and benchmarks.
+            // 100.64.0.0/10 is for carriers, 198.18.0.0/15 for benchmarks.
             [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] | [198, 18..=19, ..] => {
                 Self::Private
             }
@@ -75,13 +76,14 @@ impl Reach {
             | [0x64, 0xff9b, 0, 0, 0, 0, a, b]
             | [0x2002, a, b, ..] => Self::of_v4(Ipv4Addr::from((u32::from(a) << 16) | u32::from(b))),
             [0xfe80..=0xfebf | 0xff00..=0xffff, ..] => Self::LinkLocal,
-            // Unique local, and the older site-local.
+            // Unique local addresses, the older site-local ones, and local IPv4
+            // translation.
             [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] | [0x64, 0xff9b, 1, ..] => Self::Private,
             _ => Self::Public,
         }
     }
 
-    /// What the host of an address says without being resolved.
+    /// The reach of a URI's host as far as the text shows it, without resolving a name.
     pub(super) fn written(uri: &Uri) -> Option<Self> {
         let host = uri.host()?.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
         if host == "localhost" || host.ends_with(".localhost") {
@@ -91,7 +93,7 @@ impl Reach {
     }
 }
 
-/// What the first request of a download has chosen.
+/// The scheme and the reaches that the first request of a download establishes.
 #[derive(Debug)]
 struct Chosen {
     scheme: String,
@@ -119,7 +121,8 @@ impl Chosen {
             let shown = if ip == host.trim_matches(['[', ']']) { ip } else { format!("{host} ({ip})") };
             (Reach::of(address.ip()), shown)
         });
-        // One inward address of several is enough to refuse: any of them may be used.
+        // One internal address is enough to refuse, because any of the addresses may be
+        // used.
         let inward = |reach: Reach| reach != Reach::Public && !self.reaches.contains(&reach);
         match resolved.chain(written).find(|(reach, _)| inward(*reach)) {
             Some((reach, host)) => Err(DownloadError::Inward { host, reach }),
@@ -132,7 +135,7 @@ impl Chosen {
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     chosen: Mutex<Option<Chosen>>,
-    /// The user's proxy may be anywhere.
+    /// The user's proxy, whose own address isn't checked.
     proxy: Option<Uri>,
     inner: DefaultConnector,
 }
@@ -172,8 +175,8 @@ impl Connector for Guard {
 mod tests {
     use super::*;
 
-    /// What is said of a redirect from one place to another; each is a URL and, after a
-    /// space, what its host resolves to.
+    /// Describes whether a redirect is permitted. Each place is a URL, followed by a space
+    /// and the addresses to which its host resolves.
     fn said(from: &str, to: &str) -> String {
         let parse = |text: &str| {
             let (uri, resolved) = text.split_once(' ').unwrap_or((text, ""));
@@ -239,19 +242,19 @@ mod tests {
                 "https://[fd00::1]/",
                 "the server redirected to [fd00::1], an address in a private network",
             ),
-            // By its name it could be anywhere.
+            // A name that resolves to an internal address.
             (
                 public,
                 "https://in.example/ 192.0.2.1 10.0.0.5",
                 "the server redirected to in.example (10.0.0.5), an address in a private network",
             ),
-            // Even under the name of the URL itself.
+            // The URL's own name, which now resolves to an internal address.
             (
                 public,
                 "https://a.example/ 127.0.0.1",
                 "the server redirected to a.example (127.0.0.1), an address of this machine",
             ),
-            // What the URL itself is may be left, and moved within.
+            // A URL on this machine may redirect to this machine or to a public address.
             (loopback, "http://localhost:2/x 127.0.0.1 ::1", "permitted"),
             (loopback, "http://a.example/x 192.0.2.1", "permitted"),
             (

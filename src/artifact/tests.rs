@@ -1,4 +1,4 @@
-//! Fetching, with a server on this machine.
+//! Tests of fetching, with a server on this machine.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,8 +16,8 @@ use super::download::Limits;
 use super::fetch::fetch_within;
 use super::*;
 
-/// The smallest program that says what it runs on: a header and one segment
-/// that is the whole file.
+/// The smallest program with an architecture: a header, and one segment that is the whole
+/// file.
 pub(super) fn elf(architecture: Architecture) -> Vec<u8> {
     let (machine, wide) = match architecture {
         Architecture::Amd64 => (62u8, true),
@@ -57,7 +57,7 @@ pub(super) fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// The same, with what tau is recognized by.
+/// The smallest program that is recognized as tau.
 fn tau(architecture: Architecture) -> Vec<u8> {
     let mut bytes = elf(architecture);
     bytes.resize(bytes.len().next_multiple_of(16), 0);
@@ -73,7 +73,7 @@ fn release() -> Bytes {
     gzip(&tar(&[("LICENSE", b"free"), ("tau", &amd64())]))
 }
 
-/// A folder for the network and one for the cache.
+/// A folder for the network, with the cache in it.
 struct Place(tempfile::TempDir);
 
 impl Place {

@@ -1,4 +1,4 @@
-//! From a release's file to the binary inside.
+//! Unpacks a release's file to the binary inside.
 
 use std::io::{self, BufReader, Read};
 
@@ -7,13 +7,13 @@ use flate2::read::MultiGzDecoder;
 
 use super::Kind;
 
-/// The member of an archive that is looked for.
+/// The name of the archive member that is returned.
 const MEMBER: &str = "tau";
 
-/// The first block of a tar archive says that it is one.
+/// The size of a tar archive's first block, which identifies the format, in bytes.
 const TAR_BLOCK: u64 = 512;
 
-/// How many members an error names.
+/// The maximum number of members that an error names.
 const NAMED: usize = 5;
 
 /// What is inside a file.
@@ -27,22 +27,22 @@ pub(super) struct Unpacked {
 /// Why an archive can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// It is damaged or ends early.
+    /// The archive is damaged or truncated.
     #[error("the archive is damaged")]
     Damaged(#[source] io::Error),
-    /// It would fill the memory.
+    /// The archive unpacks to more than the limit, in bytes.
     #[error("the archive unpacks to more than {0} bytes")]
     TooLarge(u64),
-    /// No file of that name.
+    /// The archive has no file `tau`; these are some of the files that it has.
     #[error("the archive has no file `tau`{}", listed(.0))]
     NoTau(Vec<String>),
-    /// More than one file of that name.
+    /// The archive has several files `tau`, with these paths.
     #[error("the archive has more than one file `tau`: {}", .0.join(", "))]
     ManyTaus(Vec<String>),
 }
 
 impl UnpackError {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {
@@ -57,11 +57,10 @@ fn listed(members: &[String]) -> String {
     if members.is_empty() { String::new() } else { format!("; it has {}", members.join(", ")) }
 }
 
-/// The binary in `file`: the file `tau` of a compressed tar archive, the
-/// content of any other gzip file, and what isn't compressed as it is. Of what turns out
-/// to be no program, only the start is returned.
-/// Anything that unpacks to more than `limit` bytes is rejected without being read to its
-/// end.
+/// The binary in `file`: the file `tau` of a compressed tar archive, the content of any
+/// other gzip file, or the file itself if it isn't compressed. If the unpacked content
+/// isn't a program, only its start is returned. Content that unpacks to more than `limit`
+/// bytes is rejected without being read to its end.
 pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
     if Kind::of(&file) != Kind::Gzip {
         return Ok(Unpacked { bytes: file, packed: false });
@@ -76,8 +75,8 @@ pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
     let bytes = if Kind::of(&start) == Kind::Tar {
         let found =
             members(BufReader::with_capacity(64 << 10, start.chain(&mut content))).map_err(refused)?;
-        // The tar archive ends before the gzip stream does, and only the end of the
-        // stream confirms that everything was intact.
+        // The tar archive ends before the gzip stream does, and only the end of the stream
+        // confirms that everything was intact.
         io::copy(&mut content, &mut io::sink()).map_err(refused)?;
         found.only()?
     } else {
@@ -86,8 +85,8 @@ pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
     Ok(Unpacked { bytes: bytes.into(), packed: true })
 }
 
-/// All of a program; of anything else only the start, which says what it is. It is read to
-/// its end either way.
+/// Returns all of a program, but only the start of anything else, which is enough to
+/// identify it. The content is read to its end either way.
 fn kept(mut content: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     content.by_ref().take(TAR_BLOCK).read_to_end(&mut bytes)?;
@@ -99,7 +98,7 @@ fn kept(mut content: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What an archive has.
+/// The contents of an archive: the files `tau`, and the names of some other members.
 struct Found {
     taus: Vec<(String, Vec<u8>)>,
     others: Vec<String>,
@@ -122,9 +121,9 @@ fn members(archive: impl Read) -> io::Result<Found> {
     for entry in tar::Archive::new(archive).entries()? {
         let mut entry = entry?;
         let path = entry.path()?.into_owned();
-        // Names come from elsewhere and go to a terminal.
+        // The names come from the archive and are shown on a terminal.
         let name = path.to_string_lossy().escape_debug().to_string();
-        // Only regular entries: a sparse entry of a few bytes can claim any size.
+        // Only a regular entry is read: a sparse entry of a few bytes can claim any size.
         if entry.header().entry_type().is_file() && path.file_name() == Some(MEMBER.as_ref()) {
             found.taus.push((name, kept(&mut entry)?));
         } else if found.others.len() < NAMED {
@@ -134,7 +133,7 @@ fn members(archive: impl Read) -> io::Result<Found> {
     Ok(found)
 }
 
-/// Fails instead of returning more than this many bytes.
+/// Fails instead of returning more than `left` bytes.
 struct Limited<R> {
     inner: R,
     left: u64,
@@ -181,7 +180,7 @@ mod tests {
         let archive = gzip(&tar(&[("README\u{1b}.md", b"read"), ("dream", b"binary")]));
         let error = unpack(archive, LIMIT).unwrap_err();
         assert_eq!(error.to_string(), "the archive has no file `tau`; it has README\\u{1b}.md, dream");
-        // A link or a folder of that name is none.
+        // A link or a folder with that name doesn't count.
         let mut builder = tar::Builder::new(Vec::new());
         let mut header = tar::Header::new_gnu();
         header.set_size(0);

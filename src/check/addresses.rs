@@ -1,5 +1,5 @@
-//! Addresses that other nodes can't reach, that tau can't announce, or that two
-//! hosts share.
+//! Finds addresses that other nodes can't reach, that tau can't announce, or that two hosts
+//! share.
 
 use super::MOST;
 use crate::finding::{Addresses, Excerpt, Finding, Unreachable};
@@ -19,8 +19,9 @@ pub(super) fn check(draft: &Draft) -> Vec<Finding> {
     problems
 }
 
-/// tau refuses to start without an announced address, and if the first one isn't
-/// IPv4: `announce-empty`, `announce-ip6`, `announce-ip6-then-ip4`.
+/// Reports a host with nodes that has no address, or whose first address is IPv6. tau
+/// announces the host's addresses, and exits in both situations (the cases
+/// `announce-empty`, `announce-ip6` and `announce-ip6-then-ip4` in `fixtures/tau-cases`).
 fn announced(host: &HostDraft) -> Option<Finding> {
     if host.nodes.is_empty() || !host.all_addresses {
         return None;
@@ -38,7 +39,7 @@ fn announced(host: &HostDraft) -> Option<Finding> {
     }
 }
 
-/// An address that no other host can dial.
+/// Reports an address that no other host can dial.
 fn unreachable(address: &At<HostAddress>) -> Option<Finding> {
     let ip = address.ip.to_canonical();
     let why = match address.prefix.map(|prefix| IpNet::new(ip, prefix)) {
@@ -47,7 +48,7 @@ fn unreachable(address: &At<HostAddress>) -> Option<Finding> {
         _ if ip.is_multicast() => Unreachable::Multicast,
         _ if ip == Ipv4Addr::BROADCAST => Unreachable::Broadcast,
         _ if is_link_local(ip) => Unreachable::LinkLocal,
-        // In a /31 or /32 every address belongs to a host.
+        // In a /31 or /32, every address belongs to a host.
         Some(Ok(IpNet::V4(net))) if net.prefix_len() < 31 && net.network() == ip => Unreachable::OfANetwork,
         Some(Ok(IpNet::V4(net))) if net.prefix_len() < 31 && net.broadcast() == ip => {
             Unreachable::BroadcastOfItsNetwork
@@ -65,8 +66,8 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Two hosts that are the same machine: nodes of each would be removed on behalf
-/// of the other.
+/// Reports two hosts that are the same machine. The nodes of each would be removed on
+/// behalf of the other.
 fn one_machine_twice(draft: &Draft) -> Vec<Finding> {
     let mut seen: BTreeMap<(String, u16), &HostDraft> = BTreeMap::new();
     let mut problems = Vec::new();
@@ -87,7 +88,8 @@ fn one_machine_twice(draft: &Draft) -> Vec<Finding> {
     problems
 }
 
-/// Two hosts may share an address if it forwards ports; otherwise it is a slip.
+/// Reports an address that two hosts share. They may do so if it forwards ports; otherwise
+/// it is a mistake.
 fn shared(draft: &Draft) -> Vec<Finding> {
     let mut seen: BTreeMap<IpAddr, (&HostName, &At<HostAddress>)> = BTreeMap::new();
     let mut problems = Vec::new();

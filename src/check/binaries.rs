@@ -1,5 +1,5 @@
-//! The binaries that `tau.yaml` names by path: each exists, is complete, is the pinned
-//! file, and is a tau for the architecture under which it is listed. Downloads are
+//! Checks the binaries that `tau.yaml` names by path: each exists, is complete, is the
+//! pinned file, and is a tau for the architecture under which it is listed. Downloads are
 //! checked when they are fetched.
 
 use crate::artifact::{self, Cache, FetchError, FileError, Source};
@@ -8,9 +8,9 @@ use crate::network::{Draft, Secrets};
 use std::io;
 use std::sync::Arc;
 
-/// All problems with them. Unlike the other checks this one reads
-/// files, about 100 MB each; `plan` and `apply` don't need it, because they read
-/// these files anyway.
+/// All problems with the binaries that `tau.yaml` names by path. Unlike the other checks,
+/// this one reads files, of about 100 MB each. `plan` and `apply` don't need this check,
+/// because they read the same files anyway.
 pub fn binaries(draft: &Draft) -> Vec<Finding> {
     let local = draft.tau.iter().filter(|(_, pin)| matches!(pin.value.source, Source::Path(_)));
     local
@@ -41,7 +41,7 @@ mod tests {
     use crate::pretend::program;
     use std::fs;
 
-    /// What is said of a pin of `pinned` where `there` is at its path.
+    /// The errors about a pin of `pinned` if `there` is at its path.
     fn said(pinned: &[u8], there: Option<&[u8]>) -> Vec<String> {
         let (problems, folder) = problems(pinned, there, Secrets::Needed);
         assert!(problems.iter().all(|problem| problem.is_in("tau.yaml") && problem.is_error()));

@@ -1,4 +1,4 @@
-//! Names that aren't valid in DNS, and generated names that would shadow the
+//! Finds names that aren't valid in DNS, and generated names that would shadow the
 //! network's own.
 
 use crate::daemon::tau;
@@ -18,9 +18,9 @@ pub(super) fn check(draft: &Draft) -> Vec<Finding> {
     problems
 }
 
-/// tau uses the network's own names as regular expressions, unescaped: with `(`
-/// it panics, and `+` means something else. With other names that aren't valid
-/// in DNS it starts, but can't be reached by them.
+/// Checks the network's own names. tau uses them as regular expressions without escaping
+/// them: with `(` it panics, and `+` has another meaning. With other names that aren't
+/// valid in DNS, tau starts, but can't be reached by them.
 fn of_the_network(name: &At<String>) -> Option<Finding> {
     let why = flaw(name)?;
     Some(match name.contains(|c: char| "()[]{}*+?|\\^$".contains(c)) {
@@ -56,8 +56,8 @@ fn flaw(name: &str) -> Option<NameFlaw> {
     })
 }
 
-/// `*.<generated>` resolves to `substrate`: the network's own names mustn't be
-/// below it.
+/// Reports a root domain that is, or is below, the domain of generated names.
+/// `*.<generated>` resolves to `substrate`, which would shadow the network's own names.
 fn shadows(draft: &Draft) -> Option<Finding> {
     let (root, generated) = (draft.domain.root.as_ref()?, draft.domain.generated.as_ref()?);
     let below = |name: &str, domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));

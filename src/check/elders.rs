@@ -1,4 +1,4 @@
-//! Whether nodes can still join the network while one host is down.
+//! Checks whether nodes can still join the network while one host is down.
 
 use crate::finding::{Elders, Finding};
 use crate::network::Draft;

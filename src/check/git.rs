@@ -1,9 +1,9 @@
-//! Private keys that git doesn't ignore.
+//! Finds private keys that git doesn't ignore.
 //!
-//! A file counts if it holds an unencrypted private key (of SSH, of the swarm,
-//! of the domain validation) and lies in a git work tree. Node keys and
-//! passwords don't: the format has them in `hosts.yaml` and `auth.yaml`, so
-//! there is no other file to move them to.
+//! A file is reported if it contains an unencrypted private key (an SSH key, the swarm key
+//! or the domain-validation key) and is in a git work tree. Node keys and passwords aren't
+//! reported: they belong in `hosts.yaml` and `auth.yaml`, so they can't be moved to another
+//! file.
 
 use crate::finding::{Finding, Git, InGit};
 use crate::network::Draft;

@@ -1,11 +1,11 @@
-//! Two nodes with the same identity.
+//! Finds nodes with the same identity.
 
 use crate::finding::{Excerpt, Finding, Identities};
 use crate::identity::PeerId;
 use crate::network::{Draft, NodeDraft};
 use std::collections::HashMap;
 
-/// Nodes that dial a peer id shared by two nodes reach one of them at random.
+/// If two nodes have the same peer id, nodes that dial it reach one of them at random.
 pub(super) fn check(draft: &Draft) -> Vec<Finding> {
     let mut seen: HashMap<PeerId, (String, &NodeDraft)> = HashMap::new();
     let mut problems = Vec::new();

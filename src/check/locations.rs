@@ -1,4 +1,4 @@
-//! Locations outside the range of latitudes and longitudes.
+//! Finds locations outside the range of latitudes and longitudes.
 
 use crate::finding::{Axis, Finding, Locations};
 use crate::network::Draft;

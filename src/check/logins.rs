@@ -1,4 +1,4 @@
-//! SSH keys that can't be used, or that other users can read.
+//! Finds SSH keys that can't be used, or on which other users have permissions.
 
 use crate::finding::{Excerpt, Finding, Logins};
 use crate::identity::SshKeyKind;

@@ -1,14 +1,14 @@
-//! Checks a network that could be read: finds what tau or sshd would reject,
-//! what is ambiguous, and what probably isn't meant.
+//! Checks a network that could be read. It finds settings that tau or sshd would reject,
+//! that are ambiguous, or that are probably mistakes.
 //!
-//! The entry points are [`read`] and [`check`]. Each file of this module is one
-//! family of checks, a function of a [`Draft`] that is independent of the
-//! others and draws no conclusions from what couldn't be read. An *error* is
-//! something that tau, sshd or the reader would reject, or that is ambiguous;
-//! everything else is a *warning*, because a folder that upstream's tool
-//! deploys as running nodes is never rejected. How severe a finding is depends
-//! on that finding only: see [`Severity`](crate::finding::Severity). What tau
-//! rejects was tested with the real one: `fixtures/tau-cases`.
+//! The entry points are [`read`] and [`check`]. Each file of this module contains one
+//! family of checks: a function of a [`Draft`] that is independent of the other families
+//! and draws no conclusions from what couldn't be read. An *error* is something that tau,
+//! sshd or the reader would reject, or that is ambiguous. Everything else is a *warning*,
+//! because a folder that upstream's tool deploys as running nodes is never rejected. The
+//! severity of a finding depends on that finding only: see
+//! [`Severity`](crate::finding::Severity). What tau rejects was tested with the real tau;
+//! the cases are in `fixtures/tau-cases`.
 
 mod addresses;
 mod binaries;
@@ -46,13 +46,13 @@ const FAMILIES: [Family; 10] = [
     shapes::check,
 ];
 
-/// The maximum number of findings of one kind that are reported: a file can have a
-/// million.
+/// The maximum number of findings of one kind that are reported, because a file can have a
+/// million of them.
 const MOST: usize = 10_000;
 /// The maximum number of nodes of one host that are shown for one finding.
 const MOST_ON_A_HOST: usize = 8;
 
-/// The findings about `draft`, besides those of reading it.
+/// The findings about `draft`, in addition to those of reading it.
 pub fn check(draft: &Draft) -> Vec<Finding> {
     FAMILIES.into_iter().flat_map(|family| family(draft)).collect()
 }
@@ -65,8 +65,8 @@ pub fn read(folder: &Path, secrets: Secrets, links: Links) -> Draft {
     draft
 }
 
-/// The shapes that run on some host; all of them while that isn't known. Errors in shapes
-/// that no host runs aren't reported, because such shapes aren't deployed.
+/// The shapes that run on some host, or all shapes if it isn't known which of them do.
+/// Errors in shapes that no host runs aren't reported, because such shapes aren't deployed.
 fn used(draft: &Draft) -> BTreeSet<&ShapeName> {
     if draft.partial.hosts || draft.hosts.values().any(|host| !host.all_nodes) {
         return draft.shapes.keys().collect();

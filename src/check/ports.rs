@@ -1,4 +1,4 @@
-//! Port conflicts, and hosts with more nodes than can run.
+//! Finds port conflicts, and hosts with more nodes than can run.
 
 use super::{MOST_ON_A_HOST, on, used};
 use crate::daemon::tau::{self, SENSORS_PORT};
@@ -33,7 +33,7 @@ struct Listener<'s> {
     port: u16,
     name: PortName,
     place: &'s Place,
-    /// Whether the folder sets the port; otherwise it belongs to a service.
+    /// Whether the folder sets the port. Otherwise the port belongs to a service.
     chosen: bool,
 }
 
@@ -61,9 +61,9 @@ fn listeners(shape: &ShapeDraft) -> Vec<Listener<'_>> {
     listeners
 }
 
-/// Conflicts within one node. tau starts with two listeners on the same port
-/// (tested with `main` and each of the others); a connection reaches either.
-/// Only its sensors service fails without its port.
+/// Finds conflicts within one node. tau starts even if two of its listeners have the same
+/// port (tested with `main` and each of the others), and a connection reaches either of
+/// them. Only tau's sensors service fails without its port.
 fn within(shape: &ShapeDraft, runs: bool) -> Vec<Finding> {
     let all = listeners(shape);
     let mut problems = Vec::new();
@@ -81,16 +81,18 @@ fn within(shape: &ShapeDraft, runs: bool) -> Vec<Finding> {
     problems
 }
 
-/// `main-port-taken-by-ssh`
+/// Finds ports that sshd occupies, with which tau can't start (the case
+/// `main-port-taken-by-ssh` in `fixtures/tau-cases`).
 fn with_sshd(draft: &Draft) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut problems = Vec::new();
     for host in draft.hosts.values() {
         let Some(ssh) = &host.ssh else { continue };
-        // Behind another address, the port may be forwarded from another one.
+        // If sshd is reached at another address, its port may be forwarded from another
+        // port.
         let reached = ssh.address.parse::<IpAddr>();
         let is_sshd = reached.is_ok_and(|ip| host.addresses.iter().any(|address| address.ip == ip));
-        // One of the addresses that couldn't be read may be this one.
+        // An address that couldn't be read may be the one at which sshd is reached.
         if !is_sshd && !host.all_addresses {
             continue;
         }
@@ -112,7 +114,8 @@ fn with_sshd(draft: &Draft) -> Vec<Finding> {
     problems
 }
 
-/// Since tau has its sensors service, only one of the nodes on a host starts.
+/// Reports hosts with several nodes. Only one of them starts, because each node's sensors
+/// service listens on the same port.
 fn crowded(host: &HostDraft, hosts: &[&HostDraft]) -> Finding {
     let problem = Finding::new(Ports::Crowded {
         first: Excerpt::of(&*host.name),
@@ -126,8 +129,8 @@ fn crowded(host: &HostDraft, hosts: &[&HostDraft]) -> Finding {
     places.into_iter().take(MOST_ON_A_HOST).fold(problem, Finding::at)
 }
 
-/// Nodes of one host that use the same port. A conflict between the same shapes
-/// is reported on one host only.
+/// Finds nodes of one host that use the same port. A conflict between the same shapes is
+/// reported on one host only.
 fn between<'d>(
     host: &'d HostDraft,
     draft: &'d Draft,
@@ -161,7 +164,8 @@ fn between<'d>(
         clash(0, &https, Ports::Https { first: shape(first), second: shape(second), others });
     }
     for (port, all) in &wanted {
-        // Ports that belong to services always come together, so one finding is enough.
+        // The ports that belong to services always conflict together, so one finding is
+        // enough.
         if all.iter().all(|(_, listener)| !listener.chosen) {
             continue;
         }

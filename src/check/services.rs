@@ -1,4 +1,4 @@
-//! Services that tau doesn't have, or that won't work.
+//! Finds services that tau doesn't have, or that won't work.
 
 use super::{MOST, used};
 use crate::daemon::tau;
@@ -33,7 +33,8 @@ fn service<'s>(shape: &'s ShapeDraft, name: &str) -> Option<&'s At<String>> {
     shape.services.iter().find(|service| service.as_str() == name)
 }
 
-/// `service-nosuch`
+/// Reports a service that tau doesn't have (the case `service-nosuch` in
+/// `fixtures/tau-cases`).
 fn unknown(service: &At<String>) -> Option<Finding> {
     if tau::service(service).is_some() {
         return None;
@@ -50,8 +51,9 @@ fn gateway_and_substrate(shape: &ShapeDraft) -> Option<Finding> {
     Some(Finding::new(what).at(&gateway.place).at(&substrate.place))
 }
 
-/// `auth-without-tenancy`, `auth-tenancy-without-app`,
-/// `auth-tenancy-app-key-malformed`
+/// Checks what `auth` needs of the tenancy (the cases `auth-without-tenancy`,
+/// `auth-tenancy-without-app` and `auth-tenancy-app-key-malformed` in
+/// `fixtures/tau-cases`).
 fn tenancy(auth: &At<String>, draft: &Draft) -> Option<Finding> {
     if draft.partial.tenancy {
         return None;
@@ -65,7 +67,7 @@ fn tenancy(auth: &At<String>, draft: &Draft) -> Option<Finding> {
     let lacks = |what| Some(Finding::new(Services::Tenancy(what)).at(place).at(&auth.place));
     match (client_id, key) {
         (None, _) => lacks(Missing::ClientId),
-        // It is a secret, so it may be missing.
+        // The key is a secret, so it may be missing.
         (_, None) if draft.secrets == Secrets::Elsewhere => None,
         (_, None) => lacks(Missing::AppKey),
         (_, Some(key)) => {
@@ -75,7 +77,8 @@ fn tenancy(auth: &At<String>, draft: &Draft) -> Option<Finding> {
     }
 }
 
-/// `auth-with-public-key-only` starts, and fails later.
+/// Without the private key, `auth` starts, and fails later (the case
+/// `auth-with-public-key-only` in `fixtures/tau-cases`).
 fn validation(auth: &At<String>, draft: &Draft) -> Option<Finding> {
     let keys = draft.domain.validation.as_ref().filter(|keys| keys.private().is_none())?;
     Some(Finding::new(Services::NoPrivateValidationKey).at(&auth.place).at(&keys.place))

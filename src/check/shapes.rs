@@ -1,4 +1,4 @@
-//! Unused shapes, and missing plugins.
+//! Finds unused shapes and missing plugins.
 
 use super::MOST;
 use crate::finding::{Excerpt, Finding, Shapes};

@@ -1,4 +1,4 @@
-//! What `check` finds: one family for each of its files.
+//! The findings of `check`, with one family for each of its files.
 
 use super::{Excerpt, InGit};
 use crate::artifact::{Architecture, FetchError};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Addresses {
-    /// A host with nodes and without an address.
+    /// A host has nodes, but no address.
     None(Excerpt),
     Ipv6First {
         host: Excerpt,
@@ -22,7 +22,7 @@ pub(crate) enum Addresses {
         first: Excerpt,
         second: Excerpt,
     },
-    /// Listed twice by one host.
+    /// One host lists the address twice.
     Twice(IpAddr),
     Shared {
         first: Excerpt,
@@ -45,7 +45,7 @@ pub(crate) enum Unreachable {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Binaries {
-    /// Missing where secrets may be.
+    /// The binary is missing in a folder whose secrets may be missing.
     Missing(Architecture),
     Unusable {
         architecture: Architecture,
@@ -59,7 +59,7 @@ pub(crate) enum DomainNames {
         name: Excerpt,
         why: NameFlaw,
     },
-    /// A name that tau would interpret as a regular expression.
+    /// tau would interpret the name as a regular expression.
     Pattern(Excerpt),
     /// The network's own names are among the generated ones.
     Shadowed {
@@ -70,7 +70,7 @@ pub(crate) enum DomainNames {
         service: Excerpt,
         near: Option<&'static str>,
     },
-    /// A service by a name that it no longer has.
+    /// The service is written by a name that it no longer has.
     OldService {
         service: Excerpt,
         name: &'static str,
@@ -95,7 +95,7 @@ pub(crate) enum Elders {
     None,
     One,
     OneHost,
-    /// An elder that no host runs.
+    /// The host has no node of the elder's shape.
     NoSuchNode {
         host: Excerpt,
         shape: Excerpt,
@@ -104,7 +104,7 @@ pub(crate) enum Elders {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Git {
-    /// The first ones are shown, all are counted.
+    /// The first files are shown; `all` is the number of files.
     Unignored { shown: Vec<InGit>, all: usize, is_any_tracked: bool },
 }
 
@@ -126,7 +126,7 @@ pub(crate) enum Axis {
 }
 
 impl Axis {
-    /// The greatest value, in degrees.
+    /// The greatest absolute value, in degrees.
     pub(crate) fn most(self) -> f64 {
         match self {
             Self::Latitude => 90.0,
@@ -137,7 +137,7 @@ impl Axis {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Logins {
-    /// Other users can read the key.
+    /// Users other than the owner have permissions on the key's file.
     Open,
     Unusable {
         file: Excerpt,
@@ -147,13 +147,13 @@ pub(crate) enum Logins {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Ports {
-    /// A port that tau itself listens on.
+    /// The port is one that tau itself listens on.
     Sensors {
         name: PortName,
         shape: Excerpt,
         port: u16,
     },
-    /// Two ports of one shape.
+    /// Two ports of one shape are the same.
     Same {
         names: [PortName; 2],
         shape: Excerpt,
@@ -172,8 +172,9 @@ pub(crate) enum Ports {
         host: Excerpt,
         port: u16,
     },
-    /// Several nodes on one host, of which only one starts, because each listens on this
-    /// port. `second` is another such host, and `others` are all but the first.
+    /// Several nodes are on one host, but only one of them starts, because each listens on
+    /// this port. `second` is another such host, and `others` is the number of such hosts
+    /// after the first.
     Crowded {
         first: Excerpt,
         second: Option<Excerpt>,
@@ -181,13 +182,13 @@ pub(crate) enum Ports {
         nodes: usize,
         port: u16,
     },
-    /// Several shapes on one host with a service that needs HTTPS.
+    /// Several shapes on one host have a service that needs HTTPS.
     Https {
         first: Excerpt,
         second: Excerpt,
         others: usize,
     },
-    /// Several shapes on one host with the same port.
+    /// Several shapes on one host have the same port.
     Clash {
         port: u16,
         first: (PortName, Excerpt),
@@ -196,7 +197,7 @@ pub(crate) enum Ports {
     },
 }
 
-/// A port by its name in the folder, or the protocol of the services that listen there.
+/// A port by its name in the folder, or by the protocol of the services that listen on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PortName {
     Main,
@@ -215,10 +216,10 @@ pub(crate) enum Services {
         known: Vec<&'static str>,
     },
     GatewayAndSubstrate(Excerpt),
-    /// A service of the enterprise build.
+    /// Only the enterprise build of tau has the service.
     Accounts,
     NoTenancy,
-    /// What the tenancy lacks.
+    /// The tenancy lacks something that `auth` needs.
     Tenancy(Missing),
     AppKey(AppKeyError),
     NoPrivateValidationKey,
@@ -233,7 +234,7 @@ pub(crate) enum Missing {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Shapes {
-    /// No host has a node of it.
+    /// No host has a node of the shape.
     Unused(Excerpt),
     PluginMissing(Excerpt),
 }

@@ -1,9 +1,10 @@
-//! What can be found in a network's folder, as data: the vocabulary in which `network` and
-//! `check` report to `render`, which alone puts it into words.
+//! What can be found in a network's folder, as data. This is the vocabulary in which
+//! `network` and `check` report to `render`, which alone puts it into words.
 //!
 //! The entry point is [`Finding`]: what was found, and the places that show it. What was
-//! found is one variant of one family: those in `reading` for what can't be read, and those
-//! in `checks` for each file of `check`. Text of the folder is kept as an [`Excerpt`].
+//! found is a variant of one of the families: `reading` has those for what can't be read,
+//! and `checks` has one for each file of `check`. Text from the folder is kept as an
+//! [`Excerpt`].
 
 mod checks;
 mod place;
@@ -27,21 +28,20 @@ use std::fmt;
 
 /// How much a finding matters.
 ///
-/// The rule: a finding's severity depends on that finding only, never on which
-/// others the folder has. So fixing one problem may remove another or reveal
-/// one, but never turns an error into a warning or back. Where something
-/// matters only to an entry that is in use, it is reported only for entries in
-/// use; if it can't be determined what is in use, everything counts as used.
-/// `tests/folders.rs` edits the fixtures to show it.
+/// The severity of a finding depends on that finding only, never on other findings in the
+/// same folder. Therefore fixing a problem may remove another problem or reveal one, but
+/// never turns an error into a warning or a warning into an error. A problem that matters
+/// only for entries in use is reported only for these; if it can't be determined which
+/// entries are in use, all of them count as used. `tests/folders.rs` verifies this by
+/// editing the fixtures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Something that the user has asked for, or should know. `--deny-warnings` ignores
-    /// it.
+    /// notes.
     Note,
-    /// A likely mistake; tau or upstream's tool would run it all the same.
+    /// A likely mistake, which tau or upstream's tool would accept.
     Warning,
-    /// Something that tau, sshd or the reader would reject, or that is
-    /// ambiguous.
+    /// Something that tau, sshd or the reader would reject, or that is ambiguous.
     Error,
 }
 
@@ -50,24 +50,26 @@ pub enum Severity {
 pub struct Finding {
     kind: Kind,
     places: Vec<Place>,
-    /// The host whose entry has an anchor, if it was found there.
+    /// The host in whose entry the problem was found, if that entry has an anchor.
     anchored: Option<Excerpt>,
 }
 
 impl Finding {
-    /// A finding that no place shows yet.
+    /// A finding without a place.
     pub(crate) fn new(kind: impl Into<Kind>) -> Self {
         Self { kind: kind.into(), places: Vec::new(), anchored: None }
     }
 
-    /// Shows it at `place`, too. Each kind of finding has its places in an order of its own.
+    /// Adds a place that shows the finding. The order of the places depends on the kind of
+    /// finding.
     #[must_use]
     pub(crate) fn at(mut self, place: &Place) -> Self {
         self.places.push(place.clone());
         self
     }
 
-    /// Notes that it is in the entry of a host that may have been meant as a template.
+    /// Notes that the finding is in the entry of a host that may have been meant as a
+    /// template.
     pub(crate) fn set_anchored(&mut self, host: Excerpt) {
         self.anchored = Some(host);
     }
@@ -82,22 +84,22 @@ impl Finding {
         self.anchored.as_ref()
     }
 
-    /// How much it matters.
+    /// How much the finding matters.
     pub fn severity(&self) -> Severity {
         self.kind.severity()
     }
 
-    /// Whether it is an error.
+    /// Whether the finding is an error.
     pub fn is_error(&self) -> bool {
         self.severity() == Severity::Error
     }
 
-    /// Where it is shown; the primary place first.
+    /// The places that show the finding, with the primary place first.
     pub fn places(&self) -> &[Place] {
         &self.places
     }
 
-    /// Whether any of its places is in this file of the folder.
+    /// Whether any of the finding's places is in this file of the folder.
     pub fn is_in(&self, file: &str) -> bool {
         self.places.iter().any(|place| place.file() == file)
     }
@@ -245,8 +247,8 @@ impl Kind {
     }
 }
 
-/// Text of the folder that a finding quotes. It may be as long as a file, and one file can
-/// lead to thousands of findings, so only as much is kept as can be shown.
+/// Text from the folder that a finding quotes. The text may be as long as a file, and one
+/// file can lead to thousands of findings, so only as much is kept as can be shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Excerpt(Box<str>);
 
@@ -254,7 +256,8 @@ impl Excerpt {
     /// The beginning of `text`.
     pub(crate) fn of(text: impl fmt::Display) -> Self {
         let text = text.to_string();
-        // One character more than is shown: then a text that was cut here is cut there, too.
+        // One more character is kept than `readable` shows, so that it recognizes that
+        // the text was cut.
         Self(text[..text.floor_char_boundary(MOST_SHOWN + char::MAX_LEN_UTF8)].into())
     }
 }
@@ -268,8 +271,8 @@ impl fmt::Display for Excerpt {
 /// The maximum length of a message, a label or a help, in bytes.
 const MOST_SHOWN: usize = 400;
 
-/// The text cut to a readable length, with control characters escaped: it may
-/// quote a name as long as a file, or one that would move the cursor.
+/// The text, cut to a readable length, with control characters escaped. A text may quote a
+/// name that is as long as a file, or that would move the cursor.
 pub(crate) fn readable(text: &str) -> String {
     let end = text.floor_char_boundary(MOST_SHOWN);
     let shown = Printable::line(&text[..end]);

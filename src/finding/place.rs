@@ -1,4 +1,4 @@
-//! Where a value was written.
+//! Places in the folder's files, and how much of a file is shown around them.
 
 use super::readable;
 use crate::yaml::{Span, small};
@@ -7,26 +7,27 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// A file of the folder that can be shown: every secret in it is masked, byte for
-/// byte, so that places remain valid.
+/// A file of the folder in a form that can be shown: every byte of a secret is masked by
+/// another byte, so that places remain valid.
 pub struct Source {
     name: String,
     text: String,
-    /// The offset of each line, because a big file may have many problems.
+    /// The offset of each line, so that many problems in a big file can be placed quickly.
     lines: Vec<u32>,
-    /// The number of characters before each [`BLOCK`], because a big file may
-    /// consist of one line.
+    /// The number of characters before each block of [`BLOCK`] bytes, because a big file
+    /// may consist of a single line.
     characters: Vec<u32>,
 }
 
 const BLOCK: usize = 1024;
 /// The maximum number of bytes that are underlined.
 const MOST_SHOWN: usize = 400;
-/// If a line continues for more than this on either side of the place, only a part
-/// of it is shown.
+/// If a line continues for more bytes than this on either side of the place, only `PART`
+/// bytes of it are shown there.
 const LONG: usize = 200;
 const PART: usize = 60;
-/// Places that are farther apart are shown separately; less is enough on one line.
+/// The maximum distance of places that are shown together, in bytes. On one line, the
+/// maximum is [`MOST_SHOWN`].
 const MOST_TOGETHER: usize = 2_000;
 
 impl Source {
@@ -43,22 +44,22 @@ impl Source {
         Self { name: readable(name), text, lines, characters }
     }
 
-    /// Its path relative to the folder.
+    /// The file's path relative to the folder.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its text with the secrets masked, without a byte-order mark.
+    /// The file's text with the secrets masked, without a byte-order mark.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Counted from zero.
+    /// The line of an offset, counted from zero.
     fn line_of(&self, offset: usize) -> usize {
         self.lines.partition_point(|&start| start as usize <= offset).saturating_sub(1)
     }
 
-    /// The offset of the line.
+    /// The offset at which a line begins.
     fn line(&self, line: usize) -> usize {
         self.lines.get(line).map_or(self.text.len(), |&start| start as usize)
     }
@@ -70,7 +71,7 @@ impl Source {
         before + starts(self.text.as_bytes().get(block * BLOCK..offset).unwrap_or_default())
     }
 
-    /// The part of the place that is shown.
+    /// The part of a place that is underlined.
     pub(crate) fn shown(&self, span: Range<usize>) -> Range<usize> {
         if span.len() <= MOST_SHOWN {
             return span;
@@ -82,7 +83,7 @@ impl Source {
         shown.start..shown.start + text.trim_end().len()
     }
 
-    /// The last character boundary up to `offset`.
+    /// The last character boundary at or before `offset`.
     fn boundary(&self, offset: usize) -> usize {
         let offset = offset.min(self.text.len());
         (0..=offset).rev().find(|&at| self.text.is_char_boundary(at)).unwrap_or_default()
@@ -110,7 +111,7 @@ impl SourceCode for Source {
         let mut first = own.saturating_sub(before);
         let mut from = self.line(first);
         let mut to = self.line(last + after + 1);
-        // The lines before and after it are shown unless they are long.
+        // The lines before and after the place are shown unless they are long.
         if start - self.line(own) > LONG {
             (from, first) = (self.boundary(start - PART), own);
         } else if start - from > 2 * LONG {
@@ -148,8 +149,8 @@ pub struct Place {
     source: Arc<Source>,
     start: u32,
     end: u32,
-    /// The place of the value itself, if this place only refers to it by an alias
-    /// or a merge key.
+    /// The place of the value itself, if this place only refers to it by an alias or a
+    /// merge key.
     defined: Option<(u32, u32)>,
 }
 
@@ -174,7 +175,7 @@ impl Place {
         self
     }
 
-    /// The file, relative to the folder.
+    /// The file's path, relative to the folder.
     pub fn file(&self) -> &str {
         self.source.name()
     }
@@ -184,12 +185,12 @@ impl Place {
         &self.source
     }
 
-    /// The bytes in the file.
+    /// The range of bytes in the file.
     pub fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
-    /// The part of them that is underlined.
+    /// The part of the range that is underlined.
     pub fn underlined(&self) -> Range<usize> {
         self.source.shown(self.span())
     }
@@ -200,14 +201,14 @@ impl Place {
         Some(Place { source: Arc::clone(&self.source), start, end, defined: None })
     }
 
-    /// `text`, which was written here, or the masked source if it is a secret.
+    /// Returns `text`, which was written here, or the masked source if it is a secret.
     pub fn shown<'a>(&'a self, text: &'a str) -> &'a str {
         let (start, end) = self.defined.unwrap_or((self.start, self.end));
         let written = self.source.text().get(start as usize..end as usize);
         written.filter(|written| written.contains("**")).unwrap_or(text)
     }
 
-    /// Line and column, both counted from one.
+    /// The line and the column, both counted from one.
     pub fn line_and_column(&self) -> (usize, usize) {
         let line = self.source.line_of(self.start as usize);
         let before = self.source.characters_before(self.source.line(line));
@@ -215,7 +216,7 @@ impl Place {
     }
 }
 
-/// `hosts.yaml:3:5`
+/// Shown as `hosts.yaml:3:5`.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, column) = self.line_and_column();
@@ -231,13 +232,13 @@ impl fmt::Debug for Place {
 
 /// A value and its place.
 ///
-/// `Debug` and `==` only consider the value, so that equal networks look equal
-/// wherever they were written.
+/// `Debug` and `==` only consider the value, so that equal networks look equal wherever
+/// they were written.
 #[derive(Clone)]
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// Its place.
+    /// The place of the value.
     pub place: Place,
 }
 

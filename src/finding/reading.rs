@@ -9,27 +9,27 @@ use std::net::Ipv6Addr;
 /// What is wrong with the folder's files.
 #[derive(Clone, Debug)]
 pub(crate) enum FolderProblem {
-    /// The folder itself, with the error of the operating system.
+    /// The folder itself can't be read. `error` is the error of the operating system.
     Unreadable {
         folder: Excerpt,
         error: String,
     },
-    /// A YAML file that belongs to no component, with the name that it may have been meant
-    /// to have.
+    /// A file isn't read, because its name isn't that of a component or of an entry. `near`
+    /// is the name that it may have been meant to have.
     Misnamed {
         file: Excerpt,
         near: Option<&'static str>,
     },
-    /// A component that every network has.
+    /// The folder lacks a component that every network has.
     NoFile(Component),
-    /// All files or folders of one component, of which there is more than one.
+    /// A component has more than one file or folder; all of them are listed.
     Twice(Vec<Excerpt>),
-    /// A file in a folder in this component's folder.
+    /// A file is in a subfolder of this component's folder.
     Nested {
         file: Excerpt,
         folder: &'static str,
     },
-    /// An entry in two files, `.yaml` and `.yml`.
+    /// An entry has two files, `.yaml` and `.yml`.
     BothEndings {
         folder: &'static str,
         entry: Excerpt,
@@ -38,14 +38,15 @@ pub(crate) enum FolderProblem {
         file: Excerpt,
         why: Unreadable,
     },
-    /// Not UTF-8.
+    /// The file isn't UTF-8.
     NotText(Excerpt),
     Empty {
         file: Excerpt,
         component: Component,
         is_entry: bool,
     },
-    /// Secrets that are missing where they may be: the first ones are shown, all are counted.
+    /// Secrets are missing in a folder in which they may be missing. The first ones are
+    /// shown; `secrets` and `public` are the numbers of secret and of public files.
     SecretsMissing {
         shown: Vec<Absent>,
         secrets: usize,
@@ -53,7 +54,7 @@ pub(crate) enum FolderProblem {
     },
     /// The network can't be used without the secrets that are missing.
     Incomplete,
-    /// This many more findings.
+    /// The number of further findings, and the highest severity among them.
     More {
         left_out: usize,
         worst: Severity,
@@ -76,7 +77,8 @@ impl Component {
     pub(crate) const ALL: [Self; 7] =
         [Self::Network, Self::Logins, Self::Hosts, Self::Shapes, Self::Tenancy, Self::Accounts, Self::Tau];
 
-    /// The names of its file, without the extension; upstream's current one last.
+    /// The names of the component's file, without the extension. Upstream's current name is
+    /// the last.
     pub(crate) fn names(self) -> &'static [&'static str] {
         match self {
             Self::Network => &["network", "cloud"],
@@ -89,7 +91,7 @@ impl Component {
         }
     }
 
-    /// Whether every network has it.
+    /// Whether every network has the component.
     pub(crate) fn is_required(self) -> bool {
         match self {
             Self::Network | Self::Logins | Self::Hosts | Self::Shapes => true,
@@ -101,56 +103,57 @@ impl Component {
 /// What git does with a file that it doesn't ignore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InGit {
-    /// It is in the index.
+    /// The file is in the index.
     Tracked,
-    /// `git add .` would add it.
+    /// `git add .` would add the file.
     NotIgnored,
 }
 
 /// Where a file must be, after following every symbolic link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bounds {
-    /// In the folder: a component.
+    /// In the folder, because it is part of a component.
     Folder,
-    /// In the folder, unless the user allows more: a secret.
+    /// In the folder, unless the user allows more, because it is a secret.
     Secret,
-    /// In the folder's `plugins/`, because hosts receive it.
+    /// In the folder's `plugins/`, because hosts receive the file.
     Plugins,
-    /// Anywhere: its path, as written, leads out of the folder, which anybody who reads
-    /// the folder can see. Users' own SSH keys are at such paths.
+    /// Anywhere, because the path as written leads out of the folder, which every reader of
+    /// the folder can see. The paths of users' own SSH keys are of this kind. Secrets may
+    /// be anywhere, too, if the user allows it.
     Anywhere,
 }
 
 /// Why a file wasn't read.
 #[derive(Clone, Debug)]
 pub enum Unreadable {
-    /// A symbolic link to nothing, or to itself.
+    /// The file is a symbolic link to nothing, or to itself.
     Dangling(String),
-    /// It is not where it must be, because of a symbolic link.
+    /// A symbolic link leads out of the bounds of the file.
     Outside(Bounds),
-    /// A folder, a socket, a device.
+    /// The path leads to a folder, a socket or a device.
     NotAFile,
-    /// Below `/proc` or `/sys`.
+    /// The file is on the same file system as `/proc` or `/sys`.
     OfTheKernel,
-    /// Bigger than the limit.
+    /// The file is bigger than the limit.
     TooBig {
-        /// In bytes.
+        /// The size of the file, in bytes.
         size: u64,
-        /// In bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
-    /// With it, the folder is bigger than this limit.
+    /// With the file, the folder would be bigger than this limit, in bytes.
     TooMuch(u64),
-    /// A plugin with a private key in it.
+    /// The file is a plugin that contains a private key.
     PrivateKey,
     /// The error of the operating system.
     Failed(String),
 }
 
-/// A key that the folder names or needs, and doesn't have.
+/// A key that the folder names or needs, but doesn't contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absent {
-    /// The private key of a node: it has only an id.
+    /// The private key of a node that has only an id.
     NodeKey,
     /// A file with a secret.
     SecretFile,
@@ -161,15 +164,15 @@ pub(crate) enum Absent {
 /// What is wrong with a value or its name.
 #[derive(Clone, Debug)]
 pub(crate) enum FieldProblem {
-    /// A value of another form.
+    /// The value doesn't have the expected form.
     Type {
         expected: Expected,
         found: Form,
     },
-    /// A text without a word.
+    /// The text is blank.
     NoText(Expected),
     EmptyItem,
-    /// Neither known nor similar to one that is.
+    /// The name is neither known nor similar to a known one.
     Unknown {
         owner: Owner,
         name: Excerpt,
@@ -180,7 +183,7 @@ pub(crate) enum FieldProblem {
         name: Excerpt,
         meant: &'static str,
     },
-    /// `name:value`
+    /// There is no space between the name and the value: `name:value`.
     NoSpace {
         owner: Owner,
         name: Excerpt,
@@ -190,12 +193,13 @@ pub(crate) enum FieldProblem {
         name: &'static str,
         example: &'static str,
     },
-    /// One field by its names in both dialects, with different values: the older name first.
+    /// The two dialects' names for one field have different values. The older name is the
+    /// first.
     Contradiction {
         owner: Owner,
         names: [&'static str; 2],
     },
-    /// The same of `ports.ipfs`.
+    /// The two places for `ports.ipfs` have different values.
     IpfsContradiction,
     Port(Excerpt),
     Number {
@@ -206,17 +210,18 @@ pub(crate) enum FieldProblem {
         text: Excerpt,
         of: Referent,
     },
-    /// A name that other readers of YAML take for another type.
+    /// Other readers of YAML take the name for a value of another type.
     ReadOtherwise {
         name: Excerpt,
         scalar: Scalar,
     },
-    /// An invalid name among the elders.
+    /// A name among the elders is invalid.
     HostInList {
         text: Excerpt,
         has_comma: bool,
     },
-    /// What it refers to isn't there; `some` of those that are.
+    /// The value refers to something that doesn't exist. `some` are the names of some that
+    /// do.
     NoSuch {
         what: Referent,
         name: Excerpt,
@@ -229,9 +234,9 @@ pub(crate) enum FieldProblem {
         name: Excerpt,
     },
     Address(Excerpt),
-    /// A location with another number of numbers.
+    /// The location is a list with this number of items instead of two.
     LocationOf(usize),
-    /// What isn't the address of an sshd.
+    /// The text isn't the address of an sshd.
     Endpoint {
         text: Excerpt,
         flaw: EndpointFlaw,
@@ -246,7 +251,7 @@ pub(crate) enum FieldProblem {
         text: Excerpt,
         known: Vec<&'static str>,
     },
-    /// A tau that is pinned both by a URL and by a path.
+    /// The tau is pinned both by a URL and by a path.
     TwoSources(Excerpt),
     Url(UrlError),
     Path(UrlError),
@@ -335,7 +340,7 @@ pub(crate) enum Scalar {
 }
 
 /// Why a text isn't the address of an sshd. A part of the text is kept only if it is an
-/// address or a name by itself: the rest may be a password.
+/// address or a name by itself, because the rest may be a password.
 #[derive(Clone, Debug)]
 pub(crate) enum EndpointFlaw {
     Spaces,
@@ -346,7 +351,7 @@ pub(crate) enum EndpointFlaw {
         host: Option<Excerpt>,
     },
     Brackets,
-    /// An IPv6 address in brackets.
+    /// The text is an IPv6 address in brackets.
     BracketedIp(Ipv6Addr),
     Words,
     Port {
@@ -373,25 +378,25 @@ pub(crate) enum KeyProblem {
     NoSwarm {
         example: &'static str,
     },
-    /// A node with neither key nor id.
+    /// The node has neither a key nor an id.
     NoIdentity(Owner),
     Node {
         node: Owner,
         error: NodeKeyError,
     },
     PeerId(Excerpt),
-    /// The id of the key isn't the one that is written next to it.
+    /// The id of the key differs from the id that is written next to it.
     NotTheId {
         node: Owner,
         id: PeerId,
     },
     OnlyAnId(Owner),
     Swarm(SwarmKeyError),
-    /// One half of the validation pair.
+    /// One half of the validation key pair is invalid.
     ValidationHalf(ValidationError),
-    /// Both halves.
+    /// The two halves of the validation key pair don't belong together.
     Validation(ValidationError),
-    /// `path` is absent if it is masked.
+    /// The file doesn't exist. `path` is `None` if the path is masked.
     NoFile {
         file: Excerpt,
         start: Start,
@@ -403,14 +408,14 @@ pub(crate) enum KeyProblem {
         why: Unreadable,
     },
     IsAPlugin(Excerpt),
-    /// A key in place of its path.
+    /// The value is a key instead of the path of a key.
     Inline,
-    /// One of a login's keys is missing, and others, or a password, aren't.
+    /// One of a login's keys is missing, but the login has another key or a password.
     LoginFile {
         file: Excerpt,
         login: Excerpt,
     },
-    /// All keys of a login are missing; `only` if there is one.
+    /// All keys of a login are missing. `only` is the key's file if there is one key.
     LoginFiles {
         login: Excerpt,
         starts: Vec<Start>,
@@ -418,7 +423,7 @@ pub(crate) enum KeyProblem {
     },
 }
 
-/// A key of the network that is a file.
+/// A key of the network that is in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NetworkKey {
     Swarm,

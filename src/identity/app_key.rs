@@ -22,11 +22,11 @@ pub enum AppKeyError {
     NotRsa,
 }
 
-/// Checks that `auth` accepts this key: its first PEM block must be a private RSA key
-/// in PKCS#1 or PKCS#8. The block's label doesn't matter.
+/// Checks that `auth` accepts this key: its first PEM block must be a private RSA key in
+/// PKCS#1 or PKCS#8. The block's label doesn't matter.
 ///
 /// # Errors
-/// The reason for which `auth` would reject it.
+/// The reason why `auth` would reject the key.
 pub fn check_app_key(text: &[u8]) -> Result<(), AppKeyError> {
     let block = pem::parse(text).map_err(|_| AppKeyError::NotPem)?;
     if block.tag() == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some() {
@@ -48,7 +48,7 @@ pub fn check_app_key(text: &[u8]) -> Result<(), AppKeyError> {
 mod tests {
     use super::*;
 
-    /// The key of a test case with which the real tau starts.
+    /// The application key of a test case in which the real tau starts.
     fn key() -> String {
         let config = std::fs::read_to_string("fixtures/tau-cases/auth/all.yaml").unwrap();
         let from = config.find("-----BEGIN").unwrap();

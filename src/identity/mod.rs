@@ -1,8 +1,8 @@
-//! Keys: node keys and the peer ids derived from them, the swarm key, the key pair
-//! that validates domains, the tenancy's application key; and the kinds of SSH keys.
+//! Keys: node keys and the peer ids derived from them, the swarm key, the key pair that
+//! validates domains, the application key of the tenancy, and the kinds of SSH key files.
 //!
-//! Each type parses text or bytes. Its error gives the exact reason, but never
-//! contains the text. This room doesn't read or write files.
+//! Each type parses text or bytes. Its error gives the exact reason, but never contains the
+//! text. This room doesn't read or write files.
 
 mod app_key;
 mod node_key;

@@ -28,13 +28,13 @@ pub enum NodeKeyError {
     /// The text isn't base64: a wrong character, length or padding.
     #[error("the node key isn't base64")]
     NotBase64,
-    /// The base64 contains something else.
+    /// The decoded bytes aren't a libp2p private key.
     #[error("the node key isn't a libp2p private key")]
     NotAKey,
-    /// The key is an RSA, secp256k1 or ECDSA key, as named.
+    /// The key is of another type, which is named: RSA, secp256k1 or ECDSA.
     #[error("the node key is an {0} key instead of an ed25519 key")]
     NotEd25519(&'static str),
-    /// The ed25519 key has this many bytes.
+    /// The ed25519 key has this number of bytes instead of 64.
     #[error("the node key has {0} bytes instead of the 64 of an ed25519 key")]
     WrongLength(usize),
     /// The public half doesn't match the private half.
@@ -61,13 +61,13 @@ impl NodeKey {
         self.peer_id
     }
 
-    /// The public half, in base64: the output of `base64 -d | tail -c 32 | base64` for
-    /// the key.
+    /// The public half in base64, which is what `base64 -d | tail -c 32 | base64` prints
+    /// for the key.
     pub fn public_half_base64(&self) -> &str {
         &self.public_half
     }
 
-    /// The key as it is written in a configuration.
+    /// The key in the form in which a configuration contains it.
     pub fn expose(&self) -> &SecretBytes {
         &self.text
     }
@@ -110,7 +110,7 @@ impl fmt::Debug for NodeKey {
     }
 }
 
-/// The type and the data of libp2p's `PrivateKey { Type = 1; Data = 2 }`.
+/// The fields of libp2p's `PrivateKey { Type = 1; Data = 2 }`: the type and the data.
 fn fields(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let [0x08, kind @ 0..=0x7f, 0x12, rest @ ..] = bytes else { return None };
     let (length, data) = match rest {

@@ -1,12 +1,14 @@
-//! Whether a text is, or contains, a private key of any kind.
+//! Recognizes private keys of any kind in a text.
 
 use super::{NodeKey, SshKeyKind};
 
-/// Whether a text holds a private key: of SSH, of the swarm, of a node, in PEM or of age.
+/// Whether a file contains a private key: an SSH key, a swarm key, a node key, an age key,
+/// or anything labelled as a private key in PEM.
 ///
-/// It is meant for files that should hold none, so it reports what it can't rule out,
-/// such as a damaged key. Programs aren't text: they may contain the words, but no key
-/// file contains a zero byte.
+/// This is meant for files that shouldn't contain a key, so anything that can't be ruled
+/// out, such as a damaged key, counts as one. A file with a zero byte is a program rather
+/// than a key file: it may contain the words that introduce a key, but none of these key
+/// formats contains a zero byte.
 pub fn holds_private_key(bytes: &[u8]) -> bool {
     if bytes.contains(&0) {
         return false;
@@ -18,7 +20,7 @@ pub fn holds_private_key(bytes: &[u8]) -> bool {
     };
     let in_pem = text.contains("-----BEGIN ") && text.contains("PRIVATE KEY");
     let named = ["/key/swarm/psk/", "AGE-SECRET-KEY-"].into_iter().any(|name| text.contains(name));
-    // In YAML it may have anything around it.
+    // In a YAML file, a node key may be surrounded by quotes, brackets or commas.
     let is_around = |c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c));
     let is_node = || text.split(is_around).any(|word| word.len() > 80 && word.parse::<NodeKey>().is_ok());
     in_pem || named || is_ssh() || is_node()

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What a file that should contain an SSH private key contains.
+/// What a file that is used as an SSH private key contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SshKeyKind {
     /// A private key without a passphrase.
@@ -12,17 +12,17 @@ pub enum SshKeyKind {
     Encrypted,
     /// A public key.
     Public,
-    /// A key that spore doesn't support: its kind, with an article.
+    /// A key that spore doesn't support. The text names its kind, with an article.
     Unsupported(&'static str),
-    /// The beginning of a private key, but the rest is invalid.
+    /// A private key that is truncated or otherwise damaged.
     Damaged,
     /// Anything else.
     NotAKey,
 }
 
 impl SshKeyKind {
-    /// The kind of `text`: OpenSSH's format, PKCS#1, PKCS#8, SEC1 or PuTTY's. Text
-    /// before the first PEM block is ignored.
+    /// Determines what `text` contains. It recognizes OpenSSH's format, PKCS#1, PKCS#8,
+    /// SEC1 and PuTTY's format, and ignores text before the first PEM block.
     pub fn of(text: &str) -> Self {
         const PUBLIC: [&str; 6] = [
             "ssh-",
@@ -69,8 +69,8 @@ impl SshKeyKind {
 
 const DSA: &str = "a DSA key";
 
-/// The bytes between a block's first and last line, without its headers; `None` if the
-/// last line is missing or the lines aren't base64.
+/// Decodes the lines between a block's first and last line, without its headers. `None` if
+/// the last line is missing or the lines aren't base64.
 fn body(text: &str, kind: &str) -> Option<Vec<u8>> {
     let (begin, end) = (format!("-----BEGIN {kind}-----"), format!("-----END {kind}-----"));
     let mut lines = text.lines().map(str::trim).skip_while(|line| *line != begin).skip(1);
@@ -85,15 +85,15 @@ fn body(text: &str, kind: &str) -> Option<Vec<u8>> {
     STANDARD.decode(base64).ok()
 }
 
-/// The kind of a key in the `openssh-key-v1` format (OpenSSH's `PROTOCOL.key`). Its
-/// cipher and its public key, which begins with the algorithm, aren't encrypted.
+/// The kind of a key in the `openssh-key-v1` format (OpenSSH's `PROTOCOL.key`). The cipher
+/// and the public key, which begins with its algorithm, can be read without the passphrase.
 fn openssh(bytes: &[u8]) -> Option<SshKeyKind> {
     let (cipher, rest) = string(bytes.strip_prefix(b"openssh-key-v1\0")?)?;
     let (_kdf, rest) = string(rest)?;
     let (_options, rest) = string(rest)?;
     let one_key = rest.strip_prefix(&[0, 0, 0, 1])?;
     let (public, rest) = string(one_key)?;
-    // Only to check that the private key isn't truncated.
+    // This only checks that the private key isn't truncated.
     let (_private, _) = string(rest)?;
     let (kind, _) = string(public)?;
     Some(match kind {
@@ -111,7 +111,7 @@ fn openssh(bytes: &[u8]) -> Option<SshKeyKind> {
     })
 }
 
-/// Splits a length-prefixed string off.
+/// Splits off a string that is preceded by its length.
 fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)

@@ -50,7 +50,7 @@ impl SwarmKey {
     /// go-libp2p's three lines.
     ///
     /// # Errors
-    /// The reason for which the file is in none of these formats.
+    /// The reason why the file is in none of these formats.
     pub fn parse(bytes: &[u8]) -> Result<Self, SwarmKeyError> {
         let text = std::str::from_utf8(bytes).map_err(|_| SwarmKeyError::NotText)?;
         let text = text.trim_start_matches('\u{feff}').trim();
@@ -60,7 +60,7 @@ impl SwarmKey {
         let mut lines = text.lines().map(str::trim_end);
         let digits = match (lines.next(), lines.next(), lines.next(), lines.next()) {
             (Some(line), None, None, None) => {
-                // `HEAD` first, because `SINGLE` is a prefix of it.
+                // `HEAD` must come first, because `SINGLE` is a prefix of it.
                 let rest = line.strip_prefix(HEAD).filter(|rest| rest.starts_with('/'));
                 let rest = rest.or_else(|| line.strip_prefix(SINGLE)).ok_or(SwarmKeyError::NoHeader)?;
                 rest.strip_prefix(ENCODING).ok_or(SwarmKeyError::NotBase16)?
@@ -84,7 +84,8 @@ impl SwarmKey {
         if digits.len() != 64 {
             return Err(SwarmKeyError::WrongLength(digits.len()));
         }
-        // Normalized, so that a different spelling of the same key isn't a rotation.
+        // The key is normalized, so that a different spelling of it isn't taken for a
+        // rotation.
         Ok(Self(SecretBytes::new(format!("{HEAD}{ENCODING}{}", digits.to_ascii_lowercase()))))
     }
 

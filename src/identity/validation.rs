@@ -20,10 +20,10 @@ pub struct ValidationKeys {
 /// Why a file isn't the expected PEM. The error never contains the file's text.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum PemError {
-    /// `-----BEGIN …-----` or `-----END …-----` is missing.
+    /// `-----BEGIN …-----` or `-----END …-----` is missing, or the file isn't UTF-8.
     #[error("not PEM")]
     NotPem,
-    /// The PEM block has another label.
+    /// The PEM block has a label that tau doesn't accept for this key.
     #[error("labelled `{found}`, not `{expected}`")]
     Label {
         /// The label that tau reads.
@@ -60,7 +60,7 @@ impl ValidationKeys {
     /// Generates a new pair.
     pub fn generate() -> Self {
         loop {
-            // A random number may be outside the curve's range, though very rarely.
+            // Very rarely, a random number is outside the curve's range.
             let number = libp2p_identity::ed25519::SecretKey::generate();
             let Ok(key) = SecretKey::from_slice(number.as_ref()) else { continue };
             let Ok(pem) = key.to_sec1_pem(LineEnding::LF) else { continue };
@@ -70,8 +70,8 @@ impl ValidationKeys {
         }
     }
 
-    /// Parses the contents of the files that exist. The public key can be derived from
-    /// the private one.
+    /// Parses the contents of the key files; `None` stands for a file that doesn't exist.
+    /// If there is no public key, it is derived from the private one.
     ///
     /// # Errors
     /// A key isn't a P-256 key in PEM, the two don't match, or both are missing.
@@ -90,8 +90,8 @@ impl ValidationKeys {
         Ok(Self { private: private.map(|(_, pem)| pem), public })
     }
 
-    /// The private key in the format that tau reads, `EC PRIVATE KEY`; byte for byte
-    /// the file if that was in this format.
+    /// The private key in the format that tau reads, `EC PRIVATE KEY`. If the file is in
+    /// this format, these are its exact bytes.
     pub fn private(&self) -> Option<&SecretBytes> {
         self.private.as_ref()
     }

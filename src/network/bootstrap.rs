@@ -1,4 +1,4 @@
-//! The elders, which all other nodes dial first: `p2p.bootstrap`.
+//! Reads the elders, the nodes that all other nodes dial first: `p2p.bootstrap`.
 
 use super::fields::Fields;
 use super::hosts::unknown;
@@ -8,8 +8,9 @@ use crate::finding::{Elders, Excerpt, Expected, FieldProblem, Finding, Listed, R
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
 
-/// Reads the hosts by shape, and whether some couldn't be read. `shapes` and
-/// `hosts` are `None` if they couldn't be read: then references aren't checked.
+/// Reads the elders' hosts by shape. The flag says whether some of them couldn't be read.
+/// `shapes` or `hosts` is `None` if that part couldn't be read; references to it aren't
+/// checked then.
 pub(super) fn read(
     fields: Fields<'_>,
     shapes: Option<&BTreeMap<ShapeName, ShapeDraft>>,

@@ -1,4 +1,4 @@
-//! Which files make up which component of the folder.
+//! Finds and parses the files of each component of the folder.
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found};
@@ -12,31 +12,32 @@ use crate::yaml::{self, Content, Node, Span, small};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The extensions of files that are read.
+/// The extensions of the files that are read.
 pub(super) const ENDINGS: [&str; 2] = ["yaml", "yml"];
 
 /// The documents of one component.
 pub(super) struct Documents<'f> {
     component: Component,
-    /// Its name in messages: `hosts.yaml`, `hosts/`.
+    /// The component's name in messages: `hosts.yaml`, `hosts/`.
     title: String,
     documents: Vec<Document<'f>>,
-    /// Whether some of it couldn't be read: what seems missing may not be.
+    /// Whether part of the component couldn't be read, so that what seems to be missing may
+    /// be there.
     pub(super) partial: bool,
 }
 
 struct Document<'f> {
-    /// The name of its entry, if the component is a folder.
+    /// The name of the document's entry, if the component is a folder.
     entry: Option<&'f str>,
-    /// The entry exists already, so this one is only checked.
+    /// Whether an earlier document has the same entry. This one is only checked.
     again: bool,
     source: Arc<Source>,
     root: Node<'f>,
 }
 
 impl<'f> Documents<'f> {
-    /// Finds and parses a component. `None` if there is nothing, which is reported
-    /// unless it is optional.
+    /// Finds and parses a component. `None` if the component doesn't exist, which is
+    /// reported if the component is required.
     pub(super) fn read(component: Component, files: &'f Files, report: &mut ProblemReport) -> Option<Self> {
         let places = places(component, files);
         let Some(first) = places.first() else {
@@ -45,7 +46,7 @@ impl<'f> Documents<'f> {
             }
             return None;
         };
-        // Only the first is used; the others are only checked.
+        // Only the first place is used; the others are only checked.
         let mut all = Self::load(component, first, files, report);
         for place in &places[1..] {
             Self::load(component, place, files, report);
@@ -144,7 +145,7 @@ impl<'f> Documents<'f> {
         }
     }
 
-    /// The first byte of a file that isn't part of a character.
+    /// The place of the first byte of a file that isn't part of a character.
     fn not_text(&self, path: &str, bytes: &[u8], at: usize) -> Place {
         let mut text = String::with_capacity(bytes.len());
         for part in bytes.utf8_chunks() {
@@ -157,8 +158,8 @@ impl<'f> Documents<'f> {
         Place::new(&source, Span { start: small(at), end: small(at + 1) })
     }
 
-    /// The component as one mapping: that of the file, or one of the folder's
-    /// files by name.
+    /// The component as one mapping. If the component is a folder, each entry is a file of
+    /// it, by name.
     pub(super) fn fields(&self, report: &mut ProblemReport) -> Fields<'_> {
         let mut fields = Fields::new(Owner::File(Excerpt::of(&self.title)), None);
         fields.partial = self.partial;
@@ -205,7 +206,7 @@ impl Where<'_> {
         }
     }
 
-    /// The file, or the first one in the folder.
+    /// The place of the file, or of the first file in the folder.
     fn place(&self, files: &Files) -> Place {
         match self {
             Self::File(path) => Place::of(path),
@@ -225,7 +226,7 @@ fn places(component: Component, files: &Files) -> Vec<Where<'_>> {
                 places.push(Where::File(path));
             }
         }
-        // `keys/` also holds key files: it is a component only if it has an entry.
+        // `keys/` also contains key files, so it is a component only if it has an entry.
         let holds_entry = |path: &str| {
             let rest = &path[name.len() + 1..];
             !rest.starts_with('.') && !rest.contains('/') && stem(rest).is_some()

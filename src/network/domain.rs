@@ -1,4 +1,4 @@
-//! The network itself: `network.yaml`, today's `cloud.yaml`.
+//! Reads the network itself: `network.yaml`, which upstream now calls `cloud.yaml`.
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found, start_of};
@@ -15,7 +15,7 @@ pub struct Domain {
     pub root: At<String>,
     /// The parent of generated domain names.
     pub generated: At<String>,
-    /// The domain-validation key pair; its private half may be absent.
+    /// The domain-validation key pair; the private half may be absent.
     pub validation: At<ValidationKeys>,
     /// Custom domains.
     pub custom: BTreeMap<String, CustomDomain>,
@@ -30,7 +30,7 @@ pub struct CustomDomain {
     pub service: At<String>,
 }
 
-/// The contents of the file; the files that it names have not been read yet.
+/// The contents of the file. The files that it names haven't been read yet.
 pub(super) struct RawNetwork<'t> {
     root: Read<At<String>>,
     generated: Read<At<String>>,
@@ -125,27 +125,28 @@ fn read_swarm<'t>(p2p: &mut Fields<'t>, report: &mut ProblemReport) -> Read<(Ite
     path(key?, report)
 }
 
-/// tau starts without a swarm key, too: then the network is open.
+/// Reports a missing swarm key. tau starts without a swarm key, but then the network is
+/// open to everyone.
 fn no_swarm_key(fields: &mut Fields<'_>, name: &'static str, example: &'static str) -> Reported {
     fields.missing_because(&[name], KeyProblem::NoSwarm { example })
 }
 
 impl RawNetwork<'_> {
-    /// The files that it names, as written.
+    /// The paths of the files that the network names, as written.
     pub(super) fn named(&self) -> Vec<String> {
         let pair = self.validation.as_ref().ok();
         let halves = pair.into_iter().flat_map(|pair| [&pair.private, &pair.public]).flatten();
         halves.chain(self.swarm_key.as_ref().ok()).map(|(_, path)| (*path).to_owned()).collect()
     }
 
-    /// The paths of the private keys that it names.
+    /// The paths of the private keys that the network names.
     pub(super) fn private_files(&self) -> impl Iterator<Item = At<String>> {
         let private = self.validation.as_ref().ok().and_then(|pair| pair.private.as_ref());
         let files = private.into_iter().chain(self.swarm_key.as_ref().ok());
         files.map(|(item, path)| item.at((*path).to_owned()))
     }
 
-    /// Reads the files that it names.
+    /// Reads the files that the network names.
     pub(super) fn finish(
         self,
         files: &Files,
@@ -164,7 +165,7 @@ impl RawNetwork<'_> {
 }
 
 impl RawPair<'_> {
-    /// Reports problems of each half, even if the other has one.
+    /// Reports the problems of each half, even if the other half has a problem.
     fn finish(self, files: &Files, report: &mut ProblemReport) -> Read<At<ValidationKeys>> {
         let mut half = |half: Option<(Item<'_>, &str)>, key: NetworkKey| {
             let Some((item, path)) = half else { return Ok(None) };

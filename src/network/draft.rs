@@ -1,9 +1,10 @@
-//! A network folder as far as it could be understood: the input of `check`.
+//! A network folder as far as it could be understood, which is the input of `check`. The
+//! entry point is [`Draft::read`].
 //!
-//! Reading doesn't stop at an error. A value with an error is reported once and
-//! left out here, and the part that lacks it is marked (`partial`), so that
-//! checks draw no conclusions from its absence. A draft without errors is a
-//! [`Network`].
+//! Reading doesn't stop at an error. A value with an error is reported once and left out of
+//! the draft, and the part that lacks it is marked as `partial`, so that checks draw no
+//! conclusions from its absence. A draft without errors can be converted to a [`Network`]
+//! with [`Draft::finish`].
 
 use super::problem::{Findings, ProblemReport, Problems};
 use super::{
@@ -23,17 +24,17 @@ use std::sync::Arc;
 pub enum Secrets {
     /// A missing secret is an error.
     Needed,
-    /// Secrets may be missing, as in the checkout of a pull request: those that
-    /// are missing are listed in one note, the others are read.
+    /// Secrets may be missing, as in the checkout of a pull request. The missing secrets
+    /// are listed in one note; the others are read.
     Elsewhere,
 }
 
 /// A network, as far as its folder could be understood.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// The folder it was read from.
+    /// The folder that the network was read from.
     pub folder: PathBuf,
-    /// Its domain names.
+    /// The network's domain names.
     pub domain: DomainDraft,
     /// The pre-shared key of all nodes.
     pub swarm_key: Option<At<SwarmKey>>,
@@ -45,7 +46,7 @@ pub struct Draft {
     pub hosts: BTreeMap<HostName, HostDraft>,
     /// The SSH users.
     pub logins: BTreeMap<String, LoginDraft>,
-    /// The owner of the repositories that it serves.
+    /// The owner of the repositories that the network serves.
     pub tenancy: Option<TenancyDraft>,
     /// The configuration of the `accounts` service.
     pub accounts: Option<At<Accounts>>,
@@ -53,14 +54,14 @@ pub struct Draft {
     pub tau: BTreeMap<Architecture, At<Pin>>,
     /// The parts that couldn't be read in full.
     pub partial: Partial,
-    /// Whether its secrets were expected in the folder.
+    /// Whether the secrets were expected in the folder.
     pub secrets: Secrets,
     /// The files with an unencrypted private key that git doesn't ignore.
     pub unignored: Vec<(At<String>, InGit)>,
     findings: Findings,
 }
 
-/// Parts that couldn't be read in full: what seems missing there may not be.
+/// The parts that couldn't be read in full, so that what seems to be missing may be there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Partial {
     /// The bootstrap nodes.
@@ -87,36 +88,36 @@ pub struct DomainDraft {
 /// A template of nodes, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct ShapeDraft {
-    /// What it is called.
+    /// The shape's name.
     pub name: At<ShapeName>,
-    /// By today's names.
+    /// By their current names.
     pub services: Vec<At<String>>,
-    /// Where other nodes reach it.
+    /// The port at which other nodes reach a node of this shape.
     pub main: Option<At<u16>>,
-    /// Where its own client listens, on loopback.
+    /// The port on loopback at which the node's own client listens.
     pub lite: Option<At<u16>>,
-    /// Where its IPFS client listens.
+    /// The port at which the node's IPFS client listens.
     pub ipfs: Option<At<u16>>,
-    /// Programs that its nodes load.
+    /// The programs that nodes of this shape load.
     pub plugins: Vec<At<Plugin>>,
 }
 
 /// A host, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct HostDraft {
-    /// Its name in the folder.
+    /// The host's name in the folder.
     pub name: At<HostName>,
     /// The addresses that other nodes dial, in the order of the folder.
     pub addresses: Vec<At<HostAddress>>,
-    /// Whether all of them could be read.
+    /// Whether all addresses could be read.
     pub all_addresses: bool,
     /// The SSH connection.
     pub ssh: Option<SshDraft>,
-    /// Its location.
+    /// The host's location.
     pub location: Option<Location>,
-    /// Its nodes.
+    /// The host's nodes.
     pub nodes: BTreeMap<ShapeName, NodeDraft>,
-    /// Whether all of them could be read.
+    /// Whether all nodes could be read.
     pub all_nodes: bool,
 }
 
@@ -125,7 +126,7 @@ pub struct HostDraft {
 pub struct SshDraft {
     /// An IP address or a host name.
     pub address: At<String>,
-    /// 22 by default.
+    /// The SSH port, 22 by default.
     pub port: u16,
     /// The names of the logins to try.
     pub logins: Vec<At<String>>,
@@ -160,16 +161,16 @@ pub struct TenancyDraft {
 /// A node, as far as it is known.
 #[derive(Clone, Debug)]
 pub struct NodeDraft {
-    /// Its shape.
+    /// The node's shape.
     pub shape: At<ShapeName>,
-    /// Its private key.
+    /// The node's private key.
     pub key: Option<At<NodeKey>>,
-    /// Its peer id.
+    /// The node's peer id.
     pub id: Option<At<PeerId>>,
 }
 
 impl Draft {
-    /// Reads a folder. If it can't be read, that is a finding.
+    /// Reads a folder. If the folder can't be read, the draft has a finding about it.
     pub fn read(folder: &Path, secrets: Secrets, links: Links) -> Self {
         match Files::read(folder, links) {
             Ok(files) => Self::from_files(&files, secrets),
@@ -182,14 +183,14 @@ impl Draft {
         }
     }
 
-    /// Reads a folder that is in memory. Only `files` is used.
+    /// Reads a folder that is in memory. No other files are read.
     pub fn from_files(files: &Files, secrets: Secrets) -> Self {
         let mut report = ProblemReport::new(secrets);
         let draft = super::assemble(files, secrets, &mut report);
         Self { findings: report.finish(), ..draft }
     }
 
-    /// A draft of which nothing is known.
+    /// An empty draft.
     pub(super) fn empty(folder: &Path, secrets: Secrets) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -209,8 +210,8 @@ impl Draft {
         }
     }
 
-    /// The logins that hosts use; all of them while it isn't known which.
-    /// Problems of unused ones aren't reported: see [`Severity`](super::Severity).
+    /// The logins that hosts use, or all logins if it isn't known which of them are used.
+    /// Problems of unused logins aren't reported: see [`Severity`](super::Severity).
     pub fn needed_logins(&self) -> BTreeSet<&str> {
         let is_known = |ssh: &SshDraft| {
             !ssh.logins.is_empty() && ssh.logins.iter().all(|name| self.logins.contains_key(&name.value))
@@ -232,10 +233,10 @@ impl Draft {
         problems.into_iter().for_each(|problem| self.findings.push(problem));
     }
 
-    /// The network, if there is no error in its folder.
+    /// Converts the draft to a network, if there is no error in its folder.
     ///
     /// # Errors
-    /// All findings, if there is an error among them.
+    /// All findings, if there is an error among them or a needed secret is missing.
     pub fn finish(self) -> Result<Network, Problems> {
         let mut problems = self.problems();
         if problems.iter().any(Finding::is_error) {
@@ -247,7 +248,7 @@ impl Draft {
         })
     }
 
-    /// The network; `None` if anything is missing.
+    /// The network, or `None` if anything is missing.
     fn whole(self) -> Option<Network> {
         let DomainDraft { root, generated, validation, custom } = self.domain;
         let logins = each(self.logins, |login| login.whole().map(Arc::new))?;

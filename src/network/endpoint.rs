@@ -1,7 +1,7 @@
-//! Where a host's sshd is reached: `ssh.addr`.
+//! Reads the address at which a host's sshd is reached: `ssh.addr`.
 //!
 //! This rejects names that no resolver would look up. Upstream's tool, written in Go,
-//! rejects all of them before it asks DNS, so it deploys no such folder.
+//! rejects all of them before it queries DNS, so it can't deploy a folder with such a name.
 
 use super::At;
 use super::fields::Item;
@@ -24,7 +24,7 @@ pub(super) fn read(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String
     }
 }
 
-/// `fe80::1%eth0`
+/// Whether the text is an IPv6 address with a zone: `fe80::1%eth0`.
 fn is_zoned(text: &str) -> bool {
     text.split_once('%').is_some_and(|(ip, zone)| {
         ip.parse::<Ipv6Addr>().is_ok() && zone.chars().all(is_plain) && !zone.is_empty()

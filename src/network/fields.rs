@@ -1,4 +1,4 @@
-//! Typed access to the values of a document; problems are reported.
+//! Typed access to the values of a document, which reports what is wrong with them.
 //!
 //! Text in messages is taken from the masked source, never from the value.
 
@@ -14,9 +14,9 @@ use std::sync::Arc;
 pub(super) struct Item<'t> {
     pub(super) node: &'t Node<'t>,
     pub(super) source: &'t Arc<Source>,
-    /// Its key, if it has one.
+    /// The place of the value's key, if it has one.
     pub(super) key: Option<Span>,
-    /// The alias or merge key through which its parent is used.
+    /// The alias or merge key through which the value's parent is used.
     pub(super) via: Option<Span>,
 }
 
@@ -29,7 +29,7 @@ impl<'t> Item<'t> {
         }
     }
 
-    /// The alias through which its parts are used.
+    /// The alias through which the value's parts are used.
     fn inner_via(self) -> Option<Span> {
         self.via.or(self.node.defined.map(|_| self.node.span))
     }
@@ -38,7 +38,7 @@ impl<'t> Item<'t> {
         At { value, place: self.place() }
     }
 
-    /// Its first line, masked and shortened.
+    /// The first line of the value, masked and shortened.
     pub(super) fn shown(self) -> Excerpt {
         let span = self.node.defined.unwrap_or(self.node.span);
         let text = self.source.text().get(span.range()).unwrap_or_default();
@@ -54,7 +54,8 @@ impl<'t> Item<'t> {
         report.push(Finding::new(what).at(&self.place()))
     }
 
-    /// The place of its key, if it has one: where missing parts of it are reported.
+    /// The place of the value's key, or of the value if it has no key. Missing parts of the
+    /// value are reported there.
     pub(super) fn head(self) -> Place {
         match self.key {
             Some(span) => Place::new(self.source, span),
@@ -74,7 +75,7 @@ impl<'t> Item<'t> {
         report.push(Finding::new(FieldProblem::Type { expected, found }).at(&place))
     }
 
-    /// Any scalar as text.
+    /// The value as text, if it is a scalar that isn't blank.
     pub(super) fn text(self, expected: Expected, report: &mut ProblemReport) -> Read<&'t str> {
         match self.node.content.resolved() {
             Content::Scalar { text, .. } if text.trim().is_empty() => {
@@ -106,7 +107,7 @@ impl<'t> Item<'t> {
         }
     }
 
-    /// The items of a list; a single value counts as a list of one.
+    /// The items of a list. A single value counts as a list with one item.
     pub(super) fn items(self, report: &mut ProblemReport) -> Vec<Item<'t>> {
         match self.node.content.resolved() {
             Content::List(nodes) => {
@@ -130,7 +131,7 @@ impl<'t> Item<'t> {
         matches!(self.node.content.resolved(), Content::Null)
     }
 
-    /// Whether it has an anchor, so that aliases can refer to it.
+    /// Whether the value has an anchor, so that aliases can refer to it.
     pub(super) fn is_anchored(self) -> bool {
         matches!(self.node.content, Content::Shared(_)) && self.node.defined.is_none()
     }
@@ -180,9 +181,10 @@ pub(super) struct Fields<'t> {
     pub(super) place: Option<Place>,
     pub(super) slots: Vec<Slot<'t>>,
     asked: Vec<&'static str>,
-    /// Missing fields: reported at the end, unless they are misspelt.
+    /// The missing fields. They are reported at the end, unless an entry looks like a
+    /// misspelling of their name.
     missing: Vec<(Vec<&'static str>, Finding)>,
-    /// Whether some of it couldn't be read: then missing fields aren't reported.
+    /// Whether part of the mapping couldn't be read. If so, missing fields aren't reported.
     pub(super) partial: bool,
 }
 
@@ -191,7 +193,7 @@ impl<'t> Fields<'t> {
         Self { owner, place, slots: Vec::new(), asked: Vec::new(), missing: Vec::new(), partial: false }
     }
 
-    /// The value of `name`; null counts as absent.
+    /// Takes the value of `name`; null counts as absent.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Item<'t>> {
         self.take_named(name).map(|(_, item)| item)
     }
@@ -204,18 +206,18 @@ impl<'t> Fields<'t> {
         (!empty).then(|| (slot.place.clone(), slot.item))
     }
 
-    /// The value of `name`, which is required.
+    /// Takes the value of `name`, which is required.
     pub(super) fn need(&mut self, name: &'static str, example: &'static str) -> Read<Item<'t>> {
         self.take(name).ok_or_else(|| self.missing(&[name], example))
     }
 
-    /// Reports that none of `names` is present; the message has the first one.
+    /// Reports that none of `names` is present. The message names the first one.
     pub(super) fn missing(&mut self, names: &[&'static str], example: &'static str) -> Reported {
         let name = names.first().copied().unwrap_or_default();
         self.missing_because(names, FieldProblem::Missing { owner: self.owner.clone(), name, example })
     }
 
-    /// As [`Fields::missing`], as another finding.
+    /// Reports that none of `names` is present, as the given finding.
     pub(super) fn missing_because(&mut self, names: &[&'static str], what: impl Into<Kind>) -> Reported {
         if !self.partial {
             let problem = Finding::new(what);
@@ -225,8 +227,8 @@ impl<'t> Fields<'t> {
         Reported
     }
 
-    /// The value of either of two names, which are the same field in the two
-    /// dialects. Both may be present if the values are equal.
+    /// Takes the value of either of two names, which the two dialects have for the same
+    /// field. Both may be present if the values are equal.
     pub(super) fn either<T: PartialEq>(
         &mut self,
         names: [&'static str; 2],
@@ -260,9 +262,9 @@ impl<'t> Fields<'t> {
         report.push(problem.at(here).at(there))
     }
 
-    /// Reports the entries that were not taken, and the missing fields. An entry
-    /// that looks misspelt is an error, and makes the result `true`. Other unknown
-    /// entries are warnings: upstream's tool ignores them.
+    /// Reports the entries that weren't taken, and the missing fields. An entry that looks
+    /// misspelt is an error, and makes the result `true`. Other unknown entries are
+    /// warnings, because upstream's tool ignores them.
     pub(super) fn finish(mut self, report: &mut ProblemReport) -> bool {
         let mut misspelt = false;
         for slot in &self.slots {

@@ -1,10 +1,11 @@
-//! The folder's files, in memory: everything that reading a network needs from
-//! the file system.
+//! The folder's files in memory: everything that is needed from the file system to read a
+//! network.
 //!
-//! `check` and a plan read folders of strangers, so nothing from outside the folder may
-//! be read, and so shown or sent to a host, because a symbolic link in it says so. Where
-//! a file may be is its [`Bounds`]; [`Regular`] says what it may be. What is read is
-//! bounded, each file and all together.
+//! `check` and `plan` may be run on folders that someone else wrote. A symbolic link in
+//! such a folder must not cause a file outside the folder to be read, because its contents
+//! might then be shown or sent to a host. [`Bounds`] says where a file may be, [`Regular`]
+//! which kinds of files are opened. The size of each file is limited, and so is the size of
+//! all files together.
 
 use super::At;
 use super::component::{ENDINGS, stem};
@@ -19,29 +20,31 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component as Part, Path, PathBuf};
 
-/// The folder of key files, which may also hold the logins.
+/// The folder of key files, which may also contain the logins.
 const KEYS: &str = "keys";
-/// The folder of plugins, one file each.
+/// The folder of plugins, with one file for each plugin.
 pub(super) const PLUGINS: &str = "plugins";
-/// Bigger files are not read.
+/// The maximum size of a file that is read.
 const MOST_BYTES: u64 = 16_000_000;
-/// Nor are more bytes of all files together: many links can lead to one big file.
+/// The maximum size of all files together, because many links can lead to one big file.
 const MOST_TOGETHER: u64 = 32_000_000;
-/// The limit for all plugins together. They are held in memory, too.
+/// The maximum size of all plugins together, which are held in memory, too, before they are
+/// sent.
 const MOST_OF_PLUGINS: u64 = 1 << 30;
-/// Private keys are shorter.
+/// How much of a plugin is searched for a private key. Private keys are shorter.
 const LONGEST_KEY: u64 = 64 << 10;
 
 /// Which symbolic links to secrets are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
-    /// Those that stay in the folder.
+    /// Links that stay in the folder.
     Inside,
-    /// All: the user trusts the folder.
+    /// All links, because the user trusts the folder.
     Followed,
 }
 
-/// The bounds of a secret whose path is written in the folder.
+/// The bounds of a secret whose path is written in the folder. A path that leads out of the
+/// folder as it is written may lead anywhere.
 fn bounds_of_secret(written: &str, links: Links) -> Bounds {
     let mut depth = 0_usize;
     let leads_out = Path::new(written).components().any(|part| match part {
@@ -65,32 +68,33 @@ fn bounds_of_secret(written: &str, links: Links) -> Bounds {
     }
 }
 
-/// The files of a network folder, by their paths relative to it, with `/`.
+/// The files of a network folder, by their paths relative to it, with `/` as the separator.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     folder: PathBuf,
     /// The folder's path without any symbolic link.
     root: PathBuf,
-    /// The size of everything read, and of the plugins.
+    /// The size of everything that was read; `plugins` is the size of the plugins.
     read: u64,
     plugins: u64,
     found: BTreeMap<String, Found>,
-    /// Files that users other than their owner can read.
+    /// The files on which users other than their owner have permissions.
     open: BTreeSet<String>,
-    /// YAML files at the top that aren't read.
+    /// Files that aren't read although their place suggests it: YAML files that belong to
+    /// no component, and files in a component's folder without the extension of YAML.
     unread: Vec<String>,
     /// The named files that git doesn't ignore.
     in_git: BTreeMap<String, InGit>,
 }
 
-/// The result of reading a file.
+/// The result of looking for a file.
 #[derive(Clone)]
 pub enum Found {
-    /// Its bytes.
+    /// The file's bytes.
     File(Vec<u8>),
-    /// It exists; its contents aren't needed: a plugin.
+    /// The file exists, but its contents aren't kept, because it is a plugin.
     Unopened,
-    /// It exists but couldn't be read.
+    /// The file exists, but couldn't be read.
     Unreadable(Unreadable),
 }
 
@@ -118,7 +122,7 @@ impl Files {
     /// Reads a folder, and the files that it names.
     ///
     /// # Errors
-    /// If the folder itself can't be read.
+    /// The folder itself can't be read.
     pub fn read(folder: &Path, links: Links) -> io::Result<Self> {
         let mut files = Self::gather(folder)?;
         let named = super::named(&files);
@@ -135,11 +139,10 @@ impl Files {
         &self.folder
     }
 
-    /// Reads the components of the folder, but none of the files that they
-    /// name.
+    /// Reads the components of the folder, but none of the files that they name.
     ///
     /// # Errors
-    /// If the folder itself can't be read.
+    /// The folder itself can't be read.
     fn gather(folder: &Path) -> io::Result<Self> {
         let mut files = Self { root: fs::canonicalize(folder)?, ..Self::new(folder) };
         for entry in fs::read_dir(folder)? {
@@ -156,12 +159,12 @@ impl Files {
             } else if stem(&name).is_some_and(known)
                 || known(&name) && name != KEYS && path.symlink_metadata()?.is_symlink()
             {
-                // A dangling link with the name of a component was meant as its folder,
-                // and so was one that leads out of this folder.
+                // A link with the name of a component was meant to be its folder, even if
+                // it dangles or leads out of this folder. Loading it reports the problem.
                 let key = if stem(&name).is_some() { name } else { format!("{name}.{}", ENDINGS[0]) };
                 files.load(key, &path, Bounds::Folder);
             } else if name == PLUGINS && path.is_symlink() && !files.holds(&path) {
-                // Which files exist there isn't told.
+                // The report must not reveal which files exist outside the folder.
                 let outside = Found::Unreadable(Unreadable::Outside(Bounds::Plugins));
                 files.found.insert(format!("{PLUGINS}/"), outside);
             } else if name == PLUGINS && path.is_dir() {
@@ -205,7 +208,8 @@ impl Files {
         path.canonicalize().is_ok_and(|path| path.starts_with(&self.root))
     }
 
-    /// Records which plugins there are. Only their beginning is read, in search of keys.
+    /// Records which plugins exist. Only their beginning is read, to search it for private
+    /// keys.
     fn note_plugins(&mut self, folder: &Path) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -235,7 +239,7 @@ impl Files {
         if holds_private_key(&head) { Err(Some(Unreadable::PrivateKey)) } else { Ok(()) }
     }
 
-    /// Reads another file, by its path as written in the folder.
+    /// Reads a further file, by its path as written in the folder.
     fn load_named(&mut self, written: &str, links: Links) {
         if self.found.contains_key(written) {
             return;
@@ -267,13 +271,13 @@ impl Files {
         }
     }
 
-    /// The file and its standing in git, unless git ignores it.
+    /// The file with what git does with it, unless git ignores it.
     pub(super) fn in_git(&self, file: At<String>) -> Option<(At<String>, InGit)> {
         let standing = *self.in_git.get(&file.value)?;
         Some((file, standing))
     }
 
-    /// Whether users other than its owner can read it.
+    /// Whether users other than the file's owner have permissions on it.
     pub(super) fn is_open(&self, path: &str) -> bool {
         self.open.contains(path)
     }
@@ -286,7 +290,7 @@ impl Files {
         self.found.get_key_value(path).map(|(path, found)| (path.as_str(), found))
     }
 
-    /// The paths in a folder, and in the folders in it.
+    /// The paths in a folder and its subfolders.
     pub(super) fn below(&self, folder: &str) -> impl Iterator<Item = &str> {
         let prefix = format!("{folder}/");
         let start = prefix.clone();
@@ -302,7 +306,8 @@ impl Files {
         &self.unread
     }
 
-    /// Its bytes, and whether other users can read it; `Err(None)` if there is no such file.
+    /// The file's bytes, and whether users other than its owner have permissions on it.
+    /// `Err(None)` if there is no such file.
     fn bytes(&mut self, path: &Path, bounds: Bounds) -> Result<(Vec<u8>, bool), Option<Unreadable>> {
         let opened = self.open(path, bounds)?;
         let (size, mode) = (opened.metadata.len(), opened.metadata.permissions().mode());
@@ -316,14 +321,15 @@ impl Files {
         Ok((bytes, mode & 0o077 != 0))
     }
 
-    /// Opens a file; `Err(None)` if there is no such file.
+    /// Opens a file. `Err(None)` if there is no such file.
     fn open(&self, path: &Path, bounds: Bounds) -> Result<Regular, Option<Unreadable>> {
         let root = match bounds {
             Bounds::Folder | Bounds::Secret => Some(self.root.clone()),
             Bounds::Plugins => Some(self.root.join(PLUGINS)),
             Bounds::Anywhere => None,
         };
-        // Of what is outside, not even the kind is told, nor that it doesn't exist.
+        // The error must reveal nothing about a file outside, not even its kind or whether
+        // it exists.
         if root.as_ref().is_some_and(|root| leads_out(path, root)) {
             return Err(Some(Unreadable::Outside(bounds)));
         }
@@ -341,16 +347,16 @@ impl Files {
                 Some(Unreadable::Failed(error.to_string()))
             }
         })?;
-        // It may have been replaced meanwhile.
+        // The path may have been replaced since the check above.
         let outside = root.is_some_and(|root| !opened.path.starts_with(root));
         if outside { Err(Some(Unreadable::Outside(bounds))) } else { Ok(opened) }
     }
 }
 
-/// Whether there is any part of a network in a folder, by the names in it.
+/// Whether a folder contains any part of a network, judged by the names in it.
 ///
 /// # Errors
-/// If the folder can't be read.
+/// The folder can't be read.
 pub fn is_network(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -363,8 +369,8 @@ pub fn is_network(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Where the path of a missing file starts. Give it what is shown of the path, so that the
-/// answer tells nothing of a masked one.
+/// Where the path of a missing file starts. The argument must be the path as it is shown,
+/// so that the result reveals nothing about a masked path.
 pub(super) fn start_of(written: &str) -> Start {
     match written {
         _ if written.starts_with("~/") => Start::Home,

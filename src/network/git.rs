@@ -1,4 +1,5 @@
-//! Which files git has committed, or would commit.
+//! Determines which files git has committed, or would commit. The entry point is
+//! [`unignored`].
 
 use crate::finding::InGit;
 use std::collections::BTreeMap;
@@ -12,15 +13,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long git may take in all. It reads files of the folder, such as `.gitignore`, and
-/// never ends if a stranger has made one a pipe.
+/// How long git may take in all. Git reads files of the folder, such as `.gitignore`, and
+/// would wait forever if one of them is a pipe.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Which of the files git doesn't ignore, by the key that they are given under.
+/// The files that git doesn't ignore, by their keys in `files`.
 ///
-/// Files outside of any work tree are left out. So are all files if git isn't
-/// installed, refuses the repository or takes too long, and files with a filter, such as
-/// git-crypt's: git stores those encrypted.
+/// Files outside of any work tree are left out. If git isn't installed, refuses the
+/// repository or takes too long, all files are. Files with a filter, such as git-crypt's,
+/// are left out as well, because git stores them encrypted.
 pub(super) fn unignored(files: BTreeMap<String, PathBuf>) -> BTreeMap<String, InGit> {
     unignored_until(Instant::now() + PATIENCE, files)
 }
@@ -28,7 +29,7 @@ pub(super) fn unignored(files: BTreeMap<String, PathBuf>) -> BTreeMap<String, In
 fn unignored_until(end: Instant, files: BTreeMap<String, PathBuf>) -> BTreeMap<String, InGit> {
     let mut folders: BTreeMap<PathBuf, Vec<(String, PathBuf)>> = BTreeMap::new();
     for (key, path) in files {
-        // Of a link, git stores the target's name and not its contents.
+        // For a link, git stores the target's path, not the target's contents.
         let Ok(path) = fs::canonicalize(path) else { continue };
         let Some((folder, name)) = path.parent().zip(path.file_name()) else { continue };
         if folder.ancestors().any(|above| above.join(".git").exists()) {
@@ -49,7 +50,7 @@ fn unignored_until(end: Instant, files: BTreeMap<String, PathBuf>) -> BTreeMap<S
                 .any(|found| found[0] == name && !matches!(found[2], b"unspecified" | b"unset" | b"lfs"))
         };
         for line in listed.split(|&byte| byte == 0) {
-            // `H name`, `? name`
+            // Each line is `H name` for a tracked file, or `? name` for another one.
             let Some((tag, name)) = line.split_first_chunk::<2>() else { continue };
             let standing = if tag == b"? " { InGit::NotIgnored } else { InGit::Tracked };
             let files = files.iter().filter(|(_, file)| file.as_os_str().as_bytes() == name);
@@ -59,13 +60,13 @@ fn unignored_until(end: Instant, files: BTreeMap<String, PathBuf>) -> BTreeMap<S
     found
 }
 
-/// The output of git in `folder`, run so that no setting of a repository in the folder
-/// can make git run a program. It is killed at `end`.
+/// The output of git in `folder`. Git is run so that no setting of a repository in the
+/// folder can make it run another program, and is killed at `end`.
 fn git(end: Instant, folder: &Path, arguments: &[&str], names: &[&OsStr]) -> Option<Vec<u8>> {
     let mut command = Command::new("git");
     command.args(["--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"]);
     command.arg("-C").arg(folder).args(arguments).args(names);
-    // A hook runs with these, and they would name another work tree.
+    // These are set if spore is run by a git hook, and would name another work tree.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
         command.env_remove(name);
     }
@@ -75,7 +76,7 @@ fn git(end: Instant, folder: &Path, arguments: &[&str], names: &[&OsStr]) -> Opt
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = stdout.map(|mut stdout| stdout.read_to_end(&mut bytes));
-        // Nobody waits any more if it took too long.
+        // The receiver is gone if git took too long.
         let _ = done.send(matches!(read, Some(Ok(_))).then_some(bytes));
     });
     let bytes = output.recv_timeout(end.saturating_duration_since(Instant::now())).ok().flatten();

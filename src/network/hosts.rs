@@ -1,4 +1,4 @@
-//! The hosts and their nodes: `hosts.yaml`.
+//! Reads the hosts and their nodes: `hosts.yaml`.
 
 use super::fields::{Fields, Item};
 use super::problem::{ProblemReport, Read, Reported};
@@ -17,15 +17,15 @@ use thiserror::Error;
 /// A host.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// Its name in the folder.
+    /// The host's name in the folder.
     pub name: At<HostName>,
     /// The addresses that other nodes dial, in the order of the folder.
     pub addresses: Vec<At<HostAddress>>,
     /// The SSH connection.
     pub ssh: Ssh,
-    /// Its location.
+    /// The host's location.
     pub location: Option<Location>,
-    /// Its nodes, by shape. If there are none, all nodes on the host are removed.
+    /// The host's nodes, by shape. If there are none, all nodes on the host are removed.
     pub nodes: BTreeMap<ShapeName, Identity>,
 }
 
@@ -36,12 +36,12 @@ impl Host {
     }
 }
 
-/// An IP address, which is what it derefs to.
+/// An IP address with an optional prefix length. It dereferences to the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostAddress {
     /// The address itself.
     pub ip: IpAddr,
-    /// The prefix length in bits, if it was written as a CIDR. It isn't part of
+    /// The prefix length in bits, if the address was written as a CIDR. It isn't part of
     /// the node's configuration.
     pub prefix: Option<u8>,
 }
@@ -58,34 +58,34 @@ impl Deref for HostAddress {
 pub struct Ssh {
     /// An IP address or a host name.
     pub address: At<String>,
-    /// 22 by default.
+    /// The SSH port, 22 by default.
     pub port: u16,
-    /// The logins to try, in the order of the folder; never empty.
+    /// The logins to try, in the order of the folder. Never empty.
     pub logins: Vec<Arc<Login>>,
 }
 
 /// A location, in degrees.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Location {
-    /// North of the equator.
+    /// The latitude, positive to the north of the equator.
     pub lat: At<f64>,
-    /// East of Greenwich.
+    /// The longitude, positive to the east of Greenwich.
     pub long: At<f64>,
 }
 
 /// The identity of a node.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// Its shape.
+    /// The node's shape.
     pub shape: At<ShapeName>,
-    /// Its private key. [`Network::read`](super::Network::read) rejects nodes
-    /// without one; `None` is for keys that are generated on the host.
+    /// The node's private key. It is `None` only if the folder has just the peer id, which
+    /// [`Secrets::Elsewhere`](super::Secrets::Elsewhere) allows.
     pub key: Option<At<NodeKey>>,
-    /// Its peer id, as written or as derived from the key: they agree.
+    /// The node's peer id, as written or as derived from the key. The two agree.
     pub id: At<PeerId>,
 }
 
-/// Reads the hosts. One with an invalid name is only checked, and makes `partial`
+/// Reads the hosts. A host with an invalid name is only checked, and sets `partial` to
 /// true.
 pub(super) fn read(
     fields: Fields<'_>,
@@ -96,7 +96,7 @@ pub(super) fn read(
     let mut hosts = BTreeMap::new();
     for slot in &fields.slots {
         let host = if slot.item.is_anchored() {
-            // It may have been meant as a template for other entries.
+            // The host may have been meant as a template for other entries.
             report.anchored(slot.place.shown(slot.name), |report| read_host(slot, known, report))
         } else {
             read_host(slot, known, report)
@@ -112,8 +112,8 @@ pub(super) fn read(
     hosts
 }
 
-/// What a host may refer to; `None` if it couldn't be read, so that references
-/// aren't checked.
+/// What a host may refer to. A part is `None` if it couldn't be read, so that references to
+/// it aren't checked.
 pub(super) struct Known<'k> {
     pub(super) shapes: Option<&'k BTreeMap<ShapeName, ShapeDraft>>,
     pub(super) logins: Option<&'k BTreeMap<String, LoginDraft>>,
@@ -143,7 +143,7 @@ fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut ProblemReport) -> 
                 fields.missing(&["addr"], "addr: 192.0.2.1");
             }
         }
-        // A misspelt key may have been meant for these.
+        // A misspelt key may have been meant as one of these.
         let misspelt = fields.finish(report);
         all_addresses &= !misspelt;
         all_nodes &= !misspelt;

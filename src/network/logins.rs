@@ -1,4 +1,4 @@
-//! The SSH users: `keys.yaml`, today's `auth.yaml`.
+//! Reads the SSH users: `keys.yaml`, which upstream now calls `auth.yaml`.
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found, start_of};
@@ -27,14 +27,14 @@ pub struct Login {
 /// A file with an SSH private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFile {
-    /// As written in the folder.
+    /// The path as written in the folder.
     pub written: String,
-    /// The path to read: inside the folder if it was relative. A leading `~/`
-    /// is kept for the caller to expand.
+    /// The path to read. A relative path has been joined to the folder's. A leading `~/` is
+    /// kept for the caller to expand.
     pub path: PathBuf,
-    /// Its contents; `None` if there is no such file.
+    /// The kind of the file's contents, or `None` if there is no such file.
     pub kind: Option<SshKeyKind>,
-    /// Whether users other than its owner can read it.
+    /// Whether users other than the file's owner have permissions on it.
     pub is_open: bool,
 }
 
@@ -72,9 +72,8 @@ fn read_login(slot: &Slot<'_>, files: &Files, report: &mut ProblemReport) -> Log
     login
 }
 
-/// Reports the missing keys of logins that are in use: a login of which no key
-/// exists is an error, unless it has a password; otherwise each missing file is
-/// a warning.
+/// Reports the missing keys of logins that are in use. If none of a login's keys exists and
+/// it has no password, that is an error. Otherwise each missing file is a warning.
 pub(super) fn missing_keys(draft: &Draft, report: &mut ProblemReport) {
     let needed = draft.needed_logins();
     for login in draft.logins.values() {

@@ -1,12 +1,15 @@
-//! Masks the secrets of a file, in a copy of the same length that can be shown.
+//! Masks the secrets of a file, in a copy of the same length that can be shown. The parser
+//! tells [`Mask`] where the parts of a document are.
 //!
-//! In files that hold secrets (hosts, logins, tenancy, accounts), a value is
-//! shown only if its key is known to hold no secret: after a misspelt
-//! `passwrod:` it is masked. Values of such keys, `addr` for one, are shown even
-//! where YAML can't be parsed any further: the error is often in them. In all
-//! files, comments are masked, and so is whatever looks like a secret, and in the
-//! others what follows a word such as `password` on its line: any file may be one that
-//! belongs elsewhere, by mistake or by a link.
+//! In files that may contain secrets (hosts, logins, tenancy, accounts), a value is shown
+//! only if its key is known to have no secret. Therefore the value of a misspelt
+//! `passwrod:` is masked. The values of harmless keys, such as `addr`, are shown even if
+//! they couldn't be parsed, because they often contain the error.
+//!
+//! In every file, comments are masked, and so is any text that looks like a secret. In the
+//! files that shouldn't contain secrets, the rest of a line after a word such as `password`
+//! is masked as well: any file may be one that belongs elsewhere, by mistake or through a
+//! link.
 
 use crate::finding::Component;
 use crate::resource::is_hidden;
@@ -18,11 +21,12 @@ pub(super) struct Mask<'t> {
     text: &'t str,
     component: Component,
     hidden: Vec<Span>,
-    /// The text from here on hasn't been parsed.
+    /// Where the text begins that hasn't been parsed.
     rest: usize,
 }
 
-/// What the reader finds decides what is masked.
+/// The parser reports the parts of the document, and each method decides whether to mask
+/// its part.
 impl Places for Mask<'_> {
     fn comment(&mut self, at: Span) {
         self.rest = at.end as usize;
@@ -33,7 +37,7 @@ impl Places for Mask<'_> {
         self.rest = at.end as usize;
         let text = self.text.get(at.range()).unwrap_or_default();
         let shown = |c: char| c.is_ascii_alphanumeric() || " _.-@/<'\"*&".contains(c);
-        // Without a `:` after it, it may be the rest of a value.
+        // Without a `:` after it, the text may be the rest of a value.
         let is_key = || self.text[at.end as usize..].trim_start().starts_with(':');
         if text.contains(PEM) || self.guarded() && !(text.chars().all(shown) && is_key()) {
             self.hide(at.range());
@@ -55,7 +59,7 @@ impl Places for Mask<'_> {
     }
 
     fn value_again(&mut self, at: Span, key: Option<&str>, above: Option<&str>) {
-        // A merge has no key of its own.
+        // A merge at the top of the document has no key.
         if key.is_some() && !self.shows(key, above) {
             self.hide(at.range());
         }
@@ -88,8 +92,9 @@ impl<'t> Mask<'t> {
         Self { text, component, hidden: Vec::new(), rest: 0 }
     }
 
-    /// A value of several lines was pasted, or its lines are indented too far: in
-    /// the latter case the first line and a key at the end are shown.
+    /// Hides a value of several lines, which was pasted, or whose lines are indented too
+    /// far. The first line is shown. The last line is shown, too, if it is a key, which
+    /// means that the lines are indented too far.
     fn lines(&mut self, at: Span) {
         let text = self.text.get(at.range()).unwrap_or_default();
         if !self.guarded() && !text.split(is_between).any(|word| self.looks_secret(word)) {
@@ -107,7 +112,7 @@ impl<'t> Mask<'t> {
     /// The masked text.
     pub(super) fn finish(mut self) -> String {
         self.hide_what_looks_secret();
-        // UTF-16, for instance, in which nothing can be recognized.
+        // In UTF-16, for instance, nothing can be recognized.
         if self.text.contains('\0') {
             self.hide(0..self.text.len());
         }
@@ -124,7 +129,7 @@ impl<'t> Mask<'t> {
                 }
             }
         }
-        // Whole characters were replaced, so it is still text.
+        // Whole characters were replaced, so the bytes are still valid UTF-8.
         defuse(String::from_utf8(bytes).unwrap_or_default())
     }
 
@@ -143,7 +148,7 @@ impl<'t> Mask<'t> {
         self.hidden.push(Span { start: small(start), end: small(end) });
     }
 
-    /// Whether this file may hold secrets.
+    /// Whether this file may contain secrets.
     fn guarded(&self) -> bool {
         match self.component {
             Component::Hosts | Component::Logins | Component::Tenancy | Component::Accounts => true,
@@ -173,7 +178,8 @@ impl<'t> Mask<'t> {
 
     fn hide_what_looks_secret(&mut self) {
         let text = self.text;
-        // In the parsed part, a private key is masked together with its value.
+        // In the parsed part, a private key has been masked together with the value that
+        // contains it.
         let mut from = self.rest;
         while let Some(start) = text[from..].find(PEM).map(|at| from + at) {
             let end = text[start..].find("-----END").map_or(text.len(), |at| start + at);
@@ -194,7 +200,8 @@ impl<'t> Mask<'t> {
         }
         let mut at = 0;
         for line in text.split_inclusive('\n') {
-            // In the others, what isn't known to be harmless is hidden already.
+            // In files that may contain secrets, everything that isn't known to be harmless
+            // is already hidden.
             if let Some(start) = after_a_word_for_secrets(line).filter(|_| !self.guarded()) {
                 self.hide(at + start..at + line.len());
             }
@@ -202,7 +209,7 @@ impl<'t> Mask<'t> {
         }
         let mut at = 0;
         for word in text.split(is_between) {
-            // What is left out by the split is one character.
+            // The separator that the split leaves out is one character.
             if self.looks_secret(word) {
                 self.hide(at..at + word.len());
             }
@@ -211,10 +218,11 @@ impl<'t> Mask<'t> {
         }
     }
 
-    /// Whether it is base64 or hexadecimal of more than a few bytes, except peer
-    /// ids and digests of files. In doubt a harmless word is masked, too.
+    /// Whether the word is base64 or hexadecimal of more than a few bytes. Peer ids, and
+    /// the digests of files in `tau.yaml`, aren't masked. In doubt, a harmless word is
+    /// masked, too.
     fn looks_secret(&self, word: &str) -> bool {
-        // A peer id has 52 characters; a much longer word has something else in it.
+        // A peer id has 52 characters, so a much longer word contains something else.
         if word.len() < 16 || word.starts_with("12D3KooW") && word.len() < 56 {
             return false;
         }
@@ -235,12 +243,13 @@ impl<'t> Mask<'t> {
 /// The beginning of a private key in PEM.
 const PEM: &str = "-----BEGIN";
 
-/// Characters that no secret contains.
+/// Whether no secret contains this character.
 fn is_between(c: char) -> bool {
     !(c.is_ascii_alphanumeric() || "+/=_-.".contains(c))
 }
 
-/// The length of a line's key, with its indentation and the `:`.
+/// The length of a line up to its value: the indentation, and the key with its `:` if there
+/// is one.
 fn up_to_the_value(line: &str, begins: bool) -> usize {
     let indent = line.len() - line.trim_start_matches([' ', '\t', '-']).len();
     let name = line[indent..].find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c)));
@@ -253,25 +262,26 @@ fn up_to_the_value(line: &str, begins: bool) -> usize {
     }
 }
 
-/// The trailing word of a text: a key, if a `:` follows.
+/// The trailing word of a text, which is a key if a `:` follows.
 fn last_word(text: &str) -> &str {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     text.rfind(|c| !is_word(c))
         .map_or(text, |at| &text[at + text[at..].chars().next().map_or(1, char::len_utf8)..])
 }
 
-/// `- 192.0.2.1`, `[192.0.2.1,`: digits and dots, whatever is around them.
+/// Whether the text consists of digits, dots and the punctuation around addresses, as
+/// `[192.0.2.1,` does.
 fn is_address(text: &str) -> bool {
     let text = text.trim();
     text.contains('.') && text.chars().all(|c| c.is_ascii_digit() || " .:/[],'\"".contains(c))
 }
 
-/// Longer values that couldn't be parsed are shown in part.
+/// The maximum number of characters that are shown of a value that couldn't be parsed.
 const MOST_HARMLESS: usize = 200;
 
-/// How much of a value that couldn't be parsed is shown, if its key holds no
-/// secret: up to the first character that neither an address nor a name has,
-/// and up to a word that may be another key, with what follows its `:`.
+/// How much of a value that couldn't be parsed is shown if its key has no secret. The part
+/// that is shown ends before the first character that is in neither an address nor a name,
+/// and after the `:` of a word that may be another key.
 fn harmless(value: &str) -> usize {
     let value = &value[..value.char_indices().nth(MOST_HARMLESS).map_or(value.len(), |(at, _)| at)];
     let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || " \t\"'[],.:/%@_-".contains(c)));
@@ -291,11 +301,11 @@ fn harmless(value: &str) -> usize {
 /// Prefixes of keys whose values are secret, in lowercase.
 const SECRETS: [&str; 5] = ["pass", "secret", "token", "private-key", "privatekey"];
 
-/// Words besides those, wherever they are in a line, that a secret follows.
+/// Further words that are followed by a secret, wherever they are in a line.
 const ANNOUNCING: [&str; 5] = ["authorization", "bearer", "api-key", "api_key", "apikey"];
 
-/// How the tokens of well-known services begin. They are recognized even where they
-/// consist of ordinary words otherwise.
+/// The prefixes of the tokens of well-known services. Such tokens are recognized even if
+/// the rest consists of ordinary words.
 const TOKENS: [&str; 25] = [
     "AGE-SECRET-KEY-",
     "AIza",
@@ -324,13 +334,13 @@ const TOKENS: [&str; 25] = [
     "ya29.",
 ];
 
-/// Where, in a line, the secret begins that follows a word for one: `password: …`,
-/// `export API_TOKEN=…`, `Bearer …`.
+/// The offset at which a secret begins in a line, after a word that announces it:
+/// `password: …`, `export API_TOKEN=…`, `Bearer …`.
 fn after_a_word_for_secrets(line: &str) -> Option<usize> {
     let lower = line.to_ascii_lowercase();
     let names = SECRETS.iter().chain(&ANNOUNCING);
     let starts = names.flat_map(|name| lower.match_indices(name)).filter_map(|(at, _)| {
-        // `bypass` and `_token` are one word each, but only the latter is one for secrets.
+        // A word begins at the `token` of `API_TOKEN`, but not at the `pass` of `bypass`.
         let begins = !lower[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
         let word = lower[at..].find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c)))?;
         let secret = lower[at + word..].trim_start_matches([' ', '\t', ':', '=', '\'', '"']);
@@ -348,8 +358,8 @@ fn after_the_name_of_a_secret(text: &str) -> Option<usize> {
     end.map(|end| start + end)
 }
 
-/// Where a password may be in a value that should be a name or an address: `…`
-/// in `root:…@192.0.2.1`, and in `root:…` in files that may hold secrets.
+/// Where a password may be in a value that should be a name or an address: `…` in
+/// `root:…@192.0.2.1`, and in files that may contain secrets also in `root:…`.
 fn after_a_user(text: &str, guarded: bool) -> Option<Range<usize>> {
     // The scheme of a URL is harmless.
     let begin = text.find("://").map_or(0, |at| at + 3);
@@ -362,8 +372,8 @@ fn after_a_user(text: &str, guarded: bool) -> Option<Range<usize>> {
     (guarded && !is_address).then_some(start..text.trim_end_matches(['\'', '"']).len())
 }
 
-/// Whether upper case, lower case and digits alternate as they don't in words:
-/// in `ProductionDeployKey` they do so less often than in base64.
+/// Whether upper case, lower case and digits alternate more often than in words. In
+/// `ProductionDeployKey`, for instance, they alternate less often than in base64.
 fn is_random(word: &str) -> bool {
     let kind = |c: u8| match c {
         b'A'..=b'Z' => 'A',
@@ -377,7 +387,7 @@ fn is_random(word: &str) -> bool {
     let mut parts = 0;
     for (at, &kind) in kinds.iter().enumerate() {
         let before = |by: usize| at.checked_sub(by).and_then(|at| kinds.get(at)).copied();
-        // One capital begins a word.
+        // A capital letter and the lower-case letters after it count as one part.
         let goes_on =
             before(1) == Some(kind) || kind == 'a' && before(1) == Some('A') && before(2) != Some('A');
         parts += usize::from(kind != '-' && !goes_on);
@@ -387,9 +397,8 @@ fn is_random(word: &str) -> bool {
     is_mixed && characters >= 16 && characters < 3 * parts
 }
 
-/// Replaces each character that controls a terminal, or hides others, by a
-/// harmless one of the same length. A carriage return without a line feed
-/// becomes one.
+/// Replaces each character that controls a terminal, or hides other characters, by harmless
+/// text of the same length. A carriage return without a line feed becomes a line feed.
 fn defuse(text: String) -> String {
     let harmful = |c: char| !matches!(c, '\n' | '\t') && is_hidden(c);
     if !text.contains(harmful) {

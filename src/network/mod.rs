@@ -1,13 +1,12 @@
-//! Reads the network folder: the desired state of a network.
+//! Reads the network folder, which describes the desired state of a network.
 //!
-//! The entry point is [`Draft::read`]. Both dialects of the folder are read
-//! into the same [`Draft`]; each value keeps the place where it was written,
-//! for error messages. All problems are reported at once, and no report shows a
-//! secret. A draft without errors is a [`Network`]. Reading writes nothing and
-//! contacts no host.
+//! The entry point is [`Draft::read`]. Both dialects of the folder are read into the same
+//! [`Draft`]. Each value keeps the place where it was written, for error messages. All
+//! problems are reported at once, and no report shows a secret. A draft without errors
+//! becomes a [`Network`]. Reading writes nothing and contacts no host.
 //!
-//! Each file of this module reads one component of the folder. Settings that
-//! can be read but won't run are left to `check`.
+//! Most files of this module read one component of the folder each. Whether settings that
+//! can be read will also run is left to `check`.
 
 mod bootstrap;
 mod component;
@@ -55,18 +54,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A network as its folder describes it. Every reference in it has been
-/// resolved.
+/// A network as its folder describes it. Every reference in it has been resolved.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// The folder it was read from.
+    /// The folder that the network was read from.
     pub folder: PathBuf,
-    /// Its domain names.
+    /// The network's domain names.
     pub domain: Domain,
     /// The pre-shared key of all nodes.
     pub swarm_key: At<SwarmKey>,
-    /// The elders: by shape, the hosts whose nodes every other node dials
-    /// first. Each of the hosts runs a node of that shape.
+    /// The elders: by shape, the hosts whose nodes every other node dials first. Each of
+    /// the hosts runs a node of that shape.
     pub bootstrap: BTreeMap<ShapeName, Vec<At<HostName>>>,
     /// The templates of nodes.
     pub shapes: BTreeMap<ShapeName, Shape>,
@@ -74,7 +72,7 @@ pub struct Network {
     pub hosts: BTreeMap<HostName, Host>,
     /// The SSH users, including those that no host uses.
     pub logins: BTreeMap<String, Arc<Login>>,
-    /// The owner of the repositories that it serves.
+    /// The owner of the repositories that the network serves.
     pub tenancy: Option<Tenancy>,
     /// The configuration of the `accounts` service.
     pub accounts: Option<At<Accounts>>,
@@ -93,7 +91,7 @@ impl Network {
         Draft::read(folder, Secrets::Needed, Links::Inside).finish()
     }
 
-    /// Reads a folder that is in memory. Only `files` is used.
+    /// Reads a folder that is in memory. No other files are read.
     ///
     /// # Errors
     /// All findings, if there is an error among them.
@@ -104,7 +102,7 @@ impl Network {
 
 /// The paths of files that the folder's own files refer to, as written.
 fn named(files: &Files) -> Vec<String> {
-    // Problems are reported when the folder is assembled.
+    // The problems are reported when the folder is assembled.
     let mut ignored = ProblemReport::new(Secrets::Needed);
     let mut named = Vec::new();
     if let Some(documents) = Documents::read(Component::Network, files, &mut ignored) {

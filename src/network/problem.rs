@@ -5,13 +5,12 @@ use crate::finding::{Absent, Excerpt, Finding, FolderProblem, Severity};
 use std::error::Error;
 use std::fmt;
 
-/// All findings of a folder that has at least one error, in the order of its
-/// files.
+/// All findings of a folder that has at least one error, in the order of its files.
 #[derive(Clone, Debug)]
 pub struct Problems(pub Vec<Finding>);
 
 impl Problems {
-    /// How many errors there are.
+    /// The number of errors.
     pub fn errors(&self) -> usize {
         self.0.iter().filter(|problem| problem.is_error()).count()
     }
@@ -33,7 +32,7 @@ impl Error for Problems {}
 pub(super) struct Findings {
     problems: Vec<Finding>,
     left_out: usize,
-    /// The highest severity among those that were left out.
+    /// The highest severity among the findings that were left out.
     worst_left_out: Option<Severity>,
 }
 
@@ -47,7 +46,8 @@ impl Findings {
         }
     }
 
-    /// The findings in the order of the files, and how many were left out.
+    /// The findings in the order of the files, followed by one about the findings that were
+    /// left out.
     pub(super) fn in_order(&self) -> Vec<Finding> {
         let mut problems = self.problems.clone();
         sort(&mut problems);
@@ -62,26 +62,27 @@ impl Findings {
 pub(super) struct ProblemReport {
     secrets: Secrets,
     findings: Findings,
-    /// The secrets that are missing, where that is fine.
+    /// The missing secrets, if [`Secrets::Elsewhere`] allows that.
     missing: Vec<(Place, Absent)>,
-    /// How many names have been compared in search of the nearest.
+    /// How much has been spent on searches for the nearest name: see [`MOST_COMPARED`].
     compared: usize,
 }
 
-/// More findings than this aren't kept.
+/// The maximum number of findings that are kept.
 const MOST_PROBLEMS: usize = 10_000;
-/// Searching for the intended name must not take longer than reading.
+/// The maximum number of comparisons in searches for the name that was meant, which must
+/// not take longer than reading.
 const MOST_COMPARED: usize = 1_000_000;
-/// For longer names no suggestion is searched.
+/// The maximum length of a name for which a suggestion is searched.
 const LONGEST_NAME: usize = 64;
 /// The maximum number of missing secrets that are shown.
 const MOST_SHOWN: usize = 8;
 
-/// There is a problem, and it has been reported.
+/// A problem with a value was found, and has been reported.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reported;
 
-/// A value, unless there was a problem with it, which has been reported.
+/// A value, unless it has a problem, which has been reported.
 pub(super) type Read<T> = Result<T, Reported>;
 
 impl ProblemReport {
@@ -94,7 +95,7 @@ impl ProblemReport {
         Reported
     }
 
-    /// Notes of everything that `read` reports that it is in this host's entry, which has an
+    /// Marks the findings that `read` reports as findings in this host's entry, which has an
     /// anchor.
     pub(super) fn anchored<T>(&mut self, host: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.findings.problems.len();
@@ -105,7 +106,7 @@ impl ProblemReport {
         value
     }
 
-    /// A key is missing: `problem`, unless secrets may be elsewhere.
+    /// Reports that a key is missing, as `problem`, unless secrets may be elsewhere.
     pub(super) fn missing(&mut self, place: Place, what: Absent, problem: Finding) -> Reported {
         match self.secrets {
             Secrets::Needed => self.push(problem),
@@ -116,14 +117,14 @@ impl ProblemReport {
         }
     }
 
-    /// The one of `names` that `name` was probably meant to be.
+    /// The name among `names` that `name` was probably meant to be.
     pub(super) fn nearest<'n>(
         &mut self,
         name: &str,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Option<&'n str> {
         let rest = MOST_COMPARED.saturating_sub(self.compared);
-        // To compare long names takes longer.
+        // Comparing long names takes longer.
         let cost = 1 + name.len() / 8;
         let names = names.into_iter().take(rest / cost).inspect(|_| self.compared += cost);
         nearest(name, names)
@@ -158,7 +159,7 @@ fn sort(problems: &mut [Finding]) {
     problems.sort_by(|a, b| position(a).cmp(&position(b)));
 }
 
-/// The one of `names` that `name` was probably meant to be.
+/// The name among `names` that `name` was probably meant to be.
 pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     if name.len() > LONGEST_NAME {
         return None;

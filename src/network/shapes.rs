@@ -1,4 +1,4 @@
-//! The shapes: `shapes.yaml`.
+//! Reads the shapes: `shapes.yaml`.
 
 use super::fields::{Fields, Item};
 use super::files::{Files, Found, PLUGINS};
@@ -13,40 +13,40 @@ use std::path::PathBuf;
 /// A template of nodes.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// Its name.
+    /// The shape's name.
     pub name: At<ShapeName>,
-    /// By their current names: the manual's `node` is read as `substrate`. They
-    /// may be unknown to tau.
+    /// The services by their current names: the manual's `node` is read as `substrate`. tau
+    /// may not know them.
     pub services: Vec<At<String>>,
-    /// The ports that its nodes listen on.
+    /// The ports that nodes of this shape listen on.
     pub ports: Ports,
-    /// The plugins that its nodes load.
+    /// The plugins that nodes of this shape load.
     pub plugins: Vec<At<Plugin>>,
 }
 
 /// The TCP ports of a node.
 #[derive(Clone, Debug)]
 pub struct Ports {
-    /// Dialled by other nodes.
+    /// The port that other nodes dial.
     pub main: At<u16>,
-    /// Of its own client, on loopback; random if absent.
+    /// The port of the node's own client, on loopback; random if absent.
     pub lite: Option<At<u16>>,
-    /// Of its IPFS client; random if absent.
+    /// The port of the node's IPFS client; random if absent.
     pub ipfs: Option<At<u16>>,
 }
 
 /// A plugin and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugin {
-    /// As written: `name@version`.
+    /// The name as written: `name@version`.
     pub name: String,
-    /// `plugins/<name>@<version>` in the folder.
+    /// The path of the file, which is `plugins/<name>@<version>` in the folder.
     pub file: PathBuf,
     /// Whether the file exists.
     pub is_there: bool,
 }
 
-/// Reads the shapes. One with an invalid name is only checked.
+/// Reads the shapes. A shape with an invalid name is only checked.
 pub(super) fn read(
     fields: Fields<'_>,
     files: &Files,
@@ -119,7 +119,7 @@ fn plugin(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Read<Plu
         return Err(item.wrong(FieldProblem::PluginName(item.shown()), report));
     }
     let path = format!("{PLUGINS}/{name}");
-    // Where the folder of plugins isn't read, no plugin is.
+    // If the folder of plugins can't be read, that is the reason for each plugin.
     let is_there = match files.get(&path).or_else(|| files.get(&format!("{PLUGINS}/"))) {
         Some(Found::Unreadable(why)) => {
             let what = FieldProblem::PluginUnreadable { name: item.shown(), why: why.clone() };
@@ -137,8 +137,8 @@ struct RawPorts {
     ipfs: Read<Option<At<u16>>>,
 }
 
-/// Upstream writes `{main: N, lite: N, ipfs: N}`, the manual `{main: {p2p: N}, lite:
-/// {p2p: N, ipfs: N}}`.
+/// Reads the ports. Upstream writes `{main: N, lite: N, ipfs: N}`; the manual writes
+/// `{main: {p2p: N}, lite: {p2p: N, ipfs: N}}`.
 fn read_ports(fields: &mut Fields<'_>, report: &mut ProblemReport) -> Read<RawPorts> {
     let item = fields.need("ports", "ports: {main: 4242, lite: 4247}")?;
     let mut ports = item.fields(Owner::Path("ports"), report)?;

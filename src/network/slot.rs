@@ -9,19 +9,19 @@ use std::str::FromStr;
 /// An entry of a mapping.
 pub(super) struct Slot<'t> {
     pub(super) name: &'t str,
-    /// Whether the name was written without quotes, so that other readers may take
-    /// it for a number. False for the name of a file.
+    /// Whether the name was written without quotes, so that other readers may take it for a
+    /// number. False if the name is that of a file.
     pub(super) plain: bool,
     /// The place of the name.
     pub(super) place: Place,
     pub(super) item: Item<'t>,
     pub(super) taken: bool,
-    /// The name exists already, so this entry is only checked.
+    /// Whether an earlier entry has the same name. This one is only checked.
     pub(super) again: bool,
 }
 
 impl Slot<'_> {
-    /// The name as that of a `what`: a host or a shape.
+    /// The name, checked as that of a host or a shape.
     pub(super) fn name_of<N: FromStr>(&self, of: Referent, report: &mut ProblemReport) -> Read<At<N>> {
         match self.name.parse() {
             Ok(value) => {
@@ -35,7 +35,7 @@ impl Slot<'_> {
         }
     }
 
-    /// Some YAML readers take an unquoted name for a value of another type.
+    /// Warns if some YAML readers take the unquoted name for a value of another type.
     fn warn_of_other_readers(&self, report: &mut ProblemReport) {
         let Some(scalar) = taken_for(self.name).filter(|_| self.plain) else { return };
         let name = Excerpt::of(self.name);
@@ -43,7 +43,7 @@ impl Slot<'_> {
     }
 }
 
-/// The type that an unquoted name has in YAML 1.1, if it isn't text.
+/// The type of an unquoted name in YAML 1.1, if it isn't text.
 fn taken_for(name: &str) -> Option<Scalar> {
     let lower = name.to_ascii_lowercase();
     let radix = |prefix: &str, radix: u32| {
@@ -61,7 +61,7 @@ fn taken_for(name: &str) -> Option<Scalar> {
     }
 }
 
-/// `2026-11-21`
+/// Whether the text is a date such as `2026-11-21`.
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! The pinned tau binaries: `tau.yaml`.
+//! Reads the pinned tau binaries: `tau.yaml`.
 
 use super::At;
 use super::fields::{Fields, Item};

@@ -1,4 +1,4 @@
-//! The tenancy, `tenancy.yaml`, and the configuration of the `accounts` service,
+//! Reads the tenancy, `tenancy.yaml`, and the configuration of the `accounts` service,
 //! `accounts.yaml`.
 
 use super::fields::{Fields, Item};
@@ -21,13 +21,13 @@ pub struct Tenancy {
     pub app: Option<App>,
 }
 
-/// The credentials of an application. They may be insufficient for `auth`, which
-/// is the only service that reads them.
+/// The credentials of an application. `auth` is the only service that reads them; they may
+/// be insufficient for it.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Its client id.
+    /// The application's client id.
     pub client_id: Option<At<String>>,
-    /// Its private key, in PEM.
+    /// The application's private key, in PEM.
     pub key: Option<At<SecretBytes>>,
 }
 
@@ -44,8 +44,8 @@ impl Accounts {
         &self.document
     }
 
-    /// Its texts and numbers, both as they are written and as hosts get them: of `1e8`, they
-    /// get `100000000.0`.
+    /// The document's texts and numbers. Numbers are listed both as they are written and as
+    /// hosts receive them: `1e8` becomes `100000000.0`.
     pub fn scalars(&self) -> &[SecretBytes] {
         &self.scalars
     }
@@ -54,7 +54,7 @@ impl Accounts {
 fn scalars(content: &Content<'_>) -> Vec<SecretBytes> {
     match content.resolved() {
         Content::Scalar { text, plain: true } => match plain(text) {
-            // `true` is in every other text.
+            // `true` and `false` aren't secrets: they occur in too many other texts.
             Value::Bool(_) => Vec::new(),
             Value::Number(number) => {
                 vec![SecretBytes::new(text.as_bytes()), SecretBytes::new(number.to_string())]
@@ -104,7 +104,7 @@ fn shape(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// Reads the tenancy.
 pub(super) fn read(mut fields: Fields<'_>, report: &mut ProblemReport) -> Option<TenancyDraft> {
-    // If it is a folder, each entry is a file, and the whole has no place.
+    // If the tenancy is a folder, each entry is a file, and the whole has no place.
     let place = fields.place.clone().or_else(|| Some(fields.slots.first()?.place.clone()))?;
     let provider = fields.need("provider", "provider: github").and_then(|item| text(item, report)).ok();
     let owner = fields.need("owner", "owner: an-organisation").and_then(|item| text(item, report)).ok();
@@ -126,7 +126,7 @@ fn text(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {
     Ok(item.at(item.text(Expected::Name, report)?.to_owned()))
 }
 
-/// Reads the document as it is.
+/// Reads the document without interpreting it.
 pub(super) fn read_accounts(fields: &Fields<'_>) -> Option<At<Accounts>> {
     let first = fields.slots.first()?;
     let place = fields.place.clone().unwrap_or_else(|| first.place.clone());

@@ -36,7 +36,7 @@ fn a_folder_that_is_not_there_is_said_to_be_so() {
     assert_eq!(folder.to_string(), "/nonexistent/folder");
 }
 
-/// Aliases of aliases: exponential, and in the depth.
+/// Aliases of aliases, growing exponentially in size or linearly in depth.
 #[test]
 fn a_billion_laughs_are_cut_short() {
     let mut wide = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
@@ -60,7 +60,7 @@ fn a_billion_laughs_are_cut_short() {
     assert!(Network::from_files(&files).is_err());
 }
 
-/// Found by `tests/robust/damage.rs`.
+/// Cases that `tests/robust/damage.rs` found.
 #[test]
 fn what_damage_leaves_of_a_secret_is_masked() {
     for (text, secret) in [

@@ -1,9 +1,9 @@
 //! A command that runs on a host: its input, its output and its end.
 //!
-//! Each channel has a task that takes what the connection delivers. So a slow
-//! reader doesn't block the connection, and a [`Writer`] learns that its command
-//! has ended. russh's own sender would then wait forever, because the window is
-//! never extended again.
+//! A task for each channel receives what the connection delivers. Therefore a slow reader
+//! doesn't block the connection until [`UNREAD`] bytes are waiting, and a [`Writer`] learns
+//! that its command has ended. russh's own sender would wait forever in that case, because
+//! the host no longer extends the window.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::session::{Ending, Lost};
 use crate::resource::{Printable, Redactor};
 
-/// How many bytes of output may be unread before the connection has to wait. Far
-/// more than an answer has, and far less than a runaway command writes.
+/// The number of unread bytes of a channel's output beyond which the connection has to
+/// wait. It is far more than an answer has, and far less than a runaway command writes.
 const UNREAD: usize = 16 << 20;
 
-/// What an event takes besides its bytes, at least. It counts, because a host may send
-/// one byte at a time, or only events that have none.
+/// What each event counts in addition to its bytes. Otherwise a host could fill the memory
+/// with events that have one byte, or none.
 const OVERHEAD: usize = 256;
 
 /// `SSH_EXTENDED_DATA_STDERR` in RFC 4254.
@@ -29,13 +29,13 @@ const STDERR: u32 = 1;
 
 /// A running command. Destructure it to send and read at the same time.
 ///
-/// Dropping the [`Reader`] closes the channel, without waiting for the command to
-/// end: the command's input and output are closed.
+/// Dropping the [`Reader`] closes the channel without waiting for the command to end: the
+/// command's input and output are closed.
 #[derive(Debug)]
 pub struct Channel {
     /// The command's standard input.
     pub writer: Writer,
-    /// Its output and its end.
+    /// The command's output and its end.
     pub reader: Reader,
 }
 
@@ -48,8 +48,8 @@ pub struct Writer {
 
 /// The output of a command, and its end.
 ///
-/// It must be read: output is buffered up to a limit, above which the whole
-/// connection waits.
+/// It must be read: output is buffered up to a limit, beyond which the whole connection
+/// waits.
 #[derive(Debug)]
 pub struct Reader {
     events: mpsc::UnboundedReceiver<Delivery>,
@@ -61,20 +61,20 @@ pub struct Reader {
 /// An event of a running command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It wrote to its standard output.
+    /// The command wrote to its standard output.
     Stdout(Bytes),
-    /// It wrote to its standard error.
+    /// The command wrote to its standard error.
     Stderr(Bytes),
-    /// It ended. Output of processes that it left running may follow.
+    /// The command ended. Output of processes that it left running may follow.
     Exit(Exit),
 }
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It exited with this status.
+    /// The command exited with this status.
     Status(u32),
-    /// It was killed by this signal, named without `SIG`.
+    /// The command was killed by this signal, named without `SIG`.
     Signal(Printable),
 }
 
@@ -99,7 +99,8 @@ pub enum ChannelError {
 }
 
 enum Delivery {
-    /// The permit is the event's share of [`UNREAD`], released when it has been read.
+    /// The permit is the event's share of [`UNREAD`]; it is released when the event has
+    /// been read.
     Event(Event, Option<OwnedSemaphorePermit>),
     Done(Result<(), ChannelError>),
 }
@@ -124,8 +125,8 @@ impl Channel {
             end: end.clone(),
             redactor,
         };
-        // Before the first `await`: if this future is dropped there, so is the reader,
-        // which makes the task close the channel.
+        // The task is spawned before the first `await`. If this future is dropped there, so
+        // is the reader, which makes the task close the channel.
         tokio::spawn(pump.run());
         let channel = Self {
             writer: Writer { half: Arc::clone(&half), over: is_over, end: end.clone() },
@@ -139,10 +140,10 @@ impl Channel {
 }
 
 impl Writer {
-    /// Sends bytes without copying them, as fast as the command reads. The output has
-    /// to be read at the same time, or both sides may wait for each other.
+    /// Sends bytes without copying them, as fast as the command reads. The output must be
+    /// read at the same time, or both sides may wait for each other.
     ///
-    /// After this future was dropped, it isn't known how much was sent.
+    /// If this future is dropped, it is unknown how many bytes were sent.
     ///
     /// # Errors
     /// The command exited before it had read everything, or the connection was lost.
@@ -157,8 +158,8 @@ impl Writer {
         }
     }
 
-    /// Closes the command's standard input. Otherwise it stays open until the channel
-    /// is closed.
+    /// Closes the command's standard input, which otherwise stays open until the channel is
+    /// closed.
     ///
     /// # Errors
     /// The connection was lost.
@@ -194,7 +195,7 @@ impl Reader {
     }
 }
 
-/// The task that takes what russh delivers for a channel and passes it on.
+/// The task that receives what russh delivers for a channel, and passes it on.
 struct Pump {
     inbound: ChannelReadHalf,
     outbound: Arc<ChannelWriteHalf<Msg>>,
@@ -254,7 +255,7 @@ impl Pump {
 
     async fn share(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let bytes = u32::try_from(bytes.min(UNREAD)).ok()?;
-        // The semaphore is never closed.
+        // Acquiring can't fail, because the semaphore is never closed.
         Arc::clone(&self.unread).acquire_many_owned(bytes).await.ok()
     }
 }

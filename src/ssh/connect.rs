@@ -1,8 +1,8 @@
-//! From an address to a [`Session`]: dialling, key exchange, checking the host key,
-//! logging in.
+//! Turns an address into a [`Session`]: dials, exchanges keys, checks the host key, and
+//! logs in.
 //!
-//! Each step has its time-out and its own errors. A failure leaves neither a
-//! connection nor a task behind.
+//! Each step has its time-out and its own errors. A failure leaves neither a connection nor
+//! a task behind.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,12 +23,13 @@ mod error;
 
 pub use error::{ConnectError, Phase};
 
-/// curve25519 is cheap and nearly every host has it; those after it are for hosts that
-/// don't. The last two aren't key exchanges: they request the list of the host's
-/// signature algorithms, and the strict key exchange that prevents Terrapin attacks.
+/// Key exchanges, in the order of preference. curve25519 is cheap, and nearly every host
+/// has it; the exchanges after it are for hosts that don't. The `EXTENSION_…` names aren't
+/// key exchanges: they request the list of the host's signature algorithms, and the strict
+/// key exchange that prevents Terrapin attacks.
 const KEX: &[kex::Name] = &[
-    // Post-quantum, so that recorded traffic, which contains keys, can't be decrypted
-    // later. It costs a millisecond.
+    // This exchange is post-quantum, so that recorded traffic, which contains keys, can't
+    // be decrypted later. It costs a millisecond.
     kex::MLKEM768X25519_SHA256,
     kex::CURVE25519,
     kex::CURVE25519_PRE_RFC_8731,
@@ -43,7 +44,8 @@ const KEX: &[kex::Name] = &[
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
 ];
 
-/// Processors have AES instructions; with the shorter key AES is 1.5 times as fast.
+/// Ciphers, in the order of preference. Processors have instructions for AES, which is 1.5
+/// times as fast with the shorter key.
 const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_GCM,
     cipher::AES_256_GCM,
@@ -52,7 +54,7 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
-/// For the ciphers that aren't authenticated (AEAD).
+/// Message authentication codes for the ciphers that aren't AEAD ciphers.
 const MACS: &[mac::Name] = &[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM, mac::HMAC_SHA256, mac::HMAC_SHA512];
 
 /// The receive window of a channel, in bytes.
@@ -71,12 +73,12 @@ impl Guard {
 }
 
 impl Session {
-    /// Connects, checks the host key, and logs in. `redactor` masks secrets in what the host
-    /// says.
+    /// Connects, checks the host key, and logs in. `redactor` masks secrets in the host's
+    /// text.
     ///
     /// # Errors
-    /// See [`ConnectError`]: there is a variant for each failure that has a fix of its
-    /// own, given by [`ConnectError::help`].
+    /// See [`ConnectError`]: failures that are fixed in different ways have different
+    /// variants, and [`ConnectError::help`] gives the fix.
     pub async fn connect(
         address: &ServerAddress,
         login: &Login,
@@ -92,7 +94,7 @@ impl Session {
         open(wire, address, login, known, timeouts, redactor).await
     }
 
-    /// As [`Session::connect`], but over an existing stream to the host.
+    /// Does the same as [`Session::connect`], but over an existing stream to the host.
     ///
     /// # Errors
     /// Those of [`Session::connect`], except for those of dialling.
@@ -111,8 +113,8 @@ impl Session {
     }
 }
 
-/// Cuts the wire when dropped, unless it was told to keep it. So a failed or dropped
-/// connection attempt ends russh's task, too.
+/// Cuts the wire when dropped, unless it was told to keep it. This ends russh's task if an
+/// attempt to connect fails or is dropped.
 struct CutUnlessKept(Option<Arc<Tap>>);
 
 impl Drop for CutUnlessKept {

@@ -1,7 +1,7 @@
-//! Reading private keys from files.
+//! Decrypts and parses private keys.
 //!
-//! The entry point is [`load`]. russh parses the formats; this module turns its
-//! errors into ones that a user can act on.
+//! The entry point is [`load`]. russh parses the formats; this module turns its errors into
+//! errors that a user can act on. It doesn't read the files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,17 +16,17 @@ use crate::identity::SshKeyKind;
 #[cfg(test)]
 mod tests;
 
-/// A file that has no usable private key.
+/// Why a file has no usable private key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The file holds a public key.
+    /// The file contains a public key.
     #[error("{} is a public key", path.display())]
     Public {
         /// The file.
         path: PathBuf,
     },
-    /// The key is encrypted and there was no passphrase.
+    /// The key is encrypted, and there is no passphrase.
     #[error("{} is encrypted, and no passphrase was given", path.display())]
     NoPassphrase {
         /// The file.
@@ -51,7 +51,7 @@ pub enum KeyError {
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// The kind, with its article: `a DSA key`.
+        /// The kind with its article, such as `a DSA key`.
         what: String,
     },
     /// The file is a private key, but it can't be parsed.
@@ -69,7 +69,7 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    /// How to fix it.
+    /// How to fix the error.
     pub fn help(&self) -> String {
         match self {
             Self::Public { path } => {
@@ -95,12 +95,12 @@ impl KeyError {
     }
 }
 
-/// Asks for the passphrase of a file; `None` means that there is none and no
-/// terminal to prompt on.
+/// Returns the passphrase of a file; `None` if none is set and there is no terminal to
+/// prompt on.
 pub type Ask<'a> = &'a mut dyn FnMut(&Path) -> io::Result<Option<SecretText>>;
 
-/// Reads a private key: OpenSSH's format, PKCS#1, PKCS#8, SEC1, or PuTTY's. If
-/// it is encrypted, `ask` is called once.
+/// Parses a private key in OpenSSH's format, PKCS#1, PKCS#8, SEC1 or PuTTY's format. `path`
+/// is the file that `text` is from. If the key is encrypted, `ask` is called once.
 ///
 /// # Errors
 /// The text isn't a private key that spore supports: see [`KeyError`].

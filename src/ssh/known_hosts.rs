@@ -1,12 +1,13 @@
-//! The user's `known_hosts`: which key a host must present.
+//! The user's `known_hosts`: which key a host must present. The entry point is
+//! [`KnownHosts::check`].
 //!
-//! [`ssh_key`](russh::keys::ssh_key) parses the lines. This module matches them with
-//! hosts as OpenSSH does (`hostfile.c`, `match.c`), because russh's own check accepts
-//! revoked keys and negated hosts.
+//! [`ssh_key`](russh::keys::ssh_key) parses the lines. This module matches them with hosts
+//! as OpenSSH does (`hostfile.c`, `match.c`), because russh's own check accepts revoked
+//! keys and negated hosts.
 //!
-//! What always holds: a line that can't be parsed is ignored, so it can make a host
-//! unknown but never known; a revoked key is refused whatever the other lines say, also
-//! where the line names the host without its port.
+//! What always holds: a line that can't be parsed is ignored, and never makes a host known.
+//! A revoked key is refused whatever the other lines say, even if the revoking line names
+//! the host without its port.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,9 +38,10 @@ type Line = (KnownLine, Entry);
 
 /// The lines about one server.
 struct About<'k> {
-    /// They name the host with the server's port.
+    /// The lines that name the host with the server's port.
     own: Vec<&'k Line>,
-    /// They name the host without a port. Empty if that is the server's name.
+    /// The lines that name the host without a port; empty if the server is on the usual
+    /// port.
     bare: Vec<&'k Line>,
 }
 
@@ -50,18 +52,18 @@ impl<'k> About<'k> {
 
     /// The lines whose keys the server may present.
     ///
-    /// A line without a port counts for a server on another port only if no key is
-    /// listed for that port, as in OpenSSH ("checking without port identifier").
-    /// Otherwise whoever holds the key of the sshd on port 22 could pose as the other
-    /// server, whose key is known. And such a line makes a key known, but never
-    /// changed: two servers behind one address have different keys.
+    /// A line without a port counts for a server on another port only if no key is listed
+    /// for that port, as in OpenSSH ("checking without port identifier"). Otherwise the key
+    /// of the sshd on port 22 would be enough to pose as the other server, whose key is
+    /// known. Such a line can make a key known, but never changed, because two servers
+    /// behind one address have different keys.
     fn keys(&self) -> impl Iterator<Item = &'k Line> + use<'_, 'k> {
         let lines = if of_hosts(&self.own).next().is_some() { &self.own } else { &self.bare };
         of_hosts(lines)
     }
 }
 
-/// The lines that list a host's key: neither a revoked one nor an authority's.
+/// The lines that list a host's key, as opposed to a revoked key or an authority's.
 fn of_hosts<'l, 'k: 'l>(lines: &'l [&'k Line]) -> impl Iterator<Item = &'k Line> + use<'l, 'k> {
     lines.iter().copied().filter(|(_, entry)| entry.marker().is_none())
 }
@@ -69,11 +71,11 @@ fn of_hosts<'l, 'k: 'l>(lines: &'l [&'k Line]) -> impl Iterator<Item = &'k Line>
 /// A line of a `known_hosts` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownLine {
-    /// The file that contains it.
+    /// The file that contains the line.
     pub file: Arc<Path>,
-    /// The line number, from 1.
+    /// The line number, starting at 1.
     pub line: usize,
-    /// The algorithm of its key.
+    /// The algorithm of the line's key.
     pub algorithm: Algorithm,
 }
 
@@ -86,29 +88,29 @@ impl fmt::Display for KnownLine {
 /// The result of checking a key that a host presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is a key of the host.
+    /// The key is one of the host's.
     Known,
-    /// The files have no key for this host.
+    /// The files list no key for this host and port, nor this key for the host without a port.
     Unknown {
-        /// The first line that names a certificate authority for the host. OpenSSH
-        /// would accept a certificate that it signed.
+        /// The first line that names a certificate authority for the host. OpenSSH would
+        /// accept a certificate that this authority signed.
         authority: Option<KnownLine>,
     },
-    /// The files have only other keys for this host. If none is of the presented kind,
-    /// the key counts as changed all the same, because a man in the middle can choose
-    /// the kind.
+    /// The files list only other keys for this host and port. The key counts as changed
+    /// even if no listed key is of the presented kind, because a man in the middle can
+    /// choose the kind.
     Changed {
-        /// The host's lines, those with the presented kind first. Never empty.
+        /// The host's lines, with those of the presented kind first. Never empty.
         known: Vec<KnownLine>,
     },
     /// The key is marked as revoked.
     Revoked {
-        /// The line that revokes it.
+        /// The line that revokes the key.
         by: KnownLine,
     },
 }
 
-/// A `known_hosts` file couldn't be read.
+/// A `known_hosts` file that can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}", path.display())]
 pub struct KnownHostsError {
@@ -118,7 +120,7 @@ pub struct KnownHostsError {
 }
 
 impl KnownHosts {
-    /// Reads files, which are searched in this order. A file that doesn't exist counts
+    /// Reads the files, which are searched in this order. A file that doesn't exist counts
     /// as empty, as in OpenSSH.
     ///
     /// # Errors
@@ -178,7 +180,7 @@ impl KnownHosts {
         }
     }
 
-    /// Only the lines about one host.
+    /// Only the lines that name this host, with or without its port.
     pub(super) fn of(&self, address: &ServerAddress) -> Self {
         let full = name(address);
         let bare = address.host.to_lowercase();
@@ -188,16 +190,16 @@ impl KnownHosts {
         Self { files: self.files.clone(), lines: lines.cloned().collect() }
     }
 
-    /// The line to add for this host and key.
+    /// The line that makes `key` known for this host.
     pub fn line_to_add(address: &ServerAddress, key: &PublicKey) -> String {
         let key = PublicKey::new(key.key_data().clone(), "");
         let key = key.to_openssh().unwrap_or_default();
         format!("{} {key}", name(address))
     }
 
-    /// The host key algorithms, in the order of preference. Those of the host's lines
-    /// come first; otherwise the host could present a key of another kind, which would
-    /// count as changed.
+    /// The host key algorithms, in the order of preference. The algorithms of the host's
+    /// lines come first; otherwise the host could present a key of another kind, which
+    /// would count as changed.
     pub(super) fn algorithms(&self, address: &ServerAddress) -> Vec<Algorithm> {
         let usual = [
             Algorithm::Ed25519,
@@ -226,7 +228,7 @@ impl KnownHosts {
         About { own, bare }
     }
 
-    /// Lines whose patterns name the host, in the order of the files.
+    /// The lines whose patterns name the host, in the order of the files.
     fn naming(&self, host: &str) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(move |(_, entry)| names(entry.host_patterns(), host))
     }
@@ -247,7 +249,7 @@ impl KnownHosts {
     }
 }
 
-/// Parses a line; `None` if it is empty, a comment or invalid.
+/// Parses a line. `None` if the line is empty, a comment or invalid.
 fn entry(line: &str) -> Option<Entry> {
     let mut fields = line.split_ascii_whitespace().peekable();
     let marked = fields.next_if(|field| field.starts_with('@')).into_iter();
@@ -255,8 +257,8 @@ fn entry(line: &str) -> Option<Entry> {
     if wanted.first()?.starts_with('#') {
         return None;
     }
-    // Drop the trailing comment and separate the fields by one space: ssh_key is
-    // stricter than OpenSSH.
+    // ssh_key is stricter than OpenSSH, so the comment at the end is dropped and the fields
+    // are separated by one space.
     wanted.join(" ").parse().ok()
 }
 
@@ -295,7 +297,8 @@ fn names(patterns: &HostPatterns, host: &str) -> bool {
 /// characters.
 fn fits(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
-    // Where to backtrack to: the last star, and how much text it covers.
+    // Where to backtrack to: behind the last star, and the end of the text that the star
+    // covers.
     let mut star = None;
     while let Some(&c) = text.get(t) {
         match pattern.get(p) {
@@ -323,7 +326,7 @@ fn ecdsa(curve: EcdsaCurve) -> Algorithm {
     Algorithm::Ecdsa { curve }
 }
 
-/// The signature algorithms of a kind of key, best first; RSA with SHA-1 is left out.
+/// The signature algorithms of a kind of key, best first. RSA with SHA-1 is left out.
 fn signatures(kind: Algorithm) -> Vec<Algorithm> {
     match kind {
         Algorithm::Rsa { .. } => {

@@ -1,19 +1,18 @@
 //! SSH: one encrypted connection per host, over which commands are run.
 //!
-//! The entry point is [`Session::connect`]. It takes a [`Login`], whose keys come from
+//! The entry point is [`Session::connect`]. It needs a [`Login`], whose keys come from
 //! [`key::load`], and the user's [`KnownHosts`]. [`Session::exec`] then runs commands.
 //!
 //! What always holds:
-//! - A connection is used only if the host's key is in [`KnownHosts`]. This check
-//!   can't be disabled.
-//! - Nothing waits forever: each phase of connecting has a time-out, keep-alives
-//!   detect a host that stops responding, and sending to a command that has ended is
-//!   an error.
-//! - No secret is in an error or in `Debug` output. Text from the host is bounded, and
-//!   its control characters are escaped.
+//! - A connection is used only if the host's key is in [`KnownHosts`]. This check can't be
+//!   disabled.
+//! - Connecting ends: each phase has a time-out. Keep-alives detect a host that stops
+//!   responding, and sending to a command that has ended is an error.
+//! - No credential is in an error or in `Debug` output. An error contains the host's text
+//!   only bounded, with secrets masked and control characters escaped.
 //!
-//! This room doesn't know what the commands are and reads no configuration. Its caller
-//! decides how many hosts to connect to at once.
+//! This room doesn't know what the commands are, and reads no configuration. It leaves to
+//! its caller how long a command may take, and how many hosts to connect to at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,7 +43,7 @@ pub use session::{Lost, Session};
 pub struct ServerAddress {
     /// A name or an IP address; an IPv6 address has no brackets.
     pub host: String,
-    /// Usually 22.
+    /// The TCP port, usually 22.
     pub port: u16,
 }
 
@@ -65,12 +64,12 @@ impl fmt::Display for ServerAddress {
     }
 }
 
-/// A user and its credentials, which are tried in order.
+/// A user and the credentials to try, in this order.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The user's name on the host.
     pub user: String,
-    /// Keys and passwords.
+    /// The keys and passwords.
     pub credentials: Vec<Credential>,
 }
 
@@ -86,16 +85,17 @@ pub enum Credential {
 /// The time-outs of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For resolving the name and opening the TCP connection.
+    /// The maximum time for resolving the name and opening the TCP connection.
     pub connect: Duration,
-    /// For the server's version line and the key exchange.
+    /// The maximum time for the server's version line and the key exchange.
     pub handshake: Duration,
-    /// For the login. Servers that look up the client's name, or that delay failed
-    /// attempts, take seconds.
+    /// The maximum time for the login. Servers that look up the client's name, or that
+    /// delay failed attempts, take seconds.
     pub login: Duration,
-    /// After this long without data, a keep-alive request is sent.
+    /// The time without data after which a keep-alive request is sent.
     pub keepalive: Duration,
-    /// After this many unanswered keep-alive requests, the connection counts as lost.
+    /// The number of unanswered keep-alive requests after which the connection counts as
+    /// lost.
     pub unanswered: u32,
 }
 

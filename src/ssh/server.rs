@@ -1,7 +1,7 @@
-//! An SSH server in this process: that of simulated hosts, and of this room's tests.
+//! An SSH server in this process, used by simulated hosts and by this room's tests.
 //!
-//! The entry point is [`Server::serve`]. Who may log in is data; what runs the commands is
-//! the caller's [`Shell`].
+//! The entry point is [`Server::serve`]. The fields of [`Server`] say which logins it
+//! accepts; the caller's [`Shell`] runs the commands.
 
 use bytes::{Bytes, BytesMut};
 use russh::keys::{PrivateKey, PublicKey};
@@ -20,20 +20,20 @@ const CHUNK: usize = 1 << 16;
 
 /// Runs the commands that a server receives.
 pub(crate) trait Shell: Clone + Send + Sync + 'static {
-    /// Starts a command, with pipes for its input and output. `None` refuses it.
+    /// Starts a command, with pipes for its input and output. `None` refuses the command.
     fn start(&self, user: &str, command: &str) -> Option<io::Result<Child>>;
 }
 
-/// A server, and how it misbehaves.
+/// A server, including the ways in which it misbehaves.
 #[derive(Clone, Debug)]
 pub(crate) struct Server<S> {
-    /// The host's key.
+    /// The host key.
     pub(crate) key: PrivateKey,
-    /// The only user that can log in; any, if absent.
+    /// The only user that can log in; `None` means any user.
     pub(crate) user: Option<String>,
-    /// The key that is accepted, if any is.
+    /// The public key that is accepted, if any.
     pub(crate) user_key: Option<PublicKey>,
-    /// The password that is accepted, if any is.
+    /// The password that is accepted, if any.
     pub(crate) password: Option<String>,
     /// Whether the password is required in addition to the key.
     pub(crate) two_factors: bool,
@@ -41,18 +41,18 @@ pub(crate) struct Server<S> {
     pub(crate) methods: Vec<MethodKind>,
     /// The receive window of each channel, in bytes.
     pub(crate) window: u32,
-    /// Each chunk of output is delayed by this long.
+    /// The delay of each chunk of output.
     pub(crate) slow: Option<Duration>,
-    /// After the login, nothing but keepalives is answered.
+    /// Whether the server answers nothing but keep-alives after the login.
     pub(crate) mute: bool,
-    /// With each command, the server opens a channel of its own.
+    /// Whether the server itself opens a channel with each command.
     pub(crate) opens_channels: bool,
     /// Runs the commands.
     pub(crate) shell: S,
 }
 
 impl<S: Shell> Server<S> {
-    /// A server that accepts this key, of any user.
+    /// A server that accepts this public key from any user.
     pub(crate) fn new(key: PrivateKey, user_key: PublicKey, shell: S) -> Self {
         Self {
             key,
@@ -93,7 +93,7 @@ struct Client<S> {
     /// The user that logged in.
     user: String,
     channels: HashMap<ChannelId, Channel<Msg>>,
-    /// Requests to a mute server.
+    /// Requests that a mute server leaves unanswered.
     unanswered: Vec<ChannelOpenHandle>,
 }
 
@@ -185,8 +185,8 @@ impl<S: Shell> Handler for Client<S> {
     }
 }
 
-/// Connects a command with its channel, as sshd does: when the command ends, it sends the
-/// exit status and closes the channel without reading the rest of the input. If the
+/// Connects a command to its channel, as sshd does: when the command ends, the server sends
+/// the exit status and closes the channel without reading the rest of the input. If the
 /// client disconnects first, the command's pipes are closed.
 async fn run(channel: Channel<Msg>, mut child: Child, slow: Option<Duration>) {
     let (mut input, output) = channel.split();

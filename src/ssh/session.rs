@@ -21,8 +21,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// An authenticated connection to one host. It can be shared, and several commands can
 /// run over it at the same time, up to the host's limit (OpenSSH: ten).
 ///
-/// It stays open until it and all its channels have been dropped, or until
-/// [`Session::close`].
+/// The connection stays open until the session and all its channels have been dropped, or
+/// until [`Session::close`].
 pub struct Session {
     handle: client::Handle<Client>,
     end: Ending,
@@ -34,11 +34,11 @@ pub struct Session {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("connection lost: {reason}")]
 pub struct Lost {
-    /// Why, as far as known.
+    /// The reason, as far as it is known.
     pub reason: Printable,
 }
 
-/// A shared handle on the end of a connection: whether it has ended, and why.
+/// A shared handle on the end of a connection: whether the connection has ended, and why.
 #[derive(Clone, Debug)]
 pub(super) struct Ending(watch::Receiver<Option<Printable>>);
 
@@ -68,14 +68,15 @@ impl Session {
         Self { handle, end, tap, redactor: redactor.clone() }
     }
 
-    /// Masks secrets in what the host says.
+    /// The redactor that masks secrets in the host's text.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
     }
 
     /// Starts a command in the user's login shell. This returns as soon as the host has
-    /// opened a channel, so that the command's first input can be sent along with it.
-    /// [`Reader::next`](super::Reader::next) reports whether it was started.
+    /// opened a channel, so that the command's first input can be sent along with the
+    /// request. [`Reader::next`](super::Reader::next) reports whether the command was
+    /// started.
     ///
     /// # Errors
     /// The host opens no more channels, or the connection was lost.
@@ -128,7 +129,8 @@ fn unwanted() -> russh::Error {
     io::Error::other("the host opened a channel, which spore never asks for").into()
 }
 
-/// Handlers of channels that the host opens; their arguments differ.
+/// Defines the handlers of channels that the host opens, which differ only in their
+/// arguments.
 macro_rules! refuse {
     ($($name:ident($($argument:ty),*);)*) => {$(
         async fn $name(
@@ -143,7 +145,7 @@ macro_rules! refuse {
     )*};
 }
 
-/// russh's callbacks: checks the host key, and records how the connection ended.
+/// russh's callbacks, which check the host key and record how the connection ended.
 pub(super) struct Client {
     guard: Guard,
     redactor: Redactor,
@@ -213,8 +215,9 @@ impl client::Handler for Client {
         }
     }
 
-    // Each channel takes memory until the host closes it, and spore never asks a host to open
-    // one: so the first one ends the connection, of whatever kind it is.
+    // A channel takes memory until the host closes it, and spore never asks a host to open
+    // one. Therefore the first channel that the host opens ends the connection, whatever
+    // its kind.
 
     refuse! {
         server_channel_open_session();

@@ -1,4 +1,4 @@
-//! Connecting to an SSH server in this process, and to ports without one.
+//! Connections to an SSH server in this process. Each file has the tests of one subject.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
@@ -23,7 +23,7 @@ async fn connect(server: &TestServer, login: &Login) -> Result<Session, ConnectE
     Session::connect(&address, login, &server.known(&address), &patience(), &Redactor::default()).await
 }
 
-/// Everything that a command writes to stdout and to stderr, and how it ended.
+/// Everything that a command writes to stdout and to stderr, and how the command ended.
 async fn listen(reader: &mut Reader) -> Result<(Vec<u8>, Vec<u8>, Option<Exit>), ChannelError> {
     let (mut out, mut err, mut exit) = (Vec::new(), Vec::new(), None);
     while let Some(event) = reader.next().await? {

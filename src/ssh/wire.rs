@@ -1,9 +1,9 @@
-//! The byte stream below a connection: it can be cut from outside, keeps the first
-//! bytes that were received, and disables delayed acknowledgements.
+//! The byte stream below a connection. It can be cut from outside, keeps the first bytes
+//! that were received, and disables delayed acknowledgements.
 //!
-//! russh runs a connection in a task of its own, which would run forever after the
-//! caller has given up: [`Tap::cut`] ends it. The first bytes tell a slow server from
-//! one that rejects the connection or isn't an SSH server.
+//! russh runs a connection in a separate task, which would keep running after the caller has
+//! given up; [`Tap::cut`] ends it. The first bytes distinguish a slow server from one
+//! that rejects the connection or isn't an SSH server.
 
 use std::io;
 use std::pin::Pin;
@@ -29,7 +29,7 @@ const HEAD_START: Duration = Duration::from_millis(250);
 pub(super) struct Wire<S> {
     stream: S,
     tap: Arc<Tap>,
-    /// Called when all received data has been read.
+    /// Called when all data that has arrived has been read.
     drained: fn(&S),
 }
 
@@ -66,12 +66,12 @@ impl Tap {
 }
 
 impl Wire<TcpStream> {
-    /// Connects to the first of the host's addresses that answers. The connection ends
-    /// when sent data isn't acknowledged for `silence`; keep-alives can't detect that
-    /// while a write is blocked.
+    /// Connects to the first of the host's addresses that answers. The connection ends if
+    /// sent data isn't acknowledged within `silence`, which keep-alives can't detect while
+    /// a write is blocked.
     ///
     /// # Errors
-    /// The first error, if no address can be connected to.
+    /// The first attempt's error, if no address can be connected to.
     pub(super) async fn dial(address: &ServerAddress, silence: Duration) -> io::Result<Self> {
         let stream = dial(address).await?;
         stream.set_nodelay(true)?;

@@ -1,4 +1,4 @@
-//! The entries of a mapping: finds duplicate keys and resolves merge keys.
+//! Resolves the merge keys of a mapping, and finds its duplicate keys.
 
 use super::Span;
 use super::syntax::{Flaw, Flaws, Mistake, flaw};
@@ -6,7 +6,8 @@ use super::{Content, Entry, Node};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// The entries, then those of `merges` with new keys, then the duplicates.
+/// The entries with distinct keys, then those entries of `merges` whose keys are new, then
+/// the duplicates.
 pub(crate) fn merged<'a>(
     entries: Vec<Entry<'a>>,
     merges: Vec<Node<'a>>,
@@ -40,20 +41,20 @@ pub(crate) fn merged<'a>(
     kept.entries
 }
 
-/// The mappings that one `<<` merges; items of a list that is defined elsewhere are
-/// reported at the alias.
+/// The mappings that one `<<` merges. If it refers to a list by an alias, each item has the
+/// place of the alias.
 fn sources(merge: Node<'_>) -> Vec<Node<'_>> {
     let Content::List(items) = merge.content.resolved() else { return vec![merge] };
     let shown = |item: &Node<'_>| merge.defined.map_or(item.span, |_| merge.span);
     items.iter().map(|item| Node { span: shown(item), ..item.clone() }).collect()
 }
 
-/// Up to this many keys are compared one by one; most mappings have fewer.
+/// Mappings with at most this many keys, which are most of them, are searched one by one.
 const FEW: usize = 8;
 
 struct Kept<'a> {
     entries: Vec<Entry<'a>>,
-    /// The first place of each key, once there are more than a few.
+    /// The first place of each key; filled once the mapping has more than `FEW` keys.
     seen: HashMap<Cow<'a, str>, Span>,
 }
 

@@ -1,12 +1,13 @@
-//! A YAML document as a tree in which each value has its place. Every YAML that spore
-//! didn't write is read here: the folder's files, and the configurations on hosts.
+//! Parses a YAML document into a tree in which each value knows its place in the text. All
+//! YAML that spore may not have written itself is read here: the files of a folder, and the
+//! configurations found on hosts. The entry point is [`parse`].
 //!
-//! It is built from the parser's events instead of being deserialized, because all
-//! errors must be reported, and the places of secrets must be known even if the
-//! parsing stops at an error. Aliases are shared, not copied.
+//! The tree is built from the parser's events instead of being deserialized, because all
+//! errors must be reported, and because the places of secrets must be known even if parsing
+//! stops at an error. Aliases share the content that they refer to; it isn't copied.
 //!
 //! Whatever a text contains, reading it takes time and memory in proportion to its length:
-//! depth, values and comments are limited.
+//! the depth, the number of values and the number of comments are limited.
 
 mod merge;
 mod syntax;
@@ -23,18 +24,20 @@ use std::ops::Range;
 use std::rc::Rc;
 use syntax::{Flaws, flaw, span_of, syntax};
 
-/// Far more values than a network needs, including those from aliases. One more is
-/// allowed for every few bytes, which no file without aliases exceeds.
+/// The number of values that any document may have, aliases counted in full: far more than
+/// a network needs. A long document may have one more for each `BYTES_A_VALUE` bytes, so
+/// that a large file isn't rejected because of its size alone.
 const MOST_VALUES: usize = 500_000;
 const BYTES_A_VALUE: usize = 10;
-/// A long text counts as one value for each this many bytes.
+/// A long text counts as one more value for each `BYTES_OF_TEXT` bytes.
 const BYTES_OF_TEXT: usize = 64;
-/// Consecutive comments before a value.
+/// The maximum number of consecutive comments before a value.
 const MOST_COMMENTS: usize = 500_000;
-/// Far deeper than anything in a folder; bounds recursion.
+/// The maximum depth of nesting, which bounds recursion: far more than any folder has.
 const DEEPEST: usize = 64;
 
-/// A value, its place, and the place of its definition if that is elsewhere.
+/// A value and its place. A value that an alias stands for has the alias's place, and
+/// `defined` is the place of its anchor.
 #[derive(Clone)]
 pub(crate) struct Node<'a> {
     pub(crate) content: Content<'a>,
@@ -47,10 +50,10 @@ pub(crate) enum Content<'a> {
     Null,
     Scalar {
         text: Cow<'a, str>,
-        /// Not quoted, so it may be a value of another type.
+        /// Not quoted, so the text may stand for a value of another type.
         plain: bool,
     },
-    /// A scalar with the tag that has a meaning: see [`Places::tag`].
+    /// A scalar with the one tag that has a meaning: see [`Places::tag`].
     Tagged {
         tag: &'static str,
         text: Cow<'a, str>,
@@ -58,7 +61,7 @@ pub(crate) enum Content<'a> {
     List(Vec<Node<'a>>),
     Map(Vec<Entry<'a>>),
     Shared(Rc<Content<'a>>),
-    /// A value with an error, which has been reported.
+    /// A value whose error has been reported.
     Broken,
 }
 
@@ -68,9 +71,9 @@ pub(crate) struct Entry<'a> {
     /// Whether the key was written without quotes.
     pub(crate) plain: bool,
     pub(crate) span: Span,
-    /// The place of the entry's definition, if it was merged.
+    /// The place where a merged entry was defined; `None` if the entry wasn't merged.
     pub(crate) defined: Option<Span>,
-    /// The key exists already, so this entry is only checked.
+    /// Whether an earlier entry has the same key. Such an entry is checked, but not used.
     pub(crate) again: bool,
     pub(crate) value: Node<'a>,
 }
@@ -80,7 +83,8 @@ pub(crate) struct Parsed<'a> {
     /// `None` if the text is empty, or if the parsing stopped.
     pub(crate) root: Option<Node<'a>>,
     pub(crate) flaws: Vec<Flaw>,
-    /// The parsing stopped: what seems missing may not be.
+    /// Whether parsing stopped at an error. If so, what seems to be missing may be in the
+    /// rest.
     pub(crate) broken: bool,
 }
 
@@ -92,8 +96,8 @@ impl Content<'_> {
         }
     }
 
-    /// As a value without places; mappings are sorted by name, independent of their order
-    /// in the file.
+    /// Converts the content to a value without places. Mappings are sorted by key, whatever
+    /// their order in the file.
     pub(crate) fn to_value(&self) -> Value {
         match self.resolved() {
             Content::Null | Content::Broken | Content::Shared(_) => Value::Null,
@@ -111,14 +115,14 @@ impl Content<'_> {
     }
 }
 
-/// A mapping, sorted by name.
+/// A mapping, sorted by key.
 pub(crate) fn mapping<'a>(entries: impl Iterator<Item = (&'a str, &'a Content<'a>)>) -> Value {
     let sorted: BTreeMap<_, _> = entries.collect();
     let entry = |(key, content): (&str, &Content<'_>)| (Value::String(key.to_owned()), content.to_value());
     Value::Mapping(sorted.into_iter().map(entry).collect())
 }
 
-/// Bytes of a file.
+/// A range of bytes in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
     pub(crate) start: u32,
@@ -131,31 +135,32 @@ impl Span {
     }
 }
 
-/// Is told the places of a document's parts as they are found.
+/// Receives the places of a document's parts while the document is parsed.
 pub(crate) trait Places {
     /// A comment.
     fn comment(&mut self, _at: Span) {}
     /// A key of a mapping.
     fn key(&mut self, _at: Span) {}
-    /// A value, of the key `key` in the mapping of the key `above`.
+    /// A scalar. `key` is the innermost key that the scalar is under, `above` the one
+    /// around it.
     fn value(&mut self, _at: Span, _key: Option<&str>, _above: Option<&str>) {}
-    /// The value at `at` is also the value of `key`, by an alias.
+    /// An alias makes the scalar or list at `at` a value of `key` as well.
     fn value_again(&mut self, _at: Span, _key: Option<&str>, _above: Option<&str>) {}
     /// The text from `start` on couldn't be parsed.
     fn rest(&mut self, _start: usize) {}
-    /// The one tag that has a meaning in this document.
+    /// The one tag that has a meaning in this document; other custom tags are errors.
     fn tag(&self) -> Option<&'static str> {
         None
     }
 }
 
-/// Parses the only document in `text`, and tells `places` where its parts are.
+/// Parses `text`, which must be a single document, and tells `places` where its parts are.
 pub(crate) fn parse<'a>(text: &'a str, places: &mut dyn Places) -> Parsed<'a> {
     let mut options = Options::default();
     options.flow_nesting_limit = DEEPEST;
     options.block_nesting_limit = DEEPEST;
     options.emit_unresolved_aliases = true;
-    // A file may have any amount of commented-out lines.
+    // The parser's default is too low for a file in which many lines are commented out.
     options.max_buffered_comment_events = MOST_COMMENTS;
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut builder = Builder {
@@ -208,7 +213,7 @@ struct Anchored<'a> {
     extent: Extent,
 }
 
-/// The size of a node, with its aliases resolved.
+/// The size of a node, counting whatever its aliases stand for.
 #[derive(Clone, Copy)]
 struct Extent {
     values: usize,
@@ -224,7 +229,7 @@ struct Frame<'a> {
     kind: Kind<'a>,
     anchor: usize,
     start: u32,
-    /// Where its last part ended.
+    /// Where the last part so far ended.
     end: u32,
     extent: Extent,
 }
@@ -234,15 +239,15 @@ enum Kind<'a> {
     Map { entries: Vec<Entry<'a>>, merges: Vec<Node<'a>>, key: PendingKey<'a> },
 }
 
-/// The key of a mapping whose value comes next, if it has been read.
+/// What the next node in a mapping is.
 enum PendingKey<'a> {
-    /// The next node is the key.
+    /// A key.
     Awaited,
-    /// The next node is the value of this key, which may be unquoted.
+    /// The value of this key; the flag says whether the key is unquoted.
     Is(Cow<'a, str>, bool, Span),
-    /// The next node is a mapping to merge.
+    /// The value of a merge key, `<<`.
     Merge,
-    /// The next node is the value of an invalid key.
+    /// The value of an invalid key.
     Bad,
 }
 
@@ -309,12 +314,12 @@ impl<'a> Builder<'a, '_> {
         self.add(Node { content, span: at, defined: None }, anchor, Extent { values, ..Extent::SCALAR })
     }
 
-    /// The tag that has a meaning, if it is this one.
+    /// Returns the name of `tag` if it is the tag that has a meaning in this document.
     fn meant(&self, tag: &Tag) -> Option<&'static str> {
         self.places.tag().filter(|known| matches!(tag.parts(), ("!", name) if name == *known))
     }
 
-    /// Tags without effect are accepted; others could change the value.
+    /// Reports a tag that could change the value; tags without an effect are accepted.
     fn tag(&mut self, tag: Option<&Tag>, at: Span) {
         let Some(tag) = tag else { return };
         if !tag.is_yaml_core_schema() && !is_bare(tag) {
@@ -328,7 +333,8 @@ impl<'a> Builder<'a, '_> {
 
     fn close(&mut self, at: Span) -> Result<(), Box<Flaw>> {
         let Some(Frame { kind, anchor, start, end, mut extent }) = self.stack.pop() else { return Ok(()) };
-        // The end of a block collection is empty, and too far down.
+        // A block collection ends with an empty event at its next sibling, which is too far
+        // down.
         let end = if at.start == at.end { end } else { at.end };
         let content = match kind {
             Kind::List(items) => Content::List(items),
@@ -344,7 +350,7 @@ impl<'a> Builder<'a, '_> {
             self.flaws.push(|| flaw(Mistake::AliasInItself, at));
             return self.add(Node { content: Content::Broken, span: at, defined: None }, 0, Extent::SCALAR);
         };
-        // The keys of a mapping have been handled at its definition.
+        // The places of a mapping's parts were reported where the mapping is defined.
         if !matches!(*anchored.content, Content::Map(_)) {
             self.places.value_again(anchored.span, key, above);
         }
@@ -409,12 +415,12 @@ fn key_of<'a>(node: &Node<'a>, flaws: &mut Flaws) -> PendingKey<'a> {
     PendingKey::Bad
 }
 
-/// `!`, which turns every scalar into text.
+/// Whether the tag is `!`, which turns every scalar into text.
 fn is_bare(tag: &Tag) -> bool {
     matches!(tag.parts(), ("", "!") | ("!", ""))
 }
 
-/// The key that the next value belongs to, and the key above that one.
+/// The key that the next value belongs to, and the next key further out.
 fn path<'s>(stack: &'s [Frame<'_>]) -> (Option<&'s str>, Option<&'s str>) {
     let mut keys = stack.iter().rev().filter_map(|frame| match &frame.kind {
         Kind::Map { key: PendingKey::Is(key, ..), .. } => Some(key.as_ref()),
@@ -423,8 +429,8 @@ fn path<'s>(stack: &'s [Frame<'_>]) -> (Option<&'s str>, Option<&'s str>) {
     (keys.next(), keys.next())
 }
 
-/// YAML 1.2's core schema, which tau's reader uses for fields without a declared
-/// type.
+/// Converts an unquoted scalar according to YAML 1.2's core schema, which tau's reader uses
+/// for fields without a declared type.
 pub(crate) fn plain(text: &str) -> Value {
     match text {
         "true" | "True" | "TRUE" => return Value::Bool(true),

@@ -1,4 +1,5 @@
-//! The parser's errors, as mistakes of the document's author, with our own places.
+//! Describes the parser's errors as mistakes that a document's author can recognize. The
+//! place of a mistake differs from the parser's marker if that doesn't point at the cause.
 
 use super::Span;
 use serde_saphyr::granit_parser::{ErrorKind, Marker, ScanError, Span as EventSpan};
@@ -6,22 +7,22 @@ use serde_saphyr::granit_parser::{ErrorKind, Marker, ScanError, Span as EventSpa
 /// A YAML error in a document.
 pub(crate) struct Flaw {
     pub(crate) mistake: Mistake,
-    /// Where it is; of a duplicate, then the first.
+    /// Where the mistake is; for a duplicate key, the place of the first one follows.
     pub(crate) spans: Vec<Span>,
 }
 
-/// What is wrong with a document, as its author would describe it, who doesn't know the
+/// What is wrong with a document, in the author's terms rather than those of YAML's
 /// grammar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mistake {
     MergeConflict,
     Tab,
     Indentation,
-    /// More brackets in brackets than the parser follows.
+    /// Nested more deeply than the parser allows, in brackets or by indentation.
     TooDeep,
     NoSpaceAfterDash,
     NoColon,
-    /// A list's item where `name: value` is expected.
+    /// A list item where `name: value` is expected.
     ItemAmongEntries,
     NoItem,
     SecondColon,
@@ -46,7 +47,7 @@ pub(crate) enum Mistake {
     TextAfterBlockHeader,
     ByteOrderMark,
     UndeclaredTag,
-    /// In the parser's words.
+    /// Any other error, in the parser's words.
     Other(String),
     SecondDocument,
     UnknownAlias,
@@ -54,16 +55,16 @@ pub(crate) enum Mistake {
     /// A tag that would change the value.
     Tag,
     TooManyValues,
-    /// Aliases in aliases.
+    /// Aliases of content with further aliases, nested too deeply.
     NestedAliases,
     Key(NotAKey),
     DuplicateKey,
     NotMergeable,
-    /// This many more.
+    /// The number of further errors, which were left out.
     More(usize),
 }
 
-/// What is used as a key and isn't one.
+/// What is in the place of a key but can't be a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotAKey {
     Empty,
@@ -80,7 +81,7 @@ pub(crate) fn flaw(mistake: Mistake, at: Span) -> Box<Flaw> {
 /// The maximum number of errors that are reported for one file.
 const MOST_FLAWS: usize = 1_000;
 
-/// Errors that don't end the parsing.
+/// Collects the errors that don't end the parsing.
 #[derive(Default)]
 pub(crate) struct Flaws {
     all: Vec<Flaw>,
@@ -105,7 +106,7 @@ impl Flaws {
     }
 }
 
-/// The mistake that most likely led to a parser's error.
+/// The mistake that most likely caused one of the parser's errors.
 pub(crate) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
     let mut at = point(error.marker(), text);
     let (before, line) = lines(at.start as usize, text);
@@ -210,7 +211,8 @@ pub(crate) fn syntax(error: &ScanError, text: &str) -> Box<Flaw> {
     flaw(mistake, at)
 }
 
-/// The line of an offset, and the last one before it that isn't empty.
+/// The last line before the one at the offset `at` that isn't empty, and the line itself,
+/// both without surrounding whitespace.
 fn lines(at: usize, text: &str) -> (Option<Span>, Span) {
     let content = |start: usize, end: usize| {
         let line = &text[start..end];
@@ -236,7 +238,7 @@ pub(crate) fn span_of(span: &EventSpan, text: &str) -> Span {
     Span { start: small(start), end: small(trimmed) }
 }
 
-/// The character at a marker; the last one before it at the end of a line.
+/// The character at a marker. At the end of a line the span is empty.
 fn point(marker: &Marker, text: &str) -> Span {
     let start = offset(marker, text);
     let length = text
@@ -254,7 +256,7 @@ fn offset(marker: &Marker, text: &str) -> usize {
     at
 }
 
-/// No file of more than 16 MB is read.
+/// Converts an offset, which fits because no file larger than 16 MB is read.
 pub(crate) fn small(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }

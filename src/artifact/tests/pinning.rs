@@ -1,4 +1,4 @@
-//! Making pins.
+//! Tests of making pins.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! An HTTP server that gives predefined answers in order, and rejects every further
-//! request.
+//! An HTTP server that gives predefined answers in order, and refuses all further
+//! connections.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,13 +9,13 @@ use std::thread;
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
     File(Vec<u8>),
-    /// Without saying how long it is.
+    /// The file, without its length.
     Unsized(Vec<u8>),
-    /// Half of it, then the end.
+    /// The file's length and half of the file, and then the end of the connection.
     Truncated(Vec<u8>),
-    /// Half of it, then nothing.
+    /// The file's length and half of the file, and then silence.
     Stalled(Vec<u8>),
-    /// Nothing at all.
+    /// Silence.
     Mute,
     Status(u16),
     Redirect(&'static str),
@@ -46,7 +46,7 @@ impl Server {
         format!("http://127.0.0.1:{}/{path}", self.port)
     }
 
-    /// Method and path of every request until now.
+    /// The method and path of every request so far.
     pub(super) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -66,7 +66,7 @@ fn serve(mut stream: TcpStream, answer: &Answer, heard: &Mutex<Vec<String>>) {
         Answer::Status(status) => (format!("{status} No\r\nContent-Length: 0"), &[]),
         Answer::Redirect(to) => (format!("302 Found\r\nLocation: {to}\r\nContent-Length: 0"), &[]),
     };
-    // The client may have gone, which is what some tests are about.
+    // The client may already have disconnected; some tests are about that.
     let _ = write!(stream, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
     let _ = stream.write_all(body);
     if let Answer::Stalled(_) = answer {

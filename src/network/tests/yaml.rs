@@ -8,13 +8,14 @@ use std::fs;
 
 const CASES: &str = "fixtures/yaml";
 
-/// Cases in which the result differs from the expected one. This list may only become shorter.
+/// Cases in which the result differs from the expected one. This list may only become
+/// shorter.
 const MISJUDGED: &[&str] = &[
     // The parser accepts a tab as a space if it follows spaces.
     "documents: a tab after indentation",
-    // It is as lenient as other tools' readers, including tau's.
+    // The parser is as lenient here as other tools' readers, including tau's.
     "flow: less indented than its key",
-    // It adds a missing final line break.
+    // The parser adds a missing final line break.
     "literals: no line end at the end",
 ];
 
@@ -28,7 +29,7 @@ struct Case {
 enum Expected {
     Meaning(Value),
     Nothing,
-    /// As the `Debug` of a mistake; empty if any will do.
+    /// The `Debug` text of a mistake; empty if any mistake will do.
     Refused(String),
 }
 
@@ -54,7 +55,7 @@ fn every_document_means_what_it_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// `Err` contains the actual result.
+/// Compares the result with the expected one. `Err` contains the actual result.
 fn judge(case: &Case) -> Result<(), String> {
     let text = case.document.strip_prefix('\u{feff}').unwrap_or(&case.document);
     let mut mask = Mask::new(text, Component::Accounts);
@@ -142,7 +143,7 @@ fn case(file: &str, part: &str) -> Option<Case> {
     None
 }
 
-/// Replaces each `«…»` by the character that it stands for.
+/// Replaces each `«…»` by the characters that it stands for.
 fn spelt_out(text: &str) -> String {
     let mut text = text.to_owned();
     for (name, character) in [("TAB", "\t"), ("SPACE", " "), ("CR", "\r"), ("LF", "\n")] {

@@ -10,10 +10,10 @@ use crate::resource::{Printable, Redactor};
 use crate::ssh::ServerAddress;
 use crate::ssh::known_hosts::{KnownHosts, KnownLine, Verdict};
 
-/// A host that could not be connected to, or logged in to.
+/// Why a host could not be connected to, or logged in to.
 ///
-/// Its text fits on one line after the host's name; [`ConnectError::help`] says
-/// how to fix it.
+/// The text fits on one line after the host's name; [`ConnectError::help`] says how to fix
+/// the failure.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -38,21 +38,21 @@ pub enum ConnectError {
     TimedOut {
         /// The phase that took too long.
         phase: Phase,
-        /// Its time-out.
+        /// The time-out of this phase.
         after: Duration,
     },
     /// Something other than an SSH server listens on the port.
     #[error("not an SSH server: it sent `{said}`")]
     NotSsh {
-        /// The first line that it sent.
+        /// The first line that the server sent.
         said: Printable,
     },
     /// The host closed the connection.
     #[error("the host closed the connection while {phase}{}", colon(said))]
     HungUp {
-        /// The phase in which it did.
+        /// The phase in which the host closed the connection.
         phase: Phase,
-        /// The reason it gave; empty if it gave none.
+        /// The reason that the host gave; empty if it gave none.
         said: Printable,
     },
     /// The host and spore have no algorithm in common.
@@ -69,19 +69,19 @@ pub enum ConnectError {
         /// The violation.
         what: Printable,
     },
-    /// No `known_hosts` file names the host.
+    /// No `known_hosts` file lists a key for this host and port.
     #[error("unknown host key: {algorithm} {fingerprint}")]
     HostKeyUnknown {
         /// The algorithm of the key that the host presented.
         algorithm: Algorithm,
-        /// Its SHA-256 fingerprint.
+        /// The SHA-256 fingerprint of the key.
         fingerprint: String,
         /// The `known_hosts` line for this key.
         line: String,
-        /// The file to add it to.
+        /// The file to which the line should be added.
         file: Option<PathBuf>,
-        /// A line that names a certificate authority for the host; certificates
-        /// aren't supported.
+        /// A line that names a certificate authority for the host. Certificates aren't
+        /// supported.
         authority: Option<KnownLine>,
     },
     /// `known_hosts` has other keys for the host.
@@ -91,7 +91,7 @@ pub enum ConnectError {
         address: ServerAddress,
         /// The algorithm of the key that the host presented.
         algorithm: Algorithm,
-        /// Its SHA-256 fingerprint.
+        /// The SHA-256 fingerprint of the key.
         fingerprint: String,
         /// The lines with the keys that were expected.
         known: Vec<KnownLine>,
@@ -101,9 +101,9 @@ pub enum ConnectError {
     HostKeyRevoked {
         /// The algorithm of the key that the host presented.
         algorithm: Algorithm,
-        /// Its SHA-256 fingerprint.
+        /// The SHA-256 fingerprint of the key.
         fingerprint: String,
-        /// The line that revokes it.
+        /// The line that revokes the key.
         by: KnownLine,
     },
     /// The host accepted none of the user's credentials.
@@ -115,7 +115,7 @@ pub enum ConnectError {
         tried: Vec<String>,
         /// The methods that the host still accepts.
         offered: Vec<Printable>,
-        /// Whether the host accepted one credential and requires another.
+        /// Whether the host accepted a credential and requires another one.
         partly: bool,
     },
 }
@@ -145,7 +145,7 @@ impl std::fmt::Display for Phase {
 }
 
 impl ConnectError {
-    /// How to fix it, in a sentence or two.
+    /// How to fix the failure, in a sentence or two.
     pub fn help(&self) -> String {
         match self {
             Self::NotFound { .. } => "check the host's address in the network folder, and your DNS".into(),
@@ -196,8 +196,8 @@ impl ConnectError {
 
     pub(super) fn unreachable(address: &ServerAddress, source: io::Error) -> Self {
         let address = address.clone();
-        // The resolver's errors have no `ErrorKind` of their own; unlike the system's,
-        // they carry no OS error code.
+        // The resolver's errors have no `ErrorKind` of their own; unlike the system's, they
+        // carry no OS error code.
         let resolved = source.raw_os_error().is_some();
         match resolved {
             true => Self::Unreachable { address, source },
@@ -229,8 +229,8 @@ impl ConnectError {
         }
     }
 
-    /// The error for a failed handshake: `first_words` is what the server sent first,
-    /// `goodbye` the reason for which it disconnected.
+    /// The error for a failed handshake. `first_words` is what the server sent first,
+    /// `goodbye` the reason that it gave for disconnecting.
     pub(super) fn handshake(
         error: russh::Error,
         first_words: &[u8],
@@ -265,8 +265,8 @@ impl ConnectError {
     }
 }
 
-/// Whether this is what OpenSSH sends instead of its version line when it has too
-/// many connections.
+/// Whether this is a text that OpenSSH sends instead of its version line, because it has
+/// too many connections or penalizes this client's address.
 fn turned_away(said: &str) -> bool {
     said.starts_with("Exceeded MaxStartups") || said.starts_with("Not allowed at this time")
 }

@@ -6,7 +6,7 @@ use super::*;
 
 const PASSPHRASE: &str = "open sesame";
 
-/// Loads a key with this passphrase; also returns how often it was asked for.
+/// Loads a key with this passphrase. Also returns how often the passphrase was asked for.
 fn try_load(text: &str, passphrase: Option<&str>) -> (Result<Arc<PrivateKey>, KeyError>, u32) {
     let asked = Cell::new(0);
     let mut ask = |path: &Path| {

@@ -22,7 +22,7 @@ fn file(text: &str) -> KnownHosts {
     KnownHosts::parse("known".as_ref(), text)
 }
 
-/// A verdict as text, with the numbers of the lines it names.
+/// A verdict as text, with the numbers of the lines that it names.
 fn say(known: &KnownHosts, host: &str, port: u16, shown: &str) -> String {
     match known.check(&ServerAddress::new(host, port), &key(shown)) {
         Verdict::Known => "known".into(),
@@ -50,8 +50,8 @@ fn lines_mean_the_same_as_to_openssh() {
         // Several keys of one kind: any of them is accepted.
         (format!("h {B}\nh {A}"), "h", 22, A, "known"),
         (format!("h {A}\nh {B}"), "h", 22, A, "known"),
-        // A key of another kind counts as changed, too. Lines of the presented kind
-        // come first.
+        // A key of another kind counts as changed, too. Lines of the presented kind come
+        // first.
         (format!("h {c}"), "h", 22, A, "changed 1"),
         (format!("h {c}\nh {B}"), "h", 22, A, "changed 2 1"),
         // Lists, wildcards, and exclusions at any position.
@@ -65,15 +65,14 @@ fn lines_mean_the_same_as_to_openssh() {
         (format!("!n1,n* {A}"), "n2", 22, A, "known"),
         (format!("!n1 {A}"), "n2", 22, A, "unknown"),
         (format!("10.0.0.* {A}"), "10.0.0.9", 22, A, "known"),
-        // Ports. A name without a port also matches other ports, but only to accept a
-        // key.
+        // Ports. A name without a port also matches other ports, but only to accept a key.
         (format!("[h]:2222 {A}"), "h", PORT, A, "known"),
         (format!("[h]:2222 {A}"), "h", PORT, B, "changed 1"),
         (format!("[h]:2222 {A}"), "h", 22, A, "unknown"),
         (format!("[h]:2222 {A}"), "h", 2223, A, "unknown"),
         (format!("h {A}"), "h", PORT, A, "known"),
         (format!("h {A}"), "h", PORT, B, "unknown"),
-        // … and only if no key is listed for that port.
+        // A name without a port doesn't count if a key is listed for the port.
         (format!("h {A}\n[h]:2222 {B}"), "h", PORT, A, "changed 2"),
         (format!("[h]:2222 {B}\nh {A}"), "h", PORT, A, "changed 1"),
         (format!("h {A}\n[*]:2222 {B}"), "h", PORT, A, "changed 2"),
@@ -88,7 +87,7 @@ fn lines_mean_the_same_as_to_openssh() {
         (format!("*.example {A}"), "h.example", PORT, A, "known"),
         (format!("[2001:db8::1]:2222 {A}"), "2001:DB8::1", PORT, A, "known"),
         (format!("2001:db8::1 {A}"), "2001:db8::1", 22, A, "known"),
-        // Revoked keys: before or after the key's own line, for this host or for all.
+        // Revoked keys: before or after the key's own line, for this host or for all hosts.
         (format!("h {A}\n@revoked h {A}"), "h", 22, A, "revoked 2"),
         (format!("@revoked * {A}\nh {A}"), "h", 22, A, "revoked 1"),
         (format!("@revoked h {A}\nh {B}"), "h", 22, B, "known"),

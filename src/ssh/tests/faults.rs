@@ -12,8 +12,8 @@ use super::server::{TestServer, address_of, login};
 use crate::resource::Redactor;
 use crate::ssh::*;
 
-/// A port that sends `words` to every client, and then either stays silent or
-/// closes the connection.
+/// A port that sends `words` to every client, and then either stays silent or closes the
+/// connection.
 async fn port(words: &'static str, stay: bool) -> ServerAddress {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = address_of(listener.local_addr().unwrap());
@@ -71,7 +71,7 @@ async fn each_kind_of_broken_server_has_its_error() {
     }
 }
 
-/// Before its key is checked, a host can say why it hangs up.
+/// A host can give a reason for disconnecting before its key is checked.
 #[tokio::test]
 async fn the_words_of_a_host_that_hangs_up_are_harmless() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -79,7 +79,7 @@ async fn the_words_of_a_host_that_hangs_up_are_harmless() {
     tokio::spawn(async move {
         let (mut guest, _) = listener.accept().await.unwrap();
         let said = "go \x1b]52;c;YQ==\x07\u{202e}\u{200b}\naway";
-        // SSH_MSG_DISCONNECT, its reason, the words and their language.
+        // SSH_MSG_DISCONNECT: the reason's code, its text and the text's language.
         let mut message = vec![1, 0, 0, 0, 11];
         message.extend(u32::try_from(said.len()).unwrap().to_be_bytes());
         message.extend(said.as_bytes());
@@ -148,7 +148,7 @@ async fn a_closed_connection_is_reported() {
     assert!(matches!(session.exec("true").await, Err(ChannelError::Lost(_))));
 }
 
-/// Each would take memory until the host closes it.
+/// Each channel that a host opens would take memory until the host closes it.
 #[tokio::test]
 async fn a_host_that_opens_a_channel_is_left() {
     let server = TestServer { opens_channels: true, ..TestServer::new() };
@@ -167,8 +167,8 @@ async fn a_host_that_opens_a_channel_is_left() {
     assert_eq!(reason, "the host opened a channel, which spore never asks for");
 }
 
-/// A proxy that forwards bytes until it is told to stop, and then keeps both
-/// connections open: to the client, the network is cut.
+/// A proxy that forwards bytes until it is told to stop. It then keeps both connections
+/// open, so that the network seems to be cut.
 async fn flaky(to: ServerAddress) -> (ServerAddress, oneshot::Sender<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = address_of(listener.local_addr().unwrap());

@@ -17,7 +17,7 @@ use crate::ssh::{Credential, KnownHosts, Login, SecretText, ServerAddress};
 pub(super) const USER: &str = "planter";
 pub(super) const PASSWORD: &str = "correct horse";
 
-/// A server, with what a test can change about it.
+/// A server with the settings that tests change.
 #[derive(Clone)]
 pub(super) struct TestServer {
     pub(super) key: PrivateKey,
@@ -47,7 +47,7 @@ impl TestServer {
         }
     }
 
-    /// Starts to accept connections, until the runtime ends.
+    /// Accepts connections until the runtime ends.
     pub(super) async fn listen(&self) -> ServerAddress {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = address_of(listener.local_addr().unwrap());
