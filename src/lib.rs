@@ -1,6 +1,6 @@
-//! `spore` is a declarative reconciler for Taubyte networks: a folder of YAML
-//! describes a network; `spore` inspects its hosts over SSH, shows the difference
-//! as an ordered plan, and applies exactly that plan.
+//! `spore` is a declarative reconciler for Taubyte networks. A folder of YAML describes a
+//! network; `spore` inspects its hosts over SSH, shows the differences as an ordered plan,
+//! and applies exactly that plan.
 //!
 //! The modules are listed in dependency order: each imports only modules above it
 //! (enforced by `tests/layers.rs`).

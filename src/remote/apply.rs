@@ -1,5 +1,5 @@
-//! Carries out a plan: [`Scheduler`] decides what comes next, and this module does it and
-//! reports the result.
+//! Carries out a plan. The entry point is [`apply`]. The [`Scheduler`] decides what comes
+//! next; this module does it on the hosts and reports the results.
 
 use super::{Locked, Payloads, Run, Stop};
 use crate::daemon::Daemon;
@@ -23,42 +23,42 @@ pub struct ApplyEvent {
     pub kind: ApplyEventKind,
 }
 
-/// What happens while a plan is applied. The first event is a `Started`. The last is an
-/// `Ended`, unless the apply is aborted. Whether the changes had an effect is found out after
-/// that, by planning again.
+/// The kinds of events of an apply. The first event is a `Started`. The last is an `Ended`,
+/// unless the apply is aborted. Whether the changes had an effect is determined afterwards,
+/// by planning again.
 #[derive(Debug)]
 pub enum ApplyEventKind {
-    /// The apply starts, with these hosts locked.
+    /// The apply starts; it has locked these hosts.
     Started(BTreeSet<HostName>),
-    /// The apply has ended, with this outcome.
+    /// The apply has ended with this outcome.
     Ended(Box<Applied>),
-    /// This is done next.
+    /// The apply begins this part of the plan.
     Began(Next),
-    /// These parts of waves aren't begun.
+    /// The apply skips these parts of waves.
     Skipped(Vec<Skipped>),
-    /// A node ran when its turn ended, and doesn't any more.
+    /// This node was running when its turn ended, and no longer is.
     Died(NodeName),
-    /// A host's action goes on.
+    /// An action on a host makes progress.
     Action {
         /// The host.
         host: HostName,
-        /// What it does.
+        /// The action.
         action: Action,
-        /// How that goes.
+        /// The action's progress or outcome.
         report: ActionReport,
     },
-    /// A host can no longer be used.
+    /// The apply can no longer use a host.
     Lost {
         /// The host.
         host: HostName,
-        /// What was under way there.
+        /// The action that was running on the host, if any.
         action: Option<Action>,
-        /// Why.
+        /// The reason.
         error: Arc<HostError>,
     },
 }
 
-/// Where the events go. The receiver may be gone; the apply continues without it.
+/// Sends the events. If the receiver is dropped, the apply continues without it.
 #[derive(Clone)]
 struct Events(UnboundedSender<ApplyEvent>);
 
@@ -68,18 +68,20 @@ impl Events {
     }
 }
 
-/// The hosts of a plan; no other apply is known to hold any of them.
+/// The hosts of a plan, after an attempt to lock them. No host is known to be locked by
+/// another apply.
 #[derive(Debug, Default)]
 pub struct Locks {
     /// The hosts that this apply has locked.
     pub locked: BTreeMap<HostName, Locked>,
-    /// Those that couldn't be locked: gone, silent, or without room for a lock.
-    /// They count as not staged.
+    /// The hosts that couldn't be locked, because the connection was lost, the host didn't
+    /// answer, or it couldn't store the lock file. They count as not staged.
     pub lost: BTreeMap<HostName, HostError>,
 }
 
-/// Applies `plan` to the hosts, which come back with their locks. It goes on
-/// while at most `max_failures` hosts have failed.
+/// Applies `plan` to the hosts. Once more than `max_failures` hosts have failed, the
+/// remaining waves are skipped, unless a rotation has begun. Returns the outcome and the
+/// hosts that can still be used, which are still locked.
 pub async fn apply(
     plan: &Plan,
     locks: Locks,
@@ -138,13 +140,13 @@ struct PlanRunner {
     hosts: BTreeMap<HostName, Locked>,
     payloads: Arc<Payloads>,
     events: Events,
-    /// By change, how many of its actions haven't ended well.
+    /// For each change, the number of its actions that haven't succeeded yet.
     left: BTreeMap<ResourceId, usize>,
     applied: Applied,
 }
 
 impl PlanRunner {
-    /// Runs the lists of these hosts side by side, and waits for all of them.
+    /// Runs the action lists of these hosts concurrently, and waits until all have ended.
     async fn run(
         &mut self,
         scheduler: &mut Scheduler<'_>,
@@ -168,7 +170,7 @@ impl PlanRunner {
             ));
         }
         while let Some(ended) = running.join_next().await {
-            // It panicked; propagate that.
+            // If the task panicked, propagate the panic.
             let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             self.applied.interrupted |= ended.ran == Ran::Interrupted;
             for key in ended.done {
@@ -190,7 +192,7 @@ impl PlanRunner {
         }
     }
 
-    /// Asks these hosts, side by side, what their nodes do.
+    /// Asks these hosts concurrently about the current state of their nodes.
     async fn look(
         &mut self,
         scheduler: &mut Scheduler<'_>,
@@ -229,13 +231,14 @@ impl PlanRunner {
         }
     }
 
-    /// A host that isn't locked can't be used. Why, has been said if it was lost before.
+    /// Records that a host isn't locked and therefore can't be used. If the host was lost
+    /// earlier, the reason for that is already recorded and stays.
     fn unlocked(&mut self, host: &HostName) {
         let failure = HostFailure { action: None, change: None, what: Wrong::NotLocked };
         self.applied.failed.entry(host.clone()).or_insert(failure);
     }
 
-    /// A host was lost while none of its actions was under way.
+    /// Records that a host was lost while none of its actions was running.
     fn lose(&mut self, host: &HostName, error: HostError) {
         let error = Arc::new(error);
         let what = Wrong::Host(Arc::clone(&error));
@@ -245,14 +248,14 @@ impl PlanRunner {
     }
 }
 
-/// How a host's list ended.
+/// How the action list of a host ended.
 struct Ended {
     name: HostName,
     host: Option<Locked>,
     ran: Ran,
-    /// The change of each action that ended well.
+    /// The change that each successful action belongs to.
     done: Vec<ResourceKey>,
-    /// The start in which each node's turn ended.
+    /// The invocation in which each node was running when its turn ended.
     started: BTreeMap<NodeName, String>,
     failed: Option<HostFailure>,
 }

@@ -1,4 +1,4 @@
-//! The connection to a host, and one to a host that is locked.
+//! Connections to hosts: [`Connection`], and [`Locked`] for a host whose lock is held.
 
 use super::lock::{self, Beats};
 use super::run;
@@ -23,21 +23,21 @@ pub struct Connection {
     limits: RemoteLimits,
 }
 
-/// The connection to a host whose lock is held, so that no other spore can change the
-/// host. Dropping this without [`Locked::unlock`] stops the heartbeat, and the host
-/// releases the lock when it misses that.
+/// The connection to a host whose lock is held, so that no other spore can change the host.
+/// Dropping this value without [`Locked::unlock`] stops the heartbeat, and the host
+/// releases the lock when the heartbeat has been missing for [`RemoteLimits::let_go`].
 #[derive(Debug)]
 pub struct Locked {
     connection: Connection,
     beats: Beats,
 }
 
-/// A host couldn't be locked.
+/// The error if a host couldn't be locked.
 #[derive(Debug)]
 pub struct NotLocked {
     /// The reason.
     pub error: HostError,
-    /// The connection, to try again; `None` if it is unusable.
+    /// The connection, for another attempt; `None` if the connection is unusable.
     pub connection: Option<Connection>,
 }
 
@@ -48,9 +48,9 @@ pub enum Run {
     Done,
     /// An action failed, and those after it weren't started.
     Stopped {
-        /// Its index in the list.
+        /// The action's index in the list.
         at: usize,
-        /// How it ended.
+        /// How the action ended.
         outcome: Outcome,
     },
     /// The apply was asked to stop, and the remaining actions weren't started.
@@ -58,7 +58,8 @@ pub enum Run {
 }
 
 impl Connection {
-    /// Connects, logs in and starts a shell. `redactor` masks secrets in what the host says.
+    /// Connects, logs in and starts a shell. `redactor` masks secrets in text from the
+    /// host.
     ///
     /// # Errors
     /// See [`HostError::Connect`]. A shell that can't be started is reported by the
@@ -72,7 +73,7 @@ impl Connection {
         redactor: &Redactor,
     ) -> Result<Self, HostError> {
         let session = log_in(address, logins, known, limits, redactor).await?;
-        // A host may accept the login, and never answer again but to keepalives.
+        // A host may accept the login and then answer nothing but keepalives.
         let patience = limits.ready;
         let shell = match timeout(patience, Shell::open(&session)).await {
             Ok(opened) => opened?,
@@ -89,18 +90,19 @@ impl Connection {
     /// Runs a script that changes nothing, and returns its standard output.
     ///
     /// # Errors
-    /// The connection was lost, the host took too long, or the answer is malformed or
-    /// too long. The connection is unusable afterwards.
+    /// The connection was lost, no root shell could be started, the host took too long, or
+    /// the answer is malformed or too long. The connection is unusable afterwards.
     pub async fn ask(&mut self, script: &SecretBytes) -> Result<Untrusted, HostError> {
         let RemoteLimits { ready, answer, answer_limit, .. } = self.limits;
         self.shell.ask(script, ready, answer, answer_limit).await
     }
 
-    /// Takes the host's lock, without waiting if it is held, and keeps it with a
-    /// heartbeat.
+    /// Takes the host's lock and keeps it with a heartbeat. If another spore holds the
+    /// lock, this fails without waiting.
     ///
     /// # Errors
-    /// Another spore holds the lock, or the connection was lost.
+    /// Another spore holds the lock, the host can't store the lock file or allows no second
+    /// session for the heartbeat, the connection was lost, or the host took too long.
     pub async fn lock(mut self, holder: &Holder) -> Result<Locked, Box<NotLocked>> {
         match lock::take(&mut self.shell, &self.session, holder, &self.limits).await {
             Ok(beats) => Ok(Locked { connection: self, beats }),
@@ -119,7 +121,8 @@ impl Connection {
     }
 }
 
-/// Connects with the first login that the host doesn't refuse.
+/// Connects with the first login that the host accepts. Stops at an error other than a
+/// refused login.
 async fn log_in(
     address: &ServerAddress,
     logins: &[Login],
@@ -152,11 +155,11 @@ impl Locked {
         self.connection.ask(script).await
     }
 
-    /// What units do now. Nothing is changed.
+    /// Returns the current state of units. Changes nothing on the host.
     ///
     /// # Errors
-    /// As [`Connection::ask`], where the service manager doesn't answer in time, and where the
-    /// host doesn't after a `stop`.
+    /// Those of [`Connection::ask`]; the service manager's answer is missing for a unit;
+    /// or, after a `stop`, the host didn't answer within [`RemoteLimits::interrupt`].
     pub async fn watch(
         &mut self,
         units: &[String],
@@ -175,15 +178,16 @@ impl Locked {
         }
     }
 
-    /// Runs actions in order, until one fails. `tell` is called when each begins and
-    /// ends. After a `stop`, the request that is running is finished, and no further
-    /// one is sent.
+    /// Runs actions in order until an action fails. Calls `tell` with the progress of each
+    /// action. After a `stop`, the running request may finish within
+    /// [`RemoteLimits::interrupt`], and no further request is sent.
     ///
     /// After an error, or if this future is dropped, the connection is unusable, and
     /// the running action may or may not have completed.
     ///
     /// # Errors
-    /// The connection was lost, or the host took too long.
+    /// The connection was lost, the host took too long, or one of its answers didn't fit
+    /// the request.
     pub async fn run(
         &mut self,
         actions: &[Action],
@@ -198,8 +202,8 @@ impl Locked {
     /// Releases the lock and removes its files.
     ///
     /// # Errors
-    /// The connection was lost. The host then releases the lock when it misses the
-    /// heartbeat.
+    /// The connection was lost, or the host took too long. The host then releases the lock
+    /// when it misses the heartbeat.
     pub async fn unlock(self) -> Result<Connection, HostError> {
         let Self { mut connection, beats } = self;
         drop(beats);

@@ -1,4 +1,4 @@
-//! Gathering facts from all hosts concurrently.
+//! Probes all hosts concurrently. The entry point is [`gather`].
 
 use super::{Connection, RemoteLimits};
 use crate::plan::HostError;
@@ -21,11 +21,12 @@ pub struct Target {
     pub script: SecretBytes,
 }
 
-/// The host's answer, and the connection for further requests.
+/// A host's answer to its probe, and the connection for further requests.
 pub type Gathered = Result<(Connection, Untrusted), HostError>;
 
-/// Connects to every host and runs its script, on up to [`RemoteLimits::at_once`] hosts
-/// at a time. `redactor` masks secrets in what they say. `answered` is called with each host's answer or error as it arrives.
+/// Connects to every host and runs its script, on up to [`RemoteLimits::at_once`] hosts at
+/// a time. `redactor` masks secrets in text from the hosts. Calls `answered` with each
+/// host's answer or error as soon as it is known.
 pub async fn gather(
     targets: Vec<Target>,
     known: &KnownHosts,
@@ -51,7 +52,7 @@ pub async fn gather(
                 answered(&name, &answer);
                 answers.insert(name, answer);
             }
-            // The task panicked; propagate it.
+            // The task panicked; propagate the panic.
             Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             None => return answers,
         }

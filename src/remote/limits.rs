@@ -1,4 +1,5 @@
-//! Time-outs and limits.
+//! The time-outs and limits of this room, and the value of `--timeout`, which sets one of
+//! the time-outs.
 
 use crate::ssh::Timeouts;
 use std::str::FromStr;
@@ -18,8 +19,7 @@ pub struct RemoteLimits {
     pub answer: Duration,
     /// The maximum size of an answer, in bytes.
     pub answer_limit: usize,
-    /// For an action that only changes files. It is added to the time-outs of the other
-    /// actions.
+    /// For an action that only changes files. Added to the time-outs of all other actions.
     pub action: Duration,
     /// For installing packages.
     pub install: Duration,
@@ -29,21 +29,21 @@ pub struct RemoteLimits {
     pub start: Duration,
     /// The upper limit for [`Health::within`](crate::resource::Health::within).
     pub healthy: Duration,
-    /// How long a unit has to stay healthy until its start counts as successful: some
-    /// nodes exit seconds after they have reported that they started.
+    /// How long a unit has to stay healthy before its start counts as successful: some
+    /// nodes exit seconds after they have reported a successful start.
     pub settle: Duration,
     /// For a program to validate a staged file.
     pub verify: Duration,
-    /// How long a host may accept none of the bytes that are sent to it.
+    /// How long a host that is sent data may accept no bytes.
     pub stall: Duration,
     /// The interval of the heartbeat to a locked host.
     pub beat: Duration,
     /// How long a host waits for a heartbeat before it kills the running action and
     /// releases the lock.
     pub let_go: Duration,
-    /// How long an apply that was interrupted waits for the running actions of a host.
+    /// How long an interrupted apply waits for the running actions of a host.
     pub interrupt: Duration,
-    /// How often a waiting apply says what it is waiting for, unless it draws progress
+    /// How often a waiting apply reports what it is waiting for, unless it draws progress
     /// bars.
     pub remind: Duration,
 }
@@ -74,7 +74,7 @@ impl Default for RemoteLimits {
 }
 
 impl RemoteLimits {
-    /// The defaults, except for these.
+    /// Returns the defaults with these time-outs set.
     pub fn with(time_outs: &[TimeOut]) -> Self {
         let mut limits = Self::default();
         time_outs.iter().for_each(|time_out| limits.set(*time_out));
@@ -90,7 +90,7 @@ impl RemoteLimits {
         }
     }
 
-    /// Every time-out with its name in `--timeout`.
+    /// Returns every time-out that `--timeout` can set, with its name.
     fn named(&mut self) -> [(&'static str, &mut Duration); 18] {
         let Self {
             ssh,

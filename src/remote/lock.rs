@@ -1,7 +1,7 @@
 //! The lock of a host, and the heartbeat that keeps it.
 //!
-//! `lock.sh` is the host's side. The controller sends the heartbeat on a channel of its
-//! own, so that neither a long action nor a large file delays it.
+//! `lock.sh` is the host's side. The controller sends the heartbeat on a separate channel,
+//! so that neither a long action nor a large file delays it.
 
 use super::limits::RemoteLimits;
 use super::shell::{Line, Shell, bare, driver};
@@ -22,10 +22,10 @@ const LOCK: &str = include_str!("lock.sh");
 /// The exit status of `lock.sh` if it released the lock because it missed the heartbeat.
 pub(super) const GIVEN_UP: u8 = 75;
 
-/// How many times the host checks for a beat within [`RemoteLimits::let_go`].
+/// How often the host checks for a heartbeat within [`RemoteLimits::let_go`].
 const LOOKS: u32 = 30;
 
-/// The task that sends the heartbeat, until this is dropped.
+/// The task that sends the heartbeat. Dropping this value stops the task.
 #[derive(Debug)]
 pub(super) struct Beats(JoinHandle<()>);
 
@@ -36,7 +36,7 @@ impl Drop for Beats {
 }
 
 /// Takes the lock. From then on `shell` talks to a second shell, which `lock.sh` has
-/// started.
+/// started. The returned value keeps the lock.
 pub(super) async fn take(
     shell: &mut Shell,
     session: &Arc<Session>,
@@ -55,7 +55,8 @@ pub(super) async fn take(
     let directory = answered.map_err(too_long)??;
     let heart = Heart::begin(Arc::clone(session), format!("{directory}/beat"));
     let heart = timeout(limits.action, heart).await.map_err(too_long)??;
-    // Several beats may be late before the host releases the lock.
+    // The interval is much shorter than `let_go`, so that a few late beats don't lose the
+    // lock.
     let every = limits.beat.min(limits.let_go / 4).max(Duration::from_millis(20));
     Ok(Beats(tokio::spawn(heart.beat(every))))
 }
@@ -73,7 +74,8 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
             Err(error) => return Err(shell.lines.none(During::Locking, error)),
         };
         match answer.split_once(' ').unwrap_or((&answer, "")) {
-            // Each is said once at most.
+            // The host sends each of these answers at most once; a repeated one is
+            // malformed.
             ("ready", _) if !ready => ready = true,
             ("locked", at) if directory.is_none() => directory = Some(at.to_owned()),
             ("held", by) if held.is_none() => {
@@ -116,7 +118,7 @@ pub(super) async fn release(shell: &mut Shell, limits: &RemoteLimits) -> Result<
     }
 }
 
-/// Writes the heartbeat to a file on the host, as the user that logged in.
+/// Writes the heartbeat to a file on the host, as the user that logged in and without sudo.
 struct Heart {
     session: Arc<Session>,
     command: String,
@@ -124,8 +126,8 @@ struct Heart {
 }
 
 impl Heart {
-    /// Opens the first channel, and fails if the host allows no second session, because
-    /// the lock can't be kept without a heartbeat.
+    /// Opens the first channel. Fails if the host allows no second session, because the
+    /// lock can't be kept without a heartbeat.
     async fn begin(session: Arc<Session>, file: String) -> Result<Self, HostError> {
         let command = r#"exec sh -c 'while IFS= read -r n; do echo "$n" >"$1"; done' spore "#;
         let command = format!("{command}{}", quote(&file));
@@ -159,7 +161,8 @@ impl Holder {
         format!("who {}\npid {}\ncommand {}", line(&self.who), self.pid, line(&self.command))
     }
 
-    /// Reads what a holder wrote on the host; it may contain anything.
+    /// Parses the text that a holder of the lock wrote on the host. The text isn't trusted:
+    /// unknown lines are ignored, and missing or invalid values stay at their defaults.
     pub fn parse(text: &HostText, redactor: &Redactor) -> Self {
         let mut holder = Self::default();
         for line in text.expose().lines() {

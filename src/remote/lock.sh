@@ -1,26 +1,28 @@
-# Holds the host's lock while a second shell, the worker, runs requests. If the
-# controller's heartbeat stops, kills the worker and everything that it has started,
-# and only then releases the lock. Runs in a session of its own, so that a signal to
-# the connection's processes can't end it before the worker.
+# Holds the host's lock while a second shell, the worker, runs requests. If the controller's
+# heartbeat stops, kills the worker and everything that it has started, and only then
+# releases the lock. Runs in its own session, so that a signal to the connection's processes
+# can't end this script before the worker.
 #
-# Exits with 0 if the controller released the lock, and with 75 if the heartbeat
-# stopped: the controller must then not go on, because it no longer has the lock.
+# Exits with 0 if the controller released the lock or another process holds it, and with 75
+# if the worker ended in any other way, for example because the heartbeat stopped. After 75
+# the controller must not go on, because it no longer has the lock.
 #
-# lock.sh MARKER DRIVER HOLDER STEP LIMIT: checks every STEP seconds, and acts after
-# LIMIT checks without a beat.
-# shellcheck shell=sh disable=SC2154
+# lock.sh MARKER DRIVER HOLDER STEP LIMIT: checks for a heartbeat every STEP seconds, and
+# kills the worker after LIMIT checks without one. shellcheck shell=sh disable=SC2154
 
 m=$1 driver=$2 holder=$3 step=$4 limit=$5
 dir=${SPORE_ROOT-}/run/spore
 umask 077
 
-# The last holder may remove the file, but only while it holds the lock. So a lock
-# counts only if the file is still the one of that name: otherwise two processes
-# could each lock a file of that name. Names that begin with a dot can't be those of
-# shapes.
+# A holder may remove the lock file, but only while it holds the lock. A lock therefore
+# counts only if the locked file is still the one with that name: otherwise two processes
+# could each hold a lock, on different files with the same name. The names of spore's own
+# files begin with a dot, because the other entries of the directory are named after shapes,
+# whose names can't begin with a dot.
 for _ in 1 2 3 4 5; do
     mkdir -p -- "$dir" || exit 1
-    # Without `command` it would end the shell, should the directory go just now.
+    # If the directory is removed at this moment, the redirection fails. Without `command`,
+    # a failed redirection of `exec` ends the shell.
     command exec 9>>"$dir/.lock" || continue
     if ! flock -n 9; then
         printf '\n%s held %s\n' "$m" "$(head -c 4000 -- "$dir/.holder" 2>/dev/null | base64 -w0)"
@@ -37,10 +39,10 @@ trap : HUP INT TERM PIPE
 rm -rf -- "$dir"/../spore-beat-* "$dir/.holder.part" "$dir/.verify"
 beats=$(mktemp -d -- "${dir%/spore}/spore-beat-XXXXXXXX") || exit 1
 if [ -n "${SUDO_UID-}" ]; then
-    # The heartbeat comes from the user that logged in, without sudo.
+    # The user that logged in writes the heartbeat, without sudo.
     chown -- "$SUDO_UID:${SUDO_GID-}" "$beats"
 fi
-# A probe tells from this shell's descriptor whether the lock is still held.
+# A probe looks at this shell's descriptor to see whether the lock is still held.
 printf '%s\nsince %s\nshell %s\n' "$holder" "$(date -u '+%Y-%m-%d %H:%M:%S UTC')" "$$" >"$dir/.holder.part" &&
     mv -f -- "$dir/.holder.part" "$dir/.holder"
 
@@ -58,9 +60,8 @@ members() {
     members=''
     for stat in /proc/[0-9]*/stat; do
         { read -r line <"$stat"; } 2>/dev/null || continue
-        # The process name may contain anything. State, parent, group and session
-        # follow its last parenthesis.
-        # shellcheck disable=SC2086 # words
+        # The process name, in parentheses, may contain anything. State, parent, group and
+        # session follow the last closing parenthesis. shellcheck disable=SC2086 # words
         set -- ${line##*) }
         if [ "$4" = "$worker" ] && [ "$1" != Z ]; then
             members="$members ${line%% *}"
@@ -83,7 +84,7 @@ watch() {
         if [ "$missed" -lt "$limit" ] || ! members; then
             continue
         fi
-        # SIGTERM at first; SIGKILL for processes that are still running five checks
+        # Send SIGTERM at first, and SIGKILL to processes that are still running five checks
         # later.
         signal=KILL
         [ "$missed" -gt "$((limit + 5))" ] || signal=TERM
@@ -94,7 +95,7 @@ watch() {
 watch >/dev/null 2>&1 &
 watcher=$!
 
-# A trapped signal makes `wait` return early.
+# A trapped signal makes `wait` return early, so repeat it until the worker has ended.
 ended=0
 while kill -0 "$worker" 2>/dev/null; do
     wait "$worker"
@@ -105,8 +106,8 @@ while members; do
 done
 kill "$watcher" 2>/dev/null
 rm -rf -- "$beats" "$dir/.holder"
-# Where no start of a node is recorded, spore has no business any more, or has none
-# yet: nothing of it stays.
+# If the directory has no record of a node's start, spore manages no running node on this
+# host, so remove the lock file and the directory.
 recorded=''
 for entry in "$dir"/* "$dir"/.[!.]*; do
     if [ -e "$entry" ] && [ "$entry" != "$dir/.lock" ]; then

@@ -1,21 +1,23 @@
-//! Communication with hosts: gathering facts, locking, running actions.
+//! Communication with hosts: gathering facts, locking and running actions.
 //!
-//! [`gather`] connects to all hosts and probes each. [`apply`] then runs a plan on
-//! them, by way of [`Connection::lock`] and [`Locked::run`].
+//! [`gather`] connects to all hosts and probes each. The caller locks the connected hosts
+//! with [`Connection::lock`], and [`apply`] then runs a plan on them, by means of
+//! [`Locked::run`].
 //!
 //! What always holds:
 //! - Each host has one connection, with one root shell. Scripts, arguments and secrets
 //!   are sent only over the shell's standard input.
-//! - Nothing is written on a host, let alone changed, without [`Connection::lock`].
-//! - Every wait has a time-out from [`RemoteLimits`], which only progress that the host can't
-//!   make up can move: bytes that it accepts, or the next valid answer.
-//! - What a host says about actions has to fit [`Exchange`](crate::plan::wire::Exchange);
-//!   if it doesn't, the connection ends.
+//! - Nothing is written on a host before [`Connection::lock`].
+//! - Every wait for a host has a time-out from [`RemoteLimits`]. Only progress that the
+//!   host can't fake extends a time-out: bytes that it accepts, or the next valid answer.
+//! - A host's answers about actions have to fit the
+//!   [`Exchange`](crate::plan::wire::Exchange); if an answer doesn't, the connection is
+//!   given up.
 //! - Text from a host passes through the connection's [`Redactor`](crate::resource::Redactor)
 //!   before it is used anywhere.
 //!
-//! `plan` decides which actions are run, in which order, and what a failure means for
-//! what follows.
+//! `plan` decides which actions are run and in which order, and what is skipped after a
+//! failure.
 
 mod apply;
 mod connection;

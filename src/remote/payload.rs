@@ -5,8 +5,8 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The files that actions can send, by where their bytes come from. The host checks their
-/// digests.
+/// The files that actions can send, by the source of their bytes. The host checks the
+/// digest of each file that it receives.
 pub type Payloads = BTreeMap<Source, Payload>;
 
 /// The bytes of a file. Clones share them.
@@ -18,9 +18,9 @@ pub enum Payload {
     Secret(SecretBytes),
     /// A program, compressed once for all hosts.
     Artifact {
-        /// The file as it will be on the host.
+        /// The file's bytes on the host.
         raw: Bytes,
-        /// The compressed file, as it is sent.
+        /// The gzip-compressed bytes, which are sent if they are fewer.
         gzip: Bytes,
     },
 }

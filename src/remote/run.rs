@@ -1,6 +1,6 @@
-//! Runs actions on one host in few round trips. Consecutive actions other than stages
-//! are one request. Consecutive stages take two: the first asks which files the host
-//! needs, the second sends them.
+//! Runs actions on one host in few round trips. The entry point is [`run`]. Consecutive
+//! actions other than stages are one request. Consecutive stages are up to two requests:
+//! the first asks which files the host needs, the second sends them.
 
 use super::connection::Run;
 use super::limits::RemoteLimits;
@@ -23,10 +23,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// How many bytes are sent between two reports of progress.
 const CHUNK: usize = 256 << 10;
 
-/// How many bytes of an answer that doesn't fit are shown.
+/// How many bytes are shown of an answer that doesn't fit.
 const QUOTED: usize = 100;
 
-/// Runs actions in order; sends no further request after a `stop`.
+/// Runs actions in order until an action fails; sends no further request after a `stop`.
 pub(super) async fn run(
     shell: &mut Shell,
     limits: &RemoteLimits,
@@ -64,7 +64,7 @@ fn is_stage(action: &Action) -> bool {
     matches!(action, Action::Stage(_))
 }
 
-/// The bytes to send, and whether they are compressed.
+/// Returns the bytes to send, and whether they are compressed.
 fn bytes(payload: &Payload) -> (Bytes, bool) {
     match payload {
         Payload::Bytes(bytes) => (bytes.clone(), false),
@@ -79,7 +79,7 @@ struct ActionRunner<'a> {
     actions: &'a [Action],
     redactor: &'a Redactor,
     tell: &'a mut (dyn FnMut(ActionReport) + Send),
-    /// The action that is due or running, and whether the host has begun it.
+    /// The index of the action that is due or running, and whether the host has begun it.
     at: (usize, bool),
     /// The index of the first action whose beginning hasn't been reported. A stage begins
     /// in both of its requests, but is reported once.
@@ -124,8 +124,8 @@ impl ActionRunner<'_> {
         Ok(Run::Done)
     }
 
-    /// Sends a request with its files, and handles its answers. Returns the files that
-    /// the host needs, or why it stopped.
+    /// Sends a request with its files, and handles the answers. Returns the indices of the
+    /// files that the host needs, or how the run stopped.
     async fn request(
         &mut self,
         shell: &mut Shell,
@@ -154,13 +154,14 @@ impl ActionRunner<'_> {
         let (progress, mut sent) = mpsc::unbounded_channel();
         let sending = send(writer, files, self.limits.stall, progress);
         tokio::pin!(sending);
-        // No action is waited for while files are sent: the host has to accept their bytes
-        // in time.
+        // While files are being sent, the time-out of the action doesn't apply: the host
+        // only has to accept the bytes in time.
         let mut is_sent = false;
         let mut deadline = Instant::now() + self.limits.action;
         let (mut needed, mut stopped) = (Vec::new(), None);
         let status = loop {
-            // Time-outs come first: a host that never stops talking doesn't escape them.
+            // The deadline is polled first, so that a host that never stops writing can't
+            // escape it.
             let line = tokio::select! {
                 biased;
                 () = sleep_until(deadline), if is_sent => {
@@ -200,7 +201,8 @@ impl ActionRunner<'_> {
                 }
                 Answer::Ended(index, ending) => stopped = stopped.or(self.end(index, ending)),
             }
-            // It moves only when the next action is reached, never by what is said about one.
+            // The deadline moves only when the next action is reached, never because of
+            // further answers about the same action.
             let at = exchange.current().unwrap_or((self.at.0 + usize::from(self.at.1), false));
             if at != self.at {
                 self.at = at;
@@ -228,7 +230,8 @@ impl ActionRunner<'_> {
         }
     }
 
-    /// The answer in a line, if it is one and fits.
+    /// Returns the answer that a line contains, if any. It is an error if the answer
+    /// doesn't fit.
     fn answer(
         &self,
         lines: &mut Lines,
@@ -268,7 +271,7 @@ impl ActionRunner<'_> {
         (!outcome.is_good()).then_some(Run::Stopped { at: index, outcome })
     }
 
-    /// The plan's file has no payload.
+    /// Reports that the plan stages a file whose bytes weren't supplied.
     fn without(&mut self, index: usize, file: &Staged) -> Run {
         let outcome = Outcome::Failed {
             text: Printable::line(&format!("spore doesn't have the content of {}", file.path)),
@@ -277,7 +280,7 @@ impl ActionRunner<'_> {
         Run::Stopped { at: index, outcome }
     }
 
-    /// How long the host may take for the current action.
+    /// How long the host may take until its next valid answer about the current action.
     fn allowance(&self) -> Duration {
         let (index, began) = self.at;
         let own = match self.actions.get(index).filter(|_| began) {
@@ -298,10 +301,11 @@ impl ActionRunner<'_> {
     }
 }
 
-/// What is wrong with an answer, and the beginning of it.
+/// Describes an answer that doesn't fit, with the beginning of its text.
 fn misfit(said: &str, unfit: Unfit, redactor: &Redactor) -> Misfit {
     let said = redactor.line(said);
-    // Cut only now: a secret of which a part is missing isn't masked.
+    // The text is cut only after masking, because the redactor doesn't recognize a part of
+    // a secret.
     let beginning = said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(&said);
     let more = if said.len() > QUOTED { "…" } else { "" };
     let beginning = Printable::line(&format!("{beginning}{more}"));
@@ -331,8 +335,9 @@ async fn send(
     for (index, bytes) in files {
         let total = bytes.len() as u64;
         let mut rest = bytes;
-        // Sending the progress fails only if the receiver is dropped, and so is this future
-        // then. An empty file has no bytes to wait for.
+        // Sending progress fails only if the receiver was dropped, and then this future is
+        // dropped, too. The host waits for no bytes of an empty file, so it may answer at
+        // once.
         if rest.is_empty() {
             let _ = progress.send(Sent::Last(index));
         }

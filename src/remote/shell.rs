@@ -1,4 +1,4 @@
-//! The root shell on a host, and its requests.
+//! The root shell on a host, and the requests that it runs.
 //!
 //! The SSH command is a single line, the same for every host except for a random
 //! marker; everything else is sent over standard input. A request is a line with the
@@ -19,12 +19,12 @@ use tokio::time::timeout;
 const OPEN: &str = include_str!("open.sh");
 const DRIVER: &str = include_str!("driver.sh");
 
-/// How many bytes of unexpected output are kept, apart from the rest of their first line, to
-/// report why there is no shell.
+/// How many of the last bytes of unexpected output are kept, to report why there is no
+/// shell. The line in which they begin is kept whole.
 const NOISE: usize = 4096;
 
-/// How many bytes of unexpected output a host may write in one request, and before the
-/// first; far more than any greeting has.
+/// How many bytes of unexpected output a host may write during one request, or before the
+/// first. No greeting is nearly as long.
 const MOST_NOISE: usize = 1 << 20;
 
 /// The maximum length of a line, in bytes. Scripts write far shorter ones.
@@ -63,7 +63,7 @@ pub(super) struct Lines {
     no_sudo: bool,
     /// The last lines of the unexpected output.
     noise: Vec<u8>,
-    /// How many bytes it had in all.
+    /// The size of all unexpected output, in bytes.
     noisy: usize,
     /// Masks secrets in what is shown of the output.
     redactor: Redactor,
@@ -89,19 +89,19 @@ pub(super) enum NoLine {
     TooMuch,
 }
 
-/// Where scripts look for commands first: they rely on what coreutils and util-linux
-/// do, and an administrator may have put other programs with these names (busybox) at
-/// the front of the path. A simulated host, which has a root of its own, has its own
-/// commands too.
+/// The directories in which scripts look for commands first. The scripts rely on coreutils
+/// and util-linux, and an administrator may have put other programs with the same names
+/// (busybox) at the front of the path. A simulated host keeps its path, because it has its
+/// own commands.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Shell {
-    /// Starts a shell. A failure may be reported only by the first request.
+    /// Starts a shell. Some failures are reported only by the first request.
     pub(super) async fn open(session: &Session) -> Result<Self, HostError> {
         let hash = || RandomState::new().hash_one("spore");
         let marker = format!("spore-{:016x}{:016x}", hash(), hash());
         let script = format!("driver={}\n{OPEN}", quote(&driver()));
-        // The path is set again where sudo has set its own.
+        // `driver.sh` sets the path again, because sudo may replace it.
         let path = format!("[ -n \"${{SPORE_ROOT-}}\" ] || PATH={PATH}:$PATH");
         let command = format!("exec sh -c '{path}; eval \"$(head -c {})\"' spore {marker}", script.len());
         let Channel { writer, reader } = session.exec(&command).await.map_err(opening)?;
@@ -151,7 +151,7 @@ impl Shell {
         }
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes without a size line.
     pub(super) async fn send(&mut self, bytes: Bytes) -> Result<(), ChannelError> {
         self.writer.send(bytes).await
     }
@@ -208,7 +208,7 @@ impl Shell {
 }
 
 impl Lines {
-    /// The next line. Dropping this future loses no data.
+    /// Waits for the next line. Dropping this future loses no data.
     pub(super) async fn next(&mut self) -> Result<Line, NoLine> {
         loop {
             let rest = self.buffer.get(self.searched..).unwrap_or_default();
@@ -249,13 +249,14 @@ impl Lines {
         }
     }
 
-    /// The output until the script ends.
+    /// Returns the script's output once the script has ended.
     pub(super) async fn until_end(&mut self, during: During, limit: usize) -> Result<Untrusted, HostError> {
         let mut said = Vec::new();
         let malformed = |what: Misfit| HostError::Malformed { during: during.clone(), what };
         loop {
             match self.next().await {
-                // Not the end of this request: that of the shell below, which had the lock.
+                // This isn't the end of this request: the first shell reports that
+                // `lock.sh`, which it was running, no longer holds the lock.
                 Ok(Line::Answer(answer)) if answer == format!("end {}", lock::GIVEN_UP) => {
                     return Err(HostError::Lost { during, reason: LostReason::NoBeat });
                 }
@@ -268,18 +269,18 @@ impl Lines {
                 return Err(malformed(Misfit::TooLong(limit)));
             }
         }
-        // The `end` answer begins with a line break of its own.
+        // The `end` answer is preceded by a line break, which isn't part of the output.
         said.truncate(said.len().saturating_sub(1));
         String::from_utf8(said).map(Untrusted::new).map_err(|_| malformed(Misfit::NotText))
     }
 
-    /// Forgets the unexpected output so far.
+    /// Discards the unexpected output so far.
     fn quiet(&mut self) {
         self.noise.clear();
         self.noisy = 0;
     }
 
-    /// The error if there is no next line.
+    /// Returns the error for a missing next line.
     pub(super) fn none(&self, during: During, error: NoLine) -> HostError {
         let what = match error {
             NoLine::Gone(error) => return self.gone(during, error),
@@ -295,12 +296,12 @@ impl Lines {
         keep_last_lines(&mut self.noise, noise);
     }
 
-    /// The unexpected output, to be shown.
+    /// Returns the unexpected output in a form that may be shown.
     pub(super) fn noise(&self) -> Printable {
         self.shown(String::from_utf8_lossy(&self.noise).trim())
     }
 
-    /// What the host has said, to be shown in an error.
+    /// Returns text from the host in a form that may be shown in an error.
     pub(super) fn shown(&self, said: &str) -> Printable {
         self.redactor.show_in_one_line(&Untrusted::new(said))
     }
@@ -309,7 +310,7 @@ impl Lines {
         &self.redactor
     }
 
-    /// The error for a shell or connection that has ended.
+    /// Returns the error for a shell or connection that has ended.
     pub(super) fn gone(&self, during: During, error: Option<ChannelError>) -> HostError {
         let said = self.noise();
         match error {
@@ -325,10 +326,11 @@ impl Lines {
     }
 }
 
-/// Appends to `kept`, and removes the lines before its last [`NOISE`] bytes. No line is cut:
-/// a secret of which a part is missing isn't masked.
+/// Appends `noise` to `kept`, and removes the lines before its last [`NOISE`] bytes. Lines
+/// aren't cut, because the redactor doesn't recognize a part of a secret.
 fn keep_last_lines(kept: &mut Vec<u8>, noise: &[u8]) {
-    // If too much is kept already, that is the beginning of a long line.
+    // If more than `NOISE` bytes are kept already, the excess is the beginning of a long
+    // line and has no line break.
     let searched = kept.len().saturating_sub(NOISE);
     kept.extend_from_slice(noise);
     let excess = kept.len().saturating_sub(NOISE);

@@ -1,15 +1,15 @@
-//! How a running apply is asked to stop.
+//! The request to a running apply to stop.
 
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// Asks a running apply to begin nothing new.
+/// Asks a running apply to begin no further actions.
 ///
-/// A running request is waited for, but no longer than
-/// [`RemoteLimits::interrupt`](super::RemoteLimits::interrupt): a host that doesn't answer can't
-/// keep an apply from ending. Every request of an apply therefore goes through
+/// The apply still waits for requests that are already running, but no longer than
+/// [`RemoteLimits::interrupt`](super::RemoteLimits::interrupt), so that a host that doesn't
+/// answer can't keep it from ending. Every request of an apply therefore goes through
 /// [`Stop::wait`].
 #[derive(Clone, Debug)]
 pub struct Stop(Arc<watch::Sender<Option<Instant>>>);
@@ -21,7 +21,7 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Asks. Asking again changes nothing.
+    /// Asks the apply to stop. Asking again changes nothing.
     pub fn ask(&self) {
         self.0.send_if_modified(|asked| {
             let is_first = asked.is_none();
@@ -30,18 +30,21 @@ impl Stop {
         });
     }
 
-    /// Whether that was asked.
+    /// Whether the apply was asked to stop.
     pub fn is_asked(&self) -> bool {
         self.0.borrow().is_some()
     }
 
-    /// Waits for a request, but no longer than `grace` once it is asked to stop, or once
-    /// the request began if that was later: after the rest of a rotation, nodes are looked
-    /// at. `None` means that it wasn't answered in time; the connection is unusable then.
+    /// Waits for a request. Once the apply is asked to stop, waits no longer than `grace`,
+    /// counted from the later of the two: when the apply was asked, or when the request
+    /// began. (A request may begin after the apply was asked to stop: once a rotation is
+    /// complete, the apply still checks its nodes.) Returns `None` if the request wasn't
+    /// answered in time; the connection is then unusable.
     pub async fn wait<T>(&self, grace: Duration, request: impl Future<Output = T>) -> Option<T> {
         let begun = Instant::now();
         let over = async { sleep_until(self.asked().await.max(begun) + grace).await };
-        // The grace comes first: a host that never stops talking doesn't escape it.
+        // The grace period is polled first, so that a host that never stops writing can't
+        // escape it.
         tokio::select! {
             biased;
             () = over => None,
@@ -49,12 +52,13 @@ impl Stop {
         }
     }
 
-    /// Waits until it is asked, and returns when that was.
+    /// Waits until the apply is asked to stop, and returns that time.
     async fn asked(&self) -> Instant {
         let mut asked = self.0.subscribe();
         match asked.wait_for(Option::is_some).await.map(|at| *at) {
             Ok(Some(at)) => at,
-            // Not possible: the sender is alive, and the value is there.
+            // This can't happen: `self` keeps the sender alive, and `wait_for` returns only
+            // a `Some`.
             _ => std::future::pending().await,
         }
     }
