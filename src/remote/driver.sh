@@ -5,7 +5,8 @@
 # The line `end` ends the driver. So does any other line that isn't a number: the line is
 # input that a script left unread, and it may be secret, so it isn't shown. A script that is
 # killed by a signal, or that exits with 75 because no request may follow it, also ends the
-# driver. shellcheck shell=sh
+# driver.
+# shellcheck shell=sh
 
 m=$1
 # The usual directories come first: see PATH in shell.rs. sudo may have replaced the path

@@ -8,17 +8,18 @@
 # the controller must not go on, because it no longer has the lock.
 #
 # lock.sh MARKER DRIVER HOLDER STEP LIMIT: checks for a heartbeat every STEP seconds, and
-# kills the worker after LIMIT checks without one. shellcheck shell=sh disable=SC2154
+# kills the worker after LIMIT checks without one.
+# shellcheck shell=sh disable=SC2154
 
 m=$1 driver=$2 holder=$3 step=$4 limit=$5
 dir=${SPORE_ROOT-}/run/spore
 umask 077
 
-# A holder may remove the lock file, but only while it holds the lock. A lock therefore
-# counts only if the locked file is still the one with that name: otherwise two processes
-# could each hold a lock, on different files with the same name. The names of spore's own
-# files begin with a dot, because the other entries of the directory are named after shapes,
-# whose names can't begin with a dot.
+# A holder may remove the lock file, but only while it has the lock. A lock therefore counts
+# only if the locked file is still the one with that name: otherwise two processes could
+# each hold a lock, on different files with the same name. The names of spore's own files
+# begin with a dot, because the other entries of the directory are named after shapes, whose
+# names can't begin with a dot.
 for _ in 1 2 3 4 5; do
     mkdir -p -- "$dir" || exit 1
     # If the directory is removed at this moment, the redirection fails. Without `command`,
@@ -61,7 +62,8 @@ members() {
     for stat in /proc/[0-9]*/stat; do
         { read -r line <"$stat"; } 2>/dev/null || continue
         # The process name, in parentheses, may contain anything. State, parent, group and
-        # session follow the last closing parenthesis. shellcheck disable=SC2086 # words
+        # session follow the last closing parenthesis.
+        # shellcheck disable=SC2086 # words
         set -- ${line##*) }
         if [ "$4" = "$worker" ] && [ "$1" != Z ]; then
             members="$members ${line%% *}"
