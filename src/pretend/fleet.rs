@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::task::AbortHandle;
 
-/// Simulated hosts in a temporary directory. Dropping the fleet kills every process
-/// of its hosts and removes the directory.
+/// Simulated hosts in a temporary directory. Dropping the fleet kills all processes of its
+/// hosts and removes the directory.
 #[derive(Debug)]
 pub struct Fleet {
     directory: TempDir,
@@ -40,7 +40,7 @@ pub struct SimulatedHost {
     accepting: AbortHandle,
 }
 
-/// The part of a host that runs commands.
+/// The part of a simulated host that runs commands.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) name: HostName,
@@ -48,7 +48,7 @@ pub(super) struct Machine {
     /// The fleet's directory, which contains the stand-ins.
     fleet: PathBuf,
     faults: Mutex<Faults>,
-    /// Whether the fleet was dropped, so that no new process may start.
+    /// Whether the fleet was dropped. No process may start afterwards.
     ended: Mutex<bool>,
 }
 
@@ -61,7 +61,7 @@ pub enum FleetError {
     /// A command that the scripts use is missing on this machine.
     #[error("simulated hosts need the command `{0}` on this machine")]
     NoCommand(String),
-    /// The path has characters that `stat` would quote, or that can't be in `PATH`.
+    /// The path has characters that `stat` may quote, or that can't be in `PATH`.
     #[error("simulated hosts can't be created in {}: the path has special characters", .0.display())]
     Place(PathBuf),
     /// The file system of the temporary directory doesn't allow running programs.
@@ -76,7 +76,8 @@ pub enum FleetError {
 }
 
 impl Fleet {
-    /// Creates the directory and a key to log in with; the fleet has no hosts yet.
+    /// Creates a fleet without hosts: its directory, the stand-ins, and a key to log in
+    /// with.
     ///
     /// # Errors
     /// If this machine can't simulate hosts.
@@ -92,8 +93,8 @@ impl Fleet {
             return Err(FleetError::Place(directory.path().to_owned()));
         }
         root::make_stand_ins(directory.path())?;
-        // On a file system mounted with `noexec`, commands on the hosts would fail
-        // without a usable message. So run one here.
+        // On a file system mounted with `noexec`, the hosts' commands would fail without a
+        // usable message. Running one here gives a clear error.
         let mut stand_in = std::process::Command::new(directory.path().join("stand-ins/sync"));
         if let Err(error) = stand_in.env("SPORE_ROOT", directory.path()).status() {
             return Err(FleetError::NoPrograms(directory.path().to_owned(), error));
@@ -101,13 +102,13 @@ impl Fleet {
         Ok(Self { directory, user_key: key()?, hosts: BTreeMap::new() })
     }
 
-    /// The fleet's directory. The caller may put files of its own in it.
+    /// The fleet's directory. The caller may put other files into it.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Adds a host. Its architecture may differ from this machine's. A host that
-    /// already has this name is replaced.
+    /// Adds a host. Its architecture may differ from this machine's. An existing host with
+    /// this name is replaced.
     ///
     /// # Errors
     /// If its directory can't be created, or no port is free.
@@ -143,7 +144,8 @@ impl Fleet {
         self.hosts.get(name)
     }
 
-    /// The private key that every host accepts, in OpenSSH's format.
+    /// The private key of the user, in OpenSSH's format. Every host accepts it, for any
+    /// user name.
     ///
     /// # Errors
     /// If the key can't be encoded.
@@ -165,7 +167,7 @@ impl Drop for Fleet {
             *lock(&host.machine.ended) = true;
         }
         leftovers::end(self.directory.path());
-        // A script may have removed permissions that the removal needs.
+        // A script may have removed permissions that removing the directory needs.
         open(&self.directory.path().join("hosts"));
     }
 }
@@ -223,14 +225,14 @@ impl Machine {
         lock(&self.faults).clone()
     }
 
-    /// Begins a command, unless the fleet has ended. When this returns the
-    /// command is there for [`leftovers::end`] to see.
+    /// Starts a command, unless the fleet has ended. The process exists before the lock is
+    /// released, so that [`leftovers::end`] can't miss it.
     pub(super) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         let ended = lock(&self.ended);
         if *ended { Err(io::ErrorKind::NotConnected.into()) } else { command.spawn() }
     }
 
-    /// The command as the user's login shell runs it.
+    /// The process in which the user's login shell runs `command`.
     pub(super) fn shell(&self, user: &str, command: &str, faults: &Faults) -> Command {
         let mut path = OsString::new();
         if faults.disk == Disk::Filling {
@@ -261,7 +263,7 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether `stat` prints the path without quotes, and `PATH` may contain it.
+/// Whether `stat` prints the path without quotes, and `PATH` can contain it.
 fn is_plain(path: &Path) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@,=~ ".contains(c);
     path.to_str().is_some_and(|path| path.chars().all(plain))

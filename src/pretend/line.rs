@@ -1,11 +1,11 @@
-//! The byte stream below a connection, with a fault to inject.
+//! The byte stream below a connection, which can be made to break.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that breaks after a number of bytes was read from it.
+/// A stream that breaks after a certain number of bytes has been read from it.
 pub(super) struct Line<S> {
     stream: S,
     /// How many bytes can still be read; `None` for no limit.

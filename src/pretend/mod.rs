@@ -1,44 +1,46 @@
-//! Simulated hosts inside this process, for `spore demo`, `spore rehearse` and quick
-//! tests. They need neither servers nor root, and leave nothing behind.
+//! Simulated hosts inside this process, for `spore demo`, `spore rehearse` and quick tests.
+//! The simulated hosts need neither servers nor root, and leave nothing behind.
 //!
-//! The entry point is [`Fleet::begin`]; hosts are added with [`Fleet::add`]. Each
-//! host is an SSH server on a port of 127.0.0.1, with a host key of its own and a
-//! directory as its `/`. The real `/bin/sh` runs the commands that it receives. The
-//! directory is in `$SPORE_ROOT`, with which every script begins its paths, and the
-//! stand-ins come first in `PATH`. So spore runs the same code, over real SSH, as it
-//! does for real hosts.
+//! The entry point is [`Fleet::begin`]; [`Fleet::add`] adds hosts. Each host is an SSH
+//! server on a port of 127.0.0.1, with its own host key and a directory that serves as its
+//! `/`. This machine's `/bin/sh` runs the commands that the server receives. `$SPORE_ROOT`
+//! contains the directory, and every path in spore's scripts begins with it. The stand-ins
+//! come first in `PATH`. So spore runs the same code for simulated hosts as for real ones,
+//! over real SSH.
 //!
 //! # What is simulated
-//! The stand-ins are the scripts in `stand-ins/`. Every command that isn't listed
-//! here is this machine's own.
-//! - `systemctl`, `journalctl`: a running unit is a directory of state files and an
-//!   entry in the host's `/proc`, without a process. Units are loaded from their
-//!   files and drop-ins, edits take effect at `daemon-reload`, and the template's
-//!   `ExecStartPre` is run. A start takes no time. A node that would exit at once
-//!   stays "activating", and counts one restart per second.
-//! - `tau`, and `timeout` before one of the host's programs: the host's programs are
-//!   never run. The stand-in rejects a configuration that has no key or port, or that
-//!   names a missing key file. At a start it prints what tau prints, with the peer id
-//!   derived from the key, unless the port is taken on that host. It doesn't listen,
-//!   and nodes don't talk to each other.
-//! - `stat`, `chown`: `chown` records the owner and `stat` reports it; everything
-//!   else belongs to root. Modes are real.
+//! The stand-ins are the scripts in `stand-ins/`. All commands that aren't listed here are
+//! this machine's.
+//! - `systemctl`, `journalctl`: a running unit is a directory of state files and an entry
+//!   in the host's `/proc`; there is no process. Units are loaded from their files and
+//!   drop-ins, edits take effect at `daemon-reload`, and the template's `ExecStartPre` is
+//!   run. A start takes no time. A node that would exit at once stays "activating", and its
+//!   restart count grows by one per second.
+//! - `tau`, and `timeout` in front of one of the host's programs: the host's programs are
+//!   never run. The stand-in for `tau` rejects a configuration that has no key or port, or
+//!   that names a missing key file. At a start it prints the line with which tau reports a
+//!   start, with the peer id of the configured key, unless the port is taken on that host.
+//!   It doesn't listen, and nodes don't talk to each other.
+//! - `stat`, `chown`: `chown` records the owner and `stat` reports it; all other files
+//!   belong to root. Modes are real.
 //! - `id`, `sudo`: `sudo` only makes `id` report root.
-//! - `readlink`: reports a process's program as the kernel does, `(deleted)` included.
+//! - `readlink`: reports a process's program as the kernel does, including `(deleted)`.
 //! - `uname`: reports the architecture with which the host was added.
 //! - `apt-get`, `dpkg`, `dpkg-query`: there is one package, `docker.io`, with a unit.
 //! - `ufw`: writes the files with its rules, and filters nothing.
-//! - `sync`: does nothing, because no host here survives a power cut.
-//! - `/proc` has only the files that the probe reads. The uptime is real, but nothing
-//!   listens on the ports in `/proc/net`.
+//! - `sync`: only checks that the file exists, because no simulated host survives a power
+//!   cut.
+//! - `/proc` has only the files that the scripts read. The uptime is this machine's.
+//!   Nothing listens on the ports in `/proc/net`.
 //! - Every user's login shell is `/bin/sh`.
 //!
-//! A stand-in fails on arguments that it doesn't support, rather than guess.
+//! A stand-in fails on a verb or operand that it doesn't support. Some ignore unknown
+//! options.
 //!
 //! # What always holds
 //! - A host lives as long as its [`Fleet`], across any number of connections.
-//! - Once the fleet is dropped, none of its hosts' processes is left, even if it
-//!   started a session of its own, and the directory is gone.
+//! - Once the fleet is dropped, no process of its hosts is left, even in another session,
+//!   and the directory is gone.
 
 mod faults;
 mod fleet;

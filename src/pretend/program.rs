@@ -1,13 +1,14 @@
-//! The placeholder for programs on simulated hosts, which never run any.
+//! The placeholder for programs on simulated hosts. Simulated hosts never run their
+//! programs.
 
 use crate::artifact::{Architecture, build_info};
 
-/// The version of tau that [`program`] claims to be.
+/// The version in the build information of [`program`].
 const VERSION: &str = "v0.0.0-simulated";
 
-/// An ELF header for a Linux program that does nothing, followed by the build
-/// information by which tau is recognized, and by `words`, which tell a reader
-/// what the file is. Different words give a different digest.
+/// Returns an ELF header for a Linux program that does nothing, followed by the build
+/// information by which tau is recognized, and by `words`, which tell a reader what the
+/// file is. Different words give different digests.
 pub fn program(architecture: Architecture, words: &str) -> Vec<u8> {
     let (machine, wide): (u8, bool) = match architecture {
         Architecture::Amd64 => (62, true),
@@ -45,8 +46,8 @@ pub(super) fn uname(architecture: Architecture) -> &'static str {
     }
 }
 
-/// This machine's architecture, or amd64 if tau doesn't support it: programs are
-/// never run, so any will do.
+/// This machine's architecture, or amd64 if tau doesn't support it. Programs are never run,
+/// so any architecture would do.
 pub fn here() -> Architecture {
     match std::env::consts::ARCH {
         "x86" => Architecture::I386,

@@ -1,4 +1,4 @@
-//! Creates the directory that is a host's `/`, and the stand-ins.
+//! Creates the directory that serves as a simulated host's `/`, and the stand-ins.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,19 +11,19 @@ macro_rules! stand_ins {
     ($($name:literal)*) => { &[$(($name, include_str!(concat!("stand-ins/", $name, ".sh")))),*] };
 }
 
-/// The stand-ins, by the name of the command. The last two aren't commands; the
-/// others source them.
+/// The stand-ins, by the name of the command. `machine` and `units` aren't commands; the
+/// other stand-ins source them.
 pub(super) const STAND_INS: &[(&str, &str)] = stand_ins! {
     "apt-get" "chown" "dpkg" "dpkg-query" "id" "journalctl" "readlink" "stat" "sudo" "sync" "systemctl"
     "tau" "timeout" "ufw" "uname" "machine" "units"
 };
 
-/// The stand-in for the commands that write a file to a disk that fills up.
+/// The stand-in for the commands that write files, on a disk that fills up.
 const FILLING: &str = include_str!("stand-ins/filling.sh");
 
 /// Writes the stand-ins into `directory`.
 pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
-    // These two are sourced under their file names.
+    // The two files that are sourced keep the suffix `.sh`.
     let stand_ins = STAND_INS.iter().map(|(name, text)| match *name {
         "machine" | "units" => (format!("{name}.sh"), *text),
         name => (name.to_owned(), *text),
@@ -34,12 +34,12 @@ pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
     make_programs(&directory.join("filling"), filling.map(|(name, text)| (name.to_owned(), text)))
 }
 
-/// Makes `directory`, with these programs in it.
+/// Creates `directory` with these programs in it.
 ///
-/// Another process makes them, because no process can run a file that is open
-/// for writing anywhere ("text file busy"). Were it open here, even for a moment,
-/// a child that another thread starts at that moment would inherit it, and would
-/// keep it open until it runs a program of its own.
+/// Another process (`cp`) creates the programs, because a file can't be run while any
+/// process has it open for writing ("text file busy"). If this process opened the file,
+/// even briefly, a child that another thread starts at the same time would inherit the
+/// descriptor and keep it open until the child's `execve`.
 pub(super) fn make_programs<'a>(
     directory: &Path,
     programs: impl IntoIterator<Item = (String, &'a str)>,
@@ -60,7 +60,7 @@ pub(super) fn make_programs<'a>(
 
 const OS_RELEASE: &str = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux (simulated)\"\n";
 
-/// `/proc/1/status` and `/proc/1/limits` of a process without limits.
+/// The files `/proc/1/status` and `/proc/1/limits` of a service manager without limits.
 const STATUS: &str = "Name:\tsystemd\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n";
 const LIMITS: &str = "\
 Limit                     Soft Limit           Hard Limit           Units     
@@ -116,7 +116,7 @@ pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
         .try_for_each(|name| symlink(format!("/proc/{name}"), root.join("proc").join(name)))
 }
 
-/// The commands that the scripts need from this machine and that aren't in `path`.
+/// The commands that the scripts need from this machine and that `path` doesn't have.
 pub(super) fn missing_commands(path: &OsStr) -> impl Iterator<Item = &'static str> {
     let table = include_str!("../plan/scripts/commands.txt").lines();
     let commands =

@@ -1,5 +1,5 @@
-//! The SSH server of a host. It accepts one key, for any user name, and runs commands
-//! in a shell.
+//! The SSH server of a simulated host. It accepts one key, for any user name, and runs
+//! commands in a shell.
 
 use super::faults::Faults;
 use super::fleet::Machine;
@@ -17,7 +17,7 @@ use tokio::process::Child;
 /// Accepts connections until the task is aborted.
 pub(super) async fn accept(listener: TcpListener, machine: Arc<Machine>, key: PrivateKey, user: PublicKey) {
     loop {
-        // For instance, there are too many open files: retry.
+        // An error may be temporary (for example, too many open files), so retry.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
@@ -37,7 +37,7 @@ async fn serve(stream: TcpStream, machine: Arc<Machine>, key: PrivateKey, user_k
 }
 
 /// Runs the commands of a connection on a simulated host. If the client disconnects, they
-/// run on with their pipes closed.
+/// continue with their pipes closed.
 #[derive(Clone)]
 struct Simulated {
     machine: Arc<Machine>,
@@ -60,8 +60,8 @@ impl Shell for Simulated {
     }
 }
 
-/// What a hostile host runs instead of the controller's command, whose last word is the
-/// marker of answers.
+/// The command that a hostile host runs instead of the controller's command. The last word
+/// of the controller's command is the marker of answers.
 fn lying(file: &Path, command: &str) -> String {
     let marker = command.rsplit(' ').next().unwrap_or_default();
     let marker: String = marker.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();

@@ -1,4 +1,4 @@
-//! The stand-ins, and the cleanup when a fleet is dropped.
+//! Tests of the stand-ins, and of the cleanup when a fleet is dropped.
 
 use super::root::{STAND_INS, make_programs};
 use super::*;
@@ -28,7 +28,7 @@ fn stand_ins_replace_commands_of_the_scripts() {
     }
 }
 
-/// Although other threads start processes at the same moment.
+/// This holds even if other threads start processes at the same moment.
 #[test]
 fn programs_can_be_run_as_soon_as_they_are_made() {
     let uid = std::fs::metadata("/proc/self").unwrap().uid();
@@ -43,7 +43,8 @@ fn programs_can_be_run_as_soon_as_they_are_made() {
         for _ in 0..4 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    // A change of user takes the child some time before it runs anything.
+                    // Setting the user delays the child's `execve`, so that it keeps
+                    // inherited descriptors longer.
                     Command::new("/bin/true").uid(uid).status().unwrap();
                 }
             });
@@ -85,7 +86,7 @@ async fn a_dropped_fleet_leaves_nothing() {
     assert!(Path::new(&format!("/proc/{}", said.trim())).exists());
     drop(fleet);
     assert!(!directory.exists());
-    // Its parent may not have reaped it yet, so a zombie is fine.
+    // The parent of the killed process may not have reaped it yet, so a zombie is fine.
     let state = std::fs::read_to_string(format!("/proc/{}/stat", said.trim())).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z"), "{state}");
 }

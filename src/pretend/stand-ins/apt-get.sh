@@ -1,5 +1,5 @@
 #!/bin/sh
-# apt-get: the only package is a container engine, which consists of a unit.
+# apt-get: the only package is a container engine, docker.io, which consists of a unit.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 

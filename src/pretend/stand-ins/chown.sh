@@ -1,5 +1,5 @@
 #!/bin/sh
-# chown: records the owner of a file for `stat`. The real owner stays the same.
+# chown: records the owner of a file for `stat`. The real owner doesn't change.
 # chown [-h] [--] OWNER[:GROUP] FILE...
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
@@ -31,6 +31,6 @@ for file; do
         [ "$owner" = root:root ] || printf '%s %s\n' "$key" "$owner"
     } >"$state/owners.part"
     mv -f -- "$state/owners.part" "$state/owners"
-    # A real chown changes the ctime. So does this chmod.
+    # A real chown changes the ctime. This chmod, to the same mode, does so too.
     [ -z "$follow" ] || chmod -- "$(stat -L -c %a -- "$file")" "$file"
 done

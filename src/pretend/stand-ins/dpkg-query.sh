@@ -1,5 +1,6 @@
 #!/bin/sh
-# dpkg-query -W -f FORMAT -- PACKAGE...: the packages that `apt-get` has installed.
+# dpkg-query -W -f FORMAT -- PACKAGE...: prints the status of each package that `apt-get`
+# has installed, ignoring FORMAT.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
-# dpkg: the stand-in for `apt-get` never leaves a half-configured package.
+# dpkg: does nothing, because the stand-in for `apt-get` never leaves a half-configured
+# package.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"

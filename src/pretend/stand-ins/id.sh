@@ -1,5 +1,5 @@
 #!/bin/sh
-# id -u: 0 for a user who logged in as root or came through `sudo`, else 1000.
+# id -u: prints 0 if the login was as root or the process was started by `sudo`, else 1000.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 

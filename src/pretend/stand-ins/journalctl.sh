@@ -1,5 +1,6 @@
 #!/bin/sh
-# journalctl: the output of a unit, from one start or from all; each has a file.
+# journalctl: prints the output of a unit, of one start or of all. There is one file for
+# each start and one for each unit.
 # journalctl -q --no-pager -o cat [-n LINES] (-u UNIT | _SYSTEMD_UNIT=UNIT | _SYSTEMD_INVOCATION_ID=ID)
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
@@ -23,7 +24,8 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $name in
-# Of everything, only the oldest entry is asked for: it keeps all there ever was.
+# Without a unit, the scripts ask only for the oldest entry of the whole journal. The
+# simulated journal has kept every entry, so the oldest is from the boot.
 '')
     echo '0.000000 systemd[1]: booted'
     exit

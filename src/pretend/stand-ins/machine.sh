@@ -1,5 +1,5 @@
-# Sourced by the stand-ins: the host's root, its state, and the PATH of the real
-# programs. See ../mod.rs.
+# Sourced by the stand-ins: sets the host's root, its state directory, and the PATH of the
+# real programs. See ../mod.rs.
 # shellcheck shell=sh disable=SC2034
 
 LC_ALL=C
@@ -15,7 +15,7 @@ refuse() {
     exit 1
 }
 
-# has FAULT: whether the host has this fault.
+# has FAULT: succeeds if the host has this fault.
 has() {
     case " ${SPORE_FAULTS-} " in *" $1 "*) ;; *) return 1 ;; esac
 }

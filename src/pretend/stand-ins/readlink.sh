@@ -1,6 +1,6 @@
 #!/bin/sh
-# readlink: for /proc/PID/exe, reports like the kernel whether the program's file
-# was replaced.
+# readlink: for /proc/PID/exe, reports whether the program's file was replaced, as the
+# kernel does.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 PATH=$real_path

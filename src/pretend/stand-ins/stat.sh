@@ -5,13 +5,13 @@
 PATH=$real_path
 
 if [ "$1" = -f ] && has full-disk; then
-    # In the probe's format: free blocks, and the size of a block.
+    # The probe's format: the number of free blocks, and the size of a block.
     echo '0 4096'
     exit
 fi
 owner=root:root given=''
 if [ -s "$state/owners" ]; then
-    # Inodes are reused, so the time of birth is part of a file's key.
+    # Inode numbers are reused, so the time of birth is part of a file's key.
     owner='<%d:%i:%.9W>'
 fi
 left=$#

@@ -1,5 +1,5 @@
 #!/bin/sh
-# sudo -n COMMAND...: sets SUDO_UID, by which `id` reports root.
+# sudo -n COMMAND...: sets SUDO_UID, which makes `id` report root, and runs the command.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 

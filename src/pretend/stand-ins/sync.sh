@@ -1,5 +1,5 @@
 #!/bin/sh
-# sync: only checks that the file exists; no simulated host survives a power cut.
+# sync: only checks that the file exists, because no simulated host survives a power cut.
 # sync -- FILE
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"

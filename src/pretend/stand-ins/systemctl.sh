@@ -40,7 +40,7 @@ show() {
     reload=no
     [ -z "$loaded" ] || [ "$loaded" = "$(changed "$1")" ] || reload=yes
     if [ "$active" = activating ]; then
-        # The node exits at once and is restarted every second.
+        # The node exits at once, and systemd would restart it every second.
         monotonic
         restarts=$(((monotonic - entered) / 1000000))
     fi
@@ -77,7 +77,8 @@ LimitCORESoft=${core%:*}
 END
 }
 
-# matching PATTERN: the running units that match; a plain name is printed as it is.
+# matching PATTERN: prints the running units that match. A name without `*` is printed
+# unchanged.
 matching() {
     case $1 in
     *\**)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# tau: checks that a configuration has a key and a port and that the files it names
-# exist, and prints what a started node prints. It doesn't use the network.
+# tau: checks that a configuration has a key and a port, and that the files it names exist.
+# At a start, also prints what a node prints. It doesn't use the network.
 #
 # tau --root DIR config validate -s SHAPE -p FILE
 # tau start -s SHAPE --root /tb: its output is the node's journal. It exits with 0 if

@@ -1,6 +1,6 @@
 #!/bin/sh
-# timeout: the real one, except that a program in the host's /tb/bin isn't run; the
-# stand-in for tau is run instead.
+# timeout: runs the real timeout, except that the stand-in for tau is run instead of a
+# program in the host's /tb/bin.
 # timeout -k N SECONDS COMMAND...
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"

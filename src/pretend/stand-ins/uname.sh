@@ -1,5 +1,5 @@
 #!/bin/sh
-# uname -m: the machine that the host simulates.
+# uname -m: prints the architecture that the host simulates.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
 

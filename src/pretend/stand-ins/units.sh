@@ -3,7 +3,7 @@
 
 wants=/etc/systemd/system/multi-user.target.wants
 
-# look UNIT: finds its files; sets $fragment, $drop_ins, $load and $enabled.
+# look UNIT: finds the unit's files; sets $fragment, $drop_ins, $load and $enabled.
 look() {
     load=loaded enabled=disabled drop_ins=''
     template=${1%%@*}@.service
@@ -22,8 +22,8 @@ look() {
     [ ! -L "$root$wants/$1" ] || enabled=enabled
 }
 
-# text: the contents of the files that `look` found.
-# changed UNIT: their paths and modification times.
+# text: prints the contents of the files that `look` found.
+# changed UNIT: prints the paths and modification times of the unit's files.
 text() {
     for file in $fragment $drop_ins; do
         cat -- "$root$file"
@@ -36,8 +36,8 @@ changed() {
     done
 }
 
-# read_unit UNIT TEXT: sets a variable for each directive that is simulated. The last
-# one wins.
+# read_unit UNIT TEXT: sets a variable for each directive that is simulated. The last value
+# of a directive wins.
 read_unit() {
     instance=${1%.service}
     instance=${instance##*@}
@@ -78,14 +78,14 @@ monotonic() {
     monotonic=${monotonic%.*}${monotonic#*.}0000
 }
 
-# load_unit UNIT: reads its files, as a daemon-reload does.
+# load_unit UNIT: loads the unit's files, as a daemon-reload does.
 load_unit() {
     look "$1"
     text >"$state/units/$1/text"
     set_state "$1" loaded "$(changed "$1")"
 }
 
-# set_state UNIT NAME VALUE: the last value wins.
+# set_state UNIT NAME VALUE: records a property of the unit. The last value wins.
 set_state() {
     printf "%s='%s'\n" "$2" "$3" >>"$state/units/$1/state"
 }
@@ -146,7 +146,7 @@ before() {
     (INVOCATION_ID=$invocation && export INVOCATION_ID && eval "$exec_before") >/dev/null 2>&1
 }
 
-# begin UNIT: prints the output of its command; fails if the command would exit.
+# begin UNIT: prints the output of the unit's command; fails if the command would exit.
 begin() {
     case $program in
     /tb/bin/tau)
@@ -161,8 +161,8 @@ begin() {
     esac
 }
 
-# process PID: creates its entry in /proc. A hard link keeps the program's bytes when
-# its file is replaced.
+# process PID: creates the process's entry in /proc. A hard link keeps the program's bytes
+# if its file is replaced.
 process() {
     mkdir -p -- "$root/proc/$1" "$state/programs"
     if [ -e "$root$program" ]; then
