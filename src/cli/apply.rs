@@ -1,4 +1,5 @@
-//! `spore apply`, and `spore retire`, which is an apply of what a retirement needs.
+//! `spore apply`, and `spore retire`, which applies only the changes that a retirement
+//! needs.
 
 use super::args::{ApplyOptions, Args, RetireOptions};
 use super::lock::{self, Taken};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
 
-/// How long the locks may take to be released after an interrupt.
+/// How long releasing the locks may take after an interrupt.
 const RELEASE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(
@@ -55,7 +56,8 @@ pub(crate) async fn run(
     Ok(exit)
 }
 
-/// Whether the host is retired, and what comes next.
+/// Returns the last line of `spore retire`: whether the host is retired, and what to do
+/// next.
 fn retired(retire: &RetireOptions, exit: Exit, began: bool) -> String {
     let RetireOptions { host, gone, apply: _ } = retire;
     match (exit, began) {
@@ -78,16 +80,18 @@ fn retired(retire: &RetireOptions, exit: Exit, began: bool) -> String {
     }
 }
 
-/// The result of planning and asking.
+/// The result of planning and of asking for confirmation.
 enum Prepared {
     /// The apply can begin.
     Ready(Box<(Job, Locks)>),
-    /// There is nothing to do, or it was declined.
+    /// The command ends here: there is nothing to do, no host can be planned, or the user
+    /// declined.
     Over(Exit),
 }
 
-/// Plans, asks, fetches what will be sent, and locks the hosts. If another apply
-/// holds one, waits for it and begins again, because the plan will differ.
+/// Plans, asks for confirmation, fetches the files to send, and locks the hosts. If another
+/// apply holds a lock, waits for it until `patience` and plans again, because the hosts may
+/// have changed.
 async fn prepare(
     args: &Args,
     options: &ApplyOptions,
@@ -127,7 +131,7 @@ struct Job {
 }
 
 impl Job {
-    /// Fetches what will be sent.
+    /// Fetches the files that the plan sends.
     fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
         let Survey { network, binaries, basis, plan, hosts, .. } = survey;
         let desired = basis.planner.desired();
@@ -136,10 +140,10 @@ impl Job {
     }
 }
 
-/// Applies a plan without asking: its hosts are simulated.
+/// Applies a plan to simulated hosts, without asking for confirmation.
 ///
 /// # Errors
-/// Where something can't be fetched, or a host can't be locked.
+/// If a file can't be fetched, or another process holds a host's lock.
 pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
     let (job, hosts) = Job::of(survey)?;
     match lock::take(hosts, &job.plan, "spore rehearse", Instant::now()).await? {
@@ -163,12 +167,12 @@ async fn carry_out(
     let RemoteLimits { remind, interrupt, .. } = RemoteLimits::with(&options.plan.timeouts);
     let shown = tokio::spawn(progress::show(receiver, watched, remind));
     let payloads = Arc::new(payloads);
-    // Whether the result could be compared with the plan.
+    // Whether a second plan could be made to check the result.
     let mut is_checked = true;
     let applying = async {
         let most = options.max_failures;
         let (mut applied, mut hosts) = apply(&plan, locks, payloads, &stop, most, sender).await;
-        // It ends when the last sender is gone.
+        // The display task ends when the last sender is dropped.
         if let Err(error) = shown.await {
             std::panic::resume_unwind(error.into_panic());
         }
@@ -179,7 +183,7 @@ async fn carry_out(
                     terminal::error(&error.into());
                     is_checked = false;
                 }
-                // What is left to do isn't known then.
+                // The hosts didn't answer in time, so what is left to do isn't known.
                 None => applied.interrupted = true,
             }
         }
@@ -188,7 +192,8 @@ async fn carry_out(
                 host.close().await;
             }
         };
-        // A host that doesn't answer releases its lock when it misses the heartbeat.
+        // A host that doesn't answer in time releases its lock when it misses the
+        // heartbeat.
         let _ = stop.wait(RELEASE, releasing).await;
         applied
     };
@@ -203,7 +208,7 @@ async fn carry_out(
             return Exit::Interrupted;
         }
     };
-    // Also if a host was given up, and nothing was left to skip.
+    // The interrupt may have abandoned the last action, so that nothing was left to skip.
     applied.interrupted |= stop.is_asked() && !applied.is_complete(&plan);
     terminal::out(&render::conclusion(&applied, &plan, &command(), style));
     let all = is_checked && applied.is_complete(&plan) && plan.reaches_everything();
@@ -214,10 +219,11 @@ async fn carry_out(
     }
 }
 
-/// Whether the user has agreed to the plan, at a prompt or on the command line.
+/// Returns whether the user agrees to the plan, at a prompt or on the command line.
 ///
 /// # Errors
-/// Where the plan can't be applied as it is, or there is no way to ask.
+/// If the plan has refusals, if its destructive changes weren't allowed on the command
+/// line, or if there is no terminal to prompt on.
 async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
     if !plan.refusals.is_empty() {
         let help = "see the lines above that begin with `refused`";
@@ -250,14 +256,15 @@ async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
                 ),
                 false => terminal::confirm("apply this plan?"),
             };
-            // After an interrupt, no answer is expected.
+            // The task fails only if the program is ending after an interrupt; the answer
+            // no longer matters.
             Ok(tokio::task::spawn_blocking(ask).await.unwrap_or(false))
         }
     }
 }
 
-/// The bytes that the plan sends: artifacts are fetched and compressed here,
-/// once for all hosts.
+/// Returns the bytes that the plan sends. Artifacts are fetched and compressed here, once
+/// for all hosts.
 fn payloads(
     plan: &Plan,
     desired: &Desired,
@@ -284,7 +291,8 @@ fn payloads(
     Ok(payloads)
 }
 
-/// After the first interrupt, running actions may finish within `grace`; the second aborts.
+/// Returns at the second interrupt. The first asks the apply to stop; running actions may
+/// then finish within `grace`.
 async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop, grace: Duration) {
     interrupts.next().await;
     stop.ask();
@@ -296,12 +304,13 @@ async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop, grace: Dura
     interrupts.next().await;
 }
 
-/// The command, waiting for locks that the aborted one has left.
+/// Adds `--lock-wait` to the command, because the aborted apply has left its locks on the
+/// hosts.
 fn with_lock_wait(command: &str) -> String {
     if command.contains("--lock-wait") { command.to_owned() } else { format!("{command} --lock-wait 120") }
 }
 
-/// The command line, to be typed again.
+/// Returns this process's command line in a form that can be typed into a shell.
 fn command() -> String {
     let words: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();

@@ -34,7 +34,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
-    // Without help texts of their own, the help needs only one line for the option.
+    // The values have no help texts, so that the help needs only one line for the option.
     Auto,
     Always,
     Never,
@@ -97,7 +97,7 @@ pub(crate) enum KeyKind {
     Validation,
 }
 
-/// How every command that reads the whole folder reads it.
+/// Options of every command that reads the whole folder.
 #[derive(Clone, Copy, Debug, Default, ClapArgs)]
 pub(crate) struct FolderOptions {
     /// Follow symbolic links to secrets that lead out of the folder

@@ -1,4 +1,4 @@
-//! `spore check`
+//! `spore check`: reports what is wrong with the folder. Contacts no host.
 
 use super::args::{Args, CheckOptions};
 use super::{Exit, folder, suggest, terminal};
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
     Ok(if denied || worst == Some(Severity::Error) { Exit::Failed } else { Exit::Done })
 }
 
-/// `2 shapes, 3 hosts and 3 nodes`
+/// Example: `2 shapes, 3 hosts and 3 nodes`.
 fn size(draft: &Draft) -> String {
     let nodes: usize = draft.hosts.values().map(|host| host.nodes.len()).sum();
     let [shapes, hosts] = [(draft.shapes.len(), "shape"), (draft.hosts.len(), "host")]

@@ -1,5 +1,5 @@
-//! `spore demo`: a network on simulated hosts, from its first apply to a new
-//! elder. Each step runs the command that it shows, as a separate process.
+//! `spore demo`: shows a network on simulated hosts, from its first apply to a new elder.
+//! Each step runs the command that it shows, as a separate process.
 
 mod folder;
 
@@ -119,7 +119,7 @@ impl Demo {
         std::future::pending::<()>().await;
     }
 
-    /// The invocation id of each node, which changes when the node is restarted.
+    /// Returns the invocation id of each node, which changes when the node is restarted.
     async fn starts(&self) -> miette::Result<Vec<String>> {
         let mut starts = Vec::new();
         for number in ELDERS.into_iter().chain(MEMBERS) {
@@ -140,8 +140,8 @@ impl Demo {
         Ok(self.fleet.host(&name(number)?).ok_or_else(missing)?)
     }
 
-    /// Shows a `spore` command and runs it in the folder; an exit code that isn't
-    /// `expected` ends the demo.
+    /// Shows a `spore` command and runs it in the folder. An exit code that isn't
+    /// `expected` ends the demo with an error.
     async fn spore(&self, words: &[&str], expected: &[i32]) -> miette::Result<()> {
         self.typed(&format!("spore {}", words.join(" ")));
         let colour = if self.style == Style::Colour { "always" } else { "never" };
@@ -162,8 +162,8 @@ impl Demo {
     }
 
     async fn run(&self, command: &mut Command) -> miette::Result<std::process::ExitStatus> {
-        // In a process group of its own, Ctrl-C reaches only us; dropping the
-        // command then kills it.
+        // The command runs in a separate process group, so that Ctrl-C reaches only the
+        // demo. The demo then drops the command, which kills it.
         let command =
             command.current_dir(&self.folder).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         command.status().await.map_err(|error| written(error).into())
@@ -193,7 +193,8 @@ impl Demo {
 
     async fn step(&self, text: &str) {
         if self.pause {
-            // Standard input may not be a terminal; the demo then goes on at once.
+            // If standard input isn't a terminal, this may return at once, and the demo
+            // continues.
             let _ = tokio::task::spawn_blocking(terminal::wait_for_enter).await;
         }
         self.say(text);

@@ -7,7 +7,7 @@ use crate::network::{Finding, Links, Network, Secrets, is_network};
 use crate::render;
 use std::path::{Path, PathBuf};
 
-/// The folder given by `-n` or `SPORE_NETWORK`, or the current one.
+/// Returns the folder given by `-n` or `SPORE_NETWORK`, or the current folder.
 ///
 /// # Errors
 /// If there is no such folder.
@@ -29,13 +29,13 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
     }
 }
 
-/// The same, if there is part of a network in it.
+/// Like [`find`], but fails if the folder contains no part of a network.
 ///
 /// # Errors
-/// If there is no such folder, or nothing of a network in it.
+/// If there is no such folder, or it contains no part of a network.
 pub(crate) fn of_network(args: &Args) -> miette::Result<PathBuf> {
     let folder = find(args.network.as_deref())?;
-    // One that can't be read has an error of its own.
+    // A folder that can't be read is reported later, when it is read.
     if is_network(&folder).is_ok_and(|is_network| !is_network) {
         let what = match folder == Path::new(".") {
             true => "there is no network in the current folder".to_owned(),
@@ -46,11 +46,11 @@ pub(crate) fn of_network(args: &Args) -> miette::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Reads and checks the folder. Prints all findings if there is an error, and
-/// only their number otherwise.
+/// Reads and checks the folder. Prints all findings if one of them is an error, and
+/// otherwise only their number.
 ///
 /// # Errors
-/// If there is an error in the folder.
+/// If a finding is an error.
 pub(crate) fn read(args: &Args, links: Links) -> miette::Result<Network> {
     let draft = check::read(&of_network(args)?, Secrets::Needed, links);
     let problems = draft.problems();
@@ -69,7 +69,7 @@ pub(crate) fn read(args: &Args, links: Links) -> miette::Result<Network> {
     })
 }
 
-/// The user's home, if there is one.
+/// The user's home directory, if `HOME` is set.
 pub(crate) fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
 }

@@ -1,4 +1,4 @@
-//! `spore key`: generates a key and writes it to the standard output only.
+//! `spore key`: generates a key and writes it to standard output only.
 
 use super::args::KeyKind;
 use super::{Exit, terminal};
@@ -9,7 +9,7 @@ pub(crate) fn run(kind: KeyKind) -> Exit {
     let key = match kind {
         KeyKind::Node => NodeKey::generate().expose().clone(),
         KeyKind::Swarm => SwarmKey::generate().line().clone(),
-        // The public half is derived from it where it is needed.
+        // The public half is derived from the private key where it is needed.
         KeyKind::Validation => {
             ValidationKeys::generate().private().cloned().unwrap_or_else(|| SecretBytes::new(""))
         }

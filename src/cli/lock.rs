@@ -1,4 +1,5 @@
-//! The locks of an apply: no other apply works on any of the same hosts.
+//! Locks the hosts of an apply, so that no other apply changes them at the same time. The
+//! entry points are [`take`] and [`release`].
 
 use super::{CommandError, terminal};
 use crate::plan::{Holder, HostError, Plan};
@@ -11,23 +12,23 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// Roughly how often to check whether a host has been unlocked.
+/// The average pause between two attempts to lock the hosts.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The result of locking the hosts.
 pub(super) enum Taken {
-    /// Every host that the plan needs is locked, or lost.
+    /// Every host that the plan needs is locked or lost.
     Locked(Locks),
-    /// Another apply had locked one, and has released it since. None is locked now.
+    /// Another apply had locked a host, and has released it since. No host is locked now.
     Waited,
 }
 
-/// Locks every host that the plan needs for itself. If another apply holds one of them,
-/// all are released, and this waits for that one until `patience` ends. `command` tells
-/// other applies what is running.
+/// Locks every host that the plan needs, or none. If another apply holds a host, releases
+/// all others and tries again until `patience`. Other applies are shown `command` as the
+/// holder's command.
 ///
 /// # Errors
-/// If another apply holds one for longer; nothing was changed then.
+/// If another apply still holds a host at `patience`. Nothing was changed then.
 pub(super) async fn take(
     mut hosts: BTreeMap<HostName, Connection>,
     plan: &Plan,
@@ -58,23 +59,23 @@ pub(super) async fn take(
             terminal::note(&format!("{name}: {why}; waiting for it"));
         }
         waited = true;
-        // A random pause, so that two applies don't collide again and again.
+        // The pause is random, so that two applies don't collide repeatedly.
         let uneven = RandomState::new().hash_one(name) % 1000;
         tokio::time::sleep(RETRY / 2 + Duration::from_millis(uneven)).await;
     }
 }
 
-/// The result of one attempt.
+/// The result of one attempt to lock all hosts.
 #[derive(Default)]
 struct Tried {
     locks: Locks,
     held: BTreeMap<HostName, Holder>,
-    /// Not locked, and still connected.
+    /// The hosts that aren't locked and are still connected.
     free: BTreeMap<HostName, Connection>,
 }
 
-/// The first host alone, then the others in parallel: if two applies want the same
-/// hosts at the same moment, one of them gets all.
+/// Locks the first host alone, then the others in parallel. If two applies want the same
+/// hosts at the same time, the one that locks the first host gets all of them.
 async fn try_all(mut hosts: BTreeMap<HostName, Connection>, command: &str) -> Tried {
     let holder = holder(command);
     let mut tried = Tried::default();
@@ -113,7 +114,8 @@ impl Tried {
     }
 }
 
-/// Releases them in parallel. A host that can't be reached releases its lock itself.
+/// Releases the locks in parallel, and returns the hosts that are still connected. A host
+/// that can't be reached releases its lock when it misses the heartbeat.
 pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<HostName, Connection> {
     let mut unlocking = JoinSet::new();
     for (name, host) in locked {
@@ -122,10 +124,10 @@ pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<Host
     unlocking.join_all().await.into_iter().flatten().collect()
 }
 
-/// Who we are, for other applies that want these hosts.
+/// Describes this apply to other applies that want the same hosts.
 fn holder(command: &str) -> Holder {
     let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    // Pipelines and cron may set neither.
+    // Pipelines and cron may set neither variable.
     let id = || Command::new("id").arg("-un").output().ok().filter(|output| output.status.success());
     let user = user.or_else(|| id().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()));
     let user = user.unwrap_or_else(|| "unknown user".to_owned());

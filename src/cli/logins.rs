@@ -1,4 +1,5 @@
-//! Loads the keys and passwords that the folder's logins name.
+//! Loads the keys and passwords of the folder's logins. The entry point is
+//! [`Keys::logins`].
 
 use super::{folder, terminal};
 use crate::artifact::{FileError, Regular};
@@ -8,16 +9,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Private keys are much shorter.
+/// The maximum size of a private key file, in bytes. Real keys are much shorter.
 const LONGEST_KEY: u64 = 1 << 20;
 
-/// Loaded keys, by path: each file is read, and its passphrase asked for, only once.
+/// Loaded keys, by path. Each file is read, and its passphrase asked for, only once.
 #[derive(Default)]
 pub(crate) struct Keys(BTreeMap<PathBuf, Result<Arc<PrivateKey>, String>>);
 
 impl Keys {
-    /// The host's logins with the credentials that could be loaded, and why the
-    /// others couldn't. The problems matter only if no login succeeds.
+    /// Returns the host's logins with the credentials that could be loaded, and for each
+    /// other key the reason why it couldn't. The reasons matter only if no login is left.
     pub(crate) fn logins(&mut self, ssh: &network::Ssh) -> (Vec<ssh::Login>, Vec<String>) {
         let mut problems = Vec::new();
         let mut logins = Vec::new();
@@ -60,8 +61,8 @@ impl Keys {
     }
 }
 
-/// The passphrase of an encrypted key, from the environment or a prompt; `None` if
-/// there is no terminal to prompt on.
+/// Returns the passphrase of an encrypted key, from `SPORE_SSH_PASSPHRASE` or a prompt;
+/// `None` if there is no terminal to prompt on.
 fn passphrase(path: &Path) -> std::io::Result<Option<SecretText>> {
     if let Ok(passphrase) = std::env::var("SPORE_SSH_PASSPHRASE") {
         return Ok(Some(SecretText::new(passphrase)));

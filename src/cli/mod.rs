@@ -1,5 +1,6 @@
-//! The command line: arguments, files, the terminal and exit codes. It decides
-//! nothing about a network. Each file here is one command, or is shared by several.
+//! The command line: arguments, files, the terminal and exit codes. The entry point is
+//! [`main`]. Decisions about a network are left to the other rooms. Each file here is one
+//! command, or is shared by several commands.
 
 mod apply;
 mod args;
@@ -31,22 +32,22 @@ use thiserror::Error;
 /// Exit codes; README.md describes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Nothing to do, or all done.
+    /// Everything was done, or there was nothing to do.
     Done = 0,
     /// An error, or an apply that was only partly done.
     Failed = 1,
     /// There are changes to make.
     Changes = 2,
-    /// Some host couldn't be planned.
+    /// A host couldn't be planned.
     Unplanned = 3,
-    /// The user was asked, and declined.
+    /// The user declined at the prompt.
     Declined = 4,
-    /// Interrupted.
+    /// The command was interrupted.
     Interrupted = 130,
 }
 
-/// An error that ends the run, with its help. Its texts may quote a network folder or a
-/// server, which may be a stranger's, so they are made safe for a terminal here, once.
+/// An error that ends the command, with help. Its texts may quote a network folder or a
+/// server that isn't trusted, so all of them are made safe for a terminal here.
 #[derive(Debug, Error, miette::Diagnostic)]
 #[error("{what}")]
 pub(crate) struct CommandError {
@@ -57,7 +58,7 @@ pub(crate) struct CommandError {
     source: Option<Cause>,
 }
 
-/// Why it failed.
+/// The cause of a [`CommandError`].
 #[derive(Debug, Error)]
 #[error("{0}")]
 struct Cause(Printable);
@@ -67,7 +68,7 @@ impl CommandError {
         Self::because(what, Some(help.into()), None)
     }
 
-    /// With its cause, if there is one besides what is said already.
+    /// Creates an error with a cause, if there is one that `what` doesn't already contain.
     fn because(what: impl Into<String>, help: Option<String>, cause: Option<String>) -> Self {
         Self {
             what: Printable::line(&what.into()),
@@ -77,7 +78,7 @@ impl CommandError {
     }
 }
 
-/// Runs the program with the process's arguments.
+/// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
     dumps::forbid();
     let args = match Args::try_parse() {
@@ -106,7 +107,7 @@ pub fn main() -> ExitCode {
             Exit::Failed
         }
     };
-    // A hanging connection must not keep a finished run from ending.
+    // A hanging connection must not keep the program from exiting.
     runtime.shutdown_background();
     ExitCode::from(exit as u8)
 }

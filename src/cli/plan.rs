@@ -1,4 +1,4 @@
-//! `spore plan`
+//! `spore plan`: shows what would change on the hosts, and changes nothing.
 
 use super::args::{Args, PlanOptions};
 use super::survey::survey;

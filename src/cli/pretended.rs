@@ -1,11 +1,11 @@
-//! What `demo` and `rehearse` share: ending the simulated hosts when interrupted,
-//! and the help for [`FleetError`].
+//! Shared by `demo` and `rehearse`: ending the simulated hosts after an interrupt, and the
+//! help for [`FleetError`].
 
 use super::{CommandError, Exit, terminal};
 use crate::pretend::FleetError;
 
-/// Runs `work` to its end. A signal drops it at its current `await`, and the
-/// simulated hosts with it.
+/// Runs `work` until it ends. A signal drops `work` at its current `await`, together with
+/// the simulated hosts that it owns.
 pub(super) async fn unless_interrupted(
     work: impl Future<Output = miette::Result<Exit>>,
 ) -> miette::Result<Exit> {
@@ -19,7 +19,7 @@ pub(super) async fn unless_interrupted(
     }
 }
 
-/// Adds the help for each error.
+/// Adds help to an error.
 pub(super) fn failure(error: FleetError) -> CommandError {
     let help = match &error {
         FleetError::NotLinux => "run it on Linux, for instance in a container".to_owned(),
@@ -32,7 +32,7 @@ pub(super) fn failure(error: FleetError) -> CommandError {
     CommandError::because(error.to_string(), Some(help), source)
 }
 
-/// A failure to read or write one of the fleet's files.
+/// Turns a failure to read or write a file of the fleet into an error with help.
 pub(super) fn written(error: std::io::Error) -> CommandError {
     failure(error.into())
 }

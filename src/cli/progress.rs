@@ -1,7 +1,7 @@
-//! The progress of an apply: a line for each action that ends; while staging, a
-//! line for each host, because there are many actions, unless `--verbose` asks for
-//! all. What takes long has a bar or a spinner on a terminal; otherwise a line at regular
-//! intervals says what the apply is waiting for.
+//! Shows the progress of an apply. The entry point is [`show`]. Each action that ends gets
+//! a line. Staging has many actions, so without `--verbose` each host that is staged gets
+//! one line instead. On a terminal, long actions get a bar or a spinner; otherwise a line
+//! at regular intervals reports what the apply is waiting for.
 
 use super::terminal;
 use crate::plan::Plan;
@@ -17,27 +17,26 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// What is shown of an apply, and what is running at the moment.
+/// The state of the display: its settings, and the actions that are running.
 pub(super) struct Watched {
     style: Style,
     waves: usize,
     /// The current wave, from zero.
     wave: Option<usize>,
-    /// By host, how many actions are left to stage; empty afterwards, and with
-    /// `--verbose`.
+    /// For each host, the number of stage actions that haven't ended. Empty after staging,
+    /// and with `--verbose`.
     staging: BTreeMap<HostName, usize>,
     verbose: bool,
     bars: Option<MultiProgress>,
     bar_of: BTreeMap<HostName, ProgressBar>,
-    /// By host, the running action, and how many of its bytes have been sent, of how
-    /// many.
+    /// For each host, the running action, the number of bytes sent for it, and their total.
     running: BTreeMap<HostName, (Action, Option<(u64, u64)>)>,
-    /// When the stage or wave began.
+    /// When the current stage or wave began.
     since: Instant,
 }
 
-/// Shows each event until the sender is dropped. During a long stage or wave, says at
-/// every `remind` interval what it is waiting for.
+/// Shows each event until the sender is dropped. During a long stage or wave, reports after
+/// every `remind` interval what the apply is waiting for.
 pub(super) async fn show(mut events: UnboundedReceiver<ApplyEvent>, mut watched: Watched, remind: Duration) {
     let mut reminders = interval(remind.max(Duration::from_millis(10)));
     reminders.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -56,7 +55,7 @@ pub(super) async fn show(mut events: UnboundedReceiver<ApplyEvent>, mut watched:
     }
 }
 
-/// How many hosts a reminder names.
+/// The maximum number of hosts that a reminder names.
 const NAMED: usize = 8;
 
 impl Watched {
@@ -160,7 +159,7 @@ impl Watched {
         }
     }
 
-    /// Actions that may take minutes are shown when they begin.
+    /// Shows that an action begins, if it is one that may take minutes.
     fn began(&mut self, host: HostName, action: &Action) {
         if !matches!(
             action,
@@ -187,7 +186,7 @@ impl Watched {
         let Some(bars) = &self.bars else { return };
         let bar = self.bar_of.entry(host).or_insert_with_key(|host| {
             let bar = bars.add(ProgressBar::new(total));
-            // The template is valid; if it weren't, the default one would do.
+            // The template is valid. If it weren't, the default style would do.
             if let Ok(style) = ProgressStyle::with_template("  {msg} {bar:30} {bytes}/{total_bytes}") {
                 bar.set_style(style);
             }

@@ -1,7 +1,6 @@
-//! `spore rehearse`: plans and applies the folder to simulated, freshly installed
-//! hosts. Once the network has been read, its logins, addresses and artifacts are
-//! replaced by simulated ones; from there on the code is that of `plan` and
-//! `apply`.
+//! `spore rehearse`: plans and applies the folder on simulated, freshly installed hosts.
+//! Once the network has been read, its logins, SSH addresses and artifacts are replaced;
+//! from then on, the code is the same as for `plan` and `apply`.
 
 use super::args::{ApplyOptions, Args, FolderOptions};
 use super::pretended::{failure, unless_interrupted, written};
@@ -41,7 +40,8 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
     let known = KnownHosts::parse(Path::new("known_hosts"), &fleet.known_hosts());
 
     let mut options = ApplyOptions::default();
-    // A simulated node never exits seconds after its start.
+    // A simulated node never exits seconds after its start, so a short settle time is
+    // enough.
     options.plan.timeouts.extend("settle=0.5".parse::<TimeOut>());
     let survey = survey_of(network.clone(), &known, &options.plan, None).await?;
     terminal::out(&render::plan(&survey.plan, style));
@@ -74,8 +74,8 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
     Ok(Exit::Done)
 }
 
-/// Tells the user what the rehearsal assumes about the hosts, and what it
-/// doesn't check.
+/// Returns the text on what the rehearsal assumes about the hosts, and what it doesn't
+/// check.
 fn assumptions(network: &Network, architecture: Architecture) -> String {
     let count = network.hosts.len();
     let mut text = format!(
@@ -104,8 +104,9 @@ passwords are not used.
     text
 }
 
-/// The network with simulated hosts: only the addresses, the logins, tau and the
-/// plugins are replaced.
+/// Adds a simulated host to the fleet for each host of the network, and returns the network
+/// with their SSH addresses and logins, and with placeholders for tau and the plugins.
+/// Nothing else is replaced.
 async fn pretended(
     mut network: Network,
     architecture: Architecture,

@@ -1,21 +1,21 @@
-//! The secrets that hosts get, to be masked in what they say: the folder's, and the keys with
-//! which the probe digests them.
+//! Collects the secrets to mask in text from hosts: the folder's secrets that hosts may
+//! get, and the keys with which the probe digests them. The entry point is [`redactor`].
 //!
-//! The structs of the network and of its desired state that hold secrets are destructured
-//! without `..`, so that a new field doesn't compile until someone has decided whether it is
-//! one.
+//! The structs of the network and of the desired state that hold secrets are destructured
+//! without `..`, so that a new field doesn't compile until someone has decided whether it
+//! is a secret.
 
 use crate::desired::{Desired, Goal};
 use crate::network::{App, Domain, Host, Identity, Login, Network, Ssh, Tenancy};
 use crate::resource::{Content, DigestKey, Redactor, Resource, SecretBytes, Value};
 
-/// Masks the secrets that hosts get, except for what is public in them.
+/// Returns a redactor that masks the secrets, except for their public parts.
 pub(crate) fn redactor(network: &Network, desired: &Desired) -> Redactor {
     let secrets = [of_folder(network), of_desired(network, desired)].concat();
     Redactor::new(&secrets, public(network, desired))
 }
 
-/// Every secret of the folder.
+/// The secrets of the folder, except those that are never sent to a host.
 fn of_folder(network: &Network) -> Vec<SecretBytes> {
     let Network {
         folder: _,
@@ -27,7 +27,7 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
         logins,
         tenancy,
         accounts,
-        // URLs of tau are never sent to a host.
+        // The URLs of tau are never sent to a host.
         tau: _,
         warnings: _,
     } = network;
@@ -49,23 +49,23 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
     secrets
 }
 
-/// The keys that the probe gets. With one of them, the digests of passwords could be checked
-/// against guesses.
+/// The digest keys that are sent with the probe. They are secret, because guessed passwords
+/// could be compared with digests by means of them.
 fn of_desired(network: &Network, desired: &Desired) -> Vec<SecretBytes> {
-    // What is secret in the files comes from the folder.
+    // All secrets in the payloads come from the folder.
     let Desired { goals: _, payloads: _, spellings: _, versions: _, digest_keys } = desired;
     let machines = DigestKey::for_machines(network.swarm_key.line());
     digest_keys.values().chain([&machines]).map(|key| key.expose().clone()).collect()
 }
 
-/// The keys of a login are never sent, so a host can't echo them.
+/// The password of a login. Its keys are never sent to a host, so a host can't echo them.
 fn password(login: &Login) -> Option<SecretBytes> {
     let Login { name: _, user: _, keys: _, password } = login;
     password.as_ref().map(|password| (**password).clone())
 }
 
-/// What isn't secret even if it is part of a secret: the public halves of keys, and all
-/// that the desired state shows.
+/// Texts that aren't masked even if they are part of a secret: the public halves of keys,
+/// and everything in the desired state that isn't secret.
 fn public(network: &Network, desired: &Desired) -> Vec<String> {
     let nodes = network.hosts.values().flat_map(|host| host.nodes.values());
     let halves = nodes.filter_map(|node| Some(node.key.as_ref()?.public_half_base64().to_owned()));
@@ -105,7 +105,7 @@ mod tests {
     use std::process::Command;
     use std::sync::Arc;
 
-    /// A network with this `accounts.yaml`.
+    /// Returns a network with this `accounts.yaml`.
     fn network(accounts: &str) -> Network {
         let folder = tempfile::tempdir().unwrap();
         let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/hostile/links-inside/folder/.");
@@ -146,7 +146,7 @@ mod tests {
                 "validation key",
                 written(network.domain.validation.private().unwrap()).lines().nth(1).unwrap().to_owned(),
             ),
-            // The rest is its public half.
+            // The rest of a node key is its public half.
             ("node key", written(node.key.as_ref().unwrap().expose())[..40].to_owned()),
             ("password of a host", "copper-meadow-thimble".to_owned()),
             ("password of the folder", "walnut-glacier-pigeon".to_owned()),

@@ -1,5 +1,5 @@
-//! `spore` without a command: the state of the network folder, and the next
-//! step. No host is contacted.
+//! `spore` without a command: summarizes the network folder and names the next step.
+//! Contacts no host.
 
 use super::args::Args;
 use super::{Exit, folder, terminal};
@@ -9,7 +9,7 @@ use crate::render;
 use crate::resource::Printable;
 use clap::CommandFactory as _;
 
-/// How to start, in a folder without a network.
+/// The text on how to start, for a folder without a network.
 const START: &str = "
 There is no network in this folder.
 
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
 }
 
 fn standing(draft: &Draft) -> String {
-    // Anyone may have written the folder, and it hasn't been checked.
+    // The folder may come from someone else, and its texts haven't been checked.
     let name = draft.domain.root.as_ref().map_or("?".into(), |root| Printable::line(root.shown()));
     let folder = Printable::line(&draft.folder.display().to_string());
     let nodes: usize = draft.hosts.values().map(|host| host.nodes.len()).sum();

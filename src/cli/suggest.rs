@@ -1,6 +1,6 @@
-//! Suggests a command for an unknown word: the equivalent command for words from other
-//! tools, the nearest command for a typing mistake, and otherwise nothing. Suggests checks
-//! for an unknown id.
+//! Suggests a command for an unknown word: spore's equivalent of another tool's command, or
+//! the nearest command if the word may be a typing mistake. Suggests checks for an unknown
+//! id.
 
 use super::CommandError;
 use super::args::Args;
@@ -8,7 +8,7 @@ use crate::render;
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Words from other tools, and the equivalent here.
+/// Commands of other tools, and a text on spore's equivalent.
 const MEANT: &[(&[&str], &str)] = &[
     (
         &["destroy", "down", "teardown", "delete", "remove", "rm", "uninstall"],
@@ -39,14 +39,15 @@ const MEANT: &[(&[&str], &str)] = &[
     (&["pin"], "`spore tau pin URL|FILE` pins a tau"),
 ];
 
-/// The error for a command that doesn't exist; `None` if `error` is another one.
+/// Returns the error for a command that doesn't exist; `None` if `error` is of another
+/// kind.
 pub(super) fn unknown_command(error: &clap::Error) -> Option<CommandError> {
     let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) =
         (error.kind(), error.get(ContextKind::InvalidSubcommand))
     else {
         return None;
     };
-    // For a subcommand of another command, clap gives the better suggestion.
+    // For an unknown subcommand of `spore tau`, clap gives the better suggestion.
     let is_below = matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage))
         if usage.to_string().contains("spore tau"));
     (!is_below).then(|| CommandError::new(format!("there is no command `{word}`"), help(word)))
@@ -58,7 +59,7 @@ fn help(word: &str) -> String {
     meant.or_else(near).unwrap_or_else(|| "`spore --help` lists the commands".to_owned())
 }
 
-/// The command that differs by one typing mistake, or two in a longer word.
+/// Returns the command that differs by one typing mistake, or by two in a longer word.
 fn nearest(word: &str) -> Option<String> {
     let slips = if word.chars().count() < 5 { 1 } else { 2 };
     let commands = Args::command();
@@ -70,13 +71,13 @@ fn nearest(word: &str) -> Option<String> {
         .map(|(_, name)| name)
 }
 
-/// The error for the id of a check that doesn't exist.
+/// Returns the error for the id of a check that doesn't exist.
 pub(super) fn unknown_check(id: &str) -> CommandError {
     CommandError::new(format!("there is no check `{id}`"), close_ids(id))
 }
 
-/// The id that differs by one or two typing mistakes or only by its family; otherwise the
-/// ids of that family.
+/// Suggests the id that differs by one or two typing mistakes or only in its family;
+/// otherwise lists the ids of the same family, if there are any.
 fn close_ids(id: &str) -> String {
     let (family, what) = id.split_once('/').unwrap_or((id, id));
     let near = render::ids()
@@ -140,7 +141,7 @@ mod tests {
         }
     }
 
-    /// None of these words has become a command.
+    /// No word in `MEANT` is a command of spore.
     #[test]
     fn no_command_is_shadowed() {
         let commands = Args::command();

@@ -1,4 +1,4 @@
-//! The binaries that the folder names: tau, and plugins.
+//! The binaries that the folder names: tau and plugins.
 
 use super::{CommandError, terminal};
 use crate::artifact::{self, Architecture, Artifact, Cache, FetchEvent, Pin};
@@ -9,23 +9,24 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-/// What is known about the binaries, and where their bytes are.
+/// The binaries' digests, sizes and versions, and the bytes or where to fetch them.
 pub(crate) struct Binaries {
-    /// What planning needs.
+    /// What the planner needs to know about the binaries.
     pub(crate) supplies: Supplies,
-    /// tau, by architecture; its bytes where they had to be fetched already.
+    /// By architecture: the pin of tau, unless `--tau` replaces it, and tau itself once it
+    /// has been read or fetched.
     tau: BTreeMap<Architecture, (Option<Pin>, OnceLock<Arc<Artifact>>)>,
     plugins: BTreeMap<String, Arc<Artifact>>,
 }
 
 impl Binaries {
-    /// Reads the files that the folder names. Nothing is downloaded: a folder may be a
-    /// stranger's, and its URLs then name what only this machine can reach. A download
+    /// Reads the files that the folder names. Downloads nothing: the folder may not be
+    /// trusted, and its URLs may name servers that only this machine can reach. A download
     /// is [needed](Self::artifact) only once a plan is applied.
     ///
     /// # Errors
-    /// If a file is missing, isn't the pinned one, or isn't tau, or if a pin doesn't say
-    /// which binary a download has.
+    /// If a file is missing, doesn't match its pin, or isn't tau, or if the pin of an
+    /// archive lacks the digest of the binary.
     pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
         let mut binaries =
             Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: BTreeMap::new() };
@@ -39,8 +40,9 @@ impl Binaries {
             }
         }
         for (architecture, (pin, fetched)) in &binaries.tau {
-            // A local file may have changed since it was pinned, and a plan must not say
-            // otherwise; a download is compared with its pin when it is needed.
+            // A local file is read and compared with its pin now, because it may have
+            // changed since it was pinned. A download is compared with its pin when it is
+            // fetched.
             let is_away = |pin: &&Pin| matches!(pin.source, artifact::Source::Url(_));
             let away = pin.as_ref().filter(is_away).filter(|_| fetched.get().is_none());
             let known = match away {
@@ -70,11 +72,11 @@ impl Binaries {
         Ok(binaries)
     }
 
-    /// The artifact from this source, which is fetched if necessary; `None` if the folder
-    /// names no such artifact.
+    /// Returns the artifact from this source, and fetches it if necessary; `None` if the
+    /// folder names no such artifact.
     ///
     /// # Errors
-    /// If it can't be fetched.
+    /// If the artifact can't be fetched.
     pub(crate) fn artifact(&self, source: &Source, folder: &Path) -> miette::Result<Option<Arc<Artifact>>> {
         let sha256 = match source {
             Source::Program(sha256) => sha256,

@@ -1,4 +1,5 @@
-//! From a folder to a plan, for every command that makes one.
+//! Makes a plan from a folder, for all commands that need a plan. The entry point is
+//! [`survey`].
 
 use super::args::{Args, PlanOptions, RetireOptions};
 use super::logins::Keys;
@@ -23,14 +24,15 @@ pub(crate) struct Survey {
     pub(crate) plan: Plan,
     /// The hosts that answered, still connected.
     pub(crate) hosts: BTreeMap<HostName, Connection>,
-    /// By host, the holder of its lock at the time of the answer.
+    /// For each host that was locked when it answered, the holder of the lock.
     holders: BTreeMap<HostName, Holder>,
     /// When all hosts had answered, in seconds since 1970.
     at: u64,
 }
 
 impl Survey {
-    /// The plan as a page, beginning with the network, the time and any running apply.
+    /// Returns the plan as a page. It begins with the network, the time and any running
+    /// apply.
     pub(crate) fn page(&self, style: Style) -> String {
         let locked = self.holders.iter().map(|(host, holder)| (host, render::holder(holder)));
         let header = render::header(&self.plan.network, self.at, self.plan.asked, locked);
@@ -38,13 +40,13 @@ impl Survey {
     }
 }
 
-/// What a plan is made from: the compiled network, and what each host answered.
+/// What a plan is made from: the compiled network, and the answer of each host.
 pub(crate) struct Basis {
     pub(crate) planner: Planner,
-    /// By host, the probe.
+    /// For each host, the probe.
     scripts: BTreeMap<HostName, SecretBytes>,
     probed: BTreeMap<HostName, Probed>,
-    /// Masks the folder's secrets in what hosts say.
+    /// Masks the folder's secrets in text from hosts.
     redactor: Redactor,
 }
 
@@ -53,7 +55,7 @@ impl Basis {
         self.planner.plan(&self.probed).map_err(|error| CommandError::because(error.to_string(), None, None))
     }
 
-    /// Takes in a host's answer to its probe. Returns the holder of its lock, if any.
+    /// Records a host's answer to its probe. Returns the holder of the host's lock, if any.
     fn answered(&mut self, name: HostName, answer: Result<Untrusted, HostError>) -> Option<Holder> {
         let (probed, holder) = match answer.map(|answer| facts::parse(&answer, &self.redactor)) {
             Ok(Ok(facts)) => {
@@ -67,11 +69,11 @@ impl Basis {
         holder
     }
 
-    /// Makes the plan again after an apply. The hosts that it worked on are asked again,
-    /// while they are still locked; the others are assumed to be unchanged.
+    /// Plans again after an apply. The hosts of the apply are probed again while they are
+    /// still locked; the others are assumed to be unchanged.
     ///
     /// # Errors
-    /// As for the first plan. A host that doesn't answer isn't planned.
+    /// If there is no plan at all. A host that doesn't answer is unplanned.
     pub(crate) async fn again(
         &mut self,
         locked: &mut BTreeMap<HostName, Locked>,
@@ -85,7 +87,8 @@ impl Basis {
             });
         }
         for (name, host, answer) in asking.join_all().await {
-            // After an error the connection is unusable, and the lock releases itself.
+            // After an error the connection is unusable, and the host releases its lock
+            // when it misses the heartbeat.
             if answer.is_ok() {
                 locked.insert(name.clone(), host);
             }
@@ -95,11 +98,11 @@ impl Basis {
     }
 }
 
-/// Reads the folder, asks the hosts, and plans; with `retire`, only what it takes
+/// Reads the folder, probes the hosts, and plans. With `retire`, plans only what is needed
 /// to retire that host.
 ///
 /// # Errors
-/// If there is no plan at all. Problems with a single host are in the plan.
+/// If there is no plan at all. Problems with a single host are part of the plan.
 pub(crate) async fn survey(
     args: &Args,
     options: &PlanOptions,
@@ -118,17 +121,16 @@ pub(crate) async fn survey(
     survey_of(network, &known, options, retire).await
 }
 
-/// The same for a network that has been read.
+/// Like [`survey`], for a network that has been read.
 ///
 /// # Errors
-/// As there.
+/// If there is no plan at all. Problems with a single host are part of the plan.
 pub(crate) async fn survey_of(
     network: Network,
     known: &KnownHosts,
     options: &PlanOptions,
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
-    // This may prompt for a passphrase.
     let binaries = block_in_place(|| Binaries::take(&network, options.tau.as_deref()))?;
     let retire = retire.map(|RetireOptions { host, gone, .. }| Retire { host: host.clone(), gone: *gone });
     let narrowed = Options {
@@ -140,6 +142,7 @@ pub(crate) async fn survey_of(
         retire,
     };
     let planner = Planner::new(&network, &binaries.supplies, narrowed).map_err(no_plan)?;
+    // Loading the keys may prompt for a passphrase.
     let (targets, probed) = block_in_place(|| targets(&network, &planner, options))?;
     let redactor = secrets::redactor(&network, planner.desired());
     let mut basis = Basis {
@@ -199,7 +202,7 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     })
 }
 
-/// The hosts to probe, and those that can't be probed.
+/// Returns the hosts to probe, and those that can't be probed because no login is left.
 fn targets(
     network: &Network,
     planner: &Planner,

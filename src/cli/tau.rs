@@ -1,4 +1,4 @@
-//! `spore tau pin`
+//! `spore tau pin`: records the location and the digest of tau in `tau.yaml`.
 
 use super::args::{Args, TauCommand};
 use super::{CommandError, Exit, folder, supplies, terminal};
@@ -12,8 +12,8 @@ pub(crate) async fn run(args: &Args, command: &TauCommand) -> miette::Result<Exi
     terminal::set_up_reports(args);
     let TauCommand::Pin { sources } = command;
     let folder = folder::find(args.network.as_deref())?;
-    // Only what tau.yaml says matters here: not the rest of the folder, nor the
-    // binaries that are pinned now, which may be what the new pin replaces.
+    // Only errors in tau.yaml matter here. The rest of the folder doesn't, and neither do
+    // the binaries that are pinned now, because the new pins may replace them.
     let draft = Draft::read(&folder, Secrets::Elsewhere, Links::Inside);
     let problems: Vec<Finding> =
         draft.problems().into_iter().filter(|problem| problem.is_error() && problem.is_in(FILE)).collect();
@@ -70,7 +70,7 @@ fn write(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
-    // A temporary file is readable by its owner only; this one is public.
+    // A temporary file is readable only by its owner, but tau.yaml isn't secret.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

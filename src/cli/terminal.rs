@@ -11,27 +11,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A command's result, which may be piped. A closed pipe doesn't end the command.
+/// Writes a command's result to standard output. A closed pipe doesn't end the command.
 pub(crate) fn out(text: &str) {
     let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// Progress and warnings: everything but the result.
+/// Writes a message that isn't part of the result to standard error.
 pub(crate) fn note(text: &str) {
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 
-/// An error, with its causes and its help.
+/// Writes an error with its causes and its help to standard error.
 pub(crate) fn error(report: &miette::Report) {
     eprintln!("{report:?}");
 }
 
-/// clap's own message: help, a version, or wrong usage.
+/// Prints clap's message: help, the version, or a usage error.
 pub(crate) fn print_usage(error: &clap::Error) {
     let _ = error.print();
 }
 
-/// Whether the output is coloured.
+/// Whether standard output is coloured.
 pub(crate) fn style(args: &Args) -> Style {
     let colour = match args.color {
         Colour::Always => true,
@@ -51,34 +51,34 @@ pub(crate) fn error_style(args: &Args) -> Style {
     }
 }
 
-/// Has miette print its reports in the style of the rest.
+/// Makes miette print reports in the same style as other messages.
 pub(crate) fn set_up_reports(args: &Args) {
     let colour = style(args) == Style::Colour && io::stderr().is_terminal();
-    // It can be set once; setting it again changes nothing, which is fine.
+    // The hook can be set only once. A second call fails and changes nothing, which is
+    // fine.
     let _ = miette::set_hook(Box::new(move |_| {
         Box::new(miette::MietteHandlerOpts::new().color(colour).unicode(colour).width(100).build())
     }));
 }
 
-/// Signals that ask to end the run: Ctrl-C, a cancelled pipeline, a closed
-/// terminal. A command listens from its beginning, so that no signal is lost
-/// while it is busy.
+/// The signals that ask a command to end: Ctrl-C, a cancelled pipeline, a closed terminal.
+/// A command listens from its beginning, so that no signal is lost while it is busy.
 pub(crate) struct Interrupts(Vec<Signal>);
 
 impl Interrupts {
     pub(crate) fn listen() -> Self {
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        // A signal that can't be caught ends the process, as it does by default.
+        // If a signal can't be caught, it ends the process, as it does by default.
         Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
     }
 
-    /// Runs something that may keep a thread busy. `None` if it was interrupted:
+    /// Runs `work`, which may block its thread. Returns `None` if a signal arrived first;
     /// the work then continues in the background until the process ends.
     pub(crate) async fn unless<T: Send + 'static>(
         &mut self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        // In a task of its own, so that signals are noticed while it is busy.
+        // The work runs in a separate task, so that signals are noticed while it blocks.
         let work = tokio::spawn(work);
         tokio::select! {
             done = work => {
@@ -111,18 +111,18 @@ pub(crate) fn shows_progress() -> bool {
     io::stdout().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks for a yes.
+/// Asks a yes-or-no question.
 pub(crate) fn confirm(question: &str) -> bool {
     matches!(ask(&format!("{question} [yes/no] ")).as_str(), "y" | "yes")
 }
 
-/// Asks for a name, so that no habit of typing `y` answers the question.
+/// Asks the user to type a name, so that a habitual `y` doesn't confirm.
 pub(crate) fn confirm_by_name(question: &str, name: &str) -> bool {
     let shown = Printable::line(name);
     ask(&format!("{question} ({shown}): ")) == name
 }
 
-/// What is typed, and nothing if that can't be read.
+/// Returns the line that the user types; empty if it can't be read.
 fn ask(question: &str) -> String {
     eprint!("{question}");
     let _ = io::stderr().flush();
@@ -138,15 +138,15 @@ pub(crate) fn wait_for_enter() {
     let _ = io::stdin().lock().read_line(&mut String::new());
 }
 
-/// Whether the terminal's echo is off, because a secret is being typed.
+/// Whether the terminal's echo is off because a secret is being typed.
 static IS_SECRET: AtomicBool = AtomicBool::new(false);
-/// Whether the run is ending, so that nothing is prompted for any more.
+/// Whether the command is ending. It prompts for nothing any more then.
 static IS_OVER: AtomicBool = AtomicBool::new(false);
 
 /// Asks for a secret without echoing it.
 ///
 /// # Errors
-/// Where the terminal can't be read.
+/// If the terminal can't be read, or the command is ending.
 pub(crate) fn ask_secret(question: &str) -> io::Result<String> {
     IS_SECRET.store(true, Ordering::SeqCst);
     if IS_OVER.load(Ordering::SeqCst) {
@@ -157,8 +157,7 @@ pub(crate) fn ask_secret(question: &str) -> io::Result<String> {
     secret
 }
 
-/// Restores the terminal's echo and Ctrl-C if a prompt for a secret was
-/// interrupted.
+/// Restores the terminal's echo and Ctrl-C if the signal interrupted a prompt for a secret.
 fn give_back() {
     IS_OVER.store(true, Ordering::SeqCst);
     if IS_SECRET.load(Ordering::SeqCst) {

@@ -38,7 +38,7 @@ const AUTH: &str = "\
 admin: {username: root, key: keys/ssh}
 ";
 
-/// Explains the placeholder to anyone who opens it.
+/// The text in the placeholder, for a user who opens the file.
 pub(super) const TAU: &str = "\nThis isn't tau: it is the placeholder that `spore demo` installs instead.\n";
 
 /// Writes everything except the hosts' files.
