@@ -1,11 +1,13 @@
-//! An action and how it ended, as one line; a failure with what the host said.
+//! Renders an action, and how it ended, as one line. A failure is followed by the host's
+//! message.
 
 use super::{Style, Tone};
 use crate::plan::action::{Action, LinkBefore, Running};
 use crate::plan::wire::Outcome;
 use crate::resource::{HostName, Size};
 
-/// `  ✓ host1 restart tau@elders.service`
+/// How an action ended, for example ` ✓ host1 restart tau@elders.service`. Each line ends
+/// with a line break.
 pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) -> String {
     let what = self::action(action);
     match outcome {
@@ -30,8 +32,8 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
     }
 }
 
-/// `restart tau@elders.service, until healthy`: what a long action is doing; `sent` is
-/// the number of bytes sent so far and the total.
+/// What a long action is doing, for example `restart tau@elders.service, until healthy`.
+/// `sent` is the number of bytes sent so far, and the total.
 pub fn waiting(action: &Action, sent: Option<(u64, u64)>) -> String {
     let what = self::action(action);
     match (action, sent) {
@@ -45,7 +47,7 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("      {line}\n")).collect()
 }
 
-/// `restart tau@elders.service`
+/// An action, for example `restart tau@elders.service`.
 pub fn action(action: &Action) -> String {
     match action {
         Action::Install { package, unfinished: _ } => format!("install {package}"),

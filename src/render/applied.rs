@@ -1,5 +1,5 @@
-//! The outcome of a plan: what failed, what was skipped and why, and a summary line that
-//! begins with `apply:` and the worst result.
+//! Renders the outcome of an apply: what failed, what was skipped and why, and a summary
+//! line that begins with `apply:` and the worst result.
 
 use super::plan::{applied as made, listed, overridden, unplanned};
 use super::{Style, Tone};
@@ -8,13 +8,14 @@ use crate::plan::{Applied, Group, Plan, Wrong};
 use crate::resource::{HostName, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// All of it, each line with its end. `command` is what resumes the apply.
+/// The whole outcome. Each line ends with a line break. `command` is the command that
+/// resumes the apply.
 pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -> String {
     let mut out = String::new();
     let sign = style.paint(Tone::Bad, "failed");
     for (host, failure) in &applied.failed {
         let action = failure.action.as_ref().map(|action| format!(" {}", super::action(action)));
-        // The details were printed when it happened.
+        // The details were printed when the action failed.
         let what = wrong(&failure.what);
         let what = what.lines().next().unwrap_or_default().trim_end_matches("; its journal ends:");
         out.push_str(&format!("{sign} {host}{}: {what}\n", action.unwrap_or_default()));
@@ -32,7 +33,7 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
         };
         out.push_str(&format!("{sign} {}: {} {why}\n", id.host, id.key));
     }
-    // A host that failed itself has already been reported in detail.
+    // A failed host is reported above, so what was skipped on it isn't listed again.
     let skipped: Vec<Skipped> =
         applied.skipped.iter().filter(|skipped| skipped.why != SkipReason::HostFailed).cloned().collect();
     for line in skips(&skipped) {
@@ -65,8 +66,8 @@ fn wrong(what: &Wrong) -> String {
     }
 }
 
-/// `apply: 1 host failed (h4); 2 changes failed; 12 changes skipped (h4, h5); 3 created`:
-/// each change of the plan is counted once.
+/// The last line, for example `apply: 1 host failed (h4); 2 changes failed; 12 changes
+/// skipped (h4, h5); 3 created`. Each change of the plan is counted once.
 fn summary(applied: &Applied, plan: &Plan) -> String {
     let failed = applied.failed_hosts();
     let skipped = applied.skipped_changes(plan);
@@ -103,12 +104,12 @@ fn summary(applied: &Applied, plan: &Plan) -> String {
     format!("apply: {}", parts.join("; "))
 }
 
-/// `elders@h1 crashed or was restarted after its wave`
+/// Example: `elders@h1 crashed or was restarted after its wave`.
 pub fn died(node: &NodeName) -> String {
     format!("{node} crashed or was restarted after its wave")
 }
 
-/// `h4, h5 (waves 2, 3): the canary on h3 failed`, a line for each reason.
+/// One line for each reason, for example `h4, h5 (waves 2, 3): the canary on h3 failed`.
 pub fn skips(skipped: &[Skipped]) -> Vec<String> {
     let mut by_reason: BTreeMap<&SkipReason, (BTreeSet<&HostName>, BTreeSet<usize>)> = BTreeMap::new();
     for Skipped { wave, host, why } in skipped {
@@ -148,7 +149,7 @@ fn reason(why: &SkipReason) -> String {
     }
 }
 
-/// `the last healthy elder`
+/// Example: `the last healthy elder`.
 pub(super) fn last(group: &Group) -> String {
     match group {
         Group::Elders => "the last healthy elder".to_owned(),

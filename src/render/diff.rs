@@ -1,15 +1,15 @@
-//! Renders a content, or two contents as a unified diff. Secrets are only mentioned,
-//! never shown.
+//! Renders the content of a file, or two contents as a unified diff. Secrets are mentioned
+//! but never shown.
 
 use super::{Style, Tone};
 use crate::resource::{Content, Document, Printable, Value};
 use similar::{ChangeTag, TextDiff};
 
-/// A unified diff without its header, each line with its end; empty where the
-/// two contents have no text to compare.
+/// A unified diff without its header; empty if one of the contents has no text. Each line
+/// ends with a line break.
 pub(super) fn unified(before: &Content, after: &Content, style: Style) -> String {
     let (Some(mut old), Some(new)) = (text(before), text(after)) else { return String::new() };
-    // Two secrets would look the same, so a replaced one is marked in words.
+    // Two secrets would look the same, so a replaced secret is marked as changed.
     if let (Content::Document(before), Content::Document(after)) = (before, after) {
         for (path, field) in &before.fields {
             let replaced = after.fields.get(path).is_some_and(|new| new.value != field.value);
@@ -37,7 +37,7 @@ pub(super) fn unified(before: &Content, after: &Content, style: Style) -> String
     out
 }
 
-/// All of a new document, each line with its end.
+/// All lines of a new document. Each line ends with a line break.
 pub(super) fn whole(document: &Document, style: Style) -> String {
     lines(document).lines().map(|line| style.paint(Tone::Good, format!("+{line}")) + "\n").collect()
 }
@@ -50,7 +50,7 @@ fn text(content: &Content) -> Option<String> {
     }
 }
 
-/// One line a value, in the order of fields.
+/// One line for each value, in the order of the fields.
 fn lines(document: &Document) -> String {
     let mut out = String::new();
     for (path, field) in &document.fields {

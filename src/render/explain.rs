@@ -1,7 +1,8 @@
-//! What `spore check` checks: the id of each check, its title, and why it matters.
+//! The checks of `spore check`: the id of each, its title, and why it matters. The entry
+//! point is [`explain`].
 //!
-//! An id is `family/what`, where the family is one of [`Kind`]'s, or the file of `check`. Ids
-//! are stable: they are in logs, and in the settings of whatever reads those.
+//! An id is `family/what`. The family is a variant of [`Kind`], in lower case. Ids are
+//! stable, because logs contain them, and the settings of programs that read these logs.
 
 use crate::finding::{
     Addresses, Binaries, DomainNames, Elders, FieldProblem, Finding, FolderProblem, Git, Identities,

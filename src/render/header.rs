@@ -1,9 +1,11 @@
-//! The first lines of a plan, which identify it for readers of a mailbox or a log.
+//! The first lines of a plan. They identify the plan when it is read later, in an e-mail or
+//! a log.
 
 use crate::resource::{HostName, Printable};
 
-/// `network lab.test, 2026-11-26T18:00:00Z, 7 hosts`, then the hosts that an apply has
-/// locked, each with the holder of the lock. `at` is in seconds since 1970.
+/// A line such as `network lab.test, 2026-11-26T18:00:00Z, 7 hosts`, then a line for each
+/// host that an apply has locked, with the holder of the lock. `at` is in seconds since
+/// 1970.
 pub fn header<'a>(
     network: &str,
     at: u64,
@@ -21,11 +23,11 @@ pub fn header<'a>(
     text
 }
 
-/// A time in UTC, as RFC 3339 writes it.
+/// A time in UTC, in the format of RFC 3339.
 fn timestamp(at: u64) -> String {
     let (days, second) = (at / 86_400, at % 86_400);
-    // Years that begin in March: the day that leap years add comes last. Day 0 is
-    // 1 March of the year 0, and 400 years have 146 097 days.
+    // Years are counted from March, so that a leap day is the last day of its year. Day 0
+    // is 1 March of the year 0, and 400 years have 146 097 days.
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

@@ -1,5 +1,5 @@
-//! A plan, an event or a mistake as a person reads it. Nothing is computed here: what is
-//! shown is what the plan says.
+//! Renders plans, outcomes, findings and errors as text for people. This room only puts
+//! values into words; other rooms compute the values.
 
 mod action;
 mod applied;

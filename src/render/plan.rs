@@ -1,5 +1,6 @@
-//! A plan as text: what is destructive first, then host by host what changes,
-//! then in which order (`order`), then one line to search for.
+//! Renders a plan as text: first the hosts that aren't planned and the destructive changes,
+//! then the changes of each host, their order, notes, and a summary in one line. The entry
+//! point is [`plan`].
 
 mod order;
 
@@ -15,7 +16,7 @@ use crate::resource::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// The whole plan, each line with its end.
+/// The whole plan. Each line ends with a line break.
 pub fn plan(plan: &Plan, style: Style) -> String {
     let mut page = Page { plan, style, out: String::new() };
     page.unplanned();
@@ -29,7 +30,7 @@ pub fn plan(plan: &Plan, style: Style) -> String {
     page.out
 }
 
-/// The plan in one line, which starts with `plan:` and the worst result.
+/// The plan in one line, which begins with `plan:` and the worst result.
 pub fn summary(plan: &Plan) -> String {
     let changes = counts(plan.changes.iter().map(|(_, change)| change), |kind| match kind {
         Kind::Create => "to create",
@@ -56,24 +57,24 @@ pub fn summary(plan: &Plan) -> String {
     format!("plan: {}", parts.join("; "))
 }
 
-/// `2 of 7 hosts could not be planned`
+/// Example: `2 of 7 hosts could not be planned`.
 pub fn unplanned(plan: &Plan) -> String {
     format!("{} of {} could not be planned", plan.unplanned.len(), hosts(plan.asked))
 }
 
-/// The differences that a plan doesn't remove, the worst first.
+/// Summarizes the differences that the plan can't remove, the worst first.
 pub fn not_reached(plan: &Plan) -> Vec<String> {
     let unplanned = (!plan.unplanned.is_empty()).then(|| unplanned(plan));
     let overridden = (!plan.overridden.is_empty()).then(|| overridden(plan.overridden.len()));
     unplanned.into_iter().chain(overridden).collect()
 }
 
-/// How many directives other files override: `1 directive overridden`.
+/// The number of overridden directives, for example `1 directive overridden`.
 pub fn overridden(n: usize) -> String {
     if n == 1 { "1 directive overridden".to_owned() } else { format!("{n} directives overridden") }
 }
 
-/// `3 created, 1 started`: of the plan's changes, those that have been made.
+/// The number of changes that have been made, for example `3 created, 1 started`.
 pub(super) fn applied(plan: &Plan, done: &BTreeSet<ResourceId>) -> String {
     let made = plan.changes.iter().filter(|(id, _)| done.contains(id)).map(|(_, change)| change);
     let parts = counts(made, |kind| match kind {
@@ -86,7 +87,7 @@ pub(super) fn applied(plan: &Plan, done: &BTreeSet<ResourceId>) -> String {
     if parts.is_empty() { "nothing changed".to_owned() } else { parts.join(", ") }
 }
 
-/// `3 to create`, `1 to start`: as many of each kind as there are.
+/// The number of changes of each kind, for example `3 to create` and `1 to start`.
 fn counts<'a>(
     changes: impl Iterator<Item = &'a Change>,
     words: impl Fn(Kind) -> &'static str,
@@ -98,7 +99,7 @@ fn counts<'a>(
     counts.into_iter().map(|(kind, n)| format!("{n} {}", words(kind))).collect()
 }
 
-/// `h1, h2 and 3 more`
+/// Example: `h1, h2 and 3 more`.
 pub(super) fn listed<'a>(hosts: impl ExactSizeIterator<Item = &'a HostName>) -> String {
     const NAMED: usize = 5;
     let more = hosts.len().saturating_sub(NAMED);
@@ -134,7 +135,7 @@ impl Page<'_> {
         for (host, reasons) in &self.plan.unplanned {
             for reason in reasons {
                 let name = self.style.paint(Tone::Bad, format!("{host}: not planned"));
-                // One line per reason, wherever its text comes from.
+                // Each reason is one line, even if the text contains line breaks.
                 let (why, help) = (super::why(reason), super::help(reason));
                 self.line(&format!("{name}: {why}; {help}").replace('\n', " "));
             }
@@ -144,7 +145,8 @@ impl Page<'_> {
         }
     }
 
-    /// Differences that no action can remove: the administrator has to, on the host.
+    /// Differences that no action can remove. The administrator has to remove them on the
+    /// host.
     fn overridden(&mut self) {
         for Overridden { host, unit, directive, file } in &self.plan.overridden {
             let name = self.style.paint(Tone::Bad, format!("{host}: {unit}"));
@@ -214,7 +216,7 @@ impl Page<'_> {
         }
     }
 
-    /// Directories with the same mode share one line, because there are many of them.
+    /// New directories with the same owner and mode share one line, because there are many.
     fn new_directories(&mut self, changes: &Graph<Change>) {
         let mut by_access: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (id, change) in changes.iter() {
@@ -233,7 +235,7 @@ impl Page<'_> {
             Change::Package { .. } => self.entry('+', &id.key, "is installed"),
             Change::Rule => self.entry('+', &id.key, ""),
             Change::Units => self.entry('~', &id.key, "systemctl daemon-reload"),
-            // All of them are on one line.
+            // `new_directories` has already listed it.
             Change::Directory { before: None, .. } => {}
             Change::Directory { before: Some(before), after } => {
                 self.entry('~', &id.key, &access(before, after));
@@ -271,7 +273,8 @@ impl Page<'_> {
             let content = content(&change.after.content);
             let text = format!("{}{content}{}", version.unwrap_or_default(), change.after.access);
             let whole = match &change.after.content {
-                // The unit's directives are spore's own, and the same in every network.
+                // The unit's directives are the same in every network, so they aren't
+                // shown.
                 Content::Document(document) if !is_template(key) => whole(document, self.style),
                 _ => String::new(),
             };
@@ -310,7 +313,7 @@ impl Page<'_> {
         }
     }
 
-    /// `tau v1 → v2, 98.0 MB → 99.1 MB, sha256 3b5… → 8f1…`
+    /// Example: `tau v1 → v2, 98.0 MB → 99.1 MB, sha256 3b5… → 8f1…`.
     fn binary(&self, before: &Content, after: &Content) -> String {
         let mut parts = Vec::new();
         let name =
@@ -332,7 +335,7 @@ impl Page<'_> {
         parts.join(", ")
     }
 
-    /// Whether what reads it is started in this plan.
+    /// Whether the plan starts or restarts a service that reads this file.
     fn is_read_now(&self, id: &ResourceId) -> bool {
         self.plan.changes.after(id).into_iter().any(|(reader, _)| match self.plan.changes.get(reader) {
             Some(Change::Service(service)) => matches!(service.verb, Some(Verb::Start | Verb::Restart)),
@@ -379,8 +382,9 @@ impl Page<'_> {
         }
     }
 
-    /// Values are shown only if the file is already in place and only the process is
-    /// outdated; if the plan changes the file, they are shown there.
+    /// Why a service is restarted. Values are shown only if the file is in place and only
+    /// the process is outdated; if the plan changes the file, the values are shown with the
+    /// file.
     fn reason(&self, host: &HostName, reason: &Reason) -> String {
         let (path, fields) = match reason {
             Reason::Unknown(untold) => return self::untold(untold),

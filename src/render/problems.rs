@@ -1,14 +1,16 @@
-//! The findings about a network folder, and their count.
+//! Renders the findings about a network folder, and their count. The entry point is
+//! [`problems`].
 
 use super::{Style, Wording, id, wording};
 use crate::finding::{Finding, Place, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use std::fmt;
 
-/// Columns that fit most terminals and the logs of most pipelines.
+/// The width in columns. It fits most terminals and the logs of most pipelines.
 const WIDTH: usize = 100;
 
-/// Errors first, then warnings, then notes; each with its places and its help.
+/// The findings, each with its places and its help: first the errors, then the warnings,
+/// then the notes.
 pub fn problems(problems: &[Finding], style: Style) -> String {
     let theme = match style {
         Style::Plain => GraphicalTheme::none(),
@@ -22,11 +24,12 @@ pub fn problems(problems: &[Finding], style: Style) -> String {
         let wording = wording(problem);
         for (nth, part) in parts(problem, &wording).into_iter().enumerate() {
             let mut drawn = String::new();
-            // A place outside its text can't be drawn, but the message can be shown.
+            // If a place is outside its text, the report can't be drawn. The message can
+            // still be shown.
             if handler.render_report(&mut drawn, &part).is_err() {
                 drawn = format!("{}\n", wording.message);
             }
-            // The message appears once, above the first file.
+            // The message appears once, above the part of the first file.
             let repeated = if nth == 0 { 0 } else { drawn.find('\n').map_or(0, |end| end + 1) };
             text.push_str(&drawn[repeated..]);
         }
@@ -35,7 +38,7 @@ pub fn problems(problems: &[Finding], style: Style) -> String {
     text
 }
 
-/// `2 errors, 1 warning`; empty where there is neither.
+/// Example: `2 errors, 1 warning`. Empty if there are no errors and no warnings.
 pub fn tally(problems: &[Finding]) -> String {
     let count = |severity| problems.iter().filter(|problem| problem.severity() == severity).count();
     let both = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")];
@@ -43,15 +46,17 @@ pub fn tally(problems: &[Finding]) -> String {
     both.collect::<Vec<_>>().join(", ")
 }
 
-/// `1 host`, `2 hosts`
+/// Examples: `1 host`, `2 hosts`.
 pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The part of a finding that is in one file: miette's reports have one source.
+/// The part of a finding that is in one file. A finding with places in several files needs
+/// several reports, because a report of miette has one source.
 #[derive(Debug)]
 struct Part<'p> {
-    /// Of the first part only, like the message.
+    /// The id of the check. Only the first part has it, just as only the first part shows
+    /// the message.
     id: Option<&'static str>,
     severity: Severity,
     wording: &'p Wording,
@@ -59,7 +64,7 @@ struct Part<'p> {
     is_last: bool,
 }
 
-/// One part per file, in the order of the labels.
+/// Splits a finding into one part for each file, in the order of the labels.
 fn parts<'p>(problem: &Finding, wording: &'p Wording) -> Vec<Part<'p>> {
     let severity = problem.severity();
     let part = |labels| Part { id: None, severity, wording, labels, is_last: false };

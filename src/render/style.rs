@@ -1,4 +1,4 @@
-//! Colours, where the reader has them.
+//! Colours, for terminals that show them.
 
 use std::fmt;
 
@@ -7,27 +7,27 @@ use std::fmt;
 pub enum Style {
     /// Plain text.
     Plain,
-    /// With ANSI escapes.
+    /// Text with ANSI escape sequences.
     Colour,
 }
 
-/// What a text is about.
+/// The meaning of a text, which determines its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// Something new.
     Good,
     /// Something that changes.
     Change,
-    /// Something that goes, or went wrong.
+    /// Something that is removed or has failed.
     Bad,
     /// A heading.
     Strong,
-    /// Something that may be skipped.
+    /// Something that the reader may skip.
     Faint,
 }
 
 impl Style {
-    /// `text`, in the colour of its tone.
+    /// Returns `text` in the colour of its tone.
     pub fn paint(self, tone: Tone, text: impl fmt::Display) -> String {
         let code = match (self, tone) {
             (Self::Plain, _) => return text.to_string(),

@@ -1,5 +1,5 @@
-//! Why a host isn't planned, or can no longer be used, and what to do about it. Each text
-//! fits on one line after the host's name.
+//! Why a host isn't planned or can't be used, and what to do about it. Each text is meant
+//! to follow the host's name on one line.
 
 use crate::diff::Obstacle;
 use crate::facts::{AnswerError, PROBE_VERSION};
@@ -18,7 +18,7 @@ pub fn why(unplanned: &Unplanned) -> Printable {
     })
 }
 
-/// What to do about it.
+/// What to do about a host that isn't planned.
 pub fn help(unplanned: &Unplanned) -> Printable {
     Printable::lines(&match unplanned {
         Unplanned::Obstacle(obstacle) => obstacle_help(obstacle),
@@ -163,7 +163,7 @@ pub fn host_error(error: &HostError) -> String {
     }
 }
 
-/// What to do about it, in a sentence or two.
+/// What to do about a host that can't be used.
 pub fn host_help(error: &HostError) -> String {
     match error {
         HostError::Connect(error) => return error.help(),
@@ -244,7 +244,7 @@ fn doing(during: &During) -> &'static str {
     }
 }
 
-/// `ana@laptop (process 7, `spore apply`) since 2026-08-05 10:15:00 UTC`
+/// Example: ``ana@laptop (process 7, `spore apply`) since 2026-08-05 10:15:00 UTC``.
 pub fn holder(holder: &Holder) -> String {
     let Holder { who, pid, command, since } = holder;
     if who.is_empty() {

@@ -1,4 +1,4 @@
-//! The words for what `check` finds.
+//! The words for the findings of room `check`.
 
 use super::{Text, Words, quoted, say};
 use crate::artifact::{FetchError, FileError};
@@ -223,7 +223,7 @@ pub(super) fn logins(what: &Logins) -> Words {
         SshKeyKind::Unsupported(kind) => (*kind, OTHER.into()),
         SshKeyKind::Damaged => ("a damaged key", "replace it with an intact copy".into()),
         SshKeyKind::NotAKey => ("not a private key", OTHER.into()),
-        // Both can be used.
+        // Keys of these two kinds are usable, so they lead to no finding.
         SshKeyKind::Plain | SshKeyKind::Encrypted => ("a private key", OTHER.into()),
     };
     say(format!("`{file}` is {kind}"), ["spore can't log in with it"], help)
@@ -289,7 +289,7 @@ pub(super) fn ports(what: &Ports, places: usize) -> Words {
     }
 }
 
-/// The labels of ports that clash; the last place is the host.
+/// The labels of a port clash. The last place is the host, the others are the ports.
 fn at_one_host(places: usize) -> impl Iterator<Item = &'static str> {
     (1..=places).map(move |nth| match nth {
         _ if nth == places => "on this host, where only one can listen",

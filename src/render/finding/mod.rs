@@ -1,4 +1,5 @@
-//! The words for a finding: a message, a label beneath each of its places, and how to fix it.
+//! The words for a finding: a message, a label for each of its places, and how to fix it.
+//! The entry point is [`wording`].
 
 mod checks;
 mod reading;
@@ -11,13 +12,14 @@ use std::borrow::Cow;
 pub struct Wording {
     /// What was found: a lowercase fragment.
     pub message: String,
-    /// Where, with the text shown there; the primary place first.
+    /// The places, each with the text that is shown there; the primary place is first.
     pub labels: Vec<(Place, String)>,
     /// How to fix it: an edit that the user can make.
     pub help: String,
 }
 
-/// The words for a finding, which control no terminal and aren't long, whatever is quoted.
+/// The words for a finding. Whatever they quote, they are short and contain no control
+/// characters.
 pub fn wording(finding: &Finding) -> Wording {
     let Words { message, labels, help } = words(finding);
     let mut wording = Wording { message: readable(&message), labels: Vec::new(), help: readable(&help) };
@@ -35,11 +37,12 @@ pub fn wording(finding: &Finding) -> Wording {
 const DEFINED: &str = "defined here";
 
 impl Wording {
-    /// Adds a label. Where the value is only referred to there, its definition gets one, too.
+    /// Adds a label. If the place is an alias, the place where its value is defined gets a
+    /// label, too.
     fn label(&mut self, place: &Place, text: &str) {
         let text = readable(text);
         match self.labelled(place) {
-            // The definition was labelled already, by way of another alias.
+            // The place was already labelled as the definition of an alias.
             Some(label) if label.ends_with(DEFINED) => *label = format!("{text}; {label}"),
             _ => self.labels.push((place.clone(), text)),
         }
@@ -52,7 +55,7 @@ impl Wording {
         }
     }
 
-    /// The label at this very place.
+    /// The label at exactly this place.
     fn labelled(&mut self, place: &Place) -> Option<&mut String> {
         let same = |other: &Place| other.file() == place.file() && other.span() == place.span();
         self.labels.iter_mut().find(|(other, _)| same(other)).map(|(_, text)| text)
@@ -61,8 +64,8 @@ impl Wording {
 
 type Text = Cow<'static, str>;
 
-/// The words for a kind of finding, with the labels in the order of its places; further
-/// places have none.
+/// The words for a kind of finding. The labels are in the order of the finding's places;
+/// further places get empty labels.
 struct Words {
     message: Text,
     labels: Vec<Text>,
@@ -98,7 +101,7 @@ fn words(finding: &Finding) -> Words {
     }
 }
 
-/// `` `a`, `b` ``
+/// Example: `` `a`, `b` ``.
 fn quoted(names: &[impl std::fmt::Display]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
@@ -109,7 +112,7 @@ mod tests {
     use super::wording;
     use crate::network::{Files, Network};
 
-    /// A name as long as a file is shown in part, and no terminal obeys it.
+    /// A very long name is shown in part, and control characters in names aren't shown.
     #[test]
     fn what_is_shown_is_bounded_and_harmless() {
         let mut files = Files::new("folder");

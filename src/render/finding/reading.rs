@@ -1,4 +1,4 @@
-//! The words for what can't be read.
+//! The words for the findings of reading the folder: its YAML, files, fields and keys.
 
 use super::{Text, Words, quoted, say};
 use crate::finding::{
@@ -119,7 +119,7 @@ pub(super) fn yaml(mistake: &Mistake, finding: &Finding) -> Words {
             return say(message, ["expected a name"], "write a name, in quotes if necessary");
         }
         Mistake::DuplicateKey => {
-            // The key as it can be shown.
+            // The source text of a place is safe to show.
             let key = finding.places().first();
             let key = key.and_then(|place| place.source().text().get(place.span())).unwrap_or_default();
             return say(
@@ -242,10 +242,10 @@ pub(super) fn folder(what: &FolderProblem) -> Words {
     }
 }
 
-/// No labels.
+/// A finding without labels.
 const NOWHERE: [&str; 0] = [];
 
-/// What a component contains, if every network has it.
+/// What a component contains; `None` if a network can do without the component.
 fn contents(component: Component) -> Option<&'static str> {
     match component {
         Component::Network => Some("it has the domain, the swarm key and the elders"),
@@ -258,7 +258,7 @@ fn contents(component: Component) -> Option<&'static str> {
     }
 }
 
-/// Why a file wasn't read: the text follows its name.
+/// Why a file wasn't read, as a text that follows the file's name.
 fn unreadable(why: &Unreadable) -> Text {
     match why {
         Unreadable::Dangling(target) => {
@@ -510,7 +510,7 @@ fn referent(referent: Referent) -> &'static str {
     }
 }
 
-/// Why a text isn't the address of an sshd, and how to write one.
+/// Why a text isn't the address of an SSH server, and how to write such an address.
 fn endpoint(flaw: &EndpointFlaw) -> (Text, Text) {
     const USER: &str = "the user name is the login's `username`";
     const ADDRESS: &str = "write it as `192.0.2.1`, `2001:db8::1` or `host.example.org`";
@@ -656,11 +656,11 @@ fn start(start: Start) -> &'static str {
     }
 }
 
-/// How to generate the key that is missing at `path`.
+/// The help on how to generate the key that is missing at `path`.
 fn generate(kind: &str, path: &str) -> String {
     let shell = shlex::try_quote(path).unwrap_or_default();
     let mkdir = match path.rsplit_once('/') {
-        // A path that needs quoting is too awkward to copy from a sentence.
+        // A path that needs quoting would make the command too hard to read in a sentence.
         Some((folder, _)) if *shell == *path && !folder.is_empty() => format!("mkdir -p {folder} && "),
         _ => String::new(),
     };

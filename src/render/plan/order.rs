@@ -1,4 +1,4 @@
-//! In which order it is done, and what the user should know before confirming.
+//! Renders the order of a plan, and the notes that the user should read before confirming.
 
 use super::super::{Tone, applied};
 use super::{Page, hosts};
@@ -225,7 +225,7 @@ fn not_contacted(host: &HostName, nodes: &[NodeName]) -> String {
     text
 }
 
-/// The purpose of a wave, in words; `verb` is what happens to running nodes.
+/// The purpose of a wave. `verb` is what the wave does to running nodes.
 fn rank(rank: Rank, verb: &str) -> String {
     match rank {
         Rank::Settle => "changes that need no restart".to_owned(),
