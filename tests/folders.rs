@@ -1,13 +1,18 @@
-//! Every folder in `fixtures/folders` is a case, and so is every one in
-//! `fixtures/hostile`, which are what a stranger's pull request could contain: `outside/`
-//! is put next to the folder. Its `folder/` is read and checked;
-//! `report.txt` is the expected output of `spore check`, and `network.txt` the network, if
-//! there are no errors. `options` may contain `--without-secrets` and `--follow-links`, and `binaries`: the tau
-//! in it are read, too, which isn't part of reading a folder. `open` names the files
-//! that other users may read; `repository` makes the folder a git work tree that tracks the
-//! files listed there, with `gitignore` and `gitattributes`. `SPORE_BLESS=1` updates the results. `secrets.txt` lists the
-//! secrets that no result may contain, and a case's `secrets` those for this case only:
-//! values that are secret only because of the field they are in.
+//! Reading and checking network folders. Every folder in `fixtures/folders` is a case, and
+//! so is every folder in `fixtures/hostile`, which contains what an untrusted pull request
+//! could contain. The parts of a case are:
+//!
+//! - `folder/` is read and checked. `outside/`, if there is one, is put next to it.
+//! - `report.txt` is the expected output of `spore check`, and `network.txt` the expected
+//!   network, if there are no errors. `SPORE_BLESS=1` updates both.
+//! - `options` may contain `--without-secrets`, `--follow-links` and `binaries`. With the
+//!   last, the pinned tau are read as well, which isn't part of reading a folder.
+//! - `open` names the files that other users may read.
+//! - `repository` makes the folder a git work tree that tracks the files listed in it, with
+//!   `gitignore` and `gitattributes`.
+//! - `secrets` lists further secrets for this case, which are secret only because of the
+//!   field they are in. `fixtures/folders/secrets.txt` lists the secrets that no result of
+//!   any case may contain.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -27,7 +32,8 @@ use std::path::{Path, PathBuf};
 
 const CASES: &str = "fixtures/folders";
 const HOSTILE: &str = "fixtures/hostile";
-/// The network's `Debug` output, which isn't a result: it only has to be free of secrets.
+/// The name of the network's `Debug` output. It isn't compared with a file, but must not
+/// contain secrets.
 const DEBUG: &str = "debug";
 
 fn cases() -> Vec<PathBuf> {
@@ -75,7 +81,7 @@ fn lines(file: &Path) -> Vec<String> {
     fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// The files that a case results in: its report, and its network if there are no errors.
+/// The results of a case: its report, and its network if there are no errors.
 fn outcome(case: &Path) -> BTreeMap<&'static str, String> {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path().join("folder");
@@ -139,8 +145,8 @@ fn every_case_has_the_expected_result() {
     assert!(wrong.is_empty(), "SPORE_BLESS=1 accepts these results:\n{}", wrong.join("\n"));
 }
 
-/// Checks that find nothing in any folder of the fixtures: that would take thousands of
-/// problems, or no folder.
+/// Checks that no fixture triggers, because that would need thousands of problems, or a
+/// missing folder.
 const NOT_IN_FIXTURES: &[&str] = &["yaml/more", "folder/unreadable", "folder/incomplete", "folder/more"];
 
 #[test]
@@ -153,7 +159,7 @@ fn every_check_finds_something_in_a_case() {
     assert_eq!(never, NOT_IN_FIXTURES);
 }
 
-/// The cases `same-…` describe the same network in different dialects.
+/// The cases `same-…` describe one network in different dialects.
 #[test]
 fn all_dialects_give_the_same_network() {
     let same: Vec<_> = cases().into_iter().filter(|case| name(case).starts_with("same-")).collect();
@@ -164,8 +170,8 @@ fn all_dialects_give_the_same_network() {
     }
 }
 
-/// Every configuration with which the real tau refuses to start, and which a folder can
-/// cause, is found.
+/// Every configuration that a folder can cause, and with which the real tau refuses to
+/// start, is reported.
 #[test]
 fn configurations_that_tau_rejects_are_found() {
     let columns = |file: &str| -> Vec<Vec<String>> {
@@ -198,7 +204,8 @@ fn configurations_that_tau_rejects_are_found() {
     }
 }
 
-/// This folder is as upstream's tool wrote it; another digest means that somebody edited it.
+/// The folder is exactly as upstream's tool wrote it. A different digest means that it was
+/// edited.
 #[test]
 fn the_folder_of_upstream_is_unedited() {
     let mut files = Tree::new();
@@ -252,8 +259,8 @@ fn control_characters_are_escaped() {
     }
 }
 
-/// What git can't hold, so that a pull request can't, but an archive can; and a component
-/// that is one.
+/// Git can't store pipes and devices, so a pull request can't contain them, but an archive
+/// can.
 #[test]
 fn pipes_and_devices_are_refused_without_being_opened() {
     for (path, expected) in [
@@ -270,7 +277,7 @@ fn pipes_and_devices_are_refused_without_being_opened() {
         let path = folder.path().join(path);
         let _ = fs::remove_file(&path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        // Opening it would block, because nobody writes to it.
+        // Opening the pipe would block, because no process writes to it.
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
         for links in [Links::Inside, Links::Followed] {
             let problems = check::read(folder.path(), Secrets::Needed, links).problems();
@@ -286,7 +293,7 @@ fn pipes_and_devices_are_refused_without_being_opened() {
     }
 }
 
-/// A hundred links to one file would fill the memory.
+/// Without a limit, a hundred links to one file would fill the memory.
 #[test]
 fn the_size_of_a_folder_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
@@ -328,12 +335,13 @@ fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// What a command prints on standard output if there is an error before any plan.
+/// The output of a command on standard output if an error prevents a plan.
 fn last_line(command: &str) -> &'static str {
     if command == "apply" { "apply: failed; nothing was changed\n" } else { "" }
 }
 
-/// Links to secrets are followed only if the user says so; then the rest is checked.
+/// Links to secrets are followed only with `--follow-links`. Everything else is then still
+/// checked.
 #[test]
 fn follow_links_is_an_option_of_every_command_that_reads_the_secrets() {
     let (status, said, _) = spore("secrets-linked", &["check"]);
@@ -343,7 +351,7 @@ fn follow_links_is_an_option_of_every_command_that_reads_the_secrets() {
     for command in ["plan", "apply", "rehearse"] {
         let (status, _, errors) = spore("secrets-linked", &[command]);
         assert!(status == Some(1) && errors.contains("pass `--follow-links`"), "{command}: {errors}");
-        // Another error, so that no host is contacted.
+        // This folder has another error, so that no host is contacted.
         let (_, _, errors) = spore("component-linked", &[command, "--follow-links"]);
         assert!(errors.contains("`shapes.yaml` is a symbolic link that leads out"), "{command}: {errors}");
     }
@@ -405,7 +413,8 @@ fn the_exit_code_and_the_last_line_have_the_result() {
     }
 }
 
-/// A folder with errors isn't planned, and no host is contacted: these wouldn't answer.
+/// A folder with errors isn't planned, and no host is contacted. The hosts of this folder
+/// wouldn't answer.
 #[test]
 fn a_folder_with_errors_is_not_planned() {
     for command in ["plan", "apply"] {
@@ -432,8 +441,8 @@ fn tree(folder: &Path, prefix: &str, tree: &mut Tree) {
     }
 }
 
-/// The severity of each finding, which is identified by its text and its place
-/// in the file (without the line, which an edit above it changes).
+/// The severity of each finding. A finding is identified by its text and its place in the
+/// file, without the line, which edits above it change.
 fn severities(tree: &Tree, secrets: Secrets) -> BTreeMap<String, Severity> {
     let mut files = Files::new("folder");
     for (path, bytes) in tree {
@@ -450,8 +459,8 @@ fn severities(tree: &Tree, secrets: Secrets) -> BTreeMap<String, Severity> {
     draft.problems().iter().map(|problem| (key(problem), problem.severity())).collect()
 }
 
-/// Each entry at the top of a file, and each line below one, cut out; each file
-/// removed; and each replaced by that of a sound folder.
+/// Edited copies of the folder: in each, one top-level entry or one line below it is
+/// removed, or a file is removed, or a file is replaced with that of a sound folder.
 fn edits(folder: &Tree, sound: &Tree) -> Vec<Tree> {
     let mut edits = Vec::new();
     for (path, bytes) in folder {
@@ -473,7 +482,8 @@ fn edits(folder: &Tree, sound: &Tree) -> Vec<Tree> {
             edits.push(folder.clone().into_iter().chain([(path.clone(), rest)]).collect());
         }
     }
-    // A problem whose fix adds something: the files that sound folders have.
+    // Some problems are fixed by adding a file: add each file that only the sound folder
+    // has.
     edits.extend(
         sound
             .iter()
@@ -483,13 +493,13 @@ fn edits(folder: &Tree, sound: &Tree) -> Vec<Tree> {
     edits
 }
 
-/// Fixing or breaking anything never changes the severity of another finding.
+/// Fixing or causing a problem never changes the severity of another finding.
 #[test]
 fn severity_depends_only_on_the_finding() {
     let mut sound = Tree::new();
     tree(&Path::new(CASES).join("sound/folder"), "", &mut sound);
-    // Every edit of these cases, which contain many references, and a sample of edits of
-    // the others, because it takes long.
+    // These cases contain many references, so all their edits are tested. Of the other
+    // cases, only a sample of the edits is tested, because testing all takes long.
     const RICH: [&str; 5] =
         ["everything-at-once", "logins-not-needed", "missing-things", "shapes-not-needed", "ssh-keys"];
     let mut compared = 0;

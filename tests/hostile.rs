@@ -1,5 +1,5 @@
-//! Hostile hosts, as `fixtures/answers/README.md` describes them, and what must hold for
-//! each. Several tests use this, and so does `tests/fuzz`.
+//! The hostile hosts that `fixtures/answers/README.md` describes, and the conditions that
+//! must hold for each. Several tests use this file, and so does `tests/fuzz`.
 
 use spore_drive::desired::{ArtifactRef, Supplies};
 use spore_drive::facts;
@@ -14,17 +14,17 @@ use std::time::Duration;
 
 const FOLDER: &str = "fixtures/plans/first/folder";
 const CASES: &str = "fixtures/answers";
-/// The host that `base.answer` is from, and another one.
+/// The host that sends the answers, and another host of the network.
 const HOSTILE: &str = "h4";
 const OTHER: &str = "h5";
 
-/// The most CPU time that a host may take. A debug build takes ten times as long.
+/// The maximum CPU time for one host. A debug build needs ten times as long.
 pub(crate) const SOON: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 });
 
 /// One of the files in `hostile`.
 pub(crate) struct Case {
     pub(crate) name: String,
-    /// Words in the line about the host; `None` if it is planned.
+    /// Words that the line about the host must contain; `None` if the host is planned.
     pub(crate) says: Option<String>,
     /// What the host sends.
     pub(crate) answer: String,
@@ -79,12 +79,12 @@ fn case(name: &str, text: &str) -> Case {
     Case { name: name.to_owned(), says, answer }
 }
 
-/// The answer that hostile ones are made from.
+/// The valid answer from which hostile answers are made.
 pub(crate) fn base() -> String {
     fs::read_to_string(format!("{CASES}/base.answer")).unwrap()
 }
 
-/// Texts to put into fields.
+/// The texts to put into fields.
 pub(crate) fn strings() -> Vec<String> {
     fs::read_to_string(format!("{CASES}/strings.txt")).unwrap().lines().map(unescaped).collect()
 }
@@ -114,18 +114,18 @@ fn unescaped(line: &str) -> String {
     text + rest
 }
 
-/// A network, one host of which is hostile.
+/// A network with a hostile host.
 pub(crate) struct World {
     planner: Planner,
-    /// What the other host answers.
+    /// The answer of the other host.
     bare: String,
-    /// Masks the two secrets.
+    /// Masks `KEY` and `PASSWORD`.
     redactor: Redactor,
 }
 
-/// A long secret, which may be in no page.
+/// A long secret, which no page may contain.
 pub(crate) const KEY: &str = "SECRETsecretSECRETsecret";
-/// A short one, which may be in no words of a host.
+/// A short secret, which no quoted text of a host may contain.
 pub(crate) const PASSWORD: &str = "hunter2";
 
 impl World {
@@ -143,10 +143,11 @@ impl World {
         Self { planner, bare, redactor }
     }
 
-    /// Everything that is shown of a plan with a host that answers this.
+    /// Plans the network with this answer of the hostile host, and returns everything that
+    /// is shown of the plan.
     ///
     /// # Errors
-    /// With what doesn't hold.
+    /// If a condition doesn't hold, a description of it.
     pub(crate) fn judge(&self, answer: &str) -> Result<String, String> {
         let begun = cpu();
         let (plan, page) =
@@ -198,10 +199,10 @@ impl World {
     }
 }
 
-/// Whether a terminal shows the text as it is.
+/// Checks that a terminal shows the text unchanged.
 ///
 /// # Errors
-/// With a character that it would obey, or that can't be seen.
+/// If the text has a control character or an invisible one, the line with it.
 pub(crate) fn is_harmless(text: &str) -> Result<(), String> {
     match text.split('\n').find(|line| line.contains(is_hidden)) {
         Some(line) => Err(format!("shown as it is: {line:?}")),

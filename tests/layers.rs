@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Crates, and the only places that may use them.
+/// Crates, each with the only places that may use it.
 const KEPT: &[(&str, &[&str])] = &[
     ("petgraph", &["resource/graph.rs"]),
     ("russh", &["ssh/", "pretend/"]),
@@ -285,7 +285,7 @@ fn paths_are_parsed() {
     assert_eq!(found("pub(crate) fn mycrate::x()"), Vec::<&str>::new());
 }
 
-/// A pre-release is used only for a reason, which `deny.toml` gives.
+/// `deny.toml` lists every pre-release in `Cargo.lock`, with the reason why it is used.
 #[test]
 fn every_pre_release_is_listed_with_its_reason() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -296,7 +296,7 @@ fn every_pre_release_is_listed_with_its_reason() {
         .filter_map(|package| {
             let name = package.lines().find_map(|line| value(line, "name = \""))?;
             let version = package.lines().find_map(|line| value(line, "version = \""))?;
-            // What follows a `+` is about the build.
+            // The part after a `+` is build metadata.
             version.split('+').next()?.contains('-').then(|| format!("{name} {version}"))
         })
         .collect();
@@ -307,7 +307,7 @@ fn every_pre_release_is_listed_with_its_reason() {
     assert_eq!(listed, used, "deny.toml lists the pre-releases of Cargo.lock, in this order");
 }
 
-/// The table in `tests/lab/FAULTS.md` names tests and plan cases that exist.
+/// The tests and plan cases that `tests/lab/faults/broken.md` names exist.
 #[test]
 fn tests_that_the_table_of_faults_names_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,5 +1,5 @@
-//! Writes the hosts of a large network folder for `tests/bench/check`: into the folder
-//! `DIR`, `HOSTS` hosts with different addresses and node keys, in `one` file or in `many`.
+//! Writes the hosts of a large network folder, for `tests/bench/check`: `HOSTS` hosts with
+//! different addresses and node keys, into the folder `DIR`, in `one` file or in `many`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

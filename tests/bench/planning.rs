@@ -1,7 +1,7 @@
-//! Measures planning: of a network of `HOSTS` hosts, as a plan in which nothing is to be
-//! done, and as one in which every node gets another tau. The facts come from applying the
-//! first plan in simulation. Prints a line of Markdown for each: what was planned, seconds,
-//! and the peak of memory while that was done, facts included.
+//! Measures planning for a network of `HOSTS` hosts: a plan with nothing to do, and a plan
+//! in which every node gets another tau. The facts come from applying the first plan in
+//! simulation. Prints a row of a Markdown table for each plan: its name, the seconds, and
+//! the peak memory during planning, including the facts.
 //!
 //! `tests/bench/planning` runs it.
 
@@ -68,7 +68,7 @@ fn measured(
     supplies: &Supplies,
     facts: &BTreeMap<spore_drive::resource::HostName, Probed>,
 ) -> Result<(Plan, String), Box<dyn Error>> {
-    // The kernel's record of the peak starts anew.
+    // This resets the peak that the kernel has recorded.
     fs::write("/proc/self/clear_refs", "5")?;
     let begun = Instant::now();
     let planner = Planner::new(network, supplies, Options::default())?;

@@ -1,4 +1,4 @@
-//! A plan is made only from facts that cover what the folder wants.
+//! A plan is made only from facts that cover everything that the folder describes.
 
 use crate::case::Case;
 use libtest_mimic::{Failed, Trial};
@@ -21,8 +21,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// If a host wasn't asked about something that the folder wants, that isn't taken for absent:
-/// nothing is planned for the host, and the plan says what is missing.
+/// A resource that a host wasn't asked about doesn't count as absent: nothing is planned
+/// for the host, and the plan says what the probe didn't ask.
 fn is_missed(what: &str, forget: impl Fn(&mut Facts)) -> Result<(), Failed> {
     let world = Case::read("first").world();
     let host = "h4".parse().unwrap();

@@ -35,7 +35,8 @@ struct Raw {
     same_as: Option<String>,
 }
 
-/// The case whose plan was applied to the hosts, completely or only its first actions.
+/// The case from which another starts. Its plan was applied to the hosts, either completely
+/// or only its first actions.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum From {
@@ -155,8 +156,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Applies a case's changes to the folder: for each file the texts to replace, or `None`
-/// to delete it.
+/// Applies a case's changes to the folder. For each file, `changes` has the texts to
+/// replace, or `None` to delete the file.
 fn change(folder: &Path, changes: &BTreeMap<String, Option<BTreeMap<String, String>>>) {
     for (file, replacements) in changes {
         let path = folder.join(file);
@@ -199,7 +200,8 @@ impl World {
         Self { network, supplies, planner, hosts, options }
     }
 
-    /// The same hosts, with the folder as it is after a retirement.
+    /// The same hosts, with the folder after the retirement, which no longer contains the
+    /// retired host.
     pub(crate) fn retired(&self) -> Self {
         let mut options = self.options.clone();
         let network = options.retire.take().unwrap().without(&self.network);

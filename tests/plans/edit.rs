@@ -1,4 +1,4 @@
-//! Changes of the hosts: the lines below `hosts` in a case.
+//! Changes to the hosts: the lines below `hosts` in a case.
 
 use crate::simulate::Simulation;
 use crate::tree;
@@ -17,8 +17,8 @@ use std::time::Duration;
 
 const SECOND: i64 = 1_000_000_000;
 
-/// Applies a case's changes to the hosts. A new host is a bare Debian 12. The changes of
-/// `all` are applied to every host, before its own.
+/// Applies a case's changes to the hosts. A new host is a bare Debian 12. The changes below
+/// `all` are applied to every host, before the host's other changes.
 pub(crate) fn hosts(
     case: &Path,
     network: &Network,
@@ -170,7 +170,8 @@ impl EditedHost<'_> {
             file.sha256 = Some(Sha256::of(text.as_bytes()));
             (file.mtime_ns, file.ctime_ns) = (now_ns, now_ns);
         }
-        // For keys and records of starts, the probe reports only the digest.
+        // The probe reports only the digests of keys, of files in `/tmp` and of records of
+        // starts.
         if ![tau::KEYS, "/tmp/", "/run/"].iter().any(|secret| path.starts_with(secret)) {
             facts.texts.insert(path.to_owned(), HostText::new(text));
         }
@@ -219,19 +220,19 @@ fn unit(facts: &mut Facts, name: &str, properties: &[&str]) {
             "silent" => unit.silent = value == "yes",
             "said" => unit.said = Some(value.to_owned()),
             "fragment" => value.clone_into(&mut unit.fragment),
-            // A variable that the process was started with.
+            // An environment variable that the process was started with.
             "environment" => {
                 unit.process.as_mut().unwrap().environment.insert(value.to_owned());
             }
             "drop_in" => unit.drop_ins.push(value.to_owned()),
             "runs" => value.clone_into(&mut unit.process.as_mut().unwrap().arguments),
-            // A directive that was in force at its start, and isn't any more.
+            // A directive that was in force at the unit's start, and no longer is.
             _ if property.starts_with("started:") => {
                 let directive = property.trim_start_matches("started:");
                 unit.record.as_mut().unwrap().directives.insert(directive.to_owned(), value.to_owned());
                 unit.process.as_mut().unwrap().limits.insert(directive.to_owned(), value.to_owned());
             }
-            // A directive, in force since its start.
+            // A directive that has been in force since the unit's start.
             _ if property.starts_with(char::is_uppercase) => {
                 unit.directives.insert(property.to_owned(), value.to_owned());
                 if let Some(record) = &mut unit.record {

@@ -1,4 +1,4 @@
-//! Invariants of every plan.
+//! The invariants of every plan. The entry point is [`hold`].
 
 use crate::case::World;
 use crate::simulate::{OrderedAction, in_order, steps_of};
@@ -34,9 +34,10 @@ pub(crate) fn hold(world: &World, plan: &Plan) -> Held {
     falls_back(world, plan, &done)
 }
 
-/// A node that doesn't come up falls back, and may be cut off at any step of that: the
-/// next plan comes to the same end as if it had come up. And if it doesn't come up
-/// then either, it falls back to what it would have fallen back to at first.
+/// A node that doesn't become healthy falls back, and the fallback may be cut off after any
+/// step. In each case, the next plan leads to the same final state as if the node had
+/// become healthy. If the node doesn't become healthy in the next apply either, it falls
+/// back to the same files as in the first.
 pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
     // After a rollback, a node runs with the `peers` that were on the disk, so that the
     // retirement may not have to restart it any more. The final state is then different,
@@ -46,7 +47,7 @@ pub(crate) fn falls_back(world: &World, plan: &Plan, done: &World) -> Held {
     }
     let (mut before, mut seen) = (world.clone(), BTreeSet::new());
     for ordered in in_order(plan) {
-        // Nodes that fall back in the same way are equivalent, so one of them is enough.
+        // Nodes that fall back in the same way are equivalent, so one of them is tested.
         if let Some((unit, fallback)) = may_fail(ordered.action)
             && seen.insert(kind(unit, fallback))
         {
@@ -125,9 +126,9 @@ fn fails_twice(failed_once: &World, ordered: OrderedAction<'_>, whole: &World) -
     Err("the next plan doesn't start it".to_owned())
 }
 
-/// Every action that changes something carries out a change that the plan lists,
-/// and every change that it lists is carried out by some action: so an apply can
-/// count what its plan has counted.
+/// Every action that changes something belongs to a change that the plan lists, and every
+/// change that the plan lists has an action. So an apply counts the same changes as its
+/// plan.
 fn counted(plan: &Plan) -> Held {
     let counts = plan.actions_of_changes();
     let listed: BTreeSet<&ResourceId> = plan.changes.iter().map(|(id, _)| id).collect();
@@ -147,8 +148,8 @@ fn counted(plan: &Plan) -> Held {
     }
 }
 
-/// Where a binary, a configuration or a key is staged, the binary validates the
-/// configuration of each node there, changed or not, before anything is switched.
+/// If a binary, a configuration or a key is staged on a host, the binary validates the
+/// configuration of each node on that host, changed or not, before anything is switched.
 fn verified(world: &World, plan: &Plan) -> Held {
     let matters = |path: &str| path == tau::BINARY || path.starts_with(tau::CONFIG);
     for (host, list) in &plan.stage {
@@ -226,8 +227,8 @@ pub(crate) fn settles(world: &World, plan: &Plan) -> Result<World, String> {
     Err(format!("the plan isn't empty after an apply:\n{}", crate::page::page("", &again)))
 }
 
-/// After a retirement, the folder without the host's nodes has nothing to change
-/// that it hadn't before, and nothing on the host.
+/// After a retirement, a plan for the folder without the host's nodes has no changes that
+/// it didn't have before the retirement, and none on the host.
 fn retires(world: &World, done: &World) -> Held {
     let plain = |world: &World| {
         let plan = world.retired().plan();
@@ -388,7 +389,8 @@ fn stays_up(world: &World, plan: &Plan, fails: Option<Rank>) -> Held {
             for service in &services {
                 not_all(service, of(&|_, _, node| node.serves.contains(*service)))?;
             }
-            // On the host of an elder: the elder itself, or the node that it replaces.
+            // On the host of an elder, this is the elder itself, or the node that the elder
+            // replaces.
             let is_elder = |host: &HostName, unit: &str, _: &Node| {
                 let wanted = wanted.get(&(host.clone(), unit.to_owned()));
                 elders.contains(host) && wanted.is_none_or(|node| node.bootstrap)

@@ -21,7 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// The random parts of a folder.
+/// The parts of a folder that are random.
 #[derive(Clone, Debug)]
 struct Folder {
     shapes: Vec<Shape>,
@@ -66,7 +66,8 @@ fn folder() -> impl Strategy<Value = Folder> {
             shapes,
             hosts,
             bootstrap,
-            // Rotations should be rare here, because an interrupted one is refused.
+            // Rotations should be rare here, because a plan during an interrupted rotation
+            // may be refused.
             swarm_key: u8::from(swarm_key == 0),
             owner,
             tau,
@@ -218,8 +219,9 @@ fn of_random_networks() -> Result<(), libtest_mimic::Failed> {
     ran.map_err(|error| error.to_string().into())
 }
 
-/// The order is right if tau is updated, and perhaps other things change, while some
-/// nodes are down. Checking the order is fast, so there are more of these cases.
+/// The order of a plan is correct if tau is updated while some nodes are down, and other
+/// parts of the folder may have changed, too. Checking the order is fast, so there are more
+/// of these cases.
 fn of_random_outages() -> Result<(), libtest_mimic::Failed> {
     let keys: Vec<String> = (0..48u8).map(node_key).collect();
     let stopped = prop::collection::vec((0..8usize, Just(Event::Stopped)), 0..3);

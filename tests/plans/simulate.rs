@@ -1,9 +1,9 @@
-//! Simulates a plan without hosts: every action is applied to the known facts.
+//! Simulates a plan without hosts, by applying every action to the facts.
 //!
-//! Enter at [`Simulation`]. It works on [`Facts`], the form in which a host
-//! tells what it is, so that the next plan interprets them exactly as it would a real
-//! host's. Like a host, it refuses an action whose before-state doesn't hold, and starts
-//! no node that tau wouldn't start. It has its own clock.
+//! The entry point is [`Simulation`]. It changes [`Facts`], the form in which a host
+//! reports its state, so that the next plan interprets them in the same way as those of a
+//! real host. Like a host, the simulation refuses an action whose expected before-state
+//! doesn't hold, and starts no node that tau wouldn't start. It has its own clock.
 
 mod fallback;
 mod node;
@@ -24,9 +24,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use thiserror::Error;
 
-/// ufw's rules, for each version of IP, and how they say "anywhere".
+/// The files with ufw's rules, for each version of IP, with the word for "anywhere" in
+/// them.
 const RULES: [(&str, &str); 2] = [("/etc/ufw/user.rules", "0.0.0.0/0"), ("/etc/ufw/user6.rules", "::/0")];
-/// See `remove.sh`.
+/// The directory of the notes that `remove.sh` writes.
 const REMOVED: &str = "/var/lib/spore/removed/";
 const SECOND: i64 = 1_000_000_000;
 
@@ -35,14 +36,14 @@ const SECOND: i64 = 1_000_000_000;
 pub(crate) struct OrderedAction<'a> {
     /// The wave, counted from one; `None` while staging.
     pub(crate) wave: Option<usize>,
-    /// Where it is done.
+    /// The host.
     pub(crate) host: &'a HostName,
-    /// What is done.
+    /// The action.
     pub(crate) action: &'a Action,
 }
 
-/// Every action of a plan in an order in which they may be done: hosts do theirs
-/// at the same time within a stage or wave, here it is one after the other.
+/// The actions of a plan in an order in which they may be done. Within a stage or wave,
+/// real hosts work at the same time; here, they follow each other.
 pub(crate) fn in_order(plan: &Plan) -> impl Iterator<Item = OrderedAction<'_>> {
     let waves = plan.waves.iter().enumerate().map(|(i, wave)| (Some(i + 1), &wave.hosts));
     std::iter::once((None, &plan.stage)).chain(waves).flat_map(|(wave, hosts)| {
@@ -56,28 +57,28 @@ pub(crate) fn in_order(plan: &Plan) -> impl Iterator<Item = OrderedAction<'_>> {
 #[derive(Debug, Error)]
 #[error("on {host}, {action:?}: {why}")]
 pub(crate) struct Impossible {
-    /// Where.
+    /// The host.
     pub(crate) host: HostName,
-    /// Which.
+    /// The action.
     pub(crate) action: Box<Action>,
-    /// Why.
+    /// The reason.
     pub(crate) why: String,
 }
 
-/// Hosts to which plans can be done.
+/// Simulated hosts, to which plans can be applied.
 #[derive(Clone, Debug)]
 pub(crate) struct Simulation {
-    /// What is known of each.
+    /// The facts of each host.
     pub(crate) hosts: BTreeMap<HostName, Facts>,
-    /// The time there, in nanoseconds since 1970.
+    /// The time on the hosts, in nanoseconds since 1970.
     pub(crate) now_ns: i64,
 }
 
 impl Simulation {
-    /// Does one action. `desired` has the bytes of what is written.
+    /// Does one action. `desired` contains the bytes of the files that are written.
     ///
     /// # Errors
-    /// Where the host would refuse it.
+    /// If a host would refuse the action.
     pub(crate) fn act(&mut self, ordered: OrderedAction<'_>, desired: &Desired) -> Result<(), Impossible> {
         self.now_ns += SECOND;
         let refused =
@@ -90,10 +91,10 @@ impl Simulation {
     }
 }
 
-/// Does all of `plan`.
+/// Does all actions of `plan`.
 ///
 /// # Errors
-/// With the first action that a host would refuse.
+/// If a host would refuse an action: the first such action.
 pub(crate) fn simulate(plan: &Plan, hosts: &mut Simulation, desired: &Desired) -> Result<(), Impossible> {
     in_order(plan).try_for_each(|ordered| hosts.act(ordered, desired))
 }
@@ -154,7 +155,7 @@ impl HostState<'_> {
                 if !enabled && self.unit(unit).enabled == "enabled" {
                     return Err("it is enabled".to_owned());
                 }
-                // With it goes what was noted of its starts.
+                // The records of the unit's starts are removed with the unit.
                 if let Some(shape) = node::shape_of_unit(unit) {
                     let records = format!("/run/spore/{shape}/");
                     self.facts.paths.retain(|path, _| !path.starts_with(&records));
@@ -196,7 +197,7 @@ impl HostState<'_> {
         if self.facts.unfinished.contains(package) != unfinished {
             return Err(format!("its installation is {}unfinished", if unfinished { "not " } else { "" }));
         }
-        // Debian's packages start and enable what they bring.
+        // Debian's packages enable and start their units.
         for (name, unit) in [("docker.io", "docker.service"), ("containerd", "containerd.service")] {
             if name == package {
                 self.facts.unfinished.remove(package);
@@ -232,7 +233,8 @@ impl HostState<'_> {
         Ok(())
     }
 
-    /// Of what is below tau's directories and our drop-ins; the rest is there.
+    /// Checks that the parent directory exists, for paths below tau's directories and for
+    /// spore's drop-in. All other directories exist.
     fn parent_is_there(&self, path: &str) -> Done {
         let Some((parent, _)) = path.rsplit_once('/') else { return Ok(()) };
         let watched = parent.starts_with(tau::ROOT) || parent == resolver::DROP_INS;
@@ -317,7 +319,7 @@ impl HostState<'_> {
             self.desired.payload(&Source::Rendered(node), &sha256)
         });
         let payload = payload.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned());
-        // One that isn't ours is known without its secrets.
+        // If spore didn't write the configuration, it is known only without its secrets.
         let text = payload.or_else(|| Some(self.facts.texts.get(config)?.expose().to_owned()));
         self.names_files_that_are_there(&text.ok_or("it is opaque")?, &staged)
     }
@@ -354,7 +356,7 @@ impl HostState<'_> {
         self.read(file)
     }
 
-    /// Makes the content of a file visible to the facts, as far as the probe reads it.
+    /// Adds the content of a file to the facts, as far as the probe reads it.
     fn read(&mut self, file: &Staged) -> Done {
         let path = file.path.as_str();
         self.facts.opaque.remove(path);
@@ -412,7 +414,7 @@ impl HostState<'_> {
         Ok(())
     }
 
-    /// Of nodes whose storage is gone, no note is kept that they were there.
+    /// Removes the notes about removed nodes whose storage is gone.
     fn forget_removed(&mut self) {
         let paths: Vec<String> = self.facts.paths.keys().cloned().collect();
         self.facts.paths.retain(|path, _| {
@@ -466,7 +468,7 @@ impl HostState<'_> {
         }
         let up = unit.active == "active";
         let holds = match before {
-            // A package may have started what it brought.
+            // Installing a package may have started its unit.
             Running::Stopped => !up || !is_node,
             Running::Failing => true,
             Running::Invocation(invocation) => up && unit.invocation.as_ref() == Some(invocation),

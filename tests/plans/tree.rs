@@ -1,5 +1,6 @@
-//! A host described by a folder with its files, and by `state.txt` with a line for each:
-//! mode and owner in the format of `ls`, the path, and the target of a link.
+//! A host that is described by a folder with its files, and by `state.txt`, which has a
+//! line for each file: mode and owner in the format of `ls`, the path, and the target of a
+//! link.
 //!
 //! Each configuration belongs to a running node that was started after the last change
 //! to its files, without a record of the start.
@@ -38,7 +39,7 @@ pub(crate) fn facts(bare: Facts, folder: &Path, key: &DigestKey, now_ns: i64) ->
             _ => panic!("{}: {line}", folder.display()),
         }
     }
-    // `state.txt` doesn't list this file, which upstream has changed.
+    // `state.txt` doesn't list this file, which upstream's tool has changed.
     let resolver = "/etc/systemd/resolved.conf";
     if let Ok(text) = fs::read_to_string(folder.join(&resolver[1..])) {
         facts.texts.insert(resolver.to_owned(), HostText::new(text));
@@ -64,7 +65,7 @@ fn bits(mode: &str) -> u32 {
     mode.chars().skip(1).fold(0, |bits, letter| bits << 1 | u32::from(letter != '-'))
 }
 
-/// Adds a file's facts. The folder doesn't contain the binary, so that has made-up bytes.
+/// Adds a file's facts. The folder doesn't contain the binary, so its bytes are made up.
 fn file(facts: &mut Facts, path: &str, access: Access, folder: &Path, key: &DigestKey, now_ns: i64) {
     let bytes =
         fs::read(folder.join(path.trim_start_matches('/'))).unwrap_or_else(|_| b"upstream's".to_vec());

@@ -1,4 +1,4 @@
-//! `spore demo`: its output, and that it leaves nothing behind.
+//! Tests the output of `spore demo`, and that the demo leaves nothing behind.
 
 use crate::page::{compare, normal};
 use crate::world::{Run, spore};
@@ -18,7 +18,7 @@ fn output_matches_the_snapshot() {
     nothing_is_left(directory.path());
 }
 
-/// An interrupt at each step, and before the first, leaves nothing behind.
+/// The demo leaves nothing behind if it is interrupted at any step, or before the first.
 #[test]
 fn an_interrupt_cleans_up() {
     let steps = (0..=8).map(|step| {
@@ -42,17 +42,17 @@ fn interrupt(directory: &Path, step: usize, signal: &str) {
     let awaited = format!("{step}. ");
     let mut seen = lines.skip_while(|line| !(step == 0 || line.starts_with(&awaited)));
     assert!(seen.next().is_some(), "no step {step}");
-    // By then the step's command usually runs.
+    // After this time, the command of the step is usually running.
     std::thread::sleep(Duration::from_millis(150 * step as u64));
     let kill = Command::new("sh").args(["-c", &format!("kill -{signal} {}", demo.id())]).status().unwrap();
-    // Only the last step may have ended by then.
+    // The demo can have ended by itself only in the last step.
     assert!(kill.success() || step == 8);
     let rest: Vec<String> = seen.collect();
     let code = demo.wait().unwrap().code();
     assert!(code == Some(130) || step == 8, "step {step} ended with {code:?}: {rest:?}");
 }
 
-/// With `--keep`, the hosts can be used from elsewhere until the demo is ended.
+/// With `--keep`, other processes can use the hosts until the demo is ended.
 #[test]
 fn keep_serves_the_hosts_until_interrupted() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! The program's memory holds secrets: the kernel writes it to no disk, and shows it to no
-//! other process of the same user.
+//! The program's memory holds secrets. The kernel never writes it to a disk, and lets no
+//! other process of the same user read it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -7,7 +7,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-/// Who runs the program where the tests are run by root, to whom all memory is open.
+/// If root runs the tests, the program is run as this user, because root may read all
+/// memory.
 const NOBODY: u32 = 65534;
 
 #[test]
@@ -25,12 +26,12 @@ fn a_running_spore_dumps_no_core() {
         command.uid(NOBODY);
     }
     let mut running = command.spawn().unwrap();
-    // It waits for an answer that never comes.
+    // The program now waits for an answer that never comes.
     let _connection = server.accept().unwrap();
     let process = format!("/proc/{}", running.id());
     let limits = fs::read_to_string(format!("{process}/limits")).unwrap();
     let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
-    // The kernel gives the files of a process that isn't dumpable to root.
+    // The files of a process that isn't dumpable belong to root.
     let owner = fs::metadata(format!("{process}/environ")).unwrap().uid();
     running.kill().unwrap();
     running.wait().unwrap();

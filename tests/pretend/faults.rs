@@ -1,6 +1,6 @@
-//! Each fault has its message, in the line of the faulty host, and doesn't prevent
-//! planning the other host. Once the fault is gone, an apply succeeds. `quick` tests
-//! more faults, without the command line.
+//! Each fault is reported in the line of the faulty host, and doesn't prevent planning the
+//! other host. Once the fault is gone, an apply succeeds. `quick` tests more faults,
+//! without the command line.
 
 use crate::world::{APPLY, World};
 use spore_drive::pretend::{Disk, Faults};
@@ -71,7 +71,7 @@ fn the_connection_breaks() {
     world.applied_in_the_end();
 }
 
-/// It doesn't keep the others from being planned.
+/// Such a host doesn't keep the others from being planned.
 #[test]
 fn a_host_that_falls_silent_after_the_login() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! The help, and `spore` without arguments.
+//! Tests of the help, and of `spore` without arguments.
 
 use crate::world::{Run, spore};
 

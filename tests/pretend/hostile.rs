@@ -1,5 +1,5 @@
-//! What a hostile host reports of its actions can neither keep an apply from ending, nor
-//! fill the controller's memory, nor make it count actions that it didn't ask for. The
+//! A hostile host's reports on its actions can't keep an apply from ending, fill the
+//! controller's memory, or make the controller count actions that it didn't request. The
 //! cases are the files in `fixtures/hostile-reports`.
 
 use crate::world::{APPLY, World};
@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-/// The time in which a host has to be done with, over its patience.
+/// How much longer than its time-out a case may take.
 const SOON: Duration = Duration::from_secs(30);
 
-/// The peak memory of this process, other tests included.
+/// The maximum peak memory of this process, including other tests.
 const MEMORY: u64 = 500 << 20;
 
 struct Case {
@@ -62,7 +62,8 @@ fn limits(time_out: &str) -> RemoteLimits {
     RemoteLimits::with(&[time_out.parse::<TimeOut>().unwrap()])
 }
 
-/// Makes `sh` on all hosts of a fleet the hostile one; it does harm where there are reports.
+/// Replaces `sh` on all hosts of a fleet with the hostile one, which is hostile only on
+/// hosts that have a file `reports`.
 fn poison(fleet: &Path) {
     let sh = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pretend/hostile/sh");
     let to = fleet.join("stand-ins/sh");
@@ -70,7 +71,7 @@ fn poison(fleet: &Path) {
     assert!(Command::new("chmod").arg("755").arg(&to).status().unwrap().success());
 }
 
-/// The actions, and what they need. The README of the cases lists them.
+/// The actions that the README of the cases lists, and their files.
 fn actions() -> (Vec<Action>, Payloads) {
     let mut payloads = Payloads::new();
     let mut stage = |path: &str, content: &'static str| {
@@ -90,7 +91,7 @@ fn actions() -> (Vec<Action>, Payloads) {
     (files.into_iter().chain([directory("/tb"), directory("/tb/bin"), start]).collect(), payloads)
 }
 
-/// How a run of the actions ended, and how many reports there were.
+/// Runs the actions, and returns how the run ended and the number of reports.
 async fn outcome(
     host: &spore_drive::pretend::SimulatedHost,
     login: &Login,
@@ -112,7 +113,7 @@ async fn outcome(
     let (actions, payloads) = actions();
     let mut told = 0;
     let mut count = |report: ActionReport| {
-        // How much has been sent when a host says something varies.
+        // Reports of the progress of sending aren't counted, because their number varies.
         told += usize::from(!matches!(report, ActionReport::Sent { .. }));
         tell(&report);
     };
@@ -126,7 +127,7 @@ struct Hosts {
     known: KnownHosts,
 }
 
-/// Simulated hosts with these names, each with its reports.
+/// Simulated hosts with these names and these reports.
 async fn hosts(reports: impl IntoIterator<Item = (&str, &str)>) -> Hosts {
     let mut fleet = Fleet::begin().unwrap();
     poison(fleet.directory());
@@ -181,7 +182,7 @@ fn text(outcome: &Outcome) -> &str {
     }
 }
 
-/// One request to stop is enough, whether the host is silent or never stops talking.
+/// One request to stop is enough, whether the host is silent or never stops sending.
 #[test]
 fn after_an_interrupt_a_host_is_waited_for_no_longer_than_the_grace() {
     Runtime::new().unwrap().block_on(async {
@@ -202,7 +203,8 @@ fn after_an_interrupt_a_host_is_waited_for_no_longer_than_the_grace() {
     });
 }
 
-/// The same where nodes are looked at, and where a host doesn't even read its script.
+/// This also holds when nodes are checked, and for a host that doesn't even read its
+/// script.
 #[test]
 fn after_an_interrupt_no_request_outlasts_the_grace() {
     Runtime::new().unwrap().block_on(async {
@@ -225,12 +227,12 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
             render::host_error(&seen.unwrap_err()),
             "still collecting facts 0.5 s after the interrupt"
         );
-        // One that begins after the interrupt has as long.
+        // A request that begins after the interrupt has the same grace period.
         let mut mute = locked("mute").await;
         assert!(matches!(mute.watch(&units, &stop).await, Err(HostError::Abandoned { .. })));
 
         let (mut deaf, stop) = (locked("deaf").await, Stop::default());
-        // More than what fits between the controller and a host that doesn't read.
+        // This is more data than the connection buffers for a host that doesn't read.
         let directory = |n| {
             let path = format!("/tb/{n}{}", "x".repeat(3000));
             Action::MakeDirectory { path, access: Access::root(0o750) }
@@ -247,7 +249,7 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
     });
 }
 
-/// The real program names the host, has failed, and has applied the plan on the other hosts.
+/// The real program names the hostile host, applies the plan on the other hosts, and fails.
 #[test]
 fn an_apply_names_the_hostile_host() {
     let world = World::hostile("say 0 began\nrepeat 200000 0 done\n");
@@ -278,7 +280,7 @@ fn one_interrupt_ends_an_apply_whose_host_does_not_answer() {
 }
 
 impl World {
-    /// One whose h4 answers with these reports.
+    /// A world in which h4 answers with these reports.
     fn hostile(reports: &str) -> Self {
         let world = Self::new();
         let root = world.host("h4").root();

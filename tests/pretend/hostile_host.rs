@@ -1,4 +1,4 @@
-//! `spore plan` with a hostile host: each file in `fixtures/answers/hostile`.
+//! Runs `spore plan` with a hostile host, for each file in `fixtures/answers/hostile`.
 
 use crate::hostile_cases::{cases, is_harmless};
 use crate::world::World;
@@ -6,9 +6,9 @@ use spore_drive::pretend::Faults;
 use std::fs;
 use std::process::Command;
 
-/// In a debug build, and with the machine busy.
+/// The maximum CPU time. A debug build needs ten times as long.
 const MOST_SECONDS: f64 = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
-/// For data, in kilobytes: both hosts, and the program itself.
+/// The maximum size of the program's data, in kilobytes, with the answers of both hosts.
 const MOST_MEMORY: usize = 200_000;
 
 #[test]

@@ -1,6 +1,6 @@
-//! The controller is killed at random instants of a first apply and of an update. The
-//! next apply ends in the same state as an uninterrupted one: the same files, the same
-//! number of starts of each node, no temporary files.
+//! The controller is killed at random instants of a first apply and of an update. The next
+//! apply ends in the same state as an uninterrupted apply: the same files, the same number
+//! of starts of each node, and no temporary files.
 //!
 //! `SPORE_INSTANTS` sets the number of instants for each, `SPORE_SEED` the seed of the
 //! random numbers. By default, a few instants of a fixed seed are tested.
@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const HOSTS: [(&str, &str); 2] = [("h1", "elders"), ("h4", "store")];
-/// How many worlds are tested in parallel; each mostly waits for its hosts.
+/// How many worlds are tested in parallel. Each mostly waits for its hosts.
 const AT_ONCE: u64 = 4;
 
 #[test]
@@ -86,13 +86,13 @@ fn killed_after(world: &World, instant: Duration) {
     let mut apply = world.command(APPLY);
     let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     thread::sleep(instant);
-    // This fails if it has already ended.
+    // This fails if the apply has already ended.
     let _ = apply.kill();
     apply.wait().unwrap();
 }
 
-/// A number from 0 to 1, by SplitMix64, so that a seed gives the same numbers
-/// everywhere.
+/// A number from 0 to 1, generated with SplitMix64, so that a seed gives the same numbers
+/// on every machine.
 fn random(seed: u64, n: u64) -> f64 {
     let mut bits = seed.wrapping_add((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -115,8 +115,8 @@ fn picture(world: &World) -> Picture {
     picture
 }
 
-/// Waits until the killed controller's lock is released. If there was nothing left to do,
-/// the next apply doesn't take the lock, so it doesn't wait either.
+/// Waits until the lock of the killed controller is released. The next apply doesn't wait
+/// for it if nothing is left to do, because it takes no lock then.
 fn wait_for_unlock(run: &Path) {
     let begun = Instant::now();
     let is_held = || {

@@ -19,8 +19,8 @@ fn an_apply_resumes_after_kills() {
 }
 
 impl World {
-    /// Applies as soon as the hosts are unlocked: an action whose controller was killed
-    /// first runs to its end.
+    /// Applies as soon as the hosts are unlocked. After the controller was killed, the host
+    /// first finishes the running action.
     pub(crate) fn apply_when_free(&self) -> Run {
         let begun = Instant::now();
         loop {

@@ -1,12 +1,13 @@
-//! What a plan and an apply tell readers of a mailbox or a log.
+//! What the output of a plan and an apply tells someone who reads it later, in an e-mail or
+//! a log.
 
 use crate::world::{APPLY, World};
 use spore_drive::pretend::Faults;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-/// During a long wave, the apply says what it is waiting for, and a plan names the
-/// running apply; afterwards neither does.
+/// During a long wave, the apply reports what it is waiting for, and a plan names the
+/// running apply. Afterwards, a plan names no apply.
 #[test]
 fn while_an_apply_is_running() {
     let world = World::new();
@@ -27,13 +28,13 @@ fn while_an_apply_is_running() {
     assert!(apply.wait().unwrap().success(), "{rest:#?}");
     let after = world.spore(&["plan"]).exits(0);
     assert!(!after.text.contains("locked"), "{after}");
-    // A killed apply may have left its name there, but holds no lock.
+    // A killed apply may leave this file behind, but it holds no lock.
     world.sh("h1", "printf 'who ana@laptop\\n' >\"$SPORE_ROOT/run/spore/.holder\"");
     let after = world.spore(&["plan"]).exits(0);
     assert!(!after.text.contains("locked"), "{after}");
 }
 
-/// The last line begins with the worst.
+/// The last line begins with the worst result.
 #[test]
 fn hosts_that_cannot_be_planned() {
     let world = World::new();

@@ -24,7 +24,7 @@ mod world;
 
 use world::{APPLY, World};
 
-/// A first apply, as a user who needs `sudo`, and the resulting state of a host.
+/// Tests a first apply, by a user who needs `sudo`, and the resulting state of a host.
 #[test]
 fn a_first_apply() {
     let world = World::new();

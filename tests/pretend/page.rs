@@ -1,4 +1,4 @@
-//! Output as a snapshot, without what differs from run to run.
+//! Turns output into a snapshot, by removing everything that differs between runs.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(crate) fn normal(text: &str, directory: &Path) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The first line of a plan, whenever that was made.
+/// The first line of a plan without the time.
 fn without_time(line: &str) -> String {
     match line.split(", ").collect::<Vec<_>>()[..] {
         [network, time, hosts] if network.starts_with("network ") && time.ends_with('Z') => {

@@ -1,5 +1,5 @@
-//! What is asked before an apply, on a terminal and without one; and what a
-//! retirement says.
+//! The prompts before an apply, with and without a terminal, and the output of a
+//! retirement.
 
 use crate::world::{APPLY, Run, World};
 use spore_drive::pretend::Faults;
@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 impl World {
-    /// Runs `spore` on its own terminal, and types `answer`.
+    /// Runs `spore` on a terminal, and types `answer`.
     fn typed(&self, words: &[&str], answer: &str) -> Run {
         let spore = self.command(words);
         let words = [spore.get_program()].into_iter().chain(spore.get_args());
@@ -17,7 +17,7 @@ impl World {
         script.args(["-qec", &line, "/dev/null"]).current_dir(self.folder());
         script.env("SPORE_KNOWN_HOSTS", "known_hosts").env("NO_COLOR", "1").env_remove("SPORE_NETWORK");
         let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        // The terminal keeps it until it is asked for.
+        // The terminal buffers the answer until `spore` reads it.
         script.stdin.as_mut().unwrap().write_all(answer.as_bytes()).unwrap();
         let out = script.wait_with_output().unwrap();
         Run { code: out.status.code(), text: String::from_utf8(out.stdout).unwrap().replace("\r\n", "\n") }
@@ -30,7 +30,7 @@ impl World {
         fs::write(path, text.replace(old, new)).unwrap();
     }
 
-    /// Renames the network in the folder; the hosts still have the old name.
+    /// Replaces the swarm key in the folder, so that the plan is destructive.
     fn rotate_swarm_key(&self) {
         let key = self.spore(&["key", "swarm"]).exits(0).text;
         fs::write(self.folder().join("keys/swarm.key"), key).unwrap();
@@ -47,13 +47,13 @@ fn a_plan_is_agreed_to_or_declined() {
     assert!(!world.is_up("h1"), "something was changed");
     world.typed(&APPLY[..1], "yes\n").exits(0).says("0 failed; 0 skipped");
 
-    // Typing `y` out of habit must not confirm this.
+    // Typing `y` out of habit must not confirm destructive changes.
     world.rotate_swarm_key();
     for answer in ["y\n", "yes\n", "net\n", "\n"] {
         let run = world.typed(&["apply"], answer).exits(4);
         run.says("including the destructive changes? To confirm, type the network's name (net.test):");
     }
-    // Both at once.
+    // Without a terminal, both options are needed.
     world.spore(&["apply"]).exits(1).says("pass `--yes` and `--allow-destructive`");
     world.spore(&["apply", "--allow-destructive"]).exits(1).says("pass `--yes` to run unattended");
     world.spore(&["apply", "--yes"]).exits(1).says("pass `--allow-destructive` as well");
@@ -61,7 +61,7 @@ fn a_plan_is_agreed_to_or_declined() {
     world.spore(&["plan"]).exits(0);
 }
 
-/// A retirement leaves other differences alone, and says how it ended.
+/// A retirement leaves other differences alone, and reports how it ended.
 #[test]
 fn a_host_is_retired_and_nothing_else() {
     let world = World::new();
@@ -75,15 +75,15 @@ fn a_host_is_retired_and_nothing_else() {
     let mode = world.sh("h1", "stat -c %a \"$SPORE_ROOT/tb/config/keys/swarm.key\"");
     assert_eq!(mode, "644\n", "it was changed, too");
 
-    // The last host of the network.
+    // h1 is now the last host of the network.
     fs::remove_file(world.folder().join("hosts/h4.yaml")).unwrap();
     let run = world.typed(&["retire", "h1"], "no\n").exits(4);
     run.says("retire: h1 was not retired; nothing was changed");
     world.spore(&["retire", "h1", "--yes", "--allow-destructive"]).exits(0).says("retire: h1 is retired");
 }
 
-/// A host that doesn't answer isn't retired, and nothing is done to the others;
-/// one that will never come back only leaves their configurations.
+/// A host that doesn't answer isn't retired, and the other hosts aren't changed. With
+/// `--gone`, the host is only removed from the other hosts' configurations.
 #[test]
 fn a_dead_host_is_retired_only_if_it_is_gone() {
     let world = World::new();
@@ -100,7 +100,7 @@ fn a_dead_host_is_retired_only_if_it_is_gone() {
     run.says("\nretire: h4 was not retired; nothing was changed\n");
     assert_eq!(peers(), "1\n");
 
-    // The host isn't even contacted.
+    // With `--gone`, the host isn't contacted.
     let run = world.spore(&[retire, &["--gone"]].concat()).exits(0);
     run.says("note: h4 isn't contacted").says("store@h4 rejoins the network with its key");
     run.says("retire: the other hosts' configurations no longer name h4");

@@ -1,6 +1,6 @@
-//! Tests without the command line. The controller in this process doesn't wait for nodes
-//! to settle, so that an apply takes a fraction of a second, and connections can be
-//! broken at many points.
+//! Tests without the command line. The controller runs in this process and doesn't wait for
+//! nodes to settle, so an apply takes a fraction of a second, and connections can be broken
+//! at many points.
 
 use crate::world::World;
 use spore_drive::desired::{self, Supplies};
@@ -31,7 +31,7 @@ struct Controller<'w> {
     limits: RemoteLimits,
 }
 
-/// The plan for the hosts that answered, and the errors of the others.
+/// The plan for the hosts that answered, and the errors of the other hosts.
 struct Survey {
     plan: Plan,
     hosts: BTreeMap<HostName, Connection>,
@@ -179,8 +179,8 @@ fn each_fault_has_its_error() {
     });
 }
 
-/// The connection breaks after more and more bytes. Each apply resumes, and the last one
-/// ends in the same state as an uninterrupted one.
+/// The connection breaks after more bytes in each apply. Each apply resumes, and the last
+/// ends in the same state as an uninterrupted apply.
 #[test]
 fn a_connection_that_breaks_anywhere() {
     let world = World::new();

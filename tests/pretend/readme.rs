@@ -1,5 +1,6 @@
-//! Every command in `README.md`, except `tests/run`, prints the output that the README
-//! shows. There, `…` matches any text, and a line with only `…` any number of lines.
+//! Every command in `README.md`, except `tests/run` and `cargo install`, prints the output
+//! that the README shows. In that output, `…` matches any text, and a line with only `…`
+//! matches any number of lines.
 //!
 //! All `console` blocks are one session, with the README's folder on simulated hosts.
 
@@ -14,7 +15,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// A command, and the lines that it should write.
+/// A command, and the lines that it should print.
 struct Shown {
     line: usize,
     command: String,
@@ -29,8 +30,8 @@ fn commands_print_the_output_in_the_readme() {
     let session = Session::new();
     let mut here = session.directory.path().to_owned();
     for step in &shown {
-        // The former installs a program for the user, the latter runs all tests, this one
-        // included.
+        // `cargo install` would install the program for the user, and `tests/run` would run
+        // all tests, including this one.
         if ["cargo install", "tests/run"].iter().any(|start| step.command.starts_with(start)) {
             continue;
         }
@@ -138,7 +139,7 @@ impl Session {
 
     fn run(&self, command: &str, here: &Path) -> Vec<String> {
         let spore = PathBuf::from(env!("CARGO_BIN_EXE_spore"));
-        // The release build would take minutes, and prints the same.
+        // The release build would take minutes, and its output is the same.
         let command = command.replace("cargo run --release -- ", "spore ");
         let path = format!("{}:{}", spore.parent().unwrap().display(), std::env::var("PATH").unwrap());
         let out = Command::new("sh")
@@ -158,10 +159,10 @@ impl Session {
     }
 }
 
-/// The table of fields lists the keys that the reader knows, in both dialects, and no other.
+/// The table of fields lists exactly the fields that the reader knows, in both dialects.
 #[test]
 fn the_table_lists_every_field() {
-    // Each mapping has a key that the reader doesn't know; the help lists those it does.
+    // Each mapping has an unknown field; the help of the finding lists the known fields.
     let folders = [
         [
             (
@@ -238,7 +239,7 @@ fn line_fits(shown: &str, found: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// The `text` blocks are quotes from the demo's snapshot.
+/// The `text` blocks are parts of the demo's snapshot.
 #[test]
 fn text_blocks_quote_the_demo() {
     let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();

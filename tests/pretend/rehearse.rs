@@ -1,4 +1,4 @@
-//! `spore rehearse` uses the user's folder but none of its hosts, keys or downloads.
+//! `spore rehearse` uses the user's folder, but none of its hosts, SSH keys or downloads.
 
 use crate::page::{compare, normal};
 use crate::world::{Run, spore};
@@ -22,9 +22,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The fixture's logins, addresses, pins and plugins don't exist, so the rehearsal
-/// can't have used them. It prints none of the folder's secrets and leaves no files
-/// behind.
+/// The fixture's SSH keys, hosts, pinned files and plugins don't exist, so the rehearsal
+/// can't have used them. It prints none of the folder's secrets and leaves no files behind.
 #[test]
 fn rehearse_uses_nothing_real_and_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();

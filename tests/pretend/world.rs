@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// A simulated node never exits after its start, so a short settle time is enough.
+/// A simulated node never exits seconds after its start, so a short settle time is enough.
 pub(crate) const APPLY: &[&str] = &["apply", "--yes", "--timeout", "settle=0.5"];
 
 /// The fixture `first`, reduced to an elder on h1 and the nodes on h4.
@@ -108,7 +108,7 @@ impl World {
     }
 }
 
-/// The program, without a network folder.
+/// The command to run `spore` with these arguments, without a network folder.
 pub(crate) fn spore(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spore"));
     command.args(words).stdin(Stdio::null()).env_remove("SPORE_NETWORK").env_remove("SPORE_KNOWN_HOSTS");

@@ -1,5 +1,5 @@
-//! Whatever a host answers to a probe, nothing of it is obeyed by a terminal, it takes
-//! little time, and the other hosts are planned.
+//! Whatever a host answers to a probe, no control character of it reaches the terminal,
+//! planning takes little time, and the other hosts are planned.
 
 use super::cases::cases as random_cases;
 use super::hostile::{KEY, PASSWORD, World, base, cases, strings};
@@ -11,8 +11,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Picks one in `most` of the possible answers, others in each run, for a debug build is
-/// slow. A release build tries all, and so does `SPORE_HOSTILE_ALL=1`.
+/// In a debug build, which is slow, selects one in `most` of the possible answers,
+/// different ones in each run. A release build tries all answers, and so does a debug build
+/// with `SPORE_HOSTILE_ALL=1`.
 fn some(most: usize) -> impl FnMut() -> bool {
     let all = std::env::var_os("SPORE_HOSTILE_ALL").is_some();
     let stride = if cfg!(debug_assertions) && !all { most } else { 1 };
@@ -23,7 +24,8 @@ fn some(most: usize) -> impl FnMut() -> bool {
     }
 }
 
-/// `SPORE_FUZZ_SEED`, or a new one in each run. A test that fails shows it.
+/// The seed from `SPORE_FUZZ_SEED`, or a new seed in each run. The output of a failed test
+/// contains it.
 #[expect(clippy::print_stdout, reason = "to repeat what has failed")]
 fn seed() -> u64 {
     let seed = number("SPORE_FUZZ_SEED").unwrap_or_else(|| RandomState::new().hash_one("spore") >> 32);
@@ -35,7 +37,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// The parts of a line that are replaced: the line, and what is between separators.
+/// The parts of a line to replace: the whole line, and each field between separators.
 fn parts(line: &str) -> Vec<std::ops::Range<usize>> {
     let whole = 0..line.len();
     let mut parts = vec![whole];
@@ -54,7 +56,7 @@ fn parts(line: &str) -> Vec<std::ops::Range<usize>> {
 fn no_field_of_an_answer_is_obeyed() {
     let (world, base, strings, mut is_tried) = (World::new(), base(), strings(), some(61));
     let shown = world.judge(&base).unwrap();
-    // The plan must show the values, or else nothing is tested.
+    // If the plan didn't show these values, the test would test nothing.
     for value in ["nobody:nogroup", "old.net.test", "exited with status 203", "AEplace", "ana@laptop"] {
         assert!(shown.contains(value), "{value} isn't shown:\n{shown}");
     }
@@ -80,7 +82,7 @@ fn no_field_of_an_answer_is_obeyed() {
     assert!(wrong.is_empty(), "{} of {n}:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
 }
 
-/// `judge` fails where a piece of the key is shown.
+/// `judge` fails if a piece of the key is shown.
 #[test]
 fn no_field_of_an_answer_shows_a_key() {
     let (world, base, mut is_tried) = (World::new(), base(), some(11));
@@ -101,7 +103,8 @@ fn no_field_of_an_answer_shows_a_key() {
     assert!(masked > 0, "no value is shown");
 }
 
-/// Words that are only shown have no password either, wherever they come from.
+/// Texts of a host that are only quoted contain no password either, wherever they come
+/// from.
 #[test]
 fn no_words_of_a_host_show_a_password() {
     let (world, base) = (World::new(), base());
@@ -138,7 +141,7 @@ fn no_words_of_a_host_show_a_password() {
     }
 }
 
-/// Each line many times, or with a field that is very long.
+/// Each line of the answer is repeated many times, or gets a very long field.
 #[test]
 fn no_amount_of_anything_takes_long() {
     let (world, base) = (World::new(), base());
@@ -222,7 +225,8 @@ fn no_damaged_answer_is_obeyed() {
     }
 }
 
-/// Writes the cases, which have a notation of their own, as the host would send them.
+/// Writes the cases in the form in which a host would send them, without their special
+/// notation.
 #[test]
 #[ignore = "run by tests/fuzz/run"]
 fn write_seeds() {
@@ -232,7 +236,7 @@ fn write_seeds() {
     }
 }
 
-/// tests/README.md names every target, and all its seeds are there.
+/// `tests/README.md` names every fuzz target, and the seeds of every target can be created.
 #[test]
 fn every_fuzz_target_has_seeds() {
     let directory = tempfile::tempdir().unwrap();

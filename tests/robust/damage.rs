@@ -11,9 +11,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// The time-out for reading one folder, which takes milliseconds, and for looking for secrets
-/// in what is shown of it, which takes up to a second in a debug build. Only a folder that
-/// hangs takes this long, however busy the machine is.
+/// The time-out for one folder. Reading it takes milliseconds, and searching the output for
+/// secrets up to a second in a debug build. Even on a busy machine, only a folder that
+/// hangs takes this long.
 const SOON: Duration = Duration::from_secs(60);
 
 #[test]
@@ -23,7 +23,8 @@ fn damaged_folders_neither_hang_nor_leak_secrets() {
     let folders = folders();
     let pieces = pieces(&folders);
     let mut random = Random(seed);
-    // A thread that hangs can't be killed, but this way the test can name its folder.
+    // A thread that hangs can't be killed, but the main thread can name the folder that it
+    // hangs on.
     let (sender, receiver) = mpsc::sync_channel::<(String, Folder)>(0);
     let (done, finished) = mpsc::channel();
     let reader = thread::spawn(move || {
@@ -50,8 +51,8 @@ fn damaged_folders_neither_hang_nor_leak_secrets() {
 }
 
 /// The pieces that are inserted into files: lines of the fixtures and documents of
-/// `fixtures/yaml`. Lines with secrets are left out: spore couldn't recognize a secret in
-/// a place where none belongs.
+/// `fixtures/yaml`. Lines with secrets are left out, because spore can't recognize a secret
+/// in a place where none belongs.
 fn pieces(folders: &[(String, Folder)]) -> Vec<String> {
     let mut pieces: Vec<String> = SIGNIFICANT.iter().map(|&piece| piece.to_owned()).collect();
     let secrets = secrets();
@@ -191,8 +192,8 @@ impl Random {
                 "truncated"
             }
             1 => {
-                // Only within a line: a secret that is joined to the line of a user name
-                // or an address would be shown as part of that.
+                // Bytes are removed only within a line. Otherwise, a secret could be joined
+                // to a user name or an address, and would be shown as part of it.
                 let rest = bytes[at..].iter().position(|&byte| byte == b'\n');
                 let end = at + rest.unwrap_or(bytes.len() - at).min(self.below(40));
                 bytes.drain(at..end);

@@ -1,5 +1,5 @@
-//! What must hold for the problems that are reported about any folder, and the folders of
-//! the fixtures. `tests/fuzz` uses this, too.
+//! The conditions that must hold for the findings about any folder, and the folders of the
+//! fixtures. `tests/fuzz` uses this file, too.
 
 use spore_drive::check::check;
 use spore_drive::network::{Draft, Files, Finding, Secrets};
@@ -26,7 +26,7 @@ pub(crate) fn shown(problems: &[Finding]) -> String {
     render::problems(problems, Style::Plain)
 }
 
-/// Checks what must hold for the problems that are reported about any folder.
+/// Checks the conditions that must hold for the findings about any folder.
 pub(crate) fn judge(folder: &Folder, secrets: &[String]) -> Result<(), String> {
     let mut files = Files::new("folder");
     for (path, bytes) in folder {

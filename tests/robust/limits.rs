@@ -1,9 +1,9 @@
-//! Whatever is in a file, reading it and showing its problems takes little time, and no
-//! more memory than 200 MB or forty times the file's size.
+//! Whatever a file contains, reading it and showing its problems takes little time, and at
+//! most 200 MB of memory, or forty times the file's size if that is more.
 //!
-//! Each case is read by a process of its own, whose peak memory the kernel reports. In a
-//! release build the files have the maximum size:
-//! `cargo test --release --test robust limits -- --nocapture` shows the figures.
+//! Each case is read by a separate process, whose peak memory the kernel reports. In a
+//! release build the files have the maximum size: `cargo test --workspace --release --test
+//! robust limits -- --nocapture` shows the figures.
 
 use super::judge::{problems_of, shown};
 use spore_drive::network::{Files, Secrets};
@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The maximum size of a file is 16 MB. A debug build takes ten times as long, so its
-/// files are smaller.
+/// The maximum size of a file is 16 MB. A debug build needs ten times as long, so its files
+/// are smaller.
 const SIZE: usize = if cfg!(debug_assertions) { 400_000 } else { 15_900_000 };
 const LEAST: usize = 200 << 20;
 const TIMES: usize = 40;
@@ -207,7 +207,7 @@ const CASES: &[Case] = &[
     ("accounts", "accounts.yaml", || lines(|n| format!("k{n}: 1\n")).into()),
 ];
 
-/// Reads one case, in a process of its own.
+/// Reads one case. The other test runs this one in a separate process.
 #[test]
 #[ignore = "run by the other test"]
 fn one_case() {
@@ -237,7 +237,7 @@ fn one_case() {
         (peak << 10) as f64 / size as f64,
     );
     assert!(peak << 10 <= LEAST.max(TIMES * size), "{text}");
-    // Far more output than anyone would read is a bug, too.
+    // Excessive output is a bug, too.
     assert!(shown <= 40_000_000, "{text}");
     std::fs::write(std::env::var("SPORE_LIMITS_OUT").unwrap(), text).unwrap();
 }

@@ -1,6 +1,6 @@
-//! Whatever a folder contains, `check` takes little time and memory and shows no secret.
-//! `limits` tests large files, `damage` damaged ones. And `reports` tests what a host may say
-//! of its actions.
+//! Whatever a folder contains or a host answers, `spore` needs little time and memory, and
+//! shows no secret. `limits` tests large files, `damage` damaged files, `answers` the
+//! answers of hosts to a probe, and `reports` their reports on actions.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

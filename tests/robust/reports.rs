@@ -1,5 +1,5 @@
-//! Whatever a host says about its actions, what gets through is a beginning of the right
-//! answer, however the bytes come. `tests/fuzz/run` feeds the same judge.
+//! Whatever a host reports on its actions, only a valid sequence of answers is accepted.
+//! `tests/fuzz/run reports` uses the same [`judge`].
 
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Transfer, call, receive};
@@ -30,17 +30,17 @@ fn calls(which: u8) -> Vec<Call> {
         .collect()
 }
 
-/// The first byte selects the calls, and the second which of the files are sent. The rest
-/// is what the host says, a line each.
+/// Checks the answers to a request. The first byte selects the calls, and the second the
+/// files that have been sent. The rest is the host's output, line by line.
 ///
 /// # Errors
-/// With what got through although it shouldn't.
+/// If an answer was accepted that shouldn't have been, a description of it.
 pub(crate) fn judge(data: &[u8]) -> Result<(), String> {
     let [which, sent, said @ ..] = data else { return Ok(()) };
     let mut exchange = Exchange::new(&calls(*which));
     (0..4).filter(|i| sent >> i & 1 == 1).for_each(|i| exchange.sent(i));
     let kind = |i: usize| which >> (2 * i) & 3;
-    // By call, what was said of it.
+    // For each call, the answers about it.
     let mut heard: [Vec<Answer>; 4] = Default::default();
     let (mut at, mut moves, mut over) = (exchange.current(), 0, false);
     for line in String::from_utf8_lossy(said).lines() {
@@ -100,7 +100,7 @@ mod tests {
     use crate::cases::cases;
     use proptest::prelude::*;
 
-    /// Lines that mostly nearly fit.
+    /// Lines most of which almost fit.
     fn line() -> impl Strategy<Value = String> {
         let index = prop_oneof![
             8 => (0..4_u64).prop_map(|index| index.to_string()),

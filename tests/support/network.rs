@@ -1,5 +1,6 @@
-//! A network as text, for snapshots. Every structure is destructured, so that a new field
-//! doesn't compile until it is shown here. Of secrets, the text says only that they exist.
+//! A network as text, for snapshots. Every struct is destructured, so that a new field
+//! doesn't compile until it is shown here. The text shows that a secret exists, but not its
+//! value.
 
 use serde_yaml::Value;
 use spore_drive::artifact::Pin;

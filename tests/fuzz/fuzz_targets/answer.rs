@@ -1,5 +1,6 @@
-//! A host's answer to a probe. `tests/hostile.rs` checks what must hold, and
-//! `tests/fuzz/run answer` creates the seeds from `fixtures/answers`.
+//! Fuzzes a host's answer to a probe. `tests/hostile.rs` checks the conditions that must
+//! hold, and `tests/fuzz/run answer` creates the seeds from `fixtures/answers` and
+//! `fixtures/plans/answers`.
 
 #![no_main]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a fuzz target fails by panicking")]
@@ -18,7 +19,7 @@ fn world() -> &'static World {
 }
 
 fuzz_target!(|data: &[u8]| {
-    // The shell refuses other text.
+    // The connection rejects an answer that isn't UTF-8 before it is parsed.
     let Ok(answer) = std::str::from_utf8(data) else { return };
     if let Err(wrong) = world().judge(answer) {
         panic!("{wrong}");

@@ -1,4 +1,4 @@
-//! What a host says about the actions of a request: see `tests/robust/reports.rs`.
+//! Fuzzes a host's reports on the actions of a request: see `tests/robust/reports.rs`.
 
 #![no_main]
 

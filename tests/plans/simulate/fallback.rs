@@ -1,4 +1,4 @@
-//! Nodes that don't become healthy, and what an apply does then.
+//! Nodes that don't become healthy, and their fallbacks.
 
 use super::{
     Action, Done, Fallback, HostState, Impossible, OrderedAction, PathFact, Simulation, kept_path, node,
@@ -8,7 +8,7 @@ use spore_drive::daemon::tau;
 use spore_drive::desired::Desired;
 use spore_drive::plan::action::Replaced;
 
-/// In how many steps a host takes a fallback; it may be cut off after each.
+/// The number of steps of a fallback. A host may be cut off after each step.
 pub(crate) fn steps_of(fallback: &Fallback) -> usize {
     match fallback {
         Fallback::Leave => 0,
@@ -18,8 +18,8 @@ pub(crate) fn steps_of(fallback: &Fallback) -> usize {
 }
 
 impl Simulation {
-    /// Does an action that starts or awaits a node which then dies again and again,
-    /// and the first `cut` steps of its fallback.
+    /// Does an action that starts or awaits a node, lets the node die repeatedly, and does
+    /// the first `cut` steps of its fallback.
     ///
     /// # Errors
     /// Where the host would refuse it.
@@ -76,7 +76,7 @@ impl HostState<'_> {
         }
     }
 
-    /// It dies, and systemd starts it again.
+    /// The node dies, and systemd starts it again.
     fn crash(&mut self, unit: &str) {
         self.silence(unit);
         let now_ns = self.now_ns;
@@ -89,7 +89,7 @@ impl HostState<'_> {
         unit.healthy = false;
     }
 
-    /// What is to be put back has been replaced.
+    /// Checks that every file that the fallback restores has been replaced.
     pub(super) fn switched(&self, fallback: &Fallback) -> Done {
         let Fallback::Revert { files, health: _ } = fallback else { return Ok(()) };
         files.iter().try_for_each(|file| match self.facts.paths.get(&file.path) {

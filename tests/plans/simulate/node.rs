@@ -1,4 +1,4 @@
-//! Nodes: what tau wants at their start, and what a start takes note of.
+//! Nodes: what tau requires for a start, and what is recorded of a start.
 
 use super::{Done, HostState, IpAddr, PathFact, Port, Record, Transport, UnitFact};
 use serde_yaml::Value as Yaml;
@@ -10,13 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-/// Long enough ago for every purpose here.
+/// How long ago a settled node was started: longer than any limit.
 const SETTLED: Duration = Duration::from_secs(3600);
-/// Upstream's, which ours goes before.
+/// The unit template of upstream's package. spore's template takes precedence over it.
 const PACKAGED_UNIT: &str = "/lib/systemd/system/tau@.service";
 
 impl HostState<'_> {
-    /// Starts a node as tau does: with what is on the disk, or not at all.
+    /// Starts a node with the files that are on the disk. Fails if tau would refuse to
+    /// start.
     pub(super) fn start_node(&mut self, name: &str, shape: &ShapeName) -> Done {
         self.silence(name);
         let config = tau::config_path(shape);
@@ -81,7 +82,7 @@ impl HostState<'_> {
     }
 
     pub(super) fn become_healthy(&mut self, name: &str) -> Done {
-        // One that dies again and again reads what is there by now.
+        // A node that dies repeatedly reads the current files at its next start.
         if let (Some(shape), "activating") = (shape_of_unit(name), self.unit(name).active.as_str()) {
             return self.start_node(name, &shape);
         }
@@ -95,7 +96,7 @@ impl HostState<'_> {
         Ok(())
     }
 
-    /// A process that ends listens no more.
+    /// Ends the process of a unit, which then no longer listens.
     pub(super) fn silence(&mut self, name: &str) {
         let Some(shape) = shape_of_unit(name) else { return };
         let unit = self.unit(name);
@@ -109,7 +110,7 @@ impl HostState<'_> {
         self.facts.listening.extend(left);
     }
 
-    /// The nodes that run, and where each listens.
+    /// The running nodes, and the ports on which each listens.
     fn others(&self) -> impl Iterator<Item = (&str, Vec<u16>)> {
         self.facts.units.iter().filter(|(_, unit)| unit.process.is_some()).filter_map(|(name, unit)| {
             let path = tau::config_path(&shape_of_unit(name)?);
@@ -118,8 +119,8 @@ impl HostState<'_> {
         })
     }
 
-    /// The keys that a configuration names are in their places.
-    /// `staged` says where the new file of a place is until it is switched.
+    /// Checks that the keys that a configuration names exist. `staged` maps each path to
+    /// the staged file that will replace it.
     pub(super) fn names_files_that_are_there(&self, config: &str, staged: &BTreeMap<&str, &str>) -> Done {
         let config: Yaml = serde_yaml::from_str(config).map_err(|error| error.to_string())?;
         let key = |name: &str| config.get("domains")?.get("key")?.get(name);
@@ -160,7 +161,7 @@ impl HostState<'_> {
         Ok(())
     }
 
-    /// What our unit, or an apply, records of a start.
+    /// The record that spore's unit, or an apply, makes of a start.
     fn note(&self, config: &str, directives: &BTreeMap<String, String>) -> Record {
         let keys = format!("{}/", tau::KEYS);
         let read = self.facts.paths.iter().filter_map(|(path, fact)| match fact {
@@ -203,7 +204,7 @@ impl HostState<'_> {
         Ok(())
     }
 
-    /// The unit template that systemd goes by once it has read it.
+    /// The unit template that systemd uses after a reload.
     fn template(&self) -> Option<String> {
         Some(self.facts.texts.get(self.template_path()?)?.expose().to_owned())
     }
@@ -214,8 +215,8 @@ impl HostState<'_> {
 
     pub(super) fn unit_file_changed(&mut self) {
         for (name, unit) in &mut self.facts.units {
-            // It compares the file that it has read; of one that takes precedence over
-            // that from now on it doesn't know.
+            // systemd compares only the file that it has read. It doesn't notice a new file
+            // that takes precedence.
             if shape_of_unit(name).is_some()
                 && unit.load == "loaded"
                 && unit.fragment == tau::template().path()
@@ -246,7 +247,7 @@ fn environment(template: &str) -> BTreeSet<String> {
     }
 }
 
-/// What a process is started with, as the service manager tells it.
+/// The directives with which a process is started, as the service manager reports them.
 pub(crate) fn directives(template: &str, shape: &ShapeName) -> BTreeMap<String, String> {
     let document = daemon::parse_directives(template);
     let of_process = document.fields.iter().filter_map(|(path, field)| {
@@ -260,7 +261,7 @@ pub(crate) fn directives(template: &str, shape: &ShapeName) -> BTreeMap<String, 
     of_process.collect()
 }
 
-/// All on which such a node listens.
+/// All ports on which a node with this configuration listens.
 fn ports(config: &str) -> Vec<u16> {
     let config: Yaml = serde_yaml::from_str(config).unwrap_or_default();
     let main = config.get("ports").and_then(|ports| ports.get("main")).and_then(Yaml::as_u64);
@@ -273,7 +274,7 @@ fn any(number: u16) -> (IpAddr, Port) {
     (IpAddr::V4(Ipv4Addr::UNSPECIFIED), Port { number, transport: Transport::Tcp })
 }
 
-/// What the probe makes of a configuration (`texts.awk`).
+/// A configuration as the probe reports it, without secrets (see `texts.awk`).
 pub(crate) fn without_secrets(config: &str, key: &DigestKey) -> Option<String> {
     let mut config: Yaml = serde_yaml::from_str(config).ok()?;
     let fields = config.as_mapping_mut()?;
@@ -305,7 +306,7 @@ fn digest(secret: &mut Yaml, key: &DigestKey) {
     *secret = Yaml::Tagged(Box::new(TaggedValue { tag: Tag::new("keyed"), value: digest.into() }));
 }
 
-/// Sets what a unit does, in systemd's words.
+/// Sets the state of a unit, in systemd's terms.
 pub(super) fn set(unit: &mut UnitFact, active: &str, sub: &str) {
     active.clone_into(&mut unit.active);
     sub.clone_into(&mut unit.sub);
