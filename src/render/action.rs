@@ -6,7 +6,7 @@ use crate::plan::action::{Action, LinkBefore, Running};
 use crate::plan::wire::Outcome;
 use crate::resource::{HostName, Size};
 
-/// How an action ended, for example ` ✓ host1 restart tau@elders.service`. Each line ends
+/// How an action ended, for example `  ✓ host1 restart tau@elders.service`. Each line ends
 /// with a line break.
 pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) -> String {
     let what = self::action(action);

@@ -1,12 +1,12 @@
 //! Logging in to hosts, and isolation of failures: a host that can't be reached is reported
-//! in one line that says what to do, and the others are planned and applied all the same.
+//! in one line that says what to do, and the others are planned and applied nevertheless.
 
 use crate::binary;
 use crate::host::{Lab, LabHost, Suite};
 use crate::network::{Network, Shape};
 use crate::watch::{meshed, start};
 
-/// A network of one elder, which is the first host, and members.
+/// A network of an elder, on the first host, and members.
 fn network(lab: &Lab, hosts: &[LabHost]) -> Network {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
@@ -55,7 +55,7 @@ pub(crate) fn users(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// One host doesn't answer: first a member's, then an elder's.
+/// One host doesn't answer: first the host of a member, then that of an elder.
 pub(crate) fn hosts_that_are_down(lab: &Lab) {
     let hosts = lab.up_many(5, &Suite::Bookworm.machine());
     let [elder, other_elder, member, sick, last] = &hosts[..] else { panic!("five hosts") };
@@ -75,7 +75,8 @@ pub(crate) fn hosts_that_are_down(lab: &Lab) {
     meshed(&[member, sick], &[elder, other_elder], 4242);
     network.is_in_place(&[]);
 
-    // Now an elder. There is another one, so the nodes that dial the elders can start.
+    // Now an elder doesn't answer. Another elder is up, so the nodes that dial the elders
+    // can start.
     network.node("all", last);
     other_elder.power_cut();
     let plan = network.plan(&[]).exits(3).says_in_one_line(&[other_elder.name(), "not planned"]);
@@ -89,7 +90,7 @@ pub(crate) fn hosts_that_are_down(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// A host with an unknown host key, and one with a changed host key.
+/// A host with an unknown host key, and a host with a changed host key.
 pub(crate) fn host_keys(lab: &Lab) {
     let hosts = lab.up_many(3, &Suite::Trixie.machine());
     let [elder, unknown, changed] = &hosts[..] else { panic!("three hosts") };

@@ -1,7 +1,7 @@
-//! The tau that the hosts run: the real one if available, otherwise the stand-in.
+//! The tau that the hosts run: the real tau if it is available, otherwise the stand-in.
 //!
-//! The stand-in is the file in `SPORE_STAND_IN`, or the one that was built together with
-//! the tests. It is stripped of its symbols, which make up most of it.
+//! The stand-in is the file that `SPORE_STAND_IN` names, or the file that was built
+//! together with the tests. Its symbols, which make up most of the file, are stripped.
 
 use std::{
     fs,
@@ -31,7 +31,8 @@ pub(crate) fn stand_in() -> &'static Path {
             "{} doesn't exist; build the stand-in with `cargo build -p tau-stand-in`, or use tests/run",
             found.display()
         );
-        // In the world's folder, which is removed together with the world.
+        // The stripped file is in the world's folder, which is removed together with the
+        // world.
         let folder = std::env::var_os("SPORE_LAB_WORLD").map_or_else(std::env::temp_dir, PathBuf::from);
         let mine = folder.join("stand-in");
         let stripped = Command::new("strip").arg("-o").arg(&mine).arg(&found).status();
@@ -42,7 +43,7 @@ pub(crate) fn stand_in() -> &'static Path {
     })
 }
 
-/// The real tau if available, otherwise the stand-in: for tests that work with both.
+/// The real tau if it is available, otherwise the stand-in, for tests that work with both.
 pub(crate) fn any() -> &'static Path {
     real().unwrap_or_else(stand_in)
 }

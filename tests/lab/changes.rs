@@ -1,5 +1,5 @@
-//! Changes to a running network: which nodes are restarted, in which order, and that all of
-//! them are connected afterwards.
+//! Changes to a running network. The tests check which nodes are restarted and in which
+//! order, and that all nodes are connected afterwards.
 
 use crate::binary;
 use crate::host::{Lab, LabHost, Suite};
@@ -48,7 +48,7 @@ impl<'a> Seven<'a> {
         meshed(&self.hosts(), &self.elders, self.port);
     }
 
-    /// The first member is restarted alone, then the others; no elder is.
+    /// The first member is restarted alone, then the others. No elder is restarted.
     fn members_change_port(&mut self) {
         let elders = all_still(&self.elders);
         let before = starts("all", &self.members);
@@ -84,8 +84,9 @@ impl<'a> Seven<'a> {
         self.network.is_in_place(&[]);
     }
 
-    /// The elders are replaced one by one, each by an apply of its own. Members are restarted
-    /// once fewer than half of the elders that they were started with are still valid.
+    /// The elders are replaced one by one, each by a separate apply. The members are
+    /// restarted once fewer than half of the elders that they were started with are still
+    /// valid.
     fn elders_are_replaced(&mut self, spare: &'a [LabHost]) {
         for (i, new) in spare.iter().enumerate() {
             let members = starts("all", &self.members);
@@ -102,7 +103,7 @@ impl<'a> Seven<'a> {
             old.sh("! systemctl is-active --quiet tau@elders.service");
             self.network.is_in_place(&[]);
         }
-        // Members only learn of a new elder at their next start, which isn't due yet.
+        // Members learn of a new elder only at their next start, which isn't due yet.
         meshed(&self.elders, &self.elders, self.port);
         meshed(&self.members, &self.elders[..2], self.port);
     }
@@ -126,8 +127,8 @@ impl<'a> Seven<'a> {
         self.network.is_in_place(&["--rehash"]);
     }
 
-    /// All at once, because nodes with the old key and those with the new one can't talk to
-    /// each other.
+    /// All elders are restarted at once, and then all members, because nodes with the old
+    /// key and nodes with the new key can't talk to each other.
     fn get_another_swarm_key(&mut self) {
         let before = self.all_starts();
         self.network.rotate_swarm_key();

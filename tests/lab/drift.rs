@@ -1,5 +1,5 @@
-//! Drift: a plan names the changes that were made by hand on a host; an apply fixes them and
-//! restarts only what has to be restarted.
+//! Drift: a plan names the changes that were made by hand on a host. An apply fixes them
+//! and restarts only nodes that have to be restarted.
 
 use crate::binary;
 use crate::host::{Lab, Suite};

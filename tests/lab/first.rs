@@ -1,5 +1,6 @@
-//! A first apply to nine hosts, in which each node is started once and in order; then nodes
-//! and hosts are added, removed and retired. Each step asserts that nothing else changed.
+//! A first apply to several hosts, in which each node is started once and in order. Then
+//! nodes and hosts are added, removed and retired. Each step asserts that nothing else
+//! changes.
 
 use crate::binary;
 use crate::host::{Lab, LabHost, Suite};

@@ -1,5 +1,5 @@
-//! Several nodes on a host; and nodes that fail to start: later waves aren't started, apply
-//! reports why, and the next plan still contains the change.
+//! Several nodes on a host; and nodes that fail to start: later waves aren't started, the
+//! apply reports the reason, and the next plan still contains the change.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) fn two_shapes_on_one_host(lab: &Lab) {
     wait_until(Duration::from_secs(20), "both are connected", || connections() == "2\n");
     network.is_in_place(&[]);
 
-    // One node changes, one is removed, and one stays as it is.
+    // Changing or removing one of the nodes doesn't restart the other.
     network.shape("store", Shape::new(6342).services(&["hoarder"]));
     network.apply(&[]).exits(0);
     assert_eq!(start("all", both), all);
@@ -36,7 +36,7 @@ pub(crate) fn two_shapes_on_one_host(lab: &Lab) {
     both.sh("! systemctl is-active --quiet tau@all.service; [ ! -e /tb/config/all.yaml ]; [ -e /tb/config/keys/swarm.key ]");
     network.is_in_place(&[]);
 
-    // A node takes over another's port, and that node gets a new one.
+    // A new node uses the port of a removed node.
     network.remove_node("store", both);
     network.shape("web", Shape::new(6342).services(&["substrate"]));
     network.node("web", both);
@@ -55,7 +55,7 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
     network.elder("elders", elder);
     members.iter().for_each(|host| network.node("all", host));
 
-    // The elder exits at its first start: no node that dials it is started.
+    // The elder exits at its first start, so no node that dials it is started.
     elder.sh("mkdir -p /tb/config; echo die-after 0.1 >/tb/config/elders.fault");
     let run = network.apply(&[]).exits(1).says("dying, as the fault file says");
     let run = run.says_in_one_line(&["skipped"]).says("fix the failure, then resume with: spore apply");
@@ -63,7 +63,7 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
     for host in members {
         host.sh("! systemctl is-active --quiet tau@all.service");
     }
-    // It is stopped, and stays stopped instead of crash-looping.
+    // The elder is stopped, and stays stopped instead of crash-looping.
     run.says("stopped to end the crash loop");
     assert_eq!(elder.sh("systemctl show -P ActiveState tau@elders.service"), "inactive\n");
     network.plan(&[]).exits(2);
@@ -95,7 +95,7 @@ pub(crate) fn a_node_that_cannot_start(lab: &Lab) {
     // The next plan begins with the same node.
     let plan = network.plan(&[]).exits(2);
     assert!(plan.of_host(first).iter().any(|line| line.contains("tau@all.service")), "{plan}");
-    // Applying the previous version goes back.
+    // Applying the previous version of the folder undoes the update.
     network.shape("all", Shape::new(5242).services(&["tns", "hoarder"]));
     network.apply(&[]).exits(0);
     assert_eq!(starts("all", &[second, third]), before[1..], "the other members were never restarted");

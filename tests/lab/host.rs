@@ -1,5 +1,5 @@
-//! The lab's hosts, for tests: real Linux machines that a test starts, queries, breaks and
-//! makes assertions about.
+//! The hosts of the lab: real Linux systems that a test starts, queries, breaks and makes
+//! assertions about.
 //!
 //! The entry point is [`Lab::new`], called once by each test. All hosts have unique names
 //! and addresses, so tests can run in parallel. An error in the lab itself panics. The hosts
@@ -53,13 +53,13 @@ pub(crate) struct LabHost {
 pub(crate) struct Stat {
     pub(crate) inode: u64,
     pub(crate) mtime_ns: u128,
-    /// As `chmod` takes it: `0o600`.
+    /// The permission bits, such as `0o600`.
     pub(crate) mode: u32,
     pub(crate) owner: String,
     pub(crate) size: u64,
 }
 
-/// The process doesn't run in a lab world.
+/// The error if the process doesn't run in a lab world.
 #[derive(Debug)]
 pub(crate) struct NoWorld;
 
@@ -115,7 +115,7 @@ impl Suite {
         }
     }
 
-    /// A host with this Debian, one IPv4 address and no disk of its own.
+    /// A host with this release of Debian, one IPv4 address and no separate disk.
     pub(crate) fn machine(self) -> Machine {
         Machine { suite: self, ipv6: false, addresses: 1, disk: None }
     }
@@ -156,22 +156,22 @@ impl Machine {
 }
 
 impl LabHost {
-    /// Its name, which is also its host name.
+    /// The host's name, which is also its host name in Linux.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its first address, an IPv4 one.
+    /// The host's first address, an IPv4 address.
     pub(crate) fn addr(&self) -> IpAddr {
         self.addresses[0]
     }
 
-    /// All its addresses, IPv6 last.
+    /// All addresses of the host, IPv6 last.
     pub(crate) fn addresses(&self) -> &[IpAddr] {
         &self.addresses
     }
 
-    /// Its lines for `known_hosts`, one for each address.
+    /// The host's lines for `known_hosts`, one for each address.
     pub(crate) fn known_hosts(&self) -> String {
         self.world("", &["known", &self.name])
     }
@@ -182,7 +182,7 @@ impl LabHost {
         self.world.join(&self.name).join("disk/upper")
     }
 
-    /// Waits until it has booted and its sshd answers.
+    /// Waits until the host has booted and its sshd answers.
     pub(crate) fn wait(&self) {
         self.world("", &["wait", &self.name]);
     }
@@ -194,33 +194,33 @@ impl LabHost {
         self.world(script, &["sh", &self.name])
     }
 
-    /// The same, for a script that may fail; the error contains its output.
+    /// Like [`LabHost::sh`], for a script that may fail. The error contains the output.
     pub(crate) fn try_sh(&self, script: &str) -> Result<String, String> {
         ask(&self.world.join("host"), script, &["sh", &self.name])
     }
 
-    /// Turns it off at once. Written data survives, whether it was synced or not.
+    /// Cuts the host's power. Written data survives, whether it was synced or not.
     pub(crate) fn power_cut(&self) {
         self.world("", &["down", &self.name]);
     }
 
-    /// Turns it on again, and waits until it has booted.
+    /// Turns the host on again, and waits until it has booted.
     pub(crate) fn boot(&self) {
         self.world("", &["boot", &self.name]);
         self.wait();
     }
 
-    /// Unplugs its network cable.
+    /// Unplugs the host's network cable.
     pub(crate) fn cut(&self) {
         self.world("", &["cut", &self.name]);
     }
 
-    /// Plugs it in again.
+    /// Plugs the network cable in again.
     pub(crate) fn heal(&self) {
         self.world("", &["heal", &self.name]);
     }
 
-    /// The main process of a unit, if it runs.
+    /// The main process of a unit, if the unit is running.
     pub(crate) fn pid_of(&self, unit: &str) -> Option<u32> {
         self.property(unit, "MainPID").parse().ok().filter(|pid| *pid != 0)
     }
@@ -273,7 +273,8 @@ impl LabHost {
 
 impl Drop for LabHost {
     fn drop(&mut self) {
-        // Errors are ignored, because the test may be panicking already; the world cleans up.
+        // Errors are ignored, because the test may already be panicking, and the world
+        // cleans up.
         ask(&self.world.join("host"), "", &["rm", &self.name]).ok();
     }
 }

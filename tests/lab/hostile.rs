@@ -1,4 +1,4 @@
-//! A hostile host with a real sshd: whatever it is asked, it answers with one of the cases in
+//! A hostile host with a real sshd: it answers every request with one of the cases in
 //! `fixtures/answers/hostile`.
 
 use crate::binary;
@@ -9,7 +9,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::time::{Duration, Instant};
 
-/// What sshd runs instead of what is asked for; the last word of that is the session's marker.
+/// The program that sshd runs instead of the requested command. The last word of that
+/// command is the session's marker.
 const LIAR: &str = r#"#!/bin/sh
 m=${SSH_ORIGINAL_COMMAND##* }
 exec 8<&0
@@ -20,7 +21,8 @@ printf '\n%s end 0\n' "$m"
 wait
 "#;
 
-/// With the machine busy; a probe's time-out is a minute.
+/// The maximum time for a plan, on a busy machine. It is less than the time-out of a probe,
+/// which is a minute.
 const SOON: Duration = Duration::from_secs(40);
 
 pub(crate) fn a_host_that_lies(lab: &Lab) {

@@ -1,5 +1,6 @@
-//! The configuration in force decides: what a node's merged unit says, and what
-//! its process was started with. Restarts are due where they help, and nowhere else.
+//! The configuration in force counts: the directives of a node's unit with its drop-ins,
+//! and what its process was started with. A restart is planned only if it changes
+//! something.
 
 use crate::binary;
 use crate::host::{Lab, LabHost, Suite, wait_until};
@@ -9,7 +10,7 @@ use std::path::Path;
 
 const TEMPLATE: &str = "/etc/systemd/system/tau@.service";
 
-/// An elder and a member with a plugin, up and in place.
+/// An elder, and a member with a plugin, both running and in place.
 fn network(lab: &Lab) -> ([LabHost; 2], Network) {
     network_of(lab, binary::any())
 }
@@ -27,12 +28,12 @@ fn network_of(lab: &Lab, tau: &Path) -> ([LabHost; 2], Network) {
     (hosts, network)
 }
 
-/// Arguments that a node runs with as well, and that aren't ours.
+/// Arguments with which a node runs, but which differ from those in spore's unit.
 fn other_arguments() -> &'static str {
     if binary::real().is_some() { "--root /tb --dev-mode" } else { "--root /tb/" }
 }
 
-/// Waits until this start of a node has said that it started.
+/// Waits until the current start of a node has reported success.
 fn settles(shape: &str, host: &LabHost) {
     let unit = format!("tau@{shape}.service");
     let said = format!(
@@ -43,8 +44,8 @@ fn settles(shape: &str, host: &LabHost) {
     wait_until(SOON, "it says that it has started", || host.try_sh(&said).is_ok());
 }
 
-/// A restart can't change what a drop-in or a unit file of an instance's own says:
-/// none is planned, the file is named, and an apply doesn't pass for a success.
+/// A restart can't change directives that a drop-in or an instance's own unit file sets. So
+/// no restart is planned, the plan names the file, and an apply doesn't succeed.
 pub(crate) fn what_others_override(lab: &Lab) {
     let ([elder, member], network) = network(lab);
     let arguments = other_arguments();
@@ -67,7 +68,7 @@ pub(crate) fn what_others_override(lab: &Lab) {
     network.apply(&[]).exits(0);
     network.is_in_place(&[]);
 
-    // As `systemctl edit --full` writes it.
+    // This is the file that `systemctl edit --full` writes.
     let own = "/etc/systemd/system/tau@elders.service";
     elder
         .sh(&format!("sed s/LimitNOFILE=65536/LimitNOFILE=1024/ {TEMPLATE} >{own}; systemctl daemon-reload"));
@@ -82,8 +83,8 @@ pub(crate) fn what_others_override(lab: &Lab) {
     assert_eq!(start("elders", &elder), before, "a restart can't help");
 }
 
-/// What a process was started with counts, whatever its files say by now; and a
-/// drop-in of the owner's hides nothing but what it sets.
+/// What a process was started with counts, even if its files have changed since. A drop-in
+/// of the owner hides only differences in the directives that it sets.
 pub(crate) fn what_a_process_was_started_with(lab: &Lab) {
     let ([_elder, member], network) = network(lab);
     let arguments = other_arguments();
@@ -93,7 +94,7 @@ pub(crate) fn what_a_process_was_started_with(lab: &Lab) {
     settles("all", &member);
     network.is_in_place(&[]);
 
-    // Each edit is in force at a start, and its file is as it should be afterwards.
+    // Each edit is in force when the node starts, and is undone in the file afterwards.
     for (edit, directive) in [
         (format!("s|^ExecStart=.*|ExecStart=/tb/bin/tau start -s %i {arguments}|"), "Service.ExecStart"),
         ("s/^LimitNOFILE=.*/LimitNOFILE=1024/".to_owned(), "Service.LimitNOFILE"),
@@ -119,8 +120,8 @@ pub(crate) fn what_a_process_was_started_with(lab: &Lab) {
     assert!(!limit.contains(" 1024 "), "{limit}");
 }
 
-/// Files with the same bytes are no difference, even if they were touched; and a partial
-/// record is worse than none.
+/// A file that was touched but has the same bytes is no difference. A start leaves a
+/// complete record or none.
 pub(crate) fn records(lab: &Lab) {
     let ([_elder, member], network) = network(lab);
     let before = start("all", &member);
@@ -129,7 +130,7 @@ pub(crate) fn records(lab: &Lab) {
     network.is_in_place(&["--rehash"]);
     assert_eq!(start("all", &member), before);
 
-    // /run is full while the node starts, and the record before it makes no room.
+    // /run is full while the node starts, and removing the previous record frees no space.
     member.sh(
         "rm -rf /run/spore/all; dd if=/dev/zero of=/run/fill bs=64K 2>/dev/null || :; dd if=/dev/zero of=/run/fill2 bs=1 2>/dev/null || :
         systemctl restart tau@all; rm /run/fill /run/fill2",
@@ -142,7 +143,8 @@ pub(crate) fn records(lab: &Lab) {
     assert_eq!(start("all", &member), before);
 }
 
-/// A node that systemd had to restart has to prove itself, or an apply has to watch it.
+/// A node that systemd restarted isn't in place until it has run for a while, or an apply
+/// has watched it become healthy.
 pub(crate) fn restarted_nodes(lab: &Lab) {
     let ([_elder, member], network) = network(lab);
     member.sh("systemctl kill -s KILL tau@all");
@@ -174,7 +176,7 @@ pub(crate) fn without_a_journal(lab: &Lab) {
     assert_eq!(start("all", &member), before);
 }
 
-/// It lives for longer than an apply waits for a node to settle, so it looks healthy each time.
+/// The node exits after the settle time of an apply, so it looks healthy each time.
 pub(crate) fn a_node_that_keeps_dying(lab: &Lab) {
     let ([_elder, member], network) = network_of(lab, binary::stand_in());
     member.sh("echo die-after 4 >/tb/config/all.fault; systemctl restart tau@all");

@@ -5,12 +5,12 @@ use std::{fs, io::Read as _, process::Command};
 use base64::Engine as _;
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 
-/// A password, or the digits of a swarm key.
+/// Random hexadecimal digits, for a password or a swarm key.
 pub(crate) fn hex() -> String {
     random().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A private key in the format in which GitHub issues them.
+/// A private RSA key in the format of GitHub's keys.
 pub(crate) fn rsa_key() -> String {
     let output = Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output();
     let output = output.unwrap_or_else(|error| panic!("openssl: {error}"));
@@ -25,7 +25,7 @@ pub(crate) fn node_key() -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// A private and a public key, as PEM.
+/// A private and a public key, in PEM.
 pub(crate) fn validation_pair() -> (String, String) {
     let private = p256::SecretKey::from_slice(&random()).unwrap_or_else(|error| panic!("{error}"));
     let public = private.public_key().to_public_key_pem(LineEnding::LF);

@@ -1,7 +1,7 @@
 //! End-to-end tests on the real hosts of a lab world; see README.md in this directory.
 //!
-//! Takes the same arguments as libtest. Outside of a world it reports that the tests were
-//! skipped, and succeeds; `tests/run` starts it in a world.
+//! The program has the same arguments as libtest. Outside of a world, it reports that the
+//! tests were skipped, and succeeds; `tests/run` starts it in a world.
 #![expect(clippy::print_stdout, reason = "a test binary reports on its standard output")]
 
 mod access;
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         return faults::main(rest);
     }
     let mut arguments = Arguments::from_args();
-    // Tests mostly wait.
+    // The tests mostly wait, so they run in parallel.
     arguments.test_threads.get_or_insert(4);
     if let Err(reason) = host::Lab::new("") {
         println!("lab: skipped: {reason}");
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, tests).exit_code()
 }
 
-/// A test gets a lab in which the names of its hosts begin with its own.
+/// A test. In its lab, the names of all hosts begin with the name of the test.
 fn trial(name: &str, test: impl Fn(&host::Lab) + Send + 'static) -> Trial {
     let prefix = name.rsplit("::").next().unwrap_or(name).replace('_', "-");
     Trial::test(name, move || {
@@ -114,7 +114,7 @@ fn trial(name: &str, test: impl Fn(&host::Lab) + Send + 'static) -> Trial {
     })
 }
 
-/// A test that needs the real tau; ignored if that isn't available.
+/// A test that needs the real tau. It is ignored if the real tau isn't available.
 fn real_only(name: &'static str, test: fn(&host::Lab, &std::path::Path)) -> Trial {
     let Some(tau) = binary::real() else {
         return Trial::test(name, || Ok(())).with_kind("needs SPORE_TEST_TAU").with_ignored_flag(true);

@@ -1,5 +1,5 @@
 //! More drift: a file with the same meaning in another style is no difference, and drift is
-//! fixed without a restart unless one is due.
+//! fixed without a restart unless the running process is affected.
 
 use crate::binary;
 use crate::host::{Lab, LabHost, Suite, wait_until};
@@ -18,7 +18,8 @@ fn network(lab: &Lab, elder: &LabHost, members: &[&LabHost]) -> Network {
     network
 }
 
-/// Asserts that the plan names all of this for one host.
+/// Asserts that for each of `wanted`, a line of the plan about this host contains all the
+/// words.
 #[track_caller]
 fn names(plan: &Run, host: &LabHost, wanted: &[&[&str]]) {
     let lines = plan.of_host(host);
@@ -61,7 +62,7 @@ fn restyled(text: &str) -> String {
     for line in text.lines() {
         match blocks.last_mut() {
             Some(block) if line.starts_with([' ', '-']) => {
-                // Four spaces, and lists indented too.
+                // The style has four spaces per level, and indents lists, too.
                 let deep = line.len() - line.trim_start().len();
                 let deep = if line.trim_start().starts_with('-') { deep * 2 + 4 } else { deep * 2 };
                 *block += &format!("{}{}\n", " ".repeat(deep), line.trim_start());
@@ -121,7 +122,7 @@ pub(crate) fn without_a_restart(lab: &Lab) {
     network.apply(&[]).exits(0);
     network.is_in_place(&[]);
 
-    // The swarm key was replaced, but the running nodes were started with the right one.
+    // The swarm key was replaced, but the running nodes were started with the right key.
     keys.sh(
         "tr 0-9a-f 1-9a-f0 </tb/config/keys/swarm.key | sed 's|^.*/|/key/swarm/psk/1.0.0//base16/|' >/tmp/k
         cat /tmp/k >/tb/config/keys/swarm.key; rm /tmp/k",
@@ -135,7 +136,7 @@ pub(crate) fn without_a_restart(lab: &Lab) {
     meshed(&members, &[elder], 4242);
 }
 
-/// Drift with which a process was started, or because of which it exited.
+/// Drift that was in the files when a process was started, or because of which it exited.
 pub(crate) fn with_a_restart(lab: &Lab) {
     let [elder, edited, broken, replaced] = &lab.up([
         ("elder", Suite::Trixie.machine()),
@@ -151,7 +152,7 @@ pub(crate) fn with_a_restart(lab: &Lab) {
     broken.sh("sed -i 's/^- hoarder/- horder/; s/- tns/- tsn/' /tb/config/all.yaml; systemctl restart tau@all.service");
     replaced.sh("cp /tb/bin/tau /tb/bin/new; echo trailer >>/tb/bin/new; mv /tb/bin/new /tb/bin/tau
         systemctl restart tau@all.service");
-    // Until it has exited once, it counts as starting.
+    // Until the node has exited once, it counts as starting.
     let restarts = "systemctl show -P NRestarts tau@all.service";
     wait_until(SOON, "the node with unknown services dies", || broken.sh(restarts).trim() != "0");
     let plan = network.plan(&[]).exits(2).last_says("3 to restart");

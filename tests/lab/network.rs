@@ -1,6 +1,6 @@
-//! A network folder that a test describes and changes, and on which it runs `spore`.
+//! A network folder that a test describes and changes, and with which it runs `spore`.
 //!
-//! The entry point is [`Network::new`]. The files are in the current dialect, with keys
+//! The entry point is [`Network::new`]. The files are in upstream's dialect, with keys
 //! generated for this test. The folder is rewritten before each command, so a test only
 //! specifies the changes.
 
@@ -46,7 +46,7 @@ struct Entry {
     addresses: Vec<String>,
     ssh: String,
     login: String,
-    /// By shape.
+    /// The node keys, by shape.
     keys: BTreeMap<String, String>,
 }
 
@@ -104,7 +104,7 @@ impl Network {
         self.node_with_key(shape, host, &node_key());
     }
 
-    /// The same, with the key of an earlier node.
+    /// Like [`Network::node`], with the key of an earlier node.
     pub(crate) fn node_with_key(&mut self, shape: &str, host: &LabHost, key: &str) {
         if !self.hosts.contains_key(host.name()) {
             self.host(host, "root");
@@ -144,22 +144,23 @@ impl Network {
         self.entry(host).ssh = format!("'{address}'");
     }
 
-    /// Sets the lines of a host in `known_hosts`, by default the right ones.
+    /// Sets the lines of a host in `known_hosts`. By default, they are correct.
     pub(crate) fn know(&mut self, host: &LabHost, lines: &str) {
         self.known.insert(host.name().to_owned(), lines.to_owned());
     }
 
-    /// Replaces the swarm key by a new one; returns the old one.
+    /// Replaces the swarm key with a new key; returns the old key.
     pub(crate) fn rotate_swarm_key(&mut self) -> String {
         self.put_swarm_key(format!("/key/swarm/psk/1.0.0/\n/base16/\n{}\n", hex()))
     }
 
-    /// Replaces the swarm key by this one; returns the old one.
+    /// Replaces the swarm key with this key; returns the old key.
     pub(crate) fn put_swarm_key(&mut self, key: String) -> String {
         std::mem::replace(&mut self.swarm, key)
     }
 
-    /// Writes the swarm key in one line, as upstream needs it, instead of go-libp2p's three.
+    /// Writes the swarm key in one line, which upstream's tool needs, instead of
+    /// go-libp2p's three.
     pub(crate) fn put_swarm_key_on_one_line(&mut self) {
         self.swarm = self.swarm.replace('\n', "");
         self.secret("keys/swarm.key", &self.swarm);
@@ -178,7 +179,7 @@ impl Network {
         key.unwrap_or_else(|error| panic!("{error}")).public().to_peer_id().to_string()
     }
 
-    /// Renames the network; its hosts stay the same.
+    /// Renames the network in the folder; the hosts keep the old name.
     pub(crate) fn rename(&mut self, root: &str) {
         root.clone_into(&mut self.root);
     }
@@ -238,7 +239,7 @@ impl Network {
         self.plan(options).exits(0).last_says("nothing to do");
     }
 
-    /// Runs `spore` on the folder, for at most five minutes.
+    /// Runs `spore` on the folder, with a time-out of five minutes.
     pub(crate) fn spore(&self, arguments: &[&str]) -> Run {
         let mut command = self.command(&["timeout", "--kill-after=5", "300"], arguments);
         let output = command.output().unwrap_or_else(|error| panic!("spore: {error}"));
@@ -246,8 +247,8 @@ impl Network {
         self.ended(arguments, output.status.code(), out.into_owned(), err.into_owned())
     }
 
-    /// The command that runs `spore` on the current folder, by way of `wrapper` if there is
-    /// one.
+    /// The command that runs `spore` on the current folder, through `wrapper` if it isn't
+    /// empty.
     pub(crate) fn command(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
         self.save();
         let known: String = self.known.values().map(String::as_str).collect();
@@ -309,7 +310,8 @@ impl Network {
                 "provider: github\nowner: lab\napp:\n  client-id: Iv1.0000000000000000\n  key: |\n{indented}"
             ),
         );
-        // As a single line, and as it is wrapped.
+        // One line of the key represents it in the searches, because a search is for a
+        // single line.
         let line = key.lines().nth(5).unwrap_or_default().to_owned();
         self.planted.extend([("SMTP password", password), ("tenancy key", line)]);
     }
@@ -322,7 +324,7 @@ impl Network {
         self.planted.push(("SSH passphrase", passphrase));
     }
 
-    /// Writes the current folder. Commands do this themselves.
+    /// Writes the current folder. The functions that run a command call this.
     pub(crate) fn save(&self) {
         let mut text = format!(
             "domain:\n  root: {}\n  generated: g.{}\n  validation: {{key: {{private: keys/dv_private.key, \
@@ -399,7 +401,7 @@ impl Shape {
     }
 }
 
-/// A component without entries says so.
+/// The text of a component, or an empty mapping if it has no entries.
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "{}\n" } else { text }
 }

@@ -1,5 +1,5 @@
-//! Whatever belongs to a host's owner stays as it is, and whatever belongs to spore is
-//! removed with the last node.
+//! Files and rules of a host's owner stay unchanged, and everything that belongs to spore
+//! is removed with the last node.
 
 use crate::binary;
 use crate::host::{Lab, LabHost, Suite};
@@ -13,7 +13,7 @@ fn network(lab: &Lab, elders: &[&LabHost]) -> Network {
     network
 }
 
-/// ufw's rules without ours, in both files.
+/// ufw's rules in both files, without spore's.
 fn owners_rules(host: &LabHost) -> String {
     host.sh("cat /etc/ufw/user.rules /etc/ufw/user6.rules | grep '^### tuple' | grep -v comment=73706f7265")
 }
@@ -22,8 +22,8 @@ fn our_rules(host: &LabHost) -> String {
     host.sh("grep '^### tuple' /etc/ufw/user.rules | grep comment=73706f7265 | cut -d' ' -f5,6 || true")
 }
 
-/// The owner's rules are never replaced or removed: one that closes a port is reported,
-/// and one that opens it is sufficient. While ufw is disabled, nothing of it changes.
+/// The owner's rules are never replaced or removed: a rule that closes a port is reported,
+/// and a rule that opens it suffices. While ufw is disabled, none of its rules change.
 pub(crate) fn firewall_rules(lab: &Lab) {
     let [walled, limited] =
         &lab.up([("walled", Suite::Bookworm.machine()), ("limited", Suite::Trixie.machine())]);
@@ -45,7 +45,7 @@ pub(crate) fn firewall_rules(lab: &Lab) {
     assert_eq!((our_rules(walled).as_str(), our_rules(limited).as_str()), ("tcp 4242\n", ""));
     network.is_in_place(&[]);
 
-    // Off, and on again.
+    // Turn ufw off, and on again.
     let untouched = still(walled);
     walled.sh("ufw disable");
     network.is_in_place(&[]);
@@ -53,8 +53,8 @@ pub(crate) fn firewall_rules(lab: &Lab) {
     network.is_in_place(&[]);
     untouched.holds_but_for(walled, "/etc/ufw/");
 
-    // The owner changes the rule for our port: it now belongs to the owner, and stays
-    // when the node is removed.
+    // The owner replaces spore's rule for a port: the rule now belongs to the owner, and
+    // stays when the node is removed.
     walled.sh("ufw deny 4242/tcp; ! grep '^### tuple ### allow tcp 4242' /etc/ufw/user.rules");
     network.plan(&[]).exits(3).says_in_one_line(&[walled.name(), "not planned", "`deny 4242/tcp`"]);
     network.remove_node("all", limited);
@@ -64,8 +64,8 @@ pub(crate) fn firewall_rules(lab: &Lab) {
     walled.sh("grep -q '^### tuple ### deny tcp 4242' /etc/ufw/user.rules");
 }
 
-/// Only the data of nodes is purged, whenever that is asked for; and a host
-/// without nodes has nothing of spore's.
+/// `--purge-storage` removes only the data of nodes, at once or later. On a host without
+/// nodes, no file of spore is left.
 pub(crate) fn storage(lab: &Lab) {
     let [elder, store, other] = &lab.up([
         ("elder", Suite::Bookworm.machine()),
@@ -85,7 +85,7 @@ pub(crate) fn storage(lab: &Lab) {
         );
     }
 
-    // At once.
+    // Purge the storage at once.
     let retire = ["retire", other.name(), "--yes", "--allow-destructive"];
     network.spore(&[&retire[..], &["--purge-storage"]].concat()).exits(0);
     network.remove_host(other);
@@ -94,7 +94,7 @@ pub(crate) fn storage(lab: &Lab) {
         "/tb/storage/backups\n/tb/storage/backups/precious\n/tb/storage/file\n/tb/storage/lost+found\n"
     );
 
-    // Later: only the data that is known to be a node's is removed.
+    // Purge the storage later: only data that is known to be a node's is removed.
     network.remove_node("store", store);
     network.apply(&["--allow-destructive"]).exits(0).says("--purge-storage");
     network.is_in_place(&[]);
@@ -105,26 +105,26 @@ pub(crate) fn storage(lab: &Lab) {
     assert_eq!(left(store), left(other));
     network.is_in_place(&["--purge-storage"]);
 
-    // A rename starts with nothing, and says so.
+    // A renamed node starts with empty storage, and the plan says so.
     network.remove_node("elders", elder);
     network.shape("founders", Shape::new(4242));
     network.elder("founders", elder);
     elder.sh("mkdir -p /tb/storage/elders");
     network.plan(&[]).exits(2).says_in_one_line(&["founders@", "replaces elders@", "empty storage"]);
     network.apply(&["--allow-destructive"]).exits(0);
-    // The old name, with a new key, finds the old data.
+    // A node with the old name and a new key finds the old data.
     network.remove_node("founders", elder);
     network.elder("elders", elder);
     network.plan(&[]).exits(2).says_in_one_line(&["elders@", "earlier node"]);
 }
 
-/// All that spore and its nodes may have left.
+/// All files that spore and its nodes may have left.
 fn left(host: &LabHost) -> String {
     host.sh("find /tb/storage /tb/raft /var/lib/spore /run/spore -mindepth 1 2>/dev/null | sort
         for path in /tb/raft /var/lib/spore /run/spore; do [ ! -e $path ] || echo $path; done")
 }
 
-/// One machine under two names is named, and left alone under both.
+/// If one machine is in the folder under two names, the plan says so, and changes neither.
 pub(crate) fn one_machine(lab: &Lab) {
     let [elder, one, two] = &lab.up([
         ("elder", Suite::Bookworm.machine()),
@@ -137,7 +137,7 @@ pub(crate) fn one_machine(lab: &Lab) {
     network.node("all", two);
     let id = one.sh("cat /etc/machine-id");
     network.apply(&[]).exits(0);
-    // As far as a plan can tell, they are now the same machine.
+    // A plan can't tell these hosts from a single machine with two names.
     two.sh(&format!("chmod 644 /tb/config/all.yaml; echo {} >/etc/machine-id", id.trim_end()));
     let before = (still(one), still(two));
     let plan = network.plan(&[]).exits(3);

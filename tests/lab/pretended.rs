@@ -1,5 +1,5 @@
-//! A simulated host and a real one give the same answer to a probe, field by field, after
-//! the same network was applied to both. The tests on simulated hosts rely on this.
+//! A simulated host and a real host give the same answer to a probe, field by field, after
+//! the same network has been applied to both. The tests on simulated hosts rely on this.
 
 use crate::binary;
 use crate::host::{Lab, Suite};
@@ -75,8 +75,8 @@ fn parsed(answer: &str) -> Facts {
         .unwrap_or_else(|error| panic!("{error:?}\n{answer}"))
 }
 
-/// The fields that must be the same: everything except times, inodes, process ids, free
-/// space, and parts of Debian that have nothing to do with tau.
+/// The facts that must be the same: all except times, inodes, process ids, free space, and
+/// the parts of Debian that are unrelated to tau.
 fn lines(facts: &Facts) -> BTreeMap<String, String> {
     let Facts {
         asked,
@@ -93,7 +93,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         units,
         listening,
         holder,
-        // A simulated host has none.
+        // A simulated host has no machine id.
         machine: _,
         versions: _,
         redactor: _,
@@ -123,7 +123,8 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
     lines
 }
 
-/// A real node writes data of its own, which a simulated one doesn't.
+/// Whether spore writes this path. The data that a real node writes is left out, because a
+/// simulated node writes none.
 fn is_ours(path: &str) -> bool {
     !path.starts_with("/tb/storage/")
         && ["/tb", "/etc/systemd/system/", "/var/lib/spore"].iter().any(|ours| path.starts_with(ours))
@@ -131,7 +132,7 @@ fn is_ours(path: &str) -> bool {
 
 fn path_line(path: &str, fact: &PathFact) -> String {
     match fact {
-        // This contains inodes and times.
+        // The contents of this file include inodes and times.
         PathFact::File(FileFact { access, .. }) if path == "/var/lib/spore/digests" => format!("{access:?}"),
         PathFact::File(FileFact { access, size, device_inode: _, mtime_ns: _, ctime_ns: _, sha256 }) => {
             format!("{access:?} {size} {sha256:?}")
@@ -177,7 +178,8 @@ fn unit_lines(unit: &UnitFact) -> Vec<(String, String)> {
         ("unit's record", format!("{record:?}")),
     ];
     if let Some(Process { exe, arguments, limits, scant, environment, uid, gid }) = process {
-        // This machine may not allow as many open files, which the probe reports.
+        // This machine may not allow as many open files as the unit asks for, and the probe
+        // reports that.
         assert!(scant.iter().all(|name| name == "LimitNOFILE"), "{scant:?}");
         let limits: BTreeMap<_, _> = limits.iter().filter(|(name, _)| *name != "LimitNOFILE").collect();
         assert!(limits.len() >= 3, "{unit:?}");

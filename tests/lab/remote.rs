@@ -74,8 +74,8 @@ pub(crate) fn acts(lab: &Lab) {
     });
 }
 
-/// Files of all kinds are staged and placed and a unit is started. Running the same actions
-/// again reports them as already done.
+/// Files of all kinds are staged and placed, and a unit is started. If the same actions are
+/// run again, they are reported as already done.
 async fn plants(locked: &mut Locked, host: &host::LabHost) {
     let mut payloads = Payloads::new();
     let program: Vec<u8> = (0..3_u32 << 20).map(|i| (i ^ (i >> 9)) as u8).collect();
@@ -123,7 +123,7 @@ async fn plants(locked: &mut Locked, host: &host::LabHost) {
     assert_eq!(run(locked, &[restart], &payloads).await, [Outcome::Already]);
 }
 
-/// If a unit exits, its start fails early, with lines of its journal.
+/// If a unit exits, its start fails before the time-out, with lines of its journal.
 async fn dies(locked: &mut Locked) {
     let broken = "systemctl stop probe; mkdir -p /run/systemd/system/probe.service.d\n\
         printf '[Service]\\nExecStart=\\nExecStart=/bin/sh -c \"echo hunter2 is wrong; exit 3\"\\nRestart=always\\nRestartSec=1\\n' \
@@ -155,7 +155,7 @@ async fn lets_in(locked: &mut Locked) {
     assert_eq!(outcomes, [Outcome::Done, Outcome::Already]);
 }
 
-/// The second to take the lock is told who holds it, and may try again.
+/// If the lock is held, a second attempt reports the holder, and can be repeated.
 pub(crate) fn locks(lab: &Lab) {
     let [host] = lab.up([("host", Suite::Bookworm.machine())]);
     block_on(async {
@@ -174,8 +174,8 @@ pub(crate) fn locks(lab: &Lab) {
     });
 }
 
-/// The lock of a controller that is gone is released after the time-out, and not before the
-/// processes that it has started are gone.
+/// The lock of a lost controller is released after the time-out, but not before the
+/// processes that the controller has started are gone.
 pub(crate) fn lets_go(lab: &Lab) {
     let [host] = lab.up([("host", Suite::Trixie.machine())]);
     let limits = RemoteLimits {
@@ -264,7 +264,7 @@ async fn run(locked: &mut Locked, actions: &[Action], payloads: &Payloads) -> Ve
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-/// The files of spore in /run.
+/// The files of spore in /run, except the lock file.
 fn left_behind(host: &host::LabHost) -> String {
     host.sh("ls -A /run/spore 2>/dev/null | grep -vx .lock || true; ls -A /run | grep spore- || true")
 }

@@ -1,4 +1,4 @@
-//! Retiring hosts: what changes on the others, and what doesn't.
+//! Retiring hosts: which changes are made on the other hosts, and which aren't.
 
 use crate::binary;
 use crate::host::{Lab, LabHost, Suite};
@@ -40,7 +40,7 @@ impl World<'_> {
         self.network.spore(&[&["retire", host.name()], &YES[..], options].concat())
     }
 
-    /// No other node dials it, so no other host is contacted.
+    /// No other node dials the member, so no other host is contacted.
     fn a_member_while_others_differ(&mut self) {
         self.hosts()[0].sh("chmod 644 /tb/config/keys/swarm.key");
         self.network.pin(&binary::another(binary::any(), "another", self.network.home()));
@@ -54,7 +54,8 @@ impl World<'_> {
         self.network.remove_host(host);
     }
 
-    /// The others lose it, and nothing else: not their wrong mode, not their old tau.
+    /// The elder is removed from the others' configurations. Nothing else on them is
+    /// changed, neither the wrong mode nor the old tau.
     fn an_elder_while_others_differ(&mut self) {
         let elder = self.elders.pop().unwrap_or_else(|| panic!("there are elders"));
         let binaries = |world: &Self| -> Vec<String> {
@@ -77,7 +78,8 @@ impl World<'_> {
         self.network.is_in_place(&[]);
     }
 
-    /// The files would bring these along, so it is refused before anything is done.
+    /// The other changes are in the same files and would be made as well, so the retirement
+    /// is refused before anything is done.
     fn an_elder_whose_peers_have_other_changes(&mut self) {
         let elder = self.elders[1];
         self.network.shape("all", Shape::new(5342).services(&["tns"]));
@@ -114,7 +116,7 @@ impl World<'_> {
         self.network.is_in_place(&[]);
     }
 
-    /// A pipeline reads the last line.
+    /// The last line, which a pipeline may read, reports the result.
     fn no_host_can_be_planned(&self) {
         self.hosts().iter().for_each(|host| drop(host.sh("systemctl stop ssh.socket ssh.service")));
         self.network.plan(&[]).exits(3).last_says("plan: 2 of 2 hosts could not be planned");

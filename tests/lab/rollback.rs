@@ -1,5 +1,5 @@
-//! Updates after which a node doesn't come up: its old files are put back, and it runs
-//! with them again, whatever is cut off meanwhile.
+//! Updates after which a node doesn't become healthy: its old files are restored and it
+//! runs with them again, even if the controller or the power is cut off meanwhile.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::{SOON, meshed, start, starts};
 
-/// A network that is up, and a tau that its members exit with.
+/// A running network, and a tau with which its members exit.
 fn network(lab: &Lab, elder: &LabHost, members: &[&LabHost]) -> (Network, PathBuf) {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
@@ -26,7 +26,8 @@ fn network(lab: &Lab, elder: &LabHost, members: &[&LabHost]) -> (Network, PathBu
     (network, dying)
 }
 
-/// The binary that is in place and the one that the process runs are this one.
+/// Asserts that both the binary on the disk and the binary that the process runs have this
+/// digest.
 fn runs(host: &LabHost, tau: &str) {
     let script = "sha256sum /tb/bin/tau /proc/$(systemctl show -P MainPID tau@all.service)/exe";
     let found = host.sh(script);
@@ -67,7 +68,7 @@ pub(crate) fn an_update(lab: &Lab) {
     assert_eq!(start("all", second), before[1], "the second is skipped");
     meshed(&[first, second], &[elder], 4242);
 
-    // The next plan shows the change again, and comes to the same end.
+    // The next plan shows the change again, and its apply ends in the same way.
     let plan = network.plan(&[]).exits(2);
     assert!(plan.of_host(first).iter().any(|line| line.contains("~ /tb/bin/tau")), "{plan}");
     rolled_back(network.apply(&[]).exits(1), first);
@@ -97,8 +98,8 @@ pub(crate) fn no_revert(lab: &Lab) {
         || member.sh("systemctl show -P NRestarts tau@all.service").trim().parse().unwrap_or(0_u32);
     let first = restarts();
     wait_until(SOON, "systemd restarts it again", || restarts() > first);
-    // There is no working state to roll back to, so the node stays as it is; a first
-    // start isn't mistaken for an update.
+    // There is no working state to roll back to, so the node isn't rolled back: a first
+    // start doesn't count as an update.
     network.apply(&[]).exits(1).says("tau@all.service is not healthy").is_silent_on("rolled back");
     member.sh("rm /tb/config/all.fault");
     network.apply(&[]).exits(0);

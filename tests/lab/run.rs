@@ -22,7 +22,7 @@ impl Run {
         run
     }
 
-    /// Its exit code; `None` if it was killed by a signal.
+    /// The command's exit code; `None` if it was killed by a signal.
     pub(crate) fn code(&self) -> Option<i32> {
         self.code
     }
@@ -65,7 +65,7 @@ impl Run {
         self
     }
 
-    /// The last line of its output.
+    /// The last line on standard output.
     pub(crate) fn last_line(&self) -> &str {
         self.out.lines().last().unwrap_or_default()
     }

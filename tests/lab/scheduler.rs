@@ -1,5 +1,5 @@
-//! What an apply does next when something fails: rules that are kept in `plan::scheduler`, on
-//! real hosts.
+//! How an apply continues when something fails: the rules of `plan::scheduler`, on real
+//! hosts.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::{healthy_at, start, starts};
 
-/// Elders, and members that dial them, up and running.
+/// A network of running elders, and members that dial them.
 fn running(lab: &Lab, elders: &[&LabHost], members: &[&LabHost]) -> Network {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
@@ -45,10 +45,11 @@ pub(crate) fn hosts_that_cannot_be_staged(lab: &Lab) {
     let before = (starts("elders", &elders), starts("worker", &members));
     let untouched = || (starts("elders", &elders), starts("worker", &members)) == before;
 
-    // The canary's host, and then an elder's: nothing is switched anywhere.
+    // The host of the canary can't be staged, and then that of an elder: nothing is
+    // switched on any host.
     network.shape("worker", Shape::new(5342).services(&["hoarder"]));
     for (host, port) in [(w1, 4342), (e1, 4352)] {
-        // What has been staged before isn't written again.
+        // With another port, all files have to be staged again.
         network.shape("elders", Shape::new(port));
         read_only(host, true);
         let run =
@@ -58,7 +59,8 @@ pub(crate) fn hosts_that_cannot_be_staged(lab: &Lab) {
         read_only(host, false);
     }
 
-    // If a failure is allowed, another worker is the canary: it goes alone, before the rest.
+    // If a failure is allowed, another worker is the canary and is updated alone, before
+    // the rest.
     network.shape("elders", Shape::new(4242));
     read_only(w1, true);
     let run = network.apply(&["--max-failures", "1"]).exits(1);
@@ -67,7 +69,8 @@ pub(crate) fn hosts_that_cannot_be_staged(lab: &Lab) {
     assert!(healthy_at("worker", w2) < start("worker", w3).at, "the second worker is the canary");
     assert_eq!(starts("elders", &elders), before.0);
 
-    // One worker is gone and one can't be staged: the last healthy one is left alone.
+    // One worker is gone and another can't be staged: the last healthy worker isn't
+    // restarted.
     network.shape("worker", Shape::new(5442).services(&["hoarder"]));
     w2.power_cut();
     let last = start("worker", w3);
@@ -88,7 +91,7 @@ pub(crate) fn elders_that_die(lab: &Lab) {
     let [e1, e2, e3] = elders[..] else { panic!("three hosts") };
     let mut network = running(lab, &elders, &[]);
 
-    // The first one crashes after its turn, while the second has its own.
+    // The first elder crashes after its turn, during the second elder's turn.
     let third = start("elders", e3);
     network.shape("elders", Shape::new(4342));
     let trip = Trip::lay(e2, "systemctl", "*restart*", Side::Before);
@@ -108,7 +111,7 @@ pub(crate) fn elders_that_die(lab: &Lab) {
     assert_eq!(start("elders", e3), third, "the third elder was restarted although the first had died");
     network.apply(&[]).exits(0);
 
-    // Two are stopped by hand after the plan was made: the last one isn't restarted.
+    // Two elders are stopped by hand after the plan was made: the last one isn't restarted.
     network.shape("elders", Shape::new(4442));
     let last = start("elders", e1);
     let trip = Trip::lay(e1, "sync", "*", Side::Before);
@@ -130,14 +133,14 @@ pub(crate) fn targets_at_once(lab: &Lab) {
     let [e1, e2, e3] = elders[..] else { panic!("three hosts") };
     let mut network = running(lab, &elders, &[]);
 
-    // Three pipelines, each with one elder: they take turns.
+    // Three pipelines, each with one elder as its target, take turns.
     network.shape("elders", Shape::new(4342));
     let targets: Vec<String> = elders.iter().map(|host| format!("elders@{}", host.name())).collect();
     let applies: Vec<Controller<'_>> = targets
         .iter()
         .map(|target| {
             let mut apply = Controller::apply(&network, &["--target", target, "--lock-wait", "140"]);
-            // It has read the folder, which the next one writes.
+            // By now this apply has read the folder, which starting the next one rewrites.
             apply.says("plan: ");
             apply
         })
@@ -151,7 +154,7 @@ pub(crate) fn targets_at_once(lab: &Lab) {
     assert!(turns.is_sorted_by(|first, next| first.1 < next.0), "two elders were down together: {turns:?}");
     network.is_in_place(&[]);
 
-    // The last healthy elder: it is destructive to restart it.
+    // Restarting the last healthy elder is destructive.
     network.shape("elders", Shape::new(4442));
     e2.power_cut();
     e3.sh("systemctl stop tau@elders.service");
@@ -164,7 +167,7 @@ pub(crate) fn targets_at_once(lab: &Lab) {
     assert_ne!(start("elders", e1), before);
 }
 
-/// An action succeeds, and its effect is gone by the end of the apply: the apply has failed.
+/// If an action succeeds, but its effect is gone by the end of the apply, the apply fails.
 pub(crate) fn a_change_that_does_not_last(lab: &Lab) {
     let [host] = &lab.up([("undone", Suite::Bookworm.machine())]);
     let mut network = running(lab, &[host], &[]);

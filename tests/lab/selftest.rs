@@ -31,7 +31,7 @@ pub(crate) fn run(lab: &Lab) {
     let [bookworm, trixie] = both;
     assert_eq!(bookworm.addresses().len(), 3, "two IPv4 addresses and one of IPv6");
     assert_eq!(bookworm.known_hosts().lines().count(), 3);
-    // Each host boots from its own overlay, and can have a disk of its own.
+    // Each host boots from its own overlay, and can have a separate disk.
     assert!(bookworm.stat("/etc/only-here").is_none());
     bookworm.sh("touch /etc/only-here");
     assert!(trixie.stat("/etc/only-here").is_none());

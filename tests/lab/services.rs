@@ -1,5 +1,5 @@
-//! Parts of a host that are left alone although a service uses them, and requirements of
-//! services that a host can't meet.
+//! Parts of a host that are left unchanged although a service uses them, and requirements
+//! of services that a host can't meet.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ fn network(lab: &Lab, elder: &LabHost) -> Network {
 }
 
 /// A resolver without a stub listener, an `/etc/resolv.conf` written by the administrator,
-/// and a disabled firewall are left alone.
+/// and a disabled firewall are left unchanged.
 pub(crate) fn what_is_left_alone(lab: &Lab) {
     let [elder, quiet, plain] = &lab.up([
         ("elder", Suite::Bookworm.machine()),
@@ -48,8 +48,8 @@ pub(crate) fn what_is_left_alone(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// If no container engine can be installed, the reason is reported. One that is installed
-/// but disabled is enabled.
+/// If no container engine can be installed, the reason is reported. An engine that is
+/// installed but disabled is enabled.
 pub(crate) fn engines(lab: &Lab) {
     let [elder, no_apt, no_source, stopped] = &lab.up([
         ("elder", Suite::Trixie.machine()),
@@ -85,7 +85,7 @@ pub(crate) fn engines(lab: &Lab) {
         "apt-get install docker.io",
         "nable to locate package",
     ]);
-    // A host that can't be staged has failed: nothing is switched anywhere.
+    // A host that can't be staged has failed, so nothing is switched on any host.
     stopped.sh("! systemctl is-active --quiet tau@build.service");
     network.apply(&["--max-failures", "1"]).exits(1).says_in_one_line(&["failed", no_source.name()]);
     meshed(&[stopped], &[elder], 4242);
@@ -103,8 +103,8 @@ pub(crate) fn engines(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// On hosts with an IPv6 address, nodes listen on it and announce it. spore can connect to
-/// it, too.
+/// On hosts with an IPv6 address, nodes listen on this address and announce it. spore can
+/// connect to it, too.
 pub(crate) fn ipv6(lab: &Lab) {
     let [elder, member, v4] = &lab.up([
         ("elder", Suite::Bookworm.machine().ipv6()),

@@ -1,5 +1,5 @@
-//! A binary that isn't tau, or that can't run on its host, is refused before
-//! anything is switched.
+//! A binary that isn't tau, or can't run on its host, is refused before anything is
+//! switched.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::host::{Lab, LabHost, Suite};
 use crate::network::{Network, Shape};
 use crate::watch::{start, starts};
 
-/// Without `spore tau pin`, which refuses most of these.
+/// Pins a program without `spore tau pin`, which refuses most of these programs.
 fn pin_by_hand(network: &Network, program: &[u8]) {
     fs::write(network.folder().join("program"), program).unwrap_or_else(|error| panic!("{error}"));
     let architecture = spore_drive::pretend::here();
@@ -20,7 +20,7 @@ fn pin_by_hand(network: &Network, program: &[u8]) {
     network.write("tau.yaml", &text);
 }
 
-/// The program with other words in it, of the same length.
+/// The program with `words` replaced by `others`, which have the same length.
 fn with(program: &[u8], words: &str, others: &str) -> Vec<u8> {
     assert_eq!(words.len(), others.len());
     let mut program = program.to_vec();
@@ -85,7 +85,7 @@ pub(crate) fn what_cannot_run(lab: &Lab) {
         (with(&tau, "/lib64/ld-", "/lib63/ld-"), "/tb/bin/tau needs the loader /lib63/ld-"),
     ] {
         pin_by_hand(&network, &program);
-        // The first apply noted the version that it verified.
+        // The first apply has recorded the version of the binary that it verified.
         network.plan(&[]).exits(2).says("~ /tb/bin/tau  tau ").is_silent_on("tau unknown →");
         let run = network.apply(&[]).exits(1).says(why);
         for host in hosts {

@@ -1,5 +1,5 @@
-//! A node's requirements on its host other than `/tb`: port 53, firewall rules, a container
-//! engine, plugins, disk space; and that the host doesn't belong to another network.
+//! A node's requirements on its host besides `/tb`: port 53, firewall rules, a container
+//! engine, plugins, disk space, and that the host doesn't belong to another network.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn network(lab: &Lab, tau: &std::path::Path, elder: &LabHost) -> Network {
     network
 }
 
-/// `seer` gets port 53, on which systemd-resolved's stub listened.
+/// `seer` gets port 53, on which systemd-resolved's stub listened before.
 pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     let hosts = lab.up([
         ("elder", Suite::Bookworm.machine()),
@@ -54,7 +54,8 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     assert_eq!([owners(bookworm), owners(trixie)], before, "the host's DNS servers are unchanged");
     network.is_in_place(&[]);
 
-    // The resolver fails, as it may at a restart: it is started again, without its stub.
+    // The resolver has failed, as it may at a restart. It is started again without its
+    // stub.
     bookworm.sh("systemctl stop systemd-resolved.service
         mkdir -p /run/systemd/system/systemd-resolved.service.d
         printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\nRestart=no\\n' >/run/systemd/system/systemd-resolved.service.d/fails.conf
@@ -68,15 +69,15 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     resolves(bookworm);
     network.is_in_place(&[]);
 
-    // Removing the node also removes what was only needed for it.
+    // Removing the node also removes everything that only the node needed.
     network.remove_node("dns", trixie);
     network.apply(&["--allow-destructive"]).exits(0);
     assert_eq!(trixie.sh("ls /etc/systemd/resolved.conf.d"), "owner.conf\n");
     resolves(trixie);
     network.is_in_place(&[]);
 
-    // The node is added again, and survives a reboot, at which a resolver that only still
-    // ran without its stub would get the port back.
+    // The node is added again and survives a reboot. A resolver whose stub had been turned
+    // off only in the running process would get the port back at the reboot.
     let answers =
         |host: &LabHost| wait_until(SOON, "tau answers on port 53", || holder(host).contains("tau"));
     network.node("dns", trixie);
@@ -87,8 +88,8 @@ pub(crate) fn seer_beside_the_resolver(lab: &Lab) {
     answers(trixie);
     resolves(trixie);
 
-    // If the stub is re-enabled and gets the port at the next boot, tau can't listen on it,
-    // but reports that it has started.
+    // If the stub is re-enabled and gets the port at the next boot, tau can't listen on the
+    // port, but reports a successful start.
     bookworm.sh(
         "systemctl enable --quiet systemd-resolved.service; rm /etc/systemd/resolved.conf.d/spore.conf
         mkdir -p /etc/systemd/system/tau@.service.d
@@ -136,7 +137,8 @@ pub(crate) fn firewall(lab: &Lab) {
     assert_eq!(rules(other), "22/tcp Anywhere\n5242/tcp spore\n8080/tcp owner\n");
     network.is_in_place(&[]);
 
-    // ufw is interrupted between IPv4 and IPv6, or between its file and the kernel.
+    // These are the states after ufw was interrupted between IPv4 and IPv6, and between its
+    // file and the kernel.
     walled.sh("sed -i '/ tcp 4242 /d' /etc/ufw/user6.rules
         ip6tables -D ufw6-user-input -p tcp --dport 4242 -j ACCEPT
         iptables -D ufw-user-input -p tcp --dport 4242 -j ACCEPT");
@@ -187,7 +189,7 @@ pub(crate) fn engine_and_plugins(lab: &Lab) {
     assert_eq!(elder.sh("ls /tb/plugins"), "");
     network.is_in_place(&[]);
 
-    // The plugin's file changes: the node is restarted.
+    // If the plugin's file changes, the node is restarted.
     network.write("plugins/p2@v2", "the second, fixed\n");
     network.plan(&[]).exits(2).last_says("1 to restart");
     network.apply(&[]).exits(0);
@@ -216,7 +218,8 @@ pub(crate) fn engine_and_plugins(lab: &Lab) {
     network.is_in_place(&[]);
 }
 
-/// A host of another network is only planned with `--take-over`; a full one isn't planned.
+/// A host of another network is planned only with `--take-over`. A host whose disk is full
+/// isn't planned.
 pub(crate) fn hosts_that_are_not_to_be_had(lab: &Lab) {
     let machine = Suite::Bookworm.machine();
     let [elder, full, free] = &lab.up([
@@ -235,7 +238,7 @@ pub(crate) fn hosts_that_are_not_to_be_had(lab: &Lab) {
     network.remove_host(full);
     network.is_in_place(&[]);
 
-    // The same hosts in the folder of another network.
+    // The folder of another network contains the same hosts.
     let mut other = self::network(lab, binary::stand_in(), elder);
     other.rename("other.test");
     other.shape("all", Shape::new(5242).services(&["tns"]));

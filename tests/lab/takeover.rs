@@ -1,6 +1,6 @@
 //! Hosts that were set up by upstream's Spore Drive, with the real tau running, are taken
-//! over without a restart. They have the files, modes, unit and secrets in `/tmp` that
-//! `golden/upstream` shows.
+//! over without a restart. They have the same files, modes, unit and secrets in `/tmp` as
+//! the hosts in `fixtures/plans/golden-upstream`.
 
 use std::{
     fs::File,
@@ -35,7 +35,8 @@ RestartSec     = 1
 WantedBy = multi-user.target
 ";
 
-/// The configuration that upstream gives every node, including the application's key.
+/// The part of the configuration that upstream's tool writes for every node, including the
+/// application's key.
 const TENANCY: &str = "provider: github
 owner: lab
 app:
@@ -46,8 +47,8 @@ app:
         -----END RSA PRIVATE KEY-----
 ";
 
-/// The plan contains only the hardening, and the apply restarts no process. From then on,
-/// the network is like any other.
+/// The plan contains only the hardening of files, and the apply restarts no process. From
+/// then on, the network is like any other.
 pub(crate) fn hardened(lab: &Lab, tau: &Path) {
     let hosts = lab.up([
         ("e1", Suite::Bookworm.machine()),
@@ -99,7 +100,7 @@ pub(crate) fn hardened(lab: &Lab, tau: &Path) {
     network.is_in_place(&["--rehash"]);
     meshed(&members, &elders, 4242);
 
-    // The members' port changes: they are restarted, now with our unit.
+    // The members' port changes, so they are restarted, now with spore's unit.
     network.shape("all", Shape::new(5342).services(&["tns", "hoarder"]));
     let plan = network.plan(&[]).exits(2).last_says("2 to change, 2 to restart");
     plan.says_in_one_line(&["running with outdated all.yaml", "ports.main"]);
@@ -114,15 +115,15 @@ pub(crate) fn hardened(lab: &Lab, tau: &Path) {
     meshed(&members, &elders, 4242);
     network.is_in_place(&[]);
 
-    // It still starts at boot, with our unit.
+    // The node still starts at boot, with spore's unit.
     member.power_cut();
     member.boot();
     meshed(&[member], &elders, 4242);
     network.is_in_place(&[]);
 }
 
-/// If a file was changed between the start of a node and our first probe, it isn't known
-/// with what the node was started.
+/// If a file was changed between the start of a node and spore's first probe, it isn't
+/// known what the node was started with.
 pub(crate) fn touched_before_we_came(lab: &Lab, tau: &Path) {
     let [elder, touched] =
         &lab.up([("elder", Suite::Bookworm.machine()), ("touched", Suite::Trixie.machine())]);
@@ -144,7 +145,8 @@ pub(crate) fn touched_before_we_came(lab: &Lab, tau: &Path) {
     network.is_in_place(&[]);
 }
 
-/// A network whose hosts were set up as by upstream, with connected nodes.
+/// A network whose hosts were set up in the same way as by upstream's tool, with connected
+/// nodes.
 fn planted(lab: &Lab, tau: &Path, elders: &[&LabHost], members: &[&LabHost]) -> Network {
     let mut network = Network::new(lab, tau);
     network.shape("elders", Shape::new(4242));
@@ -152,14 +154,15 @@ fn planted(lab: &Lab, tau: &Path, elders: &[&LabHost], members: &[&LabHost]) -> 
     elders.iter().for_each(|host| network.elder("elders", host));
     members.iter().for_each(|host| network.node("all", host));
     network.write("tenancy.yaml", TENANCY);
-    // Upstream needs the key in one line, and logs in as a user with sudo.
+    // Upstream's tool needs the key in one line, and logs in as a user with sudo.
     network.put_swarm_key_on_one_line();
     elders.iter().chain(members).for_each(|host| network.log_in_as(host, "tau"));
     plant_all(&network, elders, members, tau);
     network
 }
 
-/// Sets up the hosts of a folder as upstream does, and waits until the nodes are connected.
+/// Sets up the hosts of a folder in the same way as upstream's tool, and waits until the
+/// nodes are connected.
 pub(crate) fn plant_all(network: &Network, elders: &[&LabHost], members: &[&LabHost], tau: &Path) {
     network.save();
     std::thread::scope(|scope| {
@@ -172,7 +175,7 @@ pub(crate) fn plant_all(network: &Network, elders: &[&LabHost], members: &[&LabH
     meshed(elders, elders, 4242);
 }
 
-/// The inodes and modification times of the files that need not be rewritten.
+/// The inodes and modification times of files that must not be rewritten.
 fn files_to_keep(host: &LabHost) -> String {
     host.sh("stat -c '%n %i %.9Y' /tb/bin/tau /tb/config/keys/swarm.key /tb/config/keys/dv_public.key \
         /lib/systemd/system/tau@.service /tmp/dv_public.key")
@@ -210,8 +213,8 @@ fn hardening(shape: &str) -> Vec<String> {
     lines
 }
 
-/// Sets up a host as upstream's `displace` does (files, modes, unit, leftovers), and starts
-/// the node.
+/// Sets up a host in the same way as upstream's `displace` (files, modes, unit, leftovers),
+/// and starts the node.
 fn plant(network: &Network, shape: &str, port: u16, host: &LabHost, elders: &[&LabHost], tau: &Path) {
     send(network, host, tau);
     let key =
@@ -251,7 +254,7 @@ fn plant(network: &Network, shape: &str, port: u16, host: &LabHost, elders: &[&L
         systemctl daemon-reload
         systemctl enable --quiet --now tau@{shape}.service"
     ));
-    // It may be connected before it reports that it has started.
+    // The node may be connected before it reports that it has started.
     let said = format!(
         "journalctl -q -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID tau@{shape}.service) |
             grep -q 'started! with id'"
@@ -259,7 +262,7 @@ fn plant(network: &Network, shape: &str, port: u16, host: &LabHost, elders: &[&L
     wait_until(SOON, "the node says that it started", || host.try_sh(&said).is_ok());
 }
 
-/// Sends the binary over SSH, as upstream does.
+/// Sends the binary over SSH, like upstream's tool.
 fn send(network: &Network, host: &LabHost, tau: &Path) {
     let binary = File::open(tau).unwrap_or_else(|error| panic!("{}: {error}", tau.display()));
     let mut ssh = Command::new("ssh");
@@ -272,7 +275,7 @@ fn send(network: &Network, host: &LabHost, tau: &Path) {
 }
 
 impl LabHost {
-    /// Writes a file on the host, by the same means as [`LabHost::sh`].
+    /// Writes a file on the host, by means of [`LabHost::sh`].
     fn put(&self, path: &str, bytes: &[u8]) {
         let base64 = base64::engine::general_purpose::STANDARD.encode(bytes);
         self.sh(&format!("mkdir -p \"$(dirname {path})\"\nbase64 -d >{path} <<'EOF'\n{base64}\nEOF\n"));

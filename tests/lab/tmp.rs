@@ -1,12 +1,12 @@
-//! An unprivileged user of a host puts things into `/tmp` under the names of secrets that
-//! upstream's tool leaves there. The host is planned as if they weren't there.
+//! An unprivileged user of a host creates files in `/tmp` with the names of secrets that
+//! upstream's tool leaves there. The host is planned as if these files didn't exist.
 
 use crate::binary;
 use crate::host::{Lab, Suite, wait_until};
 use crate::network::{Network, Shape};
 use std::time::{Duration, Instant};
 
-/// What the user does; afterwards /tmp/swarm.key is there.
+/// The commands of the user. Afterwards /tmp/swarm.key exists.
 const TRICKS: [&str; 6] = [
     "head -c 2000000 /dev/zero >swarm.key",
     "mkfifo swarm.key",
@@ -16,13 +16,14 @@ const TRICKS: [&str; 6] = [
     "printf 'not a key' >swarm.key; chmod 0 swarm.key",
 ];
 
-/// The same, one after the other, without end.
+/// Endlessly replaces /tmp/swarm.key with different kinds of files.
 const SWAPS: &str = "while [ ! -e /tmp/enough ]; do
     printf %95s x >swarm.key; rm -f swarm.key; mkfifo swarm.key; rm -f swarm.key
     printf %95s x >swarm.key; rm -f swarm.key; ln -s /etc/shadow swarm.key; rm -f swarm.key
 done";
 
-/// Less than the time-out of an answer: a probe that waits for a pipe takes that long.
+/// The maximum time for a plan. It is less than the time-out of an answer, which a probe
+/// that blocks on a pipe would reach.
 const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) fn other_users(lab: &Lab) {
@@ -30,7 +31,7 @@ pub(crate) fn other_users(lab: &Lab) {
     let mut network = Network::new(lab, binary::stand_in());
     network.shape("elders", Shape::new(4242));
     network.elder("elders", &host);
-    // It isn't root that logs in, and sudo changes nothing about who owns what is in /tmp.
+    // The login isn't as root, and sudo doesn't change the owners of the files in /tmp.
     network.log_in_as(&host, "tau");
     network.apply(&[]).exits(0);
 
@@ -49,7 +50,7 @@ pub(crate) fn other_users(lab: &Lab) {
     }
     host.sh("touch /tmp/enough; rm -rf /tmp/swarm.key");
 
-    // A leftover of upstream's is still found and removed, whoever owns it.
+    // A leftover of upstream's tool is still found and removed, whoever owns it.
     host.sh("cp /tb/config/keys/swarm.key /tmp; chown plain: /tmp/swarm.key; ! [ -L /tmp/swarm.key ]");
     network.plan(&[]).exits(2).says("/tmp/swarm.key");
     network.apply(&[]).exits(0);

@@ -9,12 +9,12 @@ use std::{
 
 use crate::host::{LabHost, wait_until};
 
-/// Enough time for nodes to connect to each other.
+/// The time-out for nodes to connect to each other.
 pub(crate) const SOON: Duration = Duration::from_secs(40);
 
-/// Everything that must stay the same if nothing is to be changed: the inode, times, mode
-/// and owner of the unit, its links and every file below `/tb` (except for the nodes' own
-/// data), and every node's process.
+/// Everything on a host that must stay the same if nothing is to be changed: the inode,
+/// times, mode and owner of the unit, its links, and every file below `/tb` (except for the
+/// nodes' data), and every node's process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Still(BTreeSet<String>);
 
@@ -51,7 +51,7 @@ impl Still {
         assert!(*self == now, "{} has changed:\nwas {gone:#?}\nis {new:#?}", host.name());
     }
 
-    /// The same of all that isn't below that path.
+    /// Like [`Still::holds`], but ignores everything below `path`.
     #[track_caller]
     pub(crate) fn holds_but_for(&self, host: &LabHost, path: &str) {
         let rest = |still: &Self| -> BTreeSet<String> {
@@ -61,7 +61,7 @@ impl Still {
     }
 }
 
-/// The current state of these hosts.
+/// The current states of these hosts.
 pub(crate) fn all_still(hosts: &[&LabHost]) -> Vec<Still> {
     each(hosts, still)
 }

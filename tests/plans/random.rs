@@ -115,7 +115,7 @@ fn mixed(one: &Folder, other: &Folder, bits: u8) -> Folder {
 }
 
 impl Folder {
-    /// The folder's files, in the current dialect.
+    /// The folder's files, in upstream's dialect.
     fn files(&self, keys: &[String]) -> Files {
         let first = |path: &str| {
             std::fs::read(format!("{}/fixtures/plans/first/folder/{path}", env!("CARGO_MANIFEST_DIR")))

@@ -1,5 +1,5 @@
-//! The context of every case: networks with all kinds of secrets and short time-outs, and
-//! the checks after every fault.
+//! The context of the cases: networks with all kinds of secrets and with short time-outs,
+//! and the checks after every fault.
 
 use std::{
     collections::BTreeSet,
@@ -18,10 +18,11 @@ use crate::network::{Network, Shape};
 use crate::run::Run;
 use crate::watch::each;
 
-/// Longer than the lock of a lost controller lasts: see [`TIME_OUTS`].
+/// Waits for a lock for longer than a host keeps the lock of a lost controller: see
+/// [`TIME_OUTS`].
 pub(crate) const LOCK_WAIT: [&str; 2] = ["--lock-wait", "60"];
 
-/// The time-outs, unless a case sets others.
+/// The time-outs of all cases that don't set others.
 pub(crate) const TIME_OUTS: &str = "settle=1,let-go=4,beat=0.3,keepalive=2,connect=5";
 
 /// The context of one case.
@@ -35,7 +36,7 @@ pub(crate) struct Bench<'a> {
     begun: Instant,
 }
 
-/// The state of a host: everything that spore may write, with owner, mode and digest.
+/// The state of a host: all files that spore may write, with owner, mode and digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Picture(BTreeSet<String>);
 
@@ -105,13 +106,13 @@ pub(crate) fn another_tau(network: &Network, mark: &str) -> PathBuf {
     binary::another(binary::stand_in(), mark, network.home())
 }
 
-/// Plans, applies once more, and checks everything.
+/// Plans, applies again, and makes all checks.
 #[track_caller]
 pub(crate) fn converges(network: &Network, hosts: &[&LabHost]) -> Run {
     converges_with(network, hosts, &[])
 }
 
-/// The same, with options for the apply.
+/// Like [`converges`], with options for the apply.
 #[track_caller]
 pub(crate) fn converges_with(network: &Network, hosts: &[&LabHost], options: &[&str]) -> Run {
     let plan = network.plan(&[]);
@@ -147,7 +148,7 @@ fn sound(network: &Network, host: &LabHost) {
     );
     let free = "[ ! -e /run/spore/.holder ]; [ ! -e /run/spore/.lock ] || flock -n /run/spore/.lock true";
     wait_until(Duration::from_secs(20), "the host is unlocked", || host.try_sh(free).is_ok());
-    // The real tau creates /tmp/wazy… at each start, and leaves it there.
+    // The real tau creates /tmp/wazy… at each start and doesn't remove it.
     let left = host.sh("find /tb /etc /var /root /home /usr/local /run /tmp -xdev \\
             \\( -name '.spore-*' -o -name 'spore-*' -o -name '*.part' \\) ! -path '/run/systemd/*'
         find /tmp -mindepth 1 ! -path '/tmp/systemd-*' ! -name '.*-unix' ! -path '/tmp/wazy*'
@@ -203,13 +204,13 @@ pub(crate) fn look_like(hosts: &[&LabHost], pictures: &[Picture]) {
     hosts.iter().zip(pictures).for_each(|(host, picture)| picture.is_of(host));
 }
 
-/// How many times nodes of a host have started since it booted.
+/// The number of starts of nodes on a host since it booted.
 pub(crate) fn starts(host: &LabHost) -> usize {
     let said = host.sh("journalctl -q --no-pager -o cat -u 'tau@*' | grep -c 'started! with id' || true");
     said.trim().parse().unwrap_or_default()
 }
 
-/// Removes everything that spore or upstream may have installed.
+/// Removes everything that spore or upstream's tool may have installed.
 pub(crate) fn wipe(hosts: &[&LabHost]) {
     each(hosts, |host| {
         host.sh(

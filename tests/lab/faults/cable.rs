@@ -1,4 +1,4 @@
-//! Network faults: a short cut, a permanent cut, a cut after the request was sent, and a
+//! Network faults: a short cut, a permanent cut, a cut after a request was sent, and a
 //! stall without a cut.
 
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use crate::run::Run;
 
 const FAULT: &str = "network";
 
-/// Where a fault is injected: the command and pattern for [`Trip`], and the action that
-/// is then running.
+/// The places where a fault is injected: the command and pattern for [`Trip`], and the
+/// action that is running then.
 const ACTIONS: &[(&str, &str, &str)] = &[
     ("chmod", "*/tb/bin/.spore-tau-*.part*", "stage /tb/bin/tau"),
     ("mv", "*/.spore-tau-*\\ /tb/bin/tau", "write /tb/bin/tau"),
@@ -48,7 +48,7 @@ pub(crate) fn cut(bench: &mut Bench<'_>) {
         trip.wait();
         member.cut();
         let run = lost(controller, member, action);
-        // The lock's holder kills the paused command before it releases the lock.
+        // The host kills the paused command before it releases the lock.
         member.heal();
         drop(trip);
         reachable(member);

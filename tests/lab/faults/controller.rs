@@ -1,5 +1,4 @@
-//! A running `spore`, whose output is read line by line, and which can be signalled or
-//! killed.
+//! A running `spore`. Its output is read line by line, and it can be signalled or killed.
 
 use std::{
     io::{BufRead as _, BufReader, Read},
@@ -12,7 +11,7 @@ use std::{
 use crate::network::Network;
 use crate::run::Run;
 
-/// The time-out for everything.
+/// The time-out for each wait.
 pub(crate) const LIMIT: Duration = Duration::from_secs(150);
 
 /// A running command.
@@ -77,7 +76,7 @@ impl<'a> Controller<'a> {
         self.says_one_of(&[text])
     }
 
-    /// Waits for a line with one of the texts.
+    /// Waits for a line that contains one of the texts.
     pub(crate) fn says_one_of(&mut self, texts: &[&str]) -> String {
         let deadline = Instant::now() + LIMIT;
         while let Some(line) = self.line_by(deadline) {
@@ -88,24 +87,24 @@ impl<'a> Controller<'a> {
         panic!("expected a line with one of {texts:?}:\n{}{}", self.out, self.err);
     }
 
-    /// Whether it still runs.
+    /// Whether the command is still running.
     pub(crate) fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Kills it with SIGKILL.
+    /// Kills the command with SIGKILL.
     pub(crate) fn kill(mut self) -> Run {
         let _ = self.child.kill();
         self.end()
     }
 
-    /// Sends it a signal, named without `SIG`.
+    /// Sends the command a signal, whose name is given without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(status.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
-    /// Waits for its end, and returns the result.
+    /// Waits until the command ends, and returns the result.
     pub(crate) fn end(mut self) -> Run {
         let deadline = Instant::now() + LIMIT;
         while self.line_by(deadline).is_some() {}

@@ -1,12 +1,12 @@
-//! The controller is killed at many random instants. Runs the test on simulated hosts, which
-//! are fast, with the current seed.
+//! The controller is killed at many random instants. This runs the test on simulated hosts,
+//! which are fast, with the current seed.
 
 use std::process::Command;
 
 use super::bench::Bench;
 use super::table::Came;
 
-/// The number of instants per situation; `cargo test` uses only a few.
+/// The number of instants for each situation; `cargo test` uses only a few.
 const INSTANTS: usize = 200;
 
 pub(crate) fn pretended(bench: &mut Bench<'_>) {

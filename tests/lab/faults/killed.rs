@@ -1,5 +1,5 @@
-//! Applies that are cut off. The controller is killed after each of the actions; or the
-//! controller is killed, or a host's power cut, before a random command that changes
+//! Applies that are cut off. The controller is killed after each action; or the controller
+//! is killed, or the power of a host is cut, before a random command that changes
 //! something. The next apply must reach the same state, with the same number of starts.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -15,7 +15,7 @@ use crate::network::{Network, Shape};
 use crate::takeover;
 use crate::watch::each;
 
-/// The number of commands chosen per story, without `--short`.
+/// The number of commands that are chosen for each story, without `--short`.
 const COMMANDS: usize = 12;
 
 /// A situation that is applied repeatedly and cut off at a different point each time.
@@ -38,14 +38,14 @@ struct Instant<'a> {
     action: String,
 }
 
-/// The host's nth command that changes something, before it is run.
+/// The instant before the host's nth command that changes something.
 #[derive(Clone)]
 struct Command<'a> {
     host: &'a LabHost,
     nth: usize,
 }
 
-/// What is killed or cut.
+/// What fails at an instant: the controller or the host's power.
 #[derive(Clone, Copy, PartialEq)]
 enum Gone {
     Controller,
@@ -83,7 +83,7 @@ pub(crate) fn first_apply(bench: &mut Bench<'_>) {
     story.told(bench, &mut network);
 }
 
-/// A new binary, a new port, and drift.
+/// An update to a new binary and a new port, with drift.
 pub(crate) fn update(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
     let [elder, member] = &hosts;
@@ -143,8 +143,8 @@ pub(crate) fn removal(bench: &mut Bench<'_>) {
     story.told(bench, &mut network);
 }
 
-/// Hosts that were set up by upstream's tool, with changes to their nodes. What the nodes
-/// were started with has to be recorded first.
+/// Hosts that were set up by upstream's tool, with changes to their nodes. The apply has to
+/// record what the nodes were started with before it changes anything.
 pub(crate) fn takeover(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
     let [elder, member] = &hosts;
@@ -161,14 +161,15 @@ pub(crate) fn takeover(bench: &mut Bench<'_>) {
         begin: &|network, _| {
             wipe(&[elder, member]);
             takeover::plant_all(network, &[elder], &[member], &tau);
-            // This file isn't secret, so spore leaves it; but no other file may be left.
+            // This file isn't secret, so spore doesn't remove it. No other file may be
+            // left.
             each(&[elder, member], |host| drop(host.sh("rm /tmp/dv_public.key")));
         },
     };
     story.told(bench, &mut network);
 }
 
-/// All nodes are restarted with a new swarm key, the elders first.
+/// All nodes are restarted with a new swarm key, elders first.
 pub(crate) fn rotation(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
     let [elder, member] = &hosts;
@@ -249,8 +250,7 @@ impl Story<'_> {
         [self.options, &["--verbose"]].concat()
     }
 
-    /// Applies without an interruption. `over` is called after the apply and before the
-    /// checks.
+    /// Applies without an interruption. Calls `over` after the apply and before the checks.
     fn whole(&self, network: &Network, over: impl FnOnce()) -> (Whole, String) {
         let before = self.starts();
         let run = network.apply(&self.apply()).exits(0);
@@ -271,8 +271,8 @@ impl Story<'_> {
         assert_eq!(self.starts_since(&before), whole.starts, "each node is started as often as necessary");
     }
 
-    /// Returns the command line of the command; `None` if the apply ended without running
-    /// that many commands.
+    /// Lets the controller or the power fail before a command. Returns the command line of
+    /// the command; `None` if the apply ended without running that many commands.
     fn gone_before(
         &self,
         network: &Network,
@@ -294,8 +294,9 @@ impl Story<'_> {
         match gone {
             Gone::Controller => {
                 controller.kill();
-                // The paused command is killed before the lock is released, so it doesn't
-                // run later, unless it is the one that releases the lock.
+                // The host kills the paused command before it releases the lock, so the
+                // command doesn't run later, unless it is the command that releases the
+                // lock.
                 if !held.contains("/run/spore/.holder") {
                     let is_free = || command.host.try_sh("[ ! -e /run/spore/.holder ]").is_ok();
                     wait_until(Duration::from_secs(30), "the host is unlocked", is_free);
@@ -344,7 +345,7 @@ impl Story<'_> {
     }
 }
 
-/// The name of an action, without the parts that differ each time.
+/// The name of an action, without the parts that differ between runs.
 fn name(action: &str) -> String {
     match action.split_once(": ") {
         Some((verb, command)) => {
@@ -356,7 +357,7 @@ fn name(action: &str) -> String {
     }
 }
 
-/// A command line, without the parts that differ each time.
+/// A command line, without the parts that differ between runs.
 fn line(command: &str) -> String {
     let words = command.split_whitespace().filter(|word| *word != "--").map(|word| {
         let digest = |part: &str| part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -36,7 +36,8 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
         }
         network.pin(&another_tau(&network, if cut { "two" } else { "one" }));
         let mut next = Controller::apply(&network, &LOCK_WAIT);
-        // A host whose controller was killed may have been let go before the next one locks it.
+        // If the controller was killed, the host may have released its lock before the next
+        // apply needs it.
         let mut line = next.says_one_of(&["waiting for it", "✓"]);
         if line.contains("waiting for it") {
             line = next.says("planning again");
@@ -52,7 +53,7 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
         bench.came(Came::Converged);
     }
 
-    // A long action isn't interrupted as long as the heartbeat arrives.
+    // A long action isn't interrupted while the heartbeat arrives.
     wipe(&[host]);
     bench.begin(FAULT, "apt takes three times as long as let-go");
     network.shape("elders", Shape::new(4242));
@@ -70,7 +71,7 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     host.sh("dpkg -s docker.io | grep -q 'ok installed'");
     bench.came(Came::Through);
 
-    // A hanging apt is killed once its controller is gone, and the next apply fixes the
+    // A hanging apt is killed after its controller was killed, and the next apply fixes the
     // package.
     bench.begin(FAULT, "controller killed, apt hangs");
     host.sh("apt-get -qq purge -y docker.io >/dev/null 2>&1");
@@ -86,7 +87,7 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     bench.came(Came::Converged);
 }
 
-/// The same with the default time-outs; skipped by `--short`.
+/// The release of locks with the default time-outs; skipped by `--short`.
 pub(crate) fn by_default(bench: &mut Bench<'_>) {
     if bench.leaves_out("locks::by_default") {
         return;
@@ -134,7 +135,7 @@ pub(crate) fn given_up(bench: &mut Bench<'_>) {
     let [elder, member] = &hosts;
     let hosts = [elder, member];
     let mut network = bench.network(&[elder], &[member]);
-    // This must be longer than a start takes.
+    // `let-go` must be longer than a start takes.
     network.set("SPORE_TIMEOUT", &format!("{TIME_OUTS},let-go=12"));
 
     // The controller is suspended: its locks are released, and another user applies.
@@ -154,7 +155,8 @@ pub(crate) fn given_up(bench: &mut Bench<'_>) {
     let before = pictures(&hosts);
     first.signal("CONT");
     let run = first.end().exits(1);
-    // Whichever it talks to next: to the elder, to see whether it still runs, or to the member.
+    // The lost lock is reported by whichever host the apply talks to next: the elder, whose
+    // nodes are checked, or the member.
     run.says_in_one_line(&["connection lost while", "released the lock"]);
     look_like(&hosts, &before);
     converges(&network, &hosts);

@@ -1,5 +1,5 @@
-//! The fault tests: faults are injected into hosts and network during an apply, which must
-//! reach the planned state in the end, or report a clear error.
+//! The fault tests: faults are injected into hosts, the network or the controller during an
+//! apply. The planned state must be reached in the end, or a clear error reported.
 //!
 //! The entry point is [`main`], run by `tests/faults`. A case is a function in one of the
 //! files in this directory: it starts its own hosts, injects faults at instants determined
@@ -75,7 +75,7 @@ const CASES: &[Case] = &[
 ];
 
 thread_local! {
-    /// Where the case on this thread panicked.
+    /// The place where the case on this thread panicked.
     static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -124,8 +124,8 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     if table.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs all cases, repeatedly with other instants while there is time; returns the number of
-/// rounds.
+/// Runs all cases, and repeats them at other instants while there is time. Returns the
+/// number of rounds.
 fn rounds(asked: &Asked, cases: &[Case], table: &Mutex<Table>, begun: Instant) -> usize {
     // Panics are reported in the table, so they aren't printed here.
     std::panic::set_hook(Box::new(|panic| {

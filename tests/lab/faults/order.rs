@@ -1,4 +1,4 @@
-//! The order of an update keeps the network available.
+//! The order of an update, which keeps the network available.
 
 use std::{
     collections::BTreeSet,
@@ -28,8 +28,8 @@ pub(crate) fn elders_and_batches(bench: &mut Bench<'_>) {
     bench.begin(FAULT, "two elders, then the canaries, then a quarter at a time");
     network.apply(&[]).exits(0);
     meshed(&all, elders, 4242);
-    // The default settle time, which gives members the time to reconnect to an elder
-    // before the next one is restarted.
+    // The default settle time gives members the time to reconnect to an elder before the
+    // next elder is restarted.
     network.set("SPORE_TIMEOUT", "settle=5");
     network.pin(&another_tau(&network, "new"));
     let waves = waves(&network.plan(&[]).exits(2));

@@ -1,4 +1,4 @@
-//! Concurrent changes: a manual edit, a second apply, a different host at the same address.
+//! Concurrent changes: a manual edit, a second apply, and another host at the same address.
 
 use super::bench::{Bench, LOCK_WAIT, converges, members_shape, pictures, settled};
 use super::controller::Controller;
@@ -19,7 +19,7 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
 
     bench.begin(FAULT, "configuration edited between plan and apply");
     network.shape("all", members_shape(5342));
-    // By the time the lock is taken, the plan has been made.
+    // When the lock is taken, the plan has been made.
     edited_while(&network, member, Trip::lay(member, "mktemp", "*spore-beat*", Side::Before));
     converges(&network, &hosts);
     bench.came(Came::ClearError);
@@ -48,8 +48,8 @@ pub(crate) fn edited(bench: &mut Bench<'_>) {
     bench.came(Came::ClearError);
 }
 
-/// A node's configuration is edited while an apply is paused. The apply stops there, reports
-/// the difference and changes nothing.
+/// A node's configuration is edited while an apply is paused. The apply stops at this file,
+/// reports the difference and doesn't change the file.
 fn edited_while(network: &Network, member: &LabHost, trip: Trip<'_>) {
     let controller = Controller::apply(network, &[]);
     trip.wait();
@@ -94,7 +94,7 @@ pub(crate) fn two_at_once(bench: &mut Bench<'_>) {
     bench.came(Came::Through);
 }
 
-/// A host is rebooted, reinstalled, or replaced by another one.
+/// A host is rebooted, reinstalled, or replaced by another host.
 pub(crate) fn another_machine(bench: &mut Bench<'_>) {
     let hosts = bench.lab.up([
         ("elder", Suite::Trixie.machine()),

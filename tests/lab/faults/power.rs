@@ -1,5 +1,5 @@
-//! Power cuts at critical instants: what concurrent readers saw of the host's files, and a
-//! trace that shows that everything is synced before it is reported as done.
+//! Power cuts at critical instants. A concurrent reader must have seen only whole files,
+//! and a trace must show that everything is synced before it is reported as done.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ use crate::binary;
 use crate::host::{LabHost, Suite, wait_until};
 use crate::network::Network;
 
-/// When the power is cut.
+/// The instant at which the power is cut.
 #[derive(Clone, Copy)]
 enum At {
     /// Before or after a command runs.
@@ -55,7 +55,8 @@ const INSTANTS: &[(&str, At)] = &[
 ];
 
 pub(crate) fn first_apply(bench: &mut Bench<'_>) {
-    // A newer systemd gives generators no writable directory, so they can't be paused.
+    // The member runs bookworm, because a newer systemd gives generators no writable
+    // directory, so they can't be paused.
     let hosts = bench.lab.up([("elder", Suite::Trixie.machine()), ("member", Suite::Bookworm.machine())]);
     let [elder, member] = &hosts;
     let hosts = [elder, member];
@@ -111,8 +112,9 @@ pub(crate) fn update(bench: &mut Bench<'_>) {
     }
 }
 
-/// The power is cut, or the controller killed, while the hundred megabytes of the real tau
-/// are being sent. Skipped by `--short`, or if the real tau isn't available.
+/// The power is cut, or the controller killed, while the real tau, which has about a
+/// hundred megabytes, is being sent. Skipped by `--short`, or if the real tau isn't
+/// available.
 pub(crate) fn real_tau(bench: &mut Bench<'_>) {
     let Some(tau) = binary::real() else {
         return println!("skipped: power::real_tau: needs SPORE_TEST_TAU");
@@ -145,7 +147,7 @@ pub(crate) fn real_tau(bench: &mut Bench<'_>) {
     }
 }
 
-/// How many bytes of the binary have arrived.
+/// The number of bytes of the binary that have arrived.
 fn staged_part(host: &LabHost) -> u64 {
     let entries = fs::read_dir(host.disk().join("tb/bin")).into_iter().flatten().flatten();
     let parts = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".part"));
@@ -165,7 +167,7 @@ fn cut_at(network: &Network, host: &LabHost, at: At) {
     host.boot();
 }
 
-/// Reads a host's files as often as possible, like a node that starts.
+/// Reads a host's files as often as possible, as a starting node might at any time.
 struct Reader {
     over: Arc<AtomicBool>,
     seen: Arc<Mutex<BTreeMap<PathBuf, BTreeSet<Sha256>>>>,
@@ -187,7 +189,7 @@ impl Reader {
             let mut known: BTreeMap<PathBuf, (u64, SystemTime)> = BTreeMap::new();
             while !over_too.load(Ordering::SeqCst) {
                 for file in &files {
-                    // With the same metadata, the content is the same.
+                    // If the metadata hasn't changed, neither has the content.
                     let Ok(stat) = fs::metadata(file) else { continue };
                     let looks = (stat.len(), stat.modified().unwrap_or(SystemTime::UNIX_EPOCH));
                     if known.insert(file.clone(), looks) != Some(looks)
@@ -203,7 +205,7 @@ impl Reader {
         Self { over, seen, thread, before }
     }
 
-    /// Asserts that it only saw the old or the new content of each file.
+    /// Asserts that the reader saw only the old or the new content of each file.
     #[track_caller]
     fn saw_only_whole_files(self, host: &LabHost) {
         self.over.store(true, Ordering::SeqCst);
@@ -249,7 +251,7 @@ pub(crate) fn synced(bench: &mut Bench<'_>) {
 
 fn trace_sshd(host: &LabHost, trace: &std::path::Path) -> Child {
     let pid = host.sh("systemctl show -P MainPID ssh.service");
-    // The pid outside of the host's namespace, by the pid inside.
+    // Finds the pid of sshd outside of the host's namespace by its pid inside.
     let wanted = format!("\t{}", pid.trim());
     let outside = fs::read_dir("/proc").into_iter().flatten().flatten().find_map(|process| {
         let status = fs::read_to_string(process.path().join("status")).ok()?;
@@ -298,7 +300,7 @@ fn renames(trace: &str) -> BTreeSet<String> {
             let (parent, name) = to.rsplit_once('/').unwrap_or_default();
             let link = from == format!("{parent}/.spore-{name}.part");
             assert!(link || synced.contains(from), "{from} was renamed before it was synced");
-            // It is the same file under its new name.
+            // The renamed file is still synced under its new name.
             if synced.contains(from) {
                 synced.insert(to.to_owned());
             }
@@ -311,7 +313,7 @@ fn renames(trace: &str) -> BTreeSet<String> {
     renamed
 }
 
-/// Each completed call; strace splits a call if another one runs in between.
+/// All completed calls. strace splits a call if another call runs in between.
 fn calls(trace: &str) -> Vec<String> {
     let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
     let mut calls = Vec::new();

@@ -1,8 +1,9 @@
-//! Random numbers by SplitMix64, so that a seed gives the same numbers everywhere.
+//! Random numbers, generated with SplitMix64, so that a seed gives the same numbers on
+//! every machine.
 
 use std::hash::{BuildHasher as _, RandomState};
 
-/// A seed that is a new one each time, and short enough to be typed.
+/// A new seed, which is short enough to be typed.
 pub(crate) fn seed() -> u64 {
     RandomState::new().hash_one(()) % 100_000_000
 }

@@ -1,5 +1,5 @@
-//! Errors on a host: each is reported, nothing that worked stops working, and once the error
-//! is fixed, the next apply reaches the planned state.
+//! Errors on a host. Each is reported, nothing that worked before stops working, and once
+//! the error is fixed, the next apply reaches the planned state.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -16,7 +16,8 @@ const FAULT: &str = "host error";
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// Breaks something after the plan was made, while the lock is being taken.
+/// Runs the script `wrong`, which breaks something, after the plan was made and while the
+/// lock is being taken.
 fn meanwhile(network: &Network, host: &LabHost, wrong: &str) -> Run {
     let trip = Trip::lay(host, "mktemp", "*spore-beat*", Side::Before);
     let controller = Controller::apply(network, &[]);
@@ -119,7 +120,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) {
     }
 }
 
-/// Sets a file attribute; false if the file system doesn't support it.
+/// Sets a file attribute. Returns false if the file system doesn't support it.
 fn chattr(flag: &str, file: &Path) -> bool {
     Command::new("chattr").arg(flag).arg(file).status().is_ok_and(|status| status.success())
 }
@@ -262,7 +263,8 @@ pub(crate) fn programs(bench: &mut Bench<'_>) {
 
     network.shape("build", Shape::new(5242).services(&["monkey"]));
     network.node("build", host);
-    // Lock the file as apt and dpkg do, by a process that can be told from them by its name.
+    // Lock the file in the same way as apt and dpkg, with a process that has another name
+    // than they have.
     let lock = "cat >/root/hold <<'END'
 my $lock = pack('s s x4 l! l! i x4', 1, 0, 0, 0, 0);
 open(my $file, '>>', '/var/lib/dpkg/lock-frontend') or die;

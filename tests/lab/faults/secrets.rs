@@ -1,6 +1,6 @@
 //! Searches for leaked secrets during the fault tests: in the output of every command (by
 //! [`Network::ended`]), in the arguments and environments of all processes of hosts and
-//! controllers, and in the files on both sides.
+//! controllers, and in the files of the hosts and of this machine.
 
 use std::{
     collections::BTreeSet,
@@ -26,7 +26,7 @@ static PLANTED: Mutex<BTreeSet<(&'static str, String)>> = Mutex::new(BTreeSet::n
 /// The processes in which a secret was found.
 static FOUND: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// The interval between searches of all processes.
+/// The interval between two searches of all processes.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// Searches the processes of this world, which are those of all hosts and controllers, while
@@ -53,7 +53,7 @@ fn sees() {
     let child = Command::new("sleep").arg("100").env("CANARY", &secret.1).spawn();
     let mut child = child.unwrap_or_else(|error| panic!("sleep: {error}"));
     PLANTED.lock().unwrap_or_else(PoisonError::into_inner).insert(secret.clone());
-    // The environment of a new process is visible only after a moment.
+    // It takes a moment until the environment of a new process is visible.
     wait_until(Duration::from_secs(5), "a secret in an environment is found", || {
         sample();
         !FOUND.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
@@ -81,7 +81,7 @@ fn sample() {
         if !process.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
             continue;
         }
-        // Read the name first: if a process ends in between, its environment is empty.
+        // Read the name first: if the process ends in between, its environment is empty.
         let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
         for file in ["cmdline", "environ"] {
             let text = fs::read(path.join(file)).unwrap_or_default();
@@ -102,8 +102,9 @@ fn contains(text: &[u8], secret: &[u8]) -> bool {
     text.len() >= secret.len() && text.windows(secret.len()).any(|window| window == secret)
 }
 
-/// Asserts that the folder's secrets are only where they belong: neither elsewhere on a
-/// host's disk, in its memory file systems or its journal, nor outside the folder here.
+/// Asserts that the folder's secrets are only where they belong. They may not be in other
+/// files on a host's disk, in its memory file systems or its journal, or outside the folder
+/// on this machine.
 #[track_caller]
 pub(crate) fn searched(network: &Network, hosts: &[&LabHost]) {
     look_for(network);
@@ -159,8 +160,8 @@ fn name_of(secrets: &[(&'static str, String)], secret: &str) -> String {
     name.unwrap_or("secret").to_owned()
 }
 
-/// The files below a folder that contain one of the patterns, of which there is one per line;
-/// each with the match.
+/// The files below a folder that contain one of the patterns, each with the match.
+/// `patterns` has one pattern per line.
 fn grep(folder: &Path, patterns: &str) -> Vec<(String, String)> {
     let grep = || {
         let mut child = Command::new("grep")
@@ -180,7 +181,7 @@ fn grep(folder: &Path, patterns: &str) -> Vec<(String, String)> {
     text.lines().filter_map(pair).collect()
 }
 
-/// The pid, in the world, of a host's process 1.
+/// The pid of a host's process 1, in the world's namespace.
 fn first_process(host: &LabHost) -> Option<String> {
     let folder = host.disk();
     let pid = fs::read_to_string(folder.parent()?.parent()?.join("pid")).ok()?;

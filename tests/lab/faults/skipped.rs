@@ -1,4 +1,4 @@
-//! The effect of one host's failure on the others, and interrupting an apply.
+//! The effect of a host's failure on the other hosts, and interrupting an apply.
 
 use super::bench::{Bench, TIME_OUTS, another_tau, converges, settled, wipe};
 use super::cable::reachable;
@@ -21,7 +21,7 @@ pub(crate) fn hosts(bench: &mut Bench<'_>) {
     bench.begin(FAULT, "one can't be reached, one can't be staged: skipped");
     second.cut();
     let trip = Trip::lay(third, "mktemp", "*spore-beat*", Side::Before);
-    // Without it, nothing would be switched anywhere.
+    // Without `--max-failures`, nothing would be switched on any host.
     let controller = Controller::apply(&network, &["--max-failures", "1"]);
     trip.wait();
     third.sh("mkdir -p /tb; mount -t tmpfs -o ro,mode=755 tmpfs /tb");

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
-/// How a fault ended, if that was as expected.
+/// The expected ways in which a fault may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Came {
     /// The apply itself reached the planned state.
     Through,
     /// The next apply reached the planned state.
     Converged,
-    /// The apply reported what was wrong on which host; once that was fixed, the next apply
+    /// The apply reported the error and the host. Once the error was fixed, the next apply
     /// reached the planned state.
     ClearError,
 }

@@ -1,6 +1,7 @@
-//! Pausing a command on a host, by means of a wrapper in its `PATH`, so that a fault can be
-//! injected exactly there. [`Trip`] pauses the first call whose arguments match a pattern;
-//! [`Turnstile`] pauses the nth call of any command that changes something.
+//! Pauses a command on a host, by means of a wrapper in the host's `PATH`, so that a fault
+//! can be injected at exactly this instant. [`Trip`] pauses the first call whose arguments
+//! match a pattern; [`Turnstile`] pauses the nth call of any command that changes
+//! something.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -16,7 +17,7 @@ pub(crate) enum Side {
     After,
 }
 
-/// A wrapper that pauses a command; removed when this is dropped.
+/// A wrapper that pauses a command. Dropping this value removes the wrapper.
 #[derive(Debug)]
 pub(crate) struct Trip<'a> {
     host: &'a LabHost,
@@ -25,8 +26,8 @@ pub(crate) struct Trip<'a> {
 }
 
 impl<'a> Trip<'a> {
-    /// Pauses systemd in the middle of a daemon-reload, by means of a generator, which
-    /// systemd waits for.
+    /// Pauses systemd in the middle of a daemon-reload, by means of a generator: systemd
+    /// waits for its generators.
     pub(crate) fn lay_in_reload(host: &'a LabHost) -> Self {
         let path = "etc/systemd/system-generators/trip".to_owned();
         host.sh(&format!(
@@ -101,12 +102,12 @@ fn at(host: &LabHost, path: &str) -> PathBuf {
 /// The commands that change something when scripts, units or packages run them.
 const ACTING: &str = "apt-get chmod chown dpkg gzip ln mkdir mktemp mv rm sync systemctl touch ufw";
 
-/// Wrappers for all commands in [`ACTING`]; removed when this is dropped.
+/// Wrappers for all commands in [`ACTING`]. Dropping this value removes the wrappers.
 #[derive(Debug)]
 pub(crate) struct Turnstile<'a>(&'a LabHost);
 
 impl<'a> Turnstile<'a> {
-    /// Counts the calls, and pauses the `nth` one, if given.
+    /// Counts the calls, and pauses the `nth` call, if `nth` is given.
     pub(crate) fn lay(host: &'a LabHost, nth: Option<usize>) -> Self {
         let nth = nth.map_or_else(String::new, |nth| nth.to_string());
         host.sh(&format!(

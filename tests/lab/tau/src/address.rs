@@ -1,4 +1,4 @@
-//! Multiaddresses, rejected with go-multiaddr's messages.
+//! Multiaddresses. Invalid addresses are rejected with go-multiaddr's messages.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -56,7 +56,8 @@ pub(crate) fn socket_name(address: &Multiaddr) -> String {
     }
 }
 
-/// The first component with an invalid value: its protocol, its value, and the rest of Go's message.
+/// The first component with an invalid value: its protocol, its value, and the rest of Go's
+/// message.
 fn first_wrong(text: &str) -> Option<(&str, &str, String)> {
     let mut parts = text.split('/').skip(1);
     while let Some(protocol) = parts.next() {

@@ -1,7 +1,9 @@
-//! The command line, parsed as by the real tau: `--root` may come before or after the command, flags in any order, and
-//! `-s X`, `--shape X` and `--shape=X` are equivalent.
+//! The command line, which is parsed in the same way as by the real tau: `--root` may come
+//! before or after the command, flags may be in any order, and `-s X`, `--shape X` and
+//! `--shape=X` are equivalent.
 //!
-//! There are only the commands that a host and its unit use: `start`, `config validate`, `--version`, help.
+//! The stand-in has only the commands that spore and the unit use: `start`, `config
+//! validate`, `--version` and the help.
 
 use std::fmt;
 
@@ -36,7 +38,7 @@ pub(crate) enum Misuse {
 }
 
 impl Misuse {
-    /// The exit status, as of the real tau.
+    /// The exit status of the real tau.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::UnknownCommand(_) => 3,

@@ -1,10 +1,12 @@
-//! Faults to simulate: the file `<root>/config/<shape>.fault`, read once at start, with one fault per line.
+//! Faults to simulate. The file `<root>/config/<shape>.fault` is read once at start, and
+//! has one fault per line:
 //!
-//! - `die-after SECONDS`: exits with status 1 that long after it has reported that it started;
-//! - `start-slowly SECONDS`: reports that it started that much later;
+//! - `die-after SECONDS`: exits with status 1 this many seconds after it has reported its
+//!   start;
+//! - `start-slowly SECONDS`: reports its start later by this time;
 //! - `ignore-sigterm`: ignores SIGTERM;
 //! - `enterprise`: accepts the services of the enterprise build, which do nothing;
-//! - `only MARK`: what follows applies only if the program's file ends in MARK.
+//! - `only MARK`: the following lines apply only if the program's file ends in MARK.
 
 use std::path::Path;
 use std::time::Duration;

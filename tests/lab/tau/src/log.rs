@@ -1,19 +1,21 @@
-//! Standard error, in the two formats of the real tau: log lines, and the final error.
+//! Output to standard error, in the two formats of the real tau: log lines, and the final
+//! error.
 
 use std::fmt::Display;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Four columns, separated by tabs: `2026-11-21T07:56:47.536Z`, `INFO`, the logger, the message.
+/// Writes four columns, separated by tabs: `2026-11-21T07:56:47.536Z`, `INFO`, the logger,
+/// the message.
 pub(crate) fn info(message: impl Display) {
     line("INFO", message);
 }
 
-/// As [`info`], for errors that don't end the node.
+/// Like [`info`], for errors that don't end the node.
 pub(crate) fn error(message: impl Display) {
     line("ERROR", message);
 }
 
-/// `2026/11/21 07:57:12 …`, the format of Go's `log.Fatal`.
+/// Writes `2026/11/21 07:57:12 …`, the format of Go's `log.Fatal`.
 pub(crate) fn fatal(message: impl Display) {
     let Stamp { date: (y, m, d), time: (h, min, s), .. } = Stamp::now();
     eprintln!("{y:04}/{m:02}/{d:02} {h:02}:{min:02}:{s:02} {message}");

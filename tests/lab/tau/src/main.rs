@@ -1,12 +1,14 @@
-//! A stand-in for Taubyte's `tau`, for tests on machines that lack the real one.
+//! A stand-in for Taubyte's `tau`, for tests on machines without the real tau.
 //!
-//! It takes the same arguments and rejects the same configurations with the same messages. As a daemon it listens,
-//! dials its `peers` over the same protocols, and logs its connections, but runs no service. `tests/cases.rs` runs both
-//! on every known configuration and compares the results.
+//! The stand-in has the same arguments and rejects the same configurations with the same
+//! messages. As a daemon it listens, dials its `peers` over the same protocols, and logs
+//! its connections, but runs no service. `tests/cases.rs` runs both programs on every known
+//! configuration and compares the results.
 //!
-//! [`args`] parses the command line, [`config`] does what `config validate` checks, and [`start`] finds what only
-//! `start` does. Intentional differences from the real tau: it doesn't use `127.0.0.1:4217` or port 443, so that two
-//! shapes can run on one host, and it simulates [`fault`]s for tests.
+//! [`args`] parses the command line, [`config`] makes the checks of `config validate`, and
+//! [`start`] those that only `start` makes. Intentional differences from the real tau: the
+//! stand-in doesn't use `127.0.0.1:4217` or port 443, so that two shapes can run on one
+//! host, and it simulates [`fault`]s for tests.
 
 mod address;
 mod args;

@@ -1,13 +1,14 @@
-//! The error with which tau rejects something: one text, chained like Go's errors (`outer failed with: inner`).
+//! The error with which tau rejects its input: one text, chained like Go's errors (`outer
+//! failed with: inner`).
 //!
-//! The texts are those of the real tau, because tests compare them. There is only one type, because every error leads to
-//! exit status 1.
+//! The texts are those of the real tau, because tests compare them. There is only one type,
+//! because every error leads to exit status 1.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 
-/// Why tau exits.
+/// The reason why tau exits.
 #[derive(Debug)]
 pub(crate) struct Refusal(String);
 
@@ -21,12 +22,13 @@ impl Refusal {
         Self(format!("{context}: {}", self.0))
     }
 
-    /// As [`Refusal::within`], but without a colon, where the real tau has none.
+    /// Like [`Refusal::within`], but without a colon, for errors in which the real tau has
+    /// none.
     pub(crate) fn after(self, context: impl fmt::Display) -> Self {
         Self(format!("{context} {}", self.0))
     }
 
-    /// A file couldn't be read; the text is that of Go's `os.ReadFile`.
+    /// The error for a file that can't be read, with the text of Go's `os.ReadFile`.
     pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
         let call = if error.kind() == io::ErrorKind::IsADirectory { "read" } else { "open" };
         Self(format!("{call} {}: {}", path.display(), errno_text(error)))

@@ -1,6 +1,7 @@
-//! The services of tau's community build, and what each needs in order to start.
+//! The services of tau's community build, and the requirements of each for a start.
 //!
-//! None of them does anything here. `accounts` is in the enterprise build only; `node` is the old name of `substrate`.
+//! The services do nothing in the stand-in. `accounts` is only in the enterprise build;
+//! `node` is the old name of `substrate`.
 
 use std::os::unix::net::UnixStream;
 

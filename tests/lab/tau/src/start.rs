@@ -1,8 +1,9 @@
-//! `tau start`: starts a node in the same order as the real tau, so that the same one of several errors is reported, and
-//! runs it until it is stopped.
+//! `tau start`: starts a node in the same order as the real tau, so that the same one of
+//! several errors is reported, and runs the node until it is stopped.
 //!
-//! As with the real tau, errors in peers, swarm key or `p2p-listen` end it before it listens; errors in `p2p-announce`
-//! or a service only [`SETTLING`] later. The configuration is read only once.
+//! As with the real tau, errors in peers, swarm key or `p2p-listen` end the node before it
+//! listens, and errors in `p2p-announce` or a service only [`SETTLING`] after that. The
+//! configuration is read only once.
 
 use std::future::pending;
 use std::io;
@@ -20,9 +21,9 @@ use crate::refusal::{Refusal, errno_text};
 use crate::swarm::Swarm;
 use crate::{address, log, service};
 
-/// How long a node listens before it goes on.
+/// How long a node listens before its services and its client are started.
 const SETTLING: Duration = Duration::from_millis(300);
-/// How long it waits for its peers' first answers.
+/// How long a node waits for its peers' first answers.
 const FIRST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// Runs the node until it is stopped.
@@ -41,7 +42,8 @@ async fn run(node: &Node, fault: &Fault) -> Result<(), Refusal> {
     let peer_id = node.identity.public().to_peer_id();
     let mut swarm = create_node(node)?;
     if !node.services.is_empty() {
-        // If no peer answers, the node starts all the same, and keeps dialing. Elders don't even wait.
+        // If no peer answers, the node starts nevertheless and keeps dialing. Elders don't
+        // wait at all.
         timeout(FIRST_ANSWERS, swarm.first_answers()).await.ok();
     }
     sleep(SETTLING).await;
@@ -70,7 +72,7 @@ async fn run(node: &Node, fault: &Fault) -> Result<(), Refusal> {
     }
 }
 
-/// The node itself: peers, swarm key, listening.
+/// Creates the node itself: checks the peers and the swarm key, and listens.
 fn create_node(node: &Node) -> Result<Swarm, Refusal> {
     let elder = node.services.is_empty();
     let create = |e: Refusal| {
@@ -101,7 +103,8 @@ fn create_node(node: &Node) -> Result<Swarm, Refusal> {
         .as_ref()
         .map(|key| key.decode().map_err(|e| create(e.after("reading swarm key failed with"))))
         .transpose()?;
-    // Announced addresses that can't be parsed are ignored here; the client reports an error about the first.
+    // Announced addresses that can't be parsed are ignored here; the client reports an
+    // error about the first address.
     let announce = node.announce.iter().filter_map(|text| address::parse(text).ok()).collect();
     Swarm::start(&node.identity, swarm_key, &node.listen, announce, peers)
         .map_err(|e| create(e.within("creating libp2p host failed").within("setting up libp2p failed")))
@@ -119,7 +122,7 @@ enum Socket {
     Udp(#[expect(dead_code, reason = "held, not used")] UdpSocket),
 }
 
-/// The node's own client, of which only the port is simulated.
+/// Starts the node's own client, of which only the port is simulated.
 fn client(node: &Node) -> Result<Socket, Refusal> {
     let first = node.announce.first().ok_or_else(|| Refusal::new("p2p announce is empty"))?;
     let first = address::parse(first).map_err(|e| e.within("new multiaddr failed with"))?;
@@ -151,8 +154,8 @@ fn client(node: &Node) -> Result<Socket, Refusal> {
     })
 }
 
-/// `seer`'s DNS: listens on port 53 on all addresses, or logs an error. As with the real tau, the node keeps running
-/// without it.
+/// Starts the DNS of `seer`: listens on port 53 on all addresses, or logs an error. As with
+/// the real tau, the node keeps running without DNS.
 async fn dns() -> Vec<Socket> {
     let mut held = Vec::new();
     match on_all_addresses(53, UdpSocket::bind).await {
@@ -170,7 +173,8 @@ async fn dns() -> Vec<Socket> {
     held
 }
 
-/// Listens like Go on `:port`: one socket for both address families, or only for IPv4 on a host without IPv6.
+/// Listens like Go on `:port`: with one socket for both address families, or only for IPv4
+/// on a host without IPv6.
 async fn on_all_addresses<T, F>(port: u16, bind: impl Fn(SocketAddr) -> F) -> io::Result<T>
 where
     F: Future<Output = io::Result<T>>,

@@ -1,7 +1,8 @@
 //! The node on the network: listens, keeps dialing its peers, and logs its connections.
 //!
-//! It uses the same protocols as the real tau, so that both can be in one swarm: TCP, the pre-shared key if there is one,
-//! TLS (the real tau rejects Noise), yamux, identify, ping. libp2p is used only in this file and [`crate::address`].
+//! The node uses the same protocols as the real tau, so that both can be in one swarm: TCP,
+//! the pre-shared key if there is one, TLS (the real tau rejects Noise), yamux, identify
+//! and ping.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -22,15 +23,16 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::refusal::{Refusal, errno_text};
 use crate::{address, log};
 
-/// The interval in which unconnected peers are dialed.
+/// The interval at which unconnected peers are dialed.
 const REDIAL: Duration = Duration::from_millis(1500);
-/// The time-out of a dial, so that a host that drops packets is dialed again soon after it is back.
+/// The time-out of a dial. It is short, so that a host that dropped packets is dialed again
+/// soon after it is back.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The interval and the time-out of pings to connected peers.
 const PING: Duration = Duration::from_secs(5);
 
-/// A node that listens and dials, in a task of its own.
+/// A node that listens and dials, in a separate task.
 pub(crate) struct Swarm {
     answered: watch::Receiver<bool>,
 }
@@ -42,7 +44,8 @@ struct Behaviour {
 }
 
 impl Swarm {
-    /// Listens on all addresses in `listen` that are available, at least one, and begins to dial `peers`.
+    /// Listens on all addresses in `listen` that are available, at least one, and begins to
+    /// dial `peers`.
     pub(crate) fn start(
         identity: &Keypair,
         swarm_key: Option<[u8; 32]>,
@@ -63,7 +66,8 @@ impl Swarm {
         Ok(Self { answered })
     }
 
-    /// Waits until a peer is connected, or all dials have failed. A dial without an answer hasn't failed yet.
+    /// Waits until a peer is connected, or all dials have failed. A dial without an answer
+    /// doesn't count as failed.
     pub(crate) async fn first_answers(&mut self) {
         self.answered.wait_for(|answered| *answered).await.ok();
     }
@@ -83,7 +87,8 @@ fn build(identity: &Keypair, swarm_key: Option<[u8; 32]>) -> Result<libp2p::Swar
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING).with_timeout(PING)),
         })
         .map_err(|e| wrong(&e))?;
-    // Neither identify nor ping keeps a connection alive, but idle connections should stay open.
+    // Neither identify nor ping keeps a connection alive, but idle connections should stay
+    // open.
     Ok(builder.with_swarm_config(|c| c.with_idle_connection_timeout(Duration::MAX)).build())
 }
 
@@ -115,7 +120,8 @@ fn transport(identity: &Keypair, swarm_key: Option<[u8; 32]>) -> Result<Upgraded
     })
 }
 
-/// Fails if an address can't be parsed, or if it can't listen on any of them.
+/// Listens on the addresses. Fails if an address can't be parsed, or if no address is
+/// available.
 fn listen_on(swarm: &mut libp2p::Swarm<Behaviour>, listen: &[String]) -> Result<(), Refusal> {
     let addresses = listen.iter().map(|text| address::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let mut failed = Vec::new();
@@ -154,7 +160,8 @@ async fn live(
             _ = redial.tick() => {
                 for (peer, addresses) in &peers {
                     let opts = DialOpts::peer_id(*peer).addresses(addresses.clone()).allocate_new_port().build();
-                    // This fails if the peer is connected or being dialed already, which is fine.
+                    // This fails if the peer is connected or being dialed already, which is
+                    // fine.
                     swarm.dial(opts).ok();
                 }
                 continue;
@@ -170,7 +177,7 @@ async fn live(
             {
                 log::info(format_args!("disconnected from {peer_id}"));
             }
-            // Of two nodes that dial each other at once, one attempt may fail.
+            // If two nodes dial each other at the same time, one attempt may fail.
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. }
                 if !connected.contains(&peer) =>
             {

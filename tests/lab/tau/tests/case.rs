@@ -1,4 +1,5 @@
-//! Runs one case with one tau: `config validate` with a staged file and with the live one, and `start`.
+//! Runs one case with one tau: `config validate` with a staged file and with the live file,
+//! and `start`.
 
 use std::fs;
 use std::net::TcpListener;
@@ -44,7 +45,8 @@ fn lay_out(name: &str, place: &str, text: &str) -> Outcome {
 
 fn validate(tau: &Path, file: Option<&str>) -> Result<Verdict, String> {
     let mut command = Command::new(tau);
-    // The real tau leaves temporary files; here they are removed together with the world.
+    // The real tau leaves temporary files behind. In /run, they are removed together with
+    // the world.
     command.args(["config", "validate", "-s", "all"]).env("TMPDIR", "/run");
     if let Some(file) = file {
         command.args(["-p", file]);
@@ -79,8 +81,8 @@ fn start(tau: &Path, expected: &Expected) -> Result<Verdict, String> {
 
 fn is(what: &str, found: &Verdict, expected: &Verdict) -> Outcome {
     let same = match (found, expected) {
-        // Go's protobuf writes either a space or a non-breaking space, depending on the build, to keep programs from
-        // relying on its messages.
+        // Go's protobuf writes either a space or a non-breaking space, depending on the
+        // build, to keep programs from relying on its messages.
         (Verdict::Refused(said), Verdict::Refused(message)) => {
             said.replace('\u{a0}', " ").contains(&message.replace('\u{a0}', " "))
         }

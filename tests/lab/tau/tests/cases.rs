@@ -1,9 +1,11 @@
-//! Every case in `fixtures/tau-cases` is run with the stand-in and with the real tau, and both must behave as in
-//! `cases.tsv`. Further tests check that both can be in one swarm, and that the stand-in's faults work.
+//! Every case in `fixtures/tau-cases` is run with the stand-in and with the real tau, and
+//! both must behave as in `cases.tsv`. Further tests check that both can be in one swarm,
+//! and that the stand-in's faults work.
 //!
-//! A case is a folder with `all.yaml`, and with `swarm.key` if it needs a special one. Adding one needs a line in
-//! `cases.tsv` and no Rust. Each trial runs in a world of its own ([`world`]): it needs root, changes nothing on the
-//! machine except for creating an empty `/tb`, and uses no network. Trials that can't be run are listed as ignored, with
+//! A case is a folder with `all.yaml`, and with `swarm.key` if it needs a special key.
+//! Adding a case needs a line in `cases.tsv` and no Rust. Each trial runs in a separate
+//! world ([`world`]): it needs root, changes nothing on the machine except for creating an
+//! empty `/tb`, and uses no network. Trials that can't be run are listed as ignored, with
 //! the reason.
 
 mod case;
@@ -19,7 +21,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Conclusion, Trial};
 
-/// Trials mostly wait.
+/// How many trials run in parallel. They mostly wait.
 const AT_ONCE: usize = 4;
 
 fn main() -> ExitCode {
@@ -60,7 +62,7 @@ fn trials() -> Vec<Trial> {
         taus.iter().flat_map(|elder| taus.iter().map(move |member| (elder, member)))
     {
         if *elder == "real" && *member == "real" {
-            continue; // They can't be in one network namespace, and there is nothing here to learn from it.
+            continue; // Two real taus can't share a network namespace.
         }
         for keys in meeting::Keys::ALL {
             let words = ["meeting".to_owned(), keys.name().to_owned()];

@@ -6,14 +6,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A tau that runs until this is dropped.
+/// A running tau. Dropping this value kills it.
 pub(crate) struct Daemon {
     child: Child,
     output: PathBuf,
 }
 
 impl Daemon {
-    /// Starts the shape, from `/tb`, as the unit does.
+    /// Starts the node of this shape, from `/tb`, with the command of the unit.
     pub(crate) fn start(tau: &Path, shape: &str) -> Result<Self, String> {
         let output = PathBuf::from(format!("/run/{shape}.log"));
         let io = |e: std::io::Error| format!("{}: {e}", tau.display());
@@ -30,17 +30,17 @@ impl Daemon {
         Ok(Self { child, output })
     }
 
-    /// Its output so far.
+    /// The output of the tau so far.
     pub(crate) fn said(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
     }
 
-    /// Its exit status, if it has ended.
+    /// The exit status of the tau, if it has ended.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, String> {
         self.child.try_wait().map_err(|e| e.to_string())
     }
 
-    /// Waits until it ends.
+    /// Waits until the tau ends.
     pub(crate) fn wait_for_end(&mut self, within: Duration) -> Result<ExitStatus, String> {
         let deadline = Instant::now() + within;
         loop {
@@ -51,7 +51,8 @@ impl Daemon {
         }
     }
 
-    /// Waits until its output contains `text` that many times; fails if it ends before.
+    /// Waits until the output contains `text` at least `times` times; fails if the tau ends
+    /// before.
     pub(crate) fn wait_for(&mut self, text: &str, times: usize, within: Duration) -> Result<(), String> {
         let deadline = Instant::now() + within;
         loop {

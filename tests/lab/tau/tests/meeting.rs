@@ -1,5 +1,6 @@
-//! Two nodes on one loopback, a member that dials an elder: they connect if and only if both have the same swarm key, or
-//! neither has one. At least one of them is a stand-in, which logs its connections.
+//! Two nodes on one loopback interface, a member that dials an elder: they connect if and
+//! only if both have the same swarm key, or neither has a key. At least one of them is a
+//! stand-in, which logs its connections.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +11,7 @@ use crate::daemon::Daemon;
 use crate::table::{self, PEER_ID as MEMBER_ID};
 use crate::world::Outcome;
 
-/// A key that is only used here; its seed is 32 sevens.
+/// A key that is used only here; all bytes of its seed are 7.
 const ELDER_KEY: &str =
     "CAESQAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=";
 const ELDER_ID: &str = "12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7";

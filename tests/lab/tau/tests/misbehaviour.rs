@@ -1,4 +1,5 @@
-//! Features of the stand-in only: its faults, and running a modified copy of its binary.
+//! Features that only the stand-in has: its faults, and running a modified copy of its
+//! binary.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! Finds the real tau: `SPORE_TEST_TAU`, a binary or one compressed with `xz`. A compressed one is unpacked once, into
-//! `${SPORE_LAB_DIR:-/var/tmp/spore-lab}`, under a name that contains the archive's digest.
+//! Finds the real tau: the file that `SPORE_TEST_TAU` names, which may be compressed with
+//! `xz`. A compressed file is unpacked once, into `${SPORE_LAB_DIR:-/var/tmp/spore-lab}`,
+//! under a name that contains the archive's digest.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// `None` if none is given; an error if it can't be used.
+/// Returns the path of the real tau; `None` if `SPORE_TEST_TAU` isn't set.
 pub(crate) fn find() -> Result<Option<PathBuf>, String> {
     let Some(named) = std::env::var_os("SPORE_TEST_TAU").filter(|named| !named.is_empty()) else {
         return Ok(None);

@@ -1,4 +1,5 @@
-//! `fixtures/tau-cases`: the table of the real tau's behaviour, and the files of each case.
+//! The contents of `fixtures/tau-cases`: the table of the real tau's behaviour, and the
+//! files of each case.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,13 @@ pub(crate) const PEER_ID: &str = "12D3KooW9wCuqLbzbDnx6HWv38Y3qswCPWkzGsB9j7W9XV
 pub(crate) struct Expected {
     pub(crate) validate: Verdict,
     pub(crate) start: Verdict,
-    /// The node reports its start later than a trial waits.
+    /// Whether the node reports its start later than a trial waits.
     pub(crate) starts_late: bool,
-    /// tau rewrites the file.
+    /// Whether tau rewrites the file.
     pub(crate) rewritten: bool,
 }
 
-/// Success, or exit status 1 with this message.
+/// The result of a command: success, or exit status 1 with this message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Accepted,
@@ -46,7 +47,7 @@ pub(crate) fn names() -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// What the real tau did with a case.
+/// The behaviour of the real tau in a case.
 pub(crate) fn expected(case: &str) -> Result<Expected, String> {
     let [_, validate, start, config, validate_says, start_says] = lines()?
         .into_iter()

@@ -1,8 +1,8 @@
-//! A world for one trial: namespaces for mounts (with an empty `/tb` and `/run`), network (only loopback) and processes,
-//! which disappear when the trial ends.
+//! A world for one trial: namespaces for mounts (with an empty `/tb` and `/run`), network
+//! (only loopback) and processes, all of which disappear when the trial ends.
 //!
-//! The trial runs in the world as this same program with [`INSIDE`] as its first argument. Its exit status is the
-//! result, its standard error the reason.
+//! In the world, the trial runs as this same program, with [`INSIDE`] as its first
+//! argument. Its exit status is the result, and its standard error the reason.
 
 use std::fs;
 use std::path::Path;
@@ -19,12 +19,12 @@ const LONGEST: &str = "120";
 /// Why a trial failed.
 pub(crate) type Outcome = Result<(), String>;
 
-/// Namespaces and mounts need root.
+/// Whether this process can create a world: namespaces and mounts need root.
 pub(crate) fn can_be_made() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
-/// A trial that runs `words` in a world of its own.
+/// A trial that runs `words` in a separate world.
 pub(crate) fn trial(name: String, words: impl IntoIterator<Item = String>) -> Trial {
     let words: Vec<String> = words.into_iter().collect();
     Trial::test(name, move || outside(&words).map_err(Failed::from))

@@ -1,4 +1,5 @@
-//! Base64 as decoded by Go's `encoding/base64`: padded; line breaks and unused last bits are ignored.
+//! Base64, decoded in the same way as by Go's `encoding/base64`: padding is required, and
+//! line breaks and unused last bits are ignored.
 
 use ::base64::alphabet::STANDARD;
 use ::base64::engine::general_purpose::{GeneralPurpose, PAD};

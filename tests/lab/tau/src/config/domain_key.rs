@@ -1,5 +1,5 @@
-//! The domain-validation key pair. The private key's file is always opened, but only parsed if the public key has to be
-//! derived from it.
+//! The domain-validation key pair. The private key's file is always opened, but only parsed
+//! if the public key has to be derived from it.
 
 use std::path::Path;
 

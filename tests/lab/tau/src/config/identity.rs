@@ -1,4 +1,5 @@
-//! The node's private key, in libp2p's protobuf encoding (`1: type`, `2: data`). The stand-in only supports ed25519.
+//! The node's private key, in libp2p's protobuf encoding (`1: type`, `2: data`). The
+//! stand-in only supports ed25519.
 
 use libp2p::identity::{Keypair, ed25519};
 

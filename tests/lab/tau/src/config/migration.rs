@@ -1,7 +1,7 @@
-//! tau's migration of configurations: it renames the old key `protocols:` to `services:`, always in the shape's live
-//! file, even if it was told to validate another one.
+//! tau's migration of configurations: it renames the old key `protocols:` to `services:`,
+//! always in the shape's live file, even if it was told to validate another one.
 //!
-//! A file that can't be parsed is left alone; reading it afterwards reports the error.
+//! A file that can't be parsed isn't changed; reading it afterwards reports the error.
 
 use std::path::Path;
 

@@ -1,7 +1,9 @@
-//! A node's configuration, read and checked in the same order as by the real tau: what `config validate` checks.
+//! A node's configuration, which is read and checked in the same order as by the real tau.
+//! These are the checks of `config validate`.
 //!
-//! The entry point is [`load`]. [`crate::start`] may still reject what it accepts: addresses, services and the tenancy
-//! are only checked when they are used.
+//! The entry point is [`load`]. [`crate::start`] may still reject a configuration that it
+//! accepts, because addresses, services and the tenancy are checked only when they are
+//! used.
 
 mod base64;
 mod domain_key;
@@ -34,7 +36,8 @@ pub(crate) struct Node {
     pub(crate) tenancy: Tenancy,
 }
 
-/// Reads `file`, or `<root>/config/<shape>.yaml`; renames `protocols:` to `services:` in the latter in any case.
+/// Reads `file`, or else `<root>/config/<shape>.yaml`. In either case, renames `protocols:`
+/// to `services:` in the latter.
 pub(crate) fn load(root: &str, shape: &str, file: Option<&str>) -> Result<Node, Refusal> {
     if !root.starts_with('/') {
         return Err(Refusal::new(format!("root folder `{root}` is not absolute")));

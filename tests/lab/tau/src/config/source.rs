@@ -1,7 +1,7 @@
 //! The YAML, checked against tau's Go types, with Go's messages for values of the wrong type.
 //!
-//! Unknown keys are ignored, null counts as absent, any scalar is accepted as a string, but a string isn't accepted as a
-//! number.
+//! Unknown keys are ignored, null counts as absent, any scalar is accepted as a string, but
+//! a string isn't accepted as a number.
 
 use serde::Deserialize as _;
 use serde_yaml::{Mapping, Value};
@@ -15,7 +15,7 @@ pub(crate) struct Source {
     pub(crate) swarm_key: String,
     pub(crate) services: Vec<String>,
     pub(crate) listen: Vec<String>,
-    /// `None` if absent, which is rejected; an empty list isn't.
+    /// `None` if the list is absent, which is rejected; an empty list isn't rejected.
     pub(crate) announce: Option<Vec<String>>,
     pub(crate) lite: i64,
     pub(crate) peers: Vec<String>,
@@ -38,7 +38,7 @@ pub(crate) struct TenancyApp {
     pub(crate) key: String,
 }
 
-/// The first document of a text, merge keys resolved.
+/// The first document of a text, with merge keys resolved.
 pub(super) fn document(text: &str) -> Result<Value, serde_yaml::Error> {
     let Some(first) = serde_yaml::Deserializer::from_str(text).next() else { return Ok(Value::Null) };
     let mut value = Value::deserialize(first)?;
@@ -57,9 +57,9 @@ pub(super) fn parse(text: &str) -> Result<Source, Refusal> {
     }
 }
 
-/// Go's parser and this one are both ports of libyaml, so the sentence is the same, and only the line is another:
-/// Go names that of the context where there is one, and counts from zero where the parser complains (not the
-/// scanner).
+/// Go's parser and this one are both ports of libyaml, so their messages are the same,
+/// except for the line. Go reports the line of the context, if there is one, and counts
+/// lines from zero for errors of the parser (but not of the scanner).
 fn syntax(error: &serde_yaml::Error) -> Refusal {
     let text = error.to_string();
     if text.contains("duplicate entry") {

@@ -1,5 +1,6 @@
-//! The swarm's pre-shared key. As in the real tau, its file is checked twice: when the configuration is read, only that
-//! it has six parts separated by slashes; the parts themselves, when libp2p is set up.
+//! The swarm's pre-shared key. As in the real tau, its file is checked twice. When the
+//! configuration is read, it must have six parts separated by slashes. The parts themselves
+//! are checked when libp2p is set up.
 
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use crate::refusal::Refusal;
 const HEADER: &str = "/key/swarm/psk/1.0.0/";
 const LENGTH: usize = 32;
 
-/// A key file of the right form, whose parts haven't been checked.
+/// A key file of the right form, the parts of which haven't been checked.
 pub(crate) struct SwarmKey {
     header: String,
     encoding: String,
@@ -28,8 +29,8 @@ impl SwarmKey {
         Self::parse(&String::from_utf8_lossy(&text)).map(Some)
     }
 
-    /// A single line with one or two slashes before `base16` is valid. go-libp2p's own format with three lines has seven
-    /// parts, and is rejected.
+    /// A single line with one or two slashes before `base16` is valid. go-libp2p's format
+    /// with three lines has seven parts, and is rejected.
     fn parse(text: &str) -> Result<Self, Refusal> {
         let words: Vec<&str> = text.split('/').filter(|word| !word.is_empty()).collect();
         let [a, b, c, d, encoding, encoded] = words[..] else {
@@ -42,7 +43,7 @@ impl SwarmKey {
         })
     }
 
-    /// The key's bytes; any further ones are ignored.
+    /// The key's bytes. Further bytes are ignored.
     pub(crate) fn decode(&self) -> Result<[u8; LENGTH], Refusal> {
         if self.header != HEADER {
             return Err(Refusal::new(format!("expected file header {HEADER}, got: {}", self.header)));
