@@ -1,5 +1,5 @@
-//! Whatever a host answers to a probe, no control character of it reaches the terminal,
-//! planning takes little time, and the other hosts are planned.
+//! For any answer of a host to a probe, no control character of the answer reaches the
+//! terminal, planning takes little time, and the other hosts are planned.
 
 use super::cases::cases as random_cases;
 use super::hostile::{KEY, PASSWORD, World, base, cases, strings};
@@ -103,8 +103,8 @@ fn no_field_of_an_answer_shows_a_key() {
     assert!(masked > 0, "no value is shown");
 }
 
-/// Texts of a host that are only quoted contain no password either, wherever they come
-/// from.
+/// Texts of a host that are only quoted, such as the holder of a lock, contain no password
+/// either.
 #[test]
 fn no_words_of_a_host_show_a_password() {
     let (world, base) = (World::new(), base());

@@ -1,5 +1,5 @@
-//! Whatever a file contains, reading it and showing its problems takes little time, and at
-//! most 200 MB of memory, or forty times the file's size if that is more.
+//! For any contents of a file, reading it and showing its problems needs little time, and
+//! at most 200 MB of memory, or forty times the file's size if that is more.
 //!
 //! Each case is read by a separate process, whose peak memory the kernel reports. In a
 //! release build the files have the maximum size: `cargo test --workspace --release --test

@@ -18,8 +18,8 @@ pub struct Wording {
     pub help: String,
 }
 
-/// The words for a finding. Whatever they quote, they are short and contain no control
-/// characters.
+/// The words for a finding. Quoted text is shortened, and its control characters are
+/// escaped.
 pub fn wording(finding: &Finding) -> Wording {
     let Words { message, labels, help } = words(finding);
     let mut wording = Wording { message: readable(&message), labels: Vec::new(), help: readable(&help) };

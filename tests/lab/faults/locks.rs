@@ -16,7 +16,8 @@ pub(crate) fn let_go(bench: &mut Bench<'_>) {
     let mut network = bench.network(&[host], &[]);
     network.log_in_as(host, "tau");
 
-    // The actions of a dead controller never run at the same time as those of the next one.
+    // The actions of a killed controller never run at the same time as the actions of the
+    // next one.
     for (situation, cut) in
         [("controller killed, its shell hangs", false), ("network cut, its shell hangs", true)]
     {
@@ -155,8 +156,8 @@ pub(crate) fn given_up(bench: &mut Bench<'_>) {
     let before = pictures(&hosts);
     first.signal("CONT");
     let run = first.end().exits(1);
-    // The lost lock is reported by whichever host the apply talks to next: the elder, whose
-    // nodes are checked, or the member.
+    // The apply may next talk to the elder, to check its nodes, or to the member. Either
+    // reports that the lock is lost.
     run.says_in_one_line(&["connection lost while", "released the lock"]);
     look_like(&hosts, &before);
     converges(&network, &hosts);
