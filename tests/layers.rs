@@ -1,5 +1,6 @@
-//! The rooms of `src` import each other in one direction only, and some crates are used in
-//! certain rooms only. These tests read the source files.
+//! The rooms of `src` import each other in one direction only, some crates are used only in
+//! certain rooms, and no room contains words of things that it must not know. These tests
+//! read the source files.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -13,12 +14,13 @@ const KEPT: &[(&str, &[&str])] = &[
     ("tokio", &["ssh/", "artifact/", "remote/", "pretend/", "cli/", "main.rs"]),
 ];
 
-/// What a room must not contain: the column "never" of the design's table, as far as words
-/// show it. Strings and scripts count, comments and tests don't.
+/// Words that a room must not contain. They enforce the column "never" of the design's
+/// table, as far as words can. Strings and scripts are searched, comments and tests aren't.
 struct Never {
     rooms: &'static [&'static str],
     words: &'static [&'static str],
-    /// Files that may have them all the same, with the reason in the table below.
+    /// Files that may contain the words nevertheless. A comment in the table below gives
+    /// the reason.
     except: &'static [&'static str],
     why: &'static str,
 }
@@ -44,8 +46,8 @@ const NEVERS: &[Never] = &[
             "substrate",
             "tns",
         ],
-        // The folder's accounts are compiled into a node's configuration, whose struct has a
-        // field of that name.
+        // The folder's accounts are compiled into a node's configuration, whose struct has
+        // a field `accounts`.
         except: &["desired/node.rs"],
         why: "what is a daemon's, a service's or a package's is in room `daemon`",
     },
@@ -108,7 +110,7 @@ const NEVERS: &[Never] = &[
     Never {
         rooms: &["plan"],
         words: &["crate::render", "crate::ssh", "println!", "Style"],
-        // Why a host couldn't be planned may be the connection's error.
+        // The reason why a host isn't planned may be an error of the connection.
         except: &["plan/host_error.rs"],
         why: "it doesn't know how a plan is shown or carried out",
     },
@@ -138,7 +140,8 @@ impl Never {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         self.words.iter().copied().find(|word| {
             line.match_indices(word).any(|(at, _)| {
-                // A word that begins or ends with a letter isn't part of another.
+                // A word that begins or ends with a letter must not be part of a longer
+                // word.
                 let (before, after) = (&line[..at], &line[at + word.len()..]);
                 let begins = !word.starts_with(is_word) || !before.ends_with(is_word);
                 begins && (!word.ends_with(is_word) || !after.starts_with(is_word))
@@ -169,7 +172,7 @@ fn no_room_has_what_is_never_there() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Each rule finds each of its words, and only whole ones.
+/// Each rule finds each of its words, but only as whole words.
 #[test]
 fn every_never_is_found() {
     for never in NEVERS {
