@@ -52,6 +52,9 @@ pub enum Obstacle {
     },
     /// The host wasn't asked about something that the folder wants.
     NeverAsked(Printable),
+    /// The digests of the host's secrets were made with the key of another network or host, so
+    /// they can't be compared.
+    OtherKey,
     /// Something there can't be read, so what to change can't be planned.
     Unreadable {
         /// What.

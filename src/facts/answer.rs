@@ -129,6 +129,7 @@ struct Raw {
     redactor: Redactor,
     version: Option<u32>,
     asked: Option<Asked>,
+    key: Option<Sha256>,
     root: String,
     architecture: String,
     os: String,
@@ -206,11 +207,12 @@ impl Raw {
         let (tag, rest) = line.split_once('\t').unwrap_or((line, ""));
         match tag {
             "probe" => self.version = Some(rest.parse().ok()?),
+            "key" => self.key = Some(rest.parse().ok()?),
             "asked" => {
                 let (shapes, directories) = rest.split_once('\t')?;
                 let shapes: Result<_, _> = shapes.split_whitespace().map(str::parse).collect();
                 let directories = directories.split_whitespace().map(str::to_owned).collect();
-                self.asked = Some(Asked { shapes: shapes.ok()?, directories, at_ns: None });
+                self.asked = Some(Asked { shapes: shapes.ok()?, directories, key: None, at_ns: None });
             }
             "root" => rest.clone_into(&mut self.root),
             "architecture" => rest.clone_into(&mut self.architecture),
@@ -354,6 +356,7 @@ impl Raw {
         };
         let (units, texts) = self.units.assemble(now_ns, program, &self.digests, texts);
         asked.at_ns = now_ns;
+        asked.key = self.key;
         Ok(Facts {
             asked,
             architecture: Printable::line(&self.architecture),

@@ -1,8 +1,8 @@
 //! What a host was asked.
 
 use super::interpret;
-use crate::daemon::Daemon;
-use crate::resource::{ResourceKey, ShapeName};
+use crate::daemon::{Daemon, engine};
+use crate::resource::{ResourceKey, Sha256, ShapeName};
 use std::collections::BTreeSet;
 
 /// The version of the probe: of what it asks, and of the form of its answers. It is part of
@@ -20,6 +20,8 @@ pub struct Asked {
     pub shapes: BTreeSet<ShapeName>,
     /// The directories that were looked for by name.
     pub directories: BTreeSet<String>,
+    /// The fingerprint of the key of the digests that stand for secrets.
+    pub key: Option<Sha256>,
     /// When, in nanoseconds since 1970 by the host's clock; `None` if the host has no `/proc`.
     pub at_ns: Option<i64>,
 }
@@ -34,9 +36,10 @@ impl Asked {
                 Some((_, shape)) => self.shapes.contains(&shape),
                 None => interpret::is_queried(unit),
             },
-            ResourceKey::Package(_) | ResourceKey::Rule(_) | ResourceKey::Units | ResourceKey::Storage(_) => {
-                true
-            }
+            // Only an unfinished installation of one of these is asked about.
+            ResourceKey::Package(name) => engine::ENGINES.iter().any(|engine| engine.package == name),
+            ResourceKey::Storage(path) => Daemon::of_data(path).is_some(),
+            ResourceKey::Rule(_) | ResourceKey::Units => true,
         }
     }
 }

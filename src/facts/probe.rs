@@ -44,6 +44,7 @@ impl Request<'_> {
         for (name, value) in [
             ("version", version.as_bytes()),
             ("key", self.key.expose().expose()),
+            ("fingerprint", self.key.fingerprint().to_string().as_bytes()),
             ("machines", self.machines.expose().expose()),
             ("shapes", shapes.join(" ").as_bytes()),
             ("directories", directories().join(" ").as_bytes()),

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Describes a host without changing anything on it. `probe.rs` puts assignments before it and
 # a subshell around it; `answer.rs` documents the output. Assigned are
-#   version, root, key, machines, shapes, directories, rehash, and lines of
+#   version, root, key, fingerprint (the key's), machines, shapes, directories, rehash, and lines of
 #   questions   lines READER:PATTERN, of the files to look for; see below
 #   configs     configurations of the nodes that are wanted
 #   staging     directories in which files are staged
@@ -33,7 +33,7 @@ export LC_ALL QUOTING_STYLE
 tab='	'
 nl='
 '
-printf 'probe\t%s\nasked\t%s\t%s\n' "$version" "$shapes" "$directories"
+printf 'probe\t%s\nkey\t%s\nasked\t%s\t%s\n' "$version" "$fingerprint" "$shapes" "$directories"
 printf 'root\t%s\narchitecture\t%s\n' "$root" "$(uname -m)"
 if [ -r "$root/etc/os-release" ]; then
     while IFS= read -r line || [ -n "$line" ]; do

@@ -8,7 +8,7 @@ use super::{Options, Overridden, obstacles, order, target};
 use crate::desired::Desired;
 use crate::diff::{Change, Grounded, Obstacle, Terms, compare, ground};
 use crate::facts::{Conditions, Facts, interpret};
-use crate::resource::{Graph, HostName, Printable, Resource, ResourceId, ResourceKey};
+use crate::resource::{DigestKey, Graph, HostName, Printable, Resource, ResourceId, ResourceKey};
 use std::num::NonZero;
 use std::thread;
 
@@ -45,7 +45,8 @@ pub(super) struct Common<'a> {
 impl Common<'_> {
     /// Plans one host. `twins` are the other hosts of the folder with its machine-id.
     pub(super) fn plan(&self, name: &HostName, facts: &Facts, twins: Vec<HostName>) -> HostPart {
-        let Self { network, desired: Desired { goals, spellings, .. }, retirement, options } = *self;
+        let Self { network, desired: Desired { goals, spellings, digest_keys, .. }, retirement, options } =
+            *self;
         let none = Graph::default();
         let current = interpret(name, facts);
         let conditions = current.conditions;
@@ -59,6 +60,9 @@ impl Common<'_> {
             obstacles.push(Obstacle::SameMachine(twins));
         }
         obstacles.extend(obstacles::never_asked(&desired, &current.asked));
+        if digest_keys.get(name).map(DigestKey::fingerprint) != current.asked.key {
+            obstacles.push(Obstacle::OtherKey);
+        }
         obstacles.extend(obstacles::unreadable(&desired, &current.graph, &current.unwanted));
         let mut overridden = obstacles::foreign(name, &desired, &conditions.foreign, options, &mut obstacles);
         let terms = Terms { spellings, unwanted: &current.unwanted, purge_storage: options.purge_storage };

@@ -52,6 +52,7 @@ fn obstacle(obstacle: &Obstacle) -> String {
         Obstacle::NeverAsked(what) => {
             format!("the probe didn't ask whether {what} exists")
         }
+        Obstacle::OtherKey => "its secrets were digested with another key".to_owned(),
         Obstacle::Unreadable { path, why } => format!("{path} {}", unreadable(why)),
         Obstacle::Masked(unit) => format!("{unit} is masked"),
         Obstacle::ForeignFragment { unit, file } => {
@@ -98,7 +99,7 @@ fn obstacle_help(obstacle: &Obstacle) -> String {
         Obstacle::FirewallRule { rule, port } => format!(
             "on the host, delete it (`ufw delete {rule}`), or allow {port} before it (`ufw insert 1 allow {port}`)"
         ),
-        Obstacle::NeverAsked(_) => "probe the host again, with this folder".to_owned(),
+        Obstacle::NeverAsked(_) | Obstacle::OtherKey => "probe the host again, with this folder".to_owned(),
         Obstacle::Unreadable { .. } => "fix it on the host, or move it elsewhere".to_owned(),
         Obstacle::Masked(unit) => format!(
             "if it should run, run `systemctl unmask {unit}` on the host; add `--runtime` if it is masked only until the next boot"

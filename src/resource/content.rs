@@ -94,6 +94,12 @@ impl DigestKey {
         Self::derive(swarm_key, "/etc/machine-id")
     }
 
+    /// Tells whether two keys are the same without disclosing either: facts carry it, because
+    /// digests can only be compared with those of the same key.
+    pub fn fingerprint(&self) -> Sha256 {
+        self.digest(b"fingerprint")
+    }
+
     /// The key as it is sent to the host: 64 hexadecimal digits.
     pub fn expose(&self) -> &SecretBytes {
         &self.0

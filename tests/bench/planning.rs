@@ -24,7 +24,7 @@ use spore_drive::facts::parse;
 use spore_drive::network::{Files, Network};
 use spore_drive::plan::{Options, Plan, Planner, Probed};
 use spore_drive::render::{self, Style};
-use spore_drive::resource::{Redactor, Sha256, Untrusted};
+use spore_drive::resource::{DigestKey, Redactor, Sha256, Untrusted};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
@@ -43,6 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         facts.machine = Some(Sha256::of(name.as_str().as_bytes()));
         facts.asked.shapes = host.nodes.keys().cloned().collect();
         facts.asked.directories = tau::DIRECTORIES.iter().map(|(path, _)| (*path).to_owned()).collect();
+        let key = DigestKey::derive(network.swarm_key.line(), name.as_str());
+        facts.asked.key = Some(key.fingerprint());
         simulation.hosts.insert(name.clone(), facts);
     }
     let v1 = supplies("v1")?;

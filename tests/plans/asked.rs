@@ -5,17 +5,28 @@ use libtest_mimic::{Failed, Trial};
 use spore_drive::facts::Facts;
 use spore_drive::plan::{Plan, Probed};
 use spore_drive::render::{Style, plan as render};
+use spore_drive::resource::Sha256;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("asked::another_shape", || {
-            is_missed("tau@store.service", |facts| {
+            is_missed("the probe didn't ask whether tau@store.service exists", |facts| {
                 facts.asked.shapes.clear();
             })
         }),
         Trial::test("asked::another_directory", || {
-            is_missed("/tb/storage/", |facts| {
+            is_missed("the probe didn't ask whether /tb/storage/ exists", |facts| {
                 facts.asked.directories.remove("/tb/storage");
+            })
+        }),
+        Trial::test("asked::another_key", || {
+            is_missed("its secrets were digested with another key", |facts| {
+                facts.asked.key = Some(Sha256::of(b"of another network"));
+            })
+        }),
+        Trial::test("asked::without_a_key", || {
+            is_missed("its secrets were digested with another key", |facts| {
+                facts.asked.key = None;
             })
         }),
     ]
@@ -32,7 +43,7 @@ fn is_missed(what: &str, forget: impl Fn(&mut Facts)) -> Result<(), Failed> {
     let plan = plan(Probed::Facts(facts));
     assert!(plan.changes.is_empty() && plan.waves.is_empty() && plan.stage.is_empty());
     let text = render(&plan, Style::Plain);
-    let line = format!("h4: not planned: the probe didn't ask whether {what} exists");
+    let line = format!("h4: not planned: {what}");
     assert!(text.contains(&line), "{text}");
     assert!(text.contains("probe the host again, with this folder"), "{text}");
     Ok(())

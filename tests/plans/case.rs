@@ -225,6 +225,7 @@ impl World {
             |facts| {
                 let mut facts = facts.clone();
                 facts.asked.shapes.clone_from(&self.planner.hosts()[name]);
+                facts.asked.key = Some(self.desired().digest_keys[name].fingerprint());
                 facts.asked.directories =
                     tau::DIRECTORIES.iter().map(|(path, _)| (*path).to_owned()).collect();
                 Probed::Facts(Box::new(facts))
