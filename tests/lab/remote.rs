@@ -92,7 +92,7 @@ async fn plants(locked: &mut Locked, host: &host::LabHost) {
     payloads.insert(binary.source.clone(), Payload::Artifact { raw: program.into(), gzip });
     let config = file("/tb/config/probe.yaml", b"secret", 0o600);
     payloads.insert(config.source.clone(), Payload::Secret(SecretBytes::new("secret")));
-    let unit = file("/etc/systemd/system/probe.service", UNIT.as_bytes(), 0o644);
+    let unit = file("/etc/systemd/system/tau@probe.service", UNIT.as_bytes(), 0o644);
     payloads.insert(unit.source.clone(), Payload::Bytes(UNIT.into()));
 
     let directory = |path: &str| Action::MakeDirectory { path: path.to_owned(), access: Access::root(0o750) };
@@ -108,26 +108,26 @@ async fn plants(locked: &mut Locked, host: &host::LabHost) {
         place(&config),
         place(&unit),
         Action::Reload { files: [(unit.path.clone(), Some(unit.sha256))].into() },
-        Action::Enable { unit: "probe.service".to_owned() },
+        Action::Enable { unit: "tau@probe.service".to_owned() },
         start(Running::Stopped),
     ];
     let first = run(locked, &actions, &payloads).await;
     assert_eq!(first, vec![Outcome::Done; actions.len()]);
-    let (pid, inode) = (host.pid_of("probe.service"), host.stat("/tb/bin/probe"));
+    let (pid, inode) = (host.pid_of("tau@probe.service"), host.stat("/tb/bin/probe"));
     let expected = vec![Outcome::Already; actions.len()];
     assert_eq!(run(locked, &actions, &payloads).await, expected);
-    assert_eq!((host.pid_of("probe.service"), host.stat("/tb/bin/probe")), (pid, inode), "untouched");
-    let restart = start(Running::Invocation(host.invocation("probe.service")));
+    assert_eq!((host.pid_of("tau@probe.service"), host.stat("/tb/bin/probe")), (pid, inode), "untouched");
+    let restart = start(Running::Invocation(host.invocation("tau@probe.service")));
     assert_eq!(run(locked, std::slice::from_ref(&restart), &payloads).await, [Outcome::Done]);
-    assert_ne!(host.pid_of("probe.service"), pid);
+    assert_ne!(host.pid_of("tau@probe.service"), pid);
     assert_eq!(run(locked, &[restart], &payloads).await, [Outcome::Already]);
 }
 
 /// If a unit exits, its start fails before the time-out, with lines of its journal.
 async fn dies(locked: &mut Locked) {
-    let broken = "systemctl stop probe; mkdir -p /run/systemd/system/probe.service.d\n\
+    let broken = "systemctl stop tau@probe; mkdir -p /run/systemd/system/tau@probe.service.d\n\
         printf '[Service]\\nExecStart=\\nExecStart=/bin/sh -c \"echo hunter2 is wrong; exit 3\"\\nRestart=always\\nRestartSec=1\\n' \
-        >/run/systemd/system/probe.service.d/x.conf; systemctl daemon-reload";
+        >/run/systemd/system/tau@probe.service.d/x.conf; systemctl daemon-reload";
     locked.ask(&SecretBytes::new(broken)).await.unwrap();
     let begun = Instant::now();
     let ended = locked
@@ -136,11 +136,11 @@ async fn dies(locked: &mut Locked) {
         .unwrap();
     let Run::Stopped { at: 0, outcome: Outcome::Failed { text } } = ended else { panic!("{ended:?}") };
     assert!(
-        text.starts_with("probe.service is not healthy: it crashed 2 times with status 3 (exit-code)"),
+        text.starts_with("tau@probe.service is not healthy: it crashed 2 times with status 3 (exit-code)"),
         "{text}"
     );
     assert!(text.contains("*** is wrong") && !text.contains("hunter2"), "{text}");
-    let stop = Action::Stop { unit: "probe.service".to_owned(), before: Running::Failing };
+    let stop = Action::Stop { unit: "tau@probe.service".to_owned(), before: Running::Failing };
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert_eq!(run(locked, &[stop], &Payloads::new()).await, [Outcome::Done]);
 }
@@ -184,7 +184,9 @@ pub(crate) fn lets_go(lab: &Lab) {
         ..RemoteLimits::default()
     };
     let hang = || Action::Verify {
-        command: ["/bin/sleep", "1000"].map(ToOwned::to_owned).to_vec(),
+        command: ["/bin/sh", "-c", "exec sleep 1000", "-p", "/tb/config/a.yaml"]
+            .map(ToOwned::to_owned)
+            .to_vec(),
         staged: [("/etc/passwd".to_owned(), "/etc/passwd".to_owned())].into(),
         version: None,
     };
@@ -248,7 +250,7 @@ fn start(before: Running) -> Action {
     let says = "started! with id: 7".to_owned();
     let health = Health { says, listens: vec![2222], within: Duration::from_secs(30) };
     let fallback = Fallback::Leave;
-    Action::Start { unit: "probe.service".to_owned(), before, health: Some(health), fallback }
+    Action::Start { unit: "tau@probe.service".to_owned(), before, health: Some(health), fallback }
 }
 
 /// The outcomes of the actions.
