@@ -125,6 +125,9 @@ impl HostState<'_> {
             Action::Remove { path, before } => self.remove(path, before),
             Action::Purge { path, before } => self.purge(path, before),
             Action::Allow(port) => {
+                if self.allowing(*port) == RULES.len() {
+                    return Err("it is allowed already".to_owned());
+                }
                 self.disallow(*port);
                 for (path, any) in RULES {
                     let rules = self.facts.texts.entry(path.to_owned()).or_default();
@@ -133,6 +136,9 @@ impl HostState<'_> {
                 Ok(())
             }
             Action::Disallow(port) => {
+                if self.allowing(*port) == 0 {
+                    return Err("no rule of ours allows it".to_owned());
+                }
                 self.disallow(*port);
                 Ok(())
             }
@@ -150,7 +156,13 @@ impl HostState<'_> {
                 self.reload();
                 Ok(())
             }
-            Action::Enable { unit } => self.set_enabled(unit, "enabled"),
+            Action::Enable { unit } => {
+                // Installing a package may have enabled its unit.
+                if node::shape_of_unit(unit).is_some() && self.unit(unit).enabled == "enabled" {
+                    return Err("it is enabled already".to_owned());
+                }
+                self.set_enabled(unit, "enabled")
+            }
             Action::Disable { unit, enabled } => {
                 if !enabled && self.unit(unit).enabled == "enabled" {
                     return Err("it is enabled".to_owned());
@@ -432,6 +444,14 @@ impl HostState<'_> {
             ctime_ns: self.now_ns,
             sha256: None,
         }
+    }
+
+    /// In how many of ufw's files a rule of ours allows this port.
+    fn allowing(&self, port: Port) -> usize {
+        let has = |(path, any): &(&str, &str)| {
+            self.facts.texts.get(*path).is_some_and(|rules| rules.expose().contains(&rule(port, any)))
+        };
+        RULES.iter().filter(|rule| has(rule)).count()
     }
 
     fn disallow(&mut self, port: Port) {
