@@ -8,20 +8,21 @@
 
 use crate::resource::{Document, Effect, Field, FieldPath, Printable, ShapeName, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The template of a daemon's units.
 #[derive(Debug)]
 pub struct Template {
     path: &'static str,
     text: String,
-    document: Document,
+    document: Arc<Document>,
     directives: Vec<FieldPath>,
 }
 
 impl Template {
     /// A template of this text, at this path below `/etc/systemd/system`.
     pub(super) fn new(path: &'static str, text: String) -> Self {
-        let document = parse_directives(&text);
+        let document = Arc::new(parse_directives(&text));
         let is_overridable =
             |path: &&FieldPath| path.starts_with("Service.") || path.as_str() == "Unit.StartLimitIntervalSec";
         let directives = document.fields.keys().filter(is_overridable).cloned().collect();
@@ -39,7 +40,7 @@ impl Template {
     }
 
     /// Its directives.
-    pub fn document(&self) -> &Document {
+    pub fn document(&self) -> &Arc<Document> {
         &self.document
     }
 

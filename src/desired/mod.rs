@@ -16,6 +16,7 @@ use crate::resource::{
     Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Source, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// The desired state of the hosts, and the bytes of their files.
@@ -182,7 +183,7 @@ impl HostCompiler<'_> {
         self.in_directory(tau::BINARY);
         let template = tau::template();
         let unit = SecretBytes::new(template.text());
-        let content = Content::Document(template.document().clone());
+        let content = Content::Document(Arc::clone(template.document()));
         self.file(template.path(), 0o644, content, &unit, Source::Fixed(FixedText::UnitTemplate));
         self.have(ResourceKey::Units, Resource::Units { fresh: true });
         self.connect(

@@ -12,6 +12,7 @@ use crate::resource::{
     Service, Source, Started,
 };
 use std::net::IpAddr;
+use std::sync::Arc;
 
 impl HostCompiler<'_> {
     /// Adds the goals of the host's node with this identity.
@@ -34,7 +35,7 @@ impl HostCompiler<'_> {
         let document = config.document(self.key).map_err(unwritable)?;
         let text = config.to_yaml().map_err(unwritable)?;
         let path = tau::config_path(shape_name);
-        self.file(&path, 0o600, Content::Document(document), &text, Source::Rendered(name.clone()));
+        self.file(&path, 0o600, Content::Document(Arc::new(document)), &text, Source::Rendered(name.clone()));
         let validates = Edge::Validates(tau::validation(shape_name).into());
         self.connect(ResourceKey::File(tau::BINARY.to_owned()), ResourceKey::File(path.clone()), validates);
 

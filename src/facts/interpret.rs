@@ -4,6 +4,7 @@
 //! another file here, and whether both mean the same is for the comparison to say. So one
 //! state can be compared with any folder, and facts can be interpreted where no folder is.
 
+use super::configs::Configs;
 use super::current::{Current, Unwanted};
 use super::firewall;
 use super::units::{self, HostUnits, stub_listens};
@@ -15,6 +16,7 @@ use crate::resource::{
     ShapeName, Source, Unreadable,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Where starts of nodes are noted.
 const RECORDS: &str = "/run/spore/";
@@ -32,13 +34,14 @@ pub fn interpret(host: &HostName, facts: &Facts) -> Current {
         graph: Graph::default(),
         unwanted: BTreeMap::new(),
         networks: BTreeSet::new(),
+        configs: Configs::default(),
     };
     reading.directories();
     reading.files();
     reading.rules();
     reading.links();
     reading.packages();
-    units::services(&HostUnits { name: host, facts }, &mut reading.graph);
+    units::services(&HostUnits { name: host, facts, configs: &reading.configs }, &mut reading.graph);
     reading.storage();
     reading.notes();
     reading.records();
@@ -73,6 +76,7 @@ struct Reading<'a> {
     graph: Graph<Resource>,
     unwanted: BTreeMap<ResourceKey, Unwanted>,
     networks: BTreeSet<Printable>,
+    configs: Configs<'a>,
 }
 
 impl Reading<'_> {
@@ -134,7 +138,7 @@ impl Reading<'_> {
         let text = self.facts.texts.get(path);
         let blob = Content::Blob { sha256, size: Some(fact.size) };
         let content = match meaning {
-            Meaning::Config(daemon) => match text.and_then(|text| daemon.config(text)) {
+            Meaning::Config(daemon) => match text.and_then(|text| self.configs.parse(daemon, text)) {
                 Some(document) => {
                     self.networks.extend(daemon.network(&document).cloned());
                     Content::Document(document)
@@ -151,8 +155,9 @@ impl Reading<'_> {
                 Content::Secret(sha256)
             }
             Meaning::Text => text.map_or(blob, |text| Content::Text(Printable::text(text.expose()))),
-            Meaning::Unit => text
-                .map_or(Content::Opaque, |text| Content::Document(daemon::parse_directives(text.expose()))),
+            Meaning::Unit => text.map_or(Content::Opaque, |text| {
+                Content::Document(Arc::new(daemon::parse_directives(text.expose())))
+            }),
             Meaning::Blob => blob,
         };
         Some(Resource::File(File { access: fact.access.clone(), content, sha256, source: Source::Host }))

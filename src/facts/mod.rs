@@ -9,6 +9,7 @@
 mod answer;
 mod asked;
 mod conditions;
+mod configs;
 mod current;
 mod firewall;
 mod interpret;

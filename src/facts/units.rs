@@ -18,6 +18,7 @@
 //! **A journal without evidence decides nothing.** Where it doesn't reach back to
 //! the start, what answers on the node's ports decides.
 
+use super::configs::Configs;
 use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
 use crate::daemon::{self, Daemon, Listens, Template, resolver};
 use crate::resource::{
@@ -26,6 +27,7 @@ use crate::resource::{
     kept_for,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A start older than this is judged by its ports alone.
@@ -36,9 +38,10 @@ const SLOWEST: Duration = Duration::from_secs(90);
 const MOMENT: Duration = Duration::from_secs(10);
 
 /// The units of a host, and what they are compared with.
-pub(super) struct HostUnits<'a> {
+pub(super) struct HostUnits<'a, 'c> {
     pub(super) name: &'a HostName,
     pub(super) facts: &'a Facts,
+    pub(super) configs: &'c Configs<'a>,
 }
 
 /// The parts of the nodes' units that our template doesn't control.
@@ -87,7 +90,7 @@ fn drop_ins<'a>(unit: &'a UnitFact, facts: &'a Facts) -> impl Iterator<Item = (&
 }
 
 /// Puts the host's units into its graph.
-pub(super) fn services(host: &HostUnits<'_>, graph: &mut Graph<Resource>) {
+pub(super) fn services(host: &HostUnits<'_, '_>, graph: &mut Graph<Resource>) {
     for (name, unit) in &host.facts.units {
         let service = match Daemon::of_unit(name) {
             Some((daemon, shape)) => host.node(NodeName { shape, host: host.name.clone(), daemon }, unit),
@@ -100,7 +103,7 @@ pub(super) fn services(host: &HostUnits<'_>, graph: &mut Graph<Resource>) {
     }
 }
 
-impl HostUnits<'_> {
+impl<'a> HostUnits<'a, '_> {
     fn other(&self, unit: &UnitFact) -> Option<Service> {
         if unit.load != "loaded" {
             return None;
@@ -126,7 +129,7 @@ impl HostUnits<'_> {
         Some(Service { enabled, activity, node: None })
     }
 
-    fn node(&self, name: NodeName, unit: &UnitFact) -> Option<Service> {
+    fn node(&self, name: NodeName, unit: &'a UnitFact) -> Option<Service> {
         // A unit that is enabled only at runtime is no longer enabled after the next
         // boot.
         let enabled = unit.enabled == "enabled";
@@ -134,18 +137,17 @@ impl HostUnits<'_> {
         if !enabled && activity == Activity::Stopped {
             return None;
         }
-        let config = self.config(&name);
-        let serves = config.map(|config| name.daemon.serves(&config)).unwrap_or_default();
+        let serves = self.config(&name).map(|config| name.daemon.serves(&config)).unwrap_or_default();
         // Nodes that aren't in the folder aren't waited for.
         let health = Health { says: String::new(), listens: Vec::new(), within: Duration::ZERO };
         Some(Service { enabled, activity, node: Some(Node { name, bootstrap: false, serves, health }) })
     }
 
-    fn config(&self, node: &NodeName) -> Option<Document> {
-        node.daemon.config(self.facts.texts.get(&node.config())?)
+    fn config(&self, node: &NodeName) -> Option<Arc<Document>> {
+        self.configs.parse(node.daemon, self.facts.texts.get(&node.config())?)
     }
 
-    fn activity(&self, node: &NodeName, unit: &UnitFact) -> Activity {
+    fn activity(&self, node: &NodeName, unit: &'a UnitFact) -> Activity {
         if unit.load == "masked" || unit.enabled.starts_with("masked") {
             return Activity::Masked;
         }
@@ -165,7 +167,7 @@ impl HostUnits<'_> {
         }
     }
 
-    fn up(&self, node: &NodeName, unit: &UnitFact, started: Started) -> Activity {
+    fn up(&self, node: &NodeName, unit: &'a UnitFact, started: Started) -> Activity {
         let age = unit.age.unwrap_or_default();
         let Listens { main, dns } = listens(node, &started);
         let is_deaf = |port: &u16| !self.listens(*port);
@@ -229,13 +231,13 @@ impl HostUnits<'_> {
 
     /// What the process was started with: from the record of that very start,
     /// or else from the disk, where nothing has changed there since.
-    fn inputs(&self, node: &NodeName, unit: &UnitFact) -> Inputs {
+    fn inputs(&self, node: &NodeName, unit: &'a UnitFact) -> Inputs {
         let (Some(process), Some(started)) = (&unit.process, unit.started_ns) else {
             return Inputs::Unknown(Untold::NoProcess);
         };
         let mut known = BTreeMap::new();
         match &unit.record {
-            Some(record) => recorded(node, record, &mut known),
+            Some(record) => self.recorded(node, record, &mut known),
             None => {
                 if let Err(path) = self.on_disk(node, started, &mut known) {
                     return Inputs::Unknown(Untold::Changed(path));
@@ -253,9 +255,24 @@ impl HostUnits<'_> {
             let content = Content::Blob { sha256: exe, size: None };
             known.insert(node.daemon.program().to_owned(), Input { content, sha256: Some(exe) });
         }
-        let unit = Content::Document(self.directives(node, unit, process));
+        let unit = Content::Document(Arc::new(self.directives(node, unit, process)));
         known.insert(node.daemon.template().path().to_owned(), Input { content: unit, sha256: None });
         Inputs::Known(known)
+    }
+
+    /// What the record of a start says.
+    fn recorded(&self, node: &NodeName, record: &'a Record, known: &mut BTreeMap<String, Input>) {
+        let config = node.config();
+        for (path, sha256) in &record.digests {
+            let sha256 = *sha256;
+            let content = if *path == config {
+                let document = record.config.as_ref().and_then(|text| self.configs.parse(node.daemon, text));
+                document.map_or(Content::Opaque, Content::Document)
+            } else {
+                Content::Secret(sha256)
+            };
+            known.insert(path.clone(), Input { content, sha256: Some(sha256) });
+        }
     }
 
     /// The inputs as they are on the disk.
@@ -377,21 +394,6 @@ impl HostUnits<'_> {
             }
         }
         process.environment.iter().filter(|name| !theirs.contains(*name)).map(String::as_str).collect()
-    }
-}
-
-/// What the record of a start says.
-fn recorded(node: &NodeName, record: &Record, known: &mut BTreeMap<String, Input>) {
-    let config = node.config();
-    for (path, sha256) in &record.digests {
-        let sha256 = *sha256;
-        let content = if *path == config {
-            let document = record.config.as_ref().and_then(|text| node.daemon.config(text));
-            document.map_or(Content::Opaque, Content::Document)
-        } else {
-            Content::Secret(sha256)
-        };
-        known.insert(path.clone(), Input { content, sha256: Some(sha256) });
     }
 }
 

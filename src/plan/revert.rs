@@ -236,7 +236,7 @@ fn health(node: &Node, back: &[(&Candidate<'_>, Sha256)]) -> Health {
         None => node.health.clone(),
         Some((file, old)) => {
             let document = match file.found.map(|file| &file.content) {
-                Some(Content::Document(document)) if file.is_found(old) => Some(document),
+                Some(Content::Document(document)) if file.is_found(old) => Some(&**document),
                 _ => None,
             };
             node.name.daemon.health_with(&node.name.shape, document)

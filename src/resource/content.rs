@@ -5,6 +5,7 @@ use hkdf::Hkdf;
 use sha2::Digest as _;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// A number of bytes, displayed as `512 bytes` or `98.3 MB`.
@@ -138,7 +139,7 @@ pub enum Content {
         size: Option<u64>,
     },
     /// A parsed file, compared field by field.
-    Document(Document),
+    Document(Arc<Document>),
     /// A document in a style from which the probe can't remove the secrets. It differs
     /// from any other content.
     Opaque,

@@ -32,8 +32,8 @@ pub struct Cycle(ResourceId);
 /// Iteration is in the order of ids, regardless of the order of insertion.
 #[derive(Clone, Debug)]
 pub struct Graph<W> {
-    inner: DiGraph<(ResourceId, W), Edge>,
-    index: BTreeMap<ResourceId, NodeIndex>,
+    inner: DiGraph<(Arc<ResourceId>, W), Edge>,
+    index: BTreeMap<Arc<ResourceId>, NodeIndex>,
 }
 
 impl<W> Default for Graph<W> {
@@ -48,7 +48,8 @@ impl<W> Graph<W> {
         match self.index.get(&id) {
             Some(&at) => self.inner[at].1 = weight,
             None => {
-                let at = self.inner.add_node((id.clone(), weight));
+                let id = Arc::new(id);
+                let at = self.inner.add_node((Arc::clone(&id), weight));
                 self.index.insert(id, at);
             }
         }
@@ -74,7 +75,7 @@ impl<W> Graph<W> {
 
     /// All resources, in the order of ids.
     pub fn iter(&self) -> impl Iterator<Item = (&ResourceId, &W)> {
-        self.index.iter().map(|(id, &at)| (id, &self.inner[at].1))
+        self.index.iter().map(|(id, &at)| (&**id, &self.inner[at].1))
     }
 
     /// The number of resources.
@@ -104,7 +105,7 @@ impl<W> Graph<W> {
             .edges_directed(at, direction)
             .map(|edge| {
                 let other = if direction == Direction::Incoming { edge.source() } else { edge.target() };
-                (&self.inner[other].0, edge.weight())
+                (&*self.inner[other].0, edge.weight())
             })
             .collect();
         found.sort_by_key(|(id, _)| *id);
@@ -121,8 +122,12 @@ impl<W> Graph<W> {
         // doesn't depend on the order of insertion.
         let before = |at| self.inner.edges_directed(at, Direction::Incoming).count();
         let mut waiting: Vec<usize> = self.inner.node_indices().map(before).collect();
-        let mut ready: BTreeSet<(&ResourceId, NodeIndex)> =
-            self.index.iter().filter(|(_, at)| waiting[at.index()] == 0).map(|(id, at)| (id, *at)).collect();
+        let mut ready: BTreeSet<(&ResourceId, NodeIndex)> = self
+            .index
+            .iter()
+            .filter(|(_, at)| waiting[at.index()] == 0)
+            .map(|(id, at)| (&**id, *at))
+            .collect();
         let mut order = Vec::with_capacity(self.len());
         while let Some((id, at)) = ready.pop_first() {
             order.push(id);
@@ -135,7 +140,7 @@ impl<W> Graph<W> {
             }
         }
         if let Some((id, _)) = self.index.iter().find(|(_, at)| waiting[at.index()] > 0) {
-            return Err(Cycle(id.clone()));
+            return Err(Cycle(ResourceId::clone(id)));
         }
         Ok(order)
     }
