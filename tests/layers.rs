@@ -45,8 +45,8 @@ const NEVERS: &[Never] = &[
             "tns",
         ],
         // The folder's accounts are compiled into a node's configuration, whose struct has a
-        // field of that name.
-        except: &["desired/node.rs"],
+        // field of that name, and have a place.
+        except: &["desired/node.rs", "desired/places.rs"],
         why: "what is a daemon's, a service's or a package's is in room `daemon`",
     },
     Never {
