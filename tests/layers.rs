@@ -46,9 +46,9 @@ const NEVERS: &[Never] = &[
             "substrate",
             "tns",
         ],
-        // The folder's accounts are compiled into a node's configuration, whose struct has
-        // a field `accounts`.
-        except: &["desired/node.rs"],
+        // The folder's accounts are compiled into a node's configuration, whose struct has a
+        // field of that name, and have a place.
+        except: &["desired/node.rs", "desired/places.rs"],
         why: "what is a daemon's, a service's or a package's is in room `daemon`",
     },
     Never {

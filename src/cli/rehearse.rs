@@ -8,7 +8,7 @@ use super::survey::survey_of;
 use super::{CommandError, Exit, apply, folder, terminal};
 use crate::artifact::{Architecture, Pin, Source};
 use crate::identity::SshKeyKind;
-use crate::network::{At, KeyFile, Login, Network, Ssh};
+use crate::network::{At, KeyFile, Login, Network, Place, Ssh};
 use crate::pretend::{Fleet, here, program};
 use crate::remote::TimeOut;
 use crate::render::{self, Style, Tone};
@@ -121,8 +121,10 @@ async fn pretended(
         "\nThis isn't tau: it is the placeholder that `spore rehearse` installs instead.\n",
     );
     let source = Source::Path(tau.to_string_lossy().into_owned());
-    network.tau =
-        [(architecture, Pin { source, sha256: Sha256::of(&bytes), binary: None, version: None })].into();
+    let pin = Pin { source, sha256: Sha256::of(&bytes), binary: None, version: None };
+    let pinned = network.tau.remove(&architecture);
+    let place = pinned.map_or_else(|| Place::of("tau.yaml"), |pinned| pinned.place);
+    network.tau = [(architecture, At { value: pin, place })].into();
     fs::write(tau, bytes).map_err(written)?;
 
     fs::create_dir(&plugins).map_err(written)?;

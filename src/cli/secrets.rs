@@ -31,7 +31,7 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
         tau: _,
         warnings: _,
     } = network;
-    let Domain { root: _, generated: _, validation, custom: _ } = domain;
+    let Domain { root: _, generated: _, validation, validation_files: _, custom: _ } = domain;
     let mut secrets = vec![swarm_key.line().clone()];
     secrets.extend(validation.private().cloned());
     for Host { name: _, addresses: _, ssh, location: _, nodes } in hosts.values() {

@@ -31,7 +31,7 @@ impl Binaries {
         let mut binaries =
             Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: BTreeMap::new() };
         for (architecture, pin) in &network.tau {
-            binaries.tau.insert(*architecture, (Some(pin.clone()), OnceLock::new()));
+            binaries.tau.insert(*architecture, (Some(pin.value.clone()), OnceLock::new()));
         }
         if let Some(path) = tau {
             let found = artifact::open(path).map_err(failure)?;

@@ -11,9 +11,11 @@
 
 pub mod engine;
 pub mod resolver;
+mod setting;
 pub mod tau;
 mod template;
 
+pub use setting::Setting;
 pub use template::{Override, Template, parse_directives, program, with_specifier};
 
 pub use crate::resource::Daemon;
@@ -179,6 +181,13 @@ impl Daemon {
     pub fn config_path(self, shape: &ShapeName) -> String {
         match self {
             Self::Tau => tau::config_path(shape),
+        }
+    }
+
+    /// The setting from which a field of a node's configuration is written.
+    pub fn setting(self, field: &str) -> Option<Setting<'_>> {
+        match self {
+            Self::Tau => tau::config::setting(field),
         }
     }
 

@@ -7,6 +7,9 @@
 
 mod node;
 mod peers;
+mod places;
+
+pub use places::Places;
 
 use crate::artifact::Architecture;
 use crate::daemon::{resolver, tau};

@@ -15,7 +15,7 @@ pub(super) struct BootstrapNode {
 /// The bootstrap nodes, ordered by shape and then as in the folder.
 pub(super) fn bootstrap(network: &Network) -> Vec<BootstrapNode> {
     let mut nodes = Vec::new();
-    for (shape, hosts) in &network.bootstrap {
+    for (shape, hosts) in &*network.bootstrap {
         let Some(main) = network.shapes.get(shape).map(|shape| *shape.ports.main) else { continue };
         for name in hosts {
             let Some(host) = network.hosts.get(&**name) else { continue };

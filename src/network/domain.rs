@@ -17,8 +17,19 @@ pub struct Domain {
     pub generated: At<String>,
     /// The domain-validation key pair; the private half may be absent.
     pub validation: At<ValidationKeys>,
+    /// Where the files of the pair are named.
+    pub validation_files: ValidationFiles,
     /// Custom domains.
     pub custom: BTreeMap<String, CustomDomain>,
+}
+
+/// Where the files of the domain-validation key pair are named. One of the two may be absent.
+#[derive(Clone, Debug, Default)]
+pub struct ValidationFiles {
+    /// The file of the private half.
+    pub private: Option<Place>,
+    /// The file of the public half.
+    pub public: Option<Place>,
 }
 
 /// A custom domain, and the service that it resolves to.
@@ -153,11 +164,13 @@ impl RawNetwork<'_> {
         report: &mut ProblemReport,
     ) -> (DomainDraft, Option<At<SwarmKey>>) {
         let swarm_key = self.swarm_key.and_then(|(item, path)| swarm_key(item, path, files, report));
+        let validation_files = self.validation.as_ref().map(RawPair::places).unwrap_or_default();
         let validation = self.validation.and_then(|pair| pair.finish(files, report));
         let domain = DomainDraft {
             root: self.root.ok(),
             generated: self.generated.ok(),
             validation: validation.ok(),
+            validation_files,
             custom: self.custom,
         };
         (domain, swarm_key.ok())
@@ -165,6 +178,11 @@ impl RawNetwork<'_> {
 }
 
 impl RawPair<'_> {
+    fn places(&self) -> ValidationFiles {
+        let place = |half: &Option<(Item<'_>, &str)>| half.as_ref().map(|(item, _)| item.place());
+        ValidationFiles { private: place(&self.private), public: place(&self.public) }
+    }
+
     /// Reports the problems of each half, even if the other half has a problem.
     fn finish(self, files: &Files, report: &mut ProblemReport) -> Read<At<ValidationKeys>> {
         let mut half = |half: Option<(Item<'_>, &str)>, key: NetworkKey| {

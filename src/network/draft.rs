@@ -9,7 +9,7 @@
 use super::problem::{Findings, ProblemReport, Problems};
 use super::{
     Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, KeyFile, Links,
-    Location, Login, Network, Place, Plugin, Ssh, Tenancy,
+    Location, Login, Network, Place, Plugin, Ssh, Tenancy, ValidationFiles,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::finding::{Excerpt, FolderProblem};
@@ -81,6 +81,8 @@ pub struct DomainDraft {
     pub generated: Option<At<String>>,
     /// The domain-validation key pair.
     pub validation: Option<At<ValidationKeys>>,
+    /// Where the files of the pair are named.
+    pub validation_files: ValidationFiles,
     /// Custom domains.
     pub custom: BTreeMap<String, CustomDomain>,
 }
@@ -250,7 +252,8 @@ impl Draft {
 
     /// The network, or `None` if anything is missing.
     fn whole(self) -> Option<Network> {
-        let DomainDraft { root, generated, validation, custom } = self.domain;
+        let DomainDraft { root, generated, validation, validation_files, custom } = self.domain;
+        let (root, generated, validation) = (root?, generated?, validation?);
         let logins = each(self.logins, |login| login.whole().map(Arc::new))?;
         let tenancy = match self.tenancy {
             Some(TenancyDraft { provider, owner, app, place: _ }) => {
@@ -260,15 +263,15 @@ impl Draft {
         };
         Some(Network {
             folder: self.folder,
-            domain: Domain { root: root?, generated: generated?, validation: validation?, custom },
+            domain: Domain { root, generated, validation, validation_files, custom },
             swarm_key: self.swarm_key?,
-            bootstrap: self.bootstrap.map(|bootstrap| bootstrap.value).unwrap_or_default(),
+            bootstrap: self.bootstrap?,
             shapes: each(self.shapes, ShapeDraft::whole)?,
             hosts: each(self.hosts, |host| host.whole(&logins))?,
             logins,
             tenancy,
             accounts: self.accounts,
-            tau: self.tau.into_iter().map(|(architecture, pin)| (architecture, pin.value)).collect(),
+            tau: self.tau,
             warnings: Vec::new(),
         })
     }

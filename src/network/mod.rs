@@ -28,7 +28,7 @@ mod tenancy;
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
-pub use domain::{CustomDomain, Domain};
+pub use domain::{CustomDomain, Domain, ValidationFiles};
 pub use draft::{
     DomainDraft, Draft, HostDraft, LoginDraft, NodeDraft, Partial, Secrets, ShapeDraft, SshDraft,
     TenancyDraft,
@@ -65,7 +65,7 @@ pub struct Network {
     pub swarm_key: At<SwarmKey>,
     /// The elders: by shape, the hosts whose nodes every other node dials first. Each of
     /// the hosts runs a node of that shape.
-    pub bootstrap: BTreeMap<ShapeName, Vec<At<HostName>>>,
+    pub bootstrap: At<BTreeMap<ShapeName, Vec<At<HostName>>>>,
     /// The templates of nodes.
     pub shapes: BTreeMap<ShapeName, Shape>,
     /// The hosts.
@@ -77,7 +77,7 @@ pub struct Network {
     /// The configuration of the `accounts` service.
     pub accounts: Option<At<Accounts>>,
     /// The tau to run, by architecture; empty if the folder pins none.
-    pub tau: BTreeMap<Architecture, Pin>,
+    pub tau: BTreeMap<Architecture, At<Pin>>,
     /// The findings that are not errors.
     pub warnings: Vec<Finding>,
 }

@@ -34,14 +34,17 @@ pub use target::{InvalidSelector, Selector};
 pub use unplanned::Unplanned;
 
 use crate::daemon::Daemon;
-use crate::diff::Change;
+use crate::desired::Places;
+use crate::diff::{Change, FieldChange};
 use crate::facts::Facts;
+use crate::network::Place;
 use crate::resource::{
     ByHost, FieldPath, HostName, Node, NodeName, Printable, Resource, ResourceId, ResourceKey, Sha256,
-    ShapeName, Version,
+    ShapeName, Value, Version,
 };
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What is to be done, wave by wave.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +53,8 @@ pub struct Plan {
     pub network: String,
     /// Everything that differs from the desired state.
     pub changes: ByHost<Change>,
+    /// Where the folder describes what the changes are about; see [`Plan::place`].
+    pub places: Arc<Places>,
     /// The number of resources that are in place.
     pub unchanged: usize,
     /// How many hosts it is about, planned or not.
@@ -345,6 +350,37 @@ impl NodePlan {
 }
 
 impl Plan {
+    /// Where the folder says that this resource should be as it becomes. For what is removed,
+    /// that is the entry of its host, which is where it would be.
+    ///
+    /// `None` if the folder doesn't say so: it doesn't contain the host, or the program was
+    /// named on the command line.
+    pub fn place(&self, id: &ResourceId, change: &Change) -> Option<&Place> {
+        match change {
+            Change::Remove(_) => self.places.of_host(&id.host),
+            Change::File(file) => self.places.of(id, Some(&file.after.source)),
+            Change::Package { .. }
+            | Change::Directory { .. }
+            | Change::Link { .. }
+            | Change::Rule
+            | Change::Units
+            | Change::Service(_) => self.places.of(id, None),
+        }
+    }
+
+    /// Where the folder has the value that this field of a file on the host gets, or that a
+    /// process lacks.
+    pub fn place_of_field(&self, host: &HostName, path: &str, field: &FieldChange) -> Option<&Place> {
+        let added: Vec<&str> = match (&field.before, &field.after) {
+            (Some(Value::Set(before)), Some(Value::Set(after))) => {
+                after.difference(before).map(|item| &**item).collect()
+            }
+            (_, Some(Value::Set(after))) => after.iter().map(|item| &**item).collect(),
+            _ => Vec::new(),
+        };
+        self.places.of_field(host, path, &field.path, &added)
+    }
+
     /// By change, how many actions carry it out.
     pub fn actions_of_changes(&self) -> BTreeMap<ResourceId, usize> {
         let lists = std::iter::once(&self.stage).chain(self.waves.iter().map(|wave| &wave.hosts)).flatten();

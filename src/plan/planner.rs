@@ -7,7 +7,7 @@ use super::{
     Found, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, node_of, notes, obstacles,
     order, planned_actions, revert, storage, target,
 };
-use crate::desired::{CompileError, Desired, Goal, Supplies, compile};
+use crate::desired::{CompileError, Desired, Goal, Places, Supplies, compile};
 use crate::diff::Change;
 use crate::facts::{Conditions, Facts};
 use crate::network::Network;
@@ -16,6 +16,7 @@ use crate::resource::{
     Trouble,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why there is no plan at all.
@@ -38,6 +39,7 @@ pub enum PlanError {
 pub struct Planner {
     network: String,
     desired: Desired,
+    places: Arc<Places>,
     /// The hosts to probe, and the shapes that each should run.
     hosts: BTreeMap<HostName, BTreeSet<ShapeName>>,
     retirement: Option<Retirement>,
@@ -51,6 +53,8 @@ impl Planner {
     /// If it can't be compiled, or if the host to retire isn't in it.
     pub fn new(network: &Network, supplies: &Supplies, options: Options) -> Result<Self, PlanError> {
         let mut desired = compile(network, supplies)?;
+        // A host that is retired is still in the folder.
+        let places = Arc::new(Places::new(network, supplies));
         let mut retirement = None;
         let mut reduced = None;
         if let Some(retire) = options.retire.clone() {
@@ -71,7 +75,7 @@ impl Planner {
             .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
             .collect();
         let network = network.domain.root.value.clone();
-        Ok(Self { network, desired, hosts, retirement, options })
+        Ok(Self { network, desired, places, hosts, retirement, options })
     }
 
     /// The hosts to probe, and the shapes to ask each about. Whatever the targets are, every
@@ -94,8 +98,12 @@ impl Planner {
     /// Where resources wait for each other in a circle, which would be a defect.
     pub fn plan(&self, probed: &BTreeMap<HostName, Probed>) -> Result<Plan, Cycle> {
         let Self { network, desired, retirement, options, .. } = self;
-        let mut plan =
-            Plan { network: network.clone(), versions: desired.versions.clone(), ..Plan::default() };
+        let mut plan = Plan {
+            network: network.clone(),
+            places: Arc::clone(&self.places),
+            versions: desired.versions.clone(),
+            ..Plan::default()
+        };
         plan.asked = probed.keys().filter(|name| options.may_select(name)).count();
         let parts = self.parts(probed);
         let silent = self.silent(probed, &mut plan);

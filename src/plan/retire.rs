@@ -71,7 +71,7 @@ impl Retire {
         } else if let Some(found) = network.hosts.get_mut(&self.host) {
             found.nodes.clear();
         }
-        for hosts in network.bootstrap.values_mut() {
+        for hosts in network.bootstrap.value.values_mut() {
             hosts.retain(|elder| **elder != self.host);
         }
         network

@@ -33,6 +33,8 @@ struct Raw {
     options: RawOptions,
     #[serde(default)]
     same_as: Option<String>,
+    #[serde(default)]
+    places: bool,
 }
 
 /// The case from which another starts. Its plan was applied to the hosts, either completely
@@ -61,6 +63,8 @@ struct RawOptions {
 pub(crate) struct Case {
     pub(crate) about: String,
     pub(crate) same_as: Option<String>,
+    /// Whether there is a snapshot of the places of its changes.
+    pub(crate) places: bool,
     world: World,
 }
 
@@ -135,7 +139,7 @@ impl Case {
         let mut world = World::new(network, supplies, none, options);
         edit::hosts(&path, &world.network, world.planner.desired(), &raw.hosts, &mut hosts);
         world.hosts = hosts;
-        Self { about: raw.about, same_as: raw.same_as, world }
+        Self { about: raw.about, same_as: raw.same_as, places: raw.places, world }
     }
 
     pub(crate) fn world(&self) -> World {

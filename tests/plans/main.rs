@@ -1,6 +1,8 @@
 //! Plans without real hosts: every folder in `fixtures/plans` is a case. Its plan is
 //! compared with `snapshots/<case>.txt` and applied to simulated hosts.
 //!
+//! Where its changes are described in the folder is compared as well, for some cases.
+//!
 //! `fixtures/plans/README.md` describes the format of a case. `SPORE_BLESS=1` updates the
 //! snapshots.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
@@ -12,6 +14,7 @@ mod cases;
 mod edit;
 mod invariants;
 mod page;
+mod places;
 mod random;
 mod simulate;
 mod tree;
@@ -37,6 +40,10 @@ fn trial(name: String) -> Trial {
         let plan = world.plan();
         let text = page::page(&case.about, &plan);
         compare(&name, &text)?;
+        if case.places {
+            places::every_field_has_a_setting(&world)?;
+            compare(&format!("places/{name}"), &places::page(&case, &plan))?;
+        }
         if let Some(same) = &case.same_as {
             let other = page::page(&case.about, &Case::read(same).world().plan());
             if other != text {

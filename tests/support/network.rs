@@ -27,7 +27,7 @@ pub(crate) fn text(network: &Network) -> String {
     } = network;
     let mut lines = vec![format!("network in {}", folder.display())];
     lines.extend(of_domain(domain));
-    for (shape, hosts) in bootstrap {
+    for (shape, hosts) in &**bootstrap {
         lines.push(format!("  bootstrap  {shape} on {}", list(hosts)));
     }
     for shape in shapes.values() {
@@ -46,7 +46,8 @@ pub(crate) fn text(network: &Network) -> String {
         lines.push("accounts, with a value for each of".to_owned());
         lines.extend(fields.iter().map(|field| format!("  {field}")));
     }
-    for (architecture, Pin { source, sha256, binary, version }) in tau {
+    for (architecture, pin) in tau {
+        let Pin { source, sha256, binary, version } = &pin.value;
         lines.push(format!("tau for {architecture}"));
         lines.push(format!("  source   {source}"));
         lines.push(format!("  sha256   {sha256}"));
@@ -57,7 +58,7 @@ pub(crate) fn text(network: &Network) -> String {
 }
 
 fn of_domain(domain: &Domain) -> Vec<String> {
-    let Domain { root, generated, validation, custom } = domain;
+    let Domain { root, generated, validation, validation_files: _, custom } = domain;
     let private = if validation.private().is_some() { "with" } else { "without" };
     let public: String = validation.public().lines().filter(|line| !line.starts_with('-')).collect();
     let mut lines = vec![

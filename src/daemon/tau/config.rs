@@ -5,7 +5,7 @@
 //! another tool's style counts as equal to ours if it means the same.
 
 use super::private_key::public_half;
-use crate::daemon::{Listens, resolver};
+use crate::daemon::{Listens, Setting, resolver};
 use crate::resource::{
     DigestKey, Document, Effect, Field, FieldPath, HostText, IDENTITY, Printable, SecretBytes, Sha256, Value,
 };
@@ -146,6 +146,35 @@ const SECRETS: &[&str] = &["privatekey", "tenancy.app.key", "accounts"];
 /// Paths of lists whose order doesn't matter.
 const SETS: &[&str] =
     &["services", "p2p-listen", "p2p-announce", "peers", "domains.aliases", "plugins.plugins"];
+
+/// The setting from which a field is written; `None` for a field that spore doesn't write.
+pub fn setting(field: &str) -> Option<Setting<'_>> {
+    Some(match field {
+        IDENTITY => Setting::Identity,
+        "swarmkey" => Setting::SwarmKey,
+        "services" => Setting::Services,
+        "p2p-announce" => Setting::Addresses,
+        "p2p-listen" | "ports.main" => Setting::MainPort,
+        "ports.lite" => Setting::LitePort,
+        "ports.ipfs" => Setting::IpfsPort,
+        "location.lat" | "location.long" => Setting::Location,
+        "peers" => Setting::Elders,
+        "network-fqdn" => Setting::RootDomain,
+        "domains.key.private" => Setting::ValidationPrivate,
+        "domains.key.public" => Setting::ValidationPublic,
+        "domains.generated" => Setting::GeneratedDomain,
+        "tenancy.provider" => Setting::Provider,
+        "tenancy.owner" => Setting::Owner,
+        "tenancy.app.client-id" => Setting::ClientId,
+        "tenancy.app.key" => Setting::AppKey,
+        "plugins.plugins" => Setting::Plugins,
+        "accounts" => Setting::Accounts,
+        _ => match field.split_once('.')? {
+            ("accounts", _) => Setting::Accounts,
+            _ => Setting::CustomDomain(field.strip_prefix("domains.hosts.")?),
+        },
+    })
+}
 
 /// Why a configuration from a host couldn't be parsed.
 #[derive(Debug, Error)]
