@@ -6,18 +6,21 @@
 //! constrain the order; the plan decides it.
 
 mod node;
+mod parallel;
 mod peers;
 mod places;
 
+pub(crate) use parallel::in_parallel;
 pub use places::Places;
 
 use crate::artifact::Architecture;
 use crate::daemon::{resolver, tau};
 use crate::network::{Host, Network};
 use crate::resource::{
-    Access, ByHost, Content, DigestKey, Edge, Effect, File, FixedText, FolderKey, HostName, Port, Printable,
-    Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Source, Version,
+    Access, ByHost, Content, DigestKey, Edge, Effect, File, FixedText, FolderKey, Graph, HostName, Port,
+    Printable, Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Source, Version,
 };
+use peers::BootstrapNode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use thiserror::Error;
@@ -145,31 +148,104 @@ pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, Compil
     let drop_in = SecretBytes::new(resolver::DROP_IN_TEXT);
     desired.payloads.insert(Source::Fixed(FixedText::ResolverDropIn), drop_in);
     desired.spellings.add_secrets(network);
+    let files = NetworkFiles::new(network, &mut desired);
     let bootstrap = peers::bootstrap(network);
-    for host in network.hosts.values() {
-        let key = DigestKey::derive(network.swarm_key.line(), host.name.as_str());
-        let mut compiler = HostCompiler { network, supplies, host, key: &key, desired: &mut desired };
-        if !host.nodes.is_empty() {
-            compiler.ground_floor();
-        }
-        for identity in host.nodes.values() {
-            compiler.node(identity, &bootstrap)?;
-        }
-        desired.digest_keys.insert(HostName::clone(&host.name), key);
+    let hosts: Vec<&Host> = network.hosts.values().collect();
+    let compiled =
+        in_parallel(hosts, |host| HostCompiler::new(network, supplies, host, &files).compile(&bootstrap));
+    let mut goals = Vec::with_capacity(compiled.len());
+    for host in compiled {
+        let HostGoals { host, key, graph, payloads } = host?;
+        desired.payloads.extend(payloads);
+        desired.digest_keys.insert(host.clone(), key);
+        goals.push((host, graph));
     }
+    desired.goals = ByHost::from_iter(goals);
     Ok(desired)
 }
 
-/// Adds one host's goals to the graph.
+/// The files that are the same on every host that has them.
+struct NetworkFiles {
+    unit_template: File,
+    swarm_key: File,
+    validation_public: File,
+    validation_private: Option<File>,
+}
+
+impl NetworkFiles {
+    /// Adds the bytes of the files to `desired`, and which other bytes mean the same: a key is
+    /// equivalent to one with or without a final line break.
+    fn new(network: &Network, desired: &mut Desired) -> Self {
+        let mut file = |mode, content: Option<Content>, bytes: SecretBytes, source: Source| {
+            let sha256 = Sha256::of(bytes.expose());
+            if matches!(source, Source::Folder(_)) {
+                desired.spellings.add(bytes.expose());
+            }
+            desired.payloads.insert(source.clone(), bytes);
+            let content = content.unwrap_or(Content::Secret(sha256));
+            File { access: Access::root(mode), content, sha256, source }
+        };
+        let template = tau::template();
+        let directives = Content::Document(Arc::clone(template.document()));
+        let validation = &network.domain.validation;
+        let public = validation.public().to_owned();
+        Self {
+            unit_template: file(
+                0o644,
+                Some(directives),
+                SecretBytes::new(template.text()),
+                Source::Fixed(FixedText::UnitTemplate),
+            ),
+            swarm_key: file(0o600, None, network.swarm_key.line().clone(), Source::Folder(FolderKey::Swarm)),
+            validation_public: file(
+                0o644,
+                Some(Content::Text(Printable::text(&public))),
+                SecretBytes::new(public),
+                Source::Folder(FolderKey::ValidationPublic),
+            ),
+            validation_private: validation
+                .private()
+                .map(|key| file(0o600, None, key.clone(), Source::Folder(FolderKey::ValidationPrivate))),
+        }
+    }
+}
+
+/// What is compiled for one host.
+struct HostGoals {
+    host: HostName,
+    key: DigestKey,
+    graph: Graph<Goal>,
+    /// The bytes of the files that only this host has.
+    payloads: Vec<(Source, SecretBytes)>,
+}
+
+/// Compiles one host's goals.
 struct HostCompiler<'a> {
     network: &'a Network,
     supplies: &'a Supplies,
     host: &'a Host,
-    key: &'a DigestKey,
-    desired: &'a mut Desired,
+    files: &'a NetworkFiles,
+    goals: HostGoals,
 }
 
-impl HostCompiler<'_> {
+impl<'a> HostCompiler<'a> {
+    fn new(network: &'a Network, supplies: &'a Supplies, host: &'a Host, files: &'a NetworkFiles) -> Self {
+        let name = HostName::clone(&host.name);
+        let key = DigestKey::derive(network.swarm_key.line(), name.as_str());
+        let goals = HostGoals { host: name, key, graph: Graph::default(), payloads: Vec::new() };
+        Self { network, supplies, host, files, goals }
+    }
+
+    fn compile(mut self, bootstrap: &[BootstrapNode]) -> Result<HostGoals, CompileError> {
+        if !self.host.nodes.is_empty() {
+            self.ground_floor();
+        }
+        for identity in self.host.nodes.values() {
+            self.node(identity, bootstrap)?;
+        }
+        Ok(self.goals)
+    }
+
     /// The goals that every host with a node has.
     fn ground_floor(&mut self) {
         for (path, mode) in tau::DIRECTORIES {
@@ -184,40 +260,15 @@ impl HostCompiler<'_> {
         }
         self.goal(ResourceKey::File(tau::BINARY.to_owned()), Goal::Program(self.supplies.tau.clone()));
         self.in_directory(tau::BINARY);
-        let template = tau::template();
-        let unit = SecretBytes::new(template.text());
-        let content = Content::Document(Arc::clone(template.document()));
-        self.file(template.path(), 0o644, content, &unit, Source::Fixed(FixedText::UnitTemplate));
+        let template = tau::template().path();
+        self.file(template, self.files.unit_template.clone());
         self.have(ResourceKey::Units, Resource::Units { fresh: true });
-        self.connect(
-            ResourceKey::File(template.path().to_owned()),
-            ResourceKey::Units,
-            Edge::Reads(Effect::Reload),
-        );
-        self.secret_file(tau::SWARM_KEY, FolderKey::Swarm, self.network.swarm_key.line());
-        let public = self.network.domain.validation.public().to_owned();
-        self.desired.spellings.add(public.as_bytes());
-        self.file(
-            tau::VALIDATION_PUBLIC,
-            0o644,
-            Content::Text(Printable::text(&public)),
-            &SecretBytes::new(public),
-            Source::Folder(FolderKey::ValidationPublic),
-        );
+        self.connect(ResourceKey::File(template.to_owned()), ResourceKey::Units, Edge::Reads(Effect::Reload));
+        self.file(tau::SWARM_KEY, self.files.swarm_key.clone());
+        self.file(tau::VALIDATION_PUBLIC, self.files.validation_public.clone());
     }
 
-    /// A key file, which is equivalent to one with or without a final line break.
-    fn secret_file(&mut self, path: &str, key: FolderKey, secret: &SecretBytes) {
-        self.desired.spellings.add(secret.expose());
-        let content = Content::Secret(Sha256::of(secret.expose()));
-        self.file(path, 0o600, content, secret, Source::Folder(key));
-    }
-
-    /// A file with these bytes, owned by root.
-    fn file(&mut self, path: &str, mode: u32, content: Content, bytes: &SecretBytes, source: Source) {
-        let sha256 = Sha256::of(bytes.expose());
-        self.desired.payloads.entry(source.clone()).or_insert_with(|| bytes.clone());
-        let file = File { access: Access::root(mode), content, sha256, source };
+    fn file(&mut self, path: &str, file: File) {
         self.have(ResourceKey::File(path.to_owned()), Resource::File(file));
         self.in_directory(path);
     }
@@ -238,12 +289,12 @@ impl HostCompiler<'_> {
 
     fn goal(&mut self, key: ResourceKey, goal: Goal) {
         let id = self.id(key);
-        self.desired.goals.of_mut(&self.host.name).insert(id, goal);
+        self.goals.graph.insert(id, goal);
     }
 
     fn connect(&mut self, earlier: ResourceKey, later: ResourceKey, edge: Edge) {
         let (earlier, later) = (self.id(earlier), self.id(later));
-        self.desired.goals.of_mut(&self.host.name).connect(&earlier, &later, edge);
+        self.goals.graph.connect(&earlier, &later, edge);
     }
 
     fn id(&self, key: ResourceKey) -> ResourceId {

@@ -2,14 +2,13 @@
 
 use super::peers::BootstrapNode;
 use super::{CompileError, Goal, HostCompiler};
-use crate::daemon::engine;
-use crate::daemon::resolver;
 use crate::daemon::tau::config::{App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
 use crate::daemon::tau::{self, ServiceTraits};
+use crate::daemon::{engine, resolver};
 use crate::network::{Identity, Plugin, Shape};
 use crate::resource::{
-    Activity, Content, Edge, Effect, File, FolderKey, Node, NodeName, Resource, ResourceKey, SecretBytes,
-    Service, Source, Started,
+    Access, Activity, Content, Edge, Effect, File, Node, NodeName, Resource, ResourceKey, SecretBytes,
+    Service, Sha256, Source, Started,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,10 +31,14 @@ impl HostCompiler<'_> {
 
         let config = self.config(&name, identity, shape, bootstrap, &needs)?;
         let unwritable = |error| CompileError::Unwritable(name.clone(), error);
-        let document = config.document(self.key).map_err(unwritable)?;
+        let document = config.document(&self.goals.key).map_err(unwritable)?;
         let text = config.to_yaml().map_err(unwritable)?;
         let path = tau::config_path(shape_name);
-        self.file(&path, 0o600, Content::Document(Arc::new(document)), &text, Source::Rendered(name.clone()));
+        let source = Source::Rendered(name.clone());
+        let content = Content::Document(Arc::new(document));
+        let sha256 = Sha256::of(text.expose());
+        self.goals.payloads.push((source.clone(), text));
+        self.file(&path, File { access: Access::root(0o600), content, sha256, source });
         let validates = Edge::Validates(tau::validation(shape_name).into());
         self.connect(ResourceKey::File(tau::BINARY.to_owned()), ResourceKey::File(path.clone()), validates);
 
@@ -63,9 +66,9 @@ impl HostCompiler<'_> {
         }
 
         if needs.trusted
-            && let Some(private) = network.domain.validation.private()
+            && let Some(private) = self.files.validation_private.clone()
         {
-            self.secret_file(tau::VALIDATION_PRIVATE, FolderKey::ValidationPrivate, private);
+            self.file(tau::VALIDATION_PRIVATE, private);
             self.reads(&unit, tau::VALIDATION_PRIVATE);
         }
         for path in [tau::BINARY, tau::template().path(), tau::VALIDATION_PUBLIC, &path] {
@@ -106,13 +109,8 @@ impl HostCompiler<'_> {
             let artifact = *artifact.ok_or_else(|| CompileError::NoPlugin(plugin.name.clone()))?;
             let path = tau::plugin_path(&plugin.name);
             let content = Content::Blob { sha256: artifact.sha256, size: artifact.size };
-            let access = crate::resource::Access::root(0o755);
             let source = Source::Plugin(plugin.name.clone());
-            self.have(
-                ResourceKey::File(path.clone()),
-                Resource::File(File { access, content, sha256: artifact.sha256, source }),
-            );
-            self.in_directory(&path);
+            self.file(&path, File { access: Access::root(0o755), content, sha256: artifact.sha256, source });
             self.reads(unit, &path);
         }
         Ok(())

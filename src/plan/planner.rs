@@ -1,13 +1,13 @@
 //! From a network and the facts of its hosts to a plan.
 
-use super::host::{Common, HostPart, in_parallel};
+use super::host::{Common, HostPart};
 use super::reach::Reach;
 use super::retire::{self, Retirement};
 use super::{
     Found, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, node_of, notes, obstacles,
     order, planned_actions, revert, storage, target,
 };
-use crate::desired::{CompileError, Desired, Goal, Places, Supplies, compile};
+use crate::desired::{CompileError, Desired, Goal, Places, Supplies, compile, in_parallel};
 use crate::diff::Change;
 use crate::facts::{Conditions, Facts};
 use crate::network::Network;
