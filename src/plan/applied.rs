@@ -102,9 +102,10 @@ impl Applied {
         plan.changes.iter().map(|(id, _)| id).filter(is_left).collect()
     }
 
-    /// Compares the hosts after a complete apply with the plan. `again` is a plan with the same
-    /// options, made from facts that were gathered after the apply. The outcome is decided by
-    /// this comparison, because an action may succeed without having the planned effect.
+    /// Compares the hosts after a complete apply with the plan. `again` is a plan with the
+    /// same options, made from facts that were gathered after the apply. The outcome is
+    /// decided by this comparison, because an action may succeed without having the planned
+    /// effect.
     pub fn compare(&mut self, plan: &Plan, again: &Plan) {
         let hosts = plan.hosts();
         for (id, _) in again.changes.iter().filter(|(id, _)| hosts.contains(&id.host)) {

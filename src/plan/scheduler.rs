@@ -470,9 +470,9 @@ impl<'a> Scheduler<'a> {
     /// skipped.
     ///
     /// The order of the checks matters. Hosts are first skipped for reasons that are known
-    /// already, so that nodes aren't looked at for a wave that is skipped anyway. After a look,
-    /// this function is called again. As the observations may have stopped the apply or failed
-    /// more hosts, it then repeats these checks before anything is run.
+    /// already, so that nodes aren't looked at for a wave that is skipped anyway. After a
+    /// look, this function is called again. As the observations may have stopped the apply
+    /// or failed more hosts, it then repeats these checks before anything is run.
     fn wave(&mut self, wave: usize, interrupted: bool) -> Option<Next> {
         let rank = self.plan.waves.get(wave)?.rank;
         if rank.is_rotation() {
