@@ -58,9 +58,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Plan {
     /// The network's root domain.
     pub network: String,
-    /// Everything that differs from the desired state.
+    /// The changes that the plan makes: the differences from the desired state, as far as
+    /// the options don't leave them out.
     pub changes: ByHost<Change>,
-    /// The number of resources that are in place.
+    /// The number of desired resources that are in place on the planned hosts.
     pub unchanged: usize,
     /// The number of probed hosts that the targets may select, planned or not.
     pub asked: usize,

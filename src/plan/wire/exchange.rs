@@ -5,14 +5,11 @@
 //! [`Exchange::hear`], the only place that decides which line may come next:
 //!
 //! ```text
-//! answer = call* end              the calls in the order of the request, each once
-//! call   = began outcome
-//! outcome = need                  if the call asks whether a file has to be sent
-//!         | runs? good            if it starts or awaits a unit
-//!         | good                  otherwise; after the whole file, if it receives one
-//!         | runs? bad             then only `end` may follow
-//! good   = done | already
-//! bad    = differs | failed
+//! answer  = call* end             the calls in the order of the request, each once
+//! call    = began runs? outcome   `runs` only if the call starts or awaits a unit
+//! outcome = need                  only if the call asks whether a file has to be sent
+//!         | done | already        if the call receives a file, only after the whole file
+//!         | differs | failed      a bad outcome: only `end` may follow
 //! ```
 //!
 //! `end` may come at any time, because a script can be killed; [`Exchange::is_answered`]
