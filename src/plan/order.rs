@@ -10,11 +10,14 @@
 //! The remaining nodes that are down are started next, all together. The remaining nodes
 //! that are up are updated last. First one node of each shape, the canary, is updated, so
 //! that a new version or configuration that doesn't work takes down one node of a shape at
-//! most; then the others follow in batches. No wave takes down all running nodes that offer
-//! the same service, unless only one node offers it.
+//! most; then the others follow in batches. Neither the canaries of a wave nor a batch are
+//! ever all the running nodes that offer the same service, unless only one node offers it.
 //!
-//! A new node that replaces a running one on its host is ordered like a node that is
-//! restarted: in both cases a node that works until then goes down for a moment.
+//! A node that is removed is stopped in the last wave. But if a new node is started on its
+//! host, the removed node may hold a port or other resource that the new one needs, so it
+//! is stopped right before the new node is started. Such a new node is ordered like a node
+//! that is restarted, because in both cases a node that works until then goes down for a
+//! moment.
 //!
 //! The order is different if a secret changes that all nodes must have at the same time (a
 //! *rotation*). A node with the new secret can't communicate with a node that has the old
@@ -34,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a wave is for. Waves are carried out in the order of their ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// Changes that affect no process.
+    /// Changes that need no restart of a node.
     Settle,
     /// The bootstrap nodes of a rotation are restarted together, and bootstrap nodes that
     /// are down are started with them. Once begun, a rotation isn't stopped half-way.

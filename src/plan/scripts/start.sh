@@ -25,8 +25,8 @@ start() {
         "$invocation":active | "$invocation":activating) verb=restart ;;
         stopped:active | stopped:activating | stopped:reloading)
             # Something else has started the unit: the installation of its package, or the
-            # host's boot. For a node, that is as good as if this action had started it only
-            # if it runs with the files on the disk.
+            # host's boot. That is enough for a unit that isn't a node's. A node has to run
+            # with the files on the disk.
             if [ "$ports" != - ] && ! runs_with_what_is_there "$unit"; then
                 restarted 'it to be stopped'
             fi
