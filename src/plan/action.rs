@@ -142,12 +142,12 @@ pub enum Action {
     Enable {
         /// The unit's name.
         unit: String,
-        },
-        /// Disables a unit at boot, and removes the records of its starts.
-        ///
-        /// Before: the unit is enabled only if the plan found it enabled. After: the unit
-        /// isn't enabled, and has no records.
-        Disable {
+    },
+    /// Disables a unit at boot, and removes the records of its starts.
+    ///
+    /// Before: the unit is enabled only if the plan found it enabled. After: the unit
+    /// isn't enabled, and has no records.
+    Disable {
         /// The unit's name.
         unit: String,
         /// Whether the unit was found enabled.

@@ -33,7 +33,7 @@ pub enum PlanError {
     #[error("the folder has no host `{0}`")]
     NoSuchHost(HostName),
     /// Resources depend on each other in a cycle, which would be a defect of spore.
-    # [error(transparent)]
+    #[error(transparent)]
     Cycle(#[from] Cycle),
 }
 

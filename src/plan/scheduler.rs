@@ -220,7 +220,7 @@ enum Health {
 }
 
 /// The number of nodes of each group, by health.
-# [derive(Default)]
+#[derive(Default)]
 struct Census(BTreeMap<Group, BTreeMap<Health, usize>>);
 
 impl Census {
