@@ -57,9 +57,9 @@ pub enum Action {
     /// Before: anything, because such names are used for nothing else. After: the file is
     /// staged, or is at its destination already.
     Stage(Staged),
-    /// Has a program validate a configuration, each in the version that will be in place
-    /// after the switch. It is part of staging, so if it fails, nothing is switched on the
-    /// host.
+    /// Has a program validate a configuration. Program, configuration and keys are used in
+    /// the versions that will be in place after the switch. The action is part of staging,
+    /// so if it fails, nothing is switched on the host.
     ///
     /// Before: at least one of the files is staged. After: none of them is staged any more.
     /// The action itself doesn't change which files are staged.

@@ -69,10 +69,10 @@ pub(super) fn is_touched(node: &NodeName, changes: &ByHost<Change>) -> bool {
 ///
 /// They are found by a simulated apply ([`Scheduler::foresee`]), which skips the last
 /// healthy node of a group. An elder that was skipped is added to the list of elders that
-/// the user has to agree to, and the apply is simulated again with this list. Because that
-/// elder now has its turn, other nodes may come into question that were skipped before.
-/// This is repeated until no further elder is skipped. The other nodes that the last
-/// simulation has skipped are added to the result; an apply skips them as well.
+/// the user has to agree to, and the apply is simulated again with this list. With that
+/// elder's turn, the simulation may get further and skip other nodes, so this is repeated
+/// until no elder is skipped. The other nodes that the last simulation has skipped are
+/// added to the result; an apply skips them as well.
 pub(super) fn last(plan: &Plan, changes: &ByHost<Change>) -> Vec<Last> {
     let may_be_down = |part: &NodePlan| match part.found {
         Found::Healthy | Found::Replaces => false,
