@@ -1,8 +1,8 @@
 //! Binaries that go to hosts: `tau` itself and the plugins, by path or URL.
 //!
-//! The entry points are [`fetch`] (what a network folder pins), [`open`] (`--tau PATH`) and
+//! The entry points are [`fetch()`] (what a network folder pins), [`open`] (`--tau PATH`) and
 //! [`Artifact::from_file`] (a plugin), which return an [`Artifact`]: bytes held in memory
-//! once, and compressed once for all hosts. [`pin`] (`spore tau pin`) returns a [`Pin`].
+//! once, and compressed once for all hosts. [`pin()`] (`spore tau pin`) returns a [`Pin`].
 //!
 //! What always holds:
 //! - Bytes that have a pin are used only if they match it, wherever they come from. Cached

@@ -33,7 +33,7 @@ pub struct Pin {
 impl Pin {
     /// The digest of the binary itself, as far as it is known without reading the file. It
     /// is `None` if the file is an archive and the pin doesn't say what is inside; then
-    /// only [`fetch`](super::fetch) can determine it.
+    /// only [`fetch()`](fn@super::fetch) can determine it.
     #[must_use]
     pub fn binary(&self) -> Option<Sha256> {
         self.binary.or_else(|| (!self.source.is_packed()).then_some(self.sha256))

@@ -1,8 +1,10 @@
 //! The differences between the desired and the current state of a host.
 //!
-//! Two steps: [`ground`] settles the goals that depend on the host, and
-//! [`compare`] then compares two graphs mechanically: it names no service and no package.
-//! A host is compared on its own. The order of the changes is decided by `plan`.
+//! The comparison has two steps. [`ground()`] turns goals into desired resources, according
+//! to the conditions of the host. [`compare()`] then compares the graph of desired
+//! resources with the graph of current ones mechanically, without knowing any service or
+//! package by name. Each host is compared on its own. `plan` decides the order of the
+//! changes.
 
 mod change;
 mod compare;

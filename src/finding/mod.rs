@@ -4,7 +4,7 @@
 //! The entry point is [`Finding`]: what was found, and the places that show it. What was
 //! found is a variant of one of the families: `reading` has those for what can't be read,
 //! and `checks` has one for each file of `check`. Text from the folder is kept as an
-//! [`Excerpt`].
+//! `Excerpt`.
 
 mod checks;
 mod place;

@@ -1,266 +1,284 @@
-//! What can be done to a host: a handful of actions. (Some of their scripts know where tau
-//! keeps its keys and storage.)
+//! The actions: everything that an apply can do to a host.
 //!
-//! Each states what it expects to find (*before*) and what it leaves behind (*after*),
-//! and the host checks both in the step that acts: before-state → it acts; after-state
-//! → it was done already; anything else → it stops there and reports what differs.
-//! A later action of the same plan expects what an earlier one leaves. `scripts/`
-//! holds what each one runs.
+//! Each action has a state that it expects to find (*before*) and a state that it leaves
+//! (*after*). The host checks both in the step in which it acts. If it finds the
+//! before-state, it acts. If it finds the after-state, the action has been done already, so
+//! a request whose answer was lost can be repeated. If it finds anything else, it stops and
+//! reports what differs, so a stale plan can't overwrite anything. A later action of a plan
+//! expects the state that an earlier one leaves. The scripts in `scripts/` carry the
+//! actions out; `wire` turns an action into a call of its script.
 //!
-//! A switch can be undone: [`Action::Place`] keeps the file that it replaces, and
-//! the [`Action::Start`] that follows either removes what was kept, once the node
-//! is healthy with the new files, or puts it back (see [`Fallback`]). Both happen
-//! in the request that starts the node, so that neither needs the controller.
+//! A switch can be undone. [`Action::Place`] keeps the file that it replaces, and the
+//! [`Action::Start`] that follows either removes the kept file, once the node is healthy
+//! with the new one, or puts it back (see [`Fallback`]). Both happen in the request that
+//! starts the node, so that neither depends on the controller.
 
 use crate::resource::{Access, Health, Port, Sha256, Source, Version, staged_path};
 use std::collections::BTreeMap;
 
-/// One step on one host.
+/// One step on one host. "Ours" are things that spore has put on the host, and "the owner"
+/// is whoever administers the host.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Installs a package from the distribution. Other packages may come with it, but
-    /// none is removed.
+    /// Installs a package from the distribution. Packages that it depends on may be
+    /// installed as well, but none is removed.
     ///
-    /// Before: it isn't there, or its installation was cut off. After: it is installed.
+    /// Before: the package isn't installed, or its installation was cut off, as
+    /// `unfinished` says. After: the package is installed.
     Install {
-        /// Its name.
+        /// The package's name.
         package: String,
-        /// Whether an earlier installation was cut off.
+        /// Whether an earlier installation of the package was cut off.
         unfinished: bool,
     },
-    /// Creates a directory in one that exists.
+    /// Creates a directory. Its parent exists.
     ///
-    /// Before: nothing. After: a directory, or a link to one, with this owner and mode.
+    /// Before: nothing is at the path. After: a directory, or a link to one, with this
+    /// owner and mode.
     MakeDirectory {
-        /// Its absolute path.
+        /// The directory's absolute path.
         path: String,
-        /// Owner and mode.
+        /// The directory's owner and mode.
         access: Access,
     },
-    /// Changes owner and mode of a file or directory, or of the directory that a link
+    /// Changes the owner and mode of a file or directory, or of the directory that a link
     /// leads to.
     SetAccess {
-        /// Its absolute path.
+        /// The absolute path of the file, directory or link.
         path: String,
-        /// Owner and mode that were found.
+        /// The owner and mode that were found.
         before: Access,
-        /// Owner and mode to set.
+        /// The owner and mode to set.
         after: Access,
     },
-    /// Writes a file next to its destination, under a name that contains its
-    /// digest, and checks and syncs it there. No process reads it yet.
+    /// Writes a file next to its destination, under a name that contains its digest, and
+    /// checks and syncs it there. No process reads it under that name.
     ///
-    /// Before: anything, because such names are used for nothing else. After: the file
-    /// is there, or in its destination.
+    /// Before: anything, because such names are used for nothing else. After: the file is
+    /// staged, or is at its destination already.
     Stage(Staged),
-    /// Has a program validate a configuration, both as they will be once staged
-    /// files are in place. Nothing is switched on a host where it fails.
+    /// Has a program validate a configuration. Program, configuration and keys are used in
+    /// the versions that will be in place after the switch. The action is part of staging,
+    /// so if it fails, nothing is switched on the host.
     ///
-    /// Before: one of the files is staged. After: none is any more. It leaves the host as
-    /// it is.
+    /// Before: at least one of the files is staged. After: none of them is staged any more.
+    /// The action itself doesn't change which files are staged.
     Verify {
-        /// The program and its arguments, naming files by their places.
+        /// The program and its arguments, in which files have their final paths.
         command: Vec<String>,
-        /// By its place, each new file that this is about: where it is staged.
-        /// Once none of them is staged any more, there is nothing to do.
+        /// The path at which each new file that matters to the validation is staged, by its
+        /// final path.
         staged: BTreeMap<String, String>,
-        /// The program's version, where it is known: noted on the host, so that
-        /// later plans can show it.
+        /// The program's version if it is known. The host notes it so that later plans can
+        /// show it.
         version: Option<Version>,
     },
     /// Renames a staged file to its destination.
     ///
-    /// Before: the file is staged, and in its destination is the file that it replaces.
-    /// After: it is in its destination, with its owner and mode.
+    /// Before: the file is staged, and its destination has the file that it replaces.
+    /// After: the file is at its destination, with its owner and mode.
     Place {
         /// The staged file.
         file: Staged,
-        /// The digest of the file that it replaces; `None` if there is none.
+        /// The digest of the file that is replaced; `None` if there is no such file.
         before: Option<Sha256>,
-        /// Whether the replaced file is kept as [`kept_path`].
+        /// Whether the replaced file is kept, at its
+        /// [`kept_path`](crate::resource::kept_path).
         keep: bool,
     },
-    /// Creates a symbolic link in place of what is there.
+    /// Creates a symbolic link in place of whatever is at the path.
     ///
-    /// After: a link to this target.
+    /// After: a link to `target`.
     Link {
         /// The link's absolute path.
         path: String,
-        /// What is there now.
+        /// What was found at the path.
         before: LinkBefore,
-        /// Where it will point.
+        /// The path that the link will point to.
         target: String,
     },
     /// Removes a file.
     ///
-    /// After: nothing. In `/tmp` any other file counts as that, too.
+    /// After: nothing is at the path. In `/tmp`, where users may put anything at the same
+    /// path, a file with other bytes counts as that, too.
     Remove {
-        /// Its absolute path.
+        /// The file's absolute path.
         path: String,
-        /// The digest of its bytes.
+        /// The digest of the file's bytes.
         before: Sha256,
     },
     /// Removes a directory and everything in it, irrevocably.
     ///
-    /// Before: the directory that was planned on, whatever is in it by now. After: nothing.
+    /// Before: the directory that the plan was made for, whatever its contents are by now.
+    /// After: nothing is at the path.
     Purge {
-        /// Its absolute path.
+        /// The directory's absolute path.
         path: String,
         /// The directory's `device:inode`.
         before: String,
     },
     /// Opens a port in the firewall.
     ///
-    /// Before: no rule of the owner's for it; ours may have been added by half, for one
-    /// version of IP. After: our rule, or a rule of the owner's that opens it.
+    /// Before: the owner has no rule for the port. Our rule may exist for one version of IP
+    /// only, if an earlier action was cut off. After: our rule exists for both versions, or
+    /// a rule of the owner's opens the port.
     Allow(Port),
-    /// Closes a port that we opened.
+    /// Closes a port that spore has opened.
     ///
-    /// Before: our rule, or half of it. After: no rule of ours.
+    /// Before: our rule, for one or both versions of IP. After: no rule of ours.
     Disallow(Port),
     /// Has the service manager reload its unit files.
     ///
-    /// Before: these files are on the disk, and it has loaded other versions of them, or
-    /// none. After: it has loaded these, as far as it has loaded any.
+    /// Before: these files are on the disk, and the service manager has loaded other
+    /// versions of them, or none. After: every unit of theirs that the service manager has
+    /// loaded comes from these files.
     Reload {
         /// By path, the digest of each unit file; `None` if there is no such file.
         files: BTreeMap<String, Option<Sha256>>,
     },
     /// Enables a unit at boot.
     ///
-    /// Before: it isn't enabled, but could be: it isn't masked. After: it is enabled.
+    /// Before: the unit isn't enabled, and isn't masked either. After: the unit is enabled.
     Enable {
-        /// Its name.
+        /// The unit's name.
         unit: String,
     },
     /// Disables a unit at boot, and removes the records of its starts.
     ///
-    /// Before: it is enabled, if the plan found it so. After: it isn't.
+    /// Before: the unit is enabled only if the plan found it enabled. After: the unit
+    /// isn't enabled, and has no records.
     Disable {
-        /// Its name.
+        /// The unit's name.
         unit: String,
-        /// Whether it was found enabled.
+        /// Whether the unit was found enabled.
         enabled: bool,
     },
-    /// Records what a running unit was started with, if its own unit file doesn't,
-    /// before one of these inputs is changed.
+    /// Records what a running unit was started with, before one of these inputs is changed.
+    /// Needed for a unit file that doesn't write such records itself.
     ///
-    /// Before: the unit is in that start, and none of the inputs has changed since. After:
-    /// that start is recorded.
+    /// Before: the unit is in the start `invocation`, and none of the inputs has changed
+    /// since then. After: that start is recorded.
     Record {
         /// The unit's name.
         unit: String,
         /// The start to record.
         invocation: String,
-        /// Every file that it read at that start; all unchanged since.
+        /// The files that the unit read at that start, apart from the program.
         inputs: Vec<String>,
     },
-    /// Starts or restarts a unit, so that it runs with what is on the disk now.
+    /// Starts or restarts a unit, so that it runs with the files that are on the disk now.
     ///
-    /// After: it is healthy in another start, with what is on the disk.
+    /// Before: the unit is in the state `before`, and the files that `fallback` puts back
+    /// have been replaced. After: the unit is healthy in another start, with the files that
+    /// are on the disk.
     Start {
-        /// Its name.
+        /// The unit's name.
         unit: String,
-        /// The start to replace.
+        /// What the unit was found doing.
         before: Running,
-        /// When it counts as healthy; `None`: when the service manager says that
-        /// it is active.
+        /// When the unit counts as healthy. If it is `None`, the unit is healthy when the
+        /// service manager reports it as active.
         health: Option<Health>,
-        /// What happens if it doesn't become healthy.
+        /// What happens if the unit doesn't become healthy.
         fallback: Fallback,
     },
     /// Waits for a unit that is starting to become healthy.
     ///
-    /// Before: it is in any start, and hasn't been stopped. After: it is healthy.
+    /// Before: the unit is in any start, and hasn't been stopped. After: the unit is
+    /// healthy.
     Await {
-        /// Its name.
+        /// The unit's name.
         unit: String,
-        /// When it counts as healthy.
+        /// When the unit counts as healthy.
         health: Health,
-        /// What happens if it doesn't become healthy.
+        /// What happens if the unit doesn't become healthy.
         fallback: Fallback,
     },
     /// Stops a unit.
     ///
-    /// Before: it is in the start that the plan has seen; in any start, if it was failing or
-    /// masked then. After: it is down, for whatever reason. If the service manager has
-    /// restarted it since the plan, that is another start, and the next plan stops it.
+    /// Before: the unit is in the start in which the plan found it, or in any start if the
+    /// plan found it failing, starting or masked. After: the unit is down, for whatever
+    /// reason. If the service manager has restarted a healthy unit since the plan, the unit
+    /// is in another start, and only the next plan stops it.
     Stop {
-        /// Its name.
+        /// The unit's name.
         unit: String,
-        /// The start to end.
+        /// What the unit was found doing.
         before: Running,
     },
 }
 
-/// What happens to a unit that doesn't become healthy. The action has failed in
-/// any case.
+/// What happens to a unit that doesn't become healthy. The action has failed in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fallback {
-    /// It is left as it failed.
+    /// The unit is left as it is.
     Leave,
-    /// It was down before, so it is stopped rather than left crash-looping.
+    /// The unit was down before or has never been healthy, so it is stopped instead of
+    /// being left in a crash loop.
     Stop,
-    /// It ran before, with other files: they are put back, and it is started with
-    /// them. The new ones stay next to them, staged for the next apply.
+    /// The unit was started with other files before. They are put back, and the unit is
+    /// started with them. The new files stay staged next to them for the next apply.
     Revert {
-        /// The files to put back, of which there is at least one. Once the unit is
-        /// healthy with the new ones, those that were kept are removed.
+        /// The files to put back, at least one. If the unit becomes healthy with the new
+        /// files, the kept ones are removed.
         files: Vec<Replaced>,
         /// When the unit counts as healthy with the old files.
         health: Health,
     },
 }
 
-/// A file that a switch replaces, and that can be put back.
+/// A file that a switch has replaced, and that can be put back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaced {
-    /// Its absolute path.
+    /// The file's absolute path.
     pub path: String,
-    /// The digest of the file that is kept, as [`kept_path`].
+    /// The digest of the old file, which is kept at its
+    /// [`kept_path`](crate::resource::kept_path).
     pub old: Sha256,
-    /// The digest of the file that replaced it.
+    /// The digest of the new file.
     pub new: Sha256,
 }
 
-/// A file on its way to its destination.
+/// A new file, which is staged first and then placed at its destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Staged {
-    /// Its destination.
+    /// The absolute path of its destination.
     pub path: String,
     /// The digest of its bytes.
     pub sha256: Sha256,
-    /// Owner and mode.
+    /// Its owner and mode.
     pub access: Access,
     /// Where its bytes come from.
     pub source: Source,
 }
 
-/// What is there in place of a link.
+/// What was found at the path of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkBefore {
     /// Nothing.
     Absent,
-    /// A link that points elsewhere.
+    /// A link to this other path.
     Link(String),
-    /// A file, which is kept next to it as `<name>.before-spore`.
+    /// A file with this digest. The action keeps it as `<name>.before-spore`, next to the
+    /// link.
     File(Sha256),
 }
 
-/// What a unit was doing when it was planned.
+/// What a unit was found doing when the plan was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Running {
-    /// It was down.
+    /// The unit was down.
     Stopped,
-    /// It was up since the start with this id.
+    /// The unit was up, in the start with this id.
     Invocation(String),
-    /// It was starting, or crash-looping: by now it may be at its next start, so
-    /// an id would mean nothing. Or it wasn't known what it was doing.
+    /// The unit was starting, failing or masked. It may be in a later start by now, so any
+    /// start is accepted.
     Failing,
 }
 
 impl Staged {
-    /// See [`staged_path`].
+    /// The path at which the file is staged; see
+    /// [`staged_path`](crate::resource::staged_path).
     pub fn staged_path(&self) -> String {
         staged_path(&self.path, &self.sha256)
     }

@@ -1,4 +1,4 @@
-//! The outcome of a plan.
+//! The outcome of applying a plan: [`Applied`].
 
 use super::action::{Action, Fallback};
 use super::scheduler::Skipped;
@@ -7,55 +7,56 @@ use crate::resource::{HostName, NodeName, Printable, ResourceId, ResourceKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The outcome of an apply. Every change in its plan was made, failed, or was skipped.
+/// The outcome of an apply. Every change in the plan was made, failed, or was skipped.
 #[derive(Clone, Debug, Default)]
 pub struct Applied {
-    /// The changes every action of which ended well, now or in an earlier apply. Some may have
-    /// been put back since, or have had no effect: see [`Applied::made`].
+    /// The changes whose actions have all ended well. Some of these changes may have been
+    /// rolled back since, or may have had no effect: see [`Applied::made`].
     pub done: BTreeSet<ResourceId>,
-    /// By host, what went wrong there.
+    /// By host, what failed there.
     pub failed: BTreeMap<HostName, HostFailure>,
-    /// Nodes that were running when their turn ended, and no longer are.
+    /// The nodes that were running when their turn ended, and no longer are, or are in
+    /// another start.
     pub died: BTreeSet<NodeName>,
-    /// What a plan that is made right afterwards would change again: these changes
-    /// were made, but didn't last or had no effect.
+    /// What a plan that is made right after the apply would change again: these changes were
+    /// made, but didn't last or had no effect. Set by [`Applied::compare`].
     pub without_effect: BTreeSet<ResourceId>,
-    /// The parts of waves that weren't begun, or not ended, and why.
+    /// The parts of waves that weren't begun or weren't completed, and why.
     pub skipped: Vec<Skipped>,
-    /// Whether the user asked to stop while there was something left to do.
+    /// Whether the user asked to stop while actions were left to run.
     pub interrupted: bool,
 }
 
-/// Something that went wrong on a host.
+/// A failure on a host.
 #[derive(Clone, Debug)]
 pub struct HostFailure {
-    /// The action that was running.
+    /// The action that was running, if any.
     pub action: Option<Action>,
-    /// The change that this action was to carry out, if any.
+    /// The change that this action is part of, if any.
     pub change: Option<ResourceKey>,
-    /// What went wrong.
+    /// What failed.
     pub what: Wrong,
 }
 
-/// What went wrong on a host.
+/// What failed on a host.
 #[derive(Clone, Debug)]
 pub enum Wrong {
-    /// The host isn't as it was planned on. There is nothing to fix: the next plan is
-    /// another.
+    /// The host has changed since the plan was made. The user doesn't have to fix anything:
+    /// a new plan starts from the present state.
     Differs(Printable),
-    /// The action failed, in the words of the program that reported it.
+    /// The action failed. The text is from the program that reported the failure.
     Failed(Printable),
-    /// The host can't be used any more.
+    /// The host can no longer be used.
     Host(Arc<HostError>),
-    /// This apply hasn't locked it.
+    /// This apply doesn't hold the host's lock.
     NotLocked,
-    /// It couldn't be planned again, so the result isn't known.
+    /// The host couldn't be planned again after the apply, so the result isn't known.
     Unchecked(Vec<Unplanned>),
 }
 
 impl HostFailure {
-    /// Whether it concerns the change of this resource: that change itself, or one of a file
-    /// that goes back with it.
+    /// Whether the change of this resource has failed: the failed action is part of it, or
+    /// its fallback is to put the file back.
     fn includes(&self, key: &ResourceKey) -> bool {
         let fallback = match &self.action {
             Some(Action::Start { fallback, .. } | Action::Await { fallback, .. }) => Some(fallback),
@@ -70,15 +71,16 @@ impl HostFailure {
 }
 
 impl Applied {
-    /// The hosts on which something failed, died or had no effect.
+    /// The hosts on which an action failed, a node died, or a change had no effect.
     pub fn failed_hosts(&self) -> BTreeSet<&HostName> {
         let died = self.died.iter().map(|node| &node.host);
         let without_effect = self.without_effect.iter().map(|id| &id.host);
         self.failed.keys().chain(died).chain(without_effect).collect()
     }
 
-    /// The changes that failed: the one that was under way, the files that were put back
-    /// with it or would have been, and those without an effect.
+    /// The changes that failed: the change that was under way on a host that failed, the
+    /// changes of the files that its fallback puts back (even if the fallback failed, too),
+    /// and the changes without effect.
     pub fn failed_changes<'a>(&self, plan: &'a Plan) -> BTreeSet<&'a ResourceId> {
         let has_failed = |id: &ResourceId| {
             self.without_effect.contains(id)
@@ -87,7 +89,7 @@ impl Applied {
         plan.changes.iter().map(|(id, _)| id).filter(|id| has_failed(id)).collect()
     }
 
-    /// The changes that were made and last, as far as is known.
+    /// The changes that were made and, as far as is known, are still in place.
     pub fn made(&self, plan: &Plan) -> BTreeSet<ResourceId> {
         let failed = self.failed_changes(plan);
         self.done.iter().filter(|id| !failed.contains(*id)).cloned().collect()
@@ -100,9 +102,10 @@ impl Applied {
         plan.changes.iter().map(|(id, _)| id).filter(is_left).collect()
     }
 
-    /// Compares the hosts after the apply with what was planned: `again` is the same
-    /// plan, made from what the hosts say now. An apply is judged by that, because an
-    /// action may succeed and still not have the effect that was planned.
+    /// Compares the hosts after a complete apply with the plan. `again` is a plan with the
+    /// same options, made from facts that were gathered after the apply. The outcome is
+    /// decided by this comparison, because an action may succeed without having the planned
+    /// effect.
     pub fn compare(&mut self, plan: &Plan, again: &Plan) {
         let hosts = plan.hosts();
         for (id, _) in again.changes.iter().filter(|(id, _)| hosts.contains(&id.host)) {
@@ -124,14 +127,15 @@ impl Applied {
         }
     }
 
-    /// Whether nothing has to be fixed: at most, hosts had changed since the plan.
+    /// Whether the only failures, if any, are that hosts had changed since the plan, so
+    /// that the user doesn't have to fix anything.
     pub fn is_only_stale(&self) -> bool {
         self.died.is_empty()
             && self.without_effect.is_empty()
             && self.failed.values().all(|failure| matches!(failure.what, Wrong::Differs(_)))
     }
 
-    /// Whether the hosts are now as the plan said they would be.
+    /// Whether the hosts are now in the state that the plan leads to.
     pub fn is_complete(&self, plan: &Plan) -> bool {
         self.failed_hosts().is_empty() && self.skipped_changes(plan).is_empty()
     }

@@ -1,7 +1,8 @@
-//! One host's part of a plan, from its goals and its facts alone.
+//! Plans one host from its goals and its facts alone: [`Common::plan`].
 //!
-//! Nothing here looks at another host, so that hosts can be planned at the same time; what
-//! concerns several is decided afterwards, from the parts of all of them.
+//! Nothing here depends on other hosts' facts, except for the list of hosts that are the
+//! same machine, so hosts can be planned in parallel. `planner` then decides what concerns
+//! several hosts.
 
 use super::retire::{self, Remainder, Retirement};
 use super::{Options, Overridden, obstacles, order, target};
@@ -10,13 +11,13 @@ use crate::diff::{Change, Grounded, Obstacle, Terms, compare, ground};
 use crate::facts::{Conditions, Facts, interpret};
 use crate::resource::{DigestKey, Graph, HostName, Printable, Resource, ResourceId, ResourceKey};
 
-/// A host, before it is brought together with the others.
+/// A host's part of a plan.
 #[derive(Debug)]
 pub(super) struct HostPart {
     pub(super) conditions: Conditions,
     pub(super) desired: Graph<Resource>,
     pub(super) current: Graph<Resource>,
-    /// What is to be changed.
+    /// The changes that the plan makes.
     pub(super) changes: Graph<Change>,
     /// The number of resources that are in place.
     pub(super) unchanged: usize,
@@ -24,14 +25,14 @@ pub(super) struct HostPart {
     pub(super) obstacles: Vec<Obstacle>,
     /// Directives of our unit template that something on the host overrides.
     pub(super) overridden: Vec<Overridden>,
-    /// Whether a node runs with another secret than everyone should have at the same time,
-    /// whether or not it is a target.
+    /// Whether a node, target or not, runs with another version of a secret that all nodes
+    /// must have at the same time.
     pub(super) rotates: bool,
-    /// In a retirement: what is left alone.
+    /// In a retirement, what is left alone.
     pub(super) remainder: Option<Remainder>,
 }
 
-/// What the parts of all hosts are made from.
+/// What the plans of all hosts have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Common<'a> {
     pub(super) network: &'a str,
@@ -41,7 +42,7 @@ pub(super) struct Common<'a> {
 }
 
 impl Common<'_> {
-    /// Plans one host. `twins` are the other hosts of the folder with its machine-id.
+    /// Plans one host. `twins` are the folder's other hosts that have the same machine ID.
     pub(super) fn plan(&self, name: &HostName, facts: &Facts, twins: Vec<HostName>) -> HostPart {
         let Self { network, desired: Desired { goals, spellings, digest_keys, .. }, retirement, options } =
             *self;
@@ -71,12 +72,14 @@ impl Common<'_> {
             let pending = compare(&before, &current, terms);
             retire::narrow(*name == retirement.what.host, &all, &pending, &before, &desired)
         });
-        // A retirement does nothing about other nodes, and says nothing of them.
+        // A retirement ignores the other differences of units, so it doesn't report these
+        // either.
         overridden.retain(|_| needed.is_none());
         let made = needed.as_ref().map_or(&all, |(changes, _)| changes);
         obstacles.extend(obstacles::no_space(made, conditions.free_bytes));
         let rotates = !order::together(made, &desired).is_empty();
-        // Every host is asked, but only those that a target may select are part of the plan.
+        // Every host is probed, but only hosts that a target may select are part of the
+        // plan.
         let is_target = options.may_select(name);
         obstacles.retain(|_| is_target);
         let is_planned = obstacles.is_empty();
@@ -92,7 +95,8 @@ impl Common<'_> {
                     .iter()
                     .any(|found| matches!(key, ResourceKey::Service(unit) if *unit == found.unit))
             };
-            // What isn't known, or isn't what is wanted, doesn't count as in place.
+            // A resource with a difference doesn't count as in place, even if the plan
+            // doesn't change it.
             let in_place = |id: &ResourceId| all.get(id).is_none() && !is_overridden(&id.key);
             unchanged = desired.iter().filter(|(id, _)| in_place(id)).count();
         }

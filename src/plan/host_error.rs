@@ -1,4 +1,4 @@
-//! What can go wrong between the controller and a host.
+//! Errors in the communication between the controller and a host: [`HostError`].
 
 use super::wire::Unfit;
 use crate::resource::Printable;
@@ -8,14 +8,14 @@ use std::time::Duration;
 /// Why work on a host can't begin, or can't continue.
 #[derive(Debug)]
 pub enum HostError {
-    /// No connection, or no login.
+    /// No connection could be made, or no login succeeded.
     Connect(Box<ConnectError>),
-    /// The user isn't root, and sudo asks for a password.
+    /// The user isn't root, and can't become root with `sudo` without a password.
     NoSudo {
         /// What the host said.
         said: Printable,
     },
-    /// The user has no working shell on the host.
+    /// The user has no usable shell on the host.
     NoShell {
         /// What the host said.
         said: Printable,
@@ -24,32 +24,32 @@ pub enum HostError {
     Lost {
         /// What was being done.
         during: During,
-        /// Why, as far as it is known.
+        /// Why the connection ended.
         reason: LostReason,
     },
     /// The host took too long.
     TimedOut {
         /// What was being done.
         during: During,
-        /// The time-out.
+        /// The length of the time-out.
         after: Duration,
     },
     /// The apply was interrupted, and the host didn't finish in time.
     Abandoned {
         /// What was being done.
         during: During,
-        /// How long it was waited for.
+        /// How long the apply waited for the host.
         after: Duration,
     },
     /// The host can't be locked, or the lock can't be kept.
     NoLock(NoLock),
     /// Another apply is running on the host.
     Locked(Holder),
-    /// The host's answer can't be understood.
+    /// The host's answer isn't one that spore expects.
     Malformed {
         /// What was being done.
         during: During,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         what: Misfit,
     },
 }
@@ -57,17 +57,17 @@ pub enum HostError {
 /// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LostReason {
-    /// For a reason that the SSH session knows.
+    /// The SSH session ended, for this reason.
     Session(Lost),
-    /// The host closed the session, and had said this.
+    /// The host closed the session. The text is the host's last output.
     Closed(Printable),
-    /// The host received no heartbeat for too long, and released its lock.
+    /// The host received no heartbeat in time, and released its lock.
     NoBeat,
-    /// The script that was running was killed.
+    /// The running script ended without reporting the outcome of its actions.
     Killed {
         /// Its exit status.
         status: u8,
-        /// What it had said.
+        /// The script's last output.
         said: Printable,
     },
 }
@@ -75,38 +75,38 @@ pub enum LostReason {
 /// Why a host can't be locked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoLock {
-    /// The lock's file can't be made, or programs are missing.
+    /// The file of the lock can't be created, or a program is missing on the host.
     File {
         /// What the host said.
         said: Printable,
-        /// The exit status of the script, as the host has written it.
+        /// The exit status of the script, as reported by the host.
         status: Printable,
     },
-    /// There is no second session on the connection, which the heartbeat needs.
+    /// The heartbeat needs a second session on the connection, and it can't be opened.
     Session(ChannelError),
 }
 
 /// What is wrong with an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misfit {
-    /// This isn't one that fits here.
+    /// This answer isn't expected at this point.
     Unexpected(Printable),
-    /// This isn't one that fits here; the request expects another.
+    /// This answer doesn't fit the request at this point.
     Unfit {
         /// How the answer begins.
         beginning: Printable,
-        /// What would have been right.
+        /// What the request expects instead.
         unfit: Unfit,
     },
-    /// It has a line that is too long.
+    /// A line of the answer is too long.
     LongLine,
-    /// It has more than this number of bytes.
+    /// The answer is longer than this number of bytes.
     TooLong(usize),
-    /// There is more than this number of bytes of output besides it.
+    /// The host has sent more than this number of bytes of other output.
     Noise(usize),
-    /// It isn't UTF-8.
+    /// The answer isn't UTF-8.
     NotText,
-    /// It asks for a file that isn't in the request.
+    /// The host asks for a file that isn't part of the request.
     UnknownFile,
     /// The service manager didn't report the state of this unit.
     NoUnit(String),
@@ -115,35 +115,35 @@ pub enum Misfit {
 /// The holder of a host's lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holder {
-    /// `user@machine`. Empty while the holder has only just taken the lock and hasn't written
-    /// its name yet.
+    /// The holder, as `user@machine`. Empty if the holder has just taken the lock and
+    /// hasn't written its name yet.
     pub who: Printable,
-    /// The process id on that machine.
+    /// The holder's process id on that machine.
     pub pid: u32,
-    /// The command that it runs: `spore apply`.
+    /// The command that the holder runs, such as `spore apply`.
     pub command: Printable,
-    /// When it took the lock, by the host's clock: `2026-08-05 10:15:00 UTC`. Set by
-    /// the host.
+    /// When the holder took the lock, by the host's clock, such as `2026-08-05 10:15:00
+    /// UTC`. Set by the host.
     pub since: Printable,
 }
 
 /// What was being done with a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum During {
-    /// Starting a shell.
+    /// Starting the root shell.
     Opening,
-    /// Probing it. This changes nothing.
+    /// Probing the host, which changes nothing.
     Asking,
-    /// Locking it.
+    /// Locking the host.
     Locking,
-    /// Unlocking it.
+    /// Unlocking the host.
     Unlocking,
-    /// Running actions: all before `index` have succeeded. Whether that one has
-    /// isn't known; the next plan finds out.
+    /// Running actions. All actions before `index` have succeeded. Whether the action at
+    /// `index` has succeeded isn't known; the next plan finds out.
     Action {
-        /// The first action of the list that hasn't ended.
+        /// The place in the list of the first action that hasn't ended.
         index: usize,
-        /// Whether the host has reported that it began.
+        /// Whether the host has reported that this action began.
         began: bool,
     },
 }
@@ -155,7 +155,7 @@ impl From<ConnectError> for HostError {
 }
 
 impl HostError {
-    /// The action of the list that was running.
+    /// The place in the list of the action that was running or due, if any.
     pub fn action(&self) -> Option<usize> {
         match self {
             Self::Lost { during, .. }

@@ -1,10 +1,20 @@
-//! Turns differences into ordered actions: the [`Plan`].
+//! Turns the differences between a network and its hosts into ordered actions: the
+//! [`Plan`].
 //!
-//! Enter at [`plan`], or at [`Planner`] to plan a network more than once. A plan is complete: it names every action, its host and its wave.
-//! What depends on how an apply goes is only whether a part of it is left out or waits,
-//! and [`scheduler`] decides that.
-//! It is a function of its arguments alone, so the same folder and the same
-//! hosts give the same plan, byte for byte.
+//! The entry points are [`Planner::new`], which compiles a network, and [`Planner::plan`],
+//! which plans the changes for the facts that its hosts have answered. A planner can be
+//! used any number of times: an apply plans again after it has ended, to see what it has
+//! achieved.
+//!
+//! What always holds:
+//! - A plan is complete: it names every action with its host and its wave. The apply
+//!   decides only whether a part of the plan waits or is skipped, by the rules in
+//!   [`scheduler`].
+//! - A plan depends only on the arguments: the same folder and the same facts give the same
+//!   plan, byte for byte.
+//!
+//! How actions are sent to a host is in [`wire`]. `remote` sends them, and `render` puts a
+//! plan into words.
 
 pub mod action;
 mod applied;
@@ -46,106 +56,115 @@ use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What is to be done, wave by wave.
+/// The actions that make the hosts match the network, and what they are derived from.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// The network's root domain.
     pub network: String,
-    /// Everything that differs from the desired state.
+    /// The changes that the plan makes: the differences from the desired state, as far as
+    /// the options don't leave them out.
     pub changes: ByHost<Change>,
     /// Where the folder describes what the changes are about; see [`Plan::place`].
     pub places: Arc<Places>,
-    /// The number of resources that are in place.
+    /// The number of desired resources that are in place on the planned hosts.
     pub unchanged: usize,
-    /// How many hosts it is about, planned or not.
+    /// The number of probed hosts that the targets may select, planned or not.
     pub asked: usize,
-    /// Hosts that couldn't be planned.
+    /// The hosts that couldn't be planned, and why.
     pub unplanned: BTreeMap<HostName, Vec<Unplanned>>,
-    /// Every node of the hosts that were asked, whether they answered or not, and
-    /// its part in the plan.
+    /// Every node of the probed hosts, whether they answered or not, and the node's part in
+    /// the plan.
     pub nodes: BTreeMap<NodeName, NodePlan>,
-    /// Elders that are up at an address that the new configurations no longer contain: nodes
-    /// that are started from now on can't reach them until they have been restarted.
+    /// The elders that are up at an address that the new configurations no longer contain.
+    /// A node that is started with its new configuration can't reach such an elder until
+    /// the elder has been restarted.
     pub moving: BTreeSet<NodeName>,
-    /// Nodes that it takes down although they are the last healthy ones of their kind
-    /// while others are down.
+    /// The nodes whose turn would take down the last healthy node of a group while others
+    /// of the group are down. An apply takes an elder in this list down all the same,
+    /// because the user has agreed to the plan; it skips the turns of the other nodes.
     pub last: Vec<Last>,
-    /// Written next to its destination on all hosts at once, before anything is switched.
+    /// By host, the actions that are run on all hosts at once before the first wave. They
+    /// affect no running process: packages are installed, directories are created, and
+    /// files are staged and validated.
     pub stage: BTreeMap<HostName, Vec<PlannedAction>>,
-    /// Done one after the other; [`scheduler`] says what follows a failure.
+    /// The waves, in order. [`scheduler`] decides what follows a failure.
     pub waves: Vec<Wave>,
-    /// Whether a secret is replaced that everyone must have at the same time.
+    /// Whether the plan replaces a secret that all nodes must have at the same time.
     pub rotation: Option<Rotation>,
-    /// Directives of our unit template that something on a host overrides: what is
-    /// wanted isn't reached there, and no action of a plan could change that.
+    /// Directives of our unit template that something on a host overrides. The desired
+    /// state isn't reached there, and no action could change that.
     pub overridden: Vec<Overridden>,
-    /// Versions of tau, by the binary's digest, as far as they are known.
+    /// The known versions of the nodes' program, by the digest of the binary.
     pub versions: BTreeMap<Sha256, Version>,
-    /// What a person should know before agreeing.
+    /// What the user should know before agreeing to the plan.
     pub notes: Vec<Note>,
-    /// Why it can't be applied as it is.
+    /// Why the plan can't be applied. Empty if it can.
     pub refusals: Vec<Refusal>,
-    /// Targets that select nothing: neither the folder nor a host has such a node.
+    /// Targets that select nothing, because neither the folder nor a host has such a node.
     pub idle_targets: Vec<Selector>,
 }
 
 /// A node's part in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodePlan {
-    /// Whether the others dial it first.
+    /// Whether it is a bootstrap node (an elder), which the other nodes dial.
     pub bootstrap: bool,
-    /// The wave, counted from one, in which its process is started, restarted,
-    /// waited for or stopped.
+    /// The wave, counted from one, in which the plan starts, restarts, waits for or stops
+    /// the node's process. `None` if it does none of these.
     pub wave: Option<usize>,
-    /// What it was found doing.
+    /// The state in which the node was found.
     pub found: Found,
-    /// The start that it was found in, if it has been started.
+    /// The service manager's id of the start in which the node was found. `None` if the
+    /// node was found stopped, or if the id is unknown.
     pub invocation: Option<String>,
 }
 
-/// What a node was found doing.
+/// The state in which a node was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// It is up, and nothing speaks against it.
+    /// The node is up, and no problem with it is known.
     Healthy,
-    /// It is up, but systemd had to restart it lately, so it may die again.
+    /// The node is up, but may die: systemd had to restart it recently, or a switch of its
+    /// files was cut off before the node had proved healthy with them.
     Unproven,
-    /// Its process runs, but can't be dialled.
+    /// The node's process runs, but doesn't listen on one of its ports.
     Deaf,
-    /// It is down, and takes the place of another node of its host that is up.
+    /// The node is down, and the plan replaces another node of its host, which is up, by
+    /// this one.
     Replaces,
-    /// It is down, or its host didn't answer.
+    /// The node is down, or its host didn't answer or is part of another network.
     Down,
 }
 
-/// A node that is taken down although no other node of its kind would then be up.
+/// A node that is the last healthy one of a group while others of the group are down. See
+/// [`Plan::last`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Last {
     /// The node.
     pub node: NodeName,
-    /// Of which kind it is the last.
+    /// The group of which it is the last.
     pub group: Group,
-    /// The others of that kind, which are down and stay so.
+    /// The other nodes of that group, none of which is as healthy.
     pub down: BTreeSet<NodeName>,
 }
 
-/// What is done at the same time on several hosts.
+/// Actions that are run on several hosts at the same time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wave {
-    /// What for.
+    /// What the wave is for.
     pub rank: Rank,
-    /// By host, in order.
+    /// By host, its actions in order.
     pub hosts: BTreeMap<HostName, Vec<PlannedAction>>,
 }
 
 /// One action, and the change that it carries out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedAction {
-    /// What is done.
+    /// The action.
     pub action: Action,
-    /// What it is part of: [`Plan::changes`] lists this key for the action's host.
-    /// `None` where it changes nothing that a plan lists: it checks what is
-    /// staged, or records what a process was started with.
+    /// The change that the action carries out: [`Plan::changes`] lists this key for the
+    /// action's host. `None` if the action makes no change that a plan lists, because it
+    /// validates staged files or records what a process was started with.
     pub change: Option<ResourceKey>,
 }
 
@@ -159,13 +178,13 @@ impl PlannedAction {
     }
 }
 
-/// A secret is replaced that everyone must have at the same time: nodes with
-/// the old one and with the new one can't talk.
+/// The replacement of a secret that all nodes must have at the same time, because a node
+/// with the old secret and a node with the new one can't communicate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// On all hosts or on none.
+    /// No node runs with the new secret yet. It is introduced on all hosts or on none.
     Begins,
-    /// Some nodes already have the new one, because an apply was interrupted half-way.
+    /// Some nodes already run with the new secret, because an apply was cut off half-way.
     /// The others should get it as soon as possible, even if some hosts can't be planned.
     Finishes,
 }
@@ -173,70 +192,75 @@ pub enum Rotation {
 /// A directive of a node's unit that a drop-in on its host overrides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overridden {
-    /// Where.
+    /// The node's host.
     pub host: HostName,
-    /// `tau@store.service`
+    /// The unit's name, such as `tau@store.service`.
     pub unit: String,
-    /// `LimitNOFILE`
+    /// The directive's name, such as `LimitNOFILE`.
     pub directive: String,
-    /// The drop-in.
+    /// The path of the drop-in.
     pub file: Printable,
 }
 
-/// Something worth knowing that isn't a change.
+/// Something that the user should know about a plan, apart from its changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The only bootstrap node is restarted, or replaces another one.
+    /// The only bootstrap node is restarted, or replaces another node, so that no elder is
+    /// up for a moment.
     NoElder(NodeName),
-    /// All elders get a new address or identity: a node can't dial any of them until it
-    /// has been restarted after them.
+    /// Elders get another address or identity, or are removed, so that nodes lose every
+    /// elder that they dial. Such a node can't reach any elder until it has been restarted
+    /// after them.
     EldersMove,
-    /// Apply leaves this node as it is, because it is the last healthy one of its shape.
+    /// An apply leaves this node alone, because it is the last healthy one of its shape.
     Kept(Last),
-    /// A bootstrap node's host couldn't be planned, so nothing is known of it.
+    /// A host with a bootstrap node didn't answer or couldn't be planned, so the state of
+    /// the bootstrap node isn't known.
     ElderUnplanned(HostName),
-    /// No bootstrap node is known to be up, and none comes up in this plan: nodes that
-    /// dial one aren't started.
+    /// No bootstrap node is known to be up, and the plan starts none, so nodes that dial
+    /// one aren't started.
     NoElderUp,
-    /// A rotation begins: nodes can't talk to each other until the last has the
-    /// new secret.
+    /// A rotation begins. The network is split until the last node has the new secret.
     Split,
-    /// A rotation that was begun is finished; but not on these hosts, which
-    /// couldn't be planned.
+    /// The plan finishes a rotation that an earlier apply began, except on these hosts,
+    /// which couldn't be planned.
     SplitUntilNow(Vec<HostName>),
-    /// The data of a node that is removed stays.
+    /// The data of a removed node is kept.
     StorageKept(NodeName),
-    /// A node that doesn't become healthy with new files gets its old ones back.
+    /// A node that doesn't become healthy with its new files is rolled back to its old
+    /// ones.
     Rollback,
-    /// Rollback is possible, but disabled: the node is left as it is.
+    /// Nodes could be rolled back, but the options disable that.
     NoRollback,
-    /// A host that is retired without being contacted: its nodes may still run,
-    /// and their keys stay valid.
+    /// A host is retired without being contacted: its nodes may still run, and their keys
+    /// stay valid.
     NotContacted {
         /// The host.
         host: HostName,
-        /// Its nodes, as the folder has them.
+        /// The host's nodes, according to the folder.
         nodes: Vec<NodeName>,
     },
-    /// These nodes are up, and dial no elder where one answers.
+    /// These nodes are up, but every address that they dial is one at which no node
+    /// answers.
     CutOff(Vec<NodeName>),
-    /// The targets give these elders other addresses than the others have: they reach none
-    /// of them.
+    /// The plan starts these elders with configurations that contain only addresses at
+    /// which no node will answer, because the targets leave the other nodes' changes out.
     Alone(Vec<NodeName>),
-    /// A retirement leaves this many elders: one or none.
+    /// A retirement leaves this number of elders: one or none.
     EldersLeft(usize),
     /// The number of other differences that a retirement leaves alone.
     LeftAlone(usize),
-    /// A node starts with data that isn't its own.
+    /// A node starts with data that an earlier node has left under the same name.
     OldStorage {
-        /// Which.
+        /// The node that starts.
         node: NodeName,
-        /// It gets a new identity, and the data belongs to the old one. Otherwise it is
-        /// new, and the data was left by an earlier node of the same name.
+        /// Whether the node gets a new identity, so that the data belongs to the old one.
+        /// Otherwise the node is new, and an earlier node of the same name has left the
+        /// data.
         replaced: bool,
     },
-    /// A node is removed, and one with the same port or services is added on its host,
-    /// where it starts without data.
+    /// A node is removed, and a similar one is added on its host under another name. The
+    /// added node starts without data.
     Renamed {
         /// The removed node.
         from: NodeName,
@@ -247,34 +271,35 @@ pub enum Note {
     },
 }
 
-/// Why a plan can't be applied as it is.
+/// Why a plan can't be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// A rotation that would leave some nodes behind, because they aren't targets.
+    /// A rotation would leave some nodes with the old secret, because they aren't targets.
     PartialRotation,
-    /// A rotation that would leave these hosts behind.
+    /// A rotation would leave the nodes of these hosts, which couldn't be planned, with the
+    /// old secret.
     RotationWithout(Vec<HostName>),
-    /// The folder gives the elders another address or identity, and the targets
-    /// leave all of them out: the nodes it starts would find no elder to dial.
+    /// The folder gives these elders another address or identity, but they aren't targets.
+    /// A node that the plan starts would reach no elder.
     WithoutElders(Vec<NodeName>),
-    /// The targets give all elders another address or identity, and leave out
-    /// these, which dial them.
+    /// The targets give elders another address or identity, or remove them, but leave out
+    /// these nodes, which would lose every elder that they dial.
     WithoutMembers(Vec<NodeName>),
-    /// A node would start with the identity of another one that is up.
+    /// A node would start with the identity of another node that is up.
     Twins {
         /// The node that would start.
         node: NodeName,
         /// The node that is up.
         other: NodeName,
     },
-    /// A host that is to be retired couldn't be planned.
+    /// The host to retire couldn't be planned.
     RetiresUnplanned(HostName),
-    /// A retirement needs this to change, and that would bring along other
-    /// changes that are pending.
+    /// A retirement has to change this resource, but other changes to it are pending, and
+    /// they can't be separated.
     Mixed {
-        /// What has to change.
+        /// The resource that has to change.
         resource: ResourceId,
-        /// What else would.
+        /// What else would change with it.
         others: Pending,
     },
 }
@@ -282,50 +307,52 @@ pub enum Refusal {
 /// The other pending changes of a file or unit that a retirement has to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pending {
-    /// These fields of the file.
+    /// These fields of the file would change as well.
     Fields(Vec<FieldPath>),
-    /// Unknown, because the file can't be compared.
+    /// The other changes are unknown, because the file can't be compared field by field.
     Unknown,
-    /// A restart for another reason.
+    /// The unit would be restarted for another reason as well.
     Restart,
 }
 
-/// What narrows or shapes a plan.
+/// The options of a plan.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Only these; everything where it is empty.
+    /// Restricts the plan to these nodes and hosts. If empty, the plan covers everything.
     pub targets: Vec<Selector>,
-    /// How many nodes are updated at a time, after the first of each shape; a
-    /// quarter of them where it isn't given.
+    /// The maximum number of nodes that are updated at a time after the first of each
+    /// shape. The default is a quarter of the nodes to update, or all of them at once if
+    /// the elders' changes cut nodes off, because then the nodes should follow as soon as
+    /// possible.
     pub batch: Option<usize>,
-    /// Hosts of other networks are made part of this one.
+    /// Whether hosts of another network may be made part of this one.
     pub take_over: bool,
-    /// Nodes that don't become healthy are left as they failed: neither rolled back
-    /// nor stopped.
+    /// Whether nodes that don't become healthy are left as they are, instead of being
+    /// rolled back or stopped.
     pub no_revert: bool,
-    /// Remove the data of removed nodes.
+    /// Whether the data of removed nodes is removed, too.
     pub purge_storage: bool,
-    /// Only what it takes to retire this host.
+    /// Restricts the plan to what is needed to retire this host.
     pub retire: Option<Retire>,
 }
 
 impl Options {
-    /// Whether a target may select anything of this host.
+    /// Whether a target may select anything on this host.
     fn may_select(&self, host: &HostName) -> bool {
         self.targets.is_empty() || self.targets.iter().any(|target| target.may_select(host))
     }
 }
 
-/// What came of probing a host.
+/// The result of probing a host.
 #[derive(Clone, Debug)]
 pub enum Probed {
-    /// It answered.
+    /// The host answered.
     Facts(Box<Facts>),
-    /// It didn't, or not as a host should.
+    /// The host didn't answer, or its answer can't be used.
     Nothing(Unplanned),
 }
 
-/// The node that a change of a unit is about.
+/// The node whose unit a change concerns.
 fn node_of(change: &Change) -> Option<&Node> {
     match change {
         Change::Service(change) => change.after.node.as_ref(),
@@ -338,12 +365,12 @@ fn node_of(change: &Change) -> Option<&Node> {
 }
 
 impl NodePlan {
-    /// The part of a node of which nothing else is known.
+    /// The part of a node about which nothing else is known yet.
     fn down(node: &Node) -> Self {
         Self { bootstrap: node.bootstrap, wave: None, found: Found::Down, invocation: None }
     }
 
-    /// Whether it is up, or comes up in this plan.
+    /// Whether the node is up, or the plan brings it up.
     fn comes_up(&self) -> bool {
         self.found != Found::Down || self.wave.is_some()
     }
@@ -381,7 +408,7 @@ impl Plan {
         self.places.of_field(host, path, &field.path, &added)
     }
 
-    /// By change, how many actions carry it out.
+    /// By change, the number of actions that carry it out.
     pub fn actions_of_changes(&self) -> BTreeMap<ResourceId, usize> {
         let lists = std::iter::once(&self.stage).chain(self.waves.iter().map(|wave| &wave.hosts)).flatten();
         let mut actions = BTreeMap::new();
@@ -398,18 +425,19 @@ impl Plan {
         self.changes.is_empty()
     }
 
-    /// Whether all that was asked for is in place once this plan is applied.
+    /// Whether applying the plan reaches the desired state on all hosts that were asked
+    /// about.
     pub fn reaches_everything(&self) -> bool {
         self.unplanned.is_empty() && self.overridden.is_empty()
     }
 
-    /// The nodes that are removed.
+    /// The nodes that the plan removes.
     pub fn going(&self) -> impl Iterator<Item = &NodeName> {
         order::going(&self.changes).map(|(_, node)| node)
     }
 
-    /// The changes that can't be undone, or cut a node off, or take down the last
-    /// elder, or make users validate their domains again.
+    /// The changes that need the user's explicit consent: they can't be undone, cut a node
+    /// off, take down the last elder, or make users validate their domains again.
     pub fn destructive(&self) -> impl Iterator<Item = (&ResourceId, &Change)> {
         self.changes.iter().filter(|(id, change)| {
             let is_known = |path| Daemon::ALL.iter().any(|daemon| daemon.is_known_to_users(path));
@@ -425,11 +453,13 @@ impl Plan {
         self.last.iter().any(|last| last.node == *node && last.group == Group::Elders)
     }
 
-    /// The hosts to lock while it is applied: those that it changes, and those on which the
-    /// scheduler's decisions depend. Where it takes a node down, these are the hosts of the
-    /// same shape and, for an elder, of the other elders: another apply could take those
-    /// down at the same time. Where it starts a node, these are the hosts of the elders that
-    /// the node dials.
+    /// The hosts to lock while the plan is applied: the hosts that it changes, and the
+    /// hosts on which the scheduler's decisions depend.
+    ///
+    /// If the plan takes a node down, the decisions depend on the other nodes of its shape
+    /// and, for an elder, on the other elders. Unless their hosts are locked, too, another
+    /// apply could take these nodes down at the same time. If the plan starts nodes that
+    /// dial elders, the decisions depend on the elders.
     pub fn hosts(&self) -> BTreeSet<&HostName> {
         let touched = self.stage.keys().chain(self.waves.iter().flat_map(|wave| wave.hosts.keys()));
         let going: BTreeSet<&NodeName> = self.going().collect();

@@ -1,4 +1,5 @@
-//! What a person should know before agreeing to a plan, and why one is refused.
+//! The notes of a plan, the reasons to refuse it, and the nodes that it would take down
+//! although they are the last healthy ones of their groups.
 
 use super::planner::{desired_nodes, elders};
 use super::reach::Reach;
@@ -55,7 +56,7 @@ pub(super) fn notes(
     plan.notes.extend(kept.collect::<Vec<_>>());
 }
 
-/// Whether a node's process is started or restarted.
+/// Whether the changes start or restart a node.
 pub(super) fn is_touched(node: &NodeName, changes: &ByHost<Change>) -> bool {
     let id = ResourceId { host: node.host.clone(), key: ResourceKey::Service(node.unit()) };
     match changes.get(&id) {
@@ -64,14 +65,22 @@ pub(super) fn is_touched(node: &NodeName, changes: &ByHost<Change>) -> bool {
     }
 }
 
-/// See [`Plan::last`]: what an apply would leave alone, if everything else went well.
+/// The nodes of [`Plan::last`].
+///
+/// They are found by a simulated apply ([`Scheduler::foresee`]), which skips the last
+/// healthy node of a group. An elder that was skipped is added to the list of elders that
+/// the user has to agree to, and the apply is simulated again with this list. With that
+/// elder's turn, the simulation may get further and skip other nodes, so this is repeated
+/// until no elder is skipped. The other nodes that the last simulation has skipped are
+/// added to the result; an apply skips them as well.
 pub(super) fn last(plan: &Plan, changes: &ByHost<Change>) -> Vec<Last> {
     let may_be_down = |part: &NodePlan| match part.found {
         Found::Healthy | Found::Replaces => false,
         Found::Down => part.wave.is_none(),
         Found::Unproven | Found::Deaf => true,
     };
-    // To foresee an apply takes time, and without such a node nothing is left alone.
+    // Simulating an apply takes time, and is needed only if a node may be down during the
+    // apply.
     if !plan.nodes.values().any(may_be_down) {
         return Vec::new();
     }
@@ -89,8 +98,8 @@ pub(super) fn last(plan: &Plan, changes: &ByHost<Change>) -> Vec<Last> {
     }
 }
 
-/// `rotates`: whether a node runs with another secret than everyone should have at the same
-/// time, whether or not it is a target.
+/// Adds the reasons to refuse a plan. `rotates` says whether a node, target or not, runs
+/// with another version of a secret that all nodes must have at the same time.
 pub(super) fn refusals(
     plan: &mut Plan,
     options: &Options,
@@ -108,7 +117,8 @@ pub(super) fn refusals(
         }
         return;
     }
-    // A node that is started now reads the new secret, and can't talk to those with the old one.
+    // A node that is started now reads the new secret, and can't communicate with the nodes
+    // that have the old one.
     let touches = || desired_nodes(desired).any(|(_, node)| is_touched(&node.name, changes));
     if plan.rotation.is_some() || rotates && touches() {
         plan.refusals.push(Refusal::PartialRotation);

@@ -1,5 +1,6 @@
-//! Obstacles that come from comparing what was found on the hosts with the scope of the
-//! plan, rather than from the goals of a host.
+//! Obstacles to planning a host that become visible only when its facts are compared with
+//! the scope of the plan or with other hosts. `diff` reports the obstacles to the host's
+//! goals.
 
 use super::{Options, Overridden, Selector};
 use crate::daemon::Daemon;
@@ -10,8 +11,8 @@ use crate::resource::{
 };
 use std::collections::BTreeMap;
 
-/// Hosts in the folder that are the same machine: each apply would undo for one of them
-/// what it did for the other. By host, the others.
+/// By host, the other hosts of the folder that are the same machine. They can't be planned,
+/// because every apply would undo for one of them what it does for the other.
 pub(super) fn same_machine<'a>(hosts: &[(&'a HostName, &Facts)]) -> BTreeMap<&'a HostName, Vec<HostName>> {
     let mut machines: BTreeMap<Sha256, Vec<&HostName>> = BTreeMap::new();
     for (host, facts) in hosts {
@@ -29,13 +30,15 @@ pub(super) fn same_machine<'a>(hosts: &[(&'a HostName, &Facts)]) -> BTreeMap<&'a
     same
 }
 
-/// Something that the folder wants and that the host wasn't asked about. It may be there.
+/// An obstacle if the host wasn't asked about a desired resource. The resource may exist,
+/// so it mustn't be taken for absent.
 pub(super) fn never_asked(desired: &Graph<Resource>, asked: &Asked) -> Option<Obstacle> {
     let (id, _) = desired.iter().find(|(id, _)| !asked.covers(&id.key))?;
     Some(Obstacle::NeverAsked(Printable::line(&id.key.to_string())))
 }
 
-/// Resources that couldn't be read and that the plan depends on.
+/// Obstacles for the resources that couldn't be read or understood, and for masked units
+/// that the host should run.
 pub(super) fn unreadable(
     desired: &Graph<Resource>,
     current: &Graph<Resource>,
@@ -43,7 +46,8 @@ pub(super) fn unreadable(
 ) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
     let is_unreadable = |id: &ResourceId| matches!(current.get(id), Some(Resource::Unreadable { .. }));
-    // If a directory isn't one, its contents aren't reported as well.
+    // If the path of a directory can't be read as one, its contents aren't reported as
+    // well.
     let is_told = |id: &ResourceId| {
         let above =
             id.key.path().into_iter().flat_map(|path| path.match_indices('/').map(|(end, _)| &path[..end]));
@@ -75,8 +79,9 @@ pub(super) fn unreadable(
     obstacles
 }
 
-/// Changes by hosts' owners to the units of nodes in this plan: obstacles, and overridden
-/// directives.
+/// Checks how the host's owner has modified the units of nodes in this plan. Returns the
+/// overridden directives, and adds an obstacle for each modification that spore can't work
+/// with.
 pub(super) fn foreign(
     host: &HostName,
     desired: &Graph<Resource>,
@@ -114,7 +119,8 @@ pub(super) fn foreign(
     overridden
 }
 
-/// For a while, new files exist next to the old ones.
+/// An obstacle if the disk has too little space for the new files, which are staged next to
+/// the old ones.
 pub(super) fn no_space(changes: &Graph<Change>, free: u64) -> Option<Obstacle> {
     let size = |change: &Change| match change {
         Change::File(change) if change.rewritten => match change.after.content {

@@ -1,12 +1,29 @@
-//! In which wave each node's turn comes.
+//! Decides in which wave each node has its *turn*: the wave in which its process is
+//! started, restarted, waited for or stopped.
 //!
-//! The bootstrap nodes are the first rank, whatever else their shape runs: they
-//! dial each other, so there is no order among them. Those that are down come
-//! up together; those that are up are restarted one at a time. Then the others:
-//! those that are down together, then of those that are up the first of each
-//! shape alone, as the canary, then batches, never all that are up and serve the
-//! same thing at once where there is more than one. A node that replaces a running one is
-//! ordered like a restart, because that is how it looks to the other nodes.
+//! The bootstrap nodes come first, whatever else their shape runs, because every other node
+//! dials them when it starts. They also dial each other, so no order among them would let
+//! each find the others up. The bootstrap nodes that are down are therefore started
+//! together. The ones that are up are restarted one at a time, so that the others can be
+//! dialled meanwhile; the unhealthy ones go first, because restarting them costs nothing.
+//!
+//! The remaining nodes that are down are started next, all together. The remaining nodes
+//! that are up are updated last. First one node of each shape, the canary, is updated, so
+//! that a new version or configuration that doesn't work takes down one node of a shape at
+//! most; then the others follow in batches. Neither the canaries of a wave nor a batch are
+//! ever all the running nodes that offer the same service, unless only one node offers it.
+//!
+//! A node that is removed is stopped in the last wave. But if a new node is started on its
+//! host, the removed node may hold a port or other resource that the new one needs, so it
+//! is stopped right before the new node is started. Such a new node is ordered like a node
+//! that is restarted, because in both cases a node that works until then goes down for a
+//! moment.
+//!
+//! The order is different if a secret changes that all nodes must have at the same time (a
+//! *rotation*). A node with the new secret can't communicate with a node that has the old
+//! one, so an orderly update would split the network for as long as it takes. Instead, all
+//! nodes with the old secret are restarted in two waves, the bootstrap nodes first, and the
+//! remaining changes follow.
 
 use super::{NodePlan, node_of};
 use crate::desired::Spellings;
@@ -17,57 +34,59 @@ use crate::resource::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a wave is for, in the order of waves.
+/// What a wave is for. Waves are carried out in the order of their ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// What needs no restart.
+    /// Changes that need no restart of a node.
     Settle,
-    /// Everything is restarted in one go, bootstrap nodes first, and it is
-    /// never stopped half-way.
+    /// The bootstrap nodes of a rotation are restarted together, and bootstrap nodes that
+    /// are down are started with them. Once begun, a rotation isn't stopped half-way.
     RotateBootstrap,
-    /// See [`Rank::RotateBootstrap`].
+    /// The other nodes of a rotation are restarted together.
     Rotate,
-    /// Bootstrap nodes that are down come up.
+    /// Bootstrap nodes that are down are started together.
     StartBootstrap,
-    /// Bootstrap nodes that are up are restarted.
+    /// A bootstrap node that is up is restarted, or replaced by another.
     UpdateBootstrap,
-    /// Other nodes that are down come up.
+    /// Other nodes that are down are started together.
     Start,
-    /// Other nodes that are up are restarted: the first of each shape.
+    /// The first node of each shape that is up is restarted, or replaced by another.
     Canary,
-    /// The rest of them.
+    /// A batch of the other nodes that are up is restarted, or replaced by others.
     Update,
     /// Resources that are no longer wanted are removed.
     Remove,
 }
 
 impl Rank {
-    /// Whether the wave must follow the one before it, whatever happens there.
+    /// Whether the wave is part of a rotation, so that it follows the wave before it even
+    /// if nodes failed there.
     pub fn is_rotation(self) -> bool {
         matches!(self, Self::RotateBootstrap | Self::Rotate)
     }
 
-    /// Whether it is the bootstrap nodes' turn.
+    /// Whether bootstrap nodes have their turn in the wave.
     pub fn is_elders(self) -> bool {
         matches!(self, Self::RotateBootstrap | Self::StartBootstrap | Self::UpdateBootstrap)
     }
 
-    /// Whether its nodes dial the bootstrap nodes when they start, outside of a
-    /// rotation.
+    /// Whether the wave's nodes need a bootstrap node to dial when they start. In a
+    /// rotation they dial one as well, but don't wait for it.
     pub fn dials(self) -> bool {
         matches!(self, Self::Start | Self::Canary | Self::Update)
     }
 }
 
-/// The waves, and their nodes.
+/// The waves and their nodes.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// The rank of each wave. The first and the last wave exist even if they contain no
-    /// node.
+    /// The rank of each wave. The first wave (`Settle`) and the last (`Remove`) exist even
+    /// if no node has its turn there.
     pub(super) ranks: Vec<Rank>,
-    /// The wave, counted from zero, in which each node's process is touched.
+    /// The wave, counted from zero, in which each node has its turn.
     pub(super) nodes: BTreeMap<NodeName, usize>,
-    /// Those of them whose turn takes something down that works until then.
+    /// The nodes whose turn takes down a process that is up until then: their own, or that
+    /// of a node that they replace.
     pub(super) interrupts: BTreeSet<NodeName>,
 }
 
@@ -82,15 +101,15 @@ impl Order {
     }
 }
 
-/// A node whose process is to be touched.
+/// A node that is to be started, restarted or waited for.
 struct Turn<'a> {
     node: &'a Node,
-    /// It isn't up yet. On its host, nodes that are removed make room for it.
+    /// The node isn't up yet, so nodes that are removed from its host make room for it.
     is_down: bool,
-    /// Nothing speaks against it, so taking it down costs the most.
+    /// The node isn't known to have a problem, so that its restart is an interruption.
     healthy: bool,
-    /// The services of each process that is interrupted during its turn: its own, and
-    /// those of the nodes that it replaces.
+    /// The services of each process that its turn takes down: its own process, if it is up,
+    /// and the processes of the nodes that it replaces.
     interrupts: Vec<&'a BTreeSet<String>>,
 }
 
@@ -117,15 +136,15 @@ pub(super) fn order(
     let (bootstrap, others): (Vec<&Turn<'_>>, Vec<_>) = others.iter().partition(|turn| turn.node.bootstrap);
     let (updated, started): (Vec<&Turn<'_>>, Vec<_>) =
         bootstrap.iter().partition(|turn| !turn.interrupts.is_empty());
-    // In a rotation, bootstrap nodes that are down start together with the other
-    // bootstrap nodes, because the nodes that are rotated next dial them, too.
+    // In a rotation, the bootstrap nodes that are down are started together with the other
+    // bootstrap nodes, because the nodes that are rotated next dial all of them.
     let (with_rotated, alone) =
         if rotated.is_empty() { (Vec::new(), started) } else { (started, Vec::new()) };
     order.push(Rank::RotateBootstrap, first.iter().chain(&with_rotated).map(name));
     order.push(Rank::Rotate, rest.iter().map(name));
     order.push(Rank::StartBootstrap, alone.iter().map(name));
-    // Healthy ones go last: until then one of them is up while another is replaced that
-    // doesn't work anyway.
+    // The healthy bootstrap nodes go last, so that they are up while the others, which
+    // don't work properly anyway, are restarted.
     let (healthy, others_up): (Vec<&Turn<'_>>, Vec<_>) = updated.into_iter().partition(|turn| turn.healthy);
     for turn in others_up.into_iter().chain(healthy) {
         order.push(Rank::UpdateBootstrap, [turn.node.name.clone()]);
@@ -134,8 +153,9 @@ pub(super) fn order(
         others.iter().partition(|turn| !turn.interrupts.is_empty());
     order.push(Rank::Start, started.iter().map(name));
 
-    // Where bootstrap nodes have failed, nothing follows; others that were to
-    // come up may have failed all the same.
+    // Which nodes will be up when the updates begin? The bootstrap nodes that had a turn
+    // will be, because the scheduler ends the apply if one of them fails. The other nodes
+    // that were started may have failed, so they aren't counted.
     let mut up = up(desired, current, nodes);
     bootstrap.iter().for_each(|turn| had_its_turn(turn, &mut up));
     let size = batch.unwrap_or_else(|| updated.len().div_ceil(4)).max(1);
@@ -168,7 +188,8 @@ fn turns<'a>(
         let is_down = served(id, desired, current).is_none();
         turns.push(Turn { node, is_down, healthy, interrupts });
     }
-    // In a rotation, a node that goes has the old secret, so no other can talk to it anyway.
+    // In a rotation, the nodes to be removed have the old secret, so no other node can
+    // communicate with them anyway, and to stop them interrupts nothing.
     if rotates {
         return turns;
     }
@@ -190,7 +211,7 @@ fn turns<'a>(
     turns
 }
 
-/// The nodes that go.
+/// The nodes that are removed, with the ids of their units.
 pub(super) fn going(changes: &ByHost<Change>) -> impl Iterator<Item = (&ResourceId, &NodeName)> {
     changes
         .iter()
@@ -198,8 +219,9 @@ pub(super) fn going(changes: &ByHost<Change>) -> impl Iterator<Item = (&Resource
         .filter_map(|(id, change)| Some((id, &node_of(change)?.name)))
 }
 
-/// Removed nodes make room on their host for the first node there that is down: they may hold
-/// what it needs. If none is, they are removed last.
+/// Sets the turns of the nodes that are removed. They may hold a port or another resource
+/// that a new node of their host needs. So they are stopped right before the first node
+/// there that is down; if there is no such node, they are stopped in the last wave.
 fn make_room(changes: &ByHost<Change>, turns: &[Turn<'_>], order: &mut Order) {
     let mut first: BTreeMap<&HostName, usize> = BTreeMap::new();
     for turn in turns.iter().filter(|turn| turn.is_down) {
@@ -213,8 +235,8 @@ fn make_room(changes: &ByHost<Change>, turns: &[Turn<'_>], order: &mut Order) {
     }
 }
 
-/// The services of a node that is up, whether or not it is healthy. If its configuration
-/// doesn't tell, they are those that it should have.
+/// The services of a node that is up, healthy or not; `None` if the node isn't up. If the
+/// services that it runs aren't known, they are assumed to be the desired ones.
 pub(super) fn served<'a>(
     id: &ResourceId,
     desired: &'a ByHost<Resource>,
@@ -234,7 +256,7 @@ pub(super) fn served<'a>(
     Some(wanted.map_or(serves, |(_, wanted)| wanted))
 }
 
-/// The nodes whose process runs with another secret than everyone should have
+/// The nodes whose process runs with another version of a secret that all nodes must have
 /// at the same time.
 pub(super) fn together(changes: &Graph<Change>, desired: &Graph<Resource>) -> BTreeSet<NodeName> {
     let nodes = changes.iter().filter_map(|(id, change)| {
@@ -248,10 +270,13 @@ pub(super) fn together(changes: &Graph<Change>, desired: &Graph<Resource>) -> BT
     nodes.collect()
 }
 
-/// Whether a rotation has begun: a node runs with the secret that everyone should
-/// have, and one that doesn't has it on its host. An apply stages it everywhere
-/// before it restarts any; a node that was started on its own and has only ever run with
-/// the new one proves nothing.
+/// Whether an earlier apply has begun the rotation, so that it has to be finished.
+///
+/// A node that runs with the new secret isn't enough evidence: it may have been started on
+/// its own, before the other nodes, and may never have had another secret. But an apply
+/// stages the new secret on every host before it restarts any node. So a rotation has begun
+/// if one node runs with the new secret, and the new secret is staged or in place on the
+/// host of another node, which still runs with an old one.
 pub(super) fn has_begun(
     desired: &ByHost<Resource>,
     current: &ByHost<Resource>,
@@ -260,8 +285,8 @@ pub(super) fn has_begun(
     let (mut has_new, mut will_have) = (false, false);
     for (id, found) in current.iter() {
         let Resource::Service(service) = found else { continue };
-        // A node that already has the new secret may be unhealthy just because the others
-        // don't have it yet.
+        // Whether the node is healthy doesn't matter: with the new secret it may be
+        // unhealthy only because it can't reach the nodes that still have the old one.
         let Some(Inputs::Known(inputs)) = service.activity.started().map(|started| &started.inputs) else {
             continue;
         };
@@ -292,7 +317,7 @@ fn reads_together(desired: &Graph<Resource>, service: &ResourceId, path: &str) -
         .any(|(file, edge)| **edge == Edge::Reads(Effect::RestartTogether) && file.key.path() == Some(path))
 }
 
-/// How many nodes that are up serve each thing.
+/// The number of nodes in the plan that are up, by service.
 fn up<'a>(
     desired: &'a ByHost<Resource>,
     current: &'a ByHost<Resource>,
@@ -311,7 +336,8 @@ fn up<'a>(
     up
 }
 
-/// The previous services end, and the node runs its desired ones.
+/// Updates the numbers after a turn: the services that it has interrupted are gone, and the
+/// node offers its desired ones.
 fn had_its_turn<'a>(turn: &Turn<'a>, up: &mut BTreeMap<&'a str, usize>) {
     for service in turn.interrupts.iter().copied().flatten() {
         let up = up.entry(service).or_default();
@@ -322,9 +348,14 @@ fn had_its_turn<'a>(turn: &Turn<'a>, up: &mut BTreeMap<&'a str, usize>) {
     }
 }
 
-/// First one of each shape, then `size` at a time; in none of them all that are
-/// up and serve the same thing, unless that is one. How many waves of the first
-/// kind there are comes second.
+/// The waves of an update, and how many of them, at the beginning, are for canaries. The
+/// canaries are the first node of each shape, preferably an unhealthy one. The others
+/// follow, up to `size` at a time.
+///
+/// `up` has the number of nodes that are up, by service. A wave is filled greedily, but
+/// never with all nodes that are up and offer the same service, unless only one node offers
+/// it. Therefore there may be several waves of canaries, if canaries of different shapes
+/// offer the same service.
 fn batches<'a>(
     mut turns: Vec<&Turn<'a>>,
     size: usize,

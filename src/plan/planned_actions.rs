@@ -1,4 +1,11 @@
-//! From changes and waves to the actions of each host.
+//! Turns changes and waves into the actions of each host.
+//!
+//! The entry point is [`fill`]. The work of an apply has two parts. *Staging* does
+//! everything that takes time and affects no running process: it installs packages, creates
+//! directories, writes files next to their destinations and validates configurations.
+//! Staging runs on all hosts at once. *Switching* does the rest, wave by wave, and is
+//! quick: files are renamed and processes restarted. So nodes are down for a short time
+//! only, and most failures occur before anything has been switched.
 
 use super::action::{Action, LinkBefore, Running, Staged};
 use super::order::Order;
@@ -12,8 +19,9 @@ use crate::resource::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Fills in what each host does while staging and in each wave. Says whether a node
-/// that doesn't come up could be rolled back; it isn't with `no_revert`.
+/// Adds the actions of each host, for staging and for each wave, to a plan. Returns whether
+/// any node could be rolled back. With `no_revert`, none is, and the fallback of every node
+/// is to be left as it is.
 pub(super) fn fill(
     plan: &mut Plan,
     graphs: Graphs<'_>,
@@ -47,7 +55,8 @@ pub(super) fn fill(
         let actions = wave.hosts.entry(id.host.clone()).or_default();
         let new = switch(id, change, graphs, &reverts).into_iter();
         let new = new.map(|action| PlannedAction::of(&id.key, action));
-        // Nodes that make room for another are removed before any action of that node.
+        // A node that makes room for another is removed before any action of the other
+        // node.
         let makes_room = matches!(change, Change::Remove(_)) && at != last;
         let place = if makes_room { 0 } else { actions.len() };
         actions.splice(place..place, new);
@@ -56,7 +65,7 @@ pub(super) fn fill(
     Ok(can_roll_back)
 }
 
-/// Empty waves aren't numbered.
+/// Removes empty waves, and sets the number of each node's wave.
 fn number(plan: &mut Plan, order: &Order) {
     let mut number = 0;
     let mut numbers = Vec::new();
@@ -74,17 +83,23 @@ fn number(plan: &mut Plan, order: &Order) {
 /// When a change is made.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum When {
-    /// While staging.
+    /// During staging.
     Staged,
-    /// Before everything else, because no process is affected.
+    /// In the first wave, because no process is affected.
     Settle,
-    /// When this node is started or restarted, or right before.
+    /// In the turn of this node.
     With(NodeName),
-    /// After everything else.
+    /// In the last wave.
     Remove,
 }
 
-/// A change goes with the first node that needs it.
+/// Decides when each change is made, and in which order the changes of a host are made.
+///
+/// A change that a node with a turn depends on is made in that turn, and not earlier: if an
+/// apply ends before the turn, the node's files are as they were. If several nodes depend
+/// on a change, it is made with the first of them. The changes are therefore visited in
+/// reverse order, so that when each one is visited, the changes that depend on it have been
+/// decided.
 fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) -> Vec<(&'a ResourceId, When)> {
     let mut found: BTreeMap<&ResourceId, When> = BTreeMap::new();
     for id in ids.iter().rev() {
@@ -93,7 +108,7 @@ fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) ->
         let when = match change {
             _ if own.is_some() => own.map_or(When::Settle, |node| When::With(node.name.clone())),
             Change::Remove(_) => When::Remove,
-            // It reads units again after the last of their files is gone.
+            // Unit files are reloaded after the last of them has been removed.
             Change::Units if follows_removal(id, changes) => When::Remove,
             Change::Package { .. } => When::Staged,
             Change::Directory { before: None, .. } => When::Staged,
@@ -110,8 +125,8 @@ fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) ->
         found.insert(id, when);
     }
     let mut turns: Vec<_> = ids.iter().filter_map(|id| found.remove(id).map(|when| (*id, when))).collect();
-    // A process is stopped before the files that it reads are removed.
-    // Data is removed while its node's configuration still identifies it as a node's.
+    // A process is stopped before its files are removed. Data is removed before the
+    // configuration, which proves that the data belongs to a node.
     turns.sort_by_key(|(id, when)| match when {
         When::Remove if matches!(id.key, ResourceKey::Storage(_)) => 1,
         When::Remove => 2,
@@ -124,7 +139,7 @@ fn follows_removal(id: &ResourceId, changes: &ByHost<Change>) -> bool {
     changes.before(id).iter().any(|(earlier, _)| matches!(changes.get(earlier), Some(Change::Remove(_))))
 }
 
-/// Everything that takes time and doesn't affect a process.
+/// Adds the staging of packages, directories and files.
 fn stage(plan: &mut Plan, changes: &ByHost<Change>, ids: &[&ResourceId]) {
     for (id, change) in ids.iter().filter_map(|id| Some((*id, changes.get(id)?))) {
         let actions = plan.stage.entry(id.host.clone()).or_default();
@@ -152,9 +167,9 @@ fn stage(plan: &mut Plan, changes: &ByHost<Change>, ids: &[&ResourceId]) {
     }
 }
 
-/// Before anything is switched on a host, the program that a node will run there
-/// validates the configuration that the node will run with, whichever of the two
-/// changes, or a key that the configuration names.
+/// Adds the validation of each configuration to staging. The program that a node will run
+/// validates the configuration that the node will run with, if either changes or a key
+/// changes that the configuration names.
 fn verify(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource>, changes: &ByHost<Change>) {
     let is_changed = |host: &HostName| changes.of(host).is_some_and(|changes| !changes.is_empty());
     let touched = desired.hosts().filter(|(host, _)| is_changed(host));
@@ -177,7 +192,7 @@ fn verify(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource
                 _ => None,
             })
             .collect();
-        // A node that isn't there yet, and that isn't a target, has none.
+        // A new node that isn't a target has no configuration, neither staged nor in place.
         let has_config = staged.contains_key(config) || matches!(current.get(id), Some(Resource::File(_)));
         if !staged.is_empty() && has_config {
             let version = match changes.get(program_id) {
@@ -192,8 +207,8 @@ fn verify(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource
     }
 }
 
-/// Where a process's unit doesn't record what it was started with, apply does so
-/// before the first of these files is touched.
+/// Adds to staging the recording of what processes were started with, if their units don't
+/// record that. Later the files will have changed, and it couldn't be determined any more.
 fn record(plan: &mut Plan, current: &ByHost<Resource>, changes: &ByHost<Change>) {
     let touched: BTreeSet<&HostName> = changes.iter().map(|(id, _)| &id.host).collect();
     for (id, resource) in current.iter().filter(|(id, _)| touched.contains(&id.host)) {
@@ -221,8 +236,9 @@ fn record(plan: &mut Plan, current: &ByHost<Resource>, changes: &ByHost<Change>)
     }
 }
 
-/// Configuration, keys and plugins. The kernel knows the program, and the directives
-/// are recorded with them.
+/// Whether an input is recorded by its path: configurations, keys and plugins are. The
+/// running program needn't be, because the kernel knows it, and the unit's directives are
+/// recorded without being listed.
 fn is_noted(path: &str, input: &Input) -> bool {
     input.sha256.is_some() && Daemon::of_program(path).is_none()
 }
@@ -232,11 +248,11 @@ fn staged_file(path: &str, change: &FileChange) -> Staged {
     Staged { path: path.to_owned(), sha256: *sha256, access: access.clone(), source: source.clone() }
 }
 
-/// What is done when a change's turn has come.
+/// The actions of a change that aren't part of staging.
 fn switch(id: &ResourceId, change: &Change, graphs: Graphs<'_>, reverts: &Reverts<'_>) -> Vec<Action> {
     let path = id.key.path().unwrap_or_default().to_owned();
     match change {
-        // Done while staging.
+        // Part of staging.
         Change::Package { .. } | Change::Directory { before: None, .. } => Vec::new(),
         Change::Directory { before: Some(before), after } => {
             vec![Action::SetAccess { path, before: before.clone(), after: after.clone() }]
@@ -260,7 +276,7 @@ fn switch(id: &ResourceId, change: &Change, graphs: Graphs<'_>, reverts: &Revert
     }
 }
 
-/// The unit files that the service manager reads, as they are by the time it does.
+/// The unit files that the service manager has to load, as they will be when it reloads.
 fn unit_files(units: &ResourceId, graphs: Graphs<'_>) -> BTreeMap<String, Option<Sha256>> {
     let Graphs { changes, desired, current, spellings: _ } = graphs;
     let earlier = desired.before(units).into_iter().chain(current.before(units));
@@ -306,7 +322,8 @@ fn service(id: &ResourceId, change: &ServiceChange, reverts: &Reverts<'_>) -> Ve
         (Some(Verb::Await), Some(health)) => actions.push(Action::Await { unit, health, fallback }),
         (Some(Verb::Await), None) => {}
     }
-    // It is enabled only once it has been healthy: a unit that isn't has never been.
+    // A unit is enabled after it has become healthy. So a unit that isn't enabled has never
+    // been healthy, which `revert` relies on.
     actions.extend(enable);
     actions
 }
@@ -314,7 +331,7 @@ fn service(id: &ResourceId, change: &ServiceChange, reverts: &Reverts<'_>) -> Ve
 fn running(before: Option<&Service>) -> Running {
     match before.map(|service| &service.activity) {
         None | Some(Activity::Stopped | Activity::Masked) => Running::Stopped,
-        // One that keeps dying may be in its next start by the time this action runs.
+        // A unit that keeps dying may be in another start by the time the action runs.
         Some(Activity::Failing { .. } | Activity::Starting(_)) => Running::Failing,
         Some(Activity::Running(started)) => {
             started.invocation.clone().map_or(Running::Stopped, Running::Invocation)
@@ -326,7 +343,7 @@ fn remove(key: &ResourceKey, resource: &Resource) -> Vec<Action> {
     match (key, resource) {
         (ResourceKey::Service(unit), Resource::Service(service)) => {
             let before = match running(Some(service)) {
-                // A masked unit may be running all the same.
+                // A masked unit may be running nevertheless.
                 Running::Stopped if service.activity != Activity::Stopped => Running::Failing,
                 found => found,
             };

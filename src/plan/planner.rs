@@ -1,4 +1,9 @@
-//! From a network and the facts of its hosts to a plan.
+//! Plans a network: [`Planner`].
+//!
+//! Planning has two parts. First, every host is planned on its own and in parallel
+//! (`host`): its facts are compared with its goals. Then one pass across all hosts, over
+//! their nodes, decides everything that concerns several hosts: the order of the waves,
+//! fallbacks, notes and refusals.
 
 use super::host::{Common, HostPart};
 use super::reach::Reach;
@@ -19,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Why there is no plan at all.
+/// Why a network can't be planned at all.
 #[derive(Debug, Error)]
 pub enum PlanError {
     /// The network can't be compiled.
@@ -28,19 +33,18 @@ pub enum PlanError {
     /// The host to retire isn't in the folder.
     #[error("the folder has no host `{0}`")]
     NoSuchHost(HostName),
-    /// Resources wait for each other in a circle, which would be a defect.
+    /// Resources depend on each other in a cycle, which would be a defect of spore.
     #[error(transparent)]
     Cycle(#[from] Cycle),
 }
 
-/// A network that has been compiled, and can be compared with its hosts as often as
-/// necessary: an apply plans before it begins and after it has ended.
+/// A compiled network, which can be planned for the facts of its hosts any number of times.
 #[derive(Debug)]
 pub struct Planner {
     network: String,
     desired: Desired,
     places: Arc<Places>,
-    /// The hosts to probe, and the shapes that each should run.
+    /// The hosts to probe, and the shapes that each host should run.
     hosts: BTreeMap<HostName, BTreeSet<ShapeName>>,
     retirement: Option<Retirement>,
     options: Options,
@@ -50,7 +54,7 @@ impl Planner {
     /// Compiles a network.
     ///
     /// # Errors
-    /// If it can't be compiled, or if the host to retire isn't in it.
+    /// The network can't be compiled, or doesn't have the host to retire.
     pub fn new(network: &Network, supplies: &Supplies, options: Options) -> Result<Self, PlanError> {
         let mut desired = compile(network, supplies)?;
         // A host that is retired is still in the folder.
@@ -78,24 +82,26 @@ impl Planner {
         Ok(Self { network, desired, places, hosts, retirement, options })
     }
 
-    /// The hosts to probe, and the shapes to ask each about. Whatever the targets are, every
-    /// host is probed: whether a node may be taken down depends on the others of its shape
-    /// and on the elders, whether an elder may move depends on every node that dials it, and
-    /// no two hosts may be one machine. A retirement is about those that it concerns.
+    /// The hosts to probe, and the shapes to ask each host about.
+    ///
+    /// Every host is probed, even if the targets select only some. Whether a node may be
+    /// taken down depends on the other nodes of its shape and on the elders, whether an
+    /// elder may move depends on every node that dials it, and two hosts mustn't be the
+    /// same machine. But a retirement probes only the hosts that it concerns.
     pub fn hosts(&self) -> &BTreeMap<HostName, BTreeSet<ShapeName>> {
         &self.hosts
     }
 
-    /// The desired state, with the bytes of its files.
+    /// The desired state of the network, including the contents of its files.
     pub fn desired(&self) -> &Desired {
         &self.desired
     }
 
-    /// Plans the changes for what the hosts have answered. A host that isn't in `probed`
-    /// wasn't asked, and the plan says nothing of it.
+    /// Plans the changes for the results of probing the hosts. A host that isn't in
+    /// `probed` isn't part of the plan.
     ///
     /// # Errors
-    /// Where resources wait for each other in a circle, which would be a defect.
+    /// Resources depend on each other in a cycle, which would be a defect of spore.
     pub fn plan(&self, probed: &BTreeMap<HostName, Probed>) -> Result<Plan, Cycle> {
         let Self { network, desired, retirement, options, .. } = self;
         let mut plan = Plan {
@@ -115,7 +121,8 @@ impl Planner {
         let reach = Reach::new(wanted, current, changes);
         plan.moving = reach.moving();
         let cuts_off = !reach.cut_off().is_empty();
-        // The sooner the others follow, the shorter they are cut off.
+        // If the elders' changes cut nodes off, the nodes are updated all at once, so that
+        // the network is whole again as soon as possible.
         let batch = options.batch.or(cuts_off.then_some(usize::MAX));
         let order = order::order(changes, wanted, current, &plan.nodes, batch);
         let graphs = revert::Graphs { changes, desired: wanted, current, spellings: &desired.spellings };
@@ -146,7 +153,7 @@ impl Planner {
         Ok(plan)
     }
 
-    /// Plans every host that has answered, each on its own.
+    /// Plans every host that has answered on its own.
     fn parts<'a>(&self, probed: &'a BTreeMap<HostName, Probed>) -> Vec<(&'a HostName, HostPart)> {
         let answered: Vec<(&HostName, &Facts)> = probed
             .iter()
@@ -167,7 +174,8 @@ impl Planner {
         })
     }
 
-    /// The hosts that haven't answered. Those that a target selects can't be planned.
+    /// The hosts that haven't answered. Adds those that a target may select to the plan's
+    /// unplanned hosts.
     fn silent<'a>(&self, probed: &'a BTreeMap<HostName, Probed>, plan: &mut Plan) -> BTreeSet<&'a HostName> {
         let mut silent = BTreeSet::new();
         for (name, probed) in probed {
@@ -181,14 +189,15 @@ impl Planner {
         silent
     }
 
-    /// See [`Plan::idle_targets`]. A host that is silent may have the node.
+    /// See [`Plan::idle_targets`]. A target isn't idle if a host that hasn't answered may
+    /// have its node.
     fn idle_targets(&self, current: &ByHost<Resource>, silent: &BTreeSet<&HostName>) -> Vec<Selector> {
         let is_idle = |selector: &&Selector| {
             let Some(shape) = &selector.shape else { return false };
             let selected = self.hosts.iter().filter(|(host, _)| selector.may_select(host));
             !selected.into_iter().any(|(host, shapes)| {
                 let found = current.of(host).into_iter().flat_map(Graph::iter);
-                // Data that stays doesn't make a node.
+                // A removed node's data that is kept isn't a node.
                 let mut found = found.filter(|(id, _)| {
                     self.options.purge_storage || !matches!(id.key, ResourceKey::Storage(_))
                 });
@@ -206,20 +215,20 @@ struct States {
     conditions: BTreeMap<HostName, Conditions>,
     desired: ByHost<Resource>,
     current: ByHost<Resource>,
-    /// What is to be changed.
+    /// The changes that the plan makes.
     changes: ByHost<Change>,
-    /// Whether a node runs with another secret than everyone should have at the same time,
-    /// whether or not it is a target.
+    /// Whether a node, target or not, runs with another version of a secret that all nodes
+    /// must have at the same time.
     rotates: bool,
 }
 
-/// Brings the hosts together.
+/// Merges the parts of all hosts. Also returns what a retirement leaves alone on each host.
 fn gather(parts: Vec<(&HostName, HostPart)>, plan: &mut Plan) -> (States, Vec<retire::Remainder>) {
     let (mut conditions, mut rotates) = (BTreeMap::new(), false);
     let (mut desired, mut current, mut changes) = (Vec::new(), Vec::new(), Vec::new());
     let mut retired = Vec::new();
-    // What hosts say of versions is shown, and believed where the folder says nothing; no
-    // action depends on it.
+    // A version that a host reports is shown, and noted on the hosts that get the same
+    // binary, unless the folder has a version for that digest. Nothing else depends on it.
     let mut claimed = BTreeMap::new();
     for (name, part) in parts {
         if !part.obstacles.is_empty() {
@@ -243,7 +252,7 @@ fn gather(parts: Vec<(&HostName, HostPart)>, plan: &mut Plan) -> (States, Vec<re
     (States { conditions, desired, current, changes: ByHost::from_iter(changes), rotates }, retired)
 }
 
-/// What a node was found doing, and in which start.
+/// Sets the state in which a node was found, and its start.
 fn found(
     name: &NodeName,
     part: &mut NodePlan,
@@ -251,7 +260,7 @@ fn found(
     network: &str,
     interrupts: &BTreeSet<NodeName>,
 ) {
-    // A node of another network is no use to this one.
+    // A node of another network doesn't count as up, because this network can't use it.
     let is_ours = || {
         let host = states.conditions.get(&name.host);
         host.is_some_and(|host| host.networks.iter().all(|name| name.as_str() == network))
@@ -289,7 +298,7 @@ fn nodes(
         .collect()
 }
 
-/// The nodes that are wanted.
+/// The desired nodes.
 pub(super) fn desired_nodes(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
     desired.goals.iter().filter_map(|(id, goal)| match goal {
         Goal::Have(Resource::Service(service)) => service.node.as_ref().map(|node| (id, node)),
@@ -297,7 +306,7 @@ pub(super) fn desired_nodes(desired: &Desired) -> impl Iterator<Item = (&Resourc
     })
 }
 
-/// The bootstrap nodes that are wanted.
+/// The desired bootstrap nodes.
 pub(super) fn elders(desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Node)> {
     desired_nodes(desired).filter(|(_, node)| node.bootstrap)
 }

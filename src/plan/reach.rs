@@ -1,12 +1,13 @@
-//! Whether nodes dial where others answer.
+//! Determines which nodes can reach other nodes, before a plan and after it: [`Reach`].
 //!
 //! A node dials the addresses in the configuration that its process was started with, and
-//! answers at those that this configuration announces. If an elder changes its address, port
-//! or identity, or is removed, a node that was started before can't reach it any more, and a
-//! node that is started too early can't reach it yet.
+//! answers at the addresses that this configuration announces. So if an elder changes its
+//! address, port or identity, or is removed, a node that was started before can no longer
+//! reach it, and a node that is started too early can't reach it yet.
 //!
-//! So a plan is judged by the configurations in force before it and after it. Where one
-//! isn't known, nothing is claimed.
+//! The nodes' reach is computed from two sets of configurations: those that are in force
+//! before the plan, and those that will be in force after it. If a node's configuration
+//! isn't known, nothing is reported about that node.
 
 use super::notes::is_touched;
 use super::order;
@@ -16,24 +17,25 @@ use crate::resource::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where nodes answer and what they dial, before a plan and after it.
+/// The addresses at which nodes answer and those that they dial, before a plan and after
+/// it.
 pub(super) struct Reach<'a> {
     nodes: BTreeMap<&'a NodeName, Part<'a>>,
     before: Answered,
     after: Answered,
 }
 
-/// One node: it is wanted, or runs, or both.
+/// A node that is desired, or was found on its host, or both.
 struct Part<'a> {
     daemon: Daemon,
     is_elder: bool,
     is_up: bool,
-    /// The plan starts or restarts it.
+    /// Whether the plan starts or restarts the node.
     is_touched: bool,
-    /// The plan removes it.
+    /// Whether the plan removes the node.
     is_going: bool,
-    /// The configuration that it runs with. For one that is down: the one on the disk, with
-    /// which it would be started.
+    /// The configuration that the node runs with. For a node that is down, the
+    /// configuration on the disk, because the node would be started with it.
     in_force: Option<&'a Document>,
     wanted: Option<&'a Document>,
 }
@@ -42,7 +44,7 @@ struct Part<'a> {
 #[derive(Default)]
 struct Answered {
     addresses: BTreeSet<String>,
-    /// Whether those of any elder are known.
+    /// Whether the addresses of at least one elder are known.
     of_an_elder: bool,
 }
 
@@ -80,8 +82,8 @@ impl<'a> Reach<'a> {
         reach
     }
 
-    /// Elders that are up at an address that the new configurations no longer contain: nodes
-    /// that are started from now on can't reach them until they have been restarted.
+    /// The elders that are up and none of whose present addresses is an address in their
+    /// desired configuration; see [`Plan::moving`](super::Plan::moving).
     pub(super) fn moving(&self) -> BTreeSet<NodeName> {
         self.names(|part| {
             part.is_elder
@@ -95,8 +97,9 @@ impl<'a> Reach<'a> {
         })
     }
 
-    /// The nodes that are up and reach another one now, but won't once the elders have had
-    /// their turn, if they haven't had theirs by then.
+    /// The nodes, except elders, that are up and can reach another node now, but can't
+    /// reach any once the plan has been applied to the other nodes and not yet to
+    /// themselves.
     pub(super) fn cut_off(&self) -> BTreeSet<NodeName> {
         self.names(|part| {
             !part.is_elder
@@ -108,7 +111,8 @@ impl<'a> Reach<'a> {
         })
     }
 
-    /// The nodes that are up and already reach none, though it is known where an elder is.
+    /// The nodes, except elders, that are up and can't reach any node, although the
+    /// addresses of an elder are known.
     pub(super) fn lost(&self) -> BTreeSet<NodeName> {
         self.names(|part| {
             !part.is_elder
@@ -119,8 +123,8 @@ impl<'a> Reach<'a> {
         })
     }
 
-    /// The nodes that the plan starts or restarts, and that will reach none then: elders, and
-    /// the others.
+    /// The nodes that the plan starts or restarts and that can't reach any node after that:
+    /// first the elders, then the other nodes.
     pub(super) fn stranded(&self) -> (BTreeSet<NodeName>, BTreeSet<NodeName>) {
         let is_stranded = |part: &Part<'_>| {
             part.is_touched
@@ -133,8 +137,8 @@ impl<'a> Reach<'a> {
         )
     }
 
-    /// The nodes that the plan starts with the identity of another node that is up and isn't
-    /// stopped before; each with that one.
+    /// The nodes that the plan would start with the identity of another node that is up and
+    /// isn't stopped before, each with that other node.
     pub(super) fn twins(&self) -> Vec<(NodeName, NodeName)> {
         let mut bearers: BTreeMap<&str, Vec<&NodeName>> = BTreeMap::new();
         for (name, part) in self.nodes.iter().filter(|(_, part)| part.is_up) {
@@ -146,7 +150,8 @@ impl<'a> Reach<'a> {
         for (name, part) in self.nodes.iter().filter(|(_, part)| part.is_touched) {
             let Some(identity) = part.wanted.and_then(Document::identity) else { continue };
             let others = bearers.get(identity).into_iter().flatten().filter(|other| *other != name);
-            // On its own host, a node that is removed makes room first.
+            // A node that is removed from the same host is stopped before the new node
+            // starts.
             let stays = |other: &&&NodeName| {
                 other.host != name.host || self.nodes.get(**other).is_none_or(|other| !other.is_going)
             };
@@ -161,7 +166,7 @@ impl<'a> Reach<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// The configuration that it runs with after the plan.
+    /// The configuration that is in force after the plan.
     fn after(&self) -> Option<&'a Document> {
         if self.is_touched { self.wanted } else { self.in_force }
     }
@@ -175,7 +180,7 @@ impl Answered {
         }
     }
 
-    /// Whether none answers at the addresses that a node with this configuration dials.
+    /// Whether a node with this configuration dials addresses, but no node answers at any.
     fn misses(&self, part: &Part<'_>, config: &Document) -> bool {
         let dials = part.daemon.dials(config);
         !dials.is_empty() && dials.is_disjoint(&self.addresses)

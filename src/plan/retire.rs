@@ -1,20 +1,20 @@
-//! Retiring a host: everything that belongs to the network is removed from it, and its
-//! nodes are removed from the others' configurations. Other differences between the
-//! folder and the hosts are left alone.
+//! Retires a host: everything that belongs to the network is removed from the host, and its
+//! nodes are removed from the configurations of the other nodes. Other differences between
+//! the folder and the hosts are left alone.
 //!
-//! What the others need for it is found by compiling the folder twice, with the
-//! host's nodes and without. Only what differs between the two is the
-//! retirement's:
+//! What has to change on the other hosts is found by compiling the folder twice, with the
+//! host's nodes and without them. Only the difference between the two desired states is
+//! part of the retirement:
 //!
-//! - A configuration is rewritten if it still holds entries that are only wanted
-//!   with the host. Its owner and mode stay as they are.
-//! - A node is restarted if its process needs that for those entries, and didn't
-//!   need a restart before.
-//! - Everything else stays as it was found, and is counted.
+//! - A configuration is rewritten if it still has entries that are desired only with the
+//!   host's nodes. Its owner and mode stay as they are.
+//! - A node is restarted if its process needs a restart because of such entries.
+//! - Every other difference stays as it was found, and is counted.
 //!
-//! A file is written as a whole, and a process starts with everything that is on
-//! the disk. So if such a file or process has other changes pending, the changes can't be
-//! separated: the plan is refused, and names them.
+//! A file is written as a whole, and a process starts with everything that is on the disk.
+//! So if such a file has other differences, or such a process needs a restart for another
+//! reason, the changes can't be separated. The plan is then refused, and names the other
+//! changes.
 
 use super::target::staged;
 use super::{Note, Pending, Plan, Refusal};
@@ -26,35 +26,36 @@ use crate::resource::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What to retire.
+/// Which host to retire, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retire {
     /// The host.
     pub host: HostName,
-    /// Whether it will never come back: it isn't contacted, and keeps what it has.
+    /// Whether the host is gone for good. If so, it isn't contacted, and nothing is removed
+    /// from it.
     pub gone: bool,
 }
 
-/// A host that is being taken out of its network.
+/// A host that is being retired.
 #[derive(Clone, Debug)]
 pub(super) struct Retirement {
     pub(super) what: Retire,
-    /// Its nodes, as the folder has them.
+    /// The host's nodes, according to the folder.
     nodes: Vec<NodeName>,
-    /// The goals of every host as long as this one has its nodes.
+    /// The goals of every host if the retired host keeps its nodes.
     pub(super) before: ByHost<Goal>,
 }
 
 impl Retirement {
-    /// Of a host of `network`. `before`: the goals of that network.
+    /// The retirement of a host of `network`, which has the goals `before`.
     pub(super) fn of(what: Retire, network: &Network, before: ByHost<Goal>) -> Self {
         let found = network.hosts.get(&what.host).into_iter();
         let nodes = found.flat_map(|host| host.nodes.keys().map(|shape| host.node_name(shape))).collect();
         Self { what, nodes, before }
     }
 
-    /// The hosts involved: the host itself, unless it is gone, and those whose desired
-    /// state changes without it. `desired` is compiled without it.
+    /// The hosts involved: the retired host itself, unless it is gone, and the hosts whose
+    /// goals differ without it. `desired` is the desired state without its nodes.
     pub(super) fn concerns(&self, desired: &Desired) -> BTreeSet<HostName> {
         let differ = desired.goals.iter().filter(|(id, goal)| self.before.get(id) != Some(*goal));
         let others = differ.map(|(id, _)| id.host.clone());
@@ -63,7 +64,7 @@ impl Retirement {
 }
 
 impl Retire {
-    /// The network without the host's nodes, and if it is gone without the host.
+    /// The network without the host's nodes and, if the host is gone, without the host.
     pub fn without(&self, network: &Network) -> Network {
         let mut network = network.clone();
         if self.gone {
@@ -81,14 +82,15 @@ impl Retire {
 /// What a retirement leaves alone on a host.
 #[derive(Debug, Default)]
 pub(super) struct Remainder {
-    /// Changes that it doesn't need.
+    /// The changes that the retirement doesn't need.
     others: Vec<ResourceId>,
-    /// What can't be changed without other changes, and these.
+    /// The resources that the retirement has to change but that have other changes pending,
+    /// and these other changes.
     mixed: BTreeMap<ResourceId, Pending>,
 }
 
 impl Remainder {
-    /// Without the staged files that the retirement's own changes use.
+    /// The remainder without the staged files that `changes` use.
     pub(super) fn unstaged(&self, changes: &Graph<Change>) -> Self {
         let used = staged(changes);
         let is_left = |id: &&ResourceId| id.key.path().is_none_or(|path| !used.contains(path));
@@ -96,9 +98,9 @@ impl Remainder {
     }
 }
 
-/// Narrows the changes of a host to what the retirement needs. `before` and `after` are its
-/// wanted states with the retired host's nodes and without; `pending` are its changes
-/// according to `before`.
+/// Narrows the changes of a host to what the retirement needs. `before` and `after` are the
+/// host's desired states with the retired host's nodes and without them. `pending` has the
+/// changes that the host would need according to `before`.
 pub(super) fn narrow(
     is_retired: bool,
     changes: &Graph<Change>,
@@ -131,9 +133,9 @@ pub(super) fn narrow(
     (needed, remainder)
 }
 
-/// Adds notes about the retirement to a plan, and the reasons for which it can't be done
-/// now. `left` is what it leaves alone on the hosts that could be planned; `elders` says how
-/// many the folder has without the host.
+/// Adds notes about the retirement to a plan, and the reasons why it has to be refused.
+/// `left` is what the retirement leaves alone on the hosts that could be planned; `elders`
+/// is the number of elders that the folder has without the retired host.
 pub(super) fn conclude(plan: &mut Plan, retirement: &Retirement, left: Vec<Remainder>, elders: usize) {
     let Retirement { what: Retire { host, gone }, nodes, before } = retirement;
     let is_elder = |goal: &Goal| match goal {
@@ -159,17 +161,18 @@ pub(super) fn conclude(plan: &mut Plan, retirement: &Retirement, left: Vec<Remai
     }
 }
 
-/// How much of a change is the retirement's.
+/// How much of a change is part of the retirement.
 enum Part {
     None,
     Whole(Change),
-    /// It can't be separated from this.
+    /// The change is part of the retirement, but can't be separated from these other
+    /// changes.
     Mixed(Pending),
 }
 
 fn file(change: &FileChange, before: Option<&Resource>, after: Option<&Resource>) -> Part {
     let delta = delta(before, after);
-    // A file that doesn't exist names no peers.
+    // A file that doesn't exist has no entries to remove.
     let (Some(found), false, true) = (&change.before, delta.is_empty(), change.rewritten) else {
         return Part::None;
     };
@@ -212,19 +215,21 @@ fn service(
     }
 }
 
-/// How one field changes when the host's nodes are removed.
+/// The desired entries of a field, with the retired host's nodes and without them.
 struct FieldDelta {
     before: BTreeSet<String>,
     after: BTreeSet<String>,
 }
 
 impl FieldDelta {
-    /// Whether something is still there that should only be there with the host.
+    /// Whether the field on the host still has an entry that is desired only with the
+    /// retired host's nodes.
     fn is_left(&self, field: &FieldChange) -> bool {
         entries(field.before.as_ref()).iter().any(|entry| self.goes(entry))
     }
 
-    /// Whether a field is as it should be once these entries are gone.
+    /// Whether these entries are the only difference between the field on the host and the
+    /// desired one.
     fn explains(&self, field: &FieldChange) -> bool {
         let mut left = entries(field.before.as_ref());
         left.retain(|entry| !self.goes(entry));
@@ -236,7 +241,7 @@ impl FieldDelta {
     }
 }
 
-/// The fields of a document that are different without the host.
+/// The fields of a document that are desired differently without the retired host's nodes.
 fn delta(before: Option<&Resource>, after: Option<&Resource>) -> BTreeMap<FieldPath, FieldDelta> {
     let (Some(before), Some(after)) = (document(before), document(after)) else { return BTreeMap::new() };
     let paths: BTreeSet<_> = before.fields.keys().chain(after.fields.keys()).collect();
@@ -258,7 +263,7 @@ fn document(resource: Option<&Resource>) -> Option<&Document> {
     }
 }
 
-/// A value as a set: one that isn't has itself as its only entry.
+/// The entries of a value. A value that isn't a set is its own only entry.
 fn entries(value: Option<&Value>) -> BTreeSet<String> {
     match value {
         None => BTreeSet::new(),

@@ -1,24 +1,32 @@
-//! What happens to a node that doesn't come up: its [`Fallback`].
+//! Decides what happens to a node that doesn't become healthy: its [`Fallback`].
 //!
-//! The rules:
+//! A switch replaces files and starts the node with the new ones. If the node doesn't
+//! become healthy, it should go back to files with which it is known to have worked. Which
+//! files these are has to be decided when the plan is made, because the fallback runs on
+//! the host, in the request that starts the node. These are the rules:
 //!
-//! - What a node ran with is put back: for each file that it reads, the version with
-//!   which its process was started, if that version is in place before the switch or was
-//!   kept by an earlier one. A file that was changed under a running node is not what it
-//!   ran with, and stays replaced.
-//! - A node that is up again after a restart by the service manager goes back to what it
-//!   runs with, like a healthy one.
-//! - Any other node that was failing or starting has nothing proven to go back to, so it
-//!   falls back only on what an unfinished switch has kept: there the apply that
-//!   began the switch was cut off before the node was healthy or rolled back.
-//! - A node that was down is stopped again. So is one that isn't enabled: it is enabled
-//!   after its first healthy start, and that start was cut off.
-//! - Files that several nodes of a host read are switched with the first of these
-//!   nodes and put back if that one fails. Once it is healthy they stay, and the
-//!   others fall back on their own files only.
-//! - Created files stay: nothing that ran before read them. So do changes of owner
-//!   and mode, links, firewall rules and packages.
-//! - A key of the whole network is never put back: its nodes must have the same one.
+//! - A running node goes back to the files with which its process was started. For each
+//!   file that it reads, that version is put back if it is at its place before the switch,
+//!   or if an earlier switch has kept it. A file that was changed under a running node
+//!   isn't what the node runs with, so it isn't put back. If it is unknown what the process
+//!   was started with, the files that are in place before the switch are put back.
+//! - A node that is up after the service manager had to restart it is treated like a
+//!   running node.
+//! - Any other node (failing, starting or down) has no files that are known to work. If an
+//!   apply was cut off in the middle of its switch, before the node was healthy or rolled
+//!   back, that switch has kept the old files, and the node goes back to these. Files of the
+//!   node that the switch hadn't replaced yet are put back as they are in place.
+//! - Without such files, a node that was down is stopped again. So is a node that was
+//!   failing or starting and isn't enabled: a node is enabled after its first healthy
+//!   start, so it has never had one. Any other node is left as it is.
+//! - A file that several nodes of a host read is switched with the first of these nodes,
+//!   and put back if that node fails. Once that node is healthy, the file stays, and the
+//!   other nodes go back to their other files only.
+//! - A file that the switch creates stays, because nothing read it before. Changes of owner
+//!   and mode, links, firewall rules and packages stay, too.
+//! - A key that all nodes must have at the same time is never put back, and a node that is
+//!   restarted in a rotation has no fallback at all: the old key would cut it off from the
+//!   network.
 
 use super::action::{Fallback, Replaced};
 use super::order::Order;
@@ -31,12 +39,13 @@ use crate::resource::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a plan can go back to.
+/// The fallbacks of a plan's nodes.
 #[derive(Debug, Default)]
 pub(super) struct Reverts<'a> {
-    /// Of each node that is started or waited for.
+    /// By unit, the fallback of each node that is started or waited for, except in a
+    /// rotation.
     fallbacks: BTreeMap<&'a ResourceId, Fallback>,
-    /// The files that are kept when they are replaced.
+    /// The files that have to be kept when they are replaced.
     keeps: BTreeSet<&'a ResourceId>,
 }
 
@@ -51,13 +60,13 @@ impl Reverts<'_> {
         self.fallbacks.values().any(|fallback| matches!(fallback, Fallback::Revert { .. }))
     }
 
-    /// Whether a file is kept when it is replaced.
+    /// Whether a file has to be kept when it is replaced.
     pub(super) fn keeps(&self, file: &ResourceId) -> bool {
         self.keeps.contains(file)
     }
 }
 
-/// What a plan is made from.
+/// The graphs that a plan is made from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Graphs<'a> {
     pub(super) changes: &'a ByHost<Change>,
@@ -66,7 +75,7 @@ pub(super) struct Graphs<'a> {
     pub(super) spellings: &'a Spellings,
 }
 
-/// `turns` says when each change is made.
+/// The fallbacks of all nodes. `turns` says when each change is made.
 pub(super) fn reverts<'a>(
     graphs: Graphs<'a>,
     turns: &[(&'a ResourceId, When)],
@@ -137,7 +146,8 @@ fn reads<'a>(
     })
 }
 
-/// What earlier switches have kept, by host and path.
+/// The files that earlier switches have kept, by host and by the path that they were
+/// replaced at.
 fn kept(current: &ByHost<Resource>) -> BTreeMap<(&HostName, String), Vec<Sha256>> {
     let mut kept: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (id, resource) in current.iter() {
@@ -148,17 +158,17 @@ fn kept(current: &ByHost<Resource>) -> BTreeMap<(&HostName, String), Vec<Sha256>
     kept
 }
 
-/// A file that a node reads.
+/// A file that a node reads, and the versions of it that could be put back.
 struct Candidate<'a> {
     id: &'a ResourceId,
     path: &'a str,
     effect: Effect,
-    /// The one that is in place.
+    /// The version that is in place before the switch.
     in_place: Option<&'a File>,
-    /// The same, if it is replaced.
+    /// The same version, if the plan replaces it.
     found: Option<&'a File>,
     wanted: Option<Sha256>,
-    /// What earlier switches have kept of it.
+    /// The versions that earlier switches have kept.
     kept: Vec<Sha256>,
     spellings: &'a Spellings,
 }
@@ -183,7 +193,8 @@ impl<'a> Candidate<'a> {
             (Some(Change::File(change)), Some(Resource::File(wanted))) if change.rewritten => {
                 Some(wanted.sha256)
             }
-            // A file with the same meaning in other bytes is equivalent, and stays.
+            // A file with other bytes but the same meaning isn't replaced, so it is the
+            // wanted one.
             (_, Some(Resource::File(_))) => in_place.map(|file| file.sha256),
             _ => None,
         };
@@ -192,7 +203,8 @@ impl<'a> Candidate<'a> {
         Self { id, path, effect, in_place, found, wanted, kept, spellings: graphs.spellings }
     }
 
-    /// The digest of the file to put back; see the rules above.
+    /// The digest of the version to put back, by the rules in the module's documentation.
+    /// `None` if no version is known to work, or if it is the wanted one.
     fn old(&self, activity: &Activity, is_unfinished: bool) -> Option<Sha256> {
         let found = self.found.map(|file| file.sha256);
         let old = match activity {
@@ -203,8 +215,10 @@ impl<'a> Candidate<'a> {
                     let is_read =
                         |file: &&File| runs_with(self.path, file, self.effect, inputs, self.spellings);
                     let read = inputs.get(self.path).and_then(|input| input.sha256);
-                    // A configuration that was kept may say in other bytes what the process has
-                    // read; but then the process doesn't run with the one that is in place.
+                    // The kept version should be the one that the process has read, but its
+                    // digest may be another: other bytes can have the same meaning. So any
+                    // kept version is accepted if the process doesn't run with the version
+                    // in place, because then it must have read one that was replaced.
                     let is_stale = self.in_place.is_some_and(|file| !is_read(&file));
                     let is_kept = |kept: &&Sha256| is_stale || read.is_none_or(|read| read == **kept);
                     self.found
@@ -229,7 +243,8 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// The sign that a node is healthy with the old files.
+/// When a node counts as healthy with its old files. If the configuration is among these,
+/// the expected identity and ports are those of the old configuration.
 fn health(node: &Node, back: &[(&Candidate<'_>, Sha256)]) -> Health {
     let config = node.name.config();
     match back.iter().find(|(file, _)| file.path == config) {

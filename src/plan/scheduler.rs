@@ -1,124 +1,142 @@
-//! Decides what an apply does next, given everything that has happened and been observed
-//! so far.
+//! Decides what an apply does next, given everything that has happened and been observed so
+//! far.
 //!
-//! Enter at [`Scheduler::next`]. It is a state machine without I/O and without a
-//! clock: the code that talks to the hosts asks it what comes next, carries that out,
-//! and reports each host's result ([`Scheduler::ran`]) or what it observed there
-//! ([`Scheduler::looked`]). These rules hold in every state:
+//! The entry points are [`Scheduler::new`] and [`Scheduler::next`]. The scheduler is a
+//! state machine without I/O and without a clock. The caller, which communicates with the
+//! hosts, asks it what comes next and carries that out. Then the caller reports for each
+//! host how its actions ended ([`Scheduler::ran`]), in what states its nodes were observed
+//! ([`Scheduler::looked`]), or that it was lost ([`Scheduler::lose`]).
 //!
-//! 1. *A host that can't be locked or staged has failed.* Staging touches
-//!    nothing that runs, so if more hosts fail there than `max_failures` allows, nothing
-//!    is switched on any host. A host that has failed is left out from
-//!    then on.
-//! 2. *One node of each shape goes first.* Where the canary that the plan named
-//!    was left out, another host of its shape goes alone before the rest.
-//! 3. *A node isn't taken down while it is the last healthy one of its shape, or
-//!    the last healthy elder, and others of the same group are down*: they, or
-//!    their hosts, failed or were lost in this apply, were found down and not
-//!    brought up, or have died. A node that may die again doesn't stand in for a healthy
-//!    one, but may be taken down while another like it is up. The exception is an elder
-//!    that the plan names in [`Plan::last`]: the user has agreed to that. The only node
-//!    of a shape has no others.
-//! 4. *Nodes are looked at again* at the end, and before anything is taken down, started
-//!    or removed (a rotation doesn't wait for that): a node that is no longer in the start
-//!    in which its turn ended has died, and its host has failed. One whose turn hasn't come
-//!    and that isn't in the start in which the plan found it counts as down.
-//! 5. *A failed elder or canary ends the apply*, and so do more failures than are
-//!    allowed. No node is started that would dial an elder, unless one is up at the address
-//!    that it would dial. Nothing is removed unless everything else has succeeded, because
-//!    it may still be needed.
-//! 6. *A rotation begins on all hosts or on none.* Nodes with the old secret and
-//!    with the new one can't talk, so once it has begun it isn't stopped by a
-//!    failure or an interrupt; and a rotation that an earlier apply began is finished
-//!    wherever possible.
-//! 7. *After an interrupt nothing new begins*, apart from the rest of a rotation.
+//! A plan is made on the assumption that every action succeeds. The scheduler keeps an
+//! apply safe when that turns out to be wrong: it only ever leaves parts of the plan out or
+//! delays them, and never adds anything. It knows three kinds of trouble. A host has
+//! *failed* if one of its actions failed, if it couldn't be locked, or if one of its nodes
+//! died after its turn. A host that can no longer be contacted is *lost*, which is also a
+//! failure. And a node is *down* if it was found down, if it wasn't brought up, or if it
+//! has died.
 //!
-//! Every host of every wave ends up either as part of one [`Next::Run`] or as
-//! one [`Skipped`].
+//! These rules hold in every state:
+//!
+//! 1. *A host that can't be locked or staged has failed.* Staging affects no running
+//!    process, so it is still safe to stop: if more hosts fail by the end of staging than
+//!    `max_failures` allows, nothing is switched on any host. If the apply goes on, a
+//!    failed host is left out of all later waves.
+//! 2. *One node of each shape is updated first.* The plan puts canaries into waves of their
+//!    own. If such a canary was left out, another node of its shape takes its role: it is
+//!    updated before the rest of its shape, even if the plan has them in one wave.
+//! 3. *The last healthy node of a group isn't taken down while others of the group are
+//!    down.* A group is all nodes of a shape, or all elders. The nodes of a failed host
+//!    count as down. A node that was found unproven (it may die again) can't replace a
+//!    healthy one: the healthy one isn't taken down if only unproven nodes would remain.
+//!    But an unproven node may be taken down while another is up. Two exceptions: an elder
+//!    that is listed in [`Plan::last`] is taken down, because the user has agreed to that;
+//!    and in a group of one no others are down, so its node can be updated.
+//! 4. *The scheduler acts on fresh observations.* All nodes that should be up are looked at
+//!    again before a wave that takes a node down, starts a node that dials elders, or
+//!    removes something, and once more at the end. (A rotation doesn't wait for that.) If a
+//!    node is no longer in the start in which its turn ended, it has died and its host has
+//!    failed. A node whose turn hasn't come, and that isn't in the start in which the plan
+//!    found it, counts as down.
+//! 5. *The apply ends if an elder or a canary fails*, and if more hosts fail than
+//!    `max_failures` allows. A node that dials elders isn't started unless an elder is up
+//!    at an address that the node will dial. Nothing is removed unless everything before
+//!    that has succeeded, because the old resources may still be in use.
+//! 6. *A rotation begins on all hosts or on none.* Nodes with the old secret can't
+//!    communicate with nodes that have the new one, so a half-finished rotation is worse
+//!    than a failed node. Once begun, it isn't stopped by a failure or an interrupt: it
+//!    only leaves out the hosts that had failed before it began, and those that are lost. A
+//!    rotation that an earlier apply began is finished wherever possible, even if more
+//!    hosts have failed than `max_failures` allows.
+//! 7. *After an interrupt nothing new begins*, except the rest of a rotation that has
+//!    begun.
+//!
+//! Every host of every wave ends up in one [`Next::Run`] or in one [`Skipped`]. A host
+//! whose actions were interrupted is in both.
 
 use super::{Found, Last, Plan, Rank, Rotation};
 use crate::resource::{HostName, NodeName, ShapeName};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is to be done next.
+/// What the caller has to do next.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Next {
     /// Run what [`Plan::stage`] lists for these hosts.
     Stage(BTreeSet<HostName>),
-    /// Run what this wave lists for these hosts; the others may follow later.
+    /// Run what this wave lists for these hosts, on all of them at the same time. The
+    /// wave's other hosts may follow later.
     Run {
-        /// Its index in [`Plan::waves`].
+        /// The wave's index in [`Plan::waves`].
         wave: usize,
-        /// All of them at the same time.
+        /// The hosts.
         hosts: BTreeSet<HostName>,
     },
-    /// Check the current state of these nodes.
+    /// Observe the current state of these nodes.
     Look(BTreeMap<HostName, BTreeSet<NodeName>>),
-    /// Nothing more.
+    /// The apply has ended.
     Finished,
 }
 
-/// How a host's list ended.
+/// How a host's list of actions ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ran {
-    /// Every action ended well.
+    /// Every action succeeded.
     Done,
-    /// An action didn't, and those after it weren't begun.
+    /// An action failed, and the actions after it weren't begun.
     Failed,
     /// The connection was lost.
     Lost,
-    /// The rest wasn't begun, because the user asked to stop.
+    /// The user asked to stop, so the remaining actions weren't begun.
     Interrupted,
 }
 
-/// What a node was seen doing.
+/// The state in which a node was observed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
-    /// Whether its process is up.
+    /// Whether the node's unit is active.
     pub is_up: bool,
-    /// The start it is in, as the service manager names it.
+    /// The service manager's id of the start that the unit is in.
     pub invocation: String,
 }
 
-/// A host's part in a wave that isn't begun.
+/// A host's part in a wave that wasn't begun, or that the user interrupted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skipped {
-    /// The wave's index.
+    /// The wave's index in [`Plan::waves`].
     pub wave: usize,
     /// The host.
     pub host: HostName,
-    /// Why.
+    /// Why it was skipped.
     pub why: SkipReason,
 }
 
-/// Why a host's part in a wave isn't begun.
+/// Why a host's part in a wave was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SkipReason {
-    /// The host itself has failed.
+    /// The host has failed.
     HostFailed,
-    /// More hosts than allowed couldn't be staged: these.
+    /// These hosts couldn't be locked or staged, which is more than allowed.
     NotStaged(BTreeSet<HostName>),
-    /// A rotation begins on all hosts or on none, and these have failed.
+    /// A rotation begins on all hosts or on none, and these hosts have failed.
     RotationWithout(BTreeSet<HostName>),
-    /// No elder is up that it could dial.
+    /// No elder is up at an address that the host's nodes would dial.
     NoElderUp,
-    /// It would take down the last healthy node of a group.
+    /// The host's part would take down the last healthy node of a group.
     LastHealthy {
-        /// That node.
+        /// The last healthy node.
         node: NodeName,
-        /// Of which group.
+        /// The group.
         group: Group,
-        /// Those of the same group that are down.
+        /// The other nodes of the group, none of which is as healthy.
         down: BTreeSet<NodeName>,
     },
-    /// This host failed when an elder on it had its turn, or the elder has died
-    /// since.
+    /// The host of an elder failed in the wave in which elders had their turn, or its elder
+    /// has died since then.
     ElderFailed(HostName),
-    /// The same of a canary's host.
+    /// The host of a canary failed in the canary's turn, or the canary has died since then.
     CanaryFailed(HostName),
-    /// More hosts than allowed have failed: these.
+    /// These hosts have failed, which is more than allowed.
     Failures(BTreeSet<HostName>),
-    /// Something that comes before a removal failed or was skipped.
+    /// The part removes something, and a part before it failed or was skipped.
     Incomplete,
     /// The user asked to stop.
     Interrupted,
@@ -138,36 +156,37 @@ pub enum Group {
 pub struct Scheduler<'a> {
     plan: &'a Plan,
     max_failures: usize,
-    /// Elders that are taken down although they are the last healthy ones.
+    /// The elders that are taken down even if they are the last healthy ones.
     agreed: BTreeSet<&'a NodeName>,
-    /// By host, the nodes that the plan removes: whether they are up doesn't matter.
+    /// By host, the nodes that the plan removes. They aren't in `state.nodes`, so they
+    /// don't count as members of their groups.
     removed: BTreeMap<&'a HostName, Vec<&'a NodeName>>,
-    /// By wave and host, the nodes that come up there.
+    /// By wave and host, the nodes that have their turn there, except removed ones.
     turns: BTreeMap<usize, BTreeMap<&'a HostName, Vec<&'a NodeName>>>,
     state: State,
 }
 
-/// The part that changes during the apply.
+/// The part of the scheduler that changes during the apply.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct State {
     at: At,
-    /// What was asked for last.
+    /// The last result of [`Scheduler::next`].
     asked: Next,
-    /// Hosts of the wave that is under way that have neither been run nor skipped.
+    /// The hosts of the current wave that have neither been run nor skipped.
     waiting: BTreeSet<HostName>,
     failed: BTreeSet<HostName>,
-    /// Those of them that can no longer be contacted.
+    /// The failed hosts that can no longer be contacted.
     lost: BTreeSet<HostName>,
     nodes: BTreeMap<NodeName, Node>,
-    /// Nodes that have died since their turn.
+    /// The nodes that have died since their turn.
     died: BTreeSet<NodeName>,
-    /// The first node of each shape whose update succeeded.
+    /// By shape, the first node that was updated successfully.
     canaries: BTreeMap<ShapeName, NodeName>,
-    /// During a rotation: the hosts that had failed before it began.
+    /// During a rotation, the hosts that had failed before it began.
     rotating_without: Option<BTreeSet<HostName>>,
-    /// Whether all nodes have been looked at since anything was last done.
+    /// Whether all nodes have been looked at since the last actions were run.
     is_fresh: bool,
-    /// Why nothing more begins.
+    /// Why nothing new begins, except the rest of a rotation.
     stopped: Option<SkipReason>,
     skipped: Vec<Skipped>,
 }
@@ -182,17 +201,17 @@ enum At {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Node {
-    /// Up, and its turn hasn't come.
+    /// The node is up, and its turn hasn't come.
     Up,
-    /// The same, but systemd had to restart it lately.
+    /// The node is up, but was found unproven, and its turn hasn't come.
     Unproven,
-    /// Down, failed in its turn, or dead.
+    /// The node was found down, failed in its turn, or has died.
     Down,
-    /// Its turn ended well, in this start where that is known.
+    /// The node's turn succeeded, and ended in this start, if it is known.
     Turned(Option<String>),
 }
 
-/// What a node contributes to its group.
+/// How much a node contributes to its group, in ascending order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Health {
     Down,
@@ -200,32 +219,33 @@ enum Health {
     Healthy,
 }
 
-/// How many nodes of each group there are, by health.
+/// The number of nodes of each group, by health.
 #[derive(Default)]
 struct Census(BTreeMap<Group, BTreeMap<Health, usize>>);
 
 impl Census {
-    /// How many nodes of a group are at least that healthy.
+    /// The number of nodes of a group that are at least as healthy as `health`.
     fn as_good(&self, group: &Group, health: Health) -> usize {
         self.0.get(group).into_iter().flat_map(|counts| counts.range(health..)).map(|(_, n)| n).sum()
     }
 }
 
 impl<'a> Scheduler<'a> {
-    /// The beginning of an apply that goes on while at most `max_failures` hosts
-    /// have failed.
+    /// A scheduler for an apply that continues while at most `max_failures` hosts have
+    /// failed.
     pub fn new(plan: &'a Plan, max_failures: usize) -> Self {
         Self::begin(plan, max_failures, plan.going().collect(), &plan.last)
     }
 
-    /// What an apply of this plan would leave alone if all of it went well, because it is
-    /// the last healthy node of a group. `agreed` is taken down all the same.
+    /// The nodes that an apply of this plan would skip because they are the last healthy
+    /// ones of their groups, even if nothing failed. Elders in `agreed` aren't skipped.
+    /// Found by a simulated apply in which every action succeeds.
     pub(super) fn foresee(plan: &Plan, going: &BTreeSet<&NodeName>, agreed: &[Last]) -> Vec<Last> {
         let mut scheduler = Scheduler::begin(plan, 0, going.clone(), agreed);
         loop {
             match scheduler.next(false) {
                 Next::Finished => break,
-                // Nothing is seen that wasn't known before.
+                // The observations of a simulated apply would bring nothing new.
                 Next::Look(_) => {}
                 Next::Stage(hosts) | Next::Run { hosts, .. } => {
                     hosts.iter().for_each(|host| scheduler.ran(host, Ran::Done, &BTreeMap::new()));
@@ -277,18 +297,18 @@ impl<'a> Scheduler<'a> {
         Self { plan, max_failures, agreed: agreed.collect(), removed, turns, state }
     }
 
-    /// A host can't be worked with: it couldn't be locked, or was lost.
+    /// Reports that a host can't be used: it couldn't be locked, or was lost.
     pub fn lose(&mut self, host: &HostName) {
         self.state.lost.insert(host.clone());
         self.state.failed.insert(host.clone());
-        // Until everything is staged, `staged` judges that.
+        // Before that, failures are counted at the end of staging: see `staged`.
         if matches!(self.state.at, At::Wave(_) | At::End) {
             self.count_failures();
         }
     }
 
-    /// What comes next; all that was asked for before must have been reported.
-    /// `interrupted`: the user has asked to stop.
+    /// What the caller has to do next. The results of what it had to do before must have
+    /// been reported. `interrupted` says whether the user has asked to stop.
     pub fn next(&mut self, interrupted: bool) -> Next {
         let next = loop {
             match self.state.at {
@@ -327,9 +347,9 @@ impl<'a> Scheduler<'a> {
         next
     }
 
-    /// How a host's part of what was asked for has ended. `started` holds, by
-    /// node, the start that its turn ended in, also where something failed after
-    /// that.
+    /// Reports how a host's part of the last [`Next::Stage`] or [`Next::Run`] has ended.
+    /// `started` has the start of each node whose turn ended well, even if a later action
+    /// failed.
     pub fn ran(&mut self, host: &HostName, ran: Ran, started: &BTreeMap<NodeName, String>) {
         match ran {
             Ran::Done => {}
@@ -370,8 +390,8 @@ impl<'a> Scheduler<'a> {
         self.count_failures();
     }
 
-    /// The observed states of the host's nodes that were to be checked. A node that isn't
-    /// in `seen` isn't up.
+    /// Reports the observed states of a host's nodes in the last [`Next::Look`]. A node
+    /// that isn't in `seen` isn't up.
     pub fn looked(&mut self, host: &HostName, seen: &BTreeMap<NodeName, Seen>) {
         let Next::Look(asked) = &self.state.asked else { return };
         for node in asked.get(host).cloned().unwrap_or_default() {
@@ -380,7 +400,8 @@ impl<'a> Scheduler<'a> {
             let planned = self.plan.nodes.get(&node).and_then(|part| part.invocation.as_ref());
             let is_another = |seen: &Seen| planned.is_some_and(|planned| *planned != seen.invocation);
             let had_its_turn = match state {
-                // One that has died since the plan may be in its next start, and die again.
+                // A node that isn't in the start in which the plan found it has died since.
+                // It may be up again, but may also die again.
                 Node::Up | Node::Unproven if now.is_none_or(is_another) => false,
                 Node::Turned(Some(start)) if now.is_none_or(|seen| seen.invocation != *start) => true,
                 Node::Turned(None) if now.is_none() => true,
@@ -400,12 +421,12 @@ impl<'a> Scheduler<'a> {
         self.count_failures();
     }
 
-    /// What isn't begun, in the order in which that was decided.
+    /// The parts of waves that were skipped, in the order of these decisions.
     pub fn skipped(&self) -> &[Skipped] {
         &self.state.skipped
     }
 
-    /// Nodes that ran when their turn ended and don't any more.
+    /// The nodes that have died since their turn.
     pub fn died(&self) -> &BTreeSet<NodeName> {
         &self.state.died
     }
@@ -420,7 +441,9 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Nothing that runs has been touched yet.
+    /// Decides whether the apply may go on after staging. No running process has been
+    /// affected yet, so this is the last point at which the apply can stop without leaving
+    /// anything half-done.
     fn staged(&mut self) {
         let failed = &self.state.failed;
         if failed.len() > self.max_failures {
@@ -443,7 +466,13 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// The next part of a wave; `None` when all its hosts have been run or skipped.
+    /// The next part of a wave. It is `None` once all hosts of the wave have been run or
+    /// skipped.
+    ///
+    /// The order of the checks matters. Hosts are first skipped for reasons that are known
+    /// already, so that nodes aren't looked at for a wave that is skipped anyway. After a
+    /// look, this function is called again. As the observations may have stopped the apply
+    /// or failed more hosts, it then repeats these checks before anything is run.
     fn wave(&mut self, wave: usize, interrupted: bool) -> Option<Next> {
         let rank = self.plan.waves.get(wave)?.rank;
         if rank.is_rotation() {
@@ -480,7 +509,13 @@ impl<'a> Scheduler<'a> {
         Some(Next::Run { wave, hosts })
     }
 
-    /// As many of the waiting hosts as may go at the same time.
+    /// The waiting hosts that can be run at the same time.
+    ///
+    /// As long as shapes of the waiting hosts lack a canary, one host for each of these
+    /// shapes is chosen, and the others wait. In any case a host waits if it would take
+    /// down the last healthy node of a group together with the hosts chosen so far. The
+    /// caller has skipped every host that would do that alone, so at least one host is
+    /// chosen if any is waiting.
     fn part(&self, wave: usize, rank: Rank, census: &Census) -> BTreeSet<HostName> {
         let is_update = matches!(rank, Rank::Canary | Rank::Update);
         let is_new = |node: &NodeName| is_update && !self.state.canaries.contains_key(&node.shape);
@@ -538,7 +573,14 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Why a host's part can't begin while the nodes in `taken` are down.
+    /// Why a host's part in a wave can't be run while the nodes in `taken` are taken down,
+    /// too.
+    ///
+    /// The part takes a node of the host down. That is acceptable if another node of the
+    /// group remains up that is at least as healthy, or if no node of the group is in a
+    /// worse state: then the group was complete before, and taking its nodes down is what
+    /// an ordinary update does. So the part can't be run if the group has worse nodes, and
+    /// every node that is as healthy as this one is to be taken down.
     fn last_healthy(
         &self,
         wave: usize,
@@ -553,12 +595,12 @@ impl<'a> Scheduler<'a> {
             }
             let elders = self.is_elder(node).then_some(Group::Elders);
             for group in elders.into_iter().chain([Group::Shape(node.shape.clone())]) {
-                // Most groups are too large for all of it to be taken down, so they needn't be
-                // looked through.
+                // Most groups have more nodes that are as healthy than are taken down, so
+                // they needn't be searched.
                 if census.as_good(&group, self.health(node)) > taken.len() + own.len() {
                     continue;
                 }
-                // One that may die again doesn't stand in for one that is healthy.
+                // An unproven node may die again, so it can't replace a healthy one.
                 let (as_good, worse): (Vec<&NodeName>, Vec<&NodeName>) =
                     self.of_group(&group).partition(|other| self.health(other) >= self.health(node));
                 if !worse.is_empty()
@@ -572,8 +614,9 @@ impl<'a> Scheduler<'a> {
         self.last_to_go(wave, host, census)
     }
 
-    /// The same of a node that is removed, in the last wave: whether it is up while those of
-    /// its shape that stay are not.
+    /// Why a host's part in the last wave can't be run: it removes a node that is up, while
+    /// the remaining nodes of its shape are in a worse state. A shape of which no node
+    /// remains is removed on purpose.
     fn last_to_go(&self, wave: usize, host: &HostName, census: &Census) -> Option<SkipReason> {
         if self.plan.waves.get(wave)?.rank != Rank::Remove {
             return None;
@@ -622,8 +665,9 @@ impl<'a> Scheduler<'a> {
         self.plan.nodes.get(node).is_some_and(|part| part.bootstrap)
     }
 
-    /// Whether an elder is up where a node that is started now dials it, or the folder names
-    /// none.
+    /// Whether an elder is up at an address that a node dials if it is started now, or
+    /// there are no elders at all. An elder in [`Plan::moving`] is at its new address only
+    /// after its turn.
     fn is_an_elder_up(&self) -> bool {
         let mut elders = self.of_group(&Group::Elders).peekable();
         let is_there = |elder: &NodeName| {
@@ -632,7 +676,7 @@ impl<'a> Scheduler<'a> {
         elders.peek().is_none() || elders.any(|elder| self.is_up(elder) && is_there(elder))
     }
 
-    /// How many nodes of each group there are, by health.
+    /// The number of nodes of each group, by health.
     fn census(&self) -> Census {
         let mut census = Census::default();
         for node in self.state.nodes.keys() {
@@ -644,12 +688,13 @@ impl<'a> Scheduler<'a> {
         census
     }
 
-    /// The nodes of a host that come up in a wave.
+    /// The nodes of a host that have their turn in a wave, except removed ones.
     fn turns(&self, wave: usize, host: &HostName) -> &[&'a NodeName] {
         self.turns.get(&wave).and_then(|hosts| hosts.get(host)).map_or(&[], Vec::as_slice)
     }
 
-    /// Those of them that are up until then, or that replace a node that is.
+    /// The nodes of a host whose turn in a wave takes something down: they are up
+    /// themselves, or replace a node that is up.
     fn taken_down(&self, wave: usize, host: &HostName) -> impl Iterator<Item = &'a NodeName> {
         self.turns(wave, host)
             .iter()
@@ -657,7 +702,8 @@ impl<'a> Scheduler<'a> {
             .filter(|node| self.plan.nodes.get(*node).is_some_and(|part| part.found != Found::Down))
     }
 
-    /// Every node that should be up now, where it can be seen.
+    /// Every node that should be up now and can be observed, because its host is locked and
+    /// not lost. A node that replaces another isn't up before its turn.
     fn look(&self) -> BTreeMap<HostName, BTreeSet<NodeName>> {
         let hosts = self.plan.hosts();
         let mut look: BTreeMap<HostName, BTreeSet<NodeName>> = BTreeMap::new();

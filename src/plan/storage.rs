@@ -1,8 +1,8 @@
-//! Notes about what happens to nodes' data on their hosts.
+//! Notes about what happens to the data of nodes on their hosts.
 //!
 //! A node finds its data by the name of its shape. So a renamed node starts without data,
-//! and a node that returns, or gets a new identity, starts with the data that the earlier
-//! node left.
+//! and a node that is added again or gets a new identity starts with the data that an
+//! earlier node of that name has left.
 
 use super::{Note, order};
 use crate::daemon::Daemon;
@@ -67,7 +67,7 @@ pub(super) fn notes(changes: &ByHost<Change>, conditions: &BTreeMap<HostName, Co
     notes
 }
 
-/// The node whose configuration that is.
+/// The node whose configuration has this id.
 fn configured(id: &ResourceId) -> Option<NodeName> {
     let ResourceKey::File(path) = &id.key else { return None };
     let (daemon, shape) = Daemon::of_config(path)?;

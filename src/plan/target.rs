@@ -1,4 +1,4 @@
-//! Narrowing a plan to some nodes or hosts.
+//! Narrows a plan to some nodes or hosts: [`Selector`].
 
 use super::node_of;
 use crate::daemon::Daemon;
@@ -9,16 +9,17 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// `shape@host`, `@host` or `shape@`.
+/// A target: the node `shape@host`, all nodes of a host (`@host`), or all nodes of a shape
+/// (`shape@`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
-    /// Only this shape.
+    /// If given, only nodes of this shape are selected.
     pub shape: Option<ShapeName>,
-    /// Only this host.
+    /// If given, only this host is selected.
     pub host: Option<HostName>,
 }
 
-/// Text that isn't a selector.
+/// A text that isn't a selector.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[error("`{0}` is none of `shape@host`, `@host` and `shape@`")]
 pub struct InvalidSelector(String);
@@ -46,14 +47,14 @@ impl fmt::Display for Selector {
 }
 
 impl Selector {
-    /// Whether anything of this host may be selected.
+    /// Whether the selector may select anything on this host.
     pub fn may_select(&self, host: &HostName) -> bool {
         self.host.as_ref().is_none_or(|name| name == host)
     }
 }
 
-/// Removes everything that no target needs from a host's changes. A node needs whatever it
-/// reads or depends on, whether or not its own unit changes.
+/// Removes from a host's changes everything that no target needs. A node needs everything
+/// that it reads or depends on, whether or not its own unit changes.
 pub(super) fn narrow(
     changes: &Graph<Change>,
     desired: &Graph<Resource>,
@@ -86,7 +87,7 @@ pub(super) fn narrow(
     graph
 }
 
-/// The resources that the nodes of shapes among the targets need.
+/// The desired resources of a host that the nodes need whose shapes are targets.
 fn needed(desired: &Graph<Resource>, targets: &[Selector]) -> BTreeSet<ResourceId> {
     let is_target = |id: &ResourceId| {
         let ResourceKey::Service(unit) = &id.key else { return false };
@@ -105,8 +106,8 @@ fn needed(desired: &Graph<Resource>, targets: &[Selector]) -> BTreeSet<ResourceI
     needed
 }
 
-/// Where the files of these changes of a host are staged. What an interrupted apply has
-/// left there is used, so it isn't removed.
+/// The paths at which the files of these changes are staged. A file that an interrupted
+/// apply has staged there is used, so it mustn't be removed as a leftover.
 pub(super) fn staged(changes: &Graph<Change>) -> BTreeSet<String> {
     let path = |(id, change): (&'_ ResourceId, &Change)| match (change, id.key.path()) {
         (Change::File(file), Some(path)) => Some(staged_path(path, &file.after.sha256)),
@@ -115,7 +116,7 @@ pub(super) fn staged(changes: &Graph<Change>) -> BTreeSet<String> {
     changes.iter().filter_map(path).collect()
 }
 
-/// The selected change, and everything that precedes it.
+/// Adds a change, and every change that it depends on.
 fn keep<'a>(id: &'a ResourceId, changes: &'a Graph<Change>, kept: &mut BTreeSet<&'a ResourceId>) {
     if kept.insert(id) {
         for (earlier, _) in changes.before(id) {
@@ -124,12 +125,12 @@ fn keep<'a>(id: &'a ResourceId, changes: &'a Graph<Change>, kept: &mut BTreeSet<
     }
 }
 
-/// Whether a change is this shape's alone.
+/// Whether a change concerns only this shape.
 fn changes_of(shape: &ShapeName, key: &ResourceKey, change: &Change) -> bool {
     is_path_of(shape, key) || node_of(change).is_some_and(|node| node.name.shape == *shape)
 }
 
-/// Whether something is this shape's alone.
+/// Whether a resource belongs only to this shape.
 pub(super) fn belongs_to(shape: &ShapeName, key: &ResourceKey, resource: &Resource) -> bool {
     let node = match resource {
         Resource::Service(service) => service.node.as_ref(),

@@ -1,4 +1,4 @@
-//! Why a host isn't part of a plan.
+//! The reasons why a host can't be planned: [`Unplanned`].
 
 use super::HostError;
 use crate::diff::Obstacle;
@@ -6,17 +6,17 @@ use crate::facts::AnswerError;
 use crate::resource::Printable;
 use std::sync::Arc;
 
-/// Why a host isn't part of the plan.
+/// Why a host can't be planned.
 #[derive(Clone, Debug)]
 pub enum Unplanned {
-    /// What was found there keeps it from its desired state.
+    /// Something on the host keeps it from reaching its desired state.
     Obstacle(Obstacle),
-    /// Its answer says nothing about it.
+    /// The host's answer to the probe can't be used.
     Answer(AnswerError),
-    /// It couldn't be asked.
+    /// The host couldn't be probed.
     Host(Arc<HostError>),
-    /// None of its logins has a usable key or a password. For each key that can't be used,
-    /// the reason.
+    /// None of the host's logins has a usable key or a password. For each key that can't be
+    /// used, the reason.
     NoLogin(Vec<Printable>),
 }
 

@@ -1,8 +1,11 @@
-//! What crosses the wire: an [`Action`] as a call of its script, and the host's answer.
+//! The form in which actions and their outcomes cross the wire.
 //!
-//! A request is [`request`]: the scripts that its calls need, and the calls. The
-//! host answers to each with lines that [`Answer::parse`] reads. Nothing secret
-//! is in a call, and nothing here waits or sends; `remote` does.
+//! [`call`] turns an [`Action`] into the call of a shell function. [`request`] turns calls
+//! into the text of a script: the definitions that the calls need, and the calls. The host
+//! answers with lines that [`Exchange::hear`] reads and checks.
+//!
+//! A call never contains a secret: the bytes of a file follow the script on standard input.
+//! Nothing here sends or waits; `remote` does.
 
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::scheduler::Seen;
@@ -24,19 +27,19 @@ pub use exchange::{Exchange, Unfit};
 /// How an action ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done now.
+    /// The action was done now.
     Done,
-    /// It had been done before; nothing that a process reads was touched.
+    /// The action had been done before. Nothing that a process reads was changed.
     Already,
-    /// What was found is neither what was planned on nor what it should
-    /// become. Nothing was touched.
+    /// The host has neither the state before the action nor the state after it. Nothing
+    /// that a process reads was changed.
     Differs {
         /// What was expected, and what was found.
         text: Printable,
     },
-    /// It was attempted, but failed.
+    /// The action was attempted, but failed.
     Failed {
-        /// The failure, in the words of the program that reported it.
+        /// What failed, including the output of the program that reported it.
         text: Printable,
     },
 }
@@ -48,76 +51,79 @@ impl Outcome {
     }
 }
 
-/// The progress of one host's list of actions. `index` is an action's place
-/// in that list.
+/// The progress of a host's list of actions. `index` is an action's place in that list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActionReport {
-    /// The host has begun with an action.
+    /// The host has begun an action.
     Began {
-        /// Which.
+        /// The action's place in the list.
         index: usize,
     },
     /// Part of a file has been sent. The bytes are counted as they are sent, possibly
     /// compressed.
     Sent {
-        /// Which.
+        /// The action's place in the list.
         index: usize,
-        /// Until now.
+        /// The number of bytes sent so far.
         sent: u64,
-        /// In all.
+        /// The number of bytes to send in all.
         total: u64,
     },
-    /// A unit is healthy in this start; its action ends next.
+    /// A unit is healthy in this start. The end of the action follows.
     Runs {
-        /// Which.
+        /// The action's place in the list.
         index: usize,
         /// The service manager's id of that start.
         invocation: String,
     },
     /// An action has ended.
     Ended {
-        /// Which.
+        /// The action's place in the list.
         index: usize,
-        /// How.
+        /// The action's outcome.
         outcome: Outcome,
     },
 }
 
-/// How long scripts wait for what, on the host.
+/// The time-outs of the scripts on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// For the service manager to answer.
+    /// How long a script waits for an answer of the service manager.
     pub manager: Duration,
-    /// For a unit to start or stop.
+    /// How long a script waits for the service manager to start or stop a unit.
     pub stop: Duration,
-    /// For a unit to be active that has no other sign of health.
+    /// How long a script waits for a unit to become active, if that is the only sign of
+    /// health.
     pub start: Duration,
-    /// How long a unit has to be healthy.
+    /// How long a unit has to stay healthy before it counts as healthy.
     pub settle: Duration,
-    /// For a program to judge what is staged.
+    /// How long a script waits for a program to validate a configuration.
     pub verify: Duration,
-    /// For another's lock on the packages.
+    /// How long a script waits for another process to release the package lock.
     pub packages: Duration,
 }
 
 impl Patience {
-    /// How long after it is asked to end a program is killed: the `-k` of every `timeout`.
+    /// How long after a time-out a program that hasn't ended is killed: the `-k` of every
+    /// `timeout` in the scripts.
     const KILL: Duration = Duration::from_secs(5);
 
-    /// How long the script of an action may wait for other programs, by the time-outs that
-    /// [`request`] gives it. What it does itself, and a program that has no time-out there,
-    /// come on top.
+    /// The longest time for which an action's script waits for other programs, according to
+    /// the time-outs that [`request`] gives it. The caller has to allow more for the work
+    /// of the script itself, and for programs without a time-out.
     pub fn longest(&self, action: &Action) -> Duration {
-        // A script fails when the service manager doesn't answer, so it waits for that once.
+        // A script fails as soon as the service manager doesn't answer, so it waits for
+        // such an answer only once.
         let manager = self.manager + Self::KILL;
         let stop = self.stop + Self::KILL;
         match action {
-            // On the configuration, and on an empty file.
+            // The program is run on the configuration, and on an empty file.
             Action::Verify { .. } => (self.verify + Self::KILL) * 2,
             Action::Record { .. } => manager,
-            // It asks for the units of each file, and goes on if it isn't told.
+            // The script asks for the units of each file, and continues without an answer.
             Action::Reload { files } => manager * u32::try_from(files.len() + 1).unwrap_or(u32::MAX),
-            // Except that it goes on if it isn't told whether the unit is enabled.
+            // These two scripts ask whether the unit is enabled, and continue without an
+            // answer.
             Action::Enable { .. } => manager * 3,
             Action::Disable { .. } => manager * 2,
             Action::Stop { .. } => stop + manager,
@@ -126,8 +132,8 @@ impl Patience {
                 stop + within + self.settle + self.falling_back(fallback) + manager
             }
             Action::Await { health, fallback, .. } => {
-                // See start.sh: a node that the service manager had to restart is watched twelve
-                // times as long, and may die once meanwhile.
+                // See start.sh: a node that the service manager had to restart has to stay
+                // healthy twelve times as long, and may die once before that.
                 health.within + self.settle * 25 + self.falling_back(fallback) + manager
             }
             Action::Install { .. }
@@ -153,15 +159,15 @@ impl Patience {
     }
 }
 
-/// One call of a script's function.
+/// A call of a script's function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     index: usize,
     kind: Kind,
     scripts: &'static [&'static str],
-    /// The daemon whose files the script must know.
+    /// The daemon whose files the script has to know about.
     daemon: Option<Daemon>,
-    /// With its arguments, quoted.
+    /// The function and its arguments, quoted.
     line: String,
 }
 
@@ -171,17 +177,17 @@ macro_rules! scripts {
 
 const LIB: &str = include_str!("scripts/lib.sh");
 
-/// How a file travels.
+/// How a file's bytes are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
-    /// The number of bytes that follow on standard input.
+    /// The number of bytes on standard input.
     pub bytes: usize,
-    /// They are compressed.
+    /// Whether these bytes are compressed.
     pub gzip: bool,
 }
 
-/// The call that does an action. To stage a file it only asks whether the file
-/// has to be sent.
+/// The call that carries out an action. For [`Action::Stage`], it only asks whether the
+/// file has to be sent; [`receive`] is the call that stages the file.
 pub fn call(index: usize, action: &Action) -> Call {
     let (scripts, words): (&'static [&'static str], Vec<String>) = match action {
         Action::Install { package, unfinished } => {
@@ -265,7 +271,7 @@ pub fn call(index: usize, action: &Action) -> Call {
     Call { index, kind, scripts, daemon: daemon(action), line: line(index, &words) }
 }
 
-/// The daemon whose files an action's script must know.
+/// The daemon whose files an action's script has to know about.
 fn daemon(action: &Action) -> Option<Daemon> {
     let of_config = |path: &str| Daemon::of_config(path).map(|(daemon, _)| daemon);
     let of_unit = |unit: &str| Daemon::of_unit(unit).map(|(daemon, _)| daemon);
@@ -291,7 +297,7 @@ fn daemon(action: &Action) -> Option<Daemon> {
     }
 }
 
-/// The call that takes a file from standard input.
+/// The call that stages a file from standard input.
 pub fn receive(index: usize, file: &Staged, transfer: Transfer) -> Call {
     let mut words = file_words("stage", file);
     words.extend([transfer.bytes.to_string(), if transfer.gzip { "gzip" } else { "raw" }.to_owned()]);
@@ -299,9 +305,9 @@ pub fn receive(index: usize, file: &Staged, transfer: Transfer) -> Call {
     Call { index, kind, scripts: scripts!("stage"), daemon: None, line: line(index, &words) }
 }
 
-/// A script that makes these calls, until one doesn't end well. `input` is how
-/// many bytes follow it on standard input; all of them are taken, whatever
-/// happens.
+/// A script that makes these calls, until one doesn't succeed. `input` is the number of
+/// bytes that follow the script on standard input. The script always consumes all of them,
+/// so that the next request is read from its beginning.
 pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
     let mut text = String::from(LIB);
     for (name, time) in [
@@ -310,7 +316,7 @@ pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
         ("judging", patience.verify),
         ("package_lock", patience.packages),
     ] {
-        // Never zero, which `timeout` treats as no limit.
+        // At least one second, because `timeout` takes zero for no limit.
         let _ = writeln!(text, "{name}={}", time.as_secs().max(1));
     }
     let _ = writeln!(text, "settle={} starting={}", hundredths(patience.settle), hundredths(patience.start));
@@ -329,14 +335,15 @@ pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
     text
 }
 
-/// A script that changes nothing, and says what units do now.
+/// A script that reports the current states of units, and changes nothing. [`watched`]
+/// reads the answer.
 pub fn watch(units: &[String], patience: &Patience) -> String {
     let calls = words("watch", units).iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
     let patience = patience.manager.as_secs().max(1);
     format!("patience={patience}\n{}{calls}\n", include_str!("scripts/watch.sh"))
 }
 
-/// What a host has said to [`watch`], by unit.
+/// The answer to the script of [`watch`], by unit.
 pub fn watched(answer: &str) -> BTreeMap<String, Seen> {
     let mut units = BTreeMap::new();
     for about in answer.split("\n\n") {
@@ -350,7 +357,7 @@ pub fn watched(answer: &str) -> BTreeMap<String, Seen> {
     units
 }
 
-/// The lines of calls, each after what its script must know about a daemon.
+/// The lines of calls, each preceded by the definitions of its daemon.
 fn lines(calls: &[Call]) -> String {
     let mut text = String::new();
     let mut known = None;
@@ -372,7 +379,7 @@ fn line(index: usize, words: &[String]) -> String {
     format!("step {index} {}\n", words.join(" "))
 }
 
-/// Quotes a word for the shell. Text that can't be quoted becomes an empty word, which no
+/// Quotes a word for the shell. A text that can't be quoted becomes an empty word, which no
 /// script accepts as a name.
 pub fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| "''".to_owned(), Into::into)
@@ -417,7 +424,7 @@ fn health_words(health: Option<&Health>) -> [String; 3] {
     }
 }
 
-/// `leave`, `stop`, or `revert` with the old health and five words for each file.
+/// The words for a fallback, as described in fallback.sh.
 fn fallback_words(fallback: &Fallback) -> Vec<String> {
     match fallback {
         Fallback::Leave => vec!["leave".to_owned()],
@@ -433,7 +440,7 @@ fn fallback_words(fallback: &Fallback) -> Vec<String> {
     }
 }
 
-/// In the form of `stat -c %a`.
+/// A mode in the form of `stat -c %a`.
 fn mode(access: &Access) -> String {
     format!("{:o}", access.mode)
 }
@@ -442,22 +449,23 @@ fn hundredths(time: Duration) -> u128 {
     time.as_millis() / 10
 }
 
-/// What a host says while it answers a request. [`Exchange`] decides which of these fits.
+/// A line of a host's answer to a request. [`Exchange`] decides which lines are allowed
+/// when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It has begun.
+    /// The call with this index has begun.
     Began(usize),
-    /// It asks for the file.
+    /// The call with this index asks for its file.
     Need(usize),
-    /// The unit that it is about runs in this start.
+    /// The unit of the call with this index is healthy in this start.
     Runs(usize, String),
-    /// It has ended.
+    /// The call with this index has ended.
     Ended(usize, Ending),
-    /// The request has ended, with this status.
+    /// The request has ended with this exit status.
     End(u8),
 }
 
-/// How a call ended, in the host's own words.
+/// How a call ended, with the text of the host as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// See [`Outcome::Done`].
@@ -478,7 +486,7 @@ impl Ending {
 }
 
 impl Answer {
-    /// Reads what follows the marker in a line.
+    /// Parses what follows the marker in a line.
     pub fn parse(line: &str) -> Option<Self> {
         if let Some(status) = line.strip_prefix("end ") {
             return status.parse().ok().map(Self::End);
@@ -499,7 +507,7 @@ impl Answer {
     }
 }
 
-/// Words in base64.
+/// Decodes a text in base64.
 fn said(encoded: &str) -> Option<Untrusted> {
     BASE64_STANDARD.decode(encoded).ok().map(|words| Untrusted::of_bytes(&words))
 }

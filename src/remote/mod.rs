@@ -1,7 +1,7 @@
 //! Communication with hosts: gathering facts, locking and running actions.
 //!
-//! [`gather`] connects to all hosts and probes each. The caller locks the connected hosts
-//! with [`Connection::lock`], and [`apply`] then runs a plan on them, by means of
+//! [`gather()`] connects to all hosts and probes each. The caller locks the connected hosts
+//! with [`Connection::lock`], and [`apply()`] then runs a plan on them, by means of
 //! [`Locked::run`].
 //!
 //! What always holds:

@@ -1,6 +1,6 @@
 //! Parses a YAML document into a tree in which each value knows its place in the text. All
 //! YAML that spore may not have written itself is read here: the files of a folder, and the
-//! configurations found on hosts. The entry point is [`parse`].
+//! configurations found on hosts. The entry point is `parse`.
 //!
 //! The tree is built from the parser's events instead of being deserialized, because all
 //! errors must be reported, and because the places of secrets must be known even if parsing

@@ -7,7 +7,7 @@
 //!
 //! Three programs cut: the probe (`cut.awk`), the unit template before each start
 //! (`record.sh`), and the action that records the start of another tool's node; the last two
-//! run the same `cut.sed`. They are written with placeholders, which [`fill`] replaces by the
+//! run the same `cut.sed`. They are written with placeholders, which `fill` replaces by the
 //! numbers below.
 
 use std::sync::LazyLock;

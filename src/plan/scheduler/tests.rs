@@ -1,4 +1,5 @@
-//! The rules, as tables, and in every state that a small network can get into.
+//! Tests of the rules: examples as tables here, and every state of a small network in
+//! `every_state`.
 
 mod every_state;
 
@@ -14,8 +15,8 @@ fn host(name: &str) -> HostName {
     name.parse().unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The node of a host: those whose names begin with `e` or `f` run an elder, the
-/// others a member.
+/// The node of a host. A host whose name begins with `e` or `f` runs an elder, any other
+/// host a member.
 pub(super) fn node(host: &HostName) -> NodeName {
     let shape = if host.as_str().starts_with(['e', 'f']) { "elders" } else { "members" };
     let Ok(shape) = shape.parse() else { panic!("{shape}") };
@@ -27,7 +28,8 @@ fn part<'a>(plan: &'a mut Plan, name: &str) -> &'a mut NodePlan {
     part
 }
 
-/// A plan of these waves; hosts in `down` are found down, all others up.
+/// A plan with these waves. The nodes of the hosts in `down` were found down, all others
+/// up.
 pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rotation) -> Plan {
     let planned = || PlannedAction {
         action: crate::plan::action::Action::Reload { files: BTreeMap::new() },
@@ -56,8 +58,8 @@ pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rota
     }
 }
 
-/// What begins, on which hosts. Failing hosts are given by wave, counted from one; zero
-/// is the stage.
+/// What the scheduler begins, and on which hosts. `fails` has the hosts that fail, by wave,
+/// counted from one; zero is for staging.
 fn schedule(plan: &Plan, max_failures: usize, fails: &[(usize, &str)]) -> String {
     let at = |wave: usize| -> BTreeSet<HostName> {
         fails.iter().filter(|(at, _)| *at == wave).flat_map(|(_, names)| hosts(names)).collect()
@@ -127,17 +129,17 @@ fn a_host_that_cannot_be_staged_stops_all_unless_that_is_allowed() {
     assert_eq!(schedule(&update(), 0, &[(0, "n")]), "skipped: NotStaged");
     assert_eq!(schedule(&update(), 0, &[(0, "e")]), "skipped: NotStaged");
     assert_eq!(schedule(&update(), 1, &[(0, "m n")]), "skipped: NotStaged");
-    // Another goes first, and alone.
+    // Another member takes the role of the canary, and is updated first and alone.
     assert_eq!(
         schedule(&update(), 1, &[(0, "m")]),
         "UpdateBootstrap e, UpdateBootstrap f, Update n, Update o, skipped: Incomplete"
     );
-    // The last elder stays up, whatever is allowed.
+    // The last elder stays up, however many failures are allowed.
     assert_eq!(
         schedule(&update(), 1, &[(0, "e")]),
         "Canary m, Update n o, skipped: Incomplete, skipped: LastHealthy"
     );
-    // And the last member.
+    // So does the last member.
     assert_eq!(
         schedule(&update(), 2, &[(0, "m n")]),
         "UpdateBootstrap e, UpdateBootstrap f, skipped: Incomplete, skipped: LastHealthy"
@@ -157,7 +159,7 @@ fn a_failed_elder_or_canary_ends_it_and_so_do_too_many_failures() {
         schedule(&update(), 1, &[(4, "n")]),
         format!("{elders}, Canary m, Update n o, skipped: Incomplete")
     );
-    // The host that went in its place.
+    // The host that took the role of the canary fails.
     assert_eq!(
         schedule(&update(), 9, &[(0, "m"), (4, "n")]),
         format!("{elders}, Update n, skipped: CanaryFailed")
@@ -168,13 +170,13 @@ fn a_failed_elder_or_canary_ends_it_and_so_do_too_many_failures() {
 fn the_last_healthy_node_is_left_alone_while_others_are_down() {
     let ranks = [(UpdateBootstrap, "e"), (Canary, "m")];
     assert_eq!(schedule(&plan("e m", "", &ranks, Rotation::Begins), 0, &[]), "UpdateBootstrap e, Canary m");
-    // Found down, and the plan doesn't start them.
+    // `f` and `n` were found down, and the plan doesn't start them.
     let down = plan("e f m n", "f n", &ranks, Rotation::Begins);
     assert_eq!(schedule(&down, 0, &[]), "skipped: LastHealthy");
     let agreed = Last { node: node(&host("e")), group: Group::Elders, down: BTreeSet::new() };
     let agreed = Plan { last: vec![agreed], ..down };
     assert_eq!(schedule(&agreed, 0, &[]), "UpdateBootstrap e, skipped: LastHealthy");
-    // Not more at once than leave one.
+    // The wave is divided so that one healthy member stays up.
     let ranks = [(Canary, "m"), (Update, "n o")];
     let down = plan("m n o p", "p", &ranks, Rotation::Begins);
     assert_eq!(schedule(&down, 0, &[]), "Canary m, Update n o");
@@ -235,7 +237,7 @@ fn a_node_that_died_is_noticed() {
             Next::Look(nodes) => {
                 looks += 1;
                 for (host, nodes) in nodes {
-                    // `e` has been restarted by systemd after its turn.
+                    // systemd has restarted the elder of `e` after its turn.
                     let again = host.as_str() == "e" && looks == 2;
                     let invocation = if again { "2" } else { "1" }.to_owned();
                     let seen = Seen { is_up: true, invocation };
@@ -250,8 +252,8 @@ fn a_node_that_died_is_noticed() {
     assert_eq!(scheduler.skipped().len(), 5);
 }
 
-/// What was asked for, in order, where every node does well but those in `dies`, each of
-/// which dies when it is looked at for the given time.
+/// The ranks and looks that the scheduler asks for, in order. Every action succeeds, and a
+/// node in `dies` is found dead in the look with the given number.
 fn looks(plan: &Plan, dies: &[(&str, usize)]) -> Vec<String> {
     let mut scheduler = Scheduler::new(plan, 9);
     let (mut asked, mut looks) = (Vec::new(), 0);
@@ -284,7 +286,7 @@ fn looks(plan: &Plan, dies: &[(&str, usize)]) -> Vec<String> {
 fn nodes_are_looked_at_before_others_start_or_are_removed() {
     let ranks = [(StartBootstrap, "e"), (Start, "m"), (Remove, "f")];
     let mut plan = plan("e f m", "e m", &ranks, Rotation::Begins);
-    // `f` is the node that the new elder replaces.
+    // The node of `f` isn't a desired one any more: the new elder replaces it.
     plan.nodes.remove(&node(&host("f")));
     assert_eq!(looks(&plan, &[]), ["StartBootstrap", "look", "Start", "look", "Remove", "look"]);
     assert_eq!(looks(&plan, &[("e", 1)]), ["StartBootstrap", "look"], "members would dial a dead elder");
@@ -298,7 +300,7 @@ fn while_elders_move_only_one_that_has_moved_can_be_dialled() {
     plan.moving = [node(&host("e")), node(&host("f"))].into();
     let all = "UpdateBootstrap e, UpdateBootstrap f, Canary m, Update n o, Remove o";
     assert_eq!(schedule(&plan, 0, &[]), all);
-    // `e` can't be staged, and `f` stays up at its old address.
+    // `e` can't be staged, and the elder of `f` stays up at its old address.
     assert_eq!(
         schedule(&plan, 1, &[(0, "e")]),
         "skipped: Incomplete, skipped: LastHealthy, skipped: NoElderUp"

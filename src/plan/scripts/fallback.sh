@@ -1,14 +1,17 @@
-# What happens to a unit that isn't healthy in time. FALLBACK is one of
+# What happens to a unit that doesn't become healthy in time. FALLBACK is one of
 #
-#   leave: it is left as it failed;
-#   stop: it is stopped instead of being left in a crash loop;
-#   revert PORTS SAYS WITHIN (PATH OLD KEPT NEW STAGED)...: the kept files are put
-#       back, and it is started with them.
+#   leave: the unit is left as it is;
+#   stop: the unit is stopped instead of being left in a crash loop;
+#   revert PORTS SAYS WITHIN (PATH OLD KEPT NEW STAGED)...: the kept files are put back,
+#       and the unit is restarted with them. PORTS, SAYS and WITHIN are as in start.sh,
+#       for the old files. For each file at PATH, OLD and NEW are the digests of the old
+#       and the new version, KEPT is where the old version is kept, and STAGED is where
+#       the new version is staged again.
 #
-# An action that falls back has failed, whether or not the fallback succeeds.
+# The action has failed, whether or not its fallback succeeds.
 # shellcheck shell=sh disable=SC2034,SC2154
 
-# each_file FUNCTION PATH OLD KEPT NEW STAGED...
+# each_file FUNCTION (PATH OLD KEPT NEW STAGED)...: calls the function for each file.
 each_file() {
     function=$1
     shift
@@ -18,8 +21,8 @@ each_file() {
     done
 }
 
-# switched FALLBACK...: the unit is started with the files of the plan. If it is
-# started again after a rollback, the old ones are there.
+# switched FALLBACK...: ends the action unless the new files are in place. They aren't if
+# the action is requested again after it has rolled back.
 switched() {
     [ "$1" = revert ] || return 0
     shift 4
@@ -30,7 +33,8 @@ is_switched() {
     is_file "$1" "$4" || changed "$1" "a file with sha256 $(short "$4")"
 }
 
-# discard_kept FALLBACK...: the unit is healthy with the new files.
+# discard_kept FALLBACK...: removes the kept files, because the unit is healthy with the new
+# ones.
 discard_kept() {
     [ "$1" = revert ] || return 0
     shift 4
@@ -45,7 +49,8 @@ discard() {
     fi
 }
 
-# fall_back FALLBACK...: never returns.
+# fall_back FALLBACK...: carries out the fallback, and ends the action as failed. $why says
+# why the unit isn't healthy.
 fall_back() {
     last_words
     failure="$unit is not healthy: $why; "
@@ -66,11 +71,14 @@ fall_back() {
     esac
 }
 
-# roll_back PORTS SAYS WITHIN (PATH OLD KEPT NEW STAGED)...
+# roll_back PORTS SAYS WITHIN (PATH OLD KEPT NEW STAGED)...: puts the kept files back.
 #
-# It may be cut off at any point. The files stay kept until the unit is healthy with
-# them: they tell the next plan that this switch is unfinished, and what the unit
-# falls back on if it doesn't become healthy then either.
+# A rollback may be cut off at any point, for example by a power cut. So the kept files
+# aren't removed until the unit is healthy with the old files. As long as they exist, the
+# next plan knows that this switch is unfinished, and which files the unit can fall back on
+# if it doesn't become healthy then either.
+#
+# $failure always has what is to be reported if the next step fails.
 roll_back() {
     ports=$1 says=$2 within=$3
     shift 3
@@ -98,8 +106,10 @@ can_be_put_back() {
     is_file "$3" "$2" || fail "expected the old file at $3, found $(found)"
 }
 
-# Every file has its second name before it loses its first: neither of them, nor the
-# path itself, is ever missing.
+# put_back PATH OLD KEPT NEW STAGED: replaces the new file by the kept one, and keeps the
+# new one as staged. At any moment PATH exists, and both versions exist under some name: the
+# new file gets its second name before it loses the first, and the old file gets the name
+# PATH by a rename and keeps the name KEPT.
 put_back() {
     parent "$1"
     # shellcheck disable=SC3013 # dash has -ef

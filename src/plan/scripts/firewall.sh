@@ -1,13 +1,17 @@
-# allow PORT TRANSPORT, disallow PORT TRANSPORT: ufw's rules, ours by their comment.
+# allow PORT TRANSPORT, disallow PORT TRANSPORT: opens or closes a port with ufw. The rules
+# that spore has added are recognized by their comment.
 #
-# ufw writes a rule for IPv4 into its file, loads it into the kernel, and does the
-# same for IPv6; it syncs nothing. A rule that is in the file it takes for loaded,
-# so after an interruption all rules have to be loaded again. An interruption
-# between the last file and the kernel shows in no plan, because asking the kernel
-# takes long; the next boot or reload fixes it.
+# ufw writes the rule for IPv4 into a file and loads it into the kernel, and then does the
+# same for IPv6. It doesn't sync the files. If an action is cut off in between, a rule may
+# be in a file without being in the kernel. ufw doesn't load a rule that is in its file
+# already, so if this action finds a rule of ours in a file, it has ufw reload all rules. If
+# an action was cut off between the last file and the kernel, no plan shows it, because the
+# probe reads only the files: asking the kernel takes too long. The next boot or reload
+# fixes that.
 #
-# ufw keeps one rule per port and transport: allowing a port would replace the owner's
-# rule, and deleting ours would delete it. So if the owner has one, neither is done.
+# ufw has one rule for each port and transport. So allowing a port would replace the owner's
+# rule for it, and deleting our rule would delete the owner's. If the owner has a rule,
+# neither is done.
 # shellcheck shell=sh disable=SC2154
 
 allow() {
@@ -34,9 +38,9 @@ disallow() {
     finish
 }
 
-# rules PORT TRANSPORT: in how many files a rule of ours opens the port, into
-# $ours; a rule of the owner's for it, if there is one, into $owners. Where IPv6
-# is off there is one file only: then the rule is made again, which does no harm.
+# rules PORT TRANSPORT: sets $ours to the number of files in which a rule of ours opens the
+# port, and $owners to the owner's rule for the port if there is one. If IPv6 is disabled,
+# there may be one file only; then a rule of ours is added again, which has no effect.
 rules() {
     ours=0 owners=''
     for any in 0.0.0.0/0 ::/0; do

@@ -1,8 +1,11 @@
-# What the scripts of the actions share. Each of those files defines the function
-# of an action; `step` calls it and reports how it ended.
+# Functions that the scripts of the actions share. Each of these scripts defines the
+# function of one or several actions; `step` calls such a function and reports how it ended.
 #
-# $m, set by the shell that reads requests, begins every line that is meant for
-# the controller. $root comes before every path; it is empty on a real host.
+# $m is set by the shell that reads requests, and begins every line that is meant for the
+# controller. $root precedes every path; it is empty on a real host.
+#
+# By convention, a function returns its results in variables. A function that reports the
+# end of the action (`finish`, `already`, `differs`, `fail`) doesn't return.
 # shellcheck shell=sh disable=SC2034,SC2154
 
 LC_ALL=C
@@ -14,21 +17,21 @@ exec 3>&1 >/dev/null
 newline='
 '
 
-# is_data PATH: whether only a node's data can be there. The daemon's own function comes
-# before the action that needs it.
+# is_data PATH: whether only a node's data can be at this path. The daemon's own function
+# replaces this one before an action that needs it.
 is_data() {
     return 1
 }
 
-# step INDEX FUNCTION WORD...: reports that an action begins, runs it, and makes
-# sure that its end is reported too. After an action that didn't succeed, or once
-# the process that holds the lock is gone, nothing else is begun.
+# step INDEX FUNCTION WORD...: reports that an action begins, runs it, and makes sure that
+# its end is reported, too. Nothing else is begun after an action that didn't succeed, or
+# once the process that holds the lock has ended.
 step() {
     index=$1
     shift
     [ -z "${supervisor-}" ] || kill -0 "$supervisor" 2>/dev/null || exit 1
     printf '%s %s began\n' "$m" "$index" >&3
-    # The function reports its own end, and then exits with 40 or 41.
+    # The function itself reports its end, and then exits with 40 or 41.
     ("$@")
     status=$?
     case $status in
@@ -41,8 +44,8 @@ step() {
     esac
 }
 
-# How an action ends: done now, done before, not applicable because the host has
-# changed, or failed.
+# The ways in which an action ends: it was done now, it had been done before, it wasn't done
+# because the host has changed since the plan, or it failed.
 finish() {
     printf '%s %s done\n' "$m" "$index" >&3
     exit 40
@@ -55,22 +58,23 @@ differs() {
     printf '%s %s differs %s\n' "$m" "$index" "$(printf '%s' "$1" | base64 -w0)" >&3
     exit 41
 }
-# What has failed before goes into $failure, so that it is still reported if what
-# follows it (a rollback) fails too.
+# fail TEXT: $failure has what has failed before, so that it is still reported if what
+# follows it (a rollback) fails, too; $last has the end of the journal.
 fail() {
     printf '%s %s failed %s\n' "$m" "$index" "$(printf '%s' "${failure-}$1${last-}" | base64 -w0)" >&3
     exit 41
 }
 
-# runs INVOCATION: the start that a unit is in when its action ends.
+# runs INVOCATION: reports the start that a unit is in when its action ends.
 runs() {
     printf '%s %s runs %s\n' "$m" "$index" "$1" >&3
 }
 
-# run COMMAND...: leaves its output (standard error included; of a long one, the
-# end, in whole lines) in $said and its exit status in $status. The first line is
-# either the empty one or cut, and spore doesn't mask a secret of which a part is
-# missing.
+# run COMMAND...: runs a command, and leaves its output in $said and its exit status in
+# $status. The output includes standard error. Of a long output only the end is kept, in
+# whole lines: the controller masks secrets in the text, and wouldn't recognize a secret of
+# which a part is missing. That is why the first line is always dropped: it is either the
+# empty line that comes first, or a line that `tail` has cut.
 run() {
     said=$({ echo; "$@" 2>&1 3>&- </dev/null; printf '\n\n%s' "$?"; } | tail -c 8000)
     said=${said#*"$newline"}
@@ -80,7 +84,7 @@ run() {
     said=${said%"$newline"}
 }
 
-# try WHAT COMMAND...: fails with the command's output.
+# try WHAT COMMAND...: runs a command. If it fails, the action fails with its output.
 try() {
     what=$1
     shift
@@ -88,9 +92,9 @@ try() {
     [ "$status" = 0 ] || fail "$what: ${said:-status $status}"
 }
 
-# look PATH: what is there, without following a link, into $kind (absent, file,
-# link, directory or other), $access, $identity, $size, $mtime and $ctime. A path
-# that can't be examined doesn't count as absent.
+# look PATH: examines a path without following a link, and sets $kind (absent, file, link,
+# directory or other), $access, $identity, $size, $mtime and $ctime. A path that can't be
+# examined doesn't count as absent: the action fails.
 look() {
     path=$1 kind=absent access='' identity='' size='' mtime='' ctime=''
     if ! seen=$(stat -c '%F|%a %U:%G|%d:%i|%s|%.9Y|%.9Z' -- "$root$path" 2>&1); then
@@ -110,13 +114,14 @@ END
     esac
 }
 
-# The digest of the file that was examined last, into $digest. A big file's is
-# taken from the notes if the file hasn't changed since, as git does.
+# digest: sets $digest to the digest of the file that was examined last. For a big file the
+# noted digest is used if the file hasn't changed since then, as git's index does.
 digest() {
     digest=''
     case $path in
         /tmp/*)
-            # `Meaning::Leftover` in src/facts/interpret.rs says what counts in /tmp, and why.
+            # `Meaning::Leftover` in src/daemon/mod.rs says which files in /tmp matter, and
+            # why they are read like this.
             digest=$(dd if="$root$path" iflag=nofollow,nonblock,fullblock bs=65536 count=1 status=none 2>/dev/null |
                 sha256sum)
             digest=${digest%% *}
@@ -132,7 +137,7 @@ digest() {
     fi
 }
 
-# is_file PATH DIGEST: whether that file is there.
+# is_file PATH DIGEST: whether the file with this digest is at this path.
 is_file() {
     look "$1"
     [ "$kind" = file ] || return 1
@@ -141,10 +146,11 @@ is_file() {
 }
 
 memory=/var/lib/spore/digests
-# The probe finds whatever is called .spore-*, should this one be left.
+# If this file is left behind, the next plan removes it, because the probe finds every file
+# that is called .spore-*.
 new_memory=/var/lib/spore/.spore-digests
 
-# precedes A B: compares two times in stat's form with nine decimals.
+# precedes A B: whether the time A is before B; both are in stat's form with nine decimals.
 precedes() {
     [ "${1%.*}${1#*.}" -lt "${2%.*}${2#*.}" ]
 }
@@ -160,10 +166,13 @@ recall() {
     done <"$root$memory"
 }
 
-# remember PATH DIGEST [VERSION]: notes a big file's digest and, for later plans, the
-# version of the program that has it. A note counts only if the file last changed
-# before the note was written, so this waits for the clock's next tick; and notes
-# that didn't count before aren't carried over.
+# remember PATH DIGEST [VERSION]: notes the digest of a big file and, if it is a program,
+# the version that later plans show for this digest.
+#
+# A note is valid only if its file last changed before the notes were written: a file that
+# was changed in the same tick of the clock could have been changed after it was read. So
+# this waits for the next tick. Writing the notes anew must not validate notes that weren't
+# valid before, so these aren't carried over.
 remember() {
     look "$1"
     if [ "$kind" != file ] || [ "$size" -lt 1048576 ]; then
@@ -178,9 +187,10 @@ remember() {
         fi
         {
             if [ -f "$root$memory" ]; then
-                # The newest come first; those of removed files drop off the end.
+                # The notes are in the order in which they were made. The number is limited,
+                # because the notes of removed files stay.
                 while read -r sum id bytes modified changed; do
-                    # A version goes with a digest, whichever file has it.
+                    # A version belongs to a digest, and not to a file.
                     [ "$sum:$id:${3:+new}" != "$2:version:new" ] || continue
                     if [ "$id" != "$identity" ] && precedes "${changed:-9.000000000}" "$noted"; then
                         printf '%s\n' "$sum $id $bytes $modified $changed"
@@ -190,8 +200,8 @@ remember() {
             [ -z "${3-}" ] || printf '%s\n' "$2 version $3"
             printf '%s\n' "$2 $identity $size $mtime $ctime"
         } >"$root$new_memory" || exit 0
-        # Of a file that was changed in the future, because the clock was set back, nothing
-        # can be noted.
+        # If the clock was set back, a file may have been changed in the future. Then
+        # nothing can be noted about it.
         tries=100
         until precedes "$ctime" "$(stat -c %.9Y -- "$root$new_memory")"; do
             tries=$((tries - 1))
@@ -206,12 +216,12 @@ remember() {
     ) 2>/dev/null
 }
 
-# short DIGEST: enough of it for a person to tell it apart.
+# short DIGEST: prints as much of a digest as a person needs to tell it from others.
 short() {
     printf %.12s "$1"
 }
 
-# Describes what was examined last, with its digest if it has one.
+# found: describes what was examined last, with its digest if it is a file.
 found() {
     case $kind in
         absent) printf 'nothing' ;;
@@ -222,13 +232,14 @@ found() {
     esac
 }
 
-# changed PATH EXPECTED: ends the action, because what was examined last isn't what
-# the plan was made from.
+# changed PATH EXPECTED: ends the action, because what was examined last isn't what the plan
+# was made for.
 changed() {
     differs "changed on the host since the plan: $1 (expected $2, found $(found))"
 }
 
-# content PATH: which file is there, into $content: its digest, or - if there is nothing.
+# content PATH: sets $content to the digest of the file at this path, or to - if nothing is
+# there. Anything else than a file ends the action.
 content() {
     look "$1"
     case $kind in
@@ -241,7 +252,7 @@ content() {
     esac
 }
 
-# expect PATH CONTENT: ends the action unless `content` has found that.
+# expect PATH CONTENT: ends the action unless `content` has found this content.
 expect() {
     [ "$content" != "$2" ] || return 0
     case $2 in
@@ -250,9 +261,9 @@ expect() {
     esac
 }
 
-# set_access PATH MODE OWNER: the owner first, because changing it clears bits of
-# the mode. Only with leading zeros does `chmod` clear the bits that hand a
-# directory's group down.
+# set_access PATH MODE OWNER: sets the owner first, because changing the owner clears bits
+# of the mode. The mode needs leading zeros, because without them `chmod` keeps the setuid
+# and setgid bits of a directory.
 set_access() {
     try "cannot change the owner of $1 to $3" chown -h -- "$3" "$root$1"
     try "cannot set the mode of $1" chmod -- "0000$2" "$root$1"
@@ -260,18 +271,19 @@ set_access() {
     [ "$access" = "$2 $3" ] || fail "cannot set the mode of $1 to $2 $3: it is still $access"
 }
 
-# sync_path PATH: makes sure that what was written there survives a power cut.
+# sync_path PATH: makes sure that what was written to this file or directory survives a
+# power cut.
 sync_path() {
     try "cannot sync $1" sync -- "$root$1"
 }
 
-# parent PATH
+# parent PATH: sets $parent to the directory of this path.
 parent() {
     parent=${1%/*}
     parent=${parent:-/}
 }
 
-# remove_if_empty DIRECTORY...
+# remove_if_empty DIRECTORY...: removes each directory that exists and is empty.
 remove_if_empty() {
     for path; do
         [ ! -d "$root$path" ] || run rmdir --ignore-fail-on-non-empty -- "$root$path"

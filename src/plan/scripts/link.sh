@@ -1,5 +1,6 @@
-# link PATH TARGET KIND VALUE: the last two describe what is there: absent, a link
-# to VALUE, or a file with the digest VALUE.
+# link PATH TARGET KIND VALUE: makes PATH a symbolic link to TARGET. KIND and VALUE describe
+# what was found at PATH: `absent`, `link` to VALUE, or `file` with the digest VALUE. A file
+# is kept under another name.
 # shellcheck shell=sh disable=SC2154
 
 link() {
@@ -31,7 +32,7 @@ link() {
             try "cannot keep $1 as $kept" ln --backup=numbered -- "$root$1" "$root$kept"
     fi
     part=$parent/.spore-${1##*/}.part
-    # shellcheck disable=SC2064 # with its value of now
+    # shellcheck disable=SC2064 # expands to the present value
     trap "rm -f -- '$root$part'" EXIT
     try "cannot link $1" ln -sfn -- "$2" "$root$part"
     try "cannot link $1" mv -fT -- "$root$part" "$root$1"

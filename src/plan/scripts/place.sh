@@ -1,12 +1,14 @@
-# place PATH STAGED DIGEST MODE OWNER BEFORE KEPT: BEFORE is a digest, or - for
-# nothing; KEPT is where the replaced file is kept, or - if it isn't.
+# place PATH STAGED DIGEST MODE OWNER BEFORE KEPT: renames a staged file to its final path.
+# BEFORE is the digest of the file that it replaces, or - if there is no such file. KEPT is
+# the path at which the replaced file is kept, or - if it isn't kept.
 # shellcheck shell=sh disable=SC2154
 
 place() {
     parent "$1"
     content "$1"
     if [ "$content" = "$3" ]; then
-        # An apply that was cut off may have done no more than the rename.
+        # An earlier request that was cut off may have done the rename and nothing that
+        # follows it.
         placed=$access
         [ ! -e "$root$2" ] || try "cannot remove $2" rm -f -- "$root$2"
         [ "$placed" = "$4 $5" ] || set_access "$1" "$4" "$5"
@@ -35,8 +37,8 @@ place() {
     finish
 }
 
-# keep PATH NAME: a second name for the file, which is on the disk before the first
-# one is given to another file.
+# keep PATH NAME: gives the file a second name. The name is on the disk before PATH is given
+# to another file, so that a power cut can't lose the old file.
 keep() {
     # shellcheck disable=SC3013 # dash has -ef
     if ! [ "$root$1" -ef "$root$2" ]; then

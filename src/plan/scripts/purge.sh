@@ -1,5 +1,5 @@
-# purge PATH IDENTITY: removes the data of a node, and what was made for it. IDENTITY is
-# the device and inode of the directory.
+# purge PATH IDENTITY: removes a directory with data of a node, and the note that proves
+# that it is a node's data. IDENTITY is the device and inode of the directory.
 # shellcheck shell=sh disable=SC2154
 
 purge() {
@@ -28,7 +28,7 @@ purge() {
     finish
 }
 
-# Nodes that were removed and whose data is gone aren't remembered any longer.
+# forget_removed: removes the notes about removed nodes whose data is gone.
 forget_removed() {
     for note in "$root"/var/lib/spore/removed/*; do
         if [ -f "$note" ] && ! has_data "${note##*/}"; then

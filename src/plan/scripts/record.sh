@@ -1,5 +1,5 @@
-# record UNIT INVOCATION INPUT...: records what a running unit was started with, as
-# our unit template does before each start.
+# record UNIT INVOCATION INPUT...: records what a running unit was started with, in the form
+# in which our unit template records it before each start.
 # shellcheck shell=sh disable=SC2154
 
 record() {
@@ -27,10 +27,12 @@ record() {
                     fail "cannot record $input"
                 continue
                 ;;
-            # Without the private key. Other secrets stay: a change of one needs a restart,
-            # and the digests by which a probe compares them have a key that isn't known here.
+            # The configuration is recorded without its private key, but with its other
+            # secrets. A change of such a secret needs a restart, so the probe has to
+            # compare them, and it does so by digests whose key isn't known here.
             *.yaml)
-                # If the key can't be told from the rest of the file, only the digest is kept.
+                # If the private key can't be found in the text with certainty, only the
+                # digest of the file is recorded.
                 run cut_into "$root$input" "$root$part/config.yaml"
                 case $status in
                     0) ;;
@@ -43,7 +45,8 @@ record() {
             fail "cannot record $input"
     done
     try "cannot record the plugins of $unit" touch -- "$root$part/plugins"
-    # The directives in force are those of that start while their files are as old.
+    # The unit's directives are those of this start only if the unit files haven't changed
+    # since the start.
     # shellcheck disable=SC2086 # words
     if [ "$stale" = no ] && started_after $files; then
         run timeout -k 5 "$patience" systemctl show -p User,Group,LimitNOFILE,LimitNOFILESoft \
@@ -51,11 +54,12 @@ record() {
         [ "$status" = 0 ] || fail "systemctl show $unit: $said"
         printf '%s\n' "$said" >"$root$part/unit" || fail "cannot record the directives of $unit"
     fi
-    # Nothing changed, and the unit wasn't started again, while that was written.
+    # The record is valid only if no input changed, and the unit wasn't started again, while
+    # it was written.
     started_after "$@" || differs "changed on the host since the plan: a file that $unit reads has changed since it was started"
     show "$unit"
     [ "$invocation" = "$planned" ] || differs "changed on the host since the plan: $unit was restarted"
-    # Records of earlier starts are obsolete; names that begin with a dot are ours.
+    # The records of earlier starts are obsolete. The pattern doesn't match .part.
     for old in "$root$dir"/*; do
         [ ! -e "$old" ] || try "cannot remove ${old#"$root"}" rm -rf -- "$old"
     done
@@ -63,7 +67,8 @@ record() {
     finish
 }
 
-# cut_into FROM TO: copies a configuration without its private key.
+# cut_into FROM TO: copies a configuration without its private key. It returns 9 if the key
+# isn't written in a known form.
 cut_into() {
     sed "$cutting" -- "$1" >"$2"
 }

@@ -1,4 +1,5 @@
-# remove PATH DIGEST SHAPE: SHAPE is that of the node whose configuration it is, or -.
+# remove PATH DIGEST SHAPE: removes the file with this digest. If it is the configuration of
+# a node, SHAPE is the node's shape, otherwise it is -.
 # shellcheck shell=sh disable=SC2154
 
 remove() {
@@ -11,7 +12,8 @@ remove() {
     [ "$kind" != file ] || digest
     if [ "$kind" != file ] || [ "$digest" != "$2" ]; then
         case $1 in
-            # Ours is gone: see `Meaning::Leftover` in src/daemon/mod.rs.
+            # The file to remove is gone, and any user may have put another there: see
+            # `Meaning::Leftover` in src/daemon/mod.rs.
             /tmp/*) already ;;
         esac
         changed "$1" "a file with sha256 $(short "$2")"
@@ -25,8 +27,9 @@ remove() {
     finish
 }
 
-# remember_removed SHAPE: a node's configuration shows that its shape's data is a node's. Once
-# the configuration is gone, this note shows it, as long as there is any data.
+# remember_removed SHAPE: notes that a node of this shape has left data. A node's
+# configuration proves that the data of its shape belongs to a node. Once the configuration
+# is gone, the note proves it. If there is no data, no note is needed.
 remember_removed() {
     note=/var/lib/spore/removed/$1
     if has_data "$1"; then

@@ -1,8 +1,9 @@
-# change_access PATH MODE OWNER MODE OWNER: what it has, and what it gets.
+# change_access PATH MODE OWNER MODE OWNER: changes the mode and owner of a file or
+# directory. The first pair is what it had when the plan was made, the second what it gets.
 # shellcheck shell=sh disable=SC2154
 
 change_access() {
-    # The access that counts is that of what a link leads to.
+    # For a link to a directory, the mode and owner of the directory matter.
     read_access "$1"
     case $kind:$access in
         *":$4 $5")
@@ -16,7 +17,7 @@ change_access() {
     if [ "$3" != "$5" ]; then
         try "cannot change the owner of $1 to $5" chown -- "$5" "$root$1"
     fi
-    # With leading zeros, or `chmod` keeps the bits that hand a directory's group down.
+    # Without leading zeros, `chmod` would keep the setuid and setgid bits of a directory.
     try "cannot set the mode of $1" chmod -- "0000$4" "$root$1"
     read_access "$1"
     [ "$access" = "$4 $5" ] || fail "cannot set the mode and owner of $1 to $4 $5: they are still $access"

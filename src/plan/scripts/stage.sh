@@ -1,7 +1,9 @@
-# Staging a file takes two requests: the first finds out whether it must be sent.
+# Staging a file needs two requests: the first asks whether the file has to be sent, and the
+# second receives it.
 # shellcheck shell=sh disable=SC2154
 
-# is_staged PATH STAGED DIGEST MODE OWNER
+# is_staged PATH STAGED DIGEST MODE OWNER: the action is done already if the file is at PATH
+# or at STAGED; otherwise the file is asked for.
 is_staged() {
     look "$1"
     if [ "$kind" = file ]; then
@@ -16,7 +18,7 @@ is_staged() {
                 set_access "$2" "$4" "$5"
                 sync_path "$2"
             fi
-            # Its directory is synced once it is renamed.
+            # The directory is synced when the file is renamed to its final path.
             already
         fi
     fi
@@ -24,12 +26,13 @@ is_staged() {
     exit 40
 }
 
-# stage PATH STAGED DIGEST MODE OWNER BYTES gzip|raw: reads the file from standard
-# input. What it leaves there, the request that calls it discards.
+# stage PATH STAGED DIGEST MODE OWNER BYTES gzip|raw: writes the file to STAGED, reading
+# BYTES bytes from standard input. If it leaves some of them unread, the request discards
+# them.
 stage() {
     dir=${1%/*}
     name=${1##*/}
-    # Earlier versions that were staged for this path, whole or partly.
+    # Removes earlier versions that were staged for this path, complete or partial.
     hex='[0-9a-f]'
     hex=$hex$hex$hex$hex
     # shellcheck disable=SC2231 # a pattern
@@ -39,7 +42,7 @@ stage() {
         fi
     done
     part=$2.part
-    # shellcheck disable=SC2064 # with its value of now
+    # shellcheck disable=SC2064 # expands to the present value
     trap "rm -f -- '$root$part'" EXIT
     said=$(
         umask 077
@@ -53,7 +56,7 @@ stage() {
     )
     status=${said##*"$newline"}
     said=${said%"$newline"*}
-    # The part of a message that names the shell is of no interest.
+    # The beginning of a message of the shell, which names the shell itself, is dropped.
     said=${said#*: eval: }
     said=${said#"$newline"}
     [ "$status" = 0 ] || fail "cannot write $part: ${said%"$newline"}"

@@ -1,7 +1,11 @@
-# start UNIT BEFORE PORTS SAYS WITHIN FALLBACK...: BEFORE is `stopped`, `failing` or
-# the id of a start; PORTS is - if it is enough that the unit is active. FALLBACK is
-# described in fallback.sh.
-# await UNIT PORTS SAYS WITHIN FALLBACK...
+# start UNIT BEFORE PORTS SAYS WITHIN FALLBACK...: starts or restarts a unit. BEFORE is
+# `stopped`, `failing` or the id of a start.
+#
+# await UNIT PORTS SAYS WITHIN FALLBACK...: waits for a unit that is starting.
+#
+# The unit is healthy when it listens on the TCP ports PORTS and its journal says SAYS,
+# which it should reach within WITHIN hundredths of a second. If PORTS is -, it is enough
+# that the unit is active. FALLBACK is described in fallback.sh.
 # shellcheck shell=sh disable=SC2154
 
 start() {
@@ -13,13 +17,16 @@ start() {
     did=finish
     case $planned:$active in
         failing:inactive | failing:failed | stopped:inactive | stopped:failed) ;;
-        # It is still stopping: it starts once it has stopped.
+        # The unit is still stopping. The service manager starts it once it has stopped.
         stopped:deactivating) ;;
         failing:*) verb=restart ;;
-        # Also if it has died since, and systemd is about to start it again.
+        # The second pattern is for a unit that has died since the plan, so that systemd is
+        # about to start it again.
         "$invocation":active | "$invocation":activating) verb=restart ;;
         stopped:active | stopped:activating | stopped:reloading)
-            # Installing a package may start its unit, or the host is just booting.
+            # Something else has started the unit: the installation of its package, or the
+            # host's boot. That is enough for a unit that isn't a node's. A node has to run
+            # with the files on the disk.
             if [ "$ports" != - ] && ! runs_with_what_is_there "$unit"; then
                 restarted 'it to be stopped'
             fi
@@ -27,8 +34,8 @@ start() {
             did=already
             ;;
         *)
-            # It was started since the plan: by an earlier request of ours if it runs with
-            # the files on the disk.
+            # The unit was started after the plan. If it runs with the files on the disk, an
+            # earlier request for this action has started it.
             if [ "$active" = inactive ] || [ "$active" = failed ] || ! runs_with_what_is_there "$unit"; then
                 restarted "it to be running in start $(short "$planned")"
             fi
@@ -50,7 +57,8 @@ await() {
     shift 4
     switched "$@"
     show "$unit"
-    # One that has died is being restarted, or has failed; this one was stopped.
+    # A unit that has died is being restarted, or is `failed`. An inactive unit was stopped
+    # on purpose.
     [ "$active" != inactive ] || differs "changed on the host since the plan: $unit (expected it to be starting, found it stopped)"
     healthy_in_time || fall_back "$@"
     discard_kept "$@"
@@ -62,7 +70,8 @@ restarted() {
     differs "changed on the host since the plan: $unit (expected $1, found it $active in start $(short "$invocation"), running with files other than those on the disk)"
 }
 
-# launch start|restart: has the service manager do it. Fails with the reason in $why.
+# launch start|restart: has the service manager start or restart the unit. Returns 1 if that
+# fails, with the reason in $why.
 launch() {
     if [ "$active" = failed ]; then
         try "systemctl reset-failed $unit" timeout -k 5 "$patience" systemctl reset-failed -- "$unit"
@@ -76,9 +85,14 @@ launch() {
     return 1
 }
 
-# healthy_in_time: waits until the unit has been healthy for $settle hundredths of a
-# second in one start: it is active, it listens, and its journal says so. Fails with
-# the reason in $why; a unit that dies twice meanwhile won't get there.
+# healthy_in_time: waits until the unit has been healthy (see `healthy`) for $settle
+# hundredths of a second in one start. Returns 1 if that doesn't happen, with the reason in
+# $why.
+#
+# A unit may crash after it has been healthy for a moment, and the service manager then
+# restarts it again and again. So a unit is given up when it has died twice while it was
+# watched. The service manager's count of restarts and the unit's id of the start are both
+# observed, because either may change first.
 healthy_in_time() {
     now
     begun=$now watched='' since='' changes=0 first='' because='' fresh=yes
@@ -91,14 +105,16 @@ healthy_in_time() {
         fi
         if [ -z "$first" ]; then
             first=$restarts
-            # The service manager had to restart it: it may live longer than usual before
-            # it dies again, so what it did until now proves nothing.
+            # The service manager had to restart the unit before it was first looked at.
+            # Such a unit has to stay healthy for longer, and what it did until now doesn't
+            # count: it may take a while until it dies again.
             [ "$restarts" = 0 ] || enough=$((settle * 12)) fresh=''
         fi
-        # Each count may lag behind the other: they change at different times.
+        # The two counts of deaths change at different times, so the greater one is right.
         deaths=$((restarts - first))
         [ "$deaths" -ge "$changes" ] || deaths=$changes
-        # In the start that follows a failure, the result is "success" again.
+        # The result is kept, because in the start that follows a failure it is "success"
+        # again.
         if [ "$result" != success ]; then
             because=" with status $status_of ($result)"
         fi
@@ -116,8 +132,10 @@ healthy_in_time() {
         if healthy; then
             if [ -z "$since" ]; then
                 since=$now
-                # A unit that was up long before we looked has settled already. In a
-                # container systemd may use another clock than the one we read.
+                # At the first look, the time since the unit came up counts as well: a unit
+                # that has been up for long needn't be watched. In a container systemd may
+                # use another clock than `now`; then this time may be in the future, and is
+                # ignored.
                 [ -z "$fresh" ] || [ $((entered / 10000)) -gt "$now" ] || since=$((entered / 10000))
             fi
             [ $((now - since)) -lt "$enough" ] || break
@@ -129,7 +147,7 @@ healthy_in_time() {
             fi
         fi
         fresh=''
-        # Often at first, when most of it happens; rarely if it takes long.
+        # Most units are healthy soon, so the first looks are frequent.
         if [ $((now - begun)) -lt 300 ]; then
             sleep 0.1
         else
@@ -137,7 +155,8 @@ healthy_in_time() {
         fi
     done
     record_of "$unit" "$invocation"
-    # It is only a note: without it, the next plan waits for the node again.
+    # A failure to note this is ignored: without the note, the next plan waits for the node
+    # again.
     if [ -d "$root$record" ]; then
         (umask 077 && : >"$root$record/healthy") || :
     fi
@@ -160,8 +179,9 @@ missing() {
     fi
 }
 
-# Whether it listens on all of $ports; if not, $port is the first on which it
-# doesn't. What systemd-resolved has on 127.0.0.53 and 127.0.0.54 doesn't count.
+# listens: whether some process listens on each of $ports; if not, $port is the first port
+# on which none does. The sockets of systemd-resolved, on 127.0.0.53 and 127.0.0.54, don't
+# count.
 listens() {
     sockets=$(cat "$root/proc/net/tcp" "$root/proc/net/tcp6" 2>/dev/null)
     for port in $ports; do
@@ -170,8 +190,9 @@ listens() {
     done
 }
 
-# Whether the journal of this start says what it should. A journal that holds nothing
-# of it (rotated, not stored, unreadable) can't tell: then listening has to do.
+# said_so: whether the journal of this start says $says. If the journal has no line of this
+# start, because it was rotated, isn't stored or can't be read, that the unit listens has to
+# be enough.
 said_so() {
     journal "_SYSTEMD_INVOCATION_ID=$invocation" | grep -Fq -e "$says" ||
         [ -z "$(journal -n 1 "_SYSTEMD_INVOCATION_ID=$invocation")" ]
@@ -181,14 +202,14 @@ journal() {
     journalctl -q --no-pager -o cat "$@" 2>/dev/null 3>&-
 }
 
-# Hundredths of a second since boot.
+# now: sets $now to the time since boot, in hundredths of a second.
 now() {
     read -r now _ <"$root/proc/uptime"
     now=${now%.*}${now#*.}
 }
 
-# The end of the unit's journal, into $last: its own lines, if there are any, because the
-# service manager's lines only say that it died.
+# last_words: sets $last to the end of the unit's journal. These are the unit's own lines if
+# there are any, because the service manager's lines only say that the unit died.
 last_words() {
     last=$(last_lines "_SYSTEMD_UNIT=$unit")
     [ -n "$last" ] || last=$(last_lines -u "$unit")
@@ -196,12 +217,13 @@ last_words() {
     [ -z "$last" ] || last="; its journal ends:$newline$last"
 }
 
-# The end of the journal, in whole lines: the first one is cut if it isn't the empty one.
+# last_lines FILTER...: prints the end of the journal, in whole lines, as `run` does.
 last_lines() {
     { echo; journal -n 10 "$@"; } | tail -c 4000 | sed 1d
 }
 
-# If a port that it needs is taken, adds to $why which process has it.
+# holders: if another process holds a port that the unit needs, adds to $why which process
+# that is.
 holders() {
     wanted=$(printf '%s\n' "$last" |
         sed -n 's/.*:\([0-9]\{1,5\}\): bind: address already in use.*/\1/p')

@@ -1,7 +1,8 @@
-# What is known about a unit; shared by the actions on units.
+# Functions about units that the actions on units share.
 # shellcheck shell=sh disable=SC2034,SC2154
 
-# show UNIT: what the service manager says of it, into variables.
+# show UNIT: sets variables to the unit's properties, as the service manager reports them.
+# Other functions refer to these as the start that was shown.
 show() {
     active='' sub='' result='' invocation='' pid=0 restarts=0 status_of='' entered=0 started='' files=''
     stale=yes
@@ -29,14 +30,15 @@ $shown
 END
 }
 
-# The directory with what is noted of a start: record UNIT INVOCATION
+# record_of UNIT INVOCATION: sets $record to the directory with the record of a start.
 record_of() {
     shape=${1%.service}
     record=/run/spore/${shape##*@}/$2
 }
 
-# started_after FILE...: whether the start that was shown came after the last
-# change of every file; of a missing one nothing is known.
+# started_after FILE...: whether the start that was shown came after the last change of
+# every file. If a file is missing, it isn't known when it last changed, so the answer is
+# no.
 started_after() {
     start=$(date -u -d "$started" +%s.%N 2>/dev/null) || return 1
     for file; do
@@ -45,8 +47,9 @@ started_after() {
     done
 }
 
-# Whether the start that was shown is with what is on the disk now: its inputs,
-# its unit's files and its program. Of a start without a record that isn't known.
+# runs_with_what_is_there UNIT: whether the unit was started with what is on the disk now:
+# its inputs, its unit files and its program. If the start has no record, that isn't known,
+# so the answer is no.
 runs_with_what_is_there() {
     record_of "$1" "$invocation"
     [ -f "$root$record/digests" ] || return 1

@@ -1,7 +1,9 @@
-# reload_units [PATH CONTENT]..., enable UNIT, disable UNIT BEFORE, stop UNIT BEFORE
+# The actions on units, except for starting them: reload_units [PATH CONTENT]..., enable
+# UNIT, disable UNIT BEFORE and stop UNIT BEFORE.
 # shellcheck shell=sh disable=SC2154
 
-# CONTENT is the digest of the unit file, or - if there is none.
+# reload_units [PATH CONTENT]...: has the service manager load these unit files. CONTENT is
+# the digest of the unit file, or - if there is no such file.
 reload_units() {
     fresh=''
     while [ $# -gt 0 ]; do
@@ -19,13 +21,15 @@ reload_units() {
     finish
 }
 
-# is_loaded PATH: whether the service manager has loaded units of this file, or of one of
-# its name elsewhere if there is none, and all of them as they are on the disk. By itself
-# it doesn't tell that another file has come to take precedence over one that it has loaded.
+# is_loaded PATH: whether the service manager has loaded units of this file, all of them as
+# they are on the disk. If there is no file at this path, whether it has loaded units of a
+# file with the same name elsewhere. The names of the files have to be compared because
+# NeedDaemonReload doesn't say that another file now takes precedence over the one that is
+# loaded.
 is_loaded() {
     name=${1##*/}
     any=''
-    # Patterns, which match loaded units only.
+    # Patterns match only units that are loaded.
     case $name in
         *@.service) units="${name%.service}*.service" ;;
         *) units="${name%.service}[.]service" ;;
@@ -46,7 +50,7 @@ END
     [ -n "$any" ]
 }
 
-# boot UNIT: whether it starts at boot, in the service manager's words, into $boot.
+# boot UNIT: sets $boot to what the service manager reports about starting the unit at boot.
 boot() {
     run timeout -k 5 "$patience" systemctl is-enabled -- "$1"
     boot=$said
@@ -69,12 +73,13 @@ enable() {
     finish
 }
 
-# BEFORE is `enabled`, or `disabled` if only its records were left.
+# disable UNIT BEFORE: BEFORE is `enabled`, or `disabled` if the plan found the unit
+# disabled.
 disable() {
     boot "$1"
     [ "$boot:$2" != enabled:disabled ] ||
         differs "changed on the host since the plan: $1 (expected it to be disabled, found it enabled)"
-    # The records of its starts contain secrets.
+    # The records of the unit's starts contain secrets.
     record_of "$1" none
     try "cannot remove ${record%/*}" rm -rf -- "$root${record%/*}"
     case $boot in
@@ -88,14 +93,15 @@ disable() {
     finish
 }
 
-# Links in these directories say what starts at boot.
+# The links in these directories determine what starts at boot.
 sync_wants() {
     for wants in "$root"/etc/systemd/system/*.wants; do
         [ ! -d "$wants" ] || sync_path "${wants#"$root"}"
     done
 }
 
-# BEFORE is `stopped`, `failing` for any start, or the id of a start.
+# stop UNIT BEFORE: BEFORE is `stopped`, the id of a start, or `failing` if the unit may be
+# in any start.
 stop() {
     show "$1"
     case $2:$active in
@@ -113,7 +119,7 @@ stop() {
         stopped:*) restarted "$1" 'it to be stopped' ;;
         *) restarted "$1" "it to be running in start $(short "$2")" ;;
     esac
-    # A unit that had to be killed counts as failed until this is reset.
+    # A unit that had to be killed is `failed` until that is reset.
     if [ "$active" = failed ]; then
         try "systemctl reset-failed $1" timeout -k 5 "$patience" systemctl reset-failed -- "$1"
     elif [ "$active" != inactive ]; then
@@ -122,7 +128,8 @@ stop() {
     finish
 }
 
-# restarted UNIT EXPECTED
+# restarted UNIT EXPECTED: ends the action, because the unit isn't in the state that the
+# plan found.
 restarted() {
     differs "changed on the host since the plan: $1 (expected $2, found it $active in start $(short "$invocation"))"
 }

@@ -1,10 +1,15 @@
 # verify VERSION [PLACE STAGED]... -- PROGRAM WORD...: has a program validate the
-# configuration that a node is to run with (the word after -p), as the node will
-# find it. Where PLACE is among the words and its new file is staged, the program
-# is given the staged one. Keys can't be named like that: the configuration names
-# them, relative to the root. So the daemon's root is replaced by a directory that has
-# links to all of them, staged ones first. Nothing that a running node reads is
-# touched. VERSION is noted for the program, unless it is -.
+# configuration that a node is to run with, which is the word after -p. The program should
+# find everything as it will be after the switch, but nothing that a running node reads may
+# change:
+#
+# - If PROGRAM or a WORD is the final path PLACE of a file, and the new file is staged, it
+#   is replaced by STAGED.
+# - The configuration names keys by paths relative to the daemon's root. So the root is
+#   replaced by a directory with links to all keys; a staged key takes the place of the key
+#   that it will replace.
+#
+# VERSION is noted as the program's version, unless it is -.
 # shellcheck shell=sh disable=SC2154
 
 verify() {
@@ -31,7 +36,7 @@ verify() {
     shift
     if [ -z "$staged" ]; then
         rm -rf -- "$root$scratch"
-        # All of it is in place already.
+        # All files are at their final paths already.
         already
     fi
     program=$1 config='' previous=''
@@ -53,7 +58,8 @@ verify() {
     runs_here
     judge "$@"
     [ "$status" = 0 ] || unfit
-    # A program that accepts anything validates nothing.
+    # A program that also accepts an empty file isn't the daemon, so that its approval of
+    # the configuration means nothing.
     previous=''
     for word; do
         shift
@@ -73,16 +79,17 @@ verify() {
     finish
 }
 
-# runs_here: fails unless the kernel can execute the file. If it can't, `timeout` would
-# have a shell run it.
+# runs_here: ends the action unless the kernel can execute the file. If the kernel couldn't,
+# `timeout` would have a shell run the file.
 runs_here() {
     case $(head -c 4 -- "$root$file" | base64 -w0) in
         f0VMRg==) ;;
-        # A script, as tests have.
+        # The tests use scripts as programs.
         IyE*) return ;;
         *) fail "$program isn't a program" ;;
     esac
-    # Its class and its machine, one byte and two.
+    # The ELF header has the class in the fifth byte, and the machine in two bytes that end
+    # with the twentieth.
     machine=$({
         head -c 5 -- "$root$file" | tail -c 1
         head -c 20 -- "$root$file" | tail -c 2
@@ -95,16 +102,18 @@ runs_here() {
     esac
 }
 
-# What the program leaves where temporary files go is removed with the rest.
+# judge WORD...: runs the program. Temporary files that the program leaves behind are in
+# $scratch, and are removed with it.
 judge() {
     run env TMPDIR="$root$scratch" timeout -k 5 "$judging" "$root$file" "$@"
 }
 
-# unfit: says why the program failed, in terms of the host where it couldn't start.
+# unfit: ends the action with the reason why the program failed. If it couldn't start, the
+# reason is what the host lacks.
 unfit() {
     rm -rf -- "$root$scratch"
     case $status:$said in
-        # As glibc's loader says it, and as musl's does.
+        # The messages of the loaders of glibc and of musl.
         127:*'shared libraries: '*)
             library=${said#*'shared libraries: '}
             fail "$program needs ${library%%:*}, which this host doesn't have"
@@ -114,8 +123,8 @@ unfit() {
             fail "$program needs ${library%%:*}, which this host doesn't have"
             ;;
         127:*'No such file or directory'*)
-            # The file exists, so the loader is missing; its path is near the beginning of
-            # the file.
+            # The file exists, so its loader must be missing. The path of the loader is near
+            # the beginning of the file.
             loader=$(head -c 4096 -- "$root$file" | grep -a -o '/[A-Za-z0-9_./-]*/ld[A-Za-z0-9_.-]*' | head -n 1)
             fail "$program needs the loader ${loader:-of another system}, which this host doesn't have"
             ;;
@@ -123,7 +132,8 @@ unfit() {
             fail "$program can't be run on this host (permission denied): is the file system of ${program%/*} mounted with noexec?"
             ;;
         124:* | 137:*) fail "$program didn't finish validating $config within $judging s: $said" ;;
-        # As Go's runtime reports it; what follows is of no use to an operator.
+        # A crash, as reported by Go's runtime. The stack trace would be of no use to the
+        # operator.
         *'goroutine '*) fail "$program crashed while validating $config: $(printf '%s\n' "$said" | grep -v '^$' | head -n 3)" ;;
         *) fail "$program rejects $config: ${said:-status $status}" ;;
     esac

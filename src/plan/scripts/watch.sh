@@ -1,4 +1,5 @@
-# watch UNIT...: what units do now, as systemd says it; changes nothing.
+# watch UNIT...: prints the present states of units as systemd reports them. It changes
+# nothing.
 # shellcheck shell=sh disable=SC2154
 
 watch() {

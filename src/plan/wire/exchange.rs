@@ -1,56 +1,54 @@
-//! What a host may say while it answers a request.
+//! Checks the answer to a request line by line: [`Exchange`].
 //!
-//! A host isn't trusted to run the scripts that it is sent: it may be hostile, or a
-//! program may write into the answer. Everything it says about a request passes through
-//! [`Exchange::hear`], the only place that decides what may come next:
+//! A host isn't trusted to run the scripts that it is sent: it may be hostile, or another
+//! program may write into the answer. Every line of an answer passes through
+//! [`Exchange::hear`], the only place that decides which line may come next:
 //!
 //! ```text
-//! answer = call* end              the calls in the order of the request, each once
-//! call   = began outcome
-//! outcome = need                  if the call asks whether a file has to be sent
-//!         | runs? good            if it starts or awaits a unit
-//!         | good                  otherwise; after the whole file, if it receives one
-//!         | runs? bad             then only `end` may follow
-//! good   = done | already
-//! bad    = differs | failed
+//! answer  = call* end             the calls in the order of the request, each once
+//! call    = began runs? outcome   `runs` only if the call starts or awaits a unit
+//! outcome = need                  only if the call asks whether a file has to be sent
+//!         | done | already        if the call receives a file, only after the whole file
+//!         | differs | failed      a bad outcome: only `end` may follow
 //! ```
 //!
 //! `end` may come at any time, because a script can be killed; [`Exchange::is_answered`]
-//! then says whether every call has its outcome. Anything else doesn't fit, and what
-//! follows it can't be trusted either: the caller ends the connection.
+//! then says whether the outcome of the request is complete. No other line is accepted.
+//! After an unacceptable line, the rest of the answer can't be trusted either, so the
+//! caller ends the connection.
 //!
-//! So a host can report at most three things about each call, and
-//! [`Exchange::current`] changes at most twice a call. Whoever moves a deadline only when
-//! it changes waits for a bounded time, whatever the host says.
+//! Therefore [`Exchange::current`] changes at most twice for each call. A caller that
+//! extends its deadline only when `current` changes waits for a limited time, whatever the
+//! host sends.
 
 use super::{Answer, Call};
-/// The longest id of a start; systemd's have 32 characters.
+/// The maximum length of the id of a start. The ids of systemd have 32 characters.
 const LONGEST_ID: usize = 64;
 
-/// A request, and how far the host has answered it.
+/// A request, and the state of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     calls: Vec<(usize, Kind)>,
-    /// How many of the calls have had their outcome.
+    /// The number of calls that have their outcome.
     at: usize,
     state: State,
     /// Whether the request has ended.
     over: bool,
 }
 
-/// What a call is about, as far as its answer depends on it.
+/// The kinds of calls that have different answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It asks whether a file has to be sent.
+    /// The call asks whether a file has to be sent.
     Ask,
-    /// It receives a file.
+    /// The call receives a file.
     Receive {
-        /// All of the file has been sent.
+        /// Whether all of the file has been sent.
         sent: bool,
     },
-    /// It starts or awaits a unit.
+    /// The call starts or awaits a unit.
     Unit,
-    /// Anything else.
+    /// Any other call.
     Other,
 }
 
@@ -59,38 +57,39 @@ enum State {
     /// The call hasn't begun.
     Waiting,
     Begun,
-    /// The call has begun, and its unit runs.
+    /// The call has begun, and its unit is healthy.
     Runs,
-    /// A call had a bad outcome; those after it aren't begun.
+    /// A call had a bad outcome, so the calls after it aren't begun.
     Stopped,
 }
 
-/// What would have been the right thing to say.
+/// What an answer should have contained instead of a line that wasn't acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// `began` of this call.
+    /// The beginning of this call.
     Began(usize),
     /// The outcome of this call.
     Outcome(usize),
-    /// Nothing before all of this call's file has been sent, except that it failed.
+    /// No success of this call, because its file hasn't been sent completely.
     Unsent(usize),
     /// The end of the request.
     End,
-    /// Nothing: the request has ended.
+    /// Nothing, because the request has ended.
     Nothing,
 }
 
 impl Exchange {
-    /// The exchange that begins when these calls are sent.
+    /// The exchange for a request with these calls.
     pub fn new(calls: &[Call]) -> Self {
         let calls = calls.iter().map(|call| (call.index, call.kind)).collect();
         Self { calls, at: 0, state: State::Waiting, over: false }
     }
 
-    /// Takes what the host says next: a line without its marker.
+    /// Takes the next line of the answer, without its marker.
     ///
     /// # Errors
-    /// It doesn't fit, or isn't an answer at all. The exchange is as it was.
+    /// The line isn't allowed here, or isn't an answer at all. The state of the exchange
+    /// hasn't changed.
     pub fn hear(&mut self, line: &str) -> Result<Answer, Unfit> {
         let answer = Answer::parse(line).ok_or_else(|| self.expected())?;
         self.step(&answer).map(|()| answer)
@@ -139,7 +138,7 @@ impl Exchange {
         }
     }
 
-    /// The last byte of the file that a call receives is being sent.
+    /// Notes that the last bytes of a call's file are being sent.
     pub fn sent(&mut self, index: usize) {
         for (call, kind) in &mut self.calls {
             if let (true, Kind::Receive { sent }) = (*call == index, kind) {
@@ -148,7 +147,8 @@ impl Exchange {
         }
     }
 
-    /// The call that is due or running, and whether it has begun; `None` once there is none.
+    /// The call that is due or running, and whether it has begun. `None` if no further call
+    /// will be begun.
     pub fn current(&self) -> Option<(usize, bool)> {
         let (index, _) = self.calls.get(self.at)?;
         match self.state {
@@ -158,13 +158,14 @@ impl Exchange {
         }
     }
 
-    /// Whether every call has its outcome, or one had a bad one.
+    /// Whether every call has its outcome, or one had a bad outcome.
     pub fn is_answered(&self) -> bool {
         self.at == self.calls.len() || self.state == State::Stopped
     }
 }
 
-/// The words for a start come from the host, and go to the scheduler.
+/// Whether a text from the host has the form of the id of a start. The scheduler uses such
+/// ids unredacted.
 fn is_id(id: &str) -> bool {
     (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

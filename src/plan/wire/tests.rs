@@ -1,5 +1,5 @@
-//! Every script, run by the machine's own `sh` on a folder that stands for a
-//! host, with stand-ins for what would act on the machine.
+//! Tests of every script. The scripts are run by this machine's `sh` on a folder that
+//! represents a host, with stand-ins for the commands that would change the machine.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
@@ -64,7 +64,7 @@ fn nothing_is_begun_without_the_lock() {
     let host = FakeHost::new();
     host.write("/tb/a", b"x");
     let remove = Action::Remove { path: "/tb/a".to_owned(), before: Sha256::of(b"x") };
-    // No process has this id.
+    // No process can have this id.
     let said = host.shell(&format!("supervisor=99999999\n{}", host.request(&[remove])), b"");
     assert_eq!(said, "");
     assert!(host.exists("/tb/a"));
@@ -101,7 +101,7 @@ fn the_table_names_no_command_that_no_script_runs() {
     }
 }
 
-/// The controller waits longer than the script of any action does.
+/// The controller has to wait longer than the script of any action.
 #[test]
 fn two_runs_of_a_program_may_take_twice_as_long() {
     let seconds = Duration::from_secs;

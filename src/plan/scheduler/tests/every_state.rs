@@ -1,25 +1,27 @@
-//! Two elders and two members: every host may fail or be lost while staging and
-//! in its turn, every node that is up may die before it is looked at, and the
-//! user may ask to stop at any point. In every state that this leads to the
-//! rules hold. The test keeps its own record, and doesn't rely on the state machine's.
+//! An exhaustive test of the rules, with two elders and two members. Every host may fail or
+//! be lost during staging and in its turn, every node that is up may die before it is
+//! looked at, and the user may ask to stop at any point. The rules are asserted in every
+//! state that this leads to. The test has its own record of what has happened, and doesn't
+//! rely on the scheduler's state.
 
 use super::*;
 
-/// The actual state, as far as the rules mention it.
+/// The state of the world, as far as the rules depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct World {
     state: State,
     interrupted: bool,
-    /// Hosts that failed to be staged, failed in a wave, were lost or had a node die.
+    /// The hosts that failed during staging or in a wave, that were lost, or whose node has
+    /// died.
     failed: BTreeSet<HostName>,
     unstaged: usize,
     lost: BTreeSet<HostName>,
-    /// Nodes that run, and those among them that have had their turn.
+    /// The hosts whose node runs. `turned` has the hosts whose node has had its turn.
     up: BTreeSet<HostName>,
     turned: BTreeSet<HostName>,
-    /// Nodes that died after their turn.
+    /// The hosts whose node has died after its turn.
     died: BTreeSet<HostName>,
-    /// Whether an elder or canary is among what failed.
+    /// Whether an elder or canary has failed.
     decisive: bool,
     proven: bool,
     /// The first member that was updated.
@@ -39,7 +41,7 @@ fn is_elder(host: &HostName) -> bool {
     host.as_str().starts_with('e')
 }
 
-/// Every way in which each of these can go.
+/// All combinations of the ways in which each of these hosts can go.
 fn each<T: Clone>(
     hosts: &BTreeSet<HostName>,
     ways: impl Fn(&HostName) -> Vec<T>,
@@ -55,8 +57,8 @@ fn each<T: Clone>(
     })
 }
 
-/// How a host's list can end. That the user has stopped one of several is as good
-/// as that any of them was.
+/// The ways in which a host's list can end. Which of several hosts was interrupted makes no
+/// difference, so only the first one may be.
 fn ways(host: &HostName, stoppable: &BTreeSet<HostName>) -> Vec<Ran> {
     let mut ways = vec![Ran::Done, Ran::Failed, Ran::Lost];
     ways.extend((stoppable.first() == Some(host)).then_some(Ran::Interrupted));
@@ -68,7 +70,7 @@ impl Every<'_> {
         Scheduler { state: state.clone(), ..Scheduler::new(self.plan, self.max_failures) }
     }
 
-    /// Explores every possible continuation, and asserts the rules in each.
+    /// Explores every possible course of the apply, and asserts the rules in each state.
     fn go(&mut self) {
         let state = Scheduler::new(self.plan, self.max_failures).state;
         let hosts: BTreeSet<HostName> = self.plan.nodes.keys().map(|node| node.host.clone()).collect();
@@ -90,7 +92,8 @@ impl Every<'_> {
             run: BTreeSet::new(),
         };
         let mut waiting = Vec::new();
-        // One of them may not be lockable, which is much like being lost while staging.
+        // One host at most can't be locked. More of them wouldn't show anything new,
+        // because hosts that are lost during staging are treated like that.
         for lost in std::iter::once(None).chain(hosts.iter().map(Some)) {
             let mut world = world.clone();
             let mut scheduler = self.scheduler(&world.state);
@@ -133,7 +136,7 @@ impl Every<'_> {
             }
             Next::Look(nodes) => {
                 let hosts: BTreeSet<HostName> = nodes.into_keys().collect();
-                // All that should be up, and can be seen, is looked at.
+                // Every node that should be up and can be observed has to be looked at.
                 let should: BTreeSet<HostName> = world
                     .turned
                     .iter()
@@ -227,7 +230,7 @@ impl Every<'_> {
                 world.lost.insert(host.clone());
                 continue;
             }
-            // A node that systemd restarted is up, but in another start.
+            // Such a node was restarted by systemd: it is up, but in another start.
             let again = !*up && world.turned.contains(host) && host.as_str().ends_with('2');
             let now = Seen { is_up: *up || again, invocation: if again { "2" } else { "1" }.to_owned() };
             scheduler.looked(host, &[(node(host), now)].into());
@@ -244,7 +247,7 @@ impl Every<'_> {
         world
     }
 
-    /// Whether the rules let this begin.
+    /// Asserts that the rules let these hosts of a wave begin.
     fn may_run(&self, world: &World, wave: usize, hosts: &BTreeSet<HostName>) {
         let rank = self.plan.waves[wave].rank;
         let context = || format!("{rank:?} {hosts:?} of {:?} {world:#?}", self.plan.waves);
@@ -299,7 +302,7 @@ impl Every<'_> {
         let mut parts: BTreeSet<(usize, HostName)> = world.run.clone();
         for skipped in &world.state.skipped {
             let part = (skipped.wave, skipped.host.clone());
-            // A rotation that was interrupted has begun.
+            // A host whose list was interrupted has begun, and is skipped as well.
             let is_new = parts.insert(part);
             assert!(is_new || skipped.why == SkipReason::Interrupted, "both run and skipped: {}", context());
         }

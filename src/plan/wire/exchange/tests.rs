@@ -4,7 +4,8 @@ use crate::plan::action::{Action, Fallback, Running, Staged};
 use crate::resource::{Access, Sha256, Source};
 use std::collections::BTreeMap;
 
-/// A stage's question, a file to receive, an action, and a start.
+/// A request with one call of each kind: a question whether a file has to be sent, a file
+/// to receive, another action, and a start.
 fn exchange() -> Exchange {
     let (sha256, access) = (Sha256::of(b"a"), Access::root(0o600));
     let file = Staged { path: "/a".to_owned(), sha256, access, source: Source::Host };
@@ -41,8 +42,8 @@ fn what_the_scripts_say_fits() {
     assert_eq!(exchange.hear("end 0"), Err(Unfit::Nothing));
 }
 
-/// After each part of the right answer, nothing fits but the next part, another outcome of
-/// the same call, and the end.
+/// After each line of the right answer, only the next line, another outcome of the same
+/// call, or the end are accepted.
 #[test]
 fn nothing_else_fits() {
     let mut words = vec!["end 0".to_owned()];

@@ -1,5 +1,5 @@
-//! A folder that stands for a host, with stand-ins for its service manager, firewall
-//! and packages.
+//! A folder that represents a host, with stand-ins for the service manager, the firewall
+//! and the package manager.
 
 use super::super::*;
 use crate::resource::{Printable, Redactor};
@@ -15,8 +15,8 @@ pub(super) struct FakeHost {
     owner: String,
 }
 
-/// Stands in for the service manager: what it says of every unit is in
-/// /manager/show; to start, restart or stop one makes that /manager/next.
+/// A stand-in for the service manager. It reports /manager/show about every unit. When it
+/// starts, restarts or stops a unit, /manager/next becomes /manager/show.
 const SYSTEMCTL: &str = r#"
 manager=$SPORE_ROOT/manager
 echo "systemctl $*" >>"$SPORE_ROOT/calls"
@@ -52,7 +52,7 @@ case $1 in
 esac
 "####;
 
-/// Knows a package only once its lists have been read.
+/// A stand-in that can install packages only after an update of the package lists.
 const APT_GET: &str = r#"
 echo "apt-get $*" >>"$SPORE_ROOT/calls"
 case $* in
@@ -71,15 +71,15 @@ const DPKG_QUERY: &str = r#"
 [ ! -e "$SPORE_ROOT/unpacked-${*##* }" ] || echo unpacked
 "#;
 
-/// Every command in the table.
+/// The commands that are listed in commands.txt.
 pub(super) fn commands() -> impl Iterator<Item = &'static str> {
     let lines = include_str!("../../scripts/commands.txt").lines();
     lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_whitespace().next())
 }
 
 impl FakeHost {
-    /// One with nothing but empty directories. Only the commands in the table
-    /// can be run on it.
+    /// A host that has hardly more than empty directories. Only the commands in
+    /// commands.txt can be run on it.
     pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         for name in
@@ -105,12 +105,12 @@ impl FakeHost {
         host
     }
 
-    /// Where this machine has a command.
+    /// The path of a command on this machine.
     pub(super) fn real(&self, name: &str) -> String {
         machine(&format!("command -v {name}"))
     }
 
-    /// Makes a command of the machine's one of the host's.
+    /// Makes a command of this machine available on the host.
     pub(super) fn link_command(&self, name: &str) {
         let found = PathBuf::from(machine(&format!("command -v {name}")));
         let path = self.dir.path().join("bin").join(name);
@@ -123,7 +123,8 @@ impl FakeHost {
     pub(super) fn stand_in(&self, name: &str, script: &str) {
         let path = self.dir.path().join("bin").join(name);
         let _ = fs::remove_file(&path);
-        // Copied by another process: see `pretend::root::make_programs`.
+        // Another process makes the copy: see `pretend::root::make_programs` for the
+        // reason.
         let text = path.with_extension("text");
         fs::write(&text, format!("#!/bin/sh\n{script}")).unwrap();
         fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
@@ -155,13 +156,13 @@ impl FakeHost {
         self.at(path).metadata().unwrap().mode() & 0o7777
     }
 
-    /// Which directory is there: `device:inode`.
+    /// The `device:inode` of a path.
     pub(super) fn identity(&self, path: &str) -> String {
         let found = self.at(path).symlink_metadata().unwrap();
         format!("{}:{}", found.dev(), found.ino())
     }
 
-    /// Names in a folder, in order.
+    /// The names in a folder, in order.
     pub(super) fn list(&self, path: &str) -> Vec<String> {
         let entries = fs::read_dir(self.at(path)).unwrap();
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -169,7 +170,8 @@ impl FakeHost {
         names
     }
 
-    /// What was called of the stand-ins that act, since the last time.
+    /// The calls of stand-ins since the last call of this function, except those that only
+    /// query.
     pub(super) fn calls(&self) -> Vec<String> {
         let calls = fs::read_to_string(self.at("/calls")).unwrap_or_default();
         let _ = fs::remove_file(self.at("/calls"));
@@ -177,7 +179,7 @@ impl FakeHost {
         calls.lines().filter(acts).map(ToOwned::to_owned).collect()
     }
 
-    /// A user and group to which the user who runs the tests can change ownership.
+    /// This mode, with an owner to which the user of the tests can change files.
     pub(super) fn access(&self, mode: u32) -> Access {
         Access { mode, owner: Printable::line(&self.owner) }
     }
@@ -186,7 +188,8 @@ impl FakeHost {
         request(&calls(actions), &patience(), 0)
     }
 
-    /// Runs a script; what it leaves of its input must be the next request.
+    /// Runs a script, and checks that it leaves nothing of its input, so that the next
+    /// request would be read from its beginning.
     pub(super) fn shell(&self, script: &str, input: &[u8]) -> String {
         let check = "IFS= read -r left; [ \"$left\" = next ] || echo \"left: $left\"";
         let script = format!("m=marker\n({script})\n{check}");
@@ -209,7 +212,7 @@ impl FakeHost {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    /// What the host answers to calls. Everything that a script says has to fit.
+    /// The host's answers to calls, all of which have to fit.
     fn answers(&self, calls: &[Call], input: &[u8]) -> Vec<Answer> {
         let said = self.shell(&request(calls, &patience(), input.len()), input);
         let mut exchange = Exchange::new(calls);
@@ -223,7 +226,7 @@ impl FakeHost {
         answers
     }
 
-    /// How each of these actions ended, up to the one that didn't end well.
+    /// The outcomes of these actions, up to the first action that doesn't succeed.
     pub(super) fn run(&self, actions: &[Action]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for answer in self.answers(&calls(actions), b"") {
@@ -252,7 +255,7 @@ impl FakeHost {
         }
     }
 
-    /// Sends files, and says how each ended.
+    /// Sends files, and returns the outcome of each.
     pub(super) fn send(&self, files: &[(&Staged, &[u8], bool)]) -> Vec<Outcome> {
         let calls: Vec<Call> = files
             .iter()
@@ -275,7 +278,7 @@ impl FakeHost {
     }
 }
 
-/// What a command says on this machine.
+/// The output of a command on this machine.
 pub(super) fn machine(command: &str) -> String {
     let out = Command::new("sh").args(["-c", command]).output().unwrap();
     String::from_utf8(out.stdout).unwrap().trim().to_owned()

@@ -1,5 +1,5 @@
-//! Units that don't become healthy: left, stopped, rolled back; and a rollback that is
-//! cut off before each of its commands.
+//! Tests of units that don't become healthy: they are left, stopped or rolled back. A
+//! rollback may be cut off before any of its commands.
 
 use super::units::{LONG, UNIT, health, invocation, show, with_unit};
 use super::*;
@@ -8,8 +8,9 @@ use std::fs;
 const PATH: &str = "/tb/config/elders.yaml";
 const UNIT_FILE: &str = "/etc/systemd/system/tau@.service";
 
-/// Starts a unit as `bad` as long as the new file is there, and as `good` otherwise. A
-/// unit that was started as `bad` has died by the next look.
+/// A stand-in for the service manager. It starts a unit as `bad` if the new file is in
+/// place, and as `good` otherwise. A unit that was started as `bad` is failed at the next
+/// look.
 const SYSTEMCTL: &str = r#"
 manager=$SPORE_ROOT/manager
 echo "systemctl $*" >>"$SPORE_ROOT/calls"
@@ -26,7 +27,7 @@ case $1 in
 esac
 "#;
 
-/// A running unit, about to be restarted with two files that have been replaced.
+/// A running unit that is about to be restarted with two files that have been replaced.
 struct Switch {
     host: FakeHost,
     files: Vec<Replaced>,
@@ -63,7 +64,8 @@ impl Switch {
         }
     }
 
-    /// What is there: of each file itself, the kept and the staged one.
+    /// For each file, the contents of its path, of the kept version and of the staged
+    /// version.
     fn found(&self) -> Vec<[Option<String>; 3]> {
         let read = |path: &str| self.host.exists(path).then(|| self.host.read(path));
         let files = self.files.iter();
@@ -96,7 +98,8 @@ fn a_unit_that_dies_gets_its_old_files_back() {
     let (restart, reset) = (format!("restart -- {UNIT}"), format!("reset-failed -- {UNIT}"));
     let calls = [&restart, "daemon-reload", &reset, &restart];
     assert_eq!(switch.host.calls(), calls.map(|call| format!("systemctl {call}")));
-    // Asked again, it isn't taken for the start that was planned.
+    // If the action is requested again, the start with the old files doesn't count as the
+    // planned start.
     let outcome = switch.host.act(&switch.start());
     assert!(differs(&outcome).starts_with("changed on the host since the plan: /tb/config/elders.yaml "));
 }
@@ -151,8 +154,8 @@ fn a_unit_that_was_down_is_stopped_again() {
     assert_eq!(switch.host.calls(), [format!("systemctl start -- {UNIT}")]);
 }
 
-/// Whatever has been done of it by then, each path holds one of its files, and what it
-/// takes to go either way is still there.
+/// Wherever a rollback is cut off, each path has one of the two versions, and both versions
+/// still exist under some name, so that either can be put into place.
 #[test]
 fn a_rollback_may_be_cut_off_before_any_command() {
     for nth in 1.. {
@@ -181,7 +184,7 @@ fn a_rollback_may_be_cut_off_before_any_command() {
     }
 }
 
-/// Its journal was rotated away, or isn't stored.
+/// The journal was rotated, or isn't stored.
 #[test]
 fn a_unit_without_a_journal_only_has_to_listen() {
     let host = with_unit("inactive", "a1", "b2");

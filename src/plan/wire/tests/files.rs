@@ -1,4 +1,4 @@
-//! Files, directories, links.
+//! Tests of the actions on files, directories and links.
 
 use super::*;
 use flate2::write::GzEncoder;
@@ -20,7 +20,7 @@ fn a_directory_is_made_once() {
     assert_eq!(host.list("/tb"), ["bin", "config", "plugins", "storage"]);
 }
 
-/// The process that did it may have been killed before the sync.
+/// The request that made the change may have been cut off before the sync.
 #[test]
 fn what_has_been_done_already_is_synced_too() {
     let host = FakeHost::new();
@@ -55,11 +55,11 @@ fn what_has_been_done_already_is_synced_too() {
         let calls = host.calls();
         assert!(calls.contains(&format!("sync {synced}")), "{action:?}: {calls:?}");
     }
-    // Its digest is noted as well, if that hasn't happened yet.
+    // The digest of the binary is noted as well, if that hasn't happened yet.
     assert!(host.read(memory).starts_with(&Sha256::of(&big).to_string()));
 }
 
-/// A partial file would get in the way of a later plan.
+/// A partial file would be in the way of a later plan.
 #[test]
 fn a_directory_or_link_that_cannot_be_leaves_nothing() {
     let host = FakeHost::new();
@@ -113,7 +113,7 @@ fn access_changes_from_what_was_planned_on() {
     assert!(differs(&host.act(&change)).ends_with(" found nothing)"));
 }
 
-/// The group that a parent hands down, and the bit that does.
+/// A directory with the setgid bit hands its group and this bit down to directories in it.
 #[test]
 fn a_directory_that_hands_its_group_down_converges() {
     let host = FakeHost::new();
@@ -155,10 +155,10 @@ fn a_file_is_staged_once() {
     let name = file.staged_path();
     assert_eq!((host.read(&name).as_str(), host.mode(&name)), ("new", 0o640));
     assert!(!host.exists("/tb/config/a.yaml"));
-    // What is there by accident isn't believed.
+    // The name of a staged file alone isn't believed.
     host.write(&name, b"half");
     assert!(host.needs(&file));
-    // Where it is in place already, nothing is staged.
+    // A file that is in place already isn't staged.
     host.write("/tb/config/a.yaml", b"new");
     assert!(!host.needs(&file));
 }
@@ -197,7 +197,7 @@ fn a_file_that_cannot_arrive_leaves_the_session_in_step() {
     let after = staged("/tb/config/a.yaml", b"x", &host);
     let damaged = Staged { sha256: Sha256::of(b"else"), ..staged("/tb/bin/tau", &content, &host) };
     let nowhere = staged("/nowhere/tau", &content, &host);
-    // `shell` checks that nothing of the input is left.
+    // `FakeHost::shell` checks that nothing of the input is left.
     for (file, gzip, why) in [
         (&damaged, false, "/tb/bin/tau was damaged in transit"),
         (&nowhere, false, "cannot write /nowhere/.spore-tau-"),
@@ -233,7 +233,7 @@ fn a_staged_file_takes_its_place_once() {
     assert_eq!(host.at("/tb/config/a.yaml").metadata().unwrap().ino(), inode);
     assert_eq!(host.act(&place), Outcome::Already);
     assert_eq!(host.list("/tb/config"), ["a.yaml", "keys"]);
-    // The state after is more than the bytes.
+    // The state after the action includes the mode, and not only the bytes.
     host.chmod("/tb/config/a.yaml", 0o666);
     assert_eq!(host.act(&place), Outcome::Done);
     assert_eq!(host.mode("/tb/config/a.yaml"), 0o640);
@@ -252,7 +252,7 @@ fn a_replaced_file_is_kept_until_it_is_known_whether_it_is_needed() {
     assert_eq!(host.read("/tb/config/a.yaml"), "new");
     assert_eq!(host.at(&kept).metadata().unwrap().ino(), inode);
     assert_eq!(host.act(&place), Outcome::Already);
-    // To stage yet another file doesn't clear it away.
+    // Staging another version doesn't remove the kept one.
     host.stage("/tb/config/a.yaml", b"newer");
     assert_eq!(host.read(&kept), "old");
 }
@@ -300,7 +300,7 @@ fn a_big_files_digest_is_remembered_until_it_changes() {
     let noted = host.read("/var/lib/spore/digests");
     assert_eq!(noted.lines().count(), 1, "{noted}");
     assert!(noted.starts_with(&file.sha256.to_string()), "{noted}");
-    // No process reads it again.
+    // The file isn't digested again.
     host.stand_in("sha256sum", "echo read >&2; exit 1");
     assert_eq!(host.act(&place), Outcome::Already);
     host.link_command("sha256sum");
@@ -338,7 +338,7 @@ fn a_judge_is_heard() {
         )
     );
     assert!(!host.exists("/run/spore/.verify"), "what it left is gone");
-    // What can't be tau, and what can't run here.
+    // Programs that can't be tau, or that can't run on this host.
     for (program, why) in [
         ("#!/bin/sh\n", "/tb/bin/judge isn't tau: it accepts an empty file as a configuration"),
         (
@@ -402,7 +402,7 @@ fn a_link_is_made_over_what_was_there() {
     assert!(differs(&host.act(&link(LinkBefore::Absent, "b"))).ends_with("found a symbolic link to a)"));
     assert_eq!(host.act(&link(LinkBefore::Link("a".to_owned()), "b")), Outcome::Done);
     assert_eq!(pointing().to_str(), Some("b"));
-    // A file is kept; so is one that was kept before.
+    // A replaced file is kept, and doesn't replace an earlier kept file.
     for (content, times) in [(b"one", 1), (b"two", 2)] {
         fs::remove_file(host.at(&path)).unwrap();
         host.write(&path, content);
@@ -460,14 +460,15 @@ fn only_the_directory_that_was_planned_on_is_purged() {
     let link = format!("{changed}expected a directory, found a symbolic link to saved)");
     assert_eq!(differs(&host.act(&purge)), link);
     fs::remove_file(host.at("/tb/storage/elders")).unwrap();
-    // Whatever is in it by then.
+    // The contents of the directory may have changed.
     fs::rename(host.at("/tb/storage/saved"), host.at("/tb/storage/elders")).unwrap();
     host.write("/tb/storage/elders/later", b"z");
     assert_eq!(host.act(&purge), Outcome::Done);
     assert_eq!(host.list("/tb/storage"), [""; 0]);
 }
 
-/// Once its configuration is gone, nothing else shows that the storage is a node's.
+/// Once a node's configuration is gone, only the note proves that the storage belongs to a
+/// node.
 #[test]
 fn a_removed_node_is_remembered_as_long_as_its_storage_is_there() {
     let host = FakeHost::new();
@@ -493,8 +494,8 @@ fn a_removed_node_is_remembered_as_long_as_its_storage_is_there() {
     assert!(!host.exists("/var/lib/spore"));
 }
 
-/// A leftover in /tmp that is ours is removed. Whatever a user puts there instead is left
-/// alone, and neither waited for nor followed.
+/// A leftover in /tmp with the expected bytes is removed. Anything else that a user puts at
+/// that path is left alone: a pipe isn't waited for, and a link isn't followed.
 #[test]
 fn what_others_put_into_tmp_is_left_alone() {
     const KEY: &str = "/tmp/swarm.key";
@@ -511,7 +512,7 @@ fn what_others_put_into_tmp_is_left_alone() {
         assert!(host.exists(KEY), "{other}");
         assert!(machine(&format!("rm -r {}", host.at(KEY).display())).is_empty());
     }
-    // A file that becomes a pipe once it was looked at.
+    // The file becomes a pipe after it has been examined.
     host.write(KEY, b"swarm");
     let stat = host.real("stat");
     let key = host.at(KEY);

@@ -1,4 +1,4 @@
-//! Packages, the firewall, units.
+//! Tests of the actions on packages, the firewall and units.
 
 use super::*;
 use std::fs;
@@ -20,7 +20,8 @@ pub(super) fn show(host: &FakeHost, file: &str, active: &str, invocation: &str) 
     host.write(&format!("/manager/{file}"), text.as_bytes());
 }
 
-/// A host with a unit that, once it is started as `next`, becomes healthy.
+/// A host with a unit in the state `active` and the start `invocation`. If the unit is
+/// started, it becomes healthy in the start `next`.
 pub(super) fn with_unit(active: &str, invocation: &str, next: &str) -> FakeHost {
     let host = FakeHost::new();
     show(&host, "show", active, invocation);
@@ -94,11 +95,11 @@ fn a_package_whose_state_has_changed_is_left_alone() {
     assert_eq!(host.calls(), [""; 0]);
     assert_eq!(host.act(&install(true)), Outcome::Done);
     assert_eq!(host.act(&install(true)), Outcome::Already);
-    // Nothing is removed for it.
+    // No other package is removed for the installation.
     assert!(host.calls().iter().all(|call| call.contains(" update") || call.contains(" --no-remove ")));
 }
 
-/// `ufw` would replace or delete it, because it keeps only one rule per port.
+/// `ufw` has only one rule per port, so it would replace or delete the owner's.
 #[test]
 fn a_rule_of_the_owners_is_never_replaced() {
     let host = FakeHost::new();
@@ -107,7 +108,7 @@ fn a_rule_of_the_owners_is_never_replaced() {
         ("limit", "", true),
         ("allow_log", " comment=6f776e6572", true),
         ("deny", "", false),
-        // It was ours.
+        // The owner has changed a rule of ours.
         ("reject", " comment=73706f7265", false),
     ] {
         for (file, any) in [("user.rules", "0.0.0.0/0"), ("user6.rules", "::/0")] {
@@ -144,7 +145,7 @@ fn a_port_is_let_in_and_out() {
     assert_eq!(host.act(&Action::Disallow(port(5242))), Outcome::Already);
     assert_eq!(host.calls(), [reload]);
 
-    // Cut off between IPv4 and IPv6.
+    // An action was cut off between IPv4 and IPv6.
     for file in ["/etc/ufw/user.rules", "/etc/ufw/user6.rules"] {
         assert_eq!(host.act(&Action::Allow(port(5242))), Outcome::Done);
         host.write(file, b"");
@@ -165,7 +166,8 @@ fn a_unit_is_enabled_and_disabled_once() {
     let unit = || UNIT.to_owned();
     let (enable, disable) =
         (Action::Enable { unit: unit() }, Action::Disable { unit: unit(), enabled: true });
-    // Secrets are in it: it goes whether there is more to do or not.
+    // The records contain secrets, so they are removed even if the unit is disabled
+    // already.
     host.write("/run/spore/elders/a1/config.yaml", b"x");
     host.write("/run/spore/elders/.part/config.yaml", b"x");
     host.write("/run/spore/others/a1/config.yaml", b"x");
@@ -225,15 +227,16 @@ fn units_are_reloaded_if_they_are_outdated() {
     assert_eq!(host.calls(), did);
     assert_eq!(host.act(&reload(Some(b"new"))), Outcome::Already);
     assert_eq!(host.calls(), [""; 0]);
-    // It doesn't know of a file that takes precedence over the one that it has loaded.
+    // The service manager doesn't report that another file takes precedence over the loaded
+    // one.
     loaded("/lib/systemd/system/tau@.service", "no");
     assert_eq!(host.act(&reload(Some(b"new"))), Outcome::Done);
     assert_eq!(host.calls(), did);
-    // Of what it hasn't loaded nothing is known.
+    // If no unit of the file is loaded, it isn't known whether a reload is needed.
     host.write("/manager/show", b"");
     assert_eq!(host.act(&reload(Some(b"new"))), Outcome::Done);
     assert_eq!(host.calls(), did);
-    // Another file than the one that was planned on would come into force.
+    // A reload would load another file than the planned one.
     loaded(FILE, "yes");
     let changed = "changed on the host since the plan: /etc/systemd/system/tau@.service (expected ";
     let outcome = host.act(&reload(Some(b"planned")));
@@ -266,11 +269,11 @@ fn only_the_start_that_was_planned_on_is_stopped() {
         format!("{changed}to be stopped, found it active in start a1)")
     );
     assert_eq!(host.calls(), [""; 0]);
-    // One that keeps dying is stopped in whatever start it is.
+    // A unit that keeps dying is stopped in any start.
     show(&host, "next", "inactive", "a1");
     assert_eq!(host.act(&stop(Running::Failing)), Outcome::Done);
     assert_eq!(host.act(&stop(Running::Stopped)), Outcome::Already);
-    // It has ended by itself since.
+    // The unit has exited since the plan.
     show(&host, "show", "failed", "b2");
     assert_eq!(host.act(&stop(invocation("a1"))), Outcome::Done);
 }
@@ -303,9 +306,9 @@ fn a_unit_is_started_once() {
     let start = start(Running::Stopped, health("b2", 5242, LONG));
     assert_eq!(host.act(&start), Outcome::Done);
     assert_eq!(host.calls(), ["reset-failed", "start"].map(|verb| format!("systemctl {verb} -- {UNIT}")));
-    // What it runs with is unknown.
+    // Without a record, it isn't known what the unit runs with.
     assert!(differs(&host.act(&start)).contains("with files other than those on the disk"));
-    // What its own unit would have noted.
+    // This is what our unit template would have recorded.
     assert_eq!(host.act(&record("b2")), Outcome::Done);
     assert_eq!(host.act(&start), Outcome::Already);
     assert!(host.exists("/run/spore/elders/b2/healthy"));
@@ -354,7 +357,7 @@ fn a_failing_unit_is_restarted_whatever_it_is() {
     assert_eq!(host.calls(), [format!("systemctl restart -- {UNIT}")]);
 }
 
-/// Its process has died since the plan, and systemd is about to start it again.
+/// The process has died since the plan, and systemd is about to start it again.
 #[test]
 fn a_unit_that_is_starting_again_is_restarted() {
     let host = with_unit("activating", "a1", "b2");
@@ -380,7 +383,7 @@ fn a_unit_that_is_not_healthy_is_told_why() {
 #[test]
 fn a_unit_that_dies_is_not_waited_for() {
     let host = with_unit("inactive", "a1", "b2");
-    // Each look finds it started once more.
+    // At each look, the unit has been started once more.
     let systemctl = r#"
         [ "$1" = show ] || exit 0
         count=$SPORE_ROOT/manager/count
@@ -406,7 +409,7 @@ fn a_unit_without_signs_of_health_only_has_to_be_active() {
     assert_eq!(host.act(&start(Running::Stopped, None)), Outcome::Done);
 }
 
-/// Of one that isn't a node.
+/// This applies to a unit that isn't a node's.
 #[test]
 fn a_unit_that_the_boot_starts_just_now_is_waited_for() {
     let host = with_unit("activating", "a1", "b2");
@@ -417,7 +420,7 @@ fn a_unit_that_the_boot_starts_just_now_is_waited_for() {
     assert_eq!(host.act(&start(Running::Stopped, None)), Outcome::Already);
 }
 
-/// In a container, /proc/uptime may be the container's.
+/// In a container, /proc/uptime may have the uptime of the container.
 #[test]
 fn a_unit_that_came_up_in_the_future_settles() {
     let host = with_unit("inactive", "a1", "b2");
@@ -458,7 +461,7 @@ fn noted_by_the_unit(host: &FakeHost, invocation: &str) {
     host.shell(&unit_command(host, invocation), b"");
 }
 
-/// What the unit template runs before a node, on this host.
+/// The command that the unit template runs before a node starts, for this host.
 fn unit_command(host: &FakeHost, invocation: &str) -> String {
     let command = crate::daemon::Daemon::Tau
         .template()
@@ -466,7 +469,7 @@ fn unit_command(host: &FakeHost, invocation: &str) -> String {
         .lines()
         .find_map(|line| line.strip_prefix("ExecStartPre=-/bin/sh -c '"));
     let command = command.unwrap().strip_suffix('\'').unwrap();
-    // As systemd reads it.
+    // The replacements that systemd makes.
     let command = command.replace("\\\\", "\\").replace("%i", "elders");
     let root = host.at("/");
     let root = root.to_str().unwrap().trim_end_matches('/');
@@ -548,9 +551,9 @@ fn plugins_and_directives_are_recorded_by_the_unit_and_by_an_apply() {
         note(&host);
         let plugins = host.read("/run/spore/elders/a1/plugins");
         assert_eq!(plugins.replace("  ./", "  "), format!("{}  p@1\n", Sha256::of(b"plugin")), "{who}");
-        // What the stand-in of the service manager says of any unit.
+        // The stand-in for the service manager reports this about every unit.
         assert!(host.read("/run/spore/elders/a1/unit").contains("ActiveState=active"), "{who}");
-        // What was started with the plugin as it was isn't what a start brings now.
+        // If the plugin changes, the unit no longer runs with the files on the disk.
         assert_eq!(host.act(&start(Running::Stopped, health("a1", 5242, LONG))), Outcome::Already, "{who}");
         host.write("/tb/plugins/p@1", b"another");
         assert!(
@@ -560,7 +563,7 @@ fn plugins_and_directives_are_recorded_by_the_unit_and_by_an_apply() {
     }
 }
 
-/// A partial record would be false evidence, for example of a missing key.
+/// A partial record would be false evidence, for example that a key was missing.
 #[test]
 fn a_record_by_the_unit_is_complete_or_absent() {
     let host = with_unit("active", "a1", "b2");
@@ -572,7 +575,7 @@ fn a_record_by_the_unit_is_complete_or_absent() {
     assert_eq!(host.list("/run/spore/elders"), [""; 0]);
     host.write("/tb/config/keys/swarm.key", b"/key/...\n");
     host.write("/tb/plugins/p@1", b"plugin");
-    // A file that can't be written to the end, as where /run is full.
+    // A file can't be written completely, for example because /run is full.
     fs::remove_dir_all(host.at("/run/spore/elders")).unwrap();
     for file in ["config.yaml", "digests", "plugins"] {
         host.shell(
