@@ -90,7 +90,6 @@ impl Desired {
 }
 
 /// Something that should be true of a host.
-#[expect(clippy::large_enum_variant, reason = "nearly all are the large one")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Goal {
     /// This resource exists.
@@ -166,10 +165,10 @@ pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, Compil
 
 /// The files that are the same on every host that has them.
 struct NetworkFiles {
-    unit_template: File,
-    swarm_key: File,
-    validation_public: File,
-    validation_private: Option<File>,
+    unit_template: Arc<File>,
+    swarm_key: Arc<File>,
+    validation_public: Arc<File>,
+    validation_private: Option<Arc<File>>,
 }
 
 impl NetworkFiles {
@@ -183,7 +182,7 @@ impl NetworkFiles {
             }
             desired.payloads.insert(source.clone(), bytes);
             let content = content.unwrap_or(Content::Secret(sha256));
-            File { access: Access::root(mode), content, sha256, source }
+            Arc::new(File { access: Access::root(mode), content, sha256, source })
         };
         let template = tau::template();
         let directives = Content::Document(Arc::clone(template.document()));
@@ -261,14 +260,14 @@ impl<'a> HostCompiler<'a> {
         self.goal(ResourceKey::File(tau::BINARY.to_owned()), Goal::Program(self.supplies.tau.clone()));
         self.in_directory(tau::BINARY);
         let template = tau::template().path();
-        self.file(template, self.files.unit_template.clone());
+        self.file(template, Arc::clone(&self.files.unit_template));
         self.have(ResourceKey::Units, Resource::Units { fresh: true });
         self.connect(ResourceKey::File(template.to_owned()), ResourceKey::Units, Edge::Reads(Effect::Reload));
-        self.file(tau::SWARM_KEY, self.files.swarm_key.clone());
-        self.file(tau::VALIDATION_PUBLIC, self.files.validation_public.clone());
+        self.file(tau::SWARM_KEY, Arc::clone(&self.files.swarm_key));
+        self.file(tau::VALIDATION_PUBLIC, Arc::clone(&self.files.validation_public));
     }
 
-    fn file(&mut self, path: &str, file: File) {
+    fn file(&mut self, path: &str, file: Arc<File>) {
         self.have(ResourceKey::File(path.to_owned()), Resource::File(file));
         self.in_directory(path);
     }

@@ -7,8 +7,8 @@ use crate::daemon::tau::{self, ServiceTraits};
 use crate::daemon::{engine, resolver};
 use crate::network::{Identity, Plugin, Shape};
 use crate::resource::{
-    Access, Activity, Content, Edge, Effect, File, Node, NodeName, Resource, ResourceKey, SecretBytes,
-    Service, Sha256, Source, Started,
+    Access, Activity, Content, Edge, Effect, File, Node, NodeName, ResourceKey, SecretBytes, Service, Sha256,
+    Source, Started,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl HostCompiler<'_> {
         let content = Content::Document(Arc::new(document));
         let sha256 = Sha256::of(text.expose());
         self.goals.payloads.push((source.clone(), text));
-        self.file(&path, File { access: Access::root(0o600), content, sha256, source });
+        self.file(&path, Arc::new(File { access: Access::root(0o600), content, sha256, source }));
         let validates = Edge::Validates(tau::validation(shape_name).into());
         self.connect(ResourceKey::File(tau::BINARY.to_owned()), ResourceKey::File(path.clone()), validates);
 
@@ -49,7 +49,7 @@ impl HostCompiler<'_> {
         let health = tau::health(shape_name, &identity.id.to_string(), *shape.ports.main, services());
         self.have(
             unit.clone(),
-            Resource::Service(Service {
+            Service {
                 enabled: true,
                 activity: Activity::Running(Started::WANTED),
                 node: Some(Node {
@@ -58,7 +58,8 @@ impl HostCompiler<'_> {
                     serves: services().map(str::to_owned).collect(),
                     health,
                 }),
-            }),
+            }
+            .into(),
         );
         self.connect(ResourceKey::Units, unit.clone(), Edge::Needs);
         for directory in tau::DIRECTORIES {
@@ -110,7 +111,8 @@ impl HostCompiler<'_> {
             let path = tau::plugin_path(&plugin.name);
             let content = Content::Blob { sha256: artifact.sha256, size: artifact.size };
             let source = Source::Plugin(plugin.name.clone());
-            self.file(&path, File { access: Access::root(0o755), content, sha256: artifact.sha256, source });
+            let file = File { access: Access::root(0o755), content, sha256: artifact.sha256, source };
+            self.file(&path, Arc::new(file));
             self.reads(unit, &path);
         }
         Ok(())

@@ -4,6 +4,7 @@ use crate::resource::{
     Access, Content, Effect, FieldPath, File, IDENTITY, Link, Resource, Service, Sha256, Trouble, Untold,
     Value,
 };
+use std::sync::Arc;
 
 /// A resource that differs from its desired state.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,9 +46,9 @@ pub enum Change {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileChange {
     /// As it was found.
-    pub before: Option<File>,
+    pub before: Option<Arc<File>>,
     /// As it should be.
-    pub after: File,
+    pub after: Arc<File>,
     /// Whether its content differs; otherwise only its owner or mode does.
     pub rewritten: bool,
     /// Where both are documents: what they say differently.
@@ -146,7 +147,7 @@ impl Change {
     /// What was found, where that is a file.
     pub fn file_before(&self) -> Option<&File> {
         match self {
-            Self::File(change) => change.before.as_ref(),
+            Self::File(change) => change.before.as_deref(),
             Self::Remove(resource) => match &**resource {
                 Resource::File(file) => Some(file),
                 _ => None,

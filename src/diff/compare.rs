@@ -9,6 +9,7 @@ use crate::resource::{
     ShapeName, Started,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What decides, besides the two states, whether they differ.
 #[derive(Clone, Copy, Debug)]
@@ -163,7 +164,7 @@ impl Comparison<'_> {
             }
             Resource::Service(after) => {
                 let before = match found {
-                    Some(Resource::Service(service)) => Some(service),
+                    Some(Resource::Service(service)) => Some(&**service),
                     _ => None,
                 };
                 self.service(id, before, after).map(|change| Change::Service(Box::new(change)))
@@ -225,9 +226,14 @@ impl Comparison<'_> {
     }
 }
 
-fn file(found: Option<&Resource>, after: &File, spellings: &Spellings) -> Option<FileChange> {
+fn file(found: Option<&Resource>, after: &Arc<File>, spellings: &Spellings) -> Option<FileChange> {
     let Some(Resource::File(before)) = found else {
-        return Some(FileChange { before: None, after: after.clone(), rewritten: true, fields: Vec::new() });
+        return Some(FileChange {
+            before: None,
+            after: Arc::clone(after),
+            rewritten: true,
+            fields: Vec::new(),
+        });
     };
     let (rewritten, fields) =
         match difference((&before.content, Some(&before.sha256)), (&after.content, &after.sha256), spellings)
@@ -237,8 +243,8 @@ fn file(found: Option<&Resource>, after: &File, spellings: &Spellings) -> Option
             Difference::Whole => (true, Vec::new()),
         };
     (rewritten || before.access != after.access).then(|| FileChange {
-        before: Some(before.clone()),
-        after: after.clone(),
+        before: Some(Arc::clone(before)),
+        after: Arc::clone(after),
         rewritten,
         fields,
     })

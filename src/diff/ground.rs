@@ -117,7 +117,7 @@ fn settle(
 ) -> Result<Option<ResourceId>, Obstacle> {
     match goal {
         Goal::Have(resource) => desired.insert(id.clone(), resource.clone()),
-        Goal::Program(artifacts) => desired.insert(id.clone(), Resource::File(program(id, artifacts, host)?)),
+        Goal::Program(artifacts) => desired.insert(id.clone(), program(id, artifacts, host)?.into()),
         Goal::Reachable(port) => match host.firewall.as_ref().map(|firewall| firewall.verdict(*port)) {
             None | Some(Verdict::Open) => {}
             Some(Verdict::Ours) => desired.insert(id.clone(), Resource::Rule { whole: true }),
@@ -144,7 +144,7 @@ fn program(
             Ok(File { access, content, sha256: *sha256, source: Source::Program(*sha256) })
         }
         // The folder names none, so the host keeps its own.
-        (None, Some(there)) if artifacts.is_empty() => Ok(File { access, ..there.clone() }),
+        (None, Some(there)) if artifacts.is_empty() => Ok(File { access, ..File::clone(there) }),
         (None, _) => Err(Obstacle::NoProgram(architecture)),
     }
 }
@@ -186,7 +186,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
         sha256,
         source: Source::Fixed(FixedText::ResolverDropIn),
     };
-    desired.insert(id.clone(), Resource::File(drop_in));
+    desired.insert(id.clone(), drop_in.into());
     let directory = beside(id, ResourceKey::Directory(resolver::DROP_INS.to_owned()));
     desired.insert(directory.clone(), Resource::Directory(Access::root(0o755)));
     desired.connect(&directory, id, Edge::Needs);
@@ -208,7 +208,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
 }
 
 fn running(enabled: bool) -> Resource {
-    Resource::Service(Service { enabled, activity: Activity::Running(Started::WANTED), node: None })
+    Service { enabled, activity: Activity::Running(Started::WANTED), node: None }.into()
 }
 
 fn beside(id: &ResourceId, key: ResourceKey) -> ResourceId {

@@ -4,6 +4,7 @@ use super::Firewall;
 use crate::artifact::Architecture;
 use crate::resource::{Daemon, File, Link, Printable, Sha256, Version};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a host is.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +22,7 @@ pub struct Conditions {
     /// Versions of tau that applies have noted there, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
     /// The daemons' programs that are there.
-    pub programs: BTreeMap<Daemon, File>,
+    pub programs: BTreeMap<Daemon, Arc<File>>,
     /// ufw, where it is enabled.
     pub firewall: Option<Firewall>,
     /// The container engine.

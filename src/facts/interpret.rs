@@ -160,7 +160,7 @@ impl Reading<'_> {
             }),
             Meaning::Blob => blob,
         };
-        Some(Resource::File(File { access: fact.access.clone(), content, sha256, source: Source::Host }))
+        Some(File { access: fact.access.clone(), content, sha256, source: Source::Host }.into())
     }
 
     fn rules(&mut self) {
@@ -182,7 +182,7 @@ impl Reading<'_> {
                     let access = fact.access.clone();
                     let content = Content::Opaque;
                     let file = File { access, content, sha256, source: Source::Host };
-                    self.put(ResourceKey::Link(resolver::RESOLV_CONF.to_owned()), Resource::File(file));
+                    self.put(ResourceKey::Link(resolver::RESOLV_CONF.to_owned()), file.into());
                 }
             }
             _ => {}
@@ -215,7 +215,7 @@ impl Reading<'_> {
             }
             let content = Content::Blob { sha256: *sha256, size: Some(*size) };
             let file = File { access: access.clone(), content, sha256: *sha256, source: Source::Host };
-            self.put_unless(ResourceKey::File(path.clone()), Resource::File(file), Unwanted::Node(shape));
+            self.put_unless(ResourceKey::File(path.clone()), file.into(), Unwanted::Node(shape));
         }
     }
 
@@ -265,7 +265,7 @@ impl Reading<'_> {
             {
                 let content = Content::Blob { sha256: *sha256, size: Some(*size) };
                 let file = File { access: access.clone(), content, sha256: *sha256, source: Source::Host };
-                self.put_unless(ResourceKey::File(path), Resource::File(file), unwanted);
+                self.put_unless(ResourceKey::File(path), file.into(), unwanted);
             }
         }
     }
@@ -315,7 +315,7 @@ fn conditions(
 ) -> Conditions {
     let id = |key| ResourceId { host: host.clone(), key };
     let program = |daemon: &Daemon| match graph.get(&id(ResourceKey::File(daemon.program().to_owned()))) {
-        Some(Resource::File(file)) => Some((*daemon, file.clone())),
+        Some(Resource::File(file)) => Some((*daemon, Arc::clone(file))),
         _ => None,
     };
     let drop_in = graph.get(&id(ResourceKey::File(resolver::DROP_IN.to_owned()))).is_some();

@@ -98,7 +98,7 @@ pub(super) fn services(host: &HostUnits<'_, '_>, graph: &mut Graph<Resource>) {
         };
         if let Some(service) = service {
             let id = ResourceId { host: host.name.clone(), key: ResourceKey::Service(name.clone()) };
-            graph.insert(id, Resource::Service(service));
+            graph.insert(id, service.into());
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::desired::Spellings;
 use crate::diff::{Change, Reason, Verb};
 use crate::resource::{
     Activity, ByHost, Edge, Effect, Graph, HostName, Inputs, Node, NodeName, Resource, ResourceId,
-    ResourceKey, Service, staged_path,
+    ResourceKey, staged_path,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -325,7 +325,8 @@ fn up<'a>(
 ) -> BTreeMap<&'a str, usize> {
     let mut up = BTreeMap::new();
     for (id, found) in current.iter() {
-        if let Resource::Service(Service { node: Some(node), .. }) = found
+        if let Resource::Service(service) = found
+            && let Some(node) = &service.node
             && nodes.contains_key(&node.name)
         {
             for service in served(id, desired, current).into_iter().flatten() {

@@ -212,16 +212,10 @@ fn verify(plan: &mut Plan, desired: &ByHost<Resource>, current: &ByHost<Resource
 fn record(plan: &mut Plan, current: &ByHost<Resource>, changes: &ByHost<Change>) {
     let touched: BTreeSet<&HostName> = changes.iter().map(|(id, _)| &id.host).collect();
     for (id, resource) in current.iter().filter(|(id, _)| touched.contains(&id.host)) {
-        let Resource::Service(Service {
-            activity:
-                Activity::Running(Started { invocation: Some(invocation), inputs, recorded: false })
-                | Activity::Starting(Started { invocation: Some(invocation), inputs, recorded: false }),
-            node: Some(_),
-            enabled: _,
-        }) = resource
-        else {
-            continue;
-        };
+        let Resource::Service(service) = resource else { continue };
+        let Service { activity, node: Some(_), enabled: _ } = &**service else { continue };
+        let (Activity::Running(started) | Activity::Starting(started)) = activity else { continue };
+        let Started { invocation: Some(invocation), inputs, recorded: false } = started else { continue };
         if let (Inputs::Known(inputs), ResourceKey::Service(unit)) = (inputs, &id.key) {
             plan.stage.entry(id.host.clone()).or_default().push(PlannedAction::check(Action::Record {
                 unit: unit.clone(),
@@ -244,7 +238,7 @@ fn is_noted(path: &str, input: &Input) -> bool {
 }
 
 fn staged_file(path: &str, change: &FileChange) -> Staged {
-    let File { access, content: _, sha256, source } = &change.after;
+    let File { access, content: _, sha256, source } = &*change.after;
     Staged { path: path.to_owned(), sha256: *sha256, access: access.clone(), source: source.clone() }
 }
 

@@ -25,6 +25,7 @@ use crate::resource::{
     ByHost, Content, Document, FieldPath, Graph, HostName, NodeName, Resource, ResourceId, ResourceKey, Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Which host to retire, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +190,7 @@ fn file(change: &FileChange, before: Option<&Resource>, after: Option<&Resource>
         return Part::Mixed(Pending::Fields(others));
     }
     let mut change = change.clone();
-    change.after.access = found.access.clone();
+    Arc::make_mut(&mut change.after).access = found.access.clone();
     Part::Whole(Change::File(Box::new(change)))
 }
 

@@ -182,11 +182,11 @@ impl<'a> Candidate<'a> {
     ) -> Self {
         let path = id.key.path().unwrap_or_default();
         let found = match graphs.changes.get(id) {
-            Some(Change::File(change)) if change.rewritten => change.before.as_ref(),
+            Some(Change::File(change)) if change.rewritten => change.before.as_deref(),
             _ => None,
         };
         let in_place = match graphs.current.get(id) {
-            Some(Resource::File(file)) => Some(file),
+            Some(Resource::File(file)) => Some(&**file),
             _ => None,
         };
         let wanted = match (graphs.changes.get(id), graphs.desired.get(id)) {

@@ -28,6 +28,7 @@ pub use version::{InvalidVersion, Version};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Identifies a resource: one thing on one host.
@@ -95,8 +96,8 @@ pub enum Resource {
     },
     /// A directory.
     Directory(Access),
-    /// A regular file.
-    File(File),
+    /// A regular file. Goals and states share it.
+    File(Arc<File>),
     /// A symbolic link.
     Link(Link),
     /// An allowed port.
@@ -116,13 +117,25 @@ pub enum Resource {
         device_inode: String,
     },
     /// A unit.
-    Service(Service),
+    Service(Arc<Service>),
     /// Something exists, but it can't be read or is of another kind (a directory instead
     /// of a file, say). It never counts as absent. Only in a current graph.
     Unreadable {
         /// What was found, or why it couldn't be read.
         why: Unreadable,
     },
+}
+
+impl From<File> for Resource {
+    fn from(file: File) -> Self {
+        Self::File(Arc::new(file))
+    }
+}
+
+impl From<Service> for Resource {
+    fn from(service: Service) -> Self {
+        Self::Service(Arc::new(service))
+    }
 }
 
 /// Why something that is there can't be planned on.
