@@ -260,12 +260,12 @@ impl ActionRunner<'_> {
 
     /// Reports how an action ended, and returns whether the run stops there.
     fn end(&mut self, index: usize, ending: Ending) -> Option<Run> {
-        let text = |said: Untrusted| self.redactor.show(&said);
+        let in_one_line = |said: Untrusted| self.redactor.show_in_one_line(&said);
         let outcome = match ending {
             Ending::Done => Outcome::Done,
             Ending::Already => Outcome::Already,
-            Ending::Differs(said) => Outcome::Differs { text: text(said) },
-            Ending::Failed(said) => Outcome::Failed { text: text(said) },
+            Ending::Differs(differs) => Outcome::Differs(differs.map(in_one_line)),
+            Ending::Failed(said) => Outcome::Failed { text: self.redactor.show(&said) },
         };
         (self.tell)(ActionReport::Ended { index, outcome: outcome.clone() });
         (!outcome.is_good()).then_some(Run::Stopped { at: index, outcome })

@@ -19,8 +19,8 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
                 style.paint(Tone::Faint, "(already done)")
             )
         }
-        Outcome::Differs { text } => {
-            let text = indented(text);
+        Outcome::Differs(differs) => {
+            let text = indented(&super::differs::differs(differs));
             format!(
                 "  {} {host} {what}: not done; run `spore plan` again\n{text}",
                 style.paint(Tone::Bad, "✗")

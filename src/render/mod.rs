@@ -4,6 +4,7 @@
 mod action;
 mod applied;
 mod diff;
+mod differs;
 mod explain;
 mod finding;
 mod header;

@@ -177,7 +177,8 @@ fn a_report_that_does_not_fit_ends_the_connection() {
 
 fn text(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Differs { text } | Outcome::Failed { text } => text,
+        Outcome::Differs(differs) => &differs.what,
+        Outcome::Failed { text } => text,
         Outcome::Done | Outcome::Already => "",
     }
 }
