@@ -45,6 +45,8 @@ pub enum Wrong {
     /// The host has changed since the plan was made. The user doesn't have to fix anything:
     /// a new plan starts from the present state.
     Differs(Differs<Printable>),
+    /// Spore doesn't have the content of the file at this path.
+    NoContent(String),
     /// The action failed. The text is from the program that reported the failure.
     Failed(Printable),
     /// The host can no longer be used.

@@ -36,6 +36,11 @@ pub enum Outcome {
     /// The host has neither the state before the action nor the state after it. Nothing
     /// that a process reads was changed.
     Differs(Differs<Printable>),
+    /// The action writes a file of which spore doesn't have the content. Nothing was changed.
+    NoContent {
+        /// The path of the file.
+        path: String,
+    },
     /// The action was attempted, but failed.
     Failed {
         /// What failed, including the output of the program that reported it.

@@ -299,6 +299,7 @@ async fn run(
         Ok(Run::Stopped { at, outcome }) => {
             let what = match outcome {
                 Outcome::Differs(differs) => Wrong::Differs(differs),
+                Outcome::NoContent { path } => Wrong::NoContent(path),
                 Outcome::Failed { text } => Wrong::Failed(text),
                 Outcome::Done | Outcome::Already => Wrong::Failed(Printable::default()),
             };

@@ -273,9 +273,7 @@ impl ActionRunner<'_> {
 
     /// Reports that the plan stages a file whose bytes weren't supplied.
     fn without(&mut self, index: usize, file: &Staged) -> Run {
-        let outcome = Outcome::Failed {
-            text: Printable::line(&format!("spore doesn't have the content of {}", file.path)),
-        };
+        let outcome = Outcome::NoContent { path: file.path.clone() };
         (self.tell)(ActionReport::Ended { index, outcome: outcome.clone() });
         Run::Stopped { at: index, outcome }
     }

@@ -10,6 +10,7 @@ mod finding;
 mod header;
 mod plan;
 mod problems;
+mod ssh;
 mod style;
 mod unplanned;
 

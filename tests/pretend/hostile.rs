@@ -178,6 +178,7 @@ fn a_report_that_does_not_fit_ends_the_connection() {
 fn text(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Differs(differs) => &differs.what,
+        Outcome::NoContent { path } => path,
         Outcome::Failed { text } => text,
         Outcome::Done | Outcome::Already => "",
     }
