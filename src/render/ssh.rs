@@ -2,6 +2,7 @@
 //! one line after the host's name.
 
 use crate::artifact::FileError;
+use crate::identity::UnsupportedKey;
 use crate::plan::{NoKey, UnusableKey};
 use crate::resource::Printable;
 use crate::ssh::{AlgorithmKind, ChannelError, ConnectError, KeyError, KnownLine, Lost, Phase, Tried};
@@ -158,7 +159,9 @@ fn key(path: &Path, error: &KeyError) -> String {
         KeyError::NoPassphrase => format!("{path} is encrypted, and no passphrase was given"),
         KeyError::WrongPassphrase => format!("wrong passphrase for {path}"),
         KeyError::Ask(_) => format!("cannot prompt for the passphrase of {path}"),
-        KeyError::Unsupported(what) => format!("{path} is {what}, which spore doesn't support"),
+        KeyError::Unsupported(kind) => {
+            format!("{path} is {}, which spore doesn't support", unsupported(*kind))
+        }
         KeyError::Damaged => format!("{path} is a damaged key"),
         KeyError::NotAKey => format!("{path} isn't a private key"),
     }
@@ -182,6 +185,16 @@ fn key_help(path: &Path, error: &KeyError) -> String {
         KeyError::Damaged | KeyError::NotAKey => {
             "use a private key in OpenSSH's format, such as one from `ssh-keygen -t ed25519`".into()
         }
+    }
+}
+
+/// The kind of a key, with an article.
+pub(super) fn unsupported(kind: UnsupportedKey) -> &'static str {
+    match kind {
+        UnsupportedKey::Dsa => "a DSA key",
+        UnsupportedKey::OldEncryption => "a key with outdated encryption",
+        UnsupportedKey::HardwareToken => "a key on a hardware token",
+        UnsupportedKey::Unknown => "a key of an unknown kind",
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::ssh;
 use crate::diff::Obstacle;
-use crate::facts::{AnswerError, PROBE_VERSION};
+use crate::facts::{Amount, AnswerError, PROBE_VERSION, Reported};
 use crate::plan::wire::Unfit;
 use crate::plan::{During, Holder, HostError, LostReason, Misfit, NoLock, Unplanned};
 use crate::resource::{HostName, Printable, Size, Unreadable};
@@ -112,14 +112,30 @@ fn answer(error: &AnswerError) -> String {
     match error {
         AnswerError::Truncated(lines) => format!("the host's answer ended early, after {lines} lines"),
         AnswerError::Failed { what, message } => format!("`{what}` failed on the host: {message}"),
-        AnswerError::TooMuch { what, most } => format!("the host's answer has more than {most} {what}"),
+        AnswerError::TooMuch { what, most } => {
+            let what = match what {
+                Amount::Lines => "lines",
+                Amount::Text => "bytes of text",
+                Amount::Paths => "paths",
+                Amount::Units => "units",
+            };
+            format!("the host's answer has more than {most} {what}")
+        }
         AnswerError::Version { found } => {
             format!(
                 "the host's answer is from version {found} of the probe, but this spore needs version {PROBE_VERSION}"
             )
         }
         AnswerError::Malformed(line) => format!("line {line} of the host's answer can't be parsed"),
-        AnswerError::Incomplete(what) => format!("the host's answer lacks {what}"),
+        AnswerError::Incomplete(what) => {
+            let what = match what {
+                Reported::Asked => "the list of what was asked",
+                Reported::Space => "free space",
+                Reported::Architecture => "the architecture",
+                Reported::Digest => "a digest",
+            };
+            format!("the host's answer lacks {what}")
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{PrivateKey, decode_secret_key};
 
 use super::SecretText;
-use crate::identity::SshKeyKind;
+use crate::identity::{SshKeyKind, UnsupportedKey};
 
 #[cfg(test)]
 mod tests;
@@ -27,9 +27,8 @@ pub enum KeyError {
     WrongPassphrase,
     /// Prompting for the passphrase failed, with the terminal's error.
     Ask(io::Error),
-    /// The key is of a kind that spore doesn't support. The text names its kind, with an
-    /// article.
-    Unsupported(&'static str),
+    /// The key is of a kind that spore doesn't support.
+    Unsupported(UnsupportedKey),
     /// The file is a private key, but it can't be parsed.
     Damaged,
     /// The file isn't a key.
@@ -66,7 +65,7 @@ pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, Ke
     let key = decode_secret_key(text, passphrase.as_ref().map(SecretText::expose));
     let key = key.map_err(|error| match error {
         russh::keys::Error::UnknownAlgorithm(_) | russh::keys::Error::UnsupportedKeyType { .. } => {
-            KeyError::Unsupported("a key of an unknown kind")
+            KeyError::Unsupported(UnsupportedKey::Unknown)
         }
         _ if encrypted => KeyError::WrongPassphrase,
         _ => KeyError::Damaged,
@@ -74,9 +73,9 @@ pub fn load(path: &Path, text: &str, ask: Ask<'_>) -> Result<Arc<PrivateKey>, Ke
     match key.key_data() {
         KeypairData::Ed25519(_) | KeypairData::Ecdsa(_) | KeypairData::Rsa(_) => Ok(Arc::new(key)),
         KeypairData::SkEd25519(_) | KeypairData::SkEcdsaSha2NistP256(_) => {
-            Err(KeyError::Unsupported("a key on a hardware token"))
+            Err(KeyError::Unsupported(UnsupportedKey::HardwareToken))
         }
-        KeypairData::Dsa(_) => Err(KeyError::Unsupported("a DSA key")),
-        _ => Err(KeyError::Unsupported("a key of an unknown kind")),
+        KeypairData::Dsa(_) => Err(KeyError::Unsupported(UnsupportedKey::Dsa)),
+        _ => Err(KeyError::Unsupported(UnsupportedKey::Unknown)),
     }
 }
