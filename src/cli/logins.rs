@@ -4,6 +4,7 @@
 use super::{folder, terminal};
 use crate::artifact::{FileError, Regular};
 use crate::network;
+use crate::plan::{NoKey, UnusableKey};
 use crate::ssh::{self, Credential, PrivateKey, SecretText};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,12 +15,12 @@ const LONGEST_KEY: u64 = 1 << 20;
 
 /// Loaded keys, by path. Each file is read, and its passphrase asked for, only once.
 #[derive(Default)]
-pub(crate) struct Keys(BTreeMap<PathBuf, Result<Arc<PrivateKey>, String>>);
+pub(crate) struct Keys(BTreeMap<PathBuf, Result<Arc<PrivateKey>, UnusableKey>>);
 
 impl Keys {
-    /// Returns the host's logins with the credentials that could be loaded, and for each
-    /// other key the reason why it couldn't. The reasons matter only if no login is left.
-    pub(crate) fn logins(&mut self, ssh: &network::Ssh) -> (Vec<ssh::Login>, Vec<String>) {
+    /// Returns the host's logins with the credentials that could be loaded, and the other
+    /// keys. The latter matter only if no login is left.
+    pub(crate) fn logins(&mut self, ssh: &network::Ssh) -> (Vec<ssh::Login>, Vec<UnusableKey>) {
         let mut problems = Vec::new();
         let mut logins = Vec::new();
         for login in &ssh.logins {
@@ -41,24 +42,18 @@ impl Keys {
         (logins, problems)
     }
 
-    fn load(&mut self, path: &Path) -> Result<Arc<PrivateKey>, String> {
-        self.0
-            .entry(path.to_owned())
-            .or_insert_with(|| {
-                let bytes = Regular::open(path).map_err(|error| match error {
-                    FileError::Read(error) => error.to_string(),
-                    error => error.to_string(),
-                });
-                let text = bytes
-                    .and_then(|file| file.read(LONGEST_KEY).map_err(|error| error.to_string()))
-                    .and_then(|bytes| bytes.ok_or_else(|| format!("it has more than {LONGEST_KEY} bytes")))
-                    .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text".to_owned()))
-                    .map_err(|why| format!("cannot read the key {}: {why}", path.display()))?;
-                ssh::key::load(path, &text, &mut passphrase)
-                    .map_err(|error| format!("{error}; {}", error.help()))
-            })
-            .clone()
+    fn load(&mut self, path: &Path) -> Result<Arc<PrivateKey>, UnusableKey> {
+        let load = || load(path).map_err(|why| UnusableKey { path: path.to_owned(), why: Arc::new(why) });
+        self.0.entry(path.to_owned()).or_insert_with(load).clone()
     }
+}
+
+fn load(path: &Path) -> Result<Arc<PrivateKey>, NoKey> {
+    let file = Regular::open(path).map_err(NoKey::Unread)?;
+    let bytes = file.read(LONGEST_KEY).map_err(|error| NoKey::Unread(FileError::Read(error)))?;
+    let bytes = bytes.ok_or(NoKey::TooLong(LONGEST_KEY))?;
+    let text = String::from_utf8(bytes).map_err(|_| NoKey::NotText)?;
+    ssh::key::load(path, &text, &mut passphrase).map_err(NoKey::Key)
 }
 
 /// Returns the passphrase of an encrypted key, from `SPORE_SSH_PASSPHRASE` or a prompt;

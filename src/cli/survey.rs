@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::plan::{Holder, HostError, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned};
 use crate::remote::{Connection, Locked, RemoteLimits, Target, gather};
 use crate::render::{self, Style};
-use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Untrusted};
+use crate::resource::{DigestKey, HostName, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{KnownHosts, ServerAddress};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -229,7 +229,6 @@ fn targets(
         let Some(host) = network.hosts.get(name) else { continue };
         let (logins, problems) = keys.logins(&host.ssh);
         if logins.is_empty() {
-            let problems = problems.iter().map(|problem| Printable::line(problem)).collect();
             probed.insert(name.clone(), Probed::Nothing(Unplanned::NoLogin(problems)));
             continue;
         }

@@ -41,7 +41,7 @@ pub enum AnswerError {
     /// No real host has that much to say.
     TooMuch {
         /// What there is too much of.
-        what: &'static str,
+        what: Amount,
         /// The limit.
         most: usize,
     },
@@ -53,7 +53,33 @@ pub enum AnswerError {
     /// Not what a probe prints.
     Malformed(usize),
     /// Something that every host reports is missing.
-    Incomplete(&'static str),
+    Incomplete(Reported),
+}
+
+/// What an answer has a limited amount of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Lines that aren't lines of texts.
+    Lines,
+    /// Bytes of all texts together.
+    Text,
+    /// Paths that something is said about.
+    Paths,
+    /// Units.
+    Units,
+}
+
+/// What every host reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reported {
+    /// What it was asked.
+    Asked,
+    /// Its free space.
+    Space,
+    /// Its architecture.
+    Architecture,
+    /// The digest of each secret that was cut out of a text.
+    Digest,
 }
 
 /// The maximum number of lines that aren't lines of texts. Real hosts send hundreds.
@@ -84,10 +110,10 @@ pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerErr
             count += 1;
         }
         let amounts = [
-            ("lines", count, MOST_LINES),
-            ("bytes of text", text, MOST_TEXT),
-            ("paths", raw.mentioned.len(), MOST_PATHS),
-            ("units", raw.units.len(), MOST_UNITS),
+            (Amount::Lines, count, MOST_LINES),
+            (Amount::Text, text, MOST_TEXT),
+            (Amount::Paths, raw.mentioned.len(), MOST_PATHS),
+            (Amount::Units, raw.units.len(), MOST_UNITS),
         ];
         if let Some((what, _, most)) = amounts.into_iter().find(|(_, found, most)| found > most) {
             return Err(AnswerError::TooMuch { what, most });
@@ -338,16 +364,16 @@ impl Raw {
     fn assemble(mut self) -> Result<Facts, AnswerError> {
         // The first version didn't say which it was.
         self.version.ok_or(AnswerError::Version { found: 0 })?;
-        let mut asked = self.asked.take().ok_or(AnswerError::Incomplete("the list of what was asked"))?;
-        let space = self.space.ok_or(AnswerError::Incomplete("free space"))?;
+        let mut asked = self.asked.take().ok_or(AnswerError::Incomplete(Reported::Asked))?;
+        let space = self.space.ok_or(AnswerError::Incomplete(Reported::Space))?;
         let [blocks, block_size] = space;
         if self.architecture.is_empty() {
-            return Err(AnswerError::Incomplete("the architecture"));
+            return Err(AnswerError::Incomplete(Reported::Architecture));
         }
         // A process that has just started: it shows the user that the probe runs as, and
         // the current time.
         let now = self.stats.remove("/proc/self/.");
-        let texts = self.texts().ok_or(AnswerError::Incomplete("a digest"))?;
+        let texts = self.texts().ok_or(AnswerError::Incomplete(Reported::Digest))?;
         let paths = self.paths();
         let now_ns = now.as_ref().map(|now| now.file.ctime_ns);
         let program = |daemon: Daemon| match paths.get(daemon.program()) {

@@ -16,7 +16,7 @@ mod interpret;
 mod probe;
 mod units;
 
-pub use answer::{AnswerError, parse};
+pub use answer::{Amount, AnswerError, Reported, parse};
 pub use asked::{Asked, PROBE_VERSION};
 pub use conditions::{Conditions, Engine, Foreign, Overridden, Resolver};
 pub use current::{Current, Unwanted};

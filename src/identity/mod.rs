@@ -15,6 +15,6 @@ pub use app_key::{AppKeyError, check_app_key};
 pub use libp2p_identity::PeerId;
 pub use node_key::{NodeKey, NodeKeyError};
 pub use private::holds_private_key;
-pub use ssh_key::SshKeyKind;
+pub use ssh_key::{SshKeyKind, UnsupportedKey};
 pub use swarm_key::{SwarmKey, SwarmKeyError};
 pub use validation::{PemError, ValidationError, ValidationKeys};

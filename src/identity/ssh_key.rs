@@ -12,12 +12,25 @@ pub enum SshKeyKind {
     Encrypted,
     /// A public key.
     Public,
-    /// A key that spore doesn't support. The text names its kind, with an article.
-    Unsupported(&'static str),
+    /// A key that spore doesn't support.
+    Unsupported(UnsupportedKey),
     /// A private key that is truncated or otherwise damaged.
     Damaged,
     /// Anything else.
     NotAKey,
+}
+
+/// A kind of private key that spore doesn't support.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnsupportedKey {
+    /// DSA, which OpenSSH doesn't support any more either.
+    Dsa,
+    /// A key whose encryption is outdated.
+    OldEncryption,
+    /// A key that only a hardware token can use.
+    HardwareToken,
+    /// Any other kind.
+    Unknown,
 }
 
 impl SshKeyKind {
@@ -50,7 +63,7 @@ impl SshKeyKind {
             return Self::NotAKey;
         };
         if kind == "DSA PRIVATE KEY" {
-            return Self::Unsupported(DSA);
+            return Self::Unsupported(UnsupportedKey::Dsa);
         }
         let Some(body) = body(text, kind) else { return Self::Damaged };
         match kind {
@@ -59,15 +72,13 @@ impl SshKeyKind {
             "PRIVATE KEY" => Self::Plain,
             "RSA PRIVATE KEY" if has("DEK-Info: AES-128-CBC,") => Self::Encrypted,
             "RSA PRIVATE KEY" | "EC PRIVATE KEY" if has("DEK-Info:") => {
-                Self::Unsupported("a key with outdated encryption")
+                Self::Unsupported(UnsupportedKey::OldEncryption)
             }
             "RSA PRIVATE KEY" | "EC PRIVATE KEY" => Self::Plain,
             _ => Self::NotAKey,
         }
     }
 }
-
-const DSA: &str = "a DSA key";
 
 /// Decodes the lines between a block's first and last line, without its headers. `None` if
 /// the last line is missing or the lines aren't base64.
@@ -97,8 +108,8 @@ fn openssh(bytes: &[u8]) -> Option<SshKeyKind> {
     let (_private, _) = string(rest)?;
     let (kind, _) = string(public)?;
     Some(match kind {
-        b"ssh-dss" => SshKeyKind::Unsupported(DSA),
-        kind if kind.starts_with(b"sk-") => SshKeyKind::Unsupported("a key on a hardware token"),
+        b"ssh-dss" => SshKeyKind::Unsupported(UnsupportedKey::Dsa),
+        kind if kind.starts_with(b"sk-") => SshKeyKind::Unsupported(UnsupportedKey::HardwareToken),
         b"ssh-ed25519"
         | b"ssh-rsa"
         | b"ecdsa-sha2-nistp256"
@@ -107,7 +118,7 @@ fn openssh(bytes: &[u8]) -> Option<SshKeyKind> {
             b"none" => SshKeyKind::Plain,
             _ => SshKeyKind::Encrypted,
         },
-        _ => SshKeyKind::Unsupported("a key of an unknown kind"),
+        _ => SshKeyKind::Unsupported(UnsupportedKey::Unknown),
     })
 }
 
@@ -139,13 +150,13 @@ mod tests {
     #[test]
     fn the_kind_is_recognized() {
         use SshKeyKind::{Damaged, Encrypted, NotAKey, Plain, Public, Unsupported};
-        let token = Unsupported("a key on a hardware token");
+        let token = Unsupported(UnsupportedKey::HardwareToken);
         let cases = [
             (key("none", "ssh-ed25519"), Plain),
             (key("aes256-ctr", "ssh-rsa"), Encrypted),
-            (key("none", "ssh-dss"), Unsupported(DSA)),
+            (key("none", "ssh-dss"), Unsupported(UnsupportedKey::Dsa)),
             (key("none", "sk-ssh-ed25519@openssh.com"), token),
-            (key("none", "ssh-other"), Unsupported("a key of an unknown kind")),
+            (key("none", "ssh-other"), Unsupported(UnsupportedKey::Unknown)),
             (key("none", "ssh-ed25519").replace('\n', "\r\n"), Plain),
             (key("none", "ssh-ed25519").replacen("b3Bl", "b3..", 1), Damaged),
             ("-----BEGIN OPENSSH PRIVATE KEY-----".to_owned(), Damaged),
@@ -156,7 +167,7 @@ mod tests {
             (pem("RSA PRIVATE KEY", "DEK-Info: AES-128-CBC,00\n\n"), Encrypted),
             (
                 pem("RSA PRIVATE KEY", "DEK-Info: DES-EDE3-CBC,0\n\n"),
-                Unsupported("a key with outdated encryption"),
+                Unsupported(UnsupportedKey::OldEncryption),
             ),
             (pem("CERTIFICATE", ""), NotAKey),
             ("ssh-ed25519 AAAA somebody".to_owned(), Public),

@@ -2,6 +2,7 @@
 
 use super::action::{Action, Fallback};
 use super::scheduler::Skipped;
+use super::wire::Differs;
 use super::{HostError, Plan, Unplanned};
 use crate::resource::{HostName, NodeName, Printable, ResourceId, ResourceKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +44,9 @@ pub struct HostFailure {
 pub enum Wrong {
     /// The host has changed since the plan was made. The user doesn't have to fix anything:
     /// a new plan starts from the present state.
-    Differs(Printable),
+    Differs(Differs<Printable>),
+    /// Spore doesn't have the content of the file at this path.
+    NoContent(String),
     /// The action failed. The text is from the program that reported the failure.
     Failed(Printable),
     /// The host can no longer be used.

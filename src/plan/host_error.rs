@@ -1,8 +1,11 @@
 //! Errors in the communication between the controller and a host: [`HostError`].
 
 use super::wire::Unfit;
+use crate::artifact::FileError;
 use crate::resource::Printable;
-use crate::ssh::{ChannelError, ConnectError, Lost};
+use crate::ssh::{ChannelError, ConnectError, KeyError, Lost};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why work on a host can't begin, or can't continue.
@@ -15,11 +18,15 @@ pub enum HostError {
         /// What the host said.
         said: Printable,
     },
+    /// The user isn't root, and the host has no sudo.
+    SudoMissing,
     /// The user has no usable shell on the host.
     NoShell {
         /// What the host said.
         said: Printable,
     },
+    /// The host runs no command for the user.
+    NoSession(ChannelError),
     /// The connection ended.
     Lost {
         /// What was being done.
@@ -52,6 +59,28 @@ pub enum HostError {
         /// What is wrong with the answer.
         what: Misfit,
     },
+}
+
+/// An SSH key of the folder that can't be used.
+#[derive(Clone, Debug)]
+pub struct UnusableKey {
+    /// Its file.
+    pub path: PathBuf,
+    /// Why.
+    pub why: Arc<NoKey>,
+}
+
+/// Why an SSH key can't be used.
+#[derive(Debug)]
+pub enum NoKey {
+    /// The file can't be read.
+    Unread(FileError),
+    /// The file has more than this number of bytes.
+    TooLong(u64),
+    /// The file isn't text.
+    NotText,
+    /// The file isn't a key that can be used.
+    Key(KeyError),
 }
 
 /// Why a connection ended.
@@ -167,7 +196,9 @@ impl HostError {
             },
             Self::Connect(_)
             | Self::NoSudo { .. }
+            | Self::SudoMissing
             | Self::NoShell { .. }
+            | Self::NoSession(_)
             | Self::NoLock(_)
             | Self::Locked(_) => None,
         }

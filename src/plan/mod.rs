@@ -35,7 +35,7 @@ mod unplanned;
 pub mod wire;
 
 pub use applied::{Applied, HostFailure, Wrong};
-pub use host_error::{During, Holder, HostError, LostReason, Misfit, NoLock};
+pub use host_error::{During, Holder, HostError, LostReason, Misfit, NoKey, NoLock, UnusableKey};
 pub use order::Rank;
 pub use planner::{PlanError, Planner};
 pub use retire::Retire;

@@ -1,9 +1,8 @@
 //! The reasons why a host can't be planned: [`Unplanned`].
 
-use super::HostError;
+use super::{HostError, UnusableKey};
 use crate::diff::Obstacle;
 use crate::facts::AnswerError;
-use crate::resource::Printable;
 use std::sync::Arc;
 
 /// Why a host can't be planned.
@@ -15,9 +14,8 @@ pub enum Unplanned {
     Answer(AnswerError),
     /// The host couldn't be probed.
     Host(Arc<HostError>),
-    /// None of the host's logins has a usable key or a password. For each key that can't be
-    /// used, the reason.
-    NoLogin(Vec<Printable>),
+    /// None of the host's logins has a usable key or a password. These keys can't be used.
+    NoLogin(Vec<UnusableKey>),
 }
 
 impl From<HostError> for Unplanned {

@@ -19,8 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+mod differs;
 mod exchange;
 
+pub use differs::{Differs, Expected, Found, Thing};
 use exchange::Kind;
 pub use exchange::{Exchange, Unfit};
 
@@ -33,9 +35,11 @@ pub enum Outcome {
     Already,
     /// The host has neither the state before the action nor the state after it. Nothing
     /// that a process reads was changed.
-    Differs {
-        /// What was expected, and what was found.
-        text: Printable,
+    Differs(Differs<Printable>),
+    /// The action writes a file of which spore doesn't have the content. Nothing was changed.
+    NoContent {
+        /// The path of the file.
+        path: String,
     },
     /// The action was attempted, but failed.
     Failed {
@@ -473,7 +477,7 @@ pub enum Ending {
     /// See [`Outcome::Already`].
     Already,
     /// See [`Outcome::Differs`].
-    Differs(Untrusted),
+    Differs(Differs<Untrusted>),
     /// See [`Outcome::Failed`].
     Failed(Untrusted),
 }
@@ -499,7 +503,10 @@ impl Answer {
             "runs" => Self::Runs(index, words.next()?.to_owned()),
             "done" => Self::Ended(index, Ending::Done),
             "already" => Self::Ended(index, Ending::Already),
-            "differs" => Self::Ended(index, Ending::Differs(said(words.next()?)?)),
+            "differs" => {
+                let differs = Differs::parse(words.next()?, words.next()?, words.next()?)?;
+                Self::Ended(index, Ending::Differs(differs))
+            }
             "failed" => Self::Ended(index, Ending::Failed(said(words.next()?)?)),
             _ => return None,
         };

@@ -298,7 +298,8 @@ async fn run(
         Ok(Run::Interrupted) => (Ran::Interrupted, None, Some(host)),
         Ok(Run::Stopped { at, outcome }) => {
             let what = match outcome {
-                Outcome::Differs { text } => Wrong::Differs(text),
+                Outcome::Differs(differs) => Wrong::Differs(differs),
+                Outcome::NoContent { path } => Wrong::NoContent(path),
                 Outcome::Failed { text } => Wrong::Failed(text),
                 Outcome::Done | Outcome::Already => Wrong::Failed(Printable::default()),
             };

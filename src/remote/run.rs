@@ -260,12 +260,12 @@ impl ActionRunner<'_> {
 
     /// Reports how an action ended, and returns whether the run stops there.
     fn end(&mut self, index: usize, ending: Ending) -> Option<Run> {
-        let text = |said: Untrusted| self.redactor.show(&said);
+        let in_one_line = |said: Untrusted| self.redactor.show_in_one_line(&said);
         let outcome = match ending {
             Ending::Done => Outcome::Done,
             Ending::Already => Outcome::Already,
-            Ending::Differs(said) => Outcome::Differs { text: text(said) },
-            Ending::Failed(said) => Outcome::Failed { text: text(said) },
+            Ending::Differs(differs) => Outcome::Differs(differs.map(in_one_line)),
+            Ending::Failed(said) => Outcome::Failed { text: self.redactor.show(&said) },
         };
         (self.tell)(ActionReport::Ended { index, outcome: outcome.clone() });
         (!outcome.is_good()).then_some(Run::Stopped { at: index, outcome })
@@ -273,9 +273,7 @@ impl ActionRunner<'_> {
 
     /// Reports that the plan stages a file whose bytes weren't supplied.
     fn without(&mut self, index: usize, file: &Staged) -> Run {
-        let outcome = Outcome::Failed {
-            text: Printable::line(&format!("spore doesn't have the content of {}", file.path)),
-        };
+        let outcome = Outcome::NoContent { path: file.path.clone() };
         (self.tell)(ActionReport::Ended { index, outcome: outcome.clone() });
         Run::Stopped { at: index, outcome }
     }

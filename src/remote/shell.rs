@@ -316,7 +316,7 @@ impl Lines {
         match error {
             Some(ChannelError::Lost(lost)) => HostError::Lost { during, reason: LostReason::Session(lost) },
             _ if self.ready => HostError::Lost { during, reason: LostReason::Closed(said) },
-            _ if self.no_sudo => HostError::NoSudo { said: "sudo is not installed".into() },
+            _ if self.no_sudo => HostError::SudoMissing,
             _ if self.becoming_root => HostError::NoSudo { said },
             Some(error @ (ChannelError::NotOpened { .. } | ChannelError::NotStarted)) if said.is_empty() => {
                 opening(error)
@@ -344,7 +344,7 @@ fn opening(error: ChannelError) -> HostError {
         ChannelError::Lost(lost) => {
             HostError::Lost { during: During::Opening, reason: LostReason::Session(lost) }
         }
-        error => HostError::NoShell { said: Printable::line(&error.to_string()) },
+        error => HostError::NoSession(error),
     }
 }
 

@@ -19,12 +19,15 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
                 style.paint(Tone::Faint, "(already done)")
             )
         }
-        Outcome::Differs { text } => {
-            let text = indented(text);
+        Outcome::Differs(differs) => {
+            let text = indented(&super::differs::differs(differs));
             format!(
                 "  {} {host} {what}: not done; run `spore plan` again\n{text}",
                 style.paint(Tone::Bad, "✗")
             )
+        }
+        Outcome::NoContent { path } => {
+            format!("  {} {host} {what}\n{}", style.paint(Tone::Bad, "✗"), indented(&no_content(path)))
         }
         Outcome::Failed { text } => {
             format!("  {} {host} {what}\n{}", style.paint(Tone::Bad, "✗"), indented(text))
@@ -41,6 +44,10 @@ pub fn waiting(action: &Action, sent: Option<(u64, u64)>) -> String {
         (_, Some((sent, total))) => format!("{what}, {} of {} sent", Size(sent), Size(total)),
         _ => what,
     }
+}
+
+pub(super) fn no_content(path: &str) -> String {
+    format!("spore doesn't have the content of {path}")
 }
 
 fn indented(text: &str) -> String {

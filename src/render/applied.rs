@@ -56,7 +56,9 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
 
 fn wrong(what: &Wrong) -> String {
     match what {
-        Wrong::Differs(text) | Wrong::Failed(text) => text.to_string(),
+        Wrong::Differs(differs) => super::differs::differs(differs),
+        Wrong::NoContent(path) => super::action::no_content(path),
+        Wrong::Failed(text) => text.to_string(),
         Wrong::Host(error) => super::host_error(error),
         Wrong::NotLocked => "the host isn't locked by this apply".to_owned(),
         Wrong::Unchecked(reasons) => {

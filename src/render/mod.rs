@@ -4,11 +4,13 @@
 mod action;
 mod applied;
 mod diff;
+mod differs;
 mod explain;
 mod finding;
 mod header;
 mod plan;
 mod problems;
+mod ssh;
 mod style;
 mod unplanned;
 

@@ -1,8 +1,9 @@
 //! Why a host isn't planned or can't be used, and what to do about it. Each text is meant
 //! to follow the host's name on one line.
 
+use super::ssh;
 use crate::diff::Obstacle;
-use crate::facts::{AnswerError, PROBE_VERSION};
+use crate::facts::{Amount, AnswerError, PROBE_VERSION, Reported};
 use crate::plan::wire::Unfit;
 use crate::plan::{During, Holder, HostError, LostReason, Misfit, NoLock, Unplanned};
 use crate::resource::{HostName, Printable, Size, Unreadable};
@@ -13,8 +14,8 @@ pub fn why(unplanned: &Unplanned) -> Printable {
         Unplanned::Obstacle(obstacle) => self::obstacle(obstacle),
         Unplanned::Answer(error) => answer(error),
         Unplanned::Host(error) => host_error(error),
-        Unplanned::NoLogin(problems) if problems.is_empty() => "no login has a key or a password".to_owned(),
-        Unplanned::NoLogin(problems) => problems.join("; "),
+        Unplanned::NoLogin(keys) if keys.is_empty() => "no login has a key or a password".to_owned(),
+        Unplanned::NoLogin(keys) => keys.iter().map(ssh::unusable_key).collect::<Vec<_>>().join("; "),
     })
 }
 
@@ -111,14 +112,30 @@ fn answer(error: &AnswerError) -> String {
     match error {
         AnswerError::Truncated(lines) => format!("the host's answer ended early, after {lines} lines"),
         AnswerError::Failed { what, message } => format!("`{what}` failed on the host: {message}"),
-        AnswerError::TooMuch { what, most } => format!("the host's answer has more than {most} {what}"),
+        AnswerError::TooMuch { what, most } => {
+            let what = match what {
+                Amount::Lines => "lines",
+                Amount::Text => "bytes of text",
+                Amount::Paths => "paths",
+                Amount::Units => "units",
+            };
+            format!("the host's answer has more than {most} {what}")
+        }
         AnswerError::Version { found } => {
             format!(
                 "the host's answer is from version {found} of the probe, but this spore needs version {PROBE_VERSION}"
             )
         }
         AnswerError::Malformed(line) => format!("line {line} of the host's answer can't be parsed"),
-        AnswerError::Incomplete(what) => format!("the host's answer lacks {what}"),
+        AnswerError::Incomplete(what) => {
+            let what = match what {
+                Reported::Asked => "the list of what was asked",
+                Reported::Space => "free space",
+                Reported::Architecture => "the architecture",
+                Reported::Digest => "a digest",
+            };
+            format!("the host's answer lacks {what}")
+        }
     }
 }
 
@@ -139,9 +156,11 @@ fn answer_help(error: &AnswerError) -> &'static str {
 pub fn host_error(error: &HostError) -> String {
     let colon = |said: &Printable| if said.is_empty() { String::new() } else { format!(": {said}") };
     match error {
-        HostError::Connect(error) => error.to_string(),
+        HostError::Connect(error) => ssh::connect(error),
         HostError::NoSudo { said } => format!("no password-less sudo{}", colon(said)),
+        HostError::SudoMissing => "no password-less sudo: sudo is not installed".to_owned(),
         HostError::NoShell { said } => format!("no usable shell{}", colon(said)),
+        HostError::NoSession(error) => format!("no usable shell: {}", ssh::channel(error)),
         HostError::Lost { during, reason } => {
             format!("connection lost while {}: {}", doing(during), lost(reason))
         }
@@ -155,7 +174,10 @@ pub fn host_error(error: &HostError) -> String {
             format!("can't be locked: {}", format!("{said} (status {status})").trim_start())
         }
         HostError::NoLock(NoLock::Session(error)) => {
-            format!("can't be locked: cannot open a second session on the connection: {error}")
+            format!(
+                "can't be locked: cannot open a second session on the connection: {}",
+                ssh::channel(error)
+            )
         }
         HostError::Locked(holder) => format!("locked by {}", self::holder(holder)),
         HostError::Malformed { during, what } => {
@@ -167,9 +189,9 @@ pub fn host_error(error: &HostError) -> String {
 /// What to do about a host that can't be used.
 pub fn host_help(error: &HostError) -> String {
     match error {
-        HostError::Connect(error) => return error.help(),
-        HostError::NoSudo { .. } => "log in as root, or give this user `NOPASSWD: ALL` in /etc/sudoers.d",
-        HostError::NoShell { .. } => {
+        HostError::Connect(error) => return ssh::connect_help(error),
+        HostError::NoSudo { .. } | HostError::SudoMissing => "log in as root, or give this user `NOPASSWD: ALL` in /etc/sudoers.d",
+        HostError::NoShell { .. } | HostError::NoSession(_) => {
             "check the user's login shell, and that sh, head and base64 are installed"
         }
         HostError::Lost { during: During::Action { .. }, .. }
@@ -201,7 +223,7 @@ pub fn host_help(error: &HostError) -> String {
 
 fn lost(reason: &LostReason) -> String {
     match reason {
-        LostReason::Session(lost) => lost.reason.to_string(),
+        LostReason::Session(lost) => ssh::lost(lost),
         LostReason::Closed(said) if said.is_empty() => "the host closed the session".to_owned(),
         LostReason::Closed(said) => format!("the host closed the session: {said}"),
         LostReason::NoBeat => "the host received no heartbeat for too long and released the lock".to_owned(),

@@ -79,23 +79,19 @@ pub enum Exit {
 }
 
 /// Why a command couldn't be run to its end.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelError {
     /// The host refused to open a channel, for instance because too many are open.
-    #[error("the host refused to open a channel: {reason}")]
     NotOpened {
-        /// The host's reason.
+        /// The host's reason, in the words of the SSH library.
         reason: Printable,
     },
     /// The host doesn't let this user run commands.
-    #[error("the host refused to run a command for this user")]
     NotStarted,
     /// The command exited before it had read all its input. Its [`Exit`] says more.
-    #[error("the command exited before reading all its input")]
     Ended,
     /// The connection was lost.
-    #[error(transparent)]
-    Lost(#[from] Lost),
+    Lost(Lost),
 }
 
 enum Delivery {
@@ -134,7 +130,7 @@ impl Channel {
         };
         match half.exec(true, command).await {
             Ok(()) => Ok(channel),
-            Err(_) => Err(end.lost().into()),
+            Err(_) => Err(ChannelError::Lost(end.lost())),
         }
     }
 }
@@ -152,9 +148,9 @@ impl Writer {
             biased;
             over = self.over.wait_for(|over| *over) => Err(match over {
                 Ok(_) => ChannelError::Ended,
-                Err(_) => self.end.lost().into(),
+                Err(_) => ChannelError::Lost(self.end.lost()),
             }),
-            sent = self.half.data_bytes(data) => sent.map_err(|_| self.end.lost().into()),
+            sent = self.half.data_bytes(data) => sent.map_err(|_| ChannelError::Lost(self.end.lost())),
         }
     }
 
@@ -164,7 +160,7 @@ impl Writer {
     /// # Errors
     /// The connection was lost.
     pub async fn eof(self) -> Result<(), ChannelError> {
-        self.half.eof().await.map_err(|_| self.end.lost().into())
+        self.half.eof().await.map_err(|_| ChannelError::Lost(self.end.lost()))
     }
 }
 
@@ -188,7 +184,7 @@ impl Reader {
         let done = match self.events.recv().await {
             Some(Delivery::Event(event, _share)) => return Ok(Some(event)),
             Some(Delivery::Done(done)) => done,
-            None => Err(self.end.lost().into()),
+            None => Err(ChannelError::Lost(self.end.lost())),
         };
         self.done = Some(done.clone());
         done.map(|()| None)
@@ -250,7 +246,7 @@ impl Pump {
             let share = self.share(bytes + OVERHEAD).await;
             let _ = self.events.send(Delivery::Event(event, share));
         }
-        Err(self.end.lost().into())
+        Err(ChannelError::Lost(self.end.lost()))
     }
 
     async fn share(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {

@@ -21,7 +21,7 @@ use super::{Credential, KnownHosts, Login, SecretText, ServerAddress, Timeouts, 
 
 mod error;
 
-pub use error::{ConnectError, Phase};
+pub use error::{AlgorithmKind, ConnectError, Phase, Tried};
 
 /// Key exchanges, in the order of preference. curve25519 is cheap, and nearly every host
 /// has it; the exchanges after it are for hosts that don't. The `EXTENSION_…` names aren't
@@ -77,8 +77,7 @@ impl Session {
     /// text.
     ///
     /// # Errors
-    /// See [`ConnectError`]: failures that are fixed in different ways have different
-    /// variants, and [`ConnectError::help`] gives the fix.
+    /// See [`ConnectError`].
     pub async fn connect(
         address: &ServerAddress,
         login: &Login,
@@ -149,7 +148,7 @@ where
         Ok(Err(error)) => {
             return Err(match observer.refused() {
                 Some((key, verdict)) => ConnectError::host_key(address, &known, &key, verdict),
-                None => ConnectError::handshake(error, &tap.first_words(), observer.end.reason(), redactor),
+                None => ConnectError::handshake(error, &tap.first_words(), observer.end.known(), redactor),
             });
         }
         Err(_) => {
@@ -222,7 +221,7 @@ async fn authenticate(
             }
             // The host closed the connection, for instance after too many attempts.
             _ => {
-                return Err(ConnectError::HungUp { phase: Phase::Login, said: observer.end.lost().reason });
+                return Err(ConnectError::HungUp { phase: Phase::Login, why: Some(observer.end.lost()) });
             }
         }
     }
@@ -247,13 +246,14 @@ fn worth_trying(method: MethodKind, offered: Option<&MethodSet>) -> bool {
     })
 }
 
-fn describe(credential: &Credential) -> String {
+fn describe(credential: &Credential) -> Tried {
     match credential {
         Credential::Key(key) => {
             let key = key.public_key();
-            format!("{} key {}", key.algorithm(), key.fingerprint(HashAlg::Sha256))
+            let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+            Tried::Key { algorithm: key.algorithm(), fingerprint }
         }
-        Credential::Password(_) => "password".into(),
+        Credential::Password(_) => Tried::Password,
     }
 }
 

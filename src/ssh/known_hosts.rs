@@ -9,7 +9,6 @@
 //! A revoked key is refused whatever the other lines say, even if the revoking line names
 //! the host without its port.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, fs, io};
@@ -333,14 +332,5 @@ fn signatures(kind: Algorithm) -> Vec<Algorithm> {
             [HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }).to_vec()
         }
         other => vec![other],
-    }
-}
-
-impl Verdict {
-    /// The algorithms of these lines, for a message.
-    pub(super) fn kinds(known: &[KnownLine]) -> String {
-        let kinds = known.iter().map(|line| line.algorithm.to_string());
-        let kinds = kinds.collect::<BTreeSet<_>>();
-        kinds.into_iter().collect::<Vec<_>>().join(", ")
     }
 }

@@ -31,7 +31,7 @@ mod wire;
 mod tests;
 
 pub use channel::{Channel, ChannelError, Event, Exit, Reader, Writer};
-pub use connect::{ConnectError, Phase};
+pub use connect::{AlgorithmKind, ConnectError, Phase, Tried};
 pub use key::KeyError;
 pub use known_hosts::{KnownHosts, KnownHostsError, KnownLine, Verdict};
 pub use russh::keys::{Algorithm, PrivateKey, PublicKey};

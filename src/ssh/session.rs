@@ -30,24 +30,31 @@ pub struct Session {
     redactor: Redactor,
 }
 
-/// The connection has ended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("connection lost: {reason}")]
-pub struct Lost {
-    /// The reason, as far as it is known.
-    pub reason: Printable,
+/// How a connection has ended, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The host closed it.
+    Closed,
+    /// The host disconnected, and gave this reason.
+    Disconnected(Printable),
+    /// The host stopped responding.
+    Silent,
+    /// The host opened a channel, which spore never asks for.
+    Intrusive,
+    /// It failed, in the words of the SSH library.
+    Failed(Printable),
 }
 
-/// A shared handle on the end of a connection: whether the connection has ended, and why.
+/// A shared handle on the end of a connection: whether the connection has ended, and how.
 #[derive(Clone, Debug)]
-pub(super) struct Ending(watch::Receiver<Option<Printable>>);
+pub(super) struct Ending(watch::Receiver<Option<Lost>>);
 
 impl Ending {
     pub(super) fn lost(&self) -> Lost {
-        Lost { reason: self.reason().unwrap_or_else(|| "the host closed the connection".into()) }
+        self.known().unwrap_or(Lost::Closed)
     }
 
-    pub(super) fn reason(&self) -> Option<Printable> {
+    pub(super) fn known(&self) -> Option<Lost> {
         self.0.borrow().clone()
     }
 
@@ -125,9 +132,10 @@ impl fmt::Debug for Session {
 /// A channel that the host has opened.
 type Opened = russh::Channel<client::Msg>;
 
-fn unwanted() -> russh::Error {
-    io::Error::other("the host opened a channel, which spore never asks for").into()
-}
+/// The host has opened a channel.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the host opened a channel")]
+struct Unwanted;
 
 /// Defines the handlers of channels that the host opens, which differ only in their
 /// arguments.
@@ -140,7 +148,7 @@ macro_rules! refuse {
             _: ChannelOpenHandle,
             _: &mut client::Session,
         ) -> Result<(), Self::Error> {
-            Err(unwanted())
+            Err(io::Error::other(Unwanted).into())
         }
     )*};
 }
@@ -150,7 +158,7 @@ pub(super) struct Client {
     guard: Guard,
     redactor: Redactor,
     refused: Arc<Mutex<Option<(PublicKey, Verdict)>>>,
-    end: watch::Sender<Option<Printable>>,
+    end: watch::Sender<Option<Lost>>,
 }
 
 /// The caller's view of a [`Client`], which russh owns.
@@ -192,23 +200,26 @@ impl client::Handler for Client {
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
-        let said = match &reason {
+        let lost = match &reason {
             DisconnectReason::ReceivedDisconnect(info) if !info.message.trim().is_empty() => {
-                format!("the host disconnected: {}", info.message.trim())
+                Lost::Disconnected(self.redactor.line(info.message.trim()))
             }
             DisconnectReason::ReceivedDisconnect(_)
-            | DisconnectReason::Error(russh::Error::Disconnect | russh::Error::HUP) => {
-                "the host closed the connection".into()
-            }
-            DisconnectReason::Error(russh::Error::KeepaliveTimeout) => "the host stopped responding".into(),
+            | DisconnectReason::Error(russh::Error::Disconnect | russh::Error::HUP) => Lost::Closed,
+            DisconnectReason::Error(russh::Error::KeepaliveTimeout) => Lost::Silent,
             DisconnectReason::Error(russh::Error::IO(error))
                 if error.kind() == io::ErrorKind::UnexpectedEof =>
             {
-                "the host closed the connection".into()
+                Lost::Closed
             }
-            DisconnectReason::Error(error) => error.to_string(),
+            DisconnectReason::Error(russh::Error::IO(error))
+                if error.get_ref().is_some_and(|inner| inner.is::<Unwanted>()) =>
+            {
+                Lost::Intrusive
+            }
+            DisconnectReason::Error(error) => Lost::Failed(self.redactor.line(&error.to_string())),
         };
-        let _ = self.end.send(Some(self.redactor.line(&said)));
+        let _ = self.end.send(Some(lost));
         match reason {
             DisconnectReason::ReceivedDisconnect(_) => Ok(()),
             DisconnectReason::Error(error) => Err(error),

@@ -177,7 +177,9 @@ fn a_report_that_does_not_fit_ends_the_connection() {
 
 fn text(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Differs { text } | Outcome::Failed { text } => text,
+        Outcome::Differs(differs) => &differs.what,
+        Outcome::NoContent { path } => path,
+        Outcome::Failed { text } => text,
         Outcome::Done | Outcome::Already => "",
     }
 }

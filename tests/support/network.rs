@@ -100,7 +100,7 @@ fn of_login(login: &Login) -> Vec<String> {
             Some(SshKeyKind::Plain) => "unencrypted",
             Some(SshKeyKind::Encrypted) => "encrypted",
             Some(SshKeyKind::Public) => "public",
-            Some(SshKeyKind::Unsupported(kind)) => kind,
+            Some(SshKeyKind::Unsupported(_)) => "unsupported",
             Some(SshKeyKind::Damaged) => "damaged",
             Some(SshKeyKind::NotAKey) => "not a key",
         };

@@ -30,7 +30,7 @@ switched() {
 }
 
 is_switched() {
-    is_file "$1" "$4" || changed "$1" "a file with sha256 $(short "$4")"
+    is_file "$1" "$4" || changed "$1" "file $4"
 }
 
 # discard_kept FALLBACK...: removes the kept files, because the unit is healthy with the new
@@ -102,8 +102,19 @@ roll_back() {
 }
 
 can_be_put_back() {
-    is_file "$1" "$4" || fail "expected $1 to be the new file, found $(found)"
-    is_file "$3" "$2" || fail "expected the old file at $3, found $(found)"
+    is_file "$1" "$4" || fail "expected $1 to be the new file, found $(found_instead)"
+    is_file "$3" "$2" || fail "expected the old file at $3, found $(found_instead)"
+}
+
+# Describes what was examined last.
+found_instead() {
+    case $kind in
+        absent) printf 'nothing' ;;
+        file) printf 'a file with sha256 %s' "$(short "$digest")" ;;
+        link) printf 'a symbolic link to %s' "$(readlink -- "$root$path")" ;;
+        directory) printf 'a directory' ;;
+        *) printf 'something that is neither a file nor a directory' ;;
+    esac
 }
 
 # put_back PATH OLD KEPT NEW STAGED: replaces the new file by the kept one, and keeps the

@@ -19,7 +19,7 @@ allow() {
     case $owners in
         '') ;;
         allow* | limit*) already ;;
-        *) differs "changed on the host since the plan: ufw now has a rule for $1/$2 that isn't spore's ($owners)" ;;
+        *) differs "$1/$2" no-rule "rule $owners" ;;
     esac
     [ "$ours" = 2 ] || try "ufw allow $1/$2" ufw allow "$1/$2" comment spore
     [ "$ours" = 0 ] || try 'ufw reload' ufw reload

@@ -7,8 +7,8 @@ install_package() {
     case $state:$2 in
         installed:*) already ;;
         not-installed:absent | config-files:absent) ;;
-        *:absent) differs "changed on the host since the plan: package $1 (expected it not to be installed, found it $state)" ;;
-        not-installed:* | config-files:*) differs "changed on the host since the plan: package $1 (expected an unfinished installation, found none)" ;;
+        *:absent) differs "$1" not-installed "package $state" ;;
+        not-installed:* | config-files:*) differs "$1" unfinished not-installed ;;
     esac
     apt_install "$1"
     if [ "$status" != 0 ]; then

@@ -54,8 +54,11 @@ already() {
     printf '%s %s already\n' "$m" "$index" >&3
     exit 40
 }
+# differs WHAT EXPECTED FOUND: each is a word, or a word and what follows it, that
+# src/plan/wire/differs.rs reads.
 differs() {
-    printf '%s %s differs %s\n' "$m" "$index" "$(printf '%s' "$1" | base64 -w0)" >&3
+    printf '%s %s differs %s %s %s\n' "$m" "$index" "$(printf '%s' "$1" | base64 -w0)" \
+        "$(printf '%s' "$2" | base64 -w0)" "$(printf '%s' "$3" | base64 -w0)" >&3
     exit 41
 }
 # fail TEXT: $failure has what has failed before, so that it is still reported if what
@@ -221,21 +224,21 @@ short() {
     printf %.12s "$1"
 }
 
-# found: describes what was examined last, with its digest if it is a file.
+# found: what was examined last, in the form that `differs` takes; a file with its digest if
+# $digest has it.
 found() {
     case $kind in
-        absent) printf 'nothing' ;;
-        file) printf 'a file with sha256 %s' "$(short "$digest")" ;;
-        link) printf 'a symbolic link to %s' "$(readlink -- "$root$path")" ;;
-        directory) printf 'a directory' ;;
-        *) printf 'something that is neither a file nor a directory' ;;
+        absent) printf nothing ;;
+        file) printf 'file%s' "${digest:+ $digest}" ;;
+        link) printf 'link %s' "$(readlink -- "$root$path")" ;;
+        *) printf %s "$kind" ;;
     esac
 }
 
 # changed PATH EXPECTED: ends the action, because what was examined last isn't what the plan
 # was made for.
 changed() {
-    differs "changed on the host since the plan: $1 (expected $2, found $(found))"
+    differs "$1" "$2" "$(found)"
 }
 
 # content PATH: sets $content to the digest of the file at this path, or to - if nothing is
@@ -248,7 +251,7 @@ content() {
             digest
             content=$digest
             ;;
-        *) changed "$1" 'a file' ;;
+        *) changed "$1" file ;;
     esac
 }
 
@@ -257,7 +260,7 @@ expect() {
     [ "$content" != "$2" ] || return 0
     case $2 in
         -) changed "$1" nothing ;;
-        *) changed "$1" "a file with sha256 $(short "$2")" ;;
+        *) changed "$1" "file $2" ;;
     esac
 }
 

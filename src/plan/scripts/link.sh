@@ -21,8 +21,7 @@ link() {
     if [ "$kind" != "$3" ] || [ "$value" != "$4" ]; then
         case $3 in
             absent) changed "$1" nothing ;;
-            link) changed "$1" "a symbolic link to $4" ;;
-            *) changed "$1" "a file with sha256 $(short "$4")" ;;
+            *) changed "$1" "$3 $4" ;;
         esac
     fi
     if [ "$kind" = file ]; then

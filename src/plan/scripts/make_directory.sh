@@ -25,5 +25,5 @@ make_directory() {
         already
     fi
     [ "$kind" != file ] || digest
-    differs "changed on the host since the plan: $1 (expected nothing, found $(found) with mode and owner $access)"
+    differs "$1" nothing "access $access $(found)"
 }

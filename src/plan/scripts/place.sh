@@ -20,9 +20,9 @@ place() {
     fi
     expect "$1" "$6"
     look "$2"
-    [ "$kind" = file ] || changed "$2" "the staged $1"
+    [ "$kind" = file ] || changed "$2" "staged - $1"
     digest
-    [ "$digest" = "$3" ] || changed "$2" "the staged $1, sha256 $(short "$3")"
+    [ "$digest" = "$3" ] || changed "$2" "staged $3 $1"
     if [ "$access" != "$4 $5" ]; then
         set_access "$2" "$4" "$5"
         sync_path "$2"

@@ -16,10 +16,10 @@ purge() {
     fi
     case $kind:$identity in
         "directory:$2") ;;
-        directory:*) differs "changed on the host since the plan: $1 (another directory is there now)" ;;
+        directory:*) differs "$1" directory another-directory ;;
         *)
             [ "$kind" != file ] || digest
-            changed "$1" 'a directory'
+            changed "$1" directory
             ;;
     esac
     try "cannot remove $1" rm -rf --one-file-system -- "$root$1"

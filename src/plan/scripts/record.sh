@@ -6,12 +6,10 @@ record() {
     unit=$1 planned=$2
     shift 2
     show "$unit"
-    if [ "$invocation" != "$planned" ]; then
-        differs "changed on the host since the plan: $unit was restarted (expected start $(short "$planned"), found $(short "$invocation"))"
-    fi
+    is_in_start "$planned"
     record_of "$unit" "$planned"
     [ ! -e "$root$record/digests" ] || already
-    started_after "$@" || differs "changed on the host since the plan: a file that $unit reads has changed since it was started"
+    started_after "$@" || differs "$unit" "start $planned" changed-input
     umask 077
     dir=${record%/*}
     part=$dir/.part
@@ -19,7 +17,7 @@ record() {
     try "cannot create $part" mkdir -p -- "$root$part"
     for input; do
         look "$input"
-        [ "$kind" = file ] || differs "changed on the host since the plan: $input (expected a file, found $(found))"
+        [ "$kind" = file ] || changed "$input" file
         digest
         case $input in
             "$plugin_directory"/*)
@@ -56,15 +54,20 @@ record() {
     fi
     # The record is valid only if no input changed, and the unit wasn't started again, while
     # it was written.
-    started_after "$@" || differs "changed on the host since the plan: a file that $unit reads has changed since it was started"
+    started_after "$@" || differs "$unit" "start $planned" changed-input
     show "$unit"
-    [ "$invocation" = "$planned" ] || differs "changed on the host since the plan: $unit was restarted"
+    is_in_start "$planned"
     # The records of earlier starts are obsolete. The pattern doesn't match .part.
     for old in "$root$dir"/*; do
         [ ! -e "$old" ] || try "cannot remove ${old#"$root"}" rm -rf -- "$old"
     done
     try "cannot record what $unit was started with" mv -T -- "$root$part" "$root$record"
     finish
+}
+
+# is_in_start ID: ends the action if the unit that was shown is in another start.
+is_in_start() {
+    [ "$invocation" = "$1" ] || differs "$unit" "start $1" "start $invocation"
 }
 
 # cut_into FROM TO: copies a configuration without its private key. It returns 9 if the key

@@ -16,7 +16,7 @@ remove() {
             # `Meaning::Leftover` in src/daemon/mod.rs.
             /tmp/*) already ;;
         esac
-        changed "$1" "a file with sha256 $(short "$2")"
+        changed "$1" "file $2"
     fi
     [ "$3" = - ] || remember_removed "$3"
     try "cannot remove $1" rm -f -- "$root$1"

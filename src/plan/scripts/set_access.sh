@@ -1,6 +1,6 @@
 # change_access PATH MODE OWNER MODE OWNER: changes the mode and owner of a file or
 # directory. The first pair is what it had when the plan was made, the second what it gets.
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2034,SC2154
 
 change_access() {
     # For a link to a directory, the mode and owner of the directory matter.
@@ -11,8 +11,11 @@ change_access() {
             already
             ;;
         file:"$2 $3" | directory:"$2 $3") ;;
-        absent:*) differs "changed on the host since the plan: $1 (expected mode and owner $2 $3, found nothing)" ;;
-        *) differs "changed on the host since the plan: $1 (expected mode and owner $2 $3, found a $kind with $access)" ;;
+        absent:*) differs "$1" "access $2 $3" nothing ;;
+        *)
+            digest="" # only the kind of a file counts
+            differs "$1" "access $2 $3" "access $access $(found)"
+            ;;
     esac
     if [ "$3" != "$5" ]; then
         try "cannot change the owner of $1 to $5" chown -- "$5" "$root$1"

@@ -28,7 +28,7 @@ start() {
             # host's boot. That is enough for a unit that isn't a node's. A node has to run
             # with the files on the disk.
             if [ "$ports" != - ] && ! runs_with_what_is_there "$unit"; then
-                restarted 'it to be stopped'
+                outdated stopped
             fi
             verb=''
             did=already
@@ -37,7 +37,7 @@ start() {
             # The unit was started after the plan. If it runs with the files on the disk, an
             # earlier request for this action has started it.
             if [ "$active" = inactive ] || [ "$active" = failed ] || ! runs_with_what_is_there "$unit"; then
-                restarted "it to be running in start $(short "$planned")"
+                outdated "start $planned"
             fi
             verb=''
             did=already
@@ -59,15 +59,17 @@ await() {
     show "$unit"
     # A unit that has died is being restarted, or is `failed`. An inactive unit was stopped
     # on purpose.
-    [ "$active" != inactive ] || differs "changed on the host since the plan: $unit (expected it to be starting, found it stopped)"
+    [ "$active" != inactive ] || differs "$unit" starting stopped
     healthy_in_time || fall_back "$@"
     discard_kept "$@"
     runs "$invocation"
     finish
 }
 
-restarted() {
-    differs "changed on the host since the plan: $unit (expected $1, found it $active in start $(short "$invocation"), running with files other than those on the disk)"
+# outdated EXPECTED: ends the action, because the unit was started since the plan, with other
+# files than those on the disk.
+outdated() {
+    differs "$unit" "$1" "outdated $active $invocation"
 }
 
 # launch start|restart: has the service manager start or restart the unit. Returns 1 if that

@@ -63,8 +63,8 @@ enable() {
             sync_wants
             already
             ;;
-        masked*) differs "changed on the host since the plan: $1 (expected it to be disabled, found it $boot)" ;;
-        not-found | *'No such file'*) differs "changed on the host since the plan: $1 (expected it to be disabled, found no unit file)" ;;
+        masked*) differs "$1" disabled "boot $boot" ;;
+        not-found | *'No such file'*) differs "$1" disabled no-unit-file ;;
     esac
     try "systemctl enable $1" timeout -k 5 "$patience" systemctl enable -- "$1"
     boot "$1"
@@ -78,7 +78,7 @@ enable() {
 disable() {
     boot "$1"
     [ "$boot:$2" != enabled:disabled ] ||
-        differs "changed on the host since the plan: $1 (expected it to be disabled, found it enabled)"
+        differs "$1" disabled 'boot enabled'
     # The records of the unit's starts contain secrets.
     record_of "$1" none
     try "cannot remove ${record%/*}" rm -rf -- "$root${record%/*}"
@@ -116,8 +116,8 @@ stop() {
             esac
             show "$1"
             ;;
-        stopped:*) restarted "$1" 'it to be stopped' ;;
-        *) restarted "$1" "it to be running in start $(short "$2")" ;;
+        stopped:*) restarted "$1" stopped ;;
+        *) restarted "$1" "start $2" ;;
     esac
     # A unit that had to be killed is `failed` until that is reset.
     if [ "$active" = failed ]; then
@@ -131,5 +131,5 @@ stop() {
 # restarted UNIT EXPECTED: ends the action, because the unit isn't in the state that the
 # plan found.
 restarted() {
-    differs "changed on the host since the plan: $1 (expected $2, found it $active in start $(short "$invocation"))"
+    differs "$1" "$2" "active $active $invocation"
 }

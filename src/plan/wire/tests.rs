@@ -17,9 +17,25 @@ fn staged(path: &str, content: &[u8], host: &FakeHost) -> Staged {
     Staged { path, sha256, access, source: Source::Host }
 }
 
-fn differs(outcome: &Outcome) -> &str {
-    let Outcome::Differs { text } = outcome else { panic!("{outcome:?}") };
-    text
+fn differs(outcome: &Outcome) -> &Differs<Printable> {
+    let Outcome::Differs(differs) = outcome else { panic!("{outcome:?}") };
+    differs
+}
+
+fn found(outcome: &Outcome) -> &Found<Printable> {
+    &differs(outcome).found
+}
+
+fn text(text: &str) -> Printable {
+    Printable::line(text)
+}
+
+fn is_file(content: &[u8]) -> Found<Printable> {
+    Found::There(Thing::File(Some(Sha256::of(content))))
+}
+
+fn is_link(target: &str) -> Found<Printable> {
+    Found::There(Thing::Link(text(target)))
 }
 
 fn failed(outcome: &Outcome) -> &str {
@@ -49,13 +65,8 @@ fn nothing_after_a_failure_is_begun() {
     let outcomes = host.run(&[remove("/tb/a"), remove("/tb/b"), remove("/tb/c")]);
     assert_eq!(outcomes.len(), 2, "{outcomes:?}");
     assert_eq!(outcomes[0], Outcome::Done);
-    let digest = |text: &[u8]| Sha256::of(text).to_string()[..12].to_owned();
-    let expected = format!(
-        "changed on the host since the plan: /tb/b (expected a file with sha256 {}, found a file with sha256 {})",
-        digest(b"planned"),
-        digest(b"other")
-    );
-    assert_eq!(differs(&outcomes[1]), expected);
+    let expected = Expected::File(Some(Sha256::of(b"planned")));
+    assert_eq!(differs(&outcomes[1]), &Differs { what: text("/tb/b"), expected, found: is_file(b"other") });
     assert!(host.exists("/tb/c"));
 }
 
@@ -77,8 +88,30 @@ fn what_a_script_says_of_itself_is_read() {
     assert_eq!(parse("0 need"), Some(Answer::Need(0)));
     assert_eq!(parse("12 done"), Some(Answer::Ended(12, Ending::Done)));
     assert_eq!(parse("1 failed bm8="), Some(Answer::Ended(1, Ending::Failed(Untrusted::new("no")))));
-    assert_eq!(parse("1 differs "), Some(Answer::Ended(1, Ending::Differs(Untrusted::default()))));
-    for wrong in ["", "x done", "1", "1 failed", "1 failed !", "1 done 2", "1 well"] {
+    // `/a`, `nothing` and `link b c`.
+    let differs = Differs {
+        what: Untrusted::new("/a"),
+        expected: Expected::Nothing,
+        found: Found::There(Thing::Link(Untrusted::new("b c"))),
+    };
+    let ending = Ending::Differs(differs);
+    assert_eq!(parse("1 differs L2E= bm90aGluZw== bGluayBiIGM="), Some(Answer::Ended(1, ending)));
+    for wrong in [
+        "",
+        "x done",
+        "1",
+        "1 failed",
+        "1 failed !",
+        "1 done 2",
+        "1 well",
+        "1 differs ",
+        "1 differs L2E=",
+        "1 differs L2E= bm90aGluZw== ",
+        // `nothing at all`, and a file with another digest than one can have.
+        "1 differs L2E= bm90aGluZyBhdCBhbGw= bm90aGluZw==",
+        "1 differs L2E= bm90aGluZw== ZmlsZSBhYmM=",
+        "1 differs L2E= bm90aGluZw== bm90aGluZw== bm90aGluZw==",
+    ] {
         assert_eq!(parse(wrong), None, "{wrong}");
     }
 }

@@ -7,6 +7,7 @@ use crate::finding::{
     NameFlaw, PortName, Ports, Services, Shapes, Unreachable,
 };
 use crate::identity::SshKeyKind;
+use crate::render::ssh::unsupported;
 
 pub(super) fn addresses(what: &Addresses) -> Words {
     const SHARED: &str = "correct one of the two; nodes behind one address need different ports";
@@ -220,7 +221,7 @@ pub(super) fn logins(what: &Logins) -> Words {
             };
             ("the public half of a key", help)
         }
-        SshKeyKind::Unsupported(kind) => (*kind, OTHER.into()),
+        SshKeyKind::Unsupported(kind) => (unsupported(*kind), OTHER.into()),
         SshKeyKind::Damaged => ("a damaged key", "replace it with an intact copy".into()),
         SshKeyKind::NotAKey => ("not a private key", OTHER.into()),
         // Keys of these two kinds are usable, so they lead to no finding.

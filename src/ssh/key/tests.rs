@@ -70,28 +70,22 @@ fn each_unusable_file_has_its_error() {
     let damaged = file!("ed25519").replace("b3Bl", "YWJj");
     let cut = file!("rsa.pkcs1").lines().take(5).collect::<Vec<_>>().join("\n");
     let table = [
-        (file!("ed25519.pub"), None, "/k/id is a public key"),
-        ("-----BEGIN PUBLIC KEY-----\nMFkw", None, "/k/id is a public key"),
-        (encrypted[0], None, "/k/id is encrypted, and no passphrase was given"),
-        (encrypted[0], Some("open"), "wrong passphrase for /k/id"),
-        (encrypted[1], Some("open"), "wrong passphrase for /k/id"),
-        (encrypted[2], Some("open"), "wrong passphrase for /k/id"),
-        (
-            file!("ecdsa.sec1.encrypted"),
-            Some(PASSPHRASE),
-            "/k/id is a key with outdated encryption, which spore doesn't support",
-        ),
-        ("-----BEGIN DSA PRIVATE KEY-----\nMFkw", None, "/k/id is a DSA key, which spore doesn't support"),
-        (&damaged, None, "/k/id is a damaged key"),
-        (&cut, None, "/k/id is a damaged key"),
-        ("", None, "/k/id isn't a private key"),
-        ("password: hunter2", None, "/k/id isn't a private key"),
+        (file!("ed25519.pub"), None, "Public"),
+        ("-----BEGIN PUBLIC KEY-----\nMFkw", None, "Public"),
+        (encrypted[0], None, "NoPassphrase"),
+        (encrypted[0], Some("open"), "WrongPassphrase"),
+        (encrypted[1], Some("open"), "WrongPassphrase"),
+        (encrypted[2], Some("open"), "WrongPassphrase"),
+        (file!("ecdsa.sec1.encrypted"), Some(PASSPHRASE), "Unsupported(OldEncryption)"),
+        ("-----BEGIN DSA PRIVATE KEY-----\nMFkw", None, "Unsupported(Dsa)"),
+        (&damaged, None, "Damaged"),
+        (&cut, None, "Damaged"),
+        ("", None, "NotAKey"),
+        ("password: hunter2", None, "NotAKey"),
     ];
     for (text, passphrase, expected) in table {
         let error = try_load(text, passphrase).0.unwrap_err();
-        assert_eq!(error.to_string(), expected);
-        let all = format!("{error:?}{}", error.help());
-        assert!(!all.contains("open"), "{all}");
+        assert_eq!(format!("{error:?}"), expected);
     }
 }
 
@@ -99,5 +93,5 @@ fn each_unusable_file_has_its_error() {
 fn a_failed_prompt_is_reported() {
     let mut ask = |_: &Path| Err(io::Error::other("no terminal"));
     let error = load("/k/id".as_ref(), file!("ed25519.encrypted"), &mut ask).unwrap_err();
-    assert_eq!(error.to_string(), "cannot prompt for the passphrase of /k/id");
+    assert!(matches!(error, KeyError::Ask(_)), "{error:?}");
 }

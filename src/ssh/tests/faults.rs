@@ -1,5 +1,6 @@
 //! Ports without an SSH server, and connections that break.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -35,25 +36,25 @@ async fn port(words: &'static str, stay: bool) -> ServerAddress {
 #[tokio::test]
 async fn each_kind_of_broken_server_has_its_error() {
     let table = [
-        ("", true, "no answer within 0.3 s while waiting for the SSH banner"),
-        ("SSH-2.0-Tarpit\r\n", true, "no answer within 0.3 s while exchanging keys"),
-        ("", false, "the host closed the connection while waiting for the SSH banner"),
+        ("", true, "TimedOut { phase: Greeting, after: 300ms }"),
+        ("SSH-2.0-Tarpit\r\n", true, "TimedOut { phase: KeyExchange, after: 300ms }"),
+        ("", false, "HungUp { phase: Greeting, why: None }"),
         (
             "Not allowed at this time\r\n",
             false,
-            "the host closed the connection while waiting for the SSH banner: Not allowed at this time",
+            r#"TurnedAway { said: Printable("Not allowed at this time") }"#,
         ),
-        ("SSH-2.0-Tarpit\r\n", false, "the host closed the connection while exchanging keys"),
+        ("SSH-2.0-Tarpit\r\n", false, "HungUp { phase: KeyExchange, why: None }"),
         (
             "HTTP/1.1 400 Bad \x1b[31mRequest\r\n\r\n",
             false,
-            "not an SSH server: it sent `HTTP/1.1 400 Bad \\u{1b}[31mRequest`",
+            r#"NotSsh { said: Printable("HTTP/1.1 400 Bad \\u{1b}[31mRequest") }"#,
         ),
         (
             "Exceeded MaxStartups \u{202e}\u{200b}\u{feff}\x1b]52;c;YQ==\x07\r\n",
             false,
-            "the host closed the connection while waiting for the SSH banner: \
-             Exceeded MaxStartups \\u{202e}\\u{200b}\\u{feff}\\u{1b}]52;c;YQ==\\u{7}",
+            "TurnedAway { said: Printable(\"Exceeded MaxStartups \
+             \\\\u{202e}\\\\u{200b}\\\\u{feff}\\\\u{1b}]52;c;YQ==\\\\u{7}\") }",
         ),
     ];
     for (words, stay, expected) in table {
@@ -66,8 +67,7 @@ async fn each_kind_of_broken_server_has_its_error() {
             Session::connect(&address, &login([]), &KnownHosts::default(), &timeouts, &Redactor::default())
                 .await
                 .unwrap_err();
-        assert_eq!(error.to_string(), expected);
-        assert!(!error.help().is_empty());
+        assert_eq!(format!("{error:?}"), expected);
     }
 }
 
@@ -97,11 +97,11 @@ async fn the_words_of_a_host_that_hangs_up_are_harmless() {
         Session::connect(&address, &login([]), &KnownHosts::default(), &patience(), &Redactor::default())
             .await
             .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the host closed the connection while exchanging keys: the host disconnected: \
-         go \\u{1b}]52;c;YQ==\\u{7}\\u{202e}\\u{200b}\\u{a}away"
-    );
+    let ConnectError::HungUp { phase: Phase::KeyExchange, why: Some(Lost::Disconnected(said)) } = error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!(said, "go \\u{1b}]52;c;YQ==\\u{7}\\u{202e}\\u{200b}\\u{a}away");
 }
 
 #[tokio::test]
@@ -112,8 +112,8 @@ async fn a_closed_port_and_an_unknown_name_have_different_errors() {
     let none = KnownHosts::default();
     let error =
         Session::connect(&closed, &login([]), &none, &patience(), &Redactor::default()).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
-    assert!(error.help().contains("nothing listens on port"), "{}", error.help());
+    let is_refused = |source: &io::Error| source.kind() == io::ErrorKind::ConnectionRefused;
+    assert!(matches!(&error, ConnectError::Unreachable { source, .. } if is_refused(source)), "{error:?}");
 
     let nowhere = ServerAddress::new("nowhere.invalid", 22);
     let error =
@@ -141,7 +141,7 @@ async fn a_closed_connection_is_reported() {
     .unwrap();
     let mut channel = session.exec("cat").await.unwrap();
     hang_up.cut();
-    assert_eq!(session.closed().await.reason, "the host closed the connection");
+    assert_eq!(session.closed().await, Lost::Closed);
     assert!(matches!(channel.reader.next().await, Err(ChannelError::Lost(_))));
     let sent = channel.writer.send(Bytes::from(vec![0; 64 << 20])).await;
     assert!(matches!(sent, Err(ChannelError::Lost(_))), "{sent:?}");
@@ -163,8 +163,7 @@ async fn a_host_that_opens_a_channel_is_left() {
     .await
     .unwrap();
     let _channel = session.exec("sleep 1000").await.unwrap();
-    let reason = session.closed().await.reason;
-    assert_eq!(reason, "the host opened a channel, which spore never asks for");
+    assert_eq!(session.closed().await, Lost::Intrusive);
 }
 
 /// A proxy that forwards bytes until it is told to stop. It then keeps both connections
@@ -196,7 +195,7 @@ async fn a_cut_network_is_detected() {
     let mut channel = session.exec("cat").await.unwrap();
     cut.send(()).unwrap();
     let start = Instant::now();
-    assert_eq!(session.closed().await.reason, "the host stopped responding");
+    assert_eq!(session.closed().await, Lost::Silent);
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(matches!(channel.reader.next().await, Err(ChannelError::Lost(_))));
 }

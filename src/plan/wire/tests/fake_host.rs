@@ -293,7 +293,7 @@ fn outcome(ending: Ending) -> Outcome {
     match ending {
         Ending::Done => Outcome::Done,
         Ending::Already => Outcome::Already,
-        Ending::Differs(said) => Outcome::Differs { text: redactor.show(&said) },
+        Ending::Differs(differs) => Outcome::Differs(differs.map(|said| redactor.show(&said))),
         Ending::Failed(said) => Outcome::Failed { text: redactor.show(&said) },
     }
 }

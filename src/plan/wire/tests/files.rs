@@ -6,6 +6,11 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 
+/// A mode as `stat` shows it, and the owner.
+fn with_owner(mode: &str, host: &FakeHost) -> Printable {
+    text(&format!("{mode} {}", host.access(0).owner))
+}
+
 #[test]
 fn a_directory_is_made_once() {
     let host = FakeHost::new();
@@ -14,9 +19,10 @@ fn a_directory_is_made_once() {
     assert_eq!(host.mode("/tb/plugins"), 0o750);
     assert_eq!(host.act(&make), Outcome::Already);
     host.chmod("/tb/plugins", 0o700);
-    let outcome = host.act(&make);
-    let changed = "changed on the host since the plan: /tb/plugins (expected nothing, found a directory with mode and owner 700 ";
-    assert!(differs(&outcome).starts_with(changed), "{outcome:?}");
+    let access = with_owner("700", &host);
+    let found = Found::WithAccess(Thing::Directory, access);
+    let changed = Differs { what: text("/tb/plugins"), expected: Expected::Nothing, found };
+    assert_eq!(differs(&host.act(&make)), &changed);
     assert_eq!(host.list("/tb"), ["bin", "config", "plugins", "storage"]);
 }
 
@@ -108,9 +114,12 @@ fn access_changes_from_what_was_planned_on() {
     assert_eq!(host.mode("/tb/config/a.yaml"), 0o600);
     assert_eq!(host.act(&change), Outcome::Already);
     host.chmod("/tb/config/a.yaml", 0o666);
-    assert!(differs(&host.act(&change)).contains(" found a file with 666 "));
+    let found = Found::WithAccess(Thing::File(None), with_owner("666", &host));
+    let expected = Expected::Access(with_owner("644", &host));
+    let changed = Differs { what: text("/tb/config/a.yaml"), expected, found };
+    assert_eq!(differs(&host.act(&change)), &changed);
     fs::remove_file(host.at("/tb/config/a.yaml")).unwrap();
-    assert!(differs(&host.act(&change)).ends_with(" found nothing)"));
+    assert_eq!(differs(&host.act(&change)), &Differs { found: Found::Nothing, ..changed });
 }
 
 /// A directory with the setgid bit hands its group and this bit down to directories in it.
@@ -263,18 +272,21 @@ fn a_meddled_file_stays() {
     let file = host.stage("/tb/config/a.yaml", b"new");
     let fresh = Action::Place { file: file.clone(), before: None, keep: false };
     let replace = Action::Place { file, before: Some(Sha256::of(b"old")), keep: false };
-    assert!(differs(&host.act(&replace)).ends_with("found nothing)"));
+    assert_eq!(*found(&host.act(&replace)), Found::Nothing);
     host.write("/tb/config/a.yaml", b"edited");
-    for place in [&fresh, &replace] {
-        assert!(
-            differs(&host.act(place))
-                .starts_with("changed on the host since the plan: /tb/config/a.yaml (expected ")
-        );
+    let old = Expected::File(Some(Sha256::of(b"old")));
+    for (place, expected) in [(&fresh, Expected::Nothing), (&replace, old)] {
+        let changed = Differs { what: text("/tb/config/a.yaml"), expected, found: is_file(b"edited") };
+        assert_eq!(differs(&host.act(place)), &changed);
         assert_eq!(host.read("/tb/config/a.yaml"), "edited");
     }
     fs::remove_file(host.at("/tb/config/a.yaml")).unwrap();
     symlink("elsewhere", host.at("/tb/config/a.yaml")).unwrap();
-    assert!(differs(&host.act(&fresh)).ends_with("found a symbolic link to elsewhere)"));
+    let changed = host.act(&fresh);
+    assert_eq!(
+        (&differs(&changed).expected, found(&changed)),
+        (&Expected::File(None), &is_link("elsewhere"))
+    );
 }
 
 #[test]
@@ -283,9 +295,13 @@ fn what_is_staged_is_checked_again() {
     let file = host.stage("/tb/config/a.yaml", b"new");
     let place = Action::Place { file: file.clone(), before: None, keep: false };
     host.write(&file.staged_path(), b"nEw");
-    assert!(differs(&host.act(&place)).contains("(expected the staged /tb/config/a.yaml, sha256 "));
+    let (what, of) = (text(&file.staged_path()), text("/tb/config/a.yaml"));
+    let expected = Expected::Staged { of: of.clone(), sha256: Some(file.sha256) };
+    let changed = Differs { what, expected, found: is_file(b"nEw") };
+    assert_eq!(differs(&host.act(&place)), &changed);
     fs::remove_file(host.at(&file.staged_path())).unwrap();
-    assert!(differs(&host.act(&place)).contains("(expected the staged /tb/config/a.yaml, found nothing)"));
+    let expected = Expected::Staged { of, sha256: None };
+    assert_eq!(differs(&host.act(&place)), &Differs { expected, found: Found::Nothing, ..changed });
     assert!(!host.exists("/tb/config/a.yaml"));
 }
 
@@ -305,7 +321,9 @@ fn a_big_files_digest_is_remembered_until_it_changes() {
     assert_eq!(host.act(&place), Outcome::Already);
     host.link_command("sha256sum");
     fs::OpenOptions::new().append(true).open(host.at("/tb/bin/tau")).unwrap().write_all(b"!").unwrap();
-    assert!(differs(&host.act(&place)).contains("/tb/bin/tau (expected nothing, found a file with sha256 "));
+    let changed = host.act(&place);
+    assert_eq!((&*differs(&changed).what, &differs(&changed).expected), ("/tb/bin/tau", &Expected::Nothing));
+    assert_eq!(*found(&changed), is_file(&fs::read(host.at("/tb/bin/tau")).unwrap()));
 }
 
 #[test]
@@ -399,7 +417,7 @@ fn a_link_is_made_over_what_was_there() {
     let pointing = || fs::read_link(host.at(&path)).unwrap();
     assert_eq!(host.act(&link(LinkBefore::Absent, "a")), Outcome::Done);
     assert_eq!(host.act(&link(LinkBefore::Absent, "a")), Outcome::Already);
-    assert!(differs(&host.act(&link(LinkBefore::Absent, "b"))).ends_with("found a symbolic link to a)"));
+    assert_eq!(*found(&host.act(&link(LinkBefore::Absent, "b"))), is_link("a"));
     assert_eq!(host.act(&link(LinkBefore::Link("a".to_owned()), "b")), Outcome::Done);
     assert_eq!(pointing().to_str(), Some("b"));
     // A replaced file is kept, and doesn't replace an earlier kept file.
@@ -420,7 +438,7 @@ fn a_file_is_removed_if_it_is_the_one() {
     host.write("/tb/config/a.yaml", b"x");
     let remove =
         |content: &[u8]| Action::Remove { path: "/tb/config/a.yaml".to_owned(), before: Sha256::of(content) };
-    assert!(differs(&host.act(&remove(b"y"))).contains(" found a file "));
+    assert_eq!(*found(&host.act(&remove(b"y"))), is_file(b"x"));
     assert_eq!(host.act(&remove(b"x")), Outcome::Done);
     assert_eq!(host.act(&remove(b"x")), Outcome::Already);
 }
@@ -452,13 +470,13 @@ fn only_the_directory_that_was_planned_on_is_purged() {
         Action::Purge { path: "/tb/storage/elders".to_owned(), before: host.identity("/tb/storage/elders") };
     fs::rename(host.at("/tb/storage/elders"), host.at("/tb/storage/saved")).unwrap();
     host.write("/tb/storage/elders/other", b"y");
-    let changed = "changed on the host since the plan: /tb/storage/elders (";
-    assert_eq!(differs(&host.act(&purge)), format!("{changed}another directory is there now)"));
+    let found = Found::AnotherDirectory;
+    let changed = Differs { what: text("/tb/storage/elders"), expected: Expected::Directory, found };
+    assert_eq!(differs(&host.act(&purge)), &changed);
     assert!(host.exists("/tb/storage/elders/other"));
     fs::remove_dir_all(host.at("/tb/storage/elders")).unwrap();
     symlink("saved", host.at("/tb/storage/elders")).unwrap();
-    let link = format!("{changed}expected a directory, found a symbolic link to saved)");
-    assert_eq!(differs(&host.act(&purge)), link);
+    assert_eq!(differs(&host.act(&purge)), &Differs { found: is_link("saved"), ..changed });
     fs::remove_file(host.at("/tb/storage/elders")).unwrap();
     // The contents of the directory may have changed.
     fs::rename(host.at("/tb/storage/saved"), host.at("/tb/storage/elders")).unwrap();

@@ -84,14 +84,11 @@ fn a_package_is_installed_once() {
 fn a_package_whose_state_has_changed_is_left_alone() {
     let host = FakeHost::new();
     let install = |unfinished| Action::Install { package: "docker.io".to_owned(), unfinished };
-    let changed = "changed on the host since the plan: package docker.io (expected ";
-    let cut_off = format!("{changed}it not to be installed, found it unpacked)");
-    assert_eq!(
-        differs(&host.act(&install(true))),
-        format!("{changed}an unfinished installation, found none)")
-    );
+    let changed = |expected, found| Differs { what: text("docker.io"), expected, found };
+    assert_eq!(differs(&host.act(&install(true))), &changed(Expected::Unfinished, Found::NotInstalled));
     host.write("/unpacked-docker.io", b"");
-    assert_eq!(differs(&host.act(&install(false))), cut_off);
+    let cut_off = changed(Expected::NotInstalled, Found::Package(text("unpacked")));
+    assert_eq!(differs(&host.act(&install(false))), &cut_off);
     assert_eq!(host.calls(), [""; 0]);
     assert_eq!(host.act(&install(true)), Outcome::Done);
     assert_eq!(host.act(&install(true)), Outcome::Already);
@@ -118,7 +115,8 @@ fn a_rule_of_the_owners_is_never_replaced() {
             host.write(&format!("/etc/ufw/{file}"), rule.as_bytes());
             let allowed = host.act(&Action::Allow(port));
             assert_eq!(allowed == Outcome::Already, outcome, "{rule}{allowed:?}");
-            assert_eq!(matches!(allowed, Outcome::Differs { .. }), !outcome, "{rule}{allowed:?}");
+            let differs = matches!(&allowed, Outcome::Differs(Differs { found: Found::Rule(_), .. }));
+            assert_eq!(differs, !outcome, "{rule}{allowed:?}");
             assert_eq!(host.act(&Action::Disallow(port)), Outcome::Already, "{rule}");
             assert_eq!(host.calls(), [""; 0], "{rule}");
             assert_eq!(host.read(&format!("/etc/ufw/{file}")), rule);
@@ -190,20 +188,22 @@ fn a_unit_that_was_enabled_or_masked_since_is_left_alone() {
     let host = FakeHost::new();
     let disable = Action::Disable { unit: UNIT.to_owned(), enabled: false };
     let enable = Action::Enable { unit: UNIT.to_owned() };
-    let changed =
-        "changed on the host since the plan: tau@elders.service (expected it to be disabled, found ";
+    let changed = |found| Differs { what: text(UNIT), expected: Expected::Disabled, found };
     host.write("/run/spore/elders/a1/config.yaml", b"x");
     host.write("/manager/enabled", b"enabled\n");
-    assert_eq!(differs(&host.act(&disable)), format!("{changed}it enabled)"));
+    assert_eq!(differs(&host.act(&disable)), &changed(Found::Boot(text("enabled"))));
     assert!(host.exists("/run/spore/elders/a1/config.yaml"));
     for (said, found) in [
-        ("masked", "it masked)"),
-        ("masked-runtime", "it masked-runtime)"),
-        ("not-found", "no unit file)"),
-        ("Failed to get unit file state for tau@elders.service: No such file or directory", "no unit file)"),
+        ("masked", Found::Boot(text("masked"))),
+        ("masked-runtime", Found::Boot(text("masked-runtime"))),
+        ("not-found", Found::NoUnitFile),
+        (
+            "Failed to get unit file state for tau@elders.service: No such file or directory",
+            Found::NoUnitFile,
+        ),
     ] {
         host.write("/manager/enabled", format!("{said}\n").as_bytes());
-        assert_eq!(differs(&host.act(&enable)), format!("{changed}{found}"));
+        assert_eq!(differs(&host.act(&enable)), &changed(found));
         assert_eq!(host.act(&disable), Outcome::Already, "{said}");
     }
     assert_eq!(host.calls(), [""; 0]);
@@ -238,13 +238,12 @@ fn units_are_reloaded_if_they_are_outdated() {
     assert_eq!(host.calls(), did);
     // A reload would load another file than the planned one.
     loaded(FILE, "yes");
-    let changed = "changed on the host since the plan: /etc/systemd/system/tau@.service (expected ";
-    let outcome = host.act(&reload(Some(b"planned")));
-    assert!(differs(&outcome).starts_with(&format!("{changed}a file with sha256 ")), "{outcome:?}");
-    let outcome = host.act(&reload(None));
-    assert!(differs(&outcome).starts_with(&format!("{changed}nothing, found a file ")), "{outcome:?}");
+    let changed = |expected, found| Differs { what: text(FILE), expected, found };
+    let planned = Expected::File(Some(Sha256::of(b"planned")));
+    assert_eq!(differs(&host.act(&reload(Some(b"planned")))), &changed(planned, is_file(b"new")));
+    assert_eq!(differs(&host.act(&reload(None))), &changed(Expected::Nothing, is_file(b"new")));
     fs::remove_file(host.at(FILE)).unwrap();
-    assert!(differs(&host.act(&reload(Some(b"new")))).ends_with(", found nothing)"));
+    assert_eq!(*found(&host.act(&reload(Some(b"new")))), Found::Nothing);
     assert_eq!(host.calls(), [""; 0]);
     assert_eq!(host.act(&reload(None)), Outcome::Done);
     loaded("/lib/systemd/system/tau@.service", "no");
@@ -259,15 +258,11 @@ fn stop(before: Running) -> Action {
 #[test]
 fn only_the_start_that_was_planned_on_is_stopped() {
     let host = with_unit("active", "a1", "b2");
-    let changed = "changed on the host since the plan: tau@elders.service (expected it ";
-    assert_eq!(
-        differs(&host.act(&stop(invocation("c3")))),
-        format!("{changed}to be running in start c3, found it active in start a1)")
-    );
-    assert_eq!(
-        differs(&host.act(&stop(Running::Stopped))),
-        format!("{changed}to be stopped, found it active in start a1)")
-    );
+    let found = Found::Unit { active: text("active"), start: text("a1"), outdated: false };
+    let changed = |expected| Differs { what: text(UNIT), expected, found: found.clone() };
+    let planned = Expected::Start(text("c3"));
+    assert_eq!(differs(&host.act(&stop(invocation("c3")))), &changed(planned));
+    assert_eq!(differs(&host.act(&stop(Running::Stopped))), &changed(Expected::Stopped));
     assert_eq!(host.calls(), [""; 0]);
     // A unit that keeps dying is stopped in any start.
     show(&host, "next", "inactive", "a1");
@@ -283,10 +278,8 @@ fn a_unit_that_was_stopped_is_not_waited_for() {
     let host = with_unit("inactive", "a1", "b2");
     let health = health("b2", 5242, LONG).unwrap();
     let wait = Action::Await { unit: UNIT.to_owned(), health, fallback: Fallback::Stop };
-    assert_eq!(
-        differs(&host.act(&wait)),
-        "changed on the host since the plan: tau@elders.service (expected it to be starting, found it stopped)"
-    );
+    let changed = Differs { what: text(UNIT), expected: Expected::Starting, found: Found::Stopped };
+    assert_eq!(differs(&host.act(&wait)), &changed);
     assert_eq!(host.calls(), [""; 0]);
 }
 
@@ -307,7 +300,13 @@ fn a_unit_is_started_once() {
     assert_eq!(host.act(&start), Outcome::Done);
     assert_eq!(host.calls(), ["reset-failed", "start"].map(|verb| format!("systemctl {verb} -- {UNIT}")));
     // Without a record, it isn't known what the unit runs with.
-    assert!(differs(&host.act(&start)).contains("with files other than those on the disk"));
+    let changed = Differs { what: text(UNIT), expected: Expected::Stopped, found: outdated("b2") };
+    assert_eq!(differs(&host.act(&start)), &changed);
+    // The same in a request with the other actions on units.
+    let enable = Action::Enable { unit: UNIT.to_owned() };
+    host.write("/manager/enabled", b"enabled\n");
+    assert_eq!(differs(&host.run(&[start.clone(), enable.clone()])[0]), &changed);
+    assert_eq!(differs(&host.run(&[enable, start.clone()])[1]), &changed);
     // This is what our unit template would have recorded.
     assert_eq!(host.act(&record("b2")), Outcome::Done);
     assert_eq!(host.act(&start), Outcome::Already);
@@ -333,9 +332,9 @@ fn a_restart_replaces_the_start_that_was_planned_on() {
     assert_eq!(host.act(&record("b2")), Outcome::Done);
     assert_eq!(host.act(&start), Outcome::Already);
     host.write("/tb/config/elders.yaml", b"newer");
-    let expected = "changed on the host since the plan: tau@elders.service (expected it to be running in start a1, found it active in start b2,";
-    let outcome = host.act(&start);
-    assert!(differs(&outcome).starts_with(expected), "{outcome:?}");
+    let expected = Expected::Start(text("a1"));
+    let changed = Differs { what: text(UNIT), expected, found: outdated("b2") };
+    assert_eq!(differs(&host.act(&start)), &changed);
     assert_eq!(host.calls(), [""; 0]);
 }
 
@@ -347,7 +346,12 @@ fn a_program_that_was_replaced_asks_for_a_restart() {
     assert_eq!(host.act(&start), Outcome::Already);
     fs::remove_file(host.at("/proc/42/exe")).unwrap();
     symlink("/tb/bin/tau (deleted)", host.at("/proc/42/exe")).unwrap();
-    differs(&host.act(&start));
+    assert_eq!(*found(&host.act(&start)), outdated("b2"));
+}
+
+/// Active in this start, with other files than those on the disk.
+fn outdated(start: &str) -> Found<Printable> {
+    Found::Unit { active: text("active"), start: text(start), outdated: true }
 }
 
 #[test]
@@ -454,7 +458,8 @@ fn what_a_unit_runs_with_is_noted_once() {
     host.write("/tb/config/elders.yaml", b"changed");
     assert_eq!(host.act(&record("a1")), Outcome::Already, "never over one that is there");
     assert_eq!(host.read("/run/spore/elders/a1/config.yaml"), noted);
-    assert!(differs(&host.act(&record("c3"))).contains("expected start c3, found a1"));
+    let (expected, found) = (Expected::Start(text("c3")), Found::Start(text("a1")));
+    assert_eq!(differs(&host.act(&record("c3"))), &Differs { what: text(UNIT), expected, found });
 }
 
 fn noted_by_the_unit(host: &FakeHost, invocation: &str) {
@@ -532,7 +537,7 @@ fn a_start_older_than_its_files_is_not_noted() {
     let host = with_unit("active", "a1", "b2");
     let said = host.read("/manager/show").replace("Fri 2100-01-01", "Thu 1970-01-01");
     host.write("/manager/show", said.as_bytes());
-    assert!(differs(&host.act(&record("a1"))).ends_with("has changed since it was started"));
+    assert_eq!(*found(&host.act(&record("a1"))), Found::ChangedInput);
     assert!(!host.exists("/run/spore/elders/a1"));
 }
 
@@ -556,10 +561,8 @@ fn plugins_and_directives_are_recorded_by_the_unit_and_by_an_apply() {
         // If the plugin changes, the unit no longer runs with the files on the disk.
         assert_eq!(host.act(&start(Running::Stopped, health("a1", 5242, LONG))), Outcome::Already, "{who}");
         host.write("/tb/plugins/p@1", b"another");
-        assert!(
-            differs(&host.act(&start(Running::Stopped, health("a1", 5242, LONG))))
-                .contains("with files other than those on the disk")
-        );
+        let start = start(Running::Stopped, health("a1", 5242, LONG));
+        assert_eq!(*found(&host.act(&start)), outdated("a1"), "{who}");
     }
 }
 
