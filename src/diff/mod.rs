@@ -1,8 +1,8 @@
 //! The differences between the desired and the current state of a host.
 //!
-//! Two steps: [`ground`] settles the goals that depend on the host, and
-//! [`compare`] then compares two graphs mechanically: it names no service and no package.
-//! A host is compared on its own. The order of the changes is decided by `plan`.
+//! There are two steps: [`ground()`] resolves the goals that depend on the host, then
+//! [`compare()`] compares two graphs mechanically, without naming a service or a package.
+//! Each host is compared on its own. The order of the changes is left to `plan`.
 
 mod change;
 mod compare;
