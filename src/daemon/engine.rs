@@ -1,15 +1,15 @@
-//! Container engines, which nodes with some services need.
+//! Container engines, which some services need.
 
 /// A container engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContainerEngine {
-    /// The package that brings it.
+    /// The package that installs the engine.
     pub package: &'static str,
-    /// The unit that runs it.
+    /// The unit that runs the engine.
     pub unit: &'static str,
 }
 
-/// The engines that nodes can use. The first is installed where there is none.
+/// The engines that nodes can use.
 pub const ENGINES: &[ContainerEngine] = &[
     ContainerEngine { package: "docker.io", unit: "docker.service" },
     ContainerEngine { package: "containerd", unit: "containerd.service" },

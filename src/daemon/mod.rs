@@ -1,10 +1,12 @@
-//! The daemons that nodes run, and what the other rooms need to know about each: its files
-//! and what they mean, what a probe asks about it, its unit, how its start is recorded, when
-//! it is healthy, and what a change to each field of its configuration needs.
+//! The daemons that nodes run, and what the other rooms need to know about each daemon: its
+//! files and what they mean, what a probe asks about it, its unit, how its starts are
+//! recorded, when it is healthy, and what a change to each field of its configuration
+//! needs.
 //!
 //! [`Daemon`] is the entry point. The rooms that compare and plan (`facts`, `diff`, `plan`)
-//! know a daemon only through its methods, so a second daemon is another variant and another
-//! folder here. Nothing here knows which hosts there are, or in what order they are changed.
+//! know a daemon only through its methods, so a second daemon needs another variant and
+//! another folder here, and no change there. This room knows neither the hosts nor the
+//! order in which they are changed.
 //!
 //! Two services of a host that a daemon may need have a file each as well: the container
 //! [`engine`] and the DNS [`resolver`].
@@ -23,45 +25,45 @@ pub use crate::resource::Daemon;
 use crate::resource::{Document, Health, HostText, NodeName, Printable, ShapeName};
 use std::collections::BTreeSet;
 
-/// What a file on a host is. It decides how the probe reads the file, and how the file is
-/// compared with a desired one.
+/// What a file on a host is. This determines how the file is compared with a desired one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// A node's configuration.
     Config(Daemon),
-    /// A key, of which only the digest leaves the host.
+    /// A key. Only its digest leaves the host.
     Secret,
-    /// A copy of a secret that another tool leaves in `/tmp`, owned by whoever logged in.
+    /// A copy of a secret that another tool leaves in `/tmp`, owned by the user who ran the
+    /// tool.
     ///
-    /// **What counts in /tmp**, which `probe.sh`, `lib.sh` and `remove.sh` keep to as well: a
-    /// regular file with one of the names in [`leftovers`] that has the digest of a secret of
-    /// the network. Any user may have put any other file there, so other files are ignored:
-    /// they are neither a problem nor a change. As a user may also put a pipe or a link there
-    /// at any instant, the probe opens the file without waiting and without following links.
-    /// Secrets are small: the probe reads no more than 64 KiB.
+    /// **Which files in /tmp count** (`probe.sh`, `lib.sh` and `remove.sh` follow the same
+    /// rule): a regular file that has one of the names in [`leftovers`] and the digest of a
+    /// secret of the network. Any other file may have been put there by any user, so it is
+    /// ignored: it is neither a problem nor a change. A user may also put a pipe or a link
+    /// there at any moment, so the probe opens the file without blocking and without
+    /// following links. Secrets are small, so the probe reads no more than 64 KiB.
     Leftover,
-    /// A public text.
+    /// A text that isn't secret.
     Text,
     /// A unit template.
     Unit,
-    /// A program or a plugin, of which only the digest is compared.
+    /// A program or a plugin. Only its digest is compared.
     Blob,
 }
 
-/// How the probe reads the files that match a pattern, and what it does with them.
-/// `probe.sh` documents each.
+/// How the probe reads the files that match a pattern, and what it does with them; see
+/// `probe.sh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// Only what `stat` says.
+    /// Only the output of `stat`.
     Stat,
-    /// The digest, as the host remembers it if the file hasn't changed since.
+    /// The digest; a remembered one if the file hasn't changed since.
     Program,
     /// The digest.
     Digest,
-    /// The digest, if the file is in `/tmp`; see [`Meaning::Leftover`].
+    /// The digest of a file in `/tmp`; see [`Meaning::Leftover`].
     Leftover,
     /// The text of a node's configuration, from which the daemon's awk program cuts the
-    /// secrets; its node's unit is queried.
+    /// secrets. The unit of the configuration's node is queried as well.
     Config,
     /// The directives of a unit file.
     Unit,
@@ -69,12 +71,12 @@ pub enum Reader {
     Text,
     /// The text without its comments.
     Settings,
-    /// A link to a unit, which is queried.
+    /// A link to a unit. The unit is queried.
     Wants,
 }
 
 impl Reader {
-    /// Its name in `probe.sh`.
+    /// The reader's name in `probe.sh`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stat => "stat",
@@ -90,22 +92,22 @@ impl Reader {
     }
 }
 
-/// Files that the probe looks for: a pattern of the shell, and how those are read whose path
-/// matches it. The first pattern that a path matches decides.
+/// Files that the probe looks for: a shell pattern, and how to read the files whose paths
+/// match it. If a path matches several patterns, the first one decides.
 pub type Question = (&'static str, Reader);
 
 impl Daemon {
     /// All daemons.
     pub const ALL: &[Self] = &[Self::Tau];
 
-    /// What users call it.
+    /// The name of the daemon, as users know it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tau => "tau",
         }
     }
 
-    /// The daemon and the shape of the node that a unit runs.
+    /// The daemon that a unit runs, and the shape of its node.
     pub fn of_unit(unit: &str) -> Option<(Self, ShapeName)> {
         Self::ALL.iter().find_map(|daemon| {
             let name = unit.strip_prefix(daemon.unit_prefix())?.strip_suffix(".service")?;
@@ -113,12 +115,12 @@ impl Daemon {
         })
     }
 
-    /// The daemon and the shape of the node that a configuration file is for.
+    /// The daemon that reads a configuration file, and the shape of its node.
     pub fn of_config(path: &str) -> Option<(Self, ShapeName)> {
         tau::shape_of_config(path).map(|shape| (Self::Tau, shape))
     }
 
-    /// The daemon whose program this is.
+    /// The daemon whose program is at this path.
     pub fn of_program(path: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|daemon| daemon.program() == path)
     }
@@ -128,49 +130,50 @@ impl Daemon {
         format!("{}{shape}.service", self.unit_prefix())
     }
 
-    /// What the names of its nodes' units begin with.
+    /// The prefix of the names of the units that run the daemon's nodes.
     pub fn unit_prefix(self) -> &'static str {
         match self {
             Self::Tau => tau::UNIT_PREFIX,
         }
     }
 
-    /// The template of its nodes' units.
+    /// The template of the units that run the daemon's nodes.
     pub fn template(self) -> &'static Template {
         match self {
             Self::Tau => tau::template(),
         }
     }
 
-    /// The path of its program.
+    /// The path of the daemon's program.
     pub fn program(self) -> &'static str {
         match self {
             Self::Tau => tau::BINARY,
         }
     }
 
-    /// The directories that it uses, parents first, with their modes.
+    /// The directories that the daemon uses, parents first, with their modes.
     pub fn directories(self) -> &'static [(&'static str, u32)] {
         match self {
             Self::Tau => tau::DIRECTORIES,
         }
     }
 
-    /// The directories of its files and of its unit template.
+    /// The directories in which an apply writes the daemon's files and its unit template.
     pub fn written_directories(self) -> &'static [&'static str] {
         match self {
             Self::Tau => &["/tb/bin", tau::CONFIG, tau::KEYS, tau::PLUGINS, "/etc/systemd/system"],
         }
     }
 
-    /// The directory of its nodes' configurations. Records of starts name keys relative to it.
+    /// The directory of the configurations. The record of a start names keys relative to
+    /// it.
     pub fn config_directory(self) -> &'static str {
         match self {
             Self::Tau => tau::CONFIG,
         }
     }
 
-    /// The directory of its plugins.
+    /// The directory of the daemon's plugins.
     pub fn plugin_directory(self) -> &'static str {
         match self {
             Self::Tau => tau::PLUGINS,
@@ -190,8 +193,8 @@ impl Daemon {
             Self::Tau => tau::config::setting(field),
         }
     }
-
-    /// The keys that a node reads when it starts, and whether there is no start without it.
+    /// The keys that a node reads when it starts, each with whether the node can't start
+    /// without it.
     pub fn keys(self) -> &'static [(&'static str, bool)] {
         match self {
             Self::Tau => {
@@ -209,20 +212,21 @@ impl Daemon {
             || is_in(self.plugin_directory(), path)
     }
 
-    /// Whether a validation of a node's configuration reads this file.
+    /// Whether validating a node's configuration involves this file.
     pub fn validates_with(self, path: &str) -> bool {
         path == self.program() || is_below(self.config_directory(), path)
     }
 
-    /// Whether users have to do something themselves when this file changes: with another
-    /// key, they must validate their domains again.
+    /// Whether a change to this file requires action from users: when the validation key
+    /// changes, they have to validate their domains again.
     pub fn is_known_to_users(self, path: &str) -> bool {
         match self {
             Self::Tau => path == tau::VALIDATION_PUBLIC,
         }
     }
 
-    /// The directories in which nodes keep their data, each in one of its own.
+    /// The directories in which nodes keep their data. Each node has its own
+    /// subdirectories.
     pub fn data_directories(self) -> &'static [&'static str] {
         match self {
             Self::Tau => &[tau::STORAGE, tau::RAFT],
@@ -263,23 +267,24 @@ impl Daemon {
         }
     }
 
-    /// The `sed` script that replaces the private key of a configuration by the public one,
-    /// for the record of a start. It exits with 9 for a file in which it can't.
+    /// The `sed` script that replaces the private key in a configuration with the public
+    /// one, for the record of a start. It exits with status 9 if it can't.
     pub fn cutting_for_records(self) -> &'static str {
         match self {
             Self::Tau => tau::private_key::cut_sed(),
         }
     }
 
-    /// The functions with which the scripts of actions ask about its files.
+    /// The shell variables and functions through which the scripts of actions know the
+    /// daemon's files.
     pub fn script(self) -> &'static str {
         match self {
             Self::Tau => tau::SCRIPT,
         }
     }
 
-    /// How the line of its journal begins that says that a node has started, after the name of
-    /// the shape.
+    /// The beginning of the journal line that a node writes once it has started, after the
+    /// name of the shape.
     pub fn start_sign(self) -> &'static str {
         match self {
             Self::Tau => tau::START_SIGN,
@@ -300,7 +305,8 @@ impl Daemon {
         }
     }
 
-    /// Where others can dial a node with this configuration: addresses that contain its id.
+    /// The addresses at which other nodes can dial a node with this configuration. Each
+    /// contains the node's id.
     pub fn dialled_at(self, config: &Document) -> BTreeSet<String> {
         match self {
             Self::Tau => tau::config::dialled_at(config),
@@ -314,29 +320,29 @@ impl Daemon {
         }
     }
 
-    /// What a node with this configuration does for the network.
+    /// The names of the services that a node with this configuration runs.
     pub fn serves(self, config: &Document) -> BTreeSet<String> {
         match self {
             Self::Tau => tau::config::services(config),
         }
     }
 
-    /// Where a node with this configuration listens.
+    /// The ports on which a node with this configuration listens.
     pub fn listens(self, config: &Document) -> Listens {
         match self {
             Self::Tau => tau::config::listens(config),
         }
     }
 
-    /// When a node counts as healthy with a configuration that was found; see
-    /// [`tau::health_with`].
+    /// When a node with this configuration, which was found on a host, counts as healthy;
+    /// see [`tau::health_with`].
     pub fn health_with(self, shape: &ShapeName, config: Option<&Document>) -> Health {
         match self {
             Self::Tau => tau::health_with(shape, config),
         }
     }
 
-    /// Whether two configurations are probably of one node whose shape was renamed.
+    /// Whether two configurations probably belong to one node whose shape was renamed.
     pub fn is_alike(self, old: &Document, new: &Document) -> bool {
         match self {
             Self::Tau => tau::config::is_alike(old, new),
@@ -347,10 +353,10 @@ impl Daemon {
 /// The TCP ports on which a node listens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listens {
-    /// The port for other nodes, if the configuration says.
+    /// The port for other nodes, if the configuration sets it.
     pub main: Option<u16>,
-    /// The port for DNS, if the node answers there. A node that finds it taken says that it
-    /// has started, and doesn't try again.
+    /// The port for DNS, if the node answers DNS. A node that finds this port taken still
+    /// reports that it has started, and doesn't try to bind it again.
     pub dns: Option<u16>,
 }
 
@@ -365,13 +371,13 @@ impl NodeName {
         self.daemon.config_path(&self.shape)
     }
 
-    /// Where the node keeps its data.
+    /// The directories in which the node keeps its data.
     pub fn data(&self) -> Vec<String> {
         self.daemon.data_paths(&self.shape)
     }
 }
 
-/// What a file on a host is, by its path; `None` if it is of no interest.
+/// What the file at this path is; `None` if spore doesn't compare it.
 pub fn meaning(path: &str) -> Option<Meaning> {
     if let Some((daemon, _)) = Daemon::of_config(path) {
         return Some(Meaning::Config(daemon));
@@ -387,7 +393,8 @@ pub fn meaning(path: &str) -> Option<Meaning> {
     })
 }
 
-/// Copies of secrets that other tools leave in `/tmp`; see [`Meaning::Leftover`].
+/// The paths where other tools leave copies of secrets in `/tmp`; see
+/// [`Meaning::Leftover`].
 pub fn leftovers() -> impl Iterator<Item = &'static str> {
     Daemon::ALL.iter().flat_map(|daemon| match daemon {
         Daemon::Tau => tau::LEFTOVERS.iter().copied(),

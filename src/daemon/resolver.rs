@@ -3,18 +3,18 @@
 use super::{Question, Reader};
 use std::net::IpAddr;
 
-/// Its unit.
+/// The unit of systemd-resolved.
 pub const UNIT: &str = "systemd-resolved.service";
-/// The port of DNS.
+/// The standard port of DNS.
 pub const DNS_PORT: u16 = 53;
-/// Where programs find the host's DNS servers.
+/// The file in which programs find the host's DNS servers.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
-/// The file to which [`RESOLV_CONF`] must lead where the stub doesn't listen: it lists the
-/// host's servers themselves.
+/// The file to which [`RESOLV_CONF`] must link when the stub listener is off. It lists the
+/// DNS servers that the host uses.
 pub const SERVERS: &str = "/run/systemd/resolve/resolv.conf";
-/// The settings of the host's owner.
+/// The settings of the host's administrator.
 pub const SETTINGS: &str = "/etc/systemd/resolved.conf";
-/// Drop-ins, which are read after [`SETTINGS`].
+/// The directory of drop-ins, which are read after [`SETTINGS`].
 pub const DROP_INS: &str = "/etc/systemd/resolved.conf.d";
 /// Our drop-in, which disables the stub listener.
 pub const DROP_IN: &str = "/etc/systemd/resolved.conf.d/spore.conf";
@@ -22,7 +22,7 @@ pub const DROP_IN: &str = "/etc/systemd/resolved.conf.d/spore.conf";
 pub const DROP_IN_TEXT: &str =
     "# Written by spore: seer answers DNS on this host.\n[Resolve]\nDNSStubListener=no\n";
 
-/// What the probe asks about it.
+/// The files of the resolver that the probe looks for.
 pub const QUESTIONS: &[Question] = &[
     (SETTINGS, Reader::Settings),
     (DROP_INS, Reader::Stat),
@@ -35,18 +35,18 @@ pub fn is_stub(address: IpAddr) -> bool {
     [[127, 0, 0, 53], [127, 0, 0, 54]].map(IpAddr::from).contains(&address)
 }
 
-/// Whether a link in the place of [`RESOLV_CONF`] leads to the stub listener.
+/// Whether a link at [`RESOLV_CONF`] with this target leads to the stub listener.
 pub fn is_stub_file(target: &str) -> bool {
     target.ends_with("/stub-resolv.conf")
 }
 
-/// Whether a text in the place of [`RESOLV_CONF`] names the stub listener.
+/// Whether a file at [`RESOLV_CONF`] with this text names the stub listener.
 pub fn names_stub(text: &str) -> bool {
     text.contains("127.0.0.53")
 }
 
-/// The last value that a text sets for the stub listener: `None` if it says nothing,
-/// otherwise whether the text switches the listener off.
+/// Whether a text switches the stub listener off, by the last value that it sets; `None` if
+/// it sets none.
 pub fn switches_stub_off(text: &str) -> Option<bool> {
     let mut values = text.lines().rev().filter_map(|line| {
         let (name, value) = line.split_once('=')?;

@@ -1,10 +1,10 @@
-//! A daemon's unit template: its text, what it means, and which of its directives a host's
-//! drop-ins override.
+//! A daemon's unit template: its text, its directives, and which of these a host's drop-ins
+//! override.
 //!
-//! A node runs with the *merged* unit: a fragment, which should be our template, and drop-ins
-//! on top of it. Directives that our template doesn't set are the administrator's and are left
-//! alone. A directive that our template sets and a drop-in changes is an [`Override`]: neither
-//! writing the template nor a restart can change that.
+//! A node runs with the *merged* unit: a fragment, which should be our template, and
+//! drop-ins on top of it. Directives that our template doesn't set belong to the
+//! administrator and are left alone. A directive that our template sets and a drop-in
+//! changes is an [`Override`]: neither writing the template nor a restart can change it.
 
 use crate::resource::{Document, Effect, Field, FieldPath, Printable, ShapeName, Value};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub struct Template {
 }
 
 impl Template {
-    /// A template of this text, at this path below `/etc/systemd/system`.
+    /// Creates a template with this text, for this path below `/etc/systemd/system`.
     pub(super) fn new(path: &'static str, text: String) -> Self {
         let document = Arc::new(parse_directives(&text));
         let is_overridable =
@@ -29,29 +29,32 @@ impl Template {
         Self { path, text, document, directives }
     }
 
-    /// Its file. It is in `/etc/systemd/system`, which takes precedence over `/lib`.
+    /// The path of the template. It is in `/etc/systemd/system`, which takes precedence
+    /// over `/lib`.
     pub fn path(&self) -> &'static str {
         self.path
     }
 
-    /// Its text.
+    /// The text of the template.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Its directives.
+    /// The directives of the template.
     pub fn document(&self) -> &Arc<Document> {
         &self.document
     }
 
-    /// The directives that a drop-in can override and that affect a node, as `Section.Name`.
-    /// Dependencies can only be added to, and a description is only shown.
+    /// The directives that affect a node and that a drop-in can override, as
+    /// `Section.Name`. Dependencies aren't among them, because a drop-in can only add some;
+    /// nor is the description, because it is only displayed.
     pub fn directives(&self) -> &[FieldPath] {
         &self.directives
     }
 
-    /// Whether our template takes precedence over the unit file at `fragment`: it is
-    /// the template's name, in a directory that `/etc/systemd/system` goes before.
+    /// Whether our template takes precedence over the unit file at `fragment`: the file has
+    /// the template's name, and is in a directory over which `/etc/systemd/system` takes
+    /// precedence.
     pub fn precedes(&self, fragment: &str) -> bool {
         let Some((directory, name)) = fragment.rsplit_once('/') else { return true };
         let is_stronger =
@@ -59,8 +62,8 @@ impl Template {
         self.path.ends_with(&format!("/{name}")) && !is_stronger
     }
 
-    /// What the drop-ins of a shape's unit override; files and texts in the order in
-    /// which systemd reads them.
+    /// The directives that the drop-ins of a shape's unit override. `drop_ins` yields the
+    /// path and the text of each drop-in, in the order in which systemd reads them.
     pub fn overrides<'a>(
         &self,
         shape: &ShapeName,
@@ -76,8 +79,8 @@ impl Template {
                 for (file, document) in &drop_ins {
                     let Some(field) = document.fields.get(path) else { continue };
                     for value in values(&field.value) {
-                        // Commands accumulate; of the others the last counts. An empty
-                        // value takes away what came before.
+                        // Commands accumulate; for any other directive the last value
+                        // counts. An empty value removes the previous ones.
                         if value.is_empty() || !path.starts_with("Service.Exec") {
                             in_force.clear();
                         }
@@ -89,7 +92,7 @@ impl Template {
                 }
                 let is =
                     |ours: &&str, value: &&str| canonical(path, ours, shape) == canonical(path, value, shape);
-                // Additional commands that an administrator runs before a start are left
+                // Additional commands that the administrator runs before a start are left
                 // alone.
                 let holds = if path.as_str() == "Service.ExecStartPre" {
                     wanted.iter().all(|ours| in_force.iter().any(|value| is(ours, value)))
@@ -107,8 +110,8 @@ impl Template {
     }
 }
 
-/// A unit file's directives, as `Section.Name`. A directive that is given several
-/// times is a list; comments, blank lines and the spaces around `=` don't count.
+/// Parses a unit file's directives, as `Section.Name`. A directive that occurs several
+/// times becomes a list; comments, blank lines and the spaces around `=` are ignored.
 pub fn parse_directives(text: &str) -> Document {
     let mut section = String::new();
     let mut values: BTreeMap<String, Vec<Printable>> = BTreeMap::new();
@@ -131,9 +134,9 @@ pub fn parse_directives(text: &str) -> Document {
     Document { fields: fields.collect() }
 }
 
-/// What a change of a directive takes. Whether a node may dump core is the one limit that
-/// isn't worth a restart: it is in force from the next start on, so a node that another
-/// tool or an older version started keeps running.
+/// What a change to a directive needs. `LimitCORE` is the one limit that isn't worth a
+/// restart: it applies from the next start on, and a node that another tool or an older
+/// version of spore started keeps running.
 fn effect(path: &str) -> Effect {
     if path == "Service.LimitCORE" {
         return Effect::Reload;
@@ -147,11 +150,11 @@ fn effect(path: &str) -> Effect {
 /// A directive of our template that a drop-in sets to something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
-    /// `Service.LimitNOFILE`
+    /// The directive, such as `Service.LimitNOFILE`.
     pub directive: FieldPath,
-    /// The value in force instead; empty if the drop-in only removes ours.
+    /// The values in force instead; empty if the drop-in only removes ours.
     pub values: Vec<String>,
-    /// The last drop-in that sets it.
+    /// The last drop-in that sets the directive.
     pub file: String,
 }
 
@@ -163,7 +166,7 @@ fn values(value: &Value) -> Vec<&str> {
     }
 }
 
-/// A directive's value in one of the ways to write it: `64K` → `65536`, `1s` → `1`.
+/// A directive's value in one canonical spelling: `64K` → `65536`, `1s` → `1`.
 fn canonical(path: &str, value: &str, shape: &ShapeName) -> String {
     if path.starts_with("Service.Limit") {
         let of_one = |limit: &str| {
@@ -189,7 +192,7 @@ fn canonical(path: &str, value: &str, shape: &ShapeName) -> String {
     value.to_owned()
 }
 
-/// `… -s elders …` → `… -s %i …`
+/// Replaces the name of the shape with its specifier: `… -s elders …` → `… -s %i …`.
 pub fn with_specifier(arguments: &str, shape: &ShapeName) -> String {
     let mut words: Vec<&str> = arguments.split_whitespace().collect();
     for i in 1..words.len() {

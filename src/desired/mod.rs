@@ -1,9 +1,9 @@
 //! The desired state of the hosts: a [`Network`] compiled into a graph of goals.
 //!
-//! The entry point is [`compile`]. A goal is either a resource, or depends on the host's
-//! conditions ("tau for this architecture", "port 53 is free"); the latter becomes a
-//! resource in [`ground`](crate::diff::ground), once the host has been probed. The edges
-//! constrain the order; the plan decides it.
+//! The entry point is [`compile`]. A goal either is a resource or depends on the host's
+//! conditions ("tau for this architecture", "port 53 is free"). A goal of the latter kind
+//! becomes resources in [`ground`](crate::diff::ground()), once the host has been probed.
+//! The edges constrain the order; the plan decides it.
 
 mod node;
 mod parallel;
@@ -28,40 +28,41 @@ use thiserror::Error;
 /// The desired state of the hosts, and the bytes of their files.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
-    /// The goals of each host, by the resource that they are about.
+    /// The goals of each host, by the resource that each goal is about.
     pub goals: ByHost<Goal>,
-    /// The bytes of every file except artifacts, by where they come from.
+    /// The bytes of every file except artifacts, by their source.
     pub payloads: BTreeMap<Source, SecretBytes>,
-    /// Which other bytes mean the same as a file of ours.
+    /// Which other bytes mean the same as a desired file.
     pub spellings: Spellings,
-    /// Versions of tau, by the binary's digest, where they are known.
+    /// The known versions of tau, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
     /// The key for digests of secrets, by host.
     pub digest_keys: BTreeMap<HostName, DigestKey>,
 }
 
-/// Bytes that mean the same as those of a file of ours: a key with its final line break or
-/// without.
+/// Bytes that mean the same as a desired file: a key with or without a final line break.
 #[derive(Clone, Debug, Default)]
 pub struct Spellings {
-    /// The digest of each spelling, and that of ours.
+    /// The digest of each spelling, with the digest of the desired file.
     ours: BTreeMap<Sha256, Sha256>,
-    /// Those of them that are spellings of a secret of the whole network.
+    /// The spellings of the secrets that the whole network shares.
     secrets: BTreeSet<Sha256>,
 }
 
 impl Spellings {
-    /// Whether a file with the digest `found` means the same as ours with the digest `ours`.
+    /// Whether a file with the digest `found` means the same as the desired file with the
+    /// digest `ours`.
     pub fn are_equal(&self, found: &Sha256, ours: &Sha256) -> bool {
         found == ours || self.ours.get(found) == Some(ours)
     }
 
-    /// Whether a file with this digest is a spelling of a secret of the whole network.
+    /// Whether a file with this digest is a spelling of a secret that the whole network
+    /// shares.
     pub fn have_secret(&self, found: &Sha256) -> bool {
         self.secrets.contains(found)
     }
 
-    /// Adds the spellings of a file of ours. Returns their digests.
+    /// Adds the spellings of a desired file. Returns their digests.
     fn add(&mut self, ours: &[u8]) -> [Sha256; 2] {
         let text = String::from_utf8_lossy(ours);
         let line = text.trim_end_matches('\n');
@@ -70,8 +71,8 @@ impl Spellings {
         spellings
     }
 
-    /// Adds the network's secrets, so that their files are recognized on every host, including
-    /// on those that don't need them.
+    /// Adds the network's secrets, so that their files are recognized on every host,
+    /// including the hosts that don't need them.
     fn add_secrets(&mut self, network: &Network) {
         for secret in
             [Some(network.swarm_key.line()), network.domain.validation.private()].into_iter().flatten()
@@ -83,7 +84,7 @@ impl Spellings {
 }
 
 impl Desired {
-    /// The bytes from this source, if they are the ones with this digest.
+    /// The bytes from this source, if they have this digest.
     pub fn payload(&self, source: &Source, sha256: &Sha256) -> Option<&SecretBytes> {
         self.payloads.get(source).filter(|bytes| Sha256::of(bytes.expose()) == *sha256)
     }
@@ -92,9 +93,10 @@ impl Desired {
 /// Something that should be true of a host.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Goal {
-    /// This resource exists.
+    /// The resource exists.
     Have(Resource),
-    /// The program for the host's architecture is installed.
+    /// The daemon's program for the host's architecture is installed; with no artifacts,
+    /// the host keeps the program that it has.
     Program(BTreeMap<Architecture, ArtifactRef>),
     /// If the host has a firewall, it allows this port.
     Reachable(Port),
@@ -104,23 +106,24 @@ pub enum Goal {
     DnsPortFree,
 }
 
-/// A file that is too large to hold in memory, and so is only referred to.
+/// A file that is too large to hold in memory, and so is only identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArtifactRef {
-    /// Its digest.
+    /// The digest of the file.
     pub sha256: Sha256,
-    /// Its size in bytes, if known without downloading it.
+    /// The size in bytes, if known without a download.
     pub size: Option<u64>,
 }
 
-/// The files to which the folder only refers.
+/// The files that the folder only refers to.
 #[derive(Clone, Debug, Default)]
 pub struct Supplies {
-    /// tau, by architecture; empty if the folder pins none and each host keeps its own.
+    /// tau, by architecture. Empty if the folder doesn't pin a tau; each host then keeps
+    /// the one that it has.
     pub tau: BTreeMap<Architecture, ArtifactRef>,
     /// The plugins, by name.
     pub plugins: BTreeMap<String, ArtifactRef>,
-    /// Versions of tau, by the binary's digest, where they are known.
+    /// The known versions of tau, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
 }
 

@@ -135,8 +135,8 @@ impl HostCompiler<'_> {
             listen.push(format!("/ip6/::/tcp/{main}"));
         }
         let public = tau::config::relative(tau::VALIDATION_PUBLIC);
-        // tau requires a file here whatever services the node runs; without the private
-        // key, name the public one.
+        // tau requires this file whatever services the node runs. Without the private key,
+        // the configuration names the public one.
         let has_private = needs.trusted && domain.validation.private().is_some();
         let private =
             if has_private { tau::config::relative(tau::VALIDATION_PRIVATE) } else { public.clone() };
@@ -173,7 +173,8 @@ impl HostCompiler<'_> {
         })
     }
 
-    /// Every node gets the provider and the owner; only trusted ones get the credential.
+    /// The tenancy for a node: every node gets the provider and the owner, but only trusted
+    /// nodes get the credential.
     fn tenancy(&self, trusted: bool) -> Option<Tenancy> {
         let tenancy = self.network.tenancy.as_ref()?;
         let app = tenancy.app.as_ref().filter(|_| trusted).map(|app| App {
@@ -184,12 +185,13 @@ impl HostCompiler<'_> {
     }
 }
 
-/// The plugins whose files exist. As upstream does, nodes are run without the others.
+/// The plugins whose files exist. Like upstream's tool, spore runs nodes without the
+/// others.
 fn plugins(shape: &Shape) -> impl Iterator<Item = &Plugin> {
     shape.plugins.iter().map(|plugin| &plugin.value).filter(|plugin| plugin.is_there)
 }
 
-/// For example `/ip4/10.0.0.1/tcp/4242`.
+/// The multiaddress of a TCP port, such as `/ip4/10.0.0.1/tcp/4242`.
 pub(super) fn multiaddr(ip: IpAddr, port: u16) -> String {
     match ip {
         IpAddr::V4(ip) => format!("/ip4/{ip}/tcp/{port}"),

@@ -4,11 +4,11 @@ use super::node::multiaddr;
 use crate::network::Network;
 use crate::resource::HostName;
 
-/// A node that the others dial when they start.
+/// A node that other nodes dial when they start.
 pub(super) struct BootstrapNode {
-    /// Its host.
+    /// The host on which the node runs.
     pub(super) host: HostName,
-    /// One for each address of the host: `/ip4/10.0.0.1/tcp/4242/p2p/12D3…`.
+    /// A multiaddress for each address of the host: `/ip4/10.0.0.1/tcp/4242/p2p/12D3…`.
     pub(super) multiaddrs: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! A difference, by the kind of resource. A resource that is in place has no change.
+//! Changes, by the kind of resource. A resource that is in place has no change.
 
 use crate::resource::{
     Access, Content, Effect, FieldPath, File, IDENTITY, Link, Resource, Service, Sha256, Trouble, Untold,
@@ -11,30 +11,30 @@ use std::sync::Arc;
 pub enum Change {
     /// A package to install.
     Package {
-        /// Whether an earlier installation of it was cut off.
+        /// Whether an earlier installation of it was interrupted.
         unfinished: bool,
     },
-    /// A directory to create, or to change owner or mode of.
+    /// A directory to create, or whose owner or mode is to change.
     Directory {
-        /// As it was found.
+        /// The directory as found.
         before: Option<Access>,
-        /// As it should be.
+        /// The desired directory.
         after: Access,
     },
-    /// A file to write, or to change owner or mode of.
+    /// A file to write, or whose owner or mode is to change.
     File(Box<FileChange>),
-    /// A link to make.
+    /// A link to create or to redirect.
     Link {
-        /// Where it points now.
+        /// The link as found.
         before: Option<Link>,
-        /// The digest of a file that stands in its place.
+        /// The digest of the file that the link replaces, if there is one.
         displaces: Option<Sha256>,
-        /// Where it should.
+        /// The desired link.
         after: Link,
     },
-    /// A port to allow.
+    /// A port for the firewall to allow.
     Rule,
-    /// Unit files that the service manager is to read.
+    /// Unit files that the service manager has to reload.
     Units,
     /// A unit to start, restart or enable.
     Service(Box<ServiceChange>),
@@ -42,80 +42,82 @@ pub enum Change {
     Remove(Box<Resource>),
 }
 
-/// A file that isn't as it should be.
+/// A file that differs from the desired one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileChange {
-    /// As it was found.
+    /// The file as found.
     pub before: Option<Arc<File>>,
-    /// As it should be.
+    /// The desired file.
     pub after: Arc<File>,
-    /// Whether its content differs; otherwise only its owner or mode does.
+    /// Whether the content of the file differs; otherwise only its owner or mode does.
     pub rewritten: bool,
-    /// Where both are documents: what they say differently.
+    /// The fields that differ, if both files are documents.
     pub fields: Vec<FieldChange>,
 }
 
 /// A field with a different value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldChange {
-    /// Which.
+    /// The path of the field.
     pub path: FieldPath,
-    /// As it was found.
+    /// The value as found.
     pub before: Option<Value>,
-    /// As it should be.
+    /// The desired value.
     pub after: Option<Value>,
-    /// What it needs to become effective.
+    /// What the change needs to take effect.
     pub effect: Effect,
 }
 
-/// A unit that isn't as it should be.
+/// A unit that differs from the desired one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceChange {
-    /// As it was found.
+    /// The unit as found.
     pub before: Option<Service>,
-    /// As it should be.
+    /// The desired unit.
     pub after: Service,
-    /// What is to be done to its process.
+    /// What is done to the unit's process.
     pub verb: Option<Verb>,
-    /// Whether it is to be started at boot.
+    /// Whether the unit is to be enabled, so that it starts at boot.
     pub enable: bool,
-    /// Why it is restarted, or what is wrong with it.
+    /// Why the unit is restarted, or what is wrong with it.
     pub reasons: Vec<Reason>,
 }
 
 /// What is done to a unit's process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// It is down.
+    /// The unit is down: start it.
     Start,
-    /// It runs with outdated inputs.
+    /// The unit runs with outdated or unknown inputs, or has a failure that only a restart
+    /// can fix: restart it.
     Restart,
-    /// It is starting, with the right inputs.
+    /// The unit has the right inputs, but isn't healthy yet: wait for it.
     Await,
 }
 
-/// Why a unit is restarted.
+/// Why a unit is restarted, or waited for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
-    /// What it was started with differs from what it should run with.
+    /// A file that the process read when it started differs from the desired one.
     Input {
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// Its fields, where that is a document; empty where it is the whole.
+        /// The fields that differ; empty if the file is compared as a whole.
         fields: Vec<FieldChange>,
     },
-    /// What it was started with isn't known.
+    /// It is unknown what the process was started with.
     Unknown(Untold),
-    /// It exits and is restarted by the service manager, or doesn't do its work.
+    /// The process keeps exiting and being restarted by the service manager, or isn't
+    /// healthy.
     Failing(Trouble),
 }
 
-/// What a change does, in the terms in which plans and applies count changes.
+/// What a change does. Plans and applies count changes by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Something is added that wasn't there.
+    /// Something is added that didn't exist.
     Create,
-    /// Something that is there is changed, or waited for.
+    /// Something that exists is changed, or waited for.
     Change,
     /// Something is removed.
     Remove,
@@ -126,7 +128,7 @@ pub enum Kind {
 }
 
 impl Change {
-    /// How plans and applies count it.
+    /// The kind by which plans and applies count this change.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Remove(_) => Kind::Remove,
@@ -144,7 +146,7 @@ impl Change {
         }
     }
 
-    /// What was found, where that is a file.
+    /// The file that was found, if the change is to a file.
     pub fn file_before(&self) -> Option<&File> {
         match self {
             Self::File(change) => change.before.as_deref(),
@@ -156,7 +158,7 @@ impl Change {
         }
     }
 
-    /// Whether it can't be undone, or cuts a node off from the network.
+    /// Whether the change can't be undone, or cuts a node off from the network.
     pub fn is_destructive(&self) -> bool {
         match self {
             Self::Remove(resource) => match &**resource {

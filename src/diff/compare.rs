@@ -11,19 +11,20 @@ use crate::resource::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What decides, besides the two states, whether they differ.
+/// What determines, besides the two states, whether they differ.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
     /// Which bytes mean the same.
     pub spellings: &'a Spellings,
-    /// On what the removal of a resource depends that isn't wanted.
+    /// The conditions under which an unwanted resource is removed, for the resources that
+    /// have any.
     pub unwanted: &'a BTreeMap<ResourceKey, Unwanted>,
     /// Whether the data of removed nodes is removed.
     pub purge_storage: bool,
 }
 
-/// Compares what is wanted on a host with what was found there: every resource that isn't as
-/// it should be, with the edges of the wanted graph among them.
+/// Compares the desired state of a host with its current state. Returns a change for every
+/// resource that isn't in place, with the desired graph's edges between these resources.
 pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>, terms: Terms<'_>) -> Graph<Change> {
     let mut changes = Graph::default();
     let comparison = Comparison { desired, current, spellings: terms.spellings };
@@ -38,7 +39,7 @@ pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>, terms: Term
             continue;
         }
         if matches!(found, Resource::Units { fresh: false }) {
-            // An apply was cut off after it had removed a unit file.
+            // Reached if an apply was interrupted after it had removed a unit file.
             changes.insert(id.clone(), Change::Units);
         } else if is_ours_to_remove(&id.key, found) && is_removed(&id.key, found, &shapes, terms) {
             changes.insert(id.clone(), Change::Remove(Box::new(found.clone())));
@@ -53,7 +54,7 @@ pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>, terms: Term
     changes
 }
 
-/// The shapes whose nodes are wanted.
+/// The shapes whose nodes are desired on the host.
 fn shapes(desired: &Graph<Resource>) -> BTreeSet<&ShapeName> {
     let services = desired.iter().filter_map(|(_, resource)| match resource {
         Resource::Service(service) => service.node.as_ref(),
@@ -62,7 +63,7 @@ fn shapes(desired: &Graph<Resource>) -> BTreeSet<&ShapeName> {
     services.map(|node| &node.name.shape).collect()
 }
 
-/// Whether an unwanted resource goes; see [`Unwanted`].
+/// Whether an unwanted resource is removed; see [`Unwanted`].
 fn is_removed(key: &ResourceKey, found: &Resource, wanted: &BTreeSet<&ShapeName>, terms: Terms<'_>) -> bool {
     match terms.unwanted.get(key) {
         None => true,
@@ -74,12 +75,13 @@ fn is_removed(key: &ResourceKey, found: &Resource, wanted: &BTreeSet<&ShapeName>
             terms.purge_storage && !shapes.iter().any(|shape| wanted.contains(shape))
         }
         Some(Unwanted::Host) => wanted.is_empty(),
-        // The host isn't planned.
+        // Nothing is removed; a host with such a resource isn't planned.
         Some(Unwanted::Unclear(_)) => false,
     }
 }
 
-/// The service manager forgets a unit file only at a daemon-reload.
+/// Adds a reload for each removed unit file, because the service manager forgets a unit
+/// file only at a daemon-reload.
 fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
     let removed: Vec<ResourceId> = changes
         .iter()
@@ -96,8 +98,8 @@ fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
     }
 }
 
-/// Directories, packages and links stay, because other software may have come to rely on
-/// them; so do units that run no node.
+/// Whether spore may remove a resource of this kind. Directories, packages and links stay,
+/// because other software may have come to rely on them, and so do units that run no node.
 fn is_ours_to_remove(key: &ResourceKey, found: &Resource) -> bool {
     match found {
         Resource::File(_) => matches!(key, ResourceKey::File(_)),
@@ -169,7 +171,7 @@ impl Comparison<'_> {
                 };
                 self.service(id, before, after).map(|change| Change::Service(Box::new(change)))
             }
-            // Only found, never wanted.
+            // These only occur in a current state.
             Resource::Unreadable { .. } | Resource::Storage { .. } => None,
         }
     }
@@ -181,7 +183,8 @@ impl Comparison<'_> {
             Some(Activity::Failing { trouble, lasts, started }) => {
                 let mut reasons = self.stale_inputs(id, started);
                 let verb = if reasons.is_empty() && !lasts { Verb::Await } else { Verb::Restart };
-                // Between two starts there is no process to ask.
+                // Between two starts there is no process to inspect, so its unknown inputs
+                // aren't a reason.
                 reasons.retain(|reason| !matches!(reason, Reason::Unknown(_)));
                 reasons.insert(0, Reason::Failing(trouble.clone()));
                 (Some(verb), reasons)
@@ -204,8 +207,8 @@ impl Comparison<'_> {
         })
     }
 
-    /// The inputs with which a process was started that differ from the desired ones and need
-    /// a restart.
+    /// The inputs that differ from the desired ones, where the process needs a restart to
+    /// use the latter.
     fn stale_inputs(&self, id: &ResourceId, started: &Started) -> Vec<Reason> {
         let Self { desired, spellings, .. } = *self;
         let known = match &started.inputs {
@@ -250,7 +253,8 @@ fn file(found: Option<&Resource>, after: &Arc<File>, spellings: &Spellings) -> O
     })
 }
 
-/// Whether a process with these inputs needs no restart to run with this file.
+/// Whether a process with these inputs already runs with this file, or with one so similar
+/// that no restart is needed.
 pub fn runs_with(
     path: &str,
     file: &File,
@@ -272,8 +276,8 @@ fn stale_input(
     let Some(input) = known.get(path) else {
         return if restarts(effect) { whole() } else { None };
     };
-    // A secret with the same meaning but other bytes has already been recognized by its
-    // digest; a process that read other bytes has read another file.
+    // If the process read a secret in another spelling, the digests show that the spellings
+    // are equal. Any other digest means that the secret is another one.
     match difference((&input.content, input.sha256.as_ref()), (&wanted.content, &wanted.sha256), spellings) {
         Difference::None => None,
         Difference::Whole => {

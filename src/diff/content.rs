@@ -5,18 +5,18 @@ use crate::desired::Spellings;
 use crate::resource::{Content, Document, Effect, Field, Sha256, Value};
 use std::collections::BTreeSet;
 
-/// How two contents differ.
+/// The result of comparing two contents.
 #[derive(Debug)]
 pub(super) enum Difference {
-    /// Nothing.
+    /// The contents mean the same.
     None,
-    /// These fields.
+    /// These fields of two documents differ.
     Fields(Vec<FieldChange>),
-    /// The whole.
+    /// The contents differ, and can't be compared field by field.
     Whole,
 }
 
-/// Compares by meaning; equal bytes mean the same whatever they are.
+/// Compares two contents by meaning. Equal bytes always mean the same, whatever their kind.
 pub(super) fn difference(
     before: (&Content, Option<&Sha256>),
     after: (&Content, &Sha256),
@@ -60,8 +60,8 @@ fn fields(before: &Document, after: &Document) -> Vec<FieldChange> {
             let (old, new) = (before.get(path), after.get(path));
             let value = |field: &Field| field.value.clone();
             let (old_value, new_value) = (old.map(value), new.map(value));
-            // The desired side determines a change's effect; for a removed field, its old
-            // value does.
+            // The desired field determines what the change needs; if the field is removed,
+            // the current one does.
             let effect = new.or(old)?.effect;
             (old_value != new_value).then(|| FieldChange {
                 path: path.clone(),
@@ -73,16 +73,16 @@ fn fields(before: &Document, after: &Document) -> Vec<FieldChange> {
         .collect()
 }
 
-/// Whether a process that was started with the field's value before must be
-/// restarted for the one after.
+/// Whether a process that was started with the field's previous value must be restarted
+/// because of the change.
 pub(super) fn needs_restart(change: &FieldChange) -> bool {
     match change.effect {
         Effect::Restart | Effect::RestartTogether => true,
         Effect::NextStart | Effect::Reload => false,
         Effect::RestartUnlessHalfHolds => match (change.remaining(), &change.before, &change.after) {
             (Some((remaining, known)), _, _) => remaining * 2 < known,
-            // It was started without peers, so it lacks none; or there are none left to
-            // dial.
+            // Either the process was started without peers, so none can have become
+            // invalid, or there are no peers left to dial.
             (None, None, _) | (None, _, None) => false,
             (None, Some(_), Some(_)) => true,
         },
@@ -90,8 +90,8 @@ pub(super) fn needs_restart(change: &FieldChange) -> bool {
 }
 
 impl FieldChange {
-    /// Of a set that a process keeps using from its start: how many of its entries
-    /// would remain, and how many there were.
+    /// For a set of which at least half has to remain valid: how many of the entries that
+    /// the process was started with remain, and how many there were.
     pub fn remaining(&self) -> Option<(usize, usize)> {
         match (self.effect, &self.before, &self.after) {
             (Effect::RestartUnlessHalfHolds, Some(Value::Set(before)), Some(Value::Set(after))) => {

@@ -10,82 +10,84 @@ use crate::resource::{
 };
 use std::collections::BTreeMap;
 
-/// The desired state of a host that has answered.
+/// What the goals of a host resolve to.
 #[derive(Clone, Debug, Default)]
 pub struct Grounded {
-    /// Concrete resources.
+    /// The desired resources.
     pub desired: Graph<Resource>,
-    /// What keeps the host from its desired state.
+    /// The reasons why the host can't reach its desired state.
     pub obstacles: Vec<Obstacle>,
 }
 
 /// Why a host can't be planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// Not a systemd host.
+    /// The host doesn't run systemd.
     NoSystemd,
-    /// The name that the kernel gives its architecture.
+    /// The host's architecture isn't supported; its name, as `uname -m` prints it.
     UnknownArchitecture(Printable),
     /// Neither the folder nor the host has the program.
     NoProgram(Architecture),
-    /// A package is missing, and can't be installed.
+    /// This package is missing or unfinished, and can't be installed because the host has
+    /// no apt.
     NoApt(String),
-    /// There is less space than the new files take.
+    /// The new files need more space than is free.
     NoSpace {
         /// Bytes that are to be written.
         needed: u64,
         /// Bytes that are free.
         free: u64,
     },
-    /// It is part of another network.
+    /// The host belongs to another network.
     OtherNetwork(Printable),
-    /// It has the machine-id of these other hosts of the folder. What is planned
-    /// for one would undo what is planned for the other.
+    /// These other hosts of the folder have the same machine-id. Two of them would undo
+    /// each other's changes.
     SameMachine(Vec<HostName>),
-    /// One of the owner's rules, as written for `ufw`, conflicts with a port that has to
-    /// be opened.
+    /// A rule of the host's administrator, as written for `ufw`, conflicts with a port that
+    /// has to be opened.
     FirewallRule {
         /// The rule.
         rule: Printable,
         /// The port.
         port: Port,
     },
-    /// The host wasn't asked about something that the folder wants.
+    /// The host wasn't asked about a resource that the folder wants.
     NeverAsked(Printable),
     /// The digests of the host's secrets were made with the key of another network or host, so
     /// they can't be compared.
     OtherKey,
-    /// Something there can't be read, so what to change can't be planned.
+    /// Something on the host can't be read, so it is unknown what has to change.
     Unreadable {
-        /// What.
+        /// The resource, by its path or its name.
         path: Printable,
         /// What was found, or why it couldn't be read.
         why: Unreadable,
     },
-    /// Its owner keeps a unit from starting.
+    /// The host's administrator has masked a unit, so that it can't start.
     Masked(Printable),
-    /// A unit file of its own takes precedence over the template.
+    /// A unit file other than the template takes precedence over the template.
     ForeignFragment {
         /// The unit.
         unit: Printable,
-        /// Its file.
+        /// The unit file that takes precedence.
         file: Printable,
     },
     /// A drop-in makes a node's unit run something other than its daemon.
     ForeignProgram {
         /// The unit.
         unit: Printable,
-        /// What it runs.
+        /// The program that the unit runs.
         program: Printable,
-        /// The drop-in.
+        /// The path of the drop-in.
         file: Printable,
     },
 }
 
-/// Settles the goals of a host.
+/// Resolves the goals of a host.
 pub fn ground(goals: &Graph<Goal>, host: &Conditions) -> Grounded {
     let mut grounded = Grounded::default();
-    // Units that a goal adds: whatever comes after the goal comes after them, too.
+    // The units that resolving a goal adds. Whatever comes after the goal comes after its
+    // unit, too.
     let mut companions = Vec::new();
     for (id, goal) in goals.iter() {
         match settle(id, goal, host, &mut grounded.desired) {
@@ -143,7 +145,7 @@ fn program(
             let content = Content::Blob { sha256: *sha256, size: *size };
             Ok(File { access, content, sha256: *sha256, source: Source::Program(*sha256) })
         }
-        // The folder names none, so the host keeps its own.
+        // The folder doesn't pin a program, so the host keeps the one that it has.
         (None, Some(there)) if artifacts.is_empty() => Ok(File { access, ..File::clone(there) }),
         (None, _) => Err(Obstacle::NoProgram(architecture)),
     }
@@ -191,13 +193,14 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
     desired.insert(directory.clone(), Resource::Directory(Access::root(0o755)));
     desired.connect(&directory, id, Edge::Needs);
     if host.resolver.leads_to_stub.is_some() {
-        // First, so that name resolution never fails in between.
+        // The link is changed before the stub is switched off, so that name resolution
+        // never fails in between.
         let link = beside(id, ResourceKey::Link(resolver::RESOLV_CONF.to_owned()));
         let target = resolver::SERVERS.into();
         desired.insert(link.clone(), Resource::Link(Link { target }));
         desired.connect(&link, id, Edge::Needs);
     }
-    // Its owner has stopped it, which lasts until the next boot: don't start it.
+    // The administrator has stopped the resolver until the next boot, so don't start it.
     if !host.resolver.runs {
         return Some(id.clone());
     }

@@ -1,10 +1,8 @@
 //! The differences between the desired and the current state of a host.
 //!
-//! The comparison has two steps. [`ground()`] turns goals into desired resources, according
-//! to the conditions of the host. [`compare()`] then compares the graph of desired
-//! resources with the graph of current ones mechanically, without knowing any service or
-//! package by name. Each host is compared on its own. `plan` decides the order of the
-//! changes.
+//! There are two steps: [`ground()`] resolves the goals that depend on the host, then
+//! [`compare()`] compares two graphs mechanically, without naming a service or a package.
+//! Each host is compared on its own. The order of the changes is left to `plan`.
 
 mod change;
 mod compare;

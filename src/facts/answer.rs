@@ -1,16 +1,17 @@
-//! Reads what a host answers to a probe.
+//! Parses a host's answer to a probe; [`parse`] is the entry point.
 //!
-//! An answer is lines. Those of the probe's own begin with a tag and have tabs
-//! between their fields; those of `stat`, `sha256sum` and `systemctl show` are as
-//! these programs write them. A text comes as `text` and its path, then its lines,
-//! each behind `|`, or behind `=`, the number of a secret, and a tab, where that
-//! secret's digest belongs at the end. The last line is `end`.
+//! An answer consists of lines. The probe's own lines begin with a tag, and their fields
+//! are separated by tabs; the lines of `stat`, `sha256sum` and `systemctl show` are as
+//! these programs print them. A text is sent as `text` with its path, followed by its
+//! lines. Each of these lines is preceded by `|`, or, if a secret's digest belongs at its
+//! end, by `=`, the number of the secret, and a tab. The last line of an answer is `end`.
 //!
-//! **A host may say anything.** The answer is opened by a [`Redactor`], and every line passes
-//! through [`Printable`] before its fields are looked at, except those of texts, which stay
-//! [`HostText`]; nothing else of the answer gets into the facts. What a host may report is limited, far above what real hosts do, so
-//! that no answer takes more than a moment or more than a little memory, whoever made it:
-//! a host that exceeds a limit isn't planned, and the others are.
+//! **A host may send anything.** The answer is opened by a [`Redactor`], and every line
+//! passes through [`Printable`] before its fields are parsed, except the lines of texts,
+//! which stay [`HostText`]. Nothing else of the answer gets into the facts. The amount that
+//! a host may report is limited, far above what real hosts report, so that no answer costs
+//! more than a moment or more than a little memory: a host that exceeds a limit isn't
+//! planned, and the other hosts are.
 
 mod unit;
 
@@ -26,31 +27,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use unit::Units;
 
-/// An answer that says nothing about the host.
+/// An answer from which nothing can be concluded about the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnswerError {
-    /// The last line is missing.
+    /// The last line is missing; the number of complete lines that arrived.
     Truncated(usize),
-    /// The host couldn't be asked about something.
+    /// A command of the probe failed on the host.
     Failed {
-        /// What was run.
+        /// The command.
         what: Printable,
-        /// What it said.
+        /// The command's message.
         message: Printable,
     },
-    /// No real host has that much to say.
+    /// The answer is longer than that of any real host.
     TooMuch {
         /// What there is too much of.
         what: Amount,
         /// The limit.
         most: usize,
     },
-    /// It is an answer to another version's probe.
+    /// The answer is to the probe of another version.
     Version {
         /// The version of the probe that was answered.
         found: u32,
     },
-    /// Not what a probe prints.
+    /// A line isn't one that a probe prints; the number of the line.
     Malformed(usize),
     /// Something that every host reports is missing.
     Incomplete(Reported),
@@ -82,19 +83,20 @@ pub enum Reported {
     Digest,
 }
 
-/// The maximum number of lines that aren't lines of texts. Real hosts send hundreds.
+/// The maximum number of lines, not counting those of texts. Real hosts send hundreds.
 const MOST_LINES: usize = 20_000;
-/// The maximum number of paths that something is said about; most could be a change each.
+/// The maximum number of paths in an answer. Most of them could lead to a change.
 const MOST_PATHS: usize = 5_000;
 /// The maximum number of units.
 const MOST_UNITS: usize = 250;
-/// The maximum size of all texts together, in bytes. A configuration has a few thousand.
+/// The maximum size of all texts together, in bytes. A configuration has a few thousand
+/// bytes.
 const MOST_TEXT: usize = 2 << 20;
 
-/// What the host answered to [`Request::script`](super::Request::script).
+/// Parses a host's answer to [`Request::script`](super::Request::script).
 ///
 /// # Errors
-/// Where it isn't such an answer, not all of one, or has more than any real host's.
+/// The text isn't such an answer, is truncated, or exceeds a limit.
 pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerError> {
     let answer = redactor.open(answer);
     let answer = answer.expose();
@@ -135,7 +137,7 @@ pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerErr
             let (what, message) = failed.split_once('\t').unwrap_or((failed, ""));
             return Err(AnswerError::Failed { what: redactor.line(what), message: redactor.line(message) });
         } else if (if is_text { raw.text_line(&line) } else { raw.line(&line) }).is_none() {
-            // A truncated answer says nothing about the rest.
+            // The end of a truncated answer may be malformed, too.
             let broken = !answer.ends_with("end\n") && lines.next().is_none();
             return Err(if broken { AnswerError::Truncated(i) } else { AnswerError::Malformed(i + 1) });
         }
@@ -143,13 +145,13 @@ pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerErr
     Err(AnswerError::Truncated(last))
 }
 
-/// A line whose fields can be shown. `None` if it is longer than any real one.
+/// A line whose fields are safe to show. `None` if it is longer than any real line.
 fn fields(line: &str) -> Option<String> {
     let fields = || line.split('\t').map(Printable::line);
     (line.len() <= LONGEST).then(|| fields().map(String::from).collect::<Vec<_>>().join("\t"))
 }
 
-/// The answer's lines, sorted by what they are about.
+/// The answer's lines, sorted by subject.
 #[derive(Default)]
 struct Raw {
     redactor: Redactor,
@@ -162,17 +164,17 @@ struct Raw {
     systemd: bool,
     machine: Option<Sha256>,
     space: Option<[u64; 2]>,
-    /// Every path that something is said about.
+    /// Every path that occurs in the answer.
     mentioned: BTreeSet<String>,
-    /// By path; every link among them also tells its target.
+    /// The output of `stat`, by path. Each link has its target.
     stats: BTreeMap<String, Stat>,
-    /// By path, why it couldn't be read; `None` where nothing is there.
+    /// Why a path couldn't be read; `None` if nothing exists there.
     unreadable: BTreeMap<String, Option<Unreadable>>,
     digests: BTreeMap<String, Sha256>,
     texts: BTreeMap<String, Vec<Line>>,
     opaque: BTreeSet<String>,
     unfinished: BTreeSet<String>,
-    /// The text whose lines follow.
+    /// The path of the text whose lines follow.
     text: Option<String>,
     /// The keyed digests of secrets, in the order of their numbers.
     keyed: Vec<Sha256>,
@@ -185,13 +187,13 @@ struct Raw {
 /// A line of a text.
 enum Line {
     Plain(String),
-    /// What comes before the digest of a secret, and the secret's number.
+    /// The part of the line before the digest of a secret, and the index of the secret.
     Cut(String, usize),
 }
 
 /// A line of `stat`.
 struct Stat {
-    /// The type's bits and the others.
+    /// The type and permission bits.
     mode: u32,
     file: FileFact,
     target: Option<Printable>,
@@ -209,7 +211,7 @@ impl Raw {
         Some(())
     }
 
-    /// Reads a line that [`fields`] has returned.
+    /// Parses a line that [`fields`] has returned.
     fn line(&mut self, line: &str) -> Option<()> {
         if let Some(complaint) = line.strip_prefix("stat: ") {
             return self.stat_complaint(complaint);
@@ -257,7 +259,7 @@ impl Raw {
             }
             "package" => {
                 let (name, status) = rest.split_once('\t')?;
-                // What was removed may have left its settings.
+                // A package that was removed may have left its settings (`config-files`).
                 if !matches!(status, "installed" | "config-files" | "not-installed") {
                     self.unfinished.insert(name.to_owned());
                 }
@@ -267,7 +269,7 @@ impl Raw {
                 self.holder = Some(Untrusted::of_bytes(&text));
             }
             "version" => {
-                // It is only a note; a damaged one is ignored.
+                // A version is only a note, so a damaged one is ignored.
                 let words: Vec<&str> = rest.split_whitespace().collect();
                 if let [sum, _, version] = words[..]
                     && let (Ok(sum), Ok(version)) = (sum.parse(), version.parse())
@@ -294,8 +296,8 @@ impl Raw {
         Some(())
     }
 
-    /// A path of the answer as the host knows it. Whatever is said about a path, it passes
-    /// through here and is counted.
+    /// A path in the answer, without the prefix of a simulated host. Every path passes
+    /// through this function, which counts it.
     fn path(&mut self, path: &str) -> Option<String> {
         let path = path.strip_prefix(&self.root).filter(|path| path.starts_with('/'))?;
         if !self.mentioned.contains(path) {
@@ -315,12 +317,12 @@ impl Raw {
             _ => (name, None),
         };
         let path = self.path(name)?;
-        // `stat` recognized a link and could no longer read it.
+        // `stat` has recognized a link, but could no longer read its target.
         if mode & TYPE == LINK && target.is_none() {
             self.unreadable.entry(path).or_insert(Some(Unreadable::Replaced));
             return Some(());
         }
-        // Names are escaped and masked. Those that contain an escape or a secret, and links
+        // Names are escaped and masked. Names that contain an escape or a secret, and links
         // whose target is ambiguous, aren't supported.
         let odd = path.contains('\\')
             || path.contains(MASK)
@@ -353,8 +355,9 @@ impl Raw {
         Some(())
     }
 
-    /// Notes why a program can't read a path, in its words. A file that disappeared during
-    /// the probe isn't there: an apply that was killed a moment ago may still be cleaning up.
+    /// Notes why a program couldn't read a path, in the program's words. A file that
+    /// disappeared during the probe counts as absent: an apply that was killed a moment ago
+    /// may still be cleaning up.
     fn cannot_read(&mut self, path: String, why: &str) {
         let is_there = why != "No such file or directory";
         let why = is_there.then(|| Unreadable::Failed(self.redactor.line(why)));
@@ -362,7 +365,7 @@ impl Raw {
     }
 
     fn assemble(mut self) -> Result<Facts, AnswerError> {
-        // The first version didn't say which it was.
+        // The first version of the probe didn't report its version.
         self.version.ok_or(AnswerError::Version { found: 0 })?;
         let mut asked = self.asked.take().ok_or(AnswerError::Incomplete(Reported::Asked))?;
         let space = self.space.ok_or(AnswerError::Incomplete(Reported::Space))?;
@@ -370,8 +373,8 @@ impl Raw {
         if self.architecture.is_empty() {
             return Err(AnswerError::Incomplete(Reported::Architecture));
         }
-        // A process that has just started: it shows the user that the probe runs as, and
-        // the current time.
+        // The directory of a process that has just started. Its owner is the user that the
+        // probe runs as, and its time is the current time.
         let now = self.stats.remove("/proc/self/.");
         let texts = self.texts().ok_or(AnswerError::Incomplete(Reported::Digest))?;
         let paths = self.paths();
@@ -404,7 +407,7 @@ impl Raw {
         })
     }
 
-    /// The texts, digests in place.
+    /// The texts, with the digests of secrets in place.
     fn texts(&mut self) -> Option<BTreeMap<String, HostText>> {
         let texts = std::mem::take(&mut self.texts).into_iter();
         texts
@@ -429,7 +432,7 @@ impl Raw {
         let mut paths = BTreeMap::new();
         let mut stats = std::mem::take(&mut self.stats);
         for (directory, _) in Daemon::ALL.iter().flat_map(|daemon| daemon.directories()) {
-            // Looked at only where the first is a link.
+            // The probe asks about `/.` only if the directory is reached through a link.
             let Some(end) = stats.remove(&format!("{directory}/.")) else { continue };
             let through = stats.remove(*directory).and_then(|stat| stat.target);
             let FileFact { access, device_inode, .. } = end.file;
@@ -482,12 +485,13 @@ fn nanoseconds(text: &str) -> Option<i64> {
     let (seconds, fraction) = text.split_once('.')?;
     let below = fraction.parse::<i64>().ok().filter(|_| fraction.len() == 9)?;
     let whole = seconds.parse::<i64>().ok()?.checked_mul(1_000_000_000)?;
-    // Before 1970, `stat` counts the fraction away from zero.
+    // Before 1970, the fraction counts in the same direction as the seconds, which are
+    // negative.
     whole.checked_add(if seconds.starts_with('-') { -below } else { below })
 }
 
-/// An address of `/proc/net`: groups of four bytes in the machine's order, which
-/// is little-endian on every host that is supported.
+/// Parses an address of `/proc/net`: groups of four bytes in the machine's byte order,
+/// which is little-endian on every supported host.
 fn socket(text: &str) -> Option<(IpAddr, u16)> {
     let (address, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;

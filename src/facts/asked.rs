@@ -5,24 +5,26 @@ use crate::daemon::{Daemon, engine};
 use crate::resource::{ResourceKey, Sha256, ShapeName};
 use std::collections::BTreeSet;
 
-/// The version of the probe: of what it asks, and of the form of its answers. It is part of
-/// an answer, because an answer may be kept, and be read by another version of spore.
+/// The version of the probe: of its questions and of the format of its answers. Each answer
+/// contains it, because an answer may be stored and then read by another version of spore.
 pub const PROBE_VERSION: u32 = 1;
 
 /// What a host was asked, as its answer repeats it.
 ///
-/// A resource is *known*, *absent*, *unreadable*, or was *never asked* about, and the last
-/// isn't the same as absent: a plan must not create what may be there.
+/// A resource is *known*, *absent*, *unreadable*, or was *never asked* about. The last of
+/// these isn't the same as absent: a plan must not create a resource that may already
+/// exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// The shapes whose units were looked for by name. Others are found if they are there,
-    /// but if one isn't found, nothing is known of it.
+    /// The shapes whose units were looked for by name. Units of other shapes are found if
+    /// they exist, but if such a unit isn't found, nothing is known about it.
     pub shapes: BTreeSet<ShapeName>,
     /// The directories that were looked for by name.
     pub directories: BTreeSet<String>,
     /// The fingerprint of the key of the digests that stand for secrets.
     pub key: Option<Sha256>,
-    /// When, in nanoseconds since 1970 by the host's clock; `None` if the host has no `/proc`.
+    /// When the host was asked, in nanoseconds since 1970 by the host's clock; `None` if
+    /// the host has no `/proc`.
     pub at_ns: Option<i64>,
 }
 
@@ -58,7 +60,7 @@ mod tests {
         assert!(!is_covered("tau@other.service") && !is_covered("nginx.service"));
     }
 
-    /// The other paths that count as looked at are in the probe.
+    /// The probe itself contains the other paths that count as asked about.
     #[test]
     fn the_probe_asks_what_counts_as_asked() {
         let asked = Asked::default();

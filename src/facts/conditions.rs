@@ -6,92 +6,93 @@ use crate::resource::{Daemon, File, Link, Printable, Sha256, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What a host is.
+/// The properties of a host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conditions {
-    /// What `uname -m` says, and the architecture that it means.
+    /// The output of `uname -m`, and the architecture that it stands for.
     pub architecture: (Printable, Option<Architecture>),
-    /// systemd runs it.
+    /// Whether the host runs systemd.
     pub systemd: bool,
     /// See [`super::Facts::machine`].
     pub machine: Option<Sha256>,
-    /// Packages can be installed with apt.
+    /// Whether packages can be installed with apt.
     pub apt: bool,
-    /// How many bytes are free where tau's files are, or would be.
+    /// The number of bytes that are free where tau's files are, or would be.
     pub free_bytes: u64,
-    /// Versions of tau that applies have noted there, by the binary's digest.
+    /// The versions of tau that applies have noted on the host, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
-    /// The daemons' programs that are there.
+    /// The daemons' programs that exist on the host.
     pub programs: BTreeMap<Daemon, Arc<File>>,
-    /// ufw, where it is enabled.
+    /// ufw, if it is enabled.
     pub firewall: Option<Firewall>,
-    /// The container engine.
+    /// The state of the host's container engine.
     pub engine: Engine,
-    /// What answers DNS on the host.
+    /// The state of the host's DNS resolver.
     pub resolver: Resolver,
-    /// Where nodes keep their data there, wanted or not, by path.
+    /// The directories that exist where nodes keep their data, whether they belong to a
+    /// node or not, by path.
     pub storage: BTreeSet<String>,
-    /// The networks to which the configurations on the host belong.
+    /// The networks that the configurations on the host belong to.
     pub networks: BTreeSet<Printable>,
-    /// Units of nodes that the host's owner has changed by means other than our template.
+    /// Parts of nodes' units that the host's administrator has overridden.
     pub foreign: Vec<Foreign>,
 }
 
-/// A part of a node's unit that isn't ours, and that our template and a restart
-/// can't change.
+/// A part of a node's unit that is overridden, so that neither our template nor a restart
+/// can change it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
-    /// `tau@store.service`
+    /// The unit, such as `tau@store.service`.
     pub unit: String,
-    /// The file that says so.
+    /// The file that overrides it.
     pub file: Printable,
-    /// The part of the unit that it overrides.
+    /// The part of the unit that is overridden.
     pub what: Overridden,
 }
 
-/// What a [`Foreign`] file overrides.
+/// The part of a unit that a [`Foreign`] file overrides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Overridden {
-    /// The whole unit: a unit file of its own takes precedence over the template.
+    /// The whole unit: another unit file takes precedence over the template.
     Fragment,
-    /// The program: it isn't tau that runs.
+    /// The program: the unit runs this program instead of its daemon's.
     Program(Printable),
-    /// One directive: `LimitNOFILE`.
+    /// One directive, such as `LimitNOFILE`.
     Directive(String),
 }
 
-/// A container engine.
+/// The state of a host's container engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// It runs, or is started when it is asked for something.
+    /// An engine's unit is active.
     Running,
-    /// It is installed.
+    /// An engine is installed, but isn't active.
     Stopped {
         /// The unit to start.
         unit: String,
-        /// Whether that is started at boot.
+        /// Whether the unit is started at boot.
         enabled: bool,
     },
-    /// Its installation was started, but hasn't finished.
+    /// The installation of an engine was started, but hasn't finished.
     Unfinished {
         /// The package.
         package: String,
-        /// The unit that it brings.
+        /// The unit that the package installs.
         unit: String,
     },
-    /// There is none.
+    /// No engine is installed.
     Absent,
 }
 
-/// What systemd-resolved does.
+/// The state of systemd-resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolver {
-    /// Its stub listener has port 53, or would have at its next start if it
-    /// weren't for our drop-in.
+    /// Whether its stub listener holds port 53, or would hold it after the next start if
+    /// our drop-in didn't exist.
     pub wants_dns_port: bool,
-    /// It is up, or should be: its owner hasn't stopped it.
+    /// Whether it runs or is meant to run: the administrator hasn't stopped it.
     pub runs: bool,
-    /// `/etc/resolv.conf` where it leads to the stub listener: the link, or
-    /// `None` for a file of its own.
+    /// Set if `/etc/resolv.conf` leads to the stub listener: the link, or `None` if it is a
+    /// regular file.
     pub leads_to_stub: Option<Option<Link>>,
 }

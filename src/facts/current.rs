@@ -4,33 +4,36 @@ use super::{Asked, Conditions};
 use crate::resource::{Graph, Resource, ResourceKey, ShapeName, Unreadable};
 use std::collections::BTreeMap;
 
-/// What a host is and has, by its facts alone.
+/// The current state of a host, derived from its facts alone.
 #[derive(Clone, Debug)]
 pub struct Current {
-    /// What decides which resources a goal needs there.
+    /// The properties that determine which resources a goal needs on the host.
     pub conditions: Conditions,
-    /// What is there.
+    /// The resources on the host.
     pub graph: Graph<Resource>,
-    /// What is removed under a condition only.
+    /// The conditions under which resources are removed that the folder doesn't want.
     pub unwanted: BTreeMap<ResourceKey, Unwanted>,
     /// What the host was asked about. A resource that isn't in the graph is absent only if
     /// the host was asked about it.
     pub asked: Asked,
 }
 
-/// On what it depends whether a resource is removed that the folder doesn't want. Those
-/// without an entry are removed if resources of their kind are.
+/// The condition under which a resource is removed that the folder doesn't want. A resource
+/// without an entry is removed if resources of its kind are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unwanted {
-    /// It may be a copy of one of the network's secrets. Otherwise it belongs to someone else.
+    /// The file is removed if it is a copy of one of the network's secrets. Otherwise it
+    /// isn't spore's.
     Copy,
-    /// It belongs to the node of this shape, and stays as long as the folder wants that node.
+    /// The resource belongs to the node of this shape, and stays as long as the folder
+    /// wants that node.
     Node(ShapeName),
-    /// It is the data of one of these nodes. It stays as long as the folder wants any of
-    /// them, and is removed only if the user asks for that.
+    /// The resource is the data of one of these nodes. It stays as long as the folder wants
+    /// any of them, and is removed only at the user's request.
     Data(Vec<ShapeName>),
-    /// It serves every node of the host, and stays as long as the folder wants any.
+    /// The resource serves every node of the host, and stays as long as the folder wants
+    /// any node there.
     Host,
-    /// It can't be told what it is, so the host can't be planned; and why.
+    /// It is unknown what the resource is, for this reason, so the host can't be planned.
     Unclear(Unreadable),
 }

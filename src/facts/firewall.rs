@@ -1,58 +1,58 @@
 //! What ufw does with a port, read from its files.
 //!
-//! ufw tries its rules in order, and the first one that matches decides. A rule
-//! is ours if it carries our comment and still lets the port in; every other rule
-//! is the owner's. The owner's rules are never replaced or deleted: if one of them opens
-//! a port, there is nothing to add; if one closes it, the host has an obstacle. While ufw
-//! is disabled nothing of it is touched, not even our own
-//! rules, because the owner may enable it again.
+//! ufw tries its rules in order, and the first rule that matches decides. A rule is ours if
+//! it carries our comment and still lets connections to the port in. Every other rule is
+//! the administrator's, and is never replaced or deleted: if it opens a port, there is
+//! nothing to add; if it closes the port, the host has an obstacle. While ufw is disabled,
+//! nothing in it is changed, not even our own rules, because the administrator may enable
+//! it again.
 
 use super::Facts;
 use crate::resource::{HostText, Port, Printable, Redactor, Transport};
 use std::collections::BTreeMap;
 
-/// `spore`, as ufw writes a comment.
+/// `spore`, as ufw encodes comments.
 const OUR_COMMENT: &str = "comment=73706f7265";
 
-/// An active ufw: the rules about connections from anywhere to any address of
-/// the host, in the order in which ufw tries them. A rule for some addresses or
-/// interfaces only neither opens a port nor shuts it, so it isn't in here.
+/// An active ufw: its rules for incoming connections, in the order in which ufw tries them.
+/// Rules for a single interface are left out, because they neither open a port nor close
+/// it. Rules for some addresses only are marked as restricted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Firewall {
     v4: Vec<Rule>,
-    /// `None` where ufw or the host has IPv6 disabled.
+    /// `None` if IPv6 is disabled in ufw or on the host.
     v6: Option<Vec<Rule>>,
 }
 
 /// What happens to connections to a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// A rule of the owner's lets them in.
+    /// One of the administrator's rules lets the connections in.
     Open,
-    /// One of the owner's rules closes the port, or would be replaced by one of ours: the
-    /// rule as written for `ufw delete`.
+    /// One of the administrator's rules closes the port, or would be replaced or bypassed
+    /// by a rule of ours. The rule is written as for `ufw delete`.
     Obstructed(Printable),
-    /// It is up to one of our rules, whether it exists or not.
+    /// One of our rules decides, or would if it existed.
     Ours,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rule {
-    /// `limit` lets connections in, too.
+    /// Whether the rule lets connections in; `limit` does, too.
     lets_in: bool,
     ours: bool,
-    /// It is only about some addresses, of the host or of who connects.
+    /// Whether the rule applies only to some addresses, either of the host or of its peers.
     restricted: bool,
     transports: &'static [Transport],
-    /// First and last.
+    /// The first and the last port of each range.
     ranges: Vec<(u16, u16)>,
-    /// As `ufw` takes it on its command line.
+    /// The rule in the syntax of ufw's command line.
     name: Printable,
-    /// The one port that it names, where `ufw allow PORT` would replace it.
+    /// The only port of the rule, if there is just one.
     exact: Option<Port>,
 }
 
-/// `None` while ufw is disabled.
+/// The host's firewall; `None` while ufw is disabled.
 pub(super) fn of(facts: &Facts) -> Option<Firewall> {
     if !says_yes(facts, "/etc/ufw/ufw.conf", "ENABLED") {
         return None;
@@ -64,7 +64,7 @@ pub(super) fn of(facts: &Facts) -> Option<Firewall> {
     })
 }
 
-/// As ufw reads its settings.
+/// Parses a boolean as ufw parses its settings.
 fn says_yes(facts: &Facts, path: &str, name: &str) -> bool {
     facts.texts.get(path).is_some_and(|text| {
         text.expose().lines().filter_map(|line| line.trim().split_once('=')).any(|(found, value)| {
@@ -85,13 +85,14 @@ impl Firewall {
     /// What happens to connections to `port`.
     pub fn verdict(&self, port: Port) -> Verdict {
         let v6 = self.v6.as_deref().unwrap_or_default();
-        // `ufw allow` would replace it in both files.
+        // `ufw allow` would replace the rule for both IPv4 and IPv6.
         if let Some(rule) = v6.iter().find(|rule| rule.is_owners(port))
             && !self.v4.iter().any(|rule| rule.is_owners(port))
         {
             return Verdict::Obstructed(rule.name.clone());
         }
-        // The owner lets only some in, and a rule of ours would let everyone in.
+        // The administrator lets only some addresses in, and a rule of ours would let
+        // everyone in.
         let decides = |rule: &&Rule| rule.restricted && rule.lets_in && rule.exact == Some(port);
         if let Some(rule) = self.v4.iter().chain(v6).find(decides)
             && !has_ours(&self.v4, port)
@@ -101,20 +102,20 @@ impl Firewall {
         }
         match self.v4.iter().find(|rule| rule.matches(port)) {
             Some(rule) if !rule.ours && !rule.lets_in => Verdict::Obstructed(rule.name.clone()),
-            // Our rule stays, in case the owner's rule is removed.
+            // An existing rule of ours stays, in case the administrator's rule is removed.
             Some(rule) if !rule.ours && !has_ours(&self.v4, port) => Verdict::Open,
             _ => Verdict::Ours,
         }
     }
 
-    /// The ports that rules of ours let in, and whether they do so in every file.
-    /// ufw may have been cut off between two of them.
+    /// The ports that our rules open, each with whether they do so for both IPv4 and IPv6:
+    /// ufw may have been interrupted between the two.
     pub(super) fn ours(&self) -> BTreeMap<Port, bool> {
         let files = [Some(&self.v4), self.v6.as_ref()];
         let files: Vec<&Vec<Rule>> = files.into_iter().flatten().collect();
         let rules = files.iter().copied().flatten();
         let ports = rules.clone().filter(|rule| rule.ours).filter_map(|rule| rule.exact);
-        // `ufw delete` would take both.
+        // `ufw delete` would remove the administrator's rule, too.
         let is_owners = |port: &Port| rules.clone().any(|rule| rule.is_owners(*port));
         ports
             .filter(|port| !is_owners(port))
@@ -128,15 +129,16 @@ fn has_ours(rules: &[Rule], port: Port) -> bool {
 }
 
 impl Rule {
-    /// Whether it is the owner's, and `ufw` would replace it by a rule of ours.
+    /// Whether the rule is the administrator's, and `ufw` would replace it with a rule of
+    /// ours.
     fn is_owners(&self, port: Port) -> bool {
         !self.ours && !self.restricted && self.exact == Some(port)
     }
 
-    /// Reads what follows `### tuple ###`: action, protocol, port, address,
-    /// source port, source address; then for an application profile two names;
-    /// then direction and interface; then perhaps a comment:
-    /// `allow tcp 4242 0.0.0.0/0 any 0.0.0.0/0 in comment=73706f7265`.
+    /// Parses the text that follows `### tuple ###`: action, protocol, port, address,
+    /// source port and source address; then, for an application profile, two names; then
+    /// the direction with the interface; then perhaps a comment: `allow tcp 4242 0.0.0.0/0
+    /// any 0.0.0.0/0 in comment=73706f7265`.
     fn parse(tuple: &str, any: &str, redactor: &Redactor) -> Option<Self> {
         let words: Vec<&str> = tuple.split_whitespace().collect();
         let [action, protocol, ports, to, "any", from, rest @ ..] = words.as_slice() else { return None };
@@ -153,9 +155,10 @@ impl Rule {
             return None;
         }
         let restricted = [*to, *from] != [any; 2];
-        // `ufw delete allow` doesn't take one that logs.
+        // `ufw delete allow` doesn't accept a rule that logs.
         let is_plain = !action.contains('_');
-        // `deny_log`; forwarded connections (`route:allow`) aren't the host's.
+        // Strips the suffix of `deny_log`, for example. Forwarded connections
+        // (`route:allow`) don't concern the host itself.
         let action = action.split('_').next().unwrap_or_default();
         let lets_in = match action {
             "allow" | "limit" => true,
@@ -189,7 +192,7 @@ impl Rule {
             }
             _ => None,
         };
-        // A rule of ours that the owner has changed belongs to the owner now.
+        // A rule of ours that the administrator has changed counts as the administrator's.
         let ours =
             is_plain && action == "allow" && exact.is_some() && !restricted && comment.contains(&OUR_COMMENT);
         let name = if restricted {
@@ -202,7 +205,7 @@ impl Rule {
         Some(Self { lets_in, ours, restricted, transports, ranges, name, exact })
     }
 
-    /// Whether it decides what becomes of any connection to this port.
+    /// Whether the rule decides about every connection to this port.
     fn matches(&self, port: Port) -> bool {
         !self.restricted
             && self.transports.contains(&port.transport)

@@ -1,8 +1,9 @@
-//! What the facts mean: the host's [`Current`] state.
+//! Derives a host's [`Current`] state from its facts.
 //!
-//! Only the facts decide. What the folder wants plays no part: a file with other bytes is
-//! another file here, and whether both mean the same is for the comparison to say. So one
-//! state can be compared with any folder, and facts can be interpreted where no folder is.
+//! The result depends only on the facts, not on what the folder wants. A file with other
+//! bytes is a different file here; whether both mean the same is decided by the comparison.
+//! Therefore one state can be compared with any folder, and facts can be interpreted
+//! without a folder.
 
 use super::configs::Configs;
 use super::current::{Current, Unwanted};
@@ -18,12 +19,12 @@ use crate::resource::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Where starts of nodes are noted.
+/// The directory of the records of starts.
 const RECORDS: &str = "/run/spore/";
-/// The digests of big files: a cache.
+/// The remembered digests of large files, which are a cache.
 const DIGESTS: &str = "/var/lib/spore/digests";
-/// Has a file for each shape whose node spore has removed and whose storage it
-/// has left there (`remove.sh`).
+/// Contains a file for each shape whose node spore has removed without removing its storage
+/// (`remove.sh`).
 const REMOVED: &str = "/var/lib/spore/removed/";
 
 /// Derives a host's current state from its facts.
@@ -58,8 +59,9 @@ pub fn interpret(host: &HostName, facts: &Facts) -> Current {
     Current { conditions, graph, unwanted, asked: facts.asked.clone() }
 }
 
-/// Whether systemd uses a file other than the one on the disk. It reports that for the
-/// file that it has read, but not if another file has taken precedence since.
+/// Whether systemd has loaded a file other than the one on the disk. systemd reports a
+/// change to the file that it has loaded, but not that another file has taken precedence
+/// since.
 fn is_outdated(daemon: Daemon, unit: &UnitFact, facts: &Facts) -> bool {
     let template = daemon.template().path();
     let is_overridden = || {
@@ -80,7 +82,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// A resource whose removal depends on something.
+    /// Adds a resource that is removed only under a condition.
     fn put_unless(&mut self, key: ResourceKey, resource: Resource, unwanted: Unwanted) {
         self.unwanted.insert(key.clone(), unwanted);
         self.put(key, resource);
@@ -117,7 +119,8 @@ impl Reading<'_> {
                 _ if meaning == Meaning::Leftover => continue,
                 PathFact::Unreadable(why) => Resource::Unreadable { why: why.clone() },
                 PathFact::Directory { .. } | PathFact::Link { .. } | PathFact::Other(_) => {
-                    // Spore stages files only; staging one clears away what has its name.
+                    // spore stages only files, and staging a file removes whatever has its
+                    // name.
                     if staged {
                         continue;
                     }
@@ -189,16 +192,17 @@ impl Reading<'_> {
         }
     }
 
-    /// Only those whose installation was cut off: it isn't asked whether others are there.
+    /// Adds packages whose installation was interrupted. The probe doesn't ask about
+    /// others.
     fn packages(&mut self) {
         for name in &self.facts.unfinished {
             self.put(ResourceKey::Package(name.clone()), Resource::Package { finished: false });
         }
     }
 
-    /// Records of starts, of nodes that aren't there. `spore`
-    /// removes them together with the node; an owner who removes a node may not,
-    /// and a record holds digests of the configuration's secrets.
+    /// Adds the records of starts of nodes that no longer exist. `spore` removes the
+    /// records together with a node, but an administrator who removes a node may leave
+    /// them. A record contains digests of the configuration's secrets.
     fn records(&mut self) {
         for (path, fact) in &self.facts.paths {
             let Some((shape, _)) = path.strip_prefix(RECORDS).and_then(|rest| rest.split_once('/')) else {
@@ -219,8 +223,8 @@ impl Reading<'_> {
         }
     }
 
-    /// The data of nodes that are there, or that spore has removed. Whatever else is there
-    /// isn't known to be a node's, and stays.
+    /// Adds the data of nodes that exist, or that spore has removed. Other data may not be
+    /// a node's, so it stays.
     fn storage(&mut self) {
         let found = self.graph.iter().filter_map(|(id, _)| match &id.key {
             ResourceKey::File(path) => Daemon::of_config(path),
@@ -241,14 +245,14 @@ impl Reading<'_> {
         }
     }
 
-    /// The nodes that spore has removed, and the file that says so.
+    /// The nodes that spore has removed, each with the path of the note about it.
     fn removed(&self) -> impl Iterator<Item = (&String, ShapeName)> {
         let facts = self.facts;
         facts.paths.keys().filter_map(|path| Some((path, path.strip_prefix(REMOVED)?.parse().ok()?)))
     }
 
-    /// Files of ours that may no longer be needed: the digests if no node is left, and the
-    /// note about a removed node whose storage is gone.
+    /// Adds files of spore's that may no longer be needed: the remembered digests, and the
+    /// notes about removed nodes whose storage is gone.
     fn notes(&mut self) {
         let there = storage(self.facts);
         let without_storage = self.removed().filter(|(_, shape)| {
@@ -271,8 +275,8 @@ impl Reading<'_> {
     }
 }
 
-/// Directories where nodes keep their data, and what else is beside them: by path, their
-/// `device:inode`.
+/// The directories that exist where nodes keep their data, whether they belong to a node or
+/// not: `device:inode` by path.
 fn storage(facts: &Facts) -> BTreeMap<&str, &str> {
     facts
         .paths
@@ -285,24 +289,25 @@ fn storage(facts: &Facts) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// A shape whose daemon isn't known.
+/// The shape with each daemon, for a note that doesn't name the daemon.
 fn of_every_daemon(shape: ShapeName) -> impl Iterator<Item = (Daemon, ShapeName)> {
     Daemon::ALL.iter().map(move |daemon| (*daemon, shape.clone()))
 }
 
-/// Whether a probe looks at this path, apart from the directories that it is given.
+/// Whether the probe always asks about this path, in addition to the directories that it is
+/// given.
 pub(super) fn is_looked_at(path: &str) -> bool {
     is_staged(path)
         || daemon::meaning(path).is_some()
         || [resolver::RESOLV_CONF, resolver::DROP_INS].contains(&path)
 }
 
-/// Whether this is a temporary file of ours, which an interrupted apply has left.
+/// Whether this is a temporary file that an interrupted apply has left.
 fn is_staged(path: &str) -> bool {
     path.rsplit_once('/').is_some_and(|(_, name)| name.starts_with(".spore-"))
 }
 
-/// Whether a probe looks for this unit, which isn't a node's.
+/// Whether the probe asks about this unit, which doesn't run a node.
 pub(super) fn is_queried(unit: &str) -> bool {
     unit == resolver::UNIT || engine::ENGINES.iter().any(|engine| engine.unit == unit)
 }
@@ -321,8 +326,8 @@ fn conditions(
     let drop_in = graph.get(&id(ResourceKey::File(resolver::DROP_IN.to_owned()))).is_some();
     let unit = facts.units.get(resolver::UNIT).filter(|unit| unit.load == "loaded");
     let wants_dns_port = unit.is_some_and(|unit| {
-        // A resolver that failed, or is just starting, will take the port. If it doesn't
-        // hold the port now, that proves nothing: it may have been started with a drop-in
+        // A resolver that failed or is just starting will take the port. Even if it doesn't
+        // hold the port now, it may take it later: it may have been started with a drop-in
         // that has been removed.
         let is_wanted = unit.active != "inactive" || unit.enabled == "enabled";
         is_wanted && (drop_in || stub_listens(facts) || !stub_is_off(facts))
@@ -357,7 +362,8 @@ fn conditions(
     }
 }
 
-/// Whether the owner of a host has switched the stub off: the last file says.
+/// Whether the host's administrator has switched the stub off; the last file that sets it
+/// decides.
 fn stub_is_off(facts: &Facts) -> bool {
     let theirs = |path: &str| {
         path != resolver::DROP_IN
@@ -369,7 +375,7 @@ fn stub_is_off(facts: &Facts) -> bool {
 }
 
 fn engine(facts: &Facts) -> Engine {
-    // Its unit may be there already, and even run.
+    // The unit of an unfinished package may exist already, and may even be active.
     if let Some(engine) = engine::ENGINES.iter().find(|engine| facts.unfinished.contains(engine.package)) {
         return Engine::Unfinished { package: engine.package.to_owned(), unit: engine.unit.to_owned() };
     }

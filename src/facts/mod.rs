@@ -1,10 +1,12 @@
-//! What a host is: one [`Request`] asks it everything at once, [`parse`] reads
-//! its answer into [`Facts`].
+//! The facts about a host: one [`Request`] asks for everything at once, [`parse`] parses
+//! the answer into [`Facts`], and [`interpret()`] derives the host's current state from
+//! them.
 //!
-//! A resource is known, absent, [unreadable](PathFact::Unreadable), or was
-//! [never asked](Asked) about, and neither of the last two is ever taken for absent. Nothing secret is in an answer: the host cuts it out before it
-//! sends (`texts.awk`), and sends nothing from a file that it can't parse. Sending the
-//! request is left to other modules.
+//! A resource is known, absent, [unreadable](PathFact::Unreadable), or was [never
+//! asked](Asked) about; the last two are never taken for absent. An answer contains no
+//! secret: the host cuts secrets out before it sends the answer (`texts.awk`), and sends
+//! nothing from a configuration that it can't parse. Sending the request is left to other
+//! rooms.
 
 mod answer;
 mod asked;
@@ -29,94 +31,95 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Everything that was asked of one host. Paths are absolute.
+/// The facts about one host. Paths are absolute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     /// What was asked.
     pub asked: Asked,
-    /// As `uname -m` says it.
+    /// The output of `uname -m`.
     pub architecture: Printable,
-    /// What the distribution calls itself.
+    /// The distribution's name for itself.
     pub os: Printable,
-    /// Whether the probe ran as root. As anyone else it sees too little to plan on.
+    /// Whether the probe ran as root. Without root, it sees too little for a plan.
     pub root: bool,
     /// Whether systemd is process 1.
     pub systemd: bool,
-    /// The digest of its machine-id, with a key that all hosts of a network share
-    /// ([`crate::resource::DigestKey::for_machines`]); `None` where it has none.
+    /// The digest of the host's machine-id, with a key that all hosts of a network share
+    /// ([`crate::resource::DigestKey::for_machines`]); `None` if the host has no
+    /// machine-id.
     pub machine: Option<Sha256>,
     /// Whether packages can be installed with apt.
     pub apt: bool,
     /// Packages of container engines whose installation was started, but hasn't finished.
     pub unfinished: BTreeSet<String>,
-    /// Free space where `/tb/bin` is or would be.
+    /// The number of bytes that are free where the daemon's program is or would be.
     pub free_bytes: u64,
-    /// What was looked at and is there.
+    /// The paths that were asked about and exist.
     pub paths: BTreeMap<String, PathFact>,
-    /// Public text files that were read, and configurations without their
-    /// secrets, as [`crate::daemon::Daemon::config`] takes them. Settings (`.conf`, and
-    /// ufw's) are without their comments; of ufw's rules there are only the tuples.
-    /// Unit files are reduced to directives, drop-ins to those that our template
-    /// sets, too; of environment variables there are only the names.
+    /// Text files that were read: public ones, and configurations without their secrets, as
+    /// [`crate::daemon::Daemon::config`] expects them. Settings (`.conf`, and ufw's) are
+    /// without their comments, and ufw's rules are reduced to the tuples. Unit files are
+    /// reduced to directives, and drop-ins to the directives that our template sets, too.
+    /// Of environment variables only the names are included.
     pub texts: BTreeMap<String, HostText>,
-    /// Configurations in a style that can't be followed well enough to cut the
-    /// secrets out, so that nothing of them is known but the digest.
+    /// Configurations whose style the probe can't follow well enough to cut the secrets
+    /// out, so that only their digests are known.
     pub opaque: BTreeSet<String>,
-    /// Units of tau that are wanted, configured, enabled or loaded, also where the
-    /// service manager knows none of that name; and those of others that matter,
-    /// where they are installed.
+    /// Units of nodes that are wanted, configured, enabled or loaded, even if the service
+    /// manager has no unit of that name; and other units that matter, if they are
+    /// installed.
     pub units: BTreeMap<String, UnitFact>,
-    /// Versions of tau that applies have noted, by the binary's digest.
+    /// The versions of tau that applies have noted on the host, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
-    /// Where something listens.
+    /// The addresses and ports on which a process listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
-    /// While an apply holds the host's lock: what it wrote about itself.
+    /// While an apply holds the host's lock, what that apply has written about itself.
     pub holder: Option<HostText>,
-    /// Masks the folder's secrets in what is shown of all this.
+    /// Masks the folder's secrets in parts of these facts that are shown.
     pub redactor: Redactor,
 }
 
-/// What is at a path.
+/// What exists at a path.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PathFact {
     /// A directory.
     Directory {
-        /// Its own, at the end of a link.
+        /// Owner and mode of the directory itself, even if it is reached through a link.
         access: Access,
-        /// The link it is reached through: where that points. Only for those of
-        /// [`crate::daemon::Daemon::directories`], which may be on a disk of their own.
+        /// The target of the link through which the directory is reached. Only set for
+        /// [`crate::daemon::Daemon::directories`], which may be on another disk.
         through: Option<Printable>,
         /// `device:inode` of the directory itself, in decimal.
         device_inode: String,
     },
     /// A regular file.
     File(FileFact),
-    /// A symbolic link; to what, isn't looked at.
+    /// A symbolic link. What it points to isn't examined.
     Link {
-        /// As written in the link.
+        /// The target, as written in the link.
         target: Printable,
     },
-    /// Something else: a socket, a fifo, a device.
+    /// Something else, such as a socket, a fifo or a device.
     Other(&'static str),
-    /// Something may be there, but it can't be determined what; and the reason.
+    /// Something may exist there, but it is unknown what; the reason.
     Unreadable(Unreadable),
 }
 
 /// A regular file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileFact {
-    /// Its owner and permissions.
+    /// The file's owner and permissions.
     pub access: Access,
-    /// Bytes.
+    /// The file's size in bytes.
     pub size: u64,
     /// `device:inode`, in decimal.
     pub device_inode: String,
-    /// When its content last changed, in nanoseconds since 1970.
+    /// When the content last changed, in nanoseconds since 1970.
     pub mtime_ns: i64,
-    /// When anything of it last changed.
+    /// When the content or the metadata last changed, in nanoseconds since 1970.
     pub ctime_ns: i64,
-    /// The digest of its bytes; `None` where it is too big for what it should
-    /// be, or isn't asked for.
+    /// The digest of the file's bytes; `None` if the file is larger than any real one of
+    /// its kind, or wasn't to be digested.
     pub sha256: Option<Sha256>,
 }
 
@@ -129,82 +132,82 @@ pub struct UnitFact {
     pub active: String,
     /// `SubState`
     pub sub: String,
-    /// How its process last failed: `exit-code 1`; empty where it didn't.
+    /// How the unit's process last failed: `exit-code 1`; empty if it didn't fail.
     pub result: String,
-    /// `UnitFileState`: `enabled`, `disabled`, ...; empty where it has no file.
+    /// `UnitFileState`: `enabled`, `disabled`, ...; empty if the unit has no file.
     pub enabled: String,
-    /// The id of its last start.
+    /// The id of the unit's last start.
     pub invocation: Option<String>,
-    /// Its main process.
+    /// The process id of the unit's main process.
     pub pid: Option<u32>,
-    /// How often the service manager has restarted it since it was last started
-    /// on request.
+    /// How often the service manager has restarted the unit since it was last started on
+    /// request.
     pub restarts: u32,
     /// The unit's file.
     pub fragment: String,
-    /// Files that add to it, in the order in which they are read.
+    /// The unit's drop-ins, in the order in which systemd reads them.
     pub drop_ins: Vec<String>,
-    /// Whether its files have changed since the service manager read them.
+    /// Whether the unit's files have changed since the service manager loaded them.
     pub need_reload: bool,
-    /// The directives that a process is started with, drop-ins included, as the
-    /// service manager has them: `User`, `Group`, `LimitNOFILE`, ..., and
-    /// `ExecStart` with its arguments.
+    /// The directives with which a process is started, as the service manager has loaded
+    /// them, drop-ins included: `User`, `Group`, `LimitNOFILE`, ..., and `ExecStart` with
+    /// its arguments.
     pub directives: BTreeMap<String, String>,
-    /// When its main process was started, in nanoseconds since 1970 by the
-    /// host's clock; exact to a microsecond, rounded down. Where the clock was
-    /// ahead at the start and has been set back since, by today's.
+    /// When the main process was started, in nanoseconds since 1970 by the host's clock;
+    /// exact to a microsecond, rounded down. If the clock was ahead at the start and has
+    /// been set back since, the time is converted to the current clock.
     pub started_ns: Option<i64>,
-    /// How long ago that was.
+    /// How long ago the main process was started.
     pub age: Option<Duration>,
-    /// Its main process; `None` if there is none, or it has just exited.
+    /// The main process; `None` if there is none, or if it has just exited.
     pub process: Option<Process>,
-    /// What that start read, where there is a record.
+    /// What the last start read, if it was recorded.
     pub record: Option<Record>,
-    /// The line of its journal that says it started, of this very start.
-    /// Looked for only where it matters: while it is young, active and not
-    /// yet marked healthy.
+    /// The line in the journal of the last start that reports success. It is looked for
+    /// only where it matters: while the start is recent and the unit is active and not yet
+    /// marked healthy.
     pub said: Option<String>,
-    /// The journal was asked for that line and doesn't reach back to this start,
-    /// or keeps nothing at all, so that its absence is no evidence.
+    /// Whether the journal doesn't reach back to the last start, or stores nothing at all,
+    /// so that the absence of the line proves nothing.
     pub silent: bool,
-    /// Whether an apply has seen this start healthy.
+    /// Whether an apply has seen the unit healthy since its last start.
     pub healthy: bool,
 }
 
 /// A running process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Process {
-    /// The digest of the program that it runs, which may be on the disk no more.
+    /// The digest of the process's program, which may no longer exist on the disk.
     pub exe: Option<Sha256>,
-    /// Its arguments, with spaces between them.
+    /// The process's arguments, separated by spaces.
     pub arguments: String,
-    /// By directive, in systemd's terms: `LimitNOFILE` → `65536`, `infinity`,
-    /// or `soft:hard` where these differ.
+    /// The limits in force, by systemd's directive: `LimitNOFILE` → `65536`, `infinity`, or
+    /// `soft:hard` if these differ.
     pub limits: BTreeMap<String, String>,
-    /// The limits that are the most the host can grant, so that the unit may have asked
-    /// for more.
+    /// The limits that are already the maximum that the host can grant, so that the unit
+    /// may have asked for more.
     pub scant: BTreeSet<String>,
-    /// Names of the environment variables it was started with, without those
-    /// that systemd sets itself or the host sets for every service.
+    /// The names of the environment variables that the process was started with, except
+    /// those that systemd sets for every service.
     pub environment: BTreeSet<String>,
-    /// Its effective user.
+    /// The effective user id.
     pub uid: u32,
-    /// Its effective group.
+    /// The effective group id.
     pub gid: u32,
 }
 
-/// What a start's record says of what it read. Our unit writes it before each
-/// start, complete or not at all; an apply writes it for other tools' starts.
+/// The record of what a start read. Our unit writes it before each start, completely or not
+/// at all; an apply writes it for a start of another tool's unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// The configuration, as in [`Facts::texts`]; `None` where it can't be followed.
+    /// The configuration, as in [`Facts::texts`]; `None` if its style can't be followed.
     pub config: Option<HostText>,
     /// Digests of the configuration and the keys, by absolute path.
     pub digests: BTreeMap<String, Sha256>,
-    /// Digests of all plugins there were, by absolute path; `None` in the record
-    /// of an older unit, which didn't note them.
+    /// The digests of all plugins at that time, by absolute path; `None` if the record was
+    /// written by an older unit, which didn't note them.
     pub plugins: Option<BTreeMap<String, Sha256>>,
-    /// The unit's directives in force at that start, as in
-    /// [`UnitFact::directives`]; empty where they weren't noted.
+    /// The unit's directives in force at that start, as in [`UnitFact::directives`]; empty
+    /// if they weren't noted.
     pub directives: BTreeMap<String, String>,
 }

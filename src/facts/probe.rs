@@ -1,4 +1,4 @@
-//! What is asked of a host.
+//! Builds the script that probes a host; [`Request::script`] is the entry point.
 
 use super::PROBE_VERSION;
 use crate::daemon::{Daemon, engine, resolver};
@@ -7,38 +7,39 @@ use std::collections::BTreeSet;
 
 /// The probe of one host.
 pub struct Request<'a> {
-    /// Keys the digests that come back in the place of secrets.
+    /// The key for the digests that replace secrets.
     pub key: &'a DigestKey,
-    /// Keys the digest of the machine-id; the same for all hosts.
+    /// The key for the digest of the machine-id, which is the same for all hosts.
     pub machines: &'a DigestKey,
-    /// The shapes that are wanted there; those that are there are found.
+    /// The shapes that the folder wants on the host. The probe finds other shapes that
+    /// exist there by itself.
     pub shapes: &'a BTreeSet<ShapeName>,
-    /// Whether to digest what is big although the host remembers its digest.
+    /// Whether to digest large files even if the host remembers their digests.
     pub rehash: bool,
 }
 
-/// Prints text files. The function that cuts the secrets out of a configuration is the
-/// daemon's.
+/// Prints text files. The function that cuts the secrets out of a configuration belongs to
+/// the daemon.
 const TEXTS: &str = include_str!("texts.awk");
 
-/// Where spore keeps what it remembers of a host.
+/// The directory in which spore keeps its notes on a host.
 const SPORE: &str = "/var/lib/spore";
 
-/// Everything else.
+/// The rest of the probe.
 const PROBE: &str = include_str!("probe.sh");
 
 impl Request<'_> {
-    /// The shell script that answers. It changes nothing on the host, reads no
-    /// standard input, and holds the key: it is for standard input only.
+    /// The shell script that prints the answer. It changes nothing on the host and reads no
+    /// standard input. It contains the key, so it must be sent on standard input only.
     pub fn script(&self) -> SecretBytes {
-        // Unset on a real host; on a simulated one, all its files are below it.
+        // The variable is unset on a real host; the files of a simulated host are below it.
         self.below(b"${SPORE_ROOT-}")
     }
 
-    /// The same, of a host whose files are all below `root`, a word for the shell.
+    /// The script for a host whose files are all below `root`, which is a shell word.
     fn below(&self, root: &[u8]) -> SecretBytes {
         let shapes: Vec<&str> = self.shapes.iter().map(ShapeName::as_str).collect();
-        // In a subshell, so that the shell that reads requests keeps none of this.
+        // A subshell, so that the shell that reads requests keeps none of these variables.
         let mut script = [b"(\nroot=", root, b"\n"].concat();
         let version = PROBE_VERSION.to_string();
         for (name, value) in [
@@ -68,20 +69,20 @@ impl Request<'_> {
         SecretBytes::new(script)
     }
 
-    /// The configurations of the nodes that are wanted.
+    /// The configurations of the wanted nodes.
     fn configs(&self) -> Vec<String> {
         let daemons = Daemon::ALL.iter();
         daemons.flat_map(|daemon| self.shapes.iter().map(|shape| daemon.config_path(shape))).collect()
     }
 }
 
-/// The directories that are asked about by name.
+/// The directories that the probe looks for by name.
 fn directories() -> Vec<&'static str> {
     let directories = Daemon::ALL.iter().flat_map(|daemon| daemon.directories());
     directories.map(|(path, _)| *path).collect()
 }
 
-/// See `questions` in `probe.sh`.
+/// The value of `questions` in `probe.sh`.
 fn questions() -> Vec<String> {
     let all = Daemon::ALL.iter().flat_map(|daemon| daemon.questions()).chain(resolver::QUESTIONS);
     all.map(|(pattern, reader)| format!("{}:{pattern}", reader.name())).collect()
@@ -93,13 +94,13 @@ fn staging() -> Vec<&'static str> {
     theirs.copied().chain([resolver::DROP_INS, SPORE]).collect()
 }
 
-/// See `daemons` in `probe.sh`.
+/// The value of `daemons` in `probe.sh`.
 fn daemons() -> Vec<String> {
     let of = |daemon: &Daemon| [daemon.unit_prefix(), daemon.program(), daemon.start_sign()].join("\t");
     Daemon::ALL.iter().map(of).collect()
 }
 
-/// Units that aren't nodes'.
+/// The units to query that don't run nodes.
 fn services() -> Vec<&'static str> {
     [resolver::UNIT].into_iter().chain(engine::ENGINES.iter().map(|engine| engine.unit)).collect()
 }
@@ -114,13 +115,13 @@ fn directives() -> Vec<&'static str> {
     all.map(|path| path.as_str()).collect()
 }
 
-/// The awk program.
+/// The awk program that prints texts, with the cutting functions of the daemons.
 fn texts() -> String {
     Daemon::ALL.iter().fold(lean(TEXTS), |text, daemon| text + &lean(daemon.cutting()))
 }
 
-/// A program as it travels, without comments and indentation: a request should
-/// fit into what TCP sends before it waits for the first acknowledgement.
+/// A program without its comments and indentation. A request should fit into the data that
+/// TCP sends before it waits for the first acknowledgement.
 fn lean(program: &str) -> String {
     let mut lean = String::with_capacity(program.len());
     for line in program.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'))

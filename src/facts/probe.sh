@@ -13,18 +13,19 @@
 #   texts       an awk program
 #
 # A READER says what is printed of a file that matches the pattern:
-#   stat        only what `stat` says
-#   program     the digest, as remembered if the file hasn't changed since
+#   stat        only the output of `stat`
+#   program     the digest; a remembered one if the file hasn't changed since
 #   digest      the digest
 #   leftover    the digest of a file in /tmp
 #   config      a node's configuration; its node's unit is queried
 #   unit        the directives of a unit file
-#   text        all of a text
+#   text        the whole text
 #   settings    a text without its comments
 #   wants       nothing; the file is a link to a unit, which is queried
 #
-# A probe costs as much as the processes it starts, so there are few: one `stat`,
-# one `sha256sum`, one `systemctl show`, one `awk`, each with all of its input.
+# A probe costs as much as the processes that it starts, so it starts as few as possible:
+# `stat`, `sha256sum`, `systemctl show` and `awk` run once, if possible, with all of their
+# input.
 #
 # shellcheck disable=SC2154 # assigned by probe.rs
 
@@ -57,9 +58,10 @@ if [ -r "$root/proc/uptime" ]; then
     printf 'uptime\t%s\n' "$uptime"
 fi
 
-# Who has locked the host: the shell that the holder names, as long as it has the lock's
-# file open. Trying to take the lock could block an apply that tries at the same moment,
-# and the kernel's list of locks isn't complete in a container.
+# Finds the apply that holds the host's lock. The holder's file names its shell, and the
+# apply counts as long as this shell has the lock's file open. Trying to take the lock
+# instead could block an apply that tries at the same moment, and the kernel's list of locks
+# isn't complete in a container.
 if [ -f "$root/run/spore/.holder" ]; then
     shell=''
     while read -r name line; do
@@ -76,10 +78,11 @@ if [ -f "$root/run/spore/.holder" ]; then
     esac
 fi
 
-# The paths. The file of digests comes first, the others are looked up in it.
-# `/.` shows what is behind a link to a directory; the directory of a process
-# that has just begun shows who it is, and the time. What is wanted is asked for
-# by name where no pattern finds it: so it is absent only if that is certain.
+# Collects the paths. The file of remembered digests comes first, because the other files
+# are looked up in it. `/.` describes the directory behind a link. The directory of a
+# process that has just started tells the current user and the current time. The wanted
+# configurations are also asked for by name if no file is found, so that they count as
+# absent only if that is certain.
 set -- "$root/var/lib/spore/digests" "$root/proc/self/."
 for path in $directories; do
     set -- "$@" "$root$path"
@@ -88,9 +91,9 @@ done
 for path in $configs; do
     [ -f "$root$path" ] || set -- "$@" "$root$path"
 done
-# A pattern without a match stays as it is, and counts as absent.
-# Every temporary file of ours has such a name and lies in one of these; what an
-# interrupted apply has left of them is removed by the next one.
+# A pattern without a match stays unexpanded, and counts as absent. Every temporary file of
+# spore's has a name like this and is in one of these directories; the next apply removes
+# the files that an interrupted apply has left.
 for path in $staging; do
     set -- "$@" "$root$path"/.spore-*
 done
@@ -113,9 +116,9 @@ found=$(stat --printf 'path\t%f\t%a\t%U:%G\t%s\t%d:%i\t%.9Y\t%.9Z\t%N\n' -- "$@"
 printf '%s\n' "$found"
 set -f
 
-# Looks a file up among the digests that are remembered: DEVICE:INODE SIZE MTIME
-# CTIME. It counts only if the file last changed before they were written down:
-# one that changed in the same tick may have changed again.
+# remembered DEVICE:INODE SIZE MTIME CTIME: looks a file up among the remembered digests. A
+# digest counts only if the file last changed before the digests were written: a file that
+# changed in the same tick may have changed again.
 known='' known_since=0
 remembered() {
     case $known in *"$nl"*" $1 $2 $3 $4$nl"*) ;; *) return 1 ;; esac
@@ -126,11 +129,11 @@ remembered() {
     [ ${#sum} -eq 64 ]
 }
 
-# A line each: what to digest, and arguments of the awk program.
-# Of process 1, because no process is granted more than it has.
+# The files to digest, and the arguments of the awk program, one per line. The limits of
+# process 1 are included, because no process is granted more than process 1 has.
 sums='' reads="net$nl$root/proc/net${nl}process$nl$root/proc/1$nl"
-# Each unit costs the service manager as much as another process, so other units are
-# queried only if their file exists.
+# Each unit costs the service manager as much as another process, so units that don't run
+# nodes are queried only if their file exists.
 units=' '
 IFS=$nl
 for daemon in $daemons; do
@@ -144,7 +147,7 @@ for unit in $services; do
         fi
     done
 done
-# daemon_of UNIT: whether it runs a node, of which daemon, and of which shape.
+# daemon_of UNIT: whether the unit runs a node. Sets the daemon's variables and the shape.
 daemon_of() {
     for daemon in $daemons; do
         prefix=${daemon%%"$tab"*}
@@ -162,18 +165,18 @@ daemon_of() {
     done
     return 1
 }
-# unit NAME: has the unit of a node queried.
+# unit NAME: adds a node's unit to the query.
 unit() {
     case $units in *" $1 "*) ;; *) ! daemon_of "$1" || units="$units$1 " ;; esac
 }
-# node_of CONFIGURATION: has the unit of its node queried.
+# node_of CONFIGURATION: adds the unit of the configuration's node to the query.
 node_of() {
     name_of=${1##*/}
     for daemon in $daemons; do
         unit "${daemon%%"$tab"*}${name_of%.*}.service"
     done
 }
-# reader_of PATH
+# reader_of PATH: sets the reader of the first pattern that the path matches.
 reader_of() {
     for reader in $questions; do
         # shellcheck disable=SC2254 # a pattern
@@ -188,10 +191,10 @@ reader_of() {
 for path in $configs; do
     node_of "$path"
 done
-# Not `read`, which makes a system call for every byte.
+# A loop with `read` would make a system call for every byte.
 IFS=$nl
 for line in $found; do
-    # Names are escaped: those with a backslash stand for others.
+    # Names are escaped, so a name with a backslash stands for another one.
     case $line in *\\*) continue ;; "path$tab"*) ;; *) continue ;; esac
     IFS=$tab
     # shellcheck disable=SC2086 # fields
@@ -202,14 +205,14 @@ for line in $found; do
     case $mode:$path in
     8*:/var/lib/spore/digests)
         sums=$sums$name$nl
-        # Only root may say which files aren't digested again.
+        # The digests count only if root owns the file and no other user may write to it.
         case $owner:$access in root:*[2367] | root:*[2367]?) continue ;; root:*) ;; *) continue ;; esac
         known=$nl
         while IFS= read -r line; do
             case $line in *' version '*) printf 'version\t%s\n' "$line" ;; esac
             known=$known$line$nl
         done <"$name"
-        # Nothing is older than this, so nothing counts.
+        # With `rehash`, known_since stays 0, so that no digest counts.
         [ -n "$rehash" ] || known_since=${mtime%.*}${mtime#*.}
         ;;
     8*/.spore-* | 8*:/run/spore/* | 8*:/var/lib/spore/removed/*)
@@ -234,7 +237,7 @@ for line in $found; do
         ;;
     8*:stat | 8*:) ;;
     8*:leftover)
-        # `Meaning::Leftover` in src/daemon says what counts in /tmp, and why.
+        # `Meaning::Leftover` in src/daemon defines which files in /tmp count, and why.
         [ "$size" -le 65536 ] || continue
         sum=$(dd if="$name" iflag=nofollow,nonblock,fullblock bs=65536 count=1 status=none 2>/dev/null |
             sha256sum)
@@ -257,7 +260,7 @@ for line in $found; do
         ;;
     esac
 done
-# Where the first daemon's program is, or would be.
+# The free space where the first daemon's program is, or would be.
 path=${daemons#*"$tab"}
 path=${path%%"$tab"*}
 path=${path%/*}
@@ -267,8 +270,8 @@ done
 printf 'space\t%s\n' "$(stat -f -c '%a %S' -- "$root$path/.")"
 unset IFS
 
-# A package whose installation dpkg hasn't finished. If dpkg knows of none, it isn't queried,
-# because that takes as long as the rest of the probe.
+# Finds packages whose installation dpkg hasn't finished. If none of the packages has files,
+# dpkg isn't queried, because a query takes as long as the rest of the probe.
 for package in $packages; do
     if [ -e "$root/var/lib/dpkg/info/$package.list" ]; then
         # A package that dpkg doesn't know is ignored.
@@ -278,20 +281,21 @@ for package in $packages; do
     fi
 done
 
-# What the unit in `block` says of a property, in `is`; empty if nothing.
+# property NAME: sets `is` to the property of the unit in `block`; empty if the unit has
+# none.
 property() {
     is=${block#*"$nl$1="}
     is=${is%%"$nl"*}
 }
 
-# What the unit of a node runs, and what is known of its start.
+# node UNIT: collects what a node's unit runs, and what is known about its start.
 node() {
     id=$1 healthy=
     property DropInPaths
     # shellcheck disable=SC2086 # words
     set -- $is
     for path; do
-        # A directory of drop-ins may be for every service of the host.
+        # The same drop-in may apply to several units of the host.
         case $reads in *"${nl}drop-in$nl$root$path$nl"*) continue ;; esac
         [ ! -r "$root$path" ] || reads=${reads}drop-in$nl$root$path$nl
     done
@@ -324,7 +328,7 @@ node() {
             sums=$sums$exe$nl
         fi
     fi
-    # The journal is slow, and only tells something new while a start is young.
+    # The journal is slow, and adds information only while a start is recent.
     property ActiveState
     [ "$is:$healthy" = active: ] || return
     property ExecMainStartTimestampMonotonic
@@ -336,7 +340,8 @@ node() {
         printf 'said\t%s\t%.500s\n' "$id" "$said"
         return
     fi
-    # A journal that stores nothing, or no longer covers that time, is no evidence.
+    # The journal is no evidence if it stores nothing, or no longer covers the time of the
+    # start.
     property ExecMainStartTimestamp
     oldest=$(journalctl -q --no-pager -o short-unix 2>/dev/null | head -n 1)
     oldest=${oldest%%[!0-9]*}
@@ -344,7 +349,7 @@ node() {
     [ "${oldest:-9999999999}" -le "${since:-0}" ] || printf 'silent\t%s\n' "$id"
 }
 
-# show_units: what the service manager says of the units, into $shown.
+# show_units: stores the service manager's description of the units in $shown.
 show_units() {
     # shellcheck disable=SC2086 # words
     shown=$(systemctl show --no-pager --timestamp=us+utc \
@@ -358,8 +363,8 @@ show_units() {
 if [ -d "$root/run/systemd/system" ]; then
     echo systemd
     if show_units; then
-        # A start whose process doesn't exist yet has read nothing, so there is nothing
-        # to compare. That takes a moment.
+        # While ExecStartPre runs, the process doesn't exist yet and has read nothing, so
+        # there is nothing to compare. Wait for it; it usually takes a moment.
         tries=40
         while [ "$tries" -gt 0 ]; do
             case $shown in *"${nl}SubState=start-pre$nl"*) ;; *) break ;; esac
@@ -371,7 +376,7 @@ if [ -d "$root/run/systemd/system" ]; then
     else
         printf 'failed\tsystemctl show\t%s\n' "${shown##*"$nl"}"
     fi
-    # One that is named twice is shown twice.
+    # A unit that is named twice is shown twice.
     seen=' '
     while [ -n "$shown" ]; do
         block=$nl${shown%%"$nl$nl"*}$nl

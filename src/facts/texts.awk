@@ -1,12 +1,13 @@
-# Prints a host's text files for `probe.sh`. The arguments are pairs: what to do, and with
-# which file.
+# Prints a host's text files for `probe.sh`. The arguments are pairs: an operation, and the
+# file to apply it to.
 #
-# The values of environment variables may be secret, wherever they were set, so only names
-# are printed, of those in a unit's files as well as of those that a process has.
+# The values of environment variables may be secret, wherever they were set. So only their
+# names are printed, both of the variables in a unit's files and of those of a process.
 #
-# A node's configuration is printed by the function `cut` of its daemon.
+# A node's configuration is printed by its daemon's function `cut`.
 #
-# For LC_ALL=C in mawk 1.3.4, which has no interval expressions ({n,m}), and gawk.
+# The program has to run under LC_ALL=C in gawk and in mawk 1.3.4, which has no interval
+# expressions ({n,m}).
 
 BEGIN {
     digest_key = ENVIRON["SPORE_KEY"]
@@ -27,7 +28,7 @@ BEGIN {
     exit
 }
 
-# Of a public file, the lines that matter.
+# Prints the lines of a public file that match the pattern.
 function text(file, pattern,    line) {
     print "text\t" file
     while ((getline line < file) > 0)
@@ -35,8 +36,9 @@ function text(file, pattern,    line) {
     close(file)
 }
 
-# The directives of a unit's file, one a line. A drop-in is its owner's: of it only
-# those that our template sets, too, and those that bring environment variables.
+# Prints the directives of a unit's file, one per line. A drop-in belongs to the
+# administrator: only those of its directives are printed that our template sets, too, or
+# that define environment variables.
 function unit(file, is_drop_in,    line, more, section, name, value, hidden) {
     print "text\t" file
     while ((getline line < file) > 0) {
@@ -67,7 +69,8 @@ function unit(file, is_drop_in,    line, more, section, name, value, hidden) {
     close(file)
 }
 
-# The names in `A=1 "B=2 C=3"`; what looks like one in a value is taken for one, too.
+# Returns the names in `A=1 "B=2 C=3"`. A part of a value that looks like a name is
+# included.
 function variables(rest,    names, name) {
     while (match(rest, /[A-Za-z_][A-Za-z0-9_]*=/)) {
         name = substr(rest, RSTART, RLENGTH - 1)
@@ -78,11 +81,11 @@ function variables(rest,    names, name) {
     return names
 }
 
-# The names of variables that a process was started with, without those that systemd
-# gives to every service by itself or for the whole host.
+# Returns the names of the variables that a process was started with, without those that
+# systemd sets for every service, by itself or because the host is configured that way.
 function environment(file,    line, parts, n, i, name, names) {
     while ((getline line < file) > 0) {
-        # A value may have several lines: what comes before the first NUL belongs to it.
+        # A value may span several lines: the text before the first NUL continues the value.
         n = split(line, parts, /\000/)
         for (i = names_begun ? 2 : 1; i <= n; i++) {
             names_begun = 1
@@ -111,7 +114,7 @@ function is_systemds(name,    line, words, n, i) {
     return name in hosts
 }
 
-# What the kernel knows of a process; nothing if it is gone.
+# Prints what the kernel knows about a process; nothing if the process has exited.
 function process(directory,    line, words, pid, uid, gid, arguments, limits, names) {
     pid = directory
     sub(/.*\//, "", pid)
@@ -135,7 +138,7 @@ function process(directory,    line, words, pid, uid, gid, arguments, limits, na
     if (pid != 1 && (names = environment(directory "/environ")) != "") print "environment\t" pid "\t" names
 }
 
-# Sockets in the state of those that listen.
+# Prints the sockets that are in this state, which is that of listening sockets.
 function sockets(directory, transport, state,    version, file, line, words) {
     for (version = 4; version <= 6; version += 2) {
         file = directory "/" transport (version == 6 ? "6" : "")
@@ -143,7 +146,7 @@ function sockets(directory, transport, state,    version, file, line, words) {
         while ((getline line < file) > 0) {
             split(line, words, " ")
             if (words[4] == state) print "listen\t" transport "\t" words[2]
-            # The kernel lists those that listen first, before thousands of others.
+            # The kernel lists the listening sockets first, before thousands of others.
             else if (transport == "tcp") break
         }
         close(file)

@@ -1,22 +1,21 @@
-//! What a host's units do, and what their processes were started with.
+//! The host's units and what their processes were started with.
 //!
-//! **The configuration in force decides.** A node runs with what its merged unit
-//! says and with what its process was started with. The process is therefore
-//! compared with what is wanted by evidence of its own start: the record of that
-//! start, the kernel's view of the process, or files that haven't changed since.
-//! Directives that a drop-in overrides are [`Foreign`], and not compared: a
-//! restart can't change them.
+//! **The configuration in force decides.** A node runs with its merged unit and with the
+//! inputs that its process was started with. Therefore the inputs are determined from
+//! evidence of that start: its record, the kernel's view of the process, or files that
+//! haven't changed since. Directives that a drop-in overrides are [`Foreign`] and aren't
+//! compared, because a restart can't change them.
 //!
 //! **A node that systemd restarted isn't in place** until its process has run for
-//! [`SETTLED`], or an apply has watched this very start. A point in time can't
-//! tell a node that dies every 25 s from one that recovered.
+//! [`SETTLED`], or an apply has watched the same start. A single observation can't tell a
+//! node that dies every 25 s from one that has recovered.
 //!
-//! **A node whose switch is unfinished isn't in place** until an apply has watched this very
-//! start: the files that the switch has replaced are kept until then, and it may be too
-//! early to see the node die.
+//! **A node whose switch is unfinished isn't in place** until an apply has watched the same
+//! start. The files that the switch replaced are kept until then, and it may be too early
+//! to see the node fail.
 //!
-//! **A journal without evidence decides nothing.** Where it doesn't reach back to
-//! the start, what answers on the node's ports decides.
+//! **A journal without evidence decides nothing.** If the journal doesn't reach back to the
+//! start, the ports on which the node listens decide.
 
 use super::configs::Configs;
 use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
@@ -30,21 +29,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A start older than this is judged by its ports alone.
+/// For a start older than this, neither restarts nor the journal count.
 const SETTLED: Duration = Duration::from_secs(600);
-/// As long as any node may take to start; see [`crate::daemon`].
+/// The longest time in which any node may start; see [`crate::resource::Health::within`].
 const SLOWEST: Duration = Duration::from_secs(90);
 /// A node with a wrong configuration may listen for a moment before it exits.
 const MOMENT: Duration = Duration::from_secs(10);
 
-/// The units of a host, and what they are compared with.
+/// The units of a host, with the facts that describe them.
 pub(super) struct HostUnits<'a, 'c> {
     pub(super) name: &'a HostName,
     pub(super) facts: &'a Facts,
     pub(super) configs: &'c Configs<'a>,
 }
 
-/// The parts of the nodes' units that our template doesn't control.
+/// The parts of nodes' units that our template doesn't control.
 pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
     let mut foreign = Vec::new();
     for (name, unit) in &facts.units {
@@ -72,8 +71,9 @@ pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
     foreign
 }
 
-/// A unit file that takes precedence over our template, loaded or not yet; one
-/// that is gone is in force no longer than until systemd reads its units again.
+/// The unit file that takes precedence over our template, whether systemd has loaded it yet
+/// or not. A file that no longer exists doesn't count, because it is in force only until
+/// systemd reloads its units.
 fn fragment(daemon: Daemon, name: &str, unit: &UnitFact, facts: &Facts) -> Option<String> {
     let own = format!("/etc/systemd/system/{name}");
     if matches!(facts.paths.get(&own), Some(PathFact::File(_))) {
@@ -84,12 +84,12 @@ fn fragment(daemon: Daemon, name: &str, unit: &UnitFact, facts: &Facts) -> Optio
         .then(|| unit.fragment.clone())
 }
 
-/// The texts of a unit's drop-ins that are there, as far as they matter.
+/// The paths and texts of a unit's drop-ins, as far as the probe has read them.
 fn drop_ins<'a>(unit: &'a UnitFact, facts: &'a Facts) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
     unit.drop_ins.iter().filter_map(|file| Some((file.as_str(), facts.texts.get(file)?.expose())))
 }
 
-/// Puts the host's units into its graph.
+/// Adds the host's units to its graph.
 pub(super) fn services(host: &HostUnits<'_, '_>, graph: &mut Graph<Resource>) {
     for (name, unit) in &host.facts.units {
         let service = match Daemon::of_unit(name) {
@@ -109,9 +109,10 @@ impl<'a> HostUnits<'a, '_> {
             return None;
         }
         let mut inputs = BTreeMap::new();
-        // The resolver holds port 53 until it has been started with our drop-in.
+        // The resolver holds port 53 until it has been restarted with our drop-in.
         if let (Some(text), false) = (self.facts.texts.get(resolver::DROP_IN), stub_listens(self.facts)) {
-            // Of the text there are only the lines that matter: its digest tells.
+            // The text contains only the lines that matter, so the file's digest is needed
+            // to recognize it.
             let sha256 = match self.facts.paths.get(resolver::DROP_IN) {
                 Some(PathFact::File(file)) => file.sha256,
                 _ => None,
@@ -130,15 +131,15 @@ impl<'a> HostUnits<'a, '_> {
     }
 
     fn node(&self, name: NodeName, unit: &'a UnitFact) -> Option<Service> {
-        // A unit that is enabled only at runtime is no longer enabled after the next
-        // boot.
+        // A unit that is enabled only at runtime won't be started at the next boot.
         let enabled = unit.enabled == "enabled";
         let activity = self.activity(&name, unit);
         if !enabled && activity == Activity::Stopped {
             return None;
         }
         let serves = self.config(&name).map(|config| name.daemon.serves(&config)).unwrap_or_default();
-        // Nodes that aren't in the folder aren't waited for.
+        // An apply doesn't wait for nodes that aren't in the folder, so how their health is
+        // determined doesn't matter.
         let health = Health { says: String::new(), listens: Vec::new(), within: Duration::ZERO };
         Some(Service { enabled, activity, node: Some(Node { name, bootstrap: false, serves, health }) })
     }
@@ -175,7 +176,8 @@ impl<'a> HostUnits<'a, '_> {
             let trouble = Trouble::Deaf(port);
             Activity::Failing { trouble, lasts: true, started: started.clone() }
         };
-        // A node that found the DNS port taken said that it started, and doesn't try again.
+        // A node that found the DNS port taken has still reported its start, and doesn't
+        // try again.
         let says_so = unit.said.is_some() || unit.healthy;
         let patience = if unit.silent { SLOWEST } else { SETTLED };
         let missing = dns.filter(is_deaf);
@@ -183,7 +185,7 @@ impl<'a> HostUnits<'a, '_> {
         if let Some(port) = missing.filter(|_| !may_come) {
             return deaf(port);
         }
-        // An apply has watched this very start: earlier ones don't matter any more.
+        // An apply has watched this start, so earlier failures no longer matter.
         if unit.healthy && missing.is_none() {
             return match main.filter(is_deaf) {
                 Some(main) => deaf(main),
@@ -203,8 +205,8 @@ impl<'a> HostUnits<'a, '_> {
                 None => Activity::Running(started),
             };
         }
-        // By the configuration that it was started with, which may not be the one on
-        // the disk.
+        // The ports are those of the configuration that the process was started with, which
+        // may not be the one on the disk.
         let is_heard = main.is_some_and(|main| self.listens(main)) && missing.is_none();
         if age < if unit.silent && is_heard { MOMENT } else { patience } {
             return Activity::Starting(started);
@@ -221,7 +223,7 @@ impl<'a> HostUnits<'a, '_> {
         kept.any(|path| node.daemon.reads(&node.shape, &path))
     }
 
-    /// Whether any process other than the resolver does.
+    /// Whether any process other than the resolver's stub listens on this TCP port.
     fn listens(&self, port: u16) -> bool {
         let mut listening = self.facts.listening.iter();
         listening.any(|(address, found)| {
@@ -229,8 +231,8 @@ impl<'a> HostUnits<'a, '_> {
         })
     }
 
-    /// What the process was started with: from the record of that very start,
-    /// or else from the disk, where nothing has changed there since.
+    /// What the process was started with: from the record of its start, or else from the
+    /// disk, if the files there haven't changed since.
     fn inputs(&self, node: &NodeName, unit: &'a UnitFact) -> Inputs {
         let (Some(process), Some(started)) = (&unit.process, unit.started_ns) else {
             return Inputs::Unknown(Untold::NoProcess);
@@ -274,11 +276,10 @@ impl<'a> HostUnits<'a, '_> {
             known.insert(path.clone(), Input { content, sha256: Some(sha256) });
         }
     }
-
-    /// The inputs as they are on the disk.
+    /// The inputs on the disk.
     ///
     /// # Errors
-    /// With the first that has been touched since the start.
+    /// The first input that has been touched since the start, or is missing.
     fn on_disk(
         &self,
         node: &NodeName,
@@ -314,7 +315,8 @@ impl<'a> HostUnits<'a, '_> {
         Ok(())
     }
 
-    /// Where they weren't noted: plugins that haven't been touched since the start.
+    /// Adds the plugins that haven't been touched since the start, if the record doesn't
+    /// list them.
     fn plugins(&self, daemon: Daemon, started: i64, known: &mut BTreeMap<String, Input>) {
         for (path, fact) in &self.facts.paths {
             if let PathFact::File(file) = fact
@@ -328,8 +330,8 @@ impl<'a> HostUnits<'a, '_> {
         }
     }
 
-    /// The directives that the process was started with, in the template's terms;
-    /// those that a restart couldn't change are as the template has them.
+    /// The directives that the process was started with, in the terms of the template.
+    /// Directives that a restart couldn't change are given the template's values.
     fn directives(&self, node: &NodeName, unit: &UnitFact, process: &Process) -> Document {
         let mut text =
             format!("[Service]\nExecStart={}\n", daemon::with_specifier(&process.arguments, &node.shape));
@@ -342,9 +344,9 @@ impl<'a> HostUnits<'a, '_> {
         let other_since = self.template_changed(template, unit);
         for (name, loaded) in unit.directives.iter().filter(|(name, _)| name.starts_with("Limit")) {
             let recorded = recorded.and_then(|directives| directives.get(name));
-            // A host may grant less than its unit asks for, so without a record the
-            // process is believed only where the unit may have asked for something
-            // else, and would have been granted more if it had asked for more.
+            // A host may grant less than the unit asks for. So without a record, the limit
+            // of the process counts only if the unit may have asked for something else at
+            // that time, and if a higher limit would have been granted.
             let is_telling = other_since && !process.scant.contains(name);
             let granted = process.limits.get(name).filter(|_| is_telling);
             let value = recorded.or(granted).unwrap_or(loaded);
@@ -366,18 +368,18 @@ impl<'a> HostUnits<'a, '_> {
         document
     }
 
-    /// Whether the template may have said something else when the unit was started.
+    /// Whether the template may have been different when the unit was started.
     fn template_changed(&self, template: &Template, unit: &UnitFact) -> bool {
         match (self.facts.paths.get(template.path()), unit.started_ns) {
             (Some(PathFact::File(file)), Some(started)) => file.ctime_ns >= started,
-            // Of a unit without a file the service manager has only defaults to tell.
+            // For a unit without a file, the service manager reports only defaults.
             _ => unit.load != "loaded",
         }
     }
 
-    /// Environment variables of the process that no drop-in sets: our template sets
-    /// none, so a restart would be without them. Nothing is known of variables that
-    /// come out of other files.
+    /// Environment variables of the process that no drop-in sets. Our template sets none,
+    /// so they would be gone after a restart. Nothing is returned if a drop-in reads
+    /// variables from other files, because their names are unknown.
     fn unaccounted<'p>(&self, template: &Template, unit: &UnitFact, process: &'p Process) -> Vec<&'p str> {
         let mut theirs = BTreeSet::new();
         let texts = drop_ins(unit, self.facts).map(|(_, text)| text);
@@ -403,7 +405,7 @@ pub(super) fn stub_listens(facts: &Facts) -> bool {
     listening.any(|(address, port)| port.number == resolver::DNS_PORT && resolver::is_stub(*address))
 }
 
-/// Where a node listens by the configuration that it was started with.
+/// The ports on which a node listens, by the configuration that it was started with.
 fn listens(node: &NodeName, started: &Started) -> Listens {
     let Inputs::Known(inputs) = &started.inputs else { return Listens::default() };
     match inputs.get(&node.config()).map(|input| &input.content) {

@@ -70,11 +70,11 @@ impl FromStr for Sha256 {
 }
 
 /// The key for digests of secrets that could be guessed, such as passwords in a
-/// configuration. Without the key, a digest can't be checked against guesses. Each host
-/// has a key of its own.
+/// configuration. Without the key, guesses can't be tested against a digest. Each host has
+/// a different key.
 ///
-/// The key depends only on the network and the host, so plans are reproducible. It is
-/// sent on standard input and never stored.
+/// The key depends only on the network and the host, so plans are reproducible. It is sent
+/// to the host on standard input and never stored.
 #[derive(Clone)]
 pub struct DigestKey(SecretBytes);
 
@@ -82,15 +82,16 @@ impl DigestKey {
     /// The key for one host of the network that `swarm_key` protects.
     pub fn derive(swarm_key: &SecretBytes, host: &str) -> Self {
         let mut key = [0; 32];
-        // 32 bytes are far below HKDF's limit of 255 blocks, its only error.
+        // HKDF fails only for outputs of more than 255 blocks.
         let expanded = Hkdf::<sha2::Sha256>::new(Some(b"spore digest key v1"), swarm_key.expose())
             .expand(host.as_bytes(), &mut key);
         debug_assert!(expanded.is_ok());
         Self(SecretBytes::new(Sha256(key).to_string()))
     }
 
-    /// The key for the machine-ids of all hosts of that network, so that those of
-    /// two hosts can be compared. No host has such a name.
+    /// The key for digests of machine-ids. All hosts of the network share it, so that the
+    /// digests of two hosts can be compared. It can't equal the key of a host, because no
+    /// host name contains a slash.
     pub fn for_machines(swarm_key: &SecretBytes) -> Self {
         Self::derive(swarm_key, "/etc/machine-id")
     }
@@ -128,19 +129,19 @@ impl fmt::Debug for DigestKey {
 pub enum Content {
     /// Text that isn't secret.
     Text(Printable),
-    /// The digest of a file that is a secret. Such a file contains a key of 256 random
-    /// bits, which can't be guessed from an unkeyed digest.
+    /// The digest of a secret file. It is unkeyed: the file contains a key of 256 random
+    /// bits, which can't be guessed.
     Secret(Sha256),
     /// The digest of a file that is too large to hold in memory.
     Blob {
         /// The digest of the whole file.
         sha256: Sha256,
-        /// Its size in bytes, if known.
+        /// The size of the file in bytes, if known.
         size: Option<u64>,
     },
     /// A parsed file, compared field by field.
     Document(Arc<Document>),
-    /// A document in a style from which the probe can't remove the secrets. It differs
-    /// from any other content.
+    /// A document whose style the probe can't follow, so that it can't remove the secrets.
+    /// It differs from any other content, unless the digests of the files match.
     Opaque,
 }

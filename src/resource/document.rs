@@ -1,5 +1,5 @@
 //! A parsed configuration or unit, flattened into fields, so that files are compared by
-//! their meaning, and each difference has the effect that applying it needs.
+//! their meaning, and each field determines what a change to it needs.
 
 use super::{Printable, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,20 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The path of a field: `domains.key.private`.
 pub type FieldPath = Printable;
 
-/// The field of a node's configuration that has the id by which other nodes know the node.
-/// The file may have a key in its place.
+/// The field of a node's configuration that contains the id by which other nodes know the
+/// node. In the file, a key may take its place.
 pub const IDENTITY: &str = "identity";
 
 /// A configuration or a unit, field by field.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
-    /// Every field that isn't empty. An empty field is left out, because it means the
-    /// same as a missing one.
+    /// Every field that isn't empty. Empty fields are left out, because an empty field and
+    /// a missing field mean the same.
     pub fields: BTreeMap<FieldPath, Field>,
 }
 
 impl Document {
-    /// The id of the node that this configures.
+    /// The id of the node to which this configuration belongs.
     pub fn identity(&self) -> Option<&str> {
         match &self.fields.get(IDENTITY)?.value {
             Value::Scalar(id) => Some(id),
@@ -32,7 +32,7 @@ impl Document {
 /// One field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// Its value.
+    /// The value of the field.
     pub value: Value,
     /// What a change of the value needs.
     pub effect: Effect,
@@ -41,11 +41,11 @@ pub struct Field {
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// A string, number or boolean, in its canonical form.
+    /// A string, number or boolean, in canonical form.
     Scalar(Printable),
-    /// Several values, whose order matters.
+    /// Several values whose order matters.
     List(Vec<Printable>),
-    /// Several values, whose order doesn't matter.
+    /// Several values whose order doesn't matter.
     Set(BTreeSet<Printable>),
     /// The keyed digest of a secret value.
     Secret(Sha256),
@@ -54,12 +54,12 @@ pub enum Value {
 /// What a change needs to take effect in the running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing: it can wait for the next start.
+    /// Nothing: the change can wait for the next start.
     NextStart,
     /// A restart.
     Restart,
-    /// A restart of every process that reads it, all at once: processes with the old
-    /// content and those with the new one can't talk to each other.
+    /// A restart of all processes that read the file, at the same time: a process with the
+    /// old content can't talk to a process with the new content.
     RestartTogether,
     /// Nothing, as long as at least half of the entries that the process was started
     /// with are still valid; otherwise a restart.

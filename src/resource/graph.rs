@@ -11,14 +11,15 @@ use thiserror::Error;
 /// Why one resource comes before another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edge {
-    /// The later one can't exist without the earlier one.
+    /// The later resource can't exist without the earlier one.
     Needs,
-    /// The later one, a service, reads the earlier one, a file, when it starts. The
-    /// effect is what a change of the file needs; in a [`Document`](super::Document)
-    /// each field has its own instead.
+    /// The later resource, a service, reads the earlier one, a file, when the service
+    /// starts. The effect is what a change to the file needs; in a
+    /// [`Document`](super::Document), each field has its own effect instead.
     Reads(Effect),
-    /// The earlier one, a program, run with these arguments, has to accept the later one, a
-    /// file, before either takes its place. They name the file by its path.
+    /// The earlier resource, a program, must accept the later one, a file, before either is
+    /// put in place. The program is run with these arguments, which contain the path of the
+    /// file.
     Validates(Arc<[String]>),
 }
 
@@ -27,7 +28,7 @@ pub enum Edge {
 #[error("the order of resources has a cycle at {0:?}: this is a bug in spore, please report it")]
 pub struct Cycle(ResourceId);
 
-/// Resources by id, each with a weight, and their order.
+/// Resources, each with a weight and identified by its id, and the edges that order them.
 ///
 /// Iteration is in the order of ids, regardless of the order of insertion.
 #[derive(Clone, Debug)]
@@ -146,11 +147,12 @@ impl<W> Graph<W> {
     }
 }
 
-/// A graph for each host: a state of the whole network, or the changes between two.
+/// A graph for each host: a state of the whole network, or the changes between two states.
 ///
-/// No edge leads from one host to another: the resources of a host don't depend on those of
-/// other hosts, so each host can be compared on its own, and at the same time as the others.
-/// That elders start before the nodes that dial them is the order of the plan's waves.
+/// No edge leads from one host to another, because the resources of a host don't depend on
+/// those of other hosts. So the hosts can be compared independently and in parallel. The
+/// order across hosts, such as elders starting before the nodes that dial them, is decided
+/// by the plan's waves.
 #[derive(Clone, Debug)]
 pub struct ByHost<W> {
     graphs: BTreeMap<HostName, Graph<W>>,

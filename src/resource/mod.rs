@@ -1,8 +1,8 @@
 //! The vocabulary of both the desired and the current state: the resources that a host
 //! can have, identified by [`ResourceId`], and the [`Graph`] that orders them.
 //!
-//! Both states are a `Graph<Resource>`. This room doesn't know how a resource is read
-//! or written, nor what tau is.
+//! Both states are a `Graph<Resource>` for each host. This room doesn't know how a resource
+//! is read or written; all it knows of daemons is their names.
 
 mod content;
 mod document;
@@ -64,7 +64,7 @@ pub enum ResourceKey {
 }
 
 impl ResourceKey {
-    /// The path, if it has one.
+    /// The path, if the resource has one.
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Directory(path) | Self::File(path) | Self::Link(path) | Self::Storage(path) => Some(path),
@@ -91,7 +91,7 @@ impl fmt::Display for ResourceKey {
 pub enum Resource {
     /// A package of the host's distribution.
     Package {
-        /// Whether its installation has finished. Always true in a desired state.
+        /// Whether the installation has finished. Always true in a desired state.
         finished: bool,
     },
     /// A directory.
@@ -102,18 +102,20 @@ pub enum Resource {
     Link(Link),
     /// An allowed port.
     Rule {
-        /// Whether the firewall allows it for IPv4 and, where that is in use, IPv6: ufw may
-        /// have been cut off between the two. Always true in a desired state.
+        /// Whether the firewall allows the port for IPv4 and, where that is in use, IPv6:
+        /// ufw may have been interrupted between the two. Always true in a desired state.
         whole: bool,
     },
     /// The unit files as the service manager has loaded them.
     Units {
-        /// Whether it has loaded their current versions. Always true in a desired state.
+        /// Whether the service manager has loaded the current versions. Always true in a
+        /// desired state.
         fresh: bool,
     },
     /// Data to be deleted. Only in a current graph.
     Storage {
-        /// Its directory's `device:inode`, which tells it from another one in its place.
+        /// The `device:inode` of the directory, which distinguishes it from another
+        /// directory at the same path.
         device_inode: String,
     },
     /// A unit.
@@ -137,23 +139,22 @@ impl From<Service> for Resource {
         Self::Service(Arc::new(service))
     }
 }
-
-/// Why something that is there can't be planned on.
+/// Why an existing file or directory can't be planned on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It isn't a directory, and should be one.
+    /// It should be a directory, but isn't.
     NotADirectory,
-    /// It isn't a regular file, and should be one.
+    /// It should be a regular file, but isn't.
     NotAFile,
     /// It is larger than any real file of its kind.
     TooLarge,
-    /// It has the name of a configuration, and isn't a valid one.
+    /// It has the name of a configuration, but isn't a valid one.
     NotAConfiguration,
-    /// It was replaced while it was read.
+    /// It was replaced while the probe read it.
     Replaced,
-    /// The characters of its name aren't supported.
+    /// Its name contains characters that aren't supported.
     UnusualName,
-    /// It can't be read, for this reason in the words of the host's programs.
+    /// It can't be read; the reason, as a program on the host reported it.
     Failed(Printable),
 }
 
@@ -184,11 +185,11 @@ impl fmt::Display for Access {
 pub struct File {
     /// Owner and mode.
     pub access: Access,
-    /// Its content, as far as the controller may know it.
+    /// The content of the file, as far as the controller may know it.
     pub content: Content,
-    /// The unkeyed digest of its bytes, which the host can compute, too.
+    /// The unkeyed digest of the file's bytes, which the host can compute as well.
     pub sha256: Sha256,
-    /// Where its bytes come from.
+    /// The source of the file's bytes.
     pub source: Source,
 }
 
@@ -230,9 +231,9 @@ impl fmt::Display for Port {
 /// A unit of the service manager.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
-    /// Whether it starts at boot.
+    /// Whether the unit starts at boot.
     pub enabled: bool,
-    /// Whether it runs.
+    /// Whether the unit runs.
     pub activity: Activity,
     /// The node that it runs, if any.
     pub node: Option<Node>,
@@ -243,27 +244,28 @@ pub struct Service {
 pub struct Node {
     /// `shape@host`.
     pub name: NodeName,
-    /// Whether it is a bootstrap node (an elder), which the others dial first.
+    /// Whether the node is a bootstrap node (an elder), which other nodes dial first.
     pub bootstrap: bool,
-    /// The services that it runs. For each service, some node should be up at any time.
+    /// The services that the node runs. For each service, at least one node should be up at
+    /// any time.
     pub serves: BTreeSet<String>,
-    /// How to determine that it is healthy.
+    /// How to determine that the node is healthy.
     pub health: Health,
 }
 
 /// Whether a unit runs, or should run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Activity {
-    /// Running, started with these inputs. In a desired state, always this.
+    /// Running, started with these inputs. A desired unit is always in this state.
     Running(Started),
-    /// Running, but not healthy yet; it may still become so in time.
+    /// Running, but not healthy yet; it may still become healthy.
     Starting(Started),
-    /// It exits and the service manager keeps restarting it, or it runs without becoming
-    /// healthy.
+    /// The process keeps exiting and being restarted by the service manager, or it runs
+    /// without becoming healthy.
     Failing {
         /// The symptom.
         trouble: Trouble,
-        /// Whether only a restart can end this.
+        /// Whether only a restart can fix it.
         lasts: bool,
         /// The last start.
         started: Started,
@@ -283,8 +285,8 @@ impl Activity {
         }
     }
 
-    /// Whether it has a process that has come up, and that others may be using, however
-    /// badly it works: to stop it takes something down.
+    /// Whether the unit has a process that has come up. Others may be using it, however
+    /// badly it works, so stopping it takes something down.
     pub fn is_up(&self) -> bool {
         match self {
             Self::Running(_) => true,
@@ -297,23 +299,24 @@ impl Activity {
 /// What is wrong with a unit that should be up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Its process has exited; how, in the service manager's words: `exit-code 1`.
+    /// The process has exited; how, as the service manager reports it: `exit-code 1`.
     Exited(Printable),
-    /// The service manager had to restart it this many times, and its current process is
-    /// too young to be trusted.
+    /// The service manager restarted the unit this many times, and the current process
+    /// hasn't run long enough to count as stable.
     Restarted(u32),
-    /// It runs, but doesn't listen on this TCP port.
+    /// The process runs, but doesn't listen on this TCP port.
     Deaf(u16),
-    /// It runs, but a switch of its files was cut off before it had proved itself.
+    /// The process runs, but a switch of its files was interrupted before the unit was seen
+    /// healthy.
     Unfinished,
 }
 
-/// Why it is unknown what a process was started with.
+/// Why it is unknown which inputs a process was started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Untold {
-    /// There is no process to ask.
+    /// There is no process to inspect.
     NoProcess,
-    /// There is no record, and this file has changed since the start.
+    /// The start wasn't recorded, and this file has changed since.
     Changed(String),
 }
 
@@ -341,14 +344,14 @@ pub enum Inputs {
     /// The files, by path. In a desired state the map is empty; the files are those with
     /// an [`Edge::Reads`] to the unit.
     Known(BTreeMap<String, Input>),
-    /// It can't be determined any more; this is the reason.
+    /// The files can't be determined any more; this is the reason.
     Unknown(Untold),
 }
 
-/// A file as a process read it.
+/// A file as it was when a process read it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
-    /// Its content at that time.
+    /// The content of the file when the process read it.
     pub content: Content,
     /// The digest of its bytes, if it was recorded.
     pub sha256: Option<Sha256>,

@@ -55,21 +55,21 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
-/// What a node runs. Room `daemon` knows everything else about each.
+/// A kind of daemon that a node can run. Everything else about it is in room `daemon`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Daemon {
-    /// Taubyte's node.
+    /// Taubyte's daemon.
     Tau,
 }
 
 /// The name of a node: a shape on a host, written `shape@host`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName {
-    /// The shape that it is made from.
+    /// The shape from which the node is made.
     pub shape: ShapeName,
     /// The host on which it runs.
     pub host: HostName,
-    /// What it runs.
+    /// The daemon that the node runs.
     pub daemon: Daemon,
 }
 

@@ -1,14 +1,15 @@
-//! Text that may be shown: whatever was in it, it controls no terminal.
+//! Text that is safe to show on a terminal.
 //!
-//! Whoever wrote a text on a host or in a network folder may have meant it for the reader's
+//! Text on a host or in a network folder may have been written to attack the reader's
 //! terminal: `ESC ]52;c;…` writes the clipboard, a carriage return or a newline forges a
-//! line of a plan, and direction marks show a name backwards. Therefore what is taken from it
-//! to be shown is [`Printable`]. Its constructors, which are one function, are the only way to
-//! make one. The vocabulary of plans ([`Value`], [`Access`], [`Obstacle`], …) and the errors of
-//! hosts hold nothing else, and the folder's values share it.
+//! line of a plan, and direction marks reverse a name. Therefore such text becomes
+//! [`Printable`] before it is shown. All constructors pass it through one function, and
+//! there is no other way to make a [`Printable`]. The vocabulary of plans ([`Value`],
+//! [`Access`], [`Obstacle`], …), the errors of hosts, and the values from the folder
+//! contain text of this type only.
 //!
-//! Text from a host has a door of its own, behind which it is free of secrets: see
-//! [`Redactor`](super::Redactor).
+//! Text from a host has to pass a [`Redactor`](super::Redactor) as well, which removes the
+//! secrets.
 //!
 //! [`Value`]: super::Value
 //! [`Access`]: super::Access
@@ -19,14 +20,14 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 
-/// The maximum length of a [`Printable`], in bytes, except for the words that replace what
-/// is left out. No real value comes near it.
+/// The maximum length of a [`Printable`], in bytes, not counting the note that replaces an
+/// omitted part. Real values are far shorter.
 pub const LONGEST: usize = 4000;
 
-/// Text of bounded length that controls no terminal and hides nothing.
+/// Text of bounded length that can't control a terminal and has no hidden characters.
 ///
-/// A [line](Self::line) or [text](Self::text) can be compared instead of the original: if that
-/// is too long, its digest takes the place of its end.
+/// A [line](Self::line) or [text](Self::text) can be compared in place of the original: if
+/// the original is too long, a digest of it takes the place of its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Printable(String);
 
@@ -41,8 +42,8 @@ impl Printable {
         Self(escaped(text, |c| c != '\n' && is_hidden(c)))
     }
 
-    /// What a program has said, to be shown and not compared. A tab becomes a space, and a long
-    /// text keeps its end, because the error is usually at the end of an output.
+    /// The output of a program, to be shown but not compared. A tab becomes a space. If the
+    /// text is too long, its beginning is left out, because errors are usually at the end.
     pub fn lines(text: &str) -> Self {
         let text = text.trim_end();
         let from = text.ceil_char_boundary(text.len().saturating_sub(LONGEST));
@@ -50,7 +51,8 @@ impl Printable {
         Self(if from > 0 { format!("…{kept}") } else { kept })
     }
 
-    /// The same in one line, for an error: a line of its own could pass for one of spore's.
+    /// Like [`Self::lines`], but in one line, for errors: a second line could pass for a
+    /// line of spore's.
     pub fn in_one_line(text: &str) -> Self {
         Self(Self::lines(text).0.replace('\n', " "))
     }
@@ -65,15 +67,15 @@ impl Printable {
 /// category Cc), a format character (Cf: direction marks, zero-width characters, tags) or a
 /// line or paragraph separator.
 pub fn is_hidden(c: char) -> bool {
-    // Most text is ASCII, of which only control characters are hidden.
+    // Shortcut: most text is ASCII, in which only control characters are hidden.
     if c.is_ascii() {
         return c.is_ascii_control();
     }
     c.is_control() || FORMAT.iter().any(|(first, last)| (*first..=*last).contains(&c))
 }
 
-/// The ranges of Unicode's category Cf, and the separators. The last range is unassigned
-/// apart from its tags and variation selectors, none of which can be seen.
+/// The ranges of Unicode's category Cf, and the separators. The last range contains tags,
+/// variation selectors and unassigned characters, none of which is visible.
 const FORMAT: &[(char, char)] = &[
     ('\u{ad}', '\u{ad}'),
     ('\u{600}', '\u{605}'),
@@ -96,7 +98,7 @@ const FORMAT: &[(char, char)] = &[
     ('\u{e0000}', '\u{e0fff}'),
 ];
 
-/// The one function through which text passes that may be shown.
+/// The one function through which all text passes that may be shown.
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let is_plain = |byte: u8| matches!(byte, b' '..=b'[' | b']'..=b'~');
     if text.len() <= LONGEST && text.bytes().all(is_plain) {
@@ -118,7 +120,7 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     shown
 }
 
-/// Spore's own words. Text that isn't known when spore is built needs one of the other
+/// Fixed text of spore's. Text that isn't known at compile time needs one of the other
 /// constructors, or a [`Redactor`](super::Redactor).
 impl From<&'static str> for Printable {
     fn from(text: &'static str) -> Self {

@@ -1,24 +1,24 @@
-//! The one door through which text from a host passes before anything may show it.
+//! The only way for text from a host to be shown.
 //!
-//! A host may say anything: text meant for the reader's terminal (see [`Printable`]), text
-//! without end, and the folder's secrets, because programs echo their input. So what a host
-//! sends arrives as [`Untrusted`], which can neither be displayed nor read. A [`Redactor`],
-//! which knows the secrets, opens it in one of two ways:
+//! A host may send anything: text that attacks the reader's terminal (see [`Printable`]),
+//! endless text, and the folder's secrets, because programs echo their input. Therefore
+//! text from a host arrives as [`Untrusted`], which can neither be displayed nor read. A
+//! [`Redactor`], which knows the secrets, opens it in one of two ways:
 //!
-//! - Words that are only shown, such as the message of a program, become [`Printable`] with
+//! - Text that is only shown, such as the message of a program, becomes [`Printable`] with
 //!   every secret masked: [`Redactor::show`].
 //! - An answer that is parsed becomes a [`HostText`], in which the long secrets (keys) are
-//!   masked already. So whatever is derived from it can be compared, made part of a plan and
-//!   shown, and contains no key, wherever the host has put it. Short secrets (passwords) are
-//!   masked only in words that are shown ([`Redactor::line`]). In a value that is compared they
-//!   aren't: the password `root` would hide every owner, and a masked value would differ from
-//!   the desired one for ever.
+//!   masked. Values parsed from it can be compared, made part of a plan and shown: none of
+//!   them contains a key. Short secrets (passwords) are masked only in text that is shown
+//!   ([`Redactor::line`]). They aren't masked in values that are compared: the password
+//!   `root` would hide every owner, and a masked value would always differ from the desired
+//!   one.
 //!
-//! Secrets are echoed whole, line by line, quoted, encoded, or truncated. Therefore a secret is
-//! masked in each of its usual encodings, and of a long one, every substring that is too long
-//! to be a coincidence is masked, unless it occurs in something public, such as a domain or a
-//! public key: that is in the desired state, with which the host's is compared, and masking it
-//! would hide nothing.
+//! A secret may be echoed whole, line by line, quoted, encoded, or truncated. Therefore
+//! each secret is masked in all of its usual encodings. Of a long secret, every substring
+//! that is too long to be a coincidence is masked as well, unless it occurs in something
+//! public, such as a domain or a public key: public values are part of the desired state,
+//! so masking them would break the comparison and hide nothing.
 
 use super::{Printable, SecretBytes};
 use base64::Engine as _;
@@ -33,31 +33,31 @@ use zeroize::Zeroizing;
 /// The length in bytes of the substrings that are masked.
 const PIECE: usize = 12;
 
-/// Secrets with fewer bytes than this aren't masked by their substrings, only whole.
+/// Of secrets with fewer bytes than this, no substrings are masked, only the whole secret.
 const LONG: usize = PIECE + 4;
 
-/// Secrets with fewer bytes than this aren't masked, because other text would match.
+/// Secrets with fewer bytes than this aren't masked, because they would match unrelated
+/// text.
 const SHORTEST: usize = 4;
 
-/// Base64 with its padding or without.
+/// Decodes base64 with or without padding.
 const BASE64_ANY_PADDING: GeneralPurpose =
     GeneralPurpose::new(&STANDARD, NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
 /// What replaces a secret.
 pub const MASK: &str = "***";
 
-/// Text as a host has sent it. Only a [`Redactor`] can open it, and not even `Debug`
-/// displays it.
+/// Text from a host. Only a [`Redactor`] can open it; even `Debug` doesn't display it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Untrusted(String);
 
 impl Untrusted {
-    /// Takes what a host has sent.
+    /// Wraps text that a host has sent.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Takes what a host has sent, which may not be text.
+    /// Wraps bytes that a host has sent, which may not be valid UTF-8.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(String::from_utf8_lossy(bytes).into_owned())
     }
@@ -69,13 +69,13 @@ impl fmt::Debug for Untrusted {
     }
 }
 
-/// Text from a host to be parsed, without the folder's keys. It isn't displayed: a part of
-/// it that is to be shown becomes [`Printable`].
+/// Text from a host that is to be parsed, with the folder's keys masked. It can't be
+/// displayed: the parts of it that are to be shown become [`Printable`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HostText(String);
 
 impl HostText {
-    /// Takes text that has been through a [`Redactor`], or that no host has sent.
+    /// Wraps text that has passed through a [`Redactor`], or that doesn't come from a host.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -100,15 +100,16 @@ pub struct Redactor(Arc<Secrets>);
 struct Secrets {
     /// Every substring of the long secrets, sorted, except those that are public.
     pieces: Zeroizing<Vec<[u8; PIECE]>>,
-    /// Which hashes the pieces have: most text needs no search then.
+    /// Which hashes occur among the pieces, so that most text needs no search.
     hashes: Zeroizing<Vec<bool>>,
-    /// The secrets that are too short for substrings of that length.
+    /// The secrets that are too short to be split into pieces.
     short: Vec<SecretBytes>,
 }
 
 impl Redactor {
-    /// Creates a redactor for these secrets: the values themselves, not files that
-    /// contain other text as well. What is in `public` as well isn't masked.
+    /// Creates a redactor for these secrets, which must be the values themselves, not files
+    /// that contain other text as well. Substrings that also occur in `public` aren't
+    /// masked.
     pub fn new<'a>(
         secrets: impl IntoIterator<Item = &'a SecretBytes>,
         public: impl IntoIterator<Item = impl AsRef<str>>,
@@ -139,12 +140,13 @@ impl Redactor {
         Self(Arc::new(all))
     }
 
-    /// What a program on a host has said, to be shown, with every secret masked.
+    /// The output of a program on a host, to be shown, with every secret masked.
     pub fn show(&self, said: &Untrusted) -> Printable {
         Printable::lines(&self.0.masked(&said.0, true))
     }
 
-    /// The same in one line, for an error: a line of its own could pass for one of spore's.
+    /// Like [`Self::show`], but in one line, for errors: a second line could pass for a
+    /// line of spore's.
     pub fn show_in_one_line(&self, said: &Untrusted) -> Printable {
         Printable::in_one_line(&self.0.masked(&said.0, true))
     }
@@ -154,8 +156,8 @@ impl Redactor {
         HostText(self.0.masked(&answer.0, false))
     }
 
-    /// Words of a host that are only shown, such as a part of an opened answer, in one line,
-    /// with every secret masked.
+    /// Text of a host that is only shown, such as a part of an opened answer, in one line
+    /// and with every secret masked.
     pub fn line(&self, text: &str) -> Printable {
         Printable::line(&self.0.masked(text, true))
     }
@@ -172,7 +174,7 @@ impl Secrets {
         self.add_form(value, value);
     }
 
-    /// Adds another form of a secret, which is masked as the secret itself is.
+    /// Adds another form of a secret, to be masked like the secret itself.
     fn add_form(&mut self, secret: &[u8], form: &[u8]) {
         if secret.len() >= LONG {
             self.pieces.extend(form.array_windows::<PIECE>());
@@ -181,7 +183,8 @@ impl Secrets {
         }
     }
 
-    /// Adds the secret as it is within quotes and in URLs, where that differs.
+    /// Adds the forms that the secret has within quotes and in URLs, where they differ from
+    /// it.
     fn add_quoted(&mut self, secret: &[u8]) {
         let Ok(text) = std::str::from_utf8(secret) else { return };
         let json = Zeroizing::new(serde_json::Value::from(text).to_string());
@@ -196,8 +199,8 @@ impl Secrets {
         }
     }
 
-    /// If the secret is bytes in hexadecimal digits or base64, adds them in the other
-    /// encodings: programs that have decoded a key may show it in one of these.
+    /// If the secret is hexadecimal or base64, adds its bytes in the other encodings: a
+    /// program that has decoded a key may show it in one of these.
     fn add_decoded(&mut self, secret: &[u8]) {
         let decoded = from_hex(secret).or_else(|| BASE64_ANY_PADDING.decode(secret).ok()).map(Zeroizing::new);
         let Some(bytes) = decoded.filter(|bytes| bytes.len() >= LONG) else { return };
@@ -220,7 +223,8 @@ impl Secrets {
         }
     }
 
-    /// The text with its secrets masked; the short ones only where it is `shown`.
+    /// The text with its secrets masked. Short secrets are masked only if the text is to be
+    /// `shown`.
     fn masked(&self, text: &str, shown: bool) -> String {
         let mut masked = Vec::new();
         let mut mask = |range: std::ops::Range<usize>| {
@@ -252,12 +256,12 @@ impl Secrets {
                 out.extend_from_slice(MASK.as_bytes());
             }
         }
-        // A piece may have ended within a character.
+        // A mask may begin or end within a character.
         String::from_utf8_lossy(&out).into_owned()
     }
 }
 
-/// Encodes everything except the characters that may be anywhere in a URL.
+/// Percent-encodes everything except the characters that URLs never need to encode.
 fn percent_encoded(secret: &[u8]) -> String {
     let mut encoded = String::with_capacity(secret.len());
     for &byte in secret {
@@ -281,7 +285,7 @@ fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
     pairs.iter().map(|&[high, low]| u8::try_from(digit(high)? << 4 | digit(low)?).ok()).collect()
 }
 
-/// Below `most`, a power of two.
+/// A hash below `most`, which is a power of two.
 fn hash(piece: &[u8; PIECE], most: usize) -> usize {
     let [first, second, third] =
         [0, 4, 8].map(|at| piece[at..at + 4].iter().fold(0, |n, &byte| n << 8 | u64::from(byte)));
@@ -372,7 +376,8 @@ mod tests {
         );
     }
 
-    /// What is compared with the desired state is as the host has it, unless it is a key.
+    /// Text that is compared with the desired state is changed only where it contains a
+    /// key.
     #[test]
     fn what_is_compared_has_its_words_but_no_key() {
         let secrets = ["accounts.lab.example.com", "root", "0123456789abcdefFEDC"].map(SecretBytes::new);

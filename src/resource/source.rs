@@ -2,12 +2,12 @@
 
 use super::{NodeName, Sha256};
 
-/// Where the bytes of a file come from, so that whoever has the folder can find or make them
-/// again, in another process as well. The file's digest tells whether they are the same.
+/// Where the bytes of a file come from, so that another process with the same folder can
+/// find or make them again. The file's digest tells whether they are the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// The host itself: nothing else is known to have them. Every file of a current state,
-    /// and a desired file that stays as it was found.
+    /// The host itself; no other source is known. Every file of a current state has this
+    /// source, and so has a desired file that stays as it was found.
     Host,
     /// Rendered from the folder for this node.
     Rendered(NodeName),
@@ -15,20 +15,20 @@ pub enum Source {
     Folder(FolderKey),
     /// The program that the folder pins with this digest.
     Program(Sha256),
-    /// The file of the plugin with this name.
+    /// The file of the plugin with this file name.
     Plugin(String),
-    /// A text that spore brings along.
+    /// A text that is built into spore.
     Fixed(FixedText),
 }
 
-/// A key of the network that is in its folder.
+/// A key of the network that is stored in its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FolderKey {
     /// The pre-shared key of the swarm.
     Swarm,
     /// The private half of the domain-validation pair.
     ValidationPrivate,
-    /// Its public half.
+    /// The public half of the domain-validation pair.
     ValidationPublic,
 }
 
@@ -37,6 +37,6 @@ pub enum FolderKey {
 pub enum FixedText {
     /// The unit template of the nodes.
     UnitTemplate,
-    /// The drop-in that makes the host's resolver leave port 53.
+    /// The drop-in that makes the host's resolver release port 53.
     ResolverDropIn,
 }

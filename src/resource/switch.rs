@@ -1,4 +1,4 @@
-//! The names of the files that stand beside another while it is switched.
+//! The names of the temporary files next to a file that is being switched.
 
 use super::Sha256;
 
@@ -10,17 +10,17 @@ pub fn staged_path(path: &str, sha256: &Sha256) -> String {
     format!("{directory}/.spore-{name}-{}", &digest[..16])
 }
 
-/// Where a switch keeps the file with this digest that it replaces. Not the name
-/// under which the same bytes would be staged: what is kept has been in use, and
-/// staging another file for this path doesn't clear it away.
+/// Where a switch keeps the file that it replaces, which has this digest. The name differs
+/// from the name under which the same bytes would be staged, because staging another file
+/// for this path removes what was staged before, and must not remove the kept file.
 pub fn kept_path(path: &str, sha256: &Sha256) -> String {
     format!("{}{KEPT}", staged_path(path, sha256))
 }
 
-/// How the names of kept files end.
+/// The suffix of the names of kept files.
 const KEPT: &str = ".kept";
 
-/// The path whose file is kept as `path`, whatever its digest.
+/// The path of the file that is kept as `path`, whatever its digest.
 pub fn kept_for(path: &str) -> Option<String> {
     let (directory, name) = path.rsplit_once('/')?;
     let (name, digest) = name.strip_prefix(".spore-")?.strip_suffix(KEPT)?.rsplit_once('-')?;

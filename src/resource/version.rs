@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A program's version, as it was built: `v1.1.10`, or the beginning of a commit's id.
-/// One word that is safe to print, and to note on a host.
+/// A program's version, as set by its build: `v1.1.10`, or the beginning of a commit id. It
+/// is one word that is safe to print, and to store on a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(String);
 

@@ -1,8 +1,9 @@
 //! The node configuration, `/tb/config/<shape>.yaml`: writing and parsing it.
 //!
-//! [`NodeConfig::to_yaml`] writes the file for a host. [`parse`] parses a host's file, from
-//! which the probe has removed the secrets. Both result in a [`Document`], so that a file in
-//! another tool's style counts as equal to ours if it means the same.
+//! [`NodeConfig::to_yaml`] renders the file for a host. [`parse`] parses a host's file,
+//! from which the probe has removed the secrets. Both lead to a [`Document`], so that a
+//! file that another tool wrote in another style counts as equal to ours if it means the
+//! same.
 
 use super::private_key::public_half;
 use crate::daemon::{Listens, Setting, resolver};
@@ -16,7 +17,7 @@ use serde_yaml::Value as Yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
-/// A node's configuration; the fields are tau's.
+/// A node's configuration. The names of the fields are tau's.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct NodeConfig {
@@ -25,19 +26,19 @@ pub struct NodeConfig {
     pub privatekey: SecretBytes,
     /// The path of the swarm key, relative to `/tb/config`.
     pub swarmkey: String,
-    /// The services that it runs.
+    /// The services that the node runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<String>,
-    /// The multiaddresses on which it listens.
+    /// The multiaddresses on which the node listens.
     pub p2p_listen: Vec<String>,
-    /// The multiaddresses that it announces; the first must be an IPv4 address.
+    /// The multiaddresses that the node announces. The first must be an IPv4 address.
     pub p2p_announce: Vec<String>,
-    /// Its ports.
+    /// The node's ports.
     pub ports: Ports,
     /// The location of the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// The multiaddresses of the bootstrap nodes, which it dials.
+    /// The multiaddresses of the bootstrap nodes that the node dials.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<String>,
     /// The network's root domain.
@@ -84,7 +85,7 @@ pub struct Domains {
     pub key: KeyFiles,
     /// The domain below which tau generates names for users' deployments.
     pub generated: String,
-    /// Custom domains, and the service of each.
+    /// Custom domains, each with the service that it leads to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, String>,
 }
@@ -92,8 +93,8 @@ pub struct Domains {
 /// See [`Domains::key`].
 #[derive(Serialize)]
 pub struct KeyFiles {
-    /// The private key. Every node reads it, but only `auth` uses it: for the other nodes this
-    /// is the path of the public key.
+    /// The private key. Every node reads the file, but only `auth` uses it; in the
+    /// configuration of any other node, this is the path of the public key.
     pub private: String,
     /// The public key.
     pub public: String,
@@ -106,7 +107,7 @@ pub struct Tenancy {
     pub provider: String,
     /// The account that owns the repositories.
     pub owner: String,
-    /// The credential; only nodes that run `auth` get it.
+    /// The credential. Only nodes that run `auth` get it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<App>,
 }
@@ -115,9 +116,9 @@ pub struct Tenancy {
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct App {
-    /// The client id at the provider.
+    /// The id of the app at the provider.
     pub client_id: String,
-    /// The private key, as PEM.
+    /// The app's private key, as PEM.
     #[serde(serialize_with = "expose")]
     pub key: SecretBytes,
 }
@@ -139,11 +140,11 @@ fn expose<S: serde::Serializer>(secret: &SecretBytes, to: S) -> Result<S::Ok, S:
     to.serialize_str(&String::from_utf8_lossy(secret.expose()))
 }
 
-/// Paths at and below which every value is a secret. The probe (`probe.sh`) removes the values
-/// at the same paths.
+/// The paths at and below which every value is a secret. On a host, `cut.awk` cuts the
+/// values at the same paths.
 const SECRETS: &[&str] = &["privatekey", "tenancy.app.key", "accounts"];
 
-/// Paths of lists whose order doesn't matter.
+/// The paths of lists whose order doesn't matter.
 const SETS: &[&str] =
     &["services", "p2p-listen", "p2p-announce", "peers", "domains.aliases", "plugins.plugins"];
 
@@ -182,7 +183,7 @@ pub enum ParseError {
     /// It isn't YAML, or has duplicate keys.
     #[error("it is not valid YAML")]
     Yaml,
-    /// It is larger than any real one.
+    /// It is larger, or has more values, than any real configuration.
     #[error("it is too large")]
     TooLarge,
     /// It isn't a mapping.
@@ -194,7 +195,7 @@ pub enum ParseError {
 }
 
 impl NodeConfig {
-    /// The text of the file.
+    /// Renders the text of the file.
     ///
     /// # Errors
     /// A value of `accounts` can't be represented in YAML.
@@ -202,14 +203,14 @@ impl NodeConfig {
         Ok(SecretBytes::new(serde_yaml::to_string(self)?))
     }
 
-    /// The parsed configuration, with secrets replaced by their digests keyed with `key`.
+    /// Parses the configuration, replacing secrets with their digests keyed with `key`.
     ///
     /// # Errors
     /// Those of [`NodeConfig::to_yaml`].
     pub fn document(&self, key: &DigestKey) -> Result<Document, serde_yaml::Error> {
         let trusted = self.services.iter().filter_map(|name| super::service(name)).any(|s| s.trusted);
         let mut flat = Flat { key: Some(key), trusted, values: 0, fields: BTreeMap::new() };
-        // With a key, secrets are digested here, so `NotCut` can't happen.
+        // `NotCut` can't occur, because with a key the secrets are digested here.
         let uncut = flat.add("", &serde_yaml::to_value(self)?);
         debug_assert!(uncut.is_ok());
         Ok(Document { fields: flat.fields })
@@ -220,7 +221,8 @@ impl NodeConfig {
 /// and the other secrets by `!keyed <digest>`.
 ///
 /// # Errors
-/// It can't be parsed; the caller then treats it as different from any other.
+/// The text can't be parsed. The caller then treats it as different from any other
+/// configuration.
 pub fn parse(text: &HostText) -> Result<Document, ParseError> {
     let text = text.expose();
     if text.len() > MOST_BYTES {
@@ -241,12 +243,12 @@ pub fn parse(text: &HostText) -> Result<Document, ParseError> {
     Ok(Document { fields: flat.fields })
 }
 
-/// The maximum size of a host's configuration, in bytes, and the maximum number of values:
-/// real ones have a few thousand bytes and a few dozen values.
+/// The maximum size of a host's configuration, in bytes, and the maximum number of values.
+/// Real configurations have a few thousand bytes and a few dozen values.
 const MOST_BYTES: usize = 256 << 10;
 const MOST_VALUES: usize = 5_000;
 
-/// What the probe cut out has a tag.
+/// A value that the probe has cut out, which is a digest with a tag.
 struct Cut;
 
 impl Places for Cut {
@@ -255,8 +257,8 @@ impl Places for Cut {
     }
 }
 
-/// The multiaddresses at which other nodes can dial a node that runs with this
-/// configuration: each with its peer id, as another node's `peers` has it.
+/// The multiaddresses at which other nodes can dial a node with this configuration. Each
+/// ends with the node's peer id, as in the `peers` of other nodes.
 pub fn dialled_at(config: &Document) -> BTreeSet<String> {
     let Some(id) = config.identity() else { return BTreeSet::new() };
     set(config, "p2p-announce").iter().map(|address| format!("{address}/p2p/{id}")).collect()
@@ -267,7 +269,7 @@ pub fn dials(config: &Document) -> BTreeSet<String> {
     set(config, "peers")
 }
 
-/// A path as configurations name it: relative to the directory where they are.
+/// A path as configurations name it: relative to their directory.
 pub fn relative(path: &str) -> String {
     path.strip_prefix(super::CONFIG).and_then(|rest| rest.strip_prefix('/')).unwrap_or(path).to_owned()
 }
@@ -277,12 +279,12 @@ pub fn network(config: &Document) -> Option<&Printable> {
     scalar_of(config, "network-fqdn")
 }
 
-/// The names of the services.
+/// The names of the services that a node with this configuration runs.
 pub fn services(config: &Document) -> BTreeSet<String> {
     set(config, "services")
 }
 
-/// Where a node with this configuration listens.
+/// The ports on which a node with this configuration listens.
 pub fn listens(config: &Document) -> Listens {
     let answers_dns = super::answer_dns(services(config).iter().map(String::as_str));
     Listens {
@@ -291,8 +293,8 @@ pub fn listens(config: &Document) -> Listens {
     }
 }
 
-/// Whether two configurations are probably of one node whose shape was renamed: they have the
-/// same port, or the same services.
+/// Whether two configurations probably belong to one node whose shape was renamed: they
+/// have the same port, or the same services.
 pub fn is_alike(old: &Document, new: &Document) -> bool {
     ["ports.main", "services"].into_iter().any(|field| match (old.fields.get(field), new.fields.get(field)) {
         (Some(old), Some(new)) => old.value == new.value,
@@ -319,7 +321,7 @@ struct Flat<'a> {
     /// The key for digests of secrets; `None` if the probe has already digested them.
     key: Option<&'a DigestKey>,
     trusted: bool,
-    /// How many values there are.
+    /// The number of values so far.
     values: usize,
     fields: BTreeMap<FieldPath, Field>,
 }
@@ -347,7 +349,7 @@ impl Flat<'_> {
             }
             Yaml::Tagged(tagged) => self.add(path, &tagged.value)?,
             Yaml::String(text) if text.is_empty() => {}
-            // Digest a number as it is written, as the probe does.
+            // The probe digests a number as written, so don't canonicalize it.
             Yaml::Number(number) if is_secret(path) => self.add_scalar(path, number.to_string())?,
             Yaml::String(_) | Yaml::Number(_) | Yaml::Bool(_) => {
                 let text = scalar(yaml).unwrap_or_default();
@@ -383,7 +385,8 @@ impl Flat<'_> {
                 let first_is_ipv6 =
                     path == "p2p-announce" && texts.first().is_some_and(|first| !first.starts_with("/ip4/"));
                 let mut set: BTreeSet<_> = texts.into_iter().collect();
-                // The order doesn't matter, except that tau requires the first to be IPv4.
+                // The order doesn't matter, except that tau requires the first address to
+                // be IPv4.
                 if first_is_ipv6 {
                     set.insert("(the first is not IPv4)".into());
                 }
@@ -412,7 +415,7 @@ fn is_secret(path: &str) -> bool {
 fn effect(path: &str, trusted: bool) -> Effect {
     match path {
         "peers" => Effect::RestartUnlessHalfHolds,
-        // Every node reads these when it starts, but only `auth` uses them.
+        // Every node reads these values when it starts, but only `auth` uses them.
         "domains.key.private" | "tenancy.app.key" | "tenancy.app.client-id" if !trusted => Effect::NextStart,
         _ => Effect::Restart,
     }

@@ -1,16 +1,17 @@
 # cut FILE: prints a node's configuration without its secrets, for the probe (`texts.awk`).
 #
-# The program follows YAML line by line, as far as tau, spore and people write it, and
-# whatever it doesn't follow makes the whole file "opaque": nothing of it is printed. What is
-# public is known by its key and by what it looks like, so that nothing slips through where
-# lines are lost or in the wrong place; of the rest only keys are printed, and of each secret
-# a digest, made by a program that gets it through a pipe.
+# The program follows YAML line by line, in the styles in which tau, spore and people write
+# it. A file that it can't follow is "opaque": nothing of it is printed. A value counts as
+# public by its key and by its form, so that no secret is printed even if lines are missing
+# or misplaced. Of all other values only the keys are printed, and of each secret a digest,
+# computed by a program that receives the secret through a pipe.
 #
 # private_key.rs replaces the words between @.
 #
-# For LC_ALL=C in mawk 1.3.4, which has no interval expressions ({n,m}), and gawk.
+# The program has to run under LC_ALL=C in gawk and in mawk 1.3.4, which has no interval
+# expressions ({n,m}).
 
-# The lines are held back until all of them have been followed.
+# No line is printed before all lines have been followed.
 function cut(file,    got, line, i) {
     count = 0; section = ""; literal = 0; gap = 0
     split("", lines); split("", secrets)
@@ -31,7 +32,7 @@ function cut(file,    got, line, i) {
         else print "|" lines[i]
 }
 
-# Has the digest of a secret printed, once; they are numbered in this order.
+# Prints the digest of a secret, once for each secret. Secrets are numbered in this order.
 function remember(secret) {
     if (secret in numbers) return
     numbers[secret] = ++remembered
@@ -45,10 +46,10 @@ function add(line) {
     return count
 }
 
-# The functions below say whether they could follow.
+# The functions below return whether they could follow the line.
 
 function follow(line,    indent, content) {
-    # Control characters, and what else ends a line for some reader of YAML.
+    # Control characters, and characters that some YAML parsers take for line breaks.
     if (line ~ /[\000-\010\013-\037\177]/ || line ~ /\302\205|\342\200[\250\251]|\357\273\277/) return 0
     match(line, /^ */)
     indent = RLENGTH
@@ -72,7 +73,7 @@ function follow(line,    indent, content) {
         return 1
     }
     if (content ~ /\t/) return 0
-    # In a text of several lines an empty one, which isn't kept, says something.
+    # An empty line isn't kept, but within a scalar of several lines it is significant.
     if (gap && section == "public" && indent && content !~ /^-( |$)/ && content !~ /^["']?[A-Za-z0-9_.-]+["']?:( |$)/)
         return 0
     gap = 0
@@ -82,7 +83,7 @@ function follow(line,    indent, content) {
     return 0
 }
 
-# A line that isn't indented.
+# Handles a line that isn't indented.
 function top(line,    name, rest) {
     if (line == "---" && section == "") {
         section = "begun"
@@ -101,7 +102,7 @@ function top(line,    name, rest) {
     if (name == "swarmkey" || name == "network-fqdn") return keep(line, rest)
     gsub(/^ +| +$/, "", rest)
     if (name == "privatekey" && scalar(rest)) {
-        # Protobuf of an ed25519 key: its type and length, seed, public half.
+        # The protobuf of an ed25519 key consists of type and length, seed, and public half.
         if (length(value) != @all@ || value !~ /^@prefix@[A-P][A-Za-z0-9+\/]*=$/) return 0
         return add("publickey: \"" substr(value, @begin@) "\"")
     }
@@ -120,7 +121,7 @@ function top(line,    name, rest) {
     return add(line)
 }
 
-# A line that everyone may see, if each piece of `rest` is what belongs there.
+# Keeps a line that is public, if each piece of `rest` has the form of a public value.
 function keep(line, rest,    pieces, n) {
     sub(/ +#.*$/, "", line)
     sub(/ +#.*$/, "", rest)
@@ -155,8 +156,8 @@ function belongs(piece,    slot) {
     return 0
 }
 
-# A line below `tenancy` or `accounts`: at[], kinds[] and paths[] say which lists
-# and mappings it is in; awaits is the path of what has no value so far.
+# Handles a line below `tenancy` or `accounts`. at[], kinds[] and paths[] describe the lists
+# and mappings that contain the line; awaits is the path of the key whose value follows.
 function structure(indent, content, before,    dashed, name) {
     while (content ~ /^-( |$)/) {
         if (!enter(indent, "list")) return 0
@@ -184,7 +185,7 @@ function structure(indent, content, before,    dashed, name) {
     return add(before)
 }
 
-# Goes to the list or mapping that a line with this indent is in.
+# Moves to the list or mapping to which a line with this indent belongs.
 function enter(indent, kind,    left) {
     while (depth && (at[depth] > indent || at[depth] == indent && kinds[depth] == "list" && kind == "map")) {
         depth--
@@ -206,7 +207,7 @@ function enter(indent, kind,    left) {
     return 1
 }
 
-# What comes behind a key or a dash.
+# Handles the text behind a key or a dash.
 function leaf(before, path, content) {
     awaits = ""
     sub(/ +$/, "", content)
@@ -232,7 +233,7 @@ function literal_ends() {
     literal = 0
 }
 
-# Line `i` ends with a secret, which is `value`.
+# Notes that line `i` ends with a secret, which is in `value`.
 function secret(i) {
     if (value == "") lines[i] = lines[i] "\"\""
     else {
@@ -245,7 +246,7 @@ function empty(content) {
     return content ~ /^(\{\}|\[\]|~|null|Null|NULL)$/
 }
 
-# Leaves what a scalar on one line says in `value`.
+# Stores the value of a scalar on one line in `value`.
 function scalar(content) {
     if (content ~ /^'([^']|'')*'$/) {
         value = substr(content, 2, length(content) - 2)

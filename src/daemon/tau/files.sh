@@ -1,17 +1,17 @@
-# What the scripts of the actions need to know about tau's files. A request has this before
-# the first action that concerns a node of tau's; another daemon defines the same names.
+# What the scripts of actions need to know about tau's files. A request contains this before
+# its first action that concerns a node of tau. Other daemons define the same names.
 # shellcheck shell=sh disable=SC2034,SC2154
 
 daemon=tau
-# The directory that its program is told to work in, and those of its files below that.
+# The root directory that is passed to tau, and the directories of its files below it.
 daemon_root=/tb
 config_directory=/tb/config
 key_directory=/tb/config/keys
 plugin_directory=/tb/plugins
-# Made by tau itself, for the directories in it.
+# tau itself creates this directory, for the directories in it.
 emptied=/tb/raft
 
-# is_data PATH: whether only a node's data can be there.
+# is_data PATH: whether only the data of a node can be at this path.
 is_data() {
     case $1 in
         /tb/storage/?* | /tb/raft/?*) ;;

@@ -1,8 +1,8 @@
-//! tau: its files and their modes, its services and ports, its configuration and what a change
-//! of each field needs, its unit, and the signs of a successful start.
+//! tau: its files and their modes, its services and ports, its configuration and what a
+//! change to each field needs, its unit, and the signs of a successful start.
 //!
-//! The source of these facts is the real tau: `fixtures/tau-cases` records its reaction
-//! to each configuration on which they are based.
+//! These facts come from experiments with the real tau: `fixtures/tau-cases` records how it
+//! reacted to each configuration on which they are based.
 
 pub mod config;
 pub mod private_key;
@@ -12,32 +12,33 @@ use crate::resource::{Document, Health, Port, ShapeName, Transport};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// Below this directory is everything of tau's.
+/// The directory that contains all of tau's files.
 pub const ROOT: &str = "/tb";
-/// The binary.
+/// The path of the binary.
 pub const BINARY: &str = "/tb/bin/tau";
-/// Node configurations.
+/// The directory of node configurations.
 pub const CONFIG: &str = "/tb/config";
-/// Keys that configurations name.
+/// The directory of the keys that configurations name.
 pub const KEYS: &str = "/tb/config/keys";
-/// Plugins, one file each.
+/// The directory of plugins, one file each.
 pub const PLUGINS: &str = "/tb/plugins";
-/// The nodes' own data. Its owner may keep other things there, too.
+/// The directory of the nodes' own data. The administrator may keep other things there,
+/// too.
 pub const STORAGE: &str = "/tb/storage";
-/// Snapshots of the nodes that run raft (`patrick`), made by tau itself.
+/// The directory of the snapshots of nodes that run raft (`patrick`). tau creates it.
 pub const RAFT: &str = "/tb/raft";
 /// The pre-shared key of the swarm.
 pub const SWARM_KEY: &str = "/tb/config/keys/swarm.key";
 /// The private half of the domain-validation pair.
 pub const VALIDATION_PRIVATE: &str = "/tb/config/keys/dv_private.key";
-/// Its public half.
+/// The public half of the domain-validation pair.
 pub const VALIDATION_PUBLIC: &str = "/tb/config/keys/dv_public.key";
 
-/// On loopback, the sensors service of every tau since November 2025: of two
-/// nodes on one host only one starts.
+/// The port of the sensors service on loopback, which every tau since November 2025 binds:
+/// if two nodes share a host, only one of them starts.
 pub const SENSORS_PORT: u16 = 4217;
 
-/// Every directory that tau uses, with its mode.
+/// The directories that spore creates for tau, with their modes.
 pub const DIRECTORIES: &[(&str, u32)] = &[
     (ROOT, 0o755),
     ("/tb/bin", 0o755),
@@ -56,29 +57,29 @@ pub fn config_path(shape: &ShapeName) -> String {
     format!("{CONFIG}/{shape}.yaml")
 }
 
-/// The shape that a configuration file is of.
+/// The shape whose configuration is at this path.
 pub fn shape_of_config(path: &str) -> Option<ShapeName> {
     path.strip_prefix(CONFIG)?.strip_prefix('/')?.strip_suffix(".yaml")?.parse().ok()
 }
 
-/// The file of a plugin.
+/// The path of a plugin's file.
 pub fn plugin_path(plugin: &str) -> String {
     format!("{PLUGINS}/{plugin}")
 }
 
-/// With these arguments, the binary validates a shape's configuration. The keys that it
-/// names must exist below the root.
+/// The arguments with which the binary validates a shape's configuration. The keys that the
+/// configuration names must exist below the root.
 pub fn validation(shape: &ShapeName) -> Vec<String> {
     let config = config_path(shape);
     let words = ["--root", ROOT, "config", "validate", "-s", shape.as_str(), "-p", &config];
     words.map(str::to_owned).to_vec()
 }
 
-/// What the names of its units begin with; the name of the shape follows.
+/// The prefix of the names of tau's units; the name of the shape follows.
 pub const UNIT_PREFIX: &str = "tau@";
 
-/// The template of its units. Upstream's is in `/lib/systemd/system`, which belongs to
-/// packages.
+/// The template of tau's units. Upstream installs its template in `/lib/systemd/system`,
+/// which is reserved for packages.
 pub fn template() -> &'static Template {
     static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
         let text = include_str!("tau@.service").replace("@record@", &record());
@@ -87,22 +88,22 @@ pub fn template() -> &'static Template {
     &TEMPLATE
 }
 
-/// The script that records a start, as the template has it: on one line, without comments,
-/// and every backslash twice, as systemd takes it.
+/// The script that records a start, as the template contains it: in one line, without
+/// comments, and with every backslash doubled, as systemd requires.
 fn record() -> String {
     let lines = include_str!("record.sh").lines().map(str::trim);
     let lines: Vec<&str> = lines.filter(|line| !line.starts_with('#')).collect();
     lines.join(" ").replace("@cut@", private_key::cut_sed()).replace('\\', "\\\\")
 }
 
-/// What the line of its journal that says that a node has started has after the name of the
-/// shape. The node's id follows.
+/// The journal line that reports a successful start: this text comes after the name of the
+/// shape, and the node's id follows.
 pub const START_SIGN: &str = "started! with id: ";
 
-/// What the scripts of actions need to know about its files.
+/// The shell variables and functions that describe tau's files to the scripts of actions.
 pub const SCRIPT: &str = include_str!("files.sh");
 
-/// Copies of its keys that upstream's tool leaves.
+/// The paths where upstream's tool leaves copies of tau's keys.
 pub const LEFTOVERS: &[&str] = &["/tmp/swarm.key", "/tmp/dv_private.key"];
 
 /// The files that a probe looks for.
@@ -121,7 +122,7 @@ pub const QUESTIONS: &[Question] = &[
     ("/tmp/dv_private.key", Reader::Leftover),
 ];
 
-/// What a file is that isn't a configuration.
+/// What the file at this path is; configurations are recognized elsewhere.
 pub(super) fn meaning(path: &str) -> Option<Meaning> {
     match path {
         BINARY => Some(Meaning::Blob),
@@ -133,13 +134,13 @@ pub(super) fn meaning(path: &str) -> Option<Meaning> {
     }
 }
 
-/// The data that a node leaves: its own, its client's, and its raft's.
+/// The paths of the data that a node leaves: its own, its client's, and its raft snapshots.
 pub fn storage_paths(shape: &ShapeName) -> [String; 3] {
     [format!("{STORAGE}/{shape}"), format!("{STORAGE}/{shape}_client"), format!("{RAFT}/{shape}")]
 }
 
-/// The shapes whose nodes may keep data at this path: `a_client` is a shape's own data, and
-/// that of the client of shape `a`.
+/// The shapes whose nodes may keep data at this path. For example, `a_client` is the data
+/// of the node of shape `a_client`, or that of the client of shape `a`.
 pub fn shapes_of_storage(path: &str) -> Vec<ShapeName> {
     let Some((_, name)) = path.rsplit_once('/') else { return Vec::new() };
     let names = [Some(name), name.strip_suffix("_client")].into_iter().flatten();
@@ -147,27 +148,27 @@ pub fn shapes_of_storage(path: &str) -> Vec<ShapeName> {
     shapes.filter(|shape| storage_paths(shape).iter().any(|other| other == path)).collect()
 }
 
-/// What a service needs and does.
+/// What a service needs from its host and its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceTraits {
-    /// Its name in a configuration.
+    /// The name of the service in a configuration.
     pub name: &'static str,
-    /// It binds 443.
+    /// The service binds port 443.
     pub http: bool,
-    /// It answers DNS on port 53, and 953.
+    /// The service answers DNS on port 53, and binds port 953.
     pub dns: bool,
-    /// It needs a container engine.
+    /// The service needs a container engine.
     pub containers: bool,
-    /// It reads the private validation key and the tenancy's credential.
+    /// The service uses the private validation key and the tenancy's credential.
     pub trusted: bool,
-    /// It reads the accounts.
+    /// The service reads the accounts.
     pub accounts: bool,
 }
 
 const PLAIN: ServiceTraits =
     ServiceTraits { name: "", http: false, dns: false, containers: false, trusted: false, accounts: false };
 
-/// Every service that some build of tau knows.
+/// Every service that any build of tau has.
 pub const SERVICES: &[ServiceTraits] = &[
     ServiceTraits { name: "accounts", accounts: true, ..PLAIN },
     ServiceTraits { name: "auth", http: true, trusted: true, ..PLAIN },
@@ -180,12 +181,12 @@ pub const SERVICES: &[ServiceTraits] = &[
     ServiceTraits { name: "tns", ..PLAIN },
 ];
 
-/// What is known of a service by its name.
+/// The service with this name, if there is one.
 pub fn service(name: &str) -> Option<&'static ServiceTraits> {
     SERVICES.iter().find(|service| service.name == name)
 }
 
-/// What a node with these services needs: whatever one of them does.
+/// What a node with these services needs: everything that any of them needs.
 pub fn needs<'a>(services: impl Iterator<Item = &'a str>) -> ServiceTraits {
     services.filter_map(service).fold(PLAIN, |all, one| ServiceTraits {
         name: "",
@@ -197,7 +198,7 @@ pub fn needs<'a>(services: impl Iterator<Item = &'a str>) -> ServiceTraits {
     })
 }
 
-/// The ports that the outside must reach, of a node with these services.
+/// The ports of a node with these services that must be reachable from outside.
 pub fn open_ports<'a>(services: impl Iterator<Item = &'a str>, main: u16, ipfs: Option<u16>) -> Vec<Port> {
     let tcp = |number| Port { number, transport: Transport::Tcp };
     let mut ports = vec![tcp(main)];
@@ -215,10 +216,10 @@ pub fn open_ports<'a>(services: impl Iterator<Item = &'a str>, main: u16, ipfs: 
     ports
 }
 
-/// What a node looks like once it has started.
+/// When a node counts as healthy.
 ///
-/// `patrick` says so only when its raft cluster has formed: up to 45 s were
-/// seen; the others take 5 s when their peers don't answer.
+/// A node with `patrick` reports its start only after its raft cluster has formed, which
+/// has taken up to 45 s. Other nodes take 5 s if their peers don't answer.
 pub fn health<'a>(
     shape: &ShapeName,
     peer_id: &str,
@@ -232,9 +233,9 @@ pub fn health<'a>(
     }
 }
 
-/// When a node counts as healthy with a configuration that was found: it says that it
-/// has started, with whatever id, and listens where the configuration says. If the
-/// configuration can't be read, only the former is known.
+/// When a node with this configuration, which was found on a host, counts as healthy: it
+/// reports its start, with any id, and listens on the ports in the configuration. If the
+/// configuration can't be read, the report suffices.
 pub fn health_with(shape: &ShapeName, config: Option<&Document>) -> Health {
     let services = config.map(config::services).unwrap_or_default();
     let main = config.and_then(|config| config::listens(config).main);
@@ -242,8 +243,8 @@ pub fn health_with(shape: &ShapeName, config: Option<&Document>) -> Health {
     if main.is_some() { health } else { Health { listens: Vec::new(), ..health } }
 }
 
-/// The TCP ports without which a node isn't what it should be. One that finds
-/// port 53 taken says that it has started, and doesn't try again.
+/// The TCP ports on which a healthy node listens. The DNS port has to be checked, because a
+/// node that finds it taken still reports its start, and doesn't try to bind it again.
 pub fn listens<'a>(main: u16, services: impl Iterator<Item = &'a str>) -> Vec<u16> {
     if answer_dns(services) { vec![main, resolver::DNS_PORT] } else { vec![main] }
 }
@@ -258,7 +259,7 @@ mod tests {
     use super::*;
     use crate::resource::Sha256;
 
-    /// Another text is written to every host of every network, and reloaded there.
+    /// A change to the template is written and reloaded on every host of every network.
     #[test]
     fn the_unit_only_changes_on_purpose() {
         let digest = Sha256::of(template().text().as_bytes()).to_string();

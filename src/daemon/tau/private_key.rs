@@ -1,18 +1,18 @@
-//! How a private key is cut out of a node's configuration, defined once.
+//! How the private key is cut out of a node's configuration. This is its only definition.
 //!
-//! A configuration has the key as 92 characters of base64: 68 bytes of protobuf, of which the
-//! first four are the type and the length, the next 32 the private seed, and the last 32 the
-//! public key. As 48 characters encode the first 36 bytes exactly, the text can be cut without
-//! decoding it: 48 characters are secret, and 44 are public.
+//! The configuration contains the key as 92 characters of base64, which encode 68 bytes of
+//! protobuf: four bytes for the type and the length, 32 for the private seed, and 32 for
+//! the public key. The first 36 bytes correspond to exactly 48 characters, so the text can
+//! be cut without decoding it: 48 characters are secret, and the remaining 44 are public.
 //!
-//! Three programs cut: the probe (`cut.awk`), the unit template before each start
-//! (`record.sh`), and the action that records the start of another tool's node; the last two
-//! run the same `cut.sed`. They are written with placeholders, which `fill` replaces by the
-//! numbers below.
+//! The key is cut in three places: in the probe (`cut.awk`), in the unit template before
+//! each start (`record.sh`), and in the action that records the start of a node that
+//! another tool set up. The latter two run the same `cut.sed`. These programs contain
+//! placeholders, which are replaced by the numbers below.
 
 use std::sync::LazyLock;
 
-/// What the base64 of every ed25519 private key begins with: the type and the length.
+/// The base64 of the type and the length, with which every ed25519 private key begins.
 const PREFIX: &str = "CAESQ";
 /// The number of characters that encode the secret part.
 const SECRET: usize = 48;
@@ -30,8 +30,8 @@ pub(in crate::daemon) fn cut_awk() -> &'static str {
     &AWK
 }
 
-/// The `sed` script that replaces the private key by the public one, and exits with 9 for a
-/// file that has the private key in any other form than tau's or spore's.
+/// The `sed` script that replaces the private key with the public one. It exits with status
+/// 9 if the file contains the private key in a form that neither tau nor spore writes.
 pub(in crate::daemon) fn cut_sed() -> &'static str {
     static SED: LazyLock<String> = LazyLock::new(|| {
         let filled = fill(include_str!("cut.sed"));
@@ -48,7 +48,7 @@ fn fill(program: &str) -> String {
         ("@prefix@", PREFIX.to_owned()),
         ("@all@", all.to_string()),
         ("@public@", PUBLIC.to_string()),
-        // Of the secret part without its prefix, and of the public key without its padding.
+        // The secret part without its prefix, and the public key without its padding.
         ("@seed@", (SECRET - PREFIX.len()).to_string()),
         ("@digits@", (PUBLIC - 1).to_string()),
         ("@begin@", (SECRET + 1).to_string()),

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Run by systemd before each start of a node, as ExecStartPre of tau@.service: records what
-# the start reads, which is what the process runs with from then on. A record is complete or
-# absent, and a start doesn't fail for the lack of one.
+# systemd runs this script before each start of a node, as an ExecStartPre of tau@.service.
+# It records what the start reads, which is what the process runs with from then on. A
+# record is complete or absent, and a missing record doesn't prevent the start.
 #
-# The unit has this script on one line, without the comments, and with cut.sed instead of
-# @cut@ (`tau::template`). So each statement ends with `;`, there is no single quote, and
-# systemd replaces %i by the shape.
+# The unit contains this script in one line, without comments, and with cut.sed in place of
+# @cut@ (`tau::template`). Therefore each statement ends with `;`, there is no single quote,
+# and systemd replaces %i with the shape.
 # shellcheck disable=SC1083,SC2015,SC2115
 umask 077;
 d=/run/spore/%i;
@@ -14,8 +14,8 @@ rm -rf "$d"/* "$p";
 mkdir -p "$p" &&
     cd /tb/config &&
     {
-        # The public half of the key takes the place of the private one. Of a file that has
-        # the private key in any other form than tau's or spore's, only the digest is kept.
+        # Replaces the private key with its public half. If the private key is written in a
+        # form that neither tau nor spore uses, only the digest of the file is kept.
         sed "@cut@" %i.yaml >"$p/config.yaml";
         case $? in
         0) ;;

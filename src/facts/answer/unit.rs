@@ -1,4 +1,4 @@
-//! What the answer says about units and their processes.
+//! Parses the parts of an answer that describe units and their processes.
 
 use super::super::{Process, Record, UnitFact};
 use crate::daemon::Daemon;
@@ -6,15 +6,15 @@ use crate::resource::{HostText, Printable, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// The lines about units, not yet put together.
+/// The lines about units, before they are combined.
 #[derive(Default)]
 pub(super) struct Units {
-    /// Properties by unit.
+    /// The properties of each unit.
     properties: BTreeMap<String, BTreeMap<String, String>>,
-    /// Those of the unit that is being read.
+    /// The properties of the unit that is being read.
     block: BTreeMap<String, String>,
     processes: BTreeMap<u32, Process>,
-    /// Processes that run the very file that is their daemon's program.
+    /// The processes whose program is the file at their daemon's path.
     same: BTreeSet<u32>,
     healthy: BTreeSet<String>,
     said: BTreeMap<String, String>,
@@ -23,8 +23,8 @@ pub(super) struct Units {
 }
 
 impl Units {
-    /// Takes a line of what `systemctl show` prints: a property, or a blank line after
-    /// those of a unit.
+    /// Reads a line of `systemctl show`: a property, or the blank line after the properties
+    /// of a unit.
     pub(super) fn property(&mut self, line: &str) {
         if let Some((name, value)) = line.split_once('=') {
             self.block.insert(name.to_owned(), value.to_owned());
@@ -36,7 +36,7 @@ impl Units {
         }
     }
 
-    /// How many units there are so far.
+    /// The number of units so far.
     pub(super) fn len(&self) -> usize {
         self.properties.len()
     }
@@ -89,7 +89,7 @@ impl Units {
         Some(())
     }
 
-    /// Puts it all together, and takes the records out of `texts`.
+    /// Combines the lines into units, and takes the records of starts out of `texts`.
     pub(super) fn assemble(
         mut self,
         now_ns: Option<i64>,
@@ -129,8 +129,9 @@ impl Units {
         (units, texts)
     }
 
-    /// How long ago its main process was started: by the clock that never
-    /// jumps, unless that of a container isn't the one systemd counts by.
+    /// How long ago the unit's main process was started. This is computed by the monotonic
+    /// clock, unless the host is a container whose uptime isn't on the clock that systemd
+    /// uses.
     fn age(
         &self,
         properties: &BTreeMap<String, String>,
@@ -144,17 +145,18 @@ impl Units {
     }
 }
 
-/// A start by a clock that was ahead would seem to come after changes that it
-/// came before.
+/// The time of a start by the current clock. If the clock was ahead at the start and has
+/// been set back since, the recorded time would seem to be after changes that followed the
+/// start.
 fn by_todays_clock(started_ns: Option<i64>, age: Option<Duration>, now_ns: Option<i64>) -> Option<i64> {
-    /// Between two looks at the clocks.
+    /// The clocks aren't read at the same instant.
     const SLACK_NS: i64 = 2_000_000_000;
     let started_ns = started_ns?;
     let by_age = now_ns.zip(age).and_then(|(now, age)| now.checked_sub(i64::try_from(age.as_nanos()).ok()?));
     Some(by_age.filter(|by_age| started_ns.saturating_sub(*by_age) > SLACK_NS).unwrap_or(started_ns))
 }
 
-/// The directives that a process is started with, except the command.
+/// The directives with which a process is started, except the command.
 fn directives(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut directives = BTreeMap::new();
     for name in ["User", "Group"] {
@@ -199,8 +201,8 @@ fn unit(properties: &BTreeMap<String, String>) -> UnitFact {
     }
 }
 
-/// The record of one start. Its directory is renamed into place when it is
-/// complete; where there are no digests, there is no record.
+/// The record of one start. A record is renamed into place when it is complete; without
+/// digests, there is no record.
 fn record(daemon: Daemon, directory: &str, texts: &mut BTreeMap<String, HostText>) -> Option<Record> {
     let mut take = |name: &str| texts.remove(&format!("{directory}/{name}"));
     let (config, digests, plugins, unit) =
@@ -217,7 +219,7 @@ fn record(daemon: Daemon, directory: &str, texts: &mut BTreeMap<String, HostText
     })
 }
 
-/// What `sha256sum` printed of files in a directory.
+/// Parses the output of `sha256sum` for files in a directory.
 fn sums(text: &str, directory: &str) -> BTreeMap<String, Sha256> {
     let sums = text.lines().filter_map(|line| {
         let (sum, path) = line.split_once("  ")?;
@@ -228,7 +230,7 @@ fn sums(text: &str, directory: &str) -> BTreeMap<String, Sha256> {
     sums.collect()
 }
 
-/// What the kernel calls each limit, and the directive that sets it.
+/// The kernel's name of each limit, and the directive that sets it.
 const LIMITS: &[(&str, &str)] = &[
     ("Max open files", "LimitNOFILE"),
     ("Max address space", "LimitAS"),
@@ -236,7 +238,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("Max core file size", "LimitCORE"),
 ];
 
-/// A limit as systemd's directives spell it.
+/// A limit as systemd writes it in directives.
 fn limit(soft: &str, hard: &str) -> String {
     let spelled = |limit: &str| if limit == "unlimited" { "infinity".to_owned() } else { limit.to_owned() };
     if soft == hard { spelled(soft) } else { format!("{}:{}", spelled(soft), spelled(hard)) }
@@ -247,7 +249,7 @@ fn hard(limit: &str) -> &str {
     limit.rsplit_once(':').map_or(limit, |(_, hard)| hard)
 }
 
-/// `Sat 2026-11-21 08:05:01.123456 UTC`, in nanoseconds since 1970.
+/// Parses `Sat 2026-11-21 08:05:01.123456 UTC`, in nanoseconds since 1970.
 fn timestamp(text: &str) -> Option<i64> {
     let mut words = text.split(' ');
     let (_, date, time, "UTC", None) =
@@ -265,14 +267,14 @@ fn timestamp(text: &str) -> Option<i64> {
     seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds.into())
 }
 
-/// A number of a timestamp. The arithmetic with these can't overflow, whatever a host says:
-/// they have 16 bits.
+/// A number in a timestamp. It has 16 bits, so that arithmetic with such numbers can't
+/// overflow, whatever the host sends.
 fn number(text: &str) -> Option<i64> {
     text.parse::<u16>().ok().map(i64::from)
 }
 
-/// Days from 1970 to a day of the Gregorian calendar, by counting years from
-/// March, so that the leap day is their last.
+/// The days from 1970 to a day of the Gregorian calendar. Years are counted from March, so
+/// that the leap day is the last day of its year.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
@@ -302,7 +304,7 @@ mod tests {
                 assert_eq!(read(&date, &time), None, "{date} {time}");
             }
         }
-        // The largest and the smallest numbers that are read.
+        // The largest and the smallest numbers that are accepted.
         assert_eq!(read("65535-65535-65535", "65535:65535:65535.999999999"), None);
         assert_eq!(read("0-0-0", "0:0:0"), None);
     }

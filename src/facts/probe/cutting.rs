@@ -1,5 +1,5 @@
-//! What is left of a configuration once the host has cut the secrets out: it
-//! means the same, and no secret is in the answer, whatever the file says.
+//! Tests how the host cuts the secrets out of a configuration: the result means the same,
+//! and no secret is in the answer, whatever the file contains.
 
 use super::fake_root::{FakeRoot, key, parse};
 use crate::daemon::tau::config::{
@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 
 mod random;
 
-/// In every secret, and in nothing else.
+/// A mark that occurs in every secret, and in nothing else.
 const MARK: &str = "hunter2";
 const PRIVATE_KEY: &str =
     "CAESQFzkK6GJhi46qx0LoLn+Tro8EyQIuxg5zzsEx5z8Ha20AcCZQaaVlPQMTmdiuA0DVgbD1jdxhJZ9NzMi8GfIPZw=";
 const SEED: &str = "CAESQFzkK6GJhi46qx0LoLn";
 
-/// What of each file came back, all of them cut by one probe.
+/// The text that comes back of each file, all of them cut by one probe.
 fn cut<T: AsRef<[u8]>>(files: &[T]) -> Vec<Option<String>> {
     let host = FakeRoot::new();
     for (i, text) in files.iter().enumerate() {
@@ -25,7 +25,7 @@ fn cut<T: AsRef<[u8]>>(files: &[T]) -> Vec<Option<String>> {
     }
     let answer = host.answer(&[], false);
     for line in answer.lines() {
-        // A key is public, even where something makes one of a value.
+        // Keys are public, even if a spoiled file makes a key of a value.
         let shown =
             if line.ends_with(':') { "" } else { line.split_once(": ").map_or(line, |(_, value)| value) };
         assert!(!shown.contains(MARK) && !shown.contains(SEED), "leaked: {line}");
@@ -42,7 +42,7 @@ fn cut<T: AsRef<[u8]>>(files: &[T]) -> Vec<Option<String>> {
     cut
 }
 
-/// The same, done with a complete YAML parser.
+/// The expected result, computed with a complete YAML parser.
 fn meaning(text: &str) -> Option<Document> {
     let mut yaml: Yaml = serde_yaml::from_str(text).ok()?;
     let fields = yaml.as_mapping_mut()?;
@@ -122,7 +122,8 @@ fn what_we_write_is_followed() {
     }
 }
 
-/// As upstream's own tool wrote it (`golden/upstream`, host h4), with more in it.
+/// A file in the style of upstream's own tool (`golden/upstream`, host h4), with additional
+/// fields.
 const UPSTREAM: &str = "\
 privatekey: CAESQFzkK6GJhi46qx0LoLn+Tro8EyQIuxg5zzsEx5z8Ha20AcCZQaaVlPQMTmdiuA0DVgbD1jdxhJZ9NzMi8GfIPZw=
 swarmkey: keys/swarm.key
@@ -207,7 +208,7 @@ fn what_cannot_be_followed_stays_there() {
     };
     let pass = |value: &str| instead("not-hunter2", value);
     let files = [
-        // Values that YAML reads differently from how they look.
+        // Values that YAML parses differently from how they look.
         pass("hunter2 # hunter2"),
         pass("hunter2: hunter2"),
         pass("hunter2:"),
@@ -238,9 +239,9 @@ fn what_cannot_be_followed_stays_there() {
         pass("\u{feff}hunter2"),
         pass("- hunter2"),
         pass("`hunter2"),
-        // A text of several lines, with a break in it.
+        // A scalar of several lines that contains a line break.
         instead("- auth\n", "- auth\n\n      accounts\n"),
-        // Secrets elsewhere than at their key.
+        // Secrets in places other than at their key.
         instead("swarmkey: keys/swarm.key", "swarmkey: &a hunter2"),
         instead("swarmkey: keys/swarm.key", "swarmkey: >\n  hunter2"),
         instead("swarmkey: keys/swarm.key", "swarmkey: keys/swarm.key\n  hunter2.x"),
@@ -272,7 +273,7 @@ fn what_cannot_be_followed_stays_there() {
         instead("plugins: {}", "<<: *a"),
         instead("plugins: {}", "plugins: [hunter2]"),
         instead("plugins: {}", "plugins: {plugins: &a [a@1]}"),
-        // Keys that aren't what `publickey` can be made from.
+        // Keys from which `publickey` can't be derived.
         instead("privatekey: CAESQ", "privatekey: CAISQ"),
         instead("privatekey: CAES", "privatekey: >\n  CAES"),
         instead("privatekey:", "privatekey:\n "),
@@ -282,7 +283,7 @@ fn what_cannot_be_followed_stays_there() {
         instead("IPZw=", "IPZw=\n  hunter2"),
         instead("IPZw=", "IPZ=="),
         format!("publickey: {}\n", &PRIVATE_KEY[48..]),
-        // Not what a configuration looks like at all.
+        // Files that don't look like a configuration at all.
         UPSTREAM.replace('\n', "\r\n"),
         UPSTREAM.replace('\n', "\r"),
         format!("\u{feff}{UPSTREAM}"),

@@ -1,5 +1,5 @@
-//! A made-up host for tests: a folder that the probe takes for `/`, and
-//! stand-ins for the programs that would ask this machine's own systemd.
+//! A simulated host for tests: a folder that the probe uses as `/`, and stand-ins for the
+//! programs that would query this machine's own systemd.
 
 use super::super::{AnswerError, Facts};
 use super::Request;
@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What an answer says.
+/// Parses an answer.
 pub(super) fn parse(answer: &str) -> Result<Facts, AnswerError> {
     super::super::parse(&Untrusted::new(answer), &Redactor::default())
 }
@@ -19,10 +19,10 @@ pub(super) struct FakeRoot {
     directory: tempfile::TempDir,
 }
 
-/// What a driver on the host runs, as `crates.md` has it.
+/// The loop that reads requests on a host.
 const DRIVER: &str = r#"while IFS= read -r n; do eval "$(head -c "$n")"; done"#;
 
-/// Says one thing the first time, and another from then on if there is another.
+/// Prints one text the first time, and another from then on if there is another.
 const STAND_IN: &str = r#"#!/bin/sh
 echo "$*" >>"$0.asked"
 cat "$0.says"
@@ -38,7 +38,7 @@ impl FakeRoot {
         host.file("/proc/uptime", "1000.50 3999.00\n");
         host.directory("/proc/self");
         host.directory("/proc/net");
-        // Copied by another process: see `pretend::root::make_programs`.
+        // Another process copies the file; see `pretend::root::make_programs`.
         let text = host.directory.path().join("stand-in");
         fs::write(&text, STAND_IN).unwrap();
         fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
@@ -72,27 +72,27 @@ impl FakeRoot {
         symlink(target, self.at(path)).unwrap();
     }
 
-    /// Has a script stand in for a command.
+    /// Replaces a command with a script.
     pub(super) fn command(&self, name: &str, script: &str) {
         let text = self.directory.path().join("stand-in");
         fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
-        // Copied by another process, as in `new`.
+        // Another process copies the file, as in `new`.
         let path = self.directory.path().join(name);
         assert!(Command::new("cp").arg("-p").arg(&text).arg(path).status().unwrap().success());
     }
 
-    /// Has systemd run there, and `program` say something.
+    /// Simulates systemd, and makes `program` print a text.
     pub(super) fn says(&self, program: &str, text: &str) {
         self.directory("/run/systemd/system");
         fs::write(self.directory.path().join(format!("{program}.says")), text).unwrap();
     }
 
-    /// What `program` says from the second time on.
+    /// Sets what `program` prints from the second time on.
     pub(super) fn then_says(&self, program: &str, text: &str) {
         fs::write(self.directory.path().join(format!("{program}.then")), text).unwrap();
     }
 
-    /// The arguments that `program` was run with, a line each time.
+    /// The arguments with which `program` was run, one line per run.
     pub(super) fn asked(&self, program: &str) -> String {
         fs::read_to_string(self.directory.path().join(format!("{program}.asked"))).unwrap_or_default()
     }
@@ -118,7 +118,7 @@ impl FakeRoot {
         let writer = std::thread::spawn(move || {
             writeln!(input, "{}", script.len()).unwrap();
             input.write_all(&script).unwrap();
-            // Another request follows: the first must have left it alone.
+            // The next request must find the shell unchanged by the first one.
             input.write_all(b"11\necho again\n").unwrap();
         });
         let output = shell.wait_with_output().unwrap();

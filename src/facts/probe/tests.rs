@@ -1,4 +1,4 @@
-//! The whole probe, against made-up hosts.
+//! Tests of the whole probe, against simulated hosts.
 
 use super::fake_root::{FakeRoot, machines, parse};
 use crate::facts::{AnswerError, FileFact, PathFact, Record};
@@ -112,9 +112,9 @@ fn files_of_every_kind() {
     assert_eq!(facts.texts["/etc/ufw/user.rules"].expose(), tuple);
 }
 
-/// A link that is replaced between `stat`'s look at it and its look at its target. What
-/// coreutils prints then is the link's line as far as the name, the complaint, and the line's
-/// end.
+/// A link that is replaced after `stat` has recognized it, and before `stat` reads its
+/// target. coreutils then prints the link's line up to the name, the complaint, and the
+/// line's end.
 #[test]
 fn a_link_that_is_replaced_under_stat() {
     let replaced = PathFact::Unreadable(Unreadable::Failed("Invalid argument".into()));
@@ -142,7 +142,7 @@ fn a_link_that_is_replaced_under_stat() {
     }
 }
 
-/// Whatever a user puts into /tmp, the rest of the host is probed; a file of the size of a
+/// Whatever a user puts into /tmp, the rest of the host is probed. A file as small as a
 /// secret is digested, whoever owns it.
 #[test]
 fn nothing_in_tmp_holds_a_probe_up() {
@@ -153,8 +153,8 @@ fn nothing_in_tmp_holds_a_probe_up() {
     host.file(KEY, vec![0; 2_000_000]);
     let facts = host.facts(&[]);
     assert_eq!((file(&facts.paths, KEY).size, file(&facts.paths, KEY).sha256), (2_000_000, None));
-    // What is there after `stat` has seen a file. A pipe may also have a writer that writes
-    // nothing, or no end of it.
+    // What replaces a file after `stat` has seen it. A pipe may also have a writer that
+    // writes nothing, or that never stops writing.
     for swapped in [
         "mkfifo $key",
         "mkfifo $key; sleep 3 <>$key >/dev/null 2>&1 & until [ -p $key ]; do :; done",
@@ -196,7 +196,7 @@ fn an_install_that_was_cut_off_is_seen() {
 #[test]
 fn only_what_is_not_there_is_absent() {
     let host = FakeRoot::new();
-    // Not a directory: what should be below it can't be told.
+    // `/tb/bin` isn't a directory, so it is unknown what would be below it.
     host.file("/tb/bin", "");
     host.link("/tb/config/elders.yaml", "elders.yaml");
     let paths = host.facts(&["elders", "other"]).paths;
@@ -395,7 +395,7 @@ fn of_drop_ins_only_what_matters_and_no_value_of_a_variable_is_sent() {
 fn a_clock_that_was_ahead_makes_no_start_later() {
     let host = running();
     let now = fs::metadata(host.at("/proc/self")).unwrap().ctime();
-    // It was started 100.25 s ago, says the clock that doesn't jump.
+    // By the monotonic clock, the process was started 100.25 s ago.
     let ahead = UNITS.replace("Sat 2026-11-21 08:53:18.950411 UTC", "Thu 2099-11-26 08:53:18.950411 UTC");
     host.says("systemctl", &ahead);
     let started = host.facts(&[]).units["tau@elders.service"].started_ns.unwrap() / 1_000_000_000;
@@ -405,7 +405,7 @@ fn a_clock_that_was_ahead_makes_no_start_later() {
 #[test]
 fn a_journal_that_does_not_reach_back_is_no_evidence() {
     let host = running();
-    // The same stand-in answers both questions.
+    // The same stand-in answers both calls of `journalctl`.
     let silent = |says: &str| {
         host.says("journalctl", says);
         host.facts(&[]).units["tau@elders.service"].silent
@@ -433,7 +433,8 @@ fn the_journal_is_read_only_where_it_matters() {
     }
 }
 
-/// Its process doesn't exist yet, and nothing can be told of it.
+/// The process of a unit that is about to start doesn't exist yet, so nothing is known
+/// about it.
 #[test]
 fn a_unit_that_is_about_to_start_is_waited_for() {
     let host = running();
@@ -454,8 +455,8 @@ fn a_deaf_service_manager_is_an_error() {
     assert!(matches!(&error, AnswerError::Failed { what, .. } if what == "systemctl show"), "{error:?}");
 }
 
-/// The line by which an apply remembers the digest of a file; a wrong digest, to
-/// see whether it is believed.
+/// The line with which an apply remembers the digest of a file. The tests give it a wrong
+/// digest, to see whether the probe trusts it.
 fn remember(host: &FakeRoot, path: &str, digest: &Sha256) -> String {
     let of = fs::metadata(host.at(path)).unwrap();
     let time = |seconds: i64, nanoseconds: i64| format!("{seconds}.{nanoseconds:09}");
@@ -473,7 +474,7 @@ fn a_remembered_digest_is_believed() {
     host.file("/tb/bin/old", "deleted since");
     fs::remove_file(host.at("/proc/77/exe")).unwrap();
     host.link("/proc/77/exe", host.at("/tb/bin/old"));
-    // Later than the tick in which these files changed.
+    // Write the digests later than the tick in which these files changed.
     std::thread::sleep(Duration::from_millis(30));
     let versions = format!("{old} version v1.2.3  \n{lie} version \nx version v1\n");
     let lines =

@@ -1,4 +1,4 @@
-//! Configurations at random, and spoiled ones.
+//! Tests with random configurations, and with spoiled ones.
 
 use super::{UPSTREAM, cut, key, meaning, node, parse_config};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use serde_yaml::Value as Yaml;
 #[path = "../../../../tests/support/cases.rs"]
 mod cases;
 
-/// A value below `accounts`: every string either has the mark or is harmless.
+/// A value below `accounts`. Every string in it either contains the mark or is harmless.
 fn value() -> impl Strategy<Value = Yaml> {
     let words = [
         "hunter2",
@@ -82,8 +82,8 @@ proptest! {
         }
     }
 
-    /// Where something was inserted, lost or moved, a secret isn't in the answer
-    /// (`cut` looks), and what is followed is what it means.
+    /// If text is inserted, lost or moved, no secret is in the answer (`cut` checks this),
+    /// and if the file is followed, the result means the same.
     #[test]
     fn nothing_leaks_from_a_spoiled_file(
         spoiled in prop::collection::vec((value(), prop::bool::ANY, prop::collection::vec(spoil(), 1..4)), 40)
@@ -100,7 +100,8 @@ proptest! {
     }
 }
 
-/// How, where, and with what. Keys are public, so nothing makes one of a value.
+/// How to spoil a file, where, and with which text. Keys are public, so no variant makes a
+/// key of a value.
 fn spoil() -> impl Strategy<Value = (u8, prop::sample::Index, &'static str)> {
     let with = [
         "&",
