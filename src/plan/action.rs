@@ -277,8 +277,7 @@ pub enum Running {
 }
 
 impl Staged {
-    /// The path at which the file is staged; see
-    /// [`staged_path`](crate::resource::staged_path).
+    /// The path at which the file is staged; see [`staged_path`].
     pub fn staged_path(&self) -> String {
         staged_path(&self.path, &self.sha256)
     }
