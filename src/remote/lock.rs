@@ -73,22 +73,21 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
             }
             Err(error) => return Err(shell.lines.none(During::Locking, error)),
         };
-        match answer.split_once(' ').unwrap_or((&answer, "")) {
+        match answer.parse(Said::parse) {
             // The host sends each of these answers at most once; a repeated one is
             // malformed.
-            ("ready", _) if !ready => ready = true,
-            ("locked", at) if directory.is_none() => directory = Some(at.to_owned()),
-            ("held", by) if held.is_none() => {
-                let text = BASE64_STANDARD.decode(by).unwrap_or_default();
+            Some(Said::Ready) if !ready => ready = true,
+            Some(Said::Locked(at)) if directory.is_none() => directory = Some(at),
+            Some(Said::Held(by)) if held.is_none() => {
                 let redactor = shell.lines.redactor();
-                held = Some(Holder::parse(&redactor.open(&Untrusted::of_bytes(&text)), redactor));
+                held = Some(Holder::parse(&redactor.open(&by), redactor));
             }
-            ("end", status) => {
+            Some(Said::End(status)) => {
                 return Err(match held {
                     Some(holder) => HostError::Locked(holder),
                     None => HostError::NoLock(NoLock::File {
                         said: shell.lines.noise(),
-                        status: shell.lines.shown(status),
+                        status: shell.lines.shown(&status),
                     }),
                 });
             }
@@ -97,6 +96,30 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
         if let (Some(directory), true) = (&directory, ready) {
             return Ok(directory.clone());
         }
+    }
+}
+
+/// What `lock.sh` reports.
+enum Said {
+    /// The shell reads requests.
+    Ready,
+    /// The host is locked, and the heartbeat goes to this directory.
+    Locked(String),
+    /// Another holds the lock, and has left this note.
+    Held(Untrusted),
+    /// The script has ended, with this status.
+    End(Untrusted),
+}
+
+impl Said {
+    fn parse(line: &str) -> Option<Self> {
+        Some(match line.split_once(' ').unwrap_or((line, "")) {
+            ("ready", _) => Self::Ready,
+            ("locked", at) => Self::Locked(at.to_owned()),
+            ("held", by) => Self::Held(Untrusted::of_bytes(&BASE64_STANDARD.decode(by).unwrap_or_default())),
+            ("end", status) => Self::End(Untrusted::new(status)),
+            _ => return None,
+        })
     }
 }
 

@@ -300,8 +300,8 @@ impl ActionRunner<'_> {
 }
 
 /// Describes an answer that doesn't fit, with the beginning of its text.
-fn misfit(said: &str, unfit: Unfit, redactor: &Redactor) -> Misfit {
-    let said = redactor.line(said);
+fn misfit(said: &Untrusted, unfit: Unfit, redactor: &Redactor) -> Misfit {
+    let said = said.parse(|said| redactor.line(said));
     // The text is cut only after masking, because the redactor doesn't recognize a part of
     // a secret.
     let beginning = said.get(..said.ceil_char_boundary(QUOTED)).unwrap_or(&said);
@@ -376,7 +376,9 @@ mod tests {
         let redactor = Redactor::new(&[SecretBytes::new("hunter2")], [""; 0]);
         for before in QUOTED - 8..QUOTED + 2 {
             let said = format!("{}hunter2{}", "x".repeat(before), "y".repeat(20));
-            let Misfit::Unfit { beginning, .. } = misfit(&said, Unfit::End, &redactor) else { continue };
+            let Misfit::Unfit { beginning, .. } = misfit(&Untrusted::new(said), Unfit::End, &redactor) else {
+                continue;
+            };
             assert!(!beginning.contains('h') && beginning.ends_with('…'), "{beginning}");
         }
     }

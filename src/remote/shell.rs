@@ -73,7 +73,7 @@ pub(super) struct Lines {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// An answer, without its marker.
-    Answer(String),
+    Answer(Untrusted),
     /// Any other line, including its line break if it has one.
     Other(Bytes),
 }
@@ -164,12 +164,21 @@ impl Shell {
         let waiting = async {
             loop {
                 match self.lines.next().await {
-                    Ok(Line::Answer(word)) => match word.as_str() {
-                        "ready" => return Ok(()),
-                        "sudo" => self.lines.becoming_root = true,
-                        "nosudo" => self.lines.no_sudo = true,
-                        other => self.lines.note(other.as_bytes()),
-                    },
+                    Ok(Line::Answer(answer)) => {
+                        let lines = &mut self.lines;
+                        let is_ready = answer.parse(|word| {
+                            match word {
+                                "sudo" => lines.becoming_root = true,
+                                "nosudo" => lines.no_sudo = true,
+                                "ready" => {}
+                                other => lines.note(other.as_bytes()),
+                            }
+                            word == "ready"
+                        });
+                        if is_ready {
+                            return Ok(());
+                        }
+                    }
                     Ok(Line::Other(noise)) => self.lines.note(&noise),
                     Err(NoLine::TooLong) => {}
                     Err(error) => return Err(self.lines.none(During::Opening, error)),
@@ -244,7 +253,7 @@ impl Lines {
             .and_then(|rest| rest.strip_prefix(b" "))
             .and_then(|rest| std::str::from_utf8(rest.strip_suffix(b"\n")?).ok());
         match answer {
-            Some(answer) => Line::Answer(answer.to_owned()),
+            Some(answer) => Line::Answer(Untrusted::new(answer)),
             None => Line::Other(bytes),
         }
     }
@@ -252,15 +261,16 @@ impl Lines {
     /// Returns the script's output once the script has ended.
     pub(super) async fn until_end(&mut self, during: During, limit: usize) -> Result<Untrusted, HostError> {
         let mut said = Vec::new();
+        let given_up = format!("end {}", lock::GIVEN_UP);
         let malformed = |what: Misfit| HostError::Malformed { during: during.clone(), what };
         loop {
             match self.next().await {
                 // This isn't the end of this request: the first shell reports that
                 // `lock.sh`, which it was running, no longer holds the lock.
-                Ok(Line::Answer(answer)) if answer == format!("end {}", lock::GIVEN_UP) => {
+                Ok(Line::Answer(answer)) if answer.parse(|line| line == given_up) => {
                     return Err(HostError::Lost { during, reason: LostReason::NoBeat });
                 }
-                Ok(Line::Answer(answer)) if answer.starts_with("end ") => break,
+                Ok(Line::Answer(answer)) if answer.parse(|line| line.starts_with("end ")) => break,
                 Ok(Line::Answer(answer)) => return Err(malformed(Misfit::Unexpected(self.shown(&answer)))),
                 Ok(Line::Other(bytes)) => said.extend_from_slice(&bytes),
                 Err(error) => return Err(self.none(during, error)),
@@ -298,12 +308,12 @@ impl Lines {
 
     /// Returns the unexpected output in a form that may be shown.
     pub(super) fn noise(&self) -> Printable {
-        self.shown(String::from_utf8_lossy(&self.noise).trim())
+        self.shown(&Untrusted::of_bytes(self.noise.trim_ascii()))
     }
 
     /// Returns text from the host in a form that may be shown in an error.
-    pub(super) fn shown(&self, said: &str) -> Printable {
-        self.redactor.show_in_one_line(&Untrusted::new(said))
+    pub(super) fn shown(&self, said: &Untrusted) -> Printable {
+        self.redactor.show_in_one_line(said)
     }
 
     pub(super) fn redactor(&self) -> &Redactor {

@@ -14,6 +14,9 @@
 //!   `root` would hide every owner, and a masked value would always differ from the desired
 //!   one.
 //!
+//! A line of a protocol is parsed without being masked ([`Untrusted::parse`]), because a mask
+//! could cut a word in base64. The texts in the line stay [`Untrusted`].
+//!
 //! A secret may be echoed whole, line by line, quoted, encoded, or truncated. Therefore
 //! each secret is masked in all of its usual encodings. Of a long secret, every substring
 //! that is too long to be a coincidence is masked as well, unless it occurs in something
@@ -60,6 +63,13 @@ impl Untrusted {
     /// Wraps bytes that a host has sent, which may not be valid UTF-8.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// Parses a line of a protocol. The result must not contain any of the text, except as
+    /// [`Untrusted`], or where the parser has checked what it is, such as a number or a
+    /// digest.
+    pub(crate) fn parse<T>(&self, parse: impl FnOnce(&str) -> T) -> T {
+        parse(&self.0)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::resource::Redactor;
 
 use super::session::{Client, Observer, Session};
 use super::wire::{Tap, Wire};
-use super::{Credential, KnownHosts, Login, SecretText, ServerAddress, Timeouts, Verdict};
+use super::{Credential, Distrust, KnownHosts, Login, SecretText, ServerAddress, Timeouts};
 
 mod error;
 
@@ -67,7 +67,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn check(&self, key: &PublicKey) -> Verdict {
+    pub(super) fn check(&self, key: &PublicKey) -> Result<(), Distrust> {
         self.known.check(&self.address, key)
     }
 }
@@ -147,7 +147,7 @@ where
         Ok(Ok(handle)) => handle,
         Ok(Err(error)) => {
             return Err(match observer.refused() {
-                Some((key, verdict)) => ConnectError::host_key(address, &known, &key, verdict),
+                Some((key, why)) => ConnectError::host_key(address, &known, &key, why),
                 None => ConnectError::handshake(error, &tap.first_words(), observer.end.known(), redactor),
             });
         }

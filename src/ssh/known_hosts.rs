@@ -84,11 +84,9 @@ impl fmt::Display for KnownLine {
     }
 }
 
-/// The result of checking a key that a host presented.
+/// Why a key that a host presented isn't trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The key is one of the host's.
-    Known,
+pub enum Distrust {
     /// The files list no key for this host and port, nor this key for the host without a port.
     Unknown {
         /// The first line that names a certificate authority for the host. OpenSSH would
@@ -153,16 +151,19 @@ impl KnownHosts {
     }
 
     /// Checks a key that the host presented.
-    pub fn check(&self, address: &ServerAddress, key: &PublicKey) -> Verdict {
+    ///
+    /// # Errors
+    /// The key isn't one of the host's, or is revoked.
+    pub fn check(&self, address: &ServerAddress, key: &PublicKey) -> Result<(), Distrust> {
         let about = self.about(address);
         let same = |entry: &Entry| entry.public_key().key_data() == key.key_data();
         if let Some((by, _)) =
             about.all().find(|(_, entry)| entry.marker() == Some(&Marker::Revoked) && same(entry))
         {
-            return Verdict::Revoked { by: by.clone() };
+            return Err(Distrust::Revoked { by: by.clone() });
         }
         if about.keys().any(|(_, entry)| same(entry)) {
-            return Verdict::Known;
+            return Ok(());
         }
         let (mut known, others) = of_hosts(&about.own)
             .map(|(line, _)| line.clone())
@@ -173,9 +174,9 @@ impl KnownHosts {
                 .all()
                 .find(|(_, entry)| entry.marker() == Some(&Marker::CertAuthority))
                 .map(|(line, _)| line.clone());
-            Verdict::Unknown { authority }
+            Err(Distrust::Unknown { authority })
         } else {
-            Verdict::Changed { known }
+            Err(Distrust::Changed { known })
         }
     }
 

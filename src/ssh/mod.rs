@@ -33,7 +33,7 @@ mod tests;
 pub use channel::{Channel, ChannelError, Event, Exit, Reader, Writer};
 pub use connect::{AlgorithmKind, ConnectError, Phase, Tried};
 pub use key::KeyError;
-pub use known_hosts::{KnownHosts, KnownHostsError, KnownLine, Verdict};
+pub use known_hosts::{Distrust, KnownHosts, KnownHostsError, KnownLine};
 pub use russh::keys::{Algorithm, PrivateKey, PublicKey};
 pub use secret_text::SecretText;
 pub use session::{Lost, Session};

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::channel::{Channel, ChannelError};
 use super::connect::Guard;
-use super::{Verdict, wire::Tap};
+use super::{Distrust, wire::Tap};
 use crate::resource::{Printable, Redactor};
 
 /// How long an orderly disconnect may take.
@@ -157,19 +157,19 @@ macro_rules! refuse {
 pub(super) struct Client {
     guard: Guard,
     redactor: Redactor,
-    refused: Arc<Mutex<Option<(PublicKey, Verdict)>>>,
+    refused: Arc<Mutex<Option<(PublicKey, Distrust)>>>,
     end: watch::Sender<Option<Lost>>,
 }
 
 /// The caller's view of a [`Client`], which russh owns.
 pub(super) struct Observer {
     pub(super) end: Ending,
-    refused: Arc<Mutex<Option<(PublicKey, Verdict)>>>,
+    refused: Arc<Mutex<Option<(PublicKey, Distrust)>>>,
 }
 
 impl Observer {
     /// The host key that was rejected, if any.
-    pub(super) fn refused(&self) -> Option<(PublicKey, Verdict)> {
+    pub(super) fn refused(&self) -> Option<(PublicKey, Distrust)> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.take()
     }
@@ -190,12 +190,9 @@ impl client::Handler for Client {
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
         let key = shown.public_key();
-        let verdict = self.guard.check(&key);
-        if verdict == Verdict::Known {
-            return Ok(true);
-        }
+        let Err(why) = self.guard.check(&key) else { return Ok(true) };
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        *refused = Some((key, verdict));
+        *refused = Some((key, why));
         Ok(false)
     }
 

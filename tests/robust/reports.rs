@@ -3,7 +3,7 @@
 
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Transfer, call, receive};
-use spore_drive::resource::{Access, Sha256, Source};
+use spore_drive::resource::{Access, Sha256, Source, Untrusted};
 use std::collections::BTreeMap;
 
 /// The request that the first byte of an input selects: two bits for each of four calls.
@@ -45,7 +45,7 @@ pub(crate) fn judge(data: &[u8]) -> Result<(), String> {
     let (mut at, mut moves, mut over) = (exchange.current(), 0, false);
     for line in String::from_utf8_lossy(said).lines() {
         let before = exchange.clone();
-        let Ok(answer) = exchange.hear(line) else {
+        let Ok(answer) = exchange.hear(&Untrusted::new(line)) else {
             if exchange != before {
                 return Err(format!("`{line}` doesn't fit, and has an effect"));
             }
@@ -110,7 +110,7 @@ mod tests {
         let words = prop_oneof![
             4 => Just("began".to_owned()),
             3 => Just("done".to_owned()),
-            1 => prop::sample::select(vec!["need", "already", "differs bm8=", "failed ", "runs 0a"])
+            1 => prop::sample::select(vec!["need", "already", "differs L2E= bm90aGluZw== bm90aGluZw==", "failed ", "runs 0a"])
                 .prop_map(str::to_owned),
             1 => "[ -~\\n]{0,40}",
         ];

@@ -22,6 +22,8 @@
 //! host sends.
 
 use super::{Answer, Call};
+use crate::resource::Untrusted;
+
 /// The maximum length of the id of a start. The ids of systemd have 32 characters.
 const LONGEST_ID: usize = 64;
 
@@ -90,8 +92,8 @@ impl Exchange {
     /// # Errors
     /// The line isn't allowed here, or isn't an answer at all. The state of the exchange
     /// hasn't changed.
-    pub fn hear(&mut self, line: &str) -> Result<Answer, Unfit> {
-        let answer = Answer::parse(line).ok_or_else(|| self.expected())?;
+    pub fn hear(&mut self, line: &Untrusted) -> Result<Answer, Unfit> {
+        let answer = line.parse(Answer::parse).ok_or_else(|| self.expected())?;
         self.step(&answer).map(|()| answer)
     }
 

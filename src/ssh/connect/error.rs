@@ -7,7 +7,7 @@ use std::time::Duration;
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
 use crate::resource::{Printable, Redactor};
-use crate::ssh::known_hosts::{self, KnownHosts, KnownLine, Verdict};
+use crate::ssh::known_hosts::{self, Distrust, KnownHosts, KnownLine};
 use crate::ssh::{Lost, ServerAddress};
 
 /// Why a host could not be connected to, or logged in to. Failures that are fixed in
@@ -169,23 +169,22 @@ impl ConnectError {
         address: &ServerAddress,
         files: &KnownHosts,
         key: &PublicKey,
-        verdict: Verdict,
+        why: Distrust,
     ) -> Self {
         let algorithm = key.algorithm();
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-        match verdict {
-            Verdict::Revoked { by } => Self::HostKeyRevoked { algorithm, fingerprint, by },
-            Verdict::Changed { known } => {
+        match why {
+            Distrust::Revoked { by } => Self::HostKeyRevoked { algorithm, fingerprint, by },
+            Distrust::Changed { known } => {
                 Self::HostKeyChanged { name: known_hosts::name(address), algorithm, fingerprint, known }
             }
-            Verdict::Unknown { authority } => Self::HostKeyUnknown {
+            Distrust::Unknown { authority } => Self::HostKeyUnknown {
                 algorithm,
                 fingerprint,
                 line: KnownHosts::line_to_add(address, key),
                 file: files.file().map(Into::into),
                 authority,
             },
-            Verdict::Known => Self::Protocol { what: "a known host key was rejected".into() },
         }
     }
 

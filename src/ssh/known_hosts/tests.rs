@@ -22,17 +22,17 @@ fn file(text: &str) -> KnownHosts {
     KnownHosts::parse("known".as_ref(), text)
 }
 
-/// A verdict as text, with the numbers of the lines that it names.
+/// What is found about a key, as text, with the numbers of the lines that it names.
 fn say(known: &KnownHosts, host: &str, port: u16, shown: &str) -> String {
     match known.check(&ServerAddress::new(host, port), &key(shown)) {
-        Verdict::Known => "known".into(),
-        Verdict::Unknown { authority: None } => "unknown".into(),
-        Verdict::Unknown { authority: Some(by) } => format!("unknown, authority {}", by.line),
-        Verdict::Changed { known } => {
+        Ok(()) => "known".into(),
+        Err(Distrust::Unknown { authority: None }) => "unknown".into(),
+        Err(Distrust::Unknown { authority: Some(by) }) => format!("unknown, authority {}", by.line),
+        Err(Distrust::Changed { known }) => {
             let lines = known.iter().map(|line| line.line.to_string());
             format!("changed {}", lines.collect::<Vec<_>>().join(" "))
         }
-        Verdict::Revoked { by } => format!("revoked {}", by.line),
+        Err(Distrust::Revoked { by }) => format!("revoked {}", by.line),
     }
 }
 
@@ -176,7 +176,7 @@ fn files_are_searched_in_order_and_may_be_missing() {
     assert_eq!(known.file(), Some(none.as_path()));
     assert_eq!(say(&known, "h", 22, A), "known");
     assert_eq!(say(&known, "g", 22, A), "changed 2");
-    let Verdict::Changed { known } = known.check(&ServerAddress::new("g", 22), &key(A)) else {
+    let Err(Distrust::Changed { known }) = known.check(&ServerAddress::new("g", 22), &key(A)) else {
         panic!("the key has changed");
     };
     assert_eq!(known[0].to_string(), format!("{}:2", two.display()));

@@ -4,6 +4,10 @@ use crate::plan::action::{Action, Fallback, Running, Staged};
 use crate::resource::{Access, Sha256, Source};
 use std::collections::BTreeMap;
 
+fn said(line: &str) -> Untrusted {
+    Untrusted::new(line)
+}
+
 /// Of `/a`, nothing was expected and nothing found.
 const DIFFERS: &str = "differs L2E= bm90aGluZw== bm90aGluZw==";
 
@@ -37,12 +41,12 @@ fn what_the_scripts_say_fits() {
         assert!(!exchange.is_answered(), "{line}");
         let (index, began) = exchange.current().unwrap();
         assert_eq!((line.starts_with(&index.to_string()), began), (true, !line.ends_with("began")), "{i}");
-        exchange.hear(line).unwrap();
+        exchange.hear(&said(line)).unwrap();
     }
     assert!(exchange.is_answered());
     assert_eq!(exchange.current(), None);
-    assert_eq!(exchange.hear("end 0"), Ok(Answer::End(0)));
-    assert_eq!(exchange.hear("end 0"), Err(Unfit::Nothing));
+    assert_eq!(exchange.hear(&said("end 0")), Ok(Answer::End(0)));
+    assert_eq!(exchange.hear(&said("end 0")), Err(Unfit::Nothing));
 }
 
 /// After each line of the right answer, only the next line, another outcome of the same
@@ -64,7 +68,7 @@ fn nothing_else_fits() {
     now.sent(4);
     for next in ALL {
         let fits: Vec<&str> =
-            words.iter().filter(|word| now.clone().hear(word).is_ok()).map(String::as_str).collect();
+            words.iter().filter(|word| now.clone().hear(&said(word)).is_ok()).map(String::as_str).collect();
         let index = &next[..1];
         let outcomes = |also: &str| {
             ["runs abc", "need", "done", "already", DIFFERS, "failed bm8="]
@@ -84,32 +88,32 @@ fn nothing_else_fits() {
         fits.sort_unstable();
         expected.sort_unstable();
         assert_eq!(fits, expected, "instead of {next}");
-        now.hear(next).unwrap();
+        now.hear(&said(next)).unwrap();
     }
-    assert_eq!(words.iter().filter(|word| now.clone().hear(word).is_ok()).count(), 1);
+    assert_eq!(words.iter().filter(|word| now.clone().hear(&said(word)).is_ok()).count(), 1);
 }
 
 #[test]
 fn a_file_is_done_only_after_it_was_sent() {
     let mut exchange = exchange();
     for line in &ALL[..3] {
-        exchange.hear(line).unwrap();
+        exchange.hear(&said(line)).unwrap();
     }
-    assert_eq!(exchange.hear("4 done"), Err(Unfit::Unsent(4)));
-    assert!(exchange.clone().hear("4 failed bm8=").is_ok(), "the disk may be full");
+    assert_eq!(exchange.hear(&said("4 done")), Err(Unfit::Unsent(4)));
+    assert!(exchange.clone().hear(&said("4 failed bm8=")).is_ok(), "the disk may be full");
     exchange.sent(4);
-    assert_eq!(exchange.hear("4 done"), Ok(Answer::Ended(4, Ending::Done)));
+    assert_eq!(exchange.hear(&said("4 done")), Ok(Answer::Ended(4, Ending::Done)));
 }
 
 #[test]
 fn after_a_bad_outcome_only_the_end_fits() {
     for bad in ["3 failed bm8=", "3 differs L2E= bm90aGluZw== bm90aGluZw=="] {
         let mut exchange = exchange();
-        exchange.hear("3 began").unwrap();
-        exchange.hear(bad).unwrap();
+        exchange.hear(&said("3 began")).unwrap();
+        exchange.hear(&said(bad)).unwrap();
         assert!(exchange.is_answered());
-        assert_eq!(exchange.hear("4 began"), Err(Unfit::End));
-        exchange.hear("end 0").unwrap();
+        assert_eq!(exchange.hear(&said("4 began")), Err(Unfit::End));
+        exchange.hear(&said("end 0")).unwrap();
         assert!(exchange.is_answered());
     }
 }
@@ -117,8 +121,8 @@ fn after_a_bad_outcome_only_the_end_fits() {
 #[test]
 fn a_request_that_ends_early_isnt_answered() {
     let mut exchange = exchange();
-    exchange.hear("3 began").unwrap();
-    exchange.hear("end 1").unwrap();
+    exchange.hear(&said("3 began")).unwrap();
+    exchange.hear(&said("end 1")).unwrap();
     assert!(!exchange.is_answered());
     assert_eq!(exchange.current(), Some((3, true)));
 }
