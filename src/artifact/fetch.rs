@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::download::{Limits, download};
 use super::unpack::unpack;
 use super::{
-    Architecture, Cache, DownloadError, FileError, Kind, NotAProgram, NotTau, Pin, Sha256, Source,
+    Architecture, Cache, DownloadError, FileError, FileKind, NotAProgram, NotTau, Pin, Sha256, Source,
     UnpackError, UrlError, build, file, gzip,
 };
 use crate::resource::Version;
@@ -119,7 +119,7 @@ pub enum FetchError {
         /// The digest of the file.
         got: Sha256,
         /// The kind of the file.
-        kind: Kind,
+        kind: FileKind,
     },
     /// A local file is neither the pinned one nor a tau. The error doesn't describe the
     /// file: a pin that someone else wrote may name any file that the user can read, and a
@@ -210,7 +210,7 @@ impl FetchError {
                 Some("replace it with the file itself, or write the file's absolute path".to_owned())
             }
             Self::File(..) => None,
-            Self::Mismatch { kind: Kind::Elf | Kind::Gzip, from, .. } => {
+            Self::Mismatch { kind: FileKind::Elf | FileKind::Gzip, from, .. } => {
                 Some(format!("if the change is intended and you trust the file, run `spore tau pin {from}`"))
             }
             Self::Mismatch { kind, .. } => {
@@ -262,7 +262,7 @@ pub(super) fn fetch_within(
             let file = obtain(source, folder, limits, progress)?;
             let got = Sha256::of(&file);
             if got != pin.sha256 {
-                let (from, expected, kind) = (source.clone(), pin.sha256, Kind::of(&file));
+                let (from, expected, kind) = (source.clone(), pin.sha256, FileKind::of(&file));
                 let is_shown = match source {
                     Source::Url(_) => true,
                     Source::Path(_) => Program::inside(file, source, limits).is_ok(),

@@ -6,7 +6,7 @@ use std::fmt;
 /// The kind of a file. `Display` writes it with its article.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are self-explanatory")]
-pub enum Kind {
+pub enum FileKind {
     Empty,
     Elf,
     Gzip,
@@ -24,22 +24,22 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl FileKind {
     /// Determines the kind from the first bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        const MAGIC: &[(&[u8], Kind)] = &[
-            (b"\x7fELF", Kind::Elf),
-            (b"\x1f\x8b", Kind::Gzip),
-            (b"PK\x03\x04", Kind::Zip),
-            (b"\xfd7zXZ\0", Kind::Xz),
-            (b"\x28\xb5\x2f\xfd", Kind::Zstd),
-            (b"BZh", Kind::Bzip2),
-            (b"\xcf\xfa\xed\xfe", Kind::MachO),
-            (b"\xce\xfa\xed\xfe", Kind::MachO),
-            (b"\xca\xfe\xba\xbe", Kind::MachO),
-            (b"MZ", Kind::Pe),
-            (b"#!", Kind::Script),
+        const MAGIC: &[(&[u8], FileKind)] = &[
+            (b"\x7fELF", FileKind::Elf),
+            (b"\x1f\x8b", FileKind::Gzip),
+            (b"PK\x03\x04", FileKind::Zip),
+            (b"\xfd7zXZ\0", FileKind::Xz),
+            (b"\x28\xb5\x2f\xfd", FileKind::Zstd),
+            (b"BZh", FileKind::Bzip2),
+            (b"\xcf\xfa\xed\xfe", FileKind::MachO),
+            (b"\xce\xfa\xed\xfe", FileKind::MachO),
+            (b"\xca\xfe\xba\xbe", FileKind::MachO),
+            (b"MZ", FileKind::Pe),
+            (b"#!", FileKind::Script),
         ];
         if bytes.is_empty() {
             return Self::Empty;
@@ -62,7 +62,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "empty",
@@ -92,19 +92,19 @@ mod tests {
     fn the_first_bytes_determine_the_kind() {
         let mut tar = vec![0; 512];
         tar[257..262].copy_from_slice(b"ustar");
-        let cases: [(&[u8], Kind); 9] = [
-            (b"", Kind::Empty),
-            (b"\n<!DOCTYPE html><html>", Kind::Html),
-            (b"#!/bin/sh\n", Kind::Script),
-            (b"Not Found", Kind::Text),
-            (b"{\"message\":\"Not Found\"}", Kind::Json),
-            (b"\xcf\xfa\xed\xfe\x07\0\0\x01", Kind::MachO),
-            (b"MZ\x90\0", Kind::Pe),
-            (b"\0\x01\x02", Kind::Unknown),
-            (&tar, Kind::Tar),
+        let cases: [(&[u8], FileKind); 9] = [
+            (b"", FileKind::Empty),
+            (b"\n<!DOCTYPE html><html>", FileKind::Html),
+            (b"#!/bin/sh\n", FileKind::Script),
+            (b"Not Found", FileKind::Text),
+            (b"{\"message\":\"Not Found\"}", FileKind::Json),
+            (b"\xcf\xfa\xed\xfe\x07\0\0\x01", FileKind::MachO),
+            (b"MZ\x90\0", FileKind::Pe),
+            (b"\0\x01\x02", FileKind::Unknown),
+            (&tar, FileKind::Tar),
         ];
         for (bytes, kind) in cases {
-            assert_eq!(Kind::of(bytes), kind);
+            assert_eq!(FileKind::of(bytes), kind);
         }
     }
 }

@@ -38,7 +38,7 @@ pub use cache::Cache;
 pub use download::DownloadError;
 pub use fetch::{Artifact, FetchError, FetchEvent, fetch, open, pin};
 pub use file::{FileError, Regular, leads_out};
-pub use kind::Kind;
+pub use kind::FileKind;
 pub use pin::{Pin, Pins, Source, Url, UrlError};
 pub use program::{Architecture, NotAProgram, UnknownArchitecture};
 pub use redirect::Reach;

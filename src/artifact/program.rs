@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Kind;
+use super::FileKind;
 
 /// A processor architecture. It is shown under Go's name for it, because release files and
 /// `tau.yaml` use that.
@@ -30,8 +30,8 @@ impl Architecture {
     /// # Errors
     /// The bytes aren't a complete program for Linux on a supported architecture.
     pub fn of_program(bytes: &[u8]) -> Result<Self, NotAProgram> {
-        let kind = Kind::of(bytes);
-        if kind != Kind::Elf {
+        let kind = FileKind::of(bytes);
+        if kind != FileKind::Elf {
             return Err(NotAProgram::Other(kind));
         }
         let header = Header::read(bytes).ok_or(NotAProgram::CutShort)?;
@@ -119,7 +119,7 @@ impl FromStr for Architecture {
 pub enum NotAProgram {
     /// The file isn't in the ELF format.
     #[error("it is {0}, not a Linux program")]
-    Other(Kind),
+    Other(FileKind),
     /// The ELF header describes a longer file.
     #[error("it is truncated")]
     CutShort,
@@ -139,14 +139,14 @@ impl NotAProgram {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         Some(match self {
-            Self::Other(Kind::Html) => {
+            Self::Other(FileKind::Html) => {
                 "use the URL of the file itself, not of the page that links to it".to_owned()
             }
-            Self::Other(Kind::Zip | Kind::Xz | Kind::Zstd | Kind::Bzip2 | Kind::Tar) => {
+            Self::Other(FileKind::Zip | FileKind::Xz | FileKind::Zstd | FileKind::Bzip2 | FileKind::Tar) => {
                 "unpack it and use the file `tau` in it, or use the release's `.tar.gz`".to_owned()
             }
             Self::CutShort => "download or copy it again".to_owned(),
-            Self::Other(Kind::MachO | Kind::Pe) | Self::OtherSystem(_) => {
+            Self::Other(FileKind::MachO | FileKind::Pe) | Self::OtherSystem(_) => {
                 "the hosts run Linux: use the release for linux".to_owned()
             }
             _ => return None,

@@ -264,7 +264,7 @@ fn a_program_for_other_hosts_is_refused() {
     assert_eq!(error.to_string(), "tau is pinned as version v1.2.4, but reports v1.2.3");
     fs::write(place.path().join("tau"), "#!/bin/sh").unwrap();
     let error = place.fetch(&pinned("tau", b"#!/bin/sh")).unwrap_err();
-    assert!(matches!(error, FetchError::NotAProgram(_, NotAProgram::Other(Kind::Script))), "{error:?}");
+    assert!(matches!(error, FetchError::NotAProgram(_, NotAProgram::Other(FileKind::Script))), "{error:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
-use super::Kind;
+use super::FileKind;
 
 /// The name of the archive member that is returned.
 const MEMBER: &str = "tau";
@@ -62,7 +62,7 @@ fn listed(members: &[String]) -> String {
 /// isn't a program, only its start is returned. Content that unpacks to more than `limit`
 /// bytes is rejected without being read to its end.
 pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
-    if Kind::of(&file) != Kind::Gzip {
+    if FileKind::of(&file) != FileKind::Gzip {
         return Ok(Unpacked { bytes: file, packed: false });
     }
     let refused = |e: io::Error| match e.kind() {
@@ -72,7 +72,7 @@ pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
     let mut content = Limited { inner: MultiGzDecoder::new(&file[..]), left: limit };
     let mut start = Vec::new();
     content.by_ref().take(TAR_BLOCK).read_to_end(&mut start).map_err(refused)?;
-    let bytes = if Kind::of(&start) == Kind::Tar {
+    let bytes = if FileKind::of(&start) == FileKind::Tar {
         let found =
             members(BufReader::with_capacity(64 << 10, start.chain(&mut content))).map_err(refused)?;
         // The tar archive ends before the gzip stream does, and only the end of the stream
@@ -90,7 +90,7 @@ pub(super) fn unpack(file: Bytes, limit: u64) -> Result<Unpacked, UnpackError> {
 fn kept(mut content: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     content.by_ref().take(TAR_BLOCK).read_to_end(&mut bytes)?;
-    if Kind::of(&bytes) == Kind::Elf {
+    if FileKind::of(&bytes) == FileKind::Elf {
         content.read_to_end(&mut bytes)?;
     } else {
         io::copy(&mut content, &mut io::sink())?;

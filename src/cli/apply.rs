@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::plan::action::Action;
 use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
 use crate::render;
-use crate::resource::{HostName, Source};
+use crate::resource::{FileSource, HostName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -278,13 +278,16 @@ fn payloads(
     });
     for (source, sha256) in staged.collect::<BTreeSet<_>>() {
         let payload = match source {
-            Source::Rendered(_) | Source::Folder(_) | Source::Fixed(_) => {
+            FileSource::Rendered(_) | FileSource::Folder(_) | FileSource::Fixed(_) => {
                 desired.payload(source, sha256).map(|bytes| Payload::Secret(bytes.clone()))
             }
-            Source::Program(_) | Source::Plugin(_) => binaries.artifact(source, folder)?.map(|artifact| {
-                Payload::Artifact { raw: artifact.bytes().clone(), gzip: artifact.gzip().clone() }
-            }),
-            Source::Host => None,
+            FileSource::Program(_) | FileSource::Plugin(_) => {
+                binaries.artifact(source, folder)?.map(|artifact| Payload::Artifact {
+                    raw: artifact.bytes().clone(),
+                    gzip: artifact.gzip().clone(),
+                })
+            }
+            FileSource::Host => None,
         };
         payloads.extend(payload.map(|payload| (source.clone(), payload)));
     }

@@ -4,7 +4,7 @@ use super::{CommandError, terminal};
 use crate::artifact::{self, Architecture, Artifact, Cache, FetchEvent, Pin};
 use crate::desired::{self, Supplies};
 use crate::network::Network;
-use crate::resource::Source;
+use crate::resource::FileSource;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -77,11 +77,17 @@ impl Binaries {
     ///
     /// # Errors
     /// If the artifact can't be fetched.
-    pub(crate) fn artifact(&self, source: &Source, folder: &Path) -> miette::Result<Option<Arc<Artifact>>> {
+    pub(crate) fn artifact(
+        &self,
+        source: &FileSource,
+        folder: &Path,
+    ) -> miette::Result<Option<Arc<Artifact>>> {
         let sha256 = match source {
-            Source::Program(sha256) => sha256,
-            Source::Plugin(name) => return Ok(self.plugins.get(name).cloned()),
-            Source::Host | Source::Rendered(_) | Source::Folder(_) | Source::Fixed(_) => return Ok(None),
+            FileSource::Program(sha256) => sha256,
+            FileSource::Plugin(name) => return Ok(self.plugins.get(name).cloned()),
+            FileSource::Host | FileSource::Rendered(_) | FileSource::Folder(_) | FileSource::Fixed(_) => {
+                return Ok(None);
+            }
         };
         for (architecture, (pin, fetched)) in &self.tau {
             if self.supplies.tau.get(architecture).is_some_and(|known| known.sha256 == *sha256) {

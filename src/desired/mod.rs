@@ -17,8 +17,8 @@ use crate::artifact::Architecture;
 use crate::daemon::{resolver, tau};
 use crate::network::{Host, Network};
 use crate::resource::{
-    Access, ByHost, Content, DigestKey, Edge, Effect, File, FixedText, FolderKey, Graph, HostName, Port,
-    Printable, Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Source, Version,
+    Access, ByHost, Content, DigestKey, Edge, Effect, File, FileSource, FixedText, FolderKey, Graph,
+    HostName, Port, Printable, Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Version,
 };
 use peers::BootstrapNode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ pub struct Desired {
     /// The goals of each host, by the resource that each goal is about.
     pub goals: ByHost<Goal>,
     /// The bytes of every file except artifacts, by their source.
-    pub payloads: BTreeMap<Source, SecretBytes>,
+    pub payloads: BTreeMap<FileSource, SecretBytes>,
     /// Which other bytes mean the same as a desired file.
     pub spellings: Spellings,
     /// The known versions of tau, by the binary's digest.
@@ -85,7 +85,7 @@ impl Spellings {
 
 impl Desired {
     /// The bytes from this source, if they have this digest.
-    pub fn payload(&self, source: &Source, sha256: &Sha256) -> Option<&SecretBytes> {
+    pub fn payload(&self, source: &FileSource, sha256: &Sha256) -> Option<&SecretBytes> {
         self.payloads.get(source).filter(|bytes| Sha256::of(bytes.expose()) == *sha256)
     }
 }
@@ -148,7 +148,7 @@ pub enum CompileError {
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
     let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
     let drop_in = SecretBytes::new(resolver::DROP_IN_TEXT);
-    desired.payloads.insert(Source::Fixed(FixedText::ResolverDropIn), drop_in);
+    desired.payloads.insert(FileSource::Fixed(FixedText::ResolverDropIn), drop_in);
     desired.spellings.add_secrets(network);
     let files = NetworkFiles::new(network, &mut desired);
     let bootstrap = peers::bootstrap(network);
@@ -178,9 +178,9 @@ impl NetworkFiles {
     /// Adds the bytes of the files to `desired`, and which other bytes mean the same: a key is
     /// equivalent to one with or without a final line break.
     fn new(network: &Network, desired: &mut Desired) -> Self {
-        let mut file = |mode, content: Option<Content>, bytes: SecretBytes, source: Source| {
+        let mut file = |mode, content: Option<Content>, bytes: SecretBytes, source: FileSource| {
             let sha256 = Sha256::of(bytes.expose());
-            if matches!(source, Source::Folder(_)) {
+            if matches!(source, FileSource::Folder(_)) {
                 desired.spellings.add(bytes.expose());
             }
             desired.payloads.insert(source.clone(), bytes);
@@ -196,18 +196,23 @@ impl NetworkFiles {
                 0o644,
                 Some(directives),
                 SecretBytes::new(template.text()),
-                Source::Fixed(FixedText::UnitTemplate),
+                FileSource::Fixed(FixedText::UnitTemplate),
             ),
-            swarm_key: file(0o600, None, network.swarm_key.line().clone(), Source::Folder(FolderKey::Swarm)),
+            swarm_key: file(
+                0o600,
+                None,
+                network.swarm_key.line().clone(),
+                FileSource::Folder(FolderKey::Swarm),
+            ),
             validation_public: file(
                 0o644,
                 Some(Content::Text(Printable::text(&public))),
                 SecretBytes::new(public),
-                Source::Folder(FolderKey::ValidationPublic),
+                FileSource::Folder(FolderKey::ValidationPublic),
             ),
             validation_private: validation
                 .private()
-                .map(|key| file(0o600, None, key.clone(), Source::Folder(FolderKey::ValidationPrivate))),
+                .map(|key| file(0o600, None, key.clone(), FileSource::Folder(FolderKey::ValidationPrivate))),
         }
     }
 }
@@ -218,7 +223,7 @@ struct HostGoals {
     key: DigestKey,
     graph: Graph<Goal>,
     /// The bytes of the files that only this host has.
-    payloads: Vec<(Source, SecretBytes)>,
+    payloads: Vec<(FileSource, SecretBytes)>,
 }
 
 /// Compiles one host's goals.

@@ -7,8 +7,8 @@ use crate::daemon::tau::{self, ServiceTraits};
 use crate::daemon::{engine, resolver};
 use crate::network::{Identity, Plugin, Shape};
 use crate::resource::{
-    Access, Activity, Content, Edge, Effect, File, Node, NodeName, ResourceKey, SecretBytes, Service, Sha256,
-    Source, Started,
+    Access, Activity, Content, Edge, Effect, File, FileSource, Node, NodeName, ResourceKey, SecretBytes,
+    Service, Sha256, Started,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl HostCompiler<'_> {
         let document = config.document(&self.goals.key).map_err(unwritable)?;
         let text = config.to_yaml().map_err(unwritable)?;
         let path = tau::config_path(shape_name);
-        let source = Source::Rendered(name.clone());
+        let source = FileSource::Rendered(name.clone());
         let content = Content::Document(Arc::new(document));
         let sha256 = Sha256::of(text.expose());
         self.goals.payloads.push((source.clone(), text));
@@ -110,7 +110,7 @@ impl HostCompiler<'_> {
             let artifact = *artifact.ok_or_else(|| CompileError::NoPlugin(plugin.name.clone()))?;
             let path = tau::plugin_path(&plugin.name);
             let content = Content::Blob { sha256: artifact.sha256, size: artifact.size };
-            let source = Source::Plugin(plugin.name.clone());
+            let source = FileSource::Plugin(plugin.name.clone());
             let file = File { access: Access::root(0o755), content, sha256: artifact.sha256, source };
             self.file(&path, Arc::new(file));
             self.reads(unit, &path);

@@ -9,7 +9,9 @@ use super::Supplies;
 use crate::daemon::tau::{self, ServiceTraits};
 use crate::daemon::{Daemon, Setting, resolver};
 use crate::network::{Host, Network, Place, Shape};
-use crate::resource::{FixedText, FolderKey, HostName, ResourceId, ResourceKey, Sha256, ShapeName, Source};
+use crate::resource::{
+    FileSource, FixedText, FolderKey, HostName, ResourceId, ResourceKey, Sha256, ShapeName,
+};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -94,21 +96,21 @@ impl Places {
     ///
     /// `None` if the folder doesn't say so: it doesn't contain the host, or the program was
     /// named on the command line.
-    pub fn of(&self, id: &ResourceId, source: Option<&Source>) -> Option<&Place> {
+    pub fn of(&self, id: &ResourceId, source: Option<&FileSource>) -> Option<&Place> {
         let host = self.hosts.get(&id.host)?;
         let found = match source {
-            Some(Source::Program(sha256)) => return self.programs.get(sha256),
-            Some(Source::Plugin(name)) => {
+            Some(FileSource::Program(sha256)) => return self.programs.get(sha256),
+            Some(FileSource::Plugin(name)) => {
                 self.shapes_of(host).find_map(|shape| find(&shape.plugins, |plugin| plugin == name))
             }
-            Some(Source::Folder(key)) => self.network.as_ref().map(|network| match key {
+            Some(FileSource::Folder(key)) => self.network.as_ref().map(|network| match key {
                 FolderKey::Swarm => &network.swarm_key,
                 FolderKey::ValidationPrivate => &network.validation_private,
                 FolderKey::ValidationPublic => &network.validation_public,
             }),
-            Some(Source::Rendered(node)) => host.node(&node.shape).map(|node| &node.entry),
-            Some(Source::Fixed(FixedText::ResolverDropIn)) => self.needing(host, |traits| traits.dns),
-            Some(Source::Fixed(FixedText::UnitTemplate) | Source::Host) => None,
+            Some(FileSource::Rendered(node)) => host.node(&node.shape).map(|node| &node.entry),
+            Some(FileSource::Fixed(FixedText::ResolverDropIn)) => self.needing(host, |traits| traits.dns),
+            Some(FileSource::Fixed(FixedText::UnitTemplate) | FileSource::Host) => None,
             None => self.of_key(host, &id.key),
         };
         found.or(Some(&host.entry))

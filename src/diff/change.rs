@@ -114,7 +114,7 @@ pub enum Reason {
 
 /// What a change does. Plans and applies count changes by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum ChangeKind {
     /// Something is added that didn't exist.
     Create,
     /// Something that exists is changed, or waited for.
@@ -129,20 +129,20 @@ pub enum Kind {
 
 impl Change {
     /// The kind by which plans and applies count this change.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ChangeKind {
         match self {
-            Self::Remove(_) => Kind::Remove,
+            Self::Remove(_) => ChangeKind::Remove,
             Self::Service(service) => match service.verb {
-                Some(Verb::Start) => Kind::Start,
-                Some(Verb::Restart) => Kind::Restart,
-                Some(Verb::Await) | None => Kind::Change,
+                Some(Verb::Start) => ChangeKind::Start,
+                Some(Verb::Restart) => ChangeKind::Restart,
+                Some(Verb::Await) | None => ChangeKind::Change,
             },
-            Self::Package { .. } | Self::Rule => Kind::Create,
+            Self::Package { .. } | Self::Rule => ChangeKind::Create,
             Self::Directory { before: None, .. } | Self::Link { before: None, displaces: None, .. } => {
-                Kind::Create
+                ChangeKind::Create
             }
-            Self::File(file) if file.before.is_none() => Kind::Create,
-            Self::Directory { .. } | Self::File(_) | Self::Link { .. } | Self::Units => Kind::Change,
+            Self::File(file) if file.before.is_none() => ChangeKind::Create,
+            Self::Directory { .. } | Self::File(_) | Self::Link { .. } | Self::Units => ChangeKind::Change,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::content::{Difference, difference, needs_restart};
 use super::{Change, FileChange, Reason, ServiceChange, Verb};
 use crate::desired::Spellings;
-use crate::facts::Unwanted;
+use crate::facts::RemovalRule;
 use crate::resource::{
     Activity, Content, Edge, Effect, File, Graph, Input, Inputs, Resource, ResourceId, ResourceKey, Service,
     ShapeName, Started,
@@ -13,19 +13,23 @@ use std::sync::Arc;
 
 /// What determines, besides the two states, whether they differ.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub struct CompareOptions<'a> {
     /// Which bytes mean the same.
     pub spellings: &'a Spellings,
     /// The conditions under which an unwanted resource is removed, for the resources that
     /// have any.
-    pub unwanted: &'a BTreeMap<ResourceKey, Unwanted>,
+    pub unwanted: &'a BTreeMap<ResourceKey, RemovalRule>,
     /// Whether the data of removed nodes is removed.
     pub purge_storage: bool,
 }
 
 /// Compares the desired state of a host with its current state. Returns a change for every
 /// resource that isn't in place, with the desired graph's edges between these resources.
-pub fn compare(desired: &Graph<Resource>, current: &Graph<Resource>, terms: Terms<'_>) -> Graph<Change> {
+pub fn compare(
+    desired: &Graph<Resource>,
+    current: &Graph<Resource>,
+    terms: CompareOptions<'_>,
+) -> Graph<Change> {
     let mut changes = Graph::default();
     let comparison = Comparison { desired, current, spellings: terms.spellings };
     for (id, wanted) in desired.iter() {
@@ -63,20 +67,25 @@ fn shapes(desired: &Graph<Resource>) -> BTreeSet<&ShapeName> {
     services.map(|node| &node.name.shape).collect()
 }
 
-/// Whether an unwanted resource is removed; see [`Unwanted`].
-fn is_removed(key: &ResourceKey, found: &Resource, wanted: &BTreeSet<&ShapeName>, terms: Terms<'_>) -> bool {
+/// Whether an unwanted resource is removed; see [`RemovalRule`].
+fn is_removed(
+    key: &ResourceKey,
+    found: &Resource,
+    wanted: &BTreeSet<&ShapeName>,
+    terms: CompareOptions<'_>,
+) -> bool {
     match terms.unwanted.get(key) {
         None => true,
-        Some(Unwanted::Copy) => {
+        Some(RemovalRule::Copy) => {
             matches!(found, Resource::File(file) if terms.spellings.have_secret(&file.sha256))
         }
-        Some(Unwanted::Node(shape)) => !wanted.contains(shape),
-        Some(Unwanted::Data(shapes)) => {
+        Some(RemovalRule::Node(shape)) => !wanted.contains(shape),
+        Some(RemovalRule::Data(shapes)) => {
             terms.purge_storage && !shapes.iter().any(|shape| wanted.contains(shape))
         }
-        Some(Unwanted::Host) => wanted.is_empty(),
+        Some(RemovalRule::Host) => wanted.is_empty(),
         // Nothing is removed; a host with such a resource isn't planned.
-        Some(Unwanted::Unclear(_)) => false,
+        Some(RemovalRule::Unclear(_)) => false,
     }
 }
 

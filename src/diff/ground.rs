@@ -5,8 +5,8 @@ use crate::daemon::{Daemon, engine, resolver};
 use crate::desired::{ArtifactRef, Goal};
 use crate::facts::{Conditions, Engine, Verdict};
 use crate::resource::{
-    Access, Activity, Content, Edge, Effect, File, FixedText, Graph, HostName, Link, Port, Printable,
-    Resource, ResourceId, ResourceKey, Service, Sha256, Source, Started, Unreadable,
+    Access, Activity, Content, Edge, Effect, File, FileSource, FixedText, Graph, HostName, Link, Port,
+    Printable, Resource, ResourceId, ResourceKey, Service, Sha256, Started, Unreadable,
 };
 use std::collections::BTreeMap;
 
@@ -143,7 +143,7 @@ fn program(
     match (artifacts.get(&architecture), there) {
         (Some(ArtifactRef { sha256, size }), _) => {
             let content = Content::Blob { sha256: *sha256, size: *size };
-            Ok(File { access, content, sha256: *sha256, source: Source::Program(*sha256) })
+            Ok(File { access, content, sha256: *sha256, source: FileSource::Program(*sha256) })
         }
         // The folder doesn't pin a program, so the host keeps the one that it has.
         (None, Some(there)) if artifacts.is_empty() => Ok(File { access, ..File::clone(there) }),
@@ -186,7 +186,7 @@ fn dns_port_free(id: &ResourceId, host: &Conditions, desired: &mut Graph<Resourc
         access: Access::root(0o644),
         content: Content::Text(Printable::text(resolver::DROP_IN_TEXT)),
         sha256,
-        source: Source::Fixed(FixedText::ResolverDropIn),
+        source: FileSource::Fixed(FixedText::ResolverDropIn),
     };
     desired.insert(id.clone(), drop_in.into());
     let directory = beside(id, ResourceKey::Directory(resolver::DROP_INS.to_owned()));

@@ -9,6 +9,6 @@ mod compare;
 mod content;
 mod ground;
 
-pub use change::{Change, FieldChange, FileChange, Kind, Reason, ServiceChange, Verb};
-pub use compare::{Terms, compare, runs_with};
+pub use change::{Change, ChangeKind, FieldChange, FileChange, Reason, ServiceChange, Verb};
+pub use compare::{CompareOptions, compare, runs_with};
 pub use ground::{Grounded, Obstacle, ground};

@@ -47,12 +47,12 @@ pub struct Foreign {
     /// The file that overrides it.
     pub file: Printable,
     /// The part of the unit that is overridden.
-    pub what: Overridden,
+    pub what: ForeignPart,
 }
 
 /// The part of a unit that a [`Foreign`] file overrides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Overridden {
+pub enum ForeignPart {
     /// The whole unit: another unit file takes precedence over the template.
     Fragment,
     /// The program: the unit runs this program instead of its daemon's.

@@ -12,7 +12,7 @@ pub struct Current {
     /// The resources on the host.
     pub graph: Graph<Resource>,
     /// The conditions under which resources are removed that the folder doesn't want.
-    pub unwanted: BTreeMap<ResourceKey, Unwanted>,
+    pub unwanted: BTreeMap<ResourceKey, RemovalRule>,
     /// What the host was asked about. A resource that isn't in the graph is absent only if
     /// the host was asked about it.
     pub asked: Asked,
@@ -21,7 +21,7 @@ pub struct Current {
 /// The condition under which a resource is removed that the folder doesn't want. A resource
 /// without an entry is removed if resources of its kind are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unwanted {
+pub enum RemovalRule {
     /// The file is removed if it is a copy of one of the network's secrets. Otherwise it
     /// isn't spore's.
     Copy,

@@ -6,15 +6,15 @@
 //! without a folder.
 
 use super::configs::Configs;
-use super::current::{Current, Unwanted};
+use super::current::{Current, RemovalRule};
 use super::firewall;
 use super::units::{self, HostUnits, stub_listens};
 use super::{Conditions, Engine, Facts, FileFact, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
 use crate::daemon::{self, Daemon, Meaning, engine, resolver};
 use crate::resource::{
-    Content, Edge, Effect, File, Graph, HostName, Link, Printable, Resource, ResourceId, ResourceKey,
-    ShapeName, Source, Unreadable,
+    Content, Edge, Effect, File, FileSource, Graph, HostName, Link, Printable, Resource, ResourceId,
+    ResourceKey, ShapeName, Unreadable,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -76,14 +76,14 @@ struct Reading<'a> {
     host: &'a HostName,
     facts: &'a Facts,
     graph: Graph<Resource>,
-    unwanted: BTreeMap<ResourceKey, Unwanted>,
+    unwanted: BTreeMap<ResourceKey, RemovalRule>,
     networks: BTreeSet<Printable>,
     configs: Configs<'a>,
 }
 
 impl Reading<'_> {
     /// Adds a resource that is removed only under a condition.
-    fn put_unless(&mut self, key: ResourceKey, resource: Resource, unwanted: Unwanted) {
+    fn put_unless(&mut self, key: ResourceKey, resource: Resource, unwanted: RemovalRule) {
         self.unwanted.insert(key.clone(), unwanted);
         self.put(key, resource);
     }
@@ -147,14 +147,14 @@ impl Reading<'_> {
                     Content::Document(document)
                 }
                 None => {
-                    let why = Unwanted::Unclear(Unreadable::NotAConfiguration);
+                    let why = RemovalRule::Unclear(Unreadable::NotAConfiguration);
                     self.unwanted.insert(ResourceKey::File(path.to_owned()), why);
                     Content::Opaque
                 }
             },
             Meaning::Secret => Content::Secret(sha256),
             Meaning::Leftover => {
-                self.unwanted.insert(ResourceKey::File(path.to_owned()), Unwanted::Copy);
+                self.unwanted.insert(ResourceKey::File(path.to_owned()), RemovalRule::Copy);
                 Content::Secret(sha256)
             }
             Meaning::Text => text.map_or(blob, |text| Content::Text(Printable::text(text.expose()))),
@@ -163,7 +163,7 @@ impl Reading<'_> {
             }),
             Meaning::Blob => blob,
         };
-        Some(File { access: fact.access.clone(), content, sha256, source: Source::Host }.into())
+        Some(File { access: fact.access.clone(), content, sha256, source: FileSource::Host }.into())
     }
 
     fn rules(&mut self) {
@@ -184,7 +184,7 @@ impl Reading<'_> {
                 if let Some(sha256) = fact.sha256 {
                     let access = fact.access.clone();
                     let content = Content::Opaque;
-                    let file = File { access, content, sha256, source: Source::Host };
+                    let file = File { access, content, sha256, source: FileSource::Host };
                     self.put(ResourceKey::Link(resolver::RESOLV_CONF.to_owned()), file.into());
                 }
             }
@@ -218,8 +218,8 @@ impl Reading<'_> {
                 continue;
             }
             let content = Content::Blob { sha256: *sha256, size: Some(*size) };
-            let file = File { access: access.clone(), content, sha256: *sha256, source: Source::Host };
-            self.put_unless(ResourceKey::File(path.clone()), file.into(), Unwanted::Node(shape));
+            let file = File { access: access.clone(), content, sha256: *sha256, source: FileSource::Host };
+            self.put_unless(ResourceKey::File(path.clone()), file.into(), RemovalRule::Node(shape));
         }
     }
 
@@ -241,7 +241,7 @@ impl Reading<'_> {
             let Some(device_inode) = there.get(path.as_str()) else { continue };
             let storage = Resource::Storage { device_inode: (*device_inode).to_owned() };
             let shapes = daemon.shapes_of_data(&path);
-            self.put_unless(ResourceKey::Storage(path), storage, Unwanted::Data(shapes));
+            self.put_unless(ResourceKey::Storage(path), storage, RemovalRule::Data(shapes));
         }
     }
 
@@ -260,15 +260,16 @@ impl Reading<'_> {
                 of_every_daemon(shape.clone()).flat_map(|(daemon, shape)| daemon.data_paths(&shape));
             !paths.any(|path| there.contains_key(path.as_str()))
         });
-        let mut idle: Vec<(String, Unwanted)> =
-            without_storage.map(|(path, shape)| (path.clone(), Unwanted::Node(shape))).collect();
-        idle.push((DIGESTS.to_owned(), Unwanted::Host));
+        let mut idle: Vec<(String, RemovalRule)> =
+            without_storage.map(|(path, shape)| (path.clone(), RemovalRule::Node(shape))).collect();
+        idle.push((DIGESTS.to_owned(), RemovalRule::Host));
         for (path, unwanted) in idle {
             if let Some(PathFact::File(FileFact { access, size, sha256: Some(sha256), .. })) =
                 self.facts.paths.get(&path)
             {
                 let content = Content::Blob { sha256: *sha256, size: Some(*size) };
-                let file = File { access: access.clone(), content, sha256: *sha256, source: Source::Host };
+                let file =
+                    File { access: access.clone(), content, sha256: *sha256, source: FileSource::Host };
                 self.put_unless(ResourceKey::File(path), file.into(), unwanted);
             }
         }

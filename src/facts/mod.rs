@@ -20,8 +20,8 @@ mod units;
 
 pub use answer::{Amount, AnswerError, Reported, parse};
 pub use asked::{Asked, PROBE_VERSION};
-pub use conditions::{Conditions, Engine, Foreign, Overridden, Resolver};
-pub use current::{Current, Unwanted};
+pub use conditions::{Conditions, Engine, Foreign, ForeignPart, Resolver};
+pub use current::{Current, RemovalRule};
 pub use firewall::{Firewall, Verdict};
 pub use interpret::interpret;
 pub use probe::Request;

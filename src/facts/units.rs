@@ -18,7 +18,7 @@
 //! start, the ports on which the node listens decide.
 
 use super::configs::Configs;
-use super::{Facts, Foreign, Overridden, PathFact, Process, Record, UnitFact};
+use super::{Facts, Foreign, ForeignPart, PathFact, Process, Record, UnitFact};
 use crate::daemon::{self, Daemon, Listens, Template, resolver};
 use crate::resource::{
     Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Node, NodeName, Port,
@@ -52,18 +52,18 @@ pub(super) fn foreign(facts: &Facts) -> Vec<Foreign> {
             foreign.push(Foreign { unit: name.clone(), file: facts.redactor.line(file), what });
         };
         if let Some(fragment) = fragment(daemon, name, unit, facts) {
-            add(&fragment, Overridden::Fragment);
+            add(&fragment, ForeignPart::Fragment);
             continue;
         }
         for found in daemon.template().overrides(&shape, drop_ins(unit, facts)) {
             let program = found.values.last().map(|command| daemon::program(command));
             match program.filter(|_| found.directive == "Service.ExecStart") {
                 Some(program) if program != daemon.program() => {
-                    add(&found.file, Overridden::Program(facts.redactor.line(program)));
+                    add(&found.file, ForeignPart::Program(facts.redactor.line(program)));
                 }
                 _ => {
                     let name = found.directive.rsplit('.').next().unwrap_or_default().to_owned();
-                    add(&found.file, Overridden::Directive(name));
+                    add(&found.file, ForeignPart::Directive(name));
                 }
             }
         }

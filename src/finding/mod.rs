@@ -10,8 +10,8 @@ mod checks;
 mod place;
 mod reading;
 
-pub use place::{At, Place, Source};
-pub use reading::{Bounds, InGit, Unreadable};
+pub use place::{At, Place, SourceText};
+pub use reading::{Bounds, InGit, UnreadableFile};
 
 pub(crate) use checks::{
     Addresses, Axis, Binaries, DomainNames, Elders, Git, Identities, Locations, Logins, Missing, NameFlaw,

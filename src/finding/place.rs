@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A file of the folder in a form that can be shown: every byte of a secret is masked by
 /// another byte, so that places remain valid.
-pub struct Source {
+pub struct SourceText {
     name: String,
     text: String,
     /// The offset of each line, so that many problems in a big file can be placed quickly.
@@ -30,7 +30,7 @@ const PART: usize = 60;
 /// maximum is [`MOST_SHOWN`].
 const MOST_TOGETHER: usize = 2_000;
 
-impl Source {
+impl SourceText {
     pub(crate) fn new(name: &str, text: String) -> Self {
         let mut lines = Vec::with_capacity(1 + text.bytes().filter(|&byte| byte == b'\n').count());
         lines.push(0);
@@ -95,7 +95,7 @@ fn starts(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
 }
 
-impl SourceCode for Source {
+impl SourceCode for SourceText {
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
@@ -137,7 +137,7 @@ impl SourceCode for Source {
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for SourceText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
@@ -146,7 +146,7 @@ impl fmt::Debug for Source {
 /// A place in a file, at which a problem is shown.
 #[derive(Clone)]
 pub struct Place {
-    source: Arc<Source>,
+    source: Arc<SourceText>,
     start: u32,
     end: u32,
     /// The place of the value itself, if this place only refers to it by an alias or a
@@ -155,13 +155,13 @@ pub struct Place {
 }
 
 impl Place {
-    pub(crate) fn new(source: &Arc<Source>, span: Span) -> Self {
+    pub(crate) fn new(source: &Arc<SourceText>, span: Span) -> Self {
         Self { source: Arc::clone(source), start: span.start, end: span.end, defined: None }
     }
 
     /// A whole file, without any of its text.
     pub(crate) fn of(path: &str) -> Self {
-        Self::new(&Arc::new(Source::new(path, String::new())), Span::default())
+        Self::new(&Arc::new(SourceText::new(path, String::new())), Span::default())
     }
 
     pub(crate) fn defined_at(mut self, span: Option<Span>) -> Self {
@@ -181,7 +181,7 @@ impl Place {
     }
 
     /// The file's text, with its secrets masked.
-    pub fn source(&self) -> &Arc<Source> {
+    pub fn source(&self) -> &Arc<SourceText> {
         &self.source
     }
 

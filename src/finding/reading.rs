@@ -36,7 +36,7 @@ pub(crate) enum FolderProblem {
     },
     FileUnreadable {
         file: Excerpt,
-        why: Unreadable,
+        why: UnreadableFile,
     },
     /// The file isn't UTF-8.
     NotText(Excerpt),
@@ -126,7 +126,7 @@ pub enum Bounds {
 
 /// Why a file wasn't read.
 #[derive(Clone, Debug)]
-pub enum Unreadable {
+pub enum UnreadableFile {
     /// The file is a symbolic link to nothing, or to itself.
     Dangling(String),
     /// A symbolic link leads out of the bounds of the file.
@@ -245,7 +245,7 @@ pub(crate) enum FieldProblem {
     PluginName(Excerpt),
     PluginUnreadable {
         name: Excerpt,
-        why: Unreadable,
+        why: UnreadableFile,
     },
     Architecture {
         text: Excerpt,
@@ -405,7 +405,7 @@ pub(crate) enum KeyProblem {
     },
     Unreadable {
         file: Excerpt,
-        why: Unreadable,
+        why: UnreadableFile,
     },
     IsAPlugin(Excerpt),
     /// The value is a key instead of the path of a key.

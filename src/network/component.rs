@@ -5,7 +5,7 @@ use super::files::{Files, Found};
 use super::mask::Mask;
 use super::problem::ProblemReport;
 use super::slot::Slot;
-use super::{Place, Source};
+use super::{Place, SourceText};
 use crate::finding::{Component, Excerpt, Finding, FolderProblem, Owner};
 use crate::yaml::Places as _;
 use crate::yaml::{self, Content, Node, Span, small};
@@ -31,7 +31,7 @@ struct Document<'f> {
     entry: Option<&'f str>,
     /// Whether an earlier document has the same entry. This one is only checked.
     again: bool,
-    source: Arc<Source>,
+    source: Arc<SourceText>,
     root: Node<'f>,
 }
 
@@ -125,7 +125,7 @@ impl<'f> Documents<'f> {
         };
         let mut mask = Mask::new(text, self.component);
         let parsed = yaml::parse(text, &mut mask);
-        let source = Arc::new(Source::new(path, mask.finish()));
+        let source = Arc::new(SourceText::new(path, mask.finish()));
         for flaw in parsed.flaws {
             let places = flaw.spans.into_iter().map(|span| Place::new(&source, span));
             let problem = Finding::new(flaw.mistake);
@@ -154,7 +154,7 @@ impl<'f> Documents<'f> {
         }
         let mut mask = Mask::new(&text, self.component);
         mask.rest(0);
-        let source = Arc::new(Source::new(path, mask.finish()));
+        let source = Arc::new(SourceText::new(path, mask.finish()));
         Place::new(&source, Span { start: small(at), end: small(at + 1) })
     }
 

@@ -4,7 +4,7 @@
 
 use super::problem::{ProblemReport, Read, Reported, nearest};
 use super::slot::Slot;
-use super::{At, Place, Source};
+use super::{At, Place, SourceText};
 use crate::finding::{Excerpt, Expected, FieldProblem, Finding, Form, Kind, Owner};
 use crate::yaml::{Content, Node, Span};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy)]
 pub(super) struct Item<'t> {
     pub(super) node: &'t Node<'t>,
-    pub(super) source: &'t Arc<Source>,
+    pub(super) source: &'t Arc<SourceText>,
     /// The place of the value's key, if it has one.
     pub(super) key: Option<Span>,
     /// The alias or merge key through which the value's parent is used.

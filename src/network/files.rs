@@ -11,7 +11,7 @@ use super::At;
 use super::component::{ENDINGS, stem};
 use super::git;
 use crate::artifact::{FileError, Regular, leads_out};
-use crate::finding::{Bounds, Component, InGit, Start, Unreadable};
+use crate::finding::{Bounds, Component, InGit, Start, UnreadableFile};
 use crate::identity::holds_private_key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -95,7 +95,7 @@ pub enum Found {
     /// The file exists, but its contents aren't kept, because it is a plugin.
     Unopened,
     /// The file exists, but couldn't be read.
-    Unreadable(Unreadable),
+    Unreadable(UnreadableFile),
 }
 
 impl fmt::Debug for Found {
@@ -165,7 +165,7 @@ impl Files {
                 files.load(key, &path, Bounds::Folder);
             } else if name == PLUGINS && path.is_symlink() && !files.holds(&path) {
                 // The report must not reveal which files exist outside the folder.
-                let outside = Found::Unreadable(Unreadable::Outside(Bounds::Plugins));
+                let outside = Found::Unreadable(UnreadableFile::Outside(Bounds::Plugins));
                 files.found.insert(format!("{PLUGINS}/"), outside);
             } else if name == PLUGINS && path.is_dir() {
                 files.note_plugins(&path)?;
@@ -199,7 +199,7 @@ impl Files {
                 }
             }
         }
-        self.found.entry(format!("{name}/")).or_insert(Found::Unreadable(Unreadable::NotAFile));
+        self.found.entry(format!("{name}/")).or_insert(Found::Unreadable(UnreadableFile::NotAFile));
         Ok(())
     }
 
@@ -228,15 +228,15 @@ impl Files {
         Ok(())
     }
 
-    fn note_plugin(&mut self, path: &Path) -> Result<(), Option<Unreadable>> {
+    fn note_plugin(&mut self, path: &Path) -> Result<(), Option<UnreadableFile>> {
         let opened = self.open(path, Bounds::Plugins)?;
         self.plugins = self.plugins.saturating_add(opened.metadata.len());
         if self.plugins > MOST_OF_PLUGINS {
-            return Err(Some(Unreadable::TooMuch(MOST_OF_PLUGINS)));
+            return Err(Some(UnreadableFile::TooMuch(MOST_OF_PLUGINS)));
         }
         let mut head = Vec::new();
         opened.file.take(LONGEST_KEY).read_to_end(&mut head).map_err(failed)?;
-        if holds_private_key(&head) { Err(Some(Unreadable::PrivateKey)) } else { Ok(()) }
+        if holds_private_key(&head) { Err(Some(UnreadableFile::PrivateKey)) } else { Ok(()) }
     }
 
     /// Reads a further file, by its path as written in the folder.
@@ -308,21 +308,22 @@ impl Files {
 
     /// The file's bytes, and whether users other than its owner have permissions on it.
     /// `Err(None)` if there is no such file.
-    fn bytes(&mut self, path: &Path, bounds: Bounds) -> Result<(Vec<u8>, bool), Option<Unreadable>> {
+    fn bytes(&mut self, path: &Path, bounds: Bounds) -> Result<(Vec<u8>, bool), Option<UnreadableFile>> {
         let opened = self.open(path, bounds)?;
         let (size, mode) = (opened.metadata.len(), opened.metadata.permissions().mode());
         // A file that is too big by itself doesn't keep others from being read.
         if size <= MOST_BYTES && self.read.saturating_add(size) > MOST_TOGETHER {
-            return Err(Some(Unreadable::TooMuch(MOST_TOGETHER)));
+            return Err(Some(UnreadableFile::TooMuch(MOST_TOGETHER)));
         }
         let bytes = opened.read(MOST_BYTES).map_err(failed)?;
-        let bytes = bytes.ok_or(Unreadable::TooBig { size: size.max(MOST_BYTES + 1), limit: MOST_BYTES })?;
+        let bytes =
+            bytes.ok_or(UnreadableFile::TooBig { size: size.max(MOST_BYTES + 1), limit: MOST_BYTES })?;
         self.read = self.read.saturating_add(bytes.len() as u64);
         Ok((bytes, mode & 0o077 != 0))
     }
 
     /// Opens a file. `Err(None)` if there is no such file.
-    fn open(&self, path: &Path, bounds: Bounds) -> Result<Regular, Option<Unreadable>> {
+    fn open(&self, path: &Path, bounds: Bounds) -> Result<Regular, Option<UnreadableFile>> {
         let root = match bounds {
             Bounds::Folder | Bounds::Secret => Some(self.root.clone()),
             Bounds::Plugins => Some(self.root.join(PLUGINS)),
@@ -331,25 +332,25 @@ impl Files {
         // The error must reveal nothing about a file outside, not even its kind or whether
         // it exists.
         if root.as_ref().is_some_and(|root| leads_out(path, root)) {
-            return Err(Some(Unreadable::Outside(bounds)));
+            return Err(Some(UnreadableFile::Outside(bounds)));
         }
         let opened = Regular::open(path).map_err(|error| match error {
-            FileError::NotAFile => Some(Unreadable::NotAFile),
-            FileError::OfTheKernel => Some(Unreadable::OfTheKernel),
+            FileError::NotAFile => Some(UnreadableFile::NotAFile),
+            FileError::OfTheKernel => Some(UnreadableFile::OfTheKernel),
             FileError::Read(error) => match fs::read_link(path) {
                 Ok(target) if fs::metadata(path).is_err() => {
-                    Some(Unreadable::Dangling(target.display().to_string()))
+                    Some(UnreadableFile::Dangling(target.display().to_string()))
                 }
                 Err(_) if error.kind() == io::ErrorKind::NotFound => None,
                 _ => failed(error),
             },
             error @ (FileError::Replaced | FileError::TooLarge | FileError::Outside) => {
-                Some(Unreadable::Failed(error.to_string()))
+                Some(UnreadableFile::Failed(error.to_string()))
             }
         })?;
         // The path may have been replaced since the check above.
         let outside = root.is_some_and(|root| !opened.path.starts_with(root));
-        if outside { Err(Some(Unreadable::Outside(bounds))) } else { Ok(opened) }
+        if outside { Err(Some(UnreadableFile::Outside(bounds))) } else { Ok(opened) }
     }
 }
 
@@ -379,6 +380,6 @@ pub(super) fn start_of(written: &str) -> Start {
     }
 }
 
-fn failed(error: io::Error) -> Option<Unreadable> {
-    Some(Unreadable::Failed(error.to_string()))
+fn failed(error: io::Error) -> Option<UnreadableFile> {
+    Some(UnreadableFile::Failed(error.to_string()))
 }

@@ -40,7 +40,7 @@ pub use problem::{Problems, nearest};
 pub use shapes::{Plugin, Ports, Shape};
 pub use tenancy::{Accounts, App, Tenancy};
 
-pub use crate::finding::{At, Bounds, Finding, InGit, Place, Severity, Source, Unreadable};
+pub use crate::finding::{At, Bounds, Finding, InGit, Place, Severity, SourceText, UnreadableFile};
 
 use component::Documents;
 use fields::Fields;

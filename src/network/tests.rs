@@ -3,7 +3,7 @@
 mod yaml;
 
 use super::{Files, Network};
-use crate::finding::{Finding, FolderProblem, Kind, Unreadable};
+use crate::finding::{Finding, FolderProblem, Kind, UnreadableFile};
 use crate::yaml::Mistake;
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn a_file_too_big_is_refused_unread() {
         matches!(
             problem.kind(),
             Kind::Folder(FolderProblem::FileUnreadable {
-                why: Unreadable::TooBig { limit: 16_000_000, .. },
+                why: UnreadableFile::TooBig { limit: 16_000_000, .. },
                 ..
             })
         )

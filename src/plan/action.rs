@@ -13,7 +13,7 @@
 //! with the new one, or puts it back (see [`Fallback`]). Both happen in the request that
 //! starts the node, so that neither depends on the controller.
 
-use crate::resource::{Access, Health, Port, Sha256, Source, Version, staged_path};
+use crate::resource::{Access, FileSource, Health, Port, Sha256, Version, staged_path};
 use std::collections::BTreeMap;
 
 /// One step on one host. "Ours" are things that spore has put on the host, and "the owner"
@@ -249,7 +249,7 @@ pub struct Staged {
     /// Its owner and mode.
     pub access: Access,
     /// Where its bytes come from.
-    pub source: Source,
+    pub source: FileSource,
 }
 
 /// What was found at the path of a link.

@@ -1,13 +1,13 @@
-//! Plans one host from its goals and its facts alone: [`Common::plan`].
+//! Plans one host from its goals and its facts alone: [`HostPlanner::plan`].
 //!
 //! Nothing here depends on other hosts' facts, except for the list of hosts that are the
 //! same machine, so hosts can be planned in parallel. `planner` then decides what concerns
 //! several hosts.
 
 use super::retire::{self, Remainder, Retirement};
-use super::{Options, Overridden, obstacles, order, target};
+use super::{Options, OverriddenDirective, obstacles, order, target};
 use crate::desired::Desired;
-use crate::diff::{Change, Grounded, Obstacle, Terms, compare, ground};
+use crate::diff::{Change, CompareOptions, Grounded, Obstacle, compare, ground};
 use crate::facts::{Conditions, Facts, interpret};
 use crate::resource::{DigestKey, Graph, HostName, Printable, Resource, ResourceId, ResourceKey};
 
@@ -24,7 +24,7 @@ pub(super) struct HostPart {
     /// Why the host can't be planned.
     pub(super) obstacles: Vec<Obstacle>,
     /// Directives of our unit template that something on the host overrides.
-    pub(super) overridden: Vec<Overridden>,
+    pub(super) overridden: Vec<OverriddenDirective>,
     /// Whether a node, target or not, runs with another version of a secret that all nodes
     /// must have at the same time.
     pub(super) rotates: bool,
@@ -34,14 +34,14 @@ pub(super) struct HostPart {
 
 /// What the plans of all hosts have in common.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Common<'a> {
+pub(super) struct HostPlanner<'a> {
     pub(super) network: &'a str,
     pub(super) desired: &'a Desired,
     pub(super) retirement: Option<&'a Retirement>,
     pub(super) options: &'a Options,
 }
 
-impl Common<'_> {
+impl HostPlanner<'_> {
     /// Plans one host. `twins` are the folder's other hosts that have the same machine ID.
     pub(super) fn plan(&self, name: &HostName, facts: &Facts, twins: Vec<HostName>) -> HostPart {
         let Self { network, desired: Desired { goals, spellings, digest_keys, .. }, retirement, options } =
@@ -64,7 +64,8 @@ impl Common<'_> {
         }
         obstacles.extend(obstacles::unreadable(&desired, &current.graph, &current.unwanted));
         let mut overridden = obstacles::foreign(name, &desired, &conditions.foreign, options, &mut obstacles);
-        let terms = Terms { spellings, unwanted: &current.unwanted, purge_storage: options.purge_storage };
+        let terms =
+            CompareOptions { spellings, unwanted: &current.unwanted, purge_storage: options.purge_storage };
         let current = current.graph;
         let all = compare(&desired, &current, terms);
         let needed = retirement.map(|retirement| {

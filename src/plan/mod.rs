@@ -93,7 +93,7 @@ pub struct Plan {
     pub rotation: Option<Rotation>,
     /// Directives of our unit template that something on a host overrides. The desired
     /// state isn't reached there, and no action could change that.
-    pub overridden: Vec<Overridden>,
+    pub overridden: Vec<OverriddenDirective>,
     /// The known versions of the nodes' program, by the digest of the binary.
     pub versions: BTreeMap<Sha256, Version>,
     /// What the user should know before agreeing to the plan.
@@ -191,7 +191,7 @@ pub enum Rotation {
 
 /// A directive of a node's unit that a drop-in on its host overrides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overridden {
+pub struct OverriddenDirective {
     /// The node's host.
     pub host: HostName,
     /// The unit's name, such as `tau@store.service`.

@@ -2,10 +2,10 @@
 //! the scope of the plan or with other hosts. `diff` reports the obstacles to the host's
 //! goals.
 
-use super::{Options, Overridden, Selector};
+use super::{Options, OverriddenDirective, Selector};
 use crate::daemon::Daemon;
 use crate::diff::{Change, Obstacle};
-use crate::facts::{self, Asked, Facts, Unwanted};
+use crate::facts::{self, Asked, Facts, RemovalRule};
 use crate::resource::{
     Activity, Content, Graph, HostName, Printable, Resource, ResourceId, ResourceKey, Sha256,
 };
@@ -42,7 +42,7 @@ pub(super) fn never_asked(desired: &Graph<Resource>, asked: &Asked) -> Option<Ob
 pub(super) fn unreadable(
     desired: &Graph<Resource>,
     current: &Graph<Resource>,
-    unwanted: &BTreeMap<ResourceKey, Unwanted>,
+    unwanted: &BTreeMap<ResourceKey, RemovalRule>,
 ) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
     let is_unreadable = |id: &ResourceId| matches!(current.get(id), Some(Resource::Unreadable { .. }));
@@ -62,7 +62,7 @@ pub(super) fn unreadable(
                 Obstacle::Unreadable { path: Printable::line(&id.key.to_string()), why: why.clone() }
             }
             Resource::File(_) if desired.get(id).is_none() => match unwanted.get(&id.key) {
-                Some(Unwanted::Unclear(why)) => {
+                Some(RemovalRule::Unclear(why)) => {
                     Obstacle::Unreadable { path: Printable::line(&id.key.to_string()), why: why.clone() }
                 }
                 _ => continue,
@@ -88,7 +88,7 @@ pub(super) fn foreign(
     foreign: &[facts::Foreign],
     options: &Options,
     obstacles: &mut Vec<Obstacle>,
-) -> Vec<Overridden> {
+) -> Vec<OverriddenDirective> {
     let mut overridden = Vec::new();
     for facts::Foreign { unit, file, what } in foreign {
         let id = ResourceId { host: host.clone(), key: ResourceKey::Service(unit.clone()) };
@@ -104,13 +104,13 @@ pub(super) fn foreign(
         let (name, file) = (unit.clone(), file.clone());
         let shown = Printable::line(&name);
         let obstacle = match what {
-            facts::Overridden::Directive(directive) => {
+            facts::ForeignPart::Directive(directive) => {
                 let directive = directive.clone();
-                overridden.push(Overridden { host: host.clone(), unit: name, directive, file });
+                overridden.push(OverriddenDirective { host: host.clone(), unit: name, directive, file });
                 continue;
             }
-            facts::Overridden::Fragment => Obstacle::ForeignFragment { unit: shown, file },
-            facts::Overridden::Program(program) => {
+            facts::ForeignPart::Fragment => Obstacle::ForeignFragment { unit: shown, file },
+            facts::ForeignPart::Program(program) => {
                 Obstacle::ForeignProgram { unit: shown, program: program.clone(), file }
             }
         };

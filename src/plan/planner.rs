@@ -5,7 +5,7 @@
 //! their nodes, decides everything that concerns several hosts: the order of the waves,
 //! fallbacks, notes and refusals.
 
-use super::host::{Common, HostPart};
+use super::host::{HostPart, HostPlanner};
 use super::reach::Reach;
 use super::retire::{self, Retirement};
 use super::{
@@ -133,7 +133,7 @@ impl Planner {
             }
         }
         for (name, part) in &mut plan.nodes {
-            found(name, part, &states, network, &order.interrupts);
+            observe(name, part, &states, network, &order.interrupts);
         }
         if plan.waves.iter().any(|wave| wave.rank.is_rotation()) {
             let begun = order::has_begun(wanted, current, &desired.spellings);
@@ -163,7 +163,7 @@ impl Planner {
             })
             .collect();
         let twins = obstacles::same_machine(&answered);
-        let common = Common {
+        let common = HostPlanner {
             network: &self.network,
             desired: &self.desired,
             retirement: self.retirement.as_ref(),
@@ -253,7 +253,7 @@ fn gather(parts: Vec<(&HostName, HostPart)>, plan: &mut Plan) -> (States, Vec<re
 }
 
 /// Sets the state in which a node was found, and its start.
-fn found(
+fn observe(
     name: &NodeName,
     part: &mut NodePlan,
     states: &States,

@@ -177,7 +177,7 @@ struct State {
     failed: BTreeSet<HostName>,
     /// The failed hosts that can no longer be contacted.
     lost: BTreeSet<HostName>,
-    nodes: BTreeMap<NodeName, Node>,
+    nodes: BTreeMap<NodeName, NodeState>,
     /// The nodes that have died since their turn.
     died: BTreeSet<NodeName>,
     /// By shape, the first node that was updated successfully.
@@ -200,7 +200,7 @@ enum At {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Node {
+enum NodeState {
     /// The node is up, and its turn hasn't come.
     Up,
     /// The node is up, but was found unproven, and its turn hasn't come.
@@ -213,7 +213,7 @@ enum Node {
 
 /// How much a node contributes to its group, in ascending order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Health {
+enum NodeHealth {
     Down,
     Unproven,
     Healthy,
@@ -221,11 +221,11 @@ enum Health {
 
 /// The number of nodes of each group, by health.
 #[derive(Default)]
-struct Census(BTreeMap<Group, BTreeMap<Health, usize>>);
+struct Census(BTreeMap<Group, BTreeMap<NodeHealth, usize>>);
 
 impl Census {
     /// The number of nodes of a group that are at least as healthy as `health`.
-    fn as_good(&self, group: &Group, health: Health) -> usize {
+    fn as_good(&self, group: &Group, health: NodeHealth) -> usize {
         self.0.get(group).into_iter().flat_map(|counts| counts.range(health..)).map(|(_, n)| n).sum()
     }
 }
@@ -265,9 +265,9 @@ impl<'a> Scheduler<'a> {
         let wanted = plan.nodes.iter().filter(|(name, _)| !going.contains(name));
         let nodes = wanted.map(|(name, part)| {
             let node = match part.found {
-                Found::Healthy | Found::Replaces => Node::Up,
-                Found::Unproven => Node::Unproven,
-                Found::Deaf | Found::Down => Node::Down,
+                Found::Healthy | Found::Replaces => NodeState::Up,
+                Found::Unproven => NodeState::Unproven,
+                Found::Deaf | Found::Down => NodeState::Down,
             };
             (name.clone(), node)
         });
@@ -329,7 +329,7 @@ impl<'a> Scheduler<'a> {
                     None => self.enter(wave + 1),
                 },
                 At::End => {
-                    let had_a_turn = |node: &Node| matches!(node, Node::Turned(_));
+                    let had_a_turn = |node: &NodeState| matches!(node, NodeState::Turned(_));
                     let look = self.look();
                     if self.state.is_fresh || look.is_empty() || !self.state.nodes.values().any(had_a_turn) {
                         break Next::Finished;
@@ -375,9 +375,9 @@ impl<'a> Scheduler<'a> {
                 if matches!(rank, Rank::Canary | Rank::Update) {
                     self.state.canaries.entry(node.shape.clone()).or_insert_with(|| node.clone());
                 }
-                self.state.nodes.insert(node, Node::Turned(start));
+                self.state.nodes.insert(node, NodeState::Turned(start));
             } else if ran != Ran::Interrupted {
-                self.state.nodes.insert(node, Node::Down);
+                self.state.nodes.insert(node, NodeState::Down);
             }
         }
         if matches!(ran, Ran::Failed | Ran::Lost) {
@@ -402,12 +402,12 @@ impl<'a> Scheduler<'a> {
             let had_its_turn = match state {
                 // A node that isn't in the start in which the plan found it has died since.
                 // It may be up again, but may also die again.
-                Node::Up | Node::Unproven if now.is_none_or(is_another) => false,
-                Node::Turned(Some(start)) if now.is_none_or(|seen| seen.invocation != *start) => true,
-                Node::Turned(None) if now.is_none() => true,
+                NodeState::Up | NodeState::Unproven if now.is_none_or(is_another) => false,
+                NodeState::Turned(Some(start)) if now.is_none_or(|seen| seen.invocation != *start) => true,
+                NodeState::Turned(None) if now.is_none() => true,
                 _ => continue,
             };
-            *state = Node::Down;
+            *state = NodeState::Down;
             if had_its_turn {
                 self.state.failed.insert(host.clone());
                 self.state.died.insert(node.clone());
@@ -589,7 +589,7 @@ impl<'a> Scheduler<'a> {
         census: &Census,
     ) -> Option<SkipReason> {
         let own: Vec<&NodeName> = self.taken_down(wave, host).collect();
-        for node in self.taken_down(wave, host).filter(|node| self.health(node) > Health::Down) {
+        for node in self.taken_down(wave, host).filter(|node| self.health(node) > NodeHealth::Down) {
             if self.agreed.contains(node) {
                 continue;
             }
@@ -623,8 +623,8 @@ impl<'a> Scheduler<'a> {
         }
         self.removed.get(host)?.iter().find_map(|node| {
             let own = match self.plan.nodes.get(*node)?.found {
-                Found::Healthy => Health::Healthy,
-                Found::Unproven => Health::Unproven,
+                Found::Healthy => NodeHealth::Healthy,
+                Found::Unproven => NodeHealth::Unproven,
                 Found::Deaf | Found::Replaces | Found::Down => return None,
             };
             let group = Group::Shape(node.shape.clone());
@@ -645,19 +645,19 @@ impl<'a> Scheduler<'a> {
         })
     }
 
-    fn health(&self, node: &NodeName) -> Health {
+    fn health(&self, node: &NodeName) -> NodeHealth {
         if self.state.failed.contains(&node.host) {
-            return Health::Down;
+            return NodeHealth::Down;
         }
         match self.state.nodes.get(node) {
-            Some(Node::Up | Node::Turned(_)) => Health::Healthy,
-            Some(Node::Unproven) => Health::Unproven,
-            Some(Node::Down) | None => Health::Down,
+            Some(NodeState::Up | NodeState::Turned(_)) => NodeHealth::Healthy,
+            Some(NodeState::Unproven) => NodeHealth::Unproven,
+            Some(NodeState::Down) | None => NodeHealth::Down,
         }
     }
 
     fn is_up(&self, node: &NodeName) -> bool {
-        matches!(self.state.nodes.get(node), Some(Node::Up | Node::Unproven | Node::Turned(_)))
+        matches!(self.state.nodes.get(node), Some(NodeState::Up | NodeState::Unproven | NodeState::Turned(_)))
             && !self.state.lost.contains(&node.host)
     }
 
@@ -671,7 +671,8 @@ impl<'a> Scheduler<'a> {
     fn is_an_elder_up(&self) -> bool {
         let mut elders = self.of_group(&Group::Elders).peekable();
         let is_there = |elder: &NodeName| {
-            !self.plan.moving.contains(elder) || matches!(self.state.nodes.get(elder), Some(Node::Turned(_)))
+            !self.plan.moving.contains(elder)
+                || matches!(self.state.nodes.get(elder), Some(NodeState::Turned(_)))
         };
         elders.peek().is_none() || elders.any(|elder| self.is_up(elder) && is_there(elder))
     }
@@ -708,7 +709,7 @@ impl<'a> Scheduler<'a> {
         let hosts = self.plan.hosts();
         let mut look: BTreeMap<HostName, BTreeSet<NodeName>> = BTreeMap::new();
         for (node, state) in &self.state.nodes {
-            let is_another = *state == Node::Up
+            let is_another = *state == NodeState::Up
                 && self.plan.nodes.get(node).is_some_and(|part| part.found == Found::Replaces);
             if hosts.contains(&node.host) && self.is_up(node) && !is_another {
                 look.entry(node.host.clone()).or_default().insert(node.clone());

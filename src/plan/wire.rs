@@ -23,7 +23,7 @@ mod differs;
 mod exchange;
 
 pub use differs::{Differs, Expected, Found, Thing};
-use exchange::Kind;
+use exchange::CallKind;
 pub use exchange::{Exchange, Unfit};
 
 /// How an action ended.
@@ -167,7 +167,7 @@ impl Patience {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     index: usize,
-    kind: Kind,
+    kind: CallKind,
     scripts: &'static [&'static str],
     /// The daemon whose files the script has to know about.
     daemon: Option<Daemon>,
@@ -268,9 +268,9 @@ pub fn call(index: usize, action: &Action) -> Call {
         }
     };
     let kind = match action {
-        Action::Stage(_) => Kind::Ask,
-        Action::Start { .. } | Action::Await { .. } => Kind::Unit,
-        _ => Kind::Other,
+        Action::Stage(_) => CallKind::Ask,
+        Action::Start { .. } | Action::Await { .. } => CallKind::Unit,
+        _ => CallKind::Other,
     };
     Call { index, kind, scripts, daemon: daemon(action), line: line(index, &words) }
 }
@@ -305,7 +305,7 @@ fn daemon(action: &Action) -> Option<Daemon> {
 pub fn receive(index: usize, file: &Staged, transfer: Transfer) -> Call {
     let mut words = file_words("stage", file);
     words.extend([transfer.bytes.to_string(), if transfer.gzip { "gzip" } else { "raw" }.to_owned()]);
-    let kind = Kind::Receive { sent: false };
+    let kind = CallKind::Receive { sent: false };
     Call { index, kind, scripts: scripts!("stage"), daemon: None, line: line(index, &words) }
 }
 

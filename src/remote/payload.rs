@@ -1,13 +1,13 @@
 //! The bytes of files that are sent to hosts.
 
-use crate::resource::{SecretBytes, Source};
+use crate::resource::{FileSource, SecretBytes};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// The files that actions can send, by the source of their bytes. The host checks the
 /// digest of each file that it receives.
-pub type Payloads = BTreeMap<Source, Payload>;
+pub type Payloads = BTreeMap<FileSource, Payload>;
 
 /// The bytes of a file. Clones share them.
 #[derive(Clone)]

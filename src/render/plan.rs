@@ -7,8 +7,8 @@ mod order;
 use super::diff::{unified, whole};
 use super::{Style, Tone};
 use crate::daemon::Daemon;
-use crate::diff::{Change, FileChange, Kind, Reason, ServiceChange, Verb};
-use crate::plan::{Overridden, Plan};
+use crate::diff::{Change, ChangeKind, FileChange, Reason, ServiceChange, Verb};
+use crate::plan::{OverriddenDirective, Plan};
 use crate::resource::{
     Access, Content, Effect, Graph, HostName, Printable, Resource, ResourceId, ResourceKey, Size, Trouble,
     Untold, Value, Version,
@@ -33,11 +33,11 @@ pub fn plan(plan: &Plan, style: Style) -> String {
 /// The plan in one line, which begins with `plan:` and the worst result.
 pub fn summary(plan: &Plan) -> String {
     let changes = counts(plan.changes.iter().map(|(_, change)| change), |kind| match kind {
-        Kind::Create => "to create",
-        Kind::Change => "to change",
-        Kind::Remove => "to remove",
-        Kind::Start => "to start",
-        Kind::Restart => "to restart",
+        ChangeKind::Create => "to create",
+        ChangeKind::Change => "to change",
+        ChangeKind::Remove => "to remove",
+        ChangeKind::Start => "to start",
+        ChangeKind::Restart => "to restart",
     });
     let mut parts = Vec::new();
     if !plan.refusals.is_empty() {
@@ -78,11 +78,11 @@ pub fn overridden(n: usize) -> String {
 pub(super) fn applied(plan: &Plan, done: &BTreeSet<ResourceId>) -> String {
     let made = plan.changes.iter().filter(|(id, _)| done.contains(id)).map(|(_, change)| change);
     let parts = counts(made, |kind| match kind {
-        Kind::Create => "created",
-        Kind::Change => "changed",
-        Kind::Remove => "removed",
-        Kind::Start => "started",
-        Kind::Restart => "restarted",
+        ChangeKind::Create => "created",
+        ChangeKind::Change => "changed",
+        ChangeKind::Remove => "removed",
+        ChangeKind::Start => "started",
+        ChangeKind::Restart => "restarted",
     });
     if parts.is_empty() { "nothing changed".to_owned() } else { parts.join(", ") }
 }
@@ -90,9 +90,9 @@ pub(super) fn applied(plan: &Plan, done: &BTreeSet<ResourceId>) -> String {
 /// The number of changes of each kind, for example `3 to create` and `1 to start`.
 fn counts<'a>(
     changes: impl Iterator<Item = &'a Change>,
-    words: impl Fn(Kind) -> &'static str,
+    words: impl Fn(ChangeKind) -> &'static str,
 ) -> Vec<String> {
-    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<ChangeKind, usize> = BTreeMap::new();
     for change in changes {
         *counts.entry(change.kind()).or_default() += 1;
     }
@@ -148,7 +148,7 @@ impl Page<'_> {
     /// Differences that no action can remove. The administrator has to remove them on the
     /// host.
     fn overridden(&mut self) {
-        for Overridden { host, unit, directive, file } in &self.plan.overridden {
+        for OverriddenDirective { host, unit, directive, file } in &self.plan.overridden {
             let name = self.style.paint(Tone::Bad, format!("{host}: {unit}"));
             self.line(&format!(
                 "{name}: {directive} is overridden by {file}; remove it there, and run `systemctl daemon-reload`"

@@ -22,7 +22,7 @@ pub use name::{Daemon, HostName, InvalidName, NodeName, ShapeName};
 pub use printable::{LONGEST, Printable, is_hidden};
 pub use redact::{HostText, MASK, Redactor, Untrusted};
 pub use secret_bytes::SecretBytes;
-pub use source::{FixedText, FolderKey, Source};
+pub use source::{FileSource, FixedText, FolderKey};
 pub use switch::{kept_for, kept_path, staged_path};
 pub use version::{InvalidVersion, Version};
 
@@ -190,7 +190,7 @@ pub struct File {
     /// The unkeyed digest of the file's bytes, which the host can compute as well.
     pub sha256: Sha256,
     /// The source of the file's bytes.
-    pub source: Source,
+    pub source: FileSource,
 }
 
 /// A symbolic link.

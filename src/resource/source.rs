@@ -5,7 +5,7 @@ use super::{NodeName, Sha256};
 /// Where the bytes of a file come from, so that another process with the same folder can
 /// find or make them again. The file's digest tells whether they are the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum FileSource {
     /// The host itself; no other source is known. Every file of a current state has this
     /// source, and so has a desired file that stays as it was found.
     Host,

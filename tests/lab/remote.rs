@@ -19,7 +19,7 @@ use spore_drive::{
     remote::{Connection, Locked, NotLocked, Payload, Payloads, RemoteLimits, Run, Stop},
     render,
     resource::{
-        Access, Health, Port, Printable, Redactor, SecretBytes, Sha256, Source, Transport, Untrusted,
+        Access, FileSource, Health, Port, Printable, Redactor, SecretBytes, Sha256, Transport, Untrusted,
     },
     ssh::{self, Credential, KnownHosts, Login, ServerAddress},
 };
@@ -86,7 +86,7 @@ async fn plants(locked: &mut Locked, host: &host::LabHost) {
         path: path.to_owned(),
         sha256: Sha256::of(content),
         access: Access::root(mode),
-        source: Source::Plugin(path.to_owned()),
+        source: FileSource::Plugin(path.to_owned()),
     };
     let binary = file("/tb/bin/probe", &program, 0o755);
     payloads.insert(binary.source.clone(), Payload::Artifact { raw: program.into(), gzip });

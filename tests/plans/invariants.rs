@@ -4,7 +4,7 @@ use crate::case::World;
 use crate::simulate::{OrderedAction, in_order, steps_of};
 use spore_drive::daemon::tau;
 use spore_drive::desired::Spellings;
-use spore_drive::diff::{Terms, compare};
+use spore_drive::diff::{CompareOptions, compare};
 use spore_drive::facts::{Facts, PathFact, interpret};
 use spore_drive::plan::action::{Action, Fallback};
 use spore_drive::plan::{Plan, Rank};
@@ -205,8 +205,11 @@ fn itself(world: &World) -> Held {
             plain.insert(id.clone(), resource.clone());
         }
         graph = plain;
-        let terms =
-            Terms { spellings: &Spellings::default(), unwanted: &BTreeMap::new(), purge_storage: true };
+        let terms = CompareOptions {
+            spellings: &Spellings::default(),
+            unwanted: &BTreeMap::new(),
+            purge_storage: true,
+        };
         let changes = compare(&graph, &graph, terms);
         if !changes.is_empty() {
             let differs: Vec<_> = changes.iter().map(|(id, _)| id.key.to_string()).collect();

@@ -17,7 +17,7 @@ use spore_drive::facts::{Facts, FileFact, PathFact, Record, UnitFact};
 use spore_drive::plan::Plan;
 use spore_drive::plan::action::{Action, Fallback, LinkBefore, Running, Staged};
 use spore_drive::resource::{
-    Access, HostName, HostText, NodeName, Port, Printable, Sha256, Source, Transport, Version, kept_path,
+    Access, FileSource, HostName, HostText, NodeName, Port, Printable, Sha256, Transport, Version, kept_path,
     staged_path,
 };
 use std::collections::BTreeMap;
@@ -328,7 +328,7 @@ impl HostState<'_> {
         let Some(PathFact::File(file)) = now(config) else { return Err(format!("there is no {config}")) };
         let payload = Daemon::of_config(config).zip(file.sha256).and_then(|((daemon, shape), sha256)| {
             let node = NodeName { shape, host: self.name.clone(), daemon };
-            self.desired.payload(&Source::Rendered(node), &sha256)
+            self.desired.payload(&FileSource::Rendered(node), &sha256)
         });
         let payload = payload.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned());
         // If spore didn't write the configuration, it is known only without its secrets.

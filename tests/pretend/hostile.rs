@@ -9,7 +9,7 @@ use spore_drive::plan::{Holder, HostError};
 use spore_drive::pretend::{Fleet, here};
 use spore_drive::remote::{Connection, Payload, Payloads, RemoteLimits, Run, Stop, TimeOut};
 use spore_drive::render;
-use spore_drive::resource::{Access, Redactor, Sha256, Source};
+use spore_drive::resource::{Access, FileSource, Redactor, Sha256};
 use spore_drive::ssh::{Credential, KnownHosts, Login, key};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -76,7 +76,7 @@ fn actions() -> (Vec<Action>, Payloads) {
     let mut payloads = Payloads::new();
     let mut stage = |path: &str, content: &'static str| {
         let sha256 = Sha256::of(content.as_bytes());
-        let source = Source::Plugin(path.to_owned());
+        let source = FileSource::Plugin(path.to_owned());
         payloads.insert(source.clone(), Payload::Bytes(content.into()));
         Action::Stage(Staged { path: path.to_owned(), sha256, access: Access::root(0o600), source })
     };

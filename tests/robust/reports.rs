@@ -3,7 +3,7 @@
 
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Transfer, call, receive};
-use spore_drive::resource::{Access, Sha256, Source, Untrusted};
+use spore_drive::resource::{Access, FileSource, Sha256, Untrusted};
 use std::collections::BTreeMap;
 
 /// The request that the first byte of an input selects: two bits for each of four calls.
@@ -12,7 +12,7 @@ fn calls(which: u8) -> Vec<Call> {
         path: "/a".to_owned(),
         sha256: Sha256::of(b"a"),
         access: Access::root(0o600),
-        source: Source::Host,
+        source: FileSource::Host,
     };
     let start = || Action::Start {
         unit: "a.service".to_owned(),

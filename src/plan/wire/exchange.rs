@@ -30,7 +30,7 @@ const LONGEST_ID: usize = 64;
 /// A request, and the state of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
-    calls: Vec<(usize, Kind)>,
+    calls: Vec<(usize, CallKind)>,
     /// The number of calls that have their outcome.
     at: usize,
     state: State,
@@ -40,7 +40,7 @@ pub struct Exchange {
 
 /// The kinds of calls that have different answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CallKind {
     /// The call asks whether a file has to be sent.
     Ask,
     /// The call receives a file.
@@ -109,17 +109,17 @@ impl Exchange {
                 (state, false)
             }
             (State::Waiting, Answer::Began(index)) if is_due(*index) => (State::Begun, false),
-            (State::Begun, Answer::Need(index)) if is_due(*index) && kind == Some(Kind::Ask) => {
+            (State::Begun, Answer::Need(index)) if is_due(*index) && kind == Some(CallKind::Ask) => {
                 (State::Waiting, true)
             }
             (State::Begun, Answer::Runs(index, id))
-                if is_due(*index) && kind == Some(Kind::Unit) && is_id(id) =>
+                if is_due(*index) && kind == Some(CallKind::Unit) && is_id(id) =>
             {
                 (State::Runs, false)
             }
             (State::Begun | State::Runs, Answer::Ended(index, ending)) if is_due(*index) => {
                 match (ending.is_good(), kind) {
-                    (true, Some(Kind::Receive { sent: false })) => return Err(Unfit::Unsent(*index)),
+                    (true, Some(CallKind::Receive { sent: false })) => return Err(Unfit::Unsent(*index)),
                     (true, _) => (State::Waiting, true),
                     (false, _) => (State::Stopped, true),
                 }
@@ -143,7 +143,7 @@ impl Exchange {
     /// Notes that the last bytes of a call's file are being sent.
     pub fn sent(&mut self, index: usize) {
         for (call, kind) in &mut self.calls {
-            if let (true, Kind::Receive { sent }) = (*call == index, kind) {
+            if let (true, CallKind::Receive { sent }) = (*call == index, kind) {
                 *sent = true;
             }
         }

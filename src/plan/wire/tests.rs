@@ -9,12 +9,12 @@ mod files;
 mod units;
 
 use super::*;
-use crate::resource::{Source, Untrusted};
+use crate::resource::{FileSource, Untrusted};
 use fake_host::{FakeHost, machine};
 
 fn staged(path: &str, content: &[u8], host: &FakeHost) -> Staged {
     let (path, sha256, access) = (path.to_owned(), Sha256::of(content), host.access(0o640));
-    Staged { path, sha256, access, source: Source::Host }
+    Staged { path, sha256, access, source: FileSource::Host }
 }
 
 fn differs(outcome: &Outcome) -> &Differs<Printable> {

@@ -3,7 +3,7 @@
 use super::{Text, Words, quoted, say};
 use crate::finding::{
     Absent, Bounds, Component, EndpointFlaw, Expected, FieldProblem, Finding, FolderProblem, Form,
-    KeyProblem, Listed, NetworkKey, Owner, Referent, Scalar, Start, Unreadable,
+    KeyProblem, Listed, NetworkKey, Owner, Referent, Scalar, Start, UnreadableFile,
 };
 use crate::render::problems::counted;
 use crate::yaml::{Mistake, NotAKey};
@@ -259,43 +259,45 @@ fn contents(component: Component) -> Option<&'static str> {
 }
 
 /// Why a file wasn't read, as a text that follows the file's name.
-fn unreadable(why: &Unreadable) -> Text {
+fn unreadable(why: &UnreadableFile) -> Text {
     match why {
-        Unreadable::Dangling(target) => {
+        UnreadableFile::Dangling(target) => {
             format!("is a symbolic link to `{target}`, which doesn't exist or can't be followed").into()
         }
-        Unreadable::Outside(Bounds::Plugins) => {
+        UnreadableFile::Outside(Bounds::Plugins) => {
             "is a symbolic link that leads out of `plugins/`, or is below one".into()
         }
-        Unreadable::Outside(_) => "is a symbolic link that leads out of the folder, or is below one".into(),
-        Unreadable::NotAFile => "is not a file".into(),
-        Unreadable::OfTheKernel => "is in the kernel's `/proc` or `/sys`".into(),
-        Unreadable::TooMuch(limit) => {
+        UnreadableFile::Outside(_) => {
+            "is a symbolic link that leads out of the folder, or is below one".into()
+        }
+        UnreadableFile::NotAFile => "is not a file".into(),
+        UnreadableFile::OfTheKernel => "is in the kernel's `/proc` or `/sys`".into(),
+        UnreadableFile::TooMuch(limit) => {
             format!("is not read: with it, the files of its kind in this folder would exceed {limit} bytes")
                 .into()
         }
-        Unreadable::PrivateKey => "holds a private key; plugins are copied to hosts".into(),
-        Unreadable::TooBig { size, limit } => {
+        UnreadableFile::PrivateKey => "holds a private key; plugins are copied to hosts".into(),
+        UnreadableFile::TooBig { size, limit } => {
             format!("has {size} bytes; more than {limit} are not read").into()
         }
-        Unreadable::Failed(error) => format!("can't be read: {error}").into(),
+        UnreadableFile::Failed(error) => format!("can't be read: {error}").into(),
     }
 }
 
-fn unreadable_help(why: &Unreadable) -> &'static str {
+fn unreadable_help(why: &UnreadableFile) -> &'static str {
     match why {
-        Unreadable::Dangling(_) => "correct the link, or replace it with the file",
-        Unreadable::Outside(Bounds::Secret) => {
+        UnreadableFile::Dangling(_) => "correct the link, or replace it with the file",
+        UnreadableFile::Outside(Bounds::Secret) => {
             "write the target's path here instead, or pass `--follow-links` if you trust the folder"
         }
-        Unreadable::Outside(_) => "replace the link with the file itself",
-        Unreadable::NotAFile | Unreadable::OfTheKernel => "replace it with a file",
-        Unreadable::TooMuch(_) => "remove what isn't needed, and links to the same file",
-        Unreadable::PrivateKey => {
+        UnreadableFile::Outside(_) => "replace the link with the file itself",
+        UnreadableFile::NotAFile | UnreadableFile::OfTheKernel => "replace it with a file",
+        UnreadableFile::TooMuch(_) => "remove what isn't needed, and links to the same file",
+        UnreadableFile::PrivateKey => {
             "remove the key, and replace it wherever it is used if it was ever committed"
         }
-        Unreadable::TooBig { .. } => "split it into a folder with one file per entry",
-        Unreadable::Failed(_) => "make it readable by the user who runs spore",
+        UnreadableFile::TooBig { .. } => "split it into a folder with one file per entry",
+        UnreadableFile::Failed(_) => "make it readable by the user who runs spore",
     }
 }
 

@@ -1,7 +1,7 @@
 use super::super::{Ending, Transfer, call, receive};
 use super::*;
 use crate::plan::action::{Action, Fallback, Running, Staged};
-use crate::resource::{Access, Sha256, Source};
+use crate::resource::{Access, FileSource, Sha256};
 use std::collections::BTreeMap;
 
 fn said(line: &str) -> Untrusted {
@@ -15,7 +15,7 @@ const DIFFERS: &str = "differs L2E= bm90aGluZw== bm90aGluZw==";
 /// to receive, another action, and a start.
 fn exchange() -> Exchange {
     let (sha256, access) = (Sha256::of(b"a"), Access::root(0o600));
-    let file = Staged { path: "/a".to_owned(), sha256, access, source: Source::Host };
+    let file = Staged { path: "/a".to_owned(), sha256, access, source: FileSource::Host };
     let start = Action::Start {
         unit: "a.service".to_owned(),
         before: Running::Stopped,
