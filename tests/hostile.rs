@@ -6,7 +6,7 @@ use spore_drive::facts;
 use spore_drive::network::Network;
 use spore_drive::plan::{Holder, Options, Plan, Planner, Probed, Unplanned};
 use spore_drive::render::{self, Style};
-use spore_drive::resource::{HostName, Redactor, SecretBytes, Sha256, Untrusted, is_hidden};
+use spore_drive::resource::{DigestKey, HostName, Redactor, SecretBytes, Sha256, Untrusted, is_hidden};
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -81,7 +81,14 @@ fn case(name: &str, text: &str) -> Case {
 
 /// The valid answer from which hostile answers are made.
 pub(crate) fn base() -> String {
-    fs::read_to_string(format!("{CASES}/base.answer")).unwrap()
+    let network = Network::read(FOLDER.as_ref()).unwrap();
+    let text = fs::read_to_string(format!("{CASES}/base.answer")).unwrap();
+    text.replace("@key@", &fingerprint(&network, HOSTILE))
+}
+
+/// What a host's answer says of the key of its digests.
+pub(crate) fn fingerprint(network: &Network, host: &str) -> String {
+    DigestKey::derive(network.swarm_key.line(), host).fingerprint().to_string()
 }
 
 /// The texts to put into fields.
@@ -139,6 +146,7 @@ impl World {
         let options = Options { purge_storage: true, ..Options::default() };
         let planner = Planner::new(&network, &supplies, options).unwrap();
         let bare = fs::read_to_string("fixtures/plans/answers/debian-12.answer").unwrap();
+        let bare = bare.replacen("asked\t", &format!("key\t{}\nasked\t", fingerprint(&network, OTHER)), 1);
         let redactor = Redactor::new(&[KEY, PASSWORD].map(SecretBytes::new), [""; 0]);
         Self { planner, bare, redactor }
     }

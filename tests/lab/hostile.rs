@@ -3,7 +3,7 @@
 
 use crate::binary;
 use crate::host::{Lab, Suite};
-use crate::hostile_cases::{cases, is_harmless};
+use crate::hostile_cases::{base, cases, fingerprint, is_harmless};
 use crate::network::{Network, Shape};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -36,9 +36,15 @@ pub(crate) fn a_host_that_lies(lab: &Lab) {
         "cat >/usr/local/bin/liar <<'END'\n{LIAR}END\nchmod 755 /usr/local/bin/liar\n\
          printf 'ForceCommand /usr/local/bin/liar\\n' >>/etc/ssh/sshd_config; systemctl reload ssh"
     ));
+    // The cases are for another network.
+    let key = |answer: &str| answer.lines().find_map(|line| Some(line.strip_prefix("key\t")?.to_owned()));
+    let theirs = key(&base()).unwrap_or_else(|| panic!("the answers have no key"));
+    let read = spore_drive::network::Network::read(&network.folder());
+    let read = read.unwrap_or_else(|problems| panic!("{problems:?}"));
+    let ours = fingerprint(&read, hostile.name());
     let mut wrong = Vec::new();
     for case in cases() {
-        let answer = BASE64_STANDARD.encode(&case.answer);
+        let answer = BASE64_STANDARD.encode(case.answer.replace(&theirs, &ours));
         hostile.sh(&format!("base64 -d >/srv/answer <<'END'\n{answer}\nEND"));
         let begun = Instant::now();
         let run = network.plan(&[]);
