@@ -133,12 +133,10 @@ impl Patience {
             Action::Stop { .. } => stop + manager,
             Action::Start { health, fallback, .. } => {
                 let within = health.as_ref().map_or(self.start, |health| health.within);
-                stop + within + self.settle + self.falling_back(fallback) + manager
+                stop + self.watching(within) + self.falling_back(fallback) + manager
             }
             Action::Await { health, fallback, .. } => {
-                // See start.sh: a node that the service manager had to restart has to stay
-                // healthy twelve times as long, and may die once before that.
-                health.within + self.settle * 25 + self.falling_back(fallback) + manager
+                self.watching(health.within) + self.falling_back(fallback) + manager
             }
             Action::Install { .. }
             | Action::MakeDirectory { .. }
@@ -153,12 +151,19 @@ impl Patience {
         }
     }
 
+    /// How long a unit may be watched that has to be healthy within this time. A unit that the
+    /// service manager had to restart has to stay healthy twelve times as long, and may die
+    /// once before that (`start.sh`).
+    fn watching(&self, within: Duration) -> Duration {
+        within + self.settle * 25
+    }
+
     fn falling_back(&self, fallback: &Fallback) -> Duration {
         let stop = self.stop + Self::KILL;
         match fallback {
             Fallback::Leave => Duration::ZERO,
             Fallback::Stop => stop,
-            Fallback::Revert { files: _, health } => stop + health.within + self.settle,
+            Fallback::Revert { files: _, health } => stop + self.watching(health.within),
         }
     }
 }

@@ -199,7 +199,7 @@ remember() {
                         printf '%s\n' "$sum $id $bytes $modified $changed"
                     fi
                 done <"$root$memory"
-            fi | head -n 63
+            fi | tail -n 63
             [ -z "${3-}" ] || printf '%s\n' "$2 version $3"
             printf '%s\n' "$2 $identity $size $mtime $ctime"
         } >"$root$new_memory" || exit 0

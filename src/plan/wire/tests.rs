@@ -152,9 +152,9 @@ fn two_runs_of_a_program_may_take_twice_as_long() {
     let revert = Fallback::Revert { files: Vec::new(), health: health.clone() };
     let unit = || "a.service".to_owned();
     let start = |health, fallback| Action::Start { unit: unit(), before: Running::Stopped, health, fallback };
-    assert_eq!(patience.longest(&start(None, Fallback::Leave)), seconds(15 + 100 + 1_000 + 6));
+    assert_eq!(patience.longest(&start(None, Fallback::Leave)), seconds(15 + 100 + 25_000 + 6));
     let twice = patience.longest(&start(Some(health), revert));
-    assert_eq!(twice, seconds(2 * (15 + 7 + 1_000) + 6));
+    assert_eq!(twice, seconds(2 * (15 + 7 + 25_000) + 6));
     let stop = Action::Stop { unit: unit(), before: Running::Failing };
     assert_eq!(patience.longest(&stop), seconds(15 + 6));
 }
