@@ -4,9 +4,12 @@
 //! needs.
 //!
 //! [`Daemon`] is the entry point. The rooms that compare and plan (`facts`, `diff`, `plan`)
-//! know a daemon only through its methods, so a second daemon needs another variant and
-//! another folder here, and no change there. This room knows neither the hosts nor the
-//! order in which they are changed.
+//! know a daemon only through its methods. A second daemon needs another variant and another
+//! folder here, and a way for the folder to name it (`network`, `check`, `desired`). What
+//! these methods assume of every daemon, a second one has to satisfy or change: a node has a
+//! unit that is an instance of a template, a configuration file, and a line in its journal
+//! once it has started. This room doesn't know which hosts there are, or in what order they
+//! are changed.
 //!
 //! Two services of a host that a daemon may need have a file each as well: the container
 //! [`engine`] and the DNS [`resolver`].

@@ -163,6 +163,7 @@ fn container_engine(
             desired.insert(unit.clone(), running(*enabled));
             return Ok(Some(unit));
         }
+        Engine::Masked { unit } => return Err(Obstacle::Masked(Printable::line(unit))),
         Engine::Unfinished { package, unit } => (package.as_str(), unit.as_str()),
         Engine::Absent => (engine::INSTALLED.package, engine::INSTALLED.unit),
     };

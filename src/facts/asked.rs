@@ -38,7 +38,8 @@ impl Asked {
                 Some((_, shape)) => self.shapes.contains(&shape),
                 None => interpret::is_queried(unit),
             },
-            // Only an unfinished installation of one of these is asked about.
+            // A host is asked only about an unfinished installation of an engine: whether one is
+            // installed is known from its unit.
             ResourceKey::Package(name) => engine::ENGINES.iter().any(|engine| engine.package == name),
             ResourceKey::Storage(path) => Daemon::of_data(path).is_some(),
             ResourceKey::Rule(_) | ResourceKey::Units => true,

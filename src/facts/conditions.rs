@@ -17,9 +17,9 @@ pub struct Conditions {
     pub machine: Option<Sha256>,
     /// Whether packages can be installed with apt.
     pub apt: bool,
-    /// The number of bytes that are free where tau's files are, or would be.
+    /// The number of bytes that are free where the nodes' program is, or would be.
     pub free_bytes: u64,
-    /// The versions of tau that applies have noted on the host, by the binary's digest.
+    /// The versions of the nodes' program that applies have noted on the host, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
     /// The daemons' programs that exist on the host.
     pub programs: BTreeMap<Daemon, Arc<File>>,
@@ -78,6 +78,11 @@ pub enum Engine {
         /// The package.
         package: String,
         /// The unit that the package installs.
+        unit: String,
+    },
+    /// The host's owner has masked its unit, so that nothing can start it.
+    Masked {
+        /// The unit.
         unit: String,
     },
     /// No engine is installed.

@@ -387,7 +387,10 @@ fn engine(facts: &Facts) -> Engine {
     }
     match found().find(|(_, unit)| unit.load == "loaded") {
         Some((name, unit)) => Engine::Stopped { unit: name.to_owned(), enabled: unit.enabled == "enabled" },
-        None => Engine::Absent,
+        None => match found().find(|(_, unit)| unit.load == "masked") {
+            Some((name, _)) => Engine::Masked { unit: name.to_owned() },
+            None => Engine::Absent,
+        },
     }
 }
 

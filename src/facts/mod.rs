@@ -69,7 +69,7 @@ pub struct Facts {
     /// manager has no unit of that name; and other units that matter, if they are
     /// installed.
     pub units: BTreeMap<String, UnitFact>,
-    /// The versions of tau that applies have noted on the host, by the binary's digest.
+    /// The versions of the nodes' program that applies have noted on the host, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
     /// The addresses and ports on which a process listens.
     pub listening: BTreeSet<(IpAddr, Port)>,

@@ -86,7 +86,7 @@ pub enum Action {
         /// [`kept_path`](crate::resource::kept_path).
         keep: bool,
     },
-    /// Creates a symbolic link in place of whatever is at the path.
+    /// Creates a symbolic link in place of nothing, of another link, or of a file.
     ///
     /// After: a link to `target`.
     Link {
@@ -125,7 +125,9 @@ pub enum Action {
     Allow(Port),
     /// Closes a port that spore has opened.
     ///
-    /// Before: our rule, for one or both versions of IP. After: no rule of ours.
+    /// Before: our rule, for one or both versions of IP. After: no rule of ours, unless the
+    /// owner has made a rule for the port since: ufw keeps only one rule for each port, so
+    /// deleting ours could delete the owner's.
     Disallow(Port),
     /// Has the service manager reload its unit files.
     ///

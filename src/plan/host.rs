@@ -59,7 +59,8 @@ impl HostPlanner<'_> {
             obstacles.push(Obstacle::SameMachine(twins));
         }
         obstacles.extend(obstacles::never_asked(&desired, &current.asked));
-        if digest_keys.get(name).map(DigestKey::fingerprint) != current.asked.key {
+        let key = digest_keys.get(name).map(DigestKey::fingerprint);
+        if key.is_none() || key != current.asked.key {
             obstacles.push(Obstacle::OtherKey);
         }
         obstacles.extend(obstacles::unreadable(&desired, &current.graph, &current.unwanted));

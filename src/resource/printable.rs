@@ -27,7 +27,9 @@ pub const LONGEST: usize = 4000;
 /// Text of bounded length that can't control a terminal and has no hidden characters.
 ///
 /// A [line](Self::line) or [text](Self::text) can be compared in place of the original: if
-/// the original is too long, a digest of it takes the place of its end.
+/// the original is too long, a digest of it takes the place of its end. An original that
+/// contains a written escape, such as a backslash and `u{1b}`, counts as equal to one with
+/// the character itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Printable(String);
 

@@ -18,10 +18,12 @@
 //! could cut a word in base64. The texts in the line stay [`Untrusted`].
 //!
 //! A secret may be echoed whole, line by line, quoted, encoded, or truncated. Therefore
-//! each secret is masked in all of its usual encodings. Of a long secret, every substring
-//! that is too long to be a coincidence is masked as well, unless it occurs in something
-//! public, such as a domain or a public key: public values are part of the desired state,
-//! so masking them would break the comparison and hide nothing.
+//! each secret is masked within quotes and in URLs, too, and a long secret also in base64; a
+//! key that is itself hexadecimal or base64 is masked in both. A secret of less than four
+//! bytes isn't masked, because it would match unrelated text. Of a long secret, every
+//! substring that is too long to be a coincidence is masked as well, unless it occurs in
+//! something public, such as a domain or a public key: public values are part of the desired
+//! state, so masking them would break the comparison and hide nothing.
 
 use super::{Printable, SecretBytes};
 use base64::Engine as _;
