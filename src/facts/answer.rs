@@ -41,7 +41,7 @@ pub enum AnswerError {
     },
     /// The answer is longer than that of any real host.
     TooMuch {
-        /// What there is too much of.
+        /// The kind of item that exceeds its limit.
         what: Amount,
         /// The limit.
         most: usize,
@@ -51,7 +51,7 @@ pub enum AnswerError {
         /// The version of the probe that was answered.
         found: u32,
     },
-    /// A line isn't one that a probe prints; the number of the line.
+    /// The number of a line that no probe prints.
     Malformed(usize),
     /// Something that every host reports is missing.
     Incomplete(Reported),

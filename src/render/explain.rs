@@ -69,10 +69,10 @@ checks! {
         "Some YAML readers take the first value, some the last, and some reject the file.";
     YamlNotAName = "yaml/not-a-name",
         "a key isn't a name",
-        "Every key in the folder is the name of a field or of an entry, so this one has no meaning.";
+        "Every key of a mapping must be the name of a field or of an entry.";
     YamlAlias = "yaml/alias",
-        "an alias refers to nothing that can be used",
-        "Without an anchor that comes before it, and that it isn't part of, an alias has no value.";
+        "an alias has no usable anchor",
+        "An alias needs an anchor earlier in the file, and can't be inside that anchor's value.";
     YamlMerge = "yaml/merge",
         "`<<` merges something other than mappings",
         "Only the entries of a mapping can be added to another mapping.";
@@ -84,7 +84,7 @@ checks! {
         "Other tools read only the first one and silently ignore the second.";
     YamlTooLarge = "yaml/too-large",
         "a file has far more values or levels than a network needs",
-        "A small file with aliases of aliases can expand to more than the memory holds.";
+        "Nested aliases can make a small file exhaust the memory.";
     YamlMore = "yaml/more",
         "a file has more errors than are shown",
         "Errors at the beginning of a file often cause those that follow.";
@@ -96,14 +96,14 @@ checks! {
         "a YAML file has a name that spore doesn't know",
         "The file is ignored, so its contents have no effect on the network.";
     FolderMissingFile = "folder/missing-file",
-        "a file that every network has is missing",
+        "a required file is missing",
         "The network, its logins, its hosts and its shapes are all needed to deploy a node.";
     FolderTwoFiles = "folder/two-files",
-        "one component or entry is in two files",
+        "a component or entry is defined in two files",
         "It isn't clear which of the two describes the network.";
     FolderNested = "folder/nested",
         "a YAML file is in a folder that isn't searched",
-        "The entries of a component are read from one folder only, so this one would be missing.";
+        "The entries of a component are read from one folder only, so spore would ignore this file.";
     FolderUnreadableFile = "folder/unreadable-file",
         "a file of the network can't be read",
         "What it describes is unknown, and a link that leads out of the folder may expose other files.";
@@ -112,29 +112,29 @@ checks! {
         "YAML is UTF-8 text; bytes of another encoding can't be interpreted reliably.";
     FolderEmptyFile = "folder/empty-file",
         "a file is empty",
-        "It may have been truncated, and whatever it was meant to describe is missing.";
+        "The file may have been truncated, and what it should contain is missing.";
     FolderSecretsMissing = "folder/secrets-missing",
         "secrets are missing and were skipped",
-        "With `--without-secrets` that is fine, but these files weren't checked.";
+        "`--without-secrets` allows this, but the missing files weren't checked.";
     FolderIncomplete = "folder/incomplete",
         "the folder lacks secrets that a plan needs",
-        "The files of a node contain keys, so they can't be written without them.";
+        "A node's files contain keys, so spore can't write them without these secrets.";
     FolderMore = "folder/more",
         "the folder has more problems than are shown",
         "Problems often have one cause, so fixing the first ones may fix the rest.";
 
     FieldWrongType = "field/wrong-type",
         "a value has the wrong type, or is empty",
-        "It can't be interpreted, so the setting that it was meant to be is unknown.";
+        "spore can't interpret the value, so the setting is unknown.";
     FieldUnknown = "field/unknown",
         "a field isn't known",
-        "It is ignored, so it doesn't have the effect that it was written for.";
+        "spore ignores the field, so it has no effect.";
     FieldMisspelt = "field/misspelt",
         "the name of a field looks misspelt",
-        "Under this name it would be ignored, and the field that was meant would be missing.";
+        "spore would ignore the misspelt field, and the intended one would be missing.";
     FieldMissing = "field/missing",
         "a required field is missing",
-        "It has no default that would be right for every network.";
+        "No default would suit every network.";
     FieldContradiction = "field/contradiction",
         "a field has different values under its two names",
         "Older folders use other names for some fields; it isn't defined which of the two values applies.";
@@ -142,14 +142,14 @@ checks! {
         "the name of a host or shape has characters that aren't allowed",
         "Names become part of paths and unit names on the hosts.";
     FieldReadOtherwise = "field/read-otherwise",
-        "other YAML readers don't interpret a name as text",
-        "Upstream's tool would see a boolean, a number, a date or nothing instead of this name.";
+        "other YAML parsers don't read a name as a string",
+        "Upstream's tool would read a boolean, a number, a date or null instead of this name.";
     FieldReference = "field/reference",
         "a name refers to nothing",
         "The host, shape or login that it refers to isn't in the folder.";
     FieldListedTwice = "field/listed-twice",
         "something is listed twice",
-        "One of the two is superfluous, or was meant to be another name.";
+        "One of the two is redundant, or a misspelling of another name.";
     FieldPort = "field/port",
         "a value isn't a port",
         "YAML readers interpret ports in quotes, in other bases or with leading zeros differently.";
@@ -163,10 +163,10 @@ checks! {
         "a location isn't a latitude and a longitude",
         "tau refuses to start with a location that isn't two numbers.";
     FieldUserName = "field/user-name",
-        "a value isn't the name of a user",
+        "a value isn't a valid user name",
         "sshd would reject the login.";
     FieldPluginName = "field/plugin-name",
-        "a value isn't the name of a plugin",
+        "a value isn't a valid plugin name",
         "The name becomes part of a path on the hosts.";
     FieldUnreadablePlugin = "field/unreadable-plugin",
         "a plugin can't be used",
@@ -176,13 +176,13 @@ checks! {
         "No host would ever run it.";
     FieldSource = "field/source",
         "the source of a pinned tau can't be used",
-        "The binary has to come from exactly one place, and that place must not contain a password.";
+        "The binary needs exactly one source, `url` or `path`, and a URL must not contain a password.";
     FieldVersion = "field/version",
-        "a value can't be a version of tau",
+        "a value isn't a valid version of tau",
         "The pinned version is compared with the one that the binary reports.";
     FieldDigest = "field/digest",
         "a value isn't a SHA-256 digest",
-        "Without the digest it can't be verified that the binary is the pinned one.";
+        "Without the digest, spore can't verify that the binary is the pinned one.";
 
     KeyNoSwarmKey = "key/no-swarm-key",
         "the network has no swarm key",

@@ -64,7 +64,7 @@ pub enum Found<T> {
     There(Thing<T>),
     /// This at the path, with this mode and owner.
     WithAccess(Thing<T>, T),
-    /// Another directory at the path than the one that was planned on.
+    /// The path now holds a different directory from the one in the plan.
     AnotherDirectory,
     /// The package isn't installed.
     NotInstalled,

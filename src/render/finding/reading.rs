@@ -39,20 +39,18 @@ pub(super) fn yaml(mistake: &Mistake, finding: &Finding) -> Words {
         Mistake::IndentedTooFar => ("this line is indented too far", "align it with the line above it"),
         Mistake::NoNameBeforeColon => ("a `:` without a name before it", COLON),
         Mistake::NothingBetweenCommas => {
-            ("there is nothing between two commas", "remove one of them, or add the missing item")
+            ("empty item between two commas", "remove one of them, or add the missing item")
         }
         Mistake::OpenBracket => ("this bracket is never closed", "close it: `[` with `]`, and `{` with `}`"),
-        Mistake::MismatchedBracket => ("a bracket is closed by one of another kind", BRACKETS),
-        Mistake::NoOpeningBracket => {
-            ("there is no opening bracket for this", "remove it, or add the opening bracket")
-        }
+        Mistake::MismatchedBracket => ("mismatched brackets", BRACKETS),
+        Mistake::NoOpeningBracket => ("unmatched closing bracket", "remove it, or add the opening bracket"),
         Mistake::NoComma => (
             "a `,` or a closing bracket is missing before this",
             "put a `,` after each entry, and close the bracket after the last",
         ),
         Mistake::OpenQuote => ("a quote above isn't closed", "close it on the line where it was opened"),
         Mistake::TextAfterQuote => (
-            "something follows the closing quote",
+            "unexpected text after the closing quote",
             "add a `,` or a `:` in between, or quote the whole value; within single quotes, write `'` as `''`",
         ),
         Mistake::Escape => ("unknown escape sequence", "write `\\\\`, or put the value in single quotes"),
@@ -69,7 +67,7 @@ pub(super) fn yaml(mistake: &Mistake, finding: &Finding) -> Words {
         }
         Mistake::Comment => ("a `#` in the wrong place", "put a space before a comment, or quote the value"),
         Mistake::TextAfterBlockHeader => {
-            ("something follows the `|` or `>`", "begin the text on the next line, or quote it")
+            ("unexpected text after the `|` or `>`", "begin the text on the next line, or quote it")
         }
         Mistake::ByteOrderMark => ("a byte-order mark inside the file", "remove it"),
         Mistake::UndeclaredTag => (NO_TAG, "remove it, or quote the value"),
@@ -84,11 +82,7 @@ pub(super) fn yaml(mistake: &Mistake, finding: &Finding) -> Words {
             );
         }
         Mistake::UnknownAlias => {
-            return say(
-                "there is no anchor for this alias",
-                ["this alias"],
-                "define the anchor above it, or quote the value",
-            );
+            return say("undefined alias", ["this alias"], "define the anchor above it, or quote the value");
         }
         Mistake::AliasInItself => {
             return say(

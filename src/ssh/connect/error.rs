@@ -49,7 +49,7 @@ pub enum ConnectError {
     HungUp {
         /// The phase in which the host closed the connection.
         phase: Phase,
-        /// Why, as far as it is known.
+        /// The reason, if known.
         why: Option<Lost>,
     },
     /// The host and spore have no algorithm in common.
