@@ -13,6 +13,7 @@ mod asked;
 mod conditions;
 mod configs;
 mod current;
+pub mod file;
 mod firewall;
 mod interpret;
 mod probe;

@@ -18,6 +18,7 @@
 
 pub mod action;
 mod applied;
+pub mod file;
 mod host;
 mod host_error;
 mod notes;
@@ -393,6 +394,11 @@ impl Plan {
             | Change::Units
             | Change::Service(_) => self.places.of(id, None),
         }
+    }
+
+    /// Where the folder describes a host.
+    pub fn place_of_host(&self, host: &HostName) -> Option<&Place> {
+        self.places.of_host(host)
     }
 
     /// Where the folder has the value that this field of a file on the host gets, or that a

@@ -4,7 +4,7 @@
 use super::{Style, Tone};
 use crate::plan::action::{Action, LinkBefore, Running};
 use crate::plan::wire::Outcome;
-use crate::resource::{HostName, Size};
+use crate::resource::{HostName, Printable, Sha256, Size};
 
 /// How an action ended, for example `  ✓ host1 restart tau@elders.service`. Each line ends
 /// with a line break.
@@ -83,4 +83,42 @@ pub fn action(action: &Action) -> String {
         Action::Await { unit, health: _, fallback: _ } => format!("wait until {unit} is healthy"),
         Action::Stop { unit, before: _ } => format!("stop {unit}"),
     }
+}
+
+/// The state that an action expects to find, and without which it does nothing. `None` if it
+/// accepts any.
+pub(super) fn expects(action: &Action) -> Option<String> {
+    let running = |unit: &str, before: &Running| match before {
+        Running::Stopped => format!("{unit} is stopped"),
+        Running::Invocation(id) => format!("{unit} is in the start {id}"),
+        Running::Failing => format!("{unit} isn't healthy"),
+    };
+    let file = |sha256: &Sha256| format!("a file with sha256 {sha256}");
+    Some(match action {
+        Action::Install { package: _, unfinished: true } => "an unfinished installation".to_owned(),
+        Action::Install { package, unfinished: false } => format!("{package} isn't installed"),
+        Action::MakeDirectory { .. } => "nothing at this path".to_owned(),
+        Action::SetAccess { path: _, before, after: _ } => before.to_string(),
+        Action::Stage(_) => return None,
+        Action::Verify { .. } => "the files are staged".to_owned(),
+        Action::Place { file: _, before: Some(before), keep: _ } | Action::Remove { path: _, before } => {
+            file(before)
+        }
+        Action::Place { file: _, before: None, keep: _ } => "nothing at this path".to_owned(),
+        Action::Link { path: _, before, target: _ } => match before {
+            LinkBefore::Absent => "nothing at this path".to_owned(),
+            LinkBefore::Link(target) => format!("a link to {}", Printable::line(target)),
+            LinkBefore::File(sha256) => file(sha256),
+        },
+        Action::Purge { path: _, before } => format!("the directory with device:inode {before}"),
+        Action::Allow(_) => "no rule for this port".to_owned(),
+        Action::Disallow(_) => "the rule that spore has added".to_owned(),
+        Action::Reload { .. } => "systemd has loaded other versions of these files".to_owned(),
+        Action::Enable { unit } => format!("{unit} isn't enabled"),
+        Action::Disable { unit, enabled: true } => format!("{unit} is enabled"),
+        Action::Disable { unit, enabled: false } => format!("{unit} isn't enabled"),
+        Action::Record { unit, invocation, inputs: _ } => format!("{unit} is in the start {invocation}"),
+        Action::Start { unit, before, .. } | Action::Stop { unit, before } => running(unit, before),
+        Action::Await { unit, .. } => format!("{unit} has been started"),
+    })
 }

@@ -1,14 +1,12 @@
 //! Renders the content of a file, or two contents as a unified diff. Secrets are mentioned
 //! but never shown.
 
-use super::{Style, Tone};
 use crate::resource::{Content, Document, Printable, Value};
 use similar::{ChangeTag, TextDiff};
 
-/// A unified diff without its header; empty if one of the contents has no text. Each line
-/// ends with a line break.
-pub(super) fn unified(before: &Content, after: &Content, style: Style) -> String {
-    let (Some(mut old), Some(new)) = (text(before), text(after)) else { return String::new() };
+/// The lines of a unified diff without its header; none if one of the contents has no text.
+pub(super) fn unified(before: &Content, after: &Content) -> Vec<Printable> {
+    let (Some(mut old), Some(new)) = (text(before), text(after)) else { return Vec::new() };
     // Two secrets would look the same, so a replaced secret is marked as changed.
     if let (Content::Document(before), Content::Document(after)) = (before, after) {
         for (path, field) in &before.fields {
@@ -19,27 +17,25 @@ pub(super) fn unified(before: &Content, after: &Content, style: Style) -> String
         }
     }
     let diff = TextDiff::from_lines(&old, &new);
-    let mut out = String::new();
+    let mut lines = Vec::new();
     for hunk in diff.unified_diff().context_radius(1).iter_hunks() {
-        out.push_str(&style.paint(Tone::Faint, hunk.header()));
-        out.push('\n');
+        lines.push(Printable::composed(hunk.header().to_string()));
         for change in hunk.iter_changes() {
             let line = change.value().trim_end_matches('\n');
-            let line = match change.tag() {
-                ChangeTag::Delete => style.paint(Tone::Bad, format!("-{line}")),
-                ChangeTag::Insert => style.paint(Tone::Good, format!("+{line}")),
-                ChangeTag::Equal => format!(" {line}"),
+            let sign = match change.tag() {
+                ChangeTag::Delete => '-',
+                ChangeTag::Insert => '+',
+                ChangeTag::Equal => ' ',
             };
-            out.push_str(&line);
-            out.push('\n');
+            lines.push(Printable::composed(format!("{sign}{line}")));
         }
     }
-    out
+    lines
 }
 
-/// All lines of a new document. Each line ends with a line break.
-pub(super) fn whole(document: &Document, style: Style) -> String {
-    lines(document).lines().map(|line| style.paint(Tone::Good, format!("+{line}")) + "\n").collect()
+/// All lines of a new document, as a diff has them.
+pub(super) fn whole(document: &Document) -> Vec<Printable> {
+    lines(document).lines().map(|line| Printable::composed(format!("+{line}"))).collect()
 }
 
 fn text(content: &Content) -> Option<String> {

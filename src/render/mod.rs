@@ -19,7 +19,7 @@ pub use applied::{conclusion, died, skips};
 pub use explain::{explain, id, ids};
 pub use finding::{Wording, wording};
 pub use header::header;
-pub use plan::{not_reached, overridden, plan, summary, unplanned};
+pub use plan::{not_reached, overridden, page, plan, summary, text, unplanned};
 pub use problems::{counted, problems, tally};
 pub use style::{Style, Tone};
 pub use unplanned::{help, holder, host_error, host_help, why};

@@ -1,33 +1,101 @@
-//! Renders a plan as text: first the hosts that aren't planned and the destructive changes,
-//! then the changes of each host, their order, notes, and a summary in one line. The entry
-//! point is [`plan`].
+//! Puts a plan into words ([`page`]) and lays the words out as text ([`text`]): first the hosts
+//! that aren't planned and the destructive changes, then the changes of each host, their
+//! order, notes, and a summary in one line.
 
 mod order;
+mod text;
 
+use super::Style;
 use super::diff::{unified, whole};
-use super::{Style, Tone};
 use crate::daemon::Daemon;
 use crate::diff::{Change, ChangeKind, FileChange, Reason, ServiceChange, Verb};
-use crate::plan::{OverriddenDirective, Plan};
+use crate::network::Place;
+use crate::plan::file::{
+    Destructive, Kind, OverriddenUnit, PlaceEntry, PlanPage, PlannedChange, ResourceType, UnplannedHost,
+    Verdict,
+};
+use crate::plan::{OverriddenDirective, Plan, Unplanned};
 use crate::resource::{
-    Access, Content, Effect, Graph, HostName, Printable, Resource, ResourceId, ResourceKey, Size, Trouble,
-    Untold, Value, Version,
+    Access, Content, Effect, HostName, Printable, Resource, ResourceId, ResourceKey, Size, Trouble, Untold,
+    Value, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+pub use text::text;
 
-/// The whole plan. Each line ends with a line break.
+/// The whole plan as text. Each line ends with a line break.
 pub fn plan(plan: &Plan, style: Style) -> String {
-    let mut page = Page { plan, style, out: String::new() };
-    page.unplanned();
-    page.overridden();
-    page.destructive();
-    page.hosts();
-    page.waves();
-    page.notes();
-    page.out.push_str(&summary(plan));
-    page.out.push('\n');
-    page.out
+    text(&page(plan), style)
+}
+
+/// A plan in words.
+pub fn page(plan: &Plan) -> PlanPage {
+    let words = Words { plan };
+    let changes = plan.changes.iter().map(|(id, change)| words.change(id, change));
+    let destructive = plan.destructive().map(|(id, change)| words.destruction(id, change));
+    let notes = plan.notes.iter().map(order::note).map(Printable::composed);
+    let refusals = plan.refusals.iter().map(order::refusal).map(Printable::composed);
+    PlanPage {
+        network: Printable::line(&plan.network),
+        hosts: plan.asked,
+        verdict: verdict(plan),
+        summary: Printable::composed(summary(plan)),
+        in_place: plan.unchanged,
+        locked: BTreeMap::new(),
+        unplanned: unplanned_hosts(plan),
+        overridden: plan.overridden.iter().map(overridden_unit).collect(),
+        destructive: destructive.collect(),
+        changes: changes.collect(),
+        stage: order::actions(&plan.stage),
+        waves: order::waves(plan),
+        notes: notes.collect(),
+        refusals: refusals.collect(),
+    }
+}
+
+fn verdict(plan: &Plan) -> Verdict {
+    match (plan.unplanned.is_empty(), plan.is_empty() && plan.overridden.is_empty()) {
+        (false, _) => Verdict::Unplanned,
+        (true, _) if !plan.refusals.is_empty() => Verdict::Refused,
+        (true, true) => Verdict::InSync,
+        (true, false) => Verdict::Changes,
+    }
+}
+
+/// Each reason is one line, even if its text has line breaks.
+fn unplanned_hosts(plan: &Plan) -> Vec<UnplannedHost> {
+    let line = |text: Printable| Printable::composed(text.replace('\n', " "));
+    let entry = |host: &HostName, reason: &Unplanned| UnplannedHost {
+        host: name(host),
+        why: line(super::why(reason)),
+        help: line(super::help(reason)),
+        place: plan.place_of_host(host).map(place),
+    };
+    let of = |(host, reasons): (_, &Vec<_>)| {
+        reasons.iter().map(move |reason| entry(host, reason)).collect::<Vec<_>>()
+    };
+    plan.unplanned.iter().flat_map(of).collect()
+}
+
+/// A difference that no action can remove. The administrator has to remove it on the host.
+fn overridden_unit(found: &OverriddenDirective) -> OverriddenUnit {
+    let OverriddenDirective { host, unit, directive, file } = found;
+    OverriddenUnit {
+        host: name(host),
+        unit: Printable::line(unit),
+        text: Printable::composed(format!(
+            "{directive} is overridden by {file}; remove it there, and run `systemctl daemon-reload`"
+        )),
+    }
+}
+
+fn name(host: &HostName) -> Printable {
+    Printable::composed(host.to_string())
+}
+
+fn place(place: &Place) -> PlaceEntry {
+    let (line, column) = place.line_and_column();
+    PlaceEntry { file: Printable::line(place.file()), line, column }
 }
 
 /// The plan in one line, which begins with `plan:` and the worst result.
@@ -114,67 +182,14 @@ pub(super) fn hosts(n: usize) -> String {
     if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") }
 }
 
-struct Page<'a> {
+/// The words for the changes of a plan.
+struct Words<'a> {
     plan: &'a Plan,
-    style: Style,
-    out: String,
 }
 
-impl Page<'_> {
-    fn line(&mut self, text: &str) {
-        self.out.push_str(text);
-        self.out.push('\n');
-    }
-
-    fn heading(&mut self, text: &str) {
-        let text = self.style.paint(Tone::Strong, text);
-        self.line(&text);
-    }
-
-    fn unplanned(&mut self) {
-        for (host, reasons) in &self.plan.unplanned {
-            for reason in reasons {
-                let name = self.style.paint(Tone::Bad, format!("{host}: not planned"));
-                // Each reason is one line, even if the text contains line breaks.
-                let (why, help) = (super::why(reason), super::help(reason));
-                self.line(&format!("{name}: {why}; {help}").replace('\n', " "));
-            }
-        }
-        if !self.plan.unplanned.is_empty() {
-            self.line("");
-        }
-    }
-
-    /// Differences that no action can remove. The administrator has to remove them on the
-    /// host.
-    fn overridden(&mut self) {
-        for OverriddenDirective { host, unit, directive, file } in &self.plan.overridden {
-            let name = self.style.paint(Tone::Bad, format!("{host}: {unit}"));
-            self.line(&format!(
-                "{name}: {directive} is overridden by {file}; remove it there, and run `systemctl daemon-reload`"
-            ));
-        }
-        if !self.plan.overridden.is_empty() {
-            self.line("");
-        }
-    }
-
-    fn destructive(&mut self) {
-        let destructive: Vec<_> = self.plan.destructive().collect();
-        if destructive.is_empty() {
-            return;
-        }
-        self.heading("destructive");
-        for (id, change) in destructive {
-            let text = format!("  ! {}", self.destruction(id, change));
-            let text = self.style.paint(Tone::Bad, text);
-            self.line(&text);
-        }
-        self.line("");
-    }
-
-    fn destruction(&self, id: &ResourceId, change: &Change) -> String {
-        match change {
+impl Words<'_> {
+    fn destruction(&self, id: &ResourceId, change: &Change) -> Destructive {
+        let text = match change {
             Change::Remove(resource) => match &**resource {
                 Resource::Service(service) => match &service.node {
                     Some(node) => format!("{node} is removed from the network", node = node.name),
@@ -202,71 +217,46 @@ impl Page<'_> {
                 }
             }
             _ => format!("the node of {} on {} gets a new identity", id.key, id.host),
+        };
+        Destructive {
+            host: name(&id.host),
+            resource: Printable::composed(id.key.to_string()),
+            text: Printable::composed(text),
         }
     }
 
-    fn hosts(&mut self) {
-        for (host, changes) in self.plan.changes.hosts().filter(|(_, changes)| !changes.is_empty()) {
-            self.heading(host.as_str());
-            self.new_directories(changes);
-            for (id, change) in changes.iter() {
-                self.change(id, change);
-            }
-            self.line("");
-        }
-    }
-
-    /// New directories with the same owner and mode share one line, because there are many.
-    fn new_directories(&mut self, changes: &Graph<Change>) {
-        let mut by_access: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (id, change) in changes.iter() {
-            if let Change::Directory { before: None, after } = change {
-                by_access.entry(after.to_string()).or_default().push(id.key.to_string());
-            }
-        }
-        for (access, paths) in by_access.iter().rev() {
-            let sign = self.style.paint(Tone::Good, '+');
-            self.line(&format!("  {sign} {}  {access}", paths.join(" ")));
-        }
-    }
-
-    fn change(&mut self, id: &ResourceId, change: &Change) {
-        match change {
-            Change::Package { .. } => self.entry('+', &id.key, "is installed"),
-            Change::Rule => self.entry('+', &id.key, ""),
-            Change::Units => self.entry('~', &id.key, "systemctl daemon-reload"),
-            // `new_directories` has already listed it.
-            Change::Directory { before: None, .. } => {}
-            Change::Directory { before: Some(before), after } => {
-                self.entry('~', &id.key, &access(before, after));
-            }
+    fn change(&self, id: &ResourceId, change: &Change) -> PlannedChange {
+        let only = |text: String| (text, Vec::new());
+        let (text, details) = match change {
+            Change::Package { .. } => only("is installed".to_owned()),
+            Change::Rule => only(String::new()),
+            Change::Units => only("systemctl daemon-reload".to_owned()),
+            Change::Directory { before: None, after } => only(after.to_string()),
+            Change::Directory { before: Some(before), after } => only(access(before, after)),
             Change::Link { before, displaces, after } => {
                 let was = match (before, displaces) {
                     (Some(link), _) => format!(", was → {}", link.target),
                     (None, Some(_)) => ", was a file (kept as a backup)".to_owned(),
                     (None, None) => String::new(),
                 };
-                let sign = if was.is_empty() { '+' } else { '~' };
-                self.entry(sign, &id.key, &format!("→ {}{was}", after.target));
+                only(format!("→ {}{was}", after.target))
             }
             Change::File(change) => self.file(id, change),
             Change::Service(change) => self.service(id, change),
-            Change::Remove(resource) => self.removal(&id.key, resource),
+            Change::Remove(resource) => only(removal(resource)),
+        };
+        PlannedChange {
+            host: name(&id.host),
+            resource: Printable::composed(id.key.to_string()),
+            of: resource_type(&id.key),
+            kind: kind(change.kind()),
+            text: Printable::composed(text),
+            details,
+            place: self.plan.place(id, change).map(place),
         }
     }
 
-    fn entry(&mut self, sign: char, key: &ResourceKey, text: &str) {
-        let tone = match sign {
-            '+' => Tone::Good,
-            '-' => Tone::Bad,
-            _ => Tone::Change,
-        };
-        let sign = self.style.paint(tone, sign);
-        let line = format!("  {sign} {key}  {text}");
-        self.line(line.trim_end());
-    }
-
-    fn file(&mut self, id: &ResourceId, change: &FileChange) {
+    fn file(&self, id: &ResourceId, change: &FileChange) -> (String, Vec<Printable>) {
         let key = &id.key;
         let Some(before) = &change.before else {
             let version = self.version(&change.after.content).map(|version| format!("tau {version}, "));
@@ -275,12 +265,10 @@ impl Page<'_> {
             let whole = match &change.after.content {
                 // The unit's directives are the same in every network, so they aren't
                 // shown.
-                Content::Document(document) if !is_template(key) => whole(document, self.style),
-                _ => String::new(),
+                Content::Document(document) if !is_template(key) => whole(document),
+                _ => Vec::new(),
             };
-            self.entry('+', key, &text);
-            self.indented(&whole);
-            return;
+            return (text, whole);
         };
         let mut parts = Vec::new();
         if change.rewritten {
@@ -300,10 +288,11 @@ impl Page<'_> {
             parts.push("takes effect at the next start".to_owned());
         }
         parts.retain(|part| !part.is_empty());
-        self.entry('~', key, &parts.join("; "));
-        if change.rewritten {
-            self.indented(&unified(&before.content, &change.after.content, self.style));
-        }
+        let details = match change.rewritten {
+            true => unified(&before.content, &change.after.content),
+            false => Vec::new(),
+        };
+        (parts.join("; "), details)
     }
 
     fn version(&self, content: &Content) -> Option<&Version> {
@@ -343,14 +332,7 @@ impl Page<'_> {
         })
     }
 
-    fn indented(&mut self, text: &str) {
-        for line in text.lines() {
-            self.line(&format!("      {line}"));
-        }
-    }
-
-    fn service(&mut self, id: &ResourceId, change: &ServiceChange) {
-        let key = &id.key;
+    fn service(&self, id: &ResourceId, change: &ServiceChange) -> (String, Vec<Printable>) {
         let what = match change.verb {
             Some(Verb::Start) => "is started",
             Some(Verb::Restart) => "is restarted",
@@ -374,12 +356,8 @@ impl Page<'_> {
             let comma = if change.verb.is_some() { ", and" } else { "" };
             let _ = write!(text, "{comma} is enabled at boot");
         }
-        let sign = if change.verb == Some(Verb::Start) { '+' } else { '~' };
-        self.entry(sign, key, text.trim());
-        for reason in &change.reasons {
-            let text = self.reason(&id.host, reason);
-            self.line(&format!("      {text}"));
-        }
+        let reasons = change.reasons.iter().map(|reason| self.reason(&id.host, reason));
+        (text.trim().to_owned(), reasons.map(Printable::composed).collect())
     }
 
     /// Why a service is restarted. Values are shown only if the file is in place and only
@@ -413,21 +391,44 @@ impl Page<'_> {
         }
         format!("running with outdated {name} ({})", fields.join(", "))
     }
+}
 
-    fn removal(&mut self, key: &ResourceKey, resource: &Resource) {
-        let text = match resource {
-            Resource::Service(service) => match &service.node {
-                Some(node) => format!("{} is stopped and disabled", node.name),
-                None => "is stopped".to_owned(),
-            },
-            Resource::File(file) => match file.content {
-                Content::Secret(_) => "secret no longer needed; removed".to_owned(),
-                _ => "removed".to_owned(),
-            },
-            Resource::Storage { .. } => "removed with its contents".to_owned(),
-            _ => "removed".to_owned(),
-        };
-        self.entry('-', key, &text);
+fn removal(resource: &Resource) -> String {
+    let text = match resource {
+        Resource::Service(service) => match &service.node {
+            Some(node) => return format!("{} is stopped and disabled", node.name),
+            None => "is stopped",
+        },
+        Resource::File(file) => match file.content {
+            Content::Secret(_) => "secret no longer needed; removed",
+            _ => "removed",
+        },
+        Resource::Storage { .. } => "removed with its contents",
+        _ => "removed",
+    };
+    text.to_owned()
+}
+
+fn resource_type(key: &ResourceKey) -> ResourceType {
+    match key {
+        ResourceKey::Package(_) => ResourceType::Package,
+        ResourceKey::Directory(_) => ResourceType::Directory,
+        ResourceKey::File(_) => ResourceType::File,
+        ResourceKey::Link(_) => ResourceType::Link,
+        ResourceKey::Rule(_) => ResourceType::FirewallRule,
+        ResourceKey::Units => ResourceType::LoadedUnits,
+        ResourceKey::Storage(_) => ResourceType::Storage,
+        ResourceKey::Service(_) => ResourceType::Service,
+    }
+}
+
+fn kind(kind: ChangeKind) -> Kind {
+    match kind {
+        ChangeKind::Create => Kind::Create,
+        ChangeKind::Change => Kind::Change,
+        ChangeKind::Remove => Kind::Remove,
+        ChangeKind::Start => Kind::Start,
+        ChangeKind::Restart => Kind::Restart,
     }
 }
 

@@ -16,7 +16,9 @@
 //! [`Obstacle`]: crate::diff::Obstacle
 
 use super::Sha256;
-use std::borrow::Borrow;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
 
@@ -59,9 +61,51 @@ impl Printable {
         Self(Self::lines(text).0.replace('\n', " "))
     }
 
+    /// A line that spore has composed, of any length: it may list a thousand nodes.
+    pub fn composed(text: String) -> Self {
+        match text.contains(is_hidden) {
+            true => {
+                let escape = |c: char| match is_hidden(c) {
+                    true => c.escape_unicode().to_string(),
+                    false => c.to_string(),
+                };
+                Self(text.chars().map(escape).collect())
+            }
+            false => Self(text),
+        }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// In a file, a [`Printable`] is a string.
+impl Serialize for Printable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A file may have been edited, so what it contains is made safe again.
+impl<'de> Deserialize<'de> for Printable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::composed)
+    }
+}
+
+impl JsonSchema for Printable {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Printable".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
     }
 }
 

@@ -168,6 +168,11 @@ impl Redactor {
         HostText(self.0.masked(&answer.0, false))
     }
 
+    /// A line of an opened answer with every secret masked, to be stored and parsed again.
+    pub fn masked(&self, line: &str) -> String {
+        self.0.masked(line, true)
+    }
+
     /// Text of a host that is only shown, such as a part of an opened answer, in one line
     /// and with every secret masked.
     pub fn line(&self, text: &str) -> Printable {

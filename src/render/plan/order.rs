@@ -1,189 +1,181 @@
-//! Renders the order of a plan, and the notes that the user should read before confirming.
+//! Words the order of a plan, and the notes that the user should read before confirming.
 
-use super::super::{Tone, applied};
-use super::{Page, hosts};
-use crate::plan::{NodePlan, Note, Pending, Rank, Refusal};
-use crate::resource::{HostName, NodeName, ResourceId};
+use super::super::action::{action, expects};
+use super::super::applied;
+use super::hosts;
+use crate::plan::file::{ActionEntry, WaveEntry};
+use crate::plan::{NodePlan, Note, Pending, Plan, PlannedAction, Rank, Refusal, Wave};
+use crate::resource::{HostName, NodeName, Printable, ResourceId};
 use std::collections::{BTreeMap, BTreeSet};
 
-impl Page<'_> {
-    pub(super) fn waves(&mut self) {
-        if self.plan.is_empty() {
-            return;
-        }
-        self.heading("order");
-        let staged = self.plan.stage.len();
-        if staged > 0 {
-            self.line(&format!(
-                "  stage   {}: files are written next to their destinations and checked",
-                hosts(staged)
-            ));
-        }
-        let going: BTreeSet<&NodeName> = self.plan.going().collect();
-        for (i, wave) in self.plan.waves.iter().enumerate() {
-            let here = |(name, part): (_, &NodePlan)| (part.wave == Some(i + 1)).then_some(name);
-            let here = self.plan.nodes.iter().filter_map(here);
-            let (go, stay): (Vec<&NodeName>, Vec<_>) =
-                here.partition(|name| wave.rank != Rank::Remove && going.contains(name));
-            let mut room: BTreeMap<&HostName, Vec<&NodeName>> = BTreeMap::new();
-            for name in go {
-                room.entry(&name.host).or_default().push(name);
-            }
-            let verb = match (room.is_empty(), stay.iter().all(|name| room.contains_key(&name.host))) {
-                (true, _) => "restarted",
-                (false, true) => "replaced",
-                (false, false) => "restarted or replaced",
-            };
-            let mut nodes = Vec::new();
-            for name in stay {
-                nodes.push(name.to_string());
-                let gone = room.remove(&name.host).unwrap_or_default();
-                nodes.extend(gone.iter().map(|gone| format!("(replacing {gone})")));
-            }
-            let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
-            self.line(&format!("  wave {:<3}{}: {who}", i + 1, rank(wave.rank, verb)));
-        }
-        self.line("");
-    }
+/// The waves of a plan.
+pub(super) fn waves(plan: &Plan) -> Vec<WaveEntry> {
+    let going: BTreeSet<&NodeName> = plan.going().collect();
+    plan.waves.iter().enumerate().map(|(at, wave)| self::wave(plan, at + 1, wave, &going)).collect()
+}
 
-    pub(super) fn notes(&mut self) {
-        for note in &self.plan.notes {
-            let text = match note {
-                Note::NoElder(node) => {
-                    format!("note: the network has no elder while {node}, the only one, is starting")
-                }
-                Note::EldersMove => {
-                    "note: every elder changes its address or identity: each of the other nodes is cut off \
-                     until it is restarted, too"
-                        .to_owned()
-                }
-                Note::Kept(last) => {
-                    let down: Vec<String> = last.down.iter().map(ToString::to_string).collect();
-                    format!(
-                        "note: apply skips {}, {}, while {} {} not healthy",
-                        last.node,
-                        applied::last(&last.group),
-                        down.join(", "),
-                        applied::are(down.len())
-                    )
-                }
-                Note::ElderUnplanned(host) => {
-                    format!("note: it isn't known whether the elder on {host} is up")
-                }
-                Note::CutOff(lost) => {
-                    format!(
-                        "note: these nodes are cut off, because no elder answers at the addresses that they dial: {}",
-                        nodes(lost)
-                    )
-                }
-                Note::Alone(elders) => format!(
-                    "note: these elders can't reach any other elder until the others have moved, too: {}",
-                    nodes(elders)
-                ),
-                Note::EldersLeft(0) => {
-                    "note: no elder is left: no node can join the network or rejoin it after a restart"
-                        .to_owned()
-                }
-                Note::EldersLeft(_) => {
-                    "note: only one elder is left: while it is down, no node can join or rejoin the network"
-                        .to_owned()
-                }
-                Note::NoElderUp => {
-                    "note: no elder is known to be up, and this plan starts none: apply stages everything, \
-                     but doesn't start or restart any node that would dial an elder"
-                        .to_owned()
-                }
-                Note::Split => "note: the network is split until the last node has the new key".to_owned(),
-                Note::SplitUntilNow(without) => {
-                    let names: Vec<&str> = without.iter().map(HostName::as_str).collect();
-                    let mut text =
-                        "note: the network is split, because some nodes already have the new key: \
-                                    this plan finishes the rotation"
-                            .to_owned();
-                    if !names.is_empty() {
-                        text.push_str(&format!(
-                            ", except on {}, which couldn't be planned",
-                            names.join(", ")
-                        ));
-                    }
-                    text
-                }
-                Note::Rollback => {
-                    "note: a node that doesn't become healthy with its new files is rolled back to \
-                                   its old ones; `--no-revert` leaves it as it is"
-                        .to_owned()
-                }
-                Note::NoRollback => "note: a node that doesn't become healthy with its new files is left \
-                                     as it is (--no-revert)"
-                    .to_owned(),
-                Note::StorageKept(node) => {
-                    format!("note: the storage of {node} is kept; `--purge-storage` removes it")
-                }
-                Note::NotContacted { host, nodes } => not_contacted(host, nodes),
-                Note::LeftAlone(1) => {
-                    "note: 1 other difference is left as it is; `spore plan` shows it".to_owned()
-                }
-                Note::LeftAlone(n) => {
-                    format!("note: {n} other differences are left as they are; `spore plan` shows them")
-                }
-                Note::OldStorage { node, replaced: true } => {
-                    format!("note: {node} gets a new identity and keeps its old storage")
-                }
-                Note::OldStorage { node, replaced: false } => {
-                    format!("note: {node} starts with the storage of an earlier node of the same name")
-                }
-                Note::Renamed { from, to, kept } => {
-                    let old = if *kept {
-                        format!("that of {from} is kept, not moved (`--purge-storage` removes it)")
-                    } else {
-                        format!("that of {from} is removed")
-                    };
-                    format!(
-                        "note: {to} replaces {from} and starts with empty storage; {old}. {from} is stopped \
-                         first, and isn't started again if {to} doesn't become healthy"
-                    )
-                }
+/// The wave with this number.
+fn wave(plan: &Plan, number: usize, wave: &Wave, going: &BTreeSet<&NodeName>) -> WaveEntry {
+    let here = |(name, part): (_, &NodePlan)| (part.wave == Some(number)).then_some(name);
+    let here = plan.nodes.iter().filter_map(here);
+    let (go, stay): (Vec<&NodeName>, Vec<_>) =
+        here.partition(|name| wave.rank != Rank::Remove && going.contains(name));
+    let mut room: BTreeMap<&HostName, Vec<&NodeName>> = BTreeMap::new();
+    for name in go {
+        room.entry(&name.host).or_default().push(name);
+    }
+    let verb = match (room.is_empty(), stay.iter().all(|name| room.contains_key(&name.host))) {
+        (true, _) => "restarted",
+        (false, true) => "replaced",
+        (false, false) => "restarted or replaced",
+    };
+    let mut nodes = Vec::new();
+    for name in stay {
+        nodes.push(name.to_string());
+        let gone = room.remove(&name.host).unwrap_or_default();
+        nodes.extend(gone.iter().map(|gone| format!("(replacing {gone})")));
+    }
+    let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
+    WaveEntry {
+        purpose: Printable::composed(rank(wave.rank, verb)),
+        who: Printable::composed(who),
+        hosts: actions(&wave.hosts),
+    }
+}
+
+/// By host, actions in order.
+pub(super) fn actions(
+    hosts: &BTreeMap<HostName, Vec<PlannedAction>>,
+) -> BTreeMap<Printable, Vec<ActionEntry>> {
+    let entry = |planned: &PlannedAction| ActionEntry {
+        action: Printable::composed(action(&planned.action)),
+        expects: expects(&planned.action).map(Printable::composed),
+        resource: planned.change.as_ref().map(|key| Printable::composed(key.to_string())),
+    };
+    let of = |list: &Vec<PlannedAction>| list.iter().map(entry).collect();
+    hosts.iter().map(|(host, list)| (Printable::composed(host.to_string()), of(list))).collect()
+}
+
+/// A note, without the word.
+pub(super) fn note(note: &Note) -> String {
+    match note {
+        Note::NoElder(node) => {
+            format!("the network has no elder while {node}, the only one, is starting")
+        }
+        Note::EldersMove => {
+            "every elder changes its address or identity: each of the other nodes is cut off \
+             until it is restarted, too"
+                .to_owned()
+        }
+        Note::Kept(last) => {
+            let down: Vec<String> = last.down.iter().map(ToString::to_string).collect();
+            format!(
+                "apply skips {}, {}, while {} {} not healthy",
+                last.node,
+                applied::last(&last.group),
+                down.join(", "),
+                applied::are(down.len())
+            )
+        }
+        Note::ElderUnplanned(host) => {
+            format!("it isn't known whether the elder on {host} is up")
+        }
+        Note::CutOff(lost) => {
+            format!(
+                "these nodes are cut off, because no elder answers at the addresses that they dial: {}",
+                nodes(lost)
+            )
+        }
+        Note::Alone(elders) => format!(
+            "these elders can't reach any other elder until the others have moved, too: {}",
+            nodes(elders)
+        ),
+        Note::EldersLeft(0) => {
+            "no elder is left: no node can join the network or rejoin it after a restart".to_owned()
+        }
+        Note::EldersLeft(_) => {
+            "only one elder is left: while it is down, no node can join or rejoin the network".to_owned()
+        }
+        Note::NoElderUp => "no elder is known to be up, and this plan starts none: apply stages everything, \
+             but doesn't start or restart any node that would dial an elder"
+            .to_owned(),
+        Note::Split => "the network is split until the last node has the new key".to_owned(),
+        Note::SplitUntilNow(without) => {
+            let names: Vec<&str> = without.iter().map(HostName::as_str).collect();
+            let mut text = "the network is split, because some nodes already have the new key: \
+                            this plan finishes the rotation"
+                .to_owned();
+            if !names.is_empty() {
+                text.push_str(&format!(", except on {}, which couldn't be planned", names.join(", ")));
+            }
+            text
+        }
+        Note::Rollback => "a node that doesn't become healthy with its new files is rolled back to \
+                           its old ones; `--no-revert` leaves it as it is"
+            .to_owned(),
+        Note::NoRollback => "a node that doesn't become healthy with its new files is left \
+                             as it is (--no-revert)"
+            .to_owned(),
+        Note::StorageKept(node) => {
+            format!("the storage of {node} is kept; `--purge-storage` removes it")
+        }
+        Note::NotContacted { host, nodes } => not_contacted(host, nodes),
+        Note::LeftAlone(1) => "1 other difference is left as it is; `spore plan` shows it".to_owned(),
+        Note::LeftAlone(n) => {
+            format!("{n} other differences are left as they are; `spore plan` shows them")
+        }
+        Note::OldStorage { node, replaced: true } => {
+            format!("{node} gets a new identity and keeps its old storage")
+        }
+        Note::OldStorage { node, replaced: false } => {
+            format!("{node} starts with the storage of an earlier node of the same name")
+        }
+        Note::Renamed { from, to, kept } => {
+            let old = if *kept {
+                format!("that of {from} is kept, not moved (`--purge-storage` removes it)")
+            } else {
+                format!("that of {from} is removed")
             };
-            self.line(&text);
+            format!(
+                "{to} replaces {from} and starts with empty storage; {old}. {from} is stopped \
+                 first, and isn't started again if {to} doesn't become healthy"
+            )
         }
-        for refusal in &self.plan.refusals {
-            let text = match refusal {
-                Refusal::PartialRotation => {
-                    "refused: the swarm key can't be replaced with --target, because some nodes would keep the old one: run without --target".to_owned()
-                }
-                Refusal::WithoutElders(elders) => format!(
-                    "refused: the restarted nodes would dial elders at addresses where none answers, because \
-                     elders that change their address or identity aren't targets: {}; run without --target",
-                    nodes(elders)
-                ),
-                Refusal::WithoutMembers(left_out) => format!(
-                    "refused: no elder would be left at the addresses that these nodes dial, and the nodes aren't \
-                     targets: {}; run without --target",
-                    nodes(left_out)
-                ),
-                Refusal::RotationWithout(hosts) => {
-                    let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
-                    format!(
-                        "refused: the swarm key can't be replaced while {} can't be planned: fix or retire each such host first",
-                        names.join(", ")
-                    )
-                }
-                Refusal::RetiresUnplanned(host) => format!(
-                    "refused: {host} can't be retired, because it couldn't be planned (see above); if it \
-                     will never come back, run `spore retire {host} --gone`"
-                ),
-                Refusal::Twins { node, other } => format!(
-                    "refused: {node} would start with the identity of {other}, which is up: remove {other} \
-                     first, or give {node} another key"
-                ),
-                Refusal::Mixed { resource, others } => mixed(resource, others),
-            };
-            let text = self.style.paint(Tone::Bad, text);
-            self.line(&text);
+    }
+}
+
+/// Why a plan is refused, without the word.
+pub(super) fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::PartialRotation => {
+            "the swarm key can't be replaced with --target, because some nodes would keep the old one: run without --target".to_owned()
         }
-        if !self.plan.notes.is_empty() || !self.plan.refusals.is_empty() {
-            self.line("");
+        Refusal::WithoutElders(elders) => format!(
+            "the restarted nodes would dial elders at addresses where none answers, because \
+             elders that change their address or identity aren't targets: {}; run without --target",
+            nodes(elders)
+        ),
+        Refusal::WithoutMembers(left_out) => format!(
+            "no elder would be left at the addresses that these nodes dial, and the nodes aren't \
+             targets: {}; run without --target",
+            nodes(left_out)
+        ),
+        Refusal::RotationWithout(hosts) => {
+            let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+            format!(
+                "the swarm key can't be replaced while {} can't be planned: fix or retire each such host first",
+                names.join(", ")
+            )
         }
+        Refusal::RetiresUnplanned(host) => format!(
+            "{host} can't be retired, because it couldn't be planned (see above); if it \
+             will never come back, run `spore retire {host} --gone`"
+        ),
+        Refusal::Twins { node, other } => format!(
+            "{node} would start with the identity of {other}, which is up: remove {other} \
+             first, or give {node} another key"
+        ),
+        Refusal::Mixed { resource, others } => mixed(resource, others),
     }
 }
 
@@ -206,13 +198,11 @@ fn mixed(resource: &ResourceId, others: &Pending) -> String {
         }
         _ => "",
     };
-    format!(
-        "refused: {why}, so it can't be changed for this retirement alone: run `spore apply` first{retired}"
-    )
+    format!("{why}, so it can't be changed for this retirement alone: run `spore apply` first{retired}")
 }
 
 fn not_contacted(host: &HostName, nodes: &[NodeName]) -> String {
-    let mut text = format!("note: {host} isn't contacted, and nothing is removed from it");
+    let mut text = format!("{host} isn't contacted, and nothing is removed from it");
     if !nodes.is_empty() {
         let names: Vec<String> = nodes.iter().map(NodeName::to_string).collect();
         let (verb, keys) = if nodes.len() == 1 { ("rejoins", "its key") } else { ("rejoin", "their keys") };

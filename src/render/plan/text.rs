@@ -1,0 +1,152 @@
+//! Lays a plan's words out as text.
+
+use super::super::{Style, Tone};
+use super::hosts;
+use crate::plan::file::{Kind, PlanPage, PlannedChange, ResourceType};
+use crate::resource::Printable;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+/// The whole page. Each line ends with a line break.
+pub fn text(page: &PlanPage, style: Style) -> String {
+    let mut layout = Layout { page, style, out: String::new() };
+    layout.unplanned();
+    layout.overridden();
+    layout.destructive();
+    layout.changes();
+    layout.order();
+    layout.notes();
+    layout.line(&page.summary);
+    layout.out
+}
+
+struct Layout<'a> {
+    page: &'a PlanPage,
+    style: Style,
+    out: String,
+}
+
+impl Layout<'_> {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    /// A part of the page, and the empty line after it.
+    fn end(&mut self, is_empty: bool) {
+        if !is_empty {
+            self.line("");
+        }
+    }
+
+    fn paint(&self, tone: Tone, text: impl Display) -> String {
+        self.style.paint(tone, text)
+    }
+
+    fn unplanned(&mut self) {
+        for found in &self.page.unplanned {
+            let name = self.paint(Tone::Bad, format!("{}: not planned", found.host));
+            self.line(&format!("{name}: {}; {}", found.why, found.help));
+        }
+        self.end(self.page.unplanned.is_empty());
+    }
+
+    fn overridden(&mut self) {
+        for found in &self.page.overridden {
+            let name = self.paint(Tone::Bad, format!("{}: {}", found.host, found.unit));
+            self.line(&format!("{name}: {}", found.text));
+        }
+        self.end(self.page.overridden.is_empty());
+    }
+
+    fn destructive(&mut self) {
+        if self.page.destructive.is_empty() {
+            return;
+        }
+        let heading = self.paint(Tone::Strong, "destructive");
+        self.line(&heading);
+        for change in &self.page.destructive {
+            let text = self.paint(Tone::Bad, format!("  ! {}", change.text));
+            self.line(&text);
+        }
+        self.line("");
+    }
+
+    fn changes(&mut self) {
+        for changes in self.page.changes.chunk_by(|one, next| one.host == next.host) {
+            if let Some(first) = changes.first() {
+                let heading = self.paint(Tone::Strong, &first.host);
+                self.line(&heading);
+            }
+            self.new_directories(changes);
+            changes.iter().filter(|change| !is_new_directory(change)).for_each(|change| self.change(change));
+            self.line("");
+        }
+    }
+
+    /// New directories with the same owner and mode share one line, because there are many.
+    fn new_directories(&mut self, changes: &[PlannedChange]) {
+        let mut by_access: BTreeMap<&Printable, Vec<&str>> = BTreeMap::new();
+        for change in changes.iter().filter(|change| is_new_directory(change)) {
+            by_access.entry(&change.text).or_default().push(&change.resource);
+        }
+        for (access, paths) in by_access.iter().rev() {
+            let sign = self.paint(Tone::Good, '+');
+            self.line(&format!("  {sign} {}  {access}", paths.join(" ")));
+        }
+    }
+
+    fn change(&mut self, change: &PlannedChange) {
+        let sign = match change.kind {
+            Kind::Create | Kind::Start => self.paint(Tone::Good, '+'),
+            Kind::Change | Kind::Restart => self.paint(Tone::Change, '~'),
+            Kind::Remove => self.paint(Tone::Bad, '-'),
+        };
+        let line = format!("  {sign} {}  {}", change.resource, change.text);
+        self.line(line.trim_end());
+        for detail in &change.details {
+            let tone = match detail.as_bytes() {
+                [b'+', ..] => Some(Tone::Good),
+                [b'-', ..] => Some(Tone::Bad),
+                [b'@', ..] => Some(Tone::Faint),
+                _ => None,
+            };
+            let detail = tone.map_or_else(|| detail.to_string(), |tone| self.paint(tone, detail));
+            self.line(&format!("      {detail}"));
+        }
+    }
+
+    fn order(&mut self) {
+        let (staged, waves) = (self.page.stage.len(), &self.page.waves);
+        if staged == 0 && waves.is_empty() {
+            return;
+        }
+        let heading = self.paint(Tone::Strong, "order");
+        self.line(&heading);
+        if staged > 0 {
+            self.line(&format!(
+                "  stage   {}: files are written next to their destinations and checked",
+                hosts(staged)
+            ));
+        }
+        for (wave, number) in waves.iter().zip(1..) {
+            self.line(&format!("  wave {number:<3}{}: {}", wave.purpose, wave.who));
+        }
+        self.line("");
+    }
+
+    fn notes(&mut self) {
+        for note in &self.page.notes {
+            self.line(&format!("note: {note}"));
+        }
+        for refusal in &self.page.refusals {
+            let text = self.paint(Tone::Bad, format!("refused: {refusal}"));
+            self.line(&text);
+        }
+        self.end(self.page.notes.is_empty() && self.page.refusals.is_empty());
+    }
+}
+
+fn is_new_directory(change: &PlannedChange) -> bool {
+    change.of == ResourceType::Directory && change.kind == Kind::Create
+}
