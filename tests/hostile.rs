@@ -195,9 +195,9 @@ impl World {
         }
         let plan = self.planner.plan(&probed).unwrap();
         let locked = plan.nodes.keys().next().map(|node| &node.host).into_iter();
-        let locked = locked.filter_map(|host| Some((host, render::holder(holder.as_ref()?))));
-        let mut page = render::header(&plan.network, 0, plan.asked, locked);
-        page += &render::plan(&plan, Style::Plain);
+        let locked = locked.filter_map(|host| Some((host.clone(), holder.clone()?))).collect();
+        let words = render::page(&plan, &locked);
+        let mut page = render::header(&words, "") + &render::text(&words, Style::Plain);
         let waves = plan.waves.iter().flat_map(|wave| wave.hosts.values());
         for planned in plan.stage.values().chain(waves).flatten() {
             page += &render::action(&planned.action);

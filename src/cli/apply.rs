@@ -3,17 +3,19 @@
 
 use super::args::{ApplyOptions, Args, RetireOptions};
 use super::lock::{self, Taken};
+use super::plan::{note_age, shown};
 use super::progress::{self, Watched};
-use super::survey::{Basis, Survey, survey};
+use super::survey::{Basis, Subject, Survey, known_hosts, probe, survey};
 use super::terminal::Interrupts;
-use super::{CommandError, Exit, terminal};
+use super::{CommandError, Exit, folder, saved, terminal};
 use crate::desired::Desired;
-use crate::plan::Plan;
 use crate::plan::action::Action;
+use crate::plan::{Plan, Probed};
 use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
 use crate::render;
-use crate::resource::{FileSource, HostName};
+use crate::resource::{FileSource, HostName, ResourceId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
@@ -24,13 +26,15 @@ const RELEASE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(
     args: &Args,
     options: &ApplyOptions,
+    saved: Option<&Path>,
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Exit> {
     let patience = Instant::now() + Duration::from_secs(options.lock_wait);
     let mut interrupts = Interrupts::listen();
     let preparing = {
-        let (args, options, retire) = (args.clone(), options.clone(), retire.cloned());
-        async move { prepare(&args, &options, retire.as_ref(), patience).await }
+        let (args, options) = (args.clone(), options.clone());
+        let (saved, retire) = (saved.map(Path::to_owned), retire.cloned());
+        async move { prepare(&args, &options, saved.as_deref(), retire.as_ref(), patience).await }
     };
     let (exit, began) = match interrupts.unless(preparing).await {
         None => {
@@ -95,13 +99,26 @@ enum Prepared {
 async fn prepare(
     args: &Args,
     options: &ApplyOptions,
+    saved: Option<&Path>,
     retire: Option<&RetireOptions>,
     patience: Instant,
 ) -> miette::Result<Prepared> {
     loop {
-        let survey = survey(args, &options.plan, retire).await?;
+        let Found { survey, is_applied } = match saved {
+            Some(path) => saved_plan(args, options, path).await?,
+            None => {
+                let survey = survey(args, &options.plan, retire).await?;
+                let page = shown(&survey.page(), &survey.basis.at, None, terminal::style(args));
+                terminal::out(&page);
+                Found { survey, is_applied: false }
+            }
+        };
         let plan = &survey.plan;
-        terminal::out(&survey.page(terminal::style(args)));
+        if is_applied {
+            terminal::out("apply: already applied; nothing to do\n");
+            let all = plan.reaches_everything();
+            return Ok(Prepared::Over(if all { Exit::Done } else { Exit::Failed }));
+        }
         if plan.is_empty() && plan.refusals.is_empty() {
             if plan.reaches_everything() {
                 terminal::out("apply: nothing to do\n");
@@ -123,6 +140,44 @@ async fn prepare(
     }
 }
 
+/// A plan to apply.
+struct Found {
+    survey: Survey,
+    /// Whether everything that the plan changes is already in place.
+    is_applied: bool,
+}
+
+/// Reads a saved plan, makes it again from its facts to see that it is the same, shows it, and
+/// connects to the hosts.
+///
+/// # Errors
+/// If the plan can't be applied as it is, or a host that it needs doesn't answer.
+async fn saved_plan(args: &Args, options: &ApplyOptions, path: &Path) -> miette::Result<Found> {
+    terminal::set_up_reports(args);
+    let saved = saved::plan(path)?;
+    let folder = folder::read(args, options.plan.folder.links())?;
+    let subject = Subject::of(folder, options.plan.tau.as_deref(), saved::options(path, &saved)?)?;
+    let planned = saved::replay(path, &saved, subject)?;
+    note_age(&saved.plan.facts);
+    let (page, at) = (&saved.plan.plan, &saved.plan.facts.at);
+    terminal::out(&shown(page, at, Some(saved.sha256), terminal::style(args)));
+
+    let connection = &options.plan.connection;
+    let Survey { subject, plan, .. } = planned;
+    let (basis, hosts) = probe(&subject, &known_hosts(connection)?, connection, None).await?;
+    for host in plan.hosts() {
+        if let Some(Probed::Nothing(why)) = basis.probed().get(host) {
+            let what = format!("{host}: {}; nothing was changed", render::why(why));
+            return Err(CommandError::new(what, render::help(why).to_string()).into());
+        }
+    }
+    let now = basis.plan()?;
+    let is_in_place =
+        |id: &ResourceId| now.changes.get(id).is_none() && !now.unplanned.contains_key(&id.host);
+    let is_applied = !plan.is_empty() && plan.changes.iter().all(|(id, _)| is_in_place(id));
+    Ok(Found { survey: Survey { subject, basis, plan, hosts }, is_applied })
+}
+
 /// A confirmed plan, and everything needed to apply it.
 struct Job {
     plan: Plan,
@@ -133,9 +188,11 @@ struct Job {
 impl Job {
     /// Fetches the files that the plan sends.
     fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
-        let Survey { network, binaries, basis, plan, hosts, .. } = survey;
+        let Survey { subject, basis, plan, hosts } = survey;
         let desired = basis.planner.desired();
-        let payloads = tokio::task::block_in_place(|| payloads(&plan, desired, &binaries, &network.folder))?;
+        let payloads = tokio::task::block_in_place(|| {
+            payloads(&plan, desired, &subject.binaries, &subject.network.folder)
+        })?;
         Ok((Self { plan, basis, payloads }, hosts))
     }
 }
@@ -164,7 +221,7 @@ async fn carry_out(
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
     let watched = Watched::new(&plan, style, options.verbose);
-    let RemoteLimits { remind, interrupt, .. } = RemoteLimits::with(&options.plan.timeouts);
+    let RemoteLimits { remind, interrupt, .. } = RemoteLimits::with(&options.plan.connection.timeouts);
     let shown = tokio::spawn(progress::show(receiver, watched, remind));
     let payloads = Arc::new(payloads);
     // Whether a second plan could be made to check the result.

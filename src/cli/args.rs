@@ -64,11 +64,19 @@ pub(crate) enum Command {
     )]
     Check(CheckOptions),
     /// Show what would change on the hosts; changes nothing
-    #[command(after_help = "Example: spore plan --target @host1")]
-    Plan(PlanOptions),
+    #[command(
+        after_help = "Example: spore plan --target @host1\nTo apply exactly this plan later, save it: spore plan -o plan.json, then spore apply plan.json"
+    )]
+    Plan(PlanArgs),
     /// Show the plan, ask for confirmation, and apply exactly that plan
     #[command(after_help = "Example, in a pipeline: spore apply --yes")]
-    Apply(ApplyOptions),
+    Apply(ApplyArgs),
+    /// Show a saved plan; reads no folder and contacts no host
+    #[command(after_help = "Example: spore show plan.json")]
+    Show(ShowOptions),
+    /// Show what is on the hosts, or save it for planning without them
+    #[command(after_help = "Example: spore facts -o facts.json\nThen: spore plan --facts facts.json")]
+    Facts(FactsOptions),
     /// Plan and apply this folder from scratch, on simulated hosts
     #[command(after_help = "Example: spore rehearse -n my-network\nNo real host is contacted, and \
     the folder's SSH keys aren't used.")]
@@ -149,6 +157,13 @@ pub(crate) struct PlanOptions {
     /// If a node doesn't become healthy, leave it as it is instead of rolling it back
     #[arg(long)]
     pub(crate) no_revert: bool,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionOptions,
+}
+
+/// Options of every command that contacts the hosts.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct ConnectionOptions {
     /// Ignore cached digests and rehash every file
     #[arg(long)]
     pub(crate) rehash: bool,
@@ -164,6 +179,46 @@ pub(crate) struct PlanOptions {
         value_delimiter = ','
     )]
     pub(crate) timeouts: Vec<TimeOut>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// Save the plan, to be shown or applied later
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Plan from facts that `spore facts` has saved; contacts no host
+    #[arg(long, value_name = "FILE", conflicts_with = "rehash")]
+    pub(crate) facts: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ShowOptions {
+    /// A plan that `spore plan -o` has saved
+    pub(crate) plan: PathBuf,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct FactsOptions {
+    /// Only these hosts
+    pub(crate) hosts: Vec<HostName>,
+    /// Save the facts, which contain no secrets
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) folder: FolderOptions,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionOptions,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ApplyArgs {
+    /// Apply exactly this saved plan, or nothing
+    #[arg(value_name = "PLAN", conflicts_with_all = ["targets", "batch", "purge_storage", "take_over", "no_revert"])]
+    pub(crate) saved: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) apply: ApplyOptions,
 }
 
 #[derive(Clone, Debug, Default, ClapArgs)]

@@ -5,6 +5,8 @@ use super::{CommandError, terminal};
 use crate::check;
 use crate::network::{Finding, Links, Network, Secrets, is_network};
 use crate::render;
+use crate::resource::Sha256;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Returns the folder given by `-n` or `SPORE_NETWORK`, or the current folder.
@@ -47,19 +49,21 @@ pub(crate) fn of_network(args: &Args) -> miette::Result<PathBuf> {
 }
 
 /// Reads and checks the folder. Prints all findings if one of them is an error, and
-/// otherwise only their number.
+/// otherwise only their number. Also returns the digests of the files that were read.
 ///
 /// # Errors
 /// If a finding is an error.
-pub(crate) fn read(args: &Args, links: Links) -> miette::Result<Network> {
-    let draft = check::read(&of_network(args)?, Secrets::Needed, links);
+pub(crate) fn read(args: &Args, links: Links) -> miette::Result<(Network, BTreeMap<String, Sha256>)> {
+    let mut draft = check::read(&of_network(args)?, Secrets::Needed, links);
     let problems = draft.problems();
     if problems.iter().any(Finding::is_error) {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
     } else if !problems.is_empty() {
         terminal::note(&format!("{} in the folder: see `spore check`\n", render::tally(&problems)));
     }
-    draft.finish().map_err(|_| {
+    let sources = std::mem::take(&mut draft.sources);
+    let network = draft.finish();
+    network.map(|network| (network, sources)).map_err(|_| {
         let message = format!("the network folder has {}", render::tally(&problems));
         CommandError::new(
             message,

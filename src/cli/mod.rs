@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod demo;
 mod dumps;
+mod facts;
 mod folder;
 mod key;
 mod lock;
@@ -15,7 +16,9 @@ mod plan;
 mod pretended;
 mod progress;
 mod rehearse;
+mod saved;
 mod secrets;
+mod show;
 mod standing;
 mod suggest;
 mod supplies;
@@ -117,8 +120,10 @@ async fn run(args: &Args) -> miette::Result<Exit> {
     match command {
         Command::Check(options) => check::run(args, options),
         Command::Plan(options) => plan::run(args, options).await,
-        Command::Apply(options) => apply::run(args, options, None).await,
-        Command::Retire(options) => apply::run(args, &options.apply, Some(options)).await,
+        Command::Apply(options) => apply::run(args, &options.apply, options.saved.as_deref(), None).await,
+        Command::Retire(options) => apply::run(args, &options.apply, None, Some(options)).await,
+        Command::Show(options) => show::run(args, options),
+        Command::Facts(options) => facts::run(args, options).await,
         Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse(options) => rehearse::run(args, *options).await,

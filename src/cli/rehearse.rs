@@ -4,16 +4,18 @@
 
 use super::args::{ApplyOptions, Args, FolderOptions};
 use super::pretended::{failure, unless_interrupted, written};
-use super::survey::survey_of;
+use super::survey::{Subject, survey_of};
 use super::{CommandError, Exit, apply, folder, terminal};
 use crate::artifact::{Architecture, Pin, Source};
 use crate::identity::SshKeyKind;
 use crate::network::{At, KeyFile, Login, Network, Place, Ssh};
+use crate::plan::Options;
 use crate::pretend::{Fleet, here, program};
 use crate::remote::TimeOut;
 use crate::render::{self, Style, Tone};
 use crate::resource::Sha256;
 use crate::ssh::KnownHosts;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use std::sync::Arc;
 pub(crate) async fn run(args: &Args, options: FolderOptions) -> miette::Result<Exit> {
     terminal::set_up_reports(args);
     let style = terminal::style(args);
-    let network = folder::read(args, options.links())?;
+    let (network, _) = folder::read(args, options.links())?;
     if network.hosts.is_empty() {
         return Err(CommandError::new("the folder has no hosts to simulate", "add one to hosts.yaml").into());
     }
@@ -42,8 +44,9 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
     let mut options = ApplyOptions::default();
     // A simulated node never exits seconds after its start, so a short settle time is
     // enough.
-    options.plan.timeouts.extend("settle=0.5".parse::<TimeOut>());
-    let survey = survey_of(network.clone(), &known, &options.plan, None).await?;
+    options.plan.connection.timeouts.extend("settle=0.5".parse::<TimeOut>());
+    let subject = || Subject::of((network.clone(), BTreeMap::new()), None, Options::default());
+    let survey = survey_of(subject()?, &known, &options.plan.connection).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.unplanned.is_empty() || !survey.plan.refusals.is_empty() {
         terminal::out(
@@ -60,7 +63,7 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
         }
     }
     terminal::out("\nplanning again:\n");
-    let survey = survey_of(network, &known, &options.plan, None).await?;
+    let survey = survey_of(subject()?, &known, &options.plan.connection).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.is_empty() {
         terminal::out(

@@ -1,42 +1,105 @@
-//! Makes a plan from a folder, for all commands that need a plan. The entry point is
-//! [`survey`].
+//! Makes a plan from a folder, for all commands that need a plan. The entry points are
+//! [`survey`], which contacts the hosts, and [`survey_offline`], which doesn't.
 
-use super::args::{Args, PlanOptions, RetireOptions};
+use super::args::{Args, ConnectionOptions, PlanOptions, RetireOptions};
 use super::logins::Keys;
 use super::supplies::Binaries;
 use super::{CommandError, folder, secrets, terminal};
+use crate::desired::Supplies;
+use crate::facts::file::{Gathered, HostAnswer, stored};
 use crate::facts::{self, Request};
 use crate::network::Network;
-use crate::plan::{Holder, HostError, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned};
+use crate::plan::file::{FORMAT, InputKey, Inputs, MadeWith, PLANNER, PlanFile, PlanPage, SavedOptions};
+use crate::plan::{Holder, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned};
 use crate::remote::{Connection, Locked, RemoteLimits, Target, gather};
-use crate::render::{self, Style};
-use crate::resource::{DigestKey, HostName, Redactor, SecretBytes, Untrusted};
+use crate::render;
+use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Sha256, Untrusted};
 use crate::ssh::{KnownHosts, ServerAddress};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::{JoinSet, block_in_place};
 
 /// A plan, and everything needed to apply it.
 pub(crate) struct Survey {
-    pub(crate) network: Network,
-    pub(crate) binaries: Binaries,
+    pub(crate) subject: Subject,
     pub(crate) basis: Basis,
     pub(crate) plan: Plan,
-    /// The hosts that answered, still connected.
+    /// The hosts that answered, still connected. Empty if the facts were read from a file.
     pub(crate) hosts: BTreeMap<HostName, Connection>,
-    /// For each host that was locked when it answered, the holder of the lock.
-    holders: BTreeMap<HostName, Holder>,
-    /// When all hosts had answered, in seconds since 1970.
-    at: u64,
+}
+
+/// What is planned: a network, its binaries and the options.
+pub(crate) struct Subject {
+    pub(crate) network: Network,
+    /// The digests of the folder's files.
+    sources: BTreeMap<String, Sha256>,
+    pub(crate) binaries: Binaries,
+    options: Options,
 }
 
 impl Survey {
-    /// Returns the plan as a page. It begins with the network, the time and any running
-    /// apply.
-    pub(crate) fn page(&self, style: Style) -> String {
-        let locked = self.holders.iter().map(|(host, holder)| (host, render::holder(holder)));
-        let header = render::header(&self.plan.network, self.at, self.plan.asked, locked);
-        header + &render::plan(&self.plan, style)
+    /// The plan in words.
+    pub(crate) fn page(&self) -> PlanPage {
+        render::page(&self.plan, &self.basis.holders)
+    }
+
+    /// The plan as a file.
+    pub(crate) fn file(&self) -> PlanFile {
+        PlanFile {
+            spore_plan: FORMAT.to_owned(),
+            made_with: MadeWith { spore: env!("CARGO_PKG_VERSION").to_owned(), planner: PLANNER },
+            plan: self.page(),
+            inputs: self.subject.inputs(),
+            facts: self.basis.gathered(),
+        }
+    }
+}
+
+impl Subject {
+    pub(crate) fn of(
+        (network, sources): (Network, BTreeMap<String, Sha256>),
+        tau: Option<&Path>,
+        options: Options,
+    ) -> miette::Result<Self> {
+        let binaries = block_in_place(|| Binaries::take(&network, tau))?;
+        Ok(Self { network, sources, binaries, options })
+    }
+
+    /// Identifies what a plan is made from.
+    pub(crate) fn inputs(&self) -> Inputs {
+        let Self { network, sources, binaries, options } = self;
+        let Options { targets, batch, take_over, no_revert, purge_storage, retire: _ } = options;
+        let key = InputKey::new(network.swarm_key.line());
+        let is_yaml = |path: &str| [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
+        let of = |yaml: bool| {
+            let files = sources.iter().filter(move |(path, _)| is_yaml(path) == yaml);
+            files.map(|(path, sha256)| (path.clone(), key.digest(*sha256))).collect()
+        };
+        let Supplies { tau, plugins, versions: _ } = &binaries.supplies;
+        let tau = tau.iter().map(|(architecture, tau)| (format!("tau for {architecture}"), tau));
+        let plugins = plugins.iter().map(|(name, plugin)| (format!("plugins/{name}"), plugin));
+        Inputs {
+            options: SavedOptions {
+                targets: targets.iter().map(ToString::to_string).collect(),
+                batch: *batch,
+                take_over: *take_over,
+                no_revert: *no_revert,
+                purge_storage: *purge_storage,
+            },
+            key: key.fingerprint(),
+            folder: of(true),
+            secrets: of(false),
+            artifacts: tau.chain(plugins).map(|(name, found)| (name, found.sha256.to_string())).collect(),
+        }
+    }
+
+    /// The compiled network, and the redactor that masks its secrets.
+    fn planner(&self) -> Result<(Planner, Redactor), CommandError> {
+        let planner =
+            Planner::new(&self.network, &self.binaries.supplies, self.options.clone()).map_err(no_plan)?;
+        let redactor = secrets::redactor(&self.network, planner.desired());
+        Ok((planner, redactor))
     }
 }
 
@@ -46,27 +109,72 @@ pub(crate) struct Basis {
     /// For each host, the probe.
     scripts: BTreeMap<HostName, SecretBytes>,
     probed: BTreeMap<HostName, Probed>,
+    /// The answers that could be parsed.
+    answers: BTreeMap<HostName, Untrusted>,
+    /// For each host that was locked when it answered, the holder of the lock.
+    holders: BTreeMap<HostName, Holder>,
+    /// When all hosts had answered, in UTC.
+    pub(crate) at: Printable,
     /// Masks the folder's secrets in text from hosts.
-    redactor: Redactor,
+    pub(crate) redactor: Redactor,
 }
 
 impl Basis {
-    fn plan(&self) -> Result<Plan, CommandError> {
+    fn new((planner, redactor): (Planner, Redactor), at: Printable) -> Self {
+        Self {
+            planner,
+            scripts: BTreeMap::new(),
+            probed: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            at,
+            redactor,
+        }
+    }
+
+    /// What is known about each host.
+    pub(crate) fn probed(&self) -> &BTreeMap<HostName, Probed> {
+        &self.probed
+    }
+
+    pub(crate) fn plan(&self) -> Result<Plan, CommandError> {
         self.planner.plan(&self.probed).map_err(|error| CommandError::because(error.to_string(), None, None))
     }
 
-    /// Records a host's answer to its probe. Returns the holder of the host's lock, if any.
-    fn answered(&mut self, name: HostName, answer: Result<Untrusted, HostError>) -> Option<Holder> {
-        let (probed, holder) = match answer.map(|answer| facts::parse(&answer, &self.redactor)) {
-            Ok(Ok(facts)) => {
+    /// Records a host's answer to its probe.
+    fn answered(&mut self, name: HostName, answer: Result<Untrusted, Unplanned>) {
+        self.holders.remove(&name);
+        self.answers.remove(&name);
+        let parsed = answer.and_then(|answer| {
+            let facts = facts::parse(&answer, &self.redactor).map_err(Unplanned::Answer)?;
+            self.answers.insert(name.clone(), answer);
+            Ok(facts)
+        });
+        let probed = match parsed {
+            Ok(facts) => {
                 let holder = facts.holder.as_ref().map(|text| Holder::parse(text, &self.redactor));
-                (Probed::Facts(Box::new(facts)), holder)
+                self.holders.extend(holder.map(|holder| (name.clone(), holder)));
+                Probed::Facts(Box::new(facts))
             }
-            Ok(Err(error)) => (Probed::Nothing(Unplanned::Answer(error)), None),
-            Err(error) => (Probed::Nothing(error.into()), None),
+            Err(why) => Probed::Nothing(why),
         };
         self.probed.insert(name, probed);
-        holder
+    }
+
+    /// What the hosts have answered, for a file.
+    pub(crate) fn gathered(&self) -> Gathered {
+        let stored = |name: &HostName, probed: &Probed| match (probed, self.answers.get(name)) {
+            (Probed::Facts(_), Some(answer)) => {
+                Some(HostAnswer::Answer(stored(name, answer, &self.redactor)?))
+            }
+            (Probed::Nothing(Unplanned::NotGathered), _) | (Probed::Facts(_), None) => None,
+            (Probed::Nothing(why), _) => {
+                Some(HostAnswer::Nothing { why: render::why(why), help: render::help(why) })
+            }
+        };
+        let hosts = self.probed.iter();
+        let hosts = hosts.filter_map(|(name, probed)| Some((name.to_string(), stored(name, probed)?)));
+        Gathered { at: self.at.clone(), hosts: hosts.collect() }
     }
 
     /// Plans again after an apply. The hosts of the apply are probed again while they are
@@ -92,9 +200,43 @@ impl Basis {
             if answer.is_ok() {
                 locked.insert(name.clone(), host);
             }
-            self.answered(name, answer);
+            self.answered(name, answer.map_err(Unplanned::from));
         }
         self.plan()
+    }
+}
+
+/// Reads the folder and its binaries. With `retire`, only what is needed to retire that host is
+/// to be planned.
+///
+/// # Errors
+/// If the folder or a binary can't be used.
+pub(crate) fn subject(
+    args: &Args,
+    options: &PlanOptions,
+    retire: Option<&RetireOptions>,
+) -> miette::Result<Subject> {
+    terminal::set_up_reports(args);
+    let folder = folder::read(args, options.folder.links())?;
+    if retire.is_some() && !options.targets.is_empty() {
+        return Err(CommandError::new(
+            "`retire` doesn't accept `--target`",
+            "remove the option: `retire` changes only what the retirement needs",
+        )
+        .into());
+    }
+    Subject::of(folder, options.tau.as_deref(), narrowed(options, retire))
+}
+
+/// The planner's part of the options.
+fn narrowed(options: &PlanOptions, retire: Option<&RetireOptions>) -> Options {
+    Options {
+        targets: options.targets.clone(),
+        batch: options.batch.map(usize::from),
+        take_over: options.take_over,
+        no_revert: options.no_revert,
+        purge_storage: options.purge_storage,
+        retire: retire.map(|RetireOptions { host, gone, .. }| Retire { host: host.clone(), gone: *gone }),
     }
 }
 
@@ -108,67 +250,85 @@ pub(crate) async fn survey(
     options: &PlanOptions,
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
-    terminal::set_up_reports(args);
-    let network = folder::read(args, options.folder.links())?;
-    if retire.is_some() && !options.targets.is_empty() {
-        return Err(CommandError::new(
-            "`retire` doesn't accept `--target`",
-            "remove the option: `retire` changes only what the retirement needs",
-        )
-        .into());
-    }
-    let known = known_hosts(options)?;
-    survey_of(network, &known, options, retire).await
+    let subject = subject(args, options, retire)?;
+    let known = known_hosts(&options.connection)?;
+    survey_of(subject, &known, &options.connection).await
 }
 
-/// Like [`survey`], for a network that has been read.
+/// Probes the hosts, and plans.
 ///
 /// # Errors
 /// If there is no plan at all. Problems with a single host are part of the plan.
 pub(crate) async fn survey_of(
-    network: Network,
+    subject: Subject,
     known: &KnownHosts,
-    options: &PlanOptions,
-    retire: Option<&RetireOptions>,
+    options: &ConnectionOptions,
 ) -> miette::Result<Survey> {
-    let binaries = block_in_place(|| Binaries::take(&network, options.tau.as_deref()))?;
-    let retire = retire.map(|RetireOptions { host, gone, .. }| Retire { host: host.clone(), gone: *gone });
-    let narrowed = Options {
-        targets: options.targets.clone(),
-        batch: options.batch.map(usize::from),
-        take_over: options.take_over,
-        no_revert: options.no_revert,
-        purge_storage: options.purge_storage,
-        retire,
-    };
-    let planner = Planner::new(&network, &binaries.supplies, narrowed).map_err(no_plan)?;
-    // Loading the keys may prompt for a passphrase.
-    let (targets, probed) = block_in_place(|| targets(&network, &planner, options))?;
-    let redactor = secrets::redactor(&network, planner.desired());
-    let mut basis = Basis {
-        planner,
-        scripts: targets.iter().map(|target| (target.name.clone(), target.script.clone())).collect(),
-        probed,
-        redactor,
-    };
-    let limits = RemoteLimits::with(&options.timeouts);
-    let answers = gather(targets, known, &limits, &basis.redactor, |_, _| {}).await;
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (mut hosts, mut holders) = (BTreeMap::new(), BTreeMap::new());
-    for (name, answer) in answers {
-        let answer = answer.map(|(host, text)| {
-            hosts.insert(name.clone(), host);
-            text
-        });
-        holders.extend(basis.answered(name.clone(), answer).map(|holder| (name, holder)));
+    let (basis, hosts) = probe(&subject, known, options, None).await?;
+    planned(subject, basis, hosts)
+}
+
+/// Plans from facts that were gathered earlier, and contacts no host.
+///
+/// # Errors
+/// If there is no plan at all.
+pub(crate) fn survey_offline(subject: Subject, gathered: &Gathered) -> miette::Result<Survey> {
+    selectors(&subject.network, &subject.options)?;
+    let mut basis = Basis::new(subject.planner()?, gathered.at.clone());
+    let names: Vec<HostName> = basis.planner.hosts().keys().cloned().collect();
+    for name in names {
+        let answer = match gathered.hosts.get(name.as_str()) {
+            Some(HostAnswer::Answer(lines)) => Ok(HostAnswer::untrusted(lines)),
+            Some(HostAnswer::Nothing { why, help }) => {
+                Err(Unplanned::Recorded { why: why.clone(), help: help.clone() })
+            }
+            None => Err(Unplanned::NotGathered),
+        };
+        basis.answered(name, answer);
     }
+    planned(subject, basis, BTreeMap::new())
+}
+
+fn planned(subject: Subject, basis: Basis, hosts: BTreeMap<HostName, Connection>) -> miette::Result<Survey> {
     let plan = basis.plan()?;
     for selector in &plan.idle_targets {
         terminal::note(&format!(
             "note: `--target {selector}` selects nothing: neither the folder nor a host has such a node"
         ));
     }
-    Ok(Survey { network, binaries, basis, plan, hosts, holders, at })
+    Ok(Survey { subject, basis, plan, hosts })
+}
+
+/// Probes all hosts, or only those in `only`.
+///
+/// # Errors
+/// If no host can be probed at all. Problems with a single host are part of the result.
+pub(crate) async fn probe(
+    subject: &Subject,
+    known: &KnownHosts,
+    options: &ConnectionOptions,
+    only: Option<&BTreeSet<HostName>>,
+) -> miette::Result<(Basis, BTreeMap<HostName, Connection>)> {
+    let mut basis = Basis::new(subject.planner()?, Printable::default());
+    selectors(&subject.network, &subject.options)?;
+    // Loading the keys may prompt for a passphrase.
+    let (targets, probed) =
+        block_in_place(|| targets(&subject.network, &basis.planner, options.rehash, only));
+    basis.scripts = targets.iter().map(|target| (target.name.clone(), target.script.clone())).collect();
+    basis.probed = probed;
+    let limits = RemoteLimits::with(&options.timeouts);
+    let answers = gather(targets, known, &limits, &basis.redactor, |_, _| {}).await;
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    basis.at = Printable::composed(render::timestamp(at));
+    let mut hosts = BTreeMap::new();
+    for (name, answer) in answers {
+        let answer = answer.map(|(host, text)| {
+            hosts.insert(name.clone(), host);
+            text
+        });
+        basis.answered(name, answer.map_err(Unplanned::from));
+    }
+    Ok((basis, hosts))
 }
 
 fn no_plan(error: PlanError) -> CommandError {
@@ -180,7 +340,11 @@ fn no_plan(error: PlanError) -> CommandError {
     CommandError::because(error.to_string(), help, source)
 }
 
-fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
+/// The host keys that are trusted.
+///
+/// # Errors
+/// If the file can't be read.
+pub(crate) fn known_hosts(options: &ConnectionOptions) -> miette::Result<KnownHosts> {
     let files = match &options.known_hosts {
         Some(file) if !file.is_file() => {
             return Err(CommandError::new(
@@ -202,12 +366,8 @@ fn known_hosts(options: &PlanOptions) -> miette::Result<KnownHosts> {
     })
 }
 
-/// Returns the hosts to probe, and those that can't be probed because no login is left.
-fn targets(
-    network: &Network,
-    planner: &Planner,
-    options: &PlanOptions,
-) -> miette::Result<(Vec<Target>, BTreeMap<HostName, Probed>)> {
+/// Refuses targets that can't select anything.
+fn selectors(network: &Network, options: &Options) -> miette::Result<()> {
     for selector in &options.targets {
         let fits = network.hosts.values().any(|host| {
             selector.may_select(&host.name)
@@ -221,11 +381,23 @@ fn targets(
             .into());
         }
     }
+    Ok(())
+}
+
+/// Returns the hosts to probe, and those that can't be probed because no login is left.
+fn targets(
+    network: &Network,
+    planner: &Planner,
+    rehash: bool,
+    only: Option<&BTreeSet<HostName>>,
+) -> (Vec<Target>, BTreeMap<HostName, Probed>) {
     let machines = DigestKey::for_machines(network.swarm_key.line());
     let mut keys = Keys::default();
     let mut targets = Vec::new();
     let mut probed = BTreeMap::new();
-    for (name, shapes) in planner.hosts() {
+    for (name, shapes) in
+        planner.hosts().iter().filter(|(name, _)| only.is_none_or(|only| only.contains(*name)))
+    {
         let Some(host) = network.hosts.get(name) else { continue };
         let (logins, problems) = keys.logins(&host.ssh);
         if logins.is_empty() {
@@ -237,8 +409,8 @@ fn targets(
             name: name.clone(),
             address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
             logins,
-            script: Request { key, machines: &machines, shapes, rehash: options.rehash }.script(),
+            script: Request { key, machines: &machines, shapes, rehash }.script(),
         });
     }
-    Ok((targets, probed))
+    (targets, probed)
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::artifact::{Architecture, Pin};
 use crate::finding::{Excerpt, FolderProblem};
 use crate::identity::{NodeKey, PeerId, SwarmKey, ValidationKeys};
-use crate::resource::{HostName, SecretBytes, ShapeName};
+use crate::resource::{HostName, SecretBytes, Sha256, ShapeName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +56,9 @@ pub struct Draft {
     pub partial: Partial,
     /// Whether the secrets were expected in the folder.
     pub secrets: Secrets,
+    /// The digests of the files that the network was read from, by path, except the keys of
+    /// logins, which don't affect a plan.
+    pub sources: BTreeMap<String, Sha256>,
     /// The files with an unencrypted private key that git doesn't ignore.
     pub unignored: Vec<(At<String>, InGit)>,
     findings: Findings,
@@ -207,6 +210,7 @@ impl Draft {
             tau: BTreeMap::new(),
             partial: Partial::default(),
             secrets,
+            sources: BTreeMap::new(),
             unignored: Vec::new(),
             findings: Findings::default(),
         }

@@ -13,6 +13,7 @@ use super::git;
 use crate::artifact::{FileError, Regular, leads_out};
 use crate::finding::{Bounds, Component, InGit, Start, UnreadableFile};
 use crate::identity::holds_private_key;
+use crate::resource::Sha256;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
@@ -269,6 +270,15 @@ impl Files {
             }
             Err(None) => {}
         }
+    }
+
+    /// The digests of the files, by path.
+    pub(super) fn digests(&self) -> BTreeMap<String, Sha256> {
+        let digest = |(path, found): (&String, &Found)| match found {
+            Found::File(bytes) => Some((path.clone(), Sha256::of(bytes))),
+            Found::Unopened | Found::Unreadable(_) => None,
+        };
+        self.found.iter().filter_map(digest).collect()
     }
 
     /// The file with what git does with it, unless git ignores it.

@@ -154,6 +154,10 @@ fn assemble(files: &Files, secrets: Secrets, report: &mut ProblemReport) -> Draf
         draft.unignored.extend(raw.private_files().filter_map(|file| files.in_git(file)));
         (draft.domain, draft.swarm_key) = raw.finish(files, report);
     }
+    draft.sources = files.digests();
+    for key in draft.logins.values().flat_map(|login| &login.keys) {
+        draft.sources.remove(&key.written);
+    }
     logins::missing_keys(&draft, report);
     let plain = draft.logins.values().flat_map(|login| &login.keys);
     let plain = plain.filter(|key| key.kind == Some(SshKeyKind::Plain));

@@ -3,6 +3,7 @@
 use super::{HostError, UnusableKey};
 use crate::diff::Obstacle;
 use crate::facts::AnswerError;
+use crate::resource::Printable;
 use std::sync::Arc;
 
 /// Why a host can't be planned.
@@ -16,6 +17,16 @@ pub enum Unplanned {
     Host(Arc<HostError>),
     /// None of the host's logins has a usable key or a password. These keys can't be used.
     NoLogin(Vec<UnusableKey>),
+    /// The host had given no usable answer when the facts were gathered from which it is
+    /// planned now.
+    Recorded {
+        /// Why, as it was reported then.
+        why: Printable,
+        /// What to do about it, as it was reported then.
+        help: Printable,
+    },
+    /// The facts from which the network is planned don't include the host.
+    NotGathered,
 }
 
 impl From<HostError> for Unplanned {

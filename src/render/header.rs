@@ -1,19 +1,14 @@
 //! The first lines of a plan. They identify the plan when it is read later, in an e-mail or
 //! a log.
 
-use crate::resource::{HostName, Printable};
+use crate::plan::file::PlanPage;
 
 /// A line such as `network lab.test, 2026-11-26T18:00:00Z, 7 hosts`, then a line for each
-/// host that an apply has locked, with the holder of the lock. `at` is in seconds since
-/// 1970.
-pub fn header<'a>(
-    network: &str,
-    at: u64,
-    hosts: usize,
-    locked: impl Iterator<Item = (&'a HostName, String)>,
-) -> String {
-    let (network, hosts) = (Printable::line(network), super::plan::hosts(hosts));
-    let mut text = format!("network {network}, {}, {hosts}\n", timestamp(at));
+/// host that an apply has locked, with the holder of the lock. `at` is when the hosts had
+/// answered.
+pub fn header(page: &PlanPage, at: &str) -> String {
+    let PlanPage { network, hosts, locked, .. } = page;
+    let mut text = format!("network {network}, {at}, {}\n", super::plan::hosts(*hosts));
     for (host, holder) in locked {
         text.push_str(&format!(
             "note: {host} is locked by {holder}; the plan may show an unfinished apply\n"
@@ -23,8 +18,8 @@ pub fn header<'a>(
     text
 }
 
-/// A time in UTC, in the format of RFC 3339.
-fn timestamp(at: u64) -> String {
+/// A time in UTC, in the format of RFC 3339. `at` is in seconds since 1970.
+pub fn timestamp(at: u64) -> String {
     let (days, second) = (at / 86_400, at % 86_400);
     // Years are counted from March, so that a leap day is the last day of its year. Day 0
     // is 1 March of the year 0, and 400 years have 146 097 days.
@@ -40,6 +35,30 @@ fn timestamp(at: u64) -> String {
     };
     let (year, minute) = (400 * era + year, second / 60);
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", minute / 60, minute % 60, second % 60)
+}
+
+/// How long ago a time was, such as `3 h ago`. Both are in UTC; `now` is in seconds since 1970.
+/// `None` if `at` isn't a time that [`timestamp`] has written.
+pub fn age(at: &str, now: u64) -> Option<String> {
+    let seconds = now.saturating_sub(self::seconds(at)?);
+    Some(match seconds {
+        0..120 => format!("{seconds} s ago"),
+        120..7_200 => format!("{} min ago", seconds / 60),
+        7_200..172_800 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} days ago", seconds / 86_400),
+    })
+}
+
+/// The inverse of [`timestamp`].
+fn seconds(text: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    // Years begin in March here, as in `timestamp`.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    let at = days.checked_sub(719_468)? * 86_400 + hour * 3_600 + minute * 60 + second;
+    (timestamp(at) == text).then_some(at)
 }
 
 #[cfg(test)]
@@ -59,17 +78,20 @@ mod tests {
         ];
         for (at, text) in table {
             assert_eq!(timestamp(at), text);
+            assert_eq!(seconds(text), Some(at));
         }
     }
 
     #[test]
-    fn it_names_who_has_locked_a_host() {
-        let host = "h1".parse::<HostName>().ok();
-        let locked = host.iter().map(|host| (host, "ana@laptop since noon".to_owned()));
-        assert_eq!(
-            header("lab.test", 0, 1, locked),
-            "network lab.test, 1970-01-01T00:00:00Z, 1 host\n\
-             note: h1 is locked by ana@laptop since noon; the plan may show an unfinished apply\n\n"
-        );
+    fn an_age_has_one_unit() {
+        let at = "2026-11-26T18:00:00Z";
+        let after = |seconds: u64| age(at, 1_795_716_000 + seconds);
+        let table = [(5, "5 s ago"), (600, "10 min ago"), (10_900, "3 h ago"), (864_000, "10 days ago")];
+        for (seconds, text) in table {
+            assert_eq!(after(seconds).as_deref(), Some(text));
+        }
+        for odd in ["", "2026-13-26T18:00:00Z", "2026-11-26 18:00:00", "0000-01-01T00:00:00Z"] {
+            assert_eq!(age(odd, 0), None, "{odd}");
+        }
     }
 }

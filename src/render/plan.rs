@@ -14,7 +14,7 @@ use crate::plan::file::{
     Destructive, Kind, OverriddenUnit, PlaceEntry, PlanPage, PlannedChange, ResourceType, UnplannedHost,
     Verdict,
 };
-use crate::plan::{OverriddenDirective, Plan, Unplanned};
+use crate::plan::{Holder, OverriddenDirective, Plan, Unplanned};
 use crate::resource::{
     Access, Content, Effect, HostName, Printable, Resource, ResourceId, ResourceKey, Size, Trouble, Untold,
     Value, Version,
@@ -25,11 +25,11 @@ pub use text::text;
 
 /// The whole plan as text. Each line ends with a line break.
 pub fn plan(plan: &Plan, style: Style) -> String {
-    text(&page(plan), style)
+    text(&page(plan, &BTreeMap::new()), style)
 }
 
-/// A plan in words.
-pub fn page(plan: &Plan) -> PlanPage {
+/// A plan in words, and the holders of the locks of its hosts.
+pub fn page(plan: &Plan, locked: &BTreeMap<HostName, Holder>) -> PlanPage {
     let words = Words { plan };
     let changes = plan.changes.iter().map(|(id, change)| words.change(id, change));
     let destructive = plan.destructive().map(|(id, change)| words.destruction(id, change));
@@ -41,7 +41,10 @@ pub fn page(plan: &Plan) -> PlanPage {
         verdict: verdict(plan),
         summary: Printable::composed(summary(plan)),
         in_place: plan.unchanged,
-        locked: BTreeMap::new(),
+        locked: locked
+            .iter()
+            .map(|(host, held)| (name(host), Printable::composed(super::holder(held))))
+            .collect(),
         unplanned: unplanned_hosts(plan),
         overridden: plan.overridden.iter().map(overridden_unit).collect(),
         destructive: destructive.collect(),
@@ -169,9 +172,14 @@ fn counts<'a>(
 
 /// Example: `h1, h2 and 3 more`.
 pub(super) fn listed<'a>(hosts: impl ExactSizeIterator<Item = &'a HostName>) -> String {
+    counted_list(hosts.map(HostName::to_string))
+}
+
+/// The first items, and the number of the others.
+pub(super) fn counted_list(items: impl ExactSizeIterator<Item = String>) -> String {
     const NAMED: usize = 5;
-    let more = hosts.len().saturating_sub(NAMED);
-    let names: Vec<&str> = hosts.take(NAMED).map(HostName::as_str).collect();
+    let more = items.len().saturating_sub(NAMED);
+    let names: Vec<String> = items.take(NAMED).collect();
     match more {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),

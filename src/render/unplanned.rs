@@ -16,6 +16,8 @@ pub fn why(unplanned: &Unplanned) -> Printable {
         Unplanned::Host(error) => host_error(error),
         Unplanned::NoLogin(keys) if keys.is_empty() => "no login has a key or a password".to_owned(),
         Unplanned::NoLogin(keys) => keys.iter().map(ssh::unusable_key).collect::<Vec<_>>().join("; "),
+        Unplanned::Recorded { why, help: _ } => return why.clone(),
+        Unplanned::NotGathered => "the facts don't include this host".to_owned(),
     })
 }
 
@@ -25,6 +27,10 @@ pub fn help(unplanned: &Unplanned) -> Printable {
         Unplanned::Obstacle(obstacle) => obstacle_help(obstacle),
         Unplanned::Answer(error) => answer_help(error).to_owned(),
         Unplanned::Host(error) => host_help(error),
+        Unplanned::Recorded { why: _, help } => return help.clone(),
+        Unplanned::NotGathered => {
+            "gather the facts again, with this folder: `spore facts -o FILE`".to_owned()
+        }
         Unplanned::NoLogin(_) => "add a key file or a password to the host's login in auth.yaml".to_owned(),
     })
 }

@@ -1,0 +1,64 @@
+//! `spore facts`: shows what is on the hosts, or saves it, so that a plan can be made later
+//! without contacting them.
+
+use super::args::{Args, FactsOptions};
+use super::survey::{self, Subject};
+use super::{CommandError, Exit, folder, saved, terminal};
+use crate::facts::file::{FORMAT, FactsFile};
+use crate::plan::{Options, Probed};
+use crate::render;
+use crate::resource::{HostName, Printable};
+use std::collections::BTreeSet;
+
+pub(crate) async fn run(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
+    terminal::set_up_reports(args);
+    let mut interrupts = terminal::Interrupts::listen();
+    let gathering = {
+        let (args, options) = (args.clone(), options.clone());
+        async move { gather(&args, &options).await }
+    };
+    interrupts.unless(gathering).await.unwrap_or_else(|| {
+        terminal::out("facts: interrupted\n");
+        Ok(Exit::Interrupted)
+    })
+}
+
+async fn gather(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
+    let folder = folder::read(args, options.folder.links())?;
+    let subject = Subject::of(folder, None, Options::default())?;
+    let only: BTreeSet<HostName> = options.hosts.iter().cloned().collect();
+    if let Some(unknown) = only.iter().find(|host| !subject.network.hosts.contains_key(*host)) {
+        let help = "use a host from the folder";
+        return Err(CommandError::new(format!("the folder has no host `{unknown}`"), help).into());
+    }
+    let known = survey::known_hosts(&options.connection)?;
+    let only = (!only.is_empty()).then_some(&only);
+    let (basis, _) = survey::probe(&subject, &known, &options.connection, only).await?;
+    let (mut answered, mut silent) = (0, 0);
+    for (host, probed) in basis.probed() {
+        match probed {
+            Probed::Facts(facts) => {
+                answered += 1;
+                if options.out.is_none() {
+                    terminal::out(&render::facts(host, facts));
+                }
+            }
+            Probed::Nothing(why) => {
+                silent += 1;
+                terminal::out(&format!("{host}: {}; {}\n", render::why(why), render::help(why)));
+            }
+        }
+    }
+    let mut conclusion = format!("facts: {}", render::counted(answered, "host"));
+    if silent > 0 {
+        conclusion += &format!("; no facts of {}", render::counted(silent, "host"));
+    }
+    if let Some(out) = &options.out {
+        let network = Printable::line(&subject.network.domain.root.value);
+        let file = FactsFile { spore_facts: FORMAT.to_owned(), network, facts: basis.gathered() };
+        saved::write(out, &file.to_bytes())?;
+        conclusion += &format!("; saved to {}", out.display());
+    }
+    terminal::out(&format!("{conclusion}\n"));
+    Ok(if silent > 0 { Exit::Unplanned } else { Exit::Done })
+}
