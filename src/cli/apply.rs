@@ -7,13 +7,13 @@ use super::plan::{note_age, shown};
 use super::progress::{self, Watched};
 use super::survey::{Basis, Subject, Survey, known_hosts, probe, survey};
 use super::terminal::Interrupts;
-use super::{CommandError, Exit, folder, saved, terminal};
+use super::{CommandError, Exit, folder, receipts, saved, terminal};
 use crate::desired::Desired;
 use crate::plan::action::Action;
-use crate::plan::{Plan, Probed};
+use crate::plan::{HostFailure, Plan, Probed, Wrong};
 use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
 use crate::render;
-use crate::resource::{FileSource, HostName, ResourceId};
+use crate::resource::{FileSource, HostName, ResourceId, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,10 @@ pub(crate) async fn run(
         }
         Some(Ok(Prepared::Ready(ready))) => {
             let (job, locks) = *ready;
-            (carry_out(args, options, job, locks, interrupts).await, true)
+            match job.plan.is_empty() {
+                true => (record(job, locks).await, false),
+                false => (carry_out(args, options, job, locks, interrupts).await, true),
+            }
         }
         Some(Ok(Prepared::Over(exit))) => (exit, false),
         Some(Err(report)) => {
@@ -104,13 +107,13 @@ async fn prepare(
     patience: Instant,
 ) -> miette::Result<Prepared> {
     loop {
-        let Found { survey, is_applied } = match saved {
+        let Found { survey, digest, is_applied } = match saved {
             Some(path) => saved_plan(args, options, path).await?,
             None => {
                 let survey = survey(args, &options.plan, retire).await?;
                 let page = shown(&survey.page(), &survey.basis.at, None, terminal::style(args));
                 terminal::out(&page);
-                Found { survey, is_applied: false }
+                Found { digest: survey.digest(), survey, is_applied: false }
             }
         };
         let plan = &survey.plan;
@@ -120,18 +123,20 @@ async fn prepare(
             return Ok(Prepared::Over(if all { Exit::Done } else { Exit::Failed }));
         }
         if plan.is_empty() && plan.refusals.is_empty() {
-            if plan.reaches_everything() {
+            if !plan.reaches_everything() {
+                let why = render::not_reached(plan).join("; ");
+                terminal::out(&format!("apply: {why}; nothing was changed\n"));
+                return Ok(Prepared::Over(Exit::Failed));
+            }
+            if plan.receipts_due().next().is_none() {
                 terminal::out("apply: nothing to do\n");
                 return Ok(Prepared::Over(Exit::Done));
             }
-            terminal::out(&format!("apply: {}; nothing was changed\n", render::not_reached(plan).join("; ")));
-            return Ok(Prepared::Over(Exit::Failed));
-        }
-        if !agreed(plan, options).await? {
+        } else if !agreed(plan, options).await? {
             terminal::out("apply: declined; nothing was changed\n");
             return Ok(Prepared::Over(Exit::Declined));
         }
-        let (job, hosts) = Job::of(survey)?;
+        let (job, hosts) = Job::of(survey, digest)?;
         let command = if retire.is_some() { "spore retire" } else { "spore apply" };
         match lock::take(hosts, &job.plan, command, patience).await? {
             Taken::Locked(locks) => return Ok(Prepared::Ready(Box::new((job, locks)))),
@@ -143,6 +148,8 @@ async fn prepare(
 /// A plan to apply.
 struct Found {
     survey: Survey,
+    /// The digest of its file.
+    digest: Sha256,
     /// Whether everything that the plan changes is already in place.
     is_applied: bool,
 }
@@ -175,25 +182,28 @@ async fn saved_plan(args: &Args, options: &ApplyOptions, path: &Path) -> miette:
     let is_in_place =
         |id: &ResourceId| now.changes.get(id).is_none() && !now.unplanned.contains_key(&id.host);
     let is_applied = !plan.is_empty() && plan.changes.iter().all(|(id, _)| is_in_place(id));
-    Ok(Found { survey: Survey { subject, basis, plan, hosts }, is_applied })
+    let survey = Survey { subject, basis, plan, hosts };
+    Ok(Found { survey, digest: saved.sha256, is_applied })
 }
 
 /// A confirmed plan, and everything needed to apply it.
 struct Job {
     plan: Plan,
+    /// The digest of the plan's file.
+    digest: Sha256,
     basis: Basis,
     payloads: Payloads,
 }
 
 impl Job {
     /// Fetches the files that the plan sends.
-    fn of(survey: Survey) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
+    fn of(survey: Survey, digest: Sha256) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
         let Survey { subject, basis, plan, hosts } = survey;
         let desired = basis.planner.desired();
         let payloads = tokio::task::block_in_place(|| {
             payloads(&plan, desired, &subject.binaries, &subject.network.folder)
         })?;
-        Ok((Self { plan, basis, payloads }, hosts))
+        Ok((Self { plan, digest, basis, payloads }, hosts))
     }
 }
 
@@ -202,7 +212,8 @@ impl Job {
 /// # Errors
 /// If a file can't be fetched, or another process holds a host's lock.
 pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
-    let (job, hosts) = Job::of(survey)?;
+    let digest = survey.digest();
+    let (job, hosts) = Job::of(survey, digest)?;
     match lock::take(hosts, &job.plan, "spore rehearse", Instant::now()).await? {
         Taken::Locked(locks) => Ok(carry_out(args, options, job, locks, Interrupts::listen()).await),
         Taken::Waited => Ok(Exit::Failed),
@@ -216,7 +227,7 @@ async fn carry_out(
     locks: Locks,
     mut interrupts: Interrupts,
 ) -> Exit {
-    let Job { plan, mut basis, payloads } = job;
+    let Job { plan, digest, mut basis, payloads } = job;
     let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
@@ -235,7 +246,15 @@ async fn carry_out(
         }
         if applied.is_complete(&plan) {
             match stop.wait(interrupt, basis.again(&mut hosts)).await {
-                Some(Ok(again)) => applied.compare(&plan, &again),
+                Some(Ok(again)) => {
+                    applied.compare(&plan, &again);
+                    if applied.is_complete(&plan) {
+                        let leaving = receipts::leave(&plan, digest, &basis, &mut hosts);
+                        for (host, what) in stop.wait(interrupt, leaving).await.unwrap_or_default() {
+                            applied.failed.insert(host, HostFailure { action: None, change: None, what });
+                        }
+                    }
+                }
                 Some(Err(error)) => {
                     terminal::error(&error.into());
                     is_checked = false;
@@ -273,6 +292,38 @@ async fn carry_out(
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
         (false, false) => Exit::Failed,
+    }
+}
+
+/// Leaves receipts on hosts that need no change but have no receipt yet.
+async fn record(job: Job, locks: Locks) -> Exit {
+    let Job { plan, digest, mut basis, payloads: _ } = job;
+    let Locks { locked: mut hosts, lost } = locks;
+    let mut failed: BTreeMap<HostName, Wrong> =
+        lost.into_iter().map(|(host, error)| (host, Wrong::Host(Arc::new(error)))).collect();
+    let mut is_same = false;
+    // The hosts may have changed since they were probed without a lock.
+    match basis.again(&mut hosts).await {
+        Ok(again) if again.is_empty() && again.reaches_everything() => {
+            is_same = true;
+            failed.extend(receipts::leave(&plan, digest, &basis, &mut hosts).await);
+        }
+        Ok(_) => terminal::note("the hosts have changed since the plan; see `spore plan`"),
+        Err(error) => terminal::error(&error.into()),
+    }
+    let releasing = lock::release(hosts);
+    let _ = tokio::time::timeout(RELEASE, releasing).await;
+    for (host, what) in &failed {
+        terminal::out(&render::failure(host, what));
+    }
+    let recorded = plan.receipts_due().filter(|host| !failed.contains_key(*host)).count();
+    if is_same && failed.is_empty() {
+        let hosts = render::counted(recorded, "host");
+        terminal::out(&format!("apply: nothing to do; wrote the receipt of {hosts}\n"));
+        Exit::Done
+    } else {
+        terminal::out("apply: nothing was changed; not every host has a receipt\n");
+        Exit::Failed
     }
 }
 

@@ -126,16 +126,21 @@ pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<Host
 
 /// Describes this apply to other applies that want the same hosts.
 fn holder(command: &str) -> Holder {
+    Holder {
+        who: who(),
+        pid: std::process::id(),
+        command: Printable::line(command),
+        since: Printable::default(),
+    }
+}
+
+/// Who runs this command: `user@machine`.
+pub(super) fn who() -> Printable {
     let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     // Pipelines and cron may set neither variable.
     let id = || Command::new("id").arg("-un").output().ok().filter(|output| output.status.success());
     let user = user.or_else(|| id().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()));
     let user = user.unwrap_or_else(|| "unknown user".to_owned());
     let machine = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    Holder {
-        who: Printable::line(&format!("{user}@{}", machine.trim())),
-        pid: std::process::id(),
-        command: Printable::line(command),
-        since: Printable::default(),
-    }
+    Printable::line(&format!("{user}@{}", machine.trim()))
 }

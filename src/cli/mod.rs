@@ -15,6 +15,7 @@ mod logins;
 mod plan;
 mod pretended;
 mod progress;
+mod receipts;
 mod rehearse;
 mod saved;
 mod secrets;

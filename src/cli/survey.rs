@@ -7,6 +7,7 @@ use super::supplies::Binaries;
 use super::{CommandError, folder, secrets, terminal};
 use crate::desired::Supplies;
 use crate::facts::file::{Gathered, HostAnswer, stored};
+use crate::facts::receipt::{ApplyRecord, Receipt};
 use crate::facts::{self, Request};
 use crate::network::Network;
 use crate::plan::file::{FORMAT, InputKey, Inputs, MadeWith, PLANNER, PlanFile, PlanPage, SavedOptions};
@@ -42,6 +43,11 @@ impl Survey {
     /// The plan in words.
     pub(crate) fn page(&self) -> PlanPage {
         render::page(&self.plan, &self.basis.holders)
+    }
+
+    /// The digest of the plan's file.
+    pub(crate) fn digest(&self) -> Sha256 {
+        Sha256::of(&self.file().to_bytes())
     }
 
     /// The plan as a file.
@@ -159,6 +165,15 @@ impl Basis {
             Err(why) => Probed::Nothing(why),
         };
         self.probed.insert(name, probed);
+    }
+
+    /// The receipts of an apply after which the hosts have given these answers.
+    pub(crate) fn receipts(
+        &self,
+        apply: &ApplyRecord,
+        salt: impl FnMut() -> String,
+    ) -> BTreeMap<HostName, Receipt> {
+        self.planner.receipts(&self.probed, apply, salt)
     }
 
     /// What the hosts have answered, for a file.

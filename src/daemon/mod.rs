@@ -164,7 +164,9 @@ impl Daemon {
     /// The directories in which an apply writes the daemon's files and its unit template.
     pub fn written_directories(self) -> &'static [&'static str] {
         match self {
-            Self::Tau => &["/tb/bin", tau::CONFIG, tau::KEYS, tau::PLUGINS, "/etc/systemd/system"],
+            Self::Tau => {
+                &["/tb/bin", tau::CONFIG, tau::KEYS, tau::PLUGINS, "/tb/.spore", "/etc/systemd/system"]
+            }
         }
     }
 
@@ -260,6 +262,13 @@ impl Daemon {
     pub fn questions(self) -> &'static [Question] {
         match self {
             Self::Tau => tau::QUESTIONS,
+        }
+    }
+
+    /// Where an apply leaves its receipt.
+    pub fn receipt(self) -> &'static str {
+        match self {
+            Self::Tau => tau::RECEIPT,
         }
     }
 

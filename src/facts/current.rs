@@ -1,5 +1,6 @@
 //! The current state of a host.
 
+use super::receipt::Receipt;
 use super::{Asked, Conditions};
 use crate::resource::{Graph, Resource, ResourceKey, ShapeName, Unreadable};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ pub struct Current {
     pub graph: Graph<Resource>,
     /// The conditions under which resources are removed that the folder doesn't want.
     pub unwanted: BTreeMap<ResourceKey, RemovalRule>,
+    /// What the last apply has left, as far as the host says so.
+    pub receipt: Option<Receipt>,
     /// What the host was asked about. A resource that isn't in the graph is absent only if
     /// the host was asked about it.
     pub asked: Asked,

@@ -168,9 +168,9 @@ pub fn stored(host: &HostName, answer: &Untrusted, redactor: &Redactor) -> Optio
     let lines: Vec<&str> = opened.expose().split_terminator('\n').collect();
     let state = |lines: &[String]| {
         let facts = parse_answer(&HostAnswer::untrusted(lines), redactor).ok()?;
-        let Current { conditions, graph, unwanted, asked } = interpret(host, &facts);
+        let Current { conditions, graph, unwanted, receipt, asked } = interpret(host, &facts);
         let found: Vec<_> = graph.iter().map(|(id, found)| (id.clone(), found.clone())).collect();
-        Some((conditions, found, unwanted, asked, facts.holder))
+        Some((conditions, found, unwanted, receipt, asked, facts.holder))
     };
     let mut kept: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
     let wanted = state(&kept)?;

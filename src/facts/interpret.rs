@@ -8,6 +8,7 @@
 use super::configs::Configs;
 use super::current::{Current, RemovalRule};
 use super::firewall;
+use super::receipt::Receipt;
 use super::units::{self, HostUnits, stub_listens};
 use super::{Conditions, Engine, Facts, FileFact, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
@@ -56,7 +57,9 @@ pub fn interpret(host: &HostName, facts: &Facts) -> Current {
         graph.connect(&id(file), &id(ResourceKey::Units), Edge::Reads(Effect::Reload));
     }
     let conditions = conditions(facts, &graph, host, networks);
-    Current { conditions, graph, unwanted, asked: facts.asked.clone() }
+    let receipts = Daemon::ALL.iter().filter_map(|daemon| facts.texts.get(daemon.receipt()));
+    let receipt = receipts.filter_map(|text| Receipt::parse(text.expose(), &facts.redactor)).next();
+    Current { conditions, graph, unwanted, receipt, asked: facts.asked.clone() }
 }
 
 /// Whether systemd has loaded a file other than the one on the disk. systemd reports a
@@ -251,8 +254,8 @@ impl Reading<'_> {
         facts.paths.keys().filter_map(|path| Some((path, path.strip_prefix(REMOVED)?.parse().ok()?)))
     }
 
-    /// Adds files of spore's that may no longer be needed: the remembered digests, and the
-    /// notes about removed nodes whose storage is gone.
+    /// Adds files of spore's that may no longer be needed: the remembered digests, receipts, and
+    /// the notes about removed nodes whose storage is gone.
     fn notes(&mut self) {
         let there = storage(self.facts);
         let without_storage = self.removed().filter(|(_, shape)| {
@@ -262,7 +265,8 @@ impl Reading<'_> {
         });
         let mut idle: Vec<(String, RemovalRule)> =
             without_storage.map(|(path, shape)| (path.clone(), RemovalRule::Node(shape))).collect();
-        idle.push((DIGESTS.to_owned(), RemovalRule::Host));
+        let receipts = Daemon::ALL.iter().map(|daemon| daemon.receipt());
+        idle.extend(receipts.chain([DIGESTS]).map(|path| (path.to_owned(), RemovalRule::Host)));
         for (path, unwanted) in idle {
             if let Some(PathFact::File(FileFact { access, size, sha256: Some(sha256), .. })) =
                 self.facts.paths.get(&path)

@@ -17,6 +17,7 @@ pub mod file;
 mod firewall;
 mod interpret;
 mod probe;
+pub mod receipt;
 mod units;
 
 pub use answer::{Amount, AnswerError, Reported, parse};

@@ -53,6 +53,8 @@ pub enum Wrong {
     Host(Arc<HostError>),
     /// This apply doesn't hold the host's lock.
     NotLocked,
+    /// The changes were made, but the receipt couldn't be written; what the host says.
+    Receipt(Printable),
     /// The host couldn't be planned again after the apply, so the result isn't known.
     Unchecked(Vec<Unplanned>),
 }

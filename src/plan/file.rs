@@ -101,6 +101,9 @@ pub struct PlanPage {
     pub locked: BTreeMap<Printable, Printable>,
     /// The hosts that couldn't be planned; a host has an entry for each reason.
     pub unplanned: Vec<UnplannedHost>,
+    /// By host, the last apply; `null` if the host has no receipt of any. Hosts without nodes are
+    /// left out.
+    pub applied: BTreeMap<Printable, Option<LastApply>>,
     /// Directives of units that something on a host overrides, and that no action can fix.
     pub overridden: Vec<OverriddenUnit>,
     /// Changes that need explicit consent. Each is also among the changes.
@@ -184,8 +187,35 @@ pub struct PlannedChange {
     /// A unified diff, the contents of a new file, or the reasons for a restart. Secrets
     /// aren't shown.
     pub details: Vec<Printable>,
+    /// Whether the folder has changed since the last apply, or the host.
+    pub origin: OriginEntry,
     /// Where the folder describes the resource.
     pub place: Option<PlaceEntry>,
+}
+
+/// Where a difference comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OriginEntry {
+    /// The folder has changed since the last apply.
+    Folder,
+    /// The host has changed since the last apply.
+    Host,
+    /// Both have.
+    Both,
+    /// The host has no receipt that tells.
+    Unknown,
+}
+
+/// The last apply, according to a host's receipt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LastApply {
+    /// When it ended, in UTC.
+    pub at: Printable,
+    /// Who ran it: `user@machine`.
+    pub by: Printable,
+    /// The SHA-256 of its plan.
+    pub plan: Printable,
 }
 
 /// The kind of a resource.

@@ -8,8 +8,10 @@ use super::retire::{self, Remainder, Retirement};
 use super::{Options, OverriddenDirective, obstacles, order, target};
 use crate::desired::Desired;
 use crate::diff::{Change, CompareOptions, Grounded, Obstacle, compare, ground};
+use crate::facts::receipt::Receipt;
 use crate::facts::{Conditions, Facts, interpret};
 use crate::resource::{DigestKey, Graph, HostName, Printable, Resource, ResourceId, ResourceKey};
+use std::collections::BTreeSet;
 
 /// A host's part of a plan.
 #[derive(Debug)]
@@ -30,6 +32,10 @@ pub(super) struct HostPart {
     pub(super) rotates: bool,
     /// In a retirement, what is left alone.
     pub(super) remainder: Option<Remainder>,
+    /// What the last apply has left, as far as the host says so.
+    pub(super) receipt: Option<Receipt>,
+    /// The differences between the two states, whether the plan changes them or not.
+    pub(super) differing: BTreeSet<ResourceId>,
 }
 
 /// What the plans of all hosts have in common.
@@ -67,6 +73,7 @@ impl HostPlanner<'_> {
         let mut overridden = obstacles::foreign(name, &desired, &conditions.foreign, options, &mut obstacles);
         let terms =
             CompareOptions { spellings, unwanted: &current.unwanted, purge_storage: options.purge_storage };
+        let receipt = current.receipt;
         let current = current.graph;
         let all = compare(&desired, &current, terms);
         let needed = retirement.map(|retirement| {
@@ -112,6 +119,8 @@ impl HostPlanner<'_> {
             overridden,
             rotates,
             remainder,
+            receipt,
+            differing: all.iter().map(|(id, _)| id.clone()).collect(),
         }
     }
 }

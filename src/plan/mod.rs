@@ -27,6 +27,7 @@ mod order;
 mod planned_actions;
 mod planner;
 mod reach;
+mod receipts;
 mod retire;
 mod revert;
 pub mod scheduler;
@@ -39,6 +40,7 @@ pub use applied::{Applied, HostFailure, Wrong};
 pub use host_error::{During, Holder, HostError, LostReason, Misfit, NoKey, NoLock, UnusableKey};
 pub use order::Rank;
 pub use planner::{PlanError, Planner};
+pub use receipts::HostReceipt;
 pub use retire::Retire;
 pub use scheduler::Group;
 pub use target::{InvalidSelector, Selector};
@@ -48,6 +50,7 @@ use crate::daemon::Daemon;
 use crate::desired::Places;
 use crate::diff::{Change, FieldChange};
 use crate::facts::Facts;
+use crate::facts::receipt::Origin;
 use crate::network::Place;
 use crate::resource::{
     ByHost, FieldPath, HostName, Node, NodeName, Printable, Resource, ResourceId, ResourceKey, Sha256,
@@ -97,6 +100,8 @@ pub struct Plan {
     pub overridden: Vec<OverriddenDirective>,
     /// The known versions of the nodes' program, by the digest of the binary.
     pub versions: BTreeMap<Sha256, Version>,
+    /// What the receipts of the planned hosts say. A host without nodes has no entry.
+    pub receipts: BTreeMap<HostName, HostReceipt>,
     /// What the user should know before agreeing to the plan.
     pub notes: Vec<Note>,
     /// Why the plan can't be applied. Empty if it can.
@@ -396,6 +401,12 @@ impl Plan {
         }
     }
 
+    /// Where a change comes from, according to the receipt of its host.
+    pub fn origin(&self, id: &ResourceId) -> Origin {
+        let known = self.receipts.get(&id.host).and_then(|receipt| receipt.origins.get(&id.key));
+        known.copied().unwrap_or(Origin::Unknown)
+    }
+
     /// Where the folder describes a host.
     pub fn place_of_host(&self, host: &HostName) -> Option<&Place> {
         self.places.of_host(host)
@@ -435,6 +446,19 @@ impl Plan {
     /// about.
     pub fn reaches_everything(&self) -> bool {
         self.unplanned.is_empty() && self.overridden.is_empty()
+    }
+
+    /// The hosts that need no change, and that get a receipt all the same: see
+    /// [`HostReceipt::is_due`].
+    pub fn receipts_due(&self) -> impl Iterator<Item = &HostName> {
+        self.receipts.iter().filter(|(_, receipt)| receipt.is_due).map(|(host, _)| host)
+    }
+
+    /// The hosts on which a complete apply leaves a receipt: those that it changes, and those
+    /// that lack one.
+    pub fn leaves_receipts_on(&self) -> BTreeSet<&HostName> {
+        let changed = self.changes.hosts().filter(|(_, changes)| !changes.is_empty());
+        changed.map(|(host, _)| host).chain(self.receipts_due()).collect()
     }
 
     /// The nodes that the plan removes.
@@ -480,6 +504,7 @@ impl Plan {
             .nodes
             .iter()
             .filter(|(name, part)| shapes.contains(&name.shape) || part.bootstrap && needs_elders);
-        touched.chain(depends.map(|(name, _)| &name.host)).collect()
+        let due = self.receipts_due();
+        touched.chain(depends.map(|(name, _)| &name.host)).chain(due).collect()
     }
 }

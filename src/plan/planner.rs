@@ -10,10 +10,11 @@ use super::reach::Reach;
 use super::retire::{self, Retirement};
 use super::{
     Found, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, node_of, notes, obstacles,
-    order, planned_actions, revert, storage, target,
+    order, planned_actions, receipts, revert, storage, target,
 };
 use crate::desired::{CompileError, Desired, Goal, Places, Supplies, compile, in_parallel};
 use crate::diff::Change;
+use crate::facts::receipt::{ApplyRecord, Receipt};
 use crate::facts::{Conditions, Facts};
 use crate::network::Network;
 use crate::resource::{
@@ -113,7 +114,8 @@ impl Planner {
         plan.asked = probed.keys().filter(|name| options.may_select(name)).count();
         let parts = self.parts(probed);
         let silent = self.silent(probed, &mut plan);
-        let (states, retired) = gather(parts, &mut plan);
+        let is_whole = options.targets.is_empty() && retirement.is_none();
+        let (states, retired) = gather(parts, is_whole, &mut plan);
         let States { desired: wanted, current, changes, .. } = &states;
         plan.idle_targets = self.idle_targets(current, &silent);
 
@@ -151,6 +153,19 @@ impl Planner {
         }
         plan.changes = states.changes;
         Ok(plan)
+    }
+
+    /// The receipts of an apply, for the hosts that run nodes. `probed` is what was found after
+    /// it, and `salt` makes random digits for a host that has no receipt yet.
+    pub fn receipts(
+        &self,
+        probed: &BTreeMap<HostName, Probed>,
+        apply: &ApplyRecord,
+        mut salt: impl FnMut() -> String,
+    ) -> BTreeMap<HostName, Receipt> {
+        let parts = self.parts(probed).into_iter().filter(|(_, part)| part.obstacles.is_empty());
+        let mut receipt = |part: &HostPart| receipts::new(part, apply.clone(), salt());
+        parts.filter_map(|(name, part)| Some((name.clone(), receipt(&part)?))).collect()
     }
 
     /// Plans every host that has answered on its own.
@@ -223,7 +238,11 @@ struct States {
 }
 
 /// Merges the parts of all hosts. Also returns what a retirement leaves alone on each host.
-fn gather(parts: Vec<(&HostName, HostPart)>, plan: &mut Plan) -> (States, Vec<retire::Remainder>) {
+fn gather(
+    parts: Vec<(&HostName, HostPart)>,
+    is_whole: bool,
+    plan: &mut Plan,
+) -> (States, Vec<retire::Remainder>) {
     let (mut conditions, mut rotates) = (BTreeMap::new(), false);
     let (mut desired, mut current, mut changes) = (Vec::new(), Vec::new(), Vec::new());
     let mut retired = Vec::new();
@@ -237,6 +256,9 @@ fn gather(parts: Vec<(&HostName, HostPart)>, plan: &mut Plan) -> (States, Vec<re
         }
         claimed.extend(part.conditions.versions.clone());
         plan.unchanged += part.unchanged;
+        if part.obstacles.is_empty() {
+            plan.receipts.extend(receipts::of(&part, is_whole).map(|receipt| (name.clone(), receipt)));
+        }
         plan.overridden.extend(part.overridden);
         rotates |= part.rotates;
         retired.extend(part.remainder);

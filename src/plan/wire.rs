@@ -10,6 +10,8 @@
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::scheduler::Seen;
 use crate::daemon::Daemon;
+use crate::facts::file::to_bytes;
+use crate::facts::receipt::Receipt;
 use crate::resource::{
     Access, Health, Port, Printable, Sha256, Transport, Untrusted, kept_path, staged_path,
 };
@@ -350,6 +352,19 @@ pub fn watch(units: &[String], patience: &Patience) -> String {
     let calls = words("watch", units).iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
     let patience = patience.manager.as_secs().max(1);
     format!("patience={patience}\n{}{calls}\n", include_str!("scripts/watch.sh"))
+}
+
+/// A script that writes a receipt. [`is_written`] reads the answer.
+pub fn receipt(path: &str, receipt: &Receipt) -> String {
+    let text = String::from_utf8(to_bytes(receipt)).unwrap_or_default();
+    let script = include_str!("scripts/receipt.sh");
+    // A subshell, so that the shell that reads requests keeps its umask.
+    format!("(\n{script}receipt {} {} 2>&1\n)\n", quote(path), quote(text.trim_end()))
+}
+
+/// Whether the script of [`receipt`] has succeeded. Otherwise the answer says why it hasn't.
+pub fn is_written(answer: &str) -> bool {
+    answer.trim_end() == "written"
 }
 
 /// The answer to the script of [`watch`], by unit.

@@ -4,11 +4,12 @@ use super::lock::{self, Beats};
 use super::run;
 use super::shell::Shell;
 use super::{Payloads, RemoteLimits, Stop};
+use crate::facts::receipt::Receipt;
 use crate::plan::action::Action;
 use crate::plan::scheduler::Seen;
 use crate::plan::wire::{self, ActionReport, Outcome};
 use crate::plan::{During, Holder, HostError, Misfit};
-use crate::resource::{HostName, Redactor, SecretBytes, Untrusted};
+use crate::resource::{HostName, Printable, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{ConnectError, KnownHosts, Login, ServerAddress, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ impl Connection {
         &self.name
     }
 
-    /// Runs a script that changes nothing, and returns its standard output.
+    /// Runs a script, and returns its standard output.
     ///
     /// # Errors
     /// The connection was lost, no root shell could be started, the host took too long, or
@@ -153,6 +154,17 @@ impl Locked {
     /// Those of [`Connection::ask`].
     pub async fn ask(&mut self, script: &SecretBytes) -> Result<Untrusted, HostError> {
         self.connection.ask(script).await
+    }
+
+    /// Writes a receipt at this path.
+    ///
+    /// # Errors
+    /// Those of [`Connection::ask`]. The inner error is what the host says if it can't write
+    /// the receipt.
+    pub async fn leave(&mut self, path: &str, receipt: &Receipt) -> Result<Result<(), Printable>, HostError> {
+        let answer = self.ask(&SecretBytes::new(wire::receipt(path, receipt))).await?;
+        let said = self.connection.shell.lines.redactor().show(&answer);
+        Ok(if wire::is_written(&said) { Ok(()) } else { Err(said) })
     }
 
     /// Returns the current state of units. Changes nothing on the host.

@@ -54,12 +54,18 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
     out
 }
 
+/// A failure on a host, for example `failed h1: can't write the receipt`, with a line break.
+pub fn failure(host: &HostName, what: &Wrong) -> String {
+    format!("failed {host}: {}\n", wrong(what).replace('\n', " "))
+}
+
 fn wrong(what: &Wrong) -> String {
     match what {
         Wrong::Differs(differs) => super::differs::differs(differs),
         Wrong::NoContent(path) => super::action::no_content(path),
         Wrong::Failed(text) => text.to_string(),
         Wrong::Host(error) => super::host_error(error),
+        Wrong::Receipt(why) => format!("can't write the receipt of the apply: {why}"),
         Wrong::NotLocked => "the host isn't locked by this apply".to_owned(),
         Wrong::Unchecked(reasons) => {
             let reasons: Vec<String> = reasons.iter().map(|reason| super::why(reason).to_string()).collect();

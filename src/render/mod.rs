@@ -17,7 +17,7 @@ mod style;
 mod unplanned;
 
 pub use action::{action, ended, waiting};
-pub use applied::{conclusion, died, skips};
+pub use applied::{conclusion, died, failure, skips};
 pub use explain::{explain, id, ids};
 pub use facts::facts;
 pub use finding::{Wording, wording};

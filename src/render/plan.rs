@@ -9,12 +9,13 @@ use super::Style;
 use super::diff::{unified, whole};
 use crate::daemon::Daemon;
 use crate::diff::{Change, ChangeKind, FileChange, Reason, ServiceChange, Verb};
+use crate::facts::receipt::{ApplyRecord, Origin};
 use crate::network::Place;
 use crate::plan::file::{
-    Destructive, Kind, OverriddenUnit, PlaceEntry, PlanPage, PlannedChange, ResourceType, UnplannedHost,
-    Verdict,
+    Destructive, Kind, LastApply, OriginEntry, OverriddenUnit, PlaceEntry, PlanPage, PlannedChange,
+    ResourceType, UnplannedHost, Verdict,
 };
-use crate::plan::{Holder, OverriddenDirective, Plan, Unplanned};
+use crate::plan::{Holder, HostReceipt, OverriddenDirective, Plan, Unplanned};
 use crate::resource::{
     Access, Content, Effect, HostName, Printable, Resource, ResourceId, ResourceKey, Size, Trouble, Untold,
     Value, Version,
@@ -46,6 +47,7 @@ pub fn page(plan: &Plan, locked: &BTreeMap<HostName, Holder>) -> PlanPage {
             .map(|(host, held)| (name(host), Printable::composed(super::holder(held))))
             .collect(),
         unplanned: unplanned_hosts(plan),
+        applied: plan.receipts.iter().map(|(host, receipt)| (name(host), last_apply(receipt))).collect(),
         overridden: plan.overridden.iter().map(overridden_unit).collect(),
         destructive: destructive.collect(),
         changes: changes.collect(),
@@ -89,6 +91,20 @@ fn overridden_unit(found: &OverriddenDirective) -> OverriddenUnit {
         text: Printable::composed(format!(
             "{directive} is overridden by {file}; remove it there, and run `systemctl daemon-reload`"
         )),
+    }
+}
+
+fn last_apply(receipt: &HostReceipt) -> Option<LastApply> {
+    let ApplyRecord { at, by, plan, spore: _ } = receipt.applies.first()?;
+    Some(LastApply { at: at.clone(), by: by.clone(), plan: plan.clone() })
+}
+
+fn origin(origin: Origin) -> OriginEntry {
+    match origin {
+        Origin::Folder => OriginEntry::Folder,
+        Origin::Host => OriginEntry::Host,
+        Origin::Both => OriginEntry::Both,
+        Origin::Unknown => OriginEntry::Unknown,
     }
 }
 
@@ -260,6 +276,7 @@ impl Words<'_> {
             kind: kind(change.kind()),
             text: Printable::composed(text),
             details,
+            origin: origin(self.plan.origin(id)),
             place: self.plan.place(id, change).map(place),
         }
     }

@@ -106,6 +106,9 @@ pub const SCRIPT: &str = include_str!("files.sh");
 /// The paths where upstream's tool leaves copies of tau's keys.
 pub const LEFTOVERS: &[&str] = &["/tmp/swarm.key", "/tmp/dv_private.key"];
 
+/// Where an apply leaves its receipt.
+pub const RECEIPT: &str = "/tb/.spore/receipt.json";
+
 /// The files that a probe looks for.
 pub const QUESTIONS: &[Question] = &[
     (BINARY, Reader::Program),
@@ -118,6 +121,7 @@ pub const QUESTIONS: &[Question] = &[
     ("/lib/systemd/system/tau@.service", Reader::Unit),
     ("/etc/systemd/system/tau@?*.service", Reader::Digest),
     ("/etc/systemd/system/multi-user.target.wants/tau@*.service", Reader::Wants),
+    (RECEIPT, Reader::Text),
     ("/tmp/swarm.key", Reader::Leftover),
     ("/tmp/dv_private.key", Reader::Leftover),
 ];

@@ -2,9 +2,9 @@
 
 use super::super::{Style, Tone};
 use super::hosts;
-use crate::plan::file::{Kind, PlanPage, PlannedChange, ResourceType};
+use crate::plan::file::{Kind, LastApply, OriginEntry, PlanPage, PlannedChange, ResourceType};
 use crate::resource::Printable;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 /// The whole page. Each line ends with a line break.
@@ -74,14 +74,39 @@ impl Layout<'_> {
 
     fn changes(&mut self) {
         for changes in self.page.changes.chunk_by(|one, next| one.host == next.host) {
-            if let Some(first) = changes.first() {
-                let heading = self.paint(Tone::Strong, &first.host);
-                self.line(&heading);
+            let Some(first) = changes.first() else { continue };
+            let mut heading = self.paint(Tone::Strong, &first.host);
+            let known = |change: &&PlannedChange| change.origin != OriginEntry::Unknown;
+            // The origin of a host's changes is in its heading if they all have the same.
+            let origins: BTreeSet<OriginEntry> =
+                changes.iter().filter(known).map(|change| change.origin).collect();
+            let common = origins.iter().next().filter(|_| origins.len() == 1).copied();
+            if let Some(since) = common.and_then(|origin| self.since(&first.host, origin)) {
+                heading += &self.paint(Tone::Faint, format!("  {since}"));
             }
+            self.line(&heading);
             self.new_directories(changes);
-            changes.iter().filter(|change| !is_new_directory(change)).for_each(|change| self.change(change));
+            for change in changes.iter().filter(|change| !is_new_directory(change)) {
+                self.change(change);
+                if let Some(since) = self.since(&change.host, change.origin).filter(|_| common.is_none()) {
+                    let since = self.paint(Tone::Faint, since);
+                    self.line(&format!("      {since}"));
+                }
+            }
             self.line("");
         }
+    }
+
+    /// Example: `changed on the host since the apply of 2026-11-27T20:36:22Z`.
+    fn since(&self, host: &Printable, origin: OriginEntry) -> Option<String> {
+        let what = match origin {
+            OriginEntry::Folder => "in the folder",
+            OriginEntry::Host => "on the host",
+            OriginEntry::Both => "on the host and in the folder",
+            OriginEntry::Unknown => return None,
+        };
+        let LastApply { at, .. } = self.page.applied.get(host)?.as_ref()?;
+        Some(format!("changed {what} since the apply of {at}"))
     }
 
     /// New directories with the same owner and mode share one line, because there are many.

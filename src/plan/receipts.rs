@@ -1,0 +1,44 @@
+//! What the receipts on the hosts say about a plan, and the receipts that an apply leaves.
+
+use super::host::HostPart;
+use crate::facts::receipt::{ApplyRecord, Origin, Receipt};
+use crate::resource::{ResourceId, ResourceKey};
+use std::collections::BTreeMap;
+
+/// A host's receipt, as far as it concerns a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostReceipt {
+    /// The applies that the receipt names, the latest first; none if the host has no receipt.
+    pub applies: Vec<ApplyRecord>,
+    /// Where the changes of this host come from.
+    pub origins: BTreeMap<ResourceKey, Origin>,
+    /// Whether a receipt would say something new although nothing is to be changed on the host:
+    /// it has none, or one for another folder with the same meaning.
+    pub is_due: bool,
+}
+
+/// What a host's receipt says about its part of a plan. `None` if the host has no nodes.
+///
+/// `is_whole` says whether the plan covers everything that the folder describes. Otherwise only
+/// the changed hosts get a receipt.
+pub(super) fn of(part: &HostPart, is_whole: bool) -> Option<HostReceipt> {
+    let has_nodes = part.desired.iter().next().is_some();
+    let receipt = part.receipt.as_ref();
+    let origin = |id: &ResourceId| match receipt {
+        Some(receipt) => receipt.origin(id, &part.desired, &part.current),
+        None => Origin::Unknown,
+    };
+    has_nodes.then(|| HostReceipt {
+        applies: receipt.map(Receipt::applies).unwrap_or_default(),
+        origins: part.changes.iter().map(|(id, _)| (id.key.clone(), origin(id))).collect(),
+        is_due: is_whole && receipt.is_none_or(|receipt| !receipt.is_current(&part.desired)),
+    })
+}
+
+/// The receipt of an apply that has left a host as it was found in `part`.
+pub(super) fn new(part: &HostPart, apply: ApplyRecord, salt: String) -> Option<Receipt> {
+    part.desired.iter().next()?;
+    let in_place = |id: &ResourceId| !part.differing.contains(id);
+    let states = [&part.desired, &part.current];
+    Some(Receipt::new(apply, salt, part.receipt.as_ref(), states, in_place))
+}
