@@ -77,6 +77,18 @@ pub(crate) enum Command {
     /// Show what is on the hosts, or save it for planning without them
     #[command(after_help = "Example: spore facts -o facts.json\nThen: spore plan --facts facts.json")]
     Facts(FactsOptions),
+    /// Show what has changed on the hosts themselves since the last apply; changes nothing
+    #[command(
+        after_help = "Exit codes: 0 in sync, 2 drift, 3 not known of some host, 1 error.\nExample, on a cron: spore drift"
+    )]
+    Drift(DriftOptions),
+    /// Rehash everything that the last apply left on the hosts, and compare; changes nothing
+    #[command(
+        after_help = "Exit codes: 0 as the apply left it, 2 something differs, 3 a host has no receipt, 1 error."
+    )]
+    Verify(HostsOptions),
+    /// List the applies that each host has a record of
+    History(HostsOptions),
     /// Plan and apply this folder from scratch, on simulated hosts
     #[command(after_help = "Example: spore rehearse -n my-network\nNo real host is contacted, and \
     the folder's SSH keys aren't used.")]
@@ -201,15 +213,32 @@ pub(crate) struct ShowOptions {
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct FactsOptions {
-    /// Only these hosts
-    pub(crate) hosts: Vec<HostName>,
+    #[command(flatten)]
+    pub(crate) hosts: HostsOptions,
     /// Save the facts, which contain no secrets
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// Options of the commands that only read from hosts.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct HostsOptions {
+    /// Only these hosts
+    #[arg(value_name = "HOST")]
+    pub(crate) hosts: Vec<HostName>,
     #[command(flatten)]
     pub(crate) folder: FolderOptions,
     #[command(flatten)]
     pub(crate) connection: ConnectionOptions,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct DriftOptions {
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// Compare facts that `spore facts` has saved; contacts no host
+    #[arg(long, value_name = "FILE", conflicts_with = "rehash")]
+    pub(crate) facts: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -3,12 +3,11 @@
 
 use super::args::{Args, FactsOptions};
 use super::survey::{self, Subject};
-use super::{CommandError, Exit, folder, saved, terminal};
+use super::{Exit, folder, saved, terminal};
 use crate::facts::file::{FORMAT, FactsFile};
 use crate::plan::{Options, Probed};
 use crate::render;
-use crate::resource::{HostName, Printable};
-use std::collections::BTreeSet;
+use crate::resource::Printable;
 
 pub(crate) async fn run(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
     terminal::set_up_reports(args);
@@ -24,16 +23,9 @@ pub(crate) async fn run(args: &Args, options: &FactsOptions) -> miette::Result<E
 }
 
 async fn gather(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
-    let folder = folder::read(args, options.folder.links())?;
+    let folder = folder::read(args, options.hosts.folder.links())?;
     let subject = Subject::of(folder, None, Options::default())?;
-    let only: BTreeSet<HostName> = options.hosts.iter().cloned().collect();
-    if let Some(unknown) = only.iter().find(|host| !subject.network.hosts.contains_key(*host)) {
-        let help = "use a host from the folder";
-        return Err(CommandError::new(format!("the folder has no host `{unknown}`"), help).into());
-    }
-    let known = survey::known_hosts(&options.connection)?;
-    let only = (!only.is_empty()).then_some(&only);
-    let (basis, _) = survey::probe(&subject, &known, &options.connection, only).await?;
+    let basis = survey::probe_some(&subject, &options.hosts).await?;
     let (mut answered, mut silent) = (0, 0);
     for (host, probed) in basis.probed() {
         match probed {

@@ -6,6 +6,7 @@ mod apply;
 mod args;
 mod check;
 mod demo;
+mod drift;
 mod dumps;
 mod facts;
 mod folder;
@@ -26,6 +27,7 @@ mod supplies;
 mod survey;
 mod tau;
 mod terminal;
+mod verify;
 
 use crate::resource::Printable;
 use args::{Args, Command};
@@ -124,6 +126,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Apply(options) => apply::run(args, &options.apply, options.saved.as_deref(), None).await,
         Command::Retire(options) => apply::run(args, &options.apply, None, Some(options)).await,
         Command::Show(options) => show::run(args, options),
+        Command::Drift(options) => drift::run(args, options).await,
+        Command::Verify(options) => verify::verify(args, options).await,
+        Command::History(options) => verify::history(args, options).await,
         Command::Facts(options) => facts::run(args, options).await,
         Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,

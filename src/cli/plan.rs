@@ -37,7 +37,11 @@ pub(crate) async fn run(args: &Args, options: &PlanArgs) -> miette::Result<Exit>
     })
 }
 
-async fn made(args: &Args, options: &PlanArgs) -> miette::Result<Survey> {
+/// Makes a plan, from the hosts or from saved facts.
+///
+/// # Errors
+/// If there is no plan at all.
+pub(super) async fn made(args: &Args, options: &PlanArgs) -> miette::Result<Survey> {
     let Some(path) = &options.facts else { return survey(args, &options.plan, None).await };
     let subject = survey::subject(args, &options.plan, None)?;
     let file = saved::facts(path, &subject.network.domain.root.value)?;

@@ -1,7 +1,7 @@
 //! Makes a plan from a folder, for all commands that need a plan. The entry points are
 //! [`survey`], which contacts the hosts, and [`survey_offline`], which doesn't.
 
-use super::args::{Args, ConnectionOptions, PlanOptions, RetireOptions};
+use super::args::{Args, ConnectionOptions, HostsOptions, PlanOptions, RetireOptions};
 use super::logins::Keys;
 use super::supplies::Binaries;
 use super::{CommandError, folder, secrets, terminal};
@@ -107,6 +107,22 @@ impl Subject {
         let redactor = secrets::redactor(&self.network, planner.desired());
         Ok((planner, redactor))
     }
+}
+
+/// Probes the hosts that the options name, or all if they name none.
+///
+/// # Errors
+/// If the folder doesn't have one of the hosts, or no host can be probed at all.
+pub(crate) async fn probe_some(subject: &Subject, options: &HostsOptions) -> miette::Result<Basis> {
+    let only: BTreeSet<HostName> = options.hosts.iter().cloned().collect();
+    if let Some(unknown) = only.iter().find(|host| !subject.network.hosts.contains_key(*host)) {
+        let what = format!("the folder has no host `{unknown}`");
+        return Err(CommandError::new(what, "use a host from the folder").into());
+    }
+    let known = known_hosts(&options.connection)?;
+    let only = (!only.is_empty()).then_some(&only);
+    let (basis, _) = probe(subject, &known, &options.connection, only).await?;
+    Ok(basis)
 }
 
 /// What a plan is made from: the compiled network, and the answer of each host.

@@ -290,6 +290,51 @@ pub struct ActionEntry {
     pub resource: Option<Printable>,
 }
 
+/// What has changed on the hosts themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DriftPage {
+    /// The network's root domain.
+    pub network: Printable,
+    /// The result in one line, which begins with `drift:`.
+    pub summary: Printable,
+    /// The hosts, by name.
+    pub hosts: Vec<HostDrift>,
+}
+
+/// What has changed on a host itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HostDrift {
+    /// The host's name.
+    pub host: Printable,
+    /// Whether anything has changed.
+    pub state: State,
+    /// The last apply; `null` if the host has no receipt of any.
+    pub since: Option<LastApply>,
+    /// Why the state isn't known, or what overrides the desired state on the host.
+    pub why: Vec<Printable>,
+    /// What the next apply would change back.
+    pub changes: Vec<PlannedChange>,
+}
+
+/// Whether anything has changed on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing has changed on the host since the last apply.
+    InSync,
+    /// Something has.
+    Drifted,
+    /// The host couldn't be planned, or has no receipt.
+    Unknown,
+}
+
+impl DriftPage {
+    /// Whether any host is in this state.
+    pub fn has(&self, state: State) -> bool {
+        self.hosts.iter().any(|host| host.state == state)
+    }
+}
+
 /// What keeps a saved plan from being applied as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stale {

@@ -23,6 +23,7 @@ use crate::resource::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 pub use text::text;
+pub(super) use text::text_of_changes;
 
 /// The whole plan as text. Each line ends with a line break.
 pub fn plan(plan: &Plan, style: Style) -> String {

@@ -87,7 +87,7 @@ impl Layout<'_> {
             self.line(&heading);
             self.new_directories(changes);
             for change in changes.iter().filter(|change| !is_new_directory(change)) {
-                self.change(change);
+                self.out.push_str(&self::change(change, self.style));
                 if let Some(since) = self.since(&change.host, change.origin).filter(|_| common.is_none()) {
                     let since = self.paint(Tone::Faint, since);
                     self.line(&format!("      {since}"));
@@ -121,26 +121,6 @@ impl Layout<'_> {
         }
     }
 
-    fn change(&mut self, change: &PlannedChange) {
-        let sign = match change.kind {
-            Kind::Create | Kind::Start => self.paint(Tone::Good, '+'),
-            Kind::Change | Kind::Restart => self.paint(Tone::Change, '~'),
-            Kind::Remove => self.paint(Tone::Bad, '-'),
-        };
-        let line = format!("  {sign} {}  {}", change.resource, change.text);
-        self.line(line.trim_end());
-        for detail in &change.details {
-            let tone = match detail.as_bytes() {
-                [b'+', ..] => Some(Tone::Good),
-                [b'-', ..] => Some(Tone::Bad),
-                [b'@', ..] => Some(Tone::Faint),
-                _ => None,
-            };
-            let detail = tone.map_or_else(|| detail.to_string(), |tone| self.paint(tone, detail));
-            self.line(&format!("      {detail}"));
-        }
-    }
-
     fn order(&mut self) {
         let (staged, waves) = (self.page.stage.len(), &self.page.waves);
         if staged == 0 && waves.is_empty() {
@@ -170,6 +150,32 @@ impl Layout<'_> {
         }
         self.end(self.page.notes.is_empty() && self.page.refusals.is_empty());
     }
+}
+
+/// Changes without their heading. Each line ends with a line break.
+pub(in super::super) fn text_of_changes(changes: &[PlannedChange], style: Style) -> String {
+    changes.iter().map(|change| self::change(change, style)).collect()
+}
+
+fn change(change: &PlannedChange, style: Style) -> String {
+    let sign = match change.kind {
+        Kind::Create | Kind::Start => style.paint(Tone::Good, '+'),
+        Kind::Change | Kind::Restart => style.paint(Tone::Change, '~'),
+        Kind::Remove => style.paint(Tone::Bad, '-'),
+    };
+    let line = format!("  {sign} {}  {}", change.resource, change.text);
+    let mut out = format!("{}\n", line.trim_end());
+    for detail in &change.details {
+        let tone = match detail.as_bytes() {
+            [b'+', ..] => Some(Tone::Good),
+            [b'-', ..] => Some(Tone::Bad),
+            [b'@', ..] => Some(Tone::Faint),
+            _ => None,
+        };
+        let detail = tone.map_or_else(|| detail.to_string(), |tone| style.paint(tone, detail));
+        out.push_str(&format!("      {detail}\n"));
+    }
+    out
 }
 
 fn is_new_directory(change: &PlannedChange) -> bool {
