@@ -122,7 +122,7 @@ async fn prepare(
             let all = plan.reaches_everything();
             return Ok(Prepared::Over(if all { Exit::Done } else { Exit::Failed }));
         }
-        if plan.is_empty() && plan.refusals.is_empty() {
+        if plan.is_empty() && plan.refusals.is_empty() && !plan.drops_hosts() {
             if !plan.reaches_everything() {
                 let why = render::not_reached(plan).join("; ");
                 terminal::out(&format!("apply: {why}; nothing was changed\n"));
@@ -138,7 +138,16 @@ async fn prepare(
         }
         let (job, hosts) = Job::of(survey, digest)?;
         let command = if retire.is_some() { "spore retire" } else { "spore apply" };
-        match lock::take(hosts, &job.plan, command, patience).await? {
+        let is_empty = job.plan.is_empty();
+        let taken = match lock::take(hosts, &job.plan, command, patience).await {
+            // The next apply leaves the receipts.
+            Err(_) if is_empty => {
+                terminal::out("apply: nothing to do\n");
+                return Ok(Prepared::Over(Exit::Done));
+            }
+            taken => taken?,
+        };
+        match taken {
             Taken::Locked(locks) => return Ok(Prepared::Ready(Box::new((job, locks)))),
             Taken::Waited => terminal::note("the lock was released; planning again"),
         }
@@ -337,7 +346,7 @@ async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
         let help = "see the lines above that begin with `refused`";
         return Err(CommandError::new("the plan can't be applied as it is", help).into());
     }
-    let destructive = plan.destructive().count() > 0;
+    let destructive = plan.destructive().count() > 0 || plan.drops_hosts();
     match (options.yes, destructive && !options.allow_destructive) {
         (true, false) => Ok(true),
         (true, true) => Err(CommandError::new(

@@ -84,10 +84,11 @@ pub(crate) enum Command {
     Drift(DriftOptions),
     /// Rehash everything that the last apply left on the hosts, and compare; changes nothing
     #[command(
-        after_help = "Exit codes: 0 as the apply left it, 2 something differs, 3 a host has no receipt, 1 error."
+        after_help = "Exit codes: 0 as the apply left it, 2 something differs, 3 a host has no receipt, 1 error.\nExample: spore verify host1"
     )]
     Verify(HostsOptions),
     /// List the applies that each host has a record of
+    #[command(after_help = "Example: spore history host1")]
     History(HostsOptions),
     /// Plan and apply this folder from scratch, on simulated hosts
     #[command(after_help = "Example: spore rehearse -n my-network\nNo real host is contacted, and \
@@ -163,6 +164,9 @@ pub(crate) struct PlanOptions {
     /// Also remove the data of nodes that are removed
     #[arg(long)]
     pub(crate) purge_storage: bool,
+    /// Retire hosts that were deleted from the folder while their nodes were still running
+    #[arg(long)]
+    pub(crate) prune: bool,
     /// Take over hosts that run nodes of another network
     #[arg(long)]
     pub(crate) take_over: bool,
@@ -244,7 +248,7 @@ pub(crate) struct DriftOptions {
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct ApplyArgs {
     /// Apply exactly this saved plan, or nothing
-    #[arg(value_name = "PLAN", conflicts_with_all = ["targets", "batch", "purge_storage", "take_over", "no_revert"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["targets", "batch", "purge_storage", "prune", "take_over", "no_revert"])]
     pub(crate) saved: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) apply: ApplyOptions,

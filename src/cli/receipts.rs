@@ -32,15 +32,17 @@ pub(super) async fn leave(
         spore: env!("CARGO_PKG_VERSION").into(),
     };
     let wanted = plan.leaves_receipts_on();
+    let roster = Arc::new(plan.roster.clone());
     let mut writing = JoinSet::new();
-    for (name, receipt) in basis.receipts(&apply, salt) {
+    for (name, receipt) in basis.receipts(&apply, &plan.roster, salt) {
         if wanted.contains(&name)
             && let Some(mut host) = hosts.remove(&name)
         {
+            let roster = Arc::clone(&roster);
             writing.spawn(async move {
                 let mut written = Ok(Ok(()));
                 for daemon in Daemon::ALL {
-                    written = host.leave(daemon.receipt(), &receipt).await;
+                    written = host.leave(daemon.receipt(), &receipt, &roster).await;
                 }
                 (name, host, written)
             });

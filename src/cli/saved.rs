@@ -102,7 +102,8 @@ pub(crate) fn replay(path: &Path, saved: &Saved, subject: Subject) -> miette::Re
 /// # Errors
 /// If a target isn't a selector, so that the file was edited.
 pub(crate) fn options(path: &Path, saved: &Saved) -> miette::Result<Options> {
-    let SavedOptions { targets, batch, take_over, no_revert, purge_storage } = &saved.plan.inputs.options;
+    let SavedOptions { targets, batch, take_over, no_revert, purge_storage, prune } =
+        &saved.plan.inputs.options;
     let targets = targets.iter().map(|target| target.parse()).collect::<Result<_, _>>();
     let targets = targets.map_err(|error: crate::plan::InvalidSelector| {
         let what = format!("{}: /inputs/options/targets: {error}", path.display());
@@ -114,6 +115,7 @@ pub(crate) fn options(path: &Path, saved: &Saved) -> miette::Result<Options> {
         take_over: *take_over,
         no_revert: *no_revert,
         purge_storage: *purge_storage,
+        prune: *prune,
         retire: None,
     })
 }

@@ -16,15 +16,15 @@ const MEANT: &[(&[&str], &str)] = &[
          by one, elders last",
     ),
     (
-        &["status", "state", "show", "info", "ls", "list", "ps", "get"],
+        &["status", "state", "info", "ls", "list", "ps", "get"],
         "`spore` without a command summarizes the folder; `spore plan` shows how the hosts differ from it",
     ),
-    (&["diff", "drift", "preview", "dry-run", "refresh"], "`spore plan` shows what would change"),
+    (&["diff", "preview", "dry-run", "refresh"], "`spore plan` shows what would change"),
     (
         &["deploy", "up", "install", "update", "upgrade", "start", "run", "push", "sync", "reconcile"],
         "`spore apply` shows the plan, asks, and applies it",
     ),
-    (&["validate", "lint", "verify", "test", "doctor"], "`spore check` checks the folder for mistakes"),
+    (&["validate", "lint", "test", "doctor"], "`spore check` checks the folder for mistakes"),
     (
         &["init", "new", "create"],
         "write the folder by hand: README.md shows a complete one, `spore demo --keep` keeps one to copy until \

@@ -8,10 +8,11 @@ use super::{CommandError, folder, secrets, terminal};
 use crate::desired::Supplies;
 use crate::facts::file::{Gathered, HostAnswer, stored};
 use crate::facts::receipt::{ApplyRecord, Receipt};
+use crate::facts::roster::Roster;
 use crate::facts::{self, Request};
 use crate::network::Network;
 use crate::plan::file::{FORMAT, InputKey, Inputs, MadeWith, PLANNER, PlanFile, PlanPage, SavedOptions};
-use crate::plan::{Holder, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned};
+use crate::plan::{Holder, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned, WithForgotten};
 use crate::remote::{Connection, Locked, RemoteLimits, Target, gather};
 use crate::render;
 use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Sha256, Untrusted};
@@ -75,7 +76,7 @@ impl Subject {
     /// Identifies what a plan is made from.
     pub(crate) fn inputs(&self) -> Inputs {
         let Self { network, sources, binaries, options } = self;
-        let Options { targets, batch, take_over, no_revert, purge_storage, retire: _ } = options;
+        let Options { targets, batch, take_over, no_revert, purge_storage, prune, retire: _ } = options;
         let key = InputKey::new(network.swarm_key.line());
         let is_yaml = |path: &str| [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
         let of = |yaml: bool| {
@@ -92,12 +93,23 @@ impl Subject {
                 take_over: *take_over,
                 no_revert: *no_revert,
                 purge_storage: *purge_storage,
+                prune: *prune,
             },
             key: key.fingerprint(),
             folder: of(true),
             secrets: of(false),
             artifacts: tau.chain(plugins).map(|(name, found)| (name, found.sha256.to_string())).collect(),
         }
+    }
+
+    /// The hosts that were deleted from the folder without having been retired, if there are any.
+    fn forgotten(&self, basis: &Basis) -> Result<Option<WithForgotten>, CommandError> {
+        let Self { network, binaries, options, .. } = self;
+        let hosts = basis.planner.forgotten(&basis.probed);
+        if hosts.is_empty() || options.retire.is_some() {
+            return Ok(None);
+        }
+        WithForgotten::new(network, &binaries.supplies, options.clone(), hosts).map(Some).map_err(no_plan)
     }
 
     /// The compiled network, and the redactor that masks its secrets.
@@ -128,6 +140,8 @@ pub(crate) async fn probe_some(subject: &Subject, options: &HostsOptions) -> mie
 /// What a plan is made from: the compiled network, and the answer of each host.
 pub(crate) struct Basis {
     pub(crate) planner: Planner,
+    /// Plans the hosts that were deleted from the folder without having been retired.
+    forgotten: Option<WithForgotten>,
     /// For each host, the probe.
     scripts: BTreeMap<HostName, SecretBytes>,
     probed: BTreeMap<HostName, Probed>,
@@ -145,6 +159,7 @@ impl Basis {
     fn new((planner, redactor): (Planner, Redactor), at: Printable) -> Self {
         Self {
             planner,
+            forgotten: None,
             scripts: BTreeMap::new(),
             probed: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -160,7 +175,11 @@ impl Basis {
     }
 
     pub(crate) fn plan(&self) -> Result<Plan, CommandError> {
-        self.planner.plan(&self.probed).map_err(|error| CommandError::because(error.to_string(), None, None))
+        let plan = match &self.forgotten {
+            Some(forgotten) => forgotten.plan(&self.planner, &self.probed),
+            None => self.planner.plan(&self.probed),
+        };
+        plan.map_err(|error| CommandError::because(error.to_string(), None, None))
     }
 
     /// Records a host's answer to its probe.
@@ -187,9 +206,24 @@ impl Basis {
     pub(crate) fn receipts(
         &self,
         apply: &ApplyRecord,
+        roster: &Roster,
         salt: impl FnMut() -> String,
     ) -> BTreeMap<HostName, Receipt> {
-        self.planner.receipts(&self.probed, apply, salt)
+        self.planner.receipts(&self.probed, apply, roster, salt)
+    }
+
+    /// Records what hosts have answered earlier.
+    fn recorded(&mut self, names: Vec<HostName>, gathered: &Gathered) {
+        for name in names {
+            let answer = match gathered.hosts.get(name.as_str()) {
+                Some(HostAnswer::Answer(lines)) => Ok(HostAnswer::untrusted(lines)),
+                Some(HostAnswer::Nothing { why, help }) => {
+                    Err(Unplanned::Recorded { why: why.clone(), help: help.clone() })
+                }
+                None => Err(Unplanned::NotGathered),
+            };
+            self.answered(name, answer);
+        }
     }
 
     /// What the hosts have answered, for a file.
@@ -205,7 +239,8 @@ impl Basis {
         };
         let hosts = self.probed.iter();
         let hosts = hosts.filter_map(|(name, probed)| Some((name.to_string(), stored(name, probed)?)));
-        Gathered { at: self.at.clone(), hosts: hosts.collect() }
+        let roster = self.planner.known_roster().clone();
+        Gathered { at: self.at.clone(), roster, hosts: hosts.collect() }
     }
 
     /// Plans again after an apply. The hosts of the apply are probed again while they are
@@ -267,6 +302,7 @@ fn narrowed(options: &PlanOptions, retire: Option<&RetireOptions>) -> Options {
         take_over: options.take_over,
         no_revert: options.no_revert,
         purge_storage: options.purge_storage,
+        prune: options.prune,
         retire: retire.map(|RetireOptions { host, gone, .. }| Retire { host: host.clone(), gone: *gone }),
     }
 }
@@ -306,16 +342,12 @@ pub(crate) async fn survey_of(
 pub(crate) fn survey_offline(subject: Subject, gathered: &Gathered) -> miette::Result<Survey> {
     selectors(&subject.network, &subject.options)?;
     let mut basis = Basis::new(subject.planner()?, gathered.at.clone());
+    basis.planner.knows(gathered.roster.clone());
     let names: Vec<HostName> = basis.planner.hosts().keys().cloned().collect();
-    for name in names {
-        let answer = match gathered.hosts.get(name.as_str()) {
-            Some(HostAnswer::Answer(lines)) => Ok(HostAnswer::untrusted(lines)),
-            Some(HostAnswer::Nothing { why, help }) => {
-                Err(Unplanned::Recorded { why: why.clone(), help: help.clone() })
-            }
-            None => Err(Unplanned::NotGathered),
-        };
-        basis.answered(name, answer);
+    basis.recorded(names, gathered);
+    if let Some(forgotten) = subject.forgotten(&basis)? {
+        basis.recorded(forgotten.hosts().cloned().collect(), gathered);
+        basis.forgotten = Some(forgotten);
     }
     planned(subject, basis, BTreeMap::new())
 }
@@ -343,23 +375,42 @@ pub(crate) async fn probe(
     let mut basis = Basis::new(subject.planner()?, Printable::default());
     selectors(&subject.network, &subject.options)?;
     // Loading the keys may prompt for a passphrase.
-    let (targets, probed) =
-        block_in_place(|| targets(&subject.network, &basis.planner, options.rehash, only));
-    basis.scripts = targets.iter().map(|target| (target.name.clone(), target.script.clone())).collect();
-    basis.probed = probed;
-    let limits = RemoteLimits::with(&options.timeouts);
-    let answers = gather(targets, known, &limits, &basis.redactor, |_, _| {}).await;
+    let asked = block_in_place(|| targets(&subject.network, &basis.planner, options.rehash, only));
+    let mut hosts = BTreeMap::new();
+    ask(&mut basis, &mut hosts, asked, known, options).await;
+    // Only a receipt tells which hosts are forgotten, so they are asked afterwards.
+    if only.is_none()
+        && let Some(forgotten) = subject.forgotten(&basis)?
+    {
+        let names = forgotten.hosts().cloned().collect();
+        let (network, planner) = (forgotten.network(), forgotten.planner());
+        let asked = block_in_place(|| targets(network, planner, options.rehash, Some(&names)));
+        ask(&mut basis, &mut hosts, asked, known, options).await;
+        basis.forgotten = Some(forgotten);
+    }
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     basis.at = Printable::composed(render::timestamp(at));
-    let mut hosts = BTreeMap::new();
-    for (name, answer) in answers {
+    Ok((basis, hosts))
+}
+
+/// Probes these hosts. Adds those that answer to `hosts`.
+async fn ask(
+    basis: &mut Basis,
+    hosts: &mut BTreeMap<HostName, Connection>,
+    (targets, probed): (Vec<Target>, BTreeMap<HostName, Probed>),
+    known: &KnownHosts,
+    options: &ConnectionOptions,
+) {
+    basis.scripts.extend(targets.iter().map(|target| (target.name.clone(), target.script.clone())));
+    basis.probed.extend(probed);
+    let limits = RemoteLimits::with(&options.timeouts);
+    for (name, answer) in gather(targets, known, &limits, &basis.redactor, |_, _| {}).await {
         let answer = answer.map(|(host, text)| {
             hosts.insert(name.clone(), host);
             text
         });
         basis.answered(name, answer.map_err(Unplanned::from));
     }
-    Ok((basis, hosts))
 }
 
 fn no_plan(error: PlanError) -> CommandError {
@@ -423,6 +474,7 @@ fn targets(
     only: Option<&BTreeSet<HostName>>,
 ) -> (Vec<Target>, BTreeMap<HostName, Probed>) {
     let machines = DigestKey::for_machines(network.swarm_key.line());
+    let roster = planner.known_roster().file_name();
     let mut keys = Keys::default();
     let mut targets = Vec::new();
     let mut probed = BTreeMap::new();
@@ -440,7 +492,7 @@ fn targets(
             name: name.clone(),
             address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
             logins,
-            script: Request { key, machines: &machines, shapes, rehash }.script(),
+            script: Request { key, machines: &machines, shapes, roster: &roster, rehash }.script(),
         });
     }
     (targets, probed)

@@ -72,6 +72,8 @@ pub enum Reader {
     Unit,
     /// The whole text.
     Text,
+    /// The whole text, unless the controller knows the file by its name.
+    Roster,
     /// The text without its comments.
     Settings,
     /// A link to a unit. The unit is queried.
@@ -89,6 +91,7 @@ impl Reader {
             Self::Config => "config",
             Self::Unit => "unit",
             Self::Text => "text",
+            Self::Roster => "roster",
             Self::Settings => "settings",
             Self::Wants => "wants",
         }
@@ -165,7 +168,7 @@ impl Daemon {
     pub fn written_directories(self) -> &'static [&'static str] {
         match self {
             Self::Tau => {
-                &["/tb/bin", tau::CONFIG, tau::KEYS, tau::PLUGINS, "/tb/.spore", "/etc/systemd/system"]
+                &["/tb/bin", tau::CONFIG, tau::KEYS, tau::PLUGINS, tau::RECEIPTS, "/etc/systemd/system"]
             }
         }
     }
@@ -269,6 +272,13 @@ impl Daemon {
     pub fn receipt(self) -> &'static str {
         match self {
             Self::Tau => tau::RECEIPT,
+        }
+    }
+
+    /// The directory of the receipt and the roster.
+    pub fn receipt_directory(self) -> &'static str {
+        match self {
+            Self::Tau => tau::RECEIPTS,
         }
     }
 

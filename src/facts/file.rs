@@ -6,6 +6,7 @@
 //! were cut out or digested on the host; what a host has said all the same is masked in the
 //! file ([`stored`]).
 
+use super::roster::Roster;
 use super::{Current, interpret, parse as parse_answer};
 use crate::resource::{HostName, Printable, Redactor, Untrusted};
 use schemars::JsonSchema;
@@ -39,6 +40,8 @@ pub struct FactsFile {
 pub struct Gathered {
     /// When the last host had answered, in UTC (RFC 3339).
     pub at: Printable,
+    /// The roster that was known when the hosts were asked, so that they didn't send it.
+    pub roster: Roster,
     /// The hosts that were asked.
     pub hosts: BTreeMap<String, HostAnswer>,
 }

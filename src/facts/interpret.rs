@@ -8,7 +8,6 @@
 use super::configs::Configs;
 use super::current::{Current, RemovalRule};
 use super::firewall;
-use super::receipt::Receipt;
 use super::units::{self, HostUnits, stub_listens};
 use super::{Conditions, Engine, Facts, FileFact, PathFact, Resolver, UnitFact};
 use crate::artifact::Architecture;
@@ -57,9 +56,7 @@ pub fn interpret(host: &HostName, facts: &Facts) -> Current {
         graph.connect(&id(file), &id(ResourceKey::Units), Edge::Reads(Effect::Reload));
     }
     let conditions = conditions(facts, &graph, host, networks);
-    let receipts = Daemon::ALL.iter().filter_map(|daemon| facts.texts.get(daemon.receipt()));
-    let receipt = receipts.filter_map(|text| Receipt::parse(text.expose(), &facts.redactor)).next();
-    Current { conditions, graph, unwanted, receipt, asked: facts.asked.clone() }
+    Current { conditions, graph, unwanted, receipt: facts.receipt(), asked: facts.asked.clone() }
 }
 
 /// Whether systemd has loaded a file other than the one on the disk. systemd reports a
@@ -265,8 +262,12 @@ impl Reading<'_> {
         });
         let mut idle: Vec<(String, RemovalRule)> =
             without_storage.map(|(path, shape)| (path.clone(), RemovalRule::Node(shape))).collect();
-        let receipts = Daemon::ALL.iter().map(|daemon| daemon.receipt());
-        idle.extend(receipts.chain([DIGESTS]).map(|path| (path.to_owned(), RemovalRule::Host)));
+        let is_receipt = |path: &&String| {
+            let directory = path.rsplit_once('/').map(|(directory, _)| directory);
+            Daemon::ALL.iter().any(|daemon| directory == Some(daemon.receipt_directory())) && !is_staged(path)
+        };
+        let receipts = self.facts.paths.keys().filter(is_receipt).cloned();
+        idle.extend(receipts.chain([DIGESTS.to_owned()]).map(|path| (path, RemovalRule::Host)));
         for (path, unwanted) in idle {
             if let Some(PathFact::File(FileFact { access, size, sha256: Some(sha256), .. })) =
                 self.facts.paths.get(&path)

@@ -18,6 +18,7 @@ mod firewall;
 mod interpret;
 mod probe;
 pub mod receipt;
+pub mod roster;
 mod units;
 
 pub use answer::{Amount, AnswerError, Reported, parse};
@@ -28,7 +29,10 @@ pub use firewall::{Firewall, Verdict};
 pub use interpret::interpret;
 pub use probe::Request;
 
+use crate::daemon::Daemon;
 use crate::resource::{Access, HostText, Port, Printable, Redactor, Sha256, Unreadable, Version};
+use receipt::Receipt;
+use roster::Roster;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -79,6 +83,21 @@ pub struct Facts {
     pub holder: Option<HostText>,
     /// Masks the folder's secrets in parts of these facts that are shown.
     pub redactor: Redactor,
+}
+
+impl Facts {
+    /// What the last apply has left, as far as the host says so.
+    pub fn receipt(&self) -> Option<Receipt> {
+        let receipts = Daemon::ALL.iter().filter_map(|daemon| self.texts.get(daemon.receipt()));
+        receipts.filter_map(|text| Receipt::parse(text.expose(), &self.redactor)).next()
+    }
+
+    /// The roster with this name, if the host has sent it.
+    pub fn roster(&self, file_name: &str) -> Option<Roster> {
+        let path = |daemon: &Daemon| format!("{}/{file_name}", daemon.receipt_directory());
+        let texts = Daemon::ALL.iter().filter_map(|daemon| self.texts.get(&path(daemon)));
+        texts.filter_map(|text| Roster::parse(text.expose(), &self.redactor)).next()
+    }
 }
 
 /// What exists at a path.

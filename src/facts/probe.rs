@@ -14,6 +14,8 @@ pub struct Request<'a> {
     /// The shapes that the folder wants on the host. The probe finds other shapes that
     /// exist there by itself.
     pub shapes: &'a BTreeSet<ShapeName>,
+    /// The name of the roster that the controller knows, so that the host needn't send it.
+    pub roster: &'a str,
     /// Whether to digest large files even if the host remembers their digests.
     pub rehash: bool,
 }
@@ -49,6 +51,7 @@ impl Request<'_> {
             ("machines", self.machines.expose().expose()),
             ("shapes", shapes.join(" ").as_bytes()),
             ("directories", directories().join(" ").as_bytes()),
+            ("roster", self.roster.as_bytes()),
             ("rehash", if self.rehash { b"yes" } else { b"" }),
             ("questions", questions().join("\n").as_bytes()),
             ("configs", self.configs().join("\n").as_bytes()),

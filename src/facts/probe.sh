@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Describes a host without changing anything on it. `probe.rs` puts assignments before it and
 # a subshell around it; `answer.rs` documents the output. Assigned are
-#   version, root, key, fingerprint (the key's), machines, shapes, directories, rehash, and lines of
+#   version, root, key, fingerprint (the key's), machines, shapes, directories, roster (the name
+#   of the one that is known), rehash, and lines of
 #   questions   lines READER:PATTERN, of the files to look for; see below
 #   configs     configurations of the nodes that are wanted
 #   staging     directories in which files are staged
@@ -20,6 +21,7 @@
 #   config      a node's configuration; its node's unit is queried
 #   unit        the directives of a unit file
 #   text        the whole text
+#   roster      the whole text, unless the roster is known
 #   settings    a text without its comments
 #   wants       nothing; the file is a link to a unit, which is queried
 #
@@ -251,6 +253,7 @@ for line in $found; do
             reads=${reads}cut$nl$name$nl
             node_of "$path"
             ;;
+        roster) [ "${path##*/}" = "$roster" ] || reads=${reads}text$nl$name$nl ;;
         unit | text | settings) reads=$reads$reader$nl$name$nl ;;
         esac
         ;;

@@ -32,6 +32,8 @@ pub struct Receipt {
     pub apply: ApplyRecord,
     /// Random hexadecimal digits that the digests begin with.
     pub salt: String,
+    /// The file name of the roster, next to this file.
+    pub roster: String,
     /// The resources, by their names in a plan.
     pub resources: BTreeMap<String, Left>,
     /// Earlier applies, the latest first.
@@ -96,6 +98,7 @@ impl Receipt {
     pub fn new(
         apply: ApplyRecord,
         salt: String,
+        roster: String,
         previous: Option<&Self>,
         [desired, current]: [&Graph<Resource>; 2],
         in_place: impl Fn(&ResourceId) -> bool,
@@ -105,6 +108,7 @@ impl Receipt {
             spore_receipt: FORMAT.to_owned(),
             apply,
             salt,
+            roster,
             resources: BTreeMap::new(),
             earlier: previous.map(Self::applies).unwrap_or_default(),
         };

@@ -81,6 +81,8 @@ pub struct SavedOptions {
     pub no_revert: bool,
     /// `--purge-storage`
     pub purge_storage: bool,
+    /// `--prune`
+    pub prune: bool,
 }
 
 /// A plan in words, in the order in which it is shown.
@@ -101,6 +103,8 @@ pub struct PlanPage {
     pub locked: BTreeMap<Printable, Printable>,
     /// The hosts that couldn't be planned; a host has an entry for each reason.
     pub unplanned: Vec<UnplannedHost>,
+    /// The hosts that were deleted from the folder without having been retired.
+    pub forgotten: Vec<ForgottenHost>,
     /// By host, the last apply; `null` if the host has no receipt of any. Hosts without nodes are
     /// left out.
     pub applied: BTreeMap<Printable, Option<LastApply>>,
@@ -146,6 +150,21 @@ pub struct UnplannedHost {
     pub help: Printable,
     /// Where the folder describes the host.
     pub place: Option<PlaceEntry>,
+}
+
+/// A host that was deleted from the folder without having been retired.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ForgottenHost {
+    /// The host's name, as it was in the folder.
+    pub host: Printable,
+    /// The address of its SSH server.
+    pub address: Printable,
+    /// Its nodes, `shape@host`.
+    pub nodes: Vec<Printable>,
+    /// Whether the plan retires it (`--prune`).
+    pub pruned: bool,
+    /// What is known about it, and what to do.
+    pub text: Printable,
 }
 
 /// A directive that is overridden on a host.

@@ -30,6 +30,7 @@ mod reach;
 mod receipts;
 mod retire;
 mod revert;
+mod roster;
 pub mod scheduler;
 mod storage;
 mod target;
@@ -40,8 +41,9 @@ pub use applied::{Applied, HostFailure, Wrong};
 pub use host_error::{During, Holder, HostError, LostReason, Misfit, NoKey, NoLock, UnusableKey};
 pub use order::Rank;
 pub use planner::{PlanError, Planner};
-pub use receipts::HostReceipt;
+pub use receipts::{Forgotten, HostReceipt};
 pub use retire::Retire;
+pub use roster::WithForgotten;
 pub use scheduler::Group;
 pub use target::{InvalidSelector, Selector};
 pub use unplanned::Unplanned;
@@ -51,6 +53,7 @@ use crate::desired::Places;
 use crate::diff::{Change, FieldChange};
 use crate::facts::Facts;
 use crate::facts::receipt::Origin;
+use crate::facts::roster::Roster;
 use crate::network::Place;
 use crate::resource::{
     ByHost, FieldPath, HostName, Node, NodeName, Printable, Resource, ResourceId, ResourceKey, Sha256,
@@ -102,6 +105,10 @@ pub struct Plan {
     pub versions: BTreeMap<Sha256, Version>,
     /// What the receipts of the planned hosts say. A host without nodes has no entry.
     pub receipts: BTreeMap<HostName, HostReceipt>,
+    /// The hosts that were deleted from the folder without having been retired.
+    pub forgotten: Vec<Forgotten>,
+    /// The roster that an apply of the plan leaves on the hosts.
+    pub roster: Roster,
     /// What the user should know before agreeing to the plan.
     pub notes: Vec<Note>,
     /// Why the plan can't be applied. Empty if it can.
@@ -338,6 +345,8 @@ pub struct Options {
     pub no_revert: bool,
     /// Whether the data of removed nodes is removed, too.
     pub purge_storage: bool,
+    /// Whether hosts that were deleted from the folder are retired.
+    pub prune: bool,
     /// Restricts the plan to what is needed to retire this host.
     pub retire: Option<Retire>,
 }
@@ -445,7 +454,9 @@ impl Plan {
     /// Whether applying the plan reaches the desired state on all hosts that were asked
     /// about.
     pub fn reaches_everything(&self) -> bool {
-        self.unplanned.is_empty() && self.overridden.is_empty()
+        self.unplanned.is_empty()
+            && self.overridden.is_empty()
+            && self.forgotten.iter().all(|forgotten| forgotten.pruned)
     }
 
     /// The hosts that need no change, and that get a receipt all the same: see
@@ -459,6 +470,11 @@ impl Plan {
     pub fn leaves_receipts_on(&self) -> BTreeSet<&HostName> {
         let changed = self.changes.hosts().filter(|(_, changes)| !changes.is_empty());
         changed.map(|(host, _)| host).chain(self.receipts_due()).collect()
+    }
+
+    /// Whether the plan drops a host from the roster that may still run nodes.
+    pub fn drops_hosts(&self) -> bool {
+        self.forgotten.iter().any(|forgotten| forgotten.pruned && forgotten.unreachable.is_some())
     }
 
     /// The nodes that the plan removes.

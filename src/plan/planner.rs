@@ -10,11 +10,12 @@ use super::reach::Reach;
 use super::retire::{self, Retirement};
 use super::{
     Found, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, node_of, notes, obstacles,
-    order, planned_actions, receipts, revert, storage, target,
+    order, planned_actions, receipts, revert, roster, storage, target,
 };
 use crate::desired::{CompileError, Desired, Goal, Places, Supplies, compile, in_parallel};
 use crate::diff::Change;
 use crate::facts::receipt::{ApplyRecord, Receipt};
+use crate::facts::roster::{Roster, RosterHost};
 use crate::facts::{Conditions, Facts};
 use crate::network::Network;
 use crate::resource::{
@@ -47,6 +48,10 @@ pub struct Planner {
     places: Arc<Places>,
     /// The hosts to probe, and the shapes that each host should run.
     hosts: BTreeMap<HostName, BTreeSet<ShapeName>>,
+    /// All hosts of the folder, and how to reach them.
+    folder: BTreeMap<String, RosterHost>,
+    /// A roster that hosts didn't send because it was known when they were asked.
+    known: Roster,
     retirement: Option<Retirement>,
     options: Options,
 }
@@ -79,8 +84,10 @@ impl Planner {
             .filter(|(name, _)| is_concerned(name))
             .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
             .collect();
+        let folder = roster::of(reduced.as_ref().unwrap_or(network));
         let network = network.domain.root.value.clone();
-        Ok(Self { network, desired, places, hosts, retirement, options })
+        let known = roster::with_nodes(&folder);
+        Ok(Self { network, desired, places, hosts, folder, known, retirement, options })
     }
 
     /// The hosts to probe, and the shapes to ask each host about.
@@ -91,6 +98,33 @@ impl Planner {
     /// same machine. But a retirement probes only the hosts that it concerns.
     pub fn hosts(&self) -> &BTreeMap<HostName, BTreeSet<ShapeName>> {
         &self.hosts
+    }
+
+    /// The roster to ask hosts about; see [`Planner::knows`].
+    pub fn known_roster(&self) -> &Roster {
+        &self.known
+    }
+
+    /// Tells the planner which roster was known when the hosts were asked, so that they didn't
+    /// send it. That is the folder's own, unless they were asked earlier.
+    pub fn knows(&mut self, roster: Roster) {
+        self.known = roster;
+    }
+
+    /// The hosts in the roster of the newest receipt that the folder no longer has. A host whose
+    /// address the folder has under another name was renamed. [`WithForgotten`] plans them.
+    pub fn forgotten(&self, probed: &BTreeMap<HostName, Probed>) -> BTreeMap<HostName, RosterHost> {
+        roster::forgotten(&self.folder, &self.known, probed)
+    }
+
+    /// The roster that an apply of this plan leaves: the folder's hosts with nodes, and the hosts
+    /// that aren't retired yet.
+    fn roster(&self, plan: &Plan) -> Roster {
+        let mut roster = roster::with_nodes(&self.folder);
+        for forgotten in plan.forgotten.iter().filter(|forgotten| !forgotten.pruned) {
+            roster.hosts.insert(forgotten.host.to_string(), forgotten.roster.clone());
+        }
+        roster
     }
 
     /// The desired state of the network, including the contents of its files.
@@ -114,8 +148,7 @@ impl Planner {
         plan.asked = probed.keys().filter(|name| options.may_select(name)).count();
         let parts = self.parts(probed);
         let silent = self.silent(probed, &mut plan);
-        let is_whole = options.targets.is_empty() && retirement.is_none();
-        let (states, retired) = gather(parts, is_whole, &mut plan);
+        let (states, retired) = gather(parts, self.is_whole(), &mut plan);
         let States { desired: wanted, current, changes, .. } = &states;
         plan.idle_targets = self.idle_targets(current, &silent);
 
@@ -152,6 +185,7 @@ impl Planner {
             retire::conclude(&mut plan, retirement, retired, elders(desired).count());
         }
         plan.changes = states.changes;
+        self.set_roster(&mut plan);
         Ok(plan)
     }
 
@@ -161,11 +195,33 @@ impl Planner {
         &self,
         probed: &BTreeMap<HostName, Probed>,
         apply: &ApplyRecord,
+        roster: &Roster,
         mut salt: impl FnMut() -> String,
     ) -> BTreeMap<HostName, Receipt> {
         let parts = self.parts(probed).into_iter().filter(|(_, part)| part.obstacles.is_empty());
-        let mut receipt = |part: &HostPart| receipts::new(part, apply.clone(), salt());
+        let mut receipt = |part: &HostPart| receipts::new(part, apply.clone(), salt(), roster.file_name());
         parts.filter_map(|(name, part)| Some((name.clone(), receipt(&part)?))).collect()
+    }
+
+    /// Sets the roster, once it is known which hosts are forgotten. A host with another one gets
+    /// a receipt, unless only a part of the network is planned.
+    pub(super) fn set_roster(&self, plan: &mut Plan) {
+        plan.roster = self.roster(plan);
+        let name = plan.roster.file_name();
+        if self.is_whole() {
+            for receipt in plan.receipts.values_mut() {
+                receipt.is_due |= receipt.roster.as_ref() != Some(&name);
+            }
+        }
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Whether everything that the folder describes is planned.
+    fn is_whole(&self) -> bool {
+        self.options.targets.is_empty() && self.retirement.is_none()
     }
 
     /// Plans every host that has answered on its own.

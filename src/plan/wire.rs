@@ -12,6 +12,7 @@ use super::scheduler::Seen;
 use crate::daemon::Daemon;
 use crate::facts::file::to_bytes;
 use crate::facts::receipt::Receipt;
+use crate::facts::roster::Roster;
 use crate::resource::{
     Access, Health, Port, Printable, Sha256, Transport, Untrusted, kept_path, staged_path,
 };
@@ -354,12 +355,13 @@ pub fn watch(units: &[String], patience: &Patience) -> String {
     format!("patience={patience}\n{}{calls}\n", include_str!("scripts/watch.sh"))
 }
 
-/// A script that writes a receipt. [`is_written`] reads the answer.
-pub fn receipt(path: &str, receipt: &Receipt) -> String {
+/// A script that writes a receipt, and the roster next to it. [`is_written`] reads the answer.
+pub fn receipt(path: &str, receipt: &Receipt, roster: &Roster) -> String {
     let text = String::from_utf8(to_bytes(receipt)).unwrap_or_default();
     let script = include_str!("scripts/receipt.sh");
     // A subshell, so that the shell that reads requests keeps its umask.
-    format!("(\n{script}receipt {} {} 2>&1\n)\n", quote(path), quote(text.trim_end()))
+    let words = [path, text.trim_end(), &roster.file_name(), &roster.text()].map(quote).join(" ");
+    format!("(\n{script}receipt {words} 2>&1\n)\n")
 }
 
 /// Whether the script of [`receipt`] has succeeded. Otherwise the answer says why it hasn't.

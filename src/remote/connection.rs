@@ -5,6 +5,7 @@ use super::run;
 use super::shell::Shell;
 use super::{Payloads, RemoteLimits, Stop};
 use crate::facts::receipt::Receipt;
+use crate::facts::roster::Roster;
 use crate::plan::action::Action;
 use crate::plan::scheduler::Seen;
 use crate::plan::wire::{self, ActionReport, Outcome};
@@ -156,13 +157,18 @@ impl Locked {
         self.connection.ask(script).await
     }
 
-    /// Writes a receipt at this path.
+    /// Writes a receipt at this path, and the roster next to it.
     ///
     /// # Errors
     /// Those of [`Connection::ask`]. The inner error is what the host says if it can't write
     /// the receipt.
-    pub async fn leave(&mut self, path: &str, receipt: &Receipt) -> Result<Result<(), Printable>, HostError> {
-        let answer = self.ask(&SecretBytes::new(wire::receipt(path, receipt))).await?;
+    pub async fn leave(
+        &mut self,
+        path: &str,
+        receipt: &Receipt,
+        roster: &Roster,
+    ) -> Result<Result<(), Printable>, HostError> {
+        let answer = self.ask(&SecretBytes::new(wire::receipt(path, receipt, roster))).await?;
         let said = self.connection.shell.lines.redactor().show(&answer);
         Ok(if wire::is_written(&said) { Ok(()) } else { Err(said) })
     }

@@ -12,10 +12,10 @@ use crate::diff::{Change, ChangeKind, FileChange, Reason, ServiceChange, Verb};
 use crate::facts::receipt::{ApplyRecord, Origin};
 use crate::network::Place;
 use crate::plan::file::{
-    Destructive, Kind, LastApply, OriginEntry, OverriddenUnit, PlaceEntry, PlanPage, PlannedChange,
-    ResourceType, UnplannedHost, Verdict,
+    Destructive, ForgottenHost, Kind, LastApply, OriginEntry, OverriddenUnit, PlaceEntry, PlanPage,
+    PlannedChange, ResourceType, UnplannedHost, Verdict,
 };
-use crate::plan::{Holder, HostReceipt, OverriddenDirective, Plan, Unplanned};
+use crate::plan::{Forgotten, Holder, HostReceipt, OverriddenDirective, Plan, Unplanned};
 use crate::resource::{
     Access, Content, Effect, HostName, Printable, Resource, ResourceId, ResourceKey, Size, Trouble, Untold,
     Value, Version,
@@ -48,6 +48,7 @@ pub fn page(plan: &Plan, locked: &BTreeMap<HostName, Holder>) -> PlanPage {
             .map(|(host, held)| (name(host), Printable::composed(super::holder(held))))
             .collect(),
         unplanned: unplanned_hosts(plan),
+        forgotten: plan.forgotten.iter().map(forgotten_host).collect(),
         applied: plan.receipts.iter().map(|(host, receipt)| (name(host), last_apply(receipt))).collect(),
         overridden: plan.overridden.iter().map(overridden_unit).collect(),
         destructive: destructive.collect(),
@@ -60,7 +61,10 @@ pub fn page(plan: &Plan, locked: &BTreeMap<HostName, Holder>) -> PlanPage {
 }
 
 fn verdict(plan: &Plan) -> Verdict {
-    match (plan.unplanned.is_empty(), plan.is_empty() && plan.overridden.is_empty()) {
+    match (
+        plan.unplanned.is_empty(),
+        plan.is_empty() && plan.overridden.is_empty() && plan.forgotten.is_empty(),
+    ) {
         (false, _) => Verdict::Unplanned,
         (true, _) if !plan.refusals.is_empty() => Verdict::Refused,
         (true, true) => Verdict::InSync,
@@ -81,6 +85,32 @@ fn unplanned_hosts(plan: &Plan) -> Vec<UnplannedHost> {
         reasons.iter().map(move |reason| entry(host, reason)).collect::<Vec<_>>()
     };
     plan.unplanned.iter().flat_map(of).collect()
+}
+
+fn forgotten_host(forgotten: &Forgotten) -> ForgottenHost {
+    let Forgotten { host, roster, unreachable, pruned } = forgotten;
+    let why = unreachable.iter().flatten().map(|why| super::why(why).replace('\n', " "));
+    let why = why.collect::<Vec<_>>().join("; ");
+    let text = match (unreachable, pruned) {
+        (None, false) => {
+            "it is no longer in the folder, but was never retired; `--prune` retires it".to_owned()
+        }
+        (None, true) => "it is no longer in the folder, and is retired".to_owned(),
+        (Some(_), false) => format!(
+            "it is no longer in the folder, and couldn't be asked whether its nodes still run: {why}; if it is \
+             gone for good, `--prune` drops it from the roster"
+        ),
+        (Some(_), true) => format!(
+            "it is dropped from the roster, although it couldn't be asked whether its nodes still run: {why}"
+        ),
+    };
+    ForgottenHost {
+        host: name(host),
+        address: Printable::composed(format!("{}:{}", roster.address, roster.port)),
+        nodes: roster.nodes.keys().map(|shape| Printable::composed(format!("{shape}@{host}"))).collect(),
+        pruned: *pruned,
+        text: Printable::composed(text),
+    }
 }
 
 /// A difference that no action can remove. The administrator has to remove it on the host.
@@ -136,7 +166,9 @@ pub fn summary(plan: &Plan) -> String {
     if !none_planned {
         parts.push(match (changes.is_empty(), plan.unplanned.is_empty()) {
             (false, _) => changes.join(", "),
-            (true, true) if plan.overridden.is_empty() => "nothing to do".to_owned(),
+            (true, true) if plan.overridden.is_empty() && plan.forgotten.is_empty() => {
+                "nothing to do".to_owned()
+            }
             (true, true) => "no changes".to_owned(),
             (true, false) => "no changes on the other hosts".to_owned(),
         });
@@ -154,7 +186,9 @@ pub fn unplanned(plan: &Plan) -> String {
 pub fn not_reached(plan: &Plan) -> Vec<String> {
     let unplanned = (!plan.unplanned.is_empty()).then(|| unplanned(plan));
     let overridden = (!plan.overridden.is_empty()).then(|| overridden(plan.overridden.len()));
-    unplanned.into_iter().chain(overridden).collect()
+    let left = plan.forgotten.iter().filter(|forgotten| !forgotten.pruned).count();
+    let forgotten = (left > 0).then(|| format!("{} deleted from the folder, but not retired", hosts(left)));
+    unplanned.into_iter().chain(overridden).chain(forgotten).collect()
 }
 
 /// The number of overridden directives, for example `1 directive overridden`.

@@ -19,6 +19,7 @@ mod page;
 mod prompts;
 mod quick;
 mod readme;
+mod receipts;
 mod rehearse;
 mod world;
 

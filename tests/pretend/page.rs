@@ -14,6 +14,7 @@ pub(crate) fn normal(text: &str, directory: &Path) -> String {
     {
         text = after(&text, before, with, word);
     }
+    text = after(&text, "since the apply of ", "…", |c| c.is_ascii_alphanumeric() || "-:".contains(c));
     let lines = text.lines().map(without_time).collect::<Vec<_>>();
     let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     for run in lines.chunk_by_mut(|a, b| is_step(a) == is_step(b)).filter(|run| is_step(run[0])) {

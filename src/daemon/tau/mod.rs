@@ -106,6 +106,8 @@ pub const SCRIPT: &str = include_str!("files.sh");
 /// The paths where upstream's tool leaves copies of tau's keys.
 pub const LEFTOVERS: &[&str] = &["/tmp/swarm.key", "/tmp/dv_private.key"];
 
+/// The directory of the receipt and the roster.
+pub const RECEIPTS: &str = "/tb/.spore";
 /// Where an apply leaves its receipt.
 pub const RECEIPT: &str = "/tb/.spore/receipt.json";
 
@@ -122,6 +124,7 @@ pub const QUESTIONS: &[Question] = &[
     ("/etc/systemd/system/tau@?*.service", Reader::Digest),
     ("/etc/systemd/system/multi-user.target.wants/tau@*.service", Reader::Wants),
     (RECEIPT, Reader::Text),
+    ("/tb/.spore/roster-*.json", Reader::Roster),
     ("/tmp/swarm.key", Reader::Leftover),
     ("/tmp/dv_private.key", Reader::Leftover),
 ];

@@ -12,6 +12,7 @@ pub fn text(page: &PlanPage, style: Style) -> String {
     let mut layout = Layout { page, style, out: String::new() };
     layout.unplanned();
     layout.overridden();
+    layout.forgotten();
     layout.destructive();
     layout.changes();
     layout.order();
@@ -57,6 +58,15 @@ impl Layout<'_> {
             self.line(&format!("{name}: {}", found.text));
         }
         self.end(self.page.overridden.is_empty());
+    }
+
+    fn forgotten(&mut self) {
+        for found in &self.page.forgotten {
+            let name = self.paint(Tone::Bad, format!("{} ({})", found.host, found.address));
+            let nodes: Vec<&str> = found.nodes.iter().map(Printable::as_str).collect();
+            self.line(&format!("{name}: {}; its nodes: {}", found.text, nodes.join(", ")));
+        }
+        self.end(self.page.forgotten.is_empty());
     }
 
     fn destructive(&mut self) {
