@@ -2,6 +2,7 @@
 //! needs.
 
 use super::args::{ApplyOptions, Args, RetireOptions};
+use super::events::EventLog;
 use super::lock::{self, Taken};
 use super::plan::{note_age, shown};
 use super::progress::{self, Watched};
@@ -30,6 +31,10 @@ pub(crate) async fn run(
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Exit> {
     let patience = Instant::now() + Duration::from_secs(options.lock_wait);
+    if options.events.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        terminal::leave_stdout();
+    }
+    let log = options.events.as_deref().map(EventLog::open).transpose()?;
     let mut interrupts = Interrupts::listen();
     let preparing = {
         let (args, options) = (args.clone(), options.clone());
@@ -45,7 +50,7 @@ pub(crate) async fn run(
             let (job, locks) = *ready;
             match job.plan.is_empty() {
                 true => (record(job, locks).await, false),
-                false => (carry_out(args, options, job, locks, interrupts).await, true),
+                false => (carry_out(args, options, job, locks, log, interrupts).await, true),
             }
         }
         Some(Ok(Prepared::Over(exit))) => (exit, false),
@@ -139,7 +144,7 @@ async fn prepare(
         let (job, hosts) = Job::of(survey, digest)?;
         let command = if retire.is_some() { "spore retire" } else { "spore apply" };
         let is_empty = job.plan.is_empty();
-        let taken = match lock::take(hosts, &job.plan, command, patience).await {
+        let taken = match lock::take(hosts, &job.plan, command, job.digest, patience).await {
             // The next apply leaves the receipts.
             Err(_) if is_empty => {
                 terminal::out("apply: nothing to do\n");
@@ -223,8 +228,8 @@ impl Job {
 pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
     let digest = survey.digest();
     let (job, hosts) = Job::of(survey, digest)?;
-    match lock::take(hosts, &job.plan, "spore rehearse", Instant::now()).await? {
-        Taken::Locked(locks) => Ok(carry_out(args, options, job, locks, Interrupts::listen()).await),
+    match lock::take(hosts, &job.plan, "spore rehearse", job.digest, Instant::now()).await? {
+        Taken::Locked(locks) => Ok(carry_out(args, options, job, locks, None, Interrupts::listen()).await),
         Taken::Waited => Ok(Exit::Failed),
     }
 }
@@ -234,6 +239,7 @@ async fn carry_out(
     options: &ApplyOptions,
     job: Job,
     locks: Locks,
+    log: Option<EventLog>,
     mut interrupts: Interrupts,
 ) -> Exit {
     let Job { plan, digest, mut basis, payloads } = job;
@@ -242,7 +248,11 @@ async fn carry_out(
     let stop = Stop::default();
     let watched = Watched::new(&plan, style, options.verbose);
     let RemoteLimits { remind, interrupt, .. } = RemoteLimits::with(&options.plan.connection.timeouts);
-    let shown = tokio::spawn(progress::show(receiver, watched, remind));
+    let mut log = log;
+    if let Some(log) = &mut log {
+        log.planned(&plan, digest);
+    }
+    let shown = tokio::spawn(progress::show(receiver, watched, log, remind));
     let payloads = Arc::new(payloads);
     // Whether a second plan could be made to check the result.
     let mut is_checked = true;
@@ -250,9 +260,7 @@ async fn carry_out(
         let most = options.max_failures;
         let (mut applied, mut hosts) = apply(&plan, locks, payloads, &stop, most, sender).await;
         // The display task ends when the last sender is dropped.
-        if let Err(error) = shown.await {
-            std::panic::resume_unwind(error.into_panic());
-        }
+        let log = shown.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         if applied.is_complete(&plan) {
             match stop.wait(interrupt, basis.again(&mut hosts)).await {
                 Some(Ok(again)) => {
@@ -280,9 +288,9 @@ async fn carry_out(
         // A host that doesn't answer in time releases its lock when it misses the
         // heartbeat.
         let _ = stop.wait(RELEASE, releasing).await;
-        applied
+        (applied, log)
     };
-    let mut applied = tokio::select! {
+    let (mut applied, log) = tokio::select! {
         applied = applying => applied,
         () = interrupted_twice(&mut interrupts, &stop, interrupt) => {
             terminal::out(&format!(
@@ -295,8 +303,16 @@ async fn carry_out(
     };
     // The interrupt may have abandoned the last action, so that nothing was left to skip.
     applied.interrupted |= stop.is_asked() && !applied.is_complete(&plan);
+    let mut is_logged = true;
+    if let Some(mut log) = log {
+        log.ended(&applied, &plan);
+        if let Some(error) = log.error() {
+            terminal::out(&format!("the events are incomplete: {error}\n"));
+            is_logged = false;
+        }
+    }
     terminal::out(&render::conclusion(&applied, &plan, &command(), style));
-    let all = is_checked && applied.is_complete(&plan) && plan.reaches_everything();
+    let all = is_checked && is_logged && applied.is_complete(&plan) && plan.reaches_everything();
     match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,

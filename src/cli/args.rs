@@ -27,6 +27,9 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     pub(crate) network: Option<String>,
+    /// Print only the last line, and errors; print everything if the command fails
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
     /// Colour the output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Colour,
@@ -267,6 +270,9 @@ pub(crate) struct ApplyOptions {
     /// Continue while at most N hosts have failed; a failed elder or canary always stops the apply
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) max_failures: usize,
+    /// Write what happens as NDJSON to this file, or to standard output (-)
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) events: Option<PathBuf>,
     /// Print every action, including staging, and announce long actions when they begin
     #[arg(short, long)]
     pub(crate) verbose: bool,

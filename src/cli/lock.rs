@@ -5,7 +5,7 @@ use super::{CommandError, terminal};
 use crate::plan::{Holder, HostError, Plan};
 use crate::remote::{Connection, Locked, Locks};
 use crate::render;
-use crate::resource::{HostName, Printable};
+use crate::resource::{HostName, Printable, Sha256};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::process::Command;
@@ -25,7 +25,7 @@ pub(super) enum Taken {
 
 /// Locks every host that the plan needs, or none. If another apply holds a host, releases
 /// all others and tries again until `patience`. Other applies are shown `command` as the
-/// holder's command.
+/// holder's command, and the digest of its plan.
 ///
 /// # Errors
 /// If another apply still holds a host at `patience`. Nothing was changed then.
@@ -33,13 +33,14 @@ pub(super) async fn take(
     mut hosts: BTreeMap<HostName, Connection>,
     plan: &Plan,
     command: &str,
+    digest: Sha256,
     patience: Instant,
 ) -> miette::Result<Taken> {
     let needed = plan.hosts();
     hosts.retain(|name, _| needed.contains(name));
     let mut waited = false;
     loop {
-        let Tried { locks, held, free } = try_all(hosts, command).await;
+        let Tried { locks, held, free } = try_all(hosts, &holder(command, digest)).await;
         let Some((name, holder)) = held.first_key_value() else {
             if !waited {
                 return Ok(Taken::Locked(locks));
@@ -76,14 +77,13 @@ struct Tried {
 
 /// Locks the first host alone, then the others in parallel. If two applies want the same
 /// hosts at the same time, the one that locks the first host gets all of them.
-async fn try_all(mut hosts: BTreeMap<HostName, Connection>, command: &str) -> Tried {
-    let holder = holder(command);
+async fn try_all(mut hosts: BTreeMap<HostName, Connection>, holder: &Holder) -> Tried {
     let mut tried = Tried::default();
     if let Some(first) = hosts.pop_first() {
-        tried.lock(BTreeMap::from([first]), &holder).await;
+        tried.lock(BTreeMap::from([first]), holder).await;
     }
     if tried.held.is_empty() {
-        tried.lock(hosts, &holder).await;
+        tried.lock(hosts, holder).await;
     } else {
         tried.free.extend(hosts);
     }
@@ -125,11 +125,12 @@ pub(super) async fn release(locked: BTreeMap<HostName, Locked>) -> BTreeMap<Host
 }
 
 /// Describes this apply to other applies that want the same hosts.
-fn holder(command: &str) -> Holder {
+fn holder(command: &str, digest: Sha256) -> Holder {
     Holder {
         who: who(),
         pid: std::process::id(),
         command: Printable::line(command),
+        plan: Printable::composed(digest.to_string()),
         since: Printable::default(),
     }
 }

@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod drift;
 mod dumps;
+mod events;
 mod facts;
 mod folder;
 mod key;
@@ -113,12 +114,14 @@ pub fn main() -> ExitCode {
             Exit::Failed
         }
     };
+    terminal::end(exit == Exit::Failed);
     // A hanging connection must not keep the program from exiting.
     runtime.shutdown_background();
     ExitCode::from(exit as u8)
 }
 
 async fn run(args: &Args) -> miette::Result<Exit> {
+    terminal::set_quiet(args.quiet);
     let Some(command) = &args.command else { return standing::run(args) };
     match command {
         Command::Check(options) => check::run(args, options),

@@ -3,6 +3,7 @@
 //! one line instead. On a terminal, long actions get a bar or a spinner; otherwise a line
 //! at regular intervals reports what the apply is waiting for.
 
+use super::events::EventLog;
 use super::terminal;
 use crate::plan::Plan;
 use crate::plan::action::Action;
@@ -37,13 +38,23 @@ pub(super) struct Watched {
 
 /// Shows each event until the sender is dropped. During a long stage or wave, reports after
 /// every `remind` interval what the apply is waiting for.
-pub(super) async fn show(mut events: UnboundedReceiver<ApplyEvent>, mut watched: Watched, remind: Duration) {
+/// `log`, if there is one, gets the same events. Returns the log.
+pub(super) async fn show(
+    mut events: UnboundedReceiver<ApplyEvent>,
+    mut watched: Watched,
+    mut log: Option<EventLog>,
+    remind: Duration,
+) -> Option<EventLog> {
     let mut reminders = interval(remind.max(Duration::from_millis(10)));
     reminders.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             event = events.recv() => {
-                let Some(ApplyEvent { at: _, kind }) = event else { return };
+                let Some(event) = event else { return log };
+                if let Some(log) = &mut log {
+                    log.tell(&event);
+                }
+                let ApplyEvent { at: _, kind } = event;
                 if matches!(kind, ApplyEventKind::Began(_)) {
                     reminders.reset();
                     watched.since = Instant::now();

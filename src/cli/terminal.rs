@@ -8,16 +8,59 @@ use std::future::poll_fn;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Writes a command's result to standard output. A closed pipe doesn't end the command.
-pub(crate) fn out(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+/// What becomes of a command's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    /// It is written to standard output.
+    Shown,
+    /// It is written to standard error, because standard output is for events.
+    Beside,
 }
 
-/// Writes a message that isn't part of the result to standard error.
+static OUTPUT: Mutex<Output> = Mutex::new(Output::Shown);
+/// With `--quiet`, the output until the command ends.
+static QUIET: Mutex<Option<String>> = Mutex::new(None);
+
+/// Writes a command's result to standard output. A closed pipe doesn't end the command.
+pub(crate) fn out(text: &str) {
+    if let Some(kept) = QUIET.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        return kept.push_str(text);
+    }
+    let _ = match *OUTPUT.lock().unwrap_or_else(PoisonError::into_inner) {
+        Output::Shown => io::stdout().lock().write_all(text.as_bytes()),
+        Output::Beside => io::stderr().lock().write_all(text.as_bytes()),
+    };
+}
+
+/// Keeps standard output for events.
+pub(crate) fn leave_stdout() {
+    *OUTPUT.lock().unwrap_or_else(PoisonError::into_inner) = Output::Beside;
+}
+
+/// Withholds the output until the command [ends](end).
+pub(crate) fn set_quiet(quiet: bool) {
+    *QUIET.lock().unwrap_or_else(PoisonError::into_inner) = quiet.then(String::new);
+}
+
+/// Writes what `--quiet` has withheld: the last line, or everything if the command has failed.
+pub(crate) fn end(failed: bool) {
+    let kept = QUIET.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(kept) = kept else { return };
+    match kept.trim_end().rsplit('\n').next().filter(|last| !failed && !last.is_empty()) {
+        Some(last) => out(&format!("{last}\n")),
+        None => out(&kept),
+    }
+}
+
+/// Writes a message that isn't part of the result to standard error, unless `--quiet` is given.
 pub(crate) fn note(text: &str) {
+    if QUIET.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        return;
+    }
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 

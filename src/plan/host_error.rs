@@ -151,6 +151,8 @@ pub struct Holder {
     pub pid: u32,
     /// The command that the holder runs, such as `spore apply`.
     pub command: Printable,
+    /// The SHA-256 of the plan that is applied; empty if the holder didn't say.
+    pub plan: Printable,
     /// When the holder took the lock, by the host's clock, such as `2026-08-05 10:15:00
     /// UTC`. Set by the host.
     pub since: Printable,

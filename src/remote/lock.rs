@@ -181,7 +181,8 @@ impl Heart {
 impl Holder {
     fn lines(&self) -> String {
         let line = |text: &str| text.replace(['\n', '\0'], " ");
-        format!("who {}\npid {}\ncommand {}", line(&self.who), self.pid, line(&self.command))
+        let Self { who, pid, command, plan, since: _ } = self;
+        format!("who {}\npid {pid}\ncommand {}\nplan {}", line(who), line(command), line(plan))
     }
 
     /// Parses the text that a holder of the lock wrote on the host. The text isn't trusted:
@@ -193,6 +194,7 @@ impl Holder {
                 Some(("who", who)) => holder.who = redactor.line(who),
                 Some(("pid", pid)) => holder.pid = pid.parse().unwrap_or_default(),
                 Some(("command", command)) => holder.command = redactor.line(command),
+                Some(("plan", plan)) => holder.plan = redactor.line(plan),
                 Some(("since", since)) => holder.since = redactor.line(since),
                 _ => {}
             }

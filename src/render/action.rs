@@ -35,6 +35,16 @@ pub fn ended(host: &HostName, action: &Action, outcome: &Outcome, style: Style) 
     }
 }
 
+/// Why an action didn't succeed; empty if it did.
+pub fn failed_outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done | Outcome::Already => String::new(),
+        Outcome::Differs(differs) => super::differs::differs(differs),
+        Outcome::NoContent { path } => no_content(path),
+        Outcome::Failed { text } => text.to_string(),
+    }
+}
+
 /// What a long action is doing, for example `restart tau@elders.service, until healthy`.
 /// `sent` is the number of bytes sent so far, and the total.
 pub fn waiting(action: &Action, sent: Option<(u64, u64)>) -> String {

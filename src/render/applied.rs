@@ -49,7 +49,7 @@ pub fn conclusion(applied: &Applied, plan: &Plan, command: &str, style: Style) -
         };
         out.push_str(&format!("{fix}resume with: {command}\n"));
     }
-    out.push_str(&summary(applied, plan));
+    out.push_str(&outcome(applied, plan));
     out.push('\n');
     out
 }
@@ -76,7 +76,7 @@ fn wrong(what: &Wrong) -> String {
 
 /// The last line, for example `apply: 1 host failed (h4); 2 changes failed; 12 changes
 /// skipped (h4, h5); 3 created`. Each change of the plan is counted once.
-fn summary(applied: &Applied, plan: &Plan) -> String {
+pub fn outcome(applied: &Applied, plan: &Plan) -> String {
     let failed = applied.failed_hosts();
     let skipped = applied.skipped_changes(plan);
     let skipped_hosts: BTreeSet<&HostName> = skipped.iter().map(|id| &id.host).collect();

@@ -18,8 +18,8 @@ mod style;
 mod unplanned;
 mod verify;
 
-pub use action::{action, ended, waiting};
-pub use applied::{conclusion, died, failure, skips};
+pub use action::{action, ended, failed_outcome, waiting};
+pub use applied::{conclusion, died, failure, outcome, skips};
 pub use drift::{drift, drift_text};
 pub use explain::{explain, id, ids};
 pub use facts::facts;

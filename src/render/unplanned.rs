@@ -275,9 +275,10 @@ fn doing(during: &During) -> &'static str {
 
 /// Example: ``ana@laptop (process 7, `spore apply`) since 2026-08-05 10:15:00 UTC``.
 pub fn holder(holder: &Holder) -> String {
-    let Holder { who, pid, command, since } = holder;
+    let Holder { who, pid, command, plan, since } = holder;
     if who.is_empty() {
         return "another spore".to_owned();
     }
-    format!("{who} (process {pid}, `{command}`) since {since}")
+    let plan = if plan.is_empty() { String::new() } else { format!(", plan {:.12}", plan.to_string()) };
+    format!("{who} (process {pid}, `{command}`{plan}) since {since}")
 }

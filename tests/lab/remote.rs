@@ -239,7 +239,13 @@ async fn connect(lab: &Lab, host: &host::LabHost, user: &str, limits: &RemoteLim
 }
 
 fn holder(command: &str) -> Holder {
-    Holder { who: "someone@here".into(), pid: 1, command: Printable::line(command), since: "".into() }
+    Holder {
+        who: "someone@here".into(),
+        pid: 1,
+        command: Printable::line(command),
+        plan: "".into(),
+        since: "".into(),
+    }
 }
 
 async fn lock(connection: Connection, command: &str) -> Locked {

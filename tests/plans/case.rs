@@ -125,6 +125,7 @@ impl Case {
         let network = Network::read(scratch).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         let supplies = supplies(&network, raw.options.tau.as_deref());
         let options = Options {
+            prune: false,
             targets: raw.options.targets.iter().map(|target| target.parse().unwrap()).collect(),
             batch: raw.options.batch,
             take_over: raw.options.take_over,

@@ -131,8 +131,13 @@ fn wait_for_unlock(run: &Path) {
 
 fn walk(root: &Path, path: &Path, host: &str, picture: &mut Picture) {
     let Ok(metadata) = path.symlink_metadata() else { return };
-    // A receipt has the time, and digests with a salt.
-    let is_read = metadata.is_file() && !path.ends_with("tb/.spore/receipt.json");
+    // A receipt has the time and a salt, and the roster the ports of this world's hosts.
+    if path.starts_with(root.join("tb/.spore")) && !path.ends_with(".spore") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name == "receipt.json" || name.starts_with("roster-"), "{name}");
+        return;
+    }
+    let is_read = metadata.is_file();
     let content = if is_read { fs::read(path).unwrap() } else { Vec::new() };
     let name = format!("{host}:{}", path.strip_prefix(root).unwrap().display());
     picture.insert(name, (metadata.permissions().mode(), content));

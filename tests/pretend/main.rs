@@ -5,6 +5,7 @@
 
 mod demo;
 mod dumps;
+mod events;
 mod faults;
 mod help;
 mod hostile;

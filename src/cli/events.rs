@@ -1,0 +1,269 @@
+//! The events of an apply as NDJSON: one JSON object on each line, for pipelines and tools.
+//!
+//! The first line has the version of the format, and each line has the time and the kind of
+//! event. A line is written as a whole and at once. [`EventLog`] gets the same events as the
+//! display.
+
+use super::CommandError;
+use crate::plan::wire::{ActionReport, Outcome};
+use crate::plan::{Applied, Plan};
+use crate::remote::{ApplyEvent, ApplyEventKind};
+use crate::render;
+use crate::resource::{HostName, Printable, ResourceId, Sha256};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The version of the format, `major.minor`. A minor version only adds fields and events.
+const FORMAT: &str = "1.0";
+
+/// The shortest time between two events about the progress of the same action.
+const PACE: Duration = Duration::from_secs(1);
+
+/// A line.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "A line of `spore apply --events`")]
+pub(crate) struct Line {
+    /// When it happened, by the controller's clock, in UTC (RFC 3339).
+    at: String,
+    /// What happened.
+    #[serde(flatten)]
+    event: Event,
+}
+
+/// An event of an apply.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum Event {
+    /// The first line.
+    Version {
+        /// The version of the format.
+        version: &'static str,
+        /// The version of `spore`.
+        spore: &'static str,
+    },
+    /// What the apply is going to do.
+    Planned {
+        /// The network's root domain.
+        network: Printable,
+        /// The SHA-256 of the plan's file.
+        plan: String,
+        /// The changes.
+        changes: Vec<Change>,
+        /// The number of waves.
+        waves: usize,
+    },
+    /// An action has begun on a host.
+    Started {
+        /// The host.
+        host: Printable,
+        /// The action.
+        action: Printable,
+    },
+    /// A part of a file has been sent.
+    Progress {
+        /// The host.
+        host: Printable,
+        /// The action.
+        action: Printable,
+        /// Bytes sent so far, possibly compressed.
+        sent: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// An action has succeeded.
+    Done {
+        /// The host.
+        host: Printable,
+        /// The action.
+        action: Printable,
+        /// Whether there was nothing left to do.
+        already: bool,
+    },
+    /// An action has failed, a host was lost, or a node has died.
+    Failed {
+        /// The host.
+        host: Printable,
+        /// The action; `null` if none was running.
+        action: Option<Printable>,
+        /// What went wrong.
+        reason: Printable,
+    },
+    /// Parts of waves are skipped.
+    NotReached {
+        /// Which, and why; one text for each reason.
+        skipped: Vec<Printable>,
+    },
+    /// The last line, unless the apply is aborted.
+    Summary {
+        /// The outcome in one line, which begins with `apply:`.
+        text: Printable,
+        /// How each planned change has ended.
+        changes: Vec<Ended>,
+    },
+}
+
+/// A planned change.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Change {
+    host: Printable,
+    resource: Printable,
+}
+
+/// How a change has ended.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Ended {
+    host: Printable,
+    resource: Printable,
+    result: EndedAs,
+}
+
+/// How a change has ended.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum EndedAs {
+    /// It was made.
+    Done,
+    /// It has failed, or was undone.
+    Failed,
+    /// It was neither made nor has it failed.
+    NotReached,
+}
+
+/// Writes the lines.
+pub(super) struct EventLog {
+    out: Box<dyn Write + Send>,
+    /// The first error. Nothing is written after it, and the apply goes on.
+    error: Option<io::Error>,
+    /// For each host, when its progress was last written.
+    told: BTreeMap<HostName, Instant>,
+}
+
+impl EventLog {
+    /// Opens the file, or standard output if it is `-`, and writes the first line.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
+        let out: Box<dyn Write + Send> = match path.as_os_str() == "-" {
+            true => Box::new(io::stdout()),
+            false => Box::new(File::create(path).map_err(|error| failed(path, &error))?),
+        };
+        let mut log = Self { out, error: None, told: BTreeMap::new() };
+        log.write(Event::Version { version: FORMAT, spore: env!("CARGO_PKG_VERSION") });
+        match log.error.take() {
+            Some(error) => Err(failed(path, &error)),
+            None => Ok(log),
+        }
+    }
+
+    /// The first error while writing, if there was any.
+    pub(super) fn error(&self) -> Option<&io::Error> {
+        self.error.as_ref()
+    }
+
+    /// Writes what the apply is going to do.
+    pub(super) fn planned(&mut self, plan: &Plan, digest: Sha256) {
+        let change = |id: &ResourceId| Change { host: name(&id.host), resource: resource(id) };
+        self.write(Event::Planned {
+            network: Printable::line(&plan.network),
+            plan: digest.to_string(),
+            changes: plan.changes.iter().map(|(id, _)| change(id)).collect(),
+            waves: plan.waves.len(),
+        });
+    }
+
+    /// Writes an event.
+    pub(super) fn tell(&mut self, event: &ApplyEvent) {
+        let told = match &event.kind {
+            ApplyEventKind::Action { host, action, report } => {
+                let (name, action) = (name(host), Printable::composed(render::action(action)));
+                match report {
+                    ActionReport::Began { .. } => Event::Started { host: name, action },
+                    ActionReport::Sent { sent, total, .. } => {
+                        if self.told.get(host).is_some_and(|at| at.elapsed() < PACE) {
+                            return;
+                        }
+                        self.told.insert(host.clone(), Instant::now());
+                        Event::Progress { host: name, action, sent: *sent, total: *total }
+                    }
+                    ActionReport::Runs { .. } => return,
+                    ActionReport::Ended { outcome: Outcome::Done, .. } => {
+                        Event::Done { host: name, action, already: false }
+                    }
+                    ActionReport::Ended { outcome: Outcome::Already, .. } => {
+                        Event::Done { host: name, action, already: true }
+                    }
+                    ActionReport::Ended { outcome, .. } => {
+                        let reason = Printable::composed(render::failed_outcome(outcome));
+                        Event::Failed { host: name, action: Some(action), reason }
+                    }
+                }
+            }
+            ApplyEventKind::Lost { host, action, error } => Event::Failed {
+                host: name(host),
+                action: action.as_ref().map(|action| Printable::composed(render::action(action))),
+                reason: Printable::composed(render::host_error(error)),
+            },
+            ApplyEventKind::Died(node) => Event::Failed {
+                host: name(&node.host),
+                action: None,
+                reason: Printable::composed(render::died(node)),
+            },
+            ApplyEventKind::Skipped(skipped) => {
+                let lines = render::skips(skipped).into_iter().map(Printable::composed);
+                Event::NotReached { skipped: lines.collect() }
+            }
+            ApplyEventKind::Started(_) | ApplyEventKind::Ended(_) | ApplyEventKind::Began(_) => return,
+        };
+        self.write_at(event.at, told);
+    }
+
+    /// Writes the last line.
+    pub(super) fn ended(&mut self, applied: &Applied, plan: &Plan) {
+        let (made, failed) = (applied.made(plan), applied.failed_changes(plan));
+        let result = |id: &ResourceId| match (failed.contains(id), made.contains(id)) {
+            (true, _) => EndedAs::Failed,
+            (false, true) => EndedAs::Done,
+            (false, false) => EndedAs::NotReached,
+        };
+        let changes = plan.changes.iter();
+        let changes =
+            changes.map(|(id, _)| Ended { host: name(&id.host), resource: resource(id), result: result(id) });
+        let changes = changes.collect();
+        self.write(Event::Summary { text: Printable::composed(render::outcome(applied, plan)), changes });
+    }
+
+    fn write(&mut self, event: Event) {
+        self.write_at(SystemTime::now(), event);
+    }
+
+    fn write_at(&mut self, at: SystemTime, event: Event) {
+        if self.error.is_some() {
+            return;
+        }
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let second = render::timestamp(since.as_secs());
+        let at = format!("{}.{:03}Z", second.trim_end_matches('Z'), since.subsec_millis());
+        let line = serde_json::to_string(&Line { at, event }).unwrap_or_default() + "\n";
+        let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
+        self.error = written.err();
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> CommandError {
+    let what = format!("can't write the events to {}", path.display());
+    CommandError::because(what, Some("choose another place for them".to_owned()), Some(error.to_string()))
+}
+
+fn name(host: &HostName) -> Printable {
+    Printable::composed(host.to_string())
+}
+
+fn resource(id: &ResourceId) -> Printable {
+    Printable::composed(id.key.to_string())
+}

@@ -1,0 +1,95 @@
+//! The events of an apply, and commands that are quiet.
+
+use crate::world::{APPLY, World};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The first line is the version, each action has a beginning and an end, and each change ends
+/// exactly once.
+#[test]
+fn events_tell_the_whole_apply() {
+    let world = World::new();
+    world.spore(&[APPLY, &["--events", "events"]].concat()).exits(0);
+    let text = fs::read_to_string(world.folder().join("events")).unwrap();
+    let events = lines(&text);
+    assert_eq!((&events[0]["event"], &events[0]["version"]), (&"version".into(), &"1.0".into()));
+    let mut times: Vec<&str> = events.iter().map(|event| event["at"].as_str().unwrap()).collect();
+    assert!(times.iter().all(|at| at.len() == "2026-11-27T21:00:00.000Z".len()));
+    let in_order = times.clone();
+    times.sort_unstable();
+    assert_eq!(times, in_order);
+    let (planned, summary) = (&events[1], events.last().unwrap());
+    assert_eq!((&planned["event"], &summary["event"]), (&"planned".into(), &"summary".into()));
+    let changes = |event: &Value| event["changes"].as_array().unwrap().len();
+    assert!(changes(planned) > 30);
+    assert_eq!(changes(planned), changes(summary));
+    assert!(summary["changes"].as_array().unwrap().iter().all(|change| change["result"] == "done"));
+    let mut open: BTreeMap<(String, String), i32> = BTreeMap::new();
+    for event in &events {
+        let step = match event["event"].as_str().unwrap() {
+            "started" => 1,
+            "done" => -1,
+            _ => continue,
+        };
+        *open.entry((event["host"].to_string(), event["action"].to_string())).or_default() += step;
+    }
+    assert!(!open.is_empty() && open.values().all(|open| *open == 0), "{open:?}");
+    let swarm = fs::read_to_string(world.folder().join("keys/swarm.key")).unwrap();
+    assert!(!text.contains(swarm.trim().rsplit('/').next().unwrap()));
+}
+
+/// With `-`, standard output has nothing but events.
+#[test]
+fn events_on_standard_output_are_alone() {
+    let world = World::new();
+    world.spore(APPLY).exits(0);
+    world.sh(
+        "h4",
+        "systemctl stop tau@store; rm \"$SPORE_ROOT/tb/bin/tau\" && mkdir \"$SPORE_ROOT/tb/bin/tau.d\"",
+    );
+    let out = world.command(&[APPLY, &["--events", "-", "--max-failures", "1"]].concat()).output().unwrap();
+    let events = lines(&String::from_utf8(out.stdout).unwrap());
+    let kinds: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!((kinds[0], *kinds.last().unwrap()), ("version", "summary"), "{kinds:?}");
+    assert!(String::from_utf8(out.stderr).unwrap().contains("apply: "));
+}
+
+#[test]
+fn events_that_cannot_be_written_end_the_command_first() {
+    let world = World::new();
+    let apply = world.spore(&[APPLY, &["--events", "no/such/folder"]].concat()).exits(1);
+    apply.says("can't write the events to no/such/folder");
+    world.sh("h4", "[ ! -e \"$SPORE_ROOT/tb/bin/tau\" ]");
+}
+
+/// A quiet command prints its last line, and everything if it fails.
+#[test]
+fn quiet_prints_the_conclusion() {
+    let world = World::new();
+    let plan = world.spore(&["plan", "--quiet"]).exits(2);
+    assert!(plan.text.starts_with("plan: ") && plan.text.lines().count() == 1, "{plan}");
+    let apply = world.spore(&[APPLY, &["-q"]].concat()).exits(0);
+    assert!(apply.text.starts_with("apply: ") && apply.text.lines().count() == 1, "{apply}");
+    for (words, last) in [
+        (vec!["check"], "check: "),
+        (vec!["plan"], "plan: "),
+        (vec!["apply"], "apply: "),
+        (vec!["drift"], "drift: "),
+        (vec!["verify"], "verify: "),
+        (vec!["history"], "history: "),
+        (vec!["facts"], "facts: "),
+        (vec!["rehearse"], "rehearsal: "),
+        (vec!["retire", "h4"], "retire: "),
+    ] {
+        let out = world.command(&words).output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(text.lines().last().unwrap().starts_with(last), "{words:?}: {text}");
+    }
+    let out = world.command(&["-q", "drift"]).output().unwrap();
+    assert_eq!(String::from_utf8(out.stdout).unwrap().lines().count(), 1);
+}
