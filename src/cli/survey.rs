@@ -492,7 +492,15 @@ fn targets(
             name: name.clone(),
             address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
             logins,
-            script: Request { key, machines: &machines, shapes, roster: &roster, rehash }.script(),
+            script: Request {
+                key,
+                machines: &machines,
+                shapes,
+                ports: &planner.ports(name),
+                roster: &roster,
+                rehash,
+            }
+            .script(),
         });
     }
     (targets, probed)

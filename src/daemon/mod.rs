@@ -25,7 +25,7 @@ pub use template::{Override, Template, parse_directives, program, with_specifier
 
 pub use crate::resource::Daemon;
 
-use crate::resource::{Document, Health, HostText, NodeName, Printable, ShapeName};
+use crate::resource::{Document, Health, HostText, NodeName, Port, Printable, ShapeName};
 use std::collections::BTreeSet;
 
 /// What a file on a host is. This determines how the file is compared with a desired one.
@@ -353,6 +353,13 @@ impl Daemon {
     pub fn listens(self, config: &Document) -> Listens {
         match self {
             Self::Tau => tau::config::listens(config),
+        }
+    }
+
+    /// Every port that a node with this configuration binds, each with whether only on loopback.
+    pub fn binds(self, config: &Document) -> BTreeSet<(Port, bool)> {
+        match self {
+            Self::Tau => tau::config::binds(config),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::artifact::Architecture;
 use crate::daemon::{Daemon, engine, resolver};
 use crate::desired::{ArtifactRef, Goal};
-use crate::facts::{Conditions, Engine, Verdict};
+use crate::facts::{Conditions, Engine, PortOwner, Verdict};
 use crate::resource::{
     Access, Activity, Content, Edge, Effect, File, FileSource, FixedText, Graph, HostName, Link, Port,
     Printable, Resource, ResourceId, ResourceKey, Service, Sha256, Started, Unreadable,
@@ -50,6 +50,22 @@ pub enum Obstacle {
         rule: Printable,
         /// The port.
         port: Port,
+    },
+    /// Something else listens on a port that a node needs.
+    PortTaken {
+        /// The port.
+        port: Port,
+        /// The node's unit.
+        unit: Printable,
+        /// Who listens there; `None` if the host didn't tell.
+        by: Option<PortOwner>,
+    },
+    /// The host has less memory available than the program takes.
+    NoMemory {
+        /// Bytes that are needed.
+        needed: u64,
+        /// Bytes that are available.
+        available: u64,
     },
     /// The host wasn't asked about a resource that the folder wants.
     NeverAsked(Printable),

@@ -15,7 +15,7 @@
 
 mod unit;
 
-use super::{Asked, Facts, FileFact, PROBE_VERSION, PathFact};
+use super::{Alive, Asked, Facts, FileFact, Memory, PROBE_VERSION, PathFact, PortOwner, Surroundings};
 use crate::daemon::Daemon;
 use crate::resource::{
     Access, HostText, LONGEST, MASK, Port, Printable, Redactor, Sha256, Transport, Unreadable, Untrusted,
@@ -92,6 +92,12 @@ const MOST_UNITS: usize = 250;
 /// The maximum size of all texts together, in bytes. A configuration has a few thousand
 /// bytes.
 const MOST_TEXT: usize = 2 << 20;
+
+/// The maximum number of addresses that are kept. Real hosts have a few, and more with
+/// containers.
+const MOST_ADDRESSES: usize = 1_000;
+/// The maximum number of owners of ports that are kept.
+const MOST_OWNERS: usize = 1_000;
 
 /// Parses a host's answer to [`Request::script`](super::Request::script).
 ///
@@ -179,6 +185,7 @@ struct Raw {
     /// The keyed digests of secrets, in the order of their numbers.
     keyed: Vec<Sha256>,
     listening: BTreeSet<(IpAddr, Port)>,
+    surroundings: Surroundings,
     holder: Option<Untrusted>,
     versions: BTreeMap<Sha256, Version>,
     units: Units,
@@ -282,14 +289,39 @@ impl Raw {
                 self.opaque.insert(path);
             }
             "listen" => {
-                let (transport, address) = rest.split_once('\t')?;
-                let transport = match transport {
-                    "tcp" => Transport::Tcp,
-                    "udp" => Transport::Udp,
-                    _ => return None,
-                };
-                let (address, number) = socket(address)?;
-                self.listening.insert((address, Port { number, transport }));
+                let (address, port) = listener(rest)?;
+                self.listening.insert((address, port));
+            }
+            "owner" => {
+                let mut fields = rest.rsplitn(4, '\t');
+                let (unit, name, pid) = (fields.next()?, fields.next()?, fields.next()?.parse().ok()?);
+                let (address, port) = listener(fields.next()?)?;
+                let (name, unit) = (self.redactor.line(name), self.redactor.line(unit));
+                if self.surroundings.owners.len() < MOST_OWNERS {
+                    self.surroundings.owners.push(PortOwner { address, port, pid, name, unit });
+                }
+            }
+            "address" => {
+                let address = rest.parse().ok().or_else(|| Some(IpAddr::V6(whole(rest)?)))?;
+                if self.surroundings.addresses.len() < MOST_ADDRESSES {
+                    self.surroundings.addresses.insert(address);
+                }
+            }
+            "memory" => {
+                let (total, available) = rest.split_once('\t')?;
+                let bytes = |kib: &str| Some(kib.parse::<u64>().ok()?.saturating_mul(1024));
+                self.surroundings.memory =
+                    Some(Memory { total: bytes(total)?, available: bytes(available)? });
+            }
+            "processors" => self.surroundings.processors = Some(rest.parse().ok()?),
+            // The controller adds these before the host's lines, so the first ones count.
+            "received" => {
+                self.surroundings.received = self.surroundings.received.or(Some(rest.parse().ok()?));
+            }
+            "alive" => {
+                let (unit, word) = rest.split_once('\t')?;
+                let alive = Alive::parse(word)?;
+                self.surroundings.alive.entry(unit.to_owned()).or_insert(alive);
             }
             _ => self.units.line(tag, rest)?,
         }
@@ -402,6 +434,7 @@ impl Raw {
             versions: self.versions,
             units,
             listening: self.listening,
+            surroundings: self.surroundings,
             holder: self.holder.map(|text| self.redactor.open(&text)),
             redactor: self.redactor,
         })
@@ -488,6 +521,24 @@ fn nanoseconds(text: &str) -> Option<i64> {
     // Before 1970, the fraction counts in the same direction as the seconds, which are
     // negative.
     whole.checked_add(if seconds.starts_with('-') { -below } else { below })
+}
+
+/// An address and a port, as `tcp`, a tab, and what the kernel prints.
+fn listener(text: &str) -> Option<(IpAddr, Port)> {
+    let (transport, address) = text.split_once('\t')?;
+    let transport = match transport {
+        "tcp" => Transport::Tcp,
+        "udp" => Transport::Udp,
+        _ => return None,
+    };
+    let (address, number) = socket(address)?;
+    Some((address, Port { number, transport }))
+}
+
+/// An address as 32 hexadecimal digits.
+fn whole(digits: &str) -> Option<Ipv6Addr> {
+    let is_whole = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_whole.then(|| u128::from_str_radix(digits, 16).ok()).flatten().map(Ipv6Addr::from_bits)
 }
 
 /// Parses an address of `/proc/net`: groups of four bytes in the machine's byte order,

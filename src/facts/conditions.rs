@@ -1,9 +1,10 @@
 //! The properties of a host that determine which resources a goal needs there.
 
-use super::Firewall;
+use super::{Firewall, Surroundings};
 use crate::artifact::Architecture;
-use crate::resource::{Daemon, File, Link, Printable, Sha256, Version};
+use crate::resource::{Daemon, File, Link, Port, Printable, Sha256, Version};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The properties of a host.
@@ -34,6 +35,12 @@ pub struct Conditions {
     pub storage: BTreeSet<String>,
     /// The networks that the configurations on the host belong to.
     pub networks: BTreeSet<Printable>,
+    /// The addresses and ports on which a process listens.
+    pub listening: BTreeSet<(IpAddr, Port)>,
+    /// What the host has besides the network's resources.
+    pub surroundings: Surroundings,
+    /// How far the host's clock is ahead of the controller's, in seconds.
+    pub clock_ahead: Option<i64>,
     /// Parts of nodes' units that the host's administrator has overridden.
     pub foreign: Vec<Foreign>,
 }

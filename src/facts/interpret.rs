@@ -364,8 +364,17 @@ fn conditions(
         resolver: Resolver { wants_dns_port, runs, leads_to_stub },
         storage: storage(facts).into_keys().map(str::to_owned).collect(),
         networks,
+        listening: facts.listening.clone(),
+        surroundings: facts.surroundings.clone(),
+        clock_ahead: clock_ahead(facts),
         foreign: units::foreign(facts),
     }
+}
+
+/// How far the host's clock is ahead. An answer takes a moment, in which both clocks advance.
+fn clock_ahead(facts: &Facts) -> Option<i64> {
+    let received = i64::try_from(facts.surroundings.received?).ok()?;
+    Some(facts.asked.at_ns? / 1_000_000_000 - received)
 }
 
 /// Whether the host's administrator has switched the stub off; the last file that sets it

@@ -19,6 +19,7 @@ mod interpret;
 mod probe;
 pub mod receipt;
 pub mod roster;
+mod surroundings;
 mod units;
 
 pub use answer::{Amount, AnswerError, Reported, parse};
@@ -28,6 +29,7 @@ pub use current::{Current, RemovalRule};
 pub use firewall::{Firewall, Verdict};
 pub use interpret::interpret;
 pub use probe::Request;
+pub use surroundings::{Alive, Memory, PortOwner, Surroundings};
 
 use crate::daemon::Daemon;
 use crate::resource::{Access, HostText, Port, Printable, Redactor, Sha256, Unreadable, Version};
@@ -79,6 +81,8 @@ pub struct Facts {
     pub versions: BTreeMap<Sha256, Version>,
     /// The addresses and ports on which a process listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
+    /// What the host has besides the network's resources.
+    pub surroundings: Surroundings,
     /// While an apply holds the host's lock, what that apply has written about itself.
     pub holder: Option<HostText>,
     /// Masks the folder's secrets in parts of these facts that are shown.

@@ -2,7 +2,7 @@
 
 use super::PROBE_VERSION;
 use crate::daemon::{Daemon, engine, resolver};
-use crate::resource::{DigestKey, SecretBytes, ShapeName};
+use crate::resource::{DigestKey, Port, SecretBytes, ShapeName};
 use std::collections::BTreeSet;
 
 /// The probe of one host.
@@ -14,6 +14,8 @@ pub struct Request<'a> {
     /// The shapes that the folder wants on the host. The probe finds other shapes that
     /// exist there by itself.
     pub shapes: &'a BTreeSet<ShapeName>,
+    /// The ports that the wanted nodes bind. The host tells who listens on them.
+    pub ports: &'a BTreeSet<Port>,
     /// The name of the roster that the controller knows, so that the host needn't send it.
     pub roster: &'a str,
     /// Whether to digest large files even if the host remembers their digests.
@@ -60,6 +62,7 @@ impl Request<'_> {
             ("services", services().join("\n").as_bytes()),
             ("packages", packages().join("\n").as_bytes()),
             ("directives", directives().join(" ").as_bytes()),
+            ("ports", self.ports().join(" ").as_bytes()),
             ("texts", texts().as_bytes()),
         ] {
             script.extend_from_slice(name.as_bytes());
@@ -70,6 +73,12 @@ impl Request<'_> {
         script.extend_from_slice(lean(PROBE).as_bytes());
         script.extend_from_slice(b") </dev/null\n");
         SecretBytes::new(script)
+    }
+
+    /// The port numbers, as the kernel prints them.
+    fn ports(&self) -> Vec<String> {
+        let numbers: BTreeSet<u16> = self.ports.iter().map(|port| port.number).collect();
+        numbers.into_iter().map(|number| format!("{number:04X}")).collect()
     }
 
     /// The configurations of the wanted nodes.

@@ -11,6 +11,7 @@
 #   services    other units to query where they are installed
 #   packages    packages whose unfinished installation matters
 #   directives  those of the daemons' unit templates
+#   ports       the ports that the wanted nodes bind, as four hexadecimal digits each
 #   texts       an awk program
 #
 # A READER says what is printed of a file that matches the pattern:
@@ -133,7 +134,7 @@ remembered() {
 
 # The files to digest, and the arguments of the awk program, one per line. The limits of
 # process 1 are included, because no process is granted more than process 1 has.
-sums='' reads="net$nl$root/proc/net${nl}process$nl$root/proc/1$nl"
+sums='' reads="net$nl$root/proc/net${nl}machine$nl$root/proc${nl}process$nl$root/proc/1$nl"
 # Each unit costs the service manager as much as another process, so units that don't run
 # nodes are queried only if their file exists.
 units=' '
@@ -404,5 +405,5 @@ IFS=$nl
 # shellcheck disable=SC2086 # lines
 [ -z "$sums" ] || sha256sum -- $sums 2>&1
 # shellcheck disable=SC2086 # lines
-SPORE_KEY=$key SPORE_DIRECTIVES=$directives awk "$texts" $reads || printf 'failed\tawk\tcode %s\n' $?
+SPORE_KEY=$key SPORE_DIRECTIVES=$directives SPORE_PORTS=$ports awk "$texts" $reads || printf 'failed\tawk\tcode %s\n' $?
 echo end

@@ -12,6 +12,7 @@
 BEGIN {
     digest_key = ENVIRON["SPORE_KEY"]
     ours = " " ENVIRON["SPORE_DIRECTIVES"] " "
+    needed = " " ENVIRON["SPORE_PORTS"] " "
     for (i = 1; i < ARGC; i += 2) {
         if (ARGV[i] == "cut") cut(ARGV[i + 1])
         else if (ARGV[i] == "text") text(ARGV[i + 1], "^")
@@ -23,8 +24,11 @@ BEGIN {
         else if (ARGV[i] == "net") {
             sockets(ARGV[i + 1], "tcp", "0A")
             sockets(ARGV[i + 1], "udp", "07")
+            addresses(ARGV[i + 1])
         }
+        else if (ARGV[i] == "machine") machine(ARGV[i + 1])
     }
+    owners()
     exit
 }
 
@@ -135,6 +139,7 @@ function process(directory,    line, words, pid, uid, gid, arguments, limits, na
     if (arguments == "" || uid == "") return
     gsub(/[\000-\037]/, " ", arguments)
     printf "process\t%s\t%s\t%s\t%s\n%s", pid, uid, gid, arguments, limits
+    if (pid != 1) ours_first = ours_first " " directory
     if (pid != 1 && (names = environment(directory "/environ")) != "") print "environment\t" pid "\t" names
 }
 
@@ -145,10 +150,90 @@ function sockets(directory, transport, state,    version, file, line, words) {
         getline line < file
         while ((getline line < file) > 0) {
             split(line, words, " ")
-            if (words[4] == state) print "listen\t" transport "\t" words[2]
+            if (words[4] == state) {
+                print "listen\t" transport "\t" words[2]
+                if (index(needed, " " substr(words[2], length(words[2]) - 3) " ") && words[10] > 0) {
+                    socket_of[words[10]] = transport "\t" words[2]
+                    unowned++
+                }
+            }
             # The kernel lists the listening sockets first, before thousands of others.
             else if (transport == "tcp") break
         }
         close(file)
     }
+}
+
+# Prints the addresses of the host's interfaces.
+function addresses(directory,    file, line, words, last, count) {
+    file = directory "/fib_trie"
+    # The table of a router can have a million routes.
+    while (count++ < 20000 && (getline line < file) > 0) {
+        if (match(line, /[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+$/)) last = substr(line, RSTART)
+        else if (line ~ /[/]32 host LOCAL$/ && !(last in known)) {
+            known[last] = 1
+            print "address\t" last
+        }
+    }
+    close(file)
+    file = directory "/if_inet6"
+    while ((getline line < file) > 0) {
+        split(line, words, " ")
+        print "address\t" words[1]
+    }
+    close(file)
+}
+
+# Prints the memory in KiB and the number of processors. The argument is /proc.
+function machine(directory,    file, line, words, total, available, count) {
+    file = directory "/meminfo"
+    while ((getline line < file) > 0) {
+        split(line, words, " ")
+        if (words[1] == "MemTotal:") total = words[2]
+        if (words[1] == "MemAvailable:") available = words[2]
+    }
+    close(file)
+    if (total != "" && available != "") print "memory\t" total "\t" available
+    file = directory "/stat"
+    while ((getline line < file) > 0) if (line ~ /^cpu[0-9]/) count++
+    close(file)
+    if (count > 0) print "processors\t" count
+    proc = directory
+}
+
+# Prints who listens on the ports that nodes need. The nodes' own processes are looked at first,
+# because they usually own all of these sockets, and a look at every process takes long.
+function owners(    directories, n, i, command) {
+    n = split(ours_first, directories, " ")
+    for (i = 1; i <= n && unowned > 0; i++) owned_by(directories[i])
+    if (unowned <= 0 || proc == "") return
+    command = "ls -d -- " proc "/[0-9]* 2>/dev/null"
+    n = 0
+    while ((command | getline line) > 0) directories[++n] = line
+    close(command)
+    for (i = 1; i <= n && unowned > 0; i++) owned_by(directories[i])
+}
+
+function owned_by(directory,    command, line, inode, name, unit, pid) {
+    command = "stat --printf '%N\\n' -- " directory "/fd/* 2>/dev/null"
+    while ((command | getline line) > 0) {
+        if (!match(line, /socket:\[[0-9]+\]/)) continue
+        inode = substr(line, RSTART + 8, RLENGTH - 9)
+        if (!(inode in socket_of)) continue
+        if (pid == "") {
+            pid = directory
+            sub(/.*\//, "", pid)
+            getline name < (directory "/comm")
+            close(directory "/comm")
+            getline unit < (directory "/cgroup")
+            close(directory "/cgroup")
+            sub(/.*\//, "", unit)
+            gsub(/[\000-\037]/, " ", name)
+            gsub(/[\000-\037]/, " ", unit)
+        }
+        print "owner\t" socket_of[inode] "\t" pid "\t" name "\t" unit
+        delete socket_of[inode]
+        unowned--
+    }
+    close(command)
 }

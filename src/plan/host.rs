@@ -69,6 +69,7 @@ impl HostPlanner<'_> {
         if key.is_none() || key != current.asked.key {
             obstacles.push(Obstacle::OtherKey);
         }
+        obstacles.extend(obstacles::ports(&desired, &current.graph, &conditions));
         obstacles.extend(obstacles::unreadable(&desired, &current.graph, &current.unwanted));
         let mut overridden = obstacles::foreign(name, &desired, &conditions.foreign, options, &mut obstacles);
         let terms =
@@ -86,6 +87,7 @@ impl HostPlanner<'_> {
         overridden.retain(|_| needed.is_none());
         let made = needed.as_ref().map_or(&all, |(changes, _)| changes);
         obstacles.extend(obstacles::no_space(made, conditions.free_bytes));
+        obstacles.extend(obstacles::no_memory(made, &desired, &conditions));
         let rotates = !order::together(made, &desired).is_empty();
         // Every host is probed, but only hosts that a target may select are part of the
         // plan.

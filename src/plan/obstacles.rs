@@ -3,13 +3,14 @@
 //! goals.
 
 use super::{Options, OverriddenDirective, Selector};
-use crate::daemon::Daemon;
-use crate::diff::{Change, Obstacle};
-use crate::facts::{self, Asked, Facts, RemovalRule};
+use crate::daemon::{Daemon, resolver};
+use crate::diff::{Change, Obstacle, Verb};
+use crate::facts::{self, Asked, Conditions, Facts, PortOwner, RemovalRule};
 use crate::resource::{
-    Activity, Content, Graph, HostName, Printable, Resource, ResourceId, ResourceKey, Sha256,
+    Activity, Content, Document, Graph, HostName, Port, Printable, Resource, ResourceId, ResourceKey, Sha256,
 };
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// By host, the other hosts of the folder that are the same machine. They can't be planned,
 /// because every apply would undo for one of them what it does for the other.
@@ -131,4 +132,99 @@ pub(super) fn no_space(changes: &Graph<Change>, free: u64) -> Option<Obstacle> {
     };
     let needed: u64 = changes.iter().filter_map(|(_, change)| size(change)).sum();
     (free < needed).then_some(Obstacle::NoSpace { needed, free })
+}
+
+/// Obstacles for the ports that the host's nodes need and that something else holds. Another
+/// node isn't an obstacle: the plan removes it or changes its port, or `check` has found the
+/// clash. Nor is the resolver, which the plan moves away from its port.
+pub(super) fn ports(
+    desired: &Graph<Resource>,
+    current: &Graph<Resource>,
+    conditions: &Conditions,
+) -> Vec<Obstacle> {
+    let owners = &conditions.surroundings.owners;
+    let is_up = |id: &ResourceId| matches!(current.get(id), Some(Resource::Service(service)) if service.activity.started().is_some());
+    let any_up = current.iter().any(|(id, _)| unit_of_node(id).is_some() && is_up(id));
+    let mut obstacles = Vec::new();
+    for (id, unit, config) in nodes(desired) {
+        for (port, loopback_only) in binds(config) {
+            let in_the_way =
+                |address: &IpAddr| !loopback_only || address.is_loopback() || address.is_unspecified();
+            let mut holders = owners.iter().filter(|owner| owner.port == port && in_the_way(&owner.address));
+            if holders.clone().any(|owner| owner.unit.as_str() == unit) {
+                continue;
+            }
+            let is_foreign = |owner: &&PortOwner| {
+                Daemon::of_unit(&owner.unit).is_none() && owner.unit.as_str() != resolver::UNIT
+            };
+            let is_known = holders.clone().next().is_some();
+            let taken = |by| Obstacle::PortTaken { port, unit: Printable::line(unit), by };
+            if let Some(owner) = holders.find(is_foreign) {
+                obstacles.push(taken(Some(owner.clone())));
+                continue;
+            }
+            let mut listening = conditions.listening.iter();
+            let is_taken = listening.any(|(address, found)| {
+                *found == port && in_the_way(address) && !resolver::is_stub(*address)
+            });
+            // While a node runs, the port may be its own. The host tells the owner in any case,
+            // unless the process has just ended or isn't visible.
+            if is_taken && !is_known && !is_up(id) && !any_up {
+                obstacles.push(taken(None));
+            }
+        }
+    }
+    obstacles
+}
+
+/// An obstacle if a node is to be started and the host has less memory available than its
+/// program takes on the disk. A node needs more than that, so it would not come up, or would
+/// push something else out.
+pub(super) fn no_memory(
+    changes: &Graph<Change>,
+    desired: &Graph<Resource>,
+    conditions: &Conditions,
+) -> Option<Obstacle> {
+    let starts = changes.iter().any(|(id, change)| {
+        unit_of_node(id).is_some()
+            && matches!(change, Change::Service(service) if service.verb == Some(Verb::Start))
+    });
+    let size = |(id, resource): (&ResourceId, &Resource)| match resource {
+        Resource::File(file) if id.key.path().and_then(Daemon::of_program).is_some() => match file.content {
+            Content::Blob { size, .. } => size,
+            _ => None,
+        },
+        _ => None,
+    };
+    let needed = desired.iter().find_map(size)?;
+    let available = conditions.surroundings.memory?.available;
+    (starts && available < needed).then_some(Obstacle::NoMemory { needed, available })
+}
+
+/// The name of the unit, if it runs a node.
+fn unit_of_node(id: &ResourceId) -> Option<&str> {
+    match &id.key {
+        ResourceKey::Service(unit) => Daemon::of_unit(unit).map(|_| unit.as_str()),
+        _ => None,
+    }
+}
+
+/// The nodes in a desired state, each with its unit and its configuration.
+fn nodes(desired: &Graph<Resource>) -> impl Iterator<Item = (&ResourceId, &str, (Daemon, &Document))> {
+    desired.iter().filter_map(|(id, _)| {
+        let unit = unit_of_node(id)?;
+        let (daemon, shape) = Daemon::of_unit(unit)?;
+        let config = ResourceKey::File(daemon.config_path(&shape));
+        match desired.get(&ResourceId { host: id.host.clone(), key: config })? {
+            Resource::File(file) => match &file.content {
+                Content::Document(config) => Some((id, unit, (daemon, &**config))),
+                _ => None,
+            },
+            _ => None,
+        }
+    })
+}
+
+fn binds((daemon, config): (Daemon, &Document)) -> impl Iterator<Item = (Port, bool)> {
+    daemon.binds(config).into_iter()
 }

@@ -12,6 +12,7 @@ use super::{
     Found, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, node_of, notes, obstacles,
     order, planned_actions, receipts, revert, roster, storage, target,
 };
+use crate::daemon::Daemon;
 use crate::desired::{CompileError, Desired, Goal, Places, Supplies, compile, in_parallel};
 use crate::diff::Change;
 use crate::facts::receipt::{ApplyRecord, Receipt};
@@ -19,8 +20,8 @@ use crate::facts::roster::{Roster, RosterHost};
 use crate::facts::{Conditions, Facts};
 use crate::network::Network;
 use crate::resource::{
-    Activity, ByHost, Cycle, Graph, HostName, Node, NodeName, Resource, ResourceId, ResourceKey, ShapeName,
-    Trouble,
+    Activity, ByHost, Content, Cycle, Graph, HostName, Node, NodeName, Port, Resource, ResourceId,
+    ResourceKey, ShapeName, Trouble,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -98,6 +99,20 @@ impl Planner {
     /// same machine. But a retirement probes only the hosts that it concerns.
     pub fn hosts(&self) -> &BTreeMap<HostName, BTreeSet<ShapeName>> {
         &self.hosts
+    }
+
+    /// The ports that a host's nodes bind, for the probe.
+    pub fn ports(&self, host: &HostName) -> BTreeSet<Port> {
+        let goals = self.desired.goals.of(host).into_iter().flat_map(Graph::iter);
+        let configs =
+            goals.filter_map(|(id, goal)| match (id.key.path().and_then(Daemon::of_config), goal) {
+                (Some((daemon, _)), Goal::Have(Resource::File(file))) => match &file.content {
+                    Content::Document(config) => Some(daemon.binds(config)),
+                    _ => None,
+                },
+                _ => None,
+            });
+        configs.flatten().map(|(port, _)| port).collect()
     }
 
     /// The roster to ask hosts about; see [`Planner::knows`].

@@ -3,6 +3,7 @@
 
 use super::ssh;
 use crate::diff::Obstacle;
+use crate::facts::PortOwner;
 use crate::facts::{Amount, AnswerError, PROBE_VERSION, Reported};
 use crate::plan::wire::Unfit;
 use crate::plan::{During, Holder, HostError, LostReason, Misfit, NoLock, Unplanned};
@@ -56,6 +57,19 @@ fn obstacle(obstacle: &Obstacle) -> String {
         Obstacle::FirewallRule { rule, port } => format!(
             "the ufw rule `{rule}`, which isn't spore's, closes {port} or restricts it, and a node on this host needs the port open"
         ),
+        Obstacle::PortTaken { port, unit, by: Some(PortOwner { pid, name, unit: of, .. }) } => {
+            format!("{unit} needs port {port}, but {name} (process {pid}, {of}) listens on it")
+        }
+        Obstacle::PortTaken { port, unit, by: None } => {
+            format!("{unit} needs port {port}, but an unknown process listens on it")
+        }
+        Obstacle::NoMemory { needed, available } => {
+            format!(
+                "not enough memory: {} available, but the program takes {}",
+                Size(*available),
+                Size(*needed)
+            )
+        }
         Obstacle::NeverAsked(what) => {
             format!("the probe didn't ask whether {what} exists")
         }
@@ -106,6 +120,11 @@ fn obstacle_help(obstacle: &Obstacle) -> String {
         Obstacle::FirewallRule { rule, port } => format!(
             "on the host, delete it (`ufw delete {rule}`), or allow {port} before it (`ufw insert 1 allow {port}`)"
         ),
+        Obstacle::PortTaken { by: Some(PortOwner { unit, .. }), .. } if unit.ends_with(".service") => {
+            format!("give the node another port, or run `systemctl disable --now {unit}` on the host")
+        }
+        Obstacle::PortTaken { .. } => "stop that process, or give the node another port".to_owned(),
+        Obstacle::NoMemory { .. } => "free some memory, or use a larger host".to_owned(),
         Obstacle::NeverAsked(_) | Obstacle::OtherKey => "probe the host again, with this folder".to_owned(),
         Obstacle::Unreadable { .. } => "fix it on the host, or move it elsewhere".to_owned(),
         Obstacle::Masked(unit) => format!(

@@ -66,8 +66,15 @@ fn probe() -> String {
     let key = DigestKey::derive(&SecretBytes::new("a key for both"), "h1");
     let shapes = BTreeSet::<ShapeName>::from([sure(SHAPE.parse())]);
     let machines = DigestKey::for_machines(&SecretBytes::new("a key for both"));
-    let script =
-        Request { key: &key, machines: &machines, shapes: &shapes, roster: "", rehash: true }.script();
+    let script = Request {
+        key: &key,
+        machines: &machines,
+        shapes: &shapes,
+        ports: &std::collections::BTreeSet::new(),
+        roster: "",
+        rehash: true,
+    }
+    .script();
     String::from_utf8_lossy(script.expose()).into_owned()
 }
 

@@ -60,7 +60,15 @@ impl<'w> Controller<'w> {
                 name: name.clone(),
                 address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
                 logins: vec![self.login.clone()],
-                script: Request { key, machines: &machines, shapes, roster: "", rehash: false }.script(),
+                script: Request {
+                    key,
+                    machines: &machines,
+                    shapes,
+                    ports: &std::collections::BTreeSet::new(),
+                    roster: "",
+                    rehash: false,
+                }
+                .script(),
             }
         };
         let targets = self.network.hosts.iter().map(|(name, host)| target(name, host)).collect();

@@ -8,7 +8,8 @@
 use super::private_key::public_half;
 use crate::daemon::{Listens, Setting, resolver};
 use crate::resource::{
-    DigestKey, Document, Effect, Field, FieldPath, HostText, IDENTITY, Printable, SecretBytes, Sha256, Value,
+    DigestKey, Document, Effect, Field, FieldPath, HostText, IDENTITY, Port, Printable, SecretBytes, Sha256,
+    Transport, Value,
 };
 use crate::yaml::{self, Places};
 use libp2p_identity::{PublicKey, ed25519};
@@ -291,6 +292,16 @@ pub fn listens(config: &Document) -> Listens {
         main: scalar_of(config, "ports.main").and_then(|port| port.parse().ok()),
         dns: answers_dns.then_some(resolver::DNS_PORT),
     }
+}
+
+/// Every port that a node with this configuration binds, each with whether only on loopback.
+pub fn binds(config: &Document) -> BTreeSet<(Port, bool)> {
+    let port = |field: &str| scalar_of(config, field).and_then(|port| port.parse::<u16>().ok());
+    let services = services(config);
+    let open = |main| super::open_ports(services.iter().map(String::as_str), main, port("ports.ipfs"));
+    let open = port("ports.main").map(open).unwrap_or_default();
+    let lite = port("ports.lite").map(|number| Port { number, transport: Transport::Tcp });
+    open.into_iter().map(|port| (port, false)).chain(lite.map(|port| (port, true))).collect()
 }
 
 /// Whether two configurations probably belong to one node whose shape was renamed: they

@@ -99,7 +99,14 @@ impl FakeRoot {
 
     pub(super) fn answer(&self, shapes: &[&str], rehash: bool) -> String {
         let shapes = shapes.iter().map(|shape| shape.parse::<ShapeName>().unwrap()).collect();
-        let request = Request { key: &key(), machines: &machines(), shapes: &shapes, roster: "", rehash };
+        let request = Request {
+            key: &key(),
+            machines: &machines(),
+            shapes: &shapes,
+            ports: &BTreeSet::new(),
+            roster: "",
+            rehash,
+        };
         let root = self.at("/");
         let root = shlex::try_quote(root.to_str().unwrap().trim_end_matches('/')).unwrap();
         let script = request.below(root.as_bytes());
