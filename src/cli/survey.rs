@@ -492,6 +492,7 @@ fn targets(
             name: name.clone(),
             address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
             logins,
+            nodes: planner.greetings(name),
             script: Request {
                 key,
                 machines: &machines,

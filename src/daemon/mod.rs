@@ -356,6 +356,13 @@ impl Daemon {
         }
     }
 
+    /// How many bytes a node says first on a connection to its port for other nodes.
+    pub fn greeting(self) -> usize {
+        match self {
+            Self::Tau => tau::NONCE,
+        }
+    }
+
     /// Every port that a node with this configuration binds, each with whether only on loopback.
     pub fn binds(self, config: &Document) -> BTreeSet<(Port, bool)> {
         match self {

@@ -319,9 +319,12 @@ impl Raw {
                 self.surroundings.received = self.surroundings.received.or(Some(rest.parse().ok()?));
             }
             "alive" => {
-                let (unit, word) = rest.split_once('\t')?;
-                let alive = Alive::parse(word)?;
-                self.surroundings.alive.entry(unit.to_owned()).or_insert(alive);
+                let mut fields = rest.rsplitn(3, '\t');
+                let (word, port, unit) = (fields.next()?, fields.next()?, fields.next()?);
+                let found = (port.parse().ok()?, Alive::parse(word)?);
+                if self.surroundings.alive.len() < MOST_UNITS {
+                    self.surroundings.alive.entry(unit.to_owned()).or_insert(found);
+                }
             }
             _ => self.units.line(tag, rest)?,
         }

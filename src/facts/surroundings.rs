@@ -18,8 +18,8 @@ pub struct Surroundings {
     pub owners: Vec<PortOwner>,
     /// When the answer arrived, in seconds since 1970 by the controller's clock.
     pub received: Option<u64>,
-    /// By unit, whether its node answered the controller.
-    pub alive: BTreeMap<String, Alive>,
+    /// By unit, the port at which the controller has looked for its node, and what it found.
+    pub alive: BTreeMap<String, (u16, Alive)>,
 }
 
 /// The memory of a host, in bytes.
@@ -47,7 +47,7 @@ pub struct PortOwner {
 }
 
 /// What a node did when the controller opened a connection to its port for other nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Alive {
     /// It spoke first, as a node does.
     Spoke,

@@ -203,7 +203,7 @@ function machine(directory,    file, line, words, total, available, count) {
 
 # Prints who listens on the ports that nodes need. The nodes' own processes are looked at first,
 # because they usually own all of these sockets, and a look at every process takes long.
-function owners(    directories, n, i, command) {
+function owners(    directories, n, i, command, line) {
     n = split(ours_first, directories, " ")
     for (i = 1; i <= n && unowned > 0; i++) owned_by(directories[i])
     if (unowned <= 0 || proc == "") return

@@ -18,7 +18,7 @@
 //! start, the ports on which the node listens decide.
 
 use super::configs::Configs;
-use super::{Facts, Foreign, ForeignPart, PathFact, Process, Record, UnitFact};
+use super::{Alive, Facts, Foreign, ForeignPart, PathFact, Process, Record, UnitFact};
 use crate::daemon::{self, Daemon, Listens, Template, resolver};
 use crate::resource::{
     Activity, Content, Document, Field, Graph, Health, HostName, Input, Inputs, Node, NodeName, Port,
@@ -184,6 +184,12 @@ impl<'a> HostUnits<'a, '_> {
         let may_come = !stub_listens(self.facts) && age < if says_so { MOMENT } else { patience };
         if let Some(port) = missing.filter(|_| !may_come) {
             return deaf(port);
+        }
+        let silent =
+            |main: &u16| self.facts.surroundings.alive.get(&node.unit()) == Some(&(*main, Alive::Silent));
+        if let Some(port) = main.filter(silent).filter(|port| !is_deaf(port)) {
+            let trouble = Trouble::Silent(port);
+            return Activity::Failing { trouble, lasts: true, started };
         }
         // An apply has watched this start, so earlier failures no longer matter.
         if unit.healthy && missing.is_none() {

@@ -33,6 +33,7 @@ mod revert;
 mod roster;
 pub mod scheduler;
 mod storage;
+mod surroundings;
 mod target;
 mod unplanned;
 pub mod wire;
@@ -61,6 +62,7 @@ use crate::resource::{
 };
 use action::Action;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The actions that make the hosts match the network, and what they are derived from.
@@ -263,6 +265,24 @@ pub enum Note {
     EldersLeft(usize),
     /// The number of other differences that a retirement leaves alone.
     LeftAlone(usize),
+    /// The host's clock differs from the controller's by more than a minute: by this many
+    /// seconds, positive if it is ahead.
+    Clock {
+        /// The host.
+        host: HostName,
+        /// How far its clock is ahead.
+        seconds: i64,
+    },
+    /// No interface of the host has these addresses, which its nodes announce.
+    NoSuchAddress {
+        /// The host.
+        host: HostName,
+        /// The addresses.
+        addresses: Vec<IpAddr>,
+    },
+    /// The SSH servers of these hosts forbid forwarding, so whether their nodes speak isn't
+    /// known.
+    NotHeard(Vec<HostName>),
     /// A node starts with data that an earlier node has left under the same name.
     OldStorage {
         /// The node that starts.

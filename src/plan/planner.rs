@@ -10,7 +10,7 @@ use super::reach::Reach;
 use super::retire::{self, Retirement};
 use super::{
     Found, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, node_of, notes, obstacles,
-    order, planned_actions, receipts, revert, roster, storage, target,
+    order, planned_actions, receipts, revert, roster, storage, surroundings, target,
 };
 use crate::daemon::Daemon;
 use crate::desired::{CompileError, Desired, Goal, Places, Supplies, compile, in_parallel};
@@ -24,6 +24,7 @@ use crate::resource::{
     ResourceKey, ShapeName, Trouble,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -49,6 +50,8 @@ pub struct Planner {
     places: Arc<Places>,
     /// The hosts to probe, and the shapes that each host should run.
     hosts: BTreeMap<HostName, BTreeSet<ShapeName>>,
+    /// The addresses that the hosts' nodes announce.
+    announced: BTreeMap<HostName, Vec<IpAddr>>,
     /// All hosts of the folder, and how to reach them.
     folder: BTreeMap<String, RosterHost>,
     /// A roster that hosts didn't send because it was known when they were asked.
@@ -85,10 +88,15 @@ impl Planner {
             .filter(|(name, _)| is_concerned(name))
             .map(|(name, host)| (name.clone(), host.nodes.keys().cloned().collect()))
             .collect();
+        let announced =
+            network.hosts.iter().filter(|(_, host)| !host.nodes.is_empty()).map(|(name, host)| {
+                (name.clone(), host.addresses.iter().map(|address| address.ip).collect())
+            });
+        let announced = announced.collect();
         let folder = roster::of(reduced.as_ref().unwrap_or(network));
         let network = network.domain.root.value.clone();
         let known = roster::with_nodes(&folder);
-        Ok(Self { network, desired, places, hosts, folder, known, retirement, options })
+        Ok(Self { network, desired, places, hosts, announced, folder, known, retirement, options })
     }
 
     /// The hosts to probe, and the shapes to ask each host about.
@@ -99,6 +107,19 @@ impl Planner {
     /// same machine. But a retirement probes only the hosts that it concerns.
     pub fn hosts(&self) -> &BTreeMap<HostName, BTreeSet<ShapeName>> {
         &self.hosts
+    }
+
+    /// The nodes of a host: each one's unit, its port for other nodes, and the number of bytes
+    /// that it says first on a connection there.
+    pub fn greetings(&self, host: &HostName) -> Vec<(String, u16, usize)> {
+        let goals = self.desired.goals.of(host).into_iter().flat_map(Graph::iter);
+        let greeting = |(id, goal): (&ResourceId, &Goal)| {
+            let (daemon, shape) = id.key.path().and_then(Daemon::of_config)?;
+            let Goal::Have(Resource::File(file)) = goal else { return None };
+            let Content::Document(config) = &file.content else { return None };
+            Some((daemon.unit_name(&shape), daemon.listens(config).main?, daemon.greeting()))
+        };
+        goals.filter_map(greeting).collect()
     }
 
     /// The ports that a host's nodes bind, for the probe.
@@ -193,6 +214,7 @@ impl Planner {
         notes::refusals(&mut plan, options, desired, states.rotates, changes, &reach);
         notes::notes(&mut plan, desired, &silent, &reach, cuts_off);
         plan.notes.extend(storage::notes(changes, &states.conditions));
+        plan.notes.extend(surroundings::notes(&states.conditions, &self.announced));
         if can_roll_back {
             plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });
         }
@@ -368,7 +390,7 @@ fn observe(
         Some(Activity::Failing { trouble: Trouble::Restarted(_) | Trouble::Unfinished, .. }) => {
             Found::Unproven
         }
-        Some(Activity::Failing { trouble: Trouble::Deaf(_), .. }) => Found::Deaf,
+        Some(Activity::Failing { trouble: Trouble::Deaf(_) | Trouble::Silent(_), .. }) => Found::Deaf,
         _ if interrupts.contains(name) => Found::Replaces,
         _ => Found::Down,
     };

@@ -20,6 +20,8 @@ pub struct Faults {
     pub noisy: bool,
     /// After the login, the SSH server answers nothing but keepalives.
     pub mute: bool,
+    /// Nodes accept connections but say nothing, like a process that is stopped.
+    pub silent: bool,
     /// The host is hostile: instead of running the controller's command, it answers that
     /// the shell is ready, and then sends this file, in which `@marker@` stands for the
     /// marker of answers (see `remote::shell`), and the answer that ends a request.

@@ -44,7 +44,7 @@ pub struct SimulatedHost {
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) name: HostName,
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// The fleet's directory, which contains the stand-ins.
     fleet: PathBuf,
     faults: Mutex<Faults>,

@@ -4,8 +4,10 @@
 use super::faults::Faults;
 use super::fleet::Machine;
 use super::line::Line;
+use crate::daemon::tau::NONCE;
 use crate::ssh::server::{Server, Shell};
 use crate::ssh::{PrivateKey, PublicKey};
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
@@ -57,6 +59,13 @@ impl Shell for Simulated {
         let mut shell = self.machine.shell(user, &command, &self.faults);
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Some(self.machine.spawn(&mut shell))
+    }
+
+    /// A simulated node only has a line in the table of its host's sockets.
+    fn greets(&self, port: u16) -> Option<Vec<u8>> {
+        let table = fs::read_to_string(self.machine.root.join("proc/net/tcp")).ok()?;
+        let listens = format!(":{port:04X} 00000000:0000 0A");
+        table.contains(&listens).then(|| if self.faults.silent { Vec::new() } else { vec![0; NONCE] })
     }
 }
 

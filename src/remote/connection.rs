@@ -4,6 +4,7 @@ use super::lock::{self, Beats};
 use super::run;
 use super::shell::Shell;
 use super::{Payloads, RemoteLimits, Stop};
+use crate::facts::Alive;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::Roster;
 use crate::plan::action::Action;
@@ -11,9 +12,10 @@ use crate::plan::scheduler::Seen;
 use crate::plan::wire::{self, ActionReport, Outcome};
 use crate::plan::{During, Holder, HostError, Misfit};
 use crate::resource::{HostName, Printable, Redactor, SecretBytes, Untrusted};
-use crate::ssh::{ConnectError, KnownHosts, Login, ServerAddress, Session};
+use crate::ssh::{ConnectError, Greeting, KnownHosts, Login, ServerAddress, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// The connection to a host, with a shell.
@@ -97,6 +99,33 @@ impl Connection {
     pub async fn ask(&mut self, script: &SecretBytes) -> Result<Untrusted, HostError> {
         let RemoteLimits { ready, answer, answer_limit, .. } = self.limits;
         self.shell.ask(script, ready, answer, answer_limit).await
+    }
+
+    /// Opens a connection to each of these nodes, and waits until it has said as many bytes as a
+    /// node says at once.
+    pub(super) fn greetings(
+        &self,
+        nodes: &[(String, u16, usize)],
+    ) -> impl Future<Output = Vec<(String, u16, Alive)>> + use<> {
+        let patience = self.limits.greeting;
+        let mut asking = JoinSet::new();
+        for (unit, port, least) in nodes.iter().cloned() {
+            let session = Arc::clone(&self.session);
+            asking.spawn(async move {
+                let alive = match session.greeting(port, least, patience).await {
+                    Greeting::Said => Alive::Spoke,
+                    Greeting::None => Alive::Silent,
+                    Greeting::Prohibited => Alive::Forbidden,
+                    Greeting::NotOpened => Alive::Unknown,
+                };
+                (unit, port, alive)
+            });
+        }
+        async move {
+            let mut found = asking.join_all().await;
+            found.sort();
+            found
+        }
     }
 
     /// Takes the host's lock and keeps it with a heartbeat. If another spore holds the

@@ -5,6 +5,7 @@ use crate::plan::HostError;
 use crate::resource::{HostName, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{KnownHosts, Login, ServerAddress};
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::JoinSet;
 
 /// A host to probe.
@@ -16,6 +17,9 @@ pub struct Target {
     pub address: ServerAddress,
     /// The logins; each is tried if the host refused the previous one.
     pub logins: Vec<Login>,
+    /// The nodes that may run there, each with its unit, its port for other nodes, and the number
+    /// of bytes that it says first.
+    pub nodes: Vec<(String, u16, usize)>,
     /// The probe: a script that changes nothing and writes its answer to standard
     /// output.
     pub script: SecretBytes,
@@ -60,8 +64,15 @@ pub async fn gather(
 }
 
 async fn ask(target: &Target, known: &KnownHosts, limits: &RemoteLimits, redactor: &Redactor) -> Gathered {
-    let Target { name, address, logins, script } = target;
+    let Target { name, address, logins, nodes, script } = target;
     let mut connection = Connection::connect(name.clone(), address, logins, known, limits, redactor).await?;
-    let answer = connection.ask(script).await?;
-    Ok((connection, answer))
+    let greetings = connection.greetings(nodes);
+    let (answer, greetings) = tokio::join!(connection.ask(script), greetings);
+    let received = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    // The controller's own lines come first, because the parser takes the first ones.
+    let mut lines = format!("received\t{received}\n");
+    for (unit, port, alive) in greetings {
+        lines.push_str(&format!("alive\t{unit}\t{port}\t{}\n", alive.word()));
+    }
+    Ok((connection, answer?.after(&lines)))
 }

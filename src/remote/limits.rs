@@ -17,6 +17,8 @@ pub struct RemoteLimits {
     pub ready: Duration,
     /// For the answer to a probe.
     pub answer: Duration,
+    /// For a node to speak on a connection to its port.
+    pub greeting: Duration,
     /// The maximum size of an answer, in bytes.
     pub answer_limit: usize,
     /// For an action that only changes files. Added to the time-outs of all other actions.
@@ -56,6 +58,7 @@ impl Default for RemoteLimits {
             at_once: 64,
             ready: seconds(40),
             answer: seconds(60),
+            greeting: seconds(3),
             answer_limit: 4 << 20,
             action: seconds(60),
             install: seconds(15 * 60),

@@ -517,6 +517,9 @@ fn trouble(trouble: &Trouble) -> String {
         Trouble::Unfinished => {
             "its last switch to new files was interrupted before it became healthy".to_owned()
         }
+        Trouble::Silent(port) => {
+            format!("it accepts connections on TCP port {port}, but doesn't speak: it is stopped or stuck")
+        }
         Trouble::Deaf(port) => format!("it runs, but doesn't listen on TCP port {port}"),
     }
 }

@@ -306,6 +306,9 @@ pub enum Trouble {
     Restarted(u32),
     /// The process runs, but doesn't listen on this TCP port.
     Deaf(u16),
+    /// The process runs and its TCP port accepts connections, but the node says nothing there:
+    /// it is stopped or stuck.
+    Silent(u16),
     /// The process runs, but a switch of its files was interrupted before the unit was seen
     /// healthy.
     Unfinished,

@@ -67,6 +67,12 @@ impl Untrusted {
         Self(String::from_utf8_lossy(bytes).into_owned())
     }
 
+    /// The text after another one.
+    #[must_use]
+    pub fn after(self, before: &str) -> Self {
+        Self(before.to_owned() + &self.0)
+    }
+
     /// Parses a line of a protocol. The result must not contain any of the text, except as
     /// [`Untrusted`], or where the parser has checked what it is, such as a number or a
     /// digest.

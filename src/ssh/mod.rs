@@ -36,7 +36,7 @@ pub use key::KeyError;
 pub use known_hosts::{Distrust, KnownHosts, KnownHostsError, KnownLine};
 pub use russh::keys::{Algorithm, PrivateKey, PublicKey};
 pub use secret_text::SecretText;
-pub use session::{Lost, Session};
+pub use session::{Greeting, Lost, Session};
 
 /// The address of an SSH server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use russh::keys::{PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session};
 use russh::server::{VerifiedPublicKey, run_stream};
-use russh::{Channel, ChannelId, ChannelMsg, MethodKind, MethodSet};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, MethodKind, MethodSet};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -22,6 +22,11 @@ const CHUNK: usize = 1 << 16;
 pub(crate) trait Shell: Clone + Send + Sync + 'static {
     /// Starts a command, with pipes for its input and output. `None` refuses the command.
     fn start(&self, user: &str, command: &str) -> Option<io::Result<Child>>;
+
+    /// What a process that listens on a TCP port says first; `None` if none listens there.
+    fn greets(&self, _port: u16) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// A server, including the ways in which it misbehaves.
@@ -159,6 +164,26 @@ impl<S: Shell> Handler for Client<S> {
             return Ok(());
         }
         reply.accept().await;
+        Ok(())
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        _host: &str,
+        port: u32,
+        _from: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let greeting = u16::try_from(port).ok().and_then(|port| self.server.shell.greets(port));
+        let Some(greeting) = greeting else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        };
+        reply.accept().await;
+        tokio::spawn(async move { channel.data_bytes(greeting).await });
         Ok(())
     }
 

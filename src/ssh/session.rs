@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use russh::client::{self, ChannelOpenHandle, DisconnectReason};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
+use russh::{ChannelMsg, ChannelOpenFailure};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -28,6 +29,19 @@ pub struct Session {
     end: Ending,
     tap: Arc<Tap>,
     redactor: Redactor,
+}
+
+/// What a process on the host said when a connection to its port was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Greeting {
+    /// Enough.
+    Said,
+    /// Nothing, or too little, in the given time.
+    None,
+    /// The host's SSH server forbids such connections.
+    Prohibited,
+    /// The connection couldn't be opened, or was closed.
+    NotOpened,
 }
 
 /// How a connection has ended, as far as it is known.
@@ -96,6 +110,34 @@ impl Session {
             _ => ChannelError::Lost(self.end.lost()),
         })?;
         Channel::start(channel, command, self.end.clone(), self.redactor.clone()).await
+    }
+
+    /// Opens a connection from the host to a TCP port of its own, and reads what the process
+    /// there says first, until it has said `least` bytes.
+    pub async fn greeting(&self, port: u16, least: usize, patience: Duration) -> Greeting {
+        timeout(patience, self.greeted(port, least)).await.unwrap_or(Greeting::None)
+    }
+
+    async fn greeted(&self, port: u16, least: usize) -> Greeting {
+        let opened = self.handle.channel_open_direct_tcpip("127.0.0.1", port.into(), "127.0.0.1", 0).await;
+        let mut channel = match opened {
+            Ok(channel) => channel,
+            Err(russh::Error::ChannelOpenFailure(
+                ChannelOpenFailure::AdministrativelyProhibited | ChannelOpenFailure::UnknownChannelType,
+            )) => return Greeting::Prohibited,
+            Err(_) => return Greeting::NotOpened,
+        };
+        let mut said = 0;
+        loop {
+            match channel.wait().await {
+                Some(ChannelMsg::Data { data }) => said += data.len(),
+                Some(ChannelMsg::Eof | ChannelMsg::Close) | None => return Greeting::NotOpened,
+                Some(_) => {}
+            }
+            if said >= least {
+                return Greeting::Said;
+            }
+        }
     }
 
     /// Whether the connection is known to have ended.

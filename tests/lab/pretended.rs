@@ -103,6 +103,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         holder,
         // A simulated host has no machine id.
         machine: _,
+        surroundings: _,
         versions: _,
         redactor: _,
     } = facts;
@@ -134,7 +135,9 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
 /// Whether spore writes this path. The data that a real node writes is left out, because a
 /// simulated node writes none.
 fn is_ours(path: &str) -> bool {
+    // Receipts have a time and a salt.
     !path.starts_with("/tb/storage/")
+        && !path.starts_with("/tb/.spore")
         && ["/tb", "/etc/systemd/system/", "/var/lib/spore"].iter().any(|ours| path.starts_with(ours))
 }
 

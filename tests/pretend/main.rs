@@ -22,6 +22,7 @@ mod quick;
 mod readme;
 mod receipts;
 mod rehearse;
+mod surroundings;
 mod world;
 
 use world::{APPLY, World};

@@ -60,6 +60,7 @@ impl<'w> Controller<'w> {
                 name: name.clone(),
                 address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
                 logins: vec![self.login.clone()],
+                nodes: Vec::new(),
                 script: Request {
                     key,
                     machines: &machines,

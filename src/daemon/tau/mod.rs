@@ -100,6 +100,10 @@ fn record() -> String {
 /// shape, and the node's id follows.
 pub const START_SIGN: &str = "started! with id: ";
 
+/// How many bytes a node says first on a connection: the nonce of the pre-shared key (libp2p's
+/// pnet). It says them at once, so a node that doesn't is stopped or stuck.
+pub const NONCE: usize = 24;
+
 /// The shell variables and functions that describe tau's files to the scripts of actions.
 pub const SCRIPT: &str = include_str!("files.sh");
 

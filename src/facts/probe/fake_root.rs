@@ -103,7 +103,7 @@ impl FakeRoot {
             key: &key(),
             machines: &machines(),
             shapes: &shapes,
-            ports: &BTreeSet::new(),
+            ports: &std::collections::BTreeSet::new(),
             roster: "",
             rehash,
         };

@@ -124,6 +124,22 @@ pub(super) fn note(note: &Note) -> String {
         Note::LeftAlone(n) => {
             format!("{n} other differences are left as they are; `spore plan` shows them")
         }
+        Note::Clock { host, seconds } => {
+            let how = if *seconds > 0 { "ahead of" } else { "behind" };
+            format!("the clock of {host} is {} s {how} this machine's", seconds.abs())
+        }
+        Note::NoSuchAddress { host, addresses } => {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            format!(
+                "no interface of {host} has the address {}, which its nodes announce: that only works behind \
+                 NAT with the ports forwarded",
+                addresses.join(", ")
+            )
+        }
+        Note::NotHeard(hosts) => format!(
+            "the SSH server forbids forwarding on {}, so it isn't known whether the nodes there answer",
+            super::listed(hosts.iter())
+        ),
         Note::OldStorage { node, replaced: true } => {
             format!("{node} gets a new identity and keeps its old storage")
         }
