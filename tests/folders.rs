@@ -302,7 +302,7 @@ fn the_size_of_a_folder_is_bounded() {
     fs::create_dir(folder.path().join("hosts")).unwrap();
     fs::write(folder.path().join("big"), "#".repeat(15_000_000)).unwrap();
     (0..100).for_each(|nth| symlink("../big", folder.path().join(format!("hosts/h{nth}.yaml"))).unwrap());
-    let files = Files::read(folder.path(), Links::Inside).unwrap();
+    let files = Files::read(folder.path(), &Links::Inside.into()).unwrap();
     let debug = format!("{files:?}");
     assert_eq!(debug.matches("File(15000000 bytes)").count(), 2, "{debug}");
     assert_eq!(debug.matches("TooMuch(32000000)").count(), 98, "{debug}");
@@ -310,7 +310,7 @@ fn the_size_of_a_folder_is_bounded() {
     fs::create_dir(folder.path().join("plugins")).unwrap();
     fs::File::create(folder.path().join("plugins/big")).unwrap().set_len(700 << 20).unwrap();
     symlink("big", folder.path().join("plugins/p@1")).unwrap();
-    let debug = format!("{:?}", Files::read(folder.path(), Links::Inside).unwrap());
+    let debug = format!("{:?}", Files::read(folder.path(), &Links::Inside.into()).unwrap());
     assert_eq!(debug.matches("TooMuch(1073741824)").count(), 1, "{debug}");
 }
 

@@ -25,7 +25,7 @@ mod shapes;
 pub use binaries::binaries;
 
 use crate::finding::Finding;
-use crate::network::{Draft, HostDraft, Links, NodeDraft, Secrets, ShapeDraft};
+use crate::network::{Draft, HostDraft, NodeDraft, Outside, Secrets, ShapeDraft};
 use crate::resource::ShapeName;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -58,8 +58,8 @@ pub fn check(draft: &Draft) -> Vec<Finding> {
 }
 
 /// Reads a folder and checks it.
-pub fn read(folder: &Path, secrets: Secrets, links: Links) -> Draft {
-    let mut draft = Draft::read(folder, secrets, links);
+pub fn read(folder: &Path, secrets: Secrets, outside: impl Into<Outside>) -> Draft {
+    let mut draft = Draft::read(folder, secrets, outside);
     let problems = check(&draft);
     draft.report(problems);
     draft

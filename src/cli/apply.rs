@@ -176,7 +176,7 @@ struct Found {
 async fn saved_plan(args: &Args, options: &ApplyOptions, path: &Path) -> miette::Result<Found> {
     terminal::set_up_reports(args);
     let saved = saved::plan(path)?;
-    let folder = folder::read(args, options.plan.folder.links())?;
+    let folder = folder::read(args, options.plan.folder.outside())?;
     let subject = Subject::of(folder, options.plan.tau.as_deref(), saved::options(path, &saved)?)?;
     let planned = saved::replay(path, &saved, subject)?;
     note_age(&saved.plan.facts);

@@ -1,6 +1,6 @@
 //! The command line: commands, options and their help.
 
-use crate::network::Links;
+use crate::network::{Links, Outside};
 use crate::plan::Selector;
 use crate::remote::TimeOut;
 use crate::resource::HostName;
@@ -122,16 +122,20 @@ pub(crate) enum KeyKind {
 }
 
 /// Options of every command that reads the whole folder.
-#[derive(Clone, Copy, Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct FolderOptions {
     /// Follow symbolic links to secrets that lead out of the folder
     #[arg(long)]
     follow_links: bool,
+    /// Look here for secret files that aren't in the folder
+    #[arg(long, value_name = "DIR", env = "SPORE_SECRETS", hide_env_values = true)]
+    secrets: Option<PathBuf>,
 }
 
 impl FolderOptions {
-    pub(crate) fn links(self) -> Links {
-        if self.follow_links { Links::Followed } else { Links::Inside }
+    pub(crate) fn outside(&self) -> Outside {
+        let links = if self.follow_links { Links::Followed } else { Links::Inside };
+        Outside { links, secrets: self.secrets.clone() }
     }
 }
 

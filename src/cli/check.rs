@@ -13,7 +13,7 @@ pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
         return Ok(Exit::Done);
     }
     let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
-    let mut draft = check::read(&folder::of_network(args)?, secrets, options.folder.links());
+    let mut draft = check::read(&folder::of_network(args)?, secrets, options.folder.outside());
     let problems = tokio::task::block_in_place(|| check::binaries(&draft));
     draft.report(problems);
     let problems = draft.problems();

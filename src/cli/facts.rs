@@ -23,7 +23,7 @@ pub(crate) async fn run(args: &Args, options: &FactsOptions) -> miette::Result<E
 }
 
 async fn gather(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
-    let folder = folder::read(args, options.hosts.folder.links())?;
+    let folder = folder::read(args, options.hosts.folder.outside())?;
     let subject = Subject::of(folder, None, Options::default())?;
     let basis = survey::probe_some(&subject, &options.hosts).await?;
     let (mut answered, mut silent) = (0, 0);

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::{CommandError, terminal};
 use crate::check;
-use crate::network::{Finding, Links, Network, Secrets, is_network};
+use crate::network::{Finding, Network, Outside, Secrets, is_network};
 use crate::render;
 use crate::resource::Sha256;
 use std::collections::BTreeMap;
@@ -53,8 +53,8 @@ pub(crate) fn of_network(args: &Args) -> miette::Result<PathBuf> {
 ///
 /// # Errors
 /// If a finding is an error.
-pub(crate) fn read(args: &Args, links: Links) -> miette::Result<(Network, BTreeMap<String, Sha256>)> {
-    let mut draft = check::read(&of_network(args)?, Secrets::Needed, links);
+pub(crate) fn read(args: &Args, outside: Outside) -> miette::Result<(Network, BTreeMap<String, Sha256>)> {
+    let mut draft = check::read(&of_network(args)?, Secrets::Needed, outside);
     let problems = draft.problems();
     if problems.iter().any(Finding::is_error) {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());

@@ -135,7 +135,7 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Facts(options) => facts::run(args, options).await,
         Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,
-        Command::Rehearse(options) => rehearse::run(args, *options).await,
+        Command::Rehearse(options) => rehearse::run(args, options.clone()).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,
     }
 }

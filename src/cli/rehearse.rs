@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub(crate) async fn run(args: &Args, options: FolderOptions) -> miette::Result<Exit> {
     terminal::set_up_reports(args);
     let style = terminal::style(args);
-    let (network, _) = folder::read(args, options.links())?;
+    let (network, _) = folder::read(args, options.outside())?;
     if network.hosts.is_empty() {
         return Err(CommandError::new("the folder has no hosts to simulate", "add one to hosts.yaml").into());
     }

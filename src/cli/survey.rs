@@ -283,7 +283,7 @@ pub(crate) fn subject(
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Subject> {
     terminal::set_up_reports(args);
-    let folder = folder::read(args, options.folder.links())?;
+    let folder = folder::read(args, options.folder.outside())?;
     if retire.is_some() && !options.targets.is_empty() {
         return Err(CommandError::new(
             "`retire` doesn't accept `--target`",

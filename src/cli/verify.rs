@@ -95,7 +95,7 @@ async fn gathered(args: &Args, options: &HostsOptions, command: &str) -> miette:
 /// # Errors
 /// If the folder can't be read, or doesn't have one of the hosts.
 async fn probe(args: &Args, options: &HostsOptions) -> miette::Result<Basis> {
-    let folder = folder::read(args, options.folder.links())?;
+    let folder = folder::read(args, options.folder.outside())?;
     let subject = Subject::of(folder, None, Options::default())?;
     survey::probe_some(&subject, options).await
 }

@@ -207,14 +207,14 @@ function owners(    directories, n, i, command, line) {
     n = split(ours_first, directories, " ")
     for (i = 1; i <= n && unowned > 0; i++) owned_by(directories[i])
     if (unowned <= 0 || proc == "") return
-    command = "ls -d -- " proc "/[0-9]* 2>/dev/null"
+    command = "printf '%s\\n' " proc "/[0-9]*"
     n = 0
     while ((command | getline line) > 0) directories[++n] = line
     close(command)
     for (i = 1; i <= n && unowned > 0; i++) owned_by(directories[i])
 }
 
-function owned_by(directory,    command, line, inode, name, unit, pid) {
+function owned_by(directory,    command, line, inode, name, group, pid) {
     command = "stat --printf '%N\\n' -- " directory "/fd/* 2>/dev/null"
     while ((command | getline line) > 0) {
         if (!match(line, /socket:\[[0-9]+\]/)) continue
@@ -225,13 +225,13 @@ function owned_by(directory,    command, line, inode, name, unit, pid) {
             sub(/.*\//, "", pid)
             getline name < (directory "/comm")
             close(directory "/comm")
-            getline unit < (directory "/cgroup")
+            getline group < (directory "/cgroup")
             close(directory "/cgroup")
-            sub(/.*\//, "", unit)
+            sub(/.*\//, "", group)
             gsub(/[\000-\037]/, " ", name)
-            gsub(/[\000-\037]/, " ", unit)
+            gsub(/[\000-\037]/, " ", group)
         }
-        print "owner\t" socket_of[inode] "\t" pid "\t" name "\t" unit
+        print "owner\t" socket_of[inode] "\t" pid "\t" name "\t" group
         delete socket_of[inode]
         unowned--
     }

@@ -220,6 +220,7 @@ impl Kind {
                 | KeyProblem::PeerId(_)
                 | KeyProblem::NotTheId { .. }
                 | KeyProblem::OnlyAnId(_)
+                | KeyProblem::Twice(_)
                 | KeyProblem::Swarm(_)
                 | KeyProblem::ValidationHalf(_)
                 | KeyProblem::Validation(_)

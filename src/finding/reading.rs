@@ -391,6 +391,8 @@ pub(crate) enum KeyProblem {
         id: PeerId,
     },
     OnlyAnId(Owner),
+    /// The node has a key and a file with a key.
+    Twice(Owner),
     Swarm(SwarmKeyError),
     /// One half of the validation key pair is invalid.
     ValidationHalf(ValidationError),
@@ -429,6 +431,7 @@ pub(crate) enum NetworkKey {
     Swarm,
     ValidationPrivate,
     ValidationPublic,
+    Node,
 }
 
 /// Where a path starts.

@@ -215,7 +215,8 @@ fn swarm_key(item: Item<'_>, path: &str, files: &Files, report: &mut ProblemRepo
     }
 }
 
-fn bytes<'f>(
+/// The bytes of a file with a key.
+pub(super) fn bytes<'f>(
     item: Item<'_>,
     path: &str,
     key: NetworkKey,
@@ -236,7 +237,7 @@ fn bytes<'f>(
             let path = (shown == path).then(|| Excerpt::of(path));
             let problem = Finding::new(KeyProblem::NoFile { file, start: start_of(shown), key, path });
             let what = match key {
-                NetworkKey::Swarm | NetworkKey::ValidationPrivate => Absent::SecretFile,
+                NetworkKey::Swarm | NetworkKey::ValidationPrivate | NetworkKey::Node => Absent::SecretFile,
                 NetworkKey::ValidationPublic => Absent::PublicFile,
             };
             let problem = problem.at(&place);

@@ -8,8 +8,8 @@
 
 use super::problem::{Findings, ProblemReport, Problems};
 use super::{
-    Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, KeyFile, Links,
-    Location, Login, Network, Place, Plugin, Ssh, Tenancy, ValidationFiles,
+    Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, KeyFile, Location,
+    Login, Network, Outside, Place, Plugin, Ssh, Tenancy, ValidationFiles,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::finding::{Excerpt, FolderProblem};
@@ -176,8 +176,8 @@ pub struct NodeDraft {
 
 impl Draft {
     /// Reads a folder. If the folder can't be read, the draft has a finding about it.
-    pub fn read(folder: &Path, secrets: Secrets, links: Links) -> Self {
-        match Files::read(folder, links) {
+    pub fn read(folder: &Path, secrets: Secrets, outside: impl Into<Outside>) -> Self {
+        match Files::read(folder, &outside.into()) {
             Ok(files) => Self::from_files(&files, secrets),
             Err(error) => {
                 let mut draft = Self::empty(folder, secrets);

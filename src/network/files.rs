@@ -44,6 +44,25 @@ pub enum Links {
     Followed,
 }
 
+/// Where secrets may be besides the folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// Which links to secrets are followed.
+    pub links: Links,
+    /// A folder with secrets that aren't in the network's folder. A file that the network's
+    /// folder names by a relative path is looked for here if it isn't there.
+    pub secrets: Option<PathBuf>,
+}
+
+impl From<Links> for Outside {
+    fn from(links: Links) -> Self {
+        Self { links, secrets: None }
+    }
+}
+
+/// The folder in the folder of secrets that has the keys of nodes, `SHAPE@HOST.key`.
+const NODES: &str = "nodes";
+
 /// The bounds of a secret whose path is written in the folder. A path that leads out of the
 /// folder as it is written may lead anywhere.
 fn bounds_of_secret(written: &str, links: Links) -> Bounds {
@@ -124,11 +143,14 @@ impl Files {
     ///
     /// # Errors
     /// The folder itself can't be read.
-    pub fn read(folder: &Path, links: Links) -> io::Result<Self> {
+    pub fn read(folder: &Path, outside: &Outside) -> io::Result<Self> {
         let mut files = Self::gather(folder)?;
         let named = super::named(&files);
         for path in &named {
-            files.load_named(path, links);
+            files.load_named(path, outside);
+        }
+        if let Some(secrets) = &outside.secrets {
+            files.load_nodes(secrets, outside.links)?;
         }
         let paths = named.into_iter().filter_map(|path| Some((path.clone(), files.path_of(&path)?)));
         files.in_git = git::unignored(paths.collect());
@@ -241,13 +263,52 @@ impl Files {
     }
 
     /// Reads a further file, by its path as written in the folder.
-    fn load_named(&mut self, written: &str, links: Links) {
+    fn load_named(&mut self, written: &str, outside: &Outside) {
         if self.found.contains_key(written) {
             return;
         }
         if let Some(path) = self.path_of(written) {
-            self.load(written.to_owned(), &path, bounds_of_secret(written, links));
+            self.load(written.to_owned(), &path, bounds_of_secret(written, outside.links));
         }
+        let is_relative = !written.starts_with(['/', '~']);
+        if let Some(secrets) = outside.secrets.as_ref().filter(|_| is_relative)
+            && !self.found.contains_key(written)
+        {
+            self.load_secret(written.to_owned(), secrets, &secrets.join(written), outside.links);
+        }
+    }
+
+    /// Reads the keys of nodes.
+    fn load_nodes(&mut self, secrets: &Path, links: Links) -> io::Result<()> {
+        let entries = match fs::read_dir(secrets.join(NODES)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && secrets.is_dir() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            if let Ok(name) = entry.file_name().into_string()
+                && name.ends_with(".key")
+            {
+                self.load_secret(format!("{NODES}/{name}"), secrets, &entry.path(), links);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a file in the folder of secrets. A link must not lead out of it.
+    fn load_secret(&mut self, key: String, secrets: &Path, path: &Path, links: Links) {
+        let leads_out = || fs::canonicalize(secrets).is_ok_and(|root| leads_out(path, &root));
+        if links == Links::Inside && path.symlink_metadata().is_ok() && leads_out() {
+            self.found.insert(key, Found::Unreadable(UnreadableFile::Outside(Bounds::Secret)));
+        } else {
+            self.load(key, path, Bounds::Anywhere);
+        }
+    }
+
+    /// The path of the key of a node, if it isn't named.
+    pub(super) fn key_of(shape: &str, host: &str) -> String {
+        format!("{NODES}/{shape}@{host}.key")
     }
 
     fn path_of(&self, written: &str) -> Option<PathBuf> {
@@ -270,6 +331,14 @@ impl Files {
             }
             Err(None) => {}
         }
+    }
+
+    /// Whether these bytes occur in any of the files.
+    pub(super) fn mention(&self, text: &[u8]) -> bool {
+        self.found.values().any(|found| match found {
+            Found::File(bytes) => memchr::memmem::find(bytes, text).is_some(),
+            Found::Unopened | Found::Unreadable(_) => false,
+        })
     }
 
     /// The digests of the files, by path.

@@ -1,10 +1,13 @@
 //! Reads the hosts and their nodes: `hosts.yaml`.
 
 use super::fields::{Fields, Item};
+use super::files::Files;
 use super::problem::{ProblemReport, Read, Reported};
 use super::slot::Slot;
 use super::{At, HostDraft, Login, LoginDraft, NodeDraft, ShapeDraft, SshDraft};
-use crate::finding::{Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, Owner, Referent};
+use crate::finding::{
+    Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, NetworkKey, Owner, Referent,
+};
 use crate::identity::{NodeKey, PeerId};
 use crate::resource::{Daemon, HostName, NodeName, ShapeName};
 use std::collections::BTreeMap;
@@ -117,6 +120,23 @@ pub(super) fn read(
 pub(super) struct Known<'k> {
     pub(super) shapes: Option<&'k BTreeMap<ShapeName, ShapeDraft>>,
     pub(super) logins: Option<&'k BTreeMap<String, LoginDraft>>,
+    pub(super) files: &'k Files,
+}
+
+/// The files that nodes name as their keys, as written.
+pub(super) fn key_files(fields: Fields<'_>, report: &mut ProblemReport) -> Vec<String> {
+    let mut named = Vec::new();
+    for slot in &fields.slots {
+        let Ok(mut host) = slot.item.fields(Owner::Host(Excerpt::of("")), report) else { continue };
+        let Some(nodes) = host.take("shapes") else { continue };
+        let Ok(nodes) = nodes.fields(Owner::NodesOf(Excerpt::of("")), report) else { continue };
+        for slot in &nodes.slots {
+            let Ok(mut node) = slot.item.fields(Owner::Path(""), report) else { continue };
+            let file = node.take("key_file").map(|item| item.text(Expected::PathOfFile, report));
+            named.extend(file.and_then(Result::ok).map(str::to_owned));
+        }
+    }
+    named
 }
 
 fn read_host(slot: &Slot<'_>, known: &Known<'_>, report: &mut ProblemReport) -> Option<HostDraft> {
@@ -263,7 +283,7 @@ fn read_nodes(
             unknown(Referent::Shape, shape, shapes.keys().map(ShapeName::as_str), report);
             *all = false;
         }
-        match read_node(slot, shape, host, report) {
+        match read_node(slot, shape, host, known.files, report) {
             Some(_) if slot.again => {}
             Some(node) => {
                 nodes.insert(node.shape.value.clone(), node);
@@ -278,24 +298,42 @@ fn read_node(
     slot: &Slot<'_>,
     shape: Read<At<ShapeName>>,
     host: &str,
+    files: &Files,
     report: &mut ProblemReport,
 ) -> Option<NodeDraft> {
     let name = Owner::Node { shape: Excerpt::of(slot.place.shown(slot.name)), host: Excerpt::of(host) };
+    // A key that isn't named may be in the folder of secrets.
+    let path = Files::key_of(slot.name, host);
+    let unnamed = files.get(&path).map(|_| {
+        let bytes = super::domain::bytes(slot.item, &path, NetworkKey::Node, files, report)?;
+        parsed(&slot.item, bytes, &name, report)
+    });
     let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
     let neither = |report: &mut ProblemReport| {
         report.push(Finding::new(KeyProblem::NoIdentity(name.clone())).at(&slot.place));
     };
     if slot.item.is_null() {
-        neither(report);
-        return node(None, None);
+        let key =
+            unnamed.and_then(Result::ok).map(|key: At<NodeKey>| At { place: slot.place.clone(), ..key });
+        if key.is_none() {
+            neither(report);
+        }
+        let id = key.as_ref().map(|key| At { value: key.peer_id(), place: key.place.clone() });
+        return node(key, id);
     }
     let Ok(mut fields) = slot.item.fields(name.clone(), report) else { return node(None, None) };
-    let key = fields.take("key").map(|item| {
-        let text = item.text(Expected::PrivateKey, report)?;
-        text.parse::<NodeKey>()
-            .map(|key| item.at(key))
-            .map_err(|error| item.wrong(KeyProblem::Node { node: name.clone(), error }, report))
+    let written = fields
+        .take("key")
+        .map(|item| parsed(&item, item.text(Expected::PrivateKey, report)?.as_bytes(), &name, report));
+    let file = fields.take("key_file").map(|item| {
+        let path = item.text(Expected::PathOfFile, report)?;
+        let bytes = super::domain::bytes(item, path, NetworkKey::Node, files, report)?;
+        parsed(&item, bytes, &name, report)
     });
+    if let (Some(Ok(written)), Some(Ok(file))) = (&written, &file) {
+        report.push(Finding::new(KeyProblem::Twice(name.clone())).at(&written.place).at(&file.place));
+    }
+    let key = written.or(file).or(unnamed);
     let id = fields.take("id").map(|item| {
         let text = item.text(Expected::PeerId, report)?;
         text.parse::<PeerId>()
@@ -321,4 +359,13 @@ fn read_node(
     let agrees = |id: &At<PeerId>| made.as_ref().is_none_or(|made| made.value == id.value);
     let id = id.filter(agrees).or_else(|| made.clone());
     node(key, id)
+}
+
+/// Parses the key of a node, written in the folder or in a file.
+fn parsed(item: &Item<'_>, bytes: &[u8], node: &Owner, report: &mut ProblemReport) -> Read<At<NodeKey>> {
+    let text = String::from_utf8_lossy(bytes);
+    match text.trim().parse::<NodeKey>() {
+        Ok(key) => Ok(item.at(key)),
+        Err(error) => Err(item.wrong(KeyProblem::Node { node: node.clone(), error }, report)),
+    }
 }

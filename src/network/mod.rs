@@ -33,7 +33,7 @@ pub use draft::{
     DomainDraft, Draft, HostDraft, LoginDraft, NodeDraft, Partial, Secrets, ShapeDraft, SshDraft,
     TenancyDraft,
 };
-pub use files::{Files, Found, Links, is_network};
+pub use files::{Files, Found, Links, Outside, is_network};
 pub use hosts::{Host, HostAddress, Identity, Location, NotAnAddress, Ssh};
 pub use logins::{KeyFile, Login};
 pub use problem::{Problems, nearest};
@@ -112,6 +112,12 @@ fn named(files: &Files) -> Vec<String> {
         let logins = logins::read(documents.fields(&mut ignored), files, &mut ignored).into_values();
         named.extend(logins.flat_map(|login| login.keys).map(|key| key.value.written));
     }
+    // Most folders have no such files, and can have many hosts.
+    if files.mention(b"key_file")
+        && let Some(documents) = Documents::read(Component::Hosts, files, &mut ignored)
+    {
+        named.extend(hosts::key_files(documents.fields(&mut ignored), &mut ignored));
+    }
     named
 }
 
@@ -138,6 +144,7 @@ fn assemble(files: &Files, secrets: Secrets, report: &mut ProblemReport) -> Draf
         let known = hosts::Known {
             shapes: all_shapes.then_some(&draft.shapes),
             logins: all_logins.then_some(&draft.logins),
+            files,
         };
         draft.hosts = hosts::read(fields, &known, &mut draft.partial.hosts, report);
     }

@@ -16,6 +16,7 @@ mod hostile_host;
 mod instants;
 mod killed;
 mod mail;
+mod outside;
 mod page;
 mod prompts;
 mod quick;
