@@ -22,6 +22,7 @@ mod prompts;
 mod quick;
 mod readme;
 mod receipts;
+mod recipes;
 mod rehearse;
 mod surroundings;
 mod world;
