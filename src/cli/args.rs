@@ -145,9 +145,29 @@ pub(crate) struct CheckOptions {
     /// Allow secret files to be missing, and skip their checks
     #[arg(long)]
     pub(crate) without_secrets: bool,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
     /// Explain the check with this id, and why it matters; reads no folder
-    #[arg(long, value_name = "ID", conflicts_with_all = ["follow_links", "deny_warnings", "without_secrets"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["follow_links", "deny_warnings", "without_secrets", "format"])]
     pub(crate) explain: Option<String>,
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For scripts; versioned, with a JSON Schema
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+    /// For code scanners
+    Sarif,
+    /// For the test results of a pipeline
+    Junit,
+    /// Annotations and the step summary of GitHub Actions
+    Github,
 }
 
 /// Options of every command that makes a plan.

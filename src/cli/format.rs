@@ -1,0 +1,51 @@
+//! Writes a report in one of the formats for other programs, and finds out how the
+//! repository names the folder.
+
+use super::args::Format;
+use super::terminal;
+use crate::render::report::{self, Report};
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Component, Path, PathBuf};
+
+/// Writes the report to standard output, and the conclusion to standard error.
+/// With [`Format::Github`], the report is also appended to the step's summary.
+pub(crate) fn write(report: &Report, format: Format) {
+    terminal::out(&match format {
+        Format::Text => String::new(),
+        Format::Json => report::json(report),
+        Format::Markdown => report::markdown(report),
+        Format::Sarif => report::sarif(report),
+        Format::Junit => report::junit(report),
+        Format::Github => report::github(report),
+    });
+    if format == Format::Github
+        && let Err(error) = summarize(report)
+    {
+        terminal::note(&format!("warning: the step summary couldn't be written: {error}"));
+    }
+    terminal::note(&format!("{}: {}", report.command, report.verdict));
+}
+
+/// Appends the report to the file that GitHub Actions shows as the step's summary.
+fn summarize(report: &Report) -> io::Result<()> {
+    let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else {
+        return Ok(());
+    };
+    let text = format!("{}\n", report::markdown(report));
+    OpenOptions::new().append(true).create(true).open(file)?.write_all(text.as_bytes())
+}
+
+/// The folder's path relative to the root of its repository: that of the pipeline, or else
+/// of the git work tree that contains it. Without either, the path as it was given.
+pub(crate) fn in_repository(folder: &Path) -> String {
+    let given = || folder.components().filter(|part| *part != Component::CurDir).collect();
+    let relative = folder.canonicalize().ok().and_then(|folder| {
+        let pipeline = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].into_iter().filter_map(std::env::var_os);
+        let pipeline = pipeline.filter_map(|root| PathBuf::from(root).canonicalize().ok());
+        let mut roots =
+            pipeline.chain(folder.ancestors().find(|path| path.join(".git").exists()).map(Path::to_owned));
+        roots.find_map(|root| Some(folder.strip_prefix(root).ok()?.to_owned()))
+    });
+    crate::resource::Printable::line(&relative.unwrap_or_else(given).display().to_string()).into()
+}
