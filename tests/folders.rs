@@ -22,7 +22,7 @@ mod folder;
 mod network;
 mod secrets;
 
-use folder::{cases_in, copy, git, lines, read};
+use folder::{cases_in, copy, lines, read};
 use secrets::secrets;
 use spore_drive::check;
 use spore_drive::network::{Draft, Files, Finding, Links, Network, Secrets, Severity};
@@ -30,7 +30,7 @@ use spore_drive::render::{self, Style};
 use spore_drive::resource::{Sha256, is_hidden};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 const CASES: &str = "fixtures/folders";

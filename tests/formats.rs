@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "support/folder.rs"]
 mod folder;
 #[expect(dead_code, reason = "the library's tests use the rest")]
@@ -12,6 +14,7 @@ mod folder;
 mod schema;
 mod secrets;
 
+use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use schema::Schema;
 use secrets::secrets;
@@ -236,7 +239,7 @@ const RULE: Rule = Rule { id: "ports/clash", title: "a title", why: "A reason." 
 
 fn item(text: &str) -> Item {
     let region = Some(Region { line: 1, column: 2, end_line: 1, end_column: 3 });
-    let place = || Place { file: text.replace('\n', ""), region, label: text.to_owned() };
+    let place = || Place { file: format!("{}.yaml", text.replace('\n', "")), region, label: text.to_owned() };
     Item {
         rule: RULE,
         level: Level::Error,
@@ -278,11 +281,31 @@ fn text_cannot_become_anything_else() {
         "{0} {{1}} [a](1) \\[b](2)",
         "\u{202e}ö\u{1f600}",
     ] {
-        let mut hostile = report(vec![item(text)]);
-        hostile.verdict = text.to_owned();
-        readers.read(&hostile);
-        hostile.folder = text.replace('\n', "");
-        readers.read(&hostile);
+        readers.read(&hostile(text));
+    }
+}
+
+/// A report that has the same text everywhere.
+fn hostile(text: &str) -> Report {
+    let folder = format!("networks/{}", text.replace('\n', ""));
+    Report { verdict: text.to_owned(), folder, ..report(vec![item(text)]) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases::cases(500), failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_text_becomes_anything_else(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "`", "```", "~~~", "\n", "\n\n", "\r", " ", "<", ">", "</", "<p>", "</details>", "<!--", "-->", "&", ";", "&lt",
+            "[", "](", ")", "!", "*", "_", "#", "|", "-", "=", "\\", "\"", "'", "@", "a", "1.", ":", "://", "www.", "x.org",
+            "%", "::", ",", "]]>", "\u{1}", "\u{200b}", "\u{2028}", "é", "\t", "$", "^",
+        ]), 0..24),
+    ) {
+        let report = hostile(&parts.concat());
+        junit(&report, &report::junit(&report));
+        github(&report, &report::github(&report));
+        markdown(&report, &report::markdown(&report));
     }
 }
 
@@ -398,5 +421,5 @@ fn the_step_summary_is_written() {
     assert_eq!(fs::read_to_string(&summary).unwrap(), format!("before\n{markdown}\n"));
     let (status, said, errors) = run("github", Path::new("/no/such/folder/summary"));
     assert_eq!((status, said.lines().count()), (Some(0), 2));
-    assert!(errors.contains("the step summary couldn't be written"), "{errors}");
+    assert!(errors.contains("can't write the step summary"), "{errors}");
 }

@@ -1,6 +1,6 @@
 //! `spore check`: reports what is wrong with the folder. Contacts no host.
 
-use super::args::{Args, CheckOptions, Format};
+use super::args::{Args, CheckOptions};
 use super::{Exit, folder, format, suggest, terminal};
 use crate::check;
 use crate::network::{Draft, Finding, Secrets, Severity};
@@ -26,14 +26,9 @@ pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
         Some(Severity::Error | Severity::Warning) => tally,
         Some(Severity::Note) | None => format!("no problems in {}", size(&draft)),
     };
-    if options.format == Format::Text {
-        terminal::out(&render::problems(&problems, terminal::style(args)));
-        terminal::out(&format!("check: {verdict}\n"));
-    } else {
-        let fails_at = if options.deny_warnings { Severity::Warning } else { Severity::Error };
-        let folder = format::in_repository(&folder);
-        format::write(&report::findings(&problems, verdict, folder, fails_at), options.format);
-    }
+    let fails_at = if options.deny_warnings { Severity::Warning } else { Severity::Error };
+    let report = report::findings(&problems, verdict, format::in_repository(&folder), fails_at);
+    format::write(&report, options.format, || render::problems(&problems, terminal::style(args)));
     Ok(if denied || worst == Some(Severity::Error) { Exit::Failed } else { Exit::Done })
 }
 

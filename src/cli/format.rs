@@ -4,15 +4,19 @@
 use super::args::Format;
 use super::terminal;
 use crate::render::report::{self, Report};
+use crate::resource::Printable;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
-/// Writes the report to standard output, and the conclusion to standard error.
-/// With [`Format::Github`], the report is also appended to the step's summary.
-pub(crate) fn write(report: &Report, format: Format) {
+/// Writes a command's result to standard output, and its conclusion in one line. In a format
+/// for other programs, standard output has only the document, and the conclusion is on
+/// standard error. With [`Format::Github`], the report is appended to the step's summary,
+/// too. `text` is the result for people.
+pub(crate) fn write(report: &Report, format: Format, text: impl FnOnce() -> String) {
+    let conclusion = format!("{}: {}", report.command, report.verdict);
     terminal::out(&match format {
-        Format::Text => String::new(),
+        Format::Text => format!("{}{conclusion}\n", text()),
         Format::Json => report::json(report),
         Format::Markdown => report::markdown(report),
         Format::Sarif => report::sarif(report),
@@ -22,9 +26,11 @@ pub(crate) fn write(report: &Report, format: Format) {
     if format == Format::Github
         && let Err(error) = summarize(report)
     {
-        terminal::note(&format!("warning: the step summary couldn't be written: {error}"));
+        terminal::note(&format!("warning: can't write the step summary: {error}"));
     }
-    terminal::note(&format!("{}: {}", report.command, report.verdict));
+    if format != Format::Text {
+        terminal::note(&conclusion);
+    }
 }
 
 /// Appends the report to the file that GitHub Actions shows as the step's summary.
@@ -39,6 +45,7 @@ fn summarize(report: &Report) -> io::Result<()> {
 /// The folder's path relative to the root of its repository: that of the pipeline, or else
 /// of the git work tree that contains it. Without either, the path as it was given.
 pub(crate) fn in_repository(folder: &Path) -> String {
+    // The same path without `./`, and without a `/` at the end.
     let given = || folder.components().filter(|part| *part != Component::CurDir).collect();
     let relative = folder.canonicalize().ok().and_then(|folder| {
         let pipeline = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].into_iter().filter_map(std::env::var_os);
@@ -47,5 +54,5 @@ pub(crate) fn in_repository(folder: &Path) -> String {
             pipeline.chain(folder.ancestors().find(|path| path.join(".git").exists()).map(Path::to_owned));
         roots.find_map(|root| Some(folder.strip_prefix(root).ok()?.to_owned()))
     });
-    crate::resource::Printable::line(&relative.unwrap_or_else(given).display().to_string()).into()
+    Printable::line(&relative.unwrap_or_else(given).display().to_string()).into()
 }
