@@ -38,8 +38,3 @@ pub mod remote;
 pub mod pretend;
 
 pub mod cli;
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, dead_code, reason = "a test fails by panicking; other tests use the rest")]
-#[path = "../tests/support/schema.rs"]
-mod schema;

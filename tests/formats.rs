@@ -9,7 +9,6 @@
 mod cases;
 #[path = "support/folder.rs"]
 mod folder;
-#[expect(dead_code, reason = "the library's tests use the rest")]
 #[path = "support/schema.rs"]
 mod schema;
 mod secrets;
@@ -87,7 +86,10 @@ fn sarif(report: &Report, log: &Value) {
         list(found.get("relatedLocations").unwrap_or(&Value::Array(Vec::new())), related);
         let region = &found["locations"][0]["physicalLocation"]["region"];
         let expected = item.places.first().and_then(|place| place.region);
-        assert_eq!(region["endColumn"].as_u64().map(|at| at as usize), expected.map(|at| at.end_column));
+        assert_eq!(
+            region["endColumn"].as_u64().map(|at| at as usize),
+            expected.and_then(|region| Some(region.end?.1))
+        );
     }
 }
 
@@ -204,6 +206,12 @@ fn cases() -> Vec<PathBuf> {
     ["fixtures/folders", "fixtures/hostile"].iter().flat_map(|cases| folder::cases_in(cases, 5)).collect()
 }
 
+/// `schema::agrees` explains what a change of a schema means.
+#[test]
+fn the_schemas_are_those_of_the_structs() {
+    schema::agrees::<report::Document<'_>>("check");
+}
+
 /// Other programs can read every report, and none of them contains a secret.
 #[test]
 fn every_case_is_valid_in_every_format() {
@@ -238,7 +246,7 @@ fn reports_of_some_cases() {
 const RULE: Rule = Rule { id: "ports/clash", title: "a title", why: "A reason." };
 
 fn item(text: &str) -> Item {
-    let region = Some(Region { line: 1, column: 2, end_line: 1, end_column: 3 });
+    let region = Some(Region { line: 1, column: 2, end: Some((1, 3)) });
     let place = || Place { file: format!("{}.yaml", text.replace('\n', "")), region, label: text.to_owned() };
     Item {
         rule: RULE,

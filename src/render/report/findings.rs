@@ -37,8 +37,8 @@ fn level(severity: Severity) -> Level {
 fn place(at: &crate::finding::Place, label: String) -> Place {
     // A finding about a whole file has no text.
     let region = (!at.source().text().is_empty()).then(|| {
-        let ((line, column), (end_line, end_column)) = (at.line_and_column(), at.end());
-        Region { line, column, end_line, end_column }
+        let (line, column) = at.line_and_column();
+        Region { line, column, end: Some(at.end()) }
     });
     Place { file: at.file().to_owned(), region, label }
 }

@@ -1,7 +1,7 @@
 //! A report as workflow commands of GitHub Actions, which shows them as annotations of the
 //! files. One command is one line. The escaping is that of `@actions/core`.
 
-use super::{Level, Report};
+use super::{Level, Region, Report};
 use std::fmt::Write as _;
 
 /// The report as workflow commands. GitHub shows only some annotations of each step, so the
@@ -21,11 +21,12 @@ pub fn github(report: &Report) -> String {
         let _ = write!(text, "::{command} title={}", property(&title));
         if let Some(place) = item.places.first() {
             let _ = write!(text, ",file={}", property(&report.path(&place.file)));
-            if let Some(region) = place.region {
-                let _ = write!(text, ",line={},endLine={}", region.line, region.end_line);
+            if let Some(Region { line, column, end }) = place.region {
+                let (end_line, end_column) = end.unwrap_or((line, column + 1));
+                let _ = write!(text, ",line={line},endLine={end_line}");
                 // GitHub accepts columns only for places within one line.
-                if region.line == region.end_line {
-                    let _ = write!(text, ",col={},endColumn={}", region.column, region.end_column);
+                if line == end_line {
+                    let _ = write!(text, ",col={column},endColumn={end_column}");
                 }
             }
         }

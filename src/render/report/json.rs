@@ -3,6 +3,7 @@
 //! fields are only added.
 
 use super::{Level, Report};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 const VERSION: &str = "1.0";
@@ -24,11 +25,11 @@ pub fn json(report: &Report) -> String {
 }
 
 /// The results of a command of `spore`.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "spore check --format json"))]
-struct Document<'r> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "The results of `spore check --format json`")]
+pub struct Document<'r> {
     /// The version of this format. A minor version only adds fields.
-    #[cfg_attr(test, schemars(regex(pattern = r"^1\.[0-9]+$")))]
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     version: &'r str,
     /// The command that wrote this.
     command: &'r str,
@@ -48,8 +49,8 @@ struct Document<'r> {
 }
 
 /// One result.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Result"))]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Result")]
 struct ResultOf<'r> {
     /// The stable id of the check, such as `ports/clash`.
     id: &'r str,
@@ -69,8 +70,8 @@ struct ResultOf<'r> {
     places: Vec<PlaceOf<'r>>,
 }
 
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Level"))]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Level")]
 #[serde(rename_all = "lowercase")]
 enum LevelOf {
     Error,
@@ -80,8 +81,8 @@ enum LevelOf {
 
 /// A place in a file of the folder. Lines and columns are counted from one, columns in
 /// characters (Unicode code points). A place without a line is the whole file.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Place"))]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Place")]
 struct PlaceOf<'r> {
     /// The path relative to the folder.
     file: &'r str,
@@ -92,17 +93,18 @@ struct PlaceOf<'r> {
     label: Option<&'r str>,
 }
 
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Serialize, JsonSchema)]
 struct RegionOf {
     /// The line of the first character.
     line: usize,
     /// The column of the first character.
     column: usize,
     /// The line of the end.
-    end_line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_line: Option<usize>,
     /// The column after the last character.
-    end_column: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_column: Option<usize>,
 }
 
 fn result(item: &super::Item) -> ResultOf<'_> {
@@ -122,20 +124,12 @@ fn result(item: &super::Item) -> ResultOf<'_> {
 }
 
 fn place(place: &super::Place) -> PlaceOf<'_> {
-    let region = place.region.map(|super::Region { line, column, end_line, end_column }| RegionOf {
+    let region = place.region.map(|super::Region { line, column, end }| RegionOf {
         line,
         column,
-        end_line,
-        end_column,
+        end_line: end.map(|(line, _)| line),
+        end_column: end.map(|(_, column)| column),
     });
     let label = (!place.label.is_empty()).then_some(&*place.label);
     PlaceOf { file: &place.file, region, label }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_schema_describes_the_document() {
-        crate::schema::agrees::<super::Document<'static>>("check");
-    }
 }

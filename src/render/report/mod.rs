@@ -14,7 +14,7 @@ mod sarif;
 
 pub use findings::findings;
 pub use github::github;
-pub use json::json;
+pub use json::{Document, json};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use sarif::sarif;
@@ -98,10 +98,8 @@ pub struct Region {
     pub line: usize,
     /// The column of the first character.
     pub column: usize,
-    /// The line of the end.
-    pub end_line: usize,
-    /// The column after the last character.
-    pub end_column: usize,
+    /// The line of the end, and the column after the last character, if the end is known.
+    pub end: Option<(usize, usize)>,
 }
 
 impl Report {

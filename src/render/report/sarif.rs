@@ -145,8 +145,10 @@ struct Artifact {
 struct Region {
     start_line: usize,
     start_column: usize,
-    end_line: usize,
-    end_column: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_column: Option<usize>,
 }
 
 impl Message {
@@ -200,8 +202,8 @@ fn location(report: &Report, place: &Place) -> Location {
     let region = place.region.map(|region| Region {
         start_line: region.line,
         start_column: region.column,
-        end_line: region.end_line,
-        end_column: region.end_column,
+        end_line: region.end.map(|(line, _)| line),
+        end_column: region.end.map(|(_, column)| column),
     });
     Location {
         id: None,
