@@ -27,6 +27,7 @@ use explain::{rule, rules};
 pub use facts::facts;
 pub use finding::{Wording, wording};
 pub use header::{age, header, timestamp};
+use plan::since;
 pub use plan::{not_reached, overridden, page, plan, summary, text, unplanned};
 use problems::excerpt;
 pub use problems::{counted, problems, tally};

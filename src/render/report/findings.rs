@@ -8,7 +8,15 @@ use crate::render::{excerpt, rule, rules, wording};
 pub fn findings(problems: &[Finding], verdict: String, folder: String, fails_at: Severity) -> Report {
     let mut items: Vec<Item> = problems.iter().map(item).collect();
     items.sort_by_key(|item| std::cmp::Reverse(item.level));
-    Report { command: "check", verdict, folder, rules: rules().collect(), items, fails_at: level(fails_at) }
+    Report {
+        command: "check",
+        verdict,
+        folder,
+        what: "problem",
+        rules: rules().collect(),
+        items,
+        fails_at: level(fails_at),
+    }
 }
 
 fn item(finding: &Finding) -> Item {

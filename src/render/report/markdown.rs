@@ -6,7 +6,7 @@
 //! HTML blocks, in which Markdown isn't interpreted, with HTML escaped; and in fences that
 //! are longer than any in the text.
 
-use super::{Item, Level, Report};
+use super::{Item, Report};
 use crate::render::counted;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -29,57 +29,75 @@ pub fn markdown(report: &Report) -> String {
         let _ = write!(text, " in {}", code(&report.folder));
     }
     text.push_str("</p>\n");
-    let mut group = &None;
-    for (nth, item) in report.items.iter().enumerate() {
-        let mut block = String::from("\n");
-        if item.group != *group {
-            group = &item.group;
-            let _ = writeln!(block, "<h4>{}</h4>\n", html(group.as_deref().unwrap_or("other")));
-        }
-        block.push_str(&details(report, item));
+    let mut shown = 0;
+    for items in report.items.chunk_by(|one, next| one.group.is_some() && one.group == next.group) {
+        let block = match items {
+            [Item { group: Some(group), .. }, ..] => self::group(report, group, items),
+            [item, ..] => details(report, item),
+            [] => continue,
+        };
         if text.len() + block.len() > MOST - REST {
-            let _ = write!(
-                text,
-                "\n<p>{} here because of the limit for comments.",
-                omitted(&report.items[nth..])
-            );
-            text.push_str("</p>\n");
             break;
         }
         text.push_str(&block);
+        shown += items.len();
+    }
+    let all = report.items.len();
+    if shown < all {
+        let all = counted(all, report.what);
+        let _ = writeln!(
+            text,
+            "\n<p>{} of {all} omitted: a comment can't be longer.</p>",
+            report.items.len() - shown
+        );
     }
     text
 }
 
-/// One result. Its summary is always visible.
+/// A group of results. Only their number is always visible.
+fn group(report: &Report, name: &str, items: &[Item]) -> String {
+    let mut lines = String::new();
+    let mut shown = 0;
+    for item in items {
+        let place = item.places.first().map(|place| format!(" ({})", report.location(place)));
+        let mut text = format!("{}{}\n", item.message, place.unwrap_or_default());
+        item.details().lines().for_each(|line| text.push_str(&format!("    {line}\n")));
+        if lines.len() + text.len() > BLOCK {
+            break;
+        }
+        lines.push_str(&text);
+        shown += 1;
+    }
+    if shown < items.len() {
+        let _ = writeln!(lines, "… and {} more", items.len() - shown);
+    }
+    let count = counted(items.len(), report.what);
+    format!("\n<details><summary>{}: {count}</summary>\n\n{}\n</details>\n", code(name), fenced(&lines))
+}
+
+/// One result. Its first line is always visible.
 fn details(report: &Report, item: &Item) -> String {
-    let mut text = format!("<details><summary><b>{}</b> {}: ", item.level.name(), code(item.rule.id));
+    let mut line = format!("<b>{}</b> {}: ", item.level.name(), code(item.rule.id));
     if let Some(host) = &item.host {
-        let _ = write!(text, "{}: ", code(host));
+        let _ = write!(line, "{}: ", code(host));
     }
-    text.push_str(&html(&item.message));
+    line.push_str(&html(&item.message));
     if let Some(place) = item.places.first() {
-        let _ = write!(text, " ({})", code(&report.location(place)));
+        let _ = write!(line, " ({})", code(&report.location(place)));
     }
-    text.push_str("</summary>\n");
+    let mut rest = String::new();
     if !item.excerpt.is_empty() {
-        let _ = write!(text, "\n{}\n", fenced(&item.excerpt));
+        let _ = write!(rest, "\n{}\n", fenced(&item.excerpt));
     }
     let help = item.help.iter().map(|help| format!("help: {}", html(help)));
     let why = (!item.rule.why.is_empty()).then(|| html(item.rule.why));
     for paragraph in help.chain(why) {
-        let _ = writeln!(text, "<p>{paragraph}</p>");
+        let _ = writeln!(rest, "<p>{paragraph}</p>");
     }
-    text + "</details>\n"
-}
-
-/// Example: `2 errors, 10 warnings are omitted`.
-fn omitted(items: &[Item]) -> String {
-    let count = |level: Level| items.iter().filter(|item| item.level == level).count();
-    let counts = Level::ALL.map(|level| (count(level), level.name())).into_iter();
-    let counts: Vec<String> =
-        counts.filter(|(count, _)| *count > 0).map(|(count, what)| counted(count, what)).collect();
-    format!("{} {} omitted", counts.join(", "), if items.len() == 1 { "is" } else { "are" })
+    match rest.is_empty() {
+        true => format!("\n<p>{line}</p>\n"),
+        false => format!("\n<details><summary>{line}</summary>\n{rest}</details>\n"),
+    }
 }
 
 /// A text in one line of an HTML block. What is in backticks becomes code.

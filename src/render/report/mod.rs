@@ -1,6 +1,7 @@
 //! Results for other programs: pipelines, pull requests, code scanners. A [`Report`] is a
 //! list of results with their places, whatever they are about, and each of the other files
-//! here writes it in one format. `findings` makes a report of a folder's findings.
+//! here writes it in one format. `findings` makes a report of a folder's findings, and
+//! `plan` one of a plan.
 //!
 //! A report contains text from the folder. Secrets have been masked before, and each format
 //! escapes whatever its readers would interpret.
@@ -10,6 +11,7 @@ mod github;
 mod json;
 mod junit;
 mod markdown;
+mod plan;
 mod sarif;
 
 pub use findings::findings;
@@ -17,6 +19,7 @@ pub use github::github;
 pub use json::{Document, json};
 pub use junit::junit;
 pub use markdown::markdown;
+pub use plan::plan;
 pub use sarif::sarif;
 
 /// The results of a command.
@@ -29,6 +32,8 @@ pub struct Report {
     /// The path of the folder, relative to the root of its repository. Empty if it is the
     /// root.
     pub folder: String,
+    /// What most results are: a noun, such as `problem`.
+    pub what: &'static str,
     /// Everything that the command looks for, with or without results.
     pub rules: Vec<Rule>,
     /// The results, the most important first.
@@ -74,7 +79,7 @@ pub struct Item {
     pub places: Vec<Place>,
     /// The host that it is about.
     pub host: Option<String>,
-    /// The heading under which it belongs.
+    /// The results that it belongs to; they follow each other.
     pub group: Option<String>,
     /// Preformatted text: lines of a file, or a difference.
     pub excerpt: String,
@@ -129,9 +134,6 @@ impl Report {
 }
 
 impl Level {
-    /// The levels, the most important first.
-    const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Note];
-
     fn name(self) -> &'static str {
         match self {
             Self::Note => "note",

@@ -189,7 +189,8 @@ fn result<'r>(report: &Report, item: &'r Item) -> ResultOf<'r> {
 /// The text of a message. What looks like a Markdown link would be a link in SARIF, too.
 fn message(item: &Item) -> String {
     let help = item.help.iter().map(|help| format!("\nHelp: {help}"));
-    let text: String = std::iter::once(item.message.clone()).chain(help).collect();
+    let host = item.host.iter().map(|host| format!("{host}: "));
+    let text: String = host.chain([item.message.clone()]).chain(help).collect();
     text.replace("](", "] (")
 }
 
