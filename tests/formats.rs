@@ -104,6 +104,7 @@ fn report(items: Vec<Item>) -> Report {
         command: "check",
         verdict: "1 error".to_owned(),
         what: "problem",
+        about: vec!["a line `about` it".to_owned()],
         folder: "networks/prod".to_owned(),
         rules: vec![RULE],
         items,

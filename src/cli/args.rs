@@ -230,12 +230,18 @@ pub(crate) struct PlanArgs {
     /// Plan from facts that `spore facts` has saved; contacts no host
     #[arg(long, value_name = "FILE", conflicts_with = "rehash")]
     pub(crate) facts: Option<PathBuf>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct ShowOptions {
     /// A plan that `spore plan -o` has saved
     pub(crate) plan: PathBuf,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -266,6 +272,9 @@ pub(crate) struct DriftOptions {
     /// Compare facts that `spore facts` has saved; contacts no host
     #[arg(long, value_name = "FILE", conflicts_with = "rehash")]
     pub(crate) facts: Option<PathBuf>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -27,8 +27,10 @@ pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
         Some(Severity::Note) | None => format!("no problems in {}", size(&draft)),
     };
     let fails_at = if options.deny_warnings { Severity::Warning } else { Severity::Error };
-    let report = report::findings(&problems, verdict, format::in_repository(&folder), fails_at);
-    format::write(&report, options.format, || render::problems(&problems, terminal::style(args)));
+    let report = report::findings(&problems, verdict, format::folder(args), fails_at);
+    format::write(&report, options.format, || {
+        format!("{}{}\n", render::problems(&problems, terminal::style(args)), report.conclusion())
+    });
     Ok(if denied || worst == Some(Severity::Error) { Exit::Failed } else { Exit::Done })
 }
 

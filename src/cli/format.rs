@@ -1,22 +1,21 @@
 //! Writes a report in one of the formats for other programs, and finds out how the
 //! repository names the folder.
 
-use super::args::Format;
-use super::terminal;
+use super::args::{Args, Format};
+use super::{folder, terminal};
 use crate::render::report::{self, Report};
 use crate::resource::Printable;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
-/// Writes a command's result to standard output, and its conclusion in one line. In a format
-/// for other programs, standard output has only the document, and the conclusion is on
-/// standard error. With [`Format::Github`], the report is appended to the step's summary,
-/// too. `text` is the result for people.
+/// Writes a command's result to standard output. `text` is the result for people, which ends
+/// with the conclusion. In a format for other programs, standard output has only the
+/// document, and the conclusion is on standard error. With [`Format::Github`], the report is
+/// appended to the step's summary, too.
 pub(crate) fn write(report: &Report, format: Format, text: impl FnOnce() -> String) {
-    let conclusion = format!("{}: {}", report.command, report.verdict);
     terminal::out(&match format {
-        Format::Text => format!("{}{conclusion}\n", text()),
+        Format::Text => text(),
         Format::Json => report::json(report),
         Format::Markdown => report::markdown(report),
         Format::Sarif => report::sarif(report),
@@ -29,7 +28,16 @@ pub(crate) fn write(report: &Report, format: Format, text: impl FnOnce() -> Stri
         terminal::note(&format!("warning: can't write the step summary: {error}"));
     }
     if format != Format::Text {
-        terminal::note(&conclusion);
+        conclude(format, &report.conclusion());
+    }
+}
+
+/// Writes the last line of a command, which is on standard output only if that is for
+/// people.
+pub(crate) fn conclude(format: Format, conclusion: &str) {
+    match format {
+        Format::Text => terminal::out(&format!("{conclusion}\n")),
+        _ => terminal::note(conclusion),
     }
 }
 
@@ -42,9 +50,14 @@ fn summarize(report: &Report) -> io::Result<()> {
     OpenOptions::new().append(true).create(true).open(file)?.write_all(text.as_bytes())
 }
 
-/// The folder's path relative to the root of its repository: that of the pipeline, or else
-/// of the git work tree that contains it. Without either, the path as it was given.
-pub(crate) fn in_repository(folder: &Path) -> String {
+/// The path of the network's folder relative to the root of its repository: that of the
+/// pipeline, or else of the git work tree that contains it. Without either, the path as it
+/// was given.
+pub(crate) fn folder(args: &Args) -> String {
+    folder::find(args.network.as_deref()).map_or_else(|_| String::new(), |folder| in_repository(&folder))
+}
+
+fn in_repository(folder: &Path) -> String {
     // The same path without `./`, and without a `/` at the end.
     let given = || folder.components().filter(|part| *part != Component::CurDir).collect();
     let relative = folder.canonicalize().ok().and_then(|folder| {

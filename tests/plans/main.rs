@@ -54,7 +54,7 @@ fn trial(name: String) -> Trial {
             places::every_field_has_a_setting(&world)?;
             compare(&format!("places/{name}.txt"), &places::page(&case, &plan))?;
         }
-        let report = report::plan(&render::page(&plan, &BTreeMap::new()), "plan", "networks/prod".to_owned());
+        let report = report::plan(&render::page(&plan, &BTreeMap::new()), "networks/prod".to_owned());
         formats::markdown(&report, &report::markdown(&report));
         if IN_EVERY_FORMAT.contains(&&*name) {
             for (format, text) in formats::read(&report) {

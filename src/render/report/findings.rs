@@ -11,6 +11,7 @@ pub fn findings(problems: &[Finding], verdict: String, folder: String, fails_at:
     Report {
         command: "check",
         verdict,
+        about: Vec::new(),
         folder,
         what: "problem",
         rules: rules().collect(),

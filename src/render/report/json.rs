@@ -24,9 +24,9 @@ pub fn json(report: &Report) -> String {
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
-/// The results of a command of `spore`.
+/// The results of a command. All commands write the same fields.
 #[derive(Serialize, JsonSchema)]
-#[schemars(title = "The results of `spore check --format json`")]
+#[schemars(title = "What `spore` writes with `--format json`")]
 pub struct Document<'r> {
     /// The version of this format. A minor version only adds fields.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]

@@ -24,11 +24,14 @@ const BLOCK: usize = 8_000;
 /// doesn't fit is counted.
 pub fn markdown(report: &Report) -> String {
     let mut text = format!("<!-- spore:{} -->\n", report.command);
-    let _ = write!(text, "<p><b>spore {}: {}</b>", report.command, html(&report.verdict));
+    let _ = write!(text, "<p><b>spore {}</b>", html(&report.conclusion()));
     if !report.folder.is_empty() {
         let _ = write!(text, " in {}", code(&report.folder));
     }
     text.push_str("</p>\n");
+    for line in &report.about {
+        let _ = writeln!(text, "<p>{}</p>", html(line));
+    }
     let mut shown = 0;
     for items in report.items.chunk_by(|one, next| one.group.is_some() && one.group == next.group) {
         let block = match items {

@@ -1,11 +1,12 @@
 //! Results for other programs: pipelines, pull requests, code scanners. A [`Report`] is a
 //! list of results with their places, whatever they are about, and each of the other files
-//! here writes it in one format. `findings` makes a report of a folder's findings, and
-//! `plan` one of a plan.
+//! here writes it in one format. `findings` makes a report of a folder's findings,
+//! `plan` one of a plan, and `drift` one of what has changed on the hosts.
 //!
 //! A report contains text from the folder. Secrets have been masked before, and each format
 //! escapes whatever its readers would interpret.
 
+mod drift;
 mod findings;
 mod github;
 mod json;
@@ -14,6 +15,7 @@ mod markdown;
 mod plan;
 mod sarif;
 
+pub use drift::drift;
 pub use findings::findings;
 pub use github::github;
 pub use json::{Document, json};
@@ -29,6 +31,8 @@ pub struct Report {
     pub command: &'static str,
     /// The conclusion in one line, without the command's name.
     pub verdict: String,
+    /// Further lines about all of it, such as the digest of a plan. Only for people.
+    pub about: Vec<String>,
     /// The path of the folder, relative to the root of its repository. Empty if it is the
     /// root.
     pub folder: String,
@@ -108,6 +112,11 @@ pub struct Region {
 }
 
 impl Report {
+    /// The conclusion in one line, with the command's name.
+    pub fn conclusion(&self) -> String {
+        format!("{}: {}", self.command, self.verdict)
+    }
+
     /// The path of a file of the folder, or of the folder itself, relative to the root of
     /// the repository.
     fn path(&self, file: &str) -> String {

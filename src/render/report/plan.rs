@@ -27,6 +27,9 @@ rules! {
     OVERRIDDEN = "plan/overridden",
         "something on a host overrides the folder",
         "spore leaves drop-ins alone, so no apply can change this.";
+    FORGOTTEN = "plan/forgotten",
+        "a host was deleted from the folder, but not retired",
+        "Its nodes may still run, with the network's keys.";
     LOCKED = "plan/locked",
         "another apply is running on a host",
         "The plan may show the other apply half done.";
@@ -42,13 +45,15 @@ rules! {
 
 /// A report of a plan. `folder` is the path of the folder relative to the root of its
 /// repository.
-pub fn plan(page: &PlanPage, command: &'static str, folder: String) -> Report {
-    let PlanPage { unplanned, locked, overridden, destructive, changes, notes, refusals, .. } = page;
+pub fn plan(page: &PlanPage, folder: String) -> Report {
+    let PlanPage { unplanned, forgotten, locked, overridden, destructive, changes, notes, refusals, .. } =
+        page;
     // A host may have several changes of one resource that are destructive.
     let mut destroyed: BTreeMap<_, Vec<&Printable>> = BTreeMap::new();
     for found in destructive {
         destroyed.entry((&found.host, &found.resource)).or_default().push(&found.text);
     }
+    let words = |found: &PlannedChange| change(found, since(page, &found.host, found.origin));
     let (mut first, mut others) = (Vec::new(), Vec::new());
     for change in changes {
         match destroyed.remove(&(&change.host, &change.resource)) {
@@ -57,9 +62,9 @@ pub fn plan(page: &PlanPage, command: &'static str, folder: String) -> Report {
                 group: None,
                 message: text.to_string(),
                 rule: DESTRUCTIVE,
-                ..self::change(page, change)
+                ..words(change)
             })),
-            None => others.push(self::change(page, change)),
+            None => others.push(words(change)),
         }
     }
     let mut items: Vec<Item> = refusals.iter().map(|text| item(REFUSED, Level::Error, text)).collect();
@@ -74,6 +79,10 @@ pub fn plan(page: &PlanPage, command: &'static str, folder: String) -> Report {
         host: Some(found.host.to_string()),
         ..item(OVERRIDDEN, Level::Warning, &format!("`{}`: {}", found.unit, found.text))
     }));
+    items.extend(forgotten.iter().map(|found| Item {
+        host: Some(found.host.to_string()),
+        ..item(FORGOTTEN, Level::Warning, &found.text)
+    }));
     items.extend(locked.iter().map(|(host, holder)| Item {
         host: Some(host.to_string()),
         ..item(LOCKED, Level::Warning, &format!("locked by {holder}"))
@@ -81,10 +90,19 @@ pub fn plan(page: &PlanPage, command: &'static str, folder: String) -> Report {
     items.extend(notes.iter().map(|text| item(NOTE, Level::Note, text)));
     items.append(&mut others);
     let verdict = page.summary.strip_prefix("plan: ").unwrap_or(&page.summary).to_owned();
-    Report { command, verdict, folder, what: "change", rules: RULES.to_vec(), items, fails_at: Level::Error }
+    Report {
+        command: "plan",
+        verdict,
+        about: Vec::new(),
+        folder,
+        what: "change",
+        rules: RULES.to_vec(),
+        items,
+        fails_at: Level::Error,
+    }
 }
 
-fn item(rule: Rule, level: Level, message: &str) -> Item {
+pub(super) fn item(rule: Rule, level: Level, message: &str) -> Item {
     Item {
         rule,
         level,
@@ -97,7 +115,8 @@ fn item(rule: Rule, level: Level, message: &str) -> Item {
     }
 }
 
-fn change(page: &PlanPage, change: &PlannedChange) -> Item {
+/// `since` is where the difference comes from.
+pub(super) fn change(change: &PlannedChange, since: Option<String>) -> Item {
     let (rule, verb) = match change.kind {
         Kind::Create => (CREATE, "create"),
         Kind::Change => (CHANGE, "change"),
@@ -106,7 +125,7 @@ fn change(page: &PlanPage, change: &PlannedChange) -> Item {
         Kind::Restart => (RESTART, "restart"),
     };
     let details = change.details.iter().map(ToString::to_string);
-    let excerpt = details.chain(since(page, &change.host, change.origin)).map(|line| line + "\n");
+    let excerpt = details.chain(since).map(|line| line + "\n");
     let mut message = format!("{verb} `{}`", change.resource);
     if !change.text.is_empty() {
         message.push_str(&format!(": {}", change.text));
