@@ -14,22 +14,20 @@ use std::path::{Component, Path, PathBuf};
 /// document, and the conclusion is on standard error. With [`Format::Github`], the report is
 /// appended to the step's summary, too.
 pub(crate) fn write(report: &Report, format: Format, text: impl FnOnce() -> String) {
-    terminal::out(&match format {
-        Format::Text => text(),
+    let document = match format {
+        Format::Text => return terminal::out(&text()),
         Format::Json => report::json(report),
         Format::Markdown => report::markdown(report),
         Format::Sarif => report::sarif(report),
         Format::Junit => report::junit(report),
         Format::Github => report::github(report),
-    });
+    };
     if format == Format::Github
         && let Err(error) = summarize(report)
     {
         terminal::note(&format!("warning: can't write the step summary: {error}"));
     }
-    if format != Format::Text {
-        conclude(format, &report.conclusion());
-    }
+    terminal::document(&document, &report.conclusion());
 }
 
 /// Writes the last line of a command, which is on standard output only if that is for
