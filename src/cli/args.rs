@@ -4,6 +4,7 @@ use crate::network::{Links, Outside};
 use crate::plan::Selector;
 use crate::remote::TimeOut;
 use crate::resource::HostName;
+use clap::builder::PossibleValue;
 use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -149,9 +150,60 @@ pub(crate) struct CheckOptions {
     /// Allow secret files to be missing, and skip their checks
     #[arg(long)]
     pub(crate) without_secrets: bool,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
     /// Explain the check with this id, and why it matters; reads no folder
-    #[arg(long, value_name = "ID", conflicts_with_all = ["follow_links", "deny_warnings", "without_secrets"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["follow_links", "deny_warnings", "without_secrets", "format"])]
     pub(crate) explain: Option<String>,
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For scripts; versioned, with a JSON Schema
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+    /// For code scanners
+    Sarif,
+    /// For the test results of a pipeline
+    Junit,
+    /// Annotations and the step summary of GitHub Actions
+    Github,
+}
+
+/// How drift is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DriftFormat {
+    Report(Format),
+    Prometheus,
+}
+
+impl ValueEnum for DriftFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: &[DriftFormat] = &[
+            DriftFormat::Report(Format::Text),
+            DriftFormat::Report(Format::Json),
+            DriftFormat::Report(Format::Markdown),
+            DriftFormat::Report(Format::Sarif),
+            DriftFormat::Report(Format::Junit),
+            DriftFormat::Report(Format::Github),
+            DriftFormat::Prometheus,
+        ];
+        ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Report(format) => format.to_possible_value(),
+            Self::Prometheus => {
+                Some(PossibleValue::new("prometheus").help("For node_exporter's textfile collector"))
+            }
+        }
+    }
 }
 
 /// Options of every command that makes a plan.
@@ -214,12 +266,18 @@ pub(crate) struct PlanArgs {
     /// Plan from facts that `spore facts` has saved; contacts no host
     #[arg(long, value_name = "FILE", conflicts_with = "rehash")]
     pub(crate) facts: Option<PathBuf>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct ShowOptions {
     /// A plan that `spore plan -o` has saved
     pub(crate) plan: PathBuf,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -250,6 +308,9 @@ pub(crate) struct DriftOptions {
     /// Compare facts that `spore facts` has saved; contacts no host
     #[arg(long, value_name = "FILE", conflicts_with = "rehash")]
     pub(crate) facts: Option<PathBuf>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DriftFormat,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -1,10 +1,10 @@
 //! `spore check`: reports what is wrong with the folder. Contacts no host.
 
 use super::args::{Args, CheckOptions};
-use super::{Exit, folder, suggest, terminal};
+use super::{Exit, folder, format, suggest, terminal};
 use crate::check;
 use crate::network::{Draft, Finding, Secrets, Severity};
-use crate::render;
+use crate::render::{self, report};
 
 pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
     if let Some(id) = &options.explain {
@@ -13,18 +13,23 @@ pub(crate) fn run(args: &Args, options: &CheckOptions) -> miette::Result<Exit> {
         return Ok(Exit::Done);
     }
     let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
-    let mut draft = check::read(&folder::of_network(args)?, secrets, options.folder.outside());
+    let folder = folder::of_network(args)?;
+    let mut draft = check::read(&folder, secrets, options.folder.outside());
     let problems = tokio::task::block_in_place(|| check::binaries(&draft));
     draft.report(problems);
     let problems = draft.problems();
-    terminal::out(&render::problems(&problems, terminal::style(args)));
     let worst = problems.iter().map(Finding::severity).max();
     let denied = options.deny_warnings && worst == Some(Severity::Warning);
     let tally = render::tally(&problems);
-    terminal::out(&match worst {
-        Some(Severity::Warning) if denied => format!("check: {tally}, denied by --deny-warnings\n"),
-        Some(Severity::Error | Severity::Warning) => format!("check: {tally}\n"),
-        Some(Severity::Note) | None => format!("check: no problems in {}\n", size(&draft)),
+    let verdict = match worst {
+        Some(Severity::Warning) if denied => format!("{tally}, denied by --deny-warnings"),
+        Some(Severity::Error | Severity::Warning) => tally,
+        Some(Severity::Note) | None => format!("no problems in {}", size(&draft)),
+    };
+    let fails_at = if options.deny_warnings { Severity::Warning } else { Severity::Error };
+    let report = report::findings(&problems, verdict, format::folder(args), fails_at);
+    format::write(&report, options.format, || {
+        format!("{}{}\n", render::problems(&problems, terminal::style(args)), report.conclusion())
     });
     Ok(if denied || worst == Some(Severity::Error) { Exit::Failed } else { Exit::Done })
 }

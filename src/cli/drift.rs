@@ -1,15 +1,16 @@
 //! `spore drift`: shows what has changed on the hosts themselves. Changes nothing.
 
-use super::args::{Args, DriftOptions, PlanArgs};
-use super::{Exit, plan, terminal};
+use super::args::{Args, DriftFormat, DriftOptions, Format, PlanArgs};
+use super::{Exit, format, plan, terminal};
 use crate::plan::file::State;
-use crate::render;
+use crate::render::{self, report};
 
 pub(crate) async fn run(args: &Args, options: &DriftOptions) -> miette::Result<Exit> {
     let mut interrupts = terminal::Interrupts::listen();
     let surveying = {
-        let (args, DriftOptions { plan, facts }) = (args.clone(), options.clone());
-        async move { plan::made(&args, &PlanArgs { plan, out: None, facts }).await }
+        let (args, DriftOptions { plan, facts, format: _ }) = (args.clone(), options.clone());
+        let options = PlanArgs { plan, out: None, facts, format: Format::Text };
+        async move { plan::made(&args, &options).await }
     };
     let Some(survey) = interrupts.unless(surveying).await else {
         terminal::out("drift: interrupted\n");
@@ -18,8 +19,19 @@ pub(crate) async fn run(args: &Args, options: &DriftOptions) -> miette::Result<E
     let survey = survey?;
     let page = survey.page();
     let drift = render::drift(&page);
-    let style = terminal::style(args);
-    terminal::out(&(render::header(&page, &survey.basis.at) + &render::drift_text(&drift, style)));
+    let header = render::header(&page, &survey.basis.at);
+    let mut report = report::drift(&drift, format::folder(args));
+    report.about = header.lines().take(1).map(str::to_owned).collect();
+    match options.format {
+        DriftFormat::Report(format) => {
+            let text = || header + &render::drift_text(&drift, terminal::style(args));
+            format::write(&report, format, text);
+        }
+        DriftFormat::Prometheus => {
+            let metrics = render::metrics(&drift, &survey.basis.at);
+            terminal::document(&metrics, &report.conclusion());
+        }
+    }
     Ok(match (drift.has(State::Drifted), drift.has(State::Unknown)) {
         (true, _) => Exit::Changes,
         (false, true) => Exit::Unplanned,

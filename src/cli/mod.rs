@@ -11,6 +11,7 @@ mod dumps;
 mod events;
 mod facts;
 mod folder;
+mod format;
 mod key;
 mod lock;
 mod logins;

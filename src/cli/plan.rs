@@ -1,11 +1,11 @@
 //! `spore plan`: shows what would change on the hosts, and changes nothing.
 
-use super::args::{Args, PlanArgs};
+use super::args::{Args, Format, PlanArgs};
 use super::survey::{self, Survey, survey, survey_offline};
-use super::{Exit, saved, terminal};
+use super::{Exit, format, saved, terminal};
 use crate::facts::file::Gathered;
 use crate::plan::file::{PlanPage, Verdict};
-use crate::render::{self, Style};
+use crate::render::{self, Style, report};
 use crate::resource::Sha256;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,7 @@ pub(crate) async fn run(args: &Args, options: &PlanArgs) -> miette::Result<Exit>
         async move { made(&args, &options).await }
     };
     let Some(survey) = interrupts.unless(surveying).await else {
-        terminal::out("plan: interrupted\n");
+        format::conclude(options.format, "plan: interrupted");
         return Ok(Exit::Interrupted);
     };
     let survey = survey?;
@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &Args, options: &PlanArgs) -> miette::Result<Exit>
         terminal::note(&format!("saved the plan to {}", out.display()));
     }
     let page = survey.page();
-    terminal::out(&shown(&page, &survey.basis.at, digest, terminal::style(args)));
+    write(args, options.format, &page, &survey.basis.at, digest);
     Ok(match page.verdict {
         Verdict::InSync => Exit::Done,
         Verdict::Changes => Exit::Changes,
@@ -47,6 +47,16 @@ pub(super) async fn made(args: &Args, options: &PlanArgs) -> miette::Result<Surv
     let file = saved::facts(path, &subject.network.domain.root.value)?;
     note_age(&file.facts);
     survey_offline(subject, &file.facts)
+}
+
+/// Writes a plan in any format. `digest` is that of its file.
+pub(super) fn write(args: &Args, format: Format, page: &PlanPage, at: &str, digest: Option<Sha256>) {
+    let mut report = report::plan(page, format::folder(args));
+    let text = shown(page, at, digest, terminal::style(args));
+    // The first lines say what the plan is about.
+    let about = if digest.is_some() { 2 } else { 1 };
+    report.about = text.lines().take(about).map(str::to_owned).collect();
+    format::write(&report, format, || text);
 }
 
 /// A plan as it is shown. `digest` is that of its file.

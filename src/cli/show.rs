@@ -1,7 +1,7 @@
 //! `spore show`: shows a saved plan, stale or not. Reads no folder and contacts no host.
 
 use super::args::{Args, ShowOptions};
-use super::plan::{note_age, shown};
+use super::plan::{note_age, write};
 use super::{Exit, saved, terminal};
 
 pub(crate) fn run(args: &Args, options: &ShowOptions) -> miette::Result<Exit> {
@@ -9,6 +9,6 @@ pub(crate) fn run(args: &Args, options: &ShowOptions) -> miette::Result<Exit> {
     let saved = saved::plan(&options.plan)?;
     note_age(&saved.plan.facts);
     let (page, at) = (&saved.plan.plan, &saved.plan.facts.at);
-    terminal::out(&shown(page, at, Some(saved.sha256), terminal::style(args)));
+    write(args, options.format, page, at, Some(saved.sha256));
     Ok(Exit::Done)
 }

@@ -36,6 +36,13 @@ pub(crate) fn out(text: &str) {
     };
 }
 
+/// Writes a document for another program to standard output, and the conclusion to standard
+/// error. `--quiet` withholds neither.
+pub(crate) fn document(text: &str, conclusion: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(format!("{conclusion}\n").as_bytes());
+}
+
 /// Keeps standard output for events.
 pub(crate) fn leave_stdout() {
     *OUTPUT.lock().unwrap_or_else(PoisonError::into_inner) = Output::Beside;

@@ -71,6 +71,13 @@ impl SourceText {
         before + starts(self.text.as_bytes().get(block * BLOCK..offset).unwrap_or_default())
     }
 
+    /// The line and the column of an offset, both counted from one.
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let line = self.line_of(offset);
+        let before = self.characters_before(self.line(line));
+        (line + 1, self.characters_before(offset) - before + 1)
+    }
+
     /// The part of a place that is underlined.
     pub(crate) fn shown(&self, span: Range<usize>) -> Range<usize> {
         if span.len() <= MOST_SHOWN {
@@ -210,9 +217,12 @@ impl Place {
 
     /// The line and the column, both counted from one.
     pub fn line_and_column(&self) -> (usize, usize) {
-        let line = self.source.line_of(self.start as usize);
-        let before = self.source.characters_before(self.source.line(line));
-        (line + 1, self.source.characters_before(self.start as usize) - before + 1)
+        self.source.position(self.start as usize)
+    }
+
+    /// The line and the column of the end of the part that is underlined.
+    pub fn end(&self) -> (usize, usize) {
+        self.source.position(self.underlined().end)
     }
 }
 

@@ -4,6 +4,7 @@
 //! An id is `family/what`. The family is a variant of [`Kind`], in lower case. Ids are
 //! stable, because logs contain them, and the settings of programs that read these logs.
 
+use super::report::Rule;
 use crate::finding::{
     Addresses, Binaries, DomainNames, Elders, FieldProblem, Finding, FolderProblem, Git, Identities,
     KeyProblem, Kind, Locations, Logins, Ports, Services, Shapes,
@@ -18,6 +19,16 @@ pub fn id(finding: &Finding) -> &'static str {
 /// The ids of all checks, by family.
 pub fn ids() -> impl Iterator<Item = &'static str> {
     Check::ALL.iter().map(|check| check.id())
+}
+
+/// The check that led to a finding.
+pub(super) fn rule(finding: &Finding) -> Rule {
+    check(finding.kind()).rule()
+}
+
+/// All checks, by family.
+pub(super) fn rules() -> impl Iterator<Item = Rule> {
+    Check::ALL.iter().map(|check| check.rule())
 }
 
 /// Explains the check with this id.
@@ -52,6 +63,10 @@ macro_rules! checks {
                 match self {
                     $(Self::$check => $why),*
                 }
+            }
+
+            fn rule(self) -> Rule {
+                Rule { id: self.id(), title: self.title(), why: self.why() }
             }
         }
     };

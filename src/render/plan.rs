@@ -22,6 +22,7 @@ use crate::resource::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+pub(super) use text::since;
 pub use text::text;
 pub(super) use text::text_of_changes;
 

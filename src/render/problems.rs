@@ -12,30 +12,38 @@ const WIDTH: usize = 100;
 /// The findings, each with its places and its help: first the errors, then the warnings,
 /// then the notes.
 pub fn problems(problems: &[Finding], style: Style) -> String {
-    let theme = match style {
-        Style::Plain => GraphicalTheme::none(),
-        Style::Colour => GraphicalTheme::unicode(),
-    };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
+    let handler = handler(style);
     let of = |severity| problems.iter().filter(move |problem| problem.severity() == severity);
     let by_severity = [Severity::Error, Severity::Warning, Severity::Note].into_iter().flat_map(of);
     let mut text = String::new();
     for problem in by_severity {
         let wording = wording(problem);
-        for (nth, part) in parts(problem, &wording).into_iter().enumerate() {
-            let mut drawn = String::new();
-            // If a place is outside its text, the report can't be drawn. The message can
-            // still be shown.
-            if handler.render_report(&mut drawn, &part).is_err() {
-                drawn = format!("{}\n", wording.message);
-            }
-            // The message appears once, above the part of the first file.
-            let repeated = if nth == 0 { 0 } else { drawn.find('\n').map_or(0, |end| end + 1) };
-            text.push_str(&drawn[repeated..]);
+        let mut parts = parts(problem.severity(), &wording);
+        if let Some(first) = parts.first_mut() {
+            first.id = Some(id(problem));
+            first.message = &wording.message;
         }
+        if let Some(last) = parts.last_mut() {
+            last.help = Some(&wording.help);
+        }
+        parts.iter().for_each(|part| text.push_str(&part.drawn(&handler)));
         text.push('\n');
     }
     text
+}
+
+/// Only the lines that show a finding, in plain text. Empty if it has no place.
+pub(super) fn excerpt(problem: &Finding, wording: &Wording) -> String {
+    let handler = handler(Style::Plain);
+    parts(problem.severity(), wording).iter().map(|part| part.drawn(&handler)).collect()
+}
+
+fn handler(style: Style) -> GraphicalReportHandler {
+    let theme = match style {
+        Style::Plain => GraphicalTheme::none(),
+        Style::Colour => GraphicalTheme::unicode(),
+    };
+    GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false)
 }
 
 /// Example: `2 errors, 1 warning`. Empty if there are no errors and no warnings.
@@ -55,19 +63,19 @@ pub fn counted(count: usize, what: &str) -> String {
 /// several reports, because a report of miette has one source.
 #[derive(Debug)]
 struct Part<'p> {
-    /// The id of the check. Only the first part has it, just as only the first part shows
-    /// the message.
+    /// The id of the check. Only the first part shows it.
     id: Option<&'static str>,
     severity: Severity,
-    wording: &'p Wording,
+    /// The message. Only the first part shows it, and it is empty in the others.
+    message: &'p str,
     labels: Vec<&'p (Place, String)>,
-    is_last: bool,
+    /// The help. Only the last part shows it.
+    help: Option<&'p str>,
 }
 
 /// Splits a finding into one part for each file, in the order of the labels.
-fn parts<'p>(problem: &Finding, wording: &'p Wording) -> Vec<Part<'p>> {
-    let severity = problem.severity();
-    let part = |labels| Part { id: None, severity, wording, labels, is_last: false };
+fn parts(severity: Severity, wording: &Wording) -> Vec<Part<'_>> {
+    let part = |labels| Part { id: None, severity, message: "", labels, help: None };
     let mut parts = vec![part(Vec::new())];
     for label in &wording.labels {
         let same_file =
@@ -77,18 +85,26 @@ fn parts<'p>(problem: &Finding, wording: &'p Wording) -> Vec<Part<'p>> {
             None => parts.push(part(vec![label])),
         }
     }
-    if let Some(first) = parts.first_mut() {
-        first.id = Some(id(problem));
-    }
-    if let Some(last) = parts.last_mut() {
-        last.is_last = true;
-    }
     parts
+}
+
+impl Part<'_> {
+    fn drawn(&self, handler: &GraphicalReportHandler) -> String {
+        let mut drawn = String::new();
+        // If a place is outside its text, the report can't be drawn. The message can still
+        // be shown.
+        if handler.render_report(&mut drawn, self).is_err() {
+            drawn = format!("{}\n", self.message);
+        }
+        // Without a message, its line is there nevertheless.
+        let from = if self.message.is_empty() { drawn.find('\n').map_or(0, |end| end + 1) } else { 0 };
+        drawn.split_off(from)
+    }
 }
 
 impl fmt::Display for Part<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.wording.message)
+        f.write_str(self.message)
     }
 }
 
@@ -108,7 +124,7 @@ impl miette::Diagnostic for Part<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.is_last.then(|| Box::new(&self.wording.help) as Box<dyn fmt::Display>)
+        self.help.map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

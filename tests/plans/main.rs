@@ -12,18 +12,28 @@ mod case;
 #[path = "../support/cases.rs"]
 mod cases;
 mod edit;
+#[path = "../support/formats.rs"]
+mod formats;
 mod invariants;
 mod page;
 mod places;
 mod random;
+#[expect(dead_code, reason = "another test uses the rest")]
+#[path = "../support/schema.rs"]
+mod schema;
 mod simulate;
 mod tree;
 
 use case::Case;
 use libtest_mimic::{Arguments, Trial};
+use spore_drive::render::{self, report};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+
+/// Cases whose plans are compared in every format.
+const IN_EVERY_FORMAT: [&str; 2] = ["node-key-replaced", "hosts-that-cannot-be"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -39,10 +49,17 @@ fn trial(name: String) -> Trial {
         let world = case.world();
         let plan = world.plan();
         let text = page::page(&case.about, &plan);
-        compare(&name, &text)?;
+        compare(&format!("{name}.txt"), &text)?;
         if case.places {
             places::every_field_has_a_setting(&world)?;
-            compare(&format!("places/{name}"), &places::page(&case, &plan))?;
+            compare(&format!("places/{name}.txt"), &places::page(&case, &plan))?;
+        }
+        let report = report::plan(&render::page(&plan, &BTreeMap::new()), "networks/prod".to_owned());
+        formats::markdown(&report, &report::markdown(&report));
+        if IN_EVERY_FORMAT.contains(&&*name) {
+            for (format, text) in formats::read(&report) {
+                compare(&format!("formats/{name}.{format}"), &text)?;
+            }
         }
         if let Some(same) = &case.same_as {
             let other = page::page(&case.about, &Case::read(same).world().plan());
@@ -55,7 +72,7 @@ fn trial(name: String) -> Trial {
 }
 
 fn compare(name: &str, text: &str) -> Result<(), String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(format!("{name}.txt"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name);
     if std::env::var_os("SPORE_BLESS").is_some() {
         return fs::write(&path, text).map_err(|error| error.to_string());
     }

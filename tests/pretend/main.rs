@@ -7,6 +7,7 @@ mod demo;
 mod dumps;
 mod events;
 mod faults;
+mod formats;
 mod help;
 mod hostile;
 #[expect(dead_code, reason = "another test uses the rest")]

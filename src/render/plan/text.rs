@@ -91,32 +91,21 @@ impl Layout<'_> {
             let origins: BTreeSet<OriginEntry> =
                 changes.iter().filter(known).map(|change| change.origin).collect();
             let common = origins.iter().next().filter(|_| origins.len() == 1).copied();
-            if let Some(since) = common.and_then(|origin| self.since(&first.host, origin)) {
+            if let Some(since) = common.and_then(|origin| since(self.page, &first.host, origin)) {
                 heading += &self.paint(Tone::Faint, format!("  {since}"));
             }
             self.line(&heading);
             self.new_directories(changes);
             for change in changes.iter().filter(|change| !is_new_directory(change)) {
                 self.out.push_str(&self::change(change, self.style));
-                if let Some(since) = self.since(&change.host, change.origin).filter(|_| common.is_none()) {
+                let since = since(self.page, &change.host, change.origin);
+                if let Some(since) = since.filter(|_| common.is_none()) {
                     let since = self.paint(Tone::Faint, since);
                     self.line(&format!("      {since}"));
                 }
             }
             self.line("");
         }
-    }
-
-    /// Example: `changed on the host since the apply of 2026-11-27T20:36:22Z`.
-    fn since(&self, host: &Printable, origin: OriginEntry) -> Option<String> {
-        let what = match origin {
-            OriginEntry::Folder => "in the folder",
-            OriginEntry::Host => "on the host",
-            OriginEntry::Both => "on the host and in the folder",
-            OriginEntry::Unknown => return None,
-        };
-        let LastApply { at, .. } = self.page.applied.get(host)?.as_ref()?;
-        Some(format!("changed {what} since the apply of {at}"))
     }
 
     /// New directories with the same owner and mode share one line, because there are many.
@@ -186,6 +175,18 @@ fn change(change: &PlannedChange, style: Style) -> String {
         out.push_str(&format!("      {detail}\n"));
     }
     out
+}
+
+/// Example: `changed on the host since the apply of 2026-11-27T20:36:22Z`.
+pub(in crate::render) fn since(page: &PlanPage, host: &Printable, origin: OriginEntry) -> Option<String> {
+    let what = match origin {
+        OriginEntry::Folder => "in the folder",
+        OriginEntry::Host => "on the host",
+        OriginEntry::Both => "on the host and in the folder",
+        OriginEntry::Unknown => return None,
+    };
+    let LastApply { at, .. } = page.applied.get(host)?.as_ref()?;
+    Some(format!("changed {what} since the apply of {at}"))
 }
 
 fn is_new_directory(change: &PlannedChange) -> bool {
