@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a test binary reports on its standard output")]
 
 mod access;
+mod alive;
 mod binary;
 mod changes;
 mod drift;
@@ -65,6 +66,9 @@ fn main() -> ExitCode {
         trial("scheduler::hosts_that_cannot_be_staged", scheduler::hosts_that_cannot_be_staged),
         trial("scheduler::a_change_that_does_not_last", scheduler::a_change_that_does_not_last),
         trial("scheduler::targets_at_once", scheduler::targets_at_once),
+        trial("alive::a_stopped_process", alive::a_stopped_process),
+        trial("alive::forwarding_is_forbidden", alive::forwarding_is_forbidden),
+        trial("alive::ports_that_are_taken", alive::ports_that_are_taken),
         trial("drift::drift", drift::drift),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),
