@@ -1,29 +1,57 @@
 //! Renders the facts about a host for a person.
 
-use crate::facts::{Facts, UnitFact};
-use crate::resource::{HostName, Printable, Size};
+use crate::facts::{Facts, Memory, PortOwner, Surroundings, UnitFact};
+use crate::resource::{HostName, Port, Printable, Size};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// What a host has answered. Each line ends with a line break.
 pub fn facts(host: &HostName, facts: &Facts) -> String {
     let mut out = format!("{host}\n");
     let mut line = |name: &str, text: String| {
-        let _ = writeln!(out, "  {name:<8} {text}");
+        let _ = writeln!(out, "  {name:<10} {text}");
     };
+    let Surroundings { memory, processors, addresses, owners, received, alive: _ } = &facts.surroundings;
     line("system", format!("{}, {}", facts.os, facts.architecture));
+    if let Some(processors) = processors {
+        line("processors", processors.to_string());
+    }
+    if let Some(Memory { total, available }) = memory {
+        line("memory", format!("{} available of {}", Size(*available), Size(*total)));
+    }
     line("disk", format!("{} free", Size(facts.free_bytes)));
+    if !addresses.is_empty() {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        line("addresses", addresses.join(" "));
+    }
+    let clock = facts.asked.at_ns.and_then(|at| u64::try_from(at / 1_000_000_000).ok());
+    if let Some(at) = clock {
+        line("clock", super::timestamp(at) + &ahead(at, *received));
+    }
     for (name, unit) in facts.units.iter().filter(|(_, unit)| unit.load == "loaded") {
         line("unit", format!("{} {}", Printable::line(name), self::unit(unit)));
     }
-    let listening: Vec<String> =
-        facts.listening.iter().map(|(address, port)| format!("{address} {port}")).collect();
-    if !listening.is_empty() {
-        line("listens", listening.join(", "));
+    let owner = |port: Port| owners.iter().find(|owner| owner.port == port);
+    let mut listens: BTreeMap<Port, Vec<String>> = BTreeMap::new();
+    for (address, port) in &facts.listening {
+        listens.entry(*port).or_default().push(address.to_string());
     }
-    if let Some(at) = facts.asked.at_ns {
-        line("clock", super::timestamp(u64::try_from(at / 1_000_000_000).unwrap_or_default()));
+    for (port, addresses) in listens {
+        let by =
+            owner(port).map(|PortOwner { name, pid, unit, .. }| format!(": {name} (process {pid}, {unit})"));
+        line("listens", format!("{port} on {}{}", addresses.join(" "), by.unwrap_or_default()));
     }
     out
+}
+
+/// Example: `, 75 s ahead of this machine's`. Empty if the clocks agree, as far as is known.
+fn ahead(at: u64, received: Option<u64>) -> String {
+    let Some(received) = received else { return String::new() };
+    match (at.abs_diff(received), at > received) {
+        (0..=2, _) => String::new(),
+        (seconds, true) => format!(", {seconds} s ahead of this machine's"),
+        (seconds, false) => format!(", {seconds} s behind this machine's"),
+    }
 }
 
 /// Example: `active (running), enabled, process 123`.

@@ -8,7 +8,7 @@ mod text;
 use super::Style;
 use super::diff::{unified, whole};
 use crate::daemon::Daemon;
-use crate::diff::{Change, ChangeKind, FileChange, Reason, ServiceChange, Verb};
+use crate::diff::{Change, ChangeKind, FieldChange, FileChange, Reason, ServiceChange, Verb};
 use crate::facts::receipt::{ApplyRecord, Origin};
 use crate::network::Place;
 use crate::plan::file::{
@@ -313,8 +313,25 @@ impl Words<'_> {
             text: Printable::composed(text),
             details,
             origin: origin(self.plan.origin(id)),
-            place: self.plan.place(id, change).map(place),
+            place: self.place(id, change).map(place),
         }
+    }
+
+    /// Where the folder describes what changes: the first field that differs, or else the
+    /// resource.
+    fn place(&self, id: &ResourceId, change: &Change) -> Option<&Place> {
+        let of_field = |path: &str, fields: &[FieldChange]| {
+            fields.iter().find_map(|field| self.plan.place_of_field(&id.host, path, field))
+        };
+        let field = match change {
+            Change::File(file) => of_field(id.key.path()?, &file.fields),
+            Change::Service(service) => service.reasons.iter().find_map(|reason| match reason {
+                Reason::Input { path, fields } => of_field(path, fields),
+                Reason::Unknown(_) | Reason::Failing(_) => None,
+            }),
+            _ => None,
+        };
+        field.or_else(|| self.plan.place(id, change))
     }
 
     fn file(&self, id: &ResourceId, change: &FileChange) -> (String, Vec<Printable>) {
