@@ -9,7 +9,7 @@ use crate::plan::wire::{ActionReport, Outcome};
 use crate::plan::{Applied, Plan};
 use crate::remote::{ApplyEvent, ApplyEventKind};
 use crate::render;
-use crate::resource::{HostName, Printable, ResourceId, Sha256};
+use crate::resource::{HostName, Printable, ResourceId, Sha256, timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -247,7 +247,7 @@ impl EventLog {
             return;
         }
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let second = render::timestamp(since.as_secs());
+        let second = timestamp(since.as_secs());
         let at = format!("{}.{:03}Z", second.trim_end_matches('Z'), since.subsec_millis());
         let line = serde_json::to_string(&Line { at, event }).unwrap_or_default() + "\n";
         let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());

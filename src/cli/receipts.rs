@@ -7,8 +7,7 @@ use crate::facts::receipt::ApplyRecord;
 use crate::identity::SwarmKey;
 use crate::plan::{Plan, Wrong};
 use crate::remote::Locked;
-use crate::render;
-use crate::resource::{HostName, Printable, Sha256};
+use crate::resource::{HostName, Printable, Sha256, timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,7 +25,7 @@ pub(super) async fn leave(
 ) -> BTreeMap<HostName, Wrong> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let apply = ApplyRecord {
-        at: Printable::composed(render::timestamp(now)),
+        at: Printable::composed(timestamp(now)),
         by: lock::who(),
         plan: Printable::composed(digest.to_string()),
         spore: env!("CARGO_PKG_VERSION").into(),

@@ -15,7 +15,7 @@ use crate::plan::file::{FORMAT, InputKey, Inputs, MadeWith, PLANNER, PlanFile, P
 use crate::plan::{Holder, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned, WithForgotten};
 use crate::remote::{Connection, Locked, RemoteLimits, Target, gather};
 use crate::render;
-use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Sha256, Untrusted};
+use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Sha256, Untrusted, timestamp};
 use crate::ssh::{KnownHosts, ServerAddress};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -389,7 +389,7 @@ pub(crate) async fn probe(
         basis.forgotten = Some(forgotten);
     }
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    basis.at = Printable::composed(render::timestamp(at));
+    basis.at = Printable::composed(timestamp(at));
     Ok((basis, hosts))
 }
 

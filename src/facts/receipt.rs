@@ -11,6 +11,7 @@
 
 use crate::resource::{
     Activity, Edge, Graph, Input, Inputs, Printable, Redactor, Resource, ResourceId, ResourceKey, Sha256,
+    seconds,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -128,6 +129,11 @@ impl Receipt {
         let [wanted, left] = [desired, current].map(|graph| self.digest(id, graph));
         let left = left?;
         Some(Left { wanted: wanted.filter(|wanted| *wanted != left), left })
+    }
+
+    /// When the last apply ended, in seconds since 1970; `None` if the receipt has no time.
+    pub fn seconds(&self) -> Option<u64> {
+        seconds(&self.apply.at)
     }
 
     /// All applies that the receipt names, the latest first.

@@ -2,10 +2,15 @@
 
 use super::{Forgotten, Options, Plan, PlanError, Planner, Probed};
 use crate::desired::Supplies;
+use crate::facts::Facts;
+use crate::facts::receipt::Receipt;
 use crate::facts::roster::{Roster, RosterHost};
 use crate::network::{At, Host, Network, Ssh};
 use crate::resource::{Cycle, HostName, Printable};
 use std::collections::BTreeMap;
+
+/// How far the clock of another controller may be ahead of this one's, in seconds.
+const FAST: u64 = 3_600;
 
 /// A planner for the network with the hosts that were deleted from the folder without having
 /// been retired. They have no nodes, so whatever they still have of the network is removed.
@@ -119,8 +124,18 @@ pub(super) fn forgotten(
     known: &Roster,
     probed: &BTreeMap<HostName, Probed>,
 ) -> BTreeMap<HostName, RosterHost> {
+    // A host that isn't trusted could claim to have the newest receipt, so one from the future
+    // doesn't count.
+    let is_past = |facts: &Facts, receipt: &Receipt| {
+        facts
+            .surroundings
+            .received
+            .is_none_or(|received| receipt.seconds().is_some_and(|at| at <= received + FAST))
+    };
     let receipts = probed.values().filter_map(|probed| match probed {
-        Probed::Facts(facts) => facts.receipt().map(|receipt| (facts, receipt)),
+        Probed::Facts(facts) => {
+            facts.receipt().filter(|receipt| is_past(facts, receipt)).map(|receipt| (facts, receipt))
+        }
         Probed::Nothing(_) => None,
     });
     let Some((facts, newest)) = receipts.max_by(|(_, a), (_, b)| a.apply.at.cmp(&b.apply.at)) else {

@@ -1,7 +1,7 @@
 //! Renders the facts about a host for a person.
 
 use crate::facts::{Facts, Memory, PortOwner, Surroundings, UnitFact};
-use crate::resource::{HostName, Port, Printable, Size};
+use crate::resource::{HostName, Port, Printable, Size, timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -26,7 +26,7 @@ pub fn facts(host: &HostName, facts: &Facts) -> String {
     }
     let clock = facts.asked.at_ns.and_then(|at| u64::try_from(at / 1_000_000_000).ok());
     if let Some(at) = clock {
-        line("clock", super::timestamp(at) + &ahead(at, *received));
+        line("clock", timestamp(at) + &ahead(at, *received));
     }
     for (name, unit) in facts.units.iter().filter(|(_, unit)| unit.load == "loaded") {
         line("unit", format!("{} {}", Printable::line(name), self::unit(unit)));

@@ -1,7 +1,7 @@
 //! Drift as metrics in the text format of Prometheus, for node_exporter's textfile collector.
 
-use super::header::seconds;
 use crate::plan::file::{DriftPage, State};
+use crate::resource::seconds;
 use std::fmt::Write as _;
 
 /// The whole file. `at` is when the hosts had answered.

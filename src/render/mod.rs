@@ -27,7 +27,7 @@ pub use explain::{explain, id, ids};
 use explain::{rule, rules};
 pub use facts::facts;
 pub use finding::{Wording, wording};
-pub use header::{age, header, timestamp};
+pub use header::{age, header};
 pub use metrics::metrics;
 use plan::since;
 pub use plan::{not_reached, overridden, page, plan, summary, text, unplanned};

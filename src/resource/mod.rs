@@ -13,6 +13,7 @@ mod redact;
 mod secret_bytes;
 mod source;
 mod switch;
+mod time;
 mod version;
 
 pub use content::{Content, DigestKey, ParseDigestError, Sha256, Size};
@@ -24,6 +25,7 @@ pub use redact::{HostText, MASK, Redactor, Untrusted};
 pub use secret_bytes::SecretBytes;
 pub use source::{FileSource, FixedText, FolderKey};
 pub use switch::{kept_for, kept_path, staged_path};
+pub use time::{seconds, timestamp};
 pub use version::{InvalidVersion, Version};
 
 use std::collections::{BTreeMap, BTreeSet};
