@@ -225,15 +225,25 @@ function owned_by(directory,    command, line, inode, name, group, pid) {
             sub(/.*\//, "", pid)
             getline name < (directory "/comm")
             close(directory "/comm")
-            getline group < (directory "/cgroup")
-            close(directory "/cgroup")
-            sub(/.*\//, "", group)
+            group = unit_of(directory "/cgroup")
             gsub(/[\000-\037]/, " ", name)
-            gsub(/[\000-\037]/, " ", group)
         }
         print "owner\t" socket_of[inode] "\t" pid "\t" name "\t" group
         delete socket_of[inode]
         unowned--
     }
     close(command)
+}
+
+# Returns the unit that a process belongs to. In cgroups of version 1, each controller has a
+# line, and only systemd's own hierarchy certainly names the unit. The unit may have groups
+# of its own below it.
+function unit_of(file,    line, group) {
+    while ((getline line < file) > 0)
+        if (line ~ /^(0:|[0-9]+:name=systemd):\/./) group = line
+    close(file)
+    while (group ~ /\// && group !~ /[.](service|scope)$/) sub(/\/[^\/]*$/, "", group)
+    sub(/.*\//, "", group)
+    gsub(/[\000-\037]/, " ", group)
+    return group ~ /[.](service|scope)$/ ? group : ""
 }

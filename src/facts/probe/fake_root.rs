@@ -3,7 +3,8 @@
 
 use super::super::{AnswerError, Facts};
 use super::Request;
-use crate::resource::{DigestKey, Redactor, SecretBytes, ShapeName, Untrusted};
+use crate::resource::{DigestKey, Port, Redactor, SecretBytes, ShapeName, Untrusted};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -17,6 +18,8 @@ pub(super) fn parse(answer: &str) -> Result<Facts, AnswerError> {
 
 pub(super) struct FakeRoot {
     directory: tempfile::TempDir,
+    /// The ports of which the owners are asked.
+    pub(super) ports: BTreeSet<Port>,
 }
 
 /// The loop that reads requests on a host.
@@ -33,7 +36,7 @@ exit "$status"
 
 impl FakeRoot {
     pub(super) fn new() -> Self {
-        let host = Self { directory: tempfile::tempdir().unwrap() };
+        let host = Self { directory: tempfile::tempdir().unwrap(), ports: BTreeSet::new() };
         host.file("/etc/os-release", "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
         host.file("/proc/uptime", "1000.50 3999.00\n");
         host.directory("/proc/self");
@@ -103,7 +106,7 @@ impl FakeRoot {
             key: &key(),
             machines: &machines(),
             shapes: &shapes,
-            ports: &std::collections::BTreeSet::new(),
+            ports: &self.ports,
             roster: "",
             rehash,
         };

@@ -541,6 +541,45 @@ fn who_listens() {
     assert_eq!(host.facts(&[]).listening, expected.into());
 }
 
+/// In cgroups of version 1 the first lines don't name the unit, and a node's own process without
+/// its unit would be in its own way.
+#[test]
+fn who_owns_a_port() {
+    let mut host = FakeRoot::new();
+    let mut table = "  sl  local_address rem_address   st\n".to_owned();
+    let processes = [
+        (
+            "tau",
+            "12:cpuset:/\n2:pids:/system.slice\n1:name=systemd:/system.slice/tau@a.service\n0::/\n",
+            "tau@a.service",
+        ),
+        ("nginx", "0::/system.slice/nginx.service\n", "nginx.service"),
+        ("inner", "0::/system.slice/docker.service/payload/x\n", "docker.service"),
+        ("login", "0::/user.slice/session-3.scope\n", "session-3.scope"),
+        ("bare", "0::/\n", ""),
+    ];
+    let mut expected = Vec::new();
+    for (i, (name, groups, unit)) in (0_u16..).zip(processes) {
+        let (number, pid, inode) = (5000 + i, 100 + i, 900 + i);
+        table += &format!("   {i}: 00000000:{number:04X} 00000000:0000 0A 0:0 00:0 0 0 0 {inode} 1\n");
+        host.file(&format!("/proc/{pid}/comm"), format!("{name}\n"));
+        host.file(&format!("/proc/{pid}/cgroup"), groups);
+        host.link(&format!("/proc/{pid}/fd/3"), format!("socket:[{inode}]"));
+        host.ports.insert(Port { number, transport: Transport::Tcp });
+        expected.push((number, u32::from(pid), name.to_owned(), unit.to_owned()));
+    }
+    host.file("/proc/net/tcp", table);
+    let mut found: Vec<_> = host
+        .facts(&[])
+        .surroundings
+        .owners
+        .iter()
+        .map(|owner| (owner.port.number, owner.pid, owner.name.to_string(), owner.unit.to_string()))
+        .collect();
+    found.sort();
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn what_breaks_off_is_noticed() {
     let host = running();
