@@ -113,31 +113,29 @@ impl Session {
     }
 
     /// Opens a connection from the host to a TCP port of its own, and reads what the process
-    /// there says first, until it has said `least` bytes.
+    /// there says first, until it has said `least` bytes. Only a process whose connection is
+    /// open can be silent: a slow SSH server says nothing about it.
     pub async fn greeting(&self, port: u16, least: usize, patience: Duration) -> Greeting {
-        timeout(patience, self.greeted(port, least)).await.unwrap_or(Greeting::None)
-    }
-
-    async fn greeted(&self, port: u16, least: usize) -> Greeting {
-        let opened = self.handle.channel_open_direct_tcpip("127.0.0.1", port.into(), "127.0.0.1", 0).await;
-        let mut channel = match opened {
-            Ok(channel) => channel,
-            Err(russh::Error::ChannelOpenFailure(
+        let opening = self.handle.channel_open_direct_tcpip("127.0.0.1", port.into(), "127.0.0.1", 0);
+        let mut channel = match timeout(patience, opening).await {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(russh::Error::ChannelOpenFailure(
                 ChannelOpenFailure::AdministrativelyProhibited | ChannelOpenFailure::UnknownChannelType,
-            )) => return Greeting::Prohibited,
-            Err(_) => return Greeting::NotOpened,
+            ))) => return Greeting::Prohibited,
+            Ok(Err(_)) | Err(_) => return Greeting::NotOpened,
         };
         let mut said = 0;
-        loop {
-            match channel.wait().await {
-                Some(ChannelMsg::Data { data }) => said += data.len(),
-                Some(ChannelMsg::Eof | ChannelMsg::Close) | None => return Greeting::NotOpened,
-                Some(_) => {}
+        let listening = async {
+            while said < least {
+                match channel.wait().await {
+                    Some(ChannelMsg::Data { data }) => said += data.len(),
+                    Some(ChannelMsg::Eof | ChannelMsg::Close) | None => return Greeting::NotOpened,
+                    Some(_) => {}
+                }
             }
-            if said >= least {
-                return Greeting::Said;
-            }
-        }
+            Greeting::Said
+        };
+        timeout(patience, listening).await.unwrap_or(Greeting::None)
     }
 
     /// Whether the connection is known to have ended.
