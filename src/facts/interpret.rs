@@ -374,7 +374,9 @@ fn conditions(
 /// How far the host's clock is ahead. An answer takes a moment, in which both clocks advance.
 fn clock_ahead(facts: &Facts) -> Option<i64> {
     let received = i64::try_from(facts.surroundings.received?).ok()?;
-    Some(facts.asked.at_ns? / 1_000_000_000 - received)
+    // A file of facts may hold any numbers.
+    let ahead = (facts.asked.at_ns? / 1_000_000_000).checked_sub(received)?;
+    ahead.checked_abs().map(|_| ahead)
 }
 
 /// Whether the host's administrator has switched the stub off; the last file that sets it
