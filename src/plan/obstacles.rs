@@ -148,8 +148,9 @@ pub(super) fn ports(
     let mut obstacles = Vec::new();
     for (id, unit, config) in nodes(desired) {
         for (port, loopback_only) in binds(config) {
-            let in_the_way =
-                |address: &IpAddr| !loopback_only || address.is_loopback() || address.is_unspecified();
+            let in_the_way = |address: &IpAddr| {
+                !loopback_only || address.to_canonical().is_loopback() || address.is_unspecified()
+            };
             let mut holders = owners.iter().filter(|owner| owner.port == port && in_the_way(&owner.address));
             if holders.clone().any(|owner| owner.unit.as_str() == unit) {
                 continue;
