@@ -60,7 +60,7 @@ pub enum Obstacle {
         /// Who listens there; `None` if the host didn't tell.
         by: Option<PortOwner>,
     },
-    /// The host has less memory available than the program takes.
+    /// The host has less memory available than the program needs to start.
     NoMemory {
         /// Bytes that are needed.
         needed: u64,

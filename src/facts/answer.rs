@@ -301,6 +301,7 @@ impl Raw {
                     self.surroundings.owners.push(PortOwner { address, port, pid, name, unit });
                 }
             }
+            "owners" => self.surroundings.searched = true,
             "address" => {
                 let address = rest.parse().ok().or_else(|| Some(IpAddr::V6(whole(rest)?)))?;
                 if self.surroundings.addresses.len() < MOST_ADDRESSES {

@@ -16,6 +16,9 @@ pub struct Surroundings {
     pub addresses: BTreeSet<IpAddr>,
     /// The processes that listen on ports that the host's nodes need.
     pub owners: Vec<PortOwner>,
+    /// Whether the owner of every such port was looked for among all processes. Otherwise an
+    /// unknown owner means nothing.
+    pub searched: bool,
     /// When the answer arrived, in seconds since 1970 by the controller's clock.
     pub received: Option<u64>,
     /// By unit, the port at which the controller has looked for its node, and what it found.

@@ -212,11 +212,14 @@ function owners(    directories, n, i, command, line) {
     while ((command | getline line) > 0) directories[++n] = line
     close(command)
     for (i = 1; i <= n && unowned > 0; i++) owned_by(directories[i])
+    # Where no process's files can be read, an unknown owner means nothing.
+    if (files_read) print "owners\tsearched"
 }
 
 function owned_by(directory,    command, line, inode, name, group, pid) {
     command = "stat --printf '%N\\n' -- " directory "/fd/* 2>/dev/null"
     while ((command | getline line) > 0) {
+        files_read = 1
         if (!match(line, /socket:\[[0-9]+\]/)) continue
         inode = substr(line, RSTART + 8, RLENGTH - 9)
         if (!(inode in socket_of)) continue

@@ -170,7 +170,8 @@ pub(super) fn ports(
             });
             // While a node runs, the port may be its own. The host tells the owner in any case,
             // unless the process has just ended or isn't visible.
-            if is_taken && !is_known && !is_up(id) && !any_up {
+            let is_searched = conditions.surroundings.searched;
+            if is_searched && is_taken && !is_known && !is_up(id) && !any_up {
                 obstacles.push(taken(None));
             }
         }
@@ -197,7 +198,8 @@ pub(super) fn no_memory(
         },
         _ => None,
     };
-    let needed = desired.iter().find_map(size)?;
+    // A Go program maps its binary, and its heap needs some more from the beginning.
+    let needed = desired.iter().find_map(size)? + (32 << 20);
     let available = conditions.surroundings.memory?.available;
     (starts && available < needed).then_some(Obstacle::NoMemory { needed, available })
 }

@@ -112,7 +112,12 @@ impl Connection {
         for (unit, port, least) in nodes.iter().cloned() {
             let session = Arc::clone(&self.session);
             asking.spawn(async move {
-                let alive = match session.greeting(port, least, patience).await {
+                let mut greeting = session.greeting(port, least, patience).await;
+                // A node on a busy host may be slow, and a silent one is restarted.
+                if greeting == Greeting::None {
+                    greeting = session.greeting(port, least, patience).await;
+                }
+                let alive = match greeting {
                     Greeting::Said => Alive::Spoke,
                     Greeting::None => Alive::Silent,
                     Greeting::Prohibited => Alive::Forbidden,

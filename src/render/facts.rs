@@ -11,7 +11,8 @@ pub fn facts(host: &HostName, facts: &Facts) -> String {
     let mut line = |name: &str, text: String| {
         let _ = writeln!(out, "  {name:<10} {text}");
     };
-    let Surroundings { memory, processors, addresses, owners, received, alive: _ } = &facts.surroundings;
+    let Surroundings { memory, processors, addresses, owners, searched: _, received, alive: _ } =
+        &facts.surroundings;
     line("system", format!("{}, {}", facts.os, facts.architecture));
     if let Some(processors) = processors {
         line("processors", processors.to_string());

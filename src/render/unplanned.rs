@@ -65,7 +65,7 @@ fn obstacle(obstacle: &Obstacle) -> String {
         }
         Obstacle::NoMemory { needed, available } => {
             format!(
-                "not enough memory: {} available, but the program takes {}",
+                "not enough memory: {} available, but the program needs {}",
                 Size(*available),
                 Size(*needed)
             )

@@ -22,7 +22,7 @@ fn while_an_apply_is_running() {
     let said: Vec<&str> = plan.text.lines().take(2).collect();
     let [network, locked] = said[..] else { panic!("{plan}") };
     assert!(network.starts_with("network net.test, 2") && network.ends_with("Z, 2 hosts"), "{plan}");
-    assert!(locked.starts_with("note: h1 is locked by ana@") && locked.contains(", `spore apply`) since 2"));
+    assert!(locked.starts_with("note: h1 is locked by ana@") && locked.contains(", `spore apply`, plan "));
     assert!(locked.ends_with(" UTC; the plan may show an unfinished apply"), "{plan}");
     let rest: Vec<String> = lines.collect();
     assert!(apply.wait().unwrap().success(), "{rest:#?}");
