@@ -4,7 +4,7 @@
 use super::args::Args;
 use super::{Exit, folder, terminal};
 use crate::check;
-use crate::network::{Draft, Links, Secrets, is_network};
+use crate::network::{Draft, Links, Outside, Secrets, is_network};
 use crate::render;
 use crate::resource::Printable;
 use clap::CommandFactory as _;
@@ -25,7 +25,7 @@ Generate its keys:               mkdir -p keys
 pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
     let folder = folder::find(args.network.as_deref())?;
     if is_network(&folder).unwrap_or(false) {
-        let mut draft = check::read(&folder, Secrets::Needed, Links::Inside);
+        let mut draft = check::read(&folder, Secrets::Needed, outside());
         let problems = tokio::task::block_in_place(|| check::binaries(&draft));
         draft.report(problems);
         terminal::out(&standing(&draft));
@@ -34,6 +34,12 @@ pub(crate) fn run(args: &Args) -> miette::Result<Exit> {
         terminal::out(START);
     }
     Ok(Exit::Done)
+}
+
+/// Without a command there are no options, but the variable counts.
+fn outside() -> Outside {
+    let secrets = std::env::var_os("SPORE_SECRETS").filter(|path| !path.is_empty());
+    Outside { links: Links::Inside, secrets: secrets.map(Into::into) }
 }
 
 fn standing(draft: &Draft) -> String {

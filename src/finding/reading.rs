@@ -116,6 +116,8 @@ pub enum Bounds {
     Folder,
     /// In the folder, unless the user allows more, because it is a secret.
     Secret,
+    /// In the folder of secrets, unless the user allows more.
+    Secrets,
     /// In the folder's `plugins/`, because hosts receive the file.
     Plugins,
     /// Anywhere, because the path as written leads out of the folder, which every reader of

@@ -88,12 +88,22 @@ fn bounds_of_secret(written: &str, links: Links) -> Bounds {
     }
 }
 
+/// The bounds of a file in the folder of secrets.
+fn bounds_in_secrets(links: Links) -> Bounds {
+    match links {
+        Links::Inside => Bounds::Secrets,
+        Links::Followed => Bounds::Anywhere,
+    }
+}
+
 /// The files of a network folder, by their paths relative to it, with `/` as the separator.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     folder: PathBuf,
     /// The folder's path without any symbolic link.
     root: PathBuf,
+    /// The path of the folder of secrets, without any symbolic link.
+    secrets: PathBuf,
     /// The size of everything that was read; `plugins` is the size of the plugins.
     read: u64,
     plugins: u64,
@@ -145,6 +155,9 @@ impl Files {
     /// The folder itself can't be read.
     pub fn read(folder: &Path, outside: &Outside) -> io::Result<Self> {
         let mut files = Self::gather(folder)?;
+        if let Some(secrets) = &outside.secrets {
+            files.secrets = fs::canonicalize(secrets)?;
+        }
         let named = super::named(&files);
         for path in &named {
             files.load_named(path, outside);
@@ -274,7 +287,7 @@ impl Files {
         if let Some(secrets) = outside.secrets.as_ref().filter(|_| is_relative)
             && !self.found.contains_key(written)
         {
-            self.load_secret(written.to_owned(), secrets, &secrets.join(written), outside.links);
+            self.load(written.to_owned(), &secrets.join(written), bounds_in_secrets(outside.links));
         }
     }
 
@@ -290,20 +303,14 @@ impl Files {
             if let Ok(name) = entry.file_name().into_string()
                 && name.ends_with(".key")
             {
-                self.load_secret(format!("{NODES}/{name}"), secrets, &entry.path(), links);
+                let key = format!("{NODES}/{name}");
+                // A file of this name that the network's folder names is in that folder.
+                if !self.found.contains_key(&key) {
+                    self.load(key, &entry.path(), bounds_in_secrets(links));
+                }
             }
         }
         Ok(())
-    }
-
-    /// Reads a file in the folder of secrets. A link must not lead out of it.
-    fn load_secret(&mut self, key: String, secrets: &Path, path: &Path, links: Links) {
-        let leads_out = || fs::canonicalize(secrets).is_ok_and(|root| leads_out(path, &root));
-        if links == Links::Inside && path.symlink_metadata().is_ok() && leads_out() {
-            self.found.insert(key, Found::Unreadable(UnreadableFile::Outside(Bounds::Secret)));
-        } else {
-            self.load(key, path, Bounds::Anywhere);
-        }
     }
 
     /// The path of the key of a node, if it isn't named.
@@ -406,6 +413,7 @@ impl Files {
         let root = match bounds {
             Bounds::Folder | Bounds::Secret => Some(self.root.clone()),
             Bounds::Plugins => Some(self.root.join(PLUGINS)),
+            Bounds::Secrets => Some(self.secrets.clone()),
             Bounds::Anywhere => None,
         };
         // The error must reveal nothing about a file outside, not even its kind or whether

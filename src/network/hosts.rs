@@ -304,36 +304,38 @@ fn read_node(
     let name = Owner::Node { shape: Excerpt::of(slot.place.shown(slot.name)), host: Excerpt::of(host) };
     // A key that isn't named may be in the folder of secrets.
     let path = Files::key_of(slot.name, host);
-    let unnamed = files.get(&path).map(|_| {
-        let bytes = super::domain::bytes(slot.item, &path, NetworkKey::Node, files, report)?;
-        parsed(&slot.item, bytes, &name, report)
-    });
+    let unnamed = |report: &mut ProblemReport| {
+        files.get(&path)?;
+        let bytes = super::domain::bytes(slot.item, &path, NetworkKey::Node, files, report);
+        Some(bytes.and_then(|bytes| parsed(&slot.item, bytes, &name, report)))
+    };
     let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
     let neither = |report: &mut ProblemReport| {
         report.push(Finding::new(KeyProblem::NoIdentity(name.clone())).at(&slot.place));
     };
     if slot.item.is_null() {
-        let key =
-            unnamed.and_then(Result::ok).map(|key: At<NodeKey>| At { place: slot.place.clone(), ..key });
-        if key.is_none() {
+        let found = unnamed(report);
+        if found.is_none() {
             neither(report);
         }
+        let key = found.and_then(Result::ok).map(|key: At<NodeKey>| At { place: slot.place.clone(), ..key });
         let id = key.as_ref().map(|key| At { value: key.peer_id(), place: key.place.clone() });
         return node(key, id);
     }
     let Ok(mut fields) = slot.item.fields(name.clone(), report) else { return node(None, None) };
-    let written = fields
-        .take("key")
-        .map(|item| parsed(&item, item.text(Expected::PrivateKey, report)?.as_bytes(), &name, report));
-    let file = fields.take("key_file").map(|item| {
+    let (written, file) = (fields.take("key"), fields.take("key_file"));
+    if let (Some(written), Some(file)) = (&written, &file) {
+        let twice = Finding::new(KeyProblem::Twice(name.clone()));
+        report.push(twice.at(&written.place()).at(&file.place()));
+    }
+    let written =
+        written.map(|item| parsed(&item, item.text(Expected::PrivateKey, report)?.as_bytes(), &name, report));
+    let file = file.map(|item| {
         let path = item.text(Expected::PathOfFile, report)?;
         let bytes = super::domain::bytes(item, path, NetworkKey::Node, files, report)?;
         parsed(&item, bytes, &name, report)
     });
-    if let (Some(Ok(written)), Some(Ok(file))) = (&written, &file) {
-        report.push(Finding::new(KeyProblem::Twice(name.clone())).at(&written.place).at(&file.place));
-    }
-    let key = written.or(file).or(unnamed);
+    let key = written.or(file).or_else(|| unnamed(report));
     let id = fields.take("id").map(|item| {
         let text = item.text(Expected::PeerId, report)?;
         text.parse::<PeerId>()

@@ -281,7 +281,7 @@ fn unreadable(why: &UnreadableFile) -> Text {
 fn unreadable_help(why: &UnreadableFile) -> &'static str {
     match why {
         UnreadableFile::Dangling(_) => "correct the link, or replace it with the file",
-        UnreadableFile::Outside(Bounds::Secret) => {
+        UnreadableFile::Outside(Bounds::Secret | Bounds::Secrets) => {
             "write the target's path here instead, or pass `--follow-links` if you trust the folder"
         }
         UnreadableFile::Outside(_) => "replace the link with the file itself",
