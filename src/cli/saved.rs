@@ -2,7 +2,7 @@
 
 use super::CommandError;
 use super::survey::{Subject, Survey, survey_offline};
-use crate::facts::file::{FactsFile, FileError, MOST_BYTES};
+use crate::facts::file::{FactsFile, FileError, MOST_BYTES, check_size};
 use crate::plan::Options;
 use crate::plan::file::{PlanFile, SavedOptions};
 use crate::render;
@@ -49,9 +49,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> miette::Result<()> {
     let failed = |why: String, help: &str| {
         CommandError::because(format!("can't write {}", path.display()), Some(help.to_owned()), Some(why))
     };
-    if bytes.len() as u64 > MOST_BYTES {
-        let help = "plan or gather fewer hosts at a time";
-        return Err(failed(FileError::TooBig.to_string(), help).into());
+    if let Err(error) = check_size(bytes) {
+        return Err(failed(error.to_string(), "plan or gather fewer hosts at a time").into());
     }
     // Something like /dev/stdout can't be replaced.
     let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
@@ -104,11 +103,13 @@ pub(crate) fn replay(path: &Path, saved: &Saved, subject: Subject) -> miette::Re
 pub(crate) fn options(path: &Path, saved: &Saved) -> miette::Result<Options> {
     let SavedOptions { targets, batch, take_over, no_revert, purge_storage, prune } =
         &saved.plan.inputs.options;
-    let targets = targets.iter().map(|target| target.parse()).collect::<Result<_, _>>();
-    let targets = targets.map_err(|error: crate::plan::InvalidSelector| {
-        let what = format!("{}: /inputs/options/targets: {error}", path.display());
-        CommandError::new(what, "make the plan again: `spore plan -o FILE`")
-    })?;
+    let targets = targets.iter().enumerate().map(|(at, target)| {
+        target.parse().map_err(|error: crate::plan::InvalidSelector| {
+            let what = format!("{}: /inputs/options/targets/{at}: {error}", path.display());
+            CommandError::new(what, "the file was edited: make the plan again: `spore plan -o FILE`")
+        })
+    });
+    let targets = targets.collect::<Result<_, _>>()?;
     Ok(Options {
         targets,
         batch: *batch,
@@ -135,3 +136,6 @@ fn unusable(path: &Path, error: &FileError, command: &str) -> miette::Report {
     let (what, help) = render::unusable_file(error, command);
     CommandError::new(format!("{}: {what}", path.display()), help).into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,12 @@
 //! were cut out or digested on the host; what a host has said all the same is masked in the
 //! file ([`stored`]).
 
+use super::receipt::Receipt;
 use super::roster::Roster;
-use super::{Current, interpret, parse as parse_answer};
-use crate::resource::{HostName, Printable, Redactor, Untrusted};
+use super::{Asked, Conditions, Current, RemovalRule, interpret, parse as parse_answer};
+use crate::resource::{
+    HostName, HostText, Printable, Redactor, Resource, ResourceId, ResourceKey, Untrusted,
+};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,9 @@ pub const FORMAT: &str = "1.0";
 /// The maximum size of a file with facts or a plan, in bytes. The facts of a host take some
 /// 20 kB.
 pub const MOST_BYTES: u64 = 64 << 20;
+
+/// The maximum number of lines of such a file. A host's part of a plan takes some hundreds.
+pub const MOST_LINES: usize = 1_000_000;
 
 /// A file with facts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +95,9 @@ pub enum FileError {
     /// It is larger than any real one.
     #[error("it is larger than {} MiB", MOST_BYTES >> 20)]
     TooBig,
+    /// It has more lines than any real one.
+    #[error("it has {MOST_LINES} lines or more")]
+    TooLong,
     /// It isn't JSON, or ends too early.
     #[error("line {line}, column {column}: {what}")]
     Json {
@@ -106,8 +115,10 @@ pub enum FileError {
     #[error("it is a file with {0}")]
     Other(&'static str),
     /// It has another major version.
-    #[error("its format has version {found}, but this spore reads version {known}")]
+    #[error("`{field}`: its format has version {found}, but this spore reads version {known}")]
     Version {
+        /// The field with the version.
+        field: &'static str,
         /// The version in the file.
         found: Printable,
         /// The version that this spore writes.
@@ -128,16 +139,17 @@ pub(crate) fn parse<T: DeserializeOwned>(
     field: &'static str,
     known: &'static str,
 ) -> Result<T, FileError> {
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(FileError::TooBig);
-    }
+    check_size(bytes)?;
     let json = |error: serde_json::Error| {
         let (line, column) = (error.line(), error.column());
         let what = error.to_string();
         let what = what.split(" at line ").next().unwrap_or_default();
         FileError::Json { line, column, what: Printable::line(what) }
     };
-    let head: Head = serde_json::from_slice(bytes).map_err(json)?;
+    let head: Head = serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
+        true => FileError::Foreign(field),
+        false => json(error),
+    })?;
     let (found, other) = match field {
         "spore_plan" => (head.spore_plan, head.spore_facts.map(|_| "facts")),
         _ => (head.spore_facts, head.spore_plan.map(|_| "a plan")),
@@ -147,9 +159,23 @@ pub(crate) fn parse<T: DeserializeOwned>(
     };
     let major = |version: &str| version.split('.').next().map(str::to_owned);
     if major(&found) != major(known) {
-        return Err(FileError::Version { found: Printable::line(&found), known });
+        return Err(FileError::Version { field, found: Printable::line(&found), known });
     }
     serde_json::from_slice(bytes).map_err(json)
+}
+
+/// Refuses a file that is larger than any real one, before it is read or written.
+///
+/// # Errors
+/// If it is too large.
+pub fn check_size(bytes: &[u8]) -> Result<(), FileError> {
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(FileError::TooBig);
+    }
+    match memchr::memchr_iter(b'\n', bytes).count() >= MOST_LINES {
+        true => Err(FileError::TooLong),
+        false => Ok(()),
+    }
 }
 
 /// The bytes of a file, with one field on each line.
@@ -160,31 +186,85 @@ pub(crate) fn to_bytes(file: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// The lines of a host's answer as they are stored, with the folder's secrets masked; `None`
-/// if the answer can't be parsed.
+/// The lines of a host's answer as they are stored, with the folder's secrets masked.
 ///
 /// A short secret, such as a password, is masked wherever that doesn't change the plan. Where
 /// it would, the host has that word for a reason of its own: `root`, say, is the owner of a
 /// file.
+///
+/// `None` if the answer has secrets and can't be parsed, or if it would take too long to find
+/// out where they may be masked. Only a host that is up to something repeats them so often.
 pub fn stored(host: &HostName, answer: &Untrusted, redactor: &Redactor) -> Option<Vec<String>> {
     let opened = redactor.open(answer);
-    let lines: Vec<&str> = opened.expose().split_terminator('\n').collect();
-    let state = |lines: &[String]| {
+    let lines: Vec<String> = opened.expose().split_terminator('\n').map(str::to_owned).collect();
+    let masked = lines.iter().map(|line| redactor.masked(line)).enumerate();
+    let mut masked: Vec<_> = masked.filter(|(at, masked)| *masked != lines[*at]).collect();
+    if masked.is_empty() {
+        return Some(lines);
+    }
+    let mut masking = Masking { host, redactor, wanted: State::of(host, &lines, redactor)?, lines, work: 0 };
+    masking.mask(&mut masked)?;
+    Some(masking.lines)
+}
+
+/// The number of bytes that may be parsed to find out where an answer's secrets may be masked.
+/// An answer has some 20 kB.
+const MOST_WORK: usize = 64 << 20;
+
+/// An answer whose secrets are being masked.
+struct Masking<'a> {
+    host: &'a HostName,
+    redactor: &'a Redactor,
+    wanted: State,
+    lines: Vec<String>,
+    /// The number of bytes that were parsed.
+    work: usize,
+}
+
+impl Masking<'_> {
+    /// Masks these lines, except those where that would change the state. Lines that mean
+    /// something are few and are next to each other, so halves are tried until they are found.
+    fn mask(&mut self, masked: &mut [(usize, String)]) -> Option<()> {
+        self.swap(masked);
+        self.work += self.lines.iter().map(|line| line.len() + 1).sum::<usize>();
+        if self.work > MOST_WORK {
+            return None;
+        }
+        if State::of(self.host, &self.lines, self.redactor).as_ref() == Some(&self.wanted) {
+            return Some(());
+        }
+        self.swap(masked);
+        if masked.len() > 1 {
+            let (first, second) = masked.split_at_mut(masked.len() / 2);
+            self.mask(first)?;
+            self.mask(second)?;
+        }
+        Some(())
+    }
+
+    fn swap(&mut self, masked: &mut [(usize, String)]) {
+        masked.iter_mut().for_each(|(at, line)| std::mem::swap(line, &mut self.lines[*at]));
+    }
+}
+
+/// Everything about a host that a plan depends on.
+#[derive(PartialEq)]
+struct State {
+    conditions: Conditions,
+    graph: BTreeMap<ResourceId, Resource>,
+    unwanted: BTreeMap<ResourceKey, RemovalRule>,
+    receipt: Option<Receipt>,
+    roster: Option<Roster>,
+    asked: Asked,
+    holder: Option<HostText>,
+}
+
+impl State {
+    fn of(host: &HostName, lines: &[String], redactor: &Redactor) -> Option<Self> {
         let facts = parse_answer(&HostAnswer::untrusted(lines), redactor).ok()?;
         let Current { conditions, graph, unwanted, receipt, asked } = interpret(host, &facts);
-        let found: Vec<_> = graph.iter().map(|(id, found)| (id.clone(), found.clone())).collect();
-        Some((conditions, found, unwanted, receipt, asked, facts.holder))
-    };
-    let mut kept: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-    let wanted = state(&kept)?;
-    for (at, line) in lines.iter().enumerate() {
-        let masked = redactor.masked(line);
-        if masked != *line {
-            kept[at] = masked;
-            if state(&kept).as_ref() != Some(&wanted) {
-                kept[at] = (*line).to_owned();
-            }
-        }
+        let roster = receipt.as_ref().and_then(|receipt| facts.roster(&receipt.roster));
+        let graph = graph.iter().map(|(id, found)| (id.clone(), found.clone())).collect();
+        Some(Self { conditions, graph, unwanted, receipt, roster, asked, holder: facts.holder })
     }
-    Some(kept)
 }

@@ -455,11 +455,17 @@ impl PlanFile {
     }
 
     /// Compares this file with the one that is made again from its facts and the same inputs.
+    /// Another version of `spore` may have made it, if its planner has the same version.
     pub fn edited(&self, again: &Self) -> Option<Stale> {
-        if self == again {
+        let again = Self {
+            spore_plan: self.spore_plan.clone(),
+            made_with: MadeWith { spore: self.made_with.spore.clone(), ..again.made_with },
+            ..again.clone()
+        };
+        if *self == again {
             return None;
         }
-        let [found, expected] = [self, again].map(|file| serde_json::to_value(file).unwrap_or_default());
+        let [found, expected] = [self, &again].map(|file| serde_json::to_value(file).unwrap_or_default());
         Some(Stale::Edited(first_difference(&found, &expected).unwrap_or_default()))
     }
 }
@@ -487,7 +493,9 @@ fn first_difference(found: &serde_json::Value, expected: &serde_json::Value) -> 
     match (found, expected) {
         (Object(found), Object(expected)) => {
             let keys = found.keys().chain(expected.keys());
-            keys.into_iter().find_map(|key| below(key, found.get(key), expected.get(key)))
+            keys.into_iter().find_map(|key| {
+                below(&key.replace('~', "~0").replace('/', "~1"), found.get(key), expected.get(key))
+            })
         }
         (Array(found), Array(expected)) => (0..found.len().max(expected.len()))
             .find_map(|at| below(&at.to_string(), found.get(at), expected.get(at))),

@@ -43,7 +43,13 @@ mod tests {
         for (seconds, text) in table {
             assert_eq!(after(seconds).as_deref(), Some(text));
         }
-        for odd in ["", "2026-13-26T18:00:00Z", "2026-11-26 18:00:00", "0000-01-01T00:00:00Z"] {
+        for odd in [
+            "",
+            "2026-13-26T18:00:00Z",
+            "2026-11-26 18:00:00",
+            "0000-01-01T00:00:00Z",
+            "0000-03-00T00:00:00Z",
+        ] {
             assert_eq!(age(odd, 0), None, "{odd}");
         }
     }

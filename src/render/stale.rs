@@ -47,7 +47,9 @@ fn changes(found: &[Changed]) -> String {
 /// the command that writes such files.
 pub fn unusable_file(error: &FileError, command: &str) -> (String, String) {
     let help = match error {
-        FileError::TooBig | FileError::Foreign(_) => format!("pass a file that `{command}` has written"),
+        FileError::TooBig | FileError::TooLong | FileError::Foreign(_) => {
+            format!("pass a file that `{command}` has written")
+        }
         FileError::Json { .. } => format!("the file was cut off or edited; write it again: `{command}`"),
         FileError::Other("facts") => "pass facts with `spore plan --facts FILE`".to_owned(),
         FileError::Other(_) => {

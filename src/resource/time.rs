@@ -26,7 +26,8 @@ pub fn seconds(text: &str) -> Option<u64> {
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
     // Years begin in March here, as in `timestamp`.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    let days =
+        (365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day).checked_sub(1)?;
     let at = days.checked_sub(719_468)? * 86_400 + hour * 3_600 + minute * 60 + second;
     (timestamp(at) == text).then_some(at)
 }

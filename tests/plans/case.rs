@@ -17,6 +17,7 @@ use std::time::Duration;
 
 /// The time of the first probe in every case, later than any time in the fixtures.
 const NOON: i64 = 1_800_000_000_000_000_000;
+const DAY: i64 = 86_400_000_000_000;
 
 /// The contents of `case.yaml`.
 #[derive(Deserialize)]
@@ -233,6 +234,8 @@ impl World {
                 facts.asked.key = Some(self.desired().digest_keys[name].fingerprint());
                 facts.asked.directories =
                     tau::DIRECTORIES.iter().map(|(path, _)| (*path).to_owned()).collect();
+                // The simulation's own clock stands still while a settled node's hour passes.
+                facts.asked.at_ns = facts.asked.at_ns.map(|_| self.hosts.now_ns + DAY);
                 Probed::Facts(Box::new(facts))
             },
         )

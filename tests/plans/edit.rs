@@ -1,6 +1,6 @@
 //! Changes to the hosts: the lines below `hosts` in a case.
 
-use crate::simulate::Simulation;
+use crate::simulate::{Simulation, ports, shape_of_unit};
 use crate::tree;
 use shlex::Shlex;
 use spore_drive::daemon::tau;
@@ -247,5 +247,8 @@ fn unit(facts: &mut Facts, name: &str, properties: &[&str]) {
     }
     if unit.active == "inactive" {
         unit.process = None;
+        let config = shape_of_unit(name).and_then(|shape| facts.texts.get(&tau::config_path(&shape)));
+        let ports = config.map(|config| ports(config.expose())).unwrap_or_default();
+        facts.listening.retain(|(_, open)| !ports.contains(&open.number));
     }
 }

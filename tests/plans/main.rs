@@ -7,6 +7,7 @@
 //! snapshots.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod answer;
 mod asked;
 mod case;
 #[path = "../support/cases.rs"]
@@ -18,7 +19,7 @@ mod invariants;
 mod page;
 mod places;
 mod random;
-#[expect(dead_code, reason = "another test uses the rest")]
+mod saved;
 #[path = "../support/schema.rs"]
 mod schema;
 mod simulate;
@@ -35,10 +36,14 @@ use std::process::ExitCode;
 /// Cases whose plans are compared in every format.
 const IN_EVERY_FORMAT: [&str; 2] = ["node-key-replaced", "hosts-that-cannot-be"];
 
+/// Cases in whose facts passwords are masked.
+const PASSWORDS_IN: [&str; 3] = ["takeover", "swarm-key-rotated", "hosts-that-cannot-be"];
+
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut tests: Vec<Trial> = case::names().into_iter().map(trial).collect();
     tests.extend(asked::trials());
+    tests.push(Trial::test("schemas", saved::schemas));
     tests.extend(random::trials());
     libtest_mimic::run(&arguments, tests).exit_code()
 }
@@ -67,6 +72,7 @@ fn trial(name: String) -> Trial {
                 return Err(format!("the plan differs from that of {same}").into());
             }
         }
+        saved::hold(&world, PASSWORDS_IN.contains(&&*name))?;
         invariants::hold(&world, &plan).map_err(Into::into)
     })
 }

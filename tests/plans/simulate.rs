@@ -9,7 +9,7 @@ mod fallback;
 mod node;
 
 pub(crate) use fallback::steps_of;
-pub(crate) use node::{directives, without_secrets};
+pub(crate) use node::{directives, ports, shape_of_unit, without_secrets};
 
 use spore_drive::daemon::{Daemon, resolver, tau};
 use spore_drive::desired::Desired;

@@ -25,6 +25,7 @@ mod readme;
 mod receipts;
 mod recipes;
 mod rehearse;
+mod saved;
 mod surroundings;
 mod world;
 

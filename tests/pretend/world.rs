@@ -74,6 +74,11 @@ impl World {
         self.runtime.block_on(work)
     }
 
+    /// Ends all hosts, so that none can be reached any more.
+    pub(crate) fn unplug(&mut self) {
+        self.fleet = Fleet::begin().unwrap();
+    }
+
     /// Whether a node runs on the host.
     pub(crate) fn is_up(&self, name: &str) -> bool {
         let units = self.host(name).root().join("run/pretend/units");

@@ -262,7 +262,7 @@ pub(crate) fn directives(template: &str, shape: &ShapeName) -> BTreeMap<String, 
 }
 
 /// All ports on which a node with this configuration listens.
-fn ports(config: &str) -> Vec<u16> {
+pub(crate) fn ports(config: &str) -> Vec<u16> {
     let config: Yaml = serde_yaml::from_str(config).unwrap_or_default();
     let main = config.get("ports").and_then(|ports| ports.get("main")).and_then(Yaml::as_u64);
     let Some(main) = main.and_then(|main| main.try_into().ok()) else { return Vec::new() };
@@ -313,6 +313,6 @@ pub(super) fn set(unit: &mut UnitFact, active: &str, sub: &str) {
 }
 
 /// The shape of the node that a unit runs.
-pub(super) fn shape_of_unit(unit: &str) -> Option<ShapeName> {
+pub(crate) fn shape_of_unit(unit: &str) -> Option<ShapeName> {
     Daemon::of_unit(unit).map(|(_, shape)| shape)
 }
