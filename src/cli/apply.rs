@@ -16,7 +16,7 @@ use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, ap
 use crate::render;
 use crate::resource::{FileSource, HostName, ResourceId, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
@@ -141,7 +141,7 @@ async fn prepare(
             terminal::out("apply: declined; nothing was changed\n");
             return Ok(Prepared::Over(Exit::Declined));
         }
-        let (job, hosts) = Job::of(survey, digest)?;
+        let (job, hosts) = Job::of(survey, digest, saved)?;
         let command = if retire.is_some() { "spore retire" } else { "spore apply" };
         let is_empty = job.plan.is_empty();
         let taken = match lock::take(hosts, &job.plan, command, job.digest, patience).await {
@@ -205,19 +205,25 @@ struct Job {
     plan: Plan,
     /// The digest of the plan's file.
     digest: Sha256,
+    /// The plan's file, if it was saved.
+    saved: Option<PathBuf>,
     basis: Basis,
     payloads: Payloads,
 }
 
 impl Job {
     /// Fetches the files that the plan sends.
-    fn of(survey: Survey, digest: Sha256) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
+    fn of(
+        survey: Survey,
+        digest: Sha256,
+        saved: Option<&Path>,
+    ) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
         let Survey { subject, basis, plan, hosts } = survey;
         let desired = basis.planner.desired();
         let payloads = tokio::task::block_in_place(|| {
             payloads(&plan, desired, &subject.binaries, &subject.network.folder)
         })?;
-        Ok((Self { plan, digest, basis, payloads }, hosts))
+        Ok((Self { plan, digest, saved: saved.map(Path::to_owned), basis, payloads }, hosts))
     }
 }
 
@@ -227,7 +233,7 @@ impl Job {
 /// If a file can't be fetched, or another process holds a host's lock.
 pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
     let digest = survey.digest();
-    let (job, hosts) = Job::of(survey, digest)?;
+    let (job, hosts) = Job::of(survey, digest, None)?;
     match lock::take(hosts, &job.plan, "spore rehearse", job.digest, Instant::now()).await? {
         Taken::Locked(locks) => Ok(carry_out(args, options, job, locks, None, Interrupts::listen()).await),
         Taken::Waited => Ok(Exit::Failed),
@@ -242,7 +248,7 @@ async fn carry_out(
     log: Option<EventLog>,
     mut interrupts: Interrupts,
 ) -> Exit {
-    let Job { plan, digest, mut basis, payloads } = job;
+    let Job { plan, digest, saved, mut basis, payloads } = job;
     let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
@@ -311,7 +317,12 @@ async fn carry_out(
             is_logged = false;
         }
     }
-    terminal::out(&render::conclusion(&applied, &plan, &command(), style));
+    // A host has changed, so this plan will never fit again.
+    let command = match saved.filter(|_| applied.is_only_stale() && !applied.failed.is_empty()) {
+        Some(path) => format!("spore plan -o {}", path.display()),
+        None => command(),
+    };
+    terminal::out(&render::conclusion(&applied, &plan, &command, style));
     let all = is_checked && is_logged && applied.is_complete(&plan) && plan.reaches_everything();
     match (applied.interrupted, all) {
         (true, _) => Exit::Interrupted,
@@ -322,7 +333,7 @@ async fn carry_out(
 
 /// Leaves receipts on hosts that need no change but have no receipt yet.
 async fn record(job: Job, locks: Locks) -> Exit {
-    let Job { plan, digest, mut basis, payloads: _ } = job;
+    let Job { plan, digest, saved: _, mut basis, payloads: _ } = job;
     let Locks { locked: mut hosts, lost } = locks;
     let mut failed: BTreeMap<HostName, Wrong> =
         lost.into_iter().map(|(host, error)| (host, Wrong::Host(Arc::new(error)))).collect();

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// The version of the probe: of its questions and of the format of its answers. Each answer
 /// contains it, because an answer may be stored and then read by another version of spore.
-pub const PROBE_VERSION: u32 = 1;
+pub const PROBE_VERSION: u32 = 2;
 
 /// What a host was asked, as its answer repeats it.
 ///

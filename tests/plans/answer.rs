@@ -183,7 +183,7 @@ impl Answer {
     }
 
     fn surroundings(&mut self, surroundings: &Surroundings) {
-        let Surroundings { memory, processors, addresses, owners, received, alive } = surroundings;
+        let Surroundings { memory, processors, addresses, owners, received, alive, searched } = surroundings;
         if let Some(Memory { total, available }) = memory {
             self.line(format!("memory\t{}\t{}", total / 1024, available / 1024));
         }
@@ -195,6 +195,9 @@ impl Answer {
         }
         for PortOwner { address, port, pid, name, unit } in owners {
             self.line(format!("owner\t{}\t{pid}\t{name}\t{unit}", listener(address, *port)));
+        }
+        if *searched {
+            self.line("owners\tsearched");
         }
         if let Some(received) = received {
             self.line(format!("received\t{received}"));

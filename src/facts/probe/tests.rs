@@ -591,7 +591,7 @@ fn what_breaks_off_is_noticed() {
         assert!(parse(part).is_err(), "{end}");
     }
     assert_eq!(parse(""), Err(AnswerError::Truncated(0)));
-    let version = "probe\t2\na line of another version\nend\n";
+    let version = "probe\t3\na line of another version\nend\n";
     assert_eq!(parse(version), Err(AnswerError::Version { found: 2 }));
     assert_eq!(parse("root\t\nsudo: a password is required\nend\n"), Err(AnswerError::Malformed(2)));
 }
