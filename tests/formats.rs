@@ -44,6 +44,9 @@ fn cases() -> Vec<PathBuf> {
 #[test]
 fn the_schemas_are_those_of_the_structs() {
     schema::agrees::<report::Document<'_>>("check");
+    schema::agrees::<spore_drive::render::events::Line>("events");
+    schema::agrees::<spore_drive::facts::receipt::Receipt>("receipt");
+    schema::agrees::<spore_drive::facts::roster::Roster>("roster");
 }
 
 /// Other programs can read every report, and none of them contains a secret.

@@ -34,7 +34,13 @@ pub(crate) async fn run(
     if options.events.as_ref().is_some_and(|path| path.as_os_str() == "-") {
         terminal::leave_stdout();
     }
-    let log = options.events.as_deref().map(EventLog::open).transpose()?;
+    if let (Some(events), Some(saved)) = (&options.events, saved)
+        && events.canonicalize().is_ok_and(|events| saved.canonicalize().is_ok_and(|saved| saved == events))
+    {
+        let what = format!("the events would overwrite the plan in {}", saved.display());
+        return Err(CommandError::new(what, "choose another place for the events").into());
+    }
+    let mut log = options.events.as_deref().map(EventLog::open).transpose()?;
     let mut interrupts = Interrupts::listen();
     let preparing = {
         let (args, options) = (args.clone(), options.clone());
@@ -50,7 +56,7 @@ pub(crate) async fn run(
             let (job, locks) = *ready;
             match job.plan.is_empty() {
                 true => (record(job, locks).await, false),
-                false => (carry_out(args, options, job, locks, log, interrupts).await, true),
+                false => (carry_out(args, options, job, locks, log.take(), interrupts).await, true),
             }
         }
         Some(Ok(Prepared::Over(exit))) => (exit, false),
@@ -62,6 +68,14 @@ pub(crate) async fn run(
             (Exit::Failed, false)
         }
     };
+    if let Some(mut log) = log.filter(|_| !began) {
+        log.not_begun(match exit {
+            Exit::Done => "apply: nothing to do",
+            Exit::Interrupted => "apply: interrupted; nothing was changed",
+            Exit::Declined => "apply: declined; nothing was changed",
+            Exit::Failed | Exit::Changes | Exit::Unplanned => "apply: failed; nothing was changed",
+        });
+    }
     if let Some(retire) = retire {
         terminal::out(&retired(retire, exit, began));
     }

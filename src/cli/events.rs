@@ -5,13 +5,13 @@
 //! display.
 
 use super::CommandError;
+use crate::plan::scheduler::Skipped;
 use crate::plan::wire::{ActionReport, Outcome};
 use crate::plan::{Applied, Plan};
 use crate::remote::{ApplyEvent, ApplyEventKind};
 use crate::render;
+use crate::render::events::{Change, Ended, EndedAs, Event, Line, kind_and_subject};
 use crate::resource::{HostName, Printable, ResourceId, Sha256, timestamp};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -23,116 +23,6 @@ const FORMAT: &str = "1.0";
 
 /// The shortest time between two events about the progress of the same action.
 const PACE: Duration = Duration::from_secs(1);
-
-/// A line.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(title = "A line of `spore apply --events`")]
-pub(crate) struct Line {
-    /// When it happened, by the controller's clock, in UTC (RFC 3339).
-    at: String,
-    /// What happened.
-    #[serde(flatten)]
-    event: Event,
-}
-
-/// An event of an apply.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(tag = "event", rename_all = "kebab-case")]
-pub(crate) enum Event {
-    /// The first line.
-    Version {
-        /// The version of the format.
-        version: &'static str,
-        /// The version of `spore`.
-        spore: &'static str,
-    },
-    /// What the apply is going to do.
-    Planned {
-        /// The network's root domain.
-        network: Printable,
-        /// The SHA-256 of the plan's file.
-        plan: String,
-        /// The changes.
-        changes: Vec<Change>,
-        /// The number of waves.
-        waves: usize,
-    },
-    /// An action has begun on a host.
-    Started {
-        /// The host.
-        host: Printable,
-        /// The action.
-        action: Printable,
-    },
-    /// A part of a file has been sent.
-    Progress {
-        /// The host.
-        host: Printable,
-        /// The action.
-        action: Printable,
-        /// Bytes sent so far, possibly compressed.
-        sent: u64,
-        /// Bytes in all.
-        total: u64,
-    },
-    /// An action has succeeded.
-    Done {
-        /// The host.
-        host: Printable,
-        /// The action.
-        action: Printable,
-        /// Whether there was nothing left to do.
-        already: bool,
-    },
-    /// An action has failed, a host was lost, or a node has died.
-    Failed {
-        /// The host.
-        host: Printable,
-        /// The action; `null` if none was running.
-        action: Option<Printable>,
-        /// What went wrong.
-        reason: Printable,
-    },
-    /// Parts of waves are skipped.
-    NotReached {
-        /// Which, and why; one text for each reason.
-        skipped: Vec<Printable>,
-    },
-    /// The last line, unless the apply is aborted.
-    Summary {
-        /// The outcome in one line, which begins with `apply:`.
-        text: Printable,
-        /// How each planned change has ended.
-        changes: Vec<Ended>,
-    },
-}
-
-/// A planned change.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Change {
-    host: Printable,
-    resource: Printable,
-}
-
-/// How a change has ended.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Ended {
-    host: Printable,
-    resource: Printable,
-    result: EndedAs,
-}
-
-/// How a change has ended.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum EndedAs {
-    /// It was made.
-    Done,
-    /// It has failed, or was undone.
-    Failed,
-    /// It was neither made nor has it failed.
-    NotReached,
-}
 
 /// Writes the lines.
 pub(super) struct EventLog {
@@ -181,22 +71,23 @@ impl EventLog {
     pub(super) fn tell(&mut self, event: &ApplyEvent) {
         let told = match &event.kind {
             ApplyEventKind::Action { host, action, report } => {
+                let (kind, on) = kind_and_subject(action);
                 let (name, action) = (name(host), Printable::composed(render::action(action)));
                 match report {
-                    ActionReport::Began { .. } => Event::Started { host: name, action },
+                    ActionReport::Began { .. } => Event::Started { host: name, kind, on, action },
                     ActionReport::Sent { sent, total, .. } => {
                         if self.told.get(host).is_some_and(|at| at.elapsed() < PACE) {
                             return;
                         }
                         self.told.insert(host.clone(), Instant::now());
-                        Event::Progress { host: name, action, sent: *sent, total: *total }
+                        Event::Progress { host: name, kind, on, action, sent: *sent, total: *total }
                     }
                     ActionReport::Runs { .. } => return,
                     ActionReport::Ended { outcome: Outcome::Done, .. } => {
-                        Event::Done { host: name, action, already: false }
+                        Event::Done { host: name, kind, on, action, already: false }
                     }
                     ActionReport::Ended { outcome: Outcome::Already, .. } => {
-                        Event::Done { host: name, action, already: true }
+                        Event::Done { host: name, kind, on, action, already: true }
                     }
                     ActionReport::Ended { outcome, .. } => {
                         let reason = Printable::composed(render::failed_outcome(outcome));
@@ -215,12 +106,22 @@ impl EventLog {
                 reason: Printable::composed(render::died(node)),
             },
             ApplyEventKind::Skipped(skipped) => {
-                let lines = render::skips(skipped).into_iter().map(Printable::composed);
-                Event::NotReached { skipped: lines.collect() }
+                for Skipped { wave, host, why } in skipped {
+                    let text = Printable::composed(render::skip_reason(why));
+                    let skipped =
+                        Event::NotReached { host: name(host), wave: wave + 1, reason: why.into(), text };
+                    self.write_at(event.at, skipped);
+                }
+                return;
             }
             ApplyEventKind::Started(_) | ApplyEventKind::Ended(_) | ApplyEventKind::Began(_) => return,
         };
         self.write_at(event.at, told);
+    }
+
+    /// Writes the last line of an apply that has ended before it began.
+    pub(super) fn not_begun(&mut self, text: &str) {
+        self.write(Event::Summary { text: Printable::line(text), changes: Vec::new() });
     }
 
     /// Writes the last line.

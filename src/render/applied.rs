@@ -133,7 +133,8 @@ pub fn skips(skipped: &[Skipped]) -> Vec<String> {
     by_reason.into_iter().map(line).collect()
 }
 
-fn reason(why: &SkipReason) -> String {
+/// Why a host's part of a wave was skipped.
+pub fn reason(why: &SkipReason) -> String {
     match why {
         SkipReason::HostFailed => "the host failed earlier".to_owned(),
         SkipReason::NotStaged(hosts) => {

@@ -6,6 +6,7 @@ mod applied;
 mod diff;
 mod differs;
 mod drift;
+pub mod events;
 mod explain;
 mod facts;
 mod finding;
@@ -21,7 +22,7 @@ mod unplanned;
 mod verify;
 
 pub use action::{action, ended, failed_outcome, waiting};
-pub use applied::{conclusion, died, failure, outcome, skips};
+pub use applied::{conclusion, died, failure, outcome, reason as skip_reason, skips};
 pub use drift::{drift, drift_text};
 pub use explain::{explain, id, ids};
 use explain::{rule, rules};

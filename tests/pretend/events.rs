@@ -1,12 +1,14 @@
 //! The events of an apply, and commands that are quiet.
 
+use crate::schema::Schema;
 use crate::world::{APPLY, World};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 
 fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let schema = Schema::of("snapshots/schemas/events.schema.json");
+    text.lines().map(|line| schema.allows(line)).collect()
 }
 
 /// The first line is the version, each action has a beginning and an end, and each change ends

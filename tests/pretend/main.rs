@@ -26,6 +26,9 @@ mod receipts;
 mod recipes;
 mod rehearse;
 mod saved;
+#[expect(dead_code, reason = "another test uses the rest")]
+#[path = "../support/schema.rs"]
+mod schema;
 mod surroundings;
 mod world;
 
