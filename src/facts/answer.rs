@@ -107,6 +107,9 @@ pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerErr
     let answer = redactor.open(answer);
     let answer = answer.expose();
     let mut raw = Raw { redactor: redactor.clone(), ..Raw::default() };
+    // The controller's own lines, which come first, aren't counted.
+    let is_own = |line: &&str| line.starts_with("received\t") || line.starts_with("alive\t");
+    let own = answer.split('\n').take_while(is_own).count();
     let mut lines = answer.split('\n').enumerate();
     let (mut last, mut count, mut text, mut in_units) = (0, 0, 0, false);
     while let Some((i, line)) = lines.next() {
@@ -127,7 +130,7 @@ pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerErr
             return Err(AnswerError::TooMuch { what, most });
         }
         let Some(line) = (if is_text { Some(line.to_owned()) } else { fields(line) }) else {
-            return Err(AnswerError::Malformed(i + 1));
+            return Err(AnswerError::Malformed((i + 1).saturating_sub(own)));
         };
         if let Some(found) = raw.version.filter(|found| *found != PROBE_VERSION) {
             return Err(AnswerError::Version { found });
@@ -145,10 +148,13 @@ pub fn parse(answer: &Untrusted, redactor: &Redactor) -> Result<Facts, AnswerErr
         } else if (if is_text { raw.text_line(&line) } else { raw.line(&line) }).is_none() {
             // The end of a truncated answer may be malformed, too.
             let broken = !answer.ends_with("end\n") && lines.next().is_none();
-            return Err(if broken { AnswerError::Truncated(i) } else { AnswerError::Malformed(i + 1) });
+            return Err(match broken {
+                true => AnswerError::Truncated(i.saturating_sub(own)),
+                false => AnswerError::Malformed((i + 1).saturating_sub(own)),
+            });
         }
     }
-    Err(AnswerError::Truncated(last))
+    Err(AnswerError::Truncated(last.saturating_sub(own)))
 }
 
 /// A line whose fields are safe to show. `None` if it is longer than any real line.

@@ -252,6 +252,6 @@ fn every_fuzz_target_has_seeds() {
         run.arg(&target).env("PATH", &path).env("SPORE_CORPUS", directory.path());
         let out = run.output().unwrap();
         assert!(out.status.success(), "{target}: {}", String::from_utf8_lossy(&out.stderr));
-        assert!(fs::read_dir(directory.path().join(&target)).unwrap().count() > 1, "{target}");
+        assert!(fs::read_dir(directory.path().join(&target)).unwrap().next().is_some(), "{target}");
     }
 }

@@ -592,7 +592,7 @@ fn what_breaks_off_is_noticed() {
     }
     assert_eq!(parse(""), Err(AnswerError::Truncated(0)));
     let version = "probe\t3\na line of another version\nend\n";
-    assert_eq!(parse(version), Err(AnswerError::Version { found: 2 }));
+    assert_eq!(parse(version), Err(AnswerError::Version { found: 3 }));
     assert_eq!(parse("root\t\nsudo: a password is required\nend\n"), Err(AnswerError::Malformed(2)));
 }
 
