@@ -16,7 +16,7 @@ fn network(lab: &Lab, elder: &LabHost, member: &LabHost) -> Network {
 }
 
 /// Starts a service on the host that holds a port.
-fn hold(host: &LabHost, kind: &str, address: &str, port: u16) {
+pub(crate) fn hold(host: &LabHost, kind: &str, address: &str, port: u16) {
     host.sh(&format!(
         "systemd-run --quiet --unit=foreign perl -MSocket -e '
             socket(my $s, PF_INET, SOCK_{kind}, 0) or die; setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -26,7 +26,8 @@ fn hold(host: &LabHost, kind: &str, address: &str, port: u16) {
     ));
 }
 
-fn let_go(host: &LabHost) {
+/// Ends it.
+pub(crate) fn let_go(host: &LabHost) {
     host.sh("systemctl stop foreign.service; rm /run/foreign");
 }
 

@@ -86,7 +86,9 @@ impl Run {
 
     /// A plan's lines about one host, which are below its heading.
     pub(crate) fn of_host(&self, host: &LabHost) -> Vec<&str> {
-        let below = self.out.lines().skip_while(|line| *line != host.name()).skip(1);
+        // The heading may say where the host's changes come from.
+        let is_heading = |line: &str| line.split("  changed ").next() == Some(host.name());
+        let below = self.out.lines().skip_while(|line| !is_heading(line)).skip(1);
         below.take_while(|line| !line.is_empty()).collect()
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn still(host: &LabHost) -> Still {
     let lines = host.sh(
         "for path in /tb /etc/systemd/system /etc/systemd/resolved.conf.d /etc/ufw /var/lib/spore; do
             [ ! -e $path ] || find $path -path '/tb/storage/*' -prune -o -path '/tb/cache/*' -prune \
-                -o -path '/tb/logs/*' -prune -o -printf '%p %i %T@ %C@ %m %u:%g %s %l\\n'
+                -o -path '/tb/logs/*' -prune -o -path '/tb/.spore' -prune -o -printf '%p %i %T@ %C@ %m %u:%g %s %l\\n'
         done
         systemctl list-units --all --plain --no-legend 'tau@*' | while read -r unit rest; do
             systemctl show -p Id,MainPID,InvocationID,ActiveState,UnitFileState $unit | tr '\\n' ' '
