@@ -29,6 +29,8 @@ const EARLIER: usize = 20;
 pub struct Receipt {
     /// The version of this file's format.
     pub spore_receipt: String,
+    /// The root domain of the network that the host belongs to.
+    pub network: Printable,
     /// The last apply that left a receipt.
     pub apply: ApplyRecord,
     /// Random hexadecimal digits that the digests begin with.
@@ -79,6 +81,12 @@ pub enum Origin {
 }
 
 impl Receipt {
+    /// Whether the receipt is of this network. That of another network says nothing about this
+    /// one.
+    pub fn is_of(&self, network: &str) -> bool {
+        self.network == Printable::line(network)
+    }
+
     /// Parses a receipt that a host has sent; `None` if it isn't one of this major version.
     pub fn parse(text: &str, redactor: &Redactor) -> Option<Self> {
         let mut receipt: Self = serde_json::from_str(text).ok()?;
@@ -97,6 +105,7 @@ impl Receipt {
     /// The receipt of an apply that has left the host in the state `current`. Of a resource
     /// that isn't `in_place`, the previous receipt stays valid.
     pub fn new(
+        network: &str,
         apply: ApplyRecord,
         salt: String,
         roster: String,
@@ -107,6 +116,7 @@ impl Receipt {
         let salt = previous.map_or(salt, |previous| previous.salt.clone());
         let mut receipt = Self {
             spore_receipt: FORMAT.to_owned(),
+            network: Printable::line(network),
             apply,
             salt,
             roster,

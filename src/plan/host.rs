@@ -74,7 +74,7 @@ impl HostPlanner<'_> {
         let mut overridden = obstacles::foreign(name, &desired, &conditions.foreign, options, &mut obstacles);
         let terms =
             CompareOptions { spellings, unwanted: &current.unwanted, purge_storage: options.purge_storage };
-        let receipt = current.receipt;
+        let receipt = current.receipt.filter(|receipt| receipt.is_of(network));
         let current = current.graph;
         let all = compare(&desired, &current, terms);
         let needed = retirement.map(|retirement| {

@@ -150,7 +150,7 @@ impl Planner {
     /// The hosts in the roster of the newest receipt that the folder no longer has. A host whose
     /// address the folder has under another name was renamed. [`WithForgotten`] plans them.
     pub fn forgotten(&self, probed: &BTreeMap<HostName, Probed>) -> BTreeMap<HostName, RosterHost> {
-        roster::forgotten(&self.folder, &self.known, probed)
+        roster::forgotten(&self.network, &self.folder, &self.known, probed)
     }
 
     /// The roster that an apply of this plan leaves: the folder's hosts with nodes, and the hosts
@@ -236,7 +236,8 @@ impl Planner {
         mut salt: impl FnMut() -> String,
     ) -> BTreeMap<HostName, Receipt> {
         let parts = self.parts(probed).into_iter().filter(|(_, part)| part.obstacles.is_empty());
-        let mut receipt = |part: &HostPart| receipts::new(part, apply.clone(), salt(), roster.file_name());
+        let mut receipt =
+            |part: &HostPart| receipts::new(&self.network, part, apply.clone(), salt(), roster.file_name());
         parts.filter_map(|(name, part)| Some((name.clone(), receipt(&part)?))).collect()
     }
 

@@ -54,9 +54,15 @@ pub(super) fn of(part: &HostPart, is_whole: bool) -> Option<HostReceipt> {
 }
 
 /// The receipt of an apply that has left a host as it was found in `part`.
-pub(super) fn new(part: &HostPart, apply: ApplyRecord, salt: String, roster: String) -> Option<Receipt> {
+pub(super) fn new(
+    network: &str,
+    part: &HostPart,
+    apply: ApplyRecord,
+    salt: String,
+    roster: String,
+) -> Option<Receipt> {
     part.desired.iter().next()?;
     let in_place = |id: &ResourceId| !part.differing.contains(id);
     let states = [&part.desired, &part.current];
-    Some(Receipt::new(apply, salt, roster, part.receipt.as_ref(), states, in_place))
+    Some(Receipt::new(network, apply, salt, roster, part.receipt.as_ref(), states, in_place))
 }

@@ -120,6 +120,7 @@ pub(super) fn with_nodes(hosts: &BTreeMap<String, RosterHost>) -> Roster {
 
 /// See [`Planner::forgotten`](super::Planner::forgotten).
 pub(super) fn forgotten(
+    network: &str,
     folder: &BTreeMap<String, RosterHost>,
     known: &Roster,
     probed: &BTreeMap<HostName, Probed>,
@@ -133,9 +134,10 @@ pub(super) fn forgotten(
             .is_none_or(|received| receipt.seconds().is_some_and(|at| at <= received + FAST))
     };
     let receipts = probed.values().filter_map(|probed| match probed {
-        Probed::Facts(facts) => {
-            facts.receipt().filter(|receipt| is_past(facts, receipt)).map(|receipt| (facts, receipt))
-        }
+        Probed::Facts(facts) => facts
+            .receipt()
+            .filter(|receipt| receipt.is_of(network) && is_past(facts, receipt))
+            .map(|receipt| (facts, receipt)),
         Probed::Nothing(_) => None,
     });
     let Some((facts, newest)) = receipts.max_by(|(_, a), (_, b)| a.apply.at.cmp(&b.apply.at)) else {
