@@ -104,6 +104,8 @@ pub struct Files {
     root: PathBuf,
     /// The path of the folder of secrets, without any symbolic link.
     secrets: PathBuf,
+    /// The named files that were found only in the folder of secrets.
+    elsewhere: BTreeSet<String>,
     /// The size of everything that was read; `plugins` is the size of the plugins.
     read: u64,
     plugins: u64,
@@ -288,7 +290,16 @@ impl Files {
             && !self.found.contains_key(written)
         {
             self.load(written.to_owned(), &secrets.join(written), bounds_in_secrets(outside.links));
+            if self.found.contains_key(written) {
+                self.elsewhere.insert(written.to_owned());
+            }
         }
+    }
+
+    /// The path of a named file: in the folder of secrets, if it was found only there.
+    pub(super) fn place_of(&self, written: &str) -> PathBuf {
+        let folder = if self.elsewhere.contains(written) { &self.secrets } else { &self.folder };
+        folder.join(written)
     }
 
     /// Reads the keys of nodes.

@@ -120,7 +120,7 @@ fn key_file(item: Item<'_>, files: &Files, report: &mut ProblemReport) -> Read<K
     if text.contains('\n') {
         return Err(item.wrong(KeyProblem::Inline, report));
     }
-    let path = if text.starts_with("~/") { PathBuf::from(text) } else { files.folder().join(text) };
+    let path = if text.starts_with("~/") { PathBuf::from(text) } else { files.place_of(text) };
     let kind = match files.get(text) {
         Some(Found::File(bytes)) => Some(SshKeyKind::of(&String::from_utf8_lossy(bytes))),
         Some(Found::Unopened) => Some(SshKeyKind::NotAKey),

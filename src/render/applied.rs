@@ -1,7 +1,7 @@
 //! Renders the outcome of an apply: what failed, what was skipped and why, and a summary
 //! line that begins with `apply:` and the worst result.
 
-use super::plan::{applied as made, listed, overridden, unplanned};
+use super::plan::{applied as made, forgotten, listed, overridden, unplanned};
 use super::{Style, Tone};
 use crate::plan::scheduler::{SkipReason, Skipped};
 use crate::plan::{Applied, Group, Plan, Wrong};
@@ -102,6 +102,7 @@ pub fn outcome(applied: &Applied, plan: &Plan) -> String {
     if !plan.overridden.is_empty() {
         parts.push(overridden(plan.overridden.len()));
     }
+    parts.extend(forgotten(plan));
     parts.push(made(plan, &applied.made(plan)));
     if failed.is_empty() {
         parts.push("0 failed".to_owned());

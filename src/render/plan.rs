@@ -187,9 +187,13 @@ pub fn unplanned(plan: &Plan) -> String {
 pub fn not_reached(plan: &Plan) -> Vec<String> {
     let unplanned = (!plan.unplanned.is_empty()).then(|| unplanned(plan));
     let overridden = (!plan.overridden.is_empty()).then(|| overridden(plan.overridden.len()));
+    unplanned.into_iter().chain(overridden).chain(forgotten(plan)).collect()
+}
+
+/// The number of hosts that were deleted from the folder without having been retired.
+pub(super) fn forgotten(plan: &Plan) -> Option<String> {
     let left = plan.forgotten.iter().filter(|forgotten| !forgotten.pruned).count();
-    let forgotten = (left > 0).then(|| format!("{} deleted from the folder, but not retired", hosts(left)));
-    unplanned.into_iter().chain(overridden).chain(forgotten).collect()
+    (left > 0).then(|| format!("{} deleted from the folder, but not retired", hosts(left)))
 }
 
 /// The number of overridden directives, for example `1 directive overridden`.

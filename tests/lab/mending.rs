@@ -174,11 +174,15 @@ pub(crate) fn with_a_restart(lab: &Lab) {
     plan.says_in_one_line(&[broken.name(), "not planned", "tau@all.service is masked", "systemctl unmask"]);
     broken.sh("systemctl unmask --quiet tau@all.service");
 
-    // Removing a host doesn't affect the others' nodes; a node stopped by hand is started.
+    // Removing a host doesn't affect the others' nodes; a node stopped by hand is started. The
+    // host's own node runs until it is pruned.
     edited.sh("systemctl stop tau@all.service");
     network.remove_host(replaced);
     let before = start("elders", elder);
-    network.apply(&[]).exits(0);
+    network.apply(&[]).exits(1).says("1 host deleted from the folder, but not retired");
+    replaced.sh("systemctl is-active --quiet tau@all.service");
+    network.apply(&["--prune", "--allow-destructive"]).exits(0);
+    replaced.sh("! systemctl is-active --quiet tau@all.service; [ ! -e /tb/config/keys/swarm.key ]");
     network.is_in_place(&[]);
     assert_eq!(start("elders", elder), before);
     meshed(&[edited, broken], &[elder], 4242);
