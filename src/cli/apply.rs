@@ -160,8 +160,8 @@ async fn prepare(
         let is_empty = job.plan.is_empty();
         let taken = match lock::take(hosts, &job.plan, command, job.digest, patience).await {
             // The next apply leaves the receipts.
-            Err(_) if is_empty => {
-                terminal::out("apply: nothing to do\n");
+            Err(why) if is_empty => {
+                terminal::out(&format!("apply: nothing to do; no receipts were written: {why}\n"));
                 return Ok(Prepared::Over(Exit::Done));
             }
             taken => taken?,
@@ -287,8 +287,12 @@ async fn carry_out(
                     applied.compare(&plan, &again);
                     if applied.is_complete(&plan) {
                         let leaving = receipts::leave(&plan, digest, &basis, &mut hosts);
-                        for (host, what) in stop.wait(interrupt, leaving).await.unwrap_or_default() {
-                            applied.failed.insert(host, HostFailure { action: None, change: None, what });
+                        match stop.wait(interrupt, leaving).await {
+                            Some(failed) => applied.failed.extend(failed.into_iter().map(|(host, what)| {
+                                (host, HostFailure { action: None, change: None, what })
+                            })),
+                            // Not every host may have its receipt.
+                            None => applied.interrupted = true,
                         }
                     }
                 }

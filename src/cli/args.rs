@@ -73,7 +73,9 @@ pub(crate) enum Command {
     )]
     Plan(PlanArgs),
     /// Show the plan, ask for confirmation, and apply exactly that plan
-    #[command(after_help = "Example, in a pipeline: spore apply --yes")]
+    #[command(
+        after_help = "Example, in a pipeline: spore plan -o plan.json, and after its review: spore apply plan.json --yes"
+    )]
     Apply(ApplyArgs),
     /// Show a saved plan; reads no folder and contacts no host
     #[command(after_help = "Example: spore show plan.json")]

@@ -1,11 +1,15 @@
 //! `spore drift`: shows what has changed on the hosts themselves. Changes nothing.
 
 use super::args::{Args, DriftFormat, DriftOptions, Format, PlanArgs};
-use super::{Exit, format, plan, terminal};
+use super::{CommandError, Exit, format, plan, terminal};
 use crate::plan::file::State;
 use crate::render::{self, report};
 
 pub(crate) async fn run(args: &Args, options: &DriftOptions) -> miette::Result<Exit> {
+    if !options.plan.targets.is_empty() {
+        let help = "remove the option: `drift` compares every host";
+        return Err(CommandError::new("`drift` doesn't accept `--target`", help).into());
+    }
     let mut interrupts = terminal::Interrupts::listen();
     let surveying = {
         let (args, DriftOptions { plan, facts, format: _ }) = (args.clone(), options.clone());

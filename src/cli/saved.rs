@@ -9,6 +9,7 @@ use crate::render;
 use crate::resource::Sha256;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// A saved plan as it was read, and the digest of its file.
@@ -63,17 +64,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> miette::Result<()> {
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}", std::process::id()));
-    let staged = folder.unwrap_or(Path::new(".")).join(name);
-    let write = || {
-        let mut file = File::create(&staged)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&staged, path)
-    };
-    write().inspect_err(|_| drop(fs::remove_file(&staged)))
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    // A temporary file is readable only by its owner, but neither file is secret.
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 /// Plans again from the facts of a saved plan.

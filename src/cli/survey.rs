@@ -169,6 +169,16 @@ impl Basis {
         }
     }
 
+    /// Whether the folder wants no nodes on the host, so that no apply leaves a receipt there.
+    pub(crate) fn is_idle(&self, host: &HostName) -> bool {
+        self.planner.hosts().get(host).is_none_or(BTreeSet::is_empty)
+    }
+
+    /// Whether the receipt is of this network.
+    pub(crate) fn is_ours(&self, receipt: &Receipt) -> bool {
+        receipt.is_of(self.planner.network())
+    }
+
     /// What is known about each host.
     pub(crate) fn probed(&self) -> &BTreeMap<HostName, Probed> {
         &self.probed

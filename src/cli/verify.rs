@@ -4,7 +4,7 @@
 use super::args::{Args, HostsOptions};
 use super::survey::{Basis, Subject};
 use super::{Exit, folder, survey, terminal};
-use crate::facts::{Facts, interpret};
+use crate::facts::{Current, Facts, interpret};
 use crate::plan::{Options, Probed};
 use crate::render;
 use crate::resource::HostName;
@@ -17,11 +17,15 @@ pub(crate) async fn verify(args: &Args, options: &HostsOptions) -> miette::Resul
     let Some(basis) = gathered(args, &options, "verify").await? else { return Ok(Exit::Interrupted) };
     let (mut same, mut differ, mut unknown) = (0, 0, 0);
     for (host, probed) in basis.probed() {
+        if basis.is_idle(host) {
+            continue;
+        }
         let state = known(host, probed).map(|facts| interpret(host, facts));
-        match state.as_ref().map(|state| (state, &state.receipt)) {
+        let ours = |state: &Current| state.receipt.clone().filter(|receipt| basis.is_ours(receipt));
+        match state.as_ref().map(|state| (state, ours(state))) {
             Some((state, Some(receipt))) => {
                 let differing = receipt.differing(&state.graph);
-                terminal::out(&render::verified(host, receipt, &differing));
+                terminal::out(&render::verified(host, &receipt, &differing));
                 if differing.is_empty() { same += 1 } else { differ += 1 }
             }
             Some((_, None)) => {
@@ -49,7 +53,11 @@ pub(crate) async fn history(args: &Args, options: &HostsOptions) -> miette::Resu
     let Some(basis) = gathered(args, options, "history").await? else { return Ok(Exit::Interrupted) };
     let (mut listed, mut without) = (0, 0);
     for (host, probed) in basis.probed() {
-        match known(host, probed).and_then(|facts| interpret(host, facts).receipt) {
+        if basis.is_idle(host) {
+            continue;
+        }
+        let receipt = known(host, probed).and_then(Facts::receipt).filter(|receipt| basis.is_ours(receipt));
+        match receipt {
             Some(receipt) => {
                 listed += 1;
                 terminal::out(&render::history(host, &receipt.applies()));

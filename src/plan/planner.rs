@@ -136,6 +136,11 @@ impl Planner {
         configs.flatten().map(|(port, _)| port).collect()
     }
 
+    /// The network's root domain.
+    pub fn network(&self) -> &str {
+        &self.network
+    }
+
     /// The roster to ask hosts about; see [`Planner::knows`].
     pub fn known_roster(&self) -> &Roster {
         &self.known

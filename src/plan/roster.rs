@@ -5,9 +5,10 @@ use crate::desired::Supplies;
 use crate::facts::Facts;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::{Roster, RosterHost};
-use crate::network::{At, Host, Network, Ssh};
+use crate::network::{At, Host, Login, Network, Ssh};
 use crate::resource::{Cycle, HostName, Printable};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How far the clock of another controller may be ahead of this one's, in seconds.
 const FAST: u64 = 3_600;
@@ -37,7 +38,10 @@ impl WithForgotten {
         for (name, host) in &hosts {
             // The roster isn't part of the folder, so there is no better place.
             let place = network.bootstrap.place.clone();
-            let logins = host.logins.iter().filter_map(|name| network.logins.get(name.as_str()).cloned());
+            // A host that lies could name itself in the roster, so nobody is sent a password
+            // because of one.
+            let logins = host.logins.iter().filter_map(|name| network.logins.get(name.as_str()));
+            let logins = logins.map(|login| Arc::new(Login { password: None, ..(**login).clone() }));
             let ssh = Ssh {
                 address: At { value: host.address.to_string(), place: place.clone() },
                 port: host.port,
@@ -140,14 +144,13 @@ pub(super) fn forgotten(
             .map(|receipt| (facts, receipt)),
         Probed::Nothing(_) => None,
     });
-    let Some((facts, newest)) = receipts.max_by(|(_, a), (_, b)| a.apply.at.cmp(&b.apply.at)) else {
-        return BTreeMap::new();
-    };
-    let roster = if newest.roster == known.file_name() {
-        known.clone()
-    } else {
-        facts.roster(&newest.roster).unwrap_or_else(|| Roster::new(BTreeMap::new()))
-    };
+    let mut receipts: Vec<_> = receipts.collect();
+    receipts.sort_by_key(|(_, receipt)| std::cmp::Reverse(receipt.seconds()));
+    // A host that doesn't send its roster must not hide what the others know.
+    let roster = receipts.into_iter().find_map(|(facts, receipt)| {
+        if receipt.roster == known.file_name() { Some(known.clone()) } else { facts.roster(&receipt.roster) }
+    });
+    let Some(roster) = roster else { return BTreeMap::new() };
     let is_renamed = |host: &RosterHost| {
         folder.values().any(|other| (&other.address, other.port) == (&host.address, host.port))
     };

@@ -2,7 +2,7 @@
 
 use super::plan::{counted_list, hosts, text_of_changes};
 use super::{Style, Tone};
-use crate::plan::file::{DriftPage, HostDrift, OriginEntry, PlanPage, State};
+use crate::plan::file::{DriftPage, HostDrift, OriginEntry, PlanPage, PlannedChange, State};
 use crate::resource::Printable;
 use std::collections::BTreeSet;
 
@@ -27,6 +27,16 @@ fn host(page: &PlanPage, name: &Printable) -> HostDrift {
     let is_host = |origin| matches!(origin, OriginEntry::Host | OriginEntry::Both);
     let changes = page.changes.iter().filter(|change| change.host == *name && is_host(change.origin));
     let changes: Vec<_> = changes.cloned().collect();
+    let is_unknown = |change: &&PlannedChange| change.host == *name && change.origin == OriginEntry::Unknown;
+    let unknown = page.changes.iter().filter(is_unknown).filter(|_| applied.is_some());
+    let unknown: Vec<String> = unknown.map(|change| change.resource.to_string()).collect();
+    let is_unplanned = is_unplanned || !unknown.is_empty();
+    if !unknown.is_empty() {
+        let names = counted_list(unknown.into_iter());
+        why.push(Printable::composed(format!(
+            "its receipt doesn't say where these differences come from: {names}"
+        )));
+    }
     let overridden = page.overridden.iter().filter(|found| found.host == *name);
     why.extend(overridden.map(|found| Printable::composed(format!("{}: {}", found.unit, found.text))));
     let is_overridden = page.overridden.iter().any(|found| found.host == *name);

@@ -29,7 +29,9 @@ pub fn stale_help(stale: &Stale) -> String {
         Stale::SwarmKey | Stale::Folder(_) | Stale::Secrets(_) | Stale::Artifacts(_) => {
             "nothing was changed; make the plan again, or check out what it was made from"
         }
-        Stale::Edited(_) => "nothing was changed; the file was edited: make the plan again",
+        Stale::Edited(_) => {
+            "nothing was changed; the file was edited, or another spore made it: make the plan again"
+        }
     }
     .to_owned()
 }
