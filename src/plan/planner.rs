@@ -153,7 +153,7 @@ impl Planner {
     }
 
     /// The hosts in the roster of the newest receipt that the folder no longer has. A host whose
-    /// address the folder has under another name was renamed. [`WithForgotten`] plans them.
+    /// address the folder has under another name was renamed. [`WithForgotten`](super::WithForgotten) plans them.
     pub fn forgotten(&self, probed: &BTreeMap<HostName, Probed>) -> BTreeMap<HostName, RosterHost> {
         roster::forgotten(&self.network, &self.folder, &self.known, probed)
     }

@@ -1,4 +1,4 @@
-//! Puts a plan into words ([`page`]) and lays the words out as text ([`text`]): first the hosts
+//! Puts a plan into words ([`page`]) and lays the words out as text ([`text()`]): first the hosts
 //! that aren't planned and the destructive changes, then the changes of each host, their
 //! order, notes, and a summary in one line.
 

@@ -170,7 +170,8 @@ pub(crate) fn picture(host: &LabHost) -> Picture {
                 -o -path '/tb/logs/*' -prune -o -name '*.fault' -prune -o -printf '%p %y %m %u:%g %l\\n'
         done
         [ ! -e /tb ] || find -L /tb -path '/tb/storage/*' -prune -o -path '/tb/cache/*' -prune \
-            -o -path '/tb/logs/*' -prune -o -name '*.fault' -prune -o -type f -exec sha256sum {} +
+            -o -path '/tb/logs/*' -prune -o -name '*.fault' -prune -o -name receipt.json -prune \
+            -o -type f -exec sha256sum {} +
         find /etc/systemd/system/tau@* /etc/systemd/resolved.conf.d /etc/ufw/user*.rules -type f \
             -exec sha256sum {} + 2>/dev/null || true
         dpkg-query -W -f '${Package} ${db:Status-Status}\\n' docker.io 2>/dev/null || true",

@@ -76,7 +76,7 @@ pub(crate) fn two_at_once(bench: &mut Bench<'_>) {
     let trip = Trip::lay(member, "mv", "*/.spore-tau-*\\ /tb/bin/tau", Side::Before);
     let first = Controller::apply(&network, &[]);
     trip.wait();
-    let who = ["locked by tester@", "(process ", "`spore apply`) since 2"];
+    let who = ["locked by tester@", "(process ", "`spore apply`, plan "];
     let told = network.apply(&[]).exits(1);
     told.says_in_one_line(&who).says("nothing was changed").says("--lock-wait");
     let told = network.apply(&["--lock-wait", "2"]).exits(1);
