@@ -226,7 +226,7 @@ pub(crate) struct PlanOptions {
     #[arg(long)]
     pub(crate) purge_storage: bool,
     /// Retire hosts that were deleted from the folder while their nodes were still running
-    #[arg(long)]
+    #[arg(long, conflicts_with = "targets")]
     pub(crate) prune: bool,
     /// Take over hosts that run nodes of another network
     #[arg(long)]

@@ -51,6 +51,9 @@ impl WithForgotten {
             let host = Host { name, addresses: Vec::new(), ssh, location: None, nodes: BTreeMap::new() };
             network.hosts.insert(host.name.value.clone(), host);
         }
+        // A target says nothing about these hosts: leaving their changes out would make them look
+        // clean, and drop them from the roster. `--prune` has no targets.
+        let options = Options { targets: Vec::new(), ..options };
         let planner = Planner::new(&network, supplies, options)?;
         Ok(Self { planner, network, hosts })
     }

@@ -89,6 +89,10 @@ fn a_deleted_host_is_named_and_pruned() {
     world.spore(&["plan"]).exits(2).says(named).says("its nodes: store@h4");
     world.spore(APPLY).exits(1).says("1 host deleted from the folder, but not retired");
     assert!(world.is_up("h4"));
+    // An apply to other hosts leaves a receipt, too, and mustn't forget the host.
+    world.sh("h1", "chmod 644 \"$SPORE_ROOT/tb/config/keys/swarm.key\"");
+    world.spore(&[APPLY, &["--target", "@h1"]].concat()).exits(1).says(named);
+    world.spore(&["plan"]).exits(2).says(named);
 
     world.spore(&["apply", "--yes", "--prune"]).exits(1).says("--allow-destructive");
     assert!(world.is_up("h4"));
