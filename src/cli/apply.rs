@@ -137,9 +137,13 @@ async fn prepare(
         };
         let plan = &survey.plan;
         if is_applied {
-            terminal::out("apply: already applied; nothing to do\n");
-            let all = plan.reaches_everything();
-            return Ok(Prepared::Over(if all { Exit::Done } else { Exit::Failed }));
+            if plan.reaches_everything() {
+                terminal::out("apply: already applied; nothing to do\n");
+                return Ok(Prepared::Over(Exit::Done));
+            }
+            let why = render::not_reached(plan).join("; ");
+            terminal::out(&format!("apply: {why}; the rest is already applied\n"));
+            return Ok(Prepared::Over(Exit::Failed));
         }
         if plan.is_empty() && plan.refusals.is_empty() && !plan.drops_hosts() {
             if !plan.reaches_everything() {
@@ -207,8 +211,12 @@ async fn saved_plan(args: &Args, options: &ApplyOptions, path: &Path) -> miette:
         }
     }
     let now = basis.plan()?;
-    let is_in_place =
-        |id: &ResourceId| now.changes.get(id).is_none() && !now.unplanned.contains_key(&id.host);
+    let is_lost = |host: &HostName| {
+        now.forgotten.iter().any(|forgotten| forgotten.host == *host && forgotten.unreachable.is_some())
+    };
+    let is_in_place = |id: &ResourceId| {
+        now.changes.get(id).is_none() && !now.unplanned.contains_key(&id.host) && !is_lost(&id.host)
+    };
     let is_applied = !plan.is_empty() && plan.changes.iter().all(|(id, _)| is_in_place(id));
     let survey = Survey { subject, basis, plan, hosts };
     Ok(Found { survey, digest: saved.sha256, is_applied })
@@ -286,7 +294,7 @@ async fn carry_out(
                 Some(Ok(again)) => {
                     applied.compare(&plan, &again);
                     if applied.is_complete(&plan) {
-                        let leaving = receipts::leave(&plan, digest, &basis, &mut hosts);
+                        let leaving = receipts::leave(&plan, digest, &again.roster, &basis, &mut hosts);
                         match stop.wait(interrupt, leaving).await {
                             Some(failed) => applied.failed.extend(failed.into_iter().map(|(host, what)| {
                                 (host, HostFailure { action: None, change: None, what })
@@ -360,7 +368,7 @@ async fn record(job: Job, locks: Locks) -> Exit {
     match basis.again(&mut hosts).await {
         Ok(again) if again.is_empty() && again.reaches_everything() => {
             is_same = true;
-            failed.extend(receipts::leave(&plan, digest, &basis, &mut hosts).await);
+            failed.extend(receipts::leave(&plan, digest, &again.roster, &basis, &mut hosts).await);
         }
         Ok(_) => terminal::note("the hosts have changed since the plan; see `spore plan`"),
         Err(error) => terminal::error(&error.into()),

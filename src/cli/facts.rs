@@ -43,7 +43,7 @@ async fn gather(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
     }
     let mut conclusion = format!("facts: {}", render::counted(answered, "host"));
     if silent > 0 {
-        conclusion += &format!("; no facts of {}", render::counted(silent, "host"));
+        conclusion += &format!("; no facts for {}", render::counted(silent, "host"));
     }
     if let Some(out) = &options.out {
         let network = Printable::line(&subject.network.domain.root.value);

@@ -4,6 +4,7 @@ use super::lock;
 use super::survey::Basis;
 use crate::daemon::Daemon;
 use crate::facts::receipt::ApplyRecord;
+use crate::facts::roster::Roster;
 use crate::identity::SwarmKey;
 use crate::plan::{Plan, Wrong};
 use crate::remote::Locked;
@@ -14,12 +15,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::JoinSet;
 
 /// Leaves a receipt on each locked host on which the plan leaves one. `basis` has what was found
-/// after the apply, and `digest` is that of the plan. Returns what went wrong, by host.
+/// after the apply, `roster` is that of the plan made from it, and `digest` is that of the plan
+/// that was applied. Returns what went wrong, by host.
 ///
 /// A host that can't be reached any more is removed from `hosts`.
 pub(super) async fn leave(
     plan: &Plan,
     digest: Sha256,
+    roster: &Roster,
     basis: &Basis,
     hosts: &mut BTreeMap<HostName, Locked>,
 ) -> BTreeMap<HostName, Wrong> {
@@ -31,17 +34,20 @@ pub(super) async fn leave(
         spore: env!("CARGO_PKG_VERSION").into(),
     };
     let wanted = plan.leaves_receipts_on();
-    let roster = Arc::new(plan.roster.clone());
+    let shared = Arc::new(roster.clone());
     let mut writing = JoinSet::new();
-    for (name, receipt) in basis.receipts(&apply, &plan.roster, salt) {
+    for (name, receipt) in basis.receipts(&apply, roster, salt) {
         if wanted.contains(&name)
             && let Some(mut host) = hosts.remove(&name)
         {
-            let roster = Arc::clone(&roster);
+            let roster = Arc::clone(&shared);
             writing.spawn(async move {
                 let mut written = Ok(Ok(()));
                 for daemon in Daemon::ALL {
                     written = host.leave(daemon.receipt(), &receipt, &roster).await;
+                    if !matches!(written, Ok(Ok(()))) {
+                        break;
+                    }
                 }
                 (name, host, written)
             });
@@ -65,6 +71,6 @@ pub(super) async fn leave(
 
 /// Random hexadecimal digits.
 fn salt() -> String {
-    // A key of 256 random bits is at hand; nothing else is random here.
+    // Reuses the generator of keys for its randomness.
     format!("{:.32}", Sha256::of(SwarmKey::generate().line().expose()).to_string())
 }

@@ -193,7 +193,7 @@ pub(crate) fn to_bytes(file: &impl Serialize) -> Vec<u8> {
 /// file.
 ///
 /// `None` if the answer has secrets and can't be parsed, or if it would take too long to find
-/// out where they may be masked. Only a host that is up to something repeats them so often.
+/// out where they may be masked. Only a malicious host repeats them that often.
 pub fn stored(host: &HostName, answer: &Untrusted, redactor: &Redactor) -> Option<Vec<String>> {
     let opened = redactor.open(answer);
     let lines: Vec<String> = opened.expose().split_terminator('\n').map(str::to_owned).collect();

@@ -6,8 +6,8 @@
 //! later plan can tell whether the host has changed, the folder, or both. The digests are made
 //! with a salt of the host's own: a receipt stays usable after the swarm key has been replaced.
 //!
-//! A receipt is written last, for the state that was found after the apply. It is only read to
-//! explain a difference, never to find one: differences are found by comparing the host itself.
+//! A receipt is written last, for the state that was found after the apply. A plan reads it
+//! only to explain a difference, never to find one.
 
 use crate::resource::{
     Activity, Edge, Graph, Input, Inputs, Printable, Redactor, Resource, ResourceId, ResourceKey, Sha256,
@@ -78,6 +78,13 @@ pub enum Origin {
     Both,
     /// No receipt tells.
     Unknown,
+}
+
+impl Left {
+    /// The digest of the resource as the folder wanted it then.
+    fn wanted(&self) -> &String {
+        self.wanted.as_ref().unwrap_or(&self.left)
+    }
 }
 
 impl Receipt {
@@ -166,8 +173,7 @@ impl Receipt {
         }
         let left = self.resources.get(&id.key.to_string());
         let [wanted, found] = [desired, current].map(|graph| self.digest(id, graph));
-        let then = left.map(|left| left.wanted.as_ref().unwrap_or(&left.left));
-        let folder = wanted.as_ref() != then;
+        let folder = wanted.as_ref() != left.map(Left::wanted);
         let host = found.as_ref() != left.map(|left| &left.left);
         match (folder, host) {
             (true, false) => Origin::Folder,
@@ -181,8 +187,7 @@ impl Receipt {
     pub fn is_current(&self, desired: &Graph<Resource>) -> bool {
         desired.iter().filter(|(id, _)| is_recorded(&id.key)).all(|(id, _)| {
             let left = self.resources.get(&id.key.to_string());
-            let then = left.map(|left| left.wanted.as_ref().unwrap_or(&left.left));
-            self.digest(id, desired).as_ref() == then
+            self.digest(id, desired).as_ref() == left.map(Left::wanted)
         })
     }
 

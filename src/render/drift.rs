@@ -16,36 +16,35 @@ pub fn drift(page: &PlanPage) -> DriftPage {
 }
 
 fn host(page: &PlanPage, name: &Printable) -> HostDrift {
-    let applied = page.applied.get(name).cloned().flatten();
+    let receipt = page.applied.get(name);
+    let since = receipt.cloned().flatten();
     let unplanned = page.unplanned.iter().filter(|found| found.host == *name);
     let mut why: Vec<Printable> =
         unplanned.map(|found| Printable::composed(format!("{}; {}", found.why, found.help))).collect();
-    let is_unplanned = !why.is_empty();
-    if !is_unplanned && applied.is_none() && page.applied.contains_key(name) {
+    if why.is_empty() && receipt.is_some() && since.is_none() {
         why.push("it has no receipt of an apply, so what has changed since isn't known".into());
     }
-    let is_host = |origin| matches!(origin, OriginEntry::Host | OriginEntry::Both);
-    let changes = page.changes.iter().filter(|change| change.host == *name && is_host(change.origin));
-    let changes: Vec<_> = changes.cloned().collect();
-    let is_unknown = |change: &&PlannedChange| change.host == *name && change.origin == OriginEntry::Unknown;
-    let unknown = page.changes.iter().filter(is_unknown).filter(|_| applied.is_some());
+    let of_host = || page.changes.iter().filter(|change| change.host == *name);
+    let unknown = of_host().filter(|change| since.is_some() && change.origin == OriginEntry::Unknown);
     let unknown: Vec<String> = unknown.map(|change| change.resource.to_string()).collect();
-    let is_unplanned = is_unplanned || !unknown.is_empty();
     if !unknown.is_empty() {
         let names = counted_list(unknown.into_iter());
-        why.push(Printable::composed(format!(
-            "its receipt doesn't say where these differences come from: {names}"
-        )));
+        let text = format!("its receipt doesn't say where these differences come from: {names}");
+        why.push(Printable::composed(text));
     }
+    let is_unknown = !why.is_empty();
+    let is_host = |change: &&PlannedChange| matches!(change.origin, OriginEntry::Host | OriginEntry::Both);
+    let changes: Vec<PlannedChange> = of_host().filter(is_host).cloned().collect();
     let overridden = page.overridden.iter().filter(|found| found.host == *name);
-    why.extend(overridden.map(|found| Printable::composed(format!("{}: {}", found.unit, found.text))));
-    let is_overridden = page.overridden.iter().any(|found| found.host == *name);
-    let state = match (changes.is_empty() && !is_overridden, is_unplanned || applied.is_none()) {
+    let overridden = overridden.map(|found| Printable::composed(format!("{}: {}", found.unit, found.text)));
+    let overridden: Vec<Printable> = overridden.collect();
+    let state = match (changes.is_empty() && overridden.is_empty(), is_unknown) {
         (false, _) => State::Drifted,
-        (true, true) if page.applied.contains_key(name) || is_unplanned => State::Unknown,
-        (true, _) => State::InSync,
+        (true, true) => State::Unknown,
+        (true, false) => State::InSync,
     };
-    HostDrift { host: name.clone(), state, since: applied, why, changes }
+    why.extend(overridden);
+    HostDrift { host: name.clone(), state, since, why, changes }
 }
 
 /// Example: `drift: 1 host changed (h2); 1 host unknown (h4); 5 hosts in sync`.
