@@ -1,9 +1,8 @@
 //! Finds private keys that git doesn't ignore.
 //!
-//! A file is reported if it contains an unencrypted private key (an SSH key, the swarm key
-//! or the domain-validation key) and is in a git work tree. Node keys and passwords aren't
-//! reported: they belong in `hosts.yaml` and `auth.yaml`, so they can't be moved to another
-//! file.
+//! A file is reported if it contains nothing but an unencrypted secret, such as an SSH key, the
+//! swarm key or a password, and is in a git work tree. Secrets that are written in the folder's
+//! YAML aren't reported, because the folder is usually in git.
 
 use crate::finding::{Finding, Git, InGit};
 use crate::network::Draft;

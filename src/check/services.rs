@@ -71,7 +71,7 @@ fn tenancy(auth: &At<String>, draft: &Draft) -> Option<Finding> {
         (_, None) if draft.secrets == Secrets::Elsewhere => None,
         (_, None) => lacks(Missing::AppKey),
         (_, Some(key)) => {
-            let error = check_app_key(key.expose()).err()?;
+            let error = check_app_key(key.here()?.expose()).err()?;
             Some(Finding::new(Services::AppKey(error)).at(&key.place).at(&auth.place))
         }
     }
@@ -80,6 +80,7 @@ fn tenancy(auth: &At<String>, draft: &Draft) -> Option<Finding> {
 /// Without the private key, `auth` starts, and fails later (the case
 /// `auth-with-public-key-only` in `fixtures/tau-cases`).
 fn validation(auth: &At<String>, draft: &Draft) -> Option<Finding> {
-    let keys = draft.domain.validation.as_ref().filter(|keys| keys.private().is_none())?;
+    let keys =
+        draft.domain.validation.as_ref().filter(|_| draft.domain.validation_files.private.is_none())?;
     Some(Finding::new(Services::NoPrivateValidationKey).at(&auth.place).at(&keys.place))
 }

@@ -10,6 +10,7 @@ use super::survey::{Basis, Subject, Survey, known_hosts, probe, survey};
 use super::terminal::Interrupts;
 use super::{CommandError, Exit, folder, receipts, saved, terminal};
 use crate::desired::Desired;
+use crate::network::Secrets;
 use crate::plan::action::Action;
 use crate::plan::{HostFailure, Plan, Probed, Wrong};
 use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
@@ -194,7 +195,7 @@ struct Found {
 async fn saved_plan(args: &Args, options: &ApplyOptions, path: &Path) -> miette::Result<Found> {
     terminal::set_up_reports(args);
     let saved = saved::plan(path)?;
-    let folder = folder::read(args, options.plan.folder.outside())?;
+    let folder = folder::read(args, options.plan.folder.outside(), Secrets::Needed)?;
     let subject = Subject::of(folder, options.plan.tau.as_deref(), saved::options(path, &saved)?)?;
     let planned = saved::replay(path, &saved, subject)?;
     note_age(&saved.plan.facts);

@@ -268,6 +268,9 @@ pub(crate) struct PlanArgs {
     /// Plan from facts that `spore facts` has saved; contacts no host
     #[arg(long, value_name = "FILE", conflicts_with = "rehash")]
     pub(crate) facts: Option<PathBuf>,
+    /// Allow secrets to be missing, and don't compare what depends on them
+    #[arg(long)]
+    pub(crate) without_secrets: bool,
     /// How to write the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,

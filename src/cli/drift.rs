@@ -13,7 +13,7 @@ pub(crate) async fn run(args: &Args, options: &DriftOptions) -> miette::Result<E
     let mut interrupts = terminal::Interrupts::listen();
     let surveying = {
         let (args, DriftOptions { plan, facts, format: _ }) = (args.clone(), options.clone());
-        let options = PlanArgs { plan, out: None, facts, format: Format::Text };
+        let options = PlanArgs { plan, out: None, facts, without_secrets: false, format: Format::Text };
         async move { plan::made(&args, &options).await }
     };
     let Some(survey) = interrupts.unless(surveying).await else {

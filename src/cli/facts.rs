@@ -5,6 +5,7 @@ use super::args::{Args, FactsOptions};
 use super::survey::{self, Subject};
 use super::{Exit, folder, saved, terminal};
 use crate::facts::file::{FORMAT, FactsFile};
+use crate::network::Secrets;
 use crate::plan::{Options, Probed};
 use crate::render;
 use crate::resource::Printable;
@@ -23,7 +24,7 @@ pub(crate) async fn run(args: &Args, options: &FactsOptions) -> miette::Result<E
 }
 
 async fn gather(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
-    let folder = folder::read(args, options.hosts.folder.outside())?;
+    let folder = folder::read(args, options.hosts.folder.outside(), Secrets::Needed)?;
     let subject = Subject::of(folder, None, Options::default())?;
     let basis = survey::probe_some(&subject, &options.hosts).await?;
     let (mut answered, mut silent) = (0, 0);

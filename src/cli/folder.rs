@@ -53,8 +53,13 @@ pub(crate) fn of_network(args: &Args) -> miette::Result<PathBuf> {
 ///
 /// # Errors
 /// If a finding is an error.
-pub(crate) fn read(args: &Args, outside: Outside) -> miette::Result<(Network, BTreeMap<String, Sha256>)> {
-    let mut draft = check::read(&of_network(args)?, Secrets::Needed, outside);
+pub(crate) fn read(
+    args: &Args,
+    outside: Outside,
+    secrets: Secrets,
+) -> miette::Result<(Network, BTreeMap<String, Sha256>)> {
+    let folder = of_network(args)?;
+    let mut draft = check::read(&folder, secrets, outside.clone());
     let problems = draft.problems();
     if problems.iter().any(Finding::is_error) {
         terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
@@ -65,11 +70,14 @@ pub(crate) fn read(args: &Args, outside: Outside) -> miette::Result<(Network, BT
     let network = draft.finish();
     network.map(|network| (network, sources)).map_err(|_| {
         let message = format!("the network folder has {}", render::tally(&problems));
-        CommandError::new(
-            message,
-            "fix the errors; `spore check` checks the folder without connecting to a host",
-        )
-        .into()
+        let without = || check::read(&folder, Secrets::Elsewhere, outside).problems();
+        let help = match secrets == Secrets::Needed && !without().iter().any(Finding::is_error) {
+            true => {
+                "only secrets are missing: if they are in another folder, name it with `--secrets DIR`; `spore plan --without-secrets` plans everything else"
+            }
+            false => "fix the errors; `spore check` checks the folder without connecting to a host",
+        };
+        CommandError::new(message, help).into()
     })
 }
 

@@ -1,9 +1,10 @@
 //! `spore plan`: shows what would change on the hosts, and changes nothing.
 
 use super::args::{Args, Format, PlanArgs};
-use super::survey::{self, Survey, survey, survey_offline};
+use super::survey::{self, Survey, survey_of, survey_offline};
 use super::{Exit, format, saved, terminal};
 use crate::facts::file::Gathered;
+use crate::network::Secrets;
 use crate::plan::file::{PlanPage, Verdict};
 use crate::render::{self, Style, report};
 use crate::resource::Sha256;
@@ -42,8 +43,12 @@ pub(crate) async fn run(args: &Args, options: &PlanArgs) -> miette::Result<Exit>
 /// # Errors
 /// If there is no plan at all.
 pub(super) async fn made(args: &Args, options: &PlanArgs) -> miette::Result<Survey> {
-    let Some(path) = &options.facts else { return survey(args, &options.plan, None).await };
-    let subject = survey::subject(args, &options.plan, None)?;
+    let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
+    let subject = survey::subject(args, &options.plan, secrets, None)?;
+    let Some(path) = &options.facts else {
+        let known = survey::known_hosts(&options.plan.connection)?;
+        return survey_of(subject, &known, &options.plan.connection).await;
+    };
     let file = saved::facts(path, &subject.network.domain.root.value)?;
     note_age(&file.facts);
     survey_offline(subject, &file.facts)

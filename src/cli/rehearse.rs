@@ -8,7 +8,7 @@ use super::survey::{Subject, survey_of};
 use super::{CommandError, Exit, apply, folder, terminal};
 use crate::artifact::{Architecture, Pin, Source};
 use crate::identity::SshKeyKind;
-use crate::network::{At, KeyFile, Login, Network, Place, Ssh};
+use crate::network::{At, KeyFile, Login, Network, Place, Secrets, Ssh};
 use crate::plan::Options;
 use crate::pretend::{Fleet, here, program};
 use crate::remote::TimeOut;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub(crate) async fn run(args: &Args, options: FolderOptions) -> miette::Result<Exit> {
     terminal::set_up_reports(args);
     let style = terminal::style(args);
-    let (network, _) = folder::read(args, options.outside())?;
+    let (network, _) = folder::read(args, options.outside(), Secrets::Needed)?;
     if network.hosts.is_empty() {
         return Err(CommandError::new("the folder has no hosts to simulate", "add one to hosts.yaml").into());
     }

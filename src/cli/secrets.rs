@@ -21,6 +21,8 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
         folder: _,
         domain,
         swarm_key,
+        // Derived from the swarm key, or of no use.
+        digest_secret: _,
         bootstrap: _,
         shapes: _,
         hosts,
@@ -32,8 +34,8 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
         warnings: _,
     } = network;
     let Domain { root: _, generated: _, validation, validation_files: _, custom: _ } = domain;
-    let mut secrets = vec![swarm_key.line().clone()];
-    secrets.extend(validation.private().cloned());
+    let mut secrets: Vec<SecretBytes> = swarm_key.here().map(|key| key.line().clone()).into_iter().collect();
+    secrets.extend(validation.here().and_then(|keys| keys.private()).cloned());
     for Host { name: _, addresses: _, ssh, location: _, nodes } in hosts.values() {
         let Ssh { address: _, port: _, logins } = ssh;
         secrets.extend(logins.iter().filter_map(|login| password(login)));
@@ -43,9 +45,10 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
     }
     secrets.extend(logins.values().filter_map(|login| password(login)));
     if let Some(Tenancy { provider: _, owner: _, app: Some(App { client_id: _, key }) }) = tenancy {
-        secrets.extend(key.iter().map(|key| (**key).clone()));
+        secrets.extend(key.iter().filter_map(|key| key.here()).cloned());
     }
-    secrets.extend(accounts.iter().flat_map(|accounts| accounts.scalars()).cloned());
+    let accounts = accounts.iter().filter_map(|accounts| accounts.here());
+    secrets.extend(accounts.flat_map(|accounts| accounts.scalars()).cloned());
     secrets
 }
 
@@ -53,8 +56,8 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
 /// could be compared with digests by means of them.
 fn of_desired(network: &Network, desired: &Desired) -> Vec<SecretBytes> {
     // All secrets in the payloads come from the folder.
-    let Desired { goals: _, payloads: _, spellings: _, versions: _, digest_keys } = desired;
-    let machines = DigestKey::for_machines(network.swarm_key.line());
+    let Desired { goals: _, payloads: _, spellings: _, versions: _, digest_keys, random_keys: _ } = desired;
+    let machines = DigestKey::for_machines(&network.digest_secret);
     digest_keys.values().chain([&machines]).map(|key| key.expose().clone()).collect()
 }
 
@@ -70,7 +73,7 @@ fn public(network: &Network, desired: &Desired) -> Vec<String> {
     let nodes = network.hosts.values().flat_map(|host| host.nodes.values());
     let halves = nodes.filter_map(|node| Some(node.key.as_ref()?.public_half_base64().to_owned()));
     let mut public: Vec<String> = halves.collect();
-    public.push(network.domain.validation.public().to_owned());
+    public.extend(network.domain.validation.here().map(|keys| keys.public().to_owned()));
     for (id, goal) in desired.goals.iter() {
         public.push(id.key.to_string());
         let Goal::Have(Resource::File(file)) = goal else { continue };
@@ -83,11 +86,11 @@ fn public(network: &Network, desired: &Desired) -> Vec<String> {
                         Value::Scalar(value) => public.push(value.to_string()),
                         Value::List(values) => public.extend(values.iter().map(ToString::to_string)),
                         Value::Set(values) => public.extend(values.iter().map(ToString::to_string)),
-                        Value::Secret(_) => {}
+                        Value::Secret(_) | Value::Unavailable => {}
                     }
                 }
             }
-            Content::Secret(_) | Content::Blob { .. } | Content::Opaque => {}
+            Content::Secret(_) | Content::Blob { .. } | Content::Opaque | Content::Unavailable => {}
         }
     }
     public
@@ -98,7 +101,7 @@ fn public(network: &Network, desired: &Desired) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::check;
-    use crate::network::{At, Links, Secrets};
+    use crate::network::{At, Links, Secret, Secrets};
     use crate::resource::{MASK, Untrusted};
     use std::collections::BTreeMap;
     use std::fs;
@@ -130,21 +133,26 @@ mod tests {
             owner: text("an-organisation"),
             app: Some(App {
                 client_id: None,
-                key: at("-----BEGIN X-----\nsaddle0harbour1ribbon2\n-----END X-----"),
+                key: at("-----BEGIN X-----\nsaddle0harbour1ribbon2\n-----END X-----")
+                    .map(|key| key.map(Secret::Here)),
             }),
         });
         let name = network.hosts.keys().next().unwrap().clone();
-        let key = DigestKey::derive(network.swarm_key.line(), name.as_str());
+        let key = DigestKey::derive(&network.digest_secret, name.as_str());
         let digest_keys = BTreeMap::from([(name, key.clone())]);
         let desired = Desired { digest_keys, ..Desired::default() };
 
         let written = |secret: &SecretBytes| String::from_utf8(secret.expose().to_vec()).unwrap();
         let node = network.hosts.values().flat_map(|host| host.nodes.values()).next().unwrap();
         let table = [
-            ("swarm key", written(network.swarm_key.line()).rsplit('/').next().unwrap().to_owned()),
+            ("swarm key", written(&network.digest_secret).rsplit('/').next().unwrap().to_owned()),
             (
                 "validation key",
-                written(network.domain.validation.private().unwrap()).lines().nth(1).unwrap().to_owned(),
+                written(network.domain.private_key().unwrap().here().unwrap())
+                    .lines()
+                    .nth(1)
+                    .unwrap()
+                    .to_owned(),
             ),
             // The rest of a node key is its public half.
             ("node key", written(node.key.as_ref().unwrap().expose())[..40].to_owned()),
@@ -153,7 +161,7 @@ mod tests {
             ("app key", "saddle0harbour1ribbon2".to_owned()),
             ("accounts", "quartz-lantern-violet".to_owned()),
             ("digest key", written(key.expose())),
-            ("digest key of machines", written(DigestKey::for_machines(network.swarm_key.line()).expose())),
+            ("digest key of machines", written(DigestKey::for_machines(&network.digest_secret).expose())),
         ];
         let redactor = redactor(&network, &desired);
         for (kind, secret) in table {

@@ -10,7 +10,7 @@ use crate::facts::file::{Gathered, HostAnswer, stored};
 use crate::facts::receipt::{ApplyRecord, Receipt};
 use crate::facts::roster::Roster;
 use crate::facts::{self, Request};
-use crate::network::Network;
+use crate::network::{Network, Secrets};
 use crate::plan::file::{FORMAT, InputKey, Inputs, MadeWith, PLANNER, PlanFile, PlanPage, SavedOptions};
 use crate::plan::{Holder, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned, WithForgotten};
 use crate::remote::{Connection, Locked, RemoteLimits, Target, gather};
@@ -77,7 +77,7 @@ impl Subject {
     pub(crate) fn inputs(&self) -> Inputs {
         let Self { network, sources, binaries, options } = self;
         let Options { targets, batch, take_over, no_revert, purge_storage, prune, retire: _ } = options;
-        let key = InputKey::new(network.swarm_key.line());
+        let key = InputKey::new(&network.digest_secret);
         let is_yaml = |path: &str| [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
         let of = |yaml: bool| {
             let files = sources.iter().filter(move |(path, _)| is_yaml(path) == yaml);
@@ -290,10 +290,11 @@ impl Basis {
 pub(crate) fn subject(
     args: &Args,
     options: &PlanOptions,
+    secrets: Secrets,
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Subject> {
     terminal::set_up_reports(args);
-    let folder = folder::read(args, options.folder.outside())?;
+    let folder = folder::read(args, options.folder.outside(), secrets)?;
     if retire.is_some() && !options.targets.is_empty() {
         return Err(CommandError::new(
             "`retire` doesn't accept `--target`",
@@ -327,7 +328,7 @@ pub(crate) async fn survey(
     options: &PlanOptions,
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
-    let subject = subject(args, options, retire)?;
+    let subject = subject(args, options, Secrets::Needed, retire)?;
     let known = known_hosts(&options.connection)?;
     survey_of(subject, &known, &options.connection).await
 }
@@ -483,7 +484,7 @@ fn targets(
     rehash: bool,
     only: Option<&BTreeSet<HostName>>,
 ) -> (Vec<Target>, BTreeMap<HostName, Probed>) {
-    let machines = DigestKey::for_machines(network.swarm_key.line());
+    let machines = DigestKey::for_machines(&network.digest_secret);
     let roster = planner.known_roster().file_name();
     let mut keys = Keys::default();
     let mut targets = Vec::new();

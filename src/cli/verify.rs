@@ -5,6 +5,7 @@ use super::args::{Args, HostsOptions};
 use super::survey::{Basis, Subject};
 use super::{Exit, folder, survey, terminal};
 use crate::facts::{Current, Facts, interpret};
+use crate::network::Secrets;
 use crate::plan::{Options, Probed};
 use crate::render;
 use crate::resource::HostName;
@@ -103,7 +104,7 @@ async fn gathered(args: &Args, options: &HostsOptions, command: &str) -> miette:
 /// # Errors
 /// If the folder can't be read, or doesn't have one of the hosts.
 async fn probe(args: &Args, options: &HostsOptions) -> miette::Result<Basis> {
-    let folder = folder::read(args, options.folder.outside())?;
+    let folder = folder::read(args, options.folder.outside(), Secrets::Needed)?;
     let subject = Subject::of(folder, None, Options::default())?;
     survey::probe_some(&subject, options).await
 }

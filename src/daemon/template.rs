@@ -162,7 +162,7 @@ fn values(value: &Value) -> Vec<&str> {
     match value {
         Value::Scalar(text) => vec![text],
         Value::List(texts) => texts.iter().map(Printable::as_str).collect(),
-        Value::Set(_) | Value::Secret(_) => Vec::new(),
+        Value::Set(_) | Value::Secret(_) | Value::Unavailable => Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@ pub use places::Places;
 
 use crate::artifact::Architecture;
 use crate::daemon::{resolver, tau};
+use crate::identity::{SwarmKey, ValidationKeys};
 use crate::network::{Host, Network};
 use crate::resource::{
     Access, ByHost, Content, DigestKey, Edge, Effect, File, FileSource, FixedText, FolderKey, Graph,
@@ -38,6 +39,8 @@ pub struct Desired {
     pub versions: BTreeMap<Sha256, Version>,
     /// The key for digests of secrets, by host.
     pub digest_keys: BTreeMap<HostName, DigestKey>,
+    /// Whether the swarm key isn't available, so that the keys for digests are random.
+    pub random_keys: bool,
 }
 
 /// Bytes that mean the same as a desired file: a key with or without a final line break.
@@ -74,9 +77,9 @@ impl Spellings {
     /// Adds the network's secrets, so that their files are recognized on every host,
     /// including the hosts that don't need them.
     fn add_secrets(&mut self, network: &Network) {
-        for secret in
-            [Some(network.swarm_key.line()), network.domain.validation.private()].into_iter().flatten()
-        {
+        let swarm_key = network.swarm_key.here().map(SwarmKey::line);
+        let validation = network.domain.validation.here().and_then(ValidationKeys::private);
+        for secret in [swarm_key, validation].into_iter().flatten() {
             let spellings = self.add(secret.expose());
             self.secrets.extend(spellings);
         }
@@ -130,9 +133,6 @@ pub struct Supplies {
 /// Why a network couldn't be compiled.
 #[derive(Debug, Error)]
 pub enum CompileError {
-    /// The private key of a node is missing.
-    #[error("cannot write the configuration of {0}: its private key isn't in the folder")]
-    NoKey(crate::resource::NodeName),
     /// A value of `accounts.yaml` can't be represented in YAML.
     #[error("cannot write the configuration of {0}")]
     Unwritable(crate::resource::NodeName, #[source] serde_yaml::Error),
@@ -146,7 +146,11 @@ pub enum CompileError {
 /// # Errors
 /// See [`CompileError`].
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
-    let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
+    let mut desired = Desired {
+        versions: supplies.versions.clone(),
+        random_keys: network.swarm_key.is_elsewhere(),
+        ..Desired::default()
+    };
     let drop_in = SecretBytes::new(resolver::DROP_IN_TEXT);
     desired.payloads.insert(FileSource::Fixed(FixedText::ResolverDropIn), drop_in);
     desired.spellings.add_secrets(network);
@@ -178,41 +182,38 @@ impl NetworkFiles {
     /// Adds the bytes of the files to `desired`, and which other bytes mean the same: a key is
     /// equivalent to one with or without a final line break.
     fn new(network: &Network, desired: &mut Desired) -> Self {
-        let mut file = |mode, content: Option<Content>, bytes: SecretBytes, source: FileSource| {
+        let template = tau::template();
+        let source = FileSource::Fixed(FixedText::UnitTemplate);
+        let text = SecretBytes::new(template.text());
+        let sha256 = Sha256::of(text.expose());
+        desired.payloads.insert(source.clone(), text);
+        let content = Content::Document(Arc::clone(template.document()));
+        let unit_template = Arc::new(File { access: Access::root(0o644), content, sha256, source });
+
+        let mut key = |mode, key: FolderKey, bytes: Option<SecretBytes>| {
+            let source = FileSource::Folder(key);
+            let Some(bytes) = bytes else { return Arc::new(File::unavailable(Access::root(mode), source)) };
+            desired.spellings.add(bytes.expose());
             let sha256 = Sha256::of(bytes.expose());
-            if matches!(source, FileSource::Folder(_)) {
-                desired.spellings.add(bytes.expose());
-            }
+            let content = match key {
+                FolderKey::Swarm | FolderKey::ValidationPrivate => Content::Secret(sha256),
+                FolderKey::ValidationPublic => {
+                    Content::Text(Printable::text(&String::from_utf8_lossy(bytes.expose())))
+                }
+            };
             desired.payloads.insert(source.clone(), bytes);
-            let content = content.unwrap_or(Content::Secret(sha256));
             Arc::new(File { access: Access::root(mode), content, sha256, source })
         };
-        let template = tau::template();
-        let directives = Content::Document(Arc::clone(template.document()));
-        let validation = &network.domain.validation;
-        let public = validation.public().to_owned();
+        let domain = &network.domain;
+        let swarm_key = network.swarm_key.here().map(|key| key.line().clone());
+        let public = domain.validation.here().map(|keys| SecretBytes::new(keys.public()));
         Self {
-            unit_template: file(
-                0o644,
-                Some(directives),
-                SecretBytes::new(template.text()),
-                FileSource::Fixed(FixedText::UnitTemplate),
-            ),
-            swarm_key: file(
-                0o600,
-                None,
-                network.swarm_key.line().clone(),
-                FileSource::Folder(FolderKey::Swarm),
-            ),
-            validation_public: file(
-                0o644,
-                Some(Content::Text(Printable::text(&public))),
-                SecretBytes::new(public),
-                FileSource::Folder(FolderKey::ValidationPublic),
-            ),
-            validation_private: validation
-                .private()
-                .map(|key| file(0o600, None, key.clone(), FileSource::Folder(FolderKey::ValidationPrivate))),
+            unit_template,
+            swarm_key: key(0o600, FolderKey::Swarm, swarm_key),
+            validation_public: key(0o644, FolderKey::ValidationPublic, public),
+            validation_private: domain
+                .private_key()
+                .map(|private| key(0o600, FolderKey::ValidationPrivate, private.here().copied().cloned())),
         }
     }
 }
@@ -238,7 +239,7 @@ struct HostCompiler<'a> {
 impl<'a> HostCompiler<'a> {
     fn new(network: &'a Network, supplies: &'a Supplies, host: &'a Host, files: &'a NetworkFiles) -> Self {
         let name = HostName::clone(&host.name);
-        let key = DigestKey::derive(network.swarm_key.line(), name.as_str());
+        let key = DigestKey::derive(&network.digest_secret, name.as_str());
         let goals = HostGoals { host: name, key, graph: Graph::default(), payloads: Vec::new() };
         Self { network, supplies, host, files, goals }
     }

@@ -2,13 +2,15 @@
 
 use super::peers::BootstrapNode;
 use super::{CompileError, Goal, HostCompiler};
-use crate::daemon::tau::config::{App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy};
+use crate::daemon::tau::config::{
+    self, App, Domains, KeyFiles, Location, NodeConfig, Plugins, Ports, Tenancy,
+};
 use crate::daemon::tau::{self, ServiceTraits};
-use crate::daemon::{engine, resolver};
-use crate::network::{Identity, Plugin, Shape};
+use crate::daemon::{Setting, engine, resolver};
+use crate::network::{Identity, Plugin, Secret, Shape};
 use crate::resource::{
-    Access, Activity, Content, Edge, Effect, File, FileSource, Node, NodeName, ResourceKey, SecretBytes,
-    Service, Sha256, Started,
+    Access, Activity, Content, Document, Edge, Effect, File, FileSource, Node, NodeName, ResourceKey,
+    SecretBytes, Service, Sha256, Started,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,15 +31,19 @@ impl HostCompiler<'_> {
         let services = || shape.services.iter().map(|service| service.as_str());
         let needs = tau::needs(services());
 
-        let config = self.config(&name, identity, shape, bootstrap, &needs)?;
+        let config = self.config(&name, identity, shape, bootstrap, &needs);
         let unwritable = |error| CompileError::Unwritable(name.clone(), error);
-        let document = config.document(&self.goals.key).map_err(unwritable)?;
+        let mut document = config.document(&self.goals.key).map_err(unwritable)?;
+        self.withhold(&mut document, identity, bootstrap, &needs);
         let text = config.to_yaml().map_err(unwritable)?;
         let path = tau::config_path(shape_name);
         let source = FileSource::Rendered(name.clone());
+        let is_whole = identity.key.is_some() && document.withheld().next().is_none();
         let content = Content::Document(Arc::new(document));
-        let sha256 = Sha256::of(text.expose());
-        self.goals.payloads.push((source.clone(), text));
+        let sha256 = if is_whole { Sha256::of(text.expose()) } else { Sha256::UNKNOWN };
+        if is_whole {
+            self.goals.payloads.push((source.clone(), text));
+        }
         self.file(&path, Arc::new(File { access: Access::root(0o600), content, sha256, source }));
         let validates = Edge::Validates(tau::validation(shape_name).into());
         self.connect(ResourceKey::File(tau::BINARY.to_owned()), ResourceKey::File(path.clone()), validates);
@@ -46,7 +52,9 @@ impl HostCompiler<'_> {
             .bootstrap
             .get(shape_name)
             .is_some_and(|hosts| hosts.iter().any(|host| **host == name.host));
-        let health = tau::health(shape_name, &identity.id.to_string(), *shape.ports.main, services());
+        // A plan without the id can't be applied.
+        let id = identity.id.as_ref().map(|id| id.to_string()).unwrap_or_default();
+        let health = tau::health(shape_name, &id, *shape.ports.main, services());
         self.have(
             unit.clone(),
             Service {
@@ -125,8 +133,7 @@ impl HostCompiler<'_> {
         shape: &Shape,
         bootstrap: &[BootstrapNode],
         needs: &ServiceTraits,
-    ) -> Result<NodeConfig, CompileError> {
-        let key = identity.key.as_ref().ok_or_else(|| CompileError::NoKey(name.clone()))?;
+    ) -> NodeConfig {
         let main = *shape.ports.main;
         let domain = &self.network.domain;
         let addresses = || self.host.addresses.iter().map(|address| address.ip);
@@ -137,11 +144,13 @@ impl HostCompiler<'_> {
         let public = tau::config::relative(tau::VALIDATION_PUBLIC);
         // tau requires this file whatever services the node runs. Without the private key,
         // the configuration names the public one.
-        let has_private = needs.trusted && domain.validation.private().is_some();
+        let has_private = needs.trusted && domain.private_key().is_some();
         let private =
             if has_private { tau::config::relative(tau::VALIDATION_PRIVATE) } else { public.clone() };
-        Ok(NodeConfig {
-            privatekey: key.expose().clone(),
+        // A configuration that lacks a secret isn't sent to a host.
+        let key = identity.key.as_ref().map(|key| key.expose().clone());
+        NodeConfig {
+            privatekey: key.unwrap_or_else(|| SecretBytes::new("")),
             swarmkey: tau::config::relative(tau::SWARM_KEY),
             services: shape.services.iter().map(|service| service.to_string()).collect(),
             p2p_listen: listen,
@@ -155,7 +164,7 @@ impl HostCompiler<'_> {
             peers: bootstrap
                 .iter()
                 .filter(|node| node.host != name.host)
-                .flat_map(|node| node.multiaddrs.iter().cloned())
+                .flat_map(|node| node.multiaddrs.iter().flatten().cloned())
                 .collect(),
             network_fqdn: domain.root.to_string(),
             domains: Domains {
@@ -168,9 +177,48 @@ impl HostCompiler<'_> {
                     .collect(),
             },
             tenancy: self.tenancy(needs.trusted),
-            accounts: self.network.accounts.as_ref().filter(|_| needs.accounts).map(|a| a.expose().clone()),
+            accounts: self
+                .network
+                .accounts
+                .as_ref()
+                .and_then(Secret::here)
+                .filter(|_| needs.accounts)
+                .map(|accounts| accounts.expose().clone()),
             plugins: Plugins { plugins: plugins(shape).map(|plugin| plugin.name.clone()).collect() },
-        })
+        }
+    }
+
+    /// Withholds what depends on secrets that aren't available.
+    fn withhold(
+        &self,
+        document: &mut Document,
+        identity: &Identity,
+        bootstrap: &[BootstrapNode],
+        needs: &ServiceTraits,
+    ) {
+        let network = self.network;
+        let mut withheld = Vec::new();
+        match (&identity.key, &identity.id) {
+            (Some(_), _) => {}
+            (None, Some(id)) => config::identify(document, &id.to_string()),
+            (None, None) => withheld.push(Setting::Identity),
+        }
+        let mut dialled = bootstrap.iter().filter(|node| node.host != *self.host.name);
+        if dialled.any(|node| node.multiaddrs.is_none()) {
+            withheld.push(Setting::Elders);
+        }
+        let app = network.tenancy.as_ref().and_then(|tenancy| tenancy.app.as_ref());
+        let app_key = app.and_then(|app| app.key.as_ref());
+        if needs.trusted && app_key.is_some_and(|key| key.is_elsewhere()) {
+            withheld.push(Setting::AppKey);
+        }
+        if needs.accounts && network.accounts.as_ref().is_some_and(Secret::is_elsewhere) {
+            withheld.push(Setting::Accounts);
+        }
+        config::withhold(document, &withheld);
+        if network.swarm_key.is_elsewhere() {
+            document.withhold_secrets();
+        }
     }
 
     /// The tenancy for a node: every node gets the provider and the owner, but only trusted
@@ -179,7 +227,7 @@ impl HostCompiler<'_> {
         let tenancy = self.network.tenancy.as_ref()?;
         let app = tenancy.app.as_ref().filter(|_| trusted).map(|app| App {
             client_id: app.client_id.as_ref().map(|id| id.to_string()).unwrap_or_default(),
-            key: app.key.as_ref().map_or_else(|| SecretBytes::new(""), |key| (**key).clone()),
+            key: app.key.as_ref().and_then(|key| key.here().cloned()).unwrap_or_else(|| SecretBytes::new("")),
         });
         Some(Tenancy { provider: tenancy.provider.to_string(), owner: tenancy.owner.to_string(), app })
     }

@@ -8,8 +8,9 @@ use crate::resource::HostName;
 pub(super) struct BootstrapNode {
     /// The host on which the node runs.
     pub(super) host: HostName,
-    /// A multiaddress for each address of the host: `/ip4/10.0.0.1/tcp/4242/p2p/12D3…`.
-    pub(super) multiaddrs: Vec<String>,
+    /// A multiaddress for each address of the host: `/ip4/10.0.0.1/tcp/4242/p2p/12D3…`; `None`
+    /// if the node's id isn't available.
+    pub(super) multiaddrs: Option<Vec<String>>,
 }
 
 /// The bootstrap nodes, ordered by shape and then as in the folder.
@@ -20,11 +21,10 @@ pub(super) fn bootstrap(network: &Network) -> Vec<BootstrapNode> {
         for name in hosts {
             let Some(host) = network.hosts.get(&**name) else { continue };
             let Some(identity) = host.nodes.get(shape) else { continue };
-            let multiaddrs = host
-                .addresses
-                .iter()
-                .map(|address| format!("{}/p2p/{}", multiaddr(address.ip, main), *identity.id))
-                .collect();
+            let multiaddrs = identity.id.as_ref().map(|id| {
+                let addresses = host.addresses.iter();
+                addresses.map(|address| format!("{}/p2p/{}", multiaddr(address.ip, main), **id)).collect()
+            });
             nodes.push(BootstrapNode { host: (**name).clone(), multiaddrs });
         }
     }

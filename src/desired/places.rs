@@ -216,7 +216,8 @@ impl NetworkPlaces {
         for (shape, hosts) in &*network.bootstrap {
             for host in hosts {
                 let identity = network.hosts.get(&host.value).and_then(|host| host.nodes.get(shape));
-                elders.extend(identity.map(|identity| (identity.id.to_string(), host.place.clone())));
+                let id = identity.and_then(|identity| identity.id.as_ref());
+                elders.extend(id.map(|id| (id.to_string(), host.place.clone())));
             }
         }
         let tenancy = network.tenancy.as_ref();
@@ -239,7 +240,7 @@ impl NetworkPlaces {
             owner: tenancy.map(|tenancy| tenancy.owner.place.clone()),
             client_id: app.and_then(|app| Some(app.client_id.as_ref()?.place.clone())),
             app_key: app.and_then(|app| Some(app.key.as_ref()?.place.clone())),
-            accounts: network.accounts.as_ref().map(|accounts| accounts.place.clone()),
+            accounts: network.accounts.as_ref().and_then(|accounts| Some(accounts.here()?.place.clone())),
         }
     }
 
@@ -271,7 +272,11 @@ impl From<&Host> for HostPlaces {
         let nodes = host.nodes.values().map(|identity| NodePlaces {
             shape: identity.shape.value.clone(),
             entry: identity.shape.place.clone(),
-            identity: identity.key.as_ref().map_or(&identity.id.place, |key| &key.place).clone(),
+            identity: match (&identity.key, &identity.id) {
+                (Some(key), _) => key.place.clone(),
+                (None, Some(id)) => id.place.clone(),
+                (None, None) => identity.shape.place.clone(),
+            },
         });
         Self {
             entry: host.name.place.clone(),

@@ -6,7 +6,7 @@ use crate::desired::Spellings;
 use crate::facts::RemovalRule;
 use crate::resource::{
     Activity, Content, Edge, Effect, File, Graph, Input, Inputs, Resource, ResourceId, ResourceKey, Service,
-    ShapeName, Started,
+    ShapeName, Started, staged_for,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub fn compare(
     }
     let shapes = shapes(desired);
     for (id, found) in current.iter() {
-        if desired.get(id).is_some() {
+        if desired.get(id).is_some() || may_be_resumed(id, desired) {
             continue;
         }
         if matches!(found, Resource::Units { fresh: false }) {
@@ -105,6 +105,14 @@ fn reloads(current: &Graph<Resource>, changes: &mut Graph<Change>) {
             }
         }
     }
+}
+
+/// Whether a file was staged for a desired file that isn't available. What its name would be isn't
+/// known, so the next apply may use it.
+pub(super) fn may_be_resumed(id: &ResourceId, desired: &Graph<Resource>) -> bool {
+    let Some(path) = id.key.path().and_then(staged_for) else { return false };
+    let id = ResourceId { host: id.host.clone(), key: ResourceKey::File(path) };
+    matches!(desired.get(&id), Some(Resource::File(file)) if !file.is_available())
 }
 
 /// Whether spore may remove a resource of this kind. Directories, packages and links stay,

@@ -1,9 +1,15 @@
 //! Whether two contents mean the same.
+//!
+//! What isn't available can't be compared, so it is no difference. [`uncompared`] lists it.
 
 use super::FieldChange;
+use super::compare::may_be_resumed;
 use crate::desired::Spellings;
-use crate::resource::{Content, Document, Effect, Field, Sha256, Value};
-use std::collections::BTreeSet;
+use crate::facts::RemovalRule;
+use crate::resource::{
+    Content, Document, Effect, Field, FieldPath, Graph, Resource, ResourceId, ResourceKey, Sha256, Value,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The result of comparing two contents.
 #[derive(Debug)]
@@ -26,6 +32,7 @@ pub(super) fn difference(
         return Difference::None;
     }
     match (before.0, after.0) {
+        (_, Content::Unavailable) => Difference::None,
         (Content::Document(before), Content::Document(after)) => {
             let fields = fields(before, after);
             if fields.is_empty() { Difference::None } else { Difference::Fields(fields) }
@@ -40,10 +47,54 @@ pub(super) fn difference(
             | Content::Text(_)
             | Content::Secret(_)
             | Content::Blob { .. }
-            | Content::Opaque,
+            | Content::Opaque
+            | Content::Unavailable,
             _,
         ) => Difference::Whole,
     }
+}
+
+/// Something on a host that can't be compared with what the folder wants, because that depends
+/// on a secret that isn't available.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncompared {
+    /// The file.
+    pub id: ResourceId,
+    /// The fields of the file that weren't compared; none if nothing of it was.
+    pub fields: Vec<FieldPath>,
+}
+
+/// What can't be compared of the files that are in both states, and the files that may have
+/// to be removed.
+pub fn uncompared(
+    desired: &Graph<Resource>,
+    current: &Graph<Resource>,
+    unwanted: &BTreeMap<ResourceKey, RemovalRule>,
+) -> Vec<Uncompared> {
+    let mut uncompared = Vec::new();
+    let mut lacks_secrets = false;
+    for (id, wanted) in desired.iter() {
+        let Resource::File(file) = wanted else { continue };
+        lacks_secrets |= file.content == Content::Unavailable;
+        let fields = match &file.content {
+            Content::Unavailable => Vec::new(),
+            Content::Document(document) => document.withheld().cloned().collect(),
+            _ => continue,
+        };
+        let is_compared = matches!(file.content, Content::Document(_)) && fields.is_empty();
+        if !is_compared && matches!(current.get(id), Some(Resource::File(_))) {
+            uncompared.push(Uncompared { id: id.clone(), fields });
+        }
+    }
+    // A copy of a secret that is wanted nowhere on the host is recognized by its digest.
+    let copies = unwanted.iter().filter(|(_, rule)| lacks_secrets && matches!(rule, RemovalRule::Copy));
+    for (key, _) in copies {
+        let found = current.iter().find(|(id, _)| id.key == *key && desired.get(id).is_none());
+        uncompared.extend(found.map(|(id, _)| Uncompared { id: id.clone(), fields: Vec::new() }));
+    }
+    let staged = current.iter().filter(|(id, _)| desired.get(id).is_none() && may_be_resumed(id, desired));
+    uncompared.extend(staged.map(|(id, _)| Uncompared { id: id.clone(), fields: Vec::new() }));
+    uncompared
 }
 
 fn same(same: bool) -> Difference {
@@ -52,10 +103,13 @@ fn same(same: bool) -> Difference {
 
 fn fields(before: &Document, after: &Document) -> Vec<FieldChange> {
     let Document { fields: before } = before;
+    let document = after;
     let Document { fields: after } = after;
     let paths: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let is_available = |path: &&FieldPath| !document.withholds(path);
     paths
         .into_iter()
+        .filter(is_available)
         .filter_map(|path| {
             let (old, new) = (before.get(path), after.get(path));
             let value = |field: &Field| field.value.clone();

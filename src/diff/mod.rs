@@ -11,4 +11,5 @@ mod ground;
 
 pub use change::{Change, ChangeKind, FieldChange, FileChange, Reason, ServiceChange, Verb};
 pub use compare::{CompareOptions, compare, runs_with};
+pub use content::{Uncompared, uncompared};
 pub use ground::{Grounded, Obstacle, ground};

@@ -168,7 +168,7 @@ impl Receipt {
 
     /// Where a difference between two states comes from.
     pub fn origin(&self, id: &ResourceId, desired: &Graph<Resource>, current: &Graph<Resource>) -> Origin {
-        if !is_recorded(&id.key) {
+        if !is_recorded(&id.key) || !is_available(id, desired) {
             return Origin::Unknown;
         }
         let left = self.resources.get(&id.key.to_string());
@@ -213,6 +213,16 @@ fn is_recorded(key: &ResourceKey) -> bool {
         | ResourceKey::Service(_) => true,
         ResourceKey::Package(_) | ResourceKey::Units | ResourceKey::Storage(_) => false,
     }
+}
+
+/// Whether the desired state of a resource is known. It isn't if it depends on a secret that isn't
+/// available.
+fn is_available(id: &ResourceId, desired: &Graph<Resource>) -> bool {
+    let is_known = |id: &ResourceId| match desired.get(id) {
+        Some(Resource::File(file)) => file.is_available(),
+        _ => true,
+    };
+    is_known(id) && desired.before(id).into_iter().all(|(read, _)| is_known(read))
 }
 
 /// A resource's state in one line. A desired state and a current one are the same line if they

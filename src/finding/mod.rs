@@ -220,7 +220,7 @@ impl Kind {
                 | KeyProblem::PeerId(_)
                 | KeyProblem::NotTheId { .. }
                 | KeyProblem::OnlyAnId(_)
-                | KeyProblem::Twice(_)
+                | KeyProblem::Twice { .. }
                 | KeyProblem::Swarm(_)
                 | KeyProblem::ValidationHalf(_)
                 | KeyProblem::Validation(_)

@@ -393,8 +393,11 @@ pub(crate) enum KeyProblem {
         id: PeerId,
     },
     OnlyAnId(Owner),
-    /// The node has a key and a file with a key.
-    Twice(Owner),
+    /// A secret is written in the folder, and is in a file as well; the fields' names.
+    Twice {
+        owner: Owner,
+        fields: [&'static str; 2],
+    },
     Swarm(SwarmKeyError),
     /// One half of the validation key pair is invalid.
     ValidationHalf(ValidationError),
@@ -427,13 +430,15 @@ pub(crate) enum KeyProblem {
     },
 }
 
-/// A key of the network that is in a file.
+/// A secret of the network that is in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NetworkKey {
     Swarm,
     ValidationPrivate,
     ValidationPublic,
     Node,
+    App,
+    Password,
 }
 
 /// Where a path starts.

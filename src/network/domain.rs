@@ -1,11 +1,13 @@
 //! Reads the network itself: `network.yaml`, which upstream now calls `cloud.yaml`.
 
 use super::fields::{Fields, Item};
-use super::files::{Files, Found, start_of};
+use super::files::Files;
 use super::problem::{ProblemReport, Read, Reported};
-use super::{At, DomainDraft, Place};
-use crate::finding::{Absent, Excerpt, Expected, Finding, KeyProblem, NetworkKey, Owner};
+use super::secret::bytes_of;
+use super::{At, DomainDraft, Place, Secret};
+use crate::finding::{Expected, Finding, KeyProblem, NetworkKey, Owner};
 use crate::identity::{SwarmKey, ValidationKeys};
+use crate::resource::SecretBytes;
 use std::collections::BTreeMap;
 
 /// The domain names of a network.
@@ -16,11 +18,26 @@ pub struct Domain {
     /// The parent of generated domain names.
     pub generated: At<String>,
     /// The domain-validation key pair; the private half may be absent.
-    pub validation: At<ValidationKeys>,
+    pub validation: At<Secret<ValidationKeys>>,
     /// Where the files of the pair are named.
     pub validation_files: ValidationFiles,
     /// Custom domains.
     pub custom: BTreeMap<String, CustomDomain>,
+}
+
+impl Domain {
+    /// The private validation key; `None` if the folder names none.
+    pub fn private_key(&self) -> Option<Secret<&SecretBytes>> {
+        match self.validation.here().and_then(ValidationKeys::private) {
+            Some(key) => Some(Secret::Here(key)),
+            None => self.validation_files.private.as_ref().map(|_| Secret::Elsewhere),
+        }
+    }
+
+    /// Whether a half of the pair is kept somewhere else.
+    pub fn is_validation_incomplete(&self) -> bool {
+        self.validation.is_elsewhere() || self.private_key().is_some_and(|key| key.is_elsewhere())
+    }
 }
 
 /// Where the files of the domain-validation key pair are named. One of the two may be absent.
@@ -150,19 +167,12 @@ impl RawNetwork<'_> {
         halves.chain(self.swarm_key.as_ref().ok()).map(|(_, path)| (*path).to_owned()).collect()
     }
 
-    /// The paths of the private keys that the network names.
-    pub(super) fn private_files(&self) -> impl Iterator<Item = At<String>> {
-        let private = self.validation.as_ref().ok().and_then(|pair| pair.private.as_ref());
-        let files = private.into_iter().chain(self.swarm_key.as_ref().ok());
-        files.map(|(item, path)| item.at((*path).to_owned()))
-    }
-
     /// Reads the files that the network names.
     pub(super) fn finish(
         self,
         files: &Files,
         report: &mut ProblemReport,
-    ) -> (DomainDraft, Option<At<SwarmKey>>) {
+    ) -> (DomainDraft, Option<At<Secret<SwarmKey>>>) {
         let swarm_key = self.swarm_key.and_then(|(item, path)| swarm_key(item, path, files, report));
         let validation_files = self.validation.as_ref().map(RawPair::places).unwrap_or_default();
         let validation = self.validation.and_then(|pair| pair.finish(files, report));
@@ -184,10 +194,10 @@ impl RawPair<'_> {
     }
 
     /// Reports the problems of each half, even if the other half has a problem.
-    fn finish(self, files: &Files, report: &mut ProblemReport) -> Read<At<ValidationKeys>> {
+    fn finish(self, files: &Files, report: &mut ProblemReport) -> Read<At<Secret<ValidationKeys>>> {
         let mut half = |half: Option<(Item<'_>, &str)>, key: NetworkKey| {
             let Some((item, path)) = half else { return Ok(None) };
-            let bytes = bytes(item, path, key, files, report)?;
+            let Secret::Here(bytes) = bytes_of(item, path, key, files, report)? else { return Ok(None) };
             let parts =
                 if key == NetworkKey::ValidationPrivate { (Some(bytes), None) } else { (None, Some(bytes)) };
             match ValidationKeys::new(parts.0, parts.1) {
@@ -197,8 +207,12 @@ impl RawPair<'_> {
         };
         let private = half(self.private, NetworkKey::ValidationPrivate);
         let public = half(self.public, NetworkKey::ValidationPublic);
-        match ValidationKeys::new(private?, public?) {
-            Ok(keys) => Ok(self.whole.at(keys)),
+        let (private, public) = (private?, public?);
+        if private.is_none() && public.is_none() {
+            return Ok(self.whole.at(Secret::Elsewhere));
+        }
+        match ValidationKeys::new(private, public) {
+            Ok(keys) => Ok(self.whole.at(Secret::Here(keys))),
             Err(error) => {
                 let halves = [self.private, self.public].into_iter().flatten();
                 let problem = Finding::new(KeyProblem::Validation(error));
@@ -208,41 +222,18 @@ impl RawPair<'_> {
     }
 }
 
-fn swarm_key(item: Item<'_>, path: &str, files: &Files, report: &mut ProblemReport) -> Read<At<SwarmKey>> {
-    match SwarmKey::parse(bytes(item, path, NetworkKey::Swarm, files, report)?) {
-        Ok(key) => Ok(item.at(key)),
-        Err(error) => Err(item.wrong(KeyProblem::Swarm(error), report)),
-    }
-}
-
-/// The bytes of a file with a key.
-pub(super) fn bytes<'f>(
+fn swarm_key(
     item: Item<'_>,
     path: &str,
-    key: NetworkKey,
-    files: &'f Files,
+    files: &Files,
     report: &mut ProblemReport,
-) -> Read<&'f [u8]> {
-    let file = item.shown();
-    match files.get(path) {
-        Some(Found::File(bytes)) => Ok(bytes),
-        Some(Found::Unreadable(why)) => {
-            Err(item.wrong(KeyProblem::Unreadable { file, why: why.clone() }, report))
-        }
-        Some(Found::Unopened) => Err(item.wrong(KeyProblem::IsAPlugin(file), report)),
-        None => {
-            let place = item.place();
-            let shown = place.shown(path);
-            // A masked path isn't shown anywhere else either.
-            let path = (shown == path).then(|| Excerpt::of(path));
-            let problem = Finding::new(KeyProblem::NoFile { file, start: start_of(shown), key, path });
-            let what = match key {
-                NetworkKey::Swarm | NetworkKey::ValidationPrivate | NetworkKey::Node => Absent::SecretFile,
-                NetworkKey::ValidationPublic => Absent::PublicFile,
-            };
-            let problem = problem.at(&place);
-            Err(report.missing(place, what, problem))
-        }
+) -> Read<At<Secret<SwarmKey>>> {
+    match bytes_of(item, path, NetworkKey::Swarm, files, report)? {
+        Secret::Elsewhere => Ok(item.at(Secret::Elsewhere)),
+        Secret::Here(bytes) => match SwarmKey::parse(bytes) {
+            Ok(key) => Ok(item.at(Secret::Here(key))),
+            Err(error) => Err(item.wrong(KeyProblem::Swarm(error), report)),
+        },
     }
 }
 

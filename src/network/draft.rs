@@ -9,9 +9,10 @@
 use super::problem::{Findings, ProblemReport, Problems};
 use super::{
     Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, KeyFile, Location,
-    Login, Network, Outside, Place, Plugin, Ssh, Tenancy, ValidationFiles,
+    Login, Network, Outside, Place, Plugin, Secret, Ssh, Tenancy, ValidationFiles,
 };
 use crate::artifact::{Architecture, Pin};
+use crate::daemon::tau;
 use crate::finding::{Excerpt, FolderProblem};
 use crate::identity::{NodeKey, PeerId, SwarmKey, ValidationKeys};
 use crate::resource::{HostName, SecretBytes, Sha256, ShapeName};
@@ -37,7 +38,7 @@ pub struct Draft {
     /// The network's domain names.
     pub domain: DomainDraft,
     /// The pre-shared key of all nodes.
-    pub swarm_key: Option<At<SwarmKey>>,
+    pub swarm_key: Option<At<Secret<SwarmKey>>>,
     /// By shape, the hosts whose nodes every other node dials first.
     pub bootstrap: Option<At<BTreeMap<ShapeName, Vec<At<HostName>>>>>,
     /// The templates of nodes.
@@ -83,7 +84,7 @@ pub struct DomainDraft {
     /// The parent of generated domain names.
     pub generated: Option<At<String>>,
     /// The domain-validation key pair.
-    pub validation: Option<At<ValidationKeys>>,
+    pub validation: Option<At<Secret<ValidationKeys>>>,
     /// Where the files of the pair are named.
     pub validation_files: ValidationFiles,
     /// Custom domains.
@@ -242,7 +243,7 @@ impl Draft {
     /// Converts the draft to a network, if there is no error in its folder.
     ///
     /// # Errors
-    /// All findings, if there is an error among them or a needed secret is missing.
+    /// All findings, if there is an error among them.
     pub fn finish(self) -> Result<Network, Problems> {
         let mut problems = self.problems();
         if problems.iter().any(Finding::is_error) {
@@ -259,6 +260,15 @@ impl Draft {
         let DomainDraft { root, generated, validation, validation_files, custom } = self.domain;
         let (root, generated, validation) = (root?, generated?, validation?);
         let logins = each(self.logins, |login| login.whole().map(Arc::new))?;
+        let elsewhere = self.secrets == Secrets::Elsewhere;
+        let mut shapes = self.shapes.values();
+        let needs_accounts =
+            shapes.any(|shape| tau::needs(shape.services.iter().map(|name| name.as_str())).accounts);
+        let swarm_key = self.swarm_key?;
+        let digest_secret = match &*swarm_key {
+            Secret::Here(key) => key.line().clone(),
+            Secret::Elsewhere => SwarmKey::generate().line().clone(),
+        };
         let tenancy = match self.tenancy {
             Some(TenancyDraft { provider, owner, app, place: _ }) => {
                 Some(Tenancy { provider: provider?, owner: owner?, app })
@@ -268,13 +278,18 @@ impl Draft {
         Some(Network {
             folder: self.folder,
             domain: Domain { root, generated, validation, validation_files, custom },
-            swarm_key: self.swarm_key?,
+            swarm_key,
+            digest_secret,
             bootstrap: self.bootstrap?,
             shapes: each(self.shapes, ShapeDraft::whole)?,
             hosts: each(self.hosts, |host| host.whole(&logins))?,
             logins,
             tenancy,
-            accounts: self.accounts,
+            // Nothing in the folder tells whether there is one elsewhere.
+            accounts: match self.accounts {
+                Some(accounts) => Some(Secret::Here(accounts)),
+                None => (elsewhere && needs_accounts).then_some(Secret::Elsewhere),
+            },
             tau: self.tau,
             warnings: Vec::new(),
         })
@@ -291,7 +306,7 @@ impl ShapeDraft {
 impl HostDraft {
     fn whole(self, logins: &BTreeMap<String, Arc<Login>>) -> Option<super::Host> {
         let Self { name, addresses, ssh, location, nodes, all_addresses: _, all_nodes: _ } = self;
-        let nodes = each(nodes, |NodeDraft { shape, key, id }| Some(Identity { shape, key, id: id? }))?;
+        let nodes = each(nodes, |NodeDraft { shape, key, id }| Some(Identity { shape, key, id }))?;
         let SshDraft { address, port, logins: names } = ssh?;
         let logins = names.iter().map(|name| logins.get(&name.value).cloned()).collect::<Option<_>>()?;
         Some(super::Host { name, addresses, ssh: Ssh { address, port, logins }, location, nodes })

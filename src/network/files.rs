@@ -166,6 +166,7 @@ impl Files {
         }
         if let Some(secrets) = &outside.secrets {
             files.load_nodes(secrets, outside.links)?;
+            files.load_accounts(secrets, outside.links);
         }
         let paths = named.into_iter().filter_map(|path| Some((path.clone(), files.path_of(&path)?)));
         files.in_git = git::unignored(paths.collect());
@@ -322,6 +323,20 @@ impl Files {
             }
         }
         Ok(())
+    }
+
+    /// Reads the configuration of `accounts`, in which everything is secret, unless the network's
+    /// folder has one.
+    fn load_accounts(&mut self, secrets: &Path, links: Links) {
+        let [name] = *Component::Accounts.names() else { return };
+        let known =
+            |files: &Self| files.is_folder(name) || files.found.keys().any(|key| stem(key) == Some(name));
+        for ending in ENDINGS {
+            let key = format!("{name}.{ending}");
+            if !known(self) {
+                self.load(key.clone(), &secrets.join(key), bounds_in_secrets(links));
+            }
+        }
     }
 
     /// The path of the key of a node, if it isn't named.

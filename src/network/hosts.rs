@@ -3,8 +3,9 @@
 use super::fields::{Fields, Item};
 use super::files::Files;
 use super::problem::{ProblemReport, Read, Reported};
+use super::secret::{self, bytes_of};
 use super::slot::Slot;
-use super::{At, HostDraft, Login, LoginDraft, NodeDraft, ShapeDraft, SshDraft};
+use super::{At, HostDraft, Login, LoginDraft, NodeDraft, Secret, ShapeDraft, SshDraft};
 use crate::finding::{
     Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, NetworkKey, Owner, Referent,
 };
@@ -84,8 +85,9 @@ pub struct Identity {
     /// The node's private key. It is `None` only if the folder has just the peer id, which
     /// [`Secrets::Elsewhere`](super::Secrets::Elsewhere) allows.
     pub key: Option<At<NodeKey>>,
-    /// The node's peer id, as written or as derived from the key. The two agree.
-    pub id: At<PeerId>,
+    /// The node's peer id, as written or as derived from the key. The two agree. It is `None`
+    /// only if the folder has neither, because the key is elsewhere.
+    pub id: Option<At<PeerId>>,
 }
 
 /// Reads the hosts. A host with an invalid name is only checked, and sets `partial` to
@@ -306,36 +308,30 @@ fn read_node(
     let path = Files::key_of(slot.name, host);
     let unnamed = |report: &mut ProblemReport| {
         files.get(&path)?;
-        let bytes = super::domain::bytes(slot.item, &path, NetworkKey::Node, files, report);
-        Some(bytes.and_then(|bytes| parsed(&slot.item, bytes, &name, report)))
+        Some((slot.item, bytes_of(slot.item, &path, NetworkKey::Node, files, report)))
     };
     let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
     let neither = |report: &mut ProblemReport| {
-        report.push(Finding::new(KeyProblem::NoIdentity(name.clone())).at(&slot.place));
+        let problem = Finding::new(KeyProblem::NoIdentity(name.clone())).at(&slot.place);
+        // If the key may be elsewhere, it is in the list of the missing secrets.
+        let _ = report.missing(slot.place.clone(), Absent::NodeKey, problem);
     };
     if slot.item.is_null() {
-        let found = unnamed(report);
-        if found.is_none() {
+        let Some((item, bytes)) = unnamed(report) else {
             neither(report);
-        }
-        let key = found.and_then(Result::ok).map(|key: At<NodeKey>| At { place: slot.place.clone(), ..key });
+            return node(None, None);
+        };
+        let key = bytes.and_then(|bytes| parsed(item, bytes, &name, report)).ok().flatten();
+        let key = key.map(|key: At<NodeKey>| At { place: slot.place.clone(), ..key });
         let id = key.as_ref().map(|key| At { value: key.peer_id(), place: key.place.clone() });
         return node(key, id);
     }
     let Ok(mut fields) = slot.item.fields(name.clone(), report) else { return node(None, None) };
-    let (written, file) = (fields.take("key"), fields.take("key_file"));
-    if let (Some(written), Some(file)) = (&written, &file) {
-        let twice = Finding::new(KeyProblem::Twice(name.clone()));
-        report.push(twice.at(&written.place()).at(&file.place()));
-    }
-    let written =
-        written.map(|item| parsed(&item, item.text(Expected::PrivateKey, report)?.as_bytes(), &name, report));
-    let file = file.map(|item| {
-        let path = item.text(Expected::PathOfFile, report)?;
-        let bytes = super::domain::bytes(item, path, NetworkKey::Node, files, report)?;
-        parsed(&item, bytes, &name, report)
-    });
-    let key = written.or(file).or_else(|| unnamed(report));
+    let as_key = (Expected::PrivateKey, NetworkKey::Node);
+    let key = match secret::take(&mut fields, ["key", "key_file"], as_key, &name, files, report) {
+        Some((item, key)) => Some(key.and_then(|key| parsed(item, key, &name, report))),
+        None => unnamed(report).map(|(item, key)| key.and_then(|key| parsed(item, key, &name, report))),
+    };
     let id = fields.take("id").map(|item| {
         let text = item.text(Expected::PeerId, report)?;
         text.parse::<PeerId>()
@@ -344,18 +340,19 @@ fn read_node(
     });
     let misspelt = fields.finish(report);
     match (&key, &id) {
-        (Some(Ok(key)), Some(Ok(id))) if key.peer_id() != id.value => {
+        (Some(Ok(Some(key))), Some(Ok(id))) if key.peer_id() != id.value => {
             let what = KeyProblem::NotTheId { node: name.clone(), id: key.peer_id() };
             report.push(Finding::new(what).at(&id.place).at(&key.place));
         }
         (None, Some(Ok(id))) if !misspelt => {
             let problem = Finding::new(KeyProblem::OnlyAnId(name.clone())).at(&id.place);
-            report.missing(slot.place.clone(), Absent::NodeKey, problem);
+            // If the key may be elsewhere, it is in the list of the missing secrets.
+            let _ = report.missing(slot.place.clone(), Absent::NodeKey, problem);
         }
         (None, None) if !misspelt => neither(report),
         _ => {}
     }
-    let (key, id) = (key.and_then(Result::ok), id.and_then(Result::ok));
+    let (key, id) = (key.and_then(Result::ok).flatten(), id.and_then(Result::ok));
     // If they disagree, the key counts, because tau uses only the key.
     let made = key.as_ref().map(|key| At { value: key.peer_id(), place: key.place.clone() });
     let agrees = |id: &At<PeerId>| made.as_ref().is_none_or(|made| made.value == id.value);
@@ -363,11 +360,16 @@ fn read_node(
     node(key, id)
 }
 
-/// Parses the key of a node, written in the folder or in a file.
-fn parsed(item: &Item<'_>, bytes: &[u8], node: &Owner, report: &mut ProblemReport) -> Read<At<NodeKey>> {
-    let text = String::from_utf8_lossy(bytes);
-    match text.trim().parse::<NodeKey>() {
-        Ok(key) => Ok(item.at(key)),
+/// Parses the key of a node, written in the folder or in a file; `None` if it is elsewhere.
+fn parsed(
+    item: Item<'_>,
+    key: Secret<impl AsRef<[u8]>>,
+    node: &Owner,
+    report: &mut ProblemReport,
+) -> Read<Option<At<NodeKey>>> {
+    let Secret::Here(bytes) = key else { return Ok(None) };
+    match String::from_utf8_lossy(bytes.as_ref()).trim().parse::<NodeKey>() {
+        Ok(key) => Ok(Some(item.at(key))),
         Err(error) => Err(item.wrong(KeyProblem::Node { node: node.clone(), error }, report)),
     }
 }

@@ -3,9 +3,10 @@
 use super::fields::{Fields, Item};
 use super::files::{Files, Found, start_of};
 use super::problem::{ProblemReport, Read};
+use super::secret;
 use super::slot::Slot;
-use super::{At, Draft, LoginDraft, Secrets};
-use crate::finding::{Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, Owner};
+use super::{At, Draft, LoginDraft, Secret, Secrets};
+use crate::finding::{Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, NetworkKey, Owner};
 use crate::identity::SshKeyKind;
 use crate::resource::SecretBytes;
 use std::collections::BTreeMap;
@@ -55,21 +56,45 @@ fn read_login(slot: &Slot<'_>, files: &Files, report: &mut ProblemReport) -> Log
     let name = At { value: slot.name.to_owned(), place: slot.place.clone() };
     let mut login = LoginDraft { name, user: None, keys: Vec::new(), password: None };
     let shown = Excerpt::of(slot.place.shown(slot.name));
-    let Ok(mut fields) = slot.item.fields(Owner::Login(shown), report) else { return login };
+    let owner = Owner::Login(shown);
+    let Ok(mut fields) = slot.item.fields(owner.clone(), report) else { return login };
     let user = fields.either(["user", "username"], report, |item, report| user(item, report));
     login.user = user.unwrap_or_else(|| Err(fields.missing(&["username", "user"], "username: root"))).ok();
     let keys = fields.either(["files", "key"], report, |item, report| Ok(key_files(item, files, report)));
-    let password = fields.take("password");
+    let as_password = (Expected::Password, NetworkKey::Password);
+    let names = ["password", "password_file"];
+    let password = secret::take(&mut fields, names, as_password, &owner, files, report);
     if keys.is_none() && password.is_none() {
-        fields.missing(&["key", "files", "password"], "key: keys/id_ed25519");
+        fields.missing(&["key", "files", "password", "password_file"], "key: keys/id_ed25519");
     }
     login.keys = keys.and_then(Result::ok).unwrap_or_default();
-    login.password = password.and_then(|item| {
-        let text = item.text(Expected::Password, report).ok()?;
-        Some(item.at(SecretBytes::new(text)))
+    login.password = password.and_then(|(item, password)| match password.ok()? {
+        Secret::Here(password) => Some(item.at(without_line_break(&password))),
+        Secret::Elsewhere => None,
     });
     fields.finish(report);
     login
+}
+
+/// The files that logins name, as written: their keys, and those with their passwords.
+pub(super) fn named(fields: &Fields<'_>, report: &mut ProblemReport) -> Vec<String> {
+    let mut named = Vec::new();
+    for slot in &fields.slots {
+        let Ok(mut login) = slot.item.fields(Owner::Login(Excerpt::of("")), report) else { continue };
+        for name in ["files", "key", "password_file"] {
+            let items = login.take(name).map(|item| item.items(report)).unwrap_or_default();
+            let paths = items.into_iter().map(|item| item.text(Expected::PathOfFile, report));
+            named.extend(paths.filter_map(Result::ok).map(str::to_owned));
+        }
+    }
+    named
+}
+
+/// The password in a file, which usually ends with a line break.
+fn without_line_break(password: &SecretBytes) -> SecretBytes {
+    let bytes = password.expose();
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    SecretBytes::new(bytes.strip_suffix(b"\r").unwrap_or(bytes))
 }
 
 /// Reports the missing keys of logins that are in use. If none of a login's keys exists and
@@ -87,7 +112,8 @@ pub(super) fn missing_keys(draft: &Draft, report: &mut ProblemReport) {
         if has_other || draft.secrets == Secrets::Elsewhere {
             for key in missing() {
                 let problem = Finding::new(KeyProblem::LoginFile { file: file(key), login: name.clone() });
-                report.missing(key.place.clone(), Absent::SecretFile, problem.at(&key.place));
+                // A key that may be elsewhere is in the list of the missing secrets.
+                let _ = report.missing(key.place.clone(), Absent::SecretFile, problem.at(&key.place));
             }
         } else if missing().next().is_some() {
             let only = match login.keys.as_slice() {

@@ -160,14 +160,13 @@ impl<'t> Mask<'t> {
         let Some(key) = key else { return !self.guarded() };
         match self.component {
             Component::Hosts => match key {
-                "addr" | "port" | "auth" | "location" | "lat" | "long" | "gps" | "id" | "ssh" | "shapes" => {
-                    true
-                }
+                "addr" | "port" | "auth" | "location" | "lat" | "long" | "gps" | "id" | "ssh" | "shapes"
+                | "key_file" => true,
                 "key" => above == Some("ssh"),
                 _ => false,
             },
-            Component::Logins => matches!(key, "user" | "username" | "files" | "key"),
-            Component::Tenancy => matches!(key, "provider" | "owner" | "client-id"),
+            Component::Logins => matches!(key, "user" | "username" | "files" | "key" | "password_file"),
+            Component::Tenancy => matches!(key, "provider" | "owner" | "client-id" | "key_file"),
             Component::Accounts => false,
             Component::Network | Component::Shapes | Component::Tau => {
                 let key = key.to_ascii_lowercase();

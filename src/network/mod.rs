@@ -20,6 +20,7 @@ mod hosts;
 mod logins;
 mod mask;
 mod problem;
+mod secret;
 mod shapes;
 mod slot;
 mod tau_yaml;
@@ -37,6 +38,7 @@ pub use files::{Files, Found, Links, Outside, is_network};
 pub use hosts::{Host, HostAddress, Identity, Location, NotAnAddress, Ssh};
 pub use logins::{KeyFile, Login};
 pub use problem::{Problems, nearest};
+pub use secret::{MissingSecret, Secret};
 pub use shapes::{Plugin, Ports, Shape};
 pub use tenancy::{Accounts, App, Tenancy};
 
@@ -49,7 +51,7 @@ use problem::{ProblemReport, Reported};
 use crate::artifact::{Architecture, Pin};
 use crate::finding::{Component, Excerpt, FolderProblem};
 use crate::identity::{SshKeyKind, SwarmKey};
-use crate::resource::{HostName, ShapeName};
+use crate::resource::{HostName, SecretBytes, ShapeName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,7 +64,10 @@ pub struct Network {
     /// The network's domain names.
     pub domain: Domain,
     /// The pre-shared key of all nodes.
-    pub swarm_key: At<SwarmKey>,
+    pub swarm_key: At<Secret<SwarmKey>>,
+    /// What the keys of digests are derived from: the swarm key. If it isn't available, these
+    /// are random bytes that nobody keeps, so that such digests are of no use to anyone.
+    pub digest_secret: SecretBytes,
     /// The elders: by shape, the hosts whose nodes every other node dials first. Each of
     /// the hosts runs a node of that shape.
     pub bootstrap: At<BTreeMap<ShapeName, Vec<At<HostName>>>>,
@@ -74,8 +79,8 @@ pub struct Network {
     pub logins: BTreeMap<String, Arc<Login>>,
     /// The owner of the repositories that the network serves.
     pub tenancy: Option<Tenancy>,
-    /// The configuration of the `accounts` service.
-    pub accounts: Option<At<Accounts>>,
+    /// The configuration of the `accounts` service; `None` if the folder has none.
+    pub accounts: Option<Secret<At<Accounts>>>,
     /// The tau to run, by architecture; empty if the folder pins none.
     pub tau: BTreeMap<Architecture, At<Pin>>,
     /// The findings that are not errors.
@@ -109,14 +114,16 @@ fn named(files: &Files) -> Vec<String> {
         named.extend(domain::read(documents.fields(&mut ignored), &mut ignored).named());
     }
     if let Some(documents) = Documents::read(Component::Logins, files, &mut ignored) {
-        let logins = logins::read(documents.fields(&mut ignored), files, &mut ignored).into_values();
-        named.extend(logins.flat_map(|login| login.keys).map(|key| key.value.written));
+        named.extend(logins::named(&documents.fields(&mut ignored), &mut ignored));
     }
     // Most folders have no such files, and can have many hosts.
     if files.mention(b"key_file")
         && let Some(documents) = Documents::read(Component::Hosts, files, &mut ignored)
     {
         named.extend(hosts::key_files(documents.fields(&mut ignored), &mut ignored));
+    }
+    if let Some(documents) = Documents::read(Component::Tenancy, files, &mut ignored) {
+        named.extend(tenancy::key_file(documents.fields(&mut ignored), &mut ignored));
     }
     named
 }
@@ -158,7 +165,6 @@ fn assemble(files: &Files, secrets: Secrets, report: &mut ProblemReport) -> Draf
             draft.partial.bootstrap = partial;
         }
         raw.bootstrap = Err(Reported);
-        draft.unignored.extend(raw.private_files().filter_map(|file| files.in_git(file)));
         (draft.domain, draft.swarm_key) = raw.finish(files, report);
     }
     draft.sources = files.digests();
@@ -166,15 +172,17 @@ fn assemble(files: &Files, secrets: Secrets, report: &mut ProblemReport) -> Draf
         draft.sources.remove(&key.written);
     }
     logins::missing_keys(&draft, report);
-    let plain = draft.logins.values().flat_map(|login| &login.keys);
-    let plain = plain.filter(|key| key.kind == Some(SshKeyKind::Plain));
-    draft.unignored.extend(plain.filter_map(|key| files.in_git(key.clone().map(|key| key.written))));
     draft.partial.tenancy = tenancy.as_ref().is_some_and(|fields| fields.partial);
-    draft.tenancy = tenancy.and_then(|fields| tenancy::read(fields, report));
+    draft.tenancy = tenancy.and_then(|fields| tenancy::read(fields, files, report));
     draft.accounts = accounts.and_then(|fields| tenancy::read_accounts(&fields));
     if let Some(fields) = tau {
         draft.tau = tau_yaml::read(fields, report);
     }
+    let plain = draft.logins.values().flat_map(|login| &login.keys);
+    let plain = plain.filter(|key| key.kind == Some(SshKeyKind::Plain));
+    let plain = plain.map(|key| key.clone().map(|key| key.written));
+    draft.unignored =
+        report.secret_files().into_iter().chain(plain).filter_map(|file| files.in_git(file)).collect();
     draft
 }
 

@@ -1,6 +1,6 @@
 //! Collects what is found while a folder is read.
 
-use super::{Place, Secrets};
+use super::{At, Place, Secrets};
 use crate::finding::{Absent, Excerpt, Finding, FolderProblem, Severity};
 use std::error::Error;
 use std::fmt;
@@ -64,6 +64,8 @@ pub(super) struct ProblemReport {
     findings: Findings,
     /// The missing secrets, if [`Secrets::Elsewhere`] allows that.
     missing: Vec<(Place, Absent)>,
+    /// The files with secrets, where they are named.
+    secret_files: Vec<At<String>>,
     /// How much has been spent on searches for the nearest name: see [`MOST_COMPARED`].
     compared: usize,
 }
@@ -87,7 +89,13 @@ pub(super) type Read<T> = Result<T, Reported>;
 
 impl ProblemReport {
     pub(super) fn new(secrets: Secrets) -> Self {
-        Self { secrets, findings: Findings::default(), missing: Vec::new(), compared: 0 }
+        Self {
+            secrets,
+            findings: Findings::default(),
+            missing: Vec::new(),
+            secret_files: Vec::new(),
+            compared: 0,
+        }
     }
 
     pub(super) fn push(&mut self, problem: Finding) -> Reported {
@@ -106,15 +114,25 @@ impl ProblemReport {
         value
     }
 
-    /// Reports that a key is missing, as `problem`, unless secrets may be elsewhere.
-    pub(super) fn missing(&mut self, place: Place, what: Absent, problem: Finding) -> Reported {
+    /// Reports that a secret is missing, as `problem`, unless secrets may be elsewhere.
+    pub(super) fn missing(&mut self, place: Place, what: Absent, problem: Finding) -> Read<()> {
         match self.secrets {
-            Secrets::Needed => self.push(problem),
+            Secrets::Needed => Err(self.push(problem)),
             Secrets::Elsewhere => {
                 self.missing.push((place, what));
-                Reported
+                Ok(())
             }
         }
+    }
+
+    /// Notes that a file has a secret, which git should ignore.
+    pub(super) fn has_secret(&mut self, file: At<String>) {
+        self.secret_files.push(file);
+    }
+
+    /// The files with secrets.
+    pub(super) fn secret_files(&mut self) -> Vec<At<String>> {
+        std::mem::take(&mut self.secret_files)
     }
 
     /// The name among `names` that `name` was probably meant to be.

@@ -2,9 +2,10 @@
 //! `accounts.yaml`.
 
 use super::fields::{Fields, Item};
+use super::files::Files;
 use super::problem::{ProblemReport, Read};
-use super::{At, TenancyDraft};
-use crate::finding::{Expected, Owner};
+use super::{At, Secret, TenancyDraft, secret};
+use crate::finding::{Expected, NetworkKey, Owner};
 use crate::resource::SecretBytes;
 use crate::yaml::{Content, mapping, plain};
 use serde_yaml::Value;
@@ -28,7 +29,7 @@ pub struct App {
     /// The application's client id.
     pub client_id: Option<At<String>>,
     /// The application's private key, in PEM.
-    pub key: Option<At<SecretBytes>>,
+    pub key: Option<At<Secret<SecretBytes>>>,
 }
 
 /// The contents of `accounts.yaml`. Every scalar counts as a secret.
@@ -103,7 +104,11 @@ fn shape(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Reads the tenancy.
-pub(super) fn read(mut fields: Fields<'_>, report: &mut ProblemReport) -> Option<TenancyDraft> {
+pub(super) fn read(
+    mut fields: Fields<'_>,
+    files: &Files,
+    report: &mut ProblemReport,
+) -> Option<TenancyDraft> {
     // If the tenancy is a folder, each entry is a file, and the whole has no place.
     let place = fields.place.clone().or_else(|| Some(fields.slots.first()?.place.clone()))?;
     let provider = fields.need("provider", "provider: github").and_then(|item| text(item, report)).ok();
@@ -111,15 +116,21 @@ pub(super) fn read(mut fields: Fields<'_>, report: &mut ProblemReport) -> Option
     let app = fields.take("app").and_then(|item| {
         let mut fields = item.fields(Owner::Path("app"), report).ok()?;
         let client_id = fields.take("client-id").and_then(|item| text(item, report).ok());
-        let key = fields.take("key").and_then(|item| {
-            let text = item.text(Expected::PrivateKey, report).ok()?;
-            Some(item.at(SecretBytes::new(text)))
-        });
+        let as_key = (Expected::PrivateKey, NetworkKey::App);
+        let owner = Owner::Path("app");
+        let key = secret::take(&mut fields, ["key", "key_file"], as_key, &owner, files, report);
+        let key = key.and_then(|(item, key)| Some(item.at(key.ok()?)));
         fields.finish(report);
         Some(App { client_id, key })
     });
     fields.finish(report);
     Some(TenancyDraft { provider, owner, app, place })
+}
+
+/// The file that the tenancy names as the key of its application, as written.
+pub(super) fn key_file(mut fields: Fields<'_>, report: &mut ProblemReport) -> Option<String> {
+    let mut app = fields.take("app")?.fields(Owner::Path("app"), report).ok()?;
+    app.take("key_file")?.text(Expected::PathOfFile, report).ok().map(str::to_owned)
 }
 
 fn text(item: Item<'_>, report: &mut ProblemReport) -> Read<At<String>> {

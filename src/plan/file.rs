@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the file's format, `major.minor`.
-pub const FORMAT: &str = "1.0";
+pub const FORMAT: &str = "1.1";
 
 /// The version of the planner. It is raised whenever the same folder, options and facts lead
 /// to another plan than before.
@@ -103,6 +103,12 @@ pub struct PlanPage {
     pub locked: BTreeMap<Printable, Printable>,
     /// The hosts that couldn't be planned; a host has an entry for each reason.
     pub unplanned: Vec<UnplannedHost>,
+    /// The secrets that weren't available to the plan, which therefore can't be applied.
+    #[serde(default)]
+    pub missing: Vec<MissingEntry>,
+    /// What couldn't be compared, because of these secrets.
+    #[serde(default)]
+    pub uncompared: Vec<UncomparedEntry>,
     /// The hosts that were deleted from the folder without having been retired.
     pub forgotten: Vec<ForgottenHost>,
     /// By host, the last apply; `null` if the host has no receipt of any. Hosts without nodes are
@@ -129,7 +135,7 @@ pub struct PlanPage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Every host is as the folder describes it.
+    /// Every host is as the folder describes it, except for what couldn't be compared.
     InSync,
     /// There is something to do, or something on a host overrides the desired state.
     Changes,
@@ -150,6 +156,26 @@ pub struct UnplannedHost {
     pub help: Printable,
     /// Where the folder describes the host.
     pub place: Option<PlaceEntry>,
+}
+
+/// A secret that wasn't available to the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MissingEntry {
+    /// What it is: `the swarm key`.
+    pub secret: Printable,
+    /// Where the folder names it, or what needs it.
+    pub place: Option<PlaceEntry>,
+}
+
+/// A file that couldn't be compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UncomparedEntry {
+    /// The path of the file.
+    pub resource: Printable,
+    /// The fields that weren't compared; empty if nothing of the file was.
+    pub fields: Vec<Printable>,
+    /// The hosts that have the file.
+    pub hosts: Vec<Printable>,
 }
 
 /// A host that was deleted from the folder without having been retired.
@@ -366,6 +392,8 @@ pub enum Stale {
     },
     /// The plan is for another network.
     Network(Printable),
+    /// These secrets weren't available to it.
+    WithoutSecrets(Vec<Printable>),
     /// The swarm key, from which the key of the digests is derived.
     SwarmKey,
     /// A file of the folder was added, removed or changed.
@@ -442,6 +470,10 @@ impl PlanFile {
         }
         if plan.network != Printable::line(network) {
             return Some(Stale::Network(plan.network.clone()));
+        }
+        if !plan.missing.is_empty() {
+            let missing = plan.missing.iter().map(|missing| missing.secret.clone());
+            return Some(Stale::WithoutSecrets(missing.collect()));
         }
         let Inputs { options: _, key, folder, secrets, artifacts } = inputs;
         if planned.key != *key {

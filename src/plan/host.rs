@@ -7,7 +7,7 @@
 use super::retire::{self, Remainder, Retirement};
 use super::{Options, OverriddenDirective, obstacles, order, target};
 use crate::desired::Desired;
-use crate::diff::{Change, CompareOptions, Grounded, Obstacle, compare, ground};
+use crate::diff::{Change, CompareOptions, Grounded, Obstacle, Uncompared, compare, ground, uncompared};
 use crate::facts::receipt::Receipt;
 use crate::facts::{Conditions, Facts, interpret};
 use crate::resource::{DigestKey, Graph, HostName, Printable, Resource, ResourceId, ResourceKey};
@@ -25,6 +25,8 @@ pub(super) struct HostPart {
     pub(super) unchanged: usize,
     /// Why the host can't be planned.
     pub(super) obstacles: Vec<Obstacle>,
+    /// What can't be compared, because secrets aren't available.
+    pub(super) uncompared: Vec<Uncompared>,
     /// Directives of our unit template that something on the host overrides.
     pub(super) overridden: Vec<OverriddenDirective>,
     /// Whether a node, target or not, runs with another version of a secret that all nodes
@@ -50,8 +52,8 @@ pub(super) struct HostPlanner<'a> {
 impl HostPlanner<'_> {
     /// Plans one host. `twins` are the folder's other hosts that have the same machine ID.
     pub(super) fn plan(&self, name: &HostName, facts: &Facts, twins: Vec<HostName>) -> HostPart {
-        let Self { network, desired: Desired { goals, spellings, digest_keys, .. }, retirement, options } =
-            *self;
+        let Self { network, desired, retirement, options } = *self;
+        let Desired { goals, spellings, digest_keys, random_keys, .. } = desired;
         let none = Graph::default();
         let current = interpret(name, facts);
         let conditions = current.conditions;
@@ -66,14 +68,15 @@ impl HostPlanner<'_> {
         }
         obstacles.extend(obstacles::never_asked(&desired, &current.asked));
         let key = digest_keys.get(name).map(DigestKey::fingerprint);
-        if key.is_none() || key != current.asked.key {
+        // Digests with a random key aren't compared at all.
+        if !random_keys && (key.is_none() || key != current.asked.key) {
             obstacles.push(Obstacle::OtherKey);
         }
         obstacles.extend(obstacles::ports(&desired, &current.graph, &conditions));
         obstacles.extend(obstacles::unreadable(&desired, &current.graph, &current.unwanted));
         let mut overridden = obstacles::foreign(name, &desired, &conditions.foreign, options, &mut obstacles);
-        let terms =
-            CompareOptions { spellings, unwanted: &current.unwanted, purge_storage: options.purge_storage };
+        let unwanted = current.unwanted;
+        let terms = CompareOptions { spellings, unwanted: &unwanted, purge_storage: options.purge_storage };
         let receipt = current.receipt.filter(|receipt| receipt.is_of(network));
         let current = current.graph;
         let all = compare(&desired, &current, terms);
@@ -96,6 +99,8 @@ impl HostPlanner<'_> {
         let is_planned = obstacles.is_empty();
         overridden.retain(|_| is_planned);
         let (mut changes, mut unchanged, mut remainder) = (Graph::default(), 0, None);
+        let mut uncompared = uncompared(&desired, &current, &unwanted);
+        uncompared.retain(|_| is_planned && is_target);
         if is_planned {
             changes = target::narrow(made, &desired, &options.targets);
             remainder = needed.as_ref().map(|(changes, remainder)| remainder.unstaged(changes));
@@ -108,7 +113,9 @@ impl HostPlanner<'_> {
             };
             // A resource with a difference doesn't count as in place, even if the plan
             // doesn't change it.
-            let in_place = |id: &ResourceId| all.get(id).is_none() && !is_overridden(&id.key);
+            let is_compared = |id: &ResourceId| uncompared.iter().all(|found| found.id != *id);
+            let in_place =
+                |id: &ResourceId| all.get(id).is_none() && !is_overridden(&id.key) && is_compared(id);
             unchanged = desired.iter().filter(|(id, _)| in_place(id)).count();
         }
         HostPart {
@@ -118,6 +125,7 @@ impl HostPlanner<'_> {
             changes,
             unchanged,
             obstacles,
+            uncompared,
             overridden,
             rotates,
             remainder,

@@ -51,11 +51,11 @@ pub use unplanned::Unplanned;
 
 use crate::daemon::Daemon;
 use crate::desired::Places;
-use crate::diff::{Change, FieldChange};
+use crate::diff::{Change, FieldChange, Uncompared};
 use crate::facts::Facts;
 use crate::facts::receipt::Origin;
 use crate::facts::roster::Roster;
-use crate::network::Place;
+use crate::network::{MissingSecret, Place};
 use crate::resource::{
     ByHost, FieldPath, HostName, Node, NodeName, Printable, Resource, ResourceId, ResourceKey, Sha256,
     ShapeName, Value, Version,
@@ -81,6 +81,10 @@ pub struct Plan {
     pub asked: usize,
     /// The hosts that couldn't be planned, and why.
     pub unplanned: BTreeMap<HostName, Vec<Unplanned>>,
+    /// The secrets that weren't available to the plan. Such a plan can't be applied.
+    pub missing: Vec<MissingSecret>,
+    /// What couldn't be compared on the planned hosts, because of these secrets.
+    pub uncompared: Vec<Uncompared>,
     /// Every node of the probed hosts, whether they answered or not, and the node's part in
     /// the plan.
     pub nodes: BTreeMap<NodeName, NodePlan>,

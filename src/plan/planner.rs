@@ -18,7 +18,7 @@ use crate::diff::Change;
 use crate::facts::receipt::{ApplyRecord, Receipt};
 use crate::facts::roster::{Roster, RosterHost};
 use crate::facts::{Conditions, Facts};
-use crate::network::Network;
+use crate::network::{MissingSecret, Network};
 use crate::resource::{
     Activity, ByHost, Content, Cycle, Graph, HostName, Node, NodeName, Port, Resource, ResourceId,
     ResourceKey, ShapeName, Trouble,
@@ -56,6 +56,8 @@ pub struct Planner {
     folder: BTreeMap<String, RosterHost>,
     /// A roster that hosts didn't send because it was known when they were asked.
     known: Roster,
+    /// The secrets that aren't available.
+    missing: Vec<MissingSecret>,
     retirement: Option<Retirement>,
     options: Options,
 }
@@ -94,9 +96,10 @@ impl Planner {
             });
         let announced = announced.collect();
         let folder = roster::of(reduced.as_ref().unwrap_or(network));
-        let network = network.domain.root.value.clone();
         let known = roster::with_nodes(&folder);
-        Ok(Self { network, desired, places, hosts, announced, folder, known, retirement, options })
+        let missing = network.missing();
+        let network = network.domain.root.value.clone();
+        Ok(Self { network, desired, places, hosts, announced, folder, known, missing, retirement, options })
     }
 
     /// The hosts to probe, and the shapes to ask each host about.
@@ -184,12 +187,13 @@ impl Planner {
             network: network.clone(),
             places: Arc::clone(&self.places),
             versions: desired.versions.clone(),
+            missing: self.missing.clone(),
             ..Plan::default()
         };
         plan.asked = probed.keys().filter(|name| options.may_select(name)).count();
         let parts = self.parts(probed);
         let silent = self.silent(probed, &mut plan);
-        let (states, retired) = gather(parts, self.is_whole(), &mut plan);
+        let (states, retired) = gather(parts, self.is_whole() && self.missing.is_empty(), &mut plan);
         let States { desired: wanted, current, changes, .. } = &states;
         plan.idle_targets = self.idle_targets(current, &silent);
 
@@ -251,7 +255,8 @@ impl Planner {
     pub(super) fn set_roster(&self, plan: &mut Plan) {
         plan.roster = self.roster(plan);
         let name = plan.roster.file_name();
-        if self.is_whole() {
+        // Without all secrets it isn't known what receipts should say.
+        if self.is_whole() && self.missing.is_empty() {
             for receipt in plan.receipts.values_mut() {
                 receipt.is_due |= receipt.roster.as_ref() != Some(&name);
             }
@@ -337,6 +342,7 @@ struct States {
 }
 
 /// Merges the parts of all hosts. Also returns what a retirement leaves alone on each host.
+/// `is_whole` says whether it is known of every host what its receipt should say.
 fn gather(
     parts: Vec<(&HostName, HostPart)>,
     is_whole: bool,
@@ -358,6 +364,7 @@ fn gather(
         if part.obstacles.is_empty() {
             plan.receipts.extend(receipts::of(&part, is_whole).map(|receipt| (name.clone(), receipt)));
         }
+        plan.uncompared.extend(part.uncompared);
         plan.overridden.extend(part.overridden);
         rotates |= part.rotates;
         retired.extend(part.remainder);

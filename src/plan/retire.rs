@@ -272,5 +272,7 @@ fn entries(value: Option<&Value>) -> BTreeSet<String> {
         Some(Value::List(items)) => BTreeSet::from([items.join("\n")]),
         Some(Value::Scalar(text)) => BTreeSet::from([text.to_string()]),
         Some(Value::Secret(digest)) => BTreeSet::from([digest.to_string()]),
+        // Before and after the retirement alike.
+        Some(Value::Unavailable) => BTreeSet::new(),
     }
 }

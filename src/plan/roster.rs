@@ -5,7 +5,7 @@ use crate::desired::Supplies;
 use crate::facts::Facts;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::{Roster, RosterHost};
-use crate::network::{At, Host, Login, Network, Ssh};
+use crate::network::{At, Host, Identity, Login, Network, Ssh};
 use crate::resource::{Cycle, HostName, Printable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,12 +107,13 @@ impl WithForgotten {
 /// All hosts of a network, and how to reach them.
 pub(super) fn of(network: &Network) -> BTreeMap<String, RosterHost> {
     let line = |text: &dyn ToString| Printable::line(&text.to_string());
+    let id = |node: &Identity| node.id.as_ref().map(|id| line(&**id)).unwrap_or_default();
     let hosts = network.hosts.iter().map(|(name, host)| {
         let host = RosterHost {
             address: line(&*host.ssh.address),
             port: host.ssh.port,
             logins: host.ssh.logins.iter().map(|login| line(&*login.name)).collect(),
-            nodes: host.nodes.values().map(|node| (line(&*node.shape), line(&*node.id))).collect(),
+            nodes: host.nodes.values().map(|node| (line(&*node.shape), id(node))).collect(),
         };
         (name.to_string(), host)
     });

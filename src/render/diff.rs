@@ -9,6 +9,8 @@ pub(super) fn unified(before: &Content, after: &Content) -> Vec<Printable> {
     let (Some(mut old), Some(new)) = (text(before), text(after)) else { return Vec::new() };
     // Two secrets would look the same, so a replaced secret is marked as changed.
     if let (Content::Document(before), Content::Document(after)) = (before, after) {
+        let before = &comparable(before, after);
+        old = lines(before);
         for (path, field) in &before.fields {
             let replaced = after.fields.get(path).is_some_and(|new| new.value != field.value);
             if replaced && matches!(field.value, Value::Secret(_)) {
@@ -33,6 +35,18 @@ pub(super) fn unified(before: &Content, after: &Content) -> Vec<Printable> {
     lines
 }
 
+/// The document on the host without the values that can't be compared, so that they don't look
+/// like a difference.
+fn comparable(before: &Document, after: &Document) -> Document {
+    let mut comparable = before.clone();
+    for path in after.withheld() {
+        if let Some(field) = after.fields.get(path) {
+            comparable.withhold(path, field.effect);
+        }
+    }
+    comparable
+}
+
 /// All lines of a new document, as a diff has them.
 pub(super) fn whole(document: &Document) -> Vec<Printable> {
     lines(document).lines().map(|line| Printable::composed(format!("+{line}"))).collect()
@@ -42,7 +56,7 @@ fn text(content: &Content) -> Option<String> {
     match content {
         Content::Text(text) => Some(text.to_string()),
         Content::Document(document) => Some(lines(document)),
-        Content::Secret(_) | Content::Blob { .. } | Content::Opaque => None,
+        Content::Secret(_) | Content::Blob { .. } | Content::Opaque | Content::Unavailable => None,
     }
 }
 
@@ -53,6 +67,7 @@ fn lines(document: &Document) -> String {
         match &field.value {
             Value::Scalar(value) => out.push_str(&format!("{path}: {value}\n")),
             Value::Secret(_) => out.push_str(&secret(path)),
+            Value::Unavailable => out.push_str(&format!("{path}: (secret not available)\n")),
             Value::List(items) => list(path, items.iter(), &mut out),
             Value::Set(items) => list(path, items.iter(), &mut out),
         }

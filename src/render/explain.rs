@@ -374,7 +374,7 @@ fn check(kind: &Kind) -> Check {
             KeyProblem::PeerId(_) => Check::KeyPeerId,
             KeyProblem::NotTheId { .. } => Check::KeyMismatch,
             KeyProblem::OnlyAnId(_) => Check::KeyOnlyAnId,
-            KeyProblem::Twice(_) => Check::KeyMismatch,
+            KeyProblem::Twice { .. } => Check::KeyMismatch,
             KeyProblem::Swarm(_) => Check::KeySwarmKey,
             KeyProblem::ValidationHalf(_) | KeyProblem::Validation(_) => Check::KeyValidationKey,
             KeyProblem::NoFile { .. } | KeyProblem::LoginFile { .. } | KeyProblem::LoginFiles { .. } => {

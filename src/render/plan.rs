@@ -8,12 +8,12 @@ mod text;
 use super::Style;
 use super::diff::{unified, whole};
 use crate::daemon::Daemon;
-use crate::diff::{Change, ChangeKind, FieldChange, FileChange, Reason, ServiceChange, Verb};
+use crate::diff::{Change, ChangeKind, FieldChange, FileChange, Reason, ServiceChange, Uncompared, Verb};
 use crate::facts::receipt::{ApplyRecord, Origin};
-use crate::network::Place;
+use crate::network::{MissingSecret, Place};
 use crate::plan::file::{
-    Destructive, ForgottenHost, Kind, LastApply, OriginEntry, OverriddenUnit, PlaceEntry, PlanPage,
-    PlannedChange, ResourceType, UnplannedHost, Verdict,
+    Destructive, ForgottenHost, Kind, LastApply, MissingEntry, OriginEntry, OverriddenUnit, PlaceEntry,
+    PlanPage, PlannedChange, ResourceType, UncomparedEntry, UnplannedHost, Verdict,
 };
 use crate::plan::{Forgotten, Holder, HostReceipt, OverriddenDirective, Plan, Unplanned};
 use crate::resource::{
@@ -49,6 +49,8 @@ pub fn page(plan: &Plan, locked: &BTreeMap<HostName, Holder>) -> PlanPage {
             .map(|(host, held)| (name(host), Printable::composed(super::holder(held))))
             .collect(),
         unplanned: unplanned_hosts(plan),
+        missing: plan.missing.iter().map(missing_secret).collect(),
+        uncompared: uncompared(plan),
         forgotten: plan.forgotten.iter().map(forgotten_host).collect(),
         applied: plan.receipts.iter().map(|(host, receipt)| (name(host), last_apply(receipt))).collect(),
         overridden: plan.overridden.iter().map(overridden_unit).collect(),
@@ -86,6 +88,31 @@ fn unplanned_hosts(plan: &Plan) -> Vec<UnplannedHost> {
         reasons.iter().map(move |reason| entry(host, reason)).collect::<Vec<_>>()
     };
     plan.unplanned.iter().flat_map(of).collect()
+}
+
+fn missing_secret(missing: &MissingSecret) -> MissingEntry {
+    let (secret, at) = match missing {
+        MissingSecret::SwarmKey(at) => ("the swarm key".to_owned(), Some(at)),
+        MissingSecret::ValidationKey(at) => ("the domain-validation key".to_owned(), Some(at)),
+        MissingSecret::NodeKey(node, at) => (format!("the key of {node}"), Some(at)),
+        MissingSecret::AppKey(at) => ("the key of the tenancy's app".to_owned(), Some(at)),
+        MissingSecret::Accounts => ("accounts.yaml".to_owned(), None),
+    };
+    MissingEntry { secret: Printable::composed(secret), place: at.map(place) }
+}
+
+/// Files with the same path and the same fields are one entry, because many hosts can have them.
+fn uncompared(plan: &Plan) -> Vec<UncomparedEntry> {
+    let mut entries: BTreeMap<(String, &[Printable]), Vec<Printable>> = BTreeMap::new();
+    for Uncompared { id, fields } in &plan.uncompared {
+        entries.entry((id.key.to_string(), fields)).or_default().push(name(&id.host));
+    }
+    let entry = |((resource, fields), hosts): ((String, &[Printable]), _)| UncomparedEntry {
+        resource: Printable::composed(resource),
+        fields: fields.to_vec(),
+        hosts,
+    };
+    entries.into_iter().map(entry).collect()
 }
 
 fn forgotten_host(forgotten: &Forgotten) -> ForgottenHost {
@@ -168,12 +195,16 @@ pub fn summary(plan: &Plan) -> String {
         parts.push(match (changes.is_empty(), plan.unplanned.is_empty()) {
             (false, _) => changes.join(", "),
             (true, true) if plan.overridden.is_empty() && plan.forgotten.is_empty() => {
-                "nothing to do".to_owned()
+                let as_far = if plan.uncompared.is_empty() { "" } else { " as far as it could be compared" };
+                format!("nothing to do{as_far}")
             }
             (true, true) => "no changes".to_owned(),
             (true, false) => "no changes on the other hosts".to_owned(),
         });
         parts.push(format!("{} in place", plan.unchanged));
+        if !plan.uncompared.is_empty() {
+            parts.push(format!("{} not compared: secret not available", plan.uncompared.len()));
+        }
     }
     format!("plan: {}", parts.join("; "))
 }
@@ -557,6 +588,7 @@ fn value(value: &Option<Value>) -> String {
         Some(Value::List(items)) => several(items.iter()),
         Some(Value::Set(items)) => several(items.iter()),
         Some(Value::Secret(_)) => "(secret)".to_owned(),
+        Some(Value::Unavailable) => "(secret not available)".to_owned(),
     }
 }
 
@@ -571,6 +603,7 @@ fn content(content: &Content) -> String {
     match content {
         Content::Blob { sha256, size } => format!("{}sha256 {:.12}, ", bytes(*size), sha256.to_string()),
         Content::Secret(_) => "secret, ".to_owned(),
+        Content::Unavailable => "secret not available, ".to_owned(),
         Content::Text(_) | Content::Document(_) | Content::Opaque => String::new(),
     }
 }

@@ -11,6 +11,10 @@ pub fn stale(stale: &Stale) -> String {
             "spore {spore} made it, whose planner has version {found}; the planner of this spore has version {PLANNER}"
         ),
         Stale::Network(network) => format!("it is for the network {network}"),
+        Stale::WithoutSecrets(missing) => {
+            let missing = counted_list(missing.iter().map(ToString::to_string));
+            format!("it was made without these secrets: {missing}")
+        }
         Stale::SwarmKey => "the swarm key isn't the one that it was planned with".to_owned(),
         Stale::Folder(files) => format!("the folder has changed since: {}", changes(files)),
         Stale::Secrets(files) => format!("secrets have changed since: {}", changes(files)),
@@ -26,6 +30,7 @@ pub fn stale_help(stale: &Stale) -> String {
     match stale {
         Stale::Planner { .. } => "apply it with the same spore, or make the plan again",
         Stale::Network(_) => "pass the folder of that network",
+        Stale::WithoutSecrets(_) => "make the plan again where the secrets are: `spore plan -o FILE`",
         Stale::SwarmKey | Stale::Folder(_) | Stale::Secrets(_) | Stale::Artifacts(_) => {
             "nothing was changed; make the plan again, or check out what it was made from"
         }

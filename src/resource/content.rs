@@ -26,6 +26,9 @@ impl fmt::Display for Size {
 pub struct Sha256([u8; 32]);
 
 impl Sha256 {
+    /// Stands for the digest of a desired file that lacks a secret.
+    pub const UNKNOWN: Self = Self([0; 32]);
+
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(sha2::Sha256::digest(bytes).into())
@@ -144,4 +147,7 @@ pub enum Content {
     /// A document whose style the probe can't follow, so that it can't remove the secrets.
     /// It differs from any other content, unless the digests of the files match.
     Opaque,
+    /// A secret that isn't available where the plan is made. Only a desired file has this
+    /// content. It can't be compared with anything.
+    Unavailable,
 }

@@ -24,9 +24,38 @@ impl Document {
     pub fn identity(&self) -> Option<&str> {
         match &self.fields.get(IDENTITY)?.value {
             Value::Scalar(id) => Some(id),
-            Value::List(_) | Value::Set(_) | Value::Secret(_) => None,
+            Value::List(_) | Value::Set(_) | Value::Secret(_) | Value::Unavailable => None,
         }
     }
+
+    /// Makes the value of a field unavailable, because it depends on a secret that is. Values
+    /// below its path are dropped.
+    pub fn withhold(&mut self, path: &str, effect: Effect) {
+        self.fields.retain(|field, _| !is_below(field, path));
+        self.fields.insert(Printable::line(path), Field { value: Value::Unavailable, effect });
+    }
+
+    /// Makes the values of all secrets unavailable.
+    pub fn withhold_secrets(&mut self) {
+        for field in self.fields.values_mut().filter(|field| matches!(field.value, Value::Secret(_))) {
+            field.value = Value::Unavailable;
+        }
+    }
+
+    /// The paths of the values that aren't available.
+    pub fn withheld(&self) -> impl Iterator<Item = &FieldPath> {
+        self.fields.iter().filter(|(_, field)| field.value == Value::Unavailable).map(|(path, _)| path)
+    }
+
+    /// Whether the value at a path, or one above it, isn't available.
+    pub fn withholds(&self, path: &str) -> bool {
+        self.withheld().any(|withheld| is_below(path, withheld))
+    }
+}
+
+/// Whether `path` is `above`, or below it.
+fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// One field.
@@ -49,6 +78,9 @@ pub enum Value {
     Set(BTreeSet<Printable>),
     /// The keyed digest of a secret value.
     Secret(Sha256),
+    /// A value that depends on a secret that isn't available where the plan is made. Only a
+    /// desired document has such values. They can't be compared with anything.
+    Unavailable,
 }
 
 /// What a change needs to take effect in the running process.

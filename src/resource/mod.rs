@@ -24,7 +24,7 @@ pub use printable::{LONGEST, Printable, is_hidden};
 pub use redact::{HostText, MASK, Redactor, Untrusted};
 pub use secret_bytes::SecretBytes;
 pub use source::{FileSource, FixedText, FolderKey};
-pub use switch::{kept_for, kept_path, staged_path};
+pub use switch::{kept_for, kept_path, staged_for, staged_path};
 pub use time::{seconds, timestamp};
 pub use version::{InvalidVersion, Version};
 
@@ -190,9 +190,22 @@ pub struct File {
     /// The content of the file, as far as the controller may know it.
     pub content: Content,
     /// The unkeyed digest of the file's bytes, which the host can compute as well.
+    /// [`Sha256::UNKNOWN`] if a part of the file isn't available.
     pub sha256: Sha256,
     /// The source of the file's bytes.
     pub source: FileSource,
+}
+
+impl File {
+    /// A desired file whose content isn't available.
+    pub fn unavailable(access: Access, source: FileSource) -> Self {
+        Self { access, content: Content::Unavailable, sha256: Sha256::UNKNOWN, source }
+    }
+
+    /// Whether every part of the file is available, so that its bytes are known.
+    pub fn is_available(&self) -> bool {
+        self.sha256 != Sha256::UNKNOWN
+    }
 }
 
 /// A symbolic link.

@@ -22,7 +22,12 @@ const KEPT: &str = ".kept";
 
 /// The path of the file that is kept as `path`, whatever its digest.
 pub fn kept_for(path: &str) -> Option<String> {
+    staged_for(path.strip_suffix(KEPT)?)
+}
+
+/// The path of the file that is staged as `path`, whatever its digest.
+pub fn staged_for(path: &str) -> Option<String> {
     let (directory, name) = path.rsplit_once('/')?;
-    let (name, digest) = name.strip_prefix(".spore-")?.strip_suffix(KEPT)?.rsplit_once('-')?;
+    let (name, digest) = name.strip_prefix(".spore-")?.rsplit_once('-')?;
     (digest.len() == 16).then(|| format!("{directory}/{name}"))
 }

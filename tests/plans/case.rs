@@ -214,6 +214,11 @@ impl World {
         Self::new(network, Supplies::clone(&self.supplies), self.hosts.clone(), options)
     }
 
+    /// The same hosts and options, with another network.
+    pub(crate) fn of(&self, network: Network) -> Self {
+        Self::new(network, Supplies::clone(&self.supplies), self.hosts.clone(), self.options.clone())
+    }
+
     pub(crate) fn desired(&self) -> &Desired {
         self.planner.desired()
     }

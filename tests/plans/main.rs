@@ -22,6 +22,7 @@ mod random;
 mod saved;
 #[path = "../support/schema.rs"]
 mod schema;
+mod secretless;
 mod simulate;
 mod tree;
 
@@ -72,6 +73,7 @@ fn trial(name: String) -> Trial {
                 return Err(format!("the plan differs from that of {same}").into());
             }
         }
+        secretless::hold(&world)?;
         saved::hold(&world, PASSWORDS_IN.contains(&&*name))?;
         invariants::hold(&world, &plan).map_err(Into::into)
     })

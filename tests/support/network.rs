@@ -6,8 +6,8 @@ use serde_yaml::Value;
 use spore_drive::artifact::Pin;
 use spore_drive::identity::SshKeyKind;
 use spore_drive::network::{
-    At, CustomDomain, Domain, Host, Identity, KeyFile, Location, Login, Network, Plugin, Ports, Shape, Ssh,
-    Tenancy,
+    At, CustomDomain, Domain, Host, Identity, KeyFile, Location, Login, Network, Plugin, Ports, Secret,
+    Shape, Ssh, Tenancy,
 };
 use std::fmt::Display;
 
@@ -15,7 +15,8 @@ pub(crate) fn text(network: &Network) -> String {
     let Network {
         folder,
         domain,
-        swarm_key: _,
+        swarm_key,
+        digest_secret: _,
         bootstrap,
         shapes,
         hosts,
@@ -26,6 +27,7 @@ pub(crate) fn text(network: &Network) -> String {
         warnings: _,
     } = network;
     let mut lines = vec![format!("network in {}", folder.display())];
+    lines.extend(swarm_key.is_elsewhere().then(|| "  swarm key  elsewhere".to_owned()));
     lines.extend(of_domain(domain));
     for (shape, hosts) in &**bootstrap {
         lines.push(format!("  bootstrap  {shape} on {}", list(hosts)));
@@ -40,7 +42,10 @@ pub(crate) fn text(network: &Network) -> String {
         lines.extend(of_host(host));
     }
     lines.extend(tenancy.as_ref().map(of_tenancy));
-    if let Some(accounts) = accounts {
+    lines.extend(
+        accounts.iter().filter(|accounts| accounts.is_elsewhere()).map(|_| "accounts elsewhere".into()),
+    );
+    if let Some(accounts) = accounts.as_ref().and_then(Secret::here) {
         let mut fields = Vec::new();
         leaves(accounts.expose(), "", &mut fields);
         lines.push("accounts, with a value for each of".to_owned());
@@ -59,8 +64,14 @@ pub(crate) fn text(network: &Network) -> String {
 
 fn of_domain(domain: &Domain) -> Vec<String> {
     let Domain { root, generated, validation, validation_files: _, custom } = domain;
-    let private = if validation.private().is_some() { "with" } else { "without" };
-    let public: String = validation.public().lines().filter(|line| !line.starts_with('-')).collect();
+    let keys = validation.here();
+    let private = match domain.private_key() {
+        Some(Secret::Here(_)) => "with",
+        Some(Secret::Elsewhere) => "elsewhere,",
+        None => "without",
+    };
+    let public = keys.map_or("elsewhere", |keys| keys.public());
+    let public: String = public.lines().filter(|line| !line.starts_with('-')).collect();
     let mut lines = vec![
         format!("domain {}", root.value),
         format!("  generated  below {}", generated.value),
@@ -131,7 +142,8 @@ fn of_host(host: &Host) -> Vec<String> {
     }
     for Identity { shape, key, id } in nodes.values() {
         let key = if key.is_some() { "with" } else { "without" };
-        lines.push(format!("  node       {} is {}, {key} its key", shape.value, id.value));
+        let id = or(&value(id), "not known");
+        lines.push(format!("  node       {} is {id}, {key} its key", shape.value));
     }
     lines
 }
@@ -140,7 +152,11 @@ fn of_tenancy(tenancy: &Tenancy) -> String {
     let Tenancy { provider, owner, app } = tenancy;
     let mut text = format!("tenancy {} of {}", owner.value, provider.value);
     if let Some(app) = app {
-        let key = if app.key.is_some() { "with" } else { "without" };
+        let key = match app.key.as_ref().map(|key| &key.value) {
+            Some(Secret::Here(_)) => "with",
+            Some(Secret::Elsewhere) => "elsewhere,",
+            None => "without",
+        };
         text += &format!(", app {} {key} its key", or(&value(&app.client_id), "not given"));
     }
     text

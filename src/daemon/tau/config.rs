@@ -218,6 +218,22 @@ impl NodeConfig {
     }
 }
 
+/// Sets the id of the node that a configuration belongs to, instead of its private key.
+pub fn identify(config: &mut Document, id: &str) {
+    let value = Value::Scalar(Printable::line(id));
+    config.fields.insert(IDENTITY.into(), Field { value, effect: Effect::Restart });
+}
+
+/// Withholds the fields that are written from these settings, because the secrets that they
+/// depend on aren't available.
+pub fn withhold(config: &mut Document, settings: &[Setting<'_>]) {
+    for field in [IDENTITY, "peers", "tenancy.app.key", "accounts"] {
+        if setting(field).is_some_and(|setting| settings.contains(&setting)) {
+            config.withhold(field, effect(field, true));
+        }
+    }
+}
+
 /// Parses a host's configuration, in which the probe has replaced `privatekey` by `publickey`
 /// and the other secrets by `!keyed <digest>`.
 ///

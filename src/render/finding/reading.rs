@@ -596,9 +596,9 @@ pub(super) fn key(what: &KeyProblem) -> Words {
             ["there is only its id"],
             "add the private key of this id as `key: CAES…`; or remove the id, and generate a key with `spore key node`",
         ),
-        KeyProblem::Twice(node) => say(
-            format!("{} has both `key` and `key_file`", owner(node)),
-            ["this key", "and this file"],
+        KeyProblem::Twice { owner: of, fields: [written, file] } => say(
+            format!("{} has both `{written}` and `{file}`", owner(of)),
+            ["this one", "and this file"],
             "remove one of them",
         ),
         KeyProblem::Swarm(error) => say(
@@ -613,7 +613,7 @@ pub(super) fn key(what: &KeyProblem) -> Words {
             let generate = |kind, usual: &str| generate(kind, path.as_deref().unwrap_or(usual)).into();
             let help: Text = match key {
                 NetworkKey::Swarm => generate("swarm", "keys/swarm.key"),
-                NetworkKey::Node => {
+                NetworkKey::Node | NetworkKey::App | NetworkKey::Password => {
                     "correct the path, or pass the folder that has it with `--secrets DIR`".into()
                 }
                 NetworkKey::ValidationPrivate => generate("validation", "keys/dv_private.key"),

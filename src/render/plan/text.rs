@@ -1,8 +1,10 @@
 //! Lays a plan's words out as text.
 
 use super::super::{Style, Tone};
-use super::hosts;
-use crate::plan::file::{Kind, LastApply, OriginEntry, PlanPage, PlannedChange, ResourceType};
+use super::{counted_list, hosts};
+use crate::plan::file::{
+    Kind, LastApply, MissingEntry, OriginEntry, PlanPage, PlannedChange, ResourceType, UncomparedEntry,
+};
 use crate::resource::Printable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -13,6 +15,7 @@ pub fn text(page: &PlanPage, style: Style) -> String {
     layout.unplanned();
     layout.overridden();
     layout.forgotten();
+    layout.uncompared();
     layout.destructive();
     layout.changes();
     layout.order();
@@ -67,6 +70,24 @@ impl Layout<'_> {
             self.line(&format!("{name}: {}; its nodes: {}", found.text, nodes.join(", ")));
         }
         self.end(self.page.forgotten.is_empty());
+    }
+
+    fn uncompared(&mut self) {
+        let PlanPage { missing, uncompared, .. } = self.page;
+        for MissingEntry { secret, place } in missing {
+            let place = place.as_ref().map(|place| format!(" ({}:{})", place.file, place.line));
+            let name = self.paint(Tone::Bad, "secret not available");
+            self.line(&format!("{name}: {secret}{}", place.unwrap_or_default()));
+        }
+        for UncomparedEntry { resource, fields, hosts } in uncompared {
+            let fields = match fields.is_empty() {
+                true => String::new(),
+                false => format!("{} in ", counted_list(fields.iter().map(ToString::to_string))),
+            };
+            let hosts = counted_list(hosts.iter().map(ToString::to_string));
+            self.line(&format!("  not compared: {fields}{resource} on {hosts}"));
+        }
+        self.end(missing.is_empty());
     }
 
     fn destructive(&mut self) {
