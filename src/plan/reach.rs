@@ -7,7 +7,7 @@
 //!
 //! The nodes' reach is computed from two sets of configurations: those that are in force
 //! before the plan, and those that will be in force after it. If a node's configuration
-//! isn't known, nothing is reported about that node.
+//! isn't known, or depends on secrets that aren't available, nothing is reported about that node.
 
 use super::notes::is_touched;
 use super::order;
@@ -37,7 +37,9 @@ struct Part<'a> {
     /// The configuration that the node runs with. For a node that is down, the
     /// configuration on the disk, because the node would be started with it.
     in_force: Option<&'a Document>,
+    /// `None` if the configuration depends on secrets that aren't available.
     wanted: Option<&'a Document>,
+    is_withheld: bool,
 }
 
 /// The addresses at which nodes answer.
@@ -46,6 +48,8 @@ struct Answered {
     addresses: BTreeSet<String>,
     /// Whether the addresses of at least one elder are known.
     of_an_elder: bool,
+    /// Whether a node's addresses depend on secrets that aren't available.
+    is_incomplete: bool,
 }
 
 impl<'a> Reach<'a> {
@@ -60,6 +64,7 @@ impl<'a> Reach<'a> {
             let is_elder = node.bootstrap;
             let part = nodes.entry(&node.name).or_insert_with(|| {
                 let found = current.get(&unit(&node.name));
+                let wanted = file(desired, &node.name).and_then(document);
                 Part {
                     daemon: node.name.daemon,
                     is_elder: false,
@@ -67,7 +72,8 @@ impl<'a> Reach<'a> {
                     is_touched: is_touched(&node.name, changes),
                     is_going: going.contains(&node.name),
                     in_force: in_force(current, &node.name),
-                    wanted: file(desired, &node.name).and_then(document),
+                    wanted: wanted.filter(is_available),
+                    is_withheld: wanted.is_some_and(|config| !is_available(&config)),
                 }
             });
             part.is_elder |= is_elder;
@@ -77,6 +83,7 @@ impl<'a> Reach<'a> {
             reach.before.add(part, part.in_force);
             if !part.is_going {
                 reach.after.add(part, part.after());
+                reach.after.is_incomplete |= part.is_withheld && part.is_touched;
             }
         }
         reach
@@ -183,7 +190,7 @@ impl Answered {
     /// Whether a node with this configuration dials addresses, but no node answers at any.
     fn misses(&self, part: &Part<'_>, config: &Document) -> bool {
         let dials = part.daemon.dials(config);
-        !dials.is_empty() && dials.is_disjoint(&self.addresses)
+        !self.is_incomplete && !dials.is_empty() && dials.is_disjoint(&self.addresses)
     }
 }
 
@@ -216,6 +223,11 @@ fn file<'a>(graph: &'a ByHost<Resource>, node: &NodeName) -> Option<&'a Content>
         Some(Resource::File(file)) => Some(&file.content),
         _ => None,
     }
+}
+
+/// Whether the node's id and the addresses that it dials are available.
+fn is_available(config: &&Document) -> bool {
+    config.withheld().next().is_none()
 }
 
 fn document(content: &Content) -> Option<&Document> {

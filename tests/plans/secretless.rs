@@ -23,6 +23,7 @@ pub(crate) fn hold(world: &World) -> Result<(), String> {
         let without = world.of(without_secrets(&world.network, has_ids));
         let plan = without.planner.plan(&probed).unwrap();
         says_nothing_else(&whole, &plan)
+            .and_then(|()| concludes_nothing(&whole, &plan))
             .map_err(|what| format!("without secrets (ids are known: {has_ids}): {what}"))?;
         let has_payload =
             |key: &str| without.desired().payloads.keys().any(|source| format!("{source:?}").contains(key));
@@ -70,6 +71,17 @@ fn says_nothing_else(whole: &Plan, plan: &Plan) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Nothing is concluded from what isn't available.
+fn concludes_nothing(whole: &Plan, plan: &Plan) -> Result<(), String> {
+    if !plan.moving.is_subset(&whole.moving) {
+        return Err(format!("these elders move: {:?}", plan.moving));
+    }
+    let known = format!("{:?}{:?}", whole.notes, whole.refusals);
+    let notes = plan.notes.iter().map(|note| format!("{note:?}"));
+    let mut said = notes.chain(plan.refusals.iter().map(|refusal| format!("{refusal:?}")));
+    said.find(|said| !known.contains(said)).map_or(Ok(()), |said| Err(format!("it says {said}")))
 }
 
 fn is_part_of(found: &FileChange, expected: &FileChange) -> bool {
