@@ -52,7 +52,7 @@ pub(crate) enum FolderProblem {
         secrets: usize,
         public: usize,
     },
-    /// The network can't be used without the secrets that are missing.
+    /// A part of the network is missing, and no other finding says so.
     Incomplete,
     /// The number of further findings, and the highest severity among them.
     More {

@@ -130,10 +130,10 @@ checks! {
         "The file may have been truncated, and what it should contain is missing.";
     FolderSecretsMissing = "folder/secrets-missing",
         "secrets are missing and were skipped",
-        "`--without-secrets` allows this, but the missing files weren't checked.";
+        "`--without-secrets` allows this, but what is missing can't be checked or compared.";
     FolderIncomplete = "folder/incomplete",
-        "the folder lacks secrets that a plan needs",
-        "A node's files contain keys, so spore can't write them without these secrets.";
+        "a part of the network is missing",
+        "No other finding says so, which is a defect of spore.";
     FolderMore = "folder/more",
         "the folder has more problems than are shown",
         "Problems often have one cause, so fixing the first ones may fix the rest.";

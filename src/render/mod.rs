@@ -30,7 +30,7 @@ pub use facts::facts;
 pub use finding::{Wording, wording};
 pub use header::{age, header};
 pub use metrics::metrics;
-use plan::since;
+use plan::{not_compared, since};
 pub use plan::{not_reached, overridden, page, plan, summary, text, unplanned};
 use problems::excerpt;
 pub use problems::{counted, problems, tally};

@@ -22,9 +22,9 @@ use crate::resource::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-pub(super) use text::since;
 pub use text::text;
 pub(super) use text::text_of_changes;
+pub(super) use text::{not_compared, since};
 
 /// The whole plan as text. Each line ends with a line break.
 pub fn plan(plan: &Plan, style: Style) -> String {

@@ -96,12 +96,12 @@ fn a_plan_without_secrets_says_what_it_did_not_compare() {
         plan.says(&format!("secret not available: {secret}"));
     }
     plan.says("not compared: /tb/config/keys/swarm.key on h1, h4");
-    plan.says("not compared: identity in /tb/config/store.yaml on h4");
+    plan.says("not compared: identity, peers in /tb/config/store.yaml on h4");
     plan.says("not compared: secret not available");
     assert_eq!(changes(&plan.text), changes(&whole.text));
     assert!(!changes(&plan.text).is_empty());
     world.spore(&[offline, &["--format", "markdown"]].concat()).exits(2).says("the swarm key");
-    world.spore(&[offline, &["--format", "json"]].concat()).exits(2).says("\"uncompared\"");
+    world.spore(&[offline, &["--format", "json"]].concat()).exits(2).says("plan/not-compared");
 
     // Such a plan can be saved and shown, but not applied.
     world.spore(&[offline, &["-o", "plan.json"]].concat()).exits(2);

@@ -8,7 +8,7 @@ use crate::check;
 use crate::facts::file::{Gathered, HostAnswer};
 use crate::facts::roster::Roster;
 use crate::network::{Links, Secrets};
-use crate::plan::file::Inputs;
+use crate::plan::file::{FORMAT, Inputs};
 use crate::pretend::{here, program};
 use crate::render::Style;
 use crate::resource::{DigestKey, Printable, is_hidden};
@@ -55,7 +55,7 @@ impl World {
         let subject = self.subject(Options::default());
         let answer = |file: &str, host: &str| {
             let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
-            let key = DigestKey::derive(subject.network.swarm_key.line(), host).fingerprint();
+            let key = DigestKey::derive(&subject.network.digest_secret, host).fingerprint();
             let text =
                 text.replace("key\t@key@\n", "").replacen("asked\t", &format!("key\t{key}\nasked\t"), 1);
             (host.to_owned(), HostAnswer::Answer(text.lines().map(str::to_owned).collect()))
@@ -282,7 +282,8 @@ fn only_this_major_version_is_read() {
     for version in ["2.0", "0.9", "10.0", "", "x", "-1.0", "1\u{1b}[2J.0"] {
         let said = world.refusal(&with_version(&file, version));
         assert!(
-            said.contains("`spore_plan`: its format has version") && said.contains("reads version 1.0"),
+            said.contains("`spore_plan`: its format has version")
+                && said.contains(&format!("reads version {FORMAT}")),
             "{said}"
         );
     }
@@ -291,6 +292,11 @@ fn only_this_major_version_is_read() {
     assert!(said.contains("has version 2.0"), "{said}");
     add_fields(&mut file);
     world.replay(&with_version(&file, "1.7")).unwrap();
+
+    // The first version had neither of these.
+    let page = file["plan"].as_object_mut().unwrap();
+    assert!(page.remove("missing").is_some() && page.remove("uncompared").is_some());
+    world.replay(&with_version(&file, "1.0")).unwrap();
 }
 
 /// Adds a field to every struct. Maps are told by what they contain.

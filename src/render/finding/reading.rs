@@ -227,9 +227,11 @@ pub(super) fn folder(what: &FolderProblem) -> Words {
             });
             say(message, labels, "run `spore check` without `--without-secrets` where they are available")
         }
-        FolderProblem::Incomplete => {
-            say("the network is incomplete without its secrets", NOWHERE, "put the secrets into the folder")
-        }
+        FolderProblem::Incomplete => say(
+            "the network is incomplete, although no error was found",
+            NOWHERE,
+            "report this as a defect of spore",
+        ),
         FolderProblem::More { left_out, .. } => {
             say(format!("{left_out} more problems are not shown"), NOWHERE, "fix the problems above first")
         }

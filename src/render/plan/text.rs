@@ -79,13 +79,8 @@ impl Layout<'_> {
             let name = self.paint(Tone::Bad, "secret not available");
             self.line(&format!("{name}: {secret}{}", place.unwrap_or_default()));
         }
-        for UncomparedEntry { resource, fields, hosts } in uncompared {
-            let fields = match fields.is_empty() {
-                true => String::new(),
-                false => format!("{} in ", counted_list(fields.iter().map(ToString::to_string))),
-            };
-            let hosts = counted_list(hosts.iter().map(ToString::to_string));
-            self.line(&format!("  not compared: {fields}{resource} on {hosts}"));
+        for found in uncompared {
+            self.line(&format!("  {}", not_compared(found)));
         }
         self.end(missing.is_empty());
     }
@@ -170,6 +165,17 @@ impl Layout<'_> {
         }
         self.end(self.page.notes.is_empty() && self.page.refusals.is_empty());
     }
+}
+
+/// Example: `not compared: identity in /tb/config/all.yaml on h1, h2`.
+pub(in crate::render) fn not_compared(found: &UncomparedEntry) -> String {
+    let UncomparedEntry { resource, fields, hosts } = found;
+    let fields = match fields.is_empty() {
+        true => String::new(),
+        false => format!("{} in ", counted_list(fields.iter().map(ToString::to_string))),
+    };
+    let hosts = counted_list(hosts.iter().map(ToString::to_string));
+    format!("not compared: {fields}{resource} on {hosts}")
 }
 
 /// Changes without their heading. Each line ends with a line break.

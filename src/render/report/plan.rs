@@ -3,7 +3,7 @@
 
 use super::{Item, Level, Place, Region, Report, Rule};
 use crate::plan::file::{Kind, PlaceEntry, PlanPage, PlannedChange};
-use crate::render::since;
+use crate::render::{not_compared, since};
 use crate::resource::Printable;
 use std::collections::BTreeMap;
 
@@ -30,6 +30,12 @@ rules! {
     FORGOTTEN = "plan/forgotten",
         "a host was deleted from the folder, but not retired",
         "Its nodes may still run, with the network's keys.";
+    MISSING = "plan/secret-not-available",
+        "a secret isn't available where the plan is made",
+        "What depends on it isn't compared, and the plan can't be applied.";
+    UNCOMPARED = "plan/not-compared",
+        "something on hosts wasn't compared with the folder",
+        "It depends on a secret that isn't available where the plan is made.";
     LOCKED = "plan/locked",
         "another apply is running on a host",
         "The plan may show the other apply half done.";
@@ -48,6 +54,7 @@ rules! {
 pub fn plan(page: &PlanPage, folder: String) -> Report {
     let PlanPage { unplanned, forgotten, locked, overridden, destructive, changes, notes, refusals, .. } =
         page;
+    let PlanPage { missing, uncompared, .. } = page;
     // A host may have several changes of one resource that are destructive.
     let mut destroyed: BTreeMap<_, Vec<&Printable>> = BTreeMap::new();
     for found in destructive {
@@ -83,6 +90,11 @@ pub fn plan(page: &PlanPage, folder: String) -> Report {
         host: Some(found.host.to_string()),
         ..item(FORGOTTEN, Level::Warning, &found.text)
     }));
+    items.extend(missing.iter().map(|found| Item {
+        places: found.place.iter().map(place).collect(),
+        ..item(MISSING, Level::Note, &format!("secret not available: {}", found.secret))
+    }));
+    items.extend(uncompared.iter().map(|found| item(UNCOMPARED, Level::Note, &not_compared(found))));
     items.extend(locked.iter().map(|(host, holder)| Item {
         host: Some(host.to_string()),
         ..item(LOCKED, Level::Warning, &format!("locked by {holder}"))
