@@ -19,6 +19,7 @@ mod killed;
 mod mail;
 mod outside;
 mod page;
+mod planted;
 mod prompts;
 mod quick;
 mod readme;
