@@ -486,7 +486,7 @@ fn targets(
 ) -> (Vec<Target>, BTreeMap<HostName, Probed>) {
     let machines = DigestKey::for_machines(&network.digest_secret);
     let roster = planner.known_roster().file_name();
-    let mut keys = Keys::default();
+    let mut keys = Keys::new();
     let mut targets = Vec::new();
     let mut probed = BTreeMap::new();
     for (name, shapes) in

@@ -152,7 +152,7 @@ impl Kind {
                 | FieldProblem::ReadOtherwise { .. }
                 | FieldProblem::ListedTwice { .. },
             )
-            | Self::Key(KeyProblem::LoginFile { .. })
+            | Self::Key(KeyProblem::LoginFile { .. } | KeyProblem::LoginFiles { .. })
             | Self::Addresses(
                 Addresses::Unreachable { .. } | Addresses::Twice(_) | Addresses::Shared { .. },
             )
@@ -227,8 +227,7 @@ impl Kind {
                 | KeyProblem::NoFile { .. }
                 | KeyProblem::Unreadable { .. }
                 | KeyProblem::IsAPlugin(_)
-                | KeyProblem::Inline
-                | KeyProblem::LoginFiles { .. },
+                | KeyProblem::Inline,
             )
             | Self::Addresses(
                 Addresses::None(_) | Addresses::Ipv6First { .. } | Addresses::SameMachine { .. },

@@ -64,9 +64,6 @@ fn read_login(slot: &Slot<'_>, files: &Files, report: &mut ProblemReport) -> Log
     let as_password = (Expected::Password, NetworkKey::Password);
     let names = ["password", "password_file"];
     let password = secret::take(&mut fields, names, as_password, &owner, files, report);
-    if keys.is_none() && password.is_none() {
-        fields.missing(&["key", "files", "password", "password_file"], "key: keys/id_ed25519");
-    }
     login.keys = keys.and_then(Result::ok).unwrap_or_default();
     login.password = password.and_then(|(item, password)| match password.ok()? {
         Secret::Here(password) => Some(item.at(without_line_break(&password))),

@@ -219,7 +219,10 @@ fn algorithm(kind: AlgorithmKind) -> &'static str {
 
 fn credential(tried: &Tried) -> String {
     match tried {
-        Tried::Key { algorithm, fingerprint } => format!("{algorithm} key {fingerprint}"),
+        Tried::Key { algorithm, fingerprint, in_agent } => {
+            let whose = if *in_agent { " of the agent" } else { "" };
+            format!("{algorithm} key {fingerprint}{whose}")
+        }
         Tried::Password => "password".to_owned(),
     }
 }
@@ -257,7 +260,7 @@ mod tests {
             offered: offered.iter().map(|name| text(name)).collect(),
             partly,
         };
-        let key = Tried::Key { algorithm: Algorithm::Ed25519, fingerprint: fingerprint() };
+        let key = Tried::Key { algorithm: Algorithm::Ed25519, fingerprint: fingerprint(), in_agent: false };
         let table = [
             (
                 ConnectError::NotFound { address: address(), source: source() },

@@ -15,7 +15,9 @@ pub fn why(unplanned: &Unplanned) -> Printable {
         Unplanned::Obstacle(obstacle) => self::obstacle(obstacle),
         Unplanned::Answer(error) => answer(error),
         Unplanned::Host(error) => host_error(error),
-        Unplanned::NoLogin(keys) if keys.is_empty() => "no login has a key or a password".to_owned(),
+        Unplanned::NoLogin(keys) if keys.is_empty() => {
+            "no login has a key or a password, and no SSH agent has a key".to_owned()
+        }
         Unplanned::NoLogin(keys) => keys.iter().map(ssh::unusable_key).collect::<Vec<_>>().join("; "),
         Unplanned::Recorded { why, help: _ } => return why.clone(),
         Unplanned::NotGathered => "the facts don't include this host".to_owned(),
@@ -32,7 +34,8 @@ pub fn help(unplanned: &Unplanned) -> Printable {
         Unplanned::NotGathered => {
             "gather the facts again, with this folder: `spore facts -o FILE`".to_owned()
         }
-        Unplanned::NoLogin(_) => "add a key file or a password to the host's login in auth.yaml".to_owned(),
+        Unplanned::NoLogin(_) => "add a key file or a password to the host's login in auth.yaml, or a key to your agent: `ssh-add FILE`"
+            .to_owned(),
     })
 }
 

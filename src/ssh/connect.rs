@@ -202,7 +202,7 @@ async fn authenticate(
     let mut partly = false;
     for credential in &login.credentials {
         let method = match credential {
-            Credential::Key(_) => MethodKind::PublicKey,
+            Credential::Key(_) | Credential::Agent(_) => MethodKind::PublicKey,
             Credential::Password(_) => MethodKind::Password,
         };
         if !worth_trying(method, offered.as_ref()) {
@@ -211,6 +211,15 @@ async fn authenticate(
         tried.push(describe(credential));
         let answer = match credential {
             Credential::Key(key) => with_key(handle, &login.user, key).await,
+            Credential::Agent(key) => {
+                let rsa = rsa_hash(handle).await;
+                match key.log_in(handle, &login.user, rsa).await {
+                    // The host would have accepted the key, but another one may do as well.
+                    Ok(None) => continue,
+                    Ok(Some(answer)) => Ok(answer),
+                    Err(error) => Err(error),
+                }
+            }
             Credential::Password(password) => with_password(handle, &login.user, password).await,
         };
         match answer {
@@ -248,13 +257,21 @@ fn worth_trying(method: MethodKind, offered: Option<&MethodSet>) -> bool {
 
 fn describe(credential: &Credential) -> Tried {
     match credential {
-        Credential::Key(key) => {
-            let key = key.public_key();
-            let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-            Tried::Key { algorithm: key.algorithm(), fingerprint }
-        }
+        Credential::Key(key) => tried_key(key.public_key(), false),
+        Credential::Agent(key) => tried_key(&key.public(), true),
         Credential::Password(_) => Tried::Password,
     }
+}
+
+fn tried_key(key: &PublicKey, in_agent: bool) -> Tried {
+    let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+    Tried::Key { algorithm: key.algorithm(), fingerprint, in_agent }
+}
+
+/// The hash for signatures with an RSA key. `ssh-rsa`, the algorithm without a hash, means
+/// SHA-1, which isn't secure.
+async fn rsa_hash(handle: &Handle) -> Option<HashAlg> {
+    handle.best_supported_rsa_hash().await.ok().flatten().flatten().or(Some(HashAlg::Sha512))
 }
 
 async fn with_key(
@@ -263,8 +280,7 @@ async fn with_key(
     key: &Arc<PrivateKey>,
 ) -> Result<AuthResult, russh::Error> {
     let hash = match key.algorithm() {
-        // `ssh-rsa`, the algorithm without a hash, means SHA-1, which isn't secure.
-        Algorithm::Rsa { .. } => handle.best_supported_rsa_hash().await?.flatten().or(Some(HashAlg::Sha512)),
+        Algorithm::Rsa { .. } => rsa_hash(handle).await,
         _ => None,
     };
     let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);

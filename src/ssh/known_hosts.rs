@@ -30,7 +30,8 @@ const USUAL_PORT: u16 = 22;
 #[derive(Clone, Debug, Default)]
 pub struct KnownHosts {
     files: Vec<Arc<Path>>,
-    lines: Vec<Line>,
+    /// Shared, because every host's connection has them.
+    lines: Arc<Vec<Line>>,
 }
 
 type Line = (KnownLine, Entry);
@@ -187,7 +188,7 @@ impl KnownHosts {
         let about =
             |entry: &Entry| names(entry.host_patterns(), &full) || names(entry.host_patterns(), &bare);
         let lines = self.lines.iter().filter(|(_, entry)| about(entry));
-        Self { files: self.files.clone(), lines: lines.cloned().collect() }
+        Self { files: self.files.clone(), lines: Arc::new(lines.cloned().collect()) }
     }
 
     /// The line that makes `key` known for this host.
@@ -236,6 +237,7 @@ impl KnownHosts {
     fn add(&mut self, file: &Path, text: &str) {
         let file: Arc<Path> = file.into();
         self.files.push(Arc::clone(&file));
+        let lines = Arc::make_mut(&mut self.lines);
         for (index, line) in text.lines().enumerate() {
             if let Some(entry) = entry(line) {
                 let known = KnownLine {
@@ -243,7 +245,7 @@ impl KnownHosts {
                     line: index + 1,
                     algorithm: entry.public_key().algorithm(),
                 };
-                self.lines.push((known, entry));
+                lines.push((known, entry));
             }
         }
     }

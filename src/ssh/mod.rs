@@ -1,7 +1,7 @@
 //! SSH: one encrypted connection per host, over which commands are run.
 //!
 //! The entry point is [`Session::connect`]. It needs a [`Login`], whose keys come from
-//! [`key::load`], and the user's [`KnownHosts`]. [`Session::exec`] then runs commands.
+//! [`key::load`] or an [`agent`], and the user's [`KnownHosts`]. [`Session::exec`] then runs commands.
 //!
 //! What always holds:
 //! - A connection is used only if the host's key is in [`KnownHosts`]. This check can't be
@@ -18,6 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub mod agent;
 mod channel;
 mod connect;
 pub mod key;
@@ -30,6 +31,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use agent::AgentKey;
 pub use channel::{Channel, ChannelError, Event, Exit, Reader, Writer};
 pub use connect::{AlgorithmKind, ConnectError, Phase, Tried};
 pub use key::KeyError;
@@ -78,6 +80,8 @@ pub struct Login {
 pub enum Credential {
     /// A private key, decrypted: see [`key::load`].
     Key(Arc<PrivateKey>),
+    /// A key of an SSH agent.
+    Agent(AgentKey),
     /// A password. It is also used for a `keyboard-interactive` password prompt.
     Password(SecretText),
 }

@@ -116,7 +116,12 @@ impl World {
 /// The command to run `spore` with these arguments, without a network folder.
 pub(crate) fn spore(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_spore"));
-    command.args(words).stdin(Stdio::null()).env_remove("SPORE_NETWORK").env_remove("SPORE_KNOWN_HOSTS");
+    command
+        .args(words)
+        .stdin(Stdio::null())
+        .env_remove("SPORE_NETWORK")
+        .env_remove("SPORE_KNOWN_HOSTS")
+        .env_remove("SSH_AUTH_SOCK");
     command
 }
 

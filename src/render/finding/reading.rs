@@ -567,8 +567,7 @@ fn endpoint(flaw: &EndpointFlaw) -> (Text, Text) {
 
 pub(super) fn key(what: &KeyProblem) -> Words {
     const PAIR: &str = "expected a P-256 key pair in PEM, `EC PRIVATE KEY` and `PUBLIC KEY`, as `spore key validation` generates; the public half can be left out";
-    const LOGIN: &str =
-        "correct the path, copy the private key there, or generate one: `ssh-keygen -t ed25519 -f FILE`";
+    const LOGIN: &str = "correct the path, copy the private key there, generate one with `ssh-keygen -t ed25519 -f FILE`, or add it to your SSH agent";
     match what {
         KeyProblem::NoSwarm { example } => {
             say("the network has no swarm key, so anyone could join it", ["here"], format!("add `{example}`"))

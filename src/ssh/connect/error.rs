@@ -148,6 +148,8 @@ pub enum Tried {
         algorithm: Algorithm,
         /// The SHA-256 fingerprint of the key.
         fingerprint: String,
+        /// Whether the key is in an SSH agent.
+        in_agent: bool,
     },
     /// A password.
     Password,

@@ -47,7 +47,7 @@ async fn a_refusal_lists_what_was_tried() {
     let all = format!("{error:?}{login:?}");
     assert!(!all.contains("battery"), "{all}");
     let ConnectError::Refused { user, tried, offered, partly: false } = error else { panic!("{all}") };
-    let key = Tried::Key { algorithm: Algorithm::Ed25519, fingerprint };
+    let key = Tried::Key { algorithm: Algorithm::Ed25519, fingerprint, in_agent: false };
     assert_eq!((user.as_str(), tried), (USER, vec![key, Tried::Password]));
     assert_eq!(offered, ["publickey", "password"]);
 }

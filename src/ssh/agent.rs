@@ -1,0 +1,124 @@
+//! The keys of an SSH agent: [`Agent::keys`]. The agent signs, so the keys never leave it.
+
+use super::{Algorithm, PublicKey};
+use russh::client::AuthResult;
+use russh::keys::agent::AgentIdentity;
+use russh::keys::agent::client::AgentClient;
+use russh::keys::{HashAlg, PrivateKey};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// How long an agent may take to list its keys. It has nothing to ask its user for that.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An SSH agent, by its socket.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    socket: Arc<Path>,
+}
+
+/// A key of an agent, or a certificate for one.
+#[derive(Clone)]
+pub struct AgentKey {
+    agent: Agent,
+    identity: Arc<AgentIdentity>,
+}
+
+/// Why an agent can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// It isn't running, or doesn't speak the agents' protocol.
+    #[error("the SSH agent at {} can't be used", socket.display())]
+    Unusable {
+        /// Its socket.
+        socket: PathBuf,
+        /// The reason.
+        source: russh::keys::Error,
+    },
+    /// It took too long.
+    #[error("the SSH agent at {} didn't answer within {} s", socket.display(), PATIENCE.as_secs())]
+    TimedOut {
+        /// Its socket.
+        socket: PathBuf,
+    },
+}
+
+impl Agent {
+    /// The agent with this socket.
+    pub fn at(socket: &Path) -> Self {
+        Self { socket: socket.into() }
+    }
+
+    /// The keys of the agent, in its order. It may have none, for instance if it is locked.
+    ///
+    /// # Errors
+    /// The agent can't be used.
+    pub async fn keys(&self) -> Result<Vec<AgentKey>, AgentError> {
+        let socket = self.socket.to_path_buf();
+        let listing = async { self.client().await?.request_identities().await };
+        let listed = match timeout(PATIENCE, listing).await {
+            Ok(Ok(listed)) => listed,
+            Ok(Err(source)) => return Err(AgentError::Unusable { socket, source }),
+            Err(_) => return Err(AgentError::TimedOut { socket }),
+        };
+        let key = |identity| AgentKey { agent: self.clone(), identity: Arc::new(identity) };
+        Ok(listed.into_iter().map(key).collect())
+    }
+
+    async fn client(&self) -> Result<AgentClient<UnixStream>, russh::keys::Error> {
+        AgentClient::connect_uds(&*self.socket).await
+    }
+}
+
+impl AgentKey {
+    /// The public half of the key.
+    pub fn public(&self) -> PublicKey {
+        self.identity.public_key().into_owned()
+    }
+
+    /// Whether this is the agent's copy of a key, or a certificate for it.
+    pub fn is(&self, key: &PublicKey) -> bool {
+        self.public().key_data() == key.key_data()
+    }
+
+    /// Logs in. The host is asked first whether it accepts the key, so the agent signs, and may
+    /// ask its user, only if it does. `None` if the agent doesn't sign.
+    pub(super) async fn log_in<H: russh::client::Handler>(
+        &self,
+        handle: &mut russh::client::Handle<H>,
+        user: &str,
+        rsa: Option<HashAlg>,
+    ) -> Result<Option<AuthResult>, russh::Error> {
+        let Ok(mut client) = self.agent.client().await else { return Ok(None) };
+        let hash = matches!(self.public().algorithm(), Algorithm::Rsa { .. }).then_some(rsa).flatten();
+        let answer = match &*self.identity {
+            AgentIdentity::PublicKey { key, .. } => {
+                handle.authenticate_publickey_with(user, key.clone(), hash, &mut client).await
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut client).await
+            }
+        };
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(russh::AgentAuthError::Send(_)) => Err(russh::Error::SendError),
+            Err(russh::AgentAuthError::Key(_)) => Ok(None),
+        }
+    }
+}
+
+impl fmt::Debug for AgentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AgentKey({})", self.public().fingerprint(HashAlg::Sha256))
+    }
+}
+
+/// The public half of a private key in OpenSSH's format, which isn't encrypted even if the key
+/// is.
+pub fn public_half(text: &str) -> Option<PublicKey> {
+    PrivateKey::from_openssh(text.trim()).ok().map(|key| key.public_key().clone())
+}

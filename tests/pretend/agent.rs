@@ -1,0 +1,102 @@
+//! Keys of a real `ssh-agent`.
+
+use crate::world::{APPLY, World};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// An agent with a socket of its own, which ends with this value.
+struct Agent {
+    process: Child,
+    socket: PathBuf,
+}
+
+impl Agent {
+    fn start(folder: &Path) -> Self {
+        let socket = folder.join("agent.sock");
+        let process =
+            Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn();
+        let agent = Self { process: process.unwrap(), socket };
+        // `ssh-add -l` exits with 2 until the agent accepts connections.
+        while agent.add(&["-l"]) == Some(2) {}
+        agent
+    }
+
+    /// Runs `ssh-add`, and returns its exit code.
+    fn add(&self, arguments: &[&str]) -> Option<i32> {
+        let mut add = Command::new("ssh-add");
+        add.args(arguments).env("SSH_AUTH_SOCK", &self.socket).stdin(Stdio::null());
+        add.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().code()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn with(world: &World, agent: &Agent, words: &[&str], code: i32) -> String {
+    let out = world.command(words).env("SSH_AUTH_SOCK", &agent.socket).output().unwrap();
+    let text = String::from_utf8([out.stdout, out.stderr].concat()).unwrap();
+    assert_eq!(out.status.code(), Some(code), "{text}");
+    text
+}
+
+fn keygen(arguments: &[&str]) {
+    let done = Command::new("ssh-keygen").args(arguments).stdout(Stdio::null()).status().unwrap();
+    assert!(done.success());
+}
+
+/// One person has the key in a file, the other in an agent: the same folder works for both.
+#[test]
+fn a_key_can_be_in_the_agent() {
+    let world = World::new();
+    let agent = Agent::start(world.folder());
+    let key = world.folder().join("keys/ssh");
+    world.spore(&["plan"]).exits(2);
+    assert_eq!(agent.add(&[key.to_str().unwrap()]), Some(0));
+    fs::rename(&key, world.folder().join("elsewhere")).unwrap();
+    world.spore(&["check"]).exits(0).says("the key of login `planter` is missing");
+    world.spore(&["plan"]).exits(3).says("cannot read the key");
+    with(&world, &agent, APPLY, 0);
+    assert!(with(&world, &agent, &["plan"], 0).contains("plan: nothing to do"));
+
+    // A login that names no key at all.
+    fs::write(world.folder().join("auth.yaml"), "planter: {username: planter}\n").unwrap();
+    with(&world, &agent, &["plan"], 0);
+    world.spore(&["plan"]).exits(3).says("no login has a key or a password, and no SSH agent has a key");
+
+    // The agent has only a key that the hosts don't know.
+    assert_eq!(agent.add(&["-D"]), Some(0));
+    let stranger = world.folder().join("stranger");
+    keygen(&["-q", "-t", "ed25519", "-N", "", "-f", stranger.to_str().unwrap()]);
+    assert_eq!(agent.add(&[stranger.to_str().unwrap()]), Some(0));
+    let plan = with(&world, &agent, &["plan"], 3);
+    assert!(plan.contains("of the agent"), "{plan}");
+}
+
+/// The agent has the key of an encrypted file, so nobody is asked for its passphrase.
+#[test]
+fn the_passphrase_of_a_key_in_the_agent_is_not_needed() {
+    let world = World::new();
+    let agent = Agent::start(world.folder());
+    let key = world.folder().join("keys/ssh");
+    assert_eq!(agent.add(&[key.to_str().unwrap()]), Some(0));
+    keygen(&["-q", "-p", "-N", "apricot-shelf", "-f", key.to_str().unwrap()]);
+    world.spore(&["plan"]).exits(3).says("passphrase");
+    with(&world, &agent, &["plan"], 2);
+    let mode = fs::metadata(&key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+}
+
+/// An agent that has ended doesn't keep a login with a file from being used.
+#[test]
+fn an_agent_that_is_gone_is_named_and_not_needed() {
+    let world = World::new();
+    let plan = world.command(&["plan"]).env("SSH_AUTH_SOCK", "gone.sock").output().unwrap();
+    assert_eq!(plan.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&plan.stderr).contains("the SSH agent at gone.sock can't be used"));
+}
