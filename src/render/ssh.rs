@@ -1,11 +1,14 @@
 //! Why a host can't be connected to or logged in to, and how to fix it. Each reason fits on
 //! one line after the host's name.
 
+use super::plan::counted_list;
 use crate::artifact::FileError;
 use crate::identity::UnsupportedKey;
 use crate::plan::{NoKey, UnusableKey};
 use crate::resource::Printable;
-use crate::ssh::{AlgorithmKind, ChannelError, ConnectError, KeyError, KnownLine, Lost, Phase, Tried};
+use crate::ssh::{
+    AlgorithmKind, CertificateFlaw, ChannelError, ConnectError, KeyError, KnownLine, Lost, Phase, Tried,
+};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -39,6 +42,12 @@ pub(super) fn connect(error: &ConnectError) -> String {
         }
         ConnectError::HostKeyRevoked { algorithm, fingerprint, by } => {
             format!("revoked host key: {algorithm} {fingerprint} (revoked in {by})")
+        }
+        ConnectError::HostCertificate { authority, flaw } => {
+            format!(
+                "invalid host certificate: {}; the authority at {authority} has signed it",
+                self::flaw(flaw)
+            )
         }
         ConnectError::Refused { user, tried, .. } if tried.is_empty() => {
             format!("login as {user} refused: no usable key or password")
@@ -92,7 +101,7 @@ pub(super) fn connect_help(error: &ConnectError) -> String {
         ConnectError::HostKeyUnknown { line, file, authority, .. } => {
             let file = known_hosts(file.as_deref());
             let authority = authority.as_ref().map_or(String::new(), |authority| {
-                format!(" ({authority} names a certificate authority, but spore doesn't support certificates yet)")
+                format!(" (the host has no certificate from the authority at {authority})")
             });
             format!("compare the fingerprint with the host's own (on the host, run `cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -`), then add this line to {file}{authority}:\n{line}")
         }
@@ -105,6 +114,18 @@ pub(super) fn connect_help(error: &ConnectError) -> String {
         ConnectError::HostKeyRevoked { .. } => {
             "don't log in: this key was revoked, so the server may be an impostor. Generate a new host key on the host".into()
         }
+        ConnectError::HostCertificate { flaw, .. } => match flaw {
+            CertificateFlaw::OtherHosts(_) => {
+                "connect to one of these names, or sign a certificate for this one: `ssh-keygen -s CA -h -n NAME`"
+            }
+            CertificateFlaw::TooEarly | CertificateFlaw::Expired => {
+                "check the clocks of this machine and of the host, or sign a new certificate on the host's authority"
+            }
+            CertificateFlaw::OfAUser | CertificateFlaw::Options | CertificateFlaw::Signature => {
+                "don't log in: sshd should present a certificate that was signed with `ssh-keygen -s CA -h`"
+            }
+        }
+        .into(),
         ConnectError::Refused { tried, .. } if tried.is_empty() => {
             "give the host's login a key file or a password".into()
         }
@@ -204,6 +225,20 @@ fn doing(phase: Phase) -> &'static str {
         Phase::Greeting => "waiting for the SSH banner",
         Phase::KeyExchange => "exchanging keys",
         Phase::Login => "logging in",
+    }
+}
+
+fn flaw(flaw: &CertificateFlaw) -> String {
+    match flaw {
+        CertificateFlaw::OfAUser => "it is for a user, not for a host".to_owned(),
+        CertificateFlaw::OtherHosts(names) if names.is_empty() => "it names no host".to_owned(),
+        CertificateFlaw::OtherHosts(names) => {
+            format!("it is only for {}", counted_list(names.iter().map(ToString::to_string)))
+        }
+        CertificateFlaw::TooEarly => "it isn't valid yet".to_owned(),
+        CertificateFlaw::Expired => "it has expired".to_owned(),
+        CertificateFlaw::Options => "it has critical options".to_owned(),
+        CertificateFlaw::Signature => "its signature is wrong".to_owned(),
     }
 }
 

@@ -6,9 +6,10 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use russh::client::{self, AuthResult, KeyboardInteractiveAuthResponse as Asked};
-use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -67,8 +68,14 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn check(&self, key: &PublicKey) -> Result<(), Distrust> {
-        self.known.check(&self.address, key)
+    pub(super) fn check(&self, shown: &PublicKeyOrCertificate) -> Result<(), Distrust> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => self.known.check(&self.address, key),
+            PublicKeyOrCertificate::Certificate(certificate) => {
+                self.known.check_certificate(&self.address, certificate, now)
+            }
+        }
     }
 }
 
@@ -178,7 +185,7 @@ fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> c
         preferred: Preferred {
             kex: Cow::Borrowed(KEX),
             key: Cow::Owned(known.algorithms(address)),
-            host_key_certificates: Cow::Borrowed(&[]),
+            host_key_certificates: Cow::Owned(known.certificate_algorithms(address)),
             cipher: Cow::Borrowed(CIPHERS),
             mac: Cow::Borrowed(MACS),
             compression: Cow::Borrowed(&[compression::NONE]),

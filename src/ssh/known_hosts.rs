@@ -20,8 +20,11 @@ use sha1::Sha1;
 
 use super::ServerAddress;
 
+mod certificate;
 #[cfg(test)]
 mod tests;
+
+pub use certificate::CertificateFlaw;
 
 /// The port that `known_hosts` omits.
 const USUAL_PORT: u16 = 22;
@@ -90,9 +93,17 @@ impl fmt::Display for KnownLine {
 pub enum Distrust {
     /// The files list no key for this host and port, nor this key for the host without a port.
     Unknown {
-        /// The first line that names a certificate authority for the host. OpenSSH would
-        /// accept a certificate that this authority signed.
+        /// The first line that names a certificate authority for the host. The host has shown no
+        /// certificate of this authority.
         authority: Option<KnownLine>,
+    },
+    /// An authority that is trusted for this host has signed the host's certificate, but the
+    /// certificate isn't valid for the host.
+    Certificate {
+        /// The line of the authority.
+        authority: KnownLine,
+        /// What is wrong with the certificate.
+        flaw: CertificateFlaw,
     },
     /// The files list only other keys for this host and port. The key counts as changed
     /// even if no listed key is of the presented kind, because a man in the middle can
@@ -202,13 +213,7 @@ impl KnownHosts {
     /// lines come first; otherwise the host could present a key of another kind, which
     /// would count as changed.
     pub(super) fn algorithms(&self, address: &ServerAddress) -> Vec<Algorithm> {
-        let usual = [
-            Algorithm::Ed25519,
-            ecdsa(EcdsaCurve::NistP256),
-            ecdsa(EcdsaCurve::NistP384),
-            ecdsa(EcdsaCurve::NistP521),
-            Algorithm::Rsa { hash: None },
-        ];
+        let usual = usual();
         let mut kinds = Vec::new();
         let about = self.about(address);
         let known = about.keys().map(|(line, _)| line.algorithm.clone());
@@ -218,6 +223,15 @@ impl KnownHosts {
             }
         }
         kinds.into_iter().flat_map(signatures).collect()
+    }
+
+    /// The algorithms of the certificates that the host may present; none unless an authority for
+    /// it is known.
+    pub(super) fn certificate_algorithms(&self, address: &ServerAddress) -> Vec<Algorithm> {
+        match self.has_authority(address) {
+            true => usual().into_iter().flat_map(signatures).collect(),
+            false => Vec::new(),
+        }
     }
 
     fn about(&self, address: &ServerAddress) -> About<'_> {
@@ -324,8 +338,16 @@ fn fits(pattern: &[u8], text: &[u8]) -> bool {
     pattern.iter().skip(p).all(|&c| c == b'*')
 }
 
-fn ecdsa(curve: EcdsaCurve) -> Algorithm {
-    Algorithm::Ecdsa { curve }
+/// The kinds of host keys that are accepted, in the order of preference.
+fn usual() -> [Algorithm; 5] {
+    let ecdsa = |curve| Algorithm::Ecdsa { curve };
+    [
+        Algorithm::Ed25519,
+        ecdsa(EcdsaCurve::NistP256),
+        ecdsa(EcdsaCurve::NistP384),
+        ecdsa(EcdsaCurve::NistP521),
+        Algorithm::Rsa { hash: None },
+    ]
 }
 
 /// The signature algorithms of a kind of key, best first. RSA with SHA-1 is left out.

@@ -35,7 +35,7 @@ pub use agent::AgentKey;
 pub use channel::{Channel, ChannelError, Event, Exit, Reader, Writer};
 pub use connect::{AlgorithmKind, ConnectError, Phase, Tried};
 pub use key::KeyError;
-pub use known_hosts::{Distrust, KnownHosts, KnownHostsError, KnownLine};
+pub use known_hosts::{CertificateFlaw, Distrust, KnownHosts, KnownHostsError, KnownLine};
 pub use russh::keys::{Algorithm, PrivateKey, PublicKey};
 pub use secret_text::SecretText;
 pub use session::{Greeting, Lost, Session};

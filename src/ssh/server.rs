@@ -4,6 +4,7 @@
 //! accepts; the caller's [`Shell`] runs the commands.
 
 use bytes::{Bytes, BytesMut};
+use russh::keys::ssh_key::Certificate;
 use russh::keys::{PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session};
 use russh::server::{VerifiedPublicKey, run_stream};
@@ -34,6 +35,8 @@ pub(crate) trait Shell: Clone + Send + Sync + 'static {
 pub(crate) struct Server<S> {
     /// The host key.
     pub(crate) key: PrivateKey,
+    /// A certificate for the host key, if there is one.
+    pub(crate) certificate: Option<Certificate>,
     /// The only user that can log in; `None` means any user.
     pub(crate) user: Option<String>,
     /// The public key that is accepted, if any.
@@ -61,6 +64,7 @@ impl<S: Shell> Server<S> {
     pub(crate) fn new(key: PrivateKey, user_key: PublicKey, shell: S) -> Self {
         Self {
             key,
+            certificate: None,
             user: None,
             user_key: Some(user_key),
             password: None,
@@ -78,6 +82,7 @@ impl<S: Shell> Server<S> {
     pub(crate) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let config = Config {
             keys: vec![self.key.clone()],
+            certificates: self.certificate.clone().into_iter().collect(),
             methods: MethodSet::from(self.methods.as_slice()),
             auth_rejection_time: Duration::ZERO,
             window_size: self.window,

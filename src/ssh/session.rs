@@ -229,10 +229,9 @@ impl client::Handler for Client {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
-        let key = shown.public_key();
-        let Err(why) = self.guard.check(&key) else { return Ok(true) };
+        let Err(why) = self.guard.check(shown) else { return Ok(true) };
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        *refused = Some((key, why));
+        *refused = Some((shown.public_key(), why));
         Ok(false)
     }
 

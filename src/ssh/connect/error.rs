@@ -7,7 +7,7 @@ use std::time::Duration;
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
 use crate::resource::{Printable, Redactor};
-use crate::ssh::known_hosts::{self, Distrust, KnownHosts, KnownLine};
+use crate::ssh::known_hosts::{self, CertificateFlaw, Distrust, KnownHosts, KnownLine};
 use crate::ssh::{Lost, ServerAddress};
 
 /// Why a host could not be connected to, or logged in to. Failures that are fixed in
@@ -74,9 +74,16 @@ pub enum ConnectError {
         line: String,
         /// The file to which the line should be added.
         file: Option<PathBuf>,
-        /// A line that names a certificate authority for the host. Certificates aren't
-        /// supported.
+        /// A line that names a certificate authority for the host, which has shown no certificate
+        /// of it.
         authority: Option<KnownLine>,
+    },
+    /// The host's certificate isn't valid for the host.
+    HostCertificate {
+        /// The line with the authority that has signed it.
+        authority: KnownLine,
+        /// What is wrong with it.
+        flaw: CertificateFlaw,
     },
     /// `known_hosts` has other keys for the host.
     HostKeyChanged {
@@ -176,6 +183,7 @@ impl ConnectError {
         let algorithm = key.algorithm();
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         match why {
+            Distrust::Certificate { authority, flaw } => Self::HostCertificate { authority, flaw },
             Distrust::Revoked { by } => Self::HostKeyRevoked { algorithm, fingerprint, by },
             Distrust::Changed { known } => {
                 Self::HostKeyChanged { name: known_hosts::name(address), algorithm, fingerprint, known }

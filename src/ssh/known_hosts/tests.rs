@@ -26,6 +26,7 @@ fn file(text: &str) -> KnownHosts {
 fn say(known: &KnownHosts, host: &str, port: u16, shown: &str) -> String {
     match known.check(&ServerAddress::new(host, port), &key(shown)) {
         Ok(()) => "known".into(),
+        Err(Distrust::Certificate { flaw, .. }) => format!("certificate {flaw:?}"),
         Err(Distrust::Unknown { authority: None }) => "unknown".into(),
         Err(Distrust::Unknown { authority: Some(by) }) => format!("unknown, authority {}", by.line),
         Err(Distrust::Changed { known }) => {

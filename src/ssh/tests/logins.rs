@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use russh::MethodKind;
+use russh::keys::ssh_key::Certificate;
+use russh::keys::ssh_key::certificate::{Builder, CertType};
 
 use super::server::{PASSWORD, TestServer, USER, known, login, new_key, password};
 use super::{connect, patience};
@@ -105,4 +107,93 @@ async fn changed_and_revoked_keys_are_refused() {
         .await
         .unwrap_err();
     assert!(matches!(&error, ConnectError::HostKeyRevoked { by, .. } if by.line == 2), "{error:?}");
+}
+
+/// A certificate for the server's key. `change` changes what the authority signs.
+fn certified(server: &TestServer, authority: &PrivateKey, change: impl FnOnce(&mut Builder)) -> Certificate {
+    let mut builder =
+        Builder::new(vec![7; 16], server.key.public_key().key_data().clone(), 1000, u64::MAX - 1).unwrap();
+    change(&mut builder);
+    // This fails if the kind is set already.
+    let _ = builder.cert_type(CertType::Host);
+    builder.sign(authority).unwrap()
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_known_authority_makes_a_host_known() {
+    let authority = new_key(Algorithm::Ed25519);
+    let line = authority.public_key().to_openssh().unwrap();
+    let trusted = format!("@cert-authority 127.0.0.* {line}");
+    let other = format!(
+        "@cert-authority 127.0.0.1 {}",
+        new_key(Algorithm::Ed25519).public_key().to_openssh().unwrap()
+    );
+    type Change = fn(&mut Builder);
+    let named: Change = |builder| {
+        builder.valid_principal("127.0.0.1").unwrap();
+    };
+    let cases: [(&str, &str, Change); 8] = [
+        ("", &trusted, named),
+        ("", &trusted, |builder| {
+            builder.valid_principal("127.*").unwrap();
+        }),
+        ("OtherHosts", &trusted, |builder| {
+            builder.valid_principal("h1.test").unwrap();
+        }),
+        ("OtherHosts([])", &trusted, |builder| {
+            builder.all_principals_valid().unwrap();
+        }),
+        ("OfAUser", &trusted, |builder| {
+            builder.cert_type(CertType::User).unwrap().valid_principal("127.0.0.1").unwrap();
+        }),
+        ("Options", &trusted, |builder| {
+            builder.valid_principal("127.0.0.1").unwrap().critical_option("x", "y").unwrap();
+        }),
+        ("HostKeyUnknown", &other, named),
+        ("HostKeyRevoked", &format!("{trusted}\n@revoked * {line}"), named),
+    ];
+    for (expected, known, change) in cases {
+        let server = TestServer::new();
+        let certificate = certified(&server, &authority, change);
+        let server = TestServer { certificate: Some(certificate), ..server };
+        let address = server.listen().await;
+        let known = KnownHosts::parse("known_hosts".as_ref(), known);
+        let connected =
+            Session::connect(&address, &server.login(), &known, &patience(), &Redactor::default()).await;
+        match connected {
+            Ok(_) => assert_eq!(expected, ""),
+            Err(error) => {
+                assert!(
+                    !expected.is_empty() && format!("{error:?}").contains(expected),
+                    "{expected}: {error:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_certificate_has_its_time() {
+    let (server, authority) = (TestServer::new(), new_key(Algorithm::Ed25519));
+    let known = format!("@cert-authority h {}", authority.public_key().to_openssh().unwrap());
+    let known = KnownHosts::parse("known_hosts".as_ref(), &known);
+    let mut builder =
+        Builder::new(vec![7; 16], server.key.public_key().key_data().clone(), 1000, 2000).unwrap();
+    builder.cert_type(CertType::Host).unwrap().valid_principal("h").unwrap();
+    let certificate = builder.sign(&authority).unwrap();
+    let at = |now| known.check_certificate(&ServerAddress::new("H", 22), &certificate, now);
+    assert_eq!(at(1000), Ok(()));
+    assert!(matches!(at(999), Err(Distrust::Certificate { flaw: CertificateFlaw::TooEarly, .. })));
+    assert!(matches!(at(2000), Err(Distrust::Certificate { flaw: CertificateFlaw::Expired, .. })));
+}
+
+/// If the authority isn't known, the key of the certificate counts as one without it.
+#[tokio::test]
+async fn a_certificate_of_a_stranger_changes_nothing() {
+    let server = TestServer::new();
+    let certificate = certified(&server, &new_key(Algorithm::Ed25519), |builder| {
+        builder.valid_principal("127.0.0.1").unwrap();
+    });
+    let server = TestServer { certificate: Some(certificate), ..server };
+    connect(&server, &server.login()).await.unwrap();
 }

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use russh::MethodKind;
+use russh::keys::ssh_key::Certificate;
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -22,6 +23,7 @@ pub(super) const PASSWORD: &str = "correct horse";
 pub(super) struct TestServer {
     pub(super) key: PrivateKey,
     pub(super) user_key: PrivateKey,
+    pub(super) certificate: Option<Certificate>,
     /// The authentication methods that the server offers.
     pub(super) methods: Vec<MethodKind>,
     /// The receive window of each channel, in bytes.
@@ -39,6 +41,7 @@ impl TestServer {
         Self {
             key: new_key(Algorithm::Ed25519),
             user_key: new_key(Algorithm::Ed25519),
+            certificate: None,
             methods: vec![MethodKind::PublicKey, MethodKind::Password],
             window: 2 << 20,
             runs: true,
@@ -73,6 +76,7 @@ impl TestServer {
             methods: self.methods,
             window: self.window,
             opens_channels: self.opens_channels,
+            certificate: self.certificate,
             ..Server::new(self.key, self.user_key.public_key().clone(), Sh { runs: self.runs })
         };
         server.serve(stream).await;
