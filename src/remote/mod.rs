@@ -22,6 +22,7 @@
 mod apply;
 mod connection;
 mod gather;
+mod handshake;
 mod limits;
 mod lock;
 mod payload;
