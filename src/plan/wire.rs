@@ -83,6 +83,12 @@ pub enum ActionReport {
         /// The service manager's id of that start.
         invocation: String,
     },
+    /// The host's SSH server opened no connection to the node, so its handshake is left out. If
+    /// the server forbids such connections, the plan has said so.
+    NotReached {
+        /// The action's place in the list.
+        index: usize,
+    },
     /// An action has ended.
     Ended {
         /// The action's place in the list.

@@ -7,6 +7,7 @@ use super::handshake;
 use super::limits::RemoteLimits;
 use super::lock;
 use super::payload::{Payload, Payloads};
+use super::send::{Sent, Unsent, send};
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
 use crate::plan::action::{Action, Fallback, Staged};
@@ -20,9 +21,6 @@ use bytes::Bytes;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-
-/// How many bytes are sent between two reports of progress.
-const CHUNK: usize = 256 << 10;
 
 /// How many bytes are shown of an answer that doesn't fit.
 const QUOTED: usize = 100;
@@ -235,6 +233,9 @@ impl ActionRunner<'_> {
             Some(key) => handshake::contact(self.session, expected, key, patience, attempts).await,
             None => Contact::Unknown,
         };
+        if contact == Contact::Unknown {
+            (self.tell)(ActionReport::NotReached { index });
+        }
         let stall = self.limits.stall;
         match timeout(stall, writer.send(wire::verdict(&contact).into())).await {
             Ok(sent) => sent.map_err(Unsent::Failed),
@@ -337,50 +338,6 @@ fn misfit(said: &Untrusted, unfit: Unfit, redactor: &Redactor) -> Misfit {
     let more = if said.len() > QUOTED { "…" } else { "" };
     let beginning = Printable::line(&format!("{beginning}{more}"));
     Misfit::Unfit { beginning, unfit }
-}
-
-/// How far files have been sent.
-enum Sent {
-    /// The rest of this file is being sent.
-    Last(usize),
-    /// The host has accepted a part.
-    Part { index: usize, sent: u64, total: u64 },
-}
-
-/// Why not everything was sent.
-enum Unsent {
-    Failed(ChannelError),
-    Stalled(Duration),
-}
-
-async fn send(
-    writer: &mut Writer,
-    files: Vec<(usize, Bytes)>,
-    stall: Duration,
-    progress: mpsc::UnboundedSender<Sent>,
-) -> Result<(), Unsent> {
-    for (index, bytes) in files {
-        let total = bytes.len() as u64;
-        let mut rest = bytes;
-        // Sending progress fails only if the receiver was dropped, and then this future is
-        // dropped, too. The host waits for no bytes of an empty file, so it may answer at
-        // once.
-        if rest.is_empty() {
-            let _ = progress.send(Sent::Last(index));
-        }
-        while !rest.is_empty() {
-            let chunk = rest.split_to(rest.len().min(CHUNK));
-            if rest.is_empty() {
-                let _ = progress.send(Sent::Last(index));
-            }
-            match timeout(stall, writer.send(chunk)).await {
-                Ok(sent) => sent.map_err(Unsent::Failed)?,
-                Err(_) => return Err(Unsent::Stalled(stall)),
-            }
-            let _ = progress.send(Sent::Part { index, sent: total - rest.len() as u64, total });
-        }
-    }
-    Ok(())
 }
 
 /// The time-outs that the scripts need.

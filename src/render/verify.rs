@@ -6,6 +6,10 @@ use crate::facts::receipt::{ApplyRecord, Receipt};
 use crate::resource::{Contact, HostName, NodeName, Unproved};
 use std::collections::BTreeMap;
 
+/// What is said of a node to which the SSH server of its host opened no connection.
+pub const NOT_REACHED: &str =
+    "it isn't known whether the node answers: the SSH server opened no connection to it";
+
 /// What the handshakes with the nodes of a host have shown.
 #[derive(Clone, Debug, Default)]
 pub struct Greeted {
@@ -61,10 +65,7 @@ impl Verified {
                 }
                 Contact::Unknown => {
                     is_unknown = true;
-                    text += &format!(
-                        "{host}: it isn't known whether {node} answers: the SSH server opened no connection to \
-                         it\n"
-                    );
+                    text += &format!("{host}: {node}: {NOT_REACHED}\n");
                 }
             }
         }

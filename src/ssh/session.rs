@@ -146,7 +146,10 @@ impl Session {
             }
             Greeting::Said
         };
-        timeout(patience, listening).await.unwrap_or(Greeting::None)
+        let greeting = timeout(patience, listening).await.unwrap_or(Greeting::None);
+        // Otherwise the process would keep a connection until this session ends.
+        let _ = channel.close().await;
+        greeting
     }
 
     /// Opens a connection from the host to a TCP port of its own. Dropping the stream closes the

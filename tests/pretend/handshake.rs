@@ -73,7 +73,8 @@ fn verify_completes_the_handshake_with_every_node() {
         verified
             .says("h4: store@h4 is failing: ")
             .says(said)
-            .says("verify: 1 host as the last apply left it; 1 node failing (store@h4)");
+            .says("verify: 1 host as the last apply left it; ")
+            .says("1 node failing (store@h4)\n");
     }
     world.faults(Faults::default());
     world.sh("h4", "systemctl stop tau@store");
