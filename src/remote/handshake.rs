@@ -11,7 +11,7 @@ use futures_util::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt a
 use libp2p_core::upgrade::OutboundConnectionUpgrade as _;
 use libp2p_identity::Keypair;
 use libp2p_pnet::{PnetConfig, PreSharedKey};
-use multistream_select::{NegotiationError, Version, dialer_select_proto};
+use multistream_select::{Version, dialer_select_proto};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -21,8 +21,8 @@ use tokio_util::compat::TokioAsyncReadCompatExt as _;
 
 /// How often a handshake is attempted with a node that was started just now.
 pub(super) const AFTER_START: usize = 3;
-/// How often a handshake is attempted with a node that has been running: a busy host may be slow.
-pub(super) const WHILE_RUNNING: usize = 2;
+/// How often a handshake is attempted with a node that has been running.
+pub(super) const WHILE_RUNNING: usize = 1;
 
 /// The time between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -88,10 +88,12 @@ async fn prove(
         Err(_) => return Err(Unproved::Silent),
     };
     let mut stream = Checked { inner: encrypted, header: HEADER, left: MOST };
-    match timeout(patience, dialer_select_proto(&mut stream, [TLS], Version::V1)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(NegotiationError::Failed)) => return Err(Unproved::NoTls),
-        Ok(Err(NegotiationError::ProtocolError(_))) => return Err(Unproved::OtherSwarm),
+    let agreeing = timeout(patience, dialer_select_proto(&mut stream, [TLS], Version::V1));
+    match agreeing.await.map(|agreed| agreed.is_ok()) {
+        Ok(true) => {}
+        // Whoever sends a header that can be decrypted has the key.
+        Ok(false) if stream.header.is_empty() => return Err(Unproved::NoTls),
+        Ok(false) => return Err(Unproved::OtherSwarm),
         Err(_) => return Err(hung(stream).await),
     }
     let tls = libp2p_tls::Config::new(&Keypair::generate_ed25519()).map_err(|_| Unproved::NoTls)?;
