@@ -159,3 +159,83 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Checked<S> {
         Pin::new(&mut self.inner).poll_close(context)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    const SOON: Duration = Duration::from_millis(200);
+    const NONCE: usize = 24;
+
+    /// What is concluded from a process that does this with a connection.
+    async fn of<F: Future<Output = ()> + Send + 'static>(
+        key: &SwarmKey,
+        process: impl FnOnce(DuplexStream) -> F,
+    ) -> Result<PeerId, Unproved> {
+        let (ours, theirs) = duplex(MOST);
+        let process = tokio::spawn(process(theirs));
+        let proved = prove(ours, key, SOON).await;
+        process.abort();
+        proved
+    }
+
+    /// Never completes the handshake of anything.
+    async fn stuck(stream: DuplexStream) {
+        std::future::pending::<()>().await;
+        drop(stream);
+    }
+
+    #[tokio::test]
+    async fn each_way_to_fail_has_its_reason() {
+        let key = SwarmKey::generate();
+        assert_eq!(of(&key, |stream| async { drop(stream) }).await, Err(Unproved::Closed));
+        assert_eq!(of(&key, stuck).await, Err(Unproved::Silent));
+        let stuck_later = |mut stream: DuplexStream| async {
+            stream.write_all(&[7; NONCE]).await.unwrap();
+            stuck(stream).await;
+        };
+        assert_eq!(of(&key, stuck_later).await, Err(Unproved::Silent));
+        // It waits for the rest of what it takes for a long message.
+        let misread = |mut stream: DuplexStream| async move {
+            stream.write_all(&[7; NONCE]).await.unwrap();
+            stream.read_to_end(&mut Vec::new()).await.unwrap();
+        };
+        assert_eq!(of(&key, misread).await, Err(Unproved::OtherSwarm));
+        // It speaks at once, as tau does, but with another key.
+        let foreign = |mut stream: DuplexStream| async {
+            stream.write_all(&[7; NONCE + HEADER.len()]).await.unwrap();
+            stuck(stream).await;
+        };
+        assert_eq!(of(&key, foreign).await, Err(Unproved::OtherSwarm));
+    }
+
+    /// It has the swarm key, but agrees to no protocol, or speaks another one.
+    #[tokio::test]
+    async fn a_node_has_to_speak_tls() {
+        let key = SwarmKey::generate();
+        let answers = [[HEADER, b"\x03na\n"].concat(), [HEADER, b"\x0b/tls/1.0.0\nhello, world\n"].concat()];
+        for answer in answers {
+            let psk = PnetConfig::new(PreSharedKey::new(*key.bytes()));
+            let process = |stream: DuplexStream| async move {
+                let mut stream = psk.handshake(stream.compat()).await.unwrap();
+                futures_util::io::AsyncWriteExt::write_all(&mut stream, &answer).await.unwrap();
+                futures_util::io::AsyncWriteExt::flush(&mut stream).await.unwrap();
+                std::future::pending::<()>().await;
+            };
+            assert_eq!(of(&key, process).await, Err(Unproved::NoTls));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_read_is_bounded() {
+        let endless = HEADER.iter().copied().chain(std::iter::repeat_n(0, MOST)).collect::<Vec<_>>();
+        let mut stream =
+            Checked { inner: futures_util::io::Cursor::new(endless), header: HEADER, left: MOST };
+        let mut read = Vec::new();
+        let ended = futures_util::io::AsyncReadExt::read_to_end(&mut stream, &mut read).await;
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert!(read.len() <= MOST);
+    }
+}
