@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Crates, each with the only places that may use it.
 const KEPT: &[(&str, &[&str])] = &[
+    ("libp2p_pnet", &["remote/handshake.rs", "pretend/"]),
+    ("libp2p_tls", &["remote/handshake.rs", "pretend/"]),
+    ("multistream_select", &["remote/handshake.rs", "pretend/"]),
     ("petgraph", &["resource/graph.rs"]),
     ("russh", &["ssh/", "pretend/"]),
     ("similar", &["render/diff.rs"]),

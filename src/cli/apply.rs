@@ -243,9 +243,10 @@ impl Job {
     ) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
         let Survey { subject, basis, plan, hosts } = survey;
         let desired = basis.planner.desired();
-        let payloads = tokio::task::block_in_place(|| {
+        let files = tokio::task::block_in_place(|| {
             payloads(&plan, desired, &subject.binaries, &subject.network.folder)
         })?;
+        let payloads = Payloads { files, swarm_key: subject.network.swarm_key.here().cloned() };
         Ok((Self { plan, digest, saved: saved.map(Path::to_owned), basis, payloads }, hosts))
     }
 }
@@ -441,8 +442,8 @@ fn payloads(
     desired: &Desired,
     binaries: &super::supplies::Binaries,
     folder: &std::path::Path,
-) -> miette::Result<Payloads> {
-    let mut payloads = Payloads::new();
+) -> miette::Result<BTreeMap<FileSource, Payload>> {
+    let mut payloads = BTreeMap::new();
     let staged = plan.stage.values().flatten().filter_map(|planned| match &planned.action {
         Action::Stage(file) => Some((&file.source, &file.sha256)),
         _ => None,

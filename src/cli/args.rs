@@ -88,9 +88,9 @@ pub(crate) enum Command {
         after_help = "Exit codes: 0 in sync, 2 drift, 3 not known of some host, 1 error.\nExample, on a cron: spore drift"
     )]
     Drift(DriftOptions),
-    /// Rehash everything that the last apply left on the hosts, and compare; changes nothing
+    /// Rehash what the last apply left on the hosts, and check that the nodes answer; changes nothing
     #[command(
-        after_help = "Exit codes: 0 as the apply left it, 2 something differs, 3 a host has no receipt, 1 error.\nExample: spore verify host1"
+        after_help = "Exit codes: 0 as the apply left it, 2 something differs or a node is failing, 3 a host has no receipt, 1 error.\nExample: spore verify host1"
     )]
     Verify(HostsOptions),
     /// List the applies that each host has a record of

@@ -82,7 +82,7 @@ impl EventLog {
                         self.told.insert(host.clone(), Instant::now());
                         Event::Progress { host: name, kind, on, action, sent: *sent, total: *total }
                     }
-                    ActionReport::Runs { .. } => return,
+                    ActionReport::Runs { .. } | ActionReport::NotReached { .. } => return,
                     ActionReport::Ended { outcome: Outcome::Done, .. } => {
                         Event::Done { host: name, kind, on, action, already: false }
                     }

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &Args, options: &FactsOptions) -> miette::Result<E
 async fn gather(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
     let folder = folder::read(args, options.hosts.folder.outside(), Secrets::Needed)?;
     let subject = Subject::of(folder, None, Options::default())?;
-    let basis = survey::probe_some(&subject, &options.hosts).await?;
+    let (basis, _) = survey::probe_some(&subject, &options.hosts).await?;
     let (mut answered, mut silent) = (0, 0);
     for (host, probed) in basis.probed() {
         match probed {

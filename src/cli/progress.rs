@@ -126,6 +126,9 @@ impl Watched {
                 self.line(&format!("  {sign} {} {}", node.host, render::died(&node)));
             }
             ApplyEventKind::Action { report: ActionReport::Runs { .. }, .. } => {}
+            ApplyEventKind::Action { host, action, report: ActionReport::NotReached { .. } } => {
+                self.line(&format!("  … {host} {}: {}", render::action(&action), render::NOT_REACHED));
+            }
             ApplyEventKind::Action { host, action, report: ActionReport::Began { .. } } => {
                 self.running.insert(host.clone(), (action.clone(), None));
                 self.began(host, &action);

@@ -125,7 +125,10 @@ impl Subject {
 ///
 /// # Errors
 /// If the folder doesn't have one of the hosts, or no host can be probed at all.
-pub(crate) async fn probe_some(subject: &Subject, options: &HostsOptions) -> miette::Result<Basis> {
+pub(crate) async fn probe_some(
+    subject: &Subject,
+    options: &HostsOptions,
+) -> miette::Result<(Basis, BTreeMap<HostName, Connection>)> {
     let only: BTreeSet<HostName> = options.hosts.iter().cloned().collect();
     if let Some(unknown) = only.iter().find(|host| !subject.network.hosts.contains_key(*host)) {
         let what = format!("the folder has no host `{unknown}`");
@@ -133,8 +136,7 @@ pub(crate) async fn probe_some(subject: &Subject, options: &HostsOptions) -> mie
     }
     let known = known_hosts(&options.connection)?;
     let only = (!only.is_empty()).then_some(&only);
-    let (basis, _) = probe(subject, &known, &options.connection, only).await?;
-    Ok(basis)
+    probe(subject, &known, &options.connection, only).await
 }
 
 /// What a plan is made from: the compiled network, and the answer of each host.

@@ -1,22 +1,32 @@
 //! `spore verify` and `spore history`, which read the receipts that applies leave on the hosts.
-//! They change nothing.
+//! They change nothing. `verify` also completes the handshake with every node that should be
+//! running.
 
 use super::args::{Args, HostsOptions};
 use super::survey::{Basis, Subject};
 use super::{Exit, folder, survey, terminal};
 use crate::facts::{Current, Facts, interpret};
+use crate::identity::SwarmKey;
 use crate::network::Secrets;
-use crate::plan::{Options, Probed};
+use crate::plan::{Handshakes, Options, Probed};
+use crate::remote::Connection;
 use crate::render;
-use crate::resource::HostName;
+use crate::resource::{Contact, HostName, NodeName};
+use std::collections::BTreeMap;
+use tokio::task::JoinSet;
 
-/// Recomputes the digests of everything that receipts name, and compares.
+/// Recomputes the digests of everything that receipts name, compares, and completes the handshake
+/// with the nodes.
 pub(crate) async fn verify(args: &Args, options: &HostsOptions) -> miette::Result<Exit> {
     let mut options = options.clone();
     // A remembered digest proves nothing here.
     options.connection.rehash = true;
-    let Some(basis) = gathered(args, &options, "verify").await? else { return Ok(Exit::Interrupted) };
-    let (mut same, mut differ, mut unknown) = (0, 0, 0);
+    let (for_work, with) = (args.clone(), options.clone());
+    let work = async move { probe_and_greet(&for_work, &with).await };
+    let Some((basis, met)) = unless_interrupted(args, "verify", work).await? else {
+        return Ok(Exit::Interrupted);
+    };
+    let mut tally = render::Verified::default();
     for (host, probed) in basis.probed() {
         if basis.is_idle(host) {
             continue;
@@ -26,32 +36,66 @@ pub(crate) async fn verify(args: &Args, options: &HostsOptions) -> miette::Resul
         match state.as_ref().map(|state| (state, ours(state))) {
             Some((state, Some(receipt))) => {
                 let differing = receipt.differing(&state.graph);
-                terminal::out(&render::verified(host, &receipt, &differing));
-                if differing.is_empty() { same += 1 } else { differ += 1 }
+                let greeted = met.get(host).cloned().unwrap_or_default();
+                terminal::out(&tally.host(host, &receipt, &differing, &greeted));
             }
             Some((_, None)) => {
-                unknown += 1;
+                tally.unknown += 1;
                 terminal::out(&format!("{host}: unknown, because it has no receipt of an apply\n"));
             }
-            None => unknown += 1,
+            None => tally.unknown += 1,
         }
     }
-    let hosts = |n| render::counted(n, "host");
-    let mut parts =
-        vec![format!("{} as the last apply left {}", hosts(same), if same == 1 { "it" } else { "them" })];
-    parts.extend((differ > 0).then(|| format!("{} changed", hosts(differ))));
-    parts.extend((unknown > 0).then(|| format!("{} unknown", hosts(unknown))));
-    terminal::out(&format!("verify: {}\n", parts.join("; ")));
-    Ok(match (differ, unknown) {
-        (0, 0) => Exit::Done,
-        (0, _) => Exit::Unplanned,
-        (_, _) => Exit::Changes,
+    terminal::out(&tally.conclusion());
+    Ok(match (tally.is_sound(), tally.unknown) {
+        (true, 0) => Exit::Done,
+        (true, _) => Exit::Unplanned,
+        (false, _) => Exit::Changes,
     })
+}
+
+/// Probes the hosts that the options name, or all, and completes the handshake with their nodes.
+///
+/// # Errors
+/// If the folder can't be read, or doesn't have one of the hosts.
+async fn probe_and_greet(
+    args: &Args,
+    options: &HostsOptions,
+) -> miette::Result<(Basis, BTreeMap<HostName, render::Greeted>)> {
+    let folder = folder::read(args, options.folder.outside(), Secrets::Needed)?;
+    let subject = Subject::of(folder, None, Options::default())?;
+    let (basis, hosts) = survey::probe_some(&subject, options).await?;
+    let expected = basis.planner.handshakes(basis.probed());
+    let met = match subject.network.swarm_key.here() {
+        Some(key) => greet(hosts, expected, key).await,
+        None => BTreeMap::new(),
+    };
+    Ok((basis, met))
+}
+
+/// Completes the handshakes on all hosts at the same time.
+async fn greet(
+    mut hosts: BTreeMap<HostName, Connection>,
+    expected: BTreeMap<HostName, Handshakes>,
+    key: &SwarmKey,
+) -> BTreeMap<HostName, render::Greeted> {
+    let mut greeting = JoinSet::new();
+    for (name, Handshakes { due, rekeyed }) in expected {
+        let Some(host) = hosts.remove(&name) else { continue };
+        let key = key.clone();
+        greeting.spawn(async move {
+            let nodes: BTreeMap<NodeName, Contact> = host.handshakes(due, &key).await;
+            (name, render::Greeted { nodes, rekeyed })
+        });
+    }
+    greeting.join_all().await.into_iter().collect()
 }
 
 /// Lists the applies that the receipts name.
 pub(crate) async fn history(args: &Args, options: &HostsOptions) -> miette::Result<Exit> {
-    let Some(basis) = gathered(args, options, "history").await? else { return Ok(Exit::Interrupted) };
+    let (for_work, with) = (args.clone(), options.clone());
+    let work = async move { probe(&for_work, &with).await };
+    let Some(basis) = unless_interrupted(args, "history", work).await? else { return Ok(Exit::Interrupted) };
     let (mut listed, mut without) = (0, 0);
     for (host, probed) in basis.probed() {
         if basis.is_idle(host) {
@@ -85,13 +129,16 @@ fn known<'a>(host: &HostName, probed: &'a Probed) -> Option<&'a Facts> {
     }
 }
 
-/// Probes the hosts. `None` if the user interrupted `command`.
-async fn gathered(args: &Args, options: &HostsOptions, command: &str) -> miette::Result<Option<Basis>> {
+/// Does the work. `None` if the user interrupted `command`.
+async fn unless_interrupted<T: Send + 'static>(
+    args: &Args,
+    command: &str,
+    work: impl Future<Output = miette::Result<T>> + Send + 'static,
+) -> miette::Result<Option<T>> {
     terminal::set_up_reports(args);
     let mut interrupts = terminal::Interrupts::listen();
-    let (for_work, options) = (args.clone(), options.clone());
-    match interrupts.unless(async move { probe(&for_work, &options).await }).await {
-        Some(basis) => basis.map(Some),
+    match interrupts.unless(work).await {
+        Some(done) => done.map(Some),
         None => {
             terminal::out(&format!("{command}: interrupted\n"));
             Ok(None)
@@ -106,5 +153,5 @@ async fn gathered(args: &Args, options: &HostsOptions, command: &str) -> miette:
 async fn probe(args: &Args, options: &HostsOptions) -> miette::Result<Basis> {
     let folder = folder::read(args, options.folder.outside(), Secrets::Needed)?;
     let subject = Subject::of(folder, None, Options::default())?;
-    survey::probe_some(&subject, options).await
+    Ok(survey::probe_some(&subject, options).await?.0)
 }

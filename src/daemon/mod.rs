@@ -25,7 +25,7 @@ pub use template::{Override, Template, parse_directives, program, with_specifier
 
 pub use crate::resource::Daemon;
 
-use crate::resource::{Document, Health, HostText, NodeName, Port, Printable, ShapeName};
+use crate::resource::{Document, Handshake, Health, HostText, NodeName, Port, Printable, ShapeName};
 use std::collections::BTreeSet;
 
 /// What a file on a host is. This determines how the file is compared with a desired one.
@@ -360,6 +360,21 @@ impl Daemon {
     pub fn greeting(self) -> usize {
         match self {
             Self::Tau => tau::NONCE,
+        }
+    }
+
+    /// What a node with this configuration proves on a connection to its port for other nodes;
+    /// `None` if the configuration lacks what decides that.
+    pub fn handshake(self, config: &Document) -> Option<Handshake> {
+        match self {
+            Self::Tau => tau::config::handshake(config),
+        }
+    }
+
+    /// The key that whoever completes the handshake with a node needs.
+    pub fn handshake_key(self) -> &'static str {
+        match self {
+            Self::Tau => tau::SWARM_KEY,
         }
     }
 

@@ -140,7 +140,8 @@ impl<'a> HostUnits<'a, '_> {
         let serves = self.config(&name).map(|config| name.daemon.serves(&config)).unwrap_or_default();
         // An apply doesn't wait for nodes that aren't in the folder, so how their health is
         // determined doesn't matter.
-        let health = Health { says: String::new(), listens: Vec::new(), within: Duration::ZERO };
+        let (says, listens) = (String::new(), Vec::new());
+        let health = Health { says, listens, within: Duration::ZERO, handshake: None };
         Some(Service { enabled, activity, node: Some(Node { name, bootstrap: false, serves, health }) })
     }
 

@@ -67,6 +67,13 @@ impl NodeKey {
         &self.public_half
     }
 
+    /// The key pair, for a node that is simulated. `None` never happens, because the key was
+    /// checked when it was parsed.
+    pub fn keypair(&self) -> Option<libp2p_identity::Keypair> {
+        let bytes = Zeroizing::new(STANDARD.decode(self.text.expose()).ok()?);
+        libp2p_identity::Keypair::from_protobuf_encoding(&bytes).ok()
+    }
+
     /// The key in the form in which a configuration contains it.
     pub fn expose(&self) -> &SecretBytes {
         &self.text

@@ -89,6 +89,20 @@ impl SwarmKey {
         Ok(Self(SecretBytes::new(format!("{HEAD}{ENCODING}{}", digits.to_ascii_lowercase()))))
     }
 
+    /// The bytes of the key.
+    pub fn bytes(&self) -> Zeroizing<[u8; 32]> {
+        let line = self.0.expose();
+        let digits = line.get(line.len().saturating_sub(64)..).unwrap_or_default();
+        let mut bytes = Zeroizing::new([0; 32]);
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+            let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
+            let value = digit(0).zip(digit(1)).and_then(|(high, low)| u8::try_from(high << 4 | low).ok());
+            // The digits were checked when the key was parsed.
+            *byte = value.unwrap_or_default();
+        }
+        bytes
+    }
+
     /// The single line that tau reads, without a line break.
     pub fn line(&self) -> &SecretBytes {
         &self.0
@@ -117,6 +131,8 @@ mod tests {
             let key = SwarmKey::parse(text.as_bytes()).unwrap();
             assert_eq!(key.line().expose(), line.as_bytes(), "{text}");
             assert!(!format!("{key:?}").contains("b52d"));
+            let digits: String = key.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(digits, DIGITS);
         }
     }
 

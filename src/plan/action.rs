@@ -11,9 +11,11 @@
 //! A switch can be undone. [`Action::Place`] keeps the file that it replaces, and the
 //! [`Action::Start`] that follows either removes the kept file, once the node is healthy
 //! with the new one, or puts it back (see [`Fallback`]). Both happen in the request that
-//! starts the node, so that neither depends on the controller.
+//! starts the node, so that neither needs another request. In between, the host waits until
+//! the controller has completed the node's handshake ([`Action::handshake`]). If the controller
+//! is gone, the kept file stays, and the next plan waits for the node again.
 
-use crate::resource::{Access, FileSource, Health, Port, Sha256, Version, staged_path};
+use crate::resource::{Access, FileSource, Handshake, Health, Port, Sha256, Version, staged_path};
 use std::collections::BTreeMap;
 
 /// One step on one host. "Ours" are things that spore has put on the host, and "the owner"
@@ -172,7 +174,7 @@ pub enum Action {
     ///
     /// Before: the unit is in the state `before`, and the files that `fallback` puts back
     /// have been replaced. After: the unit is healthy in another start, with the files that
-    /// are on the disk.
+    /// are on the disk, and its node has completed the handshake.
     Start {
         /// The unit's name.
         unit: String,
@@ -187,7 +189,7 @@ pub enum Action {
     /// Waits for a unit that is starting to become healthy.
     ///
     /// Before: the unit is in any start, and hasn't been stopped. After: the unit is
-    /// healthy.
+    /// healthy, and its node has completed the handshake.
     Await {
         /// The unit's name.
         unit: String,
@@ -276,6 +278,19 @@ pub enum Running {
     /// The unit was starting, failing or masked. It may be in a later start by now, so any
     /// start is accepted.
     Failing,
+}
+
+impl Action {
+    /// The handshake that the controller completes with the node that this action starts or waits
+    /// for, once the host has found it healthy.
+    pub fn handshake(&self) -> Option<&Handshake> {
+        match self {
+            Self::Start { health: Some(health), .. } | Self::Await { health, .. } => {
+                health.handshake.as_ref()
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Staged {

@@ -19,6 +19,7 @@
 pub mod action;
 mod applied;
 pub mod file;
+mod handshakes;
 mod host;
 mod host_error;
 mod notes;
@@ -39,6 +40,7 @@ mod unplanned;
 pub mod wire;
 
 pub use applied::{Applied, HostFailure, Wrong};
+pub use handshakes::Handshakes;
 pub use host_error::{During, Holder, HostError, LostReason, Misfit, NoKey, NoLock, UnusableKey};
 pub use order::Rank;
 pub use planner::{PlanError, Planner};

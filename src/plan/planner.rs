@@ -9,8 +9,9 @@ use super::host::{HostPart, HostPlanner};
 use super::reach::Reach;
 use super::retire::{self, Retirement};
 use super::{
-    Found, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, node_of, notes, obstacles,
-    order, planned_actions, receipts, revert, roster, storage, surroundings, target,
+    Found, Handshakes, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, handshakes,
+    node_of, notes, obstacles, order, planned_actions, receipts, revert, roster, storage, surroundings,
+    target,
 };
 use crate::daemon::Daemon;
 use crate::desired::{CompileError, Desired, Goal, Places, Supplies, compile, in_parallel};
@@ -248,6 +249,12 @@ impl Planner {
         let mut receipt =
             |part: &HostPart| receipts::new(&self.network, part, apply.clone(), salt(), roster.file_name());
         parts.filter_map(|(name, part)| Some((name.clone(), receipt(&part)?))).collect()
+    }
+
+    /// The handshakes to complete with the nodes of each host that has answered.
+    pub fn handshakes(&self, probed: &BTreeMap<HostName, Probed>) -> BTreeMap<HostName, Handshakes> {
+        let parts = self.parts(probed).into_iter();
+        parts.map(|(name, part)| (name.clone(), handshakes::of(&part))).collect()
     }
 
     /// Sets the roster, once it is known which hosts are forgotten. A host with another one gets

@@ -14,7 +14,7 @@ use crate::facts::file::to_bytes;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::Roster;
 use crate::resource::{
-    Access, Health, Port, Printable, Sha256, Transport, Untrusted, kept_path, staged_path,
+    Access, Contact, Health, Port, Printable, Sha256, Transport, Unproved, Untrusted, kept_path, staged_path,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -82,6 +82,12 @@ pub enum ActionReport {
         index: usize,
         /// The service manager's id of that start.
         invocation: String,
+    },
+    /// The host's SSH server opened no connection to the node, so its handshake is left out. If
+    /// the server forbids such connections, the plan has said so.
+    NotReached {
+        /// The action's place in the list.
+        index: usize,
     },
     /// An action has ended.
     Ended {
@@ -179,6 +185,8 @@ pub struct Call {
     scripts: &'static [&'static str],
     /// The daemon whose files the script has to know about.
     daemon: Option<Daemon>,
+    /// Whether the script reads a [`verdict`] from standard input.
+    is_judged: bool,
     /// The function and its arguments, quoted.
     line: String,
 }
@@ -265,12 +273,14 @@ pub fn call(index: usize, action: &Action) -> Call {
         Action::Start { unit, before, health, fallback } => {
             let mut words = words("start", [unit.as_str(), running(before)]);
             words.extend(health_words(health.as_ref()));
+            words.push(handshake_word(health.as_ref()));
             words.extend(fallback_words(fallback));
             (scripts!("unit", "start", "fallback"), words)
         }
         Action::Await { unit, health, fallback } => {
             let mut words = words("await", [unit]);
             words.extend(health_words(Some(health)));
+            words.push(handshake_word(Some(health)));
             words.extend(fallback_words(fallback));
             (scripts!("unit", "start", "fallback"), words)
         }
@@ -280,7 +290,25 @@ pub fn call(index: usize, action: &Action) -> Call {
         Action::Start { .. } | Action::Await { .. } => CallKind::Unit,
         _ => CallKind::Other,
     };
-    Call { index, kind, scripts, daemon: daemon(action), line: line(index, &words) }
+    let is_judged = action.handshake().is_some();
+    Call { index, kind, scripts, daemon: daemon(action), is_judged, line: line(index, &words) }
+}
+
+/// What the script of [`Action::Start`] and [`Action::Await`] is told about the handshake of its
+/// node, after it has reported that the node is healthy. Without a conclusion, the node counts as
+/// healthy.
+pub fn verdict(contact: &Contact) -> String {
+    let word = match contact {
+        Contact::Proved => "proved",
+        Contact::Forbidden | Contact::Unknown => "unknown",
+        Contact::Failed(Unproved::Refused) => "refused",
+        Contact::Failed(Unproved::Closed) => "closed",
+        Contact::Failed(Unproved::Silent) => "silent",
+        Contact::Failed(Unproved::OtherSwarm) => "other-swarm",
+        Contact::Failed(Unproved::NoTls) => "no-tls",
+        Contact::Failed(Unproved::OtherNode(id)) => return format!("other-node {id}\n"),
+    };
+    format!("{word}\n")
 }
 
 /// The daemon whose files an action's script has to know about.
@@ -314,7 +342,8 @@ pub fn receive(index: usize, file: &Staged, transfer: Transfer) -> Call {
     let mut words = file_words("stage", file);
     words.extend([transfer.bytes.to_string(), if transfer.gzip { "gzip" } else { "raw" }.to_owned()]);
     let kind = CallKind::Receive { sent: false };
-    Call { index, kind, scripts: scripts!("stage"), daemon: None, line: line(index, &words) }
+    let line = line(index, &words);
+    Call { index, kind, scripts: scripts!("stage"), daemon: None, is_judged: false, line }
 }
 
 /// A script that makes these calls, until one doesn't succeed. `input` is the number of
@@ -338,9 +367,12 @@ pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
             text.push_str(script);
         }
     }
+    let is_judged = calls.iter().any(|call| call.is_judged);
     let calls = lines(calls);
     if input == 0 {
-        let _ = write!(text, "exec </dev/null\n{calls}");
+        // Only the scripts that read a verdict keep standard input.
+        let keep = if is_judged { "4<&0 " } else { "" };
+        let _ = write!(text, "exec {keep}</dev/null\n{calls}");
     } else {
         let _ = write!(text, "head -c {input} | {{\n(\n{calls})\ncat\n}}\n");
     }
@@ -448,6 +480,12 @@ fn health_words(health: Option<&Health>) -> [String; 3] {
         }
         None => ["-", "", ""].map(ToOwned::to_owned),
     }
+}
+
+/// The port at which the controller completes the handshake with the node, or `-`.
+fn handshake_word(health: Option<&Health>) -> String {
+    let handshake = health.and_then(|health| health.handshake.as_ref());
+    handshake.map_or_else(|| "-".to_owned(), |handshake| handshake.port().to_string())
 }
 
 /// The words for a fallback, as described in fallback.sh.

@@ -20,8 +20,10 @@ pub struct Faults {
     pub noisy: bool,
     /// After the login, the SSH server answers nothing but keepalives.
     pub mute: bool,
-    /// Nodes accept connections but say nothing, like a process that is stopped.
-    pub silent: bool,
+    /// The SSH server forbids forwarding.
+    pub no_forwarding: bool,
+    /// How the nodes behave on a connection.
+    pub nodes: Nodes,
     /// The host is hostile: instead of running the controller's command, it answers that
     /// the shell is ready, and then sends this file, in which `@marker@` stands for the
     /// marker of answers (see `remote::shell`), and the answer that ends a request.
@@ -38,6 +40,20 @@ pub enum Disk {
     Full,
     /// It reports free space, but writing a file that the controller sends fails.
     Filling,
+}
+
+/// How the nodes of a host behave on a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nodes {
+    /// They complete the handshake.
+    #[default]
+    Sound,
+    /// They accept connections but say nothing, like a process that is stopped.
+    Silent,
+    /// They have another swarm key than the file on the disk.
+    OfAnotherSwarm,
+    /// They have another identity than the file on the disk.
+    Impostors,
 }
 
 impl Faults {

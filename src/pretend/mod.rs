@@ -20,7 +20,9 @@
 //!   never run. The stand-in for `tau` rejects a configuration that has no key or port, or
 //!   that names a missing key file. At a start it prints the line with which tau reports a
 //!   start, with the peer id of the configured key, unless the port is taken on that host.
-//!   It doesn't listen, and nodes don't talk to each other.
+//!   It doesn't listen, and nodes don't talk to each other. But on a connection that the
+//!   controller opens to a node through the SSH server, this process completes the handshake of
+//!   a real node, with the keys that are on the host's disk.
 //! - `stat`, `chown`: `chown` records the owner and `stat` reports it; all other files
 //!   belong to root. Modes are real.
 //! - `id`, `sudo`: `sudo` only makes `id` report root.
@@ -46,6 +48,7 @@ mod faults;
 mod fleet;
 mod leftovers;
 mod line;
+mod node;
 mod program;
 mod root;
 mod server;
@@ -53,6 +56,6 @@ mod server;
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
-pub use faults::{Disk, Faults};
+pub use faults::{Disk, Faults, Nodes};
 pub use fleet::{Fleet, FleetError, SimulatedHost};
 pub use program::{here, program};

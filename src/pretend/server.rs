@@ -4,10 +4,9 @@
 use super::faults::Faults;
 use super::fleet::Machine;
 use super::line::Line;
-use crate::daemon::tau::NONCE;
-use crate::ssh::server::{Server, Shell};
+use super::node;
+use crate::ssh::server::{Knock, Server, Shell, Stream};
 use crate::ssh::{PrivateKey, PublicKey};
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
@@ -61,11 +60,12 @@ impl Shell for Simulated {
         Some(self.machine.spawn(&mut shell))
     }
 
-    /// A simulated node only has a line in the table of its host's sockets.
-    fn greets(&self, port: u16) -> Option<Vec<u8>> {
-        let table = fs::read_to_string(self.machine.root.join("proc/net/tcp")).ok()?;
-        let listens = format!(":{port:04X} 00000000:0000 0A");
-        table.contains(&listens).then(|| if self.faults.silent { Vec::new() } else { vec![0; NONCE] })
+    fn knock(&self, port: u16) -> Knock {
+        node::knock(&self.machine.root, &self.faults, port)
+    }
+
+    async fn speak(self, port: u16, stream: Stream) {
+        node::serve(&self.machine.root, &self.faults, port, stream).await;
     }
 }
 

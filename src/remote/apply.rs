@@ -276,6 +276,7 @@ async fn run(
             ActionReport::Began { index }
             | ActionReport::Sent { index, .. }
             | ActionReport::Runs { index, .. }
+            | ActionReport::NotReached { index }
             | ActionReport::Ended { index, .. } => *index,
         };
         let Some(planned) = list.get(index) else { return };

@@ -3,15 +3,16 @@
 use super::lock::{self, Beats};
 use super::run;
 use super::shell::Shell;
-use super::{Payloads, RemoteLimits, Stop};
+use super::{Payloads, RemoteLimits, Stop, handshake};
 use crate::facts::Alive;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::Roster;
+use crate::identity::SwarmKey;
 use crate::plan::action::Action;
 use crate::plan::scheduler::Seen;
 use crate::plan::wire::{self, ActionReport, Outcome};
 use crate::plan::{During, Holder, HostError, Misfit};
-use crate::resource::{HostName, Printable, Redactor, SecretBytes, Untrusted};
+use crate::resource::{Contact, Handshake, HostName, NodeName, Printable, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{ConnectError, Greeting, KnownHosts, Login, ServerAddress, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -133,6 +134,23 @@ impl Connection {
         }
     }
 
+    /// Completes the handshake with each of these nodes, all at the same time.
+    pub async fn handshakes(
+        &self,
+        nodes: Vec<(NodeName, Handshake)>,
+        key: &SwarmKey,
+    ) -> BTreeMap<NodeName, Contact> {
+        let mut asking = JoinSet::new();
+        for (node, expected) in nodes {
+            let (session, key, patience) = (Arc::clone(&self.session), key.clone(), self.limits.proof);
+            asking.spawn(async move {
+                let attempts = handshake::WHILE_RUNNING;
+                (node, handshake::contact(&session, &expected, &key, patience, attempts).await)
+            });
+        }
+        asking.join_all().await.into_iter().collect()
+    }
+
     /// Takes the host's lock and keeps it with a heartbeat. If another spore holds the
     /// lock, this fails without waiting.
     ///
@@ -247,8 +265,8 @@ impl Locked {
         stop: &Stop,
         tell: &mut (dyn FnMut(ActionReport) + Send),
     ) -> Result<Run, HostError> {
-        let Connection { shell, limits, .. } = &mut self.connection;
-        run::run(shell, limits, actions, payloads, stop, tell).await
+        let Connection { shell, limits, session, .. } = &mut self.connection;
+        run::run(shell, session, limits, actions, payloads, stop, tell).await
     }
 
     /// Releases the lock and removes its files.

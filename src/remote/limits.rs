@@ -19,6 +19,9 @@ pub struct RemoteLimits {
     pub answer: Duration,
     /// For a node to speak on a connection to its port.
     pub greeting: Duration,
+    /// For each of three steps of a handshake with a node: opening the connection, agreeing on
+    /// encryption, and proving its identity.
+    pub proof: Duration,
     /// The maximum size of an answer, in bytes.
     pub answer_limit: usize,
     /// For an action that only changes files. Added to the time-outs of all other actions.
@@ -59,6 +62,7 @@ impl Default for RemoteLimits {
             ready: seconds(40),
             answer: seconds(60),
             greeting: seconds(3),
+            proof: seconds(5),
             answer_limit: 4 << 20,
             action: seconds(60),
             install: seconds(15 * 60),
@@ -94,7 +98,7 @@ impl RemoteLimits {
     }
 
     /// Returns every time-out that `--timeout` can set, with its name.
-    fn named(&mut self) -> [(&'static str, &mut Duration); 18] {
+    fn named(&mut self) -> [(&'static str, &mut Duration); 19] {
         let Self {
             ssh,
             ready,
@@ -111,6 +115,7 @@ impl RemoteLimits {
             interrupt,
             remind,
             healthy,
+            proof,
             ..
         } = self;
         let Timeouts { connect, handshake, login, keepalive, unanswered: _ } = ssh;
@@ -126,6 +131,7 @@ impl RemoteLimits {
             ("stop", stop),
             ("start", start),
             ("settle", settle),
+            ("proof", proof),
             ("verify", verify),
             ("stall", stall),
             ("beat", beat),

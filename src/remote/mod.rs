@@ -2,7 +2,8 @@
 //!
 //! [`gather()`] connects to all hosts and probes each. The caller locks the connected hosts
 //! with [`Connection::lock`], and [`apply()`] then runs a plan on them, by means of
-//! [`Locked::run`].
+//! [`Locked::run`]. [`Connection::handshakes`] completes the handshake with nodes that should be
+//! running; a run does the same with each node that it starts.
 //!
 //! What always holds:
 //! - Each host has one connection, with one root shell. Scripts, arguments and secrets
@@ -22,10 +23,12 @@
 mod apply;
 mod connection;
 mod gather;
+mod handshake;
 mod limits;
 mod lock;
 mod payload;
 mod run;
+mod send;
 mod shell;
 mod stop;
 

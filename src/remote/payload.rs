@@ -1,13 +1,21 @@
-//! The bytes of files that are sent to hosts.
+//! What an apply brings along: the bytes of files that are sent to hosts, and the swarm key.
 
+use crate::identity::SwarmKey;
 use crate::resource::{FileSource, SecretBytes};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The files that actions can send, by the source of their bytes. The host checks the
-/// digest of each file that it receives.
-pub type Payloads = BTreeMap<FileSource, Payload>;
+/// What actions need apart from the plan.
+#[derive(Debug, Default)]
+pub struct Payloads {
+    /// The files that actions can send, by the source of their bytes. The host checks the
+    /// digest of each file that it receives.
+    pub files: BTreeMap<FileSource, Payload>,
+    /// The key with which the controller completes the handshake with nodes. It isn't sent.
+    /// Without it, nothing is concluded from handshakes.
+    pub swarm_key: Option<SwarmKey>,
+}
 
 /// The bytes of a file. Clones share them.
 #[derive(Clone)]

@@ -3,9 +3,11 @@
 //! the first asks which files the host needs, the second sends them.
 
 use super::connection::Run;
+use super::handshake;
 use super::limits::RemoteLimits;
 use super::lock;
 use super::payload::{Payload, Payloads};
+use super::send::{Sent, Unsent, send};
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
 use crate::plan::action::{Action, Fallback, Staged};
@@ -13,15 +15,12 @@ use crate::plan::wire::{
     self, ActionReport, Answer, Call, Ending, Exchange, Outcome, Patience, Transfer, Unfit,
 };
 use crate::plan::{During, HostError, LostReason, Misfit};
-use crate::resource::{Printable, Redactor, Untrusted};
-use crate::ssh::{ChannelError, Writer};
+use crate::resource::{Contact, Printable, Redactor, Untrusted};
+use crate::ssh::{ChannelError, Session, Writer};
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-
-/// How many bytes are sent between two reports of progress.
-const CHUNK: usize = 256 << 10;
 
 /// How many bytes are shown of an answer that doesn't fit.
 const QUOTED: usize = 100;
@@ -29,6 +28,7 @@ const QUOTED: usize = 100;
 /// Runs actions in order until an action fails; sends no further request after a `stop`.
 pub(super) async fn run(
     shell: &mut Shell,
+    session: &Session,
     limits: &RemoteLimits,
     actions: &[Action],
     payloads: &Payloads,
@@ -38,8 +38,9 @@ pub(super) async fn run(
     let actions: &[Action] =
         &actions.iter().map(|action| with_capped_health(action, limits.healthy)).collect::<Vec<_>>();
     let redactor = &shell.lines.redactor().clone();
-    let mut runner = ActionRunner { limits, actions, redactor, tell, at: (0, false), told: 0 };
-    runner.all(shell, payloads, stop).await
+    let mut runner =
+        ActionRunner { session, limits, actions, payloads, redactor, tell, at: (0, false), told: 0 };
+    runner.all(shell, stop).await
 }
 
 /// Limits the time within which a node must be healthy to `most`.
@@ -75,8 +76,10 @@ fn bytes(payload: &Payload) -> (Bytes, bool) {
 }
 
 struct ActionRunner<'a> {
+    session: &'a Session,
     limits: &'a RemoteLimits,
     actions: &'a [Action],
+    payloads: &'a Payloads,
     redactor: &'a Redactor,
     tell: &'a mut (dyn FnMut(ActionReport) + Send),
     /// The index of the action that is due or running, and whether the host has begun it.
@@ -87,7 +90,7 @@ struct ActionRunner<'a> {
 }
 
 impl ActionRunner<'_> {
-    async fn all(&mut self, shell: &mut Shell, payloads: &Payloads, stop: &Stop) -> Result<Run, HostError> {
+    async fn all(&mut self, shell: &mut Shell, stop: &Stop) -> Result<Run, HostError> {
         let actions = self.actions;
         let mut from = 0;
         for group in actions.chunk_by(|a, b| is_stage(a) == is_stage(b)) {
@@ -109,7 +112,7 @@ impl ActionRunner<'_> {
                     let Some(Action::Stage(file)) = actions.get(index) else {
                         return Err(self.malformed(Misfit::UnknownFile));
                     };
-                    let Some((bytes, gzip)) = payloads.get(&file.source).map(bytes) else {
+                    let Some((bytes, gzip)) = self.payloads.files.get(&file.source).map(bytes) else {
                         return Ok(self.without(index, file));
                     };
                     calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), gzip }));
@@ -151,6 +154,7 @@ impl ActionRunner<'_> {
         shell.request(script.as_bytes(), self.during(), self.limits.stall).await?;
         let Shell { writer, lines } = shell;
 
+        let mut judging = writer.clone();
         let (progress, mut sent) = mpsc::unbounded_channel();
         let sending = send(writer, files, self.limits.stall, progress);
         tokio::pin!(sending);
@@ -173,14 +177,7 @@ impl ActionRunner<'_> {
                 }
                 line = lines.next() => line,
                 sending = &mut sending, if !is_sent => {
-                    match sending {
-                        // If the script has ended, its answers give the reason.
-                        Ok(()) | Err(Unsent::Failed(ChannelError::Ended)) => {}
-                        Err(Unsent::Failed(error)) => return Err(lines.gone(self.during(), Some(error))),
-                        Err(Unsent::Stalled(after)) => {
-                            return Err(HostError::TimedOut { during: self.during(), after });
-                        }
-                    }
+                    sending.or_else(|why| self.unsent(lines, why))?;
                     is_sent = true;
                     deadline = deadline.max(Instant::now() + self.allowance());
                     continue;
@@ -198,6 +195,10 @@ impl ActionRunner<'_> {
                 Answer::Runs(index, invocation) => {
                     let invocation = Printable::line(&invocation).into();
                     (self.tell)(ActionReport::Runs { index, invocation });
+                    let began = Instant::now();
+                    self.judge(&mut judging, index).await.or_else(|why| self.unsent(lines, why))?;
+                    // The host waits for the verdict, so that time isn't the action's.
+                    deadline += began.elapsed();
                 }
                 Answer::Ended(index, ending) => stopped = stopped.or(self.end(index, ending)),
             }
@@ -221,6 +222,35 @@ impl ActionRunner<'_> {
             return Err(HostError::Lost { during: self.during(), reason });
         }
         Ok(Ok(needed))
+    }
+
+    /// Completes the handshake with the node of an action, if the plan expects one, and tells the
+    /// host's script how it ended.
+    async fn judge(&mut self, writer: &mut Writer, index: usize) -> Result<(), Unsent> {
+        let Some(expected) = self.actions.get(index).and_then(Action::handshake) else { return Ok(()) };
+        let (patience, attempts) = (self.limits.proof, handshake::AFTER_START);
+        let contact = match &self.payloads.swarm_key {
+            Some(key) => handshake::contact(self.session, expected, key, patience, attempts).await,
+            None => Contact::Unknown,
+        };
+        if contact == Contact::Unknown {
+            (self.tell)(ActionReport::NotReached { index });
+        }
+        let stall = self.limits.stall;
+        match timeout(stall, writer.send(wire::verdict(&contact).into())).await {
+            Ok(sent) => sent.map_err(Unsent::Failed),
+            Err(_) => Err(Unsent::Stalled(stall)),
+        }
+    }
+
+    /// The error of a host to which not everything could be sent. If the script has ended, its
+    /// answers give the reason.
+    fn unsent(&self, lines: &mut Lines, why: Unsent) -> Result<(), HostError> {
+        match why {
+            Unsent::Failed(ChannelError::Ended) => Ok(()),
+            Unsent::Failed(error) => Err(lines.gone(self.during(), Some(error))),
+            Unsent::Stalled(after) => Err(HostError::TimedOut { during: self.during(), after }),
+        }
     }
 
     fn sent(&mut self, exchange: &mut Exchange, progress: Sent) {
@@ -308,50 +338,6 @@ fn misfit(said: &Untrusted, unfit: Unfit, redactor: &Redactor) -> Misfit {
     let more = if said.len() > QUOTED { "…" } else { "" };
     let beginning = Printable::line(&format!("{beginning}{more}"));
     Misfit::Unfit { beginning, unfit }
-}
-
-/// How far files have been sent.
-enum Sent {
-    /// The rest of this file is being sent.
-    Last(usize),
-    /// The host has accepted a part.
-    Part { index: usize, sent: u64, total: u64 },
-}
-
-/// Why not everything was sent.
-enum Unsent {
-    Failed(ChannelError),
-    Stalled(Duration),
-}
-
-async fn send(
-    writer: &mut Writer,
-    files: Vec<(usize, Bytes)>,
-    stall: Duration,
-    progress: mpsc::UnboundedSender<Sent>,
-) -> Result<(), Unsent> {
-    for (index, bytes) in files {
-        let total = bytes.len() as u64;
-        let mut rest = bytes;
-        // Sending progress fails only if the receiver was dropped, and then this future is
-        // dropped, too. The host waits for no bytes of an empty file, so it may answer at
-        // once.
-        if rest.is_empty() {
-            let _ = progress.send(Sent::Last(index));
-        }
-        while !rest.is_empty() {
-            let chunk = rest.split_to(rest.len().min(CHUNK));
-            if rest.is_empty() {
-                let _ = progress.send(Sent::Last(index));
-            }
-            match timeout(stall, writer.send(chunk)).await {
-                Ok(sent) => sent.map_err(Unsent::Failed)?,
-                Err(_) => return Err(Unsent::Stalled(stall)),
-            }
-            let _ = progress.send(Sent::Part { index, sent: total - rest.len() as u64, total });
-        }
-    }
-    Ok(())
 }
 
 /// The time-outs that the scripts need.

@@ -37,4 +37,4 @@ pub use problems::{counted, problems, tally};
 pub use stale::{stale, stale_help, unusable_file};
 pub use style::{Style, Tone};
 pub use unplanned::{help, holder, host_error, host_help, why};
-pub use verify::{history, verified};
+pub use verify::{Greeted, NOT_REACHED, Verified, history};

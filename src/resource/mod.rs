@@ -7,6 +7,7 @@
 mod content;
 mod document;
 mod graph;
+mod handshake;
 mod name;
 mod printable;
 mod redact;
@@ -19,6 +20,7 @@ mod version;
 pub use content::{Content, DigestKey, ParseDigestError, Sha256, Size};
 pub use document::{Document, Effect, Field, FieldPath, IDENTITY, Value};
 pub use graph::{ByHost, Cycle, Edge, Graph};
+pub use handshake::{Contact, Handshake, Unproved};
 pub use name::{Daemon, HostName, InvalidName, NodeName, ShapeName};
 pub use printable::{LONGEST, Printable, is_hidden};
 pub use redact::{HostText, MASK, Redactor, Untrusted};
@@ -384,4 +386,6 @@ pub struct Health {
     pub listens: Vec<u16>,
     /// The time within which it must become healthy.
     pub within: Duration,
+    /// The handshake that the controller then completes with it.
+    pub handshake: Option<Handshake>,
 }

@@ -39,7 +39,8 @@ pub struct Channel {
     pub reader: Reader,
 }
 
-/// The standard input of a command.
+/// The standard input of a command. Clones write to the same input.
+#[derive(Clone)]
 pub struct Writer {
     half: Arc<ChannelWriteHalf<Msg>>,
     over: watch::Receiver<bool>,

@@ -38,7 +38,7 @@ pub use key::KeyError;
 pub use known_hosts::{CertificateFlaw, Distrust, KnownHosts, KnownHostsError, KnownLine};
 pub use russh::keys::{Algorithm, PrivateKey, PublicKey};
 pub use secret_text::SecretText;
-pub use session::{Greeting, Lost, Session};
+pub use session::{Greeting, Lost, NotOpened, Session, Stream};
 
 /// The address of an SSH server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

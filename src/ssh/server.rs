@@ -8,7 +8,7 @@ use russh::keys::ssh_key::Certificate;
 use russh::keys::{PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session};
 use russh::server::{VerifiedPublicKey, run_stream};
-use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, MethodKind, MethodSet};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, ChannelStream, MethodKind, MethodSet};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -24,10 +24,29 @@ pub(crate) trait Shell: Clone + Send + Sync + 'static {
     /// Starts a command, with pipes for its input and output. `None` refuses the command.
     fn start(&self, user: &str, command: &str) -> Option<io::Result<Child>>;
 
-    /// What a process that listens on a TCP port says first; `None` if none listens there.
-    fn greets(&self, _port: u16) -> Option<Vec<u8>> {
-        None
+    /// Whether a connection to a TCP port of the host can be opened.
+    fn knock(&self, _port: u16) -> Knock {
+        Knock::Refused
     }
+
+    /// Speaks for the process that listens on the port, until the connection ends.
+    fn speak(self, _port: u16, _stream: Stream) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// A connection to a port of the host.
+pub(crate) type Stream = ChannelStream<Msg>;
+
+/// Whether a connection to a port of the host can be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Knock {
+    /// A process accepts it.
+    Accepted,
+    /// No process listens there.
+    Refused,
+    /// The server forbids such connections.
+    Prohibited,
 }
 
 /// A server, including the ways in which it misbehaves.
@@ -182,13 +201,15 @@ impl<S: Shell> Handler for Client<S> {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let greeting = u16::try_from(port).ok().and_then(|port| self.server.shell.greets(port));
-        let Some(greeting) = greeting else {
-            reply.reject(ChannelOpenFailure::ConnectFailed).await;
-            return Ok(());
-        };
-        reply.accept().await;
-        tokio::spawn(async move { channel.data_bytes(greeting).await });
+        let port = u16::try_from(port).unwrap_or_default();
+        match self.server.shell.knock(port) {
+            Knock::Refused => reply.reject(ChannelOpenFailure::ConnectFailed).await,
+            Knock::Prohibited => reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await,
+            Knock::Accepted => {
+                reply.accept().await;
+                tokio::spawn(self.server.shell.clone().speak(port, channel.into_stream()));
+            }
+        }
         Ok(())
     }
 

@@ -31,6 +31,20 @@ pub struct Session {
     redactor: Redactor,
 }
 
+/// A connection from a host to one of its own ports.
+pub type Stream = russh::ChannelStream<client::Msg>;
+
+/// Why a connection to a port of the host couldn't be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotOpened {
+    /// The host's SSH server forbids such connections.
+    Prohibited,
+    /// No process accepts connections on the port.
+    Refused,
+    /// The host's SSH server had another reason, or took too long.
+    Other,
+}
+
 /// What a process on the host said when a connection to its port was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Greeting {
@@ -116,13 +130,10 @@ impl Session {
     /// there says first, until it has said `least` bytes. Only a process whose connection is
     /// open can be silent: a slow SSH server says nothing about it.
     pub async fn greeting(&self, port: u16, least: usize, patience: Duration) -> Greeting {
-        let opening = self.handle.channel_open_direct_tcpip("127.0.0.1", port.into(), "127.0.0.1", 0);
-        let mut channel = match timeout(patience, opening).await {
-            Ok(Ok(channel)) => channel,
-            Ok(Err(russh::Error::ChannelOpenFailure(
-                ChannelOpenFailure::AdministrativelyProhibited | ChannelOpenFailure::UnknownChannelType,
-            ))) => return Greeting::Prohibited,
-            Ok(Err(_)) | Err(_) => return Greeting::NotOpened,
+        let mut channel = match self.open(port, patience).await {
+            Ok(channel) => channel,
+            Err(NotOpened::Prohibited) => return Greeting::Prohibited,
+            Err(NotOpened::Refused | NotOpened::Other) => return Greeting::NotOpened,
         };
         let mut said = 0;
         let listening = async {
@@ -135,7 +146,34 @@ impl Session {
             }
             Greeting::Said
         };
-        timeout(patience, listening).await.unwrap_or(Greeting::None)
+        let greeting = timeout(patience, listening).await.unwrap_or(Greeting::None);
+        // Otherwise the process would keep a connection until this session ends.
+        let _ = channel.close().await;
+        greeting
+    }
+
+    /// Opens a connection from the host to a TCP port of its own. Dropping the stream closes the
+    /// connection.
+    ///
+    /// # Errors
+    /// If the host can't or doesn't open it.
+    pub async fn connect_to(&self, port: u16, patience: Duration) -> Result<Stream, NotOpened> {
+        Ok(self.open(port, patience).await?.into_stream())
+    }
+
+    async fn open(&self, port: u16, patience: Duration) -> Result<Opened, NotOpened> {
+        let opening = self.handle.channel_open_direct_tcpip("127.0.0.1", port.into(), "127.0.0.1", 0);
+        match timeout(patience, opening).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(russh::Error::ChannelOpenFailure(reason))) => Err(match reason {
+                ChannelOpenFailure::AdministrativelyProhibited | ChannelOpenFailure::UnknownChannelType => {
+                    NotOpened::Prohibited
+                }
+                ChannelOpenFailure::ConnectFailed => NotOpened::Refused,
+                _ => NotOpened::Other,
+            }),
+            Ok(Err(_)) | Err(_) => Err(NotOpened::Other),
+        }
     }
 
     /// Whether the connection is known to have ended.
@@ -169,7 +207,7 @@ impl fmt::Debug for Session {
     }
 }
 
-/// A channel that the host has opened.
+/// An open channel.
 type Opened = russh::Channel<client::Msg>;
 
 /// The host has opened a channel.

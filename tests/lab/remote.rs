@@ -77,7 +77,7 @@ pub(crate) fn acts(lab: &Lab) {
 /// Files of all kinds are staged and placed, and a unit is started. If the same actions are
 /// run again, they are reported as already done.
 async fn plants(locked: &mut Locked, host: &host::LabHost) {
-    let mut payloads = Payloads::new();
+    let mut payloads = Payloads::default();
     let program: Vec<u8> = (0..3_u32 << 20).map(|i| (i ^ (i >> 9)) as u8).collect();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(&program).unwrap();
@@ -89,11 +89,11 @@ async fn plants(locked: &mut Locked, host: &host::LabHost) {
         source: FileSource::Plugin(path.to_owned()),
     };
     let binary = file("/tb/bin/probe", &program, 0o755);
-    payloads.insert(binary.source.clone(), Payload::Artifact { raw: program.into(), gzip });
+    payloads.files.insert(binary.source.clone(), Payload::Artifact { raw: program.into(), gzip });
     let config = file("/tb/config/probe.yaml", b"secret", 0o600);
-    payloads.insert(config.source.clone(), Payload::Secret(SecretBytes::new("secret")));
+    payloads.files.insert(config.source.clone(), Payload::Secret(SecretBytes::new("secret")));
     let unit = file("/etc/systemd/system/tau@probe.service", UNIT.as_bytes(), 0o644);
-    payloads.insert(unit.source.clone(), Payload::Bytes(UNIT.into()));
+    payloads.files.insert(unit.source.clone(), Payload::Bytes(UNIT.into()));
 
     let directory = |path: &str| Action::MakeDirectory { path: path.to_owned(), access: Access::root(0o750) };
     let place = |file: &Staged| Action::Place { file: file.clone(), before: None, keep: false };
@@ -131,7 +131,7 @@ async fn dies(locked: &mut Locked) {
     locked.ask(&SecretBytes::new(broken)).await.unwrap();
     let begun = Instant::now();
     let ended = locked
-        .run(&[start(Running::Stopped)], &Payloads::new(), &Stop::default(), &mut |_| {})
+        .run(&[start(Running::Stopped)], &Payloads::default(), &Stop::default(), &mut |_| {})
         .await
         .unwrap();
     let Run::Stopped { at: 0, outcome: Outcome::Failed { text } } = ended else { panic!("{ended:?}") };
@@ -142,16 +142,16 @@ async fn dies(locked: &mut Locked) {
     assert!(text.contains("*** is wrong") && !text.contains("hunter2"), "{text}");
     let stop = Action::Stop { unit: "tau@probe.service".to_owned(), before: Running::Failing };
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
-    assert_eq!(run(locked, &[stop], &Payloads::new()).await, [Outcome::Done]);
+    assert_eq!(run(locked, &[stop], &Payloads::default()).await, [Outcome::Done]);
 }
 
 async fn lets_in(locked: &mut Locked) {
     let port = Port { number: 5242, transport: Transport::Tcp };
     let actions = [Action::Allow(port), Action::Allow(port), Action::Disallow(port), Action::Disallow(port)];
-    let outcomes = run(locked, &actions, &Payloads::new()).await;
+    let outcomes = run(locked, &actions, &Payloads::default()).await;
     assert_eq!(outcomes, [Outcome::Done, Outcome::Already, Outcome::Done, Outcome::Already]);
     let install = Action::Install { package: "docker.io".to_owned(), unfinished: false };
-    let outcomes = run(locked, &[install.clone(), install], &Payloads::new()).await;
+    let outcomes = run(locked, &[install.clone(), install], &Payloads::default()).await;
     assert_eq!(outcomes, [Outcome::Done, Outcome::Already]);
 }
 
@@ -197,7 +197,7 @@ pub(crate) fn lets_go(lab: &Lab) {
             runtime.block_on(async { lock(connect(lab, &host, "tau", &limits).await, "spore apply").await });
         runtime.spawn(async move {
             let mut locked = locked;
-            locked.run(&[hang()], &Payloads::new(), &Stop::default(), &mut |_| {}).await
+            locked.run(&[hang()], &Payloads::default(), &Stop::default(), &mut |_| {}).await
         });
         wait_until(SOON, "it runs", sleeps);
         // The heartbeat keeps the lock for longer than the time-out.
@@ -254,7 +254,7 @@ async fn lock(connection: Connection, command: &str) -> Locked {
 
 fn start(before: Running) -> Action {
     let says = "started! with id: 7".to_owned();
-    let health = Health { says, listens: vec![2222], within: Duration::from_secs(30) };
+    let health = Health { says, listens: vec![2222], within: Duration::from_secs(30), handshake: None };
     let fallback = Fallback::Leave;
     Action::Start { unit: "tau@probe.service".to_owned(), before, health: Some(health), fallback }
 }

@@ -73,11 +73,11 @@ fn poison(fleet: &Path) {
 
 /// The actions that the README of the cases lists, and their files.
 fn actions() -> (Vec<Action>, Payloads) {
-    let mut payloads = Payloads::new();
+    let mut payloads = Payloads::default();
     let mut stage = |path: &str, content: &'static str| {
         let sha256 = Sha256::of(content.as_bytes());
         let source = FileSource::Plugin(path.to_owned());
-        payloads.insert(source.clone(), Payload::Bytes(content.into()));
+        payloads.files.insert(source.clone(), Payload::Bytes(content.into()));
         Action::Stage(Staged { path: path.to_owned(), sha256, access: Access::root(0o600), source })
     };
     let files = [stage("/tb/a", "one"), stage("/tb/b", "two")];
@@ -240,7 +240,7 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
             Action::MakeDirectory { path, access: Access::root(0o750) }
         };
         let actions: Vec<Action> = (0..4000).map(directory).collect();
-        let (payloads, mut tell) = (Payloads::new(), |_| {});
+        let (payloads, mut tell) = (Payloads::default(), |_| {});
         let run = deaf.run(&actions, &payloads, &stop, &mut tell);
         let (run, ()) = tokio::join!(biased; run, async { stop.ask() });
         assert_eq!(

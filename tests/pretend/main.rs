@@ -9,6 +9,7 @@ mod dumps;
 mod events;
 mod faults;
 mod formats;
+mod handshake;
 mod help;
 mod hostile;
 #[expect(dead_code, reason = "another test uses the rest")]

@@ -125,13 +125,14 @@ impl<'w> Controller<'w> {
             Action::Stage(file) => Some(file),
             _ => None,
         });
-        staged
+        let files = staged
             .map(|file| {
                 let own = || Payload::Bytes(tau.clone().into());
                 let bytes = self.planner.desired().payload(&file.source, &file.sha256);
                 (file.source.clone(), bytes.cloned().map_or_else(own, Payload::Secret))
             })
-            .collect()
+            .collect();
+        Payloads { files, swarm_key: Some(self.network.swarm_key.value.clone()) }
     }
 
     /// Retries until an apply succeeds, because a host stays locked until the actions of

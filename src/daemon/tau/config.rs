@@ -8,11 +8,11 @@
 use super::private_key::public_half;
 use crate::daemon::{Listens, Setting, resolver};
 use crate::resource::{
-    DigestKey, Document, Effect, Field, FieldPath, HostText, IDENTITY, Port, Printable, SecretBytes, Sha256,
-    Transport, Value,
+    DigestKey, Document, Effect, Field, FieldPath, Handshake, HostText, IDENTITY, Port, Printable,
+    SecretBytes, Sha256, Transport, Value,
 };
 use crate::yaml::{self, Places};
-use libp2p_identity::{PublicKey, ed25519};
+use libp2p_identity::{PeerId, PublicKey, ed25519};
 use serde::Serialize;
 use serde_yaml::Value as Yaml;
 use std::collections::{BTreeMap, BTreeSet};
@@ -308,6 +308,12 @@ pub fn listens(config: &Document) -> Listens {
         main: scalar_of(config, "ports.main").and_then(|port| port.parse().ok()),
         dns: answers_dns.then_some(resolver::DNS_PORT),
     }
+}
+
+/// The handshake of a node with this configuration.
+pub fn handshake(config: &Document) -> Option<Handshake> {
+    let peer = config.identity().filter(|id| id.parse::<PeerId>().is_ok())?;
+    Some(Handshake::Libp2p { port: listens(config).main?, peer: peer.to_owned() })
 }
 
 /// Every port that a node with this configuration binds, each with whether only on loopback.

@@ -8,7 +8,7 @@ pub mod config;
 pub mod private_key;
 
 use super::{Meaning, Question, Reader, Template, is_in, resolver};
-use crate::resource::{Document, Health, Port, ShapeName, Transport};
+use crate::resource::{Document, Handshake, Health, Port, ShapeName, Transport};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -241,16 +241,19 @@ pub fn health<'a>(
         says: format!("{shape} {START_SIGN}{peer_id}"),
         listens: listens(main, services.clone()),
         within: Duration::from_secs(if services.clone().any(|name| name == "patrick") { 90 } else { 30 }),
+        handshake: Some(Handshake::Libp2p { port: main, peer: peer_id.to_owned() }),
     }
 }
 
 /// When a node with this configuration, which was found on a host, counts as healthy: it
 /// reports its start, with any id, and listens on the ports in the configuration. If the
-/// configuration can't be read, the report suffices.
+/// configuration can't be read, the report suffices. No handshake is expected, because the node
+/// may have been started with another swarm key.
 pub fn health_with(shape: &ShapeName, config: Option<&Document>) -> Health {
     let services = config.map(config::services).unwrap_or_default();
     let main = config.and_then(|config| config::listens(config).main);
     let health = health(shape, "", main.unwrap_or_default(), services.iter().map(String::as_str));
+    let health = Health { handshake: None, ..health };
     if main.is_some() { health } else { Health { listens: Vec::new(), ..health } }
 }
 

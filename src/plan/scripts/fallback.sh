@@ -96,6 +96,7 @@ roll_back() {
     if ! launch restart || ! healthy_in_time; then
         fail "$why"
     fi
+    note_healthy
     each_file discard "$@"
     failure=${failure%, but *}
     fail ", and $unit is healthy again with the old files"

@@ -1,16 +1,18 @@
-# start UNIT BEFORE PORTS SAYS WITHIN FALLBACK...: starts or restarts a unit. BEFORE is
+# start UNIT BEFORE PORTS SAYS WITHIN SPEAKS FALLBACK...: starts or restarts a unit. BEFORE is
 # `stopped`, `failing` or the id of a start.
 #
-# await UNIT PORTS SAYS WITHIN FALLBACK...: waits for a unit that is starting.
+# await UNIT PORTS SAYS WITHIN SPEAKS FALLBACK...: waits for a unit that is starting.
 #
 # The unit is healthy when it listens on the TCP ports PORTS and its journal says SAYS,
 # which it should reach within WITHIN hundredths of a second. If PORTS is -, it is enough
-# that the unit is active. FALLBACK is described in fallback.sh.
+# that the unit is active. If SPEAKS isn't -, the controller then completes the handshake with
+# the node, on TCP port SPEAKS, and writes a line with the result to descriptor 4. FALLBACK is
+# described in fallback.sh.
 # shellcheck shell=sh disable=SC2154
 
 start() {
-    unit=$1 planned=$2 ports=$3 says=$4 within=$5
-    shift 5
+    unit=$1 planned=$2 ports=$3 says=$4 within=$5 speaks=$6
+    shift 6
     switched "$@"
     show "$unit"
     verb=start
@@ -46,23 +48,21 @@ start() {
     if [ -n "$verb" ] && ! launch "$verb"; then
         fall_back "$@"
     fi
-    healthy_in_time || fall_back "$@"
+    proves_healthy || fall_back "$@"
     discard_kept "$@"
-    runs "$invocation"
     "$did"
 }
 
 await() {
-    unit=$1 ports=$2 says=$3 within=$4
-    shift 4
+    unit=$1 ports=$2 says=$3 within=$4 speaks=$5
+    shift 5
     switched "$@"
     show "$unit"
     # A unit that has died is being restarted, or is `failed`. An inactive unit was stopped
     # on purpose.
     [ "$active" != inactive ] || differs "$unit" starting stopped
-    healthy_in_time || fall_back "$@"
+    proves_healthy || fall_back "$@"
     discard_kept "$@"
-    runs "$invocation"
     finish
 }
 
@@ -83,6 +83,36 @@ launch() {
         0) return 0 ;;
         124 | 137) why="systemctl $1 took more than $stopping s" ;;
         *) why="systemctl $1: $said" ;;
+    esac
+    return 1
+}
+
+# proves_healthy: waits until the unit is healthy, also in the eyes of the controller. Returns 1
+# if that doesn't happen, with the reason in $why.
+proves_healthy() {
+    healthy_in_time || return 1
+    runs "$invocation"
+    [ "$speaks" = - ] || speaks_well || return 1
+    note_healthy
+}
+
+# speaks_well: waits for the controller's verdict on the node's handshake. Returns 1 if the node
+# has failed it, with the reason in $why.
+#
+# If the controller is gone, nothing is concluded: the node keeps running, and the next plan
+# waits for it again.
+speaks_well() {
+    IFS= read -r verdict <&4 ||
+        fail "$unit runs, but the connection was lost before its handshake was completed"
+    case $verdict in
+        proved | unknown) return 0 ;;
+        refused) why="it doesn't accept connections on TCP port $speaks" ;;
+        closed) why="it closes connections on TCP port $speaks at once" ;;
+        silent) why="it accepts connections on TCP port $speaks, but doesn't answer" ;;
+        other-swarm) why="the node on TCP port $speaks has another swarm key" ;;
+        no-tls) why="the node on TCP port $speaks has the swarm key, but doesn't complete the TLS handshake" ;;
+        'other-node '*) why="another node answers on TCP port $speaks: ${verdict#* }" ;;
+        *) fail "$unit runs, but the result of its handshake is unknown" ;;
     esac
     return 1
 }
@@ -156,13 +186,16 @@ healthy_in_time() {
             sleep 0.5
         fi
     done
+    return 0
+}
+
+# note_healthy: notes in the record of the start that the unit has become healthy. A failure to
+# note this is ignored: without the note, the next plan waits for the node again.
+note_healthy() {
     record_of "$unit" "$invocation"
-    # A failure to note this is ignored: without the note, the next plan waits for the node
-    # again.
     if [ -d "$root$record" ]; then
         (umask 077 && : >"$root$record/healthy") || :
     fi
-    return 0
 }
 
 healthy() {

@@ -6,11 +6,12 @@
 mod fake_host;
 mod fallback;
 mod files;
+mod handshake;
 mod units;
 
 use super::*;
 use crate::resource::{FileSource, Untrusted};
-use fake_host::{FakeHost, machine};
+use fake_host::{FakeHost, machine, patience};
 
 fn staged(path: &str, content: &[u8], host: &FakeHost) -> Staged {
     let (path, sha256, access) = (path.to_owned(), Sha256::of(content), host.access(0o640));
@@ -148,7 +149,7 @@ fn two_runs_of_a_program_may_take_twice_as_long() {
     };
     let verify = Action::Verify { command: Vec::new(), staged: BTreeMap::new(), version: None };
     assert_eq!(patience.longest(&verify), seconds(2 * (10_000 + 5)));
-    let health = Health { says: String::new(), listens: Vec::new(), within: seconds(7) };
+    let health = Health { says: String::new(), listens: Vec::new(), within: seconds(7), handshake: None };
     let revert = Fallback::Revert { files: Vec::new(), health: health.clone() };
     let unit = || "a.service".to_owned();
     let start = |health, fallback| Action::Start { unit: unit(), before: Running::Stopped, health, fallback };

@@ -298,7 +298,7 @@ fn outcome(ending: Ending) -> Outcome {
     }
 }
 
-fn patience() -> Patience {
+pub(super) fn patience() -> Patience {
     let second = Duration::from_secs(1);
     Patience {
         manager: 20 * second,

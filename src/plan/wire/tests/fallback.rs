@@ -1,6 +1,7 @@
 //! Tests of units that don't become healthy: they are left, stopped or rolled back. A
 //! rollback may be cut off before any of its commands.
 
+use super::handshake::{answers, with_handshake};
 use super::units::{LONG, UNIT, health, invocation, show, with_unit};
 use super::*;
 use std::fs;
@@ -111,6 +112,43 @@ fn a_unit_that_is_healthy_keeps_its_new_files() {
     switch.host.write("/manager/journal-good", b"elders started! with id: new\n");
     assert_eq!(switch.host.act(&switch.start()), Outcome::Done);
     assert_eq!(switch.found(), [is([Some("new"), None, None]), is([Some("new"), None, None])]);
+}
+
+/// A start with the new files after which the node is healthy in the eyes of its host, and a start
+/// of it with a handshake.
+fn with_a_node_that_starts() -> (Switch, Action) {
+    let switch = Switch::begin();
+    fs::copy(switch.host.at("/manager/good"), switch.host.at("/manager/bad")).unwrap();
+    let said = b"elders started! with id: old\nelders started! with id: new\n";
+    switch.host.write("/manager/journal-good", said);
+    let mut start = switch.start();
+    if let Action::Start { health, .. } = &mut start {
+        *health = with_handshake(health.take());
+    }
+    (switch, start)
+}
+
+#[test]
+fn a_failed_handshake_is_rolled_back() {
+    let (switch, start) = with_a_node_that_starts();
+    let answers = answers(&switch.host, &start, "other-swarm\n");
+    let Some(Answer::Ended(0, Ending::Failed(said))) = answers.last() else { panic!("{answers:?}") };
+    let said = said.parse(ToOwned::to_owned);
+    assert!(said.contains("has another swarm key; rolled back: restored"), "{said}");
+    assert!(said.contains(&format!("{UNIT} is healthy again with the old files")), "{said}");
+    assert_eq!(switch.found(), [is([Some("old"), None, Some("new")]), is([Some("old"), None, Some("new")])]);
+}
+
+/// The next plan waits for the node again, with the same fallback.
+#[test]
+fn without_the_result_of_a_handshake_nothing_is_rolled_back_or_removed() {
+    let (switch, start) = with_a_node_that_starts();
+    let script = format!("exec </dev/null\n{}", request(&[call(0, &start)], &patience(), 0));
+    let said = switch.host.shell(&script, b"");
+    assert!(said.contains(" runs good\n") && said.contains(" failed "), "{said}");
+    let both = is([Some("new"), Some("old"), None]);
+    assert_eq!(switch.found(), [both.clone(), both]);
+    assert_eq!(switch.host.calls(), [format!("systemctl restart -- {UNIT}")]);
 }
 
 #[test]

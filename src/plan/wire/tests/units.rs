@@ -42,7 +42,8 @@ pub(super) fn with_unit(active: &str, invocation: &str, next: &str) -> FakeHost 
 }
 
 pub(super) fn health(id: &str, port: u16, within: Duration) -> Option<Health> {
-    Some(Health { says: format!("elders started! with id: {id}"), listens: vec![port], within })
+    let says = format!("elders started! with id: {id}");
+    Some(Health { says, listens: vec![port], within, handshake: None })
 }
 
 fn start(before: Running, health: Option<Health>) -> Action {

@@ -1,0 +1,58 @@
+//! Which nodes should be running, and what each has to prove to be the one that the last apply
+//! left.
+
+use super::host::HostPart;
+use crate::facts::receipt::Origin;
+use crate::resource::{Content, Graph, Handshake, Node, NodeName, Resource, ResourceId, ResourceKey};
+
+/// The handshakes with the nodes of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Handshakes {
+    /// The nodes that should be running, and what to expect of each.
+    pub due: Vec<(NodeName, Handshake)>,
+    /// Nodes with which no handshake can be completed, because the folder has got another key
+    /// since the last apply.
+    pub rekeyed: Vec<NodeName>,
+}
+
+/// The handshakes that a host's receipt lets expect; none if it has no receipt.
+///
+/// The folder decides what is expected, unless it has been changed since the last apply. Then
+/// that is what the host has on its disk, as the apply left it.
+pub(super) fn of(part: &HostPart) -> Handshakes {
+    let mut handshakes = Handshakes::default();
+    let Some(receipt) = &part.receipt else { return handshakes };
+    let is_newer = |id: &ResourceId| receipt.origin(id, &part.desired, &part.current) == Origin::Folder;
+    for (id, resource) in part.desired.iter() {
+        let Resource::Service(service) = resource else { continue };
+        let Some(Node { name, health, .. }) = &service.node else { continue };
+        if !receipt.resources.contains_key(&id.key.to_string()) {
+            continue;
+        }
+        let file = |path: String| ResourceId { host: id.host.clone(), key: ResourceKey::File(path) };
+        let config = file(name.config());
+        let expected = match is_newer(&config) {
+            true => found(name, &config, &part.current),
+            false => health.handshake.clone(),
+        };
+        match expected {
+            Some(_) if is_newer(&file(name.daemon.handshake_key().to_owned())) => {
+                handshakes.rekeyed.push(name.clone());
+            }
+            Some(expected) => handshakes.due.push((name.clone(), expected)),
+            None => {}
+        }
+    }
+    handshakes
+}
+
+/// What the configuration on the host's disk lets expect of its node.
+fn found(node: &NodeName, config: &ResourceId, current: &Graph<Resource>) -> Option<Handshake> {
+    match current.get(config)? {
+        Resource::File(file) => match &file.content {
+            Content::Document(document) => node.daemon.handshake(document),
+            _ => None,
+        },
+        _ => None,
+    }
+}
