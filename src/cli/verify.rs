@@ -10,29 +10,27 @@ use crate::render;
 use crate::resource::HostName;
 
 /// Recomputes the digests of everything that receipts name, and compares.
-pub(crate) async fn verify(args: &Args, options: &HostsOptions) -> miette::Result<Exit> {
-    let mut options = options.clone();
+pub(crate) async fn verify(args: Args, mut options: HostsOptions) -> miette::Result<Exit> {
     // A remembered digest proves nothing here.
     options.connection.rehash = true;
-    let Some(basis) = gathered(args, &options, "verify").await? else { return Ok(Exit::Interrupted) };
+    let basis = gathered(&args, &options).await?;
     let (mut same, mut differ, mut unknown) = (0, 0, 0);
     for (host, probed) in basis.probed() {
         if basis.is_idle(host) {
             continue;
         }
-        let state = known(host, probed).map(|facts| interpret(host, facts));
-        let ours = |state: &Current| state.receipt.clone().filter(|receipt| basis.is_ours(receipt));
-        match state.as_ref().map(|state| (state, ours(state))) {
-            Some((state, Some(receipt))) => {
-                let differing = receipt.differing(&state.graph);
-                terminal::out(&render::verified(host, &receipt, &differing));
-                if differing.is_empty() { same += 1 } else { differ += 1 }
-            }
-            Some((_, None)) => {
-                unknown += 1;
-                terminal::out(&format!("{host}: unknown, because it has no receipt of an apply\n"));
-            }
-            None => unknown += 1,
+        let Some(facts) = known(host, probed) else {
+            unknown += 1;
+            continue;
+        };
+        let Current { receipt, graph, asked, .. } = interpret(host, facts);
+        let receipt = receipt.filter(|receipt| basis.is_ours(receipt));
+        let compared = receipt.as_ref().map(|receipt| (receipt, receipt.compare(&graph, &asked)));
+        terminal::out(&render::verified(host, compared.as_ref()));
+        match compared.filter(|(receipt, _)| !receipt.superseded) {
+            Some((_, compared)) if !compared.changed.is_empty() => differ += 1,
+            Some((_, compared)) if compared.unknown.is_empty() => same += 1,
+            Some(_) | None => unknown += 1,
         }
     }
     let hosts = |n| render::counted(n, "host");
@@ -49,8 +47,8 @@ pub(crate) async fn verify(args: &Args, options: &HostsOptions) -> miette::Resul
 }
 
 /// Lists the applies that the receipts name.
-pub(crate) async fn history(args: &Args, options: &HostsOptions) -> miette::Result<Exit> {
-    let Some(basis) = gathered(args, options, "history").await? else { return Ok(Exit::Interrupted) };
+pub(crate) async fn history(args: Args, options: HostsOptions) -> miette::Result<Exit> {
+    let basis = gathered(&args, &options).await?;
     let (mut listed, mut without) = (0, 0);
     for (host, probed) in basis.probed() {
         if basis.is_idle(host) {
@@ -84,25 +82,12 @@ fn known<'a>(host: &HostName, probed: &'a Probed) -> Option<&'a Facts> {
     }
 }
 
-/// Probes the hosts. `None` if the user interrupted `command`.
-async fn gathered(args: &Args, options: &HostsOptions, command: &str) -> miette::Result<Option<Basis>> {
-    terminal::set_up_reports(args);
-    let mut interrupts = terminal::Interrupts::listen();
-    let (for_work, options) = (args.clone(), options.clone());
-    match interrupts.unless(async move { probe(&for_work, &options).await }).await {
-        Some(basis) => basis.map(Some),
-        None => {
-            terminal::out(&format!("{command}: interrupted\n"));
-            Ok(None)
-        }
-    }
-}
-
 /// Probes the hosts that the options name, or all.
 ///
 /// # Errors
 /// If the folder can't be read, or doesn't have one of the hosts.
-async fn probe(args: &Args, options: &HostsOptions) -> miette::Result<Basis> {
+async fn gathered(args: &Args, options: &HostsOptions) -> miette::Result<Basis> {
+    terminal::set_up_reports(args);
     let folder = folder::read(args, options.folder.outside())?;
     let subject = Subject::of(folder, None, Options::default())?;
     survey::probe_some(&subject, options).await

@@ -6,19 +6,23 @@
 //! later plan can tell whether the host has changed, the folder, or both. The digests are made
 //! with a salt of the host's own: a receipt stays usable after the swarm key has been replaced.
 //!
-//! A receipt is written last, for the state that was found after the apply. A plan reads it
-//! only to explain a difference, never to find one.
+//! A receipt is written last, for the state that was found after the apply. Before an apply
+//! changes anything on a host, it gives the host's receipt another name, so that the receipt is
+//! [superseded](Receipt::superseded): if the apply is cut off at any point, what it has changed
+//! isn't attributed to the host. A plan reads a receipt only to explain a difference, never to
+//! find one.
 
+use super::{Asked, interpret};
 use crate::resource::{
-    Activity, Edge, Graph, Input, Inputs, Printable, Redactor, Resource, ResourceId, ResourceKey, Sha256,
-    seconds,
+    Activity, Edge, Graph, HostName, Input, Inputs, Printable, Redactor, Resource, ResourceId, ResourceKey,
+    Sha256, seconds,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of a receipt's format, `major.minor`.
-pub const FORMAT: &str = "1.0";
+pub const FORMAT: &str = "1.1";
 
 /// How many earlier applies a receipt names.
 const EARLIER: usize = 20;
@@ -31,6 +35,8 @@ pub struct Receipt {
     pub spore_receipt: String,
     /// The root domain of the network that the host belongs to.
     pub network: Printable,
+    /// The host's name in the folder.
+    pub host: Option<Printable>,
     /// The last apply that left a receipt.
     pub apply: ApplyRecord,
     /// Random hexadecimal digits that the digests begin with.
@@ -39,8 +45,16 @@ pub struct Receipt {
     pub roster: String,
     /// The resources, by their names in a plan.
     pub resources: BTreeMap<String, Left>,
+    /// The names of resources that this apply didn't have to put in place, such as those outside
+    /// of its targets, and of which no earlier receipt tells what was left.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unknown: BTreeSet<String>,
     /// Earlier applies, the latest first.
     pub earlier: Vec<ApplyRecord>,
+    /// Whether a later apply has begun on the host and hasn't left a receipt. Then what the last
+    /// apply has left isn't known. The name of the receipt's file says so.
+    #[serde(skip)]
+    pub superseded: bool,
 }
 
 /// An apply.
@@ -80,12 +94,56 @@ pub enum Origin {
     Unknown,
 }
 
+/// What a resource is like in one of the two states of its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Found {
+    /// It isn't there, or is of a kind that receipts don't have.
+    Nothing,
+    /// It has this digest.
+    Digest(String),
+    /// It can't be read, or runs with files that aren't known.
+    Unknown,
+}
+
+/// The result of comparing a host with its receipt: the names of the resources that aren't as
+/// the apply left them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared<'a> {
+    /// These have changed, or are gone.
+    pub changed: Vec<&'a str>,
+    /// Of these it isn't known: they can't be read, weren't asked about, or the receipt doesn't
+    /// tell what was left.
+    pub unknown: Vec<&'a str>,
+}
+
+/// What was found on a host after an apply.
+#[derive(Clone, Copy, Debug)]
+pub struct After<'a> {
+    /// What the folder wants there.
+    pub desired: &'a Graph<Resource>,
+    /// What is there.
+    pub current: &'a Graph<Resource>,
+    /// The resources that aren't as the folder wants them.
+    pub differing: &'a BTreeSet<ResourceId>,
+}
+
 impl Left {
     /// The digest of the resource as the folder wanted it then.
     fn wanted(&self) -> &String {
         self.wanted.as_ref().unwrap_or(&self.left)
     }
+
+    fn found(&self) -> Found {
+        Found::Digest(self.left.clone())
+    }
+
+    fn found_wanted(&self) -> Found {
+        Found::Digest(self.wanted().clone())
+    }
 }
+
+/// It isn't known what an apply has left.
+struct Unknown;
 
 impl Receipt {
     /// Whether the receipt is of this network. That of another network says nothing about this
@@ -101,6 +159,7 @@ impl Receipt {
             return None;
         }
         receipt.earlier.truncate(EARLIER);
+        receipt.host = receipt.host.map(|host| redactor.line(&host));
         for apply in receipt.earlier.iter_mut().chain([&mut receipt.apply]) {
             for field in [&mut apply.at, &mut apply.by, &mut apply.plan, &mut apply.spore] {
                 *field = redactor.line(field);
@@ -109,43 +168,77 @@ impl Receipt {
         Some(receipt)
     }
 
-    /// The receipt of an apply that has left the host in the state `current`. Of a resource
-    /// that isn't `in_place`, the previous receipt stays valid.
+    /// The receipt of an apply after which `after` was found on the host.
     pub fn new(
         network: &str,
+        host: &HostName,
         apply: ApplyRecord,
         salt: String,
         roster: String,
         previous: Option<&Self>,
-        [desired, current]: [&Graph<Resource>; 2],
-        in_place: impl Fn(&ResourceId) -> bool,
+        after: After<'_>,
     ) -> Self {
         let salt = previous.map_or(salt, |previous| previous.salt.clone());
         let mut receipt = Self {
             spore_receipt: FORMAT.to_owned(),
             network: Printable::line(network),
+            host: Some(Printable::composed(host.to_string())),
             apply,
             salt,
             roster,
             resources: BTreeMap::new(),
+            unknown: BTreeSet::new(),
             earlier: previous.map(Self::applies).unwrap_or_default(),
+            superseded: false,
         };
         receipt.earlier.truncate(EARLIER);
-        for (id, _) in desired.iter() {
-            let name = id.key.to_string();
-            let left = match in_place(id) {
-                false => previous.and_then(|previous| previous.resources.get(&name)).cloned(),
-                true => receipt.left(id, desired, current),
+        let After { desired, current, differing } = after;
+        let ids: BTreeSet<&ResourceId> = desired.iter().map(|(id, _)| id).chain(differing).collect();
+        for id in ids.into_iter().filter(|id| is_recorded(&id.key)) {
+            let left = match (differing.contains(id), previous) {
+                (false, _) => receipt.left(id, desired, current),
+                (true, Some(previous)) => previous.still_left(id, current),
+                (true, None) => Err(Unknown),
             };
-            receipt.resources.extend(left.map(|left| (name, left)));
+            let name = id.key.to_string();
+            match left {
+                Ok(left) => receipt.resources.extend(left.map(|left| (name, left))),
+                Err(Unknown) => drop(receipt.unknown.insert(name)),
+            }
         }
         receipt
     }
 
-    fn left(&self, id: &ResourceId, desired: &Graph<Resource>, current: &Graph<Resource>) -> Option<Left> {
-        let [wanted, left] = [desired, current].map(|graph| self.digest(id, graph));
-        let left = left?;
-        Some(Left { wanted: wanted.filter(|wanted| *wanted != left), left })
+    /// What an apply has left of a resource that is in place.
+    fn left(
+        &self,
+        id: &ResourceId,
+        desired: &Graph<Resource>,
+        current: &Graph<Resource>,
+    ) -> Result<Option<Left>, Unknown> {
+        let wanted = match self.found(id, desired) {
+            Found::Digest(wanted) => Some(wanted),
+            Found::Nothing | Found::Unknown => None,
+        };
+        match self.found(id, current) {
+            Found::Nothing => Ok(None),
+            Found::Digest(left) => Ok(Some(Left { wanted: wanted.filter(|wanted| *wanted != left), left })),
+            Found::Unknown => Err(Unknown),
+        }
+    }
+
+    /// What this receipt says of a resource that a later apply didn't put in place.
+    ///
+    /// If an apply in between was cut off, it may have changed the resource. Whether it has is
+    /// known only if nothing has changed at all.
+    fn still_left(&self, id: &ResourceId, current: &Graph<Resource>) -> Result<Option<Left>, Unknown> {
+        let name = id.key.to_string();
+        let left = self.resources.get(&name);
+        let is_same = || self.found(id, current) == left.map_or(Found::Nothing, Left::found);
+        match !self.unknown.contains(&name) && (!self.superseded || is_same()) {
+            true => Ok(left.cloned()),
+            false => Err(Unknown),
+        }
     }
 
     /// When the last apply ended, in seconds since 1970; `None` if the receipt has no time.
@@ -158,23 +251,28 @@ impl Receipt {
         [&self.apply].into_iter().chain(&self.earlier).cloned().collect()
     }
 
-    /// The digest of a resource in one of the two states of its host; `None` if the resource
-    /// isn't there, or isn't one that receipts have.
-    pub fn digest(&self, id: &ResourceId, graph: &Graph<Resource>) -> Option<String> {
-        let state = state(graph.get(id)?, id, graph)?;
+    /// What a resource is like in one of the two states of its host.
+    fn found(&self, id: &ResourceId, graph: &Graph<Resource>) -> Found {
+        let Some(resource) = graph.get(id).filter(|_| is_recorded(&id.key)) else { return Found::Nothing };
+        let Some(state) = state(resource, id, graph) else { return Found::Unknown };
         let digest = Sha256::of(format!("{}\n{}\n{state}", self.salt, id.key).as_bytes());
-        Some(format!("{:.32}", digest.to_string()))
+        Found::Digest(format!("{:.32}", digest.to_string()))
     }
 
     /// Where a difference between two states comes from.
     pub fn origin(&self, id: &ResourceId, desired: &Graph<Resource>, current: &Graph<Resource>) -> Origin {
-        if !is_recorded(&id.key) {
+        let name = id.key.to_string();
+        let found = self.found(id, current);
+        if self.superseded
+            || !is_recorded(&id.key)
+            || self.unknown.contains(&name)
+            || found == Found::Unknown
+        {
             return Origin::Unknown;
         }
-        let left = self.resources.get(&id.key.to_string());
-        let [wanted, found] = [desired, current].map(|graph| self.digest(id, graph));
-        let folder = wanted.as_ref() != left.map(Left::wanted);
-        let host = found.as_ref() != left.map(|left| &left.left);
+        let left = self.resources.get(&name);
+        let folder = self.found(id, desired) != left.map_or(Found::Nothing, Left::found_wanted);
+        let host = found != left.map_or(Found::Nothing, Left::found);
         match (folder, host) {
             (true, false) => Origin::Folder,
             (false, true) => Origin::Host,
@@ -185,29 +283,50 @@ impl Receipt {
 
     /// Whether the receipt says of every desired resource what the folder wants now.
     pub fn is_current(&self, desired: &Graph<Resource>) -> bool {
-        desired.iter().filter(|(id, _)| is_recorded(&id.key)).all(|(id, _)| {
+        let is_current = |id: &ResourceId| {
             let left = self.resources.get(&id.key.to_string());
-            self.digest(id, desired).as_ref() == left.map(Left::wanted)
-        })
+            self.found(id, desired) == left.map_or(Found::Nothing, Left::found_wanted)
+        };
+        !self.superseded && desired.iter().all(|(id, _)| is_current(id))
     }
 
-    /// The names of the resources that aren't as the apply left them.
-    pub fn differing<'a>(&'a self, current: &Graph<Resource>) -> Vec<&'a str> {
-        let found: BTreeMap<String, String> = current
-            .iter()
-            .filter_map(|(id, _)| Some((id.key.to_string(), self.digest(id, current)?)))
-            .collect();
-        let differs = |(name, left): &(&String, &Left)| found.get(*name) != Some(&left.left);
-        self.resources.iter().filter(differs).map(|(name, _)| name.as_str()).collect()
+    /// Compares a host with what the apply has left there. `asked` is what the host was asked
+    /// about.
+    pub fn compare(&self, current: &Graph<Resource>, asked: &Asked) -> Compared<'_> {
+        let found: BTreeMap<String, Found> =
+            current.iter().map(|(id, _)| (id.key.to_string(), self.found(id, current))).collect();
+        let mut compared = Compared::default();
+        for (name, left) in &self.resources {
+            match found.get(name) {
+                Some(Found::Unknown) => compared.unknown.push(name),
+                None if !was_asked(name, asked) => compared.unknown.push(name),
+                Some(found) if *found == left.found() => {}
+                Some(_) | None => compared.changed.push(name),
+            }
+        }
+        compared.unknown.extend(self.unknown.iter().map(String::as_str));
+        compared
     }
 }
 
-/// Whether receipts have resources of this kind. Packages are only known while they are being
-/// installed, loaded unit files follow the files, and data belongs to the nodes.
+/// Whether a host was asked about the resource with this name.
+fn was_asked(name: &str, asked: &Asked) -> bool {
+    asked.covers(&match (name.strip_suffix('/'), name.starts_with('/')) {
+        (Some(path), _) => ResourceKey::Directory(path.to_owned()),
+        (None, true) => ResourceKey::File(name.to_owned()),
+        // The rules of the firewall are always asked about.
+        (None, false) if name.contains(' ') => return true,
+        (None, false) => ResourceKey::Service(name.to_owned()),
+    })
+}
+
+/// Whether receipts have this resource. Packages are only known while they are being installed,
+/// loaded unit files follow the files, data belongs to the nodes, and nobody but spore changes
+/// spore's own files.
 fn is_recorded(key: &ResourceKey) -> bool {
     match key {
+        ResourceKey::File(path) => !interpret::is_own(path),
         ResourceKey::Directory(_)
-        | ResourceKey::File(_)
         | ResourceKey::Link(_)
         | ResourceKey::Rule(_)
         | ResourceKey::Service(_) => true,
@@ -215,8 +334,8 @@ fn is_recorded(key: &ResourceKey) -> bool {
     }
 }
 
-/// A resource's state in one line. A desired state and a current one are the same line if they
-/// are the same.
+/// A resource's state in one line; `None` if it isn't known. A desired state and a current one
+/// are the same line if they are the same.
 fn state(resource: &Resource, id: &ResourceId, graph: &Graph<Resource>) -> Option<String> {
     Some(match resource {
         Resource::Directory(access) => format!("directory {access}"),
@@ -241,7 +360,8 @@ fn state(resource: &Resource, id: &ResourceId, graph: &Graph<Resource>) -> Optio
                     };
                     known.iter().map(input).collect()
                 }
-                Some(Inputs::Unknown(_)) | None => vec!["?".to_owned()],
+                Some(Inputs::Unknown(_)) => return None,
+                None => vec!["?".to_owned()],
             };
             format!("service enabled={} {activity} {}", service.enabled, inputs.join(" "))
         }

@@ -55,6 +55,9 @@ pub enum Wrong {
     NotLocked,
     /// The changes were made, but the receipt couldn't be written; what the host says.
     Receipt(Printable),
+    /// Nothing was changed, because the earlier receipt couldn't be superseded; what the host
+    /// says.
+    Superseding(Printable),
     /// The host couldn't be planned again after the apply, so the result isn't known.
     Unchecked(Vec<Unplanned>),
 }
@@ -105,6 +108,21 @@ impl Applied {
         let failed = self.failed_changes(plan);
         let is_left = |id: &&ResourceId| !self.done.contains(*id) && !failed.contains(*id);
         plan.changes.iter().map(|(id, _)| id).filter(is_left).collect()
+    }
+
+    /// Those of the hosts on which nothing has failed and every change of the plan was made.
+    pub fn complete_hosts<'a>(
+        &self,
+        plan: &Plan,
+        hosts: impl IntoIterator<Item = &'a HostName>,
+    ) -> BTreeSet<HostName> {
+        let failed = self.failed_hosts();
+        let is_done = |(id, _): (&ResourceId, _)| self.done.contains(id);
+        let is_complete = |host: &&HostName| {
+            let changes = plan.changes.of(host);
+            !failed.contains(host) && changes.is_none_or(|changes| changes.iter().all(is_done))
+        };
+        hosts.into_iter().filter(is_complete).cloned().collect()
     }
 
     /// Compares the hosts after a complete apply with the plan. `again` is a plan with the

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the file's format, `major.minor`.
-pub const FORMAT: &str = "1.0";
+pub const FORMAT: &str = "1.1";
 
 /// The version of the planner. It is raised whenever the same folder, options and facts lead
 /// to another plan than before.
@@ -235,6 +235,10 @@ pub struct LastApply {
     pub by: Printable,
     /// The SHA-256 of its plan.
     pub plan: Printable,
+    /// Whether a later apply has begun on the host and hasn't left a receipt, so that it isn't
+    /// known where differences come from.
+    #[serde(default)]
+    pub superseded: bool,
 }
 
 /// The kind of a resource.

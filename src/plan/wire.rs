@@ -355,18 +355,30 @@ pub fn watch(units: &[String], patience: &Patience) -> String {
     format!("patience={patience}\n{}{calls}\n", include_str!("scripts/watch.sh"))
 }
 
-/// A script that writes a receipt, and the roster next to it. [`is_written`] reads the answer.
-pub fn receipt(path: &str, receipt: &Receipt, roster: &Roster) -> String {
+/// A script that writes a receipt for this daemon, and the roster next to it. [`is_done`] reads
+/// the answer.
+pub fn receipt(daemon: Daemon, receipt: &Receipt, roster: &Roster) -> String {
     let text = String::from_utf8(to_bytes(receipt)).unwrap_or_default();
-    let script = include_str!("scripts/receipt.sh");
-    // A subshell, so that the shell that reads requests keeps its umask.
-    let words = [path, text.trim_end(), &roster.file_name(), &roster.text()].map(quote).join(" ");
-    format!("(\n{script}receipt {words} 2>&1\n)\n")
+    let (name, roster) = (roster.file_name(), roster.text());
+    of_receipts("receipt", &[daemon.receipt(), text.trim_end(), &name, &roster, daemon.superseded_receipt()])
 }
 
-/// Whether the script of [`receipt`] has succeeded. Otherwise the answer says why it hasn't.
-pub fn is_written(answer: &str) -> bool {
-    answer.trim_end() == "written"
+/// A script that marks the receipt for this daemon as superseded, or removes it if the host isn't
+/// going to get another one. [`is_done`] reads the answer.
+pub fn supersede(daemon: Daemon, is_kept: bool) -> String {
+    of_receipts("supersede", &[daemon.receipt(), if is_kept { daemon.superseded_receipt() } else { "" }])
+}
+
+fn of_receipts(function: &str, words: &[&str]) -> String {
+    let script = include_str!("scripts/receipt.sh");
+    let words = words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
+    // The shell that reads requests doesn't keep the functions.
+    format!("(\n{script}{function} {words} 2>&1\n)\n")
+}
+
+/// Whether a script about receipts has succeeded. Otherwise the answer says what has failed.
+pub fn is_done(answer: &str) -> bool {
+    answer.trim_end() == "done"
 }
 
 /// The answer to the script of [`watch`], by unit.

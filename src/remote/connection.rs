@@ -4,6 +4,7 @@ use super::lock::{self, Beats};
 use super::run;
 use super::shell::Shell;
 use super::{Payloads, RemoteLimits, Stop};
+use crate::daemon::Daemon;
 use crate::facts::Alive;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::Roster;
@@ -191,20 +192,48 @@ impl Locked {
         self.connection.ask(script).await
     }
 
-    /// Writes a receipt at this path, and the roster next to it.
+    /// Writes the receipt of an apply, and the roster next to it.
     ///
     /// # Errors
     /// Those of [`Connection::ask`]. The inner error is what the host says if it can't write
     /// the receipt.
     pub async fn leave(
         &mut self,
-        path: &str,
         receipt: &Receipt,
         roster: &Roster,
     ) -> Result<Result<(), Printable>, HostError> {
-        let answer = self.ask(&SecretBytes::new(wire::receipt(path, receipt, roster))).await?;
-        let said = self.connection.shell.lines.redactor().show(&answer);
-        Ok(if wire::is_written(&said) { Ok(()) } else { Err(said) })
+        self.each_daemon(|daemon| wire::receipt(daemon, receipt, roster)).await
+    }
+
+    /// Marks the receipt of the last apply as superseded, before the next one changes anything;
+    /// removes it if the host isn't going to get another one.
+    ///
+    /// # Errors
+    /// Those of [`Connection::ask`]; or, after a `stop`, the host didn't answer within
+    /// [`RemoteLimits::interrupt`]. The inner error is what the host says if it can't.
+    pub(super) async fn supersede(
+        &mut self,
+        is_kept: bool,
+        stop: &Stop,
+    ) -> Result<Result<(), Printable>, HostError> {
+        let after = self.connection.limits.interrupt;
+        let marked = stop.wait(after, self.each_daemon(|daemon| wire::supersede(daemon, is_kept))).await;
+        marked.unwrap_or(Err(HostError::Abandoned { during: During::Asking, after }))
+    }
+
+    /// Runs a script about the receipt of each daemon.
+    async fn each_daemon(
+        &mut self,
+        script: impl Fn(Daemon) -> String,
+    ) -> Result<Result<(), Printable>, HostError> {
+        for daemon in Daemon::ALL {
+            let answer = self.ask(&SecretBytes::new(script(*daemon))).await?;
+            let said = self.connection.shell.lines.redactor().show(&answer);
+            if !wire::is_done(&said) {
+                return Ok(Err(said));
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Returns the current state of units. Changes nothing on the host.

@@ -1,17 +1,27 @@
 //! Puts what receipts say into words.
 
 use super::plan::counted_list;
-use crate::facts::receipt::{ApplyRecord, Receipt};
+use crate::facts::receipt::{ApplyRecord, Compared, Receipt};
 use crate::resource::HostName;
 
-/// Compares a host with its receipt: one line for each resource that differs. `differing` has
-/// the names of these resources.
-pub fn verified(host: &HostName, receipt: &Receipt, differing: &[&str]) -> String {
-    if differing.is_empty() {
-        return String::new();
+/// A host that was compared with its receipt, if it has one: a line for each thing to say. Empty if
+/// the host is as the apply has left it.
+pub fn verified(host: &HostName, compared: Option<&(&Receipt, Compared<'_>)>) -> String {
+    let Some((receipt, Compared { changed, unknown })) = compared else {
+        return format!("{host}: unknown, because it has no receipt of an apply\n");
+    };
+    let at = &receipt.apply.at;
+    if receipt.superseded {
+        return format!(
+            "{host}: unknown, because an apply has begun since that of {at} and hasn't left a receipt\n"
+        );
     }
-    let names = counted_list(differing.iter().map(|name| (*name).to_owned()));
-    format!("{host}: not as the apply of {} left it: {names}\n", receipt.apply.at)
+    let line = |what: String, names: &[&str]| match names.is_empty() {
+        true => String::new(),
+        false => format!("{host}: {what}: {}\n", counted_list(names.iter().map(|name| (*name).to_owned()))),
+    };
+    line(format!("not as the apply of {at} left it"), changed)
+        + &line("can't be compared".to_owned(), unknown)
 }
 
 /// The applies that a host's receipt names, the latest first: one line for each.
