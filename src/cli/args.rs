@@ -90,7 +90,7 @@ pub(crate) enum Command {
     Drift(DriftOptions),
     /// Rehash everything that the last apply left on the hosts, and compare; changes nothing
     #[command(
-        after_help = "Exit codes: 0 as the apply left it, 2 something differs, 3 a host has no receipt, 1 error.\nExample: spore verify host1"
+        after_help = "Exit codes: 0 as the apply left it, 2 something differs, 3 not known of some host, 1 error.\nExample: spore verify host1"
     )]
     Verify(HostsOptions),
     /// List the applies that each host has a record of

@@ -53,7 +53,9 @@ pub(super) async fn check(
         let roster = basis.roster_after(&again, applied.is_complete(plan));
         match stop.wait(grace, leave(&wanted, digest, &roster, basis, hosts)).await {
             Some(failed) => applied.failed.extend(
-                failed.into_iter().map(|(host, what)| (host, HostFailure { action: None, change: None, what })),
+                failed
+                    .into_iter()
+                    .map(|(host, what)| (host, HostFailure { action: None, change: None, what })),
             ),
             // Not every host may have its receipt.
             None => applied.interrupted = true,

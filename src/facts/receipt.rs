@@ -15,7 +15,7 @@
 use super::{Asked, interpret};
 use crate::resource::{
     Activity, Edge, Graph, HostName, Input, Inputs, Printable, Redactor, Resource, ResourceId, ResourceKey,
-    Sha256, seconds,
+    Sha256, Unreadable, seconds,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -263,10 +263,7 @@ impl Receipt {
     pub fn origin(&self, id: &ResourceId, desired: &Graph<Resource>, current: &Graph<Resource>) -> Origin {
         let name = id.key.to_string();
         let found = self.found(id, current);
-        if self.superseded
-            || !is_recorded(&id.key)
-            || self.unknown.contains(&name)
-            || found == Found::Unknown
+        if self.superseded || !is_recorded(&id.key) || self.unknown.contains(&name) || found == Found::Unknown
         {
             return Origin::Unknown;
         }
@@ -326,10 +323,9 @@ fn was_asked(name: &str, asked: &Asked) -> bool {
 fn is_recorded(key: &ResourceKey) -> bool {
     match key {
         ResourceKey::File(path) => !interpret::is_own(path),
-        ResourceKey::Directory(_)
-        | ResourceKey::Link(_)
-        | ResourceKey::Rule(_)
-        | ResourceKey::Service(_) => true,
+        ResourceKey::Directory(_) | ResourceKey::Link(_) | ResourceKey::Rule(_) | ResourceKey::Service(_) => {
+            true
+        }
         ResourceKey::Package(_) | ResourceKey::Units | ResourceKey::Storage(_) => false,
     }
 }
@@ -365,10 +361,14 @@ fn state(resource: &Resource, id: &ResourceId, graph: &Graph<Resource>) -> Optio
             };
             format!("service enabled={} {activity} {}", service.enabled, inputs.join(" "))
         }
-        Resource::Package { .. }
+        // What is there instead of a file or a directory isn't what an apply has left.
+        Resource::Unreadable {
+            why: Unreadable::NotAFile | Unreadable::NotADirectory | Unreadable::TooLarge,
+        } => "something else".to_owned(),
+        Resource::Unreadable { .. }
+        | Resource::Package { .. }
         | Resource::Units { .. }
-        | Resource::Storage { .. }
-        | Resource::Unreadable { .. } => return None,
+        | Resource::Storage { .. } => return None,
     })
 }
 
@@ -383,4 +383,97 @@ fn read_by(unit: &ResourceId, graph: &Graph<Resource>) -> Vec<String> {
         .collect();
     read.sort();
     read
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::resource::{Access, Content, File, FileSource};
+
+    const PATHS: [&str; 4] = ["/a", "/b", "/c", "/d"];
+
+    fn id(path: &str) -> ResourceId {
+        ResourceId { host: "h1".parse().unwrap(), key: ResourceKey::File(path.to_owned()) }
+    }
+
+    /// A host with these files; `-` for none.
+    fn host(texts: [&str; 4]) -> Graph<Resource> {
+        let mut graph = Graph::default();
+        for (path, text) in PATHS.iter().zip(texts).filter(|(_, text)| *text != "-") {
+            let access = Access { mode: 0o600, owner: "root:root".into() };
+            let (content, sha256) = (Content::Opaque, Sha256::of(text.as_bytes()));
+            graph.insert(id(path), File { access, content, sha256, source: FileSource::Host }.into());
+        }
+        graph
+    }
+
+    /// The receipt after an apply to one part of a host.
+    fn receipt(previous: Option<&Receipt>, desired: [&str; 4], current: [&str; 4]) -> Receipt {
+        let differing = PATHS.iter().zip(desired.iter().zip(current)).filter(|(_, (a, b))| *a != b);
+        let differing = differing.map(|(path, _)| id(path)).collect();
+        let (desired, current) = (host(desired), host(current));
+        let apply = ApplyRecord { at: "".into(), by: "".into(), plan: "".into(), spore: "".into() };
+        let after = After { desired: &desired, current: &current, differing: &differing };
+        let name = "h1".parse().unwrap();
+        Receipt::new("net.test", &name, apply, "salt".to_owned(), String::new(), previous, after)
+    }
+
+    fn origins(receipt: &Receipt, desired: [&str; 4], current: [&str; 4]) -> [Origin; 4] {
+        let (desired, current) = (host(desired), host(current));
+        PATHS.map(|path| receipt.origin(&id(path), &desired, &current))
+    }
+
+    #[test]
+    fn a_difference_has_an_origin() {
+        use Origin::{Both, Folder, Host, Unknown};
+        let left = ["1", "1", "1", "1"];
+        let whole = receipt(None, left, left);
+        let now = (["2", "1", "2", "-"], ["1", "2", "3", "1"]);
+        assert_eq!(origins(&whole, now.0, now.1), [Folder, Host, Both, Folder]);
+        let superseded = Receipt { superseded: true, ..whole.clone() };
+        assert_eq!(origins(&superseded, now.0, now.1), [Unknown; 4]);
+        assert!(whole.is_current(&host(left)) && !superseded.is_current(&host(left)));
+        // Spore's own files aren't anybody's.
+        let own = id("/x/.spore-a-0123");
+        assert_eq!(whole.origin(&own, &host(now.0), &host(now.1)), Unknown);
+    }
+
+    /// An apply to targets leaves other differences as they are. They keep their origin, if that is
+    /// known.
+    #[test]
+    fn what_an_apply_leaves_alone_keeps_its_origin() {
+        use Origin::{Folder, Host, Unknown};
+        let left = ["1", "1", "1", "-"];
+        let first = receipt(None, left, left);
+        // Someone has changed the second file; the folder has another third and a new fourth.
+        let now = (["2", "1", "2", "2"], ["2", "3", "1", "-"]);
+        let second = receipt(Some(&first), now.0, now.1);
+        assert_eq!(origins(&second, now.0, now.1)[1..], [Host, Folder, Folder]);
+        // A removal is outside of the targets.
+        let removed = receipt(Some(&first), ["1", "-", "1", "-"], left);
+        assert_eq!(origins(&removed, ["1", "-", "1", "-"], left)[1], Folder);
+        // After an apply that was cut off, spore may have changed the second file.
+        let superseded = Receipt { superseded: true, ..first };
+        let third = receipt(Some(&superseded), now.0, now.1);
+        assert_eq!(origins(&third, now.0, now.1)[1..], [Unknown, Folder, Folder]);
+        // There was no receipt.
+        let only = receipt(None, now.0, now.1);
+        assert_eq!(origins(&only, now.0, now.1)[1..], [Unknown; 3]);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_has_not_changed() {
+        let left = receipt(None, ["1", "1", "1", "1"], ["1", "1", "1", "-"]);
+        let mut current = host(["1", "2", "1", "-"]);
+        let unreadable = |why| Resource::Unreadable { why };
+        current.insert(id("/a"), unreadable(Unreadable::Failed("denied".into())));
+        current.insert(id("/c"), unreadable(Unreadable::NotAFile));
+        let compared = left.compare(&current, &Asked::default());
+        assert_eq!(compared.changed, ["/b", "/c"]);
+        assert_eq!(compared.unknown, ["/a", "/d"]);
+        // What wasn't found may not have been asked about.
+        let compared = left.compare(&host(["-", "1", "1", "-"]), &Asked::default());
+        assert_eq!((compared.changed, compared.unknown), (vec![], vec!["/a", "/d"]));
+    }
 }

@@ -55,9 +55,6 @@ pub enum Wrong {
     NotLocked,
     /// The changes were made, but the receipt couldn't be written; what the host says.
     Receipt(Printable),
-    /// Nothing was changed, because the earlier receipt couldn't be superseded; what the host
-    /// says.
-    Superseding(Printable),
     /// The host couldn't be planned again after the apply, so the result isn't known.
     Unchecked(Vec<Unplanned>),
 }

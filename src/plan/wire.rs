@@ -355,31 +355,32 @@ pub fn watch(units: &[String], patience: &Patience) -> String {
     format!("patience={patience}\n{}{calls}\n", include_str!("scripts/watch.sh"))
 }
 
-/// A script that writes a receipt for this daemon, and the roster next to it. [`is_done`] reads
+/// A script that writes a receipt for this daemon, and the roster next to it. [`is_written`] reads
 /// the answer.
 pub fn receipt(daemon: Daemon, receipt: &Receipt, roster: &Roster) -> String {
     let text = String::from_utf8(to_bytes(receipt)).unwrap_or_default();
     let (name, roster) = (roster.file_name(), roster.text());
-    of_receipts("receipt", &[daemon.receipt(), text.trim_end(), &name, &roster, daemon.superseded_receipt()])
+    let words = [daemon.receipt(), text.trim_end(), &name, &roster, daemon.superseded_receipt()];
+    format!("{RECEIPT}receipt {} 2>&1\n", words.map(quote).join(" "))
 }
 
-/// A script that marks the receipt for this daemon as superseded, or removes it if the host isn't
-/// going to get another one. [`is_done`] reads the answer.
-pub fn supersede(daemon: Daemon, is_kept: bool) -> String {
-    of_receipts("supersede", &[daemon.receipt(), if is_kept { daemon.superseded_receipt() } else { "" }])
+/// Whether the script of [`receipt`] has succeeded. Otherwise the answer says what has failed.
+pub fn is_written(answer: &str) -> bool {
+    answer.trim_end() == "written"
 }
 
-fn of_receipts(function: &str, words: &[&str]) -> String {
-    let script = include_str!("scripts/receipt.sh");
-    let words = words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
-    // The shell that reads requests doesn't keep the functions.
-    format!("(\n{script}{function} {words} 2>&1\n)\n")
+/// What precedes the first [`request`] of an apply on a host: it marks the receipts of the last
+/// apply as superseded, or removes them if the host isn't going to get new ones. If that fails,
+/// so does the first action.
+pub fn supersede(gets_new: bool) -> String {
+    let of = |daemon: &Daemon| {
+        let words = [daemon.receipt(), if gets_new { daemon.superseded_receipt() } else { "" }];
+        format!("supersede {}\n", words.map(quote).join(" "))
+    };
+    RECEIPT.to_owned() + &Daemon::ALL.iter().map(of).collect::<String>()
 }
 
-/// Whether a script about receipts has succeeded. Otherwise the answer says what has failed.
-pub fn is_done(answer: &str) -> bool {
-    answer.trim_end() == "done"
-}
+const RECEIPT: &str = include_str!("scripts/receipt.sh");
 
 /// The answer to the script of [`watch`], by unit.
 pub fn watched(answer: &str) -> BTreeMap<String, Seen> {

@@ -91,14 +91,14 @@ pub async fn apply(
     events: UnboundedSender<ApplyEvent>,
 ) -> (Applied, BTreeMap<HostName, Locked>) {
     let mut scheduler = Scheduler::new(plan, max_failures);
-    let Locks { locked: hosts, lost } = locks;
+    let Locks { locked: mut hosts, lost } = locks;
     let events = Events(events);
     events.tell(ApplyEventKind::Started(hosts.keys().cloned().collect()));
     let left = plan.actions_of_changes();
-    let keeps_receipt = |host: &HostName| plan.receipts.contains_key(host);
-    let changed = plan.changes.hosts().map(|(host, _)| host).filter(|host| plan.changes_host(host));
-    let receipts = changed.map(|host| (host.clone(), keeps_receipt(host))).collect();
-    let mut runner = PlanRunner { hosts, payloads, events, left, receipts, applied: Applied::default() };
+    for (name, host) in hosts.iter_mut().filter(|(name, _)| plan.changes_host(name)) {
+        host.supersedes_receipts(plan.receipts.contains_key(name));
+    }
+    let mut runner = PlanRunner { hosts, payloads, events, left, applied: Applied::default() };
     for (host, error) in lost {
         runner.lose(&host, error);
         scheduler.lose(&host);
@@ -145,10 +145,6 @@ struct PlanRunner {
     events: Events,
     /// For each change, the number of its actions that haven't succeeded yet.
     left: BTreeMap<ResourceId, usize>,
-    /// The hosts on which the apply hasn't begun and that it is going to change; and whether it
-    /// leaves a receipt on each in the end. Before it changes anything there, the receipt of the
-    /// last apply is superseded.
-    receipts: BTreeMap<HostName, bool>,
     applied: Applied,
 }
 
@@ -168,13 +164,8 @@ impl PlanRunner {
                 scheduler.ran(name, Ran::Lost, &BTreeMap::new());
                 continue;
             };
-            let supersedes = self.receipts.get(name).copied().filter(|_| !stop.is_asked());
-            if supersedes.is_some() {
-                self.receipts.remove(name);
-            }
             running.spawn(run(
                 host,
-                supersedes,
                 list.clone(),
                 Arc::clone(&self.payloads),
                 stop.clone(),
@@ -272,11 +263,8 @@ struct Ended {
     failed: Option<HostFailure>,
 }
 
-/// Runs a list of actions on a host. With `supersedes`, first marks the host's receipt; see
-/// [`Locked::supersede`].
 async fn run(
     mut host: Locked,
-    supersedes: Option<bool>,
     list: Vec<PlannedAction>,
     payloads: Arc<Payloads>,
     stop: Stop,
@@ -307,19 +295,7 @@ async fn run(
         let (host, action) = (name.clone(), planned.clone());
         events.tell(ApplyEventKind::Action { host, action, report });
     };
-    let marked = match supersedes {
-        Some(is_kept) => host.supersede(is_kept, &stop).await,
-        None => Ok(Ok(())),
-    };
-    let run = match marked {
-        Ok(Ok(())) => host.run(&actions, &payloads, &stop, &mut tell).await,
-        Ok(Err(said)) => {
-            let failure = HostFailure { action: None, change: None, what: Wrong::Superseding(said) };
-            let (ran, failed) = (Ran::Failed, Some(failure));
-            return Ended { name, host: Some(host), ran, done: Vec::new(), started, failed };
-        }
-        Err(error) => Err(error),
-    };
+    let run = host.run(&actions, &payloads, &stop, &mut tell).await;
     let (ran, failed, host) = match run {
         Ok(Run::Done) => (Ran::Done, None, Some(host)),
         Ok(Run::Interrupted) => (Ran::Interrupted, None, Some(host)),

@@ -35,6 +35,8 @@ pub struct Connection {
 pub struct Locked {
     connection: Connection,
     beats: Beats,
+    /// See [`Locked::supersedes_receipts`].
+    supersedes: Option<bool>,
 }
 
 /// The error if a host couldn't be locked.
@@ -142,7 +144,7 @@ impl Connection {
     /// session for the heartbeat, the connection was lost, or the host took too long.
     pub async fn lock(mut self, holder: &Holder) -> Result<Locked, Box<NotLocked>> {
         match lock::take(&mut self.shell, &self.session, holder, &self.limits).await {
-            Ok(beats) => Ok(Locked { connection: self, beats }),
+            Ok(beats) => Ok(Locked { connection: self, beats, supersedes: None }),
             Err(error) => {
                 let connection = matches!(error, HostError::Locked(_)).then_some(self);
                 Err(Box::new(NotLocked { error, connection }))
@@ -202,38 +204,22 @@ impl Locked {
         receipt: &Receipt,
         roster: &Roster,
     ) -> Result<Result<(), Printable>, HostError> {
-        self.each_daemon(|daemon| wire::receipt(daemon, receipt, roster)).await
-    }
-
-    /// Marks the receipt of the last apply as superseded, before the next one changes anything;
-    /// removes it if the host isn't going to get another one.
-    ///
-    /// # Errors
-    /// Those of [`Connection::ask`]; or, after a `stop`, the host didn't answer within
-    /// [`RemoteLimits::interrupt`]. The inner error is what the host says if it can't.
-    pub(super) async fn supersede(
-        &mut self,
-        is_kept: bool,
-        stop: &Stop,
-    ) -> Result<Result<(), Printable>, HostError> {
-        let after = self.connection.limits.interrupt;
-        let marked = stop.wait(after, self.each_daemon(|daemon| wire::supersede(daemon, is_kept))).await;
-        marked.unwrap_or(Err(HostError::Abandoned { during: During::Asking, after }))
-    }
-
-    /// Runs a script about the receipt of each daemon.
-    async fn each_daemon(
-        &mut self,
-        script: impl Fn(Daemon) -> String,
-    ) -> Result<Result<(), Printable>, HostError> {
         for daemon in Daemon::ALL {
-            let answer = self.ask(&SecretBytes::new(script(*daemon))).await?;
+            let script = wire::receipt(*daemon, receipt, roster);
+            let answer = self.ask(&SecretBytes::new(script)).await?;
             let said = self.connection.shell.lines.redactor().show(&answer);
-            if !wire::is_done(&said) {
+            if !wire::is_written(&said) {
                 return Ok(Err(said));
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Makes the next request with actions supersede the receipts of the last apply first, so that
+    /// they don't count any more when anything has changed. They are removed unless the host is
+    /// going to get new ones.
+    pub(super) fn supersedes_receipts(&mut self, gets_new: bool) {
+        self.supersedes = Some(gets_new);
     }
 
     /// Returns the current state of units. Changes nothing on the host.
@@ -277,7 +263,7 @@ impl Locked {
         tell: &mut (dyn FnMut(ActionReport) + Send),
     ) -> Result<Run, HostError> {
         let Connection { shell, limits, .. } = &mut self.connection;
-        run::run(shell, limits, actions, payloads, stop, tell).await
+        run::run(shell, limits, &mut self.supersedes, actions, payloads, stop, tell).await
     }
 
     /// Releases the lock and removes its files.
@@ -286,7 +272,7 @@ impl Locked {
     /// The connection was lost, or the host took too long. The host then releases the lock
     /// when it misses the heartbeat.
     pub async fn unlock(self) -> Result<Connection, HostError> {
-        let Self { mut connection, beats } = self;
+        let Self { mut connection, beats, supersedes: _ } = self;
         drop(beats);
         lock::release(&mut connection.shell, &connection.limits).await?;
         Ok(connection)

@@ -66,9 +66,6 @@ fn wrong(what: &Wrong) -> String {
         Wrong::Failed(text) => text.to_string(),
         Wrong::Host(error) => super::host_error(error),
         Wrong::Receipt(why) => format!("can't write the receipt of the apply: {why}"),
-        Wrong::Superseding(why) => {
-            format!("nothing was changed, because the receipt of the last apply can't be renamed: {why}")
-        }
         Wrong::NotLocked => "the host isn't locked by this apply".to_owned(),
         Wrong::Unchecked(reasons) => {
             let reasons: Vec<String> = reasons.iter().map(|reason| super::why(reason).to_string()).collect();

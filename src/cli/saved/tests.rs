@@ -282,7 +282,7 @@ fn only_this_major_version_is_read() {
     for version in ["2.0", "0.9", "10.0", "", "x", "-1.0", "1\u{1b}[2J.0"] {
         let said = world.refusal(&with_version(&file, version));
         assert!(
-            said.contains("`spore_plan`: its format has version") && said.contains("reads version 1.0"),
+            said.contains("`spore_plan`: its format has version") && said.contains("reads version 1.1"),
             "{said}"
         );
     }

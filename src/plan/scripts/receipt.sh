@@ -1,11 +1,11 @@
-# The receipt of an apply, and the roster next to it. These functions print `done` once they
-# have succeeded; otherwise the output says what has failed.
-# shellcheck shell=sh
+# The receipt of an apply, and the roster next to it.
+# shellcheck shell=sh disable=SC2034
 
 # receipt PATH TEXT NAME ROSTER SUPERSEDED: writes a receipt, and the roster as NAME next to it,
 # each completely or not at all. The directory and the files are root's alone. The receipt
 # names the roster, so it is written after it. Then the other rosters and the receipt that
-# was superseded are removed.
+# was superseded are removed. Prints `written` if it succeeds; otherwise the output says what
+# has failed.
 receipt() {
     root=${SPORE_ROOT-}
     directory=$root${1%/*}
@@ -17,7 +17,7 @@ receipt() {
     for path in "$root$5" "$directory"/roster-*.json; do
         [ "$path" = "$directory/$3" ] || rm -f -- "$path" || return
     done
-    sync -- "$directory" && echo 'done'
+    sync -- "$directory" && echo written
 }
 
 # put PATH TEXT: writes a file, so that it survives a power cut.
@@ -34,15 +34,13 @@ put() {
 
 # supersede PATH SUPERSEDED: gives the receipt its other name, before an apply changes
 # anything. Where no receipt is going to follow, SUPERSEDED is empty, and the receipt is removed.
+# If that fails, $obstacle says why, and the first action fails (`step`).
 supersede() {
     root=${SPORE_ROOT-}
-    if [ -e "$root$1" ]; then
-        if [ -n "$2" ]; then
-            mv -fT -- "$root$1" "$root$2" || return
-        else
-            rm -f -- "$root$1" || return
-        fi
-        sync -- "$root${1%/*}" || return
-    fi
-    echo 'done'
+    [ -e "$root$1" ] || return 0
+    if said=$(
+        if [ -n "$2" ]; then mv -fT -- "$root$1" "$root$2"; else rm -f -- "$root$1"; fi 2>&1 &&
+            sync -- "$root${1%/*}" 2>&1
+    ); then return; fi
+    obstacle="cannot supersede $1: $said"
 }

@@ -6,6 +6,7 @@
 mod fake_host;
 mod fallback;
 mod files;
+mod receipts;
 mod units;
 
 use super::*;
