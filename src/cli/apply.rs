@@ -64,11 +64,15 @@ pub(crate) async fn run(
         }
     };
     let Unchanged { exit, line } = unchanged;
-    terminal::out(&format!("{line}\n"));
     if let Some(log) = &mut log {
         log.not_begun(&line);
     }
-    terminal::out(&retire.map(|retire| retired(retire, exit, false)).unwrap_or_default());
+    match retire {
+        // An error was printed, and the last line says the rest.
+        Some(retire) if exit == Exit::Failed => terminal::out(&retired(retire, exit, false)),
+        Some(retire) => terminal::out(&format!("{line}\n{}", retired(retire, exit, false))),
+        None => terminal::out(&format!("{line}\n")),
+    }
     Ok(exit)
 }
 
@@ -131,7 +135,10 @@ async fn prepare(
         let plan = &survey.plan;
         let is_applied = applied.is_some();
         let is_idle = plan.is_empty() && plan.refusals.is_empty() && !plan.drops_hosts();
-        if is_applied || is_idle {
+        if !is_applied && !is_idle && !agreed(plan, options).await? {
+            return Ok(Prepared::Over(Unchanged::failed(Exit::Declined, "declined")));
+        }
+        if is_applied || plan.is_empty() {
             let due = applied.unwrap_or_else(|| plan.receipts_due().cloned().collect());
             if due.is_empty() {
                 return Ok(Prepared::Over(Unchanged::new(plan, is_applied, None)));
@@ -150,9 +157,6 @@ async fn prepare(
                 }
             }
             continue;
-        }
-        if !agreed(plan, options).await? {
-            return Ok(Prepared::Over(Unchanged::failed(Exit::Declined, "declined")));
         }
         let (job, hosts) = Job::of(survey, digest, saved)?;
         match lock::take(hosts, &job.plan.hosts(), command, digest, patience).await? {

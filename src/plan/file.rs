@@ -24,7 +24,7 @@ pub const FORMAT: &str = "1.1";
 
 /// The version of the planner. It is raised whenever the same folder, options and facts lead
 /// to another plan than before.
-pub const PLANNER: u32 = 1;
+pub const PLANNER: u32 = 2;
 
 /// A saved plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -53,7 +53,7 @@ fn a_receipt_is_superseded_before_the_first_action() {
     let remove = Action::Remove { path: "/tb/a".to_owned(), before: Sha256::of(b"a") };
     let act = |gets_new| {
         host.write("/tb/a", b"a");
-        let said = host.shell(&(supersede(gets_new) + &host.request(&[remove.clone()])), b"");
+        let said = host.shell(&(supersede(gets_new) + &host.request(std::slice::from_ref(&remove))), b"");
         let last = said.lines().last().and_then(|line| Answer::parse(line.strip_prefix("marker ")?));
         match last.unwrap() {
             Answer::Ended(0, ending) => ending,
