@@ -2,7 +2,7 @@
 //!
 //! A receipt has a digest of every managed resource as the apply left it (*left*), and of what
 //! the folder wanted then, if that was something else with the same meaning (*wanted*). The
-//! digests of the present states are made in the same way ([`Receipt::digest`]), so that a
+//! digests of the present states are made in the same way ([`Receipt::origin`]), so that a
 //! later plan can tell whether the host has changed, the folder, or both. The digests are made
 //! with a salt of the host's own: a receipt stays usable after the swarm key has been replaced.
 //!
