@@ -6,13 +6,14 @@ use super::events::EventLog;
 use super::lock::{self, Taken};
 use super::plan::{note_age, shown};
 use super::progress::{self, Watched};
+use super::receipts::{Record, Unchanged};
 use super::survey::{Basis, Subject, Survey, known_hosts, probe, survey};
 use super::terminal::Interrupts;
 use super::{CommandError, Exit, folder, receipts, saved, terminal};
 use crate::desired::Desired;
 use crate::network::Secrets;
 use crate::plan::action::Action;
-use crate::plan::{HostFailure, Plan, Probed, Wrong};
+use crate::plan::{HostReceipt, Plan, Probed};
 use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
 use crate::render;
 use crate::resource::{FileSource, HostName, ResourceId, Sha256};
@@ -21,9 +22,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
-
-/// How long releasing the locks may take after an interrupt.
-const RELEASE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(
     args: &Args,
@@ -48,37 +46,33 @@ pub(crate) async fn run(
         let (saved, retire) = (saved.map(Path::to_owned), retire.cloned());
         async move { prepare(&args, &options, saved.as_deref(), retire.as_ref(), patience).await }
     };
-    let (exit, began) = match interrupts.unless(preparing).await {
-        None => {
-            terminal::out("apply: interrupted; nothing was changed\n");
-            (Exit::Interrupted, false)
-        }
-        Some(Ok(Prepared::Ready(ready))) => {
+    let unchanged = match interrupts.unless(preparing).await {
+        None => Unchanged::failed(Exit::Interrupted, "interrupted"),
+        Some(Ok(Prepared::Apply(ready))) => {
             let (job, locks) = *ready;
-            match job.plan.is_empty() {
-                true => (record(job, locks).await, false),
-                false => (carry_out(args, options, job, locks, log.take(), interrupts).await, true),
-            }
+            let exit = carry_out(args, options, job, locks, log, interrupts).await;
+            terminal::out(&retire.map(|retire| retired(retire, exit, true)).unwrap_or_default());
+            return Ok(exit);
         }
-        Some(Ok(Prepared::Over(exit))) => (exit, false),
+        Some(Ok(Prepared::Record(ready))) => {
+            let (record, locks) = *ready;
+            record.leave(locks).await
+        }
+        Some(Ok(Prepared::Over(over))) => over,
         Some(Err(report)) => {
             terminal::error(&report);
-            if retire.is_none() {
-                terminal::out("apply: failed; nothing was changed\n");
-            }
-            (Exit::Failed, false)
+            Unchanged::failed(Exit::Failed, "failed")
         }
     };
-    if let Some(mut log) = log.filter(|_| !began) {
-        log.not_begun(match exit {
-            Exit::Done => "apply: nothing to do",
-            Exit::Interrupted => "apply: interrupted; nothing was changed",
-            Exit::Declined => "apply: declined; nothing was changed",
-            Exit::Failed | Exit::Changes | Exit::Unplanned => "apply: failed; nothing was changed",
-        });
+    let Unchanged { exit, line } = unchanged;
+    if let Some(log) = &mut log {
+        log.not_begun(&line);
     }
-    if let Some(retire) = retire {
-        terminal::out(&retired(retire, exit, began));
+    match retire {
+        // An error was printed, and the last line says the rest.
+        Some(retire) if exit == Exit::Failed => terminal::out(&retired(retire, exit, false)),
+        Some(retire) => terminal::out(&format!("{line}\n{}", retired(retire, exit, false))),
+        None => terminal::out(&format!("{line}\n")),
     }
     Ok(exit)
 }
@@ -110,10 +104,12 @@ fn retired(retire: &RetireOptions, exit: Exit, began: bool) -> String {
 /// The result of planning and of asking for confirmation.
 enum Prepared {
     /// The apply can begin.
-    Ready(Box<(Job, Locks)>),
+    Apply(Box<(Job, Locks)>),
+    /// There is nothing to do but to leave receipts.
+    Record(Box<(Record, Locks)>),
     /// The command ends here: there is nothing to do, no host can be planned, or the user
     /// declined.
-    Over(Exit),
+    Over(Unchanged),
 }
 
 /// Plans, asks for confirmation, fetches the files to send, and locks the hosts. If another
@@ -126,53 +122,46 @@ async fn prepare(
     retire: Option<&RetireOptions>,
     patience: Instant,
 ) -> miette::Result<Prepared> {
+    let command = if retire.is_some() { "spore retire" } else { "spore apply" };
     loop {
-        let Found { survey, digest, is_applied } = match saved {
+        let Found { survey, digest, applied } = match saved {
             Some(path) => saved_plan(args, options, path).await?,
             None => {
                 let survey = survey(args, &options.plan, retire).await?;
                 let page = shown(&survey.page(), &survey.basis.at, None, terminal::style(args));
                 terminal::out(&page);
-                Found { digest: survey.digest(), survey, is_applied: false }
+                Found { digest: survey.digest(), survey, applied: None }
             }
         };
         let plan = &survey.plan;
-        if is_applied {
-            if plan.reaches_everything() {
-                terminal::out("apply: already applied; nothing to do\n");
-                return Ok(Prepared::Over(Exit::Done));
-            }
-            let why = render::not_reached(plan).join("; ");
-            terminal::out(&format!("apply: {why}; the rest is already applied\n"));
-            return Ok(Prepared::Over(Exit::Failed));
+        let is_applied = applied.is_some();
+        let is_idle = plan.is_empty() && plan.refusals.is_empty() && !plan.drops_hosts();
+        if !is_applied && !is_idle && !agreed(plan, options).await? {
+            return Ok(Prepared::Over(Unchanged::failed(Exit::Declined, "declined")));
         }
-        if plan.is_empty() && plan.refusals.is_empty() && !plan.drops_hosts() {
-            if !plan.reaches_everything() {
-                let why = render::not_reached(plan).join("; ");
-                terminal::out(&format!("apply: {why}; nothing was changed\n"));
-                return Ok(Prepared::Over(Exit::Failed));
+        if is_applied || plan.is_empty() {
+            let due = applied.unwrap_or_else(|| plan.receipts_due().cloned().collect());
+            if due.is_empty() {
+                return Ok(Prepared::Over(Unchanged::new(plan, is_applied, None)));
             }
-            if plan.receipts_due().next().is_none() {
-                terminal::out("apply: nothing to do\n");
-                return Ok(Prepared::Over(Exit::Done));
+            let Survey { basis, plan, hosts, .. } = survey;
+            match lock::take(hosts, &due.iter().collect(), command, digest, patience).await {
+                Ok(Taken::Locked(locks)) => {
+                    let record = Record { plan, is_applied, digest, basis, due };
+                    return Ok(Prepared::Record(Box::new((record, locks))));
+                }
+                Ok(Taken::Waited) => terminal::note("the lock was released; planning again"),
+                // The next apply leaves the receipts.
+                Err(why) => {
+                    let why = format!("no receipts were written: {why}");
+                    return Ok(Prepared::Over(Unchanged::new(&plan, is_applied, Some(why))));
+                }
             }
-        } else if !agreed(plan, options).await? {
-            terminal::out("apply: declined; nothing was changed\n");
-            return Ok(Prepared::Over(Exit::Declined));
+            continue;
         }
         let (job, hosts) = Job::of(survey, digest, saved)?;
-        let command = if retire.is_some() { "spore retire" } else { "spore apply" };
-        let is_empty = job.plan.is_empty();
-        let taken = match lock::take(hosts, &job.plan, command, job.digest, patience).await {
-            // The next apply leaves the receipts.
-            Err(why) if is_empty => {
-                terminal::out(&format!("apply: nothing to do; no receipts were written: {why}\n"));
-                return Ok(Prepared::Over(Exit::Done));
-            }
-            taken => taken?,
-        };
-        match taken {
-            Taken::Locked(locks) => return Ok(Prepared::Ready(Box::new((job, locks)))),
+        match lock::take(hosts, &job.plan.hosts(), command, digest, patience).await? {
+            Taken::Locked(locks) => return Ok(Prepared::Apply(Box::new((job, locks)))),
             Taken::Waited => terminal::note("the lock was released; planning again"),
         }
     }
@@ -183,8 +172,8 @@ struct Found {
     survey: Survey,
     /// The digest of its file.
     digest: Sha256,
-    /// Whether everything that the plan changes is already in place.
-    is_applied: bool,
+    /// If everything that the plan changes is already in place, the hosts that lack a receipt.
+    applied: Option<BTreeSet<HostName>>,
 }
 
 /// Reads a saved plan, makes it again from its facts to see that it is the same, shows it, and
@@ -219,8 +208,14 @@ async fn saved_plan(args: &Args, options: &ApplyOptions, path: &Path) -> miette:
         now.changes.get(id).is_none() && !now.unplanned.contains_key(&id.host) && !is_lost(&id.host)
     };
     let is_applied = !plan.is_empty() && plan.changes.iter().all(|(id, _)| is_in_place(id));
+    let applied = is_applied.then(|| {
+        // An apply of this plan may have been cut off before it left them.
+        let lacks = |host: &&HostName| now.receipts.get(host).is_some_and(HostReceipt::is_missing);
+        let changed = plan.leaves_receipts_on().into_iter().filter(lacks);
+        changed.chain(now.receipts_due()).cloned().collect()
+    });
     let survey = Survey { subject, basis, plan, hosts };
-    Ok(Found { survey, digest: saved.sha256, is_applied })
+    Ok(Found { survey, digest: saved.sha256, applied })
 }
 
 /// A confirmed plan, and everything needed to apply it.
@@ -258,7 +253,7 @@ impl Job {
 pub(super) async fn unasked(args: &Args, options: &ApplyOptions, survey: Survey) -> miette::Result<Exit> {
     let digest = survey.digest();
     let (job, hosts) = Job::of(survey, digest, None)?;
-    match lock::take(hosts, &job.plan, "spore rehearse", job.digest, Instant::now()).await? {
+    match lock::take(hosts, &job.plan.hosts(), "spore rehearse", job.digest, Instant::now()).await? {
         Taken::Locked(locks) => Ok(carry_out(args, options, job, locks, None, Interrupts::listen()).await),
         Taken::Waited => Ok(Exit::Failed),
     }
@@ -291,28 +286,12 @@ async fn carry_out(
         let (mut applied, mut hosts) = apply(&plan, locks, payloads, &stop, most, sender).await;
         // The display task ends when the last sender is dropped.
         let log = shown.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        if applied.is_complete(&plan) {
-            match stop.wait(interrupt, basis.again(&mut hosts)).await {
-                Some(Ok(again)) => {
-                    applied.compare(&plan, &again);
-                    if applied.is_complete(&plan) {
-                        let leaving = receipts::leave(&plan, digest, &again.roster, &basis, &mut hosts);
-                        match stop.wait(interrupt, leaving).await {
-                            Some(failed) => applied.failed.extend(failed.into_iter().map(|(host, what)| {
-                                (host, HostFailure { action: None, change: None, what })
-                            })),
-                            // Not every host may have its receipt.
-                            None => applied.interrupted = true,
-                        }
-                    }
-                }
-                Some(Err(error)) => {
-                    terminal::error(&error.into());
-                    is_checked = false;
-                }
-                // The hosts didn't answer in time, so what is left to do isn't known.
-                None => applied.interrupted = true,
-            }
+        let applied_plan = (&plan, digest);
+        if let Err(error) =
+            receipts::check(applied_plan, &mut applied, &mut basis, &mut hosts, (&stop, interrupt)).await
+        {
+            terminal::error(&error.into());
+            is_checked = false;
         }
         let releasing = async {
             for host in lock::release(hosts).await.into_values() {
@@ -321,7 +300,7 @@ async fn carry_out(
         };
         // A host that doesn't answer in time releases its lock when it misses the
         // heartbeat.
-        let _ = stop.wait(RELEASE, releasing).await;
+        let _ = stop.wait(receipts::RELEASE, releasing).await;
         (applied, log)
     };
     let (mut applied, log) = tokio::select! {
@@ -356,38 +335,6 @@ async fn carry_out(
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
         (false, false) => Exit::Failed,
-    }
-}
-
-/// Leaves receipts on hosts that need no change but have no receipt yet.
-async fn record(job: Job, locks: Locks) -> Exit {
-    let Job { plan, digest, saved: _, mut basis, payloads: _ } = job;
-    let Locks { locked: mut hosts, lost } = locks;
-    let mut failed: BTreeMap<HostName, Wrong> =
-        lost.into_iter().map(|(host, error)| (host, Wrong::Host(Arc::new(error)))).collect();
-    let mut is_same = false;
-    // The hosts may have changed since they were probed without a lock.
-    match basis.again(&mut hosts).await {
-        Ok(again) if again.is_empty() && again.reaches_everything() => {
-            is_same = true;
-            failed.extend(receipts::leave(&plan, digest, &again.roster, &basis, &mut hosts).await);
-        }
-        Ok(_) => terminal::note("the hosts have changed since the plan; see `spore plan`"),
-        Err(error) => terminal::error(&error.into()),
-    }
-    let releasing = lock::release(hosts);
-    let _ = tokio::time::timeout(RELEASE, releasing).await;
-    for (host, what) in &failed {
-        terminal::out(&render::failure(host, what));
-    }
-    let recorded = plan.receipts_due().filter(|host| !failed.contains_key(*host)).count();
-    if is_same && failed.is_empty() {
-        let hosts = render::counted(recorded, "host");
-        terminal::out(&format!("apply: nothing to do; wrote the receipt of {hosts}\n"));
-        Exit::Done
-    } else {
-        terminal::out("apply: nothing was changed; not every host has a receipt\n");
-        Exit::Failed
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) enum Command {
     Drift(DriftOptions),
     /// Rehash what the last apply left on the hosts, and check that the nodes answer; changes nothing
     #[command(
-        after_help = "Exit codes: 0 as the apply left it, 2 something differs or a node is failing, 3 a host has no receipt, 1 error.\nExample: spore verify host1"
+        after_help = "Exit codes: 0 as the apply left it, 2 something differs or a node is failing, 3 not known of some host, 1 error.\nExample: spore verify host1"
     )]
     Verify(HostsOptions),
     /// List the applies that each host has a record of

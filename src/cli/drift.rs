@@ -5,30 +5,22 @@ use super::{CommandError, Exit, format, plan, terminal};
 use crate::plan::file::State;
 use crate::render::{self, report};
 
-pub(crate) async fn run(args: &Args, options: &DriftOptions) -> miette::Result<Exit> {
-    if !options.plan.targets.is_empty() {
+pub(crate) async fn run(args: Args, options: DriftOptions) -> miette::Result<Exit> {
+    let DriftOptions { plan, facts, format: written_as } = options;
+    if !plan.targets.is_empty() {
         let help = "remove the option: `drift` compares every host";
         return Err(CommandError::new("`drift` doesn't accept `--target`", help).into());
     }
-    let mut interrupts = terminal::Interrupts::listen();
-    let surveying = {
-        let (args, DriftOptions { plan, facts, format: _ }) = (args.clone(), options.clone());
-        let options = PlanArgs { plan, out: None, facts, without_secrets: false, format: Format::Text };
-        async move { plan::made(&args, &options).await }
-    };
-    let Some(survey) = interrupts.unless(surveying).await else {
-        terminal::out("drift: interrupted\n");
-        return Ok(Exit::Interrupted);
-    };
-    let survey = survey?;
+    let options = PlanArgs { plan, out: None, facts, without_secrets: false, format: Format::Text };
+    let survey = plan::made(&args, &options).await?;
     let page = survey.page();
     let drift = render::drift(&page);
     let header = render::header(&page, &survey.basis.at);
-    let mut report = report::drift(&drift, format::folder(args));
+    let mut report = report::drift(&drift, format::folder(&args));
     report.about = header.lines().take(1).map(str::to_owned).collect();
-    match options.format {
+    match written_as {
         DriftFormat::Report(format) => {
-            let text = || header + &render::drift_text(&drift, terminal::style(args));
+            let text = || header + &render::drift_text(&drift, terminal::style(&args));
             format::write(&report, format, text);
         }
         DriftFormat::Prometheus => {

@@ -5,12 +5,12 @@
 //! display.
 
 use super::CommandError;
-use crate::plan::scheduler::Skipped;
+use crate::plan::scheduler::{Next, Skipped};
 use crate::plan::wire::{ActionReport, Outcome};
 use crate::plan::{Applied, Plan};
 use crate::remote::{ApplyEvent, ApplyEventKind};
 use crate::render;
-use crate::render::events::{Change, Ended, EndedAs, Event, Line, kind_and_subject};
+use crate::render::events::{Change, Ended, EndedAs, Event, Line, Step};
 use crate::resource::{HostName, Printable, ResourceId, Sha256, timestamp};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The version of the format, `major.minor`. A minor version only adds fields and events.
-const FORMAT: &str = "1.0";
+const FORMAT: &str = "1.1";
 
 /// The shortest time between two events about the progress of the same action.
 const PACE: Duration = Duration::from_secs(1);
@@ -29,6 +29,8 @@ pub(super) struct EventLog {
     out: Box<dyn Write + Send>,
     /// The first error. Nothing is written after it, and the apply goes on.
     error: Option<io::Error>,
+    /// The number of the current wave, from 1; `None` while files are staged.
+    wave: Option<usize>,
     /// For each host, when its progress was last written.
     told: BTreeMap<HostName, Instant>,
 }
@@ -43,7 +45,7 @@ impl EventLog {
             true => Box::new(io::stdout()),
             false => Box::new(File::create(path).map_err(|error| failed(path, &error))?),
         };
-        let mut log = Self { out, error: None, told: BTreeMap::new() };
+        let mut log = Self { out, error: None, wave: None, told: BTreeMap::new() };
         log.write(Event::Version { version: FORMAT, spore: env!("CARGO_PKG_VERSION") });
         match log.error.take() {
             Some(error) => Err(failed(path, &error)),
@@ -71,38 +73,34 @@ impl EventLog {
     pub(super) fn tell(&mut self, event: &ApplyEvent) {
         let told = match &event.kind {
             ApplyEventKind::Action { host, action, report } => {
-                let (kind, on) = kind_and_subject(action);
-                let (name, action) = (name(host), Printable::composed(render::action(action)));
+                let (name, step) = (name(host), Step::of(action, self.wave));
                 match report {
-                    ActionReport::Began { .. } => Event::Started { host: name, kind, on, action },
+                    ActionReport::Began { .. } => Event::Started { host: name, step },
                     ActionReport::Sent { sent, total, .. } => {
                         if self.told.get(host).is_some_and(|at| at.elapsed() < PACE) {
                             return;
                         }
                         self.told.insert(host.clone(), Instant::now());
-                        Event::Progress { host: name, kind, on, action, sent: *sent, total: *total }
+                        Event::Progress { host: name, step, sent: *sent, total: *total }
                     }
                     ActionReport::Runs { .. } | ActionReport::NotReached { .. } => return,
-                    ActionReport::Ended { outcome: Outcome::Done, .. } => {
-                        Event::Done { host: name, kind, on, action, already: false }
-                    }
-                    ActionReport::Ended { outcome: Outcome::Already, .. } => {
-                        Event::Done { host: name, kind, on, action, already: true }
+                    ActionReport::Ended { outcome, .. } if outcome.is_good() => {
+                        Event::Done { host: name, step, already: *outcome == Outcome::Already }
                     }
                     ActionReport::Ended { outcome, .. } => {
                         let reason = Printable::composed(render::failed_outcome(outcome));
-                        Event::Failed { host: name, action: Some(action), reason }
+                        Event::Failed { host: name, step: Some(step), reason }
                     }
                 }
             }
             ApplyEventKind::Lost { host, action, error } => Event::Failed {
                 host: name(host),
-                action: action.as_ref().map(|action| Printable::composed(render::action(action))),
+                step: action.as_ref().map(|action| Step::of(action, self.wave)),
                 reason: Printable::composed(render::host_error(error)),
             },
             ApplyEventKind::Died(node) => Event::Failed {
                 host: name(&node.host),
-                action: None,
+                step: None,
                 reason: Printable::composed(render::died(node)),
             },
             ApplyEventKind::Skipped(skipped) => {
@@ -114,7 +112,13 @@ impl EventLog {
                 }
                 return;
             }
-            ApplyEventKind::Started(_) | ApplyEventKind::Ended(_) | ApplyEventKind::Began(_) => return,
+            ApplyEventKind::Began(next) => {
+                if let Next::Run { wave, hosts: _ } = next {
+                    self.wave = Some(wave + 1);
+                }
+                return;
+            }
+            ApplyEventKind::Started(_) | ApplyEventKind::Ended(_) => return,
         };
         self.write_at(event.at, told);
     }

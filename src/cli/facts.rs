@@ -10,23 +10,14 @@ use crate::plan::{Options, Probed};
 use crate::render;
 use crate::resource::Printable;
 
-pub(crate) async fn run(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
-    terminal::set_up_reports(args);
-    let mut interrupts = terminal::Interrupts::listen();
-    let gathering = {
-        let (args, options) = (args.clone(), options.clone());
-        async move { gather(&args, &options).await }
-    };
-    interrupts.unless(gathering).await.unwrap_or_else(|| {
-        terminal::out("facts: interrupted\n");
-        Ok(Exit::Interrupted)
-    })
-}
-
-async fn gather(args: &Args, options: &FactsOptions) -> miette::Result<Exit> {
-    let folder = folder::read(args, options.hosts.folder.outside(), Secrets::Needed)?;
+pub(crate) async fn run(args: Args, options: FactsOptions) -> miette::Result<Exit> {
+    terminal::set_up_reports(&args);
+    let folder = folder::read(&args, options.hosts.folder.outside(), Secrets::Needed)?;
     let subject = Subject::of(folder, None, Options::default())?;
-    let (basis, _) = survey::probe_some(&subject, &options.hosts).await?;
+    let (mut basis, _) = survey::probe_some(&subject, &options.hosts).await?;
+    if options.out.is_some() {
+        basis.leave_out_unsaved();
+    }
     let (mut answered, mut silent) = (0, 0);
     for (host, probed) in basis.probed() {
         match probed {

@@ -30,15 +30,6 @@ pub(crate) fn write(report: &Report, format: Format, text: impl FnOnce() -> Stri
     terminal::document(&document, &report.conclusion());
 }
 
-/// Writes the last line of a command, which is on standard output only if that is for
-/// people.
-pub(crate) fn conclude(format: Format, conclusion: &str) {
-    match format {
-        Format::Text => terminal::out(&format!("{conclusion}\n")),
-        _ => terminal::note(conclusion),
-    }
-}
-
 /// Appends the report to the file that GitHub Actions shows as the step's summary.
 fn summarize(report: &Report) -> io::Result<()> {
     let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else {

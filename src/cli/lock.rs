@@ -2,11 +2,11 @@
 //! entry points are [`take`] and [`release`].
 
 use super::{CommandError, terminal};
-use crate::plan::{Holder, HostError, Plan};
+use crate::plan::{Holder, HostError};
 use crate::remote::{Connection, Locked, Locks};
 use crate::render;
 use crate::resource::{HostName, Printable, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,13 +17,13 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The result of locking the hosts.
 pub(super) enum Taken {
-    /// Every host that the plan needs is locked or lost.
+    /// Every host that is needed is locked or lost.
     Locked(Locks),
     /// Another apply had locked a host, and has released it since. No host is locked now.
     Waited,
 }
 
-/// Locks every host that the plan needs, or none. If another apply holds a host, releases
+/// Locks every host that is needed, or none. If another apply holds a host, releases
 /// all others and tries again until `patience`. Other applies are shown `command` as the
 /// holder's command, and the digest of its plan.
 ///
@@ -31,12 +31,11 @@ pub(super) enum Taken {
 /// If another apply still holds a host at `patience`. Nothing was changed then.
 pub(super) async fn take(
     mut hosts: BTreeMap<HostName, Connection>,
-    plan: &Plan,
+    needed: &BTreeSet<&HostName>,
     command: &str,
     digest: Sha256,
     patience: Instant,
 ) -> miette::Result<Taken> {
-    let needed = plan.hosts();
     hosts.retain(|name, _| needed.contains(name));
     let mut waited = false;
     loop {

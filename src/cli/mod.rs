@@ -32,9 +32,10 @@ mod terminal;
 mod verify;
 
 use crate::resource::Printable;
-use args::{Args, Command};
+use args::{Args, Command, DriftFormat, Format};
 use clap::Parser as _;
 use std::process::ExitCode;
+use terminal::Interrupts;
 use thiserror::Error;
 
 /// Exit codes; README.md describes them.
@@ -126,19 +127,49 @@ async fn run(args: &Args) -> miette::Result<Exit> {
     let Some(command) = &args.command else { return standing::run(args) };
     match command {
         Command::Check(options) => check::run(args, options),
-        Command::Plan(options) => plan::run(args, options).await,
+        Command::Plan(options) => {
+            let work = plan::run(args.clone(), options.clone());
+            until_interrupted("plan", options.format == Format::Text, work).await
+        }
         Command::Apply(options) => apply::run(args, &options.apply, options.saved.as_deref(), None).await,
         Command::Retire(options) => apply::run(args, &options.apply, None, Some(options)).await,
         Command::Show(options) => show::run(args, options),
-        Command::Drift(options) => drift::run(args, options).await,
-        Command::Verify(options) => verify::verify(args, options).await,
-        Command::History(options) => verify::history(args, options).await,
-        Command::Facts(options) => facts::run(args, options).await,
+        Command::Drift(options) => {
+            let is_for_people = options.format == DriftFormat::Report(Format::Text);
+            until_interrupted("drift", is_for_people, drift::run(args.clone(), options.clone())).await
+        }
+        Command::Verify(options) => {
+            until_interrupted("verify", true, verify::verify(args.clone(), options.clone())).await
+        }
+        Command::History(options) => {
+            until_interrupted("history", true, verify::history(args.clone(), options.clone())).await
+        }
+        Command::Facts(options) => {
+            until_interrupted("facts", true, facts::run(args.clone(), options.clone())).await
+        }
         Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse(options) => rehearse::run(args, options.clone()).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,
     }
+}
+
+/// Runs a command that changes nothing, so that an interrupt needs no more than a last line. That is
+/// on standard output only if what else is there is for people.
+async fn until_interrupted(
+    command: &str,
+    is_for_people: bool,
+    work: impl Future<Output = miette::Result<Exit>> + Send + 'static,
+) -> miette::Result<Exit> {
+    if let Some(ended) = Interrupts::listen().unless(work).await {
+        return ended;
+    }
+    let line = format!("{command}: interrupted");
+    match is_for_people {
+        true => terminal::out(&format!("{line}\n")),
+        false => terminal::note(&line),
+    }
+    Ok(Exit::Interrupted)
 }
 
 #[cfg(test)]

@@ -10,26 +10,18 @@ use crate::render::{self, Style, report};
 use crate::resource::Sha256;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) async fn run(args: &Args, options: &PlanArgs) -> miette::Result<Exit> {
-    let mut interrupts = terminal::Interrupts::listen();
-    let surveying = {
-        let (args, options) = (args.clone(), options.clone());
-        async move { made(&args, &options).await }
-    };
-    let Some(survey) = interrupts.unless(surveying).await else {
-        format::conclude(options.format, "plan: interrupted");
-        return Ok(Exit::Interrupted);
-    };
-    let survey = survey?;
+pub(crate) async fn run(args: Args, options: PlanArgs) -> miette::Result<Exit> {
+    let mut survey = made(&args, &options).await?;
     let mut digest = None;
     if let Some(out) = &options.out {
+        survey.leave_out_unsaved()?;
         let bytes = survey.file().to_bytes();
         saved::write(out, &bytes)?;
         digest = Some(Sha256::of(&bytes));
         terminal::note(&format!("saved the plan to {}", out.display()));
     }
     let page = survey.page();
-    write(args, options.format, &page, &survey.basis.at, digest);
+    write(&args, options.format, &page, &survey.basis.at, digest);
     Ok(match page.verdict {
         Verdict::InSync => Exit::Done,
         Verdict::Changes => Exit::Changes,

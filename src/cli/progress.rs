@@ -127,11 +127,11 @@ impl Watched {
             }
             ApplyEventKind::Action { report: ActionReport::Runs { .. }, .. } => {}
             ApplyEventKind::Action { host, action, report: ActionReport::NotReached { .. } } => {
-                self.line(&format!("  … {host} {}: {}", render::action(&action), render::NOT_REACHED));
+                self.line(&format!("  … {host} {}: {}", render::action(&action.action), render::NOT_REACHED));
             }
             ApplyEventKind::Action { host, action, report: ActionReport::Began { .. } } => {
-                self.running.insert(host.clone(), (action.clone(), None));
-                self.began(host, &action);
+                self.running.insert(host.clone(), (action.action.clone(), None));
+                self.began(host, &action.action);
             }
             ApplyEventKind::Action { host, report: ActionReport::Sent { sent, total, .. }, .. } => {
                 if let Some((_, bytes)) = self.running.get_mut(&host) {
@@ -147,7 +147,7 @@ impl Watched {
                         self.line(&format!("  {} {host} staged", self.style.paint(Tone::Good, "✓")));
                     }
                     None => {
-                        let text = render::ended(&host, &action, &outcome, self.style);
+                        let text = render::ended(&host, &action.action, &outcome, self.style);
                         self.line(text.trim_end_matches('\n'));
                     }
                 }
@@ -155,7 +155,8 @@ impl Watched {
             ApplyEventKind::Lost { host, action, error } => {
                 self.clear(&host);
                 let sign = self.style.paint(Tone::Bad, "✗");
-                let what = action.map(|action| format!(" {}", render::action(&action))).unwrap_or_default();
+                let what = action.map(|action| format!(" {}", render::action(&action.action)));
+                let what = what.unwrap_or_default();
                 self.line(&format!(
                     "  {sign} {host}{what}: {}; {}",
                     render::host_error(&error),

@@ -41,6 +41,17 @@ pub(crate) struct Subject {
 }
 
 impl Survey {
+    /// Before the plan is saved: see [`Basis::leave_out_unsaved`].
+    ///
+    /// # Errors
+    /// If there is no plan without these hosts.
+    pub(crate) fn leave_out_unsaved(&mut self) -> Result<(), CommandError> {
+        if self.basis.leave_out_unsaved() {
+            self.plan = self.basis.plan()?;
+        }
+        Ok(())
+    }
+
     /// The plan in words.
     pub(crate) fn page(&self) -> PlanPage {
         render::page(&self.plan, &self.basis.holders)
@@ -224,6 +235,14 @@ impl Basis {
         self.planner.receipts(&self.probed, apply, roster, salt)
     }
 
+    /// The roster that an apply leaves after which `again` was planned.
+    pub(crate) fn roster_after(&self, again: &Plan, is_complete: bool) -> Roster {
+        match is_complete {
+            true => again.roster.clone(),
+            false => self.planner.roster_of_incomplete(again, &self.probed),
+        }
+    }
+
     /// Records what hosts have answered earlier.
     fn recorded(&mut self, names: Vec<HostName>, gathered: &Gathered) {
         for name in names {
@@ -236,6 +255,20 @@ impl Basis {
             };
             self.answered(name, answer);
         }
+    }
+
+    /// Before the facts are saved: a host whose answer can't be saved without a secret counts as
+    /// one that couldn't be planned, for that reason. Returns whether there is any.
+    pub(crate) fn leave_out_unsaved(&mut self) -> bool {
+        let can_be_saved =
+            |(name, answer): (&HostName, &Untrusted)| stored(name, answer, &self.redactor).is_some();
+        let unsaved = self.answers.iter().filter(|answer| !can_be_saved(*answer));
+        let unsaved: Vec<HostName> = unsaved.map(|(name, _)| name.clone()).collect();
+        for name in &unsaved {
+            self.answers.remove(name);
+            self.probed.insert(name.clone(), Probed::Nothing(Unplanned::Unsaved));
+        }
+        !unsaved.is_empty()
     }
 
     /// What the hosts have answered, for a file.

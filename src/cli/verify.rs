@@ -17,39 +17,29 @@ use tokio::task::JoinSet;
 
 /// Recomputes the digests of everything that receipts name, compares, and completes the handshake
 /// with the nodes.
-pub(crate) async fn verify(args: &Args, options: &HostsOptions) -> miette::Result<Exit> {
-    let mut options = options.clone();
+pub(crate) async fn verify(args: Args, mut options: HostsOptions) -> miette::Result<Exit> {
     // A remembered digest proves nothing here.
     options.connection.rehash = true;
-    let (for_work, with) = (args.clone(), options.clone());
-    let work = async move { probe_and_greet(&for_work, &with).await };
-    let Some((basis, met)) = unless_interrupted(args, "verify", work).await? else {
-        return Ok(Exit::Interrupted);
-    };
+    let (basis, met) = probe_and_greet(&args, &options).await?;
     let mut tally = render::Verified::default();
     for (host, probed) in basis.probed() {
         if basis.is_idle(host) {
             continue;
         }
-        let state = known(host, probed).map(|facts| interpret(host, facts));
-        let ours = |state: &Current| state.receipt.clone().filter(|receipt| basis.is_ours(receipt));
-        match state.as_ref().map(|state| (state, ours(state))) {
-            Some((state, Some(receipt))) => {
-                let differing = receipt.differing(&state.graph);
-                let greeted = met.get(host).cloned().unwrap_or_default();
-                terminal::out(&tally.host(host, &receipt, &differing, &greeted));
-            }
-            Some((_, None)) => {
-                tally.unknown += 1;
-                terminal::out(&format!("{host}: unknown, because it has no receipt of an apply\n"));
-            }
-            None => tally.unknown += 1,
-        }
+        let Some(facts) = known(host, probed) else {
+            tally.unknown();
+            continue;
+        };
+        let Current { receipt, graph, asked, .. } = interpret(host, facts);
+        let receipt = receipt.filter(|receipt| basis.is_ours(receipt));
+        let compared = receipt.as_ref().map(|receipt| (receipt, receipt.compare(&graph, &asked)));
+        let greeted = met.get(host).cloned().unwrap_or_default();
+        terminal::out(&tally.host(host, compared.as_ref(), &greeted));
     }
     terminal::out(&tally.conclusion());
-    Ok(match (tally.is_sound(), tally.unknown) {
-        (true, 0) => Exit::Done,
-        (true, _) => Exit::Unplanned,
+    Ok(match (tally.is_sound(), tally.is_complete()) {
+        (true, true) => Exit::Done,
+        (true, false) => Exit::Unplanned,
         (false, _) => Exit::Changes,
     })
 }
@@ -62,8 +52,7 @@ async fn probe_and_greet(
     args: &Args,
     options: &HostsOptions,
 ) -> miette::Result<(Basis, BTreeMap<HostName, render::Greeted>)> {
-    let folder = folder::read(args, options.folder.outside(), Secrets::Needed)?;
-    let subject = Subject::of(folder, None, Options::default())?;
+    let subject = subject(args, options)?;
     let (basis, hosts) = survey::probe_some(&subject, options).await?;
     let expected = basis.planner.handshakes(basis.probed());
     let met = match subject.network.swarm_key.here() {
@@ -92,10 +81,8 @@ async fn greet(
 }
 
 /// Lists the applies that the receipts name.
-pub(crate) async fn history(args: &Args, options: &HostsOptions) -> miette::Result<Exit> {
-    let (for_work, with) = (args.clone(), options.clone());
-    let work = async move { probe(&for_work, &with).await };
-    let Some(basis) = unless_interrupted(args, "history", work).await? else { return Ok(Exit::Interrupted) };
+pub(crate) async fn history(args: Args, options: HostsOptions) -> miette::Result<Exit> {
+    let (basis, _) = survey::probe_some(&subject(&args, &options)?, &options).await?;
     let (mut listed, mut without) = (0, 0);
     for (host, probed) in basis.probed() {
         if basis.is_idle(host) {
@@ -129,29 +116,12 @@ fn known<'a>(host: &HostName, probed: &'a Probed) -> Option<&'a Facts> {
     }
 }
 
-/// Does the work. `None` if the user interrupted `command`.
-async fn unless_interrupted<T: Send + 'static>(
-    args: &Args,
-    command: &str,
-    work: impl Future<Output = miette::Result<T>> + Send + 'static,
-) -> miette::Result<Option<T>> {
-    terminal::set_up_reports(args);
-    let mut interrupts = terminal::Interrupts::listen();
-    match interrupts.unless(work).await {
-        Some(done) => done.map(Some),
-        None => {
-            terminal::out(&format!("{command}: interrupted\n"));
-            Ok(None)
-        }
-    }
-}
-
-/// Probes the hosts that the options name, or all.
+/// Reads the folder.
 ///
 /// # Errors
-/// If the folder can't be read, or doesn't have one of the hosts.
-async fn probe(args: &Args, options: &HostsOptions) -> miette::Result<Basis> {
+/// If the folder can't be read.
+fn subject(args: &Args, options: &HostsOptions) -> miette::Result<Subject> {
+    terminal::set_up_reports(args);
     let folder = folder::read(args, options.folder.outside(), Secrets::Needed)?;
-    let subject = Subject::of(folder, None, Options::default())?;
-    Ok(survey::probe_some(&subject, options).await?.0)
+    Subject::of(folder, None, Options::default())
 }

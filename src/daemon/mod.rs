@@ -275,6 +275,13 @@ impl Daemon {
         }
     }
 
+    /// The receipt's name from the first change of an apply until that leaves a new receipt.
+    pub fn superseded_receipt(self) -> &'static str {
+        match self {
+            Self::Tau => tau::SUPERSEDED_RECEIPT,
+        }
+    }
+
     /// The directory of the receipt and the roster.
     pub fn receipt_directory(self) -> &'static str {
         match self {

@@ -21,6 +21,8 @@ use std::sync::Arc;
 
 /// The directory of the records of starts.
 const RECORDS: &str = "/run/spore/";
+/// The directory of what spore notes about a host.
+const NOTES: &str = "/var/lib/spore/";
 /// The remembered digests of large files, which are a cache.
 const DIGESTS: &str = "/var/lib/spore/digests";
 /// Contains a file for each shape whose node spore has removed without removing its storage
@@ -263,8 +265,7 @@ impl Reading<'_> {
         let mut idle: Vec<(String, RemovalRule)> =
             without_storage.map(|(path, shape)| (path.clone(), RemovalRule::Node(shape))).collect();
         let is_receipt = |path: &&String| {
-            let directory = path.rsplit_once('/').map(|(directory, _)| directory);
-            Daemon::ALL.iter().any(|daemon| directory == Some(daemon.receipt_directory())) && !is_staged(path)
+            Daemon::ALL.iter().any(|daemon| is_in(daemon.receipt_directory(), path)) && !is_staged(path)
         };
         let receipts = self.facts.paths.keys().filter(is_receipt).cloned();
         idle.extend(receipts.chain([DIGESTS.to_owned()]).map(|path| (path, RemovalRule::Host)));
@@ -306,6 +307,19 @@ pub(super) fn is_looked_at(path: &str) -> bool {
     is_staged(path)
         || daemon::meaning(path).is_some()
         || [resolver::RESOLV_CONF, resolver::DROP_INS].contains(&path)
+}
+
+/// Whether only spore and its unit write this file: what an interrupted apply has left, receipts,
+/// records of starts, and notes.
+pub(super) fn is_own(path: &str) -> bool {
+    let is_receipt = |daemon: &Daemon| is_in(daemon.receipt_directory(), path);
+    is_staged(path)
+        || [RECORDS, NOTES].iter().any(|directory| path.starts_with(directory))
+        || Daemon::ALL.iter().any(is_receipt)
+}
+
+fn is_in(directory: &str, path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(above, _)| above == directory)
 }
 
 /// Whether this is a temporary file that an interrupted apply has left.

@@ -92,8 +92,12 @@ pub struct Facts {
 impl Facts {
     /// What the last apply has left, as far as the host says so.
     pub fn receipt(&self) -> Option<Receipt> {
-        let receipts = Daemon::ALL.iter().filter_map(|daemon| self.texts.get(daemon.receipt()));
-        receipts.filter_map(|text| Receipt::parse(text.expose(), &self.redactor)).next()
+        let at = |path: &str| Receipt::parse(self.texts.get(path)?.expose(), &self.redactor);
+        let superseded = |daemon: &Daemon| {
+            at(daemon.superseded_receipt()).map(|receipt| Receipt { superseded: true, ..receipt })
+        };
+        // If both are there, the receipt was written later, and the other not removed any more.
+        Daemon::ALL.iter().find_map(|daemon| at(daemon.receipt()).or_else(|| superseded(daemon)))
     }
 
     /// The roster with this name, if the host has sent it.

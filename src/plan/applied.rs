@@ -107,6 +107,21 @@ impl Applied {
         plan.changes.iter().map(|(id, _)| id).filter(is_left).collect()
     }
 
+    /// Those of the hosts on which nothing has failed and every change of the plan was made.
+    pub fn complete_hosts<'a>(
+        &self,
+        plan: &Plan,
+        hosts: impl IntoIterator<Item = &'a HostName>,
+    ) -> BTreeSet<HostName> {
+        let failed = self.failed_hosts();
+        let is_done = |(id, _): (&ResourceId, _)| self.done.contains(id);
+        let is_complete = |host: &&HostName| {
+            let changes = plan.changes.of(host);
+            !failed.contains(host) && changes.is_none_or(|changes| changes.iter().all(is_done))
+        };
+        hosts.into_iter().filter(is_complete).cloned().collect()
+    }
+
     /// Compares the hosts after a complete apply with the plan. `again` is a plan with the
     /// same options, made from facts that were gathered after the apply. The outcome is
     /// decided by this comparison, because an action may succeed without having the planned

@@ -24,7 +24,7 @@ pub const FORMAT: &str = "1.1";
 
 /// The version of the planner. It is raised whenever the same folder, options and facts lead
 /// to another plan than before.
-pub const PLANNER: u32 = 1;
+pub const PLANNER: u32 = 2;
 
 /// A saved plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -261,6 +261,10 @@ pub struct LastApply {
     pub by: Printable,
     /// The SHA-256 of its plan.
     pub plan: Printable,
+    /// Whether a later apply has begun on the host and hasn't left a receipt, so that it isn't
+    /// known where differences come from.
+    #[serde(default)]
+    pub superseded: bool,
 }
 
 /// The kind of a resource.

@@ -289,6 +289,8 @@ pub enum Note {
     /// The SSH servers of these hosts forbid forwarding, so whether their nodes speak isn't
     /// known.
     NotHeard(Vec<HostName>),
+    /// The plan changes nothing, but an apply of it leaves receipts on these hosts.
+    Receipts(Vec<HostName>),
     /// A node starts with data that an earlier node has left under the same name.
     OldStorage {
         /// The node that starts.
@@ -485,14 +487,19 @@ impl Plan {
             && self.forgotten.iter().all(|forgotten| forgotten.pruned)
     }
 
+    /// Whether the plan changes anything on a host.
+    pub fn changes_host(&self, host: &HostName) -> bool {
+        self.changes.of(host).is_some_and(|changes| !changes.is_empty())
+    }
+
     /// The hosts that need no change, and that get a receipt all the same: see
     /// [`HostReceipt::is_due`].
     pub fn receipts_due(&self) -> impl Iterator<Item = &HostName> {
         self.receipts.iter().filter(|(_, receipt)| receipt.is_due).map(|(host, _)| host)
     }
 
-    /// The hosts on which a complete apply leaves a receipt: those that it changes, and those
-    /// that lack one.
+    /// The hosts on which an apply leaves a receipt once its part there is complete: those that
+    /// it changes, and those that lack one.
     pub fn leaves_receipts_on(&self) -> BTreeSet<&HostName> {
         let changed = self.changes.hosts().filter(|(_, changes)| !changes.is_empty());
         changed.map(|(host, _)| host).chain(self.receipts_due()).collect()

@@ -156,10 +156,19 @@ impl Planner {
         self.known = roster;
     }
 
-    /// The hosts in the roster of the newest receipt that the folder no longer has. A host whose
-    /// address the folder has under another name was renamed. [`WithForgotten`](super::WithForgotten) plans them.
+    /// The hosts in the roster of the newest receipt that the folder no longer has, under any
+    /// name. If the folder has another address for one of them, the one at the old address is
+    /// named after that. [`WithForgotten`](super::WithForgotten) plans them.
     pub fn forgotten(&self, probed: &BTreeMap<HostName, Probed>) -> BTreeMap<HostName, RosterHost> {
         roster::forgotten(&self.network, &self.folder, &self.known, probed)
+    }
+
+    /// The roster that an apply leaves that wasn't completed: that of the plan made after it, and
+    /// the other hosts in the roster of the newest receipt, which may not be retired yet.
+    pub fn roster_of_incomplete(&self, plan: &Plan, probed: &BTreeMap<HostName, Probed>) -> Roster {
+        let mut roster = roster::last(&self.network, &self.folder, &self.known, probed).unwrap_or_default();
+        roster.hosts.extend(plan.roster.hosts.clone());
+        Roster::new(roster.hosts)
     }
 
     /// The roster that an apply of this plan leaves: the folder's hosts with nodes, and the hosts
@@ -246,9 +255,10 @@ impl Planner {
         mut salt: impl FnMut() -> String,
     ) -> BTreeMap<HostName, Receipt> {
         let parts = self.parts(probed).into_iter().filter(|(_, part)| part.obstacles.is_empty());
-        let mut receipt =
-            |part: &HostPart| receipts::new(&self.network, part, apply.clone(), salt(), roster.file_name());
-        parts.filter_map(|(name, part)| Some((name.clone(), receipt(&part)?))).collect()
+        let mut receipt = |name: &HostName, part: &HostPart| {
+            receipts::new(&self.network, name, part, apply.clone(), salt(), roster.file_name())
+        };
+        parts.filter_map(|(name, part)| Some((name.clone(), receipt(name, &part)?))).collect()
     }
 
     /// The handshakes to complete with the nodes of each host that has answered.
@@ -258,7 +268,8 @@ impl Planner {
     }
 
     /// Sets the roster, once it is known which hosts are forgotten. A host with another one gets
-    /// a receipt, unless only a part of the network is planned.
+    /// a receipt, unless only a part of the network is planned. If that is all that an apply would
+    /// do, the plan says so.
     pub(super) fn set_roster(&self, plan: &mut Plan) {
         plan.roster = self.roster(plan);
         let name = plan.roster.file_name();
@@ -267,6 +278,11 @@ impl Planner {
             for receipt in plan.receipts.values_mut() {
                 receipt.is_due |= receipt.roster.as_ref() != Some(&name);
             }
+        }
+        plan.notes.retain(|note| !matches!(note, Note::Receipts(_)));
+        let due: Vec<HostName> = plan.receipts_due().cloned().collect();
+        if plan.is_empty() && !due.is_empty() {
+            plan.notes.push(Note::Receipts(due));
         }
     }
 

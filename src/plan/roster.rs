@@ -6,8 +6,8 @@ use crate::facts::Facts;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::{Roster, RosterHost};
 use crate::network::{At, Host, Identity, Login, Network, Ssh};
-use crate::resource::{Cycle, HostName, Printable};
-use std::collections::BTreeMap;
+use crate::resource::{Cycle, HostName, Printable, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How far the clock of another controller may be ahead of this one's, in seconds.
@@ -79,10 +79,13 @@ impl WithForgotten {
     /// # Errors
     /// Resources depend on each other in a cycle, which would be a defect of spore.
     pub fn plan(&self, folder: &Planner, probed: &BTreeMap<HostName, Probed>) -> Result<Plan, Cycle> {
-        let mut all = self.planner.plan(probed)?;
+        let in_folder = in_folder(&self.hosts, probed);
+        let others = probed.iter().filter(|(host, _)| !in_folder.contains(host));
+        let mut all =
+            self.planner.plan(&others.map(|(host, probed)| (host.clone(), probed.clone())).collect())?;
         let prune = folder.options().prune;
         let mut forgotten = Vec::new();
-        for (host, roster) in &self.hosts {
+        for (host, roster) in self.hosts.iter().filter(|(host, _)| !in_folder.contains(host)) {
             let unreachable = all.unplanned.remove(host);
             let has_changes = all.changes.of(host).is_some_and(|changes| !changes.is_empty());
             if unreachable.is_some() || has_changes {
@@ -97,7 +100,7 @@ impl WithForgotten {
                 folder.plan(&of_folder.map(|(host, probed)| (host.clone(), probed.clone())).collect())?
             }
         };
-        plan.asked -= if prune { self.hosts.len() } else { 0 };
+        plan.asked -= if prune { self.hosts.len() - in_folder.len() } else { 0 };
         plan.forgotten = forgotten;
         folder.set_roster(&mut plan);
         Ok(plan)
@@ -133,32 +136,97 @@ pub(super) fn forgotten(
     known: &Roster,
     probed: &BTreeMap<HostName, Probed>,
 ) -> BTreeMap<HostName, RosterHost> {
-    // A host that isn't trusted could claim to have the newest receipt, so one from the future
-    // doesn't count.
-    let is_past = |facts: &Facts, receipt: &Receipt| {
-        facts
-            .surroundings
-            .received
-            .is_none_or(|received| receipt.seconds().is_some_and(|at| at <= received + FAST))
+    let receipts = receipts(network, folder, probed);
+    let Some(roster) = newest(&receipts, known) else { return BTreeMap::new() };
+    // A machine has another address now, or another name, if its receipt has the name that the
+    // roster has.
+    let found: BTreeSet<&str> =
+        receipts.iter().filter_map(|(_, receipt)| Some(receipt.host.as_ref()?.as_str())).collect();
+    let is_in_folder = |name: &str, host: &RosterHost| {
+        let has_address = |other: &RosterHost| (&other.address, other.port) == (&host.address, host.port);
+        found.contains(name) || folder.values().any(has_address)
     };
-    let receipts = probed.values().filter_map(|probed| match probed {
-        Probed::Facts(facts) => facts
-            .receipt()
-            .filter(|receipt| receipt.is_of(network) && is_past(facts, receipt))
-            .map(|receipt| (facts, receipt)),
+    let gone = roster.hosts.iter().filter(|(name, host)| !is_in_folder(name, host));
+    let is_free = |name: &String| !folder.contains_key(name) && !roster.hosts.contains_key(name);
+    let named = gone.filter_map(|(name, host)| {
+        let name = match folder.contains_key(name) {
+            // The folder has another machine under this name.
+            true => named_by_address(name, host, is_free),
+            false => name.clone(),
+        };
+        Some((name.parse().ok()?, host.clone()))
+    });
+    named.collect()
+}
+
+/// The roster of the newest receipt on the folder's hosts.
+pub(super) fn last(
+    network: &str,
+    folder: &BTreeMap<String, RosterHost>,
+    known: &Roster,
+    probed: &BTreeMap<HostName, Probed>,
+) -> Option<Roster> {
+    newest(&receipts(network, folder, probed), known)
+}
+
+/// The receipts of this network on the folder's hosts.
+fn receipts<'a>(
+    network: &str,
+    folder: &BTreeMap<String, RosterHost>,
+    probed: &'a BTreeMap<HostName, Probed>,
+) -> Vec<(&'a Facts, Receipt)> {
+    let of_folder = probed.iter().filter(|(name, _)| folder.contains_key(name.as_str()));
+    let receipts = of_folder.filter_map(|(_, probed)| match probed {
+        Probed::Facts(facts) => facts.receipt().map(|receipt| (&**facts, receipt)),
         Probed::Nothing(_) => None,
     });
-    let mut receipts: Vec<_> = receipts.collect();
-    receipts.sort_by_key(|(_, receipt)| std::cmp::Reverse(receipt.seconds()));
+    receipts.filter(|(_, receipt)| receipt.is_of(network)).collect()
+}
+
+/// The roster of the newest receipt. `known` is one that hosts didn't send, because it was known.
+fn newest(receipts: &[(&Facts, Receipt)], known: &Roster) -> Option<Roster> {
+    let mut receipts: Vec<_> = receipts.iter().collect();
+    // A host that isn't trusted could claim to have the newest receipt, so one from the future
+    // counts only where there is no other. After the controller's clock was set back, all may be.
+    receipts.sort_by_key(|(facts, receipt)| (!is_past(facts, receipt), std::cmp::Reverse(receipt.seconds())));
     // A host that doesn't send its roster must not hide what the others know.
-    let roster = receipts.into_iter().find_map(|(facts, receipt)| {
-        if receipt.roster == known.file_name() { Some(known.clone()) } else { facts.roster(&receipt.roster) }
-    });
-    let Some(roster) = roster else { return BTreeMap::new() };
-    let is_renamed = |host: &RosterHost| {
-        folder.values().any(|other| (&other.address, other.port) == (&host.address, host.port))
+    receipts.into_iter().find_map(|(facts, receipt)| match receipt.roster == known.file_name() {
+        true => Some(known.clone()),
+        false => facts.roster(&receipt.roster),
+    })
+}
+
+/// Whether a receipt was written before the facts were received, as far as the clocks agree. If it
+/// isn't known when that was, the host's own clock has to do.
+fn is_past(facts: &Facts, receipt: &Receipt) -> bool {
+    let own = || u64::try_from(facts.asked.at_ns? / 1_000_000_000).ok();
+    let now = facts.surroundings.received.or_else(own);
+    matches!((now, receipt.seconds()), (Some(now), Some(at)) if at <= now.saturating_add(FAST))
+}
+
+/// A name such as `h1-at-192.0.2.1`, for a host whose name the folder has given to another.
+fn named_by_address(name: &str, host: &RosterHost, is_free: impl Fn(&String) -> bool) -> String {
+    let RosterHost { address, port, .. } = host;
+    let port = if *port == 22 { String::new() } else { format!("-{port}") };
+    let address = address.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-");
+    let mut named = format!("{name}-at-{address}{port}");
+    while !is_free(&named) {
+        named.push('-');
+    }
+    named
+}
+
+/// Which of these hosts is a machine that the folder has, too, and that has answered at both
+/// addresses.
+fn in_folder<'a>(
+    forgotten: &'a BTreeMap<HostName, RosterHost>,
+    probed: &BTreeMap<HostName, Probed>,
+) -> BTreeSet<&'a HostName> {
+    let machine = |name: &HostName| match probed.get(name) {
+        Some(Probed::Facts(facts)) => facts.machine,
+        Some(Probed::Nothing(_)) | None => None,
     };
-    let gone =
-        roster.hosts.into_iter().filter(|(name, host)| !folder.contains_key(name) && !is_renamed(host));
-    gone.filter_map(|(name, host)| Some((name.parse().ok()?, host))).collect()
+    let others = probed.keys().filter(|name| !forgotten.contains_key(*name));
+    let machines: BTreeSet<Sha256> = others.filter_map(machine).collect();
+    forgotten.keys().filter(|name| machine(name).is_some_and(|machine| machines.contains(&machine))).collect()
 }

@@ -27,6 +27,9 @@ pub enum Unplanned {
     },
     /// The facts from which the network is planned don't include the host.
     NotGathered,
+    /// The facts are to be saved, and the host's answer contains secrets of the folder that can't
+    /// be masked.
+    Unsaved,
 }
 
 impl From<HostError> for Unplanned {

@@ -387,19 +387,32 @@ pub fn watch(units: &[String], patience: &Patience) -> String {
     format!("patience={patience}\n{}{calls}\n", include_str!("scripts/watch.sh"))
 }
 
-/// A script that writes a receipt, and the roster next to it. [`is_written`] reads the answer.
-pub fn receipt(path: &str, receipt: &Receipt, roster: &Roster) -> String {
+/// A script that writes a receipt for this daemon, and the roster next to it. [`is_written`] reads
+/// the answer.
+pub fn receipt(daemon: Daemon, receipt: &Receipt, roster: &Roster) -> String {
     let text = String::from_utf8(to_bytes(receipt)).unwrap_or_default();
-    let script = include_str!("scripts/receipt.sh");
-    // A subshell, so that the shell that reads requests keeps its umask.
-    let words = [path, text.trim_end(), &roster.file_name(), &roster.text()].map(quote).join(" ");
-    format!("(\n{script}receipt {words} 2>&1\n)\n")
+    let (name, roster) = (roster.file_name(), roster.text());
+    let words = [daemon.receipt(), text.trim_end(), &name, &roster, daemon.superseded_receipt()];
+    format!("{RECEIPT}receipt {} 2>&1\n", words.map(quote).join(" "))
 }
 
-/// Whether the script of [`receipt`] has succeeded. Otherwise the answer says why it hasn't.
+/// Whether the script of [`receipt`] has succeeded. Otherwise the answer says what has failed.
 pub fn is_written(answer: &str) -> bool {
     answer.trim_end() == "written"
 }
+
+/// What precedes the first [`request`] of an apply on a host: it marks the receipts of the last
+/// apply as superseded, or removes them if the host isn't going to get new ones. If that fails,
+/// so does the first action.
+pub fn supersede(gets_new: bool) -> String {
+    let of = |daemon: &Daemon| {
+        let words = [daemon.receipt(), if gets_new { daemon.superseded_receipt() } else { "" }];
+        format!("supersede {}\n", words.map(quote).join(" "))
+    };
+    RECEIPT.to_owned() + &Daemon::ALL.iter().map(of).collect::<String>()
+}
+
+const RECEIPT: &str = include_str!("scripts/receipt.sh");
 
 /// The answer to the script of [`watch`], by unit.
 pub fn watched(answer: &str) -> BTreeMap<String, Seen> {

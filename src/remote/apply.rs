@@ -43,7 +43,7 @@ pub enum ApplyEventKind {
         /// The host.
         host: HostName,
         /// The action.
-        action: Action,
+        action: PlannedAction,
         /// The action's progress or outcome.
         report: ActionReport,
     },
@@ -52,7 +52,7 @@ pub enum ApplyEventKind {
         /// The host.
         host: HostName,
         /// The action that was running on the host, if any.
-        action: Option<Action>,
+        action: Option<PlannedAction>,
         /// The reason.
         error: Arc<HostError>,
     },
@@ -91,10 +91,13 @@ pub async fn apply(
     events: UnboundedSender<ApplyEvent>,
 ) -> (Applied, BTreeMap<HostName, Locked>) {
     let mut scheduler = Scheduler::new(plan, max_failures);
-    let Locks { locked: hosts, lost } = locks;
+    let Locks { locked: mut hosts, lost } = locks;
     let events = Events(events);
     events.tell(ApplyEventKind::Started(hosts.keys().cloned().collect()));
     let left = plan.actions_of_changes();
+    for (name, host) in hosts.iter_mut().filter(|(name, _)| plan.changes_host(name)) {
+        host.supersedes_receipts(plan.receipts.contains_key(name));
+    }
     let mut runner = PlanRunner { hosts, payloads, events, left, applied: Applied::default() };
     for (host, error) in lost {
         runner.lose(&host, error);
@@ -290,7 +293,7 @@ async fn run(
             }
             _ => {}
         }
-        let (host, action) = (name.clone(), planned.action.clone());
+        let (host, action) = (name.clone(), planned.clone());
         events.tell(ApplyEventKind::Action { host, action, report });
     };
     let run = host.run(&actions, &payloads, &stop, &mut tell).await;
@@ -316,8 +319,7 @@ async fn run(
                 change: at.and_then(|planned| planned.change.clone()),
                 what: Wrong::Host(Arc::clone(&error)),
             };
-            let action = failure.action.clone();
-            events.tell(ApplyEventKind::Lost { host: name.clone(), action, error });
+            events.tell(ApplyEventKind::Lost { host: name.clone(), action: at.cloned(), error });
             (Ran::Lost, Some(failure), None)
         }
     };

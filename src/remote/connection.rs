@@ -4,6 +4,7 @@ use super::lock::{self, Beats};
 use super::run;
 use super::shell::Shell;
 use super::{Payloads, RemoteLimits, Stop, handshake};
+use crate::daemon::Daemon;
 use crate::facts::Alive;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::Roster;
@@ -35,6 +36,8 @@ pub struct Connection {
 pub struct Locked {
     connection: Connection,
     beats: Beats,
+    /// See [`Locked::supersedes_receipts`].
+    supersedes: Option<bool>,
 }
 
 /// The error if a host couldn't be locked.
@@ -159,7 +162,7 @@ impl Connection {
     /// session for the heartbeat, the connection was lost, or the host took too long.
     pub async fn lock(mut self, holder: &Holder) -> Result<Locked, Box<NotLocked>> {
         match lock::take(&mut self.shell, &self.session, holder, &self.limits).await {
-            Ok(beats) => Ok(Locked { connection: self, beats }),
+            Ok(beats) => Ok(Locked { connection: self, beats, supersedes: None }),
             Err(error) => {
                 let connection = matches!(error, HostError::Locked(_)).then_some(self);
                 Err(Box::new(NotLocked { error, connection }))
@@ -209,20 +212,32 @@ impl Locked {
         self.connection.ask(script).await
     }
 
-    /// Writes a receipt at this path, and the roster next to it.
+    /// Writes the receipt of an apply, and the roster next to it.
     ///
     /// # Errors
     /// Those of [`Connection::ask`]. The inner error is what the host says if it can't write
     /// the receipt.
     pub async fn leave(
         &mut self,
-        path: &str,
         receipt: &Receipt,
         roster: &Roster,
     ) -> Result<Result<(), Printable>, HostError> {
-        let answer = self.ask(&SecretBytes::new(wire::receipt(path, receipt, roster))).await?;
-        let said = self.connection.shell.lines.redactor().show(&answer);
-        Ok(if wire::is_written(&said) { Ok(()) } else { Err(said) })
+        for daemon in Daemon::ALL {
+            let script = wire::receipt(*daemon, receipt, roster);
+            let answer = self.ask(&SecretBytes::new(script)).await?;
+            let said = self.connection.shell.lines.redactor().show(&answer);
+            if !wire::is_written(&said) {
+                return Ok(Err(said));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Makes the next request with actions supersede the receipts of the last apply first, so that
+    /// they don't count any more when anything has changed. They are removed unless the host is
+    /// going to get new ones.
+    pub(super) fn supersedes_receipts(&mut self, gets_new: bool) {
+        self.supersedes = Some(gets_new);
     }
 
     /// Returns the current state of units. Changes nothing on the host.
@@ -266,7 +281,8 @@ impl Locked {
         tell: &mut (dyn FnMut(ActionReport) + Send),
     ) -> Result<Run, HostError> {
         let Connection { shell, limits, session, .. } = &mut self.connection;
-        run::run(shell, session, limits, actions, payloads, stop, tell).await
+        let supersedes = &mut self.supersedes;
+        run::run(shell, session, limits, supersedes, actions, payloads, stop, tell).await
     }
 
     /// Releases the lock and removes its files.
@@ -275,7 +291,7 @@ impl Locked {
     /// The connection was lost, or the host took too long. The host then releases the lock
     /// when it misses the heartbeat.
     pub async fn unlock(self) -> Result<Connection, HostError> {
-        let Self { mut connection, beats } = self;
+        let Self { mut connection, beats, supersedes: _ } = self;
         drop(beats);
         lock::release(&mut connection.shell, &connection.limits).await?;
         Ok(connection)

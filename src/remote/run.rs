@@ -25,11 +25,13 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// How many bytes are shown of an answer that doesn't fit.
 const QUOTED: usize = 100;
 
-/// Runs actions in order until an action fails; sends no further request after a `stop`.
+/// Runs actions in order until an action fails; sends no further request after a `stop`. The
+/// first request takes `supersedes`; see [`Locked::supersedes_receipts`](super::Locked).
 pub(super) async fn run(
     shell: &mut Shell,
     session: &Session,
     limits: &RemoteLimits,
+    supersedes: &mut Option<bool>,
     actions: &[Action],
     payloads: &Payloads,
     stop: &Stop,
@@ -39,7 +41,7 @@ pub(super) async fn run(
         &actions.iter().map(|action| with_capped_health(action, limits.healthy)).collect::<Vec<_>>();
     let redactor = &shell.lines.redactor().clone();
     let mut runner =
-        ActionRunner { session, limits, actions, payloads, redactor, tell, at: (0, false), told: 0 };
+        ActionRunner { session, limits, supersedes, actions, payloads, redactor, tell, at: (0, false), told: 0 };
     runner.all(shell, stop).await
 }
 
@@ -78,6 +80,7 @@ fn bytes(payload: &Payload) -> (Bytes, bool) {
 struct ActionRunner<'a> {
     session: &'a Session,
     limits: &'a RemoteLimits,
+    supersedes: &'a mut Option<bool>,
     actions: &'a [Action],
     payloads: &'a Payloads,
     redactor: &'a Redactor,
@@ -148,7 +151,8 @@ impl ActionRunner<'_> {
         files: Vec<(usize, Bytes)>,
     ) -> Result<Result<Vec<usize>, Run>, HostError> {
         let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
-        let script = wire::request(&calls, &patience(self.limits), input);
+        let supersede = self.supersedes.take().map(wire::supersede).unwrap_or_default();
+        let script = supersede + &wire::request(&calls, &patience(self.limits), input);
         let mut exchange = Exchange::new(&calls);
         self.at = exchange.current().unwrap_or(self.at);
         shell.request(script.as_bytes(), self.during(), self.limits.stall).await?;

@@ -2,7 +2,7 @@
 
 use super::plan::{counted_list, hosts, text_of_changes};
 use super::{Style, Tone};
-use crate::plan::file::{DriftPage, HostDrift, OriginEntry, PlanPage, PlannedChange, State};
+use crate::plan::file::{DriftPage, HostDrift, LastApply, OriginEntry, PlanPage, PlannedChange, State};
 use crate::resource::Printable;
 use std::collections::BTreeSet;
 
@@ -29,7 +29,13 @@ fn host(page: &PlanPage, name: &Printable) -> HostDrift {
     let unknown: Vec<String> = unknown.map(|change| change.resource.to_string()).collect();
     if !unknown.is_empty() {
         let names = counted_list(unknown.into_iter());
-        let text = format!("its receipt doesn't say where these differences come from: {names}");
+        let text = match since.as_ref().filter(|since| since.superseded) {
+            Some(LastApply { at, .. }) => format!(
+                "an apply has begun since that of {at} and hasn't left a receipt, so it isn't known where these \
+                 differences come from: {names}"
+            ),
+            None => format!("its receipt doesn't say where these differences come from: {names}"),
+        };
         why.push(Printable::composed(text));
     }
     let is_unknown = !why.is_empty();

@@ -1,5 +1,6 @@
 //! The lines of `apply --events`: NDJSON, with structs of its own. `cli` writes them.
 
+use crate::plan::PlannedAction;
 use crate::plan::action::{Action, Running};
 use crate::plan::scheduler::SkipReason;
 use crate::resource::Printable;
@@ -43,23 +44,17 @@ pub enum Event {
     Started {
         /// The host.
         host: Printable,
-        /// The kind of action, such as `restart`.
-        kind: &'static str,
-        /// The path, unit, package or port that it is about.
-        on: Printable,
-        /// The action in words.
-        action: Printable,
+        /// The action.
+        #[serde(flatten)]
+        step: Step,
     },
     /// A part of a file has been sent.
     Progress {
         /// The host.
         host: Printable,
-        /// The kind of action, such as `restart`.
-        kind: &'static str,
-        /// The path, unit, package or port that it is about.
-        on: Printable,
-        /// The action in words.
-        action: Printable,
+        /// The action.
+        #[serde(flatten)]
+        step: Step,
         /// Bytes sent so far, possibly compressed.
         sent: u64,
         /// Bytes in all.
@@ -69,12 +64,9 @@ pub enum Event {
     Done {
         /// The host.
         host: Printable,
-        /// The kind of action, such as `restart`.
-        kind: &'static str,
-        /// The path, unit, package or port that it is about.
-        on: Printable,
-        /// The action in words.
-        action: Printable,
+        /// The action.
+        #[serde(flatten)]
+        step: Step,
         /// Whether there was nothing left to do.
         already: bool,
     },
@@ -82,8 +74,9 @@ pub enum Event {
     Failed {
         /// The host.
         host: Printable,
-        /// The action; `null` if none was running.
-        action: Option<Printable>,
+        /// The action, if one was running.
+        #[serde(flatten)]
+        step: Option<Step>,
         /// What went wrong.
         reason: Printable,
     },
@@ -105,6 +98,32 @@ pub enum Event {
         /// How each planned change has ended.
         changes: Vec<Ended>,
     },
+}
+
+/// An action of the plan.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Step {
+    /// The kind of action, such as `restart`.
+    pub kind: &'static str,
+    /// The path, unit, package or port that it is about.
+    pub on: Printable,
+    /// The action in words.
+    pub action: Printable,
+    /// The number of its wave, from 1; `null` while files are staged.
+    pub wave: Option<usize>,
+    /// The resource that it changes, by its name in the plan; `null` if it only checks or records
+    /// something.
+    pub resource: Option<Printable>,
+}
+
+impl Step {
+    /// An action in the wave with this number.
+    pub fn of(planned: &PlannedAction, wave: Option<usize>) -> Self {
+        let PlannedAction { action, change } = planned;
+        let (kind, on) = kind_and_subject(action);
+        let resource = change.as_ref().map(|key| Printable::composed(key.to_string()));
+        Self { kind, on, action: Printable::composed(super::action(action)), wave, resource }
+    }
 }
 
 /// A planned change.
@@ -183,7 +202,7 @@ impl From<&SkipReason> for NotReached {
 }
 
 /// The kind of an action, and what it is about.
-pub fn kind_and_subject(action: &Action) -> (&'static str, Printable) {
+fn kind_and_subject(action: &Action) -> (&'static str, Printable) {
     let (kind, on) = match action {
         Action::Install { package, .. } => ("install", package.clone()),
         Action::MakeDirectory { path, .. } => ("make-directory", path.clone()),

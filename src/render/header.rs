@@ -20,14 +20,22 @@ pub fn header(page: &PlanPage, at: &str) -> String {
 }
 
 /// How long ago a time was, such as `3 h ago`. Both are in UTC; `now` is in seconds since 1970.
+/// After a clock was set, the time may be in the future.
 /// `None` if `at` isn't a time that [`timestamp`](crate::resource::timestamp) has written.
 pub fn age(at: &str, now: u64) -> Option<String> {
-    let seconds = now.saturating_sub(seconds(at)?);
-    Some(match seconds {
-        0..120 => format!("{seconds} s ago"),
-        120..7_200 => format!("{} min ago", seconds / 60),
-        7_200..172_800 => format!("{} h ago", seconds / 3_600),
-        _ => format!("{} days ago", seconds / 86_400),
+    let at = seconds(at)?;
+    // Two machines' clocks always differ a little.
+    let is_future = at > now + 120;
+    let seconds = if is_future { at - now } else { now.saturating_sub(at) };
+    let time = match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    };
+    Some(match is_future {
+        true => format!("{time} in the future by this machine's clock"),
+        false => format!("{time} ago"),
     })
 }
 
@@ -43,6 +51,8 @@ mod tests {
         for (seconds, text) in table {
             assert_eq!(after(seconds).as_deref(), Some(text));
         }
+        let future = "10 min in the future by this machine's clock";
+        assert_eq!(age(at, 1_795_716_000 - 600).as_deref(), Some(future));
         for odd in [
             "",
             "2026-13-26T18:00:00Z",

@@ -41,7 +41,12 @@ mod tests {
 
     #[test]
     fn every_host_has_a_state() {
-        let since = LastApply { at: "1970-01-01T00:01:00Z".into(), by: "a@b".into(), plan: "".into() };
+        let since = LastApply {
+            at: "1970-01-01T00:01:00Z".into(),
+            by: "a@b".into(),
+            plan: "".into(),
+            superseded: false,
+        };
         let host = |name: &'static str, state, since| HostDrift {
             host: name.into(),
             state,

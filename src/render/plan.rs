@@ -155,7 +155,8 @@ fn overridden_unit(found: &OverriddenDirective) -> OverriddenUnit {
 
 fn last_apply(receipt: &HostReceipt) -> Option<LastApply> {
     let ApplyRecord { at, by, plan, spore: _ } = receipt.applies.first()?;
-    Some(LastApply { at: at.clone(), by: by.clone(), plan: plan.clone() })
+    let superseded = receipt.superseded;
+    Some(LastApply { at: at.clone(), by: by.clone(), plan: plan.clone(), superseded })
 }
 
 fn origin(origin: Origin) -> OriginEntry {

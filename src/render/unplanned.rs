@@ -21,6 +21,7 @@ pub fn why(unplanned: &Unplanned) -> Printable {
         Unplanned::NoLogin(keys) => keys.iter().map(ssh::unusable_key).collect::<Vec<_>>().join("; "),
         Unplanned::Recorded { why, help: _ } => return why.clone(),
         Unplanned::NotGathered => "the facts don't include this host".to_owned(),
+        Unplanned::Unsaved => "its answer can't be saved without secrets of the folder".to_owned(),
     })
 }
 
@@ -34,6 +35,9 @@ pub fn help(unplanned: &Unplanned) -> Printable {
         Unplanned::NotGathered => {
             "gather the facts again, with this folder: `spore facts -o FILE`".to_owned()
         }
+        Unplanned::Unsaved => "plan without saving, and find out why the host repeats them; it may be \
+                                compromised"
+            .to_owned(),
         Unplanned::NoLogin(_) => "add a key file or a password to the host's login in auth.yaml, or a key to your agent: `ssh-add FILE`"
             .to_owned(),
     })

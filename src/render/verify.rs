@@ -2,7 +2,7 @@
 
 use super::counted;
 use super::plan::{counted_list, listed};
-use crate::facts::receipt::{ApplyRecord, Receipt};
+use crate::facts::receipt::{ApplyRecord, Compared, Receipt};
 use crate::resource::{Contact, HostName, NodeName, Unproved};
 use std::collections::BTreeMap;
 
@@ -28,28 +28,47 @@ pub struct Verified {
     /// How many hosts have changed since.
     changed: usize,
     /// How many hosts aren't known, or not completely.
-    pub unknown: usize,
+    unknown: usize,
     failing: Vec<NodeName>,
     mute: Vec<HostName>,
     rekeyed: Vec<NodeName>,
 }
 
 impl Verified {
-    /// Counts a host, and says what is wrong with it: in one line the resources that differ, by
-    /// name, and a line for each node that has failed its handshake.
+    /// Counts a host of which nothing is known.
+    pub fn unknown(&mut self) {
+        self.unknown += 1;
+    }
+
+    /// Counts a host, and says in a line each what differs, what isn't known, and which node has
+    /// failed its handshake.
     pub fn host(
         &mut self,
         host: &HostName,
-        receipt: &Receipt,
-        differing: &[&str],
+        compared: Option<&(&Receipt, Compared<'_>)>,
         greeted: &Greeted,
     ) -> String {
-        let mut text = String::new();
-        if !differing.is_empty() {
-            let names = counted_list(differing.iter().map(|name| (*name).to_owned()));
-            text += &format!("{host}: not as the apply of {} left it: {names}\n", receipt.apply.at);
+        let Some((receipt, compared)) = compared else {
+            self.unknown += 1;
+            return format!("{host}: unknown, because it has no receipt of an apply\n");
+        };
+        let at = &receipt.apply.at;
+        if receipt.superseded {
+            self.unknown += 1;
+            return format!(
+                "{host}: unknown, because an apply has begun since that of {at} and hasn't left a receipt\n"
+            );
         }
-        let (mut fails, mut is_unknown) = (false, false);
+        let Compared { changed, unknown } = compared;
+        let line = |what: String, names: &[&str]| match names.is_empty() {
+            true => String::new(),
+            false => {
+                format!("{host}: {what}: {}\n", counted_list(names.iter().map(|name| (*name).to_owned())))
+            }
+        };
+        let mut text = line(format!("not as the apply of {at} left it"), changed);
+        text += &line("can't be compared".to_owned(), unknown);
+        let (mut fails, mut is_unknown) = (false, !unknown.is_empty());
         for (node, contact) in &greeted.nodes {
             match contact {
                 Contact::Proved => {}
@@ -70,7 +89,7 @@ impl Verified {
             }
         }
         self.rekeyed.extend(greeted.rekeyed.iter().cloned());
-        match (differing.is_empty(), fails, is_unknown) {
+        match (changed.is_empty(), fails, is_unknown) {
             (false, _, _) => self.changed += 1,
             (true, false, false) => self.same += 1,
             (true, false, true) => self.unknown += 1,
@@ -82,6 +101,11 @@ impl Verified {
     /// Whether no host has changed, and no node is failing.
     pub fn is_sound(&self) -> bool {
         self.changed == 0 && self.failing.is_empty()
+    }
+
+    /// Whether everything is known about every host.
+    pub fn is_complete(&self) -> bool {
+        self.unknown == 0
     }
 
     /// What wasn't concluded, and the last line.

@@ -27,6 +27,7 @@ mod remote;
 mod retire;
 mod rollback;
 mod run;
+mod saved;
 mod scheduler;
 mod selftest;
 mod services;
@@ -97,6 +98,7 @@ fn main() -> ExitCode {
         trial("remote::lets_go", remote::lets_go),
         trial("remote::locks", remote::locks),
         trial("retire::nothing_else", retire::nothing_else),
+        trial("saved::in_two_processes", saved::in_two_processes),
         trial("services::engines", services::engines),
         trial("services::ipv6", services::ipv6),
         trial("services::what_is_left_alone", services::what_is_left_alone),

@@ -3,7 +3,8 @@
 use crate::schema::Schema;
 use crate::world::{APPLY, World};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use spore_drive::pretend::{Disk, Faults};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 fn lines(text: &str) -> Vec<Value> {
@@ -19,7 +20,7 @@ fn events_tell_the_whole_apply() {
     world.spore(&[APPLY, &["--events", "events"]].concat()).exits(0);
     let text = fs::read_to_string(world.folder().join("events")).unwrap();
     let events = lines(&text);
-    assert_eq!((&events[0]["event"], &events[0]["version"]), (&"version".into(), &"1.0".into()));
+    assert_eq!((&events[0]["event"], &events[0]["version"]), (&"version".into(), &"1.1".into()));
     let mut times: Vec<&str> = events.iter().map(|event| event["at"].as_str().unwrap()).collect();
     assert!(times.iter().all(|at| at.len() == "2026-11-27T21:00:00.000Z".len()));
     let in_order = times.clone();
@@ -31,6 +32,16 @@ fn events_tell_the_whole_apply() {
     assert!(changes(planned) > 30);
     assert_eq!(changes(planned), changes(summary));
     assert!(summary["changes"].as_array().unwrap().iter().all(|change| change["result"] == "done"));
+    let resources: BTreeSet<Option<&str>> =
+        planned["changes"].as_array().unwrap().iter().map(|change| change["resource"].as_str()).collect();
+    let waves = planned["waves"].as_u64().unwrap();
+    for event in events.iter().filter(|event| event["event"] == "done") {
+        let resource = &event["resource"];
+        assert!(resource.is_null() || resources.contains(&resource.as_str()), "{event}");
+        assert!(event["wave"].is_null() || (1..=waves).contains(&event["wave"].as_u64().unwrap()), "{event}");
+    }
+    let of_wave = |wave: Value| events.iter().any(|event| event["event"] == "done" && event["wave"] == wave);
+    assert!(of_wave(Value::Null) && of_wave(1.into()) && of_wave(waves.into()));
     let mut open: BTreeMap<(String, String), i32> = BTreeMap::new();
     for event in &events {
         let step = match event["event"].as_str().unwrap() {
@@ -43,6 +54,37 @@ fn events_tell_the_whole_apply() {
     assert!(!open.is_empty() && open.values().all(|open| *open == 0), "{open:?}");
     let swarm = fs::read_to_string(world.folder().join("keys/swarm.key")).unwrap();
     assert!(!text.contains(swarm.trim().rsplit('/').next().unwrap()));
+}
+
+/// A failed action is identified like any other, and the summary says how the apply has ended.
+#[test]
+fn a_failed_action_has_a_kind_and_a_subject() {
+    let world = World::new();
+    world.faults(Faults { disk: Disk::Filling, ..Faults::default() });
+    world.spore(&[APPLY, &["--events", "events"]].concat()).exits(1);
+    let read = || lines(&fs::read_to_string(world.folder().join("events")).unwrap());
+    let events = read();
+    let failed = events.iter().find(|event| event["event"] == "failed").unwrap();
+    assert_eq!(
+        (&failed["host"], &failed["kind"], &failed["wave"]),
+        (&"h4".into(), &"stage".into(), &Value::Null)
+    );
+    assert!(
+        failed["on"].as_str().unwrap().starts_with('/') && failed["on"] == failed["resource"],
+        "{failed}"
+    );
+    world.faults(Faults::default());
+    world.spore(APPLY).exits(0);
+
+    world.sh("h4", "rm \"$SPORE_ROOT/tb/.spore/receipt.json\"");
+    world.spore(&[APPLY, &["--events", "events"]].concat()).exits(0);
+    assert_eq!(read().last().unwrap()["text"], "apply: nothing to do; wrote the receipt of 1 host");
+    world.faults(Faults { refuses_key: true, ..Faults::default() });
+    world.spore(&[APPLY, &["--events", "events"]].concat()).exits(1);
+    assert_eq!(
+        read().last().unwrap()["text"],
+        "apply: 1 of 2 hosts could not be planned; nothing was changed"
+    );
 }
 
 /// With `-`, standard output has nothing but events.

@@ -61,8 +61,9 @@ fn at_random_instants(whole: Duration, wanted: &Picture, starts: usize, world: i
                     let instant = whole.mul_f64(random(seed, n));
                     let world = world();
                     killed_after(&world, instant);
-                    world.applied_in_the_end();
                     let what = format!("killed after {instant:?} of {whole:?} (seed {seed}, number {n})");
+                    world.no_receipt_is_ahead(&what);
+                    world.applied_in_the_end();
                     let now = picture(&world);
                     let differs = |name: &&String| now.get(*name) != wanted.get(*name);
                     let differ: Vec<_> = now.keys().chain(wanted.keys()).filter(differs).collect();
@@ -117,7 +118,7 @@ fn picture(world: &World) -> Picture {
 
 /// Waits until the lock of the killed controller is released. The next apply doesn't wait
 /// for it if nothing is left to do, because it takes no lock then.
-fn wait_for_unlock(run: &Path) {
+pub(crate) fn wait_for_unlock(run: &Path) {
     let begun = Instant::now();
     let is_held = || {
         let names = fs::read_dir(run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

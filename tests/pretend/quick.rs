@@ -132,7 +132,7 @@ impl<'w> Controller<'w> {
                 (file.source.clone(), bytes.cloned().map_or_else(own, Payload::Secret))
             })
             .collect();
-        Payloads { files, swarm_key: Some(self.network.swarm_key.value.clone()) }
+        Payloads { files, swarm_key: self.network.swarm_key.here().cloned() }
     }
 
     /// Retries until an apply succeeds, because a host stays locked until the actions of

@@ -70,6 +70,23 @@ impl World {
         self.folder.path()
     }
 
+    /// Adds a simulated host that isn't in the folder, with its key in `known_hosts`. Returns the
+    /// port of its SSH server.
+    pub(crate) fn add_host(&mut self, name: &str) -> u16 {
+        let host = self.runtime.block_on(self.fleet.add(&name.parse().unwrap(), here())).unwrap();
+        let port = host.address().port;
+        fs::write(self.folder().join("known_hosts"), self.fleet.known_hosts()).unwrap();
+        port
+    }
+
+    /// Replaces a text in a file of the folder.
+    pub(crate) fn change(&self, name: &str, from: &str, to: &str) {
+        let path = self.folder().join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}: {text}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    }
+
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }

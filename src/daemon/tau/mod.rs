@@ -114,6 +114,8 @@ pub const LEFTOVERS: &[&str] = &["/tmp/swarm.key", "/tmp/dv_private.key"];
 pub const RECEIPTS: &str = "/tb/.spore";
 /// Where an apply leaves its receipt.
 pub const RECEIPT: &str = "/tb/.spore/receipt.json";
+/// The receipt's name once another apply has begun.
+pub const SUPERSEDED_RECEIPT: &str = "/tb/.spore/superseded.json";
 
 /// The files that a probe looks for.
 pub const QUESTIONS: &[Question] = &[
@@ -128,6 +130,7 @@ pub const QUESTIONS: &[Question] = &[
     ("/etc/systemd/system/tau@?*.service", Reader::Digest),
     ("/etc/systemd/system/multi-user.target.wants/tau@*.service", Reader::Wants),
     (RECEIPT, Reader::Text),
+    (SUPERSEDED_RECEIPT, Reader::Text),
     ("/tb/.spore/roster-*.json", Reader::Roster),
     ("/tmp/swarm.key", Reader::Leftover),
     ("/tmp/dv_private.key", Reader::Leftover),

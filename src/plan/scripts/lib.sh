@@ -31,6 +31,10 @@ step() {
     shift
     [ -z "${supervisor-}" ] || kill -0 "$supervisor" 2>/dev/null || exit 1
     printf '%s %s began\n' "$m" "$index" >&3
+    if [ -n "${obstacle-}" ]; then
+        (fail "$obstacle")
+        exit 0
+    fi
     # The function itself reports its end, and then exits with 40 or 41.
     ("$@")
     status=$?

@@ -1,24 +1,46 @@
-# receipt PATH TEXT NAME ROSTER: writes a receipt, and the roster as NAME next to it, each
-# completely or not at all, and prints `written`. The directory and the files are root's alone.
-# The receipt names the roster, so it is written after it; then other rosters are removed.
-# shellcheck shell=sh
+# The receipt of an apply, and the roster next to it.
+# shellcheck shell=sh disable=SC2034
 
-# put PATH TEXT
-put() {
-    part=$directory/.spore-${1##*/}
-    printf '%s\n' "$2" >"$part" && sync -- "$part" && mv -fT -- "$part" "$1"
-}
-
+# receipt PATH TEXT NAME ROSTER SUPERSEDED: writes a receipt, and the roster as NAME next to it,
+# each completely or not at all. The directory and the files are root's alone. The receipt
+# names the roster, so it is written after it. Then the other rosters and the receipt that
+# was superseded are removed. Prints `written` if it succeeds; otherwise the output says what
+# has failed.
 receipt() {
     root=${SPORE_ROOT-}
     directory=$root${1%/*}
-    umask 077
-    mkdir -p -- "$directory" &&
-        put "$directory/$3" "$4" &&
-        put "$root$1" "$2" &&
-        sync -- "$directory" || return
-    for path in "$directory"/roster-*.json; do
-        [ "$path" = "$directory/$3" ] || rm -f -- "$path"
+    if [ ! -d "$directory" ]; then
+        mkdir -m 0700 -- "$directory" && sync -- "${directory%/*}" || return
+    fi
+    chmod 0700 -- "$directory" || return
+    put "$directory/$3" "$4" && put "$root$1" "$2" || return
+    for path in "$root$5" "$directory"/roster-*.json; do
+        [ "$path" = "$directory/$3" ] || rm -f -- "$path" || return
     done
-    echo written
+    sync -- "$directory" && echo written
+}
+
+# put PATH TEXT: writes a file, so that it survives a power cut.
+put() {
+    part=$directory/.spore-${1##*/}
+    # The file is created with its final mode.
+    if (umask 077 && rm -f -- "$part" && printf '%s\n' "$2" >"$part") &&
+        sync -- "$part" && mv -fT -- "$part" "$1" && sync -- "$directory"; then
+        return
+    fi
+    rm -f -- "$part"
+    return 1
+}
+
+# supersede PATH SUPERSEDED: gives the receipt its other name, before an apply changes
+# anything. Where no receipt is going to follow, SUPERSEDED is empty, and the receipt is removed.
+# If that fails, $obstacle says why, and the first action fails (`step`).
+supersede() {
+    root=${SPORE_ROOT-}
+    [ -e "$root$1" ] || return 0
+    if said=$(
+        if [ -n "$2" ]; then mv -fT -- "$root$1" "$root$2"; else rm -f -- "$root$1"; fi 2>&1 &&
+            sync -- "$root${1%/*}" 2>&1
+    ); then return; fi
+    obstacle="cannot supersede $1: $said"
 }

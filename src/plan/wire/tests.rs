@@ -7,6 +7,7 @@ mod fake_host;
 mod fallback;
 mod files;
 mod handshake;
+mod receipts;
 mod units;
 
 use super::*;

@@ -140,6 +140,10 @@ pub(super) fn note(note: &Note) -> String {
             "the SSH server forbids forwarding on {}, so it isn't known whether the nodes there answer",
             super::listed(hosts.iter())
         ),
+        Note::Receipts(hosts) => format!(
+            "apply leaves a receipt on {}, so that later plans can tell what has changed since",
+            super::listed(hosts.iter())
+        ),
         Note::OldStorage { node, replaced: true } => {
             format!("{node} gets a new identity and keeps its old storage")
         }

@@ -122,10 +122,20 @@ pub(crate) fn converges_with(network: &Network, hosts: &[&LabHost], options: &[&
     run
 }
 
-/// Asserts that the plan is empty, and that no temporary files are left.
+/// Asserts that no receipt that counts says something that isn't true. Nothing but spore has
+/// changed the hosts.
+#[track_caller]
+pub(crate) fn no_receipt_is_ahead(network: &Network) {
+    let verify = network.spore(&["verify"]);
+    assert!(matches!(verify.code(), Some(0 | 3)), "{verify}");
+}
+
+/// Asserts that the plan is empty, that the receipts are true, and that no temporary files are
+/// left.
 #[track_caller]
 pub(crate) fn settled(network: &Network, hosts: &[&LabHost]) {
     network.is_in_place(&[]);
+    network.spore(&["verify"]).exits(0);
     each(hosts, |host| sound(network, host));
     assert_eq!(left_here(network), Vec::<PathBuf>::new(), "temporary files of spore's own");
     secrets::searched(network, hosts);

@@ -5,7 +5,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::bench::{
-    Bench, Picture, another_tau, converges_with, look_like, members_shape, pictures, settled, starts, wipe,
+    Bench, Picture, another_tau, converges_with, look_like, members_shape, no_receipt_is_ahead, pictures,
+    settled, starts, wipe,
 };
 use super::controller::{Controller, LIMIT};
 use super::table::Came;
@@ -26,6 +27,8 @@ struct Story<'a> {
     options: &'static [&'static str],
     /// The number of instants with `--short`.
     short: usize,
+    /// Whether the hosts are changed by hand, too.
+    drifts: bool,
     /// Prepares hosts and folder. Even and odd turns may lead to different states, so that
     /// the story can go back and forth.
     begin: &'a dyn Fn(&mut Network, usize),
@@ -73,6 +76,7 @@ pub(crate) fn first_apply(bench: &mut Bench<'_>) {
         hosts: &[elder, member],
         options: &[],
         short: 3,
+        drifts: false,
         begin: &|_, _| {
             wipe(&[elder, member]);
             member.sh("dpkg --purge docker.io >/dev/null 2>&1; rm -rf /var/lib/apt/lists/*
@@ -102,6 +106,7 @@ pub(crate) fn update(bench: &mut Bench<'_>) {
         hosts: &[elder, member],
         options: &[],
         short: 3,
+        drifts: true,
         begin: &|network, turn| {
             network.pin(&taus[turn % 2]);
             network.shape("all", shape([5342, 5242][turn % 2]));
@@ -130,6 +135,7 @@ pub(crate) fn removal(bench: &mut Bench<'_>) {
         hosts: &[elder, member],
         options: &["--allow-destructive", "--purge-storage"],
         short: 2,
+        drifts: false,
         begin: &|network, _| {
             resolver(member);
             network.remove_node("next", member);
@@ -158,6 +164,7 @@ pub(crate) fn takeover(bench: &mut Bench<'_>) {
         hosts: &[elder, member],
         options: &[],
         short: 2,
+        drifts: false,
         begin: &|network, _| {
             wipe(&[elder, member]);
             takeover::plant_all(network, &[elder], &[member], &tau);
@@ -183,6 +190,7 @@ pub(crate) fn rotation(bench: &mut Bench<'_>) {
         hosts: &[elder, member],
         options: &["--allow-destructive"],
         short: 2,
+        drifts: false,
         begin: &|network, turn| drop(network.put_swarm_key([&two, &one][turn % 2].clone())),
     };
     story.told(bench, &mut network);
@@ -266,6 +274,9 @@ impl Story<'_> {
             controller.says(&format!("✓ {} ", instant.host.name()));
         }
         controller.kill();
+        if !self.drifts {
+            no_receipt_is_ahead(network);
+        }
         converges_with(network, self.hosts, self.options);
         look_like(self.hosts, &whole.pictures);
         assert_eq!(self.starts_since(&before), whole.starts, "each node is started as often as necessary");
@@ -309,6 +320,9 @@ impl Story<'_> {
                 controller.end();
                 command.host.boot();
             }
+        }
+        if !self.drifts {
+            no_receipt_is_ahead(network);
         }
         converges_with(network, self.hosts, self.options);
         look_like(self.hosts, &whole.pictures);
