@@ -88,7 +88,7 @@ pub(crate) enum Command {
         after_help = "Exit codes: 0 in sync, 2 drift, 3 not known of some host, 1 error.\nExample, on a cron: spore drift"
     )]
     Drift(DriftOptions),
-    /// Rehash what the last apply left on the hosts, and check that the nodes answer; changes nothing
+    /// Rehash what the last apply left, and check that the nodes answer; changes nothing
     #[command(
         after_help = "Exit codes: 0 as the apply left it, 2 something differs or a node is failing, 3 not known of some host, 1 error.\nExample: spore verify host1"
     )]
