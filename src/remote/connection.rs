@@ -24,9 +24,9 @@ use tokio::time::timeout;
 #[derive(Debug)]
 pub struct Connection {
     name: HostName,
-    session: Arc<Session>,
-    shell: Shell,
-    limits: RemoteLimits,
+    pub(super) session: Arc<Session>,
+    pub(super) shell: Shell,
+    pub(super) limits: RemoteLimits,
 }
 
 /// The connection to a host whose lock is held, so that no other spore can change the host.
@@ -280,9 +280,7 @@ impl Locked {
         stop: &Stop,
         tell: &mut (dyn FnMut(ActionReport) + Send),
     ) -> Result<Run, HostError> {
-        let Connection { shell, limits, session, .. } = &mut self.connection;
-        let supersedes = &mut self.supersedes;
-        run::run(shell, session, limits, supersedes, actions, payloads, stop, tell).await
+        run::run(&mut self.connection, &mut self.supersedes, actions, payloads, stop, tell).await
     }
 
     /// Releases the lock and removes its files.

@@ -2,7 +2,7 @@
 //! actions other than stages are one request. Consecutive stages are up to two requests:
 //! the first asks which files the host needs, the second sends them.
 
-use super::connection::Run;
+use super::connection::{Connection, Run};
 use super::handshake;
 use super::limits::RemoteLimits;
 use super::lock;
@@ -28,20 +28,28 @@ const QUOTED: usize = 100;
 /// Runs actions in order until an action fails; sends no further request after a `stop`. The
 /// first request takes `supersedes`; see [`Locked::supersedes_receipts`](super::Locked).
 pub(super) async fn run(
-    shell: &mut Shell,
-    session: &Session,
-    limits: &RemoteLimits,
+    connection: &mut Connection,
     supersedes: &mut Option<bool>,
     actions: &[Action],
     payloads: &Payloads,
     stop: &Stop,
     tell: &mut (dyn FnMut(ActionReport) + Send),
 ) -> Result<Run, HostError> {
+    let Connection { shell, session, limits, .. } = connection;
     let actions: &[Action] =
         &actions.iter().map(|action| with_capped_health(action, limits.healthy)).collect::<Vec<_>>();
     let redactor = &shell.lines.redactor().clone();
-    let mut runner =
-        ActionRunner { session, limits, supersedes, actions, payloads, redactor, tell, at: (0, false), told: 0 };
+    let mut runner = ActionRunner {
+        session,
+        limits,
+        supersedes,
+        actions,
+        payloads,
+        redactor,
+        tell,
+        at: (0, false),
+        told: 0,
+    };
     runner.all(shell, stop).await
 }
 

@@ -67,8 +67,8 @@ impl KnownHosts {
 /// none has the port.
 fn authorities<'a, 'k>(about: &'a About<'k>) -> impl Iterator<Item = &'k (KnownLine, Entry)> + use<'a, 'k> {
     let is_authority = |line: &&'k (KnownLine, Entry)| line.1.marker() == Some(&Marker::CertAuthority);
-    let lines = if about.own.iter().any(|line| is_authority(&line)) { &about.own } else { &about.bare };
-    lines.iter().copied().filter(move |line| is_authority(&line))
+    let lines = if about.own.iter().any(is_authority) { &about.own } else { &about.bare };
+    lines.iter().copied().filter(is_authority)
 }
 
 fn flaw(certificate: &Certificate, authority: &Entry, host: &str, now: u64) -> Option<CertificateFlaw> {
