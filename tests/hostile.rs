@@ -88,7 +88,7 @@ pub(crate) fn base() -> String {
 
 /// What a host's answer says of the key of its digests.
 pub(crate) fn fingerprint(network: &Network, host: &str) -> String {
-    DigestKey::derive(&network.digest_secret, host).fingerprint().to_string()
+    DigestKey::derive(network.swarm_key.here().unwrap().line(), host).fingerprint().to_string()
 }
 
 /// The texts to put into fields.

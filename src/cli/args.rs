@@ -85,12 +85,12 @@ pub(crate) enum Command {
     Facts(FactsOptions),
     /// Show what has changed on the hosts themselves since the last apply; changes nothing
     #[command(
-        after_help = "Exit codes: 0 in sync, 2 drift, 3 not known of some host, 1 error.\nExample, on a cron: spore drift"
+        after_help = "Exit codes: 0 in sync, 2 drift, 3 some host couldn't be checked, 1 error.\nExample, on a cron: spore drift"
     )]
     Drift(DriftOptions),
     /// Rehash what the last apply left, and check that the nodes answer; changes nothing
     #[command(
-        after_help = "Exit codes: 0 as the apply left it, 2 something differs or a node is failing, 3 not known of some host, 1 error.\nExample: spore verify host1"
+        after_help = "Exit codes: 0 as the apply left it, 2 something differs or a node is failing, 3 some host couldn't be checked, 1 error.\nExample: spore verify host1"
     )]
     Verify(HostsOptions),
     /// List the applies that each host has a record of

@@ -16,55 +16,53 @@ use tokio::runtime::Handle;
 /// The maximum size of a private key file, in bytes. Real keys are much shorter.
 const LONGEST_KEY: u64 = 1 << 20;
 
-/// The maximum number of the agent's keys that are tried if a login names none that can be used.
-/// An sshd usually ends the connection after six failed attempts.
-const MOST_OF_AGENT: usize = 5;
+/// The maximum number of attempts over one connection. An sshd usually ends it after six failed
+/// ones.
+const MOST_ATTEMPTS: usize = 5;
 
 /// The keys to log in with: those of files, by path, and those of the user's SSH agent. Each file
 /// is read, and its passphrase asked for, only once.
+#[derive(Default)]
 pub(crate) struct Keys {
-    files: BTreeMap<PathBuf, Result<Credential, UnusableKey>>,
-    agent: Vec<AgentKey>,
+    files: BTreeMap<PathBuf, Result<Vec<Credential>, UnusableKey>>,
+    /// `None` until they are needed.
+    agent: Option<Vec<AgentKey>>,
 }
 
 impl Keys {
-    /// The keys of the agent that `SSH_AUTH_SOCK` names, if it names one.
-    pub(crate) fn new() -> Self {
-        let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
-        let listed = socket.map(|socket| Handle::current().block_on(Agent::at(Path::new(&socket)).keys()));
-        let agent = listed.transpose().unwrap_or_else(|error| {
-            let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
-            terminal::note(&format!("note: {error}{why}"));
-            None
-        });
-        Self { files: BTreeMap::new(), agent: agent.unwrap_or_default() }
-    }
-
     /// Returns the host's logins with the credentials that could be loaded, and the other
     /// keys. The latter matter only if no login is left.
     ///
-    /// Logins of the same user that follow each other are one, because they can be tried over
-    /// one connection.
+    /// Logins of the same user that follow each other are tried over one connection, as far as a
+    /// server accepts so many attempts.
     pub(crate) fn logins(&mut self, ssh: &network::Ssh) -> (Vec<ssh::Login>, Vec<UnusableKey>) {
         let mut problems = Vec::new();
         let mut logins: Vec<ssh::Login> = Vec::new();
         for login in &ssh.logins {
             let mut credentials = Vec::new();
+            let mut is_missing = true;
             for key in &login.keys {
                 match self.load(&folder::expand(&key.path)) {
-                    Ok(credential) => credentials.push(credential),
-                    Err(problem) => problems.push(problem),
+                    Ok(keys) => credentials.extend(keys),
+                    Err(problem) => {
+                        is_missing &= matches!(&*problem.why, NoKey::Unread(_));
+                        problems.push(problem);
+                    }
                 }
             }
-            if credentials.is_empty() && login.password.is_none() {
-                let agent = self.agent.iter().take(MOST_OF_AGENT);
+            // The files of the keys may be on another person's machine.
+            if credentials.is_empty() && login.password.is_none() && is_missing {
+                let agent = self.agent().iter().take(MOST_ATTEMPTS);
                 credentials.extend(agent.cloned().map(Credential::Agent));
             }
             if let Some(password) = &login.password {
                 let password = String::from_utf8_lossy(password.expose()).into_owned();
                 credentials.push(Credential::Password(SecretText::new(password)));
             }
-            match logins.last_mut().filter(|last| last.user == *login.user) {
+            let fits = |last: &&mut ssh::Login| {
+                last.user == *login.user && last.credentials.len() + credentials.len() <= MOST_ATTEMPTS
+            };
+            match logins.last_mut().filter(fits) {
                 Some(last) => last.credentials.append(&mut credentials),
                 None if credentials.is_empty() => {}
                 None => logins.push(ssh::Login { user: login.user.to_string(), credentials }),
@@ -73,35 +71,62 @@ impl Keys {
         (logins, problems)
     }
 
-    fn load(&mut self, path: &Path) -> Result<Credential, UnusableKey> {
-        if !self.files.contains_key(path) {
-            let loaded = self.loaded(path);
-            let loaded = loaded.map_err(|why| UnusableKey { path: path.to_owned(), why: Arc::new(why) });
-            self.files.insert(path.to_owned(), loaded);
+    fn load(&mut self, path: &Path) -> Result<Vec<Credential>, UnusableKey> {
+        if let Some(loaded) = self.files.get(path) {
+            return loaded.clone();
         }
-        self.files[path].clone()
+        let loaded = self.loaded(path);
+        let loaded = loaded.map_err(|why| UnusableKey { path: path.to_owned(), why: Arc::new(why) });
+        self.files.insert(path.to_owned(), loaded.clone());
+        loaded
     }
 
     /// The key of a file. If the file is missing, encrypted or leads to a security key, it may be
-    /// in the agent, which then signs.
-    fn loaded(&self, path: &Path) -> Result<Credential, NoKey> {
-        let in_agent = |key: &PublicKey| self.agent.iter().find(|own| own.is(key)).cloned();
-        let text = match text(path) {
-            Ok(text) => text,
-            Err(why) => {
-                let public = path.as_os_str().to_string_lossy() + ".pub";
-                let public = self::text(Path::new(&*public)).ok();
-                let public = public.and_then(|text| PublicKey::from_openssh(text.trim()).ok());
-                return public.as_ref().and_then(in_agent).map(Credential::Agent).ok_or(why);
-            }
-        };
-        if SshKeyKind::of(&text) != SshKeyKind::Plain
-            && let Some(key) = agent::public_half(&text).as_ref().and_then(in_agent)
+    /// in the agent, which then signs. The public half tells, which is in the file or next to it.
+    fn loaded(&mut self, path: &Path) -> Result<Vec<Credential>, NoKey> {
+        let text = text(path);
+        if let Ok(text) = &text
+            && SshKeyKind::of(text) == SshKeyKind::Plain
         {
-            return Ok(Credential::Agent(key));
+            return key(path, text);
         }
-        ssh::key::load(path, &text, &mut passphrase).map(Credential::Key).map_err(NoKey::Key)
+        let public = text.as_deref().ok().and_then(agent::public_half).or_else(|| {
+            let beside = path.as_os_str().to_string_lossy() + ".pub";
+            PublicKey::from_openssh(self::text(Path::new(&*beside)).ok()?.trim()).ok()
+        });
+        let in_agent = public.map(|public| self.in_agent(&public)).unwrap_or_default();
+        match in_agent.is_empty() {
+            true => key(path, &text?),
+            false => Ok(in_agent),
+        }
     }
+
+    /// The agent's copy of a key, after its certificates for it.
+    fn in_agent(&mut self, public: &PublicKey) -> Vec<Credential> {
+        let (certificates, keys): (Vec<_>, Vec<_>) =
+            self.agent().iter().filter(|own| own.is(public)).cloned().partition(AgentKey::is_certificate);
+        certificates.into_iter().chain(keys).map(Credential::Agent).collect()
+    }
+
+    /// The keys of the agent that `SSH_AUTH_SOCK` names, if it names one.
+    fn agent(&mut self) -> &[AgentKey] {
+        self.agent.get_or_insert_with(|| {
+            let Some(socket) = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty()) else {
+                return Vec::new();
+            };
+            let listed = Handle::current().block_on(Agent::at(Path::new(&socket)).keys());
+            listed.unwrap_or_else(|error| {
+                let why = std::error::Error::source(&error).map(|why| format!(": {why}"));
+                terminal::note(&format!("note: {error}{}", why.unwrap_or_default()));
+                Vec::new()
+            })
+        })
+    }
+}
+
+fn key(path: &Path, text: &str) -> Result<Vec<Credential>, NoKey> {
+    let key = ssh::key::load(path, text, &mut passphrase).map_err(NoKey::Key)?;
+    Ok(vec![Credential::Key(key)])
 }
 
 fn text(path: &Path) -> Result<String, NoKey> {

@@ -139,7 +139,7 @@ impl Record {
             let line = "apply: nothing was changed; not every host has a receipt".to_owned();
             return Unchanged { exit: Exit::Failed, line };
         }
-        let wrote = format!("wrote the receipt of {}", render::counted(recorded.len(), "host"));
+        let wrote = format!("wrote receipts on {}", render::counted(recorded.len(), "host"));
         Unchanged::new(&plan, is_applied, Some(wrote))
     }
 }

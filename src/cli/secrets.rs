@@ -21,8 +21,6 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
         folder: _,
         domain,
         swarm_key,
-        // Derived from the swarm key, or of no use.
-        digest_secret: _,
         bootstrap: _,
         shapes: _,
         hosts,
@@ -56,9 +54,9 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
 /// could be compared with digests by means of them.
 fn of_desired(network: &Network, desired: &Desired) -> Vec<SecretBytes> {
     // All secrets in the payloads come from the folder.
-    let Desired { goals: _, payloads: _, spellings: _, versions: _, digest_keys, random_keys: _ } = desired;
-    let machines = DigestKey::for_machines(&network.digest_secret);
-    digest_keys.values().chain([&machines]).map(|key| key.expose().clone()).collect()
+    let Desired { goals: _, payloads: _, spellings: _, versions: _, digest_keys } = desired;
+    let machines = network.swarm_key.here().map(|key| DigestKey::for_machines(key.line()));
+    digest_keys.values().chain(&machines).map(|key| key.expose().clone()).collect()
 }
 
 /// The password of a login. Its keys are never sent to a host, so a host can't echo them.
@@ -138,14 +136,17 @@ mod tests {
             }),
         });
         let name = network.hosts.keys().next().unwrap().clone();
-        let key = DigestKey::derive(&network.digest_secret, name.as_str());
+        let key = DigestKey::derive(network.swarm_key.here().unwrap().line(), name.as_str());
         let digest_keys = BTreeMap::from([(name, key.clone())]);
         let desired = Desired { digest_keys, ..Desired::default() };
 
         let written = |secret: &SecretBytes| String::from_utf8(secret.expose().to_vec()).unwrap();
         let node = network.hosts.values().flat_map(|host| host.nodes.values()).next().unwrap();
         let table = [
-            ("swarm key", written(&network.digest_secret).rsplit('/').next().unwrap().to_owned()),
+            (
+                "swarm key",
+                written(network.swarm_key.here().unwrap().line()).rsplit('/').next().unwrap().to_owned(),
+            ),
             (
                 "validation key",
                 written(network.domain.private_key().unwrap().here().unwrap())
@@ -161,7 +162,10 @@ mod tests {
             ("app key", "saddle0harbour1ribbon2".to_owned()),
             ("accounts", "quartz-lantern-violet".to_owned()),
             ("digest key", written(key.expose())),
-            ("digest key of machines", written(DigestKey::for_machines(&network.digest_secret).expose())),
+            (
+                "digest key of machines",
+                written(DigestKey::for_machines(network.swarm_key.here().unwrap().line()).expose()),
+            ),
         ];
         let redactor = redactor(&network, &desired);
         for (kind, secret) in table {

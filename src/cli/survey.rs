@@ -10,6 +10,7 @@ use crate::facts::file::{Gathered, HostAnswer, stored};
 use crate::facts::receipt::{ApplyRecord, Receipt};
 use crate::facts::roster::Roster;
 use crate::facts::{self, Request};
+use crate::identity::SwarmKey;
 use crate::network::{Network, Secrets};
 use crate::plan::file::{FORMAT, InputKey, Inputs, MadeWith, PLANNER, PlanFile, PlanPage, SavedOptions};
 use crate::plan::{Holder, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned, WithForgotten};
@@ -88,11 +89,12 @@ impl Subject {
     pub(crate) fn inputs(&self) -> Inputs {
         let Self { network, sources, binaries, options } = self;
         let Options { targets, batch, take_over, no_revert, purge_storage, prune, retire: _ } = options;
-        let key = InputKey::new(&network.digest_secret);
+        let key = network.swarm_key.here().map(|key| InputKey::new(key.line()));
         let is_yaml = |path: &str| [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
         let of = |yaml: bool| {
             let files = sources.iter().filter(move |(path, _)| is_yaml(path) == yaml);
-            files.map(|(path, sha256)| (path.clone(), key.digest(*sha256))).collect()
+            // A plan without the swarm key can't be applied, so nothing has to be compared.
+            files.filter_map(|(path, sha256)| Some((path.clone(), key.as_ref()?.digest(*sha256)))).collect()
         };
         let Supplies { tau, plugins, versions: _ } = &binaries.supplies;
         let tau = tau.iter().map(|(architecture, tau)| (format!("tau for {architecture}"), tau));
@@ -106,7 +108,7 @@ impl Subject {
                 purge_storage: *purge_storage,
                 prune: *prune,
             },
-            key: key.fingerprint(),
+            key: key.as_ref().map(InputKey::fingerprint).unwrap_or_default(),
             folder: of(true),
             secrets: of(false),
             artifacts: tau.chain(plugins).map(|(name, found)| (name, found.sha256.to_string())).collect(),
@@ -420,8 +422,9 @@ pub(crate) async fn probe(
 ) -> miette::Result<(Basis, BTreeMap<HostName, Connection>)> {
     let mut basis = Basis::new(subject.planner()?, Printable::default());
     selectors(&subject.network, &subject.options)?;
+    let mut keys = Keys::default();
     // Loading the keys may prompt for a passphrase.
-    let asked = block_in_place(|| targets(&subject.network, &basis.planner, options.rehash, only));
+    let asked = block_in_place(|| targets(&subject.network, &basis.planner, &mut keys, options.rehash, only));
     let mut hosts = BTreeMap::new();
     ask(&mut basis, &mut hosts, asked, known, options).await;
     // Only a receipt tells which hosts are forgotten, so they are asked afterwards.
@@ -430,7 +433,7 @@ pub(crate) async fn probe(
     {
         let names = forgotten.hosts().cloned().collect();
         let (network, planner) = (forgotten.network(), forgotten.planner());
-        let asked = block_in_place(|| targets(network, planner, options.rehash, Some(&names)));
+        let asked = block_in_place(|| targets(network, planner, &mut keys, options.rehash, Some(&names)));
         ask(&mut basis, &mut hosts, asked, known, options).await;
         basis.forgotten = Some(forgotten);
     }
@@ -516,12 +519,16 @@ fn selectors(network: &Network, options: &Options) -> miette::Result<()> {
 fn targets(
     network: &Network,
     planner: &Planner,
+    keys: &mut Keys,
     rehash: bool,
     only: Option<&BTreeSet<HostName>>,
 ) -> (Vec<Target>, BTreeMap<HostName, Probed>) {
-    let machines = DigestKey::for_machines(&network.digest_secret);
+    // Without the swarm key, digests are made with a key that nobody keeps, so that they are of no
+    // use to anyone.
+    let throw_away = SwarmKey::generate();
+    let swarm_key = network.swarm_key.here().unwrap_or(&throw_away).line();
+    let machines = DigestKey::for_machines(swarm_key);
     let roster = planner.known_roster().file_name();
-    let mut keys = Keys::new();
     let mut targets = Vec::new();
     let mut probed = BTreeMap::new();
     for (name, shapes) in
@@ -533,7 +540,7 @@ fn targets(
             probed.insert(name.clone(), Probed::Nothing(Unplanned::NoLogin(problems)));
             continue;
         }
-        let Some(key) = planner.desired().digest_keys.get(name) else { continue };
+        let key = &DigestKey::derive(swarm_key, name.as_str());
         targets.push(Target {
             name: name.clone(),
             address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),

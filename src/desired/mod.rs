@@ -37,10 +37,9 @@ pub struct Desired {
     pub spellings: Spellings,
     /// The known versions of tau, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
-    /// The key for digests of secrets, by host.
+    /// The key for digests of secrets, by host; empty if the swarm key isn't available, so that
+    /// such digests can't be compared.
     pub digest_keys: BTreeMap<HostName, DigestKey>,
-    /// Whether the swarm key isn't available, so that the keys for digests are random.
-    pub random_keys: bool,
 }
 
 /// Bytes that mean the same as a desired file: a key with or without a final line break.
@@ -146,11 +145,7 @@ pub enum CompileError {
 /// # Errors
 /// See [`CompileError`].
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
-    let mut desired = Desired {
-        versions: supplies.versions.clone(),
-        random_keys: network.swarm_key.is_elsewhere(),
-        ..Desired::default()
-    };
+    let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
     let drop_in = SecretBytes::new(resolver::DROP_IN_TEXT);
     desired.payloads.insert(FileSource::Fixed(FixedText::ResolverDropIn), drop_in);
     desired.spellings.add_secrets(network);
@@ -163,7 +158,7 @@ pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, Compil
     for host in compiled {
         let HostGoals { host, key, graph, payloads } = host?;
         desired.payloads.extend(payloads);
-        desired.digest_keys.insert(host.clone(), key);
+        desired.digest_keys.extend(key.map(|key| (host.clone(), key)));
         goals.push((host, graph));
     }
     desired.goals = ByHost::from_iter(goals);
@@ -221,7 +216,8 @@ impl NetworkFiles {
 /// What is compiled for one host.
 struct HostGoals {
     host: HostName,
-    key: DigestKey,
+    /// `None` if the swarm key isn't available.
+    key: Option<DigestKey>,
     graph: Graph<Goal>,
     /// The bytes of the files that only this host has.
     payloads: Vec<(FileSource, SecretBytes)>,
@@ -239,7 +235,8 @@ struct HostCompiler<'a> {
 impl<'a> HostCompiler<'a> {
     fn new(network: &'a Network, supplies: &'a Supplies, host: &'a Host, files: &'a NetworkFiles) -> Self {
         let name = HostName::clone(&host.name);
-        let key = DigestKey::derive(&network.digest_secret, name.as_str());
+        let swarm_key = network.swarm_key.here();
+        let key = swarm_key.map(|key| DigestKey::derive(key.line(), name.as_str()));
         let goals = HostGoals { host: name, key, graph: Graph::default(), payloads: Vec::new() };
         Self { network, supplies, host, files, goals }
     }

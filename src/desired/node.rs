@@ -33,7 +33,7 @@ impl HostCompiler<'_> {
 
         let config = self.config(&name, identity, shape, bootstrap, &needs);
         let unwritable = |error| CompileError::Unwritable(name.clone(), error);
-        let mut document = config.document(&self.goals.key).map_err(unwritable)?;
+        let mut document = config.document(self.goals.key.as_ref()).map_err(unwritable)?;
         self.withhold(&mut document, identity, bootstrap, &needs);
         let text = config.to_yaml().map_err(unwritable)?;
         let path = tau::config_path(shape_name);
@@ -216,9 +216,6 @@ impl HostCompiler<'_> {
             withheld.push(Setting::Accounts);
         }
         config::withhold(document, &withheld);
-        if network.swarm_key.is_elsewhere() {
-            document.withhold_secrets();
-        }
     }
 
     /// The tenancy for a node: every node gets the provider and the owner, but only trusted

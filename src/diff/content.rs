@@ -7,7 +7,8 @@ use super::compare::may_be_resumed;
 use crate::desired::Spellings;
 use crate::facts::RemovalRule;
 use crate::resource::{
-    Content, Document, Effect, Field, FieldPath, Graph, Resource, ResourceId, ResourceKey, Sha256, Value,
+    Content, Document, Edge, Effect, Field, FieldPath, Graph, Resource, ResourceId, ResourceKey, Sha256,
+    Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,8 @@ pub(super) fn difference(
     }
     match (before.0, after.0) {
         (_, Content::Unavailable) => Difference::None,
+        // Only the digests could tell, and that of the desired file isn't known.
+        (Content::Opaque, Content::Document(_)) if *after.1 == Sha256::UNKNOWN => Difference::None,
         (Content::Document(before), Content::Document(after)) => {
             let fields = fields(before, after);
             if fields.is_empty() { Difference::None } else { Difference::Fields(fields) }
@@ -58,14 +61,14 @@ pub(super) fn difference(
 /// on a secret that isn't available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uncompared {
-    /// The file.
+    /// A file, or a unit that reads one.
     pub id: ResourceId,
     /// The fields of the file that weren't compared; none if nothing of it was.
     pub fields: Vec<FieldPath>,
 }
 
-/// What can't be compared of the files that are in both states, and the files that may have
-/// to be removed.
+/// What can't be compared of the files that are in both states, the units that may run with other
+/// files, and the files that may have to be removed.
 pub fn uncompared(
     desired: &Graph<Resource>,
     current: &Graph<Resource>,
@@ -74,6 +77,9 @@ pub fn uncompared(
     let mut uncompared = Vec::new();
     let mut lacks_secrets = false;
     for (id, wanted) in desired.iter() {
+        if matches!(wanted, Resource::Service(_)) && runs_with_unknown(id, desired, current) {
+            uncompared.push(Uncompared { id: id.clone(), fields: Vec::new() });
+        }
         let Resource::File(file) = wanted else { continue };
         lacks_secrets |= file.content == Content::Unavailable;
         let fields = match &file.content {
@@ -81,8 +87,10 @@ pub fn uncompared(
             Content::Document(document) => document.withheld().cloned().collect(),
             _ => continue,
         };
-        let is_compared = matches!(file.content, Content::Document(_)) && fields.is_empty();
-        if !is_compared && matches!(current.get(id), Some(Resource::File(_))) {
+        let Some(Resource::File(found)) = current.get(id) else { continue };
+        if found.content == Content::Opaque && !file.is_available() {
+            uncompared.push(Uncompared { id: id.clone(), fields: Vec::new() });
+        } else if file.content == Content::Unavailable || !fields.is_empty() {
             uncompared.push(Uncompared { id: id.clone(), fields });
         }
     }
@@ -95,6 +103,21 @@ pub fn uncompared(
     let staged = current.iter().filter(|(id, _)| desired.get(id).is_none() && may_be_resumed(id, desired));
     uncompared.extend(staged.map(|(id, _)| Uncompared { id: id.clone(), fields: Vec::new() }));
     uncompared
+}
+
+/// Whether a unit is up, and it isn't known whether it runs with the desired files.
+fn runs_with_unknown(id: &ResourceId, desired: &Graph<Resource>, current: &Graph<Resource>) -> bool {
+    let is_up = matches!(current.get(id), Some(Resource::Service(found)) if found.activity.is_up());
+    let is_unknown = |id: &ResourceId| match desired.get(id) {
+        Some(Resource::File(file)) => match &file.content {
+            Content::Unavailable => true,
+            Content::Document(document) => document.withheld().next().is_some(),
+            _ => false,
+        },
+        _ => false,
+    };
+    let reads = desired.before(id).into_iter().filter(|(_, edge)| matches!(edge, Edge::Reads(_)));
+    is_up && reads.into_iter().any(|(read, _)| is_unknown(read))
 }
 
 fn same(same: bool) -> Difference {

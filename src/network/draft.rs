@@ -261,14 +261,11 @@ impl Draft {
         let (root, generated, validation) = (root?, generated?, validation?);
         let logins = each(self.logins, |login| login.whole().map(Arc::new))?;
         let elsewhere = self.secrets == Secrets::Elsewhere;
-        let mut shapes = self.shapes.values();
+        let used: BTreeSet<&ShapeName> = self.hosts.values().flat_map(|host| host.nodes.keys()).collect();
+        let mut shapes = self.shapes.values().filter(|shape| used.contains(&*shape.name));
         let needs_accounts =
             shapes.any(|shape| tau::needs(shape.services.iter().map(|name| name.as_str())).accounts);
         let swarm_key = self.swarm_key?;
-        let digest_secret = match &*swarm_key {
-            Secret::Here(key) => key.line().clone(),
-            Secret::Elsewhere => SwarmKey::generate().line().clone(),
-        };
         let tenancy = match self.tenancy {
             Some(TenancyDraft { provider, owner, app, place: _ }) => {
                 Some(Tenancy { provider: provider?, owner: owner?, app })
@@ -279,7 +276,6 @@ impl Draft {
             folder: self.folder,
             domain: Domain { root, generated, validation, validation_files, custom },
             swarm_key,
-            digest_secret,
             bootstrap: self.bootstrap?,
             shapes: each(self.shapes, ShapeDraft::whole)?,
             hosts: each(self.hosts, |host| host.whole(&logins))?,

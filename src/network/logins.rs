@@ -66,7 +66,7 @@ fn read_login(slot: &Slot<'_>, files: &Files, report: &mut ProblemReport) -> Log
     let password = secret::take(&mut fields, names, as_password, &owner, files, report);
     login.keys = keys.and_then(Result::ok).unwrap_or_default();
     login.password = password.and_then(|(item, password)| match password.ok()? {
-        Secret::Here(password) => Some(item.at(without_line_break(&password))),
+        Secret::Here(password) => Some(item.at(password)),
         Secret::Elsewhere => None,
     });
     fields.finish(report);
@@ -87,15 +87,8 @@ pub(super) fn named(fields: &Fields<'_>, report: &mut ProblemReport) -> Vec<Stri
     named
 }
 
-/// The password in a file, which usually ends with a line break.
-fn without_line_break(password: &SecretBytes) -> SecretBytes {
-    let bytes = password.expose();
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    SecretBytes::new(bytes.strip_suffix(b"\r").unwrap_or(bytes))
-}
-
-/// Reports the missing keys of logins that are in use. If none of a login's keys exists and
-/// it has no password, that is an error. Otherwise each missing file is a warning.
+/// Reports the missing keys of logins that are in use: in one warning, if none of a login's keys
+/// exists and it has no password, otherwise in one for each file.
 pub(super) fn missing_keys(draft: &Draft, report: &mut ProblemReport) {
     let needed = draft.needed_logins();
     for login in draft.logins.values() {

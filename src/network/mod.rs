@@ -51,7 +51,7 @@ use problem::{ProblemReport, Reported};
 use crate::artifact::{Architecture, Pin};
 use crate::finding::{Component, Excerpt, FolderProblem};
 use crate::identity::{SshKeyKind, SwarmKey};
-use crate::resource::{HostName, SecretBytes, ShapeName};
+use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,9 +65,6 @@ pub struct Network {
     pub domain: Domain,
     /// The pre-shared key of all nodes.
     pub swarm_key: At<Secret<SwarmKey>>,
-    /// What the keys of digests are derived from: the swarm key. If it isn't available, these
-    /// are random bytes that nobody keeps, so that such digests are of no use to anyone.
-    pub digest_secret: SecretBytes,
     /// The elders: by shape, the hosts whose nodes every other node dials first. Each of
     /// the hosts runs a node of that shape.
     pub bootstrap: At<BTreeMap<ShapeName, Vec<At<HostName>>>>,

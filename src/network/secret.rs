@@ -51,12 +51,13 @@ pub enum MissingSecret {
     NodeKey(NodeName, Place),
     /// The private key of the tenancy's application, and the place that names it.
     AppKey(Place),
-    /// The configuration of `accounts`.
+    /// The configuration of `accounts`, if there is one.
     Accounts,
 }
 
 impl Network {
-    /// The secrets that hosts need and that aren't available. Empty unless
+    /// The secrets that hosts need and that aren't available. Those that are only needed to log in
+    /// aren't among them, because nothing is compared with them. Empty unless
     /// [`Secrets::Elsewhere`](super::Secrets::Elsewhere) allowed that.
     pub fn missing(&self) -> Vec<MissingSecret> {
         let mut missing = Vec::new();
@@ -107,9 +108,15 @@ pub(super) fn take<'t>(
         (None, Some(item)) => {
             let bytes = item.text(Expected::PathOfFile, report);
             let bytes = bytes.and_then(|path| bytes_of(item, path, key, files, report));
-            Some((item, bytes.map(|bytes| bytes.map(SecretBytes::new))))
+            Some((item, bytes.map(|bytes| bytes.map(|bytes| SecretBytes::new(without_line_break(bytes))))))
         }
     }
+}
+
+/// The secret in a file, which usually ends with a line break.
+fn without_line_break(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }
 
 /// The bytes of a file with a key or a password.

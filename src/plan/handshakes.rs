@@ -17,12 +17,18 @@ pub struct Handshakes {
 
 /// The handshakes that a host's receipt lets expect; none if it has no receipt.
 ///
-/// The folder decides what is expected, unless it has been changed since the last apply. Then
-/// that is what the host has on its disk, as the apply left it.
+/// The folder decides what is expected, unless it has been changed since the last apply, or the
+/// last apply wasn't completed. Then that is what the host has on its disk.
 pub(super) fn of(part: &HostPart) -> Handshakes {
     let mut handshakes = Handshakes::default();
     let Some(receipt) = &part.receipt else { return handshakes };
-    let is_newer = |id: &ResourceId| receipt.origin(id, &part.desired, &part.current) == Origin::Folder;
+    let is_newer = |id: &ResourceId| match receipt.superseded {
+        true => part.differing.contains(id),
+        false => {
+            let origin = receipt.origin(id, &part.desired, &part.current);
+            matches!(origin, Origin::Folder | Origin::Both)
+        }
+    };
     for (id, resource) in part.desired.iter() {
         let Resource::Service(service) = resource else { continue };
         let Some(Node { name, health, .. }) = &service.node else { continue };

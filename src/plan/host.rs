@@ -53,7 +53,7 @@ impl HostPlanner<'_> {
     /// Plans one host. `twins` are the folder's other hosts that have the same machine ID.
     pub(super) fn plan(&self, name: &HostName, facts: &Facts, twins: Vec<HostName>) -> HostPart {
         let Self { network, desired, retirement, options } = *self;
-        let Desired { goals, spellings, digest_keys, random_keys, .. } = desired;
+        let Desired { goals, spellings, digest_keys, .. } = desired;
         let none = Graph::default();
         let current = interpret(name, facts);
         let conditions = current.conditions;
@@ -68,8 +68,8 @@ impl HostPlanner<'_> {
         }
         obstacles.extend(obstacles::never_asked(&desired, &current.asked));
         let key = digest_keys.get(name).map(DigestKey::fingerprint);
-        // Digests with a random key aren't compared at all.
-        if !random_keys && (key.is_none() || key != current.asked.key) {
+        // Without keys, digests aren't compared at all.
+        if !digest_keys.is_empty() && (key.is_none() || key != current.asked.key) {
             obstacles.push(Obstacle::OtherKey);
         }
         obstacles.extend(obstacles::ports(&desired, &current.graph, &conditions));

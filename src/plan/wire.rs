@@ -191,6 +191,13 @@ pub struct Call {
     line: String,
 }
 
+impl Call {
+    /// The index of its action.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+}
+
 macro_rules! scripts {
     ($($name:literal),*) => { &[$(include_str!(concat!("scripts/", $name, ".sh"))),*] };
 }

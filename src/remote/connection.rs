@@ -233,7 +233,7 @@ impl Locked {
         Ok(Ok(()))
     }
 
-    /// Makes the next request with actions supersede the receipts of the last apply first, so that
+    /// Makes the next request that does more than stage supersede the receipts of the last apply first, so that
     /// they don't count any more when anything has changed. They are removed unless the host is
     /// going to get new ones.
     pub(super) fn supersedes_receipts(&mut self, gets_new: bool) {

@@ -56,6 +56,7 @@ pub(super) async fn contact(
         contact = match session.connect_to(*port, patience).await {
             Err(NotOpened::Prohibited) => Contact::Forbidden,
             Err(NotOpened::Refused) => Contact::Failed(Unproved::Refused),
+            Err(NotOpened::TimedOut) => Contact::Failed(Unproved::Silent),
             Err(NotOpened::Other) => Contact::Unknown,
             Ok(stream) => match prove(stream, key, patience).await {
                 Ok(id) if id.to_string() == *peer => Contact::Proved,

@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 const QUOTED: usize = 100;
 
 /// Runs actions in order until an action fails; sends no further request after a `stop`. The
-/// first request takes `supersedes`; see [`Locked::supersedes_receipts`](super::Locked).
+/// first request that does more than stage takes `supersedes`; see [`Locked::supersedes_receipts`](super::Locked).
 pub(super) async fn run(
     connection: &mut Connection,
     supersedes: &mut Option<bool>,
@@ -159,7 +159,10 @@ impl ActionRunner<'_> {
         files: Vec<(usize, Bytes)>,
     ) -> Result<Result<Vec<usize>, Run>, HostError> {
         let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
-        let supersede = self.supersedes.take().map(wire::supersede).unwrap_or_default();
+        // Staging changes nothing that receipts have.
+        let stages = calls.iter().all(|call| self.actions.get(call.index()).is_some_and(is_stage));
+        let supersedes = if stages { None } else { self.supersedes.take() };
+        let supersede = supersedes.map(wire::supersede).unwrap_or_default();
         let script = supersede + &wire::request(&calls, &patience(self.limits), input);
         let mut exchange = Exchange::new(&calls);
         self.at = exchange.current().unwrap_or(self.at);

@@ -96,7 +96,7 @@ fn missing_secret(missing: &MissingSecret) -> MissingEntry {
         MissingSecret::ValidationKey(at) => ("the domain-validation key".to_owned(), Some(at)),
         MissingSecret::NodeKey(node, at) => (format!("the key of {node}"), Some(at)),
         MissingSecret::AppKey(at) => ("the key of the tenancy's app".to_owned(), Some(at)),
-        MissingSecret::Accounts => ("accounts.yaml".to_owned(), None),
+        MissingSecret::Accounts => ("accounts.yaml, if there is one".to_owned(), None),
     };
     MissingEntry { secret: Printable::composed(secret), place: at.map(place) }
 }

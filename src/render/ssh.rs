@@ -44,10 +44,7 @@ pub(super) fn connect(error: &ConnectError) -> String {
             format!("revoked host key: {algorithm} {fingerprint} (revoked in {by})")
         }
         ConnectError::HostCertificate { authority, flaw } => {
-            format!(
-                "invalid host certificate: {}; the authority at {authority} has signed it",
-                self::flaw(flaw)
-            )
+            format!("invalid host certificate: {} (signed by the authority in {authority})", self::flaw(flaw))
         }
         ConnectError::Refused { user, tried, .. } if tried.is_empty() => {
             format!("login as {user} refused: no usable key or password")
@@ -81,7 +78,7 @@ pub(super) fn connect_help(error: &ConnectError) -> String {
                 "the network may be dropping large packets (check the MTU), or the host is overloaded"
             }
             Phase::Login => {
-                "sshd may be waiting for DNS (set `UseDNS no` in its sshd_config) or for PAM"
+                "sshd may be waiting for DNS (set `UseDNS no` in its sshd_config) or for PAM, or the SSH agent for a touch or a confirmation"
             }
         }
         .into(),
@@ -116,13 +113,13 @@ pub(super) fn connect_help(error: &ConnectError) -> String {
         }
         ConnectError::HostCertificate { flaw, .. } => match flaw {
             CertificateFlaw::OtherHosts(_) => {
-                "connect to one of these names, or sign a certificate for this one: `ssh-keygen -s CA -h -n NAME`"
+                "use one of these names in the folder, or sign a certificate for this one: `ssh-keygen -s CA -I ID -h -n NAME /etc/ssh/ssh_host_ed25519_key.pub`"
             }
             CertificateFlaw::TooEarly | CertificateFlaw::Expired => {
-                "check the clocks of this machine and of the host, or sign a new certificate on the host's authority"
+                "check this machine's clock, or sign a new certificate with the CA's key: `ssh-keygen -s CA -I ID -h -n NAME /etc/ssh/ssh_host_ed25519_key.pub`"
             }
             CertificateFlaw::OfAUser | CertificateFlaw::Options | CertificateFlaw::Signature => {
-                "don't log in: sshd should present a certificate that was signed with `ssh-keygen -s CA -h`"
+                "don't log in: sshd should present a certificate that was signed with `ssh-keygen -s CA -I ID -h -n NAME FILE`"
             }
         }
         .into(),
@@ -255,8 +252,13 @@ fn algorithm(kind: AlgorithmKind) -> &'static str {
 fn credential(tried: &Tried) -> String {
     match tried {
         Tried::Key { algorithm, fingerprint, in_agent } => {
-            let whose = if *in_agent { " of the agent" } else { "" };
+            let whose = if *in_agent { " (SSH agent)" } else { "" };
             format!("{algorithm} key {fingerprint}{whose}")
+        }
+        Tried::Unsigned { fingerprint } => {
+            format!(
+                "key {fingerprint}, with which the SSH agent didn't sign (it is locked, or its user declined)"
+            )
         }
         Tried::Password => "password".to_owned(),
     }

@@ -16,7 +16,7 @@ pub fn why(unplanned: &Unplanned) -> Printable {
         Unplanned::Answer(error) => answer(error),
         Unplanned::Host(error) => host_error(error),
         Unplanned::NoLogin(keys) if keys.is_empty() => {
-            "no login has a key or a password, and no SSH agent has a key".to_owned()
+            "no login has a key or a password, and no keys were found in an SSH agent".to_owned()
         }
         Unplanned::NoLogin(keys) => keys.iter().map(ssh::unusable_key).collect::<Vec<_>>().join("; "),
         Unplanned::Recorded { why, help: _ } => return why.clone(),

@@ -50,16 +50,14 @@ impl Verified {
     ) -> String {
         let Some((receipt, compared)) = compared else {
             self.unknown += 1;
-            return format!("{host}: unknown, because it has no receipt of an apply\n");
+            return format!("{host}: unknown, because it has no receipt of this network\n");
         };
         let at = &receipt.apply.at;
-        if receipt.superseded {
-            self.unknown += 1;
-            return format!(
-                "{host}: unknown, because an apply has begun since that of {at} and hasn't left a receipt\n"
-            );
-        }
-        let Compared { changed, unknown } = compared;
+        let nothing = Compared::default();
+        let (Compared { changed, unknown }, mut is_unknown) = match receipt.superseded {
+            true => (&nothing, true),
+            false => (compared, !compared.unknown.is_empty()),
+        };
         let line = |what: String, names: &[&str]| match names.is_empty() {
             true => String::new(),
             false => {
@@ -67,8 +65,13 @@ impl Verified {
             }
         };
         let mut text = line(format!("not as the apply of {at} left it"), changed);
+        if receipt.superseded {
+            text += &format!(
+                "{host}: unknown, because an apply has begun since that of {at} and hasn't left a receipt\n"
+            );
+        }
         text += &line("can't be compared".to_owned(), unknown);
-        let (mut fails, mut is_unknown) = (false, !unknown.is_empty());
+        let mut fails = false;
         for (node, contact) in &greeted.nodes {
             match contact {
                 Contact::Proved => {}
@@ -120,8 +123,8 @@ impl Verified {
         }
         if !self.rekeyed.is_empty() {
             text += &format!(
-                "note: the folder has got another swarm key since the last apply, so it isn't known whether \
-                 {} answer\n",
+                "note: the folder's swarm key has changed since the last apply, so these nodes weren't \
+                 checked: {}\n",
                 counted_list(self.rekeyed.iter().map(ToString::to_string))
             );
         }
@@ -145,7 +148,7 @@ fn unproved(why: &Unproved) -> String {
         Unproved::Refused => "it doesn't accept connections".to_owned(),
         Unproved::Closed => "it closes connections at once".to_owned(),
         Unproved::Silent => "it accepts connections, but doesn't answer".to_owned(),
-        Unproved::OtherSwarm => "it has another swarm key".to_owned(),
+        Unproved::OtherSwarm => "it probably has another swarm key".to_owned(),
         Unproved::NoTls => "it has the swarm key, but doesn't complete the TLS handshake".to_owned(),
         Unproved::OtherNode(id) => format!("another node answers in its place: {id}"),
     }

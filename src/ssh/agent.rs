@@ -80,6 +80,11 @@ impl AgentKey {
         self.identity.public_key().into_owned()
     }
 
+    /// Whether this is a certificate for a key.
+    pub fn is_certificate(&self) -> bool {
+        matches!(&*self.identity, AgentIdentity::Certificate { .. })
+    }
+
     /// Whether this is the agent's copy of a key, or a certificate for it.
     pub fn is(&self, key: &PublicKey) -> bool {
         self.public().key_data() == key.key_data()

@@ -221,8 +221,13 @@ async fn authenticate(
             Credential::Agent(key) => {
                 let rsa = rsa_hash(handle).await;
                 match key.log_in(handle, &login.user, rsa).await {
-                    // The host would have accepted the key, but another one may do as well.
-                    Ok(None) => continue,
+                    // Another credential may do as well.
+                    Ok(None) => {
+                        tried.pop();
+                        let fingerprint = key.public().fingerprint(HashAlg::Sha256).to_string();
+                        tried.push(Tried::Unsigned { fingerprint });
+                        continue;
+                    }
                     Ok(Some(answer)) => Ok(answer),
                     Err(error) => Err(error),
                 }

@@ -182,10 +182,7 @@ impl KnownHosts {
             .partition::<Vec<_>, _>(|line| line.algorithm == key.algorithm());
         known.extend(others);
         if known.is_empty() {
-            let authority = about
-                .all()
-                .find(|(_, entry)| entry.marker() == Some(&Marker::CertAuthority))
-                .map(|(line, _)| line.clone());
+            let authority = certificate::authorities(&about).next().map(|(line, _)| line.clone());
             Err(Distrust::Unknown { authority })
         } else {
             Err(Distrust::Changed { known })

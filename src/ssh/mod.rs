@@ -4,8 +4,8 @@
 //! [`key::load`] or an [`agent`], and the user's [`KnownHosts`]. [`Session::exec`] then runs commands.
 //!
 //! What always holds:
-//! - A connection is used only if the host's key is in [`KnownHosts`]. This check can't be
-//!   disabled.
+//! - A connection is used only if the host's key is in [`KnownHosts`], or certified by an
+//!   authority that is. This check can't be disabled.
 //! - Connecting ends: each phase has a time-out. Keep-alives detect a host that stops
 //!   responding, and sending to a command that has ended is an error.
 //! - No credential is in an error or in `Debug` output. An error contains the host's text

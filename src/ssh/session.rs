@@ -41,7 +41,10 @@ pub enum NotOpened {
     Prohibited,
     /// No process accepts connections on the port.
     Refused,
-    /// The host's SSH server had another reason, or took too long.
+    /// The host's SSH server didn't answer in time. It waits for a process that accepts no
+    /// further connections.
+    TimedOut,
+    /// The host's SSH server had another reason.
     Other,
 }
 
@@ -133,7 +136,7 @@ impl Session {
         let mut channel = match self.open(port, patience).await {
             Ok(channel) => channel,
             Err(NotOpened::Prohibited) => return Greeting::Prohibited,
-            Err(NotOpened::Refused | NotOpened::Other) => return Greeting::NotOpened,
+            Err(NotOpened::Refused | NotOpened::TimedOut | NotOpened::Other) => return Greeting::NotOpened,
         };
         let mut said = 0;
         let listening = async {
@@ -172,7 +175,8 @@ impl Session {
                 ChannelOpenFailure::ConnectFailed => NotOpened::Refused,
                 _ => NotOpened::Other,
             }),
-            Ok(Err(_)) | Err(_) => Err(NotOpened::Other),
+            Ok(Err(_)) => Err(NotOpened::Other),
+            Err(_) => Err(NotOpened::TimedOut),
         }
     }
 

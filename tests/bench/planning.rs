@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         facts.machine = Some(Sha256::of(name.as_str().as_bytes()));
         facts.asked.shapes = host.nodes.keys().cloned().collect();
         facts.asked.directories = tau::DIRECTORIES.iter().map(|(path, _)| (*path).to_owned()).collect();
-        let key = DigestKey::derive(&network.digest_secret, name.as_str());
+        let key = DigestKey::derive(network.swarm_key.here().unwrap().line(), name.as_str());
         facts.asked.key = Some(key.fingerprint());
         simulation.hosts.insert(name.clone(), facts);
     }

@@ -180,7 +180,7 @@ pub(crate) fn another_swarm(lab: &Lab) {
     member.sh(&format!("umask 077; printf '%s' '{other}' >/root/other.key"));
     drop_in(&member, "BindReadOnlyPaths=/root/other.key:/tb/config/keys/swarm.key");
     network.apply(&[]).exits(1).says_in_one_line(&[
-        "tau@all.service is not healthy: the node on TCP port 5242 has another swarm key",
+        "tau@all.service is not healthy: the node on TCP port 5242 probably has another swarm key",
         "stopped to end the crash loop",
     ]);
     remove_drop_in(&member);
@@ -196,7 +196,7 @@ pub(crate) fn another_swarm(lab: &Lab) {
     let verified = network.spore(&["verify"]).exits(2);
     verified
         .says_in_one_line(&["not as the apply of", "/tb/config/keys/swarm.key"])
-        .says(&format!("all@{} is failing: it has another swarm key", member.name()))
+        .says(&format!("all@{} is failing: it probably has another swarm key", member.name()))
         .says(&format!("1 host changed; 1 node failing (all@{})", member.name()));
     member.sh("cat /root/swarm.key >/tb/config/keys/swarm.key; systemctl restart tau@all.service");
     is_verified(&network);

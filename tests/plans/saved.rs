@@ -164,7 +164,7 @@ impl Saved {
 /// What the plan is made from. Here, the folder has one file of each kind.
 fn inputs(world: &World) -> Inputs {
     let Options { targets, batch, take_over, no_revert, purge_storage, prune, retire: _ } = &world.options;
-    let key = InputKey::new(&world.network.digest_secret);
+    let key = InputKey::new(world.network.swarm_key.here().unwrap().line());
     let one = |name: &str| [(name.to_owned(), key.digest(Sha256::of(name.as_bytes())))].into();
     Inputs {
         options: SavedOptions {

@@ -67,7 +67,10 @@ fn a_key_can_be_in_the_agent() {
     // A login that names no key at all.
     fs::write(world.folder().join("auth.yaml"), "planter: {username: planter}\n").unwrap();
     with(&world, &agent, &["plan"], 0);
-    world.spore(&["plan"]).exits(3).says("no login has a key or a password, and no SSH agent has a key");
+    world
+        .spore(&["plan"])
+        .exits(3)
+        .says("no login has a key or a password, and no keys were found in an SSH agent");
 
     // The agent has only a key that the hosts don't know.
     assert_eq!(agent.add(&["-D"]), Some(0));
@@ -75,7 +78,7 @@ fn a_key_can_be_in_the_agent() {
     keygen(&["-q", "-t", "ed25519", "-N", "", "-f", stranger.to_str().unwrap()]);
     assert_eq!(agent.add(&[stranger.to_str().unwrap()]), Some(0));
     let plan = with(&world, &agent, &["plan"], 3);
-    assert!(plan.contains("of the agent"), "{plan}");
+    assert!(plan.contains("(SSH agent)"), "{plan}");
 }
 
 /// The agent has the key of an encrypted file, so nobody is asked for its passphrase.

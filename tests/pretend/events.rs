@@ -78,7 +78,7 @@ fn a_failed_action_has_a_kind_and_a_subject() {
 
     world.sh("h4", "rm \"$SPORE_ROOT/tb/.spore/receipt.json\"");
     world.spore(&[APPLY, &["--events", "events"]].concat()).exits(0);
-    assert_eq!(read().last().unwrap()["text"], "apply: nothing to do; wrote the receipt of 1 host");
+    assert_eq!(read().last().unwrap()["text"], "apply: nothing to do; wrote receipts on 1 host");
     world.faults(Faults { refuses_key: true, ..Faults::default() });
     world.spore(&[APPLY, &["--events", "events"]].concat()).exits(1);
     assert_eq!(

@@ -20,7 +20,7 @@ fn verify(world: &World) -> Run {
 /// Each fault, and what is said of it in an apply and in `verify`.
 const FAULTS: [(Nodes, &str, &str); 3] = [
     (Nodes::Silent, "TCP port 5242, but doesn't answer", "it accepts connections, but doesn't answer"),
-    (Nodes::OfAnotherSwarm, "port 5242 has another swarm key", "it has another swarm key"),
+    (Nodes::OfAnotherSwarm, "port 5242 probably has another swarm key", "it probably has another swarm key"),
     (
         Nodes::Impostors,
         "another node answers on TCP port 5242: 12D3",
@@ -104,5 +104,5 @@ fn a_key_that_was_not_applied_yet_proves_nothing() {
     let (head, digits) = text.trim().split_at(text.trim().len() - 64);
     fs::write(&key, format!("{head}{}", digits.chars().rev().collect::<String>())).unwrap();
     let verified = world.spore(&["verify"]).exits(0);
-    verified.says("the folder has got another swarm key since the last apply");
+    verified.says("the folder's swarm key has changed since the last apply");
 }

@@ -53,7 +53,7 @@ impl<'w> Controller<'w> {
     }
 
     async fn survey(&self) -> Survey {
-        let machines = DigestKey::for_machines(&self.network.digest_secret);
+        let machines = DigestKey::for_machines(self.network.swarm_key.here().unwrap().line());
         let target = |name: &HostName, host: &spore_drive::network::Host| {
             let (key, shapes) = (&self.planner.desired().digest_keys[name], &self.planner.hosts()[name]);
             Target {

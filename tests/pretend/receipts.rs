@@ -62,7 +62,7 @@ fn a_missing_receipt_is_written() {
     world.sh("h4", "rm -r \"$SPORE_ROOT/tb/.spore\"");
     let note = "note: apply leaves a receipt on h4, so that";
     world.spore(&["plan"]).exits(0).says("plan: nothing to do").says(note);
-    world.spore(&["apply"]).exits(0).says("apply: nothing to do; wrote the receipt of 1 host\n");
+    world.spore(&["apply"]).exits(0).says("apply: nothing to do; wrote receipts on 1 host\n");
     let plan = world.spore(&["plan"]).exits(0);
     assert!(!plan.text.contains("receipt"), "{plan}");
     world.spore(&["apply"]).exits(0).says("apply: nothing to do\n");

@@ -56,7 +56,7 @@ fn a_saved_plan_is_applied_once() {
     world
         .spore(APPLY_SAVED)
         .exits(0)
-        .says("apply: already applied; nothing to do; wrote the receipt of 1 host\n");
+        .says("apply: already applied; nothing to do; wrote receipts on 1 host\n");
     world.spore(&["verify"]).exits(0);
     let receipt = world.sh("h4", "cat \"$SPORE_ROOT/tb/.spore/receipt.json\"");
     assert!(receipt.contains(&digest), "{receipt}");

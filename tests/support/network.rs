@@ -16,7 +16,6 @@ pub(crate) fn text(network: &Network) -> String {
         folder,
         domain,
         swarm_key,
-        digest_secret: _,
         bootstrap,
         shapes,
         hosts,

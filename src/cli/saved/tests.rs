@@ -55,7 +55,7 @@ impl World {
         let subject = self.subject(Options::default());
         let answer = |file: &str, host: &str| {
             let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
-            let key = DigestKey::derive(&subject.network.digest_secret, host).fingerprint();
+            let key = DigestKey::derive(subject.network.swarm_key.here().unwrap().line(), host).fingerprint();
             let text =
                 text.replace("key\t@key@\n", "").replacen("asked\t", &format!("key\t{key}\nasked\t"), 1);
             (host.to_owned(), HostAnswer::Answer(text.lines().map(str::to_owned).collect()))

@@ -204,17 +204,23 @@ impl NodeConfig {
         Ok(SecretBytes::new(serde_yaml::to_string(self)?))
     }
 
-    /// Parses the configuration, replacing secrets with their digests keyed with `key`.
+    /// Parses the configuration, replacing secrets with their digests keyed with `key`. Without a
+    /// key, they aren't available.
     ///
     /// # Errors
     /// Those of [`NodeConfig::to_yaml`].
-    pub fn document(&self, key: &DigestKey) -> Result<Document, serde_yaml::Error> {
+    pub fn document(&self, key: Option<&DigestKey>) -> Result<Document, serde_yaml::Error> {
         let trusted = self.services.iter().filter_map(|name| super::service(name)).any(|s| s.trusted);
-        let mut flat = Flat { key: Some(key), trusted, values: 0, fields: BTreeMap::new() };
+        let any = DigestKey::derive(&SecretBytes::new(""), "");
+        let mut flat = Flat { key: key.or(Some(&any)), trusted, values: 0, fields: BTreeMap::new() };
         // `NotCut` can't occur, because with a key the secrets are digested here.
         let uncut = flat.add("", &serde_yaml::to_value(self)?);
         debug_assert!(uncut.is_ok());
-        Ok(Document { fields: flat.fields })
+        let mut document = Document { fields: flat.fields };
+        if key.is_none() {
+            document.withhold_secrets();
+        }
+        Ok(document)
     }
 }
 

@@ -83,7 +83,7 @@ runs() {
 # which a part is missing. That is why the first line is always dropped: it is either the
 # empty line that comes first, or a line that `tail` has cut.
 run() {
-    said=$({ echo; "$@" 2>&1 3>&- </dev/null; printf '\n\n%s' "$?"; } | tail -c 8000)
+    said=$({ echo; "$@" 2>&1 3>&- 4<&- </dev/null; printf '\n\n%s' "$?"; } | tail -c 8000)
     said=${said#*"$newline"}
     status=${said##*"$newline"}
     said=${said%"$newline"*}

@@ -51,7 +51,7 @@ stage() {
                 gzip) head -c "$6" | gzip -dc >"$root$part" ;;
                 *) head -c "$6" >"$root$part" ;;
             esac
-        } 2>&1 3>&-
+        } 2>&1 3>&- 4<&-
         printf '\n%s' "$?"
     )
     status=${said##*"$newline"}

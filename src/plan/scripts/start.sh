@@ -92,7 +92,15 @@ launch() {
 proves_healthy() {
     healthy_in_time || return 1
     runs "$invocation"
-    [ "$speaks" = - ] || speaks_well || return 1
+    if [ "$speaks" != - ]; then
+        speaks_well || return 1
+        # The unit may have died meanwhile.
+        show "$unit"
+        if [ "$active" != active ] || [ "$invocation" != "$watched" ]; then
+            why='it ended while its handshake was completed'
+            return 1
+        fi
+    fi
     note_healthy
 }
 
@@ -109,7 +117,7 @@ speaks_well() {
         refused) why="it doesn't accept connections on TCP port $speaks" ;;
         closed) why="it closes connections on TCP port $speaks at once" ;;
         silent) why="it accepts connections on TCP port $speaks, but doesn't answer" ;;
-        other-swarm) why="the node on TCP port $speaks has another swarm key" ;;
+        other-swarm) why="the node on TCP port $speaks probably has another swarm key" ;;
         no-tls) why="the node on TCP port $speaks has the swarm key, but doesn't complete the TLS handshake" ;;
         'other-node '*) why="another node answers on TCP port $speaks: ${verdict#* }" ;;
         *) fail "$unit runs, but the result of its handshake is unknown" ;;
@@ -234,7 +242,7 @@ said_so() {
 }
 
 journal() {
-    journalctl -q --no-pager -o cat "$@" 2>/dev/null 3>&-
+    journalctl -q --no-pager -o cat "$@" 2>/dev/null 3>&- 4<&-
 }
 
 # now: sets $now to the time since boot, in hundredths of a second.

@@ -9,7 +9,7 @@ show() {
     shown=$(timeout -k 5 "$patience" systemctl show --timestamp=us+utc \
         -p ActiveState,SubState,Result,InvocationID,MainPID,NRestarts,ExecMainStatus \
         -p ActiveEnterTimestampMonotonic,ExecMainStartTimestamp,FragmentPath,DropInPaths,NeedDaemonReload \
-        -- "$1" 2>&1 3>&-) || fail "systemctl show $1: ${shown:-no answer within $patience s}"
+        -- "$1" 2>&1 3>&- 4<&-) || fail "systemctl show $1: ${shown:-no answer within $patience s}"
     while IFS= read -r line; do
         value=${line#*=}
         case $line in

@@ -34,7 +34,7 @@ is_loaded() {
         *@.service) units="${name%.service}*.service" ;;
         *) units="${name%.service}[.]service" ;;
     esac
-    shown=$(timeout -k 5 "$patience" systemctl show -p FragmentPath,NeedDaemonReload -- "$units" 2>/dev/null 3>&-) || return 1
+    shown=$(timeout -k 5 "$patience" systemctl show -p FragmentPath,NeedDaemonReload -- "$units" 2>/dev/null 3>&- 4<&-) || return 1
     while IFS= read -r line; do
         case $line in
             NeedDaemonReload=yes) return 1 ;;

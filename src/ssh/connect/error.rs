@@ -158,6 +158,11 @@ pub enum Tried {
         /// Whether the key is in an SSH agent.
         in_agent: bool,
     },
+    /// A key of an SSH agent that the host would have accepted, but with which the agent didn't sign.
+    Unsigned {
+        /// The SHA-256 fingerprint of the key.
+        fingerprint: String,
+    },
     /// A password.
     Password,
 }

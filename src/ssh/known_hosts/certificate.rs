@@ -1,12 +1,14 @@
-//! Checks the certificates of hosts, as OpenSSH does (`sshconnect.c`, `sshkey.c`).
+//! Checks the certificates of hosts, as OpenSSH does (`sshconnect.c`, `sshkey.c`): if a certificate
+//! isn't valid, its key counts as one without a certificate. Unlike OpenSSH, a certificate that
+//! names no host is valid for none.
 
 use super::{About, Distrust, KnownHosts, KnownLine, fits};
 use crate::resource::Printable;
 use crate::ssh::ServerAddress;
+use russh::keys::PublicKey;
 use russh::keys::ssh_key::Certificate;
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::ssh_key::known_hosts::{Entry, Marker};
-use russh::keys::{HashAlg, PublicKey};
 
 /// What is wrong with a certificate that a trusted authority has signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +50,17 @@ impl KnownHosts {
         {
             return Err(Distrust::Revoked { by: by.clone() });
         }
-        let Some((authority, entry)) = authorities(&about).find(|(_, entry)| signs(entry)) else {
+        let Some((authority, _)) = authorities(&about).find(|(_, entry)| signs(entry)) else {
             return self.check(address, &key);
         };
-        match flaw(certificate, entry, &address.host.to_lowercase(), now) {
+        match flaw(certificate, &address.host.to_lowercase(), now) {
             None => Ok(()),
-            Some(flaw) => Err(Distrust::Certificate { authority: authority.clone(), flaw }),
+            Some(flaw) => match self.check(address, &key) {
+                Err(Distrust::Unknown { .. }) => {
+                    Err(Distrust::Certificate { authority: authority.clone(), flaw })
+                }
+                known => known,
+            },
         }
     }
 
@@ -65,13 +72,15 @@ impl KnownHosts {
 
 /// The lines with authorities for the host. As with keys, a line without a port counts only if
 /// none has the port.
-fn authorities<'a, 'k>(about: &'a About<'k>) -> impl Iterator<Item = &'k (KnownLine, Entry)> + use<'a, 'k> {
+pub(super) fn authorities<'a, 'k>(
+    about: &'a About<'k>,
+) -> impl Iterator<Item = &'k (KnownLine, Entry)> + use<'a, 'k> {
     let is_authority = |line: &&'k (KnownLine, Entry)| line.1.marker() == Some(&Marker::CertAuthority);
     let lines = if about.own.iter().any(is_authority) { &about.own } else { &about.bare };
     lines.iter().copied().filter(is_authority)
 }
 
-fn flaw(certificate: &Certificate, authority: &Entry, host: &str, now: u64) -> Option<CertificateFlaw> {
+fn flaw(certificate: &Certificate, host: &str, now: u64) -> Option<CertificateFlaw> {
     if certificate.cert_type() != CertType::Host {
         return Some(CertificateFlaw::OfAUser);
     }
@@ -81,8 +90,7 @@ fn flaw(certificate: &Certificate, authority: &Entry, host: &str, now: u64) -> O
     if now >= certificate.valid_before() {
         return Some(CertificateFlaw::Expired);
     }
-    let fingerprint = authority.public_key().fingerprint(HashAlg::Sha256);
-    if certificate.validate_at(now, [&fingerprint]).is_err() {
+    if certificate.verify_signature().is_err() {
         return Some(CertificateFlaw::Signature);
     }
     if certificate.critical_options().iter().next().is_some() {

@@ -195,5 +195,32 @@ async fn a_certificate_of_a_stranger_changes_nothing() {
         builder.valid_principal("127.0.0.1").unwrap();
     });
     let server = TestServer { certificate: Some(certificate), ..server };
-    connect(&server, &server.login()).await.unwrap();
+    let address = server.listen().await;
+    let authority = new_key(Algorithm::Ed25519).public_key().to_openssh().unwrap();
+    let known = format!(
+        "@cert-authority 127.0.0.1 {authority}\n{}",
+        KnownHosts::line_to_add(&address, server.key.public_key())
+    );
+    let known = KnownHosts::parse("known_hosts".as_ref(), &known);
+    Session::connect(&address, &server.login(), &known, &patience(), &Redactor::default()).await.unwrap();
+}
+
+/// A host that was known before it got a certificate stays known.
+#[tokio::test]
+async fn an_invalid_certificate_leaves_the_key_known() {
+    let (server, authority) = (TestServer::new(), new_key(Algorithm::Ed25519));
+    let certificate = certified(&server, &authority, |builder| {
+        builder.valid_principal("h1.test").unwrap();
+    });
+    let server = TestServer { certificate: Some(certificate), ..server };
+    let address = server.listen().await;
+    let line = format!("@cert-authority * {}", authority.public_key().to_openssh().unwrap());
+    let known = format!("{line}\n{}", KnownHosts::line_to_add(&address, server.key.public_key()));
+    let known = KnownHosts::parse("known_hosts".as_ref(), &known);
+    Session::connect(&address, &server.login(), &known, &patience(), &Redactor::default()).await.unwrap();
+    let other = KnownHosts::line_to_add(&address, new_key(Algorithm::Ed25519).public_key());
+    let changed = KnownHosts::parse("known_hosts".as_ref(), &format!("{line}\n{other}"));
+    let refused =
+        Session::connect(&address, &server.login(), &changed, &patience(), &Redactor::default()).await;
+    assert!(matches!(refused, Err(ConnectError::HostKeyChanged { .. })), "{refused:?}");
 }

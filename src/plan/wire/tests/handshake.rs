@@ -45,7 +45,7 @@ fn a_node_counts_as_healthy_unless_it_has_failed_its_handshake() {
         (Unproved::Refused, "it doesn't accept connections on TCP port 5242"),
         (Unproved::Closed, "it closes connections on TCP port 5242 at once"),
         (Unproved::Silent, "it accepts connections on TCP port 5242, but doesn't answer"),
-        (Unproved::OtherSwarm, "the node on TCP port 5242 has another swarm key"),
+        (Unproved::OtherSwarm, "the node on TCP port 5242 probably has another swarm key"),
         (Unproved::NoTls, "doesn't complete the TLS handshake"),
         (Unproved::OtherNode(PEER.to_owned()), &format!("another node answers on TCP port 5242: {PEER}")),
     ] {
