@@ -43,8 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         facts.machine = Some(Sha256::of(name.as_str().as_bytes()));
         facts.asked.shapes = host.nodes.keys().cloned().collect();
         facts.asked.directories = tau::DIRECTORIES.iter().map(|(path, _)| (*path).to_owned()).collect();
-        let key = DigestKey::derive(network.swarm_key.here().unwrap().line(), name.as_str());
-        facts.asked.key = Some(key.fingerprint());
+        let key = network.swarm_key.here().map(|key| DigestKey::derive(key.line(), name.as_str()));
+        facts.asked.key = key.as_ref().map(DigestKey::fingerprint);
         simulation.hosts.insert(name.clone(), facts);
     }
     let v1 = supplies("v1")?;

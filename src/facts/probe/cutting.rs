@@ -118,7 +118,7 @@ fn what_we_write_is_followed() {
     for accounts in [None, Some(serde_yaml::from_str(accounts).unwrap())] {
         let node = node(accounts);
         let cut = cut(&[node.to_yaml().unwrap().expose()]).remove(0).unwrap();
-        assert_eq!(parse_config(&cut).unwrap(), node.document(&key()).unwrap());
+        assert_eq!(parse_config(&cut).unwrap(), node.document(Some(&key())).unwrap());
     }
 }
 

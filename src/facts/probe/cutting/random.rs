@@ -78,7 +78,7 @@ proptest! {
         for ((node, file), cut) in nodes.iter().zip(&files).zip(cut(&files)) {
             let file = String::from_utf8_lossy(file);
             prop_assert!(cut.is_some(), "not followed: {}", file);
-            prop_assert_eq!(parse_config(&cut.unwrap()).unwrap(), node.document(&key()).unwrap(), "{}", file);
+            prop_assert_eq!(parse_config(&cut.unwrap()).unwrap(), node.document(Some(&key())).unwrap(), "{}", file);
         }
     }
 
