@@ -95,11 +95,18 @@ fn the_passphrase_of_a_key_in_the_agent_is_not_needed() {
     assert_eq!(mode & 0o077, 0);
 }
 
-/// An agent that has ended doesn't keep a login with a file from being used.
+/// The agent isn't asked unless it is needed, and then it is named if it has ended.
 #[test]
-fn an_agent_that_is_gone_is_named_and_not_needed() {
+fn an_agent_that_is_gone_is_named_if_it_is_needed() {
     let world = World::new();
-    let plan = world.command(&["plan"]).env("SSH_AUTH_SOCK", "gone.sock").output().unwrap();
-    assert_eq!(plan.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&plan.stderr).contains("the SSH agent at gone.sock can't be used"));
+    let plan = || {
+        let output = world.command(&["plan"]).env("SSH_AUTH_SOCK", "gone.sock").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = plan();
+    assert!(code == Some(2) && !said.contains("gone.sock"), "{said}");
+    fs::rename(world.folder().join("keys/ssh"), world.folder().join("elsewhere")).unwrap();
+    let (code, said) = plan();
+    assert_eq!(code, Some(3));
+    assert_eq!(said.matches("the SSH agent at gone.sock can't be used").count(), 1, "{said}");
 }
