@@ -3,9 +3,10 @@
 
 # receipt PATH TEXT NAME ROSTER SUPERSEDED: writes a receipt, and the roster as NAME next to it,
 # each completely or not at all. The directory and the files are root's alone. The receipt
-# names the roster, so it is written after it. Then the other rosters and the receipt that
-# was superseded are removed. Prints `written` if it succeeds; otherwise the output says what
-# has failed.
+# names the roster, so it is written after it: first in place of the receipt that was superseded,
+# so that a single step makes it valid and leaves no other. Then the other rosters, and what was
+# cut off earlier, are removed.
+# Prints `written` if it succeeds; otherwise the output says what has failed.
 receipt() {
     root=${SPORE_ROOT-}
     directory=$root${1%/*}
@@ -13,8 +14,9 @@ receipt() {
         mkdir -m 0700 -- "$directory" && sync -- "${directory%/*}" || return
     fi
     chmod 0700 -- "$directory" || return
-    put "$directory/$3" "$4" && put "$root$1" "$2" || return
-    for path in "$root$5" "$directory"/roster-*.json; do
+    put "$directory/$3" "$4" && put "$root$5" "$2" || return
+    mv -fT -- "$root$5" "$root$1" && sync -- "$directory" || return
+    for path in "$directory"/.spore-* "$directory"/roster-*.json; do
         [ "$path" = "$directory/$3" ] || rm -f -- "$path" || return
     done
     sync -- "$directory" && echo written
