@@ -260,7 +260,12 @@ fn lost(reason: &LostReason) -> String {
         LostReason::Closed(said) => format!("the host closed the session: {said}"),
         LostReason::NoBeat => "the host received no heartbeat for too long and released the lock".to_owned(),
         LostReason::Killed { status, said } => {
-            format!("the script on the host was killed (status {status}) {said}").trim_end().to_owned()
+            // 128 and SIGTERM, which `lock.sh` sends first.
+            let why = match status {
+                143 => ", as it is if the host received no heartbeat for too long and released the lock",
+                _ => "",
+            };
+            format!("the script on the host was killed (status {status}{why}) {said}").trim_end().to_owned()
         }
     }
 }
