@@ -1,5 +1,6 @@
 //! The command line: commands, options and their help.
 
+use crate::artifact::Fetch;
 use crate::network::{Links, Outside};
 use crate::plan::Selector;
 use crate::remote::TimeOut;
@@ -208,6 +209,24 @@ impl ValueEnum for DriftFormat {
     }
 }
 
+/// Who downloads tau.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FetchArg {
+    /// This machine, which sends it to the hosts
+    Send,
+    /// Each host; if a host can't, this machine sends it
+    Hosts,
+}
+
+impl From<FetchArg> for Fetch {
+    fn from(fetch: FetchArg) -> Self {
+        match fetch {
+            FetchArg::Send => Self::Send,
+            FetchArg::Hosts => Self::Hosts,
+        }
+    }
+}
+
 /// Options of every command that makes a plan.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct PlanOptions {
@@ -219,6 +238,9 @@ pub(crate) struct PlanOptions {
     /// Use this tau instead of the one pinned for its architecture
     #[arg(long, value_name = "PATH")]
     pub(crate) tau: Option<PathBuf>,
+    /// Who downloads tau, instead of whom tau.yaml says
+    #[arg(long, value_name = "WHO")]
+    pub(crate) fetch: Option<FetchArg>,
     /// Restart this many nodes at a time [default: a quarter of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch: Option<u16>,
@@ -321,7 +343,7 @@ pub(crate) struct DriftOptions {
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct ApplyArgs {
     /// Apply exactly this saved plan, or nothing
-    #[arg(value_name = "PLAN", conflicts_with_all = ["targets", "batch", "purge_storage", "prune", "take_over", "no_revert"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["targets", "batch", "purge_storage", "prune", "take_over", "no_revert", "fetch"])]
     pub(crate) saved: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) apply: ApplyOptions,

@@ -124,7 +124,7 @@ async fn pretended(
         "\nThis isn't tau: it is the placeholder that `spore rehearse` installs instead.\n",
     );
     let source = Source::Path(tau.to_string_lossy().into_owned());
-    let pin = Pin { source, sha256: Sha256::of(&bytes), binary: None, version: None };
+    let pin = Pin::new(source, Sha256::of(&bytes));
     let pinned = network.tau.remove(&architecture);
     let place = pinned.map_or_else(|| Place::of("tau.yaml"), |pinned| pinned.place);
     network.tau = [(architecture, At { value: pin, place })].into();

@@ -88,7 +88,8 @@ impl Subject {
     /// Identifies what a plan is made from.
     pub(crate) fn inputs(&self) -> Inputs {
         let Self { network, sources, binaries, options } = self;
-        let Options { targets, batch, take_over, no_revert, purge_storage, prune, retire: _ } = options;
+        let Options { targets, batch, take_over, no_revert, purge_storage, prune, fetch, retire: _ } =
+            options;
         let key = network.swarm_key.here().map(|key| InputKey::new(key.line()));
         let is_yaml = |path: &str| [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
         let of = |yaml: bool| {
@@ -96,7 +97,7 @@ impl Subject {
             // A plan without the swarm key can't be applied, so nothing has to be compared.
             files.filter_map(|(path, sha256)| Some((path.clone(), key.as_ref()?.digest(*sha256)))).collect()
         };
-        let Supplies { tau, plugins, versions: _ } = &binaries.supplies;
+        let Supplies { tau, plugins, versions: _, fetched: _ } = &binaries.supplies;
         let tau = tau.iter().map(|(architecture, tau)| (format!("tau for {architecture}"), tau));
         let plugins = plugins.iter().map(|(name, plugin)| (format!("plugins/{name}"), plugin));
         Inputs {
@@ -107,6 +108,7 @@ impl Subject {
                 no_revert: *no_revert,
                 purge_storage: *purge_storage,
                 prune: *prune,
+                fetch: fetch.map(|fetch| fetch.name().to_owned()),
             },
             key: key.as_ref().map(InputKey::fingerprint).unwrap_or_default(),
             folder: of(true),
@@ -351,6 +353,7 @@ fn narrowed(options: &PlanOptions, retire: Option<&RetireOptions>) -> Options {
         no_revert: options.no_revert,
         purge_storage: options.purge_storage,
         prune: options.prune,
+        fetch: options.fetch.map(Into::into),
         retire: retire.map(|RetireOptions { host, gone, .. }| Retire { host: host.clone(), gone: *gone }),
     }
 }

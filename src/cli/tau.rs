@@ -43,8 +43,7 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
             && !url.is_https()
         {
             terminal::note(&format!(
-                "note: {} isn't https: anyone on the network path could have replaced the file; compare its digest with the publisher's",
-                url.as_str()
+                "note: {url} isn't https: anyone on the network path could have replaced the file; compare its digest with the publisher's"
             ));
         }
         if let Source::Path(path) = &pin.source
@@ -54,7 +53,8 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
                 "note: {path} is outside the folder; other users need this file too; use a URL or put it in the folder"
             ));
         }
-        pins.0.insert(architecture, pin);
+        let before = pins.0.remove(&architecture);
+        pins.0.insert(architecture, keep_wishes(pin, before));
     }
     let path = folder.join(FILE);
     write(folder, &path, &pins.to_yaml()).map_err(|error| {
@@ -62,6 +62,15 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
     })?;
     terminal::out(&format!("written to {}\n", path.display()));
     Ok(Exit::Done)
+}
+
+/// Adds to a new pin what the user had written into the one before: the mirrors if they have
+/// the same file, and who fetches it if it has a URL.
+fn keep_wishes(pin: Pin, before: Option<Pin>) -> Pin {
+    let Some(before) = before else { return pin };
+    let mirrors = if before.sha256 == pin.sha256 { before.mirrors } else { Vec::new() };
+    let has_url = matches!(pin.source, Source::Url(_)) || !mirrors.is_empty();
+    Pin { mirrors, fetch: if has_url { before.fetch } else { pin.fetch }, ..pin }
 }
 
 /// Replaces the file atomically.

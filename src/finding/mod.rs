@@ -209,6 +209,9 @@ impl Kind {
                 | FieldProblem::TwoSources(_)
                 | FieldProblem::Url(_)
                 | FieldProblem::Path(_)
+                | FieldProblem::Fetch
+                | FieldProblem::NoUrl(_)
+                | FieldProblem::Size
                 | FieldProblem::Version(_)
                 | FieldProblem::Digest,
             )

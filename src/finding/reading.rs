@@ -257,6 +257,12 @@ pub(crate) enum FieldProblem {
     TwoSources(Excerpt),
     Url(UrlError),
     Path(UrlError),
+    /// Neither of the two that can fetch a tau.
+    Fetch,
+    /// Hosts are to fetch this tau, but it has no URL.
+    NoUrl(Excerpt),
+    /// The size isn't a number of bytes.
+    Size,
     Version(InvalidVersion),
     Digest,
 }
@@ -287,6 +293,7 @@ pub(crate) enum Expected {
     Degrees,
     Digest,
     DomainName,
+    Fetch,
     HostName,
     IpAddress,
     Latitude,
@@ -303,6 +310,7 @@ pub(crate) enum Expected {
     PrivateKey,
     ServiceName,
     ServiceOfDomain,
+    Size,
     Url,
     UserName,
     Version,

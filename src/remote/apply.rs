@@ -278,6 +278,8 @@ async fn run(
         let index = match &report {
             ActionReport::Began { index }
             | ActionReport::Sent { index, .. }
+            | ActionReport::Got { index, .. }
+            | ActionReport::NotFetched { index, .. }
             | ActionReport::Runs { index, .. }
             | ActionReport::NotReached { index }
             | ActionReport::Ended { index, .. } => *index,

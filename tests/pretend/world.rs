@@ -49,7 +49,7 @@ impl World {
         fs::set_permissions(at("keys/ssh"), fs::Permissions::from_mode(0o600)).unwrap();
         let tau = program(here(), "no tau");
         let source = Source::Path("tau".to_owned());
-        let pin = Pin { source, sha256: Sha256::of(&tau), binary: None, version: None };
+        let pin = Pin::new(source, Sha256::of(&tau));
         fs::write(at("tau.yaml"), Pins([(here(), pin)].into()).to_yaml()).unwrap();
         fs::write(at("tau"), tau).unwrap();
         for name in ["h1", "h4"] {

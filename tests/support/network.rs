@@ -3,7 +3,7 @@
 //! value.
 
 use serde_yaml::Value;
-use spore_drive::artifact::Pin;
+use spore_drive::artifact::{Fetch, Pin};
 use spore_drive::identity::SshKeyKind;
 use spore_drive::network::{
     At, CustomDomain, Domain, Host, Identity, KeyFile, Location, Login, Network, Plugin, Ports, Secret,
@@ -51,12 +51,15 @@ pub(crate) fn text(network: &Network) -> String {
         lines.extend(fields.iter().map(|field| format!("  {field}")));
     }
     for (architecture, pin) in tau {
-        let Pin { source, sha256, binary, version } = &pin.value;
+        let Pin { source, mirrors, fetch, sha256, binary, version, size } = &pin.value;
         lines.push(format!("tau for {architecture}"));
         lines.push(format!("  source   {source}"));
+        lines.extend(mirrors.iter().map(|url| format!("  mirror   {url}")));
+        lines.extend((*fetch != Fetch::Send).then(|| format!("  fetch    {}", fetch.name())));
         lines.push(format!("  sha256   {sha256}"));
         lines.push(format!("  binary   {}", or(binary, "not given")));
         lines.push(format!("  version  {}", or(version, "not given")));
+        lines.extend(size.map(|size| format!("  size     {size}")));
     }
     lines.join("\n") + "\n"
 }

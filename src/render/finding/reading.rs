@@ -439,6 +439,19 @@ pub(super) fn field(what: &FieldProblem) -> Words {
             say(error.to_string(), ["this"], help)
         }
         FieldProblem::Path(error) => say(error.to_string(), ["this"], error.help().unwrap_or_default()),
+        FieldProblem::Fetch => say(
+            "`fetch` is either `send` or `hosts`",
+            ["this"],
+            "`send`: spore downloads tau and sends it to the hosts; `hosts`: each host downloads it itself",
+        ),
+        FieldProblem::NoUrl(architecture) => say(
+            format!("hosts can't fetch tau for `{architecture}`: it has no URL"),
+            ["this"],
+            "use `url` instead of `path`, or add a URL of the same file to `mirrors`",
+        ),
+        FieldProblem::Size => {
+            say("a size is a number of bytes", ["this"], "`spore tau pin` writes it; it can be left out")
+        }
         FieldProblem::Version(error) => {
             say(error.to_string(), ["this"], "`spore tau pin` writes it; it can be left out")
         }
@@ -468,6 +481,7 @@ fn expected(expected: &Expected) -> Text {
         Expected::Degrees => "degrees",
         Expected::Digest => "a SHA-256 digest",
         Expected::DomainName => "a domain name",
+        Expected::Fetch => "`send` or `hosts`",
         Expected::HostName => "a host name",
         Expected::IpAddress => "an IP address",
         Expected::Latitude => "a latitude",
@@ -484,6 +498,7 @@ fn expected(expected: &Expected) -> Text {
         Expected::PrivateKey => "a private key",
         Expected::ServiceName => "a service name",
         Expected::ServiceOfDomain => "the name of a service",
+        Expected::Size => "a size in bytes",
         Expected::Url => "a URL",
         Expected::UserName => "a user name",
         Expected::Version => "a version",
