@@ -114,7 +114,7 @@ impl HostState<'_> {
             Action::Install { package, unfinished } => self.install(package, *unfinished),
             Action::MakeDirectory { path, access } => self.make_directory(path, access),
             Action::SetAccess { path, before, after } => self.set_access(path, before, after),
-            Action::Stage(file) => self.stage(file),
+            Action::Stage(file) | Action::Fetch { file, .. } => self.stage(file),
             Action::Verify { command, staged, version } => {
                 self.verify(command, staged)?;
                 self.note_version(command, staged, version.as_ref());
