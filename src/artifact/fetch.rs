@@ -270,7 +270,7 @@ pub(super) fn fetch_within(
     let file = match kept {
         Some(file) => file.into(),
         None => {
-            let file = obtain(source, &pin.mirrors, folder, limits, progress)?;
+            let file = obtain(source, Some(pin), folder, limits, progress)?;
             let got = Sha256::of(&file);
             if got != pin.sha256 {
                 let (from, expected, kind) = (source.clone(), pin.sha256, FileKind::of(&file));
@@ -346,7 +346,7 @@ pub fn pin(
         Source::Path(path) => Source::Path(seen_from(folder, &path)),
         url @ Source::Url(_) => url,
     };
-    let file = obtain(&source, &[], folder, &limits, progress)?;
+    let file = obtain(&source, None, folder, &limits, progress)?;
     let sha256 = Sha256::of(&file);
     let program = Program::inside(file.clone(), &source, &limits)?;
     keep(&source, cache, &sha256, &file, progress);
@@ -375,10 +375,11 @@ fn seen_from(folder: &Path, path: &str) -> String {
     seen.to_string_lossy().into_owned()
 }
 
-/// Returns the file's bytes, which haven't been compared with the pin yet.
+/// Returns the file's bytes, which haven't been compared with the pin yet. If the file can't be
+/// downloaded, the pin's mirrors are tried.
 fn obtain(
     source: &Source,
-    mirrors: &[Url],
+    pin: Option<&Pin>,
     folder: &Path,
     limits: &Limits,
     progress: &mut dyn FnMut(FetchEvent),
@@ -396,7 +397,10 @@ fn obtain(
             let first = download(url, limits, &mut received);
             // If no mirror has the file either, the error is that of the URL itself.
             first.or_else(|error| {
-                let from_mirror = mirrors.iter().find_map(|url| download(url, limits, &mut received).ok());
+                let is_pinned = |file: &Vec<u8>| pin.is_some_and(|pin| Sha256::of(file) == pin.sha256);
+                let mirrors = pin.map(|pin| pin.mirrors.as_slice()).unwrap_or_default();
+                let get = |url: &Url| download(url, limits, &mut received).ok().filter(is_pinned);
+                let from_mirror = mirrors.iter().find_map(get);
                 from_mirror.ok_or_else(|| FetchError::Download(url.to_string(), error))
             })?
         }

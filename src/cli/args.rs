@@ -212,9 +212,8 @@ impl ValueEnum for DriftFormat {
 /// Who downloads tau.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FetchArg {
-    /// This machine, which sends it to the hosts
+    // The values have no help texts, so that the help needs only one line for the option.
     Send,
-    /// Each host; if a host can't, this machine sends it
     Hosts,
 }
 
@@ -238,7 +237,7 @@ pub(crate) struct PlanOptions {
     /// Use this tau instead of the one pinned for its architecture
     #[arg(long, value_name = "PATH")]
     pub(crate) tau: Option<PathBuf>,
-    /// Who downloads tau, instead of whom tau.yaml says
+    /// Who downloads tau, whatever tau.yaml says: spore, which sends it, or each host itself
     #[arg(long, value_name = "WHO")]
     pub(crate) fetch: Option<FetchArg>,
     /// Restart this many nodes at a time [default: a quarter of them]

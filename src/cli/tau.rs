@@ -88,3 +88,30 @@ fn write(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
     file.persist(path).map_err(|error| error.error)?;
     std::fs::File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::artifact::Fetch;
+    use crate::resource::Sha256;
+
+    #[test]
+    fn a_new_pin_keeps_what_still_holds() {
+        let url = |text: &str| Source::Url(text.parse().unwrap());
+        let mirrors = vec!["https://example.net/tau".parse().unwrap()];
+        let old =
+            Pin { fetch: Fetch::Hosts, mirrors, ..Pin::new(url("https://a.example"), Sha256::of(b"1")) };
+        let kept = |source: Source, tau: &[u8]| {
+            let Pin { mirrors, fetch, .. } =
+                keep_wishes(Pin::new(source, Sha256::of(tau)), Some(old.clone()));
+            (mirrors.len(), fetch)
+        };
+        let path = || Source::Path("tau".to_owned());
+        assert_eq!(kept(url("https://b.example"), b"1"), (1, Fetch::Hosts));
+        assert_eq!(kept(url("https://b.example"), b"2"), (0, Fetch::Hosts));
+        assert_eq!(kept(path(), b"1"), (1, Fetch::Hosts));
+        // Hosts couldn't fetch it.
+        assert_eq!(kept(path(), b"2"), (0, Fetch::Send));
+    }
+}

@@ -35,7 +35,7 @@ fn exchange() -> Exchange {
     ])
 }
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 12] = [
     "3 began",
     "3 need gzip",
     "4 began",
@@ -45,6 +45,9 @@ const ALL: [&str; 9] = [
     "6 began",
     "6 runs abc",
     "6 done",
+    "7 began",
+    "7 got 1",
+    "7 need raw bm8=",
 ];
 
 #[test]
