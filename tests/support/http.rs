@@ -13,7 +13,8 @@ pub(crate) enum Answer {
     File(Vec<u8>),
     /// With the file, whatever part of it is asked for.
     Whole(Vec<u8>),
-    /// Like `File`, but the connection ends when it has sent the file up to this byte.
+    /// Like `File`, but the connection ends when it has sent the file up to this byte, unless the
+    /// request is for what follows.
     UpTo(usize, Vec<u8>),
     /// With an error.
     Status(u16),
@@ -99,7 +100,8 @@ fn serve(
             (file.len(), file)
         }
         Answer::File(file) => (file.len(), file),
-        Answer::UpTo(end, file) => (end, file),
+        Answer::UpTo(end, file) if from < end => (end, file),
+        Answer::UpTo(_, file) => (file.len(), file),
     };
     let length = file.len();
     if from >= length && from > 0 {
@@ -113,5 +115,5 @@ fn serve(
         from => format!("206 Partial\r\nContent-Range: bytes {from}-{}/{length}", length - 1),
     };
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", length - from)?;
-    stream.write_all(&file[from.min(end)..end])
+    stream.write_all(&file[from..end])
 }

@@ -160,16 +160,25 @@ explain() {
                 reason=$(printf '%s\n' "$said" | grep -v '^[[:space:]]*$' | tail -n 1)
             case $reason in
                 *'returned error: '*) reason="HTTP ${reason##*returned error: }" ;;
-                *' ERROR '[1-5][0-9][0-9]:*) reason="HTTP ${reason##* ERROR }" ;;
+                *' ERROR '[1-5][0-9][0-9]:*)
+                    reason=${reason##* ERROR }
+                    reason="HTTP ${reason%%:*}"
+                    ;;
             esac
-            reason=$(printf '%s\n' "${reason:-$tool failed with status $status}" | masked)
+            case $tool:$status:$reason in
+                wget:4:) reason='the connection was interrupted' ;;
+                *:) reason="$tool failed with status $status" ;;
+            esac
+            reason=$(printf '%s\n' "$reason" | masked)
             ;;
     esac
 }
 
-# masked: copies a text without the queries and users of URLs.
+# masked: copies a text without the queries and users of URLs, and without what the programs put
+# before and after their messages.
 masked() {
-    sed -e 's/?[^ ]*/?.../g' -e 's#//[^/@ ]*@#//#g' -e 's/^curl: ([0-9]*) //'
+    sed -e 's/[. ]*$//' -e 's/?[^ ]*/?.../g' -e 's#//[^/@ ]*@#//#g' \
+        -e 's/^curl: ([0-9]*) //' -e 's/^wget: //' -e 's/^failed: //'
 }
 
 # unpack: sets $whole to the path of the file to stage, of which $access was examined last. If
@@ -194,7 +203,7 @@ unpack() {
     digest=''
     [ "$kind" != file ] || digest
     if [ "$digest" != "$sha256" ]; then
-        reason="it can't be unpacked here${said:+: $(printf '%s\n' "$said" | tail -n 1)}"
+        reason="it can't be unpacked here${said:+: $(printf '%s\n' "$said" | head -n 1)}"
         return 1
     fi
 }
