@@ -63,7 +63,7 @@ pub(crate) fn by_the_hosts(lab: &Lab) {
     has(&mirrored);
 
     // No URL has the file.
-    let sent = read(&binary::another(binary::stand_in(), "sent", network.home()));
+    let sent = read(&binary::another(binary::stand_in(), "sent-now", network.home()));
     std::fs::write(network.folder().join("program"), &sent).unwrap_or_else(|error| panic!("{error}"));
     pin(&network, "path: program", &sent, &[server.url("/gone"), server.url("/tau")]);
     let mut applied = network.apply(&[]).exits(0);
