@@ -7,6 +7,8 @@ use spore_drive::artifact::{Fetch, Pin, Pins, Source};
 use spore_drive::pretend::{here, program};
 use spore_drive::resource::Sha256;
 use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// Pins a tau that hosts are to fetch from these URLs. The file `tau` in the folder has it as well
 /// if `is_here`.
@@ -83,4 +85,43 @@ fn a_host_that_cannot_fetch_tau_is_sent_it() {
     assert!(!failed.text.contains("not-a-real-token"), "{failed}");
     fs::write(world.folder().join("tau"), tau).unwrap();
     world.spore(&[APPLY, &["--tau", "tau", "--fetch", "hosts"]].concat()).exits(0).says("has no URL");
+}
+
+/// The machine that runs spore loses its power while the hosts download tau. The next apply waits
+/// until they have noticed, and they go on where they were.
+#[test]
+fn a_download_that_was_cut_off_is_resumed_by_the_next_apply() {
+    let world = World::new();
+    let mark = "x".repeat(400_000);
+    let tau = program(here(), &mark);
+    let half = Answer::StallAt(200_000, tau.clone());
+    let answers = vec![half.clone(), half, Answer::File(tau)];
+    let server = Server::start("127.0.0.1:0", [("/tau", answers)]);
+    pin(&world, &mark, false, &[server.url("/tau")]);
+    let apply = [APPLY, &["--timeout", "beat=0.2,let-go=1"]].concat();
+    let mut spore = world.command(&apply).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while !["h1", "h4"].iter().all(|host| has_part(&world, host)) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing is downloaded");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    spore.kill().unwrap();
+    spore.wait().unwrap();
+    assert_eq!(server.requests(), ["/tau"; 2]);
+    world.spore(&["plan"]).exits(2).says("from http://");
+    let applied = world.spore(&[APPLY, &["--lock-wait", "60"]].concat()).exits(0);
+    let requests = server.requests();
+    let are_resumed = requests.len() == 2 && requests.iter().all(|request| request.starts_with("/tau from "));
+    assert!(are_resumed, "{requests:?}\n{applied}");
+    world.spore(&["plan"]).exits(0).says("nothing to do");
+}
+
+/// Whether a part of a file is on the host's disk.
+fn has_part(world: &World, host: &str) -> bool {
+    let entries = fs::read_dir(world.host(host).root().join("tb/bin"));
+    let is_part = |entry: &fs::DirEntry| {
+        entry.path().extension().is_some_and(|extension| extension == "part")
+            && entry.metadata().is_ok_and(|found| found.len() > 0)
+    };
+    entries.is_ok_and(|entries| entries.flatten().any(|entry| is_part(&entry)))
 }

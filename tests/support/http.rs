@@ -16,6 +16,8 @@ pub(crate) enum Answer {
     /// Like `File`, but the connection ends when it has sent the file up to this byte, unless the
     /// request is for what follows.
     UpTo(usize, Vec<u8>),
+    /// Like `UpTo`, but the connection stays open.
+    StallAt(usize, Vec<u8>),
     /// With an error.
     Status(u16),
     /// With nothing, on an open connection.
@@ -89,19 +91,17 @@ fn serve(
             None => Answer::Status(404),
         }
     };
+    let stalls = matches!(answer, Answer::StallAt(end, _) if from < end);
     let (end, file) = match answer {
         Answer::Status(status) => return write!(stream, "HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n"),
-        Answer::Silence => {
-            // Until the client closes the connection.
-            return std::io::copy(&mut stream, &mut std::io::sink()).map(drop);
-        }
+        Answer::Silence => return until_closed(stream),
         Answer::Whole(file) => {
             from = 0;
             (file.len(), file)
         }
         Answer::File(file) => (file.len(), file),
-        Answer::UpTo(end, file) if from < end => (end, file),
-        Answer::UpTo(_, file) => (file.len(), file),
+        Answer::UpTo(end, file) | Answer::StallAt(end, file) if from < end => (end, file),
+        Answer::UpTo(_, file) | Answer::StallAt(_, file) => (file.len(), file),
     };
     let length = file.len();
     if from >= length && from > 0 {
@@ -115,5 +115,10 @@ fn serve(
         from => format!("206 Partial\r\nContent-Range: bytes {from}-{}/{length}", length - 1),
     };
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", length - from)?;
-    stream.write_all(&file[from..end])
+    stream.write_all(&file[from..end])?;
+    if stalls { until_closed(stream) } else { Ok(()) }
+}
+
+fn until_closed(mut stream: &TcpStream) -> std::io::Result<()> {
+    std::io::copy(&mut stream, &mut std::io::sink()).map(drop)
 }

@@ -175,6 +175,13 @@ fn a_server_that_falls_silent() {
             why.contains("timed out") || why.contains("too slow") || why.contains("Giving up"),
             "{tool}: {why}"
         );
+        let half = Answer::StallAt(100_000, tau());
+        let server = Server::start("127.0.0.1:0", [("/tau", vec![half])]);
+        let download = Arc::new(self::download(&[server.url("/tau")], &tau()));
+        let resumed = Action::Fetch { file: staged(TAU, &tau(), &host), download };
+        assert_eq!(host.fetch_within(&resumed, &patience), Ok(Outcome::Done), "{tool}");
+        assert_eq!(server.requests(), ["/tau", "/tau from 100000"], "{tool}");
+        std::fs::remove_file(host.at(&staged(TAU, &tau(), &host).staged_path())).unwrap();
         let patience = Patience { fetch: Duration::from_secs(1), ..self::patience() };
         let why = host.fetch_within(&action, &patience).unwrap_err();
         assert!(why.ends_with("the download took longer than 1 s"), "{tool}: {why}");
