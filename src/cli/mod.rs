@@ -20,6 +20,7 @@ mod pretended;
 mod progress;
 mod receipts;
 mod rehearse;
+mod routes;
 mod saved;
 mod secrets;
 mod show;
