@@ -120,6 +120,7 @@ pub fn main() -> ExitCode {
     terminal::end(exit == Exit::Failed);
     // A hanging connection must not keep the program from exiting.
     runtime.shutdown_background();
+    crate::ssh::end_proxy_commands();
     ExitCode::from(exit as u8)
 }
 
