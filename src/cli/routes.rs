@@ -27,6 +27,6 @@ impl Routes {
             return Err(Unplanned::NoLogin(problems));
         }
         let address = ServerAddress::new(host.ssh.address.to_string(), host.ssh.port);
-        Ok(Route::direct(Server::new(vec![address], self.known.clone(), logins)))
+        Ok(Route::direct(Server::new(address, self.known.clone(), logins)))
     }
 }

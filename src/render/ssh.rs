@@ -455,7 +455,7 @@ mod tests {
             ),
             (
                 ConnectError::Through {
-                    jump: address("b.test"),
+                    jump: "b.test:22".to_owned(),
                     error: Arc::new(closed(NotOpened::Refused)),
                 },
                 "through b.test:22: the jump host cannot connect to 10.0.0.1:22",
@@ -467,14 +467,18 @@ mod tests {
                 "allow it in the jump host's sshd_config",
             ),
             (
-                ConnectError::AtJump { jump: address("b.test"), through: None, error: Arc::new(refused()) },
+                ConnectError::AtJump {
+                    jump: "b.test:22".to_owned(),
+                    through: None,
+                    error: Arc::new(refused()),
+                },
                 "jump host b.test:22: cannot connect to 192.0.2.1:22",
                 "nothing listens on port 22",
             ),
             (
                 ConnectError::AtJump {
-                    jump: address("c.test"),
-                    through: Some(address("b.test")),
+                    jump: "c.test:22".to_owned(),
+                    through: Some("b.test:22".to_owned()),
                     error: Arc::new(late()),
                 },
                 "jump host c.test:22 (through b.test:22): no answer within 10 s while connecting",

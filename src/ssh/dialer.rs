@@ -19,13 +19,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use super::connect::{dial, open};
-use super::proxy::{Proxy, ProxyCommand};
+use super::proxy::{Errors, Proxy};
 use super::wire::Wire;
 use super::{ConnectError, Login, NotOpened, Phase, Route, Server, ServerAddress, Session, Timeouts};
 use crate::resource::Redactor;
 use backoff::Backoff;
+use dialled::Dialled;
 
 mod backoff;
+mod dialled;
 
 /// The maximum number of logins to one server, or through one jump host, at the same time.
 const AT_ONCE: usize = 8;
@@ -57,7 +59,7 @@ struct JumpKey {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Gate {
     /// The machine of a server that is reached directly.
-    Machine(String),
+    Machine(Option<String>),
     /// What is behind a jump host.
     Behind(Vec<JumpKey>),
     /// Whatever a `ProxyCommand` connects to first. It isn't known, but servers that have the same
@@ -72,7 +74,7 @@ type Jump = tokio::sync::Mutex<Option<Result<Arc<Session>, Arc<ConnectError>>>>;
 struct Via {
     session: Arc<Session>,
     path: Vec<JumpKey>,
-    address: ServerAddress,
+    name: String,
 }
 
 impl JumpKey {
@@ -115,7 +117,7 @@ impl Dialer {
             via = Some(self.through(jump, via).await?);
         }
         self.reach(host, via.as_ref()).await.map_err(|error| match via {
-            Some(via) => ConnectError::Through { jump: via.address, error: Arc::new(error) },
+            Some(via) => ConnectError::Through { jump: via.name, error: Arc::new(error) },
             None => error,
         })
     }
@@ -124,7 +126,7 @@ impl Dialer {
     async fn through(&self, server: &Server, via: Option<Via>) -> Result<Via, ConnectError> {
         let mut path = via.as_ref().map(|via| via.path.clone()).unwrap_or_default();
         path.push(JumpKey::of(server));
-        let address = server.address();
+        let name = server.name.clone();
         let slot = {
             let mut jumps = self.jumps.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(jumps.entry(path.clone()).or_default())
@@ -139,10 +141,10 @@ impl Dialer {
                 slot.insert(opened).clone()
             }
         };
-        let through = via.map(|via| via.address);
+        let through = via.map(|via| via.name);
         match open {
-            Ok(session) => Ok(Via { session, path, address }),
-            Err(error) => Err(ConnectError::AtJump { jump: address, through, error }),
+            Ok(session) => Ok(Via { session, path, name }),
+            Err(error) => Err(ConnectError::AtJump { jump: name, through, error }),
         }
     }
 
@@ -205,7 +207,7 @@ impl Dialer {
         let gate = match (&server.proxy, via) {
             (Some(proxy), _) => Gate::Proxy(proxy.template.clone()),
             (None, Some(via)) => Gate::Behind(via.path.clone()),
-            (None, None) => Gate::Machine(server.address().host),
+            (None, None) => Gate::Machine(server.addresses.first().map(|address| address.host.clone())),
         };
         let gate = {
             let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
@@ -215,6 +217,7 @@ impl Dialer {
         gate.acquire_owned().await.ok()
     }
 
+    /// Logs in at the first address to which a connection can be opened.
     async fn connect(
         &self,
         server: &Server,
@@ -222,31 +225,23 @@ impl Dialer {
         via: Option<&Via>,
     ) -> Result<Session, ConnectError> {
         let timeouts = Timeouts { connect: server.connect.unwrap_or(self.timeouts.connect), ..self.timeouts };
-        if let Some(proxy) = &server.proxy {
-            return self.by_command(proxy, server, login, &timeouts).await;
-        }
         let mut failed = Vec::new();
         for address in &server.addresses {
-            let known_as = server.known_as(address);
-            let opened = match via {
-                None => match dial(address, &timeouts).await {
-                    Ok(wire) => open(wire, &known_as, login, &server.known, &timeouts, &self.redactor).await,
-                    Err(error) => Err(error),
-                },
-                Some(via) => match forward(&via.session, address, &timeouts).await {
-                    Ok(stream) => {
-                        let wire = Wire::over(stream);
-                        let opened =
-                            open(wire, &known_as, login, &server.known, &timeouts, &self.redactor).await;
-                        opened.map(|session| session.over_jump(Arc::clone(&via.session)))
-                    }
-                    Err(error) => Err(error),
-                },
+            let (wire, errors) = match self.dial(server, address, via, &timeouts).await {
+                Ok(dialled) => dialled,
+                Err(error) if error.leaves_other_addresses() => {
+                    failed.push((address.clone(), error));
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            match opened {
-                Err(error) if error.is_of_address() => failed.push((address.clone(), error)),
-                ended => return ended,
-            }
+            let name = server.known_at(address);
+            let opened = open(wire, &name, login, &server.known, &timeouts, &self.redactor).await;
+            return match (opened, errors, via) {
+                (Ok(session), _, Some(via)) => Ok(session.over_jump(Arc::clone(&via.session))),
+                (Err(error), Some(errors), _) => Err(self.by_proxy(error, errors).await),
+                (opened, _, _) => opened,
+            };
         }
         Err(match failed.len() {
             1 => failed.remove(0).1,
@@ -254,46 +249,46 @@ impl Dialer {
         })
     }
 
-    /// Connects by a `ProxyCommand`.
-    async fn by_command(
+    /// Opens a connection to a server, over which nothing has been sent yet.
+    async fn dial(
         &self,
-        command: &ProxyCommand,
         server: &Server,
-        login: &Login,
+        address: &ServerAddress,
+        via: Option<&Via>,
         timeouts: &Timeouts,
-    ) -> Result<Session, ConnectError> {
-        let Proxy { mut stream, errors } =
-            command.start().map_err(|source| ConnectError::ProxyNotStarted { source })?;
-        let opened = match timeout(timeouts.connect, stream.ready()).await {
-            Err(_) => {
-                // This ends the command.
-                drop(stream);
-                Err(ConnectError::TimedOut { phase: Phase::Connect, after: timeouts.connect })
+    ) -> Result<(Wire<Dialled>, Option<Errors>), ConnectError> {
+        let late = || ConnectError::TimedOut { phase: Phase::Connect, after: timeouts.connect };
+        match (&server.proxy, via) {
+            (Some(command), _) => {
+                let Proxy { mut stream, errors } =
+                    command.start().map_err(|source| ConnectError::ProxyNotStarted { source })?;
+                if timeout(timeouts.connect, stream.ready()).await.is_err() {
+                    // This ends the command.
+                    drop(stream);
+                    return Err(self.by_proxy(late(), errors).await);
+                }
+                Ok((Wire::over(Dialled::Proxy(stream)), Some(errors)))
             }
-            Ok(_) => {
-                let known_as = server.known_as(&server.address());
-                open(Wire::over(stream), &known_as, login, &server.known, timeouts, &self.redactor).await
+            (None, None) => Ok((dial(address, timeouts).await?.within(Dialled::Tcp, Dialled::drained), None)),
+            (None, Some(via)) => {
+                let opening = via.session.forward(&address.host, address.port, timeouts.connect);
+                match opening.await {
+                    Ok(stream) => Ok((Wire::over(Dialled::Forwarded(stream)), None)),
+                    Err(NotOpened::TimedOut) => Err(late()),
+                    Err(why) => Err(ConnectError::NotForwarded { address: address.clone(), why }),
+                }
             }
-        };
-        match opened {
-            Err(error) if error.is_of_connection() => {
-                let said = self.redactor.show_in_one_line(&errors.last_words().await);
-                Err(ConnectError::ByProxy { said, error: Box::new(error) })
-            }
-            ended => ended,
         }
     }
-}
 
-/// Lets a jump host open a connection to a server.
-async fn forward(
-    jump: &Session,
-    address: &ServerAddress,
-    timeouts: &Timeouts,
-) -> Result<super::Stream, ConnectError> {
-    let opening = jump.forward(&address.host, address.port, timeouts.connect);
-    opening.await.map_err(|why| match why {
-        NotOpened::TimedOut => ConnectError::TimedOut { phase: Phase::Connect, after: timeouts.connect },
-        why => ConnectError::NotForwarded { address: address.clone(), why },
-    })
+    /// Adds what a `ProxyCommand` has said to an error for which it may be the reason.
+    async fn by_proxy(&self, error: ConnectError, errors: Errors) -> ConnectError {
+        match error.is_of_connection() {
+            true => {
+                let said = self.redactor.show_in_one_line(&errors.last_words().await);
+                ConnectError::ByProxy { said, error: Box::new(error) }
+            }
+            false => error,
+        }
+    }
 }

@@ -18,6 +18,8 @@ pub struct Route {
 /// An SSH server: where it is, how it proves its identity, and how to log in to it.
 #[derive(Clone, Debug)]
 pub struct Server {
+    /// What messages call it, such as the host's name in the folder.
+    pub name: String,
     /// Its addresses, tried in this order until one accepts a connection. Never empty.
     pub addresses: Vec<ServerAddress>,
     /// The command that connects to it, if spore itself doesn't. The addresses then only name the
@@ -41,21 +43,32 @@ impl Route {
 }
 
 impl Server {
-    /// A server to which spore connects itself, and which `known_hosts` lists by its address.
-    pub fn new(addresses: Vec<ServerAddress>, known: KnownHosts, logins: Vec<Login>) -> Self {
-        Self { addresses, proxy: None, alias: None, connect: None, known, logins }
+    /// A server with one address, to which spore connects itself.
+    pub fn new(address: ServerAddress, known: KnownHosts, logins: Vec<Login>) -> Self {
+        Self {
+            name: address.to_string(),
+            addresses: vec![address],
+            proxy: None,
+            alias: None,
+            connect: None,
+            known,
+            logins,
+        }
     }
 
-    /// The address that stands for the server in messages.
-    pub(super) fn address(&self) -> ServerAddress {
-        self.addresses.first().cloned().unwrap_or_else(|| ServerAddress::new("", USUAL_PORT))
-    }
-
-    /// The server at `address`, as `known_hosts` names it.
-    pub(super) fn known_as(&self, address: &ServerAddress) -> ServerAddress {
+    /// The names under which `known_hosts` lists its keys, one for each address.
+    pub fn known_as(&self) -> Vec<ServerAddress> {
         match &self.alias {
             // OpenSSH looks an alias up without a port, whatever the server's port is.
-            Some(alias) => ServerAddress::new(alias.clone(), USUAL_PORT),
+            Some(alias) => vec![ServerAddress::new(alias.clone(), USUAL_PORT)],
+            None => self.addresses.clone(),
+        }
+    }
+
+    /// The name under which `known_hosts` lists the server at one of its addresses.
+    pub(super) fn known_at(&self, address: &ServerAddress) -> ServerAddress {
+        match &self.alias {
+            Some(_) => self.known_as().remove(0),
             None => address.clone(),
         }
     }

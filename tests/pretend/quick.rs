@@ -59,7 +59,7 @@ impl<'w> Controller<'w> {
             Target {
                 name: name.clone(),
                 route: Route::direct(Server::new(
-                    vec![ServerAddress::new(host.ssh.address.to_string(), host.ssh.port)],
+                    ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
                     self.known.clone(),
                     vec![self.login.clone()],
                 )),

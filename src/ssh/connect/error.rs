@@ -128,17 +128,17 @@ pub enum ConnectError {
     },
     /// A jump host on the way couldn't be connected to, or logged in to.
     AtJump {
-        /// The jump host.
-        jump: ServerAddress,
+        /// What messages call the jump host.
+        jump: String,
         /// The jump host before this one, if there is one.
-        through: Option<ServerAddress>,
+        through: Option<String>,
         /// The reason. All hosts behind the jump host have it in common.
         error: Arc<ConnectError>,
     },
     /// The host couldn't be connected to, or logged in to, through a jump host.
     Through {
         /// The last jump host.
-        jump: ServerAddress,
+        jump: String,
         /// The reason.
         error: Arc<ConnectError>,
     },
@@ -215,8 +215,8 @@ impl ConnectError {
         }
     }
 
-    /// Whether another address of the same server may do.
-    pub(in crate::ssh) fn is_of_address(&self) -> bool {
+    /// Whether another address of the same server may work.
+    pub(in crate::ssh) fn leaves_other_addresses(&self) -> bool {
         matches!(
             self,
             Self::NotFound { .. }

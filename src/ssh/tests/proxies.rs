@@ -11,7 +11,7 @@ use crate::ssh::*;
 
 fn server(command: &str, address: &ServerAddress, server: &TestServer) -> Route {
     let proxy = ProxyCommand::new(command, address, "h1", "planter").unwrap();
-    let server = Server::new(vec![address.clone()], server.known(address), vec![server.login()]);
+    let server = Server::new(address.clone(), server.known(address), vec![server.login()]);
     Route::direct(Server { proxy: Some(proxy), ..server })
 }
 
@@ -84,7 +84,7 @@ async fn the_commands_processes_end_with_the_session() {
 async fn a_command_that_fails_is_quoted() {
     let address = ServerAddress::new("192.0.2.1", 22);
     let dialer = Dialer::new(patience(), Redactor::default());
-    let command = "XX";
+    let command = "sh -c 'printf \"x: \\033[31mcannot connect to %h\" >&2; exit 1'";
     let failed = dialer.log_in(&server(command, &address, &TestServer::new())).await.unwrap_err();
     let said = "x: \\\\u{1b}[31mcannot connect to 192.0.2.1";
     let expected =

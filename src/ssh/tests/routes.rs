@@ -17,7 +17,7 @@ fn dialer() -> Dialer {
 
 /// The server at an address, with a key that is known.
 fn at(address: &ServerAddress, server: &TestServer) -> Server {
-    Server::new(vec![address.clone()], server.known(address), vec![server.login()])
+    Server::new(address.clone(), server.known(address), vec![server.login()])
 }
 
 fn behind(jumps: &[&Arc<Server>], host: Server) -> Route {
@@ -77,7 +77,7 @@ async fn a_failure_names_the_hop() {
     let good = Arc::new(at(&jump_at, &jump));
     let failed = dialer.log_in(&behind(&[&good], at(&closed, &host))).await.unwrap_err();
     let ConnectError::Through { jump: through, error } = &failed else { panic!("{failed:?}") };
-    assert_eq!(*through, jump_at);
+    assert_eq!(*through, jump_at.to_string());
     assert!(
         matches!(&**error, ConnectError::NotForwarded { address, why: NotOpened::Refused } if *address == closed)
     );
@@ -86,7 +86,10 @@ async fn a_failure_names_the_hop() {
     let unknown = Arc::new(Server { known: KnownHosts::default(), ..at(&jump_at, &jump) });
     let other = Dialer::new(patience(), Redactor::default());
     let failed = other.log_in(&behind(&[&unknown], at(&closed, &host))).await.unwrap_err();
-    assert!(matches!(&failed, ConnectError::AtJump { jump, .. } if *jump == jump_at), "{failed:?}");
+    assert!(
+        matches!(&failed, ConnectError::AtJump { jump, .. } if *jump == jump_at.to_string()),
+        "{failed:?}"
+    );
     assert!(matches!(failed.innermost(), ConnectError::HostKeyUnknown { .. }), "{failed:?}");
 }
 
