@@ -24,6 +24,7 @@ mod routes;
 mod saved;
 mod secrets;
 mod show;
+mod ssh_config;
 mod standing;
 mod suggest;
 mod supplies;

@@ -425,7 +425,8 @@ pub(crate) async fn probe(
     selectors(&subject.network, &subject.options)?;
     let limits = RemoteLimits::with(&options.timeouts);
     let dialer = Arc::new(Dialer::new(limits.ssh, basis.redactor.clone()));
-    let mut routes = Routes::new(known);
+    let mut routes = Routes::new(known, options);
+    routes.prepare(&subject.network).await;
     // Loading the keys may prompt for a passphrase.
     let asked =
         block_in_place(|| targets(&subject.network, &basis.planner, &mut routes, options.rehash, only));
@@ -437,6 +438,7 @@ pub(crate) async fn probe(
     {
         let names = forgotten.hosts().cloned().collect();
         let (network, planner) = (forgotten.network(), forgotten.planner());
+        routes.prepare(network).await;
         let asked = block_in_place(|| targets(network, planner, &mut routes, options.rehash, Some(&names)));
         ask(&mut basis, &mut hosts, asked, &dialer, &limits).await;
         basis.forgotten = Some(forgotten);

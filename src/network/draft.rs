@@ -8,8 +8,8 @@
 
 use super::problem::{Findings, ProblemReport, Problems};
 use super::{
-    Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, KeyFile, Location,
-    Login, Network, Outside, Place, Plugin, Secret, Ssh, Tenancy, ValidationFiles,
+    Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, Jump, KeyFile,
+    Location, Login, Network, Outside, Place, Plugin, Secret, Ssh, Tenancy, ValidationFiles,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::daemon::tau;
@@ -134,6 +134,10 @@ pub struct SshDraft {
     pub address: At<String>,
     /// The SSH port, 22 by default.
     pub port: u16,
+    /// Whether the folder names the port.
+    pub names_port: bool,
+    /// The servers through which the host is reached.
+    pub jumps: Vec<At<Jump>>,
     /// The names of the logins to try.
     pub logins: Vec<At<String>>,
 }
@@ -303,9 +307,10 @@ impl HostDraft {
     fn whole(self, logins: &BTreeMap<String, Arc<Login>>) -> Option<super::Host> {
         let Self { name, addresses, ssh, location, nodes, all_addresses: _, all_nodes: _ } = self;
         let nodes = each(nodes, |NodeDraft { shape, key, id }| Some(Identity { shape, key, id }))?;
-        let SshDraft { address, port, logins: names } = ssh?;
+        let SshDraft { address, port, names_port, jumps, logins: names } = ssh?;
         let logins = names.iter().map(|name| logins.get(&name.value).cloned()).collect::<Option<_>>()?;
-        Some(super::Host { name, addresses, ssh: Ssh { address, port, logins }, location, nodes })
+        let ssh = Ssh { address, port, names_port, jumps, logins };
+        Some(super::Host { name, addresses, ssh, location, nodes })
     }
 }
 

@@ -5,7 +5,7 @@ use super::files::Files;
 use super::problem::{ProblemReport, Read, Reported};
 use super::secret::{self, bytes_of};
 use super::slot::Slot;
-use super::{At, HostDraft, Login, LoginDraft, NodeDraft, Secret, ShapeDraft, SshDraft};
+use super::{At, HostDraft, Jump, Login, LoginDraft, NodeDraft, Secret, ShapeDraft, SshDraft};
 use crate::finding::{
     Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, NetworkKey, Owner, Referent,
 };
@@ -64,6 +64,10 @@ pub struct Ssh {
     pub address: At<String>,
     /// The SSH port, 22 by default.
     pub port: u16,
+    /// Whether the folder names the port. If not, the user's SSH configuration may.
+    pub names_port: bool,
+    /// The servers through which the host is reached, in this order.
+    pub jumps: Vec<At<Jump>>,
     /// The logins to try, in the order of the folder. Never empty.
     pub logins: Vec<Arc<Login>>,
 }
@@ -114,6 +118,7 @@ pub(super) fn read(
             None => *partial = true,
         }
     }
+    super::jump::loops(&hosts, report);
     hosts
 }
 
@@ -209,6 +214,7 @@ fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut ProblemR
     let mut fields = item.fields(Owner::SshOf(Excerpt::of(host)), report)?;
     let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| super::endpoint::read(item, report));
     let port = fields.take("port").map(|item| item.port(report)).transpose();
+    let jumps = fields.take("jump").map(|item| super::jump::read(item, report)).unwrap_or_default();
     let mut is_named = false;
     let names = fields.either(["key", "auth"], report, |item, report| {
         let items = item.items(report);
@@ -226,7 +232,8 @@ fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut ProblemR
             unknown(Referent::Login, name, all.keys().map(String::as_str), report);
         }
     }
-    Ok(SshDraft { address: address?, port: port.ok().flatten().map_or(22, |port| port.value), logins })
+    let port = port.ok().flatten().map(|port| port.value);
+    Ok(SshDraft { address: address?, port: port.unwrap_or(22), names_port: port.is_some(), jumps, logins })
 }
 
 /// Reports that there is no `what` called `name`.

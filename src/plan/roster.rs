@@ -45,6 +45,8 @@ impl WithForgotten {
             let ssh = Ssh {
                 address: At { value: host.address.to_string(), place: place.clone() },
                 port: host.port,
+                names_port: true,
+                jumps: Vec::new(),
                 logins: logins.collect(),
             };
             let name = At { value: name.clone(), place };

@@ -6,7 +6,7 @@ use serde_yaml::Value;
 use spore_drive::artifact::Pin;
 use spore_drive::identity::SshKeyKind;
 use spore_drive::network::{
-    At, CustomDomain, Domain, Host, Identity, KeyFile, Location, Login, Network, Plugin, Ports, Secret,
+    At, CustomDomain, Domain, Host, Identity, Jump, KeyFile, Location, Login, Network, Plugin, Ports, Secret,
     Shape, Ssh, Tenancy,
 };
 use std::fmt::Display;
@@ -122,7 +122,8 @@ fn of_login(login: &Login) -> Vec<String> {
 }
 
 fn of_host(host: &Host) -> Vec<String> {
-    let Host { name, addresses, ssh: Ssh { address, port, logins }, location, nodes } = host;
+    let Host { name, addresses, ssh: Ssh { address, port, names_port: _, jumps, logins }, location, nodes } =
+        host;
     let logins: Vec<&str> = logins.iter().map(|login| login.name.value.as_str()).collect();
     let addresses: Vec<String> = addresses
         .iter()
@@ -136,6 +137,9 @@ fn of_host(host: &Host) -> Vec<String> {
         format!("  addresses  {}", or_none(&addresses.join(", "))),
         format!("  ssh        {} port {port} as {}", address.value, logins.join(", ")),
     ];
+    for Jump { user, host, port } in jumps.iter().map(|jump| &jump.value) {
+        lines.push(format!("  jump       {host} port {} as {}", or(port, "as usual"), or(user, "usual")));
+    }
     if let Some(Location { lat, long }) = location {
         lines.push(format!("  location   {}, {}", lat.value, long.value));
     }
