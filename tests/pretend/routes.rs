@@ -2,11 +2,17 @@
 
 use crate::sshd::{Sshd, ssh_of_home, user};
 use crate::world::{APPLY, Run, World};
+use spore_drive::remote::RemoteLimits;
+use spore_drive::resource::Redactor;
+use spore_drive::ssh::{self, Credential, Dialer, KnownHosts, Login, Route, Server, ServerAddress, Timeouts};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 /// Replaces the SSH section of h4, or adds fields to it.
 fn set_ssh(world: &World, ssh: &str) {
@@ -258,9 +264,38 @@ fn two_hundred_hosts_are_planned_through_one_jump_host() {
     }
     let all = fs::read_to_string(world.folder().join("known_hosts")).unwrap();
     fs::write(world.folder().join("known_hosts"), all + &known).unwrap();
-    let begun = Instant::now();
     let facts = world.spore(&["facts"]);
     assert_eq!(facts.code, Some(0), "{facts}");
-    eprintln!("200 hosts: {:.1} s", begun.elapsed().as_secs_f32());
     assert_eq!(bastion.logged("Accepted publickey"), 1);
+}
+
+/// If a server's limit is exceeded although each of these addresses counts as another host, dropped
+/// connections are opened again.
+#[test]
+fn connections_that_sshd_drops_are_opened_again() {
+    let world = World::new();
+    let key = world.folder().join("keys/ssh");
+    let sshd = Sshd::start("0.0.0.0", &key, "MaxStartups 10:30:100");
+    let known = KnownHosts::parse("known_hosts".as_ref(), &format!("[127.*]:{} {}", sshd.port, sshd.key()));
+    let mut no_passphrase = |_: &Path| Ok(None);
+    let key = ssh::key::load(&key, &fs::read_to_string(&key).unwrap(), &mut no_passphrase).unwrap();
+    let login = Login { user: user(), credentials: vec![Credential::Key(key)] };
+    let dialer = Arc::new(Dialer::new(Timeouts::default(), Redactor::default()));
+    let at_once = Arc::new(Semaphore::new(RemoteLimits::default().at_once));
+    world.block_on(async {
+        let mut all = JoinSet::new();
+        for index in 0..200 {
+            let address = ServerAddress::new(format!("127.0.1.{index}"), sshd.port);
+            let route = Route::direct(Server::new(address, known.clone(), vec![login.clone()]));
+            let (dialer, at_once) = (Arc::clone(&dialer), Arc::clone(&at_once));
+            all.spawn(async move {
+                let _turn = at_once.acquire().await;
+                dialer.log_in(&route).await.map(drop)
+            });
+        }
+        for ended in all.join_all().await {
+            ended.unwrap();
+        }
+    });
+    assert!(dialer.retries() > 0);
 }
