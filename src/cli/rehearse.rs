@@ -155,6 +155,7 @@ async fn pretended(
         let ssh_address = At { value: address.host, place: host.ssh.address.place.clone() };
         host.ssh = Ssh {
             address: ssh_address,
+            more: Vec::new(),
             port: address.port,
             names_port: true,
             jumps: Vec::new(),

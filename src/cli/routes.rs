@@ -59,7 +59,11 @@ impl Routes {
         }
         let hosts = self.hosts.values();
         let jumps = hosts.clone().flat_map(|ssh| &ssh.jumps).map(|jump| Query::of(jump));
-        let queries: Vec<Query> = hosts.map(of_host).chain(jumps).collect();
+        let others = hosts.clone().flat_map(|ssh| {
+            let query = of_host(ssh);
+            ssh.more.iter().map(move |more| Query { host: more.to_string(), ..query.clone() })
+        });
+        let queries: Vec<Query> = hosts.map(of_host).chain(others).chain(jumps).collect();
         self.configuration.ask(queries).await;
     }
 
@@ -84,6 +88,11 @@ impl Routes {
         let user = ssh.logins.first().map(|login| login.user.to_string()).unwrap_or_default();
         let address = ServerAddress::new(ssh.address.to_string(), ssh.port);
         let mut server = self.server(&query.host, address, &user, found.as_deref())?;
+        for more in &ssh.more {
+            let found = self.configured(&Query { host: more.to_string(), ..query.clone() })?;
+            let otherwise = || ServerAddress::new(more.to_string(), ssh.port);
+            server.addresses.push(found.map_or_else(otherwise, |found| found.address.clone()));
+        }
         if ssh.jumps.is_empty() {
             let jumps = match &found {
                 Some(found) => self.chain(&found.jumps, None, left)?,

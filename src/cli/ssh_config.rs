@@ -7,7 +7,7 @@
 
 use super::args::ConnectionOptions;
 use super::{folder, terminal};
-use crate::network::Jump;
+use crate::network::{Jump, is_host};
 use resolved::parse;
 use scan::{Scan, scan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,6 +165,10 @@ fn unsupported(found: &Scan, verbose: bool) {
 /// Runs `ssh -G`, and returns its output or why it failed.
 async fn resolve(query: &Query, options: &[&str]) -> Result<String, String> {
     let Query { host, user, port } = query;
+    // A roster, which comes from a host, may contain anything.
+    if !is_host(host) {
+        return Err(format!("`{host}` is neither a host name nor an IP address"));
+    }
     let mut ssh = Command::new("ssh");
     // -T: otherwise ssh remarks that it has no terminal.
     ssh.args(options).args(["-T", "-G"]);

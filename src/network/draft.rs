@@ -132,6 +132,8 @@ pub struct HostDraft {
 pub struct SshDraft {
     /// An IP address or a host name.
     pub address: At<String>,
+    /// Further addresses.
+    pub more: Vec<At<String>>,
     /// The SSH port, 22 by default.
     pub port: u16,
     /// Whether the folder names the port.
@@ -307,9 +309,9 @@ impl HostDraft {
     fn whole(self, logins: &BTreeMap<String, Arc<Login>>) -> Option<super::Host> {
         let Self { name, addresses, ssh, location, nodes, all_addresses: _, all_nodes: _ } = self;
         let nodes = each(nodes, |NodeDraft { shape, key, id }| Some(Identity { shape, key, id }))?;
-        let SshDraft { address, port, names_port, jumps, logins: names } = ssh?;
+        let SshDraft { address, more, port, names_port, jumps, logins: names } = ssh?;
         let logins = names.iter().map(|name| logins.get(&name.value).cloned()).collect::<Option<_>>()?;
-        let ssh = Ssh { address, port, names_port, jumps, logins };
+        let ssh = Ssh { address, more, port, names_port, jumps, logins };
         Some(super::Host { name, addresses, ssh, location, nodes })
     }
 }

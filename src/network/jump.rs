@@ -6,6 +6,7 @@ use super::{At, HostDraft};
 use crate::finding::{Excerpt, Expected, FieldProblem, Finding, JumpFlaw};
 use crate::resource::HostName;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::Ipv6Addr;
 use std::num::NonZeroU16;
 
@@ -60,8 +61,23 @@ impl Jump {
     }
 }
 
-/// Whether the text can be passed to `ssh` as a host.
-fn is_host(text: &str) -> bool {
+impl fmt::Display for Jump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, host, port } = self;
+        if let Some(user) = user {
+            write!(f, "{user}@")?;
+        }
+        match port {
+            Some(port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Some(port) => write!(f, "{host}:{port}"),
+            None => f.write_str(host),
+        }
+    }
+}
+
+/// Whether the text can be passed to `ssh` as a host. It contains nothing that is special to a shell,
+/// because the user's SSH configuration may make it part of a command.
+pub fn is_host(text: &str) -> bool {
     let (ip, zone) = text.split_once('%').unwrap_or((text, "0"));
     let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     match ip.parse::<Ipv6Addr>() {
@@ -134,6 +150,9 @@ mod tests {
             "", "@h", "a@", "h:", "h:0", "h:x", "[::1", "[::1]2", "-h", "a@-h", "-a@h", "a b", "a:b@h", "h;x",
         ] {
             assert_eq!(shown(wrong), None, "{wrong}");
+        }
+        for text in ["h", "a@b@h:1", "::1", "me@[fe80::1%eth0]:33"] {
+            assert_eq!(Jump::parse(text).map(|jump| jump.to_string()).as_deref(), Some(text));
         }
         let named = |text: &str| Jump::parse(text).and_then(|jump| jump.host_name());
         assert_eq!((named("h1").map(|name| name.to_string()), named("a@h1")), (Some("h1".to_owned()), None));

@@ -37,7 +37,7 @@ pub use draft::{
 };
 pub use files::{Files, Found, Links, Outside, is_network};
 pub use hosts::{Host, HostAddress, Identity, Location, NotAnAddress, Ssh};
-pub use jump::Jump;
+pub use jump::{Jump, is_host};
 pub use logins::{KeyFile, Login};
 pub use problem::{Problems, nearest};
 pub use secret::{MissingSecret, Secret};

@@ -122,8 +122,13 @@ fn of_login(login: &Login) -> Vec<String> {
 }
 
 fn of_host(host: &Host) -> Vec<String> {
-    let Host { name, addresses, ssh: Ssh { address, port, names_port: _, jumps, logins }, location, nodes } =
-        host;
+    let Host {
+        name,
+        addresses,
+        ssh: Ssh { address, more, port, names_port: _, jumps, logins },
+        location,
+        nodes,
+    } = host;
     let logins: Vec<&str> = logins.iter().map(|login| login.name.value.as_str()).collect();
     let addresses: Vec<String> = addresses
         .iter()
@@ -137,6 +142,7 @@ fn of_host(host: &Host) -> Vec<String> {
         format!("  addresses  {}", or_none(&addresses.join(", "))),
         format!("  ssh        {} port {port} as {}", address.value, logins.join(", ")),
     ];
+    lines.extend(more.iter().map(|address| format!("  or         {}", address.value)));
     for Jump { user, host, port } in jumps.iter().map(|jump| &jump.value) {
         lines.push(format!("  jump       {host} port {} as {}", or(port, "as usual"), or(user, "usual")));
     }
