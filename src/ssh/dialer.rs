@@ -34,7 +34,7 @@ const AT_ONCE: usize = 8;
 
 /// How long an attempt counts as one of these. A server that doesn't answer must not hold up the
 /// others behind the same jump host.
-const COUNTED: Duration = Duration::from_secs(2);
+const COUNTED: Duration = Duration::from_secs(1);
 
 /// Opens the connections of one command. All hosts of the command share it.
 #[derive(Debug)]

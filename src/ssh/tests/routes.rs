@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::server::{TestServer, address_of, login, password};
 use super::{listen, patience};
@@ -186,4 +188,40 @@ async fn an_alias_is_looked_up_instead_of_the_address() {
     assert!(matches!(failed, ConnectError::HostKeyUnknown { .. }), "{failed:?}");
     let host = Server { alias: Some("alias.test".to_owned()), ..host };
     works(&dialer().log_in(&Route::direct(host)).await.unwrap()).await;
+}
+
+/// A name may have addresses at which nothing listens.
+#[tokio::test]
+async fn all_addresses_of_a_name_are_tried() {
+    let server = TestServer::new();
+    let address = ServerAddress::new("localhost", server.listen().await.port);
+    works(&dialer().log_in(&Route::direct(at(&address, &server))).await.unwrap()).await;
+}
+
+/// sshd drops connections if it has too many that aren't logged in.
+#[tokio::test]
+async fn few_logins_to_one_server_go_on_at_the_same_time() {
+    let server = TestServer::new();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = address_of(listener.local_addr().unwrap());
+    let dialer = Arc::new(dialer());
+    let route = Route::direct(at(&address, &server));
+    let mut all = JoinSet::new();
+    for _ in 0..20 {
+        let (dialer, route) = (Arc::clone(&dialer), route.clone());
+        all.spawn(async move { dialer.log_in(&route).await });
+    }
+    // Nothing is accepted before the time has passed in which others would have come.
+    let mut waiting = Vec::new();
+    while let Ok(accepted) = timeout(Duration::from_millis(300), listener.accept()).await {
+        waiting.push(accepted.unwrap().0);
+    }
+    assert_eq!(waiting.len(), 8);
+    for stream in waiting {
+        tokio::spawn(server.clone().serve(stream));
+    }
+    tokio::spawn(server.clone().accept(listener, 0));
+    for session in all.join_all().await {
+        works(&session.unwrap()).await;
+    }
 }
