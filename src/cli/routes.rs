@@ -123,8 +123,8 @@ impl Routes {
             })?;
             let named = by.and_then(|_| self.hosts.get(&jump.host_name()?).cloned());
             let way = match named {
-                Some(ssh) => self.to_named(jump, &ssh, left)?,
-                None => self.to_jump(jump, by, index == 0, left)?,
+                Some(ssh) => self.way_to_named(jump, &ssh, left)?,
+                None => self.way_to_jump(jump, by, index == 0, left)?,
             };
             if index == 0 {
                 servers.extend(way);
@@ -140,7 +140,7 @@ impl Routes {
     }
 
     /// The way to a jump host that is a host of the folder, and its own server.
-    fn to_named(
+    fn way_to_named(
         &mut self,
         jump: &Jump,
         ssh: &network::Ssh,
@@ -161,7 +161,7 @@ impl Routes {
 
     /// The way to any other jump host, and its own server. Only the first jump host of a list is
     /// reached in its own way.
-    fn to_jump(
+    fn way_to_jump(
         &mut self,
         jump: &Jump,
         by: Option<&network::Ssh>,

@@ -41,7 +41,10 @@ impl Sshd {
             fs::write(at("sshd_config"), configuration).unwrap();
             let mut sshd = Command::new("/usr/sbin/sshd");
             sshd.args(["-D", "-E"]).arg(at("log")).arg("-f").arg(at("sshd_config"));
-            let mut process = sshd.stdin(Stdio::null()).spawn().expect("/usr/sbin/sshd (openssh-server)");
+            let mut process = match sshd.stdin(Stdio::null()).spawn() {
+                Ok(process) => process,
+                Err(error) => panic!("/usr/sbin/sshd (package openssh-server): {error}"),
+            };
             while process.try_wait().unwrap().is_none() {
                 if TcpStream::connect((ip, port)).is_ok() {
                     return Self { process, folder, ip: ip.to_owned(), port };
