@@ -12,6 +12,7 @@ use crate::resource::{HostName, Printable};
 use crate::ssh::{KnownHosts, Login, ProxyCommand, Route, Server, ServerAddress};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 /// How many servers one way may lead through.
@@ -29,11 +30,23 @@ pub(crate) struct Routes {
     is_timeout_chosen: bool,
     hosts: BTreeMap<HostName, network::Ssh>,
     /// The ways to jump hosts, including their own servers: to those that are hosts of the folder, by
-    /// name, and to others, by whether they are the first of a list.
+    /// name, and to others.
     named: BTreeMap<String, Vec<Arc<Server>>>,
-    jumps: BTreeMap<(Query, bool), Vec<Arc<Server>>>,
+    jumps: BTreeMap<JumpKey, Vec<Arc<Server>>>,
+    /// The user who runs spore; `None` until it is needed.
+    local_user: Option<String>,
     /// The host keys in these files.
     files: BTreeMap<Vec<PathBuf>, KnownHosts>,
+}
+
+/// Identifies the way to a jump host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct JumpKey {
+    query: Query,
+    /// The login in the folder whose keys are for it.
+    login: Option<String>,
+    /// Whether it is the first of a list. Others are reached through the one before.
+    is_first: bool,
 }
 
 impl Routes {
@@ -48,6 +61,7 @@ impl Routes {
             hosts: BTreeMap::new(),
             named: BTreeMap::new(),
             jumps: BTreeMap::new(),
+            local_user: None,
             files: BTreeMap::new(),
         }
     }
@@ -171,13 +185,17 @@ impl Routes {
         let query = Query::of(jump);
         let found = self.configured(&query)?;
         let login = by.and_then(|ssh| ssh.logins.first());
-        let user = match (&jump.user, &found, login) {
-            (Some(user), _, _) => user.clone(),
-            (None, Some(found), _) => found.user.clone(),
-            (None, None, Some(login)) => login.user.to_string(),
-            (None, None, None) => String::new(),
+        // As with ssh, the user of the host itself says nothing about the jump host.
+        let user = match (&jump.user, &found) {
+            (Some(user), _) => user.clone(),
+            (None, Some(found)) => found.user.clone(),
+            (None, None) => self.local_user.get_or_insert_with(local_user).clone(),
         };
-        let key = (Query { user: Some(user.clone()), ..query.clone() }, is_first);
+        let key = JumpKey {
+            query: Query { user: Some(user.clone()), ..query },
+            login: login.map(|login| login.name.to_string()),
+            is_first,
+        };
         if let Some(way) = self.jumps.get(&key) {
             return Ok(way.clone());
         }
@@ -242,6 +260,12 @@ fn of_host(ssh: &network::Ssh) -> Query {
         user: ssh.logins.first().map(|login| login.user.to_string()),
         port: ssh.names_port.then_some(ssh.port),
     }
+}
+
+/// The name of the user who runs spore.
+fn local_user() -> String {
+    let answer = Command::new("id").arg("-un").stdin(Stdio::null()).output();
+    answer.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 fn no_logins() -> Vec<Login> {

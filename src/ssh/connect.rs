@@ -276,7 +276,8 @@ fn worth_trying(method: MethodKind, offered: Option<&MethodSet>) -> bool {
     })
 }
 
-fn describe(credential: &Credential) -> Tried {
+/// A credential without its secret part.
+pub(super) fn describe(credential: &Credential) -> Tried {
     match credential {
         Credential::Key(key) => tried_key(key.public_key(), false),
         Credential::Agent(key) => tried_key(&key.public(), true),

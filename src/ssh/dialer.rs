@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use super::connect::{dial, open};
+use super::connect::{describe, dial, open};
 use super::proxy::{Errors, Proxy};
 use super::wire::Wire;
 use super::{ConnectError, Login, NotOpened, Phase, Route, Server, ServerAddress, Session, Timeouts};
@@ -46,13 +46,14 @@ pub struct Dialer {
     retries: AtomicUsize,
 }
 
-/// Identifies a jump host, and the user there.
+/// Identifies a jump host and who logs in to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct JumpKey {
     addresses: Vec<ServerAddress>,
     proxy: Option<String>,
     alias: Option<String>,
-    users: Vec<String>,
+    /// Each with the keys that are tried.
+    users: Vec<(String, Vec<String>)>,
 }
 
 /// What limits the number of logins at the same time.
@@ -83,8 +84,12 @@ impl JumpKey {
             addresses: server.addresses.clone(),
             proxy: server.proxy.as_ref().map(|proxy| proxy.template.clone()),
             alias: server.alias.clone(),
-            users: server.logins.iter().map(|login| login.user.clone()).collect(),
+            users: server.logins.iter().map(|login| (login.user.clone(), Self::keys(login))).collect(),
         }
+    }
+
+    fn keys(login: &Login) -> Vec<String> {
+        login.credentials.iter().map(|credential| format!("{:?}", describe(credential))).collect()
     }
 }
 

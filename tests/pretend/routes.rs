@@ -66,9 +66,11 @@ fn a_host_is_reached_through_a_jump_host() {
     assert!(world.is_up("h4"));
     world.spore(&["plan"]).exits(0).says("plan: nothing to do");
 
-    // Both hosts are behind it, one of them through its name.
+    // Both hosts are behind it, without a user: it is the one who runs spore.
+    let jump = format!("127.0.0.1:{}", bastion.port);
     let h1 = world.folder().join("hosts/h1.yaml");
     let text = fs::read_to_string(&h1).unwrap();
+    set_ssh(&world, &format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
     let before = bastion.logged("Accepted publickey");
     fs::write(&h1, text.replace("auth:", &format!("jump: \"{jump}\", auth:"))).unwrap();
     world.spore(&["plan"]).exits(0);
@@ -155,6 +157,14 @@ fn the_ssh_configuration_is_honoured() {
     plan.says("note: spore doesn't support these options of your SSH configuration: KexAlgorithms (");
     plan.says("StrictHostKeyChecking (");
     assert!(!Run::of(&mut spore(&["plan"])).exits(2).text.contains("doesn't support"));
+
+    // A jump host that only the folder names is looked up in the configuration, too.
+    let before = bastion.logged("Accepted publickey");
+    set_ssh(&world, "addr: h4.test, jump: gate");
+    let without = configuration.replace("ProxyJump gate", "ProxyCommand exit 1");
+    let mut plan = configured(&world, &without, &["plan"]);
+    Run::of(plan.env_remove("SPORE_KNOWN_HOSTS")).exits(2);
+    assert_eq!(bastion.logged("Accepted publickey"), before + 1);
 
     // The folder comes before the configuration.
     set_ssh(&world, "addr: h4.test, port: 1");
