@@ -90,6 +90,23 @@ fn a_host_is_reached_through_a_jump_host() {
     plan.says("AllowTcpForwarding");
 }
 
+/// A host that was deleted from the folder is still reached in the same way.
+#[test]
+fn a_forgotten_host_is_reached_through_its_jump_host() {
+    let world = World::new();
+    let bastion = sshd(&world, "");
+    know(&world, &bastion);
+    let jump = format!("{}@127.0.0.1:{}", user(), bastion.port);
+    set_ssh(&world, &format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
+    world.spore(APPLY).exits(0);
+    fs::remove_file(world.folder().join("hosts/h4.yaml")).unwrap();
+    let before = bastion.logged("Accepted publickey");
+    let plan = world.spore(&["plan", "--prune"]).exits(2);
+    plan.says("h4");
+    assert!(!plan.text.contains("cannot"), "{plan}");
+    assert_eq!(bastion.logged("Accepted publickey"), before + 1, "{plan}");
+}
+
 /// The name of another host of the folder stands for that host, with its port and its logins.
 #[test]
 fn a_host_of_the_folder_can_be_a_jump_host() {
