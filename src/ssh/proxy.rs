@@ -141,11 +141,16 @@ impl fmt::Debug for ProxyCommand {
 pub fn end_proxy_commands() {
     let groups = groups();
     groups.iter().for_each(|group| group.signal(Signal::HUP));
-    let until = Instant::now() + LAST_GRACE;
+    await_end(&groups, LAST_GRACE);
+    groups.iter().for_each(|group| group.signal(Signal::KILL));
+    await_end(&groups, GRACE);
+}
+
+fn await_end(groups: &BTreeSet<Group>, patience: Duration) {
+    let until = Instant::now() + patience;
     while groups.iter().any(|group| !group.has_ended()) && Instant::now() < until {
         std::thread::sleep(GLANCE);
     }
-    groups.iter().for_each(|group| group.signal(Signal::KILL));
 }
 
 /// A running command.
