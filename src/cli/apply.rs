@@ -270,7 +270,7 @@ async fn carry_out(
     let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
-    let watched = Watched::new(&plan, style, options.verbose);
+    let watched = Watched::new(&plan, style, options.plan.connection.verbose);
     let RemoteLimits { remind, interrupt, .. } = RemoteLimits::with(&options.plan.connection.timeouts);
     let mut log = log;
     if let Some(log) = &mut log {

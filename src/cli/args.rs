@@ -268,6 +268,12 @@ pub(crate) struct ConnectionOptions {
     /// Check host keys against this file instead of ~/.ssh/known_hosts
     #[arg(long, value_name = "FILE", env = "SPORE_KNOWN_HOSTS", hide_env_values = true)]
     pub(crate) known_hosts: Option<PathBuf>,
+    /// Ignore the SSH configuration (~/.ssh/config); only the folder says how hosts are reached
+    #[arg(long, env = "SPORE_NO_SSH_CONFIG", hide_env_values = true)]
+    pub(crate) no_ssh_config: bool,
+    /// Print every action, also when it begins, and the SSH options that spore doesn't support
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     /// Set a time-out, e.g. settle=2.5 or connect=30 (README.md lists them)
     #[arg(
         long = "timeout",
@@ -364,9 +370,6 @@ pub(crate) struct ApplyOptions {
     /// Write what happens as NDJSON to this file, or to standard output (-)
     #[arg(long, value_name = "FILE|-")]
     pub(crate) events: Option<PathBuf>,
-    /// Print every action, including staging, and announce long actions when they begin
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
     /// If another apply has locked a host, wait this long for it, then plan again
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) lock_wait: u64,

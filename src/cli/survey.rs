@@ -2,7 +2,7 @@
 //! [`survey`], which contacts the hosts, and [`survey_offline`], which doesn't.
 
 use super::args::{Args, ConnectionOptions, HostsOptions, PlanOptions, RetireOptions};
-use super::logins::Keys;
+use super::routes::Routes;
 use super::supplies::Binaries;
 use super::{CommandError, folder, secrets, terminal};
 use crate::desired::Supplies;
@@ -17,9 +17,10 @@ use crate::plan::{Holder, Options, Plan, PlanError, Planner, Probed, Retire, Unp
 use crate::remote::{Connection, Locked, RemoteLimits, Target, gather};
 use crate::render;
 use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Sha256, Untrusted, timestamp};
-use crate::ssh::{KnownHosts, ServerAddress};
+use crate::ssh::{Dialer, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::{JoinSet, block_in_place};
 
@@ -425,19 +426,24 @@ pub(crate) async fn probe(
 ) -> miette::Result<(Basis, BTreeMap<HostName, Connection>)> {
     let mut basis = Basis::new(subject.planner()?, Printable::default());
     selectors(&subject.network, &subject.options)?;
-    let mut keys = Keys::default();
+    let limits = RemoteLimits::with(&options.timeouts);
+    let dialer = Arc::new(Dialer::new(limits.ssh, basis.redactor.clone()));
+    let mut routes = Routes::new(known, options);
+    routes.prepare(&subject.network).await;
     // Loading the keys may prompt for a passphrase.
-    let asked = block_in_place(|| targets(&subject.network, &basis.planner, &mut keys, options.rehash, only));
+    let asked =
+        block_in_place(|| targets(&subject.network, &basis.planner, &mut routes, options.rehash, only));
     let mut hosts = BTreeMap::new();
-    ask(&mut basis, &mut hosts, asked, known, options).await;
+    ask(&mut basis, &mut hosts, asked, &dialer, &limits).await;
     // Only a receipt tells which hosts are forgotten, so they are asked afterwards.
     if only.is_none()
         && let Some(forgotten) = subject.forgotten(&basis)?
     {
         let names = forgotten.hosts().cloned().collect();
         let (network, planner) = (forgotten.network(), forgotten.planner());
-        let asked = block_in_place(|| targets(network, planner, &mut keys, options.rehash, Some(&names)));
-        ask(&mut basis, &mut hosts, asked, known, options).await;
+        routes.prepare(network).await;
+        let asked = block_in_place(|| targets(network, planner, &mut routes, options.rehash, Some(&names)));
+        ask(&mut basis, &mut hosts, asked, &dialer, &limits).await;
         basis.forgotten = Some(forgotten);
     }
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -450,13 +456,12 @@ async fn ask(
     basis: &mut Basis,
     hosts: &mut BTreeMap<HostName, Connection>,
     (targets, probed): (Vec<Target>, BTreeMap<HostName, Probed>),
-    known: &KnownHosts,
-    options: &ConnectionOptions,
+    dialer: &Arc<Dialer>,
+    limits: &RemoteLimits,
 ) {
     basis.scripts.extend(targets.iter().map(|target| (target.name.clone(), target.script.clone())));
     basis.probed.extend(probed);
-    let limits = RemoteLimits::with(&options.timeouts);
-    for (name, answer) in gather(targets, known, &limits, &basis.redactor, |_, _| {}).await {
+    for (name, answer) in gather(targets, dialer, limits, |_, _| {}).await {
         let answer = answer.map(|(host, text)| {
             hosts.insert(name.clone(), host);
             text
@@ -522,7 +527,7 @@ fn selectors(network: &Network, options: &Options) -> miette::Result<()> {
 fn targets(
     network: &Network,
     planner: &Planner,
-    keys: &mut Keys,
+    routes: &mut Routes,
     rehash: bool,
     only: Option<&BTreeSet<HostName>>,
 ) -> (Vec<Target>, BTreeMap<HostName, Probed>) {
@@ -538,16 +543,17 @@ fn targets(
         planner.hosts().iter().filter(|(name, _)| only.is_none_or(|only| only.contains(*name)))
     {
         let Some(host) = network.hosts.get(name) else { continue };
-        let (logins, problems) = keys.logins(&host.ssh);
-        if logins.is_empty() {
-            probed.insert(name.clone(), Probed::Nothing(Unplanned::NoLogin(problems)));
-            continue;
-        }
+        let route = match routes.to(host) {
+            Ok(route) => route,
+            Err(why) => {
+                probed.insert(name.clone(), Probed::Nothing(why));
+                continue;
+            }
+        };
         let key = &DigestKey::derive(swarm_key, name.as_str());
         targets.push(Target {
             name: name.clone(),
-            address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
-            logins,
+            route,
             nodes: planner.greetings(name),
             script: Request {
                 key,

@@ -243,6 +243,11 @@ pub(crate) enum FieldProblem {
         text: Excerpt,
         flaw: EndpointFlaw,
     },
+    /// The text isn't a jump host, or not one through which the host can be reached.
+    Jump {
+        text: Excerpt,
+        flaw: JumpFlaw,
+    },
     UserName(Excerpt),
     PluginName(Excerpt),
     PluginUnreadable {
@@ -296,6 +301,7 @@ pub(crate) enum Expected {
     Fetch,
     HostName,
     IpAddress,
+    JumpHost,
     Latitude,
     LoginName,
     Longitude,
@@ -331,6 +337,17 @@ pub(crate) enum Referent {
     Host,
     Login,
     Shape,
+}
+
+/// What is wrong with a jump host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JumpFlaw {
+    /// It isn't written as `[user@]host[:port]`.
+    Form,
+    /// It is the host itself.
+    Itself,
+    /// It is reached through the host itself.
+    Loop,
 }
 
 /// What is listed twice.

@@ -13,8 +13,8 @@ use crate::plan::action::Action;
 use crate::plan::scheduler::Seen;
 use crate::plan::wire::{self, ActionReport, Outcome};
 use crate::plan::{During, Holder, HostError, Misfit};
-use crate::resource::{Contact, Handshake, HostName, NodeName, Printable, Redactor, SecretBytes, Untrusted};
-use crate::ssh::{ConnectError, Greeting, KnownHosts, Login, ServerAddress, Session};
+use crate::resource::{Contact, Handshake, HostName, NodeName, Printable, SecretBytes, Untrusted};
+use crate::ssh::{Dialer, Greeting, Route, Session};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -66,21 +66,18 @@ pub enum Run {
 }
 
 impl Connection {
-    /// Connects, logs in and starts a shell. `redactor` masks secrets in text from the
-    /// host.
+    /// Connects, logs in and starts a shell.
     ///
     /// # Errors
     /// See [`HostError::Connect`]. A shell that can't be started is reported by the
     /// first request.
     pub async fn connect(
         name: HostName,
-        address: &ServerAddress,
-        logins: &[Login],
-        known: &KnownHosts,
+        route: &Route,
+        dialer: &Dialer,
         limits: &RemoteLimits,
-        redactor: &Redactor,
     ) -> Result<Self, HostError> {
-        let session = log_in(address, logins, known, limits, redactor).await?;
+        let session = dialer.log_in(route).await?;
         // A host may accept the login and then answer nothing but keepalives.
         let patience = limits.ready;
         let shell = match timeout(patience, Shell::open(&session)).await {
@@ -176,26 +173,6 @@ impl Connection {
             session.close().await;
         }
     }
-}
-
-/// Connects with the first login that the host accepts. Stops at an error other than a
-/// refused login.
-async fn log_in(
-    address: &ServerAddress,
-    logins: &[Login],
-    known: &KnownHosts,
-    limits: &RemoteLimits,
-    redactor: &Redactor,
-) -> Result<Session, ConnectError> {
-    let mut refused =
-        ConnectError::Refused { user: String::new(), tried: Vec::new(), offered: Vec::new(), partly: false };
-    for login in logins {
-        match Session::connect(address, login, known, &limits.ssh, redactor).await {
-            Err(error @ ConnectError::Refused { .. }) => refused = error,
-            ended => return ended,
-        }
-    }
-    Err(refused)
 }
 
 impl Locked {

@@ -2,9 +2,10 @@
 
 use super::{Connection, RemoteLimits};
 use crate::plan::HostError;
-use crate::resource::{HostName, Redactor, SecretBytes, Untrusted};
-use crate::ssh::{KnownHosts, Login, ServerAddress};
+use crate::resource::{HostName, SecretBytes, Untrusted};
+use crate::ssh::{Dialer, Route};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::JoinSet;
 
@@ -13,10 +14,8 @@ use tokio::task::JoinSet;
 pub struct Target {
     /// The host's name in the folder.
     pub name: HostName,
-    /// The address of its SSH server.
-    pub address: ServerAddress,
-    /// The logins; each is tried if the host refused the previous one.
-    pub logins: Vec<Login>,
+    /// The way to its SSH server.
+    pub route: Route,
     /// The nodes that may run there, each with its unit, its port for other nodes, and the number
     /// of bytes that it says first.
     pub nodes: Vec<(String, u16, usize)>,
@@ -29,13 +28,11 @@ pub struct Target {
 pub type Gathered = Result<(Connection, Untrusted), HostError>;
 
 /// Connects to every host and runs its script, on up to [`RemoteLimits::at_once`] hosts at
-/// a time. `redactor` masks secrets in text from the hosts. Calls `answered` with each
-/// host's answer or error as soon as it is known.
+/// a time. Calls `answered` with each host's answer or error as soon as it is known.
 pub async fn gather(
     targets: Vec<Target>,
-    known: &KnownHosts,
+    dialer: &Arc<Dialer>,
     limits: &RemoteLimits,
-    redactor: &Redactor,
     mut answered: impl FnMut(&HostName, &Gathered),
 ) -> BTreeMap<HostName, Gathered> {
     let mut waiting = targets.into_iter();
@@ -45,9 +42,9 @@ pub async fn gather(
         while asking.len() < limits.at_once.max(1)
             && let Some(target) = waiting.next()
         {
-            let (known, limits, redactor) = (known.clone(), limits.clone(), redactor.clone());
+            let (dialer, limits) = (Arc::clone(dialer), limits.clone());
             asking.spawn(async move {
-                let answer = ask(&target, &known, &limits, &redactor).await;
+                let answer = ask(&target, &dialer, &limits).await;
                 (target.name, answer)
             });
         }
@@ -63,9 +60,9 @@ pub async fn gather(
     }
 }
 
-async fn ask(target: &Target, known: &KnownHosts, limits: &RemoteLimits, redactor: &Redactor) -> Gathered {
-    let Target { name, address, logins, nodes, script } = target;
-    let mut connection = Connection::connect(name.clone(), address, logins, known, limits, redactor).await?;
+async fn ask(target: &Target, dialer: &Dialer, limits: &RemoteLimits) -> Gathered {
+    let Target { name, route, nodes, script } = target;
+    let mut connection = Connection::connect(name.clone(), route, dialer, limits).await?;
     let greetings = connection.greetings(nodes);
     let (answer, greetings) = tokio::join!(connection.ask(script), greetings);
     let received = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

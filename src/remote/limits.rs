@@ -156,6 +156,13 @@ pub struct TimeOut {
     duration: Duration,
 }
 
+impl TimeOut {
+    /// Whether this sets the time-out with this name.
+    pub fn is_of(&self, name: &str) -> bool {
+        self.name == name
+    }
+}
+
 impl FromStr for TimeOut {
     type Err = NoTimeOut;
 

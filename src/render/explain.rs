@@ -174,6 +174,9 @@ checks! {
     FieldSshAddress = "field/ssh-address",
         "a value isn't an address at which sshd can be reached",
         "It can't be resolved, so spore couldn't connect to the host.";
+    FieldSshJump = "field/ssh-jump",
+        "a value isn't a jump host through which the host can be reached",
+        "spore couldn't connect to the host.";
     FieldLocation = "field/location",
         "a location isn't a latitude and a longitude",
         "tau refuses to start with a location that isn't two numbers.";
@@ -491,6 +494,7 @@ fn field(what: &FieldProblem) -> Check {
         FieldProblem::ListedTwice { .. } => Check::FieldListedTwice,
         FieldProblem::Address(_) => Check::FieldAddress,
         FieldProblem::Endpoint { .. } => Check::FieldSshAddress,
+        FieldProblem::Jump { .. } => Check::FieldSshJump,
         FieldProblem::UserName(_) => Check::FieldUserName,
         FieldProblem::PluginName(_) => Check::FieldPluginName,
         FieldProblem::PluginUnreadable { .. } => Check::FieldUnreadablePlugin,

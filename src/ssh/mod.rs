@@ -1,7 +1,8 @@
 //! SSH: one encrypted connection per host, over which commands are run.
 //!
-//! The entry point is [`Session::connect`]. It needs a [`Login`], whose keys come from
-//! [`key::load`] or an [`agent`], and the user's [`KnownHosts`]. [`Session::exec`] then runs commands.
+//! The entry point is [`Dialer::log_in`]. It needs the [`Route`] to a host: its address, the
+//! [`Login`]s, whose keys come from [`key::load`] or an [`agent`], and the [`KnownHosts`].
+//! [`Session::exec`] then runs commands.
 //!
 //! What always holds:
 //! - A connection is used only if the host's key is in [`KnownHosts`], or certified by an
@@ -21,8 +22,11 @@ use std::time::Duration;
 pub mod agent;
 mod channel;
 mod connect;
+mod dialer;
 pub mod key;
 mod known_hosts;
+mod proxy;
+mod route;
 mod secret_text;
 pub(crate) mod server;
 mod session;
@@ -34,8 +38,11 @@ mod tests;
 pub use agent::AgentKey;
 pub use channel::{Channel, ChannelError, Event, Exit, Reader, Writer};
 pub use connect::{AlgorithmKind, ConnectError, Phase, Tried};
+pub use dialer::Dialer;
 pub use key::KeyError;
 pub use known_hosts::{CertificateFlaw, Distrust, KnownHosts, KnownHostsError, KnownLine};
+pub use proxy::{ProxyCommand, UnknownToken, end_proxy_commands};
+pub use route::{Route, Server};
 pub use russh::keys::{Algorithm, PrivateKey, PublicKey};
 pub use secret_text::SecretText;
 pub use session::{Greeting, Lost, NotOpened, Session, Stream};

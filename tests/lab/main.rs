@@ -71,6 +71,7 @@ fn main() -> ExitCode {
         trial("access::users", access::users),
         trial("access::hosts_that_are_down", access::hosts_that_are_down),
         trial("access::host_keys", access::host_keys),
+        trial("access::jump_hosts", access::jump_hosts),
         trial("scheduler::elders_that_die", scheduler::elders_that_die),
         trial("scheduler::hosts_that_cannot_be_staged", scheduler::hosts_that_cannot_be_staged),
         trial("scheduler::a_change_that_does_not_last", scheduler::a_change_that_does_not_last),

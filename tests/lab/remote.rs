@@ -21,7 +21,7 @@ use spore_drive::{
     resource::{
         Access, FileSource, Health, Port, Printable, Redactor, SecretBytes, Sha256, Transport, Untrusted,
     },
-    ssh::{self, Credential, KnownHosts, Login, ServerAddress},
+    ssh::{self, Credential, Dialer, KnownHosts, Login, Route, Server, ServerAddress},
 };
 
 use crate::host::{self, Lab, Suite, wait_until};
@@ -234,8 +234,9 @@ async fn connect(lab: &Lab, host: &host::LabHost, user: &str, limits: &RemoteLim
     let login = Login { user: user.to_owned(), credentials: vec![Credential::Key(key)] };
     let redactor = Redactor::new(&[SecretBytes::new("hunter2")], [""; 0]);
     let name = "host".parse().unwrap();
-    let login = std::slice::from_ref(&login);
-    Connection::connect(name, &address, login, &known, limits, &redactor).await.unwrap()
+    let server = Server::new(address, known, vec![login]);
+    let dialer = Dialer::new(limits.ssh, redactor);
+    Connection::connect(name, &Route::direct(server), &dialer, limits).await.unwrap()
 }
 
 fn holder(command: &str) -> Holder {

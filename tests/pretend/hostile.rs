@@ -10,7 +10,7 @@ use spore_drive::pretend::{Fleet, here};
 use spore_drive::remote::{Connection, Payload, Payloads, RemoteLimits, Run, Stop, TimeOut};
 use spore_drive::render;
 use spore_drive::resource::{Access, FileSource, Redactor, Sha256};
-use spore_drive::ssh::{Credential, KnownHosts, Login, key};
+use spore_drive::ssh::{Credential, Dialer, KnownHosts, Login, Route, Server, key};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -91,6 +91,17 @@ fn actions() -> (Vec<Action>, Payloads) {
     (files.into_iter().chain([directory("/tb"), directory("/tb/bin"), start]).collect(), payloads)
 }
 
+async fn connect(
+    host: &spore_drive::pretend::SimulatedHost,
+    login: &Login,
+    known: &KnownHosts,
+    limits: &RemoteLimits,
+) -> Connection {
+    let server = Server::new(host.address().clone(), known.clone(), vec![login.clone()]);
+    let dialer = Dialer::new(limits.ssh, Redactor::default());
+    Connection::connect(host.name().clone(), &Route::direct(server), &dialer, limits).await.unwrap()
+}
+
 /// Runs the actions, and returns how the run ended and the number of reports.
 async fn outcome(
     host: &spore_drive::pretend::SimulatedHost,
@@ -100,16 +111,8 @@ async fn outcome(
     stop: &Stop,
     mut tell: impl FnMut(&ActionReport) + Send,
 ) -> (Result<Run, HostError>, usize) {
-    let connected = Connection::connect(
-        host.name().clone(),
-        host.address(),
-        std::slice::from_ref(login),
-        known,
-        limits,
-        &Redactor::default(),
-    )
-    .await;
-    let mut locked = connected.unwrap().lock(&Holder::default()).await.unwrap();
+    let connected = connect(host, login, known, limits).await;
+    let mut locked = connected.lock(&Holder::default()).await.unwrap();
     let (actions, payloads) = actions();
     let mut told = 0;
     let mut count = |report: ActionReport| {
@@ -215,10 +218,8 @@ fn after_an_interrupt_no_request_outlasts_the_grace() {
         let limits = limits("interrupt=0.5");
         let locked = async |name: &str| {
             let host = fleet.host(&name.parse().unwrap()).unwrap();
-            let (name, login) = (host.name().clone(), std::slice::from_ref(&login));
-            let host =
-                Connection::connect(name, host.address(), login, &known, &limits, &Redactor::default()).await;
-            host.unwrap().lock(&Holder::default()).await.unwrap()
+            let host = connect(host, &login, &known, &limits).await;
+            host.lock(&Holder::default()).await.unwrap()
         };
 
         let (mut silent, stop) = (locked("silent").await, Stop::default());

@@ -32,10 +32,13 @@ mod readme;
 mod receipts;
 mod recipes;
 mod rehearse;
+mod routes;
 mod saved;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/schema.rs"]
 mod schema;
+#[path = "../support/sshd.rs"]
+mod sshd;
 mod surroundings;
 mod world;
 

@@ -14,7 +14,7 @@ use spore_drive::remote::{
 };
 use spore_drive::render;
 use spore_drive::resource::{DigestKey, HostName, Redactor, Sha256};
-use spore_drive::ssh::{Credential, KnownHosts, Login, ServerAddress, key};
+use spore_drive::ssh::{Credential, Dialer, KnownHosts, Login, Route, Server, ServerAddress, key};
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
@@ -58,8 +58,11 @@ impl<'w> Controller<'w> {
             let (key, shapes) = (&self.planner.desired().digest_keys[name], &self.planner.hosts()[name]);
             Target {
                 name: name.clone(),
-                address: ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
-                logins: vec![self.login.clone()],
+                route: Route::direct(Server::new(
+                    ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
+                    self.known.clone(),
+                    vec![self.login.clone()],
+                )),
                 nodes: Vec::new(),
                 script: Request {
                     key,
@@ -74,9 +77,8 @@ impl<'w> Controller<'w> {
         };
         let targets = self.network.hosts.iter().map(|(name, host)| target(name, host)).collect();
         let (mut probed, mut hosts, mut errors) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for (name, answer) in
-            gather(targets, &self.known, &self.limits, &Redactor::default(), |_, _| {}).await
-        {
+        let dialer = Arc::new(Dialer::new(self.limits.ssh, Redactor::default()));
+        for (name, answer) in gather(targets, &dialer, &self.limits, |_, _| {}).await {
             let found = match answer {
                 Ok((host, text)) => {
                     hosts.insert(name.clone(), host);

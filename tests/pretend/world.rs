@@ -138,7 +138,9 @@ pub(crate) fn spore(words: &[&str]) -> Command {
         .stdin(Stdio::null())
         .env_remove("SPORE_NETWORK")
         .env_remove("SPORE_KNOWN_HOSTS")
-        .env_remove("SSH_AUTH_SOCK");
+        .env_remove("SSH_AUTH_SOCK")
+        // The configuration of whoever runs the tests has nothing to do with them.
+        .env("SPORE_NO_SSH_CONFIG", "true");
     command
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Text, Words, quoted, say};
 use crate::finding::{
-    Absent, Bounds, Component, EndpointFlaw, Expected, FieldProblem, Finding, FolderProblem, Form,
+    Absent, Bounds, Component, EndpointFlaw, Expected, FieldProblem, Finding, FolderProblem, Form, JumpFlaw,
     KeyProblem, Listed, NetworkKey, Owner, Referent, Scalar, Start, UnreadableFile,
 };
 use crate::render::problems::counted;
@@ -411,6 +411,21 @@ pub(super) fn field(what: &FieldProblem) -> Words {
             let (why, help) = endpoint(flaw);
             say(format!("`{text}` is not an IP address or a host name"), [why], help)
         }
+        FieldProblem::Jump { text, flaw: JumpFlaw::Form } => say(
+            format!("`{text}` is not a jump host"),
+            ["expected a name or an address"],
+            "write the name of a host in the folder, or `host`, `user@host` or `user@host:22`; an IPv6 address with a port needs brackets",
+        ),
+        FieldProblem::Jump { text, flaw } => say(
+            match flaw {
+                JumpFlaw::Itself => format!("`{text}` is reached through itself"),
+                JumpFlaw::Form | JumpFlaw::Loop => {
+                    format!("`{text}` is reached through a host that is reached through it")
+                }
+            },
+            ["this leads nowhere"],
+            "name a server that can be reached without this host",
+        ),
         FieldProblem::UserName(text) => say(
             format!("`{text}` is not a user name"),
             ["this"],
@@ -484,6 +499,7 @@ fn expected(expected: &Expected) -> Text {
         Expected::Fetch => "`send` or `hosts`",
         Expected::HostName => "a host name",
         Expected::IpAddress => "an IP address",
+        Expected::JumpHost => "a jump host",
         Expected::Latitude => "a latitude",
         Expected::LoginName => "the name of a login",
         Expected::Longitude => "a longitude",
