@@ -22,10 +22,11 @@ const LONGEST_KEY: u64 = 1 << 20;
 const MOST_ATTEMPTS: usize = 5;
 
 /// The keys to log in with: those of files, by path, and those of the user's SSH agent. Each file
-/// is read, and its passphrase asked for, only once.
+/// is read, and its passphrase asked for, only once for each agent.
 #[derive(Default)]
 pub(crate) struct Keys {
-    files: BTreeMap<PathBuf, Result<Vec<Credential>, UnusableKey>>,
+    /// By path and agent: a key whose file is encrypted may be in one agent and not in another.
+    files: BTreeMap<(PathBuf, AgentSocket), Result<Vec<Credential>, UnusableKey>>,
     /// By the agent; an agent is asked when its keys are needed.
     agents: BTreeMap<AgentSocket, Vec<AgentKey>>,
 }
@@ -150,12 +151,13 @@ impl Keys {
     }
 
     fn load(&mut self, path: &Path, agent: &AgentSocket) -> Result<Vec<Credential>, UnusableKey> {
-        if let Some(loaded) = self.files.get(path) {
+        let key = (path.to_owned(), agent.clone());
+        if let Some(loaded) = self.files.get(&key) {
             return loaded.clone();
         }
         let loaded = self.loaded(path, agent);
         let loaded = loaded.map_err(|why| UnusableKey { path: path.to_owned(), why: Arc::new(why) });
-        self.files.insert(path.to_owned(), loaded.clone());
+        self.files.insert(key, loaded.clone());
         loaded
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::ssh::{ConnectError, Lost, NotOpened, Phase};
 
-/// The pauses after a connection was refused. The port of an sshd that is being restarted is closed
-/// for a moment; a port that stays closed shouldn't delay the error for long.
+/// The pauses after a connection was refused, in milliseconds. The port of an sshd that is being
+/// restarted is closed for a moment; a port that stays closed shouldn't delay the error for long.
 const REFUSED: &[u64] = &[300, 900];
 
 /// The pauses after a connection was dropped, in milliseconds. An sshd that has too many logins at
