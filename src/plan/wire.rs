@@ -76,12 +76,17 @@ pub enum ActionReport {
         /// The number of bytes to send in all.
         total: u64,
     },
-    /// A unit is healthy in this start. The end of the action follows.
+    /// A unit is healthy in this start.
     Runs {
         /// The action's place in the list.
         index: usize,
         /// The service manager's id of that start.
         invocation: String,
+    },
+    /// The action has done everything but to see whether its unit stays healthy.
+    Settles {
+        /// The action's place in the list.
+        index: usize,
     },
     /// The host's SSH server opened no connection to the node, so its handshake is left out. If
     /// the server forbids such connections, the plan has said so.
@@ -96,6 +101,20 @@ pub enum ActionReport {
         /// The action's outcome.
         outcome: Outcome,
     },
+}
+
+impl ActionReport {
+    /// The action's place in the list.
+    pub fn index(&self) -> usize {
+        match self {
+            Self::Began { index }
+            | Self::Sent { index, .. }
+            | Self::Runs { index, .. }
+            | Self::Settles { index }
+            | Self::NotReached { index }
+            | Self::Ended { index, .. } => *index,
+        }
+    }
 }
 
 /// The time-outs of the scripts on the host.
@@ -543,6 +562,8 @@ pub enum Answer {
     Need(usize),
     /// The unit of the call with this index is healthy in this start.
     Runs(usize, String),
+    /// The unit of the call with this index has to stay healthy now; nothing else is left to do.
+    Settles(usize),
     /// The call with this index has ended.
     Ended(usize, Ending),
     /// The request has ended with this exit status.
@@ -581,6 +602,7 @@ impl Answer {
             "began" => Self::Began(index),
             "need" => Self::Need(index),
             "runs" => Self::Runs(index, words.next()?.to_owned()),
+            "settles" => Self::Settles(index),
             "done" => Self::Ended(index, Ending::Done),
             "already" => Self::Ended(index, Ending::Already),
             "differs" => {
