@@ -18,7 +18,7 @@ pub(super) const SIZE_LIMIT: u64 = 1 << 30;
 
 /// The maximum size of what an archive unpacks to, in bytes. The unpacked file is held in
 /// memory, and a small archive can unpack to any size. A tau has about 100 MB.
-const UNPACKED_LIMIT: u64 = 512 << 20;
+pub(super) const UNPACKED_LIMIT: u64 = 512 << 20;
 
 const CHUNK: usize = 256 << 10;
 

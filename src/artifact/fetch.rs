@@ -10,7 +10,7 @@ use super::download::{Limits, download};
 use super::unpack::unpack;
 use super::{
     Architecture, Cache, DownloadError, FileError, FileKind, NotAProgram, NotTau, Pin, Sha256, Source,
-    UnpackError, UrlError, build, file, gzip,
+    UnpackError, Url, UrlError, build, file, gzip,
 };
 use crate::resource::Version;
 
@@ -170,6 +170,16 @@ pub enum FetchError {
         /// The version in the build information.
         found: Option<Version>,
     },
+    /// The file is the pinned one, but the pin's `size` is wrong.
+    #[error("the tau in {from} is pinned with {pinned} bytes, but has {found}")]
+    WrongSize {
+        /// Where the file is from.
+        from: Source,
+        /// The size in the pin.
+        pinned: u64,
+        /// The size of the binary.
+        found: u64,
+    },
     /// The program is for an architecture other than the pin's.
     #[error("{from} is pinned for {pinned}, but is a program for {found}")]
     WrongArchitecture {
@@ -203,6 +213,7 @@ impl FetchError {
             Self::WrongVersion { from, .. } => {
                 Some(format!("run `spore tau pin {from}` to record its version"))
             }
+            Self::WrongSize { found, .. } => Some(format!("write `size: {found}`, or leave it out")),
             Self::File(_, FileError::Read(e)) if e.kind() == std::io::ErrorKind::NotFound => {
                 Some("check the path".to_owned())
             }
@@ -259,7 +270,7 @@ pub(super) fn fetch_within(
     let file = match kept {
         Some(file) => file.into(),
         None => {
-            let file = obtain(source, folder, limits, progress)?;
+            let file = obtain(source, Some(pin), folder, limits, progress)?;
             let got = Sha256::of(&file);
             if got != pin.sha256 {
                 let (from, expected, kind) = (source.clone(), pin.sha256, FileKind::of(&file));
@@ -291,6 +302,10 @@ pub(super) fn fetch_within(
     if program.architecture != architecture {
         let found = program.architecture;
         return Err(FetchError::WrongArchitecture { from: source.clone(), pinned: architecture, found });
+    }
+    let size = program.artifact.bytes.len() as u64;
+    if let Some(pinned) = pin.size.filter(|pinned| *pinned != size) {
+        return Err(FetchError::WrongSize { from: source.clone(), pinned, found: size });
     }
     let found = program.artifact.version.clone();
     match &pin.version {
@@ -331,13 +346,14 @@ pub fn pin(
         Source::Path(path) => Source::Path(seen_from(folder, &path)),
         url @ Source::Url(_) => url,
     };
-    let file = obtain(&source, folder, &limits, progress)?;
+    let file = obtain(&source, None, folder, &limits, progress)?;
     let sha256 = Sha256::of(&file);
     let program = Program::inside(file.clone(), &source, &limits)?;
     keep(&source, cache, &sha256, &file, progress);
     let binary = (program.packed || source.is_packed()).then_some(program.artifact.sha256);
     let version = program.artifact.version;
-    Ok((program.architecture, Pin { source, sha256, binary, version }))
+    let size = Some(program.artifact.bytes.len() as u64);
+    Ok((program.architecture, Pin { binary, version, size, ..Pin::new(source, sha256) }))
 }
 
 /// A path for `tau.yaml`. It is relative if the file is in the folder, so that the folder
@@ -359,9 +375,11 @@ fn seen_from(folder: &Path, path: &str) -> String {
     seen.to_string_lossy().into_owned()
 }
 
-/// Returns the file's bytes, which haven't been compared with the pin yet.
+/// Returns the file's bytes, which haven't been compared with the pin yet. If the file can't be
+/// downloaded, the pin's mirrors are tried.
 fn obtain(
     source: &Source,
+    pin: Option<&Pin>,
     folder: &Path,
     limits: &Limits,
     progress: &mut dyn FnMut(FetchEvent),
@@ -375,8 +393,16 @@ fn obtain(
             file::read(&whole, root).map_err(|e| FetchError::File(whole.display().to_string(), e))?
         }
         Source::Url(url) => {
-            download(url, limits, &mut |bytes, total| progress(FetchEvent::Received { bytes, total }))
-                .map_err(|e| FetchError::Download(url.as_str().to_owned(), e))?
+            let mut received = |bytes, total| progress(FetchEvent::Received { bytes, total });
+            let first = download(url, limits, &mut received);
+            // If no mirror has the file either, the error is that of the URL itself.
+            first.or_else(|error| {
+                let is_pinned = |file: &Vec<u8>| pin.is_some_and(|pin| Sha256::of(file) == pin.sha256);
+                let mirrors = pin.map(|pin| pin.mirrors.as_slice()).unwrap_or_default();
+                let get = |url: &Url| download(url, limits, &mut received).ok().filter(is_pinned);
+                let from_mirror = mirrors.iter().find_map(get);
+                from_mirror.ok_or_else(|| FetchError::Download(url.to_string(), error))
+            })?
         }
     };
     Ok(bytes.into())

@@ -23,11 +23,13 @@ mod download;
 mod fetch;
 mod file;
 mod gzip;
+mod host_download;
 mod kind;
 mod pin;
 mod program;
 mod redirect;
 mod unpack;
+mod url;
 
 #[cfg(test)]
 mod tests;
@@ -38,8 +40,10 @@ pub use cache::Cache;
 pub use download::DownloadError;
 pub use fetch::{Artifact, FetchError, FetchEvent, fetch, open, pin};
 pub use file::{FileError, Regular, leads_out};
+pub use host_download::HostDownload;
 pub use kind::FileKind;
-pub use pin::{Pin, Pins, Source, Url, UrlError};
+pub use pin::{Fetch, Pin, Pins, Source, UnknownFetch};
 pub use program::{Architecture, NotAProgram, UnknownArchitecture};
 pub use redirect::Reach;
 pub use unpack::UnpackError;
+pub use url::{Url, UrlError};

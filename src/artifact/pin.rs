@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use ureq::http::Uri;
-
-use super::{Architecture, Sha256};
+use super::{Architecture, HostDownload, Sha256, Url, UrlError};
 use crate::resource::{Version, is_hidden};
 
 /// The binary of each architecture.
@@ -19,6 +17,10 @@ pub struct Pins(pub BTreeMap<Architecture, Pin>);
 pub struct Pin {
     /// Where the file is.
     pub source: Source,
+    /// Other URLs of the same file. Only its digest is trusted.
+    pub mirrors: Vec<Url>,
+    /// Who downloads the file for a host.
+    pub fetch: Fetch,
     /// The digest of the file at its source, which is the digest that a release page
     /// publishes.
     pub sha256: Sha256,
@@ -28,9 +30,74 @@ pub struct Pin {
     /// The version in the binary's build information, so that a plan can show it without
     /// fetching the file. `spore tau pin` writes it if the binary has one.
     pub version: Option<Version>,
+    /// The size of the binary in bytes, so that a plan can show it, and limit a download to
+    /// it. `spore tau pin` always writes it.
+    pub size: Option<u64>,
+}
+
+/// Who downloads a pinned file for a host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fetch {
+    /// The machine that runs spore, which sends it to the host.
+    #[default]
+    Send,
+    /// The host itself. If it can't, the file is sent.
+    Hosts,
+}
+
+impl Fetch {
+    /// Both values.
+    pub const ALL: [Self; 2] = [Self::Send, Self::Hosts];
+
+    /// The name of the value in `tau.yaml` and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Hosts => "hosts",
+        }
+    }
+}
+
+/// A text that isn't the name of a [`Fetch`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it is neither `send` nor `hosts`")]
+pub struct UnknownFetch;
+
+impl FromStr for Fetch {
+    type Err = UnknownFetch;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFetch> {
+        Self::ALL.into_iter().find(|fetch| fetch.name() == text).ok_or(UnknownFetch)
+    }
 }
 
 impl Pin {
+    /// A pin of a file, about which nothing else is known.
+    #[must_use]
+    pub fn new(source: Source, sha256: Sha256) -> Self {
+        let fetch = Fetch::default();
+        Self { source, mirrors: Vec::new(), fetch, sha256, binary: None, version: None, size: None }
+    }
+
+    /// The URLs of the file.
+    pub fn urls(&self) -> impl Iterator<Item = &Url> {
+        let url = match &self.source {
+            Source::Url(url) => Some(url),
+            Source::Path(_) => None,
+        };
+        url.into_iter().chain(&self.mirrors)
+    }
+
+    /// How a host can download the file and get the binary with the digest `binary` from it.
+    /// `None` if the file has no URL.
+    #[must_use]
+    pub fn host_download(&self, binary: Sha256) -> Option<HostDownload> {
+        let urls: Vec<Url> = self.urls().cloned().collect();
+        let packed = binary != self.sha256;
+        (!urls.is_empty()).then_some(HostDownload { urls, sha256: self.sha256, packed, size: self.size })
+    }
+
     /// The digest of the binary itself, as far as it is known without reading the file. It
     /// is `None` if the file is an archive and the pin doesn't say what is inside; then
     /// only [`fetch()`](fn@super::fetch) can determine it.
@@ -73,10 +140,10 @@ impl Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Path(path) => path,
-            Self::Url(url) => url.as_str(),
-        })
+        match self {
+            Self::Path(path) => f.write_str(path),
+            Self::Url(url) => url.fmt(f),
+        }
     }
 }
 
@@ -86,85 +153,6 @@ impl FromStr for Source {
     /// Text that contains `://` is a URL; any other text is a path.
     fn from_str(text: &str) -> Result<Self, UrlError> {
         if text.contains("://") { text.parse().map(Self::Url) } else { Self::path(text) }
-    }
-}
-
-/// An `http` or `https` URL without a user name or password.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Url(String);
-
-impl Url {
-    /// The text of the URL.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether the connection is encrypted, and the server authenticated.
-    #[must_use]
-    pub fn is_https(&self) -> bool {
-        self.0.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
-    }
-
-    /// The URL without its query and fragment.
-    fn path(&self) -> &str {
-        self.0.split(['?', '#']).next().unwrap_or_default()
-    }
-}
-
-/// Why a text isn't a valid path or download URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
-    /// The URL can't be parsed.
-    #[error("not a URL")]
-    Malformed,
-    /// The scheme is neither `http` nor `https`.
-    #[error("only http and https URLs can be downloaded")]
-    Scheme,
-    /// The path or URL contains characters that control a terminal or can't be seen.
-    #[error("the path or URL contains control characters or invisible characters")]
-    Hidden,
-    /// The URL has a user name or a password before the host.
-    #[error("the URL contains a user name or password")]
-    Credentials,
-}
-
-impl UrlError {
-    /// What the user can do about the error.
-    #[must_use]
-    pub fn help(&self) -> Option<String> {
-        Some(match self {
-            Self::Malformed => return None,
-            Self::Hidden => "rename the file".to_owned(),
-            Self::Scheme => "download the file and use its path".to_owned(),
-            Self::Credentials => {
-                "it would be stored in plain text in tau.yaml: download the file and pin its path".to_owned()
-            }
-        })
-    }
-}
-
-impl FromStr for Url {
-    type Err = UrlError;
-
-    fn from_str(text: &str) -> Result<Self, UrlError> {
-        if text.contains(is_hidden) {
-            return Err(UrlError::Hidden);
-        }
-        let uri: Uri = text.parse().map_err(|_| UrlError::Malformed)?;
-        match uri.scheme_str() {
-            Some("http" | "https") => {}
-            Some(_) => return Err(UrlError::Scheme),
-            None => return Err(UrlError::Malformed),
-        }
-        let authority = uri.authority().ok_or(UrlError::Malformed)?;
-        if authority.as_str().contains('@') {
-            return Err(UrlError::Credentials);
-        }
-        if authority.host().is_empty() {
-            return Err(UrlError::Malformed);
-        }
-        Ok(Self(text.to_owned()))
     }
 }
 
@@ -179,19 +167,32 @@ impl Pins {
     #[must_use]
     pub fn to_yaml(&self) -> String {
         let mut text = HEADER.to_owned();
-        for (architecture, Pin { source, sha256, binary, version }) in &self.0 {
+        for (architecture, Pin { source, mirrors, fetch, sha256, binary, version, size }) in &self.0 {
             let (key, place) = match source {
                 Source::Path(path) => ("path", path.as_str()),
                 Source::Url(url) => ("url", url.as_str()),
             };
             text += &format!("\n{}:\n", scalar(architecture.name()));
             text += &format!("  {key}: {}\n", scalar(place));
+            if !mirrors.is_empty() {
+                text += "  mirrors:\n";
+                text += &mirrors
+                    .iter()
+                    .map(|url| format!("    - {}\n", scalar(url.as_str())))
+                    .collect::<String>();
+            }
+            if *fetch != Fetch::default() {
+                text += &format!("  fetch: {}\n", fetch.name());
+            }
             text += &format!("  sha256: {}\n", scalar(&sha256.to_string()));
             if let Some(binary) = binary {
                 text += &format!("  binary: {}\n", scalar(&binary.to_string()));
             }
             if let Some(version) = version {
                 text += &format!("  version: {}\n", scalar(&version.to_string()));
+            }
+            if let Some(size) = size {
+                text += &format!("  size: {size}\n");
             }
         }
         text
@@ -227,7 +228,28 @@ mod tests {
     use super::*;
 
     fn pin(source: &str, binary: Option<Sha256>) -> Pin {
-        Pin { source: source.parse().unwrap(), sha256: Sha256::of(b"file"), binary, version: None }
+        Pin { binary, ..Pin::new(source.parse().unwrap(), Sha256::of(b"file")) }
+    }
+
+    #[test]
+    fn what_hosts_may_download_is_written_and_found() {
+        let mirrors = ["http://10.0.0.1/tau", "https://example.net/tau?x"];
+        let mirrors: Vec<Url> = mirrors.iter().map(|url| url.parse().unwrap()).collect();
+        let tau = Sha256::of(b"tau");
+        let pin = Pin {
+            mirrors: mirrors.clone(),
+            fetch: Fetch::Hosts,
+            size: Some(99),
+            ..pin("bin/tau.tgz", Some(tau))
+        };
+        let text = Pins(BTreeMap::from([(Architecture::Amd64, pin.clone())])).to_yaml();
+        let fetched =
+            "  mirrors:\n    - http://10.0.0.1/tau\n    - https://example.net/tau?x\n  fetch: hosts\n";
+        assert!(text.contains(fetched) && text.ends_with("\n  size: 99\n"), "{text}");
+        let download = pin.host_download(tau).unwrap();
+        assert_eq!((download.urls, download.packed), (mirrors, true));
+        assert!(!pin.host_download(pin.sha256).unwrap().packed);
+        assert_eq!(self::pin("bin/tau", None).host_download(tau), None);
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl Place {
 }
 
 fn pinned(source: &str, file: &[u8]) -> Pin {
-    Pin { source: source.parse().unwrap(), sha256: Sha256::of(file), binary: None, version: None }
+    Pin::new(source.parse().unwrap(), Sha256::of(file))
 }
 
 #[test]

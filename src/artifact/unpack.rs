@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use super::FileKind;
 
 /// The name of the archive member that is returned.
-const MEMBER: &str = "tau";
+pub(super) const MEMBER: &str = "tau";
 
 /// The size of a tar archive's first block, which identifies the format, in bytes.
 const TAR_BLOCK: u64 = 512;

@@ -56,7 +56,7 @@ mod tests {
     fn problems(pinned: &[u8], there: Option<&[u8]>, secrets: Secrets) -> (Vec<Finding>, String) {
         let folder = tempfile::tempdir().unwrap();
         let source = Source::Path("tau".to_owned());
-        let pin = Pin { source, sha256: Sha256::of(pinned), binary: None, version: None };
+        let pin = Pin::new(source, Sha256::of(pinned));
         let pins = Pins([(Architecture::Amd64, pin)].into());
         fs::write(folder.path().join("tau.yaml"), pins.to_yaml()).unwrap();
         if let Some(there) = there {

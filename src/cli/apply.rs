@@ -7,12 +7,13 @@ use super::lock::{self, Taken};
 use super::plan::{note_age, shown};
 use super::progress::{self, Watched};
 use super::receipts::{Record, Unchanged};
+use super::supplies::{self, Binaries};
 use super::survey::{Basis, Subject, Survey, known_hosts, probe, survey};
 use super::terminal::Interrupts;
 use super::{CommandError, Exit, folder, receipts, saved, terminal};
 use crate::desired::Desired;
 use crate::network::Secrets;
-use crate::plan::action::Action;
+use crate::plan::action::{Action, Staged};
 use crate::plan::{HostReceipt, Plan, Probed};
 use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
 use crate::render;
@@ -238,9 +239,7 @@ impl Job {
     ) -> miette::Result<(Self, BTreeMap<HostName, Connection>)> {
         let Survey { subject, basis, plan, hosts } = survey;
         let desired = basis.planner.desired();
-        let files = tokio::task::block_in_place(|| {
-            payloads(&plan, desired, &subject.binaries, &subject.network.folder)
-        })?;
+        let files = tokio::task::block_in_place(|| payloads(&plan, desired, &subject.binaries))?;
         let payloads = Payloads { files, swarm_key: subject.network.swarm_key.here().cloned() };
         Ok((Self { plan, digest, saved: saved.map(Path::to_owned), basis, payloads }, hosts))
     }
@@ -271,7 +270,7 @@ async fn carry_out(
     let style = terminal::style(args);
     let (sender, receiver) = unbounded_channel();
     let stop = Stop::default();
-    let watched = Watched::new(&plan, style, options.verbose);
+    let watched = Watched::new(&plan, style, options.plan.connection.verbose);
     let RemoteLimits { remind, interrupt, .. } = RemoteLimits::with(&options.plan.connection.timeouts);
     let mut log = log;
     if let Some(log) = &mut log {
@@ -383,28 +382,27 @@ async fn agreed(plan: &Plan, options: &ApplyOptions) -> miette::Result<bool> {
 }
 
 /// Returns the bytes that the plan sends. Artifacts are fetched and compressed here, once
-/// for all hosts.
+/// for all hosts, except those that hosts download: they are needed only if a host can't.
 fn payloads(
     plan: &Plan,
     desired: &Desired,
-    binaries: &super::supplies::Binaries,
-    folder: &std::path::Path,
+    binaries: &Binaries,
 ) -> miette::Result<BTreeMap<FileSource, Payload>> {
     let mut payloads = BTreeMap::new();
-    let staged = plan.stage.values().flatten().filter_map(|planned| match &planned.action {
-        Action::Stage(file) => Some((&file.source, &file.sha256)),
-        _ => None,
+    let staged = plan.stage.values().flatten().filter_map(|planned| {
+        let Staged { source, sha256, .. } = planned.action.staged()?;
+        Some((source, sha256, matches!(planned.action, Action::Fetch { .. })))
     });
-    for (source, sha256) in staged.collect::<BTreeSet<_>>() {
+    for (source, sha256, is_downloaded) in staged.collect::<BTreeSet<_>>() {
         let payload = match source {
             FileSource::Rendered(_) | FileSource::Folder(_) | FileSource::Fixed(_) => {
                 desired.payload(source, sha256).map(|bytes| Payload::Secret(bytes.clone()))
             }
+            FileSource::Program(_) if is_downloaded => {
+                binaries.on_demand(source).map(|program| Payload::OnDemand(Arc::new(program)))
+            }
             FileSource::Program(_) | FileSource::Plugin(_) => {
-                binaries.artifact(source, folder)?.map(|artifact| Payload::Artifact {
-                    raw: artifact.bytes().clone(),
-                    gzip: artifact.gzip().clone(),
-                })
+                binaries.artifact(source)?.map(|artifact| Payload::Artifact(supplies::program(&artifact)))
             }
             FileSource::Host => None,
         };

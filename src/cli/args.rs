@@ -1,5 +1,6 @@
 //! The command line: commands, options and their help.
 
+use crate::artifact::Fetch;
 use crate::network::{Links, Outside};
 use crate::plan::Selector;
 use crate::remote::TimeOut;
@@ -208,6 +209,23 @@ impl ValueEnum for DriftFormat {
     }
 }
 
+/// Who downloads tau.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FetchArg {
+    // The values have no help texts, so that the help needs only one line for the option.
+    Send,
+    Hosts,
+}
+
+impl From<FetchArg> for Fetch {
+    fn from(fetch: FetchArg) -> Self {
+        match fetch {
+            FetchArg::Send => Self::Send,
+            FetchArg::Hosts => Self::Hosts,
+        }
+    }
+}
+
 /// Options of every command that makes a plan.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct PlanOptions {
@@ -219,6 +237,9 @@ pub(crate) struct PlanOptions {
     /// Use this tau instead of the one pinned for its architecture
     #[arg(long, value_name = "PATH")]
     pub(crate) tau: Option<PathBuf>,
+    /// Who downloads tau, whatever tau.yaml says: spore, which sends it, or each host itself
+    #[arg(long, value_name = "WHO")]
+    pub(crate) fetch: Option<FetchArg>,
     /// Restart this many nodes at a time [default: a quarter of them]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) batch: Option<u16>,
@@ -247,6 +268,12 @@ pub(crate) struct ConnectionOptions {
     /// Check host keys against this file instead of ~/.ssh/known_hosts
     #[arg(long, value_name = "FILE", env = "SPORE_KNOWN_HOSTS", hide_env_values = true)]
     pub(crate) known_hosts: Option<PathBuf>,
+    /// Ignore the SSH configuration (~/.ssh/config); only the folder says how hosts are reached
+    #[arg(long, env = "SPORE_NO_SSH_CONFIG", hide_env_values = true)]
+    pub(crate) no_ssh_config: bool,
+    /// Print every action, also when it begins, and the SSH options that spore doesn't support
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     /// Set a time-out, e.g. settle=2.5 or connect=30 (README.md lists them)
     #[arg(
         long = "timeout",
@@ -321,7 +348,7 @@ pub(crate) struct DriftOptions {
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct ApplyArgs {
     /// Apply exactly this saved plan, or nothing
-    #[arg(value_name = "PLAN", conflicts_with_all = ["targets", "batch", "purge_storage", "prune", "take_over", "no_revert"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["targets", "batch", "purge_storage", "prune", "take_over", "no_revert", "fetch"])]
     pub(crate) saved: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) apply: ApplyOptions,
@@ -343,9 +370,6 @@ pub(crate) struct ApplyOptions {
     /// Write what happens as NDJSON to this file, or to standard output (-)
     #[arg(long, value_name = "FILE|-")]
     pub(crate) events: Option<PathBuf>,
-    /// Print every action, including staging, and announce long actions when they begin
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
     /// If another apply has locked a host, wait this long for it, then plan again
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) lock_wait: u64,

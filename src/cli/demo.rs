@@ -147,6 +147,8 @@ impl Demo {
         let colour = if self.style == Style::Colour { "always" } else { "never" };
         let mut command = Command::new(&self.spore);
         command.args(words).args(["--color", colour]).env("SPORE_KNOWN_HOSTS", "known_hosts");
+        // The simulated hosts are on this machine, whatever the user's configuration says about it.
+        command.env("SPORE_NO_SSH_CONFIG", "true");
         let status = self.run(command.env_remove("SPORE_NETWORK")).await?;
         if status.code().is_some_and(|code| expected.contains(&code)) {
             return Ok(());

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The version of the format, `major.minor`. A minor version only adds fields and events.
-const FORMAT: &str = "1.1";
+const FORMAT: &str = "1.2";
 
 /// The shortest time between two events about the progress of the same action.
 const PACE: Duration = Duration::from_secs(1);
@@ -80,6 +80,16 @@ impl EventLog {
                         }
                         self.told.insert(host.clone(), Instant::now());
                         Event::Progress { host: name, step, sent: *sent, total: *total }
+                    }
+                    ActionReport::Got { bytes, .. } => {
+                        if self.told.get(host).is_some_and(|at| at.elapsed() < PACE) {
+                            return;
+                        }
+                        self.told.insert(host.clone(), Instant::now());
+                        Event::Downloading { host: name, step, downloaded: *bytes }
+                    }
+                    ActionReport::NotFetched { why, .. } => {
+                        Event::NotFetched { host: name, step, reason: why.clone() }
                     }
                     ActionReport::Runs { .. }
                     | ActionReport::Settles { .. }

@@ -1,6 +1,7 @@
-//! Loads the keys and passwords of the folder's logins, and those of the user's SSH agent. The entry point is
-//! [`Keys::logins`].
+//! Loads the keys and passwords of the folder's logins, and those of the user's SSH configuration and
+//! agent. The entry points are [`Keys::logins`] for a host, and [`Keys::of_jump`] for a jump host.
 
+use super::ssh_config::{AgentSocket, Resolved};
 use super::{folder, terminal};
 use crate::artifact::{FileError, Regular};
 use crate::identity::SshKeyKind;
@@ -25,8 +26,8 @@ const MOST_ATTEMPTS: usize = 5;
 #[derive(Default)]
 pub(crate) struct Keys {
     files: BTreeMap<PathBuf, Result<Vec<Credential>, UnusableKey>>,
-    /// `None` until they are needed.
-    agent: Option<Vec<AgentKey>>,
+    /// By the agent; an agent is asked when its keys are needed.
+    agents: BTreeMap<AgentSocket, Vec<AgentKey>>,
 }
 
 impl Keys {
@@ -35,14 +36,23 @@ impl Keys {
     ///
     /// Logins of the same user that follow each other are tried over one connection, as far as a
     /// server accepts so many attempts.
-    pub(crate) fn logins(&mut self, ssh: &network::Ssh) -> (Vec<ssh::Login>, Vec<UnusableKey>) {
+    ///
+    /// The keys of the folder come before those of the user's SSH `configuration`, as if they had been
+    /// passed to `ssh -i`.
+    pub(crate) fn logins(
+        &mut self,
+        ssh: &network::Ssh,
+        configuration: Option<&Resolved>,
+    ) -> (Vec<ssh::Login>, Vec<UnusableKey>) {
+        let agent = configuration.map(|found| found.agent.clone()).unwrap_or_default();
+        let only_files = configuration.is_some_and(|found| found.identities_only);
         let mut problems = Vec::new();
         let mut logins: Vec<ssh::Login> = Vec::new();
         for login in &ssh.logins {
             let mut credentials = Vec::new();
             let mut is_missing = true;
             for key in &login.keys {
-                match self.load(&folder::expand(&key.path)) {
+                match self.load(&folder::expand(&key.path), &agent) {
                     Ok(keys) => credentials.extend(keys),
                     Err(problem) => {
                         is_missing &= matches!(&*problem.why, NoKey::Unread(_));
@@ -50,10 +60,13 @@ impl Keys {
                     }
                 }
             }
+            let has_key = !credentials.is_empty();
+            let (configured, unusable) = self.configured(configuration);
+            credentials.extend(configured);
+            problems.extend(unusable);
             // The files of the keys may be on another person's machine.
-            if credentials.is_empty() && login.password.is_none() && is_missing {
-                let agent = self.agent().iter().take(MOST_ATTEMPTS);
-                credentials.extend(agent.cloned().map(Credential::Agent));
+            if !has_key && login.password.is_none() && is_missing && !only_files {
+                self.add_from_agent(&mut credentials, &agent);
             }
             if let Some(password) = &login.password {
                 let password = String::from_utf8_lossy(password.expose()).into_owned();
@@ -71,11 +84,76 @@ impl Keys {
         (logins, problems)
     }
 
-    fn load(&mut self, path: &Path) -> Result<Vec<Credential>, UnusableKey> {
+    /// Returns the login of a jump host, with the keys that `ssh` would try there, after those of a
+    /// `folder`'s login that are for it. No password is ever sent to a jump host that isn't a host of
+    /// the folder.
+    pub(crate) fn of_jump(
+        &mut self,
+        user: &str,
+        configuration: Option<&Resolved>,
+        folder: Option<&network::Login>,
+    ) -> ssh::Login {
+        let agent = configuration.map(|found| found.agent.clone()).unwrap_or_default();
+        let mut credentials = Vec::new();
+        for key in folder.into_iter().flat_map(|login| &login.keys) {
+            credentials.extend(self.load(&folder::expand(&key.path), &agent).unwrap_or_default());
+        }
+        credentials.extend(self.configured(configuration).0);
+        if let Some(found) = configuration
+            && !found.names_identity_files
+        {
+            // Nobody named these files, so nobody is asked for their passphrases.
+            let files = found.identity_files.iter().filter(|path| is_plain(path));
+            for path in files {
+                credentials.extend(self.load(path, &agent).unwrap_or_default());
+            }
+        }
+        if !configuration.is_some_and(|found| found.identities_only) {
+            self.add_from_agent(&mut credentials, &agent);
+        }
+        credentials.truncate(MOST_ATTEMPTS);
+        ssh::Login { user: user.to_owned(), credentials }
+    }
+
+    /// Adds the other keys of the agent, as far as a server accepts so many attempts.
+    fn add_from_agent(&mut self, credentials: &mut Vec<Credential>, agent: &AgentSocket) {
+        for key in self.agent(agent) {
+            let public = key.public();
+            let is_there = |other: &Credential| match other {
+                Credential::Agent(other) => {
+                    other.is(&public) && other.is_certificate() == key.is_certificate()
+                }
+                Credential::Key(other) => other.public_key().key_data() == public.key_data(),
+                Credential::Password(_) => false,
+            };
+            if credentials.len() < MOST_ATTEMPTS && !credentials.iter().any(is_there) {
+                credentials.push(Credential::Agent(key.clone()));
+            }
+        }
+    }
+
+    /// The keys of the files that the user's SSH configuration names, and those that can't be used.
+    fn configured(&mut self, configuration: Option<&Resolved>) -> (Vec<Credential>, Vec<UnusableKey>) {
+        let (mut credentials, mut problems) = (Vec::new(), Vec::new());
+        let Some(found) = configuration.filter(|found| found.names_identity_files) else {
+            return (credentials, problems);
+        };
+        for path in &found.identity_files {
+            match self.load(path, &found.agent) {
+                Ok(keys) => credentials.extend(keys),
+                // `IdentityFile` may name a file that only some machines have.
+                Err(problem) if matches!(&*problem.why, NoKey::Unread(_)) => {}
+                Err(problem) => problems.push(problem),
+            }
+        }
+        (credentials, problems)
+    }
+
+    fn load(&mut self, path: &Path, agent: &AgentSocket) -> Result<Vec<Credential>, UnusableKey> {
         if let Some(loaded) = self.files.get(path) {
             return loaded.clone();
         }
-        let loaded = self.loaded(path);
+        let loaded = self.loaded(path, agent);
         let loaded = loaded.map_err(|why| UnusableKey { path: path.to_owned(), why: Arc::new(why) });
         self.files.insert(path.to_owned(), loaded.clone());
         loaded
@@ -83,7 +161,7 @@ impl Keys {
 
     /// The key of a file. If the file is missing, encrypted or leads to a security key, it may be
     /// in the agent, which then signs. The public half tells, which is in the file or next to it.
-    fn loaded(&mut self, path: &Path) -> Result<Vec<Credential>, NoKey> {
+    fn loaded(&mut self, path: &Path, agent: &AgentSocket) -> Result<Vec<Credential>, NoKey> {
         let text = text(path);
         if let Ok(text) = &text
             && SshKeyKind::of(text) == SshKeyKind::Plain
@@ -94,7 +172,7 @@ impl Keys {
             let beside = path.as_os_str().to_string_lossy() + ".pub";
             PublicKey::from_openssh(self::text(Path::new(&*beside)).ok()?.trim()).ok()
         });
-        let in_agent = public.map(|public| self.in_agent(&public)).unwrap_or_default();
+        let in_agent = public.map(|public| self.in_agent(&public, agent)).unwrap_or_default();
         match in_agent.is_empty() {
             true => key(path, &text?),
             false => Ok(in_agent),
@@ -102,18 +180,27 @@ impl Keys {
     }
 
     /// The agent's copy of a key, after its certificates for it.
-    fn in_agent(&mut self, public: &PublicKey) -> Vec<Credential> {
-        let (certificates, keys): (Vec<_>, Vec<_>) =
-            self.agent().iter().filter(|own| own.is(public)).cloned().partition(AgentKey::is_certificate);
+    fn in_agent(&mut self, public: &PublicKey, agent: &AgentSocket) -> Vec<Credential> {
+        let (certificates, keys): (Vec<_>, Vec<_>) = self
+            .agent(agent)
+            .iter()
+            .filter(|own| own.is(public))
+            .cloned()
+            .partition(AgentKey::is_certificate);
         certificates.into_iter().chain(keys).map(Credential::Agent).collect()
     }
 
-    /// The keys of the agent that `SSH_AUTH_SOCK` names, if it names one.
-    fn agent(&mut self) -> &[AgentKey] {
-        self.agent.get_or_insert_with(|| {
-            let Some(socket) = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty()) else {
-                return Vec::new();
+    /// The keys of an agent, usually of the one that `SSH_AUTH_SOCK` names.
+    fn agent(&mut self, agent: &AgentSocket) -> &[AgentKey] {
+        self.agents.entry(agent.clone()).or_insert_with(|| {
+            let socket = match agent {
+                AgentSocket::Usual => std::env::var_os("SSH_AUTH_SOCK").unwrap_or_default(),
+                AgentSocket::None => return Vec::new(),
+                AgentSocket::At(path) => path.clone().into_os_string(),
             };
+            if socket.is_empty() {
+                return Vec::new();
+            }
             let listed = Handle::current().block_on(Agent::at(Path::new(&socket)).keys());
             listed.unwrap_or_else(|error| {
                 let why = std::error::Error::source(&error).map(|why| format!(": {why}"));
@@ -127,6 +214,11 @@ impl Keys {
 fn key(path: &Path, text: &str) -> Result<Vec<Credential>, NoKey> {
     let key = ssh::key::load(path, text, &mut passphrase).map_err(NoKey::Key)?;
     Ok(vec![Credential::Key(key)])
+}
+
+/// Whether the file is a private key that isn't encrypted.
+fn is_plain(path: &Path) -> bool {
+    text(path).is_ok_and(|text| SshKeyKind::of(&text) == SshKeyKind::Plain)
 }
 
 fn text(path: &Path) -> Result<String, NoKey> {

@@ -24,6 +24,7 @@ mod routes;
 mod saved;
 mod secrets;
 mod show;
+mod ssh_config;
 mod standing;
 mod suggest;
 mod supplies;
@@ -120,6 +121,7 @@ pub fn main() -> ExitCode {
     terminal::end(exit == Exit::Failed);
     // A hanging connection must not keep the program from exiting.
     runtime.shutdown_background();
+    crate::ssh::end_proxy_commands();
     ExitCode::from(exit as u8)
 }
 

@@ -10,7 +10,7 @@ use crate::plan::action::Action;
 use crate::plan::scheduler::Next;
 use crate::plan::wire::ActionReport;
 use crate::remote::{ApplyEvent, ApplyEventKind};
-use crate::render::{self, Style, Tone};
+use crate::render::{self, Moved, Style, Tone};
 use crate::resource::HostName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -30,8 +30,8 @@ pub(super) struct Watched {
     verbose: bool,
     bars: Option<MultiProgress>,
     bar_of: BTreeMap<HostName, ProgressBar>,
-    /// For each host, the running action, the number of bytes sent for it, and their total.
-    running: BTreeMap<HostName, (Action, Option<(u64, u64)>)>,
+    /// For each host, the running action, and how much of its file has been moved.
+    running: BTreeMap<HostName, (Action, Option<Moved>)>,
     /// When the current stage or wave began.
     since: Instant,
 }
@@ -142,9 +142,25 @@ impl Watched {
             }
             ApplyEventKind::Action { host, report: ActionReport::Sent { sent, total, .. }, .. } => {
                 if let Some((_, bytes)) = self.running.get_mut(&host) {
-                    *bytes = Some((sent, total));
+                    *bytes = Some(Moved::Sent { sent, total });
                 }
-                self.sent(host, sent, total);
+                self.moved(host, sent, Some(total));
+            }
+            ApplyEventKind::Action { host, action, report: ActionReport::Got { bytes, .. }, .. } => {
+                if let Some((_, moved)) = self.running.get_mut(&host) {
+                    *moved = Some(Moved::Downloaded(bytes));
+                }
+                let total = match &action.action {
+                    Action::Fetch { download, .. } => download.size.filter(|_| !download.packed),
+                    _ => None,
+                };
+                self.moved(host, bytes, total);
+            }
+            ApplyEventKind::Action { host, action, report: ActionReport::NotFetched { why, .. }, .. } => {
+                if let Some(bar) = self.bar_of.remove(&host) {
+                    bar.finish_and_clear();
+                }
+                self.line(&format!("  … {host} {}", render::not_fetched(&action.action, &why)));
             }
             ApplyEventKind::Action { host, wave, action, report: ActionReport::Ended { outcome, .. } } => {
                 self.clear(&host);
@@ -214,19 +230,25 @@ impl Watched {
         }
     }
 
-    fn sent(&mut self, host: HostName, sent: u64, total: u64) {
+    fn moved(&mut self, host: HostName, bytes: u64, total: Option<u64>) {
         let Some(bars) = &self.bars else { return };
         let bar = self.bar_of.entry(host).or_insert_with_key(|host| {
-            let bar = bars.add(ProgressBar::new(total));
+            let bar = bars.add(ProgressBar::new(total.unwrap_or_default()));
+            let template = match total {
+                Some(_) => "  {msg} {bar:30} {bytes}/{total_bytes}",
+                None => "  {msg} {bytes}",
+            };
             // The template is valid. If it weren't, the default style would do.
-            if let Ok(style) = ProgressStyle::with_template("  {msg} {bar:30} {bytes}/{total_bytes}") {
+            if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
             bar.set_message(host.to_string());
             bar
         });
-        bar.set_length(total);
-        bar.set_position(sent);
+        if let Some(total) = total {
+            bar.set_length(total);
+        }
+        bar.set_position(bytes);
     }
 
     fn clear(&mut self, host: &HostName) {

@@ -45,6 +45,7 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
     // A simulated node never exits seconds after its start, so a short settle time is
     // enough.
     options.plan.connection.timeouts.extend("settle=0.5".parse::<TimeOut>());
+    options.plan.connection.no_ssh_config = true;
     let subject = || Subject::of((network.clone(), BTreeMap::new()), None, Options::default());
     let survey = survey_of(subject()?, &known, &options.plan.connection).await?;
     terminal::out(&render::plan(&survey.plan, style));
@@ -124,7 +125,7 @@ async fn pretended(
         "\nThis isn't tau: it is the placeholder that `spore rehearse` installs instead.\n",
     );
     let source = Source::Path(tau.to_string_lossy().into_owned());
-    let pin = Pin { source, sha256: Sha256::of(&bytes), binary: None, version: None };
+    let pin = Pin::new(source, Sha256::of(&bytes));
     let pinned = network.tau.remove(&architecture);
     let place = pinned.map_or_else(|| Place::of("tau.yaml"), |pinned| pinned.place);
     network.tau = [(architecture, At { value: pin, place })].into();
@@ -152,7 +153,14 @@ async fn pretended(
             password: None,
         };
         let ssh_address = At { value: address.host, place: host.ssh.address.place.clone() };
-        host.ssh = Ssh { address: ssh_address, port: address.port, logins: vec![Arc::new(login)] };
+        host.ssh = Ssh {
+            address: ssh_address,
+            more: Vec::new(),
+            port: address.port,
+            names_port: true,
+            jumps: Vec::new(),
+            logins: vec![Arc::new(login)],
+        };
     }
     Ok(network)
 }

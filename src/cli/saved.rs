@@ -2,9 +2,10 @@
 
 use super::CommandError;
 use super::survey::{Subject, Survey, survey_offline};
+use crate::artifact::UnknownFetch;
 use crate::facts::file::{FactsFile, FileError, MOST_BYTES, check_size};
-use crate::plan::Options;
 use crate::plan::file::{PlanFile, SavedOptions};
+use crate::plan::{InvalidSelector, Options};
 use crate::render;
 use crate::resource::Sha256;
 use std::fs::{self, File};
@@ -97,15 +98,18 @@ pub(crate) fn replay(path: &Path, saved: &Saved, subject: Subject) -> miette::Re
 /// # Errors
 /// If a target isn't a selector, so that the file was edited.
 pub(crate) fn options(path: &Path, saved: &Saved) -> miette::Result<Options> {
-    let SavedOptions { targets, batch, take_over, no_revert, purge_storage, prune } =
+    let SavedOptions { targets, batch, take_over, no_revert, purge_storage, prune, fetch } =
         &saved.plan.inputs.options;
+    let edited = |place: String, error: &dyn std::error::Error| {
+        let what = format!("{}: /inputs/options/{place}: {error}", path.display());
+        CommandError::new(what, "the file was edited: make the plan again: `spore plan -o FILE`")
+    };
     let targets = targets.iter().enumerate().map(|(at, target)| {
-        target.parse().map_err(|error: crate::plan::InvalidSelector| {
-            let what = format!("{}: /inputs/options/targets/{at}: {error}", path.display());
-            CommandError::new(what, "the file was edited: make the plan again: `spore plan -o FILE`")
-        })
+        target.parse().map_err(|error: InvalidSelector| edited(format!("targets/{at}"), &error))
     });
     let targets = targets.collect::<Result<_, _>>()?;
+    let fetch = fetch.as_deref().map(str::parse).transpose();
+    let fetch = fetch.map_err(|error: UnknownFetch| edited("fetch".to_owned(), &error))?;
     Ok(Options {
         targets,
         batch: *batch,
@@ -113,6 +117,7 @@ pub(crate) fn options(path: &Path, saved: &Saved) -> miette::Result<Options> {
         no_revert: *no_revert,
         purge_storage: *purge_storage,
         prune: *prune,
+        fetch,
         retire: None,
     })
 }

@@ -5,6 +5,7 @@
 //! without `..`, so that a new field doesn't compile until someone has decided whether it
 //! is a secret.
 
+use crate::artifact::Url;
 use crate::desired::{Desired, Goal};
 use crate::network::{App, Domain, Host, Identity, Login, Network, Ssh, Tenancy};
 use crate::resource::{Content, DigestKey, Redactor, Resource, SecretBytes, Value};
@@ -27,15 +28,14 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
         logins,
         tenancy,
         accounts,
-        // The URLs of tau are never sent to a host.
-        tau: _,
+        tau,
         warnings: _,
     } = network;
     let Domain { root: _, generated: _, validation, validation_files: _, custom: _ } = domain;
     let mut secrets: Vec<SecretBytes> = swarm_key.here().map(|key| key.line().clone()).into_iter().collect();
     secrets.extend(validation.here().and_then(|keys| keys.private()).cloned());
     for Host { name: _, addresses: _, ssh, location: _, nodes } in hosts.values() {
-        let Ssh { address: _, port: _, logins } = ssh;
+        let Ssh { address: _, more: _, port: _, names_port: _, jumps: _, logins } = ssh;
         secrets.extend(logins.iter().filter_map(|login| password(login)));
         for Identity { shape: _, key, id: _ } in nodes.values() {
             secrets.extend(key.iter().map(|key| key.expose().clone()));
@@ -45,6 +45,9 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
     if let Some(Tenancy { provider: _, owner: _, app: Some(App { client_id: _, key }) }) = tenancy {
         secrets.extend(key.iter().filter_map(|key| key.here()).cloned());
     }
+    // The query of a URL may contain a token. A host gets the URLs if it is to fetch tau.
+    let queries = tau.values().flat_map(|pin| pin.urls()).filter_map(Url::query);
+    secrets.extend(queries.map(SecretBytes::new));
     let accounts = accounts.iter().filter_map(|accounts| accounts.here());
     secrets.extend(accounts.flat_map(|accounts| accounts.scalars()).cloned());
     secrets
@@ -54,7 +57,7 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
 /// could be compared with digests by means of them.
 fn of_desired(network: &Network, desired: &Desired) -> Vec<SecretBytes> {
     // All secrets in the payloads come from the folder.
-    let Desired { goals: _, payloads: _, spellings: _, versions: _, digest_keys } = desired;
+    let Desired { goals: _, payloads: _, spellings: _, versions: _, fetched: _, digest_keys } = desired;
     let machines = network.swarm_key.here().map(|key| DigestKey::for_machines(key.line()));
     digest_keys.values().chain(&machines).map(|key| key.expose().clone()).collect()
 }

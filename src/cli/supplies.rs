@@ -4,19 +4,30 @@ use super::{CommandError, terminal};
 use crate::artifact::{self, Architecture, Artifact, Cache, FetchEvent, Pin};
 use crate::desired::{self, Supplies};
 use crate::network::Network;
-use crate::resource::FileSource;
+use crate::remote::{OnDemand, Program};
+use crate::resource::{FileSource, Printable, Sha256};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// The binaries' digests, sizes and versions, and the bytes or where to fetch them.
 pub(crate) struct Binaries {
     /// What the planner needs to know about the binaries.
     pub(crate) supplies: Supplies,
-    /// By architecture: the pin of tau, unless `--tau` replaces it, and tau itself once it
-    /// has been read or fetched.
-    tau: BTreeMap<Architecture, (Option<Pin>, OnceLock<Arc<Artifact>>)>,
+    /// By architecture: tau, from its pin unless `--tau` replaces it.
+    tau: BTreeMap<Architecture, Arc<Tau>>,
     plugins: BTreeMap<String, Arc<Artifact>>,
+}
+
+/// The tau for an architecture.
+struct Tau {
+    architecture: Architecture,
+    /// `None` if `--tau` names the file.
+    pin: Option<Pin>,
+    /// The folder, which the path in the pin is relative to.
+    folder: PathBuf,
+    /// Set once it has been read or downloaded.
+    fetched: OnceLock<Arc<Artifact>>,
 }
 
 impl Binaries {
@@ -30,35 +41,43 @@ impl Binaries {
     pub(crate) fn take(network: &Network, tau: Option<&Path>) -> miette::Result<Self> {
         let mut binaries =
             Self { supplies: Supplies::default(), tau: BTreeMap::new(), plugins: BTreeMap::new() };
+        let mut insert = |architecture, pin, fetched| {
+            let tau = Tau { architecture, pin, folder: network.folder.clone(), fetched };
+            binaries.tau.insert(architecture, Arc::new(tau));
+        };
         for (architecture, pin) in &network.tau {
-            binaries.tau.insert(*architecture, (Some(pin.value.clone()), OnceLock::new()));
+            insert(*architecture, Some(pin.value.clone()), OnceLock::new());
         }
         if let Some(path) = tau {
             let found = artifact::open(path).map_err(failure)?;
             if let Some(architecture) = found.architecture() {
-                binaries.tau.insert(architecture, (None, OnceLock::from(Arc::new(found))));
+                insert(architecture, None, OnceLock::from(Arc::new(found)));
             }
         }
-        for (architecture, (pin, fetched)) in &binaries.tau {
+        for (architecture, tau) in &binaries.tau {
+            let pin = &tau.pin;
             // A local file is read and compared with its pin now, because it may have
             // changed since it was pinned. A download is compared with its pin when it is
             // fetched.
             let is_away = |pin: &&Pin| matches!(pin.source, artifact::Source::Url(_));
-            let away = pin.as_ref().filter(is_away).filter(|_| fetched.get().is_none());
+            let away = pin.as_ref().filter(is_away).filter(|_| tau.fetched.get().is_none());
             let known = match away {
                 Some(away) => {
                     let sha256 = away.binary().ok_or_else(|| unknown(*architecture, away))?;
                     let version = pin.as_ref().and_then(|pin| pin.version.clone());
                     binaries.supplies.versions.extend(version.map(|version| (sha256, version)));
-                    desired::ArtifactRef { sha256, size: None }
+                    desired::ArtifactRef { sha256, size: away.size }
                 }
                 None => {
-                    let found = fetch(*architecture, pin.as_ref(), fetched, &network.folder)?;
+                    let found = tau.fetch()?;
                     let version = found.version().cloned();
                     binaries.supplies.versions.extend(version.map(|version| (found.sha256(), version)));
                     describe(&found)
                 }
             };
+            let fetch = pin.as_ref().map(|pin| pin.fetch).unwrap_or_default();
+            let download = pin.as_ref().and_then(|pin| pin.host_download(known.sha256)).map(Arc::new);
+            binaries.supplies.fetched.insert(known.sha256, (fetch, download));
             binaries.supplies.tau.insert(*architecture, known);
         }
         let plugins = network.shapes.values().flat_map(|shape| &shape.plugins);
@@ -77,25 +96,38 @@ impl Binaries {
     ///
     /// # Errors
     /// If the artifact can't be fetched.
-    pub(crate) fn artifact(
-        &self,
-        source: &FileSource,
-        folder: &Path,
-    ) -> miette::Result<Option<Arc<Artifact>>> {
-        let sha256 = match source {
-            FileSource::Program(sha256) => sha256,
-            FileSource::Plugin(name) => return Ok(self.plugins.get(name).cloned()),
+    pub(crate) fn artifact(&self, source: &FileSource) -> miette::Result<Option<Arc<Artifact>>> {
+        match source {
+            FileSource::Program(sha256) => self.tau(sha256).map(|tau| tau.fetch()).transpose(),
+            FileSource::Plugin(name) => Ok(self.plugins.get(name).cloned()),
             FileSource::Host | FileSource::Rendered(_) | FileSource::Folder(_) | FileSource::Fixed(_) => {
-                return Ok(None);
-            }
-        };
-        for (architecture, (pin, fetched)) in &self.tau {
-            if self.supplies.tau.get(architecture).is_some_and(|known| known.sha256 == *sha256) {
-                return fetch(*architecture, pin.as_ref(), fetched, folder).map(Some);
+                Ok(None)
             }
         }
-        Ok(None)
     }
+
+    /// The tau with this digest, which is fetched only if a host needs it; `None` if the folder
+    /// has no such tau.
+    pub(crate) fn on_demand(&self, source: &FileSource) -> Option<OnDemand> {
+        let FileSource::Program(sha256) = source else { return None };
+        let tau = Arc::clone(self.tau(sha256)?);
+        Some(OnDemand::new(move || {
+            tau.fetch().map(|artifact| program(&artifact)).map_err(|error| {
+                let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
+                Printable::composed(format!("it can't be sent either: {error}{help}"))
+            })
+        }))
+    }
+
+    fn tau(&self, sha256: &Sha256) -> Option<&Arc<Tau>> {
+        let has_digest = |known: &desired::ArtifactRef| known.sha256 == *sha256;
+        self.tau.values().find(|tau| self.supplies.tau.get(&tau.architecture).is_some_and(has_digest))
+    }
+}
+
+/// The bytes to send, compressed once for all hosts.
+pub(crate) fn program(artifact: &Artifact) -> Program {
+    Program { raw: artifact.bytes().clone(), gzip: artifact.gzip().clone() }
 }
 
 fn unknown(architecture: Architecture, pin: &Pin) -> CommandError {
@@ -109,23 +141,24 @@ fn describe(artifact: &Artifact) -> desired::ArtifactRef {
     desired::ArtifactRef { sha256: artifact.sha256(), size: Some(artifact.bytes().len() as u64) }
 }
 
-fn fetch(
-    architecture: Architecture,
-    pin: Option<&Pin>,
-    fetched: &OnceLock<Arc<Artifact>>,
-    folder: &Path,
-) -> miette::Result<Arc<Artifact>> {
-    if let (None, Some(pin)) = (fetched.get(), pin) {
-        if let artifact::Source::Url(url) = &pin.source {
-            terminal::note(&format!("fetching tau for {architecture} from {}", url.as_str()));
+impl Tau {
+    /// Reads or downloads it, unless it is in memory.
+    fn fetch(&self) -> miette::Result<Arc<Artifact>> {
+        let Self { architecture, pin, folder, fetched } = self;
+        if let (None, Some(pin)) = (fetched.get(), pin) {
+            if let artifact::Source::Url(url) = &pin.source {
+                terminal::note(&format!("fetching tau for {architecture} from {url}"));
+            }
+            let artifact =
+                artifact::fetch(*architecture, pin, folder, &Cache::of_user(), &mut show).map_err(failure)?;
+            let _ = fetched.set(Arc::new(artifact));
         }
-        let artifact =
-            artifact::fetch(architecture, pin, folder, &Cache::of_user(), &mut show).map_err(failure)?;
-        let _ = fetched.set(Arc::new(artifact));
+        let missing = || {
+            let what = format!("there is no tau for {architecture}");
+            CommandError::new(what, "pin one with `spore tau pin`")
+        };
+        fetched.get().cloned().ok_or_else(|| missing().into())
     }
-    let missing =
-        || CommandError::new(format!("there is no tau for {architecture}"), "pin one with `spore tau pin`");
-    fetched.get().cloned().ok_or_else(|| missing().into())
 }
 
 pub(crate) fn show(event: FetchEvent) {
@@ -145,7 +178,6 @@ mod tests {
     use super::*;
     use crate::check;
     use crate::network::{Links, Secrets};
-    use crate::resource::Sha256;
     use std::fs;
     use std::net::TcpListener;
     use std::process::Command;

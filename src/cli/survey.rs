@@ -89,7 +89,8 @@ impl Subject {
     /// Identifies what a plan is made from.
     pub(crate) fn inputs(&self) -> Inputs {
         let Self { network, sources, binaries, options } = self;
-        let Options { targets, batch, take_over, no_revert, purge_storage, prune, retire: _ } = options;
+        let Options { targets, batch, take_over, no_revert, purge_storage, prune, fetch, retire: _ } =
+            options;
         let key = network.swarm_key.here().map(|key| InputKey::new(key.line()));
         let is_yaml = |path: &str| [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
         let of = |yaml: bool| {
@@ -97,7 +98,7 @@ impl Subject {
             // A plan without the swarm key can't be applied, so nothing has to be compared.
             files.filter_map(|(path, sha256)| Some((path.clone(), key.as_ref()?.digest(*sha256)))).collect()
         };
-        let Supplies { tau, plugins, versions: _ } = &binaries.supplies;
+        let Supplies { tau, plugins, versions: _, fetched: _ } = &binaries.supplies;
         let tau = tau.iter().map(|(architecture, tau)| (format!("tau for {architecture}"), tau));
         let plugins = plugins.iter().map(|(name, plugin)| (format!("plugins/{name}"), plugin));
         Inputs {
@@ -108,6 +109,7 @@ impl Subject {
                 no_revert: *no_revert,
                 purge_storage: *purge_storage,
                 prune: *prune,
+                fetch: fetch.map(|fetch| fetch.name().to_owned()),
             },
             key: key.as_ref().map(InputKey::fingerprint).unwrap_or_default(),
             folder: of(true),
@@ -352,6 +354,7 @@ fn narrowed(options: &PlanOptions, retire: Option<&RetireOptions>) -> Options {
         no_revert: options.no_revert,
         purge_storage: options.purge_storage,
         prune: options.prune,
+        fetch: options.fetch.map(Into::into),
         retire: retire.map(|RetireOptions { host, gone, .. }| Retire { host: host.clone(), gone: *gone }),
     }
 }
@@ -425,7 +428,8 @@ pub(crate) async fn probe(
     selectors(&subject.network, &subject.options)?;
     let limits = RemoteLimits::with(&options.timeouts);
     let dialer = Arc::new(Dialer::new(limits.ssh, basis.redactor.clone()));
-    let mut routes = Routes::new(known);
+    let mut routes = Routes::new(known, options);
+    routes.prepare(&subject.network).await;
     // Loading the keys may prompt for a passphrase.
     let asked =
         block_in_place(|| targets(&subject.network, &basis.planner, &mut routes, options.rehash, only));
@@ -437,6 +441,7 @@ pub(crate) async fn probe(
     {
         let names = forgotten.hosts().cloned().collect();
         let (network, planner) = (forgotten.network(), forgotten.planner());
+        routes.prepare(network).await;
         let asked = block_in_place(|| targets(network, planner, &mut routes, options.rehash, Some(&names)));
         ask(&mut basis, &mut hosts, asked, &dialer, &limits).await;
         basis.forgotten = Some(forgotten);

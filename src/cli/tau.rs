@@ -43,8 +43,7 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
             && !url.is_https()
         {
             terminal::note(&format!(
-                "note: {} isn't https: anyone on the network path could have replaced the file; compare its digest with the publisher's",
-                url.as_str()
+                "note: {url} isn't https: anyone on the network path could have replaced the file; compare its digest with the publisher's"
             ));
         }
         if let Source::Path(path) = &pin.source
@@ -54,7 +53,8 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
                 "note: {path} is outside the folder; other users need this file too; use a URL or put it in the folder"
             ));
         }
-        pins.0.insert(architecture, pin);
+        let before = pins.0.remove(&architecture);
+        pins.0.insert(architecture, keep_wishes(pin, before));
     }
     let path = folder.join(FILE);
     write(folder, &path, &pins.to_yaml()).map_err(|error| {
@@ -62,6 +62,15 @@ fn pin(folder: &Path, pinned: BTreeMap<Architecture, Pin>, sources: &[String]) -
     })?;
     terminal::out(&format!("written to {}\n", path.display()));
     Ok(Exit::Done)
+}
+
+/// Adds to a new pin what the user had written into the one before: the mirrors if they have
+/// the same file, and who fetches it if it has a URL.
+fn keep_wishes(pin: Pin, before: Option<Pin>) -> Pin {
+    let Some(before) = before else { return pin };
+    let mirrors = if before.sha256 == pin.sha256 { before.mirrors } else { Vec::new() };
+    let has_url = matches!(pin.source, Source::Url(_)) || !mirrors.is_empty();
+    Pin { mirrors, fetch: if has_url { before.fetch } else { pin.fetch }, ..pin }
 }
 
 /// Replaces the file atomically.
@@ -78,4 +87,31 @@ fn write(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
     }
     file.persist(path).map_err(|error| error.error)?;
     std::fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::artifact::Fetch;
+    use crate::resource::Sha256;
+
+    #[test]
+    fn a_new_pin_keeps_what_still_holds() {
+        let url = |text: &str| Source::Url(text.parse().unwrap());
+        let mirrors = vec!["https://example.net/tau".parse().unwrap()];
+        let old =
+            Pin { fetch: Fetch::Hosts, mirrors, ..Pin::new(url("https://a.example"), Sha256::of(b"1")) };
+        let kept = |source: Source, tau: &[u8]| {
+            let Pin { mirrors, fetch, .. } =
+                keep_wishes(Pin::new(source, Sha256::of(tau)), Some(old.clone()));
+            (mirrors.len(), fetch)
+        };
+        let path = || Source::Path("tau".to_owned());
+        assert_eq!(kept(url("https://b.example"), b"1"), (1, Fetch::Hosts));
+        assert_eq!(kept(url("https://b.example"), b"2"), (0, Fetch::Hosts));
+        assert_eq!(kept(path(), b"1"), (1, Fetch::Hosts));
+        // Hosts couldn't fetch it.
+        assert_eq!(kept(path(), b"2"), (0, Fetch::Send));
+    }
 }

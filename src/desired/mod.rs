@@ -13,7 +13,7 @@ mod places;
 pub(crate) use parallel::in_parallel;
 pub use places::Places;
 
-use crate::artifact::Architecture;
+use crate::artifact::{Architecture, Fetch, HostDownload};
 use crate::daemon::{resolver, tau};
 use crate::identity::{SwarmKey, ValidationKeys};
 use crate::network::{Host, Network};
@@ -37,6 +37,8 @@ pub struct Desired {
     pub spellings: Spellings,
     /// The known versions of tau, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
+    /// Who downloads tau for the hosts, and how a host can do that, by the binary's digest.
+    pub fetched: BTreeMap<Sha256, (Fetch, Option<Arc<HostDownload>>)>,
     /// The key for digests of secrets, by host; empty if the swarm key isn't available, so that
     /// such digests can't be compared.
     pub digest_keys: BTreeMap<HostName, DigestKey>,
@@ -127,6 +129,8 @@ pub struct Supplies {
     pub plugins: BTreeMap<String, ArtifactRef>,
     /// The known versions of tau, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
+    /// Who downloads tau for the hosts, and how a host can do that, by the binary's digest.
+    pub fetched: BTreeMap<Sha256, (Fetch, Option<Arc<HostDownload>>)>,
 }
 
 /// Why a network couldn't be compiled.
@@ -145,7 +149,9 @@ pub enum CompileError {
 /// # Errors
 /// See [`CompileError`].
 pub fn compile(network: &Network, supplies: &Supplies) -> Result<Desired, CompileError> {
-    let mut desired = Desired { versions: supplies.versions.clone(), ..Desired::default() };
+    let Supplies { tau: _, plugins: _, versions, fetched } = supplies;
+    let (versions, fetched) = (versions.clone(), fetched.clone());
+    let mut desired = Desired { versions, fetched, ..Desired::default() };
     let drop_in = SecretBytes::new(resolver::DROP_IN_TEXT);
     desired.payloads.insert(FileSource::Fixed(FixedText::ResolverDropIn), drop_in);
     desired.spellings.add_secrets(network);

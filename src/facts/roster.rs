@@ -30,6 +30,9 @@ pub struct RosterHost {
     pub address: Printable,
     /// The port of its SSH server.
     pub port: u16,
+    /// The servers through which it is reached, each as `[user@]host[:port]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jumps: Vec<Printable>,
     /// The names of its logins in the folder.
     pub logins: Vec<Printable>,
     /// The peer ids of its nodes, by shape.
@@ -48,10 +51,10 @@ impl Roster {
         if roster.spore_roster.split('.').next() != FORMAT.split('.').next() {
             return None;
         }
-        for RosterHost { address, port: _, logins, nodes } in roster.hosts.values_mut() {
+        for RosterHost { address, port: _, jumps, logins, nodes } in roster.hosts.values_mut() {
             *address = redactor.line(address);
-            for login in logins {
-                *login = redactor.line(login);
+            for text in jumps.iter_mut().chain(logins) {
+                *text = redactor.line(text);
             }
             let ids = std::mem::take(nodes).into_iter();
             *nodes = ids.map(|(shape, id)| (redactor.line(&shape), redactor.line(&id))).collect();

@@ -18,8 +18,8 @@ pub(crate) use checks::{
     PortName, Ports, Services, Shapes, Unreachable,
 };
 pub(crate) use reading::{
-    Absent, Component, EndpointFlaw, Expected, FieldProblem, FolderProblem, Form, KeyProblem, Listed,
-    NetworkKey, Owner, Referent, Scalar, Start,
+    Absent, Component, EndpointFlaw, Expected, FieldProblem, FolderProblem, Form, JumpFlaw, KeyProblem,
+    Listed, NetworkKey, Owner, Referent, Scalar, Start,
 };
 
 use crate::resource::Printable;
@@ -202,6 +202,7 @@ impl Kind {
                 | FieldProblem::Address(_)
                 | FieldProblem::LocationOf(_)
                 | FieldProblem::Endpoint { .. }
+                | FieldProblem::Jump { .. }
                 | FieldProblem::UserName(_)
                 | FieldProblem::PluginName(_)
                 | FieldProblem::PluginUnreadable { .. }
@@ -209,6 +210,9 @@ impl Kind {
                 | FieldProblem::TwoSources(_)
                 | FieldProblem::Url(_)
                 | FieldProblem::Path(_)
+                | FieldProblem::Fetch
+                | FieldProblem::NoUrl(_)
+                | FieldProblem::Size
                 | FieldProblem::Version(_)
                 | FieldProblem::Digest,
             )

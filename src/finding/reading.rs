@@ -243,6 +243,11 @@ pub(crate) enum FieldProblem {
         text: Excerpt,
         flaw: EndpointFlaw,
     },
+    /// The text isn't a jump host, or not one through which the host can be reached.
+    Jump {
+        text: Excerpt,
+        flaw: JumpFlaw,
+    },
     UserName(Excerpt),
     PluginName(Excerpt),
     PluginUnreadable {
@@ -257,6 +262,12 @@ pub(crate) enum FieldProblem {
     TwoSources(Excerpt),
     Url(UrlError),
     Path(UrlError),
+    /// Neither of the two that can fetch a tau.
+    Fetch,
+    /// Hosts are to fetch this tau, but it has no URL.
+    NoUrl(Excerpt),
+    /// The size isn't a number of bytes.
+    Size,
     Version(InvalidVersion),
     Digest,
 }
@@ -287,8 +298,10 @@ pub(crate) enum Expected {
     Degrees,
     Digest,
     DomainName,
+    Fetch,
     HostName,
     IpAddress,
+    JumpHost,
     Latitude,
     LoginName,
     Longitude,
@@ -303,6 +316,7 @@ pub(crate) enum Expected {
     PrivateKey,
     ServiceName,
     ServiceOfDomain,
+    Size,
     Url,
     UserName,
     Version,
@@ -323,6 +337,17 @@ pub(crate) enum Referent {
     Host,
     Login,
     Shape,
+}
+
+/// What is wrong with a jump host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JumpFlaw {
+    /// It isn't written as `[user@]host[:port]`.
+    Form,
+    /// It is the host itself.
+    Itself,
+    /// It is reached through the host itself.
+    Loop,
 }
 
 /// What is listed twice.

@@ -8,8 +8,8 @@
 
 use super::problem::{Findings, ProblemReport, Problems};
 use super::{
-    Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, KeyFile, Location,
-    Login, Network, Outside, Place, Plugin, Secret, Ssh, Tenancy, ValidationFiles,
+    Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, Jump, KeyFile,
+    Location, Login, Network, Outside, Place, Plugin, Secret, Ssh, Tenancy, ValidationFiles,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::daemon::tau;
@@ -132,8 +132,14 @@ pub struct HostDraft {
 pub struct SshDraft {
     /// An IP address or a host name.
     pub address: At<String>,
+    /// Further addresses.
+    pub more: Vec<At<String>>,
     /// The SSH port, 22 by default.
     pub port: u16,
+    /// Whether the folder names the port.
+    pub names_port: bool,
+    /// The servers through which the host is reached.
+    pub jumps: Vec<At<Jump>>,
     /// The names of the logins to try.
     pub logins: Vec<At<String>>,
 }
@@ -303,9 +309,10 @@ impl HostDraft {
     fn whole(self, logins: &BTreeMap<String, Arc<Login>>) -> Option<super::Host> {
         let Self { name, addresses, ssh, location, nodes, all_addresses: _, all_nodes: _ } = self;
         let nodes = each(nodes, |NodeDraft { shape, key, id }| Some(Identity { shape, key, id }))?;
-        let SshDraft { address, port, logins: names } = ssh?;
+        let SshDraft { address, more, port, names_port, jumps, logins: names } = ssh?;
         let logins = names.iter().map(|name| logins.get(&name.value).cloned()).collect::<Option<_>>()?;
-        Some(super::Host { name, addresses, ssh: Ssh { address, port, logins }, location, nodes })
+        let ssh = Ssh { address, more, port, names_port, jumps, logins };
+        Some(super::Host { name, addresses, ssh, location, nodes })
     }
 }
 

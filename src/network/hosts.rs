@@ -5,7 +5,7 @@ use super::files::Files;
 use super::problem::{ProblemReport, Read, Reported};
 use super::secret::{self, bytes_of};
 use super::slot::Slot;
-use super::{At, HostDraft, Login, LoginDraft, NodeDraft, Secret, ShapeDraft, SshDraft};
+use super::{At, HostDraft, Jump, Login, LoginDraft, NodeDraft, Secret, ShapeDraft, SshDraft};
 use crate::finding::{
     Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, NetworkKey, Owner, Referent,
 };
@@ -62,8 +62,14 @@ impl Deref for HostAddress {
 pub struct Ssh {
     /// An IP address or a host name.
     pub address: At<String>,
+    /// Further addresses, tried in this order if no connection to the first can be opened.
+    pub more: Vec<At<String>>,
     /// The SSH port, 22 by default.
     pub port: u16,
+    /// Whether the folder names the port. If not, the user's SSH configuration may.
+    pub names_port: bool,
+    /// The servers through which the host is reached, in this order.
+    pub jumps: Vec<At<Jump>>,
     /// The logins to try, in the order of the folder. Never empty.
     pub logins: Vec<Arc<Login>>,
 }
@@ -114,6 +120,7 @@ pub(super) fn read(
             None => *partial = true,
         }
     }
+    super::jump::loops(&hosts, report);
     hosts
 }
 
@@ -207,8 +214,9 @@ impl FromStr for HostAddress {
 
 fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut ProblemReport) -> Read<SshDraft> {
     let mut fields = item.fields(Owner::SshOf(Excerpt::of(host)), report)?;
-    let address = fields.need("addr", "addr: 192.0.2.1").and_then(|item| super::endpoint::read(item, report));
+    let addresses = fields.need("addr", "addr: 192.0.2.1").and_then(|item| endpoints(item, report));
     let port = fields.take("port").map(|item| item.port(report)).transpose();
+    let jumps = fields.take("jump").map(|item| super::jump::read(item, report)).unwrap_or_default();
     let mut is_named = false;
     let names = fields.either(["key", "auth"], report, |item, report| {
         let items = item.items(report);
@@ -226,7 +234,22 @@ fn read_ssh(item: Item<'_>, host: &str, known: &Known<'_>, report: &mut ProblemR
             unknown(Referent::Login, name, all.keys().map(String::as_str), report);
         }
     }
-    Ok(SshDraft { address: address?, port: port.ok().flatten().map_or(22, |port| port.value), logins })
+    let port = port.ok().flatten().map(|port| port.value);
+    let (address, more) = addresses?;
+    Ok(SshDraft { address, more, port: port.unwrap_or(22), names_port: port.is_some(), jumps, logins })
+}
+
+/// The first address of an sshd, and the others.
+fn endpoints(item: Item<'_>, report: &mut ProblemReport) -> Read<(At<String>, Vec<At<String>>)> {
+    let items = item.items(report).into_iter();
+    // All of them are read, so that all that is wrong is reported.
+    let read: Vec<Read<At<String>>> = items.map(|item| super::endpoint::read(item, report)).collect();
+    let mut addresses = read.into_iter().collect::<Read<Vec<_>>>()?.into_iter();
+    match addresses.next() {
+        Some(first) => Ok((first, addresses.collect())),
+        // An empty list isn't text either.
+        None => super::endpoint::read(item, report).map(|address| (address, Vec::new())),
+    }
 }
 
 /// Reports that there is no `what` called `name`.

@@ -160,8 +160,8 @@ impl<'t> Mask<'t> {
         let Some(key) = key else { return !self.guarded() };
         match self.component {
             Component::Hosts => match key {
-                "addr" | "port" | "auth" | "location" | "lat" | "long" | "gps" | "id" | "ssh" | "shapes"
-                | "key_file" => true,
+                "addr" | "port" | "jump" | "auth" | "location" | "lat" | "long" | "gps" | "id" | "ssh"
+                | "shapes" | "key_file" => true,
                 "key" => above == Some("ssh"),
                 _ => false,
             },

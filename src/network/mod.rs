@@ -17,6 +17,7 @@ mod fields;
 mod files;
 mod git;
 mod hosts;
+mod jump;
 mod logins;
 mod mask;
 mod problem;
@@ -36,6 +37,7 @@ pub use draft::{
 };
 pub use files::{Files, Found, Links, Outside, is_network};
 pub use hosts::{Host, HostAddress, Identity, Location, NotAnAddress, Ssh};
+pub use jump::{Jump, is_host};
 pub use logins::{KeyFile, Login};
 pub use problem::{Problems, nearest};
 pub use secret::{MissingSecret, Secret};

@@ -15,8 +15,10 @@
 //! the controller has completed the node's handshake ([`Action::handshake`]). If the controller
 //! is gone, the kept file stays, and the next plan waits for the node again.
 
+use crate::artifact::HostDownload;
 use crate::resource::{Access, FileSource, Handshake, Health, Port, Sha256, Version, staged_path};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One step on one host. "Ours" are things that spore has put on the host, and "the owner"
 /// is whoever administers the host.
@@ -59,6 +61,13 @@ pub enum Action {
     /// Before: anything, because such names are used for nothing else. After: the file is
     /// staged, or is at its destination already.
     Stage(Staged),
+    /// Like [`Action::Stage`], but the host downloads the file. If it can't, the file is sent.
+    Fetch {
+        /// The file.
+        file: Staged,
+        /// Where and how the host gets it.
+        download: Arc<HostDownload>,
+    },
     /// Has a program validate a configuration. Program, configuration and keys are used in
     /// the versions that will be in place after the switch. The action is part of staging,
     /// so if it fails, nothing is switched on the host.
@@ -281,6 +290,14 @@ pub enum Running {
 }
 
 impl Action {
+    /// The file that the action stages.
+    pub fn staged(&self) -> Option<&Staged> {
+        match self {
+            Self::Stage(file) | Self::Fetch { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
     /// The handshake that the controller completes with the node that this action starts or waits
     /// for, once the host has found it healthy.
     pub fn handshake(&self) -> Option<&Handshake> {
@@ -294,6 +311,14 @@ impl Action {
 }
 
 impl Staged {
+    /// The action that gets the file to a host, if this is how the host can download it.
+    pub(super) fn stage(self, download: Option<Arc<HostDownload>>) -> Action {
+        match download {
+            Some(download) => Action::Fetch { file: self, download },
+            None => Action::Stage(self),
+        }
+    }
+
     /// The path at which the file is staged; see [`staged_path`].
     pub fn staged_path(&self) -> String {
         staged_path(&self.path, &self.sha256)

@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the file's format, `major.minor`.
-pub const FORMAT: &str = "1.1";
+pub const FORMAT: &str = "1.2";
 
 /// The version of the planner. It is raised whenever the same folder, options and facts lead
 /// to another plan than before.
-pub const PLANNER: u32 = 2;
+pub const PLANNER: u32 = 3;
 
 /// A saved plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +83,9 @@ pub struct SavedOptions {
     pub purge_storage: bool,
     /// `--prune`
     pub prune: bool,
+    /// `--fetch`: `send` or `hosts`
+    #[serde(default)]
+    pub fetch: Option<String>,
 }
 
 /// A plan in words, in the order in which it is shown.

@@ -5,7 +5,7 @@
 //! several hosts.
 
 use super::retire::{self, Remainder, Retirement};
-use super::{Options, OverriddenDirective, obstacles, order, target};
+use super::{Downloads, Options, OverriddenDirective, obstacles, order, target};
 use crate::desired::Desired;
 use crate::diff::{Change, CompareOptions, Grounded, Obstacle, Uncompared, compare, ground, uncompared};
 use crate::facts::receipt::Receipt;
@@ -47,12 +47,13 @@ pub(super) struct HostPlanner<'a> {
     pub(super) desired: &'a Desired,
     pub(super) retirement: Option<&'a Retirement>,
     pub(super) options: &'a Options,
+    pub(super) downloads: &'a Downloads,
 }
 
 impl HostPlanner<'_> {
     /// Plans one host. `twins` are the folder's other hosts that have the same machine ID.
     pub(super) fn plan(&self, name: &HostName, facts: &Facts, twins: Vec<HostName>) -> HostPart {
-        let Self { network, desired, retirement, options } = *self;
+        let Self { network, desired, retirement, options, downloads } = *self;
         let Desired { goals, spellings, digest_keys, .. } = desired;
         let none = Graph::default();
         let current = interpret(name, facts);
@@ -102,8 +103,8 @@ impl HostPlanner<'_> {
         let mut uncompared = uncompared(&desired, &current, &unwanted);
         uncompared.retain(|_| is_planned && is_target);
         if is_planned {
-            changes = target::narrow(made, &desired, &options.targets);
-            remainder = needed.as_ref().map(|(changes, remainder)| remainder.unstaged(changes));
+            changes = target::narrow(made, &desired, &options.targets, downloads);
+            remainder = needed.as_ref().map(|(changes, remainder)| remainder.unstaged(changes, downloads));
         }
         if is_planned && is_target {
             let is_overridden = |key: &ResourceKey| {

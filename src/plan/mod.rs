@@ -51,6 +51,7 @@ pub use scheduler::Group;
 pub use target::{InvalidSelector, Selector};
 pub use unplanned::Unplanned;
 
+use crate::artifact::{Fetch, HostDownload};
 use crate::daemon::Daemon;
 use crate::desired::Places;
 use crate::diff::{Change, FieldChange, Uncompared};
@@ -111,6 +112,8 @@ pub struct Plan {
     pub overridden: Vec<OverriddenDirective>,
     /// The known versions of the nodes' program, by the digest of the binary.
     pub versions: BTreeMap<Sha256, Version>,
+    /// The programs that hosts download themselves.
+    pub downloads: Downloads,
     /// What the receipts of the planned hosts say. A host without nodes has no entry.
     pub receipts: BTreeMap<HostName, HostReceipt>,
     /// The hosts that were deleted from the folder without having been retired.
@@ -124,6 +127,9 @@ pub struct Plan {
     /// Targets that select nothing, because neither the folder nor a host has such a node.
     pub idle_targets: Vec<Selector>,
 }
+
+/// How hosts download programs themselves, by the digest of the program.
+pub type Downloads = BTreeMap<Sha256, Arc<HostDownload>>;
 
 /// A node's part in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,6 +295,8 @@ pub enum Note {
     /// The SSH servers of these hosts forbid forwarding, so whether their nodes speak isn't
     /// known.
     NotHeard(Vec<HostName>),
+    /// The hosts were to download the program, but the folder has no URL of it, so it is sent.
+    SentWithoutUrl(Sha256),
     /// The plan changes nothing, but an apply of it leaves receipts on these hosts.
     Receipts(Vec<HostName>),
     /// A node starts with data that an earlier node has left under the same name.
@@ -375,6 +383,8 @@ pub struct Options {
     pub purge_storage: bool,
     /// Whether hosts that were deleted from the folder are retired.
     pub prune: bool,
+    /// Who downloads the program for the hosts, instead of whom the folder says.
+    pub fetch: Option<Fetch>,
     /// Restricts the plan to what is needed to retire this host.
     pub retire: Option<Retire>,
 }

@@ -159,7 +159,8 @@ fn stage(plan: &mut Plan, changes: &ByHost<Change>, ids: &[&ResourceId]) {
             Change::File(change) if change.rewritten => {
                 if let Some(path) = id.key.path() {
                     let file = staged_file(path, change);
-                    actions.push(PlannedAction::of(&id.key, Action::Stage(file)));
+                    let download = plan.downloads.get(&file.sha256).cloned();
+                    actions.push(PlannedAction::of(&id.key, file.stage(download)));
                 }
             }
             _ => {}

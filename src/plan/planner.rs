@@ -9,10 +9,11 @@ use super::host::{HostPart, HostPlanner};
 use super::reach::Reach;
 use super::retire::{self, Retirement};
 use super::{
-    Found, Handshakes, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned, handshakes,
-    node_of, notes, obstacles, order, planned_actions, receipts, revert, roster, storage, surroundings,
-    target,
+    Downloads, Found, Handshakes, NodePlan, Note, Options, Plan, Probed, Rotation, Selector, Unplanned,
+    handshakes, node_of, notes, obstacles, order, planned_actions, receipts, revert, roster, storage,
+    surroundings, target,
 };
+use crate::artifact::{Fetch, HostDownload};
 use crate::daemon::Daemon;
 use crate::desired::{CompileError, Desired, Goal, Places, Supplies, compile, in_parallel};
 use crate::diff::Change;
@@ -22,7 +23,7 @@ use crate::facts::{Conditions, Facts};
 use crate::network::{MissingSecret, Network};
 use crate::resource::{
     Activity, ByHost, Content, Cycle, Graph, HostName, Node, NodeName, Port, Resource, ResourceId,
-    ResourceKey, ShapeName, Trouble,
+    ResourceKey, Sha256, ShapeName, Trouble,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -197,6 +198,7 @@ impl Planner {
             network: network.clone(),
             places: Arc::clone(&self.places),
             versions: desired.versions.clone(),
+            downloads: self.downloads(),
             missing: self.missing.clone(),
             ..Plan::default()
         };
@@ -234,6 +236,7 @@ impl Planner {
         notes::notes(&mut plan, desired, &silent, &reach, cuts_off);
         plan.notes.extend(storage::notes(changes, &states.conditions));
         plan.notes.extend(surroundings::notes(&states.conditions, &self.announced));
+        plan.notes.extend(self.sent_without_url(&plan));
         if can_roll_back {
             plan.notes.push(if options.no_revert { Note::NoRollback } else { Note::Rollback });
         }
@@ -243,6 +246,27 @@ impl Planner {
         plan.changes = states.changes;
         self.set_roster(&mut plan);
         Ok(plan)
+    }
+
+    /// The programs that hosts are to download, by digest, with how they can do that.
+    fn fetched(&self) -> impl Iterator<Item = (&Sha256, Option<&Arc<HostDownload>>)> {
+        let is_fetched = |fetch: &Fetch| self.options.fetch.unwrap_or(*fetch) == Fetch::Hosts;
+        let fetched = self.desired.fetched.iter().filter(move |(_, (fetch, _))| is_fetched(fetch));
+        fetched.map(|(sha256, (_, download))| (sha256, download.as_ref()))
+    }
+
+    fn downloads(&self) -> Downloads {
+        self.fetched().filter_map(|(sha256, download)| Some((*sha256, Arc::clone(download?)))).collect()
+    }
+
+    /// Names the programs that the plan sends, although hosts were to download them.
+    fn sent_without_url(&self, plan: &Plan) -> Vec<Note> {
+        let staged = plan.stage.values().flatten().filter_map(|planned| planned.action.staged());
+        let staged: BTreeSet<&Sha256> = staged.map(|file| &file.sha256).collect();
+        let sent = |(sha256, download): (&Sha256, Option<_>)| {
+            (download.is_none() && staged.contains(sha256)).then_some(Note::SentWithoutUrl(*sha256))
+        };
+        self.fetched().filter_map(sent).collect()
     }
 
     /// The receipts of an apply, for the hosts that run nodes. `probed` is what was found after
@@ -305,11 +329,13 @@ impl Planner {
             })
             .collect();
         let twins = obstacles::same_machine(&answered);
+        let downloads = &self.downloads();
         let common = HostPlanner {
             network: &self.network,
             desired: &self.desired,
             retirement: self.retirement.as_ref(),
             options: &self.options,
+            downloads,
         };
         in_parallel(answered, |(name, facts)| {
             (name, common.plan(name, facts, twins.get(name).cloned().unwrap_or_default()))

@@ -17,7 +17,7 @@
 //! changes.
 
 use super::target::staged;
-use super::{Note, Pending, Plan, Refusal};
+use super::{Downloads, Note, Pending, Plan, Refusal};
 use crate::desired::{Desired, Goal};
 use crate::diff::{Change, FieldChange, FileChange, Reason, ServiceChange};
 use crate::network::Network;
@@ -92,8 +92,8 @@ pub(super) struct Remainder {
 
 impl Remainder {
     /// The remainder without the staged files that `changes` use.
-    pub(super) fn unstaged(&self, changes: &Graph<Change>) -> Self {
-        let used = staged(changes);
+    pub(super) fn unstaged(&self, changes: &Graph<Change>, downloads: &Downloads) -> Self {
+        let used = staged(changes, downloads);
         let is_left = |id: &&ResourceId| id.key.path().is_none_or(|path| !used.contains(path));
         Self { others: self.others.iter().filter(is_left).cloned().collect(), mixed: self.mixed.clone() }
     }

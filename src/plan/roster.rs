@@ -5,7 +5,7 @@ use crate::desired::Supplies;
 use crate::facts::Facts;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::{Roster, RosterHost};
-use crate::network::{At, Host, Identity, Login, Network, Ssh};
+use crate::network::{At, Host, Identity, Jump, Login, Network, Place, Ssh};
 use crate::resource::{Cycle, HostName, Printable, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,7 +44,11 @@ impl WithForgotten {
             let logins = logins.map(|login| Arc::new(Login { password: None, ..(**login).clone() }));
             let ssh = Ssh {
                 address: At { value: host.address.to_string(), place: place.clone() },
+                more: Vec::new(),
                 port: host.port,
+                // The folder may not have named the usual port.
+                names_port: host.port != 22,
+                jumps: host.jumps.iter().filter_map(|text| Jump::parse(text)).map(at(&place)).collect(),
                 logins: logins.collect(),
             };
             let name = At { value: name.clone(), place };
@@ -107,6 +111,11 @@ impl WithForgotten {
     }
 }
 
+/// Values at a place.
+fn at<T>(place: &Place) -> impl Fn(T) -> At<T> {
+    |value| At { value, place: place.clone() }
+}
+
 /// All hosts of a network, and how to reach them.
 pub(super) fn of(network: &Network) -> BTreeMap<String, RosterHost> {
     let line = |text: &dyn ToString| Printable::line(&text.to_string());
@@ -115,6 +124,7 @@ pub(super) fn of(network: &Network) -> BTreeMap<String, RosterHost> {
         let host = RosterHost {
             address: line(&*host.ssh.address),
             port: host.ssh.port,
+            jumps: host.ssh.jumps.iter().map(|jump| line(&jump.value)).collect(),
             logins: host.ssh.logins.iter().map(|login| line(&*login.name)).collect(),
             nodes: host.nodes.values().map(|node| (line(&*node.shape), id(node))).collect(),
         };

@@ -1,9 +1,11 @@
 //! Narrows a plan to some nodes or hosts: [`Selector`].
 
-use super::node_of;
+use super::{Downloads, node_of};
 use crate::daemon::Daemon;
 use crate::diff::Change;
-use crate::resource::{Graph, HostName, Resource, ResourceId, ResourceKey, ShapeName, staged_path};
+use crate::resource::{
+    Graph, HostName, Resource, ResourceId, ResourceKey, ShapeName, part_path, staged_path,
+};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -59,9 +61,10 @@ pub(super) fn narrow(
     changes: &Graph<Change>,
     desired: &Graph<Resource>,
     targets: &[Selector],
+    downloads: &Downloads,
 ) -> Graph<Change> {
     let mut kept: BTreeSet<&ResourceId> = BTreeSet::new();
-    let resumed = staged(changes);
+    let resumed = staged(changes, downloads);
     let is_resumed = |id: &ResourceId| id.key.path().is_some_and(|path| resumed.contains(path));
     let needed = needed(desired, targets);
     for (id, change) in changes.iter().filter(|(id, _)| !is_resumed(id)) {
@@ -106,14 +109,18 @@ fn needed(desired: &Graph<Resource>, targets: &[Selector]) -> BTreeSet<ResourceI
     needed
 }
 
-/// The paths at which the files of these changes are staged. A file that an interrupted
-/// apply has staged there is used, so it mustn't be removed as a leftover.
-pub(super) fn staged(changes: &Graph<Change>) -> BTreeSet<String> {
-    let path = |(id, change): (&'_ ResourceId, &Change)| match (change, id.key.path()) {
-        (Change::File(file), Some(path)) => Some(staged_path(path, &file.after.sha256)),
-        _ => None,
-    };
-    changes.iter().filter_map(path).collect()
+/// The paths at which the files of these changes are staged, and at which the host downloads
+/// them. A file that an interrupted apply has left there is used, so it mustn't be removed as a
+/// leftover.
+pub(super) fn staged(changes: &Graph<Change>, downloads: &Downloads) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for (id, change) in changes.iter() {
+        let (Change::File(file), Some(path)) = (change, id.key.path()) else { continue };
+        let sha256 = &file.after.sha256;
+        paths.insert(staged_path(path, sha256));
+        paths.extend(downloads.get(sha256).map(|download| part_path(path, &download.sha256)));
+    }
+    paths
 }
 
 /// Adds a change, and every change that it depends on.

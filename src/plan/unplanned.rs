@@ -17,6 +17,9 @@ pub enum Unplanned {
     Host(Arc<HostError>),
     /// None of the host's logins has a usable key or a password. These keys can't be used.
     NoLogin(Vec<UnusableKey>),
+    /// It isn't known how to reach the host, for instance because the user's SSH configuration is
+    /// wrong.
+    NoRoute(Printable),
     /// The host had given no usable answer when the facts were gathered from which it is
     /// planned now.
     Recorded {

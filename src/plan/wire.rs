@@ -9,12 +9,14 @@
 
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::scheduler::Seen;
+use crate::artifact::{HostDownload, Url};
 use crate::daemon::Daemon;
 use crate::facts::file::to_bytes;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::Roster;
 use crate::resource::{
-    Access, Contact, Health, Port, Printable, Sha256, Transport, Unproved, Untrusted, kept_path, staged_path,
+    Access, Contact, Health, Port, Printable, Sha256, Transport, Unproved, Untrusted, kept_path, part_path,
+    staged_path,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -76,6 +78,20 @@ pub enum ActionReport {
         /// The number of bytes to send in all.
         total: u64,
     },
+    /// Part of a file has been downloaded by the host.
+    Got {
+        /// The action's place in the list.
+        index: usize,
+        /// The number of bytes so far.
+        bytes: u64,
+    },
+    /// The host can't download a file, so it is sent.
+    NotFetched {
+        /// The action's place in the list.
+        index: usize,
+        /// Why not, for each URL.
+        why: Printable,
+    },
     /// A unit is healthy in this start.
     Runs {
         /// The action's place in the list.
@@ -109,6 +125,8 @@ impl ActionReport {
         match self {
             Self::Began { index }
             | Self::Sent { index, .. }
+            | Self::Got { index, .. }
+            | Self::NotFetched { index, .. }
             | Self::Runs { index, .. }
             | Self::Settles { index }
             | Self::NotReached { index }
@@ -133,6 +151,10 @@ pub struct Patience {
     pub verify: Duration,
     /// How long a script waits for another process to release the package lock.
     pub packages: Duration,
+    /// How long a host may take to download a file.
+    pub fetch: Duration,
+    /// How long a server may send nothing to a host.
+    pub stall: Duration,
 }
 
 impl Patience {
@@ -152,6 +174,7 @@ impl Patience {
             // The program is run on the configuration, and on an empty file.
             Action::Verify { .. } => (self.verify + Self::KILL) * 2,
             Action::Record { .. } => manager,
+            Action::Fetch { .. } => self.fetch + Self::KILL,
             // The script asks for the units of each file, and continues without an answer.
             Action::Reload { files } => manager * u32::try_from(files.len() + 1).unwrap_or(u32::MAX),
             // These two scripts ask whether the unit is enabled, and continue without an
@@ -233,7 +256,8 @@ pub struct Transfer {
 }
 
 /// The call that carries out an action. For [`Action::Stage`], it only asks whether the
-/// file has to be sent; [`receive`] is the call that stages the file.
+/// file has to be sent, and for [`Action::Fetch`], it may end with that question, too;
+/// [`receive`] is the call that stages the file.
 pub fn call(index: usize, action: &Action) -> Call {
     let (scripts, words): (&'static [&'static str], Vec<String>) = match action {
         Action::Install { package, unfinished } => {
@@ -249,6 +273,7 @@ pub fn call(index: usize, action: &Action) -> Call {
             words("change_access", [path, mode(before).as_str(), &before.owner, &mode(after), &after.owner]),
         ),
         Action::Stage(file) => (scripts!("stage"), file_words("is_staged", file)),
+        Action::Fetch { file, download } => (scripts!("stage", "fetch"), fetch_words(file, download)),
         Action::Verify { command, staged, version } => {
             let mut words =
                 words("verify", [version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)]);
@@ -313,6 +338,7 @@ pub fn call(index: usize, action: &Action) -> Call {
     };
     let kind = match action {
         Action::Stage(_) => CallKind::Ask,
+        Action::Fetch { .. } => CallKind::Fetch,
         Action::Start { .. } | Action::Await { .. } => CallKind::Unit,
         _ => CallKind::Other,
     };
@@ -355,6 +381,7 @@ fn daemon(action: &Action) -> Option<Daemon> {
         | Action::MakeDirectory { .. }
         | Action::SetAccess { .. }
         | Action::Stage(_)
+        | Action::Fetch { .. }
         | Action::Place { .. }
         | Action::Link { .. }
         | Action::Allow(_)
@@ -382,6 +409,8 @@ pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
         ("stopping", patience.stop),
         ("judging", patience.verify),
         ("package_lock", patience.packages),
+        ("fetching", patience.fetch),
+        ("stalling", patience.stall),
     ] {
         // At least one second, because `timeout` takes zero for no limit.
         let _ = writeln!(text, "{name}={}", time.as_secs().max(1));
@@ -495,6 +524,17 @@ fn file_words(function: &str, file: &Staged) -> Vec<String> {
     )
 }
 
+/// The words for `fetch`, as described in fetch.sh.
+fn fetch_words(file: &Staged, download: &HostDownload) -> Vec<String> {
+    let HostDownload { urls, sha256, packed, size: _ } = download;
+    let mut words = file_words("fetch", file);
+    words.extend([part_path(&file.path, sha256), sha256.to_string()]);
+    words.push(if *packed { download.member() } else { "-" }.to_owned());
+    words.extend([download.limit(), download.unpacked_limit()].map(|limit| limit.to_string()));
+    words.extend(urls.iter().map(Url::encoded));
+    words
+}
+
 fn running(before: &Running) -> &str {
     match before {
         Running::Stopped => "stopped",
@@ -559,7 +599,9 @@ pub enum Answer {
     /// The call with this index has begun.
     Began(usize),
     /// The call with this index asks for its file.
-    Need(usize),
+    Need(usize, Need),
+    /// The host has downloaded this many bytes of the file of the call with this index.
+    Got(usize, u64),
     /// The unit of the call with this index is healthy in this start.
     Runs(usize, String),
     /// The unit of the call with this index has to stay healthy now; nothing else is left to do.
@@ -568,6 +610,15 @@ pub enum Answer {
     Ended(usize, Ending),
     /// The request has ended with this exit status.
     End(u8),
+}
+
+/// How a host needs a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Whether the host can decompress it.
+    pub gzip: bool,
+    /// Why the host couldn't download it; `None` if it wasn't to.
+    pub why: Option<Untrusted>,
 }
 
 /// How a call ended, with the text of the host as it was received.
@@ -600,7 +651,16 @@ impl Answer {
         let index = words.next()?.parse().ok()?;
         let answer = match words.next()? {
             "began" => Self::Began(index),
-            "need" => Self::Need(index),
+            "need" => {
+                let gzip = match words.next()? {
+                    "gzip" => true,
+                    "raw" => false,
+                    _ => return None,
+                };
+                let why = words.next().map(said);
+                Self::Need(index, Need { gzip, why: why.map_or(Some(None), |why| why.map(Some))? })
+            }
+            "got" => Self::Got(index, words.next()?.parse().ok()?),
             "runs" => Self::Runs(index, words.next()?.to_owned()),
             "settles" => Self::Settles(index),
             "done" => Self::Ended(index, Ending::Done),

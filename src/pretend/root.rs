@@ -116,6 +116,9 @@ pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
         .try_for_each(|name| symlink(format!("/proc/{name}"), root.join("proc").join(name)))
 }
 
+/// The commands without which a host is sent what it could fetch itself.
+const OPTIONAL: [&str; 3] = ["curl", "tar", "wget"];
+
 /// The commands that the scripts need from this machine and that `path` doesn't have.
 pub(super) fn missing_commands(path: &OsStr) -> impl Iterator<Item = &'static str> {
     let table = include_str!("../plan/scripts/commands.txt").lines();
@@ -123,6 +126,7 @@ pub(super) fn missing_commands(path: &OsStr) -> impl Iterator<Item = &'static st
         table.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_whitespace().next());
     let real = |name: &&str| ["stat", "timeout", "readlink"].contains(name) || !stands_in(name);
     commands
+        .filter(|name| !OPTIONAL.contains(name))
         .filter(real)
         .filter(|name| !std::env::split_paths(path).any(|directory| directory.join(name).is_file()))
 }

@@ -405,7 +405,11 @@ impl Progress {
             ActionReport::Ended { .. } => {
                 self.started.retain(|started, _| node(&planned.action, host).as_ref() != Some(started));
             }
-            ActionReport::Began { .. } | ActionReport::Sent { .. } | ActionReport::NotReached { .. } => {}
+            ActionReport::Began { .. }
+            | ActionReport::Sent { .. }
+            | ActionReport::Got { .. }
+            | ActionReport::NotFetched { .. }
+            | ActionReport::NotReached { .. } => {}
         }
     }
 }

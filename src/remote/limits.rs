@@ -39,8 +39,11 @@ pub struct RemoteLimits {
     pub settle: Duration,
     /// For a program to validate a staged file.
     pub verify: Duration,
-    /// How long a host that is sent data may accept no bytes.
+    /// How long a host that is sent data may accept no bytes, and how long a server from which a
+    /// host downloads a file may send none.
     pub stall: Duration,
+    /// For a host to download a file. The default is enough for 100 MB at 30 kB/s.
+    pub fetch: Duration,
     /// The interval of the heartbeat to a locked host.
     pub beat: Duration,
     /// How long a host waits for a heartbeat before it kills the running action and
@@ -72,6 +75,7 @@ impl Default for RemoteLimits {
             settle: seconds(5),
             verify: seconds(30),
             stall: seconds(60),
+            fetch: seconds(60 * 60),
             beat: seconds(5),
             let_go: seconds(60),
             interrupt: seconds(60),
@@ -98,7 +102,7 @@ impl RemoteLimits {
     }
 
     /// Returns every time-out that `--timeout` can set, with its name.
-    fn named(&mut self) -> [(&'static str, &mut Duration); 19] {
+    fn named(&mut self) -> [(&'static str, &mut Duration); 20] {
         let Self {
             ssh,
             ready,
@@ -110,6 +114,7 @@ impl RemoteLimits {
             settle,
             verify,
             stall,
+            fetch,
             beat,
             let_go,
             interrupt,
@@ -134,6 +139,7 @@ impl RemoteLimits {
             ("proof", proof),
             ("verify", verify),
             ("stall", stall),
+            ("fetch", fetch),
             ("beat", beat),
             ("let-go", let_go),
             ("interrupt", interrupt),
@@ -148,6 +154,13 @@ impl RemoteLimits {
 pub struct TimeOut {
     name: &'static str,
     duration: Duration,
+}
+
+impl TimeOut {
+    /// Whether this sets the time-out with this name.
+    pub fn is_of(&self, name: &str) -> bool {
+        self.name == name
+    }
 }
 
 impl FromStr for TimeOut {

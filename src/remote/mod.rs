@@ -36,5 +36,5 @@ pub use apply::{ApplyEvent, ApplyEventKind, Locks, apply};
 pub use connection::{Connection, Locked, NotLocked, Run};
 pub use gather::{Gathered, Target, gather};
 pub use limits::{NoTimeOut, RemoteLimits, TimeOut};
-pub use payload::{Payload, Payloads};
+pub use payload::{OnDemand, Payload, Payloads, Program};
 pub use stop::Stop;

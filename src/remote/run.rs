@@ -6,13 +6,13 @@ use super::connection::{Connection, Run};
 use super::handshake;
 use super::limits::RemoteLimits;
 use super::lock;
-use super::payload::{Payload, Payloads};
+use super::payload::{Payload, Payloads, Program};
 use super::send::{Sent, Unsent, send};
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
-use crate::plan::action::{Action, Fallback, Staged};
+use crate::plan::action::{Action, Fallback};
 use crate::plan::wire::{
-    self, ActionReport, Answer, Call, Ending, Exchange, Outcome, Patience, Transfer, Unfit,
+    self, ActionReport, Answer, Call, Ending, Exchange, Need, Outcome, Patience, Transfer, Unfit,
 };
 use crate::plan::{During, HostError, LostReason, Misfit};
 use crate::resource::{Contact, Printable, Redactor, Untrusted};
@@ -24,6 +24,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// How many bytes are shown of an answer that doesn't fit.
 const QUOTED: usize = 100;
+
+/// The shortest time between two reports of how much a host has downloaded, so that a hostile
+/// host can't cause more.
+const GOT_PACE: Duration = Duration::from_millis(500);
 
 /// Runs actions in order until an action fails; sends no further request after a `stop`. The
 /// first request that does more than stage takes `supersedes`; see [`Locked::supersedes_receipts`](super::Locked).
@@ -49,6 +53,7 @@ pub(super) async fn run(
         tell,
         at: (0, false),
         told: 0,
+        got_at: None,
     };
     runner.all(shell, stop).await
 }
@@ -72,17 +77,23 @@ fn with_capped_health(action: &Action, most: Duration) -> Action {
 }
 
 fn is_stage(action: &Action) -> bool {
-    matches!(action, Action::Stage(_))
+    action.staged().is_some()
 }
 
-/// Returns the bytes to send, and whether they are compressed.
-fn bytes(payload: &Payload) -> (Bytes, bool) {
-    match payload {
-        Payload::Bytes(bytes) => (bytes.clone(), false),
-        Payload::Secret(secret) => (Bytes::from_owner(Exposed(secret.clone())), false),
-        Payload::Artifact { raw, gzip } if gzip.len() < raw.len() => (gzip.clone(), true),
-        Payload::Artifact { raw, .. } => (raw.clone(), false),
-    }
+/// Returns the bytes to send, and whether they are compressed. `unpacks` says whether the host
+/// can decompress them.
+///
+/// # Errors
+/// A program can't be fetched.
+async fn bytes(payload: &Payload, unpacks: bool) -> Result<(Bytes, bool), Printable> {
+    let program = match payload {
+        Payload::Bytes(bytes) => return Ok((bytes.clone(), false)),
+        Payload::Secret(secret) => return Ok((Bytes::from_owner(Exposed(secret.clone())), false)),
+        Payload::Artifact(program) => program.clone(),
+        Payload::OnDemand(program) => program.get().await?,
+    };
+    let Program { raw, gzip } = program;
+    Ok(if unpacks && gzip.len() < raw.len() { (gzip, true) } else { (raw, false) })
 }
 
 struct ActionRunner<'a> {
@@ -98,6 +109,8 @@ struct ActionRunner<'a> {
     /// The index of the first action whose beginning hasn't been reported. A stage begins
     /// in both of its requests, but is reported once.
     told: usize,
+    /// When it was last reported how much of a file the host has downloaded.
+    got_at: Option<Instant>,
 }
 
 impl ActionRunner<'_> {
@@ -115,19 +128,25 @@ impl ActionRunner<'_> {
                 Err(stopped) => return Ok(stopped),
             };
             if !needed.is_empty() {
-                if stop.is_asked() {
-                    return Ok(Run::Interrupted);
-                }
                 let (mut calls, mut files) = (Vec::new(), Vec::new());
-                for index in needed {
-                    let Some(Action::Stage(file)) = actions.get(index) else {
+                for (index, unpacks) in needed {
+                    let Some(file) = actions.get(index).and_then(Action::staged) else {
                         return Err(self.malformed(Misfit::UnknownFile));
                     };
-                    let Some((bytes, gzip)) = self.payloads.files.get(&file.source).map(bytes) else {
-                        return Ok(self.without(index, file));
+                    let Some(payload) = self.payloads.files.get(&file.source) else {
+                        let outcome = Outcome::NoContent { path: file.path.clone() };
+                        return Ok(self.without(index, outcome));
+                    };
+                    let (bytes, gzip) = match bytes(payload, unpacks).await {
+                        Ok(sent) => sent,
+                        Err(text) => return Ok(self.without(index, Outcome::Failed { text })),
                     };
                     calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), gzip }));
                     files.push((index, bytes));
+                }
+                // Fetching a file here may have taken long.
+                if stop.is_asked() {
+                    return Ok(Run::Interrupted);
                 }
                 if let Err(stopped) = self.request(shell, calls, files, stop).await? {
                     return Ok(stopped);
@@ -139,14 +158,14 @@ impl ActionRunner<'_> {
     }
 
     /// Sends a request with its files, and handles the answers. Returns the indices of the
-    /// files that the host needs, or how the run stopped.
+    /// files that the host needs, and whether it can decompress each, or how the run stopped.
     async fn request(
         &mut self,
         shell: &mut Shell,
         calls: Vec<Call>,
         files: Vec<(usize, Bytes)>,
         stop: &Stop,
-    ) -> Result<Result<Vec<usize>, Run>, HostError> {
+    ) -> Result<Result<Vec<(usize, bool)>, Run>, HostError> {
         let after = self.limits.interrupt;
         let answered = stop.wait(after, self.exchange(shell, calls, files)).await;
         answered.unwrap_or_else(|| Err(HostError::Abandoned { during: self.during(), after }))
@@ -157,7 +176,7 @@ impl ActionRunner<'_> {
         shell: &mut Shell,
         calls: Vec<Call>,
         files: Vec<(usize, Bytes)>,
-    ) -> Result<Result<Vec<usize>, Run>, HostError> {
+    ) -> Result<Result<Vec<(usize, bool)>, Run>, HostError> {
         let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
         // Staging changes nothing that receipts have.
         let stages = calls.iter().all(|call| self.actions.get(call.index()).is_some_and(is_stage));
@@ -206,7 +225,14 @@ impl ActionRunner<'_> {
             match answer {
                 Answer::End(status) => break status,
                 Answer::Began(index) => self.begin(index),
-                Answer::Need(index) => needed.push(index),
+                Answer::Need(index, Need { gzip, why }) => {
+                    needed.push((index, gzip));
+                    if let Some(why) = why {
+                        let why = self.redactor.show_in_one_line(&why);
+                        (self.tell)(ActionReport::NotFetched { index, why });
+                    }
+                }
+                Answer::Got(index, bytes) => self.got(index, bytes),
                 Answer::Runs(index, invocation) => {
                     let invocation = Printable::line(&invocation).into();
                     (self.tell)(ActionReport::Runs { index, invocation });
@@ -317,9 +343,16 @@ impl ActionRunner<'_> {
         (!outcome.is_good()).then_some(Run::Stopped { at: index, outcome })
     }
 
-    /// Reports that the plan stages a file whose bytes weren't supplied.
-    fn without(&mut self, index: usize, file: &Staged) -> Run {
-        let outcome = Outcome::NoContent { path: file.path.clone() };
+    /// Reports how much of a file the host has downloaded, unless it has just been reported.
+    fn got(&mut self, index: usize, bytes: u64) {
+        if self.got_at.is_none_or(|at| at.elapsed() >= GOT_PACE) {
+            self.got_at = Some(Instant::now());
+            (self.tell)(ActionReport::Got { index, bytes });
+        }
+    }
+
+    /// Reports the outcome of staging a file whose bytes can't be supplied.
+    fn without(&mut self, index: usize, outcome: Outcome) -> Run {
         (self.tell)(ActionReport::Ended { index, outcome: outcome.clone() });
         Run::Stopped { at: index, outcome }
     }
@@ -365,6 +398,8 @@ pub(super) fn patience(limits: &RemoteLimits) -> Patience {
         settle: limits.settle,
         verify: limits.verify,
         packages: limits.install / 2,
+        fetch: limits.fetch,
+        stall: limits.stall,
     }
 }
 

@@ -2,6 +2,7 @@
 //! message.
 
 use super::{Style, Tone};
+use crate::artifact::HostDownload;
 use crate::plan::action::{Action, LinkBefore, Running};
 use crate::plan::wire::Outcome;
 use crate::resource::{HostName, Printable, Sha256, Size};
@@ -45,14 +46,47 @@ pub fn failed_outcome(outcome: &Outcome) -> String {
     }
 }
 
+/// How much of a file has been moved.
+#[derive(Clone, Copy, Debug)]
+pub enum Moved {
+    /// So many bytes have been sent, of so many.
+    Sent {
+        /// The bytes so far.
+        sent: u64,
+        /// The bytes in all.
+        total: u64,
+    },
+    /// The host has downloaded so many bytes.
+    Downloaded(u64),
+}
+
 /// What a long action is doing, for example `restart tau@elders.service, until healthy`.
-/// `sent` is the number of bytes sent so far, and the total.
-pub fn waiting(action: &Action, sent: Option<(u64, u64)>) -> String {
+pub fn waiting(action: &Action, moved: Option<Moved>) -> String {
     let what = self::action(action);
-    match (action, sent) {
+    match (action, moved) {
         (Action::Start { health: Some(_), .. }, _) => format!("{what}, until healthy"),
-        (_, Some((sent, total))) => format!("{what}, {} of {} sent", Size(sent), Size(total)),
+        (_, Some(Moved::Sent { sent, total })) => {
+            format!("{what}, {} of {} sent", Size(sent), Size(total))
+        }
+        (_, Some(Moved::Downloaded(bytes))) => format!("{what}, {} downloaded", Size(bytes)),
         _ => what,
+    }
+}
+
+/// Example: `can't fetch /tb/bin/tau, so it is sent: https://example.org/tau: HTTP 404`.
+pub fn not_fetched(action: &Action, why: &Printable) -> String {
+    let path = action.staged().map(|file| file.path.as_str()).unwrap_or_default();
+    format!("can't fetch {path}, so it is sent: {why}")
+}
+
+/// Example: `from https://example.org/tau or 2 mirrors`. The queries of URLs aren't shown.
+pub(super) fn from(download: &HostDownload) -> String {
+    let mut urls = download.urls.iter();
+    let first = urls.next().map(ToString::to_string).unwrap_or_default();
+    match urls.len() {
+        0 => format!("from {first}"),
+        1 => format!("from {first} or a mirror"),
+        n => format!("from {first} or {n} mirrors"),
     }
 }
 
@@ -71,6 +105,7 @@ pub fn action(action: &Action) -> String {
         Action::MakeDirectory { path, access } => format!("create {path} ({access})"),
         Action::SetAccess { path, before: _, after } => format!("set {path} to {after}"),
         Action::Stage(file) => format!("stage {}", file.path),
+        Action::Fetch { file, download } => format!("fetch {} {}", file.path, from(download)),
         Action::Verify { command, staged: _, version: _ } => format!("verify: {}", command.join(" ")),
         Action::Place { file, before: None, keep: _ } => format!("write {}", file.path),
         Action::Place { file, before: Some(_), keep: _ } => format!("replace {}", file.path),
@@ -109,7 +144,7 @@ pub(super) fn expects(action: &Action) -> Option<String> {
         Action::Install { package, unfinished: false } => format!("{package} isn't installed"),
         Action::MakeDirectory { .. } => "nothing at this path".to_owned(),
         Action::SetAccess { path: _, before, after: _ } => before.to_string(),
-        Action::Stage(_) => return None,
+        Action::Stage(_) | Action::Fetch { .. } => return None,
         Action::Verify { .. } => "the files are staged".to_owned(),
         Action::Place { file: _, before: Some(before), keep: _ } | Action::Remove { path: _, before } => {
             file(before)

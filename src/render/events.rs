@@ -60,6 +60,26 @@ pub enum Event {
         /// Bytes in all.
         total: u64,
     },
+    /// The host has downloaded a part of a file.
+    Downloading {
+        /// The host.
+        host: Printable,
+        /// The action.
+        #[serde(flatten)]
+        step: Step,
+        /// Bytes downloaded so far.
+        downloaded: u64,
+    },
+    /// The host can't download a file, so it is sent.
+    NotFetched {
+        /// The host.
+        host: Printable,
+        /// The action.
+        #[serde(flatten)]
+        step: Step,
+        /// Why not, for each URL.
+        reason: Printable,
+    },
     /// An action has succeeded.
     Done {
         /// The host.
@@ -208,6 +228,7 @@ fn kind_and_subject(action: &Action) -> (&'static str, Printable) {
         Action::MakeDirectory { path, .. } => ("make-directory", path.clone()),
         Action::SetAccess { path, .. } => ("set-access", path.clone()),
         Action::Stage(file) => ("stage", file.path.clone()),
+        Action::Fetch { file, .. } => ("fetch", file.path.clone()),
         Action::Verify { command, .. } => ("verify", command.join(" ")),
         Action::Place { file, .. } => ("place", file.path.clone()),
         Action::Link { path, .. } => ("link", path.clone()),

@@ -174,6 +174,9 @@ checks! {
     FieldSshAddress = "field/ssh-address",
         "a value isn't an address at which sshd can be reached",
         "It can't be resolved, so spore couldn't connect to the host.";
+    FieldSshJump = "field/ssh-jump",
+        "a value isn't a jump host through which the host can be reached",
+        "spore couldn't connect to the host.";
     FieldLocation = "field/location",
         "a location isn't a latitude and a longitude",
         "tau refuses to start with a location that isn't two numbers.";
@@ -191,7 +194,10 @@ checks! {
         "No host would ever run it.";
     FieldSource = "field/source",
         "the source of a pinned tau can't be used",
-        "The binary needs exactly one source, `url` or `path`, and a URL must not contain a password.";
+        "The binary needs exactly one source, `url` or `path`, and a URL must not contain a password. Hosts can fetch a binary themselves only if it has a URL.";
+    FieldSize = "field/size",
+        "a value isn't a size in bytes",
+        "A plan shows the pinned size, and a download ends at it.";
     FieldVersion = "field/version",
         "a value isn't a valid version of tau",
         "The pinned version is compared with the one that the binary reports.";
@@ -488,11 +494,17 @@ fn field(what: &FieldProblem) -> Check {
         FieldProblem::ListedTwice { .. } => Check::FieldListedTwice,
         FieldProblem::Address(_) => Check::FieldAddress,
         FieldProblem::Endpoint { .. } => Check::FieldSshAddress,
+        FieldProblem::Jump { .. } => Check::FieldSshJump,
         FieldProblem::UserName(_) => Check::FieldUserName,
         FieldProblem::PluginName(_) => Check::FieldPluginName,
         FieldProblem::PluginUnreadable { .. } => Check::FieldUnreadablePlugin,
         FieldProblem::Architecture { .. } => Check::FieldArchitecture,
-        FieldProblem::TwoSources(_) | FieldProblem::Url(_) | FieldProblem::Path(_) => Check::FieldSource,
+        FieldProblem::TwoSources(_)
+        | FieldProblem::Url(_)
+        | FieldProblem::Path(_)
+        | FieldProblem::Fetch
+        | FieldProblem::NoUrl(_) => Check::FieldSource,
+        FieldProblem::Size => Check::FieldSize,
         FieldProblem::Version(_) => Check::FieldVersion,
         FieldProblem::Digest => Check::FieldDigest,
     }

@@ -21,7 +21,7 @@ mod style;
 mod unplanned;
 mod verify;
 
-pub use action::{action, ended, failed_outcome, waiting};
+pub use action::{Moved, action, ended, failed_outcome, not_fetched, waiting};
 pub use applied::{conclusion, died, failure, outcome, reason as skip_reason, skips};
 pub use drift::{drift, drift_text};
 pub use explain::{explain, id, ids};

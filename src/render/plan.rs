@@ -6,6 +6,7 @@ mod order;
 mod text;
 
 use super::Style;
+use super::action::from;
 use super::diff::{unified, whole};
 use crate::daemon::Daemon;
 use crate::diff::{Change, ChangeKind, FieldChange, FileChange, Reason, ServiceChange, Uncompared, Verb};
@@ -17,8 +18,8 @@ use crate::plan::file::{
 };
 use crate::plan::{Forgotten, Holder, HostReceipt, OverriddenDirective, Plan, Unplanned};
 use crate::resource::{
-    Access, Content, Effect, HostName, Printable, Resource, ResourceId, ResourceKey, Size, Trouble, Untold,
-    Value, Version,
+    Access, Content, Effect, HostName, Printable, Resource, ResourceId, ResourceKey, Sha256, Size, Trouble,
+    Untold, Value, Version,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -374,7 +375,7 @@ impl Words<'_> {
         let key = &id.key;
         let Some(before) = &change.before else {
             let version = self.version(&change.after.content).map(|version| format!("tau {version}, "));
-            let content = content(&change.after.content);
+            let content = self.content(&change.after.content);
             let text = format!("{}{content}{}", version.unwrap_or_default(), change.after.access);
             let whole = match &change.after.content {
                 // The unit's directives are the same in every network, so they aren't
@@ -409,6 +410,27 @@ impl Words<'_> {
         (parts.join("; "), details)
     }
 
+    /// What is said about the content of a new file, followed by a comma.
+    fn content(&self, content: &Content) -> String {
+        match content {
+            Content::Blob { sha256, size } => {
+                format!("{}, sha256 {:.12}, ", self.delivery(sha256, *size), sha256.to_string())
+            }
+            Content::Secret(_) => "secret, ".to_owned(),
+            Content::Unavailable => "secret not available, ".to_owned(),
+            Content::Text(_) | Content::Document(_) | Content::Opaque => String::new(),
+        }
+    }
+
+    /// How a host gets a big file: `99.1 MB sent`, or `99.1 MB from https://example.org/tau`.
+    fn delivery(&self, sha256: &Sha256, size: Option<u64>) -> String {
+        let how = match self.plan.downloads.get(sha256) {
+            Some(download) => from(download),
+            None => "sent".to_owned(),
+        };
+        size.map_or_else(|| how.clone(), |size| format!("{} {how}", Size(size)))
+    }
+
     fn version(&self, content: &Content) -> Option<&Version> {
         match content {
             Content::Blob { sha256, .. } => self.plan.versions.get(sha256),
@@ -429,11 +451,8 @@ impl Words<'_> {
         else {
             return String::new();
         };
-        match (was, size) {
-            (Some(was), Some(size)) if was != size => parts.push(format!("{} → {}", Size(*was), Size(*size))),
-            (_, Some(size)) => parts.push(Size(*size).to_string()),
-            (_, None) => {}
-        }
+        let was = was.filter(|was| Some(*was) != *size).map(|was| format!("{} → ", Size(was)));
+        parts.push(format!("{}{}", was.unwrap_or_default(), self.delivery(new, *size)));
         parts.push(format!("sha256 {:.12} → {:.12}", old.to_string(), new.to_string()));
         parts.join(", ")
     }
@@ -598,19 +617,6 @@ fn several<'a>(items: impl ExactSizeIterator<Item = &'a Printable>) -> String {
         0..=3 => items.map(Printable::as_str).collect::<Vec<_>>().join(" "),
         n => format!("({n} entries)"),
     }
-}
-
-fn content(content: &Content) -> String {
-    match content {
-        Content::Blob { sha256, size } => format!("{}sha256 {:.12}, ", bytes(*size), sha256.to_string()),
-        Content::Secret(_) => "secret, ".to_owned(),
-        Content::Unavailable => "secret not available, ".to_owned(),
-        Content::Text(_) | Content::Document(_) | Content::Opaque => String::new(),
-    }
-}
-
-fn bytes(size: Option<u64>) -> String {
-    size.map(|size| format!("{}, ", Size(size))).unwrap_or_default()
 }
 
 fn access(before: &Access, after: &Access) -> String {

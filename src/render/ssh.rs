@@ -7,7 +7,8 @@ use crate::identity::UnsupportedKey;
 use crate::plan::{NoKey, UnusableKey};
 use crate::resource::Printable;
 use crate::ssh::{
-    AlgorithmKind, CertificateFlaw, ChannelError, ConnectError, KeyError, KnownLine, Lost, Phase, Tried,
+    AlgorithmKind, CertificateFlaw, ChannelError, ConnectError, KeyError, KnownLine, Lost, NotOpened, Phase,
+    Tried,
 };
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -52,6 +53,28 @@ pub(super) fn connect(error: &ConnectError) -> String {
         ConnectError::Refused { user, tried, .. } => {
             let tried: Vec<String> = tried.iter().map(credential).collect();
             format!("login as {user} refused: tried {}", tried.join(", "))
+        }
+        ConnectError::NoneReached(errors) => {
+            let errors = errors.iter().map(|(address, error)| format!("{address}: {}", connect(error)));
+            format!("no address can be reached: {}", errors.collect::<Vec<_>>().join("; "))
+        }
+        ConnectError::NotForwarded { address, why } => match why {
+            NotOpened::Prohibited => format!("the jump host forbids connections to {address}"),
+            NotOpened::Refused | NotOpened::TimedOut | NotOpened::Other => {
+                format!("the jump host cannot connect to {address}")
+            }
+        },
+        ConnectError::AtJump { jump, through: None, error } => {
+            format!("jump host {jump}: {}", connect(error))
+        }
+        ConnectError::AtJump { jump, through: Some(other), error } => {
+            format!("jump host {jump} (through {other}): {}", connect(error))
+        }
+        ConnectError::Through { jump, error } => format!("through {jump}: {}", connect(error)),
+        ConnectError::ProxyNotStarted { source } => format!("cannot run the ProxyCommand: {source}"),
+        ConnectError::ByProxy { said, error } => {
+            let said = if said.is_empty() { String::new() } else { format!("; it said: {said}") };
+            format!("through the ProxyCommand: {}{said}", connect(error))
         }
     }
 }
@@ -133,6 +156,17 @@ pub(super) fn connect_help(error: &ConnectError) -> String {
             let more = if *partly { "the host accepted one credential and requires another; " } else { "" };
             let offered = if offered.is_empty() { "nothing else".to_owned() } else { offered.join(" or ") };
             format!("{more}the host accepts {offered}: check that the public key is in {user}'s authorized_keys on the host, and that the user is allowed to log in")
+        }
+        ConnectError::NoneReached(_) => "check that the host is up and reachable from here".into(),
+        ConnectError::NotForwarded { why: NotOpened::Prohibited, .. } => {
+            "allow it in the jump host's sshd_config (`AllowTcpForwarding`, `PermitOpen`)".into()
+        }
+        ConnectError::NotForwarded { .. } => {
+            "check that the host is up, and that its address is the one at which the jump host reaches it".into()
+        }
+        ConnectError::AtJump { error, .. } | ConnectError::Through { error, .. } => connect_help(error),
+        ConnectError::ProxyNotStarted { .. } | ConnectError::ByProxy { .. } => {
+            "check the ProxyCommand in your SSH configuration; `ssh -v` to the host shows it at work".into()
         }
     }
 }
@@ -392,11 +426,70 @@ mod tests {
                  check that the public key is in ana's authorized_keys",
             ),
         ];
+        let table = table.into_iter().chain(routed());
         for (error, words, help) in table {
             assert_eq!(connect(&error), words);
             let found = connect_help(&error);
             assert!(found.starts_with(help), "{found}");
         }
+    }
+
+    /// Failures on the way to a host.
+    fn routed() -> Vec<(ConnectError, &'static str, &'static str)> {
+        let address = |host| ServerAddress::new(host, 22);
+        let refused = || ConnectError::Unreachable {
+            address: address("192.0.2.1"),
+            source: io::ErrorKind::ConnectionRefused.into(),
+        };
+        let late = || ConnectError::TimedOut { phase: Phase::Connect, after: Duration::from_secs(10) };
+        let closed = |why| ConnectError::NotForwarded { address: address("10.0.0.1"), why };
+        vec![
+            (
+                ConnectError::NoneReached(vec![
+                    (address("192.0.2.1"), refused()),
+                    (address("2001:db8::1"), late()),
+                ]),
+                "no address can be reached: 192.0.2.1:22: cannot connect to 192.0.2.1:22; [2001:db8::1]:22: no \
+                 answer within 10 s while connecting",
+                "check that the host is up",
+            ),
+            (
+                ConnectError::Through {
+                    jump: "b.test:22".to_owned(),
+                    error: Arc::new(closed(NotOpened::Refused)),
+                },
+                "through b.test:22: the jump host cannot connect to 10.0.0.1:22",
+                "check that the host is up, and that its address",
+            ),
+            (
+                closed(NotOpened::Prohibited),
+                "the jump host forbids connections to 10.0.0.1:22",
+                "allow it in the jump host's sshd_config",
+            ),
+            (
+                ConnectError::AtJump {
+                    jump: "b.test:22".to_owned(),
+                    through: None,
+                    error: Arc::new(refused()),
+                },
+                "jump host b.test:22: cannot connect to 192.0.2.1:22",
+                "nothing listens on port 22",
+            ),
+            (
+                ConnectError::AtJump {
+                    jump: "c.test:22".to_owned(),
+                    through: Some("b.test:22".to_owned()),
+                    error: Arc::new(late()),
+                },
+                "jump host c.test:22 (through b.test:22): no answer within 10 s while connecting",
+                "check that the host is up",
+            ),
+            (
+                ConnectError::ByProxy { said: text("nc: no route"), error: Box::new(late()) },
+                "through the ProxyCommand: no answer within 10 s while connecting; it said: nc: no route",
+                "check the ProxyCommand",
+            ),
+        ]
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub fn why(unplanned: &Unplanned) -> Printable {
             "no login has a key or a password, and no keys were found in an SSH agent".to_owned()
         }
         Unplanned::NoLogin(keys) => keys.iter().map(ssh::unusable_key).collect::<Vec<_>>().join("; "),
+        Unplanned::NoRoute(why) => format!("no way to the host: {why}"),
         Unplanned::Recorded { why, help: _ } => return why.clone(),
         Unplanned::NotGathered => "the facts don't include this host".to_owned(),
         Unplanned::Unsaved => "its answer can't be saved without secrets of the folder".to_owned(),
@@ -31,6 +32,9 @@ pub fn help(unplanned: &Unplanned) -> Printable {
         Unplanned::Obstacle(obstacle) => obstacle_help(obstacle),
         Unplanned::Answer(error) => answer_help(error).to_owned(),
         Unplanned::Host(error) => host_help(error),
+        Unplanned::NoRoute(_) => {
+            "fix your SSH configuration, or pass `--no-ssh-config` if the folder says all that is needed".to_owned()
+        }
         Unplanned::Recorded { why: _, help } => return help.clone(),
         Unplanned::NotGathered => {
             "gather the facts again, with this folder: `spore facts -o FILE`".to_owned()

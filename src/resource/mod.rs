@@ -26,7 +26,7 @@ pub use printable::{LONGEST, Printable, is_hidden};
 pub use redact::{HostText, MASK, Redactor, Untrusted};
 pub use secret_bytes::SecretBytes;
 pub use source::{FileSource, FixedText, FolderKey};
-pub use switch::{kept_for, kept_path, staged_for, staged_path};
+pub use switch::{kept_for, kept_path, part_path, staged_for, staged_path};
 pub use time::{seconds, timestamp};
 pub use version::{InvalidVersion, Version};
 

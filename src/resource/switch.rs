@@ -10,6 +10,12 @@ pub fn staged_path(path: &str, sha256: &Sha256) -> String {
     format!("{directory}/.spore-{name}-{}", &digest[..16])
 }
 
+/// Where a host downloads a file with this digest that is to be staged, or from which a file
+/// to stage is unpacked. The digest in the name lets a later apply resume the download.
+pub fn part_path(path: &str, sha256: &Sha256) -> String {
+    format!("{}.part", staged_path(path, sha256))
+}
+
 /// Where a switch keeps the file that it replaces, which has this digest. The name differs
 /// from the name under which the same bytes would be staged, because staging another file
 /// for this path removes what was staged before, and must not remove the kept file.

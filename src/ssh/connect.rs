@@ -12,6 +12,7 @@ use russh::client::{self, AuthResult, KeyboardInteractiveAuthResponse as Asked};
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::resource::Redactor;
@@ -92,12 +93,7 @@ impl Session {
         timeouts: &Timeouts,
         redactor: &Redactor,
     ) -> Result<Self, ConnectError> {
-        let dialled = timeout(timeouts.connect, Wire::dial(address, timeouts.silence()));
-        let wire = dialled
-            .await
-            .map_err(|_| ConnectError::TimedOut { phase: Phase::Connect, after: timeouts.connect })?
-            .map_err(|source| ConnectError::unreachable(address, source))?;
-        open(wire, address, login, known, timeouts, redactor).await
+        open(dial(address, timeouts).await?, address, login, known, timeouts, redactor).await
     }
 
     /// Does the same as [`Session::connect`], but over an existing stream to the host.
@@ -131,7 +127,20 @@ impl Drop for CutUnlessKept {
     }
 }
 
-async fn open<S>(
+/// Opens a TCP connection.
+pub(super) async fn dial(
+    address: &ServerAddress,
+    timeouts: &Timeouts,
+) -> Result<Wire<TcpStream>, ConnectError> {
+    timeout(timeouts.connect, Wire::dial(address, timeouts.silence()))
+        .await
+        .map_err(|_| ConnectError::TimedOut { phase: Phase::Connect, after: timeouts.connect })?
+        .map_err(|source| ConnectError::unreachable(address, source))
+}
+
+/// Exchanges keys, checks the host key, and logs in. `address` is the server's name in
+/// `known_hosts`.
+pub(super) async fn open<S>(
     wire: Wire<S>,
     address: &ServerAddress,
     login: &Login,
@@ -267,7 +276,8 @@ fn worth_trying(method: MethodKind, offered: Option<&MethodSet>) -> bool {
     })
 }
 
-fn describe(credential: &Credential) -> Tried {
+/// A credential without its secret part.
+pub(super) fn describe(credential: &Credential) -> Tried {
     match credential {
         Credential::Key(key) => tried_key(key.public_key(), false),
         Credential::Agent(key) => tried_key(&key.public(), true),

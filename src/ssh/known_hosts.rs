@@ -27,7 +27,7 @@ mod tests;
 pub use certificate::CertificateFlaw;
 
 /// The port that `known_hosts` omits.
-const USUAL_PORT: u16 = 22;
+pub(super) const USUAL_PORT: u16 = 22;
 
 /// Host keys that the user trusts, from one or more files.
 #[derive(Clone, Debug, Default)]

@@ -29,6 +29,8 @@ pub struct Session {
     end: Ending,
     tap: Arc<Tap>,
     redactor: Redactor,
+    /// The connection to the jump host, which stays open as long as this one.
+    jump: Option<Arc<Session>>,
 }
 
 /// A connection from a host to one of its own ports.
@@ -103,7 +105,12 @@ impl Session {
         tap: Arc<Tap>,
         redactor: &Redactor,
     ) -> Self {
-        Self { handle, end, tap, redactor: redactor.clone() }
+        Self { handle, end, tap, redactor: redactor.clone(), jump: None }
+    }
+
+    /// This connection, which was opened over one to a jump host.
+    pub(super) fn over_jump(self, jump: Arc<Session>) -> Self {
+        Self { jump: Some(jump), ..self }
     }
 
     /// The redactor that masks secrets in the host's text.
@@ -164,8 +171,22 @@ impl Session {
         Ok(self.open(port, patience).await?.into_stream())
     }
 
+    /// Opens a connection from the host to a TCP port of another one.
+    pub(super) async fn forward(
+        &self,
+        host: &str,
+        port: u16,
+        patience: Duration,
+    ) -> Result<Stream, NotOpened> {
+        Ok(self.open_to(host, port, patience).await?.into_stream())
+    }
+
     async fn open(&self, port: u16, patience: Duration) -> Result<Opened, NotOpened> {
-        let opening = self.handle.channel_open_direct_tcpip("127.0.0.1", port.into(), "127.0.0.1", 0);
+        self.open_to("127.0.0.1", port, patience).await
+    }
+
+    async fn open_to(&self, host: &str, port: u16, patience: Duration) -> Result<Opened, NotOpened> {
+        let opening = self.handle.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0);
         match timeout(patience, opening).await {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(russh::Error::ChannelOpenFailure(reason))) => Err(match reason {
@@ -193,7 +214,7 @@ impl Session {
 
     /// Disconnects, which closes all channels that are still open.
     pub async fn close(self) {
-        let Self { handle, tap, .. } = self;
+        let Self { handle, tap, jump, .. } = self;
         // The host need not answer, and may be unreachable.
         let _ = timeout(FAREWELL, async {
             let why = russh::Disconnect::ByApplication;
@@ -202,6 +223,7 @@ impl Session {
         })
         .await;
         tap.cut();
+        drop(jump);
     }
 }
 

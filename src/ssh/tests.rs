@@ -11,6 +11,8 @@ use server::TestServer;
 mod commands;
 mod faults;
 mod logins;
+mod proxies;
+mod routes;
 mod server;
 
 /// Time-outs that are long enough for a busy machine.

@@ -85,6 +85,12 @@ impl Wire<TcpStream> {
 }
 
 impl<S> Wire<S> {
+    /// The same wire, whose stream is part of another one. `drained` is called when all data that
+    /// has arrived has been read.
+    pub(super) fn within<T>(self, other: impl FnOnce(S) -> T, drained: fn(&T)) -> Wire<T> {
+        Wire { stream: other(self.stream), tap: self.tap, drained }
+    }
+
     /// A wire over any stream.
     pub(super) fn over(stream: S) -> Self {
         Self { stream, tap: Arc::default(), drained: |_| () }
@@ -122,7 +128,7 @@ async fn dial(address: &ServerAddress) -> io::Result<TcpStream> {
 
 /// Disables delayed acknowledgements. The kernel delays them by 40 ms once a connection
 /// looks interactive, and re-enables the delay after a few packets.
-fn acknowledge_promptly(stream: &TcpStream) {
+pub(super) fn acknowledge_promptly(stream: &TcpStream) {
     // A failure only costs speed.
     #[cfg(target_os = "linux")]
     let _ = SockRef::from(stream).set_tcp_quickack(true);

@@ -120,3 +120,35 @@ pub(crate) fn host_keys(lab: &Lab) {
     network.know(unknown, &line);
     network.plan(&[]).exits(3).last_says("could not be planned");
 }
+
+/// A host that only another one can reach, at an address that means nothing to the controller.
+pub(crate) fn jump_hosts(lab: &Lab) {
+    let hosts = lab.up_many(2, &Suite::Bookworm.machine());
+    let [gate, inner] = &hosts[..] else { panic!("two hosts") };
+    let mut network = network(lab, &hosts);
+    gate.sh("ip address add 192.168.77.1/24 dev host0");
+    inner.sh("ip address add 192.168.77.2/24 dev host0
+        echo ListenAddress 192.168.77.2 >/etc/ssh/sshd_config.d/inner.conf
+        systemctl restart ssh.service");
+    network.reach_at(inner, "192.168.77.2");
+    network.know(inner, &inner.known_hosts().replace(&inner.addr().to_string(), "192.168.77.2"));
+    let line = [inner.name(), "not planned", "cannot connect to 192.168.77.2:22"];
+    network.plan(&[]).exits(3).says_in_one_line(&line);
+
+    network.reach_through(inner, gate.name());
+    network.apply(&[]).exits(0);
+    meshed(&[inner], &[gate], 4242);
+    network.is_in_place(&[]);
+    inner.power_cut();
+    network.plan(&["--timeout", "connect=2"]).exits(3).says_in_one_line(&[
+        inner.name(),
+        "not planned",
+        &format!("through {}: no answer within 2 s while connecting", gate.name()),
+    ]);
+    gate.power_cut();
+    network.plan(&["--timeout", "connect=2"]).exits(3).says_in_one_line(&[
+        inner.name(),
+        "not planned",
+        &format!("jump host {}: no answer within 2 s while connecting", gate.name()),
+    ]);
+}

@@ -10,6 +10,7 @@ mod binary;
 mod changes;
 mod drift;
 mod faults;
+mod fetch;
 mod first;
 mod gate;
 mod host;
@@ -17,6 +18,13 @@ mod hostile;
 #[expect(dead_code, clippy::unwrap_used, reason = "another test uses the rest, and panics where it fails")]
 #[path = "../hostile.rs"]
 mod hostile_cases;
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "another test uses the rest, and a server that fails ends its test"
+)]
+#[path = "../support/http.rs"]
+mod http;
 mod in_force;
 mod keys;
 mod mending;
@@ -63,6 +71,7 @@ fn main() -> ExitCode {
         trial("access::users", access::users),
         trial("access::hosts_that_are_down", access::hosts_that_are_down),
         trial("access::host_keys", access::host_keys),
+        trial("access::jump_hosts", access::jump_hosts),
         trial("scheduler::elders_that_die", scheduler::elders_that_die),
         trial("scheduler::hosts_that_cannot_be_staged", scheduler::hosts_that_cannot_be_staged),
         trial("scheduler::a_change_that_does_not_last", scheduler::a_change_that_does_not_last),
@@ -74,6 +83,7 @@ fn main() -> ExitCode {
         trial("alive::forwarding_is_forbidden", alive::forwarding_is_forbidden),
         trial("alive::ports_that_are_taken", alive::ports_that_are_taken),
         trial("drift::drift", drift::drift),
+        trial("fetch::by_the_hosts", fetch::by_the_hosts),
         trial("gate::a_node_that_cannot_start", gate::a_node_that_cannot_start),
         trial("gate::two_shapes_on_one_host", gate::two_shapes_on_one_host),
         trial("hostile::a_host_that_lies", hostile::a_host_that_lies),

@@ -16,7 +16,7 @@ use spore_drive::{
         action::{Action, Fallback, Running, Staged},
         wire::{ActionReport, Outcome},
     },
-    remote::{Connection, Locked, NotLocked, Payload, Payloads, RemoteLimits, Run, Stop},
+    remote::{Connection, Locked, NotLocked, Payload, Payloads, Program, RemoteLimits, Run, Stop},
     render,
     resource::{
         Access, FileSource, Health, Port, Printable, Redactor, SecretBytes, Sha256, Transport, Untrusted,
@@ -89,7 +89,7 @@ async fn plants(locked: &mut Locked, host: &host::LabHost) {
         source: FileSource::Plugin(path.to_owned()),
     };
     let binary = file("/tb/bin/probe", &program, 0o755);
-    payloads.files.insert(binary.source.clone(), Payload::Artifact { raw: program.into(), gzip });
+    payloads.files.insert(binary.source.clone(), Payload::Artifact(Program { raw: program.into(), gzip }));
     let config = file("/tb/config/probe.yaml", b"secret", 0o600);
     payloads.files.insert(config.source.clone(), Payload::Secret(SecretBytes::new("secret")));
     let unit = file("/etc/systemd/system/tau@probe.service", UNIT.as_bytes(), 0o644);
@@ -234,7 +234,7 @@ async fn connect(lab: &Lab, host: &host::LabHost, user: &str, limits: &RemoteLim
     let login = Login { user: user.to_owned(), credentials: vec![Credential::Key(key)] };
     let redactor = Redactor::new(&[SecretBytes::new("hunter2")], [""; 0]);
     let name = "host".parse().unwrap();
-    let server = Server { addresses: vec![address], known, logins: vec![login] };
+    let server = Server::new(address, known, vec![login]);
     let dialer = Dialer::new(limits.ssh, redactor);
     Connection::connect(name, &Route::direct(server), &dialer, limits).await.unwrap()
 }

@@ -56,6 +56,7 @@ struct RawOptions {
     take_over: bool,
     no_revert: bool,
     purge_storage: bool,
+    fetch: Option<String>,
     retire: Option<String>,
     gone: bool,
 }
@@ -127,6 +128,7 @@ impl Case {
         let supplies = supplies(&network, raw.options.tau.as_deref());
         let options = Options {
             prune: false,
+            fetch: raw.options.fetch.map(|fetch| fetch.parse().unwrap()),
             targets: raw.options.targets.iter().map(|target| target.parse().unwrap()).collect(),
             batch: raw.options.batch,
             take_over: raw.options.take_over,
@@ -189,6 +191,10 @@ pub(crate) fn supplies(network: &Network, tau: Option<&str>) -> Supplies {
             let sha256 = Sha256::of(format!("{} {architecture}", tau.unwrap_or("v1")).as_bytes());
             supplies.tau.insert(architecture, ArtifactRef { sha256, size: Some(100_000_000) });
             supplies.versions.extend(tau.unwrap_or("v1").parse().ok().map(|version| (sha256, version)));
+            let pin = network.tau.get(&architecture).map(|pin| &pin.value);
+            let fetch = pin.map(|pin| pin.fetch).unwrap_or_default();
+            let download = pin.and_then(|pin| pin.host_download(sha256)).map(Arc::new);
+            supplies.fetched.insert(sha256, (fetch, download));
         }
     }
     for plugin in network.shapes.values().flat_map(|shape| &shape.plugins).filter(|plugin| plugin.is_there) {

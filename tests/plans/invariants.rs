@@ -155,10 +155,9 @@ fn verified(world: &World, plan: &Plan) -> Held {
     for (host, list) in &plan.stage {
         let staged: BTreeSet<&str> = list
             .iter()
-            .filter_map(|planned| match &planned.action {
-                Action::Stage(file) if matters(&file.path) => Some(file.path.as_str()),
-                _ => None,
-            })
+            .filter_map(|planned| planned.action.staged())
+            .map(|file| file.path.as_str())
+            .filter(|path| matters(path))
             .collect();
         let desired =
             plan.nodes.keys().filter(|node| world.network.hosts[host].nodes.contains_key(&node.shape));

@@ -163,7 +163,8 @@ impl Saved {
 
 /// What the plan is made from. Here, the folder has one file of each kind.
 fn inputs(world: &World) -> Inputs {
-    let Options { targets, batch, take_over, no_revert, purge_storage, prune, retire: _ } = &world.options;
+    let Options { targets, batch, take_over, no_revert, purge_storage, prune, fetch, retire: _ } =
+        &world.options;
     let key = InputKey::new(world.network.swarm_key.here().unwrap().line());
     let one = |name: &str| [(name.to_owned(), key.digest(Sha256::of(name.as_bytes())))].into();
     Inputs {
@@ -174,6 +175,7 @@ fn inputs(world: &World) -> Inputs {
             no_revert: *no_revert,
             purge_storage: *purge_storage,
             prune: *prune,
+            fetch: fetch.map(|fetch| fetch.name().to_owned()),
         },
         key: key.fingerprint(),
         folder: one("hosts.yaml"),

@@ -18,7 +18,7 @@ use spore_drive::plan::Plan;
 use spore_drive::plan::action::{Action, Fallback, LinkBefore, Running, Staged};
 use spore_drive::resource::{
     Access, FileSource, HostName, HostText, NodeName, Port, Printable, Sha256, Transport, Version, kept_path,
-    staged_path,
+    part_path, staged_path,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -115,6 +115,10 @@ impl HostState<'_> {
             Action::MakeDirectory { path, access } => self.make_directory(path, access),
             Action::SetAccess { path, before, after } => self.set_access(path, before, after),
             Action::Stage(file) => self.stage(file),
+            Action::Fetch { file, download } => {
+                self.facts.paths.remove(&part_path(&file.path, &download.sha256));
+                self.stage(file)
+            }
             Action::Verify { command, staged, version } => {
                 self.verify(command, staged)?;
                 self.note_version(command, staged, version.as_ref());

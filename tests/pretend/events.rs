@@ -20,7 +20,7 @@ fn events_tell_the_whole_apply() {
     world.spore(&[APPLY, &["--events", "events"]].concat()).exits(0);
     let text = fs::read_to_string(world.folder().join("events")).unwrap();
     let events = lines(&text);
-    assert_eq!((&events[0]["event"], &events[0]["version"]), (&"version".into(), &"1.1".into()));
+    assert_eq!((&events[0]["event"], &events[0]["version"]), (&"version".into(), &"1.2".into()));
     let mut times: Vec<&str> = events.iter().map(|event| event["at"].as_str().unwrap()).collect();
     assert!(times.iter().all(|at| at.len() == "2026-11-27T21:00:00.000Z".len()));
     let in_order = times.clone();

@@ -8,6 +8,7 @@ mod demo;
 mod dumps;
 mod events;
 mod faults;
+mod fetch;
 mod formats;
 mod handshake;
 mod help;
@@ -16,6 +17,9 @@ mod hostile;
 #[path = "../hostile.rs"]
 mod hostile_cases;
 mod hostile_host;
+#[expect(dead_code, reason = "another test uses the rest")]
+#[path = "../support/http.rs"]
+mod http;
 mod instants;
 mod killed;
 mod mail;
@@ -28,10 +32,13 @@ mod readme;
 mod receipts;
 mod recipes;
 mod rehearse;
+mod routes;
 mod saved;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/schema.rs"]
 mod schema;
+#[path = "../support/sshd.rs"]
+mod sshd;
 mod surroundings;
 mod world;
 

@@ -1,10 +1,12 @@
 //! Whatever a host reports on its actions, only a valid sequence of answers is accepted.
 //! `tests/fuzz/run reports` uses the same [`judge`].
 
+use spore_drive::artifact::HostDownload;
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
-use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Transfer, call, receive};
+use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Need, Transfer, call, receive};
 use spore_drive::resource::{Access, FileSource, Sha256, Untrusted};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The request that the first byte of an input selects: two bits for each of four calls.
 fn calls(which: u8) -> Vec<Call> {
@@ -25,9 +27,21 @@ fn calls(which: u8) -> Vec<Call> {
             0 => call(i, &Action::Stage(file())),
             1 => receive(i, &file(), Transfer { bytes: 1, gzip: false }),
             2 => call(i, &start()),
+            _ if fetches(which, i) => {
+                let urls = vec![URL.parse().unwrap()];
+                let download = HostDownload { urls, sha256: Sha256::of(b"a"), packed: false, size: None };
+                call(i, &Action::Fetch { file: file(), download: Arc::new(download) })
+            }
             _ => call(i, &Action::Reload { files: BTreeMap::new() }),
         })
         .collect()
+}
+
+const URL: &str = "http://127.0.0.1/a";
+
+/// Whether the host is to download a file in this call.
+fn fetches(which: u8, i: usize) -> bool {
+    which >> (2 * i) & 3 == 3 && i % 2 == 1
 }
 
 /// Checks the answers to a request. The first byte selects the calls, and the second the
@@ -53,9 +67,12 @@ pub(crate) fn judge(data: &[u8]) -> Result<(), String> {
         };
         let index = match answer {
             _ if over => return Err(format!("`{line}` after the end")),
-            Answer::Began(index) | Answer::Need(index) | Answer::Runs(index, _) | Answer::Ended(index, _) => {
-                index
-            }
+            Answer::Got(index, _) if fetches(*which, index) && exchange.current() == at => continue,
+            Answer::Got(..) => return Err(format!("`{line}` isn't about a download, or moves a deadline")),
+            Answer::Began(index)
+            | Answer::Need(index, _)
+            | Answer::Runs(index, _)
+            | Answer::Ended(index, _) => index,
             Answer::End(_) => {
                 over = true;
                 continue;
@@ -76,7 +93,8 @@ pub(crate) fn judge(data: &[u8]) -> Result<(), String> {
             [] => false,
             _ if !is_due => return Err(format!("{i} isn't due: {heard:?}")),
             [Answer::Began(_)] => false,
-            [Answer::Began(_), Answer::Need(_)] if kind(i) == 0 => true,
+            [Answer::Began(_), Answer::Need(_, Need { why: None, .. })] if kind(i) == 0 => true,
+            [Answer::Began(_), Answer::Need(_, Need { why: Some(_), .. })] if fetches(*which, i) => true,
             [Answer::Began(_), Answer::Runs(_, id)] if kind(i) == 2 && id.len() <= 64 => false,
             [Answer::Began(_), Answer::Ended(_, ending)] => is_good(ending),
             [Answer::Began(_), Answer::Runs(..), Answer::Ended(_, ending)] if kind(i) == 2 => is_good(ending),
@@ -110,7 +128,7 @@ mod tests {
         let words = prop_oneof![
             4 => Just("began".to_owned()),
             3 => Just("done".to_owned()),
-            1 => prop::sample::select(vec!["need", "already", "differs L2E= bm90aGluZw== bm90aGluZw==", "failed ", "runs 0a"])
+            1 => prop::sample::select(vec!["need gzip", "need raw bm8=", "got 1", "already", "differs L2E= bm90aGluZw== bm90aGluZw==", "failed ", "runs 0a"])
                 .prop_map(str::to_owned),
             1 => "[ -~\\n]{0,40}",
         ];

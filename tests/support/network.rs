@@ -3,10 +3,10 @@
 //! value.
 
 use serde_yaml::Value;
-use spore_drive::artifact::Pin;
+use spore_drive::artifact::{Fetch, Pin};
 use spore_drive::identity::SshKeyKind;
 use spore_drive::network::{
-    At, CustomDomain, Domain, Host, Identity, KeyFile, Location, Login, Network, Plugin, Ports, Secret,
+    At, CustomDomain, Domain, Host, Identity, Jump, KeyFile, Location, Login, Network, Plugin, Ports, Secret,
     Shape, Ssh, Tenancy,
 };
 use std::fmt::Display;
@@ -51,12 +51,15 @@ pub(crate) fn text(network: &Network) -> String {
         lines.extend(fields.iter().map(|field| format!("  {field}")));
     }
     for (architecture, pin) in tau {
-        let Pin { source, sha256, binary, version } = &pin.value;
+        let Pin { source, mirrors, fetch, sha256, binary, version, size } = &pin.value;
         lines.push(format!("tau for {architecture}"));
         lines.push(format!("  source   {source}"));
+        lines.extend(mirrors.iter().map(|url| format!("  mirror   {url}")));
+        lines.extend((*fetch != Fetch::Send).then(|| format!("  fetch    {}", fetch.name())));
         lines.push(format!("  sha256   {sha256}"));
         lines.push(format!("  binary   {}", or(binary, "not given")));
         lines.push(format!("  version  {}", or(version, "not given")));
+        lines.extend(size.map(|size| format!("  size     {size}")));
     }
     lines.join("\n") + "\n"
 }
@@ -122,7 +125,13 @@ fn of_login(login: &Login) -> Vec<String> {
 }
 
 fn of_host(host: &Host) -> Vec<String> {
-    let Host { name, addresses, ssh: Ssh { address, port, logins }, location, nodes } = host;
+    let Host {
+        name,
+        addresses,
+        ssh: Ssh { address, more, port, names_port: _, jumps, logins },
+        location,
+        nodes,
+    } = host;
     let logins: Vec<&str> = logins.iter().map(|login| login.name.value.as_str()).collect();
     let addresses: Vec<String> = addresses
         .iter()
@@ -136,6 +145,10 @@ fn of_host(host: &Host) -> Vec<String> {
         format!("  addresses  {}", or_none(&addresses.join(", "))),
         format!("  ssh        {} port {port} as {}", address.value, logins.join(", ")),
     ];
+    lines.extend(more.iter().map(|address| format!("  or         {}", address.value)));
+    for Jump { user, host, port } in jumps.iter().map(|jump| &jump.value) {
+        lines.push(format!("  jump       {host} port {} as {}", or(port, "as usual"), or(user, "usual")));
+    }
     if let Some(Location { lat, long }) = location {
         lines.push(format!("  location   {}, {}", lat.value, long.value));
     }

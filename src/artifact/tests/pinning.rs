@@ -17,7 +17,8 @@ fn a_pin_of_an_address_is_what_fetch_wants() {
     let (architecture, pin) = pin(&url, place.path(), &place.cache(), &mut |_| {}).unwrap();
     assert_eq!(architecture, Architecture::Amd64);
     let version = Some("v1.2.3".parse().unwrap());
-    assert_eq!(pin, Pin { binary: Some(Sha256::of(&amd64())), version, ..pinned(&url, &release()) });
+    let (binary, size) = (Some(Sha256::of(&amd64())), Some(amd64().len() as u64));
+    assert_eq!(pin, Pin { binary, version, size, ..pinned(&url, &release()) });
     place.fetch(&pin).unwrap();
     assert_eq!(server.requests().len(), 1);
 }
@@ -32,7 +33,8 @@ fn a_pin_of_a_file_moves_with_the_folder() {
     fs::write(&outside, gzip(&amd64())).unwrap();
     let pin_of = |path: &Path| pin(path.to_str().unwrap(), place.path(), &place.cache(), &mut |_| {});
     let version = Some("v1.2.3".parse().unwrap());
-    assert_eq!(pin_of(&inside).unwrap().1, Pin { version, ..pinned("bin/tau", &amd64()) });
+    let size = Some(amd64().len() as u64);
+    assert_eq!(pin_of(&inside).unwrap().1, Pin { version, size, ..pinned("bin/tau", &amd64()) });
     let (_, absolute) = pin_of(&outside).unwrap();
     assert_eq!(absolute.source, Source::Path(outside.canonicalize().unwrap().to_str().unwrap().to_owned()));
     assert_eq!(absolute.binary, Some(Sha256::of(&amd64())));

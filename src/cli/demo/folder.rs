@@ -48,7 +48,7 @@ pub(super) fn write(folder: &Path, architecture: Architecture, ssh_key: &str) ->
     }
     let tau = crate::pretend::program(architecture, TAU);
     let source = Source::Path("bin/tau".to_owned());
-    let pin = Pin { source, sha256: Sha256::of(&tau), binary: None, version: None };
+    let pin = Pin::new(source, Sha256::of(&tau));
     fs::write(folder.join("bin/tau"), tau)?;
     let pins = Pins([(architecture, pin)].into());
     for (path, text) in [

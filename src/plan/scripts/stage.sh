@@ -5,6 +5,24 @@
 # is_staged PATH STAGED DIGEST MODE OWNER: the action is done already if the file is at PATH
 # or at STAGED; otherwise the file is asked for.
 is_staged() {
+    find_staged "$@"
+    need ''
+}
+
+# need WHY: ends the action's first part by asking for the file, and says whether this host can
+# decompress it. WHY is the reason why the host couldn't download it, or empty.
+need() {
+    how=raw
+    if command -v gzip >/dev/null; then
+        how=gzip
+    fi
+    printf '%s %s need %s%s\n' "$m" "$index" "$how" "${1:+ $(printf %s "$1" | base64 -w0)}" >&3
+    exit 40
+}
+
+# find_staged PATH STAGED DIGEST MODE OWNER...: ends the action if the file is at PATH or at
+# STAGED.
+find_staged() {
     look "$1"
     if [ "$kind" = file ]; then
         digest
@@ -22,25 +40,27 @@ is_staged() {
             already
         fi
     fi
-    printf '%s %s need\n' "$m" "$index" >&3
-    exit 40
+}
+
+# remove_staged PATH [KEPT]: removes earlier versions that were staged for this path, complete
+# or partial, except KEPT.
+remove_staged() {
+    near="$root${1%/*}/.spore-${1##*/}"
+    hex='[0-9a-f]'
+    hex=$hex$hex$hex$hex
+    # shellcheck disable=SC2231 # a pattern
+    for old in "$near"-$hex$hex$hex$hex "$near"-$hex$hex$hex$hex.part; do
+        if [ "$old" != "$root${2-}" ] && { [ -e "$old" ] || [ -L "$old" ]; }; then
+            try "cannot remove ${old#"$root"}" rm -rf -- "$old"
+        fi
+    done
 }
 
 # stage PATH STAGED DIGEST MODE OWNER BYTES gzip|raw: writes the file to STAGED, reading
 # BYTES bytes from standard input. If it leaves some of them unread, the request discards
 # them.
 stage() {
-    dir=${1%/*}
-    name=${1##*/}
-    # Removes earlier versions that were staged for this path, complete or partial.
-    hex='[0-9a-f]'
-    hex=$hex$hex$hex$hex
-    # shellcheck disable=SC2231 # a pattern
-    for old in "$root$dir/.spore-$name"-$hex$hex$hex$hex "$root$dir/.spore-$name"-$hex$hex$hex$hex.part; do
-        if [ -e "$old" ] || [ -L "$old" ]; then
-            try "cannot remove ${old#"$root"}" rm -rf -- "$old"
-        fi
-    done
+    remove_staged "$1"
     part=$2.part
     # shellcheck disable=SC2064 # expands to the present value
     trap "rm -f -- '$root$part'" EXIT
@@ -63,10 +83,17 @@ stage() {
     look "$part"
     digest
     [ "$digest" = "$3" ] || fail "$1 was damaged in transit: expected sha256 $(short "$3"), got $(short "$digest")"
-    [ "$access" = "$4 $5" ] || set_access "$part" "$4" "$5"
-    sync_path "$part"
-    try "cannot rename $part" mv -fT -- "$root$part" "$root$2"
-    sync_path "${dir:-/}"
-    remember "$2" "$3"
+    conclude "$part" "$2" "$3" "$4" "$5"
     finish
+}
+
+# conclude PART STAGED DIGEST MODE OWNER: gives the file, which was looked at last and has this
+# digest, its owner, its mode and its name.
+conclude() {
+    [ "$access" = "$4 $5" ] || set_access "$1" "$4" "$5"
+    sync_path "$1"
+    try "cannot rename $1" mv -fT -- "$root$1" "$root$2"
+    parent "$2"
+    sync_path "$parent"
+    remember "$2" "$3"
 }

@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! answer  = call* end             the calls in the order of the request, each once
-//! call    = began start? start? settles? outcome
+//! call    = began got* start? start? settles? outcome
+//!                                 `got` only if the host downloads a file
 //! start   = runs                  only if the call starts or awaits a unit; the second one follows
 //!                                 if the unit has crashed once
 //! outcome = need                  only if the call asks whether a file has to be sent
@@ -23,7 +24,7 @@
 //! extends its deadline only when `current` changes waits for a limited time, whatever the
 //! host sends.
 
-use super::{Answer, Call};
+use super::{Answer, Call, Need};
 use crate::resource::Untrusted;
 
 /// The maximum length of the id of a start. The ids of systemd have 32 characters.
@@ -49,6 +50,8 @@ pub struct Exchange {
 pub(super) enum CallKind {
     /// The call asks whether a file has to be sent.
     Ask,
+    /// The call has the host download a file, or asks for it.
+    Fetch,
     /// The call receives a file.
     Receive {
         /// Whether all of the file has been sent.
@@ -119,8 +122,11 @@ impl Exchange {
                 (state, false)
             }
             (State::Waiting, Answer::Began(index)) if is_due(*index) => (State::Begun, false),
-            (State::Begun, Answer::Need(index)) if is_due(*index) && kind == Some(CallKind::Ask) => {
+            (State::Begun, Answer::Need(index, need)) if is_due(*index) && may_need(kind, need) => {
                 (State::Waiting, true)
+            }
+            (State::Begun, Answer::Got(index, _)) if is_due(*index) && kind == Some(CallKind::Fetch) => {
+                (State::Begun, false)
             }
             (State::Begun, Answer::Runs(index, id))
                 if is_due(*index) && kind == Some(CallKind::Unit) && is_id(id) =>
@@ -181,6 +187,16 @@ impl Exchange {
     /// Whether every call has its outcome, or one had a bad outcome.
     pub fn is_answered(&self) -> bool {
         self.at == self.calls.len() || self.state == State::Stopped
+    }
+}
+
+/// Whether a call may ask for its file in this way: the host says why it couldn't download the
+/// file if it was to.
+fn may_need(kind: Option<CallKind>, need: &Need) -> bool {
+    match kind {
+        Some(CallKind::Ask) => need.why.is_none(),
+        Some(CallKind::Fetch) => need.why.is_some(),
+        _ => false,
     }
 }
 

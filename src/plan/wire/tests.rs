@@ -5,8 +5,11 @@
 
 mod fake_host;
 mod fallback;
+mod fetch;
 mod files;
 mod handshake;
+#[path = "../../../tests/support/http.rs"]
+mod http;
 mod receipts;
 mod units;
 
@@ -87,7 +90,10 @@ fn nothing_is_begun_without_the_lock() {
 fn what_a_script_says_of_itself_is_read() {
     let parse = Answer::parse;
     assert_eq!(parse("3 began"), Some(Answer::Began(3)));
-    assert_eq!(parse("0 need"), Some(Answer::Need(0)));
+    assert_eq!(parse("0 need gzip"), Some(Answer::Need(0, Need { gzip: true, why: None })));
+    let why = Some(Untrusted::new("no"));
+    assert_eq!(parse("0 need raw bm8="), Some(Answer::Need(0, Need { gzip: false, why })));
+    assert_eq!(parse("0 got 12"), Some(Answer::Got(0, 12)));
     assert_eq!(parse("12 done"), Some(Answer::Ended(12, Ending::Done)));
     assert_eq!(parse("1 failed bm8="), Some(Answer::Ended(1, Ending::Failed(Untrusted::new("no")))));
     // `/a`, `nothing` and `link b c`.
@@ -106,6 +112,10 @@ fn what_a_script_says_of_itself_is_read() {
         "1 failed !",
         "1 done 2",
         "1 well",
+        "1 need",
+        "1 need zstd",
+        "1 need raw !",
+        "1 got x",
         "1 differs ",
         "1 differs L2E=",
         "1 differs L2E= bm90aGluZw== ",
@@ -147,6 +157,8 @@ fn two_runs_of_a_program_may_take_twice_as_long() {
         settle: seconds(1_000),
         verify: seconds(10_000),
         packages: seconds(100_000),
+        fetch: seconds(1_000_000),
+        stall: seconds(1),
     };
     let verify = Action::Verify { command: Vec::new(), staged: BTreeMap::new(), version: None };
     assert_eq!(patience.longest(&verify), seconds(2 * (10_000 + 5)));

@@ -2,7 +2,7 @@
 
 use super::{Text, Words, quoted, say};
 use crate::finding::{
-    Absent, Bounds, Component, EndpointFlaw, Expected, FieldProblem, Finding, FolderProblem, Form,
+    Absent, Bounds, Component, EndpointFlaw, Expected, FieldProblem, Finding, FolderProblem, Form, JumpFlaw,
     KeyProblem, Listed, NetworkKey, Owner, Referent, Scalar, Start, UnreadableFile,
 };
 use crate::render::problems::counted;
@@ -411,6 +411,21 @@ pub(super) fn field(what: &FieldProblem) -> Words {
             let (why, help) = endpoint(flaw);
             say(format!("`{text}` is not an IP address or a host name"), [why], help)
         }
+        FieldProblem::Jump { text, flaw: JumpFlaw::Form } => say(
+            format!("`{text}` is not a jump host"),
+            ["expected a name or an address"],
+            "write the name of a host in the folder, or `host`, `user@host` or `user@host:22`; an IPv6 address with a port needs brackets",
+        ),
+        FieldProblem::Jump { text, flaw } => say(
+            match flaw {
+                JumpFlaw::Itself => format!("`{text}` is reached through itself"),
+                JumpFlaw::Form | JumpFlaw::Loop => {
+                    format!("`{text}` is reached through a host that is reached through it")
+                }
+            },
+            ["this leads nowhere"],
+            "name a server that can be reached without this host",
+        ),
         FieldProblem::UserName(text) => say(
             format!("`{text}` is not a user name"),
             ["this"],
@@ -439,6 +454,19 @@ pub(super) fn field(what: &FieldProblem) -> Words {
             say(error.to_string(), ["this"], help)
         }
         FieldProblem::Path(error) => say(error.to_string(), ["this"], error.help().unwrap_or_default()),
+        FieldProblem::Fetch => say(
+            "`fetch` is either `send` or `hosts`",
+            ["this"],
+            "`send`: spore downloads tau and sends it to the hosts; `hosts`: each host downloads it itself",
+        ),
+        FieldProblem::NoUrl(architecture) => say(
+            format!("hosts can't fetch tau for `{architecture}`: it has no URL"),
+            ["this"],
+            "use `url` instead of `path`, or add a URL of the same file to `mirrors`",
+        ),
+        FieldProblem::Size => {
+            say("a size is a number of bytes", ["this"], "`spore tau pin` writes it; it can be left out")
+        }
         FieldProblem::Version(error) => {
             say(error.to_string(), ["this"], "`spore tau pin` writes it; it can be left out")
         }
@@ -468,8 +496,10 @@ fn expected(expected: &Expected) -> Text {
         Expected::Degrees => "degrees",
         Expected::Digest => "a SHA-256 digest",
         Expected::DomainName => "a domain name",
+        Expected::Fetch => "`send` or `hosts`",
         Expected::HostName => "a host name",
         Expected::IpAddress => "an IP address",
+        Expected::JumpHost => "a jump host",
         Expected::Latitude => "a latitude",
         Expected::LoginName => "the name of a login",
         Expected::Longitude => "a longitude",
@@ -484,6 +514,7 @@ fn expected(expected: &Expected) -> Text {
         Expected::PrivateKey => "a private key",
         Expected::ServiceName => "a service name",
         Expected::ServiceOfDomain => "the name of a service",
+        Expected::Size => "a size in bytes",
         Expected::Url => "a URL",
         Expected::UserName => "a user name",
         Expected::Version => "a version",

@@ -140,6 +140,11 @@ pub(super) fn note(note: &Note) -> String {
             "the SSH server forbids forwarding on {}, so it isn't known whether the nodes there answer",
             super::listed(hosts.iter())
         ),
+        Note::SentWithoutUrl(sha256) => format!(
+            "tau with sha256 {:.12} is sent to the hosts, because tau.yaml has no URL from which they could \
+             download it",
+            sha256.to_string()
+        ),
         Note::Receipts(hosts) => format!(
             "apply leaves a receipt on {}, so that later plans can tell what has changed since",
             super::listed(hosts.iter())

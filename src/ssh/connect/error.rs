@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
 use crate::resource::{Printable, Redactor};
 use crate::ssh::known_hosts::{self, CertificateFlaw, Distrust, KnownHosts, KnownLine};
-use crate::ssh::{Lost, ServerAddress};
+use crate::ssh::{Lost, NotOpened, ServerAddress};
 
 /// Why a host could not be connected to, or logged in to. Failures that are fixed in
 /// different ways have different variants.
@@ -116,6 +117,43 @@ pub enum ConnectError {
         /// Whether the host accepted a credential and requires another one.
         partly: bool,
     },
+    /// The host has several addresses, and no connection to one of them could be opened.
+    NoneReached(Vec<(ServerAddress, ConnectError)>),
+    /// The jump host didn't open a connection to this address.
+    NotForwarded {
+        /// The address of the host, or of the next jump host.
+        address: ServerAddress,
+        /// The reason.
+        why: NotOpened,
+    },
+    /// A jump host on the way couldn't be connected to, or logged in to.
+    AtJump {
+        /// What messages call the jump host.
+        jump: String,
+        /// The jump host before this one, if there is one.
+        through: Option<String>,
+        /// The reason. All hosts behind the jump host have it in common.
+        error: Arc<ConnectError>,
+    },
+    /// The host couldn't be connected to, or logged in to, through a jump host.
+    Through {
+        /// The last jump host.
+        jump: String,
+        /// The reason.
+        error: Arc<ConnectError>,
+    },
+    /// The `ProxyCommand` can't be run.
+    ProxyNotStarted {
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The connection over a `ProxyCommand` failed.
+    ByProxy {
+        /// The last lines of its standard error.
+        said: Printable,
+        /// The reason.
+        error: Box<ConnectError>,
+    },
 }
 
 /// A phase of connecting, in the order in which they happen.
@@ -168,6 +206,36 @@ pub enum Tried {
 }
 
 impl ConnectError {
+    /// The error without the way to the server at which it happened.
+    pub fn innermost(&self) -> &Self {
+        match self {
+            Self::AtJump { error, .. } | Self::Through { error, .. } => error.innermost(),
+            Self::ByProxy { error, .. } => error.innermost(),
+            other => other,
+        }
+    }
+
+    /// Whether another address of the same server may work.
+    pub(in crate::ssh) fn leaves_other_addresses(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound { .. }
+                | Self::Unreachable { .. }
+                | Self::NotForwarded { .. }
+                | Self::TimedOut { phase: Phase::Connect, .. }
+        )
+    }
+
+    /// Whether this may be the fault of a command that connects to the server.
+    pub(in crate::ssh) fn is_of_connection(&self) -> bool {
+        let is_early = |phase: &Phase| *phase != Phase::Login;
+        match self {
+            Self::TimedOut { phase, .. } | Self::HungUp { phase, .. } => is_early(phase),
+            Self::NotSsh { .. } | Self::TurnedAway { .. } => true,
+            _ => false,
+        }
+    }
+
     pub(super) fn unreachable(address: &ServerAddress, source: io::Error) -> Self {
         let address = address.clone();
         // The resolver's errors have no `ErrorKind` of their own; unlike the system's, they

@@ -4,15 +4,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use russh::MethodKind;
 use russh::keys::ssh_key::Certificate;
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::ssh::server::{Server, Shell};
+use crate::ssh::server::{Knock, Server, Shell, Stream};
 use crate::ssh::{Credential, KnownHosts, Login, SecretText, ServerAddress};
 
 pub(super) const USER: &str = "planter";
@@ -34,6 +35,8 @@ pub(super) struct TestServer {
     pub(super) two_factors: bool,
     /// Whether the server opens a channel with each command.
     pub(super) opens_channels: bool,
+    /// The number of connections so far, without those that were dropped.
+    pub(super) connections: Arc<AtomicUsize>,
 }
 
 impl TestServer {
@@ -47,21 +50,32 @@ impl TestServer {
             runs: true,
             two_factors: false,
             opens_channels: false,
+            connections: Arc::default(),
         }
     }
 
     /// Accepts connections until the runtime ends.
     pub(super) async fn listen(&self) -> ServerAddress {
+        self.listen_and_drop(0).await
+    }
+
+    /// Drops the first connections, and accepts the others.
+    pub(super) async fn listen_and_drop(&self, first: usize) -> ServerAddress {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = address_of(listener.local_addr().unwrap());
-        let server = self.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                stream.set_nodelay(true).unwrap();
-                tokio::spawn(server.clone().serve(stream));
-            }
-        });
+        tokio::spawn(self.clone().accept(listener, first));
         address
+    }
+
+    pub(super) async fn accept(self, listener: TcpListener, dropped: usize) {
+        for _ in 0..dropped {
+            let _ = listener.accept().await;
+        }
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            self.connections.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(self.clone().serve(stream));
+        }
     }
 
     /// Serves one client until it disconnects.
@@ -123,5 +137,17 @@ impl Shell for Sh {
         let mut sh = Command::new("sh");
         sh.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.runs.then(|| sh.kill_on_drop(true).spawn())
+    }
+
+    fn knock(&self, port: u16) -> Knock {
+        match std::net::TcpStream::connect(("127.0.0.1", port)) {
+            Ok(_) => Knock::Accepted,
+            Err(_) => Knock::Refused,
+        }
+    }
+
+    async fn speak(self, port: u16, mut stream: Stream) {
+        let mut other = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let _ = copy_bidirectional(&mut stream, &mut other).await;
     }
 }

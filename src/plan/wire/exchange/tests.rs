@@ -1,8 +1,10 @@
 use super::super::{Ending, Transfer, call, receive};
 use super::*;
+use crate::artifact::HostDownload;
 use crate::plan::action::{Action, Fallback, Running, Staged};
 use crate::resource::{Access, FileSource, Sha256};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn said(line: &str) -> Untrusted {
     Untrusted::new(line)
@@ -11,11 +13,13 @@ fn said(line: &str) -> Untrusted {
 /// Of `/a`, nothing was expected and nothing found.
 const DIFFERS: &str = "differs L2E= bm90aGluZw== bm90aGluZw==";
 
-/// A request with one call of each kind: a question whether a file has to be sent, a file
-/// to receive, another action, and a start.
+/// A request with one call of each kind: a question whether a file has to be sent, a file to
+/// receive, another action, a start, and a file that the host downloads.
 fn exchange() -> Exchange {
     let (sha256, access) = (Sha256::of(b"a"), Access::root(0o600));
     let file = Staged { path: "/a".to_owned(), sha256, access, source: FileSource::Host };
+    let urls = vec!["http://127.0.0.1/a".parse().unwrap()];
+    let download = HostDownload { urls, sha256, packed: false, size: None };
     let start = Action::Start {
         unit: "a.service".to_owned(),
         before: Running::Stopped,
@@ -27,12 +31,13 @@ fn exchange() -> Exchange {
         receive(4, &file, Transfer { bytes: 1, gzip: false }),
         call(5, &Action::Reload { files: BTreeMap::new() }),
         call(6, &start),
+        call(7, &Action::Fetch { file, download: Arc::new(download) }),
     ])
 }
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 14] = [
     "3 began",
-    "3 need",
+    "3 need gzip",
     "4 began",
     "4 done",
     "5 began",
@@ -42,6 +47,9 @@ const ALL: [&str; 11] = [
     "6 settles",
     "6 runs abc",
     "6 done",
+    "7 began",
+    "7 got 1",
+    "7 need raw bm8=",
 ];
 
 #[test]
@@ -65,10 +73,21 @@ fn what_the_scripts_say_fits() {
 #[test]
 fn nothing_else_fits() {
     let mut words = vec!["end 0".to_owned()];
-    for index in ["2", "3", "4", "5", "6", "7", "18446744073709551615", "18446744073709551616", "-1", ""] {
-        for report in
-            ["began", "need", "runs abc", "settles", "done", "already", DIFFERS, "failed bm8=", "well"]
-        {
+    for index in ["2", "3", "4", "5", "6", "7", "8", "18446744073709551615", "18446744073709551616", "-1", ""]
+    {
+        for report in [
+            "began",
+            "got 1",
+            "need gzip",
+            "need raw bm8=",
+            "runs abc",
+            "settles",
+            "done",
+            "already",
+            DIFFERS,
+            "failed bm8=",
+            "well",
+        ] {
             words.push(format!("{index} {report}"));
         }
     }
@@ -83,16 +102,17 @@ fn nothing_else_fits() {
         let fits: Vec<&str> =
             words.iter().filter(|word| now.clone().hear(&said(word)).is_ok()).map(String::as_str).collect();
         let index = &next[..1];
-        let outcomes = |also: &[&'static str]| {
-            let all = ["done", "already", DIFFERS, "failed bm8="].iter().chain(also);
-            all.map(|report| format!("{index} {report}")).collect::<Vec<_>>()
+        let outcomes = |also: &[&str]| {
+            let outcomes = ["done", "already", DIFFERS, "failed bm8="].iter().chain(also);
+            outcomes.map(|report| format!("{index} {report}")).collect::<Vec<_>>()
         };
         let mut expected = match (at, next) {
             _ if next.ends_with("began") => vec![next.to_owned()],
-            (_, "3 need") => outcomes(&["need"]),
+            (_, "3 need gzip") => outcomes(&["need gzip"]),
             // The unit becomes healthy, has to stay healthy, crashes and becomes healthy again.
             (7 | 9, _) => outcomes(&["runs abc"]),
             (8, _) => outcomes(&["runs abc", "settles"]),
+            (_, "7 got 1" | "7 need raw bm8=") => outcomes(&["got 1", "need raw bm8="]),
             _ => outcomes(&[]),
         };
         expected.push("end 0".to_owned());

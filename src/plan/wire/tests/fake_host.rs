@@ -120,6 +120,10 @@ impl FakeHost {
         }
     }
 
+    pub(super) fn remove_command(&self, name: &str) {
+        let _ = fs::remove_file(self.dir.path().join("bin").join(name));
+    }
+
     pub(super) fn stand_in(&self, name: &str, script: &str) {
         let path = self.dir.path().join("bin").join(name);
         let _ = fs::remove_file(&path);
@@ -214,7 +218,11 @@ impl FakeHost {
 
     /// The host's answers to calls, all of which have to fit.
     fn answers(&self, calls: &[Call], input: &[u8]) -> Vec<Answer> {
-        let said = self.shell(&request(calls, &patience(), input.len()), input);
+        self.answers_within(calls, input, &patience())
+    }
+
+    fn answers_within(&self, calls: &[Call], input: &[u8], patience: &Patience) -> Vec<Answer> {
+        let said = self.shell(&request(calls, patience, input.len()), input);
         let mut exchange = Exchange::new(calls);
         (0..calls.len()).for_each(|index| exchange.sent(index));
         let hear = |line: &str| {
@@ -235,7 +243,7 @@ impl FakeHost {
                     assert_eq!(index, outcomes.len());
                 }
                 Answer::Ended(_, ending) => outcomes.push(outcome(ending)),
-                Answer::Need(_) | Answer::End(_) => panic!("{actions:?}"),
+                Answer::Need(..) | Answer::Got(..) | Answer::End(_) => panic!("{actions:?}"),
             }
         }
         outcomes
@@ -251,9 +259,27 @@ impl FakeHost {
     pub(super) fn needs(&self, file: &Staged) -> bool {
         let answers = self.answers(&calls(&[Action::Stage(file.clone())]), b"");
         match &answers[1..] {
-            [Answer::Need(0)] => true,
+            [Answer::Need(0, Need { gzip: true, why: None })] => true,
             [Answer::Ended(0, Ending::Already)] => false,
             _ => panic!("{answers:?}"),
+        }
+    }
+
+    /// Has the host download a file. The error is why it can't.
+    pub(super) fn fetch(&self, action: &Action) -> Result<Outcome, String> {
+        self.fetch_within(action, &patience())
+    }
+
+    pub(super) fn fetch_within(&self, action: &Action, patience: &Patience) -> Result<Outcome, String> {
+        let calls = calls(std::slice::from_ref(action));
+        let mut answers = self.answers_within(&calls, b"", patience);
+        answers.retain(|answer| !matches!(answer, Answer::Began(0) | Answer::Got(0, _)));
+        match answers.pop() {
+            Some(Answer::Ended(0, ending)) => Ok(outcome(ending)),
+            Some(Answer::Need(0, Need { gzip: true, why: Some(why) })) => {
+                Err(Redactor::default().show(&why).to_string())
+            }
+            other => panic!("{other:?}"),
         }
     }
 
@@ -309,5 +335,7 @@ pub(super) fn patience() -> Patience {
         settle: Duration::ZERO,
         verify: 20 * second,
         packages: second,
+        fetch: 20 * second,
+        stall: 20 * second,
     }
 }

@@ -1,0 +1,96 @@
+//! Which files matter, and what `ssh -G` answers.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::resolved::{AgentSocket, parse};
+use super::scan::scan;
+use crate::network::Jump;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn scanned(files: &[(&str, &str)]) -> (bool, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    let found = scan(Some(&folder.path().join("config")), &folder.path().join("none"));
+    let names = found.unsupported.iter().map(|option| {
+        let file = option.file.strip_prefix(folder.path()).unwrap();
+        format!("{} {}:{}", option.name, file.display(), option.line)
+    });
+    (found.matters, names.collect())
+}
+
+#[test]
+fn only_files_that_set_something_matter() {
+    let debian =
+        "Include conf.d/*.conf\n\nHost *\n#   Port 22\n    SendEnv LANG LC_*\n    HashKnownHosts yes\n";
+    let unsupported = vec!["SendEnv config:5".to_owned(), "HashKnownHosts config:6".to_owned()];
+    assert_eq!(scanned(&[("config", debian)]), (false, unsupported.clone()));
+    assert!(!scanned(&[("config", debian), ("conf.d/a.text", "Port 1")]).0);
+    assert!(!scanned(&[("config", debian), ("conf.d/.a.conf", "Port 1")]).0);
+    assert!(scanned(&[("config", debian), ("conf.d/a.conf", "Port 1")]).0);
+    assert!(scanned(&[("config", "Include \"a b\"\n"), ("a b", "Include c"), ("c", "proxyjump=x")]).0);
+    assert!(scanned(&[("config", "Match host x exec \"y\"\n\tHOSTNAME z\n")]).0);
+    // It isn't known what these name.
+    assert!(scanned(&[("config", "Include ${X}/y\n")]).0);
+    assert!(scanned(&[("config", "Include */y\n")]).0);
+    assert!(scanned(&[("config", "Include config\n")]).0);
+    assert_eq!(scanned(&[("config", "# Port 1\nKexAlgorithms x\n")]).1, ["KexAlgorithms config:2"]);
+    assert_eq!(scanned(&[]), (false, Vec::new()));
+}
+
+const DEFAULTS: &str = "host localhost
+user ana
+hostname localhost
+port 22
+identitiesonly no
+identityfile /root/.ssh/id_rsa
+globalknownhostsfile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2
+userknownhostsfile /root/.ssh/known_hosts /root/.ssh/known_hosts2
+connecttimeout none
+";
+
+#[test]
+fn the_answer_of_ssh_is_understood() {
+    let defaults = parse(DEFAULTS, None).unwrap();
+    let same = parse(DEFAULTS, Some(&defaults)).unwrap();
+    assert_eq!(same, defaults);
+    assert_eq!((same.jumps.len(), same.proxy, same.alias, same.connect_timeout), (0, None, None, None));
+    let text = "host h1
+user bob
+hostname h1.example.test
+port 2222
+identitiesonly yes
+identityagent none
+identityfile /k/%h-%r-%p-%n-%%-%C
+identityfile /k/a b
+proxyjump one,me@[2001:db8::1]:33,ssh://you@two:44
+proxycommand none
+hostkeyalias alias
+userknownhostsfile /k/1 /k/2 3
+globalknownhostsfile none
+connecttimeout 60
+";
+    let found = parse(text, Some(&defaults)).unwrap();
+    let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+    assert_eq!(found.address.to_string(), "h1.example.test:2222");
+    assert_eq!(found.identity_files, paths(&["/k/h1.example.test-bob-2222-h1-%-%C", "/k/a b"]));
+    assert!(found.names_identity_files && found.identities_only && found.names_known_files);
+    assert_eq!((found.user_known, found.global_known), (paths(&["/k/1", "/k/2 3"]), Vec::new()));
+    assert_eq!((found.agent, found.alias.as_deref()), (AgentSocket::None, Some("alias")));
+    assert_eq!(found.connect_timeout, Some(Duration::from_secs(60)));
+    let hop =
+        |user: Option<&str>, host: &str, port| Jump { user: user.map(Into::into), host: host.into(), port };
+    let expected =
+        [hop(None, "one", None), hop(Some("me"), "2001:db8::1", Some(33)), hop(Some("you"), "two", Some(44))];
+    assert_eq!(found.jumps, expected);
+    let other = DEFAULTS.replace("connecttimeout none", "proxycommand nc %h %p\nidentityagent /a/%r");
+    let found = parse(&other, Some(&defaults)).unwrap();
+    assert_eq!(found.proxy.as_deref(), Some("nc %h %p"));
+    assert_eq!(found.agent, AgentSocket::At(Path::new("/a/ana").to_owned()));
+    assert!(!found.names_identity_files && !found.names_known_files);
+}
