@@ -92,12 +92,17 @@ pub enum ActionReport {
         /// Why not, for each URL.
         why: Printable,
     },
-    /// A unit is healthy in this start. The end of the action follows.
+    /// A unit is healthy in this start.
     Runs {
         /// The action's place in the list.
         index: usize,
         /// The service manager's id of that start.
         invocation: String,
+    },
+    /// The action has done everything but to see whether its unit stays healthy.
+    Settles {
+        /// The action's place in the list.
+        index: usize,
     },
     /// The host's SSH server opened no connection to the node, so its handshake is left out. If
     /// the server forbids such connections, the plan has said so.
@@ -112,6 +117,22 @@ pub enum ActionReport {
         /// The action's outcome.
         outcome: Outcome,
     },
+}
+
+impl ActionReport {
+    /// The action's place in the list.
+    pub fn index(&self) -> usize {
+        match self {
+            Self::Began { index }
+            | Self::Sent { index, .. }
+            | Self::Got { index, .. }
+            | Self::NotFetched { index, .. }
+            | Self::Runs { index, .. }
+            | Self::Settles { index }
+            | Self::NotReached { index }
+            | Self::Ended { index, .. } => *index,
+        }
+    }
 }
 
 /// The time-outs of the scripts on the host.
@@ -583,6 +604,8 @@ pub enum Answer {
     Got(usize, u64),
     /// The unit of the call with this index is healthy in this start.
     Runs(usize, String),
+    /// The unit of the call with this index has to stay healthy now; nothing else is left to do.
+    Settles(usize),
     /// The call with this index has ended.
     Ended(usize, Ending),
     /// The request has ended with this exit status.
@@ -639,6 +662,7 @@ impl Answer {
             }
             "got" => Self::Got(index, words.next()?.parse().ok()?),
             "runs" => Self::Runs(index, words.next()?.to_owned()),
+            "settles" => Self::Settles(index),
             "done" => Self::Ended(index, Ending::Done),
             "already" => Self::Ended(index, Ending::Already),
             "differs" => {

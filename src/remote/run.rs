@@ -241,6 +241,7 @@ impl ActionRunner<'_> {
                     // The host waits for the verdict, so that time isn't the action's.
                     deadline += began.elapsed();
                 }
+                Answer::Settles(index) => (self.tell)(ActionReport::Settles { index }),
                 Answer::Ended(index, ending) => stopped = stopped.or(self.end(index, ending)),
             }
             // The deadline moves only when the next action is reached, never because of

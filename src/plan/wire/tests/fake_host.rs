@@ -239,7 +239,9 @@ impl FakeHost {
         let mut outcomes = Vec::new();
         for answer in self.answers(&calls(actions), b"") {
             match answer {
-                Answer::Began(index) | Answer::Runs(index, _) => assert_eq!(index, outcomes.len()),
+                Answer::Began(index) | Answer::Runs(index, _) | Answer::Settles(index) => {
+                    assert_eq!(index, outcomes.len());
+                }
                 Answer::Ended(_, ending) => outcomes.push(outcome(ending)),
                 Answer::Need(..) | Answer::Got(..) | Answer::End(_) => panic!("{actions:?}"),
             }
