@@ -7,7 +7,7 @@ use super::lock::{self, Taken};
 use super::plan::{note_age, shown};
 use super::progress::{self, Watched};
 use super::receipts::{Record, Unchanged};
-use super::supplies::{self, Binaries};
+use super::supplies::Binaries;
 use super::survey::{Basis, Subject, Survey, known_hosts, probe, survey};
 use super::terminal::Interrupts;
 use super::{CommandError, Exit, folder, receipts, saved, terminal};
@@ -15,7 +15,7 @@ use crate::desired::Desired;
 use crate::network::Secrets;
 use crate::plan::action::{Action, Staged};
 use crate::plan::{HostReceipt, Plan, Probed};
-use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
+use crate::remote::{Connection, Locks, Payload, Payloads, Program, RemoteLimits, Stop, apply};
 use crate::render;
 use crate::resource::{FileSource, HostName, ResourceId, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -401,9 +401,9 @@ fn payloads(
             FileSource::Program(_) if is_downloaded => {
                 binaries.on_demand(source).map(|program| Payload::OnDemand(Arc::new(program)))
             }
-            FileSource::Program(_) | FileSource::Plugin(_) => {
-                binaries.artifact(source)?.map(|artifact| Payload::Artifact(supplies::program(&artifact)))
-            }
+            FileSource::Program(_) | FileSource::Plugin(_) => binaries
+                .artifact(source)?
+                .map(|artifact| Payload::Artifact(Arc::new(Program::new(artifact.bytes().clone())))),
             FileSource::Host => None,
         };
         payloads.extend(payload.map(|payload| (source.clone(), payload)));

@@ -1,6 +1,7 @@
 //! Whatever a host reports on its actions, only a valid sequence of answers is accepted.
 //! `tests/fuzz/run reports` uses the same [`judge`].
 
+use spore_drive::artifact::Encoding;
 use spore_drive::artifact::HostDownload;
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Need, Transfer, call, receive};
@@ -25,7 +26,7 @@ fn calls(which: u8) -> Vec<Call> {
     (0..4)
         .map(|i| match which >> (2 * i) & 3 {
             0 => call(i, &Action::Stage(file())),
-            1 => receive(i, &file(), Transfer { bytes: 1, gzip: false }),
+            1 => receive(i, &file(), Transfer { bytes: 1, encoding: Encoding::Raw }),
             2 => call(i, &start()),
             _ if fetches(which, i) => {
                 let urls = vec![URL.parse().unwrap()];
