@@ -45,6 +45,7 @@ pub(crate) struct Shape {
 struct Entry {
     addresses: Vec<String>,
     ssh: String,
+    port: u16,
     login: String,
     /// The node keys, by shape.
     keys: BTreeMap<String, String>,
@@ -92,6 +93,7 @@ impl Network {
         let entry = Entry {
             addresses: host.addresses().iter().map(ToString::to_string).collect(),
             ssh: host.addr().to_string(),
+            port: 22,
             login: login.to_owned(),
             keys: BTreeMap::new(),
         };
@@ -142,6 +144,12 @@ impl Network {
     /// Sets the address at which spore connects to a host.
     pub(crate) fn reach_at(&mut self, host: &LabHost, address: &str) {
         self.entry(host).ssh = format!("'{address}'");
+    }
+
+    /// Sets the address and port at which spore connects to a host.
+    pub(crate) fn reach_at_port(&mut self, host: &LabHost, address: &str, port: u16) {
+        self.reach_at(host, address);
+        self.entry(host).port = port;
     }
 
     /// Sets the lines of a host in `known_hosts`. By default, they are correct.
@@ -359,9 +367,9 @@ impl Network {
         self.write("shapes.yaml", or_none(&text));
         let mut text = String::new();
         for (name, host) in &self.hosts {
-            let Entry { addresses, ssh, login, keys } = host;
+            let Entry { addresses, ssh, port, login, keys } = host;
             text += &format!(
-                "{name}:\n  addr: [{}]\n  ssh: {{addr: {ssh}, port: 22, auth: [{login}]}}\n  \
+                "{name}:\n  addr: [{}]\n  ssh: {{addr: {ssh}, port: {port}, auth: [{login}]}}\n  \
                  location: {{lat: 1.25, long: 25.1}}\n",
                 list(addresses)
             );
