@@ -141,15 +141,11 @@ impl Network {
         self.entry(host).login = login.to_owned();
     }
 
-    /// Sets the address at which spore connects to a host.
-    pub(crate) fn reach_at(&mut self, host: &LabHost, address: &str) {
-        self.entry(host).ssh = format!("'{address}'");
-    }
-
     /// Sets the address and port at which spore connects to a host.
-    pub(crate) fn reach_at_port(&mut self, host: &LabHost, address: &str, port: u16) {
-        self.reach_at(host, address);
-        self.entry(host).port = port;
+    pub(crate) fn reach_at(&mut self, host: &LabHost, address: &str, port: u16) {
+        let entry = self.entry(host);
+        entry.ssh = format!("'{address}'");
+        entry.port = port;
     }
 
     /// Sets the lines of a host in `known_hosts`. By default, they are correct.

@@ -52,7 +52,7 @@ impl Field {
                     let lines = host.known_hosts();
                     let key = lines.lines().next().and_then(|line| line.split_once(' ')).map(|(_, key)| key);
                     network.know(host, &format!("[{HERE}]:{port} {}\n", key.unwrap_or_default()));
-                    network.reach_at_port(host, &HERE.to_string(), port);
+                    network.reach_at(host, &HERE.to_string(), port);
                     (HERE.to_string(), port)
                 }
             };
