@@ -47,6 +47,7 @@ struct Entry {
     ssh: String,
     /// The rest of the SSH section.
     jump: String,
+    port: u16,
     login: String,
     /// The node keys, by shape.
     keys: BTreeMap<String, String>,
@@ -95,6 +96,7 @@ impl Network {
             addresses: host.addresses().iter().map(ToString::to_string).collect(),
             ssh: host.addr().to_string(),
             jump: String::new(),
+            port: 22,
             login: login.to_owned(),
             keys: BTreeMap::new(),
         };
@@ -142,9 +144,11 @@ impl Network {
         self.entry(host).login = login.to_owned();
     }
 
-    /// Sets the address at which spore connects to a host.
-    pub(crate) fn reach_at(&mut self, host: &LabHost, address: &str) {
-        self.entry(host).ssh = format!("'{address}'");
+    /// Sets the address and port at which spore connects to a host.
+    pub(crate) fn reach_at(&mut self, host: &LabHost, address: &str, port: u16) {
+        let entry = self.entry(host);
+        entry.ssh = format!("'{address}'");
+        entry.port = port;
     }
 
     /// Sets the jump host through which spore connects to a host.
@@ -367,9 +371,9 @@ impl Network {
         self.write("shapes.yaml", or_none(&text));
         let mut text = String::new();
         for (name, host) in &self.hosts {
-            let Entry { addresses, ssh, jump, login, keys } = host;
+            let Entry { addresses, ssh, port, jump, login, keys } = host;
             text += &format!(
-                "{name}:\n  addr: [{}]\n  ssh: {{addr: {ssh}, port: 22{jump}, auth: [{login}]}}\n  \
+                "{name}:\n  addr: [{}]\n  ssh: {{addr: {ssh}, port: {port}{jump}, auth: [{login}]}}\n  \
                  location: {{lat: 1.25, long: 25.1}}\n",
                 list(addresses)
             );
