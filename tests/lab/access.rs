@@ -130,7 +130,7 @@ pub(crate) fn jump_hosts(lab: &Lab) {
     inner.sh("ip address add 192.168.77.2/24 dev host0
         echo ListenAddress 192.168.77.2 >/etc/ssh/sshd_config.d/inner.conf
         systemctl restart ssh.service");
-    network.reach_at(inner, "192.168.77.2");
+    network.reach_at(inner, "192.168.77.2", 22);
     network.know(inner, &inner.known_hosts().replace(&inner.addr().to_string(), "192.168.77.2"));
     let line = [inner.name(), "not planned", "cannot connect to 192.168.77.2:22"];
     network.plan(&[]).exits(3).says_in_one_line(&line);
