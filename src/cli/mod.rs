@@ -13,6 +13,7 @@ mod facts;
 mod folder;
 mod format;
 mod key;
+mod known_hosts;
 mod lock;
 mod logins;
 mod plan;
@@ -30,6 +31,7 @@ mod supplies;
 mod survey;
 mod tau;
 mod terminal;
+mod trust;
 mod verify;
 
 use crate::resource::Printable;
@@ -147,6 +149,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         }
         Command::Facts(options) => {
             until_interrupted("facts", true, facts::run(args.clone(), options.clone())).await
+        }
+        Command::Trust(options) => {
+            until_interrupted("trust", true, trust::run(args.clone(), options.clone())).await
         }
         Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,

@@ -15,6 +15,12 @@ pub(crate) fn redactor(network: &Network, desired: &Desired) -> Redactor {
     Redactor::new(&secrets, public(network, desired))
 }
 
+/// Returns a redactor that masks the secrets of the folder, for commands that need none of its
+/// desired state.
+pub(crate) fn of_logins(network: &Network) -> Redactor {
+    Redactor::new(&of_folder(network), std::iter::empty::<&str>())
+}
+
 /// The secrets of the folder, except those that are never sent to a host.
 fn of_folder(network: &Network) -> Vec<SecretBytes> {
     let Network {

@@ -4,7 +4,7 @@
 use super::args::{Args, ConnectionOptions, HostsOptions, PlanOptions, RetireOptions};
 use super::routes::Routes;
 use super::supplies::Binaries;
-use super::{CommandError, folder, secrets, terminal};
+use super::{CommandError, folder, secrets, terminal, trust};
 use crate::desired::Supplies;
 use crate::facts::file::{Gathered, HostAnswer, stored};
 use crate::facts::receipt::{ApplyRecord, Receipt};
@@ -148,8 +148,8 @@ pub(crate) async fn probe_some(
         let what = format!("the folder has no host `{unknown}`");
         return Err(CommandError::new(what, "use a host from the folder").into());
     }
-    let known = known_hosts(&options.connection)?;
     let only = (!only.is_empty()).then_some(&only);
+    let known = trust::host_keys(&options.connection, &subject.network, only).await?.known;
     probe(subject, &known, &options.connection, only).await
 }
 
@@ -367,7 +367,7 @@ pub(crate) async fn survey(
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
     let subject = subject(args, options, Secrets::Needed, retire)?;
-    let known = known_hosts(&options.connection)?;
+    let known = trust::host_keys(&options.connection, &subject.network, None).await?.known;
     survey_of(subject, &known, &options.connection).await
 }
 
@@ -425,7 +425,7 @@ pub(crate) async fn probe(
     selectors(&subject.network, &subject.options)?;
     let limits = RemoteLimits::with(&options.timeouts);
     let dialer = Arc::new(Dialer::new(limits.ssh, basis.redactor.clone()));
-    let mut routes = Routes::new(known);
+    let mut routes = Routes::new(known, &subject.network);
     // Loading the keys may prompt for a passphrase.
     let asked =
         block_in_place(|| targets(&subject.network, &basis.planner, &mut routes, options.rehash, only));
@@ -472,32 +472,6 @@ fn no_plan(error: PlanError) -> CommandError {
     };
     let source = std::error::Error::source(&error).map(ToString::to_string);
     CommandError::because(error.to_string(), help, source)
-}
-
-/// The host keys that are trusted.
-///
-/// # Errors
-/// If the file can't be read.
-pub(crate) fn known_hosts(options: &ConnectionOptions) -> miette::Result<KnownHosts> {
-    let files = match &options.known_hosts {
-        Some(file) if !file.is_file() => {
-            return Err(CommandError::new(
-                format!("{} isn't a file", file.display()),
-                "`--known-hosts` takes a file in the format of ~/.ssh/known_hosts",
-            )
-            .into());
-        }
-        Some(file) => vec![file.clone()],
-        None => {
-            let own = folder::home().map(|home| home.join(".ssh/known_hosts"));
-            own.into_iter().chain(["/etc/ssh/ssh_known_hosts".into()]).collect()
-        }
-    };
-    KnownHosts::read(&files).map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        CommandError::because(error.to_string(), Some("make it readable by your user".to_owned()), source)
-            .into()
-    })
 }
 
 /// Refuses targets that can't select anything.

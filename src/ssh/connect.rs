@@ -12,6 +12,7 @@ use russh::client::{self, AuthResult, KeyboardInteractiveAuthResponse as Asked};
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::resource::Redactor;
@@ -92,11 +93,7 @@ impl Session {
         timeouts: &Timeouts,
         redactor: &Redactor,
     ) -> Result<Self, ConnectError> {
-        let dialled = timeout(timeouts.connect, Wire::dial(address, timeouts.silence()));
-        let wire = dialled
-            .await
-            .map_err(|_| ConnectError::TimedOut { phase: Phase::Connect, after: timeouts.connect })?
-            .map_err(|source| ConnectError::unreachable(address, source))?;
+        let wire = dial(address, timeouts).await?;
         open(wire, address, login, known, timeouts, redactor).await
     }
 
@@ -119,9 +116,20 @@ impl Session {
     }
 }
 
+/// Opens the TCP connection.
+pub(super) async fn dial(
+    address: &ServerAddress,
+    timeouts: &Timeouts,
+) -> Result<Wire<TcpStream>, ConnectError> {
+    timeout(timeouts.connect, Wire::dial(address, timeouts.silence()))
+        .await
+        .map_err(|_| ConnectError::TimedOut { phase: Phase::Connect, after: timeouts.connect })?
+        .map_err(|source| ConnectError::unreachable(address, source))
+}
+
 /// Cuts the wire when dropped, unless it was told to keep it. This ends russh's task if an
 /// attempt to connect fails or is dropped.
-struct CutUnlessKept(Option<Arc<Tap>>);
+pub(super) struct CutUnlessKept(pub(super) Option<Arc<Tap>>);
 
 impl Drop for CutUnlessKept {
     fn drop(&mut self) {
@@ -144,30 +152,10 @@ where
 {
     let tap = wire.tap();
     let mut cut = CutUnlessKept(Some(Arc::clone(&tap)));
-    let known = known.of(address);
-    let config = Arc::new(config(&known, address, timeouts));
-    let (client, observer) =
-        Client::new(Guard { address: address.clone(), known: known.clone() }, redactor.clone());
-
-    let handshake = client::connect_stream(config, wire, client);
-    let mut handle = match timeout(timeouts.handshake, handshake).await {
-        Ok(Ok(handle)) => handle,
-        Ok(Err(error)) => {
-            return Err(match observer.refused() {
-                Some((key, why)) => ConnectError::host_key(address, &known, &key, why),
-                None => ConnectError::handshake(error, &tap.first_words(), observer.end.known(), redactor),
-            });
-        }
-        Err(_) => {
-            return Err(ConnectError::TimedOut {
-                phase: match tap.first_words().is_empty() {
-                    true => Phase::Greeting,
-                    false => Phase::KeyExchange,
-                },
-                after: timeouts.handshake,
-            });
-        }
-    };
+    let offer = HostKeyOffer::of(known, address);
+    let (mut handle, observer) = exchange_keys(wire, address, known, offer, timeouts, redactor)
+        .await
+        .map_err(|error| error.of(address))?;
     let authenticated = authenticate(&mut handle, login, &observer, redactor);
     timeout(timeouts.login, authenticated)
         .await
@@ -176,7 +164,72 @@ where
     Ok(Session::new(handle, observer.end, tap, redactor))
 }
 
-fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> client::Config {
+/// The kinds of host keys that the server may present, best first.
+pub(super) struct HostKeyOffer {
+    pub(super) keys: Vec<Algorithm>,
+    pub(super) certificates: Vec<Algorithm>,
+}
+
+impl HostKeyOffer {
+    /// All kinds, beginning with those that are listed for the server.
+    pub(super) fn of(known: &KnownHosts, address: &ServerAddress) -> Self {
+        Self { keys: known.algorithms(address), certificates: known.certificate_algorithms(address) }
+    }
+}
+
+/// Why the exchange of keys failed.
+pub(super) enum NoExchange {
+    /// The server has proved that it has this key, which isn't trusted.
+    Untrusted(PublicKey, Distrust),
+    /// Any other reason.
+    Failed(ConnectError),
+}
+
+impl NoExchange {
+    pub(super) fn of(self, address: &ServerAddress) -> ConnectError {
+        match self {
+            Self::Untrusted(key, why) => ConnectError::host_key(address, &key, why),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+/// Exchanges keys and checks the host key. Nobody is logged in yet.
+pub(super) async fn exchange_keys<S>(
+    wire: Wire<S>,
+    address: &ServerAddress,
+    known: &KnownHosts,
+    offer: HostKeyOffer,
+    timeouts: &Timeouts,
+    redactor: &Redactor,
+) -> Result<(Handle, Observer), NoExchange>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let tap = wire.tap();
+    let guard = Guard { address: address.clone(), known: known.of(address) };
+    let (client, observer) = Client::new(guard, redactor.clone());
+    let handshake = client::connect_stream(Arc::new(config(offer, timeouts)), wire, client);
+    match timeout(timeouts.handshake, handshake).await {
+        Ok(Ok(handle)) => Ok((handle, observer)),
+        Ok(Err(error)) => Err(match observer.refused() {
+            Some((key, why)) => NoExchange::Untrusted(key, why),
+            None => {
+                let end = observer.end.known();
+                NoExchange::Failed(ConnectError::handshake(error, &tap.first_words(), end, redactor))
+            }
+        }),
+        Err(_) => Err(NoExchange::Failed(ConnectError::TimedOut {
+            phase: match tap.first_words().is_empty() {
+                true => Phase::Greeting,
+                false => Phase::KeyExchange,
+            },
+            after: timeouts.handshake,
+        })),
+    }
+}
+
+fn config(offer: HostKeyOffer, timeouts: &Timeouts) -> client::Config {
     let name = concat!("SSH-2.0-spore_", env!("CARGO_PKG_VERSION"));
     client::Config {
         client_id: SshId::Standard(Cow::Borrowed(name)),
@@ -184,8 +237,8 @@ fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> c
         maximum_packet_size: 65535,
         preferred: Preferred {
             kex: Cow::Borrowed(KEX),
-            key: Cow::Owned(known.algorithms(address)),
-            host_key_certificates: Cow::Owned(known.certificate_algorithms(address)),
+            key: Cow::Owned(offer.keys),
+            host_key_certificates: Cow::Owned(offer.certificates),
             cipher: Cow::Borrowed(CIPHERS),
             mac: Cow::Borrowed(MACS),
             compression: Cow::Borrowed(&[compression::NONE]),
@@ -196,7 +249,7 @@ fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> c
     }
 }
 
-type Handle = client::Handle<Client>;
+pub(super) type Handle = client::Handle<Client>;
 
 async fn authenticate(
     handle: &mut Handle,

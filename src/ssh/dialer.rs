@@ -1,5 +1,7 @@
 //! Opens connections: [`Dialer::log_in`].
 
+use super::connect;
+use super::identify::{Identity, identify};
 use super::{ConnectError, Route, Server, Session, Timeouts};
 use crate::resource::Redactor;
 
@@ -23,13 +25,36 @@ impl Dialer {
     /// was accepted: see [`ConnectError`].
     pub async fn log_in(&self, route: &Route) -> Result<Session, ConnectError> {
         let Route { jumps: _, host } = route;
-        self.direct(host).await
+        self.direct(host).await.map_err(|error| error.to_trust(host.trust_as.as_deref()))
+    }
+
+    /// Determines whether the last server of the route is known, without logging in to it.
+    ///
+    /// # Errors
+    /// No address accepted a connection, or the server's key has changed, is revoked, or has an
+    /// invalid certificate: see [`ConnectError`].
+    pub async fn identify(&self, route: &Route) -> Result<Identity, ConnectError> {
+        let Self { timeouts, redactor } = self;
+        let Route { jumps: _, host } = route;
+        let mut failure = None;
+        for address in &host.addresses {
+            let dial = || connect::dial(address, timeouts);
+            match identify(dial, address, &host.known, timeouts, redactor).await {
+                Err(error) if error.leaves_other_addresses() => {
+                    failure.get_or_insert(error);
+                }
+                identified => {
+                    return identified.map_err(|error| error.to_trust(host.trust_as.as_deref()));
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| ConnectError::no_address(&host.name)))
     }
 
     /// Connects with the first login that the server accepts. Stops at an error other than a
     /// refused login.
     async fn direct(&self, server: &Server) -> Result<Session, ConnectError> {
-        let Server { addresses, known, logins } = server;
+        let Server { name: _, trust_as: _, addresses, known, logins } = server;
         let mut refused = ConnectError::Refused {
             user: String::new(),
             tried: Vec::new(),

@@ -234,7 +234,7 @@ async fn connect(lab: &Lab, host: &host::LabHost, user: &str, limits: &RemoteLim
     let login = Login { user: user.to_owned(), credentials: vec![Credential::Key(key)] };
     let redactor = Redactor::new(&[SecretBytes::new("hunter2")], [""; 0]);
     let name = "host".parse().unwrap();
-    let server = Server { addresses: vec![address], known, logins: vec![login] };
+    let server = Server::new(address, known, vec![login]);
     let dialer = Dialer::new(limits.ssh, redactor);
     Connection::connect(name, &Route::direct(server), &dialer, limits).await.unwrap()
 }

@@ -97,8 +97,7 @@ async fn connect(
     known: &KnownHosts,
     limits: &RemoteLimits,
 ) -> Connection {
-    let server =
-        Server { addresses: vec![host.address().clone()], known: known.clone(), logins: vec![login.clone()] };
+    let server = Server::new(host.address().clone(), known.clone(), vec![login.clone()]);
     let dialer = Dialer::new(limits.ssh, Redactor::default());
     Connection::connect(host.name().clone(), &Route::direct(server), &dialer, limits).await.unwrap()
 }

@@ -33,6 +33,7 @@ mod saved;
 #[path = "../support/schema.rs"]
 mod schema;
 mod surroundings;
+mod trust;
 mod world;
 
 use world::{APPLY, World};

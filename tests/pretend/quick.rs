@@ -58,11 +58,11 @@ impl<'w> Controller<'w> {
             let (key, shapes) = (&self.planner.desired().digest_keys[name], &self.planner.hosts()[name]);
             Target {
                 name: name.clone(),
-                route: Route::direct(Server {
-                    addresses: vec![ServerAddress::new(host.ssh.address.to_string(), host.ssh.port)],
-                    known: self.known.clone(),
-                    logins: vec![self.login.clone()],
-                }),
+                route: Route::direct(Server::new(
+                    ServerAddress::new(host.ssh.address.to_string(), host.ssh.port),
+                    self.known.clone(),
+                    vec![self.login.clone()],
+                )),
                 nodes: Vec::new(),
                 script: Request {
                     key,

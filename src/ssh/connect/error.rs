@@ -1,7 +1,6 @@
 //! Why connecting to a host failed.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use russh::keys::{Algorithm, HashAlg, PublicKey};
@@ -72,8 +71,8 @@ pub enum ConnectError {
         fingerprint: String,
         /// The `known_hosts` line for this key.
         line: String,
-        /// The file to which the line should be added.
-        file: Option<PathBuf>,
+        /// The argument of `spore trust` that adds the key, if there is one.
+        trust: Option<String>,
         /// A line that names a certificate authority for the host, which has shown no certificate
         /// of it.
         authority: Option<KnownLine>,
@@ -95,6 +94,8 @@ pub enum ConnectError {
         fingerprint: String,
         /// The lines with the keys that were expected.
         known: Vec<KnownLine>,
+        /// The argument of `spore trust` that adds the new key, if there is one.
+        trust: Option<String>,
     },
     /// `known_hosts` marks the host's key as revoked.
     HostKeyRevoked {
@@ -168,6 +169,19 @@ pub enum Tried {
 }
 
 impl ConnectError {
+    /// The error for a server without any address.
+    pub(in crate::ssh) fn no_address(name: &str) -> Self {
+        Self::NotFound { address: ServerAddress::new(name, 0), source: io::ErrorKind::NotFound.into() }
+    }
+
+    /// Whether another address of the same server may work.
+    pub(in crate::ssh) fn leaves_other_addresses(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound { .. } | Self::Unreachable { .. } | Self::TimedOut { phase: Phase::Connect, .. }
+        )
+    }
+
     pub(super) fn unreachable(address: &ServerAddress, source: io::Error) -> Self {
         let address = address.clone();
         // The resolver's errors have no `ErrorKind` of their own; unlike the system's, they
@@ -179,28 +193,35 @@ impl ConnectError {
         }
     }
 
-    pub(super) fn host_key(
-        address: &ServerAddress,
-        files: &KnownHosts,
-        key: &PublicKey,
-        why: Distrust,
-    ) -> Self {
+    pub(in crate::ssh) fn host_key(address: &ServerAddress, key: &PublicKey, why: Distrust) -> Self {
         let algorithm = key.algorithm();
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         match why {
             Distrust::Certificate { authority, flaw } => Self::HostCertificate { authority, flaw },
             Distrust::Revoked { by } => Self::HostKeyRevoked { algorithm, fingerprint, by },
-            Distrust::Changed { known } => {
-                Self::HostKeyChanged { name: known_hosts::name(address), algorithm, fingerprint, known }
-            }
+            Distrust::Changed { known } => Self::HostKeyChanged {
+                name: known_hosts::name(address),
+                algorithm,
+                fingerprint,
+                known,
+                trust: None,
+            },
             Distrust::Unknown { authority } => Self::HostKeyUnknown {
                 algorithm,
                 fingerprint,
                 line: KnownHosts::line_to_add(address, key),
-                file: files.file().map(Into::into),
+                trust: None,
                 authority,
             },
         }
+    }
+
+    /// Adds the argument of `spore trust` that would add the key.
+    pub(in crate::ssh) fn to_trust(mut self, host: Option<&str>) -> Self {
+        if let Self::HostKeyUnknown { trust, .. } | Self::HostKeyChanged { trust, .. } = &mut self {
+            *trust = host.map(str::to_owned);
+        }
+        self
     }
 
     /// The error for a failed handshake. `first_words` is what the server sent first,
