@@ -223,7 +223,7 @@ mod tests {
         let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let file = folder.path().join(NAME);
         let read = || HostKeys::read(&options(), folder.path(), true);
-        for target in [outside.path().join("there"), "gone/../../x".into(), "/dev/zero".into()] {
+        for target in [outside.path().join("there"), "../x".into(), "/dev/zero".into()] {
             symlink(&target, &file).unwrap();
             fs::write(outside.path().join("there"), "").unwrap();
             let error = format!("{:?}", read().err().unwrap());

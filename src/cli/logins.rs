@@ -7,7 +7,7 @@ use crate::identity::SshKeyKind;
 use crate::network;
 use crate::plan::{NoKey, UnusableKey};
 use crate::ssh::agent::{self, Agent};
-use crate::ssh::{self, AgentKey, Credential, PublicKey, SecretText};
+use crate::ssh::{self, AgentKey, Certificate, Certified, Credential, KeyError, PublicKey, SecretText};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +19,9 @@ const LONGEST_KEY: u64 = 1 << 20;
 /// The maximum number of attempts over one connection. An sshd usually ends it after six failed
 /// ones.
 const MOST_ATTEMPTS: usize = 5;
+
+/// How often a passphrase is asked for.
+const MOST_PASSPHRASES: usize = 3;
 
 /// The keys to log in with: those of files, by path, and those of the user's SSH agent. Each file
 /// is read, and its passphrase asked for, only once.
@@ -62,11 +65,14 @@ impl Keys {
             let fits = |last: &&mut ssh::Login| {
                 last.user == *login.user && last.credentials.len() + credentials.len() <= MOST_ATTEMPTS
             };
-            match logins.last_mut().filter(fits) {
-                Some(last) => last.credentials.append(&mut credentials),
-                None if credentials.is_empty() => {}
-                None => logins.push(ssh::Login { user: login.user.to_string(), credentials }),
+            if let Some(last) = logins.last_mut().filter(fits) {
+                last.credentials.append(&mut credentials);
+                continue;
             }
+            logins.extend(credentials.chunks(MOST_ATTEMPTS).map(|credentials| ssh::Login {
+                user: login.user.to_string(),
+                credentials: credentials.to_vec(),
+            }));
         }
         (logins, problems)
     }
@@ -84,21 +90,21 @@ impl Keys {
     /// The key of a file. If the file is missing, encrypted or leads to a security key, it may be
     /// in the agent, which then signs. The public half tells, which is in the file or next to it.
     fn loaded(&mut self, path: &Path) -> Result<Vec<Credential>, NoKey> {
+        let certificate = certificate(path);
         let text = text(path);
         if let Ok(text) = &text
             && SshKeyKind::of(text) == SshKeyKind::Plain
         {
-            return key(path, text);
+            return Ok(certified(key(path, text)?, certificate, path));
         }
         let public = text.as_deref().ok().and_then(agent::public_half).or_else(|| {
-            let beside = path.as_os_str().to_string_lossy() + ".pub";
-            PublicKey::from_openssh(self::text(Path::new(&*beside)).ok()?.trim()).ok()
+            let beside = text_beside(path, ".pub")?;
+            PublicKey::from_openssh(beside.trim()).ok()
         });
+        let public = public.or_else(|| Some(PublicKey::new(certificate.as_ref()?.public_key().clone(), "")));
         let in_agent = public.map(|public| self.in_agent(&public)).unwrap_or_default();
-        match in_agent.is_empty() {
-            true => key(path, &text?),
-            false => Ok(in_agent),
-        }
+        let keys = if in_agent.is_empty() { key(path, &text?)? } else { in_agent };
+        Ok(certified(keys, certificate, path))
     }
 
     /// The agent's copy of a key, after its certificates for it.
@@ -124,9 +130,53 @@ impl Keys {
     }
 }
 
+/// The key of a file. If its passphrase is typed and wrong, it may be typed again.
 fn key(path: &Path, text: &str) -> Result<Vec<Credential>, NoKey> {
-    let key = ssh::key::load(path, text, &mut passphrase).map_err(NoKey::Key)?;
-    Ok(vec![Credential::Key(key)])
+    let is_typed = std::env::var_os("SPORE_SSH_PASSPHRASE").is_none();
+    for _ in 1..MOST_PASSPHRASES {
+        match ssh::key::load(path, text, &mut passphrase) {
+            Err(KeyError::WrongPassphrase) if is_typed => {
+                terminal::urgent(&format!("wrong passphrase for {}", path.display()));
+            }
+            loaded => return loaded.map(|key| vec![Credential::Key(key)]).map_err(NoKey::Key),
+        }
+    }
+    ssh::key::load(path, text, &mut passphrase).map(|key| vec![Credential::Key(key)]).map_err(NoKey::Key)
+}
+
+/// The certificate next to the file of a key, if there is one.
+fn certificate(path: &Path) -> Option<Certificate> {
+    Certificate::from_openssh(text_beside(path, "-cert.pub")?.trim()).ok()
+}
+
+/// The keys, after the certificate for one of them, as OpenSSH tries them.
+fn certified(keys: Vec<Credential>, certificate: Option<Certificate>, path: &Path) -> Vec<Credential> {
+    let Some(certificate) = certificate else { return keys };
+    let is_of = |key: &PublicKey| key.key_data() == certificate.public_key();
+    let signs = keys.iter().find_map(|key| match key {
+        Credential::Key(key) if is_of(key.public_key()) => Some(Certified::InFile(Arc::clone(key))),
+        Credential::Agent(key) if is_of(&key.public()) && !key.is_certificate() => {
+            Some(Certified::InAgent(key.clone()))
+        }
+        _ => None,
+    });
+    let Some(signs) = signs else {
+        // If the agent has a certificate itself, it needs no other.
+        if keys.iter().any(|key| matches!(key, Credential::Agent(key) if is_of(&key.public()))) {
+            return keys;
+        }
+        let path = path.display();
+        terminal::note(&format!("note: {path}-cert.pub isn't a certificate for {path}, and isn't used"));
+        return keys;
+    };
+    [vec![Credential::Certificate(Arc::new(certificate), signs)], keys].concat()
+}
+
+/// The text of the file whose name has this ending in addition.
+fn text_beside(path: &Path, ending: &str) -> Option<String> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(ending);
+    text(Path::new(&beside)).ok()
 }
 
 fn text(path: &Path) -> Result<String, NoKey> {

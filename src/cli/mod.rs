@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod attendant;
 mod check;
 mod demo;
 mod drift;

@@ -2,6 +2,7 @@
 //! [`survey`], which contacts the hosts, and [`survey_offline`], which doesn't.
 
 use super::args::{Args, ConnectionOptions, HostsOptions, PlanOptions, RetireOptions};
+use super::attendant::attendant;
 use super::routes::Routes;
 use super::supplies::Binaries;
 use super::{CommandError, folder, secrets, terminal, trust};
@@ -424,7 +425,7 @@ pub(crate) async fn probe(
     let mut basis = Basis::new(subject.planner()?, Printable::default());
     selectors(&subject.network, &subject.options)?;
     let limits = RemoteLimits::with(&options.timeouts);
-    let dialer = Arc::new(Dialer::new(limits.ssh, basis.redactor.clone()));
+    let dialer = Arc::new(Dialer::new(limits.ssh, basis.redactor.clone()).attended(attendant()));
     let mut routes = Routes::new(known, &subject.network);
     // Loading the keys may prompt for a passphrase.
     let asked =

@@ -5,6 +5,7 @@
 //! reached only once it is known.
 
 use super::args::{Args, ConnectionOptions, TrustOptions};
+use super::attendant::attendant;
 use super::known_hosts::{HostKeys, NewKeys};
 use super::routes::Routes;
 use super::{CommandError, Exit, folder, secrets, terminal};
@@ -182,7 +183,8 @@ impl<'a> Circle<'a> {
     async fn meet(&mut self) -> miette::Result<Vec<Met>> {
         let routes = block_in_place(|| self.next());
         let limits = RemoteLimits::with(&self.options.timeouts);
-        let dialer = Arc::new(Dialer::new(limits.ssh, secrets::of_logins(self.network)));
+        let dialer = Dialer::new(limits.ssh, secrets::of_logins(self.network)).attended(attendant());
+        let dialer = Arc::new(dialer);
         let at_once = Arc::new(Semaphore::new(limits.at_once));
         let mut meeting = JoinSet::new();
         for (index, route) in routes.into_iter().enumerate() {

@@ -98,7 +98,7 @@ impl RemoteLimits {
     }
 
     /// Returns every time-out that `--timeout` can set, with its name.
-    fn named(&mut self) -> [(&'static str, &mut Duration); 19] {
+    fn named(&mut self) -> [(&'static str, &mut Duration); 20] {
         let Self {
             ssh,
             ready,
@@ -118,11 +118,12 @@ impl RemoteLimits {
             proof,
             ..
         } = self;
-        let Timeouts { connect, handshake, login, keepalive, unanswered: _ } = ssh;
+        let Timeouts { connect, handshake, login, touch, keepalive, unanswered: _ } = ssh;
         [
             ("connect", connect),
             ("handshake", handshake),
             ("login", login),
+            ("touch", touch),
             ("keepalive", keepalive),
             ("ready", ready),
             ("answer", answer),

@@ -46,12 +46,14 @@ pub(super) fn connect(error: &ConnectError) -> String {
         ConnectError::HostCertificate { authority, flaw } => {
             format!("invalid host certificate: {} (signed by the authority in {authority})", self::flaw(flaw))
         }
-        ConnectError::Refused { user, tried, .. } if tried.is_empty() => {
-            format!("login as {user} refused: no usable key or password")
-        }
-        ConnectError::Refused { user, tried, .. } => {
+        ConnectError::Refused { user, tried, before, .. } => {
+            let before = before.as_ref().map(|before| format!("{}; ", connect(before))).unwrap_or_default();
             let tried: Vec<String> = tried.iter().map(credential).collect();
-            format!("login as {user} refused: tried {}", tried.join(", "))
+            let tried = match tried.is_empty() {
+                true => "no usable key or password".to_owned(),
+                false => format!("tried {}", tried.join(", ")),
+            };
+            format!("{before}login as {user} refused: {tried}")
         }
     }
 }
@@ -267,7 +269,17 @@ fn credential(tried: &Tried) -> String {
                 "key {fingerprint}, with which the SSH agent didn't sign (it is locked, or its user declined)"
             )
         }
+        Tried::Certificate { algorithm, fingerprint, in_agent, is_expired } => {
+            let whose = if *in_agent { " (SSH agent)" } else { "" };
+            let expired = if *is_expired { "expired " } else { "" };
+            format!("{expired}certificate for {algorithm} key {fingerprint}{whose}")
+        }
+        Tried::Untouched { fingerprint, after } => {
+            format!("key {fingerprint}, which wasn't touched within {} s", after.as_secs_f32())
+        }
         Tried::Password => "password".to_owned(),
+        Tried::Questions => "answers to its questions".to_owned(),
+        Tried::Unanswered { prompt } => format!("its question `{prompt}`, which nobody answered"),
     }
 }
 
@@ -303,6 +315,7 @@ mod tests {
             tried: tried.to_vec(),
             offered: offered.iter().map(|name| text(name)).collect(),
             partly,
+            before: None,
         };
         let key = Tried::Key { algorithm: Algorithm::Ed25519, fingerprint: fingerprint(), in_agent: false };
         let table = [

@@ -8,18 +8,20 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use russh::client::{self, AuthResult, KeyboardInteractiveAuthResponse as Asked};
-use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
+use russh::client;
+use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
+use russh::{Preferred, SshId, cipher, compression, kex, mac};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::resource::Redactor;
 
+use super::attendant::{Attendant, Deadline};
+use super::authenticate::{Attempt, authenticate};
 use super::session::{Client, Observer, Session};
 use super::wire::{Tap, Wire};
-use super::{Credential, Distrust, KnownHosts, Login, SecretText, ServerAddress, Timeouts};
+use super::{Distrust, KnownHosts, Login, ServerAddress, Timeouts};
 
 mod error;
 
@@ -94,7 +96,8 @@ impl Session {
         redactor: &Redactor,
     ) -> Result<Self, ConnectError> {
         let wire = dial(address, timeouts).await?;
-        open(wire, address, login, known, timeouts, redactor).await
+        let peer = Peer { name: &address.to_string(), address, known };
+        open(wire, &peer, login, timeouts, redactor, &Attendant::default()).await
     }
 
     /// Does the same as [`Session::connect`], but over an existing stream to the host.
@@ -112,7 +115,8 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        open(Wire::over(stream), address, login, known, timeouts, redactor).await
+        let peer = Peer { name: &address.to_string(), address, known };
+        open(Wire::over(stream), &peer, login, timeouts, redactor, &Attendant::default()).await
     }
 }
 
@@ -139,27 +143,36 @@ impl Drop for CutUnlessKept {
     }
 }
 
-async fn open<S>(
+/// The server at the other end of a wire.
+pub(super) struct Peer<'a> {
+    /// What messages call it.
+    pub(super) name: &'a str,
+    pub(super) address: &'a ServerAddress,
+    pub(super) known: &'a KnownHosts,
+}
+
+/// Checks the host key, and logs in.
+pub(super) async fn open<S>(
     wire: Wire<S>,
-    address: &ServerAddress,
+    peer: &Peer<'_>,
     login: &Login,
-    known: &KnownHosts,
     timeouts: &Timeouts,
     redactor: &Redactor,
+    attendant: &Attendant,
 ) -> Result<Session, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let tap = wire.tap();
     let mut cut = CutUnlessKept(Some(Arc::clone(&tap)));
+    let Peer { name, address, known } = *peer;
     let offer = HostKeyOffer::of(known, address);
     let (mut handle, observer) = exchange_keys(wire, address, known, offer, timeouts, redactor)
         .await
         .map_err(|error| error.of(address))?;
-    let authenticated = authenticate(&mut handle, login, &observer, redactor);
-    timeout(timeouts.login, authenticated)
-        .await
-        .map_err(|_| ConnectError::TimedOut { phase: Phase::Login, after: timeouts.login })??;
+    let deadline = Deadline::after(timeouts.login);
+    let attempt = Attempt { server: name, user: &login.user, timeouts, redactor, attendant, deadline };
+    authenticate(&mut handle, login, &attempt, &observer).await?;
     cut.0 = None;
     Ok(Session::new(handle, observer.end, tap, redactor))
 }
@@ -250,137 +263,3 @@ fn config(offer: HostKeyOffer, timeouts: &Timeouts) -> client::Config {
 }
 
 pub(super) type Handle = client::Handle<Client>;
-
-async fn authenticate(
-    handle: &mut Handle,
-    login: &Login,
-    observer: &Observer,
-    redactor: &Redactor,
-) -> Result<(), ConnectError> {
-    let mut tried = Vec::new();
-    let mut offered = None;
-    let mut partly = false;
-    for credential in &login.credentials {
-        let method = match credential {
-            Credential::Key(_) | Credential::Agent(_) => MethodKind::PublicKey,
-            Credential::Password(_) => MethodKind::Password,
-        };
-        if !worth_trying(method, offered.as_ref()) {
-            continue;
-        }
-        tried.push(describe(credential));
-        let answer = match credential {
-            Credential::Key(key) => with_key(handle, &login.user, key).await,
-            Credential::Agent(key) => {
-                let rsa = rsa_hash(handle).await;
-                match key.log_in(handle, &login.user, rsa).await {
-                    // Another credential may do as well.
-                    Ok(None) => {
-                        tried.pop();
-                        let fingerprint = key.public().fingerprint(HashAlg::Sha256).to_string();
-                        tried.push(Tried::Unsigned { fingerprint });
-                        continue;
-                    }
-                    Ok(Some(answer)) => Ok(answer),
-                    Err(error) => Err(error),
-                }
-            }
-            Credential::Password(password) => with_password(handle, &login.user, password).await,
-        };
-        match answer {
-            Ok(AuthResult::Success) => return Ok(()),
-            Ok(AuthResult::Failure { remaining_methods, partial_success }) if !handle.is_closed() => {
-                partly |= partial_success;
-                offered = Some(remaining_methods);
-            }
-            // The host closed the connection, for instance after too many attempts.
-            _ => {
-                return Err(ConnectError::HungUp { phase: Phase::Login, why: Some(observer.end.lost()) });
-            }
-        }
-    }
-    Err(ConnectError::Refused {
-        user: login.user.clone(),
-        tried,
-        offered: offered
-            .iter()
-            .flat_map(|methods| methods.iter())
-            .map(|method| redactor.line(<&str>::from(method)))
-            .collect(),
-        partly,
-    })
-}
-
-/// Whether the server may accept this method. `offered` is `None` until the server has
-/// listed its methods.
-fn worth_trying(method: MethodKind, offered: Option<&MethodSet>) -> bool {
-    offered.is_none_or(|offered| {
-        offered.contains(&method)
-            || method == MethodKind::Password && offered.contains(&MethodKind::KeyboardInteractive)
-    })
-}
-
-fn describe(credential: &Credential) -> Tried {
-    match credential {
-        Credential::Key(key) => tried_key(key.public_key(), false),
-        Credential::Agent(key) => tried_key(&key.public(), true),
-        Credential::Password(_) => Tried::Password,
-    }
-}
-
-fn tried_key(key: &PublicKey, in_agent: bool) -> Tried {
-    let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-    Tried::Key { algorithm: key.algorithm(), fingerprint, in_agent }
-}
-
-/// The hash for signatures with an RSA key. `ssh-rsa`, the algorithm without a hash, means
-/// SHA-1, which isn't secure.
-async fn rsa_hash(handle: &Handle) -> Option<HashAlg> {
-    handle.best_supported_rsa_hash().await.ok().flatten().flatten().or(Some(HashAlg::Sha512))
-}
-
-async fn with_key(
-    handle: &mut Handle,
-    user: &str,
-    key: &Arc<PrivateKey>,
-) -> Result<AuthResult, russh::Error> {
-    let hash = match key.algorithm() {
-        Algorithm::Rsa { .. } => rsa_hash(handle).await,
-        _ => None,
-    };
-    let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
-    handle.authenticate_publickey(user, key).await
-}
-
-async fn with_password(
-    handle: &mut Handle,
-    user: &str,
-    password: &SecretText,
-) -> Result<AuthResult, russh::Error> {
-    let answer = handle.authenticate_password(user, password.expose()).await?;
-    let AuthResult::Failure { remaining_methods: offered, .. } = &answer else {
-        return Ok(answer);
-    };
-    // Some servers accept a password only through `keyboard-interactive`.
-    if offered.contains(&MethodKind::Password) || !offered.contains(&MethodKind::KeyboardInteractive) {
-        return Ok(answer);
-    }
-    let mut asked = handle.authenticate_keyboard_interactive_start(user, None).await?;
-    let mut answered = false;
-    loop {
-        let answers = match &asked {
-            Asked::Success => return Ok(AuthResult::Success),
-            Asked::Failure { .. } => return Ok(answer),
-            Asked::InfoRequest { prompts, .. } => match prompts.as_slice() {
-                [] => Vec::new(),
-                // A password prompt asks for a single hidden answer, and only once.
-                [prompt] if !prompt.echo && !answered => {
-                    answered = true;
-                    vec![password.expose().to_owned()]
-                }
-                _ => return Ok(answer),
-            },
-        };
-        asked = handle.authenticate_keyboard_interactive_respond(answers).await?;
-    }
-}

@@ -1,6 +1,7 @@
 //! Opens connections: [`Dialer::log_in`].
 
-use super::connect;
+use super::attendant::Attendant;
+use super::connect::{self, Peer};
 use super::identify::{Identity, identify};
 use super::{ConnectError, Route, Server, Session, Timeouts};
 use crate::resource::Redactor;
@@ -10,12 +11,19 @@ use crate::resource::Redactor;
 pub struct Dialer {
     timeouts: Timeouts,
     redactor: Redactor,
+    attendant: Attendant,
 }
 
 impl Dialer {
     /// A dialer with these time-outs. `redactor` masks secrets in the hosts' text.
     pub fn new(timeouts: Timeouts, redactor: Redactor) -> Self {
-        Self { timeouts, redactor }
+        Self { timeouts, redactor, attendant: Attendant::default() }
+    }
+
+    /// Asks this person if a login needs someone.
+    #[must_use]
+    pub fn attended(self, attendant: Attendant) -> Self {
+        Self { attendant, ..self }
     }
 
     /// Connects to a host and logs in.
@@ -34,7 +42,7 @@ impl Dialer {
     /// No address accepted a connection, or the server's key has changed, is revoked, or has an
     /// invalid certificate: see [`ConnectError`].
     pub async fn identify(&self, route: &Route) -> Result<Identity, ConnectError> {
-        let Self { timeouts, redactor } = self;
+        let Self { timeouts, redactor, attendant: _ } = self;
         let Route { jumps: _, host } = route;
         let mut failure = None;
         for address in &host.addresses {
@@ -54,21 +62,19 @@ impl Dialer {
     /// Connects with the first login that the server accepts. Stops at an error other than a
     /// refused login.
     async fn direct(&self, server: &Server) -> Result<Session, ConnectError> {
-        let Server { name: _, trust_as: _, addresses, known, logins } = server;
-        let mut refused = ConnectError::Refused {
-            user: String::new(),
-            tried: Vec::new(),
-            offered: Vec::new(),
-            partly: false,
-        };
+        let Server { name, trust_as: _, addresses, known, logins } = server;
+        let mut refused = None;
         for address in addresses {
             for login in logins {
-                match Session::connect(address, login, known, &self.timeouts, &self.redactor).await {
-                    Err(error @ ConnectError::Refused { .. }) => refused = error,
+                let Self { timeouts, redactor, attendant } = self;
+                let peer = Peer { name, address, known };
+                let wire = connect::dial(address, timeouts).await?;
+                match connect::open(wire, &peer, login, timeouts, redactor, attendant).await {
+                    Err(error @ ConnectError::Refused { .. }) => refused = Some(error.after(refused)),
                     ended => return ended,
                 }
             }
         }
-        Err(refused)
+        Err(refused.unwrap_or_else(|| ConnectError::no_address(name)))
     }
 }

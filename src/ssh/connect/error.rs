@@ -116,6 +116,8 @@ pub enum ConnectError {
         offered: Vec<Printable>,
         /// Whether the host accepted a credential and requires another one.
         partly: bool,
+        /// How it refused the users that were tried before.
+        before: Option<Box<ConnectError>>,
     },
 }
 
@@ -164,11 +166,50 @@ pub enum Tried {
         /// The SHA-256 fingerprint of the key.
         fingerprint: String,
     },
+    /// A certificate for a key.
+    Certificate {
+        /// The algorithm of the key.
+        algorithm: Algorithm,
+        /// The SHA-256 fingerprint of the key.
+        fingerprint: String,
+        /// Whether the key is in an SSH agent.
+        in_agent: bool,
+        /// Whether the certificate is no longer valid.
+        is_expired: bool,
+    },
+    /// A security key that the host would have accepted, but that nobody touched in time.
+    Untouched {
+        /// The SHA-256 fingerprint of the key.
+        fingerprint: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
     /// A password.
     Password,
+    /// Answers to the host's questions.
+    Questions,
+    /// A question of the host that nobody answered.
+    Unanswered {
+        /// The question.
+        prompt: Printable,
+    },
 }
 
 impl ConnectError {
+    /// The error for a login that was refused after an earlier one.
+    pub(in crate::ssh) fn after(mut self, earlier: Option<Self>) -> Self {
+        if let (Self::Refused { user, tried, before, .. }, Some(earlier)) = (&mut self, earlier) {
+            match earlier {
+                Self::Refused { user: same, tried: first, before: first_of_all, .. } if same == *user => {
+                    tried.splice(0..0, first);
+                    *before = first_of_all;
+                }
+                other => *before = Some(Box::new(other)),
+            }
+        }
+        self
+    }
+
     /// The error for a server without any address.
     pub(in crate::ssh) fn no_address(name: &str) -> Self {
         Self::NotFound { address: ServerAddress::new(name, 0), source: io::ErrorKind::NotFound.into() }
