@@ -109,7 +109,8 @@ pub(crate) enum Command {
     #[command(
         after_help = "Example: spore trust host1\nThe keys are added to the file known_hosts in the folder, so that others who use the folder\nneedn't do the same. Nobody is logged in. A changed or revoked key is never added.",
         mut_arg("rehash", |rehash| rehash.hide(true)),
-        mut_arg("accept_new_host_keys", |accept| accept.hide(true))
+        mut_arg("accept_new_host_keys", |accept| accept.hide(true)),
+        mut_arg("ask_sudo_password", |ask| ask.hide(true))
     )]
     Trust(TrustOptions),
     /// Manage the tau that the network runs
@@ -257,6 +258,9 @@ pub(crate) struct ConnectionOptions {
     /// Add the keys of hosts that known_hosts doesn't list, for first contact from a pipeline
     #[arg(long)]
     pub(crate) accept_new_host_keys: bool,
+    /// Prompt for the password that sudo asks for on the hosts (or set SPORE_SUDO_PASSWORD)
+    #[arg(long)]
+    pub(crate) ask_sudo_password: bool,
     /// Set a time-out, e.g. settle=2.5 or connect=30 (README.md lists them)
     #[arg(
         long = "timeout",

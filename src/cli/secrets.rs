@@ -10,8 +10,10 @@ use crate::network::{App, Domain, Host, Identity, Login, Network, Ssh, Tenancy};
 use crate::resource::{Content, DigestKey, Redactor, Resource, SecretBytes, Value};
 
 /// Returns a redactor that masks the secrets, except for their public parts.
-pub(crate) fn redactor(network: &Network, desired: &Desired) -> Redactor {
-    let secrets = [of_folder(network), of_desired(network, desired)].concat();
+/// `sudo` is the password that sudo may ask for.
+pub(crate) fn redactor(network: &Network, desired: &Desired, sudo: Option<&SecretBytes>) -> Redactor {
+    let sudo: Vec<SecretBytes> = sudo.into_iter().cloned().collect();
+    let secrets = [of_folder(network), of_desired(network, desired), sudo].concat();
     Redactor::new(&secrets, public(network, desired))
 }
 
@@ -167,13 +169,15 @@ mod tests {
             ("password of the folder", "walnut-glacier-pigeon".to_owned()),
             ("app key", "saddle0harbour1ribbon2".to_owned()),
             ("accounts", "quartz-lantern-violet".to_owned()),
+            ("sudo password", written(&sudo)),
             ("digest key", written(key.expose())),
             (
                 "digest key of machines",
                 written(DigestKey::for_machines(network.swarm_key.here().unwrap().line()).expose()),
             ),
         ];
-        let redactor = redactor(&network, &desired);
+        let sudo = SecretBytes::new("apricot-shelf-lemon");
+        let redactor = redactor(&network, &desired, Some(&sudo));
         for (kind, secret) in table {
             assert_eq!(redactor.show(&Untrusted::new(secret)), MASK, "{kind}");
         }

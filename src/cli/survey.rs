@@ -15,11 +15,12 @@ use crate::identity::SwarmKey;
 use crate::network::{Network, Secrets};
 use crate::plan::file::{FORMAT, InputKey, Inputs, MadeWith, PLANNER, PlanFile, PlanPage, SavedOptions};
 use crate::plan::{Holder, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned, WithForgotten};
-use crate::remote::{Connection, Locked, RemoteLimits, Target, gather};
+use crate::remote::{Connection, Locked, RemoteLimits, SudoPassword, Target, gather};
 use crate::render;
 use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Sha256, Untrusted, timestamp};
 use crate::ssh::{Dialer, KnownHosts};
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -127,11 +128,11 @@ impl Subject {
         WithForgotten::new(network, &binaries.supplies, options.clone(), hosts).map(Some).map_err(no_plan)
     }
 
-    /// The compiled network, and the redactor that masks its secrets.
-    fn planner(&self) -> Result<(Planner, Redactor), CommandError> {
+    /// The compiled network, and the redactor that masks its secrets and sudo's password.
+    fn planner(&self, sudo: Option<&SecretBytes>) -> Result<(Planner, Redactor), CommandError> {
         let planner =
             Planner::new(&self.network, &self.binaries.supplies, self.options.clone()).map_err(no_plan)?;
-        let redactor = secrets::redactor(&self.network, planner.desired());
+        let redactor = secrets::redactor(&self.network, planner.desired(), sudo);
         Ok((planner, redactor))
     }
 }
@@ -391,7 +392,7 @@ pub(crate) async fn survey_of(
 /// If there is no plan at all.
 pub(crate) fn survey_offline(subject: Subject, gathered: &Gathered) -> miette::Result<Survey> {
     selectors(&subject.network, &subject.options)?;
-    let mut basis = Basis::new(subject.planner()?, gathered.at.clone());
+    let mut basis = Basis::new(subject.planner(None)?, gathered.at.clone());
     basis.planner.knows(gathered.roster.clone());
     let names: Vec<HostName> = basis.planner.hosts().keys().cloned().collect();
     basis.recorded(names, gathered);
@@ -422,7 +423,9 @@ pub(crate) async fn probe(
     options: &ConnectionOptions,
     only: Option<&BTreeSet<HostName>>,
 ) -> miette::Result<(Basis, BTreeMap<HostName, Connection>)> {
-    let mut basis = Basis::new(subject.planner()?, Printable::default());
+    let sudo = sudo_password(options).await?;
+    let mut basis = Basis::new(subject.planner(sudo.as_ref())?, Printable::default());
+    let sudo = sudo.map(|password| Arc::new(SudoPassword::new(password)));
     selectors(&subject.network, &subject.options)?;
     let limits = RemoteLimits::with(&options.timeouts);
     let dialer = Arc::new(Dialer::new(limits.ssh, basis.redactor.clone()).attended(attendant()));
@@ -430,6 +433,7 @@ pub(crate) async fn probe(
     // Loading the keys may prompt for a passphrase.
     let asked =
         block_in_place(|| targets(&subject.network, &basis.planner, &mut routes, options.rehash, only));
+    let asked = with_sudo(asked, sudo.as_ref());
     let mut hosts = BTreeMap::new();
     ask(&mut basis, &mut hosts, asked, &dialer, &limits).await;
     // Only a receipt tells which hosts are forgotten, so they are asked afterwards.
@@ -439,12 +443,43 @@ pub(crate) async fn probe(
         let names = forgotten.hosts().cloned().collect();
         let (network, planner) = (forgotten.network(), forgotten.planner());
         let asked = block_in_place(|| targets(network, planner, &mut routes, options.rehash, Some(&names)));
+        // A host that only a roster names gets no password.
         ask(&mut basis, &mut hosts, asked, &dialer, &limits).await;
         basis.forgotten = Some(forgotten);
     }
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     basis.at = Printable::composed(timestamp(at));
     Ok((basis, hosts))
+}
+
+/// The password that sudo may ask for on the hosts, if the user gives one.
+///
+/// # Errors
+/// If there is no terminal to prompt on.
+async fn sudo_password(options: &ConnectionOptions) -> Result<Option<SecretBytes>, CommandError> {
+    if let Some(password) = std::env::var_os("SPORE_SUDO_PASSWORD").filter(|password| !password.is_empty()) {
+        return Ok(Some(SecretBytes::new(password.into_vec())));
+    }
+    if !options.ask_sudo_password {
+        return Ok(None);
+    }
+    if !terminal::is_attended() {
+        let help = "set SPORE_SUDO_PASSWORD to run unattended";
+        return Err(CommandError::new("no terminal to prompt on for the sudo password", help));
+    }
+    let asked = tokio::task::spawn_blocking(|| terminal::ask_secret("sudo password on the hosts")).await;
+    let typed = asked.map_err(std::io::Error::other).and_then(|typed| typed).map_err(|error| {
+        CommandError::because("cannot prompt for the sudo password", None, Some(error.to_string()))
+    })?;
+    Ok(Some(SecretBytes::new(typed)))
+}
+
+fn with_sudo(
+    (mut targets, probed): (Vec<Target>, BTreeMap<HostName, Probed>),
+    sudo: Option<&Arc<SudoPassword>>,
+) -> (Vec<Target>, BTreeMap<HostName, Probed>) {
+    targets.iter_mut().for_each(|target| target.sudo = sudo.cloned());
+    (targets, probed)
 }
 
 /// Probes these hosts. Adds those that answer to `hosts`.
@@ -524,6 +559,7 @@ fn targets(
         targets.push(Target {
             name: name.clone(),
             route,
+            sudo: None,
             nodes: planner.greetings(name),
             script: Request {
                 key,

@@ -32,6 +32,7 @@ mod saved;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/schema.rs"]
 mod schema;
+mod sudo;
 mod surroundings;
 mod trust;
 mod world;
