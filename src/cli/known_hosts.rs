@@ -39,7 +39,7 @@ impl HostKeys {
     /// If a file can't be read.
     pub(crate) fn read(options: &ConnectionOptions, folder: &Path, may_add: bool) -> miette::Result<Self> {
         if let Some(file) = &options.known_hosts {
-            if !file.is_file() && !(may_add && file.symlink_metadata().is_err()) {
+            if !(file.is_file() || may_add && file.symlink_metadata().is_err()) {
                 return Err(CommandError::new(
                     format!("{} isn't a file", file.display()),
                     "`--known-hosts` takes a file in the format of ~/.ssh/known_hosts",

@@ -39,7 +39,7 @@ impl Routes {
     ///
     /// # Errors
     /// There is no way to log in to a server on the way.
-    pub(crate) fn to_identify(&mut self, host: &Host) -> Result<Route, Unplanned> {
+    pub(crate) fn unidentified(&mut self, host: &Host) -> Result<Route, Unplanned> {
         Ok(Route::direct(self.server(host, Vec::new())))
     }
 

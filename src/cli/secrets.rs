@@ -169,7 +169,7 @@ mod tests {
             ("password of the folder", "walnut-glacier-pigeon".to_owned()),
             ("app key", "saddle0harbour1ribbon2".to_owned()),
             ("accounts", "quartz-lantern-violet".to_owned()),
-            ("sudo password", written(&sudo)),
+            ("sudo password", "apricot-shelf-lemon".to_owned()),
             ("digest key", written(key.expose())),
             (
                 "digest key of machines",

@@ -207,7 +207,7 @@ impl<'a> Circle<'a> {
         let mut next = Vec::new();
         for host in hosts {
             // A host without a usable way to it is reported when it is logged in to.
-            let Ok(route) = routes.to_identify(host) else { continue };
+            let Ok(route) = routes.unidentified(host) else { continue };
             let is_named = self.only.is_some() && !self.only_new;
             for (depth, server) in route.jumps.iter().chain([&route.host]).enumerate() {
                 let names = server.known_as().to_vec();

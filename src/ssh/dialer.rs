@@ -33,7 +33,7 @@ impl Dialer {
     /// was accepted: see [`ConnectError`].
     pub async fn log_in(&self, route: &Route) -> Result<Session, ConnectError> {
         let Route { jumps: _, host } = route;
-        self.direct(host).await.map_err(|error| error.to_trust(host.trust_as.as_deref()))
+        self.direct(host).await.map_err(|error| error.with_trust(host.trust_as.as_deref()))
     }
 
     /// Determines whether the last server of the route is known, without logging in to it.
@@ -52,7 +52,7 @@ impl Dialer {
                     failure.get_or_insert(error);
                 }
                 identified => {
-                    return identified.map_err(|error| error.to_trust(host.trust_as.as_deref()));
+                    return identified.map_err(|error| error.with_trust(host.trust_as.as_deref()));
                 }
             }
         }

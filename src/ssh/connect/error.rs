@@ -258,7 +258,7 @@ impl ConnectError {
     }
 
     /// Adds the argument of `spore trust` that would add the key.
-    pub(in crate::ssh) fn to_trust(mut self, host: Option<&str>) -> Self {
+    pub(in crate::ssh) fn with_trust(mut self, host: Option<&str>) -> Self {
         if let Self::HostKeyUnknown { trust, .. } | Self::HostKeyChanged { trust, .. } = &mut self {
             *trust = host.map(str::to_owned);
         }
