@@ -8,9 +8,9 @@ use super::plan::{note_age, shown};
 use super::progress::{self, Watched};
 use super::receipts::{Record, Unchanged};
 use super::supplies::Binaries;
-use super::survey::{Basis, Subject, Survey, known_hosts, probe, survey};
+use super::survey::{Basis, Subject, Survey, probe, survey};
 use super::terminal::Interrupts;
-use super::{CommandError, Exit, folder, receipts, saved, terminal};
+use super::{CommandError, Exit, folder, receipts, saved, terminal, trust};
 use crate::desired::Desired;
 use crate::network::Secrets;
 use crate::plan::action::{Action, Staged};
@@ -194,7 +194,8 @@ async fn saved_plan(args: &Args, options: &ApplyOptions, path: &Path) -> miette:
 
     let connection = &options.plan.connection;
     let Survey { subject, plan, .. } = planned;
-    let (basis, hosts) = probe(&subject, &known_hosts(connection)?, connection, None).await?;
+    let host_keys = trust::host_keys(connection, &subject.network, None).await?;
+    let (basis, hosts) = probe(&subject, &host_keys, connection, None).await?;
     for host in plan.hosts() {
         if let Some(Probed::Nothing(why)) = basis.probed().get(host) {
             let what = format!("{host}: {}; nothing was changed", render::why(why));

@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod attendant;
 mod check;
 mod demo;
 mod drift;
@@ -13,6 +14,7 @@ mod facts;
 mod folder;
 mod format;
 mod key;
+mod known_hosts;
 mod lock;
 mod logins;
 mod plan;
@@ -31,6 +33,7 @@ mod supplies;
 mod survey;
 mod tau;
 mod terminal;
+mod trust;
 mod verify;
 
 use crate::resource::Printable;
@@ -149,6 +152,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         }
         Command::Facts(options) => {
             until_interrupted("facts", true, facts::run(args.clone(), options.clone())).await
+        }
+        Command::Trust(options) => {
+            until_interrupted("trust", true, trust::run(args.clone(), options.clone())).await
         }
         Command::Key { kind } => Ok(key::run(*kind)),
         Command::Tau(command) => tau::run(args, command).await,

@@ -102,7 +102,7 @@ impl RemoteLimits {
     }
 
     /// Returns every time-out that `--timeout` can set, with its name.
-    fn named(&mut self) -> [(&'static str, &mut Duration); 20] {
+    fn named(&mut self) -> [(&'static str, &mut Duration); 21] {
         let Self {
             ssh,
             ready,
@@ -123,11 +123,12 @@ impl RemoteLimits {
             proof,
             ..
         } = self;
-        let Timeouts { connect, handshake, login, keepalive, unanswered: _ } = ssh;
+        let Timeouts { connect, handshake, login, touch, keepalive, unanswered: _ } = ssh;
         [
             ("connect", connect),
             ("handshake", handshake),
             ("login", login),
+            ("touch", touch),
             ("keepalive", keepalive),
             ("ready", ready),
             ("answer", answer),

@@ -185,7 +185,7 @@ impl ActionRunner<'_> {
         let mut exchange = Exchange::new(&calls);
         self.at = exchange.current().unwrap_or(self.at);
         shell.request(script.as_bytes(), self.during(), self.limits.stall).await?;
-        let Shell { writer, lines } = shell;
+        let Shell { writer, lines, .. } = shell;
 
         let mut judging = writer.clone();
         let (progress, mut sent) = mpsc::unbounded_channel();
@@ -318,6 +318,7 @@ impl ActionRunner<'_> {
                 lines.note(&noise);
                 Ok(None)
             }
+            Ok(Line::Prompt) => Ok(None),
             Err(error) => Err(lines.none(self.during(), error)),
         }
     }

@@ -3,13 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
 use std::{
-    io::Write,
     net::TcpStream,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use flate2::{Compression, write::GzEncoder};
 use spore_drive::{
     plan::{
         Holder, HostError,

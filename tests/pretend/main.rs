@@ -39,7 +39,9 @@ mod saved;
 mod schema;
 #[path = "../support/sshd.rs"]
 mod sshd;
+mod sudo;
 mod surroundings;
+mod trust;
 mod world;
 
 use world::{APPLY, World};

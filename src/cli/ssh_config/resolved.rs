@@ -18,6 +18,8 @@ pub(crate) struct Resolved {
     /// Whether the configuration names the identity files.
     pub(crate) names_identity_files: bool,
     pub(crate) identities_only: bool,
+    /// `CertificateFile`.
+    pub(crate) certificates: Vec<PathBuf>,
     pub(crate) agent: AgentSocket,
     /// `ProxyJump`: the jump hosts, in the order in which they are visited.
     pub(crate) jumps: Vec<Jump>,
@@ -65,6 +67,7 @@ pub(super) fn parse(text: &str, defaults: Option<&Resolved>) -> Option<Resolved>
     let named =
         |name: &str| known_files(one(name).unwrap_or_default()).iter().map(|file| files(file)).collect();
     let identity_files = all.get("identityfile").into_iter().flatten();
+    let certificates = all.get("certificatefile").into_iter().flatten();
     let agent = match one("identityagent") {
         None | Some("SSH_AUTH_SOCK") => AgentSocket::Usual,
         Some("none") => AgentSocket::None,
@@ -81,6 +84,7 @@ pub(super) fn parse(text: &str, defaults: Option<&Resolved>) -> Option<Resolved>
         user: user.to_owned(),
         identity_files: identity_files.filter(|file| **file != "none").map(|file| files(file)).collect(),
         names_identity_files: false,
+        certificates: certificates.filter(|file| **file != "none").map(|file| files(file)).collect(),
         identities_only: one("identitiesonly") == Some("yes"),
         agent,
         proxy: set("proxycommand").filter(|_| jumps.is_empty()).map(str::to_owned),
