@@ -148,13 +148,12 @@ impl Keys {
         // `CertificateFile` may name a file that only some machines have.
         for certificate in found.certificates.iter().filter_map(|path| certificate(path)) {
             let place = credentials.iter().position(|tried| signer(tried, &certificate).is_some());
-            let in_agent = || {
-                let own = self.agent(&found.agent).iter().cloned().map(Credential::Agent);
-                own.into_iter().find_map(|key| signer(&key, &certificate))
-            };
             let signs = match place.and_then(|at| credentials.get(at)) {
                 Some(key) => signer(key, &certificate),
-                None => in_agent(),
+                None => {
+                    let mut own = self.agent(&found.agent).iter().cloned().map(Credential::Agent);
+                    own.find_map(|key| signer(&key, &certificate))
+                }
             };
             if let Some(signs) = signs {
                 let at = place.unwrap_or(credentials.len());
@@ -202,7 +201,7 @@ impl Keys {
             return Ok(certified(key(path, text)?, certificate, path));
         }
         let public = text.as_deref().ok().and_then(agent::public_half).or_else(|| {
-            let public = text(&beside(path, ".pub")).ok()?;
+            let public = self::text(&beside(path, ".pub")).ok()?;
             PublicKey::from_openssh(public.trim()).ok()
         });
         let public = public.or_else(|| Some(PublicKey::new(certificate.as_ref()?.public_key().clone(), "")));

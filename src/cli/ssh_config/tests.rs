@@ -68,6 +68,7 @@ identitiesonly yes
 identityagent none
 identityfile /k/%h-%r-%p-%n-%%-%C
 identityfile /k/a b
+certificatefile /k/%r-cert.pub
 proxyjump one,me@[2001:db8::1]:33,ssh://you@two:44
 proxycommand none
 hostkeyalias alias
@@ -80,6 +81,7 @@ connecttimeout 60
     assert_eq!(found.address.to_string(), "h1.example.test:2222");
     assert_eq!(found.identity_files, paths(&["/k/h1.example.test-bob-2222-h1-%-%C", "/k/a b"]));
     assert!(found.names_identity_files && found.identities_only && found.names_known_files);
+    assert_eq!(found.certificates, paths(&["/k/bob-cert.pub"]));
     assert_eq!((found.user_known, found.global_known), (paths(&["/k/1", "/k/2 3"]), Vec::new()));
     assert_eq!((found.agent, found.alias.as_deref()), (AgentSocket::None, Some("alias")));
     assert_eq!(found.connect_timeout, Some(Duration::from_secs(60)));

@@ -11,6 +11,9 @@ mod field;
 #[expect(dead_code, reason = "the lab's tests use the rest")]
 #[path = "../../lab/host.rs"]
 mod host;
+#[expect(dead_code, clippy::unwrap_used, reason = "tests use the rest, and a server that fails ends its run")]
+#[path = "../../support/http.rs"]
+mod http;
 #[path = "../../lab/keys.rs"]
 mod keys;
 mod link;

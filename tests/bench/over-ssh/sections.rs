@@ -3,9 +3,11 @@
 use crate::binary;
 use crate::field::{Field, Timeline};
 use crate::host::Lab;
-use crate::link::{Link, Shape};
+use crate::http::{Answer, Server};
+use crate::link::{HERE, Link, Shape};
 use crate::measure::{self, median, side_by_side};
 use crate::report::Report;
+use spore_drive::resource::Sha256;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -251,10 +253,34 @@ fn uplink(lab: &Lab, report: &mut Report) {
     let tau = binary::any();
     let link = Link::new(Shape { delay: Duration::from_millis(25), rate: 50_000_000 / 8 });
     let field = Field::new(lab, 20, tau, Some(&link));
+    link.passed();
     let ssh = field.by_ssh(&format!("{{}} \"cat >/tmp/tau && rm /tmp/tau\" <{}", tau.display())).wall;
-    let spore = field.spore(&["apply", "--yes"]).wall;
+    let by_ssh = link.passed().sent;
+    let sent = field.spore(&["apply", "--yes"]).wall;
+    let by_spore = link.passed().sent;
+    field.reset();
+    let bytes = fs::read(tau).unwrap_or_else(|error| panic!("{error}"));
+    let (digest, size) = (Sha256::of(&bytes), bytes.len());
+    let server = Server::start(&format!("{HERE}:0"), [("/tau", vec![Answer::File(bytes)])]);
+    let (architecture, url) = (spore_drive::pretend::here(), server.url("/tau"));
+    let pin = format!("{architecture}:\n  url: {url}\n  fetch: hosts\n  sha256: {digest}\n  size: {size}\n");
+    field.network.write("tau.yaml", &pin);
+    let fetched = field.spore(&["apply", "--yes"]).wall;
+    let by_fetching = link.passed().sent;
     report.compare(
         "first apply of 20 hosts over one link of 50 Mbit/s and 50 ms, once",
-        &[("`spore apply`, sent", spore), ("`xargs -P20 ssh 'cat >FILE'`, the binary only", ssh)],
+        &[
+            ("`spore apply`, sent", sent),
+            ("`spore apply`, fetched by the hosts from a server on their side", fetched),
+            ("`xargs -P20 ssh 'cat >FILE'`, the binary only", ssh),
+        ],
     );
+    report.add(&format!(
+        "\nMB sent over the link: sent {:.0}, fetched {:.0}, ssh {:.0}. ssh / spore: sent {:.2}, fetched {:.2}.\n",
+        by_spore as f64 / 1e6,
+        by_fetching as f64 / 1e6,
+        by_ssh as f64 / 1e6,
+        ssh / sent,
+        ssh / fetched,
+    ));
 }
