@@ -113,7 +113,7 @@ fn what_a_script_says_of_itself_is_read() {
         "1 done 2",
         "1 well",
         "1 need",
-        "1 need zstd",
+        "1 need xz",
         "1 need raw !",
         "1 got x",
         "1 differs ",

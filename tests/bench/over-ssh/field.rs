@@ -147,6 +147,16 @@ impl Field {
         path
     }
 
+    /// Hides all of these programs from the hosts, except for some.
+    pub(crate) fn leave_of(&self, programs: &str, except: &str) {
+        for host in &self.hosts {
+            host.sh(&format!(
+                "cd /usr/bin; for one in {programs}; do [ ! -e $one.hidden ] || mv $one.hidden $one; done
+                for one in {programs}; do case ' {except} ' in *\" $one \"*) ;; *) mv $one $one.hidden ;; esac; done"
+            ));
+        }
+    }
+
     /// Removes everything that spore has put on the hosts, so that the next apply is the first.
     pub(crate) fn reset(&self) {
         for host in &self.hosts {

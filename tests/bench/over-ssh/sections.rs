@@ -136,19 +136,28 @@ fn upload(lab: &Lab, report: &mut Report) {
         fs::write(&big, bytes).unwrap_or_else(|error| panic!("{error}"));
     };
     let path = big.display().to_string();
-    let mut spore = Vec::new();
+    let arguments = ["apply", "--yes", "--verbose", "--tau", &path];
     let mut ssh = Vec::new();
+    let mut spore = [(); 3].map(|()| Vec::new());
     for _ in 0..TIMES {
         renew();
         ssh.push(field.by_ssh(&format!("{{}} \"cat >/tmp/tau && rm /tmp/tau\" <{path}")).wall);
-        spore.push(transfer(&field.timeline(&["apply", "--yes", "--verbose", "--tau", &path])));
+        for (decoders, times) in ["zstd gzip", "gzip", ""].iter().zip(&mut spore) {
+            field.leave_of("zstd gzip", decoders);
+            renew();
+            times.push(transfer(&field.timeline(&arguments)));
+        }
+        field.leave_of("zstd gzip", "zstd gzip");
         renew();
         peak = peak.max(field.spore(&["apply", "--yes", "--tau", &path]).peak);
     }
+    let [zstd, gzip, raw] = spore.map(median);
     report.compare(
         "120 MB to 10 hosts",
         &[
-            ("`spore apply`, from the plan until the last host has the verified file", median(spore)),
+            ("`spore apply`, from the plan until the last host has the verified file; zstd", zstd),
+            ("the same, with hosts that only have gzip", gzip),
+            ("the same, with hosts that have neither, uncompressed", raw),
             ("ten parallel `ssh HOST 'cat >FILE'`, which verify nothing", median(ssh)),
         ],
     );
