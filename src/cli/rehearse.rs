@@ -3,8 +3,8 @@
 //! from then on, the code is the same as for `plan` and `apply`.
 
 use super::args::{ApplyOptions, Args, FolderOptions};
-use super::pretended::{failure, unless_interrupted, written};
 use super::known_hosts::HostKeys;
+use super::pretended::{failure, unless_interrupted, written};
 use super::survey::{Subject, survey_of};
 use super::{CommandError, Exit, apply, folder, terminal};
 use crate::artifact::{Architecture, Pin, Source};
