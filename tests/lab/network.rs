@@ -263,9 +263,6 @@ impl Network {
     /// empty.
     pub(crate) fn command(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
         self.save();
-        let known: String = self.known.values().map(String::as_str).collect();
-        let known_hosts = self.home.path().join("known_hosts");
-        fs::write(&known_hosts, known).unwrap_or_else(|error| panic!("{error}"));
         let temporary = self.home.path().join("tmp");
         fs::create_dir_all(&temporary).unwrap_or_else(|error| panic!("{error}"));
         let mut words = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_spore")]);
@@ -277,7 +274,7 @@ impl Network {
                 .filter_map(|name| std::env::var_os(name).map(|value| (*name, value))),
         );
         command.env("HOME", self.home.path()).env("USER", "tester").env("TMPDIR", temporary);
-        command.env("SPORE_KNOWN_HOSTS", known_hosts).envs(&self.environment).stdin(Stdio::null());
+        command.env("SPORE_KNOWN_HOSTS", self.known_hosts()).envs(&self.environment).stdin(Stdio::null());
         command
     }
 
@@ -386,6 +383,13 @@ impl Network {
         }
         self.write("hosts.yaml", or_none(&text));
         self.secret("keys/swarm.key", &self.swarm);
+        let known: String = self.known.values().map(String::as_str).collect();
+        fs::write(self.known_hosts(), known).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The file with the keys of the hosts.
+    pub(crate) fn known_hosts(&self) -> PathBuf {
+        self.home.path().join("known_hosts")
     }
 
     fn entry(&mut self, host: &LabHost) -> &mut Entry {

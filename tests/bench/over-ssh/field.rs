@@ -86,7 +86,7 @@ impl Field {
     /// Runs a shell command for each host, all at the same time; `{}` is the command for the
     /// host by ssh, without the remote command.
     pub(crate) fn by_ssh(&self, command: &str) -> Cost {
-        let known = self.network.home().join("known_hosts");
+        let known = self.network.known_hosts();
         let ssh = format!(
             "ssh -F none -i {} -o UserKnownHostsFile={} -o BatchMode=yes -o LogLevel=ERROR",
             self.key.display(),

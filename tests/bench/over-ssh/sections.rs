@@ -178,8 +178,12 @@ fn first(lab: &Lab, report: &mut Report) {
     let tau = binary::any();
     let field = Field::new(lab, 20, tau, None);
     let copy = format!("{{}} \"cat >/tmp/tau; sync; sha256sum /tmp/tau\" <{}", tau.display());
-    let start = "{} \"systemctl start \\$(systemctl list-unit-files -q --state=enabled \\\"tau@*\\\" | cut -d\\\" \\\" -f1); \
-                 until journalctl -q -u \\\"tau@*\\\" -o cat | grep -q started; do sleep 0.1; done\"";
+    let script = field.network.home().join("start.sh");
+    let start = "cd /etc/systemd/system/multi-user.target.wants && systemctl start tau@*
+        until journalctl -q -u 'tau@*' -o cat | grep -q started; do sleep 0.1; done
+        ";
+    fs::write(&script, start).unwrap_or_else(|error| panic!("{error}"));
+    let start = format!("{{}} timeout 60 sh <{}", script.display());
     let (mut spore, mut copied, mut started, mut phases) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..3 {
         field.reset();
@@ -191,7 +195,7 @@ fn first(lab: &Lab, report: &mut Report) {
         for host in &field.hosts {
             host.sh("systemctl stop 'tau@*'; journalctl --rotate -q; journalctl --vacuum-time=1s -q");
         }
-        started.push(field.by_ssh(start).wall);
+        started.push(field.by_ssh(&start).wall);
     }
     let (copied, started) = (median(copied), median(started));
     let by_hand = copied + started + 5.0;
