@@ -145,7 +145,7 @@ healthy_in_time() {
 # watch_from_now: begins to watch the unit.
 watch_from_now() {
     now
-    begun=$now watched='' since='' changes=0 first='' because='' fresh=yes settling=''
+    begun=$now watched='' since='' changes=0 first='' because='' fresh=yes settling='' heard=''
     limit=${within:-$starting} enough=$settle
 }
 
@@ -209,14 +209,30 @@ until_healthy() {
             fi
         fi
         fresh=''
-        # Most units are healthy soon, so the first looks are frequent.
-        if [ $((now - begun)) -lt 300 ]; then
-            sleep 0.1
-        else
-            sleep 0.5
-        fi
+        pause
     done
     return 0
+}
+
+# pause: waits until the unit is worth another look, each of which costs the host a dozen processes.
+# Most units are healthy soon, so the first looks are frequent. Once the unit is healthy, what
+# happens between two looks shows in its counts as well.
+pause() {
+    if [ -n "$since" ]; then
+        left=$((enough - (now - since)))
+        [ "$left" -lt 100 ] || left=100
+    elif [ $((now - begun)) -lt 50 ]; then
+        left=10
+    elif [ $((now - begun)) -lt 300 ]; then
+        left=25
+    else
+        left=50
+    fi
+    case $left in
+        100) sleep 1 ;;
+        ?) sleep "0.0$left" ;;
+        *) sleep "0.$left" ;;
+    esac
 }
 
 # note_healthy: notes in the record of the start that the unit has become healthy. A failure to
@@ -257,10 +273,12 @@ listens() {
 
 # said_so: whether the journal of this start says $says. If the journal has no line of this
 # start, because it was rotated, isn't stored or can't be read, that the unit listens has to
-# be enough.
+# be enough. $heard is the start whose journal has said it.
 said_so() {
+    [ "$heard" != "$invocation" ] || return 0
     journal "_SYSTEMD_INVOCATION_ID=$invocation" | grep -Fq -e "$says" ||
-        [ -z "$(journal -n 1 "_SYSTEMD_INVOCATION_ID=$invocation")" ]
+        [ -z "$(journal -n 1 "_SYSTEMD_INVOCATION_ID=$invocation")" ] || return 1
+    heard=$invocation
 }
 
 journal() {
