@@ -108,7 +108,7 @@ pub(crate) enum Command {
     Retire(RetireOptions),
     /// Show the keys of hosts that aren't known yet, and add them to known_hosts
     #[command(
-        after_help = "Example: spore trust host1\nThe keys are added to the file known_hosts in the folder, so that others who use the folder\nneedn't do the same. Nobody is logged in. A changed or revoked key is never added.",
+        after_help = "Example: spore trust host1\nThe keys are added to the file known_hosts in the folder, so that others who use the folder\nneedn't do the same. Only jump hosts on the way are logged in to. A changed or revoked key is never added.",
         mut_arg("rehash", |rehash| rehash.hide(true)),
         mut_arg("accept_new_host_keys", |accept| accept.hide(true)),
         mut_arg("ask_sudo_password", |ask| ask.hide(true))

@@ -28,6 +28,8 @@ pub(crate) struct HostKeys {
 
 /// The keys of a server.
 pub(crate) struct NewKeys {
+    /// What messages call it.
+    pub(crate) name: String,
     /// The names under which they are listed.
     pub(crate) addresses: Vec<ServerAddress>,
     pub(crate) keys: Vec<PublicKey>,
@@ -76,25 +78,25 @@ impl HostKeys {
         Self { known, of_folder: KnownHosts::default(), file }
     }
 
-    /// Adds these keys to the file, without changing its other lines, and reads it again. Servers
-    /// for which another process has added keys in the meantime are left out: their keys have to
-    /// be compared first.
+    /// Adds these keys to the file, without changing its other lines, reads it again, and returns
+    /// those that were added. Servers for which another process has added keys in the meantime are
+    /// left out: their keys have to be compared first.
     ///
     /// # Errors
     /// If the file can't be written. It is unchanged then.
-    pub(crate) fn add(
+    pub(crate) fn add<'n>(
         &mut self,
-        new: &[NewKeys],
+        new: &'n [NewKeys],
         options: &ConnectionOptions,
         folder: &Path,
-    ) -> miette::Result<()> {
-        add(&self.file, new).map_err(|error| {
+    ) -> miette::Result<Vec<&'n NewKeys>> {
+        let added = add(&self.file, new).map_err(|error| {
             let what = format!("cannot add host keys to {}", self.file.display());
             let help = "make the file and its folder writable by your user".to_owned();
             CommandError::because(what, Some(help), Some(error.to_string()))
         })?;
         *self = Self::read(options, folder, true)?;
-        Ok(())
+        Ok(added)
     }
 }
 
@@ -126,8 +128,8 @@ fn of_folder(file: &Path, folder: &Path) -> Result<Option<String>, String> {
 }
 
 /// Replaces the file by one that also has these keys. The folder is locked, so that no other
-/// process replaces the file at the same time and loses these lines.
-fn add(file: &Path, new: &[NewKeys]) -> io::Result<()> {
+/// process replaces the file at the same time and loses these lines. Returns the keys that were added.
+fn add<'n>(file: &Path, new: &'n [NewKeys]) -> io::Result<Vec<&'n NewKeys>> {
     // A link stays a link, and the file that it leads to is replaced.
     let file = file.canonicalize().or_else(|error| match error.kind() {
         io::ErrorKind::NotFound if file.symlink_metadata().is_err() => Ok(file.to_owned()),
@@ -145,10 +147,9 @@ fn add(file: &Path, new: &[NewKeys]) -> io::Result<()> {
     if bytes.last().is_some_and(|&last| last != b'\n') {
         bytes.push(b'\n');
     }
-    for NewKeys { addresses, keys } in new {
-        if addresses.iter().any(|address| known.lists(address)) {
-            continue;
-        }
+    let is_unlisted = |new: &&NewKeys| !new.addresses.iter().any(|address| known.lists(address));
+    let new: Vec<&NewKeys> = new.iter().filter(is_unlisted).collect();
+    for NewKeys { name: _, addresses, keys } in &new {
         for key in keys {
             bytes.extend_from_slice(KnownHosts::line_of(addresses, key).as_bytes());
             bytes.push(b'\n');
@@ -159,7 +160,8 @@ fn add(file: &Path, new: &[NewKeys]) -> io::Result<()> {
     replacement.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
     replacement.as_file().sync_all()?;
     replacement.persist(&file).map_err(|error| error.error)?;
-    locked.sync_all()
+    locked.sync_all()?;
+    Ok(new)
 }
 
 #[cfg(test)]
@@ -175,7 +177,7 @@ mod tests {
     }
 
     fn keys(host: &str) -> NewKeys {
-        NewKeys { addresses: vec![ServerAddress::new(host, 22)], keys: vec![key()] }
+        NewKeys { name: host.to_owned(), addresses: vec![ServerAddress::new(host, 22)], keys: vec![key()] }
     }
 
     fn mode(path: &Path) -> u32 {
@@ -208,7 +210,7 @@ mod tests {
 
         // Another process was faster, possibly with another key.
         let before = fs::read(&file).unwrap();
-        host_keys.add(&[keys("h3")], &options(), folder.path()).unwrap();
+        assert!(host_keys.add(&[keys("h3")], &options(), folder.path()).unwrap().is_empty());
         assert_eq!(fs::read(&file).unwrap(), before);
     }
 

@@ -77,6 +77,14 @@ impl Keys {
                 let password = String::from_utf8_lossy(password.expose()).into_owned();
                 credentials.push(Credential::Password(SecretText::new(password)));
             }
+            // What the server has refused once is never tried again.
+            let earlier = logins.iter().filter(|earlier| earlier.user == *login.user);
+            let mut tried: Vec<Credential> = earlier.flat_map(|login| login.credentials.clone()).collect();
+            credentials.retain(|credential| {
+                let is_new = !tried.iter().any(|earlier| is_same(earlier, credential));
+                tried.push(credential.clone());
+                is_new
+            });
             let fits = |last: &&mut ssh::Login| {
                 last.user == *login.user && last.credentials.len() + credentials.len() <= MOST_ATTEMPTS
             };
@@ -120,6 +128,12 @@ impl Keys {
             self.add_from_agent(&mut credentials, &agent);
         }
         self.add_certificates(&mut credentials, configuration);
+        let all = std::mem::take(&mut credentials);
+        for credential in all {
+            if !credentials.iter().any(|earlier| is_same(earlier, &credential)) {
+                credentials.push(credential);
+            }
+        }
         credentials.truncate(MOST_ATTEMPTS);
         ssh::Login { user: user.to_owned(), credentials }
     }
@@ -254,6 +268,27 @@ fn key(path: &Path, text: &str) -> Result<Vec<Credential>, NoKey> {
         }
     }
     ssh::key::load(path, text, &mut passphrase).map(|key| vec![Credential::Key(key)]).map_err(NoKey::Key)
+}
+
+/// Whether a server that refuses one of these refuses the other as well.
+fn is_same(one: &Credential, other: &Credential) -> bool {
+    let certificate = |credential: &Credential| match credential {
+        Credential::Certificate(certificate, _) => Some((**certificate).clone()),
+        Credential::Agent(key) => key.certificate().cloned(),
+        Credential::Key(_) | Credential::Password(_) => None,
+    };
+    let key = |credential: &Credential| match credential {
+        Credential::Key(key) => Some(key.public_key().key_data().clone()),
+        Credential::Agent(key) if !key.is_certificate() => Some(key.public().key_data().clone()),
+        _ => None,
+    };
+    match (one, other) {
+        (Credential::Password(one), Credential::Password(other)) => one.expose() == other.expose(),
+        _ => {
+            certificate(one).is_some() && certificate(one) == certificate(other)
+                || key(one).is_some() && key(one) == key(other)
+        }
+    }
 }
 
 /// The certificate in a file, if there is one.

@@ -1,8 +1,8 @@
 //! `spore trust`, which shows the keys of hosts and adds them to `known_hosts`, and
 //! `--accept-new-host-keys`, which adds those of hosts that were never seen before.
 //!
-//! Neither logs in to a host. A server on the way to others comes before them, because they can be
-//! reached only once it is known.
+//! Neither logs in to a host whose keys it determines. A jump host comes before those behind it, because
+//! they can be reached only once it is known and logged in to.
 
 use super::args::{Args, ConnectionOptions, TrustOptions};
 use super::attendant::attendant;
@@ -10,12 +10,12 @@ use super::known_hosts::{HostKeys, NewKeys};
 use super::routes::Routes;
 use super::{CommandError, Exit, folder, secrets, terminal};
 use crate::network::{Network, Secrets};
-use crate::plan::HostError;
+use crate::plan::{HostError, Unplanned};
 use crate::remote::RemoteLimits;
 use crate::render;
 use crate::resource::HostName;
 use crate::ssh::{ConnectError, Dialer, Identity, Route, Server, ServerAddress};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, block_in_place};
@@ -49,7 +49,7 @@ pub(crate) async fn run(args: Args, options: TrustOptions) -> miette::Result<Exi
                         failed.insert(name);
                         continue;
                     }
-                    new.push((name, NewKeys { addresses: server.known_as(), keys }));
+                    new.push(NewKeys { name, addresses: server.known_as(), keys });
                 }
                 Err(error) => {
                     terminal::out(&format!("{name}  {}\n", words(error)));
@@ -67,9 +67,12 @@ pub(crate) async fn run(args: Args, options: TrustOptions) -> miette::Result<Exi
             });
             return Ok(Exit::Declined);
         }
-        added += new.len();
-        let keys: Vec<NewKeys> = new.into_iter().map(|(_, keys)| keys).collect();
-        circle.add(&keys)?;
+        // Whatever another process has added first, the next round asks about.
+        added += circle.add(&new)?.len();
+    }
+    for (host, why) in &circle.no_way {
+        terminal::out(&format!("{host}  {}; {}\n", render::why(why), render::help(why)));
+        failed.insert(host.to_string());
     }
     terminal::out(&format!("{}\n", conclusion(added, &failed, &circle.host_keys)));
     Ok(if failed.is_empty() { Exit::Done } else { Exit::Failed })
@@ -136,16 +139,13 @@ pub(crate) async fn host_keys(
         for Met { server, identity } in met {
             // Any other result is found again when the host is logged in to, and reported then.
             let Ok(Identity::New { keys, authority: None }) = identity else { continue };
-            let file = circle.host_keys.file.display();
-            let shown = render::host_keys_in_line(&keys);
-            terminal::note(&format!(
-                "note: accepted the new host key of {}: {shown}; added to {file}",
-                server.name
-            ));
-            new.push(NewKeys { addresses: server.known_as(), keys });
+            new.push(NewKeys { name: server.name.clone(), addresses: server.known_as(), keys });
         }
-        if !new.is_empty() {
-            circle.add(&new)?;
+        let added = if new.is_empty() { Vec::new() } else { circle.add(&new)? };
+        let file = circle.host_keys.file.display();
+        for NewKeys { name, keys, .. } in added {
+            let shown = render::host_keys_in_line(keys);
+            terminal::note(&format!("note: accepted the new host key of {name}: {shown}; added to {file}"));
         }
     }
 }
@@ -160,6 +160,8 @@ struct Circle<'a> {
     host_keys: HostKeys,
     /// The servers that were asked for their keys, each by its names.
     met: BTreeSet<Vec<ServerAddress>>,
+    /// The hosts to which there is no way.
+    no_way: BTreeMap<HostName, Unplanned>,
 }
 
 /// What a server has shown.
@@ -175,7 +177,7 @@ impl<'a> Circle<'a> {
         host_keys: HostKeys,
         only: Option<&'a BTreeSet<HostName>>,
     ) -> Self {
-        Self { network, options, only, only_new: false, host_keys, met: BTreeSet::new() }
+        Self { network, options, only, only_new: false, host_keys, met: BTreeSet::new(), no_way: BTreeMap::new() }
     }
 
     /// Asks the next servers for their keys: on the way to each host, the first that isn't known
@@ -207,19 +209,28 @@ impl<'a> Circle<'a> {
         let hosts = hosts.filter(|host| self.only.is_none_or(|only| only.contains(&host.name)));
         let mut next = Vec::new();
         for host in hosts {
-            // A host without a usable way to it is reported when it is logged in to.
-            let Ok(route) = routes.unidentified(host) else { continue };
+            let route = match routes.unidentified(host) {
+                Ok(route) => route,
+                Err(why) => {
+                    self.no_way.insert(host.name.value.clone(), why);
+                    continue;
+                }
+            };
             let is_named = self.only.is_some() && !self.only_new;
             for (depth, server) in route.jumps.iter().chain([&route.host]).enumerate() {
-                let names = server.known_as();
+                let unlisted: Vec<Arc<Server>> = server.unlisted().into_iter().map(Arc::new).collect();
+                let is_unknown = unlisted.len() == server.addresses.len();
                 let is_last = depth == route.jumps.len();
-                if self.met.contains(&names) && !server.is_listed() {
-                    break;
-                }
-                if !server.is_listed() || is_last && is_named && !self.met.contains(&names) {
-                    self.met.insert(names);
-                    let jumps = route.jumps.iter().take(depth).cloned().collect();
-                    next.push(Route { jumps, host: Arc::clone(server) });
+                let asked = match unlisted.is_empty() && is_last && is_named {
+                    true => vec![Arc::clone(server)],
+                    false => unlisted,
+                };
+                let is_new = |server: &Arc<Server>| self.met.insert(server.known_as());
+                let asked: Vec<Arc<Server>> = asked.into_iter().filter(is_new).collect();
+                let jumps: Vec<Arc<Server>> = route.jumps.iter().take(depth).cloned().collect();
+                let is_asked = !asked.is_empty();
+                next.extend(asked.into_iter().map(|host| Route { jumps: jumps.clone(), host }));
+                if is_asked || is_unknown {
                     break;
                 }
             }
@@ -227,7 +238,7 @@ impl<'a> Circle<'a> {
         next
     }
 
-    fn add(&mut self, keys: &[NewKeys]) -> miette::Result<()> {
+    fn add<'n>(&mut self, keys: &'n [NewKeys]) -> miette::Result<Vec<&'n NewKeys>> {
         self.host_keys.add(keys, self.options, &self.network.folder)
     }
 }

@@ -31,8 +31,8 @@
 //!    But an unproven node may be taken down while another is up. Two exceptions: an elder
 //!    that is listed in [`Plan::last`] is taken down, because the user has agreed to that;
 //!    and in a group of one no others are down, so its node can be updated.
-//! 4. *The scheduler acts on fresh observations.* All nodes that should be up are looked at
-//!    again before a wave that takes a node down, starts a node that dials elders, or
+//! 4. *The scheduler acts on fresh observations.* All nodes that should be up, except for
+//!    those of hosts that are busy, are looked at again before a wave that takes a node down, starts a node that dials elders, or
 //!    removes something, and once more at the end. (A rotation doesn't wait for that.) If a
 //!    node is no longer in the start in which its turn ended, it has died and its host has
 //!    failed. A node whose turn hasn't come, and that isn't in the start in which the plan
@@ -744,8 +744,8 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Every node that should be up now and can be observed, because its host is locked and
-    /// not lost. A node that replaces another isn't up before its turn. The nodes that settle
-    /// are observed anyway.
+    /// not lost. A node that replaces another isn't up before its turn. The nodes of a host whose part
+    /// settles are looked at once it has ended: the host is busy until then.
     fn look(&self) -> BTreeMap<HostName, BTreeSet<NodeName>> {
         let hosts = self.plan.hosts();
         let mut look: BTreeMap<HostName, BTreeSet<NodeName>> = BTreeMap::new();

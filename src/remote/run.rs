@@ -136,14 +136,18 @@ impl ActionRunner<'_> {
                         let outcome = Outcome::NoContent { path: file.path.clone() };
                         return Ok(self.without(index, outcome));
                     };
-                    let (bytes, encoding) = match bytes(payload, best).await {
+                    // Fetching a file here may take long, and nothing runs on the host meanwhile.
+                    let prepared = tokio::select! {
+                        prepared = bytes(payload, best) => prepared,
+                        _ = stop.asked() => return Ok(Run::Interrupted),
+                    };
+                    let (bytes, encoding) = match prepared {
                         Ok(sent) => sent,
                         Err(text) => return Ok(self.without(index, Outcome::Failed { text })),
                     };
                     calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), encoding }));
                     files.push((index, bytes));
                 }
-                // Fetching a file here may have taken long.
                 if stop.is_asked() {
                     return Ok(Run::Interrupted);
                 }

@@ -242,7 +242,17 @@ impl Shell {
                 turn.rejected(&self.host);
                 Err(HostError::WrongSudoPassword)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                // If the shell ends for another reason, or doesn't begin, the attempt may have failed.
+                // A lost connection says nothing, and neither does a user whom sudo doesn't trust with
+                // this: it says so only after the password was right.
+                match &error {
+                    HostError::Lost { .. } => {}
+                    HostError::SudoRefused { said } if is_about_rights(said) => turn.accepted(),
+                    _ => turn.rejected(&self.host),
+                }
+                Err(error)
+            }
         }
     }
 
@@ -264,6 +274,11 @@ impl Shell {
         let answer = timeout(patience, self.lines.until_end(During::Asking, limit)).await;
         answer.unwrap_or(Err(HostError::TimedOut { during: During::Asking, after: patience }))
     }
+}
+
+/// Whether sudo says that the user has no right to become root.
+fn is_about_rights(said: &str) -> bool {
+    said.contains("is not in the sudoers file") || said.contains("is not allowed to")
 }
 
 /// How starting the shell goes on.

@@ -47,14 +47,15 @@ pub(super) fn connect(error: &ConnectError) -> String {
         ConnectError::HostCertificate { authority, flaw } => {
             format!("invalid host certificate: {} (signed by the authority in {authority})", self::flaw(flaw))
         }
-        ConnectError::Refused { user, tried, before, .. } => {
+        ConnectError::Refused { user, tried, cut_off, before, .. } => {
             let before = before.as_ref().map(|before| format!("{}; ", connect(before))).unwrap_or_default();
             let tried: Vec<String> = tried.iter().map(credential).collect();
             let tried = match tried.is_empty() {
                 true => "no usable key or password".to_owned(),
                 false => format!("tried {}", tried.join(", ")),
             };
-            format!("{before}login as {user} refused: {tried}")
+            let end = cut_off.as_ref().map(|said| format!("; then the host disconnected: {said}"));
+            format!("{before}login as {user} refused: {tried}{}", end.unwrap_or_default())
         }
         ConnectError::NoneReached(errors) => {
             let errors = errors.iter().map(|(address, error)| format!("{address}: {}", connect(error)));
@@ -108,7 +109,7 @@ pub(super) fn connect_help(error: &ConnectError) -> String {
         }
         .into(),
         ConnectError::NotSsh { .. } => "check the host's SSH port in the network folder".into(),
-        ConnectError::HungUp { phase: Phase::Login, .. } => {
+        ConnectError::HungUp { phase: Phase::Login, .. } | ConnectError::Refused { cut_off: Some(_), .. } => {
             "spore may have offered too many keys (`MaxAuthTries`), or the user is locked out: give this login a single key, and see sshd's log on the host".into()
         }
         ConnectError::HungUp { .. } | ConnectError::TurnedAway { .. } => {
@@ -349,6 +350,7 @@ mod tests {
             tried: tried.to_vec(),
             offered: offered.iter().map(|name| text(name)).collect(),
             partly,
+            cut_off: None,
             before: None,
         };
         let key = Tried::Key { algorithm: Algorithm::Ed25519, fingerprint: fingerprint(), in_agent: false };

@@ -91,7 +91,7 @@ impl AgentKey {
     }
 
     /// The certificate, if this is one.
-    pub(super) fn certificate(&self) -> Option<&Certificate> {
+    pub fn certificate(&self) -> Option<&Certificate> {
         match &*self.identity {
             AgentIdentity::Certificate { certificate, .. } => Some(certificate),
             AgentIdentity::PublicKey { .. } => None,

@@ -1,15 +1,14 @@
 //! Logs in to a server with a user's credentials: [`authenticate`].
 //!
-//! Each credential is tried at most once per connection, and a password is also used for a
-//! `keyboard-interactive` prompt only if the server doesn't accept passwords, so that a wrong
-//! password counts as one failed attempt.
+//! Each credential is tried at most once per connection, and a password answers a question of
+//! `keyboard-interactive` only if the server doesn't accept passwords, so that it is checked only once.
 
 use super::attendant::{Attendant, Deadline};
 use super::connect::Handle;
 use super::session::Observer;
 use super::sign::{Signer, SigningKey};
 use super::{
-    Algorithm, Certified, ConnectError, Credential, Login, Phase, PublicKey, SecretText, Timeouts, Tried,
+    Algorithm, Certified, ConnectError, Credential, Login, Lost, Phase, PublicKey, SecretText, Timeouts, Tried,
 };
 use crate::resource::{Printable, Redactor};
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Asked};
@@ -53,6 +52,7 @@ pub(super) async fn authenticate(
     let mut tried = Vec::new();
     let mut offered = None;
     let mut partly = false;
+    let mut cut_off = None;
     // If the server wants more than the credentials, it may have questions.
     let credentials = login.credentials.iter().map(Some).chain([None]);
     for credential in credentials {
@@ -65,7 +65,7 @@ pub(super) async fn authenticate(
         if !worth_trying(method, offered.as_ref()) {
             continue;
         }
-        let trying = attempt.deadline.limit(attempt.with(handle, credential)).await;
+        let trying = attempt.deadline.limit(attempt.with(handle, credential, offered.as_ref())).await;
         match trying.ok_or(ConnectError::TimedOut { phase: Phase::Login, after })? {
             // The server still waits for the answer.
             Ok(Answered::Not(what @ Tried::Unanswered { .. })) => {
@@ -82,7 +82,14 @@ pub(super) async fn authenticate(
                 offered = Some(remaining_methods);
             }
             // The host closed the connection, for instance after too many attempts.
-            _ => return Err(ConnectError::HungUp { phase: Phase::Login, why: Some(observer.end.lost()) }),
+            _ => match observer.end.lost() {
+                Lost::Disconnected(said) => {
+                    tried.push(credential.map_or(Tried::Questions, describe));
+                    cut_off = Some(said);
+                    break;
+                }
+                why => return Err(ConnectError::HungUp { phase: Phase::Login, why: Some(why) }),
+            },
         }
     }
     let offered = offered.iter().flat_map(|methods| methods.iter());
@@ -91,6 +98,7 @@ pub(super) async fn authenticate(
         tried,
         offered: offered.map(|method| attempt.redactor.line(<&str>::from(method))).collect(),
         partly,
+        cut_off,
         before: None,
     })
 }
@@ -146,11 +154,12 @@ async fn rsa_hash(handle: &Handle, algorithm: &Algorithm) -> Option<HashAlg> {
 }
 
 impl Attempt<'_> {
-    /// Tries a credential; `None` lets the server ask.
+    /// Tries a credential; `None` lets the server ask. `offered` are the methods that it has listed.
     async fn with(
         &self,
         handle: &mut Handle,
         credential: Option<&Credential>,
+        offered: Option<&MethodSet>,
     ) -> Result<Answered, russh::Error> {
         match credential {
             Some(Credential::Key(key)) => {
@@ -178,6 +187,11 @@ impl Attempt<'_> {
                     answered(signer.during(log_in).await, &signer)
                 }
             },
+            Some(Credential::Password(password))
+                if offered.is_some_and(|offered| !offered.contains(&MethodKind::Password)) =>
+            {
+                self.questions(handle, Some(password)).await
+            }
             Some(Credential::Password(password)) => self.with_password(handle, password).await,
             None => self.questions(handle, None).await,
         }
@@ -213,8 +227,9 @@ impl Attempt<'_> {
         self.questions(handle, Some(password)).await
     }
 
-    /// Answers the server's questions. The first hidden one that is asked alone, or that asks for a
-    /// password, is answered with the password, once; a person answers the others.
+    /// Answers the server's questions. The first that asks for a password is answered with the
+    /// password; a person answers the others. A one-time code would be wasted on the password, and too
+    /// many wrong codes lock an account.
     async fn questions(
         &self,
         handle: &mut Handle,
@@ -230,11 +245,9 @@ impl Attempt<'_> {
                 Asked::InfoRequest { instructions, prompts, .. } => (instructions, prompts),
             };
             let instructions = self.redactor.line(instructions.trim());
-            let is_alone = prompts.len() == 1;
             let mut answers = Vec::new();
             for question in prompts {
-                let is_password =
-                    !question.echo && (is_alone || question.prompt.to_ascii_lowercase().contains("password"));
+                let is_password = !question.echo && asks_for_password(&question.prompt);
                 let prompt = self.redactor.line(question.prompt.trim());
                 let answer = match password.take_if(|_| is_password) {
                     Some(password) => Some(password.clone()),
@@ -254,6 +267,14 @@ impl Attempt<'_> {
         let answer = self.attendant.answer(self.server, instructions, prompt, echo);
         self.attendant.needed(&self.deadline, answer).await
     }
+}
+
+/// Whether a question asks for the user's password, and not for a code.
+fn asks_for_password(prompt: &str) -> bool {
+    let prompt = prompt.to_lowercase();
+    let has = |word: &&str| prompt.contains(*word);
+    let is_code = ["one-time", "one time", "otp", "code", "token", "new password"].iter().any(|word| has(word));
+    ["password", "passwort", "mot de passe", "contraseña"].iter().any(|word| has(word)) && !is_code
 }
 
 /// The result of a login with a signature. If there is no signature, another credential may do.

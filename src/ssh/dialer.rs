@@ -35,8 +35,8 @@ mod dialled;
 /// The maximum number of logins to one server, or through one jump host, at the same time.
 const AT_ONCE: usize = 8;
 
-/// How long an attempt counts as one of these. A server that doesn't answer must not hold up the
-/// others behind the same jump host.
+/// How long an attempt counts as one of these behind a jump host. A server that doesn't answer must
+/// not hold up the others there.
 const COUNTED: Duration = Duration::from_secs(1);
 
 /// Opens the connections of one command. All hosts of the command share it.
@@ -216,6 +216,9 @@ impl Dialer {
     /// Starts an attempt once there are few enough others.
     async fn counted<T>(&self, server: &Server, via: Option<&Via>, attempt: impl Future<Output = T>) -> T {
         let permit = self.permit(server, via).await;
+        if via.is_none() {
+            return attempt.await;
+        }
         let mut attempt = pin!(attempt);
         match timeout(COUNTED, &mut attempt).await {
             Ok(ended) => ended,

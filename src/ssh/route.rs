@@ -70,9 +70,15 @@ impl Server {
         }
     }
 
-    /// Whether `known_hosts` lists a key for it under one of its names.
-    pub fn is_listed(&self) -> bool {
-        self.known_as().iter().any(|name| self.known.lists(name))
+    /// The server at each address for which `known_hosts` lists no key. What answers at one address
+    /// says nothing about the others.
+    pub fn unlisted(&self) -> Vec<Self> {
+        let at = |address: &ServerAddress| Self { addresses: vec![address.clone()], ..self.clone() };
+        match &self.alias {
+            Some(_) if self.known_as().iter().any(|name| self.known.lists(name)) => Vec::new(),
+            Some(_) => vec![self.clone()],
+            None => self.addresses.iter().filter(|address| !self.known.lists(address)).map(at).collect(),
+        }
     }
 
     /// The name under which `known_hosts` lists the server at one of its addresses.

@@ -6,10 +6,10 @@
 //!
 //! ```text
 //! answer  = call* end             the calls in the order of the request, each once
-//! call    = began got* start? start? settles? outcome
+//! call    = began got* starts? outcome
 //!                                 `got` only if the host downloads a file
-//! start   = runs                  only if the call starts or awaits a unit; the second one follows
-//!                                 if the unit has crashed once
+//! starts  = runs settles? runs?   only if the call starts or awaits a unit; the second `runs` follows
+//!         | runs runs settles     if the unit has crashed once
 //! outcome = need                  only if the call asks whether a file has to be sent
 //!         | done | already        if the call receives a file, only after the whole file
 //!         | differs | failed      a bad outcome: only `end` may follow

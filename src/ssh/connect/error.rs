@@ -117,6 +117,8 @@ pub enum ConnectError {
         offered: Vec<Printable>,
         /// Whether the host accepted a credential and requires another one.
         partly: bool,
+        /// What the host said when it ended the connection before all credentials were tried.
+        cut_off: Option<Printable>,
         /// How it refused the users that were tried before.
         before: Option<Box<ConnectError>>,
     },

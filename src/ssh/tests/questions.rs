@@ -48,14 +48,16 @@ async fn the_password_and_a_code_are_asked_for() {
     let known = || login([password(PASSWORD)]);
     answering(&asks_both, known(), &[CODE]).await.unwrap();
     // One after the other, and a message without a question.
-    let rounds = vec![vec![("Enter it: ", false, PASSWORD)], vec![], vec![CODE]];
+    let rounds = vec![vec![("(planter@h1) Password: ", false, PASSWORD)], vec![], vec![CODE]];
     let asks_in_turn = TestServer { questions: rounds, ..asks_both.clone() };
     answering(&asks_in_turn, known(), &[CODE]).await.unwrap();
 
-    // Only a password answers hidden questions, and only once.
-    let error = answering(&server(&[("PIN: ", false, "1"), CODE]), known(), &[]).await.unwrap_err();
-    let ConnectError::Refused { tried, .. } = error else { panic!("{error:?}") };
-    assert_eq!(tried, [Tried::Unanswered { prompt: "PIN:".into() }]);
+    // The password answers only questions for it, and only once.
+    for (asked, shown) in [("PIN: ", "PIN:"), ("One-time password: ", "One-time password:")] {
+        let error = answering(&server(&[(asked, false, "1")]), known(), &[]).await.unwrap_err();
+        let ConnectError::Refused { tried, .. } = error else { panic!("{error:?}") };
+        assert_eq!(tried, [Tried::Unanswered { prompt: shown.into() }]);
+    }
     let again = TestServer { questions: vec![vec![("Password: ", false, "other")]; 2], ..asks_both };
     let error = answering(&again, known(), &[]).await.unwrap_err();
     assert!(
