@@ -177,7 +177,15 @@ impl<'a> Circle<'a> {
         host_keys: HostKeys,
         only: Option<&'a BTreeSet<HostName>>,
     ) -> Self {
-        Self { network, options, only, only_new: false, host_keys, met: BTreeSet::new(), no_way: BTreeMap::new() }
+        Self {
+            network,
+            options,
+            only,
+            only_new: false,
+            host_keys,
+            met: BTreeSet::new(),
+            no_way: BTreeMap::new(),
+        }
     }
 
     /// Asks the next servers for their keys: on the way to each host, the first that isn't known

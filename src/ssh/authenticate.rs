@@ -8,7 +8,8 @@ use super::connect::Handle;
 use super::session::Observer;
 use super::sign::{Signer, SigningKey};
 use super::{
-    Algorithm, Certified, ConnectError, Credential, Login, Lost, Phase, PublicKey, SecretText, Timeouts, Tried,
+    Algorithm, Certified, ConnectError, Credential, Login, Lost, Phase, PublicKey, SecretText, Timeouts,
+    Tried,
 };
 use crate::resource::{Printable, Redactor};
 use russh::client::{AuthResult, KeyboardInteractiveAuthResponse as Asked};
@@ -273,7 +274,8 @@ impl Attempt<'_> {
 fn asks_for_password(prompt: &str) -> bool {
     let prompt = prompt.to_lowercase();
     let has = |word: &&str| prompt.contains(*word);
-    let is_code = ["one-time", "one time", "otp", "code", "token", "new password"].iter().any(|word| has(word));
+    let is_code =
+        ["one-time", "one time", "otp", "code", "token", "new password"].iter().any(|word| has(word));
     ["password", "passwort", "mot de passe", "contraseña"].iter().any(|word| has(word)) && !is_code
 }
 

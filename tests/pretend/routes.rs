@@ -326,3 +326,33 @@ fn connections_that_sshd_drops_are_opened_again() {
     });
     assert!(dialer.retries() > 0);
 }
+
+/// sshd ends the connection of a user with too many keys. The next login is tried nevertheless.
+#[test]
+fn too_many_keys_are_listed() {
+    let world = World::new();
+    let sshd = sshd(&world, "MaxAuthTries 1");
+    let load = |path: &Path| {
+        let mut nobody = |_: &Path| Ok(None);
+        let text = fs::read_to_string(path).unwrap();
+        Credential::Key(ssh::key::load(path, &text, &mut nobody).unwrap())
+    };
+    let stranger = world.folder().join("stranger");
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&stranger).status();
+    assert!(made.unwrap().success());
+    let (stranger, own) = (load(&stranger), load(&world.folder().join("keys/ssh")));
+    let known = KnownHosts::parse(Path::new("known_hosts"), &sshd.known_hosts());
+    let log_in = |logins: Vec<Vec<Credential>>| {
+        let logins = logins.into_iter().map(|credentials| Login { user: user(), credentials }).collect();
+        let server = Server::new(ServerAddress::new("127.0.0.1", sshd.port), known.clone(), logins);
+        let dialer = Dialer::new(Timeouts::default(), Redactor::default());
+        world.block_on(async { dialer.log_in(&Route::direct(server)).await.map(drop) })
+    };
+    let error = log_in(vec![vec![stranger.clone(), own.clone()]]).unwrap_err();
+    let words = spore_drive::render::host_error(&error.into());
+    assert!(words.contains("refused: tried ssh-ed25519 key SHA256:"), "{words}");
+    assert!(words.contains("; then the host disconnected: Too many authentication failures"), "{words}");
+    assert_eq!(words.matches("SHA256:").count(), 1, "only one was tried: {words}");
+    log_in(vec![vec![stranger], vec![own]]).unwrap();
+}

@@ -177,3 +177,18 @@ fn the_files_of_the_user_and_of_the_folder_are_searched() {
     let address = ServerAddress::new("127.0.0.1", world.host("h1").address().port);
     assert!(KnownHosts::read(&[home.join("known_hosts2")]).unwrap().lists(&address));
 }
+
+/// What answers at one address of a host says nothing about its other addresses.
+#[test]
+fn each_address_is_trusted_by_itself() {
+    let world = World::new();
+    let [_, h4] = world.forget();
+    let port = world.host("h4").address().port;
+    world.change("hosts/h4.yaml", "{addr: 127.0.0.1,", "{addr: [127.0.0.2, 127.0.0.1],");
+    let other = h4.replacen("[127.0.0.1]", "[127.0.0.2]", 1);
+    fs::write(world.folder().join("known_hosts"), format!("{other}\n")).unwrap();
+    let run = world.newcomer(&["trust", "h4", "--yes"]).exits(0);
+    run.says(&format!("h4  127.0.0.1:{port}\n")).says("trust: added 1 host to known_hosts\n");
+    assert_eq!(world.known_hosts(), format!("{other}\n{h4}\n"));
+    world.newcomer(&["trust", "h4", "--yes"]).exits(0).says("h4  already known\n");
+}

@@ -41,7 +41,8 @@ async fn a_refusal_lists_what_was_tried() {
     let error = connect(&server, &login).await.unwrap_err();
     let all = format!("{error:?}{login:?}");
     assert!(!all.contains("battery"), "{all}");
-    let ConnectError::Refused { user, tried, offered, partly: false, cut_off: None, before: None } = error else {
+    let ConnectError::Refused { user, tried, offered, partly: false, cut_off: None, before: None } = error
+    else {
         panic!("{all}")
     };
     let key = Tried::Key { algorithm: Algorithm::Ed25519, fingerprint, in_agent: false };
