@@ -37,6 +37,7 @@ mod saved;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/schema.rs"]
 mod schema;
+#[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/sshd.rs"]
 mod sshd;
 mod sudo;

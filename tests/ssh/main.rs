@@ -15,7 +15,6 @@ mod passwords;
 #[path = "../pretend/world.rs"]
 mod pretend;
 mod sessions;
-#[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/sshd.rs"]
 mod sshd;
 mod sudo;

@@ -27,7 +27,7 @@ pub(crate) fn banner_and_noise() {
         fs::write(world.file(name), format!("{name}: authorized users only\n").repeat(50)).unwrap();
     }
     let pam = format!(
-        "auth required pam_permit.so\naccount required pam_permit.so\nsession optional pam_motd.so motd={}\n",
+        "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\nsession optional pam_motd.so motd={}\n",
         world.file("motd").display()
     );
     let bashrc = "echo welcome, you have mail\nprintf 'no line break'\necho $RANDOM >&2\nstty -a\nset -u\numask 077\n\

@@ -11,7 +11,7 @@ const PASSWORD: &str = "apricot-shelf-lemon";
 
 /// The users' `PATH` leads to the simulated host.
 pub(crate) const KEPT: &str =
-    "Defaults env_keep += \"SPORE_ROOT SPORE_FAULTS PATH\", !secure_path, !syslog\n";
+    "Defaults env_keep += \"SPORE_ROOT SPORE_FAULTS PATH\", !secure_path, !syslog, loglinelen=0\n";
 
 fn front(world: &World) -> Sshd {
     let log = world.file("sudo.log");

@@ -3,6 +3,7 @@
 use crate::pretend::{Run, World};
 use crate::sshd::{Account, Setup, Sshd, run, user};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -29,13 +30,19 @@ impl World {
     pub(crate) fn front_unknown(&self, front: Front<'_>) -> Sshd {
         let root = self.host("h4").root();
         let fleet = root.ancestors().nth(2).unwrap();
-        // The programs of the simulated host can be used only by root, as its files.
+        // Only root has the simulated host: another user has this machine's programs, and its `sudo`.
+        fs::set_permissions(fleet, fs::Permissions::from_mode(0o700)).unwrap();
         let path = format!(
             "{}{}/stand-ins:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             front.path,
             fleet.display()
         );
-        let more = format!("{}\nSetEnv SPORE_ROOT={} PATH={path} TMPDIR=/tmp", front.more, root.display());
+        // The nodes of a simulated host listen on no port of this machine.
+        let more = format!(
+            "{}\nAllowTcpForwarding no\nSetEnv SPORE_ROOT={} PATH={path} TMPDIR=/tmp",
+            front.more,
+            root.display()
+        );
         let sshd = Sshd::set_up(&Setup {
             ip: if front.ip.is_empty() { "127.0.0.1" } else { front.ip },
             user_key: front.user_key.unwrap_or(&self.folder().join("keys/ssh")),

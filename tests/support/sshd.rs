@@ -82,7 +82,8 @@ impl Sshd {
             let port = TcpListener::bind((setup.ip, 0)).unwrap().local_addr().unwrap().port();
             let configuration = format!(
                 "ListenAddress {}\nPort {port}\n{keys}AuthorizedKeysFile {}\nPidFile none\n\
-                 StrictModes no\nPermitRootLogin yes\nLogLevel VERBOSE\n{}\nUsePAM no\nPasswordAuthentication no\n",
+                 StrictModes no\nPermitRootLogin yes\nLogLevel VERBOSE\n{}\nUsePAM no\nPasswordAuthentication no\n\
+                 KbdInteractiveAuthentication no\n",
                 setup.ip,
                 at("authorized_keys").display(),
                 setup.more
