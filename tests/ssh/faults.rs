@@ -158,7 +158,7 @@ pub(crate) fn a_session_that_dies_during_an_upload() {
     };
     through(&world, &sshd.key(), cable(sshd.port, |_| Then::Forward, die));
     let apply = world.spore(APPLY).exits(1);
-    apply.says("connection lost while running this action: the host closed the connection");
+    apply.says("connection lost while ").says(" this action: the host closed the connection");
     apply.says("the action may not have completed; `spore plan` shows what is left");
     let left = world.sh("h4", "find \"$SPORE_ROOT/tb/bin\" -name tau");
     assert_eq!(left, "", "half a program is never in place");
