@@ -86,6 +86,16 @@ pub(crate) fn certificates_of_users() {
     assert_eq!(sshd.logged("Accepted publickey"), 1);
     assert_eq!(sshd.logged("ED25519-CERT"), 2, "the expired one, and the valid one");
 
+    // The agent takes the certificate along.
+    let agent = Agent::start(world.folder());
+    assert_eq!(agent.add(&[key.to_str().unwrap()]), Some(0));
+    let files =
+        ["ssh", "ssh.pub", "ssh-cert.pub"].map(|name| (format!("keys/{name}"), format!("gone-{name}")));
+    files.iter().for_each(|(here, gone)| fs::rename(world.file(here), world.file(gone)).unwrap());
+    Run::of(world.facts().env("SSH_AUTH_SOCK", &agent.1)).exits(0);
+    assert_eq!(sshd.logged("Accepted publickey"), 2);
+    files.iter().for_each(|(here, gone)| fs::rename(world.file(gone), world.file(here)).unwrap());
+
     fs::rename(world.file("keys/ssh-cert.pub"), world.file("elsewhere-cert.pub")).unwrap();
     let home = world.folder().join(".home");
     fs::create_dir_all(home.join(".ssh")).unwrap();
@@ -95,7 +105,7 @@ pub(crate) fn certificates_of_users() {
     let path = format!("{}:{}", ssh_of_home(&home).display(), std::env::var("PATH").unwrap());
     let mut facts = world.facts();
     Run::of(facts.env("HOME", &home).env("PATH", path).env_remove("SPORE_NO_SSH_CONFIG")).exits(0);
-    assert_eq!(sshd.logged("Accepted publickey"), 2);
+    assert_eq!(sshd.logged("Accepted publickey"), 3);
 }
 
 const PASSPHRASE: &str = "apricot-shelf";

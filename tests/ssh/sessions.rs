@@ -51,6 +51,17 @@ pub(crate) fn login_shell(name: &str) {
     world.spore(&["plan"]).exits(0).says("plan: nothing to do");
 }
 
+/// An apply needs a second session for its heartbeat, a plan doesn't.
+pub(crate) fn one_session_only() {
+    let world = World::new();
+    let _sshd = world.front(Front { more: "MaxSessions 1", ..Front::default() });
+    world.spore(&["plan"]).exits(2);
+    world.spore(APPLY).exits(1).says(
+        "failed h4: can't be locked: cannot open a second session on the connection: the host refused to open a \
+         channel: ",
+    );
+}
+
 pub(crate) fn no_login_shell() {
     let help = "check the user's login shell, and that sh, head and base64 are installed\n";
     let cases = [
@@ -58,12 +69,22 @@ pub(crate) fn no_login_shell() {
         ("/bin/false", format!("no usable shell; {help}")),
         ("/nowhere/sh", "login as planter refused: tried ssh-ed25519 key SHA256:".to_owned()),
     ];
-    for (shell, expected) in cases {
+    let plan = |account: Account<'_>, more: &str, expected: &str| {
         let world = World::new();
-        let account = Account { shell, ..Account::default() };
-        let _sshd = world.front(Front { account: Some(account), ..Front::default() });
+        let _sshd = world.front(Front { account: Some(account), more, ..Front::default() });
         world.spore(&["plan"]).exits(3).says(&format!("h4: not planned: {expected}"));
+    };
+    for (shell, expected) in cases {
+        plan(Account { shell, ..Account::default() }, "", &expected);
     }
+    let bashrc = "echo this host is closed; exit 1";
+    let expected = format!("no usable shell: this host is closed; {help}");
+    plan(Account { bashrc, ..Account::default() }, "", &expected);
+    plan(
+        Account::default(),
+        "ForceCommand internal-sftp",
+        &format!("no usable shell: This service allows sftp connections only.; {help}"),
+    );
 }
 
 pub(crate) fn ipv6_and_several_addresses() {

@@ -2,7 +2,7 @@
 
 use crate::pretend::{Run, World};
 use crate::sshd::{Account, Sshd};
-use crate::world::Front;
+use crate::world::{Front, on_terminal};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -14,8 +14,12 @@ pub(crate) const KEPT: &str =
     "Defaults env_keep += \"SPORE_ROOT SPORE_FAULTS PATH\", !secure_path, !syslog, loglinelen=0\n";
 
 fn front(world: &World) -> Sshd {
+    front_with(world, "planter ALL=(ALL) ALL")
+}
+
+fn front_with(world: &World, rule: &str) -> Sshd {
     let log = world.file("sudo.log");
-    let sudoers = format!("{KEPT}Defaults logfile={}\nplanter ALL=(ALL) ALL\n", log.display());
+    let sudoers = format!("{KEPT}Defaults logfile={}\n{rule}\n", log.display());
     let account = Account { password: Some(PASSWORD), sudoers: &sudoers, ..Account::default() };
     world.front(Front { account: Some(account), ..Front::default() })
 }
@@ -44,6 +48,9 @@ pub(crate) fn the_password_is_sent_once() {
     let words = ["apply", "--yes", "--timeout", "settle=0.5"];
     Run::of(world.command(&words).env("SPORE_SUDO_PASSWORD", PASSWORD)).exits(0);
     with(&world, PASSWORD).exits(0).says("plan: nothing to do");
+    let asked =
+        on_terminal(&world.command(&["plan", "--ask-sudo-password"]), &format!("{PASSWORD}\n")).exits(0);
+    asked.says("sudo password on the hosts: ").says("plan: nothing to do");
 }
 
 pub(crate) fn a_wrong_password_is_tried_once() {
@@ -57,6 +64,26 @@ pub(crate) fn a_wrong_password_is_tried_once() {
     assert!(!plan.text.contains("walnut"), "{plan}");
     assert_eq!(logged(&world, "1 incorrect password attempt ;"), 1);
     assert_eq!(logged(&world, "COMMAND="), 1);
+}
+
+pub(crate) fn a_refusal_is_quoted() {
+    let cases = [
+        (
+            "",
+            "sudo refused to make the user root: planter is not in the sudoers file.; log in as root, or give this \
+             user `ALL` in /etc/sudoers.d\n",
+        ),
+        (
+            "Defaults requiretty\nplanter ALL=(ALL) ALL",
+            "you must have a tty to run sudo; on the host, remove `requiretty` from the defaults in /etc/sudoers: \
+             spore has no terminal there\n",
+        ),
+    ];
+    for (rule, expected) in cases {
+        let world = World::new();
+        let _sshd = front_with(&world, rule);
+        with(&world, PASSWORD).exits(3).says(expected);
+    }
 }
 
 /// Every program that sshd starts, with its arguments and its environment.
