@@ -29,8 +29,11 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, tests()).exit_code()
 }
 
+/// The name of a test, what it needs on this machine, and the test.
+type Case = (&'static str, &'static [&'static str], fn());
+
 fn tests() -> Vec<Trial> {
-    let tests: Vec<(&str, &[&str], fn())> = vec![
+    let tests: Vec<Case> = vec![
         (
             "trust::all_keys_of_a_server_are_shown_and_added",
             &[],
@@ -39,6 +42,7 @@ fn tests() -> Vec<Trial> {
         ("trust::hashed_names_work", &[], trust::hashed_names_work),
         ("trust::the_listed_kind_of_key_is_asked_for", &[], trust::the_listed_kind_of_key_is_asked_for),
         ("trust::a_changed_key_is_always_refused", &[], trust::a_changed_key_is_always_refused),
+        ("trust::the_systems_file_counts", &["root"], trust::the_systems_file_counts),
         ("trust::a_revoked_key_is_refused", &[], trust::a_revoked_key_is_refused),
         ("trust::certificates_of_hosts", &[], trust::certificates_of_hosts),
         ("trust::new_keys_are_accepted", &[], trust::new_keys_are_accepted),

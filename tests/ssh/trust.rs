@@ -62,6 +62,27 @@ pub(crate) fn hashed_names_work() {
     world.of_user(&other, &["plan"]).exits(3).says("h4: not planned: unknown host key: ssh-ed25519 ");
 }
 
+/// `/etc/ssh/ssh_known_hosts`, which this `spore` finds in another place.
+pub(crate) fn the_systems_file_counts() {
+    let world = World::new();
+    let sshd = world.front_unknown(Front::default());
+    fs::create_dir(world.file("system")).unwrap();
+    let known = world.file("system/ssh_known_hosts");
+    let facts = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "sh", "-c", "mount --bind \"$0\" /etc/ssh && exec \"$@\""]);
+        let facts = world.facts();
+        unshare.arg(world.file("system")).arg(facts.get_program()).args(facts.get_args());
+        unshare.current_dir(world.folder()).env("HOME", world.folder()).env_remove("SPORE_KNOWN_HOSTS");
+        Run::of(unshare.env("SPORE_NO_SSH_CONFIG", "true").env_remove("SSH_AUTH_SOCK"))
+    };
+    facts().exits(3).says("unknown host key: ssh-ed25519 ");
+    fs::write(&known, sshd.known_hosts()).unwrap();
+    facts().exits(0);
+    fs::write(known, format!("@revoked * {}\n", sshd.key())).unwrap();
+    facts().exits(3).says("(revoked in /etc/ssh/ssh_known_hosts:1)");
+}
+
 /// Whichever key of a server is known, it isn't reported as changed because it has others.
 pub(crate) fn the_listed_kind_of_key_is_asked_for() {
     let world = World::new();
