@@ -1,13 +1,13 @@
 //! Logins with keys, certificates and agents at a real sshd.
 
+use crate::agent::Agent;
 use crate::fake_agent::FakeAgent;
 use crate::pretend::{Run, World};
 use crate::sshd::{run, ssh_of_home, user};
 use crate::world::{Front, fingerprint, keygen, on_terminal, public, sign};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 impl World {
     /// Replaces the fields of the login.
@@ -92,7 +92,7 @@ pub(crate) fn certificates_of_users() {
     let files =
         ["ssh", "ssh.pub", "ssh-cert.pub"].map(|name| (format!("keys/{name}"), format!("gone-{name}")));
     files.iter().for_each(|(here, gone)| fs::rename(world.file(here), world.file(gone)).unwrap());
-    Run::of(world.facts().env("SSH_AUTH_SOCK", &agent.1)).exits(0);
+    Run::of(world.facts().env("SSH_AUTH_SOCK", &agent.socket)).exits(0);
     assert_eq!(sshd.logged("Accepted publickey"), 2);
     files.iter().for_each(|(here, gone)| fs::rename(world.file(gone), world.file(here)).unwrap());
 
@@ -134,33 +134,6 @@ pub(crate) fn encrypted_keys() {
     assert_eq!(sshd.logged("Failed"), 0, "nothing was tried with a wrong passphrase");
 }
 
-/// An `ssh-agent`, which ends with this value.
-struct Agent(Child, PathBuf);
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Agent {
-    fn start(folder: &Path) -> Self {
-        let socket = folder.join("agent.sock");
-        let mut agent = Command::new("ssh-agent");
-        let agent = agent.arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
-        let agent = Self(agent, socket);
-        while agent.add(&["-l"]) == Some(2) {}
-        agent
-    }
-
-    fn add(&self, arguments: &[&str]) -> Option<i32> {
-        let mut add = Command::new("ssh-add");
-        add.args(arguments).env("SSH_AUTH_SOCK", &self.1).stdin(Stdio::null());
-        add.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().code()
-    }
-}
-
 /// One person has the key in a file, the other in an agent.
 pub(crate) fn two_people() {
     let world = World::new();
@@ -169,7 +142,7 @@ pub(crate) fn two_people() {
     Run::of(&mut world.facts()).exits(0);
     assert_eq!(agent.add(&[world.file("keys/ssh").to_str().unwrap()]), Some(0));
     fs::rename(world.file("keys/ssh"), world.file("elsewhere")).unwrap();
-    Run::of(world.facts().env("SSH_AUTH_SOCK", &agent.1)).exits(0);
+    Run::of(world.facts().env("SSH_AUTH_SOCK", &agent.socket)).exits(0);
     assert_eq!(sshd.logged("Accepted publickey"), 2);
     // Neither an agent nor the file.
     Run::of(&mut world.facts()).exits(3).says("cannot read the key ./keys/ssh: No such file or directory");

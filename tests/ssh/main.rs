@@ -6,6 +6,8 @@ use libtest_mimic::{Arguments, Trial};
 use std::path::Path;
 use std::process::ExitCode;
 
+mod agent;
+mod configuration;
 #[path = "../support/fake_agent.rs"]
 mod fake_agent;
 mod faults;
@@ -57,6 +59,12 @@ fn tests() -> Vec<Trial> {
         ("keys::encrypted_keys", &["script"], keys::encrypted_keys),
         ("keys::two_people", &["ssh-agent"], keys::two_people),
         ("keys::a_touch_is_waited_for", &[], keys::a_touch_is_waited_for),
+        (
+            "configuration::identities_and_known_files",
+            &["ssh-agent"],
+            configuration::identities_and_known_files,
+        ),
+        ("configuration::the_time_out_for_connecting", &[], configuration::the_time_out_for_connecting),
         ("passwords::a_wrong_one_is_tried_once", &["root", "openssl"], passwords::a_wrong_one_is_tried_once),
         (
             "passwords::questions_are_answered",

@@ -36,7 +36,7 @@ pub(crate) fn each_says_what_it_was_for() {
 
     let other = world.file("other");
     keygen(&other);
-    let more = format!("AuthorizedKeysCommand /usr/bin/sleep 20\nAuthorizedKeysCommandUser {}", user());
+    let more = format!("AuthorizedKeysCommand /usr/bin/sleep 5\nAuthorizedKeysCommandUser {}", user());
     let _slow = world.front(Front { more: &more, user_key: Some(&other), ..Front::default() });
     plan(&world, "login=0.5").says(
         "h4: not planned: no answer within 0.5 s while logging in; sshd may be waiting for DNS (set `UseDNS no` in its \
