@@ -1,7 +1,7 @@
 //! Options of the user's SSH configuration, at a real sshd.
 
-use crate::agent::Agent;
 use crate::pretend::{Run, World};
+use crate::ssh_agent::Agent;
 use crate::sshd::{ssh_of_home, user};
 use crate::world::Front;
 use std::fs;

@@ -1,8 +1,8 @@
 //! Logins with keys, certificates and agents at a real sshd.
 
-use crate::agent::Agent;
 use crate::fake_agent::FakeAgent;
 use crate::pretend::{Run, World};
+use crate::ssh_agent::Agent;
 use crate::sshd::{run, ssh_of_home, user};
 use crate::world::{Front, fingerprint, keygen, on_terminal, public, sign};
 use std::fs;

@@ -6,7 +6,6 @@ use libtest_mimic::{Arguments, Trial};
 use std::path::Path;
 use std::process::ExitCode;
 
-mod agent;
 mod configuration;
 #[path = "../support/fake_agent.rs"]
 mod fake_agent;
@@ -17,6 +16,8 @@ mod passwords;
 #[path = "../pretend/world.rs"]
 mod pretend;
 mod sessions;
+#[path = "../support/ssh_agent.rs"]
+mod ssh_agent;
 #[path = "../support/sshd.rs"]
 mod sshd;
 mod sudo;
