@@ -267,6 +267,10 @@ pub fn host_help(error: &HostError) -> String {
             "spore closed the connection, because the host's answer doesn't fit the request; find out what on \
              the host writes such output, or report this as a bug in spore"
         }
+        HostError::Malformed { what: Misfit::Noise(_) | Misfit::LongLine, .. } => {
+            "spore closed the connection; find out what on the host writes such output: the user's start files \
+             (`.bashrc`), or a `ForceCommand` in its sshd_config"
+        }
         HostError::Malformed { .. } => "this may be a bug in spore: please report it",
     }
     .to_owned()

@@ -136,14 +136,16 @@ impl fmt::Debug for ProxyCommand {
     }
 }
 
-/// Kills the processes of all `ProxyCommand`s, and waits until they have ended. To be called before
-/// the process ends, because connections may still be open then.
+/// Kills the processes of all `ProxyCommand`s, waits until they have ended, and reaps them: in a
+/// container, nobody else might. To be called before the process ends, because connections may
+/// still be open then.
 pub fn end_proxy_commands() {
-    let groups = groups();
+    let mut groups = groups();
     groups.iter().for_each(|group| group.signal(Signal::HUP));
     await_end(&groups, LAST_GRACE);
     groups.iter().for_each(|group| group.signal(Signal::KILL));
     await_end(&groups, GRACE);
+    groups.retain(|group| !group.is_reaped());
 }
 
 fn await_end(groups: &BTreeSet<Group>, patience: Duration) {
@@ -216,24 +218,36 @@ impl Group {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         !matches!(waitid(WaitId::Pid(self.0), options), Ok(None))
     }
+
+    /// Reaps the leader if it has ended.
+    fn is_reaped(self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        !matches!(waitid(WaitId::Pid(self.0), options), Ok(None))
+    }
 }
 
-/// Waits until the command's stream has been dropped, and then ends and reaps the command. It isn't
-/// reaped before, so that the number of its group stays its own.
+/// Waits until the command's stream has been dropped, and then ends and reaps the command. As long as
+/// its group is in [`GROUPS`], it isn't reaped, so that the number of the group stays its own.
 async fn supervise(mut child: Child, group: Group, dropped: oneshot::Receiver<()>) {
+    let signal = |signal| {
+        if groups().contains(&group) {
+            group.signal(signal);
+        }
+    };
     let _ = dropped.await;
-    group.signal(Signal::HUP);
+    signal(Signal::HUP);
     let until = Instant::now() + GRACE;
     while !group.has_ended() && Instant::now() < until {
         sleep(GLANCE).await;
     }
-    // The lock keeps `end_proxy_commands` from killing a group that is reaped at the same time.
-    {
-        let mut groups = groups();
-        group.signal(Signal::KILL);
-        groups.remove(&group);
+    signal(Signal::KILL);
+    while !group.has_ended() {
+        sleep(GLANCE).await;
     }
-    let _ = child.wait().await;
+    let mut groups = groups();
+    if groups.remove(&group) {
+        let _ = child.try_wait();
+    }
 }
 
 /// The standard input and output of a command. Dropping it ends the command.
