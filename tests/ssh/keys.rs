@@ -56,7 +56,12 @@ pub(crate) fn too_many_attempts() {
     }
     world.log_in_with(&format!("username: {}, key: [a, b, c, keys/ssh]", user()));
     let refused = Run::of(&mut world.command(&["plan"])).exits(3);
-    refused.says("h4: not planned: the host closed the connection while logging in: the host disconnected: Too many authentication failures");
+    let [a, b] = ["a", "b"].map(|name| key(&public(&world.file(name))));
+    refused.says(&format!(
+        "h4: not planned: login as {} refused: tried {a}, {b}; then the host disconnected: Too many \
+         authentication failures",
+        user()
+    ));
     refused.says("spore may have offered too many keys (`MaxAuthTries`), or the user is locked out");
     assert_eq!(sshd.logged("Connection from"), 2, "one of spore, after that of the test");
 }
