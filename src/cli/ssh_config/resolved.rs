@@ -93,7 +93,11 @@ pub(super) fn parse(text: &str, defaults: Option<&Resolved>) -> Option<Resolved>
         global_known: named("globalknownhostsfile"),
         names_known_files: false,
         alias: set("hostkeyalias").map(str::to_owned),
-        connect_timeout: set("connecttimeout").and_then(|text| text.parse().ok()).map(Duration::from_secs),
+        // To ssh, 0 means no time-out of its own.
+        connect_timeout: set("connecttimeout")
+            .and_then(|text| text.parse().ok())
+            .filter(|seconds| *seconds != 0)
+            .map(Duration::from_secs),
     };
     if let Some(defaults) = defaults {
         resolved.names_identity_files = resolved.identity_files != defaults.identity_files;

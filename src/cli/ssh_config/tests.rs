@@ -96,3 +96,9 @@ connecttimeout 60
     assert_eq!(found.agent, AgentSocket::At(Path::new("/a/ana").to_owned()));
     assert!(!found.names_identity_files && !found.names_known_files);
 }
+
+#[test]
+fn a_connect_timeout_of_zero_is_none() {
+    let zero = DEFAULTS.replace("connecttimeout none", "connecttimeout 0");
+    assert_eq!(parse(&zero, None).unwrap().connect_timeout, None);
+}
