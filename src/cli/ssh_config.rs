@@ -73,9 +73,8 @@ impl SshConfig {
         let own = folder::home().map(|home| home.join(".ssh/config"));
         let found = scan(own.as_deref(), Path::new("/etc/ssh/ssh_config"));
         let in_use = found.matters && is_installed(&found);
-        if in_use {
-            unsupported(&found, options.verbose);
-        }
+        // Even if `ssh` isn't asked: an option that is ignored is named in any case.
+        unsupported(&found, options.verbose);
         Self { in_use, defaults: None, answers: BTreeMap::new() }
     }
 
@@ -146,19 +145,22 @@ fn is_installed(found: &Scan) -> bool {
 
 /// Names the options that have no effect.
 fn unsupported(found: &Scan, verbose: bool) {
+    // Without this option, a key that the user doesn't trust any more would be accepted.
     let always = |name: &str| name.eq_ignore_ascii_case("RevokedHostKeys");
-    let places: Vec<String> = found
-        .unsupported
-        .iter()
-        // Without this option, a key that the user doesn't trust any more would be accepted.
-        .filter(|option| verbose || always(&option.name))
+    let named = found.unsupported.iter().filter(|option| verbose || always(&option.name));
+    let places: Vec<String> = named
         .map(|option| format!("{} ({}:{})", option.name, option.file.display(), option.line))
         .collect();
-    if !places.is_empty() {
-        terminal::note(&format!(
-            "note: spore doesn't support these options of your SSH configuration: {}",
-            places.join(", ")
-        ));
+    if places.is_empty() {
+        return;
+    }
+    let text = format!(
+        "note: spore doesn't support these options of your SSH configuration: {}",
+        places.join(", ")
+    );
+    match found.unsupported.iter().any(|option| always(&option.name)) {
+        true => terminal::urgent(&text),
+        false => terminal::note(&text),
     }
 }
 
