@@ -72,23 +72,14 @@ impl ProxyCommand {
         original: &str,
         user: &str,
     ) -> Result<Self, UnknownToken> {
-        let mut command = String::new();
-        let mut rest = template.chars();
-        while let Some(next) = rest.next() {
-            match (next, (next == '%').then(|| rest.next()).flatten()) {
-                ('%', Some('%')) => command.push('%'),
-                ('%', Some('h')) => command.push_str(&address.host),
-                ('%', Some('p')) => command.push_str(&address.port.to_string()),
-                ('%', Some('n')) => command.push_str(original),
-                ('%', Some('r')) => command.push_str(user),
-                ('%', other) => {
-                    return Err(UnknownToken(
-                        other.iter().fold("%".to_owned(), |text, c| text + &c.to_string()),
-                    ));
-                }
-                (other, _) => command.push(other),
-            }
-        }
+        let command = expand_tokens(template, |token| match token {
+            'h' => Some(address.host.clone()),
+            'p' => Some(address.port.to_string()),
+            'n' => Some(original.to_owned()),
+            'r' => Some(user.to_owned()),
+            _ => None,
+        });
+        let command = command.map_err(UnknownToken)?;
         Ok(Self { template: template.to_owned(), command })
     }
 
@@ -127,6 +118,27 @@ impl ProxyCommand {
         let stream = ProxyStream { input, output, first: Vec::new(), _alive: alive };
         Ok(Proxy { stream, errors: Errors { said, listening } })
     }
+}
+
+/// A text of an SSH configuration in which `%%` stands for `%`, and each other token for its value.
+///
+/// # Errors
+/// This token has no value.
+pub fn expand_tokens(text: &str, value: impl Fn(char) -> Option<String>) -> Result<String, String> {
+    let mut expanded = String::new();
+    let mut rest = text.chars();
+    while let Some(next) = rest.next() {
+        if next != '%' {
+            expanded.push(next);
+            continue;
+        }
+        match rest.next() {
+            Some('%') => expanded.push('%'),
+            Some(token) => expanded.push_str(&value(token).ok_or_else(|| format!("%{token}"))?),
+            None => return Err("%".to_owned()),
+        }
+    }
+    Ok(expanded)
 }
 
 impl fmt::Debug for ProxyCommand {
