@@ -123,6 +123,12 @@ impl Routes {
 
     /// The servers on the way to a host of the folder, and its own without logins.
     fn way(&mut self, ssh: &network::Ssh, left: usize) -> Result<(Vec<Arc<Server>>, Server), Unplanned> {
+        if let Some(jump) = &ssh.unreadable_jump {
+            return Err(no_route(format!(
+                "the roster names `{jump}` as a jump host, which can't be read; to reach the host, add it \
+                 to the folder"
+            )));
+        }
         let query = of_host(ssh);
         let found = self.configured(&query)?;
         let user = ssh.logins.first().map(|login| login.user.to_string()).unwrap_or_default();
