@@ -161,6 +161,7 @@ async fn pretended(
             port: address.port,
             names_port: true,
             jumps: Vec::new(),
+            unreadable_jump: None,
             logins: vec![Arc::new(login)],
         };
     }

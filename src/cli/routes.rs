@@ -6,14 +6,13 @@
 use super::args::ConnectionOptions;
 use super::known_hosts::HostKeys;
 use super::logins::Keys;
-use super::ssh_config::{Query, Resolved, SshConfig};
+use super::ssh_config::{Query, Resolved, SshConfig, local_user};
 use crate::network::{self, Host, Jump, Network};
 use crate::plan::Unplanned;
 use crate::resource::{HostName, Printable};
 use crate::ssh::{KnownHosts, Login, ProxyCommand, Route, Server, ServerAddress};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 /// How many servers one way may lead through.
@@ -124,6 +123,12 @@ impl Routes {
 
     /// The servers on the way to a host of the folder, and its own without logins.
     fn way(&mut self, ssh: &network::Ssh, left: usize) -> Result<(Vec<Arc<Server>>, Server), Unplanned> {
+        if let Some(jump) = &ssh.unreadable_jump {
+            return Err(no_route(format!(
+                "the roster names `{jump}` as a jump host, which can't be read; to reach the host, add it \
+                 to the folder"
+            )));
+        }
         let query = of_host(ssh);
         let found = self.configured(&query)?;
         let user = ssh.logins.first().map(|login| login.user.to_string()).unwrap_or_default();
@@ -291,12 +296,6 @@ fn of_host(ssh: &network::Ssh) -> Query {
         user: ssh.logins.first().map(|login| login.user.to_string()),
         port: ssh.names_port.then_some(ssh.port),
     }
-}
-
-/// The name of the user who runs spore.
-fn local_user() -> String {
-    let answer = Command::new("id").arg("-un").stdin(Stdio::null()).output();
-    answer.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 fn no_logins() -> Vec<Login> {

@@ -43,7 +43,7 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
     let mut secrets: Vec<SecretBytes> = swarm_key.here().map(|key| key.line().clone()).into_iter().collect();
     secrets.extend(validation.here().and_then(|keys| keys.private()).cloned());
     for Host { name: _, addresses: _, ssh, location: _, nodes } in hosts.values() {
-        let Ssh { address: _, more: _, port: _, names_port: _, jumps: _, logins } = ssh;
+        let Ssh { address: _, more: _, port: _, names_port: _, jumps: _, unreadable_jump: _, logins } = ssh;
         secrets.extend(logins.iter().filter_map(|login| password(login)));
         for Identity { shape: _, key, id: _ } in nodes.values() {
             secrets.extend(key.iter().map(|key| key.expose().clone()));

@@ -47,7 +47,7 @@ pub use dialer::Dialer;
 pub use identify::Identity;
 pub use key::KeyError;
 pub use known_hosts::{CertificateFlaw, Distrust, KnownHosts, KnownHostsError, KnownLine};
-pub use proxy::{ProxyCommand, UnknownToken, end_proxy_commands};
+pub use proxy::{ProxyCommand, ProxyCommandError, end_proxy_commands, expand_tokens};
 pub use route::{Route, Server};
 pub use russh::keys::{Algorithm, Certificate, PrivateKey, PublicKey};
 pub use secret_text::SecretText;

@@ -210,6 +210,23 @@ fn without_openssh_a_note_says_that_the_configuration_is_not_used() {
     // Such a configuration doesn't matter.
     let mut plan = configured(&world, "Host x\n\tLogLevel DEBUG\n", &["plan"]);
     assert!(!Run::of(plan.env("PATH", &tools)).exits(2).text.contains("OpenSSH"));
+    // Nor is an option ignored silently then.
+    let both = "RevokedHostKeys /none\nHost x\n\tPort 9\n\tLogLevel DEBUG\n";
+    let mut plan = configured(&world, both, &["plan", "--verbose"]);
+    let run = Run::of(plan.env("PATH", &tools)).exits(2);
+    run.says("note: OpenSSH isn't installed, so ").says("RevokedHostKeys (").says("LogLevel (");
+}
+
+#[test]
+fn options_without_effect_are_named_even_if_no_option_has_one() {
+    let world = World::new();
+    let configuration = "RevokedHostKeys /none\nHost x\n\tLogLevel DEBUG\n";
+    let plan = Run::of(&mut configured(&world, configuration, &["plan"])).exits(2);
+    plan.says("note: spore doesn't support these options of your SSH configuration: RevokedHostKeys (");
+    assert!(!plan.text.contains("LogLevel"), "{plan}");
+    Run::of(&mut configured(&world, configuration, &["plan", "--quiet"])).exits(2).says("RevokedHostKeys (");
+    let plan = Run::of(&mut configured(&world, configuration, &["plan", "--verbose"])).exits(2);
+    plan.says("RevokedHostKeys (").says("LogLevel (");
 }
 
 /// The id of a process that has written it to a file, as soon as it has.
