@@ -273,10 +273,9 @@ impl Attempt<'_> {
 /// Whether a question asks for the user's password, and not for a code.
 fn asks_for_password(prompt: &str) -> bool {
     let prompt = prompt.to_lowercase();
-    let has = |word: &&str| prompt.contains(*word);
-    let is_code =
-        ["one-time", "one time", "otp", "code", "token", "new password"].iter().any(|word| has(word));
-    ["password", "passwort", "mot de passe", "contraseña"].iter().any(|word| has(word)) && !is_code
+    let names = |words: &[&str]| words.iter().any(|word| prompt.contains(word));
+    names(&["password", "passwort", "mot de passe", "contraseña"])
+        && !names(&["one-time", "one time", "otp", "code", "token", "new password"])
 }
 
 /// The result of a login with a signature. If there is no signature, another credential may do.

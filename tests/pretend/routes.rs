@@ -364,10 +364,10 @@ fn too_many_keys_are_listed() {
         let logins = logins.into_iter().map(|credentials| Login { user: user(), credentials }).collect();
         let server = Server::new(ServerAddress::new("127.0.0.1", sshd.port), known.clone(), logins);
         let dialer = Dialer::new(Timeouts::default(), Redactor::default());
-        world.block_on(async { dialer.log_in(&Route::direct(server)).await.map(drop) })
+        world.block_on(async { dialer.log_in(&Route::direct(server)).await.map(drop).map_err(Box::new) })
     };
     let error = log_in(vec![vec![stranger.clone(), own.clone()]]).unwrap_err();
-    let words = spore_drive::render::host_error(&error.into());
+    let words = spore_drive::render::host_error(&(*error).into());
     assert!(words.contains("refused: tried ssh-ed25519 key SHA256:"), "{words}");
     assert!(words.contains("; then the host disconnected: Too many authentication failures"), "{words}");
     assert_eq!(words.matches("SHA256:").count(), 1, "only one was tried: {words}");
