@@ -163,8 +163,8 @@ struct PlanRunner {
     applied: Applied,
     /// The hosts whose part has begun and hasn't ended.
     running: JoinSet<Ended>,
-    /// Each running host says here when its nodes have to stay healthy, and nothing is left to do
-    /// after that but to enable units.
+    /// Each running host says here when its nodes have to stay healthy, and nothing else is left
+    /// to do.
     settling: UnboundedSender<Settles>,
     settles: UnboundedReceiver<Settles>,
 }
@@ -330,11 +330,6 @@ struct Progress {
 }
 
 impl Part {
-    /// Whether nothing is left to do after this action but to enable units, which no process notices.
-    fn only_enables_after(&self, index: usize) -> bool {
-        self.list.iter().skip(index + 1).all(|left| matches!(left.action, Action::Enable { .. }))
-    }
-
     async fn run(
         self,
         mut host: Locked,
@@ -349,7 +344,7 @@ impl Part {
             let Some(planned) = self.list.get(report.index()) else { return };
             progress.note(&name, planned, &report);
             if let ActionReport::Settles { index } = report
-                && self.only_enables_after(index)
+                && index + 1 == self.list.len()
             {
                 let _ = settling.send((name.clone(), progress.started.clone()));
             }
