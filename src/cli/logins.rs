@@ -118,7 +118,7 @@ impl Keys {
         if let Some(found) = configuration
             && !found.names_identity_files
         {
-            // Nobody named these files, so nobody is asked for their passphrases.
+            // These are the default files, which the user may not even know, so there is no prompt for a passphrase.
             let files = found.identity_files.iter().filter(|path| is_plain(path));
             for path in files {
                 credentials.extend(self.load(path, &agent).unwrap_or_default());

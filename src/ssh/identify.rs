@@ -53,7 +53,7 @@ where
         Err(error) => return Err(error.of(address)),
     };
     let mut keys = vec![first];
-    let nobody = KnownHosts::default();
+    let no_keys = KnownHosts::default();
     let mut waiting = known_hosts::common_kinds();
     while let Some(kind) = waiting.pop() {
         if keys.iter().any(|key| key.algorithm() == kind) {
@@ -61,10 +61,10 @@ where
         }
         let offer = HostKeyOffer { keys: known_hosts::signatures(kind), certificates: Vec::new() };
         let Ok(wire) = again().await else { break };
-        match meet(wire, &nobody, offer).await {
+        match meet(wire, &no_keys, offer).await {
             Err(NoExchange::Untrusted(key, _)) => keys.push(key),
             Err(NoExchange::Failed(ConnectError::NoCommonAlgorithm { .. })) => {}
-            // The server may limit connections on which nobody logs in. One key is enough.
+            // The server may limit connections that are never logged in to. One key is enough.
             Ok(()) | Err(NoExchange::Failed(_)) => break,
         }
     }

@@ -165,9 +165,9 @@ impl fmt::Debug for ProxyCommand {
     }
 }
 
-/// Kills the processes of all `ProxyCommand`s, waits until they have ended, and reaps them: in a
-/// container, nobody else might. To be called before the process ends, because connections may
-/// still be open then.
+/// Kills the processes of all `ProxyCommand`s, waits until they have ended, and reaps them, because a
+/// container may have no init process that does. To be called before spore ends, when connections
+/// may still be open.
 pub fn end_proxy_commands() {
     let mut groups = groups();
     groups.iter().for_each(|group| group.signal(Signal::HUP));
