@@ -114,6 +114,9 @@ pub struct Compared<'a> {
     /// Of these it isn't known: they can't be read, weren't asked about, or the receipt doesn't
     /// tell what was left.
     pub unknown: Vec<&'a str>,
+    /// These units have been started again, for example by the host's boot, and aren't healthy
+    /// yet. Whether they will be isn't known.
+    pub starting: Vec<&'a str>,
 }
 
 /// What was found on a host after an apply.
@@ -290,20 +293,28 @@ impl Receipt {
     /// Compares a host with what the apply has left there. `asked` is what the host was asked
     /// about.
     pub fn compare(&self, current: &Graph<Resource>, asked: &Asked) -> Compared<'_> {
-        let found: BTreeMap<String, Found> =
-            current.iter().map(|(id, _)| (id.key.to_string(), self.found(id, current))).collect();
+        let found: BTreeMap<String, (Found, bool)> = current
+            .iter()
+            .map(|(id, resource)| (id.key.to_string(), (self.found(id, current), is_starting(resource))))
+            .collect();
         let mut compared = Compared::default();
         for (name, left) in &self.resources {
             match found.get(name) {
-                Some(Found::Unknown) => compared.unknown.push(name),
+                Some((_, true)) => compared.starting.push(name),
+                Some((Found::Unknown, _)) => compared.unknown.push(name),
                 None if !was_asked(name, asked) => compared.unknown.push(name),
-                Some(found) if *found == left.found() => {}
+                Some((found, _)) if *found == left.found() => {}
                 Some(_) | None => compared.changed.push(name),
             }
         }
         compared.unknown.extend(self.unknown.iter().map(String::as_str));
         compared
     }
+}
+
+/// Whether this is a unit that may still become healthy.
+fn is_starting(resource: &Resource) -> bool {
+    matches!(resource, Resource::Service(service) if matches!(service.activity, Activity::Starting(_)))
 }
 
 /// Whether a host was asked about the resource with this name.
@@ -339,10 +350,11 @@ fn state(resource: &Resource, id: &ResourceId, graph: &Graph<Resource>) -> Optio
         Resource::File(file) => format!("file {} {}", file.access, file.sha256),
         Resource::Link(link) => format!("link {}", link.target),
         Resource::Rule { whole } => format!("rule {whole}"),
+        // It is neither as an apply leaves a unit nor different: it may become healthy yet.
+        Resource::Service(_) if is_starting(resource) => return None,
         Resource::Service(service) => {
             let activity = match &service.activity {
-                Activity::Running(_) => "running",
-                Activity::Starting(_) => "starting",
+                Activity::Running(_) | Activity::Starting(_) => "running",
                 Activity::Failing { .. } => "failing",
                 Activity::Stopped => "stopped",
                 Activity::Masked => "masked",

@@ -37,7 +37,15 @@ pub(super) fn of(part: &HostPart) -> Handshakes {
         if !receipt.resources.contains_key(&id.key.to_string()) {
             continue;
         }
-        if receipt.superseded && part.differing.contains(id) && runs(id, &part.current) {
+        let activity = activity(id, &part.current);
+        if matches!(activity, Some(Activity::Starting(_))) {
+            // Nothing follows from its silence.
+            continue;
+        }
+        if receipt.superseded
+            && part.differing.contains(id)
+            && matches!(activity, Some(Activity::Running(_)))
+        {
             // The apply that began has written files with which it hasn't started the node yet. The
             // disk says nothing of a process that was started before.
             continue;
@@ -59,11 +67,11 @@ pub(super) fn of(part: &HostPart) -> Handshakes {
     handshakes
 }
 
-/// Whether the unit runs and is healthy.
-fn runs(unit: &ResourceId, current: &Graph<Resource>) -> bool {
-    match current.get(unit) {
-        Some(Resource::Service(service)) => matches!(service.activity, Activity::Running(_)),
-        _ => false,
+/// Whether the unit runs, if it exists.
+fn activity<'a>(unit: &ResourceId, current: &'a Graph<Resource>) -> Option<&'a Activity> {
+    match current.get(unit)? {
+        Resource::Service(service) => Some(&service.activity),
+        _ => None,
     }
 }
 

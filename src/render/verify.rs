@@ -54,9 +54,9 @@ impl Verified {
         };
         let at = &receipt.apply.at;
         let nothing = Compared::default();
-        let (Compared { changed, unknown }, mut is_unknown) = match receipt.superseded {
+        let (Compared { changed, unknown, starting }, mut is_unknown) = match receipt.superseded {
             true => (&nothing, true),
-            false => (compared, !compared.unknown.is_empty()),
+            false => (compared, !(compared.unknown.is_empty() && compared.starting.is_empty())),
         };
         let line = |what: String, names: &[&str]| match names.is_empty() {
             true => String::new(),
@@ -71,6 +71,7 @@ impl Verified {
             );
         }
         text += &line("can't be compared".to_owned(), unknown);
+        text += &line("still starting".to_owned(), starting);
         let mut fails = false;
         for (node, contact) in &greeted.nodes {
             match contact {

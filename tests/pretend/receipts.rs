@@ -50,6 +50,22 @@ fn verify_rehashes_what_the_apply_left() {
         .says("1 host changed");
 }
 
+/// After a boot, for example. Whether it becomes healthy isn't known yet.
+#[test]
+fn a_node_that_is_starting_has_not_changed() {
+    let world = World::new();
+    world.spore(APPLY).exits(0);
+    let begin = "cd \"$SPORE_ROOT/run/pretend/units/tau@store.service\"
+        printf 'active=activating\\nsub=start\\n' >>state";
+    world.sh("h4", begin);
+    let verified = world.spore(&["verify"]).exits(3);
+    verified
+        .says("h4: still starting: tau@store.service\n")
+        .says("verify: 1 host as the last apply left it; 1 host unknown\n");
+    assert!(!verified.text.contains("failing"), "{verified}");
+    world.spore(&["drift"]).exits(3).says("1 host unknown (h4)");
+}
+
 /// A host that another version of spore, or another tool, has planted has no receipt. The next
 /// apply leaves one, although it has nothing else to do.
 #[test]
