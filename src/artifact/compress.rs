@@ -1,17 +1,20 @@
-//! Compresses an artifact before it is sent to hosts: [`compress`].
+//! Compresses an artifact while it is sent to hosts: [`Compressed`].
 //!
 //! Blocks are compressed on all cores, each as a separate gzip member or zstd frame. Every
-//! `gzip` and `zstd` decompresses a file that has several of them.
+//! `gzip` and `zstd` decompresses a file that has several of them. A member or frame may also
+//! *store* its bytes as they are, so that a host can be sent some blocks compressed and others
+//! not, for the same command.
 
 use std::io::Write as _;
 use std::num::NonZero;
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tokio::sync::SetOnce;
 
 /// How a file is encoded while it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,46 +59,120 @@ impl Encoding {
     }
 }
 
-/// Encodes bytes. The result doesn't depend on the number of cores.
-#[must_use]
-pub fn compress(bytes: &Bytes, encoding: Encoding) -> Bytes {
-    match encoding {
-        Encoding::Raw => bytes.clone(),
-        Encoding::Gzip => in_blocks_of(BLOCK, bytes, gzip),
-        Encoding::Zstd => in_blocks_of(BLOCK, bytes, zstd),
+/// A file in blocks, which are compressed in the background, once for all hosts.
+#[derive(Debug)]
+pub struct Compressed {
+    raw: Bytes,
+    encoding: Encoding,
+    size: usize,
+    blocks: Vec<SetOnce<Bytes>>,
+    /// The first block that no thread compresses yet.
+    next: AtomicUsize,
+}
+
+impl Compressed {
+    /// Begins compressing a file, in its order, on all cores. With [`Encoding::Raw`], nothing is
+    /// compressed.
+    #[must_use]
+    pub fn begin(raw: Bytes, encoding: Encoding) -> Arc<Self> {
+        Self::in_blocks_of(BLOCK, raw, encoding)
+    }
+
+    fn in_blocks_of(size: usize, raw: Bytes, encoding: Encoding) -> Arc<Self> {
+        let this = Arc::new(Self::of(size, raw, encoding));
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        for _ in 0..cores.min(this.count()) {
+            let this = Arc::clone(&this);
+            thread::spawn(move || this.work());
+        }
+        this
+    }
+
+    fn of(size: usize, raw: Bytes, encoding: Encoding) -> Self {
+        // An empty file is a block, too: `gzip` doesn't take nothing for a compressed file.
+        let count = raw.len().div_ceil(size).max(1);
+        let blocks = (0..count).map(|_| SetOnce::new()).collect();
+        Self { raw, encoding, size, blocks, next: AtomicUsize::new(0) }
+    }
+
+    /// A file that nobody compresses until [`Self::work`] is called.
+    #[cfg(test)]
+    pub(crate) fn later(raw: Bytes, encoding: Encoding) -> Arc<Self> {
+        Arc::new(Self::of(BLOCK, raw, encoding))
+    }
+
+    /// Compresses blocks until each has been taken.
+    pub(crate) fn work(&self) {
+        loop {
+            let nth = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(slot) = self.blocks.get(nth) else { break };
+            let block = self.block(nth);
+            let best = Some(compress(&block, self.encoding)).filter(|packed| packed.len() < block.len());
+            // Nobody else sets this block.
+            let _ = slot.set(best.unwrap_or_else(|| store(&block, self.encoding)).into());
+        }
+    }
+
+    /// How the blocks are encoded.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// How many blocks there are; at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The size of the file, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// The file's bytes of the block with this number, which counts from 0.
+    #[must_use]
+    pub fn block(&self, nth: usize) -> Bytes {
+        let at = |nth: usize| nth.saturating_mul(self.size).min(self.raw.len());
+        self.raw.slice(at(nth)..at(nth + 1))
+    }
+
+    /// Waits until a block is compressed, and returns it. It is stored if compressing doesn't
+    /// make it smaller.
+    pub async fn compressed(&self, nth: usize) -> Bytes {
+        match self.blocks.get(nth) {
+            Some(slot) => slot.wait().await.clone(),
+            None => Bytes::new(),
+        }
+    }
+
+    /// A block that isn't compressed, in a form that the host's decoder takes.
+    #[must_use]
+    pub fn stored(&self, nth: usize) -> Bytes {
+        store(&self.block(nth), self.encoding).into()
     }
 }
 
-fn in_blocks_of(size: usize, bytes: &[u8], part: fn(&[u8]) -> Vec<u8>) -> Bytes {
-    let blocks: Vec<&[u8]> = match bytes {
-        [] => vec![bytes],
-        _ => bytes.chunks(size).collect(),
-    };
-    let parts: Vec<OnceLock<Vec<u8>>> = blocks.iter().map(|_| OnceLock::new()).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            let (Some(block), Some(slot)) = (blocks.get(i), parts.get(i)) else {
-                break;
-            };
-            slot.get_or_init(|| part(block));
-        }
-    };
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        for _ in 1..cores.min(blocks.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let parts: Vec<Vec<u8>> = parts.into_iter().filter_map(OnceLock::into_inner).collect();
-    parts.concat().into()
+fn compress(block: &[u8], encoding: Encoding) -> Vec<u8> {
+    match encoding {
+        Encoding::Raw => block.to_vec(),
+        Encoding::Gzip => gzip(block, GZIP_LEVEL),
+        Encoding::Zstd => zstd(block),
+    }
+}
+
+fn store(block: &[u8], encoding: Encoding) -> Vec<u8> {
+    match encoding {
+        Encoding::Raw => block.to_vec(),
+        Encoding::Gzip => gzip(block, 0),
+        Encoding::Zstd => stored_zstd(block),
+    }
 }
 
 #[expect(clippy::expect_used, reason = "writing to a Vec has no error to return")]
-fn gzip(block: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(block.len() / 2), Compression::new(GZIP_LEVEL));
+fn gzip(block: &[u8], level: u32) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(block.len() / 2), Compression::new(level));
     encoder.write_all(block).expect("a Vec takes every byte");
     encoder.finish().expect("a Vec takes every byte")
 }
@@ -103,6 +180,29 @@ fn gzip(block: &[u8]) -> Vec<u8> {
 #[expect(clippy::expect_used, reason = "the buffer is as large as the result can be")]
 fn zstd(block: &[u8]) -> Vec<u8> {
     zstd::bulk::compress(block, ZSTD_LEVEL).expect("the buffer is large enough")
+}
+
+/// A zstd frame of raw blocks (RFC 8878, 3.1.1), which the `zstd` crate can't write.
+fn stored_zstd(block: &[u8]) -> Vec<u8> {
+    /// The most that a block of a frame may have.
+    const MOST: usize = 128 << 10;
+    let mut frame = Vec::with_capacity(block.len() + 16 + 3 * (block.len() / MOST));
+    frame.extend_from_slice(&0xfd2f_b528_u32.to_le_bytes());
+    // The size of the content in four bytes; a single segment, thus no window; no checksum.
+    frame.push(0b1010_0000);
+    frame.extend_from_slice(&u32::try_from(block.len()).unwrap_or_default().to_le_bytes());
+    let mut rest = block;
+    loop {
+        let (raw, after) = rest.split_at(rest.len().min(MOST));
+        // The lowest bit says whether it is the last block, and the next two are 0: raw.
+        let header = u32::try_from(raw.len()).unwrap_or_default() << 3 | u32::from(after.is_empty());
+        frame.extend_from_slice(&header.to_le_bytes()[..3]);
+        frame.extend_from_slice(raw);
+        rest = after;
+        if rest.is_empty() {
+            return frame;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -122,23 +222,41 @@ mod tests {
         zstd::decode_all(packed).unwrap()
     }
 
-    #[test]
-    fn decompression_restores_the_bytes() {
+    /// Of all blocks, every other one is stored.
+    #[tokio::test]
+    async fn decompression_restores_the_bytes() {
         let mut noise = 1u32;
-        let mixed: Vec<u8> = (0..5017)
+        let mixed: Bytes = (0..300_017)
             .map(|i| {
                 noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 if i % 3 == 0 { (noise >> 24) as u8 } else { 0 }
             })
             .collect();
-        type Way = (fn(&[u8]) -> Vec<u8>, fn(&[u8]) -> Vec<u8>);
-        let ways: [Way; 2] = [(gzip, gunzip), (zstd, unzstd)];
-        for (pack, unpack) in ways {
-            for length in [0, 1, 999, 1000, 1001, mixed.len()] {
-                let packed = in_blocks_of(1000, &mixed[..length], pack);
-                assert!(unpack(&packed) == mixed[..length], "{length}");
-                assert_eq!(packed, in_blocks_of(1000, &mixed[..length], pack));
+        type Decoder = fn(&[u8]) -> Vec<u8>;
+        let decoders: [(Encoding, Decoder); 2] = [(Encoding::Gzip, gunzip), (Encoding::Zstd, unzstd)];
+        for (encoding, decode) in decoders {
+            for (length, size) in [(0, 1000), (1, 1000), (1000, 1000), (1001, 1000), (5017, 1000)]
+                .into_iter()
+                .chain([(300_017, 140_000)])
+            {
+                let file = Compressed::in_blocks_of(size, mixed.slice(..length), encoding);
+                for stored in [0, 1] {
+                    let mut sent = Vec::new();
+                    for nth in 0..file.count() {
+                        let compressed = file.compressed(nth).await;
+                        assert!(compressed.len() <= file.stored(nth).len());
+                        sent.extend(if nth % 2 == stored { file.stored(nth) } else { compressed });
+                    }
+                    assert!(decode(&sent) == mixed[..length], "{encoding:?} {length}");
+                }
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_shrink_is_stored() {
+        let file = Compressed::begin(Bytes::from_static(b"tau"), Encoding::Zstd);
+        assert_eq!(file.compressed(0).await, file.stored(0));
+        assert_eq!(unzstd(&file.stored(0)), b"tau");
     }
 }

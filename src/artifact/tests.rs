@@ -6,6 +6,7 @@ mod pinning;
 mod server;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,7 +41,9 @@ pub(super) fn elf(architecture: Architecture) -> Vec<u8> {
 }
 
 pub(super) fn gzip(bytes: &[u8]) -> Bytes {
-    super::compress(&Bytes::copy_from_slice(bytes), super::Encoding::Gzip)
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap().into()
 }
 
 pub(super) fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {

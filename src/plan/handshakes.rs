@@ -42,9 +42,7 @@ pub(super) fn of(part: &HostPart) -> Handshakes {
             // Nothing follows from its silence.
             continue;
         }
-        if receipt.superseded
-            && part.differing.contains(id)
-            && matches!(activity, Some(Activity::Running(_)))
+        if receipt.superseded && part.differing.contains(id) && matches!(activity, Some(Activity::Running(_)))
         {
             // The apply that began has written files with which it hasn't started the node yet. The
             // disk says nothing of a process that was started before.

@@ -68,14 +68,14 @@ pub enum ActionReport {
         /// The action's place in the list.
         index: usize,
     },
-    /// Part of a file has been sent. The bytes are counted as they are sent, possibly
-    /// compressed.
+    /// Part of a file has been sent. The bytes of the file are counted, although fewer may have
+    /// been sent, compressed.
     Sent {
         /// The action's place in the list.
         index: usize,
         /// The number of bytes sent so far.
         sent: u64,
-        /// The number of bytes to send in all.
+        /// The size of the file, in bytes.
         total: u64,
     },
     /// Part of a file has been downloaded by the host.
@@ -246,15 +246,6 @@ macro_rules! scripts {
 
 const LIB: &str = include_str!("scripts/lib.sh");
 
-/// How a file's bytes are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transfer {
-    /// The number of bytes on standard input.
-    pub bytes: usize,
-    /// How the file is encoded in these bytes.
-    pub encoding: Encoding,
-}
-
 /// The call that carries out an action. For [`Action::Stage`], it only asks whether the
 /// file has to be sent, and for [`Action::Fetch`], it may end with that question, too;
 /// [`receive`] is the call that stages the file.
@@ -390,19 +381,27 @@ fn daemon(action: &Action) -> Option<Daemon> {
     }
 }
 
-/// The call that stages a file from standard input.
-pub fn receive(index: usize, file: &Staged, transfer: Transfer) -> Call {
+/// The call that stages a file from standard input, where it is in [`part`]s.
+pub fn receive(index: usize, file: &Staged, encoding: Encoding) -> Call {
     let mut words = file_words("stage", file);
-    words.extend([transfer.bytes.to_string(), transfer.encoding.word().to_owned()]);
+    words.push(encoding.word().to_owned());
     let kind = CallKind::Receive { sent: false };
     let line = line(index, &words);
     Call { index, kind, scripts: scripts!("stage"), daemon: None, is_judged: false, line }
 }
 
-/// A script that makes these calls, until one doesn't succeed. `input` is the number of
-/// bytes that follow the script on standard input. The script always consumes all of them,
+/// What precedes so many bytes of a file on standard input.
+pub fn part(bytes: usize, is_last: bool) -> String {
+    format!("{bytes} {}\n", if is_last { "last" } else { "more" })
+}
+
+/// What follows the files on standard input, if there are any.
+pub const NO_MORE_FILES: &str = "none\n";
+
+/// A script that makes these calls, until one doesn't succeed. If some of them [`receive`] files,
+/// the files follow the script on standard input. The script always consumes all of them,
 /// so that the next request is read from its beginning.
-pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
+pub fn request(calls: &[Call], patience: &Patience) -> String {
     let mut text = String::from(LIB);
     for (name, time) in [
         ("patience", patience.manager),
@@ -423,13 +422,14 @@ pub fn request(calls: &[Call], patience: &Patience, input: usize) -> String {
         }
     }
     let is_judged = calls.iter().any(|call| call.is_judged);
+    let receives = calls.iter().any(|call| matches!(call.kind, CallKind::Receive { .. }));
     let calls = lines(calls);
-    if input == 0 {
+    if !receives {
         // Only the scripts that read a verdict keep standard input.
         let keep = if is_judged { "4<&0 " } else { "" };
         let _ = write!(text, "exec {keep}</dev/null\n{calls}");
     } else {
-        let _ = write!(text, "head -c {input} | {{\n(\n{calls})\ncat\n}}\n");
+        let _ = write!(text, "(\n{calls})\nskip_files\n");
     }
     text
 }

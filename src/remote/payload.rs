@@ -1,12 +1,13 @@
 //! What an apply brings along: the bytes of files that are sent to hosts, and the swarm key.
 
-use crate::artifact::{Encoding, compress};
+use super::send::Outgoing;
+use crate::artifact::{Compressed, Encoding};
 use crate::identity::SwarmKey;
 use crate::resource::{FileSource, Printable, SecretBytes};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
@@ -37,31 +38,25 @@ pub enum Payload {
 /// A program in memory.
 pub struct Program {
     raw: Bytes,
-    gzip: OnceCell<Bytes>,
-    zstd: OnceCell<Bytes>,
+    gzip: OnceLock<Arc<Compressed>>,
+    zstd: OnceLock<Arc<Compressed>>,
 }
 
 impl Program {
     /// The program with these bytes.
     pub fn new(raw: Bytes) -> Self {
-        Self { raw, gzip: OnceCell::new(), zstd: OnceCell::new() }
+        Self { raw, gzip: OnceLock::new(), zstd: OnceLock::new() }
     }
 
-    /// Returns the bytes to send, compressed if they are fewer then, and how. `best` is the best
-    /// encoding that the host can decode. The first host that needs an encoding waits about a
-    /// second for it, and so do the others.
-    pub(super) async fn encoded(&self, best: Encoding) -> (Bytes, Encoding) {
+    /// What to send to a host of which this is the best encoding that it can decode. For the
+    /// first host that needs an encoding, compressing begins.
+    pub(super) fn outgoing(&self, best: Encoding) -> Outgoing {
         let cell = match best {
-            Encoding::Raw => return (self.raw.clone(), Encoding::Raw),
+            Encoding::Raw => return Outgoing::Whole(self.raw.clone()),
             Encoding::Gzip => &self.gzip,
             Encoding::Zstd => &self.zstd,
         };
-        let raw = self.raw.clone();
-        let encoded = cell.get_or_init(|| blocking(move || compress(&raw, best))).await;
-        match encoded.len() < self.raw.len() {
-            true => (encoded.clone(), best),
-            false => (self.raw.clone(), Encoding::Raw),
-        }
+        Outgoing::Blocks(cell.get_or_init(|| Compressed::begin(self.raw.clone(), best)).clone())
     }
 }
 

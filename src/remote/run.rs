@@ -7,14 +7,12 @@ use super::handshake;
 use super::limits::RemoteLimits;
 use super::lock;
 use super::payload::{Payload, Payloads};
-use super::send::{Sent, Unsent, send};
+use super::send::{Outgoing, Sent, Unsent, send};
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
 use crate::artifact::Encoding;
 use crate::plan::action::{Action, Fallback};
-use crate::plan::wire::{
-    self, ActionReport, Answer, Call, Ending, Exchange, Need, Outcome, Patience, Transfer, Unfit,
-};
+use crate::plan::wire::{self, ActionReport, Answer, Call, Ending, Exchange, Need, Outcome, Patience, Unfit};
 use crate::plan::{During, HostError, LostReason, Misfit};
 use crate::resource::{Contact, Printable, Redactor, Untrusted};
 use crate::ssh::{ChannelError, Session, Writer};
@@ -81,17 +79,16 @@ fn is_stage(action: &Action) -> bool {
     action.staged().is_some()
 }
 
-/// Returns the bytes to send, and how they are encoded. `best` is the best encoding that the host
-/// can decode.
+/// Returns what to send. `best` is the best encoding that the host can decode.
 ///
 /// # Errors
 /// A program can't be fetched.
-async fn bytes(payload: &Payload, best: Encoding) -> Result<(Bytes, Encoding), Printable> {
+async fn outgoing(payload: &Payload, best: Encoding) -> Result<Outgoing, Printable> {
     match payload {
-        Payload::Bytes(bytes) => Ok((bytes.clone(), Encoding::Raw)),
-        Payload::Secret(secret) => Ok((Bytes::from_owner(Exposed(secret.clone())), Encoding::Raw)),
-        Payload::Artifact(program) => Ok(program.encoded(best).await),
-        Payload::OnDemand(program) => Ok(program.get().await?.encoded(best).await),
+        Payload::Bytes(bytes) => Ok(Outgoing::Whole(bytes.clone())),
+        Payload::Secret(secret) => Ok(Outgoing::Whole(Bytes::from_owner(Exposed(secret.clone())))),
+        Payload::Artifact(program) => Ok(program.outgoing(best)),
+        Payload::OnDemand(program) => Ok(program.get().await?.outgoing(best)),
     }
 }
 
@@ -138,15 +135,15 @@ impl ActionRunner<'_> {
                     };
                     // Fetching a file here may take long, and nothing runs on the host meanwhile.
                     let prepared = tokio::select! {
-                        prepared = bytes(payload, best) => prepared,
+                        prepared = outgoing(payload, best) => prepared,
                         _ = stop.asked() => return Ok(Run::Interrupted),
                     };
-                    let (bytes, encoding) = match prepared {
-                        Ok(sent) => sent,
+                    let outgoing = match prepared {
+                        Ok(outgoing) => outgoing,
                         Err(text) => return Ok(self.without(index, Outcome::Failed { text })),
                     };
-                    calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), encoding }));
-                    files.push((index, bytes));
+                    calls.push(wire::receive(index, file, outgoing.encoding()));
+                    files.push((index, outgoing));
                 }
                 if stop.is_asked() {
                     return Ok(Run::Interrupted);
@@ -166,7 +163,7 @@ impl ActionRunner<'_> {
         &mut self,
         shell: &mut Shell,
         calls: Vec<Call>,
-        files: Vec<(usize, Bytes)>,
+        files: Vec<(usize, Outgoing)>,
         stop: &Stop,
     ) -> Result<Result<Vec<(usize, Encoding)>, Run>, HostError> {
         let after = self.limits.interrupt;
@@ -178,14 +175,13 @@ impl ActionRunner<'_> {
         &mut self,
         shell: &mut Shell,
         calls: Vec<Call>,
-        files: Vec<(usize, Bytes)>,
+        files: Vec<(usize, Outgoing)>,
     ) -> Result<Result<Vec<(usize, Encoding)>, Run>, HostError> {
-        let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
         // Staging changes nothing that receipts have.
         let stages = calls.iter().all(|call| self.actions.get(call.index()).is_some_and(is_stage));
         let supersedes = if stages { None } else { self.supersedes.take() };
         let supersede = supersedes.map(wire::supersede).unwrap_or_default();
-        let script = supersede + &wire::request(&calls, &patience(self.limits), input);
+        let script = supersede + &wire::request(&calls, &patience(self.limits));
         let mut exchange = Exchange::new(&calls);
         self.at = exchange.current().unwrap_or(self.at);
         shell.request(script.as_bytes(), self.during(), self.limits.stall).await?;

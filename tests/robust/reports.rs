@@ -4,7 +4,7 @@
 use spore_drive::artifact::Encoding;
 use spore_drive::artifact::HostDownload;
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
-use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Need, Transfer, call, receive};
+use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Need, call, receive};
 use spore_drive::resource::{Access, FileSource, Sha256, Untrusted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ fn calls(which: u8) -> Vec<Call> {
     (0..4)
         .map(|i| match which >> (2 * i) & 3 {
             0 => call(i, &Action::Stage(file())),
-            1 => receive(i, &file(), Transfer { bytes: 1, encoding: Encoding::Raw }),
+            1 => receive(i, &file(), Encoding::Raw),
             2 => call(i, &start()),
             _ if fetches(which, i) => {
                 let urls = vec![URL.parse().unwrap()];

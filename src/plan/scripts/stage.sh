@@ -58,9 +58,24 @@ remove_staged() {
     done
 }
 
-# stage PATH STAGED DIGEST MODE OWNER BYTES zstd|gzip|raw: writes the file to STAGED, reading
-# BYTES bytes from standard input. If it leaves some of them unread, the request discards
-# them.
+# parts: prints the file that is next on standard input. Each part of it follows a line with its
+# number of bytes and `more` or `last`.
+parts() {
+    while IFS=' ' read -r bytes more; do
+        head -c "$bytes"
+        [ "$more" = more ] || break
+    done
+}
+
+# skip_files: reads the files that no call has read, and the line `none` after them.
+skip_files() {
+    while IFS=' ' read -r bytes more && [ "$bytes" != none ]; do
+        head -c "$bytes" >/dev/null
+    done
+}
+
+# stage PATH STAGED DIGEST MODE OWNER zstd|gzip|raw: writes the file that is next on standard
+# input to STAGED.
 stage() {
     remove_staged "$1"
     part=$2.part
@@ -68,11 +83,15 @@ stage() {
     trap "rm -f -- '$root$part'" EXIT
     said=$(
         umask 077
-        {
-            case $7 in
-                gzip | zstd) head -c "$6" | "$7" -dc >"$root$part" ;;
-                *) head -c "$6" >"$root$part" ;;
+        parts | {
+            case $6 in
+                gzip | zstd) "$6" -dc >"$root$part" ;;
+                *) cat >"$root$part" ;;
             esac
+            status=$?
+            # Nobody else can skip the rest of a part.
+            cat >/dev/null
+            exit "$status"
         } 2>&1 3>&- 4<&-
         printf '\n%s' "$?"
     )

@@ -1,4 +1,4 @@
-use super::super::{Ending, Transfer, call, receive};
+use super::super::{Ending, call, receive};
 use super::*;
 use crate::artifact::Encoding;
 use crate::artifact::HostDownload;
@@ -29,7 +29,7 @@ fn exchange() -> Exchange {
     };
     Exchange::new(&[
         call(3, &Action::Stage(file.clone())),
-        receive(4, &file, Transfer { bytes: 1, encoding: Encoding::Raw }),
+        receive(4, &file, Encoding::Raw),
         call(5, &Action::Reload { files: BTreeMap::new() }),
         call(6, &start),
         call(7, &Action::Fetch { file, download: Arc::new(download) }),

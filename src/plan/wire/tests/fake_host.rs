@@ -189,7 +189,7 @@ impl FakeHost {
     }
 
     pub(super) fn request(&self, actions: &[Action]) -> String {
-        request(&calls(actions), &patience(), 0)
+        request(&calls(actions), &patience())
     }
 
     /// Runs a script, and checks that it leaves nothing of its input, so that the next
@@ -222,7 +222,7 @@ impl FakeHost {
     }
 
     fn answers_within(&self, calls: &[Call], input: &[u8], patience: &Patience) -> Vec<Answer> {
-        let said = self.shell(&request(calls, patience, input.len()), input);
+        let said = self.shell(&request(calls, patience), input);
         let mut exchange = Exchange::new(calls);
         (0..calls.len()).for_each(|index| exchange.sent(index));
         let hear = |line: &str| {
@@ -298,14 +298,17 @@ impl FakeHost {
 
     /// Sends files, and returns the outcome of each.
     pub(super) fn send(&self, files: &[(&Staged, &[u8], Encoding)]) -> Vec<Outcome> {
-        let calls: Vec<Call> = files
-            .iter()
-            .enumerate()
-            .map(|(i, (file, bytes, encoding))| {
-                receive(i, file, Transfer { bytes: bytes.len(), encoding: *encoding })
-            })
-            .collect();
-        let input: Vec<u8> = files.iter().flat_map(|(_, bytes, _)| bytes.to_vec()).collect();
+        let calls: Vec<Call> =
+            files.iter().enumerate().map(|(i, (file, _, encoding))| receive(i, file, *encoding)).collect();
+        let mut input = Vec::new();
+        for (_, bytes, _) in files {
+            let (first, second) = bytes.split_at(bytes.len() / 3);
+            for (bytes, is_last) in [(first, false), (second, true)] {
+                input.extend(part(bytes.len(), is_last).into_bytes());
+                input.extend(bytes);
+            }
+        }
+        input.extend(NO_MORE_FILES.as_bytes());
         let answers = self.answers(&calls, &input);
         let ended = answers.into_iter().filter_map(|answer| match answer {
             Answer::Ended(_, ending) => Some(outcome(ending)),

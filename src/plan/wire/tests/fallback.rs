@@ -143,7 +143,7 @@ fn a_failed_handshake_is_rolled_back() {
 #[test]
 fn without_the_result_of_a_handshake_nothing_is_rolled_back_or_removed() {
     let (switch, start) = with_a_node_that_starts();
-    let script = format!("exec </dev/null\n{}", request(&[call(0, &start)], &patience(), 0));
+    let script = format!("exec </dev/null\n{}", request(&[call(0, &start)], &patience()));
     let said = switch.host.shell(&script, b"");
     assert!(said.contains(" runs good\n") && said.contains(" failed "), "{said}");
     let both = is([Some("new"), Some("old"), None]);

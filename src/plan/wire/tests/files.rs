@@ -1,7 +1,7 @@
 //! Tests of the actions on files, directories and links.
 
 use super::*;
-use flate2::write::GzEncoder;
+use crate::artifact::Compressed;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -185,18 +185,20 @@ fn what_was_staged_before_goes() {
     assert_eq!(host.list("/tb/config"), expected);
 }
 
-#[test]
-fn a_compressed_file_arrives() {
+#[tokio::test]
+async fn a_compressed_file_arrives() {
     let host = FakeHost::new();
-    let content = vec![b'x'; 3 << 20];
-    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(&content).unwrap();
-    let gzip = gzip.finish().unwrap();
-    let big = staged("/tb/bin/tau", &content, &host);
-    let small = staged("/tb/config/a.yaml", b"after it", &host);
-    let outcomes = host.send(&[(&big, &gzip, Encoding::Gzip), (&small, b"after it", Encoding::Raw)]);
-    assert_eq!(outcomes, [Outcome::Done, Outcome::Done]);
-    assert_eq!(host.at(&big.staged_path()).metadata().unwrap().len(), 3 << 20);
+    for (encoding, byte) in [(Encoding::Gzip, b'x'), (Encoding::Zstd, b'y')] {
+        let content = vec![byte; 5 << 20];
+        let file = Compressed::begin(content.clone().into(), encoding);
+        // The first block wasn't compressed in time.
+        let compressed = [file.stored(0), file.compressed(1).await].concat();
+        let big = staged("/tb/bin/tau", &content, &host);
+        let small = staged("/tb/config/a.yaml", b"after it", &host);
+        let outcomes = host.send(&[(&big, &compressed, encoding), (&small, b"after it", Encoding::Raw)]);
+        assert_eq!(outcomes, [Outcome::Done, Outcome::Done]);
+        assert_eq!(host.at(&big.staged_path()).metadata().unwrap().len(), 5 << 20);
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn start() -> Action {
 /// What the host says when the controller gives this verdict.
 pub(super) fn answers(host: &FakeHost, action: &Action, verdict: &str) -> Vec<Answer> {
     let calls = [call(0, action)];
-    let said = host.shell(&request(&calls, &patience(), 0), verdict.as_bytes());
+    let said = host.shell(&request(&calls, &patience()), verdict.as_bytes());
     let mut exchange = Exchange::new(&calls);
     let answers = said.lines().map(|line| {
         let line = line.strip_prefix("marker ").unwrap_or_else(|| panic!("{said}"));
