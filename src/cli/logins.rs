@@ -77,14 +77,8 @@ impl Keys {
                 let password = String::from_utf8_lossy(password.expose()).into_owned();
                 credentials.push(Credential::Password(SecretText::new(password)));
             }
-            // What the server has refused once is never tried again.
             let earlier = logins.iter().filter(|earlier| earlier.user == *login.user);
-            let mut tried: Vec<Credential> = earlier.flat_map(|login| login.credentials.clone()).collect();
-            credentials.retain(|credential| {
-                let is_new = !tried.iter().any(|earlier| is_same(earlier, credential));
-                tried.push(credential.clone());
-                is_new
-            });
+            let mut credentials = untried(earlier.flat_map(|login| &login.credentials), credentials);
             let fits = |last: &&mut ssh::Login| {
                 last.user == *login.user && last.credentials.len() + credentials.len() <= MOST_ATTEMPTS
             };
@@ -128,31 +122,16 @@ impl Keys {
             self.add_from_agent(&mut credentials, &agent);
         }
         self.add_certificates(&mut credentials, configuration);
-        let all = std::mem::take(&mut credentials);
-        for credential in all {
-            if !credentials.iter().any(|earlier| is_same(earlier, &credential)) {
-                credentials.push(credential);
-            }
-        }
+        let mut credentials = untried([], credentials);
         credentials.truncate(MOST_ATTEMPTS);
         ssh::Login { user: user.to_owned(), credentials }
     }
 
     /// Adds the other keys of the agent, as far as a server accepts so many attempts.
     fn add_from_agent(&mut self, credentials: &mut Vec<Credential>, agent: &AgentSocket) {
-        for key in self.agent(agent) {
-            let public = key.public();
-            let is_there = |other: &Credential| match other {
-                Credential::Agent(other) => {
-                    other.is(&public) && other.is_certificate() == key.is_certificate()
-                }
-                Credential::Key(other) => other.public_key().key_data() == public.key_data(),
-                Credential::Certificate(..) | Credential::Password(_) => false,
-            };
-            if credentials.len() < MOST_ATTEMPTS && !credentials.iter().any(is_there) {
-                credentials.push(Credential::Agent(key.clone()));
-            }
-        }
+        let own: Vec<Credential> = self.agent(agent).iter().cloned().map(Credential::Agent).collect();
+        let others = untried(&*credentials, own);
+        credentials.extend(others.into_iter().take(MOST_ATTEMPTS.saturating_sub(credentials.len())));
     }
 
     /// Adds the certificates of the files that the user's SSH configuration names, each before the key
@@ -268,6 +247,22 @@ fn key(path: &Path, text: &str) -> Result<Vec<Credential>, NoKey> {
         }
     }
     ssh::key::load(path, text, &mut passphrase).map(|key| vec![Credential::Key(key)]).map_err(NoKey::Key)
+}
+
+/// Those of the credentials that are unlike each other and unlike `earlier` ones. What a server has
+/// refused once is never tried again.
+fn untried<'a>(
+    earlier: impl IntoIterator<Item = &'a Credential>,
+    credentials: Vec<Credential>,
+) -> Vec<Credential> {
+    let mut all: Vec<Credential> = earlier.into_iter().cloned().collect();
+    let before = all.len();
+    for credential in credentials {
+        if !all.iter().any(|earlier| is_same(earlier, &credential)) {
+            all.push(credential);
+        }
+    }
+    all.split_off(before)
 }
 
 /// Whether a server that refuses one of these refuses the other as well.

@@ -227,7 +227,6 @@ impl<'a> Circle<'a> {
             let is_named = self.only.is_some() && !self.only_new;
             for (depth, server) in route.jumps.iter().chain([&route.host]).enumerate() {
                 let unlisted: Vec<Arc<Server>> = server.unlisted().into_iter().map(Arc::new).collect();
-                let is_unknown = unlisted.len() == server.known_as().len();
                 let is_last = depth == route.jumps.len();
                 let asked = match unlisted.is_empty() && is_last && is_named {
                     true => vec![Arc::clone(server)],
@@ -238,7 +237,7 @@ impl<'a> Circle<'a> {
                 let jumps: Vec<Arc<Server>> = route.jumps.iter().take(depth).cloned().collect();
                 let is_asked = !asked.is_empty();
                 next.extend(asked.into_iter().map(|host| Route { jumps: jumps.clone(), host }));
-                if is_asked || is_unknown {
+                if is_asked || !server.is_listed() {
                     break;
                 }
             }

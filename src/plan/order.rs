@@ -65,10 +65,10 @@ impl Rank {
         matches!(self, Self::RotateBootstrap | Self::Rotate)
     }
 
-    /// Whether only nodes that are down have their turn in the wave, so that nothing that works
-    /// is at risk.
+    /// Whether only nodes that are down and that no other node dials have their turn in the wave, so
+    /// that nothing is at risk if one of them dies again.
     pub fn is_start(self) -> bool {
-        matches!(self, Self::StartBootstrap | Self::Start)
+        matches!(self, Self::Start)
     }
 
     /// Whether bootstrap nodes have their turn in the wave.

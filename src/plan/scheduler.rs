@@ -50,9 +50,9 @@
 //! 7. *After an interrupt nothing new begins*, except the rest of a rotation that has
 //!    begun.
 //! 8. *Nodes that are down don't wait for each other to settle.* A part of a wave ends when
-//!    its nodes have stayed healthy for a while. If it starts nodes that were down, parts on
-//!    other hosts that also do only that begin as soon as its nodes are healthy. Everything
-//!    else waits until the part has ended.
+//!    its nodes have stayed healthy for a while. If it starts nodes that were down and aren't
+//!    bootstrap nodes, parts on other hosts that also do only that begin as soon as its nodes
+//!    are healthy. Everything else waits until the part has ended.
 //!
 //! Every host of every wave ends up in one [`Next::Run`] or in one [`Skipped`]. A host
 //! whose actions were interrupted is in both.

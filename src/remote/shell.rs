@@ -243,13 +243,10 @@ impl Shell {
                 Err(HostError::WrongSudoPassword)
             }
             Err(error) => {
-                // If the shell ends for another reason, or doesn't begin, the attempt may have failed.
-                // A lost connection says nothing, and neither does a user whom sudo doesn't trust with
-                // this: it says so only after the password was right.
-                match &error {
-                    HostError::Lost { .. } => {}
-                    HostError::SudoRefused { said } if is_about_rights(said) => turn.accepted(),
-                    _ => turn.rejected(&self.host),
+                match was_right(&error) {
+                    Some(true) => turn.accepted(),
+                    Some(false) => turn.rejected(&self.host),
+                    None => {}
                 }
                 Err(error)
             }
@@ -276,9 +273,18 @@ impl Shell {
     }
 }
 
-/// Whether sudo says that the user has no right to become root.
-fn is_about_rights(said: &str) -> bool {
-    said.contains("is not in the sudoers file") || said.contains("is not allowed to")
+/// Whether the password that sudo was given was right, although the shell didn't start.
+fn was_right(error: &HostError) -> Option<bool> {
+    match error {
+        // A lost connection says nothing.
+        HostError::Lost { .. } => None,
+        // sudo says that the user may not become root only after the password was right.
+        HostError::SudoRefused { said } => Some(
+            ["is not in the sudoers file", "is not allowed to"].iter().any(|why| said.contains(why)),
+        ),
+        // For any other reason, the attempt may have failed.
+        _ => Some(false),
+    }
 }
 
 /// How starting the shell goes on.
@@ -465,6 +471,24 @@ impl AsRef<[u8]> for Exposed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Another host may still accept the password.
+    #[test]
+    fn a_user_without_rights_does_not_make_the_password_wrong() {
+        let refused = |said: &str| HostError::SudoRefused { said: said.into() };
+        let lost = HostError::Lost { during: During::Opening, reason: LostReason::NoBeat };
+        let cases = [
+            (refused("planter is not in the sudoers file."), Some(true)),
+            (refused("user planter is not allowed to execute '/bin/sh' as root on h1"), Some(true)),
+            (refused("planter, you must have a tty to run sudo"), Some(false)),
+            (HostError::WrongSudoPassword, Some(false)),
+            (HostError::TimedOut { during: During::Opening, after: Duration::ZERO }, Some(false)),
+            (lost, None),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(was_right(&error), expected, "{error:?}");
+        }
+    }
 
     #[test]
     fn of_long_noise_the_last_lines_are_kept_whole() {

@@ -70,12 +70,17 @@ impl Server {
         }
     }
 
+    /// Whether `known_hosts` lists a key for it under one of its names.
+    pub fn is_listed(&self) -> bool {
+        self.known_as().iter().any(|name| self.known.lists(name))
+    }
+
     /// The server at each address for which `known_hosts` lists no key. What answers at one address
     /// says nothing about the others.
     pub fn unlisted(&self) -> Vec<Self> {
         let at = |address: &ServerAddress| Self { addresses: vec![address.clone()], ..self.clone() };
         match &self.alias {
-            Some(_) if self.known_as().iter().any(|name| self.known.lists(name)) => Vec::new(),
+            Some(_) if self.is_listed() => Vec::new(),
             Some(_) => vec![self.clone()],
             None => self.addresses.iter().filter(|address| !self.known.lists(address)).map(at).collect(),
         }
@@ -87,5 +92,42 @@ impl Server {
             Some(_) => self.known_as().remove(0),
             None => address.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAtNE6NR3QKAkmGiFGCAPFuBkMMwMzuqU2rvGVz4TeUH";
+
+    /// A server with two addresses.
+    fn server(alias: Option<&str>, known: &str) -> Server {
+        let known = KnownHosts::parse("known_hosts".as_ref(), known);
+        let mut server = Server::new(ServerAddress::new("10.0.0.1", 2222), known, Vec::new());
+        server.addresses.push(ServerAddress::new("10.0.0.2", 2222));
+        server.alias = alias.map(ToOwned::to_owned);
+        server
+    }
+
+    #[test]
+    fn each_address_is_trusted_by_itself() {
+        let addresses = |server: &Server| -> Vec<Vec<String>> {
+            let shown = |server: Server| server.addresses.iter().map(ToString::to_string).collect();
+            server.unlisted().into_iter().map(shown).collect()
+        };
+        let (first, second) = ("10.0.0.1:2222".to_owned(), "10.0.0.2:2222".to_owned());
+        let unknown = server(None, "");
+        assert_eq!(addresses(&unknown), [vec![first.clone()], vec![second.clone()]]);
+        assert!(!unknown.is_listed());
+        let known = server(None, &format!("[10.0.0.1]:2222 {KEY}\n"));
+        assert_eq!(addresses(&known), [vec![second.clone()]]);
+        assert!(known.is_listed());
+        // An alias stands for all addresses.
+        let unknown = server(Some("gate"), &format!("[10.0.0.1]:2222 {KEY}\n"));
+        assert_eq!(addresses(&unknown), [vec![first, second]]);
+        assert!(!unknown.is_listed());
+        let known = server(Some("gate"), &format!("gate {KEY}\n"));
+        assert!(addresses(&known).is_empty() && known.is_listed());
     }
 }

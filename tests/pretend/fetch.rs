@@ -7,7 +7,7 @@ use spore_drive::artifact::{Fetch, Pin, Pins, Source};
 use spore_drive::pretend::{here, program};
 use spore_drive::resource::Sha256;
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Pins a tau that hosts are to fetch from these URLs. The file `tau` in the folder has it as well
@@ -114,6 +114,32 @@ fn a_download_that_was_cut_off_is_resumed_by_the_next_apply() {
     let are_resumed = requests.len() == 2 && requests.iter().all(|request| request.starts_with("/tau from "));
     assert!(are_resumed, "{requests:?}\n{applied}");
     world.spore(&["plan"]).exits(0).says("nothing to do");
+}
+
+/// The hosts can't download tau, and the machine that runs spore waits for it.
+#[test]
+fn an_interrupt_ends_a_download_on_this_machine() {
+    let world = World::new();
+    let none = Answer::Status(404);
+    let server = Server::start("127.0.0.1:0", [("/tau", vec![none.clone(), none, Answer::Silence])]);
+    pin(&world, "late", false, &[server.url("/tau")]);
+    let mut apply = world.command(&[APPLY, &["--timeout", "stall=600"]].concat());
+    let mut apply = apply.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (begun, mut requests) = (Instant::now(), 0);
+    while requests < 3 {
+        requests += server.requests().len();
+        assert!(begun.elapsed() < Duration::from_secs(60), "{requests} requests");
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-INT", &apply.id().to_string()]).status().unwrap().success());
+    while apply.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(100), "the interrupt doesn't end it");
+        std::thread::yield_now();
+    }
+    let out = apply.wait_with_output().unwrap();
+    let text = String::from_utf8([out.stdout, out.stderr].concat()).unwrap();
+    assert_eq!(out.status.code(), Some(130), "{text}");
+    assert!(text.contains("interrupted: ") && text.contains("resume with: spore apply"), "{text}");
 }
 
 /// Whether a part of a file is on the host's disk.

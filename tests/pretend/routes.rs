@@ -14,18 +14,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Replaces the SSH section of h4, or adds fields to it.
-fn set_ssh(world: &World, ssh: &str) {
-    let path = world.folder().join("hosts/h4.yaml");
-    let text = fs::read_to_string(&path).unwrap();
-    let lines = text.lines().map(|line| match line.starts_with("ssh:") {
-        true => format!("ssh: {{{ssh}, auth: [planter]}}\n"),
-        false => format!("{line}\n"),
-    });
-    let text: String = lines.collect();
-    fs::write(path, text).unwrap();
-}
-
 fn port(world: &World) -> u16 {
     world.host("h4").address().port
 }
@@ -58,7 +46,7 @@ fn a_host_is_reached_through_a_jump_host() {
     let world = World::new();
     let bastion = sshd(&world, "");
     let jump = format!("{}@127.0.0.1:{}", user(), bastion.port);
-    set_ssh(&world, &format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
+    world.set_ssh(&format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
     let plan = world.spore(&["plan"]).exits(3);
     plan.says("h4: not planned: jump host 127.0.0.1: unknown host key: ssh-ed25519 SHA256:");
     know(&world, &bastion);
@@ -70,7 +58,7 @@ fn a_host_is_reached_through_a_jump_host() {
     let jump = format!("127.0.0.1:{}", bastion.port);
     let h1 = world.folder().join("hosts/h1.yaml");
     let text = fs::read_to_string(&h1).unwrap();
-    set_ssh(&world, &format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
+    world.set_ssh(&format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
     let before = bastion.logged("Accepted publickey");
     fs::write(&h1, text.replace("auth:", &format!("jump: \"{jump}\", auth:"))).unwrap();
     world.spore(&["plan"]).exits(0);
@@ -84,7 +72,7 @@ fn a_host_is_reached_through_a_jump_host() {
     know(&world, &closed);
     fs::write(&h1, text).unwrap();
     let jump = format!("{}@127.0.0.1:{}", user(), closed.port);
-    set_ssh(&world, &format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
+    world.set_ssh(&format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
     let plan = world.spore(&["plan"]).exits(3);
     plan.says("h4: not planned: through 127.0.0.1: the jump host forbids connections to 127.0.0.1:");
     plan.says("AllowTcpForwarding");
@@ -97,7 +85,7 @@ fn a_forgotten_host_is_reached_through_its_jump_host() {
     let bastion = sshd(&world, "");
     know(&world, &bastion);
     let jump = format!("{}@127.0.0.1:{}", user(), bastion.port);
-    set_ssh(&world, &format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
+    world.set_ssh(&format!("addr: 127.0.0.1, port: {}, jump: \"{jump}\"", port(&world)));
     world.spore(APPLY).exits(0);
     fs::remove_file(world.folder().join("hosts/h4.yaml")).unwrap();
     let before = bastion.logged("Accepted publickey");
@@ -121,7 +109,7 @@ fn a_host_of_the_folder_can_be_a_jump_host() {
     .unwrap();
     let entry = format!("ssh: {{addr: 127.0.0.1, port: {}, auth: [ops]}}\n", bastion.port);
     fs::write(world.folder().join("hosts/gate.yaml"), entry).unwrap();
-    set_ssh(&world, &format!("addr: 127.0.0.1, port: {}, jump: gate", port(&world)));
+    world.set_ssh(&format!("addr: 127.0.0.1, port: {}, jump: gate", port(&world)));
     let plan = Run::of(&mut world.command(&["facts", "h4"])).exits(0);
     assert_eq!(bastion.logged("Accepted publickey"), 1, "{plan}");
 }
@@ -140,7 +128,7 @@ fn the_ssh_configuration_is_honoured() {
     let own = own[0].replace(&format!("[127.0.0.1]:{p4}"), "alias.test");
     fs::write(world.folder().join("own"), own + "\n").unwrap();
     fs::write(world.folder().join("others"), others.join("\n") + "\n").unwrap();
-    set_ssh(&world, "addr: h4.test");
+    world.set_ssh("addr: h4.test");
     // The folder's key isn't on this machine.
     fs::rename(world.folder().join("keys/ssh"), world.folder().join("elsewhere")).unwrap();
     let configuration = format!(
@@ -177,20 +165,20 @@ fn the_ssh_configuration_is_honoured() {
 
     // A jump host that only the folder names is looked up in the configuration, too.
     let before = bastion.logged("Accepted publickey");
-    set_ssh(&world, "addr: h4.test, jump: gate");
+    world.set_ssh("addr: h4.test, jump: gate");
     let without = configuration.replace("ProxyJump gate", "ProxyCommand exit 1");
     let mut plan = configured(&world, &without, &["plan"]);
     Run::of(plan.env_remove("SPORE_KNOWN_HOSTS")).exits(2);
     assert_eq!(bastion.logged("Accepted publickey"), before + 1);
 
     // The folder comes before the configuration.
-    set_ssh(&world, "addr: h4.test, port: 1");
+    world.set_ssh("addr: h4.test, port: 1");
     Run::of(&mut spore(&["plan"])).exits(3).says("h4: not planned: through gate: ");
     // Without the configuration, nothing is known of the name.
     Run::of(&mut spore(&["plan", "--no-ssh-config"])).exits(3).says("h4: not planned: ");
 
     // No option disables the check of host keys.
-    set_ssh(&world, "addr: h4.test");
+    world.set_ssh("addr: h4.test");
     fs::write(world.folder().join("own"), "").unwrap();
     Run::of(&mut spore(&["plan"])).exits(3).says("h4: not planned: through gate: unknown host key: ");
 
@@ -252,7 +240,7 @@ fn is_running(pid: &str) -> bool {
 #[test]
 fn a_proxy_command_works_and_never_outlives_spore() {
     let world = World::new();
-    set_ssh(&world, "addr: h4.test");
+    world.set_ssh("addr: h4.test");
     let (p4, folder) = (port(&world), world.folder().display().to_string());
     let known = fs::read_to_string(world.folder().join("known_hosts")).unwrap();
     let known = known.replace(&format!("[127.0.0.1]:{p4} "), "h4.test ");

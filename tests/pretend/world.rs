@@ -70,6 +70,18 @@ impl World {
         self.folder.path()
     }
 
+    /// Replaces the SSH section of h4 except for its login.
+    pub(crate) fn set_ssh(&self, ssh: &str) {
+        let path = self.folder().join("hosts/h4.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().map(|line| match line.starts_with("ssh:") {
+            true => format!("ssh: {{{ssh}, auth: [planter]}}\n"),
+            false => format!("{line}\n"),
+        });
+        let text: String = lines.collect();
+        fs::write(path, text).unwrap();
+    }
+
     /// Adds a simulated host that isn't in the folder, with its key in `known_hosts`. Returns the
     /// port of its SSH server.
     pub(crate) fn add_host(&mut self, name: &str) -> u16 {

@@ -33,7 +33,9 @@ pub(crate) fn each_key_is_tried_once() {
     Run::of(&mut world.facts()).exits(0);
     assert_eq!((sshd.logged("Failed publickey"), sshd.logged("Accepted publickey")), (2, 1));
 
-    world.log_in_with(&format!("username: {name}, key: [a, b]"));
+    // A key that is in two files is one key.
+    fs::copy(world.file("a"), world.file("a2")).unwrap();
+    world.log_in_with(&format!("username: {name}, key: [a, a2, b]"));
     let refused = Run::of(&mut world.command(&["plan"])).exits(3);
     refused.says(&format!(
         "h4: not planned: login as {name} refused: tried {a}, {b}; the host accepts publickey: check that the \

@@ -74,18 +74,6 @@ impl World {
         self.folder().join(name)
     }
 
-    /// Replaces the SSH section of h4 except for its login.
-    pub(crate) fn set_ssh(&self, ssh: &str) {
-        let path = self.file("hosts/h4.yaml");
-        let text = fs::read_to_string(&path).unwrap();
-        let lines = text.lines().map(|line| match line.starts_with("ssh:") {
-            true => format!("ssh: {{{ssh}, auth: [planter]}}\n"),
-            false => format!("{line}\n"),
-        });
-        let text: String = lines.collect();
-        fs::write(path, text).unwrap();
-    }
-
     /// A command for h4 only, in which h4 is planned completely or not at all.
     pub(crate) fn facts(&self) -> Command {
         self.command(&["facts", "h4"])
