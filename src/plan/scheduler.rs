@@ -360,7 +360,9 @@ impl<'a> Scheduler<'a> {
                 self.state.is_fresh = false;
                 self.state.running.extend(hosts.iter().map(|host| (host.clone(), *wave)));
             }
-            Next::Stage(_) | Next::Wait(_) | Next::Finished => {}
+            // Nodes may die while others settle.
+            Next::Wait(_) => self.state.is_fresh = false,
+            Next::Stage(_) | Next::Finished => {}
         }
         self.state.asked = next.clone();
         next

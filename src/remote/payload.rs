@@ -1,6 +1,6 @@
 //! What an apply brings along: the bytes of files that are sent to hosts, and the swarm key.
 
-use super::send::Outgoing;
+use super::send::{Blocks, Outgoing};
 use crate::artifact::{Compressed, Encoding};
 use crate::identity::SwarmKey;
 use crate::resource::{FileSource, Printable, SecretBytes};
@@ -38,8 +38,8 @@ pub enum Payload {
 /// A program in memory.
 pub struct Program {
     raw: Bytes,
-    gzip: OnceLock<Arc<Compressed>>,
-    zstd: OnceLock<Arc<Compressed>>,
+    gzip: OnceLock<Arc<Blocks>>,
+    zstd: OnceLock<Arc<Blocks>>,
 }
 
 impl Program {
@@ -56,7 +56,8 @@ impl Program {
             Encoding::Gzip => &self.gzip,
             Encoding::Zstd => &self.zstd,
         };
-        Outgoing::Blocks(cell.get_or_init(|| Compressed::begin(self.raw.clone(), best)).clone())
+        let begin = || Arc::new(Blocks::new(Compressed::begin(self.raw.clone(), best)));
+        Outgoing::Blocks(Arc::clone(cell.get_or_init(begin)))
     }
 }
 

@@ -279,9 +279,9 @@ fn was_right(error: &HostError) -> Option<bool> {
         // A lost connection says nothing.
         HostError::Lost { .. } => None,
         // sudo says that the user may not become root only after the password was right.
-        HostError::SudoRefused { said } => Some(
-            ["is not in the sudoers file", "is not allowed to"].iter().any(|why| said.contains(why)),
-        ),
+        HostError::SudoRefused { said } => {
+            Some(["is not in the sudoers file", "is not allowed to"].iter().any(|why| said.contains(why)))
+        }
         // For any other reason, the attempt may have failed.
         _ => Some(false),
     }
@@ -475,7 +475,7 @@ mod tests {
     /// Another host may still accept the password.
     #[test]
     fn a_user_without_rights_does_not_make_the_password_wrong() {
-        let refused = |said: &str| HostError::SudoRefused { said: said.into() };
+        let refused = |said: &'static str| HostError::SudoRefused { said: said.into() };
         let lost = HostError::Lost { during: During::Opening, reason: LostReason::NoBeat };
         let cases = [
             (refused("planter is not in the sudoers file."), Some(true)),
