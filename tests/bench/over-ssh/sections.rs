@@ -139,8 +139,7 @@ fn upload(lab: &Lab, report: &mut Report) {
     let arguments = ["apply", "--yes", "--verbose", "--tau", &path];
     let mut ssh = Vec::new();
     let mut spore = [(); 3].map(|()| Vec::new());
-    for turn in 1..=TIMES {
-        eprintln!("upload: turn {turn} of {TIMES}");
+    for _ in 0..TIMES {
         renew();
         ssh.push(field.by_ssh(&format!("{{}} \"cat >/tmp/tau && rm /tmp/tau\" <{path}")).wall);
         for (decoders, times) in ["zstd gzip", "gzip", ""].iter().zip(&mut spore) {
@@ -186,8 +185,7 @@ fn first(lab: &Lab, report: &mut Report) {
     fs::write(&script, start).unwrap_or_else(|error| panic!("{error}"));
     let start = format!("{{}} timeout 60 sh <{}", script.display());
     let (mut spore, mut copied, mut started, mut phases) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for turn in 1..=TIMES {
-        eprintln!("first: turn {turn} of {TIMES}");
+    for _ in 0..TIMES {
         field.reset();
         copied.push(field.by_ssh(&copy).wall);
         field.reset();
