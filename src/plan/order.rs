@@ -5,7 +5,8 @@
 //! dials them when it starts. They also dial each other, so no order among them would let
 //! each find the others up. The bootstrap nodes that are down are therefore started
 //! together. The ones that are up are restarted one at a time, so that the others can be
-//! dialled meanwhile; the unhealthy ones go first, because restarting them costs nothing.
+//! dialled meanwhile; the unhealthy ones go first, because restarting them costs nothing. While
+//! bootstrap nodes come up, other hosts get what their new nodes need.
 //!
 //! The remaining nodes that are down are started next, all together. The remaining nodes
 //! that are up are updated last. First one node of each shape, the canary, is updated, so

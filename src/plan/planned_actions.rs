@@ -8,7 +8,7 @@
 //! only, and most failures occur before anything has been switched.
 
 use super::action::{Action, LinkBefore, Running, Staged};
-use super::order::Order;
+use super::order::{Order, Rank};
 use super::revert::{Graphs, Reverts, reverts};
 use super::{Plan, PlannedAction, Wave, node_of};
 use crate::daemon::Daemon;
@@ -43,12 +43,16 @@ pub(super) fn fill(
     if no_revert {
         reverts = Reverts::default();
     }
+    let mut early = Early::new(changes, order);
     for (id, when) in turns {
         let Some(change) = changes.get(id) else { continue };
         let at = match &when {
             When::Staged => continue,
             When::Settle => 0,
-            When::With(node) => order.nodes.get(node).copied().unwrap_or(last),
+            When::With(node) => {
+                let turn = order.nodes.get(node).copied().unwrap_or(last);
+                early.wave(id, change, node).unwrap_or(turn)
+            }
             When::Remove => last,
         };
         let Some(wave) = plan.waves.get_mut(at) else { continue };
@@ -99,7 +103,7 @@ pub(super) enum When {
 /// apply ends before the turn, the node's files are as they were. If several nodes depend
 /// on a change, it is made with the first of them. The changes are therefore visited in
 /// reverse order, so that when each one is visited, the changes that depend on it have been
-/// decided.
+/// decided. [`Early`] is the exception.
 fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) -> Vec<(&'a ResourceId, When)> {
     let mut found: BTreeMap<&ResourceId, When> = BTreeMap::new();
     for id in ids.iter().rev() {
@@ -133,6 +137,56 @@ fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) ->
         _ => 0,
     });
     turns
+}
+
+/// Finds the changes that are made before the turn of the node that depends on them, while the
+/// bootstrap nodes come up and settle: those that replace nothing, if the node is stopped. Until
+/// it is started, no process reads them.
+struct Early<'a> {
+    changes: &'a ByHost<Change>,
+    /// The wave in which bootstrap nodes that are down come up, if there is one.
+    elders: Option<usize>,
+    /// The nodes that are stopped, and are started after that wave, on hosts that are idle in it.
+    nodes: BTreeSet<&'a NodeName>,
+    /// The changes that have to wait for the turn.
+    late: BTreeSet<&'a ResourceId>,
+}
+
+impl<'a> Early<'a> {
+    fn new(changes: &'a ByHost<Change>, order: &'a Order) -> Self {
+        let elders = order.ranks.iter().position(|rank| *rank == Rank::StartBootstrap);
+        let busy = order.nodes.iter().filter(|(_, wave)| Some(**wave) == elders);
+        let busy: BTreeSet<&HostName> = busy.map(|(node, _)| &node.host).collect();
+        let is_started = |node: &NodeName| {
+            order.nodes.get(node).and_then(|wave| order.ranks.get(*wave)) == Some(&Rank::Start)
+        };
+        let stopped = changes.iter().filter_map(|(_, change)| match change {
+            Change::Service(service) if running(service.before.as_ref()) == Running::Stopped => {
+                service.after.node.as_ref().map(|node| &node.name)
+            }
+            _ => None,
+        });
+        let nodes = stopped.filter(|node| is_started(node) && !busy.contains(&node.host)).collect();
+        Self { changes, elders, nodes, late: BTreeSet::new() }
+    }
+
+    /// The wave in which a change is made early; `None` if it is made in the turn of `node`, which
+    /// depends on it. The changes that come before it on its host have been visited.
+    fn wave(&mut self, id: &'a ResourceId, change: &Change, node: &NodeName) -> Option<usize> {
+        let replaces_nothing = match change {
+            Change::File(change) => change.before.is_none(),
+            Change::Link { before, displaces, .. } => before.is_none() && displaces.is_none(),
+            Change::Rule | Change::Units => true,
+            _ => false,
+        };
+        let follows = self.changes.before(id).iter().any(|(earlier, _)| self.late.contains(earlier))
+            || follows_removal(id, self.changes);
+        let is_early = self.nodes.contains(node) && replaces_nothing && !follows;
+        if !is_early {
+            self.late.insert(id);
+        }
+        self.elders.filter(|_| is_early)
+    }
 }
 
 fn follows_removal(id: &ResourceId, changes: &ByHost<Change>) -> bool {

@@ -136,8 +136,7 @@ pub enum SkipReason {
         /// The other nodes of the group, none of which is as healthy.
         down: BTreeSet<NodeName>,
     },
-    /// The host of an elder failed in the wave in which elders had their turn, or its elder
-    /// has died since then.
+    /// The host of an elder failed in the elder's turn, or the elder has died since then.
     ElderFailed(HostName),
     /// The host of a canary failed in the canary's turn, or the canary has died since then.
     CanaryFailed(HostName),
@@ -403,6 +402,7 @@ impl<'a> Scheduler<'a> {
             self.state.skipped.push(Skipped { wave, host, why });
         }
         let turns: Vec<NodeName> = self.turns(wave, host).iter().map(|node| (*node).clone()).collect();
+        let has_turn = !turns.is_empty();
         let is_canary = matches!(rank, Rank::Canary | Rank::Update)
             && turns.iter().any(|node| !self.state.canaries.contains_key(&node.shape));
         for node in turns {
@@ -418,7 +418,7 @@ impl<'a> Scheduler<'a> {
             }
         }
         if matches!(ran, Ran::Failed | Ran::Lost) {
-            if rank.is_elders() {
+            if rank.is_elders() && has_turn {
                 self.stop(SkipReason::ElderFailed(host.clone()));
             } else if is_canary {
                 self.stop(SkipReason::CanaryFailed(host.clone()));

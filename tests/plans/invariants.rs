@@ -6,7 +6,7 @@ use spore_drive::daemon::tau;
 use spore_drive::desired::Spellings;
 use spore_drive::diff::{CompareOptions, compare};
 use spore_drive::facts::{Facts, PathFact, interpret};
-use spore_drive::plan::action::{Action, Fallback};
+use spore_drive::plan::action::{Action, Fallback, Running};
 use spore_drive::plan::{Plan, Rank};
 use spore_drive::resource::{Activity, Edge, Graph, HostName, Node, Resource, ResourceId, ResourceKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -451,28 +451,30 @@ fn starts<'a>(plan: &Plan, nodes: &'a BTreeMap<(HostName, String), Node>) -> Vec
 }
 
 /// A file is placed, with its final mode and owner, before a unit that reads it is
-/// started, and in the wave of the first such unit.
+/// started, and in the wave of the first such unit. If that unit is stopped and the file is new,
+/// it may also be the wave in which elders come up.
 fn reads_before_starts(world: &World, plan: &Plan) -> Held {
-    let mut started: BTreeMap<(&HostName, &str), (usize, usize)> = BTreeMap::new();
-    let mut placed: BTreeMap<(&HostName, &str), (usize, usize)> = BTreeMap::new();
+    let mut started: BTreeMap<(&HostName, &str), (usize, usize, bool)> = BTreeMap::new();
+    let mut placed: BTreeMap<(&HostName, &str), (usize, usize, bool)> = BTreeMap::new();
     for (i, ordered) in in_order(plan).enumerate() {
         match ordered.action {
-            Action::Start { unit, .. } => {
-                started.insert((ordered.host, unit), (i, ordered.wave.unwrap_or(0)));
+            Action::Start { unit, before, .. } => {
+                let is_stopped = *before == Running::Stopped;
+                started.insert((ordered.host, unit), (i, ordered.wave.unwrap_or(0), is_stopped));
             }
-            Action::Place { file, .. } => {
-                placed.insert((ordered.host, &file.path), (i, ordered.wave.unwrap_or(0)));
+            Action::Place { file, before, .. } => {
+                placed.insert((ordered.host, &file.path), (i, ordered.wave.unwrap_or(0), before.is_none()));
             }
             Action::SetAccess { path, .. } => {
-                placed.insert((ordered.host, path), (i, ordered.wave.unwrap_or(0)));
+                placed.insert((ordered.host, path), (i, ordered.wave.unwrap_or(0), false));
             }
             _ => {}
         }
     }
-    for ((host, unit), (start, wave)) in started {
+    for ((host, unit), (start, wave, is_stopped)) in started {
         let id = ResourceId { host: host.clone(), key: ResourceKey::Service(unit.to_owned()) };
         for (file, edge) in world.planner.desired().goals.before(&id) {
-            let Some((place, place_wave)) = file.key.path().and_then(|path| placed.get(&(host, path))) else {
+            let Some((place, place_wave, is_new)) = file.key.path().and_then(|path| placed.get(&(host, path))) else {
                 continue;
             };
             if !matches!(edge, Edge::Reads(_)) {
@@ -481,7 +483,12 @@ fn reads_before_starts(world: &World, plan: &Plan) -> Held {
             if *place > start {
                 return Err(format!("on {host}, {} is placed after {unit} is started", file.key));
             }
-            let early = *place_wave == 0 || plan.waves[*place_wave - 1].rank == Rank::Settle;
+            let early = *place_wave == 0
+                || match plan.waves[*place_wave - 1].rank {
+                    Rank::Settle => true,
+                    Rank::StartBootstrap => *is_new && is_stopped,
+                    _ => false,
+                };
             let others =
                 || {
                     world.desired().goals.after(file).into_iter().any(

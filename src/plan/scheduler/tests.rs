@@ -28,6 +28,16 @@ fn part<'a>(plan: &'a mut Plan, name: &str) -> &'a mut NodePlan {
     part
 }
 
+/// Whether the nodes of a host that is in a wave of this rank have their turn there.
+fn has_turns(rank: Rank, bootstrap: bool) -> bool {
+    match rank {
+        Rank::Settle | Rank::Remove => false,
+        // Other hosts only get files.
+        Rank::StartBootstrap => bootstrap,
+        _ => true,
+    }
+}
+
 /// A plan with these waves. The nodes of the hosts in `down` were found down, all others
 /// up.
 pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rotation) -> Plan {
@@ -42,11 +52,11 @@ pub(super) fn plan(all: &str, down: &str, ranks: &[(Rank, &str)], rotation: Rota
     let waves: Vec<Wave> = ranks.iter().map(wave).collect();
     let down = hosts(down);
     let part = |host: HostName| {
-        let touches = |wave: &Wave| wave.rank != Rank::Settle && wave.hosts.contains_key(&host);
-        let wave = waves.iter().position(|wave| touches(wave) && wave.rank != Rank::Remove);
-        let found = if down.contains(&host) { Found::Down } else { Found::Healthy };
         let name = node(&host);
         let bootstrap = name.shape.as_str() == "elders";
+        let is_turn = |wave: &Wave| has_turns(wave.rank, bootstrap) && wave.hosts.contains_key(&host);
+        let wave = waves.iter().position(is_turn);
+        let found = if down.contains(&host) { Found::Down } else { Found::Healthy };
         (name, NodePlan { bootstrap, wave: wave.map(|wave| wave + 1), found, invocation: None })
     };
     Plan {
@@ -190,6 +200,15 @@ fn without_an_elder_nothing_starts_that_dials_one() {
     assert_eq!(schedule(&first(), 1, &[(0, "e")]), "Settle m n, StartBootstrap f, Start m n");
     assert_eq!(schedule(&first(), 2, &[(0, "e f")]), "Settle m n, skipped: NoElderUp");
     assert_eq!(schedule(&first(), 9, &[(2, "e")]), "Settle e m n, StartBootstrap e f, skipped: ElderFailed");
+}
+
+#[test]
+fn a_host_that_fails_to_prepare_while_elders_come_up_is_no_failed_elder() {
+    let ranks = [(StartBootstrap, "e m n"), (Start, "m n")];
+    let first = plan("e m n", "e m n", &ranks, Rotation::Begins);
+    assert_eq!(schedule(&first, 1, &[(1, "m")]), "StartBootstrap e m n, Start n");
+    assert_eq!(schedule(&first, 0, &[(1, "m")]), "StartBootstrap e m n, skipped: Failures");
+    assert_eq!(schedule(&first, 1, &[(1, "e")]), "StartBootstrap e m n, skipped: ElderFailed");
 }
 
 #[test]

@@ -17,9 +17,10 @@ pub(super) fn waves(plan: &Plan) -> Vec<WaveEntry> {
 /// The wave with this number.
 fn wave(plan: &Plan, number: usize, wave: &Wave, going: &BTreeSet<&NodeName>) -> WaveEntry {
     let here = |(name, part): (_, &NodePlan)| (part.wave == Some(number)).then_some(name);
-    let here = plan.nodes.iter().filter_map(here);
+    let here: BTreeSet<&NodeName> = plan.nodes.iter().filter_map(here).collect();
+    let busy: BTreeSet<&HostName> = here.iter().map(|name| &name.host).collect();
     let (go, stay): (Vec<&NodeName>, Vec<_>) =
-        here.partition(|name| wave.rank != Rank::Remove && going.contains(name));
+        here.into_iter().partition(|name| wave.rank != Rank::Remove && going.contains(name));
     let mut room: BTreeMap<&HostName, Vec<&NodeName>> = BTreeMap::new();
     for name in go {
         room.entry(&name.host).or_default().push(name);
@@ -35,7 +36,14 @@ fn wave(plan: &Plan, number: usize, wave: &Wave, going: &BTreeSet<&NodeName>) ->
         let gone = room.remove(&name.host).unwrap_or_default();
         nodes.extend(gone.iter().map(|gone| format!("(replacing {gone})")));
     }
-    let who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
+    let mut who = if nodes.is_empty() { hosts(wave.hosts.len()) } else { nodes.join(" ") };
+    let early = wave.hosts.keys().filter(|host| !busy.contains(host)).count();
+    match early {
+        _ if wave.rank != Rank::StartBootstrap => {}
+        0 => {}
+        1 => who.push_str("; 1 host of a later wave gets its files"),
+        n => who.push_str(&format!("; {n} hosts of later waves get their files")),
+    }
     WaveEntry {
         purpose: Printable::composed(rank(wave.rank, verb)),
         who: Printable::composed(who),

@@ -227,9 +227,9 @@ impl Every<'_> {
         let mut world = world.clone();
         world.interrupted |= ran.values().any(|ran| *ran == Some(Ran::Interrupted));
         let mut scheduler = self.scheduler(&world.state);
-        let is_turn = !matches!(rank, Settle | Remove);
         let was_proven = world.proven;
         for (host, ran) in ran {
+            let is_turn = has_turns(rank, is_elder(host));
             let Some(ran) = ran else {
                 assert!(scheduler.settles(host, &[(node(host), "1".to_owned())].into()));
                 world.settling.insert(host.clone(), wave);
@@ -416,6 +416,8 @@ fn of_an_update_where_some_are_down() {
 #[test]
 fn of_a_first_start() {
     let ranks = [(StartBootstrap, "e1 e2"), (Start, "m1 m2")];
+    assert!(every("e1 e2 m1 m2", &ranks, Rotation::Begins) > 1000);
+    let ranks = [(StartBootstrap, "e1 e2 m1"), (Start, "m1 m2")];
     assert!(every("e1 e2 m1 m2", &ranks, Rotation::Begins) > 1000);
 }
 
