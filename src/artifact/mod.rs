@@ -37,7 +37,7 @@ mod tests;
 pub use crate::resource::Sha256;
 pub use build::{NotTau, build_info};
 pub use cache::Cache;
-pub use compress::{Compressed, Encoding};
+pub use compress::{Codec, Compressed};
 pub use download::DownloadError;
 pub use fetch::{Artifact, FetchError, FetchEvent, fetch, open, pin};
 pub use file::{FileError, Regular, leads_out};

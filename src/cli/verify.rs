@@ -11,7 +11,7 @@ use crate::network::Secrets;
 use crate::plan::{Handshakes, Options, Probed};
 use crate::remote::Connection;
 use crate::render;
-use crate::resource::{Contact, HostName, NodeName};
+use crate::resource::HostName;
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
@@ -69,16 +69,13 @@ async fn greet(
     key: &SwarmKey,
 ) -> BTreeMap<HostName, render::Greeted> {
     let mut greeting = JoinSet::new();
-    for (name, Handshakes { due, rekeyed, starting }) in expected {
+    for (name, expected) in expected {
         let Some(host) = hosts.remove(&name) else { continue };
         let key = key.clone();
         greeting.spawn(async move {
-            let mut nodes: BTreeMap<NodeName, Contact> = host.handshakes(due, &key).await;
-            nodes.retain(|node, contact| match contact {
-                Contact::Failed(why) => !(starting.contains(node) && why.may_pass()),
-                _ => true,
-            });
-            (name, render::Greeted { nodes, rekeyed })
+            let mut nodes = host.handshakes(expected.due.clone(), &key).await;
+            nodes.retain(|node, contact| expected.is_telling(node, contact));
+            (name, render::Greeted { nodes, rekeyed: expected.rekeyed })
         });
     }
     greeting.join_all().await.into_iter().collect()

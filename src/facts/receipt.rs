@@ -103,6 +103,15 @@ enum Found {
     Digest(String),
     /// It can't be read, or runs with files that aren't known.
     Unknown,
+    /// It is a unit that may still become healthy, so it is neither as an apply leaves a unit nor
+    /// different.
+    Starting,
+}
+
+impl Found {
+    fn is_known(&self) -> bool {
+        !matches!(self, Self::Unknown | Self::Starting)
+    }
 }
 
 /// The result of comparing a host with its receipt: the names of the resources that aren't as
@@ -221,12 +230,12 @@ impl Receipt {
     ) -> Result<Option<Left>, Unknown> {
         let wanted = match self.found(id, desired) {
             Found::Digest(wanted) => Some(wanted),
-            Found::Nothing | Found::Unknown => None,
+            Found::Nothing | Found::Unknown | Found::Starting => None,
         };
         match self.found(id, current) {
             Found::Nothing => Ok(None),
             Found::Digest(left) => Ok(Some(Left { wanted: wanted.filter(|wanted| *wanted != left), left })),
-            Found::Unknown => Err(Unknown),
+            Found::Unknown | Found::Starting => Err(Unknown),
         }
     }
 
@@ -257,6 +266,10 @@ impl Receipt {
     /// What a resource is like in one of the two states of its host.
     fn found(&self, id: &ResourceId, graph: &Graph<Resource>) -> Found {
         let Some(resource) = graph.get(id).filter(|_| is_recorded(&id.key)) else { return Found::Nothing };
+        if matches!(resource, Resource::Service(service) if matches!(service.activity, Activity::Starting(_)))
+        {
+            return Found::Starting;
+        }
         let Some(state) = state(resource, id, graph) else { return Found::Unknown };
         let digest = Sha256::of(format!("{}\n{}\n{state}", self.salt, id.key).as_bytes());
         Found::Digest(format!("{:.32}", digest.to_string()))
@@ -266,7 +279,7 @@ impl Receipt {
     pub fn origin(&self, id: &ResourceId, desired: &Graph<Resource>, current: &Graph<Resource>) -> Origin {
         let name = id.key.to_string();
         let [wanted, found] = [desired, current].map(|graph| self.found(id, graph));
-        let is_known = wanted != Found::Unknown && found != Found::Unknown;
+        let is_known = wanted.is_known() && found.is_known();
         if self.superseded || !is_recorded(&id.key) || self.unknown.contains(&name) || !is_known {
             return Origin::Unknown;
         }
@@ -293,28 +306,21 @@ impl Receipt {
     /// Compares a host with what the apply has left there. `asked` is what the host was asked
     /// about.
     pub fn compare(&self, current: &Graph<Resource>, asked: &Asked) -> Compared<'_> {
-        let found: BTreeMap<String, (Found, bool)> = current
-            .iter()
-            .map(|(id, resource)| (id.key.to_string(), (self.found(id, current), is_starting(resource))))
-            .collect();
+        let found = current.iter().map(|(id, _)| (id.key.to_string(), self.found(id, current)));
+        let found: BTreeMap<String, Found> = found.collect();
         let mut compared = Compared::default();
         for (name, left) in &self.resources {
             match found.get(name) {
-                Some((_, true)) => compared.starting.push(name),
-                Some((Found::Unknown, _)) => compared.unknown.push(name),
+                Some(Found::Starting) => compared.starting.push(name),
+                Some(Found::Unknown) => compared.unknown.push(name),
                 None if !was_asked(name, asked) => compared.unknown.push(name),
-                Some((found, _)) if *found == left.found() => {}
+                Some(found) if *found == left.found() => {}
                 Some(_) | None => compared.changed.push(name),
             }
         }
         compared.unknown.extend(self.unknown.iter().map(String::as_str));
         compared
     }
-}
-
-/// Whether this is a unit that may still become healthy.
-fn is_starting(resource: &Resource) -> bool {
-    matches!(resource, Resource::Service(service) if matches!(service.activity, Activity::Starting(_)))
 }
 
 /// Whether a host was asked about the resource with this name.
@@ -350,11 +356,11 @@ fn state(resource: &Resource, id: &ResourceId, graph: &Graph<Resource>) -> Optio
         Resource::File(file) => format!("file {} {}", file.access, file.sha256),
         Resource::Link(link) => format!("link {}", link.target),
         Resource::Rule { whole } => format!("rule {whole}"),
-        // It is neither as an apply leaves a unit nor different: it may become healthy yet.
-        Resource::Service(_) if is_starting(resource) => return None,
         Resource::Service(service) => {
             let activity = match &service.activity {
-                Activity::Running(_) | Activity::Starting(_) => "running",
+                Activity::Running(_) => "running",
+                // Its state is `Found::Starting`.
+                Activity::Starting(_) => return None,
                 Activity::Failing { .. } => "failing",
                 Activity::Stopped => "stopped",
                 Activity::Masked => "masked",

@@ -4,7 +4,7 @@
 use super::host::HostPart;
 use crate::facts::receipt::Origin;
 use crate::resource::{
-    Activity, Content, Graph, Handshake, Node, NodeName, Resource, ResourceId, ResourceKey,
+    Activity, Contact, Content, Graph, Handshake, Node, NodeName, Resource, ResourceId, ResourceKey,
 };
 use std::collections::BTreeSet;
 
@@ -18,6 +18,16 @@ pub struct Handshakes {
     pub rekeyed: Vec<NodeName>,
     /// Nodes that are still starting. Nothing follows if one of them doesn't answer yet.
     pub starting: BTreeSet<NodeName>,
+}
+
+impl Handshakes {
+    /// Whether the result of a node's handshake says something about it.
+    pub fn is_telling(&self, node: &NodeName, contact: &Contact) -> bool {
+        match contact {
+            Contact::Failed(why) => why.is_final() || !self.starting.contains(node),
+            _ => true,
+        }
+    }
 }
 
 /// The handshakes that a host's receipt lets expect; none if it has no receipt.
@@ -67,7 +77,7 @@ pub(super) fn of(part: &HostPart) -> Handshakes {
     handshakes
 }
 
-/// Whether the unit runs, if it exists.
+/// What a unit is doing, if it exists.
 fn activity<'a>(unit: &ResourceId, current: &'a Graph<Resource>) -> Option<&'a Activity> {
     match current.get(unit)? {
         Resource::Service(service) => Some(&service.activity),

@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     /// Changes that need no restart of a node.
-    Settle,
+    Quiet,
     /// The bootstrap nodes of a rotation are restarted together, and bootstrap nodes that
     /// are down are started with them. Once begun, a rotation isn't stopped half-way.
     RotateBootstrap,
@@ -68,7 +68,7 @@ impl Rank {
 
     /// Whether only nodes that are down and that no other node dials have their turn in the wave, so
     /// that nothing is at risk if one of them dies again.
-    pub fn is_start(self) -> bool {
+    pub fn may_settle_later(self) -> bool {
         matches!(self, Self::Start)
     }
 
@@ -87,7 +87,7 @@ impl Rank {
 /// The waves and their nodes.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// The rank of each wave. The first wave (`Settle`) and the last (`Remove`) exist even
+    /// The rank of each wave. The first wave (`Quiet`) and the last (`Remove`) exist even
     /// if no node has its turn there.
     pub(super) ranks: Vec<Rank>,
     /// The wave, counted from zero, in which each node has its turn.
@@ -128,7 +128,7 @@ pub(super) fn order(
     batch: Option<usize>,
 ) -> Order {
     let name = |turn: &&Turn<'_>| turn.node.name.clone();
-    let mut order = Order { ranks: vec![Rank::Settle], nodes: BTreeMap::new(), interrupts: BTreeSet::new() };
+    let mut order = Order { ranks: vec![Rank::Quiet], nodes: BTreeMap::new(), interrupts: BTreeSet::new() };
     let together: BTreeSet<NodeName> = changes
         .hosts()
         .filter_map(|(host, changes)| Some((changes, desired.of(host)?)))

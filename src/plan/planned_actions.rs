@@ -48,7 +48,7 @@ pub(super) fn fill(
         let Some(change) = changes.get(id) else { continue };
         let at = match &when {
             When::Staged => continue,
-            When::Settle => 0,
+            When::Quiet => 0,
             When::With(node) => {
                 let turn = order.nodes.get(node).copied().unwrap_or(last);
                 early.wave(id, change, node).unwrap_or(turn)
@@ -90,7 +90,7 @@ pub(super) enum When {
     /// During staging.
     Staged,
     /// In the first wave, because no process is affected.
-    Settle,
+    Quiet,
     /// In the turn of this node.
     With(NodeName),
     /// In the last wave.
@@ -110,7 +110,7 @@ fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) ->
         let Some(change) = changes.get(id) else { continue };
         let own = node_of(change).filter(|node| order.nodes.contains_key(&node.name));
         let when = match change {
-            _ if own.is_some() => own.map_or(When::Settle, |node| When::With(node.name.clone())),
+            _ if own.is_some() => own.map_or(When::Quiet, |node| When::With(node.name.clone())),
             Change::Remove(_) => When::Remove,
             // Unit files are reloaded after the last of them has been removed.
             Change::Units if follows_removal(id, changes) => When::Remove,
@@ -124,7 +124,7 @@ fn turns<'a>(changes: &ByHost<Change>, ids: &[&'a ResourceId], order: &Order) ->
                     _ => None,
                 })
                 .min_by_key(|node| order.nodes.get(node))
-                .map_or(When::Settle, |node| When::With(node.clone())),
+                .map_or(When::Quiet, |node| When::With(node.clone())),
         };
         found.insert(id, when);
     }

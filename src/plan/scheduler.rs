@@ -194,7 +194,7 @@ struct State {
     canaries: BTreeMap<ShapeName, NodeName>,
     /// During a rotation, the hosts that had failed before it began.
     rotating_without: Option<BTreeSet<HostName>>,
-    /// Whether all nodes have been looked at since the last actions were run.
+    /// Whether all nodes have been looked at since the last actions were run or waited for.
     is_fresh: bool,
     /// Why nothing new begins, except the rest of a rotation.
     stopped: Option<SkipReason>,
@@ -372,7 +372,7 @@ impl<'a> Scheduler<'a> {
     /// whether the host needn't be waited for. Its part still ends with [`Scheduler::ran`].
     pub fn settles(&mut self, host: &HostName, started: &BTreeMap<NodeName, String>) -> bool {
         let Some(wave) = self.state.running.get(host).copied() else { return false };
-        if !self.plan.waves.get(wave).is_some_and(|wave| wave.rank.is_start()) {
+        if !self.plan.waves.get(wave).is_some_and(|wave| wave.rank.may_settle_later()) {
             return false;
         }
         for (node, start) in started {
@@ -512,7 +512,7 @@ impl<'a> Scheduler<'a> {
     /// or failed more hosts, it then repeats these checks before anything is run.
     fn wave(&mut self, wave: usize, interrupted: bool) -> Option<Next> {
         let rank = self.plan.waves.get(wave)?.rank;
-        if !self.state.settling.is_empty() && !rank.is_start() {
+        if !self.state.settling.is_empty() && !rank.may_settle_later() {
             return Some(Next::Wait(self.state.settling.clone()));
         }
         if rank.is_rotation() {

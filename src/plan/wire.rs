@@ -9,7 +9,7 @@
 
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::scheduler::Seen;
-use crate::artifact::{Encoding, HostDownload, Url};
+use crate::artifact::{Codec, HostDownload, Url};
 use crate::daemon::Daemon;
 use crate::facts::file::to_bytes;
 use crate::facts::receipt::Receipt;
@@ -381,10 +381,19 @@ fn daemon(action: &Action) -> Option<Daemon> {
     }
 }
 
+/// In place of a codec: the file is sent as it is.
+const AS_IT_IS: &str = "raw";
+
+/// The codec that a host has named, if any.
+fn codec(word: &str) -> Option<Option<Codec>> {
+    let known = [Codec::Gzip, Codec::Zstd].into_iter().find(|codec| codec.name() == word);
+    (known.is_some() || word == AS_IT_IS).then_some(known)
+}
+
 /// The call that stages a file from standard input, where it is in [`part`]s.
-pub fn receive(index: usize, file: &Staged, encoding: Encoding) -> Call {
+pub fn receive(index: usize, file: &Staged, codec: Option<Codec>) -> Call {
     let mut words = file_words("stage", file);
-    words.push(encoding.word().to_owned());
+    words.push(codec.map_or(AS_IT_IS, Codec::name).to_owned());
     let kind = CallKind::Receive { sent: false };
     let line = line(index, &words);
     Call { index, kind, scripts: scripts!("stage"), daemon: None, is_judged: false, line }
@@ -615,8 +624,8 @@ pub enum Answer {
 /// How a host needs a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// The best encoding that the host can decode.
-    pub best: Encoding,
+    /// The best of the host's programs that decompress; `None` if it has none.
+    pub best: Option<Codec>,
     /// Why the host couldn't download it; `None` if it wasn't to.
     pub why: Option<Untrusted>,
 }
@@ -652,7 +661,7 @@ impl Answer {
         let answer = match words.next()? {
             "began" => Self::Began(index),
             "need" => {
-                let best = Encoding::parse(words.next()?)?;
+                let best = codec(words.next()?)?;
                 let why = words.next().map(said);
                 Self::Need(index, Need { best, why: why.map_or(Some(None), |why| why.map(Some))? })
             }

@@ -1,7 +1,7 @@
 //! What an apply brings along: the bytes of files that are sent to hosts, and the swarm key.
 
 use super::send::{Blocks, Outgoing};
-use crate::artifact::{Compressed, Encoding};
+use crate::artifact::{Codec, Compressed};
 use crate::identity::SwarmKey;
 use crate::resource::{FileSource, Printable, SecretBytes};
 use bytes::Bytes;
@@ -48,13 +48,13 @@ impl Program {
         Self { raw, gzip: OnceLock::new(), zstd: OnceLock::new() }
     }
 
-    /// What to send to a host of which this is the best encoding that it can decode. For the
-    /// first host that needs an encoding, compressing begins.
-    pub(super) fn outgoing(&self, best: Encoding) -> Outgoing {
+    /// What to send to a host that can decompress what is made for `best`, if anything. For the
+    /// first such host, compressing begins.
+    pub(super) fn outgoing(&self, best: Option<Codec>) -> Outgoing {
+        let Some(best) = best else { return Outgoing::Whole(self.raw.clone()) };
         let cell = match best {
-            Encoding::Raw => return Outgoing::Whole(self.raw.clone()),
-            Encoding::Gzip => &self.gzip,
-            Encoding::Zstd => &self.zstd,
+            Codec::Gzip => &self.gzip,
+            Codec::Zstd => &self.zstd,
         };
         let begin = || Arc::new(Blocks::new(Compressed::begin(self.raw.clone(), best)));
         Outgoing::Blocks(Arc::clone(cell.get_or_init(begin)))

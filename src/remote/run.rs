@@ -10,13 +10,14 @@ use super::payload::{Payload, Payloads};
 use super::send::{Outgoing, Sent, Unsent, send};
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
-use crate::artifact::Encoding;
+use crate::artifact::Codec;
 use crate::plan::action::{Action, Fallback};
 use crate::plan::wire::{self, ActionReport, Answer, Call, Ending, Exchange, Need, Outcome, Patience, Unfit};
 use crate::plan::{During, HostError, LostReason, Misfit};
 use crate::resource::{Contact, Printable, Redactor, Untrusted};
 use crate::ssh::{ChannelError, Session, Writer};
 use bytes::Bytes;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -79,11 +80,11 @@ fn is_stage(action: &Action) -> bool {
     action.staged().is_some()
 }
 
-/// Returns what to send. `best` is the best encoding that the host can decode.
+/// Returns what to send. `best` is the best of the host's programs that decompress.
 ///
 /// # Errors
 /// A program can't be fetched.
-async fn outgoing(payload: &Payload, best: Encoding) -> Result<Outgoing, Printable> {
+async fn outgoing(payload: &Payload, best: Option<Codec>) -> Result<Outgoing, Printable> {
     match payload {
         Payload::Bytes(bytes) => Ok(Outgoing::Whole(bytes.clone())),
         Payload::Secret(secret) => Ok(Outgoing::Whole(Bytes::from_owner(Exposed(secret.clone())))),
@@ -142,7 +143,7 @@ impl ActionRunner<'_> {
                         Ok(outgoing) => outgoing,
                         Err(text) => return Ok(self.without(index, Outcome::Failed { text })),
                     };
-                    calls.push(wire::receive(index, file, outgoing.encoding()));
+                    calls.push(wire::receive(index, file, outgoing.codec()));
                     files.push((index, outgoing));
                 }
                 if stop.is_asked() {
@@ -158,14 +159,14 @@ impl ActionRunner<'_> {
     }
 
     /// Sends a request with its files, and handles the answers. Returns the indices of the
-    /// files that the host needs, with the best encoding that it can decode, or how the run stopped.
+    /// files that the host needs, with the best of its programs that decompress, or how the run stopped.
     async fn request(
         &mut self,
         shell: &mut Shell,
         calls: Vec<Call>,
         files: Vec<(usize, Outgoing)>,
         stop: &Stop,
-    ) -> Result<Result<Vec<(usize, Encoding)>, Run>, HostError> {
+    ) -> Result<Result<Vec<(usize, Option<Codec>)>, Run>, HostError> {
         let after = self.limits.interrupt;
         let answered = stop.wait(after, self.exchange(shell, calls, files)).await;
         answered.unwrap_or_else(|| Err(HostError::Abandoned { during: self.during(), after }))
@@ -176,7 +177,7 @@ impl ActionRunner<'_> {
         shell: &mut Shell,
         calls: Vec<Call>,
         files: Vec<(usize, Outgoing)>,
-    ) -> Result<Result<Vec<(usize, Encoding)>, Run>, HostError> {
+    ) -> Result<Result<Vec<(usize, Option<Codec>)>, Run>, HostError> {
         // Staging changes nothing that receipts have.
         let stages = calls.iter().all(|call| self.actions.get(call.index()).is_some_and(is_stage));
         let supersedes = if stages { None } else { self.supersedes.take() };
@@ -189,7 +190,8 @@ impl ActionRunner<'_> {
 
         let mut judging = writer.clone();
         let (progress, mut sent) = mpsc::unbounded_channel();
-        let sending = send(writer, files, self.limits.stall, progress);
+        let unwanted = AtomicBool::new(false);
+        let sending = send(writer, files, self.limits.stall, progress, &unwanted);
         tokio::pin!(sending);
         // While files are being sent, the time-out of the action doesn't apply: the host
         // only has to accept the bytes in time.
@@ -241,7 +243,10 @@ impl ActionRunner<'_> {
                     deadline += began.elapsed();
                 }
                 Answer::Settles(index) => (self.tell)(ActionReport::Settles { index }),
-                Answer::Ended(index, ending) => stopped = stopped.or(self.end(index, ending)),
+                Answer::Ended(index, ending) => {
+                    stopped = stopped.or(self.end(index, ending));
+                    unwanted.store(stopped.is_some(), Ordering::Relaxed);
+                }
             }
             // The deadline moves only when the next action is reached, never because of
             // further answers about the same action.

@@ -58,8 +58,9 @@ pub enum Unproved {
 }
 
 impl Unproved {
-    /// Whether a node that is still starting may fail in this way, and then prove itself.
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Refused | Self::Closed | Self::Silent)
+    /// Whether this says something about a node that is still starting. Such a node may end while
+    /// it is spoken to, and prove itself later, unless another node answers in its place.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::OtherNode(_))
     }
 }

@@ -474,7 +474,9 @@ fn reads_before_starts(world: &World, plan: &Plan) -> Held {
     for ((host, unit), (start, wave, is_stopped)) in started {
         let id = ResourceId { host: host.clone(), key: ResourceKey::Service(unit.to_owned()) };
         for (file, edge) in world.planner.desired().goals.before(&id) {
-            let Some((place, place_wave, is_new)) = file.key.path().and_then(|path| placed.get(&(host, path))) else {
+            let Some((place, place_wave, is_new)) =
+                file.key.path().and_then(|path| placed.get(&(host, path)))
+            else {
                 continue;
             };
             if !matches!(edge, Edge::Reads(_)) {
@@ -485,7 +487,7 @@ fn reads_before_starts(world: &World, plan: &Plan) -> Held {
             }
             let early = *place_wave == 0
                 || match plan.waves[*place_wave - 1].rank {
-                    Rank::Settle => true,
+                    Rank::Quiet => true,
                     Rank::StartBootstrap => *is_new && is_stopped,
                     _ => false,
                 };

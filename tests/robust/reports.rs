@@ -1,7 +1,6 @@
 //! Whatever a host reports on its actions, only a valid sequence of answers is accepted.
 //! `tests/fuzz/run reports` uses the same [`judge`].
 
-use spore_drive::artifact::Encoding;
 use spore_drive::artifact::HostDownload;
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Need, call, receive};
@@ -26,7 +25,7 @@ fn calls(which: u8) -> Vec<Call> {
     (0..4)
         .map(|i| match which >> (2 * i) & 3 {
             0 => call(i, &Action::Stage(file())),
-            1 => receive(i, &file(), Encoding::Raw),
+            1 => receive(i, &file(), None),
             2 => call(i, &start()),
             _ if fetches(which, i) => {
                 let urls = vec![URL.parse().unwrap()];

@@ -31,7 +31,7 @@ fn part<'a>(plan: &'a mut Plan, name: &str) -> &'a mut NodePlan {
 /// Whether the nodes of a host that is in a wave of this rank have their turn there.
 fn has_turns(rank: Rank, bootstrap: bool) -> bool {
     match rank {
-        Rank::Settle | Rank::Remove => false,
+        Rank::Quiet | Rank::Remove => false,
         // Other hosts only get files.
         Rank::StartBootstrap => bootstrap,
         _ => true,
@@ -115,10 +115,10 @@ fn schedule(plan: &Plan, max_failures: usize, fails: &[(usize, &str)]) -> String
     begun.join(", ")
 }
 
-use Rank::{Canary, Remove, Rotate, RotateBootstrap, Settle, Start, StartBootstrap, Update, UpdateBootstrap};
+use Rank::{Canary, Quiet, Remove, Rotate, RotateBootstrap, Start, StartBootstrap, Update, UpdateBootstrap};
 
 fn first() -> Plan {
-    let ranks = [(Settle, "e m n"), (StartBootstrap, "e f"), (Start, "m n")];
+    let ranks = [(Quiet, "e m n"), (StartBootstrap, "e f"), (Start, "m n")];
     plan("e f m n", "e f m n", &ranks, Rotation::Begins)
 }
 
@@ -129,7 +129,7 @@ fn update() -> Plan {
 }
 
 fn rotation(rotation: Rotation) -> Plan {
-    let ranks = [(Settle, "e m"), (RotateBootstrap, "e f"), (Rotate, "m n"), (Start, "o"), (Remove, "m")];
+    let ranks = [(Quiet, "e m"), (RotateBootstrap, "e f"), (Rotate, "m n"), (Start, "o"), (Remove, "m")];
     plan("e f m n o", "o", &ranks, rotation)
 }
 
@@ -196,10 +196,10 @@ fn the_last_healthy_node_is_left_alone_while_others_are_down() {
 
 #[test]
 fn without_an_elder_nothing_starts_that_dials_one() {
-    assert_eq!(schedule(&first(), 0, &[]), "Settle e m n, StartBootstrap e f, Start m n");
-    assert_eq!(schedule(&first(), 1, &[(0, "e")]), "Settle m n, StartBootstrap f, Start m n");
-    assert_eq!(schedule(&first(), 2, &[(0, "e f")]), "Settle m n, skipped: NoElderUp");
-    assert_eq!(schedule(&first(), 9, &[(2, "e")]), "Settle e m n, StartBootstrap e f, skipped: ElderFailed");
+    assert_eq!(schedule(&first(), 0, &[]), "Quiet e m n, StartBootstrap e f, Start m n");
+    assert_eq!(schedule(&first(), 1, &[(0, "e")]), "Quiet m n, StartBootstrap f, Start m n");
+    assert_eq!(schedule(&first(), 2, &[(0, "e f")]), "Quiet m n, skipped: NoElderUp");
+    assert_eq!(schedule(&first(), 9, &[(2, "e")]), "Quiet e m n, StartBootstrap e f, skipped: ElderFailed");
 }
 
 #[test]
@@ -214,9 +214,9 @@ fn a_host_that_fails_to_prepare_while_elders_come_up_is_no_failed_elder() {
 #[test]
 fn a_rotation_begins_on_all_hosts_or_on_none_and_is_never_stopped_half_way() {
     let begins = rotation(Rotation::Begins);
-    let rotated = "Settle e m, RotateBootstrap e f, Rotate m n";
+    let rotated = "Quiet e m, RotateBootstrap e f, Rotate m n";
     assert_eq!(schedule(&begins, 9, &[(0, "n")]), "skipped: RotationWithout");
-    assert_eq!(schedule(&begins, 9, &[(1, "m")]), "Settle e m, skipped: RotationWithout");
+    assert_eq!(schedule(&begins, 9, &[(1, "m")]), "Quiet e m, skipped: RotationWithout");
     assert_eq!(schedule(&begins, 0, &[(2, "e f")]), format!("{rotated}, skipped: ElderFailed"));
     assert_eq!(schedule(&begins, 9, &[(2, "e")]), format!("{rotated}, skipped: ElderFailed"));
     assert_eq!(schedule(&begins, 0, &[(3, "m")]), format!("{rotated}, skipped: Failures"));
@@ -230,11 +230,11 @@ fn a_rotation_that_was_begun_is_finished_wherever_it_can_be() {
     assert_eq!(schedule(&finishes, 0, &[(0, "n")]), format!("{rest}, skipped: NotStaged"));
     assert_eq!(
         schedule(&finishes, 1, &[(0, "n")]),
-        format!("Settle e m, {rest}, Start o, skipped: Incomplete")
+        format!("Quiet e m, {rest}, Start o, skipped: Incomplete")
     );
     assert_eq!(
         schedule(&finishes, 0, &[(1, "m")]),
-        "Settle e m, RotateBootstrap e f, Rotate n, skipped: Failures"
+        "Quiet e m, RotateBootstrap e f, Rotate n, skipped: Failures"
     );
 }
 

@@ -62,14 +62,22 @@ remove_staged() {
 # number of bytes and `more` or `last`.
 parts() {
     while IFS=' ' read -r bytes more; do
+        case $bytes in
+            '' | *[!0-9]*) exit 1 ;;
+        esac
         head -c "$bytes"
         [ "$more" = more ] || break
     done
 }
 
-# skip_files: reads the files that no call has read, and the line `none` after them.
+# skip_files: reads the files that no call has read, and the line `none` after them. After any other
+# line, it isn't known where the next request begins, so there is none.
 skip_files() {
-    while IFS=' ' read -r bytes more && [ "$bytes" != none ]; do
+    while IFS=' ' read -r bytes more; do
+        case $bytes in
+            none) return ;;
+            '' | *[!0-9]*) exit 75 ;;
+        esac
         head -c "$bytes" >/dev/null
     done
 }
@@ -81,26 +89,28 @@ stage() {
     part=$2.part
     # shellcheck disable=SC2064 # expands to the present value
     trap "rm -f -- '$root$part'" EXIT
-    said=$(
-        umask 077
-        parts | {
-            case $6 in
-                gzip | zstd) "$6" -dc >"$root$part" ;;
-                *) cat >"$root$part" ;;
-            esac
-            status=$?
-            # Nobody else can skip the rest of a part.
-            cat >/dev/null
-            exit "$status"
-        } 2>&1 3>&- 4<&-
-        printf '\n%s' "$?"
-    )
-    status=${said##*"$newline"}
-    said=${said%"$newline"*}
-    # The beginning of a message of the shell, which names the shell itself, is dropped.
-    said=${said#*: eval: }
-    said=${said#"$newline"}
-    [ "$status" = 0 ] || fail "cannot write $part: ${said%"$newline"}"
+    parts | {
+        said=$(
+            umask 077
+            {
+                case $6 in
+                    gzip | zstd) "$6" -dc >"$root$part" ;;
+                    *) cat >"$root$part" ;;
+                esac
+            } 2>&1 3>&- 4<&-
+            printf '\n%s' "$?"
+        )
+        status=${said##*"$newline"}
+        said=${said%"$newline"*}
+        # The beginning of a message of the shell, which names the shell itself, is dropped.
+        said=${said#*: eval: }
+        said=${said#"$newline"}
+        # The failure is reported before the rest of the file is read, so that the controller needn't
+        # send it.
+        [ "$status" = 0 ] || (fail "cannot write $part: ${said%"$newline"}")
+        cat >/dev/null
+        [ "$status" = 0 ]
+    } || exit 41
     look "$part"
     digest
     [ "$digest" = "$3" ] || fail "$1 was damaged in transit: expected sha256 $(short "$3"), got $(short "$digest")"

@@ -90,9 +90,9 @@ fn nothing_is_begun_without_the_lock() {
 fn what_a_script_says_of_itself_is_read() {
     let parse = Answer::parse;
     assert_eq!(parse("3 began"), Some(Answer::Began(3)));
-    assert_eq!(parse("0 need gzip"), Some(Answer::Need(0, Need { best: Encoding::Gzip, why: None })));
+    assert_eq!(parse("0 need gzip"), Some(Answer::Need(0, Need { best: Some(Codec::Gzip), why: None })));
     let why = Some(Untrusted::new("no"));
-    assert_eq!(parse("0 need raw bm8="), Some(Answer::Need(0, Need { best: Encoding::Raw, why })));
+    assert_eq!(parse("0 need raw bm8="), Some(Answer::Need(0, Need { best: None, why })));
     assert_eq!(parse("0 got 12"), Some(Answer::Got(0, 12)));
     assert_eq!(parse("12 done"), Some(Answer::Ended(12, Ending::Done)));
     assert_eq!(parse("1 failed bm8="), Some(Answer::Ended(1, Ending::Failed(Untrusted::new("no")))));

@@ -251,7 +251,7 @@ fn not_contacted(host: &HostName, nodes: &[NodeName]) -> String {
 /// The purpose of a wave. `verb` is what the wave does to running nodes.
 fn rank(rank: Rank, verb: &str) -> String {
     match rank {
-        Rank::Settle => "changes that need no restart".to_owned(),
+        Rank::Quiet => "changes that need no restart".to_owned(),
         Rank::StartBootstrap => "elders come up".to_owned(),
         Rank::UpdateBootstrap => format!("one elder is {verb}"),
         Rank::Start => "nodes come up".to_owned(),

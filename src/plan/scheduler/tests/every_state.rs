@@ -165,7 +165,7 @@ impl Every<'_> {
                 let is_rotation = self.plan.waves[wave].rank.is_rotation();
                 let none = BTreeSet::new();
                 // `None`: the host settles.
-                let may_settle = self.plan.waves[wave].rank.is_start();
+                let may_settle = self.plan.waves[wave].rank.may_settle_later();
                 let run = |host: &HostName| {
                     let ends = ways(host, if is_rotation { &none } else { &hosts });
                     ends.into_iter().map(Some).chain(may_settle.then_some(None)).collect()
@@ -296,7 +296,11 @@ impl Every<'_> {
         let again = hosts.iter().any(|host| world.run.contains(&(wave, host.clone())));
         assert!(!again, "twice: {}", context());
         let settles = hosts.iter().any(|host| world.settling.contains_key(host));
-        assert!(!settles && (rank.is_start() || world.settling.is_empty()), "unsettled: {}", context());
+        assert!(
+            !settles && (rank.may_settle_later() || world.settling.is_empty()),
+            "unsettled: {}",
+            context()
+        );
         let finishes = self.plan.rotation == Some(Rotation::Finishes);
         if rank.is_rotation() {
             assert!(world.rotating || !world.interrupted, "interrupted: {}", context());
@@ -389,7 +393,7 @@ fn every(down: &str, ranks: &[(Rank, &str)], begun: Rotation) -> usize {
 #[test]
 fn of_an_update() {
     let ranks = [
-        (Settle, "e1 m1"),
+        (Quiet, "e1 m1"),
         (UpdateBootstrap, "e1"),
         (UpdateBootstrap, "e2"),
         (Canary, "m1"),
@@ -423,7 +427,7 @@ fn of_a_first_start() {
 
 #[test]
 fn of_a_rotation() {
-    let ranks = [(Settle, "e1"), (RotateBootstrap, "e1 e2"), (Rotate, "m1"), (Start, "m2")];
+    let ranks = [(Quiet, "e1"), (RotateBootstrap, "e1 e2"), (Rotate, "m1"), (Start, "m2")];
     assert!(every("m2", &ranks, Rotation::Begins) > 100);
     assert!(every("m2", &ranks, Rotation::Finishes) > 1000);
 }

@@ -1,6 +1,5 @@
 use super::super::{Ending, call, receive};
 use super::*;
-use crate::artifact::Encoding;
 use crate::artifact::HostDownload;
 use crate::plan::action::{Action, Fallback, Running, Staged};
 use crate::resource::{Access, FileSource, Sha256};
@@ -29,7 +28,7 @@ fn exchange() -> Exchange {
     };
     Exchange::new(&[
         call(3, &Action::Stage(file.clone())),
-        receive(4, &file, Encoding::Raw),
+        receive(4, &file, None),
         call(5, &Action::Reload { files: BTreeMap::new() }),
         call(6, &start),
         call(7, &Action::Fetch { file, download: Arc::new(download) }),

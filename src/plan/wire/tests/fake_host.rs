@@ -4,10 +4,10 @@
 use super::super::*;
 use crate::resource::{Printable, Redactor};
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 pub(super) struct FakeHost {
@@ -195,9 +195,20 @@ impl FakeHost {
     /// Runs a script, and checks that it leaves nothing of its input, so that the next
     /// request would be read from its beginning.
     pub(super) fn shell(&self, script: &str, input: &[u8]) -> String {
+        let mut child = self.spawn(script);
+        let mut stdin = child.stdin.take().unwrap();
+        let input = [input, b"next\n"].concat();
+        let feeding = std::thread::spawn(move || stdin.write_all(&input));
+        let out = child.wait_with_output().unwrap();
+        feeding.join().unwrap().unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.stderr), "");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    fn spawn(&self, script: &str) -> Child {
         let check = "IFS= read -r left; [ \"$left\" = next ] || echo \"left: $left\"";
         let script = format!("m=marker\n({script})\n{check}");
-        let mut child = Command::new("sh")
+        Command::new("sh")
             .args(["-c", &script])
             .env_clear()
             .env("PATH", self.dir.path().join("bin"))
@@ -206,14 +217,22 @@ impl FakeHost {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// Sends the first part of a file, and the rest only once the host says that it has failed.
+    /// Returns what it says after that.
+    pub(super) fn fails_on_the_way(&self, file: &Staged, first: &[u8], codec: Option<Codec>) -> String {
+        let mut child = self.spawn(&request(&[receive(0, file, codec)], &patience()));
         let mut stdin = child.stdin.take().unwrap();
-        let input = [input, b"next\n"].concat();
-        let feeding = std::thread::spawn(move || stdin.write_all(&input));
-        let out = child.wait_with_output().unwrap();
-        feeding.join().unwrap().unwrap();
-        assert_eq!(String::from_utf8_lossy(&out.stderr), "");
-        String::from_utf8(out.stdout).unwrap()
+        stdin.write_all(&[part(first.len(), false).as_bytes(), first].concat()).unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.starts_with("marker 0 failed ")));
+        stdin.write_all(format!("{}{NO_MORE_FILES}next\n", part(0, true)).as_bytes()).unwrap();
+        drop(stdin);
+        let rest = lines.collect();
+        assert!(child.wait().unwrap().success());
+        rest
     }
 
     /// The host's answers to calls, all of which have to fit.
@@ -283,8 +302,8 @@ impl FakeHost {
         }
     }
 
-    /// The best encoding in which the host can be sent a file.
-    pub(super) fn best_encoding(&self, file: &Staged) -> Encoding {
+    /// What the host decompresses a file with that it is sent.
+    pub(super) fn best_codec(&self, file: &Staged) -> Option<Codec> {
         match &self.answers(&calls(&[Action::Stage(file.clone())]), b"")[1..] {
             [Answer::Need(0, Need { best, why: None })] => *best,
             answers => panic!("{answers:?}"),
@@ -297,7 +316,7 @@ impl FakeHost {
     }
 
     /// Sends files, and returns the outcome of each.
-    pub(super) fn send(&self, files: &[(&Staged, &[u8], Encoding)]) -> Vec<Outcome> {
+    pub(super) fn send(&self, files: &[(&Staged, &[u8], Option<Codec>)]) -> Vec<Outcome> {
         let calls: Vec<Call> =
             files.iter().enumerate().map(|(i, (file, _, encoding))| receive(i, file, *encoding)).collect();
         let mut input = Vec::new();
@@ -319,7 +338,7 @@ impl FakeHost {
 
     pub(super) fn stage(&self, path: &str, content: &[u8]) -> Staged {
         let file = super::staged(path, content, self);
-        assert_eq!(self.send(&[(&file, content, Encoding::Raw)]), [Outcome::Done]);
+        assert_eq!(self.send(&[(&file, content, None)]), [Outcome::Done]);
         file
     }
 }

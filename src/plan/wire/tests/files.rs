@@ -159,7 +159,7 @@ fn a_file_is_staged_once() {
     let host = FakeHost::new();
     let file = staged("/tb/config/a.yaml", b"new", &host);
     assert!(host.needs(&file));
-    assert_eq!(host.send(&[(&file, b"new", Encoding::Raw)]), [Outcome::Done]);
+    assert_eq!(host.send(&[(&file, b"new", None)]), [Outcome::Done]);
     assert!(!host.needs(&file));
     let name = file.staged_path();
     assert_eq!((host.read(&name).as_str(), host.mode(&name)), ("new", 0o640));
@@ -188,29 +188,29 @@ fn what_was_staged_before_goes() {
 #[tokio::test]
 async fn a_compressed_file_arrives() {
     let host = FakeHost::new();
-    for (encoding, byte) in [(Encoding::Gzip, b'x'), (Encoding::Zstd, b'y')] {
+    for (codec, byte) in [(Codec::Gzip, b'x'), (Codec::Zstd, b'y')] {
         let content = vec![byte; 5 << 20];
-        let file = Compressed::begin(content.clone().into(), encoding);
+        let file = Compressed::begin(content.clone().into(), codec);
         // The first block wasn't compressed in time.
         let compressed = [file.stored(0), file.compressed(1).await].concat();
         let big = staged("/tb/bin/tau", &content, &host);
         let small = staged("/tb/config/a.yaml", b"after it", &host);
-        let outcomes = host.send(&[(&big, &compressed, encoding), (&small, b"after it", Encoding::Raw)]);
+        let outcomes = host.send(&[(&big, &compressed, Some(codec)), (&small, b"after it", None)]);
         assert_eq!(outcomes, [Outcome::Done, Outcome::Done]);
         assert_eq!(host.at(&big.staged_path()).metadata().unwrap().len(), 5 << 20);
     }
 }
 
 #[test]
-fn the_host_names_the_best_encoding() {
+fn the_host_names_the_best_codec() {
     let host = FakeHost::new();
     let file = staged("/tb/bin/tau", b"tau", &host);
     host.stand_in("zstd", "exit 1");
-    assert_eq!(host.best_encoding(&file), Encoding::Zstd);
+    assert_eq!(host.best_codec(&file), Some(Codec::Zstd));
     host.without("zstd");
-    assert_eq!(host.best_encoding(&file), Encoding::Gzip);
+    assert_eq!(host.best_codec(&file), Some(Codec::Gzip));
     host.without("gzip");
-    assert_eq!(host.best_encoding(&file), Encoding::Raw);
+    assert_eq!(host.best_codec(&file), None);
 }
 
 #[test]
@@ -221,12 +221,12 @@ fn a_file_that_cannot_arrive_leaves_the_session_in_step() {
     let damaged = Staged { sha256: Sha256::of(b"else"), ..staged("/tb/bin/tau", &content, &host) };
     let nowhere = staged("/nowhere/tau", &content, &host);
     // `FakeHost::shell` checks that nothing of the input is left.
-    for (file, encoding, why) in [
-        (&damaged, Encoding::Raw, "/tb/bin/tau was damaged in transit"),
-        (&nowhere, Encoding::Raw, "cannot write /nowhere/.spore-tau-"),
-        (&damaged, Encoding::Gzip, "not in gzip format"),
+    for (file, codec, why) in [
+        (&damaged, None, "/tb/bin/tau was damaged in transit"),
+        (&nowhere, None, "cannot write /nowhere/.spore-tau-"),
+        (&damaged, Some(Codec::Gzip), "not in gzip format"),
     ] {
-        let outcomes = host.send(&[(file, &content, encoding), (&after, b"x", Encoding::Raw)]);
+        let outcomes = host.send(&[(file, &content, codec), (&after, b"x", None)]);
         assert_eq!(outcomes.len(), 1, "{outcomes:?}");
         assert!(failed(&outcomes[0]).contains(why), "{outcomes:?}");
         assert!(host.list("/tb/bin").is_empty());
@@ -239,8 +239,11 @@ fn a_full_disk_fails_the_file_and_nothing_else() {
     host.stand_in("gzip", "exec cat >/dev/full");
     let content = vec![7; 1 << 20];
     let file = staged("/tb/bin/tau", &content, &host);
-    let outcomes = host.send(&[(&file, &content, Encoding::Gzip)]);
+    let outcomes = host.send(&[(&file, &content, Some(Codec::Gzip))]);
     assert!(failed(&outcomes[0]).ends_with("No space left on device"), "{outcomes:?}");
+    assert!(host.list("/tb/bin").is_empty());
+    // The rest of the file needn't be sent.
+    assert_eq!(host.fails_on_the_way(&file, &content[..500_000], Some(Codec::Gzip)), "");
     assert!(host.list("/tb/bin").is_empty());
 }
 
