@@ -327,6 +327,7 @@ async fn carry_out(
     // A host has changed, so this plan will never fit again.
     let command = match saved.filter(|_| applied.is_only_stale() && !applied.failed.is_empty()) {
         Some(path) => format!("spore plan -o {}", path.display()),
+        None if applied.has_lost_hosts() => with_lock_wait(&command()),
         None => command(),
     };
     terminal::out(&render::conclusion(&applied, &plan, &command, style));
@@ -425,8 +426,8 @@ async fn interrupted_twice(interrupts: &mut Interrupts, stop: &Stop, grace: Dura
     interrupts.next().await;
 }
 
-/// Adds `--lock-wait` to the command, because the aborted apply has left its locks on the
-/// hosts.
+/// Adds `--lock-wait` to the command, because the apply has left its locks on hosts: it was
+/// aborted, or has lost them.
 fn with_lock_wait(command: &str) -> String {
     if command.contains("--lock-wait") { command.to_owned() } else { format!("{command} --lock-wait 120") }
 }

@@ -7,6 +7,7 @@ use crate::network::Network;
 use crate::remote::OnDemand;
 use crate::resource::{FileSource, Printable, Sha256};
 use std::collections::BTreeMap;
+use std::iter::successors;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -113,8 +114,10 @@ impl Binaries {
         let tau = Arc::clone(self.tau(sha256)?);
         Some(OnDemand::new(move || {
             tau.fetch().map(|artifact| artifact.bytes().clone()).map_err(|error| {
+                let causes = successors(error.source(), |cause| (*cause).source());
+                let causes: String = causes.map(|cause| format!(": {cause}")).collect();
                 let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
-                Printable::composed(format!("it can't be sent either: {error}{help}"))
+                Printable::composed(format!("it can't be sent either: {error}{causes}{help}"))
             })
         }))
     }

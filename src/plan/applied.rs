@@ -155,6 +155,11 @@ impl Applied {
             && self.failed.values().all(|failure| matches!(failure.what, Wrong::Differs(_)))
     }
 
+    /// Whether a host was lost. Its lock ends by itself, about a minute later.
+    pub fn has_lost_hosts(&self) -> bool {
+        self.failed.values().any(|failure| matches!(failure.what, Wrong::Host(_)))
+    }
+
     /// Whether the hosts are now in the state that the plan leads to.
     pub fn is_complete(&self, plan: &Plan) -> bool {
         self.failed_hosts().is_empty() && self.skipped_changes(plan).is_empty()

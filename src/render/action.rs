@@ -73,10 +73,10 @@ pub fn waiting(action: &Action, moved: Option<Moved>) -> String {
     }
 }
 
-/// Example: `can't fetch /tb/bin/tau, so it is sent: https://example.org/tau: HTTP 404`.
+/// Example: `can't fetch /tb/bin/tau, so spore tries to send it: https://example.org/tau: HTTP 404`.
 pub fn not_fetched(action: &Action, why: &Printable) -> String {
     let path = action.staged().map(|file| file.path.as_str()).unwrap_or_default();
-    format!("can't fetch {path}, so it is sent: {why}")
+    format!("can't fetch {path}, so spore tries to send it: {why}")
 }
 
 /// Example: `from https://example.org/tau or 2 mirrors`. The queries of URLs aren't shown.

@@ -55,7 +55,7 @@ pub enum Event {
         /// The action.
         #[serde(flatten)]
         step: Step,
-        /// Bytes sent so far, possibly compressed.
+        /// Bytes of the file that were sent so far, however few bytes on the wire they took.
         sent: u64,
         /// Bytes in all.
         total: u64,

@@ -18,7 +18,15 @@ use std::path::Path;
 pub(super) fn connect(error: &ConnectError) -> String {
     match error {
         ConnectError::NotFound { address, source: _ } => format!("no address found for {}", address.host),
-        ConnectError::Unreachable { address, source: _ } => format!("cannot connect to {address}"),
+        ConnectError::Unreachable { address, source } => {
+            let why = match source.kind() {
+                ErrorKind::ConnectionRefused => ": connection refused",
+                ErrorKind::HostUnreachable => ": no route to the host",
+                ErrorKind::NetworkUnreachable => ": no route to its network",
+                _ => "",
+            };
+            format!("cannot connect to {address}{why}")
+        }
         ConnectError::TimedOut { phase, after } => {
             format!("no answer within {} s while {}", after.as_secs_f32(), doing(*phase))
         }
@@ -27,7 +35,11 @@ pub(super) fn connect(error: &ConnectError) -> String {
             format!("the host closed the connection while {}: {said}", doing(Phase::Greeting))
         }
         ConnectError::HungUp { phase, why } => {
-            let why = why.as_ref().map(|why| format!(": {}", lost(why))).unwrap_or_default();
+            let why = match why {
+                None | Some(Lost::Closed) => String::new(),
+                Some(Lost::ClosedAfter(said)) => format!("; it said: {said}"),
+                Some(why) => format!(": {}", lost(why)),
+            };
             format!("the host closed the connection while {}{why}", doing(*phase))
         }
         ConnectError::NoCommonAlgorithm { kind, theirs } => {
@@ -109,11 +121,14 @@ pub(super) fn connect_help(error: &ConnectError) -> String {
         }
         .into(),
         ConnectError::NotSsh { .. } => "check the host's SSH port in the network folder".into(),
+        ConnectError::HungUp { phase: Phase::Login, why: Some(Lost::ClosedAfter(_)) } => {
+            "if that isn't the reason, see sshd's log on the host".into()
+        }
         ConnectError::HungUp { phase: Phase::Login, .. } | ConnectError::Refused { cut_off: Some(_), .. } => {
             "spore may have offered too many keys (`MaxAuthTries`), or the user is locked out: give this login a single key, and see sshd's log on the host".into()
         }
         ConnectError::HungUp { .. } | ConnectError::TurnedAway { .. } => {
-            "the host rejects connections: there are too many at once (`MaxStartups`), or it bans this address (fail2ban, TCP wrappers)".into()
+            "the host may be rejecting connections: too many at once (`MaxStartups`), or all from this address (fail2ban, TCP wrappers)".into()
         }
         ConnectError::NoCommonAlgorithm { .. } => {
             "the host's SSH server is outdated or its configuration too restrictive: update it".into()
@@ -195,6 +210,7 @@ pub(super) fn channel(error: &ChannelError) -> String {
 pub(super) fn lost(lost: &Lost) -> String {
     match lost {
         Lost::Closed => "the host closed the connection".to_owned(),
+        Lost::ClosedAfter(said) => format!("the host closed the connection; it said: {said}"),
         Lost::Disconnected(said) => format!("the host disconnected: {said}"),
         Lost::Silent => "the host stopped responding".to_owned(),
         Lost::Intrusive => "the host opened a channel, which spore never asks for".to_owned(),
@@ -362,7 +378,7 @@ mod tests {
             ),
             (
                 ConnectError::Unreachable { address: address(), source: source() },
-                "cannot connect to 192.0.2.1:2222",
+                "cannot connect to 192.0.2.1:2222: connection refused",
                 "nothing listens on port 2222: check that sshd is running and that its port is 2222",
             ),
             (
@@ -378,12 +394,17 @@ mod tests {
             (
                 ConnectError::TurnedAway { said: text("Not allowed at this time") },
                 "the host closed the connection while waiting for the SSH banner: Not allowed at this time",
-                "the host rejects connections",
+                "the host may be rejecting connections",
             ),
             (
                 gone(Phase::KeyExchange, None),
                 "the host closed the connection while exchanging keys",
-                "the host rejects connections",
+                "the host may be rejecting connections",
+            ),
+            (
+                gone(Phase::Login, Some(Lost::ClosedAfter(text("maintenance until noon")))),
+                "the host closed the connection while logging in; it said: maintenance until noon",
+                "see sshd's log on the host",
             ),
             (
                 gone(Phase::Login, Some(Lost::Disconnected(text("go")))),

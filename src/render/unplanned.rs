@@ -42,6 +42,9 @@ pub fn help(unplanned: &Unplanned) -> Printable {
         Unplanned::Unsaved => "plan without saving, and find out why the host repeats them; it may be \
                                 compromised"
             .to_owned(),
+        Unplanned::NoLogin(keys) if !keys.is_empty() => {
+            "or load the key into your agent: `ssh-add FILE`".to_owned()
+        }
         Unplanned::NoLogin(_) => "add a key file or a password to the host's login in auth.yaml, or a key to your agent: `ssh-add FILE`"
             .to_owned(),
     })
@@ -190,7 +193,10 @@ fn answer_help(error: &AnswerError) -> &'static str {
 
 /// Why a host can't be used.
 pub fn host_error(error: &HostError) -> String {
-    let colon = |said: &Printable| if said.is_empty() { String::new() } else { format!(": {said}") };
+    let colon = |said: &Printable| match said.trim_end_matches('.') {
+        "" => String::new(),
+        said => format!(": {said}"),
+    };
     match error {
         HostError::Connect(error) => ssh::connect(error),
         HostError::NoSudo { said } => format!("no password-less sudo{}", colon(said)),
@@ -242,6 +248,9 @@ pub fn host_help(error: &HostError) -> String {
             "check the password given at the prompt of `--ask-sudo-password` or in SPORE_SUDO_PASSWORD; it was tried once"
         }
         HostError::SudoPasswordNotTried { .. } => "use a password that all hosts accept",
+        HostError::NoShell { said } if said.contains("password has expired") => {
+            "log in with `ssh` and set a new password"
+        }
         HostError::NoShell { .. } | HostError::NoSession(_) => {
             "check the user's login shell, and that sh, head and base64 are installed"
         }

@@ -83,7 +83,7 @@ pub(super) async fn authenticate(
                 offered = Some(remaining_methods);
             }
             // The host closed the connection, for instance after too many attempts.
-            _ => match observer.end.lost() {
+            _ => match observer.lost() {
                 Lost::Disconnected(said) => {
                     tried.push(credential.map_or(Tried::Questions, describe));
                     cut_off = Some(said);

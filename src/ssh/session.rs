@@ -68,6 +68,8 @@ pub enum Greeting {
 pub enum Lost {
     /// The host closed it.
     Closed,
+    /// The host closed it during the login, after it had shown this banner.
+    ClosedAfter(Printable),
     /// The host disconnected, and gave this reason.
     Disconnected(Printable),
     /// The host stopped responding.
@@ -262,6 +264,7 @@ pub(super) struct Client {
     guard: Guard,
     redactor: Redactor,
     refused: Arc<Mutex<Option<(PublicKey, Distrust)>>>,
+    banner: Arc<Mutex<Option<Printable>>>,
     end: watch::Sender<Option<Lost>>,
 }
 
@@ -269,9 +272,19 @@ pub(super) struct Client {
 pub(super) struct Observer {
     pub(super) end: Ending,
     refused: Arc<Mutex<Option<(PublicKey, Distrust)>>>,
+    banner: Arc<Mutex<Option<Printable>>>,
 }
 
 impl Observer {
+    /// How the connection has ended during the login.
+    pub(super) fn lost(&self) -> Lost {
+        let mut banner = self.banner.lock().unwrap_or_else(PoisonError::into_inner);
+        match (self.end.lost(), banner.take()) {
+            (Lost::Closed, Some(said)) => Lost::ClosedAfter(said),
+            (lost, _) => lost,
+        }
+    }
+
     /// The host key that was rejected, if any.
     pub(super) fn refused(&self) -> Option<(PublicKey, Distrust)> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -281,10 +294,11 @@ impl Observer {
 
 impl Client {
     pub(super) fn new(guard: Guard, redactor: Redactor) -> (Self, Observer) {
-        let refused = Arc::default();
+        let (refused, banner) = (Arc::default(), Arc::default());
         let (end, ended) = watch::channel(None);
-        let observer = Observer { end: Ending(ended), refused: Arc::clone(&refused) };
-        let client = Self { guard, redactor, refused, end };
+        let observer =
+            Observer { end: Ending(ended), refused: Arc::clone(&refused), banner: Arc::clone(&banner) };
+        let client = Self { guard, redactor, refused, banner, end };
         (client, observer)
     }
 }
@@ -297,6 +311,13 @@ impl client::Handler for Client {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *refused = Some((shown.public_key(), why));
         Ok(false)
+    }
+
+    async fn auth_banner(&mut self, banner: &str, _session: &mut client::Session) -> Result<(), Self::Error> {
+        // The last banner is the one that says why a login ends.
+        let mut last = self.banner.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(self.redactor.line(banner.trim())).filter(|said| !said.is_empty());
+        Ok(())
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {

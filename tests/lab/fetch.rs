@@ -68,7 +68,8 @@ pub(crate) fn by_the_hosts(lab: &Lab) {
     pin(&network, "path: program", &sent, &[server.url("/gone"), server.url("/tau")]);
     let mut applied = network.apply(&[]).exits(0);
     for host in [curl, wget] {
-        let line = [host.name(), "can't fetch /tb/bin/tau, so it is sent:", "HTTP 404", "another file"];
+        let line =
+            [host.name(), "can't fetch /tb/bin/tau, so spore tries to send it:", "HTTP 404", "another file"];
         applied = applied.says_in_one_line(&line);
     }
     has(&sent);
@@ -78,7 +79,7 @@ pub(crate) fn by_the_hosts(lab: &Lab) {
     std::fs::write(network.folder().join("program"), &without).unwrap_or_else(|error| panic!("{error}"));
     pin(&network, "path: program", &without, &[server.url("/tau")]);
     [curl, wget].iter().for_each(|host| drop(host.sh("rm -f /usr/bin/curl /usr/bin/wget")));
-    network.apply(&[]).exits(0).says("so it is sent: it has neither curl nor wget");
+    network.apply(&[]).exits(0).says("so spore tries to send it: it has neither curl nor wget");
     has(&without);
     network.is_in_place(&[]);
 }

@@ -66,7 +66,7 @@ fn a_host_that_cannot_fetch_tau_is_sent_it() {
     let plan = format!("from {}?… or a mirror", server.url("/none"));
     world.spore(&["plan"]).exits(2).says(&plan);
     let applied = world.spore(&[APPLY, EVENTS].concat()).exits(0);
-    applied.says("h4 can't fetch /tb/bin/tau, so it is sent: http://");
+    applied.says("h4 can't fetch /tb/bin/tau, so spore tries to send it: http://");
     applied.says("/none?...: HTTP 404; http://").says("/other: another file: expected sha256 ");
     assert!(!applied.text.contains("not-a-real-token"), "{applied}");
     assert_eq!(events(&world, "not-fetched").len(), 2);
@@ -81,7 +81,7 @@ fn a_host_that_cannot_fetch_tau_is_sent_it() {
     // If there is no other way, both reasons are given.
     let tau = pin(&world, "gone", false, &urls);
     let failed = world.spore(APPLY).exits(1);
-    failed.says("so it is sent: http://").says("it can't be sent either: can't download http://");
+    failed.says("so spore tries to send it: http://").says("it can't be sent either: can't download http://");
     assert!(!failed.text.contains("not-a-real-token"), "{failed}");
     fs::write(world.folder().join("tau"), tau).unwrap();
     world.spore(&[APPLY, &["--tau", "tau", "--fetch", "hosts"]].concat()).exits(0).says("has no URL");

@@ -80,8 +80,8 @@ pub(crate) fn closed_during_the_key_exchange() {
     through(&world, &sshd.key(), cable(sshd.port, cut, |_| Then::Forward));
     let plan = world.spore(&["plan"]).exits(3);
     plan.says(
-        "h4: not planned: the host closed the connection while exchanging keys; the host rejects connections: \
-         there are too many at once (`MaxStartups`), or it bans this address (fail2ban, TCP wrappers)\n",
+        "h4: not planned: the host closed the connection while exchanging keys; the host may be rejecting \
+         connections: too many at once (`MaxStartups`), or all from this address (fail2ban, TCP wrappers)\n",
     );
 }
 
@@ -181,7 +181,7 @@ pub(crate) fn too_many_connections() {
     };
     world.spore(&["plan"]).exits(3).says(
         "h4: not planned: the host closed the connection while waiting for the SSH banner: Exceeded MaxStartups; \
-         the host rejects connections: there are too many at once (`MaxStartups`), or it bans this address \
+         the host may be rejecting connections: too many at once (`MaxStartups`), or all from this address \
          (fail2ban, TCP wrappers)\n",
     );
     drop(other);

@@ -96,6 +96,7 @@ fn tests() -> Vec<Trial> {
         ("sessions::dash", &["root", "dash", "sudo"], || sessions::login_shell("dash")),
         ("sessions::one_session_only", &[], sessions::one_session_only),
         ("sessions::no_login_shell", &["root"], sessions::no_login_shell),
+        ("sessions::closed_for_maintenance", &["root"], sessions::closed_for_maintenance),
         ("sessions::ipv6_and_several_addresses", &["ipv6"], sessions::ipv6_and_several_addresses),
         ("faults::closed_during_the_key_exchange", &[], faults::closed_during_the_key_exchange),
         ("faults::a_flood_is_cut_off", &[], faults::a_flood_is_cut_off),

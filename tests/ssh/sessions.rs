@@ -65,7 +65,7 @@ pub(crate) fn one_session_only() {
 pub(crate) fn no_login_shell() {
     let help = "check the user's login shell, and that sh, head and base64 are installed\n";
     let cases = [
-        ("/usr/sbin/nologin", format!("no usable shell: This account is currently not available.; {help}")),
+        ("/usr/sbin/nologin", format!("no usable shell: This account is currently not available; {help}")),
         ("/bin/false", format!("no usable shell; {help}")),
         ("/nowhere/sh", "login as planter refused: tried ssh-ed25519 key SHA256:".to_owned()),
     ];
@@ -83,7 +83,23 @@ pub(crate) fn no_login_shell() {
     plan(
         Account::default(),
         "ForceCommand internal-sftp",
-        &format!("no usable shell: This service allows sftp connections only.; {help}"),
+        &format!("no usable shell: This service allows sftp connections only; {help}"),
+    );
+}
+
+/// What the host says of a login that it ends is shown.
+pub(crate) fn closed_for_maintenance() {
+    let world = World::new();
+    let nologin = world.file("nologin");
+    fs::write(&nologin, "maintenance until noon\n").unwrap();
+    let pam = format!(
+        "auth required pam_permit.so\naccount required pam_nologin.so file={}\nsession required pam_permit.so\n",
+        nologin.display()
+    );
+    let account = Account { pam: &pam, ..Account::default() };
+    let _sshd = world.front(Front { more: "UsePAM yes", account: Some(account), ..Front::default() });
+    world.spore(&["plan"]).exits(3).says(
+        "h4: not planned: the host closed the connection while logging in; it said: maintenance until noon; ",
     );
 }
 
@@ -97,12 +113,13 @@ pub(crate) fn ipv6_and_several_addresses() {
     assert_eq!(sshd.logged("Accepted publickey"), 2);
     drop(sshd);
     world.spore(&["plan"]).exits(3).says(&format!(
-        "h4: not planned: no address can be reached: 127.0.0.1:{port}: cannot connect to 127.0.0.1:{port}; \
-         [::1]:{port}: cannot connect to [::1]:{port}; check that the host is up and reachable from here\n"
+        "h4: not planned: no address can be reached: 127.0.0.1:{port}: cannot connect to 127.0.0.1:{port}: connection \
+         refused; [::1]:{port}: cannot connect to [::1]:{port}: connection refused; check that the host is up and \
+         reachable from here\n"
     ));
     world.set_ssh(&format!("addr: 127.0.0.1, port: {port}"));
     world.spore(&["plan"]).exits(3).says(&format!(
-        "h4: not planned: cannot connect to 127.0.0.1:{port}; nothing listens on port {port}: check that sshd is \
-         running and that its port is {port}\n"
+        "h4: not planned: cannot connect to 127.0.0.1:{port}: connection refused; nothing listens on port {port}: \
+         check that sshd is running and that its port is {port}\n"
     ));
 }

@@ -77,7 +77,7 @@ pub(crate) fn a_refusal_is_quoted() {
     let cases = [
         (
             "",
-            "sudo refused to make the user root: planter is not in the sudoers file.; log in as root, or give this \
+            "sudo refused to make the user root: planter is not in the sudoers file; log in as root, or give this \
              user `ALL` in /etc/sudoers.d\n",
         ),
         (
