@@ -23,6 +23,8 @@ pub mod network;
 
 pub mod check;
 
+pub mod edit;
+
 pub mod desired;
 
 pub mod facts;

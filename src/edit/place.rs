@@ -1,0 +1,159 @@
+//! Finds where an edit goes, with the crate yaml-edit. It puts a word in the place of the new
+//! key and value, and `write` replaces the word: so the crate decides where, and `write` how.
+
+use super::write::{self, Around};
+use super::{Document, New, Path, Step, Way, is_flow};
+use crate::yaml::{Content, Node};
+use std::str::FromStr as _;
+use yaml_edit::{Mapping, MappingEntry, YamlFile, YamlNode};
+
+/// A word for a key or a value, which doesn't occur in the text.
+fn word(name: &str, text: &str) -> String {
+    let mut word = format!("spore{name}");
+    while text.contains(&word) {
+        word.push('x');
+    }
+    word
+}
+
+/// Replaces the value at the end of the way.
+pub(super) fn set(before: &Document<'_>, way: &Way<'_, '_>, path: &Path, new: &New) -> Option<String> {
+    let target = way.target();
+    if matches!(target.content, Content::Null) {
+        return fill(before, way, path, new);
+    }
+    let span = target.span.range();
+    let is_collection = matches!(target.content.resolved(), Content::List(_) | Content::Map(_));
+    if is_collection && target.defined.is_none() && !is_flow(target, before.text) {
+        return None;
+    }
+    let around = Around { flow: true, like: Some(target), ..Around::of(before, way) };
+    let (head, tail) = (&before.text[..span.start], &before.text[span.end..]);
+    Some(format!("{head}{}{tail}", write::inline(new, &around)))
+}
+
+/// Writes a value where there is none.
+fn fill(before: &Document<'_>, way: &Way<'_, '_>, path: &Path, new: &New) -> Option<String> {
+    let (file, value) = (YamlFile::from_str(before.text).ok()?, word("value", before.text));
+    let parent = &way.nodes[..way.nodes.len() - 1];
+    match (node(&file, parent, path)?, path.0.last()?) {
+        (YamlNode::Mapping(mapping), Step::Key(_)) => {
+            let entry = entry(&mapping, way.entry?.span.start)?;
+            entry.set_value(&value, mapping.is_flow_style());
+        }
+        (YamlNode::Sequence(items), Step::Item(index)) => {
+            items.set(*index, &value);
+        }
+        _ => return None,
+    }
+    let around = Around { flow: parent.iter().any(|node| is_flow(node, before.text)), ..Around::of(before, way) };
+    write::value(&file.to_string(), &value, new, &around)
+}
+
+/// Adds an entry to the mapping at the end of the way.
+pub(super) fn add(
+    before: &Document<'_>,
+    way: &Way<'_, '_>,
+    path: &Path,
+    key: &str,
+    new: &New,
+) -> Option<String> {
+    if matches!(way.target().content.resolved(), Content::Null) {
+        return fill(before, way, path, &New::Map(vec![(key.to_owned(), new.clone())]));
+    }
+    let (file, key_word) = (YamlFile::from_str(before.text).ok()?, word("key", before.text));
+    let value = word("value", before.text);
+    let YamlNode::Mapping(mapping) = node(&file, &way.nodes, path)? else { return None };
+    mapping.set(&key_word, &value);
+    let like = match way.target().content.resolved() {
+        Content::Map(entries) => entries.iter().rfind(|entry| entry.defined.is_none()),
+        _ => None,
+    };
+    let around = Around {
+        like: like.map(|entry| &entry.value),
+        flow: way.is_flow(before.text),
+        ..Around::of(before, way)
+    };
+    let text = write::value(&file.to_string(), &value, new, &around)?;
+    write::key(&text, &key_word, key)
+}
+
+/// Adds an item to the list at the end of the way.
+pub(super) fn push(before: &Document<'_>, way: &Way<'_, '_>, path: &Path, new: &New) -> Option<String> {
+    if matches!(way.target().content.resolved(), Content::Null) {
+        return fill(before, way, path, &New::List(vec![new.clone()]));
+    }
+    let (file, value) = (YamlFile::from_str(before.text).ok()?, word("value", before.text));
+    let YamlNode::Sequence(items) = node(&file, &way.nodes, path)? else { return None };
+    items.push(&value);
+    let like = match way.target().content.resolved() {
+        Content::List(items) => items.last(),
+        _ => None,
+    };
+    // A collection in a list is written in brackets, so that it needs no column.
+    let around = Around { like, flow: true, ..Around::of(before, way) };
+    write::value(&file.to_string(), &value, new, &around)
+}
+
+/// Removes an entry or an item.
+pub(super) fn remove(before: &Document<'_>, way: &Way<'_, '_>, parent: &Path, last: &Step) -> Option<String> {
+    let file = YamlFile::from_str(before.text).ok()?;
+    let nodes = &way.nodes[..way.nodes.len() - 1];
+    match (node(&file, nodes, parent)?, last) {
+        (YamlNode::Mapping(mapping), Step::Key(_)) => {
+            let key = entry(&mapping, way.entry?.span.start)?.key_node()?;
+            mapping.remove(&key)?;
+        }
+        (YamlNode::Sequence(items), Step::Item(index)) => {
+            items.remove(*index)?;
+        }
+        _ => return None,
+    }
+    Some(file.to_string())
+}
+
+/// A document without a value, with its first entry.
+pub(super) fn begin(before: &Document<'_>, key: &str, new: &New) -> String {
+    let around = Around::new(before.text);
+    let end = around.line_end;
+    let gap = if before.text.is_empty() || before.text.ends_with('\n') { "" } else { end };
+    format!("{}{gap}{}{end}", before.text, write::entry(key, new, 0, &around))
+}
+
+/// The node of yaml-edit that corresponds to the last of `nodes`, which are on the way along
+/// `path`. `None` if an alias is on the way.
+fn node(file: &YamlFile, nodes: &[&Node<'_>], path: &Path) -> Option<YamlNode> {
+    let document = file.document()?;
+    let mut node = document
+        .as_mapping()
+        .map(YamlNode::Mapping)
+        .or_else(|| document.as_sequence().map(YamlNode::Sequence))?;
+    for (parent, step) in nodes.iter().zip(&path.0).take(nodes.len() - 1) {
+        node = match (node, step) {
+            (YamlNode::Mapping(mapping), Step::Key(key)) => {
+                let Content::Map(entries) = parent.content.resolved() else { return None };
+                let at = entries.iter().find(|entry| entry.key == *key)?.span.start;
+                untagged(entry(&mapping, at)?.value_node()?)?
+            }
+            (YamlNode::Sequence(items), Step::Item(index)) => untagged(items.get(*index)?)?,
+            _ => return None,
+        };
+    }
+    Some(node)
+}
+
+fn untagged(node: YamlNode) -> Option<YamlNode> {
+    match node {
+        YamlNode::TaggedNode(tagged) => {
+            let mapping = tagged.as_mapping().map(YamlNode::Mapping);
+            mapping.or_else(|| tagged.as_sequence().map(YamlNode::Sequence))
+        }
+        node => Some(node),
+    }
+}
+
+/// The entry whose key is at this offset. It isn't looked for by its key, because both parsers
+/// may not agree on what the key means.
+fn entry(mapping: &Mapping, at: u32) -> Option<MappingEntry> {
+    mapping.entries().find(|entry| entry.key_node().is_some_and(|key| key.byte_range().start == at))
+}
