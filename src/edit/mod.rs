@@ -179,29 +179,26 @@ impl Places for Comments {
 
 /// The nodes on the way to a value.
 struct Way<'d, 't> {
-    /// The value's entry, if the last step is a key.
-    entry: Option<&'d Entry<'t>>,
     /// From the root to the value.
     nodes: Vec<&'d Node<'t>>,
+    /// The entry of each of the nodes, if it is the value of a key.
+    entries: Vec<Option<&'d Entry<'t>>>,
 }
 
 impl<'d, 't> Way<'d, 't> {
     fn to(root: &'d Node<'t>, path: &Path) -> Option<Self> {
-        let mut way = Self { entry: None, nodes: vec![root] };
+        let mut way = Self { nodes: vec![root], entries: vec![None] };
         for step in &path.0 {
             let next = match (step, way.target().content.resolved()) {
                 (Step::Key(key), Content::Map(entries)) => {
                     let entry = entries.iter().find(|entry| entry.key == *key)?;
-                    way.entry = Some(entry);
-                    &entry.value
+                    (&entry.value, Some(entry))
                 }
-                (Step::Item(index), Content::List(items)) => {
-                    way.entry = None;
-                    items.get(*index)?
-                }
+                (Step::Item(index), Content::List(items)) => (items.get(*index)?, None),
                 _ => return None,
             };
-            way.nodes.push(next);
+            way.nodes.push(next.0);
+            way.entries.push(next.1);
         }
         Some(way)
     }
@@ -211,19 +208,26 @@ impl<'d, 't> Way<'d, 't> {
         self.nodes[self.nodes.len() - 1]
     }
 
-    fn parent(&self) -> Option<&'d Node<'t>> {
-        self.nodes.len().checked_sub(2).map(|at| self.nodes[at])
+    /// The value's entry, if the last step is a key.
+    fn entry(&self) -> Option<&'d Entry<'t>> {
+        self.entries[self.entries.len() - 1]
+    }
+
+    /// The collection that the value is in, and its entry.
+    fn parent(&self) -> Option<(&'d Node<'t>, Option<&'d Entry<'t>>)> {
+        let at = self.nodes.len().checked_sub(2)?;
+        Some((self.nodes[at], self.entries[at]))
     }
 
     /// Whether the value is written in another place.
     fn is_elsewhere(&self) -> bool {
         self.nodes.iter().any(|node| node.defined.is_some())
-            || self.entry.is_some_and(|entry| entry.defined.is_some())
+            || self.entries.iter().flatten().any(|entry| entry.defined.is_some())
     }
 
-    /// Whether the value is within an anchor.
+    /// Whether the value is within an anchor, or has one in it.
     fn is_anchored(&self) -> bool {
-        self.nodes.iter().any(|node| matches!(node.content, Content::Shared(_)))
+        self.nodes.iter().any(|node| matches!(node.content, Content::Shared(_))) || has_anchor(self.target())
     }
 
     /// Whether the value is within brackets, or is in brackets itself.
@@ -232,10 +236,38 @@ impl<'d, 't> Way<'d, 't> {
     }
 }
 
+fn has_anchor(node: &Node<'_>) -> bool {
+    match &node.content {
+        Content::Shared(_) => node.defined.is_none(),
+        Content::List(items) => items.iter().any(has_anchor),
+        Content::Map(entries) => entries.iter().any(|entry| has_anchor(&entry.value)),
+        _ => false,
+    }
+}
+
+/// Whether a scalar is a block of text, `|` or `>`. Its place is that of its text, or includes
+/// the line with that sign.
+fn is_block_scalar(node: &Node<'_>, text: &str) -> bool {
+    let is_header = |word: &str| word.starts_with(['|', '>']);
+    let above = text[..node.span.start as usize].trim_end().lines().next_back().unwrap_or_default();
+    let is_scalar = matches!(node.content.resolved(), Content::Scalar { .. } | Content::Tagged { .. });
+    is_scalar
+        && (is_header(&text[node.span.range()])
+            || !text[..node.span.start as usize].ends_with([':', '-', ' ', '\t', '[', '{', ','])
+            || text[..node.span.start as usize].rfind('\n').is_some_and(|end| {
+                text[end..node.span.start as usize].trim().is_empty()
+                    && above.split_whitespace().any(is_header)
+            }))
+}
+
 /// Whether a collection is written in brackets.
 fn is_flow(node: &Node<'_>, text: &str) -> bool {
     let is_collection = matches!(node.content.resolved(), Content::List(_) | Content::Map(_));
     is_collection && text[node.span.start as usize..].starts_with(['{', '['])
+}
+
+fn is_null(node: &Node<'_>) -> bool {
+    matches!(node.content.resolved(), Content::Null)
 }
 
 /// The text after an edit.
@@ -272,6 +304,9 @@ fn edited(before: &Document<'_>, path: &Path, change: &Change) -> Result<String,
             let parent = Path(path.0[..path.0.len().saturating_sub(1)].to_vec());
             path.0.last().and_then(|last| place::remove(before, way, &parent, last))
         }
+        (Some(way), Change::Add(key, new)) if way.nodes.len() == 1 && is_null(way.target()) => {
+            Some(place::begin(before, key, new))
+        }
         (Some(way), Change::Add(key, new)) => place::add(before, way, path, key, new),
         (Some(way), Change::Push(new)) => place::push(before, way, path, new),
         (None, Change::Add(key, new)) => Some(place::begin(before, key, new)),
@@ -290,7 +325,9 @@ fn reason(before: &Document<'_>, way: &Way<'_, '_>, change: &Change) -> Why {
         let target = way.target();
         let is_collection = matches!(target.content.resolved(), Content::List(_) | Content::Map(_));
         let text = &before.text[target.span.range()];
-        is_collection && !is_flow(target, before.text) || text.contains(['\n', '\r'])
+        is_collection && !is_flow(target, before.text)
+            || text.contains(['\n', '\r'])
+            || is_block_scalar(target, before.text)
     };
     if way.is_elsewhere() {
         Why::Alias

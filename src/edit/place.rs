@@ -2,7 +2,7 @@
 //! key and value, and `write` replaces the word: so the crate decides where, and `write` how.
 
 use super::write::{self, Around};
-use super::{Document, New, Path, Step, Way, is_flow};
+use super::{Document, New, Path, Step, Way, is_block_scalar, is_flow, is_null};
 use crate::yaml::{Content, Node};
 use std::str::FromStr as _;
 use yaml_edit::{Mapping, MappingEntry, YamlFile, YamlNode};
@@ -24,7 +24,8 @@ pub(super) fn set(before: &Document<'_>, way: &Way<'_, '_>, path: &Path, new: &N
     }
     let span = target.span.range();
     let is_collection = matches!(target.content.resolved(), Content::List(_) | Content::Map(_));
-    if is_collection && target.defined.is_none() && !is_flow(target, before.text) {
+    let is_block = is_collection && !is_flow(target, before.text) || is_block_scalar(target, before.text);
+    if is_block && target.defined.is_none() {
         return None;
     }
     let around = Around { flow: true, like: Some(target), ..Around::of(before, way) };
@@ -38,7 +39,7 @@ fn fill(before: &Document<'_>, way: &Way<'_, '_>, path: &Path, new: &New) -> Opt
     let parent = &way.nodes[..way.nodes.len() - 1];
     match (node(&file, parent, path)?, path.0.last()?) {
         (YamlNode::Mapping(mapping), Step::Key(_)) => {
-            let entry = entry(&mapping, way.entry?.span.start)?;
+            let entry = entry(&mapping, way.entry()?.span.start)?;
             entry.set_value(&value, mapping.is_flow_style());
         }
         (YamlNode::Sequence(items), Step::Item(index)) => {
@@ -46,7 +47,10 @@ fn fill(before: &Document<'_>, way: &Way<'_, '_>, path: &Path, new: &New) -> Opt
         }
         _ => return None,
     }
-    let around = Around { flow: parent.iter().any(|node| is_flow(node, before.text)), ..Around::of(before, way) };
+    // In the place of a written null, a block would have to go around the comment behind it.
+    let is_written = way.target().span.start < way.target().span.end;
+    let flow = is_written || parent.iter().any(|node| is_flow(node, before.text));
+    let around = Around { flow, ..Around::of(before, way) };
     write::value(&file.to_string(), &value, new, &around)
 }
 
@@ -58,7 +62,7 @@ pub(super) fn add(
     key: &str,
     new: &New,
 ) -> Option<String> {
-    if matches!(way.target().content.resolved(), Content::Null) {
+    if is_null(way.target()) {
         return fill(before, way, path, &New::Map(vec![(key.to_owned(), new.clone())]));
     }
     let (file, key_word) = (YamlFile::from_str(before.text).ok()?, word("key", before.text));
@@ -80,7 +84,7 @@ pub(super) fn add(
 
 /// Adds an item to the list at the end of the way.
 pub(super) fn push(before: &Document<'_>, way: &Way<'_, '_>, path: &Path, new: &New) -> Option<String> {
-    if matches!(way.target().content.resolved(), Content::Null) {
+    if is_null(way.target()) {
         return fill(before, way, path, &New::List(vec![new.clone()]));
     }
     let (file, value) = (YamlFile::from_str(before.text).ok()?, word("value", before.text));
@@ -101,7 +105,7 @@ pub(super) fn remove(before: &Document<'_>, way: &Way<'_, '_>, parent: &Path, la
     let nodes = &way.nodes[..way.nodes.len() - 1];
     match (node(&file, nodes, parent)?, last) {
         (YamlNode::Mapping(mapping), Step::Key(_)) => {
-            let key = entry(&mapping, way.entry?.span.start)?.key_node()?;
+            let key = entry(&mapping, way.entry()?.span.start)?.key_node()?;
             mapping.remove(&key)?;
         }
         (YamlNode::Sequence(items), Step::Item(index)) => {

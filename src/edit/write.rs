@@ -83,8 +83,7 @@ fn indent(node: &Node<'_>, text: &str, list: bool) -> Option<usize> {
 
 /// Replaces `word`, which is in the place of a value, by the value.
 pub(super) fn value(text: &str, word: &str, new: &New, around: &Around<'_, '_>) -> Option<String> {
-    let at = text.find(word)?;
-    let (head, tail) = (&text[..at], &text[at + word.len()..]);
+    let (head, tail) = around_word(text, word)?;
     if !around.is_block(new) {
         return Some(format!("{head}{}{tail}", inline(new, around)));
     }
@@ -102,8 +101,17 @@ pub(super) fn value(text: &str, word: &str, new: &New, around: &Around<'_, '_>) 
 
 /// Replaces `word`, which is in the place of a key, by the key.
 pub(super) fn key(text: &str, word: &str, key: &str) -> Option<String> {
-    let at = text.find(word)?;
-    Some(format!("{}{}{}", &text[..at], scalar(key, None), &text[at + word.len()..]))
+    let (head, tail) = around_word(text, word)?;
+    Some(format!("{head}{}{tail}", scalar(key, None)))
+}
+
+/// What is before and behind a word, which yaml-edit may have quoted like its siblings.
+fn around_word<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
+    let (head, tail) = text.split_once(word)?;
+    let unquoted = ['"', '\''].into_iter().find_map(|quote| {
+        head.strip_suffix(quote).and_then(|head| Some((head, tail.strip_prefix(quote)?)))
+    });
+    Some(unquoted.unwrap_or((head, tail)))
 }
 
 /// An entry whose key is in this column, without the end of its last line.
