@@ -25,6 +25,8 @@ pub mod check;
 
 pub mod edit;
 
+pub mod author;
+
 pub mod desired;
 
 pub mod facts;

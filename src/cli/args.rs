@@ -1,15 +1,17 @@
 //! The command line: commands, options and their help.
 
 use crate::artifact::Fetch;
-use crate::network::{Links, Outside};
+use crate::network::{Links, Outside, Secrets};
 use crate::plan::Selector;
 use crate::remote::TimeOut;
-use crate::resource::HostName;
+use crate::resource::{Daemon, HostName, NodeName, ShapeName};
 use clap::builder::PossibleValue;
 use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 const AFTER_HELP: &str = "\
+The folder can be edited by hand, or with spore host, shape, bootstrap and key add (see their --help).
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -29,7 +31,7 @@ pub(crate) struct Args {
         hide_env_values = true
     )]
     pub(crate) network: Option<String>,
-    /// Print only the last line, and errors; print everything if the command fails
+    /// Print only the last line; print everything if the command fails
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Colour the output
@@ -109,20 +111,274 @@ pub(crate) enum Command {
     /// Manage the tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
-    /// Print a new key
-    #[command(after_help = "Example: spore key swarm >keys/swarm.key\n\
-    node: a node's `key:`; swarm: the file in `p2p.swarm.key`; validation: the file in `domain.validation.key.private`.")]
-    Key {
-        /// What the key is for
-        kind: KeyKind,
+    /// Print a new key, or add a login to the folder
+    #[command(subcommand, after_help = "Example: spore key swarm >keys/swarm.key")]
+    Key(KeyCommand),
+    /// Add or remove a host in the folder
+    #[command(
+        subcommand,
+        hide = true,
+        after_help = "Example: spore host add h4 --addr 203.0.113.4 --ssh root@203.0.113.4 --shape members"
+    )]
+    Host(HostCommand),
+    /// Add, change or remove a shape in the folder
+    #[command(
+        subcommand,
+        hide = true,
+        after_help = "Example: spore shape set members --services tns,hoarder --lite 4247"
+    )]
+    Shape(ShapeCommand),
+    /// Add or remove elders in the folder (p2p.bootstrap)
+    #[command(subcommand, hide = true, after_help = "Example: spore bootstrap add elders@h4")]
+    Bootstrap(BootstrapCommand),
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Print a node's key, for its `key:` or `key_file:` in hosts.yaml
+    Node,
+    /// Print a swarm key, for the file in `p2p.swarm.key`
+    Swarm,
+    /// Print a validation key, for the file in `domain.validation.key.private`
+    Validation,
+    /// Add a login to auth.yaml (keys.yaml)
+    #[command(after_help = "Example: spore key add admin --user root --file ~/.ssh/id_ed25519\n\
+    Without a file, the keys of your SSH agent are tried.")]
+    Add(KeyAddOptions),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct KeyAddOptions {
+    /// The name of the login, which hosts refer to
+    pub(crate) name: String,
+    /// The SSH user [default: NAME]
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// A file with a private key; may be repeated
+    #[arg(long = "file", value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// A file with the password
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<String>,
+    #[command(flatten)]
+    pub(crate) edit: EditOptions,
+}
+
+/// Options of every command that edits the folder.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct EditOptions {
+    /// Only show the difference; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Allow secret files to be missing, and skip their checks
+    #[arg(long)]
+    pub(crate) without_secrets: bool,
+    #[command(flatten)]
+    pub(crate) folder: FolderOptions,
+}
+
+impl EditOptions {
+    pub(crate) fn secrets(&self) -> Secrets {
+        if self.without_secrets { Secrets::Elsewhere } else { Secrets::Needed }
+    }
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum HostCommand {
+    /// Add a host, with a new key for each of its nodes
+    #[command(
+        after_help = "Example: spore host add h4 --addr 203.0.113.4 --ssh root@203.0.113.4 --shape members\n\
+    The key of each node is generated into keys/SHAPE@HOST.key, which only you can read."
+    )]
+    Add(HostAddOptions),
+    /// Remove a host, also from the elders
+    #[command(
+        after_help = "Example: spore host remove h4\nRun `spore retire h4` first, or `spore apply --prune` \
+    afterwards: the folder is only the description of the network."
+    )]
+    Remove {
+        /// The host
+        host: HostName,
+        #[command(flatten)]
+        edit: EditOptions,
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeyKind {
-    Node,
-    Swarm,
-    Validation,
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct HostAddOptions {
+    /// The name of the host
+    pub(crate) name: HostName,
+    /// The IP address that other nodes dial; may be repeated
+    #[arg(long, required = true, value_name = "IP")]
+    pub(crate) addr: Vec<String>,
+    /// Its sshd [default: the first IP, port 22]
+    #[arg(long, value_name = "[USER@]ADDR[:PORT]")]
+    pub(crate) ssh: Option<SshArg>,
+    /// A jump host on the way to it; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub(crate) jump: Vec<String>,
+    /// A login of the folder [default: that of USER, or of the other hosts]; may be repeated
+    #[arg(long, value_name = "LOGIN")]
+    pub(crate) key: Vec<String>,
+    /// A shape of which it gets a node; may be repeated
+    #[arg(long = "shape", value_name = "SHAPE")]
+    pub(crate) shapes: Vec<ShapeName>,
+    /// Where it is, in degrees
+    #[arg(long, value_name = "LAT,LONG", allow_hyphen_values = true)]
+    pub(crate) gps: Option<GpsArg>,
+    #[command(flatten)]
+    pub(crate) edit: EditOptions,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ShapeCommand {
+    /// Add a shape
+    #[command(after_help = "Example: spore shape add members --main 4242 --services tns,hoarder")]
+    Add {
+        /// The name of the shape
+        name: ShapeName,
+        /// The TCP port that other nodes dial
+        #[arg(long, value_name = "PORT")]
+        main: u16,
+        #[command(flatten)]
+        options: ShapeOptions,
+        #[command(flatten)]
+        edit: EditOptions,
+    },
+    /// Change a shape
+    #[command(after_help = "Example: spore shape set members --services tns,hoarder --lite 4247")]
+    Set {
+        /// The shape
+        name: ShapeName,
+        /// The TCP port that other nodes dial
+        #[arg(long, value_name = "PORT")]
+        main: Option<u16>,
+        #[command(flatten)]
+        options: ShapeOptions,
+        #[command(flatten)]
+        edit: EditOptions,
+    },
+    /// Remove a shape that no host uses
+    #[command(after_help = "Example: spore shape remove members")]
+    Remove {
+        /// The shape
+        name: ShapeName,
+        #[command(flatten)]
+        edit: EditOptions,
+    },
+}
+
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct ShapeOptions {
+    /// All its services; an empty text for none
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) services: Option<Vec<String>>,
+    /// The port of the node's own client, on loopback
+    #[arg(long, value_name = "PORT")]
+    pub(crate) lite: Option<u16>,
+    /// The port of its IPFS client
+    #[arg(long, value_name = "PORT")]
+    pub(crate) ipfs: Option<u16>,
+    /// All its plugins (files in plugins/); an empty text for none
+    #[arg(long, value_name = "NAME@VERSION,…", value_delimiter = ',')]
+    pub(crate) plugins: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum BootstrapCommand {
+    /// Add nodes to the elders, which all other nodes dial first
+    #[command(after_help = "Example: spore bootstrap add elders@h4")]
+    Add {
+        /// The nodes
+        #[arg(required = true, value_name = "SHAPE@HOST")]
+        nodes: Vec<NodeArg>,
+        #[command(flatten)]
+        edit: EditOptions,
+    },
+    /// Remove nodes from the elders; the nodes themselves stay
+    #[command(after_help = "Example: spore bootstrap remove elders@h4")]
+    Remove {
+        /// The nodes
+        #[arg(required = true, value_name = "SHAPE@HOST")]
+        nodes: Vec<NodeArg>,
+        #[command(flatten)]
+        edit: EditOptions,
+    },
+}
+
+/// A node, `SHAPE@HOST`.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeArg(pub(crate) NodeName);
+
+impl FromStr for NodeArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (shape, host) = text.split_once('@').ok_or("a node is written as SHAPE@HOST")?;
+        let shape = shape.parse().map_err(|_| format!("`{shape}` can't be the name of a shape"))?;
+        let host = host.parse().map_err(|_| format!("`{host}` can't be the name of a host"))?;
+        Ok(Self(NodeName { shape, host, daemon: Daemon::Tau }))
+    }
+}
+
+/// An sshd, `[USER@]ADDR[:PORT]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SshArg {
+    pub(crate) user: Option<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) port: Option<u16>,
+}
+
+impl FromStr for SshArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (user, rest) = match text.rsplit_once('@') {
+            Some((user, rest)) => (Some(user.to_owned()), rest),
+            None => (None, text),
+        };
+        // Colons separate a port only behind a name, an IPv4 address or brackets.
+        let (address, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, "")) => (address, None),
+            Some((address, port)) => (address, Some(port.strip_prefix(':').unwrap_or(port))),
+            None if rest.matches(':').count() == 1 => match rest.split_once(':') {
+                Some((address, port)) => (address, Some(port)),
+                None => (rest, None),
+            },
+            None => (rest, None),
+        };
+        let port =
+            port.map(|port| port.parse::<u16>().map_err(|_| format!("`{port}` isn't a port"))).transpose()?;
+        if address.is_empty() || user.as_deref() == Some("") {
+            return Err(
+                "an sshd is written as [USER@]ADDR[:PORT], with brackets around an IPv6 address".to_owned()
+            );
+        }
+        Ok(Self { user, address: Some(address.to_owned()), port })
+    }
+}
+
+/// A location, `LAT,LONG`, as it is to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct GpsArg(pub(crate) [String; 2]);
+
+impl FromStr for GpsArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+        let [lat, long] = parts.as_slice() else {
+            return Err("a location is written as LAT,LONG".to_owned());
+        };
+        for (degrees, most) in [(lat, 90.0), (long, 180.0)] {
+            let is_plain = degrees.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
+            let is_within = degrees.parse::<f64>().is_ok_and(|number| number.abs() <= most);
+            if !is_plain || !is_within {
+                return Err(format!("`{degrees}` isn't a number of degrees up to {most}"));
+            }
+        }
+        Ok(Self([(*lat).to_owned(), (*long).to_owned()]))
+    }
 }
 
 /// Options of every command that reads the whole folder.

@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod drift;
 mod dumps;
+mod edit;
 mod events;
 mod facts;
 mod folder;
@@ -20,6 +21,7 @@ mod pretended;
 mod progress;
 mod receipts;
 mod rehearse;
+mod replace;
 mod routes;
 mod saved;
 mod secrets;
@@ -34,7 +36,7 @@ mod terminal;
 mod verify;
 
 use crate::resource::Printable;
-use args::{Args, Command, DriftFormat, Format};
+use args::{Args, Command, DriftFormat, Format, KeyCommand};
 use clap::Parser as _;
 use std::process::ExitCode;
 use terminal::Interrupts;
@@ -150,7 +152,11 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Facts(options) => {
             until_interrupted("facts", true, facts::run(args.clone(), options.clone())).await
         }
-        Command::Key { kind } => Ok(key::run(*kind)),
+        Command::Key(KeyCommand::Add(options)) => edit::add_key(args, options),
+        Command::Key(command) => Ok(key::run(command)),
+        Command::Host(command) => edit::host(args, command),
+        Command::Shape(command) => edit::shape(args, command),
+        Command::Bootstrap(command) => edit::bootstrap(args, command),
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse(options) => rehearse::run(args, options.clone()).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,

@@ -15,6 +15,7 @@ mod verify;
 mod write;
 
 use crate::yaml::{Content, Entry, Node, Places, Span, parse};
+use serde_yaml::Value;
 use std::fmt;
 use thiserror::Error;
 
@@ -270,6 +271,13 @@ fn is_null(node: &Node<'_>) -> bool {
     matches!(node.content.resolved(), Content::Null)
 }
 
+/// The value at a path, with aliases and merge keys resolved. `None` if there is none, or the
+/// text has an error.
+pub fn value(text: &str, path: &Path) -> Option<Value> {
+    let document = Document::read(text.strip_prefix('\u{feff}').unwrap_or(text)).ok()?;
+    Some(Way::to(document.root.as_ref()?, path)?.target().content.to_value())
+}
+
 /// The text after an edit.
 ///
 /// # Errors
@@ -286,8 +294,7 @@ pub fn edit(text: &str, path: &Path, change: &Change) -> Result<String, Refused>
         };
         Refused { why, line, path: path.clone(), lines }
     };
-    let before =
-        Document::read(body).map_err(|at| refused((Why::Yaml, line_of(body, at.start as usize))))?;
+    let before = Document::read(body).map_err(|at| refused((Why::Yaml, line_of(body, at.start as usize))))?;
     let after = edited(&before, path, change).map_err(refused)?;
     Ok(format!("{mark}{after}"))
 }

@@ -67,7 +67,12 @@ h3:
     becomes(&format!("\u{feff}{HOSTS}"), "", add(), &format!("\u{feff}{HOSTS}{h3}"));
     let open = HOSTS.trim_end();
     becomes(open, "", add(), format!("{open}\n{h3}").trim_end());
-    becomes("{h1: {addr: x}}\n", "", Change::Add("h2".into(), New::map([("addr", text("w"))])), "{h1: {addr: x}, h2: {addr: w}}\n");
+    becomes(
+        "{h1: {addr: x}}\n",
+        "",
+        Change::Add("h2".into(), New::map([("addr", text("w"))])),
+        "{h1: {addr: x}, h2: {addr: w}}\n",
+    );
     becomes("h1:\n- 'x'\nh2: 5\n", "h1", Change::Push(text("w")), "h1:\n- 'x'\n- 'w'\nh2: 5\n");
     becomes("h1: [x] # c\n", "h1", Change::Push(text("no")), "h1: [x, \"no\"] # c\n");
 }
@@ -79,7 +84,12 @@ fn what_is_empty_gets_its_first_entry() {
     becomes("# nothing yet", "", add("a"), "# nothing yet\na: x\n");
     becomes("---\n", "", add("a"), "---\na: x\n");
     becomes("a: # c\nb: 1\n", "a", add("c"), "a: {c: x} # c\nb: 1\n");
-    becomes("a: ~ # c\nb: 1\n", "a", Change::Add("c".into(), New::map([("d", text("x"))])), "a: {c: {d: x}} # c\nb: 1\n");
+    becomes(
+        "a: ~ # c\nb: 1\n",
+        "a",
+        Change::Add("c".into(), New::map([("d", text("x"))])),
+        "a: {c: {d: x}} # c\nb: 1\n",
+    );
     becomes("a: {}\n", "a", add("007"), "a: {\"007\": x}\n");
     becomes("a:\n", "a", Change::Push(text("x")), "a: [x]\n");
 }
@@ -144,9 +154,19 @@ fn cases_that_were_found_to_be_wrong() {
     becomes(&format!("{block}\nb: z"), "b", Change::Remove, &format!("{block}\n"));
     becomes(&format!("{block}\nb: z\n"), "b", Change::Remove, &format!("{block}\n"));
     // A comment after a nested block.
-    becomes("a:\n  b: 1\n  # c\n# d\n", "a", Change::Add("e".into(), text("x")), "a:\n  b: 1\n  e: x\n  # c\n# d\n");
+    becomes(
+        "a:\n  b: 1\n  # c\n# d\n",
+        "a",
+        Change::Add("e".into(), text("x")),
+        "a:\n  b: 1\n  e: x\n  # c\n# d\n",
+    );
     // Keys without a type.
-    becomes("007: {addr: x}\n008:\n", "007", Change::Add("id".into(), text("w")), "007: {addr: x, id: w}\n008:\n");
+    becomes(
+        "007: {addr: x}\n008:\n",
+        "007",
+        Change::Add("id".into(), text("w")),
+        "007: {addr: x, id: w}\n008:\n",
+    );
     becomes("007:\n008:\n", "007", Change::Add("id".into(), text("w")), "007: {id: w}\n008:\n");
     becomes("true: 1\n", "true", Change::Set(New::Plain("2".into())), "true: 2\n");
 }
@@ -155,10 +175,61 @@ fn cases_that_were_found_to_be_wrong() {
 fn any_text_is_read_back_as_the_text_it_was() {
     let digits = "1".repeat(62) + "e1";
     for word in [
-        "tau", "386", "true", "No", "1.5", "0x1f", "0o7", "1_000", "2026-11-21", "null", "~", "a: b", "a:", "- a", "-a",
-        "a #b", "#a", "~/x", "./x", "é", "a\tb\n", "'", "\"\\", "", "{a}", "a,b", "[", "&a", "*a", "!a", "|", ">", "%a",
-        "@a", "`a`", "\u{85}", "\u{7f}", "\u{1f600}", "::1", "2001:db8::1", "12:30", "192.0.2.1", "192.0.2.1/24", "1.", ".5",
-        "+1", "_1", "=", "<<", "?", "---", "\u{feff}x", "\u{2028}", "name@1.0", &digits,
+        "tau",
+        "386",
+        "true",
+        "No",
+        "1.5",
+        "0x1f",
+        "0o7",
+        "1_000",
+        "2026-11-21",
+        "null",
+        "~",
+        "a: b",
+        "a:",
+        "- a",
+        "-a",
+        "a #b",
+        "#a",
+        "~/x",
+        "./x",
+        "é",
+        "a\tb\n",
+        "'",
+        "\"\\",
+        "",
+        "{a}",
+        "a,b",
+        "[",
+        "&a",
+        "*a",
+        "!a",
+        "|",
+        ">",
+        "%a",
+        "@a",
+        "`a`",
+        "\u{85}",
+        "\u{7f}",
+        "\u{1f600}",
+        "::1",
+        "2001:db8::1",
+        "12:30",
+        "192.0.2.1",
+        "192.0.2.1/24",
+        "1.",
+        ".5",
+        "+1",
+        "_1",
+        "=",
+        "<<",
+        "?",
+        "---",
+        "\u{feff}x",
+        "\u{2028}",
+        "name@1.0",
+        &digits,
     ] {
         for before in ["a: [x, x]\n", "a: ['x']\n", "a:\n- \"x\"\n", "a:\n  - x\n"] {
             let after = edit(before, &path("a"), &Change::Push(text(word))).unwrap();

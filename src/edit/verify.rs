@@ -91,9 +91,9 @@ pub(super) fn is_exact(
             (Change::Remove, Some(way)) => only_removed(before, &after, way),
             (Change::Remove, None) => false,
             (_, way) => {
-                let replaced = way.map(|way| way.target()).filter(|target| {
-                    matches!(change, Change::Set(_)) || is_null(target)
-                });
+                let replaced = way
+                    .map(|way| way.target())
+                    .filter(|target| matches!(change, Change::Set(_)) || is_null(target));
                 // With the space before a null.
                 let replaced = replaced.map_or(0..0, |target| {
                     let Range { start, end } = target.span.range();

@@ -108,9 +108,9 @@ pub(super) fn key(text: &str, word: &str, key: &str) -> Option<String> {
 /// What is before and behind a word, which yaml-edit may have quoted like its siblings.
 fn around_word<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
     let (head, tail) = text.split_once(word)?;
-    let unquoted = ['"', '\''].into_iter().find_map(|quote| {
-        head.strip_suffix(quote).and_then(|head| Some((head, tail.strip_prefix(quote)?)))
-    });
+    let unquoted = ['"', '\'']
+        .into_iter()
+        .find_map(|quote| head.strip_suffix(quote).and_then(|head| Some((head, tail.strip_prefix(quote)?))));
     Some(unquoted.unwrap_or((head, tail)))
 }
 
@@ -174,7 +174,8 @@ fn quote(like: &Node<'_>, text: &str) -> Option<char> {
 
 /// A text, unquoted if every reader takes that for the same text, in brackets too.
 fn scalar(text: &str, quote: Option<char>) -> String {
-    let is_hidden = text.chars().any(|c| c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}'));
+    let is_hidden =
+        text.chars().any(|c| c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}'));
     if quote.is_none() && is_plain(text) {
         return text.to_owned();
     }

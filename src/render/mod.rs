@@ -23,6 +23,7 @@ mod verify;
 
 pub use action::{Moved, action, ended, failed_outcome, not_fetched, waiting};
 pub use applied::{conclusion, died, failure, outcome, reason as skip_reason, skips};
+pub use diff::file_diff;
 pub use drift::{drift, drift_text};
 pub use explain::{explain, id, ids};
 use explain::{rule, rules};

@@ -47,7 +47,16 @@ impl<'r> Writer<'r> {
     pub(super) fn new(random: &'r mut Random) -> Self {
         let (shares, indent) = (random.one_in(4), 1 + random.below(4));
         let (indentless, compact) = (random.one_in(2), random.one_in(2));
-        Self { random, text: String::new(), count: 0, anchors: Vec::new(), shares, indent, indentless, compact }
+        Self {
+            random,
+            text: String::new(),
+            count: 0,
+            anchors: Vec::new(),
+            shares,
+            indent,
+            indentless,
+            compact,
+        }
     }
 
     pub(super) fn file(mut self) -> String {
@@ -128,7 +137,11 @@ impl<'r> Writer<'r> {
                 self.comments(column);
                 self.text.push_str(&" ".repeat(column));
             }
-            if self.shares && !self.anchors.is_empty() && self.random.one_in(8) && !self.text.ends_with("<<: ") {
+            if self.shares
+                && !self.anchors.is_empty()
+                && self.random.one_in(8)
+                && !self.text.ends_with("<<: ")
+            {
                 let anchor = self.random.below(self.anchors.len());
                 if self.anchors[anchor].starts_with("map") && i == 0 {
                     self.text.push_str(&format!("<<: *{}", self.anchors[anchor]));

@@ -17,7 +17,11 @@ fn only_the_intended_value_changes_in_any_file() {
     let threads = 2;
     let all: Vec<Outcomes> = std::thread::scope(|scope| {
         let started: Vec<_> = (0..threads)
-            .map(|thread| scope.spawn(move || (thread..u64::from(cases::cases(FILES))).step_by(2).map(one).collect::<Outcomes>()))
+            .map(|thread| {
+                scope.spawn(move || {
+                    (thread..u64::from(cases::cases(FILES))).step_by(2).map(one).collect::<Outcomes>()
+                })
+            })
             .collect();
         started.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -120,7 +124,9 @@ fn new(random: &mut Random, depth: usize) -> New {
     let part = |random: &mut Random| new(random, depth - 1);
     match random.below(if depth == 0 { 2 } else { 5 }) {
         0 => New::Plain("4242".to_owned()),
-        1 | 2 => New::text(random.pick(&["new", "no", "192.0.2.1", "a: b", "it's", "::1", "", "# x", "x\ny"])),
+        1 | 2 => {
+            New::text(random.pick(&["new", "no", "192.0.2.1", "a: b", "it's", "::1", "", "# x", "x\ny"]))
+        }
         3 => New::List((0..random.below(3)).map(|_| part(random)).collect()),
         _ => New::Map((0..random.below(3)).map(|i| (format!("new{i}"), part(random))).collect()),
     }
@@ -131,9 +137,9 @@ fn value_of(new: &New) -> Value {
         New::Text(text) => text.as_str().into(),
         New::Plain(text) => serde_yaml::from_str(text).unwrap(),
         New::List(items) => Value::Sequence(items.iter().map(value_of).collect()),
-        New::Map(entries) => {
-            Value::Mapping(entries.iter().map(|(key, value)| (key.as_str().into(), value_of(value))).collect())
-        }
+        New::Map(entries) => Value::Mapping(
+            entries.iter().map(|(key, value)| (key.as_str().into(), value_of(value))).collect(),
+        ),
     }
 }
 
@@ -177,7 +183,9 @@ fn changed(values: &Value, path: &Path, change: &Change) -> Value {
 
 /// The unique words of a text, in their order: of keys, values and comments.
 fn words(text: &str) -> Vec<&str> {
-    text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.contains(|c: char| c.is_ascii_digit())).collect()
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| word.contains(|c: char| c.is_ascii_digit()))
+        .collect()
 }
 
 fn judge(before: &str, values: &Value, path: &Path, change: &Change, after: &str) -> Result<(), String> {
@@ -190,35 +198,50 @@ fn judge(before: &str, values: &Value, path: &Path, change: &Change, after: &str
     let head = before.bytes().zip(after.bytes()).take_while(|(a, b)| a == b).count();
     let most = before.len().min(after.len()) - head;
     let tail = before.bytes().rev().zip(after.bytes().rev()).take_while(|(a, b)| a == b).count().min(most);
-    let (removed, added) = (&before.as_bytes()[head..before.len() - tail], &after.as_bytes()[head..after.len() - tail]);
+    let (removed, added) =
+        (&before.as_bytes()[head..before.len() - tail], &after.as_bytes()[head..after.len() - tail]);
     let (removed, added) = (String::from_utf8_lossy(removed), String::from_utf8_lossy(added));
-    let is_null = |text: &str| ["", "~", "null"].iter().any(|null| null.starts_with(text) || null.ends_with(text));
+    let is_null =
+        |text: &str| ["", "~", "null"].iter().any(|null| null.starts_with(text) || null.ends_with(text));
     match change {
-        Change::Add(..) | Change::Push(_) if !is_null(removed.trim()) => Err(format!("removed {removed:?}: {after:?}")),
+        Change::Add(..) | Change::Push(_) if !is_null(removed.trim()) => {
+            Err(format!("removed {removed:?}: {after:?}"))
+        }
         Change::Set(_) if removed.contains('#') && !removed.contains(['"', '\'', '#']) => {
             Err(format!("removed a comment: {removed:?}"))
         }
         // Only an empty collection may be left.
-        Change::Remove if !removed.contains(added.trim_start_matches(['[', ']', '{', '}', ' ', '\r', '\n'])) => {
+        Change::Remove
+            if !removed.contains(added.trim_start_matches(['[', ']', '{', '}', ' ', '\r', '\n'])) =>
+        {
             Err(format!("added {added:?} instead of {removed:?}"))
         }
         Change::Remove => Ok(()),
         // No word between others was lost, and no comment.
         _ => {
-            let comments = |text: &str| words(text).into_iter().filter(|w| w.starts_with('c')).map(str::to_owned).collect::<Vec<_>>();
-            if comments(before) == comments(after) { Ok(()) } else { Err(format!("comments differ: {after:?}")) }
+            let comments = |text: &str| {
+                words(text).into_iter().filter(|w| w.starts_with('c')).map(str::to_owned).collect::<Vec<_>>()
+            };
+            if comments(before) == comments(after) {
+                Ok(())
+            } else {
+                Err(format!("comments differ: {after:?}"))
+            }
         }
     }?;
     // Each comment is still there, unless it was the removed value's.
     if *change == Change::Remove {
-        let end = before[before.len() - tail..].find('\n').map_or(before.len(), |at| before.len() - tail + at);
+        let end =
+            before[before.len() - tail..].find('\n').map_or(before.len(), |at| before.len() - tail + at);
         for word in words(before).into_iter().filter(|word| word.starts_with('c') && word.ends_with('z')) {
             if !words(after).contains(&word) && !before[head..end].contains(word) {
                 return Err(format!("lost {word}: {after:?}"));
             }
         }
     }
-    let ends = |text: &str| (text.starts_with('\u{feff}'), text.matches("\r\n").count() == text.matches('\n').count());
+    let ends = |text: &str| {
+        (text.starts_with('\u{feff}'), text.matches("\r\n").count() == text.matches('\n').count())
+    };
     if before.contains('\n') && ends(before) != ends(after) && after.contains('\n') {
         return Err(format!("another mark or other line ends: {after:?}"));
     }

@@ -1,0 +1,296 @@
+//! The commands that edit the folder: `spore host`, `shape`, `bootstrap` and `key add`. Each shows
+//! the difference, checks the folder as it would be, and only then writes it.
+
+use super::args::{
+    Args, BootstrapCommand, EditOptions, HostAddOptions, HostCommand, KeyAddOptions, ShapeCommand,
+    ShapeOptions,
+};
+use super::replace::Locked;
+use super::{CommandError, Exit, folder, terminal};
+use crate::artifact::Regular;
+use crate::author::{Edits, FileChange, Impossible, NewHost, NewLogin, NewNode, NewShape, ShapeChange};
+use crate::check;
+use crate::identity::NodeKey;
+use crate::network::{Draft, Files, Finding, Severity, shown};
+use crate::render;
+use crate::resource::{HostName, NodeName, ShapeName};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The folder that is edited.
+struct Folder<'f> {
+    path: &'f Path,
+    draft: &'f Draft,
+}
+
+pub(crate) fn host(args: &Args, command: &HostCommand) -> miette::Result<Exit> {
+    match command {
+        HostCommand::Add(options) => {
+            edit(args, &options.edit, |edits, folder| add_host(edits, folder, options))
+        }
+        HostCommand::Remove { host, edit: options } => edit(args, options, |edits, folder| {
+            edits.remove_host(host).map_err(|error| impossible(&error))?;
+            let retire = format!("if its nodes run, `spore apply --prune` retires {host}");
+            Ok(unused_keys(folder, host)
+                .map_or_else(|| retire.clone(), |unused| format!("{retire}\n{unused}")))
+        }),
+    }
+}
+
+pub(crate) fn shape(args: &Args, command: &ShapeCommand) -> miette::Result<Exit> {
+    match command {
+        ShapeCommand::Add { name, main, options, edit: common } => edit(args, common, |edits, _| {
+            let shape = NewShape { name: name.clone(), main: *main, more: change(None, options) };
+            edits.add_shape(&shape).map_err(|error| impossible(&error))?;
+            Ok(format!("to use it, add hosts with `--shape {name}`"))
+        }),
+        ShapeCommand::Set { name, main, options, edit: common } => edit(args, common, |edits, _| {
+            edits.set_shape(name, &change(*main, options)).map_err(|error| impossible(&error))?;
+            Ok("`spore plan` shows which nodes it restarts".to_owned())
+        }),
+        ShapeCommand::Remove { name, edit: common } => edit(args, common, |edits, _| {
+            edits.remove_shape(name).map_err(|error| impossible(&error))?;
+            Ok(String::new())
+        }),
+    }
+}
+
+fn change(main: Option<u16>, options: &ShapeOptions) -> ShapeChange {
+    let list = |items: &Option<Vec<String>>| {
+        items.as_ref().map(|items| items.iter().filter(|item| !item.is_empty()).cloned().collect())
+    };
+    let ShapeOptions { services, lite, ipfs, plugins } = options;
+    ShapeChange { services: list(services), main, lite: *lite, ipfs: *ipfs, plugins: list(plugins) }
+}
+
+pub(crate) fn bootstrap(args: &Args, command: &BootstrapCommand) -> miette::Result<Exit> {
+    let (BootstrapCommand::Add { nodes, edit: options } | BootstrapCommand::Remove { nodes, edit: options }) =
+        command;
+    edit(args, options, |edits, _| {
+        for NodeName { shape, host, .. } in nodes.iter().map(|node| &node.0) {
+            match command {
+                BootstrapCommand::Add { .. } => edits.add_elder(shape.as_str(), host.as_str()),
+                BootstrapCommand::Remove { .. } => edits.remove_elder(shape.as_str(), host.as_str()),
+            }
+            .map_err(|error| impossible(&error))?;
+        }
+        Ok(String::new())
+    })
+}
+
+pub(crate) fn add_key(args: &Args, options: &KeyAddOptions) -> miette::Result<Exit> {
+    let KeyAddOptions { name, user, files, password_file, edit: common } = options;
+    edit(args, common, |edits, _| {
+        let (name, user) = (name.clone(), user.clone().unwrap_or_else(|| name.clone()));
+        let login = NewLogin { name, user, keys: files.clone(), password_file: password_file.clone() };
+        edits.add_login(&login).map_err(|error| impossible(&error))?;
+        Ok(format!("hosts use it with `--key {}`", login.name))
+    })
+}
+
+/// Runs an edit: reads the folder, lets `make` change it, shows the difference, checks the result
+/// and writes it. `make` returns a note for the user.
+fn edit(
+    args: &Args,
+    options: &EditOptions,
+    make: impl FnOnce(&mut Edits<'_>, &Folder<'_>) -> miette::Result<String>,
+) -> miette::Result<Exit> {
+    terminal::set_up_reports(args);
+    let path = folder::of_network(args)?;
+    let failed = |what: &str, error: std::io::Error| {
+        CommandError::because(format!("can't {what} {}", path.display()), None, Some(error.to_string()))
+    };
+    let locked = match options.dry_run {
+        true => None,
+        false => Some(Locked::new(&path).map_err(|error| failed("lock", error))?),
+    };
+    let (outside, secrets) = (options.folder.outside(), options.secrets());
+    let files = Files::read(&path, &outside).map_err(|error| failed("read", error))?;
+    let draft = Draft::from_files(&files, secrets);
+    let mut edits = Edits::new(&files);
+    let note = make(&mut edits, &Folder { path: &path, draft: &draft })?;
+    let changes = edits.finish();
+    if changes.is_empty() {
+        terminal::out("nothing to change\n");
+        return Ok(Exit::Done);
+    }
+    changes.iter().for_each(|change| show(args, change));
+    let bytes = |change: &'_ FileChange| change.after.clone().map(String::into_bytes);
+    let after: Vec<(&str, Option<Vec<u8>>)> =
+        changes.iter().map(|change| (change.path.as_str(), bytes(change))).collect();
+    let after = after.iter().map(|(path, bytes)| (*path, bytes.as_deref()));
+    let files = Files::read_with(&path, &outside, after).map_err(|error| failed("read", error))?;
+    accept(args, &draft, Draft::from_files(&files, secrets))?;
+    let Some(locked) = locked else {
+        terminal::out("dry run: nothing was written\n");
+        return Ok(Exit::Done);
+    };
+    write(&locked, &changes)?;
+    if !note.is_empty() {
+        terminal::out(&format!("{note}\n"));
+    }
+    let names: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+    terminal::out(&format!("wrote {}\n", names.join(", ")));
+    Ok(Exit::Done)
+}
+
+/// Shows the difference that a change makes; of a secret file only the name.
+fn show(args: &Args, change: &FileChange) {
+    let text = match change.is_secret {
+        true => format!("{} (new, readable only by you)\n", change.path),
+        false => {
+            let shown = |text: &str| shown(&change.path, text);
+            let (before, after) = (change.before.as_deref(), change.after.as_deref());
+            render::file_diff(&change.path, before, after, shown, terminal::style(args))
+        }
+    };
+    terminal::out(&format!("{text}\n"));
+}
+
+/// Fails if the folder as it would be has an error.
+fn accept(args: &Args, before: &Draft, mut after: Draft) -> miette::Result<()> {
+    let found = check::check(&after);
+    after.report(found);
+    let problems = after.problems();
+    let errors = |problems: &[Finding]| problems.iter().filter(|problem| problem.is_error()).count();
+    if errors(&problems) == 0 {
+        if problems.iter().any(|problem| problem.severity() == Severity::Warning) {
+            terminal::note(&format!("{} in the folder: see `spore check`", render::tally(&problems)));
+        }
+        return Ok(());
+    }
+    terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
+    let mut was = before.clone();
+    was.report(check::check(before));
+    let (what, help) = match errors(&was.problems()) {
+        0 => (
+            "nothing was written: with this change, the folder would have",
+            "change what the errors name first, or pass other options",
+        ),
+        _ => (
+            "nothing was written: the folder has",
+            "fix the errors first; `spore check` shows those that it has now",
+        ),
+    };
+    Err(CommandError::new(format!("{what} {}", render::counted(errors(&problems), "error")), help).into())
+}
+
+/// Writes the changes, in their order.
+pub(super) fn write(locked: &Locked, changes: &[FileChange]) -> miette::Result<()> {
+    for (i, change) in changes.iter().enumerate() {
+        locked.write(change).map_err(|error| {
+            let done: Vec<&str> = changes[..i].iter().map(|change| change.path.as_str()).collect();
+            let help = match done.is_empty() {
+                true => "nothing was written; run the command again".to_owned(),
+                false => format!(
+                    "{} had been written already; run the command again for the rest",
+                    done.join(", ")
+                ),
+            };
+            CommandError::because(format!("can't write {}", change.path), Some(help), Some(error.to_string()))
+        })?;
+    }
+    Ok(())
+}
+
+fn impossible(error: &Impossible) -> CommandError {
+    CommandError::because(error.to_string(), error.by_hand(), None)
+}
+
+fn add_host(edits: &mut Edits<'_>, folder: &Folder<'_>, options: &HostAddOptions) -> miette::Result<String> {
+    let HostAddOptions { name, addr, ssh, jump, key, shapes, gps, edit: _ } = options;
+    let ssh = ssh.clone().unwrap_or_default();
+    let bare = addr.first().map(|address| address.split('/').next().unwrap_or_default().to_owned());
+    let mut nodes = Vec::new();
+    for shape in shapes.iter().collect::<BTreeSet<_>>() {
+        let (node, key) = new_node(folder.path, shape, name)?;
+        if let Some(key) = key {
+            edits.secret(&node.key_file, key).map_err(|error| impossible(&error))?;
+        }
+        nodes.push(node);
+    }
+    let host = NewHost {
+        name: name.clone(),
+        addresses: addr.clone(),
+        ssh_address: ssh.address.or(bare).unwrap_or_default(),
+        ssh_port: ssh.port,
+        jumps: jump.clone(),
+        logins: logins(folder.draft, ssh.user.as_deref(), key)?,
+        location: gps.as_ref().map(|gps| gps.0.clone()),
+        nodes,
+    };
+    edits.add_host(&host).map_err(|error| impossible(&error))?;
+    Ok(format!("`spore plan --target @{name}` shows what it gets"))
+}
+
+/// The logins of a new host.
+fn logins(draft: &Draft, user: Option<&str>, named: &[String]) -> miette::Result<Vec<String>> {
+    if !named.is_empty() {
+        return Ok(named.to_vec());
+    }
+    if let Some(user) = user {
+        let of_user =
+            draft.logins.values().filter(|login| login.user.as_ref().is_some_and(|name| name.value == user));
+        let names: Vec<String> = of_user.map(|login| login.name.value.clone()).collect();
+        if names.is_empty() {
+            return Err(CommandError::new(
+                format!("no login in the folder has the user `{user}`"),
+                format!("add one with `spore key add {user} --file ~/.ssh/id_ed25519`"),
+            )
+            .into());
+        }
+        return Ok(names);
+    }
+    let used: BTreeSet<Vec<&str>> = draft
+        .hosts
+        .values()
+        .filter_map(|host| host.ssh.as_ref())
+        .map(|ssh| ssh.logins.iter().map(|login| login.value.as_str()).collect())
+        .collect();
+    let all: Vec<&str> = draft.logins.keys().map(String::as_str).collect();
+    let names = match (used.iter().collect::<Vec<_>>().as_slice(), all.as_slice()) {
+        ([one], _) => (*one).clone(),
+        (_, [one]) => vec![*one],
+        _ => {
+            return Err(CommandError::new(
+                "it isn't clear which login the host has",
+                format!("name it with `--key`: {}", all.join(", ")),
+            )
+            .into());
+        }
+    };
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+/// A new node, and the text of its key's file; none if the file is there, because an earlier
+/// command was cut off or the host was removed and comes back.
+fn new_node(folder: &Path, shape: &ShapeName, host: &HostName) -> miette::Result<(NewNode, Option<String>)> {
+    let key_file = format!("keys/{shape}@{host}.key");
+    let path = folder.join(&key_file);
+    let unusable = |why: String| {
+        let help = "fix or remove it: spore generates a new one".to_owned();
+        CommandError::because(format!("can't use {key_file}"), Some(help), Some(why))
+    };
+    let (key, text) = match path.symlink_metadata() {
+        Ok(_) => {
+            let opened = Regular::open(&path).map_err(|error| unusable(error.to_string()))?;
+            let bytes = opened.read(1 << 16).map_err(|error| unusable(error.to_string()))?;
+            let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
+            (text.trim().parse::<NodeKey>().map_err(|error| unusable(error.to_string()))?, None)
+        }
+        Err(_) => {
+            let key = NodeKey::generate();
+            let text = format!("{}\n", String::from_utf8_lossy(key.expose().expose()).trim_end());
+            (key, Some(text))
+        }
+    };
+    Ok((NewNode { shape: shape.clone(), id: key.peer_id().to_string(), key_file }, text))
+}
+
+/// A note on the files with keys of a host's nodes.
+fn unused_keys(folder: &Folder<'_>, host: &HostName) -> Option<String> {
+    let nodes = folder.draft.hosts.get(host)?.nodes.keys();
+    let files = nodes.map(|shape| format!("keys/{shape}@{host}.key"));
+    let files: Vec<String> = files.filter(|file| folder.path.join(file).exists()).collect();
+    (!files.is_empty()).then(|| format!("delete {} if the host won't come back", files.join(", ")))
+}
