@@ -1,1 +1,220 @@
-//! x
+//! Tests with the folders of `fixtures`: what is written means what was asked for, in each dialect.
+
+use super::{Edits, FileChange, Impossible, NewHost, NewLogin, NewNode, NewShape, ShapeChange};
+use crate::check;
+use crate::edit::Why;
+use crate::identity::NodeKey;
+use crate::network::{Draft, Files, Links, Secrets};
+use std::path::{Path, PathBuf};
+
+/// The folders with the same network in different dialects and styles.
+const SAME: [&str; 6] =
+    ["same-today", "same-manual", "same-mixed", "same-folders", "same-anchors", "same-crlf-and-bom"];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/folders").join(name).join("folder")
+}
+
+fn files(name: &str) -> Files {
+    Files::read(&fixture(name), &Links::Inside.into()).unwrap()
+}
+
+fn host() -> (NewHost, String) {
+    let key = NodeKey::generate();
+    let text = String::from_utf8_lossy(key.expose().expose()).into_owned();
+    let node = NewNode {
+        shape: "all".parse().unwrap(),
+        id: key.peer_id().to_string(),
+        key_file: "keys/all@h9.key".to_owned(),
+    };
+    let host = NewHost {
+        name: "h9".parse().unwrap(),
+        addresses: vec!["10.77.0.9".to_owned(), "fd00::9".to_owned()],
+        ssh_address: "h9.example.org".to_owned(),
+        ssh_port: Some(2222),
+        jumps: vec!["jump.example.org:2200".to_owned()],
+        logins: vec!["deploy".to_owned(), "fallback".to_owned()],
+        location: Some(["-1.5".to_owned(), "20".to_owned()]),
+        nodes: vec![node],
+    };
+    (host, text)
+}
+
+fn shape() -> NewShape {
+    let more = ShapeChange {
+        services: Some(vec!["tns".to_owned(), "hoarder".to_owned()]),
+        lite: Some(7001),
+        ipfs: Some(7002),
+        plugins: Some(vec!["p1@v0.1".to_owned()]),
+        main: None,
+    };
+    NewShape { name: "mem".parse().unwrap(), main: 7000, more }
+}
+
+/// Makes an edit of a fixture, and reads the result, which has no errors.
+fn edited(name: &str, make: impl FnOnce(&mut Edits<'_>)) -> (Draft, Vec<FileChange>) {
+    let before = files(name);
+    let mut edits = Edits::new(&before);
+    make(&mut edits);
+    let changes = edits.finish();
+    // The folder is sound after each change, so that a kill leaves it sound.
+    for some in (1..=changes.len()).map(|count| &changes[..count]) {
+        let draft = with(name, some);
+        let errors: Vec<_> = draft.problems().into_iter().filter(|problem| problem.is_error()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+    (with(name, &changes), changes)
+}
+
+fn with(name: &str, changes: &[FileChange]) -> Draft {
+    let after =
+        changes.iter().map(|change| (change.path.as_str(), change.after.as_ref().map(String::as_bytes)));
+    let files = Files::read_with(&fixture(name), &Links::Inside.into(), after).unwrap();
+    let mut draft = Draft::from_files(&files, Secrets::Needed);
+    let found = check::check(&draft);
+    draft.report(found);
+    draft
+}
+
+#[test]
+fn a_host_that_is_added_is_read_as_it_was_meant() {
+    for name in SAME.into_iter().chain(["no-hosts-yet"]) {
+        let (host, key) = host();
+        let (draft, _) = edited(name, |edits| {
+            edits.secret("keys/all@h9.key", key).unwrap();
+            edits.add_host(&host).unwrap();
+        });
+        let added = &draft.hosts[&host.name];
+        let addresses: Vec<String> = added.addresses.iter().map(|address| address.ip.to_string()).collect();
+        let ssh = added.ssh.as_ref().unwrap();
+        let logins: Vec<&str> = ssh.logins.iter().map(|login| login.value.as_str()).collect();
+        assert_eq!(addresses, host.addresses, "{name}");
+        assert_eq!(
+            (ssh.address.value.as_str(), ssh.port, ssh.jumps.len()),
+            ("h9.example.org", 2222, 1),
+            "{name}"
+        );
+        assert_eq!(logins, ["deploy", "fallback"], "{name}");
+        let location = added.location.as_ref().unwrap();
+        assert_eq!((location.lat.value, location.long.value), (-1.5, 20.0), "{name}");
+        let node = &added.nodes[&host.nodes[0].shape];
+        assert_eq!(node.id.as_ref().unwrap().to_string(), host.nodes[0].id, "{name}");
+        assert!(node.key.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn what_is_added_and_removed_again_leaves_the_same_bytes() {
+    for name in SAME {
+        let (host, key) = host();
+        let (_, changes) = edited(name, |edits| {
+            edits.secret("keys/all@h9.key", key).unwrap();
+            edits.add_host(&host).unwrap();
+            edits.add_elder("all", "h9").unwrap();
+            edits.remove_host(&host.name).unwrap();
+            edits.add_shape(&shape()).unwrap();
+            edits.remove_shape(&shape().name).unwrap();
+        });
+        let changed: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+        // The list of elders that was added stays, empty.
+        let network = changes.iter().find(|change| change.path.starts_with(['n', 'c'])).unwrap();
+        assert!(network.after.as_ref().unwrap().contains("all: []"), "{name}: {network:?}");
+        assert_eq!(changed.len(), 2, "{name}: {changed:?}");
+    }
+}
+
+#[test]
+fn shapes_are_added_and_changed_in_each_dialect() {
+    let change = ShapeChange {
+        services: Some(vec!["tns".to_owned(), "patrick".to_owned()]),
+        main: Some(6000),
+        lite: Some(6001),
+        ipfs: Some(6002),
+        plugins: Some(Vec::new()),
+    };
+    for name in SAME {
+        let (draft, _) = edited(name, |edits| {
+            edits.set_shape(&"all".parse().unwrap(), &change).unwrap();
+            edits.add_shape(&shape()).unwrap();
+        });
+        let read = |shape: &str| {
+            let shape = &draft.shapes[&shape.parse().unwrap()];
+            let ports = [&shape.main, &shape.lite, &shape.ipfs].map(|port| port.as_ref().unwrap().value);
+            let services: Vec<String> = shape.services.iter().map(|service| service.value.clone()).collect();
+            (ports, services.join(" "), shape.plugins.len())
+        };
+        assert_eq!(read("all"), ([6000, 6001, 6002], "tns patrick".to_owned(), 0), "{name}");
+        assert_eq!(read("mem"), ([7000, 7001, 7002], "tns hoarder".to_owned(), 1), "{name}");
+    }
+}
+
+#[test]
+fn ports_that_were_not_there_are_added_in_the_dialect_of_the_shape() {
+    for (before, after) in [
+        ("a: {ports: {main: 1}}\n", "a: {ports: {main: 1, lite: 2, ipfs: 3}}\n"),
+        ("a: {ports: {main: {p2p: 1}}}\n", "a: {ports: {main: {p2p: 1}, lite: {p2p: 2, ipfs: 3}}}\n"),
+        (
+            "a: {ports: {main: {p2p: 1}, lite: {ipfs: 9}}}\n",
+            "a: {ports: {main: {p2p: 1}, lite: {ipfs: 3, p2p: 2}}}\n",
+        ),
+    ] {
+        let mut files = Files::new("folder");
+        files.insert("shapes.yaml", before);
+        let mut edits = Edits::new(&files);
+        let change = ShapeChange { lite: Some(2), ipfs: Some(3), ..ShapeChange::default() };
+        edits.set_shape(&"a".parse().unwrap(), &change).unwrap();
+        assert_eq!(edits.finish()[0].after.as_deref(), Some(after));
+    }
+}
+
+#[test]
+fn logins_are_added_in_each_dialect() {
+    for name in SAME {
+        let login = NewLogin {
+            name: "admin".to_owned(),
+            user: "root".to_owned(),
+            keys: vec!["~/.ssh/a".to_owned(), "~/.ssh/b".to_owned()],
+            password_file: None,
+        };
+        let (draft, _) = edited(name, |edits| edits.add_login(&login).unwrap());
+        let added = &draft.logins["admin"];
+        let keys: Vec<&str> = added.keys.iter().map(|key| key.written.as_str()).collect();
+        assert_eq!(
+            (added.user.as_ref().unwrap().value.as_str(), keys),
+            ("root", vec!["~/.ssh/a", "~/.ssh/b"]),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let files = files("same-anchors");
+    let mut edits = Edits::new(&files);
+    assert_eq!(
+        edits.add_elder("elders", "h1").unwrap_err().to_string(),
+        "`elders@h1` already exists in p2p.bootstrap"
+    );
+    for error in [
+        edits.remove_elder("all", "h1").unwrap_err(),
+        edits.remove_host(&"h7".parse().unwrap()).unwrap_err(),
+        edits.set_shape(&"none".parse().unwrap(), &ShapeChange::default()).unwrap_err(),
+    ] {
+        assert!(matches!(error, Impossible::Missing(_)), "{error}");
+    }
+    let (host, _) = host();
+    let again = NewHost { name: "h1".parse().unwrap(), ..host };
+    assert_eq!(edits.add_host(&again).unwrap_err().to_string(), "`h1` already exists in hosts.yaml");
+    // Other shapes use these ports by an alias.
+    let change = ShapeChange { main: Some(1), ..ShapeChange::default() };
+    let shared = "a: {ports: &p {main: 4242}}\nb: {ports: *p}\n";
+    let mut files = Files::new("folder");
+    files.insert("shapes.yaml", shared);
+    let mut edits = Edits::new(&files);
+    let error = edits.set_shape(&"a".parse().unwrap(), &change).unwrap_err();
+    assert!(matches!(&error, Impossible::Refused { refused, .. } if refused.why == Why::Anchor), "{error}");
+    assert_eq!(
+        error.by_hand().unwrap(),
+        "edit the file by hand; write in shapes.yaml, under `a.ports`:\nmain: 1"
+    );
+}

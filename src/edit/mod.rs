@@ -220,6 +220,12 @@ impl<'d, 't> Way<'d, 't> {
         Some((self.nodes[at], self.entries[at]))
     }
 
+    /// Where the value is, or the alias on the way to it.
+    fn place(&self) -> usize {
+        let alias = self.nodes.iter().find(|node| node.defined.is_some());
+        alias.unwrap_or(&self.target()).span.start as usize
+    }
+
     /// Whether the value is written in another place.
     fn is_elsewhere(&self) -> bool {
         self.nodes.iter().any(|node| node.defined.is_some())
@@ -271,6 +277,16 @@ fn is_null(node: &Node<'_>) -> bool {
     matches!(node.content.resolved(), Content::Null)
 }
 
+/// Whether there is nothing in a value: null, or an empty collection.
+fn is_empty(node: &Node<'_>) -> bool {
+    match node.content.resolved() {
+        Content::Null => true,
+        Content::List(items) => items.is_empty(),
+        Content::Map(entries) => entries.is_empty(),
+        _ => false,
+    }
+}
+
 /// The value at a path, with aliases and merge keys resolved. `None` if there is none, or the
 /// text has an error.
 pub fn value(text: &str, path: &Path) -> Option<Value> {
@@ -292,7 +308,10 @@ pub fn edit(text: &str, path: &Path, change: &Change) -> Result<String, Refused>
             Change::Push(new) => write::by_hand(Some(&Step::Item(0)), new),
             Change::Remove => String::new(),
         };
-        Refused { why, line, path: path.clone(), lines }
+        // What is set is written with its key.
+        let above = matches!((change, path.0.last()), (Change::Set(_), Some(Step::Key(_))));
+        let depth = path.0.len() - usize::from(above);
+        Refused { why, line, path: Path(path.0[..depth].to_vec()), lines }
     };
     let before = Document::read(body).map_err(|at| refused((Why::Yaml, line_of(body, at.start as usize))))?;
     let after = edited(&before, path, change).map_err(refused)?;
@@ -302,7 +321,7 @@ pub fn edit(text: &str, path: &Path, change: &Change) -> Result<String, Refused>
 fn edited(before: &Document<'_>, path: &Path, change: &Change) -> Result<String, (Why, usize)> {
     let way = before.root.as_ref().and_then(|root| Way::to(root, path));
     let expected = verify::expected(before, path, change).map_err(|why| {
-        let line = way.as_ref().map_or(1, |way| before.line_of(way.target().span.start as usize));
+        let line = way.as_ref().map_or(1, |way| before.line_of(way.place()));
         (why, line)
     })?;
     let after = match (&way, change) {
@@ -311,7 +330,7 @@ fn edited(before: &Document<'_>, path: &Path, change: &Change) -> Result<String,
             let parent = Path(path.0[..path.0.len().saturating_sub(1)].to_vec());
             path.0.last().and_then(|last| place::remove(before, way, &parent, last))
         }
-        (Some(way), Change::Add(key, new)) if way.nodes.len() == 1 && is_null(way.target()) => {
+        (Some(way), Change::Add(key, new)) if way.nodes.len() == 1 && is_empty(way.target()) => {
             Some(place::begin(before, key, new))
         }
         (Some(way), Change::Add(key, new)) => place::add(before, way, path, key, new),
@@ -322,7 +341,7 @@ fn edited(before: &Document<'_>, path: &Path, change: &Change) -> Result<String,
     let exact = after.filter(|after| verify::is_exact(before, after, way.as_ref(), change, &expected));
     exact.ok_or_else(|| match &way {
         None => (Why::Inexact, 1),
-        Some(way) => (reason(before, way, change), before.line_of(way.target().span.start as usize)),
+        Some(way) => (reason(before, way, change), before.line_of(way.place())),
     })
 }
 

@@ -70,7 +70,9 @@ pub(super) fn add(
     let YamlNode::Mapping(mapping) = node(&file, &way.nodes, path)? else { return None };
     mapping.set(&key_word, &value);
     let like = match way.target().content.resolved() {
-        Content::Map(entries) => entries.iter().rfind(|entry| entry.defined.is_none()),
+        Content::Map(entries) => {
+            entries.iter().rfind(|entry| entry.defined.is_none() && write::is_like(new, &entry.value))
+        }
         _ => None,
     };
     let around = Around {
@@ -116,12 +118,18 @@ pub(super) fn remove(before: &Document<'_>, way: &Way<'_, '_>, parent: &Path, la
     Some(file.to_string())
 }
 
-/// A document without a value, with its first entry.
+/// A document without a value, or with an empty mapping in brackets, with its first entry.
 pub(super) fn begin(before: &Document<'_>, key: &str, new: &New) -> String {
-    let around = Around::new(before.text);
+    let text = before.text;
+    let around = Around::new(text);
+    let entry = write::entry(key, new, 0, &around);
+    let written = before.root.as_ref().map(|root| root.span.range()).filter(|span| !span.is_empty());
+    if let Some(span) = written {
+        return format!("{}{entry}{}", &text[..span.start], &text[span.end..]);
+    }
     let end = around.line_end;
-    let gap = if before.text.is_empty() || before.text.ends_with('\n') { "" } else { end };
-    format!("{}{gap}{}{end}", before.text, write::entry(key, new, 0, &around))
+    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { end };
+    format!("{text}{gap}{entry}{end}")
 }
 
 /// The node of yaml-edit that corresponds to the last of `nodes`, which are on the way along

@@ -83,6 +83,7 @@ fn what_is_empty_gets_its_first_entry() {
     becomes("", "", add("a"), "a: x\n");
     becomes("# nothing yet", "", add("a"), "# nothing yet\na: x\n");
     becomes("---\n", "", add("a"), "---\na: x\n");
+    becomes("# none\n{} # yet\n", "", add("a"), "# none\na: x # yet\n");
     becomes("a: # c\nb: 1\n", "a", add("c"), "a: {c: x} # c\nb: 1\n");
     becomes(
         "a: ~ # c\nb: 1\n",

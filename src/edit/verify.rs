@@ -1,7 +1,7 @@
 //! Verifies that an edit changed what it should have changed, and nothing else: neither another
 //! value nor another byte.
 
-use super::{Change, Document, New, Path, Step, Way, Why, is_block_scalar, is_null};
+use super::{Change, Document, New, Path, Step, Way, Why, is_block_scalar, is_empty, is_null};
 use crate::yaml::{Content, Entry, Node, plain};
 use serde_yaml::{Mapping, Value};
 use std::ops::Range;
@@ -93,7 +93,7 @@ pub(super) fn is_exact(
             (_, way) => {
                 let replaced = way
                     .map(|way| way.target())
-                    .filter(|target| matches!(change, Change::Set(_)) || is_null(target));
+                    .filter(|target| matches!(change, Change::Set(_)) || is_empty(target));
                 // With the space before a null.
                 let replaced = replaced.map_or(0..0, |target| {
                     let Range { start, end } = target.span.range();

@@ -62,6 +62,18 @@ impl<'d, 't> Around<'d, 't> {
     }
 }
 
+/// Whether an existing value shows how the new one should be written. The entries of a mapping
+/// may all be of one kind, or each of another one.
+pub(super) fn is_like(new: &New, value: &Node<'_>) -> bool {
+    match (new, value.content.resolved()) {
+        (New::Map(new), Content::Map(entries)) => {
+            new.iter().any(|(key, _)| entries.iter().any(|entry| entry.key == *key))
+        }
+        (New::Map(_), _) => false,
+        _ => true,
+    }
+}
+
 /// How much further the first collection that is in a mapping, but not in brackets, is indented
 /// than its key.
 fn indent(node: &Node<'_>, text: &str, list: bool) -> Option<usize> {

@@ -15,6 +15,20 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
         let words = if command == "tau" { vec!["tau", "pin", "--help"] } else { vec![command, "--help"] };
         Run::of(&mut spore(&words)).exits(0).says("Example");
     }
+    for words in [
+        "host add",
+        "host remove",
+        "shape add",
+        "shape set",
+        "shape remove",
+        "bootstrap add",
+        "bootstrap remove",
+        "key add",
+    ] {
+        let help = Run::of(&mut spore(&[words, "--help"].join(" ").split(' ').collect::<Vec<_>>())).exits(0);
+        help.says("Example").says("--dry-run");
+        assert!(help.text.lines().count() <= 32, "{help}");
+    }
 }
 
 #[test]

@@ -1,0 +1,154 @@
+//! The commands that edit the folder.
+
+use crate::world::{APPLY, Run, World, spore};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A folder of `fixtures/folders`, to be edited.
+fn folder(name: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/folders").join(name).join("folder");
+    copy(&from, folder.path());
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+fn run(folder: &Path, words: &str) -> Run {
+    Run::of(spore(&words.split(' ').collect::<Vec<_>>()).current_dir(folder))
+}
+
+/// All files of a folder with their modes.
+fn files(folder: &Path) -> Vec<(String, u32, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else {
+            let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+            all.push((path.display().to_string(), mode, fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// A host is added to a running network, becomes an elder, and leaves again.
+#[test]
+fn a_host_joins_the_network_and_leaves_it() {
+    let mut world = World::new();
+    world.spore(APPLY).exits(0);
+    let port = world.add_host("h5");
+    let ssh = format!("planter@127.0.0.1:{port}");
+    let add = ["host", "add", "h5", "--addr", "192.0.2.5", "--ssh", &ssh, "--shape", "elders"];
+    world.spore(&[&add[..], &["--dry-run"]].concat()).exits(0).says("dry run: nothing was written");
+    assert!(!world.folder().join("hosts/h5.yaml").exists());
+    world.spore(&add).exits(0).says("hosts/h5.yaml (new)").says("wrote keys/elders@h5.key, hosts/h5.yaml");
+    let key = world.folder().join("keys/elders@h5.key");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    world.spore(&["bootstrap", "add", "elders@h5"]).exits(0).says("+    elders: [h1, h5]");
+    world.spore(APPLY).exits(0);
+    assert!(world.is_up("h5"));
+    world.spore(&["plan"]).exits(0).says("plan: nothing to do");
+
+    world
+        .spore(&["host", "remove", "h5"])
+        .exits(0)
+        .says("hosts/h5.yaml (deleted)")
+        .says("delete keys/elders@h5.key");
+    world.spore(&[APPLY, &["--prune", "--allow-destructive"]].concat()).exits(0);
+    assert!(!world.is_up("h5"));
+    // It comes back with the same key.
+    let before = fs::read(&key).unwrap();
+    world.spore(&add).exits(0).says("wrote hosts/h5.yaml");
+    assert_eq!(fs::read(&key).unwrap(), before);
+}
+
+#[test]
+fn what_check_would_refuse_is_not_written() {
+    let folder = folder("same-today");
+    let before = files(folder.path());
+    let refused = |words: &str, says: &[&str]| {
+        let run = run(folder.path(), words).exits(1);
+        for text in says {
+            run.says(text);
+        }
+        assert_eq!(files(folder.path()), before, "{words}");
+    };
+    let written = "nothing was written: with this change, the folder would have 1 error";
+    // Two hosts with the same sshd, an address that isn't one, services and shapes that don't exist.
+    refused("host add h3 --addr 10.77.0.3 --ssh deploy@10.77.0.1:2222", &[written]);
+    refused("host add h3 --addr 10.77.0.x --ssh deploy@10.77.0.3", &[written, "10.77.0.x"]);
+    refused("host add h3 --addr 10.77.0.3 --shape nosuch --key deploy", &[written, "nosuch"]);
+    refused("host add h3 --addr 10.77.0.3 --key nosuch", &[written, "nosuch"]);
+    refused("shape set all --services nosuch", &[written, "nosuch"]);
+    refused("shape remove all", &["nothing was written", "h2"]);
+    refused("shape set all --main 0", &[written]);
+    refused("bootstrap add elders@h7", &[written, "h7"]);
+    // What can't be an edit at all.
+    refused("host add h1 --addr 10.77.0.3 --key deploy", &["`h1` already exists in hosts.yaml"]);
+    refused("host add h3 --addr 10.77.0.3", &["name it with `--key`: deploy, fallback"]);
+    refused("host add h3 --addr 10.77.0.3 --ssh someone@10.77.0.3", &["spore key add someone"]);
+    refused("host remove h7", &["there is no host `h7` in the folder"]);
+    refused("bootstrap remove all@h1", &["there is no `all@h1` in p2p.bootstrap"]);
+    refused("bootstrap add elders@h2", &["`elders@h2` already exists in p2p.bootstrap"]);
+    refused("shape set nosuch --lite 1", &["there is no shape `nosuch`"]);
+}
+
+#[test]
+fn arguments_that_are_wrong_are_named() {
+    let folder = folder("same-today");
+    for (words, says) in [
+        ("host add h3 --addr 1.2.3.4 --gps 91,0", "`91` isn't a number of degrees up to 90"),
+        ("host add h3 --addr 1.2.3.4 --gps 1", "LAT,LONG"),
+        ("host add h3 --addr 1.2.3.4 --ssh x:70000", "`70000` isn't a port"),
+        ("host add h3 --addr 1.2.3.4 --ssh @x", "[USER@]ADDR[:PORT]"),
+        ("bootstrap add h1", "SHAPE@HOST"),
+        ("host add ../x --addr 1.2.3.4", "../x"),
+    ] {
+        let run = run(folder.path(), words);
+        assert_ne!(run.code, Some(0), "{words}");
+        run.says(says);
+    }
+}
+
+/// No secret of the folder is shown, and no control character of it.
+#[test]
+fn the_difference_shows_no_secret() {
+    let folder = folder("same-today");
+    let hosts = fs::read_to_string(folder.path().join("hosts.yaml")).unwrap();
+    let hosts = hosts.replace("h2:\n", "# \u{1b}]52;c;YQ==\u{7} hunter2\nh2:\n");
+    fs::write(folder.path().join("hosts.yaml"), &hosts).unwrap();
+    let shown = run(folder.path(), "host remove h2").text;
+    assert!(!shown.contains("CAESQ") && !shown.contains("hunter2") && !shown.contains('\u{1b}'), "{shown}");
+    let shown = run(folder.path(), "key add x --password-file keys/pass").text;
+    assert!(!shown.contains("not-a-real"), "{shown}");
+}
+
+/// The edit that can't be made safely is refused with the lines to write.
+#[test]
+fn what_is_shared_is_left_to_the_user() {
+    let folder = folder("same-anchors");
+    let shapes = folder.path().join("shapes.yaml");
+    let text = fs::read_to_string(&shapes).unwrap();
+    fs::write(&shapes, text.replace("{<<: *ports, main: 5242, lite: 5247, ipfs: 5252}", "*ports")).unwrap();
+    let before = files(folder.path());
+    let run = run(folder.path(), "shape set all --main 5242").exits(1);
+    run.says("shapes.yaml:5: the value is an alias")
+        .says("write in shapes.yaml, under `all.ports`")
+        .says("main: 5242");
+    assert_eq!(files(folder.path()), before);
+}
