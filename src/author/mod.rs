@@ -1,10 +1,12 @@
 //! What a change to a network means for the files of its folder: which of them are edited, and
 //! where, in the dialect in which the folder is written. The entry point is [`Edits`], which
-//! collects the changes; nothing is written here.
+//! collects the changes, and [`create`], which composes the files of a new network; nothing is
+//! written here.
 //!
 //! Whether the result is a sound network is left to `check`, and how an edit is made to `edit`.
 
 mod bootstrap;
+mod create;
 mod hosts;
 mod logins;
 mod shapes;
@@ -12,6 +14,7 @@ mod shapes;
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
+pub use create::{LAST, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY, create};
 pub use hosts::{NewHost, NewNode};
 pub use logins::NewLogin;
 pub use shapes::{NewShape, ShapeChange};

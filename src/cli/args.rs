@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 const AFTER_HELP: &str = "\
-The folder can be edited by hand, or with spore host, shape, bootstrap and key add (see their --help).
+The folder can be edited by hand, or with spore init, host, shape, bootstrap and key.
+See spore host --help; spore networks lists your networks.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -114,6 +115,16 @@ pub(crate) enum Command {
     /// Print a new key, or add a login to the folder
     #[command(subcommand, after_help = "Example: spore key swarm >keys/swarm.key")]
     Key(KeyCommand),
+    /// Create the folder of a new network
+    #[command(
+        hide = true,
+        after_help = "Example: spore init example.org my-network --user root --key ~/.ssh/id_ed25519\nOn a \
+        terminal, it prompts for what isn't given."
+    )]
+    Init(InitOptions),
+    /// List the networks in ~/.taubyte/networks
+    #[command(hide = true, after_help = "Example: spore networks\nThen: spore -n NAME plan")]
+    Networks,
     /// Add or remove a host in the folder
     #[command(
         subcommand,
@@ -131,6 +142,44 @@ pub(crate) enum Command {
     /// Add or remove elders in the folder (p2p.bootstrap)
     #[command(subcommand, hide = true, after_help = "Example: spore bootstrap add elders@h4")]
     Bootstrap(BootstrapCommand),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct InitOptions {
+    /// The network's root domain
+    pub(crate) domain: Option<DomainArg>,
+    /// The folder, which must be new or empty [default: ~/.taubyte/networks/DOMAIN]
+    pub(crate) folder: Option<PathBuf>,
+    /// The parent domain of generated domains [default: g.DOMAIN]
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) generated: Option<DomainArg>,
+    /// The SSH user of the hosts [default: root]
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// The user's private key [default: the keys of your SSH agent]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<String>,
+}
+
+/// A domain as DNS allows it, in lower case.
+#[derive(Clone, Debug)]
+pub(crate) struct DomainArg(pub(crate) String);
+
+impl FromStr for DomainArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = text.trim_end_matches('.');
+        let is_label = |label: &str| {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            let edges = label.starts_with('-') || label.ends_with('-');
+            (1..=63).contains(&label.len()) && label.chars().all(plain) && !edges
+        };
+        match name.len() <= 253 && name.contains('.') && name.split('.').all(is_label) {
+            true => Ok(Self(name.to_owned())),
+            false => Err("a domain is written like example.org, in lower case".to_owned()),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Subcommand)]

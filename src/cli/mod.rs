@@ -13,6 +13,7 @@ mod events;
 mod facts;
 mod folder;
 mod format;
+mod init;
 mod key;
 mod lock;
 mod logins;
@@ -154,6 +155,8 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         }
         Command::Key(KeyCommand::Add(options)) => edit::add_key(args, options),
         Command::Key(command) => Ok(key::run(command)),
+        Command::Init(options) => init::run(args, options),
+        Command::Networks => init::list(),
         Command::Host(command) => edit::host(args, command),
         Command::Shape(command) => edit::shape(args, command),
         Command::Bootstrap(command) => edit::bootstrap(args, command),

@@ -172,6 +172,15 @@ pub(crate) fn confirm_by_name(question: &str, name: &str) -> bool {
     ask(&format!("{question} ({shown}): ")) == name
 }
 
+/// Asks for a text. Without an answer, it is the default.
+pub(crate) fn ask_for(question: &str, default: &str) -> String {
+    let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+    match ask(&format!("{question}{shown}: ")) {
+        answer if answer.is_empty() => default.to_owned(),
+        answer => answer,
+    }
+}
+
 /// Returns the line that the user types; empty if it can't be read.
 fn ask(question: &str) -> String {
     eprint!("{question}");

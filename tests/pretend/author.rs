@@ -2,8 +2,10 @@
 
 use crate::world::{APPLY, Run, World, spore};
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A folder of `fixtures/folders`, to be edited.
@@ -44,6 +46,136 @@ fn files(folder: &Path) -> Vec<(String, u32, Vec<u8>)> {
     }
     all.sort();
     all
+}
+
+/// Runs `spore` with this home directory, on a terminal on which `answers` are typed.
+fn typed(home: &Path, words: &str, answers: &str) -> Run {
+    let mut script = Command::new("script");
+    let line = format!("{} {words}", env!("CARGO_BIN_EXE_spore"));
+    script.args(["-qec", &line, "/dev/null"]).current_dir(home).env("HOME", home).env("NO_COLOR", "1");
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    script.stdin.as_mut().unwrap().write_all(answers.as_bytes()).unwrap();
+    let out = script.wait_with_output().unwrap();
+    Run { code: out.status.code(), text: String::from_utf8(out.stdout).unwrap().replace("\r\n", "\n") }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// From nothing to a running network.
+#[test]
+fn a_network_is_created_and_runs() {
+    // This world's own folder isn't used, except for its login and its tau.
+    let mut world = World::new();
+    let folder = world.folder().join("new");
+    let key = world.folder().join("keys/ssh");
+    let spore = |words: &[&str]| {
+        let mut command = spore(words);
+        command
+            .current_dir(world.folder())
+            .env("SPORE_NETWORK", "new")
+            .env("SPORE_KNOWN_HOSTS", "known_hosts");
+        Run::of(&mut command).exits(0)
+    };
+    let init = ["init", "example.org", "new", "--user", "planter", "--key", key.to_str().unwrap()];
+    spore(&init).says("created new").says("next: spore -n new host add h1");
+    assert_eq!([mode(&folder), mode(&folder.join("keys"))], [0o700, 0o700]);
+    assert_eq!(mode(&folder.join("keys/swarm.key")), 0o600);
+    assert_eq!(mode(&folder.join("keys/dv_private.key")), 0o600);
+    spore(&["check"]).says("warnings");
+    for (host, shape, port) in [
+        ("h1", "elders", world.host("h1").address().port),
+        ("h4", "members", world.host("h4").address().port),
+    ] {
+        if shape == "members" {
+            spore(&["shape", "add", shape, "--main", "4242", "--services", "tns,hoarder"]);
+        }
+        let address = format!("192.0.2.{}", &host[1..]);
+        let ssh = format!("127.0.0.1:{port}");
+        spore(&["host", "add", host, "--addr", &address, "--ssh", &ssh, "--shape", shape]);
+    }
+    spore(&["bootstrap", "add", "elders@h1"]);
+    spore(&["tau", "pin", "tau"]);
+    spore(APPLY).says("0 failed");
+    assert!(world.is_up("h1") && world.is_up("h4"));
+    spore(&["plan"]).says("plan: nothing to do");
+    world.unplug();
+}
+
+/// Wherever `spore init` is killed, it can be repeated, and the keys are those of the first time.
+#[test]
+fn an_interrupted_creation_is_completed() {
+    let home = tempfile::tempdir().unwrap();
+    let init = || run(home.path(), "init example.org net --user deploy");
+    init().exits(0);
+    let folder = home.path().join("net");
+    let whole = files(&folder);
+    init().exits(1).says("there is a network in net already");
+    let order = ["cloud.yaml", "hosts.yaml", "shapes.yaml", "auth.yaml", "keys/dv_public.key"];
+    for count in 1..=order.len() {
+        order[..count].iter().for_each(|name| fs::remove_file(folder.join(name)).unwrap());
+        init().exits(0);
+        assert_eq!(files(&folder), whole);
+    }
+    // A file of someone else is neither overwritten nor added to a network.
+    fs::remove_file(folder.join("cloud.yaml")).unwrap();
+    fs::write(folder.join("hosts.yaml"), "h1: {}\n").unwrap();
+    let before = files(&folder);
+    init().exits(1).says("net/hosts.yaml already exists, and has other contents");
+    fs::write(folder.join("notes.txt"), "").unwrap();
+    init().exits(1).says("net isn't empty: it has notes.txt");
+    fs::remove_file(folder.join("notes.txt")).unwrap();
+    assert_eq!(files(&folder), before);
+}
+
+#[test]
+fn a_new_network_is_ignored_by_git_where_it_has_secrets() {
+    let home = tempfile::tempdir().unwrap();
+    let git = |words: &[&str]| {
+        let out = Command::new("git").args(words).current_dir(home.path()).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    git(&["init", "-q"]);
+    fs::write(home.path().join(".gitignore"), "*.log").unwrap();
+    run(home.path(), "init example.org .").exits(0).says("next: spore host add h1");
+    run(home.path(), "host add h1 --addr 192.0.2.1 --shape elders").exits(0);
+    git(&["add", "."]);
+    let added = git(&["ls-files"]);
+    assert_eq!(added, ".gitignore\nauth.yaml\ncloud.yaml\nhosts.yaml\nshapes.yaml\n");
+    assert!(fs::read_to_string(home.path().join(".gitignore")).unwrap().starts_with("*.log\n"));
+    assert!(!fs::read_to_string(home.path().join("hosts.yaml")).unwrap().contains("CAES"));
+}
+
+#[test]
+fn on_a_terminal_it_asks_for_what_it_needs_and_lists_the_result() {
+    let home = tempfile::tempdir().unwrap();
+    let run = typed(home.path(), "init", "example.org\n\ndeploy\n~/.ssh/id\n").exits(0);
+    run.says("root domain of the network: ").says("parent domain of generated domains [g.example.org]: ");
+    run.says("SSH user of the hosts [root]: ").says("next: spore -n example.org host add h1");
+    let folder = home.path().join(".taubyte/networks/example.org");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    assert!(
+        read("auth.yaml").ends_with("\nadmin:\n  username: deploy\n  key: ~/.ssh/id\n")
+            || read("auth.yaml").ends_with("\nadmin: {username: deploy, key: ~/.ssh/id}\n"),
+        "{}",
+        read("auth.yaml")
+    );
+    assert!(read("cloud.yaml").contains("generated: g.example.org  #"));
+    typed(home.path(), "init example.net --generated apps.example.net --user root --key k", "").exits(0);
+    let listed = Run::of(spore(&["networks"]).env("HOME", home.path())).exits(0);
+    assert_eq!(
+        listed.text,
+        "example.net  example.net  0 hosts, 0 nodes\nexample.org  example.org  0 hosts, 0 nodes\n"
+    );
+    Run::of(spore(&["-n", "example.net", "check"]).env("HOME", home.path())).exits(0);
+    typed(home.path(), "init", "not a domain\n").exits(1).says("`not a domain` isn't a domain");
+    // Nobody to ask.
+    let run = Run::of(spore(&["init"]).env("HOME", home.path()));
+    run.says("no terminal to prompt on").says("spore init example.org");
+    let run = Run::of(spore(&["init", "../x"]).env("HOME", home.path()));
+    assert_eq!(run.code, Some(1));
+    run.says("a domain is written like example.org");
 }
 
 /// A host is added to a running network, becomes an elder, and leaves again.

@@ -16,6 +16,7 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
         Run::of(&mut spore(&words)).exits(0).says("Example");
     }
     for words in [
+        "init",
         "host add",
         "host remove",
         "shape add",
@@ -26,7 +27,7 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
         "key add",
     ] {
         let help = Run::of(&mut spore(&[words, "--help"].join(" ").split(' ').collect::<Vec<_>>())).exits(0);
-        help.says("Example").says("--dry-run");
+        help.says("Example").says(if words == "init" { "--generated" } else { "--dry-run" });
         assert!(help.text.lines().count() <= 32, "{help}");
     }
 }
@@ -37,6 +38,6 @@ fn without_arguments_or_network_it_says_how_to_start() {
     let run = Run::of(spore(&[]).current_dir(folder.path())).exits(0);
     run.says("There is no network in this folder")
         .says("spore demo")
-        .says("mkdir -p keys")
-        .says("spore key node");
+        .says("spore init example.org")
+        .says("spore host add h1");
 }
