@@ -5,15 +5,18 @@
 //!
 //! Whether the result is a sound network is left to `check`, and how an edit is made to `edit`.
 
+mod arguments;
 mod bootstrap;
 mod create;
 mod hosts;
+pub mod inventory;
 mod logins;
 mod shapes;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
+pub use arguments::{Degrees, NotAnSshd, NotDegrees, Sshd};
 pub use create::{LAST, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY, create};
 pub use hosts::{NewHost, NewNode};
 pub use logins::NewLogin;

@@ -1,6 +1,7 @@
 //! The command line: commands, options and their help.
 
 use crate::artifact::Fetch;
+use crate::author::{Degrees, Sshd, inventory};
 use crate::network::{Links, Outside, Secrets};
 use crate::plan::Selector;
 use crate::remote::TimeOut;
@@ -240,6 +241,10 @@ pub(crate) enum HostCommand {
     The key of each node is generated into keys/SHAPE@HOST.key, which only you can read."
     )]
     Add(HostAddOptions),
+    /// Add the hosts of a list: CSV, Terraform, Ansible or an SSH configuration
+    #[command(after_help = "Example: terraform output -json | spore host import - --format terraform\n\
+    Hosts that are in the folder already are left as they are. README.md describes the formats.")]
+    Import(HostImportOptions),
     /// Remove a host, also from the elders
     #[command(
         after_help = "Example: spore host remove h4\nRun `spore retire h4` first, or `spore apply --prune` \
@@ -262,7 +267,7 @@ pub(crate) struct HostAddOptions {
     pub(crate) addr: Vec<String>,
     /// Its sshd [default: the first IP, port 22]
     #[arg(long, value_name = "[USER@]ADDR[:PORT]")]
-    pub(crate) ssh: Option<SshArg>,
+    pub(crate) ssh: Option<Sshd>,
     /// A jump host on the way to it; may be repeated
     #[arg(long, value_name = "HOST")]
     pub(crate) jump: Vec<String>,
@@ -274,9 +279,50 @@ pub(crate) struct HostAddOptions {
     pub(crate) shapes: Vec<ShapeName>,
     /// Where it is, in degrees
     #[arg(long, value_name = "LAT,LONG", allow_hyphen_values = true)]
-    pub(crate) gps: Option<GpsArg>,
+    pub(crate) gps: Option<Degrees>,
     #[command(flatten)]
     pub(crate) edit: EditOptions,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct HostImportOptions {
+    /// The list; - is standard input
+    pub(crate) file: PathBuf,
+    /// Only these hosts of the list
+    #[arg(value_name = "HOST")]
+    pub(crate) hosts: Vec<HostName>,
+    /// Its format [default: by the name of the file]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<ListFormat>,
+    /// A login of hosts for which the list names none; may be repeated
+    #[arg(long, value_name = "LOGIN")]
+    pub(crate) key: Vec<String>,
+    /// A shape of hosts for which the list names none; may be repeated
+    #[arg(long = "shape", value_name = "SHAPE")]
+    pub(crate) shapes: Vec<ShapeName>,
+    #[command(flatten)]
+    pub(crate) edit: EditOptions,
+}
+
+/// The format of a list of hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    // The values have no help texts, so that the help needs only one line for the option.
+    Csv,
+    Terraform,
+    Ansible,
+    SshConfig,
+}
+
+impl From<ListFormat> for inventory::Format {
+    fn from(format: ListFormat) -> Self {
+        match format {
+            ListFormat::Csv => Self::Csv,
+            ListFormat::Terraform => Self::Terraform,
+            ListFormat::Ansible => Self::Ansible,
+            ListFormat::SshConfig => Self::SshConfig,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -367,66 +413,6 @@ impl FromStr for NodeArg {
         let shape = shape.parse().map_err(|_| format!("`{shape}` can't be the name of a shape"))?;
         let host = host.parse().map_err(|_| format!("`{host}` can't be the name of a host"))?;
         Ok(Self(NodeName { shape, host, daemon: Daemon::Tau }))
-    }
-}
-
-/// An sshd, `[USER@]ADDR[:PORT]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SshArg {
-    pub(crate) user: Option<String>,
-    pub(crate) address: Option<String>,
-    pub(crate) port: Option<u16>,
-}
-
-impl FromStr for SshArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (user, rest) = match text.rsplit_once('@') {
-            Some((user, rest)) => (Some(user.to_owned()), rest),
-            None => (None, text),
-        };
-        // Colons separate a port only behind a name, an IPv4 address or brackets.
-        let (address, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((address, "")) => (address, None),
-            Some((address, port)) => (address, Some(port.strip_prefix(':').unwrap_or(port))),
-            None if rest.matches(':').count() == 1 => match rest.split_once(':') {
-                Some((address, port)) => (address, Some(port)),
-                None => (rest, None),
-            },
-            None => (rest, None),
-        };
-        let port =
-            port.map(|port| port.parse::<u16>().map_err(|_| format!("`{port}` isn't a port"))).transpose()?;
-        if address.is_empty() || user.as_deref() == Some("") {
-            return Err(
-                "an sshd is written as [USER@]ADDR[:PORT], with brackets around an IPv6 address".to_owned()
-            );
-        }
-        Ok(Self { user, address: Some(address.to_owned()), port })
-    }
-}
-
-/// A location, `LAT,LONG`, as it is to be written.
-#[derive(Clone, Debug)]
-pub(crate) struct GpsArg(pub(crate) [String; 2]);
-
-impl FromStr for GpsArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-        let [lat, long] = parts.as_slice() else {
-            return Err("a location is written as LAT,LONG".to_owned());
-        };
-        for (degrees, most) in [(lat, 90.0), (long, 180.0)] {
-            let is_plain = degrees.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
-            let is_within = degrees.parse::<f64>().is_ok_and(|number| number.abs() <= most);
-            if !is_plain || !is_within {
-                return Err(format!("`{degrees}` isn't a number of degrees up to {most}"));
-            }
-        }
-        Ok(Self([(*lat).to_owned(), (*long).to_owned()]))
     }
 }
 

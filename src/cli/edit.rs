@@ -2,19 +2,24 @@
 //! the difference, checks the folder as it would be, and only then writes it.
 
 use super::args::{
-    Args, BootstrapCommand, EditOptions, HostAddOptions, HostCommand, KeyAddOptions, ShapeCommand,
-    ShapeOptions,
+    Args, BootstrapCommand, EditOptions, HostAddOptions, HostCommand, HostImportOptions, KeyAddOptions,
+    ListFormat, ShapeCommand, ShapeOptions,
 };
 use super::replace::Locked;
 use super::{CommandError, Exit, folder, terminal};
-use crate::artifact::Regular;
-use crate::author::{Edits, FileChange, Impossible, NewHost, NewLogin, NewNode, NewShape, ShapeChange};
+use crate::artifact::{Regular, leads_out};
+use crate::author::inventory::{self, Listed};
+use crate::author::{
+    Degrees, Edits, FileChange, Impossible, NewHost, NewLogin, NewNode, NewShape, ShapeChange,
+};
 use crate::check;
 use crate::identity::NodeKey;
 use crate::network::{Draft, Files, Finding, Severity, shown};
 use crate::render;
 use crate::resource::{HostName, NodeName, ShapeName};
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 /// The folder that is edited.
@@ -27,6 +32,9 @@ pub(crate) fn host(args: &Args, command: &HostCommand) -> miette::Result<Exit> {
     match command {
         HostCommand::Add(options) => {
             edit(args, &options.edit, |edits, folder| add_host(edits, folder, options))
+        }
+        HostCommand::Import(options) => {
+            edit(args, &options.edit, |edits, folder| import(edits, folder, options))
         }
         HostCommand::Remove { host, edit: options } => edit(args, options, |edits, folder| {
             edits.remove_host(host).map_err(|error| impossible(&error))?;
@@ -199,28 +207,103 @@ fn impossible(error: &Impossible) -> CommandError {
 
 fn add_host(edits: &mut Edits<'_>, folder: &Folder<'_>, options: &HostAddOptions) -> miette::Result<String> {
     let HostAddOptions { name, addr, ssh, jump, key, shapes, gps, edit: _ } = options;
-    let ssh = ssh.clone().unwrap_or_default();
-    let bare = addr.first().map(|address| address.split('/').next().unwrap_or_default().to_owned());
+    let listed = Listed {
+        name: name.clone(),
+        addresses: addr.clone(),
+        sshd: ssh.clone().unwrap_or_default(),
+        jumps: jump.clone(),
+        logins: key.clone(),
+        shapes: shapes.clone(),
+        location: gps.clone(),
+    };
+    add(edits, folder, listed)?;
+    Ok(format!("`spore plan --target @{name}` shows what it gets"))
+}
+
+/// Adds a host with a new key for each of its nodes.
+fn add(edits: &mut Edits<'_>, folder: &Folder<'_>, listed: Listed) -> miette::Result<()> {
+    let Listed { name, addresses, sshd, jumps, logins: named, shapes, location } = listed;
+    let bare = addresses.first().map(|address| address.split('/').next().unwrap_or_default().to_owned());
     let mut nodes = Vec::new();
     for shape in shapes.iter().collect::<BTreeSet<_>>() {
-        let (node, key) = new_node(folder.path, shape, name)?;
+        let (node, key) = new_node(folder.path, shape, &name)?;
         if let Some(key) = key {
             edits.secret(&node.key_file, key).map_err(|error| impossible(&error))?;
         }
         nodes.push(node);
     }
     let host = NewHost {
-        name: name.clone(),
-        addresses: addr.clone(),
-        ssh_address: ssh.address.or(bare).unwrap_or_default(),
-        ssh_port: ssh.port,
-        jumps: jump.clone(),
-        logins: logins(folder.draft, ssh.user.as_deref(), key)?,
-        location: gps.as_ref().map(|gps| gps.0.clone()),
+        logins: logins(folder.draft, sshd.user.as_deref(), &named)?,
+        name,
+        addresses,
+        ssh_address: sshd.address.or(bare).unwrap_or_default(),
+        ssh_port: sshd.port,
+        jumps,
+        location: location.map(|Degrees(degrees)| degrees),
         nodes,
     };
-    edits.add_host(&host).map_err(|error| impossible(&error))?;
-    Ok(format!("`spore plan --target @{name}` shows what it gets"))
+    edits.add_host(&host).map_err(|error| impossible(&error).into())
+}
+
+/// The maximum size of a list of hosts.
+const LONGEST_LIST: u64 = 16_000_000;
+
+/// Adds the hosts of a list that aren't in the folder yet.
+fn import(edits: &mut Edits<'_>, folder: &Folder<'_>, options: &HostImportOptions) -> miette::Result<String> {
+    let HostImportOptions { file, hosts, format, key, shapes, edit: _ } = options;
+    let unreadable = |why: String| {
+        CommandError::because(format!("can't read the hosts in {}", file.display()), None, Some(why))
+    };
+    let format = format.or_else(|| format_of(file)).ok_or_else(|| {
+        let help = "name it: --format csv, terraform, ansible or ssh-config";
+        CommandError::new(format!("the name of {} doesn't tell its format", file.display()), help)
+    })?;
+    let mut text = String::new();
+    let read = match file == Path::new("-") {
+        true => std::io::stdin().lock().take(LONGEST_LIST).read_to_string(&mut text),
+        false => File::open(file).and_then(|file| file.take(LONGEST_LIST).read_to_string(&mut text)),
+    };
+    read.map_err(|error| unreadable(error.to_string()))?;
+    let known: BTreeSet<ShapeName> = folder.draft.shapes.keys().cloned().collect();
+    let mut listed =
+        inventory::read(format.into(), &text, &known).map_err(|error| unreadable(error.to_string()))?;
+    if let Some(absent) = hosts.iter().find(|name| !listed.iter().any(|host| host.name == **name)) {
+        return Err(unreadable(format!("it doesn't list {absent}")).into());
+    }
+    listed.retain(|host| hosts.is_empty() || hosts.contains(&host.name));
+    let (there, new): (Vec<Listed>, Vec<Listed>) =
+        listed.into_iter().partition(|host| folder.draft.hosts.contains_key(&host.name));
+    let added = render::counted(new.len(), "host");
+    for mut host in new {
+        if host.addresses.is_empty() {
+            let what = format!("the list has no IP address of {}", host.name);
+            let help = "give it one: `addr` (spore_addr in an inventory), or the IP address of its sshd";
+            return Err(CommandError::new(what, help).into());
+        }
+        if host.logins.is_empty() {
+            host.logins.clone_from(key);
+        }
+        if host.shapes.is_empty() {
+            host.shapes.clone_from(shapes);
+        }
+        add(edits, folder, host)?;
+    }
+    let names: Vec<&str> = there.iter().map(|host| host.name.as_str()).collect();
+    Ok(match names.is_empty() {
+        true => format!("added {added}"),
+        false => format!("added {added}; in the folder already: {}", names.join(", ")),
+    })
+}
+
+/// The format that the name of a file suggests.
+fn format_of(file: &Path) -> Option<ListFormat> {
+    let name = file.file_name()?.to_str()?.to_ascii_lowercase();
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("csv") => Some(ListFormat::Csv),
+        Some("ini") => Some(ListFormat::Ansible),
+        _ if name == "config" || name == "ssh_config" => Some(ListFormat::SshConfig),
+        _ => None,
+    }
 }
 
 /// The logins of a new host.
@@ -273,6 +356,10 @@ fn new_node(folder: &Path, shape: &ShapeName, host: &HostName) -> miette::Result
     };
     let (key, text) = match path.symlink_metadata() {
         Ok(_) => {
+            let root = folder.canonicalize().map_err(|error| unusable(error.to_string()))?;
+            if leads_out(&path, &root) {
+                return Err(unusable("it is a link that leads out of the folder".to_owned()).into());
+            }
             let opened = Regular::open(&path).map_err(|error| unusable(error.to_string()))?;
             let bytes = opened.read(1 << 16).map_err(|error| unusable(error.to_string()))?;
             let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();

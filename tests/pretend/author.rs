@@ -284,3 +284,39 @@ fn what_is_shared_is_left_to_the_user() {
         .says("main: 5242");
     assert_eq!(files(folder.path()), before);
 }
+
+#[test]
+fn hosts_of_lists_are_added_once() {
+    let folder = folder("same-today");
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("hosts.csv"), "name,addr,ssh,shape\nh1,10.77.0.1,,\nh3,10.77.0.3,deploy@10.77.0.3,all\n")
+        .unwrap();
+    let import = run(folder.path(), "host import hosts.csv --key deploy").exits(0);
+    import.says("added 1 host; in the folder already: h1").says("wrote keys/all@h3.key, hosts.yaml");
+    run(folder.path(), "host import hosts.csv --key deploy").exits(0).says("nothing to change");
+    let json = r#"{"h4": {"addr": "10.77.0.4", "key": "deploy"}, "h5": {"addr": ["10.77.0.5"]}}"#;
+    fs::write(at("hosts.json"), json).unwrap();
+    run(folder.path(), "host import hosts.json")
+        .exits(1)
+        .says("--format csv, terraform, ansible or ssh-config");
+    let terraform = "host import hosts.json h5 --format terraform --key deploy --key fallback --shape all";
+    run(folder.path(), terraform).exits(0).says("  +  ssh: {addr: 10.77.0.5, auth: [deploy, fallback]}");
+    fs::write(at("inventory.ini"), "[all:vars]\nansible_user=deploy\n[elders]\nh6 ansible_host=10.77.0.6\n")
+        .unwrap();
+    run(folder.path(), "host import inventory.ini").exits(0).says("wrote keys/elders@h6.key, hosts.yaml");
+    fs::write(
+        at("ssh_config"),
+        "Host h7\n HostName h7.example.org\n User deploy\nHost h8\n HostName 10.77.0.8\n User deploy\n",
+    )
+    .unwrap();
+    let config = run(folder.path(), "host import ssh_config").exits(1);
+    config.says("the list has no IP address of h7");
+    run(folder.path(), "host import ssh_config h8 --shape all")
+        .exits(0)
+        .says("wrote keys/all@h8.key, hosts.yaml");
+    run(folder.path(), "host import ssh_config h9").exits(1).says("it doesn't list h9");
+    let hosts = fs::read_to_string(at("hosts.yaml")).unwrap();
+    for name in ["h1:", "h2:", "h3:", "h5:", "h6:", "h8:"] {
+        assert_eq!(hosts.lines().filter(|line| *line == name).count(), 1, "{name} {hosts}");
+    }
+}

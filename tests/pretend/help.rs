@@ -18,6 +18,7 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
     for words in [
         "init",
         "host add",
+        "host import",
         "host remove",
         "shape add",
         "shape set",
