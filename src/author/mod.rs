@@ -40,6 +40,9 @@ pub enum Impossible {
     /// The component is written in several files.
     #[error("the folder has more than one file for its {0}")]
     Several(&'static str),
+    /// A file isn't a text that could be read.
+    #[error("{0} can't be edited: it isn't a readable text file of the folder")]
+    Unreadable(String),
     /// A file can't be edited without changing something else.
     #[error("{file}:{}: {}", refused.line, refused.why)]
     Refused {
@@ -130,6 +133,10 @@ impl<'f> Edits<'f> {
     }
 
     fn edit(&mut self, file: &str, path: &Path, change: &Change) -> Result<(), Impossible> {
+        let is_changed = self.changed.iter().any(|change| change.path == file);
+        if !is_changed && self.files.has(file) && self.files.text(file).is_none() {
+            return Err(Impossible::Unreadable(file.to_owned()));
+        }
         let text = self.text(file).unwrap_or_default();
         let refused = |refused| Impossible::Refused { file: file.to_owned(), refused };
         let after = edit::edit(text, path, change).map_err(refused)?;

@@ -188,6 +188,14 @@ fn logins_are_added_in_each_dialect() {
 }
 
 #[test]
+fn a_file_that_is_not_text_is_left_alone() {
+    let mut files = Files::new("folder");
+    files.insert("shapes.yaml", b"a: {ports: {main: 1}}\n# \xff\n".to_vec());
+    let error = Edits::new(&files).add_shape(&shape()).unwrap_err();
+    assert_eq!(error, Impossible::Unreadable("shapes.yaml".to_owned()));
+}
+
+#[test]
 fn what_cannot_be_done_is_said() {
     let files = files("same-anchors");
     let mut edits = Edits::new(&files);

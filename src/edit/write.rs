@@ -34,10 +34,13 @@ impl<'d, 't> Around<'d, 't> {
         around
     }
 
-    /// The style of the part of `like` with this key.
-    fn below(&self, key: &str) -> Self {
+    /// The style of the part of `like` with this key, or of another part of the same kind.
+    fn below(&self, key: &str, new: &New) -> Self {
         let like = self.like.and_then(|like| match like.content.resolved() {
-            Content::Map(entries) => entries.iter().find(|entry| entry.key == key),
+            Content::Map(entries) => {
+                let same = entries.iter().find(|entry| entry.key == key);
+                same.or_else(|| entries.iter().rfind(|entry| is_like(new, &entry.value)))
+            }
             _ => None,
         });
         Self { like: like.map(|entry| &entry.value), ..*self }
@@ -70,7 +73,8 @@ pub(super) fn is_like(new: &New, value: &Node<'_>) -> bool {
             new.iter().any(|(key, _)| entries.iter().any(|entry| entry.key == *key))
         }
         (New::Map(_), _) => false,
-        _ => true,
+        (New::List(_), content) => matches!(content, Content::List(_)),
+        (New::Text(_) | New::Plain(_), content) => matches!(content, Content::Scalar { .. }),
     }
 }
 
@@ -141,7 +145,7 @@ fn block(new: &New, column: usize, around: &Around<'_, '_>) -> String {
     let lines: Vec<String> = match new {
         New::Map(entries) => {
             let column = column + around.indent;
-            entries.iter().map(|(key, value)| entry(key, value, column, &around.below(key))).collect()
+            entries.iter().map(|(key, value)| entry(key, value, column, &around.below(key, value))).collect()
         }
         New::List(items) => {
             let margin = " ".repeat(column + around.item_indent);
@@ -168,7 +172,7 @@ pub(super) fn inline(new: &New, around: &Around<'_, '_>) -> String {
         }
         New::Map(entries) => {
             let entry = |(key, value): &(String, New)| {
-                format!("{}: {}", scalar(key, None), inline(value, &around.below(key)))
+                format!("{}: {}", scalar(key, None), inline(value, &around.below(key, value)))
             };
             format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
         }

@@ -205,6 +205,11 @@ impl Files {
         }
     }
 
+    /// Whether there is such a file, readable or not.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.found.contains_key(path)
+    }
+
     /// Reads the components of the folder, but none of the files that they name.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::{Degrees, Format, Listed, read};
 use std::collections::BTreeSet;
 
 fn hosts(format: Format, text: &str) -> Vec<Listed> {
-    let shapes = ["elders", "members"].map(|name| name.parse().unwrap());
+    let shapes = ["all", "elders", "members"].map(|name| name.parse().unwrap());
     read(format, text, &BTreeSet::from(shapes)).unwrap()
 }
 
