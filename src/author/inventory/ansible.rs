@@ -81,8 +81,10 @@ impl Inventory {
             .map(str::to_owned)
             .collect();
         listed.addresses.retain(|address| !address.is_empty());
-        listed.shapes =
-            shapes.iter().filter(|shape| self.is_in(host, shape.as_str(), DEEPEST)).cloned().collect();
+        // Every inventory has the groups `all` and `ungrouped`: they aren't meant as shapes.
+        let is_meant = |shape: &ShapeName| !["all", "ungrouped"].contains(&shape.as_str());
+        let is_of = |shape: &&ShapeName| is_meant(shape) && self.is_in(host, shape.as_str(), DEEPEST);
+        listed.shapes = shapes.iter().filter(is_of).cloned().collect();
         Ok(listed)
     }
 }

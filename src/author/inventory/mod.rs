@@ -132,7 +132,8 @@ fn set(host: &mut Listed, field: &str, values: &[String], place: &str) -> Result
             host.shapes = values.iter().map(shape).collect::<Result<_, _>>()?;
         }
         "gps" => {
-            let location = values.join(",").parse::<Degrees>();
+            let parts: Vec<&str> = values.iter().map(|part| part.trim_matches(',')).collect();
+            let location = parts.join(",").parse::<Degrees>();
             host.location = Some(location.map_err(|error| wrong(error.to_string()))?);
         }
         _ => return Err(wrong(format!("`{field}` is none of name, addr, ssh, jump, key, shape and gps"))),

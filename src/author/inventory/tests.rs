@@ -99,8 +99,8 @@ ansible_port = 22
     let json = r#"{"_meta": {"hostvars": {"h1": {"ansible_host": "192.0.2.1", "ansible_port": 2222, "ansible_user": "deploy"}}},
         "all": {"children": ["ungrouped", "elders"]}, "elders": {"hosts": ["h1", "192.0.2.7"]}}"#;
     let expected = [
-        r#"h1 ["192.0.2.1"] deploy@192.0.2.1:2222 [] [] ["elders"] "#,
         r#"192.0.2.7 ["192.0.2.7"] -@192.0.2.7:- [] [] ["elders"] "#,
+        r#"h1 ["192.0.2.1"] deploy@192.0.2.1:2222 [] [] ["elders"] "#,
     ];
     assert_eq!(hosts(Format::Ansible, json).iter().map(shown).collect::<Vec<_>>(), expected);
     wrong(Format::Ansible, "h[1:9]\n", "line 1: only the INI format without ranges");

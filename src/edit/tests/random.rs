@@ -201,9 +201,7 @@ fn judge(before: &str, values: &Value, path: &Path, change: &Change, after: &str
     let (removed, added) =
         (&before.as_bytes()[head..before.len() - tail], &after.as_bytes()[head..after.len() - tail]);
     let (removed, added) = (String::from_utf8_lossy(removed), String::from_utf8_lossy(added));
-    let is_empty = |text: &str| {
-        text.starts_with('{') && text.ends_with('}') && text[1..text.len() - 1].trim().is_empty()
-    };
+    let is_empty = |text: &str| text.trim_matches(['{', '}', ' ']).is_empty();
     let is_null =
         |text: &str| ["", "~", "null"].iter().any(|null| null.starts_with(text) || null.ends_with(text));
     match change {
