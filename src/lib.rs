@@ -42,3 +42,7 @@ pub mod remote;
 pub mod pretend;
 
 pub mod cli;
+
+#[cfg(test)]
+#[path = "../tests/support/cases.rs"]
+mod cases;

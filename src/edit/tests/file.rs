@@ -179,7 +179,7 @@ impl<'r> Writer<'r> {
                 self.end_of_line();
             }
             2 if self.random.one_in(3) => self.block_scalar(column),
-            0..=3 => {
+            1..=3 => {
                 let anchor = anchor("s", self);
                 self.text.push(' ');
                 if self.random.one_in(20) {

@@ -4,11 +4,9 @@
 
 use super::super::{Change, New, Path, Step, Why, edit};
 use super::file::{Random, Writer};
+use crate::cases;
 use serde_yaml::Value;
 use std::collections::BTreeMap;
-
-#[path = "../../../tests/support/cases.rs"]
-mod cases;
 
 const FILES: u32 = 20_000;
 
