@@ -102,7 +102,11 @@ impl<'f> Edits<'f> {
     /// The changes, in an order in which the folder is sound after each of them if it is sound
     /// after all.
     pub fn finish(self) -> Vec<FileChange> {
-        self.changed.into_iter().filter(|change| change.before != change.after).collect()
+        let mut changes = self.changed;
+        changes.retain(|change| change.before != change.after);
+        // Files that name secrets come after the secrets.
+        changes.sort_by_key(|change| !change.is_secret);
+        changes
     }
 
     /// Adds a secret file.

@@ -104,6 +104,23 @@ fn a_host_that_is_added_is_read_as_it_was_meant() {
 }
 
 #[test]
+fn keys_of_several_hosts_are_written_before_the_file_that_names_them() {
+    for name in SAME {
+        let (_, changes) = edited(name, |edits| {
+            for n in 1..=3 {
+                let (mut host, key) = host();
+                host.name = format!("h9{n}").parse().unwrap();
+                host.ssh_port = Some(2000 + n);
+                host.nodes[0].key_file = format!("keys/all@h9{n}.key");
+                edits.secret(&host.nodes[0].key_file, key).unwrap();
+                edits.add_host(&host).unwrap();
+            }
+        });
+        assert!(changes.len() > 3 && changes[..3].iter().all(|change| change.is_secret), "{name}");
+    }
+}
+
+#[test]
 fn what_is_added_and_removed_again_leaves_the_same_bytes() {
     for name in SAME {
         let (host, key) = host();

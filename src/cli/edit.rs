@@ -122,7 +122,7 @@ fn edit(
         terminal::out("nothing to change\n");
         return Ok(Exit::Done);
     }
-    changes.iter().for_each(|change| show(args, change));
+    show(args, &changes);
     let bytes = |change: &'_ FileChange| change.after.clone().map(String::into_bytes);
     let after: Vec<(&str, Option<Vec<u8>>)> =
         changes.iter().map(|change| (change.path.as_str(), bytes(change))).collect();
@@ -137,22 +137,37 @@ fn edit(
     if !note.is_empty() {
         terminal::out(&format!("{note}\n"));
     }
-    let names: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+    let (secrets, others): (Vec<&FileChange>, Vec<&FileChange>) =
+        changes.iter().partition(|change| change.is_secret);
+    let mut names = match secrets.len() {
+        0..=MOST_NAMED => secrets.iter().map(|change| change.path.clone()).collect(),
+        count => vec![format!("{count} keys")],
+    };
+    names.extend(others.iter().map(|change| change.path.clone()));
     terminal::out(&format!("wrote {}\n", names.join(", ")));
     Ok(Exit::Done)
 }
 
-/// Shows the difference that a change makes; of a secret file only the name.
-fn show(args: &Args, change: &FileChange) {
-    let text = match change.is_secret {
-        true => format!("{} (new, readable only by you)\n", change.path),
-        false => {
-            let shown = |text: &str| shown(&change.path, text);
-            let (before, after) = (change.before.as_deref(), change.after.as_deref());
-            render::file_diff(&change.path, before, after, shown, terminal::style(args))
-        }
-    };
-    terminal::out(&format!("{text}\n"));
+/// The maximum number of new secrets that are named.
+const MOST_NAMED: usize = 4;
+
+/// Shows the difference that the changes make; of a secret file only the name.
+fn show(args: &Args, changes: &[FileChange]) {
+    let secrets = changes.iter().filter(|change| change.is_secret);
+    match secrets.clone().count() {
+        0 => {}
+        1..=MOST_NAMED => secrets
+            .for_each(|change| terminal::out(&format!("{} (new, readable only by you)\n", change.path))),
+        count => terminal::out(&format!("{count} keys (new, readable only by you)\n")),
+    }
+    for (i, change) in changes.iter().filter(|change| !change.is_secret).enumerate() {
+        let shown = |text: &str| shown(&change.path, text);
+        let (before, after) = (change.before.as_deref(), change.after.as_deref());
+        let text = render::file_diff(&change.path, before, after, shown, terminal::style(args));
+        let gap = if i == 0 { "" } else { "\n" };
+        terminal::out(&format!("{gap}{text}"));
+    }
+    terminal::out("\n");
 }
 
 /// Fails if the folder as it would be has an error.

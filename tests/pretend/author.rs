@@ -289,10 +289,14 @@ fn what_is_shared_is_left_to_the_user() {
 fn hosts_of_lists_are_added_once() {
     let folder = folder("same-today");
     let at = |name: &str| folder.path().join(name);
-    fs::write(at("hosts.csv"), "name,addr,ssh,shape\nh1,10.77.0.1,,\nh3,10.77.0.3,deploy@10.77.0.3,all\n")
-        .unwrap();
+    fs::write(
+        at("hosts.csv"),
+        "name,addr,ssh,shape\nh1,10.77.0.1,,\nh3,10.77.0.3,deploy@10.77.0.3,all\nh33,10.77.0.33,,all\n",
+    )
+    .unwrap();
     let import = run(folder.path(), "host import hosts.csv --key deploy").exits(0);
-    import.says("added 1 host; in the folder already: h1").says("wrote keys/all@h3.key, hosts.yaml");
+    import.says("added 2 hosts; in the folder already: h1");
+    import.says("wrote keys/all@h3.key, keys/all@h33.key, hosts.yaml");
     run(folder.path(), "host import hosts.csv --key deploy").exits(0).says("nothing to change");
     let json = r#"{"h4": {"addr": "10.77.0.4", "key": "deploy"}, "h5": {"addr": ["10.77.0.5"]}}"#;
     fs::write(at("hosts.json"), json).unwrap();
