@@ -3,7 +3,7 @@
 
 use super::write::{self, Around};
 use super::{Document, New, Path, Step, Way, is_block_scalar, is_flow, is_null};
-use crate::yaml::{Content, Node};
+use crate::yaml::{Content, Entry, Node};
 use std::str::FromStr as _;
 use yaml_edit::{Mapping, MappingEntry, YamlFile, YamlNode};
 
@@ -80,8 +80,32 @@ pub(super) fn add(
         flow: way.is_flow(before.text),
         ..Around::of(before, way)
     };
-    let text = write::value(&file.to_string(), &value, new, &around)?;
+    let mut text = write::value(&file.to_string(), &value, new, &around)?;
+    if !around.flow && are_apart(before, way) {
+        let line = text.find(&key_word).map(|at| text[..at].rfind('\n').map_or(0, |end| end + 1));
+        let is_apart = |line: &usize| {
+            let above = text[..*line].strip_suffix('\n').unwrap_or_default();
+            above.trim_end_matches([' ', '\t', '\r']).ends_with('\n')
+        };
+        let line = line.filter(|line| !is_apart(line));
+        line.into_iter().for_each(|line| text.insert_str(line, around.line_end));
+    }
     write::key(&text, &key_word, key)
+}
+
+/// Whether there is an empty line between each two entries of a mapping.
+fn are_apart(before: &Document<'_>, way: &Way<'_, '_>) -> bool {
+    let Content::Map(entries) = way.target().content.resolved() else { return false };
+    let own: Vec<_> = entries.iter().filter(|entry| entry.defined.is_none()).collect();
+    let is_apart = |pair: &[&Entry<'_>]| {
+        let [one, next] = pair else { return false };
+        let end = one.value.span.end.max(one.span.end) as usize;
+        let gap = before.text.get(end..next.span.start as usize).unwrap_or_default();
+        // Without the rest of the first line, and without the beginning of the last.
+        let lines = gap.rsplit_once('\n').map_or("", |(lines, _)| lines);
+        lines.split('\n').skip(1).any(|line| line.trim().is_empty())
+    };
+    own.len() > 1 && own.windows(2).all(is_apart)
 }
 
 /// Adds an item to the list at the end of the way.

@@ -53,7 +53,8 @@ h2:
 
 #[test]
 fn a_new_entry_has_the_style_of_the_others() {
-    let h3 = "\
+    // The others have an empty line between them.
+    let h3 = "
 h3:
     addr: '203.0.113.9'
     ssh: {addr: 203.0.113.9, port: 22}
@@ -65,6 +66,9 @@ h3:
     let crlf = |text: &str| text.replace('\n', "\r\n");
     becomes(&crlf(HOSTS), "", add(), &crlf(&format!("{HOSTS}{h3}")));
     becomes(&format!("\u{feff}{HOSTS}"), "", add(), &format!("\u{feff}{HOSTS}{h3}"));
+    // One is enough.
+    let apart = crlf(&format!("{HOSTS}\n"));
+    becomes(&apart, "", add(), &crlf(&format!("{HOSTS}{h3}")));
     let open = HOSTS.trim_end();
     becomes(open, "", add(), format!("{open}\n{h3}").trim_end());
     becomes(

@@ -324,3 +324,24 @@ fn hosts_of_lists_are_added_once() {
         assert_eq!(hosts.lines().filter(|line| *line == name).count(), 1, "{name} {hosts}");
     }
 }
+
+/// Processes that edit the same file at the same time lose nothing of each other.
+#[test]
+fn edits_at_the_same_time_are_all_made() {
+    let folder = folder("same-today");
+    let before = fs::read_to_string(folder.path().join("auth.yaml")).unwrap();
+    let all: Vec<_> = (0..8)
+        .map(|n| {
+            let mut command = spore(&["key", "add", &format!("login{n}"), "--user", "root"]);
+            command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut process in all {
+        assert!(process.wait().unwrap().success());
+    }
+    let after = fs::read_to_string(folder.path().join("auth.yaml")).unwrap();
+    assert!(after.starts_with(&before));
+    for n in 0..8 {
+        assert_eq!(after.matches(&format!("login{n}:")).count(), 1, "{after}");
+    }
+}
