@@ -1,6 +1,6 @@
 //! Changes one value in the text of a YAML file, and leaves every other byte as it is:
 //! comments, order, quotes, indentation, line ends, anchors, the byte-order mark. The entry
-//! point is [`edit`].
+//! point is [`edit()`].
 //!
 //! The crate yaml-edit finds the place (`place`), and `write` composes the new text. Neither is
 //! trusted: `verify` parses the result again, and compares all values and all bytes with those
