@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use bytes::Bytes;
 
@@ -10,7 +9,7 @@ use super::download::{Limits, download};
 use super::unpack::unpack;
 use super::{
     Architecture, Cache, DownloadError, FileError, FileKind, NotAProgram, NotTau, Pin, Sha256, Source,
-    UnpackError, Url, UrlError, build, file, gzip,
+    UnpackError, Url, UrlError, build, file,
 };
 use crate::resource::Version;
 
@@ -20,7 +19,6 @@ pub struct Artifact {
     architecture: Option<Architecture>,
     version: Option<Version>,
     bytes: Bytes,
-    gzip: OnceLock<Bytes>,
 }
 
 impl Artifact {
@@ -37,7 +35,6 @@ impl Artifact {
             architecture: Architecture::of_program(&bytes).ok(),
             version: None,
             bytes,
-            gzip: OnceLock::new(),
         }
     }
 
@@ -63,13 +60,6 @@ impl Artifact {
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
-    }
-
-    /// The same bytes, gzipped for the transfer. The first call takes about a second of
-    /// processor time, spread over all cores; concurrent calls wait for it.
-    #[must_use]
-    pub fn gzip(&self) -> &Bytes {
-        self.gzip.get_or_init(|| gzip::compress(&self.bytes))
     }
 }
 

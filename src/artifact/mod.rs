@@ -2,7 +2,7 @@
 //!
 //! The entry points are [`fetch()`] (what a network folder pins), [`open`] (`--tau PATH`) and
 //! [`Artifact::from_file`] (a plugin), which return an [`Artifact`]: bytes held in memory
-//! once, and compressed once for all hosts. [`pin()`] (`spore tau pin`) returns a [`Pin`].
+//! once. [`compress()`] is for sending them. [`pin()`] (`spore tau pin`) returns a [`Pin`].
 //!
 //! What always holds:
 //! - Bytes that have a pin are used only if they match it, wherever they come from. Cached
@@ -19,10 +19,10 @@
 
 mod build;
 mod cache;
+mod compress;
 mod download;
 mod fetch;
 mod file;
-mod gzip;
 mod host_download;
 mod kind;
 mod pin;
@@ -37,6 +37,7 @@ mod tests;
 pub use crate::resource::Sha256;
 pub use build::{NotTau, build_info};
 pub use cache::Cache;
+pub use compress::{Encoding, compress};
 pub use download::DownloadError;
 pub use fetch::{Artifact, FetchError, FetchEvent, fetch, open, pin};
 pub use file::{FileError, Regular, leads_out};

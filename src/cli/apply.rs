@@ -7,15 +7,15 @@ use super::lock::{self, Taken};
 use super::plan::{note_age, shown};
 use super::progress::{self, Watched};
 use super::receipts::{Record, Unchanged};
-use super::supplies::{self, Binaries};
-use super::survey::{Basis, Subject, Survey, known_hosts, probe, survey};
+use super::supplies::Binaries;
+use super::survey::{Basis, Subject, Survey, probe, survey};
 use super::terminal::Interrupts;
-use super::{CommandError, Exit, folder, receipts, saved, terminal};
+use super::{CommandError, Exit, folder, receipts, saved, terminal, trust};
 use crate::desired::Desired;
 use crate::network::Secrets;
 use crate::plan::action::{Action, Staged};
 use crate::plan::{HostReceipt, Plan, Probed};
-use crate::remote::{Connection, Locks, Payload, Payloads, RemoteLimits, Stop, apply};
+use crate::remote::{Connection, Locks, Payload, Payloads, Program, RemoteLimits, Stop, apply};
 use crate::render;
 use crate::resource::{FileSource, HostName, ResourceId, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -194,7 +194,8 @@ async fn saved_plan(args: &Args, options: &ApplyOptions, path: &Path) -> miette:
 
     let connection = &options.plan.connection;
     let Survey { subject, plan, .. } = planned;
-    let (basis, hosts) = probe(&subject, &known_hosts(connection)?, connection, None).await?;
+    let host_keys = trust::host_keys(connection, &subject.network, None).await?;
+    let (basis, hosts) = probe(&subject, &host_keys, connection, None).await?;
     for host in plan.hosts() {
         if let Some(Probed::Nothing(why)) = basis.probed().get(host) {
             let what = format!("{host}: {}; nothing was changed", render::why(why));
@@ -401,9 +402,9 @@ fn payloads(
             FileSource::Program(_) if is_downloaded => {
                 binaries.on_demand(source).map(|program| Payload::OnDemand(Arc::new(program)))
             }
-            FileSource::Program(_) | FileSource::Plugin(_) => {
-                binaries.artifact(source)?.map(|artifact| Payload::Artifact(supplies::program(&artifact)))
-            }
+            FileSource::Program(_) | FileSource::Plugin(_) => binaries
+                .artifact(source)?
+                .map(|artifact| Payload::Artifact(Arc::new(Program::new(artifact.bytes().clone())))),
             FileSource::Host => None,
         };
         payloads.extend(payload.map(|payload| (source.clone(), payload)));

@@ -114,6 +114,14 @@ pub(crate) enum Command {
     p2p.bootstrap if it is listed there. Other differences are left alone.",
     mut_arg("targets", |targets| targets.hide(true)))]
     Retire(RetireOptions),
+    /// Show the keys of hosts that aren't known yet, and add them to known_hosts
+    #[command(
+        after_help = "Example: spore trust host1\nThe keys are added to the file known_hosts in the folder, so that others who use the folder\nneedn't do the same. Only jump hosts on the way are logged in to. A changed or revoked key is never added.",
+        mut_arg("rehash", |rehash| rehash.hide(true)),
+        mut_arg("accept_new_host_keys", |accept| accept.hide(true)),
+        mut_arg("ask_sudo_password", |ask| ask.hide(true))
+    )]
+    Trust(TrustOptions),
     /// Manage the tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
@@ -289,7 +297,7 @@ pub(crate) struct ConnectionOptions {
     /// Ignore cached digests and rehash every file
     #[arg(long)]
     pub(crate) rehash: bool,
-    /// Check host keys against this file instead of ~/.ssh/known_hosts
+    /// Check host keys against this file alone
     #[arg(long, value_name = "FILE", env = "SPORE_KNOWN_HOSTS", hide_env_values = true)]
     pub(crate) known_hosts: Option<PathBuf>,
     /// Ignore the SSH configuration (~/.ssh/config); only the folder says how hosts are reached
@@ -298,6 +306,12 @@ pub(crate) struct ConnectionOptions {
     /// Print every action, also when it begins, and the SSH options that spore doesn't support
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    /// Add the keys of hosts that known_hosts doesn't list, for first contact from a pipeline
+    #[arg(long)]
+    pub(crate) accept_new_host_keys: bool,
+    /// Prompt for the password that sudo asks for on the hosts (or set SPORE_SUDO_PASSWORD)
+    #[arg(long)]
+    pub(crate) ask_sudo_password: bool,
     /// Set a time-out, e.g. settle=2.5 or connect=30 (README.md lists them)
     #[arg(
         long = "timeout",
@@ -351,6 +365,20 @@ pub(crate) struct HostsOptions {
     /// Only these hosts
     #[arg(value_name = "HOST")]
     pub(crate) hosts: Vec<HostName>,
+    #[command(flatten)]
+    pub(crate) folder: FolderOptions,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionOptions,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct TrustOptions {
+    /// These hosts, instead of all that aren't known
+    #[arg(value_name = "HOST")]
+    pub(crate) hosts: Vec<HostName>,
+    /// Don't prompt
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) folder: FolderOptions,
     #[command(flatten)]

@@ -5,7 +5,7 @@
 //! display.
 
 use super::CommandError;
-use crate::plan::scheduler::{Next, Skipped};
+use crate::plan::scheduler::Skipped;
 use crate::plan::wire::{ActionReport, Outcome};
 use crate::plan::{Applied, Plan};
 use crate::remote::{ApplyEvent, ApplyEventKind};
@@ -29,8 +29,6 @@ pub(super) struct EventLog {
     out: Box<dyn Write + Send>,
     /// The first error. Nothing is written after it, and the apply goes on.
     error: Option<io::Error>,
-    /// The number of the current wave, from 1; `None` while files are staged.
-    wave: Option<usize>,
     /// For each host, when its progress was last written.
     told: BTreeMap<HostName, Instant>,
 }
@@ -45,7 +43,7 @@ impl EventLog {
             true => Box::new(io::stdout()),
             false => Box::new(File::create(path).map_err(|error| failed(path, &error))?),
         };
-        let mut log = Self { out, error: None, wave: None, told: BTreeMap::new() };
+        let mut log = Self { out, error: None, told: BTreeMap::new() };
         log.write(Event::Version { version: FORMAT, spore: env!("CARGO_PKG_VERSION") });
         match log.error.take() {
             Some(error) => Err(failed(path, &error)),
@@ -72,8 +70,8 @@ impl EventLog {
     /// Writes an event.
     pub(super) fn tell(&mut self, event: &ApplyEvent) {
         let told = match &event.kind {
-            ApplyEventKind::Action { host, action, report } => {
-                let (name, step) = (name(host), Step::of(action, self.wave));
+            ApplyEventKind::Action { host, wave, action, report } => {
+                let (name, step) = (name(host), Step::of(action, wave.map(|wave| wave + 1)));
                 match report {
                     ActionReport::Began { .. } => Event::Started { host: name, step },
                     ActionReport::Sent { sent, total, .. } => {
@@ -93,7 +91,9 @@ impl EventLog {
                     ActionReport::NotFetched { why, .. } => {
                         Event::NotFetched { host: name, step, reason: why.clone() }
                     }
-                    ActionReport::Runs { .. } | ActionReport::NotReached { .. } => return,
+                    ActionReport::Runs { .. }
+                    | ActionReport::Settles { .. }
+                    | ActionReport::NotReached { .. } => return,
                     ActionReport::Ended { outcome, .. } if outcome.is_good() => {
                         Event::Done { host: name, step, already: *outcome == Outcome::Already }
                     }
@@ -103,9 +103,9 @@ impl EventLog {
                     }
                 }
             }
-            ApplyEventKind::Lost { host, action, error } => Event::Failed {
+            ApplyEventKind::Lost { host, wave, action, error } => Event::Failed {
                 host: name(host),
-                step: action.as_ref().map(|action| Step::of(action, self.wave)),
+                step: action.as_ref().map(|action| Step::of(action, wave.map(|wave| wave + 1))),
                 reason: Printable::composed(render::host_error(error)),
             },
             ApplyEventKind::Died(node) => Event::Failed {
@@ -122,13 +122,7 @@ impl EventLog {
                 }
                 return;
             }
-            ApplyEventKind::Began(next) => {
-                if let Next::Run { wave, hosts: _ } = next {
-                    self.wave = Some(wave + 1);
-                }
-                return;
-            }
-            ApplyEventKind::Started(_) | ApplyEventKind::Ended(_) => return,
+            ApplyEventKind::Began(_) | ApplyEventKind::Started(_) | ApplyEventKind::Ended(_) => return,
         };
         self.write_at(event.at, told);
     }

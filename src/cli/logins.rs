@@ -8,7 +8,7 @@ use crate::identity::SshKeyKind;
 use crate::network;
 use crate::plan::{NoKey, UnusableKey};
 use crate::ssh::agent::{self, Agent};
-use crate::ssh::{self, AgentKey, Credential, PublicKey, SecretText};
+use crate::ssh::{self, AgentKey, Certificate, Certified, Credential, KeyError, PublicKey, SecretText};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,9 @@ const LONGEST_KEY: u64 = 1 << 20;
 /// The maximum number of attempts over one connection. An sshd usually ends it after six failed
 /// ones.
 const MOST_ATTEMPTS: usize = 5;
+
+/// How often a passphrase is asked for.
+const MOST_PASSPHRASES: usize = 3;
 
 /// The keys to log in with: those of files, by path, and those of the user's SSH agent. Each file
 /// is read, and its passphrase asked for, only once for each agent.
@@ -69,18 +72,30 @@ impl Keys {
             if !has_key && login.password.is_none() && is_missing && !only_files {
                 self.add_from_agent(&mut credentials, &agent);
             }
+            self.add_certificates(&mut credentials, configuration);
             if let Some(password) = &login.password {
                 let password = String::from_utf8_lossy(password.expose()).into_owned();
                 credentials.push(Credential::Password(SecretText::new(password)));
             }
+            // What the server has refused once is never tried again.
+            let earlier = logins.iter().filter(|earlier| earlier.user == *login.user);
+            let mut tried: Vec<Credential> = earlier.flat_map(|login| login.credentials.clone()).collect();
+            credentials.retain(|credential| {
+                let is_new = !tried.iter().any(|earlier| is_same(earlier, credential));
+                tried.push(credential.clone());
+                is_new
+            });
             let fits = |last: &&mut ssh::Login| {
                 last.user == *login.user && last.credentials.len() + credentials.len() <= MOST_ATTEMPTS
             };
-            match logins.last_mut().filter(fits) {
-                Some(last) => last.credentials.append(&mut credentials),
-                None if credentials.is_empty() => {}
-                None => logins.push(ssh::Login { user: login.user.to_string(), credentials }),
+            if let Some(last) = logins.last_mut().filter(fits) {
+                last.credentials.append(&mut credentials);
+                continue;
             }
+            logins.extend(credentials.chunks(MOST_ATTEMPTS).map(|credentials| ssh::Login {
+                user: login.user.to_string(),
+                credentials: credentials.to_vec(),
+            }));
         }
         (logins, problems)
     }
@@ -103,7 +118,7 @@ impl Keys {
         if let Some(found) = configuration
             && !found.names_identity_files
         {
-            // Nobody named these files, so nobody is asked for their passphrases.
+            // These are the default files, which the user may not even know, so there is no prompt for a passphrase.
             let files = found.identity_files.iter().filter(|path| is_plain(path));
             for path in files {
                 credentials.extend(self.load(path, &agent).unwrap_or_default());
@@ -111,6 +126,13 @@ impl Keys {
         }
         if !configuration.is_some_and(|found| found.identities_only) {
             self.add_from_agent(&mut credentials, &agent);
+        }
+        self.add_certificates(&mut credentials, configuration);
+        let all = std::mem::take(&mut credentials);
+        for credential in all {
+            if !credentials.iter().any(|earlier| is_same(earlier, &credential)) {
+                credentials.push(credential);
+            }
         }
         credentials.truncate(MOST_ATTEMPTS);
         ssh::Login { user: user.to_owned(), credentials }
@@ -125,10 +147,31 @@ impl Keys {
                     other.is(&public) && other.is_certificate() == key.is_certificate()
                 }
                 Credential::Key(other) => other.public_key().key_data() == public.key_data(),
-                Credential::Password(_) => false,
+                Credential::Certificate(..) | Credential::Password(_) => false,
             };
             if credentials.len() < MOST_ATTEMPTS && !credentials.iter().any(is_there) {
                 credentials.push(Credential::Agent(key.clone()));
+            }
+        }
+    }
+
+    /// Adds the certificates of the files that the user's SSH configuration names, each before the key
+    /// that it is for. The key may also be one of the agent that wouldn't be tried without it.
+    fn add_certificates(&mut self, credentials: &mut Vec<Credential>, configuration: Option<&Resolved>) {
+        let Some(found) = configuration else { return };
+        // `CertificateFile` may name a file that only some machines have.
+        for certificate in found.certificates.iter().filter_map(|path| certificate(path)) {
+            let place = credentials.iter().position(|tried| signer(tried, &certificate).is_some());
+            let signs = match place.and_then(|at| credentials.get(at)) {
+                Some(key) => signer(key, &certificate),
+                None => {
+                    let mut own = self.agent(&found.agent).iter().cloned().map(Credential::Agent);
+                    own.find_map(|key| signer(&key, &certificate))
+                }
+            };
+            if let Some(signs) = signs {
+                let at = place.unwrap_or(credentials.len());
+                credentials.insert(at, Credential::Certificate(Arc::new(certificate), signs));
             }
         }
     }
@@ -164,21 +207,21 @@ impl Keys {
     /// The key of a file. If the file is missing, encrypted or leads to a security key, it may be
     /// in the agent, which then signs. The public half tells, which is in the file or next to it.
     fn loaded(&mut self, path: &Path, agent: &AgentSocket) -> Result<Vec<Credential>, NoKey> {
+        let certificate = certificate(&beside(path, "-cert.pub"));
         let text = text(path);
         if let Ok(text) = &text
             && SshKeyKind::of(text) == SshKeyKind::Plain
         {
-            return key(path, text);
+            return Ok(certified(key(path, text)?, certificate, path));
         }
         let public = text.as_deref().ok().and_then(agent::public_half).or_else(|| {
-            let beside = path.as_os_str().to_string_lossy() + ".pub";
-            PublicKey::from_openssh(self::text(Path::new(&*beside)).ok()?.trim()).ok()
+            let public = self::text(&beside(path, ".pub")).ok()?;
+            PublicKey::from_openssh(public.trim()).ok()
         });
+        let public = public.or_else(|| Some(PublicKey::new(certificate.as_ref()?.public_key().clone(), "")));
         let in_agent = public.map(|public| self.in_agent(&public, agent)).unwrap_or_default();
-        match in_agent.is_empty() {
-            true => key(path, &text?),
-            false => Ok(in_agent),
-        }
+        let keys = if in_agent.is_empty() { key(path, &text?)? } else { in_agent };
+        Ok(certified(keys, certificate, path))
     }
 
     /// The agent's copy of a key, after its certificates for it.
@@ -213,9 +256,78 @@ impl Keys {
     }
 }
 
+/// The key of a file. If its passphrase is typed and wrong, it may be typed again.
 fn key(path: &Path, text: &str) -> Result<Vec<Credential>, NoKey> {
-    let key = ssh::key::load(path, text, &mut passphrase).map_err(NoKey::Key)?;
-    Ok(vec![Credential::Key(key)])
+    let is_typed = std::env::var_os("SPORE_SSH_PASSPHRASE").is_none();
+    for _ in 1..MOST_PASSPHRASES {
+        match ssh::key::load(path, text, &mut passphrase) {
+            Err(KeyError::WrongPassphrase) if is_typed => {
+                terminal::urgent(&format!("wrong passphrase for {}", path.display()));
+            }
+            loaded => return loaded.map(|key| vec![Credential::Key(key)]).map_err(NoKey::Key),
+        }
+    }
+    ssh::key::load(path, text, &mut passphrase).map(|key| vec![Credential::Key(key)]).map_err(NoKey::Key)
+}
+
+/// Whether a server that refuses one of these refuses the other as well.
+fn is_same(one: &Credential, other: &Credential) -> bool {
+    let certificate = |credential: &Credential| match credential {
+        Credential::Certificate(certificate, _) => Some((**certificate).clone()),
+        Credential::Agent(key) => key.certificate().cloned(),
+        Credential::Key(_) | Credential::Password(_) => None,
+    };
+    let key = |credential: &Credential| match credential {
+        Credential::Key(key) => Some(key.public_key().key_data().clone()),
+        Credential::Agent(key) if !key.is_certificate() => Some(key.public().key_data().clone()),
+        _ => None,
+    };
+    match (one, other) {
+        (Credential::Password(one), Credential::Password(other)) => one.expose() == other.expose(),
+        _ => {
+            certificate(one).is_some() && certificate(one) == certificate(other)
+                || key(one).is_some() && key(one) == key(other)
+        }
+    }
+}
+
+/// The certificate in a file, if there is one.
+fn certificate(path: &Path) -> Option<Certificate> {
+    Certificate::from_openssh(text(path).ok()?.trim()).ok()
+}
+
+/// The key of a certificate, if this is it.
+fn signer(credential: &Credential, certificate: &Certificate) -> Option<Certified> {
+    let is_its = |key: &PublicKey| key.key_data() == certificate.public_key();
+    match credential {
+        Credential::Key(key) if is_its(key.public_key()) => Some(Certified::InFile(Arc::clone(key))),
+        Credential::Agent(key) if is_its(&key.public()) && !key.is_certificate() => {
+            Some(Certified::InAgent(key.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// The keys, after the certificate for one of them, as OpenSSH tries them.
+fn certified(keys: Vec<Credential>, certificate: Option<Certificate>, path: &Path) -> Vec<Credential> {
+    let Some(certificate) = certificate else { return keys };
+    if let Some(signs) = keys.iter().find_map(|key| signer(key, &certificate)) {
+        return [vec![Credential::Certificate(Arc::new(certificate), signs)], keys].concat();
+    }
+    // If the agent has a certificate itself, it needs no other.
+    let is_of = |key: &AgentKey| key.public().key_data() == certificate.public_key();
+    if !keys.iter().any(|key| matches!(key, Credential::Agent(key) if is_of(key))) {
+        let path = path.display();
+        terminal::note(&format!("note: {path}-cert.pub isn't a certificate for {path}, and isn't used"));
+    }
+    keys
+}
+
+/// The file whose name has this ending in addition.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(ending);
+    PathBuf::from(beside)
 }
 
 /// Whether the file is a private key that isn't encrypted.

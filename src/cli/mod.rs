@@ -4,6 +4,7 @@
 
 mod apply;
 mod args;
+mod attendant;
 mod check;
 mod demo;
 mod drift;
@@ -15,6 +16,7 @@ mod folder;
 mod format;
 mod init;
 mod key;
+mod known_hosts;
 mod lock;
 mod logins;
 mod plan;
@@ -34,6 +36,7 @@ mod supplies;
 mod survey;
 mod tau;
 mod terminal;
+mod trust;
 mod verify;
 
 use crate::resource::Printable;
@@ -152,6 +155,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         }
         Command::Facts(options) => {
             until_interrupted("facts", true, facts::run(args.clone(), options.clone())).await
+        }
+        Command::Trust(options) => {
+            until_interrupted("trust", true, trust::run(args.clone(), options.clone())).await
         }
         Command::Key(KeyCommand::Add(options)) => edit::add_key(args, options),
         Command::Key(command) => Ok(key::run(command)),

@@ -2,7 +2,7 @@
 
 use super::args::{Args, Format, PlanArgs};
 use super::survey::{self, Survey, survey_of, survey_offline};
-use super::{Exit, format, saved, terminal};
+use super::{Exit, format, saved, terminal, trust};
 use crate::facts::file::Gathered;
 use crate::network::Secrets;
 use crate::plan::file::{PlanPage, Verdict};
@@ -38,8 +38,8 @@ pub(super) async fn made(args: &Args, options: &PlanArgs) -> miette::Result<Surv
     let secrets = if options.without_secrets { Secrets::Elsewhere } else { Secrets::Needed };
     let subject = survey::subject(args, &options.plan, secrets, None)?;
     let Some(path) = &options.facts else {
-        let known = survey::known_hosts(&options.plan.connection)?;
-        return survey_of(subject, &known, &options.plan.connection).await;
+        let host_keys = trust::host_keys(&options.plan.connection, &subject.network, None).await?;
+        return survey_of(subject, &host_keys, &options.plan.connection).await;
     };
     let file = saved::facts(path, &subject.network.domain.root.value)?;
     note_age(&file.facts);

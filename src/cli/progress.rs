@@ -113,7 +113,11 @@ impl Watched {
             ApplyEventKind::Began(Next::Look(_)) if self.verbose => {
                 self.line("  … checking that the nodes are still up");
             }
-            ApplyEventKind::Began(Next::Look(_) | Next::Finished)
+            ApplyEventKind::Began(Next::Wait(hosts)) if self.verbose => {
+                let hosts: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+                self.line(&format!("  … waiting until these have stayed healthy: {}", hosts.join(", ")));
+            }
+            ApplyEventKind::Began(Next::Look(_) | Next::Wait(_) | Next::Finished)
             | ApplyEventKind::Started(_)
             | ApplyEventKind::Ended(_) => {}
             ApplyEventKind::Skipped(skipped) => {
@@ -125,11 +129,14 @@ impl Watched {
                 let sign = self.style.paint(Tone::Bad, "✗");
                 self.line(&format!("  {sign} {} {}", node.host, render::died(&node)));
             }
-            ApplyEventKind::Action { report: ActionReport::Runs { .. }, .. } => {}
-            ApplyEventKind::Action { host, action, report: ActionReport::NotReached { .. } } => {
+            ApplyEventKind::Action {
+                report: ActionReport::Runs { .. } | ActionReport::Settles { .. },
+                ..
+            } => {}
+            ApplyEventKind::Action { host, action, report: ActionReport::NotReached { .. }, .. } => {
                 self.line(&format!("  … {host} {}: {}", render::action(&action.action), render::NOT_REACHED));
             }
-            ApplyEventKind::Action { host, action, report: ActionReport::Began { .. } } => {
+            ApplyEventKind::Action { host, action, report: ActionReport::Began { .. }, .. } => {
                 self.running.insert(host.clone(), (action.action.clone(), None));
                 self.began(host, &action.action);
             }
@@ -139,7 +146,7 @@ impl Watched {
                 }
                 self.moved(host, sent, Some(total));
             }
-            ApplyEventKind::Action { host, action, report: ActionReport::Got { bytes, .. } } => {
+            ApplyEventKind::Action { host, action, report: ActionReport::Got { bytes, .. }, .. } => {
                 if let Some((_, moved)) = self.running.get_mut(&host) {
                     *moved = Some(Moved::Downloaded(bytes));
                 }
@@ -149,14 +156,15 @@ impl Watched {
                 };
                 self.moved(host, bytes, total);
             }
-            ApplyEventKind::Action { host, action, report: ActionReport::NotFetched { why, .. } } => {
+            ApplyEventKind::Action { host, action, report: ActionReport::NotFetched { why, .. }, .. } => {
                 if let Some(bar) = self.bar_of.remove(&host) {
                     bar.finish_and_clear();
                 }
                 self.line(&format!("  … {host} {}", render::not_fetched(&action.action, &why)));
             }
-            ApplyEventKind::Action { host, action, report: ActionReport::Ended { outcome, .. } } => {
+            ApplyEventKind::Action { host, wave, action, report: ActionReport::Ended { outcome, .. } } => {
                 self.clear(&host);
+                let of_wave = self.of_wave(wave);
                 match self.staging.get_mut(&host).filter(|_| outcome.is_good()) {
                     Some(left) if *left > 1 => *left -= 1,
                     Some(_) => {
@@ -164,21 +172,30 @@ impl Watched {
                     }
                     None => {
                         let text = render::ended(&host, &action.action, &outcome, self.style);
-                        self.line(text.trim_end_matches('\n'));
+                        self.line(&format!("{}{of_wave}", text.trim_end_matches('\n')));
                     }
                 }
             }
-            ApplyEventKind::Lost { host, action, error } => {
+            ApplyEventKind::Lost { host, wave, action, error } => {
                 self.clear(&host);
                 let sign = self.style.paint(Tone::Bad, "✗");
                 let what = action.map(|action| format!(" {}", render::action(&action.action)));
                 let what = what.unwrap_or_default();
                 self.line(&format!(
-                    "  {sign} {host}{what}: {}; {}",
+                    "  {sign} {host}{what}: {}; {}{}",
                     render::host_error(&error),
-                    render::host_help(&error)
+                    render::host_help(&error),
+                    self.of_wave(wave)
                 ));
             }
+        }
+    }
+
+    /// What is added to a line if it isn't about the current wave.
+    fn of_wave(&self, wave: Option<usize>) -> String {
+        match wave.filter(|wave| Some(*wave) != self.wave) {
+            Some(wave) => self.style.paint(Tone::Faint, format!(" (wave {})", wave + 1)).to_string(),
+            None => String::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! from then on, the code is the same as for `plan` and `apply`.
 
 use super::args::{ApplyOptions, Args, FolderOptions};
+use super::known_hosts::HostKeys;
 use super::pretended::{failure, unless_interrupted, written};
 use super::survey::{Subject, survey_of};
 use super::{CommandError, Exit, apply, folder, terminal};
@@ -17,7 +18,7 @@ use crate::resource::Sha256;
 use crate::ssh::KnownHosts;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) async fn run(args: &Args, options: FolderOptions) -> miette::Result<Exit> {
@@ -39,7 +40,8 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
     ));
     terminal::out(&assumptions(&network, architecture));
     let network = pretended(network, architecture, &mut fleet).await?;
-    let known = KnownHosts::parse(Path::new("known_hosts"), &fleet.known_hosts());
+    let file = PathBuf::from("known_hosts");
+    let host_keys = HostKeys::of(KnownHosts::parse(&file, &fleet.known_hosts()), file);
 
     let mut options = ApplyOptions::default();
     // A simulated node never exits seconds after its start, so a short settle time is
@@ -47,7 +49,7 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
     options.plan.connection.timeouts.extend("settle=0.5".parse::<TimeOut>());
     options.plan.connection.no_ssh_config = true;
     let subject = || Subject::of((network.clone(), BTreeMap::new()), None, Options::default());
-    let survey = survey_of(subject()?, &known, &options.plan.connection).await?;
+    let survey = survey_of(subject()?, &host_keys, &options.plan.connection).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.unplanned.is_empty() || !survey.plan.refusals.is_empty() {
         terminal::out(
@@ -64,7 +66,7 @@ async fn rehearse(args: &Args, network: Network, style: Style) -> miette::Result
         }
     }
     terminal::out("\nplanning again:\n");
-    let survey = survey_of(subject()?, &known, &options.plan.connection).await?;
+    let survey = survey_of(subject()?, &host_keys, &options.plan.connection).await?;
     terminal::out(&render::plan(&survey.plan, style));
     if !survey.plan.is_empty() {
         terminal::out(
@@ -159,6 +161,7 @@ async fn pretended(
             port: address.port,
             names_port: true,
             jumps: Vec::new(),
+            unreadable_jump: None,
             logins: vec![Arc::new(login)],
         };
     }

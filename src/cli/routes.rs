@@ -4,15 +4,15 @@
 //! user's SSH configuration. [`Routes::prepare`] asks about the latter.
 
 use super::args::ConnectionOptions;
+use super::known_hosts::HostKeys;
 use super::logins::Keys;
-use super::ssh_config::{Query, Resolved, SshConfig};
+use super::ssh_config::{Query, Resolved, SshConfig, local_user};
 use crate::network::{self, Host, Jump, Network};
 use crate::plan::Unplanned;
 use crate::resource::{HostName, Printable};
 use crate::ssh::{KnownHosts, Login, ProxyCommand, Route, Server, ServerAddress};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 /// How many servers one way may lead through.
@@ -22,13 +22,15 @@ const LONGEST: usize = 8;
 /// user's keys.
 pub(crate) struct Routes {
     keys: Keys,
-    known: KnownHosts,
+    host_keys: HostKeys,
     configuration: SshConfig,
     /// Whether the file with the trusted host keys was chosen for this command.
     is_known_chosen: bool,
     /// Whether the time-out for connecting was.
     is_timeout_chosen: bool,
     hosts: BTreeMap<HostName, network::Ssh>,
+    /// The hosts of the folder. Others are those that only a roster names.
+    listed: BTreeSet<HostName>,
     /// The ways to jump hosts, including their own servers: to those that are hosts of the folder, by
     /// name, and to others.
     named: BTreeMap<String, Vec<Arc<Server>>>,
@@ -50,15 +52,17 @@ struct JumpKey {
 }
 
 impl Routes {
-    /// Routes to servers that have to prove their identity with one of these keys.
-    pub(crate) fn new(known: &KnownHosts, options: &ConnectionOptions) -> Self {
+    /// Routes to servers that have to prove their identity with one of these keys. `network` is
+    /// the one that was read from the folder.
+    pub(crate) fn new(host_keys: &HostKeys, network: &Network, options: &ConnectionOptions) -> Self {
         Self {
             keys: Keys::default(),
-            known: known.clone(),
+            host_keys: host_keys.clone(),
             configuration: SshConfig::find(options),
             is_known_chosen: options.known_hosts.is_some(),
             is_timeout_chosen: options.timeouts.iter().any(|time_out| time_out.is_of("connect")),
             hosts: BTreeMap::new(),
+            listed: network.hosts.keys().cloned().collect(),
             named: BTreeMap::new(),
             jumps: BTreeMap::new(),
             local_user: None,
@@ -92,11 +96,39 @@ impl Routes {
         if logins.is_empty() {
             return Err(Unplanned::NoLogin(problems));
         }
-        Ok(Route { jumps, host: Arc::new(Server { name: host.name.to_string(), logins, ..server }) })
+        Ok(self.route(jumps, Server { logins, ..server }, host))
+    }
+
+    /// The route to a host that isn't logged in to, only to the servers on the way.
+    ///
+    /// # Errors
+    /// There is no way to log in to a server on the way.
+    pub(crate) fn unidentified(&mut self, host: &Host) -> Result<Route, Unplanned> {
+        let (jumps, server) = self.way(&host.ssh, LONGEST)?;
+        Ok(self.route(jumps, server, host))
+    }
+
+    fn route(&self, mut jumps: Vec<Arc<Server>>, server: Server, host: &Host) -> Route {
+        let trust_as = self.trust_as(&host.name);
+        for jump in jumps.iter_mut().filter(|jump| jump.trust_as.is_none()) {
+            Arc::make_mut(jump).trust_as.clone_from(&trust_as);
+        }
+        Route { jumps, host: Arc::new(Server { name: host.name.to_string(), trust_as, ..server }) }
+    }
+
+    /// The argument of `spore trust` for this host. A host that only a roster names has none.
+    fn trust_as(&self, host: &HostName) -> Option<String> {
+        self.listed.contains(host).then(|| host.to_string())
     }
 
     /// The servers on the way to a host of the folder, and its own without logins.
     fn way(&mut self, ssh: &network::Ssh, left: usize) -> Result<(Vec<Arc<Server>>, Server), Unplanned> {
+        if let Some(jump) = &ssh.unreadable_jump {
+            return Err(no_route(format!(
+                "the roster names `{jump}` as a jump host, which can't be read; to reach the host, add it \
+                 to the folder"
+            )));
+        }
         let query = of_host(ssh);
         let found = self.configured(&query)?;
         let user = ssh.logins.first().map(|login| login.user.to_string()).unwrap_or_default();
@@ -168,7 +200,8 @@ impl Routes {
         if logins.is_empty() {
             return Err(Unplanned::NoLogin(problems));
         }
-        way.push(Arc::new(Server { name: jump.host.clone(), logins, ..server }));
+        let trust_as = jump.host_name().and_then(|name| self.trust_as(&name));
+        way.push(Arc::new(Server { name: jump.host.clone(), trust_as, logins, ..server }));
         self.named.insert(jump.host.clone(), way.clone());
         Ok(way)
     }
@@ -219,7 +252,9 @@ impl Routes {
         user: &str,
         found: Option<&Resolved>,
     ) -> Result<Server, Unplanned> {
-        let Some(found) = found else { return Ok(Server::new(address, self.known.clone(), no_logins())) };
+        let Some(found) = found else {
+            return Ok(Server::new(address, self.host_keys.known.clone(), no_logins()));
+        };
         let address = found.address.clone();
         let command =
             found.proxy.as_ref().map(|template| ProxyCommand::new(template, &address, original, user));
@@ -234,16 +269,17 @@ impl Routes {
     }
 
     /// The host keys that a server may have: those of the files that the configuration names for it,
-    /// unless a file was chosen for this command.
+    /// and of the folder's, unless a file was chosen for this command.
     fn known(&mut self, found: &Resolved) -> Result<KnownHosts, Unplanned> {
         if self.is_known_chosen || !found.names_known_files {
-            return Ok(self.known.clone());
+            return Ok(self.host_keys.known.clone());
         }
         let files: Vec<PathBuf> = found.user_known.iter().chain(&found.global_known).cloned().collect();
         if let Some(known) = self.files.get(&files) {
             return Ok(known.clone());
         }
         let known = KnownHosts::read(&files).map_err(|error| no_route(error.to_string()))?;
+        let known = known.and(&self.host_keys.of_folder);
         self.files.insert(files, known.clone());
         Ok(known)
     }
@@ -260,12 +296,6 @@ fn of_host(ssh: &network::Ssh) -> Query {
         user: ssh.logins.first().map(|login| login.user.to_string()),
         port: ssh.names_port.then_some(ssh.port),
     }
-}
-
-/// The name of the user who runs spore.
-fn local_user() -> String {
-    let answer = Command::new("id").arg("-un").stdin(Stdio::null()).output();
-    answer.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 fn no_logins() -> Vec<Login> {

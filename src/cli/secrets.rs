@@ -11,9 +11,17 @@ use crate::network::{App, Domain, Host, Identity, Login, Network, Ssh, Tenancy};
 use crate::resource::{Content, DigestKey, Redactor, Resource, SecretBytes, Value};
 
 /// Returns a redactor that masks the secrets, except for their public parts.
-pub(crate) fn redactor(network: &Network, desired: &Desired) -> Redactor {
-    let secrets = [of_folder(network), of_desired(network, desired)].concat();
+/// `sudo` is the password that sudo may ask for.
+pub(crate) fn redactor(network: &Network, desired: &Desired, sudo: Option<&SecretBytes>) -> Redactor {
+    let sudo: Vec<SecretBytes> = sudo.into_iter().cloned().collect();
+    let secrets = [of_folder(network), of_desired(network, desired), sudo].concat();
     Redactor::new(&secrets, public(network, desired))
+}
+
+/// Returns a redactor that masks the secrets of the folder, for commands that need none of its
+/// desired state.
+pub(crate) fn of_logins(network: &Network) -> Redactor {
+    Redactor::new(&of_folder(network), std::iter::empty::<&str>())
 }
 
 /// The secrets of the folder, except those that are never sent to a host.
@@ -35,7 +43,7 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
     let mut secrets: Vec<SecretBytes> = swarm_key.here().map(|key| key.line().clone()).into_iter().collect();
     secrets.extend(validation.here().and_then(|keys| keys.private()).cloned());
     for Host { name: _, addresses: _, ssh, location: _, nodes } in hosts.values() {
-        let Ssh { address: _, more: _, port: _, names_port: _, jumps: _, logins } = ssh;
+        let Ssh { address: _, more: _, port: _, names_port: _, jumps: _, unreadable_jump: _, logins } = ssh;
         secrets.extend(logins.iter().filter_map(|login| password(login)));
         for Identity { shape: _, key, id: _ } in nodes.values() {
             secrets.extend(key.iter().map(|key| key.expose().clone()));
@@ -164,13 +172,15 @@ mod tests {
             ("password of the folder", "walnut-glacier-pigeon".to_owned()),
             ("app key", "saddle0harbour1ribbon2".to_owned()),
             ("accounts", "quartz-lantern-violet".to_owned()),
+            ("sudo password", "apricot-shelf-lemon".to_owned()),
             ("digest key", written(key.expose())),
             (
                 "digest key of machines",
                 written(DigestKey::for_machines(network.swarm_key.here().unwrap().line()).expose()),
             ),
         ];
-        let redactor = redactor(&network, &desired);
+        let sudo = SecretBytes::new("apricot-shelf-lemon");
+        let redactor = redactor(&network, &desired, Some(&sudo));
         for (kind, secret) in table {
             assert_eq!(redactor.show(&Untrusted::new(secret)), MASK, "{kind}");
         }

@@ -8,12 +8,13 @@
 use super::args::ConnectionOptions;
 use super::{folder, terminal};
 use crate::network::{Jump, is_host};
+use crate::resource::Printable;
 use resolved::parse;
 use scan::{Scan, scan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +27,10 @@ mod resolved;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub(crate) use resolved::{AgentSocket, Resolved};
+pub(crate) use tokens::local_user;
 
 /// How many processes of `ssh -G` run at the same time.
 const AT_ONCE: usize = 8;
@@ -43,6 +46,8 @@ pub(crate) struct SshConfig {
     /// What `ssh` does without any configuration.
     defaults: Option<Resolved>,
     answers: BTreeMap<Query, Answer>,
+    /// The paths that a note has named.
+    named: BTreeSet<String>,
 }
 
 /// What `ssh` is asked about: the server's name, and what is fixed on the command line.
@@ -73,10 +78,9 @@ impl SshConfig {
         let own = folder::home().map(|home| home.join(".ssh/config"));
         let found = scan(own.as_deref(), Path::new("/etc/ssh/ssh_config"));
         let in_use = found.matters && is_installed(&found);
-        if in_use {
-            unsupported(&found, options.verbose);
-        }
-        Self { in_use, defaults: None, answers: BTreeMap::new() }
+        // Even if `ssh` isn't asked: an option that is ignored is named in any case.
+        unsupported(&found, options.verbose);
+        Self { in_use, ..Self::default() }
     }
 
     /// Asks `ssh` about these servers, and about the jump hosts on the way to them.
@@ -99,7 +103,21 @@ impl SshConfig {
             let hops =
                 answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()).flat_map(|found| &found.jumps);
             next.extend(hops.map(Query::of));
+            self.name_unexpanded(&answers);
             self.answers.extend(answers);
+        }
+    }
+
+    /// Names the files that aren't used because their paths can't be expanded, each once.
+    fn name_unexpanded(&mut self, answers: &[(Query, Answer)]) {
+        let found = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
+        for file in found.flat_map(|found| &found.unexpanded) {
+            if self.named.insert(file.clone()) {
+                terminal::note(&format!(
+                    "note: spore can't expand a path of your SSH configuration, so the file isn't used: {}",
+                    Printable::line(file)
+                ));
+            }
         }
     }
 
@@ -146,19 +164,19 @@ fn is_installed(found: &Scan) -> bool {
 
 /// Names the options that have no effect.
 fn unsupported(found: &Scan, verbose: bool) {
+    // Without this option, a key that the user doesn't trust any more would be accepted.
     let always = |name: &str| name.eq_ignore_ascii_case("RevokedHostKeys");
-    let places: Vec<String> = found
-        .unsupported
-        .iter()
-        // Without this option, a key that the user doesn't trust any more would be accepted.
-        .filter(|option| verbose || always(&option.name))
-        .map(|option| format!("{} ({}:{})", option.name, option.file.display(), option.line))
-        .collect();
-    if !places.is_empty() {
-        terminal::note(&format!(
-            "note: spore doesn't support these options of your SSH configuration: {}",
-            places.join(", ")
-        ));
+    let named = found.unsupported.iter().filter(|option| verbose || always(&option.name));
+    let places: Vec<String> =
+        named.map(|option| format!("{} ({}:{})", option.name, option.file.display(), option.line)).collect();
+    if places.is_empty() {
+        return;
+    }
+    let text =
+        format!("note: spore doesn't support these options of your SSH configuration: {}", places.join(", "));
+    match found.unsupported.iter().any(|option| always(&option.name)) {
+        true => terminal::urgent(&text),
+        false => terminal::note(&text),
     }
 }
 
@@ -196,21 +214,4 @@ async fn resolve(query: &Query, options: &[&str]) -> Result<String, String> {
 
 fn spore_variables() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"SPORE_"))
-}
-
-/// A path of the configuration, with `~` and tokens replaced as ssh does.
-fn expand(path: &str, tokens: &BTreeMap<char, String>) -> PathBuf {
-    let mut expanded = String::new();
-    let mut rest = path.chars();
-    while let Some(next) = rest.next() {
-        match (next, (next == '%').then(|| rest.next()).flatten()) {
-            ('%', Some('%')) => expanded.push('%'),
-            ('%', Some(token)) => match tokens.get(&token) {
-                Some(value) => expanded.push_str(value),
-                None => expanded.extend(['%', token]),
-            },
-            (other, _) => expanded.push(other),
-        }
-    }
-    folder::expand(Path::new(&expanded))
 }

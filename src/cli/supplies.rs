@@ -4,7 +4,7 @@ use super::{CommandError, terminal};
 use crate::artifact::{self, Architecture, Artifact, Cache, FetchEvent, Pin};
 use crate::desired::{self, Supplies};
 use crate::network::Network;
-use crate::remote::{OnDemand, Program};
+use crate::remote::OnDemand;
 use crate::resource::{FileSource, Printable, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -112,7 +112,7 @@ impl Binaries {
         let FileSource::Program(sha256) = source else { return None };
         let tau = Arc::clone(self.tau(sha256)?);
         Some(OnDemand::new(move || {
-            tau.fetch().map(|artifact| program(&artifact)).map_err(|error| {
+            tau.fetch().map(|artifact| artifact.bytes().clone()).map_err(|error| {
                 let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
                 Printable::composed(format!("it can't be sent either: {error}{help}"))
             })
@@ -123,11 +123,6 @@ impl Binaries {
         let has_digest = |known: &desired::ArtifactRef| known.sha256 == *sha256;
         self.tau.values().find(|tau| self.supplies.tau.get(&tau.architecture).is_some_and(has_digest))
     }
-}
-
-/// The bytes to send, compressed once for all hosts.
-pub(crate) fn program(artifact: &Artifact) -> Program {
-    Program { raw: artifact.bytes().clone(), gzip: artifact.gzip().clone() }
 }
 
 fn unknown(architecture: Architecture, pin: &Pin) -> CommandError {

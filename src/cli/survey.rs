@@ -2,9 +2,11 @@
 //! [`survey`], which contacts the hosts, and [`survey_offline`], which doesn't.
 
 use super::args::{Args, ConnectionOptions, HostsOptions, PlanOptions, RetireOptions};
+use super::attendant::attendant;
+use super::known_hosts::HostKeys;
 use super::routes::Routes;
 use super::supplies::Binaries;
-use super::{CommandError, folder, secrets, terminal};
+use super::{CommandError, folder, secrets, terminal, trust};
 use crate::desired::Supplies;
 use crate::facts::file::{Gathered, HostAnswer, stored};
 use crate::facts::receipt::{ApplyRecord, Receipt};
@@ -14,11 +16,12 @@ use crate::identity::SwarmKey;
 use crate::network::{Network, Secrets};
 use crate::plan::file::{FORMAT, InputKey, Inputs, MadeWith, PLANNER, PlanFile, PlanPage, SavedOptions};
 use crate::plan::{Holder, Options, Plan, PlanError, Planner, Probed, Retire, Unplanned, WithForgotten};
-use crate::remote::{Connection, Locked, RemoteLimits, Target, gather};
+use crate::remote::{Connection, Locked, RemoteLimits, SudoPassword, Target, gather};
 use crate::render;
 use crate::resource::{DigestKey, HostName, Printable, Redactor, SecretBytes, Sha256, Untrusted, timestamp};
-use crate::ssh::{Dialer, KnownHosts};
+use crate::ssh::Dialer;
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -128,11 +131,11 @@ impl Subject {
         WithForgotten::new(network, &binaries.supplies, options.clone(), hosts).map(Some).map_err(no_plan)
     }
 
-    /// The compiled network, and the redactor that masks its secrets.
-    fn planner(&self) -> Result<(Planner, Redactor), CommandError> {
+    /// The compiled network, and the redactor that masks its secrets and sudo's password.
+    fn planner(&self, sudo: Option<&SecretBytes>) -> Result<(Planner, Redactor), CommandError> {
         let planner =
             Planner::new(&self.network, &self.binaries.supplies, self.options.clone()).map_err(no_plan)?;
-        let redactor = secrets::redactor(&self.network, planner.desired());
+        let redactor = secrets::redactor(&self.network, planner.desired(), sudo);
         Ok((planner, redactor))
     }
 }
@@ -150,9 +153,9 @@ pub(crate) async fn probe_some(
         let what = format!("the folder has no host `{unknown}`");
         return Err(CommandError::new(what, "use a host from the folder").into());
     }
-    let known = known_hosts(&options.connection)?;
     let only = (!only.is_empty()).then_some(&only);
-    probe(subject, &known, &options.connection, only).await
+    let host_keys = trust::host_keys(&options.connection, &subject.network, only).await?;
+    probe(subject, &host_keys, &options.connection, only).await
 }
 
 /// What a plan is made from: the compiled network, and the answer of each host.
@@ -370,8 +373,8 @@ pub(crate) async fn survey(
     retire: Option<&RetireOptions>,
 ) -> miette::Result<Survey> {
     let subject = subject(args, options, Secrets::Needed, retire)?;
-    let known = known_hosts(&options.connection)?;
-    survey_of(subject, &known, &options.connection).await
+    let host_keys = trust::host_keys(&options.connection, &subject.network, None).await?;
+    survey_of(subject, &host_keys, &options.connection).await
 }
 
 /// Probes the hosts, and plans.
@@ -380,10 +383,10 @@ pub(crate) async fn survey(
 /// If there is no plan at all. Problems with a single host are part of the plan.
 pub(crate) async fn survey_of(
     subject: Subject,
-    known: &KnownHosts,
+    host_keys: &HostKeys,
     options: &ConnectionOptions,
 ) -> miette::Result<Survey> {
-    let (basis, hosts) = probe(&subject, known, options, None).await?;
+    let (basis, hosts) = probe(&subject, host_keys, options, None).await?;
     planned(subject, basis, hosts)
 }
 
@@ -393,7 +396,7 @@ pub(crate) async fn survey_of(
 /// If there is no plan at all.
 pub(crate) fn survey_offline(subject: Subject, gathered: &Gathered) -> miette::Result<Survey> {
     selectors(&subject.network, &subject.options)?;
-    let mut basis = Basis::new(subject.planner()?, gathered.at.clone());
+    let mut basis = Basis::new(subject.planner(None)?, gathered.at.clone());
     basis.planner.knows(gathered.roster.clone());
     let names: Vec<HostName> = basis.planner.hosts().keys().cloned().collect();
     basis.recorded(names, gathered);
@@ -420,19 +423,22 @@ fn planned(subject: Subject, basis: Basis, hosts: BTreeMap<HostName, Connection>
 /// If no host can be probed at all. Problems with a single host are part of the result.
 pub(crate) async fn probe(
     subject: &Subject,
-    known: &KnownHosts,
+    host_keys: &HostKeys,
     options: &ConnectionOptions,
     only: Option<&BTreeSet<HostName>>,
 ) -> miette::Result<(Basis, BTreeMap<HostName, Connection>)> {
-    let mut basis = Basis::new(subject.planner()?, Printable::default());
+    let sudo = sudo_password(options).await?;
+    let mut basis = Basis::new(subject.planner(sudo.as_ref())?, Printable::default());
+    let sudo = sudo.map(|password| Arc::new(SudoPassword::new(password)));
     selectors(&subject.network, &subject.options)?;
     let limits = RemoteLimits::with(&options.timeouts);
-    let dialer = Arc::new(Dialer::new(limits.ssh, basis.redactor.clone()));
-    let mut routes = Routes::new(known, options);
+    let dialer = Arc::new(Dialer::new(limits.ssh, basis.redactor.clone()).attended(attendant()));
+    let mut routes = Routes::new(host_keys, &subject.network, options);
     routes.prepare(&subject.network).await;
     // Loading the keys may prompt for a passphrase.
     let asked =
         block_in_place(|| targets(&subject.network, &basis.planner, &mut routes, options.rehash, only));
+    let asked = with_sudo(asked, sudo.as_ref());
     let mut hosts = BTreeMap::new();
     ask(&mut basis, &mut hosts, asked, &dialer, &limits).await;
     // Only a receipt tells which hosts are forgotten, so they are asked afterwards.
@@ -443,12 +449,43 @@ pub(crate) async fn probe(
         let (network, planner) = (forgotten.network(), forgotten.planner());
         routes.prepare(network).await;
         let asked = block_in_place(|| targets(network, planner, &mut routes, options.rehash, Some(&names)));
+        // A host that only a roster names gets no password.
         ask(&mut basis, &mut hosts, asked, &dialer, &limits).await;
         basis.forgotten = Some(forgotten);
     }
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     basis.at = Printable::composed(timestamp(at));
     Ok((basis, hosts))
+}
+
+/// The password that sudo may ask for on the hosts, if the user gives one.
+///
+/// # Errors
+/// If there is no terminal to prompt on.
+async fn sudo_password(options: &ConnectionOptions) -> Result<Option<SecretBytes>, CommandError> {
+    if let Some(password) = std::env::var_os("SPORE_SUDO_PASSWORD").filter(|password| !password.is_empty()) {
+        return Ok(Some(SecretBytes::new(password.into_vec())));
+    }
+    if !options.ask_sudo_password {
+        return Ok(None);
+    }
+    if !terminal::is_attended() {
+        let help = "set SPORE_SUDO_PASSWORD to run unattended";
+        return Err(CommandError::new("no terminal to prompt on for the sudo password", help));
+    }
+    let asked = tokio::task::spawn_blocking(|| terminal::ask_secret("sudo password on the hosts")).await;
+    let typed = asked.map_err(std::io::Error::other).and_then(|typed| typed).map_err(|error| {
+        CommandError::because("cannot prompt for the sudo password", None, Some(error.to_string()))
+    })?;
+    Ok(Some(SecretBytes::new(typed)))
+}
+
+fn with_sudo(
+    (mut targets, probed): (Vec<Target>, BTreeMap<HostName, Probed>),
+    sudo: Option<&Arc<SudoPassword>>,
+) -> (Vec<Target>, BTreeMap<HostName, Probed>) {
+    targets.iter_mut().for_each(|target| target.sudo = sudo.cloned());
+    (targets, probed)
 }
 
 /// Probes these hosts. Adds those that answer to `hosts`.
@@ -477,32 +514,6 @@ fn no_plan(error: PlanError) -> CommandError {
     };
     let source = std::error::Error::source(&error).map(ToString::to_string);
     CommandError::because(error.to_string(), help, source)
-}
-
-/// The host keys that are trusted.
-///
-/// # Errors
-/// If the file can't be read.
-pub(crate) fn known_hosts(options: &ConnectionOptions) -> miette::Result<KnownHosts> {
-    let files = match &options.known_hosts {
-        Some(file) if !file.is_file() => {
-            return Err(CommandError::new(
-                format!("{} isn't a file", file.display()),
-                "`--known-hosts` takes a file in the format of ~/.ssh/known_hosts",
-            )
-            .into());
-        }
-        Some(file) => vec![file.clone()],
-        None => {
-            let own = folder::home().map(|home| home.join(".ssh/known_hosts"));
-            own.into_iter().chain(["/etc/ssh/ssh_known_hosts".into()]).collect()
-        }
-    };
-    KnownHosts::read(&files).map_err(|error| {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
-        CommandError::because(error.to_string(), Some("make it readable by your user".to_owned()), source)
-            .into()
-    })
 }
 
 /// Refuses targets that can't select anything.
@@ -554,6 +565,7 @@ fn targets(
         targets.push(Target {
             name: name.clone(),
             route,
+            sudo: None,
             nodes: planner.greetings(name),
             script: Request {
                 key,

@@ -71,6 +71,11 @@ pub(crate) fn note(text: &str) {
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 
+/// Writes a message that someone has to act upon to standard error, even with `--quiet`.
+pub(crate) fn urgent(text: &str) {
+    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+}
+
 /// Writes an error with its causes and its help to standard error.
 pub(crate) fn error(report: &miette::Report) {
     eprintln!("{report:?}");
@@ -179,6 +184,11 @@ pub(crate) fn ask_for(question: &str, default: &str) -> String {
         answer if answer.is_empty() => default.to_owned(),
         answer => answer,
     }
+}
+
+/// Asks a question whose answer may be seen.
+pub(crate) fn ask_openly(question: &str) -> String {
+    ask(&format!("{question}: "))
 }
 
 /// Returns the line that the user types; empty if it can't be read.

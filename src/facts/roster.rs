@@ -28,6 +28,9 @@ pub struct Roster {
 pub struct RosterHost {
     /// The address of its SSH server.
     pub address: Printable,
+    /// Further addresses of the server, tried in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<Printable>,
     /// The port of its SSH server.
     pub port: u16,
     /// The servers through which it is reached, each as `[user@]host[:port]`.
@@ -51,9 +54,9 @@ impl Roster {
         if roster.spore_roster.split('.').next() != FORMAT.split('.').next() {
             return None;
         }
-        for RosterHost { address, port: _, jumps, logins, nodes } in roster.hosts.values_mut() {
+        for RosterHost { address, more, port: _, jumps, logins, nodes } in roster.hosts.values_mut() {
             *address = redactor.line(address);
-            for text in jumps.iter_mut().chain(logins) {
+            for text in more.iter_mut().chain(jumps).chain(logins) {
                 *text = redactor.line(text);
             }
             let ids = std::mem::take(nodes).into_iter();
@@ -72,5 +75,22 @@ impl Roster {
     /// controller already knows by its name.
     pub fn file_name(&self) -> String {
         format!("roster-{:.16}.json", Sha256::of(self.text().as_bytes()).to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_are_kept() {
+        let old = r#"{"spore_roster":"1.0","hosts":{"h1":{"address":"192.0.2.1","port":22,"logins":[],"nodes":{}}}}"#;
+        let read = Roster::parse(old, &Redactor::default());
+        let Some(mut roster) = read else { panic!("a roster without the field is read") };
+        assert_eq!(roster.text(), old);
+        let more = vec![Printable::line("h1.example.test")];
+        roster.hosts.values_mut().for_each(|host| host.more.clone_from(&more));
+        let read = Roster::parse(&roster.text(), &Redactor::default());
+        assert_eq!(read, Some(roster));
     }
 }

@@ -311,7 +311,7 @@ impl HostDraft {
         let nodes = each(nodes, |NodeDraft { shape, key, id }| Some(Identity { shape, key, id }))?;
         let SshDraft { address, more, port, names_port, jumps, logins: names } = ssh?;
         let logins = names.iter().map(|name| logins.get(&name.value).cloned()).collect::<Option<_>>()?;
-        let ssh = Ssh { address, more, port, names_port, jumps, logins };
+        let ssh = Ssh { address, more, port, names_port, jumps, unreadable_jump: None, logins };
         Some(super::Host { name, addresses, ssh, location, nodes })
     }
 }

@@ -10,7 +10,7 @@ use crate::finding::{
     Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, NetworkKey, Owner, Referent,
 };
 use crate::identity::{NodeKey, PeerId};
-use crate::resource::{Daemon, HostName, NodeName, ShapeName};
+use crate::resource::{Daemon, HostName, NodeName, Printable, ShapeName};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -70,6 +70,9 @@ pub struct Ssh {
     pub names_port: bool,
     /// The servers through which the host is reached, in this order.
     pub jumps: Vec<At<Jump>>,
+    /// A jump host that can't be read, so that there is no way to the host. Only a roster, which comes
+    /// from a host, has such jump hosts.
+    pub unreadable_jump: Option<Printable>,
     /// The logins to try, in the order of the folder. Never empty.
     pub logins: Vec<Arc<Login>>,
 }

@@ -3,7 +3,9 @@
 
 use super::host::HostPart;
 use crate::facts::receipt::Origin;
-use crate::resource::{Content, Graph, Handshake, Node, NodeName, Resource, ResourceId, ResourceKey};
+use crate::resource::{
+    Activity, Content, Graph, Handshake, Node, NodeName, Resource, ResourceId, ResourceKey,
+};
 
 /// The handshakes with the nodes of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +37,11 @@ pub(super) fn of(part: &HostPart) -> Handshakes {
         if !receipt.resources.contains_key(&id.key.to_string()) {
             continue;
         }
+        if receipt.superseded && part.differing.contains(id) && runs(id, &part.current) {
+            // The apply that began has written files with which it hasn't started the node yet. The
+            // disk says nothing of a process that was started before.
+            continue;
+        }
         let file = |path: String| ResourceId { host: id.host.clone(), key: ResourceKey::File(path) };
         let config = file(name.config());
         let expected = match is_newer(&config) {
@@ -50,6 +57,14 @@ pub(super) fn of(part: &HostPart) -> Handshakes {
         }
     }
     handshakes
+}
+
+/// Whether the unit runs and is healthy.
+fn runs(unit: &ResourceId, current: &Graph<Resource>) -> bool {
+    match current.get(unit) {
+        Some(Resource::Service(service)) => matches!(service.activity, Activity::Running(_)),
+        _ => false,
+    }
 }
 
 /// What the configuration on the host's disk lets expect of its node.

@@ -2,7 +2,7 @@
 
 use super::wire::Unfit;
 use crate::artifact::FileError;
-use crate::resource::Printable;
+use crate::resource::{HostName, Printable};
 use crate::ssh::{ChannelError, ConnectError, KeyError, Lost};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +20,18 @@ pub enum HostError {
     },
     /// The user isn't root, and the host has no sudo.
     SudoMissing,
+    /// sudo has got the user's password, and doesn't make the user root.
+    SudoRefused {
+        /// What the host said.
+        said: Printable,
+    },
+    /// sudo doesn't accept the password.
+    WrongSudoPassword,
+    /// sudo asks for the password, which wasn't sent because it is probably wrong.
+    SudoPasswordNotTried {
+        /// The host that has rejected it.
+        by: HostName,
+    },
     /// The user has no usable shell on the host.
     NoShell {
         /// What the host said.
@@ -199,6 +211,9 @@ impl HostError {
             Self::Connect(_)
             | Self::NoSudo { .. }
             | Self::SudoMissing
+            | Self::SudoRefused { .. }
+            | Self::WrongSudoPassword
+            | Self::SudoPasswordNotTried { .. }
             | Self::NoShell { .. }
             | Self::NoSession(_)
             | Self::NoLock(_)

@@ -65,6 +65,12 @@ impl Rank {
         matches!(self, Self::RotateBootstrap | Self::Rotate)
     }
 
+    /// Whether only nodes that are down have their turn in the wave, so that nothing that works
+    /// is at risk.
+    pub fn is_start(self) -> bool {
+        matches!(self, Self::StartBootstrap | Self::Start)
+    }
+
     /// Whether bootstrap nodes have their turn in the wave.
     pub fn is_elders(self) -> bool {
         matches!(self, Self::RotateBootstrap | Self::StartBootstrap | Self::UpdateBootstrap)

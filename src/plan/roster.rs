@@ -42,13 +42,15 @@ impl WithForgotten {
             // because of one.
             let logins = host.logins.iter().filter_map(|name| network.logins.get(name.as_str()));
             let logins = logins.map(|login| Arc::new(Login { password: None, ..(**login).clone() }));
+            let (jumps, unreadable_jump) = jumps(&host.jumps);
             let ssh = Ssh {
                 address: At { value: host.address.to_string(), place: place.clone() },
-                more: Vec::new(),
+                more: host.more.iter().map(ToString::to_string).map(at(&place)).collect(),
                 port: host.port,
                 // The folder may not have named the usual port.
                 names_port: host.port != 22,
-                jumps: host.jumps.iter().filter_map(|text| Jump::parse(text)).map(at(&place)).collect(),
+                jumps: jumps.into_iter().map(at(&place)).collect(),
+                unreadable_jump,
                 logins: logins.collect(),
             };
             let name = At { value: name.clone(), place };
@@ -111,6 +113,18 @@ impl WithForgotten {
     }
 }
 
+/// The jump hosts of a roster, and one that can't be read: without it, the host mustn't be dialled.
+fn jumps(texts: &[Printable]) -> (Vec<Jump>, Option<Printable>) {
+    let mut jumps = Vec::new();
+    for text in texts {
+        match Jump::parse(text) {
+            Some(jump) => jumps.push(jump),
+            None => return (Vec::new(), Some(text.clone())),
+        }
+    }
+    (jumps, None)
+}
+
 /// Values at a place.
 fn at<T>(place: &Place) -> impl Fn(T) -> At<T> {
     |value| At { value, place: place.clone() }
@@ -123,6 +137,7 @@ pub(super) fn of(network: &Network) -> BTreeMap<String, RosterHost> {
     let hosts = network.hosts.iter().map(|(name, host)| {
         let host = RosterHost {
             address: line(&*host.ssh.address),
+            more: host.ssh.more.iter().map(|address| line(&**address)).collect(),
             port: host.ssh.port,
             jumps: host.ssh.jumps.iter().map(|jump| line(&jump.value)).collect(),
             logins: host.ssh.logins.iter().map(|login| line(&*login.name)).collect(),
@@ -153,7 +168,10 @@ pub(super) fn forgotten(
     let found: BTreeSet<&str> =
         receipts.iter().filter_map(|(_, receipt)| Some(receipt.host.as_ref()?.as_str())).collect();
     let is_in_folder = |name: &str, host: &RosterHost| {
-        let has_address = |other: &RosterHost| (&other.address, other.port) == (&host.address, host.port);
+        let has_address = |other: &RosterHost| {
+            let mut addresses = std::iter::once(&other.address).chain(&other.more);
+            other.port == host.port && addresses.any(|address| *address == host.address)
+        };
         found.contains(name) || folder.values().any(has_address)
     };
     let gone = roster.hosts.iter().filter(|(name, host)| !is_in_folder(name, host));
@@ -239,4 +257,18 @@ fn in_folder<'a>(
     let others = probed.keys().filter(|name| !forgotten.contains_key(*name));
     let machines: BTreeSet<Sha256> = others.filter_map(machine).collect();
     forgotten.keys().filter(|name| machine(name).is_some_and(|machine| machines.contains(&machine))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_host_that_cannot_be_read_is_not_left_out() {
+        let line = Printable::line;
+        let (found, unreadable) = jumps(&[line("a"), line("b:2")]);
+        assert_eq!((found.len(), unreadable), (2, None));
+        let hidden = jumps(&[line("a"), line("***@b")]);
+        assert_eq!(hidden, (Vec::new(), Some(line("***@b"))));
+    }
 }

@@ -31,8 +31,8 @@
 //!    But an unproven node may be taken down while another is up. Two exceptions: an elder
 //!    that is listed in [`Plan::last`] is taken down, because the user has agreed to that;
 //!    and in a group of one no others are down, so its node can be updated.
-//! 4. *The scheduler acts on fresh observations.* All nodes that should be up are looked at
-//!    again before a wave that takes a node down, starts a node that dials elders, or
+//! 4. *The scheduler acts on fresh observations.* All nodes that should be up, except for
+//!    those of hosts that are busy, are looked at again before a wave that takes a node down, starts a node that dials elders, or
 //!    removes something, and once more at the end. (A rotation doesn't wait for that.) If a
 //!    node is no longer in the start in which its turn ended, it has died and its host has
 //!    failed. A node whose turn hasn't come, and that isn't in the start in which the plan
@@ -49,6 +49,10 @@
 //!    hosts have failed than `max_failures` allows.
 //! 7. *After an interrupt nothing new begins*, except the rest of a rotation that has
 //!    begun.
+//! 8. *Nodes that are down don't wait for each other to settle.* A part of a wave ends when
+//!    its nodes have stayed healthy for a while. If it starts nodes that were down, parts on
+//!    other hosts that also do only that begin as soon as its nodes are healthy. Everything
+//!    else waits until the part has ended.
 //!
 //! Every host of every wave ends up in one [`Next::Run`] or in one [`Skipped`]. A host
 //! whose actions were interrupted is in both.
@@ -72,6 +76,9 @@ pub enum Next {
     },
     /// Observe the current state of these nodes.
     Look(BTreeMap<HostName, BTreeSet<NodeName>>),
+    /// Wait until the parts of these hosts have ended, which were begun earlier and whose nodes
+    /// have been healthy since.
+    Wait(BTreeSet<HostName>),
     /// The apply has ended.
     Finished,
 }
@@ -174,6 +181,10 @@ struct State {
     asked: Next,
     /// The hosts of the current wave that have neither been run nor skipped.
     waiting: BTreeSet<HostName>,
+    /// The hosts whose part in a wave has begun and hasn't ended, with the wave.
+    running: BTreeMap<HostName, usize>,
+    /// The running hosts whose nodes are healthy, and which needn't be waited for: rule 8.
+    settling: BTreeSet<HostName>,
     failed: BTreeSet<HostName>,
     /// The failed hosts that can no longer be contacted.
     lost: BTreeSet<HostName>,
@@ -247,7 +258,7 @@ impl<'a> Scheduler<'a> {
                 Next::Finished => break,
                 // The observations of a simulated apply would bring nothing new.
                 Next::Look(_) => {}
-                Next::Stage(hosts) | Next::Run { hosts, .. } => {
+                Next::Stage(hosts) | Next::Run { hosts, .. } | Next::Wait(hosts) => {
                     hosts.iter().for_each(|host| scheduler.ran(host, Ran::Done, &BTreeMap::new()));
                 }
             }
@@ -276,6 +287,8 @@ impl<'a> Scheduler<'a> {
             at: At::Beginning,
             asked: Next::Finished,
             waiting: BTreeSet::new(),
+            running: BTreeMap::new(),
+            settling: BTreeSet::new(),
             failed: BTreeSet::new(),
             lost: BTreeSet::new(),
             nodes: nodes.collect(),
@@ -299,6 +312,8 @@ impl<'a> Scheduler<'a> {
 
     /// Reports that a host can't be used: it couldn't be locked, or was lost.
     pub fn lose(&mut self, host: &HostName) {
+        self.state.running.remove(host);
+        self.state.settling.remove(host);
         self.state.lost.insert(host.clone());
         self.state.failed.insert(host.clone());
         // Before that, failures are counted at the end of staging: see `staged`.
@@ -308,7 +323,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// What the caller has to do next. The results of what it had to do before must have
-    /// been reported. `interrupted` says whether the user has asked to stop.
+    /// been reported, except for hosts that settle. `interrupted` says whether the user has asked to stop.
     pub fn next(&mut self, interrupted: bool) -> Next {
         let next = loop {
             match self.state.at {
@@ -328,6 +343,7 @@ impl<'a> Scheduler<'a> {
                     Some(next) => break next,
                     None => self.enter(wave + 1),
                 },
+                At::End if !self.state.settling.is_empty() => break Next::Wait(self.state.settling.clone()),
                 At::End => {
                     let had_a_turn = |node: &NodeState| matches!(node, NodeState::Turned(_));
                     let look = self.look();
@@ -340,17 +356,36 @@ impl<'a> Scheduler<'a> {
         };
         match &next {
             Next::Look(_) => self.state.is_fresh = true,
-            Next::Run { .. } => self.state.is_fresh = false,
-            Next::Stage(_) | Next::Finished => {}
+            Next::Run { wave, hosts } => {
+                self.state.is_fresh = false;
+                self.state.running.extend(hosts.iter().map(|host| (host.clone(), *wave)));
+            }
+            Next::Stage(_) | Next::Wait(_) | Next::Finished => {}
         }
         self.state.asked = next.clone();
         next
     }
 
-    /// Reports how a host's part of the last [`Next::Stage`] or [`Next::Run`] has ended.
-    /// `started` has the start of each node whose turn ended well, even if a later action
-    /// failed.
+    /// Reports that the last action of a host's part in a wave has brought its node up, and that
+    /// all nodes of the part, which `started` has with their starts, are healthy now. Returns
+    /// whether the host needn't be waited for. Its part still ends with [`Scheduler::ran`].
+    pub fn settles(&mut self, host: &HostName, started: &BTreeMap<NodeName, String>) -> bool {
+        let Some(wave) = self.state.running.get(host).copied() else { return false };
+        if !self.plan.waves.get(wave).is_some_and(|wave| wave.rank.is_start()) {
+            return false;
+        }
+        for (node, start) in started {
+            self.state.nodes.insert(node.clone(), NodeState::Turned(Some(start.clone())));
+        }
+        self.state.settling.insert(host.clone());
+        true
+    }
+
+    /// Reports how a host's part of a [`Next::Stage`] or [`Next::Run`] has ended. `started` has
+    /// the start of each node whose turn ended well, even if a later action failed.
     pub fn ran(&mut self, host: &HostName, ran: Ran, started: &BTreeMap<NodeName, String>) {
+        let wave = self.state.running.remove(host);
+        self.state.settling.remove(host);
         match ran {
             Ran::Done => {}
             Ran::Failed => drop(self.state.failed.insert(host.clone())),
@@ -359,7 +394,7 @@ impl<'a> Scheduler<'a> {
                 self.state.stopped.get_or_insert(SkipReason::Interrupted);
             }
         }
-        let Next::Run { wave, .. } = self.state.asked else { return };
+        let Some(wave) = wave else { return };
         let Some(rank) = self.plan.waves.get(wave).map(|wave| wave.rank) else { return };
         if ran == Ran::Interrupted {
             let (host, why) = (host.clone(), SkipReason::Interrupted);
@@ -475,6 +510,9 @@ impl<'a> Scheduler<'a> {
     /// or failed more hosts, it then repeats these checks before anything is run.
     fn wave(&mut self, wave: usize, interrupted: bool) -> Option<Next> {
         let rank = self.plan.waves.get(wave)?.rank;
+        if !self.state.settling.is_empty() && !rank.is_start() {
+            return Some(Next::Wait(self.state.settling.clone()));
+        }
         if rank.is_rotation() {
             return self.rotate(wave, interrupted);
         }
@@ -503,13 +541,14 @@ impl<'a> Scheduler<'a> {
         self.skip(wave, |scheduler, host| scheduler.last_healthy(wave, host, &BTreeSet::new(), &census));
         let hosts = self.part(wave, rank, &census);
         if hosts.is_empty() {
-            return None;
+            let waiting = self.state.waiting.clone();
+            return (!waiting.is_empty()).then_some(Next::Wait(waiting));
         }
         self.state.waiting.retain(|host| !hosts.contains(host));
         Some(Next::Run { wave, hosts })
     }
 
-    /// The waiting hosts that can be run at the same time.
+    /// The waiting hosts that can be run at the same time. It is empty if all waiting hosts settle.
     ///
     /// As long as shapes of the waiting hosts lack a canary, one host for each of these
     /// shapes is chosen, and the others wait. In any case a host waits if it would take
@@ -522,7 +561,8 @@ impl<'a> Scheduler<'a> {
         let needs_canary = |host: &&HostName| self.turns(wave, host).iter().any(|node| is_new(node));
         let canaries: Vec<&HostName> = self.state.waiting.iter().filter(needs_canary).collect();
         let goes_alone = !canaries.is_empty();
-        let candidates = if goes_alone { canaries } else { self.state.waiting.iter().collect() };
+        let idle = self.state.waiting.iter().filter(|host| !self.state.settling.contains(*host));
+        let candidates = if goes_alone { canaries } else { idle.collect() };
         let mut hosts: BTreeSet<HostName> = BTreeSet::new();
         let (mut shapes, mut taken) = (BTreeSet::new(), BTreeSet::new());
         for host in candidates {
@@ -704,14 +744,16 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Every node that should be up now and can be observed, because its host is locked and
-    /// not lost. A node that replaces another isn't up before its turn.
+    /// not lost. A node that replaces another isn't up before its turn. The nodes of a host whose part
+    /// settles are looked at once it has ended: the host is busy until then.
     fn look(&self) -> BTreeMap<HostName, BTreeSet<NodeName>> {
         let hosts = self.plan.hosts();
         let mut look: BTreeMap<HostName, BTreeSet<NodeName>> = BTreeMap::new();
         for (node, state) in &self.state.nodes {
             let is_another = *state == NodeState::Up
                 && self.plan.nodes.get(node).is_some_and(|part| part.found == Found::Replaces);
-            if hosts.contains(&node.host) && self.is_up(node) && !is_another {
+            let is_observable = hosts.contains(&node.host) && !self.state.settling.contains(&node.host);
+            if is_observable && self.is_up(node) && !is_another {
                 look.entry(node.host.clone()).or_default().insert(node.clone());
             }
         }

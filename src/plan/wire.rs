@@ -9,7 +9,7 @@
 
 use super::action::{Action, Fallback, LinkBefore, Replaced, Running, Staged};
 use super::scheduler::Seen;
-use crate::artifact::{HostDownload, Url};
+use crate::artifact::{Encoding, HostDownload, Url};
 use crate::daemon::Daemon;
 use crate::facts::file::to_bytes;
 use crate::facts::receipt::Receipt;
@@ -92,12 +92,17 @@ pub enum ActionReport {
         /// Why not, for each URL.
         why: Printable,
     },
-    /// A unit is healthy in this start. The end of the action follows.
+    /// A unit is healthy in this start.
     Runs {
         /// The action's place in the list.
         index: usize,
         /// The service manager's id of that start.
         invocation: String,
+    },
+    /// The action has done everything but to see whether its unit stays healthy.
+    Settles {
+        /// The action's place in the list.
+        index: usize,
     },
     /// The host's SSH server opened no connection to the node, so its handshake is left out. If
     /// the server forbids such connections, the plan has said so.
@@ -112,6 +117,22 @@ pub enum ActionReport {
         /// The action's outcome.
         outcome: Outcome,
     },
+}
+
+impl ActionReport {
+    /// The action's place in the list.
+    pub fn index(&self) -> usize {
+        match self {
+            Self::Began { index }
+            | Self::Sent { index, .. }
+            | Self::Got { index, .. }
+            | Self::NotFetched { index, .. }
+            | Self::Runs { index, .. }
+            | Self::Settles { index }
+            | Self::NotReached { index }
+            | Self::Ended { index, .. } => *index,
+        }
+    }
 }
 
 /// The time-outs of the scripts on the host.
@@ -230,8 +251,8 @@ const LIB: &str = include_str!("scripts/lib.sh");
 pub struct Transfer {
     /// The number of bytes on standard input.
     pub bytes: usize,
-    /// Whether these bytes are compressed.
-    pub gzip: bool,
+    /// How the file is encoded in these bytes.
+    pub encoding: Encoding,
 }
 
 /// The call that carries out an action. For [`Action::Stage`], it only asks whether the
@@ -372,7 +393,7 @@ fn daemon(action: &Action) -> Option<Daemon> {
 /// The call that stages a file from standard input.
 pub fn receive(index: usize, file: &Staged, transfer: Transfer) -> Call {
     let mut words = file_words("stage", file);
-    words.extend([transfer.bytes.to_string(), if transfer.gzip { "gzip" } else { "raw" }.to_owned()]);
+    words.extend([transfer.bytes.to_string(), transfer.encoding.word().to_owned()]);
     let kind = CallKind::Receive { sent: false };
     let line = line(index, &words);
     Call { index, kind, scripts: scripts!("stage"), daemon: None, is_judged: false, line }
@@ -583,6 +604,8 @@ pub enum Answer {
     Got(usize, u64),
     /// The unit of the call with this index is healthy in this start.
     Runs(usize, String),
+    /// The unit of the call with this index has to stay healthy now; nothing else is left to do.
+    Settles(usize),
     /// The call with this index has ended.
     Ended(usize, Ending),
     /// The request has ended with this exit status.
@@ -592,8 +615,8 @@ pub enum Answer {
 /// How a host needs a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// Whether the host can decompress it.
-    pub gzip: bool,
+    /// The best encoding that the host can decode.
+    pub best: Encoding,
     /// Why the host couldn't download it; `None` if it wasn't to.
     pub why: Option<Untrusted>,
 }
@@ -629,16 +652,13 @@ impl Answer {
         let answer = match words.next()? {
             "began" => Self::Began(index),
             "need" => {
-                let gzip = match words.next()? {
-                    "gzip" => true,
-                    "raw" => false,
-                    _ => return None,
-                };
+                let best = Encoding::parse(words.next()?)?;
                 let why = words.next().map(said);
-                Self::Need(index, Need { gzip, why: why.map_or(Some(None), |why| why.map(Some))? })
+                Self::Need(index, Need { best, why: why.map_or(Some(None), |why| why.map(Some))? })
             }
             "got" => Self::Got(index, words.next()?.parse().ok()?),
             "runs" => Self::Runs(index, words.next()?.to_owned()),
+            "settles" => Self::Settles(index),
             "done" => Self::Ended(index, Ending::Done),
             "already" => Self::Ended(index, Ending::Already),
             "differs" => {

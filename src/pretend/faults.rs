@@ -14,8 +14,10 @@ pub struct Faults {
     pub slow: Option<Duration>,
     /// The state of the disk.
     pub disk: Disk,
-    /// `sudo` asks for a password.
+    /// `sudo` asks for a password, and the user may not use it.
     pub no_sudo: bool,
+    /// `sudo` asks for this password.
+    pub sudo_password: Option<&'static str>,
     /// The login shell prints a greeting to both stdout and stderr.
     pub noisy: bool,
     /// After the login, the SSH server answers nothing but keepalives.
@@ -63,6 +65,8 @@ impl Faults {
         if self.no_sudo {
             names.push("no-sudo");
         }
+        let password = self.sudo_password.map(|password| format!("sudo-password={password}"));
+        names.extend(password.as_deref());
         match self.disk {
             Disk::Roomy => {}
             Disk::Full => names.push("full-disk"),

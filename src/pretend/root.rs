@@ -29,8 +29,12 @@ pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
         name => (name.to_owned(), *text),
     });
     make_programs(&directory.join("stand-ins"), stand_ins)?;
-    let filling =
-        [("gzip", FILLING), ("head", FILLING), ("machine.sh", include_str!("stand-ins/machine.sh"))];
+    let filling = [
+        ("gzip", FILLING),
+        ("head", FILLING),
+        ("zstd", FILLING),
+        ("machine.sh", include_str!("stand-ins/machine.sh")),
+    ];
     make_programs(&directory.join("filling"), filling.map(|(name, text)| (name.to_owned(), text)))
 }
 
@@ -116,8 +120,8 @@ pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
         .try_for_each(|name| symlink(format!("/proc/{name}"), root.join("proc").join(name)))
 }
 
-/// The commands without which a host is sent what it could fetch itself.
-const OPTIONAL: [&str; 3] = ["curl", "tar", "wget"];
+/// The commands without which a host is sent what it could fetch itself, or more bytes.
+const OPTIONAL: [&str; 4] = ["curl", "tar", "wget", "zstd"];
 
 /// The commands that the scripts need from this machine and that `path` doesn't have.
 pub(super) fn missing_commands(path: &OsStr) -> impl Iterator<Item = &'static str> {

@@ -7,11 +7,11 @@ use crate::plan::action::Action;
 use crate::plan::scheduler::{Next, Ran, Scheduler, Seen, SkipReason, Skipped};
 use crate::plan::wire::{ActionReport, Outcome};
 use crate::plan::{Applied, HostError, HostFailure, Plan, PlannedAction, Wrong};
-use crate::resource::{HostName, NodeName, Printable, ResourceId, ResourceKey, ShapeName};
+use crate::resource::{HostName, NodeName, Printable, ResourceId, ResourceKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 /// Something that happens while a plan is applied, and when.
@@ -42,6 +42,8 @@ pub enum ApplyEventKind {
     Action {
         /// The host.
         host: HostName,
+        /// The wave in which the action is run, from zero; `None` while files are staged.
+        wave: Option<usize>,
         /// The action.
         action: PlannedAction,
         /// The action's progress or outcome.
@@ -51,6 +53,8 @@ pub enum ApplyEventKind {
     Lost {
         /// The host.
         host: HostName,
+        /// The wave in which the host was lost, from zero; `None` if it wasn't in a wave.
+        wave: Option<usize>,
         /// The action that was running on the host, if any.
         action: Option<PlannedAction>,
         /// The reason.
@@ -98,7 +102,17 @@ pub async fn apply(
     for (name, host) in hosts.iter_mut().filter(|(name, _)| plan.changes_host(name)) {
         host.supersedes_receipts(plan.receipts.contains_key(name));
     }
-    let mut runner = PlanRunner { hosts, payloads, events, left, applied: Applied::default() };
+    let (settling, settles) = unbounded_channel();
+    let mut runner = PlanRunner {
+        hosts,
+        payloads,
+        events,
+        left,
+        applied: Applied::default(),
+        running: JoinSet::new(),
+        settling,
+        settles,
+    };
     for (host, error) in lost {
         runner.lose(&host, error);
         scheduler.lose(&host);
@@ -113,14 +127,15 @@ pub async fn apply(
         }
         runner.events.tell(ApplyEventKind::Began(next.clone()));
         match next {
-            Next::Stage(hosts) => runner.run(&mut scheduler, &plan.stage, &hosts, stop).await,
-            Next::Run { wave, hosts } => {
-                let Some(wave) = plan.waves.get(wave) else { break };
+            Next::Stage(hosts) => runner.run(&mut scheduler, None, &plan.stage, &hosts, stop).await,
+            Next::Run { wave: at, hosts } => {
+                let Some(wave) = plan.waves.get(at) else { break };
                 // A rotation is never stopped half-way.
                 let never = Stop::default();
                 let stop = if wave.rank.is_rotation() { &never } else { stop };
-                runner.run(&mut scheduler, &wave.hosts, &hosts, stop).await;
+                runner.run(&mut scheduler, Some(at), &wave.hosts, &hosts, stop).await;
             }
+            Next::Wait(hosts) => runner.wait(&mut scheduler, hosts, Until::Ended).await,
             Next::Look(nodes) => {
                 runner.look(&mut scheduler, &nodes, stop).await;
                 for node in scheduler.died().difference(&dead) {
@@ -146,52 +161,87 @@ struct PlanRunner {
     /// For each change, the number of its actions that haven't succeeded yet.
     left: BTreeMap<ResourceId, usize>,
     applied: Applied,
+    /// The hosts whose part has begun and hasn't ended.
+    running: JoinSet<Ended>,
+    /// Each running host says here when its nodes have to stay healthy, and nothing else is left
+    /// to do.
+    settling: UnboundedSender<Settles>,
+    settles: UnboundedReceiver<Settles>,
+}
+
+/// A host whose nodes have to stay healthy, with their starts.
+type Settles = (HostName, BTreeMap<NodeName, String>);
+
+/// How far the part of a host is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Until it settles, if the scheduler agrees.
+    Settles,
+    Ended,
 }
 
 impl PlanRunner {
-    /// Runs the action lists of these hosts concurrently, and waits until all have ended.
+    /// Runs the action lists of these hosts concurrently, and waits until all have ended, or
+    /// settle.
     async fn run(
         &mut self,
         scheduler: &mut Scheduler<'_>,
+        wave: Option<usize>,
         lists: &BTreeMap<HostName, Vec<PlannedAction>>,
         hosts: &BTreeSet<HostName>,
         stop: &Stop,
     ) {
-        let mut running = JoinSet::new();
+        let mut begun = BTreeSet::new();
         for (name, list) in lists.iter().filter(|(name, _)| hosts.contains(*name)) {
             let Some(host) = self.hosts.remove(name) else {
                 self.unlocked(name);
                 scheduler.ran(name, Ran::Lost, &BTreeMap::new());
                 continue;
             };
-            running.spawn(run(
-                host,
-                list.clone(),
-                Arc::clone(&self.payloads),
-                stop.clone(),
-                self.events.clone(),
-            ));
+            let part = Part { wave, list: list.clone(), payloads: Arc::clone(&self.payloads) };
+            self.running.spawn(part.run(host, stop.clone(), self.events.clone(), self.settling.clone()));
+            begun.insert(name.clone());
         }
-        while let Some(ended) = running.join_next().await {
-            // If the task panicked, propagate the panic.
-            let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-            self.applied.interrupted |= ended.ran == Ran::Interrupted;
-            for key in ended.done {
-                let id = ResourceId { host: ended.name.clone(), key };
-                if let Some(left) = self.left.get_mut(&id) {
-                    *left = left.saturating_sub(1);
-                    if *left == 0 {
-                        self.applied.done.insert(id);
+        self.wait(scheduler, begun, Until::Settles).await;
+    }
+
+    /// Waits for the parts of these hosts.
+    async fn wait(&mut self, scheduler: &mut Scheduler<'_>, mut hosts: BTreeSet<HostName>, until: Until) {
+        while !hosts.is_empty() {
+            tokio::select! {
+                Some((name, started)) = self.settles.recv() => {
+                    if scheduler.settles(&name, &started) && until == Until::Settles {
+                        hosts.remove(&name);
                     }
                 }
+                ended = self.running.join_next() => {
+                    let Some(ended) = ended else { return };
+                    // If the task panicked, propagate the panic.
+                    let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+                    hosts.remove(&ended.name);
+                    self.ended(scheduler, ended);
+                }
             }
-            scheduler.ran(&ended.name, ended.ran, &ended.started);
-            if let Some(what) = ended.failed {
-                self.applied.failed.insert(ended.name.clone(), what);
+        }
+    }
+
+    fn ended(&mut self, scheduler: &mut Scheduler<'_>, ended: Ended) {
+        self.applied.interrupted |= ended.ran == Ran::Interrupted;
+        for key in ended.done {
+            let id = ResourceId { host: ended.name.clone(), key };
+            if let Some(left) = self.left.get_mut(&id) {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    self.applied.done.insert(id);
+                }
             }
-            if let Some(host) = ended.host {
-                self.hosts.insert(ended.name, host);
-            }
+        }
+        scheduler.ran(&ended.name, ended.ran, &ended.started);
+        if let Some(what) = ended.failed {
+            self.applied.failed.insert(ended.name.clone(), what);
+        }
+        if let Some(host) = ended.host {
+            self.hosts.insert(ended.name, host);
         }
     }
 
@@ -247,7 +297,7 @@ impl PlanRunner {
         let what = Wrong::Host(Arc::clone(&error));
         let failure = HostFailure { action: None, change: None, what };
         self.applied.failed.entry(host.clone()).or_insert(failure);
-        self.events.tell(ApplyEventKind::Lost { host: host.clone(), action: None, error });
+        self.events.tell(ApplyEventKind::Lost { host: host.clone(), wave: None, action: None, error });
     }
 }
 
@@ -263,75 +313,112 @@ struct Ended {
     failed: Option<HostFailure>,
 }
 
-async fn run(
-    mut host: Locked,
+/// A host's part in a wave, or in staging.
+struct Part {
+    wave: Option<usize>,
     list: Vec<PlannedAction>,
     payloads: Arc<Payloads>,
-    stop: Stop,
-    events: Events,
-) -> Ended {
-    let name = host.name().clone();
-    let actions: Vec<Action> = list.iter().map(|planned| planned.action.clone()).collect();
-    let (mut done, mut started) = (Vec::new(), BTreeMap::new());
-    let mut runs = BTreeMap::new();
-    let mut tell = |report: ActionReport| {
-        let index = match &report {
-            ActionReport::Began { index }
-            | ActionReport::Sent { index, .. }
-            | ActionReport::Got { index, .. }
-            | ActionReport::NotFetched { index, .. }
-            | ActionReport::Runs { index, .. }
-            | ActionReport::NotReached { index }
-            | ActionReport::Ended { index, .. } => *index,
-        };
-        let Some(planned) = list.get(index) else { return };
-        match &report {
-            ActionReport::Runs { invocation, .. } => drop(runs.insert(index, invocation.clone())),
-            ActionReport::Ended { outcome, .. } if outcome.is_good() => {
-                done.extend(planned.change.clone());
-                if let (Some(start), Some((daemon, shape))) = (runs.remove(&index), node(&planned.action)) {
-                    started.insert(NodeName { shape, host: name.clone(), daemon }, start);
-                }
-            }
-            _ => {}
-        }
-        let (host, action) = (name.clone(), planned.clone());
-        events.tell(ApplyEventKind::Action { host, action, report });
-    };
-    let run = host.run(&actions, &payloads, &stop, &mut tell).await;
-    let (ran, failed, host) = match run {
-        Ok(Run::Done) => (Ran::Done, None, Some(host)),
-        Ok(Run::Interrupted) => (Ran::Interrupted, None, Some(host)),
-        Ok(Run::Stopped { at, outcome }) => {
-            let what = match outcome {
-                Outcome::Differs(differs) => Wrong::Differs(differs),
-                Outcome::NoContent { path } => Wrong::NoContent(path),
-                Outcome::Failed { text } => Wrong::Failed(text),
-                Outcome::Done | Outcome::Already => Wrong::Failed(Printable::default()),
-            };
-            let change = list.get(at).and_then(|planned| planned.change.clone());
-            let failure = HostFailure { action: actions.get(at).cloned(), change, what };
-            (Ran::Failed, Some(failure), Some(host))
-        }
-        Err(error) => {
-            let error = Arc::new(error);
-            let at = error.action().and_then(|at| list.get(at));
-            let failure = HostFailure {
-                action: at.map(|planned| planned.action.clone()),
-                change: at.and_then(|planned| planned.change.clone()),
-                what: Wrong::Host(Arc::clone(&error)),
-            };
-            events.tell(ApplyEventKind::Lost { host: name.clone(), action: at.cloned(), error });
-            (Ran::Lost, Some(failure), None)
-        }
-    };
-    Ended { name, host, ran, done, started, failed }
 }
 
-/// The daemon and the shape of the node that an action starts or waits for.
-fn node(action: &Action) -> Option<(Daemon, ShapeName)> {
-    match action {
-        Action::Start { unit, .. } | Action::Await { unit, .. } => Daemon::of_unit(unit),
-        _ => None,
+/// What has happened in a [`Part`].
+#[derive(Default)]
+struct Progress {
+    done: Vec<ResourceKey>,
+    /// The starts of the units of running actions.
+    runs: BTreeMap<usize, String>,
+    started: BTreeMap<NodeName, String>,
+}
+
+impl Part {
+    async fn run(
+        self,
+        mut host: Locked,
+        stop: Stop,
+        events: Events,
+        settling: UnboundedSender<Settles>,
+    ) -> Ended {
+        let name = host.name().clone();
+        let actions: Vec<Action> = self.list.iter().map(|planned| planned.action.clone()).collect();
+        let mut progress = Progress::default();
+        let mut tell = |report: ActionReport| {
+            let Some(planned) = self.list.get(report.index()) else { return };
+            progress.note(&name, planned, &report);
+            if let ActionReport::Settles { index } = report
+                && index + 1 == self.list.len()
+            {
+                let _ = settling.send((name.clone(), progress.started.clone()));
+            }
+            let (host, wave, action) = (name.clone(), self.wave, planned.clone());
+            events.tell(ApplyEventKind::Action { host, wave, action, report });
+        };
+        let run = host.run(&actions, &self.payloads, &stop, &mut tell).await;
+        let Progress { done, started, .. } = progress;
+        let (ran, failed, host) = match run {
+            Ok(Run::Done) => (Ran::Done, None, Some(host)),
+            Ok(Run::Interrupted) => (Ran::Interrupted, None, Some(host)),
+            Ok(Run::Stopped { at, outcome }) => {
+                let what = match outcome {
+                    Outcome::Differs(differs) => Wrong::Differs(differs),
+                    Outcome::NoContent { path } => Wrong::NoContent(path),
+                    Outcome::Failed { text } => Wrong::Failed(text),
+                    Outcome::Done | Outcome::Already => Wrong::Failed(Printable::default()),
+                };
+                let change = self.list.get(at).and_then(|planned| planned.change.clone());
+                let failure = HostFailure { action: actions.get(at).cloned(), change, what };
+                (Ran::Failed, Some(failure), Some(host))
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                let at = error.action().and_then(|at| self.list.get(at)).cloned();
+                let failure = HostFailure {
+                    action: at.as_ref().map(|planned| planned.action.clone()),
+                    change: at.as_ref().and_then(|planned| planned.change.clone()),
+                    what: Wrong::Host(Arc::clone(&error)),
+                };
+                let (host, wave) = (name.clone(), self.wave);
+                events.tell(ApplyEventKind::Lost { host, wave, action: at, error });
+                (Ran::Lost, Some(failure), None)
+            }
+        };
+        Ended { name, host, ran, done, started, failed }
     }
+}
+
+impl Progress {
+    fn note(&mut self, host: &HostName, planned: &PlannedAction, report: &ActionReport) {
+        match report {
+            ActionReport::Runs { index, invocation } => {
+                self.runs.insert(*index, invocation.clone());
+            }
+            ActionReport::Settles { index } => {
+                if let Some(start) = self.runs.get(index) {
+                    self.started.extend(node(&planned.action, host).map(|node| (node, start.clone())));
+                }
+            }
+            ActionReport::Ended { index, outcome } if outcome.is_good() => {
+                self.done.extend(planned.change.clone());
+                if let Some(start) = self.runs.remove(index) {
+                    self.started.extend(node(&planned.action, host).map(|node| (node, start)));
+                }
+            }
+            // The unit didn't stay healthy.
+            ActionReport::Ended { .. } => {
+                self.started.retain(|started, _| node(&planned.action, host).as_ref() != Some(started));
+            }
+            ActionReport::Began { .. }
+            | ActionReport::Sent { .. }
+            | ActionReport::Got { .. }
+            | ActionReport::NotFetched { .. }
+            | ActionReport::NotReached { .. } => {}
+        }
+    }
+}
+
+/// The node that an action starts or waits for on a host.
+fn node(action: &Action, host: &HostName) -> Option<NodeName> {
+    let (daemon, shape) = match action {
+        Action::Start { unit, .. } | Action::Await { unit, .. } => Daemon::of_unit(unit)?,
+        _ => return None,
+    };
+    Some(NodeName { shape, host: host.clone(), daemon })
 }

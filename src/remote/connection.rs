@@ -3,7 +3,7 @@
 use super::lock::{self, Beats};
 use super::run;
 use super::shell::Shell;
-use super::{Payloads, RemoteLimits, Stop, handshake};
+use super::{Payloads, RemoteLimits, Stop, SudoPassword, handshake};
 use crate::daemon::Daemon;
 use crate::facts::Alive;
 use crate::facts::receipt::Receipt;
@@ -77,10 +77,24 @@ impl Connection {
         dialer: &Dialer,
         limits: &RemoteLimits,
     ) -> Result<Self, HostError> {
+        Self::connect_with(name, route, dialer, limits, None).await
+    }
+
+    /// Does the same with a password that sudo may ask for.
+    ///
+    /// # Errors
+    /// Those of [`Connection::connect`].
+    pub async fn connect_with(
+        name: HostName,
+        route: &Route,
+        dialer: &Dialer,
+        limits: &RemoteLimits,
+        sudo: Option<&Arc<SudoPassword>>,
+    ) -> Result<Self, HostError> {
         let session = dialer.log_in(route).await?;
         // A host may accept the login and then answer nothing but keepalives.
         let patience = limits.ready;
-        let shell = match timeout(patience, Shell::open(&session)).await {
+        let shell = match timeout(patience, Shell::open(&session, &name, sudo)).await {
             Ok(opened) => opened?,
             Err(_) => return Err(HostError::TimedOut { during: During::Opening, after: patience }),
         };

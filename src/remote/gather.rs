@@ -1,6 +1,6 @@
 //! Probes all hosts concurrently. The entry point is [`gather`].
 
-use super::{Connection, RemoteLimits};
+use super::{Connection, RemoteLimits, SudoPassword};
 use crate::plan::HostError;
 use crate::resource::{HostName, SecretBytes, Untrusted};
 use crate::ssh::{Dialer, Route};
@@ -16,6 +16,8 @@ pub struct Target {
     pub name: HostName,
     /// The way to its SSH server.
     pub route: Route,
+    /// The password that sudo may ask for there.
+    pub sudo: Option<Arc<SudoPassword>>,
     /// The nodes that may run there, each with its unit, its port for other nodes, and the number
     /// of bytes that it says first.
     pub nodes: Vec<(String, u16, usize)>,
@@ -61,8 +63,8 @@ pub async fn gather(
 }
 
 async fn ask(target: &Target, dialer: &Dialer, limits: &RemoteLimits) -> Gathered {
-    let Target { name, route, nodes, script } = target;
-    let mut connection = Connection::connect(name.clone(), route, dialer, limits).await?;
+    let Target { name, route, sudo, nodes, script } = target;
+    let mut connection = Connection::connect_with(name.clone(), route, dialer, limits, sudo.as_ref()).await?;
     let greetings = connection.greetings(nodes);
     let (answer, greetings) = tokio::join!(connection.ask(script), greetings);
     let received = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

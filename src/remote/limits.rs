@@ -17,7 +17,7 @@ pub struct RemoteLimits {
     pub ready: Duration,
     /// For the answer to a probe.
     pub answer: Duration,
-    /// For a node to speak on a connection to its port.
+    /// For a node to speak on a connection to its port. A silent one gets a second connection.
     pub greeting: Duration,
     /// For each of three steps of a handshake with a node: opening the connection, agreeing on
     /// encryption, and proving its identity.
@@ -102,7 +102,7 @@ impl RemoteLimits {
     }
 
     /// Returns every time-out that `--timeout` can set, with its name.
-    fn named(&mut self) -> [(&'static str, &mut Duration); 20] {
+    fn named(&mut self) -> [(&'static str, &mut Duration); 22] {
         let Self {
             ssh,
             ready,
@@ -120,14 +120,16 @@ impl RemoteLimits {
             interrupt,
             remind,
             healthy,
+            greeting,
             proof,
             ..
         } = self;
-        let Timeouts { connect, handshake, login, keepalive, unanswered: _ } = ssh;
+        let Timeouts { connect, handshake, login, touch, keepalive, unanswered: _ } = ssh;
         [
             ("connect", connect),
             ("handshake", handshake),
             ("login", login),
+            ("touch", touch),
             ("keepalive", keepalive),
             ("ready", ready),
             ("answer", answer),
@@ -136,6 +138,7 @@ impl RemoteLimits {
             ("stop", stop),
             ("start", start),
             ("settle", settle),
+            ("greeting", greeting),
             ("proof", proof),
             ("verify", verify),
             ("stall", stall),
@@ -217,7 +220,9 @@ mod tests {
         let mut limits = RemoteLimits::default();
         limits.set("settle=0.5".parse().unwrap());
         limits.set("let-go=3".parse().unwrap());
+        limits.set("greeting=1".parse().unwrap());
         assert_eq!((limits.settle, limits.let_go), (Duration::from_millis(500), Duration::from_secs(3)));
+        assert_eq!(limits.greeting, Duration::from_secs(1));
         let wrong = |text: &str| text.parse::<TimeOut>().unwrap_err();
         assert_eq!(wrong("settle"), NoTimeOut::Form);
         assert_eq!(wrong("settle=-1"), NoTimeOut::Seconds("-1".to_owned()));

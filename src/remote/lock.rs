@@ -71,6 +71,7 @@ async fn answer(shell: &mut Shell) -> Result<String, HostError> {
                 shell.lines.note(&noise);
                 continue;
             }
+            Ok(Line::Prompt) => continue,
             Err(error) => return Err(shell.lines.none(During::Locking, error)),
         };
         match answer.parse(Said::parse) {

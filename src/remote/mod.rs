@@ -31,6 +31,7 @@ mod run;
 mod send;
 mod shell;
 mod stop;
+mod sudo;
 
 pub use apply::{ApplyEvent, ApplyEventKind, Locks, apply};
 pub use connection::{Connection, Locked, NotLocked, Run};
@@ -38,3 +39,4 @@ pub use gather::{Gathered, Target, gather};
 pub use limits::{NoTimeOut, RemoteLimits, TimeOut};
 pub use payload::{OnDemand, Payload, Payloads, Program};
 pub use stop::Stop;
+pub use sudo::SudoPassword;

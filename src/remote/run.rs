@@ -6,10 +6,11 @@ use super::connection::{Connection, Run};
 use super::handshake;
 use super::limits::RemoteLimits;
 use super::lock;
-use super::payload::{Payload, Payloads, Program};
+use super::payload::{Payload, Payloads};
 use super::send::{Sent, Unsent, send};
 use super::shell::{Exposed, Line, Lines, NoLine, Shell};
 use super::stop::Stop;
+use crate::artifact::Encoding;
 use crate::plan::action::{Action, Fallback};
 use crate::plan::wire::{
     self, ActionReport, Answer, Call, Ending, Exchange, Need, Outcome, Patience, Transfer, Unfit,
@@ -80,20 +81,18 @@ fn is_stage(action: &Action) -> bool {
     action.staged().is_some()
 }
 
-/// Returns the bytes to send, and whether they are compressed. `unpacks` says whether the host
-/// can decompress them.
+/// Returns the bytes to send, and how they are encoded. `best` is the best encoding that the host
+/// can decode.
 ///
 /// # Errors
 /// A program can't be fetched.
-async fn bytes(payload: &Payload, unpacks: bool) -> Result<(Bytes, bool), Printable> {
-    let program = match payload {
-        Payload::Bytes(bytes) => return Ok((bytes.clone(), false)),
-        Payload::Secret(secret) => return Ok((Bytes::from_owner(Exposed(secret.clone())), false)),
-        Payload::Artifact(program) => program.clone(),
-        Payload::OnDemand(program) => program.get().await?,
-    };
-    let Program { raw, gzip } = program;
-    Ok(if unpacks && gzip.len() < raw.len() { (gzip, true) } else { (raw, false) })
+async fn bytes(payload: &Payload, best: Encoding) -> Result<(Bytes, Encoding), Printable> {
+    match payload {
+        Payload::Bytes(bytes) => Ok((bytes.clone(), Encoding::Raw)),
+        Payload::Secret(secret) => Ok((Bytes::from_owner(Exposed(secret.clone())), Encoding::Raw)),
+        Payload::Artifact(program) => Ok(program.encoded(best).await),
+        Payload::OnDemand(program) => Ok(program.get().await?.encoded(best).await),
+    }
 }
 
 struct ActionRunner<'a> {
@@ -129,7 +128,7 @@ impl ActionRunner<'_> {
             };
             if !needed.is_empty() {
                 let (mut calls, mut files) = (Vec::new(), Vec::new());
-                for (index, unpacks) in needed {
+                for (index, best) in needed {
                     let Some(file) = actions.get(index).and_then(Action::staged) else {
                         return Err(self.malformed(Misfit::UnknownFile));
                     };
@@ -137,14 +136,18 @@ impl ActionRunner<'_> {
                         let outcome = Outcome::NoContent { path: file.path.clone() };
                         return Ok(self.without(index, outcome));
                     };
-                    let (bytes, gzip) = match bytes(payload, unpacks).await {
+                    // Fetching a file here may take long, and nothing runs on the host meanwhile.
+                    let prepared = tokio::select! {
+                        prepared = bytes(payload, best) => prepared,
+                        _ = stop.asked() => return Ok(Run::Interrupted),
+                    };
+                    let (bytes, encoding) = match prepared {
                         Ok(sent) => sent,
                         Err(text) => return Ok(self.without(index, Outcome::Failed { text })),
                     };
-                    calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), gzip }));
+                    calls.push(wire::receive(index, file, Transfer { bytes: bytes.len(), encoding }));
                     files.push((index, bytes));
                 }
-                // Fetching a file here may have taken long.
                 if stop.is_asked() {
                     return Ok(Run::Interrupted);
                 }
@@ -158,14 +161,14 @@ impl ActionRunner<'_> {
     }
 
     /// Sends a request with its files, and handles the answers. Returns the indices of the
-    /// files that the host needs, and whether it can decompress each, or how the run stopped.
+    /// files that the host needs, with the best encoding that it can decode, or how the run stopped.
     async fn request(
         &mut self,
         shell: &mut Shell,
         calls: Vec<Call>,
         files: Vec<(usize, Bytes)>,
         stop: &Stop,
-    ) -> Result<Result<Vec<(usize, bool)>, Run>, HostError> {
+    ) -> Result<Result<Vec<(usize, Encoding)>, Run>, HostError> {
         let after = self.limits.interrupt;
         let answered = stop.wait(after, self.exchange(shell, calls, files)).await;
         answered.unwrap_or_else(|| Err(HostError::Abandoned { during: self.during(), after }))
@@ -176,7 +179,7 @@ impl ActionRunner<'_> {
         shell: &mut Shell,
         calls: Vec<Call>,
         files: Vec<(usize, Bytes)>,
-    ) -> Result<Result<Vec<(usize, bool)>, Run>, HostError> {
+    ) -> Result<Result<Vec<(usize, Encoding)>, Run>, HostError> {
         let input = files.iter().map(|(_, bytes)| bytes.len()).sum();
         // Staging changes nothing that receipts have.
         let stages = calls.iter().all(|call| self.actions.get(call.index()).is_some_and(is_stage));
@@ -186,7 +189,7 @@ impl ActionRunner<'_> {
         let mut exchange = Exchange::new(&calls);
         self.at = exchange.current().unwrap_or(self.at);
         shell.request(script.as_bytes(), self.during(), self.limits.stall).await?;
-        let Shell { writer, lines } = shell;
+        let Shell { writer, lines, .. } = shell;
 
         let mut judging = writer.clone();
         let (progress, mut sent) = mpsc::unbounded_channel();
@@ -225,8 +228,8 @@ impl ActionRunner<'_> {
             match answer {
                 Answer::End(status) => break status,
                 Answer::Began(index) => self.begin(index),
-                Answer::Need(index, Need { gzip, why }) => {
-                    needed.push((index, gzip));
+                Answer::Need(index, Need { best, why }) => {
+                    needed.push((index, best));
                     if let Some(why) = why {
                         let why = self.redactor.show_in_one_line(&why);
                         (self.tell)(ActionReport::NotFetched { index, why });
@@ -241,6 +244,7 @@ impl ActionRunner<'_> {
                     // The host waits for the verdict, so that time isn't the action's.
                     deadline += began.elapsed();
                 }
+                Answer::Settles(index) => (self.tell)(ActionReport::Settles { index }),
                 Answer::Ended(index, ending) => stopped = stopped.or(self.end(index, ending)),
             }
             // The deadline moves only when the next action is reached, never because of
@@ -318,6 +322,7 @@ impl ActionRunner<'_> {
                 lines.note(&noise);
                 Ok(None)
             }
+            Ok(Line::Prompt) => Ok(None),
             Err(error) => Err(lines.none(self.during(), error)),
         }
     }

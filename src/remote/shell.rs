@@ -7,12 +7,14 @@
 //! script's output.
 
 use super::lock;
+use super::sudo::SudoPassword;
 use crate::plan::wire::quote;
 use crate::plan::{During, HostError, LostReason, Misfit};
-use crate::resource::{Printable, Redactor, SecretBytes, Untrusted};
+use crate::resource::{HostName, Printable, Redactor, SecretBytes, Untrusted};
 use crate::ssh::{Channel, ChannelError, Event, Reader, Session, Writer};
 use bytes::{Bytes, BytesMut};
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -30,6 +32,9 @@ const MOST_NOISE: usize = 1 << 20;
 /// The maximum length of a line, in bytes. Scripts write far shorter ones.
 const LONGEST_LINE: usize = 64 << 10;
 
+/// What sudo says about a wrong password, in the locale that `open.sh` sets.
+const WRONG_PASSWORD: &[u8] = b"incorrect password attempt";
+
 /// The script that runs requests.
 pub(super) fn driver() -> String {
     bare(DRIVER)
@@ -46,6 +51,10 @@ pub(super) fn bare(script: &str) -> String {
 pub(super) struct Shell {
     pub(super) writer: Writer,
     pub(super) lines: Lines,
+    /// The name of the host.
+    host: HostName,
+    /// The password that sudo may ask for.
+    sudo: Option<Arc<SudoPassword>>,
 }
 
 /// The output of a shell, line by line.
@@ -61,6 +70,8 @@ pub(super) struct Lines {
     becoming_root: bool,
     /// Whether `sudo` isn't installed.
     no_sudo: bool,
+    /// Whether `sudo` has got the password.
+    gave_password: bool,
     /// The last lines of the unexpected output.
     noise: Vec<u8>,
     /// The size of all unexpected output, in bytes.
@@ -76,6 +87,8 @@ pub(super) enum Line {
     Answer(Untrusted),
     /// Any other line, including its line break if it has one.
     Other(Bytes),
+    /// sudo asks for the password. It does so only before the shell is ready.
+    Prompt,
 }
 
 /// Why there is no next line.
@@ -97,10 +110,15 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 impl Shell {
     /// Starts a shell. Some failures are reported only by the first request.
-    pub(super) async fn open(session: &Session) -> Result<Self, HostError> {
+    pub(super) async fn open(
+        session: &Session,
+        host: &HostName,
+        sudo: Option<&Arc<SudoPassword>>,
+    ) -> Result<Self, HostError> {
         let hash = || RandomState::new().hash_one("spore");
         let marker = format!("spore-{:016x}{:016x}", hash(), hash());
-        let script = format!("driver={}\n{OPEN}", quote(&driver()));
+        let password = if sudo.is_some() { "yes" } else { "" };
+        let script = format!("driver={}\npassword={password}\n{OPEN}", quote(&driver()));
         // `driver.sh` sets the path again, because sudo may replace it.
         let path = format!("[ -n \"${{SPORE_ROOT-}}\" ] || PATH={PATH}:$PATH");
         let command = format!("exec sh -c '{path}; eval \"$(head -c {})\"' spore {marker}", script.len());
@@ -113,11 +131,12 @@ impl Shell {
             ready: false,
             becoming_root: false,
             no_sudo: false,
+            gave_password: false,
             noise: Vec::new(),
             noisy: 0,
             redactor: session.redactor().clone(),
         };
-        let mut shell = Self { writer, lines };
+        let mut shell = Self { writer, lines, host: host.clone(), sudo: sudo.cloned() };
         match shell.send(script.into()).await {
             // If the command has already ended, waiting for its answer gives the reason.
             Ok(()) | Err(ChannelError::Ended) => Ok(shell),
@@ -138,6 +157,10 @@ impl Shell {
         during: During,
         patience: Duration,
     ) -> Result<(), HostError> {
+        // Until then, sudo may take what is sent for the password.
+        if self.sudo.is_some() {
+            self.ready(patience).await?;
+        }
         if self.lines.ready {
             self.lines.quiet();
         }
@@ -161,6 +184,16 @@ impl Shell {
         if self.lines.ready {
             return Ok(());
         }
+        if self.opened(patience).await? == Opened::Prompt {
+            self.give_password(patience).await?;
+        }
+        self.lines.ready = true;
+        self.lines.quiet();
+        Ok(())
+    }
+
+    /// Waits until the shell has started, or sudo asks for the password.
+    async fn opened(&mut self, patience: Duration) -> Result<Opened, HostError> {
         let waiting = async {
             loop {
                 match self.lines.next().await {
@@ -176,23 +209,50 @@ impl Shell {
                             word == "ready"
                         });
                         if is_ready {
-                            return Ok(());
+                            return Ok(Opened::Shell);
                         }
                     }
+                    Ok(Line::Prompt) => return Ok(Opened::Prompt),
                     Ok(Line::Other(noise)) => self.lines.note(&noise),
                     Err(NoLine::TooLong) => {}
                     Err(error) => return Err(self.lines.none(During::Opening, error)),
                 }
             }
         };
-        match timeout(patience, waiting).await {
-            Ok(waited) => {
-                waited?;
-                self.lines.ready = true;
-                self.lines.quiet();
+        let timed_out = |_| HostError::TimedOut { during: During::Opening, after: patience };
+        timeout(patience, waiting).await.map_err(timed_out)?
+    }
+
+    /// Answers sudo's prompt, once.
+    async fn give_password(&mut self, patience: Duration) -> Result<(), HostError> {
+        let Some(sudo) = self.sudo.clone() else { return Err(self.lines.gone(During::Opening, None)) };
+        let turn = sudo.take().await.map_err(|by| HostError::SudoPasswordNotTried { by })?;
+        self.lines.gave_password = true;
+        match self.send(Bytes::from_owner(Exposed(turn.line()))).await {
+            Ok(()) | Err(ChannelError::Ended) => {}
+            Err(error) => return Err(self.lines.gone(During::Opening, Some(error))),
+        }
+        match self.opened(patience).await {
+            Ok(Opened::Shell) => {
+                turn.accepted();
                 Ok(())
             }
-            Err(_) => Err(HostError::TimedOut { during: During::Opening, after: patience }),
+            // It isn't sent again: the next failed attempt might lock the account.
+            Ok(Opened::Prompt) | Err(HostError::WrongSudoPassword) => {
+                turn.rejected(&self.host);
+                Err(HostError::WrongSudoPassword)
+            }
+            Err(error) => {
+                // If the shell ends for another reason, or doesn't begin, the attempt may have failed.
+                // A lost connection says nothing, and neither does a user whom sudo doesn't trust with
+                // this: it says so only after the password was right.
+                match &error {
+                    HostError::Lost { .. } => {}
+                    HostError::SudoRefused { said } if is_about_rights(said) => turn.accepted(),
+                    _ => turn.rejected(&self.host),
+                }
+                Err(error)
+            }
         }
     }
 
@@ -214,6 +274,20 @@ impl Shell {
         let answer = timeout(patience, self.lines.until_end(During::Asking, limit)).await;
         answer.unwrap_or(Err(HostError::TimedOut { during: During::Asking, after: patience }))
     }
+}
+
+/// Whether sudo says that the user has no right to become root.
+fn is_about_rights(said: &str) -> bool {
+    said.contains("is not in the sudoers file") || said.contains("is not allowed to")
+}
+
+/// How starting the shell goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    /// The shell has started.
+    Shell,
+    /// sudo asks for the password.
+    Prompt,
 }
 
 impl Lines {
@@ -238,7 +312,12 @@ impl Lines {
             }
             match self.reader.next().await {
                 Ok(Some(Event::Stdout(bytes))) => self.buffer.extend_from_slice(&bytes),
-                Ok(Some(Event::Stderr(bytes))) => self.note(&bytes),
+                Ok(Some(Event::Stderr(bytes))) => {
+                    self.note(&bytes);
+                    if !self.ready && self.is_prompted() {
+                        return Ok(Line::Prompt);
+                    }
+                }
                 Ok(Some(Event::Exit(_))) => {}
                 Ok(None) => return Err(NoLine::Gone(None)),
                 Err(error) => return Err(NoLine::Gone(Some(error))),
@@ -273,6 +352,7 @@ impl Lines {
                 Ok(Line::Answer(answer)) if answer.parse(|line| line.starts_with("end ")) => break,
                 Ok(Line::Answer(answer)) => return Err(malformed(Misfit::Unexpected(self.shown(&answer)))),
                 Ok(Line::Other(bytes)) => said.extend_from_slice(&bytes),
+                Ok(Line::Prompt) => {}
                 Err(error) => return Err(self.none(during, error)),
             }
             if said.len() > limit {
@@ -282,6 +362,16 @@ impl Lines {
         // The `end` answer is preceded by a line break, which isn't part of the output.
         said.truncate(said.len().saturating_sub(1));
         String::from_utf8(said).map(Untrusted::new).map_err(|_| malformed(Misfit::NotText))
+    }
+
+    /// Whether the unexpected output contains sudo's prompt, which is removed from it.
+    fn is_prompted(&mut self) -> bool {
+        let prompt = format!("{} password", self.marker);
+        let at = memchr::memmem::find(&self.noise, prompt.as_bytes());
+        if let Some(at) = at {
+            self.noise.drain(at..at + prompt.len());
+        }
+        at.is_some()
     }
 
     /// Discards the unexpected output so far.
@@ -327,6 +417,11 @@ impl Lines {
             Some(ChannelError::Lost(lost)) => HostError::Lost { during, reason: LostReason::Session(lost) },
             _ if self.ready => HostError::Lost { during, reason: LostReason::Closed(said) },
             _ if self.no_sudo => HostError::SudoMissing,
+            // If sudo allows only one attempt, it doesn't ask again.
+            _ if self.gave_password && memchr::memmem::find(&self.noise, WRONG_PASSWORD).is_some() => {
+                HostError::WrongSudoPassword
+            }
+            _ if self.gave_password => HostError::SudoRefused { said },
             _ if self.becoming_root => HostError::NoSudo { said },
             Some(error @ (ChannelError::NotOpened { .. } | ChannelError::NotStarted)) if said.is_empty() => {
                 opening(error)

@@ -53,7 +53,7 @@ impl Stop {
     }
 
     /// Waits until the apply is asked to stop, and returns that time.
-    async fn asked(&self) -> Instant {
+    pub(super) async fn asked(&self) -> Instant {
         let mut asked = self.0.subscribe();
         match asked.wait_for(Option::is_some).await.map(|at| *at) {
             Ok(Some(at)) => at,

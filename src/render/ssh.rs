@@ -37,7 +37,7 @@ pub(super) fn connect(error: &ConnectError) -> String {
         ConnectError::HostKeyUnknown { algorithm, fingerprint, .. } => {
             format!("unknown host key: {algorithm} {fingerprint}")
         }
-        ConnectError::HostKeyChanged { name: _, algorithm, fingerprint, known } => {
+        ConnectError::HostKeyChanged { algorithm, fingerprint, known, .. } => {
             let known: Vec<String> = known.iter().map(KnownLine::to_string).collect();
             format!("changed host key: {algorithm} {fingerprint} doesn't match {}", known.join(", "))
         }
@@ -47,12 +47,15 @@ pub(super) fn connect(error: &ConnectError) -> String {
         ConnectError::HostCertificate { authority, flaw } => {
             format!("invalid host certificate: {} (signed by the authority in {authority})", self::flaw(flaw))
         }
-        ConnectError::Refused { user, tried, .. } if tried.is_empty() => {
-            format!("login as {user} refused: no usable key or password")
-        }
-        ConnectError::Refused { user, tried, .. } => {
+        ConnectError::Refused { user, tried, cut_off, before, .. } => {
+            let before = before.as_ref().map(|before| format!("{}; ", connect(before))).unwrap_or_default();
             let tried: Vec<String> = tried.iter().map(credential).collect();
-            format!("login as {user} refused: tried {}", tried.join(", "))
+            let tried = match tried.is_empty() {
+                true => "no usable key or password".to_owned(),
+                false => format!("tried {}", tried.join(", ")),
+            };
+            let end = cut_off.as_ref().map(|said| format!("; then the host disconnected: {said}"));
+            format!("{before}login as {user} refused: {tried}{}", end.unwrap_or_default())
         }
         ConnectError::NoneReached(errors) => {
             let errors = errors.iter().map(|(address, error)| format!("{address}: {}", connect(error)));
@@ -106,7 +109,7 @@ pub(super) fn connect_help(error: &ConnectError) -> String {
         }
         .into(),
         ConnectError::NotSsh { .. } => "check the host's SSH port in the network folder".into(),
-        ConnectError::HungUp { phase: Phase::Login, .. } => {
+        ConnectError::HungUp { phase: Phase::Login, .. } | ConnectError::Refused { cut_off: Some(_), .. } => {
             "spore may have offered too many keys (`MaxAuthTries`), or the user is locked out: give this login a single key, and see sshd's log on the host".into()
         }
         ConnectError::HungUp { .. } | ConnectError::TurnedAway { .. } => {
@@ -118,18 +121,25 @@ pub(super) fn connect_help(error: &ConnectError) -> String {
         ConnectError::Protocol { .. } => {
             "try `ssh -v` to the host; if that works, please report this as a bug in spore".into()
         }
-        ConnectError::HostKeyUnknown { line, file, authority, .. } => {
-            let file = known_hosts(file.as_deref());
+        ConnectError::HostKeyUnknown { line, trust, authority, .. } => {
             let authority = authority.as_ref().map_or(String::new(), |authority| {
                 format!(" (the host has no certificate from the authority at {authority})")
             });
-            format!("compare the fingerprint with the host's own (on the host, run `cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -`), then add this line to {file}{authority}:\n{line}")
+            let add = match trust {
+                Some(host) => format!("run `spore trust {host}`{authority}"),
+                None => format!("add this line to known_hosts{authority}:\n{line}"),
+            };
+            format!("compare the fingerprint with the host's own (on the host, run `cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -`), then {add}")
         }
-        ConnectError::HostKeyChanged { name, known, .. } => {
-            let file = known_hosts(known.first().map(|line| &*line.file));
+        ConnectError::HostKeyChanged { name, known, trust, .. } => {
             let kinds: BTreeSet<String> = known.iter().map(|line| line.algorithm.to_string()).collect();
             let kinds = kinds.into_iter().collect::<Vec<_>>().join(", ");
-            format!("possible man-in-the-middle attack, or the host was reinstalled. If you know that it was reinstalled, run `ssh-keygen -f {file} -R '{name}'` and add the new key (known_hosts has: {kinds})")
+            let file = known_hosts(known.first().map(|line| &*line.file));
+            let add = match trust {
+                Some(host) => format!("run `spore trust {host}`"),
+                None => "add the new one".to_owned(),
+            };
+            format!("possible man-in-the-middle attack, or the host was reinstalled. If you know that it was reinstalled, compare the fingerprint with the host's own, remove the old key (`ssh-keygen -f {file} -R '{name}'`; known_hosts has: {kinds}), then {add}")
         }
         ConnectError::HostKeyRevoked { .. } => {
             "don't log in: this key was revoked, so the server may be an impostor. Generate a new host key on the host".into()
@@ -294,7 +304,17 @@ fn credential(tried: &Tried) -> String {
                 "key {fingerprint}, with which the SSH agent didn't sign (it is locked, or its user declined)"
             )
         }
+        Tried::Certificate { algorithm, fingerprint, in_agent, is_expired } => {
+            let whose = if *in_agent { " (SSH agent)" } else { "" };
+            let expired = if *is_expired { "expired " } else { "" };
+            format!("{expired}certificate for {algorithm} key {fingerprint}{whose}")
+        }
+        Tried::Untouched { fingerprint, after } => {
+            format!("key {fingerprint}, which wasn't touched within {} s", after.as_secs_f32())
+        }
         Tried::Password => "password".to_owned(),
+        Tried::Questions => "answers to its questions".to_owned(),
+        Tried::Unanswered { prompt } => format!("its question `{prompt}`, which nobody answered"),
     }
 }
 
@@ -330,6 +350,8 @@ mod tests {
             tried: tried.to_vec(),
             offered: offered.iter().map(|name| text(name)).collect(),
             partly,
+            cut_off: None,
+            before: None,
         };
         let key = Tried::Key { algorithm: Algorithm::Ed25519, fingerprint: fingerprint(), in_agent: false };
         let table = [
@@ -381,12 +403,25 @@ mod tests {
                     algorithm: algorithm.clone(),
                     fingerprint: fingerprint(),
                     line: "LINE".to_owned(),
-                    file: Some(PathBuf::from("/k")),
+                    trust: Some("h1".to_owned()),
                     authority: None,
                 },
                 "unknown host key: ssh-ed25519 SHA256:abc",
                 "compare the fingerprint with the host's own (on the host, run `cat /etc/ssh/ssh_host_*_key.pub | \
-                 ssh-keygen -lf -`), then add this line to /k:\nLINE",
+                 ssh-keygen -lf -`), then run `spore trust h1`",
+            ),
+            (
+                ConnectError::HostKeyUnknown {
+                    algorithm: algorithm.clone(),
+                    fingerprint: fingerprint(),
+                    line: "LINE".to_owned(),
+                    trust: None,
+                    authority: Some(line(7, Algorithm::Ed25519)),
+                },
+                "unknown host key: ssh-ed25519 SHA256:abc",
+                "compare the fingerprint with the host's own (on the host, run `cat /etc/ssh/ssh_host_*_key.pub | \
+                 ssh-keygen -lf -`), then add this line to known_hosts (the host has no certificate from the \
+                 authority at /k:7):\nLINE",
             ),
             (
                 ConnectError::HostKeyChanged {
@@ -394,11 +429,12 @@ mod tests {
                     algorithm: algorithm.clone(),
                     fingerprint: fingerprint(),
                     known: vec![line(3, Algorithm::Ed25519), line(4, Algorithm::Dsa)],
+                    trust: Some("h1".to_owned()),
                 },
                 "changed host key: ssh-ed25519 SHA256:abc doesn't match /k:3, /k:4",
                 "possible man-in-the-middle attack, or the host was reinstalled. If you know that it was \
-                 reinstalled, run `ssh-keygen -f /k -R '[192.0.2.1]:2222'` and add the new key (known_hosts has: \
-                 ssh-dss, ssh-ed25519)",
+                 reinstalled, compare the fingerprint with the host's own, remove the old key (`ssh-keygen -f /k \
+                 -R '[192.0.2.1]:2222'`; known_hosts has: ssh-dss, ssh-ed25519), then run `spore trust h1`",
             ),
             (
                 ConnectError::HostKeyRevoked {

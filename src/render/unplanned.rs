@@ -195,6 +195,11 @@ pub fn host_error(error: &HostError) -> String {
         HostError::Connect(error) => ssh::connect(error),
         HostError::NoSudo { said } => format!("no password-less sudo{}", colon(said)),
         HostError::SudoMissing => "no password-less sudo: sudo is not installed".to_owned(),
+        HostError::SudoRefused { said } => format!("sudo refused to make the user root{}", colon(said)),
+        HostError::WrongSudoPassword => "wrong sudo password".to_owned(),
+        HostError::SudoPasswordNotTried { by } => {
+            format!("sudo asks for a password, and the given one wasn't tried, because {by} rejected it")
+        }
         HostError::NoShell { said } => format!("no usable shell{}", colon(said)),
         HostError::NoSession(error) => format!("no usable shell: {}", ssh::channel(error)),
         HostError::Lost { during, reason } => {
@@ -226,7 +231,17 @@ pub fn host_error(error: &HostError) -> String {
 pub fn host_help(error: &HostError) -> String {
     match error {
         HostError::Connect(error) => return ssh::connect_help(error),
-        HostError::NoSudo { .. } | HostError::SudoMissing => "log in as root, or give this user `NOPASSWD: ALL` in /etc/sudoers.d",
+        HostError::NoSudo { said } if said.contains("must have a tty") => REQUIRETTY,
+        HostError::SudoRefused { said } if said.contains("must have a tty") => REQUIRETTY,
+        HostError::NoSudo { .. } => {
+            "log in as root, pass `--ask-sudo-password`, or give this user `NOPASSWD: ALL` in /etc/sudoers.d"
+        }
+        HostError::SudoMissing => "log in as root, or give this user `NOPASSWD: ALL` in /etc/sudoers.d",
+        HostError::SudoRefused { .. } => "log in as root, or give this user `ALL` in /etc/sudoers.d",
+        HostError::WrongSudoPassword => {
+            "check the password given at the prompt of `--ask-sudo-password` or in SPORE_SUDO_PASSWORD; it was tried once"
+        }
+        HostError::SudoPasswordNotTried { .. } => "use a password that all hosts accept",
         HostError::NoShell { .. } | HostError::NoSession(_) => {
             "check the user's login shell, and that sh, head and base64 are installed"
         }
@@ -252,10 +267,17 @@ pub fn host_help(error: &HostError) -> String {
             "spore closed the connection, because the host's answer doesn't fit the request; find out what on \
              the host writes such output, or report this as a bug in spore"
         }
+        HostError::Malformed { what: Misfit::Noise(_) | Misfit::LongLine, .. } => {
+            "spore closed the connection; find out what on the host writes such output: the user's start files \
+             (`.bashrc`), or a `ForceCommand` in its sshd_config"
+        }
         HostError::Malformed { .. } => "this may be a bug in spore: please report it",
     }
     .to_owned()
 }
+
+const REQUIRETTY: &str =
+    "on the host, remove `requiretty` from the defaults in /etc/sudoers: spore has no terminal there";
 
 fn lost(reason: &LostReason) -> String {
     match reason {

@@ -1,11 +1,11 @@
 //! The keys of an SSH agent: [`Agent::keys`]. The agent signs, so the keys never leave it.
 
 use super::{Algorithm, PublicKey};
-use russh::client::AuthResult;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PrivateKey};
+use russh::keys::{Certificate, HashAlg, PrivateKey};
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,29 +90,30 @@ impl AgentKey {
         self.public().key_data() == key.key_data()
     }
 
-    /// Logs in. The host is asked first whether it accepts the key, so the agent signs, and may
-    /// ask its user, only if it does. `None` if the agent doesn't sign.
-    pub(super) async fn log_in<H: russh::client::Handler>(
-        &self,
-        handle: &mut russh::client::Handle<H>,
-        user: &str,
-        rsa: Option<HashAlg>,
-    ) -> Result<Option<AuthResult>, russh::Error> {
-        let Ok(mut client) = self.agent.client().await else { return Ok(None) };
-        let hash = matches!(self.public().algorithm(), Algorithm::Rsa { .. }).then_some(rsa).flatten();
-        let answer = match &*self.identity {
-            AgentIdentity::PublicKey { key, .. } => {
-                handle.authenticate_publickey_with(user, key.clone(), hash, &mut client).await
-            }
-            AgentIdentity::Certificate { certificate, .. } => {
-                handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut client).await
-            }
-        };
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(russh::AgentAuthError::Send(_)) => Err(russh::Error::SendError),
-            Err(russh::AgentAuthError::Key(_)) => Ok(None),
+    /// The certificate, if this is one.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match &*self.identity {
+            AgentIdentity::Certificate { certificate, .. } => Some(certificate),
+            AgentIdentity::PublicKey { .. } => None,
         }
+    }
+
+    /// Whether it is on a security key, which usually signs only if someone touches it.
+    pub(super) fn is_on_security_key(&self) -> bool {
+        matches!(self.public().algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256)
+    }
+
+    /// How the agent's protocol names it.
+    pub(super) fn blob(&self) -> Result<Vec<u8>, russh::keys::ssh_key::Error> {
+        match &*self.identity {
+            AgentIdentity::PublicKey { key, .. } => key.to_bytes(),
+            AgentIdentity::Certificate { certificate, .. } => certificate.to_bytes(),
+        }
+    }
+
+    /// Connects to the agent.
+    pub(super) async fn connect(&self) -> io::Result<UnixStream> {
+        UnixStream::connect(&*self.agent.socket).await
     }
 }
 

@@ -8,18 +8,20 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use russh::client::{self, AuthResult, KeyboardInteractiveAuthResponse as Asked};
-use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
+use russh::client;
+use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
+use russh::{Preferred, SshId, cipher, compression, kex, mac};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::resource::Redactor;
 
+use super::attendant::{Attendant, Deadline};
+use super::authenticate::{Attempt, authenticate};
 use super::session::{Client, Observer, Session};
 use super::wire::{Tap, Wire};
-use super::{Credential, Distrust, KnownHosts, Login, SecretText, ServerAddress, Timeouts};
+use super::{Distrust, KnownHosts, Login, ServerAddress, Timeouts};
 
 mod error;
 
@@ -93,7 +95,9 @@ impl Session {
         timeouts: &Timeouts,
         redactor: &Redactor,
     ) -> Result<Self, ConnectError> {
-        open(dial(address, timeouts).await?, address, login, known, timeouts, redactor).await
+        let wire = dial(address, timeouts).await?;
+        let peer = Peer { name: &address.to_string(), address, known };
+        open(wire, &peer, login, timeouts, redactor, &Attendant::default()).await
     }
 
     /// Does the same as [`Session::connect`], but over an existing stream to the host.
@@ -111,23 +115,12 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        open(Wire::over(stream), address, login, known, timeouts, redactor).await
+        let peer = Peer { name: &address.to_string(), address, known };
+        open(Wire::over(stream), &peer, login, timeouts, redactor, &Attendant::default()).await
     }
 }
 
-/// Cuts the wire when dropped, unless it was told to keep it. This ends russh's task if an
-/// attempt to connect fails or is dropped.
-struct CutUnlessKept(Option<Arc<Tap>>);
-
-impl Drop for CutUnlessKept {
-    fn drop(&mut self) {
-        if let Some(tap) = &self.0 {
-            tap.cut();
-        }
-    }
-}
-
-/// Opens a TCP connection.
+/// Opens the TCP connection.
 pub(super) async fn dial(
     address: &ServerAddress,
     timeouts: &Timeouts,
@@ -138,54 +131,119 @@ pub(super) async fn dial(
         .map_err(|source| ConnectError::unreachable(address, source))
 }
 
-/// Exchanges keys, checks the host key, and logs in. `address` is the server's name in
-/// `known_hosts`.
+/// Cuts the wire when dropped, unless it was told to keep it. This ends russh's task if an
+/// attempt to connect fails or is dropped.
+pub(super) struct CutUnlessKept(pub(super) Option<Arc<Tap>>);
+
+impl Drop for CutUnlessKept {
+    fn drop(&mut self) {
+        if let Some(tap) = &self.0 {
+            tap.cut();
+        }
+    }
+}
+
+/// The server at the other end of a wire.
+pub(super) struct Peer<'a> {
+    /// What messages call it.
+    pub(super) name: &'a str,
+    /// Where it is, or its alias: the name under which `known_hosts` lists it.
+    pub(super) address: &'a ServerAddress,
+    pub(super) known: &'a KnownHosts,
+}
+
+/// Checks the host key, and logs in.
 pub(super) async fn open<S>(
     wire: Wire<S>,
-    address: &ServerAddress,
+    peer: &Peer<'_>,
     login: &Login,
-    known: &KnownHosts,
     timeouts: &Timeouts,
     redactor: &Redactor,
+    attendant: &Attendant,
 ) -> Result<Session, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let tap = wire.tap();
     let mut cut = CutUnlessKept(Some(Arc::clone(&tap)));
-    let known = known.of(address);
-    let config = Arc::new(config(&known, address, timeouts));
-    let (client, observer) =
-        Client::new(Guard { address: address.clone(), known: known.clone() }, redactor.clone());
-
-    let handshake = client::connect_stream(config, wire, client);
-    let mut handle = match timeout(timeouts.handshake, handshake).await {
-        Ok(Ok(handle)) => handle,
-        Ok(Err(error)) => {
-            return Err(match observer.refused() {
-                Some((key, why)) => ConnectError::host_key(address, &known, &key, why),
-                None => ConnectError::handshake(error, &tap.first_words(), observer.end.known(), redactor),
-            });
-        }
-        Err(_) => {
-            return Err(ConnectError::TimedOut {
-                phase: match tap.first_words().is_empty() {
-                    true => Phase::Greeting,
-                    false => Phase::KeyExchange,
-                },
-                after: timeouts.handshake,
-            });
-        }
-    };
-    let authenticated = authenticate(&mut handle, login, &observer, redactor);
-    timeout(timeouts.login, authenticated)
+    let Peer { name, address, known } = *peer;
+    let offer = HostKeyOffer::of(known, address);
+    let (mut handle, observer) = exchange_keys(wire, address, known, offer, timeouts, redactor)
         .await
-        .map_err(|_| ConnectError::TimedOut { phase: Phase::Login, after: timeouts.login })??;
+        .map_err(|error| error.of(address))?;
+    let deadline = Deadline::after(timeouts.login);
+    let attempt = Attempt { server: name, user: &login.user, timeouts, redactor, attendant, deadline };
+    authenticate(&mut handle, login, &attempt, &observer).await?;
     cut.0 = None;
     Ok(Session::new(handle, observer.end, tap, redactor))
 }
 
-fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> client::Config {
+/// The kinds of host keys that the server may present, best first.
+pub(super) struct HostKeyOffer {
+    pub(super) keys: Vec<Algorithm>,
+    pub(super) certificates: Vec<Algorithm>,
+}
+
+impl HostKeyOffer {
+    /// All kinds, beginning with those that are listed for the server.
+    pub(super) fn of(known: &KnownHosts, address: &ServerAddress) -> Self {
+        Self { keys: known.algorithms(address), certificates: known.certificate_algorithms(address) }
+    }
+}
+
+/// Why the exchange of keys failed.
+pub(super) enum NoExchange {
+    /// The server has proved that it has this key, which isn't trusted.
+    Untrusted(PublicKey, Distrust),
+    /// Any other reason.
+    Failed(ConnectError),
+}
+
+impl NoExchange {
+    pub(super) fn of(self, address: &ServerAddress) -> ConnectError {
+        match self {
+            Self::Untrusted(key, why) => ConnectError::host_key(address, &key, why),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+/// Exchanges keys and checks the host key. Nobody is logged in yet.
+pub(super) async fn exchange_keys<S>(
+    wire: Wire<S>,
+    address: &ServerAddress,
+    known: &KnownHosts,
+    offer: HostKeyOffer,
+    timeouts: &Timeouts,
+    redactor: &Redactor,
+) -> Result<(Handle, Observer), NoExchange>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let tap = wire.tap();
+    let guard = Guard { address: address.clone(), known: known.of(address) };
+    let (client, observer) = Client::new(guard, redactor.clone());
+    let handshake = client::connect_stream(Arc::new(config(offer, timeouts)), wire, client);
+    match timeout(timeouts.handshake, handshake).await {
+        Ok(Ok(handle)) => Ok((handle, observer)),
+        Ok(Err(error)) => Err(match observer.refused() {
+            Some((key, why)) => NoExchange::Untrusted(key, why),
+            None => {
+                let end = observer.end.known();
+                NoExchange::Failed(ConnectError::handshake(error, &tap.first_words(), end, redactor))
+            }
+        }),
+        Err(_) => Err(NoExchange::Failed(ConnectError::TimedOut {
+            phase: match tap.first_words().is_empty() {
+                true => Phase::Greeting,
+                false => Phase::KeyExchange,
+            },
+            after: timeouts.handshake,
+        })),
+    }
+}
+
+fn config(offer: HostKeyOffer, timeouts: &Timeouts) -> client::Config {
     let name = concat!("SSH-2.0-spore_", env!("CARGO_PKG_VERSION"));
     client::Config {
         client_id: SshId::Standard(Cow::Borrowed(name)),
@@ -193,8 +251,8 @@ fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> c
         maximum_packet_size: 65535,
         preferred: Preferred {
             kex: Cow::Borrowed(KEX),
-            key: Cow::Owned(known.algorithms(address)),
-            host_key_certificates: Cow::Owned(known.certificate_algorithms(address)),
+            key: Cow::Owned(offer.keys),
+            host_key_certificates: Cow::Owned(offer.certificates),
             cipher: Cow::Borrowed(CIPHERS),
             mac: Cow::Borrowed(MACS),
             compression: Cow::Borrowed(&[compression::NONE]),
@@ -205,139 +263,4 @@ fn config(known: &KnownHosts, address: &ServerAddress, timeouts: &Timeouts) -> c
     }
 }
 
-type Handle = client::Handle<Client>;
-
-async fn authenticate(
-    handle: &mut Handle,
-    login: &Login,
-    observer: &Observer,
-    redactor: &Redactor,
-) -> Result<(), ConnectError> {
-    let mut tried = Vec::new();
-    let mut offered = None;
-    let mut partly = false;
-    for credential in &login.credentials {
-        let method = match credential {
-            Credential::Key(_) | Credential::Agent(_) => MethodKind::PublicKey,
-            Credential::Password(_) => MethodKind::Password,
-        };
-        if !worth_trying(method, offered.as_ref()) {
-            continue;
-        }
-        tried.push(describe(credential));
-        let answer = match credential {
-            Credential::Key(key) => with_key(handle, &login.user, key).await,
-            Credential::Agent(key) => {
-                let rsa = rsa_hash(handle).await;
-                match key.log_in(handle, &login.user, rsa).await {
-                    // Another credential may do as well.
-                    Ok(None) => {
-                        tried.pop();
-                        let fingerprint = key.public().fingerprint(HashAlg::Sha256).to_string();
-                        tried.push(Tried::Unsigned { fingerprint });
-                        continue;
-                    }
-                    Ok(Some(answer)) => Ok(answer),
-                    Err(error) => Err(error),
-                }
-            }
-            Credential::Password(password) => with_password(handle, &login.user, password).await,
-        };
-        match answer {
-            Ok(AuthResult::Success) => return Ok(()),
-            Ok(AuthResult::Failure { remaining_methods, partial_success }) if !handle.is_closed() => {
-                partly |= partial_success;
-                offered = Some(remaining_methods);
-            }
-            // The host closed the connection, for instance after too many attempts.
-            _ => {
-                return Err(ConnectError::HungUp { phase: Phase::Login, why: Some(observer.end.lost()) });
-            }
-        }
-    }
-    Err(ConnectError::Refused {
-        user: login.user.clone(),
-        tried,
-        offered: offered
-            .iter()
-            .flat_map(|methods| methods.iter())
-            .map(|method| redactor.line(<&str>::from(method)))
-            .collect(),
-        partly,
-    })
-}
-
-/// Whether the server may accept this method. `offered` is `None` until the server has
-/// listed its methods.
-fn worth_trying(method: MethodKind, offered: Option<&MethodSet>) -> bool {
-    offered.is_none_or(|offered| {
-        offered.contains(&method)
-            || method == MethodKind::Password && offered.contains(&MethodKind::KeyboardInteractive)
-    })
-}
-
-/// A credential without its secret part.
-pub(super) fn describe(credential: &Credential) -> Tried {
-    match credential {
-        Credential::Key(key) => tried_key(key.public_key(), false),
-        Credential::Agent(key) => tried_key(&key.public(), true),
-        Credential::Password(_) => Tried::Password,
-    }
-}
-
-fn tried_key(key: &PublicKey, in_agent: bool) -> Tried {
-    let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-    Tried::Key { algorithm: key.algorithm(), fingerprint, in_agent }
-}
-
-/// The hash for signatures with an RSA key. `ssh-rsa`, the algorithm without a hash, means
-/// SHA-1, which isn't secure.
-async fn rsa_hash(handle: &Handle) -> Option<HashAlg> {
-    handle.best_supported_rsa_hash().await.ok().flatten().flatten().or(Some(HashAlg::Sha512))
-}
-
-async fn with_key(
-    handle: &mut Handle,
-    user: &str,
-    key: &Arc<PrivateKey>,
-) -> Result<AuthResult, russh::Error> {
-    let hash = match key.algorithm() {
-        Algorithm::Rsa { .. } => rsa_hash(handle).await,
-        _ => None,
-    };
-    let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
-    handle.authenticate_publickey(user, key).await
-}
-
-async fn with_password(
-    handle: &mut Handle,
-    user: &str,
-    password: &SecretText,
-) -> Result<AuthResult, russh::Error> {
-    let answer = handle.authenticate_password(user, password.expose()).await?;
-    let AuthResult::Failure { remaining_methods: offered, .. } = &answer else {
-        return Ok(answer);
-    };
-    // Some servers accept a password only through `keyboard-interactive`.
-    if offered.contains(&MethodKind::Password) || !offered.contains(&MethodKind::KeyboardInteractive) {
-        return Ok(answer);
-    }
-    let mut asked = handle.authenticate_keyboard_interactive_start(user, None).await?;
-    let mut answered = false;
-    loop {
-        let answers = match &asked {
-            Asked::Success => return Ok(AuthResult::Success),
-            Asked::Failure { .. } => return Ok(answer),
-            Asked::InfoRequest { prompts, .. } => match prompts.as_slice() {
-                [] => Vec::new(),
-                // A password prompt asks for a single hidden answer, and only once.
-                [prompt] if !prompt.echo && !answered => {
-                    answered = true;
-                    vec![password.expose().to_owned()]
-                }
-                _ => return Ok(answer),
-            },
-        };
-        asked = handle.authenticate_keyboard_interactive_respond(answers).await?;
-    }
-}
+pub(super) type Handle = client::Handle<Client>;

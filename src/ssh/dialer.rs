@@ -18,7 +18,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use super::connect::{describe, dial, open};
+use super::attendant::Attendant;
+use super::authenticate::describe;
+use super::connect::{Peer, dial, open};
+use super::identify::{Identity, identify};
 use super::proxy::{Errors, Proxy};
 use super::wire::Wire;
 use super::{ConnectError, Login, NotOpened, Phase, Route, Server, ServerAddress, Session, Timeouts};
@@ -32,8 +35,8 @@ mod dialled;
 /// The maximum number of logins to one server, or through one jump host, at the same time.
 const AT_ONCE: usize = 8;
 
-/// How long an attempt counts as one of these. A server that doesn't answer must not hold up the
-/// others behind the same jump host.
+/// How long an attempt counts as one of these behind a jump host. A server that doesn't answer must
+/// not hold up the others there.
 const COUNTED: Duration = Duration::from_secs(1);
 
 /// Opens the connections of one command. All hosts of the command share it.
@@ -41,6 +44,7 @@ const COUNTED: Duration = Duration::from_secs(1);
 pub struct Dialer {
     timeouts: Timeouts,
     redactor: Redactor,
+    attendant: Attendant,
     jumps: Mutex<BTreeMap<Vec<JumpKey>, Arc<Jump>>>,
     gates: Mutex<BTreeMap<Gate, Arc<Semaphore>>>,
     retries: AtomicUsize,
@@ -99,10 +103,17 @@ impl Dialer {
         Self {
             timeouts,
             redactor,
+            attendant: Attendant::default(),
             jumps: Mutex::default(),
             gates: Mutex::default(),
             retries: AtomicUsize::new(0),
         }
+    }
+
+    /// Asks this person if a login needs someone.
+    #[must_use]
+    pub fn attended(self, attendant: Attendant) -> Self {
+        Self { attendant, ..self }
     }
 
     /// How often a connection was tried again because it had been refused or dropped.
@@ -116,15 +127,29 @@ impl Dialer {
     /// No address accepted a connection, a server's key isn't trusted, or none of its logins
     /// was accepted: see [`ConnectError`].
     pub async fn log_in(&self, route: &Route) -> Result<Session, ConnectError> {
-        let Route { jumps, host } = route;
+        let via = self.on_the_way(&route.jumps).await?;
+        let opened = self.reach(&route.host, via.as_ref()).await;
+        opened.map_err(|error| behind(via, error))
+    }
+
+    /// Determines whether the last server of the route is known, without logging in to it.
+    ///
+    /// # Errors
+    /// No address accepted a connection, the server's key has changed, is revoked, or has an
+    /// invalid certificate, or a jump host can't be logged in to: see [`ConnectError`].
+    pub async fn identify(&self, route: &Route) -> Result<Identity, ConnectError> {
+        let via = self.on_the_way(&route.jumps).await?;
+        let identified = self.persist(&route.host, via.as_ref(), || self.meet(&route.host, via.as_ref()));
+        identified.await.map_err(|error| behind(via, error.with_trust(route.host.trust_as.as_deref())))
+    }
+
+    /// Logs in to each of these jump hosts, through the one before it.
+    async fn on_the_way(&self, jumps: &[Arc<Server>]) -> Result<Option<Via>, ConnectError> {
         let mut via = None;
         for jump in jumps {
             via = Some(self.through(jump, via).await?);
         }
-        self.reach(host, via.as_ref()).await.map_err(|error| match via {
-            Some(via) => ConnectError::Through { jump: via.name, error: Arc::new(error) },
-            None => error,
-        })
+        Ok(via)
     }
 
     /// The shared connection to a jump host. It is opened again if it was lost.
@@ -156,32 +181,30 @@ impl Dialer {
     /// Logs in with the first login that the server accepts. Stops at an error other than a
     /// refused login.
     async fn reach(&self, server: &Server, via: Option<&Via>) -> Result<Session, ConnectError> {
-        let mut refused = ConnectError::Refused {
-            user: String::new(),
-            tried: Vec::new(),
-            offered: Vec::new(),
-            partly: false,
-        };
+        let mut refused = None;
         for login in &server.logins {
-            match self.persist(server, login, via).await {
-                Err(error @ ConnectError::Refused { .. }) => refused = error,
-                ended => return ended,
+            match self.persist(server, via, || self.connect(server, login, via)).await {
+                Err(error @ ConnectError::Refused { .. }) => refused = Some(error.after(refused)),
+                ended => return ended.map_err(|error| error.with_trust(server.trust_as.as_deref())),
             }
         }
-        Err(refused)
+        Err(refused.unwrap_or_else(|| ConnectError::no_address(&server.name)))
     }
 
-    /// Tries again if the connection was refused or dropped.
-    async fn persist(
+    /// Connects to a server for some purpose, again if the connection was refused or dropped.
+    async fn persist<T, F>(
         &self,
         server: &Server,
-        login: &Login,
         via: Option<&Via>,
-    ) -> Result<Session, ConnectError> {
+        attempt: impl Fn() -> F,
+    ) -> Result<T, ConnectError>
+    where
+        F: Future<Output = Result<T, ConnectError>>,
+    {
         let mut backoff = Backoff::default();
         loop {
-            let error = match self.attempt(server, login, via).await {
-                Ok(session) => return Ok(session),
+            let error = match self.counted(server, via, attempt()).await {
+                Ok(done) => return Ok(done),
                 Err(error) => error,
             };
             let Some(pause) = backoff.next(&error) else { return Err(error) };
@@ -190,14 +213,13 @@ impl Dialer {
         }
     }
 
-    async fn attempt(
-        &self,
-        server: &Server,
-        login: &Login,
-        via: Option<&Via>,
-    ) -> Result<Session, ConnectError> {
+    /// Starts an attempt once there are few enough others.
+    async fn counted<T>(&self, server: &Server, via: Option<&Via>, attempt: impl Future<Output = T>) -> T {
         let permit = self.permit(server, via).await;
-        let mut attempt = pin!(self.connect(server, login, via));
+        if via.is_none() {
+            return attempt.await;
+        }
+        let mut attempt = pin!(attempt);
         match timeout(COUNTED, &mut attempt).await {
             Ok(ended) => ended,
             Err(_) => {
@@ -229,24 +251,47 @@ impl Dialer {
         login: &Login,
         via: Option<&Via>,
     ) -> Result<Session, ConnectError> {
-        let timeouts = Timeouts { connect: server.connect.unwrap_or(self.timeouts.connect), ..self.timeouts };
+        let timeouts = &self.timeouts_of(server);
+        let Self { redactor, attendant, .. } = self;
+        let (address, wire, errors) = self.first_open(server, via, timeouts).await?;
+        let peer = Peer { name: &server.name, address: &server.known_at(address), known: &server.known };
+        match (open(wire, &peer, login, timeouts, redactor, attendant).await, errors, via) {
+            (Ok(session), _, Some(via)) => Ok(session.over_jump(Arc::clone(&via.session))),
+            (Err(error), Some(errors), _) => Err(self.by_proxy(error, errors).await),
+            (opened, _, _) => opened,
+        }
+    }
+
+    /// Determines whether a server is known, at the first address to which a connection can be opened.
+    async fn meet(&self, server: &Server, via: Option<&Via>) -> Result<Identity, ConnectError> {
+        let timeouts = &self.timeouts_of(server);
+        let (address, wire, errors) = self.first_open(server, via, timeouts).await?;
+        let again = || async { Ok(self.dial(server, address, via, timeouts).await?.0) };
+        let name = &server.known_at(address);
+        match (identify(wire, again, name, &server.known, timeouts, &self.redactor).await, errors) {
+            (Err(error), Some(errors)) => Err(self.by_proxy(error, errors).await),
+            (identified, _) => identified,
+        }
+    }
+
+    fn timeouts_of(&self, server: &Server) -> Timeouts {
+        Timeouts { connect: server.connect.unwrap_or(self.timeouts.connect), ..self.timeouts }
+    }
+
+    /// Opens a connection to the first address that accepts one.
+    async fn first_open<'s>(
+        &self,
+        server: &'s Server,
+        via: Option<&Via>,
+        timeouts: &Timeouts,
+    ) -> Result<(&'s ServerAddress, Wire<Dialled>, Option<Errors>), ConnectError> {
         let mut failed = Vec::new();
         for address in &server.addresses {
-            let (wire, errors) = match self.dial(server, address, via, &timeouts).await {
-                Ok(dialled) => dialled,
-                Err(error) if error.leaves_other_addresses() => {
-                    failed.push((address.clone(), error));
-                    continue;
-                }
+            match self.dial(server, address, via, timeouts).await {
+                Ok((wire, errors)) => return Ok((address, wire, errors)),
+                Err(error) if error.leaves_other_addresses() => failed.push((address.clone(), error)),
                 Err(error) => return Err(error),
-            };
-            let name = server.known_at(address);
-            let opened = open(wire, &name, login, &server.known, &timeouts, &self.redactor).await;
-            return match (opened, errors, via) {
-                (Ok(session), _, Some(via)) => Ok(session.over_jump(Arc::clone(&via.session))),
-                (Err(error), Some(errors), _) => Err(self.by_proxy(error, errors).await),
-                (opened, _, _) => opened,
-            };
+            }
         }
         Err(match failed.len() {
             1 => failed.remove(0).1,
@@ -295,5 +340,13 @@ impl Dialer {
             }
             false => error,
         }
+    }
+}
+
+/// The error at a server that is behind this jump host.
+fn behind(via: Option<Via>, error: ConnectError) -> ConnectError {
+    match via {
+        Some(via) => ConnectError::Through { jump: via.name, error: Arc::new(error) },
+        None => error,
     }
 }

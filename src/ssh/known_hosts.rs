@@ -32,7 +32,6 @@ pub(super) const USUAL_PORT: u16 = 22;
 /// Host keys that the user trusts, from one or more files.
 #[derive(Clone, Debug, Default)]
 pub struct KnownHosts {
-    files: Vec<Arc<Path>>,
     /// Shared, because every host's connection has them.
     lines: Arc<Vec<Line>>,
 }
@@ -157,9 +156,17 @@ impl KnownHosts {
         known
     }
 
-    /// The file to which a new host should be added: the first one.
-    pub fn file(&self) -> Option<&Path> {
-        self.files.first().map(AsRef::as_ref)
+    /// Adds the lines of other files, which are searched last.
+    #[must_use]
+    pub fn and(mut self, others: &Self) -> Self {
+        Arc::make_mut(&mut self.lines).extend(others.lines.iter().cloned());
+        self
+    }
+
+    /// Whether a line lists a key for this host and port. If none does, a server may still be
+    /// known by a line without a port, or by its certificate.
+    pub fn lists(&self, address: &ServerAddress) -> bool {
+        of_hosts(&self.about(address).own).next().is_some()
     }
 
     /// Checks a key that the host presented.
@@ -196,14 +203,20 @@ impl KnownHosts {
         let about =
             |entry: &Entry| names(entry.host_patterns(), &full) || names(entry.host_patterns(), &bare);
         let lines = self.lines.iter().filter(|(_, entry)| about(entry));
-        Self { files: self.files.clone(), lines: Arc::new(lines.cloned().collect()) }
+        Self { lines: Arc::new(lines.cloned().collect()) }
     }
 
     /// The line that makes `key` known for this host.
     pub fn line_to_add(address: &ServerAddress, key: &PublicKey) -> String {
+        Self::line_of(std::slice::from_ref(address), key)
+    }
+
+    /// The line that makes `key` known for a host with these addresses.
+    pub fn line_of(addresses: &[ServerAddress], key: &PublicKey) -> String {
         let key = PublicKey::new(key.key_data().clone(), "");
         let key = key.to_openssh().unwrap_or_default();
-        format!("{} {key}", name(address))
+        let names: Vec<String> = addresses.iter().map(name).collect();
+        format!("{} {key}", names.join(","))
     }
 
     /// The host key algorithms, in the order of preference. The algorithms of the host's
@@ -247,7 +260,6 @@ impl KnownHosts {
 
     fn add(&mut self, file: &Path, text: &str) {
         let file: Arc<Path> = file.into();
-        self.files.push(Arc::clone(&file));
         let lines = Arc::make_mut(&mut self.lines);
         for (index, line) in text.lines().enumerate() {
             if let Some(entry) = entry(line) {
@@ -347,8 +359,13 @@ fn usual() -> [Algorithm; 5] {
     ]
 }
 
+/// The kinds that a server usually has, the rarest first.
+pub(super) fn common_kinds() -> Vec<Algorithm> {
+    vec![Algorithm::Rsa { hash: None }, Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 }, Algorithm::Ed25519]
+}
+
 /// The signature algorithms of a kind of key, best first. RSA with SHA-1 is left out.
-fn signatures(kind: Algorithm) -> Vec<Algorithm> {
+pub(super) fn signatures(kind: Algorithm) -> Vec<Algorithm> {
     match kind {
         Algorithm::Rsa { .. } => {
             [HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }).to_vec()

@@ -20,9 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod agent;
+mod attendant;
+mod authenticate;
 mod channel;
 mod connect;
 mod dialer;
+mod identify;
 pub mod key;
 mod known_hosts;
 mod proxy;
@@ -30,20 +33,23 @@ mod route;
 mod secret_text;
 pub(crate) mod server;
 mod session;
+mod sign;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
 pub use agent::AgentKey;
+pub use attendant::{Attendant, Need};
 pub use channel::{Channel, ChannelError, Event, Exit, Reader, Writer};
 pub use connect::{AlgorithmKind, ConnectError, Phase, Tried};
 pub use dialer::Dialer;
+pub use identify::Identity;
 pub use key::KeyError;
 pub use known_hosts::{CertificateFlaw, Distrust, KnownHosts, KnownHostsError, KnownLine};
-pub use proxy::{ProxyCommand, UnknownToken, end_proxy_commands};
+pub use proxy::{ProxyCommand, ProxyCommandError, end_proxy_commands, expand_tokens};
 pub use route::{Route, Server};
-pub use russh::keys::{Algorithm, PrivateKey, PublicKey};
+pub use russh::keys::{Algorithm, Certificate, PrivateKey, PublicKey};
 pub use secret_text::SecretText;
 pub use session::{Greeting, Lost, NotOpened, Session, Stream};
 
@@ -89,8 +95,19 @@ pub enum Credential {
     Key(Arc<PrivateKey>),
     /// A key of an SSH agent.
     Agent(AgentKey),
+    /// A certificate for a key.
+    Certificate(Arc<Certificate>, Certified),
     /// A password. It is also used for a `keyboard-interactive` password prompt.
     Password(SecretText),
+}
+
+/// The key of a certificate.
+#[derive(Clone, Debug)]
+pub enum Certified {
+    /// The key of a file.
+    InFile(Arc<PrivateKey>),
+    /// A key of an SSH agent.
+    InAgent(AgentKey),
 }
 
 /// The time-outs of a connection.
@@ -103,6 +120,8 @@ pub struct Timeouts {
     /// The maximum time for the login. Servers that look up the client's name, or that
     /// delay failed attempts, take seconds.
     pub login: Duration,
+    /// The maximum time for the user to touch a security key. It isn't part of the login's.
+    pub touch: Duration,
     /// The time without data after which a keep-alive request is sent.
     pub keepalive: Duration,
     /// The number of unanswered keep-alive requests after which the connection counts as
@@ -123,6 +142,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             login: Duration::from_secs(30),
+            touch: Duration::from_secs(60),
             keepalive: Duration::from_secs(5),
             unanswered: 3,
         }

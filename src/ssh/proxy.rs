@@ -5,6 +5,7 @@
 //! They form a process group, which is killed when the connection's stream is dropped, and by
 //! [`end_proxy_commands`].
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
@@ -22,7 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::ServerAddress;
-use crate::resource::Untrusted;
+use crate::resource::{Printable, Untrusted};
 
 /// How long the command may take to end after a hang-up, before it is killed.
 const GRACE: Duration = Duration::from_secs(1);
@@ -55,39 +56,46 @@ pub struct ProxyCommand {
     command: String,
 }
 
-/// A `%` in a `ProxyCommand` that isn't followed by one of the letters that OpenSSH replaces.
+/// Why a `ProxyCommand` can't be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a ProxyCommand can't contain `{0}`: ssh knows only %%, %h, %n, %p and %r there")]
-pub struct UnknownToken(pub String);
+pub enum ProxyCommandError {
+    /// A `%` isn't followed by one of the letters that OpenSSH replaces.
+    #[error("a ProxyCommand can't contain `{0}`: ssh knows only %%, %h, %n, %p and %r there")]
+    UnknownToken(String),
+    /// `%r` stands for a user whose name means something to a shell.
+    #[error(
+        "the user `{0}` can't become the %r of a ProxyCommand, because a `\\` is special to a shell; \
+         write the user into the ProxyCommand, quoted"
+    )]
+    User(Printable),
+}
 
 impl ProxyCommand {
     /// A command in which `%h` and `%p` stand for the server's address, `%n` for its name as the
     /// user gave it, and `%r` for the user.
     ///
     /// # Errors
-    /// The command contains an unknown token.
+    /// The command contains an unknown token, or the user's name means something to a shell.
     pub fn new(
         template: &str,
         address: &ServerAddress,
         original: &str,
         user: &str,
-    ) -> Result<Self, UnknownToken> {
-        let mut command = String::new();
-        let mut rest = template.chars();
-        while let Some(next) = rest.next() {
-            match (next, (next == '%').then(|| rest.next()).flatten()) {
-                ('%', Some('%')) => command.push('%'),
-                ('%', Some('h')) => command.push_str(&address.host),
-                ('%', Some('p')) => command.push_str(&address.port.to_string()),
-                ('%', Some('n')) => command.push_str(original),
-                ('%', Some('r')) => command.push_str(user),
-                ('%', other) => {
-                    return Err(UnknownToken(
-                        other.iter().fold("%".to_owned(), |text, c| text + &c.to_string()),
-                    ));
-                }
-                (other, _) => command.push(other),
+    ) -> Result<Self, ProxyCommandError> {
+        let is_special = Cell::new(false);
+        let command = expand_tokens(template, |token| match token {
+            'h' => Some(address.host.clone()),
+            'p' => Some(address.port.to_string()),
+            'n' => Some(original.to_owned()),
+            'r' => {
+                is_special.set(user.contains('\\'));
+                Some(user.to_owned())
             }
+            _ => None,
+        });
+        let command = command.map_err(ProxyCommandError::UnknownToken)?;
+        if is_special.get() {
+            return Err(ProxyCommandError::User(Printable::line(user)));
         }
         Ok(Self { template: template.to_owned(), command })
     }
@@ -129,6 +137,27 @@ impl ProxyCommand {
     }
 }
 
+/// A text of an SSH configuration in which `%%` stands for `%`, and each other token for its value.
+///
+/// # Errors
+/// This token has no value.
+pub fn expand_tokens(text: &str, value: impl Fn(char) -> Option<String>) -> Result<String, String> {
+    let mut expanded = String::new();
+    let mut rest = text.chars();
+    while let Some(next) = rest.next() {
+        if next != '%' {
+            expanded.push(next);
+            continue;
+        }
+        match rest.next() {
+            Some('%') => expanded.push('%'),
+            Some(token) => expanded.push_str(&value(token).ok_or_else(|| format!("%{token}"))?),
+            None => return Err("%".to_owned()),
+        }
+    }
+    Ok(expanded)
+}
+
 impl fmt::Debug for ProxyCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A command may contain a password for a proxy.
@@ -136,14 +165,16 @@ impl fmt::Debug for ProxyCommand {
     }
 }
 
-/// Kills the processes of all `ProxyCommand`s, and waits until they have ended. To be called before
-/// the process ends, because connections may still be open then.
+/// Kills the processes of all `ProxyCommand`s, waits until they have ended, and reaps them, because a
+/// container may have no init process that does. To be called before spore ends, when connections
+/// may still be open.
 pub fn end_proxy_commands() {
-    let groups = groups();
+    let mut groups = groups();
     groups.iter().for_each(|group| group.signal(Signal::HUP));
     await_end(&groups, LAST_GRACE);
     groups.iter().for_each(|group| group.signal(Signal::KILL));
     await_end(&groups, GRACE);
+    groups.retain(|group| !group.is_reaped());
 }
 
 fn await_end(groups: &BTreeSet<Group>, patience: Duration) {
@@ -216,24 +247,36 @@ impl Group {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         !matches!(waitid(WaitId::Pid(self.0), options), Ok(None))
     }
+
+    /// Reaps the leader if it has ended.
+    fn is_reaped(self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        !matches!(waitid(WaitId::Pid(self.0), options), Ok(None))
+    }
 }
 
-/// Waits until the command's stream has been dropped, and then ends and reaps the command. It isn't
-/// reaped before, so that the number of its group stays its own.
+/// Waits until the command's stream has been dropped, and then ends and reaps the command. As long as
+/// its group is in [`GROUPS`], it isn't reaped, so that the number of the group stays its own.
 async fn supervise(mut child: Child, group: Group, dropped: oneshot::Receiver<()>) {
+    let signal = |signal| {
+        if groups().contains(&group) {
+            group.signal(signal);
+        }
+    };
     let _ = dropped.await;
-    group.signal(Signal::HUP);
+    signal(Signal::HUP);
     let until = Instant::now() + GRACE;
     while !group.has_ended() && Instant::now() < until {
         sleep(GLANCE).await;
     }
-    // The lock keeps `end_proxy_commands` from killing a group that is reaped at the same time.
-    {
-        let mut groups = groups();
-        group.signal(Signal::KILL);
-        groups.remove(&group);
+    signal(Signal::KILL);
+    while !group.has_ended() {
+        sleep(GLANCE).await;
     }
-    let _ = child.wait().await;
+    let mut groups = groups();
+    if groups.remove(&group) {
+        let _ = child.try_wait();
+    }
 }
 
 /// The standard input and output of a command. Dropping it ends the command.

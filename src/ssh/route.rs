@@ -20,6 +20,9 @@ pub struct Route {
 pub struct Server {
     /// What messages call it, such as the host's name in the folder.
     pub name: String,
+    /// The argument of `spore trust` that adds its key: the name of a host in the folder that is
+    /// reached through this server. `None` if there is none.
+    pub trust_as: Option<String>,
     /// Its addresses, tried in this order until one accepts a connection. Never empty.
     pub addresses: Vec<ServerAddress>,
     /// The command that connects to it, if spore itself doesn't. The addresses then only name the
@@ -31,7 +34,8 @@ pub struct Server {
     pub connect: Option<Duration>,
     /// The keys that it may have.
     pub known: KnownHosts,
-    /// The logins; each is tried if the server refused the previous one. Never empty.
+    /// The logins; each is tried if the server refused the previous one. Only a server that nobody
+    /// logs in to has none.
     pub logins: Vec<Login>,
 }
 
@@ -43,10 +47,11 @@ impl Route {
 }
 
 impl Server {
-    /// A server with one address, to which spore connects itself.
+    /// A server with one address, to which spore connects itself, and which isn't in a folder.
     pub fn new(address: ServerAddress, known: KnownHosts, logins: Vec<Login>) -> Self {
         Self {
             name: address.to_string(),
+            trust_as: None,
             addresses: vec![address],
             proxy: None,
             alias: None,
@@ -62,6 +67,17 @@ impl Server {
             // OpenSSH looks an alias up without a port, whatever the server's port is.
             Some(alias) => vec![ServerAddress::new(alias.clone(), USUAL_PORT)],
             None => self.addresses.clone(),
+        }
+    }
+
+    /// The server at each address for which `known_hosts` lists no key. What answers at one address
+    /// says nothing about the others.
+    pub fn unlisted(&self) -> Vec<Self> {
+        let at = |address: &ServerAddress| Self { addresses: vec![address.clone()], ..self.clone() };
+        match &self.alias {
+            Some(_) if self.known_as().iter().any(|name| self.known.lists(name)) => Vec::new(),
+            Some(_) => vec![self.clone()],
+            None => self.addresses.iter().filter(|address| !self.known.lists(address)).map(at).collect(),
         }
     }
 

@@ -60,10 +60,15 @@ pub(crate) struct Server<S> {
     pub(crate) user: Option<String>,
     /// The public key that is accepted, if any.
     pub(crate) user_key: Option<PublicKey>,
+    /// The authority whose certificates for the user are accepted, if any.
+    pub(crate) user_ca: Option<PublicKey>,
     /// The password that is accepted, if any.
     pub(crate) password: Option<String>,
-    /// Whether the password is required in addition to the key.
+    /// Whether the password, or the answers, are required in addition to the key.
     pub(crate) two_factors: bool,
+    /// The questions of `keyboard-interactive`, in rounds: each has its prompt, whether the
+    /// answer may be shown, and the right answer. If there are none, the password is asked for.
+    pub(crate) questions: Vec<Vec<(&'static str, bool, &'static str)>>,
     /// The authentication methods that are offered.
     pub(crate) methods: Vec<MethodKind>,
     /// The receive window of each channel, in bytes.
@@ -86,8 +91,10 @@ impl<S: Shell> Server<S> {
             certificate: None,
             user: None,
             user_key: Some(user_key),
+            user_ca: None,
             password: None,
             two_factors: false,
+            questions: Vec::new(),
             methods: vec![MethodKind::PublicKey],
             window: Config::default().window_size,
             slow: None,
@@ -107,8 +114,13 @@ impl<S: Shell> Server<S> {
             window_size: self.window,
             ..Config::default()
         };
-        let client =
-            Client { server: self, user: String::new(), channels: HashMap::new(), unanswered: Vec::new() };
+        let client = Client {
+            server: self,
+            user: String::new(),
+            channels: HashMap::new(),
+            unanswered: Vec::new(),
+            asked: 0,
+        };
         if let Ok(session) = run_stream(Arc::new(config), stream, client).await {
             // A client may disconnect at any time, which isn't an error.
             let _ = session.await;
@@ -124,6 +136,8 @@ struct Client<S> {
     channels: HashMap<ChannelId, Channel<Msg>>,
     /// Requests that a mute server leaves unanswered.
     unanswered: Vec<ChannelOpenHandle>,
+    /// How many rounds of questions were asked.
+    asked: usize,
 }
 
 impl<S> Client<S> {
@@ -147,9 +161,24 @@ impl<S: Shell> Handler for Client<S> {
         let accepted = self.server.user_key.as_ref().map(PublicKey::key_data);
         let auth = self.judge(user, accepted == Some(key.public_key.key_data()));
         if self.server.two_factors && matches!(auth, Auth::Accept) {
-            return Ok(self.refuse(&[MethodKind::Password], true));
+            let second = match self.server.questions.is_empty() {
+                true => MethodKind::Password,
+                false => MethodKind::KeyboardInteractive,
+            };
+            return Ok(self.refuse(&[second], true));
         }
         Ok(auth)
+    }
+
+    async fn auth_openssh_certificate(
+        &mut self,
+        user: &str,
+        certificate: &Certificate,
+    ) -> Result<Auth, Self::Error> {
+        let is_signed = |ca: &PublicKey| ca.key_data() == certificate.signature_key();
+        let is_right = self.server.user_ca.as_ref().is_some_and(is_signed)
+            && certificate.valid_principals().iter().any(|name| name == user);
+        Ok(self.judge(user, is_right))
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
@@ -164,16 +193,27 @@ impl<S: Shell> Handler for Client<S> {
         _submethods: &str,
         response: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
-        let Some(mut answers) = response else {
-            return Ok(Auth::Partial {
-                name: "".into(),
-                instructions: "".into(),
-                prompts: vec![("Password: ".into(), false)].into(),
-            });
+        if let Some(mut answers) = response {
+            let is_right = match self.asked.checked_sub(1).and_then(|round| self.server.questions.get(round))
+            {
+                Some(questions) => {
+                    questions.iter().all(|(_, _, right)| answers.next().as_deref() == Some(right.as_bytes()))
+                }
+                None => {
+                    let password = self.server.password.as_ref();
+                    password.is_some() && answers.next().as_deref() == password.map(String::as_bytes)
+                }
+            };
+            if !is_right || self.asked >= self.server.questions.len() {
+                return Ok(self.judge(user, is_right));
+            }
+        }
+        let prompts = match self.server.questions.get(self.asked) {
+            Some(questions) => questions.iter().map(|(prompt, echo, _)| ((*prompt).into(), *echo)).collect(),
+            None => vec![("Password: ".into(), false)],
         };
-        let password = self.server.password.as_ref();
-        let is_right = password.is_some() && answers.next().as_deref() == password.map(String::as_bytes);
-        Ok(self.judge(user, is_right))
+        self.asked += 1;
+        Ok(Auth::Partial { name: "".into(), instructions: "".into(), prompts: prompts.into() })
     }
 
     async fn channel_open_session(

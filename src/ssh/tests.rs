@@ -9,11 +9,22 @@ use crate::resource::Redactor;
 use server::TestServer;
 
 mod commands;
+#[path = "../../tests/support/fake_agent.rs"]
+mod fake_agent;
 mod faults;
 mod logins;
 mod proxies;
+mod questions;
 mod routes;
 mod server;
+mod signatures;
+
+/// The key in a file.
+fn key_of(text: &str) -> PrivateKey {
+    let mut no_passphrase = |_: &std::path::Path| Ok(None);
+    let key = key::load("key".as_ref(), text, &mut no_passphrase).unwrap();
+    std::sync::Arc::unwrap_or_clone(key)
+}
 
 /// Time-outs that are long enough for a busy machine.
 fn patience() -> Timeouts {

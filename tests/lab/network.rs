@@ -47,6 +47,7 @@ struct Entry {
     ssh: String,
     /// The rest of the SSH section.
     jump: String,
+    port: u16,
     login: String,
     /// The node keys, by shape.
     keys: BTreeMap<String, String>,
@@ -95,6 +96,7 @@ impl Network {
             addresses: host.addresses().iter().map(ToString::to_string).collect(),
             ssh: host.addr().to_string(),
             jump: String::new(),
+            port: 22,
             login: login.to_owned(),
             keys: BTreeMap::new(),
         };
@@ -142,9 +144,11 @@ impl Network {
         self.entry(host).login = login.to_owned();
     }
 
-    /// Sets the address at which spore connects to a host.
-    pub(crate) fn reach_at(&mut self, host: &LabHost, address: &str) {
-        self.entry(host).ssh = format!("'{address}'");
+    /// Sets the address and port at which spore connects to a host.
+    pub(crate) fn reach_at(&mut self, host: &LabHost, address: &str, port: u16) {
+        let entry = self.entry(host);
+        entry.ssh = format!("'{address}'");
+        entry.port = port;
     }
 
     /// Sets the jump host through which spore connects to a host.
@@ -259,9 +263,6 @@ impl Network {
     /// empty.
     pub(crate) fn command(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
         self.save();
-        let known: String = self.known.values().map(String::as_str).collect();
-        let known_hosts = self.home.path().join("known_hosts");
-        fs::write(&known_hosts, known).unwrap_or_else(|error| panic!("{error}"));
         let temporary = self.home.path().join("tmp");
         fs::create_dir_all(&temporary).unwrap_or_else(|error| panic!("{error}"));
         let mut words = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_spore")]);
@@ -273,7 +274,7 @@ impl Network {
                 .filter_map(|name| std::env::var_os(name).map(|value| (*name, value))),
         );
         command.env("HOME", self.home.path()).env("USER", "tester").env("TMPDIR", temporary);
-        command.env("SPORE_KNOWN_HOSTS", known_hosts).envs(&self.environment).stdin(Stdio::null());
+        command.env("SPORE_KNOWN_HOSTS", self.known_hosts()).envs(&self.environment).stdin(Stdio::null());
         command
     }
 
@@ -367,9 +368,9 @@ impl Network {
         self.write("shapes.yaml", or_none(&text));
         let mut text = String::new();
         for (name, host) in &self.hosts {
-            let Entry { addresses, ssh, jump, login, keys } = host;
+            let Entry { addresses, ssh, port, jump, login, keys } = host;
             text += &format!(
-                "{name}:\n  addr: [{}]\n  ssh: {{addr: {ssh}, port: 22{jump}, auth: [{login}]}}\n  \
+                "{name}:\n  addr: [{}]\n  ssh: {{addr: {ssh}, port: {port}{jump}, auth: [{login}]}}\n  \
                  location: {{lat: 1.25, long: 25.1}}\n",
                 list(addresses)
             );
@@ -382,6 +383,13 @@ impl Network {
         }
         self.write("hosts.yaml", or_none(&text));
         self.secret("keys/swarm.key", &self.swarm);
+        let known: String = self.known.values().map(String::as_str).collect();
+        fs::write(self.known_hosts(), known).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The file with the keys of the hosts.
+    pub(crate) fn known_hosts(&self) -> PathBuf {
+        self.home.path().join("known_hosts")
     }
 
     fn entry(&mut self, host: &LabHost) -> &mut Entry {

@@ -3,13 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets something else fails there")]
 
 use std::{
-    io::Write,
     net::TcpStream,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use flate2::{Compression, write::GzEncoder};
 use spore_drive::{
     plan::{
         Holder, HostError,
@@ -79,9 +78,6 @@ pub(crate) fn acts(lab: &Lab) {
 async fn plants(locked: &mut Locked, host: &host::LabHost) {
     let mut payloads = Payloads::default();
     let program: Vec<u8> = (0..3_u32 << 20).map(|i| (i ^ (i >> 9)) as u8).collect();
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(&program).unwrap();
-    let gzip = gzip.finish().unwrap().into();
     let file = |path: &str, content: &[u8], mode| Staged {
         path: path.to_owned(),
         sha256: Sha256::of(content),
@@ -89,7 +85,7 @@ async fn plants(locked: &mut Locked, host: &host::LabHost) {
         source: FileSource::Plugin(path.to_owned()),
     };
     let binary = file("/tb/bin/probe", &program, 0o755);
-    payloads.files.insert(binary.source.clone(), Payload::Artifact(Program { raw: program.into(), gzip }));
+    payloads.files.insert(binary.source.clone(), Payload::Artifact(Arc::new(Program::new(program.into()))));
     let config = file("/tb/config/probe.yaml", b"secret", 0o600);
     payloads.files.insert(config.source.clone(), Payload::Secret(SecretBytes::new("secret")));
     let unit = file("/etc/systemd/system/tau@probe.service", UNIT.as_bytes(), 0o644);

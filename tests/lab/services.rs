@@ -118,7 +118,7 @@ pub(crate) fn ipv6(lab: &Lab) {
     [member, v4].into_iter().for_each(|host| network.node("all", host));
     let v6 = |host: &LabHost| host.addresses().iter().find(|ip| ip.is_ipv6()).map(IpAddr::to_string);
     let (Some(elder6), Some(member6)) = (v6(elder), v6(member)) else { panic!("IPv6") };
-    network.reach_at(member, &member6);
+    network.reach_at(member, &member6, 22);
 
     network.apply(&[]).exits(0);
     meshed(&[v4], &[elder], 4242);

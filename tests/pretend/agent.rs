@@ -1,42 +1,10 @@
 //! Keys of a real `ssh-agent`.
 
+use crate::ssh_agent::Agent;
 use crate::world::{APPLY, World};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
-/// An agent with a socket of its own, which ends with this value.
-struct Agent {
-    process: Child,
-    socket: PathBuf,
-}
-
-impl Agent {
-    fn start(folder: &Path) -> Self {
-        let socket = folder.join("agent.sock");
-        let process =
-            Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn();
-        let agent = Self { process: process.unwrap(), socket };
-        // `ssh-add -l` exits with 2 until the agent accepts connections.
-        while agent.add(&["-l"]) == Some(2) {}
-        agent
-    }
-
-    /// Runs `ssh-add`, and returns its exit code.
-    fn add(&self, arguments: &[&str]) -> Option<i32> {
-        let mut add = Command::new("ssh-add");
-        add.args(arguments).env("SSH_AUTH_SOCK", &self.socket).stdin(Stdio::null());
-        add.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().code()
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use std::process::{Command, Stdio};
 
 fn with(world: &World, agent: &Agent, words: &[&str], code: i32) -> String {
     let out = world.command(words).env("SSH_AUTH_SOCK", &agent.socket).output().unwrap();

@@ -38,9 +38,14 @@ mod saved;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/schema.rs"]
 mod schema;
+#[path = "../support/ssh_agent.rs"]
+mod ssh_agent;
+#[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/sshd.rs"]
 mod sshd;
+mod sudo;
 mod surroundings;
+mod trust;
 mod world;
 
 use world::{APPLY, World};

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 impl World {
     /// Runs `spore` on a terminal, and types `answer`.
-    fn typed(&self, words: &[&str], answer: &str) -> Run {
+    pub(crate) fn typed(&self, words: &[&str], answer: &str) -> Run {
         let spore = self.command(words);
         let words = [spore.get_program()].into_iter().chain(spore.get_args());
         let line = shlex::try_join(words.map(|word| word.to_str().unwrap())).unwrap();

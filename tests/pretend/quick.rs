@@ -63,6 +63,7 @@ impl<'w> Controller<'w> {
                     self.known.clone(),
                     vec![self.login.clone()],
                 )),
+                sudo: None,
                 nodes: Vec::new(),
                 script: Request {
                     key,

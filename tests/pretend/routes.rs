@@ -210,6 +210,23 @@ fn without_openssh_a_note_says_that_the_configuration_is_not_used() {
     // Such a configuration doesn't matter.
     let mut plan = configured(&world, "Host x\n\tLogLevel DEBUG\n", &["plan"]);
     assert!(!Run::of(plan.env("PATH", &tools)).exits(2).text.contains("OpenSSH"));
+    // Nor is an option ignored silently then.
+    let both = "RevokedHostKeys /none\nHost x\n\tPort 9\n\tLogLevel DEBUG\n";
+    let mut plan = configured(&world, both, &["plan", "--verbose"]);
+    let run = Run::of(plan.env("PATH", &tools)).exits(2);
+    run.says("note: OpenSSH isn't installed, so ").says("RevokedHostKeys (").says("LogLevel (");
+}
+
+#[test]
+fn options_without_effect_are_named_even_if_no_option_has_one() {
+    let world = World::new();
+    let configuration = "RevokedHostKeys /none\nHost x\n\tLogLevel DEBUG\n";
+    let plan = Run::of(&mut configured(&world, configuration, &["plan"])).exits(2);
+    plan.says("note: spore doesn't support these options of your SSH configuration: RevokedHostKeys (");
+    assert!(!plan.text.contains("LogLevel"), "{plan}");
+    Run::of(&mut configured(&world, configuration, &["plan", "--quiet"])).exits(2).says("RevokedHostKeys (");
+    let plan = Run::of(&mut configured(&world, configuration, &["plan", "--verbose"])).exits(2);
+    plan.says("RevokedHostKeys (").says("LogLevel (");
 }
 
 /// The id of a process that has written it to a file, as soon as it has.
@@ -325,4 +342,34 @@ fn connections_that_sshd_drops_are_opened_again() {
         }
     });
     assert!(dialer.retries() > 0);
+}
+
+/// sshd ends the connection of a user with too many keys. The next login is tried nevertheless.
+#[test]
+fn too_many_keys_are_listed() {
+    let world = World::new();
+    let sshd = sshd(&world, "MaxAuthTries 1");
+    let load = |path: &Path| {
+        let mut nobody = |_: &Path| Ok(None);
+        let text = fs::read_to_string(path).unwrap();
+        Credential::Key(ssh::key::load(path, &text, &mut nobody).unwrap())
+    };
+    let stranger = world.folder().join("stranger");
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&stranger).status();
+    assert!(made.unwrap().success());
+    let (stranger, own) = (load(&stranger), load(&world.folder().join("keys/ssh")));
+    let known = KnownHosts::parse(Path::new("known_hosts"), &sshd.known_hosts());
+    let log_in = |logins: Vec<Vec<Credential>>| {
+        let logins = logins.into_iter().map(|credentials| Login { user: user(), credentials }).collect();
+        let server = Server::new(ServerAddress::new("127.0.0.1", sshd.port), known.clone(), logins);
+        let dialer = Dialer::new(Timeouts::default(), Redactor::default());
+        world.block_on(async { dialer.log_in(&Route::direct(server)).await.map(drop).map_err(Box::new) })
+    };
+    let error = log_in(vec![vec![stranger.clone(), own.clone()]]).unwrap_err();
+    let words = spore_drive::render::host_error(&(*error).into());
+    assert!(words.contains("refused: tried ssh-ed25519 key SHA256:"), "{words}");
+    assert!(words.contains("; then the host disconnected: Too many authentication failures"), "{words}");
+    assert_eq!(words.matches("SHA256:").count(), 1, "only one was tried: {words}");
+    log_in(vec![vec![stranger], vec![own]]).unwrap();
 }

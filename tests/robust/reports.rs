@@ -1,6 +1,7 @@
 //! Whatever a host reports on its actions, only a valid sequence of answers is accepted.
 //! `tests/fuzz/run reports` uses the same [`judge`].
 
+use spore_drive::artifact::Encoding;
 use spore_drive::artifact::HostDownload;
 use spore_drive::plan::action::{Action, Fallback, Running, Staged};
 use spore_drive::plan::wire::{Answer, Call, Ending, Exchange, Need, Transfer, call, receive};
@@ -25,7 +26,7 @@ fn calls(which: u8) -> Vec<Call> {
     (0..4)
         .map(|i| match which >> (2 * i) & 3 {
             0 => call(i, &Action::Stage(file())),
-            1 => receive(i, &file(), Transfer { bytes: 1, gzip: false }),
+            1 => receive(i, &file(), Transfer { bytes: 1, encoding: Encoding::Raw }),
             2 => call(i, &start()),
             _ if fetches(which, i) => {
                 let urls = vec![URL.parse().unwrap()];
@@ -72,6 +73,7 @@ pub(crate) fn judge(data: &[u8]) -> Result<(), String> {
             Answer::Began(index)
             | Answer::Need(index, _)
             | Answer::Runs(index, _)
+            | Answer::Settles(index)
             | Answer::Ended(index, _) => index,
             Answer::End(_) => {
                 over = true;
@@ -95,9 +97,11 @@ pub(crate) fn judge(data: &[u8]) -> Result<(), String> {
             [Answer::Began(_)] => false,
             [Answer::Began(_), Answer::Need(_, Need { why: None, .. })] if kind(i) == 0 => true,
             [Answer::Began(_), Answer::Need(_, Need { why: Some(_), .. })] if fetches(*which, i) => true,
-            [Answer::Began(_), Answer::Runs(_, id)] if kind(i) == 2 && id.len() <= 64 => false,
+            [Answer::Began(_), start @ ..] if kind(i) == 2 && is_start(start) => false,
             [Answer::Began(_), Answer::Ended(_, ending)] => is_good(ending),
-            [Answer::Began(_), Answer::Runs(..), Answer::Ended(_, ending)] if kind(i) == 2 => is_good(ending),
+            [Answer::Began(_), start @ .., Answer::Ended(_, ending)] if kind(i) == 2 && is_start(start) => {
+                is_good(ending)
+            }
             _ => return Err(format!("{i}: {heard:?}")),
         };
         if good && kind(i) == 1 && sent >> i & 1 == 0 {
@@ -106,6 +110,14 @@ pub(crate) fn judge(data: &[u8]) -> Result<(), String> {
         is_due = good;
     }
     Ok(())
+}
+
+/// Whether these answers are about the starts of a unit. It settles at most once, in one of them.
+fn is_start(heard: &[Answer]) -> bool {
+    let is_run = |answer: &Answer| matches!(answer, Answer::Runs(_, id) if id.len() <= 64);
+    let settles = heard.iter().filter(|answer| matches!(answer, Answer::Settles(_))).count();
+    let runs = heard.iter().filter(|answer| is_run(answer)).count();
+    heard.first().is_some_and(is_run) && settles <= 1 && runs <= 2 && runs + settles == heard.len()
 }
 
 fn is_good(ending: &Ending) -> bool {
@@ -128,7 +140,7 @@ mod tests {
         let words = prop_oneof![
             4 => Just("began".to_owned()),
             3 => Just("done".to_owned()),
-            1 => prop::sample::select(vec!["need gzip", "need raw bm8=", "got 1", "already", "differs L2E= bm90aGluZw== bm90aGluZw==", "failed ", "runs 0a"])
+            1 => prop::sample::select(vec!["need gzip", "need raw bm8=", "got 1", "already", "differs L2E= bm90aGluZw== bm90aGluZw==", "failed ", "runs 0a", "settles"])
                 .prop_map(str::to_owned),
             1 => "[ -~\\n]{0,40}",
         ];

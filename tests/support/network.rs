@@ -128,7 +128,7 @@ fn of_host(host: &Host) -> Vec<String> {
     let Host {
         name,
         addresses,
-        ssh: Ssh { address, more, port, names_port: _, jumps, logins },
+        ssh: Ssh { address, more, port, names_port: _, jumps, unreadable_jump: _, logins },
         location,
         nodes,
     } = host;

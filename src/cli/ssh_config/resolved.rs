@@ -1,10 +1,12 @@
 //! The output of `ssh -G`: [`parse`].
 
-use super::expand;
+use super::folder;
+use super::tokens::Tokens;
 use crate::network::Jump;
 use crate::ssh::ServerAddress;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What a configuration says about a server.
@@ -18,6 +20,8 @@ pub(crate) struct Resolved {
     /// Whether the configuration names the identity files.
     pub(crate) names_identity_files: bool,
     pub(crate) identities_only: bool,
+    /// `CertificateFile`.
+    pub(crate) certificates: Vec<PathBuf>,
     pub(crate) agent: AgentSocket,
     /// `ProxyJump`: the jump hosts, in the order in which they are visited.
     pub(crate) jumps: Vec<Jump>,
@@ -32,6 +36,8 @@ pub(crate) struct Resolved {
     /// `HostKeyAlias`.
     pub(crate) alias: Option<String>,
     pub(crate) connect_timeout: Option<Duration>,
+    /// The files that aren't used, because their paths can't be expanded: option and path.
+    pub(super) unexpanded: Vec<String>,
 }
 
 /// `IdentityAgent`: the agent to ask for keys.
@@ -56,15 +62,35 @@ pub(super) fn parse(text: &str, defaults: Option<&Resolved>) -> Option<Resolved>
     let set = |name: &str| one(name).filter(|value| *value != "none");
     let (host, user) = (one("hostname")?, one("user")?);
     let port = one("port")?.parse().ok()?;
-    let tokens = tokens(one("host").unwrap_or(host), host, port, user);
-    let files = |text: &str| expand(text, &tokens);
-    let jumps = match set("proxyjump") {
-        Some(hops) => hops.split(',').map(|hop| Jump::parse(hop.trim())).collect::<Option<Vec<_>>>()?,
-        None => Vec::new(),
+    let tokens = Tokens {
+        original: one("host").unwrap_or(host),
+        host,
+        port,
+        user,
+        alias: set("hostkeyalias"),
+        has_jumps: set("proxyjump").is_some(),
     };
-    let named =
-        |name: &str| known_files(one(name).unwrap_or_default()).iter().map(|file| files(file)).collect();
+    let unexpanded = RefCell::new(Vec::new());
+    let file = |option: &str, text: &str| {
+        let path = tokens.path(text);
+        if path.is_none() {
+            unexpanded.borrow_mut().push(format!("{option} {text}"));
+        }
+        path
+    };
+    let jumps = set("proxyjump").map_or_else(|| Some(Vec::new()), |hops| tokens.jumps(hops))?;
+    // Most versions of ssh have expanded these, so a `%` that is left stands for itself, unless the
+    // beginning shows that they haven't.
+    let user_known = known_files(one("userknownhostsfile").unwrap_or_default());
+    let user_known = user_known.iter().filter_map(|text| match text.starts_with(['~', '%', '$']) {
+        true => file("UserKnownHostsFile", text),
+        false => Some(PathBuf::from(text)),
+    });
+    // Tokens mean nothing in these.
+    let global_known = known_files(one("globalknownhostsfile").unwrap_or_default());
+    let global_known = global_known.iter().map(|text| folder::expand(Path::new(text)));
     let identity_files = all.get("identityfile").into_iter().flatten();
+    let certificates = all.get("certificatefile").into_iter().flatten();
     let agent = match one("identityagent") {
         None | Some("SSH_AUTH_SOCK") => AgentSocket::Usual,
         Some("none") => AgentSocket::None,
@@ -73,45 +99,43 @@ pub(super) fn parse(text: &str, defaults: Option<&Resolved>) -> Option<Resolved>
                 let variable = variable.trim_start_matches('{').trim_end_matches('}');
                 std::env::var_os(variable).map_or(AgentSocket::None, |path| AgentSocket::At(path.into()))
             }
-            None => AgentSocket::At(files(path)),
+            None => AgentSocket::At(tokens.path(path).unwrap_or_else(|| PathBuf::from(path))),
         },
     };
     let mut resolved = Resolved {
         address: ServerAddress::new(host, port),
         user: user.to_owned(),
-        identity_files: identity_files.filter(|file| **file != "none").map(|file| files(file)).collect(),
+        identity_files: identity_files
+            .filter(|text| **text != "none")
+            .filter_map(|text| file("IdentityFile", text))
+            .collect(),
         names_identity_files: false,
+        certificates: certificates
+            .filter(|text| **text != "none")
+            .filter_map(|text| file("CertificateFile", text))
+            .collect(),
         identities_only: one("identitiesonly") == Some("yes"),
         agent,
         proxy: set("proxycommand").filter(|_| jumps.is_empty()).map(str::to_owned),
         jumps,
-        user_known: named("userknownhostsfile"),
-        global_known: named("globalknownhostsfile"),
+        user_known: user_known.collect(),
+        global_known: global_known.collect(),
         names_known_files: false,
         alias: set("hostkeyalias").map(str::to_owned),
-        connect_timeout: set("connecttimeout").and_then(|text| text.parse().ok()).map(Duration::from_secs),
+        // To ssh, 0 means no time-out of its own.
+        connect_timeout: set("connecttimeout")
+            .and_then(|text| text.parse().ok())
+            .filter(|seconds| *seconds != 0)
+            .map(Duration::from_secs),
+        unexpanded: Vec::new(),
     };
+    resolved.unexpanded = unexpanded.take();
     if let Some(defaults) = defaults {
         resolved.names_identity_files = resolved.identity_files != defaults.identity_files;
         resolved.names_known_files =
             (&resolved.user_known, &resolved.global_known) != (&defaults.user_known, &defaults.global_known);
     }
     Some(resolved)
-}
-
-/// The tokens of paths; those that say which machine this is aren't known here.
-fn tokens(original: &str, host: &str, port: u16, user: &str) -> BTreeMap<char, String> {
-    let home = super::folder::home().unwrap_or_default().display().to_string();
-    let local = std::env::var("USER").unwrap_or_default();
-    [
-        ('h', host.to_owned()),
-        ('n', original.to_owned()),
-        ('p', port.to_string()),
-        ('r', user.to_owned()),
-        ('d', home),
-        ('u', local),
-    ]
-    .into()
 }
 
 /// The files of a line, which `ssh -G` separates by spaces without quoting them. A part that doesn't

@@ -12,6 +12,7 @@ const HONOURED: &[&str] = &[
     "identityfile",
     "identitiesonly",
     "identityagent",
+    "certificatefile",
     "proxyjump",
     "proxycommand",
     "userknownhostsfile",

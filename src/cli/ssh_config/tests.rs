@@ -7,6 +7,7 @@ use super::scan::scan;
 use crate::network::Jump;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 fn scanned(files: &[(&str, &str)]) -> (bool, Vec<String>) {
@@ -66,8 +67,11 @@ hostname h1.example.test
 port 2222
 identitiesonly yes
 identityagent none
-identityfile /k/%h-%r-%p-%n-%%-%C
+identityfile /k/%h-%r-%p-%n-%%-%k
+identityfile /k/%C
+certificatefile /k/${SPORE TEST}
 identityfile /k/a b
+certificatefile /k/%r-cert.pub
 proxyjump one,me@[2001:db8::1]:33,ssh://you@two:44
 proxycommand none
 hostkeyalias alias
@@ -78,8 +82,11 @@ connecttimeout 60
     let found = parse(text, Some(&defaults)).unwrap();
     let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
     assert_eq!(found.address.to_string(), "h1.example.test:2222");
-    assert_eq!(found.identity_files, paths(&["/k/h1.example.test-bob-2222-h1-%-%C", "/k/a b"]));
+    assert_eq!(found.identity_files, paths(&["/k/h1.example.test-bob-2222-h1-%-alias", "/k/a b"]));
+    // With jump hosts, its value depends on the version of ssh.
+    assert_eq!(found.unexpanded, ["IdentityFile /k/%C", "CertificateFile /k/${SPORE TEST}"]);
     assert!(found.names_identity_files && found.identities_only && found.names_known_files);
+    assert_eq!(found.certificates, paths(&["/k/bob-cert.pub"]));
     assert_eq!((found.user_known, found.global_known), (paths(&["/k/1", "/k/2 3"]), Vec::new()));
     assert_eq!((found.agent, found.alias.as_deref()), (AgentSocket::None, Some("alias")));
     assert_eq!(found.connect_timeout, Some(Duration::from_secs(60)));
@@ -93,4 +100,50 @@ connecttimeout 60
     assert_eq!(found.proxy.as_deref(), Some("nc %h %p"));
     assert_eq!(found.agent, AgentSocket::At(Path::new("/a/ana").to_owned()));
     assert!(!found.names_identity_files && !found.names_known_files);
+}
+
+#[test]
+fn a_connect_timeout_of_zero_is_none() {
+    let zero = DEFAULTS.replace("connecttimeout none", "connecttimeout 0");
+    assert_eq!(parse(&zero, None).unwrap().connect_timeout, None);
+}
+
+#[test]
+fn tokens_of_jump_hosts_are_expanded() {
+    let jumping = |jump: &str| parse(&DEFAULTS.replace("connecttimeout none", jump), None);
+    let jumps = jumping("proxyjump %r@gw-%h:%p,x.%n").unwrap().jumps;
+    let jumps: Vec<String> = jumps.iter().map(ToString::to_string).collect();
+    assert_eq!(jumps, ["ana@gw-localhost:22", "x.localhost"]);
+    assert_eq!(jumping("proxyjump gw-%C"), None);
+}
+
+#[test]
+fn paths_are_expanded_as_ssh_does() {
+    let say = |program: &str, option: &str| {
+        let out = Command::new(program).arg(option).output().unwrap();
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    };
+    let host = say("uname", "-n");
+    let (uid, user) = (say("id", "-u"), say("id", "-un"));
+    let home = std::env::var("HOME").unwrap();
+    let short = host.split('.').next().unwrap();
+    let text = DEFAULTS.replace("/root/.ssh/id_rsa", "${HOME}/%i-%u-%l-%L-%k-%%");
+    let found = parse(&text, None).unwrap();
+    let expected = format!("{home}/{uid}-{user}-{host}-{short}-localhost-%");
+    assert_eq!((found.identity_files, found.unexpanded), (vec![PathBuf::from(expected)], Vec::new()));
+    // ssh has expanded the other files.
+    let text = DEFAULTS.replace("/root/.ssh/known_hosts ", "/k/%h ${HOME}/%h ");
+    let found = parse(&text, None).unwrap();
+    assert_eq!(found.user_known.first(), Some(&PathBuf::from("/k/%h")));
+    assert_eq!(found.user_known.get(1), Some(&PathBuf::from(format!("{home}/localhost"))));
+}
+
+#[test]
+fn the_digest_of_a_connection_is_that_of_ssh() {
+    // ssh expands this option itself.
+    let options = ["-F", "none", "-T", "-p", "2200", "-l", "ana", "-o", "UserKnownHostsFile=/k/%C", "-G"];
+    let Ok(ssh) = Command::new("ssh").args(options).args(["--", "h1"]).output() else { return };
+    let text = String::from_utf8(ssh.stdout).unwrap() + "certificatefile /k/%C\n";
+    let found = parse(&text, None).unwrap();
+    assert_eq!(found.certificates, found.user_known);
 }

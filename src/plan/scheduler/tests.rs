@@ -80,6 +80,7 @@ fn schedule(plan: &Plan, max_failures: usize, fails: &[(usize, &str)]) -> String
                 continue;
             }
             Next::Stage(part) => (part, at(0)),
+            Next::Wait(_) => unreachable!("no host has settled"),
             Next::Run { wave, hosts } => {
                 let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
                 begun.push(format!("{:?} {}", plan.waves[wave].rank, names.join(" ")));
@@ -226,7 +227,7 @@ fn a_node_that_died_is_noticed() {
     loop {
         match scheduler.next(false) {
             Next::Finished => break,
-            Next::Stage(hosts) => {
+            Next::Stage(hosts) | Next::Wait(hosts) => {
                 hosts.iter().for_each(|host| scheduler.ran(host, Ran::Done, &BTreeMap::new()))
             }
             Next::Run { hosts, .. } => {
@@ -260,7 +261,7 @@ fn looks(plan: &Plan, dies: &[(&str, usize)]) -> Vec<String> {
     loop {
         match scheduler.next(false) {
             Next::Finished => return asked,
-            Next::Stage(hosts) => {
+            Next::Stage(hosts) | Next::Wait(hosts) => {
                 hosts.iter().for_each(|host| scheduler.ran(host, Ran::Done, &BTreeMap::new()))
             }
             Next::Run { wave, hosts } => {
@@ -292,6 +293,68 @@ fn nodes_are_looked_at_before_others_start_or_are_removed() {
     assert_eq!(looks(&plan, &[("e", 1)]), ["StartBootstrap", "look"], "members would dial a dead elder");
     let kept = ["StartBootstrap", "look", "Start", "look"];
     assert_eq!(looks(&plan, &[("e", 2)]), kept, "the old elder is the only one that is left");
+}
+
+/// What the scheduler asks for if each host settles first, and its part ends well when the
+/// scheduler waits for it.
+fn settling(plan: &Plan) -> Vec<String> {
+    let mut scheduler = Scheduler::new(plan, 0);
+    let names = |hosts: &BTreeSet<HostName>| hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(" ");
+    let started = |host: &HostName| BTreeMap::from([(node(host), "1".to_owned())]);
+    let mut asked = Vec::new();
+    loop {
+        match scheduler.next(false) {
+            Next::Finished => return asked,
+            Next::Stage(hosts) => {
+                hosts.iter().for_each(|host| scheduler.ran(host, Ran::Done, &BTreeMap::new()));
+            }
+            Next::Run { wave, hosts } => {
+                asked.push(format!("{:?} {}", plan.waves[wave].rank, names(&hosts)));
+                for host in &hosts {
+                    if !scheduler.settles(host, &started(host)) {
+                        scheduler.ran(host, Ran::Done, &started(host));
+                    }
+                }
+            }
+            Next::Wait(hosts) => {
+                asked.push(format!("wait {}", names(&hosts)));
+                hosts.iter().for_each(|host| scheduler.ran(host, Ran::Done, &started(host)));
+            }
+            Next::Look(nodes) => {
+                asked.push(format!("look {}", names(&nodes.keys().cloned().collect())));
+                for (host, nodes) in nodes {
+                    let seen = Seen { is_up: true, invocation: "1".to_owned() };
+                    scheduler.looked(&host, &nodes.into_iter().map(|node| (node, seen.clone())).collect());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nodes_that_were_down_settle_while_others_start() {
+    let all = ["StartBootstrap e f", "Start m n", "wait e f m n", "look e f m n"];
+    let ranks = [(StartBootstrap, "e f"), (Start, "m n")];
+    assert_eq!(settling(&plan("e f m n", "e f m n", &ranks, Rotation::Begins)), all);
+    // A host that settles isn't given anything else to do.
+    let ranks = [(StartBootstrap, "e f"), (Start, "e m")];
+    let again = ["StartBootstrap e f", "Start m", "wait e", "look e", "Start e", "wait e f m", "look e f m"];
+    assert_eq!(settling(&plan("e f m", "e f m", &ranks, Rotation::Begins)), again);
+    // Nodes that are up are touched only when everything before has settled.
+    let ranks = [(StartBootstrap, "e"), (UpdateBootstrap, "f"), (Start, "m"), (Remove, "f")];
+    let one_by_one = [
+        "StartBootstrap e",
+        "wait e",
+        "look e f",
+        "UpdateBootstrap f",
+        "look e f",
+        "Start m",
+        "wait m",
+        "look e f m",
+        "Remove f",
+        "look e f m",
+    ];
+    assert_eq!(settling(&plan("e f m", "e m", &ranks, Rotation::Begins)), one_by_one);
 }
 
 #[test]

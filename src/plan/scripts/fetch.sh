@@ -28,11 +28,18 @@ fetch() {
         fi
     done
     [ -n "$tool" ] || need 'it has neither curl nor wget'
+    # Otherwise wget may write to the home of root.
+    hsts=''
+    if [ "$tool" = wget ] && wget --help 2>/dev/null 3>&- 4<&- | grep -q -e --no-hsts; then
+        hsts=--no-hsts
+    fi
     find_proxies
     began=$(date +%s)
     reasons=''
     for url; do
-        if download "$url" && unpack; then
+        if download "$url"; then
+            # Every URL leads to this file, so no other would help.
+            unpack || need "$reason"
             # If the archive were removed later, and the host cut off in between, it would stay.
             [ "$whole" = "$part" ] || try "cannot remove $part" rm -f -- "$root$part"
             conclude "$whole" "$staged" "$sha256" "$mode" "$owner"
@@ -126,7 +133,7 @@ transfer() {
                         --speed-limit 100 --speed-time "$stalling" --max-filesize "$limit" \
                         --continue-at - --output "$root$part" ;;
                 wget) printf '%s\n' "$1" |
-                    timeout -k 5 "$left" wget --input-file=- --no-verbose --tries=1 --max-redirect=10 \
+                    timeout -k 5 "$left" wget ${hsts:+"$hsts"} --input-file=- --no-verbose --tries=1 --max-redirect=10 \
                         --timeout="$stalling" --continue --output-document="$root$part" ;;
             esac
         } 2>&1 3>&- 4<&-

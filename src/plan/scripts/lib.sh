@@ -77,6 +77,11 @@ runs() {
     printf '%s %s runs %s\n' "$m" "$index" "$1" >&3
 }
 
+# settles: reports that the action has nothing left to do but to see whether its unit stays healthy.
+settles() {
+    printf '%s %s settles\n' "$m" "$index" >&3
+}
+
 # run COMMAND...: runs a command, and leaves its output in $said and its exit status in
 # $status. The output includes standard error. Of a long output only the end is kept, in
 # whole lines: the controller masks secrets in the text, and wouldn't recognize a secret of

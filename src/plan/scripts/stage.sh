@@ -9,13 +9,15 @@ is_staged() {
     need ''
 }
 
-# need WHY: ends the action's first part by asking for the file, and says whether this host can
-# decompress it. WHY is the reason why the host couldn't download it, or empty.
+# need WHY: ends the action's first part by asking for the file, and names the best encoding that
+# this host can decode. WHY is the reason why the host couldn't download it, or empty.
 need() {
     how=raw
-    if command -v gzip >/dev/null; then
-        how=gzip
-    fi
+    for best in gzip zstd; do
+        if command -v "$best" >/dev/null; then
+            how=$best
+        fi
+    done
     printf '%s %s need %s%s\n' "$m" "$index" "$how" "${1:+ $(printf %s "$1" | base64 -w0)}" >&3
     exit 40
 }
@@ -56,7 +58,7 @@ remove_staged() {
     done
 }
 
-# stage PATH STAGED DIGEST MODE OWNER BYTES gzip|raw: writes the file to STAGED, reading
+# stage PATH STAGED DIGEST MODE OWNER BYTES zstd|gzip|raw: writes the file to STAGED, reading
 # BYTES bytes from standard input. If it leaves some of them unread, the request discards
 # them.
 stage() {
@@ -68,7 +70,7 @@ stage() {
         umask 077
         {
             case $7 in
-                gzip) head -c "$6" | gzip -dc >"$root$part" ;;
+                gzip | zstd) head -c "$6" | "$7" -dc >"$root$part" ;;
                 *) head -c "$6" >"$root$part" ;;
             esac
         } 2>&1 3>&- 4<&-

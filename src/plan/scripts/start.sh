@@ -87,20 +87,31 @@ launch() {
     return 1
 }
 
-# proves_healthy: waits until the unit is healthy, also in the eyes of the controller. Returns 1
-# if that doesn't happen, with the reason in $why.
+# proves_healthy: waits until the unit is healthy, also in the eyes of the controller, and has
+# stayed so for $settle hundredths of a second in one start. Returns 1 if that doesn't happen, with
+# the reason in $why.
 proves_healthy() {
-    healthy_in_time || return 1
-    runs "$invocation"
-    if [ "$speaks" != - ]; then
-        speaks_well || return 1
-        # The unit may have died meanwhile.
-        show "$unit"
-        if [ "$active" != active ] || [ "$invocation" != "$watched" ]; then
-            why='it ended while its handshake was completed'
+    watch_from_now
+    until_healthy now || return 1
+    while :; do
+        proved=$invocation
+        runs "$proved"
+        if [ "$speaks" != - ] && ! speaks_well; then
+            unproved=$why
+            # If the unit has ended meanwhile, that is the reason.
+            until_healthy now || return 1
+            [ "$invocation" = "$proved" ] || continue
+            why=$unproved
             return 1
         fi
-    fi
+        if [ -z "$settling" ]; then
+            settling=yes
+            settles
+        fi
+        until_healthy settled || return 1
+        # In another start, the unit has to prove itself again.
+        [ "$invocation" != "$proved" ] || break
+    done
     note_healthy
 }
 
@@ -125,18 +136,28 @@ speaks_well() {
     return 1
 }
 
-# healthy_in_time: waits until the unit has been healthy (see `healthy`) for $settle
-# hundredths of a second in one start. Returns 1 if that doesn't happen, with the reason in
-# $why.
+# healthy_in_time: waits until the unit has stayed healthy, without asking the controller.
+healthy_in_time() {
+    watch_from_now
+    until_healthy settled
+}
+
+# watch_from_now: begins to watch the unit.
+watch_from_now() {
+    now
+    begun=$now watched='' since='' changes=0 first='' because='' fresh=yes settling='' heard=''
+    limit=${within:-$starting} enough=$settle
+}
+
+# until_healthy now|settled: waits until the unit is healthy (see `healthy`), or has been for
+# $settle hundredths of a second in one start. Returns 1 if that doesn't happen in time, with the
+# reason in $why.
 #
 # A unit may crash after it has been healthy for a moment, and the service manager then
 # restarts it again and again. So a unit is given up when it has died twice while it was
 # watched. The service manager's count of restarts and the unit's id of the start are both
 # observed, because either may change first.
-healthy_in_time() {
-    now
-    begun=$now watched='' since='' changes=0 first='' because='' fresh=yes
-    limit=${within:-$starting} enough=$settle
+until_healthy() {
     while :; do
         show "$unit"
         if [ "$invocation" != "$watched" ]; then
@@ -178,6 +199,7 @@ healthy_in_time() {
                 # ignored.
                 [ -z "$fresh" ] || [ $((entered / 10000)) -gt "$now" ] || since=$((entered / 10000))
             fi
+            [ "$1" != now ] || break
             [ $((now - since)) -lt "$enough" ] || break
         else
             since=''
@@ -187,14 +209,30 @@ healthy_in_time() {
             fi
         fi
         fresh=''
-        # Most units are healthy soon, so the first looks are frequent.
-        if [ $((now - begun)) -lt 300 ]; then
-            sleep 0.1
-        else
-            sleep 0.5
-        fi
+        pause
     done
     return 0
+}
+
+# pause: waits until the unit is worth another look, each of which costs the host a dozen processes.
+# Most units are healthy soon, so the first looks are frequent. Once the unit is healthy, what
+# happens between two looks shows in its counts as well.
+pause() {
+    if [ -n "$since" ]; then
+        left=$((enough - (now - since)))
+        [ "$left" -lt 100 ] || left=100
+    elif [ $((now - begun)) -lt 50 ]; then
+        left=10
+    elif [ $((now - begun)) -lt 300 ]; then
+        left=25
+    else
+        left=50
+    fi
+    case $left in
+        100) sleep 1 ;;
+        ?) sleep "0.0$left" ;;
+        *) sleep "0.$left" ;;
+    esac
 }
 
 # note_healthy: notes in the record of the start that the unit has become healthy. A failure to
@@ -235,10 +273,12 @@ listens() {
 
 # said_so: whether the journal of this start says $says. If the journal has no line of this
 # start, because it was rotated, isn't stored or can't be read, that the unit listens has to
-# be enough.
+# be enough. $heard is the start whose journal has said it.
 said_so() {
+    [ "$heard" != "$invocation" ] || return 0
     journal "_SYSTEMD_INVOCATION_ID=$invocation" | grep -Fq -e "$says" ||
-        [ -z "$(journal -n 1 "_SYSTEMD_INVOCATION_ID=$invocation")" ]
+        [ -z "$(journal -n 1 "_SYSTEMD_INVOCATION_ID=$invocation")" ] || return 1
+    heard=$invocation
 }
 
 journal() {

@@ -6,8 +6,10 @@
 //!
 //! ```text
 //! answer  = call* end             the calls in the order of the request, each once
-//! call    = began got* runs? outcome   `got` only if the host downloads a file, `runs` only
-//!                                 if the call starts or awaits a unit
+//! call    = began got* starts? outcome
+//!                                 `got` only if the host downloads a file
+//! starts  = runs settles? runs?   only if the call starts or awaits a unit; the second `runs` follows
+//!         | runs runs settles     if the unit has crashed once
 //! outcome = need                  only if the call asks whether a file has to be sent
 //!         | done | already        if the call receives a file, only after the whole file
 //!         | differs | failed      a bad outcome: only `end` may follow
@@ -27,6 +29,10 @@ use crate::resource::Untrusted;
 
 /// The maximum length of the id of a start. The ids of systemd have 32 characters.
 const LONGEST_ID: usize = 64;
+
+/// The number of starts of a unit in which it can be healthy in one call: a unit that has died
+/// twice is given up.
+const MOST_STARTS: u8 = 2;
 
 /// A request, and the state of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +68,12 @@ enum State {
     /// The call hasn't begun.
     Waiting,
     Begun,
-    /// The call has begun, and its unit is healthy.
-    Runs,
+    /// The call has begun, and its unit has been healthy in this many starts. If it `settles`, it
+    /// has to stay healthy in the last one.
+    Runs {
+        starts: u8,
+        settles: bool,
+    },
     /// A call had a bad outcome, so the calls after it aren't begun.
     Stopped,
 }
@@ -121,9 +131,17 @@ impl Exchange {
             (State::Begun, Answer::Runs(index, id))
                 if is_due(*index) && kind == Some(CallKind::Unit) && is_id(id) =>
             {
-                (State::Runs, false)
+                (State::Runs { starts: 1, settles: false }, false)
             }
-            (State::Begun | State::Runs, Answer::Ended(index, ending)) if is_due(*index) => {
+            (State::Runs { starts, settles }, Answer::Runs(index, id))
+                if is_due(*index) && starts < MOST_STARTS && is_id(id) =>
+            {
+                (State::Runs { starts: starts + 1, settles }, false)
+            }
+            (State::Runs { starts, settles: false }, Answer::Settles(index)) if is_due(*index) => {
+                (State::Runs { starts, settles: true }, false)
+            }
+            (State::Begun | State::Runs { .. }, Answer::Ended(index, ending)) if is_due(*index) => {
                 match (ending.is_good(), kind) {
                     (true, Some(CallKind::Receive { sent: false })) => return Err(Unfit::Unsent(*index)),
                     (true, _) => (State::Waiting, true),
@@ -141,7 +159,7 @@ impl Exchange {
         match (self.state, self.calls.get(self.at)) {
             _ if self.over => Unfit::Nothing,
             (State::Waiting, Some((index, _))) => Unfit::Began(*index),
-            (State::Begun | State::Runs, Some((index, _))) => Unfit::Outcome(*index),
+            (State::Begun | State::Runs { .. }, Some((index, _))) => Unfit::Outcome(*index),
             (State::Stopped, _) | (_, None) => Unfit::End,
         }
     }
@@ -161,7 +179,7 @@ impl Exchange {
         let (index, _) = self.calls.get(self.at)?;
         match self.state {
             State::Waiting => Some((*index, false)),
-            State::Begun | State::Runs => Some((*index, true)),
+            State::Begun | State::Runs { .. } => Some((*index, true)),
             State::Stopped => None,
         }
     }

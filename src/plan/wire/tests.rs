@@ -90,9 +90,9 @@ fn nothing_is_begun_without_the_lock() {
 fn what_a_script_says_of_itself_is_read() {
     let parse = Answer::parse;
     assert_eq!(parse("3 began"), Some(Answer::Began(3)));
-    assert_eq!(parse("0 need gzip"), Some(Answer::Need(0, Need { gzip: true, why: None })));
+    assert_eq!(parse("0 need gzip"), Some(Answer::Need(0, Need { best: Encoding::Gzip, why: None })));
     let why = Some(Untrusted::new("no"));
-    assert_eq!(parse("0 need raw bm8="), Some(Answer::Need(0, Need { gzip: false, why })));
+    assert_eq!(parse("0 need raw bm8="), Some(Answer::Need(0, Need { best: Encoding::Raw, why })));
     assert_eq!(parse("0 got 12"), Some(Answer::Got(0, 12)));
     assert_eq!(parse("12 done"), Some(Answer::Ended(12, Ending::Done)));
     assert_eq!(parse("1 failed bm8="), Some(Answer::Ended(1, Ending::Failed(Untrusted::new("no")))));
@@ -113,7 +113,7 @@ fn what_a_script_says_of_itself_is_read() {
         "1 done 2",
         "1 well",
         "1 need",
-        "1 need zstd",
+        "1 need xz",
         "1 need raw !",
         "1 got x",
         "1 differs ",

@@ -1,7 +1,6 @@
 //! Why connecting to a host failed.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,8 +72,8 @@ pub enum ConnectError {
         fingerprint: String,
         /// The `known_hosts` line for this key.
         line: String,
-        /// The file to which the line should be added.
-        file: Option<PathBuf>,
+        /// The argument of `spore trust` that adds the key, if there is one.
+        trust: Option<String>,
         /// A line that names a certificate authority for the host, which has shown no certificate
         /// of it.
         authority: Option<KnownLine>,
@@ -96,6 +95,8 @@ pub enum ConnectError {
         fingerprint: String,
         /// The lines with the keys that were expected.
         known: Vec<KnownLine>,
+        /// The argument of `spore trust` that adds the new key, if there is one.
+        trust: Option<String>,
     },
     /// `known_hosts` marks the host's key as revoked.
     HostKeyRevoked {
@@ -116,6 +117,10 @@ pub enum ConnectError {
         offered: Vec<Printable>,
         /// Whether the host accepted a credential and requires another one.
         partly: bool,
+        /// What the host said when it ended the connection before all credentials were tried.
+        cut_off: Option<Printable>,
+        /// How it refused the users that were tried before.
+        before: Option<Box<ConnectError>>,
     },
     /// The host has several addresses, and no connection to one of them could be opened.
     NoneReached(Vec<(ServerAddress, ConnectError)>),
@@ -201,8 +206,33 @@ pub enum Tried {
         /// The SHA-256 fingerprint of the key.
         fingerprint: String,
     },
+    /// A certificate for a key.
+    Certificate {
+        /// The algorithm of the key.
+        algorithm: Algorithm,
+        /// The SHA-256 fingerprint of the key.
+        fingerprint: String,
+        /// Whether the key is in an SSH agent.
+        in_agent: bool,
+        /// Whether the certificate is no longer valid.
+        is_expired: bool,
+    },
+    /// A security key that the host would have accepted, but that nobody touched in time.
+    Untouched {
+        /// The SHA-256 fingerprint of the key.
+        fingerprint: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
     /// A password.
     Password,
+    /// Answers to the host's questions.
+    Questions,
+    /// A question of the host that nobody answered.
+    Unanswered {
+        /// The question.
+        prompt: Printable,
+    },
 }
 
 impl ConnectError {
@@ -213,6 +243,25 @@ impl ConnectError {
             Self::ByProxy { error, .. } => error.innermost(),
             other => other,
         }
+    }
+
+    /// The error for a login that was refused after an earlier one.
+    pub(in crate::ssh) fn after(mut self, earlier: Option<Self>) -> Self {
+        if let (Self::Refused { user, tried, before, .. }, Some(earlier)) = (&mut self, earlier) {
+            match earlier {
+                Self::Refused { user: same, tried: first, before: first_of_all, .. } if same == *user => {
+                    tried.splice(0..0, first);
+                    *before = first_of_all;
+                }
+                other => *before = Some(Box::new(other)),
+            }
+        }
+        self
+    }
+
+    /// The error for a server without any address.
+    pub(in crate::ssh) fn no_address(name: &str) -> Self {
+        Self::NotFound { address: ServerAddress::new(name, 0), source: io::ErrorKind::NotFound.into() }
     }
 
     /// Whether another address of the same server may work.
@@ -247,28 +296,35 @@ impl ConnectError {
         }
     }
 
-    pub(super) fn host_key(
-        address: &ServerAddress,
-        files: &KnownHosts,
-        key: &PublicKey,
-        why: Distrust,
-    ) -> Self {
+    pub(in crate::ssh) fn host_key(address: &ServerAddress, key: &PublicKey, why: Distrust) -> Self {
         let algorithm = key.algorithm();
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         match why {
             Distrust::Certificate { authority, flaw } => Self::HostCertificate { authority, flaw },
             Distrust::Revoked { by } => Self::HostKeyRevoked { algorithm, fingerprint, by },
-            Distrust::Changed { known } => {
-                Self::HostKeyChanged { name: known_hosts::name(address), algorithm, fingerprint, known }
-            }
+            Distrust::Changed { known } => Self::HostKeyChanged {
+                name: known_hosts::name(address),
+                algorithm,
+                fingerprint,
+                known,
+                trust: None,
+            },
             Distrust::Unknown { authority } => Self::HostKeyUnknown {
                 algorithm,
                 fingerprint,
                 line: KnownHosts::line_to_add(address, key),
-                file: files.file().map(Into::into),
+                trust: None,
                 authority,
             },
         }
+    }
+
+    /// Adds the argument of `spore trust` that would add the key.
+    pub(in crate::ssh) fn with_trust(mut self, host: Option<&str>) -> Self {
+        if let Self::HostKeyUnknown { trust, .. } | Self::HostKeyChanged { trust, .. } = &mut self {
+            *trust = host.map(str::to_owned);
+        }
+        self
     }
 
     /// The error for a failed handshake. `first_words` is what the server sent first,

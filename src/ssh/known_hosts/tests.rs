@@ -174,7 +174,6 @@ fn files_are_searched_in_order_and_may_be_missing() {
     fs::write(&one, format!("h {A}\n")).unwrap();
     fs::write(&two, [b"\xff\xfe\n", format!("g {B}").as_bytes()].concat()).unwrap();
     let known = KnownHosts::read(&[&none, &one, &two]).unwrap();
-    assert_eq!(known.file(), Some(none.as_path()));
     assert_eq!(say(&known, "h", 22, A), "known");
     assert_eq!(say(&known, "g", 22, A), "changed 2");
     let Err(Distrust::Changed { known }) = known.check(&ServerAddress::new("g", 22), &key(A)) else {

@@ -39,9 +39,14 @@ fn tokens_are_replaced() {
     let command = |template: &str| ProxyCommand::new(template, &address, "h1", "ana");
     let started = command("x %h %p %n %r %%h").unwrap();
     assert_eq!(started.command(), "x 192.0.2.1 2222 h1 ana %h");
-    assert_eq!(command("x %C").unwrap_err(), UnknownToken("%C".to_owned()));
-    assert_eq!(command("x %").unwrap_err(), UnknownToken("%".to_owned()));
+    assert_eq!(command("x %C").unwrap_err(), ProxyCommandError::UnknownToken("%C".to_owned()));
+    assert_eq!(command("x %").unwrap_err(), ProxyCommandError::UnknownToken("%".to_owned()));
     assert!(!format!("{started:?}").contains("192"));
+    // A backslash is special to the shell that runs the command.
+    let command = |template: &str| ProxyCommand::new(template, &address, "h1", "lab\\ana");
+    let refused = command("x %r").unwrap_err().to_string();
+    assert!(refused.starts_with("the user `lab\\ana` can't become the %r"), "{refused}");
+    assert_eq!(command("x %%r %h").unwrap().command(), "x %r 192.0.2.1");
 }
 
 #[tokio::test]

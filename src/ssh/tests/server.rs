@@ -25,6 +25,12 @@ pub(super) struct TestServer {
     pub(super) key: PrivateKey,
     pub(super) user_key: PrivateKey,
     pub(super) certificate: Option<Certificate>,
+    /// The authority of users' certificates.
+    pub(super) user_ca: Option<PublicKey>,
+    /// A key that is accepted instead of `user_key`.
+    pub(super) other_key: Option<PublicKey>,
+    /// See [`Server`].
+    pub(super) questions: Vec<Vec<(&'static str, bool, &'static str)>>,
     /// The authentication methods that the server offers.
     pub(super) methods: Vec<MethodKind>,
     /// The receive window of each channel, in bytes.
@@ -45,6 +51,9 @@ impl TestServer {
             key: new_key(Algorithm::Ed25519),
             user_key: new_key(Algorithm::Ed25519),
             certificate: None,
+            user_ca: None,
+            other_key: None,
+            questions: Vec::new(),
             methods: vec![MethodKind::PublicKey, MethodKind::Password],
             window: 2 << 20,
             runs: true,
@@ -83,6 +92,7 @@ impl TestServer {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let user_key = self.other_key.unwrap_or_else(|| self.user_key.public_key().clone());
         let server = Server {
             user: Some(USER.to_owned()),
             password: Some(PASSWORD.to_owned()),
@@ -91,7 +101,9 @@ impl TestServer {
             window: self.window,
             opens_channels: self.opens_channels,
             certificate: self.certificate,
-            ..Server::new(self.key, self.user_key.public_key().clone(), Sh { runs: self.runs })
+            user_ca: self.user_ca,
+            questions: self.questions,
+            ..Server::new(self.key, user_key, Sh { runs: self.runs })
         };
         server.serve(stream).await;
     }

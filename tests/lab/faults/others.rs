@@ -150,12 +150,12 @@ pub(crate) fn another_machine(bench: &mut Bench<'_>) {
     bench.begin(FAULT, "another machine at the same address");
     let before = pictures(&[other]);
     network.shape("all", members_shape(5342));
-    network.reach_at(member, &other.addr().to_string());
+    network.reach_at(member, &other.addr().to_string(), 22);
     network.know(member, &known.replace(&member.addr().to_string(), &other.addr().to_string()));
     let run = network.apply(&[]);
     run.exits(1).says_in_one_line(&[member.name(), "not planned", "key"]);
     assert_eq!(pictures(&[other]), before, "nothing should be changed");
-    network.reach_at(member, &member.addr().to_string());
+    network.reach_at(member, &member.addr().to_string(), 22);
     network.know(member, &known);
     converges(&network, &hosts);
     assert_eq!(starts("all", &[member]).len(), 1);

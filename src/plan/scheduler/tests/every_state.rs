@@ -1,6 +1,6 @@
 //! An exhaustive test of the rules, with two elders and two members. Every host may fail or
-//! be lost during staging and in its turn, every node that is up may die before it is
-//! looked at, and the user may ask to stop at any point. The rules are asserted in every
+//! be lost during staging and in its turn, also after it has settled, every node that is up may
+//! die before it is looked at, and the user may ask to stop at any point. The rules are asserted in every
 //! state that this leads to. The test has its own record of what has happened, and doesn't
 //! rely on the scheduler's state.
 
@@ -29,6 +29,8 @@ struct World {
     looked: bool,
     rotating: bool,
     run: BTreeSet<(usize, HostName)>,
+    /// The hosts that settle, with the wave in which they were started.
+    settling: BTreeMap<HostName, usize>,
 }
 
 struct Every<'a> {
@@ -60,10 +62,12 @@ fn each<T: Clone>(
 /// The ways in which a host's list can end. Which of several hosts was interrupted makes no
 /// difference, so only the first one may be.
 fn ways(host: &HostName, stoppable: &BTreeSet<HostName>) -> Vec<Ran> {
-    let mut ways = vec![Ran::Done, Ran::Failed, Ran::Lost];
+    let mut ways = ENDS.to_vec();
     ways.extend((stoppable.first() == Some(host)).then_some(Ran::Interrupted));
     ways
 }
+
+const ENDS: [Ran; 3] = [Ran::Done, Ran::Failed, Ran::Lost];
 
 impl Every<'_> {
     fn scheduler(&self, state: &State) -> Scheduler<'_> {
@@ -90,6 +94,7 @@ impl Every<'_> {
             looked: false,
             rotating: false,
             run: BTreeSet::new(),
+            settling: BTreeMap::new(),
         };
         let mut waiting = Vec::new();
         // One host at most can't be locked. More of them wouldn't show anything new,
@@ -141,6 +146,7 @@ impl Every<'_> {
                     .turned
                     .iter()
                     .filter(|host| world.up.contains(*host) && !world.lost.contains(*host))
+                    .filter(|host| !world.settling.contains_key(*host))
                     .cloned()
                     .collect();
                 assert!(hosts.is_superset(&should), "{hosts:?} {world:#?}");
@@ -158,10 +164,25 @@ impl Every<'_> {
                 world.rotating |= self.plan.waves[wave].rank.is_rotation();
                 let is_rotation = self.plan.waves[wave].rank.is_rotation();
                 let none = BTreeSet::new();
-                each(&hosts, |host| ways(host, if is_rotation { &none } else { &hosts }))
-                    .into_iter()
-                    .map(|ran| self.ran(&world, wave, &ran))
-                    .collect()
+                // `None`: the host settles.
+                let may_settle = self.plan.waves[wave].rank.is_start();
+                let run = |host: &HostName| {
+                    let ends = ways(host, if is_rotation { &none } else { &hosts });
+                    ends.into_iter().map(Some).chain(may_settle.then_some(None)).collect()
+                };
+                let settled = |_: &HostName| [None].into_iter().chain(ENDS.map(Some)).collect();
+                let before: BTreeSet<HostName> = world.settling.keys().cloned().collect();
+                let mut worlds = Vec::new();
+                for ended in each(&before, settled) {
+                    let world = self.ended(&world, &ended);
+                    worlds.extend(each(&hosts, run).into_iter().map(|ran| self.ran(&world, wave, &ran)));
+                }
+                worlds
+            }
+            Next::Wait(hosts) => {
+                assert!(!hosts.is_empty(), "{world:#?}");
+                let ends = |_: &HostName| ENDS.map(Some).to_vec();
+                each(&hosts, ends).into_iter().map(|ended| self.ended(&world, &ended)).collect()
             }
         }
     }
@@ -190,14 +211,32 @@ impl Every<'_> {
         fails
     }
 
-    fn ran(&self, world: &World, wave: usize, ran: &BTreeMap<HostName, Ran>) -> World {
+    /// The parts of these hosts, which have settled, end.
+    fn ended(&self, world: &World, ended: &BTreeMap<HostName, Option<Ran>>) -> World {
+        ended.iter().fold(world.clone(), |mut world, (host, ran)| match ran {
+            None => world,
+            Some(_) => {
+                let wave = world.settling.remove(host).unwrap_or_else(|| panic!("{host} {world:#?}"));
+                self.ran(&world, wave, &[(host.clone(), *ran)].into())
+            }
+        })
+    }
+
+    fn ran(&self, world: &World, wave: usize, ran: &BTreeMap<HostName, Option<Ran>>) -> World {
         let rank = self.plan.waves[wave].rank;
         let mut world = world.clone();
-        world.interrupted |= ran.values().any(|ran| *ran == Ran::Interrupted);
+        world.interrupted |= ran.values().any(|ran| *ran == Some(Ran::Interrupted));
         let mut scheduler = self.scheduler(&world.state);
         let is_turn = !matches!(rank, Settle | Remove);
         let was_proven = world.proven;
         for (host, ran) in ran {
+            let Some(ran) = ran else {
+                assert!(scheduler.settles(host, &[(node(host), "1".to_owned())].into()));
+                world.settling.insert(host.clone(), wave);
+                world.up.insert(host.clone());
+                world.turned.insert(host.clone());
+                continue;
+            };
             let started: BTreeMap<NodeName, String> = match (ran, is_turn) {
                 (Ran::Done, true) => [(node(host), "1".to_owned())].into(),
                 _ => BTreeMap::new(),
@@ -213,6 +252,7 @@ impl Every<'_> {
                 }
             } else if is_turn && fails {
                 world.up.remove(host);
+                world.turned.remove(host);
                 world.decisive |= is_elder(host) || matches!(rank, Canary | Update) && !was_proven;
             }
         }
@@ -255,6 +295,8 @@ impl Every<'_> {
         assert!(hosts.is_disjoint(&world.lost), "lost: {}", context());
         let again = hosts.iter().any(|host| world.run.contains(&(wave, host.clone())));
         assert!(!again, "twice: {}", context());
+        let settles = hosts.iter().any(|host| world.settling.contains_key(host));
+        assert!(!settles && (rank.is_start() || world.settling.is_empty()), "unsettled: {}", context());
         let finishes = self.plan.rotation == Some(Rotation::Finishes);
         if rank.is_rotation() {
             assert!(world.rotating || !world.interrupted, "interrupted: {}", context());
@@ -281,7 +323,8 @@ impl Every<'_> {
             }
             _ => BTreeSet::new(),
         };
-        let is_visible = world.up.iter().any(|host| !world.lost.contains(host));
+        let is_visible =
+            world.up.iter().any(|host| !world.lost.contains(host) && !world.settling.contains_key(host));
         let depends = !taken.is_empty() || rank.dials() || rank == Remove;
         assert!(world.looked || !depends || !is_visible, "not looked at before: {}", context());
         if taken.is_empty() {
@@ -299,6 +342,7 @@ impl Every<'_> {
 
     fn finished(&self, world: &World) {
         let context = || format!("of {:?} {world:#?}", self.plan.waves);
+        assert!(world.settling.is_empty(), "unsettled: {}", context());
         let mut parts: BTreeSet<(usize, HostName)> = world.run.clone();
         for skipped in &world.state.skipped {
             let part = (skipped.wave, skipped.host.clone());

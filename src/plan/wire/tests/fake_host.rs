@@ -239,7 +239,9 @@ impl FakeHost {
         let mut outcomes = Vec::new();
         for answer in self.answers(&calls(actions), b"") {
             match answer {
-                Answer::Began(index) | Answer::Runs(index, _) => assert_eq!(index, outcomes.len()),
+                Answer::Began(index) | Answer::Runs(index, _) | Answer::Settles(index) => {
+                    assert_eq!(index, outcomes.len());
+                }
                 Answer::Ended(_, ending) => outcomes.push(outcome(ending)),
                 Answer::Need(..) | Answer::Got(..) | Answer::End(_) => panic!("{actions:?}"),
             }
@@ -257,7 +259,7 @@ impl FakeHost {
     pub(super) fn needs(&self, file: &Staged) -> bool {
         let answers = self.answers(&calls(&[Action::Stage(file.clone())]), b"");
         match &answers[1..] {
-            [Answer::Need(0, Need { gzip: true, why: None })] => true,
+            [Answer::Need(0, Need { best: _, why: None })] => true,
             [Answer::Ended(0, Ending::Already)] => false,
             _ => panic!("{answers:?}"),
         }
@@ -274,19 +276,34 @@ impl FakeHost {
         answers.retain(|answer| !matches!(answer, Answer::Began(0) | Answer::Got(0, _)));
         match answers.pop() {
             Some(Answer::Ended(0, ending)) => Ok(outcome(ending)),
-            Some(Answer::Need(0, Need { gzip: true, why: Some(why) })) => {
+            Some(Answer::Need(0, Need { best: _, why: Some(why) })) => {
                 Err(Redactor::default().show(&why).to_string())
             }
             other => panic!("{other:?}"),
         }
     }
 
+    /// The best encoding in which the host can be sent a file.
+    pub(super) fn best_encoding(&self, file: &Staged) -> Encoding {
+        match &self.answers(&calls(&[Action::Stage(file.clone())]), b"")[1..] {
+            [Answer::Need(0, Need { best, why: None })] => *best,
+            answers => panic!("{answers:?}"),
+        }
+    }
+
+    /// Removes a command.
+    pub(super) fn without(&self, name: &str) {
+        let _ = fs::remove_file(self.dir.path().join("bin").join(name));
+    }
+
     /// Sends files, and returns the outcome of each.
-    pub(super) fn send(&self, files: &[(&Staged, &[u8], bool)]) -> Vec<Outcome> {
+    pub(super) fn send(&self, files: &[(&Staged, &[u8], Encoding)]) -> Vec<Outcome> {
         let calls: Vec<Call> = files
             .iter()
             .enumerate()
-            .map(|(i, (file, bytes, gzip))| receive(i, file, Transfer { bytes: bytes.len(), gzip: *gzip }))
+            .map(|(i, (file, bytes, encoding))| {
+                receive(i, file, Transfer { bytes: bytes.len(), encoding: *encoding })
+            })
             .collect();
         let input: Vec<u8> = files.iter().flat_map(|(_, bytes, _)| bytes.to_vec()).collect();
         let answers = self.answers(&calls, &input);
@@ -299,7 +316,7 @@ impl FakeHost {
 
     pub(super) fn stage(&self, path: &str, content: &[u8]) -> Staged {
         let file = super::staged(path, content, self);
-        assert_eq!(self.send(&[(&file, content, false)]), [Outcome::Done]);
+        assert_eq!(self.send(&[(&file, content, Encoding::Raw)]), [Outcome::Done]);
         file
     }
 }

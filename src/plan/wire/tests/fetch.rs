@@ -220,10 +220,12 @@ fn an_archive_is_unpacked() {
     }
     for archive in [tar(&[("LICENSE", b"free")]), tar(&[("tau", &tau), ("x/tau", &tau)]), tau.clone()] {
         let server = Server::start("127.0.0.1:0", [("/tau", vec![Answer::File(archive.clone())])]);
-        let packed =
-            HostDownload { packed: true, size: Some(800_000), ..download(&[server.url("/tau")], &archive) };
+        let urls = [server.url("/tau"), server.url("/mirror")];
+        let packed = HostDownload { packed: true, size: Some(800_000), ..download(&urls, &archive) };
         let why = fetch(&host, &tau, packed).unwrap_err();
-        assert!(why.starts_with(&format!("{}: it can't be unpacked here", server.url("/tau"))), "{why}");
+        // The digest was right, so no URL is to blame, and no other is tried.
+        assert!(why.starts_with("it can't be unpacked here"), "{why}");
+        assert_eq!(server.requests(), ["/tau"]);
         host.list("/tb/bin").iter().for_each(|name| assert!(name.ends_with(".part"), "{name}"));
     }
 }
@@ -253,5 +255,7 @@ fn no_url_is_an_argument() {
         let arguments = host.read("/arguments");
         assert!(arguments.contains("tau") && !arguments.contains("http://"), "{arguments}");
         assert!(!arguments.contains("quartz"), "{arguments}");
+        // Nor does wget write to a home.
+        assert_eq!(arguments.contains("--no-hsts --input-file"), tool == "wget", "{arguments}");
     }
 }

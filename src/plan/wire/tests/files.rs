@@ -159,7 +159,7 @@ fn a_file_is_staged_once() {
     let host = FakeHost::new();
     let file = staged("/tb/config/a.yaml", b"new", &host);
     assert!(host.needs(&file));
-    assert_eq!(host.send(&[(&file, b"new", false)]), [Outcome::Done]);
+    assert_eq!(host.send(&[(&file, b"new", Encoding::Raw)]), [Outcome::Done]);
     assert!(!host.needs(&file));
     let name = file.staged_path();
     assert_eq!((host.read(&name).as_str(), host.mode(&name)), ("new", 0o640));
@@ -194,9 +194,21 @@ fn a_compressed_file_arrives() {
     let gzip = gzip.finish().unwrap();
     let big = staged("/tb/bin/tau", &content, &host);
     let small = staged("/tb/config/a.yaml", b"after it", &host);
-    let outcomes = host.send(&[(&big, &gzip, true), (&small, b"after it", false)]);
+    let outcomes = host.send(&[(&big, &gzip, Encoding::Gzip), (&small, b"after it", Encoding::Raw)]);
     assert_eq!(outcomes, [Outcome::Done, Outcome::Done]);
     assert_eq!(host.at(&big.staged_path()).metadata().unwrap().len(), 3 << 20);
+}
+
+#[test]
+fn the_host_names_the_best_encoding() {
+    let host = FakeHost::new();
+    let file = staged("/tb/bin/tau", b"tau", &host);
+    host.stand_in("zstd", "exit 1");
+    assert_eq!(host.best_encoding(&file), Encoding::Zstd);
+    host.without("zstd");
+    assert_eq!(host.best_encoding(&file), Encoding::Gzip);
+    host.without("gzip");
+    assert_eq!(host.best_encoding(&file), Encoding::Raw);
 }
 
 #[test]
@@ -207,12 +219,12 @@ fn a_file_that_cannot_arrive_leaves_the_session_in_step() {
     let damaged = Staged { sha256: Sha256::of(b"else"), ..staged("/tb/bin/tau", &content, &host) };
     let nowhere = staged("/nowhere/tau", &content, &host);
     // `FakeHost::shell` checks that nothing of the input is left.
-    for (file, gzip, why) in [
-        (&damaged, false, "/tb/bin/tau was damaged in transit"),
-        (&nowhere, false, "cannot write /nowhere/.spore-tau-"),
-        (&damaged, true, "not in gzip format"),
+    for (file, encoding, why) in [
+        (&damaged, Encoding::Raw, "/tb/bin/tau was damaged in transit"),
+        (&nowhere, Encoding::Raw, "cannot write /nowhere/.spore-tau-"),
+        (&damaged, Encoding::Gzip, "not in gzip format"),
     ] {
-        let outcomes = host.send(&[(file, &content, gzip), (&after, b"x", false)]);
+        let outcomes = host.send(&[(file, &content, encoding), (&after, b"x", Encoding::Raw)]);
         assert_eq!(outcomes.len(), 1, "{outcomes:?}");
         assert!(failed(&outcomes[0]).contains(why), "{outcomes:?}");
         assert!(host.list("/tb/bin").is_empty());
@@ -225,7 +237,7 @@ fn a_full_disk_fails_the_file_and_nothing_else() {
     host.stand_in("gzip", "exec cat >/dev/full");
     let content = vec![7; 1 << 20];
     let file = staged("/tb/bin/tau", &content, &host);
-    let outcomes = host.send(&[(&file, &content, true)]);
+    let outcomes = host.send(&[(&file, &content, Encoding::Gzip)]);
     assert!(failed(&outcomes[0]).ends_with("No space left on device"), "{outcomes:?}");
     assert!(host.list("/tb/bin").is_empty());
 }
