@@ -1,7 +1,7 @@
 //! Adds and removes hosts.
 
 use super::{Dialect, Edits, Impossible, one_or_list};
-use crate::edit::New;
+use crate::edit::{Change, New};
 use crate::network::Component;
 use crate::resource::{HostName, ShapeName};
 use serde_yaml::Value;
@@ -32,10 +32,17 @@ pub struct NewHost {
 pub struct NewNode {
     /// Its shape.
     pub shape: ShapeName,
-    /// Its peer id.
+    /// Its key; `None` if the host is to generate it.
+    pub key: Option<NewKey>,
+}
+
+/// The key of a new node.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// The peer id.
     pub id: String,
-    /// The path of the file with its key.
-    pub key_file: String,
+    /// The path of the file with the key.
+    pub file: String,
 }
 
 impl Edits<'_> {
@@ -79,11 +86,32 @@ impl Edits<'_> {
             });
         }
         let node = |node: &NewNode| {
-            let identity = New::map([("id", New::text(&node.id)), ("key_file", New::text(&node.key_file))]);
-            (node.shape.to_string(), identity)
+            let key = |NewKey { id, file }: &NewKey| [("id", New::text(id)), ("key_file", New::text(file))];
+            (node.shape.to_string(), New::map(node.key.iter().flat_map(key)))
         };
         fields.push(("shapes", New::Map(host.nodes.iter().map(node).collect())));
         self.add_entry(Component::Hosts, host.name.as_str(), New::map(fields))
+    }
+
+    /// Writes the peer id of a node, if it isn't there yet.
+    ///
+    /// # Errors
+    /// There is no such node, or it has another id, or the file can't be edited safely.
+    pub fn set_id(&mut self, host: &str, shape: &str, id: &str) -> Result<(), Impossible> {
+        let keys = [host, "shapes", shape, "id"];
+        let node = self.value(Component::Hosts, &keys[..3])?;
+        let node = node.ok_or_else(|| Impossible::Missing(format!("node `{shape}@{host}`")))?;
+        let (whole, change) = match node.get("id") {
+            Some(Value::String(there)) if there == id => return Ok(()),
+            Some(Value::Null) => (true, Change::Set(New::text(id))),
+            Some(_) => {
+                let file = self.place(Component::Hosts, &keys)?.0;
+                return Err(Impossible::Exists(format!("another id of `{shape}@{host}`"), file));
+            }
+            None => (false, Change::Add("id".to_owned(), New::text(id))),
+        };
+        let (file, path) = self.place(Component::Hosts, if whole { &keys } else { &keys[..3] })?;
+        self.edit(&file, &path, &change)
     }
 
     /// Removes a host, and its nodes from the elders.

@@ -11,6 +11,7 @@ mod create;
 mod hosts;
 pub mod inventory;
 mod logins;
+mod pins;
 mod shapes;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -18,7 +19,7 @@ mod tests;
 
 pub use arguments::{Degrees, NotAnSshd, NotDegrees, Sshd};
 pub use create::{LAST, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY, create};
-pub use hosts::{NewHost, NewNode};
+pub use hosts::{NewHost, NewKey, NewNode};
 pub use logins::NewLogin;
 pub use shapes::{NewShape, ShapeChange};
 

@@ -1,10 +1,12 @@
 //! Tests with the folders of `fixtures`: what is written means what was asked for, in each dialect.
 
-use super::{Edits, FileChange, Impossible, NewHost, NewLogin, NewNode, NewShape, ShapeChange};
+use super::{Edits, FileChange, Impossible, NewHost, NewKey, NewLogin, NewNode, NewShape, ShapeChange};
+use crate::artifact::Pin;
 use crate::check;
 use crate::edit::Why;
 use crate::identity::NodeKey;
 use crate::network::{Draft, Files, Links, Secrets};
+use crate::resource::Sha256;
 use std::path::{Path, PathBuf};
 
 /// The folders with the same network in different dialects and styles.
@@ -24,8 +26,7 @@ fn host() -> (NewHost, String) {
     let text = String::from_utf8_lossy(key.expose().expose()).into_owned();
     let node = NewNode {
         shape: "all".parse().unwrap(),
-        id: key.peer_id().to_string(),
-        key_file: "keys/all@h9.key".to_owned(),
+        key: Some(NewKey { id: key.peer_id().to_string(), file: "keys/all@h9.key".to_owned() }),
     };
     let host = NewHost {
         name: "h9".parse().unwrap(),
@@ -98,7 +99,7 @@ fn a_host_that_is_added_is_read_as_it_was_meant() {
         let location = added.location.as_ref().unwrap();
         assert_eq!((location.lat.value, location.long.value), (-1.5, 20.0), "{name}");
         let node = &added.nodes[&host.nodes[0].shape];
-        assert_eq!(node.id.as_ref().unwrap().to_string(), host.nodes[0].id, "{name}");
+        assert_eq!(node.id.as_ref().unwrap().to_string(), host.nodes[0].key.as_ref().unwrap().id, "{name}");
         assert!(node.key.is_some(), "{name}");
     }
 }
@@ -111,8 +112,9 @@ fn keys_of_several_hosts_are_written_before_the_file_that_names_them() {
                 let (mut host, key) = host();
                 host.name = format!("h9{n}").parse().unwrap();
                 host.ssh_port = Some(2000 + n);
-                host.nodes[0].key_file = format!("keys/all@h9{n}.key");
-                edits.secret(&host.nodes[0].key_file, key).unwrap();
+                let file = format!("keys/all@h9{n}.key");
+                host.nodes[0].key.as_mut().unwrap().file.clone_from(&file);
+                edits.secret(&file, key).unwrap();
                 edits.add_host(&host).unwrap();
             }
         });
@@ -242,4 +244,107 @@ fn what_cannot_be_done_is_said() {
         error.by_hand().unwrap(),
         "edit the file by hand; write in shapes.yaml, under `a.ports`:\nmain: 1"
     );
+}
+
+fn pin(source: &str, bytes: &[u8]) -> Pin {
+    Pin { size: Some(9), ..Pin::new(source.parse().unwrap(), Sha256::of(bytes)) }
+}
+
+/// The text of `tau.yaml` after pins of amd64 were written.
+fn pinned(text: &str, pin: &Pin) -> Result<String, Impossible> {
+    let mut files = Files::new("");
+    files.insert("tau.yaml", text);
+    let mut edits = Edits::new(&files);
+    edits.pin("amd64".parse().unwrap(), pin)?;
+    let changes = edits.finish();
+    Ok(changes.into_iter().find_map(|change| change.after).unwrap_or_else(|| text.to_owned()))
+}
+
+#[test]
+fn a_pin_changes_only_its_own_fields() {
+    let (old, new) = (Sha256::of(b"1"), Sha256::of(b"2"));
+    let text = format!(
+        "# Ours.\namd64:  # the usual\n  sha256: {old}  # from the release page\n  # Our mirror is slow.\n  url: https://a.example/1\n  mirrors: [https://b.example/1]\n  size: 9\n\narm64: {{path: 'tau-arm', sha256: {old}}} # later\n"
+    );
+    let mirrored =
+        Pin { mirrors: vec!["https://b.example/1".parse().unwrap()], ..pin("https://a.example/1", b"1") };
+    assert_eq!(pinned(&text, &mirrored).unwrap(), text);
+    let after = pinned(&text, &pin("https://a.example/2", b"2")).unwrap();
+    let expected = text
+        .replacen(&old.to_string(), &new.to_string(), 1)
+        .replace("https://a.example/1", "\"https://a.example/2\"")
+        .replace("  mirrors: [https://b.example/1]\n", "");
+    assert_eq!(after, expected);
+    // From a URL to a path, and with fields that weren't there.
+    let more = Pin { binary: Some(new), version: Some("v1.2.3".parse().unwrap()), ..pin("bin/tau", b"2") };
+    let after = pinned(&text, &more).unwrap();
+    for line in
+        ["# Ours.\namd64:  # the usual\n", "  # Our mirror is slow.\n", "  path: bin/tau\n", "# later\n"]
+    {
+        assert!(after.contains(line), "{line}: {after}");
+    }
+    assert!(!after.contains("url:"), "{after}");
+}
+
+#[test]
+fn a_pin_is_added_in_every_layout() {
+    let new = pin("https://a.example/2", b"2");
+    for text in ["# Nothing yet.\n", "{}\n", "arm64: {path: x, sha256: '00'}\n", "arm64:\n  path: x\n"] {
+        let after = pinned(text, &new).unwrap();
+        assert!(after.starts_with(text.trim_end_matches("{}\n").trim_end()), "{after}");
+        assert!(after.contains("amd64") && after.contains("https://a.example/2"), "{after}");
+    }
+    // Without a file, it is the one that explains itself.
+    let files = Files::new("");
+    let mut edits = Edits::new(&files);
+    edits.pin("amd64".parse().unwrap(), &new).unwrap();
+    let change = edits.finish().remove(0);
+    assert_eq!((change.path.as_str(), change.before), ("tau.yaml", None));
+    assert!(change.after.unwrap().starts_with("# The tau that runs"));
+    // One file for each architecture.
+    let mut files = Files::new("");
+    files.insert("tau/amd64.yaml", "# Ours.\npath: x\nsha256: '00'\n");
+    let mut edits = Edits::new(&files);
+    edits.pin("amd64".parse().unwrap(), &new).unwrap();
+    let change = edits.finish().remove(0);
+    assert_eq!(change.path, "tau/amd64.yaml");
+    assert!(change.after.unwrap().starts_with("# Ours.\nsha256: "));
+}
+
+#[test]
+fn a_pin_that_cannot_be_edited_is_shown_in_full() {
+    let text = format!("arm64: &a\n  path: x\n  sha256: {}\namd64: *a\n", Sha256::of(b"1"));
+    let error = pinned(&text, &pin("bin/tau", b"2")).unwrap_err();
+    let by_hand = error.by_hand().unwrap();
+    for line in ["amd64:", "path: bin/tau", "sha256: ", "size: 9"] {
+        assert!(by_hand.contains(line), "{by_hand}");
+    }
+}
+
+/// The text of `hosts.yaml` after the id of a node was written.
+fn identified(text: &str) -> Result<String, Impossible> {
+    let mut files = Files::new("");
+    files.insert("hosts.yaml", text);
+    let mut edits = Edits::new(&files);
+    edits.set_id("h1", "all", "12D3KooWx")?;
+    let changes = edits.finish();
+    Ok(changes.into_iter().find_map(|change| change.after).unwrap_or_else(|| text.to_owned()))
+}
+
+#[test]
+fn an_id_is_written_wherever_its_node_is() {
+    for (before, after) in [
+        ("h1:\n  shapes:\n    all:  # new\n", "h1:\n  shapes:\n    all: {id: 12D3KooWx}  # new\n"),
+        ("h1: {shapes: {all: }} # x\n", "h1: {shapes: {all: {id: 12D3KooWx}}} # x\n"),
+        ("h1:\n  shapes:\n    all: {}\n", "h1:\n  shapes:\n    all: {id: 12D3KooWx}\n"),
+        ("h1:\n  shapes:\n    all: {id: }\n", "h1:\n  shapes:\n    all: {id: 12D3KooWx}\n"),
+        ("h1:\n  shapes:\n    all: {id: 12D3KooWx}\n", "h1:\n  shapes:\n    all: {id: 12D3KooWx}\n"),
+    ] {
+        assert_eq!(identified(before).unwrap(), after);
+    }
+    let other = identified("h1: {shapes: {all: {id: 12D3KooWy}}}\n").unwrap_err();
+    assert_eq!(other.to_string(), "another id of `all@h1` already exists in hosts.yaml");
+    assert!(matches!(identified("h1: {shapes: {}}\n"), Err(Impossible::Missing(_))));
+    let shared = identified("x: &x {all: {}}\nh1: {shapes: *x}\n").unwrap_err();
+    assert!(shared.by_hand().unwrap().contains("id: 12D3KooWx"), "{shared}");
 }

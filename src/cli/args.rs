@@ -11,13 +11,14 @@ use crate::artifact::Fetch;
 use crate::network::{Links, Outside};
 use crate::plan::Selector;
 use crate::remote::TimeOut;
-use crate::resource::HostName;
+use crate::resource::{HostName, SecretBytes};
 use clap::builder::PossibleValue;
 use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 const AFTER_HELP: &str = "\
-Folders are created, listed and edited with: init, networks, host, shape, bootstrap, key add.
+Folders are created, listed and edited with: init, networks, host, shape, bootstrap, key add, keys.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -128,6 +129,9 @@ pub(crate) enum Command {
     /// Print a new key, or add a login to the folder
     #[command(subcommand, after_help = "Example: spore key swarm >keys/swarm.key")]
     Key(KeyCommand),
+    /// Have hosts generate the keys of nodes
+    #[command(subcommand, hide = true, after_help = "Example: spore keys make")]
+    Keys(KeysCommand),
     /// Create the folder of a new network
     #[command(
         hide = true,
@@ -321,6 +325,9 @@ pub(crate) struct ConnectionOptions {
         value_delimiter = ','
     )]
     pub(crate) timeouts: Vec<TimeOut>,
+    /// What the user has typed as the password for sudo, so that nobody is asked twice.
+    #[arg(skip)]
+    pub(crate) sudo: Arc<OnceLock<SecretBytes>>,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -369,6 +376,16 @@ pub(crate) struct HostsOptions {
     pub(crate) folder: FolderOptions,
     #[command(flatten)]
     pub(crate) connection: ConnectionOptions,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Generate the keys of nodes that have neither a key nor an id, each on its host
+    #[command(
+        after_help = "Example: spore keys make h4\n`spore apply` does this first. The private keys never leave the hosts; only the ids of the\nnodes are returned, and written into the folder. A host that has the key of a node keeps it.",
+        mut_arg("rehash", |rehash| rehash.hide(true))
+    )]
+    Make(HostsOptions),
 }
 
 #[derive(Clone, Debug, ClapArgs)]

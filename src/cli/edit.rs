@@ -10,7 +10,7 @@ use super::{CommandError, Exit, folder, terminal};
 use crate::artifact::{Regular, leads_out};
 use crate::author::inventory::{self, Listed};
 use crate::author::{
-    Degrees, Edits, FileChange, Impossible, NewHost, NewLogin, NewNode, NewShape, ShapeChange,
+    Degrees, Edits, FileChange, Impossible, NewHost, NewKey, NewLogin, NewNode, NewShape, ShapeChange,
 };
 use crate::check;
 use crate::identity::NodeKey;
@@ -171,7 +171,7 @@ fn show(args: &Args, changes: &[FileChange]) {
 }
 
 /// Fails if the folder as it would be has an error.
-fn accept(args: &Args, before: &Draft, mut after: Draft) -> miette::Result<()> {
+pub(super) fn accept(args: &Args, before: &Draft, mut after: Draft) -> miette::Result<()> {
     let found = check::check(&after);
     after.report(found);
     let problems = after.problems();
@@ -216,12 +216,12 @@ pub(super) fn write(locked: &Locked, changes: &[FileChange]) -> miette::Result<(
     Ok(())
 }
 
-fn impossible(error: &Impossible) -> CommandError {
+pub(super) fn impossible(error: &Impossible) -> CommandError {
     CommandError::because(error.to_string(), error.by_hand(), None)
 }
 
 fn add_host(edits: &mut Edits<'_>, folder: &Folder<'_>, options: &HostAddOptions) -> miette::Result<String> {
-    let HostAddOptions { name, addr, ssh, jump, key, shapes, gps, edit: _ } = options;
+    let HostAddOptions { name, addr, ssh, jump, key, shapes, gps, keys_on_host, edit: _ } = options;
     let listed = Listed {
         name: name.clone(),
         addresses: addr.clone(),
@@ -231,19 +231,23 @@ fn add_host(edits: &mut Edits<'_>, folder: &Folder<'_>, options: &HostAddOptions
         shapes: shapes.clone(),
         location: gps.clone(),
     };
-    add(edits, folder, listed)?;
+    add(edits, folder, listed, *keys_on_host)?;
     Ok(format!("`spore plan --target @{name}` shows what it gets"))
 }
 
-/// Adds a host with a new key for each of its nodes.
-fn add(edits: &mut Edits<'_>, folder: &Folder<'_>, listed: Listed) -> miette::Result<()> {
+/// Adds a host with a new key for each of its nodes, unless these are to be generated `on_host`.
+fn add(edits: &mut Edits<'_>, folder: &Folder<'_>, listed: Listed, on_host: bool) -> miette::Result<()> {
     let Listed { name, addresses, sshd, jumps, logins: named, shapes, location } = listed;
     let bare = addresses.first().map(|address| address.split('/').next().unwrap_or_default().to_owned());
     let mut nodes = Vec::new();
     for shape in shapes.iter().collect::<BTreeSet<_>>() {
-        let (node, key) = new_node(folder.path, shape, &name)?;
-        if let Some(key) = key {
-            edits.secret(&node.key_file, key).map_err(|error| impossible(&error))?;
+        if on_host {
+            nodes.push(NewNode { shape: shape.clone(), key: None });
+            continue;
+        }
+        let (node, text) = new_node(folder.path, shape, &name)?;
+        if let (Some(key), Some(text)) = (&node.key, text) {
+            edits.secret(&key.file, text).map_err(|error| impossible(&error))?;
         }
         nodes.push(node);
     }
@@ -265,7 +269,7 @@ const LONGEST_LIST: u64 = 16_000_000;
 
 /// Adds the hosts of a list that aren't in the folder yet.
 fn import(edits: &mut Edits<'_>, folder: &Folder<'_>, options: &HostImportOptions) -> miette::Result<String> {
-    let HostImportOptions { file, hosts, format, key, shapes, edit: _ } = options;
+    let HostImportOptions { file, hosts, format, key, shapes, keys_on_host, edit: _ } = options;
     let unreadable = |why: String| {
         CommandError::because(format!("can't read the hosts in {}", file.display()), None, Some(why))
     };
@@ -301,7 +305,7 @@ fn import(edits: &mut Edits<'_>, folder: &Folder<'_>, options: &HostImportOption
         if host.shapes.is_empty() {
             host.shapes.clone_from(shapes);
         }
-        add(edits, folder, host)?;
+        add(edits, folder, host, *keys_on_host)?;
     }
     let names: Vec<&str> = there.iter().map(|host| host.name.as_str()).collect();
     Ok(match names.is_empty() {
@@ -386,7 +390,8 @@ fn new_node(folder: &Path, shape: &ShapeName, host: &HostName) -> miette::Result
             (key, Some(text))
         }
     };
-    Ok((NewNode { shape: shape.clone(), id: key.peer_id().to_string(), key_file }, text))
+    let key = NewKey { id: key.peer_id().to_string(), file: key_file };
+    Ok((NewNode { shape: shape.clone(), key: Some(key) }, text))
 }
 
 /// A note on the files with keys of a host's nodes.

@@ -19,6 +19,7 @@ mod key;
 mod known_hosts;
 mod lock;
 mod logins;
+mod node_keys;
 mod plan;
 mod pretended;
 mod progress;
@@ -40,7 +41,7 @@ mod trust;
 mod verify;
 
 use crate::resource::Printable;
-use args::{Args, Command, DriftFormat, Format, KeyCommand};
+use args::{Args, Command, DriftFormat, Format, KeyCommand, KeysCommand};
 use clap::Parser as _;
 use std::process::ExitCode;
 use terminal::Interrupts;
@@ -161,6 +162,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         }
         Command::Key(KeyCommand::Add(options)) => edit::add_key(args, options),
         Command::Key(command) => Ok(key::run(command)),
+        Command::Keys(KeysCommand::Make(options)) => {
+            until_interrupted("keys", true, node_keys::run(args.clone(), options.clone())).await
+        }
         Command::Init(options) => init::run(args, options),
         Command::Networks => init::list(),
         Command::Host(command) => edit::host(args, command),

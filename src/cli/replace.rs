@@ -23,8 +23,7 @@ impl Locked {
     /// The folder can't be opened or locked.
     pub(crate) fn new(folder: &Path) -> io::Result<Self> {
         let root = folder.canonicalize()?;
-        let lock = File::open(&root)?;
-        lock.lock()?;
+        let lock = lock(&root)?;
         Ok(Self { folder: folder.to_owned(), root, _lock: lock })
     }
 
@@ -60,6 +59,27 @@ impl Locked {
     }
 }
 
+/// Locks a folder as [`Locked`] does. The lock ends with the file.
+pub(crate) fn lock(folder: &Path) -> io::Result<File> {
+    let lock = File::open(folder)?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// The file that a link leads to, or the path itself. It doesn't have to exist, unless a link
+/// leads to it.
+pub(crate) fn target(file: &Path) -> io::Result<PathBuf> {
+    file.canonicalize().or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound if file.symlink_metadata().is_err() => Ok(file.to_owned()),
+        _ => Err(error),
+    })
+}
+
+/// The folder of a file.
+pub(crate) fn parent(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Creates a folder, which only its owner may read if it has secrets.
 pub(crate) fn create_folder(folder: &Path, has_secrets: bool) -> io::Result<()> {
     fs::create_dir_all(folder)?;
@@ -70,13 +90,11 @@ pub(crate) fn create_folder(folder: &Path, has_secrets: bool) -> io::Result<()> 
 }
 
 /// Replaces a file atomically. A link stays a link, and the file that it leads to is replaced. The
-/// mode and the owner stay as they are; `mode` is that of a new file.
+/// mode stays as it is, and so does the owner if the user may give files to others; `mode` is that of
+/// a new file.
 pub(crate) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let file = file.canonicalize().or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound if file.symlink_metadata().is_err() => Ok(file.to_owned()),
-        _ => Err(error),
-    })?;
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = target(file)?;
+    let parent = parent(&file);
     let before = match fs::metadata(&file) {
         Ok(metadata) => Some(metadata),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -88,7 +106,13 @@ pub(crate) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     if let Some(before) = &before {
         let own = replacement.as_file().metadata()?;
         if (own.uid(), own.gid()) != (before.uid(), before.gid()) {
-            std::os::unix::fs::fchown(replacement.as_file(), Some(before.uid()), Some(before.gid()))?;
+            // Whoever may replace the file in its folder may edit it.
+            let given =
+                std::os::unix::fs::fchown(replacement.as_file(), Some(before.uid()), Some(before.gid()));
+            given.or_else(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied => Ok(()),
+                _ => Err(error),
+            })?;
         }
     }
     let mode = before.map_or(mode, |before| before.permissions().mode() & 0o7777);

@@ -34,7 +34,7 @@ const MEANT: &[(&[&str], &str)] = &[
         &["rollback", "undo", "revert"],
         "revert the folder (`git revert`), then run `spore plan` and `spore apply`",
     ),
-    (&["keygen", "keys", "genkey"], "`spore key` generates a key"),
+    (&["keygen", "genkey"], "`spore key` generates a key"),
     (&["pin"], "`spore tau pin URL|FILE` pins a tau"),
 ];
 

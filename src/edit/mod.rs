@@ -78,6 +78,11 @@ impl New {
         Self::Text(text.to_string())
     }
 
+    /// Whether a reader gets this value.
+    pub fn means(&self, value: &Value) -> bool {
+        verify::of(self) == *value
+    }
+
     /// A mapping.
     pub fn map<'k>(entries: impl IntoIterator<Item = (&'k str, Self)>) -> Self {
         Self::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
@@ -285,6 +290,11 @@ fn is_empty(node: &Node<'_>) -> bool {
         Content::Map(entries) => entries.is_empty(),
         _ => false,
     }
+}
+
+/// The lines that a user has to write for an entry.
+pub fn by_hand(key: &str, new: &New) -> String {
+    write::by_hand(Some(&Step::Key(key.to_owned())), new)
 }
 
 /// The value at a path, with aliases and merge keys resolved. `None` if there is none, or the

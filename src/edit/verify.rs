@@ -62,7 +62,7 @@ fn values(document: &Document<'_>) -> Value {
 }
 
 /// The value that a reader gets.
-fn of(new: &New) -> Value {
+pub(super) fn of(new: &New) -> Value {
     match new {
         New::Text(text) => Value::String(text.clone()),
         New::Plain(text) => plain(text),

@@ -37,7 +37,7 @@ pub use draft::{
     TenancyDraft,
 };
 pub use files::{Files, Found, Links, Outside, is_network};
-pub use hosts::{Host, HostAddress, Identity, Location, NotAnAddress, Ssh};
+pub use hosts::{Host, HostAddress, Identity, Keeper, Location, NotAnAddress, Ssh};
 pub use jump::{Jump, is_host};
 pub(crate) use layout::Layout;
 pub use layout::shown;

@@ -72,6 +72,7 @@ fn probe() -> String {
         shapes: &shapes,
         ports: &std::collections::BTreeSet::new(),
         roster: "",
+        keyed: &[],
         rehash: true,
     }
     .script();

@@ -345,3 +345,28 @@ fn edits_at_the_same_time_are_all_made() {
         assert_eq!(after.matches(&format!("login{n}:")).count(), 1, "{after}");
     }
 }
+
+/// `spore tau pin` changes the fields of the pin, and nothing else in the file.
+#[test]
+fn comments_on_pins_stay() {
+    let world = World::new();
+    let file = world.folder().join("tau.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let ours = text.replace("  sha256:", "  # Tested in May.\n  sha256:") + "# The end.\n";
+    fs::write(&file, &ours).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    world.spore(&["tau", "pin", "tau"]).exits(0);
+    let pinned = fs::read_to_string(&file).unwrap();
+    assert!(pinned.starts_with(ours.trim_end_matches("# The end.\n")), "{pinned}");
+    assert!(pinned.contains("# The end."), "{pinned}");
+    assert_eq!(mode(&file), 0o640);
+    world.spore(&["tau", "pin", "tau"]).exits(0).says("pinned already; nothing to change");
+    fs::write(
+        world.folder().join("newer"),
+        spore_drive::pretend::program(spore_drive::pretend::here(), "newer"),
+    )
+    .unwrap();
+    world.spore(&["tau", "pin", "newer"]).exits(0).says("written to");
+    let newer = fs::read_to_string(&file).unwrap();
+    assert!(newer.contains("  # Tested in May.\n  sha256:") && newer.contains("path: \"newer\""), "{newer}");
+}

@@ -24,6 +24,7 @@ mod http;
 mod instants;
 mod killed;
 mod mail;
+mod node_keys;
 mod outside;
 mod page;
 mod planted;

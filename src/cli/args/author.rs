@@ -143,6 +143,9 @@ pub(crate) struct HostAddOptions {
     /// Where it is, in degrees
     #[arg(long, value_name = "LAT,LONG", allow_hyphen_values = true)]
     pub(crate) gps: Option<Degrees>,
+    /// Let it generate the keys of its nodes, which then never leave it
+    #[arg(long)]
+    pub(crate) keys_on_host: bool,
     #[command(flatten)]
     pub(crate) edit: EditOptions,
 }
@@ -163,6 +166,9 @@ pub(crate) struct HostImportOptions {
     /// A shape of hosts for which the list names none; may be repeated
     #[arg(long = "shape", value_name = "SHAPE")]
     pub(crate) shapes: Vec<ShapeName>,
+    /// Let the hosts generate the keys of their nodes, which then never leave them
+    #[arg(long)]
+    pub(crate) keys_on_host: bool,
     #[command(flatten)]
     pub(crate) edit: EditOptions,
 }

@@ -58,10 +58,13 @@ remove_staged() {
     done
 }
 
-# stage PATH STAGED DIGEST MODE OWNER BYTES zstd|gzip|raw: writes the file to STAGED, reading
-# BYTES bytes from standard input. If it leaves some of them unread, the request discards
-# them.
+# stage PATH STAGED DIGEST MODE OWNER BYTES zstd|gzip|raw [PUBLIC]: writes the file to STAGED,
+# reading BYTES bytes from standard input. If it leaves some of them unread, the request
+# discards them. With PUBLIC, the file is a node's configuration without its private key, which
+# only this host has: the one with this public half is added.
 stage() {
+    private=''
+    [ -z "${8-}" ] || node_key "$1" "$8" || fail "the private key for $1 isn't on the host any more"
     remove_staged "$1"
     part=$2.part
     # shellcheck disable=SC2064 # expands to the present value
@@ -69,10 +72,13 @@ stage() {
     said=$(
         umask 077
         {
-            case $7 in
-                gzip | zstd) head -c "$6" | "$7" -dc >"$root$part" ;;
-                *) head -c "$6" >"$root$part" ;;
-            esac
+            {
+                [ -z "$private" ] || keyed_head "$private"
+                case $7 in
+                    gzip | zstd) head -c "$6" | "$7" -dc ;;
+                    *) head -c "$6" ;;
+                esac
+            } >"$root$part"
         } 2>&1 3>&- 4<&-
         printf '\n%s' "$?"
     )
