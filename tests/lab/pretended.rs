@@ -106,6 +106,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         machine: _,
         surroundings: _,
         versions: _,
+        keyed: _,
         redactor: _,
     } = facts;
     let mut lines = BTreeMap::new();
