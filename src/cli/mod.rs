@@ -9,19 +9,23 @@ mod check;
 mod demo;
 mod drift;
 mod dumps;
+mod edit;
 mod events;
 mod facts;
 mod folder;
 mod format;
+mod init;
 mod key;
 mod known_hosts;
 mod lock;
 mod logins;
+mod node_keys;
 mod plan;
 mod pretended;
 mod progress;
 mod receipts;
 mod rehearse;
+mod replace;
 mod routes;
 mod saved;
 mod secrets;
@@ -37,7 +41,7 @@ mod trust;
 mod verify;
 
 use crate::resource::Printable;
-use args::{Args, Command, DriftFormat, Format};
+use args::{Args, Command, DriftFormat, Format, KeyCommand, KeysCommand};
 use clap::Parser as _;
 use std::process::ExitCode;
 use terminal::Interrupts;
@@ -156,7 +160,16 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Trust(options) => {
             until_interrupted("trust", true, trust::run(args.clone(), options.clone())).await
         }
-        Command::Key { kind } => Ok(key::run(*kind)),
+        Command::Key(KeyCommand::Add(options)) => edit::add_key(args, options),
+        Command::Key(command) => Ok(key::run(command)),
+        Command::Keys(KeysCommand::Make(options)) => {
+            until_interrupted("keys", true, node_keys::run(args.clone(), options.clone())).await
+        }
+        Command::Init(options) => init::run(args, options),
+        Command::Networks => init::list(),
+        Command::Host(command) => edit::host(args, command),
+        Command::Shape(command) => edit::shape(args, command),
+        Command::Bootstrap(command) => edit::bootstrap(args, command),
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse(options) => rehearse::run(args, options.clone()).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,

@@ -177,6 +177,15 @@ pub(crate) fn confirm_by_name(question: &str, name: &str) -> bool {
     ask(&format!("{question} ({shown}): ")) == name
 }
 
+/// Asks for a text. Without an answer, it is the default.
+pub(crate) fn ask_for(question: &str, default: &str) -> String {
+    let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+    match ask(&format!("{question}{shown}: ")) {
+        answer if answer.is_empty() => default.to_owned(),
+        answer => answer,
+    }
+}
+
 /// Asks a question whose answer may be seen.
 pub(crate) fn ask_openly(question: &str) -> String {
     ask(&format!("{question}: "))

@@ -18,6 +18,7 @@ mod files;
 mod git;
 mod hosts;
 mod jump;
+mod layout;
 mod logins;
 mod mask;
 mod problem;
@@ -36,8 +37,10 @@ pub use draft::{
     TenancyDraft,
 };
 pub use files::{Files, Found, Links, Outside, is_network};
-pub use hosts::{Host, HostAddress, Identity, Location, NotAnAddress, Ssh};
+pub use hosts::{Host, HostAddress, Identity, Keeper, Location, NotAnAddress, Ssh};
 pub use jump::{Jump, is_host};
+pub(crate) use layout::Layout;
+pub use layout::shown;
 pub use logins::{KeyFile, Login};
 pub use problem::{Problems, nearest};
 pub use secret::{MissingSecret, Secret};
@@ -51,7 +54,8 @@ use fields::Fields;
 use problem::{ProblemReport, Reported};
 
 use crate::artifact::{Architecture, Pin};
-use crate::finding::{Component, Excerpt, FolderProblem};
+pub(crate) use crate::finding::Component;
+use crate::finding::{Excerpt, FolderProblem};
 use crate::identity::{SshKeyKind, SwarmKey};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;

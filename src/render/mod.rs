@@ -24,6 +24,7 @@ mod verify;
 
 pub use action::{Moved, action, ended, failed_outcome, not_fetched, waiting};
 pub use applied::{conclusion, died, failure, outcome, reason as skip_reason, skips};
+pub use diff::file_diff;
 pub use drift::{drift, drift_text};
 pub use explain::{explain, id, ids};
 use explain::{rule, rules};
@@ -33,7 +34,7 @@ pub use header::{age, header};
 pub use host_keys::{COMPARE_HOST_KEYS, host_keys, host_keys_in_line};
 pub use metrics::metrics;
 use plan::{not_compared, since};
-pub use plan::{not_reached, overridden, page, plan, summary, text, unplanned};
+pub use plan::{not_reached, overridden, page, plan, some_of, summary, text, unplanned};
 use problems::excerpt;
 pub use problems::{counted, problems, tally};
 pub use stale::{stale, stale_help, unusable_file};

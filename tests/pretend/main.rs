@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agent;
+mod author;
 mod demo;
 mod dumps;
 mod events;
@@ -23,6 +24,7 @@ mod http;
 mod instants;
 mod killed;
 mod mail;
+mod node_keys;
 mod outside;
 mod page;
 mod planted;
