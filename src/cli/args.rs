@@ -1,15 +1,20 @@
 //! The command line: commands, options and their help.
 
+mod tools;
+
+pub(crate) use tools::{CompletionsOptions, ManOptions};
+
 use crate::artifact::Fetch;
 use crate::network::{Links, Outside};
 use crate::plan::Selector;
 use crate::remote::TimeOut;
 use crate::resource::HostName;
 use clap::builder::PossibleValue;
-use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
+Also: completions, man.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -25,11 +30,12 @@ pub(crate) struct Args {
         long,
         global = true,
         value_name = "PATH|NAME",
+        value_hint = ValueHint::DirPath,
         env = "SPORE_NETWORK",
         hide_env_values = true
     )]
     pub(crate) network: Option<String>,
-    /// Print only the last line, and errors; print everything if the command fails
+    /// Print only the last line, and errors; if it fails, print everything
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Colour the output
@@ -124,6 +130,19 @@ pub(crate) enum Command {
         /// What the key is for
         kind: KeyKind,
     },
+    /// Print the script with which a shell completes spore's commands and options
+    #[command(
+        hide = true,
+        after_help = "Example, for bash: spore completions bash >~/.local/share/bash-completion/completions/spore\n\
+    For fish, write ~/.config/fish/completions/spore.fish; for zsh, a file _spore in a directory of $fpath."
+    )]
+    Completions(CompletionsOptions),
+    /// Print the man page of spore, or write the pages of all commands
+    #[command(
+        hide = true,
+        after_help = "Example: spore man ~/.local/share/man/man1\nThen: man spore, man spore-plan"
+    )]
+    Man(ManOptions),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

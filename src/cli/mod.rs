@@ -17,6 +17,7 @@ mod key;
 mod known_hosts;
 mod lock;
 mod logins;
+mod manuals;
 mod plan;
 mod pretended;
 mod progress;
@@ -157,6 +158,8 @@ async fn run(args: &Args) -> miette::Result<Exit> {
             until_interrupted("trust", true, trust::run(args.clone(), options.clone())).await
         }
         Command::Key { kind } => Ok(key::run(*kind)),
+        Command::Completions(options) => Ok(manuals::completions(options)),
+        Command::Man(options) => manuals::man(options),
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse(options) => rehearse::run(args, options.clone()).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,

@@ -23,6 +23,7 @@ mod http;
 mod instants;
 mod killed;
 mod mail;
+mod manuals;
 mod outside;
 mod page;
 mod planted;
