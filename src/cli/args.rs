@@ -2,7 +2,9 @@
 
 mod tools;
 
-pub(crate) use tools::{CompletionsOptions, ManOptions};
+pub(crate) use tools::{
+    CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, ManOptions, SchemaOptions,
+};
 
 use crate::artifact::Fetch;
 use crate::network::{Links, Outside};
@@ -14,7 +16,7 @@ use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum, ValueHi
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
-Also: completions, man.
+Also: graph, dns, schema, completions, man.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -130,6 +132,23 @@ pub(crate) enum Command {
         /// What the key is for
         kind: KeyKind,
     },
+    /// Draw the network: hosts, nodes, and which node dials which; contacts no host
+    #[command(
+        hide = true,
+        after_help = "Example: spore graph >network.svg\n\
+        With the waves of a plan: spore plan -o plan.json, then spore graph --plan plan.json >plan.svg"
+    )]
+    Graph(GraphOptions),
+    /// Print the DNS records that the domain's owner must set; contacts no host
+    #[command(hide = true, after_help = "Example: spore dns\nFor a zone file: spore dns --format zone")]
+    Dns(DnsOptions),
+    /// Print the JSON Schemas of the folder's files, for editors
+    #[command(
+        hide = true,
+        after_help = "Example: spore schema -o .schemas\n\
+        Each file then begins with its line, which the YAML language server of an editor looks for."
+    )]
+    Schema(SchemaOptions),
     /// Print the script with which a shell completes spore's commands and options
     #[command(
         hide = true,
@@ -236,6 +255,35 @@ impl ValueEnum for DriftFormat {
     }
 }
 
+/// How a plan is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanFormat {
+    Report(Format),
+    Html,
+}
+
+impl ValueEnum for PlanFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: &[PlanFormat] = &[
+            PlanFormat::Report(Format::Text),
+            PlanFormat::Report(Format::Json),
+            PlanFormat::Report(Format::Markdown),
+            PlanFormat::Report(Format::Sarif),
+            PlanFormat::Report(Format::Junit),
+            PlanFormat::Report(Format::Github),
+            PlanFormat::Html,
+        ];
+        ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Report(format) => format.to_possible_value(),
+            Self::Html => Some(PossibleValue::new("html").help("One self-contained page, with a map")),
+        }
+    }
+}
+
 /// Who downloads tau.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FetchArg {
@@ -333,7 +381,7 @@ pub(crate) struct PlanArgs {
     pub(crate) without_secrets: bool,
     /// How to write the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: Format,
+    pub(crate) format: PlanFormat,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

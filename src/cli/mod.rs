@@ -7,12 +7,14 @@ mod args;
 mod attendant;
 mod check;
 mod demo;
+mod dns;
 mod drift;
 mod dumps;
 mod events;
 mod facts;
 mod folder;
 mod format;
+mod graph;
 mod key;
 mod known_hosts;
 mod lock;
@@ -25,6 +27,7 @@ mod receipts;
 mod rehearse;
 mod routes;
 mod saved;
+mod schema;
 mod secrets;
 mod show;
 mod ssh_config;
@@ -38,7 +41,7 @@ mod trust;
 mod verify;
 
 use crate::resource::Printable;
-use args::{Args, Command, DriftFormat, Format};
+use args::{Args, Command, DriftFormat, Format, PlanFormat};
 use clap::Parser as _;
 use std::process::ExitCode;
 use terminal::Interrupts;
@@ -135,8 +138,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
     match command {
         Command::Check(options) => check::run(args, options),
         Command::Plan(options) => {
+            let is_for_people = options.format == PlanFormat::Report(Format::Text);
             let work = plan::run(args.clone(), options.clone());
-            until_interrupted("plan", options.format == Format::Text, work).await
+            until_interrupted("plan", is_for_people, work).await
         }
         Command::Apply(options) => apply::run(args, &options.apply, options.saved.as_deref(), None).await,
         Command::Retire(options) => apply::run(args, &options.apply, None, Some(options)).await,
@@ -158,6 +162,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
             until_interrupted("trust", true, trust::run(args.clone(), options.clone())).await
         }
         Command::Key { kind } => Ok(key::run(*kind)),
+        Command::Graph(options) => graph::run(args, options),
+        Command::Dns(options) => dns::run(args, options),
+        Command::Schema(options) => schema::run(args, options),
         Command::Completions(options) => Ok(manuals::completions(options)),
         Command::Man(options) => manuals::man(options),
         Command::Tau(command) => tau::run(args, command).await,

@@ -10,6 +10,7 @@ mod events;
 mod faults;
 mod fetch;
 mod formats;
+mod graph;
 mod handshake;
 mod help;
 mod hostile;
@@ -17,6 +18,7 @@ mod hostile;
 #[path = "../hostile.rs"]
 mod hostile_cases;
 mod hostile_host;
+mod html;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/http.rs"]
 mod http;
@@ -38,6 +40,7 @@ mod saved;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/schema.rs"]
 mod schema;
+mod schemas;
 #[path = "../support/ssh_agent.rs"]
 mod ssh_agent;
 #[expect(dead_code, reason = "another test uses the rest")]
