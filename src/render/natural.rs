@@ -6,9 +6,12 @@ use std::cmp::Ordering;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Natural(pub(super) String);
 
+/// A part of a name, and its value if it is a number.
+type Part<'n> = (&'n str, Option<u128>);
+
 impl Natural {
     /// The parts of the name, which alternate between digits and other characters.
-    fn parts(&self) -> Vec<(&str, Option<u128>)> {
+    fn parts(&self) -> Vec<Part<'_>> {
         let mut parts = Vec::new();
         let mut rest = self.0.as_str();
         while let Some(first) = rest.chars().next() {
@@ -24,7 +27,7 @@ impl Natural {
 impl Ord for Natural {
     fn cmp(&self, other: &Self) -> Ordering {
         let (one, two) = (self.parts(), other.parts());
-        let part = |((a, n), (b, m)): (&(&str, Option<u128>), &(&str, Option<u128>))| match (n, m) {
+        let part = |((a, n), (b, m)): (&Part<'_>, &Part<'_>)| match (n, m) {
             (Some(n), Some(m)) => n.cmp(m),
             _ => a.cmp(b),
         };

@@ -1,5 +1,5 @@
 //! A drawing of a network: its hosts, its nodes, and which node dials which. With a plan, also when each
-//! node's turn comes. The entry point is [`Diagram::of`]; [`svg`], [`mermaid`] and [`dot`] draw it.
+//! node's turn comes. The entry point is [`Diagram::of`]; [`svg()`], [`mermaid()`] and [`dot()`] draw it.
 //!
 //! Every node dials every elder on other hosts. So the lines of a large network would say nothing: the hosts
 //! are grouped by their shapes, and a group has one line.

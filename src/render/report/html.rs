@@ -82,9 +82,12 @@ fn findings(text: &mut String, report: &Report, link: &impl Fn(&Place) -> String
     }
 }
 
+/// By host, actions in order.
+type Actions = BTreeMap<Printable, Vec<ActionEntry>>;
+
 fn waves(text: &mut String, page: &PlanPage) {
-    let who = |hosts: &BTreeMap<Printable, Vec<ActionEntry>>| counted(hosts.len(), "host");
-    let mut steps: Vec<(String, String, &BTreeMap<Printable, Vec<ActionEntry>>)> = Vec::new();
+    let who = |hosts: &Actions| counted(hosts.len(), "host");
+    let mut steps: Vec<(String, String, &Actions)> = Vec::new();
     if !page.stage.is_empty() {
         let what = format!("{}: files are written next to their destinations and checked", who(&page.stage));
         steps.push(("stage".to_owned(), what, &page.stage));
