@@ -8,7 +8,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// A network of three elders and `members` other hosts. The secrets are elsewhere.
-fn folder(members: usize) -> TempDir {
+pub(crate) fn folder(members: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     let cloud = "domain:\n  root: example.org\n  generated: g.example.org\n  validation: {key: {private: keys/dv_private.key}}\n  \

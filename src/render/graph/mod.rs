@@ -226,10 +226,10 @@ fn drawn(network: &Network, host: &Host) -> HostDrawn {
     }
 }
 
-/// The shapes of these hosts' nodes.
+/// The shapes of these hosts' nodes in the folder.
 fn shapes(network: &Network, hosts: &[HostDrawn]) -> Vec<ShapeDrawn> {
-    let names: BTreeSet<&Printable> =
-        hosts.iter().flat_map(|host| &host.nodes).map(|node| &node.shape).collect();
+    let nodes = hosts.iter().flat_map(|host| &host.nodes).filter(|node| !node.turn.is_leaving);
+    let names: BTreeSet<&Printable> = nodes.map(|node| &node.shape).collect();
     let shape = |name: &Printable| {
         let shape = name.as_str().parse::<ShapeName>().ok().and_then(|name| network.shapes.get(&name));
         let services = shape.map(|shape| shape.services.iter().map(|name| Printable::line(name)).collect());

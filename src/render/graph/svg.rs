@@ -173,15 +173,13 @@ impl Layout {
 fn card(host: &HostDrawn, group: &Group) -> Vec<(String, &'static str)> {
     let mut lines = vec![(shortened(host.name.as_str(), LONGEST), "b")];
     lines.extend(Some((host.address.to_string(), "s")).filter(|(address, _)| !address.is_empty()));
-    let is_shown = group.shapes.len() > 1;
     for node in &host.nodes {
         let turn = node.turn.text();
-        match (is_shown, turn.is_empty()) {
-            (true, _) => {
-                lines.push((shortened(&node.label(), LONGEST), if turn.is_empty() { "s" } else { "w" }))
-            }
-            (false, false) => lines.push((turn, "w")),
-            (false, true) => {}
+        let class = if turn.is_empty() { "s" } else { "w" };
+        if group.shapes.len() > 1 || node.turn.is_leaving {
+            lines.push((shortened(&node.label(), LONGEST), class));
+        } else if !turn.is_empty() {
+            lines.push((turn, class));
         }
     }
     lines.extend(Some((host.turn.text(), "w")).filter(|(turn, _)| !turn.is_empty()));

@@ -105,7 +105,7 @@ fn waves(text: &mut String, page: &PlanPage) {
         for (host, actions) in hosts {
             let actions: String =
                 actions.iter().map(|entry| format!("<li>{}</li>", escaped(&entry.action))).collect();
-            let _ = writeln!(text, "<h3>{}</h3><ol>{actions}</ol>", escaped(host));
+            let _ = writeln!(text, "<div class=\"part\"><h3>{}</h3><ol>{actions}</ol></div>", escaped(host));
         }
         text.push_str("</details>\n");
     }

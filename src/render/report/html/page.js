@@ -2,7 +2,7 @@
 (() => {
   const query = document.getElementById("query");
   const found = document.getElementById("found");
-  const parts = Array.from(document.querySelectorAll(".found, .items > li"));
+  const parts = Array.from(document.querySelectorAll(".found, .part, .items > li"));
   const texts = parts.map((part) => part.textContent.toLowerCase());
   const search = () => {
     const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -14,7 +14,7 @@
       const fits = words.every((word) => text.includes(word));
       part.hidden = !fits;
       if (part.matches("details")) part.open = words.length > 0 && fits;
-      if (fits && !part.querySelector(".items")) count += 1;
+      if (fits && !part.matches("details")) count += 1;
     });
     found.textContent = words.length ? count + " found" : "";
   };
@@ -28,6 +28,12 @@
       search();
     }
   });
+  // A link to the page can contain what to search for: plan.html#q=h4
+  const wanted = new URLSearchParams(location.hash.slice(1)).get("q");
+  if (wanted) {
+    query.value = wanted;
+    search();
+  }
   let closed = [];
   window.addEventListener("beforeprint", () => {
     closed = Array.from(document.querySelectorAll("details:not([open])"));
