@@ -84,7 +84,8 @@ fn label(text: &str) -> String {
     let mut label = String::new();
     for c in text.chars() {
         match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' | '.' | ',' | ':' | '-' | '/' => label.push(c),
+            'a'..='z' | 'A'..='Z' | '0'..='9' => label.push(c),
+            ' ' | '.' | ',' | ':' | '-' | '/' | '@' | '(' | ')' => label.push(c),
             c => {
                 let _ = write!(label, "#{};", u32::from(c));
             }

@@ -92,7 +92,7 @@ fn text_stays_text_in_mermaid() {
         {
             let part = part.replace("<br/>", "");
             assert!(
-                part.chars().all(|c| c.is_ascii_alphanumeric() || " .,:-/#;".contains(c)),
+                part.chars().all(|c| c.is_ascii_alphanumeric() || " .,:-/@()#;".contains(c)),
                 "{nth} {part}"
             );
         }
