@@ -20,6 +20,8 @@
 mod folder;
 #[path = "support/network.rs"]
 mod network;
+#[path = "folders/schemas.rs"]
+mod schemas;
 mod secrets;
 
 use folder::{cases_in, copy, lines, read};

@@ -45,6 +45,7 @@ fn cases() -> Vec<PathBuf> {
 fn the_schemas_are_those_of_the_structs() {
     schema::agrees::<report::Document<'_>>("check");
     schema::agrees::<spore_drive::render::events::Line>("events");
+    schema::agrees::<spore_drive::render::dns::Document>("dns");
     schema::agrees::<spore_drive::facts::receipt::Receipt>("receipt");
     schema::agrees::<spore_drive::facts::roster::Roster>("roster");
 }

@@ -1,10 +1,14 @@
 //! The command line: commands, options and their help.
 
 mod author;
+mod tools;
 
 pub(crate) use author::{
     BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, InitOptions,
     KeyAddOptions, KeyCommand, ListFormat, ShapeCommand, ShapeOptions,
+};
+pub(crate) use tools::{
+    CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, ManOptions, SchemaOptions,
 };
 
 use crate::artifact::Fetch;
@@ -13,12 +17,12 @@ use crate::plan::Selector;
 use crate::remote::TimeOut;
 use crate::resource::{HostName, SecretBytes};
 use clap::builder::PossibleValue;
-use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 const AFTER_HELP: &str = "\
-Folders are created, listed and edited with: init, networks, host, shape, bootstrap, key add, keys.
+Also: init, networks, host, shape, bootstrap, keys, graph, dns, schema, completions, man.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -34,11 +38,12 @@ pub(crate) struct Args {
         long,
         global = true,
         value_name = "PATH|NAME",
+        value_hint = ValueHint::DirPath,
         env = "SPORE_NETWORK",
         hide_env_values = true
     )]
     pub(crate) network: Option<String>,
-    /// Print only the last line; print everything if the command fails
+    /// Print only the last line, and errors; if it fails, print everything
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Colour the output
@@ -159,6 +164,36 @@ pub(crate) enum Command {
     /// Add or remove elders in the folder (p2p.bootstrap)
     #[command(subcommand, hide = true, after_help = "Example: spore bootstrap add elders@h4")]
     Bootstrap(BootstrapCommand),
+    /// Draw the network: hosts, nodes, and which node dials which; contacts no host
+    #[command(
+        hide = true,
+        after_help = "Example: spore graph >network.svg\n\
+        With the waves of a plan: spore plan -o plan.json, then spore graph --plan plan.json >plan.svg"
+    )]
+    Graph(GraphOptions),
+    /// Print the DNS records that the domain's owner must set; contacts no host
+    #[command(hide = true, after_help = "Example: spore dns\nFor a zone file: spore dns --format zone")]
+    Dns(DnsOptions),
+    /// Print the JSON Schemas of the folder's files, for editors
+    #[command(
+        hide = true,
+        after_help = "Example: spore schema -o .schemas\n\
+        Each file then begins with its line, which the YAML language server of an editor looks for."
+    )]
+    Schema(SchemaOptions),
+    /// Print the script with which a shell completes spore's commands and options
+    #[command(
+        hide = true,
+        after_help = "Example, for bash: spore completions bash >~/.local/share/bash-completion/completions/spore\n\
+    For fish, write ~/.config/fish/completions/spore.fish; for zsh, a file _spore in a directory of $fpath."
+    )]
+    Completions(CompletionsOptions),
+    /// Print the man page of spore, or write the pages of all commands
+    #[command(
+        hide = true,
+        after_help = "Example: spore man ~/.local/share/man/man1\nThen: man spore, man spore-plan"
+    )]
+    Man(ManOptions),
 }
 
 /// Options of every command that reads the whole folder.
@@ -241,6 +276,35 @@ impl ValueEnum for DriftFormat {
             Self::Prometheus => {
                 Some(PossibleValue::new("prometheus").help("For node_exporter's textfile collector"))
             }
+        }
+    }
+}
+
+/// How a plan is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanFormat {
+    Report(Format),
+    Html,
+}
+
+impl ValueEnum for PlanFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: &[PlanFormat] = &[
+            PlanFormat::Report(Format::Text),
+            PlanFormat::Report(Format::Json),
+            PlanFormat::Report(Format::Markdown),
+            PlanFormat::Report(Format::Sarif),
+            PlanFormat::Report(Format::Junit),
+            PlanFormat::Report(Format::Github),
+            PlanFormat::Html,
+        ];
+        ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Report(format) => format.to_possible_value(),
+            Self::Html => Some(PossibleValue::new("html").help("One self-contained page, with a map")),
         }
     }
 }
@@ -345,7 +409,7 @@ pub(crate) struct PlanArgs {
     pub(crate) without_secrets: bool,
     /// How to write the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: Format,
+    pub(crate) format: PlanFormat,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -36,6 +36,11 @@ pub(crate) fn out(text: &str) {
     };
 }
 
+/// Writes a document to standard output. `--quiet` doesn't withhold it.
+pub(crate) fn data(text: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
 /// Writes a document for another program to standard output, and the conclusion to standard
 /// error. `--quiet` withholds neither.
 pub(crate) fn document(text: &str, conclusion: &str) {

@@ -5,6 +5,7 @@
 //! becomes resources in [`ground`](crate::diff::ground()), once the host has been probed.
 //! The edges constrain the order; the plan decides it.
 
+pub mod dns;
 mod node;
 mod parallel;
 mod peers;

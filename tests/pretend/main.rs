@@ -11,6 +11,7 @@ mod events;
 mod faults;
 mod fetch;
 mod formats;
+mod graph;
 mod handshake;
 mod help;
 mod hostile;
@@ -18,12 +19,14 @@ mod hostile;
 #[path = "../hostile.rs"]
 mod hostile_cases;
 mod hostile_host;
+mod html;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/http.rs"]
 mod http;
 mod instants;
 mod killed;
 mod mail;
+mod manuals;
 mod node_keys;
 mod outside;
 mod page;
@@ -39,6 +42,7 @@ mod saved;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/schema.rs"]
 mod schema;
+mod schemas;
 #[path = "../support/ssh_agent.rs"]
 mod ssh_agent;
 #[expect(dead_code, reason = "another test uses the rest")]
