@@ -23,6 +23,10 @@ pub mod network;
 
 pub mod check;
 
+pub mod edit;
+
+pub mod author;
+
 pub mod desired;
 
 pub mod facts;
@@ -38,3 +42,7 @@ pub mod remote;
 pub mod pretend;
 
 pub mod cli;
+
+#[cfg(test)]
+#[path = "../tests/support/cases.rs"]
+mod cases;

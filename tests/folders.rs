@@ -20,6 +20,8 @@
 mod folder;
 #[path = "support/network.rs"]
 mod network;
+#[path = "folders/schemas.rs"]
+mod schemas;
 mod secrets;
 
 use folder::{cases_in, copy, lines, read};
@@ -346,7 +348,7 @@ fn the_exit_code_and_the_last_line_have_the_result() {
         ("unused", &["check", "--deny-warnings"], 1, "check: 2 warnings, denied by --deny-warnings"),
         ("upstream", &["check"], 1, "check: 1 error, 4 warnings"),
         ("upstream", &["check", "--deny-warnings"], 1, "check: 1 error, 4 warnings"),
-        ("secrets-missing", &["check"], 1, "check: 3 errors, 1 warning"),
+        ("secrets-missing", &["check"], 1, "check: 2 errors, 1 warning"),
         ("secrets-missing", &["check", "--without-secrets"], 0, NONE),
         ("secrets-missing", &["check", "--without-secrets", "--deny-warnings"], 0, NONE),
         (

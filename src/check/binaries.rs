@@ -44,7 +44,9 @@ mod tests {
     /// The errors about a pin of `pinned` if `there` is at its path.
     fn said(pinned: &[u8], there: Option<&[u8]>) -> Vec<String> {
         let (problems, folder) = problems(pinned, there, Secrets::Needed);
-        assert!(problems.iter().all(|problem| problem.is_in("tau.yaml") && problem.is_error()));
+        assert!(
+            problems.iter().all(|problem| problem.is_in(|file| file == "tau.yaml") && problem.is_error())
+        );
         let error = |problem: &Finding| match problem.kind() {
             Kind::Binaries(Binaries::Unusable { error, .. }) => format!("{error}: {}", error.causes()),
             other => panic!("{other:?}"),

@@ -10,7 +10,7 @@ use super::receipts::{Record, Unchanged};
 use super::supplies::Binaries;
 use super::survey::{Basis, Subject, Survey, probe, survey};
 use super::terminal::Interrupts;
-use super::{CommandError, Exit, folder, receipts, saved, terminal, trust};
+use super::{CommandError, Exit, folder, node_keys, receipts, saved, terminal, trust};
 use crate::desired::Desired;
 use crate::network::Secrets;
 use crate::plan::action::{Action, Staged};
@@ -124,6 +124,9 @@ async fn prepare(
     patience: Instant,
 ) -> miette::Result<Prepared> {
     let command = if retire.is_some() { "spore retire" } else { "spore apply" };
+    if saved.is_none() && retire.is_none() {
+        node_keys::before_apply(args, &options.plan).await?;
+    }
     loop {
         let Found { survey, digest, applied } = match saved {
             Some(path) => saved_plan(args, options, path).await?,
@@ -397,7 +400,7 @@ fn payloads(
     });
     for (source, sha256, is_downloaded) in staged.collect::<BTreeSet<_>>() {
         let payload = match source {
-            FileSource::Rendered(_) | FileSource::Folder(_) | FileSource::Fixed(_) => {
+            FileSource::Rendered(_) | FileSource::Keyed(_) | FileSource::Folder(_) | FileSource::Fixed(_) => {
                 desired.payload(source, sha256).map(|bytes| Payload::Secret(bytes.clone()))
             }
             FileSource::Program(_) if is_downloaded => {

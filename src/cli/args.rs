@@ -1,15 +1,28 @@
 //! The command line: commands, options and their help.
 
+mod author;
+mod tools;
+
+pub(crate) use author::{
+    BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, InitOptions,
+    KeyAddOptions, KeyCommand, ListFormat, ShapeCommand, ShapeOptions,
+};
+pub(crate) use tools::{
+    CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, ManOptions, SchemaOptions,
+};
+
 use crate::artifact::Fetch;
 use crate::network::{Links, Outside};
 use crate::plan::Selector;
 use crate::remote::TimeOut;
-use crate::resource::HostName;
+use crate::resource::{HostName, SecretBytes};
 use clap::builder::PossibleValue;
-use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 const AFTER_HELP: &str = "\
+Also: init, networks, host, shape, bootstrap, keys, graph, dns, schema, completions, man.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -25,11 +38,12 @@ pub(crate) struct Args {
         long,
         global = true,
         value_name = "PATH|NAME",
+        value_hint = ValueHint::DirPath,
         env = "SPORE_NETWORK",
         hide_env_values = true
     )]
     pub(crate) network: Option<String>,
-    /// Print only the last line, and errors; print everything if the command fails
+    /// Print only the last line, and errors; if it fails, print everything
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Colour the output
@@ -117,20 +131,69 @@ pub(crate) enum Command {
     /// Manage the tau that the network runs
     #[command(subcommand)]
     Tau(TauCommand),
-    /// Print a new key
-    #[command(after_help = "Example: spore key swarm >keys/swarm.key\n\
-    node: a node's `key:`; swarm: the file in `p2p.swarm.key`; validation: the file in `domain.validation.key.private`.")]
-    Key {
-        /// What the key is for
-        kind: KeyKind,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeyKind {
-    Node,
-    Swarm,
-    Validation,
+    /// Print a new key, or add a login to the folder
+    #[command(subcommand, after_help = "Example: spore key swarm >keys/swarm.key")]
+    Key(KeyCommand),
+    /// Have hosts generate the keys of nodes
+    #[command(subcommand, hide = true, after_help = "Example: spore keys make")]
+    Keys(KeysCommand),
+    /// Create the folder of a new network
+    #[command(
+        hide = true,
+        after_help = "Example: spore init example.org my-network --user root --key ~/.ssh/id_ed25519\nOn a \
+        terminal, it prompts for what isn't given."
+    )]
+    Init(InitOptions),
+    /// List the networks in ~/.taubyte/networks
+    #[command(hide = true, after_help = "Example: spore networks\nThen: spore -n NAME plan")]
+    Networks,
+    /// Add or remove a host in the folder
+    #[command(
+        subcommand,
+        hide = true,
+        after_help = "Example: spore host add h4 --addr 203.0.113.4 --ssh root@203.0.113.4 --shape members"
+    )]
+    Host(HostCommand),
+    /// Add, change or remove a shape in the folder
+    #[command(
+        subcommand,
+        hide = true,
+        after_help = "Example: spore shape set members --services tns,hoarder --lite 4247"
+    )]
+    Shape(ShapeCommand),
+    /// Add or remove elders in the folder (p2p.bootstrap)
+    #[command(subcommand, hide = true, after_help = "Example: spore bootstrap add elders@h4")]
+    Bootstrap(BootstrapCommand),
+    /// Draw the network: hosts, nodes, and which node dials which; contacts no host
+    #[command(
+        hide = true,
+        after_help = "Example: spore graph >network.svg\n\
+        With the waves of a plan: spore plan -o plan.json, then spore graph --plan plan.json >plan.svg"
+    )]
+    Graph(GraphOptions),
+    /// Print the DNS records that the domain's owner must set; contacts no host
+    #[command(hide = true, after_help = "Example: spore dns\nFor a zone file: spore dns --format zone")]
+    Dns(DnsOptions),
+    /// Print the JSON Schemas of the folder's files, for editors
+    #[command(
+        hide = true,
+        after_help = "Example: spore schema -o .schemas\n\
+        Each file then begins with its line, which the YAML language server of an editor looks for."
+    )]
+    Schema(SchemaOptions),
+    /// Print the script with which a shell completes spore's commands and options
+    #[command(
+        hide = true,
+        after_help = "Example, for bash: spore completions bash >~/.local/share/bash-completion/completions/spore\n\
+    For fish, write ~/.config/fish/completions/spore.fish; for zsh, a file _spore in a directory of $fpath."
+    )]
+    Completions(CompletionsOptions),
+    /// Print the man page of spore, or write the pages of all commands
+    #[command(
+        hide = true,
+        after_help = "Example: spore man ~/.local/share/man/man1\nThen: man spore, man spore-plan"
+    )]
+    Man(ManOptions),
 }
 
 /// Options of every command that reads the whole folder.
@@ -217,6 +280,35 @@ impl ValueEnum for DriftFormat {
     }
 }
 
+/// How a plan is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanFormat {
+    Report(Format),
+    Html,
+}
+
+impl ValueEnum for PlanFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: &[PlanFormat] = &[
+            PlanFormat::Report(Format::Text),
+            PlanFormat::Report(Format::Json),
+            PlanFormat::Report(Format::Markdown),
+            PlanFormat::Report(Format::Sarif),
+            PlanFormat::Report(Format::Junit),
+            PlanFormat::Report(Format::Github),
+            PlanFormat::Html,
+        ];
+        ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Report(format) => format.to_possible_value(),
+            Self::Html => Some(PossibleValue::new("html").help("One self-contained page, with a map")),
+        }
+    }
+}
+
 /// Who downloads tau.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FetchArg {
@@ -297,6 +389,9 @@ pub(crate) struct ConnectionOptions {
         value_delimiter = ','
     )]
     pub(crate) timeouts: Vec<TimeOut>,
+    /// What the user has typed as the password for sudo, so that nobody is asked twice.
+    #[arg(skip)]
+    pub(crate) sudo: Arc<OnceLock<SecretBytes>>,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -314,7 +409,7 @@ pub(crate) struct PlanArgs {
     pub(crate) without_secrets: bool,
     /// How to write the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(crate) format: Format,
+    pub(crate) format: PlanFormat,
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -345,6 +440,16 @@ pub(crate) struct HostsOptions {
     pub(crate) folder: FolderOptions,
     #[command(flatten)]
     pub(crate) connection: ConnectionOptions,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Generate the keys of nodes that have neither a key nor an id, each on its host
+    #[command(
+        after_help = "Example: spore keys make h4\n`spore apply` does this first. The private keys never leave the hosts; only the ids of the\nnodes are returned, and written into the folder. A host that has the key of a node keeps it.",
+        mut_arg("rehash", |rehash| rehash.hide(true))
+    )]
+    Make(HostsOptions),
 }
 
 #[derive(Clone, Debug, ClapArgs)]

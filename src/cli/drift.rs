@@ -1,6 +1,6 @@
 //! `spore drift`: shows what has changed on the hosts themselves. Changes nothing.
 
-use super::args::{Args, DriftFormat, DriftOptions, Format, PlanArgs};
+use super::args::{Args, DriftFormat, DriftOptions, Format, PlanArgs, PlanFormat};
 use super::{CommandError, Exit, format, plan, terminal};
 use crate::plan::file::State;
 use crate::render::{self, report};
@@ -11,7 +11,8 @@ pub(crate) async fn run(args: Args, options: DriftOptions) -> miette::Result<Exi
         let help = "remove the option: `drift` compares every host";
         return Err(CommandError::new("`drift` doesn't accept `--target`", help).into());
     }
-    let options = PlanArgs { plan, out: None, facts, without_secrets: false, format: Format::Text };
+    let options =
+        PlanArgs { plan, out: None, facts, without_secrets: false, format: PlanFormat::Report(Format::Text) };
     let survey = plan::made(&args, &options).await?;
     let page = survey.page();
     let drift = render::drift(&page);

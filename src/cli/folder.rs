@@ -9,6 +9,9 @@ use crate::resource::Sha256;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// The folder with the user's networks, in the home directory.
+pub(crate) const NETWORKS: &str = ".taubyte/networks";
+
 /// Returns the folder given by `-n` or `SPORE_NETWORK`, or the current folder.
 ///
 /// # Errors
@@ -20,7 +23,7 @@ pub(crate) fn find(named: Option<&str>) -> miette::Result<PathBuf> {
         return Ok(path);
     }
     let is_name = !named.contains('/');
-    let by_name = home().map(|home| home.join(".taubyte/networks").join(named));
+    let by_name = home().map(|home| home.join(NETWORKS).join(named));
     match by_name.filter(|path| is_name && path.is_dir()) {
         Some(path) => Ok(path),
         None => Err(CommandError::new(

@@ -46,6 +46,17 @@ pub(crate) fn folder(args: &Args) -> String {
     folder::find(args.network.as_deref()).map_or_else(|_| String::new(), |folder| in_repository(&folder))
 }
 
+/// The address below which the repository's files are shown at the commit that a pipeline runs for, in GitHub Actions
+/// and in GitLab.
+pub(crate) fn lines_address() -> Option<String> {
+    let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let github = || {
+        let (server, repository) = (value("GITHUB_SERVER_URL")?, value("GITHUB_REPOSITORY")?);
+        Some(format!("{server}/{repository}/blob/{}", value("GITHUB_SHA")?))
+    };
+    github().or_else(|| Some(format!("{}/-/blob/{}", value("CI_PROJECT_URL")?, value("CI_COMMIT_SHA")?)))
+}
+
 fn in_repository(folder: &Path) -> String {
     // The same path without `./`, and without a `/` at the end.
     let given = || folder.components().filter(|part| *part != Component::CurDir).collect();

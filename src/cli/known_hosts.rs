@@ -2,12 +2,11 @@
 //! and adding keys ([`HostKeys::add`]).
 
 use super::args::ConnectionOptions;
-use super::{CommandError, folder};
+use super::{CommandError, folder, replace};
 use crate::artifact::{Regular, leads_out};
 use crate::ssh::{KnownHosts, PublicKey, ServerAddress};
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The file in the network's folder.
@@ -130,17 +129,11 @@ fn of_folder(file: &Path, folder: &Path) -> Result<Option<String>, String> {
 /// Replaces the file by one that also has these keys. The folder is locked, so that no other
 /// process replaces the file at the same time and loses these lines. Returns the keys that were added.
 fn add<'n>(file: &Path, new: &'n [NewKeys]) -> io::Result<Vec<&'n NewKeys>> {
-    // A link stays a link, and the file that it leads to is replaced.
-    let file = file.canonicalize().or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound if file.symlink_metadata().is_err() => Ok(file.to_owned()),
-        _ => Err(error),
-    })?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let locked = File::open(folder)?;
-    locked.lock()?;
-    let (mut bytes, mode) = match fs::read(&file) {
-        Ok(bytes) => (bytes, fs::metadata(&file)?.permissions().mode() & 0o7777),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), 0o644),
+    let file = replace::target(file)?;
+    let _lock = replace::lock(replace::parent(&file))?;
+    let mut bytes = match fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };
     let known = KnownHosts::parse(&file, &String::from_utf8_lossy(&bytes));
@@ -155,12 +148,7 @@ fn add<'n>(file: &Path, new: &'n [NewKeys]) -> io::Result<Vec<&'n NewKeys>> {
             bytes.push(b'\n');
         }
     }
-    let mut replacement = tempfile::NamedTempFile::new_in(folder)?;
-    replacement.write_all(&bytes)?;
-    replacement.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
-    replacement.as_file().sync_all()?;
-    replacement.persist(&file).map_err(|error| error.error)?;
-    locked.sync_all()?;
+    replace::replace(&file, &bytes, 0o644)?;
     Ok(new)
 }
 
@@ -169,7 +157,7 @@ fn add<'n>(file: &Path, new: &'n [NewKeys]) -> io::Result<Vec<&'n NewKeys>> {
 mod tests {
     use super::*;
     use crate::ssh::Algorithm;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn key() -> PublicKey {
         let key = crate::ssh::PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519);

@@ -7,23 +7,31 @@ mod args;
 mod attendant;
 mod check;
 mod demo;
+mod dns;
 mod drift;
 mod dumps;
+mod edit;
 mod events;
 mod facts;
 mod folder;
 mod format;
+mod graph;
+mod init;
 mod key;
 mod known_hosts;
 mod lock;
 mod logins;
+mod manuals;
+mod node_keys;
 mod plan;
 mod pretended;
 mod progress;
 mod receipts;
 mod rehearse;
+mod replace;
 mod routes;
 mod saved;
+mod schema;
 mod secrets;
 mod show;
 mod ssh_config;
@@ -37,7 +45,7 @@ mod trust;
 mod verify;
 
 use crate::resource::Printable;
-use args::{Args, Command, DriftFormat, Format};
+use args::{Args, Command, DriftFormat, Format, KeyCommand, KeysCommand, PlanFormat};
 use clap::Parser as _;
 use std::process::ExitCode;
 use terminal::Interrupts;
@@ -134,8 +142,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
     match command {
         Command::Check(options) => check::run(args, options),
         Command::Plan(options) => {
+            let is_for_people = options.format == PlanFormat::Report(Format::Text);
             let work = plan::run(args.clone(), options.clone());
-            until_interrupted("plan", options.format == Format::Text, work).await
+            until_interrupted("plan", is_for_people, work).await
         }
         Command::Apply(options) => apply::run(args, &options.apply, options.saved.as_deref(), None).await,
         Command::Retire(options) => apply::run(args, &options.apply, None, Some(options)).await,
@@ -156,7 +165,21 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Trust(options) => {
             until_interrupted("trust", true, trust::run(args.clone(), options.clone())).await
         }
-        Command::Key { kind } => Ok(key::run(*kind)),
+        Command::Key(KeyCommand::Add(options)) => edit::add_key(args, options),
+        Command::Key(command) => Ok(key::run(command)),
+        Command::Keys(KeysCommand::Make(options)) => {
+            until_interrupted("keys", true, node_keys::run(args.clone(), options.clone())).await
+        }
+        Command::Init(options) => init::run(args, options),
+        Command::Networks => init::list(),
+        Command::Host(command) => edit::host(args, command),
+        Command::Shape(command) => edit::shape(args, command),
+        Command::Bootstrap(command) => edit::bootstrap(args, command),
+        Command::Graph(options) => graph::run(args, options),
+        Command::Dns(options) => dns::run(args, options),
+        Command::Schema(options) => schema::run(args, options),
+        Command::Completions(options) => Ok(manuals::completions(options)),
+        Command::Man(options) => manuals::man(options),
         Command::Tau(command) => tau::run(args, command).await,
         Command::Rehearse(options) => rehearse::run(args, options.clone()).await,
         Command::Demo(options) => demo::run(options, terminal::style(args)).await,

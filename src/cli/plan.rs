@@ -1,11 +1,13 @@
 //! `spore plan`: shows what would change on the hosts, and changes nothing.
 
-use super::args::{Args, Format, PlanArgs};
+use super::args::{Args, Format, PlanArgs, PlanFormat};
 use super::survey::{self, Survey, survey_of, survey_offline};
 use super::{Exit, format, saved, terminal, trust};
 use crate::facts::file::Gathered;
 use crate::network::Secrets;
 use crate::plan::file::{PlanPage, Verdict};
+use crate::render::graph::Diagram;
+use crate::render::report::Report;
 use crate::render::{self, Style, report};
 use crate::resource::Sha256;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,7 +23,15 @@ pub(crate) async fn run(args: Args, options: PlanArgs) -> miette::Result<Exit> {
         terminal::note(&format!("saved the plan to {}", out.display()));
     }
     let page = survey.page();
-    write(&args, options.format, &page, &survey.basis.at, digest);
+    match options.format {
+        PlanFormat::Report(format) => write(&args, format, &page, &survey.basis.at, digest),
+        PlanFormat::Html => {
+            let report = reported(&args, &page, &survey.basis.at, digest).0;
+            let diagram = Diagram::of(&survey.subject.network, Some(&page));
+            let html = report::html(&report, &page, &diagram, format::lines_address().as_deref());
+            terminal::document(&html, &report.conclusion());
+        }
+    }
     Ok(match page.verdict {
         Verdict::InSync => Exit::Done,
         Verdict::Changes => Exit::Changes,
@@ -48,12 +58,18 @@ pub(super) async fn made(args: &Args, options: &PlanArgs) -> miette::Result<Surv
 
 /// Writes a plan in any format. `digest` is that of its file.
 pub(super) fn write(args: &Args, format: Format, page: &PlanPage, at: &str, digest: Option<Sha256>) {
+    let (report, text) = reported(args, page, at, digest);
+    format::write(&report, format, || text);
+}
+
+/// A plan as a report, and as text for people.
+fn reported(args: &Args, page: &PlanPage, at: &str, digest: Option<Sha256>) -> (Report, String) {
     let mut report = report::plan(page, format::folder(args));
     let text = shown(page, at, digest, terminal::style(args));
     // The first lines say what the plan is about.
     let about = if digest.is_some() { 2 } else { 1 };
     report.about = text.lines().take(about).map(str::to_owned).collect();
-    format::write(&report, format, || text);
+    (report, text)
 }
 
 /// A plan as it is shown. `digest` is that of its file.

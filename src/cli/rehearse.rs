@@ -8,8 +8,8 @@ use super::pretended::{failure, unless_interrupted, written};
 use super::survey::{Subject, survey_of};
 use super::{CommandError, Exit, apply, folder, terminal};
 use crate::artifact::{Architecture, Pin, Source};
-use crate::identity::SshKeyKind;
-use crate::network::{At, KeyFile, Login, Network, Place, Secrets, Ssh};
+use crate::identity::{NodeKey, SshKeyKind};
+use crate::network::{At, Keeper, KeyFile, Login, Network, Place, Secrets, Ssh};
 use crate::plan::Options;
 use crate::pretend::{Fleet, here, program};
 use crate::remote::TimeOut;
@@ -139,6 +139,15 @@ async fn pretended(
         fs::write(&plugin.file, program(architecture, &plugin.name)).map_err(written)?;
     }
 
+    // A simulated host doesn't have the keys of the real one.
+    for node in network.hosts.values_mut().flat_map(|host| host.nodes.values_mut()) {
+        if node.keeper == Keeper::Host {
+            let (key, place) = (NodeKey::generate(), node.shape.place.clone());
+            node.id = Some(At { value: key.peer_id(), place: place.clone() });
+            node.key = Some(At { value: key, place });
+            node.keeper = Keeper::Folder;
+        }
+    }
     for (name, host) in &mut network.hosts {
         let address = fleet.add(name, architecture).await.map_err(failure)?.address().clone();
         let Some(theirs) = host.ssh.logins.first() else { continue };

@@ -6,6 +6,7 @@
 //! is a secret.
 
 use crate::artifact::Url;
+use crate::daemon::Daemon;
 use crate::desired::{Desired, Goal};
 use crate::network::{App, Domain, Host, Identity, Login, Network, Ssh, Tenancy};
 use crate::resource::{Content, DigestKey, Redactor, Resource, SecretBytes, Value};
@@ -15,13 +16,18 @@ use crate::resource::{Content, DigestKey, Redactor, Resource, SecretBytes, Value
 pub(crate) fn redactor(network: &Network, desired: &Desired, sudo: Option<&SecretBytes>) -> Redactor {
     let sudo: Vec<SecretBytes> = sudo.into_iter().cloned().collect();
     let secrets = [of_folder(network), of_desired(network, desired), sudo].concat();
-    Redactor::new(&secrets, public(network, desired))
+    hiding(Redactor::new(&secrets, public(network, desired)))
 }
 
 /// Returns a redactor that masks the secrets of the folder, for commands that need none of its
 /// desired state.
 pub(crate) fn of_logins(network: &Network) -> Redactor {
-    Redactor::new(&of_folder(network), std::iter::empty::<&str>())
+    hiding(Redactor::new(&of_folder(network), std::iter::empty::<&str>()))
+}
+
+/// Adds the keys of nodes that only their hosts have.
+fn hiding(redactor: Redactor) -> Redactor {
+    Daemon::ALL.iter().fold(redactor, |redactor, daemon| redactor.hiding(daemon.beginning_of_keys()))
 }
 
 /// The secrets of the folder, except those that are never sent to a host.
@@ -45,7 +51,7 @@ fn of_folder(network: &Network) -> Vec<SecretBytes> {
     for Host { name: _, addresses: _, ssh, location: _, nodes } in hosts.values() {
         let Ssh { address: _, more: _, port: _, names_port: _, jumps: _, unreadable_jump: _, logins } = ssh;
         secrets.extend(logins.iter().filter_map(|login| password(login)));
-        for Identity { shape: _, key, id: _ } in nodes.values() {
+        for Identity { shape: _, key, id: _, keeper: _ } in nodes.values() {
             secrets.extend(key.iter().map(|key| key.expose().clone()));
         }
     }

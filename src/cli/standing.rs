@@ -15,11 +15,9 @@ There is no network in this folder.
 
 Try spore on simulated hosts:    spore demo
 Use an existing network folder:  cd FOLDER, or pass -n FOLDER
-Write a new network folder:      README.md, \"Your own hosts\", has a complete one to copy
-Generate its keys:               mkdir -p keys
-                                 (umask 077; spore key swarm >keys/swarm.key)
-                                 (umask 077; spore key validation >keys/dv_private.key)
-                                 spore key node    # one per node, for its `key:` in hosts.yaml
+Create a new network folder:     spore init example.org my-network
+                                 spore host add h1 --addr 203.0.113.1 --shape elders
+List your network folders:       spore networks
 ";
 
 pub(crate) fn run(args: &Args) -> miette::Result<Exit> {

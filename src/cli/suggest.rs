@@ -25,17 +25,16 @@ const MEANT: &[(&[&str], &str)] = &[
         "`spore apply` shows the plan, asks, and applies it",
     ),
     (&["validate", "lint", "test", "doctor"], "`spore check` checks the folder for mistakes"),
+    (&["new", "create", "setup"], "`spore init DOMAIN` creates the folder of a new network"),
     (
-        &["init", "new", "create"],
-        "write the folder by hand: README.md shows a complete one, `spore demo --keep` keeps one to copy until \
-         you press Ctrl-C, \
-         and `spore key` generates its keys",
+        &["add"],
+        "`spore host add`, `spore shape add`, `spore key add` and `spore bootstrap add` edit the folder",
     ),
     (
         &["rollback", "undo", "revert"],
         "revert the folder (`git revert`), then run `spore plan` and `spore apply`",
     ),
-    (&["keygen", "keys", "genkey"], "`spore key` generates a key"),
+    (&["keygen", "genkey"], "`spore key` generates a key"),
     (&["pin"], "`spore tau pin URL|FILE` pins a tau"),
 ];
 
@@ -117,7 +116,7 @@ mod tests {
         assert!(said("spore -n folder status --all").contains("`spore plan`"));
         assert!(said("spore up").contains("`spore apply`"));
         assert!(said("spore lint").contains("`spore check`"));
-        assert!(said("spore init").contains("`spore key`"));
+        assert!(said("spore new").contains("`spore init DOMAIN`"));
         assert_eq!(said("spore aply"), "did you mean `spore apply`?");
         assert_eq!(said("spore paln"), "did you mean `spore plan`?");
         for nothing in ["foo", "tea", "kay-ak", "x", "reindeer"] {

@@ -101,9 +101,11 @@ impl Binaries {
         match source {
             FileSource::Program(sha256) => self.tau(sha256).map(|tau| tau.fetch()).transpose(),
             FileSource::Plugin(name) => Ok(self.plugins.get(name).cloned()),
-            FileSource::Host | FileSource::Rendered(_) | FileSource::Folder(_) | FileSource::Fixed(_) => {
-                Ok(None)
-            }
+            FileSource::Host
+            | FileSource::Rendered(_)
+            | FileSource::Keyed(_)
+            | FileSource::Folder(_)
+            | FileSource::Fixed(_) => Ok(None),
         }
     }
 

@@ -462,7 +462,10 @@ pub(crate) async fn probe(
 ///
 /// # Errors
 /// If there is no terminal to prompt on.
-async fn sudo_password(options: &ConnectionOptions) -> Result<Option<SecretBytes>, CommandError> {
+pub(super) async fn sudo_password(options: &ConnectionOptions) -> Result<Option<SecretBytes>, CommandError> {
+    if let Some(typed) = options.sudo.get() {
+        return Ok(Some(typed.clone()));
+    }
     if let Some(password) = std::env::var_os("SPORE_SUDO_PASSWORD").filter(|password| !password.is_empty()) {
         return Ok(Some(SecretBytes::new(password.into_vec())));
     }
@@ -477,7 +480,9 @@ async fn sudo_password(options: &ConnectionOptions) -> Result<Option<SecretBytes
     let typed = asked.map_err(std::io::Error::other).and_then(|typed| typed).map_err(|error| {
         CommandError::because("cannot prompt for the sudo password", None, Some(error.to_string()))
     })?;
-    Ok(Some(SecretBytes::new(typed)))
+    let typed = SecretBytes::new(typed);
+    let _ = options.sudo.set(typed.clone());
+    Ok(Some(typed))
 }
 
 fn with_sudo(
@@ -573,6 +578,7 @@ fn targets(
                 shapes,
                 ports: &planner.ports(name),
                 roster: &roster,
+                keyed: &planner.desired().keyed(name).collect::<Vec<_>>(),
                 rehash,
             }
             .script(),

@@ -36,6 +36,11 @@ pub(crate) fn out(text: &str) {
     };
 }
 
+/// Writes a document to standard output. `--quiet` doesn't withhold it.
+pub(crate) fn data(text: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
 /// Writes a document for another program to standard output, and the conclusion to standard
 /// error. `--quiet` withholds neither.
 pub(crate) fn document(text: &str, conclusion: &str) {
@@ -175,6 +180,15 @@ pub(crate) fn confirm(question: &str) -> bool {
 pub(crate) fn confirm_by_name(question: &str, name: &str) -> bool {
     let shown = Printable::line(name);
     ask(&format!("{question} ({shown}): ")) == name
+}
+
+/// Asks for a text. Without an answer, it is the default.
+pub(crate) fn ask_for(question: &str, default: &str) -> String {
+    let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+    match ask(&format!("{question}{shown}: ")) {
+        answer if answer.is_empty() => default.to_owned(),
+        answer => answer,
+    }
 }
 
 /// Asks a question whose answer may be seen.

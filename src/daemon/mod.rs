@@ -304,6 +304,27 @@ impl Daemon {
         }
     }
 
+    /// How the private key of every node begins, in base64.
+    pub fn beginning_of_keys(self) -> &'static str {
+        match self {
+            Self::Tau => tau::private_key::PREFIX,
+        }
+    }
+
+    /// The shell functions that find the private key of a node whose key only the host has.
+    pub fn finding_keys(self) -> &'static str {
+        match self {
+            Self::Tau => tau::private_key::finding(),
+        }
+    }
+
+    /// The shell function `make_key`, which needs those of [`Daemon::finding_keys`].
+    pub fn making_keys(self) -> &'static str {
+        match self {
+            Self::Tau => tau::private_key::making(),
+        }
+    }
+
     /// The shell variables and functions through which the scripts of actions know the
     /// daemon's files.
     pub fn script(self) -> &'static str {

@@ -5,6 +5,7 @@
 //! becomes resources in [`ground`](crate::diff::ground()), once the host has been probed.
 //! The edges constrain the order; the plan decides it.
 
+pub mod dns;
 mod node;
 mod parallel;
 mod peers;
@@ -19,7 +20,7 @@ use crate::identity::{SwarmKey, ValidationKeys};
 use crate::network::{Host, Network};
 use crate::resource::{
     Access, ByHost, Content, DigestKey, Edge, Effect, File, FileSource, FixedText, FolderKey, Graph,
-    HostName, Port, Printable, Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Version,
+    HostName, KeyedFile, Port, Printable, Resource, ResourceId, ResourceKey, SecretBytes, Sha256, Version,
 };
 use peers::BootstrapNode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,9 +89,25 @@ impl Spellings {
 }
 
 impl Desired {
-    /// The bytes from this source, if they have this digest.
+    /// The bytes from this source, if they have this digest. Those to which a host adds a key are
+    /// identified by their source.
     pub fn payload(&self, source: &FileSource, sha256: &Sha256) -> Option<&SecretBytes> {
-        self.payloads.get(source).filter(|bytes| Sha256::of(bytes.expose()) == *sha256)
+        let is_keyed = matches!(source, FileSource::Keyed(_));
+        self.payloads.get(source).filter(|bytes| is_keyed || Sha256::of(bytes.expose()) == *sha256)
+    }
+
+    /// The configurations to which a host adds the keys of its nodes, by path: where they come from,
+    /// and what is sent of them.
+    pub fn keyed<'d>(
+        &'d self,
+        host: &HostName,
+    ) -> impl Iterator<Item = (&'d str, &'d KeyedFile, &'d SecretBytes)> {
+        let goals = self.goals.of(host).into_iter().flat_map(Graph::iter);
+        goals.filter_map(|(id, goal)| {
+            let Goal::Have(Resource::File(file)) = goal else { return None };
+            let FileSource::Keyed(keyed) = &file.source else { return None };
+            Some((id.key.path()?, keyed, self.payloads.get(&file.source)?))
+        })
     }
 }
 

@@ -7,10 +7,11 @@ use crate::daemon::tau::config::{
 };
 use crate::daemon::tau::{self, ServiceTraits};
 use crate::daemon::{Setting, engine, resolver};
-use crate::network::{Identity, Plugin, Secret, Shape};
+use crate::identity::public_half_of_peer_id;
+use crate::network::{Identity, Keeper, Plugin, Secret, Shape};
 use crate::resource::{
-    Access, Activity, Content, Document, Edge, Effect, File, FileSource, Node, NodeName, ResourceKey,
-    SecretBytes, Service, Sha256, Started,
+    Access, Activity, Content, Document, Edge, Effect, File, FileSource, KeyedFile, Node, NodeName,
+    ResourceKey, SecretBytes, Service, Sha256, Started,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,13 +38,13 @@ impl HostCompiler<'_> {
         self.withhold(&mut document, identity, bootstrap, &needs);
         let text = config.to_yaml().map_err(unwritable)?;
         let path = tau::config_path(shape_name);
-        let source = FileSource::Rendered(name.clone());
-        let is_whole = identity.key.is_some() && document.withheld().next().is_none();
+        let is_whole = document.withheld().next().is_none();
         let content = Content::Document(Arc::new(document));
-        let sha256 = if is_whole { Sha256::of(text.expose()) } else { Sha256::UNKNOWN };
-        if is_whole {
-            self.goals.payloads.push((source.clone(), text));
-        }
+        let (source, sha256, payload) = match self.source(&name, identity, text).filter(|_| is_whole) {
+            Some((source, sha256, payload)) => (source, sha256, Some(payload)),
+            None => (FileSource::Rendered(name.clone()), Sha256::UNKNOWN, None),
+        };
+        self.goals.payloads.extend(payload.map(|payload| (source.clone(), payload)));
         self.file(&path, Arc::new(File { access: Access::root(0o600), content, sha256, source }));
         let validates = Edge::Validates(tau::validation(shape_name).into());
         self.connect(ResourceKey::File(tau::BINARY.to_owned()), ResourceKey::File(path.clone()), validates);
@@ -108,6 +109,30 @@ impl HostCompiler<'_> {
         Ok(())
     }
 
+    /// Where the text of a configuration comes from, its digest, and what is sent of it. If only
+    /// the host has the key, it adds the line with the key, and only then the digest is known.
+    /// `None` if the key is elsewhere.
+    fn source(
+        &self,
+        name: &NodeName,
+        identity: &Identity,
+        text: SecretBytes,
+    ) -> Option<(FileSource, Sha256, SecretBytes)> {
+        match identity.keeper {
+            Keeper::Folder => {
+                let sha256 = Sha256::of(text.expose());
+                return Some((FileSource::Rendered(name.clone()), sha256, text));
+            }
+            Keeper::Host => {}
+            Keeper::Unknown => return None,
+        }
+        let (id, key) = (identity.id.as_ref()?, self.goals.key.as_ref()?);
+        let rest = config::without_key(&text)?;
+        let public = public_half_of_peer_id(id)?;
+        let source = KeyedFile { node: name.clone(), public, rest: key.digest(rest.expose()) };
+        Some((FileSource::Keyed(source), Sha256::UNKNOWN, rest))
+    }
+
     fn reads(&mut self, unit: &ResourceKey, path: &str) {
         self.connect(ResourceKey::File(path.to_owned()), unit.clone(), Edge::Reads(Effect::Restart));
     }
@@ -147,7 +172,7 @@ impl HostCompiler<'_> {
         let has_private = needs.trusted && domain.private_key().is_some();
         let private =
             if has_private { tau::config::relative(tau::VALIDATION_PRIVATE) } else { public.clone() };
-        // A configuration that lacks a secret isn't sent to a host.
+        // Without a key, what is sent is the rest of the configuration, if anything.
         let key = identity.key.as_ref().map(|key| key.expose().clone());
         NodeConfig {
             privatekey: key.unwrap_or_else(|| SecretBytes::new("")),

@@ -10,7 +10,7 @@ use crate::daemon::tau::{self, ServiceTraits};
 use crate::daemon::{Daemon, Setting, resolver};
 use crate::network::{Host, Network, Place, Shape};
 use crate::resource::{
-    FileSource, FixedText, FolderKey, HostName, ResourceId, ResourceKey, Sha256, ShapeName,
+    FileSource, FixedText, FolderKey, HostName, KeyedFile, ResourceId, ResourceKey, Sha256, ShapeName,
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -108,7 +108,9 @@ impl Places {
                 FolderKey::ValidationPrivate => &network.validation_private,
                 FolderKey::ValidationPublic => &network.validation_public,
             }),
-            Some(FileSource::Rendered(node)) => host.node(&node.shape).map(|node| &node.entry),
+            Some(FileSource::Rendered(node) | FileSource::Keyed(KeyedFile { node, .. })) => {
+                host.node(&node.shape).map(|node| &node.entry)
+            }
             Some(FileSource::Fixed(FixedText::ResolverDropIn)) => self.needing(host, |traits| traits.dns),
             Some(FileSource::Fixed(FixedText::UnitTemplate) | FileSource::Host) => None,
             None => self.of_key(host, &id.key),

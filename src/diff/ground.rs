@@ -5,10 +5,11 @@ use crate::daemon::{Daemon, engine, resolver};
 use crate::desired::{ArtifactRef, Goal};
 use crate::facts::{Conditions, Engine, PortOwner, Verdict};
 use crate::resource::{
-    Access, Activity, Content, Edge, Effect, File, FileSource, FixedText, Graph, HostName, Link, Port,
-    Printable, Resource, ResourceId, ResourceKey, Service, Sha256, Started, Unreadable,
+    Access, Activity, Content, Edge, Effect, File, FileSource, FixedText, Graph, HostName, Link, NodeName,
+    Port, Printable, Resource, ResourceId, ResourceKey, Service, Sha256, Started, Unreadable,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What the goals of a host resolve to.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +70,8 @@ pub enum Obstacle {
     },
     /// The host wasn't asked about a resource that the folder wants.
     NeverAsked(Printable),
+    /// The host doesn't have the private key of a node, and neither has the folder.
+    NoNodeKey(NodeName),
     /// The digests of the host's secrets were made with the key of another network or host, so
     /// they can't be compared.
     OtherKey,
@@ -134,6 +137,7 @@ fn settle(
     desired: &mut Graph<Resource>,
 ) -> Result<Option<ResourceId>, Obstacle> {
     match goal {
+        Goal::Have(Resource::File(file)) => desired.insert(id.clone(), keyed(id, file, host)?),
         Goal::Have(resource) => desired.insert(id.clone(), resource.clone()),
         Goal::Program(artifacts) => desired.insert(id.clone(), program(id, artifacts, host)?.into()),
         Goal::Reachable(port) => match host.firewall.as_ref().map(|firewall| firewall.verdict(*port)) {
@@ -145,6 +149,18 @@ fn settle(
         Goal::DnsPortFree => return Ok(dns_port_free(id, host, desired)),
     }
     Ok(None)
+}
+
+/// A desired file. If the host adds a key to it, the host has told its digest.
+fn keyed(id: &ResourceId, file: &Arc<File>, host: &Conditions) -> Result<Resource, Obstacle> {
+    let FileSource::Keyed(keyed) = &file.source else { return Ok(Resource::File(Arc::clone(file))) };
+    let path = id.key.path().unwrap_or_default();
+    let told = host.keyed.get(path).filter(|told| told.rest == keyed.rest);
+    match told.map(|told| told.sha256) {
+        Some(Some(sha256)) => Ok(File { sha256, ..File::clone(file) }.into()),
+        Some(None) => Err(Obstacle::NoNodeKey(keyed.node.clone())),
+        None => Err(Obstacle::NeverAsked(Printable::line(&id.key.to_string()))),
+    }
 }
 
 fn program(

@@ -15,7 +15,9 @@
 
 mod unit;
 
-use super::{Alive, Asked, Facts, FileFact, Memory, PROBE_VERSION, PathFact, PortOwner, Surroundings};
+use super::{
+    Alive, Asked, Facts, FileFact, KeyedFact, Memory, PROBE_VERSION, PathFact, PortOwner, Surroundings,
+};
 use crate::daemon::Daemon;
 use crate::resource::{
     Access, HostText, LONGEST, MASK, Port, Printable, Redactor, Sha256, Transport, Unreadable, Untrusted,
@@ -194,6 +196,7 @@ struct Raw {
     surroundings: Surroundings,
     holder: Option<Untrusted>,
     versions: BTreeMap<Sha256, Version>,
+    keyed_files: BTreeMap<String, KeyedFact>,
     units: Units,
 }
 
@@ -289,6 +292,13 @@ impl Raw {
                 {
                     self.versions.insert(sum, version);
                 }
+            }
+            "keyed" => {
+                let (path, digests) = rest.split_once('\t')?;
+                let (rest, whole) = digests.split_once('\t')?;
+                let sha256 = if whole.is_empty() { None } else { Some(whole.parse().ok()?) };
+                let path = self.path(path)?;
+                self.keyed_files.insert(path, KeyedFact { rest: rest.parse().ok()?, sha256 });
             }
             "opaque" => {
                 let path = self.path(rest)?;
@@ -442,6 +452,7 @@ impl Raw {
             texts,
             opaque: self.opaque,
             versions: self.versions,
+            keyed: self.keyed_files,
             units,
             listening: self.listening,
             surroundings: self.surroundings,

@@ -1,6 +1,6 @@
 //! The properties of a host that determine which resources a goal needs there.
 
-use super::{Firewall, Surroundings};
+use super::{Firewall, KeyedFact, Surroundings};
 use crate::artifact::Architecture;
 use crate::resource::{Daemon, File, Link, Port, Printable, Sha256, Version};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,8 @@ pub struct Conditions {
     pub versions: BTreeMap<Sha256, Version>,
     /// The daemons' programs that exist on the host.
     pub programs: BTreeMap<Daemon, Arc<File>>,
+    /// See [`super::Facts::keyed`].
+    pub keyed: BTreeMap<String, KeyedFact>,
     /// ufw, if it is enabled.
     pub firewall: Option<Firewall>,
     /// The state of the host's container engine.

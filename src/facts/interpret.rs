@@ -373,6 +373,7 @@ fn conditions(
         free_bytes: facts.free_bytes,
         versions: facts.versions.clone(),
         programs: Daemon::ALL.iter().filter_map(program).collect(),
+        keyed: facts.keyed.clone(),
         firewall: firewall::of(facts),
         engine: engine(facts),
         resolver: Resolver { wants_dns_port, runs, leads_to_stub },

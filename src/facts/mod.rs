@@ -79,6 +79,9 @@ pub struct Facts {
     pub units: BTreeMap<String, UnitFact>,
     /// The versions of the nodes' program that applies have noted on the host, by the binary's digest.
     pub versions: BTreeMap<Sha256, Version>,
+    /// For each configuration to which the host adds the private key of its node, by path, what
+    /// it would be.
+    pub keyed: BTreeMap<String, KeyedFact>,
     /// The addresses and ports on which a process listens.
     pub listening: BTreeSet<(IpAddr, Port)>,
     /// What the host has besides the network's resources.
@@ -106,6 +109,15 @@ impl Facts {
         let texts = Daemon::ALL.iter().filter_map(|daemon| self.texts.get(&path(daemon)));
         texts.filter_map(|text| Roster::parse(text.expose(), &self.redactor)).next()
     }
+}
+
+/// A configuration to which a host adds the private key of its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedFact {
+    /// Identifies what the host was sent of it: see [`KeyedFile::rest`](crate::resource::KeyedFile::rest).
+    pub rest: Sha256,
+    /// The digest of the whole; `None` if the host doesn't have the key.
+    pub sha256: Option<Sha256>,
 }
 
 /// What exists at a path.

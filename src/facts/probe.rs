@@ -2,7 +2,7 @@
 
 use super::PROBE_VERSION;
 use crate::daemon::{Daemon, engine, resolver};
-use crate::resource::{DigestKey, Port, SecretBytes, ShapeName};
+use crate::resource::{DigestKey, KeyedFile, Port, SecretBytes, ShapeName};
 use std::collections::BTreeSet;
 
 /// The probe of one host.
@@ -18,6 +18,9 @@ pub struct Request<'a> {
     pub ports: &'a BTreeSet<Port>,
     /// The name of the roster that the controller knows, so that the host needn't send it.
     pub roster: &'a str,
+    /// The configurations to which the host is to add the private keys of its nodes: their paths,
+    /// where they come from, and what is sent of them.
+    pub keyed: &'a [(&'a str, &'a KeyedFile, &'a SecretBytes)],
     /// Whether to digest large files even if the host remembers their digests.
     pub rehash: bool,
 }
@@ -46,6 +49,7 @@ impl Request<'_> {
         // A subshell, so that the shell that reads requests keeps none of these variables.
         let mut script = [b"(\nroot=", root, b"\n"].concat();
         let version = PROBE_VERSION.to_string();
+        let keyed = self.keyed();
         for (name, value) in [
             ("version", version.as_bytes()),
             ("key", self.key.expose().expose()),
@@ -64,11 +68,15 @@ impl Request<'_> {
             ("directives", directives().join(" ").as_bytes()),
             ("ports", self.ports().join(" ").as_bytes()),
             ("texts", texts().as_bytes()),
+            ("keyed", keyed.expose()),
         ] {
             script.extend_from_slice(name.as_bytes());
             script.push(b'=');
             script.extend_from_slice(&shlex::bytes::Quoter::new().quote(value).unwrap_or_default());
             script.push(b'\n');
+        }
+        for daemon in Daemon::ALL.iter().filter(|_| !self.keyed.is_empty()) {
+            script.extend_from_slice(lean(daemon.finding_keys()).as_bytes());
         }
         script.extend_from_slice(lean(PROBE).as_bytes());
         script.extend_from_slice(b") </dev/null\n");
@@ -79,6 +87,22 @@ impl Request<'_> {
     fn ports(&self) -> Vec<String> {
         let numbers: BTreeSet<u16> = self.ports.iter().map(|port| port.number).collect();
         numbers.into_iter().map(|number| format!("{number:04X}")).collect()
+    }
+
+    /// The calls of `keyed` in `probe.sh`.
+    fn keyed(&self) -> SecretBytes {
+        let mut calls = Vec::new();
+        for (path, KeyedFile { node: _, public, rest }, text) in self.keyed {
+            let rest = rest.to_string();
+            for word in
+                ["keyed".as_bytes(), path.as_bytes(), public.as_bytes(), rest.as_bytes(), text.expose()]
+            {
+                calls.extend_from_slice(&shlex::bytes::Quoter::new().quote(word).unwrap_or_default());
+                calls.push(b' ');
+            }
+            calls.push(b'\n');
+        }
+        SecretBytes::new(calls)
     }
 
     /// The configurations of the wanted nodes.

@@ -401,6 +401,21 @@ if [ -d "$root/run/systemd/system" ]; then
     done
 fi
 
+# keyed CONFIGURATION PUBLIC REST TEXT: prints the digest that the configuration would have with
+# the private key that only this host has. The key reaches no other process but the one that
+# digests it, through a pipe.
+keyed() {
+    sum=''
+    if node_key "$1" "$2"; then
+        sum=$({
+            keyed_head "$private"
+            printf %s "$4"
+        } | sha256sum)
+    fi
+    printf 'keyed\t%s\t%s\t%s\n' "$root$1" "$3" "${sum%% *}"
+}
+eval "$keyed"
+
 IFS=$nl
 # shellcheck disable=SC2086 # lines
 [ -z "$sums" ] || sha256sum -- $sums 2>&1

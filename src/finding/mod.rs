@@ -100,8 +100,8 @@ impl Finding {
     }
 
     /// Whether any of the finding's places is in this file of the folder.
-    pub fn is_in(&self, file: &str) -> bool {
-        self.places.iter().any(|place| place.file() == file)
+    pub fn is_in(&self, is: impl Fn(&str) -> bool) -> bool {
+        self.places.iter().any(|place| is(place.file()))
     }
 }
 
@@ -142,9 +142,9 @@ families! {
 impl Kind {
     fn severity(&self) -> Severity {
         match self {
-            Self::Folder(FolderProblem::SecretsMissing { .. }) | Self::Binaries(Binaries::Missing(_)) => {
-                Severity::Note
-            }
+            Self::Folder(FolderProblem::SecretsMissing { .. })
+            | Self::Key(KeyProblem::NoIdentity(_))
+            | Self::Binaries(Binaries::Missing(_)) => Severity::Note,
             Self::Folder(FolderProblem::More { worst, .. }) => *worst,
             Self::Folder(FolderProblem::Misnamed { .. })
             | Self::Field(
@@ -219,7 +219,6 @@ impl Kind {
             | Self::Yaml(_)
             | Self::Key(
                 KeyProblem::NoSwarm { .. }
-                | KeyProblem::NoIdentity(_)
                 | KeyProblem::Node { .. }
                 | KeyProblem::PeerId(_)
                 | KeyProblem::NotTheId { .. }

@@ -405,7 +405,7 @@ pub(crate) enum KeyProblem {
     NoSwarm {
         example: &'static str,
     },
-    /// The node has neither a key nor an id.
+    /// The node has neither a key nor an id, so its host will generate a key.
     NoIdentity(Owner),
     Node {
         node: Owner,
@@ -417,6 +417,7 @@ pub(crate) enum KeyProblem {
         node: Owner,
         id: PeerId,
     },
+    /// The node has no key, and its id is that of a kind of key that hosts don't generate.
     OnlyAnId(Owner),
     /// A secret is written in the folder, and is in a file as well; the fields' names.
     Twice {

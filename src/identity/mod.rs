@@ -13,7 +13,7 @@ mod validation;
 
 pub use app_key::{AppKeyError, check_app_key};
 pub use libp2p_identity::PeerId;
-pub use node_key::{NodeKey, NodeKeyError};
+pub use node_key::{NodeKey, NodeKeyError, peer_id_of_public_half, public_half_of_peer_id};
 pub use private::holds_private_key;
 pub use ssh_key::{SshKeyKind, UnsupportedKey};
 pub use swarm_key::{SwarmKey, SwarmKeyError};

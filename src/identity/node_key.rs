@@ -80,6 +80,23 @@ impl NodeKey {
     }
 }
 
+/// The peer id of the ed25519 key with this public half, in base64.
+pub fn peer_id_of_public_half(public: &str) -> Option<PeerId> {
+    let bytes = STANDARD.decode(public.trim()).ok()?;
+    let key = ed25519::PublicKey::try_from_bytes(&bytes).ok()?;
+    Some(libp2p_identity::PublicKey::from(key).to_peer_id())
+}
+
+/// The public half, in base64, of the ed25519 key with this peer id; `None` if it is the id of a
+/// key of another kind, which doesn't tell the key.
+pub fn public_half_of_peer_id(id: &PeerId) -> Option<String> {
+    // The multihash `identity` of 36 bytes: the protobuf of a public key.
+    let bytes = id.to_bytes();
+    let half = bytes.strip_prefix(&[0x00, 0x24, 0x08, 0x01, 0x12, 0x20])?;
+    let public = STANDARD.encode(half);
+    (peer_id_of_public_half(&public) == Some(*id)).then_some(public)
+}
+
 impl FromStr for NodeKey {
     type Err = NodeKeyError;
 
@@ -149,6 +166,17 @@ mod tests {
         assert_eq!(key.public_half_base64(), encode(&bytes[36..]));
         assert_eq!(key.public_half_base64().len(), 44);
         assert!(!format!("{key:?}").contains("CAES"));
+    }
+
+    #[test]
+    fn a_peer_id_tells_the_public_half() {
+        let key = NodeKey::generate();
+        assert_eq!(public_half_of_peer_id(&key.peer_id()).as_deref(), Some(key.public_half_base64()));
+        assert_eq!(peer_id_of_public_half(key.public_half_base64()), Some(key.peer_id()));
+        // That of an RSA key is a digest.
+        let other: PeerId = "QmcgpsyWgH8Y8ajJz1Cu72KnS5uo2Aa2LpzU7kinSupNKC".parse().unwrap();
+        assert_eq!(public_half_of_peer_id(&other), None);
+        assert_eq!(peer_id_of_public_half("AAAA"), None);
     }
 
     #[test]

@@ -8,8 +8,8 @@
 
 use super::problem::{Findings, ProblemReport, Problems};
 use super::{
-    Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, Jump, KeyFile,
-    Location, Login, Network, Outside, Place, Plugin, Secret, Ssh, Tenancy, ValidationFiles,
+    Accounts, App, At, CustomDomain, Domain, Files, Finding, HostAddress, Identity, InGit, Jump, Keeper,
+    KeyFile, Location, Login, Network, Outside, Place, Plugin, Secret, Ssh, Tenancy, ValidationFiles,
 };
 use crate::artifact::{Architecture, Pin};
 use crate::daemon::tau;
@@ -284,7 +284,7 @@ impl Draft {
             swarm_key,
             bootstrap: self.bootstrap?,
             shapes: each(self.shapes, ShapeDraft::whole)?,
-            hosts: each(self.hosts, |host| host.whole(&logins))?,
+            hosts: each(self.hosts, |host| host.whole(&logins, self.secrets))?,
             logins,
             tenancy,
             // Nothing in the folder tells whether there is one elsewhere.
@@ -306,9 +306,16 @@ impl ShapeDraft {
 }
 
 impl HostDraft {
-    fn whole(self, logins: &BTreeMap<String, Arc<Login>>) -> Option<super::Host> {
+    fn whole(self, logins: &BTreeMap<String, Arc<Login>>, secrets: Secrets) -> Option<super::Host> {
         let Self { name, addresses, ssh, location, nodes, all_addresses: _, all_nodes: _ } = self;
-        let nodes = each(nodes, |NodeDraft { shape, key, id }| Some(Identity { shape, key, id }))?;
+        let nodes = each(nodes, |NodeDraft { shape, key, id }| {
+            let keeper = match (&key, secrets) {
+                (Some(_), _) => Keeper::Folder,
+                (None, Secrets::Needed) => Keeper::Host,
+                (None, Secrets::Elsewhere) => Keeper::Unknown,
+            };
+            Some(Identity { shape, key, id, keeper })
+        })?;
         let SshDraft { address, more, port, names_port, jumps, logins: names } = ssh?;
         let logins = names.iter().map(|name| logins.get(&name.value).cloned()).collect::<Option<_>>()?;
         let ssh = Ssh { address, more, port, names_port, jumps, unreadable_jump: None, logins };

@@ -156,7 +156,26 @@ impl Files {
     /// # Errors
     /// The folder itself can't be read.
     pub fn read(folder: &Path, outside: &Outside) -> io::Result<Self> {
+        Self::read_with(folder, outside, [])
+    }
+
+    /// Reads a folder as it would be with these files, by path, or without those that are
+    /// `None`.
+    ///
+    /// # Errors
+    /// The folder itself can't be read.
+    pub fn read_with<'c>(
+        folder: &Path,
+        outside: &Outside,
+        changes: impl IntoIterator<Item = (&'c str, Option<&'c [u8]>)>,
+    ) -> io::Result<Self> {
         let mut files = Self::gather(folder)?;
+        for (path, bytes) in changes {
+            match bytes {
+                Some(bytes) => files.insert(path, bytes),
+                None => drop(files.found.remove(path)),
+            }
+        }
         if let Some(secrets) = &outside.secrets {
             files.secrets = fs::canonicalize(secrets)?;
         }
@@ -176,6 +195,19 @@ impl Files {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The text of a file, if it was read and is text.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        match self.found.get(path)? {
+            Found::File(bytes) => std::str::from_utf8(bytes).ok(),
+            Found::Unopened | Found::Unreadable(_) => None,
+        }
+    }
+
+    /// Whether there is such a file, readable or not.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.found.contains_key(path)
     }
 
     /// Reads the components of the folder, but none of the files that they name.

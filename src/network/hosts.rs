@@ -9,7 +9,7 @@ use super::{At, HostDraft, Jump, Login, LoginDraft, NodeDraft, Secret, ShapeDraf
 use crate::finding::{
     Absent, Excerpt, Expected, FieldProblem, Finding, KeyProblem, NetworkKey, Owner, Referent,
 };
-use crate::identity::{NodeKey, PeerId};
+use crate::identity::{NodeKey, PeerId, public_half_of_peer_id};
 use crate::resource::{Daemon, HostName, NodeName, Printable, ShapeName};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -91,12 +91,27 @@ pub struct Location {
 pub struct Identity {
     /// The node's shape.
     pub shape: At<ShapeName>,
-    /// The node's private key. It is `None` only if the folder has just the peer id, which
-    /// [`Secrets::Elsewhere`](super::Secrets::Elsewhere) allows.
+    /// The node's private key; `None` if only the host has it, or if it is elsewhere
+    /// ([`Secrets::Elsewhere`](super::Secrets::Elsewhere)).
     pub key: Option<At<NodeKey>>,
     /// The node's peer id, as written or as derived from the key. The two agree. It is `None`
-    /// only if the folder has neither, because the key is elsewhere.
+    /// only if the folder has neither, because the host has still to generate the key, or because
+    /// the key is elsewhere.
     pub id: Option<At<PeerId>>,
+    /// Who has the private key.
+    pub keeper: Keeper,
+}
+
+/// Who has the private key of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// The folder.
+    Folder,
+    /// Only the node's host. If the folder doesn't have the id either, the host has still to
+    /// generate the key.
+    Host,
+    /// Somebody else may have it.
+    Unknown,
 }
 
 /// Reads the hosts. A host with an invalid name is only checked, and sets `partial` to
@@ -338,8 +353,9 @@ fn read_node(
     };
     let node = |key, id| Some(NodeDraft { shape: shape.ok()?, key, id });
     let neither = |report: &mut ProblemReport| {
+        // Without a key, the host generates one. If the key may be elsewhere, it is in the list of
+        // the missing secrets.
         let problem = Finding::new(KeyProblem::NoIdentity(name.clone())).at(&slot.place);
-        // If the key may be elsewhere, it is in the list of the missing secrets.
         let _ = report.missing(slot.place.clone(), Absent::NodeKey, problem);
     };
     if slot.item.is_null() {
@@ -371,9 +387,11 @@ fn read_node(
             report.push(Finding::new(what).at(&id.place).at(&key.place));
         }
         (None, Some(Ok(id))) if !misspelt => {
-            let problem = Finding::new(KeyProblem::OnlyAnId(name.clone())).at(&id.place);
-            // If the key may be elsewhere, it is in the list of the missing secrets.
-            let _ = report.missing(slot.place.clone(), Absent::NodeKey, problem);
+            // The host has the key. If it may be elsewhere, it is in the list of the missing secrets.
+            report.elsewhere(slot.place.clone(), Absent::NodeKey);
+            if public_half_of_peer_id(id).is_none() {
+                report.push(Finding::new(KeyProblem::OnlyAnId(name.clone())).at(&id.place));
+            }
         }
         (None, None) if !misspelt => neither(report),
         _ => {}

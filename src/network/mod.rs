@@ -18,9 +18,11 @@ mod files;
 mod git;
 mod hosts;
 mod jump;
+mod layout;
 mod logins;
 mod mask;
 mod problem;
+mod schema;
 mod secret;
 mod shapes;
 mod slot;
@@ -36,10 +38,13 @@ pub use draft::{
     TenancyDraft,
 };
 pub use files::{Files, Found, Links, Outside, is_network};
-pub use hosts::{Host, HostAddress, Identity, Location, NotAnAddress, Ssh};
+pub use hosts::{Host, HostAddress, Identity, Keeper, Location, NotAnAddress, Ssh};
 pub use jump::{Jump, is_host};
+pub(crate) use layout::Layout;
+pub use layout::shown;
 pub use logins::{KeyFile, Login};
 pub use problem::{Problems, nearest};
+pub use schema::{FileSchema, SCHEMAS};
 pub use secret::{MissingSecret, Secret};
 pub use shapes::{Plugin, Ports, Shape};
 pub use tenancy::{Accounts, App, Tenancy};
@@ -51,7 +56,8 @@ use fields::Fields;
 use problem::{ProblemReport, Reported};
 
 use crate::artifact::{Architecture, Pin};
-use crate::finding::{Component, Excerpt, FolderProblem};
+pub(crate) use crate::finding::Component;
+use crate::finding::{Excerpt, FolderProblem};
 use crate::identity::{SshKeyKind, SwarmKey};
 use crate::resource::{HostName, ShapeName};
 use std::collections::BTreeMap;

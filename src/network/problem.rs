@@ -125,6 +125,13 @@ impl ProblemReport {
         }
     }
 
+    /// Notes that a secret may be elsewhere, if secrets may be.
+    pub(super) fn elsewhere(&mut self, place: Place, what: Absent) {
+        if self.secrets == Secrets::Elsewhere {
+            self.missing.push((place, what));
+        }
+    }
+
     /// Notes that a file has a secret, which git should ignore.
     pub(super) fn has_secret(&mut self, file: At<String>) {
         self.secret_files.push(file);

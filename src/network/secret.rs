@@ -4,7 +4,7 @@
 use super::fields::{Fields, Item};
 use super::files::{Files, Found, start_of};
 use super::problem::{ProblemReport, Read};
-use super::{At, Network, Place};
+use super::{At, Keeper, Network, Place};
 use crate::finding::{Absent, Excerpt, Expected, Finding, KeyProblem, NetworkKey, Owner};
 use crate::resource::{NodeName, SecretBytes};
 
@@ -49,6 +49,8 @@ pub enum MissingSecret {
     ValidationKey(Place),
     /// The key of a node, and the node's place.
     NodeKey(NodeName, Place),
+    /// The key of a node that its host has still to generate, and the node's place.
+    NewNodeKey(NodeName, Place),
     /// The private key of the tenancy's application, and the place that names it.
     AppKey(Place),
     /// The configuration of `accounts`, if there is one.
@@ -57,8 +59,9 @@ pub enum MissingSecret {
 
 impl Network {
     /// The secrets that hosts need and that aren't available. Those that are only needed to log in
-    /// aren't among them, because nothing is compared with them. Empty unless
-    /// [`Secrets::Elsewhere`](super::Secrets::Elsewhere) allowed that.
+    /// aren't among them, because nothing is compared with them. Unless
+    /// [`Secrets::Elsewhere`](super::Secrets::Elsewhere) allowed that, only keys that hosts have
+    /// still to generate can be missing.
     pub fn missing(&self) -> Vec<MissingSecret> {
         let mut missing = Vec::new();
         let At { value, place } = &self.swarm_key;
@@ -69,9 +72,13 @@ impl Network {
             missing.push(MissingSecret::ValidationKey(place.clone()));
         }
         for host in self.hosts.values() {
-            let keyless = host.nodes.iter().filter(|(_, node)| node.key.is_none());
-            missing.extend(keyless.map(|(shape, node)| {
-                MissingSecret::NodeKey(host.node_name(shape), node.shape.place.clone())
+            missing.extend(host.nodes.iter().filter_map(|(shape, node)| {
+                let (name, place) = (host.node_name(shape), node.shape.place.clone());
+                match (node.keeper, &node.id) {
+                    (Keeper::Folder, _) | (Keeper::Host, Some(_)) => None,
+                    (Keeper::Host, None) => Some(MissingSecret::NewNodeKey(name, place)),
+                    (Keeper::Unknown, _) => Some(MissingSecret::NodeKey(name, place)),
+                }
             }));
         }
         let app = self.tenancy.as_ref().and_then(|tenancy| tenancy.app.as_ref());

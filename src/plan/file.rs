@@ -168,6 +168,9 @@ pub struct MissingEntry {
     pub secret: Printable,
     /// Where the folder names it, or what needs it.
     pub place: Option<PlaceEntry>,
+    /// Whether it is the key of a node that its host generates before the plan can be applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub generated: bool,
 }
 
 /// A file that couldn't be compared.

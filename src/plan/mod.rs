@@ -22,6 +22,7 @@ pub mod file;
 mod handshakes;
 mod host;
 mod host_error;
+pub mod node_keys;
 mod notes;
 mod obstacles;
 mod order;

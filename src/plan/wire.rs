@@ -15,8 +15,8 @@ use crate::facts::file::to_bytes;
 use crate::facts::receipt::Receipt;
 use crate::facts::roster::Roster;
 use crate::resource::{
-    Access, Contact, Health, Port, Printable, Sha256, Transport, Unproved, Untrusted, kept_path, part_path,
-    staged_path,
+    Access, Contact, FileSource, Health, Port, Printable, Sha256, Transport, Unproved, Untrusted, kept_path,
+    part_path, staged_path,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -394,9 +394,16 @@ fn codec(word: &str) -> Option<Option<Codec>> {
 pub fn receive(index: usize, file: &Staged, codec: Option<Codec>) -> Call {
     let mut words = file_words("stage", file);
     words.push(codec.map_or(AS_IT_IS, Codec::name).to_owned());
+    // Only a daemon's configuration has a key.
+    let keyed = match &file.source {
+        FileSource::Keyed(keyed) => Daemon::of_config(&file.path).map(|(daemon, _)| (daemon, &keyed.public)),
+        _ => None,
+    };
+    words.extend(keyed.map(|(_, public)| public.clone()));
     let kind = CallKind::Receive { sent: false };
     let line = line(index, &words);
-    Call { index, kind, scripts: scripts!("stage"), daemon: None, is_judged: false, line }
+    let daemon = keyed.map(|(daemon, _)| daemon);
+    Call { index, kind, scripts: scripts!("stage"), daemon, is_judged: false, line }
 }
 
 /// What precedes so many bytes of a file on standard input.
@@ -501,6 +508,7 @@ fn lines(calls: &[Call]) -> String {
             known = call.daemon;
             if let Some(daemon) = known {
                 text.push_str(daemon.script());
+                text.push_str(daemon.finding_keys());
                 let _ = writeln!(text, "cutting={}", quote(daemon.cutting_for_records()));
             }
         }

@@ -120,8 +120,9 @@ pub(super) fn make(root: &Path, machine: &str) -> io::Result<()> {
         .try_for_each(|name| symlink(format!("/proc/{name}"), root.join("proc").join(name)))
 }
 
-/// The commands without which a host is sent what it could fetch itself, or more bytes.
-const OPTIONAL: [&str; 4] = ["curl", "tar", "wget", "zstd"];
+/// The commands without which a host is sent what it could fetch itself, or more bytes, or can't
+/// generate the keys of its nodes.
+const OPTIONAL: [&str; 6] = ["curl", "openssl", "ssh-keygen", "tar", "wget", "zstd"];
 
 /// The commands that the scripts need from this machine and that `path` doesn't have.
 pub(super) fn missing_commands(path: &OsStr) -> impl Iterator<Item = &'static str> {

@@ -1,6 +1,7 @@
 //! Renders the content of a file, or two contents as a unified diff. Secrets are mentioned
 //! but never shown.
 
+use super::{Style, Tone};
 use crate::resource::{Content, Document, Printable, Value};
 use similar::{ChangeTag, TextDiff};
 
@@ -33,6 +34,43 @@ pub(super) fn unified(before: &Content, after: &Content) -> Vec<Printable> {
         }
     }
     lines
+}
+
+/// The difference that an edit makes in a file of the folder. `shown` masks the secrets of a text
+/// without moving its line ends.
+pub fn file_diff(
+    name: &str,
+    before: Option<&str>,
+    after: Option<&str>,
+    shown: impl Fn(&str) -> String,
+    style: Style,
+) -> String {
+    let title = match (before, after) {
+        (None, _) => format!("{name} (new)"),
+        (_, None) => format!("{name} (deleted)"),
+        _ => name.to_owned(),
+    };
+    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+    let [was, is] = [shown(before), shown(after)];
+    let [was, is] = [&was, &is].map(|text| text.split_inclusive('\n').collect::<Vec<_>>());
+    let mut text = format!("{}\n", style.paint(Tone::Strong, Printable::line(&title)));
+    // Which lines differ is determined by what they are, not by what is shown of them.
+    let diff = TextDiff::from_lines(before, after);
+    for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
+        text.push_str(&format!("  {}\n", style.paint(Tone::Faint, hunk.header())));
+        for change in hunk.iter_changes() {
+            let (lines, at, sign, tone) = match change.tag() {
+                ChangeTag::Delete => (&was, change.old_index(), '-', Some(Tone::Bad)),
+                ChangeTag::Insert => (&is, change.new_index(), '+', Some(Tone::Good)),
+                ChangeTag::Equal => (&is, change.new_index(), ' ', None),
+            };
+            let line = at.and_then(|at| lines.get(at)).copied().unwrap_or_default();
+            let line = Printable::line(line.trim_end_matches(['\r', '\n']));
+            let line = format!("{sign}{line}");
+            text.push_str(&format!("  {}\n", tone.map_or(line.clone(), |tone| style.paint(tone, &line))));
+        }
+    }
+    text
 }
 
 /// The document on the host without the values that can't be compared, so that they don't look

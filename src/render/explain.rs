@@ -225,10 +225,10 @@ checks! {
         "tau uses only the key, so a node with this id would never be found.";
     KeyNoIdentity = "key/no-identity",
         "a node has neither key nor id",
-        "A node can't start without a key, and other nodes can't dial it without an id.";
+        "Its host generates the key before the first plan that is applied, and the id is written into the folder.";
     KeyOnlyAnId = "key/only-an-id",
-        "a node has an id but no key",
-        "The key is part of the node's configuration, which can't be written without it.";
+        "a node has an id but no key, and the host can't have it",
+        "A host generates and finds only ed25519 keys, and this id is that of another kind of key.";
     KeyMissingFile = "key/missing-file",
         "the file of a key is missing",
         "Without a swarm or validation key, nothing can be deployed; without an SSH key, logging in may fail.";

@@ -96,10 +96,14 @@ fn missing_secret(missing: &MissingSecret) -> MissingEntry {
         MissingSecret::SwarmKey(at) => ("the swarm key".to_owned(), Some(at)),
         MissingSecret::ValidationKey(at) => ("the domain-validation key".to_owned(), Some(at)),
         MissingSecret::NodeKey(node, at) => (format!("the key of {node}"), Some(at)),
+        MissingSecret::NewNodeKey(node, at) => {
+            (format!("the key of {node}, which its host generates"), Some(at))
+        }
         MissingSecret::AppKey(at) => ("the key of the tenancy's app".to_owned(), Some(at)),
         MissingSecret::Accounts => ("accounts.yaml, if there is one".to_owned(), None),
     };
-    MissingEntry { secret: Printable::composed(secret), place: at.map(place) }
+    let generated = matches!(missing, MissingSecret::NewNodeKey(..));
+    MissingEntry { secret: Printable::composed(secret), place: at.map(place), generated }
 }
 
 /// Files with the same path and the same fields are one entry, because many hosts can have them.
@@ -262,6 +266,11 @@ fn counts<'a>(
 /// Example: `h1, h2 and 3 more`.
 pub(super) fn listed<'a>(hosts: impl ExactSizeIterator<Item = &'a HostName>) -> String {
     counted_list(hosts.map(HostName::to_string))
+}
+
+/// The first items, and the number of the others.
+pub fn some_of(items: impl Iterator<Item = String>) -> String {
+    counted_list(items.collect::<Vec<_>>().into_iter())
 }
 
 /// The first items, and the number of the others.

@@ -7,7 +7,7 @@ use crate::facts::PortOwner;
 use crate::facts::{Amount, AnswerError, PROBE_VERSION, Reported};
 use crate::plan::wire::Unfit;
 use crate::plan::{During, Holder, HostError, LostReason, Misfit, NoLock, Unplanned};
-use crate::resource::{HostName, Printable, Size, Unreadable};
+use crate::resource::{HostName, NodeName, Printable, Size, Unreadable};
 
 /// Why a host isn't planned.
 pub fn why(unplanned: &Unplanned) -> Printable {
@@ -84,6 +84,9 @@ fn obstacle(obstacle: &Obstacle) -> String {
                 Size(*needed)
             )
         }
+        Obstacle::NoNodeKey(node) => {
+            format!("it doesn't have the private key of {node}, and the folder has only its id")
+        }
         Obstacle::NeverAsked(what) => {
             format!("the probe didn't ask whether {what} exists")
         }
@@ -139,6 +142,9 @@ fn obstacle_help(obstacle: &Obstacle) -> String {
         }
         Obstacle::PortTaken { .. } => "stop that process, or give the node another port".to_owned(),
         Obstacle::NoMemory { .. } => "free some memory, or use a larger host".to_owned(),
+        Obstacle::NoNodeKey(NodeName { shape, .. }) => format!(
+            "restore the key's file, keys/{shape}.key next to the node's configuration, or write the key into the folder; to give the node a new identity, delete its `id`"
+        ),
         Obstacle::NeverAsked(_) | Obstacle::OtherKey => "probe the host again, with this folder".to_owned(),
         Obstacle::Unreadable { .. } => "fix it on the host, or move it elsewhere".to_owned(),
         Obstacle::Masked(unit) => format!(

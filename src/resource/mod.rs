@@ -25,7 +25,7 @@ pub use name::{Daemon, HostName, InvalidName, NodeName, ShapeName};
 pub use printable::{LONGEST, Printable, is_hidden};
 pub use redact::{HostText, MASK, Redactor, Untrusted};
 pub use secret_bytes::SecretBytes;
-pub use source::{FileSource, FixedText, FolderKey};
+pub use source::{FileSource, FixedText, FolderKey, KeyedFile};
 pub use switch::{kept_for, kept_path, part_path, staged_for, staged_path};
 pub use time::{seconds, timestamp};
 pub use version::{InvalidVersion, Version};

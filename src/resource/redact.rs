@@ -122,6 +122,8 @@ struct Secrets {
     hashes: Zeroizing<Vec<bool>>,
     /// The secrets that are too short to be split into pieces.
     short: Vec<SecretBytes>,
+    /// How keys in base64 begin that only the host knows.
+    beginnings: Vec<&'static str>,
 }
 
 impl Redactor {
@@ -156,6 +158,16 @@ impl Redactor {
             all.hashes[at] = true;
         }
         Self(Arc::new(all))
+    }
+
+    /// Also masks every key in base64 with this beginning, for keys that only the host knows.
+    #[must_use]
+    pub fn hiding(mut self, beginning: &'static str) -> Self {
+        // Nobody else has a redactor that is being made.
+        if let Some(secrets) = Arc::get_mut(&mut self.0) {
+            secrets.beginnings.push(beginning);
+        }
+        self
     }
 
     /// The output of a program on a host, to be shown, with every secret masked.
@@ -260,6 +272,10 @@ impl Secrets {
                     mask(at..at + PIECE);
                 }
             }
+        }
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+        for (at, _) in self.beginnings.iter().flat_map(|beginning| text.match_indices(beginning)) {
+            mask(at..at + text[at..].bytes().take_while(is_base64).count());
         }
         for secret in self.short.iter().filter(|_| shown).map(SecretBytes::expose) {
             for (at, found) in text.as_bytes().windows(secret.len()).enumerate() {
@@ -386,6 +402,13 @@ mod tests {
                 assert_eq!(redactor.show(&Untrusted::new(said)), MASK, "{key}: {said}");
             }
         }
+    }
+
+    #[test]
+    fn a_key_that_only_the_host_knows_is_masked_by_its_beginning() {
+        let redactor = Redactor::default().hiding("Key0");
+        let shown = redactor.show(&Untrusted::new("a: 'Key0abc+/9==' Key0x\nKey1abc"));
+        assert_eq!(shown.as_str(), "a: '***' ***\nKey1abc");
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub enum FileSource {
     Host,
     /// Rendered from the folder for this node.
     Rendered(NodeName),
+    /// Rendered from the folder except for the node's private key, which only the host has. The
+    /// host adds it.
+    Keyed(KeyedFile),
     /// A key of the network, which is in the folder.
     Folder(FolderKey),
     /// The program that the folder pins with this digest.
@@ -19,6 +22,17 @@ pub enum FileSource {
     Plugin(String),
     /// A text that is built into spore.
     Fixed(FixedText),
+}
+
+/// The configuration of a node whose private key only the host has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyedFile {
+    /// The node.
+    pub node: NodeName,
+    /// The public half of its key, in base64.
+    pub public: String,
+    /// Identifies everything else in the file: a digest with the key of the host's secrets.
+    pub rest: Sha256,
 }
 
 /// A key of the network that is stored in its folder.

@@ -72,6 +72,7 @@ fn probe() -> String {
         shapes: &shapes,
         ports: &std::collections::BTreeSet::new(),
         roster: "",
+        keyed: &[],
         rehash: true,
     }
     .script();
@@ -105,6 +106,7 @@ fn lines(facts: &Facts) -> BTreeMap<String, String> {
         machine: _,
         surroundings: _,
         versions: _,
+        keyed: _,
         redactor: _,
     } = facts;
     let mut lines = BTreeMap::new();

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use spore_drive::daemon::Daemon;
+use spore_drive::facts::KeyedFact;
 use spore_drive::facts::{
     Asked, Facts, FileFact, Memory, PROBE_VERSION, PathFact, PortOwner, Process, Record, Surroundings,
     UnitFact,
@@ -47,6 +48,7 @@ pub(crate) fn answer(facts: &Facts) -> String {
         opaque,
         units,
         versions,
+        keyed,
         listening,
         surroundings,
         holder,
@@ -86,6 +88,10 @@ pub(crate) fn answer(facts: &Facts) -> String {
         answer.line("systemd");
     }
     answer.units(units);
+    for (path, KeyedFact { rest, sha256 }) in keyed {
+        let whole = sha256.map(|sha256| sha256.to_string()).unwrap_or_default();
+        answer.line(format!("keyed\t{path}\t{rest}\t{whole}"));
+    }
     for (sha256, version) in versions {
         answer.line(format!("version\t{sha256} version {version}"));
     }

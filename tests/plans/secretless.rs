@@ -4,7 +4,7 @@
 use crate::case::World;
 use spore_drive::diff::{Change, FileChange, Reason, ServiceChange};
 use spore_drive::identity::ValidationKeys;
-use spore_drive::network::{Network, Secret};
+use spore_drive::network::{Keeper, Network, Secret};
 use spore_drive::plan::Plan;
 use spore_drive::resource::{HostName, ResourceId, ResourceKey};
 use std::collections::BTreeSet;
@@ -101,6 +101,7 @@ fn without_secrets(network: &Network, has_ids: bool) -> Network {
     };
     for node in network.hosts.values_mut().flat_map(|host| host.nodes.values_mut()) {
         node.key = None;
+        node.keeper = Keeper::Unknown;
         node.id = node.id.take().filter(|_| has_ids);
     }
     if let Some(key) = network.tenancy.as_mut().and_then(|tenancy| tenancy.app.as_mut()?.key.as_mut()) {

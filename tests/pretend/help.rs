@@ -11,9 +11,28 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
     let commands = help.text.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands: Vec<&str> = commands.map_while(|line| line.split_whitespace().next()).collect();
     assert_eq!(commands[..4], FIRST, "{help}");
-    for command in commands.into_iter().filter(|command| *command != "help") {
+    // The help has no room for the others, and only mentions them.
+    let others = help.text.lines().find_map(|line| line.strip_prefix("Also: ")?.strip_suffix('.')).unwrap();
+    let others = others.split(", ");
+    for command in commands.into_iter().filter(|command| *command != "help").chain(others) {
         let words = if command == "tau" { vec!["tau", "pin", "--help"] } else { vec![command, "--help"] };
         Run::of(&mut spore(&words)).exits(0).says("Example");
+    }
+    for words in [
+        "init",
+        "host add",
+        "host import",
+        "host remove",
+        "shape add",
+        "shape set",
+        "shape remove",
+        "bootstrap add",
+        "bootstrap remove",
+        "key add",
+    ] {
+        let help = Run::of(&mut spore(&[words, "--help"].join(" ").split(' ').collect::<Vec<_>>())).exits(0);
+        help.says("Example").says(if words == "init" { "--generated" } else { "--dry-run" });
+        assert!(help.text.lines().count() <= 32, "{help}");
     }
 }
 
@@ -23,6 +42,6 @@ fn without_arguments_or_network_it_says_how_to_start() {
     let run = Run::of(spore(&[]).current_dir(folder.path())).exits(0);
     run.says("There is no network in this folder")
         .says("spore demo")
-        .says("mkdir -p keys")
-        .says("spore key node");
+        .says("spore init example.org")
+        .says("spore host add h1");
 }

@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agent;
+mod author;
 mod demo;
 mod dumps;
 mod events;
 mod faults;
 mod fetch;
 mod formats;
+mod graph;
 mod handshake;
 mod help;
 mod hostile;
@@ -17,12 +19,15 @@ mod hostile;
 #[path = "../hostile.rs"]
 mod hostile_cases;
 mod hostile_host;
+mod html;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/http.rs"]
 mod http;
 mod instants;
 mod killed;
 mod mail;
+mod manuals;
+mod node_keys;
 mod outside;
 mod page;
 mod planted;
@@ -37,6 +42,7 @@ mod saved;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/schema.rs"]
 mod schema;
+mod schemas;
 #[path = "../support/ssh_agent.rs"]
 mod ssh_agent;
 #[expect(dead_code, reason = "another test uses the rest")]

@@ -71,6 +71,7 @@ impl<'w> Controller<'w> {
                     shapes,
                     ports: &std::collections::BTreeSet::new(),
                     roster: "",
+                    keyed: &[],
                     rehash: false,
                 }
                 .script(),

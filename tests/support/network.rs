@@ -152,7 +152,7 @@ fn of_host(host: &Host) -> Vec<String> {
     if let Some(Location { lat, long }) = location {
         lines.push(format!("  location   {}, {}", lat.value, long.value));
     }
-    for Identity { shape, key, id } in nodes.values() {
+    for Identity { shape, key, id, keeper: _ } in nodes.values() {
         let key = if key.is_some() { "with" } else { "without" };
         let id = or(&value(id), "not known");
         lines.push(format!("  node       {} is {id}, {key} its key", shape.value));

@@ -224,6 +224,13 @@ impl NodeConfig {
     }
 }
 
+/// What follows the line with the private key in the text of a configuration that has none.
+pub fn without_key(text: &SecretBytes) -> Option<SecretBytes> {
+    let text = std::str::from_utf8(text.expose()).ok()?;
+    let rest = text.strip_prefix("privatekey: ''\n")?;
+    Some(SecretBytes::new(rest))
+}
+
 /// Sets the id of the node that a configuration belongs to, instead of its private key.
 pub fn identify(config: &mut Document, id: &str) {
     let value = Value::Scalar(Printable::line(id));

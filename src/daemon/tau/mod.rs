@@ -5,6 +5,7 @@
 //! reacted to each configuration on which they are based.
 
 pub mod config;
+pub mod dns;
 pub mod private_key;
 
 use super::{Meaning, Question, Reader, Template, is_in, resolver};

@@ -9,11 +9,14 @@
 //! each start (`record.sh`), and in the action that records the start of a node that
 //! another tool set up. The latter two run the same `cut.sed`. These programs contain
 //! placeholders, which are replaced by the numbers below.
+//!
+//! The private key of a node may be on its host only, where `make_key.sh` has generated it. Then
+//! `node_key.sh` finds it there, for the probe and for the action that stages the configuration.
 
 use std::sync::LazyLock;
 
 /// The base64 of the type and the length, with which every ed25519 private key begins.
-const PREFIX: &str = "CAESQ";
+pub(in crate::daemon) const PREFIX: &str = "CAESQ";
 /// The number of characters that encode the secret part.
 const SECRET: usize = 48;
 /// The number of characters that encode the public key.
@@ -39,6 +42,27 @@ pub(in crate::daemon) fn cut_sed() -> &'static str {
         lines.join(";")
     });
     &SED
+}
+
+/// The shell functions that find the private key of a node whose key only the host has.
+pub(in crate::daemon) fn finding() -> &'static str {
+    static SH: LazyLock<String> = LazyLock::new(|| fill(include_str!("node_key.sh")));
+    &SH
+}
+
+/// The shell function that generates the private key of a node on the host.
+pub(in crate::daemon) fn making() -> &'static str {
+    static SH: LazyLock<String> = LazyLock::new(|| {
+        let above = |path: &str| super::KEYS == path || super::KEYS.starts_with(&format!("{path}/"));
+        let directories = super::DIRECTORIES.iter().filter(|(path, _)| above(path));
+        let directories: Vec<String> = directories.map(|(path, mode)| format!("{path}:{mode:o}")).collect();
+        let keys = [super::SWARM_KEY, super::VALIDATION_PRIVATE, super::VALIDATION_PUBLIC];
+        let keys = keys.map(|path| path.rsplit('/').next().unwrap_or_default());
+        fill(include_str!("make_key.sh"))
+            .replace("@directories@", &directories.join(" "))
+            .replace("@reserved@", &keys.join(" | "))
+    });
+    &SH
 }
 
 /// Replaces the placeholders of a program.

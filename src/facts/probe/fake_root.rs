@@ -108,6 +108,7 @@ impl FakeRoot {
             shapes: &shapes,
             ports: &self.ports,
             roster: "",
+            keyed: &[],
             rehash,
         };
         let root = self.at("/");

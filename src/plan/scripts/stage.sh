@@ -82,9 +82,12 @@ skip_files() {
     done
 }
 
-# stage PATH STAGED DIGEST MODE OWNER zstd|gzip|raw: writes the file that is next on standard
-# input to STAGED.
+# stage PATH STAGED DIGEST MODE OWNER zstd|gzip|raw [PUBLIC]: writes the file that is next on
+# standard input to STAGED. With PUBLIC, the file is a node's configuration without its private key,
+# which only this host has: the one with this public half is added.
 stage() {
+    private=''
+    [ -z "${7-}" ] || node_key "$1" "$7" || fail "the private key for $1 isn't on the host any more"
     remove_staged "$1"
     part=$2.part
     # shellcheck disable=SC2064 # expands to the present value
@@ -93,10 +96,13 @@ stage() {
         said=$(
             umask 077
             {
-                case $6 in
-                    gzip | zstd) "$6" -dc >"$root$part" ;;
-                    *) cat >"$root$part" ;;
-                esac
+                {
+                    [ -z "$private" ] || keyed_head "$private"
+                    case $6 in
+                        gzip | zstd) "$6" -dc ;;
+                        *) cat ;;
+                    esac
+                } >"$root$part"
             } 2>&1 3>&- 4<&-
             printf '\n%s' "$?"
         )

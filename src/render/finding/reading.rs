@@ -606,7 +606,7 @@ pub(super) fn key(what: &KeyProblem) -> Words {
         KeyProblem::NoIdentity(node) => say(
             format!("{} has neither `key` nor `id`", owner(node)),
             ["this node"],
-            "for a new node, generate a key with `spore key node`, and add it here as `key: CAES…`",
+            "`spore apply` has the host generate the key, which never leaves it, and writes the id here; or add a key that `spore key node` generates, as `key: CAES…`",
         ),
         KeyProblem::Node { node, error } => say(
             format!("{}: {error}", owner(node)),
@@ -624,9 +624,9 @@ pub(super) fn key(what: &KeyProblem) -> Words {
             format!("the id of the key is `{id}`: correct one of the two, or remove `id`"),
         ),
         KeyProblem::OnlyAnId(node) => say(
-            format!("{} has no `key`, so its configuration can't be written", owner(node)),
-            ["there is only its id"],
-            "add the private key of this id as `key: CAES…`; or remove the id, and generate a key with `spore key node`",
+            format!("{} has no `key`, and its host can't have that of this `id`", owner(node)),
+            ["it isn't the id of an ed25519 key"],
+            "add the private key of this id as `key: CAES…`; or remove the id, so that the host generates a key",
         ),
         KeyProblem::Twice { owner: of, fields: [written, file] } => say(
             format!("{} has both `{written}` and `{file}`", owner(of)),

@@ -74,9 +74,12 @@ impl Layout<'_> {
 
     fn uncompared(&mut self) {
         let PlanPage { missing, uncompared, .. } = self.page;
-        for MissingEntry { secret, place } in missing {
+        for MissingEntry { secret, place, generated } in missing {
             let place = place.as_ref().map(|place| format!(" ({}:{})", place.file, place.line));
-            let name = self.paint(Tone::Bad, "secret not available");
+            let name = match generated {
+                true => self.paint(Tone::Strong, "peer id known after key generation"),
+                false => self.paint(Tone::Bad, "secret not available"),
+            };
             self.line(&format!("{name}: {secret}{}", place.unwrap_or_default()));
         }
         for found in uncompared {

@@ -9,6 +9,7 @@
 mod drift;
 mod findings;
 mod github;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -18,6 +19,7 @@ mod sarif;
 pub use drift::drift;
 pub use findings::findings;
 pub use github::github;
+pub use html::html;
 pub use json::{Document, json};
 pub use junit::junit;
 pub use markdown::markdown;

@@ -92,7 +92,7 @@ pub fn plan(page: &PlanPage, folder: String) -> Report {
     }));
     items.extend(missing.iter().map(|found| Item {
         places: found.place.iter().map(place).collect(),
-        ..item(MISSING, Level::Note, &format!("secret not available: {}", found.secret))
+        ..item(MISSING, Level::Note, &format!("{}: {}", what(found.generated), found.secret))
     }));
     items.extend(uncompared.iter().map(|found| item(UNCOMPARED, Level::Note, &not_compared(found))));
     items.extend(locked.iter().map(|(host, holder)| Item {
@@ -155,4 +155,9 @@ fn place(place: &PlaceEntry) -> Place {
     let PlaceEntry { file, line, column } = place;
     let region = Region { line: *line, column: *column, end: None };
     Place { file: file.to_string(), region: Some(region), label: String::new() }
+}
+
+/// Why a secret isn't available.
+fn what(is_generated: bool) -> &'static str {
+    if is_generated { "peer id known after key generation" } else { "secret not available" }
 }

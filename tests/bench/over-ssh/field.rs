@@ -139,6 +139,7 @@ impl Field {
             shapes,
             ports: &planner.ports(name),
             roster: &planner.known_roster().file_name(),
+            keyed: &[],
             rehash: false,
         }
         .script();

@@ -1,11 +1,9 @@
 //! Tests with random configurations, and with spoiled ones.
 
 use super::{UPSTREAM, cut, key, meaning, node, parse_config};
+use crate::cases;
 use proptest::prelude::*;
 use serde_yaml::Value as Yaml;
-
-#[path = "../../../../tests/support/cases.rs"]
-mod cases;
 
 /// A value below `accounts`. Every string in it either contains the mark or is harmless.
 fn value() -> impl Strategy<Value = Yaml> {

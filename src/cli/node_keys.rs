@@ -1,0 +1,246 @@
+//! Has hosts generate the keys of the nodes that have neither a key nor an id in the folder, and
+//! writes their ids there: `spore keys make`, which does only that, and the first step of `spore
+//! apply`. Wherever this is cut off, the next time finds what has been generated.
+
+use super::args::{Args, ConnectionOptions, FolderOptions, HostsOptions, PlanOptions};
+use super::attendant::attendant;
+use super::replace::Locked;
+use super::routes::Routes;
+use super::survey::sudo_password;
+use super::{CommandError, Exit, edit, folder, secrets, terminal, trust};
+use crate::author::{Edits, FileChange};
+use crate::check;
+use crate::identity::PeerId;
+use crate::network::{Draft, Files, Keeper, Network, Secrets};
+use crate::plan::Unplanned;
+use crate::plan::node_keys::{NodeKeyReport, read, request};
+use crate::remote::{RemoteLimits, SudoPassword, Target, gather};
+use crate::render;
+use crate::resource::{HostName, NodeName, SecretBytes};
+use crate::ssh::Dialer;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::task::block_in_place;
+
+/// `spore keys make`.
+pub(crate) async fn run(args: Args, options: HostsOptions) -> miette::Result<Exit> {
+    terminal::set_up_reports(&args);
+    let (network, _) = folder::read(&args, options.folder.outside(), Secrets::Needed)?;
+    if let Some(unknown) = options.hosts.iter().find(|host| !network.hosts.contains_key(*host)) {
+        let what = format!("the folder has no host `{unknown}`");
+        return Err(CommandError::new(what, "use a host from the folder").into());
+    }
+    let is_named = |node: &NodeName| options.hosts.is_empty() || options.hosts.contains(&node.host);
+    let Some(keyless) = Keyless::of(network, is_named) else {
+        terminal::out("keys: every node has a key or an id; nothing to generate\n");
+        return Ok(Exit::Done);
+    };
+    let made = keyless.make(&args, &options.folder, &options.connection).await?;
+    for (node, (id, is_new)) in &made.ids {
+        terminal::out(&format!(
+            "{node}  {id}  {}\n",
+            if *is_new { "generated" } else { "found on the host" }
+        ));
+    }
+    made.conclude("keys").map(|()| Exit::Done)
+}
+
+/// The first step of `spore apply`. Does nothing if the folder has an error, which is reported when
+/// it is read again.
+///
+/// # Errors
+/// A key that the plan needs can't be generated, or its id can't be written.
+pub(super) async fn before_apply(args: &Args, options: &PlanOptions) -> miette::Result<()> {
+    let path = folder::of_network(args)?;
+    let draft = check::read(&path, Secrets::Needed, options.folder.outside());
+    let Ok(network) = draft.finish() else { return Ok(()) };
+    let elders: BTreeSet<NodeName> = network
+        .bootstrap
+        .iter()
+        .flat_map(|(shape, hosts)| {
+            hosts.iter().filter_map(|host| network.hosts.get(&**host)).map(|host| host.node_name(shape))
+        })
+        .collect();
+    // The configurations of all nodes contain the elders' ids.
+    let is_needed = |node: &NodeName| {
+        let selects = |target: &crate::plan::Selector| {
+            target.may_select(&node.host) && target.shape.as_ref().is_none_or(|shape| *shape == node.shape)
+        };
+        options.targets.is_empty() || options.targets.iter().any(selects) || elders.contains(node)
+    };
+    let Some(keyless) = Keyless::of(network, is_needed) else { return Ok(()) };
+    terminal::set_up_reports(args);
+    keyless.make(args, &options.folder, &options.connection).await?.conclude("apply")
+}
+
+/// Nodes with neither a key nor an id.
+struct Keyless {
+    network: Network,
+    nodes: BTreeMap<HostName, Vec<NodeName>>,
+    /// The files of the folder that lack their ids.
+    files: BTreeSet<String>,
+}
+
+/// What hosts have generated.
+#[derive(Default)]
+struct Made {
+    /// The id of each key, and whether the key is new.
+    ids: BTreeMap<NodeName, (PeerId, bool)>,
+    /// Why there is no key, and what to do about it.
+    failed: Vec<String>,
+}
+
+impl Keyless {
+    /// The nodes of a network; `None` if there are none.
+    fn of(network: Network, is_wanted: impl Fn(&NodeName) -> bool) -> Option<Self> {
+        let (mut nodes, mut files) = (BTreeMap::<_, Vec<_>>::new(), BTreeSet::new());
+        for host in network.hosts.values() {
+            for (shape, node) in &host.nodes {
+                let name = host.node_name(shape);
+                if node.keeper == Keeper::Host && node.id.is_none() && is_wanted(&name) {
+                    nodes.entry(name.host.clone()).or_default().push(name);
+                    files.insert(node.shape.place.file().to_owned());
+                }
+            }
+        }
+        (!nodes.is_empty()).then_some(Self { network, nodes, files })
+    }
+
+    /// Has the hosts generate the keys, and writes the ids into the folder.
+    async fn make(
+        &self,
+        args: &Args,
+        folder: &FolderOptions,
+        connection: &ConnectionOptions,
+    ) -> miette::Result<Made> {
+        terminal::note(&format!(
+            "generating keys on {}; their ids will be written to {}",
+            render::some_of(self.nodes.keys().map(HostName::to_string)),
+            render::some_of(self.files.iter().cloned()),
+        ));
+        let mut made = self.ask(connection).await?;
+        if !made.ids.is_empty() {
+            block_in_place(|| self.write(args, folder, &mut made))?;
+        }
+        Ok(made)
+    }
+
+    /// Has the hosts generate the keys, unless they have them.
+    async fn ask(&self, options: &ConnectionOptions) -> miette::Result<Made> {
+        let Self { network, nodes, files: _ } = self;
+        let only: BTreeSet<HostName> = nodes.keys().cloned().collect();
+        let host_keys = trust::host_keys(options, network, Some(&only)).await?;
+        let sudo = sudo_password(options).await?;
+        let redactor = secrets::of_logins(network);
+        let sudo = sudo.map(|password| Arc::new(SudoPassword::new(password)));
+        let limits = RemoteLimits::with(&options.timeouts);
+        let dialer = Arc::new(Dialer::new(limits.ssh, redactor.clone()).attended(attendant()));
+        let mut routes = Routes::new(&host_keys, network, options);
+        routes.prepare(network).await;
+        let mut made = Made::default();
+        // Loading the keys may prompt for a passphrase.
+        let targets = block_in_place(|| {
+            let mut targets = Vec::new();
+            for host in network.hosts.values() {
+                let Some(nodes) = nodes.get(&*host.name) else { continue };
+                match routes.to(host) {
+                    Ok(route) => targets.push(Target {
+                        name: HostName::clone(&host.name),
+                        route,
+                        sudo: sudo.clone(),
+                        nodes: Vec::new(),
+                        script: SecretBytes::new(request(&network.domain.root, nodes)),
+                    }),
+                    Err(why) => made.fail(&host.name, &why),
+                }
+            }
+            targets
+        });
+        for (host, answer) in gather(targets, &dialer, &limits, |_, _| {}).await {
+            match answer {
+                Ok((connection, answer)) => {
+                    connection.close().await;
+                    made.hear(&nodes[&host], read(&answer, &nodes[&host], &redactor));
+                }
+                Err(error) => made.fail(&host, &Unplanned::from(error)),
+            }
+        }
+        Ok(made)
+    }
+
+    /// Writes the ids. Those that can't be written are among the failures.
+    fn write(&self, args: &Args, options: &FolderOptions, made: &mut Made) -> miette::Result<()> {
+        let path = &self.network.folder;
+        let failed = |what: &str, error: std::io::Error| {
+            CommandError::because(format!("can't {what} {}", path.display()), None, Some(error.to_string()))
+        };
+        let locked = Locked::new(path).map_err(|error| failed("lock", error))?;
+        let outside = options.outside();
+        let files = Files::read(path, &outside).map_err(|error| failed("read", error))?;
+        let mut edits = Edits::new(&files);
+        let mut written = 0;
+        for (NodeName { shape, host, .. }, (id, _)) in &made.ids {
+            match edits.set_id(host.as_str(), shape.as_str(), &id.to_string()) {
+                Ok(()) => written += 1,
+                Err(error) => {
+                    let by_hand = error.by_hand().map(|help| format!("; {help}")).unwrap_or_default();
+                    made.failed.push(format!("{shape}@{host}: its key is on the host, but {error}{by_hand}"));
+                }
+            }
+        }
+        let changes = edits.finish();
+        let bytes = |change: &FileChange| change.after.clone().map(String::into_bytes);
+        let after: Vec<(&str, Option<Vec<u8>>)> =
+            changes.iter().map(|change| (change.path.as_str(), bytes(change))).collect();
+        let after = after.iter().map(|(path, bytes)| (*path, bytes.as_deref()));
+        let after = Files::read_with(path, &outside, after).map_err(|error| failed("read", error))?;
+        let draft = |files: &Files| Draft::from_files(files, Secrets::Needed);
+        edit::accept(args, &draft(&files), draft(&after))?;
+        edit::write(&locked, &changes)?;
+        let files = changes.iter().map(|change| change.path.clone());
+        terminal::note(&match changes.is_empty() {
+            true => format!("{} in the folder already", render::counted(written, "id")),
+            false => format!("wrote {} to {}", render::counted(written, "id"), render::some_of(files)),
+        });
+        Ok(())
+    }
+}
+
+impl Made {
+    fn fail(&mut self, host: &HostName, why: &Unplanned) {
+        self.failed.push(format!("{host}: {}; {}", render::why(why), render::help(why)));
+    }
+
+    fn hear(&mut self, nodes: &[NodeName], reports: BTreeMap<NodeName, NodeKeyReport>) {
+        for node in nodes {
+            match reports.get(node) {
+                Some(NodeKeyReport::Key { id, is_new }) => {
+                    self.ids.insert(node.clone(), (*id, *is_new));
+                }
+                Some(NodeKeyReport::Failed(why)) => self.failed.push(format!("{node}: {why}")),
+                None => self.failed.push(format!("{node}: the host's answer was cut off")),
+            }
+        }
+    }
+
+    /// Says what has failed.
+    ///
+    /// # Errors
+    /// Something has failed.
+    fn conclude(&self, command: &str) -> miette::Result<()> {
+        if self.failed.is_empty() {
+            return Ok(());
+        }
+        self.failed.iter().for_each(|failed| terminal::note(failed));
+        let what =
+            format!("{} could not be generated or recorded", render::counted(self.failed.len(), "node key"));
+        let help = match command {
+            "apply" => {
+                "fix what is listed above; the other keys are kept; to apply other nodes first, name them with \
+                 `--target`, or write a key of your own for the node into the folder (`spore key node`)"
+            }
+            _ => "fix what is listed above, and run the command again; the other keys are kept",
+        };
+        Err(CommandError::new(what, help).into())
+    }
+}

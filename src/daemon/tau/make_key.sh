@@ -1,0 +1,128 @@
+# make_key CONFIGURATION NETWORK: reports the public half of the key of the node with this
+# configuration, and generates the key if the host has none. The private key never leaves the
+# host.
+#
+# The answer is a line `key CONFIGURATION made|found PUBLIC`, or `key CONFIGURATION failed WHY`
+# (in base64). If it is lost, or the script is cut off, the next one finds the key.
+# shellcheck shell=sh disable=SC2154
+
+answer() {
+    printf 'key\t%s\t%s\t%s\n' "$config" "$1" "$2"
+}
+refuse() {
+    answer failed "$(printf '%s' "$1" | base64 -w0)"
+}
+
+# public_of PRIVATE: sets $public. The last @public@ characters are those of the public half.
+public_of() {
+    public=$1
+    while [ ${#public} -gt @public@ ]; do
+        public=${public#?}
+    done
+}
+
+# foreign: whether a configuration on the host names another network.
+foreign() {
+    for other in "$root${config%/*}"/*.yaml; do
+        [ -f "$other" ] || continue
+        while IFS= read -r text || [ -n "$text" ]; do
+            case $text in
+            network-fqdn:*)
+                text=${text#network-fqdn:}
+                text=${text#"${text%%[! \"\']*}"}
+                text=${text%"${text##*[! \"\']}"}
+                [ "$text" = "$network" ] || return 0
+                ;;
+            esac
+        done <"$other"
+    done
+    return 1
+}
+
+make_key() {
+    config=$1 network=$2
+    keys=${config%/*}/keys
+    key=${config##*/}
+    key=$keys/${key%.yaml}.key
+    case ${key##*/} in
+    @reserved@)
+        refuse "$key is the name of a key of the network; rename the shape, or write a key for the node into the folder"
+        return
+        ;;
+    esac
+    if [ -e "$root$key" ] || [ -L "$root$key" ]; then
+        private_in "$root$key"
+        if [ -z "$private" ]; then
+            refuse "$key isn't a node's private key; move it away, so that a new one is generated"
+            return
+        fi
+    elif [ -e "$root$config" ] || [ -L "$root$config" ]; then
+        private_in "$root$config"
+        if [ -z "$private" ]; then
+            refuse "no private key of a kind that spore knows is in $config; move the file away, so that a new one is generated"
+            return
+        fi
+    elif foreign; then
+        refuse "its configurations name the network $text"
+        return
+    else
+        private=''
+    fi
+    made=found
+    if [ -z "$private" ]; then
+        made=made
+        # A temporary file of this name is removed by the next apply, if this is cut off.
+        part=$keys/.spore-key-$$
+        said=$(generate 2>&1) || {
+            rm -f -- "$root$part" "$root$part.pub" "$root$part.der"
+            refuse "${said:-cannot write $key}"
+            return
+        }
+        rm -f -- "$root$part" "$root$part.pub" "$root$part.der"
+        private_in "$root$key"
+        if [ -z "$private" ]; then
+            refuse "cannot write $key"
+            return
+        fi
+    fi
+    public_of "$private"
+    answer "$made" "$public"
+}
+
+# generate: writes a new key, unless another process is faster. The tools know it as 32 bytes of
+# seed and 32 of public half, to which the protobuf's type and length are added.
+generate() {
+    umask 077
+    for directory in @directories@; do
+        path=${directory%:*}
+        [ -d "$root$path" ] || mkdir -m "${directory#*:}" -- "$root$path" || [ -d "$root$path" ] || return 1
+    done
+    rm -f -- "$root$part" "$root$part.pub" "$root$part.der"
+    if command -v ssh-keygen >/dev/null; then
+        ssh-keygen -q -t ed25519 -N '' -C '' -f "$root$part" </dev/null || return 1
+        text=$({
+            printf '\010\001\022\100'
+            sed '/^-/d' "$root$part" | base64 -d | tail -c +162 | head -c 64
+        } | base64 -w0)
+    elif command -v openssl >/dev/null; then
+        openssl genpkey -algorithm ed25519 -outform DER -out "$root$part.der" || return 1
+        text=$({
+            printf '\010\001\022\100'
+            tail -c 32 "$root$part.der"
+            openssl pkey -inform DER -in "$root$part.der" -pubout -outform DER | tail -c 32
+        } | base64 -w0)
+    else
+        echo 'it has neither ssh-keygen nor openssl to generate a key with; install openssh-client'
+        return 1
+    fi
+    [ ${#text} -eq @all@ ] || {
+        echo 'the generated key has an unknown form'
+        return 1
+    }
+    rm -f -- "$root$part"
+    printf '%s\n' "$text" >"$root$part" || return 1
+    sync -- "$root$part" || return 1
+    # A link replaces nothing: of two processes, both take the key of the first.
+    ln -- "$root$part" "$root$key" 2>/dev/null || [ -e "$root$key" ] || return 1
+    sync -- "$root$keys"
+}

@@ -1,0 +1,156 @@
+//! Nodes whose private keys only their hosts have.
+
+use crate::world::{APPLY, Run, World};
+use spore_drive::identity::NodeKey;
+use std::fs;
+use std::path::Path;
+
+/// The world, in whose folder the nodes have neither a key nor an id.
+fn keyless() -> World {
+    let world = World::new();
+    for host in ["h1", "h4"] {
+        forget(&world, host, "key");
+    }
+    world
+}
+
+/// Deletes the key or the id of the host's only node. What is left is a comment.
+fn forget(world: &World, host: &str, field: &str) {
+    let path = world.folder().join(format!("hosts/{host}.yaml"));
+    let text = fs::read_to_string(&path).unwrap();
+    let line = |line: &str| match line.split_once(" {id: ") {
+        _ if line.trim_start().starts_with(&format!("{field}: ")) => "    # nothing here\n".to_owned(),
+        Some((node, _)) => format!("{node}\n"),
+        None => format!("{line}\n"),
+    };
+    fs::write(path, text.lines().map(line).collect::<String>()).unwrap();
+}
+
+/// The id of the host's only node, as the folder has it.
+fn id(world: &World, host: &str) -> String {
+    let text = fs::read_to_string(world.folder().join(format!("hosts/{host}.yaml"))).unwrap();
+    let (_, id) = text.split_once("id: ").unwrap_or_else(|| panic!("{host} has no id: {text}"));
+    id.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+/// Whether any file below a folder contains a node's private key.
+fn has_private_key(folder: &Path) -> bool {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| match path.is_dir() {
+        true => has_private_key(&path),
+        false => String::from_utf8_lossy(&fs::read(&path).unwrap()).contains("CAESQ"),
+    })
+}
+
+fn apply(world: &World) -> Run {
+    world.spore(APPLY).exits(0)
+}
+
+/// The private keys never leave the hosts, and the folder gets the ids.
+#[test]
+fn hosts_generate_the_keys_of_their_nodes() {
+    let world = keyless();
+    let planned = world.spore(&["plan"]).exits(2);
+    planned.says("peer id known after key generation: the key of elders@h1, which its host generates");
+    planned.says("peer id known after key generation: the key of store@h4").says("nodes come up: store@h4");
+    world.sh("h1", "[ ! -e \"$SPORE_ROOT/tb\" ]");
+    world.spore(&["check"]).exits(0).says("`spore apply` has the host generate the key");
+
+    let applied = world.spore(&[APPLY, &["--verbose"]].concat()).exits(0);
+    applied.says("generating keys on h1, h4; their ids will be written to hosts/h1.yaml, hosts/h4.yaml");
+    applied.says("0 failed");
+    assert!(!applied.text.contains("CAESQ"), "{applied}");
+    assert!(!has_private_key(world.folder()));
+    world.spore(&["plan"]).exits(0).says("plan: nothing to do");
+    for (host, shape) in [("h1", "elders"), ("h4", "store")] {
+        let text = fs::read_to_string(world.folder().join(format!("hosts/{host}.yaml"))).unwrap();
+        assert!(text.contains("    # nothing here\n"), "{text}");
+        let key = world.sh(host, &format!("cat \"$SPORE_ROOT/tb/config/keys/{shape}.key\""));
+        assert_eq!(key.parse::<NodeKey>().unwrap().peer_id().to_string(), id(&world, host));
+        let first = world.sh(host, &format!("head -n 1 \"$SPORE_ROOT/tb/config/{shape}.yaml\""));
+        assert_eq!(first, format!("privatekey: {key}"));
+        world.sh(host, &format!("[ \"$(stat -c %a \"$SPORE_ROOT/tb/config/keys/{shape}.key\")\" = 600 ]"));
+        world.sh(host, "[ -z \"$(find \"$SPORE_ROOT/tb\" -name '.spore-key*')\" ]");
+    }
+    // Later changes go the same way.
+    world.change("shapes.yaml", "main: 5242", "main: 5243");
+    let ids = ["h1", "h4"].map(|host| id(&world, host));
+    world.spore(&["plan"]).exits(2).says("restart");
+    let applied = apply(&world);
+    assert!(!applied.text.contains("generating") && !applied.text.contains("CAESQ"), "{applied}");
+    world.spore(&["plan"]).exits(0).says("plan: nothing to do");
+    assert_eq!(["h1", "h4"].map(|host| id(&world, host)), ids);
+    world.spore(&["verify"]).exits(0);
+}
+
+/// If the apply is cut off after a host has generated a key and before its id is written, the next
+/// one finds the key.
+#[test]
+fn a_key_whose_id_was_not_written_is_found() {
+    let world = keyless();
+    let made = world.spore(&["keys", "make"]).exits(0);
+    made.says("generated").says("wrote 2 ids to hosts/h1.yaml, hosts/h4.yaml");
+    let ids = ["h1", "h4"].map(|host| id(&world, host));
+    made.says(&format!("store@h4  {}", ids[1]));
+    world.spore(&["keys", "make"]).exits(0).says("nothing to generate");
+    forget(&world, "h4", "id");
+    world.spore(&["keys", "make", "h4"]).exits(0).says(&format!("store@h4  {}  found on the host", ids[1]));
+    forget(&world, "h1", "id");
+    // A temporary file that was left is removed by the apply.
+    world.sh("h1", "echo secret >\"$SPORE_ROOT/tb/config/keys/.spore-key-1\"");
+    apply(&world).says("generating keys on h1").says("wrote 1 id to hosts/h1.yaml");
+    assert_eq!(["h1", "h4"].map(|host| id(&world, host)), ids);
+    world.sh("h1", "[ ! -e \"$SPORE_ROOT/tb/config/keys/.spore-key-1\" ]");
+    world.spore(&["plan"]).exits(0).says("plan: nothing to do");
+}
+
+/// Nodes that run already keep their keys, wherever these are, and aren't touched.
+#[test]
+fn keys_of_running_nodes_stay_where_they_are() {
+    let world = World::new();
+    apply(&world);
+    let find = "stat -c '%i %Y' \"$SPORE_ROOT\"/tb/config/*.yaml";
+    let before = ["h1", "h4"].map(|host| world.sh(host, find));
+    for host in ["h1", "h4"] {
+        forget(&world, host, "key");
+    }
+    apply(&world).says("generating keys on h1, h4").says("nothing to do");
+    assert_eq!(["h1", "h4"].map(|host| world.sh(host, find)), before);
+    world.sh("h4", "[ ! -e \"$SPORE_ROOT/tb/config/keys/store.key\" ]");
+    // The configuration is written anew with the key that is in it.
+    world.change("shapes.yaml", "main: 5242", "main: 5243");
+    apply(&world).says("0 failed");
+    world.spore(&["plan"]).exits(0).says("plan: nothing to do");
+    // A key that is gone can't be replaced by another one.
+    world.sh("h4", "rm \"$SPORE_ROOT/tb/config/store.yaml\"");
+    let lost = world.spore(&["plan"]).exits(3);
+    lost.says("it doesn't have the private key of store@h4, and the folder has only its id");
+}
+
+#[test]
+fn a_host_that_cannot_generate_a_key_is_named() {
+    let world = keyless();
+    world.spore(&["plan", "-o", "plan.json"]).exits(2);
+    let refused = world.spore(&["apply", "plan.json", "--yes"]).exits(1);
+    refused.says("it was made without these secrets").says("the key of store@h4, which its host generates");
+    let known = fs::read_to_string(world.folder().join("known_hosts")).unwrap();
+    let port = world.host("h4").address().port.to_string();
+    let without: String =
+        known.lines().filter(|line| !line.contains(&port)).map(|line| format!("{line}\n")).collect();
+    fs::write(world.folder().join("known_hosts"), without).unwrap();
+    let failed = world.spore(APPLY).exits(1);
+    failed.says("h4: ").says("1 node key could not be generated or recorded");
+    // That of the other host was recorded, and can be applied alone.
+    id(&world, "h1");
+    world.spore(&[APPLY, &["--target", "@h1"]].concat()).exits(0).says("0 failed");
+    fs::write(world.folder().join("known_hosts"), known).unwrap();
+    // A node of another network is there.
+    world.sh("h4", "mkdir -p \"$SPORE_ROOT/tb/config\" && echo 'network-fqdn: other.test' >\"$SPORE_ROOT/tb/config/x.yaml\"");
+    world.spore(APPLY).exits(1).says("its configurations name the network other.test");
+    world.sh("h4", "[ ! -e \"$SPORE_ROOT/tb/config/keys\" ]");
+}
+
+#[test]
+fn a_rehearsal_needs_no_keys_of_hosts() {
+    let world = keyless();
+    world.spore(&["rehearse"]).exits(0).says("rehearsal: succeeded");
+}
