@@ -404,7 +404,7 @@ mod tests {
             (
                 gone(Phase::Login, Some(Lost::ClosedAfter(text("maintenance until noon")))),
                 "the host closed the connection while logging in; it said: maintenance until noon",
-                "see sshd's log on the host",
+                "if that isn't the reason, see sshd's log",
             ),
             (
                 gone(Phase::Login, Some(Lost::Disconnected(text("go")))),
