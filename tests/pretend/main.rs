@@ -24,6 +24,7 @@ mod html;
 #[path = "../support/http.rs"]
 mod http;
 mod instants;
+mod keyless;
 mod killed;
 mod mail;
 mod manuals;
