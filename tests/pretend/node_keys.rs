@@ -169,7 +169,7 @@ fn a_host_replaces_the_key_of_its_node() {
 
     let rotated = world.spore(&["identity", "rotate", "elders@h1"]).exits(2);
     rotated.says("generating another key of elders@h1 on h1; its id will be written to hosts/h1.yaml");
-    rotated.says("elders@h1 gets a new identity").says("store@h4");
+    rotated.says("the node of /tb/config/elders.yaml on h1 gets a new identity").says("store@h4");
     rotated.says(&format!("      -  - /ip4/10.0.0.1/tcp/4242/p2p/{old}"));
     let new = id(&world, "h1");
     assert_ne!(new, old);
@@ -200,7 +200,7 @@ fn a_key_in_the_folder_is_replaced() {
     dry.says("hosts/h4.yaml").says("dry run: nothing was written");
     assert!(!dry.text.contains("CAESQ"), "{dry}");
     let first = rotate("store@h4");
-    first.says("store@h4 gets a new identity").says("wrote hosts/h4.yaml");
+    first.says("the node of /tb/config/store.yaml on h4 gets a new identity").says("wrote hosts/h4.yaml");
     assert!(!first.text.contains("CAESQ"), "{first}");
     // The id is written next to the key.
     let text = fs::read_to_string(world.folder().join("hosts/h4.yaml")).unwrap();
@@ -218,7 +218,7 @@ fn a_key_in_the_folder_is_replaced() {
     let old = key.parse::<NodeKey>().unwrap().peer_id().to_string();
     let rotated = rotate("elders@h1");
     rotated
-        .says("elders@h1 gets a new identity")
+        .says("the node of /tb/config/elders.yaml on h1 gets a new identity")
         .says("delete keys/elders@h1.key when the node runs with the new key");
     rotated.says(&format!("      -  - /ip4/10.0.0.1/tcp/4242/p2p/{old}"));
     let new = id(&world, "h1");
