@@ -2,7 +2,7 @@
 
 use super::{Dialect, Edits, Impossible, one_or_list};
 use crate::edit::{Change, New};
-use crate::network::Component;
+use crate::network::{Component, Draft};
 use crate::resource::{HostName, ShapeName};
 use serde_yaml::Value;
 
@@ -43,6 +43,28 @@ pub struct NewKey {
     pub id: String,
     /// The path of the file with the key.
     pub file: String,
+}
+
+/// Where the folder has the key of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlaceOfKey {
+    /// Among the hosts.
+    Here,
+    /// In this file.
+    File(String),
+    /// Neither names it.
+    Elsewhere,
+}
+
+/// The new key of a node, by where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// Only its host has it.
+    OnHost,
+    /// Among the hosts, in place of the old one.
+    Here(String),
+    /// In this file, which is another one than that of the old key.
+    File(String),
 }
 
 impl Edits<'_> {
@@ -112,6 +134,74 @@ impl Edits<'_> {
         };
         let (file, path) = self.place(Component::Hosts, if whole { &keys } else { &keys[..3] })?;
         self.edit(&file, &path, &change)
+    }
+
+    /// Where the folder has the key of a node.
+    ///
+    /// # Errors
+    /// There is no such node.
+    pub fn place_of_key(&self, host: &str, shape: &str) -> Result<PlaceOfKey, Impossible> {
+        let node = self.value(Component::Hosts, &[host, "shapes", shape])?;
+        let node = node.ok_or_else(|| Impossible::Missing(format!("node `{shape}@{host}`")))?;
+        let text = |key: &str| node.get(key).and_then(Value::as_str).map(str::to_owned);
+        Ok(match (text("key"), text("key_file")) {
+            (Some(_), _) => PlaceOfKey::Here,
+            (None, Some(file)) => PlaceOfKey::File(file),
+            (None, None) => PlaceOfKey::Elsewhere,
+        })
+    }
+
+    /// Replaces the identity of a node, which has the old id.
+    ///
+    /// # Errors
+    /// There is no such node, or it has another id by now, or the file can't be edited safely.
+    pub fn renew(
+        &mut self,
+        host: &str,
+        shape: &str,
+        old: &str,
+        id: &str,
+        key: &Renewed,
+    ) -> Result<(), Impossible> {
+        let node = ["shapes", shape];
+        let at = |field| [host, node[0], node[1], field];
+        // In this order, a file is sound after each of the edits only if it holds both; they are
+        // written at once.
+        match key {
+            Renewed::OnHost => {}
+            Renewed::Here(text) => self.set_text(&at("key"), text)?,
+            Renewed::File(file) => self.set_text(&at("key_file"), file)?,
+        }
+        match self.value(Component::Hosts, &at("id"))? {
+            Some(Value::String(there)) if there == id => Ok(()),
+            Some(Value::String(there)) if there == old => self.set_text(&at("id"), id),
+            None | Some(Value::Null) if *key != Renewed::OnHost => self.set_id(host, shape, id),
+            _ => {
+                let file = self.place(Component::Hosts, &at("id"))?.0;
+                Err(Impossible::Exists(format!("another id of `{shape}@{host}`"), file))
+            }
+        }
+    }
+
+    /// Writes the ids of nodes that are derived from their keys next to these keys, in the files that
+    /// change anyway. Where that can't be done safely, a node does without.
+    pub fn write_derived_ids(&mut self, draft: &Draft) {
+        for (host, nodes) in draft.hosts.iter().map(|(name, host)| (name.as_str(), &host.nodes)) {
+            for (shape, node) in nodes.iter().filter(|(_, node)| node.key.is_some()) {
+                let Some(id) = &node.id else { continue };
+                let changes = |(file, _): (String, _)| self.changed.iter().any(|change| change.path == file);
+                let is_named =
+                    self.place_of_key(host, shape.as_str()).is_ok_and(|place| place != PlaceOfKey::Elsewhere);
+                if is_named && self.place(Component::Hosts, &[host]).is_ok_and(changes) {
+                    let _ = self.set_id(host, shape.as_str(), &id.to_string());
+                }
+            }
+        }
+    }
+
+    fn set_text(&mut self, keys: &[&str], text: &str) -> Result<(), Impossible> {
+        let (file, path) = self.place(Component::Hosts, keys)?;
+        self.edit(&file, &path, &Change::Set(New::text(text)))
     }
 
     /// Removes a host, and its nodes from the elders.

@@ -19,7 +19,7 @@ mod tests;
 
 pub use arguments::{Degrees, NotAnSshd, NotDegrees, Sshd};
 pub use create::{LAST, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY, create};
-pub use hosts::{NewHost, NewKey, NewNode};
+pub use hosts::{NewHost, NewKey, NewNode, PlaceOfKey, Renewed};
 pub use logins::NewLogin;
 pub use shapes::{NewShape, ShapeChange};
 

@@ -5,7 +5,7 @@ mod tools;
 
 pub(crate) use author::{
     BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, InitOptions,
-    KeyAddOptions, KeyCommand, ListFormat, ShapeCommand, ShapeOptions,
+    KeyAddOptions, KeyCommand, ListFormat, NodeArg, ShapeCommand, ShapeOptions,
 };
 pub(crate) use tools::{
     CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, ManOptions, SchemaOptions,
@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 const AFTER_HELP: &str = "\
-Also: init, networks, host, shape, bootstrap, keys, graph, dns, schema, completions, man.
+Also: init, networks, host, shape, bootstrap, keys, identity, graph, dns, schema, completions, man.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -137,6 +137,9 @@ pub(crate) enum Command {
     /// Have hosts generate the keys of nodes
     #[command(subcommand, hide = true, after_help = "Example: spore keys make")]
     Keys(KeysCommand),
+    /// Replace the key and the id of a node
+    #[command(subcommand, hide = true, after_help = "Example: spore identity rotate members@h3")]
+    Identity(IdentityCommand),
     /// Create the folder of a new network
     #[command(
         hide = true,
@@ -450,6 +453,30 @@ pub(crate) enum KeysCommand {
         mut_arg("rehash", |rehash| rehash.hide(true))
     )]
     Make(HostsOptions),
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum IdentityCommand {
+    /// Give a node another key and id, and show the plan: the node's change, and all that it entails
+    #[command(
+        after_help = "Example: spore identity rotate members@h3\nA key in the folder is replaced there; a key that only the host has is replaced by its host,\nwhich keeps the old one until the apply. Exit codes: as for spore plan.",
+        mut_arg("rehash", |rehash| rehash.hide(true))
+    )]
+    Rotate(RotateOptions),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct RotateOptions {
+    /// The node
+    #[arg(value_name = "SHAPE@HOST")]
+    pub(crate) node: NodeArg,
+    /// Only show the difference; write nothing, and contact no host
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) folder: FolderOptions,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionOptions,
 }
 
 #[derive(Clone, Debug, ClapArgs)]

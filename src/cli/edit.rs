@@ -1,5 +1,6 @@
-//! The commands that edit the folder: `spore host`, `shape`, `bootstrap` and `key add`. Each shows
-//! the difference, checks the folder as it would be, and only then writes it.
+//! The commands that edit the folder: `spore host`, `shape`, `bootstrap`, `key add` and, if the folder
+//! has the node's key, `identity rotate`. Each shows the difference, checks the folder as it would be,
+//! and only then writes it.
 
 use super::args::{
     Args, BootstrapCommand, EditOptions, HostAddOptions, HostCommand, HostImportOptions, KeyAddOptions,
@@ -10,17 +11,18 @@ use super::{CommandError, Exit, folder, terminal};
 use crate::artifact::{Regular, leads_out};
 use crate::author::inventory::{self, Listed};
 use crate::author::{
-    Degrees, Edits, FileChange, Impossible, NewHost, NewKey, NewLogin, NewNode, NewShape, ShapeChange,
+    Degrees, Edits, FileChange, Impossible, NewHost, NewKey, NewLogin, NewNode, NewShape, PlaceOfKey,
+    Renewed, ShapeChange,
 };
 use crate::check;
-use crate::identity::NodeKey;
+use crate::identity::{NodeKey, PeerId};
 use crate::network::{Draft, Files, Finding, Severity, shown};
 use crate::render;
 use crate::resource::{HostName, NodeName, ShapeName};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// The folder that is edited.
 struct Folder<'f> {
@@ -96,6 +98,77 @@ pub(crate) fn add_key(args: &Args, options: &KeyAddOptions) -> miette::Result<Ex
     })
 }
 
+/// Gives a node whose key the folder has another one.
+pub(super) fn renew(
+    args: &Args,
+    options: &EditOptions,
+    node: &NodeName,
+    old: &PeerId,
+) -> miette::Result<Exit> {
+    let (host, shape) = (node.host.as_str(), node.shape.as_str());
+    edit(args, options, |edits, folder| {
+        let place = edits.place_of_key(host, shape).map_err(|error| impossible(&error))?;
+        let (key, renewed, note) = match place {
+            PlaceOfKey::Here => {
+                let key = NodeKey::generate();
+                let text = text_of(&key);
+                (key, Renewed::Here(text), String::new())
+            }
+            PlaceOfKey::File(file) if is_inside(folder.path, &file) => {
+                let new = next_file(&file);
+                let (key, text) = key_in(folder.path, &new)?;
+                if key.peer_id() == *old {
+                    let help = format!("remove {new}: spore generates a new one");
+                    return Err(CommandError::new(format!("{new} has the same key as {file}"), help).into());
+                }
+                let mut note = format!("delete {file} when the node runs with the new key");
+                match text {
+                    Some(text) => edits.secret(&new, text).map_err(|error| impossible(&error))?,
+                    None => {
+                        note.insert_str(0, &format!("the key in {new}, which was there already, is used\n"))
+                    }
+                }
+                (key, Renewed::File(new), note)
+            }
+            PlaceOfKey::File(_) | PlaceOfKey::Elsewhere => {
+                let what = format!("the key of {node} isn't in the network's folder");
+                let help = format!(
+                    "replace the key where it is (`spore key node` prints a new one), and delete the `id` of \
+                     {node} in the folder, if there is one"
+                );
+                return Err(CommandError::new(what, help).into());
+            }
+        };
+        let id = key.peer_id().to_string();
+        edits.renew(host, shape, &old.to_string(), &id, &renewed).map_err(|error| impossible(&error))?;
+        Ok(note)
+    })
+}
+
+/// Whether a file that the folder names is in the folder.
+fn is_inside(folder: &Path, file: &str) -> bool {
+    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    Path::new(file).components().all(is_plain) && folder.join(file).exists()
+}
+
+/// The file of the key that follows the one in `file`: `keys/elders@h1@2.key` after
+/// `keys/elders@h1.key`. Names of hosts and shapes have no `@`.
+fn next_file(file: &str) -> String {
+    let name = file.rfind('/').map_or(0, |slash| slash + 1);
+    let (stem, ending) = match file[name..].rfind('.') {
+        Some(dot) if dot > 0 => file.split_at(name + dot),
+        _ => (file, ""),
+    };
+    match stem.rsplit_once('@') {
+        Some((node, number))
+            if node[name.min(node.len())..].contains('@') && number.parse::<u32>().is_ok() =>
+        {
+            format!("{node}@{}{ending}", number.parse::<u32>().unwrap_or_default().saturating_add(1))
+        }
+        _ => format!("{stem}@2{ending}"),
+    }
+}
+
 /// Runs an edit: reads the folder, lets `make` change it, shows the difference, checks the result
 /// and writes it. `make` returns a note for the user.
 fn edit(
@@ -117,6 +190,7 @@ fn edit(
     let draft = Draft::from_files(&files, secrets);
     let mut edits = Edits::new(&files);
     let note = make(&mut edits, &Folder { path: &path, draft: &draft })?;
+    edits.write_derived_ids(&draft);
     let changes = edits.finish();
     if changes.is_empty() {
         terminal::out("nothing to change\n");
@@ -368,12 +442,19 @@ fn logins(draft: &Draft, user: Option<&str>, named: &[String]) -> miette::Result
 /// command was cut off or the host was removed and comes back.
 fn new_node(folder: &Path, shape: &ShapeName, host: &HostName) -> miette::Result<(NewNode, Option<String>)> {
     let key_file = format!("keys/{shape}@{host}.key");
-    let path = folder.join(&key_file);
+    let (key, text) = key_in(folder, &key_file)?;
+    let key = NewKey { id: key.peer_id().to_string(), file: key_file };
+    Ok((NewNode { shape: shape.clone(), key: Some(key) }, text))
+}
+
+/// The key in a file, or a new key and the text of the file.
+fn key_in(folder: &Path, key_file: &str) -> miette::Result<(NodeKey, Option<String>)> {
+    let path = folder.join(key_file);
     let unusable = |why: String| {
         let help = "fix or remove it: spore generates a new one".to_owned();
         CommandError::because(format!("can't use {key_file}"), Some(help), Some(why))
     };
-    let (key, text) = match path.symlink_metadata() {
+    Ok(match path.symlink_metadata() {
         Ok(_) => {
             let root = folder.canonicalize().map_err(|error| unusable(error.to_string()))?;
             if leads_out(&path, &root) {
@@ -386,12 +467,14 @@ fn new_node(folder: &Path, shape: &ShapeName, host: &HostName) -> miette::Result
         }
         Err(_) => {
             let key = NodeKey::generate();
-            let text = format!("{}\n", String::from_utf8_lossy(key.expose().expose()).trim_end());
+            let text = format!("{}\n", text_of(&key));
             (key, Some(text))
         }
-    };
-    let key = NewKey { id: key.peer_id().to_string(), file: key_file };
-    Ok((NewNode { shape: shape.clone(), key: Some(key) }, text))
+    })
+}
+
+fn text_of(key: &NodeKey) -> String {
+    String::from_utf8_lossy(key.expose().expose()).trim_end().to_owned()
 }
 
 /// A note on the files with keys of a host's nodes.

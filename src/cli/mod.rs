@@ -16,6 +16,7 @@ mod facts;
 mod folder;
 mod format;
 mod graph;
+mod identity;
 mod init;
 mod key;
 mod known_hosts;
@@ -169,6 +170,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Key(command) => Ok(key::run(command)),
         Command::Keys(KeysCommand::Make(options)) => {
             until_interrupted("keys", true, node_keys::run(args.clone(), options.clone())).await
+        }
+        Command::Identity(command) => {
+            until_interrupted("identity", true, identity::run(args.clone(), command.clone())).await
         }
         Command::Init(options) => init::run(args, options),
         Command::Networks => init::list(),

@@ -1,6 +1,7 @@
 //! Has hosts generate the keys of the nodes that have neither a key nor an id in the folder, and
 //! writes their ids there: `spore keys make`, which does only that, and the first step of `spore
-//! apply`. Wherever this is cut off, the next time finds what has been generated.
+//! apply`. `spore identity rotate` has a host generate another key in the same way. Wherever this is
+//! cut off, the next time finds what has been generated.
 
 use super::args::{Args, ConnectionOptions, FolderOptions, HostsOptions, PlanOptions};
 use super::attendant::attendant;
@@ -8,12 +9,12 @@ use super::replace::Locked;
 use super::routes::Routes;
 use super::survey::sudo_password;
 use super::{CommandError, Exit, edit, folder, secrets, terminal, trust};
-use crate::author::{Edits, FileChange};
+use crate::author::{Edits, FileChange, Renewed};
 use crate::check;
 use crate::identity::PeerId;
 use crate::network::{Draft, Files, Keeper, Network, Secrets};
 use crate::plan::Unplanned;
-use crate::plan::node_keys::{NodeKeyReport, read, request};
+use crate::plan::node_keys::{NodeKeyReport, read, renewal, request};
 use crate::remote::{RemoteLimits, SudoPassword, Target, gather};
 use crate::render;
 use crate::resource::{HostName, NodeName, SecretBytes};
@@ -73,9 +74,30 @@ pub(super) async fn before_apply(args: &Args, options: &PlanOptions) -> miette::
     keyless.make(args, &options.folder, &options.connection).await?.conclude("apply")
 }
 
-/// Nodes with neither a key nor an id.
+/// Has a host generate another key for its node, which has the old id, and writes the new id.
+///
+/// # Errors
+/// The key can't be generated, or its id can't be written.
+pub(super) async fn renew(
+    args: &Args,
+    network: Network,
+    node: &NodeName,
+    old: PeerId,
+    folder: &FolderOptions,
+    connection: &ConnectionOptions,
+) -> miette::Result<()> {
+    let identity = network.hosts.get(&node.host).and_then(|host| host.nodes.get(&node.shape));
+    let files = identity.iter().map(|identity| identity.shape.place.file().to_owned()).collect();
+    let nodes = BTreeMap::from([(node.host.clone(), vec![node.clone()])]);
+    let keyless = Keyless { network, nodes, files, old: Some(old) };
+    keyless.make(args, folder, connection).await?.conclude("identity")
+}
+
+/// Nodes with neither a key nor an id, or one that gets another key.
 struct Keyless {
     network: Network,
+    /// The id of the key that is replaced.
+    old: Option<PeerId>,
     nodes: BTreeMap<HostName, Vec<NodeName>>,
     /// The files of the folder that lack their ids.
     files: BTreeSet<String>,
@@ -103,7 +125,7 @@ impl Keyless {
                 }
             }
         }
-        (!nodes.is_empty()).then_some(Self { network, nodes, files })
+        (!nodes.is_empty()).then_some(Self { network, old: None, nodes, files })
     }
 
     /// Has the hosts generate the keys, and writes the ids into the folder.
@@ -113,11 +135,14 @@ impl Keyless {
         folder: &FolderOptions,
         connection: &ConnectionOptions,
     ) -> miette::Result<Made> {
-        terminal::note(&format!(
-            "generating keys on {}; their ids will be written to {}",
-            render::some_of(self.nodes.keys().map(HostName::to_string)),
-            render::some_of(self.files.iter().cloned()),
-        ));
+        let hosts = render::some_of(self.nodes.keys().map(HostName::to_string));
+        let files = render::some_of(self.files.iter().cloned());
+        terminal::note(&match (&self.old, self.nodes.values().flatten().next()) {
+            (Some(_), Some(node)) => {
+                format!("generating another key of {node} on {hosts}; its id will be written to {files}")
+            }
+            _ => format!("generating keys on {hosts}; their ids will be written to {files}"),
+        });
         let mut made = self.ask(connection).await?;
         if !made.ids.is_empty() {
             block_in_place(|| self.write(args, folder, &mut made))?;
@@ -127,7 +152,7 @@ impl Keyless {
 
     /// Has the hosts generate the keys, unless they have them.
     async fn ask(&self, options: &ConnectionOptions) -> miette::Result<Made> {
-        let Self { network, nodes, files: _ } = self;
+        let Self { network, nodes, .. } = self;
         let only: BTreeSet<HostName> = nodes.keys().cloned().collect();
         let host_keys = trust::host_keys(options, network, Some(&only)).await?;
         let sudo = sudo_password(options).await?;
@@ -149,7 +174,7 @@ impl Keyless {
                         route,
                         sudo: sudo.clone(),
                         nodes: Vec::new(),
-                        script: SecretBytes::new(request(&network.domain.root, nodes)),
+                        script: SecretBytes::new(self.script(nodes)),
                     }),
                     Err(why) => made.fail(&host.name, &why),
                 }
@@ -168,6 +193,16 @@ impl Keyless {
         Ok(made)
     }
 
+    /// What a host is asked for these nodes.
+    fn script(&self, nodes: &[NodeName]) -> String {
+        let root = &self.network.domain.root;
+        match (&self.old, nodes) {
+            // Only the ids of keys that hosts can have generated get here.
+            (Some(old), [node]) => renewal(root, node, old).unwrap_or_default(),
+            _ => request(root, nodes),
+        }
+    }
+
     /// Writes the ids. Those that can't be written are among the failures.
     fn write(&self, args: &Args, options: &FolderOptions, made: &mut Made) -> miette::Result<()> {
         let path = &self.network.folder;
@@ -180,7 +215,12 @@ impl Keyless {
         let mut edits = Edits::new(&files);
         let mut written = 0;
         for (NodeName { shape, host, .. }, (id, _)) in &made.ids {
-            match edits.set_id(host.as_str(), shape.as_str(), &id.to_string()) {
+            let (host, shape, id) = (host.as_str(), shape.as_str(), id.to_string());
+            let set = match &self.old {
+                Some(old) => edits.renew(host, shape, &old.to_string(), &id, &Renewed::OnHost),
+                None => edits.set_id(host, shape, &id),
+            };
+            match set {
                 Ok(()) => written += 1,
                 Err(error) => {
                     let by_hand = error.by_hand().map(|help| format!("; {help}")).unwrap_or_default();
@@ -188,13 +228,14 @@ impl Keyless {
                 }
             }
         }
+        let draft = |files: &Files| Draft::from_files(files, Secrets::Needed);
+        edits.write_derived_ids(&draft(&files));
         let changes = edits.finish();
         let bytes = |change: &FileChange| change.after.clone().map(String::into_bytes);
         let after: Vec<(&str, Option<Vec<u8>>)> =
             changes.iter().map(|change| (change.path.as_str(), bytes(change))).collect();
         let after = after.iter().map(|(path, bytes)| (*path, bytes.as_deref()));
         let after = Files::read_with(path, &outside, after).map_err(|error| failed("read", error))?;
-        let draft = |files: &Files| Draft::from_files(files, Secrets::Needed);
         edit::accept(args, &draft(&files), draft(&after))?;
         edit::write(&locked, &changes)?;
         let files = changes.iter().map(|change| change.path.clone());

@@ -24,6 +24,12 @@ impl Locked {
     pub(crate) fn new(folder: &Path) -> io::Result<Self> {
         let root = folder.canonicalize()?;
         let lock = lock(&root)?;
+        for entry in fs::read_dir(&root)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                sweep(&entry.path());
+            }
+        }
         Ok(Self { folder: folder.to_owned(), root, _lock: lock })
     }
 
@@ -63,7 +69,22 @@ impl Locked {
 pub(crate) fn lock(folder: &Path) -> io::Result<File> {
     let lock = File::open(folder)?;
     lock.lock()?;
+    sweep(folder);
     Ok(lock)
+}
+
+/// The start of the names of files that are going to replace others.
+const NEW: &str = ".spore-new-";
+
+/// Removes what a process that was killed has left in a folder. Whoever writes such a file has the
+/// folder locked.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(NEW)) {
+            // Without the permission to remove it, the file does no harm, and the edit may succeed.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// The file that a link leads to, or the path itself. It doesn't have to exist, unless a link
@@ -101,7 +122,7 @@ pub(crate) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     // Until it is renamed, only its owner may read it.
-    let mut replacement = tempfile::NamedTempFile::new_in(parent)?;
+    let mut replacement = tempfile::Builder::new().prefix(NEW).tempfile_in(parent)?;
     replacement.write_all(bytes)?;
     if let Some(before) = &before {
         let own = replacement.as_file().metadata()?;
@@ -191,6 +212,20 @@ mod tests {
             assert_eq!(error.to_string(), "it has changed in the meantime");
             assert_eq!(fs::read_to_string(&file).ok().as_deref(), now);
         }
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("keys")).unwrap();
+        for name in [".spore-new-1", "keys/.spore-new-2", "keys/kept", ".kept"] {
+            fs::write(at(name), "secret").unwrap();
+        }
+        drop(Locked::new(folder.path()).unwrap());
+        let is_there = |name: &&str| at(name).exists();
+        let left = [".spore-new-1", "keys/.spore-new-2", "keys/kept", ".kept"];
+        assert_eq!(left.iter().copied().filter(is_there).collect::<Vec<_>>(), ["keys/kept", ".kept"]);
     }
 
     /// Each of these reads the file, adds a line to it and writes it, as a command does.

@@ -318,7 +318,7 @@ impl Daemon {
         }
     }
 
-    /// The shell function `make_key`, which needs those of [`Daemon::finding_keys`].
+    /// The shell functions `make_key` and `renew_key`, which need those of [`Daemon::finding_keys`].
     pub fn making_keys(self) -> &'static str {
         match self {
             Self::Tau => tau::private_key::making(),

@@ -1,12 +1,12 @@
-//! The keys of nodes that their hosts generate: the request to a host ([`request`]), and its answer
-//! ([`read`]).
+//! The keys of nodes that their hosts generate: the request to a host ([`request`], [`renewal`]), and
+//! its answer ([`read`]).
 //!
 //! This precedes a plan, because configurations contain the ids of other nodes, and every file is
-//! identified by its digest. A private key never leaves its host, and is never replaced: a host that
-//! has the key of a node already, in whatever way it got there, reports that one.
+//! identified by its digest. A private key never leaves its host. Only a [`renewal`] replaces it: a
+//! host that has the key of a node already, in whatever way it got there, reports that one.
 
 use crate::daemon::Daemon;
-use crate::identity::{PeerId, peer_id_of_public_half};
+use crate::identity::{PeerId, peer_id_of_public_half, public_half_of_peer_id};
 use crate::resource::{NodeName, Printable, Redactor, Untrusted};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -28,14 +28,34 @@ pub enum NodeKeyReport {
 
 /// A script that generates the keys of these nodes of one host, unless the host has them.
 pub fn request(network: &str, nodes: &[NodeName]) -> String {
+    script(nodes, |node| vec!["make_key".to_owned(), path_of(node), network.to_owned()])
+}
+
+/// A script that generates another key for a node, in place of the key with this id. If the host has
+/// another key already, because an earlier command was cut off before the id was written, it is
+/// found. The old key stays in the configuration until that is replaced. `None` if the id is that
+/// of a key that a host can't have generated.
+pub fn renewal(network: &str, node: &NodeName, old: &PeerId) -> Option<String> {
+    let public = public_half_of_peer_id(old)?;
+    let words =
+        |node: &NodeName| vec!["renew_key".to_owned(), path_of(node), network.to_owned(), public.clone()];
+    Some(script(std::slice::from_ref(node), words))
+}
+
+fn path_of(node: &NodeName) -> String {
+    node.daemon.config_path(&node.shape)
+}
+
+/// A script that runs a command for each node.
+fn script(nodes: &[NodeName], command: impl Fn(&NodeName) -> Vec<String>) -> String {
     let mut text = String::from("(\nLC_ALL=C\nexport LC_ALL\nroot=${SPORE_ROOT-}\n");
     for daemon in Daemon::ALL {
         text.push_str(daemon.finding_keys());
         text.push_str(daemon.making_keys());
-        for NodeName { shape, .. } in nodes.iter().filter(|node| node.daemon == *daemon) {
-            let words = [daemon.config_path(shape), network.to_owned()];
-            let words = words.map(|word| shlex::try_quote(&word).unwrap_or_default().into_owned());
-            text.push_str(&format!("make_key {} {}\n", words[0], words[1]));
+        for node in nodes.iter().filter(|node| node.daemon == *daemon) {
+            let words = command(node);
+            text.push_str(&shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default());
+            text.push('\n');
         }
     }
     text + "echo end\n) </dev/null\n"
@@ -86,14 +106,17 @@ mod tests {
     /// Asks a host whose files are below `root` for the keys of these nodes, with these commands.
     fn ask(root: &Path, shapes: &[&str], path: &str) -> Vec<NodeKeyReport> {
         let nodes: Vec<NodeName> = shapes.iter().map(|shape| node(shape)).collect();
-        let script = request("example.org", &nodes);
+        run(root, &request("example.org", &nodes), &nodes, path)
+    }
+
+    fn run(root: &Path, script: &str, nodes: &[NodeName], path: &str) -> Vec<NodeKeyReport> {
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", &script]).env_clear().env("PATH", path).env("SPORE_ROOT", root);
+        shell.args(["-c", script]).env_clear().env("PATH", path).env("SPORE_ROOT", root);
         let said = shell.output().unwrap();
         assert_eq!(String::from_utf8_lossy(&said.stderr), "");
         let answer = String::from_utf8(said.stdout).unwrap();
         assert!(answer.ends_with("end\n"), "{answer}");
-        read(&Untrusted::new(answer), &nodes, &Redactor::default()).into_values().collect()
+        read(&Untrusted::new(answer), nodes, &Redactor::default()).into_values().collect()
     }
 
     fn key_of(root: &Path, shape: &str) -> NodeKey {
@@ -107,7 +130,20 @@ mod tests {
     /// A folder with links to all commands of this machine except these.
     fn without(commands: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["base64", "head", "ln", "mkdir", "openssl", "rm", "sed", "ssh-keygen", "sync", "tail"] {
+        for name in [
+            "base64",
+            "flock",
+            "head",
+            "ln",
+            "mkdir",
+            "mv",
+            "openssl",
+            "rm",
+            "sed",
+            "ssh-keygen",
+            "sync",
+            "tail",
+        ] {
             let there = ["/usr/bin", "/bin"].map(|bin| Path::new(bin).join(name));
             if let Some(there) = there.iter().find(|there| there.exists() && !commands.contains(&name)) {
                 std::os::unix::fs::symlink(there, folder.path().join(name)).unwrap();
@@ -136,6 +172,43 @@ mod tests {
             assert_eq!(again.iter().filter(|report| is_the_same(report)).count(), 1, "{again:?}");
             assert_eq!(again.len(), 2);
         }
+    }
+
+    #[test]
+    fn a_renewal_replaces_a_key_once() {
+        let (root, path) = (tempfile::tempdir().unwrap(), without(&[]));
+        let (root, path) = (root.path(), path.path().to_str().unwrap());
+        let (node, config) = (node("store"), root.join(config("store.yaml")));
+        let renew = |old: &PeerId| {
+            let script = renewal("example.org", &node, old).unwrap();
+            run(root, &script, std::slice::from_ref(&node), path).remove(0)
+        };
+        let [NodeKeyReport::Key { id: first, .. }] = ask(root, &["store"], path)[..] else {
+            panic!("no key")
+        };
+        let text = String::from_utf8_lossy(key_of(root, "store").expose().expose()).into_owned();
+        fs::write(&config, format!("privatekey: {text}\nnetwork-fqdn: example.org\n")).unwrap();
+        // Of several processes, all get the same new key.
+        let reports: Vec<NodeKeyReport> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| renew(&first))).collect();
+            asking.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let second = key_of(root, "store").peer_id();
+        assert_ne!(second, first);
+        for report in reports {
+            assert!(matches!(report, NodeKeyReport::Key { id, .. } if id == second), "{report:?}");
+        }
+        // The id wasn't written: the same key is found, and the old one is where the node has it.
+        assert_eq!(renew(&first), NodeKeyReport::Key { id: second, is_new: false });
+        assert!(fs::read_to_string(&config).unwrap().contains(&text));
+        // The id was written, but the node doesn't run with it yet: the next one would be lost.
+        let NodeKeyReport::Failed(why) = renew(&second) else { panic!() };
+        assert!(why.as_str().contains("run `spore apply` first"), "{why}");
+        assert_eq!(key_of(root, "store").peer_id(), second);
+        // The key of a node that has never run is replaced.
+        fs::remove_file(&config).unwrap();
+        assert!(matches!(renew(&second), NodeKeyReport::Key { is_new: true, .. }));
+        assert_eq!(fs::read_dir(root.join(self::config("keys"))).unwrap().count(), 1);
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod saved;
 mod scheduler;
 mod selftest;
 mod services;
+mod session;
 mod staged;
 mod surroundings;
 mod takeover;
@@ -112,6 +113,7 @@ fn main() -> ExitCode {
         trial("services::engines", services::engines),
         trial("services::ipv6", services::ipv6),
         trial("services::what_is_left_alone", services::what_is_left_alone),
+        trial("session::from_init", session::from_init),
         trial("staged::what_cannot_run", staged::what_cannot_run),
         trial("surroundings::engine_and_plugins", surroundings::engine_and_plugins),
         trial("surroundings::firewall", surroundings::firewall),

@@ -61,10 +61,15 @@ impl World {
         begun
     }
 
+    /// Waits until the locks of a killed controller are released.
+    pub(crate) fn wait_for_unlock(&self) {
+        self.hosts.iter().for_each(|host| wait_for_unlock(&self.host(host).root().join("run")));
+    }
+
     /// Asserts that no receipt that counts says something that isn't true, and that nothing that
     /// an apply has changed is attributed to a host. Nothing else has changed the hosts.
     pub(crate) fn no_receipt_is_ahead(&self, what: &str) {
-        ["h1", "h4"].iter().for_each(|host| wait_for_unlock(&self.host(host).root().join("run")));
+        self.wait_for_unlock();
         for command in ["verify", "drift"] {
             let run = self.spore(&[command]);
             assert!(matches!(run.code, Some(0 | 3)), "{what}: {command}: {run}");

@@ -24,6 +24,7 @@ mod html;
 #[path = "../support/http.rs"]
 mod http;
 mod instants;
+mod keyless;
 mod killed;
 mod mail;
 mod manuals;
@@ -43,6 +44,8 @@ mod saved;
 #[path = "../support/schema.rs"]
 mod schema;
 mod schemas;
+#[path = "../support/session.rs"]
+mod session;
 #[path = "../support/ssh_agent.rs"]
 mod ssh_agent;
 #[expect(dead_code, reason = "another test uses the rest")]

@@ -105,8 +105,7 @@ fn every_command_has_a_man_page_that_renders() {
         if reads {
             let mut man = Command::new("man");
             man.arg("-l").arg(&file).env("MANWIDTH", "120").env("LC_ALL", "C");
-            let title = format!("{name} - ");
-            Run::of(man.stdin(Stdio::null())).exits(0).says("NAME").says(&title).says("--help");
+            Run::of(man.stdin(Stdio::null())).exits(0).says("NAME").says(&name).says("--help");
         }
     }
     let first = fs::read_to_string(directory.join("spore.1")).unwrap();

@@ -154,3 +154,122 @@ fn a_rehearsal_needs_no_keys_of_hosts() {
     let world = keyless();
     world.spore(&["rehearse"]).exits(0).says("rehearsal: succeeded");
 }
+
+/// A key that only its host has is replaced there, and the apply puts it into use.
+#[test]
+fn a_host_replaces_the_key_of_its_node() {
+    let world = keyless();
+    apply(&world);
+    let old = id(&world, "h1");
+    let key = || world.sh("h1", "cat \"$SPORE_ROOT/tb/config/keys/elders.key\"");
+    let in_use = || world.sh("h1", "head -n 1 \"$SPORE_ROOT/tb/config/elders.yaml\"");
+    let (first, running) = (key(), in_use());
+    world.spore(&["identity", "rotate", "elders@h1", "--dry-run"]).exits(0).says("dry run: nothing was done");
+    assert_eq!((key(), id(&world, "h1")), (first.clone(), old.clone()));
+
+    let rotated = world.spore(&["identity", "rotate", "elders@h1"]).exits(2);
+    rotated.says("generating another key of elders@h1 on h1; its id will be written to hosts/h1.yaml");
+    rotated.says("the node of /tb/config/elders.yaml on h1 gets a new identity").says("store@h4");
+    rotated.says(&format!("      -  - /ip4/10.0.0.1/tcp/4242/p2p/{old}"));
+    let new = id(&world, "h1");
+    assert_ne!(new, old);
+    assert_eq!(key().parse::<NodeKey>().unwrap().peer_id().to_string(), new);
+    assert_eq!(in_use(), running, "the node has its old key until the apply");
+    // The answer or the id was lost: the same key is found, and nothing has changed for the node.
+    world.change("hosts/h1.yaml", &new, &old);
+    world.spore(&["plan"]).exits(0).says("nothing to do");
+    world.spore(&["identity", "rotate", "elders@h1"]).exits(2);
+    assert_eq!(id(&world, "h1"), new);
+    // A key that isn't in use yet isn't replaced.
+    world.spore(&["identity", "rotate", "elders@h1"]).exits(1).says("run `spore apply` first");
+    world.spore(APPLY).exits(1).says("--allow-destructive");
+    world.spore(&[APPLY, &["--allow-destructive"]].concat()).exits(0).says("0 failed");
+    assert_eq!(in_use(), format!("privatekey: {}", key()));
+    world.spore(&["plan"]).exits(0).says("nothing to do");
+    world.spore(&["verify"]).exits(0);
+    assert!(!rotated.text.contains("CAESQ"), "{rotated}");
+}
+
+/// A key that the folder has is replaced there, in place or in a file of its own.
+#[test]
+fn a_key_in_the_folder_is_replaced() {
+    let world = World::new();
+    apply(&world);
+    let rotate = |node: &str| world.spore(&["identity", "rotate", node]).exits(2);
+    let dry = world.spore(&["identity", "rotate", "store@h4", "--dry-run"]).exits(0);
+    dry.says("hosts/h4.yaml").says("dry run: nothing was written");
+    assert!(!dry.text.contains("CAESQ"), "{dry}");
+    let first = rotate("store@h4");
+    first.says("the node of /tb/config/store.yaml on h4 gets a new identity").says("wrote hosts/h4.yaml");
+    assert!(!first.text.contains("CAESQ"), "{first}");
+    // The id is written next to the key.
+    let text = fs::read_to_string(world.folder().join("hosts/h4.yaml")).unwrap();
+    let key: NodeKey =
+        text.split("key: ").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+    assert_eq!(key.peer_id().to_string(), id(&world, "h4"));
+
+    // The key of an elder, in a file.
+    let file = world.folder().join("hosts/h1.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let (above, key) = text.split_once("key: ").unwrap();
+    let (key, below) = key.split_once('\n').unwrap();
+    fs::write(world.folder().join("keys/elders@h1.key"), format!("{key}\n")).unwrap();
+    fs::write(&file, format!("{above}key_file: keys/elders@h1.key\n{below}")).unwrap();
+    let old = key.parse::<NodeKey>().unwrap().peer_id().to_string();
+    let rotated = rotate("elders@h1");
+    rotated
+        .says("the node of /tb/config/elders.yaml on h1 gets a new identity")
+        .says("delete keys/elders@h1.key when the node runs with the new key");
+    rotated.says(&format!("      -  - /ip4/10.0.0.1/tcp/4242/p2p/{old}"));
+    let new = id(&world, "h1");
+    let second = fs::read_to_string(world.folder().join("keys/elders@h1@2.key")).unwrap();
+    assert_eq!(second.trim().parse::<NodeKey>().unwrap().peer_id().to_string(), new);
+    assert_eq!(fs::read_to_string(world.folder().join("keys/elders@h1.key")).unwrap(), format!("{key}\n"));
+    // An interrupted command has left the key: it is used.
+    world.change("hosts/h1.yaml", "keys/elders@h1@2.key", "keys/elders@h1.key");
+    world.change("hosts/h1.yaml", &new, &old);
+    rotate("elders@h1").says("the key in keys/elders@h1@2.key, which was there already, is used");
+    assert_eq!(id(&world, "h1"), new);
+    world.spore(&[APPLY, &["--allow-destructive"]].concat()).exits(0).says("0 failed");
+    world.spore(&["plan"]).exits(0).says("nothing to do");
+    assert!(world.sh("h4", "cat \"$SPORE_ROOT/tb/config/store.yaml\"").contains(&new));
+    rotate("elders@h1").says("keys/elders@h1@3.key");
+
+    world.spore(&["identity", "rotate", "store@h1"]).exits(1).says("the folder has no node store@h1");
+    fs::create_dir_all(world.folder().join("elsewhere/keys")).unwrap();
+    fs::rename(
+        world.folder().join("keys/elders@h1@3.key"),
+        world.folder().join("elsewhere/keys/elders@h1@3.key"),
+    )
+    .unwrap();
+    let refused = world.spore(&["identity", "rotate", "elders@h1", "--secrets", "elsewhere"]).exits(1);
+    refused.says("the key of elders@h1 isn't in the network's folder");
+}
+
+/// A command that changes a file writes the ids that are derived from the keys in it.
+#[test]
+fn ids_are_written_next_to_their_keys() {
+    let world = World::new();
+    let ids = || {
+        ["h1", "h4"].map(|host| {
+            fs::read_to_string(world.folder().join(format!("hosts/{host}.yaml"))).unwrap().contains("id: ")
+        })
+    };
+    // Only the file of the new host changes.
+    let add = ["host", "add", "h9", "--addr", "203.0.113.9", "--shape", "store", "--keys-on-host"];
+    world.spore(&add).exits(0);
+    assert_eq!(ids(), [false, false]);
+    let text: String = ["h1", "h4"]
+        .iter()
+        .map(|host| {
+            let text = fs::read_to_string(world.folder().join(format!("hosts/{host}.yaml"))).unwrap();
+            format!("{host}:\n{}", text.lines().map(|line| format!("  {line}\n")).collect::<String>())
+        })
+        .collect();
+    fs::remove_dir_all(world.folder().join("hosts")).unwrap();
+    fs::write(world.folder().join("hosts.yaml"), text).unwrap();
+    world.spore(&add).exits(0).says("+      id: 12D3KooW");
+    let text = fs::read_to_string(world.folder().join("hosts.yaml")).unwrap();
+    assert_eq!(text.matches("id: 12D3KooW").count(), 2, "{text}");
+    world.spore(&["check"]).exits(0);
+}

@@ -2,8 +2,10 @@
 //! that the README shows. In that output, `…` matches any text, and a line with only `…`
 //! matches any number of lines.
 //!
-//! All `console` blocks are one session, with the README's folder on simulated hosts.
+//! All `console` blocks are one session, with the README's folder on simulated hosts. The block
+//! `console lab` is a session of its own, on the hosts of the lab (`tests/lab/session.rs`).
 
+use crate::session::{fits, readme, shown};
 use spore_drive::network::{Draft, Files, Secrets};
 use spore_drive::pretend::{Fleet, here, program};
 use spore_drive::render::wording;
@@ -15,17 +17,10 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// A command, and the lines that it should print.
-struct Shown {
-    line: usize,
-    command: String,
-    output: Vec<String>,
-}
-
 #[test]
 fn commands_print_the_output_in_the_readme() {
     let text = readme();
-    let shown = shown(&text);
+    let shown = shown(&text, "console");
     assert!(shown.len() > 10, "the README's commands aren't found");
     let session = Session::new();
     let mut here = session.directory.path().to_owned();
@@ -50,32 +45,6 @@ fn commands_print_the_output_in_the_readme() {
             step.output.join("\n")
         );
     }
-}
-
-/// The commands in the `console` blocks.
-fn shown(text: &str) -> Vec<Shown> {
-    let mut shown: Vec<Shown> = Vec::new();
-    let mut inside = false;
-    for (at, line) in text.lines().enumerate() {
-        match (inside, line) {
-            (false, "```console") => inside = true,
-            (true, "```") => inside = false,
-            (true, line) => match (line.strip_prefix("$ "), shown.last_mut()) {
-                (Some(command), _) => {
-                    let command = command.split("  # ").next().unwrap().trim().to_owned();
-                    shown.push(Shown { line: at + 1, command, output: Vec::new() });
-                }
-                (None, Some(last)) => last.output.push(line.to_owned()),
-                (None, None) => panic!("README.md:{}: output of no command", at + 1),
-            },
-            _ => {}
-        }
-    }
-    shown
-}
-
-fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
 }
 
 /// The files of the folder that the README shows: `yaml` blocks that begin with a comment
@@ -212,33 +181,6 @@ fn the_table_lists_every_field() {
     assert_eq!(listed, known);
 }
 
-/// Whether the output matches the lines in the README.
-fn fits(shown: &[String], found: &[String]) -> bool {
-    match shown.split_first() {
-        None => found.is_empty(),
-        Some((line, rest)) if line.trim() == "…" => {
-            (0..=found.len()).any(|skipped| fits(rest, &found[skipped..]))
-        }
-        Some((line, rest)) => match found.split_first() {
-            Some((first, others)) => line_fits(line.trim_end(), first) && fits(rest, others),
-            None => false,
-        },
-    }
-}
-
-/// Whether a line matches, where `…` matches any text.
-fn line_fits(shown: &str, found: &str) -> bool {
-    let mut parts = shown.split('…');
-    let Some(mut rest) = parts.next().and_then(|start| found.strip_prefix(start)) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
 /// The `text` blocks are parts of the demo's snapshot.
 #[test]
 fn text_blocks_quote_the_demo() {
@@ -250,14 +192,4 @@ fn text_blocks_quote_the_demo() {
     for quote in quotes {
         assert!(demo.contains(quote), "not in snapshots/demo.txt:\n{quote}");
     }
-}
-
-#[test]
-fn differences_are_detected() {
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-    assert!(fits(&lines("a…c\n…\nlast"), &lines("abc\nx\ny\nlast")));
-    assert!(fits(&lines("…\nlast"), &lines("last")));
-    assert!(!fits(&lines("a…c"), &lines("abd")));
-    assert!(!fits(&lines("a"), &lines("a\nb")));
-    assert!(!fits(&lines("…\nlast"), &lines("last\nmore")));
 }

@@ -16,6 +16,8 @@ pub(crate) const APPLY: &[&str] = &["apply", "--yes", "--timeout", "settle=0.5"]
 
 /// The fixture `first`, reduced to an elder on h1 and the nodes on h4.
 pub(crate) struct World {
+    /// The names of the hosts in the folder.
+    pub(crate) hosts: Vec<&'static str>,
     folder: TempDir,
     fleet: Fleet,
     runtime: Runtime,
@@ -29,6 +31,11 @@ pub(crate) struct Run {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::of(&["h1", "h4"])
+    }
+
+    /// The fixture, reduced to these hosts.
+    pub(crate) fn of(hosts: &[&'static str]) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut fleet = Fleet::begin().unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -43,7 +50,9 @@ impl World {
         {
             fs::copy(fixture.join(path), at(path)).unwrap();
         }
-        fs::write(at("cloud.yaml"), text("cloud.yaml").replace("[h1, h2, h3]", "[h1]")).unwrap();
+        let elders: Vec<&str> = ["h1", "h2", "h3"].into_iter().filter(|name| hosts.contains(name)).collect();
+        let elders = format!("[{}]", elders.join(", "));
+        fs::write(at("cloud.yaml"), text("cloud.yaml").replace("[h1, h2, h3]", &elders)).unwrap();
         fs::write(at("auth.yaml"), "planter: {username: planter, key: keys/ssh}\n").unwrap();
         fs::write(at("keys/ssh"), fleet.user_key().unwrap()).unwrap();
         fs::set_permissions(at("keys/ssh"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -52,7 +61,7 @@ impl World {
         let pin = Pin::new(source, Sha256::of(&tau));
         fs::write(at("tau.yaml"), Pins([(here(), pin)].into()).to_yaml()).unwrap();
         fs::write(at("tau"), tau).unwrap();
-        for name in ["h1", "h4"] {
+        for name in hosts {
             let host = runtime.block_on(fleet.add(&name.parse().unwrap(), here())).unwrap();
             let ssh = format!("ssh: {{addr: 127.0.0.1, port: {}, auth: [planter]}}\n", host.address().port);
             let path = format!("hosts/{name}.yaml");
@@ -63,7 +72,7 @@ impl World {
             fs::write(at(&path), lines).unwrap();
         }
         fs::write(at("known_hosts"), fleet.known_hosts()).unwrap();
-        Self { folder, fleet, runtime }
+        Self { hosts: hosts.to_vec(), folder, fleet, runtime }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -101,6 +110,18 @@ impl World {
 
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
+    }
+
+    /// Adds a command to all hosts, in place of that of this machine.
+    pub(crate) fn add_command(&self, name: &str, text: &str) {
+        let directory = self.fleet.directory().join("stand-ins");
+        let file = self.folder().join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        // A file that this process has had open for writing might be busy: see `root::make_programs`.
+        let copied = Command::new("cp").arg("-p").arg(&file).arg(directory.join(name)).status().unwrap();
+        assert!(copied.success());
+        fs::remove_file(file).unwrap();
     }
 
     /// Ends all hosts, so that none can be reached any more.

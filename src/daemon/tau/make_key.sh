@@ -39,17 +39,23 @@ foreign() {
     return 1
 }
 
-make_key() {
-    config=$1 network=$2
-    keys=${config%/*}/keys
-    key=${config##*/}
+# file_of CONFIGURATION: sets $key to the file with the key of the node. Fails, and says so, if it
+# can't be one.
+file_of() {
+    keys=${1%/*}/keys
+    key=${1##*/}
     key=$keys/${key%.yaml}.key
     case ${key##*/} in
     @reserved@)
         refuse "$key is the name of a key of the network; rename the shape, or write a key for the node into the folder"
-        return
+        return 1
         ;;
     esac
+}
+
+make_key() {
+    config=$1 network=$2
+    file_of "$config" || return
     if [ -e "$root$key" ] || [ -L "$root$key" ]; then
         private_in "$root$key"
         if [ -z "$private" ]; then
@@ -68,29 +74,77 @@ make_key() {
     else
         private=''
     fi
-    made=found
+    made=found replace=''
     if [ -z "$private" ]; then
         made=made
-        # A temporary file of this name is removed by the next apply, if this is cut off.
-        part=$keys/.spore-key-$$
-        said=$(generate 2>&1) || {
-            rm -f -- "$root$part" "$root$part.pub" "$root$part.der"
-            refuse "${said:-cannot write $key}"
-            return
-        }
-        rm -f -- "$root$part" "$root$part.pub" "$root$part.der"
-        private_in "$root$key"
-        if [ -z "$private" ]; then
-            refuse "cannot write $key"
-            return
-        fi
+        write_key || return
     fi
     public_of "$private"
     answer "$made" "$public"
 }
 
-# generate: writes a new key, unless another process is faster. The tools know it as 32 bytes of
-# seed and 32 of public half, to which the protobuf's type and length are added.
+# renew_key CONFIGURATION NETWORK PUBLIC: reports the public half of another key of the node, whose
+# key has had this public half, and generates it if the host has none. The old key is in the
+# configuration until an apply replaces that.
+renew_key() {
+    config=$1 network=$2
+    file_of "$config" || return
+    if foreign; then
+        refuse "its configurations name the network $text"
+        return
+    fi
+    made=found private='' replace=''
+    if [ -e "$root$key" ] || [ -L "$root$key" ]; then
+        private_in "$root$key"
+        if [ -z "$private" ]; then
+            refuse "$key isn't a node's private key; move it away, so that a new one is generated"
+            return
+        fi
+        case $private in
+        *"$3")
+            # A key that has been in use isn't lost before the node has another one.
+            private_in "$root$config"
+            case $private in
+            *"$3") ;;
+            *)
+                if [ -e "$root$config" ]; then
+                    refuse "$config doesn't have the key of the node; run \`spore apply\` first"
+                    return
+                fi
+                ;;
+            esac
+            private='' replace=$3
+            ;;
+        esac
+    fi
+    if [ -z "$private" ]; then
+        made=made
+        write_key || return
+    fi
+    public_of "$private"
+    answer "$made" "$public"
+}
+
+# write_key: generates a key, and sets $private to it. Fails, and says so, if it can't.
+write_key() {
+    # A temporary file of this name is removed by the next apply, if this is cut off.
+    part=$keys/.spore-key-$$
+    said=$(generate 2>&1) || {
+        rm -f -- "$root$part" "$root$part.pub" "$root$part.der"
+        refuse "${said:-cannot write $key}"
+        return 1
+    }
+    rm -f -- "$root$part" "$root$part.pub" "$root$part.der"
+    private_in "$root$key"
+    if [ -z "$private" ]; then
+        refuse "cannot write $key"
+        return 1
+    fi
+}
+
+# generate: writes a new key, unless another process is faster. If $replace is set, it replaces the
+# key with this public half. The tools know a key as 32 bytes of seed and 32 of public half, to which
+# the protobuf's type and length are added.
 generate() {
     umask 077
     for directory in @directories@; do
@@ -122,7 +176,18 @@ generate() {
     rm -f -- "$root$part"
     printf '%s\n' "$text" >"$root$part" || return 1
     sync -- "$root$part" || return 1
-    # A link replaces nothing: of two processes, both take the key of the first.
-    ln -- "$root$part" "$root$key" 2>/dev/null || [ -e "$root$key" ] || return 1
+    if [ -n "$replace" ]; then
+        # Of two processes, both take the key of the first.
+        exec 9<"$root$keys"
+        flock 9 || return 1
+        private_in "$root$key"
+        case $private in
+        *"$replace") mv -f -- "$root$part" "$root$key" || return 1 ;;
+        esac
+        exec 9<&-
+    else
+        # A link replaces nothing: of two processes, both take the key of the first.
+        ln -- "$root$part" "$root$key" 2>/dev/null || [ -e "$root$key" ] || return 1
+    fi
     sync -- "$root$keys"
 }

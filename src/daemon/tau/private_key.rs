@@ -50,7 +50,7 @@ pub(in crate::daemon) fn finding() -> &'static str {
     &SH
 }
 
-/// The shell function that generates the private key of a node on the host.
+/// The shell functions that generate the private key of a node on the host.
 pub(in crate::daemon) fn making() -> &'static str {
     static SH: LazyLock<String> = LazyLock::new(|| {
         let above = |path: &str| super::KEYS == path || super::KEYS.starts_with(&format!("{path}/"));
