@@ -31,6 +31,8 @@ pub mod desired;
 
 pub mod facts;
 
+pub mod adopt;
+
 pub mod diff;
 
 pub mod plan;

@@ -4,7 +4,8 @@ mod author;
 mod tools;
 
 pub(crate) use author::{
-    BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, InitOptions,
+    BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, ImportHost, ImportOptions,
+    InitOptions,
     KeyAddOptions, KeyCommand, ListFormat, ShapeCommand, ShapeOptions,
 };
 pub(crate) use tools::{
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 const AFTER_HELP: &str = "\
-Also: init, networks, host, shape, bootstrap, keys, graph, dns, schema, completions, man.
+Also: init, import, networks, host, shape, bootstrap, keys, graph, dns, schema, completions, man.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -144,6 +145,15 @@ pub(crate) enum Command {
         terminal, it prompts for what isn't given."
     )]
     Init(InitOptions),
+    /// Write the folder of a network that its hosts have been deployed with by other means
+    #[command(
+        hide = true,
+        after_help = "Example: spore import --folder my-network root@203.0.113.1 root@203.0.113.2\nIt changes nothing \
+        on the hosts. The nodes' private keys stay there; the network's keys are read, unless they\nare in FOLDER/keys \
+        already. What a folder can't describe is refused. Then: spore -n FOLDER plan",
+        mut_arg("rehash", |rehash| rehash.hide(true))
+    )]
+    Import(ImportOptions),
     /// List the networks in ~/.taubyte/networks
     #[command(hide = true, after_help = "Example: spore networks\nThen: spore -n NAME plan")]
     Networks,

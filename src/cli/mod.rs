@@ -16,6 +16,7 @@ mod facts;
 mod folder;
 mod format;
 mod graph;
+mod import;
 mod init;
 mod key;
 mod known_hosts;
@@ -171,6 +172,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
             until_interrupted("keys", true, node_keys::run(args.clone(), options.clone())).await
         }
         Command::Init(options) => init::run(args, options),
+        Command::Import(options) => {
+            until_interrupted("import", true, import::run(args.clone(), options.clone())).await
+        }
         Command::Networks => init::list(),
         Command::Host(command) => edit::host(args, command),
         Command::Shape(command) => edit::shape(args, command),

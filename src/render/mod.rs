@@ -2,6 +2,7 @@
 //! values into words; other rooms compute the values.
 
 mod action;
+pub mod adopted;
 mod applied;
 mod diff;
 mod differs;

@@ -23,6 +23,7 @@ mod html;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/http.rs"]
 mod http;
+mod import;
 mod instants;
 mod killed;
 mod mail;
