@@ -88,7 +88,8 @@ pub fn wanted(adopted: &Adopted, there: &There) -> Vec<Wanted> {
         ];
         for (piece, path) in keys {
             let Some(path) = path else { continue };
-            if let Some(digest) = adopted.digest(&node.host, path).filter(|digest| !is_there(piece, *digest)) {
+            if let Some(digest) = adopted.digest(&node.host, path).filter(|digest| !is_there(piece, *digest))
+            {
                 want(piece, Some(digest), path.clone());
             }
         }
@@ -108,9 +109,10 @@ pub fn wanted(adopted: &Adopted, there: &There) -> Vec<Wanted> {
 fn is_of(bytes: &SecretBytes, digest: Sha256) -> bool {
     let line = SwarmKey::parse(bytes.expose()).ok().map(|key| key.line().clone());
     let forms = [Some(bytes), line.as_ref()].into_iter().flatten();
-    forms.map(|form| form.expose().trim_ascii_end()).any(|form| {
-        Sha256::of(form) == digest || Sha256::of(&[form, b"\n"].concat()) == digest
-    }) || Sha256::of(bytes.expose()) == digest
+    forms
+        .map(|form| form.expose().trim_ascii_end())
+        .any(|form| Sha256::of(form) == digest || Sha256::of(&[form, b"\n"].concat()) == digest)
+        || Sha256::of(bytes.expose()) == digest
 }
 
 /// The script that asks one host for these of its files. It changes nothing.
@@ -186,12 +188,20 @@ impl Pieces {
                 },
                 Piece::Public | Piece::Private => {
                     let is_private = piece == Piece::Private;
-                    let halves = if is_private { (Some(bytes.expose()), None) } else { (None, Some(bytes.expose())) };
+                    let halves =
+                        if is_private { (Some(bytes.expose()), None) } else { (None, Some(bytes.expose())) };
                     match ValidationKeys::new(halves.0, halves.1) {
                         Ok(keys) => {
-                            pairs.add(keys.public().trim().to_owned(), &format!("{by} ({})", Printable::line(path)));
+                            pairs.add(
+                                keys.public().trim().to_owned(),
+                                &format!("{by} ({})", Printable::line(path)),
+                            );
                             let file = Some(text.into_owned());
-                            if is_private { private = file } else { public = file }
+                            if is_private {
+                                private = file
+                            } else {
+                                public = file
+                            }
                             None
                         }
                         Err(error) => Some(error.to_string()),
@@ -204,13 +214,15 @@ impl Pieces {
                     }
                     _ => Some("it has no tenancy.app.key any more".to_owned()),
                 },
-                Piece::Accounts => match below(&text, &["accounts"]).map(|value| serde_yaml::to_string(&value)) {
-                    Some(Ok(accounts)) => {
-                        pieces.accounts = Some(accounts);
-                        None
+                Piece::Accounts => {
+                    match below(&text, &["accounts"]).map(|value| serde_yaml::to_string(&value)) {
+                        Some(Ok(accounts)) => {
+                            pieces.accounts = Some(accounts);
+                            None
+                        }
+                        _ => Some("it has no accounts any more".to_owned()),
                     }
-                    _ => Some("it has no accounts any more".to_owned()),
-                },
+                }
             };
             if let Some(problem) = problem {
                 refusals.push(Refusal::Unusable(format!("{by}, {path}"), Printable::line(&problem)));

@@ -193,7 +193,10 @@ impl Adopted {
                 ("parent of generated domains (domains.generated)", described.generated.is_none()),
                 ("private key of a known kind", described.id.is_none()),
                 ("main port (ports.main)", described.main.is_none()),
-                ("IP address that it announces at its main port (p2p-announce)", described.addresses.is_empty()),
+                (
+                    "IP address that it announces at its main port (p2p-announce)",
+                    described.addresses.is_empty(),
+                ),
                 ("swarm key, so anyone can join its network", described.swarm_key.is_none()),
                 ("public validation key (domains.key.public)", described.public.is_none()),
             ] {
@@ -345,7 +348,11 @@ impl Adopted {
     ///
     /// # Errors
     /// A value can't be written.
-    pub fn files(&self, ways: &BTreeMap<HostName, Way>, keys: &keys::Pieces) -> Result<Vec<FileChange>, Impossible> {
+    pub fn files(
+        &self,
+        ways: &BTreeMap<HostName, Way>,
+        keys: &keys::Pieces,
+    ) -> Result<Vec<FileChange>, Impossible> {
         let mut logins: Vec<&NewLogin> = Vec::new();
         for login in ways.values().map(|way| &way.login) {
             if !logins.iter().any(|other| other.name == login.name) {

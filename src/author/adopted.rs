@@ -1,6 +1,8 @@
 //! The files of a network that exists already.
 
-use super::{Edits, FileChange, Impossible, LAST, NewHost, NewLogin, NewShape, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY};
+use super::{
+    Edits, FileChange, Impossible, LAST, NewHost, NewLogin, NewShape, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY,
+};
 use crate::edit::{Change, New, Path};
 use crate::network::Files;
 use crate::resource::NodeName;
@@ -142,9 +144,8 @@ fn domain(edits: &mut Edits<'_>, network: &AdoptedNetwork<'_>) -> Result<(), Imp
 
 fn tenancy(edits: &mut Edits<'_>, network: &AdoptedNetwork<'_>) -> Result<(), Impossible> {
     let Some((provider, owner)) = network.tenancy else { return Ok(()) };
-    let mut add = |name: &str, value: New| {
-        edits.edit(TENANCY, &Path::default(), &Change::Add(name.to_owned(), value))
-    };
+    let mut add =
+        |name: &str, value: New| edits.edit(TENANCY, &Path::default(), &Change::Add(name.to_owned(), value));
     add("provider", New::text(provider))?;
     add("owner", New::text(owner))?;
     if let Some((client_id, _)) = network.app {

@@ -4,9 +4,8 @@ mod author;
 mod tools;
 
 pub(crate) use author::{
-    BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, ImportHost, ImportOptions,
-    InitOptions,
-    KeyAddOptions, KeyCommand, ListFormat, ShapeCommand, ShapeOptions,
+    BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, ImportHost,
+    ImportOptions, InitOptions, KeyAddOptions, KeyCommand, ListFormat, ShapeCommand, ShapeOptions,
 };
 pub(crate) use tools::{
     CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, ManOptions, SchemaOptions,
@@ -145,13 +144,13 @@ pub(crate) enum Command {
         terminal, it prompts for what isn't given."
     )]
     Init(InitOptions),
-    /// Write the folder of a network that its hosts have been deployed with by other means
+    /// Write the folder of a network whose hosts are deployed already
     #[command(
         hide = true,
-        after_help = "Example: spore import --folder my-network root@203.0.113.1 root@203.0.113.2\nIt changes nothing \
-        on the hosts. The nodes' private keys stay there; the network's keys are read, unless they\nare in FOLDER/keys \
-        already. What a folder can't describe is refused. Then: spore -n FOLDER plan",
-        mut_arg("rehash", |rehash| rehash.hide(true))
+        after_help = "Example: spore import --folder my-network root@203.0.113.1 root@203.0.113.2\nIt changes \
+        nothing on the hosts. The nodes' private keys stay there; the network's own keys are read.",
+        mut_arg("rehash", |rehash| rehash.hide(true)),
+        mut_arg("verbose", |verbose| verbose.hide(true))
     )]
     Import(ImportOptions),
     /// List the networks in ~/.taubyte/networks

@@ -116,9 +116,10 @@ fn refused(refusals: &[Refusal]) -> CommandError {
 
 /// The folder of the network in the user's home directory.
 fn default_folder(adopted: &Adopted) -> miette::Result<PathBuf> {
-    let root = adopted.root.parse::<DomainArg>().map_err(|_| {
-        CommandError::new(format!("`{}` can't be the name of a folder", adopted.root), HELP)
-    })?;
+    let root = adopted
+        .root
+        .parse::<DomainArg>()
+        .map_err(|_| CommandError::new(format!("`{}` can't be the name of a folder", adopted.root), HELP))?;
     Ok(init::networks(HELP)?.join(root.0))
 }
 
@@ -149,7 +150,8 @@ async fn pieces(
 fn unreachable(failed: &[(String, Unplanned)]) -> CommandError {
     let what = format!("nothing was written: {} gave no answer", render::counted(failed.len(), "host"));
     let help = "fix what is listed above, or leave out those hosts".to_owned();
-    let words = |(host, why): &(String, Unplanned)| format!("{host}: {}; {}", render::why(why), render::help(why));
+    let words =
+        |(host, why): &(String, Unplanned)| format!("{host}: {}; {}", render::why(why), render::help(why));
     let all: Vec<String> = failed.iter().map(words).collect();
     CommandError::because(what, Some(help), Some(all.join("\n")))
 }
@@ -283,7 +285,8 @@ fn key_path(key: &str) -> String {
         return key.to_owned();
     }
     let path = std::path::absolute(key).unwrap_or_else(|_| PathBuf::from(key));
-    let in_home = folder::home().and_then(|home| Some(format!("~/{}", path.strip_prefix(home).ok()?.display())));
+    let in_home =
+        folder::home().and_then(|home| Some(format!("~/{}", path.strip_prefix(home).ok()?.display())));
     in_home.unwrap_or_else(|| path.display().to_string())
 }
 
@@ -322,7 +325,8 @@ fn network_of(
     Draft::from_files(&files, Secrets::Elsewhere).finish().map_err(|mut problems| {
         problems.0.retain(Finding::is_error);
         terminal::note(render::problems(&problems.0, render::Style::Plain).trim_end());
-        CommandError::new("the hosts can't be reached like this", "write each as [NAME=]USER@HOST[:PORT]").into()
+        CommandError::new("the hosts can't be reached like this", "write each as [NAME=]USER@HOST[:PORT]")
+            .into()
     })
 }
 

@@ -5,7 +5,9 @@ use super::args::{Args, DomainArg, InitOptions};
 use super::edit::write;
 use super::replace::{self, Locked};
 use super::{CommandError, Exit, folder, terminal};
-use crate::author::{self, APP_KEY, FileChange, LAST, NewLogin, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY};
+use crate::author::{
+    self, APP_KEY, FileChange, LAST, NewLogin, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY,
+};
 use crate::check;
 use crate::identity::{SwarmKey, ValidationKeys};
 use crate::network::{Draft, Files, Finding, Links, Secrets, is_network};
@@ -51,8 +53,7 @@ pub(crate) fn run(args: &Args, options: &InitOptions) -> miette::Result<Exit> {
         swarm_key: keys.swarm,
         validation: keys.validation,
     };
-    let refused =
-        |what: String| CommandError::new(what, HELP);
+    let refused = |what: String| CommandError::new(what, HELP);
     let files = author::create(&network).map_err(|error| refused(error.to_string()))?;
     check(args, &folder, &files, "pass other options")?;
     let files = remaining(files, &existing).map_err(|path| {
@@ -139,7 +140,8 @@ pub(super) fn existing(folder: &Path, help: &str) -> miette::Result<Existing> {
         return Ok(files);
     }
     let secrets = [SWARM_KEY, PRIVATE_KEY, PUBLIC_KEY, APP_KEY];
-    let files_of_network = [".gitignore", "auth.yaml", "shapes.yaml", "hosts.yaml", "tenancy.yaml", "accounts.yaml"];
+    let files_of_network =
+        [".gitignore", "auth.yaml", "shapes.yaml", "hosts.yaml", "tenancy.yaml", "accounts.yaml"];
     let names = [files_of_network.as_slice(), secrets.as_slice()].concat();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();

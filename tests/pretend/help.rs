@@ -22,6 +22,7 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
         "init",
         "host add",
         "host import",
+        "import",
         "host remove",
         "shape add",
         "shape set",

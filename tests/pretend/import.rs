@@ -64,7 +64,9 @@ fn a_network_without_its_folder_is_imported() {
     let (run, folder) = import(&world, &["first=h1", "h4"]);
     let run = run.exits(0);
     run.says("2 nodes of 2 shapes, on first, h1\nelders: elders@first\n");
-    run.says("read the swarm key from /tb/config/keys/swarm.key on first, into a file that only you can read: ");
+    run.says(
+        "read the swarm key from /tb/config/keys/swarm.key on first, into a file that only you can read: ",
+    );
     run.says("read the public validation key from /tb/config/keys/dv_public.key on ");
     run.says("the private keys of the nodes stay on their hosts").says("/imported plan\n");
     let read = |folder: &Path, name: &str| fs::read_to_string(folder.join(name)).unwrap();
@@ -122,7 +124,8 @@ fn what_spore_would_change_is_named() {
          them: domains.aliases\n",
     );
     let plan = on(&world, &folder, &["plan"]).exits(2);
-    plan.says("/tb/config/keys/swarm.key  mode 0644 → 0600").says("      -domains.aliases:\n      -  - old.net.test\n");
+    plan.says("/tb/config/keys/swarm.key  mode 0644 → 0600")
+        .says("      -domains.aliases:\n      -  - old.net.test\n");
     on(&world, &folder, APPLY).exits(0);
     on(&world, &folder, &["plan"]).exits(0);
 
@@ -130,7 +133,9 @@ fn what_spore_would_change_is_named() {
     let lone = world.folder().join("lone");
     world.sh("h4", "systemctl stop tau@store");
     let run = import_to(&world, &lone, &["h4"]).exits(0);
-    run.says("store@h2 dials a node that isn't on any of these hosts, so the plan removes it from their peers: ");
+    run.says(
+        "store@h2 dials a node that isn't on any of these hosts, so the plan removes it from their peers: ",
+    );
     run.says("store@h2 doesn't run; the plan starts it").says("name the elders with `spore bootstrap add");
 }
 
@@ -147,7 +152,10 @@ fn hosts_of_two_networks_are_refused() {
     run.says("the swarm key differs: one key on ").says("; another on ").says("nothing was written");
     assert!(!run.text.contains(&line[line.len() - 16..]), "{run}");
     assert!(!folder.exists());
-    world.sh("h4", "cd \"$SPORE_ROOT/tb/config\" && sed -i 's/: net.test/: other.test/; s/5242/5243/' store.yaml");
+    world.sh(
+        "h4",
+        "cd \"$SPORE_ROOT/tb/config\" && sed -i 's/: net.test/: other.test/; s/5242/5243/' store.yaml",
+    );
     world.sh("h1", "cp \"$SPORE_ROOT/tb/config/elders.yaml\" \"$SPORE_ROOT/tb/config/store.yaml\"");
     let run = import(&world, &["h1", "h4"]).0.exits(1);
     run.says("the root domain differs: net.test on elders@h1, store@h1; other.test on store@h4");
@@ -178,7 +186,8 @@ fn a_host_deployed_with_upstreams_tool_is_imported() {
     world.add_host("h5");
     let key = spore_drive::identity::NodeKey::generate();
     let text = String::from_utf8(key.expose().expose().to_vec()).unwrap();
-    let rsa = std::process::Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output().unwrap();
+    let rsa =
+        std::process::Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output().unwrap();
     let rsa = String::from_utf8(rsa.stdout).unwrap();
     let indented: String = rsa.lines().map(|line| format!("            {line}\n")).collect();
     let config = format!(
@@ -195,7 +204,8 @@ location:\n    lat: -33.8688\n    long: 151.2093\nnetwork-fqdn: lab.test\ndomain
     }
     for name in ["swarm.key", "dv_private.key", "dv_public.key"] {
         fs::copy(world.folder().join("keys").join(name), root.join("tb/config/keys").join(name)).unwrap();
-        fs::set_permissions(root.join("tb/config/keys").join(name), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(root.join("tb/config/keys").join(name), fs::Permissions::from_mode(0o600))
+            .unwrap();
     }
     fs::copy(world.folder().join("tau"), root.join("tb/bin/tau")).unwrap();
     fs::set_permissions(root.join("tb/bin/tau"), fs::Permissions::from_mode(0o750)).unwrap();

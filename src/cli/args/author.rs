@@ -30,7 +30,7 @@ pub(crate) struct ImportOptions {
     /// The hosts
     #[arg(required = true, value_name = "[NAME=]USER@HOST[:PORT]")]
     pub(crate) hosts: Vec<ImportHost>,
-    /// The folder, which must be new or empty [default: ~/.taubyte/networks/DOMAIN]
+    /// The new folder [default: ~/.taubyte/networks/DOMAIN]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
     /// The users' private key [default: the keys of your SSH agent]
