@@ -29,6 +29,8 @@ pub mod author;
 
 pub mod desired;
 
+pub mod dns;
+
 pub mod facts;
 
 pub mod adopt;

@@ -180,8 +180,12 @@ pub(crate) enum Command {
         With the waves of a plan: spore plan -o plan.json, then spore graph --plan plan.json >plan.svg"
     )]
     Graph(GraphOptions),
-    /// Print the DNS records that the domain's owner must set; contacts no host
-    #[command(hide = true, after_help = "Example: spore dns\nFor a zone file: spore dns --format zone")]
+    /// Print the DNS records that the domain's owner must set, or check them; contacts no host
+    #[command(
+        hide = true,
+        after_help = "Example: spore dns\nFor a zone file: spore dns --format zone\nWhen they are set: spore dns \
+        --check\nExit codes of --check: 0 all are right, 2 some are missing or wrong, 3 a server didn't answer, 1 error."
+    )]
     Dns(DnsOptions),
     /// Print the JSON Schemas of the folder's files, for editors
     #[command(

@@ -180,6 +180,9 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         Command::Shape(command) => edit::shape(args, command),
         Command::Bootstrap(command) => edit::bootstrap(args, command),
         Command::Graph(options) => graph::run(args, options),
+        Command::Dns(options) if options.check => {
+            until_interrupted("dns", true, dns::check(args.clone(), options.clone())).await
+        }
         Command::Dns(options) => dns::run(args, options),
         Command::Schema(options) => schema::run(args, options),
         Command::Completions(options) => Ok(manuals::completions(options)),

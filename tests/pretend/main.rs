@@ -6,6 +6,7 @@
 mod agent;
 mod author;
 mod demo;
+mod dns;
 mod dumps;
 mod events;
 mod faults;
