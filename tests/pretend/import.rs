@@ -232,7 +232,7 @@ location:\n    lat: -33.8688\n    long: 151.2093\nnetwork-fqdn: lab.test\ndomain
     assert!(!plan.text.contains("restarted") && plan.text.contains("trust.yaml  mode "), "{plan}");
     let pid = |world: &World| world.sh("h5", "systemctl show tau@trust | grep -e PID -e Invocation");
     let before = pid(&world);
-    on(&world, &folder, APPLY).exits(0);
+    println!("{plan}{}", on(&world, &folder, &[APPLY, &["--verbose"]].concat()).exits(0));
     on(&world, &folder, &["plan"]).exits(0).says("plan: nothing to do");
     assert_eq!(pid(&world), before);
 }
