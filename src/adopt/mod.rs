@@ -204,7 +204,7 @@ impl Adopted {
                     refusals.push(Refusal::Lacks(node.clone(), what));
                 }
             }
-            if !facts.units.get(&node.unit()).is_some_and(|unit| unit.active == "active") {
+            if facts.units.get(&node.unit()).is_none_or(|unit| unit.active != "active") {
                 self.notes.push(Note::Stopped(node.clone()));
             }
             if !described.inexpressible.is_empty() {
