@@ -43,8 +43,10 @@ pub struct AdoptedNetwork<'n> {
 
 /// The key of the tenancy's app.
 pub const APP_KEY: &str = "keys/tenancy_app.key";
-const ACCOUNTS: &str = "accounts.yaml";
-const TENANCY: &str = "tenancy.yaml";
+/// The configuration of accounts.
+pub const ACCOUNTS: &str = "accounts.yaml";
+/// The owner of the repositories.
+pub const TENANCY: &str = "tenancy.yaml";
 
 const IGNORED: &str = "\
 # The secrets of the network. Keep a copy in a safe place: without them, it can't be managed.

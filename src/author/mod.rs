@@ -18,7 +18,7 @@ mod shapes;
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
-pub use adopted::{APP_KEY, AdoptedNetwork, adopt};
+pub use adopted::{ACCOUNTS, APP_KEY, AdoptedNetwork, TENANCY, adopt};
 pub use arguments::{Degrees, NotAnSshd, NotDegrees, Sshd};
 pub use create::{LAST, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY, create};
 pub use hosts::{NewHost, NewKey, NewNode};

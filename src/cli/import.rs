@@ -12,7 +12,7 @@ use super::survey::sudo_password;
 use super::{CommandError, Exit, folder, secrets, terminal, trust};
 use crate::adopt::keys::{self, Piece, Pieces, There, Wanted};
 use crate::adopt::{Adopted, Refusal, Way, survey};
-use crate::author::{Edits, NewHost, NewLogin, PRIVATE_KEY, SWARM_KEY};
+use crate::author::{ACCOUNTS, APP_KEY, Edits, NewHost, NewLogin, PRIVATE_KEY, SWARM_KEY, TENANCY};
 use crate::facts::{self, Facts, Request};
 use crate::identity::SwarmKey;
 use crate::network::{Draft, Files, Finding, Network, Secrets};
@@ -27,6 +27,9 @@ use std::sync::Arc;
 use tokio::task::block_in_place;
 
 const HELP: &str = "name a new or an empty folder: spore import --folder FOLDER USER@HOST…";
+
+/// Files of a network that not every folder has.
+const MORE: [&str; 3] = [TENANCY, ACCOUNTS, APP_KEY];
 
 /// A host that is to be imported.
 struct Imported {
@@ -46,7 +49,7 @@ pub(crate) async fn run(args: Args, options: ImportOptions) -> miette::Result<Ex
         return Err(CommandError::new("there is no folder yet that could have a known_hosts", help).into());
     }
     let folder = options.folder.as_deref();
-    let existing = folder.map(|folder| init::existing(folder, HELP)).transpose()?;
+    let existing = folder.map(|folder| init::existing(folder, &MORE, HELP)).transpose()?;
     let imported = ask(&options).await?;
     let mut hosts = named(imported)?;
     let facts = hosts.iter().map(|(name, host)| (name.clone(), host.facts.clone())).collect();
@@ -55,7 +58,7 @@ pub(crate) async fn run(args: Args, options: ImportOptions) -> miette::Result<Ex
         Some(folder) => folder.to_owned(),
         None => default_folder(&adopted)?,
     };
-    let existing = existing.map_or_else(|| init::existing(&folder, HELP), Ok)?;
+    let existing = existing.map_or_else(|| init::existing(&folder, &MORE, HELP), Ok)?;
     let (wanted, pieces) = pieces(&adopted, &existing, &mut hosts).await?;
     let ways = hosts.iter().map(|(name, host)| (name.clone(), host.way.clone())).collect();
     for host in hosts.into_values() {
@@ -65,7 +68,10 @@ pub(crate) async fn run(args: Args, options: ImportOptions) -> miette::Result<Ex
     block_in_place(|| {
         let help = "change what the errors name on the hosts, or leave out those hosts";
         init::check(&args, &folder, &files, help)?;
-        let files = init::remaining(files, &existing).map_err(|path| {
+        let is_other = |path: &&String| !files.iter().any(|file| file.path == **path);
+        let other = existing.keys().find(is_other).cloned();
+        let remaining = other.map_or_else(|| init::remaining(files, &existing), Err);
+        let files = remaining.map_err(|path| {
             let what = format!("{} already exists, and has other contents", folder.join(path).display());
             CommandError::new(what, HELP)
         })?;

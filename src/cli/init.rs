@@ -5,9 +5,7 @@ use super::args::{Args, DomainArg, InitOptions};
 use super::edit::write;
 use super::replace::{self, Locked};
 use super::{CommandError, Exit, folder, terminal};
-use crate::author::{
-    self, APP_KEY, FileChange, LAST, NewLogin, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY,
-};
+use crate::author::{self, FileChange, LAST, NewLogin, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY};
 use crate::check;
 use crate::identity::{SwarmKey, ValidationKeys};
 use crate::network::{Draft, Files, Finding, Links, Secrets, is_network};
@@ -38,7 +36,7 @@ pub(crate) fn run(args: &Args, options: &InitOptions) -> miette::Result<Exit> {
         Some(folder) => folder.clone(),
         None => networks(HELP)?.join(&asked.root),
     };
-    let existing = existing(&folder, HELP)?;
+    let existing = existing(&folder, &[], HELP)?;
     let keys = Keys::of(&existing)?;
     let login = NewLogin {
         name: "admin".to_owned(),
@@ -130,8 +128,9 @@ impl Asked {
 }
 
 /// The files of a folder that isn't complete, because an earlier command was interrupted; none if
-/// it is new or empty. Hidden files don't count: the folder may be a git repository already.
-pub(super) fn existing(folder: &Path, help: &str) -> miette::Result<Existing> {
+/// it is new or empty. Hidden files don't count: the folder may be a git repository already. `more` are
+/// files that it may have besides those of every new network.
+pub(super) fn existing(folder: &Path, more: &[&str], help: &str) -> miette::Result<Existing> {
     let failed = |error: std::io::Error| {
         CommandError::because(format!("can't read {}", folder.display()), None, Some(error.to_string()))
     };
@@ -139,10 +138,8 @@ pub(super) fn existing(folder: &Path, help: &str) -> miette::Result<Existing> {
     if !folder.exists() {
         return Ok(files);
     }
-    let secrets = [SWARM_KEY, PRIVATE_KEY, PUBLIC_KEY, APP_KEY];
-    let files_of_network =
-        [".gitignore", "auth.yaml", "shapes.yaml", "hosts.yaml", "tenancy.yaml", "accounts.yaml"];
-    let names = [files_of_network.as_slice(), secrets.as_slice()].concat();
+    let own = [".gitignore", "auth.yaml", "shapes.yaml", "hosts.yaml", SWARM_KEY, PRIVATE_KEY, PUBLIC_KEY];
+    let names = [&own, more].concat();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
         if !name.starts_with('.') && !names.contains(&name.as_str()) && name != "keys" {

@@ -96,6 +96,11 @@ fn a_network_without_its_folder_is_imported() {
     let again = import_to(&world, &second, &["h4", "h1"]).exits(0);
     assert!(!again.text.contains("read the swarm key"), "{again}");
     assert_eq!(files(&second), files(&folder));
+    // What isn't a part of it is left alone.
+    fs::remove_file(second.join("cloud.yaml")).unwrap();
+    fs::write(second.join("accounts.yaml"), "").unwrap();
+    let other = import_to(&world, &second, &["h4", "h1"]).exits(1);
+    other.says("second/accounts.yaml already exists, and has other contents");
 }
 
 /// Whether any file below a folder contains a node's private key.
