@@ -29,7 +29,11 @@ pub mod author;
 
 pub mod desired;
 
+pub mod dns;
+
 pub mod facts;
+
+pub mod adopt;
 
 pub mod diff;
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Crates, each with the only places that may use it.
 const KEPT: &[(&str, &[&str])] = &[
+    ("hickory_proto", &["dns/"]),
     ("libp2p_pnet", &["remote/handshake.rs", "pretend/"]),
     ("libp2p_tls", &["remote/handshake.rs", "pretend/"]),
     ("multistream_select", &["remote/handshake.rs", "pretend/"]),
@@ -15,7 +16,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("russh", &["ssh/", "pretend/"]),
     ("similar", &["render/diff.rs"]),
     ("yaml_edit", &["edit/place.rs"]),
-    ("tokio", &["ssh/", "artifact/", "remote/", "pretend/", "cli/", "main.rs"]),
+    ("tokio", &["dns/", "ssh/", "artifact/", "remote/", "pretend/", "cli/", "main.rs"]),
 ];
 
 /// Words that a room must not contain. They enforce the column "never" of the design's
@@ -110,6 +111,18 @@ const NEVERS: &[Never] = &[
         words: &["crate::desired", "crate::network", "crate::ssh", "russh"],
         except: &[],
         why: "the current state is a function of the facts alone",
+    },
+    Never {
+        rooms: &["dns"],
+        words: &["crate::network", "crate::ssh", "/tb"],
+        except: &[],
+        why: "it knows records and name servers only",
+    },
+    Never {
+        rooms: &["adopt"],
+        words: &["std::fs", "std::process", "async fn", ".await", "crate::ssh", "/tb"],
+        except: &[],
+        why: "it is a function of values: others ask the hosts and write the folder",
     },
     Never {
         rooms: &["diff"],

@@ -5,6 +5,7 @@
 //!
 //! Whether the result is a sound network is left to `check`, and how an edit is made to `edit`.
 
+mod adopted;
 mod arguments;
 mod bootstrap;
 mod create;
@@ -17,6 +18,7 @@ mod shapes;
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
+pub use adopted::{ACCOUNTS, APP_KEY, AdoptedNetwork, TENANCY, adopt};
 pub use arguments::{Degrees, NotAnSshd, NotDegrees, Sshd};
 pub use create::{LAST, NewNetwork, PRIVATE_KEY, PUBLIC_KEY, SWARM_KEY, create};
 pub use hosts::{NewHost, NewKey, NewNode, PlaceOfKey, Renewed};

@@ -4,8 +4,8 @@ mod author;
 mod tools;
 
 pub(crate) use author::{
-    BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, InitOptions,
-    KeyAddOptions, KeyCommand, ListFormat, NodeArg, ShapeCommand, ShapeOptions,
+    BootstrapCommand, DomainArg, EditOptions, HostAddOptions, HostCommand, HostImportOptions, ImportHost,
+    ImportOptions, InitOptions, KeyAddOptions, KeyCommand, ListFormat, NodeArg, ShapeCommand, ShapeOptions,
 };
 pub(crate) use tools::{
     CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, ManOptions, SchemaOptions,
@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 const AFTER_HELP: &str = "\
-Also: init, networks, host, shape, bootstrap, keys, identity, graph, dns, schema, completions, man.
+Also: init, import, networks, host, shape, bootstrap, keys, identity, graph, dns, schema, completions, man.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -147,6 +147,15 @@ pub(crate) enum Command {
         terminal, it prompts for what isn't given."
     )]
     Init(InitOptions),
+    /// Write the folder of a network whose hosts are deployed already
+    #[command(
+        hide = true,
+        after_help = "Example: spore import --folder my-network root@203.0.113.1 root@203.0.113.2\nIt changes \
+        nothing on the hosts. The nodes' private keys stay there; the network's own keys are read.",
+        mut_arg("rehash", |rehash| rehash.hide(true)),
+        mut_arg("verbose", |verbose| verbose.hide(true))
+    )]
+    Import(ImportOptions),
     /// List the networks in ~/.taubyte/networks
     #[command(hide = true, after_help = "Example: spore networks\nThen: spore -n NAME plan")]
     Networks,
@@ -174,8 +183,12 @@ pub(crate) enum Command {
         With the waves of a plan: spore plan -o plan.json, then spore graph --plan plan.json >plan.svg"
     )]
     Graph(GraphOptions),
-    /// Print the DNS records that the domain's owner must set; contacts no host
-    #[command(hide = true, after_help = "Example: spore dns\nFor a zone file: spore dns --format zone")]
+    /// Print the DNS records that the domain's owner must set, or check them; contacts no host
+    #[command(
+        hide = true,
+        after_help = "Example: spore dns\nFor a zone file: spore dns --format zone\nWhen they are set: spore dns \
+        --check\nExit codes of --check: 0 all are right, 2 some are missing or wrong, 3 a server didn't answer, 1 error."
+    )]
     Dns(DnsOptions),
     /// Print the JSON Schemas of the folder's files, for editors
     #[command(

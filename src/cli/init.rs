@@ -15,6 +15,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The texts of the files of a folder that isn't complete, by path.
+pub(super) type Existing = BTreeMap<String, String>;
+
+const HELP: &str = "name a new or an empty folder: spore init DOMAIN FOLDER";
+
 /// What each file is for.
 const FILES: &[(&str, &str)] = &[
     ("cloud.yaml", "the network: its domains, and which nodes are its elders"),
@@ -29,9 +34,9 @@ pub(crate) fn run(args: &Args, options: &InitOptions) -> miette::Result<Exit> {
     let asked = Asked::of(options)?;
     let folder = match &options.folder {
         Some(folder) => folder.clone(),
-        None => networks()?.join(&asked.root),
+        None => networks(HELP)?.join(&asked.root),
     };
-    let existing = existing(&folder)?;
+    let existing = existing(&folder, &[], HELP)?;
     let keys = Keys::of(&existing)?;
     let login = NewLogin {
         name: "admin".to_owned(),
@@ -46,10 +51,9 @@ pub(crate) fn run(args: &Args, options: &InitOptions) -> miette::Result<Exit> {
         swarm_key: keys.swarm,
         validation: keys.validation,
     };
-    let refused =
-        |what: String| CommandError::new(what, "name a new or an empty folder: spore init DOMAIN FOLDER");
+    let refused = |what: String| CommandError::new(what, HELP);
     let files = author::create(&network).map_err(|error| refused(error.to_string()))?;
-    check(args, &folder, &files)?;
+    check(args, &folder, &files, "pass other options")?;
     let files = remaining(files, &existing).map_err(|path| {
         refused(format!("{} already exists, and has other contents", folder.join(path).display()))
     })?;
@@ -71,9 +75,9 @@ pub(crate) fn run(args: &Args, options: &InitOptions) -> miette::Result<Exit> {
 }
 
 /// The folder as `-n` takes it.
-fn shown(folder: &Path) -> String {
+pub(super) fn shown(folder: &Path) -> String {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-    let by_name = networks().is_ok_and(|networks| folder.parent() == Some(&networks));
+    let by_name = networks(HELP).is_ok_and(|networks| folder.parent() == Some(&networks));
     let text = name.filter(|_| by_name).unwrap_or_else(|| folder.display().to_string());
     Printable::line(&text).into()
 }
@@ -124,16 +128,18 @@ impl Asked {
 }
 
 /// The files of a folder that isn't complete, because an earlier command was interrupted; none if
-/// it is new or empty. Hidden files don't count: the folder may be a git repository already.
-fn existing(folder: &Path) -> miette::Result<BTreeMap<String, String>> {
+/// it is new or empty. Hidden files don't count: the folder may be a git repository already. `more` are
+/// files that it may have besides those of every new network.
+pub(super) fn existing(folder: &Path, more: &[&str], help: &str) -> miette::Result<Existing> {
     let failed = |error: std::io::Error| {
         CommandError::because(format!("can't read {}", folder.display()), None, Some(error.to_string()))
     };
-    let mut files = BTreeMap::new();
+    let mut files = Existing::new();
     if !folder.exists() {
         return Ok(files);
     }
-    let names = [".gitignore", "auth.yaml", "shapes.yaml", "hosts.yaml", SWARM_KEY, PRIVATE_KEY, PUBLIC_KEY];
+    let own = [".gitignore", "auth.yaml", "shapes.yaml", "hosts.yaml", SWARM_KEY, PRIVATE_KEY, PUBLIC_KEY];
+    let names = [&own, more].concat();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
         if !name.starts_with('.') && !names.contains(&name.as_str()) && name != "keys" {
@@ -141,7 +147,6 @@ fn existing(folder: &Path) -> miette::Result<BTreeMap<String, String>> {
                 true => format!("there is a network in {} already", folder.display()),
                 false => format!("{} isn't empty: it has {name}", folder.display()),
             };
-            let help = "name a new or an empty folder: spore init DOMAIN FOLDER";
             return Err(CommandError::new(what, help).into());
         }
     }
@@ -161,7 +166,7 @@ struct Keys {
 
 impl Keys {
     /// New keys, or those that an interrupted command has left.
-    fn of(existing: &BTreeMap<String, String>) -> miette::Result<Self> {
+    fn of(existing: &Existing) -> miette::Result<Self> {
         let unusable = |path: &str, why: String| {
             CommandError::because(format!("can't use {path}"), Some("remove it".to_owned()), Some(why))
         };
@@ -187,7 +192,7 @@ fn text(secret: &SecretBytes) -> String {
 }
 
 /// Fails if the folder would have an error.
-fn check(args: &Args, folder: &Path, files: &[FileChange]) -> miette::Result<()> {
+pub(super) fn check(args: &Args, folder: &Path, files: &[FileChange], help: &str) -> miette::Result<()> {
     let mut new = Files::new(folder);
     for FileChange { path, after, .. } in files.iter().filter(|file| !file.path.starts_with('.')) {
         new.insert(path.clone(), after.clone().unwrap_or_default());
@@ -201,11 +206,11 @@ fn check(args: &Args, folder: &Path, files: &[FileChange]) -> miette::Result<()>
     }
     terminal::note(render::problems(&problems, terminal::error_style(args)).trim_end());
     let what = format!("nothing was written: the folder would have {}", render::tally(&problems));
-    Err(CommandError::new(what, "pass other options").into())
+    Err(CommandError::new(what, help).into())
 }
 
 /// The files that have to be written. `Err` names one that has other contents.
-fn remaining(files: Vec<FileChange>, existing: &BTreeMap<String, String>) -> Result<Vec<FileChange>, String> {
+pub(super) fn remaining(files: Vec<FileChange>, existing: &Existing) -> Result<Vec<FileChange>, String> {
     let mut remaining = Vec::new();
     for file in files {
         match existing.get(&file.path) {
@@ -226,15 +231,14 @@ fn remaining(files: Vec<FileChange>, existing: &BTreeMap<String, String>) -> Res
 }
 
 /// The folder with the networks of the user.
-fn networks() -> miette::Result<PathBuf> {
-    let home = folder::home()
-        .ok_or_else(|| CommandError::new("HOME isn't set", "name the folder: spore init DOMAIN FOLDER"))?;
+pub(super) fn networks(help: &str) -> miette::Result<PathBuf> {
+    let home = folder::home().ok_or_else(|| CommandError::new("HOME isn't set", help))?;
     Ok(home.join(folder::NETWORKS))
 }
 
 /// Lists the networks that `-n NAME` finds.
 pub(crate) fn list() -> miette::Result<Exit> {
-    let folder = networks()?;
+    let folder = networks(HELP)?;
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),

@@ -17,6 +17,7 @@ mod folder;
 mod format;
 mod graph;
 mod identity;
+mod import;
 mod init;
 mod key;
 mod known_hosts;
@@ -175,11 +176,17 @@ async fn run(args: &Args) -> miette::Result<Exit> {
             until_interrupted("identity", true, identity::run(args.clone(), command.clone())).await
         }
         Command::Init(options) => init::run(args, options),
+        Command::Import(options) => {
+            until_interrupted("import", true, import::run(args.clone(), options.clone())).await
+        }
         Command::Networks => init::list(),
         Command::Host(command) => edit::host(args, command),
         Command::Shape(command) => edit::shape(args, command),
         Command::Bootstrap(command) => edit::bootstrap(args, command),
         Command::Graph(options) => graph::run(args, options),
+        Command::Dns(options) if options.check => {
+            until_interrupted("dns", true, dns::check(args.clone(), options.clone())).await
+        }
         Command::Dns(options) => dns::run(args, options),
         Command::Schema(options) => schema::run(args, options),
         Command::Completions(options) => Ok(manuals::completions(options)),

@@ -2,6 +2,7 @@
 //! values into words; other rooms compute the values.
 
 mod action;
+pub mod adopted;
 mod applied;
 mod diff;
 mod differs;
@@ -15,6 +16,7 @@ pub mod graph;
 mod header;
 mod host_keys;
 mod metrics;
+mod name_servers;
 mod natural;
 mod plan;
 mod problems;
@@ -36,6 +38,7 @@ pub use finding::{Wording, wording};
 pub use header::{age, header};
 pub use host_keys::{COMPARE_HOST_KEYS, host_keys, host_keys_in_line};
 pub use metrics::metrics;
+pub use name_servers::name_servers;
 use plan::{not_compared, since};
 pub use plan::{not_reached, overridden, page, plan, some_of, summary, text, unplanned};
 use problems::excerpt;

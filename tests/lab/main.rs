@@ -121,6 +121,7 @@ fn main() -> ExitCode {
         trial("surroundings::seer_beside_the_resolver", surroundings::seer_beside_the_resolver),
         trial("tmp::other_users", tmp::other_users),
         real_only("takeover::hardened", takeover::hardened),
+        real_only("takeover::imported", takeover::imported),
         real_only("takeover::touched_before_we_came", takeover::touched_before_we_came),
     ];
     libtest_mimic::run(&arguments, tests).exit_code()

@@ -145,6 +145,43 @@ pub(crate) fn touched_before_we_came(lab: &Lab, tau: &Path) {
     network.is_in_place(&[]);
 }
 
+/// Without the folder, `spore import` writes one from the hosts, and its plan is the same.
+pub(crate) fn imported(lab: &Lab, tau: &Path) {
+    let [elder, member] =
+        &lab.up([("elder", Suite::Bookworm.machine()), ("member", Suite::Trixie.machine())]);
+    let network = planted(lab, tau, &[elder], &[member]);
+    let before = (start("elders", elder), start("all", member));
+    let folder = network.home().join("imported");
+    let spore = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spore"));
+        command.args(arguments).env("HOME", network.home()).env("SPORE_TIMEOUT", "settle=1");
+        let output = command.env("SPORE_KNOWN_HOSTS", network.known_hosts()).output();
+        let output = output.unwrap_or_else(|error| panic!("spore: {error}"));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        network.ended(arguments, output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let [to, key] = [&folder, &network.folder().join("keys/id")].map(|path| path.display().to_string());
+    let hosts = [elder, member].map(|host| format!("{}=tau@{}", host.name(), host.addr()));
+    let run = spore(&["import", "--folder", &to, "--key", &key, &hosts[0], &hosts[1]]).exits(0);
+    run.says(&format!("elders: elders@{}", elder.name()))
+        .says("read the swarm key from")
+        .is_silent_on("note: ");
+    spore(&["tau", "pin", &tau.display().to_string(), "-n", &to]).exits(0);
+
+    let plan = spore(&["plan", "-n", &to]).exits(2).is_silent_on("restarted").is_silent_on("destructive");
+    for (host, shape) in [(elder, "elders"), (member, "all")] {
+        let mut entries = plan.of_host(host);
+        entries.retain(|line| !line.starts_with("      "));
+        entries.sort_unstable();
+        assert_eq!(entries, hardening(shape), "{}: {plan}", host.name());
+    }
+    spore(&["apply", "--yes", "-n", &to]).exits(0);
+    assert_eq!((start("elders", elder), start("all", member)), before, "no node is restarted");
+    meshed(&[member], &[elder], 4242);
+    spore(&["plan", "-n", &to]).exits(0).last_says("nothing to do");
+    spore(&["verify", "-n", &to]).exits(0);
+}
+
 /// A network whose hosts were set up in the same way as by upstream's tool, with connected
 /// nodes.
 fn planted(lab: &Lab, tau: &Path, elders: &[&LabHost], members: &[&LabHost]) -> Network {

@@ -7,6 +7,7 @@
 //! snapshots.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod adopt;
 mod answer;
 mod asked;
 mod case;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     let mut tests: Vec<Trial> = case::names().into_iter().map(trial).collect();
     tests.extend(asked::trials());
     tests.push(Trial::test("schemas", saved::schemas));
+    tests.extend(adopt::trials());
     tests.extend(random::trials());
     libtest_mimic::run(&arguments, tests).exit_code()
 }

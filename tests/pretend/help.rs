@@ -22,6 +22,7 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
         "init",
         "host add",
         "host import",
+        "import",
         "host remove",
         "shape add",
         "shape set",
@@ -31,7 +32,11 @@ fn help_fits_a_screen_and_lists_the_main_commands_first() {
         "key add",
     ] {
         let help = Run::of(&mut spore(&[words, "--help"].join(" ").split(' ').collect::<Vec<_>>())).exits(0);
-        help.says("Example").says(if words == "init" { "--generated" } else { "--dry-run" });
+        help.says("Example").says(match words {
+            "init" => "--generated",
+            "import" => "--folder",
+            _ => "--dry-run",
+        });
         assert!(help.text.lines().count() <= 32, "{help}");
     }
 }

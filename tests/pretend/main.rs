@@ -6,6 +6,7 @@
 mod agent;
 mod author;
 mod demo;
+mod dns;
 mod dumps;
 mod events;
 mod faults;
@@ -23,6 +24,7 @@ mod html;
 #[expect(dead_code, reason = "another test uses the rest")]
 #[path = "../support/http.rs"]
 mod http;
+mod import;
 mod instants;
 mod keyless;
 mod killed;

@@ -1,6 +1,6 @@
 //! The commands that create the folder and edit it.
 
-use super::FolderOptions;
+use super::{ConnectionOptions, FolderOptions};
 use crate::author::{Degrees, Sshd, inventory};
 use crate::network::Secrets;
 use crate::resource::{Daemon, HostName, NodeName, ShapeName};
@@ -23,6 +23,51 @@ pub(crate) struct InitOptions {
     /// The user's private key [default: the keys of your SSH agent]
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<String>,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ImportOptions {
+    /// The hosts
+    #[arg(required = true, value_name = "[NAME=]USER@HOST[:PORT]")]
+    pub(crate) hosts: Vec<ImportHost>,
+    /// The new folder [default: ~/.taubyte/networks/DOMAIN]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The users' private key [default: the keys of your SSH agent]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<String>,
+    /// A jump host on the way to all hosts; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub(crate) jump: Vec<String>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionOptions,
+}
+
+/// A host that isn't in a folder yet.
+#[derive(Clone, Debug)]
+pub(crate) struct ImportHost {
+    /// How the user has written it.
+    pub(crate) said: String,
+    pub(crate) name: Option<HostName>,
+    pub(crate) user: String,
+    pub(crate) address: String,
+    pub(crate) port: Option<u16>,
+}
+
+impl FromStr for ImportHost {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, way) = match text.split_once('=') {
+            Some((name, way)) => (Some(name), way),
+            None => (None, text),
+        };
+        let name = name.map(|name| name.parse().map_err(|_| format!("`{name}` can't be the name of a host")));
+        let Sshd { user, address, port } = way.parse::<Sshd>().map_err(|error| error.to_string())?;
+        let user = user.ok_or_else(|| format!("name the user to log in as: root@{way}"))?;
+        let address = address.unwrap_or_default();
+        Ok(Self { said: text.to_owned(), name: name.transpose()?, user, address, port })
+    }
 }
 
 /// A domain as DNS allows it, in lower case.

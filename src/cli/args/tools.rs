@@ -1,8 +1,10 @@
 //! The commands that print something derived from the CLI or from the folder, for other programs.
 
 use super::FolderOptions;
+use crate::daemon::resolver::DNS_PORT;
 use clap::{Args as ClapArgs, ValueEnum};
 use clap_complete::Shell;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -60,6 +62,20 @@ pub(crate) struct DnsOptions {
     /// For octodns: a zone that has records; may be repeated [default: the root domain, and the parent of generated domains]
     #[arg(long = "zone", value_name = "ZONE")]
     pub(crate) zones: Vec<String>,
+    /// Ask the domain's own name servers for the records, and report what is missing or wrong
+    #[arg(long, conflicts_with_all = ["format", "zones"])]
+    pub(crate) check: bool,
+    /// With --check: ask this name server instead, for instance before the domain is delegated to it; may be repeated
+    #[arg(long = "name-server", value_name = "IP[:PORT]", requires = "check", value_parser = name_server)]
+    pub(crate) name_servers: Vec<SocketAddr>,
+}
+
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let with_port = text.parse::<SocketAddr>();
+    let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT));
+    with_port
+        .or(address)
+        .map_err(|_| "a name server is written as 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53".to_owned())
 }
 
 /// How DNS records are written.

@@ -5,6 +5,7 @@
 //! reacted to each configuration on which they are based.
 
 pub mod config;
+pub mod described;
 pub mod dns;
 pub mod private_key;
 
