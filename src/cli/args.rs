@@ -8,7 +8,8 @@ pub(crate) use author::{
     KeyAddOptions, KeyCommand, ListFormat, ShapeCommand, ShapeOptions,
 };
 pub(crate) use tools::{
-    CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, LspOptions, ManOptions, SchemaOptions,
+    CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, LspOptions, ManOptions,
+    SchemaOptions,
 };
 
 use crate::artifact::Fetch;

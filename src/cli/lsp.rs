@@ -18,11 +18,12 @@ use folder::{Document, Documents, Folder, Snapshot, holding, real};
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::notification::{
     Cancel, DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument,
-    DidSaveTextDocument, Exit as ExitNotification, Initialized, Notification as _, PublishDiagnostics, SetTrace,
+    DidSaveTextDocument, Exit as ExitNotification, Initialized, Notification as _, PublishDiagnostics,
+    SetTrace,
 };
 use lsp_types::request::{
-    CodeActionRequest, Completion, GotoDefinition, HoverRequest, References, RegisterCapability, Request as _,
-    Shutdown,
+    CodeActionRequest, Completion, GotoDefinition, HoverRequest, References, RegisterCapability,
+    Request as _, Shutdown,
 };
 use lsp_types::{InitializeParams, TextDocumentPositionParams, Url};
 use serde::Serialize;
@@ -114,7 +115,9 @@ impl Server {
             };
             match message {
                 Ok(Message::Request(request)) => self.request(request),
-                Ok(Message::Notification(notification)) if notification.method == ExitNotification::METHOD => {
+                Ok(Message::Notification(notification))
+                    if notification.method == ExitNotification::METHOD =>
+                {
                     return if self.is_shut_down { Exit::Done } else { Exit::Failed };
                 }
                 Ok(Message::Notification(notification)) => {

@@ -68,9 +68,10 @@ pub(super) fn requires(component: Component, path: &[Step]) -> Option<Requires> 
     };
     Some(match tau::config::effect_of(setting, true) {
         Effect::NextStart | Effect::Reload => Requires::Nothing,
-        Effect::Restart => {
-            Requires::Restart { scope, only_trusted: tau::config::effect_of(setting, false) == Effect::NextStart }
-        }
+        Effect::Restart => Requires::Restart {
+            scope,
+            only_trusted: tau::config::effect_of(setting, false) == Effect::NextStart,
+        },
         Effect::RestartTogether => Requires::RestartTogether,
         Effect::RestartUnlessHalfHolds => Requires::RestartUnlessHalfHolds,
     })
@@ -158,7 +159,10 @@ mod tests {
                     let found = uses(document.component, &keys(&way));
                     let setting = Daemon::Tau.setting(field).unwrap();
                     let is_missing = keys(&way).len() < 2 && found.is_none();
-                    assert!(is_missing || found == Some(Use::Setting(setting)), "{field}: {way:?}: {found:?}");
+                    assert!(
+                        is_missing || found == Some(Use::Setting(setting)),
+                        "{field}: {way:?}: {found:?}"
+                    );
                     assert!(!is_missing || matches!(*field, "location.lat" | "services"), "{field}: {way:?}");
                 }
             }

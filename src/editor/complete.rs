@@ -68,12 +68,19 @@ impl Cursor<'_> {
         match role(component, &in_it, Part::Key) {
             Some((of, false)) => names.extend(self.names(of).map(|name| (name, Offered::Name(of)))),
             Some((_, true)) => {}
-            None => names.extend(schema.names(path).into_iter().filter(|name| *name != "<<").map(|name| (name.to_owned(), Offered::Value))),
+            None => names.extend(
+                schema
+                    .names(path)
+                    .into_iter()
+                    .filter(|name| *name != "<<")
+                    .map(|name| (name.to_owned(), Offered::Value)),
+            ),
         }
         // A schema also lists the names of fields.
         let fields: Vec<Completion> = fields.collect();
         names.retain(|(name, _)| !fields.iter().any(|field| field.label == *name));
-        let names = names.into_iter().map(|(name, what)| Completion { text: write(&name, true), label: name, what });
+        let names =
+            names.into_iter().map(|(name, what)| Completion { text: write(&name, true), label: name, what });
         fields.into_iter().chain(names).collect()
     }
 
@@ -88,12 +95,17 @@ impl Cursor<'_> {
                 return SERVICES.iter().map(|traits| service(traits.name)).collect();
             }
             (Component::Shapes, [_, "plugins"]) => {
-                let plugins = self.files.plugins().map(|name| offer(name.to_owned(), Offered::Name(Named::File)));
+                let plugins =
+                    self.files.plugins().map(|name| offer(name.to_owned(), Offered::Name(Named::File)));
                 return plugins.collect();
             }
             (Component::Network, ["p2p", "bootstrap", shape]) => {
                 // Only a host with a node of the shape can be an elder, once there is any.
-                let has = self.draft.hosts.values().filter(|host| host.nodes.keys().any(|name| name.as_str() == *shape));
+                let has = self
+                    .draft
+                    .hosts
+                    .values()
+                    .filter(|host| host.nodes.keys().any(|name| name.as_str() == *shape));
                 let names: Vec<String> = has.filter_map(|host| visible(&host.name)).collect();
                 let names = if names.is_empty() { self.names(Named::Host).collect() } else { names };
                 return names.into_iter().map(|name| offer(name, Offered::Name(Named::Host))).collect();
@@ -102,7 +114,9 @@ impl Cursor<'_> {
         }
         match role(component, path, Part::Value) {
             Some((of, _)) => self.names(of).map(|name| offer(name, Offered::Name(of))).collect(),
-            None => schema.values(path).into_iter().map(|value| offer(value.to_owned(), Offered::Value)).collect(),
+            None => {
+                schema.values(path).into_iter().map(|value| offer(value.to_owned(), Offered::Value)).collect()
+            }
         }
     }
 

@@ -6,7 +6,9 @@ use super::names::Spot;
 use super::tree::{self, Part};
 use super::{Cursor, unmarked};
 use crate::edit::{self, Change, New, Path, Step};
-use crate::finding::{DomainNames, EndpointFlaw, Excerpt, FieldProblem, Finding, KeyProblem, Kind, Place, Services};
+use crate::finding::{
+    DomainNames, EndpointFlaw, Excerpt, FieldProblem, Finding, KeyProblem, Kind, Place, Services,
+};
 use crate::network::Files;
 use crate::yaml::Mistake;
 use std::ops::Range;
@@ -44,13 +46,15 @@ pub fn fixes(finding: &Finding, files: &Files) -> Vec<Fix> {
     let at = At { place, text };
     let fix = match finding.kind() {
         Kind::Field(FieldProblem::Misspelt { meant, .. }) => at.rename(meant),
-        Kind::Field(FieldProblem::Unknown { .. } | FieldProblem::ListedTwice { .. } | FieldProblem::EmptyItem) => {
-            at.remove()
-        }
+        Kind::Field(
+            FieldProblem::Unknown { .. } | FieldProblem::ListedTwice { .. } | FieldProblem::EmptyItem,
+        ) => at.remove(),
         Kind::Field(FieldProblem::NoSpace { .. }) => at.space(),
         Kind::Field(FieldProblem::ReadOtherwise { .. }) => at.quote(),
         Kind::Field(FieldProblem::NoSuch { near: Some(near), .. }) => at.write(near),
-        Kind::Field(FieldProblem::Endpoint { flaw: EndpointFlaw::BracketedIp(ip), .. }) => at.set(&ip.to_string()),
+        Kind::Field(FieldProblem::Endpoint { flaw: EndpointFlaw::BracketedIp(ip), .. }) => {
+            at.set(&ip.to_string())
+        }
         Kind::Domain(DomainNames::NoService { near: Some(near), .. }) => at.set(near),
         Kind::Domain(DomainNames::OldService { name, .. }) => at.set(name),
         Kind::Services(Services::Unknown { near: Some(near), .. }) => at.set(near),
@@ -105,7 +109,8 @@ impl At<'_> {
                 let entry = edit::by_hand(&name, &New::List(Vec::new()));
                 let key = entry.rsplit_once(':')?.0;
                 let siblings = Path(path.0[..path.0.len() - 1].to_vec());
-                let has_it = edit::value(self.text, &Path([siblings.0, vec![Step::Key(name.clone())]].concat()));
+                let has_it =
+                    edit::value(self.text, &Path([siblings.0, vec![Step::Key(name.clone())]].concat()));
                 has_it.is_none().then(|| self.fix(Fixing::Replace(name.clone()), self.place.span(), key))?
             }
             _ => self.set(&name),

@@ -81,7 +81,8 @@ impl Cursor<'_> {
             let field = schema.field_at(&path)?;
             // The names of entries are left out.
             let described = (1..=path.len()).filter(|end| schema.field_at(&path[..*end]).is_some());
-            let names = described.filter_map(|end| keys(&path[end - 1..end]).first().map(|key| (*key).to_owned()));
+            let names =
+                described.filter_map(|end| keys(&path[end - 1..end]).first().map(|key| (*key).to_owned()));
             let need = match field.required.is_empty() {
                 true => Need::Optional,
                 false => Need::OneOf(field.required.iter().map(|name| (*name).to_owned()).collect()),
@@ -115,7 +116,11 @@ impl Cursor<'_> {
                 About::Host {
                     name: shown(host),
                     addresses: host.addresses.iter().map(|address| address.ip.to_string()).collect(),
-                    shapes: host.nodes.values().map(|node| node.shape.place.shown(node.shape.as_str()).to_owned()).collect(),
+                    shapes: host
+                        .nodes
+                        .values()
+                        .map(|node| node.shape.place.shown(node.shape.as_str()).to_owned())
+                        .collect(),
                 }
             }
             Named::Login => {

@@ -134,7 +134,9 @@ pub(super) fn all(files: &Files) -> Vec<Name> {
     for component in Component::ALL {
         let paths: Vec<String> = match Layout::of(component, files) {
             Layout::File(file) => vec![file],
-            Layout::Folder(folder) => Layout::entries(folder, files).map(|(_, file)| file.to_owned()).collect(),
+            Layout::Folder(folder) => {
+                Layout::entries(folder, files).map(|(_, file)| file.to_owned()).collect()
+            }
             Layout::Absent | Layout::Several => Vec::new(),
         };
         for path in paths {

@@ -46,11 +46,7 @@ pub(super) fn at<'n, 't>(root: &'n Node<'t>, offset: usize) -> Option<Found<'n, 
     Some(Found { path, part, span, node })
 }
 
-fn find<'n, 't>(
-    node: &'n Node<'t>,
-    offset: u32,
-    path: &mut Vec<Step>,
-) -> Option<(Part, Span, &'n Node<'t>)> {
+fn find<'n, 't>(node: &'n Node<'t>, offset: u32, path: &mut Vec<Step>) -> Option<(Part, Span, &'n Node<'t>)> {
     let touches = |span: Span| span.start <= offset && offset <= span.end;
     if node.defined.is_some() {
         return touches(node.span).then_some((Part::Alias, node.span, node));
@@ -121,7 +117,8 @@ fn entry_alone(text: &str, offset: usize) -> String {
 }
 
 fn entry(text: &str, offset: usize) -> Range<usize> {
-    let begins = |line: &str| !line.starts_with([' ', '\t', '#', '-', '\n', '\r', '}', ']']) && !line.is_empty();
+    let begins =
+        |line: &str| !line.starts_with([' ', '\t', '#', '-', '\n', '\r', '}', ']']) && !line.is_empty();
     let mut entry = 0..text.len();
     let mut at = 0;
     for line in text.split_inclusive('\n') {
@@ -165,7 +162,8 @@ pub(super) fn gap(text: &str, offset: usize) -> Option<Gap> {
     let alone = entry(text, offset);
     let (before, after) = (&text[..word.start], &text[word.end..]);
     // In an entry of its own, errors elsewhere don't matter; and without what follows, nor do those there.
-    let (from, to) = (&text[alone.start.min(word.start)..word.start], &text[word.end..alone.end.max(word.end)]);
+    let (from, to) =
+        (&text[alone.start.min(word.start)..word.start], &text[word.end..alone.end.max(word.end)]);
     let close = closing(from);
     let key = if has_colon { "" } else { ":" };
     let tries = [
@@ -198,10 +196,8 @@ fn marked(node: &Node<'_>, mark: &str, path: &mut Vec<Step>) -> Option<(Part, Ve
             own().find_map(|entry| below(&entry.value, Step::Key(entry.key.to_string()), mark, path))
         }
         Content::List(items) => {
-            let found = items
-                .iter()
-                .enumerate()
-                .find_map(|(index, item)| below(item, Step::Item(index), mark, path));
+            let found =
+                items.iter().enumerate().find_map(|(index, item)| below(item, Step::Item(index), mark, path));
             let text = |item: &Node<'_>| match item.content.resolved() {
                 Content::Scalar { text, .. } if text != mark => Some(text.to_string()),
                 _ => None,

@@ -2,7 +2,7 @@
 
 use super::problems::counted;
 use super::{Wording, explain, wording};
-use crate::editor::{About, Completion, Fixing, Need, Offered, Named, Requires, Scope};
+use crate::editor::{About, Completion, Fixing, Named, Need, Offered, Requires, Scope};
 use crate::finding::Finding;
 use crate::resource::Printable;
 
@@ -65,10 +65,13 @@ fn needs(requires: Requires) -> String {
             format!("restarts {nodes}{which}, in waves")
         }
         Requires::RestartUnlessHalfHolds => {
-            "restarts a node only if fewer than half of the elders that it was started with are left".to_owned()
+            "restarts a node only if fewer than half of the elders that it was started with are left"
+                .to_owned()
         }
         Requires::RestartTogether => "restarts all nodes at once".to_owned(),
-        Requires::Program => "restarts all nodes of this architecture, in waves, if it leads to another tau".to_owned(),
+        Requires::Program => {
+            "restarts all nodes of this architecture, in waves, if it leads to another tau".to_owned()
+        }
     }
 }
 

@@ -87,7 +87,8 @@ fn every_position_has_an_answer_without_a_secret() {
             let said = answers(cursor);
             let leaked = secrets.iter().chain(&own).find(|secret| said.contains(*secret));
             // The path of a file is where a definition is, and isn't shown.
-            let in_path = leaked.is_some_and(|secret| format!("{:?}", cursor.definition()).contains(secret.as_str()));
+            let in_path =
+                leaked.is_some_and(|secret| format!("{:?}", cursor.definition()).contains(secret.as_str()));
             assert!(leaked.is_none() || in_path, "{}: {leaked:?}: {said}", name(&case));
         };
         for file in yaml_files(&scratch.path().join("folder")) {
@@ -113,7 +114,9 @@ fn yaml_files(folder: &Path) -> Vec<String> {
     let entries = |folder: &Path| -> Vec<_> {
         std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
     };
-    for path in entries(folder).into_iter().flat_map(|path| if path.is_dir() { entries(&path) } else { vec![path] }) {
+    for path in
+        entries(folder).into_iter().flat_map(|path| if path.is_dir() { entries(&path) } else { vec![path] })
+    {
         let name = path.strip_prefix(folder).unwrap().to_str().map(str::to_owned);
         found.extend(name.filter(|name| name.ends_with("yaml") || name.ends_with("yml")));
     }

@@ -157,7 +157,10 @@ fn the_schemas_reject_only_what_the_reader_rejects_and_most_of_that() {
                 Judged::NotYaml => is_rejected = true,
                 Judged::Rejected(why) => {
                     is_rejected = true;
-                    if !problems.iter().any(|problem| problem.is_error() && problem.is_in(|named| named == file)) {
+                    if !problems
+                        .iter()
+                        .any(|problem| problem.is_error() && problem.is_in(|named| named == file))
+                    {
                         wrong.push(format!("{}/{file}: {why}", case.display()));
                     }
                 }

@@ -25,6 +25,7 @@ mod html;
 mod http;
 mod instants;
 mod killed;
+mod lsp;
 mod mail;
 mod manuals;
 mod node_keys;

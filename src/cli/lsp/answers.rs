@@ -9,11 +9,12 @@ use crate::render;
 use lsp_types::{
     CodeAction, CodeActionKind, CodeActionOptions, CodeActionParams, CodeActionProviderCapability,
     CompletionItem, CompletionItemKind, CompletionOptions, CompletionTextEdit, Diagnostic,
-    DiagnosticRelatedInformation, DiagnosticSeverity, DidChangeWatchedFilesRegistrationOptions, Documentation,
-    FileSystemWatcher, GlobPattern, Hover, HoverContents, HoverProviderCapability, InitializeParams,
-    InitializeResult, Location, MarkupContent, MarkupKind, NumberOrString, OneOf, PositionEncodingKind,
-    PublishDiagnosticsParams, Registration, RegistrationParams, ServerCapabilities, ServerInfo,
-    TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextEdit, Url, WorkspaceEdit,
+    DiagnosticRelatedInformation, DiagnosticSeverity, DidChangeWatchedFilesRegistrationOptions,
+    Documentation, FileSystemWatcher, GlobPattern, Hover, HoverContents, HoverProviderCapability,
+    InitializeParams, InitializeResult, Location, MarkupContent, MarkupKind, NumberOrString, OneOf,
+    PositionEncodingKind, PublishDiagnosticsParams, Registration, RegistrationParams, ServerCapabilities,
+    ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextEdit, Url,
+    WorkspaceEdit,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -36,7 +37,9 @@ impl Client {
         Self {
             reads_markdown: formats.is_some_and(|formats| formats.contains(&MarkupKind::Markdown)),
             watches_files: watching.and_then(|watching| watching.dynamic_registration).unwrap_or_default(),
-            shows_related: publishing.and_then(|publishing| publishing.related_information).unwrap_or_default(),
+            shows_related: publishing
+                .and_then(|publishing| publishing.related_information)
+                .unwrap_or_default(),
         }
     }
 }
@@ -76,7 +79,8 @@ pub(super) fn capabilities(encoding: Encoding) -> InitializeResult {
 
 /// The files of which the editor is to report changes: any of them may be one that the folder names.
 pub(super) fn watched() -> RegistrationParams {
-    let watchers = vec![FileSystemWatcher { glob_pattern: GlobPattern::String("**/*".to_owned()), kind: None }];
+    let watchers =
+        vec![FileSystemWatcher { glob_pattern: GlobPattern::String("**/*".to_owned()), kind: None }];
     let options = DidChangeWatchedFilesRegistrationOptions { watchers };
     let registration = Registration {
         id: "files".to_owned(),
@@ -91,7 +95,9 @@ pub(super) fn hover(cursor: &Cursor<'_>, text: &Text, is_markdown: bool) -> Opti
     let value = render::editor::hover(&about);
     let markup = match is_markdown {
         true => MarkupContent { kind: MarkupKind::Markdown, value },
-        false => MarkupContent { kind: MarkupKind::PlainText, value: value.replace("**", "").replace('`', "") },
+        false => {
+            MarkupContent { kind: MarkupKind::PlainText, value: value.replace("**", "").replace('`', "") }
+        }
     };
     Some(Hover { contents: HoverContents::Markup(markup), range: Some(text.range(&span)) })
 }
@@ -134,7 +140,8 @@ pub(super) fn actions(
     findings: &[Finding],
     file: impl Fn(&str) -> Option<(Url, Text)>,
 ) -> Vec<CodeAction> {
-    let is_wanted = |kind: &CodeActionKind| *kind == CodeActionKind::EMPTY || *kind == CodeActionKind::QUICKFIX;
+    let is_wanted =
+        |kind: &CodeActionKind| *kind == CodeActionKind::EMPTY || *kind == CodeActionKind::QUICKFIX;
     if params.context.only.as_ref().is_some_and(|only| !only.iter().any(is_wanted)) {
         return Vec::new();
     }
@@ -182,7 +189,8 @@ pub(super) fn diagnostics(
     let clear: BTreeSet<Url> = before.difference(&folder.published).cloned().collect();
     let all = found.into_iter().chain(clear.into_iter().map(|url| (url, Vec::new())));
     let version = |url: &Url| documents.get(url).map(|document| document.version);
-    all.map(|(uri, diagnostics)| PublishDiagnosticsParams { version: version(&uri), uri, diagnostics }).collect()
+    all.map(|(uri, diagnostics)| PublishDiagnosticsParams { version: version(&uri), uri, diagnostics })
+        .collect()
 }
 
 /// The texts in which findings have their places.
