@@ -1,6 +1,6 @@
 //! Tests of `spore lsp` with the client of the crate async-lsp, over pipes, and with Neovim.
 
-use crate::world::{Run, spore};
+use crate::world::{Run, not_run, spore};
 use async_lsp::lsp_types::{
     ClientCapabilities, CodeActionContext, CodeActionOrCommand, CodeActionParams, CompletionParams,
     CompletionResponse, CompletionTextEdit, Diagnostic, DidChangeTextDocumentParams,
@@ -551,8 +551,7 @@ fn an_editor_that_leaves_or_is_none_ends_it() {
 fn neovim_is_served_with_the_recipe() {
     let version = std::process::Command::new("nvim").arg("--version").output();
     if !version.is_ok_and(|run| run.status.success()) {
-        println!("skipped: lsp::neovim_is_served_with_the_recipe: nvim is not installed");
-        return;
+        return not_run("lsp::neovim_is_served_with_the_recipe", "Neovim is not installed");
     }
     let scratch = network();
     let folder = scratch.path().join("network");

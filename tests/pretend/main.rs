@@ -30,6 +30,7 @@ mod mail;
 mod manuals;
 mod node_keys;
 mod outside;
+mod packages;
 mod page;
 mod planted;
 mod prompts;
