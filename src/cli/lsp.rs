@@ -68,10 +68,8 @@ pub(crate) fn run(args: &Args, options: &LspOptions) -> miette::Result<Exit> {
     server.send(Response::new_ok(id, capabilities));
     let ended = server.serve();
     drop(server);
-    if ended == Exit::Done {
-        // Everything that was sent is written.
-        threads.join().ok();
-    }
+    // The editor sends nothing more, so the threads end as soon as everything is written.
+    threads.join().ok();
     Ok(ended)
 }
 
