@@ -2,7 +2,7 @@
 //!
 //! The entry points are [`fetch()`] (what a network folder pins), [`open`] (`--tau PATH`) and
 //! [`Artifact::from_file`] (a plugin), which return an [`Artifact`]: bytes held in memory
-//! once. [`compress()`] is for sending them. [`pin()`] (`spore tau pin`) returns a [`Pin`].
+//! once. [`Compressed`] is for sending them. [`pin()`] (`spore tau pin`) returns a [`Pin`].
 //!
 //! What always holds:
 //! - Bytes that have a pin are used only if they match it, wherever they come from. Cached

@@ -54,10 +54,19 @@ fn pages() -> io::Result<Vec<(String, String)>> {
         let mut text = Vec::new();
         page.render(&mut text)?;
         let text = String::from_utf8_lossy(&text).replace("\n.SH EXTRA\n", "\n.SH NOTES\n");
-        pages.push((page.get_filename(), text));
+        pages.push((page.get_filename(), in_ascii(&text)));
     }
     pages.sort();
     Ok(pages)
+}
+
+/// Writes characters such as `…` in roff's own way: roff reads other bytes than ASCII as Latin-1.
+fn in_ascii(text: &str) -> String {
+    let escaped = |c: char| match c.is_ascii() {
+        true => c.to_string(),
+        false => format!("\\[u{:04X}]", u32::from(c)),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// Makes a paragraph of each line, because `man` fills paragraphs, unless the line continues the previous

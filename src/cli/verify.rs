@@ -69,11 +69,15 @@ async fn greet(
     key: &SwarmKey,
 ) -> BTreeMap<HostName, render::Greeted> {
     let mut greeting = JoinSet::new();
-    for (name, Handshakes { due, rekeyed }) in expected {
+    for (name, Handshakes { due, rekeyed, starting }) in expected {
         let Some(host) = hosts.remove(&name) else { continue };
         let key = key.clone();
         greeting.spawn(async move {
-            let nodes: BTreeMap<NodeName, Contact> = host.handshakes(due, &key).await;
+            let mut nodes: BTreeMap<NodeName, Contact> = host.handshakes(due, &key).await;
+            nodes.retain(|node, contact| match contact {
+                Contact::Failed(why) => !(starting.contains(node) && why.may_pass()),
+                _ => true,
+            });
             (name, render::Greeted { nodes, rekeyed })
         });
     }

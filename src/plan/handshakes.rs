@@ -6,6 +6,7 @@ use crate::facts::receipt::Origin;
 use crate::resource::{
     Activity, Content, Graph, Handshake, Node, NodeName, Resource, ResourceId, ResourceKey,
 };
+use std::collections::BTreeSet;
 
 /// The handshakes with the nodes of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Handshakes {
     /// Nodes with which no handshake can be completed, because the folder has got another key
     /// since the last apply.
     pub rekeyed: Vec<NodeName>,
+    /// Nodes that are still starting. Nothing follows if one of them doesn't answer yet.
+    pub starting: BTreeSet<NodeName>,
 }
 
 /// The handshakes that a host's receipt lets expect; none if it has no receipt.
@@ -39,8 +42,7 @@ pub(super) fn of(part: &HostPart) -> Handshakes {
         }
         let activity = activity(id, &part.current);
         if matches!(activity, Some(Activity::Starting(_))) {
-            // Nothing follows from its silence.
-            continue;
+            handshakes.starting.insert(name.clone());
         }
         if receipt.superseded && part.differing.contains(id) && matches!(activity, Some(Activity::Running(_)))
         {

@@ -30,8 +30,8 @@ pub(super) fn make_stand_ins(directory: &Path) -> io::Result<()> {
     });
     make_programs(&directory.join("stand-ins"), stand_ins)?;
     let filling = [
+        ("cat", FILLING),
         ("gzip", FILLING),
-        ("head", FILLING),
         ("zstd", FILLING),
         ("machine.sh", include_str!("stand-ins/machine.sh")),
     ];

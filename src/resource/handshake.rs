@@ -56,3 +56,10 @@ pub enum Unproved {
     /// It is the node with this peer id.
     OtherNode(String),
 }
+
+impl Unproved {
+    /// Whether a node that is still starting may fail in this way, and then prove itself.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Refused | Self::Closed | Self::Silent)
+    }
+}

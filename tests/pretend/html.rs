@@ -1,6 +1,7 @@
 //! Tests of the page that `spore plan --format html` writes.
 
 use crate::graph::folder;
+use crate::page::installed;
 use crate::world::World;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -99,16 +100,10 @@ fn page(plan: &PlanPage, count: usize) -> String {
 
 /// The page as a browser has understood it, after its script has run. `None` if no browser is installed.
 fn opened(file: &Path, query: &str) -> Option<String> {
-    let is_there = |name: &&&str| {
-        let mut version = Command::new(name);
-        version
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    let browser = ["chromium", "chromium-browser", "google-chrome"].iter().find(is_there)?;
+    let browser = installed(
+        &["chromium", "chromium-browser", "google-chrome"],
+        "html::a_browser_opens_the_page_and_searches_it",
+    )?;
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])

@@ -1,7 +1,28 @@
-//! Turns output into a snapshot, by removing everything that differs between runs.
+//! Turns output into a snapshot, by removing everything that differs between runs, and finds the
+//! programs that read output in tests.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The first of these programs that is installed. If there is none, the test does without it, and
+/// `tests/run` lists it as not run: it looks for this line.
+pub(crate) fn installed<'p>(programs: &[&'p str], test: &str) -> Option<&'p str> {
+    let is_there = |program: &&str| {
+        let mut command = Command::new(program);
+        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let found = programs.iter().copied().find(is_there);
+    if found.is_none() {
+        // Written past libtest, which withholds what a test that passes prints, and which may be in
+        // the middle of a line.
+        let line = format!("\nskipped: {test}: {} isn't installed\n", programs[0]);
+        std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+    }
+    found
+}
 
 /// Replaces temporary names, ports, ids and digests, and sorts the lines of an apply,
 /// whose order depends on timing, by host.

@@ -6,6 +6,7 @@ use crate::world::{Front, on_terminal};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 const PASSWORD: &str = "apricot-shelf-lemon";
 
@@ -62,6 +63,12 @@ pub(crate) fn a_wrong_password_is_tried_once() {
          in SPORE_SUDO_PASSWORD; it was tried once\n",
     );
     assert!(!plan.text.contains("walnut"), "{plan}");
+    // sudo writes it when it notices that nobody answers.
+    let begun = Instant::now();
+    while logged(&world, "incorrect password attempt") == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "sudo logs nothing");
+        std::thread::yield_now();
+    }
     assert_eq!(logged(&world, "1 incorrect password attempt ;"), 1);
     assert_eq!(logged(&world, "COMMAND="), 1);
 }

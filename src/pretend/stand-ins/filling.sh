@@ -1,5 +1,5 @@
 #!/bin/sh
-# head and gzip on a disk that fills up: if stdout is a file, the program writes to
+# cat, gzip and zstd on a disk that fills up: if stdout is a file, the program writes to
 # /dev/full instead, which fails with ENOSPC.
 # shellcheck source=machine.sh
 . "${0%/*}/machine.sh"
