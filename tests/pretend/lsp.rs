@@ -1,6 +1,7 @@
 //! Tests of `spore lsp` with the client of the crate async-lsp, over pipes, and with Neovim.
 
-use crate::world::{Run, not_run, spore};
+use crate::page::installed;
+use crate::world::{Run, spore};
 use async_lsp::lsp_types::{
     ClientCapabilities, CodeActionContext, CodeActionOrCommand, CodeActionParams, CompletionParams,
     CompletionResponse, CompletionTextEdit, Diagnostic, DidChangeTextDocumentParams,
@@ -549,10 +550,8 @@ fn an_editor_that_leaves_or_is_none_ends_it() {
 /// Neovim with the recipe: it shows findings, a hover text and a fix.
 #[test]
 fn neovim_is_served_with_the_recipe() {
-    let version = std::process::Command::new("nvim").arg("--version").output();
-    if !version.is_ok_and(|run| run.status.success()) {
-        return not_run("lsp::neovim_is_served_with_the_recipe", "Neovim is not installed");
-    }
+    let test = "lsp::neovim_is_served_with_the_recipe";
+    let Some(program) = installed(&["nvim"], test) else { return };
     let scratch = network();
     let folder = scratch.path().join("network");
     let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recipes");
@@ -564,7 +563,7 @@ fn neovim_is_served_with_the_recipe() {
         [bin.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     )
     .unwrap();
-    let mut nvim = std::process::Command::new("nvim");
+    let mut nvim = std::process::Command::new(program);
     nvim.args(["--headless", "-n", "-u", "NONE", "-i", "NONE", "--cmd", "filetype on", "-S"])
         .arg(&script)
         .env("PATH", path)

@@ -1,7 +1,8 @@
 //! The Debian package and the image that `fixtures/packaging` makes. `tests/lab/package.rs` installs the
 //! former on hosts.
 
-use crate::world::{Run, not_run};
+use crate::page::{installed, not_run};
+use crate::world::Run;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,17 +23,10 @@ fn built() -> TempDir {
     directory
 }
 
-fn is_installed(program: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
 #[test]
 fn the_debian_package_has_the_program_its_manuals_and_completions() {
-    if !is_installed("dpkg-deb") {
-        return not_run("packages::the_debian_package_has_…", "dpkg-deb is not installed");
-    }
+    let test = "packages::the_debian_package_has_the_program_its_manuals_and_completions";
+    let Some(_) = installed(&["dpkg-deb"], test) else { return };
     let directory = built();
     let mut deb = Command::new(packaging("deb"));
     deb.arg(directory.path().join("spore")).arg(directory.path().join("new/dist"));
@@ -75,9 +69,7 @@ fn what_cannot_be_packaged_is_an_error() {
 #[test]
 fn the_image_runs_spore_in_the_mounted_folder() {
     let test = "packages::the_image_runs_spore_in_the_mounted_folder";
-    if !is_installed("buildah") {
-        return not_run(test, "buildah is not installed");
-    }
+    let Some(_) = installed(&["buildah"], test) else { return };
     if !rustix::process::geteuid().is_root() {
         return not_run(test, "without root, buildah needs a user namespace");
     }

@@ -5,7 +5,6 @@ use spore_drive::pretend::{Faults, Fleet, SimulatedHost, here, program};
 use spore_drive::resource::Sha256;
 use std::fmt;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -155,11 +154,6 @@ pub(crate) fn spore(words: &[&str]) -> Command {
         // The configuration of whoever runs the tests has nothing to do with them.
         .env("SPORE_NO_SSH_CONFIG", "true");
     command
-}
-
-/// Tells `tests/run` that a test didn't run. What a test prints with `println` is shown only if it fails.
-pub(crate) fn not_run(test: &str, why: &str) {
-    writeln!(std::io::stdout(), "\nskipped: {test}: {why}").unwrap();
 }
 
 impl Run {
