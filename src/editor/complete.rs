@@ -43,10 +43,10 @@ impl Cursor<'_> {
         let schema = Schema::of(document.component)?;
         let mut all = Vec::new();
         if gap.part == Part::Key || gap.begins {
-            all.extend(self.keys(document.component, &schema, &path, &gap));
+            all.extend(self.keys(document.component, schema, &path, &gap));
         }
         if gap.part == Part::Value && !path.is_empty() {
-            all.extend(self.values(document.component, &schema, &path));
+            all.extend(self.values(document.component, schema, &path));
         }
         all.retain(|offered| !gap.others.contains(&offered.label));
         Some((gap.word, all))

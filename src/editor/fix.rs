@@ -1,16 +1,17 @@
 //! The edits that fix findings: those that a finding's help proposes, if there is exactly one way to make
 //! them. Each is made with [`mod@crate::edit`], or only replaces a key, and is made on the text that the
-//! finding is about. `tests/pretend/lsp.rs` checks that no finding survives its fix.
+//! finding is about. `tests/folders/editor.rs` checks that no finding survives its fix.
 
 use super::names::Spot;
 use super::tree::{self, Part};
 use super::{Cursor, unmarked};
 use crate::edit::{self, Change, New, Path, Step};
 use crate::finding::{
-    DomainNames, EndpointFlaw, Excerpt, FieldProblem, Finding, KeyProblem, Kind, Place, Services,
+    DomainNames, EndpointFlaw, Excerpt, FieldProblem, Finding, KeyProblem, Kind, Locations, Place, Services,
 };
 use crate::network::Files;
 use crate::yaml::Mistake;
+use serde_yaml::Value;
 use std::ops::Range;
 
 /// An edit that fixes a finding.
@@ -35,6 +36,10 @@ pub enum Fixing {
     Space,
     /// It puts a name in quotes.
     Quote,
+    /// It adds this line.
+    Add(String),
+    /// It exchanges two values.
+    Swap,
 }
 
 /// The edits that fix a finding. Each of them is enough.
@@ -49,7 +54,7 @@ pub fn fixes(finding: &Finding, files: &Files) -> Vec<Fix> {
         Kind::Field(
             FieldProblem::Unknown { .. } | FieldProblem::ListedTwice { .. } | FieldProblem::EmptyItem,
         ) => at.remove(),
-        Kind::Field(FieldProblem::NoSpace { .. }) => at.space(),
+        Kind::Field(FieldProblem::NoSpace { .. }) => at.space_after(':'),
         Kind::Field(FieldProblem::ReadOtherwise { .. }) => at.quote(),
         Kind::Field(FieldProblem::NoSuch { near: Some(near), .. }) => at.write(near),
         Kind::Field(FieldProblem::Endpoint { flaw: EndpointFlaw::BracketedIp(ip), .. }) => {
@@ -59,7 +64,13 @@ pub fn fixes(finding: &Finding, files: &Files) -> Vec<Fix> {
         Kind::Domain(DomainNames::OldService { name, .. }) => at.set(name),
         Kind::Services(Services::Unknown { near: Some(near), .. }) => at.set(near),
         Kind::Key(KeyProblem::NotTheId { id, .. }) => at.set(&id.to_string()),
+        Kind::Field(FieldProblem::Missing { example, .. }) => at.add(example),
+        Kind::Field(FieldProblem::Port(_)) => at.unquote(),
+        Kind::Locations(Locations::Swapped { .. }) => {
+            finding.places().get(1).and_then(|other| at.swap(other))
+        }
         Kind::Yaml(Mistake::ByteOrderMark) => at.cut(),
+        Kind::Yaml(Mistake::NoSpaceAfterDash) => at.space_after('-'),
         _ => None,
     };
     fix.into_iter().collect()
@@ -132,9 +143,52 @@ impl At<'_> {
         self.fix(Fixing::Remove, span, text)
     }
 
-    fn space(&self) -> Option<Fix> {
-        let colon = self.place.span().start + self.written()?.find(':')? + 1;
-        self.fix(Fixing::Space, colon..colon, " ")
+    fn space_after(&self, sign: char) -> Option<Fix> {
+        let end = self.place.span().start + self.written()?.find(sign)? + sign.len_utf8();
+        self.fix(Fixing::Space, end..end, " ")
+    }
+
+    /// Adds an entry, which is written in YAML, to the mapping whose key is here, or to the document.
+    fn add(&self, example: &str) -> Option<Fix> {
+        // Some examples leave something to the user.
+        if example.contains(['…', '<', '`']) {
+            return None;
+        }
+        let example_root = tree::root(example)?;
+        let Value::Mapping(entries) = example_root.content.to_value() else { return None };
+        let (key, value) = entries.into_iter().next()?;
+        let path = match self.place.span() {
+            Range { start: 0, end: 0 } => Path::default(),
+            _ => self.path().filter(|(_, part)| *part == Part::Key)?.0,
+        };
+        let change = Change::Add(key.as_str()?.to_owned(), new(&value)?);
+        let after = edit::edit(self.text, &path, &change).ok()?;
+        let (span, text) = difference(self.text, &after);
+        self.fix(Fixing::Add(example.to_owned()), span, text)
+    }
+
+    /// Writes a number without its quotes.
+    fn unquote(&self) -> Option<Fix> {
+        let (path, _) = self.path().filter(|(_, part)| *part == Part::Value)?;
+        let digits = self.written()?.trim_matches(['"', '\'']);
+        digits.parse::<u16>().ok().filter(|port| port.to_string() == digits && *port > 0)?;
+        let after = edit::edit(self.text, &path, &Change::Set(New::Plain(digits.to_owned()))).ok()?;
+        let (span, text) = difference(self.text, &after);
+        self.fix(Fixing::Replace(digits.to_owned()), span, text)
+    }
+
+    /// Exchanges two numbers.
+    fn swap(&self, other: &Place) -> Option<Fix> {
+        let other = At { place: other, text: self.text };
+        let is_plain = |text: &&str| text.parse::<f64>().is_ok();
+        let (one, two) = (self.written().filter(is_plain)?, other.written().filter(is_plain)?);
+        let ((here, _), (there, _)) = (self.path()?, other.path()?);
+        let set = |text: &str, path: &Path, value: &str| {
+            edit::edit(text, path, &Change::Set(New::Plain(value.to_owned()))).ok()
+        };
+        let after = set(&set(self.text, &here, two)?, &there, one)?;
+        let (span, text) = difference(self.text, &after);
+        self.fix(Fixing::Swap, span, text)
     }
 
     fn quote(&self) -> Option<Fix> {
@@ -146,6 +200,21 @@ impl At<'_> {
         self.written().filter(|written| *written == "\u{feff}")?;
         self.fix(Fixing::Remove, self.place.span(), "")
     }
+}
+
+/// The value, to be written.
+fn new(value: &Value) -> Option<New> {
+    Some(match value {
+        Value::String(text) => New::text(text),
+        Value::Number(number) => New::Plain(number.to_string()),
+        Value::Bool(value) => New::Plain(value.to_string()),
+        Value::Sequence(items) => New::List(items.iter().map(new).collect::<Option<_>>()?),
+        Value::Mapping(entries) => {
+            let entry = |(key, value): (&Value, &Value)| Some((key.as_str()?.to_owned(), new(value)?));
+            New::Map(entries.iter().map(entry).collect::<Option<_>>()?)
+        }
+        Value::Null | Value::Tagged(_) => return None,
+    })
 }
 
 /// The part in which two texts differ, and what the second has there.

@@ -4,6 +4,7 @@ use super::Step;
 use crate::finding::Component;
 use crate::network::FileSchema;
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// The schema of a component.
 pub(super) struct Schema(Value);
@@ -18,9 +19,16 @@ pub(super) struct Field<'s> {
 }
 
 impl Schema {
-    pub(super) fn of(component: Component) -> Option<Self> {
-        let file = format!("{}.yaml", component.names().first()?);
-        FileSchema::of(&file).map(|schema| Self(schema.value()))
+    pub(super) fn of(component: Component) -> Option<&'static Self> {
+        // They never change, and it takes longer to make one than to look something up in it.
+        static ALL: LazyLock<Vec<(Component, Schema)>> = LazyLock::new(|| {
+            let schema = |component: Component| {
+                let file = format!("{}.yaml", component.names().first()?);
+                Some((component, Schema(FileSchema::of(&file)?.value())))
+            };
+            Component::ALL.into_iter().filter_map(schema).collect()
+        });
+        ALL.iter().find(|(of, _)| *of == component).map(|(_, schema)| schema)
     }
 
     /// A schema with those that it refers to, and those among which it leaves a choice.

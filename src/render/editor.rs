@@ -108,7 +108,9 @@ pub fn fix(what: &Fixing) -> String {
     match what {
         Fixing::Replace(text) => format!("Replace with `{}`", Printable::line(text)),
         Fixing::Remove => "Remove this".to_owned(),
-        Fixing::Space => "Write a space after the `:`".to_owned(),
+        Fixing::Add(line) => format!("Add `{line}`"),
+        Fixing::Swap => "Swap latitude and longitude".to_owned(),
+        Fixing::Space => "Write a space here".to_owned(),
         Fixing::Quote => "Put the name in quotes".to_owned(),
     }
 }

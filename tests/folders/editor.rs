@@ -56,7 +56,18 @@ fn no_finding_survives_its_fix() {
             }
         }
     }
-    for id in ["field/misspelt", "field/reference", "field/unknown", "services/unknown", "yaml/syntax"] {
+    for id in [
+        "field/listed-twice",
+        "field/misspelt",
+        "field/missing",
+        "field/port",
+        "field/reference",
+        "field/unknown",
+        "key/mismatch",
+        "locations/swapped",
+        "services/unknown",
+        "yaml/syntax",
+    ] {
         assert!(fixed.contains(id), "{id}: {fixed:?}");
     }
 }
@@ -72,7 +83,7 @@ fn answers(cursor: Cursor<'_>) -> String {
 /// The offsets at which a case is tried: those of many characters, because each takes a while.
 fn offsets(text: &str) -> impl Iterator<Item = usize> {
     let step = 1 + text.len() / 12;
-    (0..=text.len().min(20_000)).step_by(step).map(|at| text.floor_char_boundary(at))
+    (0..=text.len().min(5_000)).step_by(step).map(|at| text.floor_char_boundary(at))
 }
 
 #[test]
@@ -101,7 +112,6 @@ fn every_position_has_an_answer_without_a_secret() {
             for offset in offsets(text).step_by(2) {
                 let mut written = files.clone();
                 written.insert(file.clone(), &text.as_bytes()[..offset]);
-                let draft = Draft::from_files(&written, Secrets::Needed);
                 check(Cursor { files: &written, draft: &draft, file: &file, offset });
             }
         }
