@@ -73,9 +73,9 @@ impl Document<'_> {
 
 /// The keys on a way.
 fn keys(path: &[Step]) -> Vec<&str> {
-    let key = |step| match step {
-        &Step::Key(ref key) => Some(key.as_str()),
+    let keys = path.iter().filter_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
         Step::Item(_) => None,
-    };
-    path.iter().filter_map(key).collect()
+    });
+    keys.collect()
 }

@@ -107,7 +107,7 @@ impl Schema {
                 || form["type"].is_array()
         };
         let forms = self.forms(schema);
-        forms.iter().any(|form| is_other(form)) || !forms.iter().any(|form| is_mapping(form))
+        forms.iter().any(is_other) || !forms.iter().any(is_mapping)
     }
 }
 

@@ -76,7 +76,10 @@ fn find<'n, 't>(node: &'n Node<'t>, offset: u32, path: &mut Vec<Step>) -> Option
 }
 
 /// Calls `visit` with every key and every scalar that is written in this place.
-pub(super) fn each(node: &Node<'_>, path: &mut Vec<Step>, visit: &mut dyn FnMut(&[Step], Part, Span, &str)) {
+pub(super) fn each<V>(node: &Node<'_>, path: &mut Vec<Step>, visit: &mut V)
+where
+    V: FnMut(&[Step], Part, Span, &str),
+{
     if node.defined.is_some() {
         return;
     }
