@@ -17,9 +17,8 @@ use crate::network::{Outside, Secrets};
 use folder::{Document, Documents, Folder, Snapshot, holding, real};
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::notification::{
-    Cancel, DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument,
+    DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument,
     DidSaveTextDocument, Exit as ExitNotification, Initialized, Notification as _, PublishDiagnostics,
-    SetTrace,
 };
 use lsp_types::request::{
     CodeActionRequest, Completion, GotoDefinition, HoverRequest, References, RegisterCapability,
@@ -164,13 +163,13 @@ impl Server {
             GotoDefinition::METHOD => {
                 let params = asked::<GotoDefinition>(request)?;
                 result(self.at(&params.text_document_position_params, |server, cursor, _| {
-                    server.locations(&cursor, cursor.definition())
+                    server.locations(cursor.definition())
                 }))
             }
             References::METHOD => {
                 let params = asked::<References>(request)?;
                 result(self.at(&params.text_document_position, |server, cursor, _| {
-                    server.locations(&cursor, cursor.references(params.context.include_declaration))
+                    server.locations(cursor.references(params.context.include_declaration))
                 }))
             }
             CodeActionRequest::METHOD => {
@@ -218,7 +217,7 @@ impl Server {
                 self.change();
             }
             DidSaveTextDocument::METHOD | DidChangeWatchedFiles::METHOD => self.change(),
-            Cancel::METHOD | SetTrace::METHOD => {}
+            // What is cancelled has been answered by then, and other notices may be ignored.
             _ => {}
         }
         Some(())
@@ -297,7 +296,7 @@ impl Located<'_> {
         self.folder.file(file, &self.server.documents, self.server.encoding)
     }
 
-    fn locations(&self, _: &Cursor<'_>, spots: Vec<crate::editor::Spot>) -> Vec<lsp_types::Location> {
+    fn locations(&self, spots: Vec<crate::editor::Spot>) -> Vec<lsp_types::Location> {
         answers::locations(spots, |file| self.file(file))
     }
 
