@@ -39,6 +39,8 @@ pub mod diff;
 
 pub mod plan;
 
+pub mod editor;
+
 pub mod render;
 
 pub mod remote;

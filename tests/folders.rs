@@ -16,6 +16,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "folders/editor.rs"]
+mod editor;
 #[path = "support/folder.rs"]
 mod folder;
 #[path = "support/network.rs"]

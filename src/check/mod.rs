@@ -25,7 +25,7 @@ mod shapes;
 pub use binaries::binaries;
 
 use crate::finding::Finding;
-use crate::network::{Draft, HostDraft, NodeDraft, Outside, Secrets, ShapeDraft};
+use crate::network::{Draft, Files, HostDraft, NodeDraft, Outside, Secrets, ShapeDraft};
 use crate::resource::ShapeName;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -60,6 +60,14 @@ pub fn check(draft: &Draft) -> Vec<Finding> {
 /// Reads a folder and checks it.
 pub fn read(folder: &Path, secrets: Secrets, outside: impl Into<Outside>) -> Draft {
     let mut draft = Draft::read(folder, secrets, outside);
+    let problems = check(&draft);
+    draft.report(problems);
+    draft
+}
+
+/// Reads a folder that is in memory, and checks it.
+pub fn files(files: &Files, secrets: Secrets) -> Draft {
+    let mut draft = Draft::from_files(files, secrets);
     let problems = check(&draft);
     draft.report(problems);
     draft

@@ -8,7 +8,8 @@ pub(crate) use author::{
     ImportOptions, InitOptions, KeyAddOptions, KeyCommand, ListFormat, NodeArg, ShapeCommand, ShapeOptions,
 };
 pub(crate) use tools::{
-    CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, ManOptions, SchemaOptions,
+    CompletionsOptions, DnsFormat, DnsOptions, GraphFormat, GraphOptions, LspOptions, ManOptions,
+    SchemaOptions,
 };
 
 use crate::artifact::Fetch;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 const AFTER_HELP: &str = "\
-Also: init, import, networks, host, shape, bootstrap, keys, identity, graph, dns, schema, completions, man.
+Also: init, import, networks, host, shape, bootstrap, keys, identity, graph, dns, schema, lsp, completions, man.
 Exit codes: 0 done, or nothing to do; 1 error, or only partly done; 2 plan: changes; 3 plan: a host
 couldn't be planned; 4 apply: declined; 130 interrupted. Without a command: a summary of the folder.";
 
@@ -197,6 +198,13 @@ pub(crate) enum Command {
         Each file then begins with its line, which the YAML language server of an editor looks for."
     )]
     Schema(SchemaOptions),
+    /// Serve an editor: findings, hover, completion (Language Server Protocol)
+    #[command(
+        hide = true,
+        after_help = "Example, for Helix: language-servers = [\"spore\"], with command = \"spore\" and args = [\"lsp\"]\n\
+        An editor starts it; README.md has its settings for VS Code, Neovim and Helix."
+    )]
+    Lsp(LspOptions),
     /// Print the script with which a shell completes spore's commands and options
     #[command(
         hide = true,

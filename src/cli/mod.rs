@@ -23,6 +23,7 @@ mod key;
 mod known_hosts;
 mod lock;
 mod logins;
+mod lsp;
 mod manuals;
 mod node_keys;
 mod plan;
@@ -189,6 +190,7 @@ async fn run(args: &Args) -> miette::Result<Exit> {
         }
         Command::Dns(options) => dns::run(args, options),
         Command::Schema(options) => schema::run(args, options),
+        Command::Lsp(options) => tokio::task::block_in_place(|| lsp::run(args, options)),
         Command::Completions(options) => Ok(manuals::completions(options)),
         Command::Man(options) => manuals::man(options),
         Command::Tau(command) => tau::run(args, command).await,

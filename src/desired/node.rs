@@ -87,7 +87,7 @@ impl HostCompiler<'_> {
         self.connect(
             ResourceKey::File(tau::SWARM_KEY.to_owned()),
             unit.clone(),
-            Edge::Reads(Effect::RestartTogether),
+            Edge::Reads(tau::config::effect_of(Setting::SwarmKey, needs.trusted)),
         );
         self.plugins(shape, &unit)?;
 

@@ -160,7 +160,7 @@ impl Files {
     }
 
     /// Reads a folder as it would be with these files, by path, or without those that are
-    /// `None`.
+    /// `None`. A file that isn't read because it is a link out of the folder stays as it is.
     ///
     /// # Errors
     /// The folder itself can't be read.
@@ -172,6 +172,7 @@ impl Files {
         let mut files = Self::gather(folder)?;
         for (path, bytes) in changes {
             match bytes {
+                Some(_) if files.leads_out(path) => {}
                 Some(bytes) => files.insert(path, bytes),
                 None => drop(files.found.remove(path)),
             }
@@ -192,6 +193,10 @@ impl Files {
         Ok(files)
     }
 
+    fn leads_out(&self, path: &str) -> bool {
+        matches!(self.found.get(path), Some(Found::Unreadable(UnreadableFile::Outside(_))))
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -203,6 +208,11 @@ impl Files {
             Found::File(bytes) => std::str::from_utf8(bytes).ok(),
             Found::Unopened | Found::Unreadable(_) => None,
         }
+    }
+
+    /// The names of the plugins.
+    pub(crate) fn plugins(&self) -> impl Iterator<Item = &str> {
+        self.below(PLUGINS).map(|path| &path[PLUGINS.len() + 1..])
     }
 
     /// Whether there is such a file, readable or not.

@@ -57,15 +57,27 @@ fn entry_of<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
     stem(rest).filter(|_| !rest.starts_with('.') && !rest.contains('/'))
 }
 
+/// The component that a file of the folder belongs to, and the entry that the file describes, if the
+/// component is a folder. `None` if spore doesn't read such a file.
+pub(crate) fn component_of(path: &str) -> Option<(Component, Option<&str>)> {
+    let (name, entry) = match path.split_once('/') {
+        Some((folder, file)) => (folder, Some(stem(file).filter(|entry| !entry.contains('/'))?)),
+        None => (stem(path)?, None),
+    };
+    Some((named(name)?, entry))
+}
+
+fn named(name: &str) -> Option<Component> {
+    Component::ALL.into_iter().find(|component| component.names().contains(&name))
+}
+
 /// The text of a file of the folder with its secrets masked, each byte by another one. Line ends
 /// stay where they are.
 pub fn shown(path: &str, text: &str) -> String {
     let (mark, text) = text.split_at(if text.starts_with('\u{feff}') { 3 } else { 0 });
     let first = path.split('/').next().unwrap_or_default();
-    let name = stem(first).unwrap_or(first);
-    let component = Component::ALL.into_iter().find(|component| component.names().contains(&name));
     // Hosts are the component in which the fewest values are shown.
-    let mut mask = Mask::new(text, component.unwrap_or(Component::Hosts));
+    let mut mask = Mask::new(text, named(stem(first).unwrap_or(first)).unwrap_or(Component::Hosts));
     yaml::parse(text, &mut mask);
     format!("{mark}{}", mask.finish())
 }

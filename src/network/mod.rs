@@ -40,8 +40,8 @@ pub use draft::{
 pub use files::{Files, Found, Links, Outside, is_network};
 pub use hosts::{Host, HostAddress, Identity, Keeper, Location, NotAnAddress, Ssh};
 pub use jump::{Jump, is_host};
-pub(crate) use layout::Layout;
 pub use layout::shown;
+pub(crate) use layout::{Layout, component_of};
 pub use logins::{KeyFile, Login};
 pub use problem::{Problems, nearest};
 pub use schema::{FileSchema, SCHEMAS};

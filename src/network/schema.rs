@@ -43,7 +43,12 @@ impl FileSchema {
 
     /// The schema itself, which is pretty-printed JSON.
     pub fn text(&self) -> String {
-        format!("{:#}\n", (self.make)().to_value())
+        format!("{:#}\n", self.value())
+    }
+
+    /// The schema itself.
+    pub(crate) fn value(&self) -> Value {
+        (self.make)().to_value()
     }
 
     /// The name of the file that has the schema.

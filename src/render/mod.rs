@@ -8,6 +8,7 @@ mod diff;
 mod differs;
 pub mod dns;
 mod drift;
+pub mod editor;
 pub mod events;
 mod explain;
 mod facts;

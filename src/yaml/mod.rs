@@ -96,6 +96,14 @@ impl Content<'_> {
         }
     }
 
+    /// The text of a scalar.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self.resolved() {
+            Self::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
     /// Converts the content to a value without places. Mappings are sorted by key, whatever
     /// their order in the file.
     pub(crate) fn to_value(&self) -> Value {

@@ -30,6 +30,7 @@ mod keys;
 mod mending;
 mod network;
 mod ownership;
+mod package;
 mod pretended;
 mod remote;
 mod retire;
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
         trial("ownership::firewall_rules", ownership::firewall_rules),
         trial("ownership::one_machine", ownership::one_machine),
         trial("ownership::storage", ownership::storage),
+        trial("package::installed_and_removed", package::installed_and_removed),
         trial("pretended::answers_as_a_real_one", pretended::answers_as_a_real_one),
         trial("rollback::an_update", rollback::an_update),
         trial("rollback::cut_off", rollback::cut_off),

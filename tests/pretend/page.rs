@@ -16,12 +16,17 @@ pub(crate) fn installed<'p>(programs: &[&'p str], test: &str) -> Option<&'p str>
     };
     let found = programs.iter().copied().find(is_there);
     if found.is_none() {
-        // Written past libtest, which withholds what a test that passes prints, and which may be in
-        // the middle of a line.
-        let line = format!("\nskipped: {test}: {} isn't installed\n", programs[0]);
-        std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+        not_run(test, &format!("{} isn't installed", programs[0]));
     }
     found
+}
+
+/// Tells `tests/run` that it should list a test as not run.
+pub(crate) fn not_run(test: &str, why: &str) {
+    // Written past libtest, which withholds what a test that passes prints, and which may be in
+    // the middle of a line.
+    let line = format!("\nskipped: {test}: {why}\n");
+    std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
 }
 
 /// Replaces temporary names, ports, ids and digests, and sorts the lines of an apply,

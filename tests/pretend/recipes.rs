@@ -1,6 +1,7 @@
 //! The recipes in `fixtures/recipes` and `action.yml`: their YAML can be parsed, and their
 //! commands exist.
 
+use crate::page::installed;
 use crate::world::{Run, spore};
 use serde_yaml::Value;
 use std::fs;
@@ -62,6 +63,26 @@ fn they_can_be_parsed() {
                 serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             scripts(&value, &path);
         }
+    }
+}
+
+/// What the recipes for editors start is a command, and their files can be parsed. `lsp` runs Neovim with one.
+#[test]
+fn editors_start_the_server() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recipes");
+    let text = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    for (file, command) in [
+        ("neovim.lua", "{ 'spore', 'lsp' }"),
+        ("helix-languages.toml", "command = \"spore\"\nargs = [\"lsp\"]"),
+        ("vscode/extension.js", "{ command: 'spore', args: ['lsp'] }"),
+    ] {
+        assert!(text(file).contains(command), "{file}");
+    }
+    let package: serde_json::Value = serde_json::from_str(&text("vscode/package.json")).unwrap();
+    let main = package["main"].as_str().unwrap();
+    assert!(root.join("vscode").join(main).exists());
+    if let Some(node) = installed(&["node"], "recipes::editors_start_the_server") {
+        Run::of(Command::new(node).arg("--check").arg(root.join("vscode").join(main))).exits(0);
     }
 }
 

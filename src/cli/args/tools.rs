@@ -30,6 +30,19 @@ pub(crate) struct SchemaOptions {
 }
 
 #[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct LspOptions {
+    #[command(flatten)]
+    pub(crate) folder: FolderOptions,
+    /// Allow secret files to be missing, and skip their checks
+    #[arg(long)]
+    pub(crate) without_secrets: bool,
+    // Some editors pass it to every server.
+    /// Speak over standard input and output, which is the only way
+    #[arg(long, hide = true)]
+    stdio: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct GraphOptions {
     #[command(flatten)]
     pub(crate) folder: FolderOptions,

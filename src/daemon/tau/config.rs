@@ -178,6 +178,34 @@ pub fn setting(field: &str) -> Option<Setting<'_>> {
     })
 }
 
+/// What a change of a setting needs in a running node. `trusted` is whether the node runs `auth`.
+pub fn effect_of(setting: Setting<'_>, trusted: bool) -> Effect {
+    let field = match setting {
+        // The field has only the path of the key. Nodes with different keys can't talk to each other.
+        Setting::SwarmKey => return Effect::RestartTogether,
+        Setting::Identity => IDENTITY,
+        Setting::Services => "services",
+        Setting::Plugins => "plugins.plugins",
+        Setting::MainPort => "ports.main",
+        Setting::LitePort => "ports.lite",
+        Setting::IpfsPort => "ports.ipfs",
+        Setting::Addresses => "p2p-announce",
+        Setting::Location => "location.lat",
+        Setting::Elders => "peers",
+        Setting::RootDomain => "network-fqdn",
+        Setting::GeneratedDomain => "domains.generated",
+        Setting::CustomDomain(name) => return effect(&format!("domains.hosts.{name}"), trusted),
+        Setting::ValidationPrivate => "domains.key.private",
+        Setting::ValidationPublic => "domains.key.public",
+        Setting::Provider => "tenancy.provider",
+        Setting::Owner => "tenancy.owner",
+        Setting::ClientId => "tenancy.app.client-id",
+        Setting::AppKey => "tenancy.app.key",
+        Setting::Accounts => "accounts",
+    };
+    effect(field, trusted)
+}
+
 /// Why a configuration from a host couldn't be parsed.
 #[derive(Debug, Error)]
 pub enum ParseError {
