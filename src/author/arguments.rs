@@ -58,6 +58,11 @@ pub struct Degrees(pub [String; 2]);
 /// The text isn't a location.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotDegrees {
+    /// The location is to be found out.
+    #[error(
+        "spore doesn't look up where a host is, because that would tell a third party the host's address; write it as LAT,LONG"
+    )]
+    Auto,
     /// There aren't two numbers.
     #[error("a location is written as LAT,LONG")]
     Form,
@@ -70,6 +75,9 @@ impl FromStr for Degrees {
     type Err = NotDegrees;
 
     fn from_str(text: &str) -> Result<Self, NotDegrees> {
+        if text == "auto" {
+            return Err(NotDegrees::Auto);
+        }
         let parts: Vec<&str> = text.split(',').map(str::trim).collect();
         let [lat, long] = parts.as_slice() else { return Err(NotDegrees::Form) };
         for (degrees, most) in [(lat, 90), (long, 180)] {
@@ -108,6 +116,7 @@ mod tests {
     #[test]
     fn a_location_has_two_numbers() {
         assert_eq!("-33.87, 151".parse::<Degrees>().unwrap().0, ["-33.87", "151"]);
+        assert_eq!("auto".parse::<Degrees>(), Err(NotDegrees::Auto));
         for wrong in ["", "1", "1,2,3", "91,0", "0,181", "1e1,0", "nan,0", "--1,0"] {
             assert!(wrong.parse::<Degrees>().is_err(), "{wrong}");
         }

@@ -25,6 +25,13 @@ pub(crate) fn node_key() -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
+/// The peer id of a private key in this form.
+pub(crate) fn peer_id(key: &str) -> String {
+    let key = base64::engine::general_purpose::STANDARD.decode(key);
+    let key = libp2p_identity::Keypair::from_protobuf_encoding(&key.unwrap_or_default());
+    key.unwrap_or_else(|error| panic!("{error}")).public().to_peer_id().to_string()
+}
+
 /// A private and a public key, in PEM.
 pub(crate) fn validation_pair() -> (String, String) {
     let private = p256::SecretKey::from_slice(&random()).unwrap_or_else(|error| panic!("{error}"));

@@ -12,11 +12,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use base64::Engine as _;
 use tempfile::TempDir;
 
 use crate::host::{Lab, LabHost};
-use crate::keys::{hex, node_key, rsa_key, validation_pair};
+use crate::keys::{hex, node_key, peer_id, rsa_key, validation_pair};
 use crate::run::Run;
 
 /// A network, and the environment of the commands that are run on it.
@@ -29,6 +28,8 @@ pub(crate) struct Network {
     swarm: String,
     known: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
+    /// Whether the hosts generate the keys of the nodes, so that `hosts.yaml` gets ids.
+    is_keyless: bool,
     /// Secrets other than keys.
     planted: Vec<(&'static str, String)>,
 }
@@ -68,6 +69,7 @@ impl Network {
             // Nodes in the lab don't exit after their start, except in tests that set
             // another settle time.
             environment: BTreeMap::from([("SPORE_TIMEOUT".to_owned(), "settle=1".to_owned())]),
+            is_keyless: false,
             planted: Vec::new(),
         };
         network.rotate_swarm_key();
@@ -115,6 +117,15 @@ impl Network {
             self.host(host, "root");
         }
         self.entry(host).keys.insert(shape.to_owned(), key.to_owned());
+    }
+
+    /// Leaves the keys of all nodes to their hosts, and forgets their ids. From now on, only the
+    /// commands write `hosts.yaml`.
+    pub(crate) fn forget_keys(&mut self) {
+        self.is_keyless = false;
+        self.hosts.values_mut().flat_map(|host| host.keys.values_mut()).for_each(String::clear);
+        self.save();
+        self.is_keyless = true;
     }
 
     /// Adds an elder.
@@ -186,9 +197,7 @@ impl Network {
 
     /// The node's peer id.
     pub(crate) fn peer_id(&self, shape: &str, host: &LabHost) -> String {
-        let key = base64::engine::general_purpose::STANDARD.decode(self.key(shape, host));
-        let key = libp2p_identity::Keypair::from_protobuf_encoding(&key.unwrap_or_default());
-        key.unwrap_or_else(|error| panic!("{error}")).public().to_peer_id().to_string()
+        peer_id(self.key(shape, host))
     }
 
     /// Renames the network in the folder; the hosts keep the old name.
@@ -291,6 +300,7 @@ impl Network {
     /// All secrets of the folder, with a description.
     pub(crate) fn secrets(&self) -> Vec<(&'static str, String)> {
         let keys = self.hosts.values().flat_map(|host| host.keys.values());
+        let keys = keys.filter(|key| !key.is_empty());
         let mut secrets: Vec<_> = keys.map(|key| ("node key", key.clone())).collect();
         secrets.extend(self.swarm.lines().last().map(|key| ("swarm key", key.to_owned())));
         let validation = fs::read_to_string(self.folder().join("keys/dv_private.key")).unwrap_or_default();
@@ -374,14 +384,18 @@ impl Network {
                  location: {{lat: 1.25, long: 25.1}}\n",
                 list(addresses)
             );
-            let keys: Vec<String> =
-                keys.iter().map(|(shape, key)| format!("    {shape}: {{key: {key}}}\n")).collect();
+            let keys: Vec<String> = keys
+                .iter()
+                .map(|(shape, key)| format!("    {shape}: {{key: {key}}}\n").replace("key: }", "}"))
+                .collect();
             text += &match keys.as_slice() {
                 [] => "  shapes: {}\n".to_owned(),
                 keys => format!("  shapes:\n{}", keys.concat()),
             };
         }
-        self.write("hosts.yaml", or_none(&text));
+        if !self.is_keyless {
+            self.write("hosts.yaml", or_none(&text));
+        }
         self.secret("keys/swarm.key", &self.swarm);
         let known: String = self.known.values().map(String::as_str).collect();
         fs::write(self.known_hosts(), known).unwrap_or_else(|error| panic!("{error}"));

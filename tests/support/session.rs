@@ -22,7 +22,7 @@ pub(crate) fn shown(text: &str, kind: &str) -> Vec<Shown> {
             (true, "```") => inside = false,
             (true, line) => match (line.strip_prefix("$ "), shown.last_mut()) {
                 (Some(command), _) => {
-                    let command = command.split("  # ").next().unwrap().trim().to_owned();
+                    let command = command.split("  # ").next().unwrap_or_default().trim().to_owned();
                     shown.push(Shown { line: at + 1, command, output: Vec::new() });
                 }
                 (None, Some(last)) => last.output.push(line.to_owned()),
@@ -35,7 +35,8 @@ pub(crate) fn shown(text: &str, kind: &str) -> Vec<Shown> {
 }
 
 pub(crate) fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("README.md: {error}"))
 }
 
 /// Whether the output matches the lines in the README.

@@ -3,7 +3,8 @@
 #
 # The key is in a file of its own or, if another tool has put it there, only in the node's
 # configuration. Nothing but shell built-ins see it.
-# shellcheck shell=sh disable=SC2154
+# The linter takes the words between @ for values.
+# shellcheck shell=sh disable=SC2154,SC2170,SC2043
 
 # private_in FILE: sets $private to the private key in the file, which is a key's file or a
 # configuration; empty if there is none in a form that tau or spore writes.

@@ -2,7 +2,7 @@
 //! is killed, or the power of a host is cut, before a random command that changes
 //! something. The next apply must reach the same state, with the same number of starts.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use super::bench::{
     Bench, Picture, another_tau, converges_with, look_like, members_shape, no_receipt_is_ahead, pictures,
@@ -12,6 +12,7 @@ use super::controller::{Controller, LIMIT};
 use super::table::Came;
 use super::trip::Turnstile;
 use crate::host::{LabHost, Suite, wait_until};
+use crate::keys::peer_id;
 use crate::network::{Network, Shape};
 use crate::takeover;
 use crate::watch::each;
@@ -29,6 +30,8 @@ struct Story<'a> {
     short: usize,
     /// Whether the hosts are changed by hand, too.
     drifts: bool,
+    /// Whether the hosts generate the keys of their nodes each time, so that their files differ.
+    makes_keys: bool,
     /// Prepares hosts and folder. Even and odd turns may lead to different states, so that
     /// the story can go back and forth.
     begin: &'a dyn Fn(&mut Network, usize),
@@ -77,6 +80,7 @@ pub(crate) fn first_apply(bench: &mut Bench<'_>) {
         options: &[],
         short: 3,
         drifts: false,
+        makes_keys: false,
         begin: &|_, _| {
             wipe(&[elder, member]);
             member.sh("dpkg --purge docker.io >/dev/null 2>&1; rm -rf /var/lib/apt/lists/*
@@ -107,6 +111,7 @@ pub(crate) fn update(bench: &mut Bench<'_>) {
         options: &[],
         short: 3,
         drifts: true,
+        makes_keys: false,
         begin: &|network, turn| {
             network.pin(&taus[turn % 2]);
             network.shape("all", shape([5342, 5242][turn % 2]));
@@ -136,6 +141,7 @@ pub(crate) fn removal(bench: &mut Bench<'_>) {
         options: &["--allow-destructive", "--purge-storage"],
         short: 2,
         drifts: false,
+        makes_keys: false,
         begin: &|network, _| {
             resolver(member);
             network.remove_node("next", member);
@@ -165,6 +171,7 @@ pub(crate) fn takeover(bench: &mut Bench<'_>) {
         options: &[],
         short: 2,
         drifts: false,
+        makes_keys: false,
         begin: &|network, _| {
             wipe(&[elder, member]);
             takeover::plant_all(network, &[elder], &[member], &tau);
@@ -191,9 +198,64 @@ pub(crate) fn rotation(bench: &mut Bench<'_>) {
         options: &["--allow-destructive"],
         short: 2,
         drifts: false,
+        makes_keys: false,
         begin: &|network, turn| drop(network.put_swarm_key([&two, &one][turn % 2].clone())),
     };
     story.told(bench, &mut network);
+}
+
+/// A first apply of three elders and two members, whose keys their hosts generate first.
+pub(crate) fn keyless(bench: &mut Bench<'_>) {
+    let hosts = bench.lab.up([
+        ("member", Suite::Bookworm.machine()),
+        ("elder", Suite::Trixie.machine()),
+        ("elder-2", Suite::Bookworm.machine()),
+        ("elder-3", Suite::Bookworm.machine()),
+        ("member-2", Suite::Trixie.machine()),
+    ]);
+    let [member, elder, elder2, elder3, member2] = &hosts;
+    let all = [member, elder, elder2, elder3, member2];
+    let mut network = bench.network(&[elder, elder2, elder3], &[member, member2]);
+    network.log_in_as(member, "tau");
+    let story = Story {
+        name: "keyless",
+        hosts: &all,
+        options: &[],
+        short: 3,
+        drifts: false,
+        makes_keys: true,
+        begin: &|network, _| {
+            wipe(&all);
+            network.forget_keys();
+        },
+    };
+    story.told(bench, &mut network);
+}
+
+/// The keys that the hosts have generated so far.
+#[derive(Debug)]
+struct Keys(Vec<String>);
+
+impl Keys {
+    fn of(hosts: &[&LabHost]) -> Self {
+        Self(each(hosts, |host| {
+            host.sh("cat /tb/config/keys/elders.key /tb/config/keys/all.key 2>/dev/null || true")
+        }))
+    }
+
+    /// Asserts that these keys are still there, that every host has one by now, and that the folder
+    /// has their ids and nothing else of them.
+    #[track_caller]
+    fn are_in_use(&self, network: &Network, hosts: &[&LabHost]) {
+        let folder = fs::read_to_string(network.folder().join("hosts.yaml")).unwrap_or_default();
+        assert!(!folder.contains("CAESQ"), "{folder}");
+        for ((host, before), now) in hosts.iter().zip(&self.0).zip(Self::of(hosts).0) {
+            assert!(before.is_empty() || *before == now, "{} has another key", host.name());
+            assert_eq!(now.lines().count(), 1, "{} has one key", host.name());
+            let id = peer_id(now.trim());
+            assert!(folder.contains(&id), "{}: {id} isn't in the folder: {folder}", host.name());
+        }
+    }
 }
 
 /// Enables the firewall, with SSH allowed.
@@ -277,8 +339,9 @@ impl Story<'_> {
         if !self.drifts {
             no_receipt_is_ahead(network);
         }
+        let keys = Keys::of(self.hosts);
         converges_with(network, self.hosts, self.options);
-        look_like(self.hosts, &whole.pictures);
+        self.looks(network, whole, &keys);
         assert_eq!(self.starts_since(&before), whole.starts, "each node is started as often as necessary");
     }
 
@@ -299,7 +362,7 @@ impl Story<'_> {
             controller.end().exits(0);
             drop(wires);
             settled(network, self.hosts);
-            look_like(self.hosts, &whole.pictures);
+            self.looks(network, whole, &Keys::of(self.hosts));
             return None;
         };
         match gone {
@@ -324,8 +387,9 @@ impl Story<'_> {
         if !self.drifts {
             no_receipt_is_ahead(network);
         }
+        let keys = Keys::of(self.hosts);
         converges_with(network, self.hosts, self.options);
-        look_like(self.hosts, &whole.pictures);
+        self.looks(network, whole, &keys);
         // The journal is in memory, so after a power cut starts can't be counted.
         if gone == Gone::Controller {
             assert_eq!(
@@ -335,6 +399,15 @@ impl Story<'_> {
             );
         }
         Some(held)
+    }
+
+    /// Asserts that the hosts look as after an apply that wasn't interrupted.
+    #[track_caller]
+    fn looks(&self, network: &Network, whole: &Whole, keys: &Keys) {
+        match self.makes_keys {
+            true => keys.are_in_use(network, self.hosts),
+            false => look_like(self.hosts, &whole.pictures),
+        }
     }
 
     /// The end of each action in the output, without duplicates. The actions of one host are

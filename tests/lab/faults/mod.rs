@@ -50,6 +50,7 @@ const CASES: &[Case] = &[
     ("locks::by_default", locks::by_default),
     ("instants::pretended", instants::pretended),
     ("killed::first_apply", killed::first_apply),
+    ("killed::keyless", killed::keyless),
     ("killed::update", killed::update),
     ("killed::removal", killed::removal),
     ("killed::takeover", killed::takeover),
